@@ -1,0 +1,201 @@
+"""The composition root of the sidecar: who is made of what, in which order it starts and stops."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+import signal
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+
+import uvloop
+
+from dequeuer import __version__, logs
+from dequeuer.admin import AdminServer
+from dequeuer.aws import Aws
+from dequeuer.drain import Drain
+from dequeuer.errors import FatalError, SourceUnavailableError
+from dequeuer.events import DrainChanged, Observer
+from dequeuer.gate import Gate
+from dequeuer.handlers.policy import Policy
+from dequeuer.kinds import Kind, Parties, make_kind
+from dequeuer.lease import LeaseKeeper
+from dequeuer.metrics import Metrics, Statsd, combine
+from dequeuer.probes.base import Probe
+from dequeuer.probes.spec import load_probes
+from dequeuer.retrying import persist
+from dequeuer.settings import SidecarSettings
+from dequeuer.sources.sqs import SqsSource
+from dequeuer.target import Target
+from dequeuer.worker import Worker
+
+EXIT_OK, EXIT_FAILED = 0, 1
+STUCK_AFTER_S = 60.0
+"""A receive that takes this much longer than its own wait means that the poller is stuck."""
+
+_log = logging.getLogger(__name__)
+
+
+def run_sidecar(settings: SidecarSettings) -> int:
+    """Run until drained, stopped or unable to go on; return the exit status.
+
+    Raises:
+        ConfigurationError: probes.json or the region is wrong; AWS was not asked anything.
+    """
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(_run(settings))
+
+
+async def _run(settings: SidecarSettings) -> int:
+    logs.configure(settings.log.level, settings.log.format)
+    probes = load_probes(settings.probes_path, settings.user_port)
+    aws = Aws(settings.aws)
+    drain = Drain()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, drain.request)
+    sidecar = _Sidecar(settings, aws, drain)
+    try:
+        return await sidecar.run(probes)
+    except BaseExceptionGroup as group:
+        # A task group wraps what ends it; whoever reads the log wants the cause.
+        fatal, others = group.split(FatalError)
+        if others is not None or fatal is None:
+            raise
+        _log.error("cannot go on: %s", "; ".join(str(error) for error in _leaves(fatal)))
+    except FatalError as error:
+        _log.error("cannot go on: %s", error)  # noqa: TRY400 - the cause is meant for a person, not a traceback
+    return EXIT_FAILED
+
+
+def _leaves(group: BaseExceptionGroup[FatalError]) -> Sequence[BaseException]:
+    found: list[BaseException] = []
+    for error in group.exceptions:
+        found.extend(_leaves(error) if isinstance(error, BaseExceptionGroup) else [error])
+    return found
+
+
+class _Sidecar:
+    """Everything of one process, in the order in which it depends on each other."""
+
+    def __init__(self, settings: SidecarSettings, aws: Aws, drain: Drain) -> None:
+        self._settings = settings
+        self._aws = aws
+        self._drain = drain
+        self._metrics = Metrics(settings.api_kind, settings.api_name, settings.job_id, settings.workers)
+        self._worker: Worker | None = None
+        self._poll_wait_s = settings.poll_wait_s
+        if settings.api_kind == "batch":
+            # A job is over after two empty looks: polls are no farther apart than the looks are to be.
+            self._poll_wait_s = min(settings.poll_wait_s, math.ceil(settings.completion_delay_s))
+
+    async def run(self, probes: Sequence[Probe]) -> int:
+        """Serve until the work is over."""
+        settings = self._settings
+        async with AsyncExitStack() as stack:
+            observer = self._observe(stack)
+            gate = Gate(probes, observer)
+            admin = AdminServer(
+                settings.admin_host,
+                settings.admin_port,
+                self._metrics.render,
+                is_ready=lambda: gate.is_open,
+                is_live=self._is_live,
+            )
+            await admin.start()
+            stack.push_async_callback(admin.stop)
+            _log.info("dequeuer %s: %s API %s", __version__, settings.api_kind, settings.api_name)
+            keeper = LeaseKeeper(settings.visibility_timeout_s, observer)
+            async with asyncio.TaskGroup() as group:
+                background = [
+                    group.create_task(gate.run(), name="probes"),
+                    group.create_task(keeper.run(), name="leases"),
+                ]
+                try:
+                    kind = await self._start_and_work(group, background, gate, keeper, observer)
+                finally:
+                    for task in background:
+                        task.cancel()
+        failed = self._drain.hurried or (kind is not None and kind.has_failed())
+        return EXIT_FAILED if failed else EXIT_OK
+
+    def _observe(self, stack: AsyncExitStack) -> Observer:
+        settings = self._settings
+        observers: list[Observer] = [self._metrics, logs.LogObserver(settings.api_name, settings.job_id)]
+        if settings.statsd_address is not None:
+            host, port = settings.statsd_address
+            statsd = Statsd(f"{host}:{port}", settings.api_name, settings.job_id)
+            stack.callback(statsd.close)
+            observers.append(statsd)
+        return combine(*observers)
+
+    def _is_live(self) -> bool:
+        return self._worker is None or self._worker.is_live(self._poll_wait_s + STUCK_AFTER_S)
+
+    async def _start_and_work(
+        self,
+        group: asyncio.TaskGroup,
+        background: list[asyncio.Task[None]],
+        gate: Gate,
+        keeper: LeaseKeeper,
+        observer: Observer,
+    ) -> Kind | None:
+        settings = self._settings
+        async with AsyncExitStack() as stack:
+            client = await stack.enter_async_context(self._aws.sqs(longest_wait_s=self._poll_wait_s))
+            source = SqsSource(
+                client,
+                queue_url=settings.queue_url,
+                visibility_timeout_s=settings.visibility_timeout_s,
+                poll_wait_s=self._poll_wait_s,
+                held=lambda: len(keeper),
+                observer=observer,
+            )
+            stack.push_async_callback(source.close)
+            target = Target(port=settings.user_port, timeout_s=settings.request_timeout_s)
+            stack.push_async_callback(target.close)
+            policy = Policy(
+                max_attempts=settings.max_attempts,
+                retry_statuses=settings.retry_statuses,
+                in_progress_after_s=settings.in_progress_after_s,
+            )
+            parties = Parties(
+                aws=self._aws, source=source, target=target, policy=policy, drain=self._drain, observer=observer
+            )
+            kind = await self._start(source, parties)
+            if kind is None:
+                return None
+            if kind.background is not None:
+                background.append(group.create_task(kind.background(), name="expiry-rule"))
+            self._worker = Worker(
+                source=source,
+                handler=kind.handler,
+                readiness=gate,
+                keeper=keeper,
+                drain=self._drain,
+                slots=settings.workers,
+                grace_s=settings.shutdown_grace_s,
+                watch=kind.watch,
+                observer=observer,
+            )
+            observer(DrainChanged(phase="started", in_flight=0))
+            await self._worker.run()
+            return kind
+
+    async def _start(self, source: SqsSource, parties: Parties) -> Kind | None:
+        """Reach AWS, however long that takes; None when the process is to end before."""
+
+        async def reach() -> Kind:
+            await persist(SourceUnavailableError, source.open)
+            return await make_kind(self._settings, parties)
+
+        reaching = asyncio.create_task(reach(), name="start")
+        asked = asyncio.create_task(self._drain.wait_requested(), name="drain-requested")
+        try:
+            await asyncio.wait({reaching, asked}, return_when=asyncio.FIRST_COMPLETED)
+            return reaching.result() if reaching.done() else None
+        finally:
+            for task in (reaching, asked):
+                task.cancel()
+            await asyncio.wait({reaching, asked})

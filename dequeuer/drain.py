@@ -1,0 +1,37 @@
+"""Whether the process is to end: asked by everything that would begin something new."""
+
+from __future__ import annotations
+
+import asyncio
+
+
+class Drain:
+    """The wish to stop, set once. `hurry` means that the wait for running work is over, too."""
+
+    def __init__(self) -> None:
+        self._requested = asyncio.Event()
+        self._hurried = asyncio.Event()
+
+    @property
+    def requested(self) -> bool:
+        """Whether nothing new is to begin."""
+        return self._requested.is_set()
+
+    @property
+    def hurried(self) -> bool:
+        """Whether running work is to be given back instead of finished."""
+        return self._hurried.is_set()
+
+    def request(self) -> None:
+        """Ask for the drain; a second time skips the wait for running work."""
+        if self._requested.is_set():
+            self._hurried.set()
+        self._requested.set()
+
+    async def wait_requested(self) -> None:
+        """Return when the drain begins."""
+        await self._requested.wait()
+
+    async def wait_hurried(self) -> None:
+        """Return when the wait for running work is to be skipped."""
+        await self._hurried.wait()

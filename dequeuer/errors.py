@@ -1,0 +1,74 @@
+"""The exception tree, named for what the caller does next."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+TEXT_LIMIT = 256
+"""Characters of foreign text that may reach a log line or a status object."""
+
+
+def clip(text: str, limit: int = TEXT_LIMIT) -> str:
+    """Return foreign text fit for one log line: printable, at most `limit` characters."""
+    printable = "".join(ch if ch.isprintable() else "\N{REPLACEMENT CHARACTER}" for ch in text[: limit + 1])
+    return printable if len(printable) <= limit else printable[: limit - 1] + "\N{HORIZONTAL ELLIPSIS}"
+
+
+class DequeuerError(Exception):
+    """Base of every error raised on purpose."""
+
+
+class ConfigurationError(DequeuerError):
+    """The settings cannot be used: exit 2. Carries every fault, not only the first."""
+
+    def __init__(self, faults: Sequence[str]) -> None:
+        super().__init__("\n".join(faults))
+        self.faults = tuple(faults)
+
+
+class FatalError(DequeuerError):
+    """The process cannot go on (no such queue, access denied at start-up): exit 1."""
+
+
+class LeaseLostError(DequeuerError):
+    """The claim on a message is gone: stop, and write or delete nothing more on its behalf."""
+
+
+class SourceUnavailableError(DequeuerError):
+    """The queue did not take or answer the call (throttled, 5xx, time-out, DNS): try again later."""
+
+
+class SourceGoneError(FatalError):
+    """The queue does not exist."""
+
+
+class SourceDeniedError(FatalError):
+    """The queue refuses the caller. Fatal at start-up, retried later on (credentials rotate)."""
+
+
+class StoreUnavailableError(DequeuerError):
+    """The store did not take or answer the call (throttled, 5xx, time-out, DNS): try again later."""
+
+
+class StoreMissingError(DequeuerError):
+    """The object is not there."""
+
+
+class StoreDeniedError(DequeuerError):
+    """The store refuses the caller, or the bucket does not exist. Fatal at start-up."""
+
+
+class ContainerUnavailableError(DequeuerError):
+    """The container was not reachable, or the connection broke before the answer was whole."""
+
+
+class ContainerTimeoutError(DequeuerError):
+    """The container gave no whole answer within the request timeout."""
+
+
+class InvalidAnswerError(DequeuerError):
+    """The container answered something that is not a result: the request has failed."""
+
+
+class InvalidInputError(DequeuerError):
+    """The submitted request cannot be sent as it is: the request has failed."""

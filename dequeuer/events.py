@@ -1,0 +1,170 @@
+"""What the core tells the outside. Metrics and logs subscribe; neither can make work fail."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+SourceOp = Literal["receive", "ack", "renew", "release", "depth", "send"]
+StoreOp = Literal["get", "put", "list", "delete"]
+ErrorKind = Literal["unavailable", "denied", "missing", "refused", "invalid"]
+Settlement = Literal[
+    "completed",
+    "failed",
+    "already_finished",
+    "succeeded",
+    "job_completed",
+    "duplicate",
+    "retried",
+    "rejected",
+    "poison",
+    "requeued",
+    "released",
+    "lease_lost",
+    "error",
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Received:
+    """A message was received and is held. `queued_s`: from its sending until now; None when unknown."""
+
+    message_id: str
+    receive_count: int
+    queued_s: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Posted:
+    """Work on a message begins: it goes to the container. `queued_s`: from its sending to the POST."""
+
+    queued_s: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answered:
+    """The container answered (its status line and headers; the body may still be under way)."""
+
+    kind: Literal["async", "batch", "completion"]
+    status_code: int
+    duration_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchEnded:
+    """An attempt at a batch ended. `duration_s`: from the POST to the end of the answer."""
+
+    succeeded: bool
+    duration_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settled:
+    """A message is no longer held. Exactly one for each `Received`.
+
+    Attributes:
+        message_id: the queue's id.
+        ref: the request id, or empty (bounded and validated).
+        settlement: how.
+        reason: for the log; clipped, never a payload or a header value.
+        held_s: from receive until now.
+        receive_count: receives so far.
+    """
+
+    message_id: str
+    ref: str
+    settlement: Settlement
+    reason: str
+    held_s: float
+    receive_count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SlotsChanged:
+    """How many of the worker slots are occupied."""
+
+    busy: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceCalled:
+    """One request to the queue ended. `messages`: how many it carried or brought. `error`: None = fine."""
+
+    op: SourceOp
+    messages: int
+    duration_s: float
+    error: ErrorKind | None
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreCalled:
+    """One request to the store ended. A missing object is `missing`, which is no fault of the store."""
+
+    op: StoreOp
+    duration_s: float
+    error: ErrorKind | None
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeaseLost:
+    """A lease was lost and its work is fenced off. Counted apart from `Settled`, which follows."""
+
+    message_id: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Probed:
+    """A probe ran once. `changed`: its state changed with this result (or this is its first result)."""
+
+    probe: str
+    ok: bool
+    healthy: bool
+    changed: bool
+    detail: str
+    warning: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GateChanged:
+    """Readiness of the container as a whole changed."""
+
+    is_open: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DrainChanged:
+    """A step of the life of the process: for the log."""
+
+    phase: Literal["started", "drain", "release", "drained", "queue_empty"]
+    in_flight: int
+
+
+Event = (
+    Received
+    | Posted
+    | Answered
+    | BatchEnded
+    | Settled
+    | SlotsChanged
+    | SourceCalled
+    | StoreCalled
+    | LeaseLost
+    | Probed
+    | GateChanged
+    | DrainChanged
+)
+
+
+class Observer(Protocol):
+    """Listens. Called on the event loop: it must return at once, and must not raise."""
+
+    def __call__(self, event: Event) -> None:
+        """Take note of one event."""
+
+
+def ignore(_event: Event) -> None:
+    """Be an observer that takes no note."""

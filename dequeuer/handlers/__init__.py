@@ -1,0 +1,1 @@
+"""What a message means: one handler an API kind."""

@@ -1,0 +1,187 @@
+"""The async API: a message names a request in the store; its answer goes back there."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from dequeuer.drain import Drain
+from dequeuer.errors import (
+    ContainerTimeoutError,
+    ContainerUnavailableError,
+    InvalidAnswerError,
+    InvalidInputError,
+    LeaseLostError,
+    StoreDeniedError,
+    StoreMissingError,
+    StoreUnavailableError,
+    clip,
+)
+from dequeuer.events import Answered, Observer, Posted
+from dequeuer.formats.retry_after import parse_retry_after
+from dequeuer.handlers.backoff import LONGEST_S, backoff_s
+from dequeuer.handlers.policy import Policy
+from dequeuer.handlers.request_store import Known, RequestStore, Submitted
+from dequeuer.handlers.result import ResultWriter
+from dequeuer.message import Done, Fence, Message, Outcome, Reject, Retry
+from dequeuer.sinks.base import Store
+from dequeuer.sinks.layout import RequestKeys, is_request_id
+from dequeuer.target import Target
+
+REQUEST_ID_HEADER = "X-Cortex-Request-ID"
+INLINE_BYTES = 64 * 1024
+"""Payloads up to this size are read before they are sent; larger ones are streamed."""
+
+
+class _FailedError(Exception):
+    """The request has failed for good; carries the HTTP status where there was one."""
+
+    def __init__(self, error: str, status_code: int | None = None) -> None:
+        super().__init__(error)
+        self.status_code = status_code
+
+
+class AsyncHandler:
+    """Reads the request, sends it to the container, stores the answer and the status."""
+
+    def __init__(  # noqa: PLR0913 - one parameter a party
+        self,
+        *,
+        cluster_uid: str,
+        api_name: str,
+        store: Store,
+        target: Target,
+        results: ResultWriter,
+        policy: Policy,
+        drain: Drain,
+        observer: Observer,
+    ) -> None:
+        self._cluster_uid = cluster_uid
+        self._api_name = api_name
+        self._store = store
+        self._target = target
+        self._results = results
+        self._policy = policy
+        self._drain = drain
+        self._observer = observer
+
+    def needs_slot(self, _message: Message) -> bool:
+        """Every request occupies the container."""
+        return True
+
+    def ref(self, message: Message) -> str:
+        """The request id, when it is one."""
+        return message.body if is_request_id(message.body) else ""
+
+    async def handle(self, message: Message, fence: Fence) -> Outcome:
+        """Work on one request."""
+        request_id = message.body
+        if not is_request_id(request_id):
+            reason = f"the message is not a request id: {clip(request_id)}"
+            return Reject(after_s=backoff_s(message.receive_count), reason=reason, poison=True)
+        request = RequestStore(self._store, RequestKeys(self._cluster_uid, self._api_name, request_id), fence)
+        try:
+            return await self._handle(message, request_id, request)
+        except _FailedError as error:
+            return await self._fail(request, message, str(error), error.status_code)
+        except ContainerUnavailableError as error:
+            if self._drain.requested:
+                # The pod is going down, its container too: somebody else's turn, at once and unpunished.
+                return Retry(after_s=0, reason=str(error))
+            if message.receive_count >= self._policy.max_attempts:
+                return await self._fail(request, message, str(error), None)
+            return Retry(after_s=backoff_s(message.receive_count), reason=str(error))
+        except StoreUnavailableError as error:
+            return Retry(after_s=backoff_s(message.receive_count), reason=f"the store is away: {error}")
+        except StoreDeniedError as error:
+            return Retry(after_s=LONGEST_S, reason=f"the store refuses: {error}")
+
+    async def _handle(self, message: Message, request_id: str, request: RequestStore) -> Outcome:
+        if message.receive_count > 1 and (known := await request.known()):
+            return await self._finish(request, known)
+        try:
+            submitted = await request.read()
+            # Headers go once a request has failed: without them it may be a duplicate of finished work.
+            if submitted.headers is None and (known := await request.known()):
+                return await self._finish(request, known)
+            return await self._send(message, request_id, request, submitted)
+        except StoreMissingError:
+            if known := await request.known():
+                return await self._finish(request, known)
+            raise _FailedError("the payload is missing") from None
+        except InvalidInputError as error:
+            raise _FailedError(str(error)) from error
+
+    async def _send(self, message: Message, request_id: str, request: RequestStore, submitted: Submitted) -> Outcome:
+        payload = submitted.payload
+        headers = list(submitted.headers or ())
+        if payload.content_type and not any(name.lower() == "content-type" for name, _ in headers):
+            headers.append(("Content-Type", payload.content_type))
+        headers.append((REQUEST_ID_HEADER, request_id))
+        body: bytes | AsyncIterator[bytes] = payload.chunks
+        if payload.size <= INLINE_BYTES:
+            body = b"".join([chunk async for chunk in payload.chunks])
+        async with self._in_progress(request):
+            started = asyncio.get_running_loop().time()
+            self._observer(Posted(queued_s=time.time() - message.sent_at if message.sent_at else None))
+            try:
+                async with self._target.post("/", headers, body, payload.size) as answer:
+                    duration_s = asyncio.get_running_loop().time() - started
+                    self._observer(Answered(kind="async", status_code=answer.status, duration_s=duration_s))
+                    if answer.status in self._policy.retry_statuses:
+                        asked = parse_retry_after(
+                            answer.retry_after, now=time.time(), limit_s=self._policy.longest_release_s
+                        )
+                        after_s = backoff_s(message.receive_count) if asked is None else asked
+                        return Retry(after_s=after_s, reason=f"the container answered {answer.status}")
+                    if answer.status != 200:
+                        raise _FailedError(f"the container answered {answer.status}, not 200", answer.status)
+                    await self._results.write(answer, request)
+            except ContainerTimeoutError as error:
+                raise _FailedError(str(error)) from error
+            except InvalidAnswerError as error:
+                raise _FailedError(str(error), 200) from error
+        await request.mark_completed()
+        return Done(state="completed", after_ack=request.drop_input)
+
+    async def _finish(self, request: RequestStore, known: Known) -> Outcome:
+        """Do what a worker that stopped half-way left undone; the container is not called again."""
+        if known == "failed":
+            return Done(state="already_finished", after_ack=request.drop_headers)
+        if known == "result":
+            await request.mark_completed()
+        return Done(state="already_finished", after_ack=request.drop_input)
+
+    async def _fail(self, request: RequestStore, message: Message, error: str, status_code: int | None) -> Outcome:
+        # Another delivery of the same message may have completed it meanwhile: that stands.
+        if known := await request.known():
+            return await self._finish(request, known)
+        await request.mark_failed(error, status_code, message.receive_count)
+        return Done(state="failed", after_ack=request.drop_headers, reason=clip(error))
+
+    @asynccontextmanager
+    async def _in_progress(self, request: RequestStore) -> AsyncIterator[None]:
+        """Write `status/in_progress` if the body still runs after a moment; short work saves the request."""
+        writing: list[asyncio.Task[None]] = []
+        loop = asyncio.get_running_loop()
+
+        def begin() -> None:
+            writing.append(loop.create_task(_quietly(request), name="in-progress"))
+
+        timer = loop.call_later(self._policy.in_progress_after_s, begin)
+        try:
+            yield
+        finally:
+            timer.cancel()
+            for task in writing:
+                task.cancel()
+
+
+async def _quietly(request: RequestStore) -> None:
+    try:
+        await request.mark_in_progress()
+    except (StoreUnavailableError, StoreDeniedError, LeaseLostError):
+        # It only informs whoever looks meanwhile; the store has reported the failure.
+        return

@@ -1,0 +1,133 @@
+"""The objects of one async request: what is known of it, and writing what became of it in a safe order."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from dequeuer.errors import InvalidInputError, StoreDeniedError, StoreMissingError, StoreUnavailableError, clip
+from dequeuer.formats.headers import forwardable, parse_headers
+from dequeuer.message import Fence
+from dequeuer.retrying import persist
+from dequeuer.sinks.base import Payload, Store
+from dequeuer.sinks.layout import RequestKeys
+
+JSON_TYPE = "application/json"
+HEADERS_LIMIT_BYTES = 256 * 1024
+CLEANUP_TIMEOUT_S = 30.0
+
+Known = Literal["completed", "failed", "result"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Submitted:
+    """A request as it was submitted. `headers` None: there is no headers object."""
+
+    payload: Payload
+    headers: Sequence[tuple[str, str]] | None
+
+
+class RequestStore:
+    """Reads and writes one request. Waits for a store that is away; other errors are the caller's.
+
+    Every write and deletion asks the fence first.
+    """
+
+    def __init__(self, store: Store, keys: RequestKeys, fence: Fence) -> None:
+        self._store = store
+        self._keys = keys
+        self._fence = fence
+
+    async def read(self) -> Submitted:
+        """Read payload and headers side by side.
+
+        Raises:
+            StoreMissingError: there is no payload.
+            InvalidInputError: the headers are malformed.
+            StoreDeniedError: access is denied.
+        """
+        payload, headers = await asyncio.gather(
+            persist(StoreUnavailableError, self._store.get, self._keys.payload),
+            self._headers(),
+            return_exceptions=True,
+        )
+        if isinstance(payload, BaseException):
+            raise payload
+        if isinstance(headers, BaseException):
+            raise headers
+        return Submitted(payload=payload, headers=headers)
+
+    async def _headers(self) -> Sequence[tuple[str, str]] | None:
+        try:
+            raw = await persist(StoreUnavailableError, self._read_small, self._keys.headers)
+        except StoreMissingError:
+            return None
+        return forwardable(parse_headers(raw))
+
+    async def _read_small(self, key: str) -> bytes:
+        found = await self._store.get(key)
+        if found.size > HEADERS_LIMIT_BYTES:
+            raise InvalidInputError(f"headers.json has {found.size} bytes; {HEADERS_LIMIT_BYTES} are allowed")
+        return b"".join([chunk async for chunk in found.chunks])
+
+    async def known(self) -> Known | None:
+        """Look up what became of the request before, if anything did."""
+        names = set(await persist(StoreUnavailableError, self._store.list, self._keys.prefix))
+        if self._keys.status("completed") in names:
+            return "completed"
+        if self._keys.status("failed") in names:
+            return "failed"
+        return "result" if self._keys.result in names else None
+
+    async def mark_in_progress(self) -> None:
+        """Write `status/in_progress`; one attempt, as it only informs."""
+        self._fence.check()
+        await self._store.put(self._keys.status("in_progress"), b"", "text/plain")
+
+    async def put_result(self, body: bytes) -> None:
+        """Write the result, whole. One that is there already stands: somebody may have read it."""
+        await persist(StoreUnavailableError, self._create_result, body)
+
+    async def _create_result(self, body: bytes) -> None:
+        self._fence.check()
+        # A refusal can also mean that two writers met and neither has won yet: then it is tried again.
+        if not await self._store.create(self._keys.result, body, JSON_TYPE) and await self.known() is None:
+            raise StoreUnavailableError("the result was refused, yet there is none")
+
+    async def put_large_result(self, body: AsyncIterator[bytes]) -> None:
+        """Write a result of unknown size. One attempt as a whole: `body` can be read only once."""
+        if await self.known() is None:
+            self._fence.check()
+            await self._store.put_stream(self._keys.result, body, JSON_TYPE)
+
+    async def mark_completed(self) -> None:
+        """Write `status/completed`. The result must be durable already."""
+        await persist(StoreUnavailableError, self._put, self._keys.status("completed"), b"", "text/plain")
+
+    async def mark_failed(self, error: str, status_code: int | None, attempts: int) -> None:
+        """Write `status/failed` with what is known of the failure."""
+        body = json.dumps({"error": clip(error), "status_code": status_code, "attempts": attempts}).encode()
+        await persist(StoreUnavailableError, self._put, self._keys.status("failed"), body, JSON_TYPE)
+
+    async def _put(self, key: str, body: bytes, content_type: str) -> None:
+        self._fence.check()
+        await self._store.put(key, body, content_type)
+
+    async def drop_input(self) -> None:
+        """After a success: delete payload and headers. Best effort: the lifecycle rule does it in the end."""
+        await self._drop(self._keys.payload, self._keys.headers)
+
+    async def drop_headers(self) -> None:
+        """After a failure: delete the headers, which may hold credentials; the payload is kept to look at."""
+        await self._drop(self._keys.headers)
+
+    async def _drop(self, *keys: str) -> None:
+        try:
+            async with asyncio.timeout(CLEANUP_TIMEOUT_S):
+                await persist(StoreUnavailableError, self._store.delete, keys)
+        except (TimeoutError, StoreDeniedError):
+            # Counted and logged where the store is called; the outcome stands without it.
+            return

@@ -1,0 +1,135 @@
+"""What differs between the kinds of API: the handler, when the work is over, and what runs beside it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from dequeuer.aws import Aws
+from dequeuer.drain import Drain
+from dequeuer.errors import FatalError, StoreDeniedError, StoreUnavailableError
+from dequeuer.events import Observer
+from dequeuer.handlers.base import Handler
+from dequeuer.handlers.policy import Policy
+from dequeuer.retrying import persist
+from dequeuer.settings import SidecarSettings
+from dequeuer.sinks.layout import workloads_prefix
+from dequeuer.sources.base import Source
+from dequeuer.target import Target
+from dequeuer.worker import Watch
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parties:
+    """Those who take part in the work, whatever the kind."""
+
+    aws: Aws
+    source: Source
+    target: Target
+    policy: Policy
+    drain: Drain
+    observer: Observer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kind:
+    """A kind of API, ready to work.
+
+    Attributes:
+        handler: works on its messages.
+        watch: knows when the work is over; None: never.
+        has_failed: whether the process is to exit with 1 although the work is over.
+        background: runs once, beside the work; None: nothing to do.
+    """
+
+    handler: Handler
+    watch: Watch | None
+    has_failed: Callable[[], bool]
+    background: Callable[[], Awaitable[None]] | None
+
+
+async def make_kind(settings: SidecarSettings, parties: Parties) -> Kind:
+    """Make the kind that the settings name. Imports of the other kind cost start-up time and memory.
+
+    Raises:
+        FatalError: the bucket does not exist or is forbidden.
+    """
+    if settings.api_kind == "async":
+        return await _make_async(settings, parties)
+    return _make_batch(settings, parties)
+
+
+async def _make_async(settings: SidecarSettings, parties: Parties) -> Kind:
+    from dequeuer.handlers.async_api import AsyncHandler  # noqa: PLC0415 - see make_kind
+    from dequeuer.handlers.result import ResultWriter  # noqa: PLC0415 - see make_kind
+
+    store = parties.aws.store(settings.bucket, parties.observer)
+    prefix = workloads_prefix(settings.cluster_uid)
+    try:
+        await persist(StoreUnavailableError, store.list, f"{prefix}{settings.api_name}/status")
+    except StoreDeniedError as error:
+        raise FatalError(
+            f"the bucket {settings.bucket} cannot be listed ({error}): check DEQUEUER_BUCKET and s3:ListBucket"
+        ) from error
+    handler = AsyncHandler(
+        cluster_uid=settings.cluster_uid,
+        api_name=settings.api_name,
+        store=store,
+        target=parties.target,
+        results=ResultWriter(settings.max_result_bytes),
+        policy=parties.policy,
+        drain=parties.drain,
+        observer=parties.observer,
+    )
+
+    async def background() -> None:
+        await _make_sure_of_expiry(settings, parties.aws, prefix)
+
+    return Kind(handler=handler, watch=None, has_failed=lambda: False, background=background)
+
+
+async def _make_sure_of_expiry(settings: SidecarSettings, aws: Aws, prefix: str) -> None:
+    from dequeuer.sinks.lifecycle import ensure_expiry  # noqa: PLC0415 - see make_kind
+
+    async with aws.s3() as client:
+        change = await persist(
+            StoreUnavailableError,
+            ensure_expiry,
+            client,
+            bucket=settings.bucket,
+            prefix=prefix,
+            days=settings.result_retention_days,
+        )
+    _log.info("expiry rule: %s", change)
+
+
+def _make_batch(settings: SidecarSettings, parties: Parties) -> Kind:
+    from dequeuer.handlers.batch_api import BatchHandler  # noqa: PLC0415 - see make_kind
+    from dequeuer.handlers.completion import Completion, DrainedQueue  # noqa: PLC0415 - see make_kind
+
+    completion = Completion(
+        job_id=settings.job_id,
+        queue=parties.source,
+        target=parties.target,
+        delay_s=settings.completion_delay_s,
+        policy=parties.policy,
+        drain=parties.drain,
+        observer=parties.observer,
+    )
+    handler = BatchHandler(
+        job_id=settings.job_id,
+        target=parties.target,
+        completion=completion,
+        policy=parties.policy,
+        drain=parties.drain,
+        observer=parties.observer,
+    )
+    return Kind(
+        handler=handler,
+        watch=DrainedQueue(parties.source),
+        has_failed=lambda: completion.failed,
+        background=None,
+    )

@@ -1,0 +1,171 @@
+"""Holding leases: renewed at half their length for as long as the work runs, fenced off when lost."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from types import TracebackType
+from typing import Self
+
+from dequeuer.errors import LeaseLostError, SourceUnavailableError
+from dequeuer.events import LeaseLost, Observer
+from dequeuer.sources.base import Lease
+
+LONGEST_HOLD_S = 43_200.0
+"""The clock of an SQS message ends 12 hours after its receive, whatever is renewed."""
+RENEWAL_RETRY_S = 1.0
+
+
+class Hold:
+    """One lease while it is worked under: an async context manager, and the `Fence` of the work.
+
+    Losing the lease cancels the task that entered; leaving then raises `LeaseLostError`.
+    """
+
+    def __init__(self, keeper: LeaseKeeper, lease: Lease, received_at: float) -> None:
+        self.lease = lease
+        self.received_at = received_at
+        self.ends_at = received_at + keeper.length_s - keeper.margin_s
+        self._keeper = keeper
+        self._task: asyncio.Task[object] | None = None
+        self._cancellations = 0
+        self._cancelled = False
+        self.lost: str | None = None
+
+    def check(self) -> None:
+        """Raise `LeaseLostError` once the lease is over, even if no timer had a chance to say so yet."""
+        # After a SIGSTOP or a stalled loop the work may run before the timer that would fence it.
+        if self.lost is None and asyncio.get_running_loop().time() >= self.ends_at:
+            self._lose("not renewed in time")
+        if self.lost is not None:
+            raise LeaseLostError(self.lost)
+
+    def fence(self, reason: str) -> None:
+        """Declare the lease lost and stop the work."""
+        self._lose(reason)
+        if self._task is not None and not self._cancelled:
+            self._cancelled = True
+            self._task.cancel()
+
+    def _lose(self, reason: str) -> None:
+        if self.lost is None:
+            self.lost = reason
+            self._keeper.report(self, reason)
+
+    async def __aenter__(self) -> Self:
+        task = asyncio.current_task()
+        if task is None:
+            raise RuntimeError("a lease is held by a task")
+        self._task, self._cancellations = task, task.cancelling()
+        self._keeper.add(self)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _tb: TracebackType | None
+    ) -> None:
+        self._keeper.remove(self)
+        task, self._task = self._task, None
+        if self.lost is None or task is None:
+            return
+        # Swallows our own cancellation only: one from outside must go on.
+        from_outside = self._cancelled and task.uncancel() > self._cancellations
+        if kind is None or (issubclass(kind, asyncio.CancelledError) and self._cancelled and not from_outside):
+            raise LeaseLostError(self.lost) from error
+
+
+class LeaseKeeper:
+    """Renews every held lease when half of it is over. One task serves all.
+
+    Args:
+        length_s: visibility time-out that a receive and each renewal give, seconds.
+        observer: is told of each lease lost.
+    """
+
+    def __init__(self, length_s: float, observer: Observer) -> None:
+        self.length_s = length_s
+        self.margin_s = min(1.0, length_s / 10)
+        """Work stops this much before the queue would hand the message to somebody else."""
+        self._observer = observer
+        # When each is to be renewed, soonest first: all leases have one length, so they come due in
+        # the order in which they are put in. What is settled leaves at once, and its body with it.
+        self._due: dict[Hold, float] = {}
+        self._held: set[Hold] = set()
+        self._renewing: set[asyncio.Task[None]] = set()
+        self._news = asyncio.Event()
+
+    def __len__(self) -> int:
+        return len(self._held)
+
+    def hold(self, lease: Lease, received_at: float) -> Hold:
+        """Return the context under which `lease` is worked. `received_at`: loop time of its receive."""
+        return Hold(self, lease, received_at)
+
+    def add(self, hold: Hold) -> None:
+        """Begin to renew."""
+        self._held.add(hold)
+        self._schedule(hold)
+
+    def remove(self, hold: Hold) -> None:
+        """Stop renewing."""
+        self._held.discard(hold)
+        self._due.pop(hold, None)
+
+    def report(self, hold: Hold, reason: str) -> None:
+        """Tell that a lease is lost."""
+        self._observer(LeaseLost(message_id=hold.lease.message.id, reason=reason))
+
+    def _schedule(self, hold: Hold) -> None:
+        self._due[hold] = asyncio.get_running_loop().time() + self.length_s / 2
+        self._news.set()
+
+    async def run(self) -> None:
+        """Renew until cancelled."""
+        loop = asyncio.get_running_loop()
+        try:
+            while True:
+                if not self._due:
+                    self._news.clear()
+                    await self._news.wait()
+                await asyncio.sleep(next(iter(self._due.values())) - loop.time())
+                # Those that would come due a little later go along: one request carries ten.
+                horizon = loop.time() + self.length_s / 10
+                for hold in [hold for hold, due in self._due.items() if due <= horizon]:
+                    del self._due[hold]
+                    self._start(hold)
+        finally:
+            for task in self._renewing:
+                task.cancel()
+
+    def _start(self, hold: Hold) -> None:
+        task = asyncio.get_running_loop().create_task(self._renew(hold), name="renew-lease")
+        self._renewing.add(task)
+        task.add_done_callback(self._renewing.discard)
+
+    async def _renew(self, hold: Hold) -> None:
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout_at(hold.ends_at):
+                while hold in self._held:
+                    asked_at = loop.time()
+                    remaining = hold.received_at + LONGEST_HOLD_S - asked_at - self.margin_s
+                    length = min(self.length_s, remaining)
+                    if length < self.length_s / 2:
+                        # The last renewal reached to the end of the 12 hours: let the time run out.
+                        await asyncio.sleep(hold.ends_at - asked_at)
+                    try:
+                        await hold.lease.extend(length)
+                    except SourceUnavailableError:
+                        await asyncio.sleep(random.uniform(0.1, min(RENEWAL_RETRY_S, self.length_s / 10)))  # noqa: S311 - jitter
+                        continue
+                    hold.ends_at = asked_at + length - self.margin_s
+                    if loop.time() - asked_at < self.length_s / 4:
+                        if hold in self._held:
+                            self._schedule(hold)
+                        return
+                    # So slow an answer has used up the time until the next renewal: ask again at once.
+        except LeaseLostError as error:
+            if hold in self._held:
+                hold.fence(f"renewal refused: {error}")
+        except TimeoutError:
+            if hold in self._held:
+                hold.fence("not renewed in time")

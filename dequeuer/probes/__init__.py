@@ -1,0 +1,1 @@
+"""Whether the container is ready."""

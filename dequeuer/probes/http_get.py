@@ -1,0 +1,146 @@
+"""The `httpGet` probe, with the manners of the kubelet's (pkg/probe/http in kubernetes)."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from urllib.parse import quote
+
+import aiohttp
+from yarl import URL
+
+from dequeuer.errors import clip
+from dequeuer.probes.base import ProbeResult, ProbeTiming
+
+USER_AGENT = "kube-probe/1.34"
+"""Web servers keep probes out of their access logs, or let them past authentication, by this prefix."""
+BODY_LIMIT = 10 * 1024
+"""Bytes of an answer's body that are read before the connection is dropped."""
+MAX_REDIRECTS = 10
+REDIRECTS = frozenset({301, 302, 303, 307, 308})
+LINE_LIMIT = 64 * 1024
+"""Bytes of one header line of an answer."""
+# Framing and the life of the connection belong to the client: after a Content-Length the container waits for a body.
+OWNED_BY_CLIENT = frozenset({"connection", "content-length", "host", "trailer", "transfer-encoding"})
+DEFAULT_HEADERS = (("User-Agent", USER_AGENT), ("Accept", "*/*"))
+BROKEN_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
+URL_PUNCTUATION = "%/?:@!$&'()*+,;=[]"
+AUTOMATIC_HEADERS = ("Accept", "Accept-Encoding", "User-Agent")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HttpGetProbe:
+    """A GET that must be answered with 200-399, whole or 10 KiB of it, within the time-out.
+
+    Every check has its own session and connections, so there is nothing to close afterwards, and a
+    broken or stale connection never speaks for the next check. Certificates are not checked.
+
+    Attributes:
+        name: what logs and metrics call it.
+        timing: `timing.timeout_s` covers everything, redirects and the body too.
+        port: 1-65535.
+        host: an address or a name.
+        path: with the query, if any; a missing `/` in front is added.
+        https: whether to speak TLS.
+        headers: as given, repeated ones kept. An empty `User-Agent` or `Accept` means to send none.
+    """
+
+    name: str
+    port: int
+    host: str = "127.0.0.1"
+    path: str = "/"
+    https: bool = False
+    headers: Sequence[tuple[str, str]] = field(default=(), repr=False)  # may hold credentials
+    timing: ProbeTiming = field(default_factory=ProbeTiming)
+
+    async def check(self) -> ProbeResult:
+        """Look once. Raises nothing but `CancelledError`."""
+        try:
+            async with asyncio.timeout(self.timing.timeout_s), self._session() as session:
+                return await self._get(session)
+        except TimeoutError:
+            return _failure(f"no whole answer within {self.timing.timeout_s:g} s")
+        except OSError as error:
+            return _failure(str(error))
+        except Exception as error:  # noqa: BLE001 - whatever an answer can provoke is a failed check
+            # Only the class: the text may quote a header of the answer.
+            return _failure(f"no valid HTTP answer ({type(error).__name__})")
+
+    def _session(self) -> aiohttp.ClientSession:
+        return aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(force_close=True, limit=1, use_dns_cache=False, ssl=False),
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            auto_decompress=False,
+            trust_env=False,  # a proxy of the environment is not the way to a neighbour
+            skip_auto_headers=AUTOMATIC_HEADERS,
+            read_bufsize=BODY_LIMIT,
+            max_line_size=LINE_LIMIT,
+            max_field_size=LINE_LIMIT,
+        )
+
+    async def _get(self, session: aiohttp.ClientSession) -> ProbeResult:
+        url = self._url()
+        virtual_host = next((value for name, value in self.headers if name.lower() == "host"), "")
+        sent = _headers(self.headers)
+        redirects = 0
+        while True:
+            headers = [*sent, ("Host", virtual_host)] if virtual_host else sent
+            async with session.get(url, headers=headers, allow_redirects=False) as response:
+                location = response.headers.get("Location", "")
+                if response.status not in REDIRECTS or not location:
+                    return await _judge(response)
+                try:
+                    to = URL(location)
+                    target = url.join(to)
+                except ValueError:
+                    return _failure(f"HTTP {response.status} with an invalid Location")
+                if target.host != url.host:
+                    return await _judge(response, ": a redirect to another host is not followed")
+                if target.scheme not in {"http", "https"}:
+                    return _failure(f"HTTP {response.status} to something that is not HTTP")
+                if redirects == MAX_REDIRECTS:
+                    return await _judge(response, f": more than {MAX_REDIRECTS} redirects are not followed")
+                response.close()
+            # Only a relative redirect stays at the virtual host; an absolute one names its own.
+            virtual_host = "" if to.scheme else virtual_host
+            url = target
+            redirects += 1
+
+    def _url(self) -> URL:
+        scheme = "https" if self.https else "http"
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        path = BROKEN_ESCAPE.sub("%25", self.path.removeprefix("/").partition("#")[0])
+        # Quoted here: left to itself, the URL would undo escapes that are not needed, such as %2F in a query.
+        return URL(f"{scheme}://{host}:{self.port}/{quote(path, safe=URL_PUNCTUATION)}", encoded=True)
+
+
+def _headers(given: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+    # One spelling a name: the client lets the last of two spellings replace the first.
+    spelling: dict[str, str] = {}
+    sent = [(spelling.setdefault(name.lower(), name), value) for name, value in given]
+    sent = [(name, value) for name, value in sent if name.lower() not in OWNED_BY_CLIENT]
+    for default, text in DEFAULT_HEADERS:
+        values = [value for name, value in sent if name.lower() == default.lower()]
+        if not values:
+            sent.append((default, text))
+        elif not values[0]:
+            sent = [(name, value) for name, value in sent if name.lower() != default.lower()]
+    return sent
+
+
+async def _judge(response: aiohttp.ClientResponse, remark: str = "") -> ProbeResult:
+    """Read as much of the body as the kubelet does, then go by the status."""
+    left = BODY_LIMIT
+    while left > 0 and (chunk := await response.content.read(left)):
+        left -= len(chunk)
+    response.close()
+    status = response.status
+    detail = f"HTTP {status}{remark}"
+    return ProbeResult(ok=200 <= status < 400, detail=detail, warning=300 <= status < 400)
+
+
+def _failure(detail: str) -> ProbeResult:
+    return ProbeResult(ok=False, detail=clip(detail))

@@ -1,0 +1,40 @@
+"""How long-lived work waits for AWS to come back: exponential backoff with full jitter, no end of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+from typing import ParamSpec, TypeVar
+
+from tenacity import AsyncRetrying, retry_if_exception_type, wait_random_exponential
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+FIRST_WAIT_S = 0.2
+LONGEST_WAIT_S = 20.0
+
+
+async def persist(
+    retry_on: type[Exception] | tuple[type[Exception], ...],
+    call: Callable[P, Awaitable[T]],
+    /,
+    *args: P.args,
+    **kwargs: P.kwargs,
+) -> T:
+    """Call until it succeeds; ends otherwise only by cancellation or an error that is not `retry_on`.
+
+    The caller bounds it: every use runs under a lease, whose loss cancels it, or until the process stops.
+    """
+    try:
+        return await call(*args, **kwargs)
+    except retry_on:
+        # The policy object costs more than a call that works: it is made on the first failure only.
+        policy = AsyncRetrying(
+            retry=retry_if_exception_type(retry_on),
+            wait=wait_random_exponential(multiplier=FIRST_WAIT_S, max=LONGEST_WAIT_S),
+            reraise=True,
+        )
+    await asyncio.sleep(random.uniform(0, FIRST_WAIT_S))  # noqa: S311 - jitter
+    return await policy(call, *args, **kwargs)

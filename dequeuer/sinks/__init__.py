@@ -1,0 +1,1 @@
+"""Where requests are read from and results are written to."""

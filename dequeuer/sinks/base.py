@@ -1,0 +1,54 @@
+"""What the core asks of an object store."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Collection, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Payload:
+    """An object that is being read.
+
+    Attributes:
+        size: bytes in all.
+        content_type: as stored; None when the store has none.
+        chunks: the content; can be read once. Raises `StoreUnavailableError`.
+        modified_at: when it was written, seconds since the epoch.
+    """
+
+    size: int
+    content_type: str | None
+    chunks: AsyncIterator[bytes]
+    modified_at: float
+
+
+class Fetch(Protocol):
+    """Reads. Raises `StoreMissingError`, `StoreDeniedError`, `StoreUnavailableError`."""
+
+    async def get(self, key: str) -> Payload:
+        """Open an object; its content is streamed."""
+
+    async def list(self, prefix: str) -> Sequence[str]:
+        """Return the keys below `prefix`, at most 1,000."""
+
+
+class Sink(Protocol):
+    """Writes. Raises `StoreDeniedError`, `StoreUnavailableError`."""
+
+    async def put(self, key: str, body: bytes, content_type: str) -> None:
+        """Write an object whole. Returned means durable."""
+
+    async def create(self, key: str, body: bytes, content_type: str) -> bool:
+        """Write an object unless there is one already; tell whether it was written."""
+
+    async def put_stream(self, key: str, body: AsyncIterator[bytes], content_type: str) -> None:
+        """Write an object of unknown size in bounded memory. When `body` raises, nothing is written."""
+
+    async def delete(self, keys: Collection[str]) -> None:
+        """Delete objects; those already gone are no error."""
+
+
+class Store(Fetch, Sink, Protocol):
+    """Both halves of an object store."""

@@ -1,0 +1,54 @@
+"""The keys of a request's objects and the shape of its id. The format is Cortex's and is fixed."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+# \Z, not $: the latter would let a trailing newline through into a key.
+_REQUEST_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}\Z")
+
+STATUSES = ("in_queue", "in_progress", "completed", "failed")
+
+
+def is_request_id(text: str) -> bool:
+    """Tell whether `text` may become part of a key."""
+    return _REQUEST_ID.match(text) is not None
+
+
+def workloads_prefix(cluster_uid: str) -> str:
+    """Return the prefix below which every async request of a cluster lives."""
+    return f"{cluster_uid}/workloads/"
+
+
+@dataclass(frozen=True, slots=True)
+class RequestKeys:
+    """The keys of one request. `request_id` must have passed `is_request_id`."""
+
+    cluster_uid: str
+    api_name: str
+    request_id: str
+
+    @property
+    def prefix(self) -> str:
+        """What all keys of the request begin with, slash included."""
+        return f"{workloads_prefix(self.cluster_uid)}{self.api_name}/{self.request_id}/"
+
+    @property
+    def headers(self) -> str:
+        """The submitted headers, a JSON object."""
+        return f"{self.prefix}headers.json"
+
+    @property
+    def payload(self) -> str:
+        """The submitted body."""
+        return f"{self.prefix}payload"
+
+    @property
+    def result(self) -> str:
+        """The container's answer."""
+        return f"{self.prefix}result.json"
+
+    def status(self, name: str) -> str:
+        """Return the key of a status object; `name` is one of `STATUSES`."""
+        return f"{self.prefix}status/{name}"

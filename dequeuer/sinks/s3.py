@@ -1,0 +1,232 @@
+"""S3 objects through obstore. The only module that imports it."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+# obstore starts its runtime on the first call; one thread serves a sidecar and saves a tenth of the CPU.
+os.environ.setdefault("TOKIO_WORKER_THREADS", "1")
+
+import obstore
+from obstore.exceptions import (
+    AlreadyExistsError,
+    BaseError,
+    NotFoundError,
+    PermissionDeniedError,
+    PreconditionError,
+    UnauthenticatedError,
+)
+from obstore.store import S3Store as ObstoreS3
+
+from dequeuer.errors import StoreDeniedError, StoreMissingError, StoreUnavailableError, clip
+from dequeuer.events import ErrorKind, Observer, StoreCalled, StoreOp
+from dequeuer.retrying import persist
+from dequeuer.sinks.base import Payload
+from dequeuer.sinks.upload import PART_BYTES, upload_stream
+
+if TYPE_CHECKING:
+    from obstore import GetResult
+    from obstore.store import ClientConfig, S3Config, S3Credential
+
+T = TypeVar("T")
+
+STREAM_CHUNK_BYTES = 64 * 1024
+LIST_LIMIT = 1000
+CREDENTIAL_LIFE = timedelta(minutes=5)
+_CLIENT_OPTIONS: ClientConfig = {
+    "allow_http": True,  # only an endpoint that says http:// gets it
+    "connect_timeout": "5s",
+    "read_timeout": "30s",
+    # Covers the whole body too: a payload may be read for as long as its container needs.
+    "timeout": "24h",
+}
+
+
+class FrozenKeys(Protocol):
+    """What the SDK's credentials look like once resolved."""
+
+    access_key: str
+    secret_key: str
+    token: str | None
+
+
+class CredentialChain(Protocol):
+    """The SDK's credential chain: refreshes by itself, whatever the source of the keys."""
+
+    async def get_frozen_credentials(self) -> FrozenKeys:
+        """Return keys that are valid now."""
+
+
+def open_store(  # noqa: PLR0913 - one parameter a fact of the connection
+    *,
+    bucket: str,
+    region: str | None,
+    endpoint_url: str | None,
+    credentials: CredentialChain,
+    ca_bundle: str | None,
+    observer: Observer,
+) -> S3Store:
+    """Connect to a bucket. Nothing is sent yet.
+
+    Args:
+        bucket: its name.
+        region: None leaves it to the environment of the SDK.
+        endpoint_url: None means AWS; anything else is addressed by path.
+        credentials: asked again every few minutes, so rotated keys are picked up.
+        ca_bundle: a PEM file to trust besides the system's roots.
+        observer: gets one `StoreCalled` a request.
+    """
+    config: S3Config = {"virtual_hosted_style_request": endpoint_url is None}
+    if region:
+        config["region"] = region
+    if endpoint_url:
+        config["endpoint"] = endpoint_url
+    options: ClientConfig = {**_CLIENT_OPTIONS}
+    if ca_bundle:
+        with open(ca_bundle, "rb") as pem:  # noqa: PTH123 - pathlib is not imported on the way to the first message
+            options["root_certificate"] = pem.read()
+
+    async def provide() -> S3Credential:
+        keys = await credentials.get_frozen_credentials()
+        return {
+            "access_key_id": keys.access_key,
+            "secret_access_key": keys.secret_key,
+            "token": keys.token,
+            "expires_at": datetime.now(UTC) + CREDENTIAL_LIFE,
+        }
+
+    def connect(max_retries: int) -> ObstoreS3:
+        return ObstoreS3(
+            bucket,
+            config=config,
+            client_options=options,
+            retry_config={"max_retries": max_retries, "retry_timeout": timedelta(seconds=120)},
+            credential_provider=provide,
+        )
+
+    # Calls that can be made again are retried by us, where a lost lease ends it. The parts of a
+    # streamed answer cannot be had again from the container, so there the client retries by itself.
+    return S3Store(connect(0), connect(8), observer)
+
+
+class S3Store:
+    """`Fetch` and `Sink` on a bucket. Every call is one attempt, except as its docstring says."""
+
+    def __init__(self, store: ObstoreS3, patient: ObstoreS3, observer: Observer) -> None:
+        self._store = store
+        self._patient = patient
+        self._observer = observer
+
+    async def get(self, key: str) -> Payload:
+        """Open an object. A stream that breaks is taken up again where it broke, as long as it takes."""
+        result = await self._call("get", lambda: obstore.get_async(self._store, key))
+        meta = result.meta
+        return Payload(
+            size=meta["size"],
+            content_type=result.attributes.get("Content-Type"),
+            chunks=self._stream(key, result),
+            modified_at=meta["last_modified"].timestamp(),
+        )
+
+    async def _stream(self, key: str, first: GetResult) -> AsyncIterator[bytes]:
+        size, e_tag = first.meta["size"], first.meta["e_tag"]
+        at, result = 0, first
+        while True:
+            try:
+                async for chunk in result.stream(min_chunk_size=STREAM_CHUNK_BYTES):
+                    at += len(chunk)
+                    yield chunk
+            except BaseError as error:
+                self._report("get", 0.0, "unavailable", clip(str(error)))
+            if at >= size:
+                return
+            start = at
+
+            async def reopen(start: int = start) -> GetResult:
+                # Another object under the key by now would splice two payloads: if_match forbids it.
+                options = {"range": {"offset": start}, "if_match": e_tag}
+                return await self._call("get", lambda: obstore.get_async(self._store, key, options=options))  # type: ignore[arg-type]
+
+            result = await persist(StoreUnavailableError, reopen)
+
+    async def list(self, prefix: str) -> Sequence[str]:
+        """Return the keys below `prefix`: the first page of them."""
+
+        async def first_page() -> Sequence[str]:
+            async for page in obstore.list(self._store, prefix, chunk_size=LIST_LIMIT):
+                return [meta["path"] for meta in page]
+            return []
+
+        return await self._call("list", first_page)
+
+    async def put(self, key: str, body: bytes, content_type: str) -> None:
+        """Write an object with one request."""
+        attributes = {"Content-Type": content_type}
+        await self._call(
+            "put", lambda: obstore.put_async(self._store, key, body, attributes=attributes, use_multipart=False)
+        )
+
+    async def create(self, key: str, body: bytes, content_type: str) -> bool:
+        """Write an object with one conditional request (`If-None-Match: *`)."""
+
+        async def attempt() -> bool:
+            try:
+                await obstore.put_async(
+                    self._store, key, body, attributes={"Content-Type": content_type}, mode="create"
+                )
+            except AlreadyExistsError:
+                return False
+            return True
+
+        return await self._call("put", attempt)
+
+    async def put_stream(self, key: str, body: AsyncIterator[bytes], content_type: str) -> None:
+        """Write in parts of 5 MiB, one under way at a time; each part is retried for up to two minutes."""
+        attributes = {"Content-Type": content_type}
+
+        async def upload() -> None:
+            await upload_stream(
+                body,
+                lambda parts: obstore.put_async(
+                    self._patient, key, parts, attributes=attributes, chunk_size=PART_BYTES, max_concurrency=1
+                ),
+            )
+
+        await self._call("put", upload)
+
+    async def delete(self, keys: Collection[str]) -> None:
+        """Delete any number of objects with one request for each thousand."""
+        paths = list(keys)
+        await self._call("delete", lambda: obstore.delete_async(self._store, paths[0] if len(paths) == 1 else paths))
+
+    async def _call(self, op: StoreOp, call: Callable[[], Awaitable[T]]) -> T:
+        started = time.monotonic()
+        try:
+            answer = await call()
+        except (BaseError, NotFoundError, FileNotFoundError, OSError) as error:
+            kind, translated = _translate(error)
+            self._report(op, time.monotonic() - started, kind, "" if kind == "missing" else str(translated))
+            raise translated from error
+        self._report(op, time.monotonic() - started, None)
+        return answer
+
+    def _report(self, op: StoreOp, duration_s: float, error: ErrorKind | None, detail: str = "") -> None:
+        self._observer(StoreCalled(op=op, duration_s=duration_s, error=error, detail=detail))
+
+
+def _translate(error: Exception) -> tuple[ErrorKind, Exception]:
+    """Map the client's exceptions to ours. Its texts begin with the fact and go on with a dump."""
+    text = str(error).split("\n", 1)[0]
+    if isinstance(error, FileNotFoundError | NotFoundError):
+        if "NoSuchBucket" in str(error):
+            return "denied", StoreDeniedError("the bucket does not exist: check DEQUEUER_BUCKET and the region")
+        return "missing", StoreMissingError(clip(text))
+    if isinstance(error, PreconditionError):
+        return "missing", StoreMissingError("the object was replaced while it was being read")
+    if isinstance(error, PermissionDeniedError | UnauthenticatedError):
+        return "denied", StoreDeniedError(clip(text))
+    return "unavailable", StoreUnavailableError(clip(text))

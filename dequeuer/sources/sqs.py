@@ -1,0 +1,214 @@
+"""A queue of Amazon SQS, standard or FIFO, through the SDK's client."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import time
+import uuid
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, Protocol, TypeAlias
+
+from dequeuer.errors import SourceUnavailableError
+from dequeuer.events import Observer, SourceCalled, SourceOp
+from dequeuer.message import Message
+from dequeuer.sources.base import Depth, Lease
+from dequeuer.sources.batcher import BATCH_LIMIT, Batcher
+from dequeuer.sources.sqs_errors import from_code, translate
+
+LINGER_S = 0.02
+VISIBILITY_LIMIT_S = 43_200
+"""SQS hides a message for 12 hours at most, counted from its receive."""
+
+Json: TypeAlias = Mapping[str, Any]
+
+
+class SqsApi(Protocol):
+    """The calls of the SDK's client that are made here. Answers are JSON objects."""
+
+    async def receive_message(self, **request: object) -> Json: ...  # noqa: D102 - the SDK documents it
+    async def delete_message_batch(self, **request: object) -> Json: ...  # noqa: D102 - the SDK documents it
+    async def change_message_visibility_batch(self, **request: object) -> Json: ...  # noqa: D102 - the SDK documents it
+    async def get_queue_attributes(self, **request: object) -> Json: ...  # noqa: D102 - the SDK documents it
+    async def send_message(self, **request: object) -> Json: ...  # noqa: D102 - the SDK documents it
+
+
+class SqsSource:
+    """Receives up to ten at a time; deletions and changes of visibility are gathered in tens.
+
+    Args:
+        client: open for as long as the source is used.
+        queue_url: the queue; a name that ends in `.fifo` is a FIFO queue.
+        visibility_timeout_s: length of a lease, whole seconds.
+        poll_wait_s: how long a receive waits for the first message, whole seconds up to 20.
+        held: how many leases are held now: when all of them wait to be settled, no other can join.
+        observer: gets one `SourceCalled` a request.
+    """
+
+    def __init__(  # noqa: PLR0913 - one parameter a fact of the queue
+        self,
+        client: SqsApi,
+        *,
+        queue_url: str,
+        visibility_timeout_s: int,
+        poll_wait_s: int,
+        held: Callable[[], int],
+        observer: Observer,
+    ) -> None:
+        self._client = client
+        self._queue_url = queue_url
+        self._visibility_timeout_s = visibility_timeout_s
+        self._poll_wait_s = poll_wait_s
+        self._observer = observer
+        self._has_redrive = False
+        self._deletions = Batcher(self._delete, linger_s=LINGER_S, expected=held, name="deletions")
+        self._changes = Batcher(self._change, linger_s=LINGER_S, expected=held, name="visibility")
+
+    @property
+    def has_redrive(self) -> bool:
+        """Whether the queue has a redrive policy, as of `open`."""
+        return self._has_redrive
+
+    async def open(self) -> None:
+        """Read the queue's attributes; raises when it does not exist or is forbidden."""
+        attributes = await self._attributes("RedrivePolicy")
+        self._has_redrive = bool(attributes.get("RedrivePolicy"))
+
+    async def close(self) -> None:
+        """Send what was still gathering."""
+        await self._deletions.flush()
+        await self._changes.flush()
+
+    async def receive(self, limit: int) -> Sequence[Lease]:
+        """Poll once, `poll_wait_s` at most."""
+        answer = await self._call(
+            "receive",
+            self._client.receive_message(
+                QueueUrl=self._queue_url,
+                MaxNumberOfMessages=min(limit, BATCH_LIMIT),
+                VisibilityTimeout=self._visibility_timeout_s,
+                WaitTimeSeconds=self._poll_wait_s,
+                MessageSystemAttributeNames=["ApproximateReceiveCount", "SentTimestamp"],
+                MessageAttributeNames=["All"],
+            ),
+        )
+        return [SqsLease(self, message) for message in answer.get("Messages") or ()]
+
+    async def depth(self) -> Depth:
+        """Ask for the approximate counts."""
+        names = ("", "NotVisible", "Delayed")
+        attributes = await self._attributes(*(f"ApproximateNumberOfMessages{name}" for name in names))
+        visible, in_flight, delayed = (int(attributes.get(f"ApproximateNumberOfMessages{name}", 0)) for name in names)
+        return Depth(visible=visible, in_flight=in_flight, delayed=delayed)
+
+    async def put_back(self, lease: Lease) -> None:
+        """Send a copy, then delete. A crash in between leaves two, never none."""
+        if not isinstance(lease, SqsLease):
+            raise TypeError(type(lease).__name__)
+        fifo: dict[str, str] = {}
+        if self._queue_url.endswith(".fifo"):
+            copy_id = uuid.uuid4().hex
+            fifo = {"MessageGroupId": copy_id, "MessageDeduplicationId": copy_id}
+        sending = self._client.send_message(
+            QueueUrl=self._queue_url,
+            MessageBody=lease.message.body,
+            MessageAttributes=lease.raw_attributes,
+            **fifo,
+        )
+        await self._call("send", sending)
+        await lease.ack()
+
+    async def _attributes(self, *names: str) -> Mapping[str, str]:
+        reading = self._client.get_queue_attributes(QueueUrl=self._queue_url, AttributeNames=list(names))
+        return (await self._call("depth", reading)).get("Attributes") or {}
+
+    async def _call(self, op: SourceOp, call: Awaitable[Json], messages: int | None = None) -> Json:
+        started = time.monotonic()
+        try:
+            answer = await call
+        except asyncio.CancelledError:
+            raise
+        except Exception as error:
+            kind, translated = translate(error)
+            self._observer(
+                SourceCalled(
+                    op=op,
+                    messages=messages or 0,
+                    duration_s=time.monotonic() - started,
+                    error=kind,
+                    detail=str(translated),
+                )
+            )
+            raise translated from error
+        if messages is None:
+            messages = len(answer.get("Messages") or ())
+        self._observer(SourceCalled(op=op, messages=messages, duration_s=time.monotonic() - started, error=None))
+        return answer
+
+    async def _delete(self, receipts: Sequence[str]) -> Sequence[Exception | None]:
+        entries = [{"Id": str(at), "ReceiptHandle": receipt} for at, receipt in enumerate(receipts)]
+        call = self._client.delete_message_batch(QueueUrl=self._queue_url, Entries=entries)
+        return self._verdicts("ack", await self._call("ack", call, len(entries)), len(entries))
+
+    async def _change(self, changes: Sequence[tuple[str, int, SourceOp]]) -> Sequence[Exception | None]:
+        entries = [
+            {"Id": str(at), "ReceiptHandle": receipt, "VisibilityTimeout": seconds}
+            for at, (receipt, seconds, _) in enumerate(changes)
+        ]
+        op = changes[0][2]
+        call = self._client.change_message_visibility_batch(QueueUrl=self._queue_url, Entries=entries)
+        return self._verdicts(op, await self._call(op, call, len(entries)), len(entries))
+
+    def _verdicts(self, op: SourceOp, answer: Json, count: int) -> Sequence[Exception | None]:
+        """Judge each entry: a 200 for the whole says nothing about its parts."""
+        verdicts: list[Exception | None] = [SourceUnavailableError("the queue did not mention the entry")] * count
+        for done in answer.get("Successful") or ():
+            verdicts[int(done["Id"])] = None
+        for failed in answer.get("Failed") or ():
+            kind, error = from_code(str(failed.get("Code")), str(failed.get("Code")))
+            self._observer(SourceCalled(op=op, messages=0, duration_s=0.0, error=kind, detail=str(error)))
+            verdicts[int(failed["Id"])] = error
+        return verdicts
+
+    async def settle(self, receipt: str) -> None:
+        """Delete by receipt, for `SqsLease`."""
+        await self._deletions.submit(receipt)
+
+    async def hide(self, receipt: str, seconds: int, op: SourceOp) -> None:
+        """Change a visibility by receipt, for `SqsLease`."""
+        await self._changes.submit((receipt, seconds, op))
+
+
+class SqsLease:
+    """One received message and its receipt."""
+
+    def __init__(self, source: SqsSource, raw: Json) -> None:
+        self._source = source
+        self._receipt: str = raw["ReceiptHandle"]
+        self.raw_attributes: Json = raw.get("MessageAttributes") or {}
+        system = raw.get("Attributes") or {}
+        sent_ms = system.get("SentTimestamp")
+        self._message = Message(
+            id=raw["MessageId"],
+            body=raw["Body"],
+            receive_count=int(system.get("ApproximateReceiveCount", 1)),
+            sent_at=int(sent_ms) / 1000 if sent_ms else None,
+            attributes={name: value.get("StringValue", "") for name, value in self.raw_attributes.items()},
+        )
+
+    @property
+    def message(self) -> Message:
+        """The message claimed."""
+        return self._message
+
+    async def extend(self, seconds: float) -> None:
+        """Hide the message for `seconds` from now on, rounded down: never longer than 12 hours in all."""
+        await self._source.hide(self._receipt, int(seconds), "renew")
+
+    async def ack(self) -> None:
+        """Delete the message."""
+        await self._source.settle(self._receipt)
+
+    async def release(self, after_s: float = 0.0) -> None:
+        """Give the message back."""
+        await self._source.hide(self._receipt, min(math.ceil(after_s), VISIBILITY_LIMIT_S), "release")

@@ -1,0 +1,185 @@
+"""In-memory parties of the core's protocols, shared by all unit tests. They keep what they saw."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Collection, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from dequeuer.errors import LeaseLostError, StoreMissingError, StoreUnavailableError
+from dequeuer.events import Event
+from dequeuer.message import Message
+from dequeuer.sinks.base import Payload
+from dequeuer.sources.base import Depth, Lease
+
+E = TypeVar("E")
+
+
+class Recorder:
+    """An observer that keeps every event."""
+
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+
+    def __call__(self, event: Event) -> None:
+        self.events.append(event)
+
+    def of(self, kind: type[E]) -> list[E]:
+        """Return the events of one kind, in order."""
+        return [event for event in self.events if isinstance(event, kind)]
+
+
+async def chunked(data: bytes, size: int = 65536) -> AsyncIterator[bytes]:
+    """Yield `data` in chunks."""
+    for at in range(0, len(data), size):
+        yield data[at : at + size]
+
+
+@dataclass
+class MemoryStore:
+    """A store that is both `Fetch` and `Sink`.
+
+    `journal` holds every write and deletion in order, as `("put", key)` and `("delete", key)`.
+    `failures` are raised, one a call, before anything else happens.
+    """
+
+    objects: dict[str, tuple[bytes, str | None]] = field(default_factory=dict)
+    journal: list[tuple[str, str]] = field(default_factory=list)
+    failures: list[Exception] = field(default_factory=list)
+
+    def _maybe_fail(self) -> None:
+        if self.failures:
+            raise self.failures.pop(0)
+
+    def fail(self, times: int = 1, error: Exception | None = None) -> None:
+        """Make the next calls fail."""
+        self.failures.extend([error or StoreUnavailableError("the fake store is away")] * times)
+
+    async def get(self, key: str) -> Payload:
+        self._maybe_fail()
+        if key not in self.objects:
+            raise StoreMissingError(key)
+        body, content_type = self.objects[key]
+        return Payload(size=len(body), content_type=content_type, chunks=chunked(body), modified_at=time.time())
+
+    async def list(self, prefix: str) -> Sequence[str]:
+        self._maybe_fail()
+        return sorted(key for key in self.objects if key.startswith(prefix))
+
+    async def put(self, key: str, body: bytes, content_type: str) -> None:
+        self._maybe_fail()
+        self.objects[key] = (body, content_type)
+        self.journal.append(("put", key))
+
+    async def create(self, key: str, body: bytes, content_type: str) -> bool:
+        self._maybe_fail()
+        if key in self.objects:
+            return False
+        await self.put(key, body, content_type)
+        return True
+
+    async def put_stream(self, key: str, body: AsyncIterator[bytes], content_type: str) -> None:
+        self._maybe_fail()
+        whole = b"".join([chunk async for chunk in body])
+        await self.put(key, whole, content_type)
+
+    async def delete(self, keys: Collection[str]) -> None:
+        self._maybe_fail()
+        for key in keys:
+            self.objects.pop(key, None)
+            self.journal.append(("delete", key))
+
+    def seed(self, entries: Iterable[tuple[str, bytes]], content_type: str | None = None) -> None:
+        """Put objects in without a trace in the journal."""
+        self.objects.update({key: (body, content_type) for key, body in entries})
+
+
+@dataclass
+class FakeLease:
+    """A lease that notes what is done with it. `failures` are raised, one a call."""
+
+    message: Message
+    calls: list[tuple[str, float]] = field(default_factory=list)
+    failures: list[Exception] = field(default_factory=list)
+    held_up: asyncio.Event | None = None
+    """When set, `ack` waits for it after it was asked: an answer that is slow to come back."""
+
+    async def _note(self, what: str, seconds: float = 0.0) -> None:
+        if self.failures:
+            raise self.failures.pop(0)
+        self.calls.append((what, seconds))
+
+    async def extend(self, seconds: float) -> None:
+        await self._note("extend", seconds)
+
+    async def ack(self) -> None:
+        await self._note("ack")
+        if self.held_up is not None:
+            await self.held_up.wait()
+
+    async def release(self, after_s: float = 0.0) -> None:
+        await self._note("release", after_s)
+
+    @property
+    def settled(self) -> list[tuple[str, float]]:
+        """What settled it: renewals left out."""
+        return [call for call in self.calls if call[0] != "extend"]
+
+
+def make_message(body: str = "request-1", receive_count: int = 1, **attributes: str) -> Message:
+    """Return a message."""
+    return Message(
+        id=f"m-{body[:20]}", body=body, receive_count=receive_count, sent_at=None, attributes=attributes
+    )
+
+
+@dataclass
+class FakeSource:
+    """A queue whose receives wait until the test puts leases in."""
+
+    has_redrive: bool = False
+    depths: list[Depth] = field(default_factory=list)
+    limits: list[int] = field(default_factory=list)
+    put_backs: list[Lease] = field(default_factory=list)
+    arrivals: asyncio.Queue[Sequence[Lease] | Exception] = field(default_factory=asyncio.Queue)
+
+    def bring(self, *leases: Lease) -> None:
+        """Let the next receive return these; none = a quiet poll."""
+        self.arrivals.put_nowait(leases)
+
+    def break_down(self, error: Exception) -> None:
+        """Let the next receive fail."""
+        self.arrivals.put_nowait(error)
+
+    async def receive(self, limit: int) -> Sequence[Lease]:
+        self.limits.append(limit)
+        arrival = await self.arrivals.get()
+        if isinstance(arrival, Exception):
+            raise arrival
+        return arrival
+
+    async def depth(self) -> Depth:
+        return self.depths.pop(0) if len(self.depths) > 1 else self.depths[0]
+
+    async def put_back(self, lease: Lease) -> None:
+        self.put_backs.append(lease)
+
+
+class OpenFence:
+    """A lease that is never lost."""
+
+    def check(self) -> None:
+        return
+
+
+class SwitchFence:
+    """A lease that the test can lose."""
+
+    def __init__(self) -> None:
+        self.lost = False
+
+    def check(self) -> None:
+        if self.lost:
+            raise LeaseLostError("lost by the test")

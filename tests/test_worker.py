@@ -1,0 +1,479 @@
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+
+from dequeuer.drain import Drain
+from dequeuer.errors import LeaseLostError, SourceDeniedError, SourceGoneError, SourceUnavailableError
+from dequeuer.events import LeaseLost, Settled, SlotsChanged
+from dequeuer.lease import LeaseKeeper
+from dequeuer.message import Done, Fence, Message, Outcome, Reject, Requeue, Retry
+from dequeuer.worker import EXTRA_HELD, Watch, Worker
+from tests.fakes import FakeLease, FakeSource, Recorder, make_message
+
+pytestmark = pytest.mark.looptime
+
+DONE = Done(state="completed")
+
+
+class FakeReadiness:
+    def __init__(self) -> None:
+        self.is_open = True
+        self._opened = asyncio.Event()
+        self._opened.set()
+
+    def set(self, *, is_open: bool) -> None:
+        self.is_open = is_open
+        (self._opened.set if is_open else self._opened.clear)()
+
+    async def wait_open(self) -> None:
+        await self._opened.wait()
+
+
+class ScriptedHandler:
+    """Answers each message after the script's time with the script's outcome."""
+
+    def __init__(self) -> None:
+        self.outcome: Outcome | Exception = DONE
+        self.takes_s = 0.0
+        self.slotless = False
+        self.running = 0
+        self.most_running = 0
+        self.handled: list[str] = []
+
+    def needs_slot(self, message: Message) -> bool:
+        return not self.slotless
+
+    def ref(self, message: Message) -> str:
+        return message.body
+
+    async def handle(self, message: Message, fence: Fence) -> Outcome:
+        self.running += 1
+        self.most_running = max(self.most_running, self.running)
+        try:
+            await asyncio.sleep(self.takes_s)
+            fence.check()
+        finally:
+            self.running -= 1
+        self.handled.append(message.body)
+        if isinstance(self.outcome, Exception):
+            raise self.outcome
+        return self.outcome
+
+
+class Stage:
+    """A worker and everything around it."""
+
+    def __init__(self) -> None:
+        self.source = FakeSource()
+        self.handler = ScriptedHandler()
+        self.readiness = FakeReadiness()
+        self.drain = Drain()
+        self.seen = Recorder()
+        self.keeper = LeaseKeeper(30, self.seen)
+        self.worker: Worker | None = None
+
+    @asynccontextmanager
+    async def running(
+        self, slots: int = 1, grace_s: float = 55, watch: Watch | None = None
+    ) -> AsyncIterator[asyncio.Task[None]]:
+        self.worker = Worker(
+            source=self.source,
+            handler=self.handler,
+            readiness=self.readiness,
+            keeper=self.keeper,
+            drain=self.drain,
+            slots=slots,
+            grace_s=grace_s,
+            watch=watch,
+            observer=self.seen,
+        )
+        leases = asyncio.create_task(self.keeper.run())
+        task = asyncio.create_task(self.worker.run())
+        try:
+            yield task
+        finally:
+            self.drain.request()
+            self.drain.request()
+            await asyncio.wait({task})
+            leases.cancel()
+            await asyncio.wait({leases})
+
+    def settlements(self) -> list[str]:
+        return [event.settlement for event in self.seen.of(Settled)]
+
+
+def leases(count: int, **kwargs: int) -> list[FakeLease]:
+    return [FakeLease(make_message(f"r{number}", **kwargs)) for number in range(count)]
+
+
+def now() -> float:
+    return asyncio.get_running_loop().time()
+
+
+@pytest.mark.parametrize(
+    ("outcome", "redrive", "settled", "settlement"),
+    [
+        (DONE, False, [("ack", 0)], "completed"),
+        (Done(state="failed", reason="no"), True, [("ack", 0)], "failed"),
+        (Retry(after_s=7, reason="later"), False, [("release", 7)], "retried"),
+        (Reject(after_s=3, reason="bad"), True, [("release", 3)], "rejected"),
+        (Reject(after_s=3, reason="bad"), False, [("ack", 0)], "rejected"),
+        (Reject(after_s=3, reason="bad", poison=True), True, [("release", 3)], "poison"),
+        (Reject(after_s=3, reason="bad", poison=True), False, [("ack", 0)], "poison"),
+    ],
+)
+async def test_each_outcome_is_settled_in_its_way(
+    outcome: Outcome, redrive: bool, settled: list[tuple[str, float]], settlement: str
+) -> None:
+    stage = Stage()
+    stage.source.has_redrive = redrive
+    stage.handler.outcome = outcome
+    [lease] = leases(1)
+    stage.source.bring(lease)
+    async with stage.running():
+        await asyncio.sleep(1)
+        assert lease.settled == settled
+        assert stage.settlements() == [settlement]
+
+
+async def test_requeue_puts_back_through_the_source() -> None:
+    stage = Stage()
+    stage.handler.outcome = Requeue(reason="not yet")
+    [lease] = leases(1)
+    stage.source.bring(lease)
+    async with stage.running():
+        await asyncio.sleep(1)
+        assert stage.source.put_backs == [lease]
+        assert lease.settled == []
+
+
+async def test_nothing_is_received_while_the_container_is_not_ready() -> None:
+    stage = Stage()
+    stage.readiness.set(is_open=False)
+    async with stage.running():
+        await asyncio.sleep(100)
+        assert stage.source.limits == []
+        stage.readiness.set(is_open=True)
+        await asyncio.sleep(1)
+        assert stage.source.limits == [1]
+
+
+async def test_what_a_poll_brings_after_the_gate_closed_is_released_at_once() -> None:
+    stage = Stage()
+    brought = leases(3)
+    async with stage.running(slots=5):
+        await asyncio.sleep(1)
+        stage.readiness.set(is_open=False)
+        stage.source.bring(*brought)
+        await asyncio.sleep(1)
+        assert [lease.settled for lease in brought] == [[("release", 0)]] * 3
+        assert stage.handler.handled == []
+
+
+async def test_receives_in_tens_and_never_more_than_there_are_free_slots() -> None:
+    stage = Stage()
+    stage.handler.takes_s = 10
+    stage.source.bring(*leases(10))
+    stage.source.bring(*leases(2))
+    async with stage.running(slots=12):
+        await asyncio.sleep(5)
+        assert stage.source.limits == [10, 2]
+        assert stage.handler.most_running == 12
+        await asyncio.sleep(6)
+        assert stage.source.limits[2:] == [10]
+
+
+async def test_messages_that_wait_to_be_settled_free_their_slots_but_are_bounded() -> None:
+    stage = Stage()
+    release = asyncio.Event()
+    for number in range(EXTRA_HELD + 10):
+        stage.source.bring(FakeLease(make_message(f"r{number}"), held_up=release))
+    async with stage.running(slots=1):
+        await asyncio.sleep(5)
+        assert len(stage.handler.handled) == EXTRA_HELD + 1
+        release.set()
+        await asyncio.sleep(5)
+        assert len(stage.handler.handled) == EXTRA_HELD + 10
+
+
+async def test_a_message_without_a_slot_does_not_keep_others_waiting() -> None:
+    stage = Stage()
+    stage.handler.slotless = True
+    stage.handler.takes_s = 10
+    stage.source.bring(*leases(1))
+    stage.source.bring(*leases(1))
+    async with stage.running(slots=1):
+        await asyncio.sleep(5)
+        assert stage.handler.running == 2
+
+
+async def test_a_bug_costs_the_message_an_attempt_and_not_the_process() -> None:
+    stage = Stage()
+    stage.handler.outcome = KeyError("a bug")
+    first, second = leases(2)
+    stage.source.bring(first)
+    async with stage.running() as task:
+        await asyncio.sleep(1)
+        [(what, after_s)] = first.settled
+        assert what == "release"
+        assert 1 <= after_s <= 60
+        stage.handler.outcome = DONE
+        stage.source.bring(second)
+        await asyncio.sleep(1)
+        assert second.settled == [("ack", 0)]
+        assert not task.done()
+    assert "KeyError" in stage.seen.of(Settled)[0].reason
+    assert "a bug'" not in stage.seen.of(Settled)[0].reason
+
+
+async def test_a_queue_that_is_away_is_tried_until_it_is_back() -> None:
+    stage = Stage()
+    for _ in range(20):
+        stage.source.break_down(SourceUnavailableError("away"))
+    stage.source.break_down(SourceDeniedError("the keys are being rotated"))
+    [lease] = leases(1)
+    stage.source.bring(lease)
+    async with stage.running():
+        await asyncio.sleep(1000)
+        assert lease.settled == [("ack", 0)]
+
+
+async def test_a_queue_that_is_gone_ends_the_work() -> None:
+    stage = Stage()
+    stage.source.break_down(SourceGoneError("deleted"))
+    async with stage.running() as task:
+        with pytest.raises(SourceGoneError):
+            await task
+
+
+async def test_an_unexpected_error_of_the_source_ends_the_work_loudly() -> None:
+    stage = Stage()
+    stage.source.break_down(ZeroDivisionError())
+    async with stage.running() as task:
+        with pytest.raises(ZeroDivisionError):
+            await task
+
+
+async def test_settling_is_tried_until_the_queue_takes_it() -> None:
+    stage = Stage()
+    lease = FakeLease(make_message(), failures=[SourceUnavailableError("away")] * 5)
+    stage.source.bring(lease)
+    async with stage.running():
+        await asyncio.sleep(100)
+        assert lease.settled == [("ack", 0)]
+
+
+async def test_after_ack_runs_after_the_ack_and_only_then() -> None:
+    stage = Stage()
+    [lease] = leases(1)
+    order: list[list[tuple[str, float]]] = []
+
+    async def clean_up() -> None:
+        order.append(list(lease.settled))
+
+    stage.handler.outcome = Done(state="completed", after_ack=clean_up)
+    stage.source.bring(lease)
+    refused = FakeLease(make_message(), failures=[LeaseLostError("refused")])
+    stage.source.bring(refused)
+    async with stage.running():
+        await asyncio.sleep(1)
+    assert order == [[("ack", 0)]]
+    assert stage.settlements() == ["completed", "lease_lost"]
+
+
+async def test_a_lost_lease_cancels_the_work_and_settles_nothing() -> None:
+    stage = Stage()
+    stage.handler.takes_s = 100
+    lease = FakeLease(make_message(), failures=[LeaseLostError("expired")])
+    stage.source.bring(lease)
+    async with stage.running():
+        await asyncio.sleep(50)
+        assert stage.handler.handled == []
+        assert lease.calls == []
+        assert stage.settlements() == ["lease_lost"]
+        assert len(stage.seen.of(LeaseLost)) == 1
+        assert stage.seen.of(SlotsChanged)[-1].busy == 0
+
+
+async def test_drain_finishes_what_runs_and_takes_nothing_new() -> None:
+    stage = Stage()
+    stage.handler.takes_s = 20
+    lease, late = leases(2)
+    stage.source.bring(lease)
+    async with stage.running(slots=2) as task:
+        await asyncio.sleep(1)
+        stage.drain.request()
+        await asyncio.sleep(1)
+        stage.source.bring(late)
+        await task
+    assert now() == pytest.approx(20, abs=0.1)
+    assert lease.settled == [("ack", 0)]
+    assert late.settled == [("release", 0)]
+    assert stage.handler.handled == [lease.message.body]
+
+
+async def test_drain_when_idle_is_over_within_two_seconds_and_gives_back_what_still_comes() -> None:
+    stage = Stage()
+    [late] = leases(1)
+    async with stage.running() as task:
+        await asyncio.sleep(10)
+        stage.drain.request()
+        await asyncio.sleep(0.5)
+        stage.source.bring(late)
+        await task
+        assert now() - 10 < 2
+    assert late.settled == [("release", 0)]
+
+
+async def test_drain_while_not_ready_ends_at_once() -> None:
+    stage = Stage()
+    stage.readiness.set(is_open=False)
+    async with stage.running() as task:
+        await asyncio.sleep(10)
+        stage.drain.request()
+        await task
+        assert now() - 10 < 2
+
+
+async def test_when_the_grace_is_over_the_rest_is_given_back_at_once() -> None:
+    stage = Stage()
+    stage.handler.takes_s = 1000
+    held = leases(3)
+    stage.source.bring(*held)
+    async with stage.running(slots=3, grace_s=55) as task:
+        await asyncio.sleep(1)
+        stage.drain.request()
+        await task
+        assert now() == pytest.approx(56, abs=0.1)
+    assert [lease.settled for lease in held] == [[("release", 0)]] * 3
+    assert stage.settlements() == ["released"] * 3
+
+
+async def test_a_second_request_skips_the_wait() -> None:
+    stage = Stage()
+    stage.handler.takes_s = 1000
+    [lease] = leases(1)
+    stage.source.bring(lease)
+    async with stage.running() as task:
+        await asyncio.sleep(1)
+        stage.drain.request()
+        await asyncio.sleep(1)
+        stage.drain.request()
+        await task
+        assert now() < 4
+    assert lease.settled == [("release", 0)]
+
+
+async def test_leases_are_renewed_during_the_drain() -> None:
+    stage = Stage()
+    stage.handler.takes_s = 50
+    [lease] = leases(1)
+    stage.source.bring(lease)
+    async with stage.running() as task:
+        await asyncio.sleep(1)
+        stage.drain.request()
+        await task
+    assert lease.calls.count(("extend", 30)) == 3
+    assert lease.settled == [("ack", 0)]
+
+
+async def test_an_ack_under_way_when_time_is_up_is_not_followed_by_a_release() -> None:
+    stage = Stage()
+    slow_answer = asyncio.Event()
+    lease = FakeLease(make_message(), held_up=slow_answer)
+    stage.source.bring(lease)
+    async with stage.running(grace_s=5) as task:
+        await asyncio.sleep(1)
+        stage.drain.request()
+        asyncio.get_running_loop().call_later(6, slow_answer.set)
+        await task
+    assert lease.settled == [("ack", 0)]
+    assert stage.settlements() == ["completed"]
+
+
+async def test_a_release_that_hangs_does_not_hold_up_the_end() -> None:
+    class Hanging(FakeLease):
+        async def release(self, after_s: float = 0.0) -> None:
+            await asyncio.Event().wait()
+
+    stage = Stage()
+    stage.handler.takes_s = 1000
+    stage.source.bring(Hanging(make_message()))
+    async with stage.running(grace_s=1) as task:
+        await asyncio.sleep(1)
+        stage.drain.request()
+        await task
+        assert now() < 8
+
+
+class CountingWatch:
+    def __init__(self, over_after: int) -> None:
+        self.asked = 0
+        self.messages = 0
+        self._over_after = over_after
+
+    def saw_messages(self) -> None:
+        self.messages += 1
+
+    async def is_over(self) -> bool:
+        self.asked += 1
+        return self.asked >= self._over_after
+
+
+async def test_the_watch_ends_the_work_when_nothing_is_left() -> None:
+    stage = Stage()
+    watch = CountingWatch(over_after=2)
+    stage.source.bring(*leases(1))
+    async with stage.running(watch=watch) as task:
+        await asyncio.sleep(1)
+        stage.source.bring()
+        stage.source.bring()
+        await task
+    assert (watch.messages, watch.asked) == (1, 2)
+    assert stage.handler.handled == ["r0"]
+
+
+async def test_the_watch_is_not_asked_while_something_runs() -> None:
+    stage = Stage()
+    watch = CountingWatch(over_after=1)
+    stage.handler.takes_s = 10
+    stage.source.bring(*leases(1))
+    stage.source.bring()
+    async with stage.running(slots=2, watch=watch) as task:
+        await asyncio.sleep(5)
+        assert watch.asked == 0
+        await asyncio.sleep(6)
+        stage.source.bring()
+        await task
+    assert stage.settlements() == ["completed"]
+
+
+async def test_liveness_fails_when_a_receive_does_not_come_back() -> None:
+    stage = Stage()
+    async with stage.running():
+        await asyncio.sleep(29)
+        assert stage.worker is not None
+        assert stage.worker.is_live(30)
+        await asyncio.sleep(2)
+        assert not stage.worker.is_live(30)
+        stage.readiness.set(is_open=False)
+        stage.source.bring()
+        await asyncio.sleep(1)
+        assert stage.worker.is_live(30)
+
+
+async def test_every_received_message_is_reported_as_settled_exactly_once() -> None:
+    stage = Stage()
+    outcomes: list[Callable[[], Outcome | Exception]] = [
+        lambda: DONE,
+        lambda: Retry(after_s=1, reason=""),
+        lambda: ValueError(),
+    ]
+    async with stage.running(slots=2):
+        for make in outcomes:
+            stage.handler.outcome = make()
+            stage.source.bring(*leases(2))
+            await asyncio.sleep(1)
+    assert len(stage.settlements()) == 6
