@@ -65,7 +65,7 @@ async def _run(settings: SidecarSettings) -> int:
             raise
         _log.error("cannot go on: %s", "; ".join(str(error) for error in _leaves(fatal)))
     except FatalError as error:
-        _log.error("cannot go on: %s", error)  # noqa: TRY400 - the cause is meant for a person, not a traceback
+        _log.error("cannot go on: %s", error)
     return EXIT_FAILED
 
 
@@ -124,8 +124,7 @@ class _Sidecar:
         settings = self._settings
         observers: list[Observer] = [self._metrics, logs.LogObserver(settings.api_name, settings.job_id)]
         if settings.statsd_address is not None:
-            host, port = settings.statsd_address
-            statsd = Statsd(f"{host}:{port}", settings.api_name, settings.job_id)
+            statsd = Statsd(settings.statsd_address, settings.api_name, settings.job_id)
             stack.callback(statsd.close)
             observers.append(statsd)
         return combine(*observers)

@@ -14,7 +14,8 @@ from dequeuer import __version__
 from dequeuer.errors import ConfigurationError, StoreDeniedError, clip
 from dequeuer.events import Observer
 from dequeuer.settings import AwsSettings
-from dequeuer.sinks.s3 import FrozenKeys, S3Store, open_store
+from dequeuer.sinks.keys import FrozenKeys
+from dequeuer.sinks.s3 import S3Store, open_store
 
 CONNECT_TIMEOUT_S = 5
 READ_TIMEOUT_S = 10
@@ -43,7 +44,9 @@ class Aws:
         """Return the context of an S3 client, for what is no object."""
         return self._client("s3", self._settings.s3_endpoint, READ_TIMEOUT_S)
 
-    def _client(self, service: str, endpoint_url: str | None, read_timeout_s: float) -> AbstractAsyncContextManager[Any]:
+    def _client(
+        self, service: str, endpoint_url: str | None, read_timeout_s: float
+    ) -> AbstractAsyncContextManager[Any]:
         config = AioConfig(
             connect_timeout=CONNECT_TIMEOUT_S,
             read_timeout=read_timeout_s,
@@ -55,11 +58,12 @@ class Aws:
             s3={"addressing_style": "path"} if endpoint_url else None,
         )
         try:
-            return self._session.create_client(
+            client: AbstractAsyncContextManager[Any] = self._session.create_client(
                 service, region_name=self.region, endpoint_url=endpoint_url, config=config
             )
         except (BotoCoreError, ValueError) as error:
             raise ConfigurationError([f"AWS: no client for {service}: {clip(str(error))}"]) from error
+        return client
 
     def store(self, bucket: str, observer: Observer) -> S3Store:
         """Open a bucket for objects."""

@@ -162,9 +162,9 @@ Event = (
 class Observer(Protocol):
     """Listens. Called on the event loop: it must return at once, and must not raise."""
 
-    def __call__(self, event: Event) -> None:
+    def __call__(self, event: Event, /) -> None:
         """Take note of one event."""
 
 
-def ignore(_event: Event) -> None:
+def ignore(_event: Event, /) -> None:
     """Be an observer that takes no note."""

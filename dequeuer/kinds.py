@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 
 from dequeuer.aws import Aws
@@ -48,7 +48,7 @@ class Kind:
     handler: Handler
     watch: Watch | None
     has_failed: Callable[[], bool]
-    background: Callable[[], Awaitable[None]] | None
+    background: Callable[[], Coroutine[None, None, None]] | None
 
 
 async def make_kind(settings: SidecarSettings, parties: Parties) -> Kind:
@@ -92,7 +92,7 @@ async def _make_async(settings: SidecarSettings, parties: Parties) -> Kind:
 
 
 async def _make_sure_of_expiry(settings: SidecarSettings, aws: Aws, prefix: str) -> None:
-    from dequeuer.sinks.lifecycle import ensure_expiry  # noqa: PLC0415 - see make_kind
+    from dequeuer.sinks.lifecycle import MISSING_PERMISSION, ensure_expiry  # noqa: PLC0415 - see make_kind
 
     async with aws.s3() as client:
         change = await persist(
@@ -103,7 +103,10 @@ async def _make_sure_of_expiry(settings: SidecarSettings, aws: Aws, prefix: str)
             prefix=prefix,
             days=settings.result_retention_days,
         )
-    _log.info("expiry rule: %s", change)
+    if (permission := MISSING_PERMISSION.get(change)) is not None:
+        _log.warning("results may be kept for ever: the expiry rule needs %s on %s", permission, settings.bucket)
+    else:
+        _log.info("expiry rule of %s: %s days, %s", prefix, settings.result_retention_days, change)
 
 
 def _make_batch(settings: SidecarSettings, parties: Parties) -> Kind:

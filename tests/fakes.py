@@ -130,9 +130,7 @@ class FakeLease:
 
 def make_message(body: str = "request-1", receive_count: int = 1, **attributes: str) -> Message:
     """Return a message."""
-    return Message(
-        id=f"m-{body[:20]}", body=body, receive_count=receive_count, sent_at=None, attributes=attributes
-    )
+    return Message(id=f"m-{body[:20]}", body=body, receive_count=receive_count, sent_at=None, attributes=attributes)
 
 
 @dataclass

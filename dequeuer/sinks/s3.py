@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
-from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from datetime import timedelta
+from typing import TYPE_CHECKING, TypeVar
 
 # obstore starts its runtime on the first call; one thread serves a sidecar and saves a tenth of the CPU.
 os.environ.setdefault("TOKIO_WORKER_THREADS", "1")
@@ -26,17 +26,19 @@ from dequeuer.errors import StoreDeniedError, StoreMissingError, StoreUnavailabl
 from dequeuer.events import ErrorKind, Observer, StoreCalled, StoreOp
 from dequeuer.retrying import persist
 from dequeuer.sinks.base import Payload
+from dequeuer.sinks.keys import CredentialChain, KeySnapshot
 from dequeuer.sinks.upload import PART_BYTES, upload_stream
 
 if TYPE_CHECKING:
     from obstore import GetResult
-    from obstore.store import ClientConfig, S3Config, S3Credential
+    from obstore.store import ClientConfig, S3Config
 
 T = TypeVar("T")
 
 STREAM_CHUNK_BYTES = 64 * 1024
 LIST_LIMIT = 1000
-CREDENTIAL_LIFE = timedelta(minutes=5)
+UNTYPED = "binary/octet-stream"
+"""What S3 says of an object that was stored without a Content-Type."""
 _CLIENT_OPTIONS: ClientConfig = {
     "allow_http": True,  # only an endpoint that says http:// gets it
     "connect_timeout": "5s",
@@ -44,21 +46,6 @@ _CLIENT_OPTIONS: ClientConfig = {
     # Covers the whole body too: a payload may be read for as long as its container needs.
     "timeout": "24h",
 }
-
-
-class FrozenKeys(Protocol):
-    """What the SDK's credentials look like once resolved."""
-
-    access_key: str
-    secret_key: str
-    token: str | None
-
-
-class CredentialChain(Protocol):
-    """The SDK's credential chain: refreshes by itself, whatever the source of the keys."""
-
-    async def get_frozen_credentials(self) -> FrozenKeys:
-        """Return keys that are valid now."""
 
 
 def open_store(  # noqa: PLR0913 - one parameter a fact of the connection
@@ -90,14 +77,7 @@ def open_store(  # noqa: PLR0913 - one parameter a fact of the connection
         with open(ca_bundle, "rb") as pem:  # noqa: PTH123 - pathlib is not imported on the way to the first message
             options["root_certificate"] = pem.read()
 
-    async def provide() -> S3Credential:
-        keys = await credentials.get_frozen_credentials()
-        return {
-            "access_key_id": keys.access_key,
-            "secret_access_key": keys.secret_key,
-            "token": keys.token,
-            "expires_at": datetime.now(UTC) + CREDENTIAL_LIFE,
-        }
+    keys = KeySnapshot(credentials)
 
     def connect(max_retries: int) -> ObstoreS3:
         return ObstoreS3(
@@ -105,29 +85,30 @@ def open_store(  # noqa: PLR0913 - one parameter a fact of the connection
             config=config,
             client_options=options,
             retry_config={"max_retries": max_retries, "retry_timeout": timedelta(seconds=120)},
-            credential_provider=provide,
+            credential_provider=keys.current,
         )
 
     # Calls that can be made again are retried by us, where a lost lease ends it. The parts of a
     # streamed answer cannot be had again from the container, so there the client retries by itself.
-    return S3Store(connect(0), connect(8), observer)
+    return S3Store(connect(0), connect(8), keys, observer)
 
 
 class S3Store:
     """`Fetch` and `Sink` on a bucket. Every call is one attempt, except as its docstring says."""
 
-    def __init__(self, store: ObstoreS3, patient: ObstoreS3, observer: Observer) -> None:
+    def __init__(self, store: ObstoreS3, patient: ObstoreS3, keys: KeySnapshot, observer: Observer) -> None:
         self._store = store
         self._patient = patient
+        self._keys = keys
         self._observer = observer
 
     async def get(self, key: str) -> Payload:
         """Open an object. A stream that breaks is taken up again where it broke, as long as it takes."""
         result = await self._call("get", lambda: obstore.get_async(self._store, key))
-        meta = result.meta
+        meta, content_type = result.meta, result.attributes.get("Content-Type")
         return Payload(
             size=meta["size"],
-            content_type=result.attributes.get("Content-Type"),
+            content_type=None if content_type == UNTYPED else content_type,
             chunks=self._stream(key, result),
             modified_at=meta["last_modified"].timestamp(),
         )
@@ -190,13 +171,18 @@ class S3Store:
 
         async def upload() -> None:
             await upload_stream(
-                body,
+                self._with_fresh_keys(body),
                 lambda parts: obstore.put_async(
                     self._patient, key, parts, attributes=attributes, chunk_size=PART_BYTES, max_concurrency=1
                 ),
             )
 
         await self._call("put", upload)
+
+    async def _with_fresh_keys(self, body: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        async for chunk in body:
+            await self._keys.refresh()
+            yield chunk
 
     async def delete(self, keys: Collection[str]) -> None:
         """Delete any number of objects with one request for each thousand."""
@@ -206,8 +192,9 @@ class S3Store:
     async def _call(self, op: StoreOp, call: Callable[[], Awaitable[T]]) -> T:
         started = time.monotonic()
         try:
+            await self._keys.refresh()
             answer = await call()
-        except (BaseError, NotFoundError, FileNotFoundError, OSError) as error:
+        except (BaseError, OSError, StoreDeniedError) as error:
             kind, translated = _translate(error)
             self._report(op, time.monotonic() - started, kind, "" if kind == "missing" else str(translated))
             raise translated from error
@@ -221,6 +208,8 @@ class S3Store:
 def _translate(error: Exception) -> tuple[ErrorKind, Exception]:
     """Map the client's exceptions to ours. Its texts begin with the fact and go on with a dump."""
     text = str(error).split("\n", 1)[0]
+    if isinstance(error, StoreDeniedError):
+        return "denied", error
     if isinstance(error, FileNotFoundError | NotFoundError):
         if "NoSuchBucket" in str(error):
             return "denied", StoreDeniedError("the bucket does not exist: check DEQUEUER_BUCKET and the region")

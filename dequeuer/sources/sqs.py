@@ -122,7 +122,7 @@ class SqsSource:
         reading = self._client.get_queue_attributes(QueueUrl=self._queue_url, AttributeNames=list(names))
         return (await self._call("depth", reading)).get("Attributes") or {}
 
-    async def _call(self, op: SourceOp, call: Awaitable[Json], messages: int | None = None) -> Json:
+    async def _call(self, op: SourceOp, call: Awaitable[Json]) -> Json:
         started = time.monotonic()
         try:
             answer = await call
@@ -133,22 +133,21 @@ class SqsSource:
             self._observer(
                 SourceCalled(
                     op=op,
-                    messages=messages or 0,
+                    messages=0,
                     duration_s=time.monotonic() - started,
                     error=kind,
                     detail=str(translated),
                 )
             )
             raise translated from error
-        if messages is None:
-            messages = len(answer.get("Messages") or ())
-        self._observer(SourceCalled(op=op, messages=messages, duration_s=time.monotonic() - started, error=None))
+        carried = len(answer.get("Successful") or answer.get("Messages") or ())
+        self._observer(SourceCalled(op=op, messages=carried, duration_s=time.monotonic() - started, error=None))
         return answer
 
     async def _delete(self, receipts: Sequence[str]) -> Sequence[Exception | None]:
         entries = [{"Id": str(at), "ReceiptHandle": receipt} for at, receipt in enumerate(receipts)]
         call = self._client.delete_message_batch(QueueUrl=self._queue_url, Entries=entries)
-        return self._verdicts("ack", await self._call("ack", call, len(entries)), len(entries))
+        return self._verdicts("ack", await self._call("ack", call), len(entries))
 
     async def _change(self, changes: Sequence[tuple[str, int, SourceOp]]) -> Sequence[Exception | None]:
         entries = [
@@ -157,7 +156,7 @@ class SqsSource:
         ]
         op = changes[0][2]
         call = self._client.change_message_visibility_batch(QueueUrl=self._queue_url, Entries=entries)
-        return self._verdicts(op, await self._call(op, call, len(entries)), len(entries))
+        return self._verdicts(op, await self._call(op, call), len(entries))
 
     def _verdicts(self, op: SourceOp, answer: Json, count: int) -> Sequence[Exception | None]:
         """Judge each entry: a 200 for the whole says nothing about its parts."""

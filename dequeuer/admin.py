@@ -1,0 +1,91 @@
+"""The admin server: what the kubelet and Prometheus ask."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from aiohttp import web
+
+from dequeuer.errors import FatalError, clip
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+"""That of Prometheus' text format."""
+SHUTDOWN_S = 0.5
+"""How long an answer that is under way may take when the server stops."""
+KEEPALIVE_S = 75.0
+"""Longer than the usual period of a scrape, so that its connection is used again."""
+MAX_HEAD_BYTES = 4096
+"""Of a request line and of a header field; nobody with a reason to ask needs more."""
+
+
+class AdminServer:
+    """Serves `/healthz` (the readiness gate), `/livez` (the process does its work) and `/metrics`."""
+
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        metrics_render: Callable[[], bytes],
+        is_ready: Callable[[], bool],
+        is_live: Callable[[], bool],
+    ) -> None:
+        """Listen on `host`:`port` once started; port 0 takes a free one. The callables must return at once."""
+        self._host, self._listen_port = host, port
+        self._render = metrics_render
+        self._is_ready = is_ready
+        self._is_live = is_live
+        self._runner: web.AppRunner | None = None
+
+    @property
+    def port(self) -> int:
+        """The port that it listens on; before the start, the one it was given."""
+        addresses = self._runner.addresses if self._runner is not None else []
+        return int(addresses[0][1]) if addresses else self._listen_port
+
+    async def start(self) -> None:
+        """Begin to listen. Raises `FatalError` when the address cannot be had."""
+        app = web.Application(client_max_size=1024)
+        app.router.add_get("/healthz", self._healthz)
+        app.router.add_get("/livez", self._livez)
+        app.router.add_get("/metrics", self._metrics)
+        runner = web.AppRunner(
+            app,
+            access_log=None,
+            shutdown_timeout=SHUTDOWN_S,
+            keepalive_timeout=KEEPALIVE_S,
+            max_line_size=MAX_HEAD_BYTES,
+            max_field_size=MAX_HEAD_BYTES,
+        )
+        await runner.setup()
+        try:
+            await web.TCPSite(runner, self._host, self._listen_port).start()
+        except (OSError, OverflowError) as error:
+            await runner.cleanup()
+            message = (
+                f"The admin server cannot listen on {clip(self._host)}:{self._listen_port} ({clip(str(error))}). "
+                "Free that port, or choose another with DEQUEUER_ADMIN_PORT or --admin-port (1-65535)."
+            )
+            raise FatalError(message) from error
+        except BaseException:  # cancelled, for one: it must not keep listening
+            await runner.cleanup()
+            raise
+        self._runner = runner
+
+    async def stop(self) -> None:
+        """Stop listening and close every connection; does nothing when it is not running."""
+        runner, self._runner = self._runner, None
+        if runner is not None:
+            await runner.cleanup()
+
+    async def _healthz(self, _request: web.Request) -> web.Response:
+        return _answer(self._is_ready(), "healthy", "unhealthy")
+
+    async def _livez(self, _request: web.Request) -> web.Response:
+        return _answer(self._is_live(), "alive", "stuck")
+
+    async def _metrics(self, _request: web.Request) -> web.Response:
+        return web.Response(body=self._render(), headers={"Content-Type": CONTENT_TYPE})
+
+
+def _answer(good: bool, yes: str, no: str) -> web.Response:  # noqa: FBT001 - private, and the names say it
+    return web.Response(text=yes if good else no, status=200 if good else 500)

@@ -1,0 +1,75 @@
+"""The command line: which of the commands runs, `--help`, `--version`, and the words for bad settings."""
+# No argparse: it costs start-up time, and Go's flags are not its own. Each command is imported when it runs, as
+# the libraries of the others would only take memory.
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+from dequeuer import __version__
+from dequeuer.errors import ConfigurationError
+from dequeuer.settings import load_gateway, load_sidecar
+from dequeuer.settings.option import Command
+from dequeuer.settings.reading import read_line
+
+EXIT_BAD_CONFIGURATION = 2
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command that `argv` (without the program's name; None: the process's own) names.
+
+    Returns the exit status; with bad settings 2, after every fault was written to standard error.
+    """
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    try:
+        return _run(arguments)
+    except ConfigurationError as error:
+        sys.stderr.write(_report(error.faults))
+        return EXIT_BAD_CONFIGURATION
+
+
+def _run(arguments: list[str]) -> int:
+    name = arguments[0] if arguments else ""
+    if name == "dev":
+        from dequeuer.dev.cli import main as dev_main  # noqa: PLC0415 - see above
+
+        return dev_main(arguments[1:])
+    command: Command = "sidecar"
+    if name == "gateway":
+        command, arguments = "gateway", arguments[1:]
+    asked = read_line(command, arguments).asked
+    if asked == "version":
+        sys.stdout.write(f"dequeuer {__version__}\n")
+        return 0
+    if asked == "help":
+        from dequeuer.settings.usage import usage  # noqa: PLC0415 - see above
+
+        sys.stdout.write(usage(command))
+        return 0
+    return _sidecar(arguments) if command == "sidecar" else _gateway(arguments)
+
+
+def _sidecar(arguments: Sequence[str]) -> int:
+    settings = load_sidecar(arguments, os.environ)
+    from dequeuer.app import run_sidecar  # noqa: PLC0415 - see above
+
+    return run_sidecar(settings)
+
+
+def _gateway(arguments: Sequence[str]) -> int:
+    settings = load_gateway(arguments, os.environ)
+    from dequeuer.gateway.app import run_gateway  # noqa: PLC0415 - see above
+
+    return run_gateway(settings)
+
+
+def _report(faults: Sequence[str]) -> str:
+    count = "1 fault" if len(faults) == 1 else f"{len(faults)} faults"
+    lines = [
+        f"dequeuer cannot start: {count} in its configuration",
+        *(f"  {fault}" for fault in faults),
+        "`dequeuer --help` lists every setting and what it may be.",
+    ]
+    return "\n".join(lines) + "\n"

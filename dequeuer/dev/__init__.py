@@ -1,0 +1,1 @@
+"""`dequeuer dev`: the whole thing on one machine, without an AWS account."""

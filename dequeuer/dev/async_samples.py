@@ -1,0 +1,104 @@
+"""Sample requests of an async API, submitted and followed over HTTP as any client would."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from dataclasses import dataclass, field, replace
+
+import aiohttp
+
+from dequeuer.dev.errors import DevError
+from dequeuer.dev.view import FINISHED, RESULT_CHARACTERS, Row, View
+from dequeuer.errors import clip
+
+LOOK_EVERY_S = 0.1
+ANSWER_BYTES = 64 * 1024
+"""Of an answer that are read: results may be huge, and only their beginning is shown."""
+_TEXTS = ("good morning", "a request that waits in the queue", "and one that comes out again", "hello, container")
+
+
+@dataclass(slots=True)
+class Samples:
+    """The samples of one run.
+
+    Attributes:
+        url: of the API, at the gateway.
+        rows: in the order of their submission.
+    """
+
+    session: aiohttp.ClientSession
+    url: str
+    view: View
+    rows: list[Row] = field(default_factory=list)
+    _submitted: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def ids(self) -> frozenset[str]:
+        """The ids of the requests."""
+        return frozenset(self._submitted)
+
+    async def play(self, payloads: list[str]) -> list[Row]:
+        """Submit all, show them until each is finished, return how they ended."""
+        with self.view.live():
+            for payload in payloads:
+                await self._submit(payload)
+                self.view.show(self.rows)
+            while any(row.status not in FINISHED for row in self.rows):
+                for number, row in enumerate(self.rows):
+                    if row.status not in FINISHED:
+                        self.rows[number] = await self._look_up(row)
+                self.view.show(self.rows)
+                await asyncio.sleep(LOOK_EVERY_S)
+        return self.rows
+
+    async def _submit(self, payload: str) -> None:
+        headers = {"Content-Type": "application/json"}
+        started = time.monotonic()
+        status, body = await self._ask("POST", self.url, headers, payload.encode())
+        if status != 200:
+            raise DevError(f"the gateway refused a sample with {status}: {clip(body)}")
+        request_id = str(json.loads(body)["id"])
+        self._submitted[request_id] = started
+        self.rows.append(Row(name=request_id, status="in_queue", seconds=time.monotonic() - started))
+
+    async def _look_up(self, row: Row) -> Row:
+        seconds = time.monotonic() - self._submitted[row.name]
+        status, body = await self._ask("GET", f"{self.url}/{row.name}", {}, b"")
+        if status == 503:  # asked to try again
+            return replace(row, seconds=seconds)
+        if status != 200:
+            raise DevError(f"the gateway answered {status} for request {row.name}: {clip(body)}")
+        state, result = read_report(body)
+        return replace(row, status=state, seconds=seconds, result=result)
+
+    async def _ask(self, method: str, url: str, headers: dict[str, str], body: bytes) -> tuple[int, str]:
+        try:
+            async with self.session.request(method, url, headers=headers, data=body or None) as answer:
+                text = bytearray()
+                async for chunk in answer.content.iter_any():
+                    text += chunk
+                    if len(text) >= ANSWER_BYTES:
+                        break
+                return answer.status, text.decode(errors="replace")
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise DevError(f"the gateway does not answer: {clip(str(error) or type(error).__name__)}") from error
+
+
+def payloads(count: int, given: str | None) -> list[str]:
+    """Return what to submit: what the user gave, or sentences."""
+    if given is not None:
+        return [given] * count
+    return [json.dumps({"text": _TEXTS[number % len(_TEXTS)], "sample": number + 1}) for number in range(count)]
+
+
+def read_report(body: str) -> tuple[str, str]:
+    """Return the status and what to show of the result, or of the error."""
+    try:
+        report = json.loads(body)
+    except ValueError:
+        # Cut off by us: only a result is that long.
+        return "completed", clip(body.partition('"result":')[2], RESULT_CHARACTERS)
+    text = json.dumps(report["result"], ensure_ascii=False) if "result" in report else str(report.get("error", ""))
+    return str(report["status"]), clip(text, RESULT_CHARACTERS)

@@ -1,0 +1,56 @@
+"""What a part prints: cut into lines, the last ones kept."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+
+from dequeuer.errors import clip
+
+KEPT_LINES = 200
+LINE_CHARACTERS = 2000
+_BUFFER_BYTES = 4 * LINE_CHARACTERS
+
+
+class Output(asyncio.Protocol):
+    """Reads a pipe. Bounded: a part that prints without a newline, or for ever, costs no more memory."""
+
+    def __init__(self, on_line: Callable[[str], None]) -> None:
+        self.tail: deque[str] = deque(maxlen=KEPT_LINES)
+        self.ended = asyncio.Event()
+        self._on_line = on_line
+        self._rest = b""
+        self._transport: asyncio.BaseTransport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Take the pipe."""
+        self._transport = transport
+
+    def close(self) -> None:
+        """Read no more."""
+        if self._transport is not None:
+            self._transport.close()
+
+    def data_received(self, data: bytes) -> None:
+        """Take what was printed."""
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        for line in lines:
+            self._add(line)
+        if len(self._rest) > _BUFFER_BYTES:
+            self._add(self._rest)
+            self._rest = b""
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
+        """Take note that nobody can print any more."""
+        if self._rest:
+            self._add(self._rest)
+            self._rest = b""
+        self.ended.set()
+
+    def _add(self, raw: bytes) -> None:
+        text = raw[:_BUFFER_BYTES].decode(errors="replace").replace("\t", "    ").rstrip()
+        if text:
+            line = clip(text, LINE_CHARACTERS)
+            self.tail.append(line)
+            self._on_line(line)

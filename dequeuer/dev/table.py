@@ -1,0 +1,70 @@
+"""The live table in a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from typing import TextIO
+
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from dequeuer.dev.view import Row
+
+_COLOURS = {
+    "in_queue": "yellow",
+    "in_progress": "cyan",
+    "completed": "green",
+    "succeeded": "green",
+    "failed": "bold red",
+}
+
+
+class TableView:
+    """Samples as a table that changes in place; notes appear above it."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._console = Console(file=stream, highlight=False)
+        self._live: Live | None = None
+
+    @property
+    def is_possible(self) -> bool:
+        """Whether this terminal can move its cursor."""
+        return self._console.is_terminal and not self._console.is_dumb_terminal
+
+    def show(self, rows: Sequence[Row]) -> None:
+        """Draw the table anew."""
+        if self._live is not None:
+            self._live.update(_table(rows), refresh=True)
+
+    def note(self, text: str) -> None:
+        """Print above the table. Text of others is not read as rich's markup."""
+        self._console.print(Text(text), soft_wrap=True)
+
+    def live(self) -> AbstractContextManager[object]:
+        """Begin a table; it stays, as it was last, when the context is left."""
+        return self._begin()
+
+    @contextmanager
+    def _begin(self) -> Iterator[None]:
+        # Refreshed by us only: a thread that draws would go on while we stop.
+        with Live(console=self._console, auto_refresh=False, redirect_stdout=False, redirect_stderr=False) as live:
+            self._live = live
+            try:
+                yield
+            finally:
+                self._live = None
+
+
+def _table(rows: Sequence[Row]) -> Table:
+    table = Table(pad_edge=False)
+    table.add_column("id", no_wrap=True, min_width=12)
+    table.add_column("status", no_wrap=True, min_width=11)
+    table.add_column("time", justify="right", no_wrap=True)
+    table.add_column("result", no_wrap=True, overflow="ellipsis", ratio=1)
+    for row in rows:
+        status = Text(row.status, style=_COLOURS.get(row.status, ""))
+        table.add_row(Text(row.name), status, f"{row.seconds:.1f} s", Text(row.result))
+    return table

@@ -1,0 +1,1 @@
+"""The async API's front: takes requests in, hands results out."""

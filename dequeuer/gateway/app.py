@@ -1,0 +1,87 @@
+"""The composition root of the gateway: what it is made of, how it starts and stops."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from contextlib import AsyncExitStack
+
+import structlog
+import uvloop
+from aiohttp import web
+
+from dequeuer import __version__, logs
+from dequeuer.aws import Aws
+from dequeuer.drain import Drain
+from dequeuer.errors import clip
+from dequeuer.events import ignore
+from dequeuer.gateway.queue import SqsQueue
+from dequeuer.gateway.service import Gateway
+from dequeuer.gateway.web import SHUTDOWN_GRACE_S, make_app, make_runner
+from dequeuer.settings import GatewaySettings
+
+EXIT_OK, EXIT_FAILED = 0, 1
+_BACKLOG = 1024
+_CANCEL_S = 5.0
+"""For cancelled requests to delete what they wrote."""
+
+
+def run_gateway(settings: GatewaySettings) -> int:
+    """Serve until SIGTERM or SIGINT, finish the requests under way, return the exit status.
+
+    A second signal ends the wait for them, with status 1.
+
+    Raises:
+        ConfigurationError: no region is known; AWS was not asked anything.
+    """
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(_run(settings))
+
+
+async def _run(settings: GatewaySettings) -> int:
+    logs.configure(settings.log.level, settings.log.format)
+    log = structlog.get_logger()
+    drain = Drain()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, drain.request)
+    aws = Aws(settings.aws)
+    async with AsyncExitStack() as stack:
+        store = aws.store(settings.bucket, ignore)  # what fails is logged with the request that it fails
+        gateway = Gateway(
+            sink=store,
+            fetch=store,
+            queue=SqsQueue(await stack.enter_async_context(aws.sqs(longest_wait_s=0))),
+            cluster_uid=settings.cluster_uid,
+            max_payload_bytes=settings.max_payload_bytes,
+        )
+        runner = make_runner(make_app(gateway, settings.queues))
+        await runner.setup()
+        try:
+            await web.TCPSite(runner, settings.host, settings.port, backlog=_BACKLOG).start()
+        except OSError as error:
+            cause = clip(str(error))
+            log.error("gateway_cannot_listen", host=settings.host, port=settings.port, error=cause)  # noqa: TRY400 - the text says it all
+            await runner.cleanup()
+            return EXIT_FAILED
+        port = runner.addresses[0][1]
+        log.info("gateway_started", version=__version__, host=settings.host, port=port, apis=sorted(settings.queues))
+        await drain.wait_requested()
+        log.info("gateway_draining")
+        return await _stop(runner, drain)
+
+
+async def _stop(runner: web.AppRunner, drain: Drain) -> int:
+    """Stop accepting, let running requests end in their time; cancelled ones delete what they wrote."""
+    stopping = asyncio.create_task(runner.cleanup(), name="gateway-stop")
+    hurried = asyncio.create_task(drain.wait_hurried(), name="gateway-hurry")
+    # The server itself would grant the grace twice: once to end, once to take note of the cancellation.
+    longest_s = SHUTDOWN_GRACE_S + _CANCEL_S
+    await asyncio.wait({stopping, hurried}, timeout=longest_s, return_when=asyncio.FIRST_COMPLETED)
+    is_over = stopping.done()
+    for task in (stopping, hurried):
+        task.cancel()
+    await asyncio.wait({stopping, hurried})
+    if is_over:
+        stopping.result()
+    return EXIT_FAILED if drain.hurried and not is_over else EXIT_OK

@@ -1,0 +1,53 @@
+"""Cross-origin requests, answered as Cortex's gateway does: any origin, a fixed list of headers."""
+
+from __future__ import annotations
+
+from aiohttp import hdrs, web
+from aiohttp.typedefs import Handler
+
+_METHODS = {"GET", "HEAD", "POST", "PUT", "OPTIONS"}
+_SIMPLE_METHODS = {"GET", "HEAD", "POST"}
+_SIMPLE_HEADERS = {"accept", "accept-language", "content-language", "origin"}
+_HEADERS = {"content-type": "Content-Type", "x-requested-with": "X-Requested-With", "user-agent": "User-Agent"}
+
+
+def allow_origins(app: web.Application) -> None:
+    """Make every answer of `app` readable for pages of any origin, and answer their preflights."""
+    app.middlewares.append(_answer_preflight)
+    app.on_response_prepare.append(_mark)
+
+
+@web.middleware
+async def _answer_preflight(request: web.Request, handler: Handler) -> web.StreamResponse:
+    if request.method != "OPTIONS":
+        return await handler(request)
+    if hdrs.ORIGIN not in request.headers:
+        return web.Response()
+    if hdrs.ACCESS_CONTROL_REQUEST_METHOD not in request.headers:
+        return web.Response(status=400)
+    method = request.headers[hdrs.ACCESS_CONTROL_REQUEST_METHOD]
+    if method not in _METHODS:
+        return web.Response(status=405)
+    asked = [name.strip().lower() for name in request.headers.get(hdrs.ACCESS_CONTROL_REQUEST_HEADERS, "").split(",")]
+    wanted = [name for name in asked if name and name not in _SIMPLE_HEADERS]
+    if not _HEADERS.keys() >= set(wanted):
+        return web.Response(status=403)
+    answer = web.Response()
+    if wanted:
+        answer.headers[hdrs.ACCESS_CONTROL_ALLOW_HEADERS] = ",".join(_HEADERS[name] for name in wanted)
+    if method not in _SIMPLE_METHODS:
+        answer.headers[hdrs.ACCESS_CONTROL_ALLOW_METHODS] = method
+    _allow(answer)
+    return answer
+
+
+async def _mark(request: web.Request, response: web.StreamResponse) -> None:
+    if request.method != "OPTIONS" and hdrs.ORIGIN in request.headers:
+        response.headers[hdrs.ACCESS_CONTROL_EXPOSE_HEADERS] = "Content-Length,Content-Range"
+        _allow(response)
+
+
+def _allow(response: web.StreamResponse) -> None:
+    # With "*", browsers keep credentials to themselves whatever the second header says.
+    response.headers[hdrs.ACCESS_CONTROL_ALLOW_ORIGIN] = "*"
+    response.headers[hdrs.ACCESS_CONTROL_ALLOW_CREDENTIALS] = "true"

@@ -1,0 +1,78 @@
+"""The cluster's configuration file, of which two keys are read."""
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+from typing import Any
+
+from dequeuer.errors import clip
+
+MAX_BYTES = 2**20
+MAX_DEPTH = 100
+
+KEYS = ("region", "bucket")
+
+
+class UnreadableError(Exception):
+    """The file is not there, or is no YAML mapping. The text is fit for a fault."""
+
+
+def read_cluster_file(path: str) -> dict[str, Any]:
+    """Return what the file says of `KEYS`; a key that is absent or null is left out. The types are unchecked.
+
+    Raises:
+        UnreadableError: there is no such file, it cannot be read, or it is no YAML mapping.
+    """
+    content = _load(_read(path))
+    if not isinstance(content, dict):
+        raise UnreadableError(f"is no YAML mapping, such as `region: us-west-2`, or is nested more than {MAX_DEPTH} deep")
+    return {key: content[key] for key in KEYS if content.get(key) is not None}
+
+
+def is_absent(path: str) -> bool:
+    """Tell whether there is nothing at `path`. What cannot be looked at is there: reading it tells why not."""
+    try:
+        Path(path).stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except OSError:
+        return False
+    return False
+
+
+def _read(path: str) -> bytes:
+    try:
+        # A pipe would block the start for ever.
+        if not stat.S_ISREG(Path(path).stat().st_mode):
+            raise UnreadableError("is no regular file")
+        with Path(path).open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise UnreadableError(f"cannot be read ({clip(error.strerror or type(error).__name__)})") from None
+    if len(data) > MAX_BYTES:
+        raise UnreadableError(f"is larger than {MAX_BYTES} bytes")
+    return data
+
+
+def _load(data: bytes) -> object:
+    """Return what the YAML says; None also for one that is nested too deep to be a cluster's configuration."""
+    import yaml  # noqa: PLC0415 - 2 MiB that only those with such a file pay for
+
+    loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    try:
+        # The C loader recurses without a limit: a file of brackets alone would crash the process.
+        depth = deepest = 0
+        for event in yaml.parse(data, Loader=loader):
+            depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+            deepest = max(deepest, depth)
+        if deepest > MAX_DEPTH:
+            return None
+        return yaml.load(data, Loader=loader)  # noqa: S506 - both loaders are the safe ones
+    except yaml.MarkedYAMLError as error:
+        # Only the place: the error's own text quotes the file.
+        mark = error.problem_mark
+        where = f" (line {mark.line + 1}, column {mark.column + 1})" if mark else ""
+        raise UnreadableError(f"is no YAML{where}") from None
+    except Exception:  # noqa: BLE001 - PyYAML lets KeyError, AttributeError and more out for odd values
+        raise UnreadableError("is no YAML, or holds a value that is none") from None

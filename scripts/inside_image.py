@@ -1,0 +1,72 @@
+"""Checks that only a process inside the finished image can make. `scripts/check-image` mounts and runs it."""
+
+import importlib
+import importlib.util
+import os
+import pkgutil
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+USER = 65532
+SERVICES = ("s3", "signin", "sqs", "sso", "sso-oidc", "sts")
+
+
+def faults() -> Iterator[str]:
+    """Each thing that is wrong with the image, one sentence each."""
+    if os.getuid() != USER or os.getgid() != USER:
+        yield f"runs as {os.getuid()}:{os.getgid()} instead of {USER}:{USER}"
+    for folder in ("/", "/tmp", "/opt/dequeuer"):  # noqa: S108 - the point is that it is not writable
+        if os.access(folder, os.W_OK):
+            yield f"{folder} is writable"
+    for tool in ("pip", "pip3", "gcc", "cc", "make"):
+        if shutil.which(tool) or Path("/opt/dequeuer/bin", tool).exists():
+            yield f"{tool} is in the image"
+    for module in ("pip", "setuptools", "hatchling", "moto", "ministack"):
+        if importlib.util.find_spec(module):
+            yield f"the package {module} is in the image"
+    # The base's Python has a library of its own, outside of the environment that runs the sidecar.
+    pip = subprocess.run(["/usr/bin/env", "python3", "-m", "pip", "--version"], capture_output=True, check=False)
+    if pip.returncode == 0:
+        yield "python3 -m pip works"
+    yield from clients()
+    yield from modules()
+
+
+def clients() -> Iterator[str]:
+    """Services whose data was pruned although the credential chain may need them."""
+    session = importlib.import_module("botocore.session").get_session()
+    for service in SERVICES:
+        try:
+            session.create_client(service, region_name="eu-west-1", aws_access_key_id="x", aws_secret_access_key="x")  # noqa: S106 - nothing is sent
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is a fault of the image
+            yield f"botocore cannot make a client of {service}: {error!r}"
+
+
+def modules() -> Iterator[str]:
+    """Modules of ours that do not import, and anything imported that was not compiled beforehand."""
+    package = importlib.import_module("dequeuer")
+    for found in pkgutil.walk_packages(package.__path__, "dequeuer."):
+        if found.name != "dequeuer.__main__" and not found.name.startswith("dequeuer.dev"):
+            try:
+                importlib.import_module(found.name)
+            except Exception as error:  # noqa: BLE001 - likewise
+                yield f"{found.name} does not import: {error!r}"
+    for name, module in sorted(sys.modules.items()):
+        cached = getattr(module, "__cached__", None)
+        if cached and name != "__main__" and not Path(cached).is_file():
+            yield f"{name} is not compiled: {cached} is missing"
+
+
+def main() -> int:
+    """Print the faults. Returns an exit status."""
+    found = list(faults())
+    for fault in found:
+        sys.stdout.write(f"{fault}\n")
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

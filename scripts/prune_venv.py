@@ -1,0 +1,55 @@
+"""Take out of an installed environment what the sidecar never reads. The Dockerfile runs it.
+
+Usage: prune_venv.py ENVIRONMENT
+"""
+
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+# SQS and S3 are ours; the others serve the credential chain: assumed roles and web identity (sts), single sign-on
+# (sso, sso-oidc), `aws login` (signin). IMDS, pod identity and static keys need none.
+SERVICES = frozenset({"s3", "signin", "sqs", "sso", "sso-oidc", "sts"})
+SOURCE_SUFFIXES = frozenset({".c", ".h", ".hash", ".pxd", ".pyi", ".pyx"})
+TEST_FOLDERS = frozenset({"test", "tests"})
+
+
+def unneeded(packages: Path) -> Iterator[Path]:
+    """What to delete below a site-packages folder.
+
+    Raises:
+        FileNotFoundError: A service that must stay is not there: botocore has renamed it.
+    """
+    data = packages / "botocore" / "data"
+    for name in SERVICES:
+        if not (data / name).is_dir():
+            message = f"{data / name} is missing: botocore's layout changed, correct SERVICES in {Path(__file__).name}"
+            raise FileNotFoundError(message)
+    yield from (entry for entry in data.iterdir() if entry.is_dir() and entry.name not in SERVICES)
+    yield from (data / "s3").glob("**/examples-1.json")
+    for entry in packages.rglob("*"):
+        if (entry.is_dir() and entry.name in TEST_FOLDERS) or (entry.is_file() and entry.suffix in SOURCE_SUFFIXES):
+            yield entry
+
+
+def main(arguments: list[str]) -> int:
+    """Delete. Returns an exit status."""
+    if len(arguments) != 1:
+        sys.stderr.write(f"usage: {Path(__file__).name} ENVIRONMENT\n")
+        return 2
+    found = list(Path(arguments[0]).glob("lib/python3.*/site-packages"))
+    if not found:
+        sys.stderr.write(f"{arguments[0]} has no lib/python3.*/site-packages: give the folder of a venv\n")
+        return 1
+    for packages in found:
+        for entry in list(unneeded(packages)):
+            if entry.is_dir():
+                shutil.rmtree(entry)
+            else:
+                entry.unlink(missing_ok=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

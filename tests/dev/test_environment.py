@@ -1,0 +1,145 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dequeuer.dev import cloud, environment
+from dequeuer.dev.options import parse
+from dequeuer.dev.parts import Addresses, Parts
+from dequeuer.dev.process import Plan
+
+USERS = {
+    "PATH": "/usr/bin",
+    "HOME": "/home/me",
+    "LC_ALL": "C.UTF-8",
+    "MODEL_PATH": "/models",
+    "HTTP_PROXY": "http://proxy:3128",
+    "NO_PROXY": "intranet",
+    "AWS_PROFILE": "production",
+    "AWS_CONFIG_FILE": "/home/me/.aws/config",
+    "AWS_SHARED_CREDENTIALS_FILE": "/home/me/.aws/credentials",
+    "AWS_ACCESS_KEY_ID": "AKIAPRODUCTION",
+    "AWS_SECRET_ACCESS_KEY": "production-secret",
+    "AWS_SESSION_TOKEN": "production-token",
+    "AWS_ENDPOINT_URL_S3": "https://s3.example.com",
+    "AWS_REGION": "eu-central-1",
+    "AWS_ROLE_ARN": "arn:aws:iam::1:role/production",
+    "AWS_WEB_IDENTITY_TOKEN_FILE": "/var/run/token",
+    "AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://169.254.170.23/v1/credentials",
+    "BOTO_CONFIG": "/home/me/.boto",
+    "aws_profile": "production",
+    "DEQUEUER_BUCKET": "production-bucket",
+    "DEQUEUER_TYPO": "1",
+    "CORTEX_LOG_LEVEL": "error",
+    "USE_SSL": "1",
+    "PERSIST_STATE": "1",
+    "DOCKER_HOST": "unix:///var/run/docker.sock",
+}
+OF_THE_USER = {value for name, value in USERS.items() if name.upper().startswith(("AWS_", "BOTO_"))}
+ADDRESSES = Addresses(aws=4001, gateway=4002, admin=4003, user=4004)
+ALLOWED_AWS = {
+    "AWS_CONFIG_FILE": os.devnull,
+    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+    "AWS_EC2_METADATA_DISABLED": "true",
+    "AWS_ACCESS_KEY_ID": "test",
+    "AWS_SECRET_ACCESS_KEY": "test",
+    "AWS_REGION": "us-east-1",
+    "AWS_DEFAULT_REGION": "us-east-1",
+    "AWS_ENDPOINT_URL": "http://127.0.0.1:4001",
+}
+
+
+def plans(*line: str) -> dict[str, Plan]:
+    parts = Parts(parse(line), ADDRESSES, USERS, Path("/somewhere"), lambda _name, _line: None)
+    queue_url = "http://127.0.0.1:4001/000000000000/q.fifo"
+    container = parts.container()
+    found = {"gateway": parts.gateway(queue_url), "sidecar": parts.sidecar(queue_url)}
+    return found if container is None else found | {"container": container}
+
+
+def aws_of(env: dict[str, str]) -> dict[str, str]:
+    return {name: value for name, value in env.items() if name.upper().startswith(("AWS_", "BOTO_"))}
+
+
+def test_no_part_gets_anything_of_the_users_account() -> None:
+    for line in ([], ["--kind", "batch"], ["--", "serve"]):
+        for plan in plans(*line).values():
+            env = dict(plan.environment)
+            assert aws_of(env).items() <= ALLOWED_AWS.items(), plan.name
+            assert not OF_THE_USER & set(env.values()), plan.name
+
+
+def test_sidecar_gateway_and_the_users_command_use_the_local_account() -> None:
+    found = plans("--", "serve")
+    for name in ("sidecar", "gateway", "container"):
+        assert aws_of(dict(found[name].environment)) == ALLOWED_AWS
+
+
+def test_our_parts_are_not_changed_by_the_users_shell() -> None:
+    for plan in plans().values():
+        assert not {"DEQUEUER_TYPO", "CORTEX_LOG_LEVEL", "HTTP_PROXY", "MODEL_PATH"} & set(plan.environment)
+        assert plan.environment.get("DEQUEUER_BUCKET") != "production-bucket"
+        assert plan.environment["PATH"] == "/usr/bin"
+
+
+def test_the_users_command_keeps_the_rest_of_the_users_environment() -> None:
+    env = plans("--user-port", "9000", "--", "serve")["container"].environment
+    assert (env["MODEL_PATH"], env["HTTP_PROXY"]) == ("/models", "http://proxy:3128")
+    assert env["NO_PROXY"] == "intranet,127.0.0.1,localhost"
+    assert env["CORTEX_PORT"] == "4004"
+
+
+def test_the_embedded_server_listens_on_loopback_only_and_leaves_docker_alone() -> None:
+    env = cloud.server_environment(environment.of_part(USERS, Path("/somewhere")), 4001)
+    assert (env["BIND_HOST"], env["GATEWAY_PORT"], env["SERVICES"]) == ("127.0.0.1", "4001", "sqs,s3")
+    assert (env["IOT_MTLS_ENABLED"], env["SFTP_ENABLED"]) == ("0", "0")
+    assert env["TMPDIR"] == "/somewhere"
+    assert env["S3_DATA_DIR"].startswith("/somewhere/")
+    assert env["DOCKER_HOST"] != USERS["DOCKER_HOST"]
+    assert not {"USE_SSL", "PERSIST_STATE"} & set(env)
+
+
+def test_the_process_itself_forgets_the_account_and_its_proxies() -> None:
+    mine = dict(USERS)
+    environment.leave_aws(mine)
+    assert aws_of(mine).items() <= ALLOWED_AWS.items()
+    assert "HTTP_PROXY" not in mine
+    assert mine["MODEL_PATH"] == "/models"
+
+
+@given(st.dictionaries(st.sampled_from(["AWS_", "aws_", "Aws_", "BOTO_"]).flatmap(
+    lambda prefix: st.text("ABCxyz_", max_size=8).map(lambda rest: prefix + rest)), st.just("production")))  # fmt: skip
+def test_whatever_it_is_called(users: dict[str, str]) -> None:
+    mine = dict(users)
+    environment.leave_aws(mine)
+    parts = environment.of_part(users, Path("/somewhere"))
+    container = environment.of_container(users, "http://127.0.0.1:1", 1)
+    assert "production" not in {*mine.values(), *parts.values(), *container.values()}
+
+
+def test_a_container_that_runs_already_is_not_started() -> None:
+    assert set(plans("--user-port", "9000")) == {"gateway", "sidecar"}
+
+
+def test_the_sidecar_is_told_everything_by_variables() -> None:
+    found = plans("--workers", "7")["sidecar"]
+    assert list(found.command[-2:]) == ["-m", "dequeuer"]
+    env = found.environment
+    assert (env["DEQUEUER_API_KIND"], env["DEQUEUER_WORKERS"], env["DEQUEUER_USER_PORT"]) == ("async", "7", "4004")
+    assert (env["DEQUEUER_CLUSTER_UID"], env["DEQUEUER_BUCKET"]) == ("dev", "dequeuer-dev")
+    assert env["DEQUEUER_ADMIN_HOST"] == "127.0.0.1"
+
+
+def test_a_jobs_sidecar_has_a_job_and_no_bucket() -> None:
+    env = plans("--kind", "batch")["sidecar"].environment
+    assert env["DEQUEUER_JOB_ID"] == "dev-job"
+    assert "DEQUEUER_BUCKET" not in env
+
+
+def test_ports_are_given_or_free_and_all_different() -> None:
+    chosen = Addresses.choose(parse(["--port", "4100", "--user-port", "4200"]))
+    assert (chosen.gateway, chosen.user) == (4100, 4200)
+    assert len({chosen.aws, chosen.gateway, chosen.admin, chosen.user}) == 4

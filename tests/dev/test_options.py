@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+import pytest
+
+from dequeuer.dev.options import Options, parse
+
+
+def test_without_anything_it_is_an_async_api_with_a_built_in_container() -> None:
+    assert parse([]) == Options(
+        kind="async",
+        once=False,
+        samples=3,
+        payload=None,
+        user_port=None,
+        command=(),
+        gateway_port=None,
+        workers=2,
+        fifo=True,
+        ready_timeout_s=120,
+        verbose=False,
+    )
+
+
+def test_everything_can_be_given() -> None:
+    line = "--kind async --once --samples 7 --user-port 9000 --port 9001 --workers 5 --queue standard --verbose"
+    options = parse([*line.split(), "--payload", "[1]", "--ready-timeout", "9"])
+    assert (options.once, options.samples, options.user_port, options.gateway_port) == (True, 7, 9000, 9001)
+    assert (options.workers, options.fifo, options.verbose) == (5, False, True)
+    assert (options.payload, options.ready_timeout_s) == ("[1]", 9)
+
+
+def test_what_follows_two_dashes_is_the_users_command_untouched() -> None:
+    options = parse(["--once", "--", "uvicorn", "app:app", "--port", "8080", "--", "--once"])
+    assert options.command == ("uvicorn", "app:app", "--port", "8080", "--", "--once")
+    assert options.gateway_port is None
+
+
+def test_a_command_is_expected_on_8080_unless_told_otherwise() -> None:
+    assert parse(["--", "serve"]).user_port == 8080
+    assert parse(["--user-port", "5000", "--", "serve"]).user_port == 5000
+
+
+def test_fifo_is_a_short_way_to_say_queue_fifo() -> None:
+    assert parse(["--fifo"]).fifo
+    assert not parse(["--queue", "standard"]).fifo
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        (["--samples", "0"], '"0" is not a whole number from 1 to 100'),
+        (["--samples", "101"], '"101" is not a whole number from 1 to 100'),
+        (["--samples", "+5"], '"+5" is not a whole number'),
+        (["--samples", "9" * 5000], "from 1 to 100"),
+        (["--workers", "many"], '"many" is not a whole number from 1 to 100'),
+        (["--user-port", "65536"], "from 1 to 65535"),
+        (["--payload", "{text: hello}"], "is not JSON"),
+        (["--kind", "realtime"], "'async', 'batch'"),
+        (["--queue", "standard", "--fifo"], "not allowed with"),
+        (["--sample", "3"], "unrecognized arguments: --sample 3"),
+        (["uvicorn", "app:app"], "unrecognized arguments: uvicorn"),
+        (["--"], "nothing follows '--'"),
+        (["--kind", "batch", "--port", "9000"], "--port is the gateway's"),
+        (["--port", "8080", "--", "serve"], "is the container's port, too"),
+        (["--port", "9000", "--user-port", "9000"], "is the container's port, too"),
+    ],
+)
+def test_what_cannot_be_used_is_told_with_status_2(
+    line: list[str], told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        parse(line)
+    assert ended.value.code == 2
+    message = capsys.readouterr().err
+    assert told in message
+    assert len(message) < 1000
+
+
+def test_help_shows_the_ways_to_bring_a_container(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        parse(["--help"])
+    assert ended.value.code == 0
+    shown = capsys.readouterr().out
+    assert "dequeuer dev -- uvicorn app:app --port 8080" in shown
+    assert "--user-port" in shown

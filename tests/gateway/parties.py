@@ -1,0 +1,107 @@
+"""The parties that the gateway's tests share."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
+
+from dequeuer.errors import StoreUnavailableError
+from dequeuer.gateway.service import Gateway
+from dequeuer.sinks.base import Payload
+from tests.fakes import MemoryStore, chunked
+
+URL = "http://127.0.0.1:1/1234/the-queue.fifo"
+PREFIX = "uid/workloads/api/"
+MODIFIED_AT = 1620043200.75  # 2021-05-03T12:00:00.75Z
+
+
+class Store:
+    """A `MemoryStore` that fails for ever where it is broken, and counts what is read and streamed."""
+
+    def __init__(self, *, keep_streams: bool = True) -> None:
+        self.memory = MemoryStore()
+        self.objects = self.memory.objects
+        self.journal = self.memory.journal
+        self.reads: list[tuple[str, str]] = []
+        self.streamed = 0
+        self.largest_chunk = 0
+        self._broken: dict[tuple[str, str], Exception] = {}
+        self._keep_streams = keep_streams
+
+    def break_at(self, op: str, suffix: str, error: Exception | None = None) -> None:
+        """Make an operation fail on keys that end so."""
+        self._broken[op, suffix] = error or StoreUnavailableError("secret-host: connection refused")
+
+    def _check(self, op: str, key: str) -> None:
+        for (broken_op, suffix), error in self._broken.items():
+            if op == broken_op and key.endswith(suffix):
+                raise error
+
+    async def get(self, key: str) -> Payload:
+        self.reads.append(("get", key))
+        self._check("get", key)
+        found = await self.memory.get(key)
+        chunks = found.chunks if ("stream", "") not in self._broken else self._cut(found.chunks)
+        return Payload(size=found.size, content_type=found.content_type, chunks=chunks, modified_at=MODIFIED_AT)
+
+    async def _cut(self, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        yield await anext(chunks)
+        self._check("stream", "")
+
+    async def list(self, prefix: str) -> Sequence[str]:
+        self.reads.append(("list", prefix))
+        self._check("list", prefix)
+        return await self.memory.list(prefix)
+
+    async def put(self, key: str, body: bytes, content_type: str) -> None:
+        self._check("put", key)
+        await self.memory.put(key, body, content_type)
+
+    async def create(self, key: str, body: bytes, content_type: str) -> bool:
+        return await self.memory.create(key, body, content_type)
+
+    async def put_stream(self, key: str, body: AsyncIterator[bytes], content_type: str) -> None:
+        self._check("put", key)
+        whole = bytearray()
+        async for chunk in body:
+            self.streamed += len(chunk)
+            self.largest_chunk = max(self.largest_chunk, len(chunk))
+            if self._keep_streams:
+                whole += chunk
+        await self.memory.put(key, bytes(whole), content_type)
+
+    async def delete(self, keys: Collection[str]) -> None:
+        for key in keys:
+            self._check("delete", key)
+        await self.memory.delete(keys)
+
+    def names(self) -> AbstractSet[str]:
+        """What is stored, without the common prefix."""
+        return {key.removeprefix(PREFIX) for key in self.objects}
+
+
+@dataclass
+class FakeQueue:
+    """A queue that writes what it sends into the journal of a store, so that the order of all can be told."""
+
+    store: Store
+    sent: list[tuple[str, str]] = field(default_factory=list)
+    error: Exception | None = None
+
+    async def send(self, queue_url: str, request_id: str) -> None:
+        if self.error is not None:
+            raise self.error
+        self.sent.append((queue_url, request_id))
+        self.store.journal.append(("send", request_id))
+
+
+def make_gateway(store: Store, queue: FakeQueue, max_payload_bytes: int = 1 << 20) -> Gateway:
+    return Gateway(sink=store, fetch=store, queue=queue, cluster_uid="uid", max_payload_bytes=max_payload_bytes)
+
+
+async def broken_body(begin: bytes, error: Exception) -> AsyncIterator[bytes]:
+    """Yield what there is, then fail."""
+    async for chunk in chunked(begin):
+        yield chunk
+    raise error

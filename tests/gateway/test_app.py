@@ -1,0 +1,152 @@
+"""The gateway as a process: it starts, serves, drains. AWS is moto."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+
+import boto3
+import pytest
+from moto.server import ThreadedMotoServer
+
+_RUN = """
+import json, sys
+from types import MappingProxyType
+from dequeuer.gateway.app import run_gateway
+from dequeuer.settings import AwsSettings, GatewaySettings, LogSettings
+facts = json.loads(sys.argv[1])
+sys.exit(run_gateway(GatewaySettings(
+    bucket=facts["bucket"], cluster_uid="uid", host="127.0.0.1", port=facts["port"],
+    queues=MappingProxyType(facts["queues"]), max_payload_bytes=2**30,
+    aws=AwsSettings(region="us-east-1", endpoint_url=facts["endpoint"], endpoint_url_sqs=None, endpoint_url_s3=None),
+    log=LogSettings(level="info", format="json"),
+)))
+"""
+CREDENTIALS = {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_EC2_METADATA_DISABLED": "true"}
+
+
+@pytest.fixture(scope="module")
+def endpoint() -> Iterator[str]:
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+class Process:
+    """A gateway that runs. Its log is read up to where it tells its port."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self.process = process
+        assert process.stdout is not None
+        self.log = process.stdout
+        self.first = json.loads(self.log.readline())
+
+    def call(self, path: str, data: bytes | None = None, headers: Mapping[str, str] | None = None) -> bytes:
+        url = f"http://127.0.0.1:{self.first['port']}{path}"
+        request = urllib.request.Request(url, data=data, headers=dict(headers or {}))
+        with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310 - loopback
+            body: bytes = answer.read()
+            return body
+
+    def stop(self, times: int = 1) -> tuple[int, list[str]]:
+        for _ in range(times):
+            self.process.send_signal(signal.SIGTERM)
+        rest = self.log.read()
+        return self.process.wait(60), [json.loads(line)["event"] for line in rest.splitlines()]
+
+
+@contextmanager
+def gateway(endpoint: str, *, bucket: str = "bucket", port: int = 0) -> Iterator[Process]:
+    facts = {"bucket": bucket, "endpoint": endpoint, "port": port, "queues": {"api": f"{endpoint}/123456789012/q.fifo"}}
+    process = subprocess.Popen(
+        [sys.executable, "-c", _RUN, json.dumps(facts)],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, **CREDENTIALS},
+    )
+    with process:
+        try:
+            yield Process(process)
+        finally:
+            with suppress(ProcessLookupError):
+                process.kill()
+
+
+def test_a_request_goes_in_and_its_result_comes_out(endpoint: str) -> None:
+    session = boto3.Session("key", "secret", region_name="us-east-1")
+    s3, sqs = session.client("s3", endpoint_url=endpoint), session.client("sqs", endpoint_url=endpoint)
+    s3.create_bucket(Bucket="bucket")
+    url = sqs.create_queue(QueueName="q.fifo", Attributes={"FifoQueue": "true"})["QueueUrl"]
+    with gateway(endpoint) as running:
+        answer = running.call("/api", b'{"a":1}', {"Content-Type": "application/json"})
+        request_id = json.loads(answer)["id"]
+        [message] = sqs.receive_message(QueueUrl=url)["Messages"]
+        assert message["Body"] == request_id
+        prefix = f"uid/workloads/api/{request_id}"
+        stored = s3.get_object(Bucket="bucket", Key=f"{prefix}/payload")
+        assert (stored["ContentType"], stored["Body"].read()) == ("application/json", b'{"a":1}')
+        assert json.loads(running.call(f"/api/{request_id}"))["status"] == "in_queue"
+        s3.put_object(Bucket="bucket", Key=f"{prefix}/result.json", Body=b"[1.10]")
+        s3.put_object(Bucket="bucket", Key=f"{prefix}/status/completed", Body=b"")
+        written = s3.head_object(Bucket="bucket", Key=f"{prefix}/result.json")["LastModified"]
+        assert running.call(f"/api/{request_id}").decode() == (
+            f'{{"id":"{request_id}","status":"completed","result":[1.10],"timestamp":"{written:%Y-%m-%dT%H:%M:%SZ}"}}\n'
+        )
+        assert running.stop() == (0, ["request_submitted", "gateway_draining"])
+
+
+def test_a_bucket_that_does_not_exist(endpoint: str) -> None:
+    with gateway(endpoint, bucket="nothing") as running:
+        with pytest.raises(urllib.error.HTTPError) as caught:
+            running.call("/api", b"x")
+        with caught.value as answer:
+            assert (answer.status, answer.headers["Retry-After"]) == (503, "1")
+            assert b"refuses the gateway" in answer.read()
+        assert running.stop() == (0, ["request_refused", "gateway_draining"])
+
+
+def test_sigterm_lets_a_running_request_end(endpoint: str) -> None:
+    session = boto3.Session("key", "secret", region_name="us-east-1")
+    session.client("s3", endpoint_url=endpoint).create_bucket(Bucket="bucket")
+    session.client("sqs", endpoint_url=endpoint).create_queue(QueueName="q.fifo", Attributes={"FifoQueue": "true"})
+    with (
+        gateway(endpoint) as running,
+        socket.create_connection(("127.0.0.1", running.first["port"])) as client,
+    ):
+        head = b"POST /api HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\n"
+        client.sendall(head)
+        assert client.recv(1000) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        running.process.send_signal(signal.SIGTERM)
+        assert json.loads(running.log.readline())["event"] == "gateway_draining"
+        client.sendall(b"body")
+        assert client.recv(1000).startswith(b"HTTP/1.1 200 ")
+        assert running.process.wait(60) == 0
+
+
+def test_a_second_sigterm_does_not_wait(endpoint: str) -> None:
+    with (
+        gateway(endpoint) as running,
+        socket.create_connection(("127.0.0.1", running.first["port"])) as client,
+    ):
+        client.sendall(b"POST /api HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\n")
+        assert client.recv(1000) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        running.process.send_signal(signal.SIGTERM)
+        assert json.loads(running.log.readline())["event"] == "gateway_draining"
+        running.process.send_signal(signal.SIGTERM)
+        assert running.process.wait(60) == 1
+
+
+def test_a_port_that_is_taken(endpoint: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken, gateway(endpoint, port=taken.getsockname()[1]) as running:
+        assert running.first["event"] == "gateway_cannot_listen"
+        assert running.process.wait(60) == 1

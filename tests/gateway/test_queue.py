@@ -1,0 +1,133 @@
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from aiobotocore.config import AioConfig
+from aiobotocore.session import get_session
+from aiohttp import ServerDisconnectedError
+from botocore.exceptions import ClientError, ConnectTimeoutError, NoCredentialsError
+from moto.server import ThreadedMotoServer
+
+from dequeuer.errors import SourceDeniedError, SourceGoneError, SourceUnavailableError
+from dequeuer.gateway.patience import ATTEMPTS, LONGEST_WAIT_S
+from dequeuer.gateway.queue import SqsQueue
+
+
+@pytest.fixture(scope="module")
+def endpoint() -> Iterator[str]:
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+@pytest.fixture
+async def sqs(endpoint: str) -> AsyncIterator[Any]:
+    async with get_session().create_client(
+        "sqs",
+        region_name="us-east-1",
+        endpoint_url=endpoint,
+        aws_access_key_id="key",
+        aws_secret_access_key="secret",
+        config=AioConfig(retries={"total_max_attempts": 1}),
+    ) as client:
+        yield client
+
+
+async def receive(sqs: Any, url: str) -> list[dict[str, Any]]:
+    answer = await sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, AttributeNames=["All"])
+    return list(answer.get("Messages", []))
+
+
+async def test_a_standard_queue(sqs: Any) -> None:
+    url = (await sqs.create_queue(QueueName="standard"))["QueueUrl"]
+    await SqsQueue(sqs).send(url, "id1")
+    [message] = await receive(sqs, url)
+    assert message["Body"] == "id1"
+    assert "MessageGroupId" not in message["Attributes"]
+
+
+async def test_a_fifo_queue(sqs: Any) -> None:
+    url = (await sqs.create_queue(QueueName="the.fifo", Attributes={"FifoQueue": "true"}))["QueueUrl"]
+    for request_id in ("id1", "id2", "id1"):
+        await SqsQueue(sqs).send(url, request_id)
+    messages = await receive(sqs, url)
+    assert [message["Body"] for message in messages] == ["id1", "id2"]
+    assert [message["Attributes"]["MessageGroupId"] for message in messages] == ["id1", "id2"]
+    assert [message["Attributes"]["MessageDeduplicationId"] for message in messages] == ["id1", "id2"]
+
+
+async def test_a_queue_that_does_not_exist(sqs: Any, endpoint: str) -> None:
+    with pytest.raises(SourceGoneError):
+        await SqsQueue(sqs).send(f"{endpoint}/123456789012/nothing", "id1")
+
+
+@dataclass
+class ScriptedClient:
+    """Raises what the script says, then succeeds."""
+
+    script: list[Exception]
+    calls: list[dict[str, str]] = field(default_factory=list)
+
+    async def send_message(self, **request: str) -> Any:
+        self.calls.append(request)
+        if self.script:
+            raise self.script.pop(0)
+        return {"MessageId": "1"}
+
+
+def refusal(code: str, status: int = 400) -> ClientError:
+    answer: Any = {"Error": {"Code": code, "Message": "no"}, "ResponseMetadata": {"HTTPStatusCode": status}}
+    return ClientError(answer, "SendMessage")
+
+
+TRANSIENT = [
+    refusal("RequestThrottled"),
+    refusal("ThrottlingException"),
+    refusal("InternalError", 500),
+    refusal("ServiceUnavailable", 503),
+    ConnectTimeoutError(endpoint_url="http://x"),
+    ServerDisconnectedError(),
+    ConnectionResetError(),
+    TimeoutError(),
+]
+
+
+@pytest.mark.looptime
+@pytest.mark.parametrize("error", TRANSIENT, ids=repr)
+async def test_hiccups_are_bridged(error: Exception) -> None:
+    client = ScriptedClient([error, error])
+    await SqsQueue(client).send("http://x/q", "id1")
+    assert client.calls == [{"QueueUrl": "http://x/q", "MessageBody": "id1"}] * 3
+
+
+@pytest.mark.looptime
+@pytest.mark.parametrize("error", TRANSIENT, ids=repr)
+async def test_an_outage_ends_in_an_error_within_seconds(error: Exception, looptime: float) -> None:
+    client = ScriptedClient([error] * 100)
+    with pytest.raises(SourceUnavailableError):
+        await SqsQueue(client).send("http://x/q.fifo", "id1")
+    assert len(client.calls) == ATTEMPTS
+    assert looptime <= (ATTEMPTS - 1) * LONGEST_WAIT_S
+
+
+@pytest.mark.looptime
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (refusal("AccessDenied", 403), SourceDeniedError),
+        (refusal("InvalidParameterValue"), SourceDeniedError),
+        (refusal("AWS.SimpleQueueService.NonExistentQueue"), SourceGoneError),
+        (NoCredentialsError(), SourceDeniedError),
+    ],
+    ids=repr,
+)
+async def test_what_is_not_tried_again(error: Exception, expected: type[Exception]) -> None:
+    client = ScriptedClient([error])
+    with pytest.raises(expected):
+        await SqsQueue(client).send("http://x/q", "id1")
+    assert len(client.calls) == 1

@@ -1,0 +1,331 @@
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+
+import pytest
+
+from dequeuer.errors import (
+    SourceDeniedError,
+    SourceGoneError,
+    SourceUnavailableError,
+    StoreDeniedError,
+    StoreUnavailableError,
+)
+from dequeuer.gateway.errors import (
+    BusyError,
+    InvalidRequestError,
+    PayloadTooLargeError,
+    RefusedError,
+    UnknownRequestError,
+    UploadBrokenError,
+)
+from dequeuer.gateway.model import Submission, check_request_id
+from dequeuer.gateway.service import SMALL_BYTES
+from dequeuer.gateway.shelf import BIG_UPLOADS, CALL_TIMEOUT_S, ERROR_BYTES, SLOT_TIMEOUT_S
+from tests.fakes import chunked
+from tests.gateway.parties import PREFIX, URL, FakeQueue, Store, broken_body, make_gateway
+
+BIG = b"x" * (SMALL_BYTES + 200_000)
+
+
+def submission(
+    body: bytes | AsyncIterator[bytes] = b'{"a":1}',
+    *,
+    request_id: str = "id1",
+    api_name: str = "api",
+    size: int | None = None,
+) -> Submission:
+    return Submission(
+        api_name=api_name,
+        request_id=request_id,
+        queue_url=URL,
+        headers=b'{"A":["b"]}\n',
+        content_type="application/json",
+        size=size,
+        body=chunked(body) if isinstance(body, bytes) else body,
+    )
+
+
+@pytest.mark.parametrize("payload", [b"", b'{"a":1}', BIG], ids=["empty", "small", "big"])
+async def test_stores_then_marks_then_sends(store: Store, queue: FakeQueue, payload: bytes) -> None:
+    receipt = await make_gateway(store, queue).submit(submission(payload), may_exist=False)
+    assert (receipt.size, receipt.known_as) == (len(payload), None)
+    assert store.objects == {
+        f"{PREFIX}id1/headers.json": (b'{"A":["b"]}\n', "application/json"),
+        f"{PREFIX}id1/payload": (payload, "application/json"),
+        f"{PREFIX}id1/status/in_queue": (b"", "text/plain"),
+    }
+    assert sorted(store.journal[:2]) == [("put", f"{PREFIX}id1/headers.json"), ("put", f"{PREFIX}id1/payload")]
+    assert store.journal[2:] == [("put", f"{PREFIX}id1/status/in_queue"), ("send", "id1")]
+    assert queue.sent == [(URL, "id1")]
+    assert (store.streamed > 0) is (payload is BIG)
+
+
+@pytest.mark.looptime
+@pytest.mark.parametrize("suffix", ["headers.json", "payload", "status/in_queue"])
+@pytest.mark.parametrize("payload", [b"{}", BIG], ids=["small", "big"])
+@pytest.mark.parametrize("error", [StoreUnavailableError("the cause"), StoreDeniedError("the cause")])
+async def test_a_failed_write_leaves_nothing(
+    store: Store, queue: FakeQueue, suffix: str, payload: bytes, error: Exception
+) -> None:
+    store.break_at("put", suffix, error)
+    with pytest.raises(BusyError) as caught:
+        await make_gateway(store, queue).submit(submission(payload), may_exist=False)
+    assert "the cause" not in str(caught.value)
+    assert caught.value.__cause__ is error
+    assert (store.objects, queue.sent) == ({}, [])
+
+
+@pytest.mark.looptime
+@pytest.mark.parametrize("error", [SourceUnavailableError("x"), SourceGoneError("x"), SourceDeniedError("x")])
+async def test_a_failed_send_deletes_what_was_written(store: Store, queue: FakeQueue, error: Exception) -> None:
+    queue.error = error
+    with pytest.raises(BusyError, match="nothing was enqueued"):
+        await make_gateway(store, queue).submit(submission(), may_exist=False)
+    assert store.objects == {}
+
+
+async def test_a_failed_clean_up_does_not_hide_the_reason(store: Store, queue: FakeQueue) -> None:
+    queue.error = SourceUnavailableError("x")
+    store.break_at("delete", "payload")
+    with pytest.raises(BusyError, match="the queue is not available"):
+        await make_gateway(store, queue).submit(submission(), may_exist=False)
+
+
+@pytest.mark.looptime
+async def test_hiccups_are_bridged(store: Store, queue: FakeQueue) -> None:
+    store.memory.fail(3)
+    await make_gateway(store, queue).submit(submission(), may_exist=True)
+    assert store.names() == {"id1/headers.json", "id1/payload", "id1/status/in_queue"}
+
+
+@pytest.mark.looptime
+async def test_a_store_that_hangs_is_given_up(
+    store: Store, queue: FakeQueue, looptime: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def hang(_prefix: str) -> list[str]:
+        await asyncio.Event().wait()
+        return []
+
+    monkeypatch.setattr(store.memory, "list", hang)
+    with pytest.raises(BusyError, match="the store is not available"):
+        await make_gateway(store, queue).look_up("api", "id1")
+    assert looptime == CALL_TIMEOUT_S
+
+
+@pytest.mark.parametrize("begin", [b"some", BIG], ids=["small", "big"])
+async def test_an_upload_that_breaks_leaves_nothing(store: Store, queue: FakeQueue, begin: bytes) -> None:
+    body = broken_body(begin, UploadBrokenError("gone"))
+    with pytest.raises(UploadBrokenError, match="gone"):
+        await make_gateway(store, queue).submit(submission(body), may_exist=False)
+    assert (store.objects, queue.sent) == ({}, [])
+
+
+async def test_cancelled_in_mid_upload_leaves_nothing(store: Store, queue: FakeQueue) -> None:
+    reached = asyncio.Event()
+
+    async def endless() -> AsyncIterator[bytes]:
+        yield BIG
+        reached.set()
+        await asyncio.Event().wait()
+
+    task = asyncio.create_task(make_gateway(store, queue).submit(submission(endless()), may_exist=False))
+    await reached.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert (store.objects, queue.sent) == ({}, [])
+
+
+@pytest.mark.parametrize(("size", "announced"), [(100, None), (101, None), (101, 101), (SMALL_BYTES * 3, None)])
+async def test_the_limit_of_payloads(store: Store, queue: FakeQueue, size: int, announced: int | None) -> None:
+    limit = 100 if size < 1000 else SMALL_BYTES * 2
+    submit = make_gateway(store, queue, limit).submit(submission(b"x" * size, size=announced), may_exist=False)
+    if size <= limit:
+        await submit
+        assert len(queue.sent) == 1
+    else:
+        with pytest.raises(PayloadTooLargeError, match=f"{limit} bytes.*DEQUEUER_MAX_PAYLOAD_BYTES"):
+            await submit
+        assert (store.objects, queue.sent) == ({}, [])
+
+
+async def test_big_payloads_wait_for_one_another(store: Store, queue: FakeQueue) -> None:
+    gateway = make_gateway(store, queue)
+    go_on = asyncio.Event()
+    begun = 0
+
+    async def slow() -> AsyncIterator[bytes]:
+        nonlocal begun
+        yield BIG
+        begun += 1
+        await go_on.wait()
+
+    tasks = [
+        asyncio.create_task(gateway.submit(submission(slow(), request_id=f"id{n}"), may_exist=False))
+        for n in range(BIG_UPLOADS + 5)
+    ]
+    for _ in range(50):
+        await asyncio.sleep(0)
+    assert begun == BIG_UPLOADS
+    await gateway.submit(submission(b"small"), may_exist=False)
+    go_on.set()
+    await asyncio.gather(*tasks)
+    assert len(queue.sent) == BIG_UPLOADS + 6
+
+
+@pytest.mark.looptime
+async def test_a_big_payload_does_not_wait_for_ever(store: Store, queue: FakeQueue, looptime: float) -> None:
+    gateway = make_gateway(store, queue)
+
+    async def stuck() -> AsyncIterator[bytes]:
+        yield BIG
+        await asyncio.Event().wait()
+
+    tasks = [
+        asyncio.create_task(gateway.submit(submission(stuck(), request_id=f"id{n}"), may_exist=False))
+        for n in range(BIG_UPLOADS)
+    ]
+    await asyncio.sleep(1)
+    with pytest.raises(BusyError, match="try again"):
+        await gateway.submit(submission(BIG), may_exist=False)
+    assert looptime == 1 + SLOT_TIMEOUT_S
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+@pytest.mark.parametrize("request_id", ["", "../x", "a/b", "a\n", "x" * 129, "\x00", ".hidden", "é"])
+async def test_bad_ids_reach_nothing(store: Store, queue: FakeQueue, request_id: str) -> None:
+    gateway = make_gateway(store, queue)
+    with pytest.raises(InvalidRequestError, match="request id"):
+        await gateway.submit(submission(request_id=request_id), may_exist=True)
+    with pytest.raises(InvalidRequestError, match="request id"):
+        await gateway.look_up("api", request_id)
+    assert (store.reads, store.journal) == ([], [])
+
+
+@pytest.mark.parametrize("api_name", ["", "..", "a/b", "a\n", "x" * 129, "a:b"])
+async def test_bad_api_names_reach_nothing(store: Store, queue: FakeQueue, api_name: str) -> None:
+    gateway = make_gateway(store, queue)
+    with pytest.raises(InvalidRequestError, match="API name"):
+        await gateway.submit(submission(api_name=api_name), may_exist=False)
+    with pytest.raises(InvalidRequestError, match="API name"):
+        await gateway.look_up(api_name, "id1")
+    assert (store.reads, store.journal) == ([], [])
+
+
+def test_errors_are_short_and_printable() -> None:
+    with pytest.raises(RefusedError) as caught:
+        check_request_id("\r\n" + "x" * 100_000)
+    assert len(str(caught.value)) < 500
+    assert str(caught.value).isprintable()
+
+
+@pytest.mark.parametrize(
+    ("statuses", "sent_again"),
+    [
+        (["in_queue"], True),
+        (["in_queue", "in_progress"], False),
+        (["in_queue", "in_progress", "completed"], False),
+        (["in_queue", "failed"], False),
+    ],
+)
+async def test_a_known_id_is_not_overwritten(
+    store: Store, queue: FakeQueue, statuses: list[str], *, sent_again: bool
+) -> None:
+    store.memory.seed([(f"{PREFIX}id1/status/{name}", b"") for name in statuses])
+    store.memory.seed([(f"{PREFIX}id1/payload", b"first"), (f"{PREFIX}id1/headers.json", b"{}")])
+    before = dict(store.objects)
+    receipt = await make_gateway(store, queue).submit(submission(b"second"), may_exist=True)
+    assert (receipt.size, receipt.known_as) == (
+        6,
+        max(statuses, key=["in_queue", "in_progress", "failed", "completed"].index),
+    )
+    assert store.objects == before
+    assert queue.sent == ([(URL, "id1")] if sent_again else [])
+
+
+async def test_a_retry_completes_what_a_failed_send_began(store: Store, queue: FakeQueue) -> None:
+    gateway = make_gateway(store, queue)
+    queue.error = SourceUnavailableError("x")
+    with pytest.raises(BusyError):
+        await gateway.submit(submission(b"first"), may_exist=True)
+    queue.error = None
+    await gateway.submit(submission(b"first"), may_exist=True)
+    assert queue.sent == [(URL, "id1")]
+    assert store.objects[f"{PREFIX}id1/payload"][0] == b"first"
+
+
+async def test_a_late_failure_does_not_undo_a_retry_that_worked(store: Store, queue: FakeQueue) -> None:
+    gateway = make_gateway(store, queue)
+    reached, break_off = asyncio.Event(), asyncio.Event()
+
+    async def slow() -> AsyncIterator[bytes]:
+        yield BIG
+        reached.set()
+        await break_off.wait()
+        raise UploadBrokenError
+
+    first = asyncio.create_task(gateway.submit(submission(slow()), may_exist=True))
+    await reached.wait()
+    await gateway.submit(submission(BIG), may_exist=True)
+    break_off.set()
+    with pytest.raises(UploadBrokenError):
+        await first
+    assert store.names() == {"id1/headers.json", "id1/payload", "id1/status/in_queue"}
+
+
+async def test_an_unknown_id(store: Store, queue: FakeQueue) -> None:
+    store.memory.seed([(f"{PREFIX}id10/status/completed", b""), (f"{PREFIX}id1/payload", b"")])
+    with pytest.raises(UnknownRequestError, match="id id1 not found"):
+        await make_gateway(store, queue).look_up("api", "id1")
+
+
+@pytest.mark.parametrize(
+    ("statuses", "expected"),
+    [
+        (["in_queue"], "in_queue"),
+        (["in_queue", "in_progress"], "in_progress"),
+        (["in_queue", "in_progress", "failed"], "failed"),
+        (["in_queue", "in_progress", "completed"], "completed"),
+        (["completed", "failed"], "completed"),
+        (["in_queue", "of_the_future"], "in_queue"),
+    ],
+)
+async def test_the_status_that_counts(store: Store, queue: FakeQueue, statuses: list[str], expected: str) -> None:
+    store.memory.seed([(f"{PREFIX}id1/status/{name}", b"") for name in statuses])
+    report = await make_gateway(store, queue).look_up("api", "id1")
+    assert (report.status, report.result, report.error) == (expected, None, None)
+
+
+async def test_a_result_is_opened_not_read(store: Store, queue: FakeQueue) -> None:
+    store.memory.seed([(f"{PREFIX}id1/status/completed", b""), (f"{PREFIX}id1/result.json", b"12345678901234567890")])
+    report = await make_gateway(store, queue).look_up("api", "id1")
+    assert report.result is not None
+    assert b"".join([chunk async for chunk in report.result.chunks]) == b"12345678901234567890"
+
+
+async def test_an_empty_result_is_none(store: Store, queue: FakeQueue) -> None:
+    store.memory.seed([(f"{PREFIX}id1/status/completed", b""), (f"{PREFIX}id1/result.json", b"")])
+    assert (await make_gateway(store, queue).look_up("api", "id1")).result is None
+
+
+@pytest.mark.parametrize(
+    ("document", "expected"),
+    [
+        (b"", None),
+        (b'{"error": "status 500", "status_code": 500}', "status 500"),
+        (b'{"error": 7}', None),
+        (b'{"status_code": 500}', None),
+        (b'["error"]', None),
+        (b"\xff", None),
+        (b"[" * ERROR_BYTES, None),
+        (json.dumps({"error": "x" * ERROR_BYTES}).encode(), None),
+    ],
+)
+async def test_the_reason_of_a_failure(store: Store, queue: FakeQueue, document: bytes, expected: str | None) -> None:
+    store.memory.seed([(f"{PREFIX}id1/status/failed", document)])
+    assert (await make_gateway(store, queue).look_up("api", "id1")).error == expected

@@ -1,0 +1,96 @@
+import asyncio
+from collections.abc import Sequence
+
+import pytest
+
+from dequeuer.errors import LeaseLostError, SourceUnavailableError
+from dequeuer.sources.batcher import Batcher
+
+pytestmark = pytest.mark.looptime
+
+
+class Sent:
+    def __init__(self) -> None:
+        self.batches: list[tuple[float, list[int]]] = []
+        self.verdicts: dict[int, Exception] = {}
+        self.error: Exception | None = None
+
+    async def __call__(self, entries: Sequence[int]) -> Sequence[Exception | None]:
+        self.batches.append((asyncio.get_running_loop().time(), list(entries)))
+        await asyncio.sleep(0)
+        if self.error is not None:
+            raise self.error
+        return [self.verdicts.get(entry) for entry in entries]
+
+
+def make(sent: Sent, expected: int = 100) -> Batcher[int]:
+    return Batcher(sent, linger_s=0.02, expected=lambda: expected, name="test")
+
+
+async def test_ten_go_at_once_and_the_rest_after_a_moment() -> None:
+    sent = Sent()
+    batcher = make(sent)
+    async with asyncio.TaskGroup() as group:
+        for entry in range(13):
+            group.create_task(batcher.submit(entry))
+    assert sent.batches == [(0, list(range(10))), (pytest.approx(0.02), [10, 11, 12])]
+
+
+async def test_nothing_is_waited_for_when_all_that_can_come_are_here() -> None:
+    sent = Sent()
+    batcher = make(sent, expected=3)
+    async with asyncio.TaskGroup() as group:
+        for entry in range(3):
+            group.create_task(batcher.submit(entry))
+    assert sent.batches == [(0, [0, 1, 2])]
+
+
+async def test_callers_of_one_turn_join_even_when_none_is_expected() -> None:
+    sent = Sent()
+    batcher = make(sent, expected=0)
+    async with asyncio.TaskGroup() as group:
+        for entry in range(4):
+            group.create_task(batcher.submit(entry))
+    assert sent.batches == [(0, [0, 1, 2, 3])]
+
+
+async def test_each_caller_gets_the_verdict_on_its_own_entry() -> None:
+    sent = Sent()
+    sent.verdicts = {1: LeaseLostError("stale")}
+    batcher = make(sent)
+    results = await asyncio.gather(*(batcher.submit(entry) for entry in range(3)), return_exceptions=True)
+    assert results[0] is None
+    assert isinstance(results[1], LeaseLostError)
+    assert results[2] is None
+
+
+async def test_a_request_that_fails_fails_every_caller_and_none_is_left_waiting() -> None:
+    sent = Sent()
+    sent.error = SourceUnavailableError("away")
+    batcher = make(sent)
+    results = await asyncio.gather(*(batcher.submit(entry) for entry in range(3)), return_exceptions=True)
+    assert [type(result) for result in results] == [SourceUnavailableError] * 3
+    sent.error = None
+    await batcher.submit(7)
+    assert sent.batches[-1][1] == [7]
+
+
+async def test_a_caller_that_is_cancelled_does_not_take_its_entry_back() -> None:
+    sent = Sent()
+    batcher = make(sent)
+    task = asyncio.create_task(batcher.submit(1))
+    await asyncio.sleep(0.01)
+    task.cancel()
+    await asyncio.wait({task})
+    await asyncio.sleep(1)
+    assert sent.batches == [(pytest.approx(0.02), [1])]
+
+
+async def test_flush_sends_what_waits_and_returns_when_it_is_answered() -> None:
+    sent = Sent()
+    batcher = make(sent)
+    task = asyncio.create_task(batcher.submit(1))
+    await asyncio.sleep(0)
+    await batcher.flush()
+    assert sent.batches == [(0, [1])]
+    await task

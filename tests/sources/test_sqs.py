@@ -1,0 +1,237 @@
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError
+
+from dequeuer.errors import (
+    LeaseLostError,
+    SourceDeniedError,
+    SourceGoneError,
+    SourceUnavailableError,
+)
+from dequeuer.events import SourceCalled
+from dequeuer.sources.base import Depth
+from dequeuer.sources.sqs import SqsSource
+from tests.fakes import Recorder
+
+pytestmark = pytest.mark.looptime
+
+
+class FakeSqs:
+    """The SDK's client: notes the requests, answers what the test put in."""
+
+    def __init__(self) -> None:
+        self.requests: list[tuple[str, Mapping[str, Any]]] = []
+        self.answers: dict[str, list[Any]] = {}
+
+    def _answer(self, name: str, request: Mapping[str, Any], default: Any) -> Any:
+        self.requests.append((name, request))
+        answers = self.answers.get(name)
+        answer = answers.pop(0) if answers else default
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    async def receive_message(self, **request: object) -> Any:
+        return self._answer("receive", request, {})
+
+    async def delete_message_batch(self, **request: Any) -> Any:
+        return self._answer("delete", request, {"Successful": [{"Id": e["Id"]} for e in request["Entries"]]})
+
+    async def change_message_visibility_batch(self, **request: Any) -> Any:
+        return self._answer("change", request, {"Successful": [{"Id": e["Id"]} for e in request["Entries"]]})
+
+    async def get_queue_attributes(self, **request: object) -> Any:
+        return self._answer("attributes", request, {})
+
+    async def send_message(self, **request: object) -> Any:
+        return self._answer("send", request, {"MessageId": "new"})
+
+    def entries(self, name: str) -> list[list[dict[str, Any]]]:
+        return [request["Entries"] for called, request in self.requests if called == name]
+
+
+def make(client: FakeSqs, url: str = "http://q/1/jobs", observer: Recorder | None = None) -> SqsSource:
+    return SqsSource(
+        client,
+        queue_url=url,
+        visibility_timeout_s=30,
+        poll_wait_s=20,
+        held=lambda: 100,
+        observer=observer or Recorder(),
+    )
+
+
+def raw(number: int, **extra: Any) -> dict[str, Any]:
+    return {
+        "MessageId": f"m{number}",
+        "ReceiptHandle": f"h{number}",
+        "Body": f"r{number}",
+        "Attributes": {"ApproximateReceiveCount": "3", "SentTimestamp": "1700000000500"},
+        **extra,
+    }
+
+
+def client_error(code: str, operation: str = "Any") -> ClientError:
+    return ClientError({"Error": {"Code": code, "Message": "the text"}}, operation)
+
+
+async def test_receive_asks_for_what_is_wanted_and_reads_what_comes() -> None:
+    client = FakeSqs()
+    attributes = {"job_complete": {"DataType": "String", "StringValue": "true"}}
+    client.answers["receive"] = [{"Messages": [raw(1, MessageAttributes=attributes), raw(2)]}]
+    first, second = await make(client).receive(25)
+    [(_, request)] = client.requests
+    assert request["MaxNumberOfMessages"] == 10
+    assert request["WaitTimeSeconds"] == 20
+    assert request["VisibilityTimeout"] == 30
+    assert (first.message.id, first.message.body, first.message.receive_count) == ("m1", "r1", 3)
+    assert first.message.sent_at == 1700000000.5
+    assert first.message.attributes == {"job_complete": "true"}
+    assert second.message.attributes == {}
+
+
+async def test_a_quiet_poll_brings_nothing() -> None:
+    assert await make(FakeSqs()).receive(1) == []
+
+
+async def test_acks_are_gathered_in_tens() -> None:
+    client = FakeSqs()
+    client.answers["receive"] = [
+        {"Messages": [raw(n) for n in range(10)]},
+        {"Messages": [raw(n) for n in range(10, 13)]},
+    ]
+    source = make(client)
+    leases = [*await source.receive(10), *await source.receive(10)]
+    await asyncio.gather(*(lease.ack() for lease in leases))
+    assert [[e["ReceiptHandle"] for e in batch] for batch in client.entries("delete")] == [
+        [f"h{n}" for n in range(10)],
+        ["h10", "h11", "h12"],
+    ]
+
+
+async def test_a_200_with_failed_entries_is_no_success_for_those() -> None:
+    client = FakeSqs()
+    client.answers["receive"] = [{"Messages": [raw(n) for n in range(4)]}]
+    client.answers["delete"] = [
+        {
+            "Successful": [{"Id": "0"}],
+            "Failed": [
+                {"Id": "1", "Code": "ReceiptHandleIsInvalid", "SenderFault": True},
+                {"Id": "2", "Code": "InternalError", "SenderFault": False},
+            ],
+        }
+    ]
+    leases = await make(client).receive(4)
+    results = await asyncio.gather(*(lease.ack() for lease in leases), return_exceptions=True)
+    assert [type(result) for result in results] == [
+        type(None),
+        LeaseLostError,
+        SourceUnavailableError,
+        SourceUnavailableError,
+    ]
+
+
+async def test_renewals_and_releases_carry_whole_seconds_of_their_own() -> None:
+    client = FakeSqs()
+    client.answers["receive"] = [{"Messages": [raw(1), raw(2), raw(3)]}]
+    one, two, three = await make(client).receive(3)
+    await asyncio.gather(one.extend(29.9), two.release(1.2), three.release())
+    [entries] = client.entries("change")
+    assert [(e["ReceiptHandle"], e["VisibilityTimeout"]) for e in entries] == [("h1", 29), ("h2", 2), ("h3", 0)]
+
+
+async def test_a_release_never_asks_for_more_than_the_queue_allows() -> None:
+    client = FakeSqs()
+    client.answers["receive"] = [{"Messages": [raw(1)]}]
+    [lease] = await make(client).receive(1)
+    await lease.release(10**9)
+    assert client.entries("change")[0][0]["VisibilityTimeout"] == 43200
+
+
+@pytest.mark.parametrize(
+    ("raised", "expected", "kind"),
+    [
+        (client_error("AWS.SimpleQueueService.NonExistentQueue"), SourceGoneError, "missing"),
+        (client_error("QueueDoesNotExist"), SourceGoneError, "missing"),
+        (client_error("AccessDenied"), SourceDeniedError, "denied"),
+        (client_error("InvalidClientTokenId"), SourceDeniedError, "denied"),
+        (NoCredentialsError(), SourceDeniedError, "denied"),
+        (client_error("ThrottlingException"), SourceUnavailableError, "unavailable"),
+        (client_error("ServiceUnavailable"), SourceUnavailableError, "unavailable"),
+        (EndpointConnectionError(endpoint_url="http://q"), SourceUnavailableError, "unavailable"),
+        (TimeoutError(), SourceUnavailableError, "unavailable"),
+        (ConnectionResetError(), SourceUnavailableError, "unavailable"),
+    ],
+)
+async def test_errors_are_translated_and_reported(raised: Exception, expected: type[Exception], kind: str) -> None:
+    client, seen = FakeSqs(), Recorder()
+    client.answers["receive"] = [raised]
+    with pytest.raises(expected):
+        await make(client, observer=seen).receive(1)
+    [called] = seen.of(SourceCalled)
+    assert (called.op, called.error) == ("receive", kind)
+
+
+@pytest.mark.parametrize(
+    "code", ["ReceiptHandleIsInvalid", "AWS.SimpleQueueService.MessageNotInflight", "InvalidParameterValue"]
+)
+async def test_a_refused_receipt_is_a_lost_lease(code: str) -> None:
+    client = FakeSqs()
+    client.answers["receive"] = [{"Messages": [raw(1)]}]
+    client.answers["change"] = [{"Failed": [{"Id": "0", "Code": code}]}]
+    [lease] = await make(client).receive(1)
+    with pytest.raises(LeaseLostError):
+        await lease.extend(30)
+
+
+async def test_depth_counts_everything_that_is_not_settled() -> None:
+    client = FakeSqs()
+    client.answers["attributes"] = [
+        {
+            "Attributes": {
+                "ApproximateNumberOfMessages": "2",
+                "ApproximateNumberOfMessagesNotVisible": "3",
+                "ApproximateNumberOfMessagesDelayed": "4",
+            }
+        }
+    ]
+    depth = await make(client).depth()
+    assert depth == Depth(visible=2, in_flight=3, delayed=4)
+    assert depth.total == 9
+
+
+@pytest.mark.parametrize("attributes", [{}, {"RedrivePolicy": '{"maxReceiveCount":3}'}])
+async def test_open_finds_the_redrive_policy(attributes: dict[str, str]) -> None:
+    client = FakeSqs()
+    client.answers["attributes"] = [{"Attributes": attributes}]
+    source = make(client)
+    await source.open()
+    assert source.has_redrive is bool(attributes)
+
+
+@pytest.mark.parametrize("fifo", [False, True])
+async def test_put_back_sends_a_copy_before_it_deletes(fifo: bool) -> None:
+    client = FakeSqs()
+    attributes = {"job_complete": {"DataType": "String", "StringValue": "true"}}
+    client.answers["receive"] = [{"Messages": [raw(1, MessageAttributes=attributes)]}]
+    source = make(client, "http://q/1/jobs.fifo" if fifo else "http://q/1/jobs")
+    [lease] = await source.receive(1)
+    await source.put_back(lease)
+    assert [name for name, _ in client.requests] == ["receive", "send", "delete"]
+    sent = client.requests[1][1]
+    assert (sent["MessageBody"], sent["MessageAttributes"]) == ("r1", attributes)
+    assert ("MessageGroupId" in sent) is fifo
+
+
+async def test_when_the_copy_cannot_be_sent_the_original_stays() -> None:
+    client = FakeSqs()
+    client.answers["receive"] = [{"Messages": [raw(1)]}]
+    client.answers["send"] = [client_error("ThrottlingException")]
+    source = make(client)
+    [lease] = await source.receive(1)
+    with pytest.raises(SourceUnavailableError):
+        await source.put_back(lease)
+    assert [name for name, _ in client.requests] == ["receive", "send"]

@@ -1,0 +1,244 @@
+import asyncio
+import gzip
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+
+from dequeuer.errors import (
+    ContainerTimeoutError,
+    ContainerUnavailableError,
+    InvalidAnswerError,
+    StoreUnavailableError,
+)
+from dequeuer.target import Target
+from tests.fakes import chunked
+
+Script = Callable[[bytes, asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+@asynccontextmanager
+async def container(script: Script) -> AsyncIterator[int]:
+    """Run a server that hands each request's head to `script`, on the wire as it is."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while head := await reader.readuntil(b"\r\n\r\n"):
+                await script(head, reader, writer)
+                await writer.drain()
+        except (asyncio.IncompleteReadError, ConnectionError):
+            pass
+        finally:
+            writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    async with server:
+        yield server.sockets[0].getsockname()[1]
+
+
+def answering(raw: bytes, *, close: bool = False) -> Script:
+    async def script(_head: bytes, _reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(raw)
+        if close:
+            await writer.drain()
+            writer.close()
+
+    return script
+
+
+@asynccontextmanager
+async def target_for(script: Script, timeout_s: float = 60) -> AsyncIterator[Target]:
+    async with container(script) as port:
+        target = Target(port=port, timeout_s=timeout_s)
+        try:
+            yield target
+        finally:
+            await target.close()
+
+
+OK = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
+
+
+async def read(target: Target, body: bytes = b"x") -> tuple[int, bytes]:
+    async with target.post("/", [], body) as answer:
+        return answer.status, b"".join([chunk async for chunk in answer.chunks()])
+
+
+async def test_sends_what_was_given_and_adds_nothing_but_host_and_length() -> None:
+    heads: list[bytes] = []
+    bodies: list[bytes] = []
+
+    async def script(head: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heads.append(head)
+        bodies.append(await reader.readexactly(5))
+        writer.write(OK)
+
+    headers = [("content-type", "image/png"), ("X-Twice", "1"), ("x-twice", "2"), ("X-Empty", "")]
+    async with target_for(script) as target:
+        async with target.post("/", headers, b"12345") as answer:
+            assert answer.status == 200
+        async with target.post("/", headers, chunked(b"12345", 2), 5):
+            pass
+    lines = [sorted(head.decode().split("\r\n")) for head in heads]
+    assert lines[0] == lines[1]
+    assert [line for line in lines[0] if line and not line.startswith("Host: 127.0.0.1:")] == [
+        "Content-Length: 5",
+        "POST / HTTP/1.1",
+        "X-Empty: ",
+        "X-Twice: 1",
+        "X-Twice: 2",
+        "content-type: image/png",
+    ]
+    assert bodies == [b"12345", b"12345"]
+
+
+async def test_an_empty_body_has_a_length_and_no_type() -> None:
+    heads: list[bytes] = []
+
+    async def script(head: bytes, _reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heads.append(head)
+        writer.write(OK)
+
+    async with target_for(script) as target:
+        await read(target, b"")
+    assert b"Content-Length: 0" in heads[0]
+    assert b"Content-Type" not in heads[0]
+
+
+async def test_redirects_are_not_followed() -> None:
+    redirect = b"HTTP/1.1 302 Found\r\nLocation: /elsewhere\r\nContent-Length: 0\r\n\r\n"
+    async with target_for(answering(redirect)) as target:
+        assert await read(target) == (302, b"")
+
+
+async def test_a_compressed_answer_is_decoded() -> None:
+    packed = gzip.compress(b'{"a": 1}')
+    head = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(packed)
+    async with target_for(answering(head + packed)) as target, target.post("/", [], b"") as answer:
+        assert answer.size is None
+        assert b"".join([chunk async for chunk in answer.chunks()]) == b'{"a": 1}'
+
+
+async def test_what_cannot_be_decoded_is_an_invalid_answer() -> None:
+    raw = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 4\r\n\r\nnope"
+    async with target_for(answering(raw)) as target:
+        with pytest.raises(InvalidAnswerError):
+            await read(target)
+
+
+async def test_nobody_listening_is_unavailable() -> None:
+    async with container(answering(OK)) as port:
+        pass
+    target = Target(port=port, timeout_s=60)
+    with pytest.raises(ContainerUnavailableError):
+        await read(target)
+    await target.close()
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"",
+        b"HTTP/1.1 200 OK\r\nContent-Le",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhal",
+    ],
+)
+async def test_a_connection_that_breaks_before_the_answer_is_whole_is_unavailable(raw: bytes) -> None:
+    async with target_for(answering(raw, close=True)) as target:
+        with pytest.raises(ContainerUnavailableError):
+            await read(target)
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"this is not HTTP\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nX-Flood: " + b"a" * 100_000 + b"\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: minus one\r\n\r\n",
+    ],
+)
+async def test_an_answer_that_is_not_http_is_invalid(raw: bytes) -> None:
+    async with target_for(answering(raw, close=True)) as target:
+        with pytest.raises(InvalidAnswerError):
+            await read(target)
+
+
+async def silent(_head: bytes, reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
+    await reader.read()
+
+
+async def test_no_answer_in_time() -> None:
+    async with target_for(silent, timeout_s=0.1) as target:
+        with pytest.raises(ContainerTimeoutError, match=r"0\.1 s"):
+            await read(target)
+
+
+async def test_an_answer_that_drips_is_cut_off_in_time() -> None:
+    async def drip(_head: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n")
+        while not reader.at_eof():
+            writer.write(b"a")
+            await writer.drain()
+            await asyncio.sleep(0.01)
+
+    async with target_for(drip, timeout_s=0.3) as target:
+        with pytest.raises(ContainerTimeoutError):
+            await read(target)
+
+
+async def test_time_that_the_reader_takes_does_not_count_against_the_container() -> None:
+    async with target_for(answering(OK), timeout_s=0.2) as target, target.post("/", [], b"") as answer:
+        # The reader waits, for the store say, longer than the container may take.
+        await asyncio.sleep(0.5)
+        assert b"".join([chunk async for chunk in answer.chunks()]) == b"{}"
+
+
+async def test_a_payload_that_cannot_be_read_is_not_the_container_s_fault() -> None:
+    async def broken() -> AsyncIterator[bytes]:
+        yield b"half"
+        raise StoreUnavailableError("the store went away")
+
+    async with target_for(silent) as target:
+        with pytest.raises(StoreUnavailableError, match="went away"):
+            async with target.post("/", [], broken(), 100):
+                pass
+
+
+async def test_cancelling_gives_the_connection_up() -> None:
+    closed = asyncio.Event()
+    asked = asyncio.Event()
+
+    async def script(_head: bytes, reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
+        asked.set()
+        await reader.read()
+        closed.set()
+
+    async with target_for(script) as target:
+        task = asyncio.create_task(read(target, b""))
+        await asked.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        await asyncio.wait_for(closed.wait(), 60)
+
+
+async def test_connections_are_kept_between_requests() -> None:
+    connections = 0
+
+    async def count(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal connections
+        connections += 1
+        try:
+            while await reader.readuntil(b"\r\n\r\n"):
+                writer.write(OK)
+        except asyncio.IncompleteReadError:
+            writer.close()
+
+    server = await asyncio.start_server(count, "127.0.0.1", 0)
+    async with server:
+        target = Target(port=server.sockets[0].getsockname()[1], timeout_s=60)
+        for _ in range(3):
+            assert await read(target, b"") == (200, b"{}")
+        await target.close()
+    assert connections == 1
