@@ -14,7 +14,7 @@ from dequeuer.dev.errors import DevError
 from dequeuer.dev.options import Options, parse
 from dequeuer.dev.view import default_view
 
-EXIT_FAILED = 1
+EXIT_FAILED, EXIT_INTERRUPTED = 1, 130
 
 
 def main(argv: Sequence[str]) -> int:
@@ -24,6 +24,8 @@ def main(argv: Sequence[str]) -> int:
         return asyncio.run(_run(options))
     except DevError as error:
         print(f"dequeuer dev: {error}", file=sys.stderr)
+    except KeyboardInterrupt:  # before anything was started, which handles it otherwise
+        return EXIT_INTERRUPTED
     except BrokenPipeError:
         # Whoever read our output is gone (`dequeuer dev | head`); Python would complain once more at its exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

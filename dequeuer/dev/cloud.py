@@ -14,10 +14,12 @@ from typing import Any
 
 import aiobotocore.session
 from aiobotocore.config import AioConfig
+from botocore.exceptions import BotoCoreError, ClientError
 
 from dequeuer.dev import environment
 from dequeuer.dev.errors import DevError
 from dequeuer.dev.ports import HOST
+from dequeuer.errors import clip
 
 CLUSTER_UID = "dev"
 BUCKET = "dequeuer-dev"
@@ -69,7 +71,6 @@ def queue_name(kind: str, *, fifo: bool) -> str:
 class Cloud:
     """Queue and bucket, ready to use."""
 
-    endpoint_url: str
     queue_url: str
     sqs: Any
 
@@ -111,7 +112,11 @@ class Cloud:
 
 @asynccontextmanager
 async def open_cloud(endpoint_url: str, name: str) -> AsyncIterator[Cloud]:
-    """Create the bucket and the queue `name`. The process has left AWS (`environment.leave_aws`) before."""
+    """Create the bucket and the queue `name`. The process has left AWS (`environment.leave_aws`) before.
+
+    Raises:
+        DevError: a call failed, here or within the context.
+    """
     session = aiobotocore.session.get_session()
 
     def client(service: str) -> Any:
@@ -124,9 +129,13 @@ async def open_cloud(endpoint_url: str, name: str) -> AsyncIterator[Cloud]:
             config=AioConfig(connect_timeout=5, read_timeout=20, s3={"addressing_style": "path"}),
         )
 
-    async with client("sqs") as sqs:
-        async with client("s3") as s3:
-            await s3.create_bucket(Bucket=BUCKET)
-        attributes = {"FifoQueue": "true"} if name.endswith(".fifo") else {}
-        created = await sqs.create_queue(QueueName=name, Attributes=attributes)
-        yield Cloud(endpoint_url=endpoint_url, queue_url=created["QueueUrl"], sqs=sqs)
+    try:
+        async with client("sqs") as sqs:
+            async with client("s3") as s3:
+                await s3.create_bucket(Bucket=BUCKET)
+            attributes = {"FifoQueue": "true"} if name.endswith(".fifo") else {}
+            created = await sqs.create_queue(QueueName=name, Attributes=attributes)
+            yield Cloud(queue_url=created["QueueUrl"], sqs=sqs)
+    except (BotoCoreError, ClientError) as error:
+        text = f"the embedded SQS and S3 cannot be used ({clip(str(error))}): run again with --verbose to see their log"
+        raise DevError(text) from error

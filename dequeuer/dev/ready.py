@@ -52,7 +52,7 @@ async def until(
     """Return when the check succeeds. `say` is called once if that takes long.
 
     Raises:
-        DevError: it did not within the time; the text is `failure`, with the last lines of `part`.
+        DevError: it did not within the time; the text ends with `failure`, and with the last lines of `part`.
     """
     loop = asyncio.get_running_loop()
     began = loop.time()
@@ -60,7 +60,7 @@ async def until(
     while not await check():
         waited_s = loop.time() - began
         if waited_s > timeout_s:
-            message = f"{failure} within {timeout_s:g} s"
+            message = f"after {timeout_s:g} s {failure}"
             raise DevError(message if part is None else with_tail(message, tuple(part.output.tail)))
         if waited_s > SAY_AFTER_S and not said:
             said = True

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from functools import partial
 from pathlib import Path
 
@@ -22,6 +22,8 @@ from dequeuer.dev.sidecar_log import Settled, settled
 from dequeuer.dev.view import FAILED, Row, View
 
 EXIT_OK, EXIT_FAILED, EXIT_INTERRUPTED = 0, 1, 130
+_SHOWN = frozenset({"completed", "failed", "already_finished"})
+"""Settlements of samples that their rows show."""
 
 
 class Stack:
@@ -137,13 +139,20 @@ class Stack:
 
     def _on_line(self, name: str, line: str) -> None:
         if name == "container" or self._options.verbose:
-            self._view.note(f"{name} | {line}")
+            self._note_from_part(f"{name} | {line}")
         if name == "sidecar" and (message := settled(line)) is not None:
             self._on_settled(message)
 
     def _on_settled(self, message: Settled) -> None:
         if self._options.kind == "batch":
             self._job.told(message)
-        elif self._samples is not None and message.ref not in self._samples.ids:
+        elif self._samples is not None and not (message.ref in self._samples.ids and message.settlement in _SHOWN):
+            # A request of the user's own, or a sample that has to be tried again.
             reason = f": {message.reason}" if message.reason else ""
-            self._view.note(f"  {message.ref:<36}  {message.settlement:<11}  {message.held_s:5.1f} s{reason}")
+            text = f"  {message.ref:<36}  {message.settlement:<11}  {message.held_s:5.1f} s{reason}"
+            self._note_from_part(text)
+
+    def _note_from_part(self, text: str) -> None:
+        # Called by the event loop, which would only log it; the work notices by itself that nobody reads any more.
+        with suppress(BrokenPipeError):
+            self._view.note(text)

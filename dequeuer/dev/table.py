@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import TextIO
 
+from rich import box
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
@@ -20,6 +21,10 @@ _COLOURS = {
     "succeeded": "green",
     "failed": "bold red",
 }
+
+
+ID_CHARACTERS = 36
+"""A whole UUID: somebody copies it."""
 
 
 class TableView:
@@ -59,10 +64,10 @@ class TableView:
 
 
 def _table(rows: Sequence[Row]) -> Table:
-    table = Table(pad_edge=False)
-    table.add_column("id", no_wrap=True, min_width=12)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, expand=True)
+    table.add_column("id", no_wrap=True, min_width=ID_CHARACTERS)
     table.add_column("status", no_wrap=True, min_width=11)
-    table.add_column("time", justify="right", no_wrap=True)
+    table.add_column("time", justify="right", no_wrap=True, min_width=7)
     table.add_column("result", no_wrap=True, overflow="ellipsis", ratio=1)
     for row in rows:
         status = Text(row.status, style=_COLOURS.get(row.status, ""))

@@ -12,9 +12,12 @@ from dequeuer.handlers.request_store import RequestStore
 from dequeuer.target import Answer
 
 SMALL_BYTES = 64 * 1024
-WHOLE_BYTES = 5 * 1024 * 1024
-LARGE_AT_ONCE = 3
-"""Answers above `SMALL_BYTES` that are read at a time; each may hold three parts of an upload, 15 MiB."""
+WHOLE_BYTES = 1024 * 1024
+"""Answers up to this size are written with one request."""
+MIDDLING_AT_ONCE = 6
+"""Answers above `SMALL_BYTES` that are read at a time, each up to `WHOLE_BYTES`."""
+LARGE_AT_ONCE = 1
+"""Answers above `WHOLE_BYTES` that are read at a time: an upload holds two parts, 10 MiB."""
 
 
 class ResultWriter:
@@ -26,6 +29,7 @@ class ResultWriter:
 
     def __init__(self, max_bytes: int) -> None:
         self._max_bytes = max_bytes
+        self._middling = asyncio.Semaphore(MIDDLING_AT_ONCE)
         self._large = asyncio.Semaphore(LARGE_AT_ONCE)
 
     async def write(self, answer: Answer, request: RequestStore) -> None:
@@ -44,10 +48,11 @@ class ResultWriter:
             await request.put_result(bytes(head))
             return
         # Whoever waits here does not read, so the container is held back instead of our memory filling.
-        async with self._large:
+        async with self._middling:
             if await _fill(head, body, WHOLE_BYTES):
                 await request.put_result(bytes(head))
-            else:
+                return
+            async with self._large:
                 await request.put_large_result(_rest(head, body))
 
     async def _validated(self, answer: Answer) -> AsyncIterator[bytes]:

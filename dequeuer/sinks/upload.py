@@ -6,7 +6,9 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 PART_BYTES = 5 * 1024 * 1024
-"""The smallest part that S3 takes; memory grows with it."""
+"""The smallest part that S3 takes. The client holds two: one that fills, one on its way."""
+PIECE_BYTES = 256 * 1024
+"""What is handed to the client at a time: it gathers the parts, so that they are not held twice."""
 ABORT_TIMEOUT_S = 5.0
 
 
@@ -15,7 +17,7 @@ class _AbortedError(Exception):
 
 
 async def upload_stream(body: AsyncIterator[bytes], start: Callable[[AsyncIterator[bytes]], Awaitable[object]]) -> None:
-    """Run `start(parts)` while reading `body`.
+    """Run `start(pieces)` while reading `body`.
 
     The body is read by the caller's own task, so its cancellation and time-outs reach the reader.
     Cancelling the upload itself would leave its parts at the store, paid for and invisible: it is
@@ -27,16 +29,16 @@ async def upload_stream(body: AsyncIterator[bytes], start: Callable[[AsyncIterat
     handover: asyncio.Queue[bytes | None] = asyncio.Queue(maxsize=1)
     broken = False
 
-    async def parts() -> AsyncIterator[bytes]:
-        while (part := await handover.get()) is not None:
-            yield part
+    async def pieces() -> AsyncIterator[bytes]:
+        while (piece := await handover.get()) is not None:
+            yield piece
         if broken:
             raise _AbortedError
 
-    upload: asyncio.Future[object] = asyncio.ensure_future(start(parts()))
+    upload: asyncio.Future[object] = asyncio.ensure_future(start(pieces()))
     try:
-        async for part in _in_parts(body):
-            await _put_unless_done(handover, part, upload)
+        async for piece in _in_pieces(body):
+            await _put_unless_done(handover, piece, upload)
         await _put_unless_done(handover, None, upload)
         await asyncio.shield(upload)
     except BaseException:
@@ -52,10 +54,10 @@ async def upload_stream(body: AsyncIterator[bytes], start: Callable[[AsyncIterat
 
 
 async def _put_unless_done(
-    handover: asyncio.Queue[bytes | None], part: bytes | None, upload: asyncio.Future[object]
+    handover: asyncio.Queue[bytes | None], piece: bytes | None, upload: asyncio.Future[object]
 ) -> None:
-    """Hand a part over, or raise what ended the upload: a reader that is gone would block for ever."""
-    putting = asyncio.ensure_future(handover.put(part))
+    """Hand a piece over, or raise what ended the upload: a reader that is gone would block for ever."""
+    putting = asyncio.ensure_future(handover.put(piece))
     try:
         await asyncio.wait((putting, upload), return_when=asyncio.FIRST_COMPLETED)
         if upload.done():
@@ -64,11 +66,11 @@ async def _put_unless_done(
         putting.cancel()
 
 
-async def _in_parts(body: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+async def _in_pieces(body: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
     buffer = bytearray()
     async for chunk in body:
         buffer += chunk
-        if len(buffer) >= PART_BYTES:
+        if len(buffer) >= PIECE_BYTES:
             yield bytes(buffer)
             buffer.clear()
     if buffer:

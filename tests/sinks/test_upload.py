@@ -3,7 +3,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from dequeuer.sinks.upload import PART_BYTES, upload_stream
+from dequeuer.sinks.upload import PIECE_BYTES, upload_stream
 from tests.fakes import chunked
 
 pytestmark = pytest.mark.looptime
@@ -35,18 +35,18 @@ class FakeStore:
         self.state = "complete"
 
 
-@pytest.mark.parametrize("size", [0, 1, PART_BYTES - 1, PART_BYTES, 3 * PART_BYTES + 7])
+@pytest.mark.parametrize("size", [0, 1, PIECE_BYTES - 1, PIECE_BYTES, 3 * PIECE_BYTES + 7])
 async def test_the_whole_body_arrives_in_parts(size: int) -> None:
     store = FakeStore()
     await upload_stream(chunked(bytes(size), 1_000_000), store.take)
     assert store.state == "complete"
     assert sum(store.parts) == size
-    assert all(part >= PART_BYTES for part in store.parts[:-1])
+    assert all(part >= PIECE_BYTES for part in store.parts[:-1])
 
 
 async def test_a_body_that_fails_aborts_the_upload_and_raises_its_own_error() -> None:
     async def broken() -> AsyncIterator[bytes]:
-        yield bytes(2 * PART_BYTES)
+        yield bytes(2 * PIECE_BYTES)
         raise ValueError("the answer is no JSON")
 
     store = FakeStore()
@@ -62,7 +62,7 @@ async def test_an_upload_that_fails_ends_the_reading_and_raises_its_own_error() 
         nonlocal read
         while True:
             read += 1
-            yield bytes(PART_BYTES)
+            yield bytes(PIECE_BYTES)
 
     store = FakeStore()
     store.fail_after = 2
@@ -74,11 +74,11 @@ async def test_an_upload_that_fails_ends_the_reading_and_raises_its_own_error() 
 @pytest.mark.parametrize("reading", [True, False])
 async def test_cancelling_aborts_the_upload(reading: bool) -> None:
     async def body() -> AsyncIterator[bytes]:
-        yield bytes(PART_BYTES)
+        yield bytes(PIECE_BYTES)
         if reading:
             await asyncio.Event().wait()
-        yield bytes(PART_BYTES)
-        yield bytes(PART_BYTES)
+        yield bytes(PIECE_BYTES)
+        yield bytes(PIECE_BYTES)
 
     store = FakeStore()
     if not reading:
@@ -99,13 +99,13 @@ async def test_memory_is_bounded_when_the_store_is_slower_than_the_body() -> Non
         nonlocal produced
         for _ in range(100):
             produced += 1
-            yield bytes(PART_BYTES)
+            yield bytes(PIECE_BYTES)
 
     store = FakeStore()
     store.pause.clear()
     task = asyncio.create_task(upload_stream(body(), store.take))
     await asyncio.sleep(1)
-    assert produced <= 4
+    assert produced <= 4  # one taken, one handed over, one waiting
     store.pause.set()
     await task
     assert store.state == "complete"
