@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import aiohttp
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+
+from dequeuer.dev.async_samples import Samples, payloads, read_report
+from dequeuer.dev.errors import DevError
+from dequeuer.dev.view import PlainView
+
+
+class Gateway:
+    """Answers as the gateway does: each look at a request is one state further."""
+
+    def __init__(self, *states: tuple[int, str]) -> None:
+        self.states = states
+        self.submitted: list[str] = []
+        self._looks: dict[str, int] = {}
+
+    async def submit(self, request: web.Request) -> web.Response:
+        assert request.headers["Content-Type"] == "application/json"
+        self.submitted.append(await request.text())
+        return web.json_response({"id": f"id-{len(self.submitted)}"})
+
+    async def report(self, request: web.Request) -> web.Response:
+        name = request.match_info["id"]
+        look = self._looks.get(name, 0)
+        self._looks[name] = look + 1
+        status, body = self.states[min(look, len(self.states) - 1)]
+        return web.Response(status=status, text=body)
+
+
+@asynccontextmanager
+async def samples_of(gateway: Gateway, shown: io.StringIO) -> AsyncIterator[Samples]:
+    app = web.Application()
+    app.router.add_post("/sample", gateway.submit)
+    app.router.add_get("/sample/{id}", gateway.report)
+    async with TestServer(app, host="127.0.0.1") as server, aiohttp.ClientSession() as session:
+        yield Samples(session, str(server.make_url("/sample")), PlainView(shown))
+
+
+async def test_samples_are_followed_until_their_result_is_there() -> None:
+    gateway = Gateway(
+        (200, '{"id":"x","status":"in_queue"}'),
+        (503, "error: try again"),
+        (200, '{"id":"x","status":"in_progress"}'),
+        (200, '{"id":"x","status":"completed","result":{"n":12345678901234567890},"timestamp":"t"}'),
+    )
+    shown = io.StringIO()
+    async with samples_of(gateway, shown) as samples:
+        rows = await samples.play(["[1]", "[2]"])
+        assert samples.ids == {"id-1", "id-2"}
+    assert gateway.submitted == ["[1]", "[2]"]
+    assert [(row.name, row.status, row.result) for row in rows] == [
+        ("id-1", "completed", '{"n": 12345678901234567890}'),
+        ("id-2", "completed", '{"n": 12345678901234567890}'),
+    ]
+    states = [line.split()[1] for line in shown.getvalue().splitlines() if "id-1" in line]
+    assert states == ["in_queue", "in_progress", "completed"]
+
+
+async def test_a_failed_request_shows_why() -> None:
+    gateway = Gateway((200, '{"id":"x","status":"failed","error":"the container answered 500, not 200"}'))
+    async with samples_of(gateway, io.StringIO()) as samples:
+        (row,) = await samples.play(["1"])
+    assert (row.status, row.result) == ("failed", "the container answered 500, not 200")
+
+
+async def test_a_gateway_that_does_not_know_its_own_request_is_an_error() -> None:
+    async with samples_of(Gateway((404, "error: id not found")), io.StringIO()) as samples:
+        with pytest.raises(DevError, match="the gateway answered 404 for request id-1: error: id not found"):
+            await samples.play(["1"])
+
+
+async def test_a_gateway_that_is_gone_is_an_error() -> None:
+    async with aiohttp.ClientSession() as session:
+        samples = Samples(session, "http://127.0.0.1:1/sample", PlainView(io.StringIO()))
+        with pytest.raises(DevError, match="the gateway does not answer"):
+            await samples.play(["1"])
+
+
+async def test_a_huge_result_is_not_read_to_its_end() -> None:
+    gateway = Gateway((200, '{"id":"x","status":"completed","result":"' + "x" * 3_000_000 + '","timestamp":"t"}'))
+    async with samples_of(gateway, io.StringIO()) as samples:
+        (row,) = await samples.play(["1"])
+    assert row.status == "completed"
+    assert row.result.startswith('"xxx')
+    assert len(row.result) == 72
+
+
+def test_a_result_of_any_type_is_shown() -> None:
+    assert read_report('{"status":"completed","result":null}') == ("completed", "null")
+    assert read_report('{"status":"completed","result":"é"}') == ("completed", '"é"')
+    assert read_report('{"status":"in_queue"}') == ("in_queue", "")
+
+
+def test_payloads_are_json_and_those_of_the_user_if_given() -> None:
+    assert [json.loads(text)["sample"] for text in payloads(6, None)] == [1, 2, 3, 4, 5, 6]
+    assert payloads(2, '{"a":1}') == ['{"a":1}', '{"a":1}']

@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+from aiohttp.test_utils import TestClient, TestServer
+
+from dequeuer.dev.sample import Model, make_app
+
+
+@pytest.fixture
+async def client() -> AsyncIterator[TestClient]:  # type: ignore[type-arg]  # its parameters are aiohttp's own business
+    async with TestClient(TestServer(make_app(Model(inference_s=0)), host="127.0.0.1")) as made:
+        yield made
+
+
+async def test_a_request_is_echoed(client: TestClient) -> None:  # type: ignore[type-arg]  # see above
+    answer = await client.post("/", json={"text": "hello"})
+    assert (answer.status, answer.content_type) == (200, "application/json")
+    assert (await answer.json())["echo"] == {"text": "hello"}
+
+
+async def test_a_list_without_a_job_is_a_request(client: TestClient) -> None:  # type: ignore[type-arg]  # see above
+    answer = await client.post("/", json=[1])
+    assert (await answer.json())["echo"] == [1]
+
+
+async def test_items_of_a_job_are_counted_to_its_end(
+    client: TestClient,  # type: ignore[type-arg]  # see above
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    job = {"X-Cortex-Job-ID": "j"}
+    for batch in ([1, 2, 3], [4, 5]):
+        answer = await client.post("/", json=batch, headers=job)
+        assert await answer.json() == {"items": len(batch)}
+    answer = await client.post("/on-job-complete", json={"message": "job_complete"}, headers=job)
+    assert answer.status == 200
+    assert capsys.readouterr().out.splitlines() == [
+        "a batch of 3 items, 3 so far",
+        "a batch of 2 items, 5 so far",
+        "/on-job-complete: all done, 5 items",
+    ]
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"\xff\xfe\xfd"])
+async def test_what_is_not_json_is_refused(client: TestClient, body: bytes) -> None:  # type: ignore[type-arg]  # see above
+    assert (await client.post("/", data=body)).status == 400

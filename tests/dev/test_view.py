@@ -1,0 +1,107 @@
+from __future__ import annotations
+
+import io
+import os
+import pty
+from collections.abc import Iterator
+from typing import TextIO
+
+import pytest
+
+from dequeuer.dev.table import TableView
+from dequeuer.dev.view import PlainView, Row, make_view
+
+ID = "0a1b2c3d-0000-4000-8000-000000000001"
+QUEUED = Row(name=ID, status="in_queue", seconds=0.04)
+RUNNING = Row(name=ID, status="in_progress", seconds=0.3)
+DONE = Row(name=ID, status="completed", seconds=0.71, result='{"label": "cat"}')
+
+
+def test_plain_lines_tell_each_change_once() -> None:
+    stream = io.StringIO()
+    view = PlainView(stream)
+    with view.live():
+        for row in (QUEUED, QUEUED, RUNNING, RUNNING, RUNNING, DONE, DONE):
+            view.show([row])
+    assert stream.getvalue().splitlines() == [
+        f"  {ID}  in_queue       0.0 s",
+        f"  {ID}  in_progress    0.3 s",
+        f'  {ID}  completed      0.7 s  {{"label": "cat"}}',
+    ]
+
+
+def test_a_batch_that_goes_back_into_the_queue_is_told_again() -> None:
+    stream = io.StringIO()
+    view = PlainView(stream)
+    for row in (QUEUED, RUNNING, QUEUED):
+        view.show([row])
+    assert [line.split()[1] for line in stream.getvalue().splitlines()] == ["in_queue", "in_progress", "in_queue"]
+
+
+def test_elsewhere_than_in_a_terminal_lines_are_plain() -> None:
+    assert isinstance(make_view(io.StringIO()), PlainView)
+
+
+@pytest.fixture
+def terminal() -> Iterator[TextIO]:
+    ours, theirs = pty.openpty()
+    with os.fdopen(theirs, "w") as stream:
+        yield stream
+    os.close(ours)
+
+
+def test_a_terminal_gets_the_table(terminal: TextIO, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm-256color")
+    assert isinstance(make_view(terminal), TableView)
+
+
+def test_a_terminal_that_cannot_move_its_cursor_gets_lines(terminal: TextIO, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "dumb")
+    assert isinstance(make_view(terminal), PlainView)
+
+
+@pytest.fixture
+def wide(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setenv("COLUMNS", "100")
+    monkeypatch.setenv("NO_COLOR", "1")
+
+
+def last_line(stream: io.StringIO) -> str:
+    return stream.getvalue().rstrip().splitlines()[-1]
+
+
+@pytest.mark.usefixtures("wide")
+def test_the_table_shows_whole_ids_states_times_and_results() -> None:
+    stream = io.StringIO()
+    view = TableView(stream)
+    with view.live():
+        view.show([QUEUED])
+        view.show([DONE])
+    last = last_line(stream)
+    assert last.split() == [ID, "completed", "0.7", "s", '{"label":', '"cat"}']
+
+
+@pytest.mark.usefixtures("wide")
+def test_a_long_result_is_cut_before_anything_else() -> None:
+    stream = io.StringIO()
+    view = TableView(stream)
+    with view.live():
+        view.show([Row(name=ID, status="completed", seconds=1234.5, result="x" * 500)])
+    last = last_line(stream)
+    assert ID in last
+    assert "1234.5 s" in last
+    assert last.endswith("x…")
+    assert len(last) <= 100
+
+
+@pytest.mark.usefixtures("wide")
+def test_text_of_others_is_no_markup() -> None:
+    stream = io.StringIO()
+    view = TableView(stream)
+    view.note("container | [bold]not bold[/bold] [/]")
+    with view.live():
+        view.show([Row(name="[red]", status="in_queue", seconds=0, result="[/red]")])
+    assert "[bold]not bold[/bold] [/]" in stream.getvalue()
+    assert "[red]" in stream.getvalue()
+    assert "[/red]" in stream.getvalue()
