@@ -15,7 +15,7 @@ from dequeuer import __version__, logs
 from dequeuer.admin import AdminServer
 from dequeuer.aws import Aws
 from dequeuer.drain import Drain
-from dequeuer.errors import FatalError, SourceUnavailableError
+from dequeuer.errors import ConfigurationError, FatalError, SourceUnavailableError
 from dequeuer.events import DrainChanged, Observer
 from dequeuer.gate import Gate
 from dequeuer.handlers.policy import Policy
@@ -27,7 +27,7 @@ from dequeuer.probes.spec import load_probes
 from dequeuer.retrying import persist
 from dequeuer.settings import SidecarSettings
 from dequeuer.sources.sqs import SqsSource
-from dequeuer.target import Target
+from dequeuer.target import HttpTarget
 from dequeuer.worker import Worker
 
 EXIT_OK, EXIT_FAILED = 0, 1
@@ -62,10 +62,15 @@ async def _run(settings: SidecarSettings) -> int:
         # A task group wraps what ends it; whoever reads the log wants the cause.
         fatal, others = group.split(FatalError)
         if others is not None or fatal is None:
-            raise
-        _log.error("cannot go on: %s", "; ".join(str(error) for error in _leaves(fatal)))
+            _log.exception("a bug ended the process")
+        else:
+            _log.error("cannot go on: %s", "; ".join(str(error) for error in _leaves(fatal)))
     except FatalError as error:
         _log.error("cannot go on: %s", error)
+    except ConfigurationError:
+        raise
+    except Exception:  # noqa: BLE001 - whatever it was, the log is where it belongs
+        _log.exception("a bug ended the process")
     return EXIT_FAILED
 
 
@@ -152,7 +157,7 @@ class _Sidecar:
                 observer=observer,
             )
             stack.push_async_callback(source.close)
-            target = Target(port=settings.user_port, timeout_s=settings.request_timeout_s)
+            target = HttpTarget(port=settings.user_port, timeout_s=settings.request_timeout_s)
             stack.push_async_callback(target.close)
             policy = Policy(
                 max_attempts=settings.max_attempts,

@@ -10,13 +10,12 @@ from dequeuer.aws import Aws
 from dequeuer.drain import Drain
 from dequeuer.errors import FatalError, StoreDeniedError, StoreUnavailableError
 from dequeuer.events import Observer
-from dequeuer.handlers.base import Handler
+from dequeuer.handlers.base import Handler, Target
 from dequeuer.handlers.policy import Policy
 from dequeuer.retrying import persist
 from dequeuer.settings import SidecarSettings
 from dequeuer.sinks.layout import workloads_prefix
 from dequeuer.sources.base import Source
-from dequeuer.target import Target
 from dequeuer.worker import Watch
 
 _log = logging.getLogger(__name__)

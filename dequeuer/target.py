@@ -52,15 +52,8 @@ class Budget:
             raise ContainerTimeoutError(f"no whole answer within {self._seconds:g} s") from error
 
 
-class Answer:
-    """A response whose status line and headers are here; the body is read on demand.
-
-    Attributes:
-        status: the HTTP status.
-        content_type: as sent, parameters included; None when there is none.
-        retry_after: the `Retry-After` header as sent.
-        size: Content-Length of an uncompressed body; None when unknown.
-    """
+class HttpAnswer:
+    """`Answer` on a response of aiohttp."""
 
     def __init__(self, response: aiohttp.ClientResponse, budget: Budget) -> None:
         self._response = response
@@ -71,13 +64,7 @@ class Answer:
         self.size = None if "Content-Encoding" in response.headers else response.content_length
 
     async def chunks(self) -> AsyncIterator[bytes]:
-        """Yield the decoded body; each read waits within the request's time.
-
-        Raises:
-            ContainerUnavailableError: the connection broke before the body was whole.
-            ContainerTimeoutError: the time is used up.
-            InvalidAnswerError: the body cannot be decoded.
-        """
+        """Yield the decoded body."""
         while True:
             with _translated():
                 async with self._budget.spend():
@@ -87,8 +74,8 @@ class Answer:
             yield chunk
 
 
-class Target:
-    """Sends requests to one container.
+class HttpTarget:
+    """`Target` on one container, over HTTP.
 
     Args:
         port: of the container, on 127.0.0.1.
@@ -112,20 +99,8 @@ class Target:
         headers: Iterable[tuple[str, str]],
         body: bytes | AsyncIterator[bytes],
         size: int | None = None,
-    ) -> AsyncIterator[Answer]:
-        """POST and yield the answer; leaving the context gives the connection up or back.
-
-        Nothing is added to `headers` but `Host` and `Content-Length`. Redirects are not followed.
-
-        Args:
-            path: begins with a slash.
-            headers: sent as given, repeated ones included.
-            body: its errors are raised as they are.
-            size: bytes of a streamed body.
-
-        Raises:
-            ContainerUnavailableError, ContainerTimeoutError, InvalidAnswerError.
-        """
+    ) -> AsyncIterator[HttpAnswer]:
+        """POST and yield the answer."""
         fields = _one_spelling(headers)
         broken: list[DequeuerError] = []
         data: bytes | AsyncIterator[bytes] = body
@@ -145,7 +120,7 @@ class Target:
                         skip_auto_headers=_ADDED_BY_CLIENT,
                         allow_redirects=False,
                     )
-            yield Answer(response, budget)
+            yield HttpAnswer(response, budget)
         except ContainerUnavailableError:
             if broken:
                 # The payload could not be read to its end: the container is not to blame.

@@ -11,7 +11,7 @@ from dequeuer.errors import (
     InvalidAnswerError,
     StoreUnavailableError,
 )
-from dequeuer.target import Target
+from dequeuer.target import HttpTarget
 from tests.fakes import chunked
 
 Script = Callable[[bytes, asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
@@ -47,9 +47,9 @@ def answering(raw: bytes, *, close: bool = False) -> Script:
 
 
 @asynccontextmanager
-async def target_for(script: Script, timeout_s: float = 60) -> AsyncIterator[Target]:
+async def target_for(script: Script, timeout_s: float = 60) -> AsyncIterator[HttpTarget]:
     async with container(script) as port:
-        target = Target(port=port, timeout_s=timeout_s)
+        target = HttpTarget(port=port, timeout_s=timeout_s)
         try:
             yield target
         finally:
@@ -59,7 +59,7 @@ async def target_for(script: Script, timeout_s: float = 60) -> AsyncIterator[Tar
 OK = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
 
 
-async def read(target: Target, body: bytes = b"x") -> tuple[int, bytes]:
+async def read(target: HttpTarget, body: bytes = b"x") -> tuple[int, bytes]:
     async with target.post("/", [], body) as answer:
         return answer.status, b"".join([chunk async for chunk in answer.chunks()])
 
@@ -129,7 +129,7 @@ async def test_what_cannot_be_decoded_is_an_invalid_answer() -> None:
 async def test_nobody_listening_is_unavailable() -> None:
     async with container(answering(OK)) as port:
         pass
-    target = Target(port=port, timeout_s=60)
+    target = HttpTarget(port=port, timeout_s=60)
     with pytest.raises(ContainerUnavailableError):
         await read(target)
     await target.close()
@@ -237,7 +237,7 @@ async def test_connections_are_kept_between_requests() -> None:
 
     server = await asyncio.start_server(count, "127.0.0.1", 0)
     async with server:
-        target = Target(port=server.sockets[0].getsockname()[1], timeout_s=60)
+        target = HttpTarget(port=server.sockets[0].getsockname()[1], timeout_s=60)
         for _ in range(3):
             assert await read(target, b"") == (200, b"{}")
         await target.close()

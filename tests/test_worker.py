@@ -1,5 +1,5 @@
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
@@ -104,8 +104,8 @@ class Stage:
         return [event.settlement for event in self.seen.of(Settled)]
 
 
-def leases(count: int, **kwargs: int) -> list[FakeLease]:
-    return [FakeLease(make_message(f"r{number}", **kwargs)) for number in range(count)]
+def leases(count: int) -> list[FakeLease]:
+    return [FakeLease(make_message(f"r{number}")) for number in range(count)]
 
 
 def now() -> float:
@@ -466,14 +466,10 @@ async def test_liveness_fails_when_a_receive_does_not_come_back() -> None:
 
 async def test_every_received_message_is_reported_as_settled_exactly_once() -> None:
     stage = Stage()
-    outcomes: list[Callable[[], Outcome | Exception]] = [
-        lambda: DONE,
-        lambda: Retry(after_s=1, reason=""),
-        lambda: ValueError(),
-    ]
+    outcomes: list[Outcome | Exception] = [DONE, Retry(after_s=1, reason=""), ValueError()]
     async with stage.running(slots=2):
-        for make in outcomes:
-            stage.handler.outcome = make()
+        for outcome in outcomes:
+            stage.handler.outcome = outcome
             stage.source.bring(*leases(2))
             await asyncio.sleep(1)
     assert len(stage.settlements()) == 6

@@ -16,6 +16,7 @@ from typing import Final
 from dequeuer.errors import InvalidAnswerError
 
 MAX_DEPTH: Final = 10_000
+"""Containers in each other; two or three more may pass at the bottom, where they are matched whole."""
 
 _WS = rb"[ \t\n\r]*+"
 _STRING_BODY = rb'[^"\\\x00-\x1f]*+(?:\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})[^"\\\x00-\x1f]*+)*+'

@@ -22,13 +22,13 @@ from dequeuer.errors import (
 from dequeuer.events import Answered, Observer, Posted
 from dequeuer.formats.retry_after import parse_retry_after
 from dequeuer.handlers.backoff import LONGEST_S, backoff_s
+from dequeuer.handlers.base import Target
 from dequeuer.handlers.policy import Policy
 from dequeuer.handlers.request_store import Known, RequestStore, Submitted
 from dequeuer.handlers.result import ResultWriter
 from dequeuer.message import Done, Fence, Message, Outcome, Reject, Retry
 from dequeuer.sinks.base import Store
 from dequeuer.sinks.layout import RequestKeys, is_request_id
-from dequeuer.target import Target
 
 REQUEST_ID_HEADER = "X-Cortex-Request-ID"
 INLINE_BYTES = 64 * 1024

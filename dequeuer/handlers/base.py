@@ -1,7 +1,9 @@
-"""What the worker asks of a handler."""
+"""What the worker asks of a handler, and what handlers ask of the container."""
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Iterable
+from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
 from dequeuer.message import Fence, Message, Outcome
@@ -21,4 +23,58 @@ class Handler(Protocol):
 
         `fence.check()` comes before every write and deletion. Expected endings are outcomes; an
         exception is a bug, and costs the message one attempt. May be cancelled at any await.
+        """
+
+
+class Answer(Protocol):
+    """A response of the container whose status line and headers are here; the body is read on demand."""
+
+    @property
+    def status(self) -> int:
+        """The HTTP status."""
+
+    @property
+    def content_type(self) -> str | None:
+        """As sent, parameters included; None when there is none."""
+
+    @property
+    def retry_after(self) -> str | None:
+        """The `Retry-After` header as sent."""
+
+    @property
+    def size(self) -> int | None:
+        """Content-Length of an uncompressed body; None when unknown."""
+
+    def chunks(self) -> AsyncIterator[bytes]:
+        """Yield the decoded body; each read waits within the request's time.
+
+        Raises:
+            ContainerUnavailableError: the connection broke before the body was whole.
+            ContainerTimeoutError: the time is used up.
+            InvalidAnswerError: the body cannot be decoded.
+        """
+
+
+class Target(Protocol):
+    """The container."""
+
+    def post(
+        self,
+        path: str,
+        headers: Iterable[tuple[str, str]],
+        body: bytes | AsyncIterator[bytes],
+        size: int | None = None,
+    ) -> AbstractAsyncContextManager[Answer]:
+        """POST and yield the answer; leaving the context gives the connection up or back.
+
+        Nothing is added to `headers` but what HTTP needs. Redirects are not followed.
+
+        Args:
+            path: begins with a slash.
+            headers: sent as given, repeated ones included.
+            body: its errors are raised as they are.
+            size: bytes of a streamed body.
+
+        Raises:
+            ContainerUnavailableError, ContainerTimeoutError, InvalidAnswerError.
         """

@@ -11,10 +11,10 @@ from dequeuer.events import Answered, BatchEnded, Observer, Posted
 from dequeuer.formats.json_text import is_json_array
 from dequeuer.formats.retry_after import parse_retry_after
 from dequeuer.handlers.backoff import backoff_s
+from dequeuer.handlers.base import Target
 from dequeuer.handlers.completion import Completion, job_headers
 from dequeuer.handlers.policy import Policy
 from dequeuer.message import Done, Fence, Message, Outcome, Reject, Retry
-from dequeuer.target import Target
 
 COMPLETE_ATTRIBUTE = "job_complete"
 

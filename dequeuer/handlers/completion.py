@@ -16,11 +16,11 @@ from dequeuer.errors import (
 )
 from dequeuer.events import Answered, Observer
 from dequeuer.handlers.backoff import backoff_s
+from dequeuer.handlers.base import Target
 from dequeuer.handlers.policy import Policy
 from dequeuer.message import Done, Fence, Message, Outcome, Requeue, Retry
 from dequeuer.retrying import persist
 from dequeuer.sources.base import Depth
-from dequeuer.target import Target
 
 PATH = "/on-job-complete"
 BODY = b'{"message":"job_complete"}'

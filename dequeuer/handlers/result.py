@@ -8,8 +8,8 @@ from collections.abc import AsyncIterator
 from dequeuer.errors import InvalidAnswerError
 from dequeuer.formats.json_text import JsonValidator
 from dequeuer.formats.media_type import is_json
+from dequeuer.handlers.base import Answer
 from dequeuer.handlers.request_store import RequestStore
-from dequeuer.target import Answer
 
 SMALL_BYTES = 64 * 1024
 WHOLE_BYTES = 1024 * 1024

@@ -26,7 +26,7 @@ def read_cluster_file(path: str) -> dict[str, Any]:
     """
     content = _load(_read(path))
     if not isinstance(content, dict):
-        raise UnreadableError(f"is no YAML mapping, such as `region: us-west-2`, or is nested more than {MAX_DEPTH} deep")
+        raise UnreadableError(f"is no YAML mapping (`region: us-west-2`), or is nested more than {MAX_DEPTH} deep")
     return {key: content[key] for key in KEYS if content.get(key) is not None}
 
 
@@ -62,12 +62,11 @@ def _load(data: bytes) -> object:
     loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
         # The C loader recurses without a limit: a file of brackets alone would crash the process.
-        depth = deepest = 0
+        depth = 0
         for event in yaml.parse(data, Loader=loader):
             depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
-            deepest = max(deepest, depth)
-        if deepest > MAX_DEPTH:
-            return None
+            if depth > MAX_DEPTH:
+                return None
         return yaml.load(data, Loader=loader)  # noqa: S506 - both loaders are the safe ones
     except yaml.MarkedYAMLError as error:
         # Only the place: the error's own text quotes the file.

@@ -99,7 +99,8 @@ def size(low: int, high: int, high_text: str) -> Parser[int]:
         after = after or ""
         factor: int = (1024 if binary else 1000) ** _EXPONENT[prefix] if prefix else 1
         # Whole numbers only: a float is wrong by some bytes from 8 PiB on.
-        number, remainder = divmod(int(before + after) * factor, 10 ** len(after))
+        scale: int = 10 ** len(after)
+        number, remainder = divmod(int(before + after) * factor, scale)
         if remainder or not low <= number <= high:
             raise RefusedError
         return number

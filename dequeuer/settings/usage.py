@@ -47,9 +47,7 @@ def usage(command: Command) -> str:
             fill(text.replace("`", ""), 100, initial_indent=" " * 6, subsequent_indent=" " * 6, break_on_hyphens=False)
         )
     lines.append("")
-    lines.append(
-        "Flags may be written -x v, --x v, -x=v and --x=v. Exit status 2 means: these settings cannot be used."
-    )
+    lines.append("Flags may be written -x v, --x v, -x=v and --x=v. Exit status 2: these settings cannot be used.")
     return "\n".join(lines) + "\n"
 
 

@@ -67,9 +67,7 @@ async def ensure_expiry(client: LifecycleApi, *, bucket: str, prefix: str, days:
     # Left out of a PUT it would fall back to S3's default and move others' small objects.
     kept = {_SIZE: answer[_SIZE]} if answer.get(_SIZE) else {}
     try:
-        await client.put_bucket_lifecycle_configuration(
-            Bucket=bucket, LifecycleConfiguration={"Rules": merged}, **kept
-        )
+        await client.put_bucket_lifecycle_configuration(Bucket=bucket, LifecycleConfiguration={"Rules": merged}, **kept)
     except Exception as error:
         if _code(error) in _DENIED:
             return "may_not_write"

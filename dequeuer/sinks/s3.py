@@ -122,7 +122,7 @@ class S3Store:
                     at += len(chunk)
                     yield chunk
             except BaseError as error:
-                self._report("get", 0.0, "unavailable", clip(str(error)))
+                self._report("get", 0.0, "unavailable", _first_line(error))
             if at >= size:
                 return
             start = at
@@ -206,16 +206,20 @@ class S3Store:
 
 
 def _translate(error: Exception) -> tuple[ErrorKind, Exception]:
-    """Map the client's exceptions to ours. Its texts begin with the fact and go on with a dump."""
-    text = str(error).split("\n", 1)[0]
+    """Map the client's exceptions to ours."""
     if isinstance(error, StoreDeniedError):
         return "denied", error
     if isinstance(error, FileNotFoundError | NotFoundError):
         if "NoSuchBucket" in str(error):
             return "denied", StoreDeniedError("the bucket does not exist: check DEQUEUER_BUCKET and the region")
-        return "missing", StoreMissingError(clip(text))
+        return "missing", StoreMissingError(_first_line(error))
     if isinstance(error, PreconditionError):
         return "missing", StoreMissingError("the object was replaced while it was being read")
     if isinstance(error, PermissionDeniedError | UnauthenticatedError):
-        return "denied", StoreDeniedError(clip(text))
-    return "unavailable", StoreUnavailableError(clip(text))
+        return "denied", StoreDeniedError(_first_line(error))
+    return "unavailable", StoreUnavailableError(_first_line(error))
+
+
+def _first_line(error: Exception) -> str:
+    """Return the fact; the client's texts go on with a dump of itself."""
+    return clip(str(error).split("\n", 1)[0])

@@ -14,8 +14,8 @@ from dequeuer.dev.process import Plan
 from tests.dev.test_process import DEAF, gone, is_alive
 
 LAST_WORDS = """
-import signal, sys, time
-signal.signal(signal.SIGTERM, lambda *_: (print("ends", flush=True), sys.exit(0)))
+import os, signal, sys, time
+signal.signal(signal.SIGTERM, lambda *_: (os.write(1, b"ends\\n"), sys.exit(0)))
 print("runs", flush=True)
 time.sleep(600)
 """

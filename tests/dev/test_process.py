@@ -16,8 +16,8 @@ print("deaf", flush=True)
 time.sleep(600)
 """
 POLITE = """
-import signal, sys, time
-signal.signal(signal.SIGTERM, lambda *_: (print("bye", flush=True), sys.exit(3)))
+import os, signal, sys, time
+signal.signal(signal.SIGTERM, lambda *_: (os.write(1, b"bye\\n"), sys.exit(3)))
 print("here", flush=True)
 time.sleep(600)
 """

@@ -8,7 +8,6 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from dequeuer.errors import ContainerUnavailableError, DequeuerError
-from dequeuer.target import Answer
 from tests.fakes import chunked
 
 
@@ -35,10 +34,10 @@ class Request:
     body: bytes
 
 
-class ScriptedAnswer(Answer):
+class ScriptedAnswer:
     """An answer out of a script."""
 
-    def __init__(self, reply: Reply) -> None:  # deliberately without a connection
+    def __init__(self, reply: Reply) -> None:
         self._reply = reply
         self.status = reply.status
         self.content_type = reply.content_type
@@ -66,7 +65,7 @@ class ScriptedTarget:
         headers: Iterable[tuple[str, str]],
         body: bytes | AsyncIterator[bytes],
         size: int | None = None,
-    ) -> AsyncIterator[Answer]:
+    ) -> AsyncIterator[ScriptedAnswer]:
         whole = body if isinstance(body, bytes) else b"".join([chunk async for chunk in body])
         self.requests.append(Request(path, list(headers), whole))
         reply = self.replies.pop(0) if len(self.replies) > 1 else self.replies[0]

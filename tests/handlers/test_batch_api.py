@@ -114,7 +114,7 @@ async def test_a_completion_message_goes_to_the_completion_and_takes_no_slot() -
 @pytest.mark.parametrize("attributes", [{}, {"job_complete": "false"}, {"Job_Complete": "true"}])
 async def test_other_messages_are_batches(attributes: dict[str, str]) -> None:
     stage = Stage()
-    message = make_message("[]", **attributes)
+    message = make_message("[]", 1, **attributes)
     assert not is_completion(message)
     assert stage.handler.needs_slot(message)
     assert stage.handler.ref(message) == ""

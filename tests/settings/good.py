@@ -1,6 +1,13 @@
-"""The least environments that are good."""
+"""The least environments that are good, and ways to load them."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pytest
+
+from dequeuer.errors import ConfigurationError
+from dequeuer.settings import SidecarSettings, load_sidecar
 
 ASYNC = {
     "DEQUEUER_API_KIND": "AsyncAPI",
@@ -16,3 +23,22 @@ BATCH = {
     "DEQUEUER_JOB_ID": "69b183ed6bdf3e9b",
 }
 GATEWAY = {"DEQUEUER_BUCKET": "my-bucket", "DEQUEUER_CLUSTER_UID": "cluster-1"}
+
+NOWHERE = "/nonexistent/cluster.yaml"
+
+
+def load(argv: list[str], environ: Mapping[str, str], cluster_config: str = NOWHERE) -> SidecarSettings:
+    """Load; no file is there unless one is named."""
+    return load_sidecar(argv, environ, cluster_config=cluster_config)
+
+
+def faults(argv: list[str], environ: Mapping[str, str], cluster_config: str = NOWHERE) -> tuple[str, ...]:
+    """Return what is wrong."""
+    with pytest.raises(ConfigurationError) as caught:
+        load(argv, environ, cluster_config)
+    return caught.value.faults
+
+
+def without(environ: Mapping[str, str], *names: str) -> dict[str, str]:
+    """Return the others."""
+    return {name: value for name, value in environ.items() if name not in names}

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -138,7 +140,7 @@ def test_other_lists_are_refused(text: str) -> None:
         statuses().read(text)
 
 
-PARSERS: list[Parser[object]] = [
+PARSERS: list[Parser[Any]] = [
     whole(1, 10),
     port(),
     seconds(0, 10),
@@ -150,7 +152,7 @@ PARSERS: list[Parser[object]] = [
 
 
 @given(st.sampled_from(PARSERS), st.text())
-def test_nothing_but_a_refusal_is_raised(parser: Parser[object], text: str) -> None:
+def test_nothing_but_a_refusal_is_raised(parser: Parser[Any], text: str) -> None:
     try:
         parser.read(text)
     except RefusedError:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -146,11 +148,11 @@ def test_credentials_of_urls_are_masked() -> None:
     assert mask(Q) == Q
 
 
-ALL: list[Parser[object]] = [ADDRESS, BUCKET, HOST, NAME, PATH, QUEUE_URL, QUEUES, REGION, URL]
+ALL: list[Parser[Any]] = [ADDRESS, BUCKET, HOST, NAME, PATH, QUEUE_URL, QUEUES, REGION, URL]
 
 
 @given(st.sampled_from(ALL), st.text() | st.text(alphabet="htps:/[]@?#=,.a1%"))
-def test_nothing_but_a_refusal_is_raised(parser: Parser[object], text: str) -> None:
+def test_nothing_but_a_refusal_is_raised(parser: Parser[Any], text: str) -> None:
     try:
         parser.read(text)
     except RefusedError:

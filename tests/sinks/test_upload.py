@@ -27,7 +27,7 @@ class FakeStore:
                 self.parts.append(len(part))
                 await self.pause.wait()
                 if len(self.parts) >= self.fail_after:
-                    raise OSError("the store failed")
+                    raise OSError("the store failed")  # noqa: TRY301 - as the client does
         except BaseException as error:
             self.state = "aborted"
             self.error = error if isinstance(error, Exception) else None

@@ -1,0 +1,33 @@
+import pytest
+
+from dequeuer.formats.media_type import is_json
+
+
+@pytest.mark.parametrize(
+    "content_type",
+    [
+        "application/json",
+        "Application/JSON",
+        "application/json; charset=utf-8",
+        "application/json;",
+        " application/json ; x",
+    ],
+)
+def test_json(content_type: str) -> None:
+    assert is_json(content_type)
+
+
+@pytest.mark.parametrize(
+    "content_type",
+    [
+        None,
+        "",
+        "text/json",
+        "application/problem+json",
+        "application/jsonp",
+        "application/json-seq",
+        "text/html; application/json",
+    ],
+)
+def test_not_json(content_type: str | None) -> None:
+    assert not is_json(content_type)

@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+import pytest
+
+from dequeuer.errors import ConfigurationError
+from dequeuer.settings import load_gateway
+from tests.settings.good import GATEWAY
+
+
+def test_the_gateway_has_defaults() -> None:
+    settings = load_gateway([], GATEWAY)
+    assert (settings.bucket, settings.cluster_uid) == ("my-bucket", "cluster-1")
+    assert (settings.host, settings.port) == ("0.0.0.0", 8080)
+    assert dict(settings.queues) == {}
+    assert settings.max_payload_bytes == 2**30
+    assert settings.aws.region is None
+
+
+def test_the_flags_of_the_gateway_are_those_of_cortex() -> None:
+    settings = load_gateway(["-bucket", "b-1", "-cluster-uid", "c", "-port", "8888"], {})
+    assert (settings.bucket, settings.cluster_uid, settings.port) == ("b-1", "c", 8888)
+
+
+def test_the_variables_of_the_gateway() -> None:
+    environ = GATEWAY | {
+        "DEQUEUER_GATEWAY_HOST": "127.0.0.1",
+        "DEQUEUER_GATEWAY_PORT": "1",
+        "DEQUEUER_QUEUES": "a=https://sqs.us-west-2.amazonaws.com/1/a,b=http://localhost/1/b",
+        "DEQUEUER_MAX_PAYLOAD_BYTES": "1MB",
+    }
+    settings = load_gateway([], environ)
+    assert (settings.host, settings.port, settings.max_payload_bytes) == ("127.0.0.1", 1, 10**6)
+    assert settings.queues == {"a": "https://sqs.us-west-2.amazonaws.com/1/a", "b": "http://localhost/1/b"}
+    assert settings.aws.region == "us-west-2"
+
+
+def test_the_gateway_tells_every_fault_at_once() -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        load_gateway(["--workers=1"], {"DEQUEUER_QUEUES": "a=x", "DEQUEUER_GATEWAY_PORT": "0"})
+    told = [fault.split(" ")[0].rstrip(":") for fault in caught.value.faults]
+    assert sorted(told) == [
+        "--workers",
+        "DEQUEUER_BUCKET",
+        "DEQUEUER_CLUSTER_UID",
+        "DEQUEUER_GATEWAY_PORT",
+        "DEQUEUER_QUEUES",
+    ]
+
+
+def test_queues_of_two_regions_need_a_word() -> None:
+    queues = "a=https://sqs.us-west-2.amazonaws.com/1/a,b=https://sqs.eu-west-1.amazonaws.com/1/b"
+    with pytest.raises(ConfigurationError, match="eu-west-1, us-west-2"):
+        load_gateway([], GATEWAY | {"DEQUEUER_QUEUES": queues})
+    assert load_gateway([], GATEWAY | {"DEQUEUER_QUEUES": queues, "AWS_REGION": "us-west-2"}).aws.region == "us-west-2"

@@ -1,0 +1,175 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from dequeuer import __version__, cli
+from dequeuer.errors import ConfigurationError
+from dequeuer.settings import GatewaySettings, SidecarSettings
+from tests.settings.good import ASYNC, GATEWAY
+
+
+class Calls:
+    """Stands in for the modules of the commands and keeps what they are called with."""
+
+    def __init__(self) -> None:
+        self.seen: list[tuple[str, Any]] = []
+        self.status = 0
+        self.error: Exception | None = None
+
+    def _answer(self, name: str, given: Any) -> int:
+        self.seen.append((name, given))
+        if self.error is not None:
+            raise self.error
+        return self.status
+
+    def run_sidecar(self, settings: SidecarSettings) -> int:
+        return self._answer("sidecar", settings)
+
+    def run_gateway(self, settings: GatewaySettings) -> int:
+        return self._answer("gateway", settings)
+
+    def dev_main(self, argv: Sequence[str]) -> int:
+        return self._answer("dev", argv)
+
+
+@pytest.fixture
+def calls(monkeypatch: pytest.MonkeyPatch) -> Calls:
+    calls = Calls()
+    for name, function, answer in (
+        ("dequeuer.app", "run_sidecar", calls.run_sidecar),
+        ("dequeuer.gateway.app", "run_gateway", calls.run_gateway),
+        ("dequeuer.dev.cli", "main", calls.dev_main),
+    ):
+        module = ModuleType(name)
+        setattr(module, function, answer)
+        monkeypatch.setitem(sys.modules, name, module)
+    for package in ("dequeuer.gateway", "dequeuer.dev"):
+        monkeypatch.setitem(sys.modules, package, ModuleType(package))
+    return calls
+
+
+@pytest.fixture
+def environ(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    environ: dict[str, str] = {}
+    monkeypatch.setattr(os, "environ", environ)
+    return environ
+
+
+def test_without_a_command_it_is_the_sidecar(calls: Calls, environ: dict[str, str]) -> None:
+    environ |= ASYNC
+    calls.status = 1
+    assert cli.main(["--workers", "3"]) == 1
+    ((name, settings),) = calls.seen
+    assert name == "sidecar"
+    assert isinstance(settings, SidecarSettings)
+    assert settings.workers == 3
+
+
+def test_the_gateway_is_started(calls: Calls, environ: dict[str, str]) -> None:
+    environ |= GATEWAY
+    assert cli.main(["gateway", "-port=1"]) == 0
+    ((name, settings),) = calls.seen
+    assert name == "gateway"
+    assert isinstance(settings, GatewaySettings)
+    assert settings.port == 1
+
+
+def test_dev_reads_its_own_line(calls: Calls, environ: dict[str, str]) -> None:
+    calls.status = 3
+    assert cli.main(["dev", "--once", "--help", "--", "uvicorn", "--port", "1"]) == 3
+    assert calls.seen == [("dev", ["--once", "--help", "--", "uvicorn", "--port", "1"])]
+
+
+def test_the_line_of_the_process_is_the_default(
+    calls: Calls, environ: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["dequeuer", "dev", "x"])
+    assert cli.main() == 0
+    assert calls.seen == [("dev", ["x"])]
+
+
+@pytest.mark.parametrize("argument", ["-h", "--help", "-help"])
+@pytest.mark.parametrize("command", [[], ["gateway"]])
+def test_help_is_given_whatever_else_is_wrong(
+    calls: Calls,
+    environ: dict[str, str],
+    capsys: pytest.CaptureFixture[str],
+    command: list[str],
+    argument: str,
+) -> None:
+    environ["DEQUEUER_BOGUS"] = "1"
+    assert cli.main([*command, "--bogus", argument]) == 0
+    output = capsys.readouterr()
+    assert "DEQUEUER_BUCKET" in output.out
+    assert ("--port" in output.out) == (command == ["gateway"])
+    assert output.err == ""
+    assert calls.seen == []
+
+
+def test_the_version_is_told(calls: Calls, environ: dict[str, str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["--version"]) == 0
+    assert capsys.readouterr().out == f"dequeuer {__version__}\n"
+    assert calls.seen == []
+
+
+def test_bad_settings_are_told_and_nothing_is_started(
+    calls: Calls, environ: dict[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    environ |= ASYNC | {"DEQUEUER_WORKERS": "0"}
+    assert cli.main(["--bogus"]) == 2
+    output = capsys.readouterr()
+    heading, *faults, hint = output.err.splitlines()
+    assert heading == "dequeuer cannot start: 2 faults in its configuration"
+    assert [fault.split(":")[0].split(" (")[0].strip() for fault in faults] == ["--bogus", "DEQUEUER_WORKERS"]
+    assert "dequeuer --help" in hint
+    assert output.out == ""
+    assert calls.seen == []
+
+
+def test_faults_that_a_command_finds_itself_are_told_too(
+    calls: Calls, environ: dict[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    environ |= ASYNC
+    calls.error = ConfigurationError(["probes.json: is no JSON"])
+    assert cli.main([]) == 2
+    assert capsys.readouterr().err.splitlines()[:2] == [
+        "dequeuer cannot start: 1 fault in its configuration",
+        "  probes.json: is no JSON",
+    ]
+
+
+def test_a_mistyped_command_is_a_fault(
+    calls: Calls, environ: dict[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    environ |= ASYNC
+    assert cli.main(["gatway"]) == 2
+    assert '"gatway": not expected here; a command (gateway, dev) comes first' in capsys.readouterr().err
+
+
+def _python(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(("DEQUEUER", "CORTEX", "AWS"))}
+    return subprocess.run(
+        [sys.executable, *arguments], env=clean | environ, capture_output=True, text=True, check=False
+    )
+
+
+def test_the_process_leaves_with_the_status() -> None:
+    result = _python("-m", "dequeuer", "--version")
+    assert (result.returncode, result.stdout) == (0, f"dequeuer {__version__}\n")
+    result = _python("-m", "dequeuer", DEQUEUER_WORKERS="\udcff", PYTHONIOENCODING="ascii")
+    assert result.returncode == 2
+    assert "DEQUEUER_WORKERS" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_bad_settings_cost_no_library() -> None:
+    heavy = "{'argparse', 'asyncio', 'aiohttp', 'aiobotocore', 'botocore', 'structlog', 'yaml', 'difflib', 'uvloop'}"
+    code = f"import sys, dequeuer.cli; dequeuer.cli.main([]); print(sorted({heavy} & set(sys.modules)))"
+    assert _python("-c", code).stdout == "[]\n"
