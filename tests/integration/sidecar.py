@@ -1,0 +1,139 @@
+"""The sidecar as a process, configured by environment variables only."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import Any, Self
+
+from tests.integration.cloud import CLUSTER, KEYS, REGION, Bucket, Cloud, Queue
+from tests.integration.servers import free_port
+from tests.integration.waiting import DEADLINE_S, eventually
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def async_settings(cloud: Cloud, queue: Queue, bucket: Bucket, port: int, **more: str) -> dict[str, str]:
+    """Return the environment of an async API's sidecar."""
+    return {
+        **_settings(cloud, queue, port),
+        "DEQUEUER_API_KIND": "AsyncAPI",
+        "DEQUEUER_CLUSTER_UID": CLUSTER,
+        "DEQUEUER_BUCKET": bucket.name,
+        **more,
+    }
+
+
+def batch_settings(cloud: Cloud, queue: Queue, port: int, **more: str) -> dict[str, str]:
+    """Return the environment of a batch job's sidecar."""
+    return {
+        **_settings(cloud, queue, port),
+        "DEQUEUER_API_KIND": "BatchAPI",
+        "DEQUEUER_JOB_ID": "job-1",
+        "DEQUEUER_COMPLETION_DELAY": "1",
+        **more,
+    }
+
+
+def _settings(cloud: Cloud, queue: Queue, port: int) -> dict[str, str]:
+    return {
+        **KEYS,
+        "AWS_REGION": REGION,
+        "AWS_ENDPOINT_URL": cloud.url,
+        "DEQUEUER_API_NAME": "api",
+        "DEQUEUER_QUEUE_URL": queue.url,
+        "DEQUEUER_USER_PORT": str(port),
+        "DEQUEUER_POLL_WAIT": "1",
+        "DEQUEUER_LOG_FORMAT": "json",
+    }
+
+
+class Sidecar:
+    """One process; its log is collected while it runs."""
+
+    def __init__(self, settings: dict[str, str], *arguments: str) -> None:
+        self.admin_port = free_port()
+        environment = {
+            "PATH": os.environ["PATH"],
+            "PYTHONPATH": str(ROOT),
+            "AWS_EC2_METADATA_DISABLED": "true",
+            "DEQUEUER_ADMIN_HOST": "127.0.0.1",
+            "DEQUEUER_ADMIN_PORT": str(self.admin_port),
+            **settings,
+        }
+        self.lines: list[str] = []
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "dequeuer", *arguments],
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        self._reader = threading.Thread(target=self._read)
+        self._reader.start()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.kill()
+
+    def _read(self) -> None:
+        assert self.process.stdout is not None
+        self.lines.extend(line.rstrip("\n") for line in self.process.stdout)
+
+    def kill(self) -> None:
+        """End it with SIGKILL, unless it has ended."""
+        if self.process.poll() is None:
+            self.process.kill()
+        self.wait()
+
+    def terminate(self) -> None:
+        """Send SIGTERM."""
+        self.process.send_signal(signal.SIGTERM)
+
+    def wait(self, deadline_s: float = DEADLINE_S) -> int:
+        """Wait for its end; return the exit status."""
+        status = self.process.wait(deadline_s)
+        self._reader.join(deadline_s)
+        if self.process.stdout is not None:
+            self.process.stdout.close()
+        return status
+
+    def events(self, name: str) -> list[dict[str, Any]]:
+        """Return the log lines of one event so far."""
+        parsed = [json.loads(line) for line in self.lines if line.startswith("{")]
+        return [line for line in parsed if line["event"] == name]
+
+    def get(self, path: str) -> tuple[int, str]:
+        """Ask the admin server; status 0 while nobody answers."""
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.admin_port}{path}", timeout=30) as answer:
+                return answer.status, answer.read().decode()
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, error.read().decode()
+        except OSError:
+            return 0, ""
+
+    def wait_ready(self) -> None:
+        """Wait until it says that the container is ready."""
+        eventually(lambda: self.get("/healthz") == (200, "healthy"), "the sidecar to be ready")
+
+    def metric(self, sample: str) -> float:
+        """Return the value of one sample; 0 when it is not there."""
+        _, text = self.get("/metrics")
+        return next((float(line.rsplit(" ", 1)[1]) for line in text.splitlines() if line.startswith(f"{sample} ")), 0.0)
+
+    def peak_mib(self) -> float:
+        """Return the most memory that it ever held."""
+        status = Path(f"/proc/{self.process.pid}/status").read_text(encoding="ascii")
+        return int(status.split("VmHWM:")[1].split()[0]) / 1024

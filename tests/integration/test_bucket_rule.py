@@ -1,0 +1,44 @@
+"""The expiry rule on a real server."""
+
+from __future__ import annotations
+
+from tests.integration.cloud import CLUSTER, Bucket, Cloud, Queue
+from tests.integration.container import Container
+from tests.integration.sidecar import Sidecar, async_settings
+from tests.integration.waiting import eventually
+
+OURS = {
+    "ID": "async-workloads-expiry-policy",
+    "Status": "Enabled",
+    "Filter": {"Prefix": f"{CLUSTER}/workloads/"},
+    "Expiration": {"Days": 7},
+}
+THEIRS = {
+    "ID": "theirs",
+    "Status": "Enabled",
+    "Filter": {"And": {"Prefix": "logs/", "ObjectSizeGreaterThan": 5000}},
+    "NoncurrentVersionExpiration": {"NoncurrentDays": 3, "NewerNoncurrentVersions": 2},
+}
+
+
+def rules(bucket: Bucket) -> list[dict[str, object]]:
+    """Return the bucket's rules."""
+    found: list[dict[str, object]] = bucket.s3.get_bucket_lifecycle_configuration(Bucket=bucket.name)["Rules"]
+    return found
+
+
+def test_it_is_added_to_what_belongs_to_others_and_only_once(
+    cloud: Cloud, queue: Queue, bucket: Bucket, container: Container
+) -> None:
+    bucket.s3.put_bucket_lifecycle_configuration(Bucket=bucket.name, LifecycleConfiguration={"Rules": [THEIRS]})
+    for change in ("written", "unchanged"):
+        with Sidecar(async_settings(cloud, queue, bucket, container.port)) as sidecar:
+            eventually(lambda change=change, s=sidecar: any(change in line for line in s.lines), change)  # type: ignore[misc]
+        assert rules(bucket) == [THEIRS, OURS]
+
+
+def test_the_days_can_be_set(cloud: Cloud, queue: Queue, bucket: Bucket, container: Container) -> None:
+    settings = async_settings(cloud, queue, bucket, container.port, DEQUEUER_RESULT_RETENTION_DAYS="30")
+    with Sidecar(settings) as sidecar:
+        eventually(lambda: any("written" in line for line in sidecar.lines), "the rule")
+    assert rules(bucket) == [{**OURS, "Expiration": {"Days": 30}}]

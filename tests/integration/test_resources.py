@@ -1,0 +1,49 @@
+"""What it costs in memory: the pod gives it 100 MiB."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from tests.integration.cloud import Bucket, Cloud, Queue
+from tests.integration.container import Container, Reply
+from tests.integration.sidecar import Sidecar, async_settings
+from tests.integration.waiting import eventually
+
+
+@pytest.mark.parametrize("cloud", ["fauxqs"], indirect=True)
+def test_a_hundred_workers_and_two_thousand_requests(
+    cloud: Cloud, queue: Queue, bucket: Bucket, container: Container
+) -> None:
+    full = threading.Event()
+
+    def reply(_request: object) -> Reply:
+        # Nobody is answered before all workers have been busy at the same time.
+        if container.running == 100:
+            full.set()
+        full.wait(60)
+        return Reply(body=b'{"scores": [' + b"0.123456, " * 100 + b"1]}")
+
+    container.reply = reply
+    with ThreadPoolExecutor(10) as pool:
+        list(pool.map(lambda _: bucket.submit(queue, b"x" * 1024), range(2000)))
+    with Sidecar(async_settings(cloud, queue, bucket, container.port, DEQUEUER_WORKERS="100")) as sidecar:
+        eventually(lambda: bucket.completed() == 2000 and queue.is_empty(), "2,000 results", 300)
+        peak = sidecar.peak_mib()
+        sidecar.terminate()
+        assert sidecar.wait() == 0
+    assert container.most_running == 100
+    assert peak < 100
+
+
+def test_a_payload_of_300_megabytes(cloud: Cloud, queue: Queue, bucket: Bucket, container: Container) -> None:
+    payload = hashlib.shake_256(b"large").digest(1_000_000) * 300
+    with Sidecar(async_settings(cloud, queue, bucket, container.port)) as sidecar:
+        request_id = bucket.submit(queue, payload)
+        assert eventually(lambda: bucket.ended(request_id), "the request to end", 300) == "completed"
+        peak = sidecar.peak_mib()
+    assert container.requests[0].digest == hashlib.sha256(payload).hexdigest()
+    assert peak < 130
