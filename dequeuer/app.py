@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import math
 import signal
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 
+import structlog
 import uvloop
 
 from dequeuer import __version__, logs
@@ -34,7 +34,7 @@ EXIT_OK, EXIT_FAILED = 0, 1
 STUCK_AFTER_S = 60.0
 """A receive that takes this much longer than its own wait means that the poller is stuck."""
 
-_log = logging.getLogger(__name__)
+_log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 
 def run_sidecar(settings: SidecarSettings) -> int:
@@ -62,15 +62,15 @@ async def _run(settings: SidecarSettings) -> int:
         # A task group wraps what ends it; whoever reads the log wants the cause.
         fatal, others = group.split(FatalError)
         if others is not None or fatal is None:
-            _log.exception("a bug ended the process")
+            _log.exception("bug_ended_the_process")
         else:
-            _log.error("cannot go on: %s", "; ".join(str(error) for error in _leaves(fatal)))
+            _log.error("cannot_go_on", error="; ".join(str(error) for error in _leaves(fatal)))
     except FatalError as error:
-        _log.error("cannot go on: %s", error)
+        _log.error("cannot_go_on", error=str(error))
     except ConfigurationError:
         raise
     except Exception:  # noqa: BLE001 - whatever it was, the log is where it belongs
-        _log.exception("a bug ended the process")
+        _log.exception("bug_ended_the_process")
     return EXIT_FAILED
 
 
@@ -110,7 +110,7 @@ class _Sidecar:
             )
             await admin.start()
             stack.push_async_callback(admin.stop)
-            _log.info("dequeuer %s: %s API %s", __version__, settings.api_kind, settings.api_name)
+            _log.info("starting", version=__version__, api_kind=settings.api_kind, api_name=settings.api_name)
             keeper = LeaseKeeper(settings.visibility_timeout_s, observer)
             async with asyncio.TaskGroup() as group:
                 background = [

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
+
+import structlog
 
 from dequeuer.aws import Aws
 from dequeuer.drain import Drain
@@ -18,7 +19,7 @@ from dequeuer.sinks.layout import workloads_prefix
 from dequeuer.sources.base import Source
 from dequeuer.worker import Watch
 
-_log = logging.getLogger(__name__)
+_log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,9 +104,12 @@ async def _make_sure_of_expiry(settings: SidecarSettings, aws: Aws, prefix: str)
             days=settings.result_retention_days,
         )
     if (permission := MISSING_PERMISSION.get(change)) is not None:
-        _log.warning("results may be kept for ever: the expiry rule needs %s on %s", permission, settings.bucket)
+        hint = "without this permission results may be kept for ever"
+        _log.warning("expiry_rule_not_checked", bucket=settings.bucket, missing=permission, hint=hint)
     else:
-        _log.info("expiry rule of %s: %s days, %s", prefix, settings.result_retention_days, change)
+        _log.info(
+            "expiry_rule", bucket=settings.bucket, prefix=prefix, days=settings.result_retention_days, rule=change
+        )
 
 
 def _make_batch(settings: SidecarSettings, parties: Parties) -> Kind:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from datetime import timedelta
@@ -37,6 +38,7 @@ T = TypeVar("T")
 
 STREAM_CHUNK_BYTES = 64 * 1024
 LIST_LIMIT = 1000
+_FORBIDDEN = re.compile(r"status code: 40[13]\b")
 UNTYPED = "binary/octet-stream"
 """What S3 says of an object that was stored without a Content-Type."""
 _CLIENT_OPTIONS: ClientConfig = {
@@ -209,14 +211,16 @@ def _translate(error: Exception) -> tuple[ErrorKind, Exception]:
     """Map the client's exceptions to ours."""
     if isinstance(error, StoreDeniedError):
         return "denied", error
-    if isinstance(error, FileNotFoundError | NotFoundError):
-        if "NoSuchBucket" in str(error):
-            return "denied", StoreDeniedError("the bucket does not exist: check DEQUEUER_BUCKET and the region")
-        return "missing", StoreMissingError(_first_line(error))
     if isinstance(error, PreconditionError):
         return "missing", StoreMissingError("the object was replaced while it was being read")
-    if isinstance(error, PermissionDeniedError | UnauthenticatedError):
+    # The client types the errors of single objects only; for those of a listing there is but the text.
+    text = str(error)
+    if "<Code>NoSuchBucket</Code>" in text:
+        return "denied", StoreDeniedError("the bucket does not exist: check DEQUEUER_BUCKET and the region")
+    if isinstance(error, PermissionDeniedError | UnauthenticatedError) or _FORBIDDEN.search(text):
         return "denied", StoreDeniedError(_first_line(error))
+    if isinstance(error, FileNotFoundError | NotFoundError):
+        return "missing", StoreMissingError(_first_line(error))
     return "unavailable", StoreUnavailableError(_first_line(error))
 
 

@@ -119,7 +119,9 @@ class Bucket:
     ) -> str:
         """Submit a request as Cortex's gateway does. `payload` None leaves it out."""
         request_id = request_id or str(uuid.uuid4())
-        raw = headers if isinstance(headers, bytes) else json.dumps(headers or {"Content-Type": ["text/plain"]}).encode()
+        raw = (
+            headers if isinstance(headers, bytes) else json.dumps(headers or {"Content-Type": ["text/plain"]}).encode()
+        )
         self.put(request_id, "headers.json", raw, "application/json")
         if payload is not None:
             self.put(request_id, "payload", payload)
@@ -160,6 +162,4 @@ class Bucket:
     def completed(self) -> int:
         """Count the requests that were completed."""
         pages = self.s3.get_paginator("list_objects_v2").paginate(Bucket=self.name)
-        return sum(
-            entry["Key"].endswith("/status/completed") for page in pages for entry in page.get("Contents", ())
-        )
+        return sum(entry["Key"].endswith("/status/completed") for page in pages for entry in page.get("Contents", ()))

@@ -8,7 +8,6 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
 from typing import Self
 
 READ_BYTES = 1 << 20
@@ -56,10 +55,10 @@ class Container:
 
             def setup(self) -> None:
                 super().setup()
-                container._connections.add(self.connection)  # noqa: SLF001 - one class in two parts
+                container._connections.add(self.connection)
 
             def finish(self) -> None:
-                container._connections.discard(self.connection)  # noqa: SLF001 - one class in two parts
+                container._connections.discard(self.connection)
                 super().finish()
 
             def do_POST(self) -> None:
@@ -83,7 +82,7 @@ class Container:
         self._thread.start()
         return self
 
-    def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
+    def __exit__(self, *_: object) -> None:
         self.stop()
 
     def stop(self) -> None:

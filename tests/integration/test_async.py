@@ -251,7 +251,9 @@ def test_nothing_is_received_before_the_container_is_ready(cloud: Cloud, queue: 
         request_id = bucket.submit(queue)
         eventually(lambda: sidecar.get("/healthz") == (500, "unhealthy"), "the admin server")
         eventually(lambda: sidecar.events("started"), "the start")
-        eventually(lambda: sidecar.metric('dequeuer_probes_total{probe="user_port:tcp_socket",result="failure"}') > 5, "probes")
+        eventually(
+            lambda: sidecar.metric('dequeuer_probes_total{ok="false",probe="user_port:tcp_socket"}') > 5, "probes"
+        )
         assert sidecar.metric('dequeuer_source_calls_total{error="none",op="receive"}') == 0
         with Container(port=gone.port):
             assert eventually(lambda: bucket.ended(request_id), "the request to end") == "completed"

@@ -143,6 +143,11 @@ async def test_missing_objects_and_missing_buckets_are_told_apart(endpoint: str)
     assert [(event.op, event.error) for event in seen.of(StoreCalled)] == [("get", "missing"), ("put", "denied")]
 
 
+async def test_listing_a_bucket_that_is_not_there(endpoint: str) -> None:
+    with pytest.raises(StoreDeniedError, match="DEQUEUER_BUCKET"):
+        await connect(endpoint, bucket="no-such-bucket").list("x/")
+
+
 @asynccontextmanager
 async def server(*answers: bytes) -> AsyncIterator[tuple[str, list[bytes]]]:
     """Answer each request with the next of the raw answers, and close; the last goes on for ever."""
@@ -183,6 +188,9 @@ def answer(status: int, body: bytes = b"", **headers: str) -> bytes:
 )
 async def test_errors_are_named_for_what_to_do_next(raw: bytes, expected: type[Exception]) -> None:
     async with server(raw) as (url, heads):
+        with pytest.raises(expected):
+            await connect(url).list("x/")
+        heads.clear()
         with pytest.raises(expected) as caught:
             await connect(url).put("x", b"1", "text/plain")
         # One call is one attempt: trying again is for whoever holds the lease.
