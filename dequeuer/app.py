@@ -93,7 +93,7 @@ class _Sidecar:
         self._poll_wait_s = settings.poll_wait_s
         if settings.api_kind == "batch":
             # A job is over after two empty looks: polls are no farther apart than the looks are to be.
-            self._poll_wait_s = min(settings.poll_wait_s, math.ceil(settings.completion_delay_s))
+            self._poll_wait_s = min(settings.poll_wait_s, max(1, math.ceil(settings.completion_delay_s)))
 
     async def run(self, probes: Sequence[Probe]) -> int:
         """Serve until the work is over."""

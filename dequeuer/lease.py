@@ -7,7 +7,7 @@ import random
 from types import TracebackType
 from typing import Self
 
-from dequeuer.errors import LeaseLostError, SourceUnavailableError
+from dequeuer.errors import LeaseLostError, SourceDeniedError, SourceUnavailableError
 from dequeuer.events import LeaseLost, Observer
 from dequeuer.sources.base import Lease
 
@@ -142,30 +142,38 @@ class LeaseKeeper:
         task.add_done_callback(self._renewing.discard)
 
     async def _renew(self, hold: Hold) -> None:
-        loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout_at(hold.ends_at):
-                while hold in self._held:
-                    asked_at = loop.time()
-                    remaining = hold.received_at + LONGEST_HOLD_S - asked_at - self.margin_s
-                    length = min(self.length_s, remaining)
-                    if length < self.length_s / 2:
-                        # The last renewal reached to the end of the 12 hours: let the time run out.
-                        await asyncio.sleep(hold.ends_at - asked_at)
-                    try:
-                        await hold.lease.extend(length)
-                    except SourceUnavailableError:
-                        await asyncio.sleep(random.uniform(0.1, min(RENEWAL_RETRY_S, self.length_s / 10)))  # noqa: S311 - jitter
-                        continue
-                    hold.ends_at = asked_at + length - self.margin_s
-                    if loop.time() - asked_at < self.length_s / 4:
-                        if hold in self._held:
-                            self._schedule(hold)
-                        return
-                    # So slow an answer has used up the time until the next renewal: ask again at once.
+                await self._extend(hold)
         except LeaseLostError as error:
-            if hold in self._held:
-                hold.fence(f"renewal refused: {error}")
+            reason = f"renewal refused: {error}"
         except TimeoutError:
-            if hold in self._held:
-                hold.fence("not renewed in time")
+            reason = "not renewed in time"
+        except Exception as error:  # noqa: BLE001 - whatever it is, the lease is not held any longer
+            reason = f"renewal failed: {type(error).__name__}"
+        else:
+            return
+        if hold in self._held:
+            hold.fence(reason)
+
+    async def _extend(self, hold: Hold) -> None:
+        """Ask until the queue agrees; the caller bounds it by the end of the lease."""
+        loop = asyncio.get_running_loop()
+        while hold in self._held:
+            asked_at = loop.time()
+            length = min(self.length_s, hold.received_at + LONGEST_HOLD_S - asked_at - self.margin_s)
+            if length < self.length_s / 2:
+                # The last renewal reached to the end of the 12 hours: let the time run out.
+                await asyncio.sleep(hold.ends_at - asked_at)
+            try:
+                await hold.lease.extend(length)
+            except (SourceUnavailableError, SourceDeniedError):
+                longest_s = min(RENEWAL_RETRY_S, self.length_s / 10)
+                await asyncio.sleep(random.uniform(0.1, longest_s))  # noqa: S311 - jitter
+                continue
+            hold.ends_at = asked_at + length - self.margin_s
+            if loop.time() - asked_at < self.length_s / 4:
+                if hold in self._held:
+                    self._schedule(hold)
+                return
+            # So slow an answer has used up the time until the next renewal: ask again at once.

@@ -3,7 +3,7 @@ from contextlib import suppress
 
 import pytest
 
-from dequeuer.errors import LeaseLostError, SourceUnavailableError
+from dequeuer.errors import LeaseLostError, SourceDeniedError, SourceGoneError, SourceUnavailableError
 from dequeuer.events import LeaseLost
 from dequeuer.lease import LONGEST_HOLD_S, LeaseKeeper
 from tests.fakes import FakeLease, Recorder, make_message
@@ -86,11 +86,22 @@ async def test_refused_renewal_cancels_the_work() -> None:
     assert [event.message_id for event in kept.seen.of(LeaseLost)] == [lease.message.id]
 
 
-async def test_renewal_that_is_only_put_off_is_tried_until_it_works() -> None:
-    lease = FakeLease(make_message(), failures=[SourceUnavailableError("throttled")] * 5)
+@pytest.mark.parametrize("error", [SourceUnavailableError("throttled"), SourceDeniedError("the keys are rotated")])
+async def test_renewal_that_is_only_put_off_is_tried_until_it_works(error: Exception) -> None:
+    lease = FakeLease(make_message(), failures=[error] * 5)
     async with Kept(30) as keeper, keeper.hold(lease, now()):
         await asyncio.sleep(29)
     assert lease.calls == [("extend", 30)]
+
+
+@pytest.mark.parametrize("error", [SourceGoneError("deleted"), KeyError("a bug")])
+async def test_renewal_that_can_never_work_fences(error: Exception) -> None:
+    lease = FakeLease(make_message(), failures=[error])
+    async with Kept(30) as keeper:
+        with pytest.raises(LeaseLostError, match=type(error).__name__):
+            async with keeper.hold(lease, now()):
+                await asyncio.sleep(1000)
+    assert now() == 15
 
 
 async def test_not_renewed_in_time_fences_before_the_queue_hands_it_out_again() -> None:

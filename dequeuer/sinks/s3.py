@@ -69,7 +69,8 @@ def open_store(  # noqa: PLR0913 - one parameter a fact of the connection
         ca_bundle: a PEM file to trust besides the system's roots.
         observer: gets one `StoreCalled` a request.
     """
-    config: S3Config = {"virtual_hosted_style_request": endpoint_url is None}
+    # A dot in the name would not fit the certificate of a virtual host.
+    config: S3Config = {"virtual_hosted_style_request": endpoint_url is None and "." not in bucket}
     if region:
         config["region"] = region
     if endpoint_url:

@@ -80,6 +80,7 @@ def test_two_servers_cannot_have_one_port(argv: list[str]) -> None:
         ("DEQUEUER_REQUEST_TIMEOUT", "42900.1"),
         ("DEQUEUER_VISIBILITY_TIMEOUT", "1"),
         ("DEQUEUER_VISIBILITY_TIMEOUT", "2.5"),
+        ("DEQUEUER_POLL_WAIT", "0"),
         ("DEQUEUER_POLL_WAIT", "21"),
         ("DEQUEUER_SHUTDOWN_GRACE", "-1"),
         ("DEQUEUER_MAX_ATTEMPTS", "0"),
