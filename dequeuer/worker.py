@@ -9,19 +9,14 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from dequeuer.drain import Drain
-from dequeuer.errors import (
-    LeaseLostError,
-    SourceDeniedError,
-    SourceGoneError,
-    SourceUnavailableError,
-    clip,
-)
-from dequeuer.events import DrainChanged, Observer, Received, Settled, Settlement, SlotsChanged
+from dequeuer.errors import LeaseLostError, SourceGoneError, clip
+from dequeuer.events import DrainChanged, Observer, Received, Settled, SlotsChanged
 from dequeuer.handlers.backoff import backoff_s
 from dequeuer.handlers.base import Handler
 from dequeuer.lease import Hold, LeaseKeeper
-from dequeuer.message import Done, Message, Outcome, Reject, Requeue, Retry
+from dequeuer.message import Done, Message, Outcome, Retry
 from dequeuer.retrying import persist
+from dequeuer.settling import AWAY, SETTLE_S, Ending, Settler
 from dequeuer.sources.base import Lease, Source
 
 RECEIVE_LIMIT = 10
@@ -29,9 +24,6 @@ EXTRA_HELD = 20
 """Messages that may be held beyond the slots: their work is done, their settlement is under way."""
 ABANDON_POLL_S = 1.0
 """How long a poll under way may still bring something once the drain has nothing else to wait for."""
-SETTLE_S = 3.0
-"""How long giving back may take when time is up: grace and this together stay below the pod's."""
-_AWAY = (SourceUnavailableError, SourceDeniedError)
 
 _log = logging.getLogger(__name__)
 
@@ -87,6 +79,7 @@ class Worker:
         observer: Observer,
     ) -> None:
         self._source = source
+        self._settler = Settler(source)
         self._handler = handler
         self._readiness = readiness
         self._keeper = keeper
@@ -128,7 +121,7 @@ class Worker:
     async def _poll_for_ever(self) -> None:
         over = False
         while not over:
-            over = await persist(_AWAY, self._poll_once)
+            over = await persist(AWAY, self._poll_once)
         self._observer(DrainChanged(phase="queue_empty", in_flight=len(self._tasks)))
 
     async def _poll_once(self) -> bool:
@@ -151,7 +144,7 @@ class Worker:
     async def _accept(self, leases: Sequence[Lease]) -> None:
         if not self._readiness.is_open:
             # The gate closed while the poll was under way.
-            await self._give_back(leases)
+            await self._settler.give_back(leases)
             return
         received_at = asyncio.get_running_loop().time()
         for lease in leases:
@@ -193,7 +186,7 @@ class Worker:
             _log.error("a message's task ended with an error that nobody handled", exc_info=error)
 
     async def _work(self, lease: Lease, received_at: float, takes_slot: bool) -> None:  # noqa: FBT001 - private
-        ending = _Ending()
+        ending = Ending()
         outcome: Outcome | None = None
         try:
             async with self._keeper.hold(lease, received_at) as hold:
@@ -202,7 +195,7 @@ class Worker:
                 finally:
                     if takes_slot:
                         self._occupy(-1)
-                await self._settle_whole(hold, outcome, ending)
+                await self._settler.settle(hold, outcome, ending)
             if isinstance(outcome, Done) and outcome.after_ack is not None:
                 await outcome.after_ack()
         except LeaseLostError as error:
@@ -212,7 +205,7 @@ class Worker:
         except asyncio.CancelledError:
             if ending.settlement is None:
                 ending.set("released", "the time for the drain is over")
-                await self._give_back([lease])
+                await self._settler.give_back([lease])
             raise
         finally:
             self._report(lease.message, ending, received_at)
@@ -226,55 +219,6 @@ class Worker:
             # A bug costs this message one attempt, not the process and not the other messages.
             _log.exception("a bug: the message is given back")
             return Retry(after_s=backoff_s(message.receive_count), reason=f"a bug: {type(error).__name__}")
-
-    async def _settle_whole(self, hold: Hold, outcome: Outcome, ending: _Ending) -> None:
-        """Settle, and do not stop half-way when cancelled: the queue may have taken it already."""
-        settling = asyncio.create_task(self._settle(hold, outcome), name="settle")
-        try:
-            settlement = await asyncio.shield(settling)
-        except asyncio.CancelledError:
-            if hold.lost is None:
-                await asyncio.wait({settling}, timeout=SETTLE_S)
-            if settling.done() and not settling.cancelled() and settling.exception() is None:
-                ending.set(settling.result(), outcome.reason)
-            settling.cancel()
-            raise
-        ending.set(settlement, outcome.reason)
-
-    async def _settle(self, hold: Hold, outcome: Outcome) -> Settlement:
-        async def once() -> Settlement:
-            hold.check()
-            lease = hold.lease
-            match outcome:
-                case Done():
-                    await lease.ack()
-                    return outcome.state
-                case Retry():
-                    await lease.release(outcome.after_s)
-                    return "retried"
-                case Reject():
-                    if self._source.has_redrive:
-                        await lease.release(outcome.after_s)
-                    else:
-                        await lease.ack()
-                    return "poison" if outcome.poison else "rejected"
-                case Requeue():
-                    await self._source.put_back(lease)
-                    return "requeued"
-
-        return await persist(_AWAY, once)
-
-    async def _give_back(self, leases: Sequence[Lease]) -> None:
-        """Make messages visible again at once. Best effort: their leases end by themselves, too."""
-
-        async def give(lease: Lease) -> None:
-            try:
-                await lease.release(0)
-            except (*_AWAY, LeaseLostError, SourceGoneError):
-                return
-
-        # asyncio.wait, not gather: what is under way is not cancelled with the caller.
-        await asyncio.wait({asyncio.create_task(give(lease), name="give-back") for lease in leases}, timeout=SETTLE_S)
 
     async def _finish(self) -> None:
         loop = asyncio.get_running_loop()
@@ -311,10 +255,10 @@ class Worker:
             return
         await asyncio.wait({self._poll})
         if not self._poll.cancelled() and self._poll.exception() is None and (leases := self._poll.result()):
-            await self._give_back(leases)
+            await self._settler.give_back(leases)
         self._poll = None
 
-    def _report(self, message: Message, ending: _Ending, received_at: float) -> None:
+    def _report(self, message: Message, ending: Ending, received_at: float) -> None:
         self._observer(
             Settled(
                 message_id=message.id,
@@ -325,15 +269,3 @@ class Worker:
                 receive_count=message.receive_count,
             )
         )
-
-
-class _Ending:
-    """How a message ended, as far as is known."""
-
-    def __init__(self) -> None:
-        self.settlement: Settlement | None = None
-        self.reason = ""
-
-    def set(self, settlement: Settlement, reason: str) -> None:
-        self.settlement = settlement
-        self.reason = reason

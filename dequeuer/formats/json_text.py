@@ -1,7 +1,7 @@
 """Is it JSON (RFC 8259)? Judged chunk by chunk, without building objects, in memory that does not grow.
 
 What is regular is matched by regular expressions, in C: containers a few levels deep, runs of such
-values in arrays and objects, the insides of strings. Possessive quantifiers keep that linear.
+values in arrays and objects, the insides of strings.
 The rest is a small automaton whose state outlives a chunk, so that neither long strings nor long
 numbers are ever gathered.
 """
@@ -18,9 +18,11 @@ from dequeuer.errors import InvalidAnswerError
 MAX_DEPTH: Final = 10_000
 """Containers in each other; two or three more may pass at the bottom, where they are matched whole."""
 
+# Possessive quantifiers stand behind sets of characters only: behind groups, Python before 3.11.5 gets them wrong.
+# Groups are written so that there is one way to match them, hence nothing to gain by going back, and no blow-up.
 _WS = rb"[ \t\n\r]*+"
-_STRING_BODY = rb'[^"\\\x00-\x1f]*+(?:\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})[^"\\\x00-\x1f]*+)*+'
-_NUMBER = rb"-?+(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?+(?:[eE][+-]?+[0-9]++)?+"
+_STRING_BODY = rb'[^"\\\x00-\x1f]*+(?:\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})[^"\\\x00-\x1f]*+)*'
+_NUMBER = rb"-?(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?(?:[eE][+-]?[0-9]++)?"
 _SCALAR = rb'(?:"' + _STRING_BODY + rb'"|' + _NUMBER + rb"|true|false|null)"
 _NAME = _WS + rb'"' + _STRING_BODY + rb'"' + _WS + rb":"
 
@@ -31,8 +33,8 @@ def _nested(value: bytes, levels: int) -> bytes:
         return value
     item = _WS + _nested(value, levels - 1) + _WS
     # One mention of the item, not two, keeps the pattern small: a comma that something follows, or the end.
-    array = rb"\[" + _WS + rb"(?:" + item + rb"(?:,(?!" + _WS + rb"\])|(?=\])))*+\]"
-    members = rb"\{" + _WS + rb"(?:" + _NAME + item + rb"(?:,(?!" + _WS + rb"\})|(?=\})))*+\}"
+    array = rb"\[" + _WS + rb"(?:" + item + rb"(?:,(?!" + _WS + rb"\])|(?=\])))*\]"
+    members = rb"\{" + _WS + rb"(?:" + _NAME + item + rb"(?:,(?!" + _WS + rb"\})|(?=\})))*\}"
     return rb"(?:" + value + rb"|" + array + rb"|" + members + rb")"
 
 
@@ -40,9 +42,9 @@ _VALUE = _nested(_SCALAR, 2)
 
 _space = re.compile(_WS).match
 _string_body = re.compile(_STRING_BODY).match
-_whole = re.compile(rb"(?:" + _nested(_SCALAR, 3) + rb")?+").match
-_items = re.compile(rb"(?:" + _WS + _VALUE + _WS + rb",)*+").match
-_members = re.compile(rb"(?:" + _NAME + _WS + _VALUE + _WS + rb",)*+").match
+_whole = re.compile(_nested(_SCALAR, 3)).match
+_items = re.compile(rb"(?:" + _WS + _VALUE + _WS + rb",)*").match
+_members = re.compile(rb"(?:" + _NAME + _WS + _VALUE + _WS + rb",)*").match
 _digits = re.compile(rb"[0-9]*+").match
 
 _OPEN_ARRAY, _OPEN_OBJECT, _CLOSE_ARRAY, _CLOSE_OBJECT = b"[{]}"
@@ -56,6 +58,9 @@ _DIGITS, _DIGITS_BUT_ZERO, _EXPONENT, _SIGNS, _HEX = (
 )
 _ESCAPES = frozenset(b'"\\/bfnrt')
 _LITERALS = {literal[0]: literal[1:] for literal in (b"true", b"false", b"null")}
+
+PIECE_BYTES: Final = 16 * 1024
+"""Matched at a time. A match needs up to 200 times as much memory as the tiny values that it spans."""
 
 State = Callable[[bytes, int], int]
 """Takes the chunk and a place in it, eats something, sets the next state, returns the next place."""
@@ -79,13 +84,17 @@ class JsonValidator:
 
     def feed(self, chunk: bytes) -> None:
         """Take the next bytes."""
+        for start in range(0, len(chunk), PIECE_BYTES):
+            self._feed(chunk[start : start + PIECE_BYTES])
+
+    def _feed(self, piece: bytes) -> None:
         try:
-            self._decoder.decode(chunk)
+            self._decoder.decode(piece)
         except UnicodeDecodeError as error:
             raise InvalidAnswerError("the answer is not UTF-8") from error
-        at, end = 0, len(chunk)
+        at, end = 0, len(piece)
         while at < end:
-            at = self._state(chunk, at)
+            at = self._state(piece, at)
         self._before += end
 
     def close(self) -> None:
@@ -109,10 +118,9 @@ class JsonValidator:
             return at
         if chunk[at] in (_OPEN_ARRAY, _OPEN_OBJECT):
             # Most containers are small and not deep: whole in one go.
-            end = _whole(chunk, at).end()  # type: ignore[union-attr] # matches the empty text
-            if end > at:
+            if (match := _whole(chunk, at)) is not None:
                 self._state = self._after
-                return end
+                return match.end()
         return self._begin(chunk, at)
 
     def _first_item(self, chunk: bytes, at: int) -> int:

@@ -17,6 +17,8 @@ from dequeuer.sources.batcher import BATCH_LIMIT, Batcher
 from dequeuer.sources.sqs_errors import from_code, translate
 
 LINGER_S = 0.02
+CALL_TIMEOUT_S = 10.0
+"""For every answer but that of a receive, which waits on purpose."""
 VISIBILITY_LIMIT_S = 43_200
 """SQS hides a message for 12 hours at most, counted from its receive."""
 
@@ -125,9 +127,8 @@ class SqsSource:
     async def _call(self, op: SourceOp, call: Awaitable[Json]) -> Json:
         started = time.monotonic()
         try:
-            answer = await call
-        except asyncio.CancelledError:
-            raise
+            async with asyncio.timeout(None if op == "receive" else CALL_TIMEOUT_S):
+                answer = await call
         except Exception as error:
             kind, translated = translate(error)
             self._observer(

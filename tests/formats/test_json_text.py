@@ -129,7 +129,8 @@ def test_memory_does_not_grow_with_the_text(begin: bytes, middle: bytes, end: by
         tracemalloc.stop()
     validator.feed(end)
     validator.close()
-    assert peak < 8 * len(middle)
+    # Twenty megabytes went through; what remains is the working memory of one match.
+    assert peak < 6_000_000
 
 
 def test_the_text_of_an_error_says_where_and_quotes_nothing() -> None:

@@ -235,3 +235,19 @@ async def test_when_the_copy_cannot_be_sent_the_original_stays() -> None:
     with pytest.raises(SourceUnavailableError):
         await source.put_back(lease)
     assert [name for name, _ in client.requests] == ["receive", "send"]
+
+
+async def test_a_call_without_an_answer_is_given_up_but_a_receive_may_wait() -> None:
+    class Silent(FakeSqs):
+        async def get_queue_attributes(self, **request: object) -> Any:
+            await asyncio.Event().wait()
+
+        async def receive_message(self, **request: object) -> Any:
+            await asyncio.sleep(20)
+            return {}
+
+    source = make(Silent())
+    with pytest.raises(SourceUnavailableError):
+        await source.depth()
+    assert asyncio.get_running_loop().time() == 10
+    assert await source.receive(1) == []

@@ -1,0 +1,87 @@
+"""Settling messages: whole, whatever is cancelled meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from dequeuer.errors import LeaseLostError, SourceDeniedError, SourceGoneError, SourceUnavailableError
+from dequeuer.events import Settlement
+from dequeuer.lease import Hold
+from dequeuer.message import Done, Outcome, Reject, Requeue, Retry
+from dequeuer.retrying import persist
+from dequeuer.sources.base import Lease, Source
+
+SETTLE_S = 3.0
+"""How long giving back may take when time is up: grace and this together stay below the pod's."""
+AWAY = (SourceUnavailableError, SourceDeniedError)
+"""What passes by itself; a denial, too, as credentials are rotated."""
+
+
+class Ending:
+    """How a message ended, as far as is known."""
+
+    def __init__(self) -> None:
+        self.settlement: Settlement | None = None
+        self.reason = ""
+
+    def set(self, settlement: Settlement, reason: str) -> None:
+        """Take note."""
+        self.settlement = settlement
+        self.reason = reason
+
+
+class Settler:
+    """Carries out outcomes on one source."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+
+    async def settle(self, hold: Hold, outcome: Outcome, ending: Ending) -> None:
+        """Settle, and do not stop half-way when cancelled: the queue may have taken it already."""
+        settling = asyncio.create_task(self._apply(hold, outcome), name="settle")
+        try:
+            settlement = await asyncio.shield(settling)
+        except asyncio.CancelledError:
+            if hold.lost is None:
+                await asyncio.wait({settling}, timeout=SETTLE_S)
+            if settling.done() and not settling.cancelled() and settling.exception() is None:
+                ending.set(settling.result(), outcome.reason)
+            settling.cancel()
+            raise
+        ending.set(settlement, outcome.reason)
+
+    async def _apply(self, hold: Hold, outcome: Outcome) -> Settlement:
+        async def once() -> Settlement:
+            hold.check()
+            lease = hold.lease
+            match outcome:
+                case Done():
+                    await lease.ack()
+                    return outcome.state
+                case Retry():
+                    await lease.release(outcome.after_s)
+                    return "retried"
+                case Reject():
+                    if self._source.has_redrive:
+                        await lease.release(outcome.after_s)
+                    else:
+                        await lease.ack()
+                    return "poison" if outcome.poison else "rejected"
+                case Requeue():
+                    await self._source.put_back(lease)
+                    return "requeued"
+
+        return await persist(AWAY, once)
+
+    async def give_back(self, leases: Sequence[Lease]) -> None:
+        """Make messages visible again at once. Best effort: their leases end by themselves, too."""
+
+        async def give(lease: Lease) -> None:
+            try:
+                await lease.release(0)
+            except (*AWAY, LeaseLostError, SourceGoneError):
+                return
+
+        # asyncio.wait, not gather: what is under way is not cancelled with the caller.
+        await asyncio.wait({asyncio.create_task(give(lease), name="give-back") for lease in leases}, timeout=SETTLE_S)
