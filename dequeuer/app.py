@@ -34,8 +34,6 @@ EXIT_OK, EXIT_FAILED = 0, 1
 STUCK_AFTER_S = 60.0
 """A receive that takes this much longer than its own wait means that the poller is stuck."""
 
-_log: structlog.stdlib.BoundLogger = structlog.get_logger()
-
 
 def run_sidecar(settings: SidecarSettings) -> int:
     """Run until drained, stopped or unable to go on; return the exit status.
@@ -49,6 +47,7 @@ def run_sidecar(settings: SidecarSettings) -> int:
 
 async def _run(settings: SidecarSettings) -> int:
     logs.configure(settings.log.level, settings.log.format)
+    log = structlog.get_logger()
     probes = load_probes(settings.probes_path, settings.user_port)
     aws = Aws(settings.aws)
     drain = Drain()
@@ -58,27 +57,22 @@ async def _run(settings: SidecarSettings) -> int:
     sidecar = _Sidecar(settings, aws, drain)
     try:
         return await sidecar.run(probes)
-    except BaseExceptionGroup as group:
-        # A task group wraps what ends it; whoever reads the log wants the cause.
-        fatal, others = group.split(FatalError)
-        if others is not None or fatal is None:
-            _log.exception("bug_ended_the_process")
+    except Exception as error:
+        causes = _leaves(error)
+        if configuration := [cause for cause in causes if isinstance(cause, ConfigurationError)]:
+            raise configuration[0] from None
+        if all(isinstance(cause, FatalError) for cause in causes):
+            log.error("cannot_go_on", error="; ".join(map(str, causes)))  # noqa: TRY400 - meant for a person
         else:
-            _log.error("cannot_go_on", error="; ".join(str(error) for error in _leaves(fatal)))
-    except FatalError as error:
-        _log.error("cannot_go_on", error=str(error))
-    except ConfigurationError:
-        raise
-    except Exception:  # noqa: BLE001 - whatever it was, the log is where it belongs
-        _log.exception("bug_ended_the_process")
+            log.exception("bug_ended_the_process")
     return EXIT_FAILED
 
 
-def _leaves(group: BaseExceptionGroup[FatalError]) -> Sequence[BaseException]:
-    found: list[BaseException] = []
-    for error in group.exceptions:
-        found.extend(_leaves(error) if isinstance(error, BaseExceptionGroup) else [error])
-    return found
+def _leaves(error: BaseException) -> list[BaseException]:
+    """Return what really happened: a task group wraps what ends it."""
+    if not isinstance(error, BaseExceptionGroup):
+        return [error]
+    return [leaf for inner in error.exceptions for leaf in _leaves(inner)]
 
 
 class _Sidecar:
@@ -110,7 +104,9 @@ class _Sidecar:
             )
             await admin.start()
             stack.push_async_callback(admin.stop)
-            _log.info("starting", version=__version__, api_kind=settings.api_kind, api_name=settings.api_name)
+            structlog.get_logger().info(
+                "starting", version=__version__, api_kind=settings.api_kind, api_name=settings.api_name
+            )
             keeper = LeaseKeeper(settings.visibility_timeout_s, observer)
             async with asyncio.TaskGroup() as group:
                 background = [

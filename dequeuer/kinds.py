@@ -10,7 +10,7 @@ import structlog
 from dequeuer.aws import Aws
 from dequeuer.drain import Drain
 from dequeuer.errors import FatalError, StoreDeniedError, StoreUnavailableError
-from dequeuer.events import Observer
+from dequeuer.events import Observer, StoreCalled
 from dequeuer.handlers.base import Handler, Target
 from dequeuer.handlers.policy import Policy
 from dequeuer.retrying import persist
@@ -18,8 +18,6 @@ from dequeuer.settings import SidecarSettings
 from dequeuer.sinks.layout import workloads_prefix
 from dequeuer.sources.base import Source
 from dequeuer.worker import Watch
-
-_log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,30 +84,34 @@ async def _make_async(settings: SidecarSettings, parties: Parties) -> Kind:
     )
 
     async def background() -> None:
-        await _make_sure_of_expiry(settings, parties.aws, prefix)
+        await _make_sure_of_expiry(settings, parties, prefix)
 
     return Kind(handler=handler, watch=None, has_failed=lambda: False, background=background)
 
 
-async def _make_sure_of_expiry(settings: SidecarSettings, aws: Aws, prefix: str) -> None:
-    from dequeuer.sinks.lifecycle import MISSING_PERMISSION, ensure_expiry  # noqa: PLC0415 - see make_kind
+async def _make_sure_of_expiry(settings: SidecarSettings, parties: Parties, prefix: str) -> None:
+    from dequeuer.sinks.lifecycle import MISSING_PERMISSION, ExpiryChange, ensure_expiry  # noqa: PLC0415 - see make_kind
 
-    async with aws.s3() as client:
-        change = await persist(
-            StoreUnavailableError,
-            ensure_expiry,
-            client,
-            bucket=settings.bucket,
-            prefix=prefix,
-            days=settings.result_retention_days,
-        )
+    async def attempt() -> ExpiryChange:
+        try:
+            return await ensure_expiry(
+                client, bucket=settings.bucket, prefix=prefix, days=settings.result_retention_days
+            )
+        except StoreUnavailableError as error:
+            parties.observer(StoreCalled(op="get", duration_s=0.0, error="unavailable", detail=str(error)))
+            raise
+
+    try:
+        async with parties.aws.s3() as client:
+            change = await persist(StoreUnavailableError, attempt)
+    except StoreDeniedError as error:
+        raise FatalError(str(error)) from error
+    log = structlog.get_logger()
     if (permission := MISSING_PERMISSION.get(change)) is not None:
         hint = "without this permission results may be kept for ever"
-        _log.warning("expiry_rule_not_checked", bucket=settings.bucket, missing=permission, hint=hint)
+        log.warning("expiry_rule_not_checked", bucket=settings.bucket, missing=permission, hint=hint)
     else:
-        _log.info(
-            "expiry_rule", bucket=settings.bucket, prefix=prefix, days=settings.result_retention_days, rule=change
-        )
+        log.info("expiry_rule", bucket=settings.bucket, prefix=prefix, days=settings.result_retention_days, rule=change)
 
 
 def _make_batch(settings: SidecarSettings, parties: Parties) -> Kind:

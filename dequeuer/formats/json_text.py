@@ -116,11 +116,10 @@ class JsonValidator:
         at = _space(chunk, at).end()  # type: ignore[union-attr] # matches the empty text
         if at == len(chunk):
             return at
-        if chunk[at] in (_OPEN_ARRAY, _OPEN_OBJECT):
-            # Most containers are small and not deep: whole in one go.
-            if (match := _whole(chunk, at)) is not None:
-                self._state = self._after
-                return match.end()
+        # Most containers are small and not deep: whole in one go.
+        if chunk[at] in (_OPEN_ARRAY, _OPEN_OBJECT) and (match := _whole(chunk, at)) is not None:
+            self._state = self._after
+            return match.end()
         return self._begin(chunk, at)
 
     def _first_item(self, chunk: bytes, at: int) -> int:

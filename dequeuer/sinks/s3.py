@@ -7,6 +7,7 @@ import re
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 # obstore starts its runtime on the first call; one thread serves a sidecar and saves a tenth of the CPU.
@@ -23,7 +24,7 @@ from obstore.exceptions import (
 )
 from obstore.store import S3Store as ObstoreS3
 
-from dequeuer.errors import StoreDeniedError, StoreMissingError, StoreUnavailableError, clip
+from dequeuer.errors import ConfigurationError, StoreDeniedError, StoreMissingError, StoreUnavailableError, clip
 from dequeuer.events import ErrorKind, Observer, StoreCalled, StoreOp
 from dequeuer.retrying import persist
 from dequeuer.sinks.base import Payload
@@ -68,6 +69,9 @@ def open_store(  # noqa: PLR0913 - one parameter a fact of the connection
         credentials: asked again every few minutes, so rotated keys are picked up.
         ca_bundle: a PEM file to trust besides the system's roots.
         observer: gets one `StoreCalled` a request.
+
+    Raises:
+        ConfigurationError: `ca_bundle` cannot be read.
     """
     # A dot in the name would not fit the certificate of a virtual host.
     config: S3Config = {"virtual_hosted_style_request": endpoint_url is None and "." not in bucket}
@@ -77,8 +81,10 @@ def open_store(  # noqa: PLR0913 - one parameter a fact of the connection
         config["endpoint"] = endpoint_url
     options: ClientConfig = {**_CLIENT_OPTIONS}
     if ca_bundle:
-        with open(ca_bundle, "rb") as pem:  # noqa: PTH123 - pathlib is not imported on the way to the first message
-            options["root_certificate"] = pem.read()
+        try:
+            options["root_certificate"] = Path(ca_bundle).read_bytes()
+        except OSError as error:
+            raise ConfigurationError([f"AWS_CA_BUNDLE: {clip(ca_bundle)} cannot be read: {error.strerror}"]) from error
 
     keys = KeySnapshot(credentials)
 

@@ -10,7 +10,7 @@ import boto3
 import pytest
 from moto.server import ThreadedMotoServer
 
-from dequeuer.errors import StoreDeniedError, StoreMissingError, StoreUnavailableError
+from dequeuer.errors import ConfigurationError, StoreDeniedError, StoreMissingError, StoreUnavailableError
 from dequeuer.events import StoreCalled
 from dequeuer.sinks.keys import LIFE, REFRESH_S, FrozenKeys, KeySnapshot
 from dequeuer.sinks.s3 import S3Store, open_store
@@ -258,3 +258,15 @@ async def test_rotated_keys_are_picked_up_and_the_chain_is_not_asked_for_each_ca
     assert (keys["access_key_id"], keys["token"]) == ("new", "t")
     # The client gives up its copy five minutes before the end: soon enough to see a rotation.
     assert LIFE.total_seconds() <= 600
+
+
+def test_a_ca_bundle_that_cannot_be_read_is_named() -> None:
+    with pytest.raises(ConfigurationError, match="AWS_CA_BUNDLE"):
+        open_store(
+            bucket="b",
+            region="r",
+            endpoint_url=None,
+            credentials=Chain(),
+            ca_bundle="/nowhere.pem",
+            observer=Recorder(),
+        )
