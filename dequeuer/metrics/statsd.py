@@ -39,7 +39,7 @@ class Statsd:
         self._socket: socket.socket | None = None
         self._target: tuple[int, Any] | None = None
         self._waiting: deque[bytes] = deque(maxlen=MAX_WAITING)
-        self._thread: threading.Thread | None = None
+        self._looking_up = False
         self._look_up_at = clock()
         self._closed = False
         self._numeric = self._look_up(socket.AI_NUMERICHOST)
@@ -90,15 +90,22 @@ class Statsd:
 
     def _look_up_if_due(self) -> None:
         now = self._clock()
-        if self._numeric or now < self._look_up_at or (self._thread is not None and self._thread.is_alive()):
+        if self._numeric or now < self._look_up_at or self._looking_up:
             return
         self._look_up_at = now + LOOK_UP_PERIOD_S
         # A daemon: a look-up that hangs must not keep the process from ending.
-        self._thread = threading.Thread(target=self._look_up, name="statsd look-up", daemon=True)
+        thread = threading.Thread(target=self._look_up_aside, name="statsd look-up", daemon=True)
+        self._looking_up = True
         try:
-            self._thread.start()
+            thread.start()
         except RuntimeError:  # no more threads to be had: try again later
-            self._thread = None
+            self._looking_up = False
+
+    def _look_up_aside(self) -> None:
+        try:
+            self._look_up()
+        finally:
+            self._looking_up = False
 
     def _look_up(self, flags: int = 0) -> bool:
         try:
