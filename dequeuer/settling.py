@@ -12,8 +12,8 @@ from dequeuer.message import Done, Outcome, Reject, Requeue, Retry
 from dequeuer.retrying import persist
 from dequeuer.sources.base import Lease, Source
 
-SETTLE_S = 3.0
-"""How long giving back may take when time is up: grace and this together stay below the pod's."""
+SETTLE_S = 2.0
+"""How long settling and giving back may take, each, when time is up: with the grace they stay below the pod's."""
 AWAY = (SourceUnavailableError, SourceDeniedError)
 """What passes by itself; a denial, too, as credentials are rotated."""
 

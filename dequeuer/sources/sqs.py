@@ -19,6 +19,7 @@ from dequeuer.sources.sqs_errors import from_code, translate
 LINGER_S = 0.02
 CALL_TIMEOUT_S = 10.0
 """For every answer but that of a receive, which waits on purpose."""
+CLOSE_S = 0.5
 VISIBILITY_LIMIT_S = 43_200
 """SQS hides a message for 12 hours at most, counted from its receive."""
 
@@ -77,9 +78,11 @@ class SqsSource:
         self._has_redrive = bool(attributes.get("RedrivePolicy"))
 
     async def close(self) -> None:
-        """Send what was still gathering."""
-        await self._deletions.flush()
-        await self._changes.flush()
+        """Send what was still gathering; a queue that is away is not waited for."""
+        flushing = [asyncio.create_task(batcher.flush()) for batcher in (self._deletions, self._changes)]
+        _, late = await asyncio.wait(flushing, timeout=CLOSE_S)
+        for task in late:
+            task.cancel()
 
     async def receive(self, limit: int) -> Sequence[Lease]:
         """Poll once, `poll_wait_s` at most."""

@@ -251,3 +251,31 @@ async def test_a_call_without_an_answer_is_given_up_but_a_receive_may_wait() -> 
         await source.depth()
     assert asyncio.get_running_loop().time() == 10
     assert await source.receive(1) == []
+
+
+async def test_closing_sends_what_was_gathering_and_does_not_wait_for_a_queue_that_is_away() -> None:
+    client = FakeSqs()
+    client.answers["receive"] = [{"Messages": [raw(1)]}]
+    source = make(client)
+    [lease] = await source.receive(1)
+    acking = asyncio.create_task(lease.ack())
+    await asyncio.sleep(0)
+    await source.close()
+    await acking
+    assert [name for name, _ in client.requests] == ["receive", "delete"]
+
+    class Silent(FakeSqs):
+        async def delete_message_batch(self, **request: Any) -> Any:
+            await asyncio.Event().wait()
+
+    silent = Silent()
+    silent.answers["receive"] = [{"Messages": [raw(1)]}]
+    source = make(silent)
+    [lease] = await source.receive(1)
+    acking = asyncio.create_task(lease.ack())
+    await asyncio.sleep(0)
+    before = asyncio.get_running_loop().time()
+    await source.close()
+    assert asyncio.get_running_loop().time() - before <= 1
+    with pytest.raises(SourceUnavailableError):
+        await acking
