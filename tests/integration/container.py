@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Self
@@ -30,20 +30,33 @@ class Request:
 
 @dataclass
 class Reply:
-    """What is answered. `cut` breaks the connection after that many bytes of the body."""
+    """What is answered. `cut` breaks the connection after that many bytes of the body.
+
+    Status 0 hangs up without a word. With `chunks` they are the body, of unknown length and perhaps without an end; `cut` then leaves the end out.
+    """
 
     status: int = 200
     body: bytes = b'{"ok": true}'
     headers: dict[str, str] = field(default_factory=lambda: {"Content-Type": "application/json"})
     cut: int | None = None
+    chunks: Iterable[bytes] | None = None
 
 
 class Container:
-    """Answers with what `reply` returns, which may block: each request has a thread of its own."""
+    """Answers with what `reply` returns, which may block: each request has a thread of its own.
+
+    Attributes:
+        reply: answers POST.
+        health: the status that GET is answered with; `looks` counts those.
+        hung_up: how many requests had nobody left to be answered.
+    """
 
     def __init__(self, reply: Callable[[Request], Reply] | None = None, port: int = 0) -> None:
         self.reply = reply or (lambda _request: Reply())
         self.requests: list[Request] = []
+        self.health = 200
+        self.looks = 0
+        self.hung_up = 0
         self.running = 0
         self.most_running = 0
         self._lock = threading.Lock()
@@ -63,6 +76,12 @@ class Container:
 
             def do_POST(self) -> None:
                 container.serve(self)
+
+            def do_GET(self) -> None:
+                container.looks += 1
+                self.send_response(container.health)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
 
             def log_message(self, *_: object) -> None:
                 """Keep quiet."""
@@ -117,19 +136,63 @@ class Container:
         finally:
             with self._lock:
                 self.running -= 1
-        handler.send_response(reply.status)
-        for name, value in reply.headers.items():
-            handler.send_header(name, value)
-        handler.send_header("Content-Length", str(len(reply.body)))
-        handler.end_headers()
-        handler.wfile.write(reply.body if reply.cut is None else reply.body[: reply.cut])
-        handler.wfile.flush()
-        if reply.cut is not None:
+        if _has_hung_up(handler.connection):
+            with self._lock:
+                self.hung_up += 1
             handler.close_connection = True
+            return
+        _answer(handler, reply)
+
+    def connected(self) -> int:
+        """Count the connections that are open."""
+        return len(self._connections)
 
     def paths(self, path: str) -> int:
         """Count the requests to a path."""
         return sum(request.path == path for request in self.requests)
+
+
+def _has_hung_up(connection: socket.socket) -> bool:
+    try:
+        return connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT) == b""
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
+
+
+def _answer(handler: BaseHTTPRequestHandler, reply: Reply) -> None:
+    if not reply.status:
+        handler.close_connection = True
+        return
+    handler.send_response(reply.status)
+    for name, value in reply.headers.items():
+        handler.send_header(name, value)
+    if reply.chunks is None:
+        handler.send_header("Content-Length", str(len(reply.body)))
+        handler.end_headers()
+        handler.wfile.write(reply.body if reply.cut is None else reply.body[: reply.cut])
+    else:
+        handler.send_header("Transfer-Encoding", "chunked")
+        handler.end_headers()
+        for chunk in reply.chunks:
+            handler.wfile.write(b"%x\r\n%b\r\n" % (len(chunk), chunk))
+        if reply.cut is None:
+            handler.wfile.write(b"0\r\n\r\n")
+    handler.wfile.flush()
+    if reply.cut is not None:
+        handler.close_connection = True
+
+
+class Held:
+    """A reply that waits for the test."""
+
+    def __init__(self) -> None:
+        self.release = threading.Event()
+
+    def __call__(self, _request: Request) -> Reply:
+        assert self.release.wait(120)
+        return Reply()
 
 
 def in_turn(*replies: Reply) -> Callable[[Request], Reply]:

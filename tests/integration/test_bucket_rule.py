@@ -42,3 +42,16 @@ def test_the_days_can_be_set(cloud: Cloud, queue: Queue, bucket: Bucket, contain
     with Sidecar(settings) as sidecar:
         eventually(lambda: any("written" in line for line in sidecar.lines), "the rule")
     assert rules(bucket) == [{**OURS, "Expiration": {"Days": 30}}]
+
+
+def test_a_stale_one_of_ours_is_corrected_and_nothing_else(
+    cloud: Cloud, queue: Queue, bucket: Bucket, container: Container
+) -> None:
+    stale = {**OURS, "Filter": {"Prefix": "elsewhere/"}, "Status": "Disabled", "Expiration": {"Days": 90}}
+    bucket.s3.put_bucket_lifecycle_configuration(Bucket=bucket.name, LifecycleConfiguration={"Rules": [stale, THEIRS]})
+    with Sidecar(async_settings(cloud, queue, bucket, container.port)) as sidecar:
+        eventually(lambda: any("written" in line for line in sidecar.lines), "the rule")
+    found = rules(bucket)
+    assert len(found) == 2
+    assert OURS in found
+    assert THEIRS in found

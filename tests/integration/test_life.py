@@ -3,27 +3,15 @@
 from __future__ import annotations
 
 import json
-import threading
 from pathlib import Path
 
 import pytest
 
 from tests.integration.cloud import Bucket, Cloud, Queue
-from tests.integration.container import Container, Reply, Request
+from tests.integration.container import Container, Held
 from tests.integration.servers import free_port, ministack
 from tests.integration.sidecar import Sidecar, async_settings, batch_settings
 from tests.integration.waiting import eventually
-
-
-class Held:
-    """A container's reply that waits for the test."""
-
-    def __init__(self) -> None:
-        self.release = threading.Event()
-
-    def __call__(self, _request: Request) -> Reply:
-        assert self.release.wait(120)
-        return Reply()
 
 
 def test_idle_it_ends_at_once(cloud: Cloud, queue: Queue, bucket: Bucket, container: Container) -> None:

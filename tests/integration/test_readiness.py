@@ -1,0 +1,96 @@
+"""The gate, with probes.json as Cortex writes it: nothing is pulled for a container that is not ready."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.integration.cloud import Bucket, Cloud, Queue
+from tests.integration.container import Container, Held
+from tests.integration.servers import free_port
+from tests.integration.sidecar import Sidecar, async_settings
+from tests.integration.waiting import eventually
+
+RECEIVED = 'dequeuer_source_calls_total{error="none",op="receive"}'
+
+
+@pytest.fixture
+def probed(cloud: Cloud, queue: Queue, bucket: Bucket, container: Container, tmp_path: Path) -> dict[str, str]:
+    """Settings with a probe of `/ready` beside the default one."""
+    probe = {"httpGet": {"path": "/ready", "port": container.port}, "periodSeconds": 1, "failureThreshold": 2}
+    file = tmp_path / "probes.json"
+    file.write_text(json.dumps({"api": probe}), encoding="utf-8")
+    return async_settings(cloud, queue, bucket, container.port, DEQUEUER_PROBES_PATH=str(file))
+
+
+def test_a_container_that_listens_but_says_not_yet(
+    probed: dict[str, str], queue: Queue, bucket: Bucket, container: Container
+) -> None:
+    container.health = 503
+    request_id = bucket.submit(queue)
+    with Sidecar(probed) as sidecar:
+        eventually(lambda: sidecar.events("started") and container.looks >= 3, "some looks at the container")
+        assert sidecar.get("/healthz") == (500, "unhealthy")
+        assert sidecar.get("/livez")[0] == 200
+        assert sidecar.metric(RECEIVED) == 0
+        container.health = 399
+        assert eventually(lambda: bucket.ended(request_id), "the request to end") == "completed"
+        assert sidecar.get("/healthz") == (200, "healthy")
+        [line] = sidecar.events("message_settled")
+        assert line["receive_count"] == 1
+    assert len(container.requests) == 1
+
+
+def test_a_container_that_is_no_longer_ready_gets_nothing_more(
+    probed: dict[str, str], queue: Queue, bucket: Bucket, container: Container
+) -> None:
+    with Sidecar(probed) as sidecar:
+        sidecar.wait_ready()
+        eventually(lambda: sidecar.metric(RECEIVED), "a poll")
+        container.health = 500
+        eventually(lambda: sidecar.get("/healthz") == (500, "unhealthy"), "the gate to close")
+        # One poll may have been under way; what it brings is released at once, to be received again later.
+        requests = [bucket.submit(queue) for _ in range(3)]
+        looks = container.looks
+        eventually(lambda: container.looks >= looks + 4, "some more looks")
+        assert container.requests == []
+        polls = sidecar.metric(RECEIVED)
+        eventually(lambda: container.looks >= looks + 6, "some more looks")
+        assert sidecar.metric(RECEIVED) == polls
+        container.health = 200
+        for request_id in requests:
+            assert eventually(lambda r=request_id: bucket.ended(r), "the end") == "completed"  # type: ignore[misc]
+    assert len(container.requests) == 3
+
+
+def test_sigterm_while_the_container_is_not_ready(cloud: Cloud, queue: Queue, bucket: Bucket) -> None:
+    with Sidecar(async_settings(cloud, queue, bucket, free_port())) as sidecar:
+        request_id = bucket.submit(queue)
+        eventually(lambda: sidecar.events("started"), "the start")
+        sidecar.terminate()
+        assert sidecar.wait() == 0
+    assert queue.take() == (request_id, 1)
+
+
+def test_a_gate_that_closes_while_all_workers_are_busy(
+    probed: dict[str, str], queue: Queue, bucket: Bucket, container: Container
+) -> None:
+    container.reply = held = Held()
+    with Sidecar(probed) as sidecar:
+        first = bucket.submit(queue)
+        eventually(lambda: container.requests, "the container to have the request")
+        second = bucket.submit(queue)
+        container.health = 500
+        eventually(lambda: sidecar.get("/healthz") == (500, "unhealthy"), "the gate to close")
+        held.release.set()
+        # What runs is finished; what waits is left in the queue, its receive count untouched.
+        assert eventually(lambda: bucket.ended(first), "the request to end") == "completed"
+        looks = container.looks
+        eventually(lambda: container.looks >= looks + 3, "some more looks")
+        assert sidecar.metric(RECEIVED) == 1
+        container.health = 200
+        assert eventually(lambda: bucket.ended(second), "the request to end") == "completed"
+        assert [line["receive_count"] for line in sidecar.events("message_settled")] == [1, 1]
+    assert len(container.requests) == 2
