@@ -113,6 +113,11 @@ class Sidecar:
         parsed = [json.loads(line) for line in self.lines if line.startswith("{")]
         return [line for line in parsed if line["event"] == name]
 
+    def settled(self, count: int) -> list[dict[str, Any]]:
+        """Wait until so many messages are settled; return their lines. The log comes after what it tells of."""
+        eventually(lambda: len(self.events("message_settled")) >= count, f"{count} messages to be settled")
+        return self.events("message_settled")
+
     def get(self, path: str) -> tuple[int, str]:
         """Ask the admin server; status 0 while nobody answers."""
         try:

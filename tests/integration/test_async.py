@@ -118,7 +118,7 @@ def test_a_container_restarted_in_mid_request_gets_it_again(cloud: Cloud, queue:
         with Container(port=first.port) as second:
             assert eventually(lambda: bucket.ended(request_id), "the request to end") == "completed"
             assert len(second.requests) == 1
-        assert [line["settlement"] for line in sidecar.events("message_settled")] == ["retried", "completed"]
+        assert [line["settlement"] for line in sidecar.settled(2)] == ["retried", "completed"]
         forever.set()
 
 
@@ -258,7 +258,7 @@ def test_nothing_is_received_before_the_container_is_ready(cloud: Cloud, queue: 
         assert sidecar.metric('dequeuer_source_calls_total{error="none",op="receive"}') == 0
         with Container(port=gone.port):
             assert eventually(lambda: bucket.ended(request_id), "the request to end") == "completed"
-            [line] = sidecar.events("message_settled")
+            [line] = sidecar.settled(1)
             assert line["receive_count"] == 1
 
 

@@ -28,11 +28,15 @@ def test_a_worker_killed_in_the_middle_of_a_job(cloud: Cloud, queue: Queue, cont
     for number in range(40):
         queue.send(json.dumps([number]))
     queue.send_completion("job-1")
-    settings = batch_settings(cloud, queue, container.port, DEQUEUER_VISIBILITY_TIMEOUT="3", DEQUEUER_WORKERS="2")
+    settings = batch_settings(cloud, queue, container.port, DEQUEUER_VISIBILITY_TIMEOUT="10", DEQUEUER_WORKERS="2")
     sidecars = [Sidecar(settings) for _ in range(3)]
     try:
         assert enough.wait(120)
         eventually(lambda: container.running == 6, "all workers to be busy")
+        # What it has finished must be deleted by now, or that would be done again, too.
+        finished = 'cortex_batch_succeeded{api_name="api",job_id="job-1"}'
+        deleted = 'dequeuer_messages_total{settlement="succeeded"}'
+        eventually(lambda: sidecars[0].metric(finished) == sidecars[0].metric(deleted), "what is done to be deleted")
         sidecars[0].process.kill()
         go_on.set()
         assert [sidecar.wait(180) for sidecar in sidecars] == [-9, 0, 0]

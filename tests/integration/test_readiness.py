@@ -38,7 +38,7 @@ def test_a_container_that_listens_but_says_not_yet(
         container.health = 399
         assert eventually(lambda: bucket.ended(request_id), "the request to end") == "completed"
         assert sidecar.get("/healthz") == (200, "healthy")
-        [line] = sidecar.events("message_settled")
+        [line] = sidecar.settled(1)
         assert line["receive_count"] == 1
     assert len(container.requests) == 1
 
@@ -82,6 +82,7 @@ def test_a_gate_that_closes_while_all_workers_are_busy(
         first = bucket.submit(queue)
         eventually(lambda: container.requests, "the container to have the request")
         second = bucket.submit(queue)
+        polls = sidecar.metric(RECEIVED)
         container.health = 500
         eventually(lambda: sidecar.get("/healthz") == (500, "unhealthy"), "the gate to close")
         held.release.set()
@@ -89,8 +90,8 @@ def test_a_gate_that_closes_while_all_workers_are_busy(
         assert eventually(lambda: bucket.ended(first), "the request to end") == "completed"
         looks = container.looks
         eventually(lambda: container.looks >= looks + 3, "some more looks")
-        assert sidecar.metric(RECEIVED) == 1
+        assert sidecar.metric(RECEIVED) == polls
         container.health = 200
         assert eventually(lambda: bucket.ended(second), "the request to end") == "completed"
-        assert [line["receive_count"] for line in sidecar.events("message_settled")] == [1, 1]
+        assert [line["receive_count"] for line in sidecar.settled(2)] == [1, 1]
     assert len(container.requests) == 2

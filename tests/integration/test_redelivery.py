@@ -14,9 +14,9 @@ from tests.integration.waiting import eventually
 FAILURE = json.dumps({"error": "before", "status_code": 500, "attempts": 1}).encode()
 
 
-def settled(sidecar: Sidecar) -> list[str]:
-    """Return how messages were settled."""
-    return [line["settlement"] for line in sidecar.events("message_settled")]
+def settled(sidecar: Sidecar, count: int = 1) -> list[str]:
+    """Return how messages were settled, once so many are."""
+    return [line["settlement"] for line in sidecar.settled(count)]
 
 
 def deliver_again(queue: Queue, bucket: Bucket, request_id: str) -> None:
@@ -62,7 +62,7 @@ def test_a_duplicate_that_is_received_first_finds_the_work_done(
         bucket.put("r-1", name, b"1")
     queue.send("r-1")
     with Sidecar(async_settings(cloud, queue, bucket, container.port)) as sidecar:
-        eventually(lambda: settled(sidecar) and queue.is_empty(), "the queue to be empty")
+        eventually(queue.is_empty, "the queue to be empty")
         assert settled(sidecar) == ["already_finished"]
     assert bucket.names("r-1") == {"result.json", "status/completed"}
     assert container.requests == []
@@ -76,8 +76,8 @@ def test_two_messages_of_one_request_make_one_result(
         request_id = bucket.submit(queue)
         assert eventually(lambda: bucket.ended(request_id), "the request to end") == "completed"
         queue.send(request_id)
-        eventually(lambda: len(settled(sidecar)) == 2 and queue.is_empty(), "the second message")
-        assert settled(sidecar) == ["completed", "already_finished"]
+        eventually(queue.is_empty, "the second message to be deleted")
+        assert settled(sidecar, 2) == ["completed", "already_finished"]
     assert bucket.get(request_id, "result.json") == (b"[1]", "application/json")
     assert len(container.requests) == 1
 
