@@ -143,8 +143,8 @@ class LeaseKeeper:
 
     async def _renew(self, hold: Hold) -> None:
         try:
-            async with asyncio.timeout_at(hold.ends_at):
-                await self._extend(hold)
+            async with asyncio.timeout_at(hold.ends_at) as end:
+                await self._extend(hold, end)
         except LeaseLostError as error:
             reason = f"renewal refused: {error}"
         except TimeoutError:
@@ -156,8 +156,8 @@ class LeaseKeeper:
         if hold in self._held:
             hold.fence(reason)
 
-    async def _extend(self, hold: Hold) -> None:
-        """Ask until the queue agrees; the caller bounds it by the end of the lease."""
+    async def _extend(self, hold: Hold, end: asyncio.Timeout) -> None:
+        """Ask until the queue agrees; `end` is the end of the lease, and moves with it."""
         loop = asyncio.get_running_loop()
         while hold in self._held:
             asked_at = loop.time()
@@ -172,6 +172,7 @@ class LeaseKeeper:
                 await asyncio.sleep(random.uniform(0.1, longest_s))  # noqa: S311 - jitter
                 continue
             hold.ends_at = asked_at + length - self.margin_s
+            end.reschedule(hold.ends_at)
             if loop.time() - asked_at < self.length_s / 4:
                 if hold in self._held:
                     self._schedule(hold)

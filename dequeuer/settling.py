@@ -43,8 +43,8 @@ class Settler:
         try:
             settlement = await asyncio.shield(settling)
         except asyncio.CancelledError:
-            if hold.lost is None:
-                await asyncio.wait({settling}, timeout=SETTLE_S)
+            # Also when the lease is lost: a renewal that crosses its own acknowledgement is refused.
+            await asyncio.wait({settling}, timeout=SETTLE_S)
             if settling.done() and not settling.cancelled() and settling.exception() is None:
                 ending.set(settling.result(), outcome.reason)
             settling.cancel()

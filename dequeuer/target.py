@@ -170,6 +170,7 @@ def _translated() -> Iterator[None]:
             raise InvalidAnswerError("the answer's content encoding cannot be decoded") from error
         raise ContainerUnavailableError("the connection broke before the answer was whole") from error
     except (aiohttp.ClientResponseError, ContentEncodingError) as error:
-        raise InvalidAnswerError(f"the answer is not valid HTTP: {clip(error.message)}") from error
+        # The client's own text quotes what it could not read: it may be a payload.
+        raise InvalidAnswerError("the answer is not valid HTTP") from error
     except (aiohttp.ClientConnectionError, ConnectionError) as error:
         raise ContainerUnavailableError(f"the container is not reachable: {clip(str(error))}") from error

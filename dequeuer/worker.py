@@ -199,7 +199,11 @@ class Worker:
             if isinstance(outcome, Done) and outcome.after_ack is not None:
                 await outcome.after_ack()
         except LeaseLostError as error:
-            ending.set("lease_lost", str(error))
+            if ending.settlement is None:
+                ending.set("lease_lost", str(error))
+            elif isinstance(outcome, Done) and outcome.after_ack is not None:
+                # The queue took the acknowledgement; what was refused was a renewal under way at the same time.
+                await outcome.after_ack()
         except SourceGoneError as error:
             ending.set("error", str(error))
         except asyncio.CancelledError:

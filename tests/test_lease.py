@@ -184,3 +184,13 @@ async def test_the_body_s_own_error_passes() -> None:
             async with keeper.hold(FakeLease(make_message()), now()):
                 raise ValueError("mine")
         assert len(keeper) == 0
+
+
+async def test_renewals_that_are_slow_but_agreed_to_keep_the_lease() -> None:
+    class Slow(FakeLease):
+        async def extend(self, seconds: float) -> None:
+            await asyncio.sleep(8)
+
+    async with Kept(30) as keeper, keeper.hold(Slow(make_message()), now()) as hold:
+        await asyncio.sleep(300)
+        hold.check()

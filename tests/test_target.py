@@ -164,6 +164,13 @@ async def test_an_answer_that_is_not_http_is_invalid(raw: bytes) -> None:
             await read(target)
 
 
+async def test_the_text_of_an_error_quotes_nothing_of_the_answer() -> None:
+    async with target_for(answering(b"my secret payload\r\n\r\n", close=True)) as target:
+        with pytest.raises(InvalidAnswerError) as caught:
+            await read(target)
+    assert "secret" not in str(caught.value)
+
+
 async def silent(_head: bytes, reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
     await reader.read()
 

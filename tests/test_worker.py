@@ -473,3 +473,25 @@ async def test_every_received_message_is_reported_as_settled_exactly_once() -> N
             stage.source.bring(*leases(2))
             await asyncio.sleep(1)
     assert len(stage.settlements()) == 6
+
+
+async def test_a_renewal_that_crosses_its_own_ack_does_not_undo_the_ending() -> None:
+    stage = Stage()
+    answered = asyncio.Event()
+    cleaned = asyncio.Event()
+
+    async def clean_up() -> None:
+        cleaned.set()
+
+    class Crossed(FakeLease):
+        async def extend(self, seconds: float) -> None:
+            raise LeaseLostError("the message does not exist any more")
+
+    lease = Crossed(make_message(), held_up=answered)
+    stage.handler.outcome = Done(state="completed", after_ack=clean_up)
+    stage.source.bring(lease)
+    async with stage.running():
+        asyncio.get_running_loop().call_later(16, answered.set)
+        await asyncio.sleep(20)
+    assert stage.settlements() == ["completed"]
+    assert cleaned.is_set()

@@ -134,7 +134,7 @@ class AsyncHandler:
                         asked = parse_retry_after(
                             answer.retry_after, now=time.time(), limit_s=self._policy.longest_release_s
                         )
-                        after_s = backoff_s(message.receive_count) if asked is None else asked
+                        after_s = backoff_s(message.receive_count) if asked is None else max(asked, 1)
                         return Retry(after_s=after_s, reason=f"the container answered {answer.status}")
                     if answer.status != 200:
                         raise _FailedError(f"the container answered {answer.status}, not 200", answer.status)

@@ -70,7 +70,7 @@ class BatchHandler:
                     asked = parse_retry_after(
                         answer.retry_after, now=time.time(), limit_s=self._policy.longest_release_s
                     )
-                    after_s = retry_after_s if asked is None else asked
+                    after_s = retry_after_s if asked is None else max(asked, 1)
                     return Retry(after_s=after_s, reason=f"the container answered {answer.status}")
                 if answer.status != 200:
                     return self._failed(started, retry_after_s, f"the container answered {answer.status}, not 200")

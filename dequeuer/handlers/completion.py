@@ -73,22 +73,22 @@ class Completion:
         self._told = False
         self.failed = False
 
-    async def handle(self, _message: Message, fence: Fence) -> Outcome:
+    async def handle(self, message: Message, fence: Fence) -> Outcome:
         """Decide on one completion message."""
         if self._held or self._told:
             return Done(state="duplicate")
         self._held = True
         try:
-            return await self._decide(fence)
+            return await self._decide(message, fence)
         finally:
             self._held = False
 
-    async def _decide(self, fence: Fence) -> Outcome:
+    async def _decide(self, message: Message, fence: Fence) -> Outcome:
         if await self._is_last():
             if not await self._pause(self._delay_s):
                 return Retry(after_s=0, reason="the process ends")
             if await self._is_last():
-                return await self._tell(fence)
+                return await self._tell(message, fence)
         if not await self._pause(self._delay_s * random.uniform(1.0, 2.0)):  # noqa: S311 - breaks a tie
             return Retry(after_s=0, reason="the process ends")
         return Requeue(reason="the job is not complete yet")
@@ -106,11 +106,19 @@ class Completion:
             return True
         return False
 
-    async def _tell(self, fence: Fence) -> Outcome:
+    async def _tell(self, message: Message, fence: Fence) -> Outcome:
         reason = ""
         for attempt in range(1, self._policy.max_attempts + 1):
             fence.check()
-            reason = await self._post()
+            try:
+                reason = await self._post()
+            except ContainerUnavailableError as error:
+                reason = str(error)
+                if self._drain.requested:
+                    return Retry(after_s=0, reason=reason)
+                if message.receive_count < self._policy.max_attempts:
+                    # It restarts, perhaps: given back, the message is received once the probes pass again.
+                    return Retry(after_s=backoff_s(message.receive_count), reason=reason)
             if not reason:
                 self._told = True
                 return Done(state="job_completed")
@@ -128,7 +136,7 @@ class Completion:
                 duration_s = loop.time() - started
                 self._observer(Answered(kind="completion", status_code=answer.status, duration_s=duration_s))
                 return "" if answer.status in _DONE else f"the container answered {answer.status}"
-        except (ContainerUnavailableError, ContainerTimeoutError, InvalidAnswerError) as error:
+        except (ContainerTimeoutError, InvalidAnswerError) as error:
             return str(error)
 
 

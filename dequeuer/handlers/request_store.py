@@ -99,7 +99,7 @@ class RequestStore:
 
     async def put_large_result(self, body: AsyncIterator[bytes]) -> None:
         """Write a result of unknown size. One attempt as a whole: `body` can be read only once."""
-        if await self.known() is None:
+        if await self.known() not in ("completed", "result"):
             self._fence.check()
             await self._store.put_stream(self._keys.result, body, JSON_TYPE)
 

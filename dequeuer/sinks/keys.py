@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Protocol
 
-from dequeuer.errors import StoreDeniedError
+from dequeuer.errors import StoreDeniedError, StoreUnavailableError
 
 if TYPE_CHECKING:
     from obstore.store import S3Credential
@@ -47,10 +47,18 @@ class KeySnapshot:
         self._due = 0.0
 
     async def refresh(self) -> None:
-        """Ask the chain, unless it was asked a moment ago."""
-        if self._keys is None or self._clock() >= self._due:
+        """Ask the chain, unless it was asked a moment ago. Raises `StoreDeniedError`, `StoreUnavailableError`."""
+        if self._keys is not None and self._clock() < self._due:
+            return
+        try:
             self._keys = await self._chain.get_frozen_credentials()
-            self._due = self._clock() + REFRESH_S
+        except StoreDeniedError:
+            raise
+        except Exception as error:
+            # The chain gives up minutes before the keys end. While it cannot be reached they are used: S3 judges.
+            if self._keys is None:
+                raise StoreUnavailableError(f"no AWS credentials could be fetched: {type(error).__name__}") from error
+        self._due = self._clock() + REFRESH_S
 
     def current(self) -> S3Credential:
         """Return the keys as of the last refresh."""

@@ -203,7 +203,7 @@ class S3Store:
         try:
             await self._keys.refresh()
             answer = await call()
-        except (BaseError, OSError, StoreDeniedError) as error:
+        except (BaseError, OSError, StoreDeniedError, StoreUnavailableError) as error:
             kind, translated = _translate(error)
             self._report(op, time.monotonic() - started, kind, "" if kind == "missing" else str(translated))
             raise translated from error
@@ -214,10 +214,12 @@ class S3Store:
         self._observer(StoreCalled(op=op, duration_s=duration_s, error=error, detail=detail))
 
 
-def _translate(error: Exception) -> tuple[ErrorKind, Exception]:
+def _translate(error: Exception) -> tuple[ErrorKind, Exception]:  # noqa: PLR0911 - a map, a row a return
     """Map the client's exceptions to ours."""
     if isinstance(error, StoreDeniedError):
         return "denied", error
+    if isinstance(error, StoreUnavailableError):
+        return "unavailable", error
     if isinstance(error, PreconditionError):
         return "missing", StoreMissingError("the object was replaced while it was being read")
     # The client types the errors of single objects only; for those of a listing there is but the text.

@@ -180,7 +180,7 @@ async def test_what_is_no_result_fails_the_request(reply: Reply, status_code: in
     assert stage.names() == {"payload", "status/failed", "status/in_queue"}
 
 
-@pytest.mark.parametrize(("retry_after", "after_s"), [("7", 7), ("0", 0), ("nonsense", None), (None, None)])
+@pytest.mark.parametrize(("retry_after", "after_s"), [("7", 7), ("0", 1), ("nonsense", None), (None, None)])
 async def test_retry_statuses_release_and_honour_retry_after(retry_after: str | None, after_s: int | None) -> None:
     stage = Stage(Reply(status=503, retry_after=retry_after))
     outcome = await stage.handle(receive_count=4)
@@ -294,6 +294,18 @@ async def test_a_result_that_is_already_there_stands() -> None:
     assert isinstance(outcome, Done)
     assert outcome.state == "completed"
     assert stage.result() == b'"theirs"'
+
+
+async def test_a_large_result_is_written_although_another_delivery_failed() -> None:
+    body = b'"' + b"a" * 2 * WHOLE_BYTES + b'"'
+    stage = Stage(Reply(body=body, takes_s=5))
+    handling = asyncio.create_task(stage.handle())
+    await asyncio.sleep(2)
+    stage.put("status/failed", b"{}")
+    outcome = await handling
+    assert isinstance(outcome, Done)
+    assert outcome.state == "completed"
+    assert stage.result() == body
 
 
 async def test_a_failure_does_not_overrule_a_completion_by_another_delivery() -> None:

@@ -98,13 +98,23 @@ async def test_one_that_was_put_back_is_looked_at_again() -> None:
 
 
 async def test_other_answers_are_tried_again_then_the_job_ends_as_failed() -> None:
-    job = Job(1, replies=[Reply(status=500), UNREACHABLE, Reply(status=302)])
+    job = Job(1, replies=[Reply(status=500), Reply(status=503), Reply(status=302)])
     outcome = await job.handle()
     assert isinstance(outcome, Done)
     assert outcome.state == "failed"
     assert "302" in outcome.reason
     assert len(job.target.requests) == 3
     assert job.completion.failed
+
+
+async def test_a_container_that_restarts_has_the_message_given_back_until_max_attempts() -> None:
+    job = Job(1, replies=[UNREACHABLE])
+    assert isinstance(await job.handle(), Retry)
+    assert not job.completion.failed
+    last = make_message("job_complete", 3, job_complete="true")
+    outcome = await job.completion.handle(last, OpenFence())
+    assert isinstance(outcome, Done)
+    assert outcome.state == "failed"
 
 
 async def test_a_container_that_recovers_is_told() -> None:

@@ -270,3 +270,28 @@ def test_a_ca_bundle_that_cannot_be_read_is_named() -> None:
             ca_bundle="/nowhere.pem",
             observer=Recorder(),
         )
+
+
+async def test_while_the_chain_cannot_be_reached_the_keys_at_hand_are_used() -> None:
+    class Away(Chain):
+        away = True
+
+        async def get_frozen_credentials(self) -> FrozenKeys:
+            if self.away:
+                raise RuntimeError("the metadata service is away")
+            return await super().get_frozen_credentials()
+
+    now = 0.0
+    chain = Away()
+    snapshot = KeySnapshot(chain, clock=lambda: now)
+    with pytest.raises(StoreUnavailableError):
+        await snapshot.refresh()
+    async with server(answer(200)) as (url, _):
+        with pytest.raises(StoreUnavailableError):
+            await connect(url, chain=chain).put("x", b"", "text/plain")
+    chain.away = False
+    await snapshot.refresh()
+    chain.away = True
+    now += REFRESH_S
+    await snapshot.refresh()
+    assert snapshot.current()["access_key_id"] == "test"
