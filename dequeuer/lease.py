@@ -35,10 +35,14 @@ class Hold:
     def check(self) -> None:
         """Raise `LeaseLostError` once the lease is over, even if no timer had a chance to say so yet."""
         # After a SIGSTOP or a stalled loop the work may run before the timer that would fence it.
-        if self.lost is None and asyncio.get_running_loop().time() >= self.ends_at:
+        if self.lost is None and self.is_over():
             self._lose("not renewed in time")
         if self.lost is not None:
             raise LeaseLostError(self.lost)
+
+    def is_over(self) -> bool:
+        """Tell whether the lease is lost, or its time is over."""
+        return self.lost is not None or asyncio.get_running_loop().time() >= self.ends_at
 
     def fence(self, reason: str) -> None:
         """Declare the lease lost and stop the work."""
@@ -149,6 +153,12 @@ class LeaseKeeper:
             reason = f"renewal refused: {error}"
         except TimeoutError:
             reason = "not renewed in time"
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+            # Nobody asked this task to end: what it waited for was cut off.
+            reason = "renewal was cut off"
         except Exception as error:  # noqa: BLE001 - whatever it is, the lease is not held any longer
             reason = f"renewal failed: {type(error).__name__}"
         else:

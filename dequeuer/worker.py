@@ -188,8 +188,9 @@ class Worker:
     async def _work(self, lease: Lease, received_at: float, takes_slot: bool) -> None:  # noqa: FBT001 - private
         ending = Ending()
         outcome: Outcome | None = None
+        hold = self._keeper.hold(lease, received_at)
         try:
-            async with self._keeper.hold(lease, received_at) as hold:
+            async with hold:
                 try:
                     outcome = await self._handle(lease.message, hold)
                 finally:
@@ -207,7 +208,10 @@ class Worker:
         except SourceGoneError as error:
             ending.set("error", str(error))
         except asyncio.CancelledError:
-            if ending.settlement is None:
+            if ending.settlement is None and hold.is_over():
+                # Somebody else may have the message by now: it is not ours to give back.
+                ending.set("lease_lost", hold.lost or "not renewed in time")
+            elif ending.settlement is None:
                 ending.set("released", "the time for the drain is over")
                 await self._settler.give_back([lease])
             raise

@@ -194,3 +194,14 @@ async def test_renewals_that_are_slow_but_agreed_to_keep_the_lease() -> None:
     async with Kept(30) as keeper, keeper.hold(Slow(make_message()), now()) as hold:
         await asyncio.sleep(300)
         hold.check()
+
+
+async def test_a_renewal_that_is_cut_off_fences() -> None:
+    class CutOff(FakeLease):
+        async def extend(self, seconds: float) -> None:
+            raise asyncio.CancelledError
+
+    async with Kept(30) as keeper:
+        with pytest.raises(LeaseLostError, match="cut off"):
+            async with keeper.hold(CutOff(make_message()), now()):
+                await asyncio.sleep(1000)

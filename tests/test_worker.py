@@ -495,3 +495,24 @@ async def test_a_renewal_that_crosses_its_own_ack_does_not_undo_the_ending() -> 
         await asyncio.sleep(20)
     assert stage.settlements() == ["completed"]
     assert cleaned.is_set()
+
+
+async def test_a_message_whose_lease_is_over_is_not_given_back() -> None:
+    class Unwinding(ScriptedHandler):
+        async def handle(self, message: Message, fence: Fence) -> Outcome:
+            try:
+                await asyncio.sleep(1000)
+            finally:
+                await asyncio.sleep(5)  # an upload is being aborted
+            return DONE
+
+    stage = Stage()
+    stage.handler = Unwinding()
+    lease = FakeLease(make_message(), failures=[LeaseLostError("expired")])
+    stage.source.bring(lease)
+    async with stage.running(grace_s=1) as task:
+        await asyncio.sleep(15.5)
+        stage.drain.request()
+        await task
+    assert lease.settled == []
+    assert stage.settlements() == ["lease_lost"]

@@ -69,19 +69,22 @@ class Completion:
         self._policy = policy
         self._drain = drain
         self._observer = observer
-        self._held = False
+        self._held: str | None = None
         self._told = False
         self.failed = False
 
     async def handle(self, message: Message, fence: Fence) -> Outcome:
         """Decide on one completion message."""
-        if self._held or self._told:
+        if message.id == self._held:
+            # The same message once more: deleting it would delete the one that is held.
+            return Retry(after_s=backoff_s(message.receive_count), reason="it is being handled")
+        if self._held is not None or self._told:
             return Done(state="duplicate")
-        self._held = True
+        self._held = message.id
         try:
             return await self._decide(message, fence)
         finally:
-            self._held = False
+            self._held = None
 
     async def _decide(self, message: Message, fence: Fence) -> Outcome:
         if await self._is_last():

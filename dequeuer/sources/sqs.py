@@ -114,6 +114,10 @@ class SqsSource:
         if self._queue_url.endswith(".fifo"):
             copy_id = uuid.uuid4().hex
             fifo = {"MessageGroupId": copy_id, "MessageDeduplicationId": copy_id}
+        if lease.copied:
+            # Sent already; only the deletion is tried again. A copy for each try would multiply the message.
+            await lease.ack()
+            return
         sending = self._client.send_message(
             QueueUrl=self._queue_url,
             MessageBody=lease.message.body,
@@ -121,6 +125,7 @@ class SqsSource:
             **fifo,
         )
         await self._call("send", sending)
+        lease.copied = True
         await lease.ack()
 
     async def _attributes(self, *names: str) -> Mapping[str, str]:
@@ -189,6 +194,7 @@ class SqsLease:
         self._source = source
         self._receipt: str = raw["ReceiptHandle"]
         self.raw_attributes: Json = raw.get("MessageAttributes") or {}
+        self.copied = False
         system = raw.get("Attributes") or {}
         sent_ms = system.get("SentTimestamp")
         self._message = Message(

@@ -80,7 +80,10 @@ async def test_a_second_one_is_a_duplicate_while_the_first_is_held() -> None:
     job = Job(2, 2, 2)
     first = asyncio.create_task(job.handle())
     await asyncio.sleep(1)
-    assert await job.handle() == Done(state="duplicate")
+    another = make_message("another", job_complete="true")
+    assert await job.completion.handle(another, OpenFence()) == Done(state="duplicate")
+    # The same one, delivered again, is not deleted: it is the only one.
+    assert isinstance(await job.handle(), Retry)
     assert isinstance(await first, Requeue)
 
 
@@ -136,6 +139,7 @@ async def test_a_drain_gives_it_back_at_once(totals: tuple[int, ...]) -> None:
 
 async def test_two_sidecars_with_one_each_do_not_wait_for_each_other_for_ever() -> None:
     # A queue of two completion messages and nothing else, and two sidecars that always poll.
+    # (Each is a message of its own.)
     waiting: asyncio.Queue[int] = asyncio.Queue()
     left = {1, 2}
     told = 0
@@ -148,7 +152,8 @@ async def test_two_sidecars_with_one_each_do_not_wait_for_each_other_for_ever() 
 
         async def hold(number: int) -> None:
             nonlocal told
-            outcome = await job.handle()
+            message = make_message(f"completion-{number}", job_complete="true")
+            outcome = await job.completion.handle(message, OpenFence())
             if isinstance(outcome, Requeue):
                 waiting.put_nowait(number)
             else:

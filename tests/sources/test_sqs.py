@@ -226,6 +226,18 @@ async def test_put_back_sends_a_copy_before_it_deletes(fifo: bool) -> None:
     assert ("MessageGroupId" in sent) is fifo
 
 
+async def test_a_deletion_that_fails_does_not_send_another_copy() -> None:
+    client = FakeSqs()
+    client.answers["receive"] = [{"Messages": [raw(1)]}]
+    client.answers["delete"] = [client_error("ThrottlingException")]
+    source = make(client)
+    [lease] = await source.receive(1)
+    with pytest.raises(SourceUnavailableError):
+        await source.put_back(lease)
+    await source.put_back(lease)
+    assert [name for name, _ in client.requests] == ["receive", "send", "delete", "delete"]
+
+
 async def test_when_the_copy_cannot_be_sent_the_original_stays() -> None:
     client = FakeSqs()
     client.answers["receive"] = [{"Messages": [raw(1)]}]
