@@ -20,13 +20,13 @@ from dequeuer.errors import (
     clip,
 )
 from dequeuer.events import Answered, Observer, Posted
-from dequeuer.formats.retry_after import parse_retry_after
 from dequeuer.handlers.backoff import LONGEST_S, backoff_s
 from dequeuer.handlers.base import Target
+from dequeuer.handlers.conclusion import Conclusion
 from dequeuer.handlers.policy import Policy
-from dequeuer.handlers.request_store import Known, RequestStore, Submitted
+from dequeuer.handlers.request_store import RequestStore, Submitted
 from dequeuer.handlers.result import ResultWriter
-from dequeuer.message import Done, Fence, Message, Outcome, Reject, Retry
+from dequeuer.message import Fence, Message, Outcome, Reject, Retry
 from dequeuer.sinks.base import Store
 from dequeuer.sinks.layout import RequestKeys, is_request_id
 
@@ -83,43 +83,48 @@ class AsyncHandler:
             return Reject(after_s=backoff_s(message.receive_count), reason=reason, poison=True)
         request = RequestStore(self._store, RequestKeys(self._cluster_uid, self._api_name, request_id), fence)
         try:
-            return await self._handle(message, request_id, request)
-        except _FailedError as error:
-            return await self._fail(request, message, str(error), error.status_code)
-        except ContainerUnavailableError as error:
-            if self._drain.requested:
-                # The pod is going down, its container too: somebody else's turn, at once and unpunished.
-                return Retry(after_s=0, reason=str(error))
-            if message.receive_count >= self._policy.max_attempts:
-                return await self._fail(request, message, str(error), None)
-            return Retry(after_s=backoff_s(message.receive_count), reason=str(error))
+            return await self._conclude(message, request, Conclusion(message, request))
         except StoreUnavailableError as error:
             return Retry(after_s=backoff_s(message.receive_count), reason=f"the store is away: {error}")
         except StoreDeniedError as error:
             return Retry(after_s=LONGEST_S, reason=f"the store refuses: {error}")
 
-    async def _handle(self, message: Message, request_id: str, request: RequestStore) -> Outcome:
+    async def _conclude(self, message: Message, request: RequestStore, conclusion: Conclusion) -> Outcome:
+        try:
+            return await self._work(message, request, conclusion)
+        except _FailedError as error:
+            return await conclusion.failed(str(error), error.status_code)
+        except ContainerUnavailableError as error:
+            if self._drain.requested:
+                # The pod is going down, its container too: somebody else's turn, at once and unpunished.
+                return Retry(after_s=0, reason=str(error))
+            if message.receive_count >= self._policy.max_attempts:
+                return await conclusion.failed(str(error), None)
+            return Retry(after_s=backoff_s(message.receive_count), reason=str(error))
+
+    async def _work(self, message: Message, request: RequestStore, conclusion: Conclusion) -> Outcome:
         if message.receive_count > 1 and (known := await request.known()):
-            return await self._finish(request, known)
+            return await conclusion.found(known)
         try:
             submitted = await request.read()
             # Headers go once a request has failed: without them it may be a duplicate of finished work.
             if submitted.headers is None and (known := await request.known()):
-                return await self._finish(request, known)
-            return await self._send(message, request_id, request, submitted)
+                return await conclusion.found(known)
+            return await self._send(message, request, submitted) or await conclusion.completed()
         except StoreMissingError:
             if known := await request.known():
-                return await self._finish(request, known)
+                return await conclusion.found(known)
             raise _FailedError("the payload is missing") from None
         except InvalidInputError as error:
             raise _FailedError(str(error)) from error
 
-    async def _send(self, message: Message, request_id: str, request: RequestStore, submitted: Submitted) -> Outcome:
+    async def _send(self, message: Message, request: RequestStore, submitted: Submitted) -> Retry | None:
+        """Have the container work and store its result; an outcome only when it said "not now"."""
         payload = submitted.payload
         headers = list(submitted.headers or ())
         if payload.content_type and not any(name.lower() == "content-type" for name, _ in headers):
             headers.append(("Content-Type", payload.content_type))
-        headers.append((REQUEST_ID_HEADER, request_id))
+        headers.append((REQUEST_ID_HEADER, message.body))
         body: bytes | AsyncIterator[bytes] = payload.chunks
         if payload.size <= INLINE_BYTES:
             body = b"".join([chunk async for chunk in payload.chunks])
@@ -130,12 +135,8 @@ class AsyncHandler:
                 async with self._target.post("/", headers, body, payload.size) as answer:
                     duration_s = asyncio.get_running_loop().time() - started
                     self._observer(Answered(kind="async", status_code=answer.status, duration_s=duration_s))
-                    if answer.status in self._policy.retry_statuses:
-                        asked = parse_retry_after(
-                            answer.retry_after, now=time.time(), limit_s=self._policy.longest_release_s
-                        )
-                        after_s = backoff_s(message.receive_count) if asked is None else max(asked, 1)
-                        return Retry(after_s=after_s, reason=f"the container answered {answer.status}")
+                    if retry := self._policy.not_now(answer, message.receive_count):
+                        return retry
                     if answer.status != 200:
                         raise _FailedError(f"the container answered {answer.status}, not 200", answer.status)
                     await self._results.write(answer, request)
@@ -143,23 +144,7 @@ class AsyncHandler:
                 raise _FailedError(str(error)) from error
             except InvalidAnswerError as error:
                 raise _FailedError(str(error), 200) from error
-        await request.mark_completed()
-        return Done(state="completed", after_ack=request.drop_input)
-
-    async def _finish(self, request: RequestStore, known: Known) -> Outcome:
-        """Do what a worker that stopped half-way left undone; the container is not called again."""
-        if known == "failed":
-            return Done(state="already_finished", after_ack=request.drop_headers)
-        if known == "result":
-            await request.mark_completed()
-        return Done(state="already_finished", after_ack=request.drop_input)
-
-    async def _fail(self, request: RequestStore, message: Message, error: str, status_code: int | None) -> Outcome:
-        # Another delivery of the same message may have completed it meanwhile: that stands.
-        if known := await request.known():
-            return await self._finish(request, known)
-        await request.mark_failed(error, status_code, message.receive_count)
-        return Done(state="failed", after_ack=request.drop_headers, reason=clip(error))
+        return None
 
     @asynccontextmanager
     async def _in_progress(self, request: RequestStore) -> AsyncIterator[None]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -82,6 +82,10 @@ class RequestStore:
             return "failed"
         return "result" if self._keys.result in names else None
 
+    async def has_result(self) -> bool:
+        """Tell whether the request has succeeded, even if it was also marked as failed."""
+        return self._keys.result in await persist(StoreUnavailableError, self._store.list, self._keys.prefix)
+
     async def mark_in_progress(self) -> None:
         """Write `status/in_progress`; one attempt, as it only informs."""
         self._fence.check()
@@ -112,9 +116,17 @@ class RequestStore:
         body = json.dumps({"error": clip(error), "status_code": status_code, "attempts": attempts}).encode()
         await persist(StoreUnavailableError, self._put, self._keys.status("failed"), body, JSON_TYPE)
 
+    async def take_back_failed(self) -> None:
+        """Delete `status/failed`: the request has succeeded at the same moment."""
+        await persist(StoreUnavailableError, self._delete, (self._keys.status("failed"),))
+
     async def _put(self, key: str, body: bytes, content_type: str) -> None:
         self._fence.check()
         await self._store.put(key, body, content_type)
+
+    async def _delete(self, keys: Collection[str]) -> None:
+        self._fence.check()
+        await self._store.delete(keys)
 
     async def drop_input(self) -> None:
         """After a success: delete payload and headers. Best effort: the lifecycle rule does it in the end."""

@@ -296,16 +296,18 @@ async def test_a_result_that_is_already_there_stands() -> None:
     assert stage.result() == b'"theirs"'
 
 
-async def test_a_large_result_is_written_although_another_delivery_failed() -> None:
+async def test_a_failure_by_another_delivery_stands_and_is_what_the_next_one_finds() -> None:
     body = b'"' + b"a" * 2 * WHOLE_BYTES + b'"'
     stage = Stage(Reply(body=body, takes_s=5))
     handling = asyncio.create_task(stage.handle())
     await asyncio.sleep(2)
     stage.put("status/failed", b"{}")
-    outcome = await handling
+    assert isinstance(await handling, Retry)
+    assert "status/completed" not in stage.names()
+    outcome = await stage.handle(receive_count=2)
     assert isinstance(outcome, Done)
-    assert outcome.state == "completed"
-    assert stage.result() == body
+    assert outcome.state == "already_finished"
+    assert len(stage.target.requests) == 1
 
 
 async def test_a_failure_does_not_overrule_a_completion_by_another_delivery() -> None:
@@ -364,6 +366,19 @@ async def test_a_store_that_refuses_gives_the_message_back_for_later() -> None:
     assert isinstance(outcome, Retry)
     assert outcome.after_s == 60
     assert stage.store.journal == []
+
+
+async def test_a_store_that_refuses_the_failure_gives_the_message_back_for_later() -> None:
+    stage = Stage(Reply(status=500))
+
+    class NoFailures(MemoryStore):
+        async def put(self, key: str, body: bytes, content_type: str) -> None:
+            raise StoreDeniedError("no")
+
+    stage.store.__class__ = NoFailures
+    outcome = await stage.handle()
+    assert isinstance(outcome, Retry)
+    assert "refuses" in outcome.reason
 
 
 async def test_a_payload_that_breaks_off_while_it_is_sent() -> None:

@@ -1,0 +1,113 @@
+"""Two deliveries of one request at the same time: it ends one way, whoever is faster."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection
+
+import pytest
+
+from dequeuer.errors import StoreDeniedError
+from dequeuer.handlers.conclusion import OVERLAP_S, SHORT_S, Conclusion
+from dequeuer.handlers.request_store import RequestStore
+from dequeuer.message import Done, Retry
+from dequeuer.sinks.layout import RequestKeys
+from tests.fakes import MemoryStore, OpenFence, make_message
+
+pytestmark = pytest.mark.looptime
+
+KEYS = RequestKeys("uid", "api", "r1")
+
+
+class SlowStore(MemoryStore):
+    """Each call takes effect after a while, and is answered after another."""
+
+    before_s = 0.0
+    after_s = 0.0
+
+    async def list(self, prefix: str) -> list[str]:
+        await asyncio.sleep(self.before_s)
+        found = list(await super().list(prefix))
+        await asyncio.sleep(self.after_s)
+        return found
+
+    async def put(self, key: str, body: bytes, content_type: str) -> None:
+        await asyncio.sleep(self.before_s)
+        await super().put(key, body, content_type)
+        await asyncio.sleep(self.after_s)
+
+    async def delete(self, keys: Collection[str]) -> None:
+        await asyncio.sleep(self.before_s)
+        await super().delete(keys)
+        await asyncio.sleep(self.after_s)
+
+
+class Delivery:
+    def __init__(self, store: MemoryStore, receive_count: int) -> None:
+        self.request = RequestStore(store, KEYS, OpenFence())
+        self.conclusion = Conclusion(make_message("r1", receive_count), self.request)
+
+    async def succeed(self, after_s: float) -> object:
+        await asyncio.sleep(after_s)
+        await self.request.put_result(b"1")
+        return await self.conclusion.completed()
+
+    async def fail(self, after_s: float) -> object:
+        await asyncio.sleep(after_s)
+        return await self.conclusion.failed("the container answered 500", 500)
+
+
+def ends(store: MemoryStore) -> set[str]:
+    return {key.rpartition("/")[2] for key in store.objects} & {"completed", "failed"}
+
+
+@pytest.mark.parametrize("successful_count", [1, 2])
+@pytest.mark.parametrize("calls_s", [(0.0, 0.0), (0.1, 0.0), (0.0, 0.1), (0.05, 0.05)])
+async def test_a_success_and_a_failure_at_the_same_time_end_one_way(
+    calls_s: tuple[float, float], successful_count: int
+) -> None:
+    for tenths in range(60):
+        store = SlowStore()
+        store.before_s, store.after_s = calls_s
+        success = Delivery(store, successful_count)
+        failure = Delivery(store, 3 - successful_count)
+        # The failing one takes 1.5 s at work; the successful one anything from nothing to six.
+        await asyncio.gather(success.succeed(tenths / 10), failure.fail(1.5))
+        assert len(ends(store)) == 1, tenths
+        if ends(store) == {"completed"}:
+            assert KEYS.result in store.objects
+
+
+async def test_a_first_delivery_that_is_short_asks_for_nothing_more() -> None:
+    class Unlisted(MemoryStore):
+        async def list(self, prefix: str) -> list[str]:
+            raise AssertionError("a listing costs as much as a write")
+
+    delivery = Delivery(Unlisted(), 1)
+    outcome = await delivery.succeed(SHORT_S)
+    assert isinstance(outcome, Done)
+    assert outcome.state == "completed"
+
+
+async def test_a_success_leaves_an_older_failure_as_it_is_and_has_it_looked_at_again() -> None:
+    store = MemoryStore()
+    store.seed([(KEYS.status("failed"), b"{}")])
+    outcome = await Delivery(store, 1).succeed(SHORT_S + 0.1)
+    assert isinstance(outcome, Retry)
+    assert ends(store) == {"failed"}
+
+
+async def test_a_first_delivery_fails_at_once_and_a_redelivery_waits() -> None:
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    await Delivery(MemoryStore(), 1).fail(0.0)
+    assert loop.time() == began
+    await Delivery(MemoryStore(), 2).fail(0.5)
+    assert loop.time() == pytest.approx(began + OVERLAP_S)
+
+
+async def test_a_failure_that_may_not_be_written_is_the_caller_s_to_judge() -> None:
+    store = MemoryStore()
+    store.fail(error=StoreDeniedError("no"))
+    with pytest.raises(StoreDeniedError):
+        await Delivery(store, 1).fail(0.0)
