@@ -110,6 +110,9 @@ async def _make_sure_of_expiry(settings: SidecarSettings, parties: Parties, pref
     if (permission := MISSING_PERMISSION.get(change)) is not None:
         hint = "without this permission results may be kept for ever"
         log.warning("expiry_rule_not_checked", bucket=settings.bucket, missing=permission, hint=hint)
+    elif change == "not_supported":
+        hint = "the store refuses such rules: delete old results yourself, or they may be kept for ever"
+        log.warning("expiry_rule_not_checked", bucket=settings.bucket, hint=hint)
     else:
         log.info("expiry_rule", bucket=settings.bucket, prefix=prefix, days=settings.result_retention_days, rule=change)
 

@@ -44,6 +44,11 @@ class Hold:
         """Tell whether the lease is lost, or its time is over."""
         return self.lost is not None or asyncio.get_running_loop().time() >= self.ends_at
 
+    def longest_release_s(self) -> float:
+        """Return for how long the queue would hide the message at most: what is left of its 12 hours."""
+        left = self.received_at + LONGEST_HOLD_S - asyncio.get_running_loop().time()
+        return max(0.0, left - self._keeper.margin_s)
+
     def fence(self, reason: str) -> None:
         """Declare the lease lost and stop the work."""
         self._lose(reason)
@@ -105,9 +110,12 @@ class LeaseKeeper:
         return Hold(self, lease, received_at)
 
     def add(self, hold: Hold) -> None:
-        """Begin to renew."""
+        """Begin to renew: at once when the message comes late and much of its lease is over already."""
         self._held.add(hold)
-        self._schedule(hold)
+        if hold.ends_at - asyncio.get_running_loop().time() <= self.length_s / 2:
+            self._start(hold)
+        else:
+            self._schedule(hold)
 
     def remove(self, hold: Hold) -> None:
         """Stop renewing."""

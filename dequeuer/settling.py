@@ -36,6 +36,7 @@ class Settler:
 
     def __init__(self, source: Source) -> None:
         self._source = source
+        self._giving_back: set[asyncio.Task[None]] = set()
 
     async def settle(self, hold: Hold, outcome: Outcome, ending: Ending) -> None:
         """Settle, and do not stop half-way when cancelled: the queue may have taken it already."""
@@ -60,7 +61,7 @@ class Settler:
                     await lease.ack()
                     return outcome.state
                 case Retry():
-                    await lease.release(outcome.after_s)
+                    await lease.release(min(outcome.after_s, hold.longest_release_s()))
                     return "retried"
                 case Reject():
                     if self._source.has_redrive:
@@ -84,4 +85,8 @@ class Settler:
                 return
 
         # asyncio.wait, not gather: what is under way is not cancelled with the caller.
-        await asyncio.wait({asyncio.create_task(give(lease), name="give-back") for lease in leases}, timeout=SETTLE_S)
+        giving = {asyncio.create_task(give(lease), name="give-back") for lease in leases}
+        self._giving_back |= giving
+        for task in giving:
+            task.add_done_callback(self._giving_back.discard)
+        await asyncio.wait(giving, timeout=SETTLE_S)

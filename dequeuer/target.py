@@ -31,25 +31,49 @@ class Budget:
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
         self._left = seconds
-
-    @contextmanager
-    def _accounted(self) -> Iterator[None]:
-        loop = asyncio.get_running_loop()
-        started = loop.time()
-        try:
-            yield
-        finally:
-            self._left -= loop.time() - started
+        self._limit: asyncio.Timeout | None = None
+        self._running_since: float | None = None
 
     @asynccontextmanager
     async def spend(self) -> AsyncIterator[None]:
         """Run the body within what is left; raises `ContainerTimeoutError` when that is used up."""
         try:
-            with self._accounted():
-                async with asyncio.timeout(self._left):
+            async with asyncio.timeout(None) as limit:
+                self._limit = limit
+                self._run()
+                try:
                     yield
+                finally:
+                    self._stop()
+                    self._limit = None
         except TimeoutError as error:
             raise ContainerTimeoutError(f"no whole answer within {self._seconds:g} s") from error
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Stop the clock for the body, which waits for somebody else."""
+        limit = self._limit
+        if limit is None or limit.expired() or self._running_since is None:
+            yield
+            return
+        self._stop()
+        limit.reschedule(None)
+        try:
+            yield
+        finally:
+            # What was limited may have ended meanwhile: the container can answer before it has read everything.
+            if self._limit is limit and not limit.expired():
+                self._run()
+
+    def _run(self) -> None:
+        self._running_since = asyncio.get_running_loop().time()
+        if self._limit is not None:
+            self._limit.reschedule(self._running_since + self._left)
+
+    def _stop(self) -> None:
+        if self._running_since is not None:
+            self._left -= asyncio.get_running_loop().time() - self._running_since
+            self._running_since = None
 
 
 class HttpAnswer:
@@ -103,12 +127,12 @@ class HttpTarget:
         """POST and yield the answer."""
         fields = _one_spelling(headers)
         broken: list[DequeuerError] = []
+        budget = Budget(self._timeout_s)
         data: bytes | AsyncIterator[bytes] = body
         if not isinstance(body, bytes):
-            data = _watched(body, broken)
+            data = _watched(body, budget, broken)
             if size is not None:
                 fields["Content-Length"] = str(size)
-        budget = Budget(self._timeout_s)
         response: aiohttp.ClientResponse | None = None
         try:
             with _translated():
@@ -150,10 +174,17 @@ def _one_spelling(headers: Iterable[tuple[str, str]]) -> CIMultiDict[str]:
     return fields
 
 
-async def _watched(body: AsyncIterator[bytes], broken: list[DequeuerError]) -> AsyncIterator[bytes]:
-    """Pass a body on; the client hides what its source raises, so it is kept aside."""
+async def _watched(body: AsyncIterator[bytes], budget: Budget, broken: list[DequeuerError]) -> AsyncIterator[bytes]:
+    """Pass a body on. Waiting for its source is not the container's time, nor are its errors the container's.
+
+    The client hides what the source raises, so it is kept aside.
+    """
     try:
-        async for chunk in body:
+        while True:
+            with budget.paused():
+                chunk = await anext(body, None)
+            if chunk is None:
+                return
             yield chunk
     except DequeuerError as error:
         broken.append(error)

@@ -92,6 +92,7 @@ class Worker:
         self._tasks: set[asyncio.Task[None]] = set()
         self._capacity = asyncio.Event()
         self._poll: asyncio.Task[Sequence[Lease]] | None = None
+        self._asked_at = 0.0
         self._polling_since: float | None = None
 
     def is_live(self, stuck_after_s: float) -> bool:
@@ -146,12 +147,13 @@ class Worker:
             # The gate closed while the poll was under way.
             await self._settler.give_back(leases)
             return
-        received_at = asyncio.get_running_loop().time()
+        # An answer that was long under way, or lay unread while the process was stopped, has used up lease already.
+        received_at = min(asyncio.get_running_loop().time(), self._asked_at + self._source.longest_wait_s)
         for lease in leases:
             self._begin(lease, received_at)
 
     async def _receive(self, limit: int) -> Sequence[Lease]:
-        self._polling_since = asyncio.get_running_loop().time()
+        self._polling_since = self._asked_at = asyncio.get_running_loop().time()
         try:
             return await self._source.receive(limit)
         finally:
@@ -192,6 +194,7 @@ class Worker:
         try:
             async with hold:
                 try:
+                    hold.check()
                     outcome = await self._handle(lease.message, hold)
                 finally:
                     if takes_slot:

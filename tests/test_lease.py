@@ -205,3 +205,13 @@ async def test_a_renewal_that_is_cut_off_fences() -> None:
         with pytest.raises(LeaseLostError, match="cut off"):
             async with keeper.hold(CutOff(make_message()), now()):
                 await asyncio.sleep(1000)
+
+
+async def test_a_release_never_outlasts_what_is_left_of_the_twelve_hours() -> None:
+    keeper = LeaseKeeper(30, Recorder())
+    hold = keeper.hold(FakeLease(make_message()), now())
+    assert hold.longest_release_s() == LONGEST_HOLD_S - keeper.margin_s
+    await asyncio.sleep(LONGEST_HOLD_S - 100)
+    assert hold.longest_release_s() == 99
+    await asyncio.sleep(1000)
+    assert hold.longest_release_s() == 0

@@ -201,6 +201,27 @@ async def test_time_that_the_reader_takes_does_not_count_against_the_container()
         assert b"".join([chunk async for chunk in answer.chunks()]) == b"{}"
 
 
+async def test_time_that_the_payload_takes_does_not_count_against_the_container() -> None:
+    async def slow() -> AsyncIterator[bytes]:
+        for _ in range(5):
+            await asyncio.sleep(0.2)
+            yield b"1"
+
+    async def script(_head: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readexactly(5)
+        writer.write(OK)
+
+    async with target_for(script, timeout_s=0.6) as target, target.post("/", [], slow(), 5) as answer:
+        assert b"".join([chunk async for chunk in answer.chunks()]) == b"{}"
+
+
+async def test_after_the_payload_the_container_s_time_runs() -> None:
+    async with target_for(silent, timeout_s=0.2) as target:
+        with pytest.raises(ContainerTimeoutError):
+            async with target.post("/", [], chunked(b"12345", 1), 5):
+                pass
+
+
 async def test_a_payload_that_cannot_be_read_is_not_the_container_s_fault() -> None:
     async def broken() -> AsyncIterator[bytes]:
         yield b"half"

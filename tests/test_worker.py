@@ -516,3 +516,23 @@ async def test_a_message_whose_lease_is_over_is_not_given_back() -> None:
         await task
     assert lease.settled == []
     assert stage.settlements() == ["lease_lost"]
+
+
+async def test_an_answer_that_lay_unread_does_not_count_as_a_fresh_lease() -> None:
+    stage = Stage()
+    stage.source.longest_wait_s = 20.0
+    old, late = leases(2)
+    async with stage.running():
+        await asyncio.sleep(20 + 29.5)  # the queue handed it out after 20 s at the latest
+        stage.source.bring(old)
+        await asyncio.sleep(1)
+        assert stage.handler.handled == []
+        assert old.calls == []
+        assert stage.settlements() == ["lease_lost"]
+        stage.handler.takes_s = 40
+        await asyncio.sleep(20 + 20 - 1)
+        stage.source.bring(late)
+        await asyncio.sleep(1)
+        assert late.calls == [("extend", 30)]
+        await asyncio.sleep(60)
+        assert late.settled == [("ack", 0)]

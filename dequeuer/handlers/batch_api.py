@@ -9,7 +9,6 @@ from dequeuer.drain import Drain
 from dequeuer.errors import ContainerTimeoutError, ContainerUnavailableError, InvalidAnswerError
 from dequeuer.events import Answered, BatchEnded, Observer, Posted
 from dequeuer.formats.json_text import is_json_array
-from dequeuer.formats.retry_after import parse_retry_after
 from dequeuer.handlers.backoff import backoff_s
 from dequeuer.handlers.base import Target
 from dequeuer.handlers.completion import Completion, job_headers
@@ -66,12 +65,8 @@ class BatchHandler:
         try:
             async with self._target.post("/", self._headers, body) as answer:
                 self._observer(Answered(kind="batch", status_code=answer.status, duration_s=loop.time() - started))
-                if answer.status in self._policy.retry_statuses:
-                    asked = parse_retry_after(
-                        answer.retry_after, now=time.time(), limit_s=self._policy.longest_release_s
-                    )
-                    after_s = retry_after_s if asked is None else max(asked, 1)
-                    return Retry(after_s=after_s, reason=f"the container answered {answer.status}")
+                if retry := self._policy.not_now(answer, message.receive_count):
+                    return retry
                 if answer.status != 200:
                     return self._failed(started, retry_after_s, f"the container answered {answer.status}, not 200")
                 async for _ in answer.chunks():

@@ -138,7 +138,12 @@ class Completion:
             async with self._target.post(PATH, self._headers, BODY) as answer:
                 duration_s = loop.time() - started
                 self._observer(Answered(kind="completion", status_code=answer.status, duration_s=duration_s))
-                return "" if answer.status in _DONE else f"the container answered {answer.status}"
+                if answer.status not in _DONE:
+                    return f"the container answered {answer.status}"
+                async for _ in answer.chunks():
+                    # Only a whole answer says that it was taken.
+                    pass
+                return ""
         except (ContainerTimeoutError, InvalidAnswerError) as error:
             return str(error)
 

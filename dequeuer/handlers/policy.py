@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
+
+from dequeuer.formats.retry_after import parse_retry_after
+from dequeuer.handlers.backoff import SHORTEST_S, backoff_s
+from dequeuer.handlers.base import Answer
+from dequeuer.lease import LONGEST_HOLD_S
+from dequeuer.message import Retry
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -13,10 +20,16 @@ class Policy:
         max_attempts: receives after which an unreachable container fails the message.
         retry_statuses: answers that mean "not now".
         in_progress_after_s: work that runs longer is marked as in progress.
-        longest_release_s: the longest that a message may be hidden on the container's wish.
     """
 
     max_attempts: int
     retry_statuses: frozenset[int]
     in_progress_after_s: float = 1.0
-    longest_release_s: float = 43_000.0
+
+    def not_now(self, answer: Answer, receive_count: int) -> Retry | None:
+        """Return what becomes of the message when the answer means "not now"; None when it does not."""
+        if answer.status not in self.retry_statuses:
+            return None
+        asked = parse_retry_after(answer.retry_after, now=time.time(), limit_s=LONGEST_HOLD_S)
+        after_s = backoff_s(receive_count) if asked is None else max(asked, SHORTEST_S)
+        return Retry(after_s=after_s, reason=f"the container answered {answer.status}")

@@ -47,6 +47,11 @@ class ResultWriter:
         if await _fill(head, body, SMALL_BYTES):
             await request.put_result(bytes(head))
             return
+        if answer.size is not None and answer.size > WHOLE_BYTES:
+            # Known to be large: it must not take a place from the middling ones while it waits for its turn.
+            async with self._large:
+                await request.put_large_result(_rest(head, body))
+            return
         # Whoever waits here does not read, so the container is held back instead of our memory filling.
         async with self._middling:
             if await _fill(head, body, WHOLE_BYTES):

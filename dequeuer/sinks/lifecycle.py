@@ -16,7 +16,7 @@ from dequeuer.errors import StoreDeniedError, StoreUnavailableError, clip
 
 RULE_ID = "async-workloads-expiry-policy"
 
-ExpiryChange = Literal["unchanged", "written", "may_not_read", "may_not_write"]
+ExpiryChange = Literal["unchanged", "written", "may_not_read", "may_not_write", "not_supported"]
 MISSING_PERMISSION: Mapping[ExpiryChange, str] = {
     "may_not_read": "s3:GetLifecycleConfiguration",
     "may_not_write": "s3:PutLifecycleConfiguration",
@@ -24,6 +24,9 @@ MISSING_PERMISSION: Mapping[ExpiryChange, str] = {
 
 _DENIED = frozenset({"AccessDenied", "AccessDeniedException", "403", "AllAccessDisabled"})
 _NOT_THERE = "NoSuchLifecycleConfiguration"
+# What asking again does not change: stores that know no such rules, or refuse the ones that are there.
+_NOT_SUPPORTED = frozenset({"InvalidArgument", "InvalidRequest", "MalformedXML", "MethodNotAllowed", "NotImplemented"})
+_NOT_SUPPORTED_STATUSES = frozenset({405, 501})
 _NO_BUCKET = frozenset({"NoSuchBucket", "404"})
 _SIZE = "TransitionDefaultMinimumObjectSize"
 
@@ -53,10 +56,11 @@ async def ensure_expiry(client: LifecycleApi, *, bucket: str, prefix: str, days:
     try:
         answer = await client.get_bucket_lifecycle_configuration(Bucket=bucket)
     except Exception as error:
-        code = _code(error)
-        if code in _DENIED:
+        if _code(error) in _DENIED:
             return "may_not_read"
-        if code != _NOT_THERE:
+        if _is_not_supported(error):
+            return "not_supported"
+        if _code(error) != _NOT_THERE:
             raise _translated(error, bucket) from error
         answer = {}
     rules: Sequence[Mapping[str, Any]] = answer.get("Rules") or ()
@@ -71,12 +75,21 @@ async def ensure_expiry(client: LifecycleApi, *, bucket: str, prefix: str, days:
     except Exception as error:
         if _code(error) in _DENIED:
             return "may_not_write"
+        if _is_not_supported(error):
+            return "not_supported"
         raise _translated(error, bucket) from error
     return "written"
 
 
 def _code(error: Exception) -> str:
     return str(error.response.get("Error", {}).get("Code")) if isinstance(error, ClientError) else ""
+
+
+def _is_not_supported(error: Exception) -> bool:
+    if not isinstance(error, ClientError):
+        return False
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
+    return _code(error) in _NOT_SUPPORTED or status in _NOT_SUPPORTED_STATUSES
 
 
 def _translated(error: Exception, bucket: str) -> Exception:

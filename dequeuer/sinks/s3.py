@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import random
 import re
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
@@ -26,13 +28,13 @@ from obstore.store import S3Store as ObstoreS3
 
 from dequeuer.errors import ConfigurationError, StoreDeniedError, StoreMissingError, StoreUnavailableError, clip
 from dequeuer.events import ErrorKind, Observer, StoreCalled, StoreOp
-from dequeuer.retrying import persist
+from dequeuer.retrying import FIRST_WAIT_S, persist
 from dequeuer.sinks.base import Payload
 from dequeuer.sinks.keys import CredentialChain, KeySnapshot
 from dequeuer.sinks.upload import PART_BYTES, upload_stream
 
 if TYPE_CHECKING:
-    from obstore import GetResult
+    from obstore import GetOptions, GetResult
     from obstore.store import ClientConfig, S3Config
 
 T = TypeVar("T")
@@ -126,6 +128,7 @@ class S3Store:
         size, e_tag = first.meta["size"], first.meta["e_tag"]
         at, result = 0, first
         while True:
+            start = at
             try:
                 async for chunk in result.stream(min_chunk_size=STREAM_CHUNK_BYTES):
                     at += len(chunk)
@@ -134,14 +137,16 @@ class S3Store:
                 self._report("get", 0.0, "unavailable", _first_line(error))
             if at >= size:
                 return
-            start = at
+            if at == start:
+                await asyncio.sleep(random.uniform(FIRST_WAIT_S, 1.0))  # noqa: S311 - jitter
+            result = await persist(StoreUnavailableError, self._reopen, key, at, e_tag)
 
-            async def reopen(start: int = start) -> GetResult:
-                # Another object under the key by now would splice two payloads: if_match forbids it.
-                options = {"range": {"offset": start}, "if_match": e_tag}
-                return await self._call("get", lambda: obstore.get_async(self._store, key, options=options))  # type: ignore[arg-type]
-
-            result = await persist(StoreUnavailableError, reopen)
+    async def _reopen(self, key: str, offset: int, e_tag: str | None) -> GetResult:
+        options: GetOptions = {"range": {"offset": offset}}
+        if e_tag is not None:
+            # Another object under the key by now would splice two payloads.
+            options["if_match"] = e_tag
+        return await self._call("get", lambda: obstore.get_async(self._store, key, options=options))
 
     async def list(self, prefix: str) -> Sequence[str]:
         """Return the keys below `prefix`: the first page of them."""

@@ -72,6 +72,11 @@ class SqsSource:
         """Whether the queue has a redrive policy, as of `open`."""
         return self._has_redrive
 
+    @property
+    def longest_wait_s(self) -> float:
+        """How long a receive waits at the queue."""
+        return self._poll_wait_s
+
     async def open(self) -> None:
         """Read the queue's attributes; raises when it does not exist or is forbidden."""
         attributes = await self._attributes("RedrivePolicy")

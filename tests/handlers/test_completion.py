@@ -3,7 +3,7 @@ import asyncio
 import pytest
 
 from dequeuer.drain import Drain
-from dequeuer.errors import SourceUnavailableError
+from dequeuer.errors import ContainerUnavailableError, SourceUnavailableError
 from dequeuer.handlers.completion import Completion, DrainedQueue
 from dequeuer.handlers.policy import Policy
 from dequeuer.message import Done, Outcome, Requeue, Retry
@@ -111,7 +111,8 @@ async def test_other_answers_are_tried_again_then_the_job_ends_as_failed() -> No
 
 
 async def test_a_container_that_restarts_has_the_message_given_back_until_max_attempts() -> None:
-    job = Job(1, replies=[UNREACHABLE])
+    job = Job(1, replies=[UNREACHABLE, Reply(body_error=ContainerUnavailableError("broke off")), UNREACHABLE])
+    assert isinstance(await job.handle(), Retry)
     assert isinstance(await job.handle(), Retry)
     assert not job.completion.failed
     last = make_message("job_complete", 3, job_complete="true")

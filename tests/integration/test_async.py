@@ -6,6 +6,7 @@ import gzip
 import hashlib
 import json
 import threading
+import uuid
 
 import pytest
 
@@ -215,11 +216,10 @@ def test_a_missing_payload_fails_and_finished_work_is_not_done_again(
         assert eventually(lambda: bucket.ended(missing), "the request to end") == "failed"
         assert "payload" in bucket.failure(missing)["error"]
         for left in (["result.json"], ["result.json", "status/completed"]):
-            finished = bucket.submit(queue, payload=None)
+            finished = str(uuid.uuid4())
             for name in left:
                 bucket.put(finished, name, b"1", "application/json")
-            # Not through submit: the message may be there before the rest.
-            queue.send(finished)
+            bucket.submit(queue, payload=None, request_id=finished)
             eventually(queue.is_empty, "the queue to be empty")
     assert container.requests == []
 

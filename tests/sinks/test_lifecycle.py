@@ -102,6 +102,22 @@ async def test_missing_permissions_are_named() -> None:
     assert set(MISSING_PERMISSION.values()) == {"s3:GetLifecycleConfiguration", "s3:PutLifecycleConfiguration"}
 
 
+@pytest.mark.parametrize(
+    "error",
+    [
+        refusal("NotImplemented"),
+        refusal("MalformedXML"),
+        ClientError({"Error": {"Code": "Odd"}, "ResponseMetadata": {"HTTPStatusCode": 501}}, "Any"),
+    ],
+)
+async def test_what_asking_again_does_not_change_is_said_once(error: ClientError) -> None:
+    client = FakeS3(copy.deepcopy(THEIRS))
+    client.put_error = error
+    assert await ensure(client) == "not_supported"
+    client.get_error = error
+    assert await ensure(client) == "not_supported"
+
+
 async def test_a_bucket_that_is_not_there() -> None:
     client = FakeS3()
     client.get_error = refusal("NoSuchBucket")
