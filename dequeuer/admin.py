@@ -7,6 +7,7 @@ from collections.abc import Callable
 from aiohttp import web
 
 from dequeuer.errors import FatalError, clip
+from dequeuer.http_server import IdleLimit, server_log
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 """That of Prometheus' text format."""
@@ -16,6 +17,10 @@ KEEPALIVE_S = 75.0
 """Longer than the usual period of a scrape, so that its connection is used again."""
 MAX_HEAD_BYTES = 4096
 """Of a request line and of a header field; nobody with a reason to ask needs more."""
+
+MAX_FIELDS = 64
+MAX_IDLE = 64
+"""Connections that wait for a request: the kubelet and a few scrapers; the port is open to the whole cluster."""
 
 
 class AdminServer:
@@ -48,17 +53,22 @@ class AdminServer:
         app.router.add_get("/healthz", self._healthz)
         app.router.add_get("/livez", self._livez)
         app.router.add_get("/metrics", self._metrics)
+        limit = IdleLimit(MAX_IDLE)
+        limit.watch(app)
         runner = web.AppRunner(
             app,
             access_log=None,
+            logger=server_log("dequeuer.admin.http"),
+            auto_decompress=False,  # no body is read
             shutdown_timeout=SHUTDOWN_S,
             keepalive_timeout=KEEPALIVE_S,
             max_line_size=MAX_HEAD_BYTES,
             max_field_size=MAX_HEAD_BYTES,
+            max_headers=MAX_FIELDS,
         )
         await runner.setup()
         try:
-            await web.TCPSite(runner, self._host, self._listen_port).start()
+            await limit.listen(runner, self._host, self._listen_port)
         except (OSError, OverflowError) as error:
             await runner.cleanup()
             message = (

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Final
 
 import aiohttp
-from aiohttp.http_exceptions import ContentEncodingError
 from multidict import CIMultiDict
 
+from dequeuer.budget import Budget
+from dequeuer.decoding import PIECE_BYTES, Decoder, decoder_for
 from dequeuer.errors import (
-    ContainerTimeoutError,
     ContainerUnavailableError,
     DequeuerError,
     InvalidAnswerError,
@@ -25,55 +25,19 @@ KEEPALIVE_S: Final = 1.0
 _ADDED_BY_CLIENT: Final = frozenset({"Accept", "Accept-Encoding", "Content-Type", "User-Agent"})
 
 
-class Budget:
-    """The time the container may take. It runs only while the container is waited for."""
+class _SpokeFirstError(Exception):
+    """The connection cannot carry a request any more. Nothing was sent on it."""
 
-    def __init__(self, seconds: float) -> None:
-        self._seconds = seconds
-        self._left = seconds
-        self._limit: asyncio.Timeout | None = None
-        self._running_since: float | None = None
 
-    @asynccontextmanager
-    async def spend(self) -> AsyncIterator[None]:
-        """Run the body within what is left; raises `ContainerTimeoutError` when that is used up."""
-        try:
-            async with asyncio.timeout(None) as limit:
-                self._limit = limit
-                self._run()
-                try:
-                    yield
-                finally:
-                    self._stop()
-                    self._limit = None
-        except TimeoutError as error:
-            raise ContainerTimeoutError(f"no whole answer within {self._seconds:g} s") from error
+class _Request(aiohttp.ClientRequest):
+    """A request whose answer can only be its own."""
 
-    @contextmanager
-    def paused(self) -> Iterator[None]:
-        """Stop the clock for the body, which waits for somebody else."""
-        limit = self._limit
-        if limit is None or limit.expired() or self._running_since is None:
-            yield
-            return
-        self._stop()
-        limit.reschedule(None)
-        try:
-            yield
-        finally:
-            # What was limited may have ended meanwhile: the container can answer before it has read everything.
-            if self._limit is limit and not limit.expired():
-                self._run()
-
-    def _run(self) -> None:
-        self._running_since = asyncio.get_running_loop().time()
-        if self._limit is not None:
-            self._limit.reschedule(self._running_since + self._left)
-
-    def _stop(self) -> None:
-        if self._running_since is not None:
-            self._left -= asyncio.get_running_loop().time() - self._running_since
-            self._running_since = None
+    async def send(self, conn: aiohttp.connector.Connection) -> aiohttp.ClientResponse:
+        """Send, unless something lies on the connection already: it would be taken for this request's answer."""
+        if conn.protocol is None or conn.protocol.should_close:
+            conn.close()
+            raise _SpokeFirstError
+        return await super().send(conn)
 
 
 class HttpAnswer:
@@ -85,17 +49,49 @@ class HttpAnswer:
         self.status = response.status
         self.content_type = response.headers.get("Content-Type")
         self.retry_after = response.headers.get("Retry-After")
-        self.size = None if "Content-Encoding" in response.headers else response.content_length
+        self._codings = response.headers.getall("Content-Encoding", [])
+        self.size = None if self._codings else response.content_length
 
     async def chunks(self) -> AsyncIterator[bytes]:
         """Yield the decoded body."""
+        decoder = decoder_for(self._codings)
         while True:
-            with _translated():
-                async with self._budget.spend():
-                    chunk = await self._response.content.readany()
+            chunk = await self._read()
+            if decoder is None:
+                if not chunk:
+                    return
+                yield chunk
+                continue
             if not chunk:
+                decoder.close()
                 return
-            yield chunk
+            async for piece in self._decoded(decoder, chunk):
+                yield piece
+
+    async def discard(self) -> None:
+        """Read to the end, without decoding."""
+        while await self._read():
+            pass
+
+    async def _read(self) -> bytes:
+        with _translated():
+            async with self._budget.spend():
+                return await self._response.content.readany()
+
+    async def _decoded(self, decoder: Decoder, chunk: bytes) -> AsyncIterator[bytes]:
+        pieces = decoder.feed(chunk)
+        since_pause = 0
+        while True:
+            # A few bytes can become gigabytes: that is time, too, and others must have their turn meanwhile.
+            async with self._budget.spend():
+                piece = next(pieces, None)
+                if since_pause >= PIECE_BYTES:
+                    since_pause = 0
+                    await asyncio.sleep(0)
+            if piece is None:
+                return
+            since_pause += len(piece)
+            yield piece
 
 
 class HttpTarget:
@@ -137,13 +133,15 @@ class HttpTarget:
         try:
             with _translated():
                 async with budget.spend():
-                    response = await self._open().post(
-                        self._base + path,
-                        headers=fields,
-                        data=data,
-                        skip_auto_headers=_ADDED_BY_CLIENT,
-                        allow_redirects=False,
-                    )
+                    while response is None:
+                        with suppress(_SpokeFirstError):
+                            response = await self._open().post(
+                                self._base + path,
+                                headers=fields,
+                                data=data,
+                                skip_auto_headers=_ADDED_BY_CLIENT,
+                                allow_redirects=False,
+                            )
             yield HttpAnswer(response, budget)
         except ContainerUnavailableError:
             if broken:
@@ -161,6 +159,8 @@ class HttpTarget:
                 cookie_jar=aiohttp.DummyCookieJar(),
                 timeout=aiohttp.ClientTimeout(total=None),
                 requote_redirect_url=False,
+                request_class=_Request,
+                auto_decompress=False,  # it takes half a stream for a whole one, and windows of 128 MiB
             )
         return self._session
 
@@ -196,12 +196,17 @@ def _translated() -> Iterator[None]:
     """Map the client's exceptions to ours."""
     try:
         yield
+    # The client's own texts quote what it could not read: headers of the answer, or a payload.
     except aiohttp.ClientPayloadError as error:
-        if isinstance(error.__cause__, ContentEncodingError):
-            raise InvalidAnswerError("the answer's content encoding cannot be decoded") from error
         raise ContainerUnavailableError("the connection broke before the answer was whole") from error
-    except (aiohttp.ClientResponseError, ContentEncodingError) as error:
-        # The client's own text quotes what it could not read: it may be a payload.
+    except aiohttp.ClientResponseError as error:
         raise InvalidAnswerError("the answer is not valid HTTP") from error
-    except (aiohttp.ClientConnectionError, ConnectionError) as error:
-        raise ContainerUnavailableError(f"the container is not reachable: {clip(str(error))}") from error
+    except OSError as error:
+        raise ContainerUnavailableError(f"the container is not reachable: {clip(_reason(error))}") from error
+    except aiohttp.ClientConnectionError as error:
+        raise ContainerUnavailableError("the container closed the connection without an answer") from error
+
+
+def _reason(error: OSError) -> str:
+    inner = error.os_error if isinstance(error, aiohttp.ClientConnectorError) else error
+    return inner.strerror or type(inner).__name__

@@ -171,6 +171,15 @@ async def test_the_text_of_an_error_quotes_nothing_of_the_answer() -> None:
     assert "secret" not in str(caught.value)
 
 
+async def test_an_answer_that_is_of_no_interest_is_read_to_its_end_and_not_decoded() -> None:
+    head = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 4\r\n\r\n"
+    async with target_for(answering(head + b"nope")) as target, target.post("/", [], b"") as answer:
+        await answer.discard()
+    async with target_for(answering(head + b"no", close=True)) as target, target.post("/", [], b"") as answer:
+        with pytest.raises(ContainerUnavailableError):
+            await answer.discard()
+
+
 async def silent(_head: bytes, reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
     await reader.read()
 

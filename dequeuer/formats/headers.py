@@ -51,12 +51,21 @@ def parse_headers(raw: bytes) -> Fields:
         if any(_UNSAFE.search(value) for value in values):
             raise InvalidInputError(f"headers.json: {clip(name)!r} has a value with a line break or control character")
         fields.extend((name, value) for value in values)
-    size = sum(len(name) + len(value.encode()) for name, value in fields)
-    if len(fields) > MAX_FIELDS or size > MAX_BYTES:
+    if not are_few(fields):
         raise InvalidInputError(
-            f"headers.json has {len(fields)} headers of {size} bytes; {MAX_FIELDS} of {MAX_BYTES} bytes are allowed"
+            f"headers.json has {len(fields)} headers of {_size(fields)} bytes; "
+            f"{MAX_FIELDS} of {MAX_BYTES} bytes are allowed"
         )
     return fields
+
+
+def are_few(fields: Fields) -> bool:
+    """Tell whether the container can be asked to take so many headers; the gateway takes no others."""
+    return len(fields) <= MAX_FIELDS and _size(fields) <= MAX_BYTES
+
+
+def _size(fields: Fields) -> int:
+    return sum(len(name) + len(value.encode()) for name, value in fields)
 
 
 def forwardable(headers: Sequence[tuple[str, str]]) -> Fields:

@@ -27,6 +27,7 @@ _STATUS: Mapping[type[errors.RefusedError], int] = {
     errors.UnknownRequestError: 404,
     errors.UploadStalledError: 408,
     errors.PayloadTooLargeError: 413,
+    errors.HeadersTooLargeError: 431,
     errors.BusyError: 503,
 }
 

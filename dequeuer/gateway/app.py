@@ -18,9 +18,12 @@ from dequeuer.events import ignore
 from dequeuer.gateway.queue import SqsQueue
 from dequeuer.gateway.service import Gateway
 from dequeuer.gateway.web import SHUTDOWN_GRACE_S, make_app, make_runner
+from dequeuer.http_server import IdleLimit
 from dequeuer.settings import GatewaySettings
 
 EXIT_OK, EXIT_FAILED = 0, 1
+MAX_IDLE = 1000
+"""Connections that wait for a request; a load balancer keeps some, and opens another one when it is closed."""
 _BACKLOG = 1024
 _CANCEL_S = 5.0
 """For cancelled requests to delete what they wrote."""
@@ -55,10 +58,12 @@ async def _run(settings: GatewaySettings) -> int:
             cluster_uid=settings.cluster_uid,
             max_payload_bytes=settings.max_payload_bytes,
         )
-        runner = make_runner(make_app(gateway, settings.queues))
+        limit, app = IdleLimit(MAX_IDLE), make_app(gateway, settings.queues)
+        limit.watch(app)
+        runner = make_runner(app)
         await runner.setup()
         try:
-            await web.TCPSite(runner, settings.host, settings.port, backlog=_BACKLOG).start()
+            await limit.listen(runner, settings.host, settings.port, backlog=_BACKLOG)
         except OSError as error:
             cause = clip(str(error))
             log.error("gateway_cannot_listen", host=settings.host, port=settings.port, error=cause)  # noqa: TRY400 - the text says it all

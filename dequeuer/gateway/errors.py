@@ -28,6 +28,10 @@ class PayloadTooLargeError(RefusedError):
     """The payload is larger than `max_payload_bytes`."""
 
 
+class HeadersTooLargeError(RefusedError):
+    """The sidecar would refuse headers of that size, when it is too late to tell the client."""
+
+
 class UploadStalledError(RefusedError):
     """The client stopped sending in the middle of the payload."""
 

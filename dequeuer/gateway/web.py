@@ -9,23 +9,22 @@
 
 from __future__ import annotations
 
-import logging
 import re
 import uuid
 from collections.abc import Mapping
 
 import structlog
 from aiohttp import web
-from aiohttp.http_exceptions import HttpProcessingError
 
 from dequeuer.errors import clip
-from dequeuer.formats.headers import dump_headers
+from dequeuer.formats.headers import MAX_BYTES, MAX_FIELDS, Fields, are_few, dump_headers
 from dequeuer.gateway.answers import answer_errors, json_answer, report_answer
 from dequeuer.gateway.cors import allow_origins
-from dequeuer.gateway.errors import InvalidRequestError, UnknownApiError
+from dequeuer.gateway.errors import HeadersTooLargeError, InvalidRequestError, UnknownApiError
 from dequeuer.gateway.model import Submission, check_api_name
 from dequeuer.gateway.service import Gateway
 from dequeuer.gateway.upload import body_of, content_type_of, no_early_continue, stored_headers
+from dequeuer.http_server import server_log
 
 REQUEST_ID = "x-request-id"
 API_NAME = "X-Cortex-API-Name"
@@ -96,7 +95,7 @@ class Front:
             api_name=api_name,
             request_id=request_id,
             queue_url=queue_url,
-            headers=dump_headers(stored_headers(request, without=(API_NAME, QUEUE_URL))),
+            headers=dump_headers(_storable(stored_headers(request, without=(API_NAME, QUEUE_URL)))),
             content_type=content_type_of(request),
             size=request.content_length,
             body=body_of(request),
@@ -134,22 +133,18 @@ def make_runner(app: web.Application) -> web.AppRunner:
     return web.AppRunner(
         app,
         access_log=None,
-        logger=_server_log(),
+        logger=server_log("dequeuer.gateway.http"),
         auto_decompress=False,  # the container gets the payload byte for byte
         max_field_size=_FIELD_BYTES,
         shutdown_timeout=SHUTDOWN_GRACE_S,
     )
 
 
-def _is_ours(record: logging.LogRecord) -> bool:
-    """Tell whether a record is worth its line: anybody can send malformed HTTP, and the traceback quotes it."""
-    return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))
-
-
-def _server_log() -> logging.Logger:
-    log = logging.getLogger("dequeuer.gateway.http")
-    log.addFilter(_is_ours)  # adding it again changes nothing
-    return log
+def _storable(headers: Fields) -> Fields:
+    if not are_few(headers):
+        message = f"the headers are more than {MAX_FIELDS}, or larger than {MAX_BYTES} bytes: send less, or in the body"
+        raise HeadersTooLargeError(message)
+    return headers
 
 
 def _required(request: web.Request, name: str) -> str:

@@ -54,6 +54,14 @@ class Answer(Protocol):
             InvalidAnswerError: the body cannot be decoded.
         """
 
+    async def discard(self) -> None:
+        """Read the body to its end, whatever it is: only a whole answer says that the work was done.
+
+        Raises:
+            ContainerUnavailableError, ContainerTimeoutError: as with `chunks`.
+            InvalidAnswerError: it is no valid HTTP.
+        """
+
 
 class Target(Protocol):
     """The container."""

@@ -55,7 +55,8 @@ class BatchHandler:
         """Work on one batch, or on the end of the job."""
         if is_completion(message):
             return await self._completion.handle(message, fence)
-        body = message.body.encode()
+        # Half a surrogate pair is no UTF-8, and so no JSON either: not an error here, but a poison message.
+        body = message.body.encode(errors="surrogatepass")
         retry_after_s = backoff_s(message.receive_count)
         if not is_json_array(body):
             return Reject(after_s=retry_after_s, reason="the message is not a JSON array", poison=True)
@@ -69,9 +70,7 @@ class BatchHandler:
                     return retry
                 if answer.status != 200:
                     return self._failed(started, retry_after_s, f"the container answered {answer.status}, not 200")
-                async for _ in answer.chunks():
-                    # The answer is of no interest, but only a whole one says that the work was done.
-                    pass
+                await answer.discard()
         except ContainerUnavailableError as error:
             if self._drain.requested:
                 return Retry(after_s=0, reason=str(error))

@@ -140,9 +140,7 @@ class Completion:
                 self._observer(Answered(kind="completion", status_code=answer.status, duration_s=duration_s))
                 if answer.status not in _DONE:
                     return f"the container answered {answer.status}"
-                async for _ in answer.chunks():
-                    # Only a whole answer says that it was taken.
-                    pass
+                await answer.discard()
                 return ""
         except (ContainerTimeoutError, InvalidAnswerError) as error:
             return str(error)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import math
+import re
 import time
 import uuid
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Protocol, TypeAlias
 
-from dequeuer.errors import SourceUnavailableError
+from dequeuer.errors import SourceUnavailableError, clip
 from dequeuer.events import Observer, SourceCalled, SourceOp
 from dequeuer.message import Message
 from dequeuer.sources.base import Depth, Lease
@@ -20,6 +21,9 @@ LINGER_S = 0.02
 CALL_TIMEOUT_S = 10.0
 """For every answer but that of a receive, which waits on purpose."""
 CLOSE_S = 0.5
+RECEIVE_SPARE_S = 30.0
+"""Beyond the wait that was asked for: an answer that drips in would never end otherwise."""
+_NUMBER = re.compile(r"[0-9]{1,15}\Z")
 VISIBILITY_LIMIT_S = 43_200
 """SQS hides a message for 12 hours at most, counted from its receive."""
 
@@ -72,11 +76,6 @@ class SqsSource:
         """Whether the queue has a redrive policy, as of `open`."""
         return self._has_redrive
 
-    @property
-    def longest_wait_s(self) -> float:
-        """How long a receive waits at the queue."""
-        return self._poll_wait_s
-
     async def open(self) -> None:
         """Read the queue's attributes; raises when it does not exist or is forbidden."""
         attributes = await self._attributes("RedrivePolicy")
@@ -102,13 +101,31 @@ class SqsSource:
                 MessageAttributeNames=["All"],
             ),
         )
-        return [SqsLease(self, message) for message in answer.get("Messages") or ()]
+        messages = _objects(answer, "Messages")
+        leases = [lease for raw in messages if (lease := self._lease(raw)) is not None]
+        if messages and not leases:
+            # Not the same as a quiet queue, which is asked again at once.
+            raise SourceUnavailableError("the queue sent messages, and none of them can be read")
+        return leases
+
+    def _lease(self, raw: Json) -> SqsLease | None:
+        try:
+            return SqsLease(self, raw)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            # Not even its receipt is sure, so nothing can be done about it; the others are good messages.
+            detail = f"a message that is none: {type(error).__name__}"
+            self._observer(SourceCalled(op="receive", messages=0, duration_s=0.0, error="invalid", detail=detail))
+            return None
 
     async def depth(self) -> Depth:
         """Ask for the approximate counts."""
         names = ("", "NotVisible", "Delayed")
         attributes = await self._attributes(*(f"ApproximateNumberOfMessages{name}" for name in names))
-        visible, in_flight, delayed = (int(attributes.get(f"ApproximateNumberOfMessages{name}", 0)) for name in names)
+        try:
+            visible, in_flight, delayed = (_count(attributes, f"ApproximateNumberOfMessages{name}") for name in names)
+        except SourceUnavailableError as error:
+            self._observer(SourceCalled(op="depth", messages=0, duration_s=0.0, error="unavailable", detail=str(error)))
+            raise
         return Depth(visible=visible, in_flight=in_flight, delayed=delayed)
 
     async def put_back(self, lease: Lease) -> None:
@@ -133,14 +150,15 @@ class SqsSource:
         lease.copied = True
         await lease.ack()
 
-    async def _attributes(self, *names: str) -> Mapping[str, str]:
+    async def _attributes(self, *names: str) -> Json:
         reading = self._client.get_queue_attributes(QueueUrl=self._queue_url, AttributeNames=list(names))
-        return (await self._call("depth", reading)).get("Attributes") or {}
+        attributes = (await self._call("depth", reading)).get("Attributes")
+        return attributes if isinstance(attributes, Mapping) else {}
 
     async def _call(self, op: SourceOp, call: Awaitable[Json]) -> Json:
         started = time.monotonic()
         try:
-            async with asyncio.timeout(None if op == "receive" else CALL_TIMEOUT_S):
+            async with asyncio.timeout(self._poll_wait_s + RECEIVE_SPARE_S if op == "receive" else CALL_TIMEOUT_S):
                 answer = await call
         except Exception as error:
             kind, translated = translate(error)
@@ -154,7 +172,7 @@ class SqsSource:
                 )
             )
             raise translated from error
-        carried = len(answer.get("Successful") or answer.get("Messages") or ())
+        carried = len(_objects(answer, "Successful") or _objects(answer, "Messages"))
         self._observer(SourceCalled(op=op, messages=carried, duration_s=time.monotonic() - started, error=None))
         return answer
 
@@ -174,14 +192,20 @@ class SqsSource:
 
     def _verdicts(self, op: SourceOp, answer: Json, count: int) -> Sequence[Exception | None]:
         """Judge each entry: a 200 for the whole says nothing about its parts."""
-        verdicts: list[Exception | None] = [SourceUnavailableError("the queue did not mention the entry")] * count
-        for done in answer.get("Successful") or ():
-            verdicts[int(done["Id"])] = None
-        for failed in answer.get("Failed") or ():
-            kind, error = from_code(str(failed.get("Code")), str(failed.get("Code")))
+        # By the ids as they were sent: an index out of the answer (-1, say) could speak for another message.
+        verdicts: dict[str, Exception | None] = {
+            str(at): SourceUnavailableError("the queue did not mention the entry") for at in range(count)
+        }
+        for done in _objects(answer, "Successful"):
+            if (entry := _id(done)) in verdicts:
+                verdicts[entry] = None
+        for failed in _objects(answer, "Failed"):
+            code = clip(str(failed.get("Code")))
+            kind, error = from_code(code, code)
             self._observer(SourceCalled(op=op, messages=0, duration_s=0.0, error=kind, detail=str(error)))
-            verdicts[int(failed["Id"])] = error
-        return verdicts
+            if (entry := _id(failed)) in verdicts:
+                verdicts[entry] = error
+        return list(verdicts.values())
 
     async def settle(self, receipt: str) -> None:
         """Delete by receipt, for `SqsLease`."""
@@ -192,22 +216,53 @@ class SqsSource:
         await self._changes.submit((receipt, seconds, op))
 
 
+def _objects(answer: Json, name: str) -> list[Json]:
+    """Return the objects of a list in an answer; whatever else is there is left out."""
+    entries = answer.get(name)
+    return [entry for entry in entries if isinstance(entry, Mapping)] if isinstance(entries, list) else []
+
+
+def _id(entry: Json) -> str:
+    named = entry.get("Id")
+    return named if isinstance(named, str) else ""
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(type(value).__name__)
+    return value
+
+
+def _count(attributes: Mapping[str, object], name: str) -> int:
+    """Return a number of messages. One that is not told must not pass for zero: that ends a job."""
+    text = str(attributes.get(name))
+    if not _NUMBER.match(text):
+        raise SourceUnavailableError(f"the queue did not tell {name}")
+    return int(text)
+
+
 class SqsLease:
     """One received message and its receipt."""
 
     def __init__(self, source: SqsSource, raw: Json) -> None:
         self._source = source
-        self._receipt: str = raw["ReceiptHandle"]
+        self._receipt = _text(raw["ReceiptHandle"])
         self.raw_attributes: Json = raw.get("MessageAttributes") or {}
         self.copied = False
         system = raw.get("Attributes") or {}
-        sent_ms = system.get("SentTimestamp")
+        sent_ms = str(system.get("SentTimestamp"))
+        receives = str(system.get("ApproximateReceiveCount"))
         self._message = Message(
-            id=raw["MessageId"],
-            body=raw["Body"],
-            receive_count=int(system.get("ApproximateReceiveCount", 1)),
-            sent_at=int(sent_ms) / 1000 if sent_ms else None,
-            attributes={name: value.get("StringValue", "") for name, value in self.raw_attributes.items()},
+            id=_text(raw["MessageId"]),
+            body=_text(raw["Body"]),
+            # Both inform: a message is not given up because they are missing.
+            receive_count=max(1, int(receives)) if _NUMBER.match(receives) else 1,
+            sent_at=int(sent_ms) / 1000 if _NUMBER.match(sent_ms) else None,
+            attributes={
+                name: value["StringValue"]
+                for name, value in self.raw_attributes.items()
+                if isinstance(value.get("StringValue"), str)
+            },
         )
 
     @property

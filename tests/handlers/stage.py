@@ -50,6 +50,10 @@ class ScriptedAnswer:
         if self._reply.body_error is not None:
             raise self._reply.body_error
 
+    async def discard(self) -> None:
+        async for _ in self.chunks():
+            pass
+
 
 @dataclass
 class ScriptedTarget:

@@ -93,7 +93,7 @@ async def test_retry_statuses_are_no_failed_attempt() -> None:
     assert stage.ends() == []
 
 
-@pytest.mark.parametrize("body", ["", "{}", "1", "[1,]", "[NaN]", "[1] [2]", "job_complete", '"[]"'])
+@pytest.mark.parametrize("body", ["", "{}", "1", "[1,]", "[NaN]", "[1] [2]", "job_complete", '"[]"', '["\ud800"]'])
 async def test_what_is_no_json_array_is_poison_and_is_not_quoted(body: str) -> None:
     stage = Stage()
     outcome = await stage.handle(body)

@@ -1,0 +1,123 @@
+"""What the HTTP servers of a process share: a bound on connections, and a log without anybody's bytes."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
+from aiohttp.typedefs import Handler
+from aiohttp.web_protocol import RequestHandler
+
+
+class IdleLimit:
+    """Keeps at most so many connections on which no request is worked on.
+
+    Whoever connects and says nothing, or says it slowly, costs memory and a file descriptor; without
+    descriptors the process cannot reach its queue. The one that is idle longest is closed for a new one,
+    so that somebody with a request is served whatever others hold open.
+
+    Args:
+        most: connections that wait for a request.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        # In the order in which they became idle.
+        self._idle: dict[RequestHandler, None] = {}
+
+    def watch(self, app: web.Application) -> None:
+        """Learn which connections have a request; before the application is set up."""
+
+        @web.middleware
+        async def while_busy(request: web.Request, handler: Handler) -> web.StreamResponse:
+            connection = request.protocol
+            self.forget(connection)
+            try:
+                return await handler(request)
+            finally:
+                if connection.transport is not None and not connection.transport.is_closing():
+                    self.take(connection)
+
+        app.middlewares.insert(0, while_busy)
+
+    async def listen(self, runner: web.AppRunner, host: str, port: int, *, backlog: int = 128) -> None:
+        """Begin to listen; port 0 takes a free one. Raises `OSError`, `OverflowError`."""
+        await _Site(runner, host, port, backlog=backlog, limit=self).start()
+
+    def take(self, handler: RequestHandler) -> None:
+        """Count a connection as idle; the one that is idle longest may have to go."""
+        self._idle[handler] = None
+        if len(self._idle) > self._most:
+            oldest = next(iter(self._idle))
+            del self._idle[oldest]
+            transport = oldest.transport
+            oldest.force_close()
+            if transport is not None:
+                # Closing alone waits for somebody to read what was written.
+                transport.abort()
+
+    def forget(self, handler: RequestHandler) -> None:
+        """Do not count a connection: it is busy, or gone."""
+        self._idle.pop(handler, None)
+
+
+class _Site(web.TCPSite):
+    """The same, with connections that are counted."""
+
+    def __init__(self, runner: web.AppRunner, host: str, port: int, *, backlog: int, limit: IdleLimit) -> None:
+        super().__init__(runner, host, port, backlog=backlog)
+        self._address = host, port
+        self._limit = limit
+
+    async def start(self) -> None:
+        await web.BaseSite.start(self)
+        self._server = await asyncio.get_running_loop().create_server(
+            self._connection, *self._address, backlog=self._backlog
+        )
+
+    def _connection(self) -> _Connection:
+        if self._runner.server is None:
+            raise RuntimeError("the runner was cleaned up")
+        return _Connection(self._runner.server(), self._limit)
+
+
+class _Connection(asyncio.Protocol):
+    """Passes everything on to the server's own protocol, and tells when it begins and ends."""
+
+    def __init__(self, handler: RequestHandler, limit: IdleLimit) -> None:
+        self._handler = handler
+        self._limit = limit
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._handler.connection_made(transport)
+        self._limit.take(self._handler)
+
+    def data_received(self, data: bytes) -> None:
+        self._handler.data_received(data)
+
+    def eof_received(self) -> None:
+        self._handler.eof_received()
+
+    def pause_writing(self) -> None:
+        self._handler.pause_writing()
+
+    def resume_writing(self) -> None:
+        self._handler.resume_writing()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._limit.forget(self._handler)
+        self._handler.connection_lost(exc)
+
+
+def server_log(name: str) -> logging.Logger:
+    """Return a logger for a server: anybody can send malformed HTTP, and the tracebacks quote it."""
+    log = logging.getLogger(name)
+    log.addFilter(_is_ours)  # adding it again changes nothing
+    return log
+
+
+def _is_ours(record: logging.LogRecord) -> bool:
+    """Tell whether a record is worth its line."""
+    return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))

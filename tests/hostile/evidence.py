@@ -1,0 +1,112 @@
+"""What a hostile party could have done: written somewhere, made the log tell a secret."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import logging
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+import structlog
+
+from dequeuer.drain import Drain
+from dequeuer.events import Event, Settled
+from dequeuer.handlers.async_api import AsyncHandler
+from dequeuer.handlers.base import Target
+from dequeuer.handlers.policy import Policy
+from dequeuer.handlers.result import ResultWriter
+from dequeuer.logs import LogObserver, configure
+from dequeuer.message import Message, Outcome
+from tests.fakes import MemoryStore, OpenFence, Recorder, make_message
+
+CANARY = "canary-7f3a"
+"""Stands for a secret: in headers, payloads and answers."""
+POLICY = Policy(max_attempts=5, retry_statuses=frozenset({429, 503}))
+PREFIX = "uid/workloads/api/"
+REQUEST = f"{PREFIX}request-1/"
+
+
+class Discard(MemoryStore):
+    """A store that keeps of a streamed object only its size."""
+
+    async def put_stream(self, key: str, body: AsyncIterator[bytes], content_type: str) -> None:
+        size = 0
+        async for chunk in body:
+            size += len(chunk)
+        await self.put(key, b"%d" % size, content_type)
+
+
+def submitted(payload: bytes = CANARY.encode()) -> Discard:
+    """Return a store that holds one request, full of secrets."""
+    store = Discard()
+    headers = json.dumps({"Authorization": [CANARY], "X-Twice": [CANARY, CANARY]}).encode()
+    store.seed([(f"{REQUEST}payload", payload), (f"{REQUEST}headers.json", headers)], "text/plain")
+    return store
+
+
+def async_handler(store: MemoryStore, target: Target, max_bytes: int = 2**24) -> AsyncHandler:
+    """Return the real handler."""
+    return AsyncHandler(
+        cluster_uid="uid",
+        api_name="api",
+        store=store,
+        target=target,
+        results=ResultWriter(max_bytes),
+        policy=POLICY,
+        drain=Drain(),
+        observer=Recorder(),
+    )
+
+
+async def work(handler: AsyncHandler, message: Message | None = None) -> Outcome:
+    """Handle a message, and log what the worker logs about its end."""
+    message = message or make_message("request-1")
+    outcome = await handler.handle(message, OpenFence())
+    log(settled(message, outcome, handler.ref(message)))
+    return outcome
+
+
+def settled(message: Message, outcome: Outcome, ref: str) -> Settled:
+    """Return the event that follows an outcome."""
+    return Settled(
+        message_id=message.id,
+        ref=ref,
+        settlement=getattr(outcome, "state", "retried"),
+        reason=outcome.reason,
+        held_s=0.0,
+        receive_count=message.receive_count,
+    )
+
+
+def log(event: Event) -> None:
+    """Write the line about an event."""
+    LogObserver("api")(event)
+
+
+def strays(store: MemoryStore, prefix: str = REQUEST) -> list[str]:
+    """Return every key that was written or deleted outside the request's own prefix."""
+    return [key for _, key in store.journal if not key.startswith(prefix) or "/../" in key]
+
+
+@contextlib.contextmanager
+def captured() -> Iterator[io.StringIO]:
+    """Set the real logging up, everything of it, and give back what it writes."""
+    root = logging.getLogger()
+    level, handlers = root.level, list(root.handlers)
+    out = io.StringIO()
+    with contextlib.redirect_stdout(out):
+        configure("debug", "json")
+        try:
+            yield out
+        finally:
+            root.handlers[:] = handlers
+            root.setLevel(level)
+            logging.captureWarnings(False)
+            structlog.reset_defaults()
+
+
+def lines(out: io.StringIO) -> list[dict[str, Any]]:
+    """Return what was logged; every line must be JSON."""
+    return [json.loads(line) for line in out.getvalue().splitlines()]

@@ -1,0 +1,151 @@
+"""A raw TCP server that says whatever a script says, and floods that end only when the other side hangs up."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import struct
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import TypeAlias
+
+Script: TypeAlias = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+OK = HEAD + b"Content-Length: 2\r\n\r\n{}"
+
+
+@asynccontextmanager
+async def serving(script: Script) -> AsyncIterator[int]:
+    """Run `script` on every connection; yield the port. What it still does at the end is cancelled."""
+    tasks: set[asyncio.Task[None]] = set()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        tasks.add(task)
+        try:
+            await script(reader, writer)
+        except (asyncio.IncompleteReadError, asyncio.LimitOverrunError, OSError, asyncio.CancelledError):
+            pass
+        finally:
+            writer.transport.abort()
+            tasks.discard(task)
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0, limit=2**20)
+    try:
+        yield server.sockets[0].getsockname()[1]
+    finally:
+        server.close()
+        for task in set(tasks):
+            task.cancel()
+        if tasks:
+            await asyncio.wait(set(tasks))
+        await server.wait_closed()
+
+
+async def read_request(reader: asyncio.StreamReader) -> bytes:
+    """Read a head and the body that its Content-Length announces; return both."""
+    head = await reader.readuntil(b"\r\n\r\n")
+    length = 0
+    for line in head.split(b"\r\n"):
+        if line.lower().startswith(b"content-length:"):
+            length = int(line.split(b":")[1])
+    return head + await reader.readexactly(length)
+
+
+async def hang_up(writer: asyncio.StreamWriter) -> None:
+    """Close in an orderly way: everything written arrives."""
+    await writer.drain()
+    if writer.can_write_eof():
+        writer.write_eof()
+
+
+def reset(writer: asyncio.StreamWriter) -> None:
+    """Close so that the other side sees a reset."""
+    sock: socket.socket = writer.get_extra_info("socket")
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    writer.transport.abort()
+
+
+def answering(*parts: bytes, then: str = "wait") -> Script:
+    """Answer each request with `parts`, each in a segment of its own.
+
+    `then`: "wait" for the next request, "close" orderly, or "reset".
+    """
+
+    async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while True:
+            await read_request(reader)
+            for part in parts:
+                writer.write(part)
+                await writer.drain()
+                await asyncio.sleep(0)
+            if then == "close":
+                await hang_up(writer)
+                await reader.read()
+                return
+            if then == "reset":
+                reset(writer)
+                return
+
+    return script
+
+
+def flooding(begin: bytes, piece: bytes) -> Script:
+    """Answer with `begin`, then `piece` for ever, until the other side hangs up."""
+    block = piece * max(1, 65536 // len(piece))
+
+    async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await read_request(reader)
+        writer.write(begin)
+        while not writer.is_closing():
+            writer.write(block)
+            await writer.drain()
+
+    return script
+
+
+def dripping(begin: bytes, piece: bytes) -> Script:
+    """Answer with `begin`, then `piece` again and again, slowly, until the other side hangs up."""
+
+    async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await read_request(reader)
+        writer.write(begin)
+        while not writer.is_closing():
+            writer.write(piece)
+            await writer.drain()
+            await asyncio.sleep(0.005)
+
+    return script
+
+
+def hasty(raw: bytes) -> Script:
+    """Answer as soon as the head is here, and read nothing of the body."""
+
+    async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(raw)
+        await writer.drain()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(30):
+                await asyncio.Event().wait()
+
+    return script
+
+
+def late(raw: bytes, extra: bytes, spoken: asyncio.Event) -> Script:
+    """Answer each request, and once more after a while; `spoken` is set when that has been sent."""
+
+    async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while True:
+            await read_request(reader)
+            writer.write(raw)
+            await writer.drain()
+            await asyncio.sleep(0.05)
+            writer.write(extra)
+            await writer.drain()
+            spoken.set()
+
+    return script

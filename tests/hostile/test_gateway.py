@@ -1,0 +1,196 @@
+"""Clients of the gateway: whatever they send, nothing is written outside the request's own prefix."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+from collections.abc import AsyncIterator
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from dequeuer.formats.headers import MAX_BYTES, parse_headers
+from dequeuer.gateway.web import make_app, make_runner
+from dequeuer.http_server import IdleLimit
+from dequeuer.sinks.layout import is_request_id
+from tests.gateway.parties import PREFIX, URL, FakeQueue, Store, make_gateway
+from tests.hostile import evidence
+from tests.hostile.evidence import CANARY
+
+C = CANARY.encode()
+LIMIT = 2**20
+MOST_IDLE = 20
+POST = b"POST /api HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: " + C + b"\r\n"
+
+
+class Gateway:
+    """A gateway that runs, and what is behind it."""
+
+    def __init__(self, port: int, store: Store, queue: FakeQueue) -> None:
+        self.port = port
+        self.store = store
+        self.queue = queue
+
+    async def say(self, *parts: bytes, end: bool = False) -> bytes:
+        """Send parts; return what is answered until the head and some body are there, or the connection ends."""
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+        told = b""
+        try:
+            with contextlib.suppress(ConnectionError):
+                for part in parts:
+                    writer.write(part)
+                    await writer.drain()
+                if end:
+                    writer.write_eof()
+            with contextlib.suppress(ConnectionError):
+                async with asyncio.timeout(60):
+                    while b"\r\n\r\n" not in told and (more := await reader.read(65536)):
+                        told += more
+        finally:
+            writer.transport.abort()
+        return told
+
+    def check(self) -> None:
+        """Judge what was written and sent: whole requests in their own place, or nothing."""
+        for _, key in self.store.journal:
+            if is_request_id(key):
+                continue  # an id that was sent
+            request_id, _, name = key.removeprefix(PREFIX).partition("/")
+            assert key.startswith(PREFIX)
+            assert is_request_id(request_id)
+            assert name in {"headers.json", "payload", "status/in_queue"}
+        for _, request_id in self.queue.sent:
+            keys = {key for key in self.store.objects if key.startswith(f"{PREFIX}{request_id}/")}
+            assert {key.rpartition("/")[2] for key in keys} == {"headers.json", "payload", "in_queue"}
+            parse_headers(self.store.objects[f"{PREFIX}{request_id}/headers.json"][0])
+
+
+@contextlib.asynccontextmanager
+async def gateway() -> AsyncIterator[Gateway]:
+    store = Store()
+    queue = FakeQueue(store)
+    limit, app = IdleLimit(MOST_IDLE), make_app(make_gateway(store, queue, LIMIT), {"api": URL})
+    limit.watch(app)
+    runner = make_runner(app)
+    with evidence.captured() as out:
+        await runner.setup()
+        await limit.listen(runner, "127.0.0.1", 0)
+        running = Gateway(runner.addresses[0][1], store, queue)
+        try:
+            yield running
+        finally:
+            await runner.cleanup()
+    running.check()
+    assert CANARY not in out.getvalue()
+    assert "Traceback" not in out.getvalue()
+
+
+def in_cluster(request_id: bytes) -> bytes:
+    names = b"X-Cortex-API-Name: api\r\nX-Cortex-Queue-URL: " + URL.encode() + b"\r\nX-Request-ID: "
+    return POST.replace(b"/api", b"/") + names + request_id + b"\r\n"
+
+
+TWO = b"Content-Length: 2\r\n\r\n{}"
+ODD: dict[str, tuple[list[bytes], int]] = {
+    "a good one": ([POST + TWO], 200),
+    "latin letters in a header": ([POST + b"X-A: \xff\xfe\r\n" + TWO], 200),
+    "half a surrogate in a header": ([POST + b"X-A: \xed\xa0\x80\r\n" + TWO], 200),
+    "a carriage return in a header": ([POST + b"X-A: a\rX-B: b\r\n" + TWO], 400),
+    "a control character in a header": ([POST + b"X-A: a\x01b\r\n" + TWO], 400),
+    "NUL in a header": ([POST + b"X-A: a\0b\r\n" + TWO], 400),
+    "a header of 40 KiB": ([POST + b"X-A: " + b"c" * 40_000 + b"\r\n" + TWO], 400),
+    "too many headers": ([POST, *[b"X-A: c\r\n" * 50] * 50, TWO], 400),
+    "headers that the sidecar would refuse": ([POST, *[b"X-A: " + b"c" * 30_000 + b"\r\n"] * 3, TWO], 431),
+    "an id that climbs": ([in_cluster(b"../../x") + TWO], 400),
+    "an id with a slash": ([in_cluster(b"a/b") + TWO], 400),
+    "an id that is too long": ([in_cluster(b"a" * 129) + TWO], 400),
+    "an id of other letters": ([in_cluster("ä".encode()) + TWO], 400),
+    "an API that climbs": ([POST.replace(b"/api", b"/%2e%2e") + TWO], 400),
+    "a path that climbs": ([POST.replace(b"/api", b"/api/../../x") + TWO], 404),
+    "an id to look up that climbs": ([b"GET /api/..%2f..%2fx HTTP/1.1\r\nHost: x\r\n\r\n"], 400),
+    "length and chunks": ([POST + b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"], 400),
+    "a chunk that is none": ([POST + b"Transfer-Encoding: chunked\r\n\r\n" + C + b"\r\n"], 400),
+    "a good chunk, then garbage": ([POST + b"Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n" + C + b"\r\n"], 400),
+    "too large": ([POST + b"Content-Length: 99999999\r\n\r\n"], 413),
+    "endless": ([POST + b"Transfer-Encoding: chunked\r\n\r\n", *[b"10000\r\n" + b"x" * 65536 + b"\r\n"] * 40], 413),
+    "trailers": ([POST + b"Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\nX-Evil: " + C + b"\r\n\r\n"], 200),
+    "endless trailers": (
+        [POST + b"Transfer-Encoding: chunked\r\n\r\n0\r\n", *[b"X-A: " + C + b"\r\n" * 50] * 200],
+        400,
+    ),
+    "gzip that is none": ([POST + b"Content-Encoding: gzip\r\n" + TWO], 200),
+    "an upgrade": ([POST.replace(b"close", b"upgrade") + b"Upgrade: websocket\r\n" + TWO], 200),
+}
+
+
+@pytest.mark.parametrize("name", ODD)
+async def test_odd_requests(name: str) -> None:
+    parts, status = ODD[name]
+    async with gateway() as running:
+        told = await running.say(*parts)
+        # A client that still sends may see the connection reset before it has read the answer.
+        assert told == b"" or told.split(b" ", 2)[1] == b"%d" % status
+        assert bool(running.queue.sent) is (status == 200)
+        assert (await running.say(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")).startswith(b"HTTP/1.1 200 ")
+
+
+async def test_a_payload_that_breaks_off_is_no_request() -> None:
+    async with gateway() as running:
+        await running.say(POST + b"Content-Length: 20\r\n\r\n{}", end=True)
+        await running.say(POST + b"Transfer-Encoding: chunked\r\n\r\n10000\r\n" + b"x" * 400, end=True)
+        assert running.queue.sent == []
+        assert running.store.objects == {}
+
+
+async def test_headers_up_to_the_sidecar_s_limit_are_taken() -> None:
+    value = b"c" * 16_000
+    async with gateway() as running:
+        told = await running.say(POST + b"".join(b"X-%d: %b\r\n" % (at, value) for at in range(4)) + TWO)
+        assert told.startswith(b"HTTP/1.1 200 ")
+        assert sum(len(body) for key, (body, _) in running.store.objects.items() if key.endswith(".json")) < MAX_BYTES
+
+
+async def test_waiting_clients_are_bounded_and_busy_ones_stay() -> None:
+    async with gateway() as running:
+        reader, upload = await asyncio.open_connection("127.0.0.1", running.port)
+        upload.write(POST + b"Content-Length: 4\r\n\r\n{")
+        await upload.drain()
+        await running.say(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")  # the upload is known to the server by now
+        held = [await asyncio.open_connection("127.0.0.1", running.port) for _ in range(3 * MOST_IDLE)]
+        async with asyncio.timeout(60):
+            for waiting, _ in held[:MOST_IDLE]:
+                with contextlib.suppress(ConnectionError):
+                    assert await waiting.read() == b""
+            assert not held[-1][0].at_eof()
+            upload.write(b"  }")
+            assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 200 ")
+        for writer in (upload, *(writer for _, writer in held)):
+            writer.transport.abort()
+
+
+IDS = st.sampled_from([b"..", b"/", b"%2f", b"%2e", b"a", b"\\", b":", b".", b"-", b"_", b"%00", b"%0a", b"payload"])
+
+
+@given(st.lists(IDS, min_size=1, max_size=6).map(b"".join))
+@settings(max_examples=60, suppress_health_check=list(HealthCheck), print_blob=True)
+async def test_any_name_stays_in_its_place(name: bytes) -> None:
+    async with gateway() as running:
+        await running.say(b"POST /" + name + b" HTTP/1.1\r\nHost: x\r\n" + TWO)
+        await running.say(b"GET /api/" + name + b" HTTP/1.1\r\nHost: x\r\n\r\n")
+        await running.say(in_cluster(name) + TWO)
+
+
+VALUES = st.binary(max_size=30).map(lambda value: value.replace(b"\r", b"").replace(b"\n", b""))
+
+
+@given(st.lists(st.tuples(st.sampled_from([b"X-A", b"x-a", b"Cookie", b"Content-Type"]), VALUES), max_size=5))
+@settings(max_examples=60, suppress_health_check=list(HealthCheck), print_blob=True)
+async def test_headers_that_are_taken_can_be_sent_on(headers: list[tuple[bytes, bytes]]) -> None:
+    async with gateway() as running:
+        told = await running.say(POST + b"".join(b"%b: %b\r\n" % pair for pair in headers) + TWO)
+        assert told.split(b" ", 2)[1] in {b"200", b"400"}
+        for body, _ in running.store.objects.values():
+            if body.startswith(b'{"'):
+                json.loads(body)

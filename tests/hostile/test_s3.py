@@ -1,0 +1,113 @@
+"""A store that answers anything: errors of ours, whole objects or none, and no key that was not asked for."""
+
+from __future__ import annotations
+
+import asyncio
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from dequeuer.errors import StoreDeniedError, StoreMissingError, StoreUnavailableError
+from dequeuer.events import StoreCalled
+from dequeuer.sinks.keys import FrozenKeys
+from dequeuer.sinks.s3 import S3Store, open_store
+from tests.fakes import Recorder
+from tests.hostile.server import Script, answering, flooding, serving
+
+OURS = (StoreUnavailableError, StoreMissingError, StoreDeniedError)
+ETAG = b'ETag: "e"\r\n'
+DATE = b"Last-Modified: Mon, 03 May 2021 12:00:00 GMT\r\n"
+FACTS = ETAG + DATE
+
+
+class Chain:
+    """Credentials."""
+
+    async def get_frozen_credentials(self) -> FrozenKeys:
+        keys: Any = SimpleNamespace(access_key="test", secret_key="test", token=None)
+        return keys  # type: ignore[no-any-return]
+
+
+def connect(port: int, seen: Recorder) -> S3Store:
+    return open_store(
+        bucket="bucket",
+        region="us-east-1",
+        endpoint_url=f"http://127.0.0.1:{port}",
+        credentials=Chain(),
+        ca_bundle=None,
+        observer=seen,
+    )
+
+
+def http(body: bytes, status: bytes = b"200 OK", head: bytes = FACTS) -> bytes:
+    return b"HTTP/1.1 %b\r\n%bContent-Length: %d\r\n\r\n%b" % (status, head, len(body), body)
+
+
+EVERYTHING: dict[str, Script] = {
+    "garbage": answering(b"garbage\r\n\r\n", then="close"),
+    "nothing": answering(b"", then="close"),
+    "a reset": answering(b"HTTP/1.1 200 OK\r\n", then="reset"),
+    "a length that is none": answering(b"HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n", then="close"),
+    "two lengths": answering(b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab", then="close"),
+    "endless headers": flooding(b"HTTP/1.1 200 OK\r\n", b"X-A: b\r\n"),
+    "an odd status": answering(http(b"", b"999 Odd")),
+    "an error that is no XML": answering(http(b"\xff\xfe<", b"500 Oh")),
+    "a redirect to itself": answering(http(b"", b"307 T", b"Location: /bucket/k\r\n")),
+}
+
+
+@pytest.mark.parametrize("name", EVERYTHING)
+async def test_whatever_the_server_says_the_store_raises_its_own_errors(name: str) -> None:
+    seen = Recorder()
+    async with asyncio.timeout(100), serving(EVERYTHING[name]) as port:
+        store = connect(port, seen)
+        for call in (
+            lambda: store.get("k"),
+            lambda: store.list("k/"),
+            lambda: store.put("k", b"x", "text/plain"),
+            lambda: store.create("k", b"x", "text/plain"),
+            lambda: store.delete(["k"]),
+        ):
+            with pytest.raises(OURS):
+                await call()
+    assert [event.op for event in seen.of(StoreCalled)] == ["get", "list", "put", "put", "delete"]
+    assert [event for event in seen.of(StoreCalled) if event.error is None or not event.detail.isprintable()] == []
+
+
+@pytest.mark.parametrize(
+    "head",
+    [b"", ETAG, DATE, ETAG + b"Last-Modified: yesterday\r\n", FACTS + b"Content-Type: \xff\xfe\r\n"],
+)
+async def test_an_object_without_its_facts_is_an_error_or_whole(head: bytes) -> None:
+    async with asyncio.timeout(100), serving(answering(http(b"body", head=head))) as port:
+        try:
+            found = await connect(port, Recorder()).get("k")
+        except OURS:
+            return
+        assert b"".join([chunk async for chunk in found.chunks]) == b"body"
+
+
+LISTS = {
+    "no XML": b"\xff\xfe",
+    "nothing": b"",
+    "half a list": b"<ListBucketResult><Contents><Key>k/a</Key>",
+    "another document": b"<html><body>login</body></html>",
+    "an entry without its parts": b"<ListBucketResult><Contents><Key>k/a</Key></Contents></ListBucketResult>",
+    "a size that is none": (
+        b"<ListBucketResult><Contents><Key>k/a</Key><Size>x</Size><LastModified>x</LastModified></Contents>"
+        b"</ListBucketResult>"
+    ),
+    "an entity": b'<!DOCTYPE x [<!ENTITY e SYSTEM "file:///etc/passwd">]><ListBucketResult>&e;</ListBucketResult>',
+    "deep nesting": b"<a>" * 20_000,
+}
+
+
+@pytest.mark.parametrize("name", LISTS)
+async def test_a_list_that_cannot_be_read_is_never_an_invention(name: str) -> None:
+    async with asyncio.timeout(100), serving(answering(http(LISTS[name]))) as port:
+        try:
+            keys = await connect(port, Recorder()).list("k/")
+        except OURS:
+            return
+        assert set(keys) <= {"k/a"}
