@@ -20,7 +20,7 @@ from dequeuer.events import DrainChanged, Observer
 from dequeuer.gate import Gate
 from dequeuer.handlers.policy import Policy
 from dequeuer.kinds import Kind, Parties, make_kind
-from dequeuer.lease import LeaseKeeper
+from dequeuer.lease import LeaseKeeper, poll_wait_s
 from dequeuer.metrics import Metrics, Statsd, combine
 from dequeuer.probes.base import Probe
 from dequeuer.probes.spec import load_probes
@@ -84,10 +84,10 @@ class _Sidecar:
         self._drain = drain
         self._metrics = Metrics(settings.api_kind, settings.api_name, settings.job_id, settings.workers)
         self._worker: Worker | None = None
-        self._poll_wait_s = settings.poll_wait_s
+        self._poll_wait_s = poll_wait_s(settings.poll_wait_s, settings.visibility_timeout_s)
         if settings.api_kind == "batch":
             # A job is over after two empty looks: polls are no farther apart than the looks are to be.
-            self._poll_wait_s = min(settings.poll_wait_s, max(1, math.ceil(settings.completion_delay_s)))
+            self._poll_wait_s = min(self._poll_wait_s, max(1, math.ceil(settings.completion_delay_s)))
 
     async def run(self, probes: Sequence[Probe]) -> int:
         """Serve until the work is over."""

@@ -16,6 +16,11 @@ LONGEST_HOLD_S = 43_200.0
 RENEWAL_RETRY_S = 1.0
 
 
+def poll_wait_s(wanted_s: int, length_s: int) -> int:
+    """Return how long a poll may wait: a lease counts from the poll's beginning, and some of it must be left."""
+    return max(1, min(wanted_s, length_s * 2 // 3))
+
+
 class Hold:
     """One lease while it is worked under: an async context manager, and the `Fence` of the work.
 
@@ -25,7 +30,7 @@ class Hold:
     def __init__(self, keeper: LeaseKeeper, lease: Lease, received_at: float) -> None:
         self.lease = lease
         self.received_at = received_at
-        self.ends_at = received_at + keeper.length_s - keeper.margin_s
+        self.ends_at = keeper.ends_at(received_at)
         self._keeper = keeper
         self._task: asyncio.Task[object] | None = None
         self._cancellations = 0
@@ -42,12 +47,20 @@ class Hold:
 
     def is_over(self) -> bool:
         """Tell whether the lease is lost, or its time is over."""
-        return self.lost is not None or asyncio.get_running_loop().time() >= self.ends_at
+        return self.lost is not None or self.is_past()
+
+    def is_past(self) -> bool:
+        """Tell whether its time is over."""
+        return asyncio.get_running_loop().time() >= self.ends_at
 
     def longest_release_s(self) -> float:
         """Return for how long the queue would hide the message at most: what is left of its 12 hours."""
         left = self.received_at + LONGEST_HOLD_S - asyncio.get_running_loop().time()
         return max(0.0, left - self._keeper.margin_s)
+
+    def stop_renewing(self) -> None:
+        """Let the lease run out: a renewal that crosses a release would hide the message again."""
+        self._keeper.remove(self)
 
     def fence(self, reason: str) -> None:
         """Declare the lease lost and stop the work."""
@@ -98,6 +111,7 @@ class LeaseKeeper:
         # When each is to be renewed, soonest first: all leases have one length, so they come due in
         # the order in which they are put in. What is settled leaves at once, and its body with it.
         self._due: dict[Hold, float] = {}
+        self._late: dict[Hold, asyncio.TimerHandle] = {}
         self._held: set[Hold] = set()
         self._renewing: set[asyncio.Task[None]] = set()
         self._news = asyncio.Event()
@@ -105,15 +119,21 @@ class LeaseKeeper:
     def __len__(self) -> int:
         return len(self._held)
 
+    def ends_at(self, received_at: float) -> float:
+        """Return when the work on what was received then is to stop, unless it is renewed; loop times."""
+        return received_at + self.length_s - self.margin_s
+
     def hold(self, lease: Lease, received_at: float) -> Hold:
-        """Return the context under which `lease` is worked. `received_at`: loop time of its receive."""
+        """Return the context under which `lease` is worked. `received_at`: loop time; it was not received before."""
         return Hold(self, lease, received_at)
 
     def add(self, hold: Hold) -> None:
-        """Begin to renew: at once when the message comes late and much of its lease is over already."""
+        """Begin to renew."""
         self._held.add(hold)
-        if hold.ends_at - asyncio.get_running_loop().time() <= self.length_s / 2:
-            self._start(hold)
+        left_s = hold.ends_at - asyncio.get_running_loop().time()
+        if left_s < self.length_s * 0.7:
+            # It came at the end of a long poll: too late for its place in the order of what is due.
+            self._late[hold] = asyncio.get_running_loop().call_later(left_s / 2, self._start_late, hold)
         else:
             self._schedule(hold)
 
@@ -121,6 +141,8 @@ class LeaseKeeper:
         """Stop renewing."""
         self._held.discard(hold)
         self._due.pop(hold, None)
+        if (timer := self._late.pop(hold, None)) is not None:
+            timer.cancel()
 
     def report(self, hold: Hold, reason: str) -> None:
         """Tell that a lease is lost."""
@@ -145,8 +167,14 @@ class LeaseKeeper:
                     del self._due[hold]
                     self._start(hold)
         finally:
+            for timer in self._late.values():
+                timer.cancel()
             for task in self._renewing:
                 task.cancel()
+
+    def _start_late(self, hold: Hold) -> None:
+        del self._late[hold]
+        self._start(hold)
 
     def _start(self, hold: Hold) -> None:
         task = asyncio.get_running_loop().create_task(self._renew(hold), name="renew-lease")
@@ -179,6 +207,9 @@ class LeaseKeeper:
         loop = asyncio.get_running_loop()
         while hold in self._held:
             asked_at = loop.time()
+            if hold.is_over():
+                # After a stall: the queue may hand the message out any moment, and a renewal would only delay that.
+                raise TimeoutError
             length = min(self.length_s, hold.received_at + LONGEST_HOLD_S - asked_at - self.margin_s)
             if length < self.length_s / 2:
                 # The last renewal reached to the end of the 12 hours: let the time run out.

@@ -36,11 +36,12 @@ class Settler:
 
     def __init__(self, source: Source) -> None:
         self._source = source
-        self._giving_back: set[asyncio.Task[None]] = set()
+        self._under_way: set[asyncio.Task[Settlement] | asyncio.Task[None]] = set()
 
     async def settle(self, hold: Hold, outcome: Outcome, ending: Ending) -> None:
         """Settle, and do not stop half-way when cancelled: the queue may have taken it already."""
         settling = asyncio.create_task(self._apply(hold, outcome), name="settle")
+        self._keep(settling)
         try:
             settlement = await asyncio.shield(settling)
         except asyncio.CancelledError:
@@ -61,10 +62,12 @@ class Settler:
                     await lease.ack()
                     return outcome.state
                 case Retry():
+                    hold.stop_renewing()
                     await lease.release(min(outcome.after_s, hold.longest_release_s()))
                     return "retried"
                 case Reject():
                     if self._source.has_redrive:
+                        hold.stop_renewing()
                         await lease.release(outcome.after_s)
                     else:
                         await lease.ack()
@@ -86,7 +89,16 @@ class Settler:
 
         # asyncio.wait, not gather: what is under way is not cancelled with the caller.
         giving = {asyncio.create_task(give(lease), name="give-back") for lease in leases}
-        self._giving_back |= giving
         for task in giving:
-            task.add_done_callback(self._giving_back.discard)
+            self._keep(task)
         await asyncio.wait(giving, timeout=SETTLE_S)
+
+    def _keep(self, task: asyncio.Task[Settlement] | asyncio.Task[None]) -> None:
+        """Hold on to a task that may outlive its caller, and listen to its end when nobody else does."""
+        self._under_way.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[Settlement] | asyncio.Task[None]) -> None:
+        self._under_way.discard(task)
+        if not task.cancelled():
+            task.exception()

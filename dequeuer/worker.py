@@ -145,12 +145,10 @@ class Worker:
     async def _accept(self, leases: Sequence[Lease]) -> None:
         if not self._readiness.is_open:
             # The gate closed while the poll was under way.
-            await self._settler.give_back(leases)
+            await self._give_back(leases)
             return
-        # An answer that was long under way, or lay unread while the process was stopped, has used up lease already.
-        received_at = min(asyncio.get_running_loop().time(), self._asked_at + self._source.longest_wait_s)
         for lease in leases:
-            self._begin(lease, received_at)
+            self._begin(lease)
 
     async def _receive(self, limit: int) -> Sequence[Lease]:
         self._polling_since = self._asked_at = asyncio.get_running_loop().time()
@@ -165,14 +163,14 @@ class Worker:
             await self._capacity.wait()
         return limit
 
-    def _begin(self, lease: Lease, received_at: float) -> None:
+    def _begin(self, lease: Lease) -> None:
         message = lease.message
         queued_s = time.time() - message.sent_at if message.sent_at else None
         self._observer(Received(message_id=message.id, receive_count=message.receive_count, queued_s=queued_s))
         takes_slot = self._handler.needs_slot(message)
         if takes_slot:
             self._occupy(1)
-        task = asyncio.create_task(self._work(lease, received_at, takes_slot), name="message")
+        task = asyncio.create_task(self._work(lease, takes_slot), name="message")
         self._tasks.add(task)
         task.add_done_callback(self._ended)
 
@@ -187,10 +185,13 @@ class Worker:
         if not task.cancelled() and (error := task.exception()):
             _log.error("a message's task ended with an error that nobody handled", exc_info=error)
 
-    async def _work(self, lease: Lease, received_at: float, takes_slot: bool) -> None:  # noqa: FBT001 - private
+    async def _work(self, lease: Lease, takes_slot: bool) -> None:  # noqa: FBT001 - private
         ending = Ending()
         outcome: Outcome | None = None
-        hold = self._keeper.hold(lease, received_at)
+        arrived_at = asyncio.get_running_loop().time()
+        # When the queue gave the message away is not known, only that it was after it was asked. The answer may
+        # have been long under way, or lain unread while the process was stopped.
+        hold = self._keeper.hold(lease, self._asked_at)
         try:
             async with hold:
                 try:
@@ -205,8 +206,9 @@ class Worker:
         except LeaseLostError as error:
             if ending.settlement is None:
                 ending.set("lease_lost", str(error))
-            elif isinstance(outcome, Done) and outcome.after_ack is not None:
+            elif isinstance(outcome, Done) and outcome.after_ack is not None and not hold.is_past():
                 # The queue took the acknowledgement; what was refused was a renewal under way at the same time.
+                # Once its time is over that is not sure: SQS may say yes to a stale receipt, and delete nothing.
                 await outcome.after_ack()
         except SourceGoneError as error:
             ending.set("error", str(error))
@@ -219,7 +221,7 @@ class Worker:
                 await self._settler.give_back([lease])
             raise
         finally:
-            self._report(lease.message, ending, received_at)
+            self._report(lease.message, ending, arrived_at)
 
     async def _handle(self, message: Message, hold: Hold) -> Outcome:
         try:
@@ -266,17 +268,22 @@ class Worker:
             return
         await asyncio.wait({self._poll})
         if not self._poll.cancelled() and self._poll.exception() is None and (leases := self._poll.result()):
-            await self._settler.give_back(leases)
+            await self._give_back(leases)
         self._poll = None
 
-    def _report(self, message: Message, ending: Ending, received_at: float) -> None:
+    async def _give_back(self, leases: Sequence[Lease]) -> None:
+        """Release what has only just arrived, unless it took so long that somebody else may have it by now."""
+        if asyncio.get_running_loop().time() < self._keeper.ends_at(self._asked_at):
+            await self._settler.give_back(leases)
+
+    def _report(self, message: Message, ending: Ending, arrived_at: float) -> None:
         self._observer(
             Settled(
                 message_id=message.id,
                 ref=self._handler.ref(message),
                 settlement=ending.settlement or "error",
                 reason=clip(ending.reason),
-                held_s=asyncio.get_running_loop().time() - received_at,
+                held_s=asyncio.get_running_loop().time() - arrived_at,
                 receive_count=message.receive_count,
             )
         )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import math
 import time
 from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -151,8 +150,6 @@ class FakeSource:
     def break_down(self, error: Exception) -> None:
         """Let the next receive fail."""
         self.arrivals.put_nowait(error)
-
-    longest_wait_s: float = math.inf
 
     async def receive(self, limit: int) -> Sequence[Lease]:
         self.limits.append(limit)

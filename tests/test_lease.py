@@ -5,7 +5,7 @@ import pytest
 
 from dequeuer.errors import LeaseLostError, SourceDeniedError, SourceGoneError, SourceUnavailableError
 from dequeuer.events import LeaseLost
-from dequeuer.lease import LONGEST_HOLD_S, LeaseKeeper
+from dequeuer.lease import LONGEST_HOLD_S, LeaseKeeper, poll_wait_s
 from tests.fakes import FakeLease, Recorder, make_message
 
 pytestmark = pytest.mark.looptime
@@ -215,3 +215,24 @@ async def test_a_release_never_outlasts_what_is_left_of_the_twelve_hours() -> No
     assert hold.longest_release_s() == 99
     await asyncio.sleep(1000)
     assert hold.longest_release_s() == 0
+
+
+async def test_what_is_over_is_not_renewed_after_a_stall() -> None:
+    lease = FakeLease(make_message())
+    keeper = LeaseKeeper(30, Recorder())
+    hold = keeper.hold(lease, now())
+    with pytest.raises(LeaseLostError):
+        async with hold:
+            await asyncio.sleep(40)  # nobody renews: the keeper begins only now
+            task = asyncio.create_task(keeper.run())
+            await asyncio.sleep(10)
+    assert lease.calls == []
+    task.cancel()
+    await asyncio.wait({task})
+
+
+def test_a_poll_leaves_enough_of_the_lease() -> None:
+    assert poll_wait_s(20, 30) == 20
+    assert poll_wait_s(20, 120) == 20
+    assert poll_wait_s(20, 10) == 6
+    assert poll_wait_s(20, 2) == 1

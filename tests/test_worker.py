@@ -518,21 +518,63 @@ async def test_a_message_whose_lease_is_over_is_not_given_back() -> None:
     assert stage.settlements() == ["lease_lost"]
 
 
-async def test_an_answer_that_lay_unread_does_not_count_as_a_fresh_lease() -> None:
+async def test_a_lease_counts_from_when_the_queue_was_asked() -> None:
     stage = Stage()
-    stage.source.longest_wait_s = 20.0
-    old, late = leases(2)
+    stage.handler.takes_s = 40
+    old, late, fresh = leases(3)
     async with stage.running():
-        await asyncio.sleep(20 + 29.5)  # the queue handed it out after 20 s at the latest
+        await asyncio.sleep(29.5)  # the answer may have lain unread for as long
         stage.source.bring(old)
-        await asyncio.sleep(1)
-        assert stage.handler.handled == []
-        assert old.calls == []
+        await asyncio.sleep(0.5)
         assert stage.settlements() == ["lease_lost"]
-        stage.handler.takes_s = 40
-        await asyncio.sleep(20 + 20 - 1)
+        assert stage.handler.running == 0
+        await asyncio.sleep(20)
         stage.source.bring(late)
+        await asyncio.sleep(4)
+        assert late.calls == []
         await asyncio.sleep(1)
         assert late.calls == [("extend", 30)]
         await asyncio.sleep(60)
         assert late.settled == [("ack", 0)]
+        stage.handler.takes_s = 1
+        stage.source.bring(fresh)
+        await asyncio.sleep(2)
+    assert old.calls == []
+
+
+async def test_short_work_of_a_late_message_is_not_renewed() -> None:
+    stage = Stage()
+    stage.handler.takes_s = 1
+    [late] = leases(1)
+    async with stage.running():
+        await asyncio.sleep(20)
+        stage.source.bring(late)
+        await asyncio.sleep(60)
+    assert late.calls == [("ack", 0)]
+
+
+async def test_what_is_being_released_is_not_renewed_any_more() -> None:
+    stage = Stage()
+    stage.handler.outcome = Retry(after_s=60, reason="later")
+
+    class Unheard(FakeLease):
+        async def release(self, after_s: float = 0.0) -> None:
+            await super().release(after_s)
+            raise SourceUnavailableError("the answer is lost")
+
+    lease = Unheard(make_message())
+    stage.source.bring(lease)
+    async with stage.running():
+        await asyncio.sleep(100)
+    assert {what for what, _ in lease.calls} == {"release"}
+
+
+async def test_what_arrives_too_late_is_not_even_given_back() -> None:
+    stage = Stage()
+    [lease] = leases(1)
+    async with stage.running():
+        await asyncio.sleep(40)
+        stage.readiness.set(is_open=False)
+        stage.source.bring(lease)
+        await asyncio.sleep(1)
+    assert lease.calls == []

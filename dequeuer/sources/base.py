@@ -52,10 +52,6 @@ class Source(Protocol):
     def has_redrive(self) -> bool:
         """Whether the queue moves a message to a dead-letter queue after some receives."""
 
-    @property
-    def longest_wait_s(self) -> float:
-        """How long the queue lets a receive wait for the first message."""
-
     async def receive(self, limit: int) -> Sequence[Lease]:
         """Wait for messages, return up to `limit` leases; none means that the queue was quiet."""
 
