@@ -1,0 +1,155 @@
+"""What is known of a run at one moment of its history."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from tests.history.records import BROKE, ON_COMPLETE, Record, What
+
+ENDS = frozenset({"status/completed", "status/failed"})
+
+
+@dataclass(slots=True, kw_only=True)
+class Delivery:
+    """One receipt.
+
+    Attributes:
+        handed_at: when the queue gave it away.
+        ends_at: when its lease is over, as the queue sees it.
+        count: the receive count that came with it.
+        finished_before: the request had its end when this was handed out.
+    """
+
+    handed_at: float
+    ends_at: float
+    count: int
+    finished_before: bool
+    fenced: bool = False
+    acked: bool = False
+    released: bool = False
+
+
+class Ledger:
+    """Every fact so far, looked up by what the rules ask for."""
+
+    def __init__(self) -> None:
+        self.submitted: set[str] = set()
+        self.completion_refs: set[str] = set()
+        self.hopeless: set[str] = set()
+        self.dead: set[str] = set()
+        self.acked: set[str] = set()
+        self.acked_as: dict[str, tuple[str, str]] = {}
+        self.objects: defaultdict[str, dict[str, str]] = defaultdict(dict)
+        self.answers: defaultdict[str, set[str]] = defaultdict(set)
+        self.succeeded: set[str] = set()
+        self.tried: set[str] = set()
+        self.deliveries: dict[str, Delivery] = {}
+        self.latest: dict[tuple[str, str], Delivery] = {}
+        self.running: defaultdict[str, set[str]] = defaultdict(set)
+        self.draining: dict[str, float] = {}
+        self.told: set[str] = set()
+        """Deliveries of completion messages under which the container took the completion."""
+        self.late_completions: set[str] = set()
+        self._told_and_acked = False
+        self._broke_at: dict[tuple[str, str], float] = {}
+        self._by_what: Mapping[What, Callable[[Record], None]] = {
+            "submitted": self._submitted,
+            "handed_out": self._handed_out,
+            "dead_lettered": self._dead_lettered,
+            "done": self._done,
+            "called": self._called,
+            "answered": self._answered,
+            "left": self._left,
+            "fenced": self._fenced,
+            "drain": self._drain,
+            "killed": self._killed,
+        }
+
+    def ends(self, ref: str) -> frozenset[str]:
+        """Return the ends that are durable."""
+        return ENDS & self.objects[ref].keys()
+
+    def may_fail(self, record: Record, transit_s: float) -> bool:
+        """Tell whether a sidecar may fail a request: not because its container went down with it."""
+        drained_at = self.draining.get(record.sidecar)
+        if drained_at is None or record.ref in self.hopeless:
+            return True
+        return self._broke_at.get((record.sidecar, record.ref), 0.0) <= drained_at + transit_s
+
+    def note(self, record: Record) -> None:
+        """Take note."""
+        takes_note = self._by_what.get(record.what)
+        if takes_note is not None:
+            takes_note(record)
+
+    def _submitted(self, record: Record) -> None:
+        self.submitted.add(record.ref)
+        if record.name == "completion":
+            self.completion_refs.add(record.ref)
+        elif record.name == "hopeless":
+            self.hopeless.add(record.ref)
+
+    def _called(self, record: Record) -> None:
+        self.running[record.sidecar].add(record.call)
+        if record.name == ON_COMPLETE and self._told_and_acked:
+            self.late_completions.add(record.ref)
+
+    def _left(self, record: Record) -> None:
+        self.running[record.sidecar].discard(record.call)
+        self.tried.add(record.ref)
+        if record.status == BROKE:
+            self._broke_at[record.sidecar, record.ref] = record.at
+
+    def _fenced(self, record: Record) -> None:
+        if record.delivery in self.deliveries:
+            self.deliveries[record.delivery].fenced = True
+
+    def _drain(self, record: Record) -> None:
+        self.draining.setdefault(record.sidecar, record.at)
+
+    def _killed(self, record: Record) -> None:
+        self.running.pop(record.sidecar, None)
+
+    def _dead_lettered(self, record: Record) -> None:
+        self.dead.add(record.ref)
+
+    def _handed_out(self, record: Record) -> None:
+        delivery = Delivery(
+            handed_at=record.at,
+            ends_at=record.at + record.seconds,
+            count=record.count,
+            finished_before=bool(self.ends(record.ref)),
+        )
+        self.deliveries[record.delivery] = self.latest[record.sidecar, record.ref] = delivery
+
+    def _answered(self, record: Record) -> None:
+        self._broke_at.pop((record.sidecar, record.ref), None)
+        if record.status == 200:
+            self.answers[record.ref].add(record.digest)
+            if record.whole:
+                self.succeeded.add(record.ref)
+        if record.name == ON_COMPLETE and record.status in {200, 404} and record.whole:
+            self.told.add(record.delivery)
+
+    def _done(self, record: Record) -> None:
+        delivery = self.deliveries.get(record.delivery)
+        if record.op == "write":
+            self.objects[record.ref][record.name] = record.digest
+        elif record.op == "delete":
+            self.objects[record.ref].pop(record.name, None)
+        elif delivery is None:
+            return
+        elif record.op == "extend":
+            delivery.ends_at = record.at + record.seconds
+        elif record.op == "release":
+            delivery.released = True
+        elif record.op == "ack":
+            delivery.acked = True
+            self.acked.add(record.ref)
+            self._told_and_acked |= record.delivery in self.told
+            if len(ends := self.ends(record.ref)) == 1:
+                [end] = ends
+                result = self.objects[record.ref].get("result.json", "") if end == "status/completed" else ""
+                self.acked_as.setdefault(record.ref, (end, result))

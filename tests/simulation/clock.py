@@ -1,0 +1,104 @@
+"""An event loop without a world: time passes at once when nobody has anything to do, and one seed gives one run."""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import itertools
+import random
+from collections import deque
+from collections.abc import Callable, Coroutine
+from contextvars import Context
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+
+class NothingLeftToHappenError(Exception):
+    """Somebody waits for ever: nothing is scheduled that could wake anybody."""
+
+
+class _NumberedTask(asyncio.Task[T]):
+    """A task whose place in a set does not depend on where it lies in memory, so that runs repeat exactly."""
+
+    def __init__(self, number: int, coro: Coroutine[Any, Any, T], **options: Any) -> None:
+        self._number = number
+        super().__init__(coro, **options)
+
+    def __hash__(self) -> int:
+        return self._number
+
+
+class VirtualLoop(asyncio.SelectorEventLoop):
+    """A loop with a clock of its own: nothing is ever waited for, the next timer is always due.
+
+    It takes the place of `_run_once`, where the standard loop asks the operating system. Sockets do not work.
+    """
+
+    _ready: deque[asyncio.Handle]
+
+    def __init__(self) -> None:
+        self._now = 0.0
+        self._numbers = itertools.count()
+        self._timers: list[tuple[float, int, asyncio.TimerHandle]] = []
+        super().__init__()
+        self.set_task_factory(self._make)
+        self.complaints: list[str] = []
+        self.set_exception_handler(self._complain)
+
+    def time(self) -> float:
+        return self._now
+
+    def jump(self, seconds: float) -> None:
+        """Let time pass without anybody running: a process that is stopped, a machine that sleeps."""
+        self._now += max(0.0, seconds)
+
+    def call_at(  # type: ignore[override]  # typeshed ties the arguments to the callback; here nobody looks at them
+        self, when: float, callback: Any, *args: Any, context: Context | None = None
+    ) -> asyncio.TimerHandle:
+        handle = asyncio.TimerHandle(when, callback, args, self, context)
+        heapq.heappush(self._timers, (when, next(self._numbers), handle))
+        return handle
+
+    def _timer_handle_cancelled(self, _handle: asyncio.TimerHandle) -> None:
+        """A cancelled one is left out when its time has come."""
+
+    def _run_once(self) -> None:
+        timers, ready = self._timers, self._ready
+        while timers and timers[0][2].cancelled():
+            heapq.heappop(timers)
+        if not ready:
+            if not timers:
+                raise NothingLeftToHappenError
+            self._now = max(self._now, timers[0][0])
+        while timers and timers[0][0] <= self._now:
+            ready.append(heapq.heappop(timers)[2])
+        for _ in range(len(ready)):
+            handle = ready.popleft()
+            if not handle.cancelled():
+                handle._run()
+
+    def _complain(self, _loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        self.complaints.append(f"{context.get('message')}: {context.get('exception')!r} {context.get('future')!r}")
+
+    def _make(
+        self, loop: asyncio.AbstractEventLoop, coro: Any, context: Context | None = None, **options: Any
+    ) -> asyncio.Task[Any]:
+        if context is not None:
+            options["context"] = context
+        return _NumberedTask(next(self._numbers), coro, loop=loop, **options)
+
+
+def run(seed: int, main: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    """Run in virtual time. All randomness, that of the code under test included, comes from `seed`."""
+    state = random.getstate()
+    random.seed(seed)
+    try:
+        loop = VirtualLoop()
+        with asyncio.Runner(loop_factory=lambda: loop) as runner:
+            result = runner.run(main())
+        if loop.complaints:
+            raise AssertionError(f"seed {seed}: the event loop complained: {loop.complaints[0]}")
+        return result
+    finally:
+        random.setstate(state)

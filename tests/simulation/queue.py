@@ -1,0 +1,270 @@
+"""A queue of SQS with its odd habits: leases, redrive, duplicates, stale receipts, counts that lag."""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import itertools
+import random
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from botocore.exceptions import ClientError, EndpointConnectionError
+
+from dequeuer.events import SourceOp
+from dequeuer.sources.sqs import SqsSource
+from tests.history.records import Op, Record
+from tests.simulation.weather import Port, Weather
+
+COUNTS_LAG_S = 3.0
+
+
+@dataclass(slots=True, eq=False)
+class Letter:
+    """One message in the queue."""
+
+    number: int
+    ref: str
+    body: str
+    attributes: Mapping[str, Any]
+    visible_at: float
+    count: int = 0
+    receipts: list[str] = field(default_factory=list)
+    is_there: bool = True
+    may_repeat: bool = True
+
+
+class Queue:
+    """The server. `strict`: stale receipts are refused; otherwise taken and ignored, as SQS may do, too."""
+
+    def __init__(self, weather: Weather, tell: Callable[[Record], None], max_receives: int | None) -> None:
+        self._weather = weather
+        self._tell = tell
+        self._max_receives = max_receives
+        self._strict = random.random() < 0.5
+        self._numbers = itertools.count(1)
+        self._letters: dict[str, Letter] = {}
+        self._visible: list[tuple[float, int, Letter]] = []
+        self._arrival = asyncio.Event()
+        self._counted: tuple[float, dict[str, str]] = (-COUNTS_LAG_S, {})
+        self.there: set[Letter] = set()
+        self.dead: set[str] = set()
+
+    @property
+    def has_redrive(self) -> bool:
+        """Whether there is a dead-letter queue."""
+        return self._max_receives is not None
+
+    def submit(self, ref: str, body: str, kind: str = "", attributes: Mapping[str, Any] | None = None) -> None:
+        """Put a message in."""
+        self._tell(Record(at=_now(), what="submitted", ref=ref, name=kind))
+        letter = Letter(next(self._numbers), ref, body, attributes or {}, _now(), may_repeat=kind != "completion")
+        self.there.add(letter)
+        self._show(letter, 0)
+
+    def _show(self, letter: Letter, after_s: float) -> None:
+        letter.visible_at = _now() + after_s
+        heapq.heappush(self._visible, (letter.visible_at, letter.number, letter))
+        self._arrival.set()
+
+    async def wait_visible(self, wait_s: float) -> None:
+        """Wait until there may be something to hand out, `wait_s` at most."""
+        ends = _now() + wait_s
+        while not (self._visible and self._visible[0][0] <= _now()):
+            self._arrival.clear()
+            next_s = min(ends, self._visible[0][0]) if self._visible else ends
+            if next_s <= _now():
+                return
+            try:
+                async with asyncio.timeout_at(next_s):
+                    await self._arrival.wait()
+            except TimeoutError:
+                if _now() >= ends:
+                    return
+
+    def hand_out(self, sidecar: str, limit: int, length_s: float) -> list[dict[str, Any]]:
+        """Give away what is visible."""
+        answer: list[dict[str, Any]] = []
+        while len(answer) < limit and self._visible and self._visible[0][0] <= _now():
+            at, _, letter = heapq.heappop(self._visible)
+            if not letter.is_there or at != letter.visible_at:
+                continue  # gone, or hidden again since
+            if self._max_receives is not None and letter.count >= self._max_receives:
+                self._bury(letter)
+                continue
+            answer.append(self._give(letter, sidecar, length_s))
+        return answer
+
+    def _bury(self, letter: Letter) -> None:
+        letter.is_there = False
+        self.there.discard(letter)
+        self.dead.add(letter.ref)
+        self._tell(Record(at=_now(), what="dead_lettered", ref=letter.ref))
+
+    def _give(self, letter: Letter, sidecar: str, length_s: float) -> dict[str, Any]:
+        letter.count += 1
+        receipt = f"{letter.number}/{len(letter.receipts) + 1}"
+        letter.receipts.append(receipt)
+        self._letters[receipt] = letter
+        self._tell(
+            Record(
+                at=_now(),
+                what="handed_out",
+                sidecar=sidecar,
+                ref=letter.ref,
+                delivery=receipt,
+                seconds=length_s,
+                count=letter.count,
+            )
+        )
+        is_twice = letter.may_repeat and random.random() < self._weather.duplicated
+        self._show(letter, random.uniform(0.0, 2.0) if is_twice else length_s)
+        return {
+            "MessageId": str(letter.number),
+            "ReceiptHandle": receipt,
+            "Body": letter.body,
+            "Attributes": {"ApproximateReceiveCount": str(letter.count)},
+            "MessageAttributes": {**letter.attributes, "delivery": {"DataType": "String", "StringValue": receipt}},
+        }
+
+    def ref(self, receipt: str) -> str:
+        """Return what a receipt is for."""
+        return self._letters[receipt].ref
+
+    def delete(self, sidecar: str, receipt: str) -> str | None:
+        """Delete one; an error code when it is refused."""
+        letter = self._letters[receipt]
+        if letter.is_there and receipt != letter.receipts[-1]:
+            return "ReceiptHandleIsInvalid" if self._strict else None
+        self._tell(Record(at=_now(), what="done", op="ack", sidecar=sidecar, ref=letter.ref, delivery=receipt))
+        if letter.is_there:
+            letter.is_there = False
+            self.there.discard(letter)
+            if letter.may_repeat and random.random() < self._weather.undead:
+                letter.is_there = True
+                self.there.add(letter)
+                self._show(letter, random.uniform(0.0, 60.0))
+        return None
+
+    def hide(self, sidecar: str, receipt: str, seconds: int, op: Op) -> str | None:
+        """Change a visibility; an error code when it is refused."""
+        letter = self._letters[receipt]
+        if not letter.is_there or receipt != letter.receipts[-1]:
+            return "ReceiptHandleIsInvalid"
+        if letter.visible_at <= _now():
+            return "MessageNotInflight"
+        self._tell(
+            Record(
+                at=_now(), what="done", op=op, sidecar=sidecar, ref=letter.ref, delivery=receipt, seconds=float(seconds)
+            )
+        )
+        self._show(letter, seconds)
+        return None
+
+    def counts(self) -> dict[str, str]:
+        """Count, sometimes as things were a moment ago."""
+        at, counted = self._counted
+        if _now() - at < COUNTS_LAG_S and random.random() < 0.3:
+            return counted
+        visible = sum(letter.visible_at <= _now() for letter in self.there)
+        names = {"": visible, "NotVisible": len(self.there) - visible, "Delayed": 0}
+        counted = {f"ApproximateNumberOfMessages{name}": str(count) for name, count in names.items()}
+        self._counted = (_now(), counted)
+        return counted
+
+
+class QueueClient:
+    """The SDK's client as one sidecar has it: `SqsApi`."""
+
+    def __init__(self, queue: Queue, sidecar: str, port: Port, tell: Callable[[Record], None]) -> None:
+        self._queue = queue
+        self._sidecar = sidecar
+        self._port = port
+        self._tell = tell
+        self._wanted: dict[str, Op] = {}
+
+    async def receive_message(self, **request: Any) -> dict[str, Any]:
+        async def wait() -> None:
+            await self._port.weather.travel()
+            await self._queue.wait_visible(request["WaitTimeSeconds"])
+
+        def hand_out() -> dict[str, Any]:
+            limit, length_s = request["MaxNumberOfMessages"], request["VisibilityTimeout"]
+            return {"Messages": self._queue.hand_out(self._sidecar, limit, length_s)}
+
+        return await self._port.send(hand_out, way_in=wait)
+
+    async def delete_message_batch(self, **request: Any) -> dict[str, Any]:
+        entries = request["Entries"]
+        return await self._port.send(
+            lambda: self._each(entries, lambda entry: self._queue.delete(self._sidecar, entry["ReceiptHandle"]))
+        )
+
+    async def change_message_visibility_batch(self, **request: Any) -> dict[str, Any]:
+        entries = request["Entries"]
+        return await self._port.send(lambda: self._each(entries, self._hide))
+
+    def _hide(self, entry: Mapping[str, Any]) -> str | None:
+        receipt = entry["ReceiptHandle"]
+        return self._queue.hide(self._sidecar, receipt, entry["VisibilityTimeout"], self._wanted[receipt])
+
+    async def get_queue_attributes(self, **request: Any) -> dict[str, Any]:
+        def read() -> dict[str, Any]:
+            policy = {"RedrivePolicy": "{}"} if self._queue.has_redrive else {}
+            return {"Attributes": {**policy, **self._queue.counts()}}
+
+        return await self._port.send(read)
+
+    async def send_message(self, **request: Any) -> dict[str, Any]:
+        def send() -> dict[str, Any]:
+            kind = "completion" if "job_complete" in request["MessageAttributes"] else ""
+            self._queue.submit(request["MessageBody"], request["MessageBody"], kind, request["MessageAttributes"])
+            return {}
+
+        return await self._port.send(send)
+
+    def _each(self, entries: list[Any], act: Callable[[Mapping[str, Any]], str | None]) -> dict[str, Any]:
+        """A batch is no transaction: some of its entries may fail."""
+        done, failed = [], []
+        for entry in entries:
+            code = "InternalError" if random.random() < self._port.weather.refused else act(entry)
+            if code is None:
+                done.append({"Id": entry["Id"]})
+            else:
+                failed.append({"Id": entry["Id"], "Code": code})
+        return {"Successful": done, "Failed": failed}
+
+    def expect(self, op: Op, receipt: str) -> None:
+        """Take note of what the sidecar has decided: a renewal and a release are one and the same request."""
+        self._wanted[receipt] = op
+        ref = self._queue.ref(receipt)
+        self._tell(Record(at=_now(), what="asked", op=op, sidecar=self._sidecar, ref=ref, delivery=receipt))
+
+
+class WatchedSource(SqsSource):
+    """The real source; what it decides is put on record at that moment, not when ten of them are sent."""
+
+    def __init__(self, client: QueueClient, **options: Any) -> None:
+        super().__init__(client, **options)
+        self._watched = client
+
+    async def settle(self, receipt: str) -> None:
+        self._watched.expect("ack", receipt)
+        await super().settle(receipt)
+
+    async def hide(self, receipt: str, seconds: int, op: SourceOp) -> None:
+        self._watched.expect("extend" if op == "renew" else "release", receipt)
+        await super().hide(receipt, seconds, op)
+
+
+def away() -> Exception:
+    """Return one of the errors that say that SQS cannot be had just now."""
+    error: Exception = EndpointConnectionError(endpoint_url="sqs")
+    if random.random() < 0.5:
+        error = ClientError({"Error": {"Code": "ThrottlingException", "Message": "slow down"}}, "Any")
+    return error
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

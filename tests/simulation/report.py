@@ -1,0 +1,68 @@
+"""Many worlds side by side, and the table of what they came to."""
+
+from __future__ import annotations
+
+import multiprocessing
+import time
+import traceback
+from collections import Counter
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+
+from tests.simulation.world import simulate
+
+LIVES_A_WORLD = 400
+SHOWN = 3
+
+
+@dataclass(frozen=True, kw_only=True)
+class Summary:
+    """What one world came to, small enough to be sent between processes."""
+
+    seed: int
+    counts: Counter[str]
+    faults: Counter[str]
+    violations: tuple[str, ...]
+
+
+def summarize(seed: int) -> Summary:
+    """Run one world."""
+    try:
+        outcome = simulate(seed, LIVES_A_WORLD)
+    except Exception as error:  # noqa: BLE001 - whatever ends a world is a finding, and has its seed
+        trace = "".join(traceback.format_exception(error))
+        return Summary(seed=seed, counts=Counter(), faults=Counter(), violations=(trace,))
+    counts: Counter[str] = Counter()
+    for record in outcome.history:
+        if record.what in {"submitted", "handed_out", "called", "fenced", "dead_lettered"}:
+            counts[record.what] += 1
+        elif record.what == "done":
+            counts[f"{record.op} {record.name}".strip() if record.name.startswith("status/") else record.op] += 1
+    return Summary(
+        seed=seed,
+        counts=counts,
+        faults=outcome.faults,
+        violations=tuple(map(str, outcome.violations[:SHOWN])) if outcome.violations else (),
+    )
+
+
+def report(first: int, worlds: int, jobs: int) -> int:
+    """Run so many worlds and print the table; 1 when a promise was not kept."""
+    print(f"simulation: {worlds} worlds of {LIVES_A_WORLD} messages, seeds {first} to {first + worlds - 1}", flush=True)
+    began = time.monotonic()
+    counts: Counter[str] = Counter()
+    faults: Counter[str] = Counter()
+    guilty: list[Summary] = []
+    # Not forked: a copy of a process with threads can hang.
+    with ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn")) as pool:
+        for summary in pool.map(summarize, range(first, first + worlds), chunksize=4):
+            counts += summary.counts
+            faults += summary.faults
+            if summary.violations:
+                guilty.append(summary)
+    for name, count in [*sorted(counts.items()), *sorted(faults.items())]:
+        print(f"  {name:<28} {count:>9,}")
+    for summary in guilty[:SHOWN]:
+        print(f"seed {summary.seed}: replay with --seed {summary.seed} --save FILE", *summary.violations, sep="\n  ")
+    print(f"simulation: {len(guilty)} worlds broke a promise; {time.monotonic() - began:.0f} s")
+    return 1 if guilty else 0

@@ -1,0 +1,197 @@
+"""One sidecar made of the real core on simulated servers: worker, leases, gate, handlers, settling, source."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from dequeuer.drain import Drain
+from dequeuer.events import ignore
+from dequeuer.gate import Gate
+from dequeuer.handlers.async_api import AsyncHandler
+from dequeuer.handlers.base import Handler
+from dequeuer.handlers.batch_api import BatchHandler
+from dequeuer.handlers.completion import Completion, DrainedQueue
+from dequeuer.handlers.policy import Policy
+from dequeuer.handlers.result import ResultWriter
+from dequeuer.lease import Hold, LeaseKeeper
+from dequeuer.message import Fence, Message, Outcome
+from dequeuer.retrying import persist
+from dequeuer.settling import AWAY
+from dequeuer.worker import Worker
+from tests.history.records import Record
+from tests.simulation import queue as sim_queue
+from tests.simulation import store as sim_store
+from tests.simulation.container import SimContainer
+from tests.simulation.store import DELIVERY
+from tests.simulation.weather import Port, Weather
+
+COMPLETION_DELAY_S = 10.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shape:
+    """How the sidecars of one world are set."""
+
+    kind: str
+    slots: int
+    lease_s: int
+    grace_s: float
+    poll_wait_s: int
+    request_timeout_s: float
+
+
+@dataclass(kw_only=True)
+class Cloud:
+    """The servers that all sidecars of one world share."""
+
+    weather: Weather
+    queue: sim_queue.Queue
+    objects: sim_store.Objects
+    sqs_is_away: bool = False
+    s3_is_away: bool = False
+
+
+class SimSidecar:
+    """A process: `run` returns when it has ended by itself."""
+
+    def __init__(self, name: str, shape: Shape, cloud: Cloud, tell: Callable[[Record], None]) -> None:
+        self.name = name
+        self._shape = shape
+        self._tell = tell
+        self.container = SimContainer(name, cloud.weather, tell, shape.request_timeout_s)
+        self.drain = Drain()
+        self._sqs = Port(cloud.weather, lambda: cloud.sqs_is_away, sim_queue.away)
+        self._s3 = Port(cloud.weather, lambda: cloud.s3_is_away, sim_store.away)
+        self._keeper = _Keeper(shape.lease_s, name, tell)
+        self._source = sim_queue.WatchedSource(
+            sim_queue.QueueClient(cloud.queue, name, self._sqs, tell),
+            queue_url="https://sqs/queue",
+            visibility_timeout_s=shape.lease_s,
+            poll_wait_s=shape.poll_wait_s,
+            held=lambda: len(self._keeper),
+            observer=ignore,
+        )
+        self._store = sim_store.StoreClient(cloud.objects, name, self._s3, tell)
+        self._gate = Gate([self.container], ignore)
+        self.worker = Worker(
+            source=self._source,
+            handler=_Attributed(self._handler()),
+            readiness=self._gate,
+            keeper=self._keeper,
+            drain=self.drain,
+            slots=shape.slots,
+            grace_s=shape.grace_s,
+            watch=DrainedQueue(self._source) if shape.kind == "batch" else None,
+            observer=ignore,
+        )
+        self._process: asyncio.Task[None] | None = None
+
+    def _handler(self) -> Handler:
+        policy = Policy(max_attempts=5, retry_statuses=frozenset({429, 503}))
+        if self._shape.kind == "async":
+            return AsyncHandler(
+                cluster_uid="uid",
+                api_name="api",
+                store=self._store,
+                target=self.container,
+                results=ResultWriter(1 << 20),
+                policy=policy,
+                drain=self.drain,
+                observer=ignore,
+            )
+        completion = Completion(
+            job_id="job",
+            queue=self._source,
+            target=self.container,
+            delay_s=COMPLETION_DELAY_S,
+            policy=policy,
+            drain=self.drain,
+            observer=ignore,
+        )
+        return BatchHandler(
+            job_id="job",
+            target=self.container,
+            completion=completion,
+            policy=policy,
+            drain=self.drain,
+            observer=ignore,
+        )
+
+    def start(self) -> None:
+        """Begin."""
+        self._process = asyncio.create_task(self._run(), name=self.name)
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the process is over."""
+        return self._process is not None and self._process.done()
+
+    async def wait(self) -> None:
+        """Return at its end; raises what ended it."""
+        if self._process is not None:
+            await asyncio.wait({self._process})
+            if not self._process.cancelled():
+                self._process.result()
+
+    async def _run(self) -> None:
+        background = [asyncio.create_task(self._gate.run()), asyncio.create_task(self._keeper.run())]
+        try:
+            await persist(AWAY, self._source.open)
+            await self.worker.run()
+            await self._source.close()
+        finally:
+            for task in background:
+                task.cancel()
+            await asyncio.wait(background)
+
+    def terminate(self) -> None:
+        """Send SIGTERM."""
+        self._tell(Record(at=asyncio.get_running_loop().time(), what="drain", sidecar=self.name))
+        self.drain.request()
+
+    async def kill(self) -> None:
+        """Send SIGKILL: nothing that it does from now on reaches anybody."""
+        if self._process is None or self._process.done():
+            return
+        self._tell(Record(at=asyncio.get_running_loop().time(), what="killed", sidecar=self.name))
+        self._sqs.is_dead = self._s3.is_dead = True
+        self.container.is_up = False
+        self.drain.request()
+        self.drain.request()
+        self._process.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await self._process
+
+
+class _Keeper(LeaseKeeper):
+    """The real keeper; what it gives up is put on record."""
+
+    def __init__(self, length_s: float, sidecar: str, tell: Callable[[Record], None]) -> None:
+        super().__init__(length_s, ignore)
+        self._sidecar = sidecar
+        self._tell = tell
+
+    def report(self, hold: Hold, reason: str) -> None:
+        message = hold.lease.message
+        delivery, now = message.attributes["delivery"], asyncio.get_running_loop().time()
+        self._tell(Record(at=now, what="fenced", sidecar=self._sidecar, ref=message.body, delivery=delivery))
+
+
+class _Attributed:
+    """The real handler; the task that runs it is marked with the receipt it works for."""
+
+    def __init__(self, handler: Handler) -> None:
+        self._handler = handler
+
+    def needs_slot(self, message: Message) -> bool:
+        return self._handler.needs_slot(message)
+
+    def ref(self, message: Message) -> str:
+        return self._handler.ref(message)
+
+    async def handle(self, message: Message, fence: Fence) -> Outcome:
+        DELIVERY.set(message.attributes["delivery"])
+        return await self._handler.handle(message, fence)

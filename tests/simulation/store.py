@@ -1,0 +1,138 @@
+"""An object store, and one sidecar's way to it."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from contextvars import ContextVar
+
+from dequeuer.errors import StoreDeniedError, StoreMissingError, StoreUnavailableError
+from dequeuer.sinks.base import Payload
+from tests.history.records import Op, Record
+from tests.simulation.weather import Port
+
+PREFIX = "uid/workloads/api/"
+DELIVERY: ContextVar[str] = ContextVar("delivery", default="")
+"""The receipt on behalf of which the running task works."""
+
+
+def away() -> Exception:
+    """Return what says that the store cannot be had just now: rarely a denial, as keys are rotated."""
+    return StoreDeniedError("rotated") if random.random() < 0.02 else StoreUnavailableError("away")
+
+
+class Objects:
+    """The server."""
+
+    def __init__(self, tell: Callable[[Record], None]) -> None:
+        self._tell = tell
+        self.bodies: dict[str, dict[str, bytes]] = {}
+
+    def submit(self, ref: str, payload: bytes | None, headers: bytes) -> None:
+        """Put in what the gateway writes."""
+        self.bodies[ref] = {"headers.json": headers, "status/in_queue": b""}
+        if payload is not None:
+            self.bodies[ref]["payload"] = payload
+
+    def write(self, sidecar: str, delivery: str, key: str, body: bytes) -> None:
+        """Write one."""
+        ref, name = split(key)
+        self.bodies.setdefault(ref, {})[name] = body
+        self._done("write", sidecar, delivery, ref, name, body)
+
+    def create(self, sidecar: str, delivery: str, key: str, body: bytes) -> bool:
+        """Write one unless it is there."""
+        ref, name = split(key)
+        if name in self.bodies.get(ref, ()):
+            return False
+        self.write(sidecar, delivery, key, body)
+        return True
+
+    def delete(self, sidecar: str, delivery: str, keys: Collection[str]) -> None:
+        """Delete some."""
+        for ref, name in map(split, keys):
+            self.bodies.get(ref, {}).pop(name, None)
+            self._done("delete", sidecar, delivery, ref, name, b"")
+
+    def _done(self, op: Op, sidecar: str, delivery: str, ref: str, name: str, body: bytes) -> None:
+        now = asyncio.get_running_loop().time()
+        self._tell(
+            Record(
+                at=now,
+                what="done",
+                op=op,
+                sidecar=sidecar,
+                ref=ref,
+                delivery=delivery,
+                name=name,
+                digest=digest(body) if name == "result.json" else "",
+            )
+        )
+
+
+class StoreClient:
+    """`Store`, as one sidecar has it."""
+
+    def __init__(self, objects: Objects, sidecar: str, port: Port, tell: Callable[[Record], None]) -> None:
+        self._objects = objects
+        self._sidecar = sidecar
+        self._port = port
+        self._tell = tell
+
+    async def get(self, key: str) -> Payload:
+        ref, name = split(key)
+        body = await self._port.send(lambda: self._objects.bodies.get(ref, {}).get(name))
+        if body is None:
+            raise StoreMissingError(key)
+        return Payload(size=len(body), content_type=None, chunks=self._chunks(body), modified_at=0.0)
+
+    async def _chunks(self, body: bytes) -> AsyncIterator[bytes]:
+        half = len(body) // 2
+        yield body[:half]
+        if random.random() < self._port.weather.refused:
+            raise StoreUnavailableError("the payload broke off")
+        yield body[half:]
+
+    async def list(self, prefix: str) -> Sequence[str]:
+        ref, _ = split(prefix)
+        names = await self._port.send(lambda: sorted(self._objects.bodies.get(ref, ())))
+        return [f"{PREFIX}{ref}/{name}" for name in names]
+
+    async def put(self, key: str, body: bytes, content_type: str) -> None:
+        delivery = self._asked("write", key)
+        await self._port.send(lambda: self._objects.write(self._sidecar, delivery, key, body))
+
+    async def create(self, key: str, body: bytes, content_type: str) -> bool:
+        delivery = self._asked("write", key)
+        return await self._port.send(lambda: self._objects.create(self._sidecar, delivery, key, body))
+
+    async def put_stream(self, key: str, body: AsyncIterator[bytes], content_type: str) -> None:
+        whole = b"".join([chunk async for chunk in body])
+        delivery = self._asked("write", key)
+        await self._port.send(lambda: self._objects.write(self._sidecar, delivery, key, whole))
+
+    async def delete(self, keys: Collection[str]) -> None:
+        delivery = ""
+        for key in keys:
+            delivery = self._asked("delete", key)
+        await self._port.send(lambda: self._objects.delete(self._sidecar, delivery, keys))
+
+    def _asked(self, op: Op, key: str) -> str:
+        ref, name = split(key)
+        delivery, now = DELIVERY.get(), asyncio.get_running_loop().time()
+        self._tell(Record(at=now, what="asked", op=op, sidecar=self._sidecar, ref=ref, delivery=delivery, name=name))
+        return delivery
+
+
+def split(key: str) -> tuple[str, str]:
+    """Return the request and the object's name; a key elsewhere is a bug that ends the run."""
+    if not key.startswith(PREFIX):
+        raise AssertionError(f"{key} is outside of {PREFIX}")
+    ref, _, name = key.removeprefix(PREFIX).partition("/")
+    return ref, name
+
+
+def digest(body: bytes) -> str:
+    """Return what tells one content from another; bodies of the simulation are short."""
+    return body.decode()

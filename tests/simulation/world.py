@@ -1,0 +1,226 @@
+"""One world: a queue, a store, sidecars with their containers, and everything that happens to them by one seed."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections import Counter
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field
+from typing import Literal
+
+from dequeuer.lease import poll_wait_s
+from tests.history.checker import Terms, Violation, judge
+from tests.history.records import Final, Record
+from tests.simulation import clock
+from tests.simulation.container import NATURES
+from tests.simulation.queue import Queue
+from tests.simulation.sidecar import Cloud, Shape, SimSidecar
+from tests.simulation.store import Objects, digest
+from tests.simulation.weather import storm
+
+CALM_S = 6 * 3600.0
+"""How long everything may take once nothing goes wrong any more: retries wait for minutes at most."""
+LOOK_EVERY_S = 10.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What one world came to."""
+
+    seed: int
+    history: list[Record] = field(repr=False)  # asyncio writes down the result of a task when it installs Ctrl-C
+    final: Final = field(repr=False)
+    violations: list[Violation]
+    faults: Counter[str] = field(default_factory=Counter)
+
+
+def simulate(seed: int, lives: int = 400, kind: Literal["async", "batch"] | None = None) -> Outcome:
+    """Run one world and judge its history. The same arguments give the same history, record by record."""
+
+    async def main() -> Outcome:
+        world = World(seed, lives, kind or ("batch" if random.random() < 0.3 else "async"))
+        await world.run()
+        return world.outcome()
+
+    return clock.run(seed, main)
+
+
+class World:
+    """Everything of one run."""
+
+    def __init__(self, seed: int, lives: int, kind: Literal["async", "batch"]) -> None:
+        self.history: list[Record] = []
+        self.faults: Counter[str] = Counter()
+        self._seed = seed
+        self._lives = lives
+        self._kind = kind
+        weather = storm()
+        redrive = random.choice([None, 5, 20]) if kind == "batch" else random.choice([None, 20])
+        self._cloud = Cloud(
+            weather=weather,
+            queue=Queue(weather, self.history.append, redrive),
+            objects=Objects(self.history.append),
+        )
+        lease_s = random.choice([2, 5, 30, 120])
+        self._shape = Shape(
+            kind=kind,
+            slots=random.choice([1, 2, 8, 30]),
+            lease_s=lease_s,
+            grace_s=random.choice([5.0, 55.0]),
+            poll_wait_s=poll_wait_s(random.choice([1, 10, 20]), lease_s),
+            request_timeout_s=random.choice([30.0, 3600.0]),
+        )
+        self._sidecars: list[SimSidecar] = []
+        self._ending: list[SimSidecar] = []
+        self._started = 0
+        self._many = random.choice([1, 2, 3])
+
+    async def run(self) -> None:
+        """Submit, let things go wrong, let them calm down, end."""
+        for _ in range(self._many):
+            self._start()
+        storming = asyncio.create_task(self._storm())
+        await self._submit()
+        await storming
+        await self._calm()
+        await self._end()
+
+    def outcome(self) -> Outcome:
+        """Judge."""
+        queue, bodies = self._cloud.queue, self._cloud.objects.bodies
+        final = Final(
+            queued=frozenset(letter.ref for letter in queue.there),
+            dead=frozenset(queue.dead),
+            objects={
+                ref: {name: digest(body) if name == "result.json" else "" for name, body in objects.items()}
+                for ref, objects in bodies.items()
+            },
+        )
+        terms = Terms(kind=self._kind, slots=self._shape.slots, has_redrive=queue.has_redrive)
+        return Outcome(
+            seed=self._seed,
+            history=self.history,
+            final=final,
+            violations=judge(self.history, final, terms),
+            faults=self.faults,
+        )
+
+    def _start(self) -> None:
+        self._started += 1
+        sidecar = SimSidecar(f"s{self._started}", self._shape, self._cloud, self.history.append)
+        self._sidecars.append(sidecar)
+        sidecar.start()
+
+    async def _submit(self) -> None:
+        pace_s = random.choice([0.0, 0.05, 0.3])
+        for number in range(self._lives):
+            ref = f"{random.choice(NATURES)}-{number}"
+            if self._kind == "batch":
+                self._cloud.queue.submit(ref, f'["{ref}"]')
+            else:
+                self._submit_request(ref)
+            await asyncio.sleep(random.expovariate(1 / pace_s) if pace_s else 0)
+        if self._kind == "batch":
+            attributes = {"job_complete": {"DataType": "String", "StringValue": "true"}}
+            self._cloud.queue.submit("job_complete", "job_complete", "completion", attributes)
+
+    def _submit_request(self, ref: str) -> None:
+        fate = random.random()
+        payload = None if fate < 0.01 else b"payload"
+        headers = b"[]" if 0.01 < fate < 0.02 else b"{}"
+        self._cloud.objects.submit(ref, payload, headers)
+        self._cloud.queue.submit(ref, ref, "hopeless" if fate < 0.02 else "")
+
+    async def _storm(self) -> None:
+        """Do things to the world, one after the other, for a while."""
+        blows: list[Callable[[], Coroutine[None, None, None]]] = [
+            self._terminate,
+            self._terminate_in_a_hurry,
+            self._kill,
+            self._restart_container,
+            self._cut_sqs,
+            self._cut_s3,
+            self._stop_the_clock,
+        ]
+        going_on: list[asyncio.Task[None]] = []
+        for _ in range(random.choice([0, 4, 12])):
+            await asyncio.sleep(random.expovariate(1 / 8.0))
+            blow = random.choice(blows)
+            self.faults[blow.__name__.strip("_")] += 1
+            going_on.append(asyncio.create_task(blow()))
+        await asyncio.gather(*going_on)
+
+    def _pick(self) -> SimSidecar:
+        return random.choice(self._sidecars or self._ending)
+
+    async def _terminate(self) -> None:
+        sidecar = self._pick()
+        sidecar.terminate()
+        if random.random() < 0.3:
+            await asyncio.sleep(random.uniform(0, 3))
+            sidecar.container.stop()
+        await self._replace(sidecar)
+
+    async def _terminate_in_a_hurry(self) -> None:
+        sidecar = self._pick()
+        sidecar.terminate()
+        await asyncio.sleep(random.uniform(0, 3))
+        sidecar.terminate()
+        await self._replace(sidecar)
+
+    async def _kill(self) -> None:
+        sidecar = self._pick()
+        await sidecar.kill()
+        await self._replace(sidecar)
+
+    async def _replace(self, sidecar: SimSidecar) -> None:
+        """The pod's successor begins, sometimes before it has ended."""
+        if sidecar not in self._sidecars:
+            return  # replaced already
+        self._sidecars.remove(sidecar)
+        self._ending.append(sidecar)
+        if random.random() < 0.5:
+            await sidecar.wait()
+        await asyncio.sleep(random.uniform(0, 5))
+        self._start()
+
+    async def _restart_container(self) -> None:
+        container = self._pick().container
+        container.stop()
+        await asyncio.sleep(random.uniform(0, 10))
+        container.start()
+
+    async def _cut_sqs(self) -> None:
+        self._cloud.sqs_is_away = True
+        await asyncio.sleep(random.uniform(0, 2 * self._shape.lease_s))
+        self._cloud.sqs_is_away = False
+
+    async def _cut_s3(self) -> None:
+        self._cloud.s3_is_away = True
+        await asyncio.sleep(random.uniform(0, 2 * self._shape.lease_s))
+        self._cloud.s3_is_away = False
+
+    async def _stop_the_clock(self) -> None:
+        """All processes are stopped, the queue's clock is not."""
+        loop = asyncio.get_running_loop()
+        if isinstance(loop, clock.VirtualLoop):
+            loop.jump(random.uniform(0, 2 * self._shape.lease_s))
+
+    async def _calm(self) -> None:
+        """Nothing goes wrong any more: wait until the queue is empty."""
+        loop = asyncio.get_running_loop()
+        self._cloud.weather.calm()
+        ends = loop.time() + CALM_S
+        while self._cloud.queue.there and loop.time() < ends:
+            for sidecar in self._sidecars:
+                sidecar.container.start()
+            if all(sidecar.has_ended for sidecar in self._sidecars):
+                self._start()
+            await asyncio.sleep(LOOK_EVERY_S)
+
+    async def _end(self) -> None:
+        for sidecar in self._sidecars:
+            sidecar.terminate()
+        for sidecar in self._sidecars + self._ending:
+            await sidecar.wait()
