@@ -73,7 +73,10 @@ class Settler:
                         await lease.ack()
                     return "poison" if outcome.poison else "rejected"
                 case Requeue():
-                    await self._source.put_back(lease)
+                    # First the copy: a crash in between leaves two, never none.
+                    await self._source.copy(lease)
+                    hold.check()
+                    await lease.ack()
                     return "requeued"
 
         return await persist(AWAY, once)

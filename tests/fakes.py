@@ -140,7 +140,7 @@ class FakeSource:
     has_redrive: bool = False
     depths: list[Depth] = field(default_factory=list)
     limits: list[int] = field(default_factory=list)
-    put_backs: list[Lease] = field(default_factory=list)
+    copies: list[Lease] = field(default_factory=list)
     arrivals: asyncio.Queue[Sequence[Lease] | Exception] = field(default_factory=asyncio.Queue)
 
     def bring(self, *leases: Lease) -> None:
@@ -161,8 +161,8 @@ class FakeSource:
     async def depth(self) -> Depth:
         return self.depths.pop(0) if len(self.depths) > 1 else self.depths[0]
 
-    async def put_back(self, lease: Lease) -> None:
-        self.put_backs.append(lease)
+    async def copy(self, lease: Lease) -> None:
+        self.copies.append(lease)
 
 
 class OpenFence:

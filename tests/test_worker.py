@@ -9,6 +9,7 @@ from dequeuer.errors import LeaseLostError, SourceDeniedError, SourceGoneError, 
 from dequeuer.events import LeaseLost, Settled, SlotsChanged
 from dequeuer.lease import LeaseKeeper
 from dequeuer.message import Done, Fence, Message, Outcome, Reject, Requeue, Retry
+from dequeuer.sources.base import Lease
 from dequeuer.worker import EXTRA_HELD, Watch, Worker
 from tests.fakes import FakeLease, FakeSource, Recorder, make_message
 
@@ -138,15 +139,31 @@ async def test_each_outcome_is_settled_in_its_way(
         assert stage.settlements() == [settlement]
 
 
-async def test_requeue_puts_back_through_the_source() -> None:
+async def test_requeue_sends_a_copy_and_deletes_the_original() -> None:
     stage = Stage()
     stage.handler.outcome = Requeue(reason="not yet")
     [lease] = leases(1)
     stage.source.bring(lease)
     async with stage.running():
         await asyncio.sleep(1)
-        assert stage.source.put_backs == [lease]
-        assert lease.settled == []
+        assert stage.source.copies == [lease]
+        assert lease.settled == [("ack", 0)]
+
+
+async def test_when_the_lease_is_over_once_the_copy_is_sent_the_original_is_left_alone() -> None:
+    class Slow(FakeSource):
+        async def copy(self, lease: Lease) -> None:
+            await asyncio.sleep(40)
+
+    stage = Stage()
+    stage.source = Slow()
+    stage.handler.outcome = Requeue(reason="not yet")
+    lease = FakeLease(make_message(), failures=[SourceUnavailableError("away")] * 1000)
+    stage.source.bring(lease)
+    async with stage.running():
+        await asyncio.sleep(100)
+    assert lease.calls == []
+    assert stage.settlements() == ["lease_lost"]
 
 
 async def test_nothing_is_received_while_the_container_is_not_ready() -> None:

@@ -58,5 +58,5 @@ class Source(Protocol):
     async def depth(self) -> Depth:
         """Count what the queue holds."""
 
-    async def put_back(self, lease: Lease) -> None:
-        """Send the message again as a new one, then delete this one."""
+    async def copy(self, lease: Lease) -> None:
+        """Send the message again as a new one; once, however often it is called. This one stays."""

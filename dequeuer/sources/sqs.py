@@ -128,18 +128,17 @@ class SqsSource:
             raise
         return Depth(visible=visible, in_flight=in_flight, delayed=delayed)
 
-    async def put_back(self, lease: Lease) -> None:
-        """Send a copy, then delete. A crash in between leaves two, never none."""
+    async def copy(self, lease: Lease) -> None:
+        """Send the message again as a new one, unless that was done already."""
         if not isinstance(lease, SqsLease):
             raise TypeError(type(lease).__name__)
+        if lease.copied:
+            # A copy for each try to delete the original would multiply the message.
+            return
         fifo: dict[str, str] = {}
         if self._queue_url.endswith(".fifo"):
             copy_id = uuid.uuid4().hex
             fifo = {"MessageGroupId": copy_id, "MessageDeduplicationId": copy_id}
-        if lease.copied:
-            # Sent already; only the deletion is tried again. A copy for each try would multiply the message.
-            await lease.ack()
-            return
         sending = self._client.send_message(
             QueueUrl=self._queue_url,
             MessageBody=lease.message.body,
@@ -148,7 +147,6 @@ class SqsSource:
         )
         await self._call("send", sending)
         lease.copied = True
-        await lease.ack()
 
     async def _attributes(self, *names: str) -> Json:
         reading = self._client.get_queue_attributes(QueueUrl=self._queue_url, AttributeNames=list(names))

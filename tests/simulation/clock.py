@@ -41,6 +41,9 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self._now = 0.0
         self._numbers = itertools.count()
         self._timers: list[tuple[float, int, asyncio.TimerHandle]] = []
+        self._step = 0
+        self.at_step: dict[int, Callable[[], object]] = {}
+        """Called before that turn of the loop: an interruption at every await can be tried, one after the other."""
         super().__init__()
         self.set_task_factory(self._make)
         self.complaints: list[str] = []
@@ -48,6 +51,11 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
     def time(self) -> float:
         return self._now
+
+    @property
+    def steps(self) -> int:
+        """How many turns the loop has made."""
+        return self._step
 
     def jump(self, seconds: float) -> None:
         """Let time pass without anybody running: a process that is stopped, a machine that sleeps."""
@@ -65,6 +73,9 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
     def _run_once(self) -> None:
         timers, ready = self._timers, self._ready
+        self._step += 1
+        if self._step in self.at_step:
+            self.at_step[self._step]()
         while timers and timers[0][2].cancelled():
             heapq.heappop(timers)
         if not ready:
@@ -87,6 +98,14 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         if context is not None:
             options["context"] = context
         return _NumberedTask(next(self._numbers), coro, loop=loop, **options)
+
+
+def running() -> VirtualLoop:
+    """Return the loop that runs."""
+    loop = asyncio.get_running_loop()
+    if not isinstance(loop, VirtualLoop):
+        raise TypeError("this runs in a simulation only")
+    return loop
 
 
 def run(seed: int, main: Callable[[], Coroutine[Any, Any, T]]) -> T:

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 from dequeuer.drain import Drain
 from dequeuer.events import ignore
@@ -22,20 +23,23 @@ from dequeuer.retrying import persist
 from dequeuer.settling import AWAY
 from dequeuer.worker import Worker
 from tests.history.records import Record
-from tests.simulation import queue as sim_queue
+from tests.simulation import queue_client
 from tests.simulation import store as sim_store
 from tests.simulation.container import SimContainer
+from tests.simulation.queue import Queue
 from tests.simulation.store import DELIVERY
 from tests.simulation.weather import Port, Weather
 
 COMPLETION_DELAY_S = 10.0
+
+Kind = Literal["async", "batch"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Shape:
     """How the sidecars of one world are set."""
 
-    kind: str
+    kind: Kind
     slots: int
     lease_s: int
     grace_s: float
@@ -48,7 +52,7 @@ class Cloud:
     """The servers that all sidecars of one world share."""
 
     weather: Weather
-    queue: sim_queue.Queue
+    queue: Queue
     objects: sim_store.Objects
     sqs_is_away: bool = False
     s3_is_away: bool = False
@@ -63,11 +67,11 @@ class SimSidecar:
         self._tell = tell
         self.container = SimContainer(name, cloud.weather, tell, shape.request_timeout_s)
         self.drain = Drain()
-        self._sqs = Port(cloud.weather, lambda: cloud.sqs_is_away, sim_queue.away)
+        self._sqs = Port(cloud.weather, lambda: cloud.sqs_is_away, queue_client.away)
         self._s3 = Port(cloud.weather, lambda: cloud.s3_is_away, sim_store.away)
         self._keeper = _Keeper(shape.lease_s, name, tell)
-        self._source = sim_queue.WatchedSource(
-            sim_queue.QueueClient(cloud.queue, name, self._sqs, tell),
+        self._source = queue_client.WatchedSource(
+            queue_client.QueueClient(cloud.queue, name, self._sqs, tell),
             queue_url="https://sqs/queue",
             visibility_timeout_s=shape.lease_s,
             poll_wait_s=shape.poll_wait_s,

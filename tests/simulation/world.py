@@ -7,39 +7,42 @@ import random
 from collections import Counter
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, get_args
 
-from dequeuer.lease import poll_wait_s
 from tests.history.checker import Terms, Violation, judge
 from tests.history.records import Final, Record
 from tests.simulation import clock
 from tests.simulation.container import NATURES
+from tests.simulation.plan import Plan, draw
 from tests.simulation.queue import Queue
-from tests.simulation.sidecar import Cloud, Shape, SimSidecar
+from tests.simulation.sidecar import Cloud, Kind, SimSidecar
 from tests.simulation.store import Objects, digest
-from tests.simulation.weather import storm
 
 CALM_S = 6 * 3600.0
 """How long everything may take once nothing goes wrong any more: retries wait for minutes at most."""
 LOOK_EVERY_S = 10.0
 
+Blow = Literal["terminate", "terminate in a hurry", "kill", "restart container", "cut SQS", "cut S3", "stop the clock"]
+BLOWS: tuple[Blow, ...] = get_args(Blow)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """What one world came to."""
+    """What one world came to. `turns`: of the loop."""
 
     seed: int
     history: list[Record] = field(repr=False)  # asyncio writes down the result of a task when it installs Ctrl-C
     final: Final = field(repr=False)
     violations: list[Violation]
     faults: Counter[str] = field(default_factory=Counter)
+    turns: int = 0
 
 
-def simulate(seed: int, lives: int = 400, kind: Literal["async", "batch"] | None = None) -> Outcome:
+def simulate(seed: int, lives: int = 400, kind: Kind | None = None) -> Outcome:
     """Run one world and judge its history. The same arguments give the same history, record by record."""
 
     async def main() -> Outcome:
-        world = World(seed, lives, kind or ("batch" if random.random() < 0.3 else "async"))
+        world = World(seed, draw(lives, kind))
         await world.run()
         return world.outcome()
 
@@ -49,36 +52,25 @@ def simulate(seed: int, lives: int = 400, kind: Literal["async", "batch"] | None
 class World:
     """Everything of one run."""
 
-    def __init__(self, seed: int, lives: int, kind: Literal["async", "batch"]) -> None:
+    def __init__(self, seed: int, plan: Plan) -> None:
         self.history: list[Record] = []
         self.faults: Counter[str] = Counter()
         self._seed = seed
-        self._lives = lives
-        self._kind = kind
-        weather = storm()
-        redrive = random.choice([None, 5, 20]) if kind == "batch" else random.choice([None, 20])
+        self._plan = plan
+        self._shape = plan.shape
         self._cloud = Cloud(
-            weather=weather,
-            queue=Queue(weather, self.history.append, redrive),
+            weather=plan.weather,
+            queue=Queue(plan.weather, self.history.append, plan.max_receives),
             objects=Objects(self.history.append),
-        )
-        lease_s = random.choice([2, 5, 30, 120])
-        self._shape = Shape(
-            kind=kind,
-            slots=random.choice([1, 2, 8, 30]),
-            lease_s=lease_s,
-            grace_s=random.choice([5.0, 55.0]),
-            poll_wait_s=poll_wait_s(random.choice([1, 10, 20]), lease_s),
-            request_timeout_s=random.choice([30.0, 3600.0]),
         )
         self._sidecars: list[SimSidecar] = []
         self._ending: list[SimSidecar] = []
+        self._happening: list[asyncio.Task[None]] = []
         self._started = 0
-        self._many = random.choice([1, 2, 3])
 
     async def run(self) -> None:
         """Submit, let things go wrong, let them calm down, end."""
-        for _ in range(self._many):
+        for _ in range(self._plan.sidecars):
             self._start()
         storming = asyncio.create_task(self._storm())
         await self._submit()
@@ -97,13 +89,14 @@ class World:
                 for ref, objects in bodies.items()
             },
         )
-        terms = Terms(kind=self._kind, slots=self._shape.slots, has_redrive=queue.has_redrive)
+        terms = Terms(kind=self._shape.kind, slots=self._shape.slots, has_redrive=queue.has_redrive)
         return Outcome(
             seed=self._seed,
             history=self.history,
             final=final,
             violations=judge(self.history, final, terms),
             faults=self.faults,
+            turns=clock.running().steps,
         )
 
     def _start(self) -> None:
@@ -113,15 +106,15 @@ class World:
         sidecar.start()
 
     async def _submit(self) -> None:
-        pace_s = random.choice([0.0, 0.05, 0.3])
-        for number in range(self._lives):
+        for number in range(self._plan.lives):
             ref = f"{random.choice(NATURES)}-{number}"
-            if self._kind == "batch":
+            if self._shape.kind == "batch":
                 self._cloud.queue.submit(ref, f'["{ref}"]')
             else:
                 self._submit_request(ref)
+            pace_s = self._plan.pace_s
             await asyncio.sleep(random.expovariate(1 / pace_s) if pace_s else 0)
-        if self._kind == "batch":
+        if self._shape.kind == "batch":
             attributes = {"job_complete": {"DataType": "String", "StringValue": "true"}}
             self._cloud.queue.submit("job_complete", "job_complete", "completion", attributes)
 
@@ -133,23 +126,24 @@ class World:
         self._cloud.queue.submit(ref, ref, "hopeless" if fate < 0.02 else "")
 
     async def _storm(self) -> None:
-        """Do things to the world, one after the other, for a while."""
-        blows: list[Callable[[], Coroutine[None, None, None]]] = [
-            self._terminate,
-            self._terminate_in_a_hurry,
-            self._kill,
-            self._restart_container,
-            self._cut_sqs,
-            self._cut_s3,
-            self._stop_the_clock,
-        ]
-        going_on: list[asyncio.Task[None]] = []
-        for _ in range(random.choice([0, 4, 12])):
+        """Do things to the world, one after the other or at the same time."""
+        for _ in range(self._plan.blows):
             await asyncio.sleep(random.expovariate(1 / 8.0))
-            blow = random.choice(blows)
-            self.faults[blow.__name__.strip("_")] += 1
-            going_on.append(asyncio.create_task(blow()))
-        await asyncio.gather(*going_on)
+            self.strike(random.choice(BLOWS))
+
+    def strike(self, blow: Blow) -> None:
+        """Have something happen to a process or a server."""
+        self.faults[blow] += 1
+        happen: dict[Blow, Callable[[], Coroutine[None, None, None]]] = {
+            "terminate": self._terminate,
+            "terminate in a hurry": self._terminate_in_a_hurry,
+            "kill": self._kill,
+            "restart container": self._restart_container,
+            "cut SQS": self._cut_sqs,
+            "cut S3": self._cut_s3,
+            "stop the clock": self._stop_the_clock,
+        }
+        self._happening.append(asyncio.create_task(happen[blow]()))
 
     def _pick(self) -> SimSidecar:
         return random.choice(self._sidecars or self._ending)
@@ -203,14 +197,13 @@ class World:
 
     async def _stop_the_clock(self) -> None:
         """All processes are stopped, the queue's clock is not."""
-        loop = asyncio.get_running_loop()
-        if isinstance(loop, clock.VirtualLoop):
-            loop.jump(random.uniform(0, 2 * self._shape.lease_s))
+        clock.running().jump(random.uniform(0, 2 * self._shape.lease_s))
 
     async def _calm(self) -> None:
         """Nothing goes wrong any more: wait until the queue is empty."""
         loop = asyncio.get_running_loop()
         self._cloud.weather.calm()
+        await asyncio.gather(*self._happening)
         ends = loop.time() + CALM_S
         while self._cloud.queue.there and loop.time() < ends:
             for sidecar in self._sidecars:

@@ -213,40 +213,21 @@ async def test_open_finds_the_redrive_policy(attributes: dict[str, str]) -> None
 
 
 @pytest.mark.parametrize("fifo", [False, True])
-async def test_put_back_sends_a_copy_before_it_deletes(fifo: bool) -> None:
+async def test_a_copy_is_sent_once_and_deletes_nothing(fifo: bool) -> None:
     client = FakeSqs()
     attributes = {"job_complete": {"DataType": "String", "StringValue": "true"}}
     client.answers["receive"] = [{"Messages": [raw(1, MessageAttributes=attributes)]}]
+    client.answers["send"] = [client_error("ThrottlingException")]
     source = make(client, "http://q/1/jobs.fifo" if fifo else "http://q/1/jobs")
     [lease] = await source.receive(1)
-    await source.put_back(lease)
-    assert [name for name, _ in client.requests] == ["receive", "send", "delete"]
-    sent = client.requests[1][1]
+    with pytest.raises(SourceUnavailableError):
+        await source.copy(lease)
+    await source.copy(lease)
+    await source.copy(lease)
+    assert [name for name, _ in client.requests] == ["receive", "send", "send"]
+    sent = client.requests[2][1]
     assert (sent["MessageBody"], sent["MessageAttributes"]) == ("r1", attributes)
     assert ("MessageGroupId" in sent) is fifo
-
-
-async def test_a_deletion_that_fails_does_not_send_another_copy() -> None:
-    client = FakeSqs()
-    client.answers["receive"] = [{"Messages": [raw(1)]}]
-    client.answers["delete"] = [client_error("ThrottlingException")]
-    source = make(client)
-    [lease] = await source.receive(1)
-    with pytest.raises(SourceUnavailableError):
-        await source.put_back(lease)
-    await source.put_back(lease)
-    assert [name for name, _ in client.requests] == ["receive", "send", "delete", "delete"]
-
-
-async def test_when_the_copy_cannot_be_sent_the_original_stays() -> None:
-    client = FakeSqs()
-    client.answers["receive"] = [{"Messages": [raw(1)]}]
-    client.answers["send"] = [client_error("ThrottlingException")]
-    source = make(client)
-    [lease] = await source.receive(1)
-    with pytest.raises(SourceUnavailableError):
-        await source.put_back(lease)
-    assert [name for name, _ in client.requests] == ["receive", "send"]
 
 
 async def test_a_call_without_an_answer_is_given_up_but_a_receive_may_wait() -> None:

@@ -1,0 +1,163 @@
+"""The judge itself: a good history passes, and each rule finds what breaks it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from tests.history.checker import Rule, Terms, judge
+from tests.history.records import BROKE, ON_COMPLETE, Final, Record
+
+ASYNC = Terms(kind="async", slots=1)
+BATCH = Terms(kind="batch", slots=1)
+OBJECTS = {"r": {"result.json": "42", "status/completed": ""}}
+
+
+def rec(at: float, what: Any, **facts: Any) -> Record:
+    return Record(at=at, what=what, ref=facts.pop("ref", "r"), sidecar=facts.pop("sidecar", "s"), **facts)
+
+
+def both(at: float, op: Any, **facts: Any) -> list[Record]:
+    """What was asked was done, a moment later."""
+    return [rec(at, "asked", op=op, **facts), rec(at + 0.1, "done", op=op, **facts)]
+
+
+def delivery(at: float, name: str = "d1", count: int = 1, **facts: Any) -> Record:
+    return rec(at, "handed_out", delivery=name, seconds=30.0, count=count, **facts)
+
+
+def call(at: float, name: str = "d1", *, status: int = 200, path: str = "/", **facts: Any) -> list[Record]:
+    common: dict[str, Any] = {"delivery": name, "call": f"c{at}", "name": path, **facts}
+    return [
+        rec(at, "called", **common),
+        rec(at + 0.5, "answered", status=status, digest="42", **common),
+        rec(at + 0.6, "left", **common),
+    ]
+
+
+def conclusion(at: float, name: str = "d1") -> list[Record]:
+    return [
+        *both(at, "write", delivery=name, name="result.json", digest="42"),
+        *both(at + 0.2, "write", delivery=name, name="status/completed"),
+        *both(at + 0.4, "ack", delivery=name),
+        *both(at + 0.6, "delete", delivery=name, name="payload"),
+    ]
+
+
+SUBMITTED = rec(0, "submitted")
+GOOD = [SUBMITTED, delivery(1), *call(2), *conclusion(3)]
+BATCH_DONE = [SUBMITTED, delivery(1), *call(2), *both(3, "ack", delivery="d1")]
+THE_END = rec(0, "submitted", ref="end", name="completion")
+
+
+def the_end(at: float, name: str = "e1") -> list[Record]:
+    return [
+        delivery(at, name, ref="end"),
+        *call(at + 1, name, ref="end", path=ON_COMPLETE),
+        *both(at + 2, "ack", delivery=name, ref="end"),
+    ]
+
+
+def rules(history: list[Record], final: Final, terms: Terms) -> set[Rule]:
+    return {violation.rule for violation in judge(history, final, terms)}
+
+
+def test_a_good_history_passes() -> None:
+    assert rules(GOOD, Final(objects=OBJECTS), ASYNC) == set()
+    assert rules([THE_END, *BATCH_DONE, *the_end(10)], Final(), BATCH) == set()
+
+
+def test_what_is_still_queued_is_not_lost_but_stuck() -> None:
+    for final, expected in (
+        (Final(), {"lost"}),
+        (Final(queued=frozenset("r")), {"stuck"}),
+        (Final(dead=frozenset("r")), set()),
+    ):
+        assert rules([SUBMITTED], final, ASYNC) == expected
+        assert rules([SUBMITTED], final, BATCH) == expected
+    assert rules([SUBMITTED], Final(queued=frozenset("r")), replace(ASYNC, settled=False)) == set()
+
+
+def without(what: str, name: str) -> list[Record]:
+    return [record for record in GOOD if not (record.what == what and record.name == name)]
+
+
+FAILED = rec(3.05, "done", op="write", name="status/failed", delivery="d2")
+LATER = delivery(40, "d2", 2)
+
+
+@pytest.mark.parametrize(
+    ("history", "objects", "rule"),
+    [
+        (without("done", "status/completed"), OBJECTS, "ack before durable"),
+        (without("done", "result.json"), OBJECTS, "ack before durable"),
+        (without("answered", "/"), OBJECTS, "result of nobody"),
+        ([*GOOD, FAILED], {"r": {**OBJECTS["r"], "status/failed": ""}}, "two ends"),
+        (GOOD, {"r": {"status/failed": ""}}, "end changed"),
+        (GOOD, {"r": {"status/completed": "", "result.json": "43"}}, "end changed"),
+        (GOOD, {"r": {"status/completed": ""}}, "two ends"),
+        ([*GOOD, rec(9, "done", op="delete", name="status/completed")], OBJECTS, "end changed"),
+        ([SUBMITTED, delivery(1), *call(2), rec(2.9, "fenced", delivery="d1"), *conclusion(3)], OBJECTS, "not silent"),
+        ([SUBMITTED, delivery(1), *call(2), *conclusion(31.1)], OBJECTS, "not silent"),
+        ([SUBMITTED, delivery(1), *call(2), *both(2.8, "release", delivery="d1"), *conclusion(3)], OBJECTS, "not silent"),
+        ([*GOOD, *both(9, "write", delivery="d1", name="status/completed")], OBJECTS, "not silent"),
+        ([*GOOD, LATER, *call(41, "d2"), *both(42, "ack", delivery="d2")], OBJECTS, "called again"),
+        ([*GOOD[:3], rec(2.1, "called", call="another", delivery="d1", name="/"), *GOOD[3:]], OBJECTS, "too many at once"),
+        ([SUBMITTED, rec(0.5, "drain"), *GOOD[1:]], OBJECTS, "drain"),
+        (
+            [
+                SUBMITTED,
+                delivery(1),
+                rec(2, "called", call="c", delivery="d1", name="/"),
+                rec(2.1, "drain"),
+                rec(2.2, "left", call="c", status=BROKE),
+                *both(3, "write", delivery="d1", name="status/failed"),
+                *both(4, "ack", delivery="d1"),
+            ],
+            {"r": {"status/failed": ""}},
+            "drain",
+        ),
+    ],
+)  # fmt: skip
+def test_each_rule_of_requests_finds_what_breaks_it(
+    history: list[Record], objects: dict[str, dict[str, str]], rule: Rule
+) -> None:
+    assert rule in rules(history, Final(objects=objects), ASYNC)
+
+
+@pytest.mark.parametrize(
+    ("history", "terms", "rule"),
+    [
+        ([SUBMITTED, delivery(1), *both(3, "ack", delivery="d1")], BATCH, "ack before durable"),
+        ([SUBMITTED, delivery(1), *call(2, status=500), *both(3, "ack", delivery="d1")], replace(BATCH, has_redrive=True), "ack before durable"),
+        ([THE_END, SUBMITTED, *the_end(1), *BATCH_DONE[1:]], BATCH, "completion"),
+        ([THE_END, *BATCH_DONE, *the_end(10), *the_end(20, "e2")], BATCH, "completion"),
+        ([THE_END, *BATCH_DONE[:-2], *the_end(10), *BATCH_DONE[-2:]], BATCH, "completion"),
+    ],
+)  # fmt: skip
+def test_each_rule_of_batches_finds_what_breaks_it(history: list[Record], terms: Terms, rule: Rule) -> None:
+    assert rule in rules(history, Final(), terms)
+
+
+def test_a_failed_batch_without_a_dead_letter_queue_may_be_acknowledged() -> None:
+    history = [SUBMITTED, delivery(1), *call(2, status=500), *both(3, "ack", delivery="d1")]
+    assert rules(history, Final(), BATCH) == set()
+
+
+def test_a_completion_that_was_never_acknowledged_may_come_again() -> None:
+    broken_off = the_end(10)[:-2]
+    assert rules([THE_END, *BATCH_DONE, *broken_off, *the_end(60, "e2")], Final(), BATCH) == set()
+
+
+def test_requests_that_are_under_way_for_a_moment_are_allowed_for() -> None:
+    history = [SUBMITTED, delivery(1), *call(2), *conclusion(31.5)]
+    assert rules(history, Final(objects=OBJECTS), replace(ASYNC, transit_s=2.0)) == set()
+
+
+def test_a_violation_shows_everything_about_its_request() -> None:
+    [violation] = judge([SUBMITTED, rec(1, "submitted", ref="other"), delivery(1)], Final(queued=frozenset(["other"]), dead=frozenset()), replace(ASYNC, settled=False))  # fmt: skip
+    assert str(violation).startswith("lost: r: ")
+    assert "handed_out d1 #1 30 s" in str(violation)
+    assert "other" not in str(violation)

@@ -1,0 +1,117 @@
+"""One sidecar's way to the queue: the SDK's client, and the real source on top of it."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from botocore.exceptions import ClientError, EndpointConnectionError
+
+from dequeuer.events import SourceOp
+from dequeuer.sources.sqs import SqsSource
+from tests.history.records import Op, Record
+from tests.simulation.queue import Queue
+from tests.simulation.weather import Port
+
+
+class QueueClient:
+    """The SDK's client as one sidecar has it: `SqsApi`."""
+
+    def __init__(self, queue: Queue, sidecar: str, port: Port, tell: Callable[[Record], None]) -> None:
+        self._queue = queue
+        self._sidecar = sidecar
+        self._port = port
+        self._tell = tell
+        self._wanted: dict[str, Op] = {}
+
+    async def receive_message(self, **request: Any) -> dict[str, Any]:
+        async def wait() -> None:
+            await self._port.weather.travel()
+            await self._queue.wait_visible(request["WaitTimeSeconds"])
+
+        def hand_out() -> dict[str, Any]:
+            limit, length_s = request["MaxNumberOfMessages"], request["VisibilityTimeout"]
+            return {"Messages": self._queue.hand_out(self._sidecar, limit, length_s)}
+
+        return await self._port.send(hand_out, way_in=wait)
+
+    async def delete_message_batch(self, **request: Any) -> dict[str, Any]:
+        entries = request["Entries"]
+        return await self._port.send(
+            lambda: self._each(entries, lambda entry: self._queue.delete(self._sidecar, entry["ReceiptHandle"]))
+        )
+
+    async def change_message_visibility_batch(self, **request: Any) -> dict[str, Any]:
+        entries = request["Entries"]
+        return await self._port.send(lambda: self._each(entries, self._hide))
+
+    def _hide(self, entry: Mapping[str, Any]) -> str | None:
+        receipt = entry["ReceiptHandle"]
+        return self._queue.hide(self._sidecar, receipt, entry["VisibilityTimeout"], self._wanted[receipt])
+
+    async def get_queue_attributes(self, **request: Any) -> dict[str, Any]:
+        def read() -> dict[str, Any]:
+            policy = {"RedrivePolicy": "{}"} if self._queue.has_redrive else {}
+            return {"Attributes": {**policy, **self._queue.counts()}}
+
+        return await self._port.send(read)
+
+    async def send_message(self, **request: Any) -> dict[str, Any]:
+        def send() -> dict[str, Any]:
+            kind = "completion" if "job_complete" in request["MessageAttributes"] else ""
+            self._queue.submit(request["MessageBody"], request["MessageBody"], kind, request["MessageAttributes"])
+            return {}
+
+        return await self._port.send(send)
+
+    def _each(self, entries: list[Any], act: Callable[[Mapping[str, Any]], str | None]) -> dict[str, Any]:
+        """A batch is no transaction: some of its entries may fail."""
+        done, failed = [], []
+        for entry in entries:
+            code = "InternalError" if random.random() < self._port.weather.refused else act(entry)
+            if code is None:
+                done.append({"Id": entry["Id"]})
+            else:
+                failed.append({"Id": entry["Id"], "Code": code})
+        return {"Successful": done, "Failed": failed}
+
+    def expect(self, op: Op, receipt: str) -> None:
+        """Take note of what the sidecar has decided: a renewal and a release are one and the same request."""
+        self._wanted[receipt] = op
+        ref = self._queue.ref(receipt)
+        self._tell(
+            Record(
+                at=asyncio.get_running_loop().time(),
+                what="asked",
+                op=op,
+                sidecar=self._sidecar,
+                ref=ref,
+                delivery=receipt,
+            )
+        )
+
+
+class WatchedSource(SqsSource):
+    """The real source; what it decides is put on record at that moment, not when ten of them are sent."""
+
+    def __init__(self, client: QueueClient, **options: Any) -> None:
+        super().__init__(client, **options)
+        self._watched = client
+
+    async def settle(self, receipt: str) -> None:
+        self._watched.expect("ack", receipt)
+        await super().settle(receipt)
+
+    async def hide(self, receipt: str, seconds: int, op: SourceOp) -> None:
+        self._watched.expect("extend" if op == "renew" else "release", receipt)
+        await super().hide(receipt, seconds, op)
+
+
+def away() -> Exception:
+    """Return one of the errors that say that SQS cannot be had just now."""
+    error: Exception = EndpointConnectionError(endpoint_url="sqs")
+    if random.random() < 0.5:
+        error = ClientError({"Error": {"Code": "ThrottlingException", "Message": "slow down"}}, "Any")
+    return error
