@@ -236,3 +236,14 @@ def test_a_poll_leaves_enough_of_the_lease() -> None:
     assert poll_wait_s(20, 120) == 20
     assert poll_wait_s(20, 10) == 6
     assert poll_wait_s(20, 2) == 1
+
+
+async def test_the_fence_closes_when_the_time_is_over_even_before_a_timer_says_so() -> None:
+    seen = Recorder()
+    hold = LeaseKeeper(30, seen).hold(FakeLease(make_message()), now())
+    hold.check()
+    await asyncio.sleep(29)
+    for _ in range(2):
+        with pytest.raises(LeaseLostError, match="in time"):
+            hold.check()
+    assert len(seen.of(LeaseLost)) == 1

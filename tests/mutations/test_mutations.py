@@ -1,0 +1,151 @@
+"""What keeps the promises, taken out piece by piece: each time a test must fail. Who weakens one is told."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mutation:
+    """One piece taken out. `old` is to occur once in `module`; `tests` must then fail."""
+
+    name: str
+    module: str
+    old: str
+    new: str
+    tests: tuple[str, ...] = ()
+
+
+MUTATIONS = [
+    Mutation(
+        name="status before result",
+        module="handlers/async_api.py",
+        old="                    await self._results.write(answer, request)\n",
+        new="                    await request.mark_completed()\n                    await self._results.write(answer, request)\n",
+        tests=("tests/handlers/test_async_api.py",),
+    ),
+    Mutation(
+        name="status after the acknowledgement",
+        module="handlers/conclusion.py",
+        old='        await self._request.mark_completed()\n        return Done(state="completed", after_ack=self._request.drop_input)',
+        new='        return Done(state="completed", after_ack=self._request.mark_completed)',
+        tests=("tests/handlers/test_async_api.py",),
+    ),
+    Mutation(
+        name="input deleted before the acknowledgement",
+        module="handlers/conclusion.py",
+        old='        await self._request.mark_completed()\n        return Done(state="completed", after_ack=self._request.drop_input)',
+        new='        await self._request.mark_completed()\n        await self._request.drop_input()\n        return Done(state="completed")',
+        tests=("tests/handlers/test_async_api.py",),
+    ),
+    Mutation(
+        name="no fence",
+        module="lease.py",
+        old="        if self.lost is not None:\n            raise LeaseLostError(self.lost)\n",
+        new="",
+        tests=("tests/test_lease.py",),
+    ),
+    Mutation(
+        name="a lost lease does not stop the work",
+        module="lease.py",
+        old="            self._task.cancel()\n",
+        new="            pass\n",
+        tests=("tests/test_lease.py",),
+    ),
+    Mutation(
+        name="no shield around settling",
+        module="settling.py",
+        old="await asyncio.shield(settling)",
+        new="await settling",
+        tests=("tests/test_worker.py",),
+    ),
+    Mutation(
+        name="no renewal",
+        module="lease.py",
+        old="                await hold.lease.extend(length)\n",
+        new="                pass\n",
+        tests=("tests/test_lease.py",),
+    ),
+    Mutation(
+        name="no release on SIGTERM",
+        module="settling.py",
+        old="                await lease.release(0)\n",
+        new="                pass\n",
+        tests=("tests/test_worker.py",),
+    ),
+    Mutation(
+        name="a batch of deletions counts as a whole",
+        module="sources/sqs.py",
+        old="                verdicts[entry] = error\n",
+        new="                verdicts[entry] = None\n",
+        tests=("tests/sources/test_sqs.py",),
+    ),
+    Mutation(
+        name="the lifecycle rules of others are overwritten",
+        module="sinks/lifecycle.py",
+        old='[rule for rule in rules if rule.get("ID") != RULE_ID] + [ours]',
+        new="[ours]",
+        tests=("tests/sinks/test_lifecycle.py",),
+    ),
+    Mutation(
+        name="finished work is done again",
+        module="handlers/async_api.py",
+        old="if message.receive_count > 1 and (known",
+        new="if message.receive_count < 0 and (known",
+        tests=("tests/handlers/test_async_api.py",),
+    ),
+    Mutation(
+        name="a result overwrites another",
+        module="handlers/request_store.py",
+        old="        if not await self._store.create(self._keys.result, body, JSON_TYPE) and await self.known() is None:\n",
+        new="        if await self._store.put(self._keys.result, body, JSON_TYPE):  # type: ignore[func-returns-value]\n",
+        tests=("tests/handlers/test_async_api.py",),
+    ),
+    Mutation(
+        name="a failure looks only once",
+        module="handlers/conclusion.py",
+        old="if await self._request.has_result():",
+        new="if False:",
+        tests=("tests/handlers/test_conclusion.py",),
+    ),
+]
+
+
+@pytest.fixture(scope="session")
+def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the project in which every test that is asked about passes."""
+    folder = tmp_path_factory.mktemp("mutated")
+    for name in ("dequeuer", "tests"):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", "node_modules"))
+    shutil.copy(ROOT / "pyproject.toml", folder)
+    assert run_tests(folder, *sorted({test for mutation in MUTATIONS for test in mutation.tests})) == 0
+    return folder
+
+
+@pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda mutation: mutation.name)
+def test_without_it_a_test_fails(mutation: Mutation, copy: Path) -> None:
+    module = copy / "dequeuer" / mutation.module
+    text = module.read_text(encoding="utf-8")
+    assert text.count(mutation.old) == 1, f"{mutation.module} has changed: bring the mutation up to date"
+    module.write_text(text.replace(mutation.old, mutation.new), encoding="utf-8")
+    try:
+        assert run_tests(copy, *mutation.tests) == 1
+    finally:
+        module.write_text(text, encoding="utf-8")
+
+
+def run_tests(folder: Path, *tests: str) -> int:
+    """Return pytest's exit status: 0 all passed, 1 a test failed; anything else is neither."""
+    command = [sys.executable, "-B", "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "-p", "no:xdist", *tests]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")}
+    run = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=120)
+    return run.returncode
