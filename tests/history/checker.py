@@ -20,7 +20,7 @@ Rule = Literal[
     "called again",  # although its end was known before the redelivery
     "too many at once",
     "completion",  # not once, or not last
-    "drain",  # took something new, or failed what nobody has answered
+    "drain",  # took something new, failed what nobody has answered, or kept something to itself
 ]
 RESULT, COMPLETED, FAILED = "result.json", "status/completed", "status/failed"
 
@@ -92,7 +92,9 @@ class _Judgement:
                 self._done(record)
             case "called":
                 self._called(record)
-            case "handed_out" | "submitted" | "dead_lettered" | "answered" | "left" | "fenced" | "drain" | "killed":
+            case "ended":
+                self._ended(record)
+            case _:
                 pass
         self._ledger.note(record)
 
@@ -185,6 +187,12 @@ class _Judgement:
         drained_at = ledger.draining.get(record.sidecar)
         if drained_at is not None and delivery.handed_at > drained_at + self._terms.transit_s:
             self._guilty("drain", record.ref, "received and called after the drain began")
+
+    def _ended(self, record: Record) -> None:
+        for name, delivery in self._ledger.got[record.sidecar].items():
+            if record.at < delivery.ends_at:
+                text = f"{record.sidecar} ended and kept {name} from others until {delivery.ends_at:.3f}"
+                self._guilty("drain", delivery.ref, text)
 
     def _guilty(self, rule: Rule, ref: str, text: str) -> None:
         self.violations.append(Violation(rule=rule, ref=ref, text=text))

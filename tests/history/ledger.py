@@ -16,12 +16,14 @@ class Delivery:
     """One receipt.
 
     Attributes:
+        ref: the request or batch.
         handed_at: when the queue gave it away.
         ends_at: when its lease is over, as the queue sees it.
         count: the receive count that came with it.
         finished_before: the request had its end when this was handed out.
     """
 
+    ref: str
     handed_at: float
     ends_at: float
     count: int
@@ -53,10 +55,14 @@ class Ledger:
         """Deliveries of completion messages under which the container took the completion."""
         self.late_completions: set[str] = set()
         self._told_and_acked = False
+        self.got: defaultdict[str, dict[str, Delivery]] = defaultdict(dict)
+        """What each sidecar has received and not yet settled."""
         self._broke_at: dict[tuple[str, str], float] = {}
         self._by_what: Mapping[What, Callable[[Record], None]] = {
             "submitted": self._submitted,
             "handed_out": self._handed_out,
+            "got": self._got,
+            "asked": self._asked,
             "dead_lettered": self._dead_lettered,
             "done": self._done,
             "called": self._called,
@@ -91,6 +97,13 @@ class Ledger:
         elif record.name == "hopeless":
             self.hopeless.add(record.ref)
 
+    def _got(self, record: Record) -> None:
+        self.got[record.sidecar][record.delivery] = self.deliveries[record.delivery]
+
+    def _asked(self, record: Record) -> None:
+        if record.op in {"ack", "release"}:
+            self.got[record.sidecar].pop(record.delivery, None)
+
     def _called(self, record: Record) -> None:
         self.running[record.sidecar].add(record.call)
         if record.name == ON_COMPLETE and self._told_and_acked:
@@ -105,6 +118,7 @@ class Ledger:
     def _fenced(self, record: Record) -> None:
         if record.delivery in self.deliveries:
             self.deliveries[record.delivery].fenced = True
+            self.got[record.sidecar].pop(record.delivery, None)
 
     def _drain(self, record: Record) -> None:
         self.draining.setdefault(record.sidecar, record.at)
@@ -117,6 +131,7 @@ class Ledger:
 
     def _handed_out(self, record: Record) -> None:
         delivery = Delivery(
+            ref=record.ref,
             handed_at=record.at,
             ends_at=record.at + record.seconds,
             count=record.count,

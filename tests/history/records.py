@@ -11,6 +11,7 @@ from typing import Literal
 What = Literal[
     "submitted",  # a client put a message into the queue
     "handed_out",  # the queue gave a delivery to a sidecar; `seconds` is its lease
+    "got",  # the delivery arrived there; real runs cannot tell
     "dead_lettered",  # the queue gave up on the message
     "asked",  # a sidecar sent a request (`op`) that settles, writes or deletes
     "done",  # such a request took effect, whether or not its answer arrived
@@ -19,6 +20,7 @@ What = Literal[
     "left",  # the container's request is over, for whatever reason
     "fenced",  # a sidecar gave up a delivery
     "drain",  # a sidecar was asked to end
+    "ended",  # a sidecar ended by itself; in simulation only
     "killed",  # a sidecar ended without a chance to say so
 ]
 Op = Literal["", "write", "delete", "ack", "release", "extend"]

@@ -106,6 +106,7 @@ LATER = delivery(40, "d2", 2)
         ([*GOOD, LATER, *call(41, "d2"), *both(42, "ack", delivery="d2")], OBJECTS, "called again"),
         ([*GOOD[:3], rec(2.1, "called", call="another", delivery="d1", name="/"), *GOOD[3:]], OBJECTS, "too many at once"),
         ([SUBMITTED, rec(0.5, "drain"), *GOOD[1:]], OBJECTS, "drain"),
+        ([SUBMITTED, delivery(1), rec(1.1, "got", delivery="d1"), rec(2, "ended")], OBJECTS, "drain"),
         (
             [
                 SUBMITTED,

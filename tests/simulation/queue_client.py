@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from botocore.exceptions import ClientError, EndpointConnectionError
 
 from dequeuer.events import SourceOp
+from dequeuer.sources.base import Lease
 from dequeuer.sources.sqs import SqsSource
 from tests.history.records import Op, Record
 from tests.simulation.queue import Queue
@@ -77,6 +78,11 @@ class QueueClient:
                 failed.append({"Id": entry["Id"], "Code": code})
         return {"Successful": done, "Failed": failed}
 
+    def got(self, receipt: str) -> None:
+        """Take note of what has arrived."""
+        now, ref = asyncio.get_running_loop().time(), self._queue.ref(receipt)
+        self._tell(Record(at=now, what="got", sidecar=self._sidecar, ref=ref, delivery=receipt))
+
     def expect(self, op: Op, receipt: str) -> None:
         """Take note of what the sidecar has decided: a renewal and a release are one and the same request."""
         self._wanted[receipt] = op
@@ -99,6 +105,12 @@ class WatchedSource(SqsSource):
     def __init__(self, client: QueueClient, **options: Any) -> None:
         super().__init__(client, **options)
         self._watched = client
+
+    async def receive(self, limit: int) -> Sequence[Lease]:
+        leases = await super().receive(limit)
+        for lease in leases:
+            self._watched.got(lease.message.attributes["delivery"])
+        return leases
 
     async def settle(self, receipt: str) -> None:
         self._watched.expect("ack", receipt)

@@ -146,6 +146,7 @@ class SimSidecar:
             await persist(AWAY, self._source.open)
             await self.worker.run()
             await self._source.close()
+            self._tell(Record(at=asyncio.get_running_loop().time(), what="ended", sidecar=self.name))
         finally:
             for task in background:
                 task.cancel()
