@@ -98,7 +98,10 @@ class Ledger:
             self.hopeless.add(record.ref)
 
     def _got(self, record: Record) -> None:
-        self.got[record.sidecar][record.delivery] = self.deliveries[record.delivery]
+        delivery = self.deliveries[record.delivery]
+        if record.seconds < 0.9 * (delivery.ends_at - delivery.handed_at):
+            # Otherwise the sidecar has to take the lease for over: it may have been handed out at once.
+            self.got[record.sidecar][record.delivery] = delivery
 
     def _asked(self, record: Record) -> None:
         if record.op in {"ack", "release"}:

@@ -11,7 +11,7 @@ from typing import Literal
 What = Literal[
     "submitted",  # a client put a message into the queue
     "handed_out",  # the queue gave a delivery to a sidecar; `seconds` is its lease
-    "got",  # the delivery arrived there; real runs cannot tell
+    "got",  # the delivery arrived, `seconds` after it was asked for; real runs cannot tell
     "dead_lettered",  # the queue gave up on the message
     "asked",  # a sidecar sent a request (`op`) that settles, writes or deletes
     "done",  # such a request took effect, whether or not its answer arrived

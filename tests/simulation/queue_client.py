@@ -78,10 +78,10 @@ class QueueClient:
                 failed.append({"Id": entry["Id"], "Code": code})
         return {"Successful": done, "Failed": failed}
 
-    def got(self, receipt: str) -> None:
+    def got(self, receipt: str, asked_at: float) -> None:
         """Take note of what has arrived."""
         now, ref = asyncio.get_running_loop().time(), self._queue.ref(receipt)
-        self._tell(Record(at=now, what="got", sidecar=self._sidecar, ref=ref, delivery=receipt))
+        self._tell(Record(at=now, what="got", sidecar=self._sidecar, ref=ref, delivery=receipt, seconds=now - asked_at))
 
     def expect(self, op: Op, receipt: str) -> None:
         """Take note of what the sidecar has decided: a renewal and a release are one and the same request."""
@@ -107,9 +107,10 @@ class WatchedSource(SqsSource):
         self._watched = client
 
     async def receive(self, limit: int) -> Sequence[Lease]:
+        asked_at = asyncio.get_running_loop().time()
         leases = await super().receive(limit)
         for lease in leases:
-            self._watched.got(lease.message.attributes["delivery"])
+            self._watched.got(lease.message.attributes["delivery"], asked_at)
         return leases
 
     async def settle(self, receipt: str) -> None:
