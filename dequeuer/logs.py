@@ -26,6 +26,7 @@ from dequeuer.events import (
     SourceCalled,
     StoreCalled,
 )
+from dequeuer.standard_streams import LossyLines
 
 MESSAGE_LIMIT = 1024
 """Characters of a line of other libraries."""
@@ -79,7 +80,7 @@ def configure(level: Level, log_format: Literal["json", "console"]) -> None:
             *finish,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
-        logger_factory=structlog.WriteLoggerFactory(sys.stdout),
+        logger_factory=structlog.WriteLoggerFactory(LossyLines(sys.stdout)),  # type: ignore[arg-type]  # it is only written to and flushed
         cache_logger_on_first_use=True,
     )
     root = logging.getLogger()

@@ -13,7 +13,8 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 FIRST_WAIT_S = 0.2
-LONGEST_WAIT_S = 20.0
+LONGEST_WAIT_S = 5.0
+"""Short, so that work goes on soon after an outage; the jitter spreads those who wait."""
 
 
 async def persist(

@@ -1,0 +1,38 @@
+"""Containers that die: what they had is done again, and nothing is failed for it."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.faults.plan import Plan
+from tests.faults.servers import Servers
+from tests.faults.stage import staged
+from tests.faults.test_sidecar_kills import submit_many
+from tests.integration.waiting import eventually
+
+REQUESTS, KILLS = 400, 20
+
+
+def test_killed_20_times_nothing_fails(ministack: Servers, tmp_path: Path, tell: Callable[[str], None]) -> None:
+    choice = random.Random(2)
+    with staged(ministack, tmp_path, Plan(2), "async", slots=3) as stage:
+        submit_many(stage, REQUESTS)
+        for _ in range(2):
+            # What is hit five times by chance would fail by rights: the promise is about restarts, not bad luck.
+            pod = stage.add_pod(DEQUEUER_VISIBILITY_TIMEOUT="4", DEQUEUER_MAX_ATTEMPTS="10")
+            pod.start_container()
+            pod.start_sidecar()
+        for kill in range(KILLS):
+            left = REQUESTS - REQUESTS * (kill + 1) // (KILLS + 1)
+            eventually(lambda left=left: stage.queue.count() <= left, f"{left} requests to be left")  # type: ignore[misc]
+            pod = choice.choice(stage.pods)
+            pod.kill_container()
+            pod.start_container()
+        stage.wait_empty()
+        verdict = stage.conclude()
+    tell(str(dict(verdict.tally)))
+    assert not verdict.violations, "\n".join(map(str, verdict.violations))
+    assert not verdict.problems
+    assert (verdict.tally["completed"], verdict.tally["failed"]) == (REQUESTS, 0)
