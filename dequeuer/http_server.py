@@ -26,6 +26,10 @@ class IdleLimit:
         self._most = most
         # In the order in which they became idle.
         self._idle: dict[RequestHandler, None] = {}
+        self._busy = 0
+        self._is_draining = False
+        self._quiet = asyncio.Event()
+        self._quiet.set()
 
     def watch(self, app: web.Application) -> None:
         """Learn which connections have a request; before the application is set up."""
@@ -34,9 +38,17 @@ class IdleLimit:
         async def while_busy(request: web.Request, handler: Handler) -> web.StreamResponse:
             connection = request.protocol
             self.forget(connection)
+            self._busy += 1
+            self._quiet.clear()
             try:
-                return await handler(request)
+                response = await handler(request)
+                if self._is_draining:
+                    response.force_close()
+                return response
             finally:
+                self._busy -= 1
+                if not self._busy:
+                    self._quiet.set()
                 if connection.transport is not None and not connection.transport.is_closing():
                     self.take(connection)
 
@@ -45,6 +57,23 @@ class IdleLimit:
     async def listen(self, runner: web.AppRunner, host: str, port: int, *, backlog: int = 128) -> None:
         """Begin to listen; port 0 takes a free one. Raises `OSError`, `OverflowError`."""
         await _Site(runner, host, port, backlog=backlog, limit=self).start()
+
+    async def drain(self, runner: web.AppRunner, grace_s: float) -> None:
+        """Take no new connection, and let requests that have begun end within `grace_s`.
+
+        To be called before the runner's clean-up: from then on the library drops what still arrives, so that a
+        request whose body is on its way would wait for it in vain.
+        """
+        self._is_draining = True
+        for site in list(runner.sites):
+            await site.stop()
+        for connection in list(self._idle):
+            connection.close()
+        try:
+            async with asyncio.timeout(grace_s):
+                await self._quiet.wait()
+        except TimeoutError:
+            return
 
     def take(self, handler: RequestHandler) -> None:
         """Count a connection as idle; the one that is idle longest may have to go."""

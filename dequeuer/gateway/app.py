@@ -17,7 +17,7 @@ from dequeuer.errors import clip
 from dequeuer.events import ignore
 from dequeuer.gateway.queue import SqsQueue
 from dequeuer.gateway.service import Gateway
-from dequeuer.gateway.web import SHUTDOWN_GRACE_S, make_app, make_runner
+from dequeuer.gateway.web import CANCEL_S, SHUTDOWN_GRACE_S, make_app, make_runner
 from dequeuer.http_server import IdleLimit
 from dequeuer.settings import GatewaySettings
 
@@ -25,8 +25,6 @@ EXIT_OK, EXIT_FAILED = 0, 1
 MAX_IDLE = 1000
 """Connections that wait for a request; a load balancer keeps some, and opens another one when it is closed."""
 _BACKLOG = 1024
-_CANCEL_S = 5.0
-"""For cancelled requests to delete what they wrote."""
 
 
 def run_gateway(settings: GatewaySettings) -> int:
@@ -57,6 +55,7 @@ async def _run(settings: GatewaySettings) -> int:
             queue=SqsQueue(await stack.enter_async_context(aws.sqs(longest_wait_s=0))),
             cluster_uid=settings.cluster_uid,
             max_payload_bytes=settings.max_payload_bytes,
+            inline_bytes=settings.inline_bytes,
         )
         limit, app = IdleLimit(MAX_IDLE), make_app(gateway, settings.queues)
         limit.watch(app)
@@ -73,15 +72,20 @@ async def _run(settings: GatewaySettings) -> int:
         log.info("gateway_started", version=__version__, host=settings.host, port=port, apis=sorted(settings.queues))
         await drain.wait_requested()
         log.info("gateway_draining")
-        return await _stop(runner, drain)
+        return await _stop(limit, runner, drain)
 
 
-async def _stop(runner: web.AppRunner, drain: Drain) -> int:
+async def _stop(limit: IdleLimit, runner: web.AppRunner, drain: Drain) -> int:
     """Stop accepting, let running requests end in their time; cancelled ones delete what they wrote."""
-    stopping = asyncio.create_task(runner.cleanup(), name="gateway-stop")
+
+    async def stop() -> None:
+        await limit.drain(runner, SHUTDOWN_GRACE_S)
+        await runner.cleanup()
+
+    stopping = asyncio.create_task(stop(), name="gateway-stop")
     hurried = asyncio.create_task(drain.wait_hurried(), name="gateway-hurry")
-    # The server itself would grant the grace twice: once to end, once to take note of the cancellation.
-    longest_s = SHUTDOWN_GRACE_S + _CANCEL_S
+    # The server grants its time twice: once to end, once to take note of the cancellation.
+    longest_s = SHUTDOWN_GRACE_S + 2 * CANCEL_S
     await asyncio.wait({stopping, hurried}, timeout=longest_s, return_when=asyncio.FIRST_COMPLETED)
     is_over = stopping.done()
     for task in (stopping, hurried):

@@ -1,4 +1,4 @@
-"""Sending request ids to SQS."""
+"""Sending requests to SQS."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from dequeuer.sources.sqs_errors import translate
 class Queue(Protocol):
     """Queues, each named by its URL."""
 
-    async def send(self, queue_url: str, request_id: str) -> None:
-        """Send a message whose body is the id. Returned means durable.
+    async def send(self, queue_url: str, request_id: str, body: str) -> None:
+        """Send a message about a request. Returned means durable.
 
         Raises `SourceUnavailableError` (after some tries), `SourceGoneError`, `SourceDeniedError`.
         """
@@ -36,9 +36,9 @@ class SqsQueue:
         """Take a client that does not retry by itself, and whose calls end within seconds."""
         self._client = client
 
-    async def send(self, queue_url: str, request_id: str) -> None:
+    async def send(self, queue_url: str, request_id: str, body: str) -> None:
         """Send, bridging hiccups of a few seconds."""
-        request = {"QueueUrl": queue_url, "MessageBody": request_id}
+        request = {"QueueUrl": queue_url, "MessageBody": body}
         if queue_url.endswith(".fifo"):
             # A group of its own, as in Cortex: requests do not wait for one another.
             request |= {"MessageGroupId": request_id, "MessageDeduplicationId": request_id}

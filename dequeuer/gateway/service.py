@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 
 from dequeuer.errors import SourceDeniedError, SourceGoneError, SourceUnavailableError
+from dequeuer.formats.envelope import LIMIT_BYTES, Envelope, seal
 from dequeuer.gateway.body import Measured, prepend, too_large
 from dequeuer.gateway.errors import BusyError, UnknownRequestError
 from dequeuer.gateway.model import Receipt, Report, Submission, check_api_name, check_request_id
@@ -23,13 +24,31 @@ class Gateway:
     """Stores and enqueues requests, looks up what became of them.
 
     Raises the errors of `gateway.errors`, and whatever the body of a submission raises.
+
+    Args:
+        sink: where requests are stored.
+        fetch: where they are looked up.
+        queue: where they are sent.
+        cluster_uid: the prefix of the keys.
+        max_payload_bytes: a larger payload is refused.
+        inline_bytes: payloads up to this size ride in the message itself; 0: none does.
     """
 
-    def __init__(self, *, sink: Sink, fetch: Fetch, queue: Queue, cluster_uid: str, max_payload_bytes: int) -> None:
+    def __init__(  # noqa: PLR0913 - one parameter a party or a limit
+        self,
+        *,
+        sink: Sink,
+        fetch: Fetch,
+        queue: Queue,
+        cluster_uid: str,
+        max_payload_bytes: int,
+        inline_bytes: int = 0,
+    ) -> None:
         self._shelf = Shelf(sink, fetch)
         self._queue = queue
         self._cluster_uid = cluster_uid
         self._max_payload_bytes = max_payload_bytes
+        self._inline_bytes = inline_bytes
 
     async def submit(self, new: Submission, *, may_exist: bool) -> Receipt:
         """Store a request, then enqueue it. Returned means that it will be worked on.
@@ -44,28 +63,46 @@ class Gateway:
             raise too_large(self._max_payload_bytes)
         body = Measured(new.body, self._max_payload_bytes)
         known = await self._shelf.status(keys) if may_exist else None
-        if known is not None:
-            async for _ in body:  # not every client sees an answer that comes in mid-upload
-                pass
-            if known == "in_queue":
-                await self._send(new)
-        else:
+        if known is None:
             await self._submit_new(keys, new, body, may_exist=may_exist)
+            return Receipt(size=body.size, known_as=None)
+        begin, is_all = await body.start(SMALL_BYTES)
+        async for _ in body:  # not every client sees an answer that comes in mid-upload
+            pass
+        if known == "in_queue":
+            await self._send(new, self._sealed(new, begin, is_all=is_all, again=True) or new.request_id)
         return Receipt(size=body.size, known_as=known)
 
     async def _submit_new(self, keys: RequestKeys, new: Submission, body: Measured, *, may_exist: bool) -> None:
         begin, is_all = await body.start(SMALL_BYTES)
+        sealed = self._sealed(new, begin, is_all=is_all)
         try:
-            await self._store(keys, new, begin, None if is_all else body)
+            if sealed is None:
+                await self._store(keys, new, begin, None if is_all else body)
             # Before the message: a fast worker's later states must not be followed by this one.
             await self._shelf.put(keys.status("in_queue"), b"", "text/plain")
-            await self._send(new)
+            await self._send(new, sealed or new.request_id)
         except BaseException:
             # With an id from outside, a retry of the client may have succeeded meanwhile, here or at another
             # replica: deleting would lose it. What is left lets the next retry go on, or expires.
             if not may_exist:
                 await self._shelf.clear(keys)
             raise
+
+    def _sealed(self, new: Submission, begin: bytes, *, is_all: bool, again: bool = False) -> str | None:
+        """Return the message that holds the whole request, if it is small enough."""
+        if not is_all or not 0 < self._inline_bytes >= len(begin):
+            return None
+        sealed = seal(
+            Envelope(
+                request_id=new.request_id,
+                headers=new.headers,
+                content_type=new.content_type,
+                payload=begin,
+                again=again,
+            )
+        )
+        return sealed if len(sealed) <= LIMIT_BYTES else None
 
     async def look_up(self, api_name: str, request_id: str) -> Report:
         """Return what is known of a request; raise `UnknownRequestError` if that is nothing."""
@@ -96,10 +133,10 @@ class Gateway:
             first = both.exceptions[0]
             raise first from first.__cause__
 
-    async def _send(self, new: Submission) -> None:
+    async def _send(self, new: Submission, message_body: str) -> None:
         try:
             async with asyncio.timeout(SEND_TIMEOUT_S):
-                await self._queue.send(new.queue_url, new.request_id)
+                await self._queue.send(new.queue_url, new.request_id, message_body)
         except SourceGoneError as error:
             message = f"the queue of API {new.api_name} does not exist: nothing was enqueued"
             raise BusyError(message) from error

@@ -32,6 +32,8 @@ QUEUE_URL = "X-Cortex-Queue-URL"
 
 SHUTDOWN_GRACE_S = 30.0
 """How long running requests may go on after the end was asked for."""
+CANCEL_S = 2.5
+"""For requests that are cancelled then, to delete what they wrote."""
 _FIELD_BYTES = 32 * 1024
 """For one header. AWS load balancers pass on 16 KiB; aiohttp's own limit is half of that."""
 _QUEUE_URL = re.compile(r"https?://[A-Za-z0-9.:\[\]-]{1,255}/[A-Za-z0-9/._-]{1,512}\Z")
@@ -136,7 +138,7 @@ def make_runner(app: web.Application) -> web.AppRunner:
         logger=server_log("dequeuer.gateway.http"),
         auto_decompress=False,  # the container gets the payload byte for byte
         max_field_size=_FIELD_BYTES,
-        shutdown_timeout=SHUTDOWN_GRACE_S,
+        shutdown_timeout=CANCEL_S,
     )
 
 

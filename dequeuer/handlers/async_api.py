@@ -20,9 +20,11 @@ from dequeuer.errors import (
     clip,
 )
 from dequeuer.events import Answered, Observer, Posted
+from dequeuer.formats.envelope import is_envelope, request_id_of, unseal
 from dequeuer.handlers.backoff import LONGEST_S, backoff_s
 from dequeuer.handlers.base import Target
 from dequeuer.handlers.conclusion import Conclusion
+from dequeuer.handlers.inline import InlineRequest
 from dequeuer.handlers.policy import Policy
 from dequeuer.handlers.request_store import RequestStore, Submitted
 from dequeuer.handlers.result import ResultWriter
@@ -73,21 +75,34 @@ class AsyncHandler:
 
     def ref(self, message: Message) -> str:
         """The request id, when it is one."""
-        return message.body if is_request_id(message.body) else ""
+        request_id = request_id_of(message.body)
+        return request_id if is_request_id(request_id) else ""
 
     async def handle(self, message: Message, fence: Fence) -> Outcome:
         """Work on one request."""
-        request_id = message.body
-        if not is_request_id(request_id):
-            reason = f"the message is not a request id: {clip(request_id)}"
-            return Reject(after_s=backoff_s(message.receive_count), reason=reason, poison=True)
-        request = RequestStore(self._store, RequestKeys(self._cluster_uid, self._api_name, request_id), fence)
+        try:
+            request = self._open(message, fence)
+        except InvalidInputError as error:
+            return Reject(after_s=backoff_s(message.receive_count), reason=str(error), poison=True)
         try:
             return await self._conclude(message, request, Conclusion(message, request))
         except StoreUnavailableError as error:
             return Retry(after_s=backoff_s(message.receive_count), reason=f"the store is away: {error}")
         except StoreDeniedError as error:
             return Retry(after_s=LONGEST_S, reason=f"the store refuses: {error}")
+
+    def _open(self, message: Message, fence: Fence) -> RequestStore:
+        """Find out which request a message is about; raises `InvalidInputError` when it is about none."""
+        envelope = unseal(message.body) if is_envelope(message.body) else None
+        request_id = message.body if envelope is None else envelope.request_id
+        if not is_request_id(request_id):
+            # Of an envelope nothing is quoted: it holds a payload and headers.
+            what = clip(request_id) if envelope is None else "that of an envelope"
+            raise InvalidInputError(f"the message is not a request id: {what}")
+        keys = RequestKeys(self._cluster_uid, self._api_name, request_id)
+        if envelope is None:
+            return RequestStore(self._store, keys, fence)
+        return InlineRequest(self._store, keys, fence, envelope)
 
     async def _conclude(self, message: Message, request: RequestStore, conclusion: Conclusion) -> Outcome:
         try:
@@ -103,7 +118,7 @@ class AsyncHandler:
             return Retry(after_s=backoff_s(message.receive_count), reason=str(error))
 
     async def _work(self, message: Message, request: RequestStore, conclusion: Conclusion) -> Outcome:
-        if message.receive_count > 1 and (known := await request.known()):
+        if (message.receive_count > 1 or request.may_be_finished) and (known := await request.known()):
             return await conclusion.found(known)
         try:
             submitted = await request.read()
@@ -124,7 +139,7 @@ class AsyncHandler:
         headers = list(submitted.headers or ())
         if payload.content_type and not any(name.lower() == "content-type" for name, _ in headers):
             headers.append(("Content-Type", payload.content_type))
-        headers.append((REQUEST_ID_HEADER, message.body))
+        headers.append((REQUEST_ID_HEADER, request.request_id))
         body: bytes | AsyncIterator[bytes] = payload.chunks
         if payload.size <= INLINE_BYTES:
             body = b"".join([chunk async for chunk in payload.chunks])

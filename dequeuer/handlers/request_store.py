@@ -41,6 +41,16 @@ class RequestStore:
         self._keys = keys
         self._fence = fence
 
+    @property
+    def request_id(self) -> str:
+        """The id of the request."""
+        return self._keys.request_id
+
+    @property
+    def may_be_finished(self) -> bool:
+        """Whether the request may have ended before, although its message was never received."""
+        return False
+
     async def read(self) -> Submitted:
         """Read payload and headers side by side.
 
@@ -109,16 +119,20 @@ class RequestStore:
 
     async def mark_completed(self) -> None:
         """Write `status/completed`. The result must be durable already."""
-        await persist(StoreUnavailableError, self._put, self._keys.status("completed"), b"", "text/plain")
+        await self.put(self._keys.status("completed"), b"", "text/plain")
 
     async def mark_failed(self, error: str, status_code: int | None, attempts: int) -> None:
         """Write `status/failed` with what is known of the failure."""
         body = json.dumps({"error": clip(error), "status_code": status_code, "attempts": attempts}).encode()
-        await persist(StoreUnavailableError, self._put, self._keys.status("failed"), body, JSON_TYPE)
+        await self.put(self._keys.status("failed"), body, JSON_TYPE)
 
     async def take_back_failed(self) -> None:
         """Delete `status/failed`: the request has succeeded at the same moment."""
         await persist(StoreUnavailableError, self._delete, (self._keys.status("failed"),))
+
+    async def put(self, key: str, body: bytes, content_type: str) -> None:
+        """Write one of its objects, waiting for a store that is away."""
+        await persist(StoreUnavailableError, self._put, key, body, content_type)
 
     async def _put(self, key: str, body: bytes, content_type: str) -> None:
         self._fence.check()

@@ -79,6 +79,7 @@ def load_gateway(argv: Sequence[str], environ: Mapping[str, str]) -> GatewaySett
         port=reading.value(gateway.GATEWAY_PORT),
         queues=queues,
         max_payload_bytes=reading.value(gateway.MAX_PAYLOAD_BYTES),
+        inline_bytes=reading.value(gateway.INLINE_BYTES),
         aws=_aws(reading, regions[0] if regions else None),
         log=_log(reading),
     )

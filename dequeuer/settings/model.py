@@ -114,6 +114,7 @@ class GatewaySettings:
         port: the gateway's port.
         queues: queue URLs by API name; may be empty.
         max_payload_bytes: a larger submission is refused.
+        inline_bytes: payloads up to this size ride in the queue message; 0: none does.
         aws: where AWS is.
         log: how to log.
     """
@@ -124,5 +125,6 @@ class GatewaySettings:
     port: int
     queues: Mapping[str, str]
     max_payload_bytes: int
+    inline_bytes: int
     aws: AwsSettings
     log: LogSettings

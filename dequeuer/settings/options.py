@@ -21,6 +21,7 @@ OPTIONS: tuple[Option[Any], ...] = (
     gateway.GATEWAY_PORT,
     gateway.GATEWAY_QUEUES,
     gateway.MAX_PAYLOAD_BYTES,
+    gateway.INLINE_BYTES,
     sidecar.USER_PORT,
     sidecar.ADMIN_HOST,
     sidecar.ADMIN_PORT,

@@ -48,3 +48,11 @@ MAX_PAYLOAD_BYTES = Option(
     commands=("gateway",),
     help="Largest payload that is taken.",
 )
+INLINE_BYTES = Option(
+    name="inline_bytes",
+    env=("DEQUEUER_INLINE_BYTES",),
+    parser=size(0, 128 * 1024, "128KiB"),
+    default="0",
+    commands=("gateway",),
+    help="Payloads up to this size ride in the queue message itself; 0: none does, as Cortex's own dequeuer needs it.",
+)

@@ -89,15 +89,22 @@ class FakeQueue:
     sent: list[tuple[str, str]] = field(default_factory=list)
     error: Exception | None = None
 
-    async def send(self, queue_url: str, request_id: str) -> None:
+    async def send(self, queue_url: str, request_id: str, body: str) -> None:
         if self.error is not None:
             raise self.error
-        self.sent.append((queue_url, request_id))
+        self.sent.append((queue_url, body))
         self.store.journal.append(("send", request_id))
 
 
-def make_gateway(store: Store, queue: FakeQueue, max_payload_bytes: int = 1 << 20) -> Gateway:
-    return Gateway(sink=store, fetch=store, queue=queue, cluster_uid="uid", max_payload_bytes=max_payload_bytes)
+def make_gateway(store: Store, queue: FakeQueue, max_payload_bytes: int = 1 << 20, inline_bytes: int = 0) -> Gateway:
+    return Gateway(
+        sink=store,
+        fetch=store,
+        queue=queue,
+        cluster_uid="uid",
+        max_payload_bytes=max_payload_bytes,
+        inline_bytes=inline_bytes,
+    )
 
 
 async def broken_body(begin: bytes, error: Exception) -> AsyncIterator[bytes]:

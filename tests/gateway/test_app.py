@@ -17,6 +17,9 @@ import boto3
 import pytest
 from moto.server import ThreadedMotoServer
 
+from tests.integration.servers import listens
+from tests.integration.waiting import eventually
+
 _RUN = """
 import json, sys
 from types import MappingProxyType
@@ -25,7 +28,7 @@ from dequeuer.settings import AwsSettings, GatewaySettings, LogSettings
 facts = json.loads(sys.argv[1])
 sys.exit(run_gateway(GatewaySettings(
     bucket=facts["bucket"], cluster_uid="uid", host="127.0.0.1", port=facts["port"],
-    queues=MappingProxyType(facts["queues"]), max_payload_bytes=2**30,
+    queues=MappingProxyType(facts["queues"]), max_payload_bytes=2**30, inline_bytes=facts.get("inline_bytes", 0),
     aws=AwsSettings(region="us-east-1", endpoint_url=facts["endpoint"], endpoint_url_sqs=None, endpoint_url_s3=None),
     log=LogSettings(level="info", format="json"),
 )))
@@ -128,6 +131,8 @@ def test_sigterm_lets_a_running_request_end(endpoint: str) -> None:
         assert client.recv(1000) == b"HTTP/1.1 100 Continue\r\n\r\n"
         running.process.send_signal(signal.SIGTERM)
         assert json.loads(running.log.readline())["event"] == "gateway_draining"
+        # Not before it has begun to stop: what arrives from then on must still be read.
+        eventually(lambda: not listens(running.first["port"]), "the gateway to stop listening")
         client.sendall(b"body")
         assert client.recv(1000).startswith(b"HTTP/1.1 200 ")
         assert running.process.wait(60) == 0

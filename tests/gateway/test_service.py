@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 
@@ -13,6 +14,7 @@ from dequeuer.errors import (
     StoreDeniedError,
     StoreUnavailableError,
 )
+from dequeuer.formats.envelope import unseal
 from dequeuer.gateway.errors import (
     BusyError,
     InvalidRequestError,
@@ -329,3 +331,35 @@ async def test_an_empty_result_is_none(store: Store, queue: FakeQueue) -> None:
 async def test_the_reason_of_a_failure(store: Store, queue: FakeQueue, document: bytes, expected: str | None) -> None:
     store.memory.seed([(f"{PREFIX}id1/status/failed", document)])
     assert (await make_gateway(store, queue).look_up("api", "id1")).error == expected
+
+
+async def test_a_small_payload_rides_in_the_message(store: Store, queue: FakeQueue) -> None:
+    await make_gateway(store, queue, inline_bytes=7).submit(submission(b'{"a":1}'), may_exist=False)
+    assert store.names() == {"id1/status/in_queue"}
+    [(_, body)] = queue.sent
+    envelope = unseal(body)
+    assert (envelope.request_id, envelope.payload, envelope.content_type) == ("id1", b'{"a":1}', "application/json")
+    assert json.loads(envelope.headers) == {"A": ["b"]}
+    assert not envelope.again
+
+
+@pytest.mark.parametrize(("inline_bytes", "payload"), [(0, b""), (6, b'{"a":1}'), (7, BIG)])
+async def test_others_do_not(store: Store, queue: FakeQueue, inline_bytes: int, payload: bytes) -> None:
+    gateway = make_gateway(store, queue, inline_bytes=inline_bytes)
+    await gateway.submit(submission(payload), may_exist=False)
+    assert "id1/payload" in store.names()
+    assert [body for _, body in queue.sent] == ["id1"]
+
+
+async def test_headers_that_make_the_message_too_large_are_stored(store: Store, queue: FakeQueue) -> None:
+    new = replace(submission(b"x" * 131_072), headers=json.dumps({"A": ["\u20ac" * 20_000]}).encode())
+    await make_gateway(store, queue, inline_bytes=131_072).submit(new, may_exist=False)
+    assert {"id1/payload", "id1/headers.json"} <= set(store.names())
+    assert [body for _, body in queue.sent] == ["id1"]
+
+
+async def test_a_message_that_is_sent_again_says_so(store: Store, queue: FakeQueue) -> None:
+    gateway = make_gateway(store, queue, inline_bytes=100)
+    for _ in range(2):
+        await gateway.submit(submission(), may_exist=True)
+    assert [unseal(body).again for _, body in queue.sent] == [False, True]

@@ -99,8 +99,8 @@ MUTATIONS = [
     Mutation(
         name="finished work is done again",
         module="handlers/async_api.py",
-        old="if message.receive_count > 1 and (known",
-        new="if message.receive_count < 0 and (known",
+        old="if (message.receive_count > 1 or",
+        new="if (message.receive_count < 0 or",
         tests=("tests/handlers/test_async_api.py",),
     ),
     Mutation(

@@ -12,7 +12,7 @@ def test_the_gateway_has_defaults() -> None:
     assert (settings.bucket, settings.cluster_uid) == ("my-bucket", "cluster-1")
     assert (settings.host, settings.port) == ("0.0.0.0", 8080)
     assert dict(settings.queues) == {}
-    assert settings.max_payload_bytes == 2**30
+    assert (settings.max_payload_bytes, settings.inline_bytes) == (2**30, 0)
     assert settings.aws.region is None
 
 
@@ -27,9 +27,11 @@ def test_the_variables_of_the_gateway() -> None:
         "DEQUEUER_GATEWAY_PORT": "1",
         "DEQUEUER_QUEUES": "a=https://sqs.us-west-2.amazonaws.com/1/a,b=http://localhost/1/b",
         "DEQUEUER_MAX_PAYLOAD_BYTES": "1MB",
+        "DEQUEUER_INLINE_BYTES": "32KiB",
     }
     settings = load_gateway([], environ)
     assert (settings.host, settings.port, settings.max_payload_bytes) == ("127.0.0.1", 1, 10**6)
+    assert settings.inline_bytes == 32 * 1024
     assert settings.queues == {"a": "https://sqs.us-west-2.amazonaws.com/1/a", "b": "http://localhost/1/b"}
     assert settings.aws.region == "us-west-2"
 
@@ -52,3 +54,9 @@ def test_queues_of_two_regions_need_a_word() -> None:
     with pytest.raises(ConfigurationError, match="eu-west-1, us-west-2"):
         load_gateway([], GATEWAY | {"DEQUEUER_QUEUES": queues})
     assert load_gateway([], GATEWAY | {"DEQUEUER_QUEUES": queues, "AWS_REGION": "us-west-2"}).aws.region == "us-west-2"
+
+
+@pytest.mark.parametrize("given", ["-1", "129KiB", "much"])
+def test_an_inline_payload_has_to_fit_into_a_message(given: str) -> None:
+    with pytest.raises(ConfigurationError, match=r"DEQUEUER_INLINE_BYTES.*128KiB"):
+        load_gateway([], GATEWAY | {"DEQUEUER_INLINE_BYTES": given})

@@ -1,0 +1,80 @@
+import base64
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dequeuer.errors import InvalidInputError
+from dequeuer.formats.envelope import LIMIT_BYTES, Envelope, is_envelope, request_id_of, seal, unseal
+from dequeuer.sinks.layout import is_request_id
+
+GOOD = {"dequeuer": 1, "id": "r1", "headers": {"A": ["b"]}, "type": "text/plain", "payload": "aGVsbG8="}
+
+
+def test_the_form() -> None:
+    sealed = seal(Envelope(request_id="r1", headers=b'{"A":["b"]}', content_type="text/plain", payload=b"hello"))
+    assert sealed == '{"dequeuer":1,"id":"r1","headers":{"A":["b"]},"type":"text/plain","payload":"aGVsbG8="}'
+
+
+@given(payload=st.binary(max_size=3000), value=st.text(), content_type=st.text(), again=st.booleans())
+def test_what_is_sealed_comes_out_as_it_went_in(payload: bytes, value: str, content_type: str, again: bool) -> None:
+    headers = json.dumps({"A": [value]}).encode()
+    before = Envelope(request_id="r1", headers=headers, content_type=content_type, payload=payload, again=again)
+    sealed = seal(before)
+    assert sealed.isascii()
+    assert sealed.isprintable()
+    assert is_envelope(sealed)
+    assert request_id_of(sealed) == "r1"
+    after = unseal(sealed)
+    assert json.loads(after.headers) == json.loads(headers)
+    assert (after.request_id, after.content_type, after.payload, after.again) == ("r1", content_type, payload, again)
+
+
+def test_fields_of_later_writers_are_ignored_and_headers_may_be_left_out() -> None:
+    more = {**GOOD, "later": [1], "headers": None, "type": None}
+    envelope = unseal(json.dumps(more))
+    assert (envelope.headers, envelope.content_type, envelope.payload) == (b"null", None, b"hello")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        '{"dequeuer":',
+        '{"dequeuer":' + "[" * 100_000,
+        json.dumps({**GOOD, "dequeuer": 2}),
+        json.dumps({**GOOD, "dequeuer": True}),
+        json.dumps({**GOOD, "id": 1}),
+        json.dumps({**GOOD, "payload": None}),
+        json.dumps({**GOOD, "payload": "secret!"}),
+        json.dumps({**GOOD, "payload": "secretsé"}, ensure_ascii=False),
+        json.dumps({**GOOD, "type": ["text/plain"]}),
+    ],
+)
+def test_what_is_malformed_is_refused_and_not_quoted(body: str) -> None:
+    with pytest.raises(InvalidInputError) as caught:
+        unseal(body)
+    assert "secret" not in str(caught.value)
+    assert len(str(caught.value)) < 200
+
+
+@pytest.mark.parametrize("body", ["r1", "", "[1]", '{"other": 1}'])
+def test_what_is_no_envelope_is_its_own_id(body: str) -> None:
+    assert not is_envelope(body)
+    assert request_id_of(body) == body
+
+
+def test_an_id_that_is_not_where_we_write_it_is_not_guessed() -> None:
+    assert request_id_of('{"dequeuer":1,"payload":"x","id":"r1"}') == ""
+    assert request_id_of('{"dequeuer":1,"id":"' + "x" * 200 + '"') == ""
+
+
+def test_no_request_id_is_an_envelope() -> None:
+    assert not is_request_id('{"dequeuer":1}')
+
+
+def test_the_largest_inline_payload_fits_with_ordinary_headers() -> None:
+    headers = json.dumps({"A": ["x" * 60_000]}).encode()
+    sealed = seal(Envelope(request_id="r" * 128, headers=headers, content_type="x", payload=b"\xff" * 128 * 1024))
+    assert len(sealed) <= LIMIT_BYTES
+    assert base64.b64encode(b"\xff" * 128 * 1024).decode() in sealed
