@@ -121,7 +121,7 @@ class Queue:
             "ReceiptHandle": receipt,
             "Body": letter.body,
             "Attributes": {"ApproximateReceiveCount": str(letter.count)},
-            "MessageAttributes": {**letter.attributes, "delivery": {"DataType": "String", "StringValue": receipt}},
+            "MessageAttributes": {**letter.attributes, "delivery": _text(receipt), "ref": _text(letter.ref)},
         }
 
     def ref(self, receipt: str) -> str:
@@ -168,6 +168,10 @@ class Queue:
         counted = {f"ApproximateNumberOfMessages{name}": str(count) for name, count in names.items()}
         self._counted = (_now(), counted)
         return counted
+
+
+def _text(value: str) -> dict[str, str]:
+    return {"DataType": "String", "StringValue": value}
 
 
 def _now() -> float:

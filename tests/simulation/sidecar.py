@@ -182,7 +182,9 @@ class _Keeper(LeaseKeeper):
     def report(self, hold: Hold, reason: str) -> None:
         message = hold.lease.message
         delivery, now = message.attributes["delivery"], asyncio.get_running_loop().time()
-        self._tell(Record(at=now, what="fenced", sidecar=self._sidecar, ref=message.body, delivery=delivery))
+        self._tell(
+            Record(at=now, what="fenced", sidecar=self._sidecar, ref=message.attributes["ref"], delivery=delivery)
+        )
 
 
 class _Attributed:

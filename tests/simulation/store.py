@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextvars import ContextVar
 
 from dequeuer.errors import StoreDeniedError, StoreMissingError, StoreUnavailableError
@@ -29,11 +29,9 @@ class Objects:
         self._tell = tell
         self.bodies: dict[str, dict[str, bytes]] = {}
 
-    def submit(self, ref: str, payload: bytes | None, headers: bytes) -> None:
+    def submit(self, ref: str, bodies: Mapping[str, bytes]) -> None:
         """Put in what the gateway writes."""
-        self.bodies[ref] = {"headers.json": headers, "status/in_queue": b""}
-        if payload is not None:
-            self.bodies[ref]["payload"] = payload
+        self.bodies[ref] = {"status/in_queue": b"", **bodies}
 
     def write(self, sidecar: str, delivery: str, key: str, body: bytes) -> None:
         """Write one."""

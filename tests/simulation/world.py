@@ -9,6 +9,7 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
+from dequeuer.formats.envelope import Envelope, seal
 from tests.history.checker import Terms, Violation, judge
 from tests.history.records import Final, Record
 from tests.simulation import clock
@@ -120,10 +121,16 @@ class World:
 
     def _submit_request(self, ref: str) -> None:
         fate = random.random()
-        payload = None if fate < 0.01 else b"payload"
-        headers = b"[]" if 0.01 < fate < 0.02 else b"{}"
-        self._cloud.objects.submit(ref, payload, headers)
-        self._cloud.queue.submit(ref, ref, "hopeless" if fate < 0.02 else "")
+        kind = "hopeless" if fate < 0.02 else ""
+        headers = b"[]" if fate < 0.01 else b"{}"
+        if random.random() < 0.3:
+            envelope = Envelope(request_id=ref, headers=headers, content_type="text/plain", payload=b"payload")
+            self._cloud.objects.submit(ref, {})
+            self._cloud.queue.submit(ref, seal(envelope), kind if headers == b"[]" else "")
+            return
+        payload = {} if 0.01 <= fate < 0.02 else {"payload": b"payload"}
+        self._cloud.objects.submit(ref, {"headers.json": headers, **payload})
+        self._cloud.queue.submit(ref, ref, kind)
 
     async def _storm(self) -> None:
         """Do things to the world, one after the other or at the same time."""
