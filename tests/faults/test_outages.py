@@ -17,7 +17,7 @@ from tests.faults.test_sidecar_kills import submit_many
 from tests.integration.waiting import eventually
 
 AWAY_S = float(os.environ.get("FAULTS_AWAY_S", "20"))
-"""The issue asks for a minute, which `FAULTS_AWAY_S=60` gives; CI has less time."""
+"""CI has little time; `FAULTS_AWAY_S=60` is for runs by hand."""
 REQUESTS = 200
 LINES = 20
 """What may be said of the outage itself; lost leases and settled messages have a line each besides."""
