@@ -4,40 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import math
-import re
 import time
 import uuid
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any, Protocol, TypeAlias
 
 from dequeuer.errors import SourceUnavailableError, clip
 from dequeuer.events import Observer, SourceCalled, SourceOp
 from dequeuer.message import Message
 from dequeuer.sources.base import Depth, Lease
 from dequeuer.sources.batcher import BATCH_LIMIT, Batcher
+from dequeuer.sources.sqs_answers import Json, SqsApi, count, entry_id, number, objects, text
 from dequeuer.sources.sqs_errors import from_code, translate
 
 LINGER_S = 0.02
 CALL_TIMEOUT_S = 10.0
 """For every answer but that of a receive, which waits on purpose."""
 CLOSE_S = 0.5
+HASTE_S = 0.5
+"""The least between two polls that bring nothing."""
 RECEIVE_SPARE_S = 30.0
 """Beyond the wait that was asked for: an answer that drips in would never end otherwise."""
-_NUMBER = re.compile(r"[0-9]{1,15}\Z")
 VISIBILITY_LIMIT_S = 43_200
 """SQS hides a message for 12 hours at most, counted from its receive."""
-
-Json: TypeAlias = Mapping[str, Any]
-
-
-class SqsApi(Protocol):
-    """The calls of the SDK's client that are made here. Answers are JSON objects."""
-
-    async def receive_message(self, **request: object) -> Json: ...  # noqa: D102 - the SDK documents it
-    async def delete_message_batch(self, **request: object) -> Json: ...  # noqa: D102 - the SDK documents it
-    async def change_message_visibility_batch(self, **request: object) -> Json: ...  # noqa: D102 - the SDK documents it
-    async def get_queue_attributes(self, **request: object) -> Json: ...  # noqa: D102 - the SDK documents it
-    async def send_message(self, **request: object) -> Json: ...  # noqa: D102 - the SDK documents it
 
 
 class SqsSource:
@@ -90,6 +78,8 @@ class SqsSource:
 
     async def receive(self, limit: int) -> Sequence[Lease]:
         """Poll once, `poll_wait_s` at most."""
+        loop = asyncio.get_running_loop()
+        asked_at = loop.time()
         answer = await self._call(
             "receive",
             self._client.receive_message(
@@ -101,11 +91,14 @@ class SqsSource:
                 MessageAttributeNames=["All"],
             ),
         )
-        messages = _objects(answer, "Messages")
+        messages = objects(answer, "Messages")
         leases = [lease for raw in messages if (lease := self._lease(raw)) is not None]
         if messages and not leases:
             # Not the same as a quiet queue, which is asked again at once.
             raise SourceUnavailableError("the queue sent messages, and none of them can be read")
+        if not leases and loop.time() - asked_at < HASTE_S:
+            # Whoever does not wait as he was asked to would be asked, and paid, without a pause.
+            await asyncio.sleep(HASTE_S)
         return leases
 
     def _lease(self, raw: Json) -> SqsLease | None:
@@ -122,7 +115,7 @@ class SqsSource:
         names = ("", "NotVisible", "Delayed")
         attributes = await self._attributes(*(f"ApproximateNumberOfMessages{name}" for name in names))
         try:
-            visible, in_flight, delayed = (_count(attributes, f"ApproximateNumberOfMessages{name}") for name in names)
+            visible, in_flight, delayed = (count(attributes, f"ApproximateNumberOfMessages{name}") for name in names)
         except SourceUnavailableError as error:
             self._observer(SourceCalled(op="depth", messages=0, duration_s=0.0, error="unavailable", detail=str(error)))
             raise
@@ -170,7 +163,7 @@ class SqsSource:
                 )
             )
             raise translated from error
-        carried = len(_objects(answer, "Successful") or _objects(answer, "Messages"))
+        carried = len(objects(answer, "Successful") or objects(answer, "Messages"))
         self._observer(SourceCalled(op=op, messages=carried, duration_s=time.monotonic() - started, error=None))
         return answer
 
@@ -194,14 +187,14 @@ class SqsSource:
         verdicts: dict[str, Exception | None] = {
             str(at): SourceUnavailableError("the queue did not mention the entry") for at in range(count)
         }
-        for done in _objects(answer, "Successful"):
-            if (entry := _id(done)) in verdicts:
+        for done in objects(answer, "Successful"):
+            if (entry := entry_id(done)) in verdicts:
                 verdicts[entry] = None
-        for failed in _objects(answer, "Failed"):
+        for failed in objects(answer, "Failed"):
             code = clip(str(failed.get("Code")))
             kind, error = from_code(code, code)
             self._observer(SourceCalled(op=op, messages=0, duration_s=0.0, error=kind, detail=str(error)))
-            if (entry := _id(failed)) in verdicts:
+            if (entry := entry_id(failed)) in verdicts:
                 verdicts[entry] = error
         return list(verdicts.values())
 
@@ -214,48 +207,22 @@ class SqsSource:
         await self._changes.submit((receipt, seconds, op))
 
 
-def _objects(answer: Json, name: str) -> list[Json]:
-    """Return the objects of a list in an answer; whatever else is there is left out."""
-    entries = answer.get(name)
-    return [entry for entry in entries if isinstance(entry, Mapping)] if isinstance(entries, list) else []
-
-
-def _id(entry: Json) -> str:
-    named = entry.get("Id")
-    return named if isinstance(named, str) else ""
-
-
-def _text(value: object) -> str:
-    if not isinstance(value, str):
-        raise TypeError(type(value).__name__)
-    return value
-
-
-def _count(attributes: Mapping[str, object], name: str) -> int:
-    """Return a number of messages. One that is not told must not pass for zero: that ends a job."""
-    text = str(attributes.get(name))
-    if not _NUMBER.match(text):
-        raise SourceUnavailableError(f"the queue did not tell {name}")
-    return int(text)
-
-
 class SqsLease:
     """One received message and its receipt."""
 
     def __init__(self, source: SqsSource, raw: Json) -> None:
         self._source = source
-        self._receipt = _text(raw["ReceiptHandle"])
+        self._receipt = text(raw["ReceiptHandle"])
         self.raw_attributes: Json = raw.get("MessageAttributes") or {}
         self.copied = False
         system = raw.get("Attributes") or {}
-        sent_ms = str(system.get("SentTimestamp"))
-        receives = str(system.get("ApproximateReceiveCount"))
+        sent_ms = number(system.get("SentTimestamp"))
         self._message = Message(
-            id=_text(raw["MessageId"]),
-            body=_text(raw["Body"]),
+            id=text(raw["MessageId"]),
+            body=text(raw["Body"]),
             # Both inform: a message is not given up because they are missing.
-            receive_count=max(1, int(receives)) if _NUMBER.match(receives) else 1,
-            sent_at=int(sent_ms) / 1000 if _NUMBER.match(sent_ms) else None,
+            receive_count=max(1, number(system.get("ApproximateReceiveCount")) or 1),
+            sent_at=sent_ms / 1000 if sent_ms is not None else None,
             attributes={
                 name: value["StringValue"]
                 for name, value in self.raw_attributes.items()

@@ -13,7 +13,7 @@ from dequeuer.errors import (
 )
 from dequeuer.events import SourceCalled
 from dequeuer.sources.base import Depth
-from dequeuer.sources.sqs import SqsSource
+from dequeuer.sources.sqs import HASTE_S, SqsSource
 from tests.fakes import Recorder
 
 pytestmark = pytest.mark.looptime
@@ -272,3 +272,15 @@ async def test_closing_sends_what_was_gathering_and_does_not_wait_for_a_queue_th
     assert asyncio.get_running_loop().time() - before <= 1
     with pytest.raises(SourceUnavailableError):
         await acking
+
+
+async def test_a_queue_that_does_not_wait_is_not_asked_without_a_pause() -> None:
+    client = FakeSqs()
+    source = make(client)
+    for _ in range(10):
+        assert await source.receive(1) == []
+    assert asyncio.get_running_loop().time() >= 10 * HASTE_S
+    client.answers["receive"] = [{"Messages": [raw(1)]}]
+    began = asyncio.get_running_loop().time()
+    assert len(await source.receive(1)) == 1
+    assert asyncio.get_running_loop().time() == began
