@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import heapq
 import itertools
 import random
@@ -116,6 +117,7 @@ def run(seed: int, main: Callable[[], Coroutine[Any, Any, T]]) -> T:
         loop = VirtualLoop()
         with asyncio.Runner(loop_factory=lambda: loop) as runner:
             result = runner.run(main())
+            gc.collect()  # a task that failed unheard complains only when it goes
         if loop.complaints:
             raise AssertionError(f"seed {seed}: the event loop complained: {loop.complaints[0]}")
         return result
