@@ -63,4 +63,4 @@ def test_what_nobody_listens_to_is_found() -> None:
         del task
 
     with pytest.raises(AssertionError, match="nobody hears this"):
-        run(0, main)
+        run(0, main, thorough=True)

@@ -47,7 +47,7 @@ def simulate(seed: int, lives: int = 400, kind: Kind | None = None) -> Outcome:
         await world.run()
         return world.outcome()
 
-    return clock.run(seed, main)
+    return clock.run(seed, main, thorough=True)
 
 
 class World:
