@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import random
 from types import TracebackType
 from typing import Self
@@ -14,6 +15,8 @@ from dequeuer.sources.base import Lease
 LONGEST_HOLD_S = 43_200.0
 """The clock of an SQS message ends 12 hours after its receive, whatever is renewed."""
 RENEWAL_RETRY_S = 1.0
+LAST_RENEWAL_S = 1.0
+"""How long a release waits for a renewal under way."""
 
 
 def poll_wait_s(wanted_s: int, length_s: int) -> int:
@@ -36,6 +39,7 @@ class Hold:
         self._cancellations = 0
         self._cancelled = False
         self.lost: str | None = None
+        self.renewal: asyncio.Task[None] | None = None
 
     def check(self) -> None:
         """Raise `LeaseLostError` once the lease is over, even if no timer had a chance to say so yet."""
@@ -58,9 +62,11 @@ class Hold:
         left = self.received_at + LONGEST_HOLD_S - asyncio.get_running_loop().time()
         return max(0.0, left - self._keeper.margin_s)
 
-    def stop_renewing(self) -> None:
-        """Let the lease run out: a renewal that crosses a release would hide the message again."""
+    async def stop_renewing(self) -> None:
+        """Let the lease run out. A renewal under way is waited for: after a release it would hide the message again."""
         self._keeper.remove(self)
+        if self.renewal is not None and not self.renewal.done():
+            await asyncio.wait({self.renewal}, timeout=LAST_RENEWAL_S)
 
     def fence(self, reason: str) -> None:
         """Declare the lease lost and stop the work."""
@@ -177,7 +183,7 @@ class LeaseKeeper:
         self._start(hold)
 
     def _start(self, hold: Hold) -> None:
-        task = asyncio.get_running_loop().create_task(self._renew(hold), name="renew-lease")
+        task = hold.renewal = asyncio.get_running_loop().create_task(self._renew(hold), name="renew-lease")
         self._renewing.add(task)
         task.add_done_callback(self._renewing.discard)
 
@@ -210,7 +216,9 @@ class LeaseKeeper:
             if hold.is_over():
                 # After a stall: the queue may hand the message out any moment, and a renewal would only delay that.
                 raise TimeoutError
-            length = min(self.length_s, hold.received_at + LONGEST_HOLD_S - asked_at - self.margin_s)
+            length = hold.received_at + LONGEST_HOLD_S - asked_at - self.margin_s
+            # Whole seconds: that is what the queue is asked for.
+            length = self.length_s if length >= self.length_s else math.floor(length)
             if length < self.length_s / 2:
                 # The last renewal reached to the end of the 12 hours: let the time run out.
                 await asyncio.sleep(hold.ends_at - asked_at)

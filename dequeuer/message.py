@@ -9,6 +9,9 @@ from typing import Literal, Protocol
 FinalState = Literal["completed", "failed", "already_finished", "succeeded", "job_completed", "duplicate"]
 """How finished work ended; a metric label, so the set is closed."""
 
+REPEAT_ATTRIBUTE = "may_repeat"
+"""Of a message that may not be the only one of its request: its client chose the id, and may send it twice."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:

@@ -62,12 +62,12 @@ class Settler:
                     await lease.ack()
                     return outcome.state
                 case Retry():
-                    hold.stop_renewing()
+                    await hold.stop_renewing()
                     await lease.release(min(outcome.after_s, hold.longest_release_s()))
                     return "retried"
                 case Reject():
                     if self._source.has_redrive:
-                        hold.stop_renewing()
+                        await hold.stop_renewing()
                         await lease.release(outcome.after_s)
                     else:
                         await lease.ack()

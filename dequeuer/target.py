@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager
 from typing import Final
 
 import aiohttp
@@ -133,16 +133,15 @@ class HttpTarget:
         try:
             with _translated():
                 async with budget.spend():
-                    while response is None:
-                        with suppress(_SpokeFirstError):
-                            response = await self._open().post(
-                                self._base + path,
-                                headers=fields,
-                                data=data,
-                                skip_auto_headers=_ADDED_BY_CLIENT,
-                                allow_redirects=False,
-                            )
+                    try:
+                        response = await self._send(path, fields, data)
+                    except _SpokeFirstError:
+                        # On a kept connection that is an old answer; a server that does it again is overloaded, or no
+                        # web server, and would be dialled without end.
+                        response = await self._send(path, fields, data)
             yield HttpAnswer(response, budget)
+        except _SpokeFirstError as error:
+            raise ContainerUnavailableError("the container spoke before it was asked, and was hung up on") from error
         except ContainerUnavailableError:
             if broken:
                 # The payload could not be read to its end: the container is not to blame.
@@ -151,6 +150,17 @@ class HttpTarget:
         finally:
             if response is not None:
                 response.release()
+
+    async def _send(
+        self, path: str, fields: CIMultiDict[str], data: bytes | AsyncIterator[bytes]
+    ) -> aiohttp.ClientResponse:
+        return await self._open().post(
+            self._base + path,
+            headers=fields,
+            data=data,
+            skip_auto_headers=_ADDED_BY_CLIENT,
+            allow_redirects=False,
+        )
 
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None:

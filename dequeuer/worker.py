@@ -218,6 +218,7 @@ class Worker:
                 ending.set("lease_lost", hold.lost or "not renewed in time")
             elif ending.settlement is None:
                 ending.set("released", "the time for the drain is over")
+                await hold.stop_renewing()
                 await self._settler.give_back([lease])
             raise
         finally:

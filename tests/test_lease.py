@@ -247,3 +247,20 @@ async def test_the_fence_closes_when_the_time_is_over_even_before_a_timer_says_s
         with pytest.raises(LeaseLostError, match="in time"):
             hold.check()
     assert len(seen.of(LeaseLost)) == 1
+
+
+async def test_at_the_end_of_the_twelve_hours_the_fence_closes_with_the_queue_s_clock() -> None:
+    asked: list[tuple[float, float]] = []
+
+    class Timed(FakeLease):
+        async def extend(self, seconds: float) -> None:
+            # The queue takes whole seconds.
+            asked.append((now(), int(seconds)))
+
+    async with Kept(7) as keeper:
+        hold = keeper.hold(Timed(make_message()), now())
+        with pytest.raises(LeaseLostError):
+            async with hold:
+                await asyncio.sleep(2 * LONGEST_HOLD_S)
+        at, seconds = asked[-1]
+        assert now() <= at + seconds

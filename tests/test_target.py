@@ -180,6 +180,29 @@ async def test_an_answer_that_is_of_no_interest_is_read_to_its_end_and_not_decod
             await answer.discard()
 
 
+async def test_a_server_that_speaks_before_it_is_asked_is_not_dialled_without_end() -> None:
+    dialled = 0
+
+    async def greet(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal dialled
+        dialled += 1
+        writer.write(b"220 hello\r\n")
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(greet, "127.0.0.1", 0)
+    target = HttpTarget(port=server.sockets[0].getsockname()[1], timeout_s=30)
+    try:
+        for _ in range(5):
+            with pytest.raises((ContainerUnavailableError, InvalidAnswerError)):
+                await read(target)
+        assert dialled <= 10
+    finally:
+        await target.close()
+        server.close()
+        await server.wait_closed()
+
+
 async def silent(_head: bytes, reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
     await reader.read()
 

@@ -544,7 +544,7 @@ async def test_a_lease_counts_from_when_the_queue_was_asked() -> None:
         stage.source.bring(old)
         await asyncio.sleep(0.5)
         assert stage.settlements() == ["lease_lost"]
-        assert stage.handler.running == 0
+        assert stage.handler.most_running == 0
         await asyncio.sleep(20)
         stage.source.bring(late)
         await asyncio.sleep(4)
@@ -595,3 +595,25 @@ async def test_what_arrives_too_late_is_not_even_given_back() -> None:
         stage.source.bring(lease)
         await asyncio.sleep(1)
     assert lease.calls == []
+
+
+async def test_a_release_waits_for_a_renewal_that_is_under_way() -> None:
+    class Slow(FakeLease):
+        async def extend(self, seconds: float) -> None:
+            await asyncio.sleep(0.5)
+            await super().extend(seconds)
+
+    stage = Stage()
+    stage.handler.takes_s = 15.2
+    stage.handler.outcome = Retry(after_s=60, reason="later")
+    lease, held = Slow(make_message("a")), Slow(make_message("b"))
+    stage.source.bring(lease)
+    async with stage.running():
+        await asyncio.sleep(20)
+        assert lease.calls == [("extend", 30), ("release", 60)]
+        stage.handler.takes_s = 100
+        stage.source.bring(held)
+        await asyncio.sleep(15.2)
+        stage.drain.request()
+        stage.drain.request()
+    assert held.calls == [("extend", 30), ("release", 0)]

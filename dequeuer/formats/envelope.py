@@ -2,7 +2,7 @@
 
     {"dequeuer":1,"id":"...","headers":{"Name":["value"]},"type":"text/plain","payload":"<base64>"}
 
-`"again":true` is there when the message repeats an earlier one.
+`"again":true` is there when the message may not be the only one of its request.
 
 Only ASCII is written, as SQS takes no other control characters. The version goes up when a reader of this one
 would do something wrong.
@@ -36,7 +36,7 @@ class Envelope:
         headers: the content of `headers.json`, not yet judged.
         content_type: of the payload.
         payload: the body.
-        again: it was sent before: the request may be finished although this message is new.
+        again: it may have been sent before: the request may be finished although this message is new.
     """
 
     request_id: str

@@ -9,14 +9,15 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from dequeuer.errors import LeaseLostError, SourceDeniedError, SourceUnavailableError
 from dequeuer.gateway.patience import briefly
+from dequeuer.message import REPEAT_ATTRIBUTE
 from dequeuer.sources.sqs_errors import translate
 
 
 class Queue(Protocol):
     """Queues, each named by its URL."""
 
-    async def send(self, queue_url: str, request_id: str, body: str) -> None:
-        """Send a message about a request. Returned means durable.
+    async def send(self, queue_url: str, request_id: str, body: str, *, may_repeat: bool) -> None:
+        """Send a message about a request; `may_repeat`: it may not be the only one. Returned means durable.
 
         Raises `SourceUnavailableError` (after some tries), `SourceGoneError`, `SourceDeniedError`.
         """
@@ -25,7 +26,7 @@ class Queue(Protocol):
 class SqsClient(Protocol):
     """What is used of the SDK's client."""
 
-    async def send_message(self, **request: str) -> Any:
+    async def send_message(self, **request: Any) -> Any:
         """Make one request."""
 
 
@@ -36,15 +37,17 @@ class SqsQueue:
         """Take a client that does not retry by itself, and whose calls end within seconds."""
         self._client = client
 
-    async def send(self, queue_url: str, request_id: str, body: str) -> None:
+    async def send(self, queue_url: str, request_id: str, body: str, *, may_repeat: bool) -> None:
         """Send, bridging hiccups of a few seconds."""
-        request = {"QueueUrl": queue_url, "MessageBody": body}
+        request: dict[str, Any] = {"QueueUrl": queue_url, "MessageBody": body}
+        if may_repeat:
+            request["MessageAttributes"] = {REPEAT_ATTRIBUTE: {"DataType": "String", "StringValue": "true"}}
         if queue_url.endswith(".fifo"):
             # A group of its own, as in Cortex: requests do not wait for one another.
             request |= {"MessageGroupId": request_id, "MessageDeduplicationId": request_id}
         await briefly(SourceUnavailableError, self._send_once, request)
 
-    async def _send_once(self, request: dict[str, str]) -> None:
+    async def _send_once(self, request: dict[str, Any]) -> None:
         try:
             await self._client.send_message(**request)
         except (ClientError, BotoCoreError, HttpClientError, OSError) as error:

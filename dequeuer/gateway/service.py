@@ -70,18 +70,19 @@ class Gateway:
         async for _ in body:  # not every client sees an answer that comes in mid-upload
             pass
         if known == "in_queue":
-            await self._send(new, self._sealed(new, begin, is_all=is_all, again=True) or new.request_id)
+            await self._send(new, self._sealed(new, begin, is_all=is_all, again=True), may_repeat=True)
         return Receipt(size=body.size, known_as=known)
 
     async def _submit_new(self, keys: RequestKeys, new: Submission, body: Measured, *, may_exist: bool) -> None:
         begin, is_all = await body.start(SMALL_BYTES)
-        sealed = self._sealed(new, begin, is_all=is_all)
+        # With an id from outside even the first message may not be the only one.
+        sealed = self._sealed(new, begin, is_all=is_all, again=may_exist)
         try:
             if sealed is None:
                 await self._store(keys, new, begin, None if is_all else body)
             # Before the message: a fast worker's later states must not be followed by this one.
             await self._shelf.put(keys.status("in_queue"), b"", "text/plain")
-            await self._send(new, sealed or new.request_id)
+            await self._send(new, sealed, may_repeat=may_exist)
         except BaseException:
             # With an id from outside, a retry of the client may have succeeded meanwhile, here or at another
             # replica: deleting would lose it. What is left lets the next retry go on, or expires.
@@ -89,7 +90,7 @@ class Gateway:
                 await self._shelf.clear(keys)
             raise
 
-    def _sealed(self, new: Submission, begin: bytes, *, is_all: bool, again: bool = False) -> str | None:
+    def _sealed(self, new: Submission, begin: bytes, *, is_all: bool, again: bool) -> str | None:
         """Return the message that holds the whole request, if it is small enough."""
         if not is_all or not 0 < self._inline_bytes >= len(begin):
             return None
@@ -133,10 +134,10 @@ class Gateway:
             first = both.exceptions[0]
             raise first from first.__cause__
 
-    async def _send(self, new: Submission, message_body: str) -> None:
+    async def _send(self, new: Submission, sealed: str | None, *, may_repeat: bool) -> None:
         try:
             async with asyncio.timeout(SEND_TIMEOUT_S):
-                await self._queue.send(new.queue_url, new.request_id, message_body)
+                await self._queue.send(new.queue_url, new.request_id, sealed or new.request_id, may_repeat=may_repeat)
         except SourceGoneError as error:
             message = f"the queue of API {new.api_name} does not exist: nothing was enqueued"
             raise BusyError(message) from error

@@ -28,7 +28,7 @@ from dequeuer.handlers.inline import InlineRequest
 from dequeuer.handlers.policy import Policy
 from dequeuer.handlers.request_store import RequestStore, Submitted
 from dequeuer.handlers.result import ResultWriter
-from dequeuer.message import Fence, Message, Outcome, Reject, Retry
+from dequeuer.message import REPEAT_ATTRIBUTE, Fence, Message, Outcome, Reject, Retry
 from dequeuer.sinks.base import Store
 from dequeuer.sinks.layout import RequestKeys, is_request_id
 
@@ -101,7 +101,7 @@ class AsyncHandler:
             raise InvalidInputError(f"the message is not a request id: {what}")
         keys = RequestKeys(self._cluster_uid, self._api_name, request_id)
         if envelope is None:
-            return RequestStore(self._store, keys, fence)
+            return RequestStore(self._store, keys, fence, may_repeat=message.attributes.get(REPEAT_ATTRIBUTE) == "true")
         return InlineRequest(self._store, keys, fence, envelope)
 
     async def _conclude(self, message: Message, request: RequestStore, conclusion: Conclusion) -> Outcome:

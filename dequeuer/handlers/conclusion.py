@@ -4,7 +4,7 @@ A queue may hand out a message twice, and one run can succeed while the other fa
 transaction over `completed` and `failed`, so each side writes first and looks afterwards: a failure looks
 before and after it writes `failed`, a success writes its result and then looks for `failed`. Looking costs
 a request. Short work of a first delivery saves it: whoever fails as a redelivery waits until short work of
-the delivery before it has ended.
+the delivery before it has ended. A message that may not be the only one of its request counts as a redelivery.
 """
 
 from __future__ import annotations
@@ -31,11 +31,12 @@ class Conclusion:
     def __init__(self, message: Message, request: RequestStore) -> None:
         self._message = message
         self._request = request
+        self._is_repeated = message.receive_count > 1 or request.may_be_finished
         self._began = asyncio.get_running_loop().time()
 
     async def completed(self) -> Outcome:
         """Conclude with the result, which is durable already."""
-        may_have_failed = self._message.receive_count > 1 or self._lasted_s() > SHORT_S
+        may_have_failed = self._is_repeated or self._lasted_s() > SHORT_S
         if may_have_failed and await self._request.known() == "failed":
             # Whoever failed may be about to see the result and take that back: somebody else decides, later.
             after_s = backoff_s(self._message.receive_count)
@@ -45,7 +46,7 @@ class Conclusion:
 
     async def failed(self, error: str, status_code: int | None) -> Outcome:
         """Conclude with a failure, unless the request has succeeded otherwise."""
-        if self._message.receive_count > 1:
+        if self._is_repeated:
             await asyncio.sleep(max(0.0, OVERLAP_S - self._lasted_s()))
         if known := await self._request.known():
             return await self.found(known)

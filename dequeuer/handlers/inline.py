@@ -18,13 +18,9 @@ class InlineRequest(RequestStore):
     """The same, with an input that is in no store. Only a failure puts the payload there, to look at."""
 
     def __init__(self, store: Store, keys: RequestKeys, fence: Fence, envelope: Envelope) -> None:
-        super().__init__(store, keys, fence)
+        # A repeated message brings its input along: that it is missing cannot tell that the work is done.
+        super().__init__(store, keys, fence, may_repeat=envelope.again)
         self._envelope = envelope
-
-    @property
-    def may_be_finished(self) -> bool:
-        """A repeated message brings its input along: that it is missing cannot tell that the work is done."""
-        return self._envelope.again
 
     async def read(self) -> Submitted:
         """Return what the message held. Raises `InvalidInputError` when the headers are malformed."""

@@ -36,10 +36,11 @@ class RequestStore:
     Every write and deletion asks the fence first.
     """
 
-    def __init__(self, store: Store, keys: RequestKeys, fence: Fence) -> None:
+    def __init__(self, store: Store, keys: RequestKeys, fence: Fence, *, may_repeat: bool = False) -> None:
         self._store = store
         self._keys = keys
         self._fence = fence
+        self._may_repeat = may_repeat
 
     @property
     def request_id(self) -> str:
@@ -49,7 +50,7 @@ class RequestStore:
     @property
     def may_be_finished(self) -> bool:
         """Whether the request may have ended before, although its message was never received."""
-        return False
+        return self._may_repeat
 
     async def read(self) -> Submitted:
         """Read payload and headers side by side.

@@ -130,8 +130,7 @@ class SqsSource:
             return
         fifo: dict[str, str] = {}
         if self._queue_url.endswith(".fifo"):
-            copy_id = uuid.uuid4().hex
-            fifo = {"MessageGroupId": copy_id, "MessageDeduplicationId": copy_id}
+            fifo = {"MessageGroupId": lease.copy_id, "MessageDeduplicationId": lease.copy_id}
         sending = self._client.send_message(
             QueueUrl=self._queue_url,
             MessageBody=lease.message.body,
@@ -215,6 +214,8 @@ class SqsLease:
         self._receipt = text(raw["ReceiptHandle"])
         self.raw_attributes: Json = raw.get("MessageAttributes") or {}
         self.copied = False
+        # One for all tries: a FIFO queue then drops the copy of a send that was taken, but whose answer was lost.
+        self.copy_id = uuid.uuid4().hex
         system = raw.get("Attributes") or {}
         sent_ms = number(system.get("SentTimestamp"))
         self._message = Message(

@@ -87,12 +87,14 @@ class FakeQueue:
 
     store: Store
     sent: list[tuple[str, str]] = field(default_factory=list)
+    may_repeat: list[bool] = field(default_factory=list)
     error: Exception | None = None
 
-    async def send(self, queue_url: str, request_id: str, body: str) -> None:
+    async def send(self, queue_url: str, request_id: str, body: str, *, may_repeat: bool) -> None:
         if self.error is not None:
             raise self.error
         self.sent.append((queue_url, body))
+        self.may_repeat.append(may_repeat)
         self.store.journal.append(("send", request_id))
 
 

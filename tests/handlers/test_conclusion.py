@@ -48,8 +48,8 @@ class SlowStore(MemoryStore):
 
 
 class Delivery:
-    def __init__(self, store: MemoryStore, receive_count: int) -> None:
-        self.request = RequestStore(store, KEYS, OpenFence())
+    def __init__(self, store: MemoryStore, receive_count: int, *, may_repeat: bool = False) -> None:
+        self.request = RequestStore(store, KEYS, OpenFence(), may_repeat=may_repeat)
         self.conclusion = Conclusion(make_message("r1", receive_count), self.request)
 
     async def succeed(self, after_s: float) -> object:
@@ -115,3 +115,22 @@ async def test_a_failure_that_may_not_be_written_is_the_caller_s_to_judge() -> N
     store.fail(error=StoreDeniedError("no"))
     with pytest.raises(StoreDeniedError):
         await Delivery(store, 1).fail(0.0)
+
+
+async def test_two_messages_of_one_request_end_one_way_whichever_comes_first() -> None:
+    for seed in range(500):
+        store = SlowStore(seed)
+        success = Delivery(store, 1, may_repeat=True)
+        failure = Delivery(store, 1, may_repeat=True)
+        await asyncio.gather(success.succeed(seed / 125), failure.fail(1.5))
+        assert len(ends(store)) == 1, seed
+
+
+@pytest.mark.parametrize("there", ["result.json", "status/completed"])
+async def test_a_failure_that_finds_a_success_is_never_written(there: str) -> None:
+    store = MemoryStore()
+    store.seed([(KEYS.prefix + there, b"1")])
+    outcome = await Delivery(store, 2).fail(0.0)
+    assert isinstance(outcome, Done)
+    assert outcome.state == "already_finished"
+    assert ("put", KEYS.status("failed")) not in store.journal

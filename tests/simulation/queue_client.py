@@ -25,7 +25,7 @@ class QueueClient:
         self._sidecar = sidecar
         self._port = port
         self._tell = tell
-        self._wanted: dict[str, Op] = {}
+        self._wanted: dict[tuple[str, int], Op] = {}
 
     async def receive_message(self, **request: Any) -> dict[str, Any]:
         async def wait() -> None:
@@ -50,7 +50,9 @@ class QueueClient:
 
     def _hide(self, entry: Mapping[str, Any]) -> str | None:
         receipt = entry["ReceiptHandle"]
-        return self._queue.hide(self._sidecar, receipt, entry["VisibilityTimeout"], self._wanted[receipt])
+        return self._queue.hide(
+            self._sidecar, receipt, entry["VisibilityTimeout"], self._wanted[receipt, entry["VisibilityTimeout"]]
+        )
 
     async def get_queue_attributes(self, **request: Any) -> dict[str, Any]:
         def read() -> dict[str, Any]:
@@ -83,9 +85,9 @@ class QueueClient:
         now, ref = asyncio.get_running_loop().time(), self._queue.ref(receipt)
         self._tell(Record(at=now, what="got", sidecar=self._sidecar, ref=ref, delivery=receipt, seconds=now - asked_at))
 
-    def expect(self, op: Op, receipt: str) -> None:
+    def expect(self, op: Op, receipt: str, seconds: int = 0) -> None:
         """Take note of what the sidecar has decided: a renewal and a release are one and the same request."""
-        self._wanted[receipt] = op
+        self._wanted[receipt, seconds] = op
         ref = self._queue.ref(receipt)
         self._tell(
             Record(
@@ -118,7 +120,7 @@ class WatchedSource(SqsSource):
         await super().settle(receipt)
 
     async def hide(self, receipt: str, seconds: int, op: SourceOp) -> None:
-        self._watched.expect("extend" if op == "renew" else "release", receipt)
+        self._watched.expect("extend" if op == "renew" else "release", receipt, seconds)
         await super().hide(receipt, seconds, op)
 
 
