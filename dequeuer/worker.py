@@ -133,6 +133,8 @@ class Worker:
             return False
         # Shielded: cancelling a receive could lose what it is about to bring; see _finish.
         self._poll = asyncio.create_task(self._receive(limit), name="receive")
+        # When `run` is cancelled in its clean-up nobody is left to hear how this ended.
+        self._poll.add_done_callback(_hear)
         leases = await asyncio.shield(self._poll)
         self._poll = None
         if not leases:
@@ -288,3 +290,8 @@ class Worker:
                 receive_count=message.receive_count,
             )
         )
+
+
+def _hear(task: asyncio.Task[Sequence[Lease]]) -> None:
+    if not task.cancelled():
+        task.exception()

@@ -76,7 +76,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         timers, ready = self._timers, self._ready
         self._step += 1
         if self._step in self.at_step:
-            self.at_step[self._step]()
+            self.at_step.pop(self._step)()
         while timers and timers[0][2].cancelled():
             heapq.heappop(timers)
         if not ready:

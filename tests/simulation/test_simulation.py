@@ -11,9 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.simulation.clock import NothingLeftToHappenError, run
+from tests.simulation.clock import NothingLeftToHappenError, VirtualLoop, run
+from tests.simulation.conftest import Simulated
+from tests.simulation.plan import Plan
 from tests.simulation.report import report
-from tests.simulation.world import simulate
+from tests.simulation.sidecar import Shape
+from tests.simulation.weather import Weather
+from tests.simulation.world import World, simulate
 
 ROOT = Path(__file__).resolve().parents[2]
 REPLAY = "import sys; from tests.simulation.test_simulation import fingerprint; print(fingerprint(int(sys.argv[1])))"
@@ -64,3 +68,26 @@ def test_what_nobody_listens_to_is_found() -> None:
 
     with pytest.raises(AssertionError, match="nobody hears this"):
         run(0, main, thorough=True)
+
+
+def busy() -> Plan:
+    shape = Shape(kind="async", slots=8, lease_s=5, grace_s=55.0, poll_wait_s=3, request_timeout_s=3600.0)
+    return Plan(lives=40, weather=Weather(), shape=shape)
+
+
+@pytest.mark.parametrize("turn", range(40, 400, 20))
+def test_a_sidecar_killed_in_its_drain_leaves_no_complaint_behind(simulated: Simulated, turn: int) -> None:
+    def prepare(world: World, loop: VirtualLoop) -> None:
+        loop.at_step[turn] = lambda: world.strike("terminate")
+        loop.at_step[turn + 10] = lambda: world.strike("kill")
+
+    simulated(busy(), prepare=prepare, thorough=True)
+
+
+def test_what_runs_on_after_its_sidecar_is_found(simulated: Simulated) -> None:
+    def prepare(_world: World, loop: VirtualLoop) -> None:
+        loop.at_step[2] = lambda: leaked.append(loop.create_task(asyncio.Event().wait(), name="leaked"))
+
+    leaked: list[asyncio.Task[bool]] = []
+    with pytest.raises(AssertionError, match=r"still running after the end: \['leaked'\]"):
+        simulated(busy(), prepare=prepare)

@@ -22,6 +22,8 @@ from tests.simulation.store import Objects, digest
 CALM_S = 6 * 3600.0
 """How long everything may take once nothing goes wrong any more: retries wait for minutes at most."""
 LOOK_EVERY_S = 10.0
+LEFTOVER_S = 60.0
+"""How long what a sidecar had sent before it ended may take."""
 
 Blow = Literal["terminate", "terminate in a hurry", "kill", "restart container", "cut SQS", "cut S3", "stop the clock"]
 BLOWS: tuple[Blow, ...] = get_args(Blow)
@@ -224,3 +226,16 @@ class World:
             sidecar.terminate()
         for sidecar in self._sidecars + self._ending:
             await sidecar.wait()
+        await self._look_for_leftovers()
+
+    async def _look_for_leftovers(self) -> None:
+        """Nothing runs on after a sidecar that ended by itself; one that was killed stopped in the middle."""
+        left = asyncio.all_tasks() - {asyncio.current_task()}
+        if left:
+            _, left = await asyncio.wait(left, timeout=LEFTOVER_S)
+        for task in left:
+            task.cancel()
+        if left:
+            await asyncio.wait(left)
+        if left and not self.faults["kill"]:
+            raise AssertionError(f"still running after the end: {sorted(task.get_name() for task in left)}")
