@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import os
 import signal
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
@@ -13,7 +14,8 @@ import uvloop
 
 from dequeuer import __version__, logs
 from dequeuer.admin import AdminServer
-from dequeuer.aws import Aws
+from dequeuer.aws.base import Cloud
+from dequeuer.aws.choice import connect, needs_sdk
 from dequeuer.drain import Drain
 from dequeuer.errors import ConfigurationError, FatalError, SourceUnavailableError
 from dequeuer.events import DrainChanged, Observer
@@ -21,6 +23,7 @@ from dequeuer.gate import Gate
 from dequeuer.handlers.policy import Policy
 from dequeuer.kinds import Kind, Parties, make_kind
 from dequeuer.lease import LeaseKeeper, poll_wait_s
+from dequeuer.limiter import Limiter
 from dequeuer.metrics import Metrics, Statsd, combine
 from dequeuer.probes.base import Probe
 from dequeuer.probes.spec import load_probes
@@ -49,12 +52,14 @@ async def _run(settings: SidecarSettings) -> int:
     logs.configure(settings.log.level, settings.log.format)
     log = structlog.get_logger()
     probes = load_probes(settings.probes_path, settings.user_port)
-    aws = Aws(settings.aws)
+    cloud = connect(settings.aws, settings.aws_client, os.environ)
+    if settings.aws_client == "auto" and (name := needs_sdk(os.environ)):
+        log.info("aws_client", client="sdk", reason=f"{name} is set")
     drain = Drain()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, drain.request)
-    sidecar = _Sidecar(settings, aws, drain)
+    sidecar = _Sidecar(settings, cloud, drain)
     try:
         return await sidecar.run(probes)
     except Exception as error:
@@ -78,11 +83,11 @@ def _leaves(error: BaseException) -> list[BaseException]:
 class _Sidecar:
     """Everything of one process, in the order in which it depends on each other."""
 
-    def __init__(self, settings: SidecarSettings, aws: Aws, drain: Drain) -> None:
+    def __init__(self, settings: SidecarSettings, cloud: Cloud, drain: Drain) -> None:
         self._settings = settings
-        self._aws = aws
+        self._cloud = cloud
         self._drain = drain
-        self._metrics = Metrics(settings.api_kind, settings.api_name, settings.job_id, settings.workers)
+        self._metrics = Metrics(settings.api_kind, settings.api_name, settings.job_id, settings.most_workers)
         self._worker: Worker | None = None
         self._poll_wait_s = poll_wait_s(settings.poll_wait_s, settings.visibility_timeout_s)
         if settings.api_kind == "batch":
@@ -143,9 +148,11 @@ class _Sidecar:
     ) -> Kind | None:
         settings = self._settings
         async with AsyncExitStack() as stack:
-            client = await stack.enter_async_context(self._aws.sqs(longest_wait_s=self._poll_wait_s))
+            stack.push_async_callback(self._cloud.close)
+            client = await stack.enter_async_context(self._cloud.sqs(longest_wait_s=self._poll_wait_s))
             source = SqsSource(
                 client,
+                translate=self._cloud.translate,
                 queue_url=settings.queue_url,
                 visibility_timeout_s=settings.visibility_timeout_s,
                 poll_wait_s=self._poll_wait_s,
@@ -161,20 +168,21 @@ class _Sidecar:
                 in_progress_after_s=settings.in_progress_after_s,
             )
             parties = Parties(
-                aws=self._aws, source=source, target=target, policy=policy, drain=self._drain, observer=observer
+                cloud=self._cloud, source=source, target=target, policy=policy, drain=self._drain, observer=observer
             )
             kind = await self._start(source, parties)
             if kind is None:
                 return None
             if kind.background is not None:
                 background.append(group.create_task(kind.background(), name="expiry-rule"))
+            workers = settings.workers
             self._worker = Worker(
                 source=source,
                 handler=kind.handler,
                 readiness=gate,
                 keeper=keeper,
                 drain=self._drain,
-                slots=settings.workers,
+                slots=workers if isinstance(workers, int) else Limiter(workers.maximum, observer),
                 grace_s=settings.shutdown_grace_s,
                 watch=kind.watch,
                 observer=observer,

@@ -2,59 +2,32 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+import time
 
 from dequeuer.errors import ContainerTimeoutError
 
 
 class Budget:
-    """The time the container may take. It runs only while the container is waited for."""
+    """The time the container may take. Whoever waits for it asks what is left, and says what was used."""
+
+    __slots__ = ("_left_s", "_seconds", "_since")
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
-        self._left = seconds
-        self._limit: asyncio.Timeout | None = None
-        self._running_since: float | None = None
+        self._left_s = seconds
+        self._since = 0.0
 
-    @asynccontextmanager
-    async def spend(self) -> AsyncIterator[None]:
-        """Run the body within what is left; raises `ContainerTimeoutError` when that is used up."""
-        try:
-            async with asyncio.timeout(None) as limit:
-                self._limit = limit
-                self._run()
-                try:
-                    yield
-                finally:
-                    self._stop()
-                    self._limit = None
-        except TimeoutError as error:
-            raise ContainerTimeoutError(f"no whole answer within {self._seconds:g} s") from error
+    def start(self) -> float:
+        """Begin to wait; return what is left, seconds. Raises `ContainerTimeoutError` when that is nothing."""
+        if self._left_s <= 0:
+            raise self.exceeded()
+        self._since = time.monotonic()
+        return self._left_s
 
-    @contextmanager
-    def paused(self) -> Iterator[None]:
-        """Stop the clock for the body, which waits for somebody else."""
-        limit = self._limit
-        if limit is None or limit.expired() or self._running_since is None:
-            yield
-            return
-        self._stop()
-        limit.reschedule(None)
-        try:
-            yield
-        finally:
-            # What was limited may have ended meanwhile: the container can answer before it has read everything.
-            if self._limit is limit and not limit.expired():
-                self._run()
+    def stop(self) -> None:
+        """The wait is over."""
+        self._left_s -= time.monotonic() - self._since
 
-    def _run(self) -> None:
-        self._running_since = asyncio.get_running_loop().time()
-        if self._limit is not None:
-            self._limit.reschedule(self._running_since + self._left)
-
-    def _stop(self) -> None:
-        if self._running_since is not None:
-            self._left -= asyncio.get_running_loop().time() - self._running_since
-            self._running_since = None
+    def exceeded(self) -> ContainerTimeoutError:
+        """Return the error for time that was used up."""
+        return ContainerTimeoutError(f"no whole answer within {self._seconds:g} s")

@@ -58,6 +58,14 @@ class StoreDeniedError(DequeuerError):
     """The store refuses the caller, or the bucket does not exist. Fatal at start-up."""
 
 
+class KeysMissingError(DequeuerError):
+    """There are no AWS credentials."""
+
+
+class KeysUnavailableError(DequeuerError):
+    """Whoever gives out AWS credentials cannot be reached: try again later."""
+
+
 class ContainerUnavailableError(DequeuerError):
     """The container was not reachable, or the connection broke before the answer was whole."""
 

@@ -25,6 +25,10 @@ Settlement = Literal[
 ]
 
 
+GiveBackReason = Literal["not_ready", "drain", "waited"]
+LimitReason = Literal["started", "more", "fewer", "kept", "undone", "refused"]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Received:
     """A message was received and is held. `queued_s`: from its sending until now; None when unknown."""
@@ -85,6 +89,29 @@ class SlotsChanged:
 
     busy: int
     total: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LimitChanged:
+    """Concurrency that finds itself: a step.
+
+    Attributes:
+        limit: messages that may be in the container from now on, a trial included.
+        settled: what it has found to be right so far.
+        reason: a trial with more or fewer begins; it was kept or undone; the container refused what it was given.
+    """
+
+    limit: int
+    settled: int
+    reason: LimitReason
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GivenBack:
+    """Messages were released that no work has begun on. Neither `Received` nor `Settled` tell of them."""
+
+    messages: int
+    reason: GiveBackReason
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,6 +177,8 @@ Event = (
     | BatchEnded
     | Settled
     | SlotsChanged
+    | LimitChanged
+    | GivenBack
     | SourceCalled
     | StoreCalled
     | LeaseLost

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from dequeuer.aws import Aws
+from dequeuer.aws.base import Cloud
 from dequeuer.drain import Drain
 from dequeuer.errors import FatalError, StoreDeniedError, StoreUnavailableError
 from dequeuer.events import Observer, StoreCalled
@@ -15,6 +15,7 @@ from dequeuer.handlers.base import Handler, Target
 from dequeuer.handlers.policy import Policy
 from dequeuer.retrying import persist
 from dequeuer.settings import SidecarSettings
+from dequeuer.sinks.expiry import MISSING_PERMISSION, ExpiryChange
 from dequeuer.sinks.layout import workloads_prefix
 from dequeuer.sources.base import Source
 from dequeuer.worker import Watch
@@ -24,7 +25,7 @@ from dequeuer.worker import Watch
 class Parties:
     """Those who take part in the work, whatever the kind."""
 
-    aws: Aws
+    cloud: Cloud
     source: Source
     target: Target
     policy: Policy
@@ -64,7 +65,7 @@ async def _make_async(settings: SidecarSettings, parties: Parties) -> Kind:
     from dequeuer.handlers.async_api import AsyncHandler  # noqa: PLC0415 - see make_kind
     from dequeuer.handlers.result import ResultWriter  # noqa: PLC0415 - see make_kind
 
-    store = parties.aws.store(settings.bucket, parties.observer)
+    store = parties.cloud.store(settings.bucket, parties.observer)
     prefix = workloads_prefix(settings.cluster_uid)
     try:
         await persist(StoreUnavailableError, store.list, f"{prefix}{settings.api_name}/status")
@@ -90,20 +91,17 @@ async def _make_async(settings: SidecarSettings, parties: Parties) -> Kind:
 
 
 async def _make_sure_of_expiry(settings: SidecarSettings, parties: Parties, prefix: str) -> None:
-    from dequeuer.sinks.lifecycle import MISSING_PERMISSION, ExpiryChange, ensure_expiry  # noqa: PLC0415 - see make_kind
-
     async def attempt() -> ExpiryChange:
         try:
-            return await ensure_expiry(
-                client, bucket=settings.bucket, prefix=prefix, days=settings.result_retention_days
+            return await parties.cloud.ensure_expiry(
+                bucket=settings.bucket, prefix=prefix, days=settings.result_retention_days
             )
         except StoreUnavailableError as error:
             parties.observer(StoreCalled(op="get", duration_s=0.0, error="unavailable", detail=str(error)))
             raise
 
     try:
-        async with parties.aws.s3() as client:
-            change = await persist(StoreUnavailableError, attempt)
+        change = await persist(StoreUnavailableError, attempt)
     except StoreDeniedError as error:
         raise FatalError(str(error)) from error
     log = structlog.get_logger()

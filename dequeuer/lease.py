@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 import random
+from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
@@ -40,6 +41,7 @@ class Hold:
         self._cancelled = False
         self.lost: str | None = None
         self.renewal: asyncio.Task[None] | None = None
+        self.when_answered: Callable[[], None] = lambda: None
 
     def check(self) -> None:
         """Raise `LeaseLostError` once the lease is over, even if no timer had a chance to say so yet."""
@@ -48,6 +50,10 @@ class Hold:
             self._lose("not renewed in time")
         if self.lost is not None:
             raise LeaseLostError(self.lost)
+
+    def answered(self) -> None:
+        """Pass on that the container has given its whole answer."""
+        self.when_answered()
 
     def is_over(self) -> bool:
         """Tell whether the lease is lost, or its time is over."""
@@ -63,10 +69,17 @@ class Hold:
         return max(0.0, left - self._keeper.margin_s)
 
     async def stop_renewing(self) -> None:
-        """Let the lease run out. A renewal under way is waited for: after a release it would hide the message again."""
+        """Let the lease run out. A renewal under way is waited for: after a release it would hide the message again.
+
+        Raises:
+            LeaseLostError: meanwhile the process was stopped for so long that somebody else may have the message.
+        """
         self._keeper.remove(self)
         if self.renewal is not None and not self.renewal.done():
             await asyncio.wait({self.renewal}, timeout=LAST_RENEWAL_S)
+            # A renewal ends with the time of the work at the latest; the margin after that is for the release.
+            if asyncio.get_running_loop().time() >= self.ends_at + self._keeper.margin_s:
+                raise LeaseLostError("not renewed in time")
 
     def fence(self, reason: str) -> None:
         """Declare the lease lost and stop the work."""

@@ -21,6 +21,7 @@ from dequeuer.events import (
     Event,
     GateChanged,
     LeaseLost,
+    LimitChanged,
     Probed,
     Settled,
     SourceCalled,
@@ -171,11 +172,13 @@ class LogObserver:
         self._denials: dict[tuple[str, str], _Trouble] = {}
         self._probes: dict[str, bool] = {}
         self._warned: set[str] = set()
+        self._limit = 0
         self._handlers: dict[type[Event], Callable[[Any], None]] = {
             Settled: self._settled,
             SourceCalled: partial(self._called, "queue"),
             StoreCalled: partial(self._called, "store"),
             LeaseLost: self._lease_lost,
+            LimitChanged: self._limit_changed,
             Probed: self._probed,
             GateChanged: self._gate_changed,
             DrainChanged: self._drain_changed,
@@ -200,6 +203,12 @@ class LogObserver:
 
     def _lease_lost(self, event: LeaseLost) -> None:
         self._log.warning("lease_lost", message_id=event.message_id, reason=clip(event.reason))
+
+    def _limit_changed(self, event: LimitChanged) -> None:
+        # Trials come and go by the minute; what they lead to is of interest.
+        if event.settled != self._limit:
+            self._limit = event.settled
+            self._log.info("concurrency_found", limit=event.settled, reason=event.reason)
 
     def _called(self, group: str, event: SourceCalled | StoreCalled) -> None:
         # Every other error (a missing object, a refused receipt) is an answer of a service that works.

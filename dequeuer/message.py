@@ -38,6 +38,9 @@ class Fence(Protocol):
     def check(self) -> None:
         """Return while the lease is held; raise `LeaseLostError` as soon as its time is over."""
 
+    def answered(self) -> None:
+        """Tell that the container has done the work and given its whole answer: its place is free for another."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Done:
@@ -50,10 +53,14 @@ class Done:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retry:
-    """Nothing is decided: give the message back, hidden for `after_s` seconds (0 = at once)."""
+    """Nothing is decided: give the message back, hidden for `after_s` seconds (0 = at once).
+
+    `refused`: the container did not take the work, as it was too busy or not reachable.
+    """
 
     after_s: float
     reason: str
+    refused: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

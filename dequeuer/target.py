@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable
+from contextlib import asynccontextmanager
 from typing import Final
-
-import aiohttp
-from multidict import CIMultiDict
 
 from dequeuer.budget import Budget
 from dequeuer.decoding import PIECE_BYTES, Decoder, decoder_for
@@ -16,57 +13,42 @@ from dequeuer.errors import (
     ContainerUnavailableError,
     DequeuerError,
     InvalidAnswerError,
-    clip,
+    InvalidInputError,
+    StoreUnavailableError,
 )
+from dequeuer.wire.answer import Answer
+from dequeuer.wire.errors import BrokenError, SlowError, UnreachableError, WireError
+from dequeuer.wire.pool import Origin, Pool
 
 # Servers close idle connections after 2 to 5 seconds (gunicorn, uvicorn, node). A POST on one that is just
 # being closed fails and must not be sent again by itself, so ours are given up well before that.
 KEEPALIVE_S: Final = 1.0
-_ADDED_BY_CLIENT: Final = frozenset({"Accept", "Accept-Encoding", "Content-Type", "User-Agent"})
-
-
-class _SpokeFirstError(Exception):
-    """The connection cannot carry a request any more. Nothing was sent on it."""
-
-
-class _Request(aiohttp.ClientRequest):
-    """A request whose answer can only be its own."""
-
-    async def send(self, conn: aiohttp.connector.Connection) -> aiohttp.ClientResponse:
-        """Send, unless something lies on the connection already: it would be taken for this request's answer."""
-        if conn.protocol is None or conn.protocol.should_close:
-            conn.close()
-            raise _SpokeFirstError
-        return await super().send(conn)
 
 
 class HttpAnswer:
-    """`Answer` on a response of aiohttp."""
+    """`Answer` of the container."""
 
-    def __init__(self, response: aiohttp.ClientResponse, budget: Budget) -> None:
-        self._response = response
+    def __init__(self, answer: Answer, budget: Budget) -> None:
+        self._answer = answer
         self._budget = budget
-        self.status = response.status
-        self.content_type = response.headers.get("Content-Type")
-        self.retry_after = response.headers.get("Retry-After")
-        self._codings = response.headers.getall("Content-Encoding", [])
-        self.size = None if self._codings else response.content_length
+        self.status = answer.status
+        self.content_type = answer.field("content-type")
+        self.retry_after = answer.field("retry-after")
+        self._codings = [] if answer.field("content-encoding") is None else [answer.headers["content-encoding"]]
+        length = None if self._codings else answer.field("content-length")
+        self.size = int(length) if length is not None and length.isdigit() else None
 
     async def chunks(self) -> AsyncIterator[bytes]:
         """Yield the decoded body."""
         decoder = decoder_for(self._codings)
-        while True:
-            chunk = await self._read()
+        while chunk := await self._read():
             if decoder is None:
-                if not chunk:
-                    return
                 yield chunk
-                continue
-            if not chunk:
-                decoder.close()
-                return
-            async for piece in self._decoded(decoder, chunk):
-                yield piece
+            else:
+                async for piece in self._decoded(decoder, chunk):
+                    yield piece
+        if decoder is not None:
+            decoder.close()
 
     async def discard(self) -> None:
         """Read to the end, without decoding."""
@@ -74,20 +56,31 @@ class HttpAnswer:
             pass
 
     async def _read(self) -> bytes:
-        with _translated():
-            async with self._budget.spend():
-                return await self._response.content.readany()
+        """Return what has arrived, at least one byte; nothing at the end."""
+        chunk = self._answer.take()
+        if chunk is not None:
+            return chunk
+        left_s = self._budget.start()
+        try:
+            return await self._answer.next_chunk(left_s)
+        except WireError as error:
+            raise _translated(error, self._budget) from error
+        finally:
+            self._budget.stop()
 
     async def _decoded(self, decoder: Decoder, chunk: bytes) -> AsyncIterator[bytes]:
         pieces = decoder.feed(chunk)
         since_pause = 0
         while True:
             # A few bytes can become gigabytes: that is time, too, and others must have their turn meanwhile.
-            async with self._budget.spend():
+            self._budget.start()
+            try:
                 piece = next(pieces, None)
                 if since_pause >= PIECE_BYTES:
                     since_pause = 0
                     await asyncio.sleep(0)
+            finally:
+                self._budget.stop()
             if piece is None:
                 return
             since_pause += len(piece)
@@ -103,14 +96,13 @@ class HttpTarget:
     """
 
     def __init__(self, *, port: int, timeout_s: float) -> None:
-        self._base = f"http://127.0.0.1:{port}"
+        self._pool = Pool(Origin(host="127.0.0.1", port=port), idle_limit_s=KEEPALIVE_S)
+        self._host = f"Host: 127.0.0.1:{port}\r\n"
         self._timeout_s = timeout_s
-        self._session: aiohttp.ClientSession | None = None
 
     async def close(self) -> None:
         """Close the connections."""
-        if self._session is not None:
-            await self._session.close()
+        await self._pool.close()
 
     @asynccontextmanager
     async def post(
@@ -121,102 +113,88 @@ class HttpTarget:
         size: int | None = None,
     ) -> AsyncIterator[HttpAnswer]:
         """POST and yield the answer."""
-        fields = _one_spelling(headers)
-        broken: list[DequeuerError] = []
         budget = Budget(self._timeout_s)
-        data: bytes | AsyncIterator[bytes] = body
-        if not isinstance(body, bytes):
-            data = _watched(body, budget, broken)
-            if size is not None:
-                fields["Content-Length"] = str(size)
-        response: aiohttp.ClientResponse | None = None
+        whole = isinstance(body, bytes)
+        length = len(body) if isinstance(body, bytes) else size
+        framing = "Transfer-Encoding: chunked\r\n" if length is None else f"Content-Length: {length}\r\n"
+        start = _head(path, self._host, headers, framing) + (body if isinstance(body, bytes) else b"")
+        answer: Answer | None = None
         try:
-            with _translated():
-                async with budget.spend():
+            try:
+                left_s = budget.start()
+                try:
+                    answer = await self._pool.start(start)
+                    if whole:
+                        await answer.head(left_s)
+                finally:
+                    budget.stop()
+                if not isinstance(body, bytes):
+                    await _send(answer, body, size, budget)
+                    left_s = budget.start()
                     try:
-                        response = await self._send(path, fields, data)
-                    except _SpokeFirstError:
-                        # On a kept connection that is an old answer; a server that does it again is overloaded, or no
-                        # web server, and would be dialled without end.
-                        response = await self._send(path, fields, data)
-            yield HttpAnswer(response, budget)
-        except _SpokeFirstError as error:
-            raise ContainerUnavailableError("the container spoke before it was asked, and was hung up on") from error
-        except ContainerUnavailableError:
-            if broken:
-                # The payload could not be read to its end: the container is not to blame.
-                raise broken[0] from None
-            raise
+                        await answer.head(left_s)
+                    finally:
+                        budget.stop()
+            except WireError as error:
+                raise _translated(error, budget) from error
+            yield HttpAnswer(answer, budget)
         finally:
-            if response is not None:
-                response.release()
-
-    async def _send(
-        self, path: str, fields: CIMultiDict[str], data: bytes | AsyncIterator[bytes]
-    ) -> aiohttp.ClientResponse:
-        return await self._open().post(
-            self._base + path,
-            headers=fields,
-            data=data,
-            skip_auto_headers=_ADDED_BY_CLIENT,
-            allow_redirects=False,
-        )
-
-    def _open(self) -> aiohttp.ClientSession:
-        if self._session is None:
-            self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEPALIVE_S),
-                cookie_jar=aiohttp.DummyCookieJar(),
-                timeout=aiohttp.ClientTimeout(total=None),
-                requote_redirect_url=False,
-                request_class=_Request,
-                auto_decompress=False,  # it takes half a stream for a whole one, and windows of 128 MiB
-            )
-        return self._session
+            if answer is not None:
+                self._pool.end(answer)
+            if isinstance(body, AsyncGenerator):
+                await body.aclose()
 
 
-def _one_spelling(headers: Iterable[tuple[str, str]]) -> CIMultiDict[str]:
-    """Spell repeated fields alike: the client keeps only the last of several spellings of a name."""
-    fields: CIMultiDict[str] = CIMultiDict()
-    spelt: dict[str, str] = {}
-    for name, value in headers:
-        fields.add(spelt.setdefault(name.lower(), name), value)
-    return fields
+def _head(path: str, host: str, headers: Iterable[tuple[str, str]], framing: str) -> bytes:
+    fields = [f"{name}: {value}\r\n" for name, value in headers]
+    lines = "".join(fields)
+    if lines.count("\n") != len(fields) or lines.count("\r") != len(fields) or "\0" in lines:
+        # What follows the break would be taken for another field, or for another request.
+        raise InvalidInputError("a header has a line break or a NUL in it")
+    try:
+        return f"POST {path} HTTP/1.1\r\n{host}{lines}{framing}\r\n".encode()
+    except UnicodeEncodeError:
+        raise InvalidInputError("a header has characters that cannot be sent") from None
 
 
-async def _watched(body: AsyncIterator[bytes], budget: Budget, broken: list[DequeuerError]) -> AsyncIterator[bytes]:
-    """Pass a body on. Waiting for its source is not the container's time, nor are its errors the container's.
+async def _send(answer: Answer, body: AsyncIterator[bytes], size: int | None, budget: Budget) -> None:
+    """Send a body; ends early when the container has answered already, or is gone.
 
-    The client hides what the source raises, so it is kept aside.
+    Waiting for the body's source is not the container's time. Its errors are raised as they are: the container is
+    not to blame.
     """
+    left = size
+    async for chunk in body:
+        if left is not None:
+            left -= len(chunk)
+            if left < 0:
+                raise StoreUnavailableError("the payload is longer than it was said to be")
+        elif not chunk:
+            continue
+        if not await _write(answer, chunk if left is not None else b"%x\r\n%b\r\n" % (len(chunk), chunk), budget):
+            return
+    if left:
+        raise StoreUnavailableError("the payload is shorter than it was said to be")
+    if left is None:
+        await _write(answer, b"0\r\n\r\n", budget)
+
+
+async def _write(answer: Answer, data: bytes, budget: Budget) -> bool:
+    left_s = budget.start()
     try:
-        while True:
-            with budget.paused():
-                chunk = await anext(body, None)
-            if chunk is None:
-                return
-            yield chunk
-    except DequeuerError as error:
-        broken.append(error)
-        raise
+        return await answer.connection.write(data, left_s)
+    finally:
+        budget.stop()
 
 
-@contextmanager
-def _translated() -> Iterator[None]:
-    """Map the client's exceptions to ours."""
-    try:
-        yield
-    # The client's own texts quote what it could not read: headers of the answer, or a payload.
-    except aiohttp.ClientPayloadError as error:
-        raise ContainerUnavailableError("the connection broke before the answer was whole") from error
-    except aiohttp.ClientResponseError as error:
-        raise InvalidAnswerError("the answer is not valid HTTP") from error
-    except OSError as error:
-        raise ContainerUnavailableError(f"the container is not reachable: {clip(_reason(error))}") from error
-    except aiohttp.ClientConnectionError as error:
-        raise ContainerUnavailableError("the container closed the connection without an answer") from error
-
-
-def _reason(error: OSError) -> str:
-    inner = error.os_error if isinstance(error, aiohttp.ClientConnectorError) else error
-    return inner.strerror or type(inner).__name__
+def _translated(error: WireError, budget: Budget) -> DequeuerError:
+    """Map the client's errors to ours. Their texts quote nothing that was sent or received."""
+    if isinstance(error, SlowError):
+        return budget.exceeded()
+    if isinstance(error, UnreachableError):
+        return ContainerUnavailableError(f"the container is not reachable: {error.reason}")
+    if isinstance(error, BrokenError):
+        if error.unanswered:
+            return ContainerUnavailableError("the container closed the connection without an answer")
+        return ContainerUnavailableError("the connection broke before the answer was whole")
+    return InvalidAnswerError("the answer is not valid HTTP")

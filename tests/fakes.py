@@ -171,6 +171,9 @@ class OpenFence:
     def check(self) -> None:
         return
 
+    def answered(self) -> None:
+        return
+
 
 class SwitchFence:
     """A lease that the test can lose."""
@@ -181,3 +184,6 @@ class SwitchFence:
     def check(self) -> None:
         if self.lost:
             raise LeaseLostError("lost by the test")
+
+    def answered(self) -> None:
+        return

@@ -20,6 +20,7 @@ from dequeuer.events import (
     Event,
     GateChanged,
     LeaseLost,
+    LimitChanged,
     Probed,
     Settled,
     SourceCalled,
@@ -265,6 +266,16 @@ def test_a_warning_of_a_probe_is_told_once_until_its_state_changes(observer: Log
     observer(probed(healthy=False))
     observer(probed(healthy=True, detail="more than ten redirects", warning=True))
     assert names(lines()) == ["probe_failing", "probe_healthy", "probe_warning"]
+
+
+def test_concurrency_is_a_line_when_something_is_found_not_for_every_trial(observer: LogObserver, lines: Lines) -> None:
+    observer(LimitChanged(limit=1, settled=1, reason="started"))
+    observer(LimitChanged(limit=2, settled=1, reason="more"))
+    observer(LimitChanged(limit=2, settled=2, reason="kept"))
+    observer(LimitChanged(limit=4, settled=2, reason="more"))
+    observer(LimitChanged(limit=2, settled=2, reason="undone"))
+    found = [(line["event"], line["limit"], line["reason"]) for line in lines()]
+    assert found == [("concurrency_found", 1, "started"), ("concurrency_found", 2, "kept")]
 
 
 def test_gate_lease_and_life(observer: LogObserver, lines: Lines) -> None:

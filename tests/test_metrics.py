@@ -19,7 +19,9 @@ from dequeuer.events import (
     BatchEnded,
     Event,
     GateChanged,
+    GivenBack,
     LeaseLost,
+    LimitChanged,
     Posted,
     Probed,
     Received,
@@ -44,6 +46,10 @@ FAMILIES = {
     "dequeuer_in_flight": "gauge",
     "dequeuer_slots_busy": "gauge",
     "dequeuer_slots": "gauge",
+    "dequeuer_concurrency_limit": "gauge",
+    "dequeuer_concurrency_maximum": "gauge",
+    "dequeuer_concurrency_changes_total": "counter",
+    "dequeuer_messages_given_back_total": "counter",
     "dequeuer_message_held_seconds": "histogram",
     "dequeuer_queue_time_seconds": "histogram",
     "dequeuer_source_calls_total": "counter",
@@ -239,6 +245,21 @@ def test_gauges_show_the_latest() -> None:
     assert value(metrics, "dequeuer_probes_total", probe="web:http_get", ok="false") == 0
     metrics(GateChanged(is_open=False))
     assert value(metrics, "dequeuer_ready") == 0
+
+
+def test_concurrency_that_finds_itself_and_what_was_received_for_nothing() -> None:
+    metrics = Metrics("async", "api", "", 50)
+    assert value(metrics, "dequeuer_concurrency_limit") == value(metrics, "dequeuer_concurrency_maximum") == 50
+    metrics(LimitChanged(limit=1, settled=1, reason="started"))
+    metrics(LimitChanged(limit=2, settled=1, reason="more"))
+    metrics(GivenBack(messages=3, reason="waited"))
+    metrics(GivenBack(messages=2, reason="waited"))
+    assert value(metrics, "dequeuer_concurrency_limit") == 1
+    assert value(metrics, "dequeuer_concurrency_maximum") == 50
+    assert value(metrics, "dequeuer_concurrency_changes_total", reason="more") == 1
+    assert value(metrics, "dequeuer_concurrency_changes_total", reason="refused") == 0
+    assert value(metrics, "dequeuer_messages_given_back_total", reason="waited") == 5
+    assert value(metrics, "dequeuer_messages_given_back_total", reason="drain") == 0
 
 
 def test_clocks_that_differ_do_not_spoil_a_histogram() -> None:

@@ -9,6 +9,7 @@ from dequeuer.errors import (
     ContainerTimeoutError,
     ContainerUnavailableError,
     InvalidAnswerError,
+    InvalidInputError,
     StoreUnavailableError,
 )
 from dequeuer.target import HttpTarget
@@ -21,19 +22,33 @@ Script = Callable[[bytes, asyncio.StreamReader, asyncio.StreamWriter], Awaitable
 async def container(script: Script) -> AsyncIterator[int]:
     """Run a server that hands each request's head to `script`, on the wire as it is."""
 
+    tasks: set[asyncio.Task[None]] = set()
+
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        tasks.add(task)
         try:
             while head := await reader.readuntil(b"\r\n\r\n"):
                 await script(head, reader, writer)
                 await writer.drain()
-        except (asyncio.IncompleteReadError, ConnectionError):
+        except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
             pass
         finally:
-            writer.close()
+            writer.transport.abort()
+            tasks.discard(task)
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
-    async with server:
+    try:
         yield server.sockets[0].getsockname()[1]
+    finally:
+        server.close()
+        for task in set(tasks):
+            task.cancel()
+        if tasks:
+            await asyncio.wait(set(tasks))
+        await server.wait_closed()
+        await asyncio.sleep(0)  # the ends of the connections, which the transports have put on the loop
 
 
 def answering(raw: bytes, *, close: bool = False) -> Script:
@@ -86,8 +101,8 @@ async def test_sends_what_was_given_and_adds_nothing_but_host_and_length() -> No
         "POST / HTTP/1.1",
         "X-Empty: ",
         "X-Twice: 1",
-        "X-Twice: 2",
         "content-type: image/png",
+        "x-twice: 2",
     ]
     assert bodies == [b"12345", b"12345"]
 
@@ -284,7 +299,7 @@ async def test_cancelling_gives_the_connection_up() -> None:
 
 
 async def test_connections_are_kept_between_requests() -> None:
-    connections = 0
+    connections, ended = 0, asyncio.Event()
 
     async def count(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         nonlocal connections
@@ -294,6 +309,8 @@ async def test_connections_are_kept_between_requests() -> None:
                 writer.write(OK)
         except asyncio.IncompleteReadError:
             writer.close()
+            await writer.wait_closed()
+            ended.set()
 
     server = await asyncio.start_server(count, "127.0.0.1", 0)
     async with server:
@@ -301,4 +318,70 @@ async def test_connections_are_kept_between_requests() -> None:
         for _ in range(3):
             assert await read(target, b"") == (200, b"{}")
         await target.close()
+        await ended.wait()
     assert connections == 1
+
+
+async def test_a_container_that_answers_before_it_has_read_everything_is_heard() -> None:
+    is_closed = False
+
+    async def refuse(_head: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\n\r\n")
+        await writer.drain()
+        await reader.read()
+
+    async def endless() -> AsyncIterator[bytes]:
+        nonlocal is_closed
+        try:
+            while True:
+                yield bytes(64 * 1024)
+        finally:
+            is_closed = True
+
+    async with target_for(refuse) as target, target.post("/", [], endless(), 1 << 40) as answer:
+        assert answer.status == 413
+    assert is_closed
+
+
+@pytest.mark.parametrize("size", [4, 6])
+async def test_a_payload_of_another_size_than_was_said_is_not_the_container_s_fault(size: int) -> None:
+    async with target_for(silent) as target:
+        with pytest.raises(StoreUnavailableError, match="the payload is"):
+            async with target.post("/", [], chunked(b"12345", 2), size):
+                pass
+
+
+async def test_a_container_that_reads_nothing_is_out_of_time() -> None:
+    is_over = asyncio.Event()
+
+    async def deaf(_head: bytes, reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
+        await is_over.wait()
+        await reader.read()
+
+    async def endless() -> AsyncIterator[bytes]:
+        while True:
+            yield bytes(64 * 1024)
+
+    async with target_for(deaf, timeout_s=0.3) as target:
+        with pytest.raises(ContainerTimeoutError):
+            async with target.post("/", [], endless(), 1 << 40):
+                pass
+        is_over.set()
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        [("X-A", "1\r\nX-B: 2")],
+        [("X-A", "1\n")],
+        [("X\r\nA", "1")],
+        [("X-A", "1\r")],
+        [("X-A", "\0")],
+        [("X-A", "\ud800")],
+    ],
+)
+async def test_a_header_cannot_become_another_one(headers: list[tuple[str, str]]) -> None:
+    async with target_for(answering(OK)) as target:
+        with pytest.raises(InvalidInputError):
+            async with target.post("/", headers, b""):
+                pass

@@ -1,116 +1,16 @@
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
 import pytest
 
-from dequeuer.drain import Drain
 from dequeuer.errors import LeaseLostError, SourceDeniedError, SourceGoneError, SourceUnavailableError
 from dequeuer.events import LeaseLost, Settled, SlotsChanged
-from dequeuer.lease import LeaseKeeper
 from dequeuer.message import Done, Fence, Message, Outcome, Reject, Requeue, Retry
 from dequeuer.sources.base import Lease
-from dequeuer.worker import EXTRA_HELD, Watch, Worker
-from tests.fakes import FakeLease, FakeSource, Recorder, make_message
+from dequeuer.worker import EXTRA_HELD
+from tests.fakes import FakeLease, FakeSource, make_message
+from tests.worker_stage import DONE, ScriptedHandler, Stage, leases, now
 
 pytestmark = pytest.mark.looptime
-
-DONE = Done(state="completed")
-
-
-class FakeReadiness:
-    def __init__(self) -> None:
-        self.is_open = True
-        self._opened = asyncio.Event()
-        self._opened.set()
-
-    def set(self, *, is_open: bool) -> None:
-        self.is_open = is_open
-        (self._opened.set if is_open else self._opened.clear)()
-
-    async def wait_open(self) -> None:
-        await self._opened.wait()
-
-
-class ScriptedHandler:
-    """Answers each message after the script's time with the script's outcome."""
-
-    def __init__(self) -> None:
-        self.outcome: Outcome | Exception = DONE
-        self.takes_s = 0.0
-        self.slotless = False
-        self.running = 0
-        self.most_running = 0
-        self.handled: list[str] = []
-
-    def needs_slot(self, message: Message) -> bool:
-        return not self.slotless
-
-    def ref(self, message: Message) -> str:
-        return message.body
-
-    async def handle(self, message: Message, fence: Fence) -> Outcome:
-        self.running += 1
-        self.most_running = max(self.most_running, self.running)
-        try:
-            await asyncio.sleep(self.takes_s)
-            fence.check()
-        finally:
-            self.running -= 1
-        self.handled.append(message.body)
-        if isinstance(self.outcome, Exception):
-            raise self.outcome
-        return self.outcome
-
-
-class Stage:
-    """A worker and everything around it."""
-
-    def __init__(self) -> None:
-        self.source = FakeSource()
-        self.handler = ScriptedHandler()
-        self.readiness = FakeReadiness()
-        self.drain = Drain()
-        self.seen = Recorder()
-        self.keeper = LeaseKeeper(30, self.seen)
-        self.worker: Worker | None = None
-
-    @asynccontextmanager
-    async def running(
-        self, slots: int = 1, grace_s: float = 55, watch: Watch | None = None
-    ) -> AsyncIterator[asyncio.Task[None]]:
-        self.worker = Worker(
-            source=self.source,
-            handler=self.handler,
-            readiness=self.readiness,
-            keeper=self.keeper,
-            drain=self.drain,
-            slots=slots,
-            grace_s=grace_s,
-            watch=watch,
-            observer=self.seen,
-        )
-        leases = asyncio.create_task(self.keeper.run())
-        task = asyncio.create_task(self.worker.run())
-        try:
-            yield task
-        finally:
-            self.drain.request()
-            self.drain.request()
-            await asyncio.wait({task})
-            leases.cancel()
-            await asyncio.wait({leases})
-
-    def settlements(self) -> list[str]:
-        return [event.settlement for event in self.seen.of(Settled)]
-
-
-def leases(count: int) -> list[FakeLease]:
-    return [FakeLease(make_message(f"r{number}")) for number in range(count)]
-
-
-def now() -> float:
-    return asyncio.get_running_loop().time()
 
 
 @pytest.mark.parametrize(
@@ -213,6 +113,34 @@ async def test_messages_that_wait_to_be_settled_free_their_slots_but_are_bounded
         release.set()
         await asyncio.sleep(5)
         assert len(stage.handler.handled) == EXTRA_HELD + 10
+
+
+async def test_a_slot_is_free_once_the_container_has_answered_and_what_is_stored_then_is_bounded() -> None:
+    class Storing(ScriptedHandler):
+        """Answers after a second; then the store is away."""
+
+        async def handle(self, message: Message, fence: Fence) -> Outcome:
+            await super().handle(message, fence)
+            fence.answered()
+            await stored.wait()
+            return DONE
+
+    stored = asyncio.Event()
+    stage = Stage()
+    stage.handler = Storing()
+    stage.handler.takes_s = 1
+    brought = leases(EXTRA_HELD + 10)
+    for lease in brought:
+        stage.source.bring(lease)
+    async with stage.running(slots=1):
+        await asyncio.sleep(100)
+        assert len(stage.handler.handled) == EXTRA_HELD + 1
+        assert stage.handler.most_running == 1
+        stored.set()
+        await asyncio.sleep(100)
+        assert stage.handler.most_running == 1
+        assert [lease.settled for lease in brought] == [[("ack", 0)]] * len(brought)
+        assert stage.seen.of(SlotsChanged)[-1].busy == 0
 
 
 async def test_a_message_without_a_slot_does_not_keep_others_waiting() -> None:

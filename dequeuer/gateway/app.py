@@ -11,7 +11,7 @@ import uvloop
 from aiohttp import web
 
 from dequeuer import __version__, logs
-from dequeuer.aws import Aws
+from dequeuer.aws.sdk import Aws
 from dequeuer.drain import Drain
 from dequeuer.errors import clip
 from dequeuer.events import ignore

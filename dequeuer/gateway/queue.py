@@ -10,7 +10,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from dequeuer.errors import LeaseLostError, SourceDeniedError, SourceUnavailableError
 from dequeuer.gateway.patience import briefly
 from dequeuer.message import REPEAT_ATTRIBUTE
-from dequeuer.sources.sqs_errors import translate
+from dequeuer.sources.sqs_sdk import translate
 
 
 class Queue(Protocol):

@@ -85,7 +85,7 @@ class AsyncHandler:
         except InvalidInputError as error:
             return Reject(after_s=backoff_s(message.receive_count), reason=str(error), poison=True)
         try:
-            return await self._conclude(message, request, Conclusion(message, request))
+            return await self._conclude(message, request, Conclusion(message, request), fence)
         except StoreUnavailableError as error:
             return Retry(after_s=backoff_s(message.receive_count), reason=f"the store is away: {error}")
         except StoreDeniedError as error:
@@ -104,9 +104,9 @@ class AsyncHandler:
             return RequestStore(self._store, keys, fence, may_repeat=message.attributes.get(REPEAT_ATTRIBUTE) == "true")
         return InlineRequest(self._store, keys, fence, envelope)
 
-    async def _conclude(self, message: Message, request: RequestStore, conclusion: Conclusion) -> Outcome:
+    async def _conclude(self, message: Message, request: RequestStore, conclusion: Conclusion, fence: Fence) -> Outcome:
         try:
-            return await self._work(message, request, conclusion)
+            return await self._work(message, request, conclusion, fence)
         except _FailedError as error:
             return await conclusion.failed(str(error), error.status_code)
         except ContainerUnavailableError as error:
@@ -115,9 +115,9 @@ class AsyncHandler:
                 return Retry(after_s=0, reason=str(error))
             if message.receive_count >= self._policy.max_attempts:
                 return await conclusion.failed(str(error), None)
-            return Retry(after_s=backoff_s(message.receive_count), reason=str(error))
+            return Retry(after_s=backoff_s(message.receive_count), reason=str(error), refused=True)
 
-    async def _work(self, message: Message, request: RequestStore, conclusion: Conclusion) -> Outcome:
+    async def _work(self, message: Message, request: RequestStore, conclusion: Conclusion, fence: Fence) -> Outcome:
         if (message.receive_count > 1 or request.may_be_finished) and (known := await request.known()):
             return await conclusion.found(known)
         try:
@@ -125,7 +125,7 @@ class AsyncHandler:
             # Headers go once a request has failed: without them it may be a duplicate of finished work.
             if submitted.headers is None and (known := await request.known()):
                 return await conclusion.found(known)
-            return await self._send(message, request, submitted) or await conclusion.completed()
+            return await self._send(message, request, submitted, fence) or await conclusion.completed()
         except StoreMissingError:
             if known := await request.known():
                 return await conclusion.found(known)
@@ -133,7 +133,7 @@ class AsyncHandler:
         except InvalidInputError as error:
             raise _FailedError(str(error)) from error
 
-    async def _send(self, message: Message, request: RequestStore, submitted: Submitted) -> Retry | None:
+    async def _send(self, message: Message, request: RequestStore, submitted: Submitted, fence: Fence) -> Retry | None:
         """Have the container work and store its result; an outcome only when it said "not now"."""
         payload = submitted.payload
         headers = list(submitted.headers or ())
@@ -154,11 +154,14 @@ class AsyncHandler:
                         return retry
                     if answer.status != 200:
                         raise _FailedError(f"the container answered {answer.status}, not 200", answer.status)
-                    await self._results.write(answer, request)
+                    result = await self._results.write(answer, request)
             except ContainerTimeoutError as error:
                 raise _FailedError(str(error)) from error
             except InvalidAnswerError as error:
                 raise _FailedError(str(error), 200) from error
+            fence.answered()
+            if result is not None:
+                await request.put_result(result)
         return None
 
     @asynccontextmanager

@@ -32,4 +32,4 @@ class Policy:
             return None
         asked = parse_retry_after(answer.retry_after, now=time.time(), limit_s=LONGEST_HOLD_S)
         after_s = backoff_s(receive_count) if asked is None else max(asked, SHORTEST_S)
-        return Retry(after_s=after_s, reason=f"the container answered {answer.status}")
+        return Retry(after_s=after_s, reason=f"the container answered {answer.status}", refused=True)

@@ -32,8 +32,10 @@ class ResultWriter:
         self._middling = asyncio.Semaphore(MIDDLING_AT_ONCE)
         self._large = asyncio.Semaphore(LARGE_AT_ONCE)
 
-    async def write(self, answer: Answer, request: RequestStore) -> None:
+    async def write(self, answer: Answer, request: RequestStore) -> bytes | None:
         """Check that the answer is a result and store its bytes as they came.
+
+        A small one is returned for the caller to store: the container need not wait for that.
 
         Raises:
             InvalidAnswerError: it is none; nothing is stored.
@@ -45,20 +47,20 @@ class ResultWriter:
         body = self._validated(answer)
         head = bytearray()
         if await _fill(head, body, SMALL_BYTES):
-            await request.put_result(bytes(head))
-            return
+            return bytes(head)
         if answer.size is not None and answer.size > WHOLE_BYTES:
             # Known to be large: it must not take a place from the middling ones while it waits for its turn.
             async with self._large:
                 await request.put_large_result(_rest(head, body))
-            return
+            return None
         # Whoever waits here does not read, so the container is held back instead of our memory filling.
         async with self._middling:
             if await _fill(head, body, WHOLE_BYTES):
                 await request.put_result(bytes(head))
-                return
+                return None
             async with self._large:
                 await request.put_large_result(_rest(head, body))
+        return None
 
     async def _validated(self, answer: Answer) -> AsyncIterator[bytes]:
         if answer.size is not None:

@@ -8,7 +8,7 @@ from typing import Literal, get_args
 from prometheus_client.registry import CollectorRegistry
 
 from dequeuer import __version__
-from dequeuer.events import ErrorKind, Settlement, SourceOp, StoreOp
+from dequeuer.events import ErrorKind, GiveBackReason, LimitReason, Settlement, SourceOp, StoreOp
 from dequeuer.metrics.series import Histograms, Values
 
 LATENCY_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
@@ -71,8 +71,18 @@ class MessageFamilies:
         self.lost = counter("dequeuer_leases_lost_total", "Leases lost while work was going on.").child()
         self.in_flight = gauge("dequeuer_in_flight", "Messages that are held at the moment.").child()
         self.busy = gauge("dequeuer_slots_busy", "Worker slots that are occupied.").child()
-        self.slots = gauge("dequeuer_slots", "Worker slots in all.").child()
+        self.slots = gauge("dequeuer_slots", "Worker slots at the moment.").child()
         self.slots.value = workers
+        self.limit = gauge("dequeuer_concurrency_limit", "Worker slots found to be right, without trials.").child()
+        self.limit.value = workers
+        most = gauge("dequeuer_concurrency_maximum", "Worker slots that there can be.").child()
+        most.value = workers
+        changes = counter("dequeuer_concurrency_changes_total", "Steps of concurrency that finds itself.", "reason")
+        self.changes = {reason: changes.child(reason) for reason in get_args(LimitReason)}
+        given_back = counter(
+            "dequeuer_messages_given_back_total", "Messages released before any work began on them.", "reason"
+        )
+        self.given_back = {reason: given_back.child(reason) for reason in get_args(GiveBackReason)}
         self.held = Histograms(
             registry,
             "dequeuer_message_held_seconds",

@@ -15,7 +15,9 @@ from dequeuer.events import (
     BatchEnded,
     Event,
     GateChanged,
+    GivenBack,
     LeaseLost,
+    LimitChanged,
     Posted,
     Probed,
     Received,
@@ -52,7 +54,7 @@ class Metrics:
             api_kind: whose families have members from the start.
             api_name: a label of the batch families.
             job_id: likewise; empty for an async API.
-            workers: the number of slots.
+            workers: the number of slots; the most, if it finds itself.
         """
         self._registry = registry = CollectorRegistry()
         self._cortex = CortexFamilies(registry)
@@ -75,6 +77,8 @@ class Metrics:
             BatchEnded: self._batch_ended,
             Settled: self._settled,
             SlotsChanged: self._slots_changed,
+            LimitChanged: self._limit_changed,
+            GivenBack: self._given_back,
             SourceCalled: self._source_called,
             StoreCalled: self._store_called,
             LeaseLost: self._lease_lost,
@@ -128,6 +132,13 @@ class Metrics:
     def _slots_changed(self, event: SlotsChanged) -> None:
         self._messages.busy.value = event.busy
         self._messages.slots.value = event.total
+
+    def _limit_changed(self, event: LimitChanged) -> None:
+        self._messages.limit.value = event.settled
+        self._messages.changes[event.reason].value += 1
+
+    def _given_back(self, event: GivenBack) -> None:
+        self._messages.given_back[event.reason].value += event.messages
 
     def _source_called(self, event: SourceCalled) -> None:
         self._source.calls[event.op, event.error or "none"].value += 1

@@ -52,6 +52,7 @@ def load_sidecar(
         in_progress_after_s=reading.value(sidecar.IN_PROGRESS_AFTER),
         completion_delay_s=reading.value(sidecar.COMPLETION_DELAY),
         aws=_aws(reading, queue_region(queue_url)),
+        aws_client=reading.value(sidecar.AWS_CLIENT),
         log=_log(reading),
     )
 

@@ -9,6 +9,7 @@ from typing import Literal
 ApiKind = Literal["async", "batch"]
 LogLevel = Literal["debug", "info", "warning", "error"]
 LogFormat = Literal["json", "console"]
+AwsClient = Literal["auto", "slim", "sdk"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +48,13 @@ class LogSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AutoWorkers:
+    """Concurrency is to find itself, between 1 and `maximum`."""
+
+    maximum: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SidecarSettings:
     """The settings of the sidecar.
 
@@ -60,7 +68,7 @@ class SidecarSettings:
         user_port: where the container listens, on 127.0.0.1.
         admin_host: the address that the admin server listens on.
         admin_port: the admin server's port; never `user_port`.
-        workers: requests in flight at most.
+        workers: requests in flight at most, or that the sidecar is to find out.
         probes_path: the readiness probes; the file may be absent.
         statsd_address: host and port; None: no statsd. An IPv6 host keeps its brackets.
         request_timeout_s: for one whole answer; below the 12 hours that a receipt lasts.
@@ -74,6 +82,7 @@ class SidecarSettings:
         in_progress_after_s: `status/in_progress` is written only for work that still runs after this; 0: at once.
         completion_delay_s: between the two looks at the queue before a batch job is taken as complete.
         aws: where AWS is.
+        aws_client: which clients speak to it.
         log: how to log.
     """
 
@@ -86,7 +95,7 @@ class SidecarSettings:
     user_port: int
     admin_host: str
     admin_port: int
-    workers: int
+    workers: int | AutoWorkers
     probes_path: str
     statsd_address: tuple[str, int] | None
     request_timeout_s: float
@@ -100,7 +109,13 @@ class SidecarSettings:
     in_progress_after_s: float
     completion_delay_s: float
     aws: AwsSettings
+    aws_client: AwsClient
     log: LogSettings
+
+    @property
+    def most_workers(self) -> int:
+        """The most requests that can be in flight."""
+        return self.workers if isinstance(self.workers, int) else self.workers.maximum
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

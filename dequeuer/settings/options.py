@@ -39,6 +39,7 @@ OPTIONS: tuple[Option[Any], ...] = (
     sidecar.MAX_RESULT_BYTES,
     sidecar.IN_PROGRESS_AFTER,
     sidecar.COMPLETION_DELAY,
+    sidecar.AWS_CLIENT,
     shared.REGION_NAME,
     shared.ENDPOINT_URL,
     shared.ENDPOINT_URL_SQS,

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from dequeuer.settings.model import ApiKind
+from dequeuer.settings.model import ApiKind, AwsClient
 from dequeuer.settings.option import Option
 from dequeuer.settings.parsers import LARGEST_OBJECT, choice, integers, port, seconds, size, whole, whole_seconds
 from dequeuer.settings.places import ADDRESS, BUCKET, HOST, NAME, PATH, QUEUE_URL
+from dequeuer.settings.workers import workers
 
 DEFAULT_CLUSTER_CONFIG = "/configs/cluster/cluster.yaml"
 RECEIPT_LIFE_S = 43200
 """SQS forgets a receipt 12 hours after the receive, whatever was renewed."""
 
 _KINDS: dict[str, ApiKind] = {"asyncapi": "async", "async": "async", "batchapi": "batch", "batch": "batch"}
+
+_CLIENTS: dict[str, AwsClient] = {"auto": "auto", "slim": "slim", "sdk": "sdk"}
 
 API_KIND: Option[ApiKind] = Option(
     name="api_kind",
@@ -81,9 +84,10 @@ WORKERS = Option(
     name="workers",
     flag="workers",
     env=("DEQUEUER_WORKERS",),
-    parser=whole(1, 1000),
+    parser=workers(),
     default="1",
-    help="Requests that the container is given at a time, at most.",
+    help="Requests that the container is given at a time, at most. auto: the sidecar finds the number that gets the "
+    "most done.",
 )
 PROBES_PATH = Option(
     name="probes_path",
@@ -187,4 +191,12 @@ COMPLETION_DELAY = Option(
     unit="s",
     help="Time between the two looks at the queue before a batch job is taken as complete; "
     "SQS counts lag behind, so do not shorten it on AWS.",
+)
+AWS_CLIENT: Option[AwsClient] = Option(
+    name="aws_client",
+    env=("DEQUEUER_AWS_CLIENT",),
+    parser=choice(_CLIENTS, "auto, slim or sdk"),
+    default="auto",
+    help="Clients of SQS and S3: slim ones, which cost a fraction of the CPU and memory, or those of the SDK. "
+    "auto: slim, unless a proxy, a FIPS or a dual-stack endpoint is asked for by variables that only the SDK obeys.",
 )

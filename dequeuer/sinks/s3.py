@@ -8,7 +8,7 @@ import random
 import re
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -26,22 +26,32 @@ from obstore.exceptions import (
 )
 from obstore.store import S3Store as ObstoreS3
 
-from dequeuer.errors import ConfigurationError, StoreDeniedError, StoreMissingError, StoreUnavailableError, clip
+from dequeuer.credentials import CredentialChain, KeySnapshot
+from dequeuer.errors import (
+    ConfigurationError,
+    KeysMissingError,
+    KeysUnavailableError,
+    StoreDeniedError,
+    StoreMissingError,
+    StoreUnavailableError,
+    clip,
+)
 from dequeuer.events import ErrorKind, Observer, StoreCalled, StoreOp
 from dequeuer.retrying import FIRST_WAIT_S, persist
 from dequeuer.sinks.base import Payload
-from dequeuer.sinks.keys import CredentialChain, KeySnapshot
 from dequeuer.sinks.upload import PART_BYTES, upload_stream
 
 if TYPE_CHECKING:
     from obstore import GetOptions, GetResult
-    from obstore.store import ClientConfig, S3Config
+    from obstore.store import ClientConfig, S3Config, S3Credential
 
 T = TypeVar("T")
 
 STREAM_CHUNK_BYTES = 64 * 1024
 LIST_LIMIT = 1000
 _FORBIDDEN = re.compile(r"status code: 40[13]\b")
+LIFE = timedelta(minutes=6)
+"""The client asks for keys again five minutes before the end of those it was given: every minute."""
 UNTYPED = "binary/octet-stream"
 """What S3 says of an object that was stored without a Content-Type."""
 _CLIENT_OPTIONS: ClientConfig = {
@@ -96,12 +106,23 @@ def open_store(  # noqa: PLR0913 - one parameter a fact of the connection
             config=config,
             client_options=options,
             retry_config={"max_retries": max_retries, "retry_timeout": timedelta(seconds=120)},
-            credential_provider=keys.current,
+            credential_provider=lambda: _for_client(keys),
         )
 
     # Calls that can be made again are retried by us, where a lost lease ends it. The parts of a
     # streamed answer cannot be had again from the container, so there the client retries by itself.
     return S3Store(connect(0), connect(8), keys, observer)
+
+
+def _for_client(keys: KeySnapshot) -> S3Credential:
+    # Asked on a thread of the client's own, where no event loop runs: it cannot wait for the chain.
+    now = keys.current()
+    return {
+        "access_key_id": now.access_key,
+        "secret_access_key": now.secret_key,
+        "token": now.token,
+        "expires_at": datetime.now(UTC) + LIFE,
+    }
 
 
 class S3Store:
@@ -208,7 +229,7 @@ class S3Store:
         try:
             await self._keys.refresh()
             answer = await call()
-        except (BaseError, OSError, StoreDeniedError, StoreUnavailableError) as error:
+        except (BaseError, OSError, KeysMissingError, KeysUnavailableError) as error:
             kind, translated = _translate(error)
             self._report(op, time.monotonic() - started, kind, "" if kind == "missing" else str(translated))
             raise translated from error
@@ -221,10 +242,10 @@ class S3Store:
 
 def _translate(error: Exception) -> tuple[ErrorKind, Exception]:  # noqa: PLR0911 - a map, a row a return
     """Map the client's exceptions to ours."""
-    if isinstance(error, StoreDeniedError):
-        return "denied", error
-    if isinstance(error, StoreUnavailableError):
-        return "unavailable", error
+    if isinstance(error, KeysMissingError):
+        return "denied", StoreDeniedError(str(error))
+    if isinstance(error, KeysUnavailableError):
+        return "unavailable", StoreUnavailableError(str(error))
     if isinstance(error, PreconditionError):
         return "missing", StoreMissingError("the object was replaced while it was being read")
     # The client types the errors of single objects only; for those of a listing there is but the text.

@@ -1,4 +1,4 @@
-"""A queue of Amazon SQS, standard or FIFO, through the SDK's client."""
+"""A queue of Amazon SQS, standard or FIFO, through any client that makes its calls."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from dequeuer.message import Message
 from dequeuer.sources.base import Depth, Lease
 from dequeuer.sources.batcher import BATCH_LIMIT, Batcher
 from dequeuer.sources.sqs_answers import Json, SqsApi, count, entry_id, number, objects, text
-from dequeuer.sources.sqs_errors import from_code, translate
+from dequeuer.sources.sqs_errors import Translate, from_code
 
 LINGER_S = 0.02
 CALL_TIMEOUT_S = 10.0
@@ -33,6 +33,7 @@ class SqsSource:
 
     Args:
         client: open for as long as the source is used.
+        translate: what its exceptions mean.
         queue_url: the queue; a name that ends in `.fifo` is a FIFO queue.
         visibility_timeout_s: length of a lease, whole seconds.
         poll_wait_s: how long a receive waits for the first message, whole seconds up to 20.
@@ -44,6 +45,7 @@ class SqsSource:
         self,
         client: SqsApi,
         *,
+        translate: Translate,
         queue_url: str,
         visibility_timeout_s: int,
         poll_wait_s: int,
@@ -51,6 +53,7 @@ class SqsSource:
         observer: Observer,
     ) -> None:
         self._client = client
+        self._translate = translate
         self._queue_url = queue_url
         self._visibility_timeout_s = visibility_timeout_s
         self._poll_wait_s = poll_wait_s
@@ -151,7 +154,7 @@ class SqsSource:
             async with asyncio.timeout(self._poll_wait_s + RECEIVE_SPARE_S if op == "receive" else CALL_TIMEOUT_S):
                 answer = await call
         except Exception as error:
-            kind, translated = translate(error)
+            kind, translated = self._translate(error)
             self._observer(
                 SourceCalled(
                     op=op,

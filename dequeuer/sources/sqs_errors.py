@@ -1,11 +1,13 @@
-"""From the SDK's exceptions to ours: one visible map."""
+"""From what SQS says to our exceptions: one visible map, whichever client asks."""
 
 from __future__ import annotations
 
-from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, PartialCredentialsError
+from collections.abc import Callable
+from typing import TypeAlias
 
 from dequeuer.errors import (
     DequeuerError,
+    KeysMissingError,
     LeaseLostError,
     SourceDeniedError,
     SourceGoneError,
@@ -13,6 +15,9 @@ from dequeuer.errors import (
     clip,
 )
 from dequeuer.events import ErrorKind
+from dequeuer.wire.errors import WireError
+
+Translate: TypeAlias = Callable[[Exception], tuple[ErrorKind, DequeuerError]]
 
 _GONE = frozenset({"AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist", "QueueDeletedRecently"})
 _DENIED = frozenset(
@@ -38,18 +43,24 @@ def bare(code: str) -> str:
     return code.rsplit("#", 1)[-1]
 
 
+class RefusedError(Exception):
+    """SQS answered with an error: a status, its name for it, and a text."""
+
+    def __init__(self, status: int, code: str, text: str) -> None:
+        super().__init__(clip(f"{code or status}: {text}"))
+        self.code = code
+
+
 def translate(error: Exception) -> tuple[ErrorKind, DequeuerError]:
     """Return the kind for metrics and the exception for the caller.
 
     Anything unknown counts as unavailable: it is tried again, logged and counted, never fatal.
     """
-    if isinstance(error, ClientError):
-        details = error.response.get("Error", {})
-        code, text = str(details.get("Code", "")), clip(f"{details.get('Code')}: {details.get('Message')}")
-        return from_code(code, text)
-    if isinstance(error, NoCredentialsError | PartialCredentialsError):
-        return "denied", SourceDeniedError(f"{clip(str(error))}: give the pod a role or AWS_ACCESS_KEY_ID")
-    if isinstance(error, BotoCoreError | OSError | TimeoutError):
+    if isinstance(error, RefusedError):
+        return from_code(error.code, str(error))
+    if isinstance(error, KeysMissingError):
+        return "denied", SourceDeniedError(clip(str(error)))
+    if isinstance(error, DequeuerError | WireError | OSError | TimeoutError):
         return "unavailable", SourceUnavailableError(clip(f"{type(error).__name__}: {error}"))
     return "unavailable", SourceUnavailableError(type(error).__name__)
 

@@ -18,7 +18,7 @@ async def test_large_answers_that_wait_for_their_turn_do_not_hold_up_smaller_one
 
     store, writer = SlowLarge(), ResultWriter(100 * WHOLE_BYTES)
 
-    def write(name: str, size: int) -> asyncio.Task[None]:
+    def write(name: str, size: int) -> asyncio.Task[bytes | None]:
         body = b'"' + b"x" * (size - 2) + b'"'
         answer = ScriptedAnswer(Reply(body=body, size=size))
         return asyncio.create_task(writer.write(answer, RequestStore(store, RequestKeys("u", "a", name), OpenFence())))

@@ -146,14 +146,14 @@ REFUSED = {
     "one trailer": flooding(CHUNKED + b"2\r\n{}\r\n0\r\nX-A: ", C),
     "a body until the end": flooding(HEAD + b"\r\n", b" "),
     "chunks": flooding(CHUNKED, b"ea60\r\n" + b" " * 60000 + b"\r\n"),
-}
-TIMED_OUT = {
     "line ends": flooding(b"", b"\r\n"),
     "spaces in a header": flooding(HEAD + b"X-A:", b" "),
     "interim answers": flooding(b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
     "interim answers with headers": flooding(b"", b"HTTP/1.1 103 E\r\nLink: " + C + b"\r\n\r\n"),
     "a chunk extension": flooding(CHUNKED + b"5;", C),
     "a chunk size": flooding(CHUNKED, b"0"),
+}
+TIMED_OUT = {
     "dripping headers": dripping(HEAD, b"X"),
     "dripping body": dripping(HEAD + b"\r\n", b" "),
     "dripping interim answers": dripping(b"", b"HTTP/1.1 102 P\r\n\r\n"),

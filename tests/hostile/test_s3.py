@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from types import SimpleNamespace
-from typing import Any
+from collections.abc import AsyncIterator
 
 import pytest
 
 from dequeuer.errors import StoreDeniedError, StoreMissingError, StoreUnavailableError
 from dequeuer.events import StoreCalled
-from dequeuer.sinks.keys import FrozenKeys
-from dequeuer.sinks.s3 import S3Store, open_store
 from tests.fakes import Recorder
 from tests.hostile.server import Script, answering, flooding, serving
+from tests.sinks.stores import CLIENTS, Connect, connecting
 
 OURS = (StoreUnavailableError, StoreMissingError, StoreDeniedError)
 ETAG = b'ETag: "e"\r\n'
@@ -21,23 +19,14 @@ DATE = b"Last-Modified: Mon, 03 May 2021 12:00:00 GMT\r\n"
 FACTS = ETAG + DATE
 
 
-class Chain:
-    """Credentials."""
-
-    async def get_frozen_credentials(self) -> FrozenKeys:
-        keys: Any = SimpleNamespace(access_key="test", secret_key="test", token=None)
-        return keys  # type: ignore[no-any-return]
+@pytest.fixture(params=CLIENTS)
+async def connect(request: pytest.FixtureRequest) -> AsyncIterator[Connect]:
+    async with connecting(request.param) as connect:
+        yield connect
 
 
-def connect(port: int, seen: Recorder) -> S3Store:
-    return open_store(
-        bucket="bucket",
-        region="us-east-1",
-        endpoint_url=f"http://127.0.0.1:{port}",
-        credentials=Chain(),
-        ca_bundle=None,
-        observer=seen,
-    )
+def url(port: int) -> str:
+    return f"http://127.0.0.1:{port}"
 
 
 def http(body: bytes, status: bytes = b"200 OK", head: bytes = FACTS) -> bytes:
@@ -58,10 +47,10 @@ EVERYTHING: dict[str, Script] = {
 
 
 @pytest.mark.parametrize("name", EVERYTHING)
-async def test_whatever_the_server_says_the_store_raises_its_own_errors(name: str) -> None:
+async def test_whatever_the_server_says_the_store_raises_its_own_errors(name: str, connect: Connect) -> None:
     seen = Recorder()
     async with asyncio.timeout(100), serving(EVERYTHING[name]) as port:
-        store = connect(port, seen)
+        store = connect(url(port), seen)
         for call in (
             lambda: store.get("k"),
             lambda: store.list("k/"),
@@ -79,10 +68,10 @@ async def test_whatever_the_server_says_the_store_raises_its_own_errors(name: st
     "head",
     [b"", ETAG, DATE, ETAG + b"Last-Modified: yesterday\r\n", FACTS + b"Content-Type: \xff\xfe\r\n"],
 )
-async def test_an_object_without_its_facts_is_an_error_or_whole(head: bytes) -> None:
+async def test_an_object_without_its_facts_is_an_error_or_whole(head: bytes, connect: Connect) -> None:
     async with asyncio.timeout(100), serving(answering(http(b"body", head=head))) as port:
         try:
-            found = await connect(port, Recorder()).get("k")
+            found = await connect(url(port), Recorder()).get("k")
         except OURS:
             return
         assert b"".join([chunk async for chunk in found.chunks]) == b"body"
@@ -104,10 +93,10 @@ LISTS = {
 
 
 @pytest.mark.parametrize("name", LISTS)
-async def test_a_list_that_cannot_be_read_is_never_an_invention(name: str) -> None:
+async def test_a_list_that_cannot_be_read_is_never_an_invention(name: str, connect: Connect) -> None:
     async with asyncio.timeout(100), serving(answering(http(LISTS[name]))) as port:
         try:
-            keys = await connect(port, Recorder()).list("k/")
+            keys = await connect(url(port), Recorder()).list("k/")
         except OURS:
             return
         assert set(keys) <= {"k/a"}

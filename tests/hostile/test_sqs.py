@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from dequeuer.aws import Aws
+from dequeuer.aws.choice import connect
 from dequeuer.errors import (
     LeaseLostError,
     SourceDeniedError,
@@ -21,8 +22,11 @@ from dequeuer.errors import (
 from dequeuer.events import SourceCalled
 from dequeuer.message import Message
 from dequeuer.settings import AwsSettings
+from dequeuer.settings.model import AwsClient
 from dequeuer.sources.base import Depth
 from dequeuer.sources.sqs import SqsSource
+from dequeuer.sources.sqs_errors import Translate
+from dequeuer.sources.sqs_sdk import translate
 from tests.fakes import Recorder
 from tests.hostile.server import Script, answering, dripping, flooding, serving
 
@@ -42,9 +46,19 @@ class Liar:
     delete_message_batch = change_message_visibility_batch = get_queue_attributes = send_message = receive_message
 
 
-def source(client: Any, seen: Recorder | None = None) -> SqsSource:
+CLIENTS: tuple[AwsClient, ...] = ("slim", "sdk")
+
+
+@pytest.fixture(autouse=True)
+def in_no_haste(monkeypatch: pytest.MonkeyPatch) -> None:
+    # The pause between polls that bring nothing is real time here; tests/sources shows it.
+    monkeypatch.setattr("dequeuer.sources.sqs.HASTE_S", 0.0)
+
+
+def source(client: Any, seen: Recorder | None = None, translate: Translate = translate) -> SqsSource:
     return SqsSource(
         client,
+        translate=translate,
         queue_url="http://q/1/jobs",
         visibility_timeout_s=30,
         poll_wait_s=1,
@@ -226,14 +240,15 @@ def keys(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(name, "/dev/null")
 
 
-async def ask(script: Script, queue_url: str = "http://q/1/jobs") -> list[str]:
-    """Make every call through the SDK's own client; return what was raised."""
+async def ask(script: Script, client_name: AwsClient) -> list[str]:
+    """Make every call through a client; return what was raised."""
     raised = []
     async with asyncio.timeout(100), serving(script) as port:
         endpoint = f"http://127.0.0.1:{port}"
-        aws = Aws(AwsSettings(region="us-east-1", endpoint_url=endpoint, endpoint_url_sqs=None, endpoint_url_s3=None))
+        where = AwsSettings(region="us-east-1", endpoint_url=endpoint, endpoint_url_sqs=None, endpoint_url_s3=None)
+        aws = connect(where, client_name, os.environ)
         async with aws.sqs(longest_wait_s=1) as client:
-            queue = source(client)
+            queue = source(client, translate=aws.translate)
             for call in (lambda: queue.receive(10), queue.depth, queue.open, lambda: queue.settle("r")):
                 try:
                     await call()
@@ -244,16 +259,18 @@ async def ask(script: Script, queue_url: str = "http://q/1/jobs") -> list[str]:
 
 
 @pytest.mark.usefixtures("keys")
+@pytest.mark.parametrize("client", CLIENTS)
 @pytest.mark.parametrize("name", SERVERS)
-async def test_whatever_the_server_says_the_source_raises_its_own_errors(name: str) -> None:
-    raised = await ask(SERVERS[name])
+async def test_whatever_the_server_says_the_source_raises_its_own_errors(name: str, client: AwsClient) -> None:
+    raised = await ask(SERVERS[name], client)
     assert {"SourceUnavailableError"} >= set(raised)
     assert len(raised) >= 2  # a count and a deletion are never assumed
 
 
 @pytest.mark.usefixtures("keys")
-async def test_a_receive_that_drips_in_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("client", CLIENTS)
+async def test_a_receive_that_drips_in_ends(client: AwsClient, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("dequeuer.sources.sqs.RECEIVE_SPARE_S", 0.2)
     monkeypatch.setattr("dequeuer.sources.sqs.CALL_TIMEOUT_S", 0.2)
-    raised = await ask(dripping(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n", b" "))
+    raised = await ask(dripping(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n", b" "), client)
     assert raised == ["SourceUnavailableError"] * 4

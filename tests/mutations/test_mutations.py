@@ -29,8 +29,8 @@ MUTATIONS = [
     Mutation(
         name="status before result",
         module="handlers/async_api.py",
-        old="                    await self._results.write(answer, request)\n",
-        new="                    await request.mark_completed()\n                    await self._results.write(answer, request)\n",
+        old="                    result = await self._results.write(answer, request)\n",
+        new="                    await request.mark_completed()\n                    result = await self._results.write(answer, request)\n",
         tests=("tests/handlers/test_async_api.py",),
     ),
     Mutation(
@@ -81,6 +81,41 @@ MUTATIONS = [
         old="                await lease.release(0)\n",
         new="                pass\n",
         tests=("tests/test_worker.py",),
+    ),
+    Mutation(
+        name="a drain keeps what waits for a slot",
+        module="worker.py",
+        old='        self._waiting.clear("drain")\n',
+        new="",
+        tests=("tests/test_worker_ahead.py",),
+    ),
+    Mutation(
+        name="what has waited too long for a slot is not given back",
+        module="waiting.py",
+        old='            self._release(late, "waited")\n',
+        new="            pass\n",
+        tests=("tests/test_worker_ahead.py",),
+    ),
+    Mutation(
+        name="what waits goes to a container that is not ready",
+        module="poller.py",
+        old='            self._waiting.clear("not_ready")\n',
+        new="",
+        tests=("tests/test_worker_ahead.py",),
+    ),
+    Mutation(
+        name="more at a time for nothing",
+        module="limiter.py",
+        old="        if ratio > mark:\n",
+        new="        if ratio > 0:\n",
+        tests=("tests/test_limiter.py",),
+    ),
+    Mutation(
+        name="refusals change nothing",
+        module="limiter.py",
+        old="                self._refused(now)\n",
+        new="                pass\n",
+        tests=("tests/test_limiter.py",),
     ),
     Mutation(
         name="a batch of deletions counts as a whole",

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from dequeuer.settings import AwsSettings, LogSettings, SidecarSettings, load_gateway
+from dequeuer.settings.model import AutoWorkers
 from tests.settings.good import ASYNC, BATCH, GATEWAY, faults, load
 
 
@@ -36,6 +37,7 @@ def test_the_defaults_are_those_of_the_contract() -> None:
         in_progress_after_s=1,
         completion_delay_s=10,
         aws=AwsSettings(region="us-west-2", endpoint_url=None, endpoint_url_sqs=None, endpoint_url_s3=None),
+        aws_client="auto",
         log=LogSettings(level="info", format="json"),
     )
 
@@ -84,6 +86,7 @@ def test_each_variable_ends_up_in_its_field() -> None:
         "AWS_ENDPOINT_URL": "http://a",
         "AWS_ENDPOINT_URL_SQS": "http://b",
         "AWS_ENDPOINT_URL_S3": "http://c",
+        "DEQUEUER_AWS_CLIENT": "sdk",
         "DEQUEUER_LOG_LEVEL": "warn",
         "DEQUEUER_LOG_FORMAT": "console",
     }
@@ -113,6 +116,7 @@ def test_each_variable_ends_up_in_its_field() -> None:
         aws=AwsSettings(
             region="eu-west-1", endpoint_url="http://a", endpoint_url_sqs="http://b", endpoint_url_s3="http://c"
         ),
+        aws_client="sdk",
         log=LogSettings(level="warning", format="console"),
     )
 
@@ -136,6 +140,26 @@ def test_a_blank_variable_is_not_set(blank: str) -> None:
     assert load([], ASYNC | {"DEQUEUER_USER_PORT": blank, "CORTEX_PORT": "2"}).user_port == 2
     assert load([], ASYNC | {"DEQUEUER_WORKERS": blank, "AWS_REGION": blank}).workers == 1
     assert "DEQUEUER_API_NAME (or --api-name): is missing" in faults([], ASYNC | {"DEQUEUER_API_NAME": blank})[0]
+
+
+@pytest.mark.parametrize(
+    ("given", "maximum"), [("auto", 100), ("AUTO", 100), ("auto:1", 1), ("auto:8", 8), ("auto:1000", 1000)]
+)
+def test_workers_can_be_left_to_the_sidecar(given: str, maximum: int) -> None:
+    settings = load([], ASYNC | {"DEQUEUER_WORKERS": given})
+    assert settings == load(["--workers", given], ASYNC)
+    assert settings.workers == AutoWorkers(maximum=maximum)
+    assert settings.most_workers == maximum
+    assert load(["--workers", "7"], ASYNC).most_workers == 7
+
+
+@pytest.mark.parametrize(
+    "given", ["automatic", "auto:", "auto:0", "auto:1001", "auto:x", "auto 8", "8:auto", "0", "1001"]
+)
+def test_other_numbers_of_workers_are_refused(given: str) -> None:
+    [fault] = faults([], ASYNC | {"DEQUEUER_WORKERS": given})
+    allowed = "a whole number from 1 to 1000, or auto (at most 100), or auto:MAX"
+    assert fault.startswith(f'DEQUEUER_WORKERS (or --workers): "{given}" is not allowed; allowed: {allowed}; ')
 
 
 def test_no_retry_statuses_can_be_asked_for() -> None:

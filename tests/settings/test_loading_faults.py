@@ -91,6 +91,7 @@ def test_two_servers_cannot_have_one_port(argv: list[str]) -> None:
         ("DEQUEUER_API_KIND", "RealtimeAPI"),
         ("CORTEX_PORT", "http"),
         ("AWS_ENDPOINT_URL_S3", "localhost:4566"),
+        ("DEQUEUER_AWS_CLIENT", "boto3"),
     ],
 )
 def test_a_bad_value_is_a_fault_that_names_it(name: str, value: str) -> None:

@@ -54,11 +54,14 @@ class SimContainer:
 
     name = "sim"
 
-    def __init__(self, sidecar: str, weather: Weather, tell: Callable[[Record], None], timeout_s: float) -> None:
+    def __init__(
+        self, sidecar: str, weather: Weather, tell: Callable[[Record], None], timeout_s: float, work_s: float
+    ) -> None:
         self._sidecar = sidecar
         self._weather = weather
         self._tell = tell
         self._timeout_s = timeout_s
+        self._work_s = work_s
         self._running: dict[str, asyncio.Future[None]] = {}
         self._calls = 0
         self.is_up = True
@@ -109,7 +112,7 @@ class SimContainer:
 
     async def _work(self, ref: str, call: str) -> SimAnswer:
         kind = nature(ref)
-        takes_s = random.expovariate(1 / 0.3)
+        takes_s = random.expovariate(1 / self._work_s)
         if kind == "slow" or random.random() < self._weather.dull / 4:
             takes_s += random.uniform(0, 60)
         loop = asyncio.get_running_loop()

@@ -47,6 +47,8 @@ def draw(lives: int, kind: Kind | None) -> Plan:
             grace_s=random.choice([5.0, 55.0]),
             poll_wait_s=poll_wait_s(random.choice([1, 10, 20]), lease_s),
             request_timeout_s=random.choice([30.0, 3600.0]),
+            finds_slots=random.random() < 0.3,
+            work_s=random.choice([0.02, 0.3]),
         ),
         sidecars=random.choice([1, 2, 3]),
         max_receives=random.choice([None, 5, 20] if kind == "batch" else [None, 20]),

@@ -18,9 +18,11 @@ from dequeuer.handlers.completion import Completion, DrainedQueue
 from dequeuer.handlers.policy import Policy
 from dequeuer.handlers.result import ResultWriter
 from dequeuer.lease import Hold, LeaseKeeper
+from dequeuer.limiter import Limiter
 from dequeuer.message import Fence, Message, Outcome
 from dequeuer.retrying import persist
 from dequeuer.settling import AWAY
+from dequeuer.sources.sqs_sdk import translate
 from dequeuer.worker import Worker
 from tests.history.records import Record
 from tests.simulation import queue_client
@@ -37,7 +39,10 @@ Kind = Literal["async", "batch"]
 
 @dataclass(frozen=True, kw_only=True)
 class Shape:
-    """How the sidecars of one world are set."""
+    """How the sidecars of one world are set, and what they have to do.
+
+    `finds_slots`: concurrency finds itself, up to `slots`. `work_s`: mean time of a request in the container.
+    """
 
     kind: Kind
     slots: int
@@ -45,6 +50,8 @@ class Shape:
     grace_s: float
     poll_wait_s: int
     request_timeout_s: float
+    finds_slots: bool = False
+    work_s: float = 0.3
 
 
 @dataclass(kw_only=True)
@@ -65,13 +72,14 @@ class SimSidecar:
         self.name = name
         self._shape = shape
         self._tell = tell
-        self.container = SimContainer(name, cloud.weather, tell, shape.request_timeout_s)
+        self.container = SimContainer(name, cloud.weather, tell, shape.request_timeout_s, shape.work_s)
         self.drain = Drain()
         self._sqs = Port(cloud.weather, lambda: cloud.sqs_is_away, queue_client.away)
         self._s3 = Port(cloud.weather, lambda: cloud.s3_is_away, sim_store.away)
         self._keeper = _Keeper(shape.lease_s, name, tell)
         self._source = queue_client.WatchedSource(
             queue_client.QueueClient(cloud.queue, name, self._sqs, tell),
+            translate=translate,
             queue_url="https://sqs/queue",
             visibility_timeout_s=shape.lease_s,
             poll_wait_s=shape.poll_wait_s,
@@ -86,7 +94,7 @@ class SimSidecar:
             readiness=self._gate,
             keeper=self._keeper,
             drain=self.drain,
-            slots=shape.slots,
+            slots=Limiter(shape.slots, ignore) if shape.finds_slots else shape.slots,
             grace_s=shape.grace_s,
             watch=DrainedQueue(self._source) if shape.kind == "batch" else None,
             observer=ignore,

@@ -5,7 +5,8 @@ import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
 from dequeuer.errors import StoreDeniedError, StoreUnavailableError
-from dequeuer.sinks.lifecycle import MISSING_PERMISSION, RULE_ID, ensure_expiry
+from dequeuer.sinks.expiry import MISSING_PERMISSION, RULE_ID
+from dequeuer.sinks.lifecycle import ensure_expiry
 
 OURS = {"ID": RULE_ID, "Status": "Enabled", "Filter": {"Prefix": "uid/workloads/"}, "Expiration": {"Days": 7}}
 THEIRS: list[dict[str, Any]] = [

@@ -14,6 +14,7 @@ from dequeuer.errors import (
 from dequeuer.events import SourceCalled
 from dequeuer.sources.base import Depth
 from dequeuer.sources.sqs import HASTE_S, SqsSource
+from dequeuer.sources.sqs_sdk import translate
 from tests.fakes import Recorder
 
 pytestmark = pytest.mark.looptime
@@ -56,6 +57,7 @@ class FakeSqs:
 def make(client: FakeSqs, url: str = "http://q/1/jobs", observer: Recorder | None = None) -> SqsSource:
     return SqsSource(
         client,
+        translate=translate,
         queue_url=url,
         visibility_timeout_s=30,
         poll_wait_s=20,

@@ -1,4 +1,4 @@
-"""Connecting to AWS: one session, one credential chain for SQS and S3 alike."""
+"""AWS through the maintained clients: one session of the SDK, one credential chain for SQS and S3 alike."""
 
 from __future__ import annotations
 
@@ -11,15 +11,16 @@ from aiobotocore.config import AioConfig
 from botocore.exceptions import BotoCoreError
 
 from dequeuer import __version__
-from dequeuer.errors import ConfigurationError, StoreDeniedError, clip
+from dequeuer.aws.base import READ_TIMEOUT_S
+from dequeuer.credentials import FrozenKeys
+from dequeuer.errors import ConfigurationError, KeysMissingError, clip
 from dequeuer.events import Observer
 from dequeuer.settings import AwsSettings
-from dequeuer.sinks.keys import FrozenKeys
+from dequeuer.sinks.expiry import ExpiryChange
 from dequeuer.sinks.s3 import S3Store, open_store
+from dequeuer.sources import sqs_sdk
 
 CONNECT_TIMEOUT_S = 5
-READ_TIMEOUT_S = 10
-"""For an answer, besides what a long poll waits for on purpose."""
 
 
 class Aws:
@@ -28,6 +29,8 @@ class Aws:
     Raises:
         ConfigurationError: no region is known.
     """
+
+    translate = staticmethod(sqs_sdk.translate)
 
     def __init__(self, settings: AwsSettings) -> None:
         self._settings = settings
@@ -40,9 +43,15 @@ class Aws:
         """Return the context of an SQS client whose answers may take `longest_wait_s` on purpose."""
         return self._client("sqs", self._settings.sqs_endpoint, READ_TIMEOUT_S + longest_wait_s)
 
-    def s3(self) -> AbstractAsyncContextManager[Any]:
-        """Return the context of an S3 client, for what is no object."""
-        return self._client("s3", self._settings.s3_endpoint, READ_TIMEOUT_S)
+    async def ensure_expiry(self, *, bucket: str, prefix: str, days: int) -> ExpiryChange:
+        """Make sure of the bucket's lifecycle rule. Raises `StoreDeniedError`, `StoreUnavailableError`."""
+        from dequeuer.sinks.lifecycle import ensure_expiry  # noqa: PLC0415 - a batch job has no use for it
+
+        async with self._client("s3", self._settings.s3_endpoint, READ_TIMEOUT_S) as client:
+            return await ensure_expiry(client, bucket=bucket, prefix=prefix, days=days)
+
+    async def close(self) -> None:
+        """Nothing stays open."""
 
     def _client(
         self, service: str, endpoint_url: str | None, read_timeout_s: float
@@ -80,6 +89,6 @@ class Aws:
         """Return keys that are valid now, refreshed by the SDK whatever their source."""
         credentials = await self._session.get_credentials()
         if credentials is None:
-            raise StoreDeniedError("no AWS credentials: give the pod a role, or set AWS_ACCESS_KEY_ID")
+            raise KeysMissingError("no AWS credentials: give the pod a role, or set AWS_ACCESS_KEY_ID")
         keys: FrozenKeys = await credentials.get_frozen_credentials()
         return keys

@@ -1,0 +1,101 @@
+"""The bucket's expiry rule: results are readable for some days, then S3 deletes them.
+
+S3 knows no "add a rule": a PUT replaces the whole configuration. So ours is merged into what is there, and
+what belongs to others goes back as it came. Two writers at the same moment can still overwrite each
+other; all sidecars write the same rule, so between them that does no harm.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal, Protocol, TypeVar
+
+from dequeuer.errors import StoreDeniedError, StoreUnavailableError
+
+RULE_ID = "async-workloads-expiry-policy"
+
+ExpiryChange = Literal["unchanged", "written", "may_not_read", "may_not_write", "not_supported"]
+MISSING_PERMISSION: Mapping[ExpiryChange, str] = {
+    "may_not_read": "s3:GetLifecycleConfiguration",
+    "may_not_write": "s3:PutLifecycleConfiguration",
+}
+
+_DENIED = frozenset({"AccessDenied", "AccessDeniedException", "403", "AllAccessDisabled"})
+_NOT_THERE = "NoSuchLifecycleConfiguration"
+# What asking again does not change: stores that know no such rules, or refuse the ones that are there.
+_NOT_SUPPORTED = frozenset({"InvalidArgument", "InvalidRequest", "MalformedXML", "MethodNotAllowed", "NotImplemented"})
+_NOT_SUPPORTED_STATUSES = frozenset({405, 501})
+_NO_BUCKET = frozenset({"NoSuchBucket", "404"})
+
+T = TypeVar("T")
+
+
+class RefusedError(Exception):
+    """S3 refused to read or to replace the configuration.
+
+    Attributes:
+        code: S3's.
+        status: of HTTP; None when it is not known.
+    """
+
+    def __init__(self, text: str, *, code: str, status: int | None) -> None:
+        super().__init__(text)
+        self.code = code
+        self.status = status
+
+
+class LifecycleApi(Protocol[T]):
+    """A bucket's lifecycle configuration, in whatever form the client has it.
+
+    `read` and `write` raise `RefusedError` and `StoreUnavailableError`.
+    """
+
+    async def read(self) -> T:
+        """Return the configuration."""
+
+    def merged(self, found: T | None) -> T | None:
+        """Return the configuration with our rule in it; None when it is there already. `found` None: there is none."""
+
+    async def write(self, configuration: T) -> None:
+        """Replace the configuration."""
+
+
+async def merge_rule(api: LifecycleApi[T], bucket: str) -> ExpiryChange:
+    """Make sure that our rule is in the configuration; tell what was done.
+
+    Raises:
+        StoreDeniedError: the bucket does not exist.
+        StoreUnavailableError: try again later.
+    """
+    found: T | None = None
+    try:
+        found = await api.read()
+    except RefusedError as error:
+        if error.code in _DENIED:
+            return "may_not_read"
+        if _is_not_supported(error):
+            return "not_supported"
+        if error.code != _NOT_THERE:
+            raise _translated(error, bucket) from error
+    configuration = api.merged(found)
+    if configuration is None:
+        return "unchanged"
+    try:
+        await api.write(configuration)
+    except RefusedError as error:
+        if error.code in _DENIED:
+            return "may_not_write"
+        if _is_not_supported(error):
+            return "not_supported"
+        raise _translated(error, bucket) from error
+    return "written"
+
+
+def _is_not_supported(error: RefusedError) -> bool:
+    return error.code in _NOT_SUPPORTED or error.status in _NOT_SUPPORTED_STATUSES
+
+
+def _translated(error: RefusedError, bucket: str) -> StoreDeniedError | StoreUnavailableError:
+    if error.code in _NO_BUCKET:
+        return StoreDeniedError(f"the bucket {bucket} does not exist: check DEQUEUER_BUCKET")
+    return StoreUnavailableError(str(error))

@@ -1,0 +1,89 @@
+"""Requests about one bucket. What S3 refuses is raised as an error of ours."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Container
+from hashlib import md5
+
+from dequeuer.errors import KeysMissingError, KeysUnavailableError, StoreUnavailableError
+from dequeuer.sinks.s3_errors import code_in, refused, unsent
+from dequeuer.wire.answer import Answer
+from dequeuer.wire.aws_endpoint import AwsEndpoint, Request
+from dequeuer.wire.errors import WireError
+from dequeuer.wire.pool import Reply
+from dequeuer.wire.signing import Fields, quoted
+
+TIMEOUT_S = 30.0
+"""For the head of an answer, and for each further part of it."""
+ANSWER_BYTES = 64 * 1024
+"""Of answers that are no object and no listing."""
+XML_TYPE = ("content-type", "application/xml")
+
+
+class Bucket:
+    """One bucket at one endpoint.
+
+    Args:
+        endpoint: where it is.
+        name: of the bucket.
+        path_style: the name stands in the path; else the endpoint's host has it.
+    """
+
+    def __init__(self, endpoint: AwsEndpoint, name: str, *, path_style: bool) -> None:
+        self._endpoint = endpoint
+        self._base = f"/{quoted(name)}" if path_style else ""
+
+    def about(self, key: str | None, method: str, query: str = "", fields: Fields = (), body: bytes = b"") -> Request:
+        """Make a request about an object; `key` None: about the bucket."""
+        path = f"{self._base}/{quoted(key)}" if key is not None else self._base or "/"
+        return Request(method=method, path=path, query=query, fields=fields, body=body, timeout_s=TIMEOUT_S)
+
+    async def call(self, request: Request, *, limit: int = ANSWER_BYTES, expected: Container[int] = ()) -> Reply:
+        """Return a whole answer.
+
+        Args:
+            request: what to ask.
+            limit: bytes of the answer.
+            expected: statuses that are no refusal, besides those of success.
+
+        Raises:
+            StoreMissingError, StoreDeniedError, StoreUnavailableError: it was refused, or never answered.
+        """
+        try:
+            reply = await self._endpoint.call(request, limit=limit)
+        except (WireError, KeysMissingError, KeysUnavailableError) as error:
+            raise unsent(error) from error
+        if reply.status >= 300 and reply.status not in expected:
+            raise refused(reply.status, code_in(reply.body))
+        return reply
+
+    async def begin(self, request: Request, status: int) -> Answer:
+        """Return an answer of that status once its head is there; `end` it on every path. Raises like `call`."""
+        try:
+            answer = await self._endpoint.begin(request)
+        except (WireError, KeysMissingError, KeysUnavailableError) as error:
+            raise unsent(error) from error
+        if answer.status == status:
+            return answer
+        try:
+            if answer.status < 300:
+                raise StoreUnavailableError(f"S3 answered {answer.status} instead of {status}")
+            raise refused(answer.status, code_in(await answer.read(ANSWER_BYTES, TIMEOUT_S)))
+        except WireError as error:
+            raise unsent(error) from error
+        finally:
+            self._endpoint.end(answer)
+
+    def end(self, answer: Answer) -> None:
+        """Give up what `begin` returned, once."""
+        self._endpoint.end(answer)
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._endpoint.close()
+
+
+def checksum(body: bytes) -> tuple[str, str]:
+    """Return the field without which S3 takes no list of deletions and no lifecycle."""
+    return "content-md5", b64encode(md5(body, usedforsecurity=False).digest()).decode()

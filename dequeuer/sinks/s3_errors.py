@@ -1,0 +1,73 @@
+"""What S3's refusals mean to us. No text quotes more of an answer than its error code."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import TypeAlias
+
+from dequeuer.errors import (
+    KeysMissingError,
+    StoreDeniedError,
+    StoreMissingError,
+    StoreUnavailableError,
+    clip,
+)
+from dequeuer.events import ErrorKind
+
+_CODE_TAG = re.compile(rb"<(?:\w+:)?Code>\s*([A-Za-z0-9.]{1,64})\s*</")
+_CODE = re.compile(r"[A-Za-z0-9.]{1,64}")
+_CODE_WITHIN_BYTES = 4096
+DENIED = frozenset({"AccessDenied", "AllAccessDisabled"})
+_HINTS: Mapping[str, str] = {
+    "PermanentRedirect": "the bucket is in another region: check AWS_REGION",
+    "AuthorizationHeaderMalformed": "the bucket is in another region: check AWS_REGION",
+}
+
+StoreError: TypeAlias = StoreDeniedError | StoreMissingError | StoreUnavailableError
+STORE_ERRORS = (StoreDeniedError, StoreMissingError, StoreUnavailableError)
+
+
+def code_in(body: bytes) -> str:
+    """Return the error code of an answer; empty when it has none."""
+    found = _CODE_TAG.search(body, 0, _CODE_WITHIN_BYTES)
+    return found[1].decode() if found else ""
+
+
+def error_code(text: str | None) -> str:
+    """Return the content of a `Code` element if it looks like a code: it may be shown to a person."""
+    return text if text is not None and _CODE.fullmatch(text) else ""
+
+
+def refused(status: int, code: str) -> StoreError:
+    """Return what a refusal means.
+
+    Args:
+        status: of HTTP; 200 when the refusal was inside an answer.
+        code: S3's; empty when there is none.
+    """
+    if code == "NoSuchBucket":
+        return StoreDeniedError("the bucket does not exist: check DEQUEUER_BUCKET and the region")
+    text = f"S3 answered {status} {code}".rstrip()
+    if status in (401, 403) or code in DENIED:
+        return StoreDeniedError(text)
+    if status == 404:
+        return StoreMissingError(text)
+    if status == 412:
+        return StoreMissingError("the object was replaced while it was being read")
+    hint = _HINTS.get(code)
+    return StoreUnavailableError(f"{text}: {hint}" if hint else text)
+
+
+def unsent(error: Exception) -> StoreError:
+    """Return what a call means that brought no answer."""
+    return (
+        StoreDeniedError(str(error)) if isinstance(error, KeysMissingError) else StoreUnavailableError(clip(str(error)))
+    )
+
+
+def kind_of(error: StoreError) -> ErrorKind:
+    """Return how an error is counted."""
+    if isinstance(error, StoreMissingError):
+        return "missing"
+    return "denied" if isinstance(error, StoreDeniedError) else "unavailable"

@@ -1,0 +1,22 @@
+"""The SDK's exceptions, for a queue that is asked through its client."""
+
+from __future__ import annotations
+
+from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, PartialCredentialsError
+
+from dequeuer.errors import DequeuerError, SourceDeniedError, SourceUnavailableError, clip
+from dequeuer.events import ErrorKind
+from dequeuer.sources import sqs_errors
+
+
+def translate(error: Exception) -> tuple[ErrorKind, DequeuerError]:
+    """Return the kind for metrics and the exception for the caller."""
+    if isinstance(error, ClientError):
+        details = error.response.get("Error", {})
+        code, text = str(details.get("Code", "")), clip(f"{details.get('Code')}: {details.get('Message')}")
+        return sqs_errors.from_code(code, text)
+    if isinstance(error, NoCredentialsError | PartialCredentialsError):
+        return "denied", SourceDeniedError(f"{clip(str(error))}: give the pod a role or AWS_ACCESS_KEY_ID")
+    if isinstance(error, BotoCoreError):
+        return "unavailable", SourceUnavailableError(clip(f"{type(error).__name__}: {error}"))
+    return sqs_errors.translate(error)

@@ -1,0 +1,170 @@
+"""An answer that is arriving on a connection."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import AsyncGenerator
+from typing import TYPE_CHECKING
+
+from dequeuer.wire.errors import MalformedError, WireError
+
+if TYPE_CHECKING:
+    from dequeuer.wire.connection import Connection
+
+HIGH_WATER_BYTES = 256 * 1024
+"""So much may wait to be read before the sender is held back."""
+HEAD_LIMIT_BYTES = 64 * 1024
+FIELDS_LIMIT = 256
+"""In one answer."""
+
+
+class Answer:
+    """`release` it, read or not: that is what frees or ends its connection."""
+
+    __slots__ = (
+        "_body",
+        "_buffered",
+        "_fields",
+        "_head",
+        "_head_bytes",
+        "_high_water",
+        "_waiter",
+        "connection",
+        "done",
+        "error",
+        "status",
+    )
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+        self._body: list[bytes] = []
+        self._buffered = 0
+        self._head: bytes | None = None
+        self._head_bytes = 0
+        self._fields: dict[str, str] | None = None
+        self._high_water = HIGH_WATER_BYTES
+        self._waiter: asyncio.Future[None] | None = None
+        self.status = 0
+        self.done = False
+        self.error: WireError | None = None
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """Every field, by lower-case name; the values of a repeated one are joined by commas."""
+        if self._fields is None:
+            self._fields = {}
+            for line in (self._head or b"").split(b"\r\n")[1:]:
+                name, _, value = line.partition(b":")
+                self.add_field(name, value.strip(b" \t"))
+        return self._fields
+
+    def field(self, name: str) -> str | None:
+        """Return one field (of a repeated one: the first, or all of them); `name` in lower case."""
+        head = self._head
+        if head is None:
+            return self.headers.get(name)
+        mark = b"\r\n%b:" % name.encode()
+        at = head.lower().find(mark)
+        if at < 0:
+            return None
+        at += len(mark)
+        end = head.find(b"\r\n", at)
+        return head[at : end if end >= 0 else None].strip(b" \t").decode("latin-1")
+
+    async def head(self, timeout_s: float) -> None:
+        """Return when status and headers are there. Raises `WireError`."""
+        ends_at = self.connection.loop.time() + timeout_s
+        while not self.status and self.error is None:
+            await self._news(ends_at)
+        if self.error is not None and not self.status:
+            raise self.error
+
+    async def read(self, limit: int, timeout_s: float) -> bytes:
+        """Return the whole body. `timeout_s`: without a byte. Raises `WireError`."""
+        self._high_water = limit
+        while not self.done and self._buffered <= limit:
+            if self.error is not None:
+                raise self.error
+            self.connection.resume()
+            await self._news(self.connection.loop.time() + timeout_s)
+        if self._buffered > limit:
+            raise MalformedError(f"an answer of more than {limit} bytes")
+        body = self._body
+        return body[0] if len(body) == 1 else b"".join(body)
+
+    def take(self) -> bytes | None:
+        """Return what has arrived of the body; None: nothing yet."""
+        if not self._body:
+            return None
+        chunk = self._body[0] if len(self._body) == 1 else b"".join(self._body)
+        self._body.clear()
+        self._buffered = 0
+        self.connection.resume()
+        return chunk
+
+    async def next_chunk(self, timeout_s: float) -> bytes:
+        """Return what has arrived of the body, at least one byte; nothing: that was all. Raises `WireError`.
+
+        `timeout_s`: for the first byte.
+        """
+        ends_at = self.connection.loop.time() + timeout_s
+        while not self._body:
+            if self.done:
+                return b""
+            if self.error is not None:
+                raise self.error
+            await self._news(ends_at)
+        return self.take() or b""
+
+    async def chunks(self, timeout_s: float) -> AsyncGenerator[bytes, None]:
+        """Yield the body as it arrives. `timeout_s`: without a byte while somebody waits. Raises `WireError`."""
+        while chunk := await self.next_chunk(timeout_s):
+            yield chunk
+
+    def release(self) -> None:
+        """Free the connection; one whose answer was not read to its end is closed."""
+        self.connection.finish(self)
+
+    async def _news(self, ends_at: float) -> None:
+        connection = self.connection
+        self._waiter = connection.loop.create_future()
+        connection.deadline = ends_at
+        try:
+            await self._waiter
+        finally:
+            connection.deadline = math.inf
+            self._waiter = None
+
+    # What its connection tells it.
+
+    def wake(self) -> None:
+        """Something has changed."""
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    def take_head(self, status: int, head: bytes) -> None:
+        """The head is whole, status line included; nothing in it is unusual."""
+        self.status = status
+        self._head = head
+
+    def add_field(self, name: bytes, value: bytes) -> None:
+        """One field of the head; raises `MalformedError` for a flood of them."""
+        if self._fields is None:
+            self._fields = {}
+        self._head_bytes += len(name) + len(value)
+        if self._head_bytes > HEAD_LIMIT_BYTES or len(self._fields) >= FIELDS_LIMIT:
+            raise MalformedError("an answer with a head without end")
+        key, text = name.decode("latin-1").lower(), value.decode("latin-1")
+        known = self._fields.get(key)
+        self._fields[key] = text if known is None else f"{known}, {text}"
+
+    def forget_fields(self) -> None:
+        """Those were of an interim answer."""
+        self._fields = None
+
+    def take_body(self, chunk: bytes) -> bool:
+        """Take a part of the body; True when the sender is to be held back."""
+        self._body.append(chunk)
+        self._buffered += len(chunk)
+        return self._buffered > self._high_water

@@ -1,0 +1,130 @@
+"""Signed requests to one service of AWS, or to a server that speaks like it."""
+
+from __future__ import annotations
+
+import ssl
+import time
+from email.utils import parsedate_to_datetime
+from hashlib import sha256
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+from dequeuer import __version__
+from dequeuer.credentials import KeySnapshot
+from dequeuer.errors import ConfigurationError, KeysMissingError, clip
+from dequeuer.wire.answer import Answer
+from dequeuer.wire.pool import Origin, Pool, Reply
+from dequeuer.wire.signing import EMPTY_HASH, Fields, Signer
+
+SKEW_LIMIT_S = 240.0
+"""AWS takes signatures that are up to five minutes old; a clock that is farther off is corrected."""
+_SKEWED = (b"RequestTimeTooSkewed", b"RequestExpired", b"Signature expired", b"Signature not yet current")
+_SKEWED_IN_BYTES = 4096
+
+
+class Request(NamedTuple):
+    """One request. A tuple: every message makes half a dozen of them.
+
+    Attributes:
+        method: in capitals.
+        path: escaped.
+        timeout_s: for the head of the answer, and for each further part of it.
+        query: in the canonical order and spelling.
+        fields: besides those that every request has; names in lower case, each once. All are signed.
+        body: whole.
+    """
+
+    method: str
+    path: str
+    timeout_s: float
+    query: str = ""
+    fields: Fields = ()
+    body: bytes = b""
+
+
+def origin_of(url: str, tls: ssl.SSLContext) -> Origin:
+    """Return the server that an endpoint's URL names. Raises `ConfigurationError`."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        parts, port = urlsplit(""), None
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.path not in ("", "/"):
+        what = "is no http:// or https:// URL of a server; one with a path needs DEQUEUER_AWS_CLIENT=sdk"
+        raise ConfigurationError([f"AWS_ENDPOINT_URL: {clip(url)!r} {what}"])
+    secure = parts.scheme == "https"
+    return Origin(host=parts.hostname, port=port or (443 if secure else 80), tls=tls if secure else None)
+
+
+class AwsEndpoint:
+    """Signs and sends. A clock that is wrong is corrected by what the server says.
+
+    Args:
+        origin: the server.
+        signer: for the service that is asked.
+        keys: whose requests they are.
+    """
+
+    def __init__(self, origin: Origin, signer: Signer, keys: KeySnapshot) -> None:
+        self._pool = Pool(origin)
+        self._signer = signer
+        self._keys = keys
+        self._host = ("host", origin.authority)
+        self._common = f"user-agent:dequeuer/{__version__}\r\n"
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._pool.close()
+
+    async def call(self, request: Request, *, limit: int) -> Reply:
+        """Send, and return the whole answer, of `limit` bytes at most.
+
+        Raises:
+            WireError: there is none.
+            KeysMissingError, KeysUnavailableError: it was not sent.
+        """
+        reply = await self._pool.exchange(await self._written(request), timeout_s=request.timeout_s, limit=limit)
+        if reply.status >= 400 and self._corrects(reply.headers, reply.body):
+            return await self._pool.exchange(await self._written(request), timeout_s=request.timeout_s, limit=limit)
+        return reply
+
+    async def begin(self, request: Request) -> Answer:
+        """Send, and return the answer once its head is there; `end` it on every path. Raises like `call`."""
+        answer = await self._pool.begin(await self._written(request), timeout_s=request.timeout_s)
+        if answer.status == 403 and self._corrects(answer.headers, None):
+            self._pool.end(answer)
+            return await self._pool.begin(await self._written(request), timeout_s=request.timeout_s)
+        return answer
+
+    def end(self, answer: Answer) -> None:
+        """Free the connection of an answer that `begin` returned, once."""
+        self._pool.end(answer)
+
+    async def _written(self, request: Request) -> bytes:
+        await self._keys.refresh()
+        method, path, _, query, fields, body = request
+        body_hash = sha256(body).hexdigest() if body else EMPTY_HASH
+        fields = [self._host, ("x-amz-content-sha256", body_hash), *fields]
+        keys = self._keys.current()
+        lines = self._signer.sign(method, path, query, fields, body_hash, keys)
+        if "\r" in lines or lines.count("\n") > len(fields) + (3 if keys.token else 2):
+            # Keys read from a file, say. What follows the break would be taken for a field, or a request.
+            raise KeysMissingError("the AWS credentials have a line break in them")
+        length = f"content-length:{len(body)}\r\n" if body or method in ("PUT", "POST") else ""  # fmt: skip
+        target = f"{path}?{query}" if query else path
+        head = lines.replace("\n", "\r\n")
+        return f"{method} {target} HTTP/1.1\r\n{head}{self._common}{length}\r\n".encode() + body
+
+    def _corrects(self, headers: dict[str, str], body: bytes | None) -> bool:
+        """Take the server's clock when it is far from ours; True when another try may help."""
+        if body is not None and not any(sign in body[:_SKEWED_IN_BYTES] for sign in _SKEWED):
+            return False
+        try:
+            theirs = parsedate_to_datetime(headers.get("date", "")).timestamp()
+        except ValueError:
+            return False
+        off_s = theirs - time.time()
+        if abs(off_s - self._signer.skew_s) < SKEW_LIMIT_S:
+            return False
+        self._signer.skew_s = off_s
+        return True

@@ -1,0 +1,185 @@
+"""Connections to one server: kept, reused newest first, and watched by one timer for all."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from dataclasses import dataclass
+from functools import partial
+
+from dequeuer.wire.answer import Answer
+from dequeuer.wire.connection import Connection
+from dequeuer.wire.errors import BrokenError, UnreachableError
+
+LOOK_EVERY_S = 0.5
+"""How exact time-outs are."""
+IDLE_LIMIT_S = 20.0
+"""A connection that rests longer is closed: whoever keeps fewer connections pays fewer wake-ups."""
+CONNECT_TIMEOUT_S = 5.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """Where a server is. `tls` None: plain HTTP."""
+
+    host: str
+    port: int
+    tls: ssl.SSLContext | None = None
+
+    @property
+    def authority(self) -> str:
+        """What the Host field says."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return host if self.port == (80 if self.tls is None else 443) else f"{host}:{self.port}"
+
+
+class Reply:
+    """A whole answer."""
+
+    __slots__ = ("_answer", "body", "status")
+
+    def __init__(self, answer: Answer, body: bytes) -> None:
+        self._answer = answer
+        self.status = answer.status
+        self.body = body
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """Every field, by lower-case name."""
+        return self._answer.headers
+
+    def field(self, name: str) -> str | None:
+        """Return one field; `name` in lower case. Cheaper than all of them."""
+        return self._answer.field(name)
+
+
+class Pool:
+    """Sends requests to one origin. The number of connections is bounded by the number of callers.
+
+    Args:
+        origin: the server.
+        idle_limit_s: how long a connection rests before it is closed.
+    """
+
+    def __init__(self, origin: Origin, *, idle_limit_s: float = IDLE_LIMIT_S) -> None:
+        self.origin = origin
+        self._idle_limit_s = idle_limit_s
+        self._idle: list[Connection] = []
+        self._busy: set[Connection] = set()
+        self._timer: asyncio.TimerHandle | None = None
+        # Asked for once: in Python 3.11 each look for the running loop is a system call.
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    async def close(self) -> None:
+        """Close every connection; what is under way fails."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        for connection in self._idle:
+            connection.close()
+        for connection in list(self._busy):
+            connection.abort()
+        self._idle.clear()
+        self._busy.clear()
+
+    async def exchange(self, request: bytes, *, timeout_s: float, limit: int) -> Reply:
+        """Send a request and return the whole answer, of `limit` bytes at most.
+
+        It is sent once more when a kept connection turns out to be closed: so only what may happen twice.
+
+        Args:
+            request: head and body.
+            timeout_s: for the head, and for each further part.
+            limit: of the body, bytes.
+
+        Raises:
+            WireError: there is none.
+        """
+        connection, answer = await self._send(request, timeout_s)
+        try:
+            return Reply(answer, await answer.read(limit, timeout_s))
+        finally:
+            self._give_back(connection, answer)
+
+    async def begin(self, request: bytes, *, timeout_s: float) -> Answer:
+        """Send a request like `exchange`, and return the answer once its head is there; `end` it on every path."""
+        return (await self._send(request, timeout_s))[1]
+
+    def end(self, answer: Answer) -> None:
+        """Free the connection of an answer that `begin` returned, once."""
+        self._give_back(answer.connection, answer)
+
+    async def start(self, request: bytes) -> Answer:
+        """Send a request, or its beginning, once and for all; `end` what is returned on every path.
+
+        Nothing of the answer is there yet. What follows of the request is written to the answer's connection.
+        """
+        connection = self._rested() or await self._dial()
+        return connection.send(request)
+
+    async def _send(self, request: bytes, timeout_s: float) -> tuple[Connection, Answer]:
+        while True:
+            connection = self._rested() or await self._dial()
+            answer = connection.send(request)
+            try:
+                await answer.head(timeout_s)
+            except BrokenError as error:
+                self._give_back(connection, answer)
+                if not (connection.answered and error.unanswered):
+                    raise
+                # Closed while it rested. Each round uses up one of the kept ones; a new one has not answered yet.
+            except BaseException:
+                self._give_back(connection, answer)
+                raise
+            else:
+                return connection, answer
+
+    def _rested(self) -> Connection | None:
+        while self._idle:
+            connection = self._idle.pop()
+            if connection.is_usable:
+                self._busy.add(connection)
+                return connection
+        return None
+
+    async def _dial(self) -> Connection:
+        origin, self._loop = self.origin, asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(CONNECT_TIMEOUT_S):
+                _, connection = await self._loop.create_connection(
+                    partial(Connection, self._loop),
+                    origin.host,
+                    origin.port,
+                    ssl=origin.tls,
+                    server_hostname=origin.host if origin.tls is not None else None,
+                )
+        except TimeoutError:
+            raise UnreachableError(origin.authority, "no connection in time") from None
+        except (OSError, ValueError) as error:
+            reason = error.strerror if isinstance(error, OSError) and error.strerror else type(error).__name__
+            raise UnreachableError(origin.authority, reason) from error
+        self._busy.add(connection)
+        if self._timer is None:
+            self._watch(self._loop)
+        return connection
+
+    def _give_back(self, connection: Connection, answer: Answer) -> None:
+        self._busy.discard(connection)
+        answer.release()
+        if connection.is_usable and self._loop is not None:
+            connection.idle_since = self._loop.time()
+            self._idle.append(connection)
+        else:
+            connection.close()
+
+    def _watch(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Look at time-outs and at connections that rest; ends when there is none left."""
+        now = loop.time()
+        for connection in [connection for connection in self._busy if connection.deadline <= now]:
+            connection.expire()
+        rested = now - self._idle_limit_s
+        for connection in self._idle:
+            if connection.idle_since <= rested:
+                connection.close()
+        self._idle = [connection for connection in self._idle if connection.is_usable]
+        self._timer = loop.call_later(LOOK_EVERY_S, self._watch, loop) if self._idle or self._busy else None

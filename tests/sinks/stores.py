@@ -1,0 +1,82 @@
+"""Both clients of S3, so that one suite proves them equal."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from types import SimpleNamespace
+from typing import Any, Protocol
+
+from dequeuer.credentials import CredentialChain, FrozenKeys, KeySnapshot
+from dequeuer.errors import KeysMissingError
+from dequeuer.events import Observer
+from dequeuer.sinks.base import Store
+from dequeuer.sinks.s3 import open_store
+from dequeuer.sinks.s3_wire import WireStore, open_wire_store
+from dequeuer.wire.aws_endpoint import AwsEndpoint, origin_of
+from dequeuer.wire.signing import Signer
+from tests.fakes import Recorder
+
+CLIENTS = ("obstore", "wire")
+KEYS = SimpleNamespace(access_key="test", secret_key="test", token=None)
+
+
+class Chain:
+    """Credentials that change when the test says so."""
+
+    def __init__(self, keys: Any = KEYS) -> None:
+        self.keys = keys
+        self.asked = 0
+
+    async def get_frozen_credentials(self) -> FrozenKeys:
+        self.asked += 1
+        if self.keys is None:
+            raise KeysMissingError("no AWS credentials")
+        keys: FrozenKeys = self.keys
+        return keys
+
+
+class Connect(Protocol):
+    """Opens a bucket; closed at the end of the test."""
+
+    def __call__(
+        self, url: str, seen: Observer | None = None, bucket: str = "bucket", chain: CredentialChain | None = None
+    ) -> Store: ...
+
+
+def wire_endpoint(url: str, chain: CredentialChain | None = None, region: str = "us-east-1") -> AwsEndpoint:
+    """Return an endpoint of the slim client."""
+    origin = origin_of(url, ssl.create_default_context())
+    return AwsEndpoint(origin, Signer("s3", region), KeySnapshot(chain or Chain()))
+
+
+@asynccontextmanager
+async def connecting(client: str) -> AsyncIterator[Connect]:
+    """Yield what opens buckets with one of `CLIENTS`."""
+    opened: list[WireStore] = []
+
+    def connect(
+        url: str, seen: Observer | None = None, bucket: str = "bucket", chain: CredentialChain | None = None
+    ) -> Store:
+        observer = seen or Recorder()
+        if client == "wire":
+            store = open_wire_store(
+                endpoint=wire_endpoint(url, chain), bucket=bucket, path_style=True, observer=observer
+            )
+            opened.append(store)
+            return store
+        return open_store(
+            bucket=bucket,
+            region="us-east-1",
+            endpoint_url=url,
+            credentials=chain or Chain(),
+            ca_bundle=None,
+            observer=observer,
+        )
+
+    try:
+        yield connect
+    finally:
+        for store in opened:
+            await store.close()

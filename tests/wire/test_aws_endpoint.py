@@ -1,0 +1,190 @@
+"""Signed requests as a server sees them."""
+
+import asyncio
+import re
+import ssl
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from email.utils import formatdate
+
+import pytest
+
+from dequeuer.credentials import FrozenKeys, KeySnapshot
+from dequeuer.errors import ConfigurationError, KeysMissingError
+from dequeuer.wire.answer import Answer
+from dequeuer.wire.aws_endpoint import AwsEndpoint, Request, origin_of
+from dequeuer.wire.signing import Signer
+from tests.wire.server import Dialogue, Speak, Told, ok, serving
+from tests.wire.test_signing import Keys
+
+HOUR_S = 3600
+
+
+class Chain:
+    def __init__(self, keys: FrozenKeys | None = None) -> None:
+        self._keys = keys or Keys("AKID", "secret", "token")
+
+    async def get_frozen_credentials(self) -> FrozenKeys:
+        return self._keys
+
+
+@asynccontextmanager
+async def endpoint(speak: Speak, chain: Chain | None = None) -> AsyncIterator[tuple[AwsEndpoint, Told]]:
+    async with serving(speak) as told:
+        made = AwsEndpoint(told.origin, Signer("s3", "eu-west-1"), KeySnapshot(chain or Chain()))
+        try:
+            yield made, told
+        finally:
+            await made.close()
+
+
+@asynccontextmanager
+async def opened(made: AwsEndpoint) -> AsyncIterator[Answer]:
+    answer = await made.begin(put())
+    try:
+        yield answer
+    finally:
+        made.end(answer)
+
+
+def put(body: bytes = b"hello") -> Request:
+    return Request(method="PUT", path="/b/k", body=body, fields=(("content-type", "text/plain"),), timeout_s=20)
+
+
+async def fine(dialogue: Dialogue) -> None:
+    while await dialogue.hear():
+        await dialogue.say(ok(b"yes"))
+
+
+def refusing_until_corrected(body: bytes, off_s: float) -> Speak:
+    """A server whose clock is `off_s` ahead, and which says so."""
+
+    async def speak(dialogue: Dialogue) -> None:
+        while head := await dialogue.hear():
+            stamp = re.search(r"x-amz-date:(\S+)", head)
+            assert stamp
+            now = time.time() + off_s
+            signed = time.strptime(stamp[1] + "+0000", "%Y%m%dT%H%M%SZ%z")
+            if abs(now - (time.mktime(signed) - time.timezone)) < 300:
+                await dialogue.say(ok(b"yes"))
+                continue
+            date = f"Date: {formatdate(now, usegmt=True)}"
+            lines = ["HTTP/1.1 403 Forbidden", f"Content-Length: {len(body)}", date]
+            await dialogue.say("".join(f"{line}\r\n" for line in lines).encode() + b"\r\n" + body)
+
+    return speak
+
+
+async def test_what_is_sent_is_one_well_formed_request() -> None:
+    async with endpoint(fine) as (made, told):
+        reply = await made.call(put(), limit=100)
+        assert (reply.status, reply.body) == (200, b"yes")
+        [head] = told.heads
+        lines = head.split("\r\n")
+        assert lines[0] == "PUT /b/k HTTP/1.1"
+        fields = dict(line.split(":", 1) for line in lines[1 : lines.index("")])
+        assert fields["host"] == told.origin.authority
+        assert fields["content-length"] == "5"
+        assert fields["x-amz-security-token"] == "token"
+        assert fields["authorization"].startswith("AWS4-HMAC-SHA256 Credential=AKID/")
+        signed = "SignedHeaders=content-type;host;x-amz-content-sha256;x-amz-date;x-amz-security-token,"
+        assert signed in fields["authorization"]
+        assert lines[-1] == "hello"
+        assert "secret" not in head
+
+
+async def test_an_answer_can_be_streamed() -> None:
+    async with endpoint(fine) as (made, _), opened(made) as answer:
+        assert (answer.status, await answer.read(10, 20)) == (200, b"yes")
+
+
+@pytest.mark.parametrize("off_s", [-HOUR_S, HOUR_S])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"<Error><Code>RequestTimeTooSkewed</Code></Error>",
+        b'{"__type":"InvalidSignatureException","message":"Signature expired: 2013 is now earlier than 2014"}',
+    ],
+)
+async def test_a_clock_that_is_wrong_is_corrected_once_for_all(body: bytes, off_s: float) -> None:
+    async with endpoint(refusing_until_corrected(body, off_s)) as (made, told):
+        assert [(await made.call(put(), limit=1000)).body for _ in range(3)] == [b"yes"] * 3
+        assert len(told.heads) == 4
+    async with endpoint(refusing_until_corrected(body, off_s)) as (made, told):
+        for _ in range(3):
+            async with opened(made) as answer:
+                assert answer.status == 200
+        assert len(told.heads) == 4
+
+
+async def test_another_refusal_is_told_and_not_asked_again() -> None:
+    async def refuse(dialogue: Dialogue) -> None:
+        while await dialogue.hear():
+            date = formatdate(time.time(), usegmt=True)
+            lines = f"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\nDate: {date}\r\n\r\n"
+            await dialogue.say(lines.encode())
+
+    async with endpoint(refuse) as (made, told):
+        assert (await made.call(put(), limit=100)).status == 403
+        async with opened(made) as answer:
+            assert answer.status == 403
+        assert len(told.heads) == 2
+
+
+@pytest.mark.parametrize("date", ["", "Date: yesterday\r\n", "Date: Mon, 99 Foo 2020 99:99:99 GMT\r\n"])
+async def test_a_server_without_a_clock_is_believed_that_it_refuses(date: str) -> None:
+    body = b"RequestTimeTooSkewed"
+
+    async def refuse(dialogue: Dialogue) -> None:
+        while await dialogue.hear():
+            await dialogue.say(f"HTTP/1.1 403 F\r\nContent-Length: {len(body)}\r\n{date}\r\n".encode() + body)
+
+    async with endpoint(refuse) as (made, told):
+        assert (await made.call(put(), limit=100)).status == 403
+        assert len(told.heads) == 1
+
+
+async def test_a_clock_that_goes_wrong_later_is_corrected_again() -> None:
+    off_s = float(HOUR_S)
+
+    async def speak(dialogue: Dialogue) -> None:
+        await refusing_until_corrected(b"RequestTimeTooSkewed", off_s)(dialogue)
+
+    async with endpoint(speak) as (made, told):
+        assert (await made.call(put(), limit=100)).body == b"yes"
+        await made.close()
+        off_s = 0.0
+        assert (await made.call(put(), limit=100)).body == b"yes"
+        assert len(told.heads) == 4
+
+
+@pytest.mark.parametrize("keys", [Keys("AKID\n", "s"), Keys("AKID", "s", "to\r\nken"), Keys("A\r\nX: y", "s")])
+async def test_keys_with_a_line_break_are_no_second_field(keys: FrozenKeys) -> None:
+    async with endpoint(fine, Chain(keys)) as (made, told):
+        with pytest.raises(KeysMissingError, match="line break"):
+            await made.call(put(), limit=100)
+        assert told.heads == []
+
+
+async def test_many_at_the_same_time_are_each_signed_and_answered() -> None:
+    async with endpoint(fine) as (made, told):
+        replies = await asyncio.gather(*[made.call(put(str(number).encode()), limit=100) for number in range(50)])
+        assert {reply.status for reply in replies} == {200}
+        assert len(told.heads) == 50
+
+
+@pytest.mark.parametrize("url", ["ftp://h", "h:80", "https://h/path", "https://", "http://h:x", "http://h:99999"])
+def test_an_endpoint_that_is_none_is_a_fault(url: str) -> None:
+    with pytest.raises(ConfigurationError, match="AWS_ENDPOINT_URL"):
+        origin_of(url, ssl.create_default_context())
+
+
+def test_an_endpoint_names_its_server() -> None:
+    context = ssl.create_default_context()
+    plain, secure = (
+        origin_of("http://127.0.0.1:4566/", context),
+        origin_of("https://sqs.eu-west-1.amazonaws.com", context),
+    )
+    assert (plain.authority, plain.tls) == ("127.0.0.1:4566", None)
+    assert (secure.authority, secure.port, secure.tls) == ("sqs.eu-west-1.amazonaws.com", 443, context)
