@@ -39,6 +39,8 @@ class Attempts:
         self._tasks: set[asyncio.Task[None]] = set()
         self.when_ended: Callable[[], None] = lambda: None
         """Called when one of them is over."""
+        self.held = 0
+        """How many of them are not settled; the others only tidy up."""
 
     def __len__(self) -> int:
         return len(self._tasks)
@@ -54,6 +56,7 @@ class Attempts:
         self._observer(Received(message_id=message.id, receive_count=message.receive_count, queued_s=queued_s))
         task = asyncio.create_task(self._work(lease, asked_at, slot), name="message")
         self._tasks.add(task)
+        self.held += 1
         task.add_done_callback(self._ended)
 
     async def wait(self) -> None:
@@ -80,14 +83,18 @@ class Attempts:
         arrived_at = asyncio.get_running_loop().time()
         hold = self._hold(lease, asked_at, slot)
         try:
-            async with hold:
-                try:
-                    hold.check()
-                    outcome = await self._handle(lease.message, hold)
-                finally:
-                    if slot is not None:
-                        slot.leave(_verdict(outcome))
-                await self._settler.settle(hold, outcome, ending)
+            try:
+                async with hold:
+                    try:
+                        hold.check()
+                        outcome = await self._handle(lease.message, hold)
+                    finally:
+                        if slot is not None:
+                            slot.leave(_verdict(outcome))
+                    await self._settler.settle(hold, outcome, ending)
+            finally:
+                self.held -= 1
+                self.when_ended()
             if isinstance(outcome, Done) and outcome.after_ack is not None:
                 await outcome.after_ack()
         except LeaseLostError as error:

@@ -64,8 +64,9 @@ async def make_kind(settings: SidecarSettings, parties: Parties) -> Kind:
 async def _make_async(settings: SidecarSettings, parties: Parties) -> Kind:
     from dequeuer.handlers.async_api import AsyncHandler  # noqa: PLC0415 - see make_kind
     from dequeuer.handlers.result import ResultWriter  # noqa: PLC0415 - see make_kind
+    from dequeuer.sinks.gathered import GatheredDeletions  # noqa: PLC0415 - see make_kind
 
-    store = parties.cloud.store(settings.bucket, parties.observer)
+    store = GatheredDeletions(parties.cloud.store(settings.bucket, parties.observer))
     prefix = workloads_prefix(settings.cluster_uid)
     try:
         await persist(StoreUnavailableError, store.list, f"{prefix}{settings.api_name}/status")

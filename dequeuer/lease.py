@@ -36,6 +36,8 @@ class Hold:
         self.received_at = received_at
         self.ends_at = keeper.ends_at(received_at)
         self._keeper = keeper
+        # Asked for once: in Python 3.11 each look for the running loop is a system call.
+        self._time = asyncio.get_running_loop().time
         self._task: asyncio.Task[object] | None = None
         self._cancellations = 0
         self._cancelled = False
@@ -61,11 +63,11 @@ class Hold:
 
     def is_past(self) -> bool:
         """Tell whether its time is over."""
-        return asyncio.get_running_loop().time() >= self.ends_at
+        return self._time() >= self.ends_at
 
     def longest_release_s(self) -> float:
         """Return for how long the queue would hide the message at most: what is left of its 12 hours."""
-        left = self.received_at + LONGEST_HOLD_S - asyncio.get_running_loop().time()
+        left = self.received_at + LONGEST_HOLD_S - self._time()
         return max(0.0, left - self._keeper.margin_s)
 
     async def stop_renewing(self) -> None:
@@ -78,7 +80,7 @@ class Hold:
         if self.renewal is not None and not self.renewal.done():
             await asyncio.wait({self.renewal}, timeout=LAST_RENEWAL_S)
             # A renewal ends with the time of the work at the latest; the margin after that is for the release.
-            if asyncio.get_running_loop().time() >= self.ends_at + self._keeper.margin_s:
+            if self._time() >= self.ends_at + self._keeper.margin_s:
                 raise LeaseLostError("not renewed in time")
 
     def fence(self, reason: str) -> None:

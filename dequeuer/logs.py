@@ -173,7 +173,7 @@ class LogObserver:
         self._probes: dict[str, bool] = {}
         self._warned: set[str] = set()
         self._limit = 0
-        self._handlers: dict[type[Event], Callable[[Any], None]] = {
+        self.handlers: dict[type[Event], Callable[[Any], None]] = {
             Settled: self._settled,
             SourceCalled: partial(self._called, "queue"),
             StoreCalled: partial(self._called, "store"),
@@ -186,7 +186,7 @@ class LogObserver:
 
     def __call__(self, event: Event) -> None:
         """Write a line about one event, if it is worth one."""
-        handler = self._handlers.get(type(event))
+        handler = self.handlers.get(type(event))
         if handler is not None:
             handler(event)
 

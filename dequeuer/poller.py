@@ -143,7 +143,7 @@ class Poller:
 
     def _spare(self) -> int:
         """Return how many more may be worked on or be settled at a time."""
-        return self._slots.total + EXTRA_HELD - len(self._attempts)
+        return self._slots.total + EXTRA_HELD - self._attempts.held
 
     async def _accept(self, leases: Sequence[Lease]) -> None:
         asked_at = self._asked_at

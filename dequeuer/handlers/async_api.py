@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from typing import Self
 
 from dequeuer.drain import Drain
 from dequeuer.errors import (
@@ -143,12 +143,11 @@ class AsyncHandler:
         body: bytes | AsyncIterator[bytes] = payload.chunks
         if payload.size <= INLINE_BYTES:
             body = b"".join([chunk async for chunk in payload.chunks])
-        async with self._in_progress(request):
-            started = asyncio.get_running_loop().time()
+        with _InProgress(request, self._policy.in_progress_after_s) as work:
             self._observer(Posted(queued_s=time.time() - message.sent_at if message.sent_at else None))
             try:
                 async with self._target.post("/", headers, body, payload.size) as answer:
-                    duration_s = asyncio.get_running_loop().time() - started
+                    duration_s = work.lasted_s()
                     self._observer(Answered(kind="async", status_code=answer.status, duration_s=duration_s))
                     if retry := self._policy.not_now(answer, message.receive_count):
                         return retry
@@ -164,22 +163,33 @@ class AsyncHandler:
                 await request.put_result(result)
         return None
 
-    @asynccontextmanager
-    async def _in_progress(self, request: RequestStore) -> AsyncIterator[None]:
-        """Write `status/in_progress` if the body still runs after a moment; short work saves the request."""
-        writing: list[asyncio.Task[None]] = []
-        loop = asyncio.get_running_loop()
 
-        def begin() -> None:
-            writing.append(loop.create_task(_quietly(request), name="in-progress"))
+class _InProgress:
+    """Writes `status/in_progress` if the body still runs after a moment; short work saves the request."""
 
-        timer = loop.call_later(self._policy.in_progress_after_s, begin)
-        try:
-            yield
-        finally:
-            timer.cancel()
-            for task in writing:
-                task.cancel()
+    __slots__ = ("_loop", "_request", "_started", "_timer", "_writing")
+
+    def __init__(self, request: RequestStore, after_s: float) -> None:
+        self._request = request
+        self._writing: asyncio.Task[None] | None = None
+        self._loop = loop = asyncio.get_running_loop()
+        self._started = loop.time()
+        self._timer = loop.call_later(after_s, self._begin)
+
+    def lasted_s(self) -> float:
+        """Return how long it has taken so far."""
+        return self._loop.time() - self._started
+
+    def _begin(self) -> None:
+        self._writing = self._loop.create_task(_quietly(self._request), name="in-progress")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._timer.cancel()
+        if self._writing is not None:
+            self._writing.cancel()
 
 
 async def _quietly(request: RequestStore) -> None:

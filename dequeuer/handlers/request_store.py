@@ -60,16 +60,15 @@ class RequestStore:
             InvalidInputError: the headers are malformed.
             StoreDeniedError: access is denied.
         """
-        payload, headers = await asyncio.gather(
-            persist(StoreUnavailableError, self._store.get, self._keys.payload),
-            self._headers(),
-            return_exceptions=True,
-        )
-        if isinstance(payload, BaseException):
-            raise payload
-        if isinstance(headers, BaseException):
-            raise headers
-        return Submitted(payload=payload, headers=headers)
+        headers = asyncio.create_task(self._headers(), name="headers")
+        try:
+            payload = await persist(StoreUnavailableError, self._store.get, self._keys.payload)
+            return Submitted(payload=payload, headers=await headers)
+        finally:
+            if not headers.done():
+                headers.cancel()
+            elif not headers.cancelled():
+                headers.exception()
 
     async def _headers(self) -> Sequence[tuple[str, str]] | None:
         try:

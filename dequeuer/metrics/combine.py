@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol, runtime_checkable
 
 import structlog
 
@@ -10,21 +12,43 @@ from dequeuer.errors import clip
 from dequeuer.events import Event, Observer
 
 
-class _Combined:
-    """Calls each observer in turn."""
+@runtime_checkable
+class Choosy(Protocol):
+    """An observer that says beforehand what it wants to hear of."""
 
-    __slots__ = ("_broken", "_observers")
+    @property
+    def handlers(self) -> Mapping[type[Event], Callable[[Any], None]]:
+        """Who takes an event of that type; the others are of no interest."""
+
+
+class _Combined:
+    """Calls each observer that has an interest, in turn."""
+
+    __slots__ = ("_broken", "_interested", "_observers")
 
     def __init__(self, observers: tuple[Observer, ...]) -> None:
         self._observers = observers
         self._broken: set[int] = set()
+        # A message is a dozen events: whom one is for is found out once for each type.
+        self._interested: dict[type[Event], list[tuple[int, Callable[[Any], None]]]] = {}
 
     def __call__(self, event: Event) -> None:
-        for at, observer in enumerate(self._observers):
+        interested = self._interested.get(type(event))
+        if interested is None:
+            interested = self._interested[type(event)] = self._look_up(type(event))
+        for at, call in interested:
             try:
-                observer(event)
+                call(event)
             except Exception as error:  # noqa: BLE001 - whatever is wrong with a metric, the message goes on
-                self._report(at, observer, event, error)
+                self._report(at, self._observers[at], event, error)
+
+    def _look_up(self, kind: type[Event]) -> list[tuple[int, Callable[[Any], None]]]:
+        found: list[tuple[int, Callable[[Any], None]]] = []
+        for at, observer in enumerate(self._observers):
+            call = observer.handlers.get(kind) if isinstance(observer, Choosy) else observer
+            if call is not None:
+                found.append((at, call))
+        return found
 
     def _report(self, at: int, observer: Observer, event: Event, error: Exception) -> None:
         if at in self._broken:

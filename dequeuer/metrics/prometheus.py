@@ -70,7 +70,7 @@ class Metrics:
             self._cortex.succeeded.child(*self._job)
             self._cortex.failed.child(*self._job)
             self._cortex.batch_time.child(*self._job)
-        self._handlers: dict[type[Event], Callable[[Any], None]] = {
+        self.handlers: dict[type[Event], Callable[[Any], None]] = {
             Received: self._received,
             Posted: self._posted,
             Answered: self._answered,
@@ -88,7 +88,7 @@ class Metrics:
 
     def __call__(self, event: Event) -> None:
         """Count one event."""
-        handler = self._handlers.get(type(event))
+        handler = self.handlers.get(type(event))
         if handler is not None:
             handler(event)
 

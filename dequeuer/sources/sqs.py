@@ -17,6 +17,8 @@ from dequeuer.sources.sqs_answers import Json, SqsApi, count, entry_id, number, 
 from dequeuer.sources.sqs_errors import Translate, from_code
 
 LINGER_S = 0.02
+ACK_LINGER_S = 0.2
+"""How long a deletion waits for others, of a long lease: its message is held, and nobody waits for it."""
 CALL_TIMEOUT_S = 10.0
 """For every answer but that of a receive, which waits on purpose."""
 CLOSE_S = 0.5
@@ -59,7 +61,8 @@ class SqsSource:
         self._poll_wait_s = poll_wait_s
         self._observer = observer
         self._has_redrive = False
-        self._deletions = Batcher(self._delete, linger_s=LINGER_S, expected=held, name="deletions")
+        ack_linger_s = min(ACK_LINGER_S, visibility_timeout_s / 20)
+        self._deletions = Batcher(self._delete, linger_s=ack_linger_s, expected=lambda: BATCH_LIMIT, name="deletions")
         self._changes = Batcher(self._change, linger_s=LINGER_S, expected=held, name="visibility")
 
     @property

@@ -47,6 +47,7 @@ class Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._parser: httptools.HttpResponseParser | None = None
         self._missing = 0
+        self._has_body = False
         self._overhead_bytes = 0
         self._answer: Answer | None = None
         self._interim = False
@@ -188,6 +189,7 @@ class Connection(asyncio.Protocol):
             self._complete(answer)
 
     def _feed(self, parser: httptools.HttpResponseParser, data: bytes) -> None:
+        self._has_body = False
         try:
             parser.feed_data(data)
         except httptools.HttpParserCallbackError as error:
@@ -196,7 +198,7 @@ class Connection(asyncio.Protocol):
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):
             self._fail(MalformedError("the answer is not valid HTTP"))
         # A single field, the size of a chunk, interim answers: each can be without end, and the parser gathers it.
-        self._overhead_bytes += len(data)
+        self._overhead_bytes = 0 if self._has_body else self._overhead_bytes + len(data)
         if self._overhead_bytes > HEAD_LIMIT_BYTES:
             self._fail(MalformedError("an answer without end, and without a body"))
 
@@ -273,7 +275,7 @@ class Connection(asyncio.Protocol):
 
     def on_body(self, chunk: bytes) -> None:
         """A part of the body."""
-        self._overhead_bytes = -len(chunk)
+        self._has_body = True
         if self._answer is not None and self._answer.take_body(chunk) and not self._paused and self._transport:
             self._paused = True
             self._transport.pause_reading()

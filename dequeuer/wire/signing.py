@@ -16,13 +16,14 @@ from dequeuer.credentials import FrozenKeys
 
 EMPTY_HASH = sha256(b"").hexdigest()
 _SPACES = re.compile(" +")
+_PLAIN = re.compile(r"[A-Za-z0-9/_.~-]*\Z")
 
 Fields = Sequence[tuple[str, str]]
 
 
 def quoted(path: str) -> str:
     """Return a path as S3 is asked for it: the bytes that AWS's documents name stay, all others are escaped."""
-    return quote(path, safe="/-_.~")
+    return path if _PLAIN.match(path) else quote(path, safe="/-_.~")
 
 
 def query(parameters: Iterable[tuple[str, str]]) -> str:

@@ -20,6 +20,10 @@ from tests.integration.waiting import DEADLINE_S, eventually
 ROOT = Path(__file__).resolve().parents[2]
 
 
+AWS_CLIENT = {name: os.environ[name] for name in ("DEQUEUER_AWS_CLIENT",) if name in os.environ}
+"""The whole suite can be run with the other clients of AWS, too: `tox -e sdk`."""
+
+
 def async_settings(cloud: Cloud, queue: Queue, bucket: Bucket, port: int, **more: str) -> dict[str, str]:
     """Return the environment of an async API's sidecar."""
     return {
@@ -52,6 +56,7 @@ def _settings(cloud: Cloud, queue: Queue, port: int) -> dict[str, str]:
         "DEQUEUER_USER_PORT": str(port),
         "DEQUEUER_POLL_WAIT": "1",
         "DEQUEUER_LOG_FORMAT": "json",
+        **AWS_CLIENT,
     }
 
 

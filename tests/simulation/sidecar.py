@@ -22,6 +22,7 @@ from dequeuer.limiter import Limiter
 from dequeuer.message import Fence, Message, Outcome
 from dequeuer.retrying import persist
 from dequeuer.settling import AWAY
+from dequeuer.sinks.gathered import GatheredDeletions
 from dequeuer.sources.sqs_sdk import translate
 from dequeuer.worker import Worker
 from tests.history.records import Record
@@ -107,7 +108,7 @@ class SimSidecar:
             return AsyncHandler(
                 cluster_uid="uid",
                 api_name="api",
-                store=self._store,
+                store=GatheredDeletions(self._store),
                 target=self.container,
                 results=ResultWriter(1 << 20),
                 policy=policy,

@@ -371,6 +371,13 @@ async def test_a_name_that_is_not_known_is_unreachable() -> None:
     await made.close()
 
 
+async def test_small_chunks_without_end_are_a_body_and_no_flood_of_heads() -> None:
+    chunk = b"400\r\n" + b"x" * 1024 + b"\r\n"
+    head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+    async with pool(always(head, *[chunk * 50] * 20, b"0\r\n\r\n")) as (made, _):
+        assert len(await ask(made, limit=2_000_000)) == 1024 * 1000
+
+
 async def test_a_body_larger_than_what_is_held_back_is_read_whole() -> None:
     async with pool(always(ok(b"x" * 3_000_000))) as (made, told):
         assert [len(await ask(made, limit=3_000_000)) for _ in range(3)] == [3_000_000] * 3

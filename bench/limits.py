@@ -1,0 +1,79 @@
+"""Limits for CI: ratios, counts and sizes that hold on any machine, never a bare time."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bench.child import BenchError
+from bench.cpu import CpuResult
+from bench.results import Results
+from bench.rows import CPU_ROWS
+
+Measured = Callable[[Results], float | None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limit:
+    """At most so much of something."""
+
+    name: str
+    most: float
+    measured: Measured
+
+
+def _of_row(name: str, take: Callable[[CpuResult], float]) -> Measured:
+    return lambda results: take(results.cpu[name]) if name in results.cpu else None
+
+
+def _growth(results: Results) -> float | None:
+    return results.memory["100 MB"] / results.memory["10 MB"] if results.memory else None
+
+
+KNOWN: dict[str, Measured] = {
+    # The least of several runs decides about CPU: noise only ever adds.
+    **{f"cpu_ratio.{row.name}": _of_row(row.name, lambda result: result.ratio.least) for row in CPU_ROWS},
+    **{f"aws_requests.{row.name}": _of_row(row.name, lambda result: result.aws_requests.median) for row in CPU_ROWS},
+    **{f"peak_mib.{row.name}": _of_row(row.name, lambda result: result.peak_mib.median) for row in CPU_ROWS},
+    "start.ratio": lambda results: results.start.ratio.median if results.start else None,
+    "memory.busy_100_workers_mib": lambda results: results.busy_mib,
+    "memory.at_100_mb_mib": lambda results: results.memory.get("100 MB"),
+    "memory.at_100_mb_to_10_mb": _growth,
+}
+"""What can be limited, by table and key of the file."""
+
+
+def load(file: Path) -> list[Limit]:
+    """Read limits.
+
+    Raises:
+        BenchError: the file cannot be read, or limits something else than a measurement.
+    """
+    try:
+        tables = tomllib.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise BenchError(f"--limits {file}: {error}") from error
+    named = dict(entry for table, values in tables.items() for entry in _entries(file, table, values))
+    wrong = [name for name, value in named.items() if name not in KNOWN or not isinstance(value, int | float)]
+    if wrong:
+        raise BenchError(f"--limits {file}: {', '.join(wrong)}: a number is wanted for each of {', '.join(KNOWN)}")
+    return [Limit(name=name, most=float(value), measured=KNOWN[name]) for name, value in named.items()]
+
+
+def _entries(file: Path, table: str, values: object) -> list[tuple[str, Any]]:
+    if not isinstance(values, Mapping):
+        raise BenchError(f"--limits {file}: {table} is no table")
+    return [(f"{table}.{key}", value) for key, value in values.items()]
+
+
+def exceeded(limits: list[Limit], results: Results) -> list[str]:
+    """Return what is above its limit. What was not measured cannot be; what was void is told elsewhere."""
+    found = []
+    for limit in limits:
+        value = limit.measured(results)
+        if value is not None and value > limit.most:
+            found.append(f"{limit.name} is {value:.2f}, at most {limit.most:g} is allowed")
+    return found

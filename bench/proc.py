@@ -1,0 +1,69 @@
+"""What a tree of processes has used, from /proc."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+PROC = Path("/proc")
+TICKS_PER_S = os.sysconf("SC_CLK_TCK")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """Of a process and all below it.
+
+    Attributes:
+        cpu_s: user and system time of its threads, seconds.
+        rss_mib: held now.
+        peak_mib: the sum of the most that each held.
+    """
+
+    cpu_s: float
+    rss_mib: float
+    peak_mib: float
+
+
+def usage(pid: int, proc: Path = PROC) -> Usage:
+    """Measure the tree below `pid` now. Raises `OSError` when there is no such process."""
+    total = [0.0, 0.0, 0.0]
+    for member in tree(pid, proc):
+        status = (proc / str(member) / "status").read_text(encoding="ascii", errors="replace")
+        total[0] += cpu_s(member, proc)
+        total[1] += _kib(status, "VmRSS") / 1024
+        total[2] += _kib(status, "VmHWM") / 1024
+    return Usage(cpu_s=total[0], rss_mib=total[1], peak_mib=total[2])
+
+
+def tree(pid: int, proc: Path = PROC) -> list[int]:
+    """Return the process and all below it."""
+    found = [pid]
+    for member in found:
+        for task in (proc / str(member) / "task").glob("*/children"):
+            found += [int(child) for child in task.read_text(encoding="ascii").split()]
+    return found
+
+
+def cpu_s(pid: int, proc: Path = PROC) -> float:
+    """Return user and system time of one process.
+
+    The kernel's account of each thread is in nanoseconds; the ticks of `stat` are too coarse for an idle process, and
+    serve only where there is no such account.
+    """
+    folder = proc / str(pid)
+    spent = [int(task.read_text(encoding="ascii").split()[0]) for task in (folder / "task").glob("*/schedstat")]
+    if any(spent):
+        return sum(spent) / 1e9
+    return stat_ticks((folder / "stat").read_text(encoding="ascii", errors="replace")) / TICKS_PER_S
+
+
+def stat_ticks(stat: str) -> int:
+    """Return user and system ticks out of a `stat` line; the name in it may hold spaces and brackets."""
+    fields = stat.rpartition(")")[2].split()
+    return int(fields[11]) + int(fields[12])
+
+
+def _kib(status: str, name: str) -> int:
+    _, found, rest = status.partition(f"{name}:")
+    return int(rest.split()[0]) if found else 0

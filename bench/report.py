@@ -1,0 +1,123 @@
+"""The tables that a person reads, and the JSON that a program reads."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from bench.results import Results
+from bench.spread import Spread
+from bench.targets import TARGETS, verdict
+
+
+def text(results: Results) -> str:
+    """Write everything that was measured."""
+    parts = [", ".join(f"{name}: {value}" for name, value in results.about.items())]
+    if results.cpu:
+        parts.append(_cpu(results))
+    if facts := list(_facts(results)):
+        parts.append(table(("measured", "result"), facts))
+    parts.append(_to_reach(results))
+    parts += [f"VOID {name}: {reason}" for name, reason in results.void.items()]
+    return "\n\n".join(parts)
+
+
+def _cpu(results: Results) -> str:
+    head = (
+        "row",
+        "CPU ms/message",
+        "messages/s",
+        "AWS requests/message",
+        "peak MiB",
+        "floor ms",
+        "ratio",
+        "floor, same requests, ms",
+        "ratio",
+    )
+    rows = [
+        (
+            name,
+            row.cpu_ms.text(3),
+            row.per_s.text(0),
+            row.aws_requests.text(2),
+            row.peak_mib.text(1),
+            row.floor_ms.text(3),
+            f"{row.ratio.text(1)}x",
+            row.same_ms.text(3),
+            f"{row.ratio_same.text(1)}x",
+        )
+        for name, row in results.cpu.items()
+    ]
+    requests = [
+        f"  {name}: {', '.join(f'{operation} {count:g}' for operation, count in row.requests.items())}"
+        for name, row in results.cpu.items()
+    ]
+    return "\n".join([table(head, rows), "", "requests a message:", *requests])
+
+
+def _facts(results: Results) -> Iterable[tuple[str, str]]:
+    if results.busy_mib is not None:
+        yield "peak memory, 100 workers, all of them busy", f"{results.busy_mib:.1f} MiB"
+    for name, mib in results.memory.items():
+        yield f"peak memory, payload and result of {name}, 4 workers", f"{mib:.1f} MiB"
+    if results.start is not None:
+        yield "process start to first POST", f"{results.start.first_post_s.text(2)} s"
+        yield "  beside a Python that imports asyncio, uvloop, ssl", f"{results.start.ratio.text(1)}x"
+    if results.latency_s is not None:
+        yield "message on an idle queue to POST", f"{_ms(results.latency_s)} ms"
+    if results.idle_percent is not None:
+        yield "CPU when idle", f"{results.idle_percent:.2f} % of a core"
+    if results.soak is not None:
+        soak = results.soak
+        means = f"{soak.first_mib:.1f} MiB, then {soak.last_mib:.1f} MiB"
+        yield f"memory, first and last quarter of {soak.messages} messages", f"{means} ({soak.apart * 100:+.1f} %)"
+
+
+def _ms(seconds: Spread) -> str:
+    return Spread(median=seconds.median * 1e3, least=seconds.least * 1e3, most=seconds.most * 1e3).text(1)
+
+
+def to_reach(results: Results) -> list[dict[str, Any]]:
+    """Return the rows of what is to be reached."""
+    return [
+        {
+            "what": target.what,
+            "go": target.go,
+            "nearer": target.nearer,
+            "farther": target.farther,
+            "unit": target.unit.strip(),
+            "measured": (value := target.measured(results)),
+            "verdict": verdict(target, value),
+        }
+        for target in TARGETS
+    ]
+
+
+def _to_reach(results: Results) -> str:
+    rows = []
+    for target in TARGETS:
+        value = target.measured(results)
+        goals = dict.fromkeys(f"{goal:g}{target.unit}" for goal in (target.nearer, target.farther))
+        shown = "-" if value is None else f"{value:.{target.digits}f}{target.unit}"
+        rows.append((target.what, target.go, ", then ".join(goals), shown, verdict(target, value)))
+    return table(("to reach", "Go original", "goal", "measured", "verdict"), rows)
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Write a table in Markdown, its columns aligned."""
+    lines = [tuple(head), *(tuple(row) for row in rows)]
+    widths = [max(len(line[at]) for line in lines) for at in range(len(head))]
+    written = [_line(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) for line in lines]
+    written.insert(1, _line("-" * width for width in widths))
+    return "\n".join(written)
+
+
+def _line(cells: Iterable[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def as_json(results: Results) -> str:
+    """Write everything for a program."""
+    return json.dumps({**asdict(results), "to_reach": to_reach(results)}, indent=2) + "\n"

@@ -1,0 +1,131 @@
+"""The rows that can be measured, and how much of each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CpuRow:
+    """A row of CPU a message.
+
+    Attributes:
+        name: for `--only`.
+        kind: of the API.
+        workers: of the sidecar and of the floor.
+        tls: queue and store speak HTTPS.
+        rate: messages a second; 0: the queue is never empty.
+    """
+
+    name: str
+    kind: Literal["async", "batch"] = "async"
+    workers: int = 16
+    tls: bool = False
+    rate: float = 0.0
+
+
+CPU_ROWS: Final = (
+    CpuRow(name="async-1", workers=1),
+    CpuRow(name="async-16"),
+    CpuRow(name="async-100", workers=100),
+    CpuRow(name="tls-16", tls=True),
+    CpuRow(name="paced-tls-16", tls=True, rate=50),
+    CpuRow(name="batch-16", kind="batch"),
+)
+OTHER_ROWS: Final = ("memory", "start", "latency", "idle", "soak")
+NAMES: Final = (*(row.name for row in CPU_ROWS), *OTHER_ROWS)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Span:
+    """Messages of a run: the first ones warm it up, the next ones are measured, the last ones keep it busy."""
+
+    warm: int
+    measured: int
+    tail: int
+
+    @property
+    def marks(self) -> tuple[int, int]:
+        """Between which counts is measured."""
+        return self.warm, self.warm + self.measured
+
+    @property
+    def total(self) -> int:
+        """How many there are."""
+        return self.warm + self.measured + self.tail
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Size:
+    """A row of memory: so many messages with payload and result of so many bytes."""
+
+    name: str
+    bytes: int
+    messages: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Amounts:
+    """How much is measured.
+
+    Attributes:
+        hot: messages of the sidecar, while the queue is never empty.
+        hot_floor: likewise, of the floor.
+        paced: messages of either at a steady rate.
+        busy: messages that keep 100 workers busy.
+        sizes: of payloads and results.
+        starts: of the process.
+        latencies: messages on an idle queue.
+        quiet_s: how long the queue is idle before each.
+        idle_s: how long nothing happens at all.
+        soak: messages of the soak; 0: none.
+    """
+
+    hot: Span
+    hot_floor: Span
+    paced: Span
+    busy: int
+    sizes: tuple[Size, ...]
+    starts: int
+    latencies: int
+    quiet_s: float
+    idle_s: float
+    soak: int
+
+
+KB, MB = 1024, 1024 * 1024
+FULL: Final = Amounts(
+    hot=Span(warm=1000, measured=5000, tail=200),
+    hot_floor=Span(warm=1000, measured=16000, tail=200),
+    paced=Span(warm=100, measured=1000, tail=10),
+    busy=5000,
+    sizes=(
+        Size(name="1 KB", bytes=KB, messages=2000),
+        Size(name="1 MB", bytes=MB, messages=100),
+        Size(name="10 MB", bytes=10 * MB, messages=20),
+        Size(name="100 MB", bytes=100 * MB, messages=8),
+    ),
+    starts=7,
+    latencies=6,
+    quiet_s=10,
+    idle_s=30,
+    soak=50_000,
+)
+QUICK: Final = Amounts(
+    hot=Span(warm=400, measured=1600, tail=100),
+    hot_floor=Span(warm=400, measured=4000, tail=100),
+    paced=Span(warm=30, measured=200, tail=5),
+    busy=800,
+    sizes=(
+        Size(name="1 KB", bytes=KB, messages=400),
+        Size(name="1 MB", bytes=MB, messages=40),
+        Size(name="10 MB", bytes=10 * MB, messages=8),
+        Size(name="100 MB", bytes=100 * MB, messages=4),
+    ),
+    starts=5,
+    latencies=3,
+    quiet_s=2,
+    idle_s=10,
+    soak=0,
+)

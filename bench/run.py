@@ -1,0 +1,119 @@
+"""One run: servers, the rows that were asked for, the results."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+
+from bench import certificates, cpu, memory, quiet
+from bench.child import BenchError
+from bench.nginx import nginx
+from bench.options import Options
+from bench.results import Results
+from bench.rows import CPU_ROWS, FULL, QUICK, Amounts
+from bench.servers import Servers, canned
+from bench.stand import Stand
+from dequeuer import __version__
+
+
+def run(options: Options, folder: Path) -> Results:
+    """Measure what was asked for. A row that comes to nothing is void; the others are measured all the same."""
+    with stand(options, folder) as made:
+        results = Results(about=about(options, made.servers.name))
+        for name, measure in _measurements(made, results).items():
+            if name in options.rows:
+                try:
+                    measure()
+                except BenchError as error:
+                    results.void[name] = str(error)
+        return results
+
+
+@contextmanager
+def stand(options: Options, folder: Path) -> Iterator[Stand]:
+    """Start the servers; they end with the block."""
+    made = certificates.make(folder)
+    with ExitStack() as stack:
+        own = stack.enter_context(canned(folder, made))
+        yield Stand(
+            servers=stack.enter_context(_servers(options, folder, own, made)),
+            own=own,
+            folder=folder,
+            amounts=amounts(options),
+            runs=options.runs,
+            client=options.client,
+        )
+
+
+@contextmanager
+def _servers(options: Options, folder: Path, own: Servers, made: certificates.Certificates) -> Iterator[Servers]:
+    wanted = options.servers or ("nginx" if shutil.which("nginx") else "own")
+    if wanted == "own":
+        yield own
+        return
+    with nginx(folder, own, made) as servers:
+        yield servers
+
+
+def amounts(options: Options) -> Amounts:
+    """Return how much is measured."""
+    usual = QUICK if options.quick else FULL
+    return usual if options.soak is None else replace(usual, soak=options.soak)
+
+
+def about(options: Options, servers: str) -> dict[str, str]:
+    """Tell what was measured where."""
+    return {
+        "dequeuer": __version__,
+        "client": options.client or "default",
+        "servers": servers,
+        "runs": f"{options.runs}{', quick' if options.quick else ''}",
+        "Python": platform.python_version(),
+        "uvloop": version("uvloop"),
+        "machine": f"{os.cpu_count()} x {processor()}",
+    }
+
+
+def processor(facts: Path = Path("/proc/cpuinfo")) -> str:
+    """Return what the processor calls itself."""
+    lines = facts.read_text(encoding="utf-8", errors="replace").splitlines()
+    named = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(named, platform.machine())
+
+
+def _measurements(made: Stand, results: Results) -> dict[str, Callable[[], None]]:
+    def measure_cpu(at: int) -> None:
+        results.cpu[CPU_ROWS[at].name] = cpu.measure(made, CPU_ROWS[at])
+
+    def measure_memory() -> None:
+        results.busy_mib = memory.busy_mib(made)
+        results.memory = memory.by_size(made)
+
+    def measure_start() -> None:
+        results.start = quiet.start(made)
+
+    def measure_latency() -> None:
+        results.latency_s = quiet.latency_s(made)
+
+    def measure_idle() -> None:
+        results.idle_percent = quiet.idle_percent(made)
+
+    def measure_soak() -> None:
+        if made.amounts.soak:
+            results.soak = memory.soak(made, made.amounts.soak)
+
+    return {
+        **{row.name: partial(measure_cpu, at) for at, row in enumerate(CPU_ROWS)},
+        "memory": measure_memory,
+        "start": measure_start,
+        "latency": measure_latency,
+        "idle": measure_idle,
+        "soak": measure_soak,
+    }

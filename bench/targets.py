@@ -1,0 +1,160 @@
+"""What is to be reached, and the Go original's figures. Ratios are to the floor of the wire format's requests."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from bench.results import Results
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """One row.
+
+    Attributes:
+        what: is measured.
+        go: the Go original's figure, as text.
+        nearer: to be reached first; at most so much.
+        farther: to be reached then.
+        unit: of the figures, as it is appended.
+        digits: after the point.
+        measured: takes the figure out of the results; None when it was not measured.
+    """
+
+    what: str
+    go: str
+    nearer: float
+    farther: float
+    unit: str
+    digits: int
+    measured: Callable[[Results], float | None]
+
+
+SOAK_MESSAGES: Final = 50_000
+GO_RATIOS: Final = {
+    "async-16": ("HTTP", 11.0),
+    "tls-16": ("TLS", 18.0),
+    "paced-tls-16": ("TLS, 50 messages/s", 3.3),
+}
+"""For the picture: label and figure of the Go original, by row."""
+
+
+def _ratio(name: str) -> Callable[[Results], float | None]:
+    return lambda results: results.cpu[name].ratio.median if name in results.cpu else None
+
+
+def _growth(results: Results) -> float | None:
+    return results.memory["100 MB"] / results.memory["10 MB"] if results.memory else None
+
+
+def _soak(results: Results) -> float | None:
+    # A shorter one shows less than what is to be reached.
+    return results.soak.apart * 100 if results.soak and results.soak.messages >= SOAK_MESSAGES else None
+
+
+TARGETS: Final = (
+    Target(
+        what="CPU a message to the floor, 16 workers, HTTP",
+        go="11x",
+        nearer=5,
+        farther=3,
+        unit="x",
+        digits=1,
+        measured=_ratio("async-16"),
+    ),
+    Target(
+        what="CPU a message to the floor, 16 workers, TLS",
+        go="18x",
+        nearer=5,
+        farther=3,
+        unit="x",
+        digits=1,
+        measured=_ratio("tls-16"),
+    ),
+    Target(
+        what="CPU a message to the floor, paced at 50/s, TLS",
+        go="3.3x",
+        nearer=3,
+        farther=2,
+        unit="x",
+        digits=1,
+        measured=_ratio("paced-tls-16"),
+    ),
+    Target(
+        what="AWS requests a message, standard wire format",
+        go="9",
+        nearer=6.5,
+        farther=4.3,
+        unit="",
+        digits=2,
+        measured=lambda results: results.cpu["async-16"].aws_requests.median if "async-16" in results.cpu else None,
+    ),
+    Target(
+        what="peak RSS, 100 workers, all of them busy",
+        go="68-78 MB",
+        nearer=80,
+        farther=64,
+        unit=" MiB",
+        digits=1,
+        measured=lambda results: results.busy_mib,
+    ),
+    Target(
+        what="process start to first POST",
+        go="2.0-3.0 s",
+        nearer=1.0,
+        farther=0.6,
+        unit=" s",
+        digits=2,
+        measured=lambda results: results.start.first_post_s.median if results.start else None,
+    ),
+    Target(
+        what="a message on a long-idle queue, sent to POST",
+        go="up to 10 s",
+        nearer=0.1,
+        farther=0.1,
+        unit=" s",
+        digits=3,
+        measured=lambda results: results.latency_s.median if results.latency_s else None,
+    ),
+    Target(
+        what="big payloads and results: memory at 100 MB to 10 MB",
+        go="buffered whole",
+        nearer=1.1,
+        farther=1.1,
+        unit="x",
+        digits=2,
+        measured=_growth,
+    ),
+    Target(
+        what="CPU when idle",
+        go="-",
+        nearer=0.5,
+        farther=0.5,
+        unit=" %",
+        digits=2,
+        measured=lambda results: results.idle_percent,
+    ),
+    Target(
+        what="memory over 50,000 messages: last quarter above the first",
+        go="-",
+        nearer=5,
+        farther=5,
+        unit=" %",
+        digits=1,
+        measured=_soak,
+    ),
+)
+
+
+def verdict(target: Target, value: float | None) -> str:
+    """Say whether a target is reached."""
+    if value is None:
+        return "not measured"
+    if value <= target.farther:
+        return "reached (farther)" if target.farther != target.nearer else "reached"
+    to_farther = f"short by {value - target.farther:.{target.digits}f}{target.unit}"
+    if value <= target.nearer:
+        return f"reached (nearer); farther: {to_farther}"
+    return f"short by {value - target.nearer:.{target.digits}f}{target.unit}"
