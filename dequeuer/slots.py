@@ -68,6 +68,7 @@ class Slots:
         self._limit = limit
         self._observer = observer
         self._pace = Pace()
+        self._time: Callable[[], float] | None = None
         self._busy = 0
         self.when_left: Callable[[], None] = lambda: None
         """Called when a place is free again, or there are more of them."""
@@ -76,6 +77,12 @@ class Slots:
     def total(self) -> int:
         """How many there are."""
         return self._limit.value
+
+    def _now(self) -> float:
+        if self._time is None:
+            # Asked for once: in Python 3.11 each look for the running loop is a system call.
+            self._time = asyncio.get_running_loop().time
+        return self._time()
 
     @property
     def free(self) -> int:
@@ -88,7 +95,7 @@ class Slots:
 
     def take(self) -> Slot:
         """Occupy one; callers look at `free` first."""
-        now = asyncio.get_running_loop().time()
+        now = self._now()
         slot = Slot(self._left)
         self._busy += 1
         self._pace.began(slot, now)
@@ -97,7 +104,7 @@ class Slots:
         return slot
 
     def _left(self, slot: Slot, verdict: Verdict) -> None:
-        now = asyncio.get_running_loop().time()
+        now = self._now()
         self._busy -= 1
         took_s = self._pace.ended(slot, now, is_typical=verdict in {"good", "bad"})
         self._limit.ended(now, self._busy, took_s, verdict)
@@ -106,8 +113,8 @@ class Slots:
 
     def expected(self, within_s: float) -> int:
         """Return how many messages are expected to find a place `within_s`, beside those that are free now."""
-        return self._pace.expected(asyncio.get_running_loop().time(), self._limit.value, within_s)
+        return self._pace.expected(self._now(), self._limit.value, within_s)
 
     def are_stuck(self) -> bool:
         """Tell whether no place is likely to be free soon."""
-        return self.free <= 0 and self._pace.moving(asyncio.get_running_loop().time()) == 0
+        return self.free <= 0 and self._pace.moving(self._now()) == 0

@@ -32,7 +32,8 @@ class Conclusion:
         self._message = message
         self._request = request
         self._is_repeated = message.receive_count > 1 or request.may_be_finished
-        self._began = asyncio.get_running_loop().time()
+        self._time = asyncio.get_running_loop().time
+        self._began = self._time()
 
     async def completed(self) -> Outcome:
         """Conclude with the result, which is durable already."""
@@ -66,4 +67,4 @@ class Conclusion:
         return Done(state="already_finished", after_ack=self._request.drop_input)
 
     def _lasted_s(self) -> float:
-        return asyncio.get_running_loop().time() - self._began
+        return self._time() - self._began

@@ -44,6 +44,8 @@ class ResultWriter:
         """
         if not is_json(answer.content_type):
             raise InvalidAnswerError("the answer's Content-Type is not application/json")
+        if answer.size is not None and answer.size <= SMALL_BYTES:
+            return await self._small(answer, answer.size)
         body = self._validated(answer)
         head = bytearray()
         if await _fill(head, body, SMALL_BYTES):
@@ -61,6 +63,14 @@ class ResultWriter:
             async with self._large:
                 await request.put_large_result(_rest(head, body))
         return None
+
+    async def _small(self, answer: Answer, size: int) -> bytes:
+        self._check_size(size)
+        body = b"".join([chunk async for chunk in answer.chunks()])
+        validator = JsonValidator()
+        validator.feed(body)
+        validator.close()
+        return body
 
     async def _validated(self, answer: Answer) -> AsyncIterator[bytes]:
         if answer.size is not None:

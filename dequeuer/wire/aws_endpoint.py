@@ -13,7 +13,7 @@ from dequeuer import __version__
 from dequeuer.credentials import KeySnapshot
 from dequeuer.errors import ConfigurationError, KeysMissingError, clip
 from dequeuer.wire.answer import Answer
-from dequeuer.wire.pool import Origin, Pool, Reply
+from dequeuer.wire.pool import Origin, Pool, Reply, Written
 from dequeuer.wire.signing import EMPTY_HASH, Fields, Signer
 
 SKEW_LIMIT_S = 240.0
@@ -100,7 +100,7 @@ class AwsEndpoint:
         """Free the connection of an answer that `begin` returned, once."""
         self._pool.end(answer)
 
-    async def _written(self, request: Request) -> bytes:
+    async def _written(self, request: Request) -> Written:
         await self._keys.refresh()
         method, path, _, query, fields, body = request
         body_hash = sha256(body).hexdigest() if body else EMPTY_HASH
@@ -113,7 +113,7 @@ class AwsEndpoint:
         length = f"content-length:{len(body)}\r\n" if body or method in ("PUT", "POST") else ""  # fmt: skip
         target = f"{path}?{query}" if query else path
         head = lines.replace("\n", "\r\n")
-        return f"{method} {target} HTTP/1.1\r\n{head}{self._common}{length}\r\n".encode() + body
+        return f"{method} {target} HTTP/1.1\r\n{head}{self._common}{length}\r\n".encode(), body
 
     def _corrects(self, headers: dict[str, str], body: bytes | None) -> bool:
         """Take the server's clock when it is far from ours; True when another try may help."""

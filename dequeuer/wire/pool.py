@@ -6,6 +6,7 @@ import asyncio
 import ssl
 from dataclasses import dataclass
 from functools import partial
+from typing import TypeAlias
 
 from dequeuer.wire.answer import Answer
 from dequeuer.wire.connection import Connection
@@ -13,6 +14,8 @@ from dequeuer.wire.errors import BrokenError, UnreachableError
 
 LOOK_EVERY_S = 0.5
 """How exact time-outs are."""
+Written: TypeAlias = tuple[bytes, bytes]
+"""A request as it is sent: its head, and its body."""
 IDLE_LIMIT_S = 20.0
 """A connection that rests longer is closed: whoever keeps fewer connections pays fewer wake-ups."""
 CONNECT_TIMEOUT_S = 5.0
@@ -82,13 +85,13 @@ class Pool:
         self._idle.clear()
         self._busy.clear()
 
-    async def exchange(self, request: bytes, *, timeout_s: float, limit: int) -> Reply:
+    async def exchange(self, request: Written, *, timeout_s: float, limit: int) -> Reply:
         """Send a request and return the whole answer, of `limit` bytes at most.
 
         It is sent once more when a kept connection turns out to be closed: so only what may happen twice.
 
         Args:
-            request: head and body.
+            request: its head, and its body.
             timeout_s: for the head, and for each further part.
             limit: of the body, bytes.
 
@@ -101,7 +104,7 @@ class Pool:
         finally:
             self._give_back(connection, answer)
 
-    async def begin(self, request: bytes, *, timeout_s: float) -> Answer:
+    async def begin(self, request: Written, *, timeout_s: float) -> Answer:
         """Send a request like `exchange`, and return the answer once its head is there; `end` it on every path."""
         return (await self._send(request, timeout_s))[1]
 
@@ -117,10 +120,10 @@ class Pool:
         connection = self._rested() or await self._dial()
         return connection.send(request)
 
-    async def _send(self, request: bytes, timeout_s: float) -> tuple[Connection, Answer]:
+    async def _send(self, request: Written, timeout_s: float) -> tuple[Connection, Answer]:
         while True:
             connection = self._rested() or await self._dial()
-            answer = connection.send(request)
+            answer = connection.send(*request)
             try:
                 await answer.head(timeout_s)
             except BrokenError as error:

@@ -16,8 +16,8 @@ LIMIT = 1_000_000
 OK = ok(b"fine")
 
 
-def get(path: str = "/") -> bytes:
-    return f"GET {path} HTTP/1.1\r\nhost: h\r\n\r\n".encode()
+def get(path: str = "/") -> tuple[bytes, bytes]:
+    return f"GET {path} HTTP/1.1\r\nhost: h\r\n\r\n".encode(), b""
 
 
 @asynccontextmanager
