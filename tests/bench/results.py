@@ -11,7 +11,7 @@ def same(value: float) -> Spread:
     return spread([value])
 
 
-def cpu(ratio: Spread, requests: float = 4.25) -> CpuResult:
+def cpu(ratio: Spread, requests: float = 5.25) -> CpuResult:
     return CpuResult(
         cpu_ms=same(0.4),
         floor_ms=same(0.1),
