@@ -16,8 +16,8 @@ from dequeuer.credentials import FrozenKeys
 from dequeuer.errors import ConfigurationError, KeysMissingError, clip
 from dequeuer.events import Observer
 from dequeuer.settings import AwsSettings
+from dequeuer.sinks.base import Store
 from dequeuer.sinks.expiry import ExpiryChange
-from dequeuer.sinks.s3 import S3Store, open_store
 from dequeuer.sources import sqs_sdk
 
 CONNECT_TIMEOUT_S = 5
@@ -74,8 +74,10 @@ class Aws:
             raise ConfigurationError([f"AWS: no client for {service}: {clip(str(error))}"]) from error
         return client
 
-    def store(self, bucket: str, observer: Observer) -> S3Store:
+    def store(self, bucket: str, observer: Observer) -> Store:
         """Open a bucket for objects."""
+        from dequeuer.sinks.s3 import open_store  # noqa: PLC0415 - who wants only its credentials has no use for it
+
         return open_store(
             bucket=bucket,
             region=self.region,
