@@ -160,6 +160,7 @@ class _Sidecar:
                 visibility_timeout_s=settings.visibility_timeout_s,
                 poll_wait_s=self._poll_wait_s,
                 held=lambda: len(keeper),
+                gathers_acks=settings.api_kind == "async",
                 observer=observer,
             )
             stack.push_async_callback(source.close)

@@ -41,6 +41,8 @@ class SqsSource:
         poll_wait_s: how long a receive waits for the first message, whole seconds up to 20.
         held: how many leases are held now: when all of them wait to be settled, no other can join.
         observer: gets one `SourceCalled` a request.
+        gathers_acks: deletions wait for each other for longer. Not for a queue whose messages are counted: a
+            completion message that is put back would be counted with its copy, again and again.
     """
 
     def __init__(  # noqa: PLR0913 - one parameter a fact of the queue
@@ -53,6 +55,7 @@ class SqsSource:
         poll_wait_s: int,
         held: Callable[[], int],
         observer: Observer,
+        gathers_acks: bool = False,
     ) -> None:
         self._client = client
         self._translate = translate
@@ -61,8 +64,12 @@ class SqsSource:
         self._poll_wait_s = poll_wait_s
         self._observer = observer
         self._has_redrive = False
-        ack_linger_s = min(ACK_LINGER_S, visibility_timeout_s / 20)
-        self._deletions = Batcher(self._delete, linger_s=ack_linger_s, expected=lambda: BATCH_LIMIT, name="deletions")
+        self._deletions = Batcher(
+            self._delete,
+            linger_s=min(ACK_LINGER_S, visibility_timeout_s / 20) if gathers_acks else LINGER_S,
+            expected=(lambda: BATCH_LIMIT) if gathers_acks else held,
+            name="deletions",
+        )
         self._changes = Batcher(self._change, linger_s=LINGER_S, expected=held, name="visibility")
 
     @property

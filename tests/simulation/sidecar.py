@@ -85,6 +85,7 @@ class SimSidecar:
             visibility_timeout_s=shape.lease_s,
             poll_wait_s=shape.poll_wait_s,
             held=lambda: len(self._keeper),
+            gathers_acks=shape.kind == "async",
             observer=ignore,
         )
         self._store = sim_store.StoreClient(cloud.objects, name, self._s3, tell)

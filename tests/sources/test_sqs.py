@@ -13,7 +13,7 @@ from dequeuer.errors import (
 )
 from dequeuer.events import SourceCalled
 from dequeuer.sources.base import Depth
-from dequeuer.sources.sqs import HASTE_S, SqsSource
+from dequeuer.sources.sqs import ACK_LINGER_S, HASTE_S, SqsSource
 from dequeuer.sources.sqs_sdk import translate
 from tests.fakes import Recorder
 
@@ -288,3 +288,22 @@ async def test_a_queue_that_does_not_wait_is_not_asked_without_a_pause() -> None
     began = asyncio.get_running_loop().time()
     assert len(await source.receive(1)) == 1
     assert asyncio.get_running_loop().time() == began
+
+
+@pytest.mark.looptime
+@pytest.mark.parametrize(("gathers", "waited_s"), [(True, ACK_LINGER_S), (False, 0.0)])
+async def test_deletions_wait_for_others_only_where_messages_are_not_counted(gathers: bool, waited_s: float) -> None:
+    client = FakeSqs()
+    source = SqsSource(
+        client,
+        translate=translate,
+        queue_url="http://q/1/jobs",
+        visibility_timeout_s=30,
+        poll_wait_s=20,
+        held=lambda: 1,
+        observer=Recorder(),
+        gathers_acks=gathers,
+    )
+    started = asyncio.get_running_loop().time()
+    await source.settle("r")
+    assert asyncio.get_running_loop().time() - started == pytest.approx(waited_s, abs=0.01)
