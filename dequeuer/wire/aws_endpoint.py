@@ -72,6 +72,11 @@ class AwsEndpoint:
         self._host = ("host", origin.authority)
         self._common = f"user-agent:dequeuer/{__version__}\r\n"
 
+    @property
+    def authority(self) -> str:
+        """The server, as the Host field names it."""
+        return self._host[1]
+
     async def close(self) -> None:
         """Close the connections."""
         await self._pool.close()
