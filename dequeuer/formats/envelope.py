@@ -34,7 +34,7 @@ class Envelope:
     Attributes:
         request_id: not yet judged.
         headers: the content of `headers.json`, not yet judged.
-        content_type: of the payload.
+        content_type: of the payload; None, also for one that could be no header's value.
         payload: the body.
         again: it may have been sent before: the request may be finished although this message is new.
     """
@@ -92,7 +92,8 @@ def unseal(body: str) -> Envelope:
     return Envelope(
         request_id=request_id,
         headers=headers,
-        content_type=content_type,
+        # What could not be a header's value (a line break, say) says nothing.
+        content_type=content_type if content_type and content_type.isascii() and content_type.isprintable() else None,
         payload=payload,
         again=fields.get("again") is True,
     )

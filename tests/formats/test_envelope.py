@@ -28,7 +28,13 @@ def test_what_is_sealed_comes_out_as_it_went_in(payload: bytes, value: str, cont
     assert request_id_of(sealed) == "r1"
     after = unseal(sealed)
     assert json.loads(after.headers) == json.loads(headers)
-    assert (after.request_id, after.content_type, after.payload, after.again) == ("r1", content_type, payload, again)
+    kept = content_type if content_type.isascii() and content_type.isprintable() and content_type else None
+    assert (after.request_id, after.content_type, after.payload, after.again) == ("r1", kept, payload, again)
+
+
+@pytest.mark.parametrize("content_type", ["text/plain\r\nX: y", "\ud800", "text/\0plain", "té/xt", ""])
+def test_a_type_that_could_be_no_header_s_value_says_nothing(content_type: str) -> None:
+    assert unseal(json.dumps({**GOOD, "type": content_type})).content_type is None
 
 
 def test_fields_of_later_writers_are_ignored_and_headers_may_be_left_out() -> None:
