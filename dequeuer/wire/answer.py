@@ -8,13 +8,13 @@ from collections.abc import AsyncGenerator
 from typing import TYPE_CHECKING
 
 from dequeuer.wire.errors import MalformedError, WireError
+from dequeuer.wire.heads import HEAD_LIMIT_BYTES
 
 if TYPE_CHECKING:
     from dequeuer.wire.connection import Connection
 
 HIGH_WATER_BYTES = 256 * 1024
 """So much may wait to be read before the sender is held back."""
-HEAD_LIMIT_BYTES = 64 * 1024
 FIELDS_LIMIT = 256
 """In one answer."""
 

@@ -8,35 +8,12 @@ from typing import cast
 
 import httptools
 
-from dequeuer.wire.answer import HEAD_LIMIT_BYTES, Answer
+from dequeuer.wire.answer import Answer
 from dequeuer.wire.errors import BrokenError, MalformedError, SlowError, WireError
+from dequeuer.wire.heads import HEAD_LIMIT_BYTES, plain_head
 
 COPIED_BYTES = 64 * 1024
 """A body up to this size is put behind its head: a copy costs less than another system call."""
-_STATUSES = {b"%d " % status: status for status in range(200, 600)}
-_END = b"\r\n\r\n"
-_LENGTH = b"\r\ncontent-length:"
-_UNUSUAL = (b"\r\ntransfer-encoding:", b"\r\n ", b"\r\n\t", b"\0", b"\r\nupgrade:")
-
-
-def plain_length(head: bytes) -> int | None:
-    """Return the length of the body that a head announces in the one usual way; None: ask a real parser.
-
-    Args:
-        head: without its last line break, in lower case.
-    """
-    at = head.find(_LENGTH)
-    if at < 0 or len(head) > HEAD_LIMIT_BYTES or head.find(_LENGTH, at + 1) >= 0:
-        return None
-    for sign in _UNUSUAL:
-        if sign in head:
-            return None
-    if head.count(b"\n") != head.count(b"\r\n") or head.count(b"\r") != head.count(b"\n"):
-        return None
-    at += len(_LENGTH)
-    end = head.find(b"\r\n", at)
-    digits = head[at : end if end >= 0 else None].strip(b" ")
-    return int(digits) if digits.isdigit() and len(digits) <= 15 else None
 
 
 class Connection(asyncio.Protocol):
@@ -69,9 +46,11 @@ class Connection(asyncio.Protocol):
 
     def send(self, request: bytes, body: bytes = b"") -> Answer:
         """Send a whole request; its answer begins to arrive."""
-        if self._transport is None:
-            raise RuntimeError("not connected")
         self._answer = answer = Answer(self)
+        if self._transport is None:
+            # Closed as soon as it was accepted.
+            answer.error = BrokenError("the connection was closed", unanswered=True)
+            return answer
         self._parser = None
         self._overhead_bytes = 0
         self._until_eof = True
@@ -161,23 +140,14 @@ class Connection(asyncio.Protocol):
         self._wake_writer()
 
     def _begin(self, answer: Answer, data: bytes) -> bool:
-        """Read a head in the usual form, which costs a tenth of a parser; False: it is not in that form."""
-        end = data.find(_END)
-        status = _STATUSES.get(data[9:13]) if end > 0 and data.startswith(b"HTTP/1.1 ") else None
-        if status is None:
+        head = plain_head(data)
+        if head is None:
             return False
-        head = data[:end]
-        lower = head.lower()
-        missing = plain_length(lower)
-        if missing is None or status in (204, 304):
-            return False
-        at = lower.find(b"\r\nconnection:")
-        if at >= 0 and not lower.startswith(b" keep-alive", at + 13):
-            self._keep = False
+        self._keep = self._keep and head.keeps
         self._until_eof = False
-        self._missing = missing
-        answer.take_head(status, head)
-        self._take(answer, data[end + 4 :])
+        self._missing = head.length
+        answer.take_head(head.status, head.lines)
+        self._take(answer, data[head.end :])
         return True
 
     def _take(self, answer: Answer, data: bytes) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from dequeuer.wire import pool as pool_module
 from dequeuer.wire.answer import HIGH_WATER_BYTES, Answer
+from dequeuer.wire.connection import Connection
 from dequeuer.wire.errors import BrokenError, MalformedError, SlowError, UnreachableError, WireError
 from dequeuer.wire.pool import Origin, Pool
 from tests.wire.server import Dialogue, Speak, Told, echo, ok, serving
@@ -170,6 +171,15 @@ async def test_a_connection_closed_while_it_rested_costs_no_request() -> None:
         assert await asyncio.gather(*[ask(made) for _ in range(5)]) == [b"fine"] * 5
         assert await ask(made) == b"fine"
         assert told.connections == 6
+
+
+async def test_a_connection_that_is_lost_before_its_first_request_is_an_error() -> None:
+    async with serving(echo) as told:
+        connection = Connection(asyncio.get_running_loop())
+        answer = connection.send(*get())
+        with pytest.raises(BrokenError):
+            await answer.head(20)
+        assert told.connections == 0
 
 
 async def test_a_fresh_connection_that_breaks_is_an_error() -> None:
