@@ -13,6 +13,7 @@ from dequeuer.settings.cluster_file import is_absent
 from dequeuer.settings.model import AwsSettings, GatewaySettings, LogFormat, LogSettings, SidecarSettings
 from dequeuer.settings.places import queue_region
 from dequeuer.settings.reading import Reading
+from dequeuer.sinks.protection import ObjectProtection
 
 
 def load_sidecar(
@@ -26,6 +27,7 @@ def load_sidecar(
     reading = Reading("sidecar", argv, environ)
     _use_cluster_config(reading, cluster_config)
     _check_sidecar(reading)
+    _check_protection(reading)
     reading.finish()
     queue_url = reading.value(sidecar.QUEUE)
     return SidecarSettings(
@@ -65,6 +67,7 @@ def load_gateway(argv: Sequence[str], environ: Mapping[str, str]) -> GatewaySett
     """
     reading = Reading("gateway", argv, environ)
     reading.require("gateway")
+    _check_protection(reading)
     queues = reading.get(gateway.GATEWAY_QUEUES) or MappingProxyType({})
     regions = sorted({region for url in queues.values() if (region := queue_region(url))})
     if len(regions) > 1 and reading.get(shared.REGION_NAME) is None and not reading.is_faulty(shared.REGION_NAME):
@@ -113,12 +116,28 @@ def _check_sidecar(reading: Reading) -> None:
         )
 
 
+def _check_protection(reading: Reading) -> None:
+    if reading.get(shared.S3_SSE_KMS_KEY_ID) is None or reading.is_faulty(shared.S3_SSE):
+        return
+    sse = reading.get(shared.S3_SSE)
+    if sse not in ("aws:kms", "aws:kms:dsse"):
+        reading.faults.append(
+            f"{reading.source(shared.S3_SSE_KMS_KEY_ID)}: a KMS key is given, and {shared.S3_SSE.title} is "
+            f"{sse or 'not set'}; allowed: with aws:kms or aws:kms:dsse only; remove it, or set {shared.S3_SSE.title}"
+        )
+
+
 def _aws(reading: Reading, region: str | None) -> AwsSettings:
     return AwsSettings(
         region=reading.get(shared.REGION_NAME) or region,
         endpoint_url=reading.get(shared.ENDPOINT_URL),
         endpoint_url_sqs=reading.get(shared.ENDPOINT_URL_SQS),
         endpoint_url_s3=reading.get(shared.ENDPOINT_URL_S3),
+        protection=ObjectProtection(
+            sse=reading.get(shared.S3_SSE),
+            sse_kms_key_id=reading.get(shared.S3_SSE_KMS_KEY_ID),
+            bucket_owner=reading.get(shared.S3_BUCKET_OWNER),
+        ),
     )
 
 

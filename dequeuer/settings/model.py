@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from dequeuer.sinks.protection import UNPROTECTED, ObjectProtection
+
 ApiKind = Literal["async", "batch"]
 LogLevel = Literal["debug", "info", "warning", "error"]
 LogFormat = Literal["json", "console"]
@@ -21,12 +23,14 @@ class AwsSettings:
         endpoint_url: for both services; None: the one of AWS.
         endpoint_url_sqs: wins over `endpoint_url` for SQS.
         endpoint_url_s3: wins over `endpoint_url` for S3.
+        protection: encryption of written objects, and the account that owns the bucket.
     """
 
     region: str | None
     endpoint_url: str | None
     endpoint_url_sqs: str | None
     endpoint_url_s3: str | None
+    protection: ObjectProtection = UNPROTECTED
 
     @property
     def sqs_endpoint(self) -> str | None:

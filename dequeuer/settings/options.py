@@ -44,6 +44,9 @@ OPTIONS: tuple[Option[Any], ...] = (
     shared.ENDPOINT_URL,
     shared.ENDPOINT_URL_SQS,
     shared.ENDPOINT_URL_S3,
+    shared.S3_SSE,
+    shared.S3_SSE_KMS_KEY_ID,
+    shared.S3_BUCKET_OWNER,
     shared.LOG_LEVEL,
     shared.LOG_FORMAT,
 )

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dequeuer.settings.model import LogFormat, LogLevel
 from dequeuer.settings.option import Command, Option
 from dequeuer.settings.parsers import choice
-from dequeuer.settings.places import NAME, REGION, URL
+from dequeuer.settings.places import ACCOUNT, KMS_KEY, NAME, REGION, URL
+from dequeuer.sinks.protection import Sse
 
 _BOTH: tuple[Command, ...] = ("sidecar", "gateway")
 _LEVELS: dict[str, LogLevel] = {
@@ -15,6 +16,7 @@ _LEVELS: dict[str, LogLevel] = {
     "warn": "warning",
     "error": "error",
 }
+_SSE: dict[str, Sse] = {"aes256": "AES256", "aws:kms": "aws:kms", "aws:kms:dsse": "aws:kms:dsse"}
 _FORMATS: dict[str, LogFormat] = {"json": "json", "console": "console"}
 
 CLUSTER_UID = Option(
@@ -58,6 +60,30 @@ ENDPOINT_URL_S3 = Option(
     default_note="`AWS_ENDPOINT_URL`",
     commands=_BOTH,
     help="Endpoint of S3 alone.",
+)
+S3_SSE: Option[Sse] = Option(
+    name="sse",
+    env=("DEQUEUER_S3_SSE",),
+    parser=choice(_SSE, "AES256, aws:kms or aws:kms:dsse"),
+    default_note="the bucket's default encryption",
+    commands=_BOTH,
+    help="Server-side encryption that is asked for with every object written to S3.",
+)
+S3_SSE_KMS_KEY_ID = Option(
+    name="sse_kms_key_id",
+    env=("DEQUEUER_S3_SSE_KMS_KEY_ID",),
+    parser=KMS_KEY,
+    default_note="the key of the bucket, else the one that AWS manages",
+    commands=_BOTH,
+    help="KMS key that encrypts the objects; only with `DEQUEUER_S3_SSE` `aws:kms` or `aws:kms:dsse`.",
+)
+S3_BUCKET_OWNER = Option(
+    name="bucket_owner",
+    env=("DEQUEUER_S3_BUCKET_OWNER",),
+    parser=ACCOUNT,
+    default_note="not checked",
+    commands=_BOTH,
+    help="AWS account that must own the bucket: S3 refuses every request if another account does.",
 )
 LOG_LEVEL: Option[LogLevel] = Option(
     name="level",

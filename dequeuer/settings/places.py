@@ -16,6 +16,8 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}\Z")
 _REGION = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\Z")
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]\Z")
 _ACCESS_POINT = re.compile(r"arn:aws[a-z-]*:s3[a-z-]*:[a-z0-9-]+:[0-9]{12}:accesspoint[/:][A-Za-z0-9._-]{1,128}\Z")
+_ACCOUNT = re.compile(r"[0-9]{12}\Z")
+_KMS_KEY = re.compile(r"(?:arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:(?:key|alias)/)?[A-Za-z0-9][A-Za-z0-9/_-]{0,255}\Z")
 _HOST_NAME = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,251}[A-Za-z0-9_.])?\Z")
 _NUMERIC = re.compile(r"[0-9.]+\Z")
 # urlsplit() drops tabs and newlines without a word: they must not get there.
@@ -46,6 +48,8 @@ def _pattern(pattern: re.Pattern[str], allowed: str) -> Parser[str]:
 
 
 NAME = _pattern(_NAME, 'a letter or digit, then up to 127 of letters, digits, ".", "_" and "-"')
+ACCOUNT = _pattern(_ACCOUNT, "the id of an AWS account, 12 digits")
+KMS_KEY = _pattern(_KMS_KEY, "the id, the alias (alias/my-key) or the ARN of a KMS key")
 REGION = _pattern(_REGION, "the name of an AWS region, such as us-west-2")
 
 

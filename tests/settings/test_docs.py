@@ -10,12 +10,13 @@ from dequeuer.settings.model import AwsSettings, LogSettings
 from dequeuer.settings.option import Command
 from dequeuer.settings.options import OPTIONS, options_of
 from dequeuer.settings.usage import usage
+from dequeuer.sinks.protection import ObjectProtection
 
 FILE = Path(__file__).parents[2] / "docs" / "configuration.md"
 
 
 def fields(*kinds: type) -> set[str]:
-    return {name for kind in kinds for name in kind.__slots__} - {"aws", "log"}  # type: ignore[attr-defined]
+    return {name for kind in kinds for name in kind.__slots__} - {"aws", "log", "protection"}  # type: ignore[attr-defined]
 
 
 def test_the_file_is_current() -> None:
@@ -25,9 +26,9 @@ def test_the_file_is_current() -> None:
 
 def test_every_setting_is_in_the_table_and_every_row_is_a_setting() -> None:
     sidecar = {option.name for option in options_of("sidecar")}
-    assert sidecar == fields(SidecarSettings, AwsSettings, LogSettings) | {"cluster_config"}
+    assert sidecar == fields(SidecarSettings, AwsSettings, ObjectProtection, LogSettings) | {"cluster_config"}
     gateway = {option.name for option in options_of("gateway")}
-    assert gateway == fields(GatewaySettings, AwsSettings, LogSettings)
+    assert gateway == fields(GatewaySettings, AwsSettings, ObjectProtection, LogSettings)
 
 
 def test_names_are_unique_for_each_command() -> None:
