@@ -13,6 +13,7 @@ from dequeuer import __version__
 from dequeuer.credentials import KeySnapshot
 from dequeuer.errors import ConfigurationError, KeysMissingError, clip
 from dequeuer.wire.answer import Answer
+from dequeuer.wire.errors import WireError
 from dequeuer.wire.pool import Origin, Pool, Reply, Written
 from dequeuer.wire.signing import EMPTY_HASH, Fields, Signer
 
@@ -20,6 +21,7 @@ SKEW_LIMIT_S = 240.0
 """AWS takes signatures that are up to five minutes old; a clock that is farther off is corrected."""
 _SKEWED = (b"RequestTimeTooSkewed", b"RequestExpired", b"Signature expired", b"Signature not yet current")
 _SKEWED_IN_BYTES = 4096
+_REFUSAL_LIMIT_BYTES = 64 * 1024
 
 
 class Request(NamedTuple):
@@ -88,25 +90,37 @@ class AwsEndpoint:
             WireError: there is none.
             KeysMissingError, KeysUnavailableError: it was not sent.
         """
-        reply = await self._pool.exchange(await self._written(request), timeout_s=request.timeout_s, limit=limit)
-        if reply.status >= 400 and self._corrects(reply.headers, reply.body):
-            return await self._pool.exchange(await self._written(request), timeout_s=request.timeout_s, limit=limit)
+        await self._keys.refresh()
+        moment = self._signer.now(), time.monotonic()
+        reply = await self._pool.exchange(self._written(request), timeout_s=request.timeout_s, limit=limit)
+        if reply.status >= 400 and self._corrects(reply.headers, reply.body, *moment):
+            await self._keys.refresh()
+            return await self._pool.exchange(self._written(request), timeout_s=request.timeout_s, limit=limit)
         return reply
 
     async def begin(self, request: Request) -> Answer:
         """Send, and return the answer once its head is there; `end` it on every path. Raises like `call`."""
-        answer = await self._pool.begin(await self._written(request), timeout_s=request.timeout_s)
-        if answer.status == 403 and self._corrects(answer.headers, None):
+        await self._keys.refresh()
+        moment = self._signer.now(), time.monotonic()
+        answer = await self._pool.begin(self._written(request), timeout_s=request.timeout_s)
+        if answer.status != 403:
+            return answer
+        try:
+            is_corrected = self._corrects(answer.headers, await _read_ahead(answer, request.timeout_s), *moment)
+        except BaseException:  # cancelled, for one: nobody else would free the connection
             self._pool.end(answer)
-            return await self._pool.begin(await self._written(request), timeout_s=request.timeout_s)
-        return answer
+            raise
+        if not is_corrected:
+            return answer
+        self._pool.end(answer)
+        await self._keys.refresh()
+        return await self._pool.begin(self._written(request), timeout_s=request.timeout_s)
 
     def end(self, answer: Answer) -> None:
         """Free the connection of an answer that `begin` returned, once."""
         self._pool.end(answer)
 
-    async def _written(self, request: Request) -> Written:
-        await self._keys.refresh()
+    def _written(self, request: Request) -> Written:
         method, path, _, query, fields, body = request
         body_hash = sha256(body).hexdigest() if body else EMPTY_HASH
         fields = [self._host, ("x-amz-content-sha256", body_hash), *fields]
@@ -120,16 +134,33 @@ class AwsEndpoint:
         head = lines.replace("\n", "\r\n")
         return f"{method} {target} HTTP/1.1\r\n{head}{self._common}{length}\r\n".encode(), body
 
-    def _corrects(self, headers: dict[str, str], body: bytes | None) -> bool:
-        """Take the server's clock when it is far from ours; True when another try may help."""
-        if body is not None and not any(sign in body[:_SKEWED_IN_BYTES] for sign in _SKEWED):
+    def _corrects(self, headers: dict[str, str], body: bytes, signed_s: float, sent_s: float) -> bool:
+        """Take the server's clock when the signature was far from it; True when another try may help.
+
+        The time in the signature is what counts, not the present correction: of many requests in flight
+        the first answer corrects the clock for all, and each of the others still has to be sent again.
+
+        Args:
+            headers: of the answer.
+            body: of the answer; empty when there is none (an answer to HEAD), then the time alone decides.
+            signed_s: the time that the request was signed with, seconds since the epoch.
+            sent_s: the same moment on the monotonic clock: the system's may have been set since then.
+        """
+        if body and not any(sign in body[:_SKEWED_IN_BYTES] for sign in _SKEWED):
             return False
         try:
             theirs = parsedate_to_datetime(headers.get("date", "")).timestamp()
         except ValueError:
             return False
-        off_s = theirs - time.time()
-        if abs(off_s - self._signer.skew_s) < SKEW_LIMIT_S:
+        if abs(theirs - signed_s - (time.monotonic() - sent_s)) < SKEW_LIMIT_S:
             return False
-        self._signer.skew_s = off_s
+        self._signer.skew_s = theirs - time.time()
         return True
+
+
+async def _read_ahead(answer: Answer, timeout_s: float) -> bytes:
+    """Return the text of a refusal, which stays there for whoever reads the answer; empty when it does not arrive."""
+    try:
+        return await answer.read(_REFUSAL_LIMIT_BYTES, timeout_s)
+    except WireError:
+        return b""

@@ -65,6 +65,10 @@ class Signer:
         self._moment: _Moment | None = None
         self.skew_s = 0.0
 
+    def now(self) -> float:
+        """Return the time of the servers, seconds since the epoch."""
+        return time.time() + self.skew_s
+
     def sign(  # noqa: PLR0913, PLR0917 - what a signature is made of; an object of it would be made for each request
         self,
         method: str,
@@ -86,7 +90,7 @@ class Signer:
             keys: whose request it is.
             now: seconds since the epoch; None: now.
         """
-        second = int((time.time() if now is None else now) + self.skew_s)
+        second = int(self.now() if now is None else now + self.skew_s)
         moment = self._moment
         if moment is None or moment.second != second or moment.keys is not keys:
             self._moment = moment = _Moment(second, keys, self._region, self._service)

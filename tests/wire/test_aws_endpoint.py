@@ -4,7 +4,7 @@ import asyncio
 import re
 import ssl
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from email.utils import formatdate
 
@@ -14,6 +14,7 @@ from dequeuer.credentials import FrozenKeys, KeySnapshot
 from dequeuer.errors import ConfigurationError, KeysMissingError
 from dequeuer.wire.answer import Answer
 from dequeuer.wire.aws_endpoint import AwsEndpoint, Request, origin_of
+from dequeuer.wire.errors import BrokenError
 from dequeuer.wire.signing import Signer
 from tests.wire.server import Dialogue, Speak, Told, ok, serving
 from tests.wire.test_signing import Keys
@@ -57,11 +58,13 @@ async def fine(dialogue: Dialogue) -> None:
         await dialogue.say(ok(b"yes"))
 
 
-def refusing_until_corrected(body: bytes, off_s: float) -> Speak:
-    """A server whose clock is `off_s` ahead, and which says so."""
+def refusing_until_corrected(body: bytes, off_s: float, hold: Callable[[], Awaitable[object]] | None = None) -> Speak:
+    """A server whose clock is `off_s` ahead, and which says so. `hold`: waited for before each answer."""
 
     async def speak(dialogue: Dialogue) -> None:
         while head := await dialogue.hear():
+            if hold is not None:
+                await hold()
             stamp = re.search(r"x-amz-date:(\S+)", head)
             assert stamp
             now = time.time() + off_s
@@ -116,6 +119,79 @@ async def test_a_clock_that_is_wrong_is_corrected_once_for_all(body: bytes, off_
             async with opened(made) as answer:
                 assert answer.status == 200
         assert len(told.heads) == 4
+
+
+@pytest.mark.parametrize("off_s", [-HOUR_S, HOUR_S])
+@pytest.mark.parametrize("body", [b"<Error><Code>RequestTimeTooSkewed</Code></Error>", b""])
+@pytest.mark.parametrize("streamed", [True, False])
+async def test_all_requests_of_the_moment_in_which_a_clock_is_corrected_are_sent_again(
+    off_s: float, body: bytes, streamed: bool
+) -> None:
+    everybody = asyncio.Barrier(50)
+    held = 0
+
+    async def hold() -> None:
+        # The first fifty are answered together, when all of them were signed with the wrong time.
+        nonlocal held
+        held += 1
+        if held <= 50:
+            await everybody.wait()
+
+    async def ask(made: AwsEndpoint) -> int:
+        if not streamed:
+            return (await made.call(put(), limit=1000)).status
+        async with opened(made) as answer:
+            return answer.status
+
+    async with endpoint(refusing_until_corrected(body, off_s, hold)) as (made, told):
+        assert set(await asyncio.gather(*[ask(made) for _ in range(50)])) == {200}
+        assert len(told.heads) == 100
+        assert await ask(made) == 200
+        assert len(told.heads) == 101
+
+
+@pytest.mark.parametrize("jump_s", [-HOUR_S, HOUR_S])
+async def test_a_clock_that_is_set_right_while_a_request_is_under_way(
+    monkeypatch: pytest.MonkeyPatch, jump_s: float
+) -> None:
+    right = time.time
+    monkeypatch.setattr(time, "time", lambda: right() + jump_s)
+
+    async def hold() -> None:
+        monkeypatch.setattr(time, "time", right)
+
+    async with endpoint(refusing_until_corrected(b"RequestTimeTooSkewed", 0.0, hold)) as (made, told):
+        assert (await made.call(put(), limit=1000)).status == 200
+        assert len(told.heads) == 2
+
+
+async def test_a_streamed_refusal_for_another_reason_is_told_whole_whatever_the_clock_says() -> None:
+    async def refuse(dialogue: Dialogue) -> None:
+        while await dialogue.hear():
+            date = f"Date: {formatdate(time.time() + HOUR_S, usegmt=True)}"
+            body = b"<Error><Code>AccessDenied</Code></Error>"
+            head = f"HTTP/1.1 403 Forbidden\r\nContent-Length: {len(body)}\r\n{date}\r\n\r\n"
+            await dialogue.say(head.encode(), body)
+
+    async with endpoint(refuse) as (made, told):
+        async with opened(made) as answer:
+            assert (answer.status, await answer.read(1000, 5)) == (403, b"<Error><Code>AccessDenied</Code></Error>")
+        async with opened(made) as answer:
+            assert b"".join([chunk async for chunk in answer.chunks(5)]) == b"<Error><Code>AccessDenied</Code></Error>"
+        assert (len(told.heads), told.connections) == (2, 1)
+
+
+async def test_a_streamed_refusal_that_breaks_off_is_told_as_one() -> None:
+    async def refuse(dialogue: Dialogue) -> None:
+        await dialogue.hear()
+        await dialogue.say(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 100\r\n\r\nshort")
+
+    async with endpoint(refuse) as (made, told):
+        async with opened(made) as answer:
+            assert answer.status == 403
+            with pytest.raises(BrokenError):
+                await answer.read(1000, 5)
+        assert len(told.heads) == 1
 
 
 async def test_another_refusal_is_told_and_not_asked_again() -> None:
