@@ -9,6 +9,7 @@ from typing import Protocol
 from dequeuer.attempts import Attempts
 from dequeuer.drain import Drain
 from dequeuer.pace import AHEAD_S
+from dequeuer.readiness import Readiness
 from dequeuer.retrying import persist
 from dequeuer.settling import AWAY
 from dequeuer.slots import Slots
@@ -22,20 +23,6 @@ EXTRA_HELD = 20
 """Messages that may be held beyond the slots: their work is done, their settlement is under way."""
 LEAD_S = 0.05
 """How long a receive takes when there is something: so much before the last one is taken the next are asked for."""
-
-
-class Readiness(Protocol):
-    """Whether the container can take work."""
-
-    @property
-    def is_open(self) -> bool:
-        """Whether it can now."""
-
-    async def wait_open(self) -> None:
-        """Return when it could at some moment; callers look again."""
-
-    async def wait_closed(self) -> None:
-        """Return when it could not at some moment."""
 
 
 class Watch(Protocol):

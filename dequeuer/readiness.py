@@ -1,0 +1,77 @@
+"""Conditions for receiving: each can be waited for, and several make one."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Protocol
+
+
+class Readiness(Protocol):
+    """Whether messages may be received."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether they may now."""
+
+    async def wait_open(self) -> None:
+        """Return when they could be at some moment; callers look at `is_open` again."""
+
+    async def wait_closed(self) -> None:
+        """Return when they could not be at some moment."""
+
+
+class Condition:
+    """`Readiness` that its owner opens and closes."""
+
+    def __init__(self, *, is_open: bool = True) -> None:
+        self._opened = asyncio.Event()
+        self._closed = asyncio.Event()
+        (self._opened if is_open else self._closed).set()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it is open."""
+        return self._opened.is_set()
+
+    async def wait_open(self) -> None:
+        """Return once it is open."""
+        await self._opened.wait()
+
+    async def wait_closed(self) -> None:
+        """Return once it is closed."""
+        await self._closed.wait()
+
+    def set(self, *, is_open: bool) -> None:
+        """Open or close it."""
+        (self._opened if is_open else self._closed).set()
+        (self._closed if is_open else self._opened).clear()
+
+
+class AllOf:
+    """`Readiness` that is open while every part is."""
+
+    def __init__(self, *parts: Readiness) -> None:
+        self._parts = parts
+
+    @property
+    def is_open(self) -> bool:
+        """Whether every part is open."""
+        return all(part.is_open for part in self._parts)
+
+    async def wait_open(self) -> None:
+        """Return once every part is open at the same time."""
+        while not self.is_open:
+            for part in self._parts:
+                await part.wait_open()
+
+    async def wait_closed(self) -> None:
+        """Return once a part is closed."""
+        if not self.is_open:
+            return
+        waiting = [asyncio.create_task(part.wait_closed(), name="readiness-closed") for part in self._parts]
+        try:
+            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in waiting:
+                task.cancel()
+            await asyncio.wait(waiting)
