@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import sys
 
-from dequeuer.cli import main as run
-from dequeuer.standard_streams import fill_gaps, flush_or_forget
+from dequeuer.early_signals import exit_on_signals
 
 
 def main() -> None:
     """Run the command line and leave with its status."""
+    if sys.argv[1:2] != ["dev"]:  # which leaves its own way, and has children
+        exit_on_signals()
+    from dequeuer.cli import main as run  # noqa: PLC0415 - signals are handled before anything else is imported
+    from dequeuer.standard_streams import fill_gaps, flush_or_forget  # noqa: PLC0415 - likewise
+
     fill_gaps()
     status = run()
     flush_or_forget()

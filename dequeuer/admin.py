@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from aiohttp import web
 
 from dequeuer.errors import FatalError, clip
 from dequeuer.http_server import IdleLimit, server_log
+from dequeuer.listening import addresses_text
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 """That of Prometheus' text format."""
@@ -28,14 +29,14 @@ class AdminServer:
 
     def __init__(
         self,
-        host: str,
+        hosts: Sequence[str],
         port: int,
         metrics_render: Callable[[], bytes],
         is_ready: Callable[[], bool],
         is_live: Callable[[], bool],
     ) -> None:
-        """Listen on `host`:`port` once started; port 0 takes a free one. The callables must return at once."""
-        self._host, self._listen_port = host, port
+        """Listen on `port` of all `hosts` once started; port 0 takes a free one. The callables must return at once."""
+        self._hosts, self._listen_port = tuple(hosts), port
         self._render = metrics_render
         self._is_ready = is_ready
         self._is_live = is_live
@@ -68,12 +69,13 @@ class AdminServer:
         )
         await runner.setup()
         try:
-            await limit.listen(runner, self._host, self._listen_port)
+            await limit.listen(runner, self._hosts, self._listen_port)
         except (OSError, OverflowError) as error:
             await runner.cleanup()
             message = (
-                f"The admin server cannot listen on {clip(self._host)}:{self._listen_port} ({clip(str(error))}). "
-                "Free that port, or choose another with DEQUEUER_ADMIN_PORT or --admin-port (1-65535)."
+                f"The admin server cannot listen on {clip(addresses_text(self._hosts, self._listen_port))} "
+                f"({clip(str(error))}). Free that port, or choose another with DEQUEUER_ADMIN_PORT or --admin-port "
+                "(1-65535), or other addresses with DEQUEUER_ADMIN_HOST."
             )
             raise FatalError(message) from error
         except BaseException:  # cancelled, for one: it must not keep listening

@@ -104,7 +104,7 @@ class _Sidecar:
             observer = self._observe(stack)
             gate = Gate(probes, observer)
             admin = AdminServer(
-                settings.admin_host,
+                settings.admin_hosts,
                 settings.admin_port,
                 self._metrics.render,
                 is_ready=lambda: gate.is_open,

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
+from collections.abc import Sequence
 
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.typedefs import Handler
 from aiohttp.web_protocol import RequestHandler
+
+from dequeuer.listening import open_listeners
 
 
 class IdleLimit:
@@ -54,9 +58,16 @@ class IdleLimit:
 
         app.middlewares.insert(0, while_busy)
 
-    async def listen(self, runner: web.AppRunner, host: str, port: int, *, backlog: int = 128) -> None:
-        """Begin to listen; port 0 takes a free one. Raises `OSError`, `OverflowError`."""
-        await _Site(runner, host, port, backlog=backlog, limit=self).start()
+    async def listen(self, runner: web.AppRunner, hosts: Sequence[str], port: int, *, backlog: int = 128) -> None:
+        """Begin to listen on all of `hosts`, or on none; port 0 takes a free one. Raises `OSError`, `OverflowError`."""
+        listeners = await open_listeners(hosts, port, backlog)
+        try:
+            for listener in listeners:
+                await _Site(runner, listener, backlog=backlog, limit=self).start()
+        except BaseException:
+            for listener in listeners:
+                listener.close()
+            raise
 
     async def drain(self, runner: web.AppRunner, grace_s: float) -> None:
         """Take no new connection, and let requests that have begun end within `grace_s`.
@@ -92,18 +103,18 @@ class IdleLimit:
         self._idle.pop(handler, None)
 
 
-class _Site(web.TCPSite):
+class _Site(web.SockSite):
     """The same, with connections that are counted."""
 
-    def __init__(self, runner: web.AppRunner, host: str, port: int, *, backlog: int, limit: IdleLimit) -> None:
-        super().__init__(runner, host, port, backlog=backlog)
-        self._address = host, port
+    def __init__(self, runner: web.AppRunner, listener: socket.socket, *, backlog: int, limit: IdleLimit) -> None:
+        super().__init__(runner, listener, backlog=backlog)
+        self._listener = listener
         self._limit = limit
 
     async def start(self) -> None:
         await web.BaseSite.start(self)
         self._server = await asyncio.get_running_loop().create_server(
-            self._connection, *self._address, backlog=self._backlog
+            self._connection, sock=self._listener, backlog=self._backlog
         )
 
     def _connection(self) -> _Connection:

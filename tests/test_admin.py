@@ -25,7 +25,7 @@ def state() -> State:
 
 @pytest.fixture
 async def server(state: State) -> AsyncIterator[AdminServer]:
-    admin = AdminServer("127.0.0.1", 0, state.metrics.render, lambda: state.ready, lambda: state.live)
+    admin = AdminServer(["127.0.0.1"], 0, state.metrics.render, lambda: state.ready, lambda: state.live)
     await admin.start()
     yield admin
     await admin.stop()
@@ -98,7 +98,7 @@ async def test_a_callable_that_raises_is_500_and_the_server_goes_on(caplog: pyte
             raise error
         return True
 
-    admin = AdminServer("127.0.0.1", 0, lambda: b"", is_ready, lambda: True)
+    admin = AdminServer(["127.0.0.1"], 0, lambda: b"", is_ready, lambda: True)
     await admin.start()
     async with aiohttp.ClientSession(f"http://127.0.0.1:{admin.port}") as client:
         for status in (500, 200):
@@ -110,7 +110,7 @@ async def test_a_callable_that_raises_is_500_and_the_server_goes_on(caplog: pyte
 
 
 async def test_a_port_in_use_is_fatal_and_says_what_to_do(server: AdminServer) -> None:
-    second = AdminServer("127.0.0.1", server.port, lambda: b"", lambda: True, lambda: True)
+    second = AdminServer(["127.0.0.1"], server.port, lambda: b"", lambda: True, lambda: True)
     with pytest.raises(FatalError) as caught:
         await second.start()
     assert f"127.0.0.1:{server.port}" in str(caught.value)
@@ -121,11 +121,11 @@ async def test_a_port_in_use_is_fatal_and_says_what_to_do(server: AdminServer) -
 
 async def test_an_impossible_port_is_fatal() -> None:
     with pytest.raises(FatalError, match="DEQUEUER_ADMIN_PORT"):
-        await AdminServer("127.0.0.1", 70000, lambda: b"", lambda: True, lambda: True).start()
+        await AdminServer(["127.0.0.1"], 70000, lambda: b"", lambda: True, lambda: True).start()
 
 
 async def test_stop_does_not_wait_for_kept_or_half_open_connections() -> None:
-    admin = AdminServer("127.0.0.1", 0, lambda: b"", lambda: True, lambda: True)
+    admin = AdminServer(["127.0.0.1"], 0, lambda: b"", lambda: True, lambda: True)
     await admin.start()
     port = admin.port
     kept_reader, kept = await asyncio.open_connection("127.0.0.1", port)
@@ -150,7 +150,7 @@ async def test_stop_does_not_wait_for_kept_or_half_open_connections() -> None:
 
 
 async def test_start_after_stop_listens_again() -> None:
-    admin = AdminServer("127.0.0.1", 0, lambda: b"", lambda: True, lambda: True)
+    admin = AdminServer(["127.0.0.1"], 0, lambda: b"", lambda: True, lambda: True)
     assert admin.port == 0
     await admin.start()
     assert admin.port != 0

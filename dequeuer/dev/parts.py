@@ -90,6 +90,7 @@ class Parts:
         own = {
             "DEQUEUER_GATEWAY_HOST": HOST,
             "DEQUEUER_GATEWAY_PORT": str(self._addresses.gateway),
+            "DEQUEUER_SHUTDOWN_DELAY": "0",  # no load balancer is in front of it
             "DEQUEUER_BUCKET": cloud.BUCKET,
             "DEQUEUER_CLUSTER_UID": cloud.CLUSTER_UID,
             "DEQUEUER_QUEUES": f"{cloud.API_NAME}={queue_url}",

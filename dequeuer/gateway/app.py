@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 
 import structlog
 import uvloop
@@ -19,6 +19,7 @@ from dequeuer.gateway.queue import SqsQueue
 from dequeuer.gateway.service import Gateway
 from dequeuer.gateway.web import CANCEL_S, SHUTDOWN_GRACE_S, make_app, make_runner
 from dequeuer.http_server import IdleLimit
+from dequeuer.listening import addresses_text
 from dequeuer.settings import GatewaySettings
 
 EXIT_OK, EXIT_FAILED = 0, 1
@@ -28,9 +29,9 @@ _BACKLOG = 1024
 
 
 def run_gateway(settings: GatewaySettings) -> int:
-    """Serve until SIGTERM or SIGINT, finish the requests under way, return the exit status.
+    """Serve until SIGTERM or SIGINT, and for the shutdown delay after it; finish the requests under way.
 
-    A second signal ends the wait for them, with status 1.
+    Returns the exit status. A second signal skips the delay and the wait for requests, with status 1.
 
     Raises:
         ConfigurationError: no region is known; AWS was not asked anything.
@@ -57,21 +58,28 @@ async def _run(settings: GatewaySettings) -> int:
             max_payload_bytes=settings.max_payload_bytes,
             inline_bytes=settings.inline_bytes,
         )
-        limit, app = IdleLimit(MAX_IDLE), make_app(gateway, settings.queues)
+        if drain.requested:  # nobody was served, so that nobody has to be told
+            return EXIT_OK
+        limit, app = IdleLimit(MAX_IDLE), make_app(gateway, settings.queues, lambda: drain.requested)
         limit.watch(app)
         runner = make_runner(app)
         await runner.setup()
         try:
-            await limit.listen(runner, settings.host, settings.port, backlog=_BACKLOG)
+            await limit.listen(runner, settings.hosts, settings.port, backlog=_BACKLOG)
         except OSError as error:
-            cause = clip(str(error))
-            log.error("gateway_cannot_listen", host=settings.host, port=settings.port, error=cause)  # noqa: TRY400 - the text says it all
+            addresses, cause = addresses_text(settings.hosts, settings.port), clip(str(error))
+            log.error("gateway_cannot_listen", addresses=addresses, error=cause)  # noqa: TRY400 - the text says it all
             await runner.cleanup()
             return EXIT_FAILED
         port = runner.addresses[0][1]
-        log.info("gateway_started", version=__version__, host=settings.host, port=port, apis=sorted(settings.queues))
+        hosts, apis = list(settings.hosts), sorted(settings.queues)
+        log.info("gateway_started", version=__version__, hosts=hosts, port=port, apis=apis)
         await drain.wait_requested()
-        log.info("gateway_draining")
+        log.info("gateway_draining", closes_after_s=settings.shutdown_delay_s)
+        # A load balancer goes on sending until it has seen /healthz fail.
+        with suppress(TimeoutError):
+            async with asyncio.timeout(settings.shutdown_delay_s):
+                await drain.wait_hurried()
         return await _stop(limit, runner, drain)
 
 
@@ -93,4 +101,4 @@ async def _stop(limit: IdleLimit, runner: web.AppRunner, drain: Drain) -> int:
     await asyncio.wait({stopping, hurried})
     if is_over:
         stopping.result()
-    return EXIT_FAILED if drain.hurried and not is_over else EXIT_OK
+    return EXIT_FAILED if drain.hurried else EXIT_OK

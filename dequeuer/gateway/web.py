@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import structlog
 from aiohttp import web
@@ -40,11 +40,18 @@ _QUEUE_URL = re.compile(r"https?://[A-Za-z0-9.:\[\]-]{1,255}/[A-Za-z0-9/._-]{1,5
 
 
 class Front:
-    """The handlers. `queues` maps the names of the APIs served to the URLs of their queues."""
+    """The handlers.
 
-    def __init__(self, gateway: Gateway, queues: Mapping[str, str]) -> None:
+    Args:
+        gateway: does the work.
+        queues: URLs by the names of the APIs served.
+        is_draining: whether load balancers are to stop sending; returns at once.
+    """
+
+    def __init__(self, gateway: Gateway, queues: Mapping[str, str], is_draining: Callable[[], bool]) -> None:
         self._gateway = gateway
         self._queues = queues
+        self._is_draining = is_draining
         self._log = structlog.get_logger()
 
     async def submit(self, request: web.Request) -> web.StreamResponse:
@@ -80,7 +87,9 @@ class Front:
         return await self._report(request, api_name)
 
     async def healthz(self, _request: web.Request) -> web.StreamResponse:
-        """`GET /healthz`: the server answers."""
+        """`GET /healthz`: 503 once the end was asked for, while requests are still served."""
+        if self._is_draining():
+            return web.Response(body=b"draining", content_type="text/plain", status=503)
         return web.Response(body=b"ok", content_type="text/plain")
 
     def _queue_of(self, api_name: str) -> str:
@@ -116,9 +125,11 @@ class Front:
         return await report_answer(request, request_id, await self._gateway.look_up(api_name, request_id))
 
 
-def make_app(gateway: Gateway, queues: Mapping[str, str]) -> web.Application:
+def make_app(
+    gateway: Gateway, queues: Mapping[str, str], is_draining: Callable[[], bool] = lambda: False
+) -> web.Application:
     """Return the application with all routes."""
-    front = Front(gateway, queues)
+    front = Front(gateway, queues, is_draining)
     app = web.Application(middlewares=[answer_errors])
     allow_origins(app)
     app.router.add_get("/healthz", front.healthz)

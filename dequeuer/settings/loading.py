@@ -29,16 +29,17 @@ def load_sidecar(
     _check_sidecar(reading)
     _check_protection(reading)
     reading.finish()
-    queue_url = reading.value(sidecar.QUEUE)
+    api_kind, queue_url = reading.value(sidecar.API_KIND), reading.value(sidecar.QUEUE)
+    grace_s = reading.get(sidecar.SHUTDOWN_GRACE)
     return SidecarSettings(
-        api_kind=reading.value(sidecar.API_KIND),
+        api_kind=api_kind,
         api_name=reading.value(sidecar.API_NAME),
         queue_url=queue_url,
         cluster_uid=reading.get(shared.CLUSTER_UID) or "",
         bucket=reading.get(sidecar.SIDECAR_BUCKET) or "",
         job_id=reading.get(sidecar.JOB_ID) or "",
         user_port=reading.value(sidecar.USER_PORT),
-        admin_host=reading.value(sidecar.ADMIN_HOST),
+        admin_hosts=reading.value(sidecar.ADMIN_HOST),
         admin_port=reading.value(sidecar.ADMIN_PORT),
         workers=reading.value(sidecar.WORKERS),
         probes_path=reading.value(sidecar.PROBES_PATH),
@@ -47,7 +48,7 @@ def load_sidecar(
         max_attempts=reading.value(sidecar.MAX_ATTEMPTS),
         retry_statuses=reading.value(sidecar.RETRY_STATUSES),
         visibility_timeout_s=reading.value(sidecar.VISIBILITY_TIMEOUT),
-        shutdown_grace_s=reading.value(sidecar.SHUTDOWN_GRACE),
+        shutdown_grace_s=sidecar.SHUTDOWN_GRACE_S[api_kind] if grace_s is None else grace_s,
         result_retention_days=reading.value(sidecar.RESULT_RETENTION),
         max_result_bytes=reading.value(sidecar.MAX_RESULT_BYTES),
         poll_wait_s=reading.value(sidecar.POLL_WAIT),
@@ -79,8 +80,9 @@ def load_gateway(argv: Sequence[str], environ: Mapping[str, str]) -> GatewaySett
     return GatewaySettings(
         bucket=reading.value(gateway.GATEWAY_BUCKET),
         cluster_uid=reading.value(shared.CLUSTER_UID),
-        host=reading.value(gateway.GATEWAY_HOST),
+        hosts=reading.value(gateway.GATEWAY_HOST),
         port=reading.value(gateway.GATEWAY_PORT),
+        shutdown_delay_s=reading.value(gateway.SHUTDOWN_DELAY),
         queues=queues,
         max_payload_bytes=reading.value(gateway.MAX_PAYLOAD_BYTES),
         inline_bytes=reading.value(gateway.INLINE_BYTES),

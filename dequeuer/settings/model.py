@@ -70,7 +70,7 @@ class SidecarSettings:
         bucket: where an async API's objects are; may be "" for batch.
         job_id: of a batch job; "" for async.
         user_port: where the container listens, on 127.0.0.1.
-        admin_host: the address that the admin server listens on.
+        admin_hosts: the addresses that the admin server listens on.
         admin_port: the admin server's port; never `user_port`.
         workers: requests in flight at most, or that the sidecar is to find out.
         probes_path: the readiness probes; the file may be absent.
@@ -97,7 +97,7 @@ class SidecarSettings:
     bucket: str
     job_id: str
     user_port: int
-    admin_host: str
+    admin_hosts: tuple[str, ...]
     admin_port: int
     workers: int | AutoWorkers
     probes_path: str
@@ -129,8 +129,9 @@ class GatewaySettings:
     Attributes:
         bucket: where the objects of all async APIs are.
         cluster_uid: first part of every key.
-        host: the address that the gateway listens on.
+        hosts: the addresses that the gateway listens on.
         port: the gateway's port.
+        shutdown_delay_s: how long the gateway goes on serving after SIGTERM, while `/healthz` says 503.
         queues: queue URLs by API name; may be empty.
         max_payload_bytes: a larger submission is refused.
         inline_bytes: payloads up to this size ride in the queue message; 0: none does.
@@ -140,8 +141,9 @@ class GatewaySettings:
 
     bucket: str
     cluster_uid: str
-    host: str
+    hosts: tuple[str, ...]
     port: int
+    shutdown_delay_s: float
     queues: Mapping[str, str]
     max_payload_bytes: int
     inline_bytes: int

@@ -19,6 +19,7 @@ OPTIONS: tuple[Option[Any], ...] = (
     sidecar.JOB_ID,
     gateway.GATEWAY_HOST,
     gateway.GATEWAY_PORT,
+    gateway.SHUTDOWN_DELAY,
     gateway.GATEWAY_QUEUES,
     gateway.MAX_PAYLOAD_BYTES,
     gateway.INLINE_BYTES,

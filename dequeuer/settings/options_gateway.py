@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from dequeuer.settings.option import Option
-from dequeuer.settings.parsers import LARGEST_OBJECT, port, size
-from dequeuer.settings.places import BUCKET, HOST, QUEUES
+from dequeuer.settings.parsers import LARGEST_OBJECT, port, seconds, size
+from dequeuer.settings.places import BUCKET, HOSTS, QUEUES
 
 GATEWAY_BUCKET = Option(
     name="bucket",
@@ -16,12 +16,13 @@ GATEWAY_BUCKET = Option(
     help="S3 bucket of the async APIs' payloads and results.",
 )
 GATEWAY_HOST = Option(
-    name="host",
+    name="hosts",
     env=("DEQUEUER_GATEWAY_HOST",),
-    parser=HOST,
-    default="0.0.0.0",  # noqa: S104 - the gateway is there for others
+    parser=HOSTS,
+    default="0.0.0.0,::",
     commands=("gateway",),
-    help="Address that the gateway listens on.",
+    help="Addresses that the gateway listens on. The default is every address, of IPv4 and IPv6; of these two, one "
+    "that the machine lacks is left out.",
 )
 GATEWAY_PORT = Option(
     name="port",
@@ -55,4 +56,14 @@ INLINE_BYTES = Option(
     default="0",
     commands=("gateway",),
     help="Payloads up to this size ride in the queue message itself; 0: none does, as Cortex's own dequeuer needs it.",
+)
+SHUTDOWN_DELAY = Option(
+    name="shutdown_delay_s",
+    env=("DEQUEUER_SHUTDOWN_DELAY",),
+    parser=seconds(0, 3600),
+    default="5",
+    unit="s",
+    commands=("gateway",),
+    help="Time after SIGTERM in which the gateway goes on serving while `/healthz` answers 503, so that load balancers "
+    "stop sending before it closes. Requests under way have up to 30 s after that.",
 )

@@ -5,10 +5,12 @@ from __future__ import annotations
 from dequeuer.settings.model import ApiKind, AwsClient
 from dequeuer.settings.option import Option
 from dequeuer.settings.parsers import LARGEST_OBJECT, choice, integers, port, seconds, size, whole, whole_seconds
-from dequeuer.settings.places import ADDRESS, BUCKET, HOST, NAME, PATH, QUEUE_URL
+from dequeuer.settings.places import ADDRESS, BUCKET, HOSTS, NAME, PATH, QUEUE_URL
 from dequeuer.settings.workers import workers
 
 DEFAULT_CLUSTER_CONFIG = "/configs/cluster/cluster.yaml"
+SHUTDOWN_GRACE_S: dict[ApiKind, float] = {"async": 55, "batch": 25}
+"""Below the 60 s and the 30 s that Kubernetes grants the pods of Cortex's async and batch APIs."""
 RECEIPT_LIFE_S = 43200
 """SQS forgets a receipt 12 hours after the receive, whatever was renewed."""
 
@@ -66,11 +68,12 @@ USER_PORT = Option(
     help="Port of the container on 127.0.0.1.",
 )
 ADMIN_HOST = Option(
-    name="admin_host",
+    name="admin_hosts",
     env=("DEQUEUER_ADMIN_HOST",),
-    parser=HOST,
-    default="0.0.0.0",  # noqa: S104 - the kubelet and Prometheus come from outside of the pod
-    help="Address that the admin server (health, metrics) listens on.",
+    parser=HOSTS,
+    default="0.0.0.0,::",
+    help="Addresses that the admin server (health, metrics) listens on. The default is every address, of IPv4 and "
+    "IPv6; of these two, one that the machine lacks is left out.",
 )
 ADMIN_PORT = Option(
     name="admin_port",
@@ -147,8 +150,7 @@ SHUTDOWN_GRACE = Option(
     name="shutdown_grace_s",
     env=("DEQUEUER_SHUTDOWN_GRACE",),
     parser=seconds(0, RECEIPT_LIFE_S),
-    default="55",
-    unit="s",
+    default_note="55 s for async, 25 s for batch",
     help="Time to finish what is running after SIGTERM; keep it below the pod's terminationGracePeriodSeconds.",
 )
 RESULT_RETENTION = Option(

@@ -70,7 +70,22 @@ def _read_host(text: str) -> str:
     return text
 
 
-HOST = Parser(allowed="an IP address or a host name, such as 0.0.0.0 or ::", read=_read_host)
+HOST = Parser(allowed="an IP address or a host name, such as 127.0.0.1 or ::1", read=_read_host)
+
+
+def _read_hosts(text: str) -> tuple[str, ...]:
+    hosts = [item.strip() for item in text.split(",")]
+    for host in hosts:
+        if not _is_host(host):
+            raise RefusedError("" if len(hosts) == 1 else f'"{clip(host)}" is none of them')
+        if hosts.count(host) > 1:
+            raise RefusedError(f"{clip(host)} is there twice")
+    return tuple(hosts)
+
+
+HOSTS = Parser(
+    allowed="IP addresses or host names, separated by commas, such as 127.0.0.1,::1; none twice", read=_read_hosts
+)
 
 
 def _read_path(text: str) -> str:

@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
@@ -27,7 +28,8 @@ from dequeuer.gateway.app import run_gateway
 from dequeuer.settings import AwsSettings, GatewaySettings, LogSettings
 facts = json.loads(sys.argv[1])
 sys.exit(run_gateway(GatewaySettings(
-    bucket=facts["bucket"], cluster_uid="uid", host="127.0.0.1", port=facts["port"],
+    bucket=facts["bucket"], cluster_uid="uid", hosts=("127.0.0.1",), port=facts["port"],
+    shutdown_delay_s=facts.get("delay_s", 0),
     queues=MappingProxyType(facts["queues"]), max_payload_bytes=2**30, inline_bytes=facts.get("inline_bytes", 0),
     aws=AwsSettings(region="us-east-1", endpoint_url=facts["endpoint"], endpoint_url_sqs=None, endpoint_url_s3=None),
     log=LogSettings(level="info", format="json"),
@@ -69,8 +71,14 @@ class Process:
 
 
 @contextmanager
-def gateway(endpoint: str, *, bucket: str = "bucket", port: int = 0) -> Iterator[Process]:
-    facts = {"bucket": bucket, "endpoint": endpoint, "port": port, "queues": {"api": f"{endpoint}/123456789012/q.fifo"}}
+def gateway(endpoint: str, *, bucket: str = "bucket", port: int = 0, delay_s: float = 0) -> Iterator[Process]:
+    facts = {
+        "delay_s": delay_s,
+        "bucket": bucket,
+        "endpoint": endpoint,
+        "port": port,
+        "queues": {"api": f"{endpoint}/123456789012/q.fifo"},
+    }
     process = subprocess.Popen(
         [sys.executable, "-c", _RUN, json.dumps(facts)],
         stdout=subprocess.PIPE,
@@ -154,4 +162,40 @@ def test_a_second_sigterm_does_not_wait(endpoint: str) -> None:
 def test_a_port_that_is_taken(endpoint: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken, gateway(endpoint, port=taken.getsockname()[1]) as running:
         assert running.first["event"] == "gateway_cannot_listen"
+        assert running.process.wait(60) == 1
+
+
+def status_of(running: Process, path: str) -> int:
+    try:
+        running.call(path)
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code
+    return 200
+
+
+def test_sigterm_fails_the_readiness_first_and_serving_goes_on_for_the_delay(endpoint: str) -> None:
+    session = boto3.Session("key", "secret", region_name="us-east-1")
+    session.client("s3", endpoint_url=endpoint).create_bucket(Bucket="bucket")
+    session.client("sqs", endpoint_url=endpoint).create_queue(QueueName="q.fifo", Attributes={"FifoQueue": "true"})
+    with gateway(endpoint, delay_s=3) as running:
+        assert status_of(running, "/healthz") == 200
+        asked_at = time.monotonic()
+        running.process.send_signal(signal.SIGTERM)
+        draining = json.loads(running.log.readline())
+        assert (draining["event"], draining["closes_after_s"]) == ("gateway_draining", 3)
+        assert status_of(running, "/healthz") == 503
+        request_id = json.loads(running.call("/api", b"x"))["id"]
+        assert json.loads(running.call(f"/api/{request_id}"))["status"] == "in_queue"
+        assert running.process.wait(60) == 0
+        assert time.monotonic() - asked_at >= 3
+        assert not listens(running.first["port"])
+
+
+def test_a_second_sigterm_skips_the_delay(endpoint: str) -> None:
+    with gateway(endpoint, delay_s=3600) as running:
+        running.process.send_signal(signal.SIGTERM)
+        assert json.loads(running.log.readline())["event"] == "gateway_draining"
+        assert status_of(running, "/healthz") == 503
+        running.process.send_signal(signal.SIGTERM)
         assert running.process.wait(60) == 1

@@ -29,7 +29,7 @@ def out() -> Iterator[io.StringIO]:
 
 @contextlib.asynccontextmanager
 async def admin() -> AsyncIterator[AdminServer]:
-    server = AdminServer("127.0.0.1", 0, Metrics("async", "api", "", 1).render, lambda: True, lambda: True)
+    server = AdminServer(["127.0.0.1"], 0, Metrics("async", "api", "", 1).render, lambda: True, lambda: True)
     await server.start()
     try:
         yield server

@@ -76,7 +76,7 @@ async def gateway() -> AsyncIterator[Gateway]:
     runner = make_runner(app)
     with evidence.captured() as out:
         await runner.setup()
-        await limit.listen(runner, "127.0.0.1", 0)
+        await limit.listen(runner, ["127.0.0.1"], 0)
         running = Gateway(runner.addresses[0][1], store, queue)
         try:
             yield running

@@ -21,7 +21,7 @@ def test_the_defaults_are_those_of_the_contract() -> None:
         bucket="my-bucket",
         job_id="",
         user_port=8080,
-        admin_host="0.0.0.0",
+        admin_hosts=("0.0.0.0", "::"),
         admin_port=15000,
         workers=1,
         probes_path="/cortex/spec/probes.json",
@@ -48,6 +48,13 @@ def test_batch_needs_no_bucket() -> None:
     assert (settings.bucket, settings.cluster_uid) == ("", "")
 
 
+def test_the_grace_is_below_that_of_cortex_s_pods_of_each_kind() -> None:
+    assert load([], ASYNC).shutdown_grace_s == 55
+    assert load([], BATCH).shutdown_grace_s == 25
+    for environ in (ASYNC, BATCH):
+        assert load([], environ | {"DEQUEUER_SHUTDOWN_GRACE": "0"}).shutdown_grace_s == 0
+
+
 def test_the_flags_are_those_of_cortex(tmp_path: Path) -> None:
     config = tmp_path / "cluster.yaml"
     config.write_text("region: eu-central-1\nbucket: b-1\n")
@@ -67,7 +74,7 @@ def test_each_variable_ends_up_in_its_field() -> None:
     environ = ASYNC | {
         "DEQUEUER_API_KIND": "async",
         "DEQUEUER_USER_PORT": "1",
-        "DEQUEUER_ADMIN_HOST": "::1",
+        "DEQUEUER_ADMIN_HOST": "127.0.0.1, ::1",
         "DEQUEUER_ADMIN_PORT": "2",
         "DEQUEUER_WORKERS": "3",
         "DEQUEUER_PROBES_PATH": "/p",
@@ -98,7 +105,7 @@ def test_each_variable_ends_up_in_its_field() -> None:
         bucket="my-bucket",
         job_id="",
         user_port=1,
-        admin_host="::1",
+        admin_hosts=("127.0.0.1", "::1"),
         admin_port=2,
         workers=3,
         probes_path="/p",

@@ -10,7 +10,7 @@ from tests.settings.good import GATEWAY
 def test_the_gateway_has_defaults() -> None:
     settings = load_gateway([], GATEWAY)
     assert (settings.bucket, settings.cluster_uid) == ("my-bucket", "cluster-1")
-    assert (settings.host, settings.port) == ("0.0.0.0", 8080)
+    assert (settings.hosts, settings.port, settings.shutdown_delay_s) == (("0.0.0.0", "::"), 8080, 5)
     assert dict(settings.queues) == {}
     assert (settings.max_payload_bytes, settings.inline_bytes) == (2**30, 0)
     assert settings.aws.region is None
@@ -27,10 +27,12 @@ def test_the_variables_of_the_gateway() -> None:
         "DEQUEUER_GATEWAY_PORT": "1",
         "DEQUEUER_QUEUES": "a=https://sqs.us-west-2.amazonaws.com/1/a,b=http://localhost/1/b",
         "DEQUEUER_MAX_PAYLOAD_BYTES": "1MB",
+        "DEQUEUER_SHUTDOWN_DELAY": "0.5",
         "DEQUEUER_INLINE_BYTES": "32KiB",
     }
     settings = load_gateway([], environ)
-    assert (settings.host, settings.port, settings.max_payload_bytes) == ("127.0.0.1", 1, 10**6)
+    assert (settings.hosts, settings.port, settings.max_payload_bytes) == (("127.0.0.1",), 1, 10**6)
+    assert settings.shutdown_delay_s == 0.5
     assert settings.inline_bytes == 32 * 1024
     assert settings.queues == {"a": "https://sqs.us-west-2.amazonaws.com/1/a", "b": "http://localhost/1/b"}
     assert settings.aws.region == "us-west-2"

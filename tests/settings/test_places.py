@@ -11,6 +11,7 @@ from dequeuer.settings.places import (
     ADDRESS,
     BUCKET,
     HOST,
+    HOSTS,
     NAME,
     PATH,
     QUEUE_URL,
@@ -157,3 +158,14 @@ def test_nothing_but_a_refusal_is_raised(parser: Parser[Any], text: str) -> None
         parser.read(text)
     except RefusedError:
         assert parser.allowed
+
+
+def test_hosts_are_separated_by_commas() -> None:
+    assert HOSTS.read("127.0.0.1") == ("127.0.0.1",)
+    assert HOSTS.read("127.0.0.1, ::1,name") == ("127.0.0.1", "::1", "name")
+
+
+@pytest.mark.parametrize("text", ["", ",", "::1,", "::1,::1", "a b,::1", "127.0.0.1 ::1", "[::1],127.0.0.1"])
+def test_other_hosts_are_refused(text: str) -> None:
+    with pytest.raises(RefusedError):
+        HOSTS.read(text)
