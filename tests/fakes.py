@@ -11,7 +11,7 @@ from typing import TypeVar
 from dequeuer.errors import LeaseLostError, StoreMissingError, StoreUnavailableError
 from dequeuer.events import Event
 from dequeuer.message import Message
-from dequeuer.sinks.base import Payload
+from dequeuer.sinks.base import Check, Payload, unchecked
 from dequeuer.sources.base import Depth, Lease
 
 E = TypeVar("E")
@@ -73,17 +73,30 @@ class MemoryStore:
         self.objects[key] = (body, content_type)
         self.journal.append(("put", key))
 
-    async def create(self, key: str, body: bytes, content_type: str) -> bool:
+    async def create(self, key: str, body: bytes, content_type: str, *, check: Check = unchecked) -> bool:
         self._maybe_fail()
         if key in self.objects:
             return False
+        check()
         await self.put(key, body, content_type)
         return True
 
-    async def put_stream(self, key: str, body: AsyncIterator[bytes], content_type: str) -> None:
+    async def put_stream(
+        self,
+        key: str,
+        body: AsyncIterator[bytes],
+        content_type: str,
+        *,
+        size: int | None = None,
+        check: Check = unchecked,
+    ) -> bool:
         self._maybe_fail()
         whole = b"".join([chunk async for chunk in body])
+        if key in self.objects:
+            return False
+        check()
         await self.put(key, whole, content_type)
+        return True
 
     async def delete(self, keys: Collection[str]) -> None:
         self._maybe_fail()

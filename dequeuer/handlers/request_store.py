@@ -107,15 +107,24 @@ class RequestStore:
 
     async def _create_result(self, body: bytes) -> None:
         self._fence.check()
+        is_written = await self._store.create(self._keys.result, body, JSON_TYPE, check=self._fence.check)
         # A refusal can also mean that two writers met and neither has won yet: then it is tried again.
-        if not await self._store.create(self._keys.result, body, JSON_TYPE) and await self.known() is None:
+        if not is_written and await self.known() is None:
             raise StoreUnavailableError("the result was refused, yet there is none")
 
-    async def put_large_result(self, body: AsyncIterator[bytes]) -> None:
-        """Write a result of unknown size. One attempt as a whole: `body` can be read only once."""
-        if await self.known() not in ("completed", "result"):
-            self._fence.check()
-            await self._store.put_stream(self._keys.result, body, JSON_TYPE)
+    async def put_large_result(self, body: AsyncIterator[bytes], size: int | None) -> None:
+        """Write a result that is not in memory whole. One attempt: `body` can be read only once.
+
+        One that is there already stands. `size`: bytes of the body, None when not known.
+        """
+        # Looked up first: nobody uploads gigabytes only to be told that they are there already.
+        if await self.known() in ("completed", "result"):
+            return
+        self._fence.check()
+        check = self._fence.check
+        is_written = await self._store.put_stream(self._keys.result, body, JSON_TYPE, size=size, check=check)
+        if not is_written and await self.known() is None:
+            raise StoreUnavailableError("the result was refused, yet there is none")
 
     async def mark_completed(self) -> None:
         """Write `status/completed`. The result must be durable already."""

@@ -53,7 +53,7 @@ class ResultWriter:
         if answer.size is not None and answer.size > WHOLE_BYTES:
             # Known to be large: it must not take a place from the middling ones while it waits for its turn.
             async with self._large:
-                await request.put_large_result(_rest(head, body))
+                await request.put_large_result(_rest(head, body), answer.size)
             return None
         # Whoever waits here does not read, so the container is held back instead of our memory filling.
         async with self._middling:
@@ -61,7 +61,7 @@ class ResultWriter:
                 await request.put_result(bytes(head))
                 return None
             async with self._large:
-                await request.put_large_result(_rest(head, body))
+                await request.put_large_result(_rest(head, body), answer.size)
         return None
 
     async def _small(self, answer: Answer, size: int) -> bytes:

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeAlias
+
+Check: TypeAlias = Callable[[], None]
+"""Asked directly before each request that makes an object visible. What it raises ends the write."""
+
+
+def unchecked() -> None:
+    """Be a check that lets everything through."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,11 +47,29 @@ class Sink(Protocol):
     async def put(self, key: str, body: bytes, content_type: str) -> None:
         """Write an object whole. Returned means durable."""
 
-    async def create(self, key: str, body: bytes, content_type: str) -> bool:
+    async def create(self, key: str, body: bytes, content_type: str, *, check: Check = unchecked) -> bool:
         """Write an object unless there is one already; tell whether it was written."""
 
-    async def put_stream(self, key: str, body: AsyncIterator[bytes], content_type: str) -> None:
-        """Write an object of unknown size in bounded memory. When `body` raises, nothing is written."""
+    async def put_stream(
+        self,
+        key: str,
+        body: AsyncIterator[bytes],
+        content_type: str,
+        *,
+        size: int | None = None,
+        check: Check = unchecked,
+    ) -> bool:
+        """Write an object in bounded memory unless there is one already; tell whether it was written.
+
+        When `body` or `check` raises, nothing is written. `body` is read once: a failure is final.
+
+        Args:
+            key: of the object.
+            body: its bytes.
+            content_type: stored with it.
+            size: bytes of `body`, when known; known sizes are streamed without buffering where necessary.
+            check: see `Check`.
+        """
 
     async def delete(self, keys: Collection[str]) -> None:
         """Delete objects; those already gone are no error."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Collection, Sequence
 
-from dequeuer.sinks.base import Payload, Store
+from dequeuer.sinks.base import Check, Payload, Store, unchecked
 
 LINGER_S = 0.2
 """How long a deletion waits for others: nobody waits for it."""
@@ -35,13 +35,21 @@ class GatheredDeletions:
         """Write an object whole."""
         await self._store.put(key, body, content_type)
 
-    async def create(self, key: str, body: bytes, content_type: str) -> bool:
+    async def create(self, key: str, body: bytes, content_type: str, *, check: Check = unchecked) -> bool:
         """Write an object unless there is one already."""
-        return await self._store.create(key, body, content_type)
+        return await self._store.create(key, body, content_type, check=check)
 
-    async def put_stream(self, key: str, body: AsyncIterator[bytes], content_type: str) -> None:
-        """Write an object of unknown size."""
-        await self._store.put_stream(key, body, content_type)
+    async def put_stream(
+        self,
+        key: str,
+        body: AsyncIterator[bytes],
+        content_type: str,
+        *,
+        size: int | None = None,
+        check: Check = unchecked,
+    ) -> bool:
+        """Write an object in bounded memory unless there is one already."""
+        return await self._store.put_stream(key, body, content_type, size=size, check=check)
 
     async def delete(self, keys: Collection[str]) -> None:
         """Delete objects, together with those that others want to delete within a moment.

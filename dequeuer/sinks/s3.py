@@ -38,7 +38,7 @@ from dequeuer.errors import (
 )
 from dequeuer.events import ErrorKind, Observer, StoreCalled, StoreOp
 from dequeuer.retrying import FIRST_WAIT_S, persist
-from dequeuer.sinks.base import Payload
+from dequeuer.sinks.base import Check, Payload, unchecked
 from dequeuer.sinks.upload import PART_BYTES, upload_stream
 
 if TYPE_CHECKING:
@@ -47,6 +47,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+UPLOADS_AT_ONCE = 1
+"""Each buffers two parts, 10 MiB."""
 STREAM_CHUNK_BYTES = 64 * 1024
 LIST_LIMIT = 1000
 _FORBIDDEN = re.compile(r"status code: 40[13]\b")
@@ -133,6 +135,7 @@ class S3Store:
         self._patient = patient
         self._keys = keys
         self._observer = observer
+        self._turn = asyncio.Semaphore(UPLOADS_AT_ONCE)
 
     async def get(self, key: str) -> Payload:
         """Open an object. A stream that breaks is taken up again where it broke, as long as it takes."""
@@ -186,10 +189,11 @@ class S3Store:
             "put", lambda: obstore.put_async(self._store, key, body, attributes=attributes, use_multipart=False)
         )
 
-    async def create(self, key: str, body: bytes, content_type: str) -> bool:
+    async def create(self, key: str, body: bytes, content_type: str, *, check: Check = unchecked) -> bool:
         """Write an object with one conditional request (`If-None-Match: *`)."""
 
         async def attempt() -> bool:
+            check()
             try:
                 await obstore.put_async(
                     self._store, key, body, attributes={"Content-Type": content_type}, mode="create"
@@ -200,11 +204,20 @@ class S3Store:
 
         return await self._call("put", attempt)
 
-    async def put_stream(self, key: str, body: AsyncIterator[bytes], content_type: str) -> None:
+    async def put_stream(
+        self,
+        key: str,
+        body: AsyncIterator[bytes],
+        content_type: str,
+        *,
+        size: int | None = None,  # noqa: ARG002 - of no use to this client
+        check: Check = unchecked,
+    ) -> bool:
         """Write in parts of 5 MiB, one under way at a time; each part is retried for up to two minutes."""
         attributes = {"Content-Type": content_type}
 
         async def upload() -> None:
+            check()
             await upload_stream(
                 self._with_fresh_keys(body),
                 lambda parts: obstore.put_async(
@@ -212,7 +225,9 @@ class S3Store:
                 ),
             )
 
-        await self._call("put", upload)
+        async with self._turn:
+            await self._call("put", upload)
+        return True
 
     async def _with_fresh_keys(self, body: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
         async for chunk in body:

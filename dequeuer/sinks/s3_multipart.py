@@ -10,6 +10,7 @@ from hashlib import md5
 from typing import TypeVar
 
 from dequeuer.errors import StoreDeniedError, StoreMissingError, StoreUnavailableError
+from dequeuer.sinks.base import Check
 from dequeuer.sinks.s3_bucket import XML_TYPE, Bucket
 from dequeuer.sinks.s3_errors import error_code, refused
 from dequeuer.sinks.s3_xml import escape, parse
@@ -33,7 +34,7 @@ class Uploads:
         self._bucket = bucket
         self._cleaning: set[asyncio.Task[None]] = set()
 
-    async def send(self, key: str, body: AsyncIterator[bytes], content_type: tuple[str, str]) -> None:
+    async def send(self, key: str, body: AsyncIterator[bytes], content_type: tuple[str, str], check: Check) -> None:
         """Write an object of unknown size. `content_type`: the field.
 
         Raises:
@@ -45,10 +46,15 @@ class Uploads:
         async for chunk in body:
             buffer += chunk
             if len(buffer) > PART_BYTES:
-                await self._send_large(_Upload(self._bucket, key, fields), buffer, body)
+                await self._send_large(_Upload(self._bucket, key, fields, check), buffer, body)
                 return
         request = self._bucket.about(key, "PUT", fields=fields, body=bytes(buffer))
-        await patiently(lambda: self._bucket.call(request))
+
+        async def attempt() -> None:
+            check()
+            await self._bucket.call(request)
+
+        await patiently(attempt)
 
     async def _send_large(self, upload: _Upload, buffer: bytearray, body: AsyncIterator[bytes]) -> None:
         try:
@@ -59,15 +65,14 @@ class Uploads:
             await upload.take(buffer)
             await upload.complete()
         except BaseException:
-            await self._clean_up(upload)
+            self._clean_up(upload)
             raise
 
-    async def _clean_up(self, upload: _Upload) -> None:
+    def _clean_up(self, upload: _Upload) -> None:
+        # Not waited for: a cancelled upload must not hold up the release of its message.
         task = asyncio.create_task(upload.abort(), name="abort an upload")
         self._cleaning.add(task)
         task.add_done_callback(self._cleaning.discard)
-        # A second cancellation ends the waiting, not the clean-up.
-        await asyncio.wait({task})
 
     async def close(self) -> None:
         """Wait for what is still being cleaned up: `ABORT_TIMEOUT_S` at most."""
@@ -84,10 +89,11 @@ class _Part:
 class _Upload:
     """One upload. `take` begins it; then either `complete` or `abort` ends it."""
 
-    def __init__(self, bucket: Bucket, key: str, fields: Fields) -> None:
+    def __init__(self, bucket: Bucket, key: str, fields: Fields, check: Check) -> None:
         self._bucket = bucket
         self._key = key
         self._fields = fields
+        self._check = check
         self._id = ""
         self._parts: list[_Part] = []
         self._flight: asyncio.Task[None] | None = None
@@ -146,6 +152,7 @@ class _Upload:
         namespace = "http://s3.amazonaws.com/doc/2006-03-01/"
         body = f'<CompleteMultipartUpload xmlns="{namespace}">{entries}</CompleteMultipartUpload>'.encode()
         request = self._bucket.about(self._key, "POST", query([("uploadId", self._id)]), (XML_TYPE,), body)
+        self._check()
         try:
             reply = await self._bucket.call(request)
         except StoreMissingError:

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Collection, Container, Sequence
 from itertools import islice
 
 from dequeuer.events import Observer, StoreCalled, StoreOp
-from dequeuer.sinks.base import Payload
+from dequeuer.sinks.base import Check, Payload, unchecked
 from dequeuer.sinks.s3_bucket import XML_TYPE, Bucket, checksum
 from dequeuer.sinks.s3_download import UNTYPED, Downloads
 from dequeuer.sinks.s3_errors import STORE_ERRORS, StoreError, code_in, kind_of, refused
@@ -75,21 +75,31 @@ class WireStore:
         request = self._bucket.about(key, "PUT", fields=(_typed(content_type),), body=body)
         await self._call("put", request)
 
-    async def create(self, key: str, body: bytes, content_type: str) -> bool:
+    async def create(self, key: str, body: bytes, content_type: str, *, check: Check = unchecked) -> bool:
         """Write an object with one conditional request (`If-None-Match: *`)."""
+        check()
         fields = (_typed(content_type), ("if-none-match", "*"))
         request = self._bucket.about(key, "PUT", fields=fields, body=body)
         return (await self._call("put", request, expected=_REFUSED)).status < 300
 
-    async def put_stream(self, key: str, body: AsyncIterator[bytes], content_type: str) -> None:
+    async def put_stream(
+        self,
+        key: str,
+        body: AsyncIterator[bytes],
+        content_type: str,
+        *,
+        size: int | None = None,  # noqa: ARG002 - of no use yet
+        check: Check = unchecked,
+    ) -> bool:
         """Write in parts of 5 MiB, one under way at a time; each request is retried for up to two minutes."""
         started = time.monotonic()
         try:
-            await self._uploads.send(key, body, _typed(content_type))
+            await self._uploads.send(key, body, _typed(content_type), check)
         except STORE_ERRORS as error:
             self._report("put", started, error)
             raise
         self._report("put", started)
+        return True
 
     async def delete(self, keys: Collection[str]) -> None:
         """Delete any number of objects with one request for each thousand."""

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -24,8 +25,8 @@ print(*sorted({name.partition(".")[0] for name in sys.modules} & {"aiobotocore",
 """
 
 
-def where(region: str | None = "eu-west-1", **more: str) -> AwsSettings:
-    urls: dict[str, str | None] = {"endpoint_url": None, "endpoint_url_sqs": None, "endpoint_url_s3": None}
+def where(region: str | None = "eu-west-1", **more: Any) -> AwsSettings:
+    urls: dict[str, Any] = {"endpoint_url": None, "endpoint_url_sqs": None, "endpoint_url_s3": None}
     return AwsSettings(region=region, **{**urls, **more})
 
 

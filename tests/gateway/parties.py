@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from dequeuer.errors import StoreUnavailableError
 from dequeuer.gateway.service import Gateway
-from dequeuer.sinks.base import Payload
+from dequeuer.sinks.base import Check, Payload, unchecked
 from tests.fakes import MemoryStore, chunked
 
 URL = "http://127.0.0.1:1/1234/the-queue.fifo"
@@ -58,10 +58,18 @@ class Store:
         self._check("put", key)
         await self.memory.put(key, body, content_type)
 
-    async def create(self, key: str, body: bytes, content_type: str) -> bool:
+    async def create(self, key: str, body: bytes, content_type: str, *, check: Check = unchecked) -> bool:
         return await self.memory.create(key, body, content_type)
 
-    async def put_stream(self, key: str, body: AsyncIterator[bytes], content_type: str) -> None:
+    async def put_stream(
+        self,
+        key: str,
+        body: AsyncIterator[bytes],
+        content_type: str,
+        *,
+        size: int | None = None,
+        check: Check = unchecked,
+    ) -> bool:
         self._check("put", key)
         whole = bytearray()
         async for chunk in body:
@@ -70,6 +78,7 @@ class Store:
             if self._keep_streams:
                 whole += chunk
         await self.memory.put(key, bytes(whole), content_type)
+        return True
 
     async def delete(self, keys: Collection[str]) -> None:
         for key in keys:

@@ -13,8 +13,9 @@ pytestmark = pytest.mark.looptime
 
 async def test_large_answers_that_wait_for_their_turn_do_not_hold_up_smaller_ones() -> None:
     class SlowLarge(MemoryStore):
-        async def put_stream(self, key: str, body: object, content_type: str) -> None:
+        async def put_stream(self, key: str, body: object, content_type: str, **_more: object) -> bool:
             await asyncio.sleep(3600)
+            return True
 
     store, writer = SlowLarge(), ResultWriter(100 * WHOLE_BYTES)
 

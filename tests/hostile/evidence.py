@@ -19,6 +19,7 @@ from dequeuer.handlers.policy import Policy
 from dequeuer.handlers.result import ResultWriter
 from dequeuer.logs import LogObserver, configure
 from dequeuer.message import Message, Outcome
+from dequeuer.sinks.base import Check, unchecked
 from tests.fakes import MemoryStore, OpenFence, Recorder, make_message
 
 CANARY = "canary-7f3a"
@@ -31,11 +32,20 @@ REQUEST = f"{PREFIX}request-1/"
 class Discard(MemoryStore):
     """A store that keeps of a streamed object only its size."""
 
-    async def put_stream(self, key: str, body: AsyncIterator[bytes], content_type: str) -> None:
+    async def put_stream(
+        self,
+        key: str,
+        body: AsyncIterator[bytes],
+        content_type: str,
+        *,
+        size: int | None = None,
+        check: Check = unchecked,
+    ) -> bool:
         size = 0
         async for chunk in body:
             size += len(chunk)
         await self.put(key, b"%d" % size, content_type)
+        return True
 
 
 def submitted(payload: bytes = CANARY.encode()) -> Discard:

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequen
 from contextvars import ContextVar
 
 from dequeuer.errors import StoreDeniedError, StoreMissingError, StoreUnavailableError
-from dequeuer.sinks.base import Payload
+from dequeuer.sinks.base import Check, Payload, unchecked
 from tests.history.records import Op, Record
 from tests.simulation.weather import Port
 
@@ -101,14 +101,24 @@ class StoreClient:
         delivery = self._asked("write", key)
         await self._port.send(lambda: self._objects.write(self._sidecar, delivery, key, body))
 
-    async def create(self, key: str, body: bytes, content_type: str) -> bool:
+    async def create(self, key: str, body: bytes, content_type: str, *, check: Check = unchecked) -> bool:
+        check()
         delivery = self._asked("write", key)
         return await self._port.send(lambda: self._objects.create(self._sidecar, delivery, key, body))
 
-    async def put_stream(self, key: str, body: AsyncIterator[bytes], content_type: str) -> None:
+    async def put_stream(
+        self,
+        key: str,
+        body: AsyncIterator[bytes],
+        content_type: str,
+        *,
+        size: int | None = None,
+        check: Check = unchecked,
+    ) -> bool:
         whole = b"".join([chunk async for chunk in body])
+        check()
         delivery = self._asked("write", key)
-        await self._port.send(lambda: self._objects.write(self._sidecar, delivery, key, whole))
+        return await self._port.send(lambda: self._objects.create(self._sidecar, delivery, key, whole))
 
     async def delete(self, keys: Collection[str]) -> None:
         delivery = ""
