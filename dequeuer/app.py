@@ -102,6 +102,7 @@ class _Sidecar:
         settings = self._settings
         async with AsyncExitStack() as stack:
             observer = self._observe(stack)
+            self._cloud.observe(observer)
             gate = Gate(probes, observer)
             admin = AdminServer(
                 settings.admin_hosts,

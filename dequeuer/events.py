@@ -25,6 +25,7 @@ Settlement = Literal[
 ]
 
 
+KeyProviderName = Literal["environment", "web_identity", "container", "imds", "sdk"]
 GiveBackReason = Literal["not_ready", "drain", "waited"]
 LimitReason = Literal["started", "more", "fewer", "kept", "undone", "refused"]
 
@@ -136,6 +137,38 @@ class StoreCalled:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class KeysRenewed:
+    """AWS credentials were fetched.
+
+    Attributes:
+        provider: who gave them out.
+        expires_at: seconds since the epoch; None: they do not end, or their provider does not tell.
+        is_first: there were none before.
+        reason: why that provider was chosen; may be empty.
+    """
+
+    provider: KeyProviderName
+    expires_at: float | None
+    is_first: bool
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeysRenewalFailed:
+    """An attempt to fetch AWS credentials failed; it is repeated.
+
+    Attributes:
+        provider: who was asked.
+        reason: for the log; no part of a credential or an answer.
+        valid_for_s: what the present ones have left; 0: there are none that are valid; None: not known.
+    """
+
+    provider: KeyProviderName
+    reason: str
+    valid_for_s: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LeaseLost:
     """A lease was lost and its work is fenced off. Counted apart from `Settled`, which follows."""
 
@@ -181,6 +214,8 @@ Event = (
     | GivenBack
     | SourceCalled
     | StoreCalled
+    | KeysRenewed
+    | KeysRenewalFailed
     | LeaseLost
     | Probed
     | GateChanged

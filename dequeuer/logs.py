@@ -15,6 +15,7 @@ from typing import Any, Literal
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
+from dequeuer.credentials_log import CredentialsLog
 from dequeuer.errors import clip
 from dequeuer.events import (
     DrainChanged,
@@ -182,6 +183,7 @@ class LogObserver:
             Probed: self._probed,
             GateChanged: self._gate_changed,
             DrainChanged: self._drain_changed,
+            **CredentialsLog(self._log, clock=clock).handlers,
         }
 
     def __call__(self, event: Event) -> None:

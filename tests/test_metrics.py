@@ -20,6 +20,8 @@ from dequeuer.events import (
     Event,
     GateChanged,
     GivenBack,
+    KeysRenewalFailed,
+    KeysRenewed,
     LeaseLost,
     LimitChanged,
     Posted,
@@ -43,6 +45,8 @@ FAMILIES = {
     "dequeuer_messages_received_total": "counter",
     "dequeuer_messages_acked_total": "counter",
     "dequeuer_leases_lost_total": "counter",
+    "dequeuer_credentials_expiry_timestamp_seconds": "gauge",
+    "dequeuer_credentials_refresh_errors_total": "counter",
     "dequeuer_in_flight": "gauge",
     "dequeuer_slots_busy": "gauge",
     "dequeuer_slots": "gauge",
@@ -112,6 +116,19 @@ def test_every_family_has_help_and_type_from_the_first_scrape_on(kind: Any) -> N
     helps = [line.split(" ")[2] for line in lines if line.startswith("# HELP ")]
     assert types == FAMILIES
     assert sorted(helps) == sorted(FAMILIES)
+
+
+def test_credentials_show_when_they_end_and_what_failed_for_every_provider_from_the_start() -> None:
+    metrics = Metrics("async", "api", "", 1)
+    for provider in ("environment", "web_identity", "container", "imds", "sdk"):
+        labels = {"provider": provider}
+        assert value(metrics, "dequeuer_credentials_expiry_timestamp_seconds", **labels) == 0
+        assert value(metrics, "dequeuer_credentials_refresh_errors_total", **labels) == 0
+    metrics(KeysRenewed(provider="web_identity", expires_at=1.75e9, is_first=True, reason=""))
+    metrics(KeysRenewalFailed(provider="web_identity", reason="STS: 500", valid_for_s=800))
+    labels = {"provider": "web_identity"}
+    assert value(metrics, "dequeuer_credentials_expiry_timestamp_seconds", **labels) == 1.75e9
+    assert value(metrics, "dequeuer_credentials_refresh_errors_total", **labels) == 1
 
 
 def test_cortex_families_of_an_async_api_before_and_after_an_answer() -> None:

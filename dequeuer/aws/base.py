@@ -31,5 +31,8 @@ class Cloud(Protocol):
     async def ensure_expiry(self, *, bucket: str, prefix: str, days: int) -> ExpiryChange:
         """Make sure of the bucket's lifecycle rule. Raises `StoreDeniedError`, `StoreUnavailableError`."""
 
+    def observe(self, observer: Observer) -> None:
+        """Tell an observer of credentials that are renewed, or cannot be."""
+
     async def close(self) -> None:
         """Close what `store` and `ensure_expiry` have opened."""

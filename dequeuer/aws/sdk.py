@@ -50,6 +50,9 @@ class Aws:
         async with self._client("s3", self._settings.s3_endpoint, READ_TIMEOUT_S) as client:
             return await ensure_expiry(client, bucket=bucket, prefix=prefix, days=days)
 
+    def observe(self, observer: Observer) -> None:
+        """Do nothing: the SDK renews its credentials unseen."""
+
     async def close(self) -> None:
         """Nothing stays open."""
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 
 from dequeuer.aws.base import READ_TIMEOUT_S
-from dequeuer.credentials import CredentialChain, FrozenKeys, KeySnapshot
+from dequeuer.aws.credentials import chain
+from dequeuer.aws.partitions import domain
+from dequeuer.credentials import KeySnapshot
 from dequeuer.errors import ConfigurationError, clip
 from dequeuer.events import Observer
 from dequeuer.settings import AwsSettings
@@ -20,43 +21,9 @@ from dequeuer.sources.sqs_wire import WireSqs
 from dequeuer.wire.aws_endpoint import AwsEndpoint, origin_of
 from dequeuer.wire.signing import Signer
 
-_PARTITIONS = {
-    "cn-": "amazonaws.com.cn",
-    "us-iso-": "c2s.ic.gov",
-    "us-isob-": "sc2s.sgov.gov",
-    "us-isof-": "csp.hci.ic.gov",
-    "eu-isoe-": "cloud.adc-e.uk",
-    "eusc-": "amazonaws.eu",
-}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Keys:
-    access_key: str
-    secret_key: str
-    token: str | None
-
-    def __repr__(self) -> str:
-        return "_Keys(...)"
-
-
-class _Environment:
-    """Keys that were given as environment variables: first in the SDK's chain, too, and they never change."""
-
-    def __init__(self, keys: _Keys) -> None:
-        self._keys = keys
-
-    async def get_frozen_credentials(self) -> FrozenKeys:
-        return self._keys
-
-
-def domain(region: str) -> str:
-    """Return what AWS's host names end with in a region."""
-    return next((name for start, name in _PARTITIONS.items() if region.startswith(start)), "amazonaws.com")
-
 
 class SlimAws:
-    """`Cloud`. The SDK is imported only when keys or region are not in the environment: it knows where else to look.
+    """`Cloud`. The SDK is imported only when a profile or the like may have keys, or when no region is known.
 
     Raises:
         ConfigurationError: no region is known, or an endpoint is none.
@@ -66,10 +33,9 @@ class SlimAws:
 
     def __init__(self, settings: AwsSettings, environ: Mapping[str, str]) -> None:
         self._settings = settings
-        chain, region = _chain(settings, environ)
-        self._region = region
-        self._keys = KeySnapshot(chain)
         self._tls = _tls(environ.get("AWS_CA_BUNDLE"))
+        self._keys, region = _keys(settings, environ, self._tls)
+        self._region = region
         self._stores: list[WireStore] = []
         self._sqs_url = settings.sqs_endpoint or f"https://sqs.{region}.{domain(region)}"
         origin_of(self._sqs_url, self._tls)
@@ -101,9 +67,14 @@ class SlimAws:
             await endpoint.close()
 
     async def close(self) -> None:
-        """Close all stores."""
+        """Close all stores, and stop renewing keys."""
         for store in self._stores:
             await store.close()
+        await self._keys.close()
+
+    def observe(self, observer: Observer) -> None:
+        """Tell an observer of credentials that are renewed."""
+        self._keys.observer = observer
 
     def _s3(self, bucket: str) -> tuple[AwsEndpoint, bool]:
         """Return the endpoint for a bucket, and whether its name stands in the path."""
@@ -119,15 +90,17 @@ class SlimAws:
         return AwsEndpoint(origin_of(url, self._tls), Signer(service, self._region), self._keys)
 
 
-def _chain(settings: AwsSettings, environ: Mapping[str, str]) -> tuple[CredentialChain, str]:
-    access_key, secret_key = environ.get("AWS_ACCESS_KEY_ID"), environ.get("AWS_SECRET_ACCESS_KEY")
-    if access_key and secret_key and settings.region:
-        token = environ.get("AWS_SESSION_TOKEN") or environ.get("AWS_SECURITY_TOKEN")
-        return _Environment(_Keys(access_key=access_key, secret_key=secret_key, token=token)), settings.region
+def _keys(settings: AwsSettings, environ: Mapping[str, str], tls: ssl.SSLContext) -> tuple[KeySnapshot, str]:
+    """Return who signs, and the region."""
+    choice = chain.choose(environ)
+    if settings.region:
+        provider = chain.make(choice.provider, environ, region=settings.region, tls=tls)
+        if provider is not None:
+            return KeySnapshot(provider, provider=choice.provider), settings.region
     from dequeuer.aws.sdk import Aws  # noqa: PLC0415 - see SlimAws
 
     sdk = Aws(settings)
-    return sdk, sdk.region
+    return KeySnapshot(sdk, provider="sdk", reason=choice.reason or "no region is set"), sdk.region
 
 
 def _tls(ca_bundle: str | None) -> ssl.SSLContext:

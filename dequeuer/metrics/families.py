@@ -8,7 +8,7 @@ from typing import Literal, get_args
 from prometheus_client.registry import CollectorRegistry
 
 from dequeuer import __version__
-from dequeuer.events import ErrorKind, GiveBackReason, LimitReason, Settlement, SourceOp, StoreOp
+from dequeuer.events import ErrorKind, GiveBackReason, KeyProviderName, LimitReason, Settlement, SourceOp, StoreOp
 from dequeuer.metrics.series import Histograms, Values
 
 LATENCY_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
@@ -118,6 +118,28 @@ class CallFamilies:
         )
         self.calls = {(op, error): calls.child(op, error) for op in operations for error in ERRORS}
         self.seconds = {op: seconds.child(op) for op in operations}
+
+
+class CredentialFamilies:
+    """AWS credentials. Every provider has a member from the start: which one is asked is found out later."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        expiry = Values(
+            registry,
+            "gauge",
+            "dequeuer_credentials_expiry_timestamp_seconds",
+            "When the AWS credentials in use end, in seconds since the epoch; 0: never, not known, or none fetched.",
+            ["provider"],
+        )
+        errors = Values(
+            registry,
+            "counter",
+            "dequeuer_credentials_refresh_errors_total",
+            "Attempts to fetch AWS credentials that failed.",
+            ["provider"],
+        )
+        self.expiry = {name: expiry.child(name) for name in get_args(KeyProviderName)}
+        self.errors = {name: errors.child(name) for name in get_args(KeyProviderName)}
 
 
 class ProbeFamilies:

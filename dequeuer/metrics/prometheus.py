@@ -16,6 +16,8 @@ from dequeuer.events import (
     Event,
     GateChanged,
     GivenBack,
+    KeysRenewalFailed,
+    KeysRenewed,
     LeaseLost,
     LimitChanged,
     Posted,
@@ -30,6 +32,7 @@ from dequeuer.metrics.families import (
     EXACT_COUNTERS,
     CallFamilies,
     CortexFamilies,
+    CredentialFamilies,
     MessageFamilies,
     ProbeFamilies,
     add_build_info,
@@ -61,6 +64,7 @@ class Metrics:
         self._messages = MessageFamilies(registry, workers)
         self._source = CallFamilies(registry, "source", "the queue")
         self._store = CallFamilies(registry, "store", "the store")
+        self._credentials = CredentialFamilies(registry)
         self._probes = ProbeFamilies(registry)
         add_build_info(registry)
         ProcessCollector(registry=registry)
@@ -81,6 +85,8 @@ class Metrics:
             GivenBack: self._given_back,
             SourceCalled: self._source_called,
             StoreCalled: self._store_called,
+            KeysRenewed: self._keys_renewed,
+            KeysRenewalFailed: self._keys_renewal_failed,
             LeaseLost: self._lease_lost,
             Probed: self._probed,
             GateChanged: self._gate_changed,
@@ -149,6 +155,12 @@ class Metrics:
     def _store_called(self, event: StoreCalled) -> None:
         self._store.calls[event.op, event.error or "none"].value += 1
         self._store.seconds[event.op].observe(event.duration_s)
+
+    def _keys_renewed(self, event: KeysRenewed) -> None:
+        self._credentials.expiry[event.provider].value = event.expires_at or 0
+
+    def _keys_renewal_failed(self, event: KeysRenewalFailed) -> None:
+        self._credentials.errors[event.provider].value += 1
 
     def _lease_lost(self, _event: LeaseLost) -> None:
         self._messages.lost.value += 1

@@ -62,10 +62,14 @@ class Pool:
     Args:
         origin: the server.
         idle_limit_s: how long a connection rests before it is closed.
+        connect_timeout_s: for one connection, TLS included.
     """
 
-    def __init__(self, origin: Origin, *, idle_limit_s: float = IDLE_LIMIT_S) -> None:
+    def __init__(
+        self, origin: Origin, *, idle_limit_s: float = IDLE_LIMIT_S, connect_timeout_s: float = CONNECT_TIMEOUT_S
+    ) -> None:
         self.origin = origin
+        self._connect_timeout_s = connect_timeout_s
         self._idle_limit_s = idle_limit_s
         self._idle: list[Connection] = []
         self._busy: set[Connection] = set()
@@ -148,7 +152,7 @@ class Pool:
     async def _dial(self) -> Connection:
         origin, self._loop = self.origin, asyncio.get_running_loop()
         try:
-            async with asyncio.timeout(CONNECT_TIMEOUT_S):
+            async with asyncio.timeout(self._connect_timeout_s):
                 _, connection = await self._loop.create_connection(
                     partial(Connection, self._loop),
                     origin.host,

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from dequeuer.aws.slim import SlimAws, domain
+from dequeuer.aws.partitions import domain
+from dequeuer.aws.slim import SlimAws
 from dequeuer.errors import ConfigurationError
 from dequeuer.settings import AwsSettings
 

@@ -3,24 +3,21 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
-from types import SimpleNamespace
 from typing import Any
 
 import boto3
 import pytest
 from moto.server import ThreadedMotoServer
 
-from dequeuer.credentials import REFRESH_S, FrozenKeys, KeySnapshot
 from dequeuer.errors import (
     ConfigurationError,
-    KeysUnavailableError,
     StoreDeniedError,
     StoreMissingError,
     StoreUnavailableError,
 )
 from dequeuer.events import StoreCalled
 from dequeuer.sinks.base import Store
-from dequeuer.sinks.s3 import LIFE, open_store
+from dequeuer.sinks.s3 import open_store
 from tests.fakes import Recorder, chunked
 from tests.sinks.fake_s3 import fields_of
 from tests.sinks.stores import CLIENTS, Chain, Connect, connecting
@@ -236,22 +233,6 @@ async def test_without_credentials_nothing_is_sent(connect: Connect) -> None:
         assert heads == []
 
 
-async def test_rotated_keys_are_picked_up_and_the_chain_is_not_asked_for_each_call() -> None:
-    now = 0.0
-    chain = Chain()
-    snapshot = KeySnapshot(chain, clock=lambda: now)
-    for _ in range(100):
-        await snapshot.refresh()
-    assert chain.asked == 1
-    chain.keys = SimpleNamespace(access_key="new", secret_key="new", token="t")
-    now += REFRESH_S
-    await snapshot.refresh()
-    keys = snapshot.current()
-    assert (keys.access_key, keys.token) == ("new", "t")
-    # The client gives up its copy five minutes before the end: soon enough to see a rotation.
-    assert LIFE.total_seconds() <= 600
-
-
 def test_a_ca_bundle_that_cannot_be_read_is_named() -> None:
     with pytest.raises(ConfigurationError, match="AWS_CA_BUNDLE"):
         open_store(
@@ -262,28 +243,3 @@ def test_a_ca_bundle_that_cannot_be_read_is_named() -> None:
             ca_bundle="/nowhere.pem",
             observer=Recorder(),
         )
-
-
-async def test_while_the_chain_cannot_be_reached_the_keys_at_hand_are_used(connect: Connect) -> None:
-    class Away(Chain):
-        away = True
-
-        async def get_frozen_credentials(self) -> FrozenKeys:
-            if self.away:
-                raise RuntimeError("the metadata service is away")
-            return await super().get_frozen_credentials()
-
-    now = 0.0
-    chain = Away()
-    snapshot = KeySnapshot(chain, clock=lambda: now)
-    with pytest.raises(KeysUnavailableError):
-        await snapshot.refresh()
-    async with server(answer(200)) as (url, _):
-        with pytest.raises(StoreUnavailableError):
-            await connect(url, chain=chain).put("x", b"", "text/plain")
-    chain.away = False
-    await snapshot.refresh()
-    chain.away = True
-    now += REFRESH_S
-    await snapshot.refresh()
-    assert snapshot.current().access_key == "test"

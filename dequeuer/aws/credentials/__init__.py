@@ -1,0 +1,1 @@
+"""AWS credentials as pods have them, fetched without the SDK: environment, web identity, container, IMDS."""

@@ -1,0 +1,130 @@
+"""What the providers of keys share: one request to a server, and the keys that its answer holds."""
+
+from __future__ import annotations
+
+import ssl
+import time
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+from dequeuer import __version__
+from dequeuer.credentials import Keys
+from dequeuer.errors import KeysUnavailableError
+from dequeuer.wire.errors import WireError
+from dequeuer.wire.pool import Origin, Pool, Reply
+
+ANSWER_LIMIT_BYTES = 64 * 1024
+CLOCKS_DIFFER_S = 60.0
+"""A smaller difference to the server's clock, which counts whole seconds, is ignored."""
+
+
+class Place(NamedTuple):
+    """A URL that keys are fetched from."""
+
+    origin: Origin
+    target: str
+
+
+def place_of(url: str, tls: ssl.SSLContext) -> Place:
+    """Return where a URL points. Raises `ValueError`: it is none of a server."""
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("no http:// or https:// URL")
+    secure = parts.scheme == "https"
+    origin = Origin(host=parts.hostname, port=parts.port or (443 if secure else 80), tls=tls if secure else None)
+    target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    if not target.isascii() or not target.isprintable() or " " in target:
+        raise ValueError("a path that is not escaped")
+    return Place(origin, target)
+
+
+async def ask(
+    place: Place,
+    method: str,
+    *,
+    timeout_s: float,
+    fields: Sequence[tuple[str, str]] = (),
+    body: bytes = b"",
+) -> Reply:
+    """Send one request and return the whole answer. Nothing stays open: keys are fetched once an hour.
+
+    Args:
+        place: where to.
+        method: in capitals.
+        timeout_s: for the connection, for the head of the answer, and for each further part.
+        fields: besides Host and User-Agent; values without line breaks.
+        body: whole.
+
+    Raises:
+        WireError: there is no answer.
+    """
+    lines = [
+        f"{method} {place.target} HTTP/1.1",
+        f"host:{place.origin.authority}",
+        f"user-agent:dequeuer/{__version__}",
+        *[f"{name}:{value}" for name, value in fields],
+    ]
+    if body or method in ("PUT", "POST"):
+        lines.append(f"content-length:{len(body)}")
+    head = "".join(f"{line}\r\n" for line in lines) + "\r\n"
+    pool = Pool(place.origin, connect_timeout_s=timeout_s)
+    try:
+        return await pool.exchange((head.encode(), body), timeout_s=timeout_s, limit=ANSWER_LIMIT_BYTES)
+    finally:
+        await pool.close()
+
+
+async def ask_once(place: Place, method: str, who: str, **more: object) -> Reply:
+    """Like `ask`, with every failure translated. Raises `KeysUnavailableError`."""
+    try:
+        return await ask(place, method, **more)  # type: ignore[arg-type]  # those of `ask`
+    except WireError as error:
+        raise KeysUnavailableError(f"{who}: {error}") from error
+
+
+def server_time(reply: Reply) -> float:
+    """Return the time by the server's clock when it is far from ours: its keys end by that clock."""
+    now = time.time()
+    try:
+        theirs = parsedate_to_datetime(reply.field("date") or "").timestamp()
+    except ValueError:
+        return now
+    return theirs if abs(theirs - now) > CLOCKS_DIFFER_S else now
+
+
+def instant_of(text: str) -> float:
+    """Return an ISO 8601 time in seconds since the epoch; without a zone it is UTC. Raises `ValueError`."""
+    moment = datetime.fromisoformat(text.strip())
+    return (moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)).timestamp()
+
+
+def keys_of(found: Mapping[str, object], names: Sequence[str], now_s: float, who: str) -> Keys:
+    """Return the keys in an answer.
+
+    Args:
+        found: the answer's fields.
+        names: of access key, secret key, token and expiry in it.
+        now_s: by the clock of the server, seconds since the epoch.
+        who: answered.
+
+    Raises:
+        KeysUnavailableError: one is missing, or no text. The error quotes none of them.
+    """
+    values = [found.get(name) for name in names]
+    if missing := [name for name, value in zip(names, values, strict=True) if not isinstance(value, str) or not value]:
+        raise KeysUnavailableError(f"{who}: an answer without {', '.join(missing)}")
+    access_key, secret_key, token, expiration = map(str, values)
+    try:
+        expires_at = instant_of(expiration)
+    except ValueError as error:
+        raise KeysUnavailableError(f"{who}: an expiry that is no time") from error
+    return Keys(
+        access_key=access_key,
+        secret_key=secret_key,
+        token=token,
+        expires_at=expires_at,
+        lifetime_s=expires_at - now_s,
+    )

@@ -1,0 +1,126 @@
+"""Which provider gives out the keys: the order of botocore's chain, decided once from the environment.
+
+Environment, web identity, container, IMDS are ours. Profiles, SSO, processes and old files stand between them in
+the SDK's chain; where there is a trace of one of them, the SDK's chain is asked instead.
+"""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from dequeuer.aws.credentials import container
+from dequeuer.credentials import CredentialChain
+from dequeuer.errors import clip
+from dequeuer.events import KeyProviderName
+
+_HARMLESS = ("region", "output", "cli_", "s3", "retry_mode", "max_attempts", "defaults_mode")
+"""Beginnings of the keys of a profile that have nothing to do with credentials."""
+
+
+class Choice(NamedTuple):
+    """A provider, and why the SDK's chain was taken; empty when it was not."""
+
+    provider: KeyProviderName
+    reason: str = ""
+
+
+def choose(environ: Mapping[str, str]) -> Choice:
+    """Return who is asked for keys. Reads files at most."""
+    if environ.get("AWS_ACCESS_KEY_ID"):
+        return Choice("environment")
+    if reason := _profile(environ):
+        return Choice("sdk", reason)
+    if environ.get("AWS_WEB_IDENTITY_TOKEN_FILE"):
+        return Choice("web_identity")
+    if reason := _old_files(environ):
+        return Choice("sdk", reason)
+    if environ.get(container.RELATIVE) or environ.get(container.FULL):
+        return Choice("container")
+    return Choice("imds")
+
+
+def make(
+    provider: KeyProviderName, environ: Mapping[str, str], *, region: str, tls: ssl.SSLContext
+) -> CredentialChain | None:
+    """Return the chosen provider; None for the SDK's chain. Raises `ConfigurationError`."""
+    # One of them is used: the others would only cost memory.
+    if provider == "environment":
+        from dequeuer.aws.credentials.environment import EnvironmentKeys  # noqa: PLC0415 - see above
+
+        return EnvironmentKeys(environ)
+    if provider == "web_identity":
+        from dequeuer.aws.credentials.web_identity import WebIdentityKeys  # noqa: PLC0415 - see above
+
+        return WebIdentityKeys(environ, region, tls)
+    if provider == "container":
+        return container.ContainerKeys(environ, tls)
+    if provider == "imds":
+        from dequeuer.aws.credentials.imds import ImdsKeys  # noqa: PLC0415 - see above
+
+        return ImdsKeys(environ, tls)
+    return None
+
+
+def _profile(environ: Mapping[str, str]) -> str:
+    """Return what tells that a profile matters."""
+    for name in ("AWS_DEFAULT_PROFILE", "AWS_PROFILE"):
+        if environ.get(name):
+            return f"{name} is set"
+    for name, default in (("AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials"), ("AWS_CONFIG_FILE", "~/.aws/config")):
+        path = _expanded(environ.get(name) or default, environ)
+        if path is not None and _matters(path):
+            return f"{clip(str(path))} has a default profile"
+    return ""
+
+
+def _old_files(environ: Mapping[str, str]) -> str:
+    """Return what tells that one of the files of older tools matters; the chain comes to them after web identity."""
+    if environ.get("AWS_CREDENTIAL_FILE"):
+        return "AWS_CREDENTIAL_FILE is set"
+    paths = [environ["BOTO_CONFIG"]] if environ.get("BOTO_CONFIG") else ["/etc/boto.cfg", "~/.boto"]
+    for path in paths:
+        expanded = _expanded(path, environ)
+        if expanded is not None and expanded.is_file():
+            return f"{clip(str(expanded))} is there"
+    return ""
+
+
+def _expanded(path: str, environ: Mapping[str, str]) -> Path | None:
+    if not path.startswith("~"):
+        return Path(path)
+    home = environ.get("HOME")
+    if home and path.startswith("~/"):
+        return Path(home, path[2:])
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        return None
+
+
+def _matters(path: Path) -> bool:
+    """Tell whether the default profile of a file may have a say in credentials.
+
+    A file that cannot be understood matters: the SDK says what is wrong with it.
+    """
+    try:
+        if not path.is_file():
+            return False
+        text = path.read_text(encoding="utf-8")
+    except OSError:
+        return False  # the SDK takes it for absent, too
+    except ValueError:
+        return True
+    from configparser import Error, RawConfigParser  # noqa: PLC0415 - pods have no such file
+
+    parser = RawConfigParser(default_section="")
+    try:
+        parser.read_string(text)
+    except Error:
+        return True
+    for section in parser.sections():
+        if section.split() in (["default"], ["profile", "default"], ["profile", '"default"']):
+            return any(not key.startswith(_HARMLESS) for key in parser[section])
+    return False

@@ -1,0 +1,112 @@
+"""Keys of EKS Pod Identity and of ECS tasks: an agent beside the pod gives them out over HTTP.
+
+https://docs.aws.amazon.com/sdkref/latest/guide/feature-container-credentials.html
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import ssl
+from collections.abc import Mapping
+from ipaddress import ip_address
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from dequeuer.aws.credentials.base import Place, ask_once, keys_of, place_of, server_time
+from dequeuer.credentials import FrozenKeys
+from dequeuer.errors import ConfigurationError, KeysUnavailableError
+
+RELATIVE, FULL = "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_CREDENTIALS_FULL_URI"
+TOKEN, TOKEN_FILE = "AWS_CONTAINER_AUTHORIZATION_TOKEN", "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"
+TIMEOUT_S = 2.0
+ATTEMPTS, PAUSE_S = 3, 1.0
+"""As botocore asks: an agent that was started with the node may not be there at once."""
+_TASKS = "http://169.254.170.2"
+_HOSTS = ("169.254.170.2", "169.254.170.23", "fd00:ec2::23", "localhost")
+_TOKEN_LIMIT_BYTES = 64 * 1024
+_NAMES = ("AccessKeyId", "SecretAccessKey", "Token", "Expiration")
+
+
+class ContainerKeys:
+    """`CredentialChain`. The token is read each time: the kubelet writes a new one into its file.
+
+    Raises:
+        ConfigurationError: the URL is none, or names a host that may not be asked without TLS.
+    """
+
+    def __init__(self, environ: Mapping[str, str], tls: ssl.SSLContext) -> None:
+        self._environ = environ
+        relative = environ.get(RELATIVE)
+        name, url = (RELATIVE, _TASKS + relative) if relative else (FULL, environ[FULL])
+        try:
+            self._place = _allowed(url, tls)
+        except ValueError as error:
+            raise ConfigurationError([f"{name}: {error}"]) from None
+
+    async def get_frozen_credentials(self) -> FrozenKeys:
+        """Ask the agent. Raises `KeysUnavailableError`."""
+        for attempt in range(1, ATTEMPTS + 1):
+            token = await asyncio.to_thread(self._token)
+            try:
+                return await self._ask(token)
+            except _AskAgainError:
+                if attempt == ATTEMPTS:
+                    raise
+            await asyncio.sleep(PAUSE_S)
+        raise AssertionError  # for the type: the last attempt returns or raises
+
+    async def _ask(self, token: str | None) -> FrozenKeys:
+        fields = [("accept", "application/json")]
+        if token is not None:
+            fields.append(("authorization", token))
+        try:
+            reply = await ask_once(self._place, "GET", "container credentials", timeout_s=TIMEOUT_S, fields=fields)
+        except KeysUnavailableError as error:
+            raise _AskAgainError(str(error)) from error
+        if reply.status != 200:
+            raise _AskAgainError(f"container credentials: {self._place.origin.authority} answers {reply.status}")
+        try:
+            found = json.loads(reply.body)
+        except ValueError:
+            raise _AskAgainError("container credentials: an answer that is no JSON") from None
+        if not isinstance(found, dict):
+            raise KeysUnavailableError("container credentials: an answer that is no JSON object")
+        return keys_of(found, _NAMES, server_time(reply), "container credentials")
+
+    def _token(self) -> str | None:
+        if not self._environ.get(TOKEN_FILE):
+            token = self._environ.get(TOKEN) or None
+        else:
+            try:
+                with Path(self._environ[TOKEN_FILE]).open(encoding="utf-8") as file:
+                    token = file.read(_TOKEN_LIMIT_BYTES)
+            except (OSError, ValueError) as error:
+                reason = error.strerror if isinstance(error, OSError) and error.strerror else type(error).__name__
+                raise KeysUnavailableError(f"{TOKEN_FILE} cannot be read: {reason}") from None
+        if token is not None and ("\r" in token or "\n" in token):
+            raise KeysUnavailableError("the authorization token for container credentials has a line break in it")
+        return token
+
+
+class _AskAgainError(KeysUnavailableError):
+    """The agent may answer in a moment."""
+
+
+def _allowed(url: str, tls: ssl.SSLContext) -> Place:
+    """Return where the URL points. Raises `ValueError`: it may not be asked.
+
+    A token and keys travel in the clear over HTTP, so only addresses of the node or pod are asked that way.
+    """
+    place = place_of(url, tls)
+    host = urlsplit(url).hostname or ""
+    if place.origin.tls is not None or host in _HOSTS or _is_loopback(host):
+        return place
+    raise ValueError(f"http:// is only for a loopback address, {', '.join(_HOSTS)}; use https:// for other hosts")
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,182 @@
+"""Keys of the role of an EC2 instance, from its metadata service (IMDS): version 2, version 1 where 2 is not there.
+
+https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instancedata-data-retrieval.html
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import ssl
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any, Final
+from urllib.parse import quote
+
+from dequeuer.aws.credentials.base import Place, ask, keys_of, place_of, server_time
+from dequeuer.credentials import FrozenKeys, Keys
+from dequeuer.errors import ConfigurationError, KeysMissingError, KeysUnavailableError, clip
+from dequeuer.wire.errors import BrokenError, SlowError, UnreachableError, WireError
+from dequeuer.wire.pool import Reply
+
+ENDPOINT, MODE = "AWS_EC2_METADATA_SERVICE_ENDPOINT", "AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE"
+TIMEOUT, ATTEMPTS = "AWS_METADATA_SERVICE_TIMEOUT", "AWS_METADATA_SERVICE_NUM_ATTEMPTS"
+_URLS = {"ipv4": "http://169.254.169.254/", "ipv6": "http://[fd00:ec2::254]/"}
+_ROLE_PATH = "latest/meta-data/iam/security-credentials/"
+_SESSION_LIFE_S = "21600"
+_NAMES = ("AccessKeyId", "SecretAccessKey", "Token", "Expiration")
+_TRANSIENT: Final = (UnreachableError, BrokenError, SlowError)
+EXTEND_S = 900.0
+"""Keys with less than this (and some minutes more) left are used on, as botocore does: IMDS gives out old ones when
+it cannot get new ones, and AWS takes those longer than they say."""
+
+
+class ImdsKeys:
+    """`CredentialChain`.
+
+    Args:
+        environ: the variables of `AWS_EC2_METADATA_*` and `AWS_METADATA_SERVICE_*`.
+        tls: for an endpoint that is https.
+        chance: a random number from 0 to 1, for the jitter.
+
+    Raises:
+        ConfigurationError: one of the variables has no sense.
+    """
+
+    def __init__(
+        self, environ: Mapping[str, str], tls: ssl.SSLContext, *, chance: Callable[[], float] = random.random
+    ) -> None:
+        faults: list[str] = []
+        self._chance = chance
+        self._is_disabled = _is_true(environ, "AWS_EC2_METADATA_DISABLED")
+        self._is_v1_disabled = _is_true(environ, "AWS_EC2_METADATA_V1_DISABLED")
+        self._timeout_s = float(_whole(environ, TIMEOUT, faults))
+        self._attempts = _whole(environ, ATTEMPTS, faults)
+        mode = (environ.get(MODE) or _old_mode(environ)).lower()
+        if mode not in _URLS:
+            faults.append(f"{MODE}: {clip(mode)!r} is neither ipv4 nor ipv6")
+        url = environ.get(ENDPOINT) or _URLS.get(mode, _URLS["ipv4"])
+        self._base: Place | None = None
+        try:
+            self._base = place_of(url if url.endswith("/") else f"{url}/", tls)
+        except ValueError:
+            faults.append(f"{ENDPOINT}: no http:// or https:// URL of a server")
+        if faults:
+            raise ConfigurationError(faults)
+
+    async def get_frozen_credentials(self) -> FrozenKeys:
+        """Ask for the role and its keys: a few seconds at most where nobody answers.
+
+        Raises:
+            KeysMissingError: there is no IMDS here, or the instance has no role.
+            KeysUnavailableError: its answer makes no sense.
+        """
+        if self._is_disabled:
+            raise _missing("IMDS is switched off (AWS_EC2_METADATA_DISABLED)")
+        token = await self._session_token()
+        if token is None and self._is_v1_disabled:
+            raise KeysUnavailableError("IMDS gives no session token, and version 1 is switched off")
+        role = (await self._get(_ROLE_PATH, token, _is_filled)).body.decode("utf-8", "replace")
+        reply = await self._get(_ROLE_PATH + quote(role, safe="/-_.~+=,@"), token, _is_json)
+        found = json.loads(reply.body)
+        if not isinstance(found, dict) or any(name not in found for name in _NAMES):
+            raise _missing(f"IMDS has no credentials for the role{_code(found)}")
+        return self._extended(keys_of(found, _NAMES, server_time(reply), "IMDS"))
+
+    async def _session_token(self) -> str | None:
+        """Return a token of version 2; None: none is given out, so version 1 is asked."""
+        fields = [("x-aws-ec2-metadata-token-ttl-seconds", _SESSION_LIFE_S)]
+        for _ in range(self._attempts):
+            try:
+                reply = await ask(self._at("latest/api/token"), "PUT", timeout_s=self._timeout_s, fields=fields)
+            except SlowError:
+                # Behind one more hop than the instance allows, the answer never arrives.
+                return None
+            except _TRANSIENT:
+                continue
+            except WireError as error:
+                raise KeysUnavailableError(f"IMDS: {error}") from error
+            if reply.status == 400:
+                raise _missing("IMDS refuses to give a session token: 400")
+            if reply.status in (403, 404, 405):
+                return None
+            if reply.status == 200:
+                token = reply.body.decode("ascii", "replace")
+                if not token.isprintable():
+                    raise KeysUnavailableError("IMDS: a session token that is no header's value")
+                return token
+        return None
+
+    async def _get(self, path: str, token: str | None, is_good: Callable[[Reply], bool]) -> Reply:
+        fields = [] if token is None else [("x-aws-ec2-metadata-token", token)]
+        reason = "no attempt"
+        for _ in range(self._attempts):
+            try:
+                reply = await ask(self._at(path), "GET", timeout_s=self._timeout_s, fields=fields)
+            except _TRANSIENT as error:
+                reason = str(error)
+                continue
+            except WireError as error:
+                raise KeysUnavailableError(f"IMDS: {error}") from error
+            if is_good(reply):
+                return reply
+            reason = f"status {reply.status}" if reply.status != 200 else "an answer without content"
+        raise _missing(f"IMDS ({self._origin}) gives none: {reason}")
+
+    def _at(self, path: str) -> Place:
+        assert self._base is not None  # noqa: S101 - for the type: __init__ raises without it
+        return Place(self._base.origin, self._base.target + path)
+
+    @property
+    def _origin(self) -> str:
+        return self._at("").origin.authority
+
+    def _extended(self, keys: Keys) -> Keys:
+        """Return keys that end soon as ones that end later: see `EXTEND_S`."""
+        more_s = EXTEND_S + 120 + 480 * self._chance()
+        if keys.lifetime_s is None or keys.expires_at is None or keys.lifetime_s > more_s:
+            return keys
+        return replace(keys, expires_at=keys.expires_at - keys.lifetime_s + more_s, lifetime_s=more_s)
+
+
+def _missing(reason: str) -> KeysMissingError:
+    return KeysMissingError(
+        f"no AWS credentials: none in the environment, and {reason}. Give the pod a role, or set AWS_ACCESS_KEY_ID"
+    )
+
+
+def _is_true(environ: Mapping[str, str], name: str) -> bool:
+    return environ.get(name, "").lower() == "true"
+
+
+def _old_mode(environ: Mapping[str, str]) -> str:
+    return "ipv6" if _is_true(environ, "AWS_IMDS_USE_IPV6") else "ipv4"
+
+
+def _whole(environ: Mapping[str, str], name: str, faults: list[str]) -> int:
+    text = environ.get(name) or "1"
+    try:
+        value = int(text)
+    except ValueError:
+        value = 0
+    if not 1 <= value <= 60:
+        faults.append(f"{name}: {clip(text)!r} is no whole number from 1 to 60")
+    return value
+
+
+def _is_filled(reply: Reply) -> bool:
+    return reply.status == 200 and bool(reply.body)
+
+
+def _is_json(reply: Reply) -> bool:
+    try:
+        json.loads(reply.body)
+    except ValueError:
+        return False
+    return _is_filled(reply)
+
+
+def _code(found: Any) -> str:
+    """Return what IMDS says is wrong, if it is one word."""
+    code = found.get("Code") if isinstance(found, dict) else None
+    return f" ({code})" if isinstance(code, str) and code.isalnum() and len(code) <= 64 else ""

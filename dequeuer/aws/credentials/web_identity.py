@@ -1,0 +1,136 @@
+"""Keys of an IAM role for a service account (IRSA): a token in a file is exchanged for them by STS.
+
+https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentity.html
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import ssl
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from urllib.parse import urlencode
+
+from dequeuer.aws.credentials.base import Place, ask_once, keys_of, place_of, server_time
+from dequeuer.aws.partitions import domain
+from dequeuer.credentials import FrozenKeys
+from dequeuer.errors import ConfigurationError, KeysMissingError, KeysUnavailableError, StoreUnavailableError, clip
+from dequeuer.sinks.s3_xml import Node, parse
+from dequeuer.wire.pool import Reply
+
+TIMEOUT_S = 10.0
+_TOKEN_LIMIT_BYTES = 64 * 1024
+_NAMES = ("AccessKeyId", "SecretAccessKey", "SessionToken", "Expiration")
+_CODE = re.compile(r"[A-Za-z0-9.]{1,64}\Z")
+_REFUSED = frozenset({"AccessDenied", "AccessDeniedException"})
+# Regions that had only the global endpoint once, from botocore's LEGACY_GLOBAL_STS_REGIONS.
+_ONCE_GLOBAL = re.compile(
+    r"ap-(northeast-1|south-1|southeast-[12])|ca-central-1|eu-(central-1|north-1|west-[123])|sa-east-1|us-(east|west)-[12]"
+)
+
+
+def sts_url(environ: Mapping[str, str], region: str) -> str:
+    """Return the URL of STS as the SDK finds it. Raises `ConfigurationError`."""
+    if environ.get("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "").lower() != "true":
+        for name in ("AWS_ENDPOINT_URL_STS", "AWS_ENDPOINT_URL"):
+            if url := environ.get(name):
+                return url
+    mode = environ.get("AWS_STS_REGIONAL_ENDPOINTS") or "regional"
+    if mode not in ("regional", "legacy"):
+        raise ConfigurationError([f"AWS_STS_REGIONAL_ENDPOINTS: {clip(mode)!r} is neither regional nor legacy"])
+    if region == "aws-global" or (mode == "legacy" and _ONCE_GLOBAL.fullmatch(region)):
+        return "https://sts.amazonaws.com"
+    return f"https://sts.{region}.{domain(region)}"
+
+
+class WebIdentityKeys:
+    """`CredentialChain`. The token's file is read each time: the kubelet writes a new token into it.
+
+    Raises:
+        ConfigurationError: the variables do not fit together.
+    """
+
+    def __init__(self, environ: Mapping[str, str], region: str, tls: ssl.SSLContext) -> None:
+        faults = []
+        self._file = Path(environ["AWS_WEB_IDENTITY_TOKEN_FILE"])
+        self._role = environ.get("AWS_ROLE_ARN", "")
+        self._session_name = environ.get("AWS_ROLE_SESSION_NAME", "")
+        if not self._role:
+            faults.append("AWS_ROLE_ARN: not set, while AWS_WEB_IDENTITY_TOKEN_FILE is; set both or none")
+        elif len(self._role) < 20:
+            faults.append(f"AWS_ROLE_ARN: {clip(self._role)!r} is no ARN of a role")
+        if len(self._session_name) == 1:
+            faults.append("AWS_ROLE_SESSION_NAME: shorter than 2 characters; give a longer one, or remove it")
+        self._sts: Place | None = None
+        try:
+            self._sts = place_of(sts_url(environ, region), tls)
+        except ConfigurationError as error:
+            faults += error.faults
+        except ValueError:
+            faults.append("AWS_ENDPOINT_URL_STS (or AWS_ENDPOINT_URL): no http:// or https:// URL of a server")
+        if faults:
+            raise ConfigurationError(faults)
+
+    async def get_frozen_credentials(self) -> FrozenKeys:
+        """Ask STS.
+
+        Raises:
+            KeysMissingError: STS does not allow the role.
+            KeysUnavailableError: no token, or no answer that holds keys.
+        """
+        token = await asyncio.to_thread(self._token)
+        form = urlencode(
+            {
+                "Action": "AssumeRoleWithWebIdentity",
+                "Version": "2011-06-15",
+                "RoleArn": self._role,
+                "RoleSessionName": self._session_name or f"dequeuer-{int(time.time())}",
+                "WebIdentityToken": token,
+            }
+        )
+        fields = (("content-type", "application/x-www-form-urlencoded; charset=utf-8"),)
+        assert self._sts is not None  # noqa: S101 - for the type: __init__ raises without it
+        reply = await ask_once(self._sts, "POST", "STS", timeout_s=TIMEOUT_S, fields=fields, body=form.encode())
+        if reply.status != 200:
+            raise self._refusal(reply)
+        found = {node.name: node.text for node in _find(reply, "Credentials")}
+        return keys_of(found, _NAMES, server_time(reply), "STS")
+
+    def _token(self) -> str:
+        try:
+            with self._file.open(encoding="utf-8") as file:
+                token = file.read(_TOKEN_LIMIT_BYTES + 1)
+        except (OSError, ValueError) as error:
+            reason = error.strerror if isinstance(error, OSError) and error.strerror else type(error).__name__
+            raise KeysUnavailableError(f"AWS_WEB_IDENTITY_TOKEN_FILE cannot be read: {reason}") from None
+        if not 4 <= len(token) <= _TOKEN_LIMIT_BYTES:
+            raise KeysUnavailableError("AWS_WEB_IDENTITY_TOKEN_FILE holds no token")
+        return token
+
+    def _refusal(self, reply: Reply) -> KeysMissingError | KeysUnavailableError:
+        """Return the error for an answer; its message is left out, as it may quote the token."""
+        try:
+            code = next((node.text for node in _find(reply, "Error") if node.name == "Code"), "")
+        except KeysUnavailableError:
+            code = ""
+        code = code if _CODE.match(code) else ""
+        text = f"STS refuses AssumeRoleWithWebIdentity for {clip(self._role)}: {reply.status} {code}".rstrip()
+        if code in _REFUSED:
+            return KeysMissingError(f"{text}. Look at the role's trust policy (sts:AssumeRoleWithWebIdentity)")
+        return KeysUnavailableError(text)
+
+
+def _find(reply: Reply, name: str) -> list[Node]:
+    """Return the children of the first element of a name. Raises `KeysUnavailableError`."""
+    try:
+        rest = [parse(reply.body)]
+    except StoreUnavailableError:
+        raise KeysUnavailableError("STS: an answer that is no XML") from None
+    while rest:
+        node = rest.pop(0)
+        if node.name == name:
+            return node.children
+        rest += node.children
+    return []
