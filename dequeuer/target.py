@@ -96,7 +96,7 @@ class HttpTarget:
     """
 
     def __init__(self, *, port: int, timeout_s: float) -> None:
-        self._pool = Pool(Origin(host="127.0.0.1", port=port), idle_limit_s=KEEPALIVE_S)
+        self._pool = Pool(Origin(host="127.0.0.1", port=port), idle_limit_s=KEEPALIVE_S, only_after_success=True)
         self._host = f"Host: 127.0.0.1:{port}\r\n"
         self._timeout_s = timeout_s
 
@@ -125,6 +125,7 @@ class HttpTarget:
                 try:
                     answer = await self._pool.start(start)
                     if whole:
+                        answer.connection.end_request()
                         await answer.head(left_s)
                 finally:
                     budget.stop()
@@ -175,8 +176,8 @@ async def _send(answer: Answer, body: AsyncIterator[bytes], size: int | None, bu
             return
     if left:
         raise StoreUnavailableError("the payload is shorter than it was said to be")
-    if left is None:
-        await _write(answer, b"0\r\n\r\n", budget)
+    if left is not None or await _write(answer, b"0\r\n\r\n", budget):
+        answer.connection.end_request()
 
 
 async def _write(answer: Answer, data: bytes, budget: Budget) -> bool:

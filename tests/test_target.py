@@ -343,6 +343,108 @@ async def test_a_container_that_answers_before_it_has_read_everything_is_heard()
     assert is_closed
 
 
+class EarlyContainer:
+    """Answers as soon as a head is there and keeps the connection: it takes what is left of a body for requests."""
+
+    def __init__(self, status: int) -> None:
+        self._answer = OK.replace(b"200 OK", b"%d X" % status)
+        self._writers: list[asyncio.StreamWriter] = []
+        self.seen: list[bytes] = []
+        self.answered = asyncio.Event()
+
+    @property
+    def connections(self) -> int:
+        return len(self._writers)
+
+    async def __call__(self, head: bytes, _reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if writer not in self._writers:
+            self._writers.append(writer)
+        self.seen.append(head)
+        writer.write(self._answer)
+        await writer.drain()
+        self.answered.set()
+
+
+@asynccontextmanager
+async def early(status: int = 200) -> AsyncIterator[tuple[EarlyContainer, HttpTarget]]:
+    served = EarlyContainer(status)
+    async with target_for(served) as target:
+        yield served, target
+
+
+async def test_a_payload_that_fails_after_the_answer_came_leaves_nothing_for_the_next_request() -> None:
+    async with early() as (served, target):
+
+        async def broken() -> AsyncIterator[bytes]:
+            yield b"first part"
+            await served.answered.wait()
+            await asyncio.sleep(0.05)  # the answer is on its way
+            raise StoreUnavailableError("the store went away")
+
+        with pytest.raises(StoreUnavailableError):
+            async with target.post("/", [], broken(), 1_000_000):
+                pass
+        assert (await read(target, b""))[0] == 200
+        assert served.connections == 2
+        assert served.seen[1].startswith(b"POST / HTTP/1.1\r\n")
+
+
+async def test_work_cancelled_after_the_answer_came_leaves_nothing_for_the_next_request() -> None:
+    async with early() as (served, target):
+
+        async def endless() -> AsyncIterator[bytes]:
+            yield b"first part"
+            await asyncio.Event().wait()
+
+        async def post() -> None:
+            async with target.post("/", [], endless(), 1_000_000):
+                pass
+
+        posting = asyncio.create_task(post())
+        await served.answered.wait()
+        await asyncio.sleep(0.05)  # the answer is on its way
+        posting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await posting
+        assert (await read(target, b""))[0] == 200
+        assert served.connections == 2
+        assert served.seen[1].startswith(b"POST / HTTP/1.1\r\n")
+
+
+@pytest.mark.parametrize("status", [302, 400, 404, 413, 500, 503])
+async def test_a_refusal_that_leaves_the_body_unread_does_not_poison_the_next_request(status: int) -> None:
+    async with early(status) as (served, target):
+        for _ in range(3):
+            assert (await read(target, b"x" * 1000))[0] == status
+        assert served.connections == 3
+        assert all(head.startswith(b"POST / HTTP/1.1\r\n") for head in served.seen)
+
+
+async def test_a_payload_that_was_sent_whole_keeps_the_connection() -> None:
+    dialled: set[int] = set()
+
+    async def script(_head: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        dialled.add(id(writer))
+        await reader.readexactly(200_000)
+        writer.write(OK)
+
+    async with target_for(script) as target:
+        for _ in range(3):
+            async with target.post("/", [], chunked(b"x" * 200_000), 200_000) as answer:
+                await answer.discard()
+    assert len(dialled) == 1
+
+
+@pytest.mark.parametrize(
+    "framing", ["Content-Length: 2\r\n\r\n{}", "Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n"]
+)
+@pytest.mark.parametrize("between", ["\r\nServer: x\r\ncontent-type: ", ", "])
+async def test_a_repeated_type_is_told_alike_however_it_is_spelt_and_framed(framing: str, between: str) -> None:
+    raw = f"HTTP/1.1 200 OK\r\nContent-Type: text/html{between}application/json\r\n{framing}".encode()
+    async with target_for(answering(raw)) as target, target.post("/", [], b"") as answer:
+        assert answer.content_type == "text/html, application/json"
+
+
 @pytest.mark.parametrize("size", [4, 6])
 async def test_a_payload_of_another_size_than_was_said_is_not_the_container_s_fault(size: int) -> None:
     async with target_for(silent) as target:

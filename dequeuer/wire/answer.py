@@ -8,7 +8,6 @@ from collections.abc import AsyncGenerator
 from typing import TYPE_CHECKING
 
 from dequeuer.wire.errors import MalformedError, WireError
-from dequeuer.wire.heads import HEAD_LIMIT_BYTES
 
 if TYPE_CHECKING:
     from dequeuer.wire.connection import Connection
@@ -17,6 +16,8 @@ HIGH_WATER_BYTES = 256 * 1024
 """So much may wait to be read before the sender is held back."""
 FIELDS_LIMIT = 256
 """In one answer."""
+HEAD_LIMIT_BYTES = 64 * 1024
+"""Of the head of an answer."""
 
 
 class Answer:
@@ -25,14 +26,13 @@ class Answer:
     __slots__ = (
         "_body",
         "_buffered",
-        "_fields",
-        "_head",
-        "_head_bytes",
         "_high_water",
+        "_joined",
         "_waiter",
         "connection",
         "done",
         "error",
+        "fields",
         "status",
     )
 
@@ -40,11 +40,11 @@ class Answer:
         self.connection = connection
         self._body: list[bytes] = []
         self._buffered = 0
-        self._head: bytes | None = None
-        self._head_bytes = 0
-        self._fields: dict[str, str] | None = None
+        self._joined: dict[str, str] | None = None
         self._high_water = HIGH_WATER_BYTES
         self._waiter: asyncio.Future[None] | None = None
+        self.fields: list[tuple[bytes, bytes]] = []
+        """The fields of the head as they were sent. Decoded only when somebody asks: most never are."""
         self.status = 0
         self.done = False
         self.error: WireError | None = None
@@ -52,25 +52,21 @@ class Answer:
     @property
     def headers(self) -> dict[str, str]:
         """Every field, by lower-case name; the values of a repeated one are joined by commas."""
-        if self._fields is None:
-            self._fields = {}
-            for line in (self._head or b"").split(b"\r\n")[1:]:
-                name, _, value = line.partition(b":")
-                self.add_field(name, value.strip(b" \t"))
-        return self._fields
+        if self._joined is None:
+            self._joined = {}
+            for name, value in self.fields:
+                key, text = name.decode("latin-1").lower(), value.decode("latin-1")
+                known = self._joined.get(key)
+                self._joined[key] = text if known is None else f"{known}, {text}"
+        return self._joined
 
     def field(self, name: str) -> str | None:
-        """Return one field (of a repeated one: the first, or all of them); `name` in lower case."""
-        head = self._head
-        if head is None:
-            return self.headers.get(name)
-        mark = b"\r\n%b:" % name.encode()
-        at = head.lower().find(mark)
-        if at < 0:
+        """Return one field, `name` in lower case; the values of a repeated one are joined by commas."""
+        wanted, length = name.encode(), len(name)
+        values = [value for field, value in self.fields if len(field) == length and field.lower() == wanted]
+        if not values:
             return None
-        at += len(mark)
-        end = head.find(b"\r\n", at)
-        return head[at : end if end >= 0 else None].strip(b" \t").decode("latin-1")
+        return (values[0] if len(values) == 1 else b", ".join(values)).decode("latin-1")
 
     async def head(self, timeout_s: float) -> None:
         """Return when status and headers are there. Raises `WireError`."""
@@ -143,25 +139,12 @@ class Answer:
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
 
-    def take_head(self, status: int, head: bytes) -> None:
-        """The head is whole, status line included; nothing in it is unusual."""
-        self.status = status
-        self._head = head
-
-    def add_field(self, name: bytes, value: bytes) -> None:
-        """One field of the head; raises `MalformedError` for a flood of them."""
-        if self._fields is None:
-            self._fields = {}
-        self._head_bytes += len(name) + len(value)
-        if self._head_bytes > HEAD_LIMIT_BYTES or len(self._fields) >= FIELDS_LIMIT:
+    def check_head(self, *, may_be_long: bool) -> None:
+        """Raise `MalformedError` for a flood of fields. `may_be_long`: the size is worth counting."""
+        if len(self.fields) > FIELDS_LIMIT or (
+            may_be_long and sum(len(name) + len(value) for name, value in self.fields) > HEAD_LIMIT_BYTES
+        ):
             raise MalformedError("an answer with a head without end")
-        key, text = name.decode("latin-1").lower(), value.decode("latin-1")
-        known = self._fields.get(key)
-        self._fields[key] = text if known is None else f"{known}, {text}"
-
-    def forget_fields(self) -> None:
-        """Those were of an interim answer."""
-        self._fields = None
 
     def take_body(self, chunk: bytes) -> bool:
         """Take a part of the body; True when the sender is to be held back."""

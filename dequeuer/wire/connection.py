@@ -8,33 +8,44 @@ from typing import cast
 
 import httptools
 
-from dequeuer.wire.answer import Answer
+from dequeuer.wire.answer import HEAD_LIMIT_BYTES, Answer
 from dequeuer.wire.errors import BrokenError, MalformedError, SlowError, WireError
-from dequeuer.wire.heads import HEAD_LIMIT_BYTES, plain_head
+from dequeuer.wire.protocols import looks_like
 
 COPIED_BYTES = 64 * 1024
 """A body up to this size is put behind its head: a copy costs less than another system call."""
 
 
 class Connection(asyncio.Protocol):
-    """HTTP/1.1 on one transport. `deadline` is loop time; its owner looks at it, so that no request needs a timer."""
+    """HTTP/1.1 on one transport. `deadline` is loop time; its owner looks at it, so that no request needs a timer.
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    Args:
+        loop: the running one.
+        only_after_success: whether any answer but 2xx ends the connection. Otherwise only those do whose request had
+            a body: a server that refuses may not have read it, and would take it for the next request.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, *, only_after_success: bool = False) -> None:
         self.loop = loop
+        self._only_after_success = only_after_success
         self._is_full = False
         self._writer: asyncio.Future[None] | None = None
         self._transport: asyncio.Transport | None = None
-        self._parser: httptools.HttpResponseParser | None = None
-        self._missing = 0
+        self._parser: httptools.HttpResponseParser | None = httptools.HttpResponseParser(self)
         self._has_body = False
         self._overhead_bytes = 0
+        self._head_may_be_long = False
         self._answer: Answer | None = None
         self._interim = False
+        self._has_surplus = False
         self._paused = False
-        self._until_eof = False
         self._keep = True
+        self._sent_whole = False
+        self._sent_body = False
+        self._spoke_first: MalformedError | None = None
         self.deadline = math.inf
-        self.idle_since = 0.0
+        self.rests_until = math.inf
+        """Loop time until which another request may be sent, once this connection rests."""
         self.answered = 0
         """Whole answers so far: a connection that has answered before may have been closed by now, unnoticed."""
 
@@ -46,19 +57,24 @@ class Connection(asyncio.Protocol):
 
     def send(self, request: bytes, body: bytes = b"") -> Answer:
         """Send a whole request; its answer begins to arrive."""
+        answer = self.begin(request + body if len(body) <= COPIED_BYTES else request)
+        if len(body) > COPIED_BYTES and self._transport is not None:
+            self._transport.write(body)
+        self._sent_whole, self._sent_body = True, bool(body)
+        return answer
+
+    def begin(self, request: bytes) -> Answer:
+        """Send the beginning of a request. `write` sends more of it, and `end_request` says that this was all."""
         self._answer = answer = Answer(self)
-        if self._transport is None:
+        self._overhead_bytes = 0
+        self._sent_whole, self._sent_body = False, True
+        if self._spoke_first is not None:
+            answer.error = self._spoke_first
+        elif self._transport is None:
             # Closed as soon as it was accepted.
             answer.error = BrokenError("the connection was closed", unanswered=True)
-            return answer
-        self._parser = None
-        self._overhead_bytes = 0
-        self._until_eof = True
-        if len(body) > COPIED_BYTES:
-            self._transport.write(request)
-            self._transport.write(body)
         else:
-            self._transport.write(request + body)
+            self._transport.write(request)
         return answer
 
     async def write(self, data: bytes, timeout_s: float) -> bool:
@@ -77,24 +93,35 @@ class Connection(asyncio.Protocol):
                 self.deadline = math.inf
                 self._writer = None
         if answer is None or answer.status or answer.error is not None or self._transport is None:
-            # What is left of the request is never sent: the connection cannot carry another one.
-            self._keep = False
+            # What is left of the request is never sent: `finish` closes the connection.
             if answer is not None and isinstance(answer.error, SlowError):
                 raise answer.error
             return False
         self._transport.write(data)
         return True
 
+    def end_request(self) -> None:
+        """Say that the whole request was written. Without it the connection carries no other one."""
+        self._sent_whole = True
+
     def finish(self, answer: Answer) -> None:
-        """Give the connection back; closed unless the answer was whole."""
+        """Give the connection back. It is closed unless the next request can only meet its own answer."""
         if self._answer is not answer:
             return
         self._answer = None
-        if not answer.done:
+        if not answer.done or not self._has_left():
+            # What follows would be taken for the rest of this request's body, or for its answer.
             self.abort()
+        elif not 200 <= answer.status < 300 and (self._sent_body or self._only_after_success):
+            self.close()
+
+    def _has_left(self) -> bool:
+        """Whether the whole request is with the kernel: what is still buffered here was not read by anybody."""
+        transport = self._transport
+        return self._sent_whole and transport is not None and not transport.get_write_buffer_size()
 
     def close(self) -> None:
-        """Close in good manners, which take a moment with TLS."""
+        """Close; with TLS after close_notify was sent."""
         self._keep = False
         if self._transport is not None:
             self._transport.close()
@@ -125,63 +152,37 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Parse."""
         answer = self._answer
-        if answer is None or answer.done:
+        if answer is None or answer.done or self._parser is None:
+            if answer is None and not self.answered:
+                # Servers of other protocols greet whoever connects.
+                text = "the server spoke before it was asked"
+                self._spoke_first = MalformedError(text, looks_like=looks_like(data))
             # Nobody asked: what comes now would be taken for the next request's answer.
             self.abort()
             return
-        if self._parser is not None:
-            self._feed(self._parser, data)
-        elif answer.status:
-            self._take(answer, data)
-        elif not self._begin(answer, data):
-            self._parser = parser = httptools.HttpResponseParser(self)
-            self._feed(parser, data)
+        self._feed(self._parser, answer, data)
         answer.wake()
         self._wake_writer()
 
-    def _begin(self, answer: Answer, data: bytes) -> bool:
-        head = plain_head(data)
-        if head is None:
-            return False
-        self._keep = self._keep and head.keeps
-        self._until_eof = False
-        self._missing = head.length
-        answer.take_head(head.status, head.lines)
-        self._take(answer, data[head.end :])
-        return True
-
-    def _take(self, answer: Answer, data: bytes) -> None:
-        missing = self._missing = self._missing - len(data)
-        if missing < 0:
-            surplus, data = data[missing:], data[:missing]
-            self._keep = False
-            if surplus.strip(b"\r\n") and not surplus.startswith(b"HTTP/"):
-                # A length that is too short: what was announced is not the answer.
-                self._fail(MalformedError("more than was announced"))
-                return
-        if data:
-            self.on_body(data)
-        if missing <= 0:
-            self._complete(answer)
-
-    def _feed(self, parser: httptools.HttpResponseParser, data: bytes) -> None:
+    def _feed(self, parser: httptools.HttpResponseParser, answer: Answer, data: bytes) -> None:
         self._has_body = False
+        self._head_may_be_long = self._overhead_bytes + len(data) > HEAD_LIMIT_BYTES
         try:
             parser.feed_data(data)
         except httptools.HttpParserCallbackError as error:
             cause = error.__context__
             self._fail(cause if isinstance(cause, WireError) else MalformedError("the answer is not valid HTTP"))
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):
-            self._fail(MalformedError("the answer is not valid HTTP"))
+            # Also when the answer was whole: a length that is too short announced something else than was meant.
+            answer.done = False
+            kind = "" if answer.status else looks_like(data)
+            self._fail(MalformedError("the answer is not valid HTTP", looks_like=kind))
+        if self._has_surplus:
+            self.abort()
         # A single field, the size of a chunk, interim answers: each can be without end, and the parser gathers it.
         self._overhead_bytes = 0 if self._has_body else self._overhead_bytes + len(data)
         if self._overhead_bytes > HEAD_LIMIT_BYTES:
             self._fail(MalformedError("an answer without end, and without a body"))
-
-    def _complete(self, answer: Answer) -> None:
-        answer.done = True
-        self.answered += 1
-        self.resume()
 
     def pause_writing(self) -> None:
         """The transport has enough."""
@@ -199,7 +200,9 @@ class Connection(asyncio.Protocol):
     def eof_received(self) -> None:
         """Take an end of the stream for the end of an answer that has no other."""
         answer = self._answer
-        if answer is not None and answer.status and self._until_eof and not answer.done:
+        if answer is None or not answer.status or answer.done or answer.error is not None:
+            return
+        if answer.field("content-length") is None and answer.field("transfer-encoding") is None:
             self._keep = False
             answer.done = True
             answer.wake()
@@ -211,6 +214,8 @@ class Connection(asyncio.Protocol):
             self.eof_received()
         self._fail(None)
         self._transport = None
+        # It refers to its callbacks, which are methods of this object: the cycle would wait for the collector.
+        self._parser = None
 
     def _fail(self, error: WireError | None) -> None:
         answer = self._answer
@@ -225,40 +230,45 @@ class Connection(asyncio.Protocol):
 
     def on_message_begin(self) -> None:
         """Another answer begins."""
-        if self._answer is not None and self._answer.done:
-            # A second answer to one request: the first stands, and this one is never the next request's.
-            raise MalformedError("more than was asked for")
+        # A second answer to one request: the first stands, and this one is never the next request's.
+        self._has_surplus = self._answer is not None and self._answer.done
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """A field of the head, or of a trailer."""
-        if self._answer is not None and not self._answer.status:
-            self._answer.add_field(name, value)
-            if name.lower() in (b"content-length", b"transfer-encoding"):
-                self._until_eof = False
+        """A field of the head, or of a trailer, which nobody asks for."""
+        answer = self._answer
+        if answer is not None and not answer.status:
+            answer.fields.append((name, value))
 
     def on_headers_complete(self) -> None:
         """The head is whole."""
-        if self._answer is None or self._parser is None:
+        answer = self._answer
+        if answer is None or self._parser is None or self._has_surplus:
             return
         status = self._parser.get_status_code()
         if not 100 <= status <= 599:
             raise MalformedError("a status that is none")
+        answer.check_head(may_be_long=self._head_may_be_long)
         self._interim = status < 200
         if self._interim:
-            self._answer.forget_fields()
+            answer.fields.clear()
         else:
-            self._answer.status = status
+            answer.status = status
 
     def on_body(self, chunk: bytes) -> None:
         """A part of the body."""
         self._has_body = True
+        if self._has_surplus:
+            return
         if self._answer is not None and self._answer.take_body(chunk) and not self._paused and self._transport:
             self._paused = True
             self._transport.pause_reading()
 
     def on_message_complete(self) -> None:
         """The answer is whole."""
-        if self._answer is None or self._parser is None or self._interim:
+        answer = self._answer
+        if answer is None or self._parser is None or self._interim or self._has_surplus:
             return
         self._keep = self._keep and self._parser.should_keep_alive()
-        self._complete(self._answer)
+        answer.done = True
+        self.answered += 1
+        self.resume()

@@ -8,11 +8,17 @@ class WireError(Exception):
 
 
 class UnreachableError(WireError):
-    """No connection could be made: the request was not sent."""
+    """No connection could be made: the request was not sent.
 
-    def __init__(self, server: str, reason: str) -> None:
+    Attributes:
+        reason: what the system said.
+        nobody_listens: the connection was refused.
+    """
+
+    def __init__(self, server: str, reason: str, *, nobody_listens: bool = False) -> None:
         super().__init__(f"{server} cannot be reached: {reason}")
         self.reason = reason
+        self.nobody_listens = nobody_listens
 
 
 class BrokenError(WireError):
@@ -32,4 +38,12 @@ class SlowError(WireError):
 
 
 class MalformedError(WireError):
-    """What arrived is not HTTP, or is larger than any answer that makes sense."""
+    """What arrived is not HTTP/1, or is larger than any answer that makes sense.
+
+    Attributes:
+        looks_like: the protocol of the first bytes, when they are not HTTP/1; else "".
+    """
+
+    def __init__(self, text: str, *, looks_like: str = "") -> None:
+        super().__init__(text)
+        self.looks_like = looks_like

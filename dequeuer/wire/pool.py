@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import ssl
 from dataclasses import dataclass
-from functools import partial
 from typing import TypeAlias
 
 from dequeuer.wire.answer import Answer
 from dequeuer.wire.connection import Connection
-from dequeuer.wire.errors import BrokenError, UnreachableError
+from dequeuer.wire.dialing import CONNECT_TIMEOUT_S, Dialler
+from dequeuer.wire.errors import BrokenError
+from dequeuer.wire.keep_alive import kept_for_s
 
 LOOK_EVERY_S = 0.5
 """How exact time-outs are."""
@@ -18,16 +19,23 @@ Written: TypeAlias = tuple[bytes, bytes]
 """A request as it is sent: its head, and its body."""
 IDLE_LIMIT_S = 20.0
 """A connection that rests longer is closed: whoever keeps fewer connections pays fewer wake-ups."""
-CONNECT_TIMEOUT_S = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Origin:
-    """Where a server is. `tls` None: plain HTTP."""
+    """Where a server is.
+
+    Attributes:
+        host: an address or a name.
+        port: of all addresses.
+        tls: None: plain HTTP.
+        alternatives: other hosts, for when nobody listens at `host`.
+    """
 
     host: str
     port: int
     tls: ssl.SSLContext | None = None
+    alternatives: tuple[str, ...] = ()
 
     @property
     def authority(self) -> str:
@@ -61,16 +69,23 @@ class Pool:
 
     Args:
         origin: the server.
-        idle_limit_s: how long a connection rests before it is closed.
-        connect_timeout_s: for one connection, TLS included.
+        idle_limit_s: how long a connection rests before it is closed; 0: each request has a connection of its own.
+            A server that keeps connections for less is obeyed.
+        connect_timeout_s: for one connection, TLS included, whichever of its addresses takes it.
+        only_after_success: whether a connection is used again only after an answer of 2xx; see `Connection`.
     """
 
     def __init__(
-        self, origin: Origin, *, idle_limit_s: float = IDLE_LIMIT_S, connect_timeout_s: float = CONNECT_TIMEOUT_S
+        self,
+        origin: Origin,
+        *,
+        idle_limit_s: float = IDLE_LIMIT_S,
+        connect_timeout_s: float = CONNECT_TIMEOUT_S,
+        only_after_success: bool = False,
     ) -> None:
-        self.origin = origin
-        self._connect_timeout_s = connect_timeout_s
         self._idle_limit_s = idle_limit_s
+        self._only_after_success = only_after_success
+        self._dialler = Dialler(origin, self._connection, connect_timeout_s)
         self._idle: list[Connection] = []
         self._busy: set[Connection] = set()
         self._timer: asyncio.TimerHandle | None = None
@@ -117,12 +132,13 @@ class Pool:
         self._give_back(answer.connection, answer)
 
     async def start(self, request: bytes) -> Answer:
-        """Send a request, or its beginning, once and for all; `end` what is returned on every path.
+        """Send the beginning of a request, once and for all; `end` what is returned on every path.
 
-        Nothing of the answer is there yet. What follows of the request is written to the answer's connection.
+        Nothing of the answer is there yet. What follows of the request is written to the answer's connection, whose
+        `end_request` says that this was all.
         """
         connection = self._rested() or await self._dial()
-        return connection.send(request)
+        return connection.begin(request)
 
     async def _send(self, request: Written, timeout_s: float) -> tuple[Connection, Answer]:
         while True:
@@ -142,51 +158,44 @@ class Pool:
                 return connection, answer
 
     def _rested(self) -> Connection | None:
-        while self._idle:
+        while self._idle and self._loop is not None:
             connection = self._idle.pop()
-            if connection.is_usable:
+            # The timer is too coarse: the server may be closing it at this moment.
+            if connection.is_usable and connection.rests_until > self._loop.time():
                 self._busy.add(connection)
                 return connection
+            connection.close()
         return None
 
+    def _connection(self) -> Connection:
+        return Connection(asyncio.get_running_loop(), only_after_success=self._only_after_success)
+
     async def _dial(self) -> Connection:
-        origin, self._loop = self.origin, asyncio.get_running_loop()
-        try:
-            async with asyncio.timeout(self._connect_timeout_s):
-                _, connection = await self._loop.create_connection(
-                    partial(Connection, self._loop),
-                    origin.host,
-                    origin.port,
-                    ssl=origin.tls,
-                    server_hostname=origin.host if origin.tls is not None else None,
-                )
-        except TimeoutError:
-            raise UnreachableError(origin.authority, "no connection in time") from None
-        except (OSError, ValueError) as error:
-            reason = error.strerror if isinstance(error, OSError) and error.strerror else type(error).__name__
-            raise UnreachableError(origin.authority, reason) from error
+        self._loop = loop = asyncio.get_running_loop()
+        connection = await self._dialler.dial(loop)
         self._busy.add(connection)
         if self._timer is None:
-            self._watch(self._loop)
+            self._watch(loop)
         return connection
 
     def _give_back(self, connection: Connection, answer: Answer) -> None:
         self._busy.discard(connection)
         answer.release()
         if connection.is_usable and self._loop is not None:
-            connection.idle_since = self._loop.time()
-            self._idle.append(connection)
-        else:
-            connection.close()
+            rests_s = min(self._idle_limit_s, kept_for_s(answer.field("keep-alive")))
+            if rests_s > 0:
+                connection.rests_until = self._loop.time() + rests_s
+                self._idle.append(connection)
+                return
+        connection.close()
 
     def _watch(self, loop: asyncio.AbstractEventLoop) -> None:
         """Look at time-outs and at connections that rest; ends when there is none left."""
         now = loop.time()
         for connection in [connection for connection in self._busy if connection.deadline <= now]:
             connection.expire()
-        rested = now - self._idle_limit_s
         for connection in self._idle:
-            if connection.idle_since <= rested:
+            if connection.rests_until <= now:
                 connection.close()
         self._idle = [connection for connection in self._idle if connection.is_usable]
         self._timer = loop.call_later(LOOK_EVERY_S, self._watch, loop) if self._idle or self._busy else None

@@ -11,6 +11,10 @@ from dequeuer.formats.media_type import is_json
         "application/json; charset=utf-8",
         "application/json;",
         " application/json ; x",
+        'application/json; profile="a, b"',
+        "application/json, application/json",
+        "application/json; charset=utf-8, Application/JSON",
+        "application/json,",
     ],
 )
 def test_json(content_type: str) -> None:
@@ -27,6 +31,11 @@ def test_json(content_type: str) -> None:
         "application/jsonp",
         "application/json-seq",
         "text/html; application/json",
+        "text/html, application/json",
+        "application/json, text/html",
+        "application/json; charset=utf-8, text/html",
+        'text/html; x="a, application/json"',
+        ",",
     ],
 )
 def test_not_json(content_type: str | None) -> None:

@@ -59,7 +59,7 @@ class Told:
 
 
 @asynccontextmanager
-async def serving(speak: Speak) -> AsyncIterator[Told]:
+async def serving(speak: Speak, host: str = "127.0.0.1", port: int = 0) -> AsyncIterator[Told]:
     """Run `speak` for every connection."""
 
     tasks: set[asyncio.Task[None]] = set()
@@ -79,8 +79,8 @@ async def serving(speak: Speak) -> AsyncIterator[Told]:
             writer.close()
             tasks.discard(task)
 
-    server = await asyncio.start_server(talk, "127.0.0.1", 0)
-    told = Told(Origin(host="127.0.0.1", port=server.sockets[0].getsockname()[1]))
+    server = await asyncio.start_server(talk, host, port)
+    told = Told(Origin(host=host, port=server.sockets[0].getsockname()[1]))
     try:
         yield told
     finally:
@@ -96,6 +96,28 @@ def ok(body: bytes = b"", *fields: str) -> bytes:
     """A whole answer."""
     head = "".join(f"{line}\r\n" for line in ["HTTP/1.1 200 OK", f"Content-Length: {len(body)}", *fields])
     return head.encode() + b"\r\n" + body
+
+
+def answered(status: int, body: bytes = b"") -> bytes:
+    """A whole answer of any status."""
+    return b"HTTP/1.1 %d Reason\r\nContent-Length: %d\r\n\r\n%b" % (status, len(body), body)
+
+
+def always(*parts: bytes) -> Speak:
+    """Answer every request in parts."""
+
+    async def speak(dialogue: Dialogue) -> None:
+        while await dialogue.hear():
+            await dialogue.say(*parts)
+
+    return speak
+
+
+async def eventually(condition: Callable[[], bool]) -> None:
+    """Wait for what happens at the other end."""
+    async with asyncio.timeout(20):
+        while not condition():  # noqa: ASYNC110 - nobody tells
+            await asyncio.sleep(0.01)
 
 
 async def echo(dialogue: Dialogue) -> None:

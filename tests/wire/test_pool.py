@@ -1,7 +1,7 @@
 """Requests over kept connections: against real sockets."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 
 import pytest
@@ -11,7 +11,7 @@ from dequeuer.wire.answer import HIGH_WATER_BYTES, Answer
 from dequeuer.wire.connection import Connection
 from dequeuer.wire.errors import BrokenError, MalformedError, SlowError, UnreachableError, WireError
 from dequeuer.wire.pool import Origin, Pool
-from tests.wire.server import Dialogue, Speak, Told, echo, ok, serving
+from tests.wire.server import Dialogue, Speak, Told, always, echo, eventually, ok, serving
 
 LIMIT = 1_000_000
 OK = ok(b"fine")
@@ -44,28 +44,12 @@ async def opened(made: Pool, *, timeout_s: float) -> AsyncIterator[Answer]:
         made.end(answer)
 
 
-async def eventually(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(20):
-        while not condition():  # noqa: ASYNC110 - what is waited for happens at the other end
-            await asyncio.sleep(0.01)
-
-
 def once(*parts: bytes) -> Speak:
     """Answer one request in parts, then hang up."""
 
     async def speak(dialogue: Dialogue) -> None:
         await dialogue.hear()
         await dialogue.say(*parts)
-
-    return speak
-
-
-def always(*parts: bytes) -> Speak:
-    """Answer every request in parts."""
-
-    async def speak(dialogue: Dialogue) -> None:
-        while await dialogue.hear():
-            await dialogue.say(*parts)
 
     return speak
 
