@@ -52,10 +52,18 @@ def _run(arguments: list[str]) -> int:
 
 
 def _sidecar(arguments: Sequence[str]) -> int:
-    settings = load_sidecar(arguments, os.environ)
+    settings = load_sidecar(arguments, os.environ, check_probes=_load_probes)
     from dequeuer.app import run_sidecar  # noqa: PLC0415 - see above
 
     return run_sidecar(settings)
+
+
+def _load_probes(path: str, user_port: int) -> object:
+    if not os.path.lexists(path):  # nothing can be wrong with it, and the import takes time
+        return None
+    from dequeuer.probes.spec import load_probes  # noqa: PLC0415 - see above
+
+    return load_probes(path, user_port)
 
 
 def _gateway(arguments: Sequence[str]) -> int:

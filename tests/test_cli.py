@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -173,3 +174,17 @@ def test_bad_settings_cost_no_library() -> None:
     heavy = "{'argparse', 'asyncio', 'aiohttp', 'aiobotocore', 'botocore', 'structlog', 'yaml', 'difflib', 'uvloop'}"
     code = f"import sys, dequeuer.cli; dequeuer.cli.main([]); print(sorted({heavy} & set(sys.modules)))"
     assert _python("-c", code).stdout == "[]\n"
+
+
+def test_faults_of_the_probes_are_told_together_with_those_of_the_settings(
+    environ: dict[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    probes = tmp_path / "probes.json"
+    probes.write_text('{"web": {"exec": {"command": ["true"]}}}', encoding="utf-8")
+    environ |= ASYNC | {"DEQUEUER_PROBES_PATH": str(probes), "DEQUEUER_USER_PORT": "http", "DEQUEUER_WORKRES": "1"}
+    assert cli.main([]) == 2
+    told = capsys.readouterr().err
+    assert "3 faults" in told
+    assert "DEQUEUER_PROBES_PATH (or --probes-path): " in told
+    for word in ("DEQUEUER_USER_PORT", "DEQUEUER_WORKRES", "exec"):
+        assert word in told

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 
+from dequeuer.errors import ConfigurationError
 from dequeuer.settings import options_gateway as gateway
 from dequeuer.settings import options_shared as shared
 from dequeuer.settings import options_sidecar as sidecar
@@ -17,9 +18,20 @@ from dequeuer.sinks.protection import ObjectProtection
 
 
 def load_sidecar(
-    argv: Sequence[str], environ: Mapping[str, str], *, cluster_config: str = sidecar.DEFAULT_CLUSTER_CONFIG
+    argv: Sequence[str],
+    environ: Mapping[str, str],
+    *,
+    cluster_config: str = sidecar.DEFAULT_CLUSTER_CONFIG,
+    check_probes: Callable[[str, int], object] | None = None,
 ) -> SidecarSettings:
-    """Return the settings of the sidecar. The file at `cluster_config` is read when there is one and none is named.
+    """Return the settings of the sidecar.
+
+    Args:
+        argv: the flags.
+        environ: the variables.
+        cluster_config: a file that is read when it is there and none is named.
+        check_probes: is called with the path of the probes and the user port; the `ConfigurationError` that it raises
+            is told together with the faults of the settings.
 
     Raises:
         ConfigurationError: with every fault.
@@ -28,6 +40,8 @@ def load_sidecar(
     _use_cluster_config(reading, cluster_config)
     _check_sidecar(reading)
     _check_protection(reading)
+    if check_probes is not None:
+        _check_probes_file(reading, check_probes)
     reading.finish()
     api_kind, queue_url = reading.value(sidecar.API_KIND), reading.value(sidecar.QUEUE)
     grace_s = reading.get(sidecar.SHUTDOWN_GRACE)
@@ -97,6 +111,16 @@ def _use_cluster_config(reading: Reading, default_path: str) -> None:
         reading.use_file(path, reading.source(sidecar.CLUSTER_CONFIG))
     elif not reading.is_faulty(sidecar.CLUSTER_CONFIG) and not is_absent(default_path):
         reading.use_file(default_path, sidecar.CLUSTER_CONFIG.title)
+
+
+def _check_probes_file(reading: Reading, check: Callable[[str, int], object]) -> None:
+    path, port = reading.get(sidecar.PROBES_PATH), reading.get(sidecar.USER_PORT)
+    if path is None:
+        return
+    try:
+        check(path, port or 1)  # a port that is faulty itself is no fault of the probes
+    except ConfigurationError as error:
+        reading.faults += [f"{reading.source(sidecar.PROBES_PATH)}: {fault}" for fault in error.faults]
 
 
 def _check_sidecar(reading: Reading) -> None:
