@@ -119,8 +119,9 @@ def keys_of(found: Mapping[str, object], names: Sequence[str], now_s: float, who
     access_key, secret_key, token, expiration = map(str, values)
     try:
         expires_at = instant_of(expiration)
-    except ValueError as error:
-        raise KeysUnavailableError(f"{who}: an expiry that is no time") from error
+    except ValueError:
+        # Its text quotes the answer: with fields mixed up, a key.
+        raise KeysUnavailableError(f"{who}: an expiry that is no time") from None
     return Keys(
         access_key=access_key,
         secret_key=secret_key,

@@ -29,9 +29,9 @@ class EnvironmentKeys:
         if ends := environ.get("AWS_CREDENTIAL_EXPIRATION"):
             try:
                 self._expires_at = instant_of(ends)
-            except ValueError as error:
+            except ValueError:
                 text = "AWS_CREDENTIAL_EXPIRATION: no time; give it as 2030-01-31T12:00:00Z, or remove it"
-                raise ConfigurationError([text]) from error
+                raise ConfigurationError([text]) from None
 
     async def get_frozen_credentials(self) -> FrozenKeys:
         """Return them. Raises `KeysMissingError`: they have ended."""

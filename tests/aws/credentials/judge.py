@@ -1,0 +1,105 @@
+"""The same environment for botocore's chain and for ours, and what each makes of it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import ssl
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Literal, NamedTuple
+
+import botocore.exceptions as wrong
+from botocore.session import Session
+
+from dequeuer.aws.credentials import chain
+from dequeuer.credentials import Keys, KeySnapshot
+from dequeuer.errors import ConfigurationError, KeysMissingError, KeysUnavailableError
+
+REGION = "eu-west-1"
+Failure = Literal["missing", "unavailable", "configuration"]
+_CONFIGURATION = (
+    wrong.PartialCredentialsError,
+    wrong.InvalidConfigError,
+    wrong.InvalidIMDSEndpointError,
+    wrong.InvalidIMDSEndpointModeError,
+    wrong.InvalidSTSRegionalEndpointsConfigError,
+    ValueError,
+)
+TLS = ssl.create_default_context()
+
+
+class Found(NamedTuple):
+    """Keys, as a request would be signed with them."""
+
+    access_key: str
+    secret_key: str
+    token: str | None
+    expires_at: float | None
+
+
+@contextmanager
+def environment(variables: Mapping[str, str]) -> Iterator[None]:
+    """Let the process have these variables and no others."""
+    before = dict(os.environ)
+    os.environ.clear()
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+def botocores(variables: Mapping[str, str]) -> Found | Failure:  # noqa: PLR0911 - a table of errors
+    """Ask botocore's whole chain."""
+    with environment({"AWS_DEFAULT_REGION": REGION, "AWS_MAX_ATTEMPTS": "1", **variables}):
+        try:
+            credentials = Session().get_credentials()
+        except _CONFIGURATION as error:
+            is_read_later = isinstance(error, UnicodeError) or "Auth token value" in str(error)
+            return "unavailable" if is_read_later else "configuration"
+        except Exception:  # noqa: BLE001 - botocore lets everything through, KeyError too
+            return "unavailable"
+        if credentials is None:
+            return "missing"
+        try:
+            keys = credentials.get_frozen_credentials()
+        except wrong.ClientError as error:
+            return "missing" if error.response["Error"]["Code"] == "AccessDenied" else "unavailable"
+        except wrong.ParamValidationError as error:
+            # The token is read anew each time; role and session name stay as they are.
+            return "unavailable" if "WebIdentityToken" in str(error) else "configuration"
+        except wrong.InvalidSTSRegionalEndpointsConfigError:
+            return "configuration"
+        except Exception:  # noqa: BLE001 - see above
+            return "unavailable"
+        ends = getattr(credentials, "_expiry_time", None)
+        return Found(keys.access_key, keys.secret_key, keys.token, None if ends is None else ends.timestamp())
+
+
+def ours(variables: Mapping[str, str]) -> Found | Failure:
+    """Ask ours, without the SDK."""
+    return asyncio.run(_ours(variables))
+
+
+async def _ours(variables: Mapping[str, str]) -> Found | Failure:
+    choice = chain.choose(variables)
+    assert choice.provider != "sdk", choice
+    try:
+        provider = chain.make(choice.provider, variables, region=REGION, tls=TLS)
+    except ConfigurationError as error:
+        return "configuration" if all(fault.startswith("AWS_") for fault in error.faults) else "unavailable"
+    assert provider is not None
+    snapshot = KeySnapshot(provider, provider=choice.provider)
+    try:
+        await snapshot.refresh()
+    except KeysMissingError:
+        return "missing"
+    except KeysUnavailableError:
+        return "unavailable"
+    finally:
+        await snapshot.close()
+    keys = snapshot.current()
+    assert isinstance(keys, Keys)
+    return Found(keys.access_key, keys.secret_key, keys.token, keys.expires_at)
