@@ -7,7 +7,7 @@ import gc
 import math
 import os
 import signal
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 
 import structlog
@@ -18,7 +18,7 @@ from dequeuer.admin import AdminServer
 from dequeuer.aws.base import Cloud
 from dequeuer.aws.choice import connect, needs_sdk
 from dequeuer.drain import Drain
-from dequeuer.errors import ConfigurationError, FatalError, SourceUnavailableError
+from dequeuer.errors import ConfigurationError, FatalError, SourceDeniedError, SourceUnavailableError
 from dequeuer.events import DrainChanged, Observer
 from dequeuer.gate import Gate
 from dequeuer.handlers.policy import Policy
@@ -28,6 +28,9 @@ from dequeuer.limiter import Limiter
 from dequeuer.metrics import Metrics, Statsd, combine
 from dequeuer.probes.base import Probe
 from dequeuer.probes.spec import load_probes
+from dequeuer.readiness import AllOf
+from dequeuer.refusal_codes import hint
+from dequeuer.refusals import Refusals, Try
 from dequeuer.retrying import persist
 from dequeuer.settings import SidecarSettings
 from dequeuer.sources.sqs import SqsSource
@@ -91,6 +94,7 @@ class _Sidecar:
         self._cloud = cloud
         self._drain = drain
         self._metrics = Metrics(settings.api_kind, settings.api_name, settings.job_id, settings.most_workers)
+        self._refusals = Refusals()
         self._worker: Worker | None = None
         self._poll_wait_s = poll_wait_s(settings.poll_wait_s, settings.visibility_timeout_s)
         if settings.api_kind == "batch":
@@ -101,14 +105,14 @@ class _Sidecar:
         """Serve until the work is over."""
         settings = self._settings
         async with AsyncExitStack() as stack:
-            observer = self._observe(stack)
+            observer, refusals = self._observe(stack), self._refusals
             self._cloud.observe(observer)
             gate = Gate(probes, observer)
             admin = AdminServer(
                 settings.admin_hosts,
                 settings.admin_port,
                 self._metrics.render,
-                is_ready=lambda: gate.is_open,
+                is_ready=lambda: gate.is_open and refusals.is_clear,
                 is_live=self._is_live,
             )
             await admin.start()
@@ -121,6 +125,7 @@ class _Sidecar:
                 background = [
                     group.create_task(gate.run(), name="probes"),
                     group.create_task(keeper.run(), name="leases"),
+                    group.create_task(refusals.run(), name="refusals"),
                 ]
                 try:
                     kind = await self._start_and_work(group, background, gate, keeper, observer)
@@ -132,7 +137,8 @@ class _Sidecar:
 
     def _observe(self, stack: AsyncExitStack) -> Observer:
         settings = self._settings
-        observers: list[Observer] = [self._metrics, logs.LogObserver(settings.api_name, settings.job_id)]
+        log = logs.LogObserver(settings.api_name, settings.job_id)
+        observers: list[Observer] = [self._refusals, self._metrics, log]
         if settings.statsd_address is not None:
             statsd = Statsd(settings.statsd_address, settings.api_name, settings.job_id)
             stack.callback(statsd.close)
@@ -178,13 +184,14 @@ class _Sidecar:
             kind = await self._start(source, parties)
             if kind is None:
                 return None
+            self._refusals.use({**_tries(source), **kind.tries})
             if kind.background is not None:
                 background.append(group.create_task(kind.background(), name="expiry-rule"))
             workers = settings.workers
             self._worker = Worker(
                 source=source,
                 handler=kind.handler,
-                readiness=gate,
+                readiness=AllOf(gate, self._refusals.may_receive),
                 keeper=keeper,
                 drain=self._drain,
                 slots=workers if isinstance(workers, int) else Limiter(workers.maximum, observer),
@@ -201,7 +208,14 @@ class _Sidecar:
         """Reach AWS, however long that takes; None when the process is to end before."""
 
         async def reach() -> Kind:
-            await persist(SourceUnavailableError, source.open)
+            try:
+                await persist(SourceUnavailableError, source.open)
+            except SourceDeniedError as error:
+                advice = hint("sqs", "depth", error.code)
+                raise FatalError(
+                    f"the queue {self._settings.queue_url} cannot be looked at (GetQueueAttributes: {error}): "
+                    f"needs sqs:GetQueueAttributes; {advice}"
+                ) from error
             return await make_kind(self._settings, parties)
 
         reaching = asyncio.create_task(reach(), name="start")
@@ -213,6 +227,16 @@ class _Sidecar:
             for task in (reaching, asked):
                 task.cancel()
             await asyncio.wait({reaching, asked})
+
+
+def _tries(source: SqsSource) -> Mapping[tuple[str, str], Try]:
+    """Return harmless calls by operation, which tell whether what was refused is allowed again."""
+    return {
+        ("sqs", "ack"): lambda _: source.check_delete(),
+        ("sqs", "renew"): lambda _: source.check_change("renew"),
+        ("sqs", "release"): lambda _: source.check_change("release"),
+        ("sqs", "depth"): lambda _: source.depth(),
+    }
 
 
 def _spare_the_collector() -> None:

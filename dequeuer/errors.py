@@ -43,7 +43,14 @@ class SourceGoneError(FatalError):
 
 
 class SourceDeniedError(FatalError):
-    """The queue refuses the caller. Fatal at start-up, retried later on (credentials rotate)."""
+    """The queue refuses the caller, for good as far as it says. Fatal at start-up, later on waited for.
+
+    `code`: what the queue calls it; empty when it does not say.
+    """
+
+    def __init__(self, text: str, code: str = "") -> None:
+        super().__init__(text)
+        self.code = code
 
 
 class StoreUnavailableError(DequeuerError):
@@ -55,7 +62,14 @@ class StoreMissingError(DequeuerError):
 
 
 class StoreDeniedError(DequeuerError):
-    """The store refuses the caller, or the bucket does not exist. Fatal at start-up."""
+    """The store refuses the caller for good: permission, key, region, bucket. Fatal at start-up, later on waited for.
+
+    `code`: what the store calls it; empty when it does not say.
+    """
+
+    def __init__(self, text: str, code: str = "") -> None:
+        super().__init__(text)
+        self.code = code
 
 
 class KeysMissingError(DequeuerError):

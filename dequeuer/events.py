@@ -117,23 +117,44 @@ class GivenBack:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceCalled:
-    """One request to the queue ended. `messages`: how many it carried or brought. `error`: None = fine."""
+    """One request to the queue ended.
+
+    Attributes:
+        op: what was asked.
+        messages: how many it carried or brought.
+        duration_s: until its answer.
+        error: None = fine.
+        detail: for the log.
+        code: the queue's name for a refusal (`denied`).
+    """
 
     op: SourceOp
     messages: int
     duration_s: float
     error: ErrorKind | None
     detail: str = ""
+    code: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoreCalled:
-    """One request to the store ended. A missing object is `missing`, which is no fault of the store."""
+    """One request to the store ended. A missing object is `missing`, which is no fault of the store.
+
+    Attributes:
+        op: what was asked.
+        duration_s: until its answer.
+        error: None = fine.
+        detail: for the log.
+        code: the store's name for a refusal (`denied`).
+        key: what a refused request was about: a key, or a prefix. Not for logs.
+    """
 
     op: StoreOp
     duration_s: float
     error: ErrorKind | None
     detail: str = ""
+    code: str = ""
+    key: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

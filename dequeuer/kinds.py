@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass, field
 
 import structlog
 
@@ -13,8 +13,10 @@ from dequeuer.errors import FatalError, StoreDeniedError, StoreUnavailableError
 from dequeuer.events import Observer, StoreCalled
 from dequeuer.handlers.base import Handler, Target
 from dequeuer.handlers.policy import Policy
+from dequeuer.refusals import Try
 from dequeuer.retrying import persist
 from dequeuer.settings import SidecarSettings
+from dequeuer.sinks.access import prove_access, tries_of_store
 from dequeuer.sinks.expiry import MISSING_PERMISSION, ExpiryChange
 from dequeuer.sinks.layout import workloads_prefix
 from dequeuer.sources.base import Source
@@ -42,19 +44,21 @@ class Kind:
         watch: knows when the work is over; None: never.
         has_failed: whether the process is to exit with 1 although the work is over.
         background: runs once, beside the work; None: nothing to do.
+        tries: harmless calls that tell whether what was refused is allowed again.
     """
 
     handler: Handler
     watch: Watch | None
     has_failed: Callable[[], bool]
     background: Callable[[], Coroutine[None, None, None]] | None
+    tries: Mapping[tuple[str, str], Try] = field(default_factory=dict)
 
 
 async def make_kind(settings: SidecarSettings, parties: Parties) -> Kind:
     """Make the kind that the settings name. Imports of the other kind cost start-up time and memory.
 
     Raises:
-        FatalError: the bucket does not exist or is forbidden.
+        FatalError: the bucket does not exist, or may not be listed or written.
     """
     if settings.api_kind == "async":
         return await _make_async(settings, parties)
@@ -63,17 +67,14 @@ async def make_kind(settings: SidecarSettings, parties: Parties) -> Kind:
 
 async def _make_async(settings: SidecarSettings, parties: Parties) -> Kind:
     from dequeuer.handlers.async_api import AsyncHandler  # noqa: PLC0415 - see make_kind
+    from dequeuer.handlers.last_resort import BoundedHandler, FailRequest  # noqa: PLC0415 - see make_kind
     from dequeuer.handlers.result import ResultWriter  # noqa: PLC0415 - see make_kind
     from dequeuer.sinks.gathered import GatheredDeletions  # noqa: PLC0415 - see make_kind
 
     store = GatheredDeletions(parties.cloud.store(settings.bucket, parties.observer))
     prefix = workloads_prefix(settings.cluster_uid)
-    try:
-        await persist(StoreUnavailableError, store.list, f"{prefix}{settings.api_name}/status")
-    except StoreDeniedError as error:
-        raise FatalError(
-            f"the bucket {settings.bucket} cannot be listed ({error}): check DEQUEUER_BUCKET and s3:ListBucket"
-        ) from error
+    below = f"{prefix}{settings.api_name}/"
+    await prove_access(store, settings.bucket, below)
     handler = AsyncHandler(
         cluster_uid=settings.cluster_uid,
         api_name=settings.api_name,
@@ -88,7 +89,18 @@ async def _make_async(settings: SidecarSettings, parties: Parties) -> Kind:
     async def background() -> None:
         await _make_sure_of_expiry(settings, parties, prefix)
 
-    return Kind(handler=handler, watch=None, has_failed=lambda: False, background=background)
+    bounded = BoundedHandler(
+        handler,
+        FailRequest(cluster_uid=settings.cluster_uid, api_name=settings.api_name, store=store),
+        settings.max_attempts,
+    )
+    return Kind(
+        handler=bounded,
+        watch=None,
+        has_failed=lambda: False,
+        background=background,
+        tries=tries_of_store(store, below),
+    )
 
 
 async def _make_sure_of_expiry(settings: SidecarSettings, parties: Parties, prefix: str) -> None:
@@ -119,6 +131,7 @@ async def _make_sure_of_expiry(settings: SidecarSettings, parties: Parties, pref
 def _make_batch(settings: SidecarSettings, parties: Parties) -> Kind:
     from dequeuer.handlers.batch_api import BatchHandler  # noqa: PLC0415 - see make_kind
     from dequeuer.handlers.completion import Completion, DrainedQueue  # noqa: PLC0415 - see make_kind
+    from dequeuer.handlers.last_resort import BoundedHandler, FailAttempt  # noqa: PLC0415 - see make_kind
 
     completion = Completion(
         job_id=settings.job_id,
@@ -138,7 +151,7 @@ def _make_batch(settings: SidecarSettings, parties: Parties) -> Kind:
         observer=parties.observer,
     )
     return Kind(
-        handler=handler,
+        handler=BoundedHandler(handler, FailAttempt(observer=parties.observer), settings.max_attempts),
         watch=DrainedQueue(parties.source),
         has_failed=lambda: completion.failed,
         background=None,

@@ -28,6 +28,8 @@ from dequeuer.events import (
     SourceCalled,
     StoreCalled,
 )
+from dequeuer.refusal_codes import canonical, hint, permission
+from dequeuer.refusals import Verdict, verdict_of
 from dequeuer.standard_streams import LossyLines
 
 MESSAGE_LIMIT = 1024
@@ -223,12 +225,23 @@ class LogObserver:
                 self._log.warning(f"{group}_unavailable", op=event.op, detail=clip(event.detail))
             return
         self._over(f"{group}_available", outage, now)
-        if event.error == "denied":
-            denial = self._denials.setdefault((group, event.op), _Trouble())
-            if denial.failed(now):
-                self._log.error(f"{group}_denied", op=event.op, detail=clip(event.detail))
-        elif (group, event.op) in self._denials:
+        verdict = verdict_of(event)
+        if verdict is not None and verdict.refused:
+            if self._denials.setdefault((group, event.op), _Trouble()).failed(now):
+                self._denied(group, verdict, event.detail)
+        elif verdict is not None and (group, event.op) in self._denials:
             self._over(f"{group}_allowed", self._denials[group, event.op], now, op=event.op)
+
+    def _denied(self, group: str, verdict: Verdict, detail: str) -> None:
+        service, op, _, code = verdict
+        self._log.error(
+            f"{group}_denied",
+            op=op,
+            code=clip(canonical(code)),
+            permission=permission(service, op, code),
+            hint=hint(service, op, code),
+            detail=clip(detail),
+        )
 
     def _over(self, line: str, trouble: _Trouble, now: float, **fields: str) -> None:
         over = trouble.over(now)

@@ -14,6 +14,8 @@ from dequeuer.sources.base import Lease, Source
 
 SETTLE_S = 2.0
 """How long settling and giving back may take, each, when time is up: with the grace they stay below the pod's."""
+REQUEUE_RELEASE_S = 10.0
+"""How long a completion message stays hidden that could not be sent again."""
 AWAY = (SourceUnavailableError, SourceDeniedError)
 """What passes by itself; a denial, too, as credentials are rotated."""
 
@@ -74,7 +76,13 @@ class Settler:
                     return "poison" if outcome.poison else "rejected"
                 case Requeue():
                     # First the copy: a crash in between leaves two, never none.
-                    await self._source.copy(lease)
+                    try:
+                        await self._source.copy(lease)
+                    except SourceDeniedError:
+                        # It costs a receive; kept here, it would keep the job from its end.
+                        await hold.stop_renewing()
+                        await lease.release(REQUEUE_RELEASE_S)
+                        return "retried"
                     hold.check()
                     await lease.ack()
                     return "requeued"

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from dequeuer.errors import LeaseLostError, StoreMissingError, StoreUnavailableError
+from dequeuer.errors import LeaseLostError, StoreDeniedError, StoreMissingError, StoreUnavailableError
 from dequeuer.events import Event
 from dequeuer.message import Message
 from dequeuer.sinks.base import Check, Payload, unchecked
@@ -42,39 +42,51 @@ class MemoryStore:
     """A store that is both `Fetch` and `Sink`.
 
     `journal` holds every write and deletion in order, as `("put", key)` and `("delete", key)`.
-    `failures` are raised, one a call, before anything else happens.
+    `refused` methods raise `StoreDeniedError`. `failures` are raised, one a call, before anything else happens.
     """
 
     objects: dict[str, tuple[bytes, str | None]] = field(default_factory=dict)
     journal: list[tuple[str, str]] = field(default_factory=list)
     failures: list[Exception] = field(default_factory=list)
 
-    def _maybe_fail(self) -> None:
+    refused: set[str] = field(default_factory=set)
+
+    def _maybe_fail(self, op: str) -> None:
+        if op in self.refused:
+            raise StoreDeniedError(f"{op} refused by the test", "AccessDenied")
         if self.failures:
             raise self.failures.pop(0)
+
+    def refuse(self, *ops: str) -> None:
+        """Refuse every call of these methods from now on."""
+        self.refused |= set(ops)
+
+    def allow(self) -> None:
+        """Refuse nothing any more."""
+        self.refused.clear()
 
     def fail(self, times: int = 1, error: Exception | None = None) -> None:
         """Make the next calls fail."""
         self.failures.extend([error or StoreUnavailableError("the fake store is away")] * times)
 
     async def get(self, key: str) -> Payload:
-        self._maybe_fail()
+        self._maybe_fail("get")
         if key not in self.objects:
             raise StoreMissingError(key)
         body, content_type = self.objects[key]
         return Payload(size=len(body), content_type=content_type, chunks=chunked(body), modified_at=time.time())
 
     async def list(self, prefix: str) -> Sequence[str]:
-        self._maybe_fail()
+        self._maybe_fail("list")
         return sorted(key for key in self.objects if key.startswith(prefix))
 
     async def put(self, key: str, body: bytes, content_type: str) -> None:
-        self._maybe_fail()
+        self._maybe_fail("put")
         self.objects[key] = (body, content_type)
         self.journal.append(("put", key))
 
     async def create(self, key: str, body: bytes, content_type: str, *, check: Check = unchecked) -> bool:
-        self._maybe_fail()
+        self._maybe_fail("create")
         if key in self.objects:
             return False
         check()
@@ -90,7 +102,7 @@ class MemoryStore:
         size: int | None = None,
         check: Check = unchecked,
     ) -> bool:
-        self._maybe_fail()
+        self._maybe_fail("put_stream")
         whole = b"".join([chunk async for chunk in body])
         if key in self.objects:
             return False
@@ -99,10 +111,14 @@ class MemoryStore:
         return True
 
     async def delete(self, keys: Collection[str]) -> None:
-        self._maybe_fail()
+        self._maybe_fail("delete")
         for key in keys:
             self.objects.pop(key, None)
             self.journal.append(("delete", key))
+
+    async def check_write(self, key: str) -> None:
+        self._maybe_fail("check_write")
+        self.journal.append(("check", key))
 
     def seed(self, entries: Iterable[tuple[str, bytes]], content_type: str | None = None) -> None:
         """Put objects in without a trace in the journal."""

@@ -230,6 +230,15 @@ def test_denied_is_one_line_an_operation_until_it_changes(observer: LogObserver,
     assert (second["event"], second["op"], second["failed_calls"]) == ("store_allowed", "put", 1000)
 
 
+def test_a_denial_names_code_permission_and_what_to_check(observer: LogObserver, lines: Lines) -> None:
+    observer(StoreCalled(op="put", duration_s=0.1, error="denied", detail="S3 answered 403", code="AccessDenied"))
+    observer(StoreCalled(op="get", duration_s=0.1, error="denied", code="KMS.DisabledException"))
+    plain, kms = lines()
+    assert (plain["code"], plain["permission"]) == ("AccessDenied", "s3:PutObject")
+    assert "kms:GenerateDataKey" in plain["hint"]
+    assert (kms["code"], kms["permission"]) == ("KmsDisabled", "kms:Decrypt")
+
+
 def test_a_refusal_shows_that_the_service_is_back(observer: LogObserver, lines: Lines) -> None:
     observer(sourced("unavailable"))
     observer(sourced("denied"))

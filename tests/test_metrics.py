@@ -60,6 +60,8 @@ FAMILIES = {
     "dequeuer_source_call_seconds": "histogram",
     "dequeuer_store_calls_total": "counter",
     "dequeuer_store_call_seconds": "histogram",
+    "dequeuer_refused_total": "counter",
+    "dequeuer_refused": "gauge",
     "dequeuer_ready": "gauge",
     "dequeuer_probe_healthy": "gauge",
     "dequeuer_probes_total": "counter",
@@ -333,3 +335,21 @@ def test_promtool_finds_fault_with_the_names_of_cortex_only(kind: Any) -> None:
     )
     findings = (done.stdout + done.stderr).decode().splitlines()
     assert [line for line in findings if not line.startswith("cortex_")] == []
+
+
+def test_refusals_are_counted_by_code_and_shown_while_they_last() -> None:
+    metrics = Metrics("async", "api", "", 1)
+    assert value(metrics, "dequeuer_refused", service="s3", op="put") == 0
+    for code in ("AccessDenied", "KMS.DisabledException", "ANewOne", "AccessDenied"):
+        metrics(StoreCalled(op="put", duration_s=0.1, error="denied", code=code))
+    metrics(SourceCalled(op="ack", messages=0, duration_s=0.1, error="denied", code="KmsDisabled"))
+    metrics(StoreCalled(op="get", duration_s=0.1, error=None))
+    metrics(StoreCalled(op="put", duration_s=0.1, error="unavailable"))
+    assert value(metrics, "dequeuer_refused_total", service="s3", op="put", code="AccessDenied") == 2
+    assert value(metrics, "dequeuer_refused_total", service="s3", op="put", code="KmsDisabled") == 1
+    assert value(metrics, "dequeuer_refused_total", service="s3", op="put", code="other") == 1
+    assert value(metrics, "dequeuer_refused", service="s3", op="put") == 1
+    assert value(metrics, "dequeuer_refused", service="sqs", op="ack") == 1
+    metrics(StoreCalled(op="put", duration_s=0.1, error=None))
+    assert value(metrics, "dequeuer_refused", service="s3", op="put") == 0
+    assert value(metrics, "dequeuer_refused", service="sqs", op="ack") == 1

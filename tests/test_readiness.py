@@ -10,11 +10,11 @@ from dequeuer.readiness import AllOf, Condition
 async def test_all_of_is_open_while_every_part_is() -> None:
     first, second = Condition(), Condition(is_open=False)
     both = AllOf(first, second)
-    assert not both.is_open
-    second.set(is_open=True)
-    assert both.is_open
-    first.set(is_open=False)
-    assert not both.is_open
+    seen = [both.is_open]
+    for part, is_open in ((second, True), (first, False)):
+        part.set(is_open=is_open)
+        seen.append(both.is_open)
+    assert seen == [False, True, False]
 
 
 async def test_it_waits_for_all_parts_at_the_same_time() -> None:

@@ -89,7 +89,20 @@ class AsyncHandler:
         except StoreUnavailableError as error:
             return Retry(after_s=backoff_s(message.receive_count), reason=f"the store is away: {error}")
         except StoreDeniedError as error:
-            return Retry(after_s=LONGEST_S, reason=f"the store refuses: {error}")
+            return await self._refused(message, request, error)
+
+    async def _refused(self, message: Message, request: RequestStore, error: StoreDeniedError) -> Outcome:
+        """Release what cannot be read, or what was answered and is too large to be kept; fail it in the end.
+
+        When the failure cannot be written either the message stays in the queue.
+        """
+        reason = f"the store refuses: {error}"
+        if message.receive_count >= self._policy.max_attempts:
+            try:
+                return await Conclusion(message, request).failed(reason, None)
+            except (StoreDeniedError, StoreUnavailableError):
+                pass
+        return Retry(after_s=LONGEST_S if request.was_answered else backoff_s(message.receive_count), reason=reason)
 
     def _open(self, message: Message, fence: Fence) -> RequestStore:
         """Find out which request a message is about; raises `InvalidInputError` when it is about none."""
@@ -147,6 +160,7 @@ class AsyncHandler:
             self._observer(Posted(queued_s=time.time() - message.sent_at if message.sent_at else None))
             try:
                 async with self._target.post("/", headers, body, payload.size) as answer:
+                    request.keep()
                     duration_s = work.lasted_s()
                     self._observer(Answered(kind="async", status_code=answer.status, duration_s=duration_s))
                     if retry := self._policy.not_now(answer, message.receive_count):

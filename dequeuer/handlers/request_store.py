@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import AsyncIterator, Collection, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from dequeuer.errors import InvalidInputError, StoreDeniedError, StoreMissingError, StoreUnavailableError, clip
+from dequeuer.errors import InvalidInputError, StoreDeniedError, StoreMissingError, StoreUnavailableError
 from dequeuer.formats.headers import forwardable, parse_headers
+from dequeuer.handlers.failure import failure_body
 from dequeuer.message import Fence
 from dequeuer.retrying import persist
 from dequeuer.sinks.base import Payload, Store
@@ -33,6 +33,8 @@ class Submitted:
 class RequestStore:
     """Reads and writes one request. Waits for a store that is away; other errors are the caller's.
 
+    After `keep` it waits for a store that refuses, too: what the container has answered exists only here.
+
     Every write and deletion asks the fence first.
     """
 
@@ -41,6 +43,9 @@ class RequestStore:
         self._keys = keys
         self._fence = fence
         self._may_repeat = may_repeat
+        self._waits_for: tuple[type[Exception], ...] = (StoreUnavailableError,)
+        self.was_answered = False
+        """Whether the container has answered, so that another attempt would have it work again."""
 
     @property
     def request_id(self) -> str:
@@ -51,6 +56,15 @@ class RequestStore:
     def may_be_finished(self) -> bool:
         """Whether the request may have ended before, although its message was never received."""
         return self._may_repeat
+
+    def keep(self) -> None:
+        """Wait from now on until a refusal is over, too: the container has answered and is not to be called again."""
+        self.was_answered = True
+        self._waits_for = (StoreUnavailableError, StoreDeniedError)
+
+    def let_go(self) -> None:
+        """Do not wait for the end of a refusal: the answer cannot be kept."""
+        self._waits_for = (StoreUnavailableError,)
 
     async def read(self) -> Submitted:
         """Read payload and headers side by side.
@@ -85,7 +99,7 @@ class RequestStore:
 
     async def known(self) -> Known | None:
         """Look up what became of the request before, if anything did."""
-        names = set(await persist(StoreUnavailableError, self._store.list, self._keys.prefix))
+        names = set(await persist(self._waits_for, self._store.list, self._keys.prefix))
         if self._keys.status("completed") in names:
             return "completed"
         if self._keys.status("failed") in names:
@@ -94,7 +108,7 @@ class RequestStore:
 
     async def has_result(self) -> bool:
         """Tell whether the request has succeeded, even if it was also marked as failed."""
-        return self._keys.result in await persist(StoreUnavailableError, self._store.list, self._keys.prefix)
+        return self._keys.result in await persist(self._waits_for, self._store.list, self._keys.prefix)
 
     async def mark_in_progress(self) -> None:
         """Write `status/in_progress`; one attempt, as it only informs."""
@@ -103,7 +117,7 @@ class RequestStore:
 
     async def put_result(self, body: bytes) -> None:
         """Write the result, whole. One that is there already stands: somebody may have read it."""
-        await persist(StoreUnavailableError, self._create_result, body)
+        await persist(self._waits_for, self._create_result, body)
 
     async def _create_result(self, body: bytes) -> None:
         self._fence.check()
@@ -116,15 +130,19 @@ class RequestStore:
         """Write a result that is not in memory whole. One attempt: `body` can be read only once.
 
         One that is there already stands. `size`: bytes of the body, None when not known.
+
+        Raises:
+            StoreDeniedError: at once, as the container cannot be held back for as long as a refusal lasts.
         """
+        self.let_go()
         # Looked up first: nobody uploads gigabytes only to be told that they are there already.
-        if await self.known() in ("completed", "result"):
-            return
-        self._fence.check()
-        check = self._fence.check
-        is_written = await self._store.put_stream(self._keys.result, body, JSON_TYPE, size=size, check=check)
-        if not is_written and await self.known() is None:
-            raise StoreUnavailableError("the result was refused, yet there is none")
+        if await self.known() not in ("completed", "result"):
+            self._fence.check()
+            check = self._fence.check
+            is_written = await self._store.put_stream(self._keys.result, body, JSON_TYPE, size=size, check=check)
+            if not is_written and await self.known() is None:
+                raise StoreUnavailableError("the result was refused, yet there is none")
+        self.keep()
 
     async def mark_completed(self) -> None:
         """Write `status/completed`. The result must be durable already."""
@@ -132,16 +150,15 @@ class RequestStore:
 
     async def mark_failed(self, error: str, status_code: int | None, attempts: int) -> None:
         """Write `status/failed` with what is known of the failure."""
-        body = json.dumps({"error": clip(error), "status_code": status_code, "attempts": attempts}).encode()
-        await self.put(self._keys.status("failed"), body, JSON_TYPE)
+        await self.put(self._keys.status("failed"), failure_body(error, status_code, attempts), JSON_TYPE)
 
     async def take_back_failed(self) -> None:
         """Delete `status/failed`: the request has succeeded at the same moment."""
-        await persist(StoreUnavailableError, self._delete, (self._keys.status("failed"),))
+        await persist(self._waits_for, self._delete, (self._keys.status("failed"),))
 
     async def put(self, key: str, body: bytes, content_type: str) -> None:
         """Write one of its objects, waiting for a store that is away."""
-        await persist(StoreUnavailableError, self._put, key, body, content_type)
+        await persist(self._waits_for, self._put, key, body, content_type)
 
     async def _put(self, key: str, body: bytes, content_type: str) -> None:
         self._fence.check()
@@ -162,7 +179,7 @@ class RequestStore:
     async def _drop(self, *keys: str) -> None:
         try:
             async with asyncio.timeout(CLEANUP_TIMEOUT_S):
-                await persist(StoreUnavailableError, self._store.delete, keys)
-        except (TimeoutError, StoreDeniedError):
+                await persist((StoreUnavailableError, StoreDeniedError), self._store.delete, keys)
+        except TimeoutError:
             # Counted and logged where the store is called; the outcome stands without it.
             return

@@ -10,6 +10,7 @@ from prometheus_client.registry import CollectorRegistry
 from dequeuer import __version__
 from dequeuer.events import ErrorKind, GiveBackReason, KeyProviderName, LimitReason, Settlement, SourceOp, StoreOp
 from dequeuer.metrics.series import Histograms, Values
+from dequeuer.refusal_codes import OTHER
 
 LATENCY_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 """Fixed by Cortex for `cortex_async_latency`."""
@@ -140,6 +141,32 @@ class CredentialFamilies:
         )
         self.expiry = {name: expiry.child(name) for name in get_args(KeyProviderName)}
         self.errors = {name: errors.child(name) for name in get_args(KeyProviderName)}
+
+
+class RefusalFamilies:
+    """What SQS and S3 refuse for good. Every operation has a member from the start."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.total = Values(
+            registry,
+            "counter",
+            "dequeuer_refused_total",
+            "Calls that SQS or S3 refused for good (permission, KMS key, region, bucket), by its error code.",
+            ["service", "op", "code"],
+        )
+        lasting = Values(
+            registry,
+            "gauge",
+            "dequeuer_refused",
+            "Whether the last call of an operation was refused for good (1).",
+            ["service", "op"],
+        )
+        operations = [("sqs", op) for op in get_args(SourceOp)] + [("s3", op) for op in get_args(StoreOp)]
+        self.lasting = {(service, op): lasting.child(service, op) for service, op in operations}
+        for service, op in operations:
+            # So that the rates of the usual ones work from zero.
+            self.total.child(service, op, "AccessDenied")
+            self.total.child(service, op, OTHER)
 
 
 class ProbeFamilies:

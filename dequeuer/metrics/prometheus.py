@@ -35,9 +35,12 @@ from dequeuer.metrics.families import (
     CredentialFamilies,
     MessageFamilies,
     ProbeFamilies,
+    RefusalFamilies,
     add_build_info,
 )
 from dequeuer.metrics.series import Histogram, Value
+from dequeuer.refusal_codes import label
+from dequeuer.refusals import verdict_of
 
 # Anchored at the start of a line: a label value may hold anything.
 _SURPLUS = re.compile(
@@ -65,10 +68,12 @@ class Metrics:
         self._source = CallFamilies(registry, "source", "the queue")
         self._store = CallFamilies(registry, "store", "the store")
         self._credentials = CredentialFamilies(registry)
+        self._refusals = RefusalFamilies(registry)
         self._probes = ProbeFamilies(registry)
         add_build_info(registry)
         ProcessCollector(registry=registry)
         self._job = (api_name, job_id)
+        self._refused: set[tuple[str, str]] = set()
         self._answers: dict[int, tuple[Histogram, Value]] = {}
         if api_kind == "batch":
             self._cortex.succeeded.child(*self._job)
@@ -151,10 +156,26 @@ class Metrics:
         self._source.seconds[event.op].observe(event.duration_s)
         if event.op == "ack" and event.error is None:
             self._messages.acked.value += event.messages
+        self._judge(event)
 
     def _store_called(self, event: StoreCalled) -> None:
         self._store.calls[event.op, event.error or "none"].value += 1
         self._store.seconds[event.op].observe(event.duration_s)
+        self._judge(event)
+
+    def _judge(self, event: SourceCalled | StoreCalled) -> None:
+        if event.error is None and not self._refused:
+            return
+        verdict = verdict_of(event)
+        if verdict is None:
+            return
+        which = verdict.service, verdict.op
+        if verdict.refused:
+            self._refused.add(which)
+            self._refusals.total.child(*which, label(verdict.code)).value += 1
+        else:
+            self._refused.discard(which)
+        self._refusals.lasting[which].value = verdict.refused
 
     def _keys_renewed(self, event: KeysRenewed) -> None:
         self._credentials.expiry[event.provider].value = event.expires_at or 0

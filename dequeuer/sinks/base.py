@@ -76,4 +76,10 @@ class Sink(Protocol):
 
 
 class Store(Fetch, Sink, Protocol):
-    """Both halves of an object store."""
+    """Both halves of an object store, and a way to ask for permission."""
+
+    async def check_write(self, key: str) -> None:
+        """Find out whether `key` may be written. Leaves nothing there, and nothing of what is there is changed.
+
+        Raises `StoreDeniedError`, `StoreUnavailableError`.
+        """

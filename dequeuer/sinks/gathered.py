@@ -51,6 +51,10 @@ class GatheredDeletions:
         """Write an object in bounded memory unless there is one already."""
         return await self._store.put_stream(key, body, content_type, size=size, check=check)
 
+    async def check_write(self, key: str) -> None:
+        """Find out whether `key` may be written."""
+        await self._store.check_write(key)
+
     async def delete(self, keys: Collection[str]) -> None:
         """Delete objects, together with those that others want to delete within a moment.
 

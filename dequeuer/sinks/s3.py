@@ -229,6 +229,15 @@ class S3Store:
             await self._call("put", upload)
         return True
 
+    async def check_write(self, key: str) -> None:
+        """Write an empty object beside `key` and delete it: this client begins no upload without a body."""
+        beside = f"{key.rpartition('/')[0]}/.dequeuer-write-check"
+        await self.put(beside, b"", "text/plain")
+        try:
+            await self.delete([beside])
+        except (StoreDeniedError, StoreUnavailableError):
+            return
+
     async def _with_fresh_keys(self, body: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
         async for chunk in body:
             await self._keys.refresh()

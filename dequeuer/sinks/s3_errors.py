@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from typing import TypeAlias
 
 from dequeuer.errors import (
@@ -14,15 +13,11 @@ from dequeuer.errors import (
     clip,
 )
 from dequeuer.events import ErrorKind
+from dequeuer.refusal_codes import BUCKET, NO_CREDENTIALS, REGION, is_refusal
 
 _CODE_TAG = re.compile(rb"<(?:\w+:)?Code>\s*([A-Za-z0-9.]{1,64})\s*</")
 _CODE = re.compile(r"[A-Za-z0-9.]{1,64}")
 _CODE_WITHIN_BYTES = 4096
-DENIED = frozenset({"AccessDenied", "AllAccessDisabled"})
-_HINTS: Mapping[str, str] = {
-    "PermanentRedirect": "the bucket is in another region: check AWS_REGION",
-    "AuthorizationHeaderMalformed": "the bucket is in another region: check AWS_REGION",
-}
 
 StoreError: TypeAlias = StoreDeniedError | StoreMissingError | StoreUnavailableError
 STORE_ERRORS = (StoreDeniedError, StoreMissingError, StoreUnavailableError)
@@ -47,22 +42,25 @@ def refused(status: int, code: str) -> StoreError:
         code: S3's; empty when there is none.
     """
     if code == "NoSuchBucket":
-        return StoreDeniedError("the bucket does not exist: check DEQUEUER_BUCKET and the region")
+        return StoreDeniedError("the bucket does not exist: check DEQUEUER_BUCKET and the region", code)
     text = f"S3 answered {status} {code}".rstrip()
-    if status in (401, 403) or code in DENIED:
-        return StoreDeniedError(text)
-    if status == 404:
+    if status == 404 and code not in BUCKET:
         return StoreMissingError(text)
     if status == 412:
         return StoreMissingError("the object was replaced while it was being read")
-    hint = _HINTS.get(code)
-    return StoreUnavailableError(f"{text}: {hint}" if hint else text)
+    if not is_refusal(status, code):
+        return StoreUnavailableError(text)
+    return StoreDeniedError(
+        f"{text}: the bucket is in another region: check AWS_REGION" if code in REGION else text, code
+    )
 
 
 def unsent(error: Exception) -> StoreError:
     """Return what a call means that brought no answer."""
     return (
-        StoreDeniedError(str(error)) if isinstance(error, KeysMissingError) else StoreUnavailableError(clip(str(error)))
+        StoreDeniedError(str(error), NO_CREDENTIALS)
+        if isinstance(error, KeysMissingError)
+        else StoreUnavailableError(clip(str(error)))
     )
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from urllib.parse import unquote_plus
 
-from dequeuer.sinks.s3_errors import DENIED, error_code, refused
+from dequeuer.refusal_codes import is_refusal
+from dequeuer.sinks.s3_errors import error_code, refused
 from dequeuer.sinks.s3_xml import escape, parse
 
 LISTING_BYTES = 2 * 1024 * 1024
@@ -39,4 +40,4 @@ def check_deleted(body: bytes) -> None:
     codes = [error_code(error.first("Code")) for error in parse(body, "DeleteResult").all("Error")]
     failed = [code for code in codes if code != GONE]
     if failed:
-        raise refused(200, next((code for code in failed if code in DENIED), failed[0]))
+        raise refused(200, next((code for code in failed if is_refusal(200, code)), failed[0]))

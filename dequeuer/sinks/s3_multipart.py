@@ -10,7 +10,7 @@ from hashlib import md5
 from typing import TypeVar
 
 from dequeuer.errors import StoreDeniedError, StoreMissingError, StoreUnavailableError
-from dequeuer.sinks.base import Check
+from dequeuer.sinks.base import Check, unchecked
 from dequeuer.sinks.s3_bucket import XML_TYPE, Bucket
 from dequeuer.sinks.s3_errors import error_code, refused
 from dequeuer.sinks.s3_xml import escape, parse
@@ -21,6 +21,8 @@ T = TypeVar("T")
 PART_BYTES = 5 * 1024 * 1024
 """The smallest part that S3 takes, the last one apart."""
 ABORT_TIMEOUT_S = 5.0
+_NO_UPLOADS = ("NotImplemented", "MethodNotAllowed")
+"""A store that has no multipart uploads says so: that tells nothing about permissions."""
 TRIES = 8
 TRIES_WITHIN_S = 120.0
 FIRST_WAIT_S = 0.2
@@ -55,6 +57,17 @@ class Uploads:
             await self._bucket.call(request)
 
         await patiently(attempt)
+
+    async def check(self, key: str) -> None:
+        """Begin an upload and abort it. Raises `StoreDeniedError`, `StoreUnavailableError`."""
+        upload = _Upload(self._bucket, key, (), unchecked)
+        try:
+            await upload.begin()
+        except (StoreDeniedError, StoreUnavailableError) as error:
+            if any(code in str(error) for code in _NO_UPLOADS):
+                return
+            raise
+        await upload.abort()
 
     async def _send_large(self, upload: _Upload, buffer: bytearray, body: AsyncIterator[bytes]) -> None:
         try:
@@ -119,6 +132,11 @@ class _Upload:
     async def _landed(self) -> None:
         if self._flight is not None:
             await asyncio.shield(self._flight)
+
+    async def begin(self) -> None:
+        """Begin with one attempt; `take` does it by itself."""
+        self._flight = asyncio.create_task(self._begin(), name="begin an upload")
+        await self._landed()
 
     async def _begin(self) -> None:
         reply = await self._bucket.call(self._bucket.about(self._key, "POST", "uploads=", self._fields))

@@ -6,6 +6,7 @@ import time
 from collections.abc import AsyncIterator, Collection, Container, Sequence
 from itertools import islice
 
+from dequeuer.errors import StoreDeniedError
 from dequeuer.events import Observer, StoreCalled, StoreOp
 from dequeuer.sinks.base import Check, Payload, unchecked
 from dequeuer.sinks.s3_bucket import XML_TYPE, Bucket, checksum
@@ -52,7 +53,7 @@ class WireStore:
         try:
             payload = await self._downloads.open(key)
         except STORE_ERRORS as error:
-            self._report("get", started, error)
+            self._report("get", started, error, key)
             raise
         self._report("get", started)
         return payload
@@ -65,7 +66,7 @@ class WireStore:
             reply = await self._bucket.call(self._bucket.about(None, "GET", asked), limit=LISTING_BYTES)
             keys = listed(reply.body)
         except STORE_ERRORS as error:
-            self._report("list", started, error)
+            self._report("list", started, error, prefix)
             raise
         self._report("list", started)
         return keys
@@ -73,14 +74,14 @@ class WireStore:
     async def put(self, key: str, body: bytes, content_type: str) -> None:
         """Write an object with one request."""
         request = self._bucket.about(key, "PUT", fields=(_typed(content_type),), body=body)
-        await self._call("put", request)
+        await self._call("put", request, key)
 
     async def create(self, key: str, body: bytes, content_type: str, *, check: Check = unchecked) -> bool:
         """Write an object with one conditional request (`If-None-Match: *`)."""
         check()
         fields = (_typed(content_type), ("if-none-match", "*"))
         request = self._bucket.about(key, "PUT", fields=fields, body=body)
-        return (await self._call("put", request, expected=_REFUSED)).status < 300
+        return (await self._call("put", request, key, expected=_REFUSED)).status < 300
 
     async def put_stream(
         self,
@@ -96,10 +97,20 @@ class WireStore:
         try:
             await self._uploads.send(key, body, _typed(content_type), check)
         except STORE_ERRORS as error:
-            self._report("put", started, error)
+            self._report("put", started, error, key)
             raise
         self._report("put", started)
         return True
+
+    async def check_write(self, key: str) -> None:
+        """Begin an upload and abort it: it needs the permissions and the key of a write, and leaves no object."""
+        started = time.monotonic()
+        try:
+            await self._uploads.check(key)
+        except STORE_ERRORS as error:
+            self._report("put", started, error, key)
+            raise
+        self._report("put", started)
 
     async def delete(self, keys: Collection[str]) -> None:
         """Delete any number of objects with one request for each thousand."""
@@ -132,17 +143,17 @@ class WireStore:
             raise
         self._report("delete", started)
 
-    async def _call(self, op: StoreOp, request: Request, expected: Container[int] = ()) -> Reply:
+    async def _call(self, op: StoreOp, request: Request, key: str, expected: Container[int] = ()) -> Reply:
         started = time.monotonic()
         try:
             reply = await self._bucket.call(request, expected=expected)
         except STORE_ERRORS as error:
-            self._report(op, started, error)
+            self._report(op, started, error, key)
             raise
         self._report(op, started)
         return reply
 
-    def _report(self, op: StoreOp, started: float | None, error: StoreError | None = None) -> None:
+    def _report(self, op: StoreOp, started: float | None, error: StoreError | None = None, key: str = "") -> None:
         kind = None if error is None else kind_of(error)
         self._observer(
             StoreCalled(
@@ -150,6 +161,8 @@ class WireStore:
                 duration_s=0.0 if started is None else time.monotonic() - started,
                 error=kind,
                 detail="" if error is None or kind == "missing" else str(error),
+                code=error.code if isinstance(error, StoreDeniedError) else "",
+                key=key if kind == "denied" else "",
             )
         )
 

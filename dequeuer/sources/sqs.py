@@ -8,7 +8,7 @@ import time
 import uuid
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
-from dequeuer.errors import SourceUnavailableError, clip
+from dequeuer.errors import LeaseLostError, SourceDeniedError, SourceUnavailableError, clip
 from dequeuer.events import Observer, SourceCalled, SourceOp
 from dequeuer.message import Message
 from dequeuer.sources.base import Depth, Lease
@@ -17,6 +17,8 @@ from dequeuer.sources.sqs_answers import Json, SqsApi, count, entry_id, number, 
 from dequeuer.sources.sqs_errors import Translate, from_code
 
 LINGER_S = 0.02
+NO_RECEIPT = "AQEB-dequeuer-permission-check"
+"""A receipt handle of no message. SQS looks at permissions first."""
 ACK_LINGER_S = 0.2
 """How long a deletion waits for others, of a long lease: its message is held, and nobody waits for it."""
 CALL_TIMEOUT_S = 10.0
@@ -123,6 +125,21 @@ class SqsSource:
             self._observer(SourceCalled(op="receive", messages=0, duration_s=0.0, error="invalid", detail=detail))
             return None
 
+    async def check_delete(self) -> None:
+        """Find out whether deletions are allowed: with a receipt that no message has. Raises like any call."""
+        await self._check(self._delete([NO_RECEIPT]))
+
+    async def check_change(self, op: SourceOp) -> None:
+        """Find out whether changes of visibility (`op` `renew` or `release`) are allowed, likewise."""
+        await self._check(self._change([(NO_RECEIPT, 0, op)]))
+
+    @staticmethod
+    async def _check(asking: Awaitable[Sequence[Exception | None]]) -> None:
+        [verdict] = await asking
+        # That there is no such receipt is what is told whoever may ask.
+        if verdict is not None and not isinstance(verdict, LeaseLostError):
+            raise verdict
+
     async def depth(self) -> Depth:
         """Ask for the approximate counts."""
         names = ("", "NotVisible", "Delayed")
@@ -172,6 +189,7 @@ class SqsSource:
                     duration_s=time.monotonic() - started,
                     error=kind,
                     detail=str(translated),
+                    code=_code(translated),
                 )
             )
             raise translated from error
@@ -205,7 +223,9 @@ class SqsSource:
         for failed in objects(answer, "Failed"):
             code = clip(str(failed.get("Code")))
             kind, error = from_code(code, code)
-            self._observer(SourceCalled(op=op, messages=0, duration_s=0.0, error=kind, detail=str(error)))
+            self._observer(
+                SourceCalled(op=op, messages=0, duration_s=0.0, error=kind, detail=str(error), code=_code(error))
+            )
             if (entry := entry_id(failed)) in verdicts:
                 verdicts[entry] = error
         return list(verdicts.values())
@@ -217,6 +237,10 @@ class SqsSource:
     async def hide(self, receipt: str, seconds: int, op: SourceOp) -> None:
         """Change a visibility by receipt, for `SqsLease`."""
         await self._changes.submit((receipt, seconds, op))
+
+
+def _code(error: Exception) -> str:
+    return error.code if isinstance(error, SourceDeniedError) else ""
 
 
 class SqsLease:

@@ -15,26 +15,12 @@ from dequeuer.errors import (
     clip,
 )
 from dequeuer.events import ErrorKind
+from dequeuer.refusal_codes import NO_CREDENTIALS, is_refusal
 from dequeuer.wire.errors import WireError
 
 Translate: TypeAlias = Callable[[Exception], tuple[ErrorKind, DequeuerError]]
 
 _GONE = frozenset({"AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist", "QueueDeletedRecently"})
-_DENIED = frozenset(
-    {
-        "AccessDenied",
-        "AccessDeniedException",
-        "ExpiredToken",
-        "ExpiredTokenException",
-        "InvalidClientTokenId",
-        "InvalidSecurity",
-        "KmsAccessDenied",
-        "MissingAuthenticationToken",
-        "OptInRequired",
-        "SignatureDoesNotMatch",
-        "UnrecognizedClientException",
-    }
-)
 _REFUSED = frozenset({"ReceiptHandleIsInvalid", "MessageNotInflight", "InvalidParameterValue"})
 
 
@@ -48,30 +34,31 @@ class RefusedError(Exception):
 
     def __init__(self, status: int, code: str, text: str) -> None:
         super().__init__(clip(f"{code or status}: {text}"))
+        self.status = status
         self.code = code
 
 
 def translate(error: Exception) -> tuple[ErrorKind, DequeuerError]:
     """Return the kind for metrics and the exception for the caller.
 
-    Anything unknown counts as unavailable: it is tried again, logged and counted, never fatal.
+    An error without a code, and one that is no error of SQS, counts as unavailable: it is tried again, never fatal.
     """
     if isinstance(error, RefusedError):
-        return from_code(error.code, str(error))
+        return from_code(error.code, str(error), error.status)
     if isinstance(error, KeysMissingError):
-        return "denied", SourceDeniedError(clip(str(error)))
+        return "denied", SourceDeniedError(clip(str(error)), NO_CREDENTIALS)
     if isinstance(error, DequeuerError | WireError | OSError | TimeoutError):
         return "unavailable", SourceUnavailableError(clip(f"{type(error).__name__}: {error}"))
     return "unavailable", SourceUnavailableError(type(error).__name__)
 
 
-def from_code(code: str, text: str) -> tuple[ErrorKind, DequeuerError]:
-    """Translate an error code of SQS, of a whole request or of one entry of a batch."""
+def from_code(code: str, text: str, status: int = 0) -> tuple[ErrorKind, DequeuerError]:
+    """Translate an error code of SQS, of a whole request or of one entry of a batch, which has no `status`."""
     name = bare(code)
     if name in _GONE or code in _GONE:
         return "missing", SourceGoneError(f"the queue does not exist ({text}): check DEQUEUER_QUEUE_URL and the region")
-    if name in _DENIED or name.startswith("Kms.AccessDenied"):
-        return "denied", SourceDeniedError(text)
     if name in _REFUSED or name.rsplit(".", 1)[-1] in _REFUSED:
         return "refused", LeaseLostError(text)
+    if is_refusal(status, code):
+        return "denied", SourceDeniedError(text, code)
     return "unavailable", SourceUnavailableError(text)

@@ -6,6 +6,7 @@ from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, 
 
 from dequeuer.errors import DequeuerError, SourceDeniedError, SourceUnavailableError, clip
 from dequeuer.events import ErrorKind
+from dequeuer.refusal_codes import NO_CREDENTIALS
 from dequeuer.sources import sqs_errors
 
 
@@ -14,9 +15,12 @@ def translate(error: Exception) -> tuple[ErrorKind, DequeuerError]:
     if isinstance(error, ClientError):
         details = error.response.get("Error", {})
         code, text = str(details.get("Code", "")), clip(f"{details.get('Code')}: {details.get('Message')}")
-        return sqs_errors.from_code(code, text)
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        return sqs_errors.from_code(code, text, status)
     if isinstance(error, NoCredentialsError | PartialCredentialsError):
-        return "denied", SourceDeniedError(f"{clip(str(error))}: give the pod a role or AWS_ACCESS_KEY_ID")
+        return "denied", SourceDeniedError(
+            f"{clip(str(error))}: give the pod a role or AWS_ACCESS_KEY_ID", NO_CREDENTIALS
+        )
     if isinstance(error, BotoCoreError):
         return "unavailable", SourceUnavailableError(clip(f"{type(error).__name__}: {error}"))
     return sqs_errors.translate(error)

@@ -359,26 +359,72 @@ async def test_an_answer_is_kept_while_the_store_is_away() -> None:
     assert len(stage.target.requests) == 1
 
 
-async def test_a_store_that_refuses_gives_the_message_back_for_later() -> None:
+async def test_what_cannot_be_read_is_released_and_the_container_is_not_called() -> None:
     stage = Stage()
     stage.store.fail(2, StoreDeniedError("access denied"))
     outcome = await stage.handle()
     assert isinstance(outcome, Retry)
-    assert outcome.after_s == 60
-    assert stage.store.journal == []
+    assert (outcome.after_s, stage.store.journal, stage.target.requests) == (1, [], [])
 
 
-async def test_a_store_that_refuses_the_failure_gives_the_message_back_for_later() -> None:
-    stage = Stage(Reply(status=500))
+async def test_what_can_never_be_read_is_failed_after_its_last_attempt() -> None:
+    stage = Stage()
+    stage.store.refuse("get")
+    outcome = await stage.handle(receive_count=5)
+    assert isinstance(outcome, Done)
+    assert outcome.state == "failed"
+    assert "refuses" in str(stage.failure()["error"])
 
-    class NoFailures(MemoryStore):
-        async def put(self, key: str, body: bytes, content_type: str) -> None:
-            raise StoreDeniedError("no")
 
-    stage.store.__class__ = NoFailures
+@pytest.mark.parametrize("also", ["put", "list"])
+async def test_while_not_even_the_failure_can_be_written_the_message_stays(also: str) -> None:
+    stage = Stage()
+    stage.store.refuse("get", also)
+    assert isinstance(await stage.handle(receive_count=99), Retry)
+    assert not stage.store.journal
+
+
+@pytest.mark.parametrize("op", ["put", "create", "list"])
+@pytest.mark.parametrize("size", [10, SMALL_BYTES + 10])
+@pytest.mark.parametrize("status", [200, 500])
+async def test_an_answer_is_kept_while_the_store_refuses(op: str, size: int, status: int) -> None:
+    stage = Stage(Reply(status=status, takes_s=0.1, body=b'"' + b"x" * size + b'"'))
+    handling = asyncio.create_task(stage.handle(receive_count=2))
+    await asyncio.sleep(0.05)
+    stage.store.refuse(op)
+    await asyncio.sleep(3600)
+    is_needed = op != "create" or status == 200
+    assert handling.done() is not is_needed
+    stage.store.allow()
+    outcome = await handling
+    assert isinstance(outcome, Done)
+    assert outcome.state == ("completed" if status == 200 else "failed")
+    assert len(stage.target.requests) == 1
+
+
+async def test_a_large_answer_cannot_be_kept_and_is_released_for_a_minute() -> None:
+    stage = Stage(Reply(body=b'"' + b"x" * WHOLE_BYTES + b'"'))
+    stage.store.refuse("put_stream")
     outcome = await stage.handle()
     assert isinstance(outcome, Retry)
+    assert outcome.after_s == 60
     assert "refuses" in outcome.reason
+    last = await stage.handle(receive_count=5)
+    assert isinstance(last, Done)
+    assert last.state == "failed"
+
+
+async def test_a_refused_deletion_of_the_input_is_tried_for_a_while() -> None:
+    stage = Stage()
+    outcome = await stage.handle()
+    stage.store.refuse("delete")
+    tidying = asyncio.create_task(stage.settle(outcome))
+    await asyncio.sleep(8)
+    stage.store.allow()
+    await tidying
+    assert stage.names() == {"status/in_queue", "status/completed", "result.json"}
+    stage.store.refuse("delete")
+    await stage.settle(outcome)  # gives up in the end
 
 
 async def test_a_payload_that_breaks_off_while_it_is_sent() -> None:

@@ -141,8 +141,8 @@ MUTATIONS = [
     Mutation(
         name="a result overwrites another",
         module="handlers/request_store.py",
-        old="        if not await self._store.create(self._keys.result, body, JSON_TYPE) and await self.known() is None:\n",
-        new="        if await self._store.put(self._keys.result, body, JSON_TYPE):  # type: ignore[func-returns-value]\n",
+        old="is_written = await self._store.create(self._keys.result, body, JSON_TYPE, check=self._fence.check)",
+        new="is_written = await self._store.put(self._keys.result, body, JSON_TYPE) is None",
         tests=("tests/handlers/test_async_api.py",),
     ),
     Mutation(

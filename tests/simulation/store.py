@@ -120,6 +120,9 @@ class StoreClient:
         delivery = self._asked("write", key)
         return await self._port.send(lambda: self._objects.create(self._sidecar, delivery, key, whole))
 
+    async def check_write(self, key: str) -> None:
+        await self._port.send(lambda: None)
+
     async def delete(self, keys: Collection[str]) -> None:
         delivery = ""
         for key in keys:

@@ -292,7 +292,7 @@ async def test_a_refused_creation_is_no_error(status: int) -> None:
 @pytest.mark.parametrize(("status", "code"), [(301, "PermanentRedirect"), (400, "AuthorizationHeaderMalformed")])
 async def test_a_bucket_in_another_region_is_told(status: int, code: str) -> None:
     async with telling(refusal(status, code)) as told:
-        with pytest.raises(StoreUnavailableError, match=f"{status} {code}: .*AWS_REGION"):
+        with pytest.raises(StoreDeniedError, match=f"{status} {code}: .*AWS_REGION"):
             await told.store.put("k", b"x", "text/plain")
 
 

@@ -1,0 +1,116 @@
+"""What becomes of a message whose handling ends in a bug: an attempt each time, and an end after the last one."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from dequeuer.errors import LeaseLostError, StoreDeniedError, StoreUnavailableError, clip
+from dequeuer.events import BatchEnded, Observer
+from dequeuer.formats.envelope import is_envelope, request_id_of, unseal
+from dequeuer.handlers.backoff import backoff_s
+from dequeuer.handlers.base import Handler
+from dequeuer.handlers.failure import failure_body
+from dequeuer.message import Done, Fence, Message, Outcome, Reject, Retry
+from dequeuer.sinks.base import Store
+from dequeuer.sinks.layout import RequestKeys, is_request_id
+
+_log = logging.getLogger(__name__)
+
+LastResort = Callable[[Message, Fence, str], Awaitable[Outcome]]
+"""Ends a message without the code that has failed: what it is, the fence, and why. An exception is a bug, again."""
+
+
+class BoundedHandler:
+    """`Handler` around another one: a bug costs a message one attempt, and `max_attempts` of them end it."""
+
+    def __init__(self, handler: Handler, last_resort: LastResort, max_attempts: int) -> None:
+        self._handler = handler
+        self._last_resort = last_resort
+        self._max_attempts = max_attempts
+
+    def needs_slot(self, message: Message) -> bool:
+        """Ask the handler."""
+        return self._handler.needs_slot(message)
+
+    def ref(self, message: Message) -> str:
+        """Ask the handler."""
+        return self._handler.ref(message)
+
+    async def handle(self, message: Message, fence: Fence) -> Outcome:
+        """Work on a message."""
+        try:
+            return await self._handler.handle(message, fence)
+        except LeaseLostError:
+            raise
+        except Exception as error:  # noqa: BLE001 - a bug, whatever it is: see above
+            reason = f"a bug: {type(error).__name__}"
+            if message.receive_count < self._max_attempts:
+                _log.exception("a bug: the message is released")
+                return Retry(after_s=backoff_s(message.receive_count), reason=reason)
+            _log.exception("a bug: the message has used up its attempts")
+        return await self._last_resort(message, fence, reason)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FailRequest:
+    """`LastResort` of the async API: writes `status/failed` and nothing else, unless the request has an end already."""
+
+    cluster_uid: str
+    api_name: str
+    store: Store
+
+    async def __call__(self, message: Message, fence: Fence, reason: str) -> Outcome:
+        """End the request. While the store cannot be used the message is released."""
+        request_id = request_id_of(message.body)
+        if not is_request_id(request_id):
+            return Reject(after_s=backoff_s(message.receive_count), reason=reason, poison=True)
+        keys = RequestKeys(self.cluster_uid, self.api_name, request_id)
+        try:
+            return await self._end(message, keys, fence, reason)
+        except (StoreUnavailableError, StoreDeniedError) as error:
+            return Retry(after_s=backoff_s(message.receive_count), reason=clip(f"{reason}; the store: {error}"))
+
+    async def _end(self, message: Message, keys: RequestKeys, fence: Fence, reason: str) -> Outcome:
+        names = set(await self.store.list(keys.prefix))
+        if names & {keys.status("completed"), keys.status("failed")}:
+            return Done(state="already_finished", reason=reason)
+        if keys.result not in names:
+            await self._keep_payload(message, keys, fence)
+            fence.check()
+            await self.store.put(
+                keys.status("failed"), failure_body(reason, None, message.receive_count), "application/json"
+            )
+            if keys.result not in await self.store.list(keys.prefix):
+                return Done(state="failed", reason=reason)
+            # A result that came in between stands.
+            fence.check()
+            await self.store.delete([keys.status("failed")])
+        fence.check()
+        await self.store.put(keys.status("completed"), b"", "text/plain")
+        return Done(state="completed", reason=reason)
+
+    async def _keep_payload(self, message: Message, keys: RequestKeys, fence: Fence) -> None:
+        """Store the payload of an envelope: it is gone with its message otherwise."""
+        if not is_envelope(message.body):
+            return
+        try:
+            envelope = unseal(message.body)
+        except Exception:  # noqa: BLE001 - reading it may be the bug; the failure is stored all the same
+            _log.exception("the payload of a failed message could not be read")
+            return
+        fence.check()
+        await self.store.put(keys.payload, envelope.payload, envelope.content_type or "application/octet-stream")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FailAttempt:
+    """`LastResort` of the batch API: a failed attempt."""
+
+    observer: Observer
+
+    async def __call__(self, message: Message, _fence: Fence, reason: str) -> Outcome:
+        """Count it."""
+        self.observer(BatchEnded(succeeded=False, duration_s=0.0))
+        return Reject(after_s=backoff_s(message.receive_count), reason=reason)

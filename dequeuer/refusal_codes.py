@@ -1,0 +1,169 @@
+"""What SQS and S3 call a refusal that trying again does not mend: one table for both services and both clients.
+
+The codes are those of botocore's service models, of the query protocol that SQS spoke before JSON, and of S3's
+list of error responses. KMS errors come in several spellings; `canonical` gives them one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+NO_CREDENTIALS = "NoCredentials"
+"""Our own: there is nothing to sign with."""
+OTHER = "other"
+"""The label of a code that is not in the table."""
+
+_KMS: Mapping[str, str] = {
+    "accessdenied": "KmsAccessDenied",
+    "disabled": "KmsDisabled",
+    "incorrectkey": "KmsIncorrectKey",
+    "invalidgranttoken": "KmsInvalidGrantToken",
+    "invalidkeyusage": "KmsInvalidKeyUsage",
+    "invalidstate": "KmsInvalidState",
+    "invalidarn": "KmsInvalidArn",
+    "notfound": "KmsNotFound",
+    "optinrequired": "KmsOptInRequired",
+    "unrecognizedclient": "KmsUnrecognizedClient",
+}
+_KMS_SPELLING = re.compile(r"(?:kms[._]?)+(.+?)(?:exception|error)?", re.IGNORECASE)
+
+CREDENTIALS = frozenset(
+    {
+        NO_CREDENTIALS,
+        "ExpiredToken",
+        "ExpiredTokenException",
+        "IncompleteSignature",
+        "InvalidAccessKeyId",
+        "InvalidClientTokenId",
+        "InvalidSecurity",
+        "InvalidToken",
+        "MissingAuthenticationToken",
+        "SignatureDoesNotMatch",
+        "TokenRefreshRequired",
+        "UnrecognizedClientException",
+    }
+)
+"""The keys are wrong, not a permission. They are read again for each request, so rotated keys end it."""
+
+REGION = frozenset(
+    {"AuthorizationHeaderMalformed", "IllegalLocationConstraintException", "PermanentRedirect", "InvalidRegion"}
+)
+"""The bucket or the queue is in another region."""
+
+BUCKET = frozenset({"NoSuchBucket"})
+
+_PERMISSION = frozenset(
+    {
+        "AccessDenied",
+        "AccessDeniedException",
+        "AccountProblem",
+        "AllAccessDisabled",
+        "InvalidPayer",
+        "NotSignedUp",
+        "OptInRequired",
+        "UnauthorizedAccess",
+    }
+)
+_OTHERS = frozenset(
+    {
+        "EntityTooLarge",
+        "InvalidArgument",
+        "InvalidBucketName",
+        "InvalidBucketState",
+        "InvalidEncryptionAlgorithmError",
+        "InvalidObjectState",
+        "InvalidRequest",
+        "KeyTooLongError",
+        "MethodNotAllowed",
+        "MissingSecurityHeader",
+        "ObjectLockConfigurationNotFoundError",
+        "ServerSideEncryptionConfigurationNotFoundError",
+        "UnsupportedOperation",
+    }
+)
+
+KNOWN = frozenset({*_KMS.values(), *CREDENTIALS, *REGION, *BUCKET, *_PERMISSION, *_OTHERS})
+"""Values of the label `code`; every other code is `other`."""
+
+_ALWAYS = frozenset({*_KMS.values(), *CREDENTIALS, *REGION, *BUCKET, *_PERMISSION})
+"""Refusals whatever the HTTP status; some come inside an answer with status 200."""
+
+_TRANSIENT = re.compile(
+    r"throttl|slow_?down|timeout|timed_?out|tooskewed|requestexpired|requestlimit|bandwidthlimit|overlimit|toomany"
+    r"|unavailable|internal|conflict|operationaborted|inprogress|priorrequest|incompletebody|baddigest"
+    r"|checksummismatch|deletedrecently|concurrent",
+    re.IGNORECASE,
+)
+"""Codes with a 4xx status that another try can mend."""
+
+
+def canonical(code: str) -> str:
+    """Return a code without its namespace, and KMS errors in one spelling.
+
+    `com.amazonaws.sqs#KmsDisabled`, `KMS.DisabledException` and `KMSDisabledException` are `KmsDisabled`.
+    """
+    name = code.rsplit("#", 1)[-1].removeprefix("AWS.SimpleQueueService.")
+    if (found := _KMS_SPELLING.fullmatch(name)) is None:
+        return name
+    return _KMS.get(found[1].lower().replace(".", ""), name)
+
+
+def label(code: str) -> str:
+    """Return the value of the metric label `code`: from a bounded set."""
+    name = canonical(code)
+    return name if name in KNOWN else OTHER
+
+
+def is_refusal(status: int, code: str) -> bool:
+    """Tell whether a service refused for good.
+
+    Args:
+        status: of HTTP; 0 for one entry of a batch, whose status is not known.
+        code: the service's; empty when there is none.
+    """
+    name = canonical(code)
+    if name in _ALWAYS:
+        return True
+    if status in (301, 401, 403):
+        return not _TRANSIENT.search(name)
+    # Without a code it may have been a proxy or a load balancer that answered.
+    return 400 <= status < 500 and status not in (408, 409, 425, 429) and bool(name) and not _TRANSIENT.search(name)
+
+
+_PERMISSIONS: Mapping[tuple[str, str], tuple[str, str]] = {
+    ("s3", "get"): ("s3:GetObject", "kms:Decrypt"),
+    ("s3", "put"): ("s3:PutObject", "kms:GenerateDataKey"),
+    ("s3", "list"): ("s3:ListBucket", ""),
+    ("s3", "delete"): ("s3:DeleteObject", ""),
+    ("sqs", "receive"): ("sqs:ReceiveMessage", "kms:Decrypt"),
+    ("sqs", "ack"): ("sqs:DeleteMessage", ""),
+    ("sqs", "renew"): ("sqs:ChangeMessageVisibility", ""),
+    ("sqs", "release"): ("sqs:ChangeMessageVisibility", ""),
+    ("sqs", "depth"): ("sqs:GetQueueAttributes", ""),
+    ("sqs", "send"): ("sqs:SendMessage", "kms:GenerateDataKey"),
+}
+"""For each operation the permission it needs, and the one on the key when bucket or queue is encrypted with KMS."""
+
+
+def permission(service: str, op: str, code: str) -> str:
+    """Return the permission to look at."""
+    own, of_key = _PERMISSIONS[service, op]
+    return of_key if of_key and canonical(code) in _KMS.values() else own
+
+
+def hint(service: str, op: str, code: str) -> str:
+    """Return what to check, in one sentence."""
+    name = canonical(code)
+    if name in BUCKET:
+        return "the bucket does not exist: check DEQUEUER_BUCKET"
+    if name in REGION:
+        return "the bucket or queue is in another region: check AWS_REGION"
+    if name in CREDENTIALS:
+        return "check the credentials of the pod: role, key and clock"
+    if name in _KMS.values():
+        return "check the KMS key: its policy, its state and its region"
+    _, of_key = _PERMISSIONS[service, op]
+    return "check the role's policy and the resource's policy" + (
+        f"; with a KMS key also {of_key} on the key" if of_key else ""
+    )

@@ -1,0 +1,146 @@
+"""What SQS and S3 refuse for good: while it lasts nothing is received, and the call is tried again now and then.
+
+Every call to the queue and the store is told here. A refusal of one operation closes the condition; a call of
+that operation that is not refused opens it. While calls are in hand (an answer that waits to be stored, a message that
+waits to be deleted) their own tries tell. When nothing is in hand, a harmless call of the same operation is made, so
+that no message is received, and none of its receives used up, only to find out.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Literal, NamedTuple
+
+from dequeuer.errors import DequeuerError
+from dequeuer.events import Event, SourceCalled, StoreCalled
+from dequeuer.readiness import Condition
+
+FIRST_WAIT_S = 1.0
+LONGEST_WAIT_S = 60.0
+QUIET_S = 6.0
+"""Kept calls are tried again every 5 s at most: after so long without one nothing is in hand."""
+
+Service = Literal["s3", "sqs"]
+_BATCHES = frozenset({"ack", "renew", "release"})
+_BEST_EFFORT = frozenset({("s3", "delete"), ("sqs", "send")})
+"""Work goes on without them: input expires by itself, and a completion message is released instead of sent again."""
+_RECEIVE = ("sqs", "receive")
+
+
+class Verdict(NamedTuple):
+    """What one call tells of an operation: `refused` with this `code`, or not refused."""
+
+    service: Service
+    op: str
+    refused: bool
+    code: str
+
+
+Try = Callable[[str], Awaitable[object]]
+"""Makes a harmless call of one operation. Takes the key that was refused last; empty when there is none."""
+
+
+def verdict_of(event: SourceCalled | StoreCalled) -> Verdict | None:
+    """Return what a call tells; None when it tells nothing about permissions."""
+    service: Service = "sqs" if isinstance(event, SourceCalled) else "s3"
+    if event.error == "denied":
+        return Verdict(service, event.op, refused=True, code=event.code)
+    if event.error in ("unavailable", "invalid"):
+        return None
+    if isinstance(event, SourceCalled) and event.op in _BATCHES and event.error is None and not event.messages:
+        # The request was taken; what became of its entries is told one by one.
+        return None
+    return Verdict(service, event.op, refused=False, code="")
+
+
+class _Refusal:
+    __slots__ = ("key", "last_at")
+
+    def __init__(self) -> None:
+        self.last_at = 0.0
+        self.key = ""
+
+
+class Refusals:
+    """An observer of calls; `may_receive` and `is_clear` tell what follows from them."""
+
+    def __init__(self) -> None:
+        self._refused: dict[tuple[str, str], _Refusal] = {}
+        self._tries: Mapping[tuple[str, str], Try] = {}
+        self.may_receive = Condition()
+        """Closed while something is refused that work needs. A refused receive does not close it: it is its own try."""
+
+    @property
+    def is_clear(self) -> bool:
+        """Whether nothing is refused that work needs, receives included."""
+        return self.may_receive.is_open and _RECEIVE not in self._refused
+
+    def use(self, tries: Mapping[tuple[str, str], Try]) -> None:
+        """Take the harmless calls, by service and operation."""
+        self._tries = {**self._tries, **tries}
+
+    @property
+    def handlers(self) -> Mapping[type[Event], Callable[[Any], None]]:
+        """What it wants to hear of."""
+        return {SourceCalled: self._judge, StoreCalled: self._judge}
+
+    def __call__(self, event: Event) -> None:
+        """Judge one event."""
+        if isinstance(event, (SourceCalled, StoreCalled)):
+            self._judge(event)
+
+    def _judge(self, event: SourceCalled | StoreCalled) -> None:
+        if event.error is None and not self._refused:
+            return
+        verdict = verdict_of(event)
+        if verdict is None:
+            return
+        which = verdict.service, verdict.op
+        if verdict.refused:
+            refusal = self._refused.get(which) or _Refusal()
+            refusal.last_at = asyncio.get_running_loop().time()
+            refusal.key = event.key if isinstance(event, StoreCalled) else ""
+            self._set(which, refusal)
+        else:
+            self._set(which, None)
+
+    def _set(self, which: tuple[str, str], refusal: _Refusal | None) -> None:
+        if refusal is None:
+            self._refused.pop(which, None)
+        else:
+            self._refused[which] = refusal
+        holding = self._refused.keys() - _BEST_EFFORT - {_RECEIVE}
+        if self.may_receive.is_open is bool(holding):
+            self.may_receive.set(is_open=not holding)
+
+    async def run(self) -> None:
+        """Try again what is refused while nothing is in hand; until cancelled."""
+        loop = asyncio.get_running_loop()
+        wait_s, opened_at = FIRST_WAIT_S, -LONGEST_WAIT_S
+        while True:
+            await self.may_receive.wait_closed()
+            if loop.time() - opened_at >= LONGEST_WAIT_S:
+                # Otherwise the harmless call is let through and the real one is not: the waits go on growing.
+                wait_s = FIRST_WAIT_S
+            while not self.may_receive.is_open:
+                await asyncio.sleep(random.uniform(wait_s / 2, wait_s))  # noqa: S311 - jitter
+                wait_s = min(2 * wait_s, LONGEST_WAIT_S)
+                await self._try_all()
+            opened_at = loop.time()
+
+    async def _try_all(self) -> None:
+        now = asyncio.get_running_loop().time()
+        for which, refusal in list(self._refused.items()):
+            if now - refusal.last_at < QUIET_S:
+                continue
+            attempt = self._tries.get(which)
+            if attempt is None:
+                # No harmless call is known: the next message tells.
+                self._set(which, None)
+                continue
+            try:
+                await attempt(refusal.key)
+            except DequeuerError:
+                continue  # the call has been told, and judged, like any other

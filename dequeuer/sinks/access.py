@@ -1,0 +1,60 @@
+"""Proving what the store allows, with calls that leave nothing behind."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Mapping
+
+from dequeuer.errors import FatalError, StoreDeniedError, StoreMissingError, StoreUnavailableError
+from dequeuer.refusal_codes import hint, permission
+from dequeuer.refusals import Try
+from dequeuer.retrying import persist
+from dequeuer.sinks.base import Store
+
+CHECK = ".dequeuer-write-check/result.json"
+"""The key, below the API's prefix, that is asked about. It is never written: an upload is begun and aborted. A request
+id cannot begin with a dot, and policies about `result.json` apply to it."""
+
+
+async def prove_access(store: Store, bucket: str, below: str) -> None:
+    """Make sure that requests below the prefix can be listed and written. Waits for a store that is away.
+
+    Raises:
+        FatalError: one of the two is refused.
+    """
+    try:
+        await persist(StoreUnavailableError, store.list, f"{below}status")
+    except StoreDeniedError as error:
+        raise _refused("listed (ListObjectsV2)", "list", bucket, below, error) from error
+    try:
+        await persist(StoreUnavailableError, store.check_write, f"{below}{CHECK}")
+    except StoreDeniedError as error:
+        raise _refused("written (CreateMultipartUpload)", "put", bucket, below, error) from error
+
+
+def _refused(what: str, op: str, bucket: str, below: str, error: StoreDeniedError) -> FatalError:
+    wanted, advice = permission("s3", op, error.code), hint("s3", op, error.code)
+    return FatalError(
+        f"the bucket {bucket} cannot be {what} below {below} ({error}): needs {wanted}; check DEQUEUER_BUCKET; {advice}"
+    )
+
+
+def tries_of_store(store: Store, below: str) -> Mapping[tuple[str, str], Try]:
+    """Return harmless calls by operation. Each asks about the key that was refused: policies can differ by key."""
+
+    async def read(key: str) -> None:
+        try:
+            payload = await store.get(key or f"{below}{CHECK}")
+        except StoreMissingError:
+            return
+        # The head tells: the key of its encryption was used for that. The rest is given up.
+        await anext(payload.chunks, None)
+        if isinstance(payload.chunks, AsyncGenerator):
+            await payload.chunks.aclose()
+
+    async def look(key: str) -> None:
+        await store.list(key or f"{below}status")
+
+    async def write(key: str) -> None:
+        await store.check_write(key or f"{below}{CHECK}")
+
+    return {("s3", "get"): read, ("s3", "list"): look, ("s3", "put"): write}

@@ -1,0 +1,136 @@
+"""Bugs are bounded by the number of attempts."""
+
+from __future__ import annotations
+
+import json
+import logging
+
+import pytest
+
+from dequeuer.errors import LeaseLostError
+from dequeuer.events import BatchEnded
+from dequeuer.formats.envelope import Envelope, seal
+from dequeuer.handlers.last_resort import BoundedHandler, FailAttempt, FailRequest
+from dequeuer.message import Done, Fence, Message, Outcome, Reject, Retry
+from tests.fakes import MemoryStore, OpenFence, Recorder, SwitchFence, make_message
+
+PREFIX = "uid/workloads/api/r1/"
+
+
+class Buggy:
+    def __init__(self, error: Exception | None = None) -> None:
+        self.error = error or KeyError("a bug of the test")
+
+    def needs_slot(self, message: Message) -> bool:
+        return True
+
+    def ref(self, message: Message) -> str:
+        return message.body
+
+    async def handle(self, message: Message, fence: Fence) -> Outcome:
+        raise self.error
+
+
+def bounded(store: MemoryStore, error: Exception | None = None) -> BoundedHandler:
+    return BoundedHandler(Buggy(error), FailRequest(cluster_uid="uid", api_name="api", store=store), 5)
+
+
+async def handle(store: MemoryStore, receive_count: int = 5, body: str = "r1") -> Outcome:
+    return await bounded(store).handle(make_message(body, receive_count), OpenFence())
+
+
+async def test_a_bug_costs_an_attempt_and_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    store = MemoryStore()
+    with caplog.at_level(logging.ERROR):
+        outcome = await handle(store, receive_count=4)
+    assert isinstance(outcome, Retry)
+    assert outcome.reason == "a bug: KeyError"
+    assert not store.journal
+    assert "a bug" in caplog.text
+
+
+async def test_the_last_attempt_fails_the_request() -> None:
+    store = MemoryStore()
+    outcome = await handle(store)
+    assert isinstance(outcome, Done)
+    assert outcome.state == "failed"
+    assert json.loads(store.objects[PREFIX + "status/failed"][0]) == {
+        "error": "a bug: KeyError",
+        "status_code": None,
+        "attempts": 5,
+    }
+
+
+@pytest.mark.parametrize("name", ["status/completed", "status/failed"])
+async def test_an_end_that_is_there_stands(name: str) -> None:
+    store = MemoryStore()
+    store.seed([(PREFIX + name, b"")])
+    outcome = await handle(store)
+    assert isinstance(outcome, Done)
+    assert outcome.state == "already_finished"
+    assert not store.journal
+
+
+async def test_a_result_that_is_there_completes_the_request() -> None:
+    store = MemoryStore()
+    store.seed([(PREFIX + "result.json", b"1")])
+    outcome = await handle(store)
+    assert isinstance(outcome, Done)
+    assert outcome.state == "completed"
+    assert store.journal == [("put", PREFIX + "status/completed")]
+
+
+async def test_a_result_that_comes_in_between_stands() -> None:
+    class Crossing(MemoryStore):
+        async def put(self, key: str, body: bytes, content_type: str) -> None:
+            await super().put(key, body, content_type)
+            self.seed([(PREFIX + "result.json", b"1")])
+
+    store = Crossing()
+    outcome = await handle(store)
+    assert isinstance(outcome, Done)
+    assert outcome.state == "completed"
+    assert PREFIX + "status/failed" not in store.objects
+
+
+@pytest.mark.parametrize("op", ["list", "put"])
+async def test_while_the_store_refuses_the_message_stays(op: str) -> None:
+    store = MemoryStore()
+    store.refuse(op)
+    assert isinstance(await handle(store, receive_count=99), Retry)
+
+
+async def test_the_payload_of_an_envelope_is_kept() -> None:
+    store = MemoryStore()
+    envelope = Envelope(request_id="r1", headers=b"{}", content_type="image/png", payload=b"pixels")
+    await handle(store, body=seal(envelope))
+    assert store.objects[PREFIX + "payload"] == (b"pixels", "image/png")
+
+
+async def test_what_is_no_request_is_rejected() -> None:
+    outcome = await handle(MemoryStore(), body="../etc")
+    assert isinstance(outcome, Reject)
+    assert outcome.poison
+
+
+async def test_nothing_is_written_once_the_lease_is_lost() -> None:
+    store, fence = MemoryStore(), SwitchFence()
+    fence.lost = True
+    with pytest.raises(LeaseLostError):
+        await bounded(store).handle(make_message("r1", 5), fence)
+    assert not store.journal
+
+
+async def test_a_lost_lease_is_no_bug() -> None:
+    with pytest.raises(LeaseLostError):
+        await bounded(MemoryStore(), LeaseLostError("lost")).handle(make_message("r1", 5), OpenFence())
+
+
+async def test_a_batch_has_failed_an_attempt() -> None:
+    seen = Recorder()
+    handler = BoundedHandler(Buggy(), FailAttempt(observer=seen), 5)
+    assert isinstance(await handler.handle(make_message("[1]", 1), OpenFence()), Retry)
+    outcome = await handler.handle(make_message("[1]", 5), OpenFence())
+    assert isinstance(outcome, Reject)
+    assert not outcome.poison
+    assert seen.of(BatchEnded) == [BatchEnded(succeeded=False, duration_s=0.0)]

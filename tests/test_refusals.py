@@ -1,0 +1,145 @@
+"""While something is refused nothing is received; it goes on by itself."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from dequeuer.errors import StoreDeniedError
+from dequeuer.events import SourceCalled, SourceOp, StoreCalled, StoreOp
+from dequeuer.refusals import LONGEST_WAIT_S, QUIET_S, Refusals, verdict_of
+
+pytestmark = pytest.mark.looptime
+
+
+def stored(op: StoreOp = "put", *, refused: bool, key: str = "k") -> StoreCalled:
+    return StoreCalled(op=op, duration_s=0.0, error="denied" if refused else None, code="AccessDenied", key=key)
+
+
+def sourced(op: SourceOp, *, refused: bool, messages: int = 1) -> SourceCalled:
+    return SourceCalled(op=op, messages=messages, duration_s=0.0, error="denied" if refused else None)
+
+
+@asynccontextmanager
+async def running(refusals: Refusals) -> AsyncIterator[None]:
+    task = asyncio.create_task(refusals.run())
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait({task})
+
+
+async def test_a_refusal_closes_and_a_success_of_the_same_operation_opens() -> None:
+    refusals = Refusals()
+    seen = []
+    for event in (
+        stored("get", refused=False),
+        stored("put", refused=True),
+        stored("get", refused=False),
+        stored("put", refused=False),
+    ):
+        refusals(event)
+        seen.append((refusals.may_receive.is_open, refusals.is_clear))
+    assert seen == [(True, True), (False, False), (False, False), (True, True)]
+
+
+async def test_a_refused_receive_is_told_and_stays_its_own_try() -> None:
+    refusals = Refusals()
+    refusals(sourced("receive", refused=True))
+    assert (refusals.may_receive.is_open, refusals.is_clear) == (True, False)
+    refusals(sourced("receive", refused=False, messages=0))
+    assert refusals.is_clear
+
+
+@pytest.mark.parametrize("event", [stored("delete", refused=True), sourced("send", refused=True)])
+async def test_what_work_can_do_without_holds_nothing_back(event: SourceCalled | StoreCalled) -> None:
+    refusals = Refusals()
+    refusals(event)
+    assert refusals.may_receive.is_open
+    assert refusals.is_clear
+
+
+async def test_the_answer_to_a_batch_tells_nothing_unless_an_entry_succeeded() -> None:
+    refusals = Refusals()
+    refusals(sourced("ack", refused=True))
+    refusals(sourced("ack", refused=False, messages=0))
+    assert not refusals.is_clear
+    # A receipt that is refused was looked at: the call is allowed.
+    refusals(SourceCalled(op="ack", messages=0, duration_s=0.0, error="refused"))
+    assert refusals.is_clear
+
+
+def test_an_outage_tells_nothing_about_permissions() -> None:
+    assert verdict_of(StoreCalled(op="put", duration_s=0.0, error="unavailable")) is None
+    missing = verdict_of(StoreCalled(op="get", duration_s=0.0, error="missing"))
+    assert missing is not None
+    assert not missing.refused
+
+
+async def test_with_nothing_in_hand_the_refused_key_is_asked_about_at_growing_intervals() -> None:
+    refusals = Refusals()
+    asked: list[tuple[str, float]] = []
+    loop = asyncio.get_running_loop()
+
+    async def attempt(key: str) -> None:
+        asked.append((key, loop.time()))
+        refused = loop.time() < 600
+        refusals(stored(refused=refused, key=key))
+        if refused:
+            raise StoreDeniedError("no")
+
+    refusals.use({("s3", "put"): attempt})
+    async with running(refusals):
+        refusals(stored(refused=True, key="a/result.json"))
+        await asyncio.wait_for(refusals.may_receive.wait_open(), 700)
+    assert {key for key, _ in asked} == {"a/result.json"}
+    assert 10 <= len(asked) <= 30
+    gaps = [after - before for (_, before), (_, after) in itertools.pairwise(asked)]
+    assert max(gaps) <= LONGEST_WAIT_S + 0.01
+    assert min(gaps[-5:-1]) >= LONGEST_WAIT_S / 2
+
+
+async def test_what_is_in_hand_is_its_own_try() -> None:
+    refusals = Refusals()
+    asked: list[str] = []
+
+    async def attempt(key: str) -> None:
+        asked.append(key)
+
+    refusals.use({("s3", "put"): attempt})
+    async with running(refusals):
+        for _ in range(100):
+            refusals(stored(refused=True))
+            await asyncio.sleep(QUIET_S - 1)
+        assert asked == []
+        await asyncio.sleep(LONGEST_WAIT_S + QUIET_S)
+        assert asked
+
+
+async def test_a_harmless_call_that_proves_too_little_does_not_shorten_the_waits() -> None:
+    refusals = Refusals()
+    opened: list[float] = []
+    loop = asyncio.get_running_loop()
+
+    async def attempt(_key: str) -> None:
+        opened.append(loop.time())
+        refusals(stored(refused=False))
+        loop.call_later(1, refusals, stored(refused=True))
+
+    refusals.use({("s3", "put"): attempt})
+    async with running(refusals):
+        refusals(stored(refused=True))
+        await asyncio.sleep(3600)
+    assert len(opened) <= 3600 / (LONGEST_WAIT_S / 2) + 8
+
+
+async def test_without_a_harmless_call_the_next_message_tells() -> None:
+    refusals = Refusals()
+    async with running(refusals):
+        refusals(sourced("ack", refused=True))
+        await asyncio.wait_for(refusals.may_receive.wait_open(), 2 * QUIET_S)
