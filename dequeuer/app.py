@@ -57,7 +57,7 @@ def run_sidecar(settings: SidecarSettings) -> int:
 async def _run(settings: SidecarSettings) -> int:
     logs.configure(settings.log.level, settings.log.format)
     log = structlog.get_logger()
-    probes = load_probes(settings.probes_path, settings.user_port)
+    probes = load_probes(settings.probes_path, settings.user_port, settings.user_host)
     cloud = connect(settings.aws, settings.aws_client, os.environ)
     if settings.aws_client == "auto" and (name := needs_sdk(os.environ)):
         log.info("aws_client", client="sdk", reason=f"{name} is set")
@@ -171,7 +171,12 @@ class _Sidecar:
                 observer=observer,
             )
             stack.push_async_callback(source.close)
-            target = HttpTarget(port=settings.user_port, timeout_s=settings.request_timeout_s)
+            target = HttpTarget(
+                host=settings.user_host,
+                port=settings.user_port,
+                timeout_s=settings.request_timeout_s,
+                keep_alive=settings.container_keepalive,
+            )
             stack.push_async_callback(target.close)
             policy = Policy(
                 max_attempts=settings.max_attempts,

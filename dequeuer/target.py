@@ -1,4 +1,4 @@
-"""The container beside the sidecar, over HTTP on loopback. The only module that speaks to it."""
+"""The container beside the sidecar, over HTTP. The only module that sends it work."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from dequeuer.errors import (
 )
 from dequeuer.wire.answer import Answer
 from dequeuer.wire.errors import BrokenError, SlowError, UnreachableError, WireError
-from dequeuer.wire.pool import Origin, Pool
+from dequeuer.wire.pool import LOCALHOST, LOCALHOST_IPV6, Origin, Pool
 
 # Servers close idle connections after 2 to 5 seconds (gunicorn, uvicorn, node). A POST on one that is just
 # being closed fails and must not be sent again by itself, so ours are given up well before that.
@@ -91,13 +91,22 @@ class HttpTarget:
     """`Target` on one container, over HTTP.
 
     Args:
-        port: of the container, on 127.0.0.1.
+        port: of the container.
         timeout_s: for one whole request, connection and body included.
+        host: of the container; None: 127.0.0.1, and ::1 where nobody listens there.
+        keep_alive: whether a connection is used for more than one request.
     """
 
-    def __init__(self, *, port: int, timeout_s: float) -> None:
-        self._pool = Pool(Origin(host="127.0.0.1", port=port), idle_limit_s=KEEPALIVE_S, only_after_success=True)
-        self._host = f"Host: 127.0.0.1:{port}\r\n"
+    def __init__(self, *, port: int, timeout_s: float, host: str | None = None, keep_alive: bool = True) -> None:
+        origin = (
+            Origin(host=LOCALHOST, port=port, alternatives=(LOCALHOST_IPV6,))
+            if host is None
+            else Origin(host=host, port=port)
+        )
+        idle_limit_s = KEEPALIVE_S if keep_alive else 0.0
+        self._pool = Pool(origin, idle_limit_s=idle_limit_s, only_after_success=True)
+        # The same for both families: a container that checks it need not know of ::1.
+        self._host = f"Host: {f'[{host}]' if host and ':' in host else host or LOCALHOST}:{port}\r\n"
         self._timeout_s = timeout_s
 
     async def close(self) -> None:

@@ -19,7 +19,7 @@ Script = Callable[[bytes, asyncio.StreamReader, asyncio.StreamWriter], Awaitable
 
 
 @asynccontextmanager
-async def container(script: Script) -> AsyncIterator[int]:
+async def container(script: Script, host: str = "127.0.0.1") -> AsyncIterator[int]:
     """Run a server that hands each request's head to `script`, on the wire as it is."""
 
     tasks: set[asyncio.Task[None]] = set()
@@ -38,7 +38,7 @@ async def container(script: Script) -> AsyncIterator[int]:
             writer.transport.abort()
             tasks.discard(task)
 
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    server = await asyncio.start_server(serve, host, 0)
     try:
         yield server.sockets[0].getsockname()[1]
     finally:

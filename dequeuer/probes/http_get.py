@@ -42,6 +42,7 @@ class HttpGetProbe:
         timing: `timing.timeout_s` covers everything, redirects and the body too.
         port: 1-65535.
         host: an address or a name.
+        alternatives: other hosts, for when nobody listens at `host`.
         path: with the query, if any; a missing `/` in front is added.
         https: whether to speak TLS.
         headers: as given, repeated ones kept. An empty `User-Agent` or `Accept` means to send none.
@@ -50,6 +51,7 @@ class HttpGetProbe:
     name: str
     port: int
     host: str = "127.0.0.1"
+    alternatives: tuple[str, ...] = ()
     path: str = "/"
     https: bool = False
     headers: Sequence[tuple[str, str]] = field(default=(), repr=False)  # may hold credentials
@@ -59,7 +61,7 @@ class HttpGetProbe:
         """Look once. Raises nothing but `CancelledError`."""
         try:
             async with asyncio.timeout(self.timing.timeout_s), self._session() as session:
-                return await self._get(session)
+                return await self._ask(session)
         except TimeoutError:
             return _failure(f"no whole answer within {self.timing.timeout_s:g} s")
         except OSError as error:
@@ -81,8 +83,19 @@ class HttpGetProbe:
             max_field_size=LINE_LIMIT,
         )
 
-    async def _get(self, session: aiohttp.ClientSession) -> ProbeResult:
-        url = self._url()
+    async def _ask(self, session: aiohttp.ClientSession) -> ProbeResult:
+        """Ask the hosts in turn, as long as nobody listens; what the first one said is told."""
+        refused: aiohttp.ClientConnectorError | None = None
+        for host in (self.host, *self.alternatives):
+            try:
+                return await self._get(session, self._url(host))
+            except aiohttp.ClientConnectorError as error:
+                refused = refused or error
+                if not isinstance(error.os_error, ConnectionRefusedError):
+                    break
+        return _failure(str(refused))
+
+    async def _get(self, session: aiohttp.ClientSession, url: URL) -> ProbeResult:
         virtual_host = next((value for name, value in self.headers if name.lower() == "host"), "")
         sent = _headers(self.headers)
         redirects = 0
@@ -109,9 +122,9 @@ class HttpGetProbe:
             url = target
             redirects += 1
 
-    def _url(self) -> URL:
+    def _url(self, host: str) -> URL:
         scheme = "https" if self.https else "http"
-        host = f"[{self.host}]" if ":" in self.host else self.host
+        host = f"[{host}]" if ":" in host else host
         path = BROKEN_ESCAPE.sub("%25", self.path.removeprefix("/").partition("#")[0])
         # Quoted here: left to itself, the URL would undo escapes that are not needed, such as %2F in a query.
         return URL(f"{scheme}://{host}:{self.port}/{quote(path, safe=URL_PUNCTUATION)}", encoded=True)

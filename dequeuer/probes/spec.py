@@ -26,6 +26,7 @@ MAX_NAME = 63
 MAX_INT32 = 2**31 - 1
 MAX_PORT = 65535
 LOCALHOST = "127.0.0.1"
+LOCALHOST_IPV6 = "::1"
 
 PROBE_FIELDS = (
     "httpGet",
@@ -50,12 +51,14 @@ UNSENDABLE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f\ud800-\udfff]")
 """Control characters (a tab is none here) and halves of surrogate pairs."""
 
 
-def load_probes(path: str, user_port: int) -> list[Probe]:
+def load_probes(path: str, user_port: int, user_host: str | None = None) -> list[Probe]:
     """Return the probes of the file at `path`, which may be absent, and the default one.
 
-    The default one connects to `user_port`; it is left out when a `tcpSocket` probe does that already.
+    The default one connects to `user_port`; it is left out when a `tcpSocket` probe does that already. `user_host` is
+    asked by all that name no host; None: 127.0.0.1, and ::1 where nobody listens there.
     Raises `ConfigurationError` with every fault of the file.
     """
+    place = _Place(user_host)
     faults: list[str] = []
     probes: list[Probe] = []
     file = clip(path)
@@ -64,21 +67,41 @@ def load_probes(path: str, user_port: int) -> list[Probe]:
             continue
         container = clip(name, MAX_NAME)
         section = _Section(faults, f"{file}: container '{container}'", "", given, PROBE_FIELDS)
-        probe = _probe(section, container)
+        probe = _probe(section, container, place)
         if probe is not None:
             probes.append(probe)
     if faults:
         more = [f"{file}: and {len(faults) - MAX_FAULTS} more faults"] if len(faults) > MAX_FAULTS else []
         raise ConfigurationError(faults[:MAX_FAULTS] + more)
-    if not any(_aims_at(probe, user_port) for probe in probes):
+    if not any(place.is_aim_of(probe, user_port) for probe in probes):
         timing = ProbeTiming(period_s=1.0, failure_threshold=1, startup_period_s=0.1)
         # No container can have an underscore in its name.
-        probes.append(TcpSocketProbe(name="user_port:tcp_socket", port=user_port, timing=timing))
+        name = "user_port:tcp_socket"
+        probes.append(
+            TcpSocketProbe(
+                name=name,
+                host=place.host,
+                alternatives=place.alternatives(place.host),
+                port=user_port,
+                timing=timing,
+            )
+        )
     return probes
 
 
-def _aims_at(probe: Probe, user_port: int) -> bool:
-    return isinstance(probe, TcpSocketProbe) and probe.port == user_port and probe.host in {"localhost", LOCALHOST}
+class _Place:
+    """Where the container is. `user_host` None: 127.0.0.1, and ::1 where nobody listens there."""
+
+    def __init__(self, user_host: str | None) -> None:
+        self._is_usual = user_host is None
+        self.host = user_host or LOCALHOST
+
+    def alternatives(self, host: str) -> tuple[str, ...]:
+        return (LOCALHOST_IPV6,) if self._is_usual and host == LOCALHOST else ()
+
+    def is_aim_of(self, probe: Probe, port: int) -> bool:
+        hosts = {"localhost", LOCALHOST} if self._is_usual else {self.host}
+        return isinstance(probe, TcpSocketProbe) and probe.port == port and probe.host in hosts
 
 
 def _read(path: str) -> Mapping[str, object]:
@@ -110,7 +133,7 @@ def _read(path: str) -> Mapping[str, object]:
     return content
 
 
-def _probe(section: _Section, container: str) -> Probe | None:
+def _probe(section: _Section, container: str, place: _Place) -> Probe | None:
     timing = ProbeTiming(
         initial_delay_s=section.number("initialDelaySeconds", 0),
         timeout_s=section.number("timeoutSeconds", 1),
@@ -126,17 +149,26 @@ def _probe(section: _Section, container: str) -> Probe | None:
     if http is not None and tcp is not None:
         section.fault("", "has both httpGet and tcpSocket; allowed is one of them")
     elif http is not None:
+        host = http.host(place.host)
         return HttpGetProbe(
             name=f"{container}:http_get",
             timing=timing,
-            host=http.host(),
+            host=host,
+            alternatives=place.alternatives(host),
             port=http.port(),
             path=http.text("path", "/"),
             https=http.text("scheme", "HTTP", allowed=("HTTP", "HTTPS")) == "HTTPS",
             headers=http.headers(),
         )
     elif tcp is not None:
-        return TcpSocketProbe(name=f"{container}:tcp_socket", timing=timing, host=tcp.host(), port=tcp.port())
+        host = tcp.host(place.host)
+        return TcpSocketProbe(
+            name=f"{container}:tcp_socket",
+            timing=timing,
+            host=host,
+            alternatives=place.alternatives(host),
+            port=tcp.port(),
+        )
     elif not unsupported:
         section.fault("", "has neither httpGet nor tcpSocket; one of them is required")
     return None
@@ -200,9 +232,9 @@ class _Section:
             return default
         return value or default
 
-    def host(self) -> str:
-        """Return an address or a name; by default this pod's own."""
-        value = self.text("host", LOCALHOST)
+    def host(self, default: str) -> str:
+        """Return an address or a name; by default the container's."""
+        value = self.text("host", default)
         if not HOST_NAME.fullmatch(value) and not _is_ipv6(value):
             self.fault("host", f"is {_shown(value)}; allowed is a host name or an IP address, without a port")
         return value

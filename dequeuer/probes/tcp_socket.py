@@ -19,29 +19,45 @@ class TcpSocketProbe:
         timing: `timing.timeout_s` covers the look-up of the host and the connection.
         port: 1-65535.
         host: an address or a name.
+        alternatives: other hosts, for when nobody listens at `host`.
     """
 
     name: str
     port: int
     host: str = "127.0.0.1"
+    alternatives: tuple[str, ...] = ()
     timing: ProbeTiming = field(default_factory=ProbeTiming)
 
     async def check(self) -> ProbeResult:
         """Look once. Raises nothing but `CancelledError`."""
         try:
             async with asyncio.timeout(self.timing.timeout_s):
-                _, writer = await asyncio.open_connection(self.host, self.port)
+                return await self._connect()
         except TimeoutError:
             return ProbeResult(
                 ok=False, detail=f"no connection to {self.host}:{self.port} within {self.timing.timeout_s:g} s"
             )
-        except (OSError, ValueError) as error:  # ValueError: a host that no resolver can encode
-            return ProbeResult(ok=False, detail=clip(f"no connection to {self.host}:{self.port}: {error}"))
-        local, peer = writer.get_extra_info("sockname"), writer.get_extra_info("peername")
-        writer.close()
-        with contextlib.suppress(OSError):  # a reset while closing: the connection had been made
-            await writer.wait_closed()
-        return judge(local, peer)
+
+    async def _connect(self) -> ProbeResult:
+        """Ask the hosts in turn, as long as nobody listens; what the first one said is told."""
+        first: ProbeResult | None = None
+        for host in (self.host, *self.alternatives):
+            try:
+                _, writer = await asyncio.open_connection(host, self.port)
+            except (OSError, ValueError) as error:  # ValueError: a host that no resolver can encode
+                first = first or ProbeResult(ok=False, detail=clip(f"no connection to {host}:{self.port}: {error}"))
+                if not isinstance(error, ConnectionRefusedError):
+                    break
+            else:
+                local, peer = writer.get_extra_info("sockname"), writer.get_extra_info("peername")
+                writer.close()
+                with contextlib.suppress(OSError):  # a reset while closing: the connection had been made
+                    await writer.wait_closed()
+                result = judge(local, peer)
+                if result.ok:
+                    return result
+                first = first or result
+        return first or ProbeResult(ok=False, detail="no host")
 
 
 def judge(local: object, peer: object) -> ProbeResult:

@@ -69,7 +69,9 @@ class SidecarSettings:
         cluster_uid: first part of every key of an async API; may be "" for batch.
         bucket: where an async API's objects are; may be "" for batch.
         job_id: of a batch job; "" for async.
-        user_port: where the container listens, on 127.0.0.1.
+        user_host: where the container listens; None: at 127.0.0.1, or at ::1 where nobody listens there.
+        user_port: where the container listens.
+        container_keepalive: whether a connection to the container is used for more than one request.
         admin_hosts: the addresses that the admin server listens on.
         admin_port: the admin server's port; never `user_port`.
         workers: requests in flight at most, or that the sidecar is to find out.
@@ -96,7 +98,9 @@ class SidecarSettings:
     cluster_uid: str
     bucket: str
     job_id: str
+    user_host: str | None
     user_port: int
+    container_keepalive: bool
     admin_hosts: tuple[str, ...]
     admin_port: int
     workers: int | AutoWorkers

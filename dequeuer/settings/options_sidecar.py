@@ -5,7 +5,7 @@ from __future__ import annotations
 from dequeuer.settings.model import ApiKind, AwsClient
 from dequeuer.settings.option import Option
 from dequeuer.settings.parsers import LARGEST_OBJECT, choice, integers, port, seconds, size, whole, whole_seconds
-from dequeuer.settings.places import ADDRESS, BUCKET, HOSTS, NAME, PATH, QUEUE_URL
+from dequeuer.settings.places import ADDRESS, BUCKET, HOST, HOSTS, NAME, PATH, QUEUE_URL
 from dequeuer.settings.workers import workers
 
 DEFAULT_CLUSTER_CONFIG = "/configs/cluster/cluster.yaml"
@@ -15,6 +15,8 @@ RECEIPT_LIFE_S = 43200
 """SQS forgets a receipt 12 hours after the receive, whatever was renewed."""
 
 _KINDS: dict[str, ApiKind] = {"asyncapi": "async", "async": "async", "batchapi": "batch", "batch": "batch"}
+
+_SWITCH = {"true": True, "false": False}
 
 _CLIENTS: dict[str, AwsClient] = {"auto": "auto", "slim": "slim", "sdk": "sdk"}
 
@@ -65,7 +67,23 @@ USER_PORT = Option(
     env=("DEQUEUER_USER_PORT", "CORTEX_PORT"),
     parser=port(),
     default="8080",
-    help="Port of the container on 127.0.0.1.",
+    help="Port of the container.",
+)
+USER_HOST = Option(
+    name="user_host",
+    env=("DEQUEUER_USER_HOST",),
+    parser=HOST,
+    default_note="127.0.0.1, and ::1 where nobody listens on 127.0.0.1",
+    help="Host of the container, for one that listens on another address of the pod. Probes that name no host ask it, "
+    "too.",
+)
+CONTAINER_KEEPALIVE = Option(
+    name="container_keepalive",
+    env=("DEQUEUER_CONTAINER_KEEPALIVE",),
+    parser=choice(_SWITCH, "true or false"),
+    default="true",
+    help="Whether connections to the container are used for more than one request. false is for a server that answers "
+    "200 without having read the whole body.",
 )
 ADMIN_HOST = Option(
     name="admin_hosts",

@@ -20,6 +20,8 @@ Written: TypeAlias = tuple[bytes, bytes]
 IDLE_LIMIT_S = 20.0
 """A connection that rests longer is closed: whoever keeps fewer connections pays fewer wake-ups."""
 
+LOCALHOST, LOCALHOST_IPV6 = "127.0.0.1", "::1"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Origin:

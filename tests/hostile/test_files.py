@@ -72,7 +72,7 @@ def load(data: bytes) -> None:
         assert 0 <= timing.initial_delay_s <= 2**31
         assert all(0 < value <= 2**31 for value in (timing.timeout_s, timing.period_s, timing.failure_threshold))
         if isinstance(probe, HttpGetProbe):
-            assert probe._url().host
+            assert probe._url(probe.host).host
             assert CANARY not in repr(probe)
 
 

@@ -22,6 +22,8 @@ class Request:
     size: int
     digest: str
     body: bytes
+    client: object = None
+    """Address and port of the other end: one a connection."""
 
     def header(self, name: str) -> list[str]:
         """Return the values of a header, in order."""
@@ -51,7 +53,7 @@ class Container:
         hung_up: how many requests had nobody left to be answered.
     """
 
-    def __init__(self, reply: Callable[[Request], Reply] | None = None, port: int = 0) -> None:
+    def __init__(self, reply: Callable[[Request], Reply] | None = None, port: int = 0, host: str = "127.0.0.1") -> None:
         self.reply = reply or (lambda _request: Reply())
         self.requests: list[Request] = []
         self.health = 200
@@ -88,12 +90,13 @@ class Container:
 
         class Server(ThreadingHTTPServer):
             daemon_threads = True
+            address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
             request_queue_size = 256
 
             def handle_error(self, *_: object) -> None:
                 """A sidecar that hangs up is part of the tests."""
 
-        self._server = Server(("127.0.0.1", port), Handler)
+        self._server = Server((host, port), Handler)
         self.port: int = self._server.server_address[1]
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05})
 
@@ -126,7 +129,9 @@ class Container:
             left -= len(chunk)
             digest.update(chunk)
             kept = kept or chunk
-        request = Request(handler.path, list(handler.headers.items()), size, digest.hexdigest(), kept)
+        request = Request(
+            handler.path, list(handler.headers.items()), size, digest.hexdigest(), kept, handler.client_address
+        )
         with self._lock:
             self.requests.append(request)
             self.running += 1

@@ -57,7 +57,7 @@ class Server:
 
 
 @asynccontextmanager
-async def serving(talk: Talk, **options: Any) -> AsyncIterator[Server]:
+async def serving(talk: Talk, host: str = "127.0.0.1", **options: Any) -> AsyncIterator[Server]:
     server = Server(talk)
     tasks: set[asyncio.Task[None]] = set()
 
@@ -66,7 +66,7 @@ async def serving(talk: Talk, **options: Any) -> AsyncIterator[Server]:
         tasks.add(task)
         task.add_done_callback(tasks.discard)
 
-    listening = await asyncio.start_server(accept, "127.0.0.1", 0, **options)
+    listening = await asyncio.start_server(accept, host, 0, **options)
     server.port = listening.sockets[0].getsockname()[1]
     try:
         yield server
@@ -328,6 +328,16 @@ async def test_an_ipv6_address() -> None:
     result = await HttpGetProbe(name="x", host="::1", port=1, timing=PATIENT).check()
     assert not result.ok
     assert "::1" in result.detail
+
+
+async def test_where_nobody_listens_the_alternative_is_asked() -> None:
+    async with serving(canned(answer("204 No")), host="::1") as server:
+        assert (await probe(server, alternatives=("::1",)).check()).ok
+        assert server.hosts == [f"[::1]:{server.port}"]
+        assert not (await probe(server).check()).ok
+    result = await probe(server, alternatives=("::1",)).check()
+    assert not result.ok
+    assert "127.0.0.1" in result.detail
 
 
 # --- HTTPS

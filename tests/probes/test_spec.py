@@ -18,6 +18,7 @@ DEFAULT = TcpSocketProbe(
     name="user_port:tcp_socket",
     port=8080,
     host="127.0.0.1",
+    alternatives=("::1",),
     timing=ProbeTiming(
         initial_delay_s=0,
         timeout_s=1,
@@ -64,10 +65,11 @@ def test_defaults_are_those_of_kubernetes(path: Path) -> None:
     timing = ProbeTiming(
         initial_delay_s=0, timeout_s=1, period_s=10, success_threshold=1, failure_threshold=3, startup_period_s=1
     )
+    host: Any = {"host": "127.0.0.1", "alternatives": ("::1",)}
     assert http == HttpGetProbe(
-        name="web:http_get", host="127.0.0.1", port=8080, path="/", https=False, headers=[], timing=timing
+        name="web:http_get", **host, port=8080, path="/", https=False, headers=[], timing=timing
     )
-    assert tcp == TcpSocketProbe(name="db:tcp_socket", host="127.0.0.1", port=9000, timing=timing)
+    assert tcp == TcpSocketProbe(name="db:tcp_socket", **host, port=9000, timing=timing)
 
 
 def test_everything_given_is_kept(path: Path) -> None:
@@ -118,7 +120,7 @@ def test_null_is_absent_as_go_writes_it(path: Path) -> None:
 def test_zero_and_empty_mean_the_default(path: Path) -> None:
     zeros = dict.fromkeys([field for field in PROBE_FIELDS if field.endswith(("Seconds", "Threshold"))], 0)
     probe, _ = load(path, {"web": {**zeros, "httpGet": {"port": 80, "path": "", "host": "", "scheme": ""}}})
-    assert probe == HttpGetProbe(name="web:http_get", port=80, headers=[], timing=ProbeTiming())
+    assert probe == HttpGetProbe(name="web:http_get", port=80, alternatives=("::1",), headers=[], timing=ProbeTiming())
 
 
 @pytest.mark.parametrize("host", [None, "", "localhost", "127.0.0.1"])
@@ -145,6 +147,38 @@ def test_hosts(path: Path, host: str) -> None:
     probe = load(path, {"web": {"httpGet": {"port": 1, "host": host}}})[0]
     assert isinstance(probe, HttpGetProbe)
     assert probe.host == host
+
+
+@pytest.mark.parametrize(
+    ("given", "user_host", "host", "alternatives"),
+    [
+        (None, None, "127.0.0.1", ("::1",)),
+        ("127.0.0.1", None, "127.0.0.1", ("::1",)),
+        ("::1", None, "::1", ()),
+        ("10.1.2.3", None, "10.1.2.3", ()),
+        (None, "web", "web", ()),
+        (None, "::1", "::1", ()),
+        (None, "127.0.0.1", "127.0.0.1", ()),
+        ("10.1.2.3", "web", "10.1.2.3", ()),
+    ],
+)
+@pytest.mark.parametrize("kind", ["httpGet", "tcpSocket"])
+def test_probes_without_a_host_ask_the_container(
+    path: Path, kind: str, given: str | None, user_host: str | None, host: str, alternatives: tuple[str, ...]
+) -> None:
+    path.write_text(json.dumps({"web": {kind: {"port": 1, "host": given}}}))
+    probe, default = load_probes(str(path), 8080, user_host)
+    assert isinstance(probe, HttpGetProbe | TcpSocketProbe)
+    assert (probe.host, probe.alternatives) == (host, alternatives)
+    assert isinstance(default, TcpSocketProbe)
+    assert default.host == (user_host or "127.0.0.1")
+
+
+def test_a_tcp_probe_of_the_user_host_replaces_the_default_one(path: Path) -> None:
+    path.write_text(json.dumps({"web": {"tcpSocket": {"port": 8080}}}))
+    assert len(load_probes(str(path), 8080, "web")) == 1
+    path.write_text(json.dumps({"web": {"tcpSocket": {"port": 8080, "host": "127.0.0.1"}}}))
+    assert len(load_probes(str(path), 8080, "web")) == 2
 
 
 def test_the_name_of_a_probe_is_bounded(path: Path) -> None:

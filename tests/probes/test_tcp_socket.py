@@ -47,6 +47,15 @@ async def test_a_port_nobody_listens_on_is_not_ready() -> None:
     assert result.detail.startswith(f"no connection to 127.0.0.1:{port}: [Errno 111]")
 
 
+async def test_where_nobody_listens_the_alternative_is_asked() -> None:
+    with socket.create_server(("::1", 0), family=socket.AF_INET6) as listening:
+        port = listening.getsockname()[1]
+        assert (await TcpSocketProbe(name="x", port=port, alternatives=("::1",), timing=PATIENT).check()).ok
+        assert not (await TcpSocketProbe(name="x", port=port, timing=PATIENT).check()).ok
+    result = await TcpSocketProbe(name="x", port=port, alternatives=("::1",), timing=PATIENT).check()
+    assert result.detail.startswith(f"no connection to 127.0.0.1:{port}: ")
+
+
 @pytest.mark.parametrize("host", ["x" * 300, "a..b", ".", "no-such-host.invalid"])
 async def test_a_host_that_cannot_be_found_is_a_failure(host: str) -> None:
     result = await TcpSocketProbe(name="x", host=host, port=1, timing=PATIENT).check()

@@ -20,7 +20,9 @@ def test_the_defaults_are_those_of_the_contract() -> None:
         cluster_uid="cluster-1",
         bucket="my-bucket",
         job_id="",
+        user_host=None,
         user_port=8080,
+        container_keepalive=True,
         admin_hosts=("0.0.0.0", "::"),
         admin_port=15000,
         workers=1,
@@ -73,7 +75,9 @@ def test_the_flags_are_those_of_cortex(tmp_path: Path) -> None:
 def test_each_variable_ends_up_in_its_field() -> None:
     environ = ASYNC | {
         "DEQUEUER_API_KIND": "async",
+        "DEQUEUER_USER_HOST": "10.0.0.7",
         "DEQUEUER_USER_PORT": "1",
+        "DEQUEUER_CONTAINER_KEEPALIVE": "False",
         "DEQUEUER_ADMIN_HOST": "127.0.0.1, ::1",
         "DEQUEUER_ADMIN_PORT": "2",
         "DEQUEUER_WORKERS": "3",
@@ -104,7 +108,9 @@ def test_each_variable_ends_up_in_its_field() -> None:
         cluster_uid="cluster-1",
         bucket="my-bucket",
         job_id="",
+        user_host="10.0.0.7",
         user_port=1,
+        container_keepalive=False,
         admin_hosts=("127.0.0.1", "::1"),
         admin_port=2,
         workers=3,
@@ -222,3 +228,22 @@ def test_people_get_text_and_machines_get_json(monkeypatch: pytest.MonkeyPatch) 
     assert load([], ASYNC | {"DEQUEUER_LOG_FORMAT": "json"}).log.format == "json"
     monkeypatch.setattr(sys, "stdout", None)
     assert load([], ASYNC).log.format == "json"
+
+
+@pytest.mark.parametrize("host", ["127.0.0.2", "::1", "fe80::1", "localhost", "web", "web-1.ns.svc.cluster.local"])
+def test_the_container_may_be_at_another_host(host: str) -> None:
+    assert load([], ASYNC | {"DEQUEUER_USER_HOST": host}).user_host == host
+
+
+@pytest.mark.parametrize("host", ["http://web", "web:8080", "[::1]", "a b", "1.2.3", "a..b", "127.0.0.1, ::1"])
+def test_what_is_no_host_of_a_container(host: str) -> None:
+    [fault] = faults([], ASYNC | {"DEQUEUER_USER_HOST": host})
+    assert fault.startswith("DEQUEUER_USER_HOST: ")
+    assert "an IP address or a host name" in fault
+
+
+@pytest.mark.parametrize("text", ["no", "0", "off", "tru"])
+def test_keep_alive_is_true_or_false(text: str) -> None:
+    [fault] = faults([], ASYNC | {"DEQUEUER_CONTAINER_KEEPALIVE": text})
+    assert fault.startswith("DEQUEUER_CONTAINER_KEEPALIVE: ")
+    assert "true or false" in fault
