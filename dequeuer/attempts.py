@@ -20,6 +20,9 @@ from dequeuer.sources.base import Lease
 
 _log = logging.getLogger(__name__)
 
+CLEAN_UP_S = 0.1
+"""How long a release waits for work that was cancelled."""
+
 
 class Attempts:
     """All messages that are worked on.
@@ -37,6 +40,7 @@ class Attempts:
         self._settler = settler
         self._observer = observer
         self._tasks: set[asyncio.Task[None]] = set()
+        self._unsettled: dict[asyncio.Task[object], tuple[Hold, Ending]] = {}
         self.when_ended: Callable[[], None] = lambda: None
         """Called when one of them is over."""
         self.held = 0
@@ -65,11 +69,22 @@ class Attempts:
             await asyncio.wait(set(self._tasks))
 
     async def cancel(self) -> None:
-        """End all of them now: what is not settled is given back."""
+        """End all of them now: what is not settled is given back, `2 * SETTLE_S` at most are waited for.
+
+        A release does not wait for clean-up: aborting an upload can take seconds, and the process ends before.
+        """
         for task in self._tasks:
             task.cancel()
-        if self._tasks:
-            await asyncio.wait(set(self._tasks), timeout=2 * SETTLE_S)
+        if not self._tasks:
+            return
+        await asyncio.wait(set(self._tasks), timeout=CLEAN_UP_S)
+        releasing = [
+            asyncio.create_task(self._let_go(hold, ending), name="release")
+            for hold, ending in self._unsettled.values()
+            if ending.settlement is None and not ending.is_under_way
+        ]
+        if ending_ones := {*self._tasks, *releasing}:
+            await asyncio.wait(ending_ones, timeout=2 * SETTLE_S - CLEAN_UP_S)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
@@ -82,6 +97,9 @@ class Attempts:
         outcome: Outcome | None = None
         arrived_at = asyncio.get_running_loop().time()
         hold = self._hold(lease, asked_at, slot)
+        task = asyncio.current_task()
+        if task is not None:
+            self._unsettled[task] = (hold, ending)
         try:
             try:
                 async with hold:
@@ -93,6 +111,8 @@ class Attempts:
                             slot.leave(_verdict(outcome))
                     await self._settler.settle(hold, outcome, ending)
             finally:
+                if task is not None:
+                    del self._unsettled[task]
                 self.held -= 1
                 self.when_ended()
             if isinstance(outcome, Done) and outcome.after_ack is not None:
@@ -100,10 +120,6 @@ class Attempts:
         except LeaseLostError as error:
             if ending.settlement is None:
                 ending.set("lease_lost", str(error))
-            elif isinstance(outcome, Done) and outcome.after_ack is not None and not hold.is_past():
-                # The queue took the acknowledgement; what was refused was a renewal under way at the same time.
-                # Once its time is over that is not sure: SQS may say yes to a stale receipt, and delete nothing.
-                await outcome.after_ack()
         except SourceGoneError as error:
             ending.set("error", str(error))
         except asyncio.CancelledError:
@@ -124,6 +140,8 @@ class Attempts:
         except LeaseLostError as error:
             ending.set("lease_lost", str(error))
         else:
+            # Work that is still being cleaned up writes nothing any more.
+            hold.lost = "given back"
             await self._settler.give_back([hold.lease])
 
     def _hold(self, lease: Lease, asked_at: float, slot: Slot | None) -> Hold:

@@ -11,7 +11,7 @@ from typing import Self
 
 from dequeuer.errors import LeaseLostError, SourceDeniedError, SourceUnavailableError
 from dequeuer.events import LeaseLost, Observer
-from dequeuer.sources.base import Lease
+from dequeuer.sources.base import Lease, lease_margin_s
 
 LONGEST_HOLD_S = 43_200.0
 """The clock of an SQS message ends 12 hours after its receive, whatever is renewed."""
@@ -43,6 +43,8 @@ class Hold:
         self._cancelled = False
         self.lost: str | None = None
         self.renewal: asyncio.Task[None] | None = None
+        self.is_paused = False
+        self.is_settling = False
         self.when_answered: Callable[[], None] = lambda: None
 
     def check(self) -> None:
@@ -59,11 +61,7 @@ class Hold:
 
     def is_over(self) -> bool:
         """Tell whether the lease is lost, or its time is over."""
-        return self.lost is not None or self.is_past()
-
-    def is_past(self) -> bool:
-        """Tell whether its time is over."""
-        return self._time() >= self.ends_at
+        return self.lost is not None or self._time() >= self.ends_at
 
     def longest_release_s(self) -> float:
         """Return for how long the queue would hide the message at most: what is left of its 12 hours."""
@@ -71,17 +69,28 @@ class Hold:
         return max(0.0, left - self._keeper.margin_s)
 
     async def stop_renewing(self) -> None:
-        """Let the lease run out. A renewal under way is waited for: after a release it would hide the message again.
+        """Begin no further renewal. One under way is waited for, `LAST_RENEWAL_S` at most.
+
+        After a release it would hide the message again. Beside an acknowledgement its refusal would be ambiguous:
+        the message is deleted, or the receipt is stale and SQS accepts the deletion without deleting anything.
 
         Raises:
-            LeaseLostError: meanwhile the process was stopped for so long that somebody else may have the message.
+            LeaseLostError: the renewal was refused, or the process was stopped until the lease was over.
         """
-        self._keeper.remove(self)
+        self._keeper.pause(self)
         if self.renewal is not None and not self.renewal.done():
             await asyncio.wait({self.renewal}, timeout=LAST_RENEWAL_S)
             # A renewal ends with the time of the work at the latest; the margin after that is for the release.
-            if self._time() >= self.ends_at + self._keeper.margin_s:
+            if self.lost is None and self._time() >= self.ends_at + self._keeper.margin_s:
                 raise LeaseLostError("not renewed in time")
+        if self.lost is not None:
+            raise LeaseLostError(self.lost)
+        self.is_settling = True
+
+    def resume_renewing(self) -> None:
+        """Renew again: the queue could not be reached, and the message is still held."""
+        self.is_settling = False
+        self._keeper.resume(self)
 
     def fence(self, reason: str) -> None:
         """Declare the lease lost and stop the work."""
@@ -126,7 +135,7 @@ class LeaseKeeper:
 
     def __init__(self, length_s: float, observer: Observer) -> None:
         self.length_s = length_s
-        self.margin_s = min(1.0, length_s / 10)
+        self.margin_s = lease_margin_s(length_s)
         """Work stops this much before the queue would hand the message to somebody else."""
         self._observer = observer
         # When each is to be renewed, soonest first: all leases have one length, so they come due in
@@ -161,6 +170,22 @@ class LeaseKeeper:
     def remove(self, hold: Hold) -> None:
         """Stop renewing."""
         self._held.discard(hold)
+        self._cancel_next(hold)
+
+    def pause(self, hold: Hold) -> None:
+        """Begin no renewal until `resume`; the lease stays held."""
+        hold.is_paused = True
+        self._cancel_next(hold)
+
+    def resume(self, hold: Hold) -> None:
+        """Renew what was paused: when half of its lease is over, or at once."""
+        hold.is_paused = False
+        if hold in self._held and (hold.renewal is None or hold.renewal.done()):
+            loop = asyncio.get_running_loop()
+            due = hold.ends_at - self.length_s / 2
+            self._late[hold] = loop.call_later(max(0.0, due - loop.time()), self._start_late, hold)
+
+    def _cancel_next(self, hold: Hold) -> None:
         self._due.pop(hold, None)
         if (timer := self._late.pop(hold, None)) is not None:
             timer.cancel()
@@ -220,13 +245,14 @@ class LeaseKeeper:
             reason = f"renewal failed: {type(error).__name__}"
         else:
             return
-        if hold in self._held:
+        # Once the settlement was sent, the queue's answer to that decides.
+        if hold in self._held and not hold.is_settling:
             hold.fence(reason)
 
     async def _extend(self, hold: Hold, end: asyncio.Timeout) -> None:
         """Ask until the queue agrees; `end` is the end of the lease, and moves with it."""
         loop = asyncio.get_running_loop()
-        while hold in self._held:
+        while hold in self._held and not hold.is_paused:
             asked_at = loop.time()
             if hold.is_over():
                 # After a stall: the queue may hand the message out any moment, and a renewal would only delay that.
@@ -246,7 +272,7 @@ class LeaseKeeper:
             hold.ends_at = asked_at + length - self.margin_s
             end.reschedule(hold.ends_at)
             if loop.time() - asked_at < self.length_s / 4:
-                if hold in self._held:
+                if hold in self._held and not hold.is_paused:
                     self._schedule(hold)
                 return
             # So slow an answer has used up the time until the next renewal: ask again at once.

@@ -21,6 +21,8 @@ WAITING_LIMIT = 20
 """Messages that wait for a slot, at most: ten for now, and ten for as long as the next receive takes."""
 EXTRA_HELD = 20
 """Messages that may be held beyond the slots: their work is done, their settlement is under way."""
+ANSWER_S = 0.5
+"""How long the answer to a receive takes at most when there are messages."""
 LEAD_S = 0.05
 """How long a receive takes when there is something: so much before the last one is taken the next are asked for."""
 
@@ -65,6 +67,7 @@ class Poller:
         self._poll: asyncio.Task[Sequence[Lease]] | None = None
         self._asked_at = 0.0
         self._polling_since: float | None = None
+        self._has_ended = False
         slots.when_left = self._fill
         attempts.when_ended = self._fill
 
@@ -159,12 +162,23 @@ class Poller:
 
     def _fill(self) -> None:
         """Begin what waits, as far as there are slots."""
-        while self._has_room() and self._readiness.is_open and not self._drain.requested:
+        while self._has_room() and self._readiness.is_open and not self._drain.requested and not self._has_ended:
             arrival = self._waiting.take()
             if arrival is None:
                 break
             self._attempts.begin(arrival.lease, arrival.asked_at, self._slots.take())
         self._room.set()
+
+    def stop(self) -> None:
+        """Begin nothing any more, once `run` is over."""
+        self._has_ended = True
+
+    def answer_is_due_s(self) -> float:
+        """Return for how long a receive that has just begun is to be waited for, seconds.
+
+        Where there are messages its answer is on its way. One that lasts longer waits at a quiet queue.
+        """
+        return max(0.0, self._asked_at + ANSWER_S - asyncio.get_running_loop().time()) if self._poll else 0.0
 
     async def give_back_late(self) -> None:
         """Once `run` is over: release what the poll that was under way still brings."""
@@ -176,7 +190,7 @@ class Poller:
         self._poll = None
 
     def abandon(self) -> None:
-        """End the poll under way. Nothing is lost: what it may still be given is visible again after its lease."""
+        """End the poll under way: its connection is closed."""
         if self._poll is not None:
             self._poll.cancel()
 

@@ -26,6 +26,8 @@ class Ending:
     def __init__(self) -> None:
         self.settlement: Settlement | None = None
         self.reason = ""
+        self.is_under_way = False
+        """Something that settles may have been sent."""
 
     def set(self, settlement: Settlement, reason: str) -> None:
         """Take note."""
@@ -42,12 +44,13 @@ class Settler:
 
     async def settle(self, hold: Hold, outcome: Outcome, ending: Ending) -> None:
         """Settle, and do not stop half-way when cancelled: the queue may have taken it already."""
+        ending.is_under_way = True
         settling = asyncio.create_task(self._apply(hold, outcome), name="settle")
         self._keep(settling)
         try:
             settlement = await asyncio.shield(settling)
         except asyncio.CancelledError:
-            # Also when the lease is lost: a renewal that crosses its own acknowledgement is refused.
+            # Also when the lease is lost: the queue may have taken the settlement before.
             await asyncio.wait({settling}, timeout=SETTLE_S)
             if settling.done() and not settling.cancelled() and settling.exception() is None:
                 ending.set(settling.result(), outcome.reason)
@@ -61,7 +64,7 @@ class Settler:
             lease = hold.lease
             match outcome:
                 case Done():
-                    await lease.ack()
+                    await self._ack(hold)
                     return outcome.state
                 case Retry():
                     await hold.stop_renewing()
@@ -72,7 +75,7 @@ class Settler:
                         await hold.stop_renewing()
                         await lease.release(outcome.after_s)
                     else:
-                        await lease.ack()
+                        await self._ack(hold)
                     return "poison" if outcome.poison else "rejected"
                 case Requeue():
                     # First the copy: a crash in between leaves two, never none.
@@ -84,10 +87,21 @@ class Settler:
                         await lease.release(REQUEUE_RELEASE_S)
                         return "retried"
                     hold.check()
-                    await lease.ack()
+                    await self._ack(hold)
                     return "requeued"
 
         return await persist(AWAY, once)
+
+    @staticmethod
+    async def _ack(hold: Hold) -> None:
+        """Delete the message. Not renewed meanwhile; while the queue is away it is held as before."""
+        await hold.stop_renewing()
+        hold.check()
+        try:
+            await hold.lease.ack()
+        except AWAY:
+            hold.resume_renewing()
+            raise
 
     async def give_back(self, leases: Sequence[Lease]) -> None:
         """Make messages visible again at once. Best effort: their leases end by themselves, too."""

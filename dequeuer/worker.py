@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 
 from dequeuer.attempts import Attempts
 from dequeuer.drain import Drain
@@ -18,8 +19,8 @@ from dequeuer.waiting import WaitingRoom
 
 __all__ = ["EXTRA_HELD", "Readiness", "Watch", "Worker"]
 
-ABANDON_POLL_S = 1.0
-"""How long a poll under way may still bring something once the drain has nothing else to wait for."""
+TAKE_BACK_S = 1.0
+"""How long the queue may take to hand a released message to a poll that is still open."""
 
 
 class Worker:
@@ -100,22 +101,29 @@ class Worker:
 
     async def _finish(self) -> None:
         loop = asyncio.get_running_loop()
-        began = loop.time()
-        self._waiting.clear("drain")
+        grace_ends = loop.time() + self._grace_s
         if self._drain.requested:
             self._observer(DrainChanged(phase="drain", in_flight=len(self._attempts)))
+        self._poller.stop()
         late = asyncio.create_task(self._poller.give_back_late(), name="late-poll")
+        # An open poll of this sidecar may take back what is released, also after its connection was closed: not
+        # every queue notices that. So it stays open, and what it brings is given back again.
+        await asyncio.wait({late}, timeout=self._poller.answer_is_due_s())
+        last_release_at = loop.time() if self._waiting else -math.inf
+        self._waiting.clear("drain")
         returned = asyncio.create_task(self._waiting.close(), name="give-back-waiting")
         if self._attempts:
             hurried = asyncio.create_task(self._drain.wait_hurried(), name="hurried")
             running = asyncio.create_task(self._attempts.wait(), name="running")
-            await asyncio.wait({hurried, running}, timeout=self._grace_s, return_when=asyncio.FIRST_COMPLETED)
+            left_s = max(0.0, grace_ends - loop.time())
+            await asyncio.wait({hurried, running}, timeout=left_s, return_when=asyncio.FIRST_COMPLETED)
             hurried.cancel()
             running.cancel()
         if self._attempts:
             self._observer(DrainChanged(phase="release", in_flight=len(self._attempts)))
             await self._attempts.cancel()
-        await asyncio.wait({late}, timeout=max(0.0, began + ABANDON_POLL_S - loop.time()))
+            last_release_at = loop.time()
+        await asyncio.wait({late}, timeout=max(0.0, last_release_at + TAKE_BACK_S - loop.time()))
         self._poller.abandon()
         await asyncio.wait({late, returned})
         if self._drain.requested:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Collection, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -135,6 +135,8 @@ class FakeLease:
     held_up: asyncio.Event | None = None
     """When set, `ack` waits for it after it was asked: an answer that is slow to come back."""
 
+    when_released: Callable[[], object] = lambda: None
+
     async def _note(self, what: str, seconds: float = 0.0) -> None:
         if self.failures:
             raise self.failures.pop(0)
@@ -150,6 +152,7 @@ class FakeLease:
 
     async def release(self, after_s: float = 0.0) -> None:
         await self._note("release", after_s)
+        self.when_released()
 
     @property
     def settled(self) -> list[tuple[str, float]]:

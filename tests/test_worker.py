@@ -1,4 +1,5 @@
 import asyncio
+from collections.abc import Sequence
 
 import pytest
 
@@ -264,12 +265,80 @@ async def test_drain_when_idle_is_over_within_two_seconds_and_gives_back_what_st
     [late] = leases(1)
     async with stage.running() as task:
         await asyncio.sleep(10)
+        stage.source.bring()
+        await asyncio.sleep(0.1)
         stage.drain.request()
-        await asyncio.sleep(0.5)
+        await asyncio.sleep(0.3)
         stage.source.bring(late)
         await task
         assert now() - 10 < 2
     assert late.settled == [("release", 0)]
+
+
+class TakingBack(FakeSource):
+    """Hands a message that is released to a poll that is open at that moment, or was closed: it does not notice."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open_polls = 0
+
+    async def receive(self, limit: int) -> Sequence[Lease]:
+        self.open_polls += 1
+        found = await super().receive(limit)
+        self.open_polls -= 1
+        return found
+
+    def released(self, lease: Lease) -> None:
+        if self.open_polls:
+            asyncio.get_running_loop().call_later(0.1, self.bring, lease)
+
+
+@pytest.mark.parametrize("requests", [1, 2])
+@pytest.mark.parametrize("begun_s", [0.1, 5])
+async def test_what_the_own_poll_takes_back_in_a_drain_is_given_back_again(requests: int, begun_s: float) -> None:
+    stage = Stage()
+    stage.source = source = TakingBack()
+    stage.handler.takes_s = 1000
+    [lease] = leases(1)
+    lease.when_released = lambda: source.released(lease)
+    source.bring(lease)
+    async with stage.running(slots=2, grace_s=0.7) as task:
+        await asyncio.sleep(1)
+        source.bring()
+        await asyncio.sleep(begun_s)
+        assert source.open_polls == 1
+        for _ in range(requests):
+            stage.drain.request()
+        await task
+        assert now() < 1 + begun_s + 3
+    assert source.open_polls == 0
+    assert lease.settled == [("release", 0)] * 2
+
+
+async def test_the_release_of_a_drain_does_not_wait_for_clean_up() -> None:
+    class CleaningUp(ScriptedHandler):
+        async def handle(self, message: Message, fence: Fence) -> Outcome:
+            try:
+                await asyncio.sleep(1000)
+            finally:
+                await asyncio.sleep(3)  # an upload is being aborted
+                with pytest.raises(LeaseLostError):
+                    fence.check()
+            return DONE
+
+    stage = Stage()
+    stage.handler = CleaningUp()
+    [lease] = leases(1)
+    released_at: list[float] = []
+    lease.when_released = lambda: released_at.append(now())
+    stage.source.bring(lease)
+    async with stage.running(grace_s=1) as task:
+        await asyncio.sleep(5)
+        stage.drain.request()
+        await task
+    assert released_at == [pytest.approx(6.1, abs=0.05)]
+    assert lease.settled == [("release", 0)]
+    assert stage.settlements() == ["released"]
 
 
 async def test_drain_while_not_ready_ends_at_once() -> None:
@@ -420,7 +489,21 @@ async def test_every_received_message_is_reported_as_settled_exactly_once() -> N
     assert len(stage.settlements()) == 6
 
 
-async def test_a_renewal_that_crosses_its_own_ack_does_not_undo_the_ending() -> None:
+class Renewing(FakeLease):
+    """A renewal takes half a second, and is refused."""
+
+    async def extend(self, seconds: float) -> None:
+        self.calls.append(("extend", seconds))
+        await asyncio.sleep(0.5)
+        raise LeaseLostError("the message does not exist, or the receipt is stale")
+
+
+@pytest.mark.parametrize(
+    ("takes_s", "settlement", "calls"),
+    [(0, "completed", ["ack"]), (15.2, "lease_lost", ["extend"])],
+)
+async def test_no_renewal_is_sent_beside_an_acknowledgement(takes_s: float, settlement: str, calls: list[str]) -> None:
+    # Refused beside it, nobody could tell whether the message is deleted or the receipt is stale.
     stage = Stage()
     answered = asyncio.Event()
     cleaned = asyncio.Event()
@@ -428,18 +511,34 @@ async def test_a_renewal_that_crosses_its_own_ack_does_not_undo_the_ending() -> 
     async def clean_up() -> None:
         cleaned.set()
 
-    class Crossed(FakeLease):
-        async def extend(self, seconds: float) -> None:
-            raise LeaseLostError("the message does not exist any more")
-
-    lease = Crossed(make_message(), held_up=answered)
+    lease = Renewing(make_message(), held_up=answered)
+    stage.handler.takes_s = takes_s
     stage.handler.outcome = Done(state="completed", after_ack=clean_up)
     stage.source.bring(lease)
     async with stage.running():
         asyncio.get_running_loop().call_later(16, answered.set)
         await asyncio.sleep(20)
+    assert stage.settlements() == [settlement]
+    assert cleaned.is_set() is (settlement == "completed")
+    assert [what for what, _ in lease.calls] == calls
+
+
+async def test_while_acknowledgements_fail_the_message_is_renewed() -> None:
+    class Away(FakeLease):
+        async def ack(self) -> None:
+            await asyncio.sleep(4)
+            if now() < 100:
+                raise SourceUnavailableError("away")
+            await super().ack()
+
+    stage = Stage()
+    stage.handler.takes_s = 1
+    lease = Away(make_message())
+    stage.source.bring(lease)
+    async with stage.running():
+        await asyncio.sleep(120)
     assert stage.settlements() == ["completed"]
-    assert cleaned.is_set()
+    assert lease.calls.count(("extend", 30)) >= 5
 
 
 async def test_a_message_whose_lease_is_over_is_not_given_back() -> None:

@@ -9,6 +9,11 @@ from typing import Protocol
 from dequeuer.message import Message
 
 
+def lease_margin_s(length_s: float) -> float:
+    """Return how long before the end of its lease a message is treated as lost: somebody else may have it soon."""
+    return min(1.0, length_s / 10)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Depth:
     """How many messages a queue holds, as far as it knows (counts of SQS are approximate)."""
@@ -27,8 +32,8 @@ class Lease(Protocol):
     """An expiring claim on one message, settled at most once.
 
     Every call may be gathered with those of other leases into one request. Each raises
-    `LeaseLostError` when the queue refuses the claim and `SourceUnavailableError` when the call can
-    be tried again.
+    `LeaseLostError` when the queue refuses the claim, or when the lease is over before the request
+    is written (nothing is sent then), and `SourceUnavailableError` when the call can be tried again.
     """
 
     @property

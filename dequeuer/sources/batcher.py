@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
+
+from dequeuer.errors import LeaseLostError
 
 BATCH_LIMIT = 10
 """Entries a request of SQS takes."""
@@ -12,11 +14,21 @@ BATCH_LIMIT = 10
 T = TypeVar("T")
 
 
+class _Waiting(NamedTuple, Generic[T]):
+    entry: T
+    until: float
+    future: asyncio.Future[None]
+
+
 class Batcher(Generic[T]):
     """Collects entries for a moment, sends them together and tells each caller what became of its own.
 
+    An entry is sent until a given time only: it may have waited for company or for a stopped process, and what is
+    sent after the end of its lease changes a message that somebody else has by then.
+
     Args:
-        send: sends up to ten entries; returns one result an entry (None = done), or raises for all.
+        send: sends up to ten entries until a given loop time; returns one result an entry (None = done), or raises
+            for all.
         linger_s: how long an entry waits for company, seconds.
         expected: how many entries can come; when as many are here, nothing more is waited for.
         name: of its tasks, for logs.
@@ -24,7 +36,7 @@ class Batcher(Generic[T]):
 
     def __init__(
         self,
-        send: Callable[[Sequence[T]], Awaitable[Sequence[Exception | None]]],
+        send: Callable[[Sequence[T], float], Awaitable[Sequence[Exception | None]]],
         *,
         linger_s: float,
         expected: Callable[[], int],
@@ -34,18 +46,19 @@ class Batcher(Generic[T]):
         self._linger_s = linger_s
         self._expected = expected
         self._name = name
-        self._waiting: list[tuple[T, asyncio.Future[None]]] = []
+        self._waiting: list[_Waiting[T]] = []
         self._timer: asyncio.TimerHandle | None = None
         self._sending: set[asyncio.Task[None]] = set()
 
-    async def submit(self, entry: T) -> None:
+    async def submit(self, entry: T, until: float) -> None:
         """Have an entry sent; returns when its own part of the request succeeded, else raises.
 
-        Cancelling the caller does not take the entry back.
+        Cancelling the caller does not take the entry back. `until`: loop time; `LeaseLostError` when it is over
+        before the request is written.
         """
         loop = asyncio.get_running_loop()
         future: asyncio.Future[None] = loop.create_future()
-        self._waiting.append((entry, future))
+        self._waiting.append(_Waiting(entry, until, future))
         if len(self._waiting) >= BATCH_LIMIT:
             self._flush()
         else:
@@ -72,22 +85,34 @@ class Batcher(Generic[T]):
         self._sending.add(task)
         task.add_done_callback(self._sending.discard)
 
-    async def _deliver(self, batch: Sequence[tuple[T, asyncio.Future[None]]]) -> None:
+    async def _deliver(self, batch: Sequence[_Waiting[T]]) -> None:
+        batch = self._in_time(batch)
+        if not batch:
+            return
         try:
-            results = await self._send([entry for entry, _ in batch])
+            # The request ends with the first of these times: it may still wait for a connection.
+            results = await self._send([entry for entry, _, _ in batch], min(until for _, until, _ in batch))
         except Exception as error:  # noqa: BLE001 - handed to every caller, none is left waiting
             results = [error] * len(batch)
         except BaseException:
-            for _, future in batch:
+            for _, _, future in batch:
                 future.cancel()
             raise
-        for (_, future), result in zip(batch, results, strict=True):
+        for (_, _, future), result in zip(batch, results, strict=True):
             if future.done():
                 continue
             if result is None:
                 future.set_result(None)
             else:
                 future.set_exception(result)
+
+    @staticmethod
+    def _in_time(batch: Sequence[_Waiting[T]]) -> Sequence[_Waiting[T]]:
+        now = asyncio.get_running_loop().time()
+        for _, until, future in batch:
+            if until <= now and not future.done():
+                future.set_exception(LeaseLostError("the lease was over before the request could be sent"))
+        return [waiting for waiting in batch if waiting.until > now]
 
     async def flush(self) -> None:
         """Send what is waiting now and wait until nothing is under way: before the client is closed."""

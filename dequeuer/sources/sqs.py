@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dequeuer.errors import LeaseLostError, SourceDeniedError, SourceUnavailableError, clip
 from dequeuer.events import Observer, SourceCalled, SourceOp
 from dequeuer.message import Message
-from dequeuer.sources.base import Depth, Lease
+from dequeuer.sources.base import Depth, Lease, lease_margin_s
 from dequeuer.sources.batcher import BATCH_LIMIT, Batcher
 from dequeuer.sources.sqs_answers import Json, SqsApi, count, entry_id, number, objects, text
 from dequeuer.sources.sqs_errors import Translate, from_code
@@ -107,7 +107,8 @@ class SqsSource:
             ),
         )
         messages = objects(answer, "Messages")
-        leases = [lease for raw in messages if (lease := self._lease(raw)) is not None]
+        # A lease counts from when the queue was asked: when it gave the message away is not known.
+        leases = [lease for raw in messages if (lease := self._lease(raw, asked_at)) is not None]
         if messages and not leases:
             # Not the same as a quiet queue, which is asked again at once.
             raise SourceUnavailableError("the queue sent messages, and none of them can be read")
@@ -116,9 +117,9 @@ class SqsSource:
             await asyncio.sleep(HASTE_S)
         return leases
 
-    def _lease(self, raw: Json) -> SqsLease | None:
+    def _lease(self, raw: Json, asked_at: float) -> SqsLease | None:
         try:
-            return SqsLease(self, raw)
+            return SqsLease(self, raw, asked_at, self._visibility_timeout_s)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             # Not even its receipt is sure, so nothing can be done about it; the others are good messages.
             detail = f"a message that is none: {type(error).__name__}"
@@ -127,11 +128,11 @@ class SqsSource:
 
     async def check_delete(self) -> None:
         """Find out whether deletions are allowed: with a receipt that no message has. Raises like any call."""
-        await self._check(self._delete([NO_RECEIPT]))
+        await self._check(self._delete([NO_RECEIPT], math.inf))
 
     async def check_change(self, op: SourceOp) -> None:
         """Find out whether changes of visibility (`op` `renew` or `release`) are allowed, likewise."""
-        await self._check(self._change([(NO_RECEIPT, 0, op)]))
+        await self._check(self._change([(NO_RECEIPT, 0, op)], math.inf))
 
     @staticmethod
     async def _check(asking: Awaitable[Sequence[Exception | None]]) -> None:
@@ -175,10 +176,12 @@ class SqsSource:
         attributes = (await self._call("depth", reading)).get("Attributes")
         return attributes if isinstance(attributes, Mapping) else {}
 
-    async def _call(self, op: SourceOp, call: Awaitable[Json]) -> Json:
+    async def _call(self, op: SourceOp, call: Awaitable[Json], until: float = math.inf) -> Json:
+        """Make a call; `until`: loop time at which it is broken off, sent or not."""
         started = time.monotonic()
+        limit_s = self._poll_wait_s + RECEIVE_SPARE_S if op == "receive" else CALL_TIMEOUT_S
         try:
-            async with asyncio.timeout(self._poll_wait_s + RECEIVE_SPARE_S if op == "receive" else CALL_TIMEOUT_S):
+            async with asyncio.timeout_at(min(until, asyncio.get_running_loop().time() + limit_s)):
                 answer = await call
         except Exception as error:
             kind, translated = self._translate(error)
@@ -197,19 +200,19 @@ class SqsSource:
         self._observer(SourceCalled(op=op, messages=carried, duration_s=time.monotonic() - started, error=None))
         return answer
 
-    async def _delete(self, receipts: Sequence[str]) -> Sequence[Exception | None]:
+    async def _delete(self, receipts: Sequence[str], until: float) -> Sequence[Exception | None]:
         entries = [{"Id": str(at), "ReceiptHandle": receipt} for at, receipt in enumerate(receipts)]
         call = self._client.delete_message_batch(QueueUrl=self._queue_url, Entries=entries)
-        return self._verdicts("ack", await self._call("ack", call), len(entries))
+        return self._verdicts("ack", await self._call("ack", call, until), len(entries))
 
-    async def _change(self, changes: Sequence[tuple[str, int, SourceOp]]) -> Sequence[Exception | None]:
+    async def _change(self, changes: Sequence[tuple[str, int, SourceOp]], until: float) -> Sequence[Exception | None]:
         entries = [
             {"Id": str(at), "ReceiptHandle": receipt, "VisibilityTimeout": seconds}
             for at, (receipt, seconds, _) in enumerate(changes)
         ]
         op = changes[0][2]
         call = self._client.change_message_visibility_batch(QueueUrl=self._queue_url, Entries=entries)
-        return self._verdicts(op, await self._call(op, call), len(entries))
+        return self._verdicts(op, await self._call(op, call, until), len(entries))
 
     def _verdicts(self, op: SourceOp, answer: Json, count: int) -> Sequence[Exception | None]:
         """Judge each entry: a 200 for the whole says nothing about its parts."""
@@ -230,13 +233,13 @@ class SqsSource:
                 verdicts[entry] = error
         return list(verdicts.values())
 
-    async def settle(self, receipt: str) -> None:
-        """Delete by receipt, for `SqsLease`."""
-        await self._deletions.submit(receipt)
+    async def settle(self, receipt: str, until: float) -> None:
+        """Delete by receipt, for `SqsLease`; sent until that loop time only."""
+        await self._deletions.submit(receipt, until)
 
-    async def hide(self, receipt: str, seconds: int, op: SourceOp) -> None:
-        """Change a visibility by receipt, for `SqsLease`."""
-        await self._changes.submit((receipt, seconds, op))
+    async def hide(self, receipt: str, seconds: int, op: SourceOp, until: float) -> None:
+        """Change a visibility by receipt, for `SqsLease`; sent until that loop time only."""
+        await self._changes.submit((receipt, seconds, op), until)
 
 
 def _code(error: Exception) -> str:
@@ -244,10 +247,18 @@ def _code(error: Exception) -> str:
 
 
 class SqsLease:
-    """One received message and its receipt."""
+    """One received message and its receipt.
 
-    def __init__(self, source: SqsSource, raw: Json) -> None:
+    Args:
+        source: sends what is asked.
+        raw: the message as SQS sent it.
+        asked_at: loop time from which its lease counts.
+        length_s: of the lease, seconds.
+    """
+
+    def __init__(self, source: SqsSource, raw: Json, asked_at: float, length_s: float) -> None:
         self._source = source
+        self._set_end(asked_at, length_s)
         self._receipt = text(raw["ReceiptHandle"])
         self.raw_attributes: Json = raw.get("MessageAttributes") or {}
         self.copied = False
@@ -275,12 +286,25 @@ class SqsLease:
 
     async def extend(self, seconds: float) -> None:
         """Hide the message for `seconds` from now on, rounded down: never longer than 12 hours in all."""
-        await self._source.hide(self._receipt, int(seconds), "renew")
+        asked_at = asyncio.get_running_loop().time()
+        await self._source.hide(self._receipt, int(seconds), "renew", self._ends_at - self._margin_s)
+        self._set_end(asked_at, int(seconds))
 
     async def ack(self) -> None:
         """Delete the message."""
-        await self._source.settle(self._receipt)
+        await self._source.settle(self._receipt, self._settle_until)
 
     async def release(self, after_s: float = 0.0) -> None:
         """Give the message back."""
-        await self._source.hide(self._receipt, min(math.ceil(after_s), VISIBILITY_LIMIT_S), "release")
+        await self._source.hide(
+            self._receipt, min(math.ceil(after_s), VISIBILITY_LIMIT_S), "release", self._settle_until
+        )
+
+    def _set_end(self, asked_at: float, length_s: float) -> None:
+        self._ends_at = asked_at + length_s
+        self._margin_s = lease_margin_s(length_s)
+
+    @property
+    def _settle_until(self) -> float:
+        # Renewals end with the work. Half of the margin after that is for settling, the other half for the way.
+        return self._ends_at - self._margin_s / 2

@@ -190,7 +190,7 @@ class _Judgement:
 
     def _ended(self, record: Record) -> None:
         for name, delivery in self._ledger.got[record.sidecar].items():
-            if record.at < delivery.ends_at:
+            if record.at < delivery.usable_until:
                 text = f"{record.sidecar} ended and kept {name} from others until {delivery.ends_at:.3f}"
                 self._guilty("drain", delivery.ref, text)
 

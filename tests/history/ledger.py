@@ -21,6 +21,7 @@ class Delivery:
         ends_at: when its lease is over, as the queue sees it.
         count: the receive count that came with it.
         finished_before: the request had its end when this was handed out.
+        usable_until: when the sidecar has to take the lease for over, and may not even give the message back.
     """
 
     ref: str
@@ -31,6 +32,8 @@ class Delivery:
     fenced: bool = False
     acked: bool = False
     released: bool = False
+    usable_until: float = 0.0
+    extended_at: float = 0.0
 
 
 class Ledger:
@@ -99,13 +102,17 @@ class Ledger:
 
     def _got(self, record: Record) -> None:
         delivery = self.deliveries[record.delivery]
-        if record.seconds < 0.9 * (delivery.ends_at - delivery.handed_at):
-            # Otherwise the sidecar has to take the lease for over: it may have been handed out at once.
+        length_s = delivery.ends_at - delivery.handed_at
+        # The sidecar counts from when it asked, less a margin: it may have been handed out at once.
+        delivery.usable_until = record.at - record.seconds + length_s - min(1.0, length_s / 10)
+        if record.at < delivery.usable_until:
             self.got[record.sidecar][record.delivery] = delivery
 
     def _asked(self, record: Record) -> None:
         if record.op in {"ack", "release"}:
             self.got[record.sidecar].pop(record.delivery, None)
+        elif record.op == "extend" and record.delivery in self.deliveries:
+            self.deliveries[record.delivery].extended_at = record.at
 
     def _called(self, record: Record) -> None:
         self.running[record.sidecar].add(record.call)
@@ -161,6 +168,7 @@ class Ledger:
             return
         elif record.op == "extend":
             delivery.ends_at = record.at + record.seconds
+            delivery.usable_until = delivery.extended_at + record.seconds - min(1.0, record.seconds / 10)
         elif record.op == "release":
             delivery.released = True
         elif record.op == "ack":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import os
 from collections.abc import Mapping
 from typing import Any
@@ -249,7 +250,7 @@ async def ask(script: Script, client_name: AwsClient) -> list[str]:
         aws = connect(where, client_name, os.environ)
         async with aws.sqs(longest_wait_s=1) as client:
             queue = source(client, translate=aws.translate)
-            for call in (lambda: queue.receive(10), queue.depth, queue.open, lambda: queue.settle("r")):
+            for call in (lambda: queue.receive(10), queue.depth, queue.open, lambda: queue.settle("r", math.inf)):
                 try:
                     await call()
                 except (*AWAY, LeaseLostError) as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 
 import pytest
@@ -58,6 +59,38 @@ def test_when_the_grace_is_over_another_worker_has_it_at_once(
         held.release.set()
         assert eventually(lambda: bucket.ended(request_id), "the request to end") == "completed"
     assert "status/failed" not in bucket.names(request_id)
+
+
+@pytest.mark.parametrize("cloud", ["ministack", "fauxqs"], indirect=True)
+@pytest.mark.parametrize("sigterms", [1, 2])
+def test_the_own_long_poll_does_not_keep_what_is_released(
+    cloud: Cloud, queue: Queue, bucket: Bucket, container: Container, sigterms: int
+) -> None:
+    container.reply = held = Held()
+    settings = async_settings(
+        cloud,
+        queue,
+        bucket,
+        container.port,
+        DEQUEUER_WORKERS="3",
+        DEQUEUER_POLL_WAIT="20",
+        DEQUEUER_SHUTDOWN_GRACE="0.5" if sigterms == 1 else "30",
+        DEQUEUER_VISIBILITY_TIMEOUT="3600",
+    )
+    with Sidecar(settings) as sidecar:
+        request_id = bucket.submit(queue)
+        eventually(lambda: container.requests, "the container to have the request")
+        # Two slots are free, and a long poll is open: it has lasted for long enough to be known as quiet.
+        time.sleep(1)
+        for _ in range(sigterms):
+            sidecar.terminate()
+            eventually(lambda: sidecar.events("draining"), "the drain")
+        sidecar.wait(15)
+        assert [line["settlement"] for line in sidecar.events("message_settled")] == ["released"]
+    held.release.set()
+    # Taken back and kept, or given to the closed connection of the poll, it would be hidden for an hour.
+    taken = eventually(queue.take, "the message to be visible again")
+    assert taken[0] == request_id
 
 
 def test_a_second_sigterm_skips_the_wait(cloud: Cloud, queue: Queue, bucket: Bucket, container: Container) -> None:

@@ -40,12 +40,16 @@ class QueueClient:
 
     async def delete_message_batch(self, **request: Any) -> dict[str, Any]:
         entries = request["Entries"]
+        for entry in entries:
+            self._note("ack", entry["ReceiptHandle"])
         return await self._port.send(
             lambda: self._each(entries, lambda entry: self._queue.delete(self._sidecar, entry["ReceiptHandle"]))
         )
 
     async def change_message_visibility_batch(self, **request: Any) -> dict[str, Any]:
         entries = request["Entries"]
+        for entry in entries:
+            self._note(self._wanted[entry["ReceiptHandle"], entry["VisibilityTimeout"]], entry["ReceiptHandle"])
         return await self._port.send(lambda: self._each(entries, self._hide))
 
     def _hide(self, entry: Mapping[str, Any]) -> str | None:
@@ -88,6 +92,9 @@ class QueueClient:
     def expect(self, op: Op, receipt: str, seconds: int = 0) -> None:
         """Take note of what the sidecar has decided: a renewal and a release are one and the same request."""
         self._wanted[receipt, seconds] = op
+        self._note(op, receipt)
+
+    def _note(self, op: Op, receipt: str) -> None:
         ref = self._queue.ref(receipt)
         self._tell(
             Record(
@@ -102,7 +109,7 @@ class QueueClient:
 
 
 class WatchedSource(SqsSource):
-    """The real source; what it decides is put on record at that moment, not when ten of them are sent."""
+    """The real source; what it decides is put on record at that moment, and once more when it is sent."""
 
     def __init__(self, client: QueueClient, **options: Any) -> None:
         super().__init__(client, **options)
@@ -115,13 +122,13 @@ class WatchedSource(SqsSource):
             self._watched.got(lease.message.attributes["delivery"], asked_at)
         return leases
 
-    async def settle(self, receipt: str) -> None:
+    async def settle(self, receipt: str, until: float) -> None:
         self._watched.expect("ack", receipt)
-        await super().settle(receipt)
+        await super().settle(receipt, until)
 
-    async def hide(self, receipt: str, seconds: int, op: SourceOp) -> None:
+    async def hide(self, receipt: str, seconds: int, op: SourceOp, until: float) -> None:
         self._watched.expect("extend" if op == "renew" else "release", receipt, seconds)
-        await super().hide(receipt, seconds, op)
+        await super().hide(receipt, seconds, op, until)
 
 
 def away() -> Exception:

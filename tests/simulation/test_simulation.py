@@ -33,6 +33,17 @@ def test_a_sample_of_worlds_keeps_every_promise() -> None:
     assert report(seed, worlds=20, jobs=1) == 0, f"SIMULATION_SEED={seed}"
 
 
+@pytest.mark.parametrize(
+    "seed",
+    [
+        2468936576,  # the clock stopped until the end of a lease, and what was not begun could not be given back
+        2468937820,  # a renewal was refused beside its acknowledgement: the receipt was stale
+    ],
+)
+def test_a_world_that_broke_a_promise_keeps_it(seed: int) -> None:
+    assert simulate(seed).violations == []
+
+
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_a_seed_replays_exactly_in_another_process(seed: int) -> None:
     again = subprocess.run(

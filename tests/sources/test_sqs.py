@@ -305,5 +305,43 @@ async def test_deletions_wait_for_others_only_where_messages_are_not_counted(gat
         gathers_acks=gathers,
     )
     started = asyncio.get_running_loop().time()
-    await source.settle("r")
+    await source.settle("r", 100)
     assert asyncio.get_running_loop().time() - started == pytest.approx(waited_s, abs=0.01)
+
+
+async def test_what_changes_a_message_is_sent_until_its_lease_is_over_and_no_longer() -> None:
+    client = FakeSqs()
+    client.answers["receive"] = [{"Messages": [raw(1), raw(2), raw(3), raw(4)]}]
+    renewed, acked, released, extended = await make(client).receive(4)
+    await asyncio.sleep(15)
+    await renewed.extend(30)
+    await asyncio.sleep(14.2)
+    # A renewal ends a margin of a second before the lease does; what settles, half of that.
+    with pytest.raises(LeaseLostError):
+        await extended.extend(30)
+    await asyncio.sleep(0.2)
+    await acked.ack()
+    await asyncio.sleep(0.2)
+    for late in (acked.ack(), released.release()):
+        with pytest.raises(LeaseLostError):
+            await late
+    await asyncio.sleep(14)
+    await renewed.release()
+    sent = [
+        entry["ReceiptHandle"] for name in ("change", "delete") for entries in client.entries(name) for entry in entries
+    ]
+    assert sent == ["h1", "h1", "h2"]
+
+
+async def test_a_request_ends_with_the_lease_and_not_only_with_its_time_out() -> None:
+    class Silent(FakeSqs):
+        async def change_message_visibility_batch(self, **request: Any) -> Any:
+            await asyncio.Event().wait()
+
+    client = Silent()
+    client.answers["receive"] = [{"Messages": [raw(1)]}]
+    [lease] = await make(client).receive(1)
+    await asyncio.sleep(25)
+    with pytest.raises(SourceUnavailableError):
+        await lease.release()
+    assert asyncio.get_running_loop().time() == pytest.approx(29.5)
