@@ -7,11 +7,11 @@ import gc
 import math
 import os
 import signal
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack
+from typing import Any, TypeVar
 
 import structlog
-import uvloop
 
 from dequeuer import __version__, logs
 from dequeuer.admin import AdminServer
@@ -32,10 +32,13 @@ from dequeuer.readiness import AllOf
 from dequeuer.refusal_codes import hint
 from dequeuer.refusals import Refusals, Try
 from dequeuer.retrying import persist
+from dequeuer.running import run_to_status
 from dequeuer.settings import SidecarSettings
 from dequeuer.sources.sqs import SqsSource
 from dequeuer.target import HttpTarget
 from dequeuer.worker import Worker
+
+T = TypeVar("T")
 
 EXIT_OK, EXIT_FAILED = 0, 1
 STUCK_AFTER_S = 60.0
@@ -50,8 +53,7 @@ def run_sidecar(settings: SidecarSettings) -> int:
     Raises:
         ConfigurationError: probes.json or the region is wrong; AWS was not asked anything.
     """
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(_run(settings))
+    return run_to_status(_run(settings))
 
 
 async def _run(settings: SidecarSettings) -> int:
@@ -159,7 +161,10 @@ class _Sidecar:
         settings = self._settings
         async with AsyncExitStack() as stack:
             stack.push_async_callback(self._cloud.close)
-            client = await stack.enter_async_context(self._cloud.sqs(longest_wait_s=self._poll_wait_s))
+            connecting = stack.enter_async_context(self._cloud.sqs(longest_wait_s=self._poll_wait_s))
+            client = await self._unless_drained(connecting, "connect")
+            if client is None:
+                return None
             source = SqsSource(
                 client,
                 translate=self._cloud.translate,
@@ -186,7 +191,7 @@ class _Sidecar:
             parties = Parties(
                 cloud=self._cloud, source=source, target=target, policy=policy, drain=self._drain, observer=observer
             )
-            kind = await self._start(source, parties)
+            kind = await self._unless_drained(self._start(source, parties), "start")
             if kind is None:
                 return None
             self._refusals.use({**_tries(source), **kind.tries})
@@ -209,29 +214,29 @@ class _Sidecar:
             await self._worker.run()
             return kind
 
-    async def _start(self, source: SqsSource, parties: Parties) -> Kind | None:
-        """Reach AWS, however long that takes; None when the process is to end before."""
+    async def _start(self, source: SqsSource, parties: Parties) -> Kind:
+        """Reach AWS, however long that takes."""
+        try:
+            await persist(SourceUnavailableError, source.open)
+        except SourceDeniedError as error:
+            advice = hint("sqs", "depth", error.code)
+            raise FatalError(
+                f"the queue {self._settings.queue_url} cannot be looked at (GetQueueAttributes: {error}): "
+                f"needs sqs:GetQueueAttributes; {advice}"
+            ) from error
+        return await make_kind(self._settings, parties)
 
-        async def reach() -> Kind:
-            try:
-                await persist(SourceUnavailableError, source.open)
-            except SourceDeniedError as error:
-                advice = hint("sqs", "depth", error.code)
-                raise FatalError(
-                    f"the queue {self._settings.queue_url} cannot be looked at (GetQueueAttributes: {error}): "
-                    f"needs sqs:GetQueueAttributes; {advice}"
-                ) from error
-            return await make_kind(self._settings, parties)
-
-        reaching = asyncio.create_task(reach(), name="start")
+    async def _unless_drained(self, start: Coroutine[Any, Any, T], name: str) -> T | None:
+        """Return what a part of the start-up returns; None when the process is to end before."""
+        starting = asyncio.create_task(start, name=name)
         asked = asyncio.create_task(self._drain.wait_requested(), name="drain-requested")
         try:
-            await asyncio.wait({reaching, asked}, return_when=asyncio.FIRST_COMPLETED)
-            return reaching.result() if reaching.done() else None
+            await asyncio.wait({starting, asked}, return_when=asyncio.FIRST_COMPLETED)
+            return starting.result() if starting.done() else None
         finally:
-            for task in (reaching, asked):
+            for task in (starting, asked):
                 task.cancel()
-            await asyncio.wait({reaching, asked})
+            await asyncio.wait({starting, asked})
 
 
 def _tries(source: SqsSource) -> Mapping[tuple[str, str], Try]:

@@ -7,7 +7,6 @@ import signal
 from contextlib import AsyncExitStack, suppress
 
 import structlog
-import uvloop
 from aiohttp import web
 
 from dequeuer import __version__, logs
@@ -20,6 +19,7 @@ from dequeuer.gateway.service import Gateway
 from dequeuer.gateway.web import CANCEL_S, SHUTDOWN_GRACE_S, make_app, make_runner
 from dequeuer.http_server import IdleLimit
 from dequeuer.listening import addresses_text
+from dequeuer.running import run_to_status
 from dequeuer.settings import GatewaySettings
 
 EXIT_OK, EXIT_FAILED = 0, 1
@@ -36,8 +36,7 @@ def run_gateway(settings: GatewaySettings) -> int:
     Raises:
         ConfigurationError: no region is known; AWS was not asked anything.
     """
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(_run(settings))
+    return run_to_status(_run(settings))
 
 
 async def _run(settings: GatewaySettings) -> int:

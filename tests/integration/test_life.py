@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import time
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from tests.integration.cloud import Bucket, Cloud, Queue
 from tests.integration.container import Container, Held
 from tests.integration.servers import free_port, ministack
 from tests.integration.sidecar import Sidecar, async_settings, batch_settings
-from tests.integration.waiting import eventually
+from tests.integration.waiting import DEADLINE_S, eventually
 
 
 def test_idle_it_ends_at_once(cloud: Cloud, queue: Queue, bucket: Bucket, container: Container) -> None:
@@ -219,3 +220,30 @@ def test_cortex_s_command_line_works(
     with Sidecar(kept, *arguments):
         request_id = bucket.submit(queue)
         assert eventually(lambda: bucket.ended(request_id), "the request to end") == "completed"
+
+
+@pytest.mark.parametrize("client", ["slim", "sdk"])
+def test_sigterm_while_the_credentials_are_looked_for(
+    cloud: Cloud, queue: Queue, bucket: Bucket, container: Container, client: str
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        settings = async_settings(
+            cloud,
+            queue,
+            bucket,
+            container.port,
+            DEQUEUER_AWS_CLIENT=client,
+            AWS_EC2_METADATA_DISABLED="false",
+            AWS_EC2_METADATA_SERVICE_ENDPOINT=f"http://127.0.0.1:{silent.getsockname()[1]}/",
+            AWS_METADATA_SERVICE_TIMEOUT="60",
+            AWS_CONFIG_FILE="/dev/null",
+            AWS_SHARED_CREDENTIALS_FILE="/dev/null",
+        )
+        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+            del settings[name]
+        with Sidecar(settings) as sidecar:
+            eventually(lambda: sidecar.events("starting"), "the start")
+            silent.settimeout(DEADLINE_S)
+            with silent.accept()[0]:
+                sidecar.terminate()
+                assert sidecar.wait(30) == 0
