@@ -7,6 +7,7 @@ from typing import Literal, Protocol
 
 SourceOp = Literal["receive", "ack", "renew", "release", "depth", "send"]
 StoreOp = Literal["get", "put", "list", "delete"]
+Feature = Literal["conditional_writes", "bulk_deletions", "checksums", "full_object_checksums", "streamed_checksums"]
 ErrorKind = Literal["unavailable", "denied", "missing", "refused", "invalid"]
 Settlement = Literal[
     "completed",
@@ -190,6 +191,13 @@ class KeysRenewalFailed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StoreLacks:
+    """The store does not support something; the next best is used from now on. Once for each feature."""
+
+    feature: Feature
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LeaseLost:
     """A lease was lost and its work is fenced off. Counted apart from `Settled`, which follows."""
 
@@ -237,6 +245,7 @@ Event = (
     | StoreCalled
     | KeysRenewed
     | KeysRenewalFailed
+    | StoreLacks
     | LeaseLost
     | Probed
     | GateChanged

@@ -27,6 +27,7 @@ from dequeuer.events import (
     Settled,
     SourceCalled,
     StoreCalled,
+    StoreLacks,
 )
 from dequeuer.refusal_codes import canonical, hint, permission
 from dequeuer.refusals import Verdict, verdict_of
@@ -180,6 +181,7 @@ class LogObserver:
             Settled: self._settled,
             SourceCalled: partial(self._called, "queue"),
             StoreCalled: partial(self._called, "store"),
+            StoreLacks: self._store_lacks,
             LeaseLost: self._lease_lost,
             LimitChanged: self._limit_changed,
             Probed: self._probed,
@@ -204,6 +206,9 @@ class LogObserver:
         if event.reason:
             fields["reason"] = clip(event.reason)
         self._log.log(_LEVEL.get(event.settlement, logging.WARNING), "message_settled", **fields)
+
+    def _store_lacks(self, event: StoreLacks) -> None:
+        self._log.warning("store_lacks", feature=event.feature)
 
     def _lease_lost(self, event: LeaseLost) -> None:
         self._log.warning("lease_lost", message_id=event.message_id, reason=clip(event.reason))

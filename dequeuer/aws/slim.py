@@ -52,7 +52,13 @@ class SlimAws:
     def store(self, bucket: str, observer: Observer) -> WireStore:
         """Open a bucket for objects."""
         endpoint, path_style = self._s3(bucket)
-        store = open_wire_store(endpoint=endpoint, bucket=bucket, path_style=path_style, observer=observer)
+        store = open_wire_store(
+            endpoint=endpoint,
+            bucket=bucket,
+            path_style=path_style,
+            observer=observer,
+            protection=self._settings.protection,
+        )
         self._stores.append(store)
         return store
 

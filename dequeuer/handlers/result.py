@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 
+from dequeuer.byte_budget import ByteBudget
 from dequeuer.errors import InvalidAnswerError
 from dequeuer.formats.json_text import JsonValidator
 from dequeuer.formats.media_type import is_json
@@ -12,16 +12,19 @@ from dequeuer.handlers.base import Answer
 from dequeuer.handlers.request_store import RequestStore
 
 SMALL_BYTES = 64 * 1024
+"""Answers of a known size up to this one are read whole, without a place in the buffers."""
 WHOLE_BYTES = 1024 * 1024
-"""Answers up to this size are written with one request."""
-MIDDLING_AT_ONCE = 6
-"""Answers above `SMALL_BYTES` that are read at a time, each up to `WHOLE_BYTES`."""
-LARGE_AT_ONCE = 1
-"""Answers above `WHOLE_BYTES` that are read at a time: an upload holds two parts, 10 MiB."""
+"""Answers up to this size are buffered, and written with one request that can be tried again, while there is room."""
+BUFFER_BYTES = 6 * WHOLE_BYTES
+"""For the answers of all requests that are buffered at the same time."""
+PATIENCE_S = 1.0
+"""How long an answer waits for room in the buffers: far below any server's write time-out."""
 
 
 class ResultWriter:
     """Stores answers. One for all requests: it bounds the memory they share.
+
+    No answer waits until others are done: one that finds no room in the buffers is streamed to the store.
 
     Args:
         max_bytes: a larger (decoded) answer is invalid.
@@ -29,8 +32,7 @@ class ResultWriter:
 
     def __init__(self, max_bytes: int) -> None:
         self._max_bytes = max_bytes
-        self._middling = asyncio.Semaphore(MIDDLING_AT_ONCE)
-        self._large = asyncio.Semaphore(LARGE_AT_ONCE)
+        self._buffers = ByteBudget(BUFFER_BYTES)
 
     async def write(self, answer: Answer, request: RequestStore) -> bytes | None:
         """Check that the answer is a result and store its bytes as they came.
@@ -48,20 +50,20 @@ class ResultWriter:
             return await self._small(answer, answer.size)
         body = self._validated(answer)
         head = bytearray()
-        if await _fill(head, body, SMALL_BYTES):
+        if answer.size is None and await _fill(head, body, SMALL_BYTES):
             return bytes(head)
-        if answer.size is not None and answer.size > WHOLE_BYTES:
-            # Known to be large: it must not take a place from the middling ones while it waits for its turn.
-            async with self._large:
-                await request.put_large_result(_rest(head, body), answer.size)
+        share = WHOLE_BYTES if answer.size is None else answer.size
+        if share > WHOLE_BYTES or not await self._buffers.take(share, PATIENCE_S):
+            await request.put_large_result(_rest(head, body), answer.size)
             return None
-        # Whoever waits here does not read, so the container is held back instead of our memory filling.
-        async with self._middling:
-            if await _fill(head, body, WHOLE_BYTES):
+        try:
+            if await _fill(head, body, share):
                 await request.put_result(bytes(head))
-                return None
-            async with self._large:
+            else:
+                # The room is kept meanwhile: what was buffered is taken over piece by piece.
                 await request.put_large_result(_rest(head, body), answer.size)
+        finally:
+            self._buffers.give_back(share)
         return None
 
     async def _small(self, answer: Answer, size: int) -> bytes:

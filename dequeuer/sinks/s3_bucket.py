@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Container
+from collections.abc import AsyncIterator, Container, Sequence
 from hashlib import md5
 
 from dequeuer.errors import KeysMissingError, KeysUnavailableError, StoreUnavailableError
-from dequeuer.sinks.s3_errors import code_in, refused, unsent
+from dequeuer.sinks.protection import UNPROTECTED, ObjectProtection
+from dequeuer.sinks.s3_errors import StoreError, code_in, refused, unsent
+from dequeuer.sinks.s3_listing import LISTING_BYTES, listed
 from dequeuer.wire.answer import Answer
 from dequeuer.wire.aws_endpoint import AwsEndpoint, Request
 from dequeuer.wire.errors import WireError
 from dequeuer.wire.pool import Reply
 from dequeuer.wire.signing import Fields, quoted
+from dequeuer.wire.signing import query as query_of
 
 TIMEOUT_S = 30.0
 """For the head of an answer, and for each further part of it."""
@@ -28,16 +31,28 @@ class Bucket:
         endpoint: where it is.
         name: of the bucket.
         path_style: the name stands in the path; else the endpoint's host has it.
+        protection: encryption of new objects, and the account that owns the bucket.
     """
 
-    def __init__(self, endpoint: AwsEndpoint, name: str, *, path_style: bool) -> None:
+    def __init__(
+        self, endpoint: AwsEndpoint, name: str, *, path_style: bool, protection: ObjectProtection = UNPROTECTED
+    ) -> None:
         self._endpoint = endpoint
+        self.protection = protection
+        self._common = tuple(protection.common_fields())
         self._base = f"/{quoted(name)}" if path_style else ""
 
     def about(self, key: str | None, method: str, query: str = "", fields: Fields = (), body: bytes = b"") -> Request:
         """Make a request about an object; `key` None: about the bucket."""
         path = f"{self._base}/{quoted(key)}" if key is not None else self._base or "/"
+        if self._common:
+            fields = (*fields, *self._common)
         return Request(method=method, path=path, query=query, fields=fields, body=body, timeout_s=TIMEOUT_S)
+
+    async def keys(self, prefix: str) -> Sequence[str]:
+        """Return the keys below `prefix`: the first page of them. Raises like `call`."""
+        asked = query_of([("list-type", "2"), ("prefix", prefix), ("encoding-type", "url")])
+        return listed((await self.call(self.about(None, "GET", asked), limit=LISTING_BYTES)).body)
 
     async def call(self, request: Request, *, limit: int = ANSWER_BYTES, expected: Container[int] = ()) -> Reply:
         """Return a whole answer.
@@ -55,8 +70,38 @@ class Bucket:
         except (WireError, KeysMissingError, KeysUnavailableError) as error:
             raise unsent(error) from error
         if reply.status >= 300 and reply.status not in expected:
-            raise refused(reply.status, code_in(reply.body))
+            raise self.refusal(reply)
         return reply
+
+    async def upload(
+        self,
+        request: Request,
+        body: AsyncIterator[bytes],
+        *,
+        length: int,
+        body_hash: str,
+        expected: Container[int] = (),
+    ) -> Reply:
+        """Send a request whose body is read while it is sent, once; return the whole answer. Raises like `call`.
+
+        Args:
+            request: without a body.
+            body: its errors are raised as they are; the request is broken off then, and nothing is stored.
+            length: bytes of `body`.
+            body_hash: what stands for the hash of the body in the signature.
+            expected: statuses that are no refusal, besides those of success.
+        """
+        try:
+            reply = await self._endpoint.upload(request, body, length=length, body_hash=body_hash, limit=ANSWER_BYTES)
+        except (WireError, KeysMissingError, KeysUnavailableError) as error:
+            raise unsent(error) from error
+        if reply.status >= 300 and reply.status not in expected:
+            raise self.refusal(reply)
+        return reply
+
+    def refusal(self, reply: Reply) -> StoreError:
+        """Return what a refusal means."""
+        return refused(reply.status, code_in(reply.body))
 
     async def begin(self, request: Request, status: int) -> Answer:
         """Return an answer of that status once its head is there; `end` it on every path. Raises like `call`."""

@@ -16,6 +16,7 @@ from dequeuer.events import StoreOp
 from dequeuer.retrying import FIRST_WAIT_S, persist
 from dequeuer.sinks.base import Payload
 from dequeuer.sinks.s3_bucket import TIMEOUT_S, Bucket
+from dequeuer.sinks.s3_checksum import ASK, told
 from dequeuer.sinks.s3_errors import STORE_ERRORS, StoreError
 from dequeuer.wire.answer import Answer
 from dequeuer.wire.errors import WireError
@@ -45,7 +46,7 @@ class Downloads:
 
     async def open(self, key: str) -> Payload:
         """Open an object. Raises `StoreMissingError`, `StoreDeniedError`, `StoreUnavailableError`."""
-        answer = await self._bucket.begin(self._bucket.about(key, "GET"), 200)
+        answer = await self._bucket.begin(self._bucket.about(key, "GET", fields=(ASK,)), 200)
         is_handed_on = False
         try:
             size, modified_at = _size(answer.field("content-length")), _moment(answer.field("last-modified") or "")
@@ -74,10 +75,13 @@ class Downloads:
             return None
         if len(body) != size:
             raise StoreUnavailableError(_LYING)
+        checked = told(answer.field)
+        checked.update(body)
+        checked.check()
         return _Once(body)
 
     async def _stream(self, key: str, first: Answer, size: int) -> AsyncGenerator[bytes, None]:
-        e_tag = first.field("etag")
+        e_tag, checked = first.field("etag"), told(first.field)
         at = 0
         answer: Answer | None = first
         try:
@@ -90,6 +94,11 @@ class Downloads:
                             at += len(chunk)
                             if at > size:
                                 raise StoreUnavailableError(_LYING)
+                            checked.update(chunk)
+                            if at == size:
+                                # Before the last bytes are handed on: a request with other bytes than were stored
+                                # is broken off by this, and the container never has the whole of it.
+                                checked.check()
                             yield chunk
                 except WireError as error:
                     self._report("get", None, StoreUnavailableError(clip(str(error))))

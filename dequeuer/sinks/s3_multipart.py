@@ -1,66 +1,95 @@
-"""A streamed upload: parts of 5 MiB, one filling while one is on its way, nothing left behind when it ends early."""
+"""Streamed uploads in bounded memory: parts are buffered while there is room, and passed through when there is none.
+
+A buffered part can be sent again when S3 fails; one that is passed through cannot, because the container gives
+its answer once. Buffering everything would need `workers` times 5 MiB, and waiting for a buffer makes a container
+run into its write time-out: so uploads without a buffer go on, with less patience for failures.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import random
-from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass
-from hashlib import md5
-from typing import TypeVar
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from typing import Final
 
-from dequeuer.errors import StoreDeniedError, StoreMissingError, StoreUnavailableError
+from dequeuer.byte_budget import ByteBudget
+from dequeuer.errors import StoreDeniedError, StoreUnavailableError
 from dequeuer.sinks.base import Check, unchecked
-from dequeuer.sinks.s3_bucket import XML_TYPE, Bucket
-from dequeuer.sinks.s3_errors import error_code, refused
-from dequeuer.sinks.s3_xml import escape, parse
-from dequeuer.wire.signing import Fields, query
+from dequeuer.sinks.s3_body import Body
+from dequeuer.sinks.s3_bucket import Bucket
+from dequeuer.sinks.s3_features import Features
+from dequeuer.sinks.s3_upload import Upload, patiently
+from dequeuer.sinks.s3_writing import Writes
+from dequeuer.wire.signing import Fields
 
-T = TypeVar("T")
-
-PART_BYTES = 5 * 1024 * 1024
+PART_BYTES: Final = 5 * 1024 * 1024
 """The smallest part that S3 takes, the last one apart."""
-ABORT_TIMEOUT_S = 5.0
 _NO_UPLOADS = ("NotImplemented", "MethodNotAllowed")
 """A store that has no multipart uploads says so: that tells nothing about permissions."""
-TRIES = 8
-TRIES_WITHIN_S = 120.0
-FIRST_WAIT_S = 0.2
-LONGEST_WAIT_S = 15.0
+PARTS_LIMIT: Final = 10_000
+BUFFER_BYTES: Final = 2 * PART_BYTES
+"""For the buffered parts of all uploads together, by default: one alone fills a part while another is sent."""
+PATIENCE_S: Final = 1.0
+"""How long an upload waits for a buffer before it does without: far below any server's write time-out."""
 
 
 class Uploads:
-    """Streams bodies into a bucket. It keeps the clean-ups that outlive their upload."""
+    """Streams bodies into a bucket.
 
-    def __init__(self, bucket: Bucket) -> None:
+    Args:
+        bucket: where to.
+        features: what the store lacks.
+        buffer_bytes: for the buffered parts of all uploads together.
+    """
+
+    def __init__(self, bucket: Bucket, features: Features, buffer_bytes: int = BUFFER_BYTES) -> None:
         self._bucket = bucket
+        self._features = features
+        self._writes = Writes(bucket, features)
+        self._buffers = ByteBudget(buffer_bytes)
+        self._turn = asyncio.Lock()
         self._cleaning: set[asyncio.Task[None]] = set()
 
-    async def send(self, key: str, body: AsyncIterator[bytes], content_type: tuple[str, str], check: Check) -> None:
-        """Write an object of unknown size. `content_type`: the field.
+    async def send(
+        self, key: str, chunks: AsyncIterator[bytes], fields: Fields, *, size: int | None, check: Check
+    ) -> bool:
+        """Write an object unless there is one; tell whether it was written.
+
+        Args:
+            key: of the object.
+            chunks: its bytes.
+            fields: its Content-Type.
+            size: bytes in all; None: not known.
+            check: asked directly before the request that makes the object visible.
 
         Raises:
-            Whatever `body` raises: nothing is written then.
+            Whatever `chunks` and `check` raise: nothing is written then.
             StoreDeniedError, StoreUnavailableError: it is not known to be written.
         """
-        buffer = bytearray()
-        fields = (content_type,)
-        async for chunk in body:
-            buffer += chunk
-            if len(buffer) > PART_BYTES:
-                await self._send_large(_Upload(self._bucket, key, fields, check), buffer, body)
-                return
-        request = self._bucket.about(key, "PUT", fields=fields, body=bytes(buffer))
-
-        async def attempt() -> None:
-            check()
-            await self._bucket.call(request)
-
-        await patiently(attempt)
+        body = Body(chunks, size)
+        upload = Upload(self._bucket, self._features, key, fields, check)
+        try:
+            first = await self._first_part(upload, body)
+            if first is not None and await body.is_over():
+                try:
+                    return await patiently(lambda: self._writes.create(key, first, fields, check))
+                finally:
+                    self._buffers.give_back(PART_BYTES)
+            if first is not None:
+                await upload.send_whole(first, self._release)
+                del first
+            await self._send_rest(upload, body)
+            is_written = await upload.complete()
+        except BaseException:
+            self._clean_up(upload)
+            raise
+        if not upload.is_completed:
+            self._clean_up(upload)
+        return is_written
 
     async def check(self, key: str) -> None:
         """Begin an upload and abort it. Raises `StoreDeniedError`, `StoreUnavailableError`."""
-        upload = _Upload(self._bucket, key, (), unchecked)
+        upload = Upload(self._bucket, self._features, key, (), unchecked)
         try:
             await upload.begin()
         except (StoreDeniedError, StoreUnavailableError) as error:
@@ -69,184 +98,68 @@ class Uploads:
             raise
         await upload.abort()
 
-    async def _send_large(self, upload: _Upload, buffer: bytearray, body: AsyncIterator[bytes]) -> None:
+    async def _first_part(self, upload: Upload, body: Body) -> bytes | None:
+        """Return the beginning of the body, for which a buffer is taken; None: there was none to be had."""
+        part_bytes = _part_bytes(body.left)
+        if part_bytes > PART_BYTES or not await self._buffers.take(PART_BYTES, PATIENCE_S):
+            return None
         try:
-            await upload.take_parts(buffer)
-            async for chunk in body:
-                buffer += chunk
-                await upload.take_parts(buffer)
-            await upload.take(buffer)
-            await upload.complete()
+            return await body.part(PART_BYTES, upload.raise_failure)
         except BaseException:
-            self._clean_up(upload)
+            self._release()
             raise
 
-    def _clean_up(self, upload: _Upload) -> None:
+    def _release(self) -> None:
+        self._buffers.give_back(PART_BYTES)
+
+    async def _send_rest(self, upload: Upload, body: Body) -> None:
+        part_bytes = _part_bytes(body.left)
+        patience_s = PATIENCE_S
+        while not await body.is_over():
+            if part_bytes == PART_BYTES and await self._take_buffer(upload, patience_s):
+                try:
+                    part = await body.part(part_bytes, upload.raise_failure)
+                except BaseException:
+                    self._release()
+                    raise
+                await upload.send_whole(part, self._release)
+                del part
+            elif body.left is not None:
+                patience_s = 0.0
+                length = min(part_bytes, body.left)
+                async with aclosing(body.pieces(length)) as pieces:
+                    await upload.send_through(pieces, length)
+            else:
+                await self._send_in_turn(upload, body)
+
+    async def _take_buffer(self, upload: Upload, patience_s: float) -> bool:
+        upload.raise_failure()
+        if self._buffers.try_take(PART_BYTES):
+            return True
+        if upload.is_sending:
+            # It holds a buffer itself, and must not wait for another one before it has given this one back.
+            await upload.landed()
+        return await self._buffers.take(PART_BYTES, patience_s)
+
+    async def _send_in_turn(self, upload: Upload, body: Body) -> None:
+        """Send a part of a body whose size is not known: its length has to be told first, so it must be buffered."""
+        async with self._turn:
+            part = await body.part(PART_BYTES, upload.raise_failure)
+            await upload.send_whole(part, lambda: None)
+            await upload.landed()
+
+    def _clean_up(self, upload: Upload) -> None:
         # Not waited for: a cancelled upload must not hold up the release of its message.
         task = asyncio.create_task(upload.abort(), name="abort an upload")
         self._cleaning.add(task)
         task.add_done_callback(self._cleaning.discard)
 
     async def close(self) -> None:
-        """Wait for what is still being cleaned up: `ABORT_TIMEOUT_S` at most."""
+        """Wait for the clean-ups that still run: `ABORT_TIMEOUT_S` at most."""
         if self._cleaning:
             await asyncio.wait(set(self._cleaning))
 
 
-@dataclass(frozen=True, slots=True)
-class _Part:
-    e_tag: str
-    size: int
-
-
-class _Upload:
-    """One upload. `take` begins it; then either `complete` or `abort` ends it."""
-
-    def __init__(self, bucket: Bucket, key: str, fields: Fields, check: Check) -> None:
-        self._bucket = bucket
-        self._key = key
-        self._fields = fields
-        self._check = check
-        self._id = ""
-        self._parts: list[_Part] = []
-        self._flight: asyncio.Task[None] | None = None
-
-    async def take_parts(self, buffer: bytearray) -> None:
-        """Send whole parts while something is left after them. Raises what has failed meanwhile."""
-        while len(buffer) > PART_BYTES:
-            await self.take(buffer)
-        # A body that never ends must not hide that the upload has failed.
-        if self._flight is not None and self._flight.done():
-            self._flight.result()
-
-    async def take(self, buffer: bytearray) -> None:
-        """Send up to a part of what is in the buffer, as soon as the part before has arrived."""
-        if self._flight is None:
-            self._flight = asyncio.create_task(patiently(self._begin), name="begin an upload")
-        await self._landed()
-        # Only now: a third part would be in memory otherwise.
-        part = bytes(memoryview(buffer)[:PART_BYTES])
-        del buffer[:PART_BYTES]
-        self._flight = asyncio.create_task(self._send(part), name="send a part")
-
-    async def _landed(self) -> None:
-        if self._flight is not None:
-            await asyncio.shield(self._flight)
-
-    async def begin(self) -> None:
-        """Begin with one attempt; `take` does it by itself."""
-        self._flight = asyncio.create_task(self._begin(), name="begin an upload")
-        await self._landed()
-
-    async def _begin(self) -> None:
-        reply = await self._bucket.call(self._bucket.about(self._key, "POST", "uploads=", self._fields))
-        found = parse(reply.body, "InitiateMultipartUploadResult").first("UploadId")
-        if not found:
-            raise StoreUnavailableError("S3 began an upload and did not name it")
-        self._id = found
-
-    async def _send(self, body: bytes) -> None:
-        parameters = [("partNumber", str(len(self._parts) + 1)), ("uploadId", self._id)]
-        request = self._bucket.about(self._key, "PUT", query(parameters), body=body)
-
-        async def attempt() -> str:
-            e_tag = (await self._bucket.call(request)).field("etag")
-            if not e_tag:
-                raise StoreUnavailableError("S3 took a part and did not name it")
-            return e_tag
-
-        self._parts.append(_Part(await _begun(attempt), len(body)))
-
-    async def complete(self) -> None:
-        """Make the object of the parts."""
-        await self._landed()
-        await _begun(self._complete)
-
-    async def _complete(self) -> None:
-        entries = "".join(
-            f"<Part><PartNumber>{number}</PartNumber><ETag>{escape(part.e_tag)}</ETag></Part>"
-            for number, part in enumerate(self._parts, 1)
-        )
-        namespace = "http://s3.amazonaws.com/doc/2006-03-01/"
-        body = f'<CompleteMultipartUpload xmlns="{namespace}">{entries}</CompleteMultipartUpload>'.encode()
-        request = self._bucket.about(self._key, "POST", query([("uploadId", self._id)]), (XML_TYPE,), body)
-        self._check()
-        try:
-            reply = await self._bucket.call(request)
-        except StoreMissingError:
-            # The upload is gone. If it was completed and only the answer was lost, the object is there.
-            if await self._is_there():
-                return
-            raise
-        # S3 says 200 before it begins to put the parts together; what comes after is the answer.
-        document = parse(reply.body.strip())
-        if document.name != "CompleteMultipartUploadResult":
-            raise refused(200, error_code(document.first("Code")))
-
-    async def _is_there(self) -> bool:
-        request = self._bucket.about(self._key, "GET", fields=(("range", "bytes=0-0"),))
-        try:
-            reply = await self._bucket.call(request)
-        except StoreMissingError:
-            return False
-        size = sum(part.size for part in self._parts)
-        if reply.field("content-range") != f"bytes 0-0/{size}":
-            return False
-        found = (reply.field("etag") or "").strip('"')
-        if (reply.field("x-amz-server-side-encryption") or "").startswith("aws:kms"):
-            # Its ETags are no checksums; they count the parts all the same.
-            return found.endswith(f"-{len(self._parts)}")
-        return found == _combined([part.e_tag for part in self._parts])
-
-    async def abort(self) -> None:
-        """Give the parts up. Best effort: what cannot be aborted now is left to the bucket's rules."""
-        flight = self._flight
-        if flight is None:
-            return
-        if self._id:
-            # A part that arrives after the end of its upload would be kept, and paid for.
-            flight.cancel()
-        try:
-            async with asyncio.timeout(ABORT_TIMEOUT_S):
-                # The beginning is not cancelled: an upload whose name never became known cannot be aborted.
-                await asyncio.wait({flight})
-                if self._id:
-                    await self._bucket.call(self._bucket.about(self._key, "DELETE", query([("uploadId", self._id)])))
-        except (TimeoutError, StoreUnavailableError, StoreMissingError, StoreDeniedError):
-            return
-        finally:
-            flight.cancel()
-            if flight.done() and not flight.cancelled():
-                flight.exception()
-
-
-def _combined(e_tags: list[str]) -> str | None:
-    """Return the ETag of an object that was put together of parts with these; None when they are no checksums."""
-    try:
-        digests = b"".join(bytes.fromhex(e_tag.strip('"')) for e_tag in e_tags)
-    except ValueError:
-        return None
-    return f"{md5(digests, usedforsecurity=False).hexdigest()}-{len(e_tags)}"
-
-
-async def _begun(attempt: Callable[[], Awaitable[T]]) -> T:
-    try:
-        return await patiently(attempt)
-    except StoreMissingError as error:
-        raise StoreUnavailableError("the upload was gone before it was complete") from error
-
-
-async def patiently(attempt: Callable[[], Awaitable[T]]) -> T:
-    """Try up to `TRIES` times within `TRIES_WITHIN_S`: what is sent here cannot be had again from the container."""
-    loop = asyncio.get_running_loop()
-    ends, wait_s = loop.time() + TRIES_WITHIN_S, FIRST_WAIT_S
-    for _ in range(TRIES - 1):
-        try:
-            return await attempt()
-        except StoreUnavailableError:
-            pause_s = random.uniform(0, wait_s)  # noqa: S311 - jitter
-            if loop.time() + pause_s > ends:
-                raise
-        await asyncio.sleep(pause_s)
-        wait_s = min(2 * wait_s, LONGEST_WAIT_S)
-    return await attempt()
+def _part_bytes(size: int | None) -> int:
+    """Return the size of parts with which an object of `size` bytes keeps within `PARTS_LIMIT`."""
+    return max(PART_BYTES, -(-(size or 0) // PARTS_LIMIT))

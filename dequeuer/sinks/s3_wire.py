@@ -2,44 +2,62 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
-from collections.abc import AsyncIterator, Collection, Container, Sequence
+from collections.abc import AsyncIterator, Collection, Coroutine, Sequence
 from itertools import islice
+from typing import TypeVar
 
 from dequeuer.errors import StoreDeniedError
 from dequeuer.events import Observer, StoreCalled, StoreOp
 from dequeuer.sinks.base import Check, Payload, unchecked
+from dequeuer.sinks.protection import UNPROTECTED, ObjectProtection
 from dequeuer.sinks.s3_bucket import XML_TYPE, Bucket, checksum
 from dequeuer.sinks.s3_download import UNTYPED, Downloads
 from dequeuer.sinks.s3_errors import STORE_ERRORS, StoreError, code_in, kind_of, refused
-from dequeuer.sinks.s3_listing import DELETIONS_LIMIT, GONE, LISTING_BYTES, check_deleted, deletion, listed
-from dequeuer.sinks.s3_multipart import Uploads
-from dequeuer.wire.aws_endpoint import AwsEndpoint, Request
-from dequeuer.wire.pool import Reply
-from dequeuer.wire.signing import query
+from dequeuer.sinks.s3_features import UNSUPPORTED_STATUSES, Features, is_unsupported
+from dequeuer.sinks.s3_listing import DELETIONS_LIMIT, GONE, LISTING_BYTES, check_deleted, deletion
+from dequeuer.sinks.s3_multipart import BUFFER_BYTES, Uploads
+from dequeuer.sinks.s3_writing import Writes
+from dequeuer.wire.aws_endpoint import AwsEndpoint
 
-_REFUSED = frozenset({304, 409, 412})
+T = TypeVar("T")
+
+DELETIONS_AT_ONCE = 8
+"""Where the store deletes single objects only."""
 
 
-def open_wire_store(*, endpoint: AwsEndpoint, bucket: str, path_style: bool, observer: Observer) -> WireStore:
+def open_wire_store(  # noqa: PLR0913 - one parameter a fact of the bucket
+    *,
+    endpoint: AwsEndpoint,
+    bucket: str,
+    path_style: bool,
+    observer: Observer,
+    protection: ObjectProtection = UNPROTECTED,
+    buffer_bytes: int = BUFFER_BYTES,
+) -> WireStore:
     """Open a bucket. Nothing is sent yet.
 
     Args:
         endpoint: where it is; closed with the store.
         bucket: its name.
         path_style: the name stands in the path; else the endpoint's host has it.
-        observer: gets one `StoreCalled` a request.
+        observer: gets one `StoreCalled` a request, and one `StoreLacks` for each feature that is not there.
+        protection: of new objects.
+        buffer_bytes: for the buffered parts of all streamed uploads together.
     """
-    return WireStore(Bucket(endpoint, bucket, path_style=path_style), observer)
+    return WireStore(Bucket(endpoint, bucket, path_style=path_style, protection=protection), observer, buffer_bytes)
 
 
 class WireStore:
     """`Store` on a bucket. Every call is one attempt, except as its docstring says."""
 
-    def __init__(self, bucket: Bucket, observer: Observer) -> None:
+    def __init__(self, bucket: Bucket, observer: Observer, buffer_bytes: int = BUFFER_BYTES) -> None:
         self._bucket = bucket
         self._observer = observer
-        self._uploads = Uploads(bucket)
+        self._features = Features(observer)
+        self._writes = Writes(bucket, self._features)
+        self._uploads = Uploads(bucket, self._features, buffer_bytes)
         self._downloads = Downloads(bucket, self._report)
 
     async def close(self) -> None:
@@ -60,28 +78,15 @@ class WireStore:
 
     async def list(self, prefix: str) -> Sequence[str]:
         """Return the keys below `prefix`: the first page of them."""
-        started = time.monotonic()
-        asked = query([("list-type", "2"), ("prefix", prefix), ("encoding-type", "url")])
-        try:
-            reply = await self._bucket.call(self._bucket.about(None, "GET", asked), limit=LISTING_BYTES)
-            keys = listed(reply.body)
-        except STORE_ERRORS as error:
-            self._report("list", started, error, prefix)
-            raise
-        self._report("list", started)
-        return keys
+        return await self._reported("list", self._bucket.keys(prefix), prefix)
 
     async def put(self, key: str, body: bytes, content_type: str) -> None:
         """Write an object with one request."""
-        request = self._bucket.about(key, "PUT", fields=(_typed(content_type),), body=body)
-        await self._call("put", request, key)
+        await self._reported("put", self._writes.put(key, body, (_typed(content_type),), unchecked), key)
 
     async def create(self, key: str, body: bytes, content_type: str, *, check: Check = unchecked) -> bool:
-        """Write an object with one conditional request (`If-None-Match: *`)."""
-        check()
-        fields = (_typed(content_type), ("if-none-match", "*"))
-        request = self._bucket.about(key, "PUT", fields=fields, body=body)
-        return (await self._call("put", request, key, expected=_REFUSED)).status < 300
+        """Write an object with one conditional request (`If-None-Match: *`), where the store knows those."""
+        return await self._reported("put", self._writes.create(key, body, (_typed(content_type),), check), key)
 
     async def put_stream(
         self,
@@ -89,69 +94,66 @@ class WireStore:
         body: AsyncIterator[bytes],
         content_type: str,
         *,
-        size: int | None = None,  # noqa: ARG002 - of no use yet
+        size: int | None = None,
         check: Check = unchecked,
     ) -> bool:
-        """Write in parts of 5 MiB, one under way at a time; each request is retried for up to two minutes."""
-        started = time.monotonic()
-        try:
-            await self._uploads.send(key, body, _typed(content_type), check)
-        except STORE_ERRORS as error:
-            self._report("put", started, error, key)
-            raise
-        self._report("put", started)
-        return True
+        """Write in parts of 5 MiB. Buffered ones are tried again for up to two minutes, others are passed through."""
+        fields = (_typed(content_type),)
+        return await self._reported("put", self._uploads.send(key, body, fields, size=size, check=check), key)
 
     async def check_write(self, key: str) -> None:
         """Begin an upload and abort it: it needs the permissions and the key of a write, and leaves no object."""
-        started = time.monotonic()
-        try:
-            await self._uploads.check(key)
-        except STORE_ERRORS as error:
-            self._report("put", started, error, key)
-            raise
-        self._report("put", started)
+        await self._reported("put", self._uploads.check(key), key)
 
     async def delete(self, keys: Collection[str]) -> None:
         """Delete any number of objects with one request for each thousand."""
         if len(keys) == 1:
-            await self._delete_one(*keys)
+            await self._reported("delete", self._delete_one(*keys), *keys)
             return
         left = iter(keys)
         while page := list(islice(left, DELETIONS_LIMIT)):
-            await self._delete_page(page)
+            is_single = self._features.lacks("bulk_deletions")
+            await self._reported("delete", self._delete_each(page) if is_single else self._delete_page(page))
 
     async def _delete_one(self, key: str) -> None:
-        started = time.monotonic()
-        try:
-            reply = await self._bucket.call(self._bucket.about(key, "DELETE"), expected=(404,))
-            if reply.status == 404 and (code := code_in(reply.body)) != GONE:
-                raise refused(404, code)
-        except STORE_ERRORS as error:
-            self._report("delete", started, error)
-            raise
-        self._report("delete", started)
+        reply = await self._bucket.call(self._bucket.about(key, "DELETE"), expected=(404,))
+        if reply.status == 404 and (code := code_in(reply.body)) != GONE:
+            raise refused(404, code)
 
     async def _delete_page(self, keys: Sequence[str]) -> None:
         body = deletion(keys)
         request = self._bucket.about(None, "POST", "delete=", (checksum(body), XML_TYPE), body)
-        started = time.monotonic()
-        try:
-            check_deleted((await self._bucket.call(request, limit=LISTING_BYTES)).body)
-        except STORE_ERRORS as error:
-            self._report("delete", started, error)
-            raise
-        self._report("delete", started)
+        reply = await self._bucket.call(request, limit=LISTING_BYTES, expected=UNSUPPORTED_STATUSES)
+        if is_unsupported(reply):
+            self._features.note("bulk_deletions")
+            await self._delete_each(keys)
+            return
+        if reply.status >= 300:
+            raise self._bucket.refusal(reply)
+        check_deleted(reply.body)
 
-    async def _call(self, op: StoreOp, request: Request, key: str, expected: Container[int] = ()) -> Reply:
+    async def _delete_each(self, keys: Sequence[str]) -> None:
+        """Delete one by one, `DELETIONS_AT_ONCE` side by side. All are tried; the first error is raised."""
+        left = iter(keys)
+
+        async def work() -> None:
+            for key in left:
+                await self._delete_one(key)
+
+        workers = [work() for _ in range(min(DELETIONS_AT_ONCE, len(keys)))]
+        for result in await asyncio.gather(*workers, return_exceptions=True):
+            if isinstance(result, BaseException):
+                raise result
+
+    async def _reported(self, op: StoreOp, call: Coroutine[object, object, T], key: str = "") -> T:
         started = time.monotonic()
         try:
-            reply = await self._bucket.call(request, expected=expected)
+            answer = await call
         except STORE_ERRORS as error:
             self._report(op, started, error, key)
             raise
         self._report(op, started)
-        return reply
+        return answer
 
     def _report(self, op: StoreOp, started: float | None, error: StoreError | None = None, key: str = "") -> None:
         kind = None if error is None else kind_of(error)

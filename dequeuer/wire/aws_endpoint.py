@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ssl
 import time
+from collections.abc import AsyncIterator
 from email.utils import parsedate_to_datetime
 from hashlib import sha256
 from typing import NamedTuple
@@ -13,12 +14,14 @@ from dequeuer import __version__
 from dequeuer.credentials import KeySnapshot
 from dequeuer.errors import ConfigurationError, KeysMissingError, clip
 from dequeuer.wire.answer import Answer
-from dequeuer.wire.errors import WireError
+from dequeuer.wire.errors import MalformedError, WireError
 from dequeuer.wire.pool import Origin, Pool, Reply, Written
 from dequeuer.wire.signing import EMPTY_HASH, Fields, Signer
 
 SKEW_LIMIT_S = 240.0
 """AWS takes signatures that are up to five minutes old; a clock that is farther off is corrected."""
+WRITTEN_BYTES = 64 * 1024
+"""Of a body that is read while it is sent: given to the transport at a time."""
 _SKEWED = (b"RequestTimeTooSkewed", b"RequestExpired", b"Signature expired", b"Signature not yet current")
 _SKEWED_IN_BYTES = 4096
 _REFUSAL_LIMIT_BYTES = 64 * 1024
@@ -116,23 +119,52 @@ class AwsEndpoint:
         await self._keys.refresh()
         return await self._pool.begin(self._written(request), timeout_s=request.timeout_s)
 
+    async def upload(
+        self, request: Request, body: AsyncIterator[bytes], *, length: int, body_hash: str, limit: int
+    ) -> Reply:
+        """Send a request whose body is read while it is sent. It is never sent twice.
+
+        Args:
+            request: without a body.
+            body: its errors are raised as they are, and break the request off.
+            length: bytes of `body`.
+            body_hash: what stands for the hash of the body in the signature.
+            limit: bytes of the answer.
+
+        Raises:
+            WireError, KeysMissingError, KeysUnavailableError: as with `call`.
+        """
+        await self._keys.refresh()
+        answer = await self._pool.start(self._head(request, body_hash, length), fresh=True)
+        try:
+            is_whole = await _send_body(answer, body, length, request.timeout_s)
+            await answer.head(request.timeout_s)
+            if not is_whole and answer.status < 300:
+                raise MalformedError("a success before the request was sent whole")
+            return Reply(answer, await answer.read(limit, request.timeout_s))
+        finally:
+            self._pool.end(answer)
+
     def end(self, answer: Answer) -> None:
         """Free the connection of an answer that `begin` returned, once."""
         self._pool.end(answer)
 
     def _written(self, request: Request) -> Written:
-        method, path, _, query, fields, body = request
-        body_hash = sha256(body).hexdigest() if body else EMPTY_HASH
+        body = request.body
+        return self._head(request, sha256(body).hexdigest() if body else EMPTY_HASH, len(body)), body
+
+    def _head(self, request: Request, body_hash: str, size: int) -> bytes:
+        method, path, _, query, fields, _ = request
         fields = [self._host, ("x-amz-content-sha256", body_hash), *fields]
         keys = self._keys.current()
         lines = self._signer.sign(method, path, query, fields, body_hash, keys)
         if "\r" in lines or lines.count("\n") > len(fields) + (3 if keys.token else 2):
             # Keys read from a file, say. What follows the break would be taken for a field, or a request.
             raise KeysMissingError("the AWS credentials have a line break in them")
-        length = f"content-length:{len(body)}\r\n" if body or method in ("PUT", "POST") else ""  # fmt: skip
+        length = f"content-length:{size}\r\n" if size or method in ("PUT", "POST") else ""
         target = f"{path}?{query}" if query else path
         head = lines.replace("\n", "\r\n")
-        return f"{method} {target} HTTP/1.1\r\n{head}{self._common}{length}\r\n".encode(), body
+        return f"{method} {target} HTTP/1.1\r\n{head}{self._common}{length}\r\n".encode()
 
     def _corrects(self, headers: dict[str, str], body: bytes, signed_s: float, sent_s: float) -> bool:
         """Take the server's clock when the signature was far from it; True when another try may help.
@@ -156,6 +188,20 @@ class AwsEndpoint:
             return False
         self._signer.skew_s = theirs - time.time()
         return True
+
+
+async def _send_body(answer: Answer, body: AsyncIterator[bytes], length: int, timeout_s: float) -> bool:
+    """Send a body of `length` bytes; False: the answer came first, or none will come."""
+    left = length
+    async for piece in body:
+        left -= len(piece)
+        for at in range(0, len(piece), WRITTEN_BYTES):
+            if not await answer.connection.write(piece[at : at + WRITTEN_BYTES], timeout_s):
+                return False
+    if left:
+        raise MalformedError("a body of another length than announced")
+    answer.connection.end_request()
+    return True
 
 
 async def _read_ahead(answer: Answer, timeout_s: float) -> bytes:

@@ -44,6 +44,8 @@ class Connection(asyncio.Protocol):
         self._sent_body = False
         self._spoke_first: MalformedError | None = None
         self.deadline = math.inf
+        self.rested_since = 0.0
+        """Loop time at which the last answer was read."""
         self.rests_until = math.inf
         """Loop time until which another request may be sent, once this connection rests."""
         self.answered = 0

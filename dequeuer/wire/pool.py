@@ -19,6 +19,7 @@ Written: TypeAlias = tuple[bytes, bytes]
 """A request as it is sent: its head, and its body."""
 IDLE_LIMIT_S = 20.0
 """A connection that rests longer is closed: whoever keeps fewer connections pays fewer wake-ups."""
+FRESH_S = 1.0
 
 LOCALHOST, LOCALHOST_IPV6 = "127.0.0.1", "::1"
 
@@ -133,13 +134,21 @@ class Pool:
         """Free the connection of an answer that `begin` returned, once."""
         self._give_back(answer.connection, answer)
 
-    async def start(self, request: bytes) -> Answer:
+    async def start(self, request: bytes, *, fresh: bool = False) -> Answer:
         """Send the beginning of a request, once and for all; `end` what is returned on every path.
 
         Nothing of the answer is there yet. What follows of the request is written to the answer's connection, whose
         `end_request` says that this was all.
+
+        Args:
+            request: the head, and as much of the body as is there.
+            fresh: a kept connection is used only if it was in use `FRESH_S` seconds ago: the server has hardly
+                closed it since then, and a body that can be read only once would be lost with it.
         """
-        connection = self._rested() or await self._dial()
+        may_be_kept = not fresh or (
+            self._idle and self._idle[-1].rested_since > asyncio.get_running_loop().time() - FRESH_S
+        )
+        connection = (self._rested() if may_be_kept else None) or await self._dial()
         return connection.begin(request)
 
     async def _send(self, request: Written, timeout_s: float) -> tuple[Connection, Answer]:
@@ -186,7 +195,8 @@ class Pool:
         if connection.is_usable and self._loop is not None:
             rests_s = min(self._idle_limit_s, kept_for_s(answer.field("keep-alive")))
             if rests_s > 0:
-                connection.rests_until = self._loop.time() + rests_s
+                connection.rested_since = self._loop.time()
+                connection.rests_until = connection.rested_since + rests_s
                 self._idle.append(connection)
                 return
         connection.close()

@@ -5,8 +5,9 @@ import pytest
 
 from dequeuer.errors import LeaseLostError, StoreDeniedError, StoreUnavailableError
 from dequeuer.events import StoreCalled
-from dequeuer.sinks import s3_multipart
-from dequeuer.sinks.s3_multipart import PART_BYTES, TRIES, TRIES_WITHIN_S, patiently
+from dequeuer.sinks import s3_upload
+from dequeuer.sinks.s3_multipart import PART_BYTES
+from dequeuer.sinks.s3_upload import TRIES, TRIES_WITHIN_S, patiently
 from dequeuer.sinks.s3_wire import WireStore, open_wire_store
 from tests.fakes import Recorder, chunked
 from tests.sinks.fake_s3 import Asked, FakeS3, answer, fake_s3, refusal
@@ -18,7 +19,7 @@ BODY = bytes(range(256)) * 48_000  # 12 MB: three parts
 
 @pytest.fixture
 async def s3(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[FakeS3]:
-    monkeypatch.setattr(s3_multipart, "FIRST_WAIT_S", 0.001)
+    monkeypatch.setattr(s3_upload, "FIRST_WAIT_S", 0.001)
     async with fake_s3() as fake:
         yield fake
 
@@ -236,7 +237,7 @@ async def test_an_upload_that_is_cancelled_while_it_begins_is_aborted_once_its_n
 async def test_an_abort_that_is_not_answered_does_not_hold_up_for_long(
     s3: FakeS3, store: WireStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(s3_multipart, "ABORT_TIMEOUT_S", 0.05)
+    monkeypatch.setattr(s3_upload, "ABORT_TIMEOUT_S", 0.05)
     s3.before = times(9, "part 1", refusal(403, "AccessDenied"))
     s3.stall_at = "abort"
     async with asyncio.timeout(60):

@@ -1,0 +1,53 @@
+"""What a store that speaks S3's protocol turned out not to support. Found out by a refusal, said once."""
+
+from __future__ import annotations
+
+from dequeuer.events import Feature, Observer, StoreLacks
+from dequeuer.sinks.s3_errors import code_in
+from dequeuer.wire.pool import Reply
+
+UNSUPPORTED_STATUSES = frozenset({400, 405, 501})
+"""Statuses by which stores say that they do not know a header or an operation."""
+_CODES = frozenset({"NotImplemented", "MethodNotAllowed", "UnsupportedOperation"})
+_MAYBE_CODES = frozenset({"InvalidArgument", "InvalidRequest", "BadRequest", "InvalidHeader", ""})
+
+
+class Features:
+    """The features that one bucket's store lacks.
+
+    Args:
+        observer: gets one `StoreLacks` for each.
+    """
+
+    def __init__(self, observer: Observer) -> None:
+        self._observer = observer
+        self._lacking: set[Feature] = set()
+        self._proven: set[Feature] = set()
+
+    def lacks(self, feature: Feature) -> bool:
+        """Tell whether the store is known to lack it."""
+        return feature in self._lacking
+
+    def note(self, feature: Feature) -> None:
+        """Remember that the store lacks it."""
+        if feature not in self._lacking:
+            self._lacking.add(feature)
+            self._observer(StoreLacks(feature=feature))
+
+    def is_known(self, feature: Feature) -> bool:
+        """Tell whether it was found out."""
+        return feature in self._lacking or feature in self._proven
+
+    def prove(self, feature: Feature) -> None:
+        """Remember that the store has it."""
+        self._proven.add(feature)
+
+
+def is_unsupported(reply: Reply) -> bool:
+    """Tell whether a refusal says that something of the request is not implemented."""
+    return reply.status == 501 or (reply.status in UNSUPPORTED_STATUSES and code_in(reply.body) in _CODES)
+
+
+def may_be_unsupported(reply: Reply) -> bool:
+    """Tell whether a refusal may mean a header that is not known: another try without it shows."""
+    return is_unsupported(reply) or (reply.status == 400 and code_in(reply.body) in _MAYBE_CODES)

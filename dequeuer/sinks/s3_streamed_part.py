@@ -1,0 +1,88 @@
+"""UploadPart with a body that is passed through: its checksum follows it, as nobody has seen the whole part before."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator
+
+from dequeuer.errors import StoreUnavailableError
+from dequeuer.sinks.s3_body import NO_HASH, TRAILER, TRAILER_HASH, Summed, in_chunks, length_in_chunks
+from dequeuer.sinks.s3_bucket import Bucket
+from dequeuer.sinks.s3_checksum import CRC32
+from dequeuer.sinks.s3_features import Features
+from dequeuer.wire.pool import Reply
+
+_PROBE = b"probe"
+_NOT_UNDERSTOOD = frozenset({400, 403, 405, 411, 422, 501})
+_MD5 = re.compile(r"[0-9a-f]{32}\Z")
+
+
+class StreamedParts:
+    """Sends parts of uploads while they are read."""
+
+    def __init__(self, bucket: Bucket, features: Features) -> None:
+        self._bucket = bucket
+        self._features = features
+
+    async def prepare(self, key: str, parameters: str) -> None:
+        """Find out once whether the store understands checksums after a body: it could store them as content.
+
+        The part that is written for it is replaced by the one of the same number that follows. May be tried again.
+
+        Raises:
+            StoreDeniedError, StoreUnavailableError: it could not be found out.
+        """
+        if self._features.is_known("streamed_checksums"):
+            return
+        body = Summed(_once(_PROBE))
+        reply = await self._send(key, parameters, body, len(_PROBE), with_checksum=True)
+        if reply.status < 300 and _is_same(reply, body):
+            self._features.prove("streamed_checksums")
+        else:
+            self._features.note("streamed_checksums")
+
+    async def send(self, key: str, parameters: str, pieces: AsyncIterator[bytes], length: int) -> tuple[str, str]:
+        """Send a part of `length` bytes; return its ETag and its CRC-32. It cannot be sent again.
+
+        Raises:
+            Whatever `pieces` raises: the part is broken off, and S3 keeps nothing of it.
+            StoreDeniedError, StoreUnavailableError: it did not arrive, or other bytes did.
+        """
+        body = Summed(pieces)
+        with_checksum = not self._features.lacks("streamed_checksums")
+        reply = await self._send(key, parameters, body, length, with_checksum=with_checksum)
+        if reply.status >= 300:
+            raise self._bucket.refusal(reply)
+        e_tag = reply.field("etag")
+        if not e_tag:
+            raise StoreUnavailableError("S3 took a part and did not name it")
+        if _is_same(reply, body) is False:
+            raise StoreUnavailableError("other bytes arrived at S3 than were sent")
+        return e_tag, body.crc32
+
+    async def _send(self, key: str, parameters: str, body: Summed, length: int, *, with_checksum: bool) -> Reply:
+        if not with_checksum:
+            request = self._bucket.about(key, "PUT", parameters)
+            return await self._bucket.upload(request, body, length=length, body_hash=NO_HASH, expected=_NOT_UNDERSTOOD)
+        fields = (*TRAILER, ("x-amz-decoded-content-length", str(length)))
+        return await self._bucket.upload(
+            self._bucket.about(key, "PUT", parameters, fields),
+            in_chunks(body),
+            length=length_in_chunks(length),
+            body_hash=TRAILER_HASH,
+            expected=_NOT_UNDERSTOOD,
+        )
+
+
+def _is_same(reply: Reply, body: Summed) -> bool | None:
+    """Tell whether the part has arrived as it was sent; None when the store says nothing about it."""
+    if checksum := reply.field(CRC32):
+        return checksum == body.crc32
+    e_tag = (reply.field("etag") or "").strip('"')
+    if not _MD5.match(e_tag) or (reply.field("x-amz-server-side-encryption") or "").startswith("aws:kms"):
+        return None
+    return e_tag == body.e_tag
+
+
+async def _once(body: bytes) -> AsyncIterator[bytes]:
+    yield body

@@ -1,0 +1,277 @@
+"""One multipart upload: begun with its first part, one part under way at a time, then completed or aborted."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from hashlib import md5
+from typing import TypeVar
+
+from dequeuer.errors import StoreDeniedError, StoreMissingError, StoreUnavailableError
+from dequeuer.sinks.base import Check
+from dequeuer.sinks.s3_bucket import XML_TYPE, Bucket
+from dequeuer.sinks.s3_checksum import crc32_field
+from dequeuer.sinks.s3_errors import error_code, refused
+from dequeuer.sinks.s3_features import UNSUPPORTED_STATUSES, Features, is_unsupported, may_be_unsupported
+from dequeuer.sinks.s3_streamed_part import StreamedParts
+from dequeuer.sinks.s3_writing import IF_NONE, THERE_ALREADY
+from dequeuer.sinks.s3_xml import escape, parse
+from dequeuer.wire.pool import Reply
+from dequeuer.wire.signing import Fields, query
+
+T = TypeVar("T")
+
+ABORT_TIMEOUT_S = 5.0
+TRIES = 8
+TRIES_WITHIN_S = 120.0
+FIRST_WAIT_S = 0.2
+LONGEST_WAIT_S = 15.0
+_ALGORITHM = ("x-amz-checksum-algorithm", "CRC32")
+_FULL_OBJECT = ("x-amz-checksum-type", "FULL_OBJECT")
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    e_tag: str
+    size: int
+    crc32: str
+
+
+class Upload:
+    """One upload. Nothing is sent before the first part; then either `complete` or `abort` ends it.
+
+    Args:
+        bucket: where to.
+        features: what the store lacks.
+        key: of the object.
+        fields: its Content-Type.
+        check: asked directly before each try to complete it.
+    """
+
+    def __init__(self, bucket: Bucket, features: Features, key: str, fields: Fields, check: Check) -> None:
+        self._bucket = bucket
+        self._features = features
+        self._key = key
+        self._fields = fields
+        self._check = check
+        self._id = ""
+        self._is_summed = False
+        self.is_completed = False
+        """Whether nothing is left to abort."""
+        self._streamed = StreamedParts(bucket, features)
+        self._parts: list[_Part] = []
+        self._flight: asyncio.Task[None] | None = None
+
+    @property
+    def is_sending(self) -> bool:
+        """Whether a part is under way."""
+        return self._flight is not None and not self._flight.done()
+
+    def raise_failure(self) -> None:
+        """Raise what has failed meanwhile: a body that never ends must not hide it."""
+        if self._flight is not None and self._flight.done():
+            self._flight.result()
+
+    async def landed(self) -> None:
+        """Wait for what is under way. Raises what has failed."""
+        if self._flight is not None:
+            await asyncio.shield(self._flight)
+
+    async def send_whole(self, part: bytes, release: Callable[[], None]) -> None:
+        """Send a part in the background, once the one before has arrived. It is tried again if S3 fails.
+
+        `release` is called when the part is not needed any more, whatever happens.
+        """
+        try:
+            await self._begun()
+        except BaseException:
+            release()
+            raise
+        self._flight = asyncio.create_task(self._send(part), name="send a part")
+        self._flight.add_done_callback(lambda _: release())
+
+    async def send_through(self, pieces: AsyncIterator[bytes], length: int) -> None:
+        """Send a part as it is read; return when it has arrived. It cannot be tried again.
+
+        Raises:
+            Whatever `pieces` raises.
+            StoreDeniedError, StoreUnavailableError: the upload has failed.
+        """
+        await self._begun()
+        await patiently(lambda: self._streamed.prepare(self._key, self._number()))
+        e_tag, crc32 = await self._streamed.send(self._key, self._number(), pieces, length)
+        self._parts.append(_Part(e_tag, length, crc32))
+
+    async def _begun(self) -> None:
+        if self._flight is None:
+            self._flight = asyncio.create_task(patiently(self._begin), name="begin an upload")
+        await self.landed()
+
+    async def begin(self) -> None:
+        """Begin with one attempt; the first part does it by itself."""
+        self._flight = asyncio.create_task(self._begin(), name="begin an upload")
+        await self.landed()
+
+    async def _begin(self) -> None:
+        common = [*self._fields, *self._bucket.protection.creation_fields()]
+        refusal: Reply | None = None
+        for is_summed, is_full in self._kinds_of_checksum():
+            fields = [*common, *([_ALGORITHM] if is_summed else []), *([_FULL_OBJECT] if is_full else [])]
+            request = self._bucket.about(self._key, "POST", "uploads=", fields)
+            reply = await self._bucket.call(request, expected=UNSUPPORTED_STATUSES)
+            if reply.status < 300:
+                break
+            refusal = refusal or reply
+            if not may_be_unsupported(reply):
+                break
+        if reply.status >= 300:
+            raise self._bucket.refusal(refusal or reply)
+        if refusal is not None:
+            self._features.note("full_object_checksums" if is_summed else "checksums")
+        found = parse(reply.body, "InitiateMultipartUploadResult").first("UploadId")
+        if not found:
+            raise StoreUnavailableError("S3 began an upload and did not name it")
+        self._id, self._is_summed = found, is_summed
+
+    def _kinds_of_checksum(self) -> list[tuple[bool, bool]]:
+        """Return what to try: whether there are checksums, and whether there is one of the whole object."""
+        if self._features.lacks("checksums"):
+            return [(False, False)]
+        if self._features.lacks("full_object_checksums"):
+            return [(True, False), (False, False)]
+        return [(True, True), (True, False), (False, False)]
+
+    def _number(self) -> str:
+        return query([("partNumber", str(len(self._parts) + 1)), ("uploadId", self._id)])
+
+    async def _send(self, body: bytes) -> None:
+        crc32 = crc32_field(body)
+        fields = () if self._features.lacks("checksums") else (crc32,)
+        request = self._bucket.about(self._key, "PUT", self._number(), fields, body)
+
+        async def attempt() -> str:
+            e_tag = (await self._bucket.call(request)).field("etag")
+            if not e_tag:
+                raise StoreUnavailableError("S3 took a part and did not name it")
+            return e_tag
+
+        self._parts.append(_Part(await _not_missing(attempt), len(body), crc32[1]))
+
+    async def complete(self) -> bool:
+        """Make the object of the parts unless there is one; tell whether it is the one of these parts."""
+        await self.landed()
+        return await _not_missing(self._complete)
+
+    async def _complete(self) -> bool:
+        is_conditional = not self._features.lacks("conditional_writes")
+        if not is_conditional and await self._is_taken():
+            return await self._is_there()
+        try:
+            reply = await self._ask(is_conditional=is_conditional)
+            if is_conditional and is_unsupported(reply):
+                if await self._is_taken():
+                    return await self._is_there()
+                reply = await self._ask(is_conditional=False)
+                if reply.status < 300:
+                    self._features.note("conditional_writes")
+        except StoreMissingError:
+            # The upload is gone. If it was completed and only the answer was lost, the object is there.
+            if await self._is_there():
+                return True
+            raise
+        if reply.status in THERE_ALREADY:
+            return await self._is_there()
+        if reply.status >= 300:
+            raise self._bucket.refusal(reply)
+        # S3 says 200 before it begins to put the parts together; what comes after is the answer.
+        document = parse(reply.body.strip())
+        if document.name != "CompleteMultipartUploadResult":
+            raise refused(200, error_code(document.first("Code")))
+        self.is_completed = True
+        return True
+
+    async def _is_taken(self) -> bool:
+        return self._key in await self._bucket.keys(self._key)
+
+    async def _ask(self, *, is_conditional: bool) -> Reply:
+        entries = "".join([self._entry(number, part) for number, part in enumerate(self._parts, 1)])
+        namespace = "http://s3.amazonaws.com/doc/2006-03-01/"
+        body = f'<CompleteMultipartUpload xmlns="{namespace}">{entries}</CompleteMultipartUpload>'.encode()
+        fields = (XML_TYPE, IF_NONE) if is_conditional else (XML_TYPE,)
+        request = self._bucket.about(self._key, "POST", query([("uploadId", self._id)]), fields, body)
+        self._check()
+        return await self._bucket.call(request, expected=THERE_ALREADY | UNSUPPORTED_STATUSES)
+
+    def _entry(self, number: int, part: _Part) -> str:
+        checksum = f"<ChecksumCRC32>{part.crc32}</ChecksumCRC32>" if self._is_summed else ""
+        return f"<Part><PartNumber>{number}</PartNumber><ETag>{escape(part.e_tag)}</ETag>{checksum}</Part>"
+
+    async def _is_there(self) -> bool:
+        request = self._bucket.about(self._key, "GET", fields=(("range", "bytes=0-0"),))
+        try:
+            reply = await self._bucket.call(request)
+        except StoreMissingError:
+            return False
+        size = sum(part.size for part in self._parts)
+        if reply.field("content-range") != f"bytes 0-0/{size}":
+            return False
+        found = (reply.field("etag") or "").strip('"')
+        if (reply.field("x-amz-server-side-encryption") or "").startswith("aws:kms"):
+            # Its ETags are no checksums; they count the parts all the same.
+            return found.endswith(f"-{len(self._parts)}")
+        return found == combined([part.e_tag for part in self._parts])
+
+    async def abort(self) -> None:
+        """Give the parts up. Best effort: what cannot be aborted now is left to the bucket's rules."""
+        flight = self._flight
+        if flight is None:
+            return
+        if self._id:
+            # A part that arrives after the end of its upload would be kept, and paid for.
+            flight.cancel()
+        try:
+            async with asyncio.timeout(ABORT_TIMEOUT_S):
+                # The beginning is not cancelled: an upload whose name never became known cannot be aborted.
+                await asyncio.wait({flight})
+                if self._id:
+                    await self._bucket.call(self._bucket.about(self._key, "DELETE", query([("uploadId", self._id)])))
+        except (TimeoutError, StoreUnavailableError, StoreMissingError, StoreDeniedError):
+            return
+        finally:
+            flight.cancel()
+            if flight.done() and not flight.cancelled():
+                flight.exception()
+
+
+def combined(e_tags: list[str]) -> str | None:
+    """Return the ETag of an object that was put together of parts with these; None when they are no checksums."""
+    try:
+        digests = b"".join(bytes.fromhex(e_tag.strip('"')) for e_tag in e_tags)
+    except ValueError:
+        return None
+    return f"{md5(digests, usedforsecurity=False).hexdigest()}-{len(e_tags)}"
+
+
+async def _not_missing(attempt: Callable[[], Awaitable[T]]) -> T:
+    try:
+        return await patiently(attempt)
+    except StoreMissingError as error:
+        raise StoreUnavailableError("the upload was gone before it was complete") from error
+
+
+async def patiently(attempt: Callable[[], Awaitable[T]]) -> T:
+    """Try up to `TRIES` times within `TRIES_WITHIN_S`: what is sent here cannot be had again from the container."""
+    loop = asyncio.get_running_loop()
+    ends, wait_s = loop.time() + TRIES_WITHIN_S, FIRST_WAIT_S
+    for _ in range(TRIES - 1):
+        try:
+            return await attempt()
+        except StoreUnavailableError:
+            pause_s = random.uniform(0, wait_s)  # noqa: S311 - jitter
+            if loop.time() + pause_s > ends:
+                raise
+        await asyncio.sleep(pause_s)
+        wait_s = min(2 * wait_s, LONGEST_WAIT_S)
+    return await attempt()
