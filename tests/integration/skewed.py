@@ -1,0 +1,95 @@
+"""A way to the cloud whose clock is off: it refuses what was signed at another time, and says which time it is."""
+
+from __future__ import annotations
+
+import http.client
+import re
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from email.utils import formatdate
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import urlsplit
+
+from tests.integration.cloud import Cloud, Queue
+
+_ALLOWED_S = 300.0
+_NOT_PASSED_ON = frozenset({"connection", "transfer-encoding", "content-length", "date", "keep-alive", "server"})
+
+
+@dataclass
+class Skewed:
+    """The server. `off_s`: what its clock is ahead; may be changed at any time."""
+
+    cloud: Cloud
+    off_s: float
+    url: str = ""
+    refused: int = 0
+    passed: int = 0
+
+    def settings(self, queue: Queue) -> dict[str, str]:
+        """Return the settings that lead a sidecar this way."""
+        return {"AWS_ENDPOINT_URL": self.url, "DEQUEUER_QUEUE_URL": queue.url.replace(self.cloud.url, self.url)}
+
+    def is_signed_now(self, stamp: str) -> bool:
+        """Tell whether the signature is of a moment near this server's."""
+        signed = time.strptime(f"{stamp}+0000", "%Y%m%dT%H%M%SZ%z")
+        return abs(time.time() + self.off_s - (time.mktime(signed) - time.timezone)) < _ALLOWED_S
+
+
+@contextmanager
+def skewed(cloud: Cloud, off_s: float) -> Iterator[Skewed]:
+    """Run the server."""
+    server = Skewed(cloud, off_s)
+    upstream = urlsplit(cloud.url)
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            stamp = self.headers.get("x-amz-date", "")
+            if not re.fullmatch(r"\d{8}T\d{6}Z", stamp) or not server.is_signed_now(stamp):
+                server.refused += 1
+                self.answer(403, {}, b"<Error><Code>RequestTimeTooSkewed</Code><Message>no</Message></Error>")
+                return
+            server.passed += 1
+            connection = http.client.HTTPConnection(upstream.hostname or "", upstream.port, timeout=60)
+            connection.request(self.command, self.path, body, dict(self.headers))
+            answer = connection.getresponse()
+            self.answer(answer.status, dict(answer.getheaders()), answer.read())
+            connection.close()
+
+        do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = do  # noqa: N815 - the names that http.server looks for
+
+        def answer(self, status: int, fields: dict[str, str], body: bytes) -> None:
+            self.send_response_only(status)
+            for name, value in fields.items():
+                if name.lower() not in _NOT_PASSED_ON:
+                    self.send_header(name, value)
+            self.send_header("Date", formatdate(time.time() + server.off_s, usegmt=True))
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            if self.command != "HEAD":
+                self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None: ...
+
+    class Listening(ThreadingHTTPServer):
+        daemon_threads = True
+        block_on_close = False
+        request_queue_size = 256
+
+        def handle_error(self, *_: object) -> None: ...  # a sidecar that ends hangs up
+
+    with Listening(("127.0.0.1", 0), Handler) as listening:
+        server.url = f"http://127.0.0.1:{listening.server_address[1]}"
+        thread = threading.Thread(target=listening.serve_forever, args=(0.05,))
+        thread.start()
+        try:
+            yield server
+        finally:
+            listening.shutdown()
+            thread.join()
