@@ -27,22 +27,35 @@ This file is generated from the table of settings: `python -m dequeuer.settings.
   unnoticed. A variable of another command is not.
 """
 
-_SDK = """\
-## Environment that the SDK reads
+_CREDENTIALS = """\
+## Credentials
 
-Credentials are no settings. They are found by the SDK's own chain, in its order, and are never logged:
+Credentials are no settings, and are never logged. The first of these that is there gives them out, in the order of the
+SDK's chain; a variable that is empty counts as not set. All but the SDK's are asked without loading the SDK.
 
-| variable | what for |
-| --- | --- |
-| `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, `AWS_SESSION_TOKEN` | keys |
-| `AWS_PROFILE`, `AWS_SHARED_CREDENTIALS_FILE`, `AWS_CONFIG_FILE` | profiles and files with keys or roles |
-| `AWS_ROLE_ARN`, `AWS_WEB_IDENTITY_TOKEN_FILE`, `AWS_ROLE_SESSION_NAME` | IAM roles for service accounts (IRSA) |
-| `AWS_CONTAINER_CREDENTIALS_FULL_URI`, `AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE` | EKS Pod Identity |
-| `AWS_CONTAINER_CREDENTIALS_RELATIVE_URI` | roles of ECS tasks |
-| `AWS_EC2_METADATA_DISABLED` | `true`: the instance's role (IMDS) is not asked for |
+| provider | variables | what for |
+| --- | --- | --- |
+| `environment` | `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, `AWS_SECURITY_TOKEN` or `AWS_SESSION_TOKEN`, `AWS_CREDENTIAL_EXPIRATION` | keys |
+| `sdk` | `AWS_PROFILE`, `AWS_DEFAULT_PROFILE`, `AWS_SHARED_CREDENTIALS_FILE`, `AWS_CONFIG_FILE` | profiles: keys, roles, SSO, processes. A file counts when its default profile has more than `region`, `output` and the like |
+| `web_identity` | `AWS_WEB_IDENTITY_TOKEN_FILE`, `AWS_ROLE_ARN`, `AWS_ROLE_SESSION_NAME` | IAM roles for service accounts (IRSA) |
+| | `AWS_ENDPOINT_URL_STS`, then `AWS_ENDPOINT_URL`; `AWS_IGNORE_CONFIGURED_ENDPOINT_URLS=true`: neither | where STS is; else that of the region |
+| | `AWS_STS_REGIONAL_ENDPOINTS` | `regional`, or `legacy`: the global endpoint for the regions that once had only that |
+| `sdk` | `AWS_CREDENTIAL_FILE`, `BOTO_CONFIG`, a file `~/.boto` or `/etc/boto.cfg` | files of older tools |
+| `container` | `AWS_CONTAINER_CREDENTIALS_RELATIVE_URI` | roles of ECS tasks |
+| | `AWS_CONTAINER_CREDENTIALS_FULL_URI` | EKS Pod Identity; `http://` only for a loopback address, 169.254.170.2, 169.254.170.23 and fd00:ec2::23 |
+| | `AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE`, then `AWS_CONTAINER_AUTHORIZATION_TOKEN` | sent as Authorization; the file is read again each time |
+| `imds` | `AWS_EC2_METADATA_DISABLED` | `true`: the instance's role (IMDS, version 2 first) is not asked for |
+| | `AWS_EC2_METADATA_SERVICE_ENDPOINT`, `AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE` (`ipv4`, `ipv6`), `AWS_IMDS_USE_IPV6` | where IMDS is |
+| | `AWS_METADATA_SERVICE_TIMEOUT` (seconds), `AWS_METADATA_SERVICE_NUM_ATTEMPTS` | 1 and 1; whole numbers from 1 to 60 |
+| | `AWS_EC2_METADATA_V1_DISABLED` | `true`: version 1 is not asked when version 2 gives no token |
+| all | `AWS_CA_BUNDLE` | further certificates to be trusted |
 
-Kubernetes sets those of IRSA and Pod Identity by itself.
-"""
+Kubernetes sets those of IRSA and Pod Identity by itself. Variables that do not fit together (a token without a role, half
+a pair of keys) are bad configuration. Without any credentials the process ends with status 1 within seconds.
+
+They are renewed in the background when they have 15 minutes left, or half of their life if that is less. A provider that
+hangs or fails delays nothing while the present ones are valid; it is asked again after 1 s, 2 s and so on up to 30 s.
+"""  # noqa: E501 - a table of Markdown has a row a line
 
 _FILE = """\
 ## cluster.yaml
@@ -119,7 +132,7 @@ def render() -> str:
         f"## Sidecar\n\n`dequeuer`\n\n{_table(sidecar)}",
         f"## Gateway\n\n`dequeuer gateway`\n\n{_table(gateway)}",
         f"## Sidecar and gateway\n\n{_table(both)}",
-        _SDK,
+        _CREDENTIALS,
         _FILE,
         _LINKS,
         _FAULTS,
