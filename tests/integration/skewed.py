@@ -7,8 +7,8 @@ import re
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
 from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
@@ -21,13 +21,27 @@ _NOT_PASSED_ON = frozenset({"connection", "transfer-encoding", "content-length",
 
 @dataclass
 class Skewed:
-    """The server. `off_s`: what its clock is ahead; may be changed at any time."""
+    """The server.
+
+    Attributes:
+        off_s: what its clock is ahead; may be changed at any time.
+        gathers: refusals are held back until there are so many, so that all of them were in flight together.
+        refused: how many there were.
+    """
 
     cloud: Cloud
     off_s: float
     url: str = ""
+    gathers: int = 0
     refused: int = 0
-    passed: int = 0
+    changed: threading.Condition = field(default_factory=threading.Condition)
+
+    def refuse(self) -> None:
+        """Count a refusal, and wait until enough are together."""
+        with self.changed:
+            self.refused += 1
+            self.changed.notify_all()
+            assert self.changed.wait_for(lambda: self.refused >= self.gathers, 60)
 
     def settings(self, queue: Queue) -> dict[str, str]:
         """Return the settings that lead a sidecar this way."""
@@ -52,15 +66,14 @@ def skewed(cloud: Cloud, off_s: float) -> Iterator[Skewed]:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             stamp = self.headers.get("x-amz-date", "")
             if not re.fullmatch(r"\d{8}T\d{6}Z", stamp) or not server.is_signed_now(stamp):
-                server.refused += 1
+                server.refuse()
                 self.answer(403, {}, b"<Error><Code>RequestTimeTooSkewed</Code><Message>no</Message></Error>")
                 return
-            server.passed += 1
-            connection = http.client.HTTPConnection(upstream.hostname or "", upstream.port, timeout=60)
-            connection.request(self.command, self.path, body, dict(self.headers))
-            answer = connection.getresponse()
-            self.answer(answer.status, dict(answer.getheaders()), answer.read())
-            connection.close()
+            with closing(http.client.HTTPConnection(upstream.hostname or "", upstream.port, timeout=60)) as connection:
+                connection.request(self.command, self.path, body, dict(self.headers))
+                answer = connection.getresponse()
+                told = answer.status, dict(answer.getheaders()), answer.read()
+            self.answer(*told)
 
         do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = do  # noqa: N815 - the names that http.server looks for
 

@@ -52,6 +52,12 @@ def without_keys(settings: dict[str, str]) -> dict[str, str]:
     return {name: value for name, value in settings.items() if name not in KEYS}
 
 
+def finish(bucket: Bucket, queue: Queue) -> None:
+    """Submit a request and wait for its success."""
+    request = bucket.submit(queue)
+    assert eventually(lambda: bucket.ended(request), "the request to end") == "completed"
+
+
 @pytest.mark.parametrize("kind", ["web_identity", "container", "imds"])
 def test_a_sidecar_with_a_role_works_without_the_sdk(
     kind: str, cloud: Cloud, queue: Queue, bucket: Bucket, container: Container, server: Server, tmp_path: Path
@@ -104,8 +110,7 @@ def test_an_sts_that_hangs_stops_nothing_while_the_keys_are_good_for_nine_minute
         eventually(lambda: sidecar.events("started"), "the start")
         while time.monotonic() < until:
             sent = time.monotonic()
-            request = bucket.submit(queue)
-            assert eventually(lambda request=request: bucket.ended(request), "the request to end") == "completed"
+            finish(bucket, queue)
             slowest_s = max(slowest_s, time.monotonic() - sent)
         assert slowest_s < 5
         assert not sidecar.events("queue_unavailable") + sidecar.events("store_unavailable")
@@ -121,13 +126,11 @@ def test_a_renewal_that_hangs_is_told_and_work_goes_on_until_the_keys_end_and_af
         [line] = sidecar.events("credentials_renewal_failing")
         assert (line["provider"], line["level"]) == ("web_identity", "warning")
         assert line["valid_for_s"] > 0
-        request = bucket.submit(queue)
-        assert eventually(lambda: bucket.ended(request), "the request to end") == "completed"
+        finish(bucket, queue)
         server.answer("POST /", (200, assumed()))
         eventually(lambda: sidecar.events("credentials_renewed"), "the recovery to be told", 60)
         assert sidecar.metric('dequeuer_credentials_refresh_errors_total{provider="web_identity"}') >= 1
-        request = bucket.submit(queue)
-        assert eventually(lambda: bucket.ended(request), "the request to end") == "completed"
+        finish(bucket, queue)
         sidecar.terminate()
         assert sidecar.wait() == 0
 
