@@ -16,7 +16,7 @@ import structlog
 from dequeuer import __version__, logs
 from dequeuer.admin import AdminServer
 from dequeuer.aws.base import Cloud
-from dequeuer.aws.choice import connect, needs_sdk
+from dequeuer.aws.choice import Places, choose, connect
 from dequeuer.drain import Drain
 from dequeuer.errors import ConfigurationError, FatalError, SourceDeniedError, SourceUnavailableError
 from dequeuer.events import DrainChanged, Observer
@@ -60,9 +60,11 @@ async def _run(settings: SidecarSettings) -> int:
     logs.configure(settings.log.level, settings.log.format)
     log = structlog.get_logger()
     probes = load_probes(settings.probes_path, settings.user_port, settings.user_host)
-    cloud = connect(settings.aws, settings.aws_client, os.environ)
-    if settings.aws_client == "auto" and (name := needs_sdk(os.environ)):
-        log.info("aws_client", client="sdk", reason=f"{name} is set")
+    places = Places(settings.bucket, (settings.queue_url,))
+    client, reasons = choose(settings.aws, settings.aws_client, os.environ, places)
+    if reasons:
+        log.info("aws_client_chosen", client=client, reason="; ".join(reasons))
+    cloud = connect(settings.aws, client, os.environ)
     drain = Drain()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

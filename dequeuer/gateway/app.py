@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 from contextlib import AsyncExitStack, suppress
 
@@ -10,7 +11,7 @@ import structlog
 from aiohttp import web
 
 from dequeuer import __version__, logs
-from dequeuer.aws.sdk import Aws
+from dequeuer.aws.choice import Places, choose, connect
 from dequeuer.drain import Drain
 from dequeuer.errors import clip
 from dequeuer.events import ignore
@@ -46,13 +47,18 @@ async def _run(settings: GatewaySettings) -> int:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, drain.request)
-    aws = Aws(settings.aws)
+    places = Places(settings.bucket, tuple(settings.queues.values()))
+    client, reasons = choose(settings.aws, settings.aws_client, os.environ, places)
+    if reasons:
+        log.info("aws_client_chosen", client=client, reason="; ".join(reasons))
+    cloud = connect(settings.aws, client, os.environ)
     async with AsyncExitStack() as stack:
-        store = aws.store(settings.bucket, ignore)  # what fails is logged with the request that it fails
+        stack.push_async_callback(cloud.close)
+        store = cloud.store(settings.bucket, ignore)  # what fails is logged with the request that it fails
         gateway = Gateway(
             sink=store,
             fetch=store,
-            queue=SqsQueue(await stack.enter_async_context(aws.sqs(longest_wait_s=0))),
+            queue=SqsQueue(await stack.enter_async_context(cloud.sqs(longest_wait_s=0)), cloud.translate),
             cluster_uid=settings.cluster_uid,
             max_payload_bytes=settings.max_payload_bytes,
             inline_bytes=settings.inline_bytes,

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
-from aiohttp import ClientError as HttpClientError
-from botocore.exceptions import BotoCoreError, ClientError
-
 from dequeuer.errors import LeaseLostError, SourceDeniedError, SourceUnavailableError
 from dequeuer.gateway.patience import briefly
 from dequeuer.message import REPEAT_ATTRIBUTE
-from dequeuer.sources.sqs_sdk import translate
+from dequeuer.sources.sqs_errors import Translate
 
 
 class Queue(Protocol):
@@ -24,7 +21,7 @@ class Queue(Protocol):
 
 
 class SqsClient(Protocol):
-    """What is used of the SDK's client."""
+    """What is used of a client of SQS."""
 
     async def send_message(self, **request: Any) -> Any:
         """Make one request."""
@@ -33,9 +30,10 @@ class SqsClient(Protocol):
 class SqsQueue:
     """`Queue` on SQS. FIFO queues and standard ones work."""
 
-    def __init__(self, client: SqsClient) -> None:
-        """Take a client that does not retry by itself, and whose calls end within seconds."""
+    def __init__(self, client: SqsClient, translate: Translate) -> None:
+        """Take a client that does not retry by itself, and whose calls end within seconds; its exceptions' map."""
         self._client = client
+        self._translate = translate
 
     async def send(self, queue_url: str, request_id: str, body: str, *, may_repeat: bool) -> None:
         """Send, bridging hiccups of a few seconds."""
@@ -50,9 +48,8 @@ class SqsQueue:
     async def _send_once(self, request: dict[str, Any]) -> None:
         try:
             await self._client.send_message(**request)
-        except (ClientError, BotoCoreError, HttpClientError, OSError) as error:
-            # OSError includes the time-outs and connection errors of asyncio.
-            _, translated = translate(error)
+        except Exception as error:
+            _, translated = self._translate(error)
             if isinstance(translated, LeaseLostError):  # a parameter is refused: no receipt is involved here
                 translated = SourceDeniedError(str(translated))
             raise translated from error

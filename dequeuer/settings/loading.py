@@ -71,7 +71,7 @@ def load_sidecar(
         in_progress_after_s=reading.value(sidecar.IN_PROGRESS_AFTER),
         completion_delay_s=reading.value(sidecar.COMPLETION_DELAY),
         aws=_aws(reading, queue_region(queue_url)),
-        aws_client=reading.value(sidecar.AWS_CLIENT),
+        aws_client=reading.value(shared.AWS_CLIENT),
         log=_log(reading),
     )
 
@@ -103,6 +103,7 @@ def load_gateway(argv: Sequence[str], environ: Mapping[str, str]) -> GatewaySett
         max_payload_bytes=reading.value(gateway.MAX_PAYLOAD_BYTES),
         inline_bytes=reading.value(gateway.INLINE_BYTES),
         aws=_aws(reading, regions[0] if regions else None),
+        aws_client=reading.value(shared.AWS_CLIENT),
         log=_log(reading),
     )
 

@@ -140,6 +140,7 @@ class GatewaySettings:
         max_payload_bytes: a larger submission is refused.
         inline_bytes: payloads up to this size ride in the queue message; 0: none does.
         aws: where AWS is.
+        aws_client: which clients speak to it.
         log: how to log.
     """
 
@@ -152,4 +153,5 @@ class GatewaySettings:
     max_payload_bytes: int
     inline_bytes: int
     aws: AwsSettings
+    aws_client: AwsClient
     log: LogSettings

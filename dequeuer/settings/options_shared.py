@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dequeuer.settings.model import LogFormat, LogLevel
+from dequeuer.settings.model import AwsClient, LogFormat, LogLevel
 from dequeuer.settings.option import Command, Option
 from dequeuer.settings.parsers import choice
 from dequeuer.settings.places import ACCOUNT, KMS_KEY, NAME, REGION, URL
@@ -16,6 +16,7 @@ _LEVELS: dict[str, LogLevel] = {
     "warn": "warning",
     "error": "error",
 }
+_CLIENTS: dict[str, AwsClient] = {"auto": "auto", "slim": "slim", "sdk": "sdk"}
 _SSE: dict[str, Sse] = {"aes256": "AES256", "aws:kms": "aws:kms", "aws:kms:dsse": "aws:kms:dsse"}
 _FORMATS: dict[str, LogFormat] = {"json": "json", "console": "console"}
 
@@ -60,6 +61,16 @@ ENDPOINT_URL_S3 = Option(
     default_note="`AWS_ENDPOINT_URL`",
     commands=_BOTH,
     help="Endpoint of S3 alone.",
+)
+AWS_CLIENT: Option[AwsClient] = Option(
+    name="aws_client",
+    env=("DEQUEUER_AWS_CLIENT",),
+    parser=choice(_CLIENTS, "auto, slim or sdk"),
+    default="auto",
+    commands=_BOTH,
+    help="Clients of SQS and S3: slim ones, which cost a fraction of the CPU and memory, or those of AWS's SDK. "
+    "auto: slim, unless only the SDK's can serve: a proxy, FIPS or dual-stack endpoints, an access point's ARN or a "
+    "directory bucket as `DEQUEUER_BUCKET`, an endpoint URL with a path. slim is refused with those.",
 )
 S3_SSE: Option[Sse] = Option(
     name="sse",

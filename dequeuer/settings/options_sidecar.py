@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dequeuer.settings.model import ApiKind, AwsClient
+from dequeuer.settings.model import ApiKind
 from dequeuer.settings.option import Option
 from dequeuer.settings.parsers import LARGEST_OBJECT, choice, integers, port, seconds, size, whole, whole_seconds
 from dequeuer.settings.places import ADDRESS, BUCKET, HOST, HOSTS, NAME, PATH, QUEUE_URL
@@ -17,8 +17,6 @@ RECEIPT_LIFE_S = 43200
 _KINDS: dict[str, ApiKind] = {"asyncapi": "async", "async": "async", "batchapi": "batch", "batch": "batch"}
 
 _SWITCH = {"true": True, "false": False}
-
-_CLIENTS: dict[str, AwsClient] = {"auto": "auto", "slim": "slim", "sdk": "sdk"}
 
 API_KIND: Option[ApiKind] = Option(
     name="api_kind",
@@ -211,12 +209,4 @@ COMPLETION_DELAY = Option(
     unit="s",
     help="Time between the two looks at the queue before a batch job is taken as complete; "
     "SQS counts lag behind, so do not shorten it on AWS.",
-)
-AWS_CLIENT: Option[AwsClient] = Option(
-    name="aws_client",
-    env=("DEQUEUER_AWS_CLIENT",),
-    parser=choice(_CLIENTS, "auto, slim or sdk"),
-    default="auto",
-    help="Clients of SQS and S3: slim ones, which cost a fraction of the CPU and memory, or those of the SDK. "
-    "auto: slim, unless a proxy, a FIPS or a dual-stack endpoint is asked for by variables that only the SDK obeys.",
 )

@@ -22,7 +22,7 @@ from dequeuer.events import ignore
 from dequeuer.settings import AwsSettings
 where = AwsSettings(region="eu-west-1", endpoint_url="http://127.0.0.1:1", endpoint_url_sqs=None, endpoint_url_s3=None)
 SlimAws(where, {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b"}).store("bucket", ignore)
-print(*sorted({name.partition(".")[0] for name in sys.modules} & {"aiobotocore", "botocore", "obstore", "aiohttp"}))
+print(*sorted({name.partition(".")[0] for name in sys.modules} & {"aiobotocore", "botocore", "aiohttp"}))
 """
 
 

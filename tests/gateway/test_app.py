@@ -32,7 +32,7 @@ sys.exit(run_gateway(GatewaySettings(
     shutdown_delay_s=facts.get("delay_s", 0),
     queues=MappingProxyType(facts["queues"]), max_payload_bytes=2**30, inline_bytes=facts.get("inline_bytes", 0),
     aws=AwsSettings(region="us-east-1", endpoint_url=facts["endpoint"], endpoint_url_sqs=None, endpoint_url_s3=None),
-    log=LogSettings(level="info", format="json"),
+    aws_client=facts.get("client", "auto"), log=LogSettings(level="info", format="json"),
 )))
 """
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_EC2_METADATA_DISABLED": "true"}
@@ -70,11 +70,17 @@ class Process:
         return self.process.wait(60), [json.loads(line)["event"] for line in rest.splitlines()]
 
 
+@pytest.fixture(autouse=True, params=["slim", "sdk"])
+def client(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CLIENT_UNDER_TEST", request.param)
+
+
 @contextmanager
 def gateway(endpoint: str, *, bucket: str = "bucket", port: int = 0, delay_s: float = 0) -> Iterator[Process]:
     facts = {
         "delay_s": delay_s,
         "bucket": bucket,
+        "client": os.environ["CLIENT_UNDER_TEST"],
         "endpoint": endpoint,
         "port": port,
         "queues": {"api": f"{endpoint}/123456789012/q.fifo"},

@@ -14,6 +14,7 @@ from moto.server import ThreadedMotoServer
 from dequeuer.errors import SourceDeniedError, SourceGoneError, SourceUnavailableError
 from dequeuer.gateway.patience import ATTEMPTS, LONGEST_WAIT_S
 from dequeuer.gateway.queue import SqsQueue
+from dequeuer.sources.sqs_sdk import translate
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +46,7 @@ async def receive(sqs: Any, url: str) -> list[dict[str, Any]]:
 
 async def test_a_standard_queue(sqs: Any) -> None:
     url = (await sqs.create_queue(QueueName="standard"))["QueueUrl"]
-    await SqsQueue(sqs).send(url, "id1", "id1", may_repeat=False)
+    await SqsQueue(sqs, translate).send(url, "id1", "id1", may_repeat=False)
     [message] = await receive(sqs, url)
     assert message["Body"] == "id1"
     assert "MessageGroupId" not in message["Attributes"]
@@ -54,7 +55,7 @@ async def test_a_standard_queue(sqs: Any) -> None:
 async def test_a_fifo_queue(sqs: Any) -> None:
     url = (await sqs.create_queue(QueueName="the.fifo", Attributes={"FifoQueue": "true"}))["QueueUrl"]
     for request_id in ("id1", "id2", "id1"):
-        await SqsQueue(sqs).send(url, request_id, request_id, may_repeat=False)
+        await SqsQueue(sqs, translate).send(url, request_id, request_id, may_repeat=False)
     messages = await receive(sqs, url)
     assert [message["Body"] for message in messages] == ["id1", "id2"]
     assert [message["Attributes"]["MessageGroupId"] for message in messages] == ["id1", "id2"]
@@ -70,15 +71,15 @@ async def test_a_message_that_may_not_be_the_only_one_says_so() -> None:
             self.requests.append(request)
 
     client = Client()
-    await SqsQueue(client).send("http://x/q", "id1", "id1", may_repeat=True)
-    await SqsQueue(client).send("http://x/q", "id1", "id1", may_repeat=False)
+    await SqsQueue(client, translate).send("http://x/q", "id1", "id1", may_repeat=True)
+    await SqsQueue(client, translate).send("http://x/q", "id1", "id1", may_repeat=False)
     marked = {"may_repeat": {"DataType": "String", "StringValue": "true"}}
     assert [request.get("MessageAttributes") for request in client.requests] == [marked, None]
 
 
 async def test_a_queue_that_does_not_exist(sqs: Any, endpoint: str) -> None:
     with pytest.raises(SourceGoneError):
-        await SqsQueue(sqs).send(f"{endpoint}/123456789012/nothing", "id1", "id1", may_repeat=False)
+        await SqsQueue(sqs, translate).send(f"{endpoint}/123456789012/nothing", "id1", "id1", may_repeat=False)
 
 
 @dataclass
@@ -116,7 +117,7 @@ TRANSIENT = [
 @pytest.mark.parametrize("error", TRANSIENT, ids=repr)
 async def test_hiccups_are_bridged(error: Exception) -> None:
     client = ScriptedClient([error, error])
-    await SqsQueue(client).send("http://x/q", "id1", "id1", may_repeat=False)
+    await SqsQueue(client, translate).send("http://x/q", "id1", "id1", may_repeat=False)
     assert client.calls == [{"QueueUrl": "http://x/q", "MessageBody": "id1"}] * 3
 
 
@@ -125,7 +126,7 @@ async def test_hiccups_are_bridged(error: Exception) -> None:
 async def test_an_outage_ends_in_an_error_within_seconds(error: Exception, looptime: float) -> None:
     client = ScriptedClient([error] * 100)
     with pytest.raises(SourceUnavailableError):
-        await SqsQueue(client).send("http://x/q.fifo", "id1", "id1", may_repeat=False)
+        await SqsQueue(client, translate).send("http://x/q.fifo", "id1", "id1", may_repeat=False)
     assert len(client.calls) == ATTEMPTS
     assert looptime <= (ATTEMPTS - 1) * LONGEST_WAIT_S
 
@@ -144,5 +145,5 @@ async def test_an_outage_ends_in_an_error_within_seconds(error: Exception, loopt
 async def test_what_is_not_tried_again(error: Exception, expected: type[Exception]) -> None:
     client = ScriptedClient([error])
     with pytest.raises(expected):
-        await SqsQueue(client).send("http://x/q", "id1", "id1", may_repeat=False)
+        await SqsQueue(client, translate).send("http://x/q", "id1", "id1", may_repeat=False)
     assert len(client.calls) == 1

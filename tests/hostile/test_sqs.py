@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from dequeuer.aws.choice import connect
+from dequeuer.aws.choice import ClientName, connect
 from dequeuer.errors import (
     LeaseLostError,
     SourceDeniedError,
@@ -23,7 +23,6 @@ from dequeuer.errors import (
 from dequeuer.events import SourceCalled
 from dequeuer.message import Message
 from dequeuer.settings import AwsSettings
-from dequeuer.settings.model import AwsClient
 from dequeuer.sources.base import Depth
 from dequeuer.sources.sqs import SqsSource
 from dequeuer.sources.sqs_errors import Translate
@@ -47,7 +46,7 @@ class Liar:
     delete_message_batch = change_message_visibility_batch = get_queue_attributes = send_message = receive_message
 
 
-CLIENTS: tuple[AwsClient, ...] = ("slim", "sdk")
+CLIENTS: tuple[ClientName, ...] = ("slim", "sdk")
 
 
 @pytest.fixture(autouse=True)
@@ -241,7 +240,7 @@ def keys(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(name, "/dev/null")
 
 
-async def ask(script: Script, client_name: AwsClient) -> list[str]:
+async def ask(script: Script, client_name: ClientName) -> list[str]:
     """Make every call through a client; return what was raised."""
     raised = []
     async with asyncio.timeout(100), serving(script) as port:
@@ -262,7 +261,7 @@ async def ask(script: Script, client_name: AwsClient) -> list[str]:
 @pytest.mark.usefixtures("keys")
 @pytest.mark.parametrize("client", CLIENTS)
 @pytest.mark.parametrize("name", SERVERS)
-async def test_whatever_the_server_says_the_source_raises_its_own_errors(name: str, client: AwsClient) -> None:
+async def test_whatever_the_server_says_the_source_raises_its_own_errors(name: str, client: ClientName) -> None:
     raised = await ask(SERVERS[name], client)
     assert {"SourceUnavailableError"} >= set(raised)
     assert len(raised) >= 2  # a count and a deletion are never assumed
@@ -270,7 +269,7 @@ async def test_whatever_the_server_says_the_source_raises_its_own_errors(name: s
 
 @pytest.mark.usefixtures("keys")
 @pytest.mark.parametrize("client", CLIENTS)
-async def test_a_receive_that_drips_in_ends(client: AwsClient, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_receive_that_drips_in_ends(client: ClientName, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("dequeuer.sources.sqs.RECEIVE_SPARE_S", 0.2)
     monkeypatch.setattr("dequeuer.sources.sqs.CALL_TIMEOUT_S", 0.2)
     raised = await ask(dripping(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n", b" "), client)

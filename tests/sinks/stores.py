@@ -8,17 +8,18 @@ from contextlib import asynccontextmanager
 from types import SimpleNamespace
 from typing import Any, Protocol
 
+from dequeuer.aws.sdk import Aws
 from dequeuer.credentials import CredentialChain, FrozenKeys, KeySnapshot
 from dequeuer.errors import KeysMissingError
 from dequeuer.events import Observer
+from dequeuer.settings import AwsSettings
 from dequeuer.sinks.base import Store
-from dequeuer.sinks.s3 import open_store
 from dequeuer.sinks.s3_wire import WireStore, open_wire_store
 from dequeuer.wire.aws_endpoint import AwsEndpoint, origin_of
 from dequeuer.wire.signing import Signer
 from tests.fakes import Recorder
 
-CLIENTS = ("obstore", "wire")
+CLIENTS = ("sdk", "wire")
 KEYS = SimpleNamespace(access_key="test", secret_key="test", token=None)
 
 
@@ -54,7 +55,7 @@ def wire_endpoint(url: str, chain: CredentialChain | None = None, region: str = 
 @asynccontextmanager
 async def connecting(client: str) -> AsyncIterator[Connect]:
     """Yield what opens buckets with one of `CLIENTS`."""
-    opened: list[WireStore] = []
+    opened: list[WireStore | Aws] = []
 
     def connect(
         url: str, seen: Observer | None = None, bucket: str = "bucket", chain: CredentialChain | None = None
@@ -66,14 +67,10 @@ async def connecting(client: str) -> AsyncIterator[Connect]:
             )
             opened.append(store)
             return store
-        return open_store(
-            bucket=bucket,
-            region="us-east-1",
-            endpoint_url=url,
-            credentials=chain or Chain(),
-            ca_bundle=None,
-            observer=observer,
-        )
+        where = AwsSettings(region="us-east-1", endpoint_url=url, endpoint_url_sqs=None, endpoint_url_s3=None)
+        aws = Aws(where, chain or Chain())
+        opened.append(aws)
+        return aws.store(bucket, observer)
 
     try:
         yield connect

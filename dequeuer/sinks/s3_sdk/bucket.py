@@ -1,0 +1,83 @@
+"""Calls of the SDK's client about one bucket. What S3 refuses is raised as an error of ours."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from typing import Any, TypeAlias
+
+from botocore.exceptions import ClientError
+
+from dequeuer.sinks.protection import ObjectProtection
+from dequeuer.sinks.s3_sdk.errors import SDK_ERRORS, code_of, translated
+
+Answer: TypeAlias = Mapping[str, Any]
+OpenClient: TypeAlias = Callable[[], AbstractAsyncContextManager[Any]]
+IsExpected: TypeAlias = Callable[[int, str], bool]
+"""Judges a refusal by its status and its error code."""
+
+_EXISTS = frozenset({304, 409, 412})
+_CREATIONS = frozenset({"put_object", "create_multipart_upload"})
+_PARAMETERS = {
+    "x-amz-expected-bucket-owner": "ExpectedBucketOwner",
+    "x-amz-server-side-encryption": "ServerSideEncryption",
+    "x-amz-server-side-encryption-aws-kms-key-id": "SSEKMSKeyId",
+}
+
+
+def exists(status: int, _code: str) -> bool:
+    """Tell whether a conditional write was refused because there is an object, or another writer was first."""
+    return status in _EXISTS
+
+
+class SdkBucket:
+    """One bucket, named by its name or an ARN.
+
+    Args:
+        name: what the SDK is given as `Bucket`.
+        protection: of new objects.
+        open_client: returns the context of a client of S3; entered with the first call.
+    """
+
+    def __init__(self, name: str, protection: ObjectProtection, open_client: OpenClient) -> None:
+        self._common = {"Bucket": name, **_parameters(protection.common_fields())}
+        self._creation = self._common | _parameters(protection.creation_fields())
+        self._open_client = open_client
+        self._opening = asyncio.Lock()
+        self._stack = AsyncExitStack()
+        self._client: Any = None
+
+    async def call(
+        self, operation: str, *, expected: IsExpected = lambda _status, _code: False, **parameters: object
+    ) -> Answer | None:
+        """Return the answer of one operation, such as `put_object`; None for a refusal that is `expected`.
+
+        Raises:
+            StoreMissingError, StoreDeniedError, StoreUnavailableError: it was refused, or never answered.
+        """
+        try:
+            client = self._client or await self._opened()
+            common = self._creation if operation in _CREATIONS else self._common
+            answer: Answer = await getattr(client, operation)(**common, **parameters)
+        except SDK_ERRORS as error:
+            if isinstance(error, ClientError) and expected(*code_of(error)):
+                return None
+            raise translated(error) from error
+        return answer
+
+    async def _opened(self) -> Any:
+        async with self._opening:
+            if self._client is None:
+                self._client = await self._stack.enter_async_context(self._open_client())
+        return self._client
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._stack.aclose()
+        self._client = None
+
+
+def _parameters(fields: Sequence[tuple[str, str]]) -> dict[str, str]:
+    """Return header fields as the SDK's parameters."""
+    return {_PARAMETERS[name]: value for name, value in fields}

@@ -1,0 +1,111 @@
+"""Reading objects as they arrive, resumed where the stream broke."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import AsyncGenerator, AsyncIterator
+from datetime import datetime
+from typing import Any
+
+from dequeuer.errors import StoreUnavailableError
+from dequeuer.events import StoreOp
+from dequeuer.retrying import FIRST_WAIT_S, persist
+from dequeuer.sinks.base import Payload
+from dequeuer.sinks.s3_checksum import told
+from dequeuer.sinks.s3_download import SMALL_BYTES, UNTYPED, Report
+from dequeuer.sinks.s3_errors import STORE_ERRORS
+from dequeuer.sinks.s3_sdk.bucket import Answer, SdkBucket
+from dequeuer.sinks.s3_sdk.errors import SDK_ERRORS, translated
+
+CHUNK_BYTES = 64 * 1024
+_OP: StoreOp = "get"
+
+
+class Downloads:
+    """Reads the objects of a bucket.
+
+    Args:
+        bucket: where they are.
+        report: is told of every request that follows the first one.
+    """
+
+    def __init__(self, bucket: SdkBucket, report: Report) -> None:
+        self._bucket = bucket
+        self._report = report
+
+    async def open(self, key: str) -> Payload:
+        """Open an object. Raises `StoreMissingError`, `StoreDeniedError`, `StoreUnavailableError`."""
+        answer = await self._get(key)
+        size, modified = answer.get("ContentLength"), answer.get("LastModified")
+        if not isinstance(size, int) or not isinstance(modified, datetime):
+            answer["Body"].close()
+            raise StoreUnavailableError("S3 answered without size and time of the object")
+        chunks: AsyncIterator[bytes] = self._stream(key, answer, size)
+        # Begun, so that its connection is closed even when nobody reads it: the loop ends what is dropped.
+        await anext(chunks)
+        if size <= SMALL_BYTES:
+            # Read now: the connection is free before the container is asked.
+            chunks = _once(b"".join([chunk async for chunk in chunks]))
+        content_type = answer.get("ContentType")
+        return Payload(
+            size=size,
+            content_type=None if content_type == UNTYPED else content_type,
+            chunks=chunks,
+            modified_at=modified.timestamp(),
+        )
+
+    async def _get(self, key: str, **parameters: Any) -> Answer:
+        answer = await self._bucket.call("get_object", Key=key, **parameters)
+        if answer is None:
+            raise StoreUnavailableError("S3 gave no object")
+        return answer
+
+    async def _stream(self, key: str, first: Answer, size: int) -> AsyncGenerator[bytes, None]:
+        e_tag, at = first.get("ETag"), 0
+        checked = told(first.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get)
+        body: Any = first["Body"]
+        try:
+            yield b""
+            while True:
+                start = at
+                try:
+                    while at < size and (chunk := await body.read(CHUNK_BYTES)):
+                        at += len(chunk)
+                        if at > size:
+                            raise StoreUnavailableError("S3 sent another number of bytes than it said")
+                        checked.update(chunk)
+                        if at == size:
+                            checked.check()
+                        yield chunk
+                except SDK_ERRORS as error:
+                    self._report(_OP, None, translated(error))
+                if at >= size:
+                    return
+                body.close()
+                if at == start:
+                    await asyncio.sleep(random.uniform(FIRST_WAIT_S, 1.0))  # noqa: S311 - jitter
+                body = await persist(StoreUnavailableError, self._reopen, key, at, size, e_tag)
+        finally:
+            body.close()
+
+    async def _reopen(self, key: str, at: int, size: int, e_tag: str | None) -> Any:
+        started = time.monotonic()
+        # Without If-Match a new object under the key would be appended to the old one's first half.
+        same = {"IfMatch": e_tag} if e_tag else {}
+        try:
+            answer = await self._get(key, Range=f"bytes={at}-", **same)
+            if answer.get("ContentRange") != f"bytes {at}-{size - 1}/{size}":
+                answer["Body"].close()
+                raise StoreUnavailableError("S3 answered with another part of the object than was asked for")
+        except STORE_ERRORS as error:
+            self._report(_OP, started, error)
+            raise
+        self._report(_OP, started, None)
+        return answer["Body"]
+
+
+async def _once(body: bytes) -> AsyncIterator[bytes]:
+    if body:
+        yield body

@@ -1,0 +1,48 @@
+"""From the SDK's exceptions to ours: one visible map."""
+
+from __future__ import annotations
+
+from aiohttp import ClientError as HttpClientError
+from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, PartialCredentialsError
+from botocore.parsers import ResponseParserError
+
+from dequeuer.errors import (
+    KeysMissingError,
+    KeysUnavailableError,
+    StoreDeniedError,
+    StoreUnavailableError,
+    clip,
+)
+from dequeuer.refusal_codes import NO_CREDENTIALS
+from dequeuer.sinks.s3_errors import StoreError, error_code, refused
+
+SDK_ERRORS = (
+    BotoCoreError,
+    ClientError,
+    HttpClientError,
+    KeysMissingError,
+    KeysUnavailableError,
+    OSError,  # time-outs, too
+    ResponseParserError,
+    ValueError,  # a time or a number in the answer that is none
+)
+"""What a call of the SDK's client raises when AWS refuses, cannot be reached or answers nonsense."""
+
+
+def code_of(error: ClientError) -> tuple[int, str]:
+    """Return HTTP status and error code of a refusal. The code is empty when S3 named none."""
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
+    code = error_code(str(error.response.get("Error", {}).get("Code", "")))
+    # Without a body the SDK puts the status there.
+    return (status if isinstance(status, int) else 0), ("" if code.isdigit() else code)
+
+
+def translated(error: Exception) -> StoreError:
+    """Return what one of `SDK_ERRORS` means."""
+    if isinstance(error, ClientError):
+        return refused(*code_of(error))
+    if isinstance(error, KeysMissingError | NoCredentialsError | PartialCredentialsError):
+        return StoreDeniedError(clip(str(error)), NO_CREDENTIALS)
+    if isinstance(error, KeysUnavailableError):
+        return StoreUnavailableError(clip(str(error)))
+    return StoreUnavailableError(clip(f"{type(error).__name__}: {error}"))

@@ -1,0 +1,230 @@
+"""Streamed uploads through the SDK's client: parts of 5 MiB, one filling while one is sent, none left behind."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from dequeuer.errors import StoreDeniedError, StoreMissingError, StoreUnavailableError
+from dequeuer.sinks.base import Check, unchecked
+from dequeuer.sinks.s3_download import UNTYPED
+from dequeuer.sinks.s3_multipart import PART_BYTES
+from dequeuer.sinks.s3_sdk.bucket import Answer, SdkBucket, exists
+from dequeuer.sinks.s3_sdk.integrity import Checked, checked
+from dequeuer.sinks.s3_upload import ABORT_TIMEOUT_S, combined, patiently
+
+T = TypeVar("T")
+
+_NO_UPLOADS = ("NotImplemented", "MethodNotAllowed")
+"""A store that has no multipart uploads says so: that tells nothing about permissions."""
+UPLOADS_AT_ONCE = 4
+"""Each buffers two parts, 10 MiB. The bodies of others wait, unread."""
+
+
+class Uploads:
+    """Streams bodies into a bucket. It keeps the aborts that outlive their upload."""
+
+    def __init__(self, bucket: SdkBucket) -> None:
+        self._bucket = bucket
+        self._turn = asyncio.Semaphore(UPLOADS_AT_ONCE)
+        self._aborting: set[asyncio.Task[None]] = set()
+
+    async def send(self, key: str, body: AsyncIterator[bytes], content_type: str, check: Check) -> bool:
+        """Write an object of unknown size unless there is one; tell whether it was written.
+
+        Raises:
+            Whatever `body` or `check` raises: nothing is written then.
+            StoreDeniedError, StoreUnavailableError: it is not known to be written.
+        """
+        async with self._turn:
+            return await self._send(key, body, content_type, check)
+
+    async def _send(self, key: str, body: AsyncIterator[bytes], content_type: str, check: Check) -> bool:
+        buffer = bytearray()
+        async for chunk in body:
+            buffer += chunk
+            if len(buffer) > PART_BYTES:
+                return await self._send_large(_Upload(self._bucket, key, content_type, check), buffer, body)
+        whole = checked(bytes(buffer))
+
+        async def attempt() -> bool:
+            check()
+            answer = await self._bucket.call(
+                "put_object", expected=exists, Key=key, ContentType=content_type, IfNoneMatch="*", **whole
+            )
+            return answer is not None
+
+        return await patiently(attempt)
+
+    async def check(self, key: str) -> None:
+        """Begin an upload and abort it. Raises `StoreDeniedError`, `StoreUnavailableError`."""
+        upload = _Upload(self._bucket, key, UNTYPED, unchecked)
+        try:
+            await upload.begin()
+        except (StoreDeniedError, StoreUnavailableError) as error:
+            if any(code in str(error) for code in _NO_UPLOADS):
+                return
+            raise
+        await upload.abort()
+
+    async def _send_large(self, upload: _Upload, buffer: bytearray, body: AsyncIterator[bytes]) -> bool:
+        try:
+            await upload.take_parts(buffer)
+            async for chunk in body:
+                buffer += chunk
+                await upload.take_parts(buffer)
+            await upload.take(buffer)
+            is_written = await upload.complete()
+        except BaseException:
+            self._abort(upload)
+            raise
+        if not is_written:
+            self._abort(upload)
+        return is_written
+
+    def _abort(self, upload: _Upload) -> None:
+        # Not waited for: a cancelled upload must not hold up the release of its message.
+        task = asyncio.create_task(upload.abort(), name="abort an upload")
+        self._aborting.add(task)
+        task.add_done_callback(self._aborting.discard)
+
+    async def close(self) -> None:
+        """Wait for the aborts that still run, `ABORT_TIMEOUT_S` at most."""
+        if self._aborting:
+            await asyncio.wait(set(self._aborting))
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    e_tag: str
+    size: int
+    crc32: str
+
+
+class _Upload:
+    """One upload. `take` begins it; then either `complete` or `abort` ends it."""
+
+    def __init__(self, bucket: SdkBucket, key: str, content_type: str, check: Check) -> None:
+        self._bucket = bucket
+        self._key = key
+        self._content_type = content_type
+        self._check = check
+        self._id = ""
+        self._parts: list[_Part] = []
+        self._flight: asyncio.Task[None] | None = None
+
+    async def take_parts(self, buffer: bytearray) -> None:
+        """Send whole parts while something is left after them. Raises what has failed meanwhile."""
+        while len(buffer) > PART_BYTES:
+            await self.take(buffer)
+        # A body that never ends must not hide that the upload has failed.
+        if self._flight is not None and self._flight.done():
+            self._flight.result()
+
+    async def take(self, buffer: bytearray) -> None:
+        """Send up to a part of what is in the buffer, as soon as the part before has arrived."""
+        if self._flight is None:
+            self._flight = asyncio.create_task(patiently(self._begin), name="begin an upload")
+        await asyncio.shield(self._flight)
+        # Only now: a third part would be in memory otherwise.
+        part = checked(bytes(memoryview(buffer)[:PART_BYTES]))
+        del buffer[:PART_BYTES]
+        self._flight = asyncio.create_task(self._send(part), name="send a part")
+
+    async def begin(self) -> None:
+        """Begin with one attempt; `take` does it by itself."""
+        self._flight = asyncio.create_task(self._begin(), name="begin an upload")
+        await asyncio.shield(self._flight)
+
+    async def _begin(self) -> None:
+        answer = await self._bucket.call(
+            "create_multipart_upload", Key=self._key, ContentType=self._content_type, ChecksumAlgorithm="CRC32"
+        )
+        upload_id = (answer or {}).get("UploadId")
+        if not isinstance(upload_id, str) or not upload_id:
+            raise StoreUnavailableError("S3 began an upload and did not name it")
+        self._id = upload_id
+
+    async def _send(self, part: Checked) -> None:
+        number = len(self._parts) + 1
+
+        async def attempt() -> str:
+            answer = await self._call("upload_part", PartNumber=number, **part)
+            e_tag = (answer or {}).get("ETag")
+            if not isinstance(e_tag, str) or not e_tag:
+                raise StoreUnavailableError("S3 took a part and did not name it")
+            return e_tag
+
+        e_tag = await _begun(attempt)
+        self._parts.append(_Part(e_tag, len(part["Body"]), part["ChecksumCRC32"]))
+
+    async def complete(self) -> bool:
+        """Make the object of the parts, unless there is one."""
+        if self._flight is not None:
+            await asyncio.shield(self._flight)
+        return await _begun(self._complete)
+
+    async def _complete(self) -> bool:
+        parts = [
+            {"PartNumber": number, "ETag": part.e_tag, "ChecksumCRC32": part.crc32}
+            for number, part in enumerate(self._parts, 1)
+        ]
+        self._check()
+        try:
+            answer = await self._call(
+                "complete_multipart_upload", expected=exists, MultipartUpload={"Parts": parts}, IfNoneMatch="*"
+            )
+        except StoreMissingError:
+            # The upload is gone. If it was completed and only the answer was lost, the object is there.
+            if not await self._is_there():
+                raise
+            return True
+        return answer is not None or await self._is_there()
+
+    async def _is_there(self) -> bool:
+        try:
+            found = await self._bucket.call("get_object", Key=self._key, Range="bytes=0-0") or {}
+        except StoreMissingError:
+            return False
+        if "Body" in found:
+            found["Body"].close()
+        if found.get("ContentRange") != f"bytes 0-0/{sum(part.size for part in self._parts)}":
+            return False
+        e_tag = str(found.get("ETag", "")).strip('"')
+        if str(found.get("ServerSideEncryption", "")).startswith("aws:kms"):
+            # Its ETags are no checksums; they count the parts all the same.
+            return e_tag.endswith(f"-{len(self._parts)}")
+        return e_tag == combined([part.e_tag for part in self._parts])
+
+    async def _call(self, operation: str, **parameters: Any) -> Answer | None:
+        return await self._bucket.call(operation, Key=self._key, UploadId=self._id, **parameters)
+
+    async def abort(self) -> None:
+        """Give the parts up. Best effort: what cannot be aborted now is left to the bucket's rules."""
+        flight = self._flight
+        if flight is None:
+            return
+        if self._id:
+            # A part that arrives after the end of its upload would be kept, and paid for.
+            flight.cancel()
+        try:
+            async with asyncio.timeout(ABORT_TIMEOUT_S):
+                # The beginning is not cancelled: an upload whose name never became known cannot be aborted.
+                await asyncio.wait({flight})
+                if self._id:
+                    await self._call("abort_multipart_upload")
+        except (TimeoutError, StoreUnavailableError, StoreMissingError, StoreDeniedError):
+            return
+        finally:
+            flight.cancel()
+            if flight.done() and not flight.cancelled():
+                flight.exception()
+
+
+async def _begun(attempt: Callable[[], Awaitable[T]]) -> T:
+    try:
+        return await patiently(attempt)
+    except StoreMissingError as error:
+        raise StoreUnavailableError("the upload was gone before it was complete") from error
