@@ -14,6 +14,8 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 """That of Prometheus' text format."""
 SHUTDOWN_S = 0.5
 """How long an answer that is under way may take when the server stops."""
+REASON_HEADER = "X-Dequeuer-Reason"
+"""Of a `/healthz` that is not healthy."""
 KEEPALIVE_S = 75.0
 """Longer than the usual period of a scrape, so that its connection is used again."""
 MAX_HEAD_BYTES = 4096
@@ -27,19 +29,26 @@ MAX_IDLE = 64
 class AdminServer:
     """Serves `/healthz` (the readiness gate), `/livez` (the process does its work) and `/metrics`."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - one callable for each thing that is told
         self,
         hosts: Sequence[str],
         port: int,
         metrics_render: Callable[[], bytes],
         is_ready: Callable[[], bool],
         is_live: Callable[[], bool],
+        *,
+        why_not_ready: Callable[[], str] = lambda: "",
     ) -> None:
-        """Listen on `port` of all `hosts` once started; port 0 takes a free one. The callables must return at once."""
+        """Listen on `port` of all `hosts` once started; port 0 takes a free one. The callables must return at once.
+
+        `why_not_ready`: one line for a person, "" when nothing is to be told. The body of the answer is Cortex's, so
+        the line is a header of it.
+        """
         self._hosts, self._listen_port = tuple(hosts), port
         self._render = metrics_render
         self._is_ready = is_ready
         self._is_live = is_live
+        self._why_not_ready = why_not_ready
         self._runner: web.AppRunner | None = None
 
     @property
@@ -90,7 +99,10 @@ class AdminServer:
             await runner.cleanup()
 
     async def _healthz(self, _request: web.Request) -> web.Response:
-        return _answer(self._is_ready(), "healthy", "unhealthy")
+        answer = _answer(self._is_ready(), "healthy", "unhealthy")
+        if answer.status != 200 and (reason := self._why_not_ready()):
+            answer.headers[REASON_HEADER] = reason
+        return answer
 
     async def _livez(self, _request: web.Request) -> web.Response:
         return _answer(self._is_live(), "alive", "stuck")

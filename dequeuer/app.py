@@ -9,6 +9,7 @@ import os
 import signal
 from collections.abc import Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack
+from functools import partial
 from typing import Any, TypeVar
 
 import structlog
@@ -22,11 +23,13 @@ from dequeuer.errors import ConfigurationError, FatalError, SourceDeniedError, S
 from dequeuer.events import DrainChanged, Observer
 from dequeuer.gate import Gate
 from dequeuer.handlers.policy import Policy
+from dequeuer.http_check import HttpCheck
 from dequeuer.kinds import Kind, Parties, make_kind
 from dequeuer.lease import LeaseKeeper, poll_wait_s
 from dequeuer.limiter import Limiter
 from dequeuer.metrics import Metrics, Statsd, combine
 from dequeuer.probes.base import Probe
+from dequeuer.probes.protocol import identify
 from dequeuer.probes.spec import load_probes
 from dequeuer.readiness import AllOf
 from dequeuer.refusal_codes import hint
@@ -36,6 +39,7 @@ from dequeuer.running import run_to_status
 from dequeuer.settings import SidecarSettings
 from dequeuer.sources.sqs import SqsSource
 from dequeuer.target import HttpTarget
+from dequeuer.wire.pool import LOCALHOST, LOCALHOST_IPV6
 from dequeuer.worker import Worker
 
 T = TypeVar("T")
@@ -111,13 +115,14 @@ class _Sidecar:
         async with AsyncExitStack() as stack:
             observer, refusals = self._observe(stack), self._refusals
             self._cloud.observe(observer)
-            gate = Gate(probes, observer)
+            gate, check = Gate(probes, observer), self._check(observer)
             admin = AdminServer(
                 settings.admin_hosts,
                 settings.admin_port,
                 self._metrics.render,
-                is_ready=lambda: gate.is_open and refusals.is_clear,
+                is_ready=lambda: gate.is_open and check.may_receive.is_open and refusals.is_clear,
                 is_live=self._is_live,
+                why_not_ready=partial(_why_not_ready, gate, check, refusals),
             )
             await admin.start()
             stack.push_async_callback(admin.stop)
@@ -130,9 +135,10 @@ class _Sidecar:
                     group.create_task(gate.run(), name="probes"),
                     group.create_task(keeper.run(), name="leases"),
                     group.create_task(refusals.run(), name="refusals"),
+                    group.create_task(check.run(), name="http-check"),
                 ]
                 try:
-                    kind = await self._start_and_work(group, background, gate, keeper, observer)
+                    kind = await self._start_and_work(group, background, gate, check, keeper, observer)
                 finally:
                     for task in background:
                         task.cancel()
@@ -149,14 +155,20 @@ class _Sidecar:
             observers.append(statsd)
         return combine(*observers)
 
+    def _check(self, observer: Observer) -> HttpCheck:
+        host, port = self._settings.user_host, self._settings.user_port
+        hosts = (LOCALHOST, LOCALHOST_IPV6) if host is None else (host,)
+        return HttpCheck(partial(identify, hosts, port), observer)
+
     def _is_live(self) -> bool:
         return self._worker is None or self._worker.is_live(self._poll_wait_s + STUCK_AFTER_S)
 
-    async def _start_and_work(
+    async def _start_and_work(  # noqa: PLR0913, PLR0917 - everything of one process
         self,
         group: asyncio.TaskGroup,
         background: list[asyncio.Task[None]],
         gate: Gate,
+        check: HttpCheck,
         keeper: LeaseKeeper,
         observer: Observer,
     ) -> Kind | None:
@@ -183,6 +195,7 @@ class _Sidecar:
                 port=settings.user_port,
                 timeout_s=settings.request_timeout_s,
                 keep_alive=settings.container_keepalive,
+                evidence=check,
             )
             stack.push_async_callback(target.close)
             policy = Policy(
@@ -203,7 +216,7 @@ class _Sidecar:
             self._worker = Worker(
                 source=source,
                 handler=kind.handler,
-                readiness=AllOf(gate, self._refusals.may_receive),
+                readiness=AllOf(gate, check.may_receive, self._refusals.may_receive),
                 keeper=keeper,
                 drain=self._drain,
                 slots=workers if isinstance(workers, int) else Limiter(workers.maximum, observer),
@@ -249,6 +262,14 @@ def _tries(source: SqsSource) -> Mapping[tuple[str, str], Try]:
         ("sqs", "release"): lambda _: source.check_change("release"),
         ("sqs", "depth"): lambda _: source.depth(),
     }
+
+
+def _why_not_ready(gate: Gate, check: HttpCheck, refusals: Refusals) -> str:
+    if check.looks_like:
+        return f"the container looks like {check.looks_like}, not HTTP/1"
+    if not gate.is_open:
+        return "a probe of the container fails"
+    return "" if refusals.is_clear else "SQS or S3 refuses a call"
 
 
 def _spare_the_collector() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 TEXT_LIMIT = 256
 """Characters of foreign text that may reach a log line or a status object."""
@@ -81,7 +82,19 @@ class KeysUnavailableError(DequeuerError):
 
 
 class ContainerUnavailableError(DequeuerError):
-    """The container was not reachable, or the connection broke before the answer was whole."""
+    """The container was not reachable, or the connection broke before the answer was whole.
+
+    Attributes:
+        counts: whether it is an attempt, of which a request has `max_attempts`.
+    """
+
+    counts: ClassVar[bool] = True
+
+
+class ContainerNotHttpError(ContainerUnavailableError):
+    """The container has never spoken HTTP/1: no request was worked on, and none has failed."""
+
+    counts = False
 
 
 class ContainerTimeoutError(DequeuerError):

@@ -225,6 +225,16 @@ class GateChanged:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ContainerJudged:
+    """Nothing is received because the container does not speak HTTP/1, or that is over.
+
+    `looks_like`: what it seems to speak, one of a fixed set of names; "": it is over.
+    """
+
+    looks_like: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DrainChanged:
     """A step of the life of the process: for the log."""
 
@@ -249,6 +259,7 @@ Event = (
     | LeaseLost
     | Probed
     | GateChanged
+    | ContainerJudged
     | DrainChanged
 )
 

@@ -18,6 +18,7 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 from dequeuer.credentials_log import CredentialsLog
 from dequeuer.errors import clip
 from dequeuer.events import (
+    ContainerJudged,
     DrainChanged,
     Event,
     GateChanged,
@@ -186,6 +187,7 @@ class LogObserver:
             LimitChanged: self._limit_changed,
             Probed: self._probed,
             GateChanged: self._gate_changed,
+            ContainerJudged: self._container_judged,
             DrainChanged: self._drain_changed,
             **CredentialsLog(self._log, clock=clock).handlers,
         }
@@ -267,6 +269,17 @@ class LogObserver:
 
     def _gate_changed(self, event: GateChanged) -> None:
         self._log.info("container_ready" if event.is_open else "container_not_ready")
+
+    def _container_judged(self, event: ContainerJudged) -> None:
+        if not event.looks_like:
+            self._log.info("container_hold_ended")
+            return
+        self._log.error(
+            "container_not_http",
+            detail=f"looks like {event.looks_like}",
+            hint="nothing is received and no request fails until the container serves HTTP/1.1 without TLS; "
+            "it is asked again; check DEQUEUER_USER_PORT and DEQUEUER_USER_HOST",
+        )
 
     def _drain_changed(self, event: DrainChanged) -> None:
         level, line = _PHASES[event.phase]

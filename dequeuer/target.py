@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable
 from contextlib import asynccontextmanager
-from typing import Final
+from typing import Final, Protocol
 
 from dequeuer.budget import Budget
 from dequeuer.decoding import PIECE_BYTES, Decoder, decoder_for
 from dequeuer.errors import (
+    ContainerNotHttpError,
     ContainerUnavailableError,
     DequeuerError,
     InvalidAnswerError,
@@ -17,8 +18,9 @@ from dequeuer.errors import (
     StoreUnavailableError,
 )
 from dequeuer.wire.answer import Answer
-from dequeuer.wire.errors import BrokenError, SlowError, UnreachableError, WireError
+from dequeuer.wire.errors import BrokenError, MalformedError, SlowError, UnreachableError, WireError
 from dequeuer.wire.pool import LOCALHOST, LOCALHOST_IPV6, Origin, Pool
+from dequeuer.wire.protocols import MALFORMED
 
 # Servers close idle connections after 2 to 5 seconds (gunicorn, uvicorn, node). A POST on one that is just
 # being closed fails and must not be sent again by itself, so ours are given up well before that.
@@ -87,6 +89,36 @@ class HttpAnswer:
             yield piece
 
 
+class Evidence(Protocol):
+    """What is known of the container's protocol."""
+
+    @property
+    def is_proven(self) -> bool:
+        """Whether it has ever given a valid answer."""
+
+    def prove(self) -> None:
+        """Take note of a valid answer."""
+
+    async def doubt(self, looks_like: str) -> str:
+        """Judge the container by an invalid answer ("": it hung up without one).
+
+        Returns what it looks like when it does not speak HTTP/1, else "".
+        """
+
+
+class Proven:
+    """`Evidence` for a container that is known to speak HTTP/1."""
+
+    is_proven = True
+
+    def prove(self) -> None:
+        """Change nothing."""
+
+    async def doubt(self, _looks_like: str) -> str:
+        """Doubt nothing."""
+        return ""
+
+
 class HttpTarget:
     """`Target` on one container, over HTTP.
 
@@ -95,9 +127,19 @@ class HttpTarget:
         timeout_s: for one whole request, connection and body included.
         host: of the container; None: 127.0.0.1, and ::1 where nobody listens there.
         keep_alive: whether a connection is used for more than one request.
+        evidence: of the container's protocol.
     """
 
-    def __init__(self, *, port: int, timeout_s: float, host: str | None = None, keep_alive: bool = True) -> None:
+    def __init__(
+        self,
+        *,
+        port: int,
+        timeout_s: float,
+        host: str | None = None,
+        keep_alive: bool = True,
+        evidence: Evidence | None = None,
+    ) -> None:
+        self._evidence = evidence or Proven()
         origin = (
             Origin(host=LOCALHOST, port=port, alternatives=(LOCALHOST_IPV6,))
             if host is None
@@ -146,13 +188,27 @@ class HttpTarget:
                     finally:
                         budget.stop()
             except WireError as error:
-                raise _translated(error, budget) from error
+                raise await self._judged(error, budget) from error
+            if not self._evidence.is_proven:
+                self._evidence.prove()
             yield HttpAnswer(answer, budget)
         finally:
             if answer is not None:
                 self._pool.end(answer)
             if isinstance(body, AsyncGenerator):
                 await body.aclose()
+
+    async def _judged(self, error: WireError, budget: Budget) -> DequeuerError:
+        """Return the error for a request without a head of an answer."""
+        looks_like = ""
+        if not self._evidence.is_proven:
+            if isinstance(error, MalformedError):
+                looks_like = await self._evidence.doubt(error.looks_like or MALFORMED)
+            elif isinstance(error, BrokenError) and error.unanswered:
+                looks_like = await self._evidence.doubt("")
+        if looks_like:
+            return ContainerNotHttpError(f"the container does not speak HTTP/1; it looks like {looks_like}")
+        return _translated(error, budget)
 
 
 def _head(path: str, host: str, headers: Iterable[tuple[str, str]], framing: str) -> bytes:

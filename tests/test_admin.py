@@ -45,6 +45,24 @@ async def test_healthz_is_the_gate(client: aiohttp.ClientSession, state: State) 
             assert answer.content_type == "text/plain"
 
 
+async def test_why_it_is_not_ready_is_a_header(state: State) -> None:
+    admin = AdminServer(
+        ["127.0.0.1"], 0, state.metrics.render, lambda: state.ready, lambda: True, why_not_ready=lambda: "it sleeps"
+    )
+    await admin.start()
+    try:
+        async with aiohttp.ClientSession(f"http://127.0.0.1:{admin.port}") as client:
+            async with client.get("/healthz") as answer:
+                assert (answer.status, await answer.text()) == (500, "unhealthy")
+                assert answer.headers["X-Dequeuer-Reason"] == "it sleeps"
+            state.ready = True
+            async with client.get("/healthz") as answer:
+                assert (answer.status, await answer.text()) == (200, "healthy")
+                assert "X-Dequeuer-Reason" not in answer.headers
+    finally:
+        await admin.stop()
+
+
 async def test_livez(client: aiohttp.ClientSession, state: State) -> None:
     for live, status, text in ((True, 200, "alive"), (False, 500, "stuck")):
         state.live = live

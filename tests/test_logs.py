@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from dequeuer import events
 from dequeuer.events import (
+    ContainerJudged,
     DrainChanged,
     Event,
     GateChanged,
@@ -285,6 +286,17 @@ def test_concurrency_is_a_line_when_something_is_found_not_for_every_trial(obser
     observer(LimitChanged(limit=2, settled=2, reason="undone"))
     found = [(line["event"], line["limit"], line["reason"]) for line in lines()]
     assert found == [("concurrency_found", 1, "started"), ("concurrency_found", 2, "kept")]
+
+
+def test_a_container_that_does_not_speak_http_is_told_with_what_it_looks_like(
+    observer: LogObserver, lines: Lines
+) -> None:
+    observer(ContainerJudged(looks_like="TLS"))
+    observer(ContainerJudged(looks_like=""))
+    begun, ended = lines()
+    assert (begun["event"], begun["level"], begun["detail"]) == ("container_not_http", "error", "looks like TLS")
+    assert "DEQUEUER_USER_PORT" in begun["hint"]
+    assert (ended["event"], ended["level"]) == ("container_hold_ended", "info")
 
 
 def test_gate_lease_and_life(observer: LogObserver, lines: Lines) -> None:

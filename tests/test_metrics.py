@@ -17,6 +17,7 @@ from dequeuer import events
 from dequeuer.events import (
     Answered,
     BatchEnded,
+    ContainerJudged,
     Event,
     GateChanged,
     GivenBack,
@@ -63,6 +64,7 @@ FAMILIES = {
     "dequeuer_refused_total": "counter",
     "dequeuer_refused": "gauge",
     "dequeuer_ready": "gauge",
+    "dequeuer_container_not_http": "gauge",
     "dequeuer_probe_healthy": "gauge",
     "dequeuer_probes_total": "counter",
     "dequeuer_build_info": "gauge",
@@ -353,3 +355,12 @@ def test_refusals_are_counted_by_code_and_shown_while_they_last() -> None:
     metrics(StoreCalled(op="put", duration_s=0.1, error=None))
     assert value(metrics, "dequeuer_refused", service="s3", op="put") == 0
     assert value(metrics, "dequeuer_refused", service="sqs", op="ack") == 1
+
+
+def test_a_container_that_does_not_speak_http() -> None:
+    metrics = Metrics("async", "api", "", 4)
+    assert value(metrics, "dequeuer_container_not_http") == 0
+    metrics(ContainerJudged(looks_like="TLS"))
+    assert value(metrics, "dequeuer_container_not_http") == 1
+    metrics(ContainerJudged(looks_like=""))
+    assert value(metrics, "dequeuer_container_not_http") == 0

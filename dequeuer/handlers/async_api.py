@@ -126,7 +126,7 @@ class AsyncHandler:
             if self._drain.requested:
                 # The pod is going down, its container too: somebody else's turn, at once and unpunished.
                 return Retry(after_s=0, reason=str(error))
-            if message.receive_count >= self._policy.max_attempts:
+            if error.counts and message.receive_count >= self._policy.max_attempts:
                 return await conclusion.failed(str(error), None)
             return Retry(after_s=backoff_s(message.receive_count), reason=str(error), refused=True)
 

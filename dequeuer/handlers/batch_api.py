@@ -74,7 +74,7 @@ class BatchHandler:
         except ContainerUnavailableError as error:
             if self._drain.requested:
                 return Retry(after_s=0, reason=str(error))
-            if message.receive_count < self._policy.max_attempts:
+            if not error.counts or message.receive_count < self._policy.max_attempts:
                 return Retry(after_s=retry_after_s, reason=str(error), refused=True)
             return self._failed(started, retry_after_s, str(error))
         except (ContainerTimeoutError, InvalidAnswerError) as error:

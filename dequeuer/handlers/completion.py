@@ -119,7 +119,7 @@ class Completion:
                 reason = str(error)
                 if self._drain.requested:
                     return Retry(after_s=0, reason=reason)
-                if message.receive_count < self._policy.max_attempts:
+                if not error.counts or message.receive_count < self._policy.max_attempts:
                     # It restarts, perhaps: given back, the message is received once the probes pass again.
                     return Retry(after_s=backoff_s(message.receive_count), reason=reason)
             if not reason:

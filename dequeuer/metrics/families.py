@@ -179,6 +179,12 @@ class ProbeFamilies:
             "dequeuer_ready",
             "Whether the container is ready (1) and messages are pulled.",
         ).child()
+        self.not_http = Values(
+            registry,
+            "gauge",
+            "dequeuer_container_not_http",
+            "Whether nothing is pulled (1) because the container does not speak HTTP/1.",
+        ).child()
         self.healthy = Values(
             registry,
             "gauge",

@@ -13,6 +13,7 @@ from dequeuer.errors import clip
 from dequeuer.events import (
     Answered,
     BatchEnded,
+    ContainerJudged,
     Event,
     GateChanged,
     GivenBack,
@@ -95,6 +96,7 @@ class Metrics:
             LeaseLost: self._lease_lost,
             Probed: self._probed,
             GateChanged: self._gate_changed,
+            ContainerJudged: self._container_judged,
         }
 
     def __call__(self, event: Event) -> None:
@@ -195,3 +197,6 @@ class Metrics:
 
     def _gate_changed(self, event: GateChanged) -> None:
         self._probes.ready.value = event.is_open
+
+    def _container_judged(self, event: ContainerJudged) -> None:
+        self._probes.not_http.value = bool(event.looks_like)

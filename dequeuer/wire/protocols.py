@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Final
 
-UNKNOWN: Final = "no protocol that is known here"
+HTTP1: Final = "HTTP/1"
+UNKNOWN: Final = "an unknown protocol"
+MALFORMED: Final = "malformed HTTP/1"
 
 _STARTS: Final = (
-    (b"HTTP/1.", "malformed HTTP/1"),
+    (b"HTTP/1.", MALFORMED),
     (b"PRI * HTTP/2", "HTTP/2"),
     (b"HTTP/", "another version of HTTP"),
     (b"SSH-", "SSH"),

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-from dequeuer.errors import ContainerUnavailableError, DequeuerError
+from dequeuer.errors import ContainerNotHttpError, ContainerUnavailableError, DequeuerError
 from tests.fakes import chunked
 
 
@@ -79,4 +79,5 @@ class ScriptedTarget:
         yield ScriptedAnswer(reply)
 
 
+NOT_HTTP = Reply(error=ContainerNotHttpError("the container does not speak HTTP/1; it looks like TLS"))
 UNREACHABLE = Reply(error=ContainerUnavailableError("the container is not reachable"))

@@ -19,7 +19,7 @@ from dequeuer.handlers.policy import Policy
 from dequeuer.handlers.result import SMALL_BYTES, WHOLE_BYTES, ResultWriter
 from dequeuer.message import Done, Fence, Outcome, Reject, Retry
 from tests.fakes import MemoryStore, OpenFence, Recorder, SwitchFence, make_message
-from tests.handlers.stage import UNREACHABLE, Reply, ScriptedTarget
+from tests.handlers.stage import NOT_HTTP, UNREACHABLE, Reply, ScriptedTarget
 
 pytestmark = pytest.mark.looptime
 
@@ -212,6 +212,16 @@ async def test_a_container_that_is_away_is_tried_again_until_max_attempts(reply:
     assert isinstance(outcome, Done)
     assert outcome.state == "failed"
     assert stage.failure()["attempts"] == 5
+
+
+@pytest.mark.parametrize("receive_count", [1, 5, 5000])
+async def test_a_container_that_never_spoke_http_fails_no_request(receive_count: int) -> None:
+    stage = Stage(NOT_HTTP)
+    outcome = await stage.handle(receive_count)
+    assert isinstance(outcome, Retry)
+    assert outcome.after_s >= 1
+    assert "TLS" in outcome.reason
+    assert stage.store.journal == []
 
 
 async def test_during_a_drain_a_broken_connection_never_fails_a_request() -> None:

@@ -9,7 +9,7 @@ from dequeuer.handlers.policy import Policy
 from dequeuer.message import Done, Outcome, Reject, Retry
 from dequeuer.sources.base import Depth
 from tests.fakes import FakeSource, OpenFence, Recorder, make_message
-from tests.handlers.stage import UNREACHABLE, Reply, ScriptedTarget
+from tests.handlers.stage import NOT_HTTP, UNREACHABLE, Reply, ScriptedTarget
 
 pytestmark = pytest.mark.looptime
 
@@ -83,6 +83,12 @@ async def test_a_container_that_is_away_is_tried_again_until_max_attempts(reply:
     assert stage.ends() == [False]
     stage.drain.request()
     assert await stage.handle(receive_count=5) == Retry(after_s=0, reason=str(reply.error or reply.body_error))
+
+
+async def test_a_container_that_never_spoke_http_costs_no_attempt() -> None:
+    stage = Stage(NOT_HTTP)
+    assert isinstance(await stage.handle(receive_count=5000), Retry)
+    assert stage.ends() == []
 
 
 async def test_retry_statuses_are_no_failed_attempt() -> None:

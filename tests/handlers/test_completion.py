@@ -9,7 +9,7 @@ from dequeuer.handlers.policy import Policy
 from dequeuer.message import Done, Outcome, Requeue, Retry
 from dequeuer.sources.base import Depth
 from tests.fakes import FakeSource, OpenFence, Recorder, make_message
-from tests.handlers.stage import UNREACHABLE, Reply, ScriptedTarget
+from tests.handlers.stage import NOT_HTTP, UNREACHABLE, Reply, ScriptedTarget
 
 pytestmark = pytest.mark.looptime
 
@@ -119,6 +119,13 @@ async def test_a_container_that_restarts_has_the_message_given_back_until_max_at
     outcome = await job.completion.handle(last, OpenFence())
     assert isinstance(outcome, Done)
     assert outcome.state == "failed"
+
+
+async def test_a_container_that_never_spoke_http_does_not_end_the_job() -> None:
+    job = Job(1, replies=[NOT_HTTP])
+    last = make_message("job_complete", 5000, job_complete="true")
+    assert isinstance(await job.completion.handle(last, OpenFence()), Retry)
+    assert not job.completion.failed
 
 
 async def test_a_container_that_recovers_is_told() -> None:

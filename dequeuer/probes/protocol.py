@@ -1,0 +1,77 @@
+"""Finding out what a server speaks, when it gave no valid HTTP/1 answer: it is greeted in three ways."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import re
+import ssl
+from collections.abc import Sequence
+from typing import Final
+
+from dequeuer.probes.http_get import USER_AGENT
+from dequeuer.wire.protocols import HTTP1, looks_like
+
+TIMEOUT_S: Final = 1.0
+"""For a connection, and for the first bytes of an answer."""
+ENOUGH_BYTES: Final = 32
+_STATUS_LINE: Final = re.compile(rb"HTTP/1\.[01] [1-5][0-9][0-9][ \r\n]")
+_HTTP2_PREFACE: Final = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0\0\0\x04\0\0\0\0\0"
+"""The preface, and an empty SETTINGS frame (RFC 9113, section 3.4)."""
+
+
+async def identify(hosts: Sequence[str], port: int) -> str | None:
+    """Return `HTTP1`, or what the server looks like; "" when it says nothing, None when nobody listens.
+
+    It is sent an HTTP/1 request without effect (OPTIONS), a TLS ClientHello and an HTTP/2 preface, each on a connection
+    of its own, until something comes back. Many TLS servers hang up without a word on a plain request.
+    """
+    for greeting in (_options(hosts[0], port), _client_hello(), _HTTP2_PREFACE):
+        data = await _answer(hosts, port, greeting)
+        if data is None:
+            return None
+        if data:
+            return HTTP1 if _STATUS_LINE.match(data) else looks_like(data)
+    return ""
+
+
+def _options(host: str, port: int) -> bytes:
+    authority = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    lines = [f"Host: {authority}", f"User-Agent: {USER_AGENT}", "Connection: close"]
+    return "\r\n".join(["OPTIONS / HTTP/1.1", *lines, "", ""]).encode()
+
+
+def _client_hello() -> bytes:
+    outgoing = ssl.MemoryBIO()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    with contextlib.suppress(ssl.SSLWantReadError):
+        context.wrap_bio(ssl.MemoryBIO(), outgoing).do_handshake()
+    return outgoing.read()
+
+
+async def _answer(hosts: Sequence[str], port: int, greeting: bytes) -> bytes | None:
+    """Return the first bytes that come back; None when nobody listens."""
+    for host in hosts:
+        try:
+            async with asyncio.timeout(TIMEOUT_S):
+                reader, writer = await asyncio.open_connection(host, port)
+        except ConnectionRefusedError:
+            continue
+        except (OSError, ValueError):
+            return b""
+        try:
+            writer.write(greeting)
+            return await _first_bytes(reader)
+        finally:
+            writer.transport.abort()
+    return None
+
+
+async def _first_bytes(reader: asyncio.StreamReader) -> bytes:
+    data = b""
+    with contextlib.suppress(OSError, TimeoutError):
+        async with asyncio.timeout(TIMEOUT_S):
+            while len(data) < ENOUGH_BYTES and (chunk := await reader.read(ENOUGH_BYTES)):
+                data += chunk
+    return data

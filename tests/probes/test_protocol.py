@@ -1,0 +1,131 @@
+"""What servers are found to speak: against real sockets."""
+
+import asyncio
+import socket
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from dequeuer.probes import protocol
+from dequeuer.probes.protocol import HTTP1, identify
+from tests.wire.test_tls import certificate
+
+__all__ = ["certificate"]
+
+LOOPBACK = ("127.0.0.1",)
+Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+@asynccontextmanager
+async def serving(talk: Talk, host: str = "127.0.0.1", tls: ssl.SSLContext | None = None) -> AsyncIterator[int]:
+    tasks: set[asyncio.Task[None]] = set()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        tasks.add(task)
+        try:
+            await talk(reader, writer)
+            await writer.drain()
+        except (OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
+            pass
+        finally:
+            writer.close()
+            tasks.discard(task)
+
+    server = await asyncio.start_server(serve, host, 0, ssl=tls)
+    try:
+        yield server.sockets[0].getsockname()[1]
+    finally:
+        server.close()
+        for task in set(tasks):
+            task.cancel()
+        if tasks:
+            await asyncio.wait(set(tasks))
+        await server.wait_closed()
+        await asyncio.sleep(0)
+
+
+def after_a_line(raw: bytes) -> Talk:
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\n")
+        writer.write(raw)
+
+    return talk
+
+
+@pytest.mark.parametrize(
+    ("raw", "name"),
+    [
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", HTTP1),
+        (b"HTTP/1.1 405 Method Not Allowed\r\nContent-Length: 0\r\n\r\n", HTTP1),
+        (b"HTTP/1.0 501 Not Implemented\r\n\r\n", HTTP1),
+        (b"HTTP/1.1 banana\r\n\r\n", "malformed HTTP/1"),
+        (b"HTTP/3.0 200 OK\r\n\r\n", "another version of HTTP"),
+        (b"\0\0\0\x04\0\0\0\0\0", "HTTP/2"),
+        (bytes.fromhex("15030100020246"), "TLS"),
+        (b"-ERR unknown command\r\n", "Redis"),
+        (b"what?\r\n", "an unknown protocol"),
+    ],
+)
+async def test_by_its_answer(raw: bytes, name: str) -> None:
+    async with serving(after_a_line(raw)) as port:
+        assert await identify(LOOPBACK, port) == name
+
+
+async def test_by_its_greeting() -> None:
+    async def greet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"SSH-2.0-OpenSSH_9.2\r\n")
+        await reader.read()
+
+    async with serving(greet) as port:
+        assert await identify(LOOPBACK, port) == "SSH"
+
+
+async def test_a_tls_server_that_hangs_up_on_a_plain_request_is_known_by_its_handshake(certificate: Path) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+
+    async def silent(reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+
+    async with serving(silent, tls=context) as port:
+        assert await identify(LOOPBACK, port) == "TLS"
+
+
+async def test_an_http2_server_that_hangs_up_on_anything_else_is_known_by_its_settings() -> None:
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if await reader.readexactly(24) == b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n":
+            writer.write(b"\0\0\x06\x04\0\0\0\0\0\0\x03\0\0\0\x64")
+
+    async with serving(talk) as port:
+        assert await identify(LOOPBACK, port) == "HTTP/2"
+
+
+async def test_one_that_says_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(protocol, "TIMEOUT_S", 0.05)
+
+    async def silent(reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+
+    async with serving(silent) as port:
+        assert await identify(LOOPBACK, port) == ""
+
+
+async def test_nobody_listens() -> None:
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        assert await identify(("127.0.0.1", "::1"), bound.getsockname()[1]) is None
+
+
+async def test_the_other_loopback_address() -> None:
+    async with serving(after_a_line(b"HTTP/1.1 404 Not Found\r\n\r\n"), "::1") as port:
+        assert await identify(("127.0.0.1", "::1"), port) == HTTP1
+
+
+@pytest.mark.parametrize("host", ["no-such-host.invalid", "a..b"])
+async def test_a_host_that_cannot_be_found_says_nothing(host: str) -> None:
+    assert await identify((host,), 1) == ""

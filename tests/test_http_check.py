@@ -1,0 +1,136 @@
+"""The condition that the container speaks HTTP/1, in virtual time."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+import pytest
+
+from dequeuer.events import ContainerJudged
+from dequeuer.http_check import FIRST_WAIT_S, LONGEST_WAIT_S, HttpCheck
+from dequeuer.wire.protocols import HTTP1
+from tests.fakes import Recorder
+
+
+@dataclass
+class Container:
+    """What it is found to speak, in turn; the last one for ever."""
+
+    speaks: list[str | None]
+    takes_s: float = 0.0
+    asked: list[float] = field(default_factory=list)
+
+    async def identify(self) -> str | None:
+        self.asked.append(asyncio.get_running_loop().time())
+        await asyncio.sleep(self.takes_s)
+        return self.speaks.pop(0) if len(self.speaks) > 1 else self.speaks[0]
+
+
+@asynccontextmanager
+async def running(container: Container) -> AsyncIterator[tuple[HttpCheck, Recorder]]:
+    seen = Recorder()
+    check = HttpCheck(container.identify, seen)
+    task = asyncio.create_task(check.run())
+    try:
+        yield check, seen
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+
+def told(seen: Recorder) -> list[str]:
+    return [event.looks_like for event in seen.of(ContainerJudged)]
+
+
+@pytest.mark.looptime
+async def test_an_invalid_answer_closes_it_and_a_valid_one_opens_it_for_good() -> None:
+    container = Container(["TLS", "TLS", "TLS", HTTP1])
+    async with running(container) as (check, seen):
+        assert check.may_receive.is_open
+        assert await check.doubt("TLS") == "TLS"
+        assert not check.may_receive.is_open
+        assert check.looks_like == "TLS"
+        await check.may_receive.wait_open()
+        assert check.is_proven
+        assert check.looks_like == ""
+        assert len(container.asked) == 4
+        # Backoff with jitter: 1, 2, 4 and 8 s, or down to half of that.
+        assert 7.5 <= container.asked[-1] <= 15
+        # What is invalid from now on is the fault of its own request.
+        assert await check.doubt("TLS") == ""
+        assert check.may_receive.is_open
+    assert told(seen) == ["TLS", ""]
+
+
+@pytest.mark.looptime
+async def test_it_asks_again_with_backoff_up_to_a_limit() -> None:
+    container = Container(["HTTP/2"])
+    async with running(container) as (check, seen):
+        await check.doubt("HTTP/2")
+        await asyncio.sleep(3600)
+    gaps = [after - before for before, after in zip([0.0, *container.asked], container.asked, strict=False)]
+    assert gaps[0] <= FIRST_WAIT_S
+    assert max(gaps) <= LONGEST_WAIT_S
+    assert min(gaps[-50:]) >= LONGEST_WAIT_S / 2
+    assert told(seen) == ["HTTP/2"]
+
+
+@pytest.mark.looptime
+async def test_one_that_is_replaced_by_another_is_told_again_and_one_that_is_gone_is_awaited() -> None:
+    container = Container(["TLS", None, None, None, "MySQL", HTTP1])
+    async with running(container) as (check, seen):
+        await check.doubt("TLS")
+        await check.may_receive.wait_open()
+        gone = [after - before for before, after in zip(container.asked[1:4], container.asked[2:5], strict=True)]
+        assert max(gone) <= FIRST_WAIT_S
+    assert told(seen) == ["TLS", "MySQL", ""]
+
+
+@pytest.mark.looptime
+async def test_one_that_says_nothing_of_itself_is_left_to_the_next_message() -> None:
+    async with running(Container([""])) as (check, seen):
+        await check.doubt("an unknown protocol")
+        await check.may_receive.wait_open()
+        assert not check.is_proven
+        await check.doubt("an unknown protocol")
+        assert not check.may_receive.is_open
+    assert told(seen) == ["an unknown protocol", "", "an unknown protocol"]
+
+
+@pytest.mark.looptime
+@pytest.mark.parametrize(
+    ("speaks", "name", "is_open", "is_proven"),
+    [("TLS", "TLS", False, False), (HTTP1, "", True, True), ("", "", True, False), (None, "", True, False)],
+)
+async def test_one_that_hung_up_without_an_answer_is_asked_what_it_is(
+    speaks: str | None, name: str, is_open: bool, is_proven: bool
+) -> None:
+    async with running(Container([speaks])) as (check, _):
+        assert await check.doubt("") == name
+        assert (check.may_receive.is_open, check.is_proven) == (is_open, is_proven)
+
+
+@pytest.mark.looptime
+async def test_many_that_doubt_at_the_same_time_ask_once_and_one_that_is_cancelled_disturbs_none() -> None:
+    container = Container(["TLS"], takes_s=1)
+    async with running(container) as (check, seen):
+        doubting = [asyncio.create_task(check.doubt("")) for _ in range(100)]
+        await asyncio.sleep(0.5)
+        doubting[0].cancel()
+        assert set(await asyncio.gather(*doubting[1:])) == {"TLS"}
+        assert len(container.asked) == 1
+    assert told(seen) == ["TLS"]
+
+
+@pytest.mark.looptime
+async def test_a_valid_answer_while_it_is_asked_counts_more() -> None:
+    async with running(Container(["TLS"], takes_s=1)) as (check, seen):
+        doubting = asyncio.create_task(check.doubt(""))
+        await asyncio.sleep(0.5)
+        check.prove()
+        assert await doubting == ""
+        assert check.may_receive.is_open
+    assert told(seen) == []
