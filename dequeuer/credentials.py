@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import random
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -102,6 +104,8 @@ class KeySnapshot:
         self._error: DequeuerError | None = None
         self._task: asyncio.Task[None] | None = None
         self._news: asyncio.Future[None] | None = None
+        self._wanted = asyncio.Event()
+        self._rejectable_from = -math.inf
         self.observer: Observer = ignore
 
     async def refresh(self) -> None:
@@ -120,6 +124,22 @@ class KeySnapshot:
         if self._keys is None:
             raise KeysMissingError("no AWS credentials were fetched yet")
         return self._keys
+
+    def reject(self, keys: FrozenKeys) -> None:
+        """Renew at once: AWS says that these have expired.
+
+        Its clock counts, not the one of this machine, which may be wrong or have stood still. Ignored for keys that
+        are not the present ones any more, for ones that cannot be renewed, and within `RETRY_LONGEST_S` of the last
+        rejection: a provider that gives out the same again is not asked for each request.
+        """
+        if keys is not self._keys or self._task is None or self._task.done():
+            return
+        now = asyncio.get_running_loop().time()
+        if now < self._rejectable_from:
+            return
+        self._rejectable_from = now + RETRY_LONGEST_S
+        self._is_valid = False
+        self._wanted.set()
 
     async def close(self) -> None:
         """Stop renewing."""
@@ -164,7 +184,10 @@ class KeySnapshot:
             self._tell()
             if delay_s is None:
                 return
-            await asyncio.sleep(delay_s)
+            self._wanted.clear()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(delay_s):
+                    await self._wanted.wait()
 
     def _take(self, keys: FrozenKeys) -> float | None:
         """Use new keys; return after how many seconds they are to be renewed, None: never."""

@@ -224,6 +224,35 @@ async def test_an_exception_of_a_provider_is_told_without_its_text() -> None:
     assert "RuntimeError" in str(caught.value)
 
 
+async def test_keys_that_aws_says_have_expired_are_renewed_at_once_and_not_for_each_request() -> None:
+    provider = Provider()
+    async with renewed(provider) as snapshot:
+        await snapshot.refresh()
+        first = snapshot.current()
+        for _ in range(100):
+            snapshot.reject(first)
+        await asyncio.gather(*[snapshot.refresh() for _ in range(100)])
+        second = snapshot.current()
+        assert second is not first
+        # A request that was signed with the old ones is answered late; the provider has no better ones.
+        snapshot.reject(first)
+        snapshot.reject(second)
+        assert await use(snapshot) == "AKID2"
+        assert len(provider.asked) == 2
+        await asyncio.sleep(31)
+        snapshot.reject(second)
+        await snapshot.refresh()
+        assert snapshot.current().access_key == "AKID3"
+
+
+async def test_keys_that_cannot_be_renewed_are_kept_when_aws_says_they_have_expired() -> None:
+    async with renewed(Provider(None)) as snapshot:
+        await snapshot.refresh()
+        await asyncio.sleep(0)
+        snapshot.reject(snapshot.current())
+        assert await use(snapshot) == "AKID1"
+
+
 async def test_a_caller_that_is_cancelled_leaves_the_others_waiting() -> None:
     provider = Provider()
     provider.hangs = True

@@ -55,6 +55,7 @@ a pair of keys) are bad configuration. Without any credentials the process ends 
 
 They are renewed in the background when they have 15 minutes left, or half of their life if that is less. A provider that
 hangs or fails delays nothing while the present ones are valid; it is asked again after 1 s, 2 s and so on up to 30 s.
+When AWS says that they have expired (it goes by its own clock), they are renewed at once and the request is sent again.
 """  # noqa: E501 - a table of Markdown has a row a line
 
 _FILE = """\

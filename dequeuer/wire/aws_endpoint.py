@@ -11,7 +11,7 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from dequeuer import __version__
-from dequeuer.credentials import KeySnapshot
+from dequeuer.credentials import FrozenKeys, KeySnapshot
 from dequeuer.errors import ConfigurationError, KeysMissingError, clip
 from dequeuer.wire.answer import Answer
 from dequeuer.wire.errors import MalformedError, WireError
@@ -23,7 +23,9 @@ SKEW_LIMIT_S = 240.0
 WRITTEN_BYTES = 64 * 1024
 """Of a body that is read while it is sent: given to the transport at a time."""
 _SKEWED = (b"RequestTimeTooSkewed", b"RequestExpired", b"Signature expired", b"Signature not yet current")
-_SKEWED_IN_BYTES = 4096
+_EXPIRED = b"ExpiredToken"
+"""Begins the code of S3 and that of SQS for keys that have ended."""
+_SIGN_IN_BYTES = 4096
 _REFUSAL_LIMIT_BYTES = 64 * 1024
 
 
@@ -45,6 +47,20 @@ class Request(NamedTuple):
     query: str = ""
     fields: Fields = ()
     body: bytes = b""
+
+
+class _Signed(NamedTuple):
+    """What a request was signed with.
+
+    Attributes:
+        keys: whose it was.
+        at_s: the time in the signature, seconds since the epoch.
+        sent_s: the same moment on the monotonic clock.
+    """
+
+    keys: FrozenKeys
+    at_s: float
+    sent_s: float
 
 
 def origin_of(url: str, tls: ssl.SSLContext) -> Origin:
@@ -94,29 +110,27 @@ class AwsEndpoint:
             KeysMissingError, KeysUnavailableError: it was not sent.
         """
         await self._keys.refresh()
-        moment = self._signer.now(), time.monotonic()
+        signed = self._signed()
         reply = await self._pool.exchange(self._written(request), timeout_s=request.timeout_s, limit=limit)
-        if reply.status >= 400 and self._corrects(reply.headers, reply.body, *moment):
-            await self._keys.refresh()
+        if reply.status >= 400 and await self._is_mended(reply.headers, reply.body, signed):
             return await self._pool.exchange(self._written(request), timeout_s=request.timeout_s, limit=limit)
         return reply
 
     async def begin(self, request: Request) -> Answer:
         """Send, and return the answer once its head is there; `end` it on every path. Raises like `call`."""
         await self._keys.refresh()
-        moment = self._signer.now(), time.monotonic()
+        signed = self._signed()
         answer = await self._pool.begin(self._written(request), timeout_s=request.timeout_s)
-        if answer.status != 403:
+        if answer.status not in (400, 403):
             return answer
         try:
-            is_corrected = self._corrects(answer.headers, await _read_ahead(answer, request.timeout_s), *moment)
+            is_mended = await self._is_mended(answer.headers, await _read_ahead(answer, request.timeout_s), signed)
         except BaseException:  # cancelled, for one: nobody else would free the connection
             self._pool.end(answer)
             raise
-        if not is_corrected:
+        if not is_mended:
             return answer
         self._pool.end(answer)
-        await self._keys.refresh()
         return await self._pool.begin(self._written(request), timeout_s=request.timeout_s)
 
     async def upload(
@@ -132,18 +146,23 @@ class AwsEndpoint:
             limit: bytes of the answer.
 
         Raises:
-            WireError, KeysMissingError, KeysUnavailableError: as with `call`.
+            WireError: as with `call`; also where another try may help, because clock or keys have been mended.
+            KeysMissingError, KeysUnavailableError: as with `call`.
         """
         await self._keys.refresh()
+        signed = self._signed()
         answer = await self._pool.start(self._head(request, body_hash, length), fresh=True)
         try:
             is_whole = await _send_body(answer, body, length, request.timeout_s)
             await answer.head(request.timeout_s)
             if not is_whole and answer.status < 300:
                 raise MalformedError("a success before the request was sent whole")
-            return Reply(answer, await answer.read(limit, request.timeout_s))
+            reply = Reply(answer, await answer.read(limit, request.timeout_s))
         finally:
             self._pool.end(answer)
+        if reply.status >= 400 and await self._is_mended(reply.headers, reply.body, signed):
+            raise WireError("refused with a clock or credentials that were out of date, and are not any more")
+        return reply
 
     def end(self, answer: Answer) -> None:
         """Free the connection of an answer that `begin` returned, once."""
@@ -166,25 +185,36 @@ class AwsEndpoint:
         head = lines.replace("\n", "\r\n")
         return f"{method} {target} HTTP/1.1\r\n{head}{self._common}{length}\r\n".encode()
 
-    def _corrects(self, headers: dict[str, str], body: bytes, signed_s: float, sent_s: float) -> bool:
+    def _signed(self) -> _Signed:
+        """Return what a request that is sent now is signed with."""
+        return _Signed(self._keys.current(), self._signer.now(), time.monotonic())
+
+    async def _is_mended(self, headers: dict[str, str], body: bytes, signed: _Signed) -> bool:
+        """Mend what a refusal tells of keys and clock; True when another try may help. Raises as `refresh` does."""
+        start = body[:_SIGN_IN_BYTES]
+        if _EXPIRED in start:
+            self._keys.reject(signed.keys)
+            await self._keys.refresh()
+            return self._keys.current() is not signed.keys
+        if body and not any(sign in start for sign in _SKEWED):
+            return False
+        if not self._corrects(headers, signed):
+            return False
+        await self._keys.refresh()
+        return True
+
+    def _corrects(self, headers: dict[str, str], signed: _Signed) -> bool:
         """Take the server's clock when the signature was far from it; True when another try may help.
 
         The time in the signature is what counts, not the present correction: of many requests in flight
         the first answer corrects the clock for all, and each of the others still has to be sent again.
-
-        Args:
-            headers: of the answer.
-            body: of the answer; empty when there is none (an answer to HEAD), then the time alone decides.
-            signed_s: the time that the request was signed with, seconds since the epoch.
-            sent_s: the same moment on the monotonic clock: the system's may have been set since then.
         """
-        if body and not any(sign in body[:_SKEWED_IN_BYTES] for sign in _SKEWED):
-            return False
         try:
             theirs = parsedate_to_datetime(headers.get("date", "")).timestamp()
         except ValueError:
             return False
-        if abs(theirs - signed_s - (time.monotonic() - sent_s)) < SKEW_LIMIT_S:
+        # The system's clock may have been set since the request was signed: the monotonic one was not.
+        if abs(theirs - signed.at_s - (time.monotonic() - signed.sent_s)) < SKEW_LIMIT_S:
             return False
         self._signer.skew_s = theirs - time.time()
         return True

@@ -14,7 +14,7 @@ from dequeuer.credentials import FrozenKeys, KeySnapshot
 from dequeuer.errors import ConfigurationError, KeysMissingError
 from dequeuer.wire.answer import Answer
 from dequeuer.wire.aws_endpoint import AwsEndpoint, Request, origin_of
-from dequeuer.wire.errors import BrokenError
+from dequeuer.wire.errors import BrokenError, WireError
 from dequeuer.wire.signing import Signer
 from tests.wire.server import Dialogue, Speak, Told, ok, serving
 from tests.wire.test_signing import Keys
@@ -192,6 +192,68 @@ async def test_a_streamed_refusal_that_breaks_off_is_told_as_one() -> None:
             with pytest.raises(BrokenError):
                 await answer.read(1000, 5)
         assert len(told.heads) == 1
+
+
+@pytest.mark.parametrize("status", [400, 403])
+@pytest.mark.parametrize(
+    "body",
+    [b"<Error><Code>ExpiredToken</Code></Error>", b'{"__type":"com.amazon.coral.service#ExpiredTokenException"}'],
+)
+@pytest.mark.parametrize("streamed", [True, False])
+async def test_a_request_with_keys_that_have_expired_is_sent_again_with_new_ones(
+    status: int, body: bytes, streamed: bool
+) -> None:
+    class Rotated(Chain):
+        count = 0
+
+        async def get_frozen_credentials(self) -> FrozenKeys:
+            self.count += 1
+            return Keys(f"AKID{self.count}", "secret", "token")
+
+    async def speak(dialogue: Dialogue) -> None:
+        while head := await dialogue.hear():
+            if "Credential=AKID1/" in head:
+                await dialogue.say(f"HTTP/1.1 {status} No\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body)
+            else:
+                await dialogue.say(ok(b"yes"))
+
+    async def ask(made: AwsEndpoint) -> int:
+        if not streamed:
+            return (await made.call(put(), limit=1000)).status
+        async with opened(made) as answer:
+            return answer.status
+
+    async with endpoint(speak, Rotated()) as (made, _):
+        assert set(await asyncio.gather(*[ask(made) for _ in range(20)])) == {200}
+
+
+async def test_an_upload_corrects_the_clock_and_is_to_be_tried_again() -> None:
+    async def body() -> AsyncIterator[bytes]:
+        yield b"hello"
+
+    async def upload(made: AwsEndpoint) -> int:
+        request = Request(method="PUT", path="/b/k", timeout_s=20)
+        return (await made.upload(request, body(), length=5, body_hash="UNSIGNED-PAYLOAD", limit=1000)).status
+
+    async with endpoint(refusing_until_corrected(b"RequestTimeTooSkewed", HOUR_S)) as (made, told):
+        with pytest.raises(WireError, match="out of date"):
+            await upload(made)
+        assert await upload(made) == 200
+        assert len(told.heads) == 2
+
+
+async def test_keys_that_stay_expired_are_told_as_such() -> None:
+    body = b"<Error><Code>ExpiredToken</Code></Error>"
+
+    async def refuse(dialogue: Dialogue) -> None:
+        while await dialogue.hear():
+            await dialogue.say(b"HTTP/1.1 400 No\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+
+    chain = Chain()
+    async with endpoint(refuse, chain) as (made, told):
+        for _ in range(10):
+            assert (await made.call(put(), limit=1000)).body == body
+        assert len(told.heads) == 10
 
 
 async def test_another_refusal_is_told_and_not_asked_again() -> None:
