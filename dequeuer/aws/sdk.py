@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import aiobotocore.session
 from aiobotocore.config import AioConfig
@@ -19,6 +20,7 @@ from botocore.exceptions import (
 
 from dequeuer import __version__
 from dequeuer.aws.base import READ_TIMEOUT_S
+from dequeuer.aws.regions import Regional, sqs_by_region
 from dequeuer.aws.sdk_keys import KeyProvider
 from dequeuer.aws.sdk_requests import adapt
 from dequeuer.credentials import CredentialChain, FrozenKeys, KeySnapshot
@@ -27,6 +29,7 @@ from dequeuer.events import Observer
 from dequeuer.settings import AwsSettings
 from dequeuer.sinks.expiry import ExpiryChange
 from dequeuer.sources import sqs_sdk
+from dequeuer.sources.sqs_answers import SqsApi
 
 if TYPE_CHECKING:
     from dequeuer.sinks.s3_sdk.store import SdkStore
@@ -66,9 +69,16 @@ class Aws:
         if not self.region:
             raise ConfigurationError(["AWS_REGION: not set, and the queue's URL names no region; set it (us-west-2)"])
 
-    def sqs(self, *, longest_wait_s: float) -> AbstractAsyncContextManager[Any]:
+    def sqs(self, *, longest_wait_s: float) -> AbstractAsyncContextManager[SqsApi]:
         """Return the context of an SQS client whose answers may take `longest_wait_s` on purpose."""
-        return self._client("sqs", self._settings.sqs_endpoint, READ_TIMEOUT_S + longest_wait_s)
+
+        @asynccontextmanager
+        async def open_region(region: str) -> AsyncIterator[Regional]:
+            read_timeout_s = READ_TIMEOUT_S + longest_wait_s
+            async with self._client("sqs", region, self._settings.sqs_endpoint, read_timeout_s) as client:
+                yield Regional(client, clip(urlsplit(client.meta.endpoint_url).netloc))
+
+        return sqs_by_region(open_region, self.region)
 
     def store(self, bucket: str, observer: Observer) -> SdkStore:
         """Open a bucket for objects."""
@@ -114,11 +124,13 @@ class Aws:
         endpoint_url = self._settings.s3_endpoint
         # Servers other than AWS seldom have a host for each bucket. What an ARN names has one always.
         by_path = endpoint_url is not None and not bucket.startswith("arn:")
-        return self._client("s3", endpoint_url, read_timeout_s, s3={"addressing_style": "path"} if by_path else None)
+        return self._client(
+            "s3", self.region, endpoint_url, read_timeout_s, s3={"addressing_style": "path"} if by_path else None
+        )
 
     @asynccontextmanager
     async def _client(
-        self, service: str, endpoint_url: str | None, read_timeout_s: float, **more: Any
+        self, service: str, region: str, endpoint_url: str | None, read_timeout_s: float, **more: Any
     ) -> AsyncIterator[Any]:
         config = AioConfig(
             connect_timeout=CONNECT_TIMEOUT_S,
@@ -136,7 +148,7 @@ class Aws:
         )
         async with AsyncExitStack() as stack:
             creating = self._session.create_client(
-                service, region_name=self.region, endpoint_url=endpoint_url, config=config
+                service, region_name=region, endpoint_url=endpoint_url, config=config
             )
             try:
                 client = await stack.enter_async_context(creating)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from dequeuer.aws.base import READ_TIMEOUT_S
 from dequeuer.aws.credentials import chain
 from dequeuer.aws.partitions import domain
+from dequeuer.aws.regions import Regional, sqs_by_region
 from dequeuer.credentials import KeySnapshot
 from dequeuer.errors import ConfigurationError, clip
 from dequeuer.events import Observer
@@ -19,6 +20,7 @@ from dequeuer.sources import sqs_errors
 from dequeuer.sources.sqs_answers import SqsApi
 from dequeuer.sources.sqs_wire import WireSqs
 from dequeuer.wire.aws_endpoint import AwsEndpoint, origin_of
+from dequeuer.wire.pool import Origin
 from dequeuer.wire.signing import Signer
 
 
@@ -37,17 +39,21 @@ class SlimAws:
         self._keys, region = _keys(settings, environ, self._tls)
         self._region = region
         self._stores: list[WireStore] = []
-        self._sqs_url = settings.sqs_endpoint or f"https://sqs.{region}.{domain(region)}"
-        origin_of(self._sqs_url, self._tls)
+        self._sqs_origin(region)
 
-    @asynccontextmanager
-    async def sqs(self, *, longest_wait_s: float) -> AsyncIterator[SqsApi]:
+    def sqs(self, *, longest_wait_s: float) -> AbstractAsyncContextManager[SqsApi]:
         """Return the context of a client of SQS."""
-        endpoint = self._endpoint(self._sqs_url, "sqs")
-        try:
-            yield WireSqs(endpoint, timeout_s=READ_TIMEOUT_S, longest_wait_s=longest_wait_s)
-        finally:
-            await endpoint.close()
+
+        @asynccontextmanager
+        async def open_region(region: str) -> AsyncIterator[Regional]:
+            endpoint = AwsEndpoint(self._sqs_origin(region), Signer("sqs", region), self._keys)
+            try:
+                client = WireSqs(endpoint, timeout_s=READ_TIMEOUT_S, longest_wait_s=longest_wait_s)
+                yield Regional(client, endpoint.authority)
+            finally:
+                await endpoint.close()
+
+        return sqs_by_region(open_region, self._region)
 
     def store(self, bucket: str, observer: Observer) -> WireStore:
         """Open a bucket for objects."""
@@ -81,6 +87,9 @@ class SlimAws:
     def observe(self, observer: Observer) -> None:
         """Tell an observer of credentials that are renewed."""
         self._keys.observer = observer
+
+    def _sqs_origin(self, region: str) -> Origin:
+        return origin_of(self._settings.sqs_endpoint or f"https://sqs.{region}.{domain(region)}", self._tls)
 
     def _s3(self, bucket: str) -> tuple[AwsEndpoint, bool]:
         """Return the endpoint for a bucket, and whether its name stands in the path."""

@@ -15,7 +15,9 @@ from dequeuer.settings.parsers import Parser, RefusedError
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}\Z")
 _REGION = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\Z")
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]\Z")
-_ACCESS_POINT = re.compile(r"arn:aws[a-z-]*:s3[a-z-]*:[a-z0-9-]+:[0-9]{12}:accesspoint[/:][A-Za-z0-9._-]{1,128}\Z")
+_ACCESS_POINT = re.compile(
+    r"arn:aws[a-z-]*:s3[a-z-]*:[a-z0-9-]+:[0-9]{12}:(?:outpost[/:][a-z0-9-]{1,64}[/:])?accesspoint[/:][A-Za-z0-9._-]{1,128}\Z"
+)
 _ACCOUNT = re.compile(r"[0-9]{12}\Z")
 _KMS_KEY = re.compile(r"(?:arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:(?:key|alias)/)?[A-Za-z0-9][A-Za-z0-9/_-]{0,255}\Z")
 _HOST_NAME = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,251}[A-Za-z0-9_.])?\Z")
@@ -25,7 +27,7 @@ _VISIBLE = re.compile(r"[!-~]{1,2048}\Z")
 _PORT = re.compile(r"[0-9]{1,5}\Z")
 
 _QUEUE_REGION = re.compile(r"(?:.*\.)?sqs(?:-fips)?\.([a-z]+(?:-[a-z]+)+-[0-9]+)\.")
-_LEGACY_REGION = re.compile(r"([a-z]+(?:-[a-z]+)+-[0-9]+)\.queue\.amazonaws\.com")
+_LEGACY_REGION = re.compile(r"([a-z]+(?:-[a-z]+)+-[0-9]+)\.queue\.amazonaws\.com(?:\.cn)?\Z")
 
 
 def _is_host(text: str) -> bool:

@@ -102,6 +102,8 @@ class SqsSource:
                 MaxNumberOfMessages=min(limit, BATCH_LIMIT),
                 VisibilityTimeout=self._visibility_timeout_s,
                 WaitTimeSeconds=self._poll_wait_s,
+                # Older servers know the first name only.
+                AttributeNames=["ApproximateReceiveCount", "SentTimestamp"],
                 MessageSystemAttributeNames=["ApproximateReceiveCount", "SentTimestamp"],
                 MessageAttributeNames=["All"],
             ),

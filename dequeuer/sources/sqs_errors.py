@@ -44,7 +44,7 @@ def translate(error: Exception) -> tuple[ErrorKind, DequeuerError]:
     An error without a code, and one that is no error of SQS, counts as unavailable: it is tried again, never fatal.
     """
     if isinstance(error, RefusedError):
-        return from_code(error.code, str(error), error.status)
+        return from_code(error.code, str(error), error.status, where(error))
     if isinstance(error, KeysMissingError):
         return "denied", SourceDeniedError(clip(str(error)), NO_CREDENTIALS)
     if isinstance(error, DequeuerError | WireError | OSError | TimeoutError):
@@ -52,11 +52,21 @@ def translate(error: Exception) -> tuple[ErrorKind, DequeuerError]:
     return "unavailable", SourceUnavailableError(type(error).__name__)
 
 
-def from_code(code: str, text: str, status: int = 0) -> tuple[ErrorKind, DequeuerError]:
-    """Translate an error code of SQS, of a whole request or of one entry of a batch, which has no `status`."""
+def where(error: Exception) -> str:
+    """Return what was asked, and where: the notes that the client has put on an error."""
+    return "; ".join(getattr(error, "__notes__", ()))
+
+
+def from_code(code: str, text: str, status: int = 0, asked: str = "") -> tuple[ErrorKind, DequeuerError]:
+    """Translate an error code of SQS, of a whole request or of one entry of a batch, which has no `status`.
+
+    `asked`: see `where`.
+    """
     name = bare(code)
     if name in _GONE or code in _GONE:
-        return "missing", SourceGoneError(f"the queue does not exist ({text}): check DEQUEUER_QUEUE_URL and the region")
+        return "missing", SourceGoneError(
+            f"the queue does not exist ({asked or text}): check DEQUEUER_QUEUE_URL and the region"
+        )
     if name in _REFUSED or name.rsplit(".", 1)[-1] in _REFUSED:
         return "refused", LeaseLostError(text)
     if is_refusal(status, code):

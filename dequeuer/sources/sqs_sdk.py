@@ -16,7 +16,7 @@ def translate(error: Exception) -> tuple[ErrorKind, DequeuerError]:
         details = error.response.get("Error", {})
         code, text = str(details.get("Code", "")), clip(f"{details.get('Code')}: {details.get('Message')}")
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-        return sqs_errors.from_code(code, text, status)
+        return sqs_errors.from_code(code, text, status, sqs_errors.where(error))
     if isinstance(error, NoCredentialsError | PartialCredentialsError):
         return "denied", SourceDeniedError(
             f"{clip(str(error))}: give the pod a role or AWS_ACCESS_KEY_ID", NO_CREDENTIALS
