@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from dequeuer.aws.base import READ_TIMEOUT_S
+from dequeuer.aws.bucket_endpoint import BucketEndpoint
 from dequeuer.aws.credentials import chain
 from dequeuer.aws.partitions import domain
 from dequeuer.aws.regions import Regional, sqs_by_region
@@ -91,18 +92,17 @@ class SlimAws:
     def _sqs_origin(self, region: str) -> Origin:
         return origin_of(self._settings.sqs_endpoint or f"https://sqs.{region}.{domain(region)}", self._tls)
 
-    def _s3(self, bucket: str) -> tuple[AwsEndpoint, bool]:
+    def _s3(self, bucket: str) -> tuple[BucketEndpoint, bool]:
         """Return the endpoint for a bucket, and whether its name stands in the path."""
-        url, path_style = self._settings.s3_endpoint, True
-        if url is None:
-            # A dot in the name would not fit the certificate of a virtual host.
-            path_style = "." in bucket
-            host = f"s3.{self._region}.{domain(self._region)}"
-            url = f"https://{host}" if path_style else f"https://{bucket}.{host}"
-        return self._endpoint(url, "s3"), path_style
+        given = self._settings.s3_endpoint
+        # A dot in the name would not fit the certificate of a virtual host.
+        path_style = given is not None or "." in bucket
+        start = "https://s3" if path_style else f"https://{bucket}.s3"
 
-    def _endpoint(self, url: str, service: str) -> AwsEndpoint:
-        return AwsEndpoint(origin_of(url, self._tls), Signer(service, self._region), self._keys)
+        def at(region: str) -> Origin:
+            return origin_of(given or f"{start}.{region}.{domain(region)}", self._tls)
+
+        return BucketEndpoint(at, self._region, self._keys), path_style
 
 
 def _keys(settings: AwsSettings, environ: Mapping[str, str], tls: ssl.SSLContext) -> tuple[KeySnapshot, str]:
