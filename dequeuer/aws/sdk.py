@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Any
@@ -23,7 +24,7 @@ from dequeuer.aws.base import READ_TIMEOUT_S
 from dequeuer.aws.regions import Regional, sqs_by_region
 from dequeuer.aws.sdk_keys import KeyProvider
 from dequeuer.aws.sdk_requests import adapt
-from dequeuer.credentials import CredentialChain, FrozenKeys, KeySnapshot
+from dequeuer.credentials import CredentialChain, FrozenKeys, Keys, KeySnapshot
 from dequeuer.errors import ConfigurationError, KeysMissingError, clip
 from dequeuer.events import Observer
 from dequeuer.settings import AwsSettings
@@ -118,7 +119,18 @@ class Aws:
             keys: FrozenKeys = await self._credentials.get_frozen_credentials()
         except _NO_KEYS as error:
             raise KeysMissingError(clip(str(error))) from error
-        return keys
+        # The SDK keeps the end to itself. Without it, keys that have ended would be used on while it cannot renew them.
+        ends = getattr(self._credentials, "_expiry_time", None)
+        if ends is None:
+            return keys
+        expires_at: float = ends.timestamp()
+        return Keys(
+            access_key=keys.access_key,
+            secret_key=keys.secret_key,
+            token=keys.token,
+            expires_at=expires_at,
+            lifetime_s=expires_at - time.time(),
+        )
 
     def _s3(self, bucket: str, read_timeout_s: float) -> AbstractAsyncContextManager[Any]:
         endpoint_url = self._settings.s3_endpoint

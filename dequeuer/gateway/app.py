@@ -12,6 +12,7 @@ from aiohttp import web
 
 from dequeuer import __version__, logs
 from dequeuer.aws.choice import Places, choose, connect
+from dequeuer.credentials_log import CredentialsLog
 from dequeuer.drain import Drain
 from dequeuer.errors import clip
 from dequeuer.events import ignore
@@ -54,6 +55,7 @@ async def _run(settings: GatewaySettings) -> int:
     cloud = connect(settings.aws, client, os.environ)
     async with AsyncExitStack() as stack:
         stack.push_async_callback(cloud.close)
+        cloud.observe(CredentialsLog(log))
         store = cloud.store(settings.bucket, ignore)  # what fails is logged with the request that it fails
         gateway = Gateway(
             sink=store,

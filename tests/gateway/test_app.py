@@ -119,7 +119,7 @@ def test_a_request_goes_in_and_its_result_comes_out(endpoint: str) -> None:
         assert running.call(f"/api/{request_id}").decode() == (
             f'{{"id":"{request_id}","status":"completed","result":[1.10],"timestamp":"{written:%Y-%m-%dT%H:%M:%SZ}"}}\n'
         )
-        assert running.stop() == (0, ["request_submitted", "gateway_draining"])
+        assert running.stop() == (0, ["credentials_found", "request_submitted", "gateway_draining"])
 
 
 def test_a_bucket_that_does_not_exist(endpoint: str) -> None:
@@ -129,7 +129,7 @@ def test_a_bucket_that_does_not_exist(endpoint: str) -> None:
         with caught.value as answer:
             assert (answer.status, answer.headers["Retry-After"]) == (503, "1")
             assert b"refuses the gateway" in answer.read()
-        assert running.stop() == (0, ["request_refused", "gateway_draining"])
+        assert running.stop() == (0, ["credentials_found", "request_refused", "gateway_draining"])
 
 
 def test_sigterm_lets_a_running_request_end(endpoint: str) -> None:
