@@ -9,7 +9,8 @@ from collections import deque
 class ByteBudget:
     """Bytes that may be buffered. First come, first served.
 
-    A task must not wait for a second share while it holds one: two such tasks could wait for each other for ever.
+    A task that holds a share while it waits for another one can wait for a task that does the same: its patience
+    is what ends that.
 
     Args:
         total: bytes in all.

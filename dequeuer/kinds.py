@@ -98,7 +98,8 @@ async def _make_async(settings: SidecarSettings, parties: Parties) -> Kind:
         handler=bounded,
         watch=None,
         has_failed=lambda: False,
-        background=background,
+        # Without it the rules of the bucket are not even read.
+        background=background if settings.result_retention_days else None,
         tries=tries_of_store(store, below),
     )
 

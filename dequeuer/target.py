@@ -25,6 +25,8 @@ from dequeuer.wire.protocols import MALFORMED
 # Servers close idle connections after 2 to 5 seconds (gunicorn, uvicorn, node). A POST on one that is just
 # being closed fails and must not be sent again by itself, so ours are given up well before that.
 KEEPALIVE_S: Final = 1.0
+RECEIVE_BYTES: Final = 16 * 1024
+"""Of each connection: a hundred large answers that arrive side by side stay within a few MiB."""
 
 
 class HttpAnswer:
@@ -42,6 +44,8 @@ class HttpAnswer:
 
     async def chunks(self) -> AsyncIterator[bytes]:
         """Yield the decoded body."""
+        if self.size is None or self.size > RECEIVE_BYTES:
+            self._answer.read_lazily()
         decoder = decoder_for(self._codings)
         while chunk := await self._read():
             if decoder is None:
@@ -146,7 +150,7 @@ class HttpTarget:
             else Origin(host=host, port=port)
         )
         idle_limit_s = KEEPALIVE_S if keep_alive else 0.0
-        self._pool = Pool(origin, idle_limit_s=idle_limit_s, only_after_success=True)
+        self._pool = Pool(origin, idle_limit_s=idle_limit_s, only_after_success=True, receive_bytes=RECEIVE_BYTES)
         # The same for both families: a container that checks it need not know of ::1.
         self._host = f"Host: {f'[{host}]' if host and ':' in host else host or LOCALHOST}:{port}\r\n"
         self._timeout_s = timeout_s

@@ -97,7 +97,9 @@ class Aws:
         from dequeuer.sinks.lifecycle import ensure_expiry  # noqa: PLC0415 - a batch job has no use for it
 
         async with self._s3(bucket, READ_TIMEOUT_S) as client:
-            return await ensure_expiry(client, bucket=bucket, prefix=prefix, days=days)
+            return await ensure_expiry(
+                client, bucket=bucket, prefix=prefix, days=days, protection=self._settings.protection
+            )
 
     def observe(self, observer: Observer) -> None:
         """Tell an observer of credentials that are renewed."""

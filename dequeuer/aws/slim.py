@@ -75,7 +75,14 @@ class SlimAws:
 
         endpoint, path_style = self._s3(bucket)
         try:
-            return await ensure_expiry(endpoint, bucket=bucket, path_style=path_style, prefix=prefix, days=days)
+            return await ensure_expiry(
+                endpoint,
+                bucket=bucket,
+                path_style=path_style,
+                prefix=prefix,
+                days=days,
+                protection=self._settings.protection,
+            )
         finally:
             await endpoint.close()
 

@@ -172,15 +172,16 @@ SHUTDOWN_GRACE = Option(
 RESULT_RETENTION = Option(
     name="result_retention_days",
     env=("DEQUEUER_RESULT_RETENTION_DAYS",),
-    parser=whole(1, 3650, "whole days"),
+    parser=whole(0, 3650, "whole days"),
     default="7",
     unit="days",
-    help="How long the objects of an async request are kept, by a lifecycle rule of the bucket.",
+    help="How long the objects of an async request are kept, by a lifecycle rule of the bucket; "
+    "0: the bucket's rules are left alone.",
 )
 MAX_RESULT_BYTES = Option(
     name="max_result_bytes",
     env=("DEQUEUER_MAX_RESULT_BYTES",),
-    parser=size(1, LARGEST_OBJECT, "5TiB"),
+    parser=size(1, LARGEST_OBJECT, "48GiB"),
     default="256MiB",
     help="Largest answer that is stored; a request with a larger one has failed.",
 )

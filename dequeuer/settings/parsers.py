@@ -13,8 +13,8 @@ T = TypeVar("T")
 _INTEGER = re.compile(r"-?[0-9]{1,18}\Z")
 _DECIMAL = re.compile(r"-?[0-9]{1,18}(?:\.[0-9]{1,18})?\Z")
 _SIZE = re.compile(r"([0-9]{1,18})(?:\.([0-9]{1,6}))? ?(?:([kKMGT])(i?))?B?\Z")
-LARGEST_OBJECT = 5 * 2**40
-"""Bytes that S3 takes in one object."""
+LARGEST_OBJECT = 48 * 2**30
+"""Bytes that a streamed upload can write: 10,000 parts, each of 5 MiB when the size is not known ahead."""
 _EXPONENT = {"k": 1, "K": 1, "M": 2, "G": 3, "T": 4}
 
 

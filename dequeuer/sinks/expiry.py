@@ -13,6 +13,8 @@ from typing import Literal, Protocol, TypeVar
 from dequeuer.errors import StoreDeniedError, StoreUnavailableError
 
 RULE_ID = "async-workloads-expiry-policy"
+ABORT_AFTER_DAYS = 1
+"""Parts of uploads that a killed process could not abort are paid for until then."""
 
 ExpiryChange = Literal["unchanged", "written", "may_not_read", "may_not_write", "not_supported"]
 MISSING_PERMISSION: Mapping[ExpiryChange, str] = {

@@ -8,7 +8,8 @@ from typing import Any, Protocol
 from botocore.exceptions import BotoCoreError, ClientError
 
 from dequeuer.errors import StoreUnavailableError, clip
-from dequeuer.sinks.expiry import RULE_ID, ExpiryChange, RefusedError, merge_rule
+from dequeuer.sinks.expiry import ABORT_AFTER_DAYS, RULE_ID, ExpiryChange, RefusedError, merge_rule
+from dequeuer.sinks.protection import UNPROTECTED, ObjectProtection
 
 _SIZE = "TransitionDefaultMinimumObjectSize"
 
@@ -23,33 +24,42 @@ class LifecycleClient(Protocol):
         """Replace the configuration."""
 
 
-async def ensure_expiry(client: LifecycleClient, *, bucket: str, prefix: str, days: int) -> ExpiryChange:
+async def ensure_expiry(
+    client: LifecycleClient, *, bucket: str, prefix: str, days: int, protection: ObjectProtection = UNPROTECTED
+) -> ExpiryChange:
     """Make sure that objects below `prefix` expire after `days`; tell what was done.
 
     Raises:
         StoreDeniedError: the bucket does not exist.
         StoreUnavailableError: try again later.
     """
-    return await merge_rule(_Configuration(client, bucket, expiry_rule(prefix, days)), bucket)
+    return await merge_rule(_Configuration(client, bucket, expiry_rule(prefix, days), protection.bucket_owner), bucket)
 
 
 def expiry_rule(prefix: str, days: int) -> dict[str, Any]:
-    """Return our rule, as Cortex writes it."""
-    return {"ID": RULE_ID, "Status": "Enabled", "Filter": {"Prefix": prefix}, "Expiration": {"Days": days}}
+    """Return our rule: Cortex's, and the same for what versioned buckets and ended uploads keep."""
+    return {
+        "ID": RULE_ID,
+        "Status": "Enabled",
+        "Filter": {"Prefix": prefix},
+        "Expiration": {"Days": days},
+        "NoncurrentVersionExpiration": {"NoncurrentDays": days},
+        "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": ABORT_AFTER_DAYS},
+    }
 
 
 class _Configuration:
     """`LifecycleApi`: the configuration is what the SDK takes for a PUT."""
 
-    def __init__(self, client: LifecycleClient, bucket: str, ours: Mapping[str, Any]) -> None:
+    def __init__(self, client: LifecycleClient, bucket: str, ours: Mapping[str, Any], owner: str | None) -> None:
         self._client = client
-        self._bucket = bucket
+        self._bucket = {"Bucket": bucket} | ({"ExpectedBucketOwner": owner} if owner else {})
         self._ours = ours
 
     async def read(self) -> Mapping[str, Any]:
         """Return the configuration."""
         try:
-            answer = await self._client.get_bucket_lifecycle_configuration(Bucket=self._bucket)
+            answer = await self._client.get_bucket_lifecycle_configuration(**self._bucket)
         except Exception as error:
             raise _translated(error) from error
         return _request(answer.get("Rules") or (), answer.get(_SIZE))
@@ -65,7 +75,7 @@ class _Configuration:
     async def write(self, configuration: Mapping[str, Any]) -> None:
         """Replace the configuration."""
         try:
-            await self._client.put_bucket_lifecycle_configuration(Bucket=self._bucket, **configuration)
+            await self._client.put_bucket_lifecycle_configuration(**self._bucket, **configuration)
         except Exception as error:
             raise _translated(error) from error
 

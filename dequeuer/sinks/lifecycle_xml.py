@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from dequeuer.errors import KeysMissingError, KeysUnavailableError
-from dequeuer.sinks.expiry import RULE_ID, ExpiryChange, RefusedError, merge_rule
+from dequeuer.sinks.expiry import ABORT_AFTER_DAYS, RULE_ID, ExpiryChange, RefusedError, merge_rule
+from dequeuer.sinks.protection import UNPROTECTED, ObjectProtection
 from dequeuer.sinks.s3_bucket import XML_TYPE, Bucket, checksum
 from dequeuer.sinks.s3_errors import code_in, refused, unsent
 from dequeuer.sinks.s3_xml import Node, escape, parse
@@ -19,8 +20,14 @@ _ROOT = "LifecycleConfiguration"
 _SIZE = "x-amz-transition-default-minimum-object-size"
 
 
-async def ensure_expiry(
-    endpoint: AwsEndpoint, *, bucket: str, path_style: bool, prefix: str, days: int
+async def ensure_expiry(  # noqa: PLR0913 - one parameter a fact of the bucket
+    endpoint: AwsEndpoint,
+    *,
+    bucket: str,
+    path_style: bool,
+    prefix: str,
+    days: int,
+    protection: ObjectProtection = UNPROTECTED,
 ) -> ExpiryChange:
     """Make sure that objects below `prefix` expire after `days`; tell what was done.
 
@@ -30,12 +37,13 @@ async def ensure_expiry(
         path_style: the name stands in the path; else the endpoint's host has it.
         prefix: of keys.
         days: whole ones.
+        protection: the account that owns the bucket.
 
     Raises:
         StoreDeniedError: the bucket does not exist, or there are no credentials.
         StoreUnavailableError: try again later.
     """
-    api = _Lifecycle(endpoint, Bucket(endpoint, bucket, path_style=path_style), prefix, days)
+    api = _Lifecycle(endpoint, Bucket(endpoint, bucket, path_style=path_style, protection=protection), prefix, days)
     return await merge_rule(api, bucket)
 
 
@@ -104,16 +112,22 @@ class _Lifecycle:
                 ("/Status", "Enabled"),
                 ("/Filter/Prefix", self._prefix),
                 ("/Expiration/Days", str(self._days)),
+                ("/NoncurrentVersionExpiration/NoncurrentDays", str(self._days)),
+                ("/AbortIncompleteMultipartUpload/DaysAfterInitiation", str(ABORT_AFTER_DAYS)),
             ]
         )
 
     def _ours(self, prefix: str) -> bytes:
-        """Return our rule, as Cortex writes it. `prefix`: of the names of elements, with its colon."""
+        """Return our rule. `prefix`: of the names of elements, with its colon."""
         p = prefix
         return (
             f"<{p}Rule><{p}ID>{RULE_ID}</{p}ID><{p}Status>Enabled</{p}Status>"
             f"<{p}Filter><{p}Prefix>{escape(self._prefix)}</{p}Prefix></{p}Filter>"
-            f"<{p}Expiration><{p}Days>{self._days}</{p}Days></{p}Expiration></{p}Rule>"
+            f"<{p}Expiration><{p}Days>{self._days}</{p}Days></{p}Expiration>"
+            f"<{p}NoncurrentVersionExpiration><{p}NoncurrentDays>{self._days}</{p}NoncurrentDays>"
+            f"</{p}NoncurrentVersionExpiration>"
+            f"<{p}AbortIncompleteMultipartUpload><{p}DaysAfterInitiation>{ABORT_AFTER_DAYS}</{p}DaysAfterInitiation>"
+            f"</{p}AbortIncompleteMultipartUpload></{p}Rule>"
         ).encode()
 
 

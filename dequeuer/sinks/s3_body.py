@@ -11,7 +11,7 @@ from typing import Final
 from dequeuer.errors import StoreUnavailableError
 from dequeuer.sinks.s3_checksum import CRC32, encoded_crc32
 
-CHUNK_BYTES: Final = 64 * 1024
+CHUNK_BYTES: Final = 16 * 1024
 """Of the coding of a streamed part: its length has to be known ahead, so all chunks but the last have this size."""
 TRAILER: Final = (("content-encoding", "aws-chunked"), ("x-amz-trailer", CRC32))
 TRAILER_HASH: Final = "STREAMING-UNSIGNED-PAYLOAD-TRAILER"
@@ -35,11 +35,13 @@ class Body:
         """Bytes that are still to be read; None: not known."""
 
     async def is_over(self) -> bool:
-        """Tell whether all was read. Raises `StoreUnavailableError` when it is longer than it was said to be."""
+        """Tell whether all was read. Raises `StoreUnavailableError` when it is not as long as it was said to be."""
         if not self._ahead:
             self._ahead = await self._next()
         if self._ahead and self.left == 0:
             raise StoreUnavailableError("the body is longer than it was said to be")
+        if not self._ahead and self.left:
+            raise StoreUnavailableError("the body is shorter than it was said to be")
         return not self._ahead
 
     async def _next(self) -> bytes:
@@ -73,13 +75,13 @@ class Body:
                 self.left -= len(piece)
             yield piece
 
-    async def part(self, limit: int, watch: Callable[[], None]) -> bytes:
+    async def part(self, limit: int, watch: Callable[[], None]) -> bytearray:
         """Return the next `limit` bytes, or what there is. `watch` is called now and then; what it raises ends it."""
-        pieces: list[bytes] = []
+        part = bytearray()
         async for piece in self.pieces(limit):
-            pieces.append(piece)
+            part += piece
             watch()
-        return b"".join(pieces)
+        return part  # not as bytes: that would be a copy, and twice the memory
 
 
 class Summed:
@@ -87,6 +89,8 @@ class Summed:
 
     def __init__(self, pieces: AsyncIterator[bytes]) -> None:
         self._pieces = pieces
+        self.is_untouched = True
+        """Whether nothing has passed yet."""
         self._crc = 0
         self._md5 = md5(usedforsecurity=False)
 
@@ -94,6 +98,7 @@ class Summed:
         return self
 
     async def __anext__(self) -> bytes:
+        self.is_untouched = False
         piece = await anext(self._pieces)
         self._crc = zlib.crc32(piece, self._crc)
         self._md5.update(piece)

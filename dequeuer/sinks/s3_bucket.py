@@ -42,7 +42,9 @@ class Bucket:
         self._common = tuple(protection.common_fields())
         self._base = f"/{quoted(name)}" if path_style else ""
 
-    def about(self, key: str | None, method: str, query: str = "", fields: Fields = (), body: bytes = b"") -> Request:
+    def about(
+        self, key: str | None, method: str, query: str = "", fields: Fields = (), body: bytes | bytearray = b""
+    ) -> Request:
         """Make a request about an object; `key` None: about the bucket."""
         path = f"{self._base}/{quoted(key)}" if key is not None else self._base or "/"
         if self._common:

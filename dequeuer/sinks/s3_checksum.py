@@ -21,7 +21,7 @@ def encoded_crc32(crc: int) -> str:
     return b64encode(crc.to_bytes(4, "big")).decode()
 
 
-def crc32_field(body: bytes) -> tuple[str, str]:
+def crc32_field(body: bytes | bytearray) -> tuple[str, str]:
     """Return the field that lets S3 check a body."""
     return CRC32, encoded_crc32(zlib.crc32(body))
 

@@ -18,7 +18,8 @@ from dequeuer.sinks.base import Check, unchecked
 from dequeuer.sinks.s3_body import Body
 from dequeuer.sinks.s3_bucket import Bucket
 from dequeuer.sinks.s3_features import Features
-from dequeuer.sinks.s3_upload import Upload, patiently
+from dequeuer.sinks.s3_tries import patiently
+from dequeuer.sinks.s3_upload import Upload
 from dequeuer.sinks.s3_writing import Writes
 from dequeuer.wire.signing import Fields
 
@@ -27,8 +28,8 @@ PART_BYTES: Final = 5 * 1024 * 1024
 _NO_UPLOADS = ("NotImplemented", "MethodNotAllowed")
 """A store that has no multipart uploads says so: that tells nothing about permissions."""
 PARTS_LIMIT: Final = 10_000
-BUFFER_BYTES: Final = 2 * PART_BYTES
-"""For the buffered parts of all uploads together, by default: one alone fills a part while another is sent."""
+BUFFER_BYTES: Final = PART_BYTES
+"""For the buffered parts of all uploads together: with more, 100 large answers side by side need over 100 MiB."""
 PATIENCE_S: Final = 1.0
 """How long an upload waits for a buffer before it does without: far below any server's write time-out."""
 
@@ -98,7 +99,7 @@ class Uploads:
             raise
         await upload.abort()
 
-    async def _first_part(self, upload: Upload, body: Body) -> bytes | None:
+    async def _first_part(self, upload: Upload, body: Body) -> bytearray | None:
         """Return the beginning of the body, for which a buffer is taken; None: there was none to be had."""
         part_bytes = _part_bytes(body.left)
         if part_bytes > PART_BYTES or not await self._buffers.take(PART_BYTES, PATIENCE_S):
@@ -116,7 +117,9 @@ class Uploads:
         part_bytes = _part_bytes(body.left)
         patience_s = PATIENCE_S
         while not await body.is_over():
-            if part_bytes == PART_BYTES and await self._take_buffer(upload, patience_s):
+            upload.raise_failure()
+            if part_bytes == PART_BYTES and await self._buffers.take(PART_BYTES, patience_s):
+                patience_s = PATIENCE_S
                 try:
                     part = await body.part(part_bytes, upload.raise_failure)
                 except BaseException:
@@ -125,28 +128,20 @@ class Uploads:
                 await upload.send_whole(part, self._release)
                 del part
             elif body.left is not None:
-                patience_s = 0.0
+                patience_s = 0.0  # other uploads need the buffers: waiting again for each part would add up
                 length = min(part_bytes, body.left)
                 async with aclosing(body.pieces(length)) as pieces:
                     await upload.send_through(pieces, length)
             else:
                 await self._send_in_turn(upload, body)
 
-    async def _take_buffer(self, upload: Upload, patience_s: float) -> bool:
-        upload.raise_failure()
-        if self._buffers.try_take(PART_BYTES):
-            return True
-        if upload.is_sending:
-            # It holds a buffer itself, and must not wait for another one before it has given this one back.
-            await upload.landed()
-        return await self._buffers.take(PART_BYTES, patience_s)
-
     async def _send_in_turn(self, upload: Upload, body: Body) -> None:
         """Send a part of a body whose size is not known: its length has to be told first, so it must be buffered."""
         async with self._turn:
             part = await body.part(PART_BYTES, upload.raise_failure)
-            await upload.send_whole(part, lambda: None)
-            await upload.landed()
+            sent = asyncio.Event()
+            await upload.send_whole(part, sent.set)
+            await sent.wait()
 
     def _clean_up(self, upload: Upload) -> None:
         # Not waited for: a cancelled upload must not hold up the release of its message.

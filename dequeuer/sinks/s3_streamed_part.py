@@ -10,6 +10,7 @@ from dequeuer.sinks.s3_body import NO_HASH, TRAILER, TRAILER_HASH, Summed, in_ch
 from dequeuer.sinks.s3_bucket import Bucket
 from dequeuer.sinks.s3_checksum import CRC32
 from dequeuer.sinks.s3_features import Features
+from dequeuer.sinks.s3_tries import patiently
 from dequeuer.wire.pool import Reply
 
 _PROBE = b"probe"
@@ -42,7 +43,9 @@ class StreamedParts:
             self._features.note("streamed_checksums")
 
     async def send(self, key: str, parameters: str, pieces: AsyncIterator[bytes], length: int) -> tuple[str, str]:
-        """Send a part of `length` bytes; return its ETag and its CRC-32. It cannot be sent again.
+        """Send a part of `length` bytes; return its ETag and its CRC-32.
+
+        It is tried again as long as nothing of it was read, that is, for as long as no connection can be made.
 
         Raises:
             Whatever `pieces` raises: the part is broken off, and S3 keeps nothing of it.
@@ -50,7 +53,18 @@ class StreamedParts:
         """
         body = Summed(pieces)
         with_checksum = not self._features.lacks("streamed_checksums")
-        reply = await self._send(key, parameters, body, length, with_checksum=with_checksum)
+
+        async def attempt() -> Reply | StoreUnavailableError:
+            try:
+                return await self._send(key, parameters, body, length, with_checksum=with_checksum)
+            except StoreUnavailableError as error:
+                if body.is_untouched:
+                    raise
+                return error
+
+        reply = await patiently(attempt)
+        if isinstance(reply, StoreUnavailableError):
+            raise reply
         if reply.status >= 300:
             raise self._bucket.refusal(reply)
         e_tag = reply.field("etag")

@@ -1,9 +1,8 @@
-"""One multipart upload: begun with its first part, one part under way at a time, then completed or aborted."""
+"""One multipart upload: begun with its first part, several parts under way, then completed or aborted."""
 
 from __future__ import annotations
 
 import asyncio
-import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from hashlib import md5
@@ -16,6 +15,7 @@ from dequeuer.sinks.s3_checksum import crc32_field
 from dequeuer.sinks.s3_errors import error_code, refused
 from dequeuer.sinks.s3_features import UNSUPPORTED_STATUSES, Features, is_unsupported, may_be_unsupported
 from dequeuer.sinks.s3_streamed_part import StreamedParts
+from dequeuer.sinks.s3_tries import patiently
 from dequeuer.sinks.s3_writing import IF_NONE, THERE_ALREADY
 from dequeuer.sinks.s3_xml import escape, parse
 from dequeuer.wire.pool import Reply
@@ -24,10 +24,6 @@ from dequeuer.wire.signing import Fields, query
 T = TypeVar("T")
 
 ABORT_TIMEOUT_S = 5.0
-TRIES = 8
-TRIES_WITHIN_S = 120.0
-FIRST_WAIT_S = 0.2
-LONGEST_WAIT_S = 15.0
 _ALGORITHM = ("x-amz-checksum-algorithm", "CRC32")
 _FULL_OBJECT = ("x-amz-checksum-type", "FULL_OBJECT")
 
@@ -61,36 +57,37 @@ class Upload:
         self.is_completed = False
         """Whether nothing is left to abort."""
         self._streamed = StreamedParts(bucket, features)
-        self._parts: list[_Part] = []
-        self._flight: asyncio.Task[None] | None = None
-
-    @property
-    def is_sending(self) -> bool:
-        """Whether a part is under way."""
-        return self._flight is not None and not self._flight.done()
+        self._beginning: asyncio.Task[None] | None = None
+        self._flights: set[asyncio.Task[None]] = set()
+        self._begun = 0
+        self._parts: dict[int, _Part] = {}
+        self._failure: BaseException | None = None
 
     def raise_failure(self) -> None:
         """Raise what has failed meanwhile: a body that never ends must not hide it."""
-        if self._flight is not None and self._flight.done():
-            self._flight.result()
+        if self._failure is not None:
+            raise self._failure
 
-    async def landed(self) -> None:
-        """Wait for what is under way. Raises what has failed."""
-        if self._flight is not None:
-            await asyncio.shield(self._flight)
-
-    async def send_whole(self, part: bytes, release: Callable[[], None]) -> None:
-        """Send a part in the background, once the one before has arrived. It is tried again if S3 fails.
+    async def send_whole(self, part: bytearray, release: Callable[[], None]) -> None:
+        """Send a part in the background. It is tried again if S3 fails.
 
         `release` is called when the part is not needed any more, whatever happens.
         """
         try:
-            await self._begun()
+            await self._started()
         except BaseException:
             release()
             raise
-        self._flight = asyncio.create_task(self._send(part), name="send a part")
-        self._flight.add_done_callback(lambda _: release())
+        flight = asyncio.create_task(self._send(self._next_number(), part), name="send a part")
+        self._flights.add(flight)
+
+        def landed(flight: asyncio.Task[None]) -> None:
+            release()
+            self._flights.discard(flight)
+            if not flight.cancelled() and self._failure is None:
+                self._failure = flight.exception()
+
+        flight.add_done_callback(landed)
 
     async def send_through(self, pieces: AsyncIterator[bytes], length: int) -> None:
         """Send a part as it is read; return when it has arrived. It cannot be tried again.
@@ -99,20 +96,34 @@ class Upload:
             Whatever `pieces` raises.
             StoreDeniedError, StoreUnavailableError: the upload has failed.
         """
-        await self._begun()
-        await patiently(lambda: self._streamed.prepare(self._key, self._number()))
-        e_tag, crc32 = await self._streamed.send(self._key, self._number(), pieces, length)
-        self._parts.append(_Part(e_tag, length, crc32))
+        await self._started()
+        number = self._next_number()
+        await patiently(lambda: self._streamed.prepare(self._key, self._of_part(number)))
+        e_tag, crc32 = await self._streamed.send(self._key, self._of_part(number), pieces, length)
+        self._parts[number] = _Part(e_tag, length, crc32)
 
-    async def _begun(self) -> None:
-        if self._flight is None:
-            self._flight = asyncio.create_task(patiently(self._begin), name="begin an upload")
-        await self.landed()
+    async def landed(self) -> None:
+        """Wait for the parts that are under way. Raises what has failed."""
+        while self._flights and self._failure is None:
+            await asyncio.wait(set(self._flights), return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.sleep(0)  # their callbacks have run then
+        self.raise_failure()
+
+    def _next_number(self) -> int:
+        self._begun += 1
+        return self._begun
+
+    async def _started(self) -> None:
+        self.raise_failure()
+        if self._beginning is None:
+            self._beginning = asyncio.create_task(patiently(self._begin), name="begin an upload")
+        # Not cancelled with its caller: an upload whose name never became known cannot be aborted.
+        await asyncio.shield(self._beginning)
 
     async def begin(self) -> None:
         """Begin with one attempt; the first part does it by itself."""
-        self._flight = asyncio.create_task(self._begin(), name="begin an upload")
-        await self.landed()
+        self._beginning = asyncio.create_task(self._begin(), name="begin an upload")
+        await asyncio.shield(self._beginning)
 
     async def _begin(self) -> None:
         common = [*self._fields, *self._bucket.protection.creation_fields()]
@@ -143,13 +154,13 @@ class Upload:
             return [(True, False), (False, False)]
         return [(True, True), (True, False), (False, False)]
 
-    def _number(self) -> str:
-        return query([("partNumber", str(len(self._parts) + 1)), ("uploadId", self._id)])
+    def _of_part(self, number: int) -> str:
+        return query([("partNumber", str(number)), ("uploadId", self._id)])
 
-    async def _send(self, body: bytes) -> None:
+    async def _send(self, number: int, body: bytearray) -> None:
         crc32 = crc32_field(body)
         fields = () if self._features.lacks("checksums") else (crc32,)
-        request = self._bucket.about(self._key, "PUT", self._number(), fields, body)
+        request = self._bucket.about(self._key, "PUT", self._of_part(number), fields, body)
 
         async def attempt() -> str:
             e_tag = (await self._bucket.call(request)).field("etag")
@@ -157,7 +168,7 @@ class Upload:
                 raise StoreUnavailableError("S3 took a part and did not name it")
             return e_tag
 
-        self._parts.append(_Part(await _not_missing(attempt), len(body), crc32[1]))
+        self._parts[number] = _Part(await _not_missing(attempt), len(body), crc32[1])
 
     async def complete(self) -> bool:
         """Make the object of the parts unless there is one; tell whether it is the one of these parts."""
@@ -196,7 +207,7 @@ class Upload:
         return self._key in await self._bucket.keys(self._key)
 
     async def _ask(self, *, is_conditional: bool) -> Reply:
-        entries = "".join([self._entry(number, part) for number, part in enumerate(self._parts, 1)])
+        entries = "".join([self._entry(number, part) for number, part in sorted(self._parts.items())])
         namespace = "http://s3.amazonaws.com/doc/2006-03-01/"
         body = f'<CompleteMultipartUpload xmlns="{namespace}">{entries}</CompleteMultipartUpload>'.encode()
         fields = (XML_TYPE, IF_NONE) if is_conditional else (XML_TYPE,)
@@ -214,35 +225,34 @@ class Upload:
             reply = await self._bucket.call(request)
         except StoreMissingError:
             return False
-        size = sum(part.size for part in self._parts)
+        size = sum(part.size for part in self._parts.values())
         if reply.field("content-range") != f"bytes 0-0/{size}":
             return False
         found = (reply.field("etag") or "").strip('"')
         if (reply.field("x-amz-server-side-encryption") or "").startswith("aws:kms"):
             # Its ETags are no checksums; they count the parts all the same.
             return found.endswith(f"-{len(self._parts)}")
-        return found == combined([part.e_tag for part in self._parts])
+        return found == combined([part.e_tag for _, part in sorted(self._parts.items())])
 
     async def abort(self) -> None:
         """Give the parts up. Best effort: what cannot be aborted now is left to the bucket's rules."""
-        flight = self._flight
-        if flight is None:
+        if self._beginning is None:
             return
-        if self._id:
+        flights = set(self._flights)
+        for flight in flights:
             # A part that arrives after the end of its upload would be kept, and paid for.
             flight.cancel()
         try:
             async with asyncio.timeout(ABORT_TIMEOUT_S):
-                # The beginning is not cancelled: an upload whose name never became known cannot be aborted.
-                await asyncio.wait({flight})
+                await asyncio.wait({self._beginning, *flights})
                 if self._id:
                     await self._bucket.call(self._bucket.about(self._key, "DELETE", query([("uploadId", self._id)])))
         except (TimeoutError, StoreUnavailableError, StoreMissingError, StoreDeniedError):
             return
         finally:
-            flight.cancel()
-            if flight.done() and not flight.cancelled():
-                flight.exception()
+            self._beginning.cancel()
+            if self._beginning.done() and not self._beginning.cancelled():
+                self._beginning.exception()
 
 
 def combined(e_tags: list[str]) -> str | None:
@@ -259,19 +269,3 @@ async def _not_missing(attempt: Callable[[], Awaitable[T]]) -> T:
         return await patiently(attempt)
     except StoreMissingError as error:
         raise StoreUnavailableError("the upload was gone before it was complete") from error
-
-
-async def patiently(attempt: Callable[[], Awaitable[T]]) -> T:
-    """Try up to `TRIES` times within `TRIES_WITHIN_S`: what is sent here cannot be had again from the container."""
-    loop = asyncio.get_running_loop()
-    ends, wait_s = loop.time() + TRIES_WITHIN_S, FIRST_WAIT_S
-    for _ in range(TRIES - 1):
-        try:
-            return await attempt()
-        except StoreUnavailableError:
-            pause_s = random.uniform(0, wait_s)  # noqa: S311 - jitter
-            if loop.time() + pause_s > ends:
-                raise
-        await asyncio.sleep(pause_s)
-        wait_s = min(2 * wait_s, LONGEST_WAIT_S)
-    return await attempt()

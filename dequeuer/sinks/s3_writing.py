@@ -24,11 +24,11 @@ class Writes:
         self._bucket = bucket
         self._features = features
 
-    async def put(self, key: str, body: bytes, fields: Fields, check: Check) -> None:
+    async def put(self, key: str, body: bytes | bytearray, fields: Fields, check: Check) -> None:
         """Write an object. `fields`: its Content-Type."""
         self._accepted(await self._send(key, body, fields, check))
 
-    async def create(self, key: str, body: bytes, fields: Fields, check: Check) -> bool:
+    async def create(self, key: str, body: bytes | bytearray, fields: Fields, check: Check) -> bool:
         """Write an object unless there is one; tell whether it was written.
 
         A store without conditional writes is asked for the object first. Between that and the write another
@@ -47,7 +47,7 @@ class Writes:
         self._features.note("conditional_writes")
         return True
 
-    async def _send(self, key: str, body: bytes, fields: Fields, check: Check) -> Reply:
+    async def _send(self, key: str, body: bytes | bytearray, fields: Fields, check: Check) -> Reply:
         fields = [*fields, *self._bucket.protection.creation_fields()]
         if self._features.lacks("checksums"):
             return await self._attempt(key, body, fields, check)
@@ -62,7 +62,7 @@ class Writes:
             return again
         return reply
 
-    async def _attempt(self, key: str, body: bytes, fields: Fields, check: Check) -> Reply:
+    async def _attempt(self, key: str, body: bytes | bytearray, fields: Fields, check: Check) -> Reply:
         check()
         return await self._bucket.call(self._bucket.about(key, "PUT", "", fields, body), expected=_EXPECTED)
 

@@ -8,10 +8,11 @@ from typing import Any
 from dequeuer.sources.sqs_answers import Json
 from dequeuer.sources.sqs_errors import RefusedError
 from dequeuer.wire.aws_endpoint import AwsEndpoint, Request
-from dequeuer.wire.errors import MalformedError
+from dequeuer.wire.errors import MalformedError, TooLargeError
 
-ANSWER_LIMIT_BYTES = 16 * 1024 * 1024
-"""Ten messages are 1 MiB together at most; escaped for JSON they can be several times that."""
+ANSWER_LIMIT_BYTES = 12 * 1024 * 1024
+"""Ten messages of 1 MiB fit, unless they are full of what JSON escapes; one alone fits with every byte escaped."""
+MESSAGES_LIMIT = 10
 _JSON_TYPE = ("content-type", "application/x-amz-json-1.0")
 
 
@@ -28,10 +29,26 @@ class WireSqs:
         self._endpoint = endpoint
         self._timeout_s = timeout_s
         self._longest_wait_s = longest_wait_s
+        self._messages_limit = MESSAGES_LIMIT
 
     async def receive_message(self, **request: object) -> Json:
-        """`ReceiveMessage`."""
-        return await self._call("ReceiveMessage", request, self._timeout_s + self._longest_wait_s)
+        """`ReceiveMessage`.
+
+        An answer that is too large is not read, and from then on half as many messages are asked for at a time. Those
+        in it are received again after their visibility timeout.
+        """
+        asked = request.get("MaxNumberOfMessages")
+        if isinstance(asked, int):
+            asked = request["MaxNumberOfMessages"] = min(asked, self._messages_limit)
+        try:
+            answer = await self._call("ReceiveMessage", request, self._timeout_s + self._longest_wait_s)
+        except TooLargeError as error:
+            self._messages_limit = max(1, (asked if isinstance(asked, int) else 1) // 2)
+            raise TooLargeError(f"{error}; {self._messages_limit} messages are asked for next") from error
+        if len(answer.get("Messages") or ()) == self._messages_limit:
+            # As many as were allowed have fitted: carefully more again.
+            self._messages_limit = min(MESSAGES_LIMIT, self._messages_limit + 1)
+        return answer
 
     async def delete_message_batch(self, **request: object) -> Json:
         """`DeleteMessageBatch`."""

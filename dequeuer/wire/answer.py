@@ -7,7 +7,7 @@ import math
 from collections.abc import AsyncGenerator
 from typing import TYPE_CHECKING
 
-from dequeuer.wire.errors import MalformedError, WireError
+from dequeuer.wire.errors import MalformedError, TooLargeError, WireError
 
 if TYPE_CHECKING:
     from dequeuer.wire.connection import Connection
@@ -27,6 +27,7 @@ class Answer:
         "_body",
         "_buffered",
         "_high_water",
+        "_is_lazy",
         "_joined",
         "_waiter",
         "connection",
@@ -40,6 +41,7 @@ class Answer:
         self.connection = connection
         self._body: list[bytes] = []
         self._buffered = 0
+        self._is_lazy = False
         self._joined: dict[str, str] | None = None
         self._high_water = HIGH_WATER_BYTES
         self._waiter: asyncio.Future[None] | None = None
@@ -85,7 +87,7 @@ class Answer:
             self.connection.resume()
             await self._news(self.connection.loop.time() + timeout_s)
         if self._buffered > limit:
-            raise MalformedError(f"an answer of more than {limit} bytes")
+            raise TooLargeError(f"an answer of more than {limit} bytes")
         body = self._body
         return body[0] if len(body) == 1 else b"".join(body)
 
@@ -96,8 +98,14 @@ class Answer:
         chunk = self._body[0] if len(self._body) == 1 else b"".join(self._body)
         self._body.clear()
         self._buffered = 0
-        self.connection.resume()
+        if not self._is_lazy:
+            self.connection.resume()
         return chunk
+
+    def read_lazily(self) -> None:
+        """Read from the connection only while somebody waits for it: one chunk is in memory at a time, not two."""
+        self._is_lazy = True
+        self._high_water = 0
 
     async def next_chunk(self, timeout_s: float) -> bytes:
         """Return what has arrived of the body, at least one byte; nothing: that was all. Raises `WireError`.
@@ -110,6 +118,7 @@ class Answer:
                 return b""
             if self.error is not None:
                 raise self.error
+            self.connection.resume()
             await self._news(ends_at)
         return self.take() or b""
 

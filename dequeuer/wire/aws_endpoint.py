@@ -20,7 +20,7 @@ from dequeuer.wire.signing import EMPTY_HASH, Fields, Signer
 
 SKEW_LIMIT_S = 240.0
 """AWS takes signatures that are up to five minutes old; a clock that is farther off is corrected."""
-WRITTEN_BYTES = 64 * 1024
+WRITTEN_BYTES = 16 * 1024
 """Of a body that is read while it is sent: given to the transport at a time."""
 _SKEWED = (b"RequestTimeTooSkewed", b"RequestExpired", b"Signature expired", b"Signature not yet current")
 _EXPIRED = b"ExpiredToken"
@@ -46,7 +46,7 @@ class Request(NamedTuple):
     timeout_s: float
     query: str = ""
     fields: Fields = ()
-    body: bytes = b""
+    body: bytes | bytearray = b""
 
 
 class _Signed(NamedTuple):
@@ -152,6 +152,7 @@ class AwsEndpoint:
         await self._keys.refresh()
         signed = self._signed()
         answer = await self._pool.start(self._head(request, body_hash, length), fresh=True)
+        answer.connection.limit_writes(WRITTEN_BYTES)
         try:
             is_whole = await _send_body(answer, body, length, request.timeout_s)
             await answer.head(request.timeout_s)

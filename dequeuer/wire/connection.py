@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import socket
 from typing import cast
 
 import httptools
@@ -23,10 +24,15 @@ class Connection(asyncio.Protocol):
         loop: the running one.
         only_after_success: whether any answer but 2xx ends the connection. Otherwise only those do whose request had
             a body: a server that refuses may not have read it, and would take it for the next request.
+        receive_bytes: how much the kernel may keep of what arrives, and so the most that is read at a time; None: the
+            kernel decides, which can be hundreds of KiB.
     """
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, *, only_after_success: bool = False) -> None:
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, *, only_after_success: bool = False, receive_bytes: int | None = None
+    ) -> None:
         self.loop = loop
+        self._receive_bytes = receive_bytes
         self._only_after_success = only_after_success
         self._is_full = False
         self._writer: asyncio.Future[None] | None = None
@@ -57,7 +63,7 @@ class Connection(asyncio.Protocol):
         transport = self._transport
         return self._keep and self._answer is None and transport is not None and not transport.is_closing()
 
-    def send(self, request: bytes, body: bytes = b"") -> Answer:
+    def send(self, request: bytes, body: bytes | bytearray = b"") -> Answer:
         """Send a whole request; its answer begins to arrive."""
         answer = self.begin(request + body if len(body) <= COPIED_BYTES else request)
         if len(body) > COPIED_BYTES and self._transport is not None:
@@ -101,6 +107,11 @@ class Connection(asyncio.Protocol):
             return False
         self._transport.write(data)
         return True
+
+    def limit_writes(self, size: int) -> None:
+        """Let `write` wait as soon as more than `size` bytes are not with the kernel yet."""
+        if self._transport is not None:
+            self._transport.set_write_buffer_limits(high=size)
 
     def end_request(self) -> None:
         """Say that the whole request was written. Without it the connection carries no other one."""
@@ -150,6 +161,8 @@ class Connection(asyncio.Protocol):
         """Begin."""
         # uvloop's are no subclasses of asyncio's.
         self._transport = cast("asyncio.Transport", transport)
+        if self._receive_bytes is not None and (sock := transport.get_extra_info("socket")) is not None:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, self._receive_bytes)
 
     def data_received(self, data: bytes) -> None:
         """Parse."""

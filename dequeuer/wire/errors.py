@@ -47,3 +47,7 @@ class MalformedError(WireError):
     def __init__(self, text: str, *, looks_like: str = "") -> None:
         super().__init__(text)
         self.looks_like = looks_like
+
+
+class TooLargeError(MalformedError):
+    """The answer is larger than the caller can take."""

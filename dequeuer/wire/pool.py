@@ -15,7 +15,7 @@ from dequeuer.wire.keep_alive import kept_for_s
 
 LOOK_EVERY_S = 0.5
 """How exact time-outs are."""
-Written: TypeAlias = tuple[bytes, bytes]
+Written: TypeAlias = tuple[bytes, bytes | bytearray]
 """A request as it is sent: its head, and its body."""
 IDLE_LIMIT_S = 20.0
 """A connection that rests longer is closed: whoever keeps fewer connections pays fewer wake-ups."""
@@ -76,6 +76,7 @@ class Pool:
             A server that keeps connections for less is obeyed.
         connect_timeout_s: for one connection, TLS included, whichever of its addresses takes it.
         only_after_success: whether a connection is used again only after an answer of 2xx; see `Connection`.
+        receive_bytes: see `Connection`.
     """
 
     def __init__(
@@ -85,9 +86,11 @@ class Pool:
         idle_limit_s: float = IDLE_LIMIT_S,
         connect_timeout_s: float = CONNECT_TIMEOUT_S,
         only_after_success: bool = False,
+        receive_bytes: int | None = None,
     ) -> None:
         self._idle_limit_s = idle_limit_s
         self._only_after_success = only_after_success
+        self._receive_bytes = receive_bytes
         self._dialler = Dialler(origin, self._connection, connect_timeout_s)
         self._idle: list[Connection] = []
         self._busy: set[Connection] = set()
@@ -179,7 +182,11 @@ class Pool:
         return None
 
     def _connection(self) -> Connection:
-        return Connection(asyncio.get_running_loop(), only_after_success=self._only_after_success)
+        return Connection(
+            asyncio.get_running_loop(),
+            only_after_success=self._only_after_success,
+            receive_bytes=self._receive_bytes,
+        )
 
     async def _dial(self) -> Connection:
         self._loop = loop = asyncio.get_running_loop()

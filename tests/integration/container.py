@@ -11,6 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Self
 
 READ_BYTES = 1 << 20
+PIECE_BYTES = 64 * 1024
 
 
 @dataclass
@@ -42,6 +43,8 @@ class Reply:
     headers: dict[str, str] = field(default_factory=lambda: {"Content-Type": "application/json"})
     cut: int | None = None
     chunks: Iterable[bytes] | None = None
+    write_timeout_s: float | None = None
+    """As web servers have it: the connection is cut when a piece of the answer finds no reader for so long."""
 
 
 class Container:
@@ -176,10 +179,17 @@ def _answer(handler: BaseHTTPRequestHandler, reply: Reply) -> None:
     if reply.chunks is None:
         handler.send_header("Content-Length", str(len(reply.body)))
         handler.end_headers()
+        handler.connection.settimeout(reply.write_timeout_s)
+        for at in range(0, len(reply.body), PIECE_BYTES) if reply.write_timeout_s else ():
+            handler.wfile.write(reply.body[at : at + PIECE_BYTES])
+        if reply.write_timeout_s:
+            handler.connection.settimeout(None)
+            return
         handler.wfile.write(reply.body if reply.cut is None else reply.body[: reply.cut])
     else:
         handler.send_header("Transfer-Encoding", "chunked")
         handler.end_headers()
+        handler.connection.settimeout(reply.write_timeout_s)
         for chunk in reply.chunks:
             handler.wfile.write(b"%x\r\n%b\r\n" % (len(chunk), chunk))
         if reply.cut is None:

@@ -12,6 +12,8 @@ OURS = {
     "Status": "Enabled",
     "Filter": {"Prefix": f"{CLUSTER}/workloads/"},
     "Expiration": {"Days": 7},
+    "NoncurrentVersionExpiration": {"NoncurrentDays": 7},
+    "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 1},
 }
 THEIRS = {
     "ID": "theirs",
@@ -41,7 +43,21 @@ def test_the_days_can_be_set(cloud: Cloud, queue: Queue, bucket: Bucket, contain
     settings = async_settings(cloud, queue, bucket, container.port, DEQUEUER_RESULT_RETENTION_DAYS="30")
     with Sidecar(settings) as sidecar:
         eventually(lambda: any("written" in line for line in sidecar.lines), "the rule")
-    assert rules(bucket) == [{**OURS, "Expiration": {"Days": 30}}]
+    days = {"Expiration": {"Days": 30}, "NoncurrentVersionExpiration": {"NoncurrentDays": 30}}
+    assert rules(bucket) == [OURS | days]
+
+
+def test_with_zero_days_the_rules_of_the_bucket_are_left_alone(
+    cloud: Cloud, queue: Queue, bucket: Bucket, container: Container
+) -> None:
+    stale = {**OURS, "Expiration": {"Days": 90}}
+    bucket.s3.put_bucket_lifecycle_configuration(Bucket=bucket.name, LifecycleConfiguration={"Rules": [stale, THEIRS]})
+    settings = async_settings(cloud, queue, bucket, container.port, DEQUEUER_RESULT_RETENTION_DAYS="0")
+    with Sidecar(settings) as sidecar:
+        request_id = bucket.submit(queue, b"{}")
+        eventually(lambda: bucket.ended(request_id), "the request to end")
+    assert rules(bucket) == [stale, THEIRS]
+    assert not any("expiry_rule" in line for line in sidecar.lines)
 
 
 def test_a_stale_one_of_ours_is_corrected_and_nothing_else(

@@ -39,6 +39,36 @@ def test_a_hundred_workers_and_two_thousand_requests(
     assert peak < 100
 
 
+@pytest.mark.parametrize("cloud", ["fauxqs"], indirect=True)
+@pytest.mark.parametrize("mib", [0.5, 6])
+def test_a_hundred_large_answers_side_by_side(
+    cloud: Cloud, queue: Queue, bucket: Bucket, container: Container, mib: float
+) -> None:
+    full = threading.Event()
+    body = b'["' + b"x" * (int(mib * 2**20) - 4) + b'"]'
+
+    def reply(_request: object) -> Reply:
+        # All answer at the same time, and none waits for its reader for long: one that waited for its turn is cut.
+        if container.running == 100:
+            full.set()
+        full.wait(60)
+        return Reply(body=body, write_timeout_s=10)
+
+    container.reply = reply
+    ids = [bucket.submit(queue, b"{}") for _ in range(100)]
+    with Sidecar(async_settings(cloud, queue, bucket, container.port, DEQUEUER_WORKERS="100")) as sidecar:
+        eventually(lambda: bucket.completed() == 100 and queue.is_empty(), "100 results", 300)
+        peak = sidecar.peak_mib()
+        sidecar.terminate()
+        assert sidecar.wait() == 0
+    # Nobody was asked twice.
+    assert len(container.requests) == container.most_running == 100, [
+        line for line in sidecar.lines if "retried" in line
+    ]
+    assert bucket.get(ids[0], "result.json") == (body, "application/json")
+    assert peak < 100
+
+
 def test_a_payload_of_300_megabytes(cloud: Cloud, queue: Queue, bucket: Bucket, container: Container) -> None:
     payload = hashlib.shake_256(b"large").digest(1_000_000) * 300
     with Sidecar(async_settings(cloud, queue, bucket, container.port)) as sidecar:

@@ -50,11 +50,8 @@ MUTATIONS = [
     Mutation(
         name="no fence",
         module="lease.py",
-        old=(
-            '            self._lose("not renewed in time")\n'
-            "        if self.lost is not None:\n            raise LeaseLostError(self.lost)\n"
-        ),
-        new='            self._lose("not renewed in time")\n',
+        old="        if self.lost is not None:\n            raise LeaseLostError(self.lost)\n",
+        new="",
         tests=("tests/test_lease.py",),
     ),
     Mutation(

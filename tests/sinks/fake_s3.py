@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from base64 import b64encode
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from hashlib import md5
 from urllib.parse import parse_qs, urlsplit
+from zlib import crc32
 
 from tests.hostile.server import read_request, serving
 
@@ -30,6 +32,18 @@ def fields_of(raw: bytes) -> dict[str, str]:
     """Return the fields of a raw request."""
     lines = raw.partition(b"\r\n\r\n")[0].decode().split("\r\n")[1:]
     return {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+
+
+def decoded(body: bytes) -> bytes:
+    """Return what a body in the coding `aws-chunked` holds; the checksum behind it has to be right."""
+    whole, size = b"", -1
+    while size:
+        line, _, body = body.partition(b"\r\n")
+        size = int(line, 16)
+        whole += body[:size]
+        body = body[size:].removeprefix(b"\r\n") if size else body
+    assert body == b"x-amz-checksum-crc32:%b\r\n\r\n" % b64encode(crc32(whole).to_bytes(4, "big"))
+    return whole
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +83,10 @@ class FakeS3:
     asked: list[Asked] = field(default_factory=list)
     before: Fault = lambda _asked: None
     after: Fault = lambda _asked: None
+    knows_trailers: bool = True
+    """Whether the coding `aws-chunked` is undone; otherwise the framing is stored as content, as older stores do."""
+    cut_after: int = 0
+    """The connection is closed after so many answers."""
     stall_at: str = ""
     """The step whose answer never comes; `stalled` is set when it was asked for."""
     stalled: asyncio.Event = field(default_factory=asyncio.Event)
@@ -84,11 +102,14 @@ class FakeS3:
             head, _, body = raw.partition(b"\r\n\r\n")
             method, target, _ = head.decode().partition("\r\n")[0].split(" ")
             parts = urlsplit(target)
+            fields = fields_of(raw)
+            if fields.get("content-encoding") == "aws-chunked" and self.knows_trailers:
+                body = decoded(body)
             asked = Asked(
                 method=method,
                 path=parts.path,
                 query={name: values[0] for name, values in parse_qs(parts.query, keep_blank_values=True).items()},
-                headers=fields_of(raw),
+                headers=fields,
                 body=body,
             )
             self.asked.append(asked)
@@ -102,7 +123,7 @@ class FakeS3:
                 await asyncio.Event().wait()
             writer.write(said)
             await writer.drain()
-            if not said:
+            if not said or len(self.asked) == self.cut_after:
                 return
 
     def _carry_out(self, asked: Asked) -> bytes:

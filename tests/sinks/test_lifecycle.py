@@ -7,8 +7,17 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 from dequeuer.errors import StoreDeniedError, StoreUnavailableError
 from dequeuer.sinks.expiry import MISSING_PERMISSION, RULE_ID
 from dequeuer.sinks.lifecycle import ensure_expiry
+from dequeuer.sinks.protection import ObjectProtection
 
-OURS = {"ID": RULE_ID, "Status": "Enabled", "Filter": {"Prefix": "uid/workloads/"}, "Expiration": {"Days": 7}}
+OURS = {
+    "ID": RULE_ID,
+    "Status": "Enabled",
+    "Filter": {"Prefix": "uid/workloads/"},
+    "Expiration": {"Days": 7},
+    "NoncurrentVersionExpiration": {"NoncurrentDays": 7},
+    "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 1},
+}
+CORTEX = {name: OURS[name] for name in ("ID", "Status", "Filter", "Expiration")}
 THEIRS: list[dict[str, Any]] = [
     {
         "ID": "archive",
@@ -80,6 +89,7 @@ async def test_nothing_is_written_when_it_is_there() -> None:
 @pytest.mark.parametrize(
     "stale",
     [
+        CORTEX,
         {**OURS, "Expiration": {"Days": 3}},
         {**OURS, "Status": "Disabled"},
         {**OURS, "Filter": {"Prefix": "elsewhere/"}},
@@ -90,6 +100,22 @@ async def test_a_stale_one_of_ours_is_corrected(stale: dict[str, Any]) -> None:
     client = FakeS3([THEIRS[0], stale, THEIRS[1]])
     assert await ensure(client) == "written"
     assert client.configuration == {"Rules": [THEIRS[0], THEIRS[1], OURS]}
+
+
+async def test_the_owner_of_the_bucket_is_told() -> None:
+    class OwnedS3(FakeS3):
+        async def get_bucket_lifecycle_configuration(self, **request: object) -> Any:
+            assert request.pop("ExpectedBucketOwner") == "012345678901"
+            return await super().get_bucket_lifecycle_configuration(**request)
+
+        async def put_bucket_lifecycle_configuration(self, **request: Any) -> Any:
+            assert request["ExpectedBucketOwner"] == "012345678901"
+            await super().put_bucket_lifecycle_configuration(**request)
+
+    owned = ObjectProtection(bucket_owner="012345678901")
+    client = OwnedS3()
+    assert await ensure_expiry(client, bucket="b", prefix="uid/workloads/", days=7, protection=owned) == "written"
+    assert client.puts == 1
 
 
 async def test_missing_permissions_are_named() -> None:

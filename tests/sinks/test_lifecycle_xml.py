@@ -23,10 +23,18 @@ HEAD = (
 TAIL = "</LifecycleConfiguration>"
 OURS = (
     f"<Rule><ID>{RULE_ID}</ID><Status>Enabled</Status><Filter><Prefix>uid/workloads/</Prefix></Filter>"
+    "<Expiration><Days>7</Days></Expiration>"
+    "<NoncurrentVersionExpiration><NoncurrentDays>7</NoncurrentDays></NoncurrentVersionExpiration>"
+    "<AbortIncompleteMultipartUpload><DaysAfterInitiation>1</DaysAfterInitiation></AbortIncompleteMultipartUpload></Rule>"
+)
+CORTEX = (
+    f"<Rule><ID>{RULE_ID}</ID><Status>Enabled</Status><Filter><Prefix>uid/workloads/</Prefix></Filter>"
     "<Expiration><Days>7</Days></Expiration></Rule>"
 )
 SPACED = (
     f"<Rule>\n <Expiration> <Days>7</Days> </Expiration>\n <ID>{RULE_ID}</ID>\n"
+    "<AbortIncompleteMultipartUpload>\n<DaysAfterInitiation>1</DaysAfterInitiation></AbortIncompleteMultipartUpload>"
+    " <NoncurrentVersionExpiration><NoncurrentDays> 7 </NoncurrentDays></NoncurrentVersionExpiration>"
     " <Filter><Prefix>uid/workloads/</Prefix></Filter>\n<Status>Enabled</Status></Rule>"
 )
 THEIRS = """
@@ -125,6 +133,9 @@ async def test_nothing_is_written_when_it_is_there(ours: str) -> None:
 @pytest.mark.parametrize(
     "stale",
     [
+        CORTEX,
+        OURS.replace("<NoncurrentDays>7<", "<NoncurrentDays>30<"),
+        OURS.replace("<DaysAfterInitiation>1<", "<DaysAfterInitiation>7<"),
         OURS.replace("<Days>7<", "<Days>3<"),
         OURS.replace("Enabled", "Disabled"),
         OURS.replace("uid/", "elsewhere/"),
