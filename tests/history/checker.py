@@ -20,8 +20,14 @@ Rule = Literal[
     "called again",  # although its end was known before the redelivery
     "too many at once",
     "completion",  # not once, or not last
+    "answer dropped",  # given back although the container had answered, so that it has to work again
+    "received while refused",  # although what cannot be stored, read or settled was known
     "drain",  # took something new, failed what nobody has answered, or kept something to itself
 ]
+REFUSAL_MOMENT_S = 30.0
+"""A poll that was under way before may wait for 20 s, and its request may be slow."""
+NOT_AN_ANSWER = frozenset({0, 429, 503})
+"""No whole answer; or one that says that the work was not done."""
 RESULT, COMPLETED, FAILED = "result.json", "status/completed", "status/failed"
 
 
@@ -34,6 +40,7 @@ class Terms:
         slots: calls that a sidecar may have under way.
         has_redrive: the queue moves messages to a dead-letter queue.
         transit_s: how long a request may be under way before it is on record; 0 in simulation.
+        keeps_answers: what the container answered whole reaches the sidecar whole, and is small enough to be kept.
         settled: the run was given the time to end: nothing may be left in the queue.
     """
 
@@ -42,6 +49,7 @@ class Terms:
     has_redrive: bool = False
     transit_s: float = 0.0
     settled: bool = True
+    keeps_answers: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +100,8 @@ class _Judgement:
                 self._done(record)
             case "called":
                 self._called(record)
+            case "handed_out":
+                self._handed_out(record)
             case "ended":
                 self._ended(record)
             case _:
@@ -137,6 +147,8 @@ class _Judgement:
         self._judge_silence(record, delivery)
         if record.op == "ack":
             self._judge_ack(record)
+        if record.op == "release" and self._terms.keeps_answers:
+            self._judge_release(record, delivery)
         if record.op == "write" and record.name == FAILED and not self._ledger.may_fail(record, self._terms.transit_s):
             self._guilty("drain", record.ref, "failed by a sidecar that is ending, though nobody has answered")
 
@@ -151,6 +163,21 @@ class _Judgement:
             self._guilty("not silent", record.ref, f"{what}, given back already")
         elif record.at > delivery.ends_at + self._terms.transit_s:
             self._guilty("not silent", record.ref, f"{what}, its lease was over at {delivery.ends_at:.3f}")
+
+    def _judge_release(self, record: Record, delivery: Delivery) -> None:
+        ledger = self._ledger
+        is_kept = delivery.answered == 200 if self._terms.kind == "batch" else delivery.answered not in NOT_AN_ANSWER
+        is_ending = record.sidecar in ledger.draining or record.sidecar in ledger.killed
+        if not is_kept or is_ending or record.ref in ledger.completion_refs:
+            return
+        if not ledger.ends(record.ref) and RESULT not in ledger.objects[record.ref]:
+            self._guilty("answer dropped", record.ref, f"{record.delivery} was answered with {delivery.answered}")
+
+    def _handed_out(self, record: Record) -> None:
+        since = min(self._ledger.refused[record.sidecar].values(), default=record.at)
+        if record.at > since + REFUSAL_MOMENT_S:
+            what = ", ".join(sorted(self._ledger.refused[record.sidecar]))
+            self._guilty("received while refused", record.ref, f"{what} since {since:.3f}, received at {record.at:.3f}")
 
     def _judge_ack(self, record: Record) -> None:
         ledger, ref = self._ledger, record.ref

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 from tests.history.records import BROKE, ON_COMPLETE, Record, What
 
+DISPENSABLE = frozenset({"s3:delete", "sqs:send", "sqs:receive"})
+"""Actions without which a sidecar goes on; a receive that is refused brings nothing anyway."""
 ENDS = frozenset({"status/completed", "status/failed"})
 
 
@@ -20,6 +22,7 @@ class Delivery:
         handed_at: when the queue gave it away.
         ends_at: when its lease is over, as the queue sees it.
         count: the receive count that came with it.
+        answered: status of the whole answer that its call was given; 0: none.
         finished_before: the request had its end when this was handed out.
         usable_until: when the sidecar has to take the lease for over, and may not even give the message back.
     """
@@ -32,6 +35,7 @@ class Delivery:
     fenced: bool = False
     acked: bool = False
     released: bool = False
+    answered: int = 0
     usable_until: float = 0.0
     extended_at: float = 0.0
 
@@ -54,12 +58,15 @@ class Ledger:
         self.latest: dict[tuple[str, str], Delivery] = {}
         self.running: defaultdict[str, set[str]] = defaultdict(set)
         self.draining: dict[str, float] = {}
+        self.killed: set[str] = set()
         self.told: set[str] = set()
         """Deliveries of completion messages under which the container took the completion."""
         self.late_completions: set[str] = set()
         self._told_and_acked = False
         self.got: defaultdict[str, dict[str, Delivery]] = defaultdict(dict)
         """What each sidecar has received and not yet settled."""
+        self.refused: defaultdict[str, dict[str, float]] = defaultdict(dict)
+        """What each sidecar needs and is refused, and since when."""
         self._broke_at: dict[tuple[str, str], float] = {}
         self._by_what: Mapping[What, Callable[[Record], None]] = {
             "submitted": self._submitted,
@@ -73,6 +80,8 @@ class Ledger:
             "left": self._left,
             "fenced": self._fenced,
             "drain": self._drain,
+            "refused": self._refused,
+            "allowed": self._allowed,
             "killed": self._killed,
         }
 
@@ -130,11 +139,19 @@ class Ledger:
             self.deliveries[record.delivery].fenced = True
             self.got[record.sidecar].pop(record.delivery, None)
 
+    def _refused(self, record: Record) -> None:
+        if record.name not in DISPENSABLE:
+            self.refused[record.sidecar].setdefault(record.name, record.at)
+
+    def _allowed(self, record: Record) -> None:
+        self.refused[record.sidecar].pop(record.name, None)
+
     def _drain(self, record: Record) -> None:
         self.draining.setdefault(record.sidecar, record.at)
 
     def _killed(self, record: Record) -> None:
         self.running.pop(record.sidecar, None)
+        self.killed.add(record.sidecar)
 
     def _dead_lettered(self, record: Record) -> None:
         self.dead.add(record.ref)
@@ -150,6 +167,8 @@ class Ledger:
         self.deliveries[record.delivery] = self.latest[record.sidecar, record.ref] = delivery
 
     def _answered(self, record: Record) -> None:
+        if record.whole and (delivery := self.deliveries.get(record.delivery)) is not None:
+            delivery.answered = record.status
         self._broke_at.pop((record.sidecar, record.ref), None)
         if record.status == 200:
             self.answers[record.ref].add(record.digest)

@@ -21,6 +21,8 @@ What = Literal[
     "fenced",  # a sidecar gave up a delivery
     "drain",  # a sidecar was asked to end
     "ended",  # a sidecar ended by itself; in simulation only
+    "refused",  # a call (`name`) of a sidecar is refused for good from now on, as far as it can know; in simulation only
+    "allowed",  # the first call of that name that is not refused any more
     "killed",  # a sidecar ended without a chance to say so
 ]
 Op = Literal["", "write", "delete", "ack", "release", "extend"]
@@ -40,7 +42,7 @@ class Record:
         ref: the request id, or the batch.
         delivery: one receipt of one message.
         op: what was asked or done.
-        name: of the object below the request's prefix; the path of the call; what kind of message was submitted:
+        name: of the action that is refused or allowed; of the object below the request's prefix; the path of the call; what kind of message was submitted:
             `completion`, or `hopeless` for one that fails without a call.
         digest: of the object's or the answer's content.
         status: of the answer; of a `left`, see `BROKE`.

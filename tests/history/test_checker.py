@@ -143,6 +143,33 @@ def test_each_rule_of_batches_finds_what_breaks_it(history: list[Record], terms:
     assert rule in rules(history, Final(), terms)
 
 
+KEEPING = replace(ASYNC, keeps_answers=True)
+
+
+@pytest.mark.parametrize(("status", "is_found"), [(200, True), (500, True), (503, False), (429, False)])
+def test_an_answer_that_is_given_back_is_found(status: int, is_found: bool) -> None:
+    dropped = [SUBMITTED, delivery(1), *call(2, status=status), *both(3, "release", delivery="d1")]
+    assert ("answer dropped" in rules(dropped, Final(), KEEPING)) is is_found
+    assert "answer dropped" not in rules(dropped, Final(), ASYNC), "a real container cannot know what arrived"
+    ending = [SUBMITTED, delivery(1), rec(1.5, "drain"), *dropped[2:]]
+    assert "answer dropped" not in rules(ending, Final(), KEEPING)
+
+
+@pytest.mark.parametrize("name", ["s3:put", "s3:get", "s3:list", "sqs:delete", "sqs:visibility"])
+def test_what_is_received_while_something_is_refused_is_found(name: str) -> None:
+    refused = [SUBMITTED, rec(1, "refused", name=name), delivery(40)]
+    assert "received while refused" in rules(refused, Final(), ASYNC)
+    assert "received while refused" not in rules([*refused[:2], delivery(25)], Final(), ASYNC), "it was under way"
+    allowed = [*refused[:2], rec(35, "allowed", name=name), delivery(40)]
+    assert "received while refused" not in rules(allowed, Final(), ASYNC)
+
+
+@pytest.mark.parametrize("name", ["s3:delete", "sqs:send", "sqs:receive"])
+def test_work_goes_on_without_what_it_can_do_without(name: str) -> None:
+    history = [SUBMITTED, rec(1, "refused", name=name), delivery(40)]
+    assert "received while refused" not in rules(history, Final(), ASYNC)
+
+
 def test_a_sidecar_may_keep_what_it_has_to_take_for_over() -> None:
     # Asked for at 0.1, it may have been handed out then; of 30 s the last one is no time to send anything.
     history = [SUBMITTED, delivery(1), rec(1.1, "got", delivery="d1", seconds=1.0), rec(29.2, "ended")]

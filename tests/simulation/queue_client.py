@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 
 from dequeuer.events import SourceOp
 from dequeuer.sources.base import Lease
-from dequeuer.sources.sqs import SqsSource
+from dequeuer.sources.sqs import NO_RECEIPT, SqsSource
 from tests.history.records import Op, Record
 from tests.simulation.queue import Queue
 from tests.simulation.weather import Port
@@ -36,24 +36,30 @@ class QueueClient:
             limit, length_s = request["MaxNumberOfMessages"], request["VisibilityTimeout"]
             return {"Messages": self._queue.hand_out(self._sidecar, limit, length_s)}
 
-        return await self._port.send(hand_out, way_in=wait)
+        return await self._port.send("sqs:receive", hand_out, way_in=wait)
 
     async def delete_message_batch(self, **request: Any) -> dict[str, Any]:
         entries = request["Entries"]
         for entry in entries:
-            self._note("ack", entry["ReceiptHandle"])
-        return await self._port.send(
-            lambda: self._each(entries, lambda entry: self._queue.delete(self._sidecar, entry["ReceiptHandle"]))
-        )
+            if entry["ReceiptHandle"] != NO_RECEIPT:
+                self._note("ack", entry["ReceiptHandle"])
+        return await self._port.send("sqs:delete", lambda: self._each(entries, self._delete))
 
     async def change_message_visibility_batch(self, **request: Any) -> dict[str, Any]:
         entries = request["Entries"]
         for entry in entries:
-            self._note(self._wanted[entry["ReceiptHandle"], entry["VisibilityTimeout"]], entry["ReceiptHandle"])
-        return await self._port.send(lambda: self._each(entries, self._hide))
+            if entry["ReceiptHandle"] != NO_RECEIPT:
+                self._note(self._wanted[entry["ReceiptHandle"], entry["VisibilityTimeout"]], entry["ReceiptHandle"])
+        return await self._port.send("sqs:visibility", lambda: self._each(entries, self._hide))
+
+    def _delete(self, entry: Mapping[str, Any]) -> str | None:
+        receipt = entry["ReceiptHandle"]
+        return "ReceiptHandleIsInvalid" if receipt == NO_RECEIPT else self._queue.delete(self._sidecar, receipt)
 
     def _hide(self, entry: Mapping[str, Any]) -> str | None:
         receipt = entry["ReceiptHandle"]
+        if receipt == NO_RECEIPT:
+            return "ReceiptHandleIsInvalid"
         return self._queue.hide(
             self._sidecar, receipt, entry["VisibilityTimeout"], self._wanted[receipt, entry["VisibilityTimeout"]]
         )
@@ -63,7 +69,7 @@ class QueueClient:
             policy = {"RedrivePolicy": "{}"} if self._queue.has_redrive else {}
             return {"Attributes": {**policy, **self._queue.counts()}}
 
-        return await self._port.send(read)
+        return await self._port.send("sqs:depth", read)
 
     async def send_message(self, **request: Any) -> dict[str, Any]:
         def send() -> dict[str, Any]:
@@ -71,7 +77,7 @@ class QueueClient:
             self._queue.submit(request["MessageBody"], request["MessageBody"], kind, request["MessageAttributes"])
             return {}
 
-        return await self._port.send(send)
+        return await self._port.send("sqs:send", send)
 
     def _each(self, entries: list[Any], act: Callable[[Mapping[str, Any]], str | None]) -> dict[str, Any]:
         """A batch is no transaction: some of its entries may fail."""
@@ -136,4 +142,10 @@ def away() -> Exception:
     error: Exception = EndpointConnectionError(endpoint_url="sqs")
     if random.random() < 0.5:
         error = ClientError({"Error": {"Code": "ThrottlingException", "Message": "slow down"}}, "Any")
+    return error
+
+
+def refused() -> Exception:
+    """Return the error that says that SQS refuses for good."""
+    error: Exception = ClientError({"Error": {"Code": "AccessDenied", "Message": "refused"}}, "Any")
     return error

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from dequeuer.drain import Drain
@@ -20,12 +20,15 @@ from dequeuer.handlers.result import ResultWriter
 from dequeuer.lease import Hold, LeaseKeeper
 from dequeuer.limiter import Limiter
 from dequeuer.message import Fence, Message, Outcome
+from dequeuer.readiness import AllOf
+from dequeuer.refusals import Refusals
 from dequeuer.retrying import persist
 from dequeuer.settling import AWAY
+from dequeuer.sinks.access import tries_of_store
 from dequeuer.sinks.gathered import GatheredDeletions
 from dequeuer.sources.sqs_sdk import translate
 from dequeuer.worker import Worker
-from tests.history.records import Record
+from tests.history.records import Record, What
 from tests.simulation import queue_client
 from tests.simulation import store as sim_store
 from tests.simulation.container import SimContainer
@@ -64,6 +67,7 @@ class Cloud:
     objects: sim_store.Objects
     sqs_is_away: bool = False
     s3_is_away: bool = False
+    denied: set[str] = field(default_factory=set)
 
 
 class SimSidecar:
@@ -75,8 +79,14 @@ class SimSidecar:
         self._tell = tell
         self.container = SimContainer(name, cloud.weather, tell, shape.request_timeout_s, shape.work_s)
         self.drain = Drain()
-        self._sqs = Port(cloud.weather, lambda: cloud.sqs_is_away, queue_client.away)
-        self._s3 = Port(cloud.weather, lambda: cloud.s3_is_away, sim_store.away)
+        self._refusals = Refusals()
+        self._refused: set[str] = set()
+        self._sqs = Port(
+            cloud.weather, lambda: cloud.sqs_is_away, queue_client.away, self._verdict(cloud, queue_client.refused)
+        )
+        self._s3 = Port(
+            cloud.weather, lambda: cloud.s3_is_away, sim_store.away, self._verdict(cloud, sim_store.refused)
+        )
         self._keeper = _Keeper(shape.lease_s, name, tell)
         self._source = queue_client.WatchedSource(
             queue_client.QueueClient(cloud.queue, name, self._sqs, tell),
@@ -86,14 +96,23 @@ class SimSidecar:
             poll_wait_s=shape.poll_wait_s,
             held=lambda: len(self._keeper),
             gathers_acks=shape.kind == "async",
-            observer=ignore,
+            observer=self._refusals,
         )
-        self._store = sim_store.StoreClient(cloud.objects, name, self._s3, tell)
+        self._store = sim_store.StoreClient(cloud.objects, name, self._s3, tell, self._refusals)
+        self._refusals.use(
+            {
+                ("sqs", "ack"): lambda _: self._source.check_delete(),
+                ("sqs", "renew"): lambda _: self._source.check_change("renew"),
+                ("sqs", "release"): lambda _: self._source.check_change("release"),
+                ("sqs", "depth"): lambda _: self._source.depth(),
+                **tries_of_store(self._store, sim_store.PREFIX),
+            }
+        )
         self._gate = Gate([self.container], ignore)
         self.worker = Worker(
             source=self._source,
             handler=_Attributed(self._handler()),
-            readiness=self._gate,
+            readiness=AllOf(self._gate, self._refusals.may_receive),
             keeper=self._keeper,
             drain=self.drain,
             slots=Limiter(shape.slots, ignore) if shape.finds_slots else shape.slots,
@@ -102,6 +121,20 @@ class SimSidecar:
             observer=ignore,
         )
         self._process: asyncio.Task[None] | None = None
+
+    def _verdict(self, cloud: Cloud, error: Callable[[], Exception]) -> Callable[[str], Exception | None]:
+        """Refuse what is denied, and put on record when this sidecar is refused, and when it is no longer."""
+
+        def verdict(action: str) -> Exception | None:
+            is_denied = action in cloud.denied
+            if is_denied is not (action in self._refused):
+                (self._refused.add if is_denied else self._refused.discard)(action)
+                what: What = "refused" if is_denied else "allowed"
+                now = asyncio.get_running_loop().time()
+                self._tell(Record(at=now, what=what, sidecar=self.name, name=action))
+            return error() if is_denied else None
+
+        return verdict
 
     def _handler(self) -> Handler:
         policy = Policy(max_attempts=5, retry_statuses=frozenset({429, 503}))
@@ -152,6 +185,7 @@ class SimSidecar:
 
     async def _run(self) -> None:
         background = [asyncio.create_task(self._gate.run()), asyncio.create_task(self._keeper.run())]
+        background.append(asyncio.create_task(self._refusals.run()))
         try:
             await persist(AWAY, self._source.open)
             await self.worker.run()

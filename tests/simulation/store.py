@@ -6,11 +6,15 @@ import asyncio
 import random
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextvars import ContextVar
+from typing import TypeVar
 
 from dequeuer.errors import StoreDeniedError, StoreMissingError, StoreUnavailableError
+from dequeuer.events import Observer, StoreCalled, StoreOp
 from dequeuer.sinks.base import Check, Payload, unchecked
 from tests.history.records import Op, Record
 from tests.simulation.weather import Port
+
+T = TypeVar("T")
 
 PREFIX = "uid/workloads/api/"
 DELIVERY: ContextVar[str] = ContextVar("delivery", default="")
@@ -19,7 +23,12 @@ DELIVERY: ContextVar[str] = ContextVar("delivery", default="")
 
 def away() -> Exception:
     """Return what says that the store cannot be had just now: rarely a denial, as keys are rotated."""
-    return StoreDeniedError("rotated") if random.random() < 0.02 else StoreUnavailableError("away")
+    return refused() if random.random() < 0.02 else StoreUnavailableError("away")
+
+
+def refused() -> Exception:
+    """Return the error that says that the store refuses for good."""
+    return StoreDeniedError("refused", "AccessDenied")
 
 
 class Objects:
@@ -72,15 +81,27 @@ class Objects:
 class StoreClient:
     """`Store`, as one sidecar has it."""
 
-    def __init__(self, objects: Objects, sidecar: str, port: Port, tell: Callable[[Record], None]) -> None:
+    def __init__(
+        self, objects: Objects, sidecar: str, port: Port, tell: Callable[[Record], None], observer: Observer
+    ) -> None:
+        self._observer = observer
         self._objects = objects
         self._sidecar = sidecar
         self._port = port
         self._tell = tell
 
+    async def _send(self, op: StoreOp, key: str, effect: Callable[[], T]) -> T:
+        try:
+            result = await self._port.send(f"s3:{op}", effect)  # type: ignore[arg-type]  # one of the literals
+        except StoreDeniedError as error:
+            self._observer(StoreCalled(op=op, duration_s=0.0, error="denied", code=error.code, key=key))
+            raise
+        self._observer(StoreCalled(op=op, duration_s=0.0, error=None))
+        return result
+
     async def get(self, key: str) -> Payload:
         ref, name = split(key)
-        body = await self._port.send(lambda: self._objects.bodies.get(ref, {}).get(name))
+        body = await self._send("get", key, lambda: self._objects.bodies.get(ref, {}).get(name))
         if body is None:
             raise StoreMissingError(key)
         return Payload(size=len(body), content_type=None, chunks=self._chunks(body), modified_at=0.0)
@@ -94,17 +115,17 @@ class StoreClient:
 
     async def list(self, prefix: str) -> Sequence[str]:
         ref, _ = split(prefix)
-        names = await self._port.send(lambda: sorted(self._objects.bodies.get(ref, ())))
+        names = await self._send("list", prefix, lambda: sorted(self._objects.bodies.get(ref, ())))
         return [f"{PREFIX}{ref}/{name}" for name in names]
 
     async def put(self, key: str, body: bytes, content_type: str) -> None:
         delivery = self._asked("write", key)
-        await self._port.send(lambda: self._objects.write(self._sidecar, delivery, key, body))
+        await self._send("put", key, lambda: self._objects.write(self._sidecar, delivery, key, body))
 
     async def create(self, key: str, body: bytes, content_type: str, *, check: Check = unchecked) -> bool:
         check()
         delivery = self._asked("write", key)
-        return await self._port.send(lambda: self._objects.create(self._sidecar, delivery, key, body))
+        return await self._send("put", key, lambda: self._objects.create(self._sidecar, delivery, key, body))
 
     async def put_stream(
         self,
@@ -118,16 +139,16 @@ class StoreClient:
         whole = b"".join([chunk async for chunk in body])
         check()
         delivery = self._asked("write", key)
-        return await self._port.send(lambda: self._objects.create(self._sidecar, delivery, key, whole))
+        return await self._send("put", key, lambda: self._objects.create(self._sidecar, delivery, key, whole))
 
     async def check_write(self, key: str) -> None:
-        await self._port.send(lambda: None)
+        await self._send("put", key, lambda: None)
 
     async def delete(self, keys: Collection[str]) -> None:
         delivery = ""
         for key in keys:
             delivery = self._asked("delete", key)
-        await self._port.send(lambda: self._objects.delete(self._sidecar, delivery, keys))
+        await self._send("delete", "", lambda: self._objects.delete(self._sidecar, delivery, keys))
 
     def _asked(self, op: Op, key: str) -> str:
         ref, name = split(key)

@@ -6,9 +6,14 @@ import asyncio
 import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Literal, TypeVar, get_args
 
 T = TypeVar("T")
+
+Action = Literal[
+    "s3:get", "s3:put", "s3:list", "s3:delete", "sqs:receive", "sqs:delete", "sqs:visibility", "sqs:depth", "sqs:send"
+]
+ACTIONS: tuple[Action, ...] = get_args(Action)
 
 SLOW_S = 8.0
 HEARD_LATER = 0.4
@@ -61,26 +66,38 @@ def storm() -> Weather:
 class Port:
     """One sidecar's way to a server. A sidecar that was killed hears nothing more, and waits for ever."""
 
-    def __init__(self, weather: Weather, is_away: Callable[[], bool], error: Callable[[], Exception]) -> None:
+    def __init__(
+        self,
+        weather: Weather,
+        is_away: Callable[[], bool],
+        error: Callable[[], Exception],
+        verdict: Callable[[str], Exception | None] = lambda _: None,
+    ) -> None:
+        """`verdict`: is told which action arrives, and returns the error that refuses it."""
         self.weather = weather
+        self._verdict = verdict
         self._is_away = is_away
         self._error = error
         self.is_dead = False
 
-    async def send(self, effect: Callable[[], T], *, way_in: Callable[[], Awaitable[None]] | None = None) -> T:
+    async def send(
+        self, action: Action, effect: Callable[[], T], *, way_in: Callable[[], Awaitable[None]] | None = None
+    ) -> T:
         """Have something happen at the server. It may also happen after the caller has given up."""
         if self.is_dead:
             await asyncio.get_running_loop().create_future()
         try:
             await (way_in or self.weather.travel)()
         except asyncio.CancelledError:
-            if random.random() < 0.5 and not self._is_away():
+            if random.random() < 0.5 and not self._is_away() and self._verdict(action) is None:
                 # It was on its way already.
                 asyncio.get_running_loop().call_later(random.uniform(0.0, 0.05), effect)
             raise
         fate = random.random()
         if self._is_away() or fate < self.weather.refused:
             raise self._error()
+        if (refusal := self._verdict(action)) is not None:
+            raise refusal
         result = effect()
         if random.random() < HEARD_LATER:
             await self.weather.travel()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import Counter
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Collection, Coroutine
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
@@ -18,14 +18,19 @@ from tests.simulation.plan import Plan, draw
 from tests.simulation.queue import Queue
 from tests.simulation.sidecar import Cloud, Kind, SimSidecar
 from tests.simulation.store import Objects, digest
+from tests.simulation.weather import ACTIONS, Action
 
 CALM_S = 6 * 3600.0
 """How long everything may take once nothing goes wrong any more: retries wait for minutes at most."""
 LOOK_EVERY_S = 10.0
 LEFTOVER_S = 60.0
+REFUSED_S = 120.0
+"""The longest that an action is refused."""
 """How long what a sidecar had sent before it ended may take."""
 
-Blow = Literal["terminate", "terminate in a hurry", "kill", "restart container", "cut SQS", "cut S3", "stop the clock"]
+Blow = Literal[
+    "terminate", "terminate in a hurry", "kill", "restart container", "cut SQS", "cut S3", "stop the clock", "refuse"
+]
 BLOWS: tuple[Blow, ...] = get_args(Blow)
 
 
@@ -92,7 +97,7 @@ class World:
                 for ref, objects in bodies.items()
             },
         )
-        terms = Terms(kind=self._shape.kind, slots=self._shape.slots, has_redrive=queue.has_redrive)
+        terms = Terms(kind=self._shape.kind, slots=self._shape.slots, has_redrive=queue.has_redrive, keeps_answers=True)
         return Outcome(
             seed=self._seed,
             history=self.history,
@@ -151,6 +156,7 @@ class World:
             "cut SQS": self._cut_sqs,
             "cut S3": self._cut_s3,
             "stop the clock": self._stop_the_clock,
+            "refuse": self._refuse,
         }
         self._happening.append(asyncio.create_task(happen[blow]()))
 
@@ -207,6 +213,20 @@ class World:
     async def _stop_the_clock(self) -> None:
         """All processes are stopped, the queue's clock is not."""
         clock.running().jump(random.uniform(0, 2 * self._shape.lease_s))
+
+    async def _refuse(self) -> None:
+        """Permissions are missing for a while: one or two."""
+        await self._deny(set(random.choices(ACTIONS, k=2)), random.uniform(0, REFUSED_S))
+
+    def refuse(self, action: Action, seconds: float) -> None:
+        """Have one action refused for a while, from now on."""
+        self._happening.append(asyncio.create_task(self._deny({action}, seconds)))
+
+    async def _deny(self, actions: Collection[Action], seconds: float) -> None:
+        denied = self._cloud.denied
+        denied.update(actions)
+        await asyncio.sleep(seconds)
+        denied.difference_update(actions)
 
     async def _calm(self) -> None:
         """Nothing goes wrong any more: wait until the queue is empty."""
