@@ -142,4 +142,4 @@ async def test_without_a_harmless_call_the_next_message_tells() -> None:
     refusals = Refusals()
     async with running(refusals):
         refusals(sourced("ack", refused=True))
-        await asyncio.wait_for(refusals.may_receive.wait_open(), 2 * QUIET_S)
+        await asyncio.wait_for(refusals.may_receive.wait_open(), 4 * QUIET_S)

@@ -250,6 +250,7 @@ class World:
 
     async def _look_for_leftovers(self) -> None:
         """Nothing runs on after a sidecar that ended by itself; one that was killed stopped in the middle."""
+        await asyncio.gather(*self._happening)
         left = asyncio.all_tasks() - {asyncio.current_task()}
         if left:
             _, left = await asyncio.wait(left, timeout=LEFTOVER_S)
