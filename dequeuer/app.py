@@ -7,10 +7,9 @@ import gc
 import math
 import os
 import signal
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from functools import partial
-from typing import Any, TypeVar
 
 import structlog
 
@@ -41,8 +40,6 @@ from dequeuer.sources.sqs import SqsSource
 from dequeuer.target import HttpTarget
 from dequeuer.wire.pool import LOCALHOST, LOCALHOST_IPV6
 from dequeuer.worker import Worker
-
-T = TypeVar("T")
 
 EXIT_OK, EXIT_FAILED = 0, 1
 STUCK_AFTER_S = 60.0
@@ -176,7 +173,7 @@ class _Sidecar:
         async with AsyncExitStack() as stack:
             stack.push_async_callback(self._cloud.close)
             connecting = stack.enter_async_context(self._cloud.sqs(longest_wait_s=self._poll_wait_s))
-            client = await self._unless_drained(connecting, "connect")
+            client = await self._drain.unless_requested(connecting, "connect")
             if client is None:
                 return None
             source = SqsSource(
@@ -206,7 +203,7 @@ class _Sidecar:
             parties = Parties(
                 cloud=self._cloud, source=source, target=target, policy=policy, drain=self._drain, observer=observer
             )
-            kind = await self._unless_drained(self._start(source, parties), "start")
+            kind = await self._drain.unless_requested(self._start(source, parties), "start")
             if kind is None:
                 return None
             self._refusals.use({**_tries(source), **kind.tries})
@@ -240,18 +237,6 @@ class _Sidecar:
                 f"needs sqs:GetQueueAttributes; {advice}"
             ) from error
         return await make_kind(self._settings, parties)
-
-    async def _unless_drained(self, start: Coroutine[Any, Any, T], name: str) -> T | None:
-        """Return what a part of the start-up returns; None when the process is to end before."""
-        starting = asyncio.create_task(start, name=name)
-        asked = asyncio.create_task(self._drain.wait_requested(), name="drain-requested")
-        try:
-            await asyncio.wait({starting, asked}, return_when=asyncio.FIRST_COMPLETED)
-            return starting.result() if starting.done() else None
-        finally:
-            for task in (starting, asked):
-                task.cancel()
-            await asyncio.wait({starting, asked})
 
 
 def _tries(source: SqsSource) -> Mapping[tuple[str, str], Try]:

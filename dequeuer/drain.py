@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+T = TypeVar("T")
 
 
 class Drain:
@@ -27,6 +31,23 @@ class Drain:
         if self._requested.is_set():
             self._hurried.set()
         self._requested.set()
+
+    async def unless_requested(self, start: Coroutine[Any, Any, T], name: str) -> T | None:
+        """Return what a part of the start-up returns, however long it takes; None when the drain begins before.
+
+        Args:
+            start: is cancelled then.
+            name: of its task.
+        """
+        starting = asyncio.create_task(start, name=name)
+        asked = asyncio.create_task(self.wait_requested(), name="drain-requested")
+        try:
+            await asyncio.wait({starting, asked}, return_when=asyncio.FIRST_COMPLETED)
+            return starting.result() if starting.done() else None
+        finally:
+            for task in (starting, asked):
+                task.cancel()
+            await asyncio.wait({starting, asked})
 
     async def wait_requested(self) -> None:
         """Return when the drain begins."""

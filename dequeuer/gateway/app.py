@@ -57,16 +57,18 @@ async def _run(settings: GatewaySettings) -> int:
         stack.push_async_callback(cloud.close)
         cloud.observe(CredentialsLog(log))
         store = cloud.store(settings.bucket, ignore)  # what fails is logged with the request that it fails
+        connecting = stack.enter_async_context(cloud.sqs(longest_wait_s=0))
+        sqs = await drain.unless_requested(connecting, "connect")
+        if sqs is None or drain.requested:  # nobody was served, so that nobody has to be told
+            return EXIT_OK
         gateway = Gateway(
             sink=store,
             fetch=store,
-            queue=SqsQueue(await stack.enter_async_context(cloud.sqs(longest_wait_s=0)), cloud.translate),
+            queue=SqsQueue(sqs, cloud.translate),
             cluster_uid=settings.cluster_uid,
             max_payload_bytes=settings.max_payload_bytes,
             inline_bytes=settings.inline_bytes,
         )
-        if drain.requested:  # nobody was served, so that nobody has to be told
-            return EXIT_OK
         limit, app = IdleLimit(MAX_IDLE), make_app(gateway, settings.queues, lambda: drain.requested)
         limit.watch(app)
         runner = make_runner(app)

@@ -43,11 +43,21 @@ class Features:
         self._proven.add(feature)
 
 
+def means_unsupported(status: int, code: str) -> bool:
+    """Tell whether a refusal says that something of the request is not implemented."""
+    return status == 501 or (status in UNSUPPORTED_STATUSES and code in _CODES)
+
+
+def may_mean_unsupported(status: int, code: str) -> bool:
+    """Tell whether a refusal may mean a header that is not known: another try without it shows."""
+    return means_unsupported(status, code) or (status == 400 and code in _MAYBE_CODES)
+
+
 def is_unsupported(reply: Reply) -> bool:
     """Tell whether a refusal says that something of the request is not implemented."""
-    return reply.status == 501 or (reply.status in UNSUPPORTED_STATUSES and code_in(reply.body) in _CODES)
+    return means_unsupported(reply.status, code_in(reply.body))
 
 
 def may_be_unsupported(reply: Reply) -> bool:
     """Tell whether a refusal may mean a header that is not known: another try without it shows."""
-    return is_unsupported(reply) or (reply.status == 400 and code_in(reply.body) in _MAYBE_CODES)
+    return may_mean_unsupported(reply.status, code_in(reply.body))

@@ -263,7 +263,8 @@ async def ask(script: Script, client_name: ClientName) -> list[str]:
 @pytest.mark.parametrize("name", SERVERS)
 async def test_whatever_the_server_says_the_source_raises_its_own_errors(name: str, client: ClientName) -> None:
     raised = await ask(SERVERS[name], client)
-    assert {"SourceUnavailableError"} >= set(raised)
+    # A 4xx that names no reason may be a refusal or the word of a proxy on the way; either is tried again.
+    assert {"SourceUnavailableError", "SourceDeniedError"} >= set(raised)
     assert len(raised) >= 2  # a count and a deletion are never assumed
 
 

@@ -50,8 +50,11 @@ MUTATIONS = [
     Mutation(
         name="no fence",
         module="lease.py",
-        old="        if self.lost is not None:\n            raise LeaseLostError(self.lost)\n",
-        new="",
+        old=(
+            '            self._lose("not renewed in time")\n'
+            "        if self.lost is not None:\n            raise LeaseLostError(self.lost)\n"
+        ),
+        new='            self._lose("not renewed in time")\n',
         tests=("tests/test_lease.py",),
     ),
     Mutation(

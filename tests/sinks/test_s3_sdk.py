@@ -9,7 +9,7 @@ import pytest
 
 from dequeuer.aws.sdk import Aws
 from dequeuer.errors import LeaseLostError, StoreDeniedError, StoreUnavailableError
-from dequeuer.events import StoreCalled
+from dequeuer.events import StoreCalled, StoreLacks
 from dequeuer.settings import AwsSettings
 from dequeuer.sinks import s3_tries
 from dequeuer.sinks.protection import ObjectProtection
@@ -17,7 +17,7 @@ from dequeuer.sinks.s3_multipart import PART_BYTES
 from dequeuer.sinks.s3_sdk.store import SdkStore
 from dequeuer.sinks.s3_sdk.upload import UPLOADS_AT_ONCE
 from tests.fakes import Recorder, chunked
-from tests.sinks.fake_s3 import Asked, FakeS3, fake_s3, refusal
+from tests.sinks.fake_s3 import Asked, FakeS3, answer, fake_s3, refusal
 from tests.sinks.stores import Chain
 
 KEY, PATH = "a/key", "/bucket/a/key"
@@ -196,3 +196,34 @@ async def test_deletions_carry_the_checksum_that_older_stores_demand(s3: FakeS3,
     await store.delete(["a", "b"])
     [asked] = s3.asked
     assert {"content-md5", "x-amz-checksum-crc32"} <= asked.headers.keys()
+
+
+async def test_what_a_store_lacks_is_found_out_once_said_once_and_worked_around(
+    s3: FakeS3, store: SdkStore, seen: Recorder
+) -> None:
+    def old(asked: Asked) -> bytes | None:
+        if "if-none-match" in asked.headers:
+            return refusal(501, "NotImplemented")
+        if any(name.startswith(("x-amz-checksum-crc32", "x-amz-checksum-algorithm")) for name in asked.headers):
+            return refusal(400, "InvalidArgument")
+        if "delete" in asked.query:
+            return refusal(405, "MethodNotAllowed")
+        if "list-type" in asked.query:
+            keys = "".join(f"<Contents><Key>{path.removeprefix('/bucket/')}</Key></Contents>" for path in s3.objects)
+            return answer(200, f"<ListBucketResult><Name>bucket</Name>{keys}</ListBucketResult>".encode())
+        return answer(204) if asked.method == "DELETE" and not asked.query else None
+
+    s3.before = old
+    assert await store.create("made", b"1", "text/plain")
+    assert not await store.create("made", b"2", "text/plain")
+    assert await send(store)
+    assert not await send(store, b"small")
+    for _ in range(2):
+        await store.delete(["made", "b"])
+    assert s3.objects == {"/bucket/made": b"1", PATH: BODY}
+    assert sorted(event.feature for event in seen.of(StoreLacks)) == [
+        "bulk_deletions",
+        "checksums",
+        "conditional_writes",
+    ]
+    assert len([asked for asked in s3.asked if "if-none-match" in asked.headers]) <= 2

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from botocore.exceptions import ClientError
 
 from dequeuer.sinks.protection import ObjectProtection
+from dequeuer.sinks.s3_errors import StoreError
 from dequeuer.sinks.s3_sdk.errors import SDK_ERRORS, code_of, translated
 
 Answer: TypeAlias = Mapping[str, Any]
@@ -29,6 +30,18 @@ _PARAMETERS = {
 def exists(status: int, _code: str) -> bool:
     """Tell whether a conditional write was refused because there is an object, or another writer was first."""
     return status in _EXISTS
+
+
+class Refusal(NamedTuple):
+    """How S3 refused an operation: HTTP status, error code, and the SDK's exception."""
+
+    status: int
+    code: str
+    error: ClientError
+
+    def translated(self) -> StoreError:
+        """Return what it means to the caller."""
+        return translated(self.error)
 
 
 class SdkBucket:
@@ -56,13 +69,22 @@ class SdkBucket:
         Raises:
             StoreMissingError, StoreDeniedError, StoreUnavailableError: it was refused, or never answered.
         """
+        answer = await self.attempt(operation, **parameters)
+        if not isinstance(answer, Refusal):
+            return answer
+        if expected(answer.status, answer.code):
+            return None
+        raise answer.translated() from answer.error
+
+    async def attempt(self, operation: str, **parameters: object) -> Answer | Refusal:
+        """Return the answer of one operation, or how it was refused. Raises `StoreError` when there is no answer."""
         try:
             client = self._client or await self._opened()
             common = self._creation if operation in _CREATIONS else self._common
             answer: Answer = await getattr(client, operation)(**common, **parameters)
+        except ClientError as error:
+            return Refusal(*code_of(error), error)
         except SDK_ERRORS as error:
-            if isinstance(error, ClientError) and expected(*code_of(error)):
-                return None
             raise translated(error) from error
         return answer
 

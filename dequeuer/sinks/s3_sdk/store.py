@@ -7,21 +7,21 @@ from collections.abc import AsyncIterator, Awaitable, Collection, Sequence
 from itertools import islice
 from typing import TypeVar
 
-from dequeuer.errors import StoreDeniedError, StoreUnavailableError
+from dequeuer.errors import StoreDeniedError
 from dequeuer.events import Observer, StoreCalled, StoreOp
 from dequeuer.refusal_codes import is_refusal
 from dequeuer.sinks.base import Check, Payload, unchecked
 from dequeuer.sinks.s3_download import UNTYPED
 from dequeuer.sinks.s3_errors import STORE_ERRORS, StoreError, error_code, kind_of, refused
+from dequeuer.sinks.s3_features import Features, may_mean_unsupported, means_unsupported
 from dequeuer.sinks.s3_listing import DELETIONS_LIMIT, GONE
-from dequeuer.sinks.s3_sdk.bucket import SdkBucket, exists
+from dequeuer.sinks.s3_sdk.bucket import Refusal, SdkBucket
 from dequeuer.sinks.s3_sdk.download import Downloads
 from dequeuer.sinks.s3_sdk.integrity import checked
 from dequeuer.sinks.s3_sdk.upload import Uploads
+from dequeuer.sinks.s3_sdk.writing import Writes, keys_below
 
 T = TypeVar("T")
-
-_OF_A_LISTING = frozenset({"Contents", "IsTruncated", "KeyCount", "MaxKeys", "Name"})
 
 
 class SdkStore:
@@ -30,7 +30,9 @@ class SdkStore:
     def __init__(self, bucket: SdkBucket, observer: Observer) -> None:
         self._bucket = bucket
         self._observer = observer
-        self._uploads = Uploads(bucket)
+        self._features = Features(observer)
+        self._writes = Writes(bucket, self._features)
+        self._uploads = Uploads(bucket, self._writes)
         self._downloads = Downloads(bucket, self._report)
 
     async def close(self) -> None:
@@ -45,31 +47,16 @@ class SdkStore:
     async def list(self, prefix: str) -> Sequence[str]:
         """Return the keys below `prefix`: the first page of them."""
         # The SDK asks for escaped keys by itself, and undoes it.
-        return await self._reported("list", prefix, self._list(prefix))
-
-    async def _list(self, prefix: str) -> Sequence[str]:
-        page = await self._bucket.call("list_objects_v2", Prefix=prefix) or {}
-        if not page.keys() & _OF_A_LISTING:
-            # The SDK reads any other document as a listing of nothing: results would be taken for missing.
-            raise StoreUnavailableError("S3 answered with something that is no listing")
-        return [entry["Key"] for entry in page.get("Contents", ()) if entry.get("Key")]
+        return await self._reported("list", prefix, keys_below(self._bucket, prefix))
 
     async def put(self, key: str, body: bytes, content_type: str) -> None:
         """Write an object with one request."""
-        putting = self._bucket.call("put_object", Key=key, ContentType=_typed(content_type), **checked(body))
+        putting = self._writes.send("put_object", Key=key, ContentType=_typed(content_type), **checked(body))
         await self._reported("put", key, putting)
 
     async def create(self, key: str, body: bytes, content_type: str, *, check: Check = unchecked) -> bool:
         """Write an object with one conditional request (`If-None-Match: *`)."""
-        check()
-        creating = self._bucket.call(
-            "put_object",
-            expected=exists,
-            Key=key,
-            ContentType=_typed(content_type),
-            IfNoneMatch="*",
-            **checked(body),
-        )
+        creating = self._writes.create("put_object", check, Key=key, ContentType=_typed(content_type), **checked(body))
         return await self._reported("put", key, creating) is not None
 
     async def put_stream(
@@ -95,18 +82,31 @@ class SdkStore:
             return
         left = iter(keys)
         while page := list(islice(left, DELETIONS_LIMIT)):
-            await self._reported("delete", "", self._delete_page(page))
+            is_single = self._features.lacks("bulk_deletions")
+            await self._reported("delete", "", self._delete_each(page) if is_single else self._delete_page(page))
 
     async def _delete_one(self, key: str) -> None:
         await self._bucket.call("delete_object", expected=_is_gone, Key=key)
 
     async def _delete_page(self, keys: Sequence[str]) -> None:
         objects = [{"Key": key} for key in keys]
-        answer = await self._bucket.call("delete_objects", Delete={"Objects": objects, "Quiet": True}) or {}
+        answer = await self._bucket.attempt("delete_objects", Delete={"Objects": objects, "Quiet": True})
+        if isinstance(answer, Refusal):
+            # The SDK leaves out no checksum here: a store that knows none refuses all deletions in bulk.
+            means = may_mean_unsupported if self._features.lacks("checksums") else means_unsupported
+            if not means(answer.status, answer.code):
+                raise answer.translated() from answer.error
+            self._features.note("bulk_deletions")
+            await self._delete_each(keys)
+            return
         codes = [error_code(str(failed.get("Code", ""))) for failed in answer.get("Errors", ())]
         failures = [code for code in codes if code != GONE]
         if failures:
             raise refused(200, next((code for code in failures if is_refusal(200, code)), failures[0]))
+
+    async def _delete_each(self, keys: Sequence[str]) -> None:
+        for key in keys:
+            await self._delete_one(key)
 
     async def _reported(self, op: StoreOp, key: str, call: Awaitable[T]) -> T:
         started = time.monotonic()

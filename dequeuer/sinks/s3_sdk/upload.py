@@ -5,14 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from dequeuer.errors import StoreDeniedError, StoreMissingError, StoreUnavailableError
 from dequeuer.sinks.base import Check, unchecked
 from dequeuer.sinks.s3_download import UNTYPED
 from dequeuer.sinks.s3_multipart import PART_BYTES
-from dequeuer.sinks.s3_sdk.bucket import Answer, SdkBucket, exists
+from dequeuer.sinks.s3_sdk.bucket import SdkBucket
 from dequeuer.sinks.s3_sdk.integrity import Checked, checked
+from dequeuer.sinks.s3_sdk.writing import Writes
 from dequeuer.sinks.s3_tries import patiently
 from dequeuer.sinks.s3_upload import ABORT_TIMEOUT_S, combined
 
@@ -27,8 +28,9 @@ UPLOADS_AT_ONCE = 4
 class Uploads:
     """Streams bodies into a bucket. It keeps the aborts that outlive their upload."""
 
-    def __init__(self, bucket: SdkBucket) -> None:
+    def __init__(self, bucket: SdkBucket, writes: Writes) -> None:
         self._bucket = bucket
+        self._writes = writes
         self._turn = asyncio.Semaphore(UPLOADS_AT_ONCE)
         self._aborting: set[asyncio.Task[None]] = set()
 
@@ -47,21 +49,20 @@ class Uploads:
         async for chunk in body:
             buffer += chunk
             if len(buffer) > PART_BYTES:
-                return await self._send_large(_Upload(self._bucket, key, content_type, check), buffer, body)
+                return await self._send_large(
+                    _Upload(self._bucket, self._writes, key, content_type, check), buffer, body
+                )
         whole = checked(bytes(buffer))
 
         async def attempt() -> bool:
-            check()
-            answer = await self._bucket.call(
-                "put_object", expected=exists, Key=key, ContentType=content_type, IfNoneMatch="*", **whole
-            )
-            return answer is not None
+            created = await self._writes.create("put_object", check, Key=key, ContentType=content_type, **whole)
+            return created is not None
 
         return await patiently(attempt)
 
     async def check(self, key: str) -> None:
         """Begin an upload and abort it. Raises `StoreDeniedError`, `StoreUnavailableError`."""
-        upload = _Upload(self._bucket, key, UNTYPED, unchecked)
+        upload = _Upload(self._bucket, self._writes, key, UNTYPED, unchecked)
         try:
             await upload.begin()
         except (StoreDeniedError, StoreUnavailableError) as error:
@@ -107,8 +108,9 @@ class _Part:
 class _Upload:
     """One upload. `take` begins it; then either `complete` or `abort` ends it."""
 
-    def __init__(self, bucket: SdkBucket, key: str, content_type: str, check: Check) -> None:
+    def __init__(self, bucket: SdkBucket, writes: Writes, key: str, content_type: str, check: Check) -> None:
         self._bucket = bucket
+        self._writes = writes
         self._key = key
         self._content_type = content_type
         self._check = check
@@ -140,10 +142,10 @@ class _Upload:
         await asyncio.shield(self._flight)
 
     async def _begin(self) -> None:
-        answer = await self._bucket.call(
+        answer = await self._writes.send(
             "create_multipart_upload", Key=self._key, ContentType=self._content_type, ChecksumAlgorithm="CRC32"
         )
-        upload_id = (answer or {}).get("UploadId")
+        upload_id = answer.get("UploadId")
         if not isinstance(upload_id, str) or not upload_id:
             raise StoreUnavailableError("S3 began an upload and did not name it")
         self._id = upload_id
@@ -152,8 +154,8 @@ class _Upload:
         number = len(self._parts) + 1
 
         async def attempt() -> str:
-            answer = await self._call("upload_part", PartNumber=number, **part)
-            e_tag = (answer or {}).get("ETag")
+            answer = await self._writes.send("upload_part", Key=self._key, UploadId=self._id, PartNumber=number, **part)
+            e_tag = answer.get("ETag")
             if not isinstance(e_tag, str) or not e_tag:
                 raise StoreUnavailableError("S3 took a part and did not name it")
             return e_tag
@@ -172,10 +174,13 @@ class _Upload:
             {"PartNumber": number, "ETag": part.e_tag, "ChecksumCRC32": part.crc32}
             for number, part in enumerate(self._parts, 1)
         ]
-        self._check()
         try:
-            answer = await self._call(
-                "complete_multipart_upload", expected=exists, MultipartUpload={"Parts": parts}, IfNoneMatch="*"
+            answer = await self._writes.create(
+                "complete_multipart_upload",
+                self._check,
+                Key=self._key,
+                UploadId=self._id,
+                MultipartUpload={"Parts": parts},
             )
         except StoreMissingError:
             # The upload is gone. If it was completed and only the answer was lost, the object is there.
@@ -199,9 +204,6 @@ class _Upload:
             return e_tag.endswith(f"-{len(self._parts)}")
         return e_tag == combined([part.e_tag for part in self._parts])
 
-    async def _call(self, operation: str, **parameters: Any) -> Answer | None:
-        return await self._bucket.call(operation, Key=self._key, UploadId=self._id, **parameters)
-
     async def abort(self) -> None:
         """Give the parts up. Best effort: what cannot be aborted now is left to the bucket's rules."""
         flight = self._flight
@@ -215,7 +217,7 @@ class _Upload:
                 # The beginning is not cancelled: an upload whose name never became known cannot be aborted.
                 await asyncio.wait({flight})
                 if self._id:
-                    await self._call("abort_multipart_upload")
+                    await self._bucket.call("abort_multipart_upload", Key=self._key, UploadId=self._id)
         except (TimeoutError, StoreUnavailableError, StoreMissingError, StoreDeniedError):
             return
         finally:

@@ -1,0 +1,86 @@
+"""Requests that make objects: with checksum and condition where the store knows them, else with the next best."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from dequeuer.errors import StoreUnavailableError
+from dequeuer.sinks.base import Check, unchecked
+from dequeuer.sinks.s3_features import Features, may_mean_unsupported, means_unsupported
+from dequeuer.sinks.s3_sdk.bucket import Answer, Refusal, SdkBucket, exists
+
+_CHECKSUMS = frozenset({"ChecksumCRC32", "ChecksumAlgorithm"})
+_OF_A_LISTING = frozenset({"Contents", "IsTruncated", "KeyCount", "MaxKeys", "Name"})
+
+
+async def keys_below(bucket: SdkBucket, prefix: str) -> Sequence[str]:
+    """Return the keys below `prefix`: the first page of them."""
+    # The SDK asks for escaped keys by itself, and undoes it.
+    page = await bucket.call("list_objects_v2", Prefix=prefix) or {}
+    if not page.keys() & _OF_A_LISTING:
+        # The SDK reads any other document as a listing of nothing: results would be taken for missing.
+        raise StoreUnavailableError("S3 answered with something that is no listing")
+    return [entry["Key"] for entry in page.get("Contents", ()) if entry.get("Key")]
+
+
+class Writes:
+    """Sends PutObject, the requests of an upload, and their fallbacks."""
+
+    def __init__(self, bucket: SdkBucket, features: Features) -> None:
+        self._bucket = bucket
+        self._features = features
+
+    async def send(self, operation: str, check: Check = unchecked, **parameters: Any) -> Answer:
+        """Send a request that may carry a checksum. Raises `StoreError`."""
+        answer = await self._summed(operation, check, parameters)
+        if isinstance(answer, Refusal):
+            raise answer.translated() from answer.error
+        return answer
+
+    async def create(self, operation: str, check: Check, **parameters: Any) -> Answer | None:
+        """Send a request that makes an object unless there is one; None: there is one, or another write won.
+
+        A store without conditional writes is asked for the object first. Between that and the write another writer
+        may come: its object is replaced.
+        """
+        if not self._features.lacks("conditional_writes"):
+            answer = await self._summed(operation, check, {**parameters, "IfNoneMatch": "*"})
+            if not isinstance(answer, Refusal):
+                return answer
+            if exists(answer.status, answer.code):
+                return None
+            if not means_unsupported(answer.status, answer.code):
+                raise answer.translated() from answer.error
+        key = parameters["Key"]
+        if key in await keys_below(self._bucket, key):
+            return None
+        made = await self.send(operation, check, **parameters)
+        self._features.note("conditional_writes")
+        return made
+
+    async def _summed(self, operation: str, check: Check, parameters: dict[str, Any]) -> Answer | Refusal:
+        plain = _without_checksums(parameters)
+        check()
+        if self._features.lacks("checksums"):
+            return await self._bucket.attempt(operation, **plain)
+        answer = await self._bucket.attempt(operation, **parameters)
+        if not isinstance(answer, Refusal):
+            self._features.prove("checksums")
+            return answer
+        if self._features.is_known("checksums") or not may_mean_unsupported(answer.status, answer.code):
+            return answer
+        check()
+        again = await self._bucket.attempt(operation, **plain)
+        if isinstance(again, Refusal) and not exists(again.status, again.code):
+            return answer
+        self._features.note("checksums")
+        return again
+
+
+def _without_checksums(parameters: dict[str, Any]) -> dict[str, Any]:
+    kept = {name: value for name, value in parameters.items() if name not in _CHECKSUMS}
+    if "MultipartUpload" in kept:
+        parts = kept["MultipartUpload"]["Parts"]
+        kept["MultipartUpload"] = {"Parts": [_without_checksums(part) for part in parts]}
+    return kept
