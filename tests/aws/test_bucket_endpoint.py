@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -10,6 +11,7 @@ from dequeuer.aws.slim import SlimAws
 from dequeuer.errors import StoreDeniedError
 from dequeuer.events import ignore
 from dequeuer.settings import AwsSettings
+from dequeuer.sinks.protection import ObjectProtection
 from tests.hostile.server import read_request, serving
 from tests.sinks.fake_s3 import answer
 
@@ -97,3 +99,23 @@ async def test_the_server_follows_the_region(bucket: str, host: str) -> None:
     assert moved is not None
     assert moved.authority == host
     await endpoint.close()
+
+
+@pytest.mark.parametrize("client", CLIENTS)
+async def test_the_owner_is_named_to_the_rules_of_the_bucket_too(client: ClientName) -> None:
+    owners: list[bytes] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while True:
+            found = re.search(rb"(?i)x-amz-expected-bucket-owner: ?([0-9]+)", await read_request(reader))
+            owners.append(found[1] if found else b"")
+            body = b"<Error><Code>NoSuchLifecycleConfiguration</Code></Error>"
+            writer.write(answer(404, body) if len(owners) == 1 else answer(200))
+            await writer.drain()
+
+    async with serving(serve) as port:
+        settings = replace(where(f"http://127.0.0.1:{port}"), protection=ObjectProtection(bucket_owner="123456789012"))
+        cloud = connect(settings, client, KEYS)
+        assert await cloud.ensure_expiry(bucket="bucket", prefix="uid/", days=7) == "written"
+        await cloud.close()
+    assert owners == [b"123456789012"] * 2
