@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -10,19 +11,20 @@ from dequeuer.attempts import Attempts
 from dequeuer.drain import Drain
 from dequeuer.pace import AHEAD_S
 from dequeuer.readiness import Readiness
-from dequeuer.retrying import persist
+from dequeuer.receives import RECEIVE_LIMIT, Receive, Receives
+from dequeuer.retrying import FIRST_WAIT_S, LONGEST_WAIT_S
 from dequeuer.settling import AWAY
 from dequeuer.slots import Slots
 from dequeuer.sources.base import Lease, Source
 from dequeuer.waiting import WaitingRoom
 
-RECEIVE_LIMIT = 10
 WAITING_LIMIT = 20
 """Messages that wait for a slot, at most: ten for now, and ten for as long as the next receive takes."""
 EXTRA_HELD = 20
-"""Messages that may be held beyond the slots: their work is done, their settlement is under way."""
-ANSWER_S = 0.5
-"""How long the answer to a receive takes at most when there are messages."""
+"""Messages whose work is done and whose settlement is under way, at least; as many as there are slots if that is more.
+
+Storing and acknowledging take several requests: with a store and a queue 20 to 30 ms away, longer than short work.
+"""
 LEAD_S = 0.05
 """How long a receive takes when there is something: so much before the last one is taken the next are asked for."""
 
@@ -38,10 +40,11 @@ class Watch(Protocol):
 
 
 class Poller:
-    """Has one receive under way whenever there is room for what it may bring.
+    """Has receives under way whenever there is room for all that they may bring.
 
     While work is short, that is before a slot is free: what arrives waits, for a moment at most. Where work is long,
-    or nothing is known of it, it asks for no more than there are free slots.
+    or nothing is known of it, it asks for no more than there are free slots. A further receive beside others asks for
+    ten: so a full queue costs a request for ten messages, however many are under way.
     """
 
     def __init__(  # noqa: PLR0913 - one parameter a party
@@ -55,7 +58,6 @@ class Poller:
         attempts: Attempts,
         watch: Watch | None,
     ) -> None:
-        self._source = source
         self._readiness = readiness
         self._drain = drain
         self._slots = slots
@@ -63,24 +65,33 @@ class Poller:
         self._attempts = attempts
         self._watch = watch
         self._ahead_s = min(AHEAD_S, waiting.moment_s / 2)
-        self._room = asyncio.Event()
-        self._poll: asyncio.Task[Sequence[Lease]] | None = None
-        self._asked_at = 0.0
-        self._polling_since: float | None = None
-        self._has_ended = False
+        self._ended = asyncio.Event()
+        self._receives = Receives(source, self._ended.set)
+        self._may_ask = False
+        self._failures = 0
+        self._retry: asyncio.TimerHandle | None = None
+        self._asking: asyncio.Handle | None = None
         slots.when_left = self._fill
         attempts.when_ended = self._fill
 
     def is_live(self, stuck_after_s: float) -> bool:
         """Tell whether no single receive has been under way for longer than `stuck_after_s`."""
-        since = self._polling_since
-        return since is None or asyncio.get_running_loop().time() - since < stuck_after_s
+        return not self._receives.is_older(stuck_after_s)
 
     async def run(self) -> None:
-        """Receive until cancelled, or until the watch says that nothing is left."""
+        """Receive until cancelled, or until the watch says that nothing is left.
+
+        Raises:
+            SourceGoneError: the queue is no more.
+        """
+        self._may_ask = True
         over = False
         while not over:
-            over = await persist(AWAY, self._poll_once)
+            self._ask()
+            await self._ended.wait()
+            self._ended.clear()
+            while not over and (receive := self._receives.take_ended()) is not None:
+                over = await self._take_in(receive)
 
     async def guard(self) -> None:
         """Give back what waits whenever the container is not ready any more; until cancelled."""
@@ -88,58 +99,81 @@ class Poller:
             await self._readiness.wait_closed()
             self._waiting.clear("not_ready")
             await self._readiness.wait_open()
+            self._ask()
 
-    async def _poll_once(self) -> bool:
-        """Receive once; True when it is over."""
-        await self._readiness.wait_open()
-        limit = await self._wait_room()
-        if not self._readiness.is_open:
-            return False
-        # Shielded: cancelling a receive could lose what it is about to bring; see give_back_late.
-        self._poll = asyncio.create_task(self._receive(limit), name="receive")
-        # When `run` is cancelled in its clean-up nobody is left to hear how this ended.
-        self._poll.add_done_callback(_hear)
-        leases = await asyncio.shield(self._poll)
-        self._poll = None
-        if not leases:
-            return self._watch is not None and not self._attempts and await self._watch.is_over()
-        if self._watch is not None:
-            self._watch.saw_messages()
-        await self._accept(leases)
-        return False
-
-    async def _receive(self, limit: int) -> Sequence[Lease]:
-        self._polling_since = self._asked_at = asyncio.get_running_loop().time()
-        try:
-            return await self._source.receive(limit)
-        finally:
-            self._polling_since = None
-
-    async def _wait_room(self) -> int:
-        while (limit := self._wanted()) <= 0:
-            self._room.clear()
-            await self._room.wait()
-        return limit
+    def _ask(self) -> None:
+        """Begin the receives for which there is room."""
+        if not self._may_ask or self._retry is not None or self._drain.requested or not self._readiness.is_open:
+            return
+        while (limit := self._wanted()) > 0:
+            self._receives.begin(limit)
 
     def _wanted(self) -> int:
         """Return how many messages to ask for now; none: zero or less."""
-        free, waiting = self._slots.free, len(self._waiting)
+        receives = self._receives
+        if not receives.can_begin:
+            return 0
+        # What all receives under way may bring counts as if it were here.
+        free, waiting = self._slots.free - receives.coming, len(self._waiting)
+        least = RECEIVE_LIMIT if receives else 1
+        spare = self._spare() - receives.coming
+        if min(free + WAITING_LIMIT - waiting, spare) < least:
+            return 0
         ahead = min(WAITING_LIMIT, self._slots.expected(self._ahead_s))
         # In time, but not one at a time: a request for ten costs as much as a request for one.
         low = min(ahead // 2, self._slots.expected(LEAD_S) - 1)
-        if free <= 0 and waiting > max(0, low):
+        if free <= 0 and waiting - min(0, free) > max(0, low):
             return 0
-        return min(RECEIVE_LIMIT, free + ahead - waiting, self._spare())
+        room = min(free + ahead - waiting, spare)
+        return min(RECEIVE_LIMIT, room) if room >= least else 0
 
     def _spare(self) -> int:
         """Return how many more may be worked on or be settled at a time."""
-        return self._slots.total + EXTRA_HELD - self._attempts.held
+        return self._slots.total + max(EXTRA_HELD, self._slots.total) - self._attempts.held
 
-    async def _accept(self, leases: Sequence[Lease]) -> None:
-        asked_at = self._asked_at
+    async def _take_in(self, receive: Receive) -> bool:
+        """Begin with what a receive has brought; True when the work is over."""
+        try:
+            leases = receive.task.result()
+            if leases:
+                self._accept(leases, receive.asked_at)
+            elif receive.waits and await self._is_over():
+                return True
+        except AWAY:
+            self._try_later()
+        else:
+            self._failures = 0
+        return False
+
+    async def _is_over(self) -> bool:
+        if self._watch is None or self._attempts or self._receives or self._waiting:
+            return False
+        self._may_ask = False
+        over = True
+        try:
+            over = await self._watch.is_over()
+        finally:
+            self._may_ask = not over
+        return over
+
+    def _try_later(self) -> None:
+        """Ask again after a while: the queue cannot be reached, or refuses."""
+        longest_s = min(LONGEST_WAIT_S, FIRST_WAIT_S * 2**self._failures)
+        self._failures = min(self._failures + 1, 10)
+        if self._retry is None:
+            wait_s = random.uniform(0, longest_s)  # noqa: S311 - jitter
+            self._retry = asyncio.get_running_loop().call_later(wait_s, self._retry_now)
+
+    def _retry_now(self) -> None:
+        self._retry = None
+        self._ask()
+
+    def _accept(self, leases: Sequence[Lease], asked_at: float) -> None:
+        if self._watch is not None:
+            self._watch.saw_messages()
         if not self._readiness.is_open:
-            # The gate closed while the poll was under way.
-            await self._waiting.give_back(leases, asked_at, "not_ready")
+            # The gate closed while the receive was under way.
+            self._waiting.release(leases, asked_at, "not_ready")
             return
         occupying = []
         for lease in leases:
@@ -153,7 +187,7 @@ class Poller:
             return
         if self._slots.are_stuck():
             # It came late, and what runs now takes long: somebody else may have a slot for it.
-            await self._waiting.give_back(occupying, asked_at, "waited")
+            self._waiting.release(occupying, asked_at, "waited")
         else:
             self._waiting.add(occupying, asked_at)
 
@@ -162,39 +196,40 @@ class Poller:
 
     def _fill(self) -> None:
         """Begin what waits, as far as there are slots."""
-        while self._has_room() and self._readiness.is_open and not self._drain.requested and not self._has_ended:
+        while self._may_ask and self._has_room() and self._readiness.is_open and not self._drain.requested:
             arrival = self._waiting.take()
             if arrival is None:
                 break
             self._attempts.begin(arrival.lease, arrival.asked_at, self._slots.take())
-        self._room.set()
+        if self._may_ask and self._asking is None and self._receives.can_begin:
+            # In the loop's next turn: what becomes free in the same one is asked for with one request.
+            self._asking = asyncio.get_running_loop().call_soon(self._ask_now)
+
+    def _ask_now(self) -> None:
+        self._asking = None
+        self._ask()
 
     def stop(self) -> None:
         """Begin nothing any more, once `run` is over."""
-        self._has_ended = True
+        self._may_ask = False
+        if self._retry is not None:
+            self._retry.cancel()
 
     def answer_is_due_s(self) -> float:
-        """Return for how long a receive that has just begun is to be waited for, seconds.
-
-        Where there are messages its answer is on its way. One that lasts longer waits at a quiet queue.
-        """
-        return max(0.0, self._asked_at + ANSWER_S - asyncio.get_running_loop().time()) if self._poll else 0.0
+        """Return for how long receives that have just begun are to be waited for, seconds."""
+        return self._receives.answer_is_due_s()
 
     async def give_back_late(self) -> None:
-        """Once `run` is over: release what the poll that was under way still brings."""
-        if self._poll is None:
-            return
-        await asyncio.wait({self._poll})
-        if not self._poll.cancelled() and self._poll.exception() is None and (leases := self._poll.result()):
-            await self._waiting.give_back(leases, self._asked_at, "drain")
-        self._poll = None
+        """Once `run` is over: release what the receives that were under way still bring."""
+        while self._receives:
+            await self._receives.wait_one()
+            while (receive := self._receives.take_ended()) is not None:
+                task = receive.task
+                if not task.cancelled() and task.exception() is None and (leases := task.result()):
+                    await self._waiting.give_back(leases, receive.asked_at, "drain")
+            # What has ended is told in the loop's next turn.
+            await asyncio.sleep(0)
 
     def abandon(self) -> None:
-        """End the poll under way: its connection is closed."""
-        if self._poll is not None:
-            self._poll.cancel()
-
-
-def _hear(task: asyncio.Task[Sequence[Lease]]) -> None:
-    if not task.cancelled():
-        task.exception()
+        """End the receives under way: their connections are closed."""
+        self._receives.abandon()

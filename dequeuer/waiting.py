@@ -110,7 +110,10 @@ class WaitingRoom:
 
     def _release(self, arrivals: Iterable[Arrival], reason: GiveBackReason) -> None:
         for asked_at, group in groupby(arrivals, key=lambda arrival: arrival.asked_at):
-            leases = [arrival.lease for arrival in group]
-            task = asyncio.create_task(self.give_back(leases, asked_at, reason), name="give-back-waiting")
-            self._giving.add(task)
-            task.add_done_callback(self._giving.discard)
+            self.release([arrival.lease for arrival in group], asked_at, reason)
+
+    def release(self, leases: Sequence[Lease], asked_at: float, reason: GiveBackReason) -> None:
+        """Begin to `give_back`; `close` waits for the end of it."""
+        task = asyncio.create_task(self.give_back(leases, asked_at, reason), name="give-back-waiting")
+        self._giving.add(task)
+        task.add_done_callback(self._giving.discard)

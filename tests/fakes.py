@@ -183,8 +183,11 @@ class FakeSource:
         """Let the next receive fail."""
         self.arrivals.put_nowait(error)
 
-    async def receive(self, limit: int) -> Sequence[Lease]:
+    async def receive(self, limit: int, *, wait: bool = True) -> Sequence[Lease]:
         self.limits.append(limit)
+        if not wait and self.arrivals.empty():
+            await asyncio.sleep(0.02)
+            return ()
         arrival = await self.arrivals.get()
         if isinstance(arrival, Exception):
             raise arrival

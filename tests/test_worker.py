@@ -282,9 +282,9 @@ class TakingBack(FakeSource):
         super().__init__()
         self.open_polls = 0
 
-    async def receive(self, limit: int) -> Sequence[Lease]:
+    async def receive(self, limit: int, *, wait: bool = True) -> Sequence[Lease]:
         self.open_polls += 1
-        found = await super().receive(limit)
+        found = await super().receive(limit, wait=wait)
         self.open_polls -= 1
         return found
 

@@ -95,8 +95,8 @@ class HeldUp(FakeSource):
         super().__init__()
         self._source = source
 
-    async def receive(self, limit: int) -> Sequence[Lease]:
-        found = await self._source.receive(limit)
+    async def receive(self, limit: int, *, wait: bool = True) -> Sequence[Lease]:
+        found = await self._source.receive(limit, wait=wait)
         for lease in self._source.handed:
             lease.held_up = asyncio.Event()
         return found

@@ -57,8 +57,12 @@ class Source(Protocol):
     def has_redrive(self) -> bool:
         """Whether the queue moves a message to a dead-letter queue after some receives."""
 
-    async def receive(self, limit: int) -> Sequence[Lease]:
-        """Wait for messages, return up to `limit` leases; none means that the queue was quiet."""
+    async def receive(self, limit: int, *, wait: bool = True) -> Sequence[Lease]:
+        """Return up to `limit` leases; none means that the queue was quiet.
+
+        With `wait` it blocks until there is a message, or for as long as the queue waits at most; otherwise it asks
+        once and returns what there is.
+        """
 
     async def depth(self) -> Depth:
         """Count what the queue holds."""

@@ -91,8 +91,8 @@ class SqsSource:
         for task in late:
             task.cancel()
 
-    async def receive(self, limit: int) -> Sequence[Lease]:
-        """Poll once, `poll_wait_s` at most."""
+    async def receive(self, limit: int, *, wait: bool = True) -> Sequence[Lease]:
+        """Poll once, `poll_wait_s` at most; not at all without `wait`."""
         loop = asyncio.get_running_loop()
         asked_at = loop.time()
         answer = await self._call(
@@ -101,7 +101,7 @@ class SqsSource:
                 QueueUrl=self._queue_url,
                 MaxNumberOfMessages=min(limit, BATCH_LIMIT),
                 VisibilityTimeout=self._visibility_timeout_s,
-                WaitTimeSeconds=self._poll_wait_s,
+                WaitTimeSeconds=self._poll_wait_s if wait else 0,
                 # Older servers know the first name only.
                 AttributeNames=["ApproximateReceiveCount", "SentTimestamp"],
                 MessageSystemAttributeNames=["ApproximateReceiveCount", "SentTimestamp"],
@@ -114,7 +114,7 @@ class SqsSource:
         if messages and not leases:
             # Not the same as a quiet queue, which is asked again at once.
             raise SourceUnavailableError("the queue sent messages, and none of them can be read")
-        if not leases and loop.time() - asked_at < HASTE_S:
+        if wait and not leases and loop.time() - asked_at < HASTE_S:
             # Whoever does not wait as he was asked to would be asked, and paid, without a pause.
             await asyncio.sleep(HASTE_S)
         return leases

@@ -46,7 +46,11 @@ def test_a_hundred_batches_over_three_sidecars(cloud: Cloud, container: Containe
     assert container.paths(COMPLETE) == 1
     assert last[-1] == COMPLETE
     batches = collections.Counter(request.body for request in container.requests if request.path == "/")
-    assert batches == {json.dumps([number]).encode(): 1 for number in range(100)}
+    assert batches.keys() == {json.dumps([number]).encode() for number in range(100)}
+    if cloud.name != "moto":
+        # moto looks whether a message is visible and then hides it, without a lock: two receives at the same time may
+        # both get it.
+        assert set(batches.values()) == {1}
     for request in container.requests:
         assert request.header("X-Cortex-Job-ID") == ["job-1"]
         assert request.header("Content-Type") == ["application/json"]

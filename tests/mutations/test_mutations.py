@@ -114,6 +114,27 @@ MUTATIONS = [
         tests=("tests/test_worker.py",),
     ),
     Mutation(
+        name="what receives under way may bring does not count",
+        module="poller.py",
+        old="self._slots.free - receives.coming, len(self._waiting)",
+        new="self._slots.free, len(self._waiting)",
+        tests=("tests/test_receives.py",),
+    ),
+    Mutation(
+        name="every receive waits at the queue",
+        module="receives.py",
+        old="        waits = not len(self)\n",
+        new="        waits = True\n",
+        tests=("tests/test_receives.py",),
+    ),
+    Mutation(
+        name="receives grow in number while the queue gives little",
+        module="receives.py",
+        old="        if brought >= receive.limit:\n",
+        new="        if brought:\n",
+        tests=("tests/test_receives.py",),
+    ),
+    Mutation(
         name="no release on SIGTERM",
         module="settling.py",
         old="                await lease.release(0)\n",

@@ -37,18 +37,21 @@ def draw(lives: int, kind: Kind | None) -> Plan:
     """Draw a plan."""
     kind = kind or ("batch" if random.random() < 0.3 else "async")
     lease_s = random.choice([2, 5, 30, 120])
+    weather = storm()
+    slots = random.choice([1, 2, 8, 30])
     return Plan(
         lives=lives,
-        weather=storm(),
+        weather=weather,
         shape=Shape(
             kind=kind,
-            slots=random.choice([1, 2, 8, 30]),
+            slots=slots,
             lease_s=lease_s,
             grace_s=random.choice([5.0, 55.0]),
             poll_wait_s=poll_wait_s(random.choice([1, 10, 20]), lease_s),
             request_timeout_s=random.choice([30.0, 3600.0]),
             finds_slots=random.random() < 0.3,
             work_s=random.choice([0.02, 0.3]),
+            sqs_distance_s=0.2 if slots == 30 else 0.0,
         ),
         sidecars=random.choice([1, 2, 3]),
         max_receives=random.choice([None, 5, 20] if kind == "batch" else [None, 20]),

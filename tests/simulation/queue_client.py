@@ -29,7 +29,7 @@ class QueueClient:
 
     async def receive_message(self, **request: Any) -> dict[str, Any]:
         async def wait() -> None:
-            await self._port.weather.travel()
+            await self._port.travel()
             await self._queue.wait_visible(request["WaitTimeSeconds"])
 
         def hand_out() -> dict[str, Any]:
@@ -121,9 +121,9 @@ class WatchedSource(SqsSource):
         super().__init__(client, **options)
         self._watched = client
 
-    async def receive(self, limit: int) -> Sequence[Lease]:
+    async def receive(self, limit: int, *, wait: bool = True) -> Sequence[Lease]:
         asked_at = asyncio.get_running_loop().time()
-        leases = await super().receive(limit)
+        leases = await super().receive(limit, wait=wait)
         for lease in leases:
             self._watched.got(lease.message.attributes["delivery"], asked_at)
         return leases

@@ -46,6 +46,7 @@ class Shape:
     """How the sidecars of one world are set, and what they have to do.
 
     `finds_slots`: concurrency finds itself, up to `slots`. `work_s`: mean time of a request in the container.
+    `sqs_distance_s`: time of the way to the queue: with many slots several receives are under way at once.
     """
 
     kind: Kind
@@ -56,6 +57,7 @@ class Shape:
     request_timeout_s: float
     finds_slots: bool = False
     work_s: float = 0.3
+    sqs_distance_s: float = 0.0
 
 
 @dataclass(kw_only=True)
@@ -82,7 +84,11 @@ class SimSidecar:
         self._refusals = Refusals()
         self._refused: set[str] = set()
         self._sqs = Port(
-            cloud.weather, lambda: cloud.sqs_is_away, queue_client.away, self._verdict(cloud, queue_client.refused)
+            cloud.weather,
+            lambda: cloud.sqs_is_away,
+            queue_client.away,
+            self._verdict(cloud, queue_client.refused),
+            distance_s=shape.sqs_distance_s,
         )
         self._s3 = Port(
             cloud.weather, lambda: cloud.s3_is_away, sim_store.away, self._verdict(cloud, sim_store.refused)

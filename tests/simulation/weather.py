@@ -72,13 +72,22 @@ class Port:
         is_away: Callable[[], bool],
         error: Callable[[], Exception],
         verdict: Callable[[str], Exception | None] = lambda _: None,
+        *,
+        distance_s: float = 0.0,
     ) -> None:
         """`verdict`: is told which action arrives, and returns the error that refuses it."""
         self.weather = weather
         self._verdict = verdict
+        self._distance_s = distance_s
         self._is_away = is_away
         self._error = error
         self.is_dead = False
+
+    async def travel(self) -> None:
+        """Take the time of the way to the server."""
+        if self._distance_s:
+            await asyncio.sleep(self._distance_s)
+        await self.weather.travel()
 
     async def send(
         self, action: Action, effect: Callable[[], T], *, way_in: Callable[[], Awaitable[None]] | None = None
@@ -87,7 +96,7 @@ class Port:
         if self.is_dead:
             await asyncio.get_running_loop().create_future()
         try:
-            await (way_in or self.weather.travel)()
+            await (way_in or self.travel)()
         except asyncio.CancelledError:
             if random.random() < 0.5 and not self._is_away() and self._verdict(action) is None:
                 # It was on its way already.
