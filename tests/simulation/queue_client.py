@@ -95,10 +95,14 @@ class QueueClient:
         now, ref = asyncio.get_running_loop().time(), self._queue.ref(receipt)
         self._tell(Record(at=now, what="got", sidecar=self._sidecar, ref=ref, delivery=receipt, seconds=now - asked_at))
 
-    def expect(self, op: Op, receipt: str, seconds: int = 0) -> None:
-        """Take note of what the sidecar has decided: a renewal and a release are one and the same request."""
+    def expect(self, op: Op, receipt: str, until: float, seconds: int = 0) -> None:
+        """Take note of what the sidecar has decided: a renewal and a release are one and the same request.
+
+        `until`: loop time after which it is not to be sent.
+        """
         self._wanted[receipt, seconds] = op
-        self._note(op, receipt)
+        if asyncio.get_running_loop().time() < until:
+            self._note(op, receipt)
 
     def _note(self, op: Op, receipt: str) -> None:
         ref = self._queue.ref(receipt)
@@ -115,7 +119,11 @@ class QueueClient:
 
 
 class WatchedSource(SqsSource):
-    """The real source; what it decides is put on record at that moment, and once more when it is sent."""
+    """The real source; what it decides is put on record at that moment, and once more when it is sent.
+
+    A decision that comes after the end of its lease, after the process was stopped, is sent to nobody: the source
+    drops it. Only if it is sent all the same is it on record.
+    """
 
     def __init__(self, client: QueueClient, **options: Any) -> None:
         super().__init__(client, **options)
@@ -129,11 +137,11 @@ class WatchedSource(SqsSource):
         return leases
 
     async def settle(self, receipt: str, until: float) -> None:
-        self._watched.expect("ack", receipt)
+        self._watched.expect("ack", receipt, until)
         await super().settle(receipt, until)
 
     async def hide(self, receipt: str, seconds: int, op: SourceOp, until: float) -> None:
-        self._watched.expect("extend" if op == "renew" else "release", receipt, seconds)
+        self._watched.expect("extend" if op == "renew" else "release", receipt, until, seconds)
         await super().hide(receipt, seconds, op, until)
 
 
