@@ -13,7 +13,7 @@ import json
 import re
 import threading
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
@@ -83,14 +83,14 @@ class RefusingCloud:
     Attributes:
         policy: what is allowed now.
         denied: actions that are refused whatever the policy says.
-        has_key: bucket and queues are encrypted with a KMS key of one's own.
+        keyed: services (`s3`, `sqs`) whose bucket or queues are encrypted with a KMS key of one's own.
         refused: how often each action was refused.
     """
 
-    def __init__(self, cloud: Cloud, policy: Policy = EVERYTHING, *, has_key: bool = False) -> None:
+    def __init__(self, cloud: Cloud, policy: Policy = EVERYTHING, *, keyed: Collection[str] = ()) -> None:
         self.policy = policy
         self.denied: set[str] = set()
-        self.has_key = has_key
+        self.keyed = frozenset(keyed)
         self.refused: Counter[str] = Counter()
         self._cloud = cloud
         self._upstream = urlsplit(cloud.url).netloc
@@ -168,7 +168,7 @@ class RefusingCloud:
             needs = [(f"sqs:{action}", f"arn:aws:sqs:us-west-2:000000000000:{queue}")]
             of_key = {"ReceiveMessage": ["kms:Decrypt"], "SendMessage": ["kms:GenerateDataKey", "kms:Decrypt"]}
             keys = of_key.get(action, [])
-            return Call(service="sqs", needs=(*needs, *((name, KEY_ARN) for name in keys if self.has_key)))
+            return Call(service="sqs", needs=(*needs, *((name, KEY_ARN) for name in keys if "sqs" in self.keyed)))
         return self._read_s3(handler)
 
     def _read_s3(self, handler: BaseHTTPRequestHandler) -> Call:
@@ -190,7 +190,7 @@ class RefusingCloud:
         else:
             action, keys = "s3:GetObject", ["kms:Decrypt"]
         resource = f"arn:aws:s3:::{bucket}" + (f"/{key}" if key else "")
-        return Call(service="s3", needs=((action, resource), *((name, KEY_ARN) for name in keys if self.has_key)))
+        return Call(service="s3", needs=((action, resource), *((name, KEY_ARN) for name in keys if "s3" in self.keyed)))
 
     def _refuse_keys(self, handler: BaseHTTPRequestHandler, body: bytes) -> bool:
         bucket = urlsplit(handler.path).path.strip("/")
