@@ -14,7 +14,17 @@ from bench.certificates import Certificates
 from bench.child import BenchError, child, stop, tail, wait_for
 from bench.servers import Servers
 from bench.sidecar import free_port
-from bench.wire_format import BUCKET, E_TAG, HEADERS_JSON, LAST_MODIFIED, LIFECYCLE, LISTING, deleted, json_text
+from bench.wire_format import (
+    BEGUN,
+    BUCKET,
+    E_TAG,
+    HEADERS_JSON,
+    LAST_MODIFIED,
+    LIFECYCLE,
+    LISTING,
+    deleted,
+    json_text,
+)
 
 MISSING = (
     "--servers nginx: nginx is not on PATH; install it (Debian: apt-get install nginx-light, then stop its service), "
@@ -52,6 +62,8 @@ http {{
         "~^POST delete" DeleteObjects;
         "~^GET .*list-type" ListObjectsV2;
         "~^GET lifecycle" GetBucketLifecycleConfiguration;
+        "~^POST uploads" CreateMultipartUpload;
+        "~^DELETE uploadId=" AbortMultipartUpload;
     }}
     server {{
         listen 127.0.0.1:{http};
@@ -68,6 +80,9 @@ http {{
             # 201, not 200: nginx would take `If-None-Match: *` for a question about a cached object, and say 304.
             if ($operation = PutObject) {{ return 201; }}
             if ($operation = DeleteObject) {{ return 204; }}
+            # The write proof at start-up begins an upload and aborts it.
+            if ($operation = CreateMultipartUpload) {{ return 200 '{begun}'; }}
+            if ($operation = AbortMultipartUpload) {{ return 204; }}
             return 404;
         }}
         location ~ /payload$ {{
@@ -158,6 +173,7 @@ def nginx(folder: Path, own: Servers, certificates: Certificates) -> Iterator[Se
             last_modified=LAST_MODIFIED,
             payload="x" * 1024,
             headers=HEADERS_JSON.decode(),
+            begun=BEGUN,
             deleted=deleted(["payload", "headers.json"]),
             listing=LISTING,
             lifecycle=LIFECYCLE,

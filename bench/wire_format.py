@@ -36,7 +36,15 @@ LIFECYCLE: Final = (
     '<?xml version="1.0" encoding="UTF-8"?>'
     '<LifecycleConfiguration xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Rule>'
     f"<ID>async-workloads-expiry-policy</ID><Filter><Prefix>{CLUSTER}/workloads/</Prefix></Filter>"
-    "<Status>Enabled</Status><Expiration><Days>7</Days></Expiration></Rule></LifecycleConfiguration>"
+    "<Status>Enabled</Status><Expiration><Days>7</Days></Expiration>"
+    "<NoncurrentVersionExpiration><NoncurrentDays>7</NoncurrentDays></NoncurrentVersionExpiration>"
+    "<AbortIncompleteMultipartUpload><DaysAfterInitiation>1</DaysAfterInitiation></AbortIncompleteMultipartUpload>"
+    "</Rule></LifecycleConfiguration>"
+)
+"""The rule as the sidecar writes it: with another one there, it would write its own, and a run would be void."""
+BEGUN: Final = (
+    f"<InitiateMultipartUploadResult><Bucket>{BUCKET}</Bucket><Key>key</Key><UploadId>upload-1</UploadId>"
+    "</InitiateMultipartUploadResult>"
 )
 
 

@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 from bench.canned.http import Request, head, whole
 from bench.canned.state import State
-from bench.wire_format import E_TAG, HEADERS_JSON, LAST_MODIFIED, LIFECYCLE, LISTING, deleted
+from bench.wire_format import BEGUN, E_TAG, HEADERS_JSON, LAST_MODIFIED, LIFECYCLE, LISTING, deleted
 
 XML = "Content-Type: application/xml"
 _OBJECT = (f"ETag: {E_TAG}", f"Last-Modified: {LAST_MODIFIED}", "Accept-Ranges: bytes")
@@ -20,12 +20,7 @@ _KEY = re.compile(rb"<Key>([^<]+)</Key>")
 _LISTING = whole("200 OK", LISTING.encode(), XML)
 _LIFECYCLE = whole("200 OK", LIFECYCLE.encode(), XML)
 _MISSING = whole("404 Not Found", b"<Error><Code>NoSuchKey</Code><Message>none</Message></Error>", XML)
-_BEGUN = whole(
-    "200 OK",
-    b"<InitiateMultipartUploadResult><Bucket>bench-bucket</Bucket><Key>key</Key><UploadId>upload-1</UploadId>"
-    b"</InitiateMultipartUploadResult>",
-    XML,
-)
+_BEGUN = whole("200 OK", BEGUN.encode(), XML)
 _COMPLETED = whole(
     "200 OK",
     b"<CompleteMultipartUploadResult><Location>l</Location><Bucket>bench-bucket</Bucket><Key>key</Key>"
