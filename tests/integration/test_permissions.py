@@ -193,7 +193,7 @@ def test_what_the_gateway_cannot_submit_without(cloud: Cloud, queue: Queue, buck
     with serving(cloud, queue, bucket, action) as (gateway, refusing):
         status, text = gateway.call("/api", b"payload")
         assert (status, "refuses the gateway" in text) == (503, True)
-        [line] = gateway.events("request_refused")
+        [line] = eventually(lambda: gateway.events("request_refused"), "the refusal to be told")
         assert (line["level"], line["status"]) == ("error", 503)
         assert line["cause"]
         assert refusing.refused[action]
