@@ -29,7 +29,7 @@ _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct",
 _LYING = "S3 sent another number of bytes than it said"
 
 Report: TypeAlias = Callable[[StoreOp, float | None, StoreError | None], None]
-"""Takes note of a call: what, when it began (None: in the middle of one), and how it failed."""
+"""Reports a call: the operation, when it began (None: in the middle of another call), and how it failed."""
 
 
 class Downloads:

@@ -13,11 +13,11 @@ from contextlib import aclosing
 from typing import Final
 
 from dequeuer.byte_budget import ByteBudget
-from dequeuer.errors import StoreDeniedError, StoreUnavailableError
 from dequeuer.sinks.base import Check, unchecked
 from dequeuer.sinks.s3_body import Body
 from dequeuer.sinks.s3_bucket import Bucket
 from dequeuer.sinks.s3_features import Features
+from dequeuer.sinks.s3_parts import Aborts, check_uploads
 from dequeuer.sinks.s3_tries import patiently
 from dequeuer.sinks.s3_upload import Upload
 from dequeuer.sinks.s3_writing import Writes
@@ -25,8 +25,6 @@ from dequeuer.wire.signing import Fields
 
 PART_BYTES: Final = 5 * 1024 * 1024
 """The smallest part that S3 takes, the last one apart."""
-_NO_UPLOADS = ("NotImplemented", "MethodNotAllowed")
-"""A store that has no multipart uploads says so: that tells nothing about permissions."""
 PARTS_LIMIT: Final = 10_000
 BUFFER_BYTES: Final = PART_BYTES
 """For the buffered parts of all uploads together: with more, 100 large answers side by side need over 100 MiB."""
@@ -49,7 +47,7 @@ class Uploads:
         self._writes = Writes(bucket, features)
         self._buffers = ByteBudget(buffer_bytes)
         self._turn = asyncio.Lock()
-        self._cleaning: set[asyncio.Task[None]] = set()
+        self._aborts = Aborts()
 
     async def send(
         self, key: str, chunks: AsyncIterator[bytes], fields: Fields, *, size: int | None, check: Check
@@ -82,22 +80,15 @@ class Uploads:
             await self._send_rest(upload, body)
             is_written = await upload.complete()
         except BaseException:
-            self._clean_up(upload)
+            self._aborts.begin(upload)
             raise
         if not upload.is_completed:
-            self._clean_up(upload)
+            self._aborts.begin(upload)
         return is_written
 
     async def check(self, key: str) -> None:
         """Begin an upload and abort it. Raises `StoreDeniedError`, `StoreUnavailableError`."""
-        upload = Upload(self._bucket, self._features, key, (), unchecked)
-        try:
-            await upload.begin()
-        except (StoreDeniedError, StoreUnavailableError) as error:
-            if any(code in str(error) for code in _NO_UPLOADS):
-                return
-            raise
-        await upload.abort()
+        await check_uploads(Upload(self._bucket, self._features, key, (), unchecked))
 
     async def _first_part(self, upload: Upload, body: Body) -> bytearray | None:
         """Return the beginning of the body, for which a buffer is taken; None: there was none to be had."""
@@ -143,16 +134,9 @@ class Uploads:
             await upload.send_whole(part, sent.set)
             await sent.wait()
 
-    def _clean_up(self, upload: Upload) -> None:
-        # Not waited for: a cancelled upload must not hold up the release of its message.
-        task = asyncio.create_task(upload.abort(), name="abort an upload")
-        self._cleaning.add(task)
-        task.add_done_callback(self._cleaning.discard)
-
     async def close(self) -> None:
-        """Wait for the clean-ups that still run: `ABORT_TIMEOUT_S` at most."""
-        if self._cleaning:
-            await asyncio.wait(set(self._cleaning))
+        """Wait for the aborts that still run, `ABORT_TIMEOUT_S` at most."""
+        await self._aborts.close()
 
 
 def _part_bytes(size: int | None) -> int:

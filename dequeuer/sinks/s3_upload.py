@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass
-from hashlib import md5
-from typing import TypeVar
+from collections.abc import AsyncIterator, Callable
 
 from dequeuer.errors import StoreDeniedError, StoreMissingError, StoreUnavailableError
 from dequeuer.sinks.base import Check
@@ -14,6 +11,7 @@ from dequeuer.sinks.s3_bucket import XML_TYPE, Bucket
 from dequeuer.sinks.s3_checksum import crc32_field
 from dequeuer.sinks.s3_errors import error_code, refused
 from dequeuer.sinks.s3_features import UNSUPPORTED_STATUSES, Features, is_unsupported, may_be_unsupported
+from dequeuer.sinks.s3_parts import ABORT_TIMEOUT_S, Part, is_made_of, within_upload
 from dequeuer.sinks.s3_streamed_part import StreamedParts
 from dequeuer.sinks.s3_tries import patiently
 from dequeuer.sinks.s3_writing import IF_NONE, THERE_ALREADY
@@ -21,18 +19,8 @@ from dequeuer.sinks.s3_xml import escape, parse
 from dequeuer.wire.pool import Reply
 from dequeuer.wire.signing import Fields, query
 
-T = TypeVar("T")
-
-ABORT_TIMEOUT_S = 5.0
 _ALGORITHM = ("x-amz-checksum-algorithm", "CRC32")
 _FULL_OBJECT = ("x-amz-checksum-type", "FULL_OBJECT")
-
-
-@dataclass(frozen=True, slots=True)
-class _Part:
-    e_tag: str
-    size: int
-    crc32: str
 
 
 class Upload:
@@ -60,7 +48,7 @@ class Upload:
         self._beginning: asyncio.Task[None] | None = None
         self._flights: set[asyncio.Task[None]] = set()
         self._begun = 0
-        self._parts: dict[int, _Part] = {}
+        self._parts: dict[int, Part] = {}
         self._failure: BaseException | None = None
 
     def raise_failure(self) -> None:
@@ -100,7 +88,7 @@ class Upload:
         number = self._next_number()
         await patiently(lambda: self._streamed.prepare(self._key, self._of_part(number)))
         e_tag, crc32 = await self._streamed.send(self._key, self._of_part(number), pieces, length)
-        self._parts[number] = _Part(e_tag, length, crc32)
+        self._parts[number] = Part(e_tag, length, crc32)
 
     async def landed(self) -> None:
         """Wait for the parts that are under way. Raises what has failed."""
@@ -168,12 +156,12 @@ class Upload:
                 raise StoreUnavailableError("S3 took a part and did not name it")
             return e_tag
 
-        self._parts[number] = _Part(await _not_missing(attempt), len(body), crc32[1])
+        self._parts[number] = Part(await within_upload(attempt), len(body), crc32[1])
 
     async def complete(self) -> bool:
         """Make the object of the parts unless there is one; tell whether it is the one of these parts."""
         await self.landed()
-        return await _not_missing(self._complete)
+        return await within_upload(self._complete)
 
     async def _complete(self) -> bool:
         is_conditional = not self._features.lacks("conditional_writes")
@@ -215,7 +203,7 @@ class Upload:
         self._check()
         return await self._bucket.call(request, expected=THERE_ALREADY | UNSUPPORTED_STATUSES)
 
-    def _entry(self, number: int, part: _Part) -> str:
+    def _entry(self, number: int, part: Part) -> str:
         checksum = f"<ChecksumCRC32>{part.crc32}</ChecksumCRC32>" if self._is_summed else ""
         return f"<Part><PartNumber>{number}</PartNumber><ETag>{escape(part.e_tag)}</ETag>{checksum}</Part>"
 
@@ -225,14 +213,12 @@ class Upload:
             reply = await self._bucket.call(request)
         except StoreMissingError:
             return False
-        size = sum(part.size for part in self._parts.values())
-        if reply.field("content-range") != f"bytes 0-0/{size}":
-            return False
-        found = (reply.field("etag") or "").strip('"')
-        if (reply.field("x-amz-server-side-encryption") or "").startswith("aws:kms"):
-            # Its ETags are no checksums; they count the parts all the same.
-            return found.endswith(f"-{len(self._parts)}")
-        return found == combined([part.e_tag for _, part in sorted(self._parts.items())])
+        return is_made_of(
+            [part for _, part in sorted(self._parts.items())],
+            content_range=reply.field("content-range"),
+            e_tag=reply.field("etag") or "",
+            encryption=reply.field("x-amz-server-side-encryption") or "",
+        )
 
     async def abort(self) -> None:
         """Give the parts up. Best effort: what cannot be aborted now is left to the bucket's rules."""
@@ -253,19 +239,3 @@ class Upload:
             self._beginning.cancel()
             if self._beginning.done() and not self._beginning.cancelled():
                 self._beginning.exception()
-
-
-def combined(e_tags: list[str]) -> str | None:
-    """Return the ETag of an object that was put together of parts with these; None when they are no checksums."""
-    try:
-        digests = b"".join(bytes.fromhex(e_tag.strip('"')) for e_tag in e_tags)
-    except ValueError:
-        return None
-    return f"{md5(digests, usedforsecurity=False).hexdigest()}-{len(e_tags)}"
-
-
-async def _not_missing(attempt: Callable[[], Awaitable[T]]) -> T:
-    try:
-        return await patiently(attempt)
-    except StoreMissingError as error:
-        raise StoreUnavailableError("the upload was gone before it was complete") from error

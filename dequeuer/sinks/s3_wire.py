@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import AsyncIterator, Collection, Coroutine, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from itertools import islice
-from typing import TypeVar
 
-from dequeuer.errors import StoreDeniedError
-from dequeuer.events import Observer, StoreCalled, StoreOp
+from dequeuer.events import Observer
 from dequeuer.sinks.base import Check, Payload, unchecked
 from dequeuer.sinks.protection import UNPROTECTED, ObjectProtection
 from dequeuer.sinks.s3_bucket import XML_TYPE, Bucket, checksum
+from dequeuer.sinks.s3_calls import Calls
 from dequeuer.sinks.s3_download import UNTYPED, Downloads
-from dequeuer.sinks.s3_errors import STORE_ERRORS, StoreError, code_in, kind_of, refused
+from dequeuer.sinks.s3_errors import code_in, refused
 from dequeuer.sinks.s3_features import UNSUPPORTED_STATUSES, Features, is_unsupported
 from dequeuer.sinks.s3_listing import DELETIONS_LIMIT, GONE, LISTING_BYTES, check_deleted, deletion
 from dequeuer.sinks.s3_multipart import BUFFER_BYTES, Uploads
 from dequeuer.sinks.s3_writing import Writes
 from dequeuer.wire.aws_endpoint import AwsEndpoint
-
-T = TypeVar("T")
 
 DELETIONS_AT_ONCE = 8
 """Where the store deletes single objects only."""
@@ -54,11 +50,11 @@ class WireStore:
 
     def __init__(self, bucket: Bucket, observer: Observer, buffer_bytes: int = BUFFER_BYTES) -> None:
         self._bucket = bucket
-        self._observer = observer
+        self._calls = Calls(observer)
         self._features = Features(observer)
         self._writes = Writes(bucket, self._features)
         self._uploads = Uploads(bucket, self._features, buffer_bytes)
-        self._downloads = Downloads(bucket, self._report)
+        self._downloads = Downloads(bucket, self._calls.report)
 
     async def close(self) -> None:
         """Close all connections, once what was given up is cleaned up."""
@@ -66,27 +62,20 @@ class WireStore:
         await self._bucket.close()
 
     async def get(self, key: str) -> Payload:
-        """Open an object. A stream that breaks is taken up again where it broke, as long as it takes."""
-        started = time.monotonic()
-        try:
-            payload = await self._downloads.open(key)
-        except STORE_ERRORS as error:
-            self._report("get", started, error, key)
-            raise
-        self._report("get", started)
-        return payload
+        """Open an object. A stream that breaks is resumed where it broke, for as long as the caller waits."""
+        return await self._calls.reported("get", self._downloads.open(key), key)
 
     async def list(self, prefix: str) -> Sequence[str]:
         """Return the keys below `prefix`: the first page of them."""
-        return await self._reported("list", self._bucket.keys(prefix), prefix)
+        return await self._calls.reported("list", self._bucket.keys(prefix), prefix)
 
     async def put(self, key: str, body: bytes, content_type: str) -> None:
         """Write an object with one request."""
-        await self._reported("put", self._writes.put(key, body, (_typed(content_type),), unchecked), key)
+        await self._calls.reported("put", self._writes.put(key, body, (_typed(content_type),), unchecked), key)
 
     async def create(self, key: str, body: bytes, content_type: str, *, check: Check = unchecked) -> bool:
         """Write an object with one conditional request (`If-None-Match: *`), where the store knows those."""
-        return await self._reported("put", self._writes.create(key, body, (_typed(content_type),), check), key)
+        return await self._calls.reported("put", self._writes.create(key, body, (_typed(content_type),), check), key)
 
     async def put_stream(
         self,
@@ -99,21 +88,21 @@ class WireStore:
     ) -> bool:
         """Write in parts of 5 MiB. Buffered ones are tried again for up to two minutes, others are passed through."""
         fields = (_typed(content_type),)
-        return await self._reported("put", self._uploads.send(key, body, fields, size=size, check=check), key)
+        return await self._calls.reported("put", self._uploads.send(key, body, fields, size=size, check=check), key)
 
     async def check_write(self, key: str) -> None:
         """Begin an upload and abort it: it needs the permissions and the key of a write, and leaves no object."""
-        await self._reported("put", self._uploads.check(key), key)
+        await self._calls.reported("put", self._uploads.check(key), key)
 
     async def delete(self, keys: Collection[str]) -> None:
         """Delete any number of objects with one request for each thousand."""
         if len(keys) == 1:
-            await self._reported("delete", self._delete_one(*keys), *keys)
+            await self._calls.reported("delete", self._delete_one(*keys), *keys)
             return
         left = iter(keys)
         while page := list(islice(left, DELETIONS_LIMIT)):
             is_single = self._features.lacks("bulk_deletions")
-            await self._reported("delete", self._delete_each(page) if is_single else self._delete_page(page))
+            await self._calls.reported("delete", self._delete_each(page) if is_single else self._delete_page(page))
 
     async def _delete_one(self, key: str) -> None:
         reply = await self._bucket.call(self._bucket.about(key, "DELETE"), expected=(404,))
@@ -144,29 +133,6 @@ class WireStore:
         for result in await asyncio.gather(*workers, return_exceptions=True):
             if isinstance(result, BaseException):
                 raise result
-
-    async def _reported(self, op: StoreOp, call: Coroutine[object, object, T], key: str = "") -> T:
-        started = time.monotonic()
-        try:
-            answer = await call
-        except STORE_ERRORS as error:
-            self._report(op, started, error, key)
-            raise
-        self._report(op, started)
-        return answer
-
-    def _report(self, op: StoreOp, started: float | None, error: StoreError | None = None, key: str = "") -> None:
-        kind = None if error is None else kind_of(error)
-        self._observer(
-            StoreCalled(
-                op=op,
-                duration_s=0.0 if started is None else time.monotonic() - started,
-                error=kind,
-                detail="" if error is None or kind == "missing" else str(error),
-                code=error.code if isinstance(error, StoreDeniedError) else "",
-                key=key if kind == "denied" else "",
-            )
-        )
 
 
 def _typed(content_type: str) -> tuple[str, str]:

@@ -123,7 +123,9 @@ async def test_a_container_that_fails_makes_it_fail() -> None:
 
 
 async def test_a_container_that_dies_is_told_with_its_last_lines() -> None:
-    ended = await dev("--once", "--", sys.executable, "-c", "print('no model file'); raise SystemExit(3)")
+    (port,) = free_ports(1)
+    command = (sys.executable, "-c", "print('no model file'); raise SystemExit(3)")
+    ended = await dev("--once", "--user-port", str(port), "--", *command)
     assert ended.status == 1
     assert ended.err == "dequeuer dev: container ended with exit status 3. Its last lines:\n    no model file\n"
 

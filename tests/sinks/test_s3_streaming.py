@@ -155,3 +155,10 @@ async def test_the_check_comes_between_the_last_part_and_the_completion(s3: Fake
     await store.close()
     assert s3.objects == {}
     assert s3.steps[-1] == "abort"
+
+
+@pytest.mark.parametrize("step", ["begin", "part 2", "complete"])
+async def test_an_upload_that_is_gone_is_no_payload_that_is_missing(s3: FakeS3, store: WireStore, step: str) -> None:
+    s3.before = lambda asked: refusal(404, "NoSuchUpload") if asked.step == step else None
+    with pytest.raises(StoreUnavailableError):
+        await send(store)

@@ -3,36 +3,30 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass
-from typing import TypeVar
+from collections.abc import AsyncIterator
 
 from dequeuer.errors import StoreDeniedError, StoreMissingError, StoreUnavailableError
 from dequeuer.sinks.base import Check, unchecked
 from dequeuer.sinks.s3_download import UNTYPED
 from dequeuer.sinks.s3_multipart import PART_BYTES
+from dequeuer.sinks.s3_parts import ABORT_TIMEOUT_S, Aborts, Part, check_uploads, is_made_of, within_upload
 from dequeuer.sinks.s3_sdk.bucket import SdkBucket
 from dequeuer.sinks.s3_sdk.integrity import Checked, checked
 from dequeuer.sinks.s3_sdk.writing import Writes
 from dequeuer.sinks.s3_tries import patiently
-from dequeuer.sinks.s3_upload import ABORT_TIMEOUT_S, combined
 
-T = TypeVar("T")
-
-_NO_UPLOADS = ("NotImplemented", "MethodNotAllowed")
-"""A store that has no multipart uploads says so: that tells nothing about permissions."""
 UPLOADS_AT_ONCE = 4
 """Each buffers two parts, 10 MiB. The bodies of others wait, unread."""
 
 
 class Uploads:
-    """Streams bodies into a bucket. It keeps the aborts that outlive their upload."""
+    """Streams bodies into a bucket."""
 
     def __init__(self, bucket: SdkBucket, writes: Writes) -> None:
         self._bucket = bucket
         self._writes = writes
         self._turn = asyncio.Semaphore(UPLOADS_AT_ONCE)
-        self._aborting: set[asyncio.Task[None]] = set()
+        self._aborts = Aborts()
 
     async def send(self, key: str, body: AsyncIterator[bytes], content_type: str, check: Check) -> bool:
         """Write an object of unknown size unless there is one; tell whether it was written.
@@ -62,14 +56,7 @@ class Uploads:
 
     async def check(self, key: str) -> None:
         """Begin an upload and abort it. Raises `StoreDeniedError`, `StoreUnavailableError`."""
-        upload = _Upload(self._bucket, self._writes, key, UNTYPED, unchecked)
-        try:
-            await upload.begin()
-        except (StoreDeniedError, StoreUnavailableError) as error:
-            if any(code in str(error) for code in _NO_UPLOADS):
-                return
-            raise
-        await upload.abort()
+        await check_uploads(_Upload(self._bucket, self._writes, key, UNTYPED, unchecked))
 
     async def _send_large(self, upload: _Upload, buffer: bytearray, body: AsyncIterator[bytes]) -> bool:
         try:
@@ -80,29 +67,15 @@ class Uploads:
             await upload.take(buffer)
             is_written = await upload.complete()
         except BaseException:
-            self._abort(upload)
+            self._aborts.begin(upload)
             raise
         if not is_written:
-            self._abort(upload)
+            self._aborts.begin(upload)
         return is_written
-
-    def _abort(self, upload: _Upload) -> None:
-        # Not waited for: a cancelled upload must not hold up the release of its message.
-        task = asyncio.create_task(upload.abort(), name="abort an upload")
-        self._aborting.add(task)
-        task.add_done_callback(self._aborting.discard)
 
     async def close(self) -> None:
         """Wait for the aborts that still run, `ABORT_TIMEOUT_S` at most."""
-        if self._aborting:
-            await asyncio.wait(set(self._aborting))
-
-
-@dataclass(frozen=True, slots=True)
-class _Part:
-    e_tag: str
-    size: int
-    crc32: str
+        await self._aborts.close()
 
 
 class _Upload:
@@ -115,7 +88,7 @@ class _Upload:
         self._content_type = content_type
         self._check = check
         self._id = ""
-        self._parts: list[_Part] = []
+        self._parts: list[Part] = []
         self._flight: asyncio.Task[None] | None = None
 
     async def take_parts(self, buffer: bytearray) -> None:
@@ -160,14 +133,14 @@ class _Upload:
                 raise StoreUnavailableError("S3 took a part and did not name it")
             return e_tag
 
-        e_tag = await _begun(attempt)
-        self._parts.append(_Part(e_tag, len(part["Body"]), part["ChecksumCRC32"]))
+        e_tag = await within_upload(attempt)
+        self._parts.append(Part(e_tag, len(part["Body"]), part["ChecksumCRC32"]))
 
     async def complete(self) -> bool:
         """Make the object of the parts, unless there is one."""
         if self._flight is not None:
             await asyncio.shield(self._flight)
-        return await _begun(self._complete)
+        return await within_upload(self._complete)
 
     async def _complete(self) -> bool:
         parts = [
@@ -196,13 +169,12 @@ class _Upload:
             return False
         if "Body" in found:
             found["Body"].close()
-        if found.get("ContentRange") != f"bytes 0-0/{sum(part.size for part in self._parts)}":
-            return False
-        e_tag = str(found.get("ETag", "")).strip('"')
-        if str(found.get("ServerSideEncryption", "")).startswith("aws:kms"):
-            # Its ETags are no checksums; they count the parts all the same.
-            return e_tag.endswith(f"-{len(self._parts)}")
-        return e_tag == combined([part.e_tag for part in self._parts])
+        return is_made_of(
+            self._parts,
+            content_range=found.get("ContentRange"),
+            e_tag=str(found.get("ETag", "")),
+            encryption=str(found.get("ServerSideEncryption", "")),
+        )
 
     async def abort(self) -> None:
         """Give the parts up. Best effort: what cannot be aborted now is left to the bucket's rules."""
@@ -224,10 +196,3 @@ class _Upload:
             flight.cancel()
             if flight.done() and not flight.cancelled():
                 flight.exception()
-
-
-async def _begun(attempt: Callable[[], Awaitable[T]]) -> T:
-    try:
-        return await patiently(attempt)
-    except StoreMissingError as error:
-        raise StoreUnavailableError("the upload was gone before it was complete") from error
