@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from dequeuer.sources.base import Lease, Source
 
@@ -31,7 +31,7 @@ class Receive:
     limit: int
     waits: bool
     asked_at: float
-    task: asyncio.Task[Sequence[Lease]]
+    task: asyncio.Task[Sequence[Lease]] = field(init=False)
 
 
 class Receives:
@@ -71,13 +71,18 @@ class Receives:
 
     def begin(self, limit: int) -> None:
         """Ask for up to `limit` messages. The first one under way waits for them; the others do not."""
-        waits = not len(self)
+        receive = Receive(limit=limit, waits=not len(self), asked_at=asyncio.get_running_loop().time())
         # A task of its own: cancelling a receive could lose what it is about to bring.
-        task = asyncio.create_task(self._source.receive(limit, wait=waits), name="receive")
-        asked_at = asyncio.get_running_loop().time()
-        self._open[task] = Receive(limit=limit, waits=waits, asked_at=asked_at, task=task)
+        receive.task = asyncio.create_task(self._run(receive), name="receive")
+        self._open[receive.task] = receive
         self.coming += limit
-        task.add_done_callback(self._end)
+        receive.task.add_done_callback(self._end)
+
+    async def _run(self, receive: Receive) -> Sequence[Lease]:
+        # Again, as late as possible: a process that was stopped since would take the leases for over, and could not
+        # give back what it has received.
+        receive.asked_at = asyncio.get_running_loop().time()
+        return await self._source.receive(receive.limit, wait=receive.waits)
 
     def _end(self, task: asyncio.Task[Sequence[Lease]]) -> None:
         self._ended.append(self._open.pop(task))
