@@ -42,6 +42,9 @@ class Container:
     async def serve(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer one request."""
         body = await request.read()
+        if request.method == "OPTIONS":
+            # A sidecar asks so what speaks on this port, when its first request met a container that died.
+            return web.Response(status=204)
         ref, todo = _read(request, body)
         call = {"ref": ref, "name": request.path, "call": uuid.uuid4().hex}
         self._note("called", **call)
