@@ -15,9 +15,9 @@ from dequeuer.aws.choice import Places, choose, connect
 from dequeuer.credentials_log import CredentialsLog
 from dequeuer.drain import Drain
 from dequeuer.errors import clip
-from dequeuer.events import ignore
 from dequeuer.gateway.queue import SqsQueue
 from dequeuer.gateway.service import Gateway
+from dequeuer.gateway.store_log import tell_what_the_store_lacks
 from dequeuer.gateway.web import CANCEL_S, SHUTDOWN_GRACE_S, make_app, make_runner
 from dequeuer.http_server import IdleLimit
 from dequeuer.listening import addresses_text
@@ -56,7 +56,7 @@ async def _run(settings: GatewaySettings) -> int:
     async with AsyncExitStack() as stack:
         stack.push_async_callback(cloud.close)
         cloud.observe(CredentialsLog(log))
-        store = cloud.store(settings.bucket, ignore)  # what fails is logged with the request that it fails
+        store = cloud.store(settings.bucket, tell_what_the_store_lacks)
         connecting = stack.enter_async_context(cloud.sqs(longest_wait_s=0))
         sqs = await drain.unless_requested(connecting, "connect")
         if sqs is None or drain.requested:  # nobody was served, so that nobody has to be told

@@ -85,6 +85,7 @@ class RefusingCloud:
         denied: actions that are refused whatever the policy says.
         keyed: services (`s3`, `sqs`) whose bucket or queues are encrypted with a KMS key of one's own.
         refused: how often each action was refused.
+        lacks: names of header fields, in small letters, that S3 does not know: 501 `NotImplemented`.
     """
 
     def __init__(self, cloud: Cloud, policy: Policy = EVERYTHING, *, keyed: Collection[str] = ()) -> None:
@@ -92,6 +93,7 @@ class RefusingCloud:
         self.denied: set[str] = set()
         self.keyed = frozenset(keyed)
         self.refused: Counter[str] = Counter()
+        self.lacks: set[str] = set()
         self._cloud = cloud
         self._upstream = urlsplit(cloud.url).netloc
         refusing = self
@@ -149,6 +151,10 @@ class RefusingCloud:
         action = self._missing(call.needs)
         if action is not None:
             _refuse(handler, call.service, action)
+            return
+        if call.service == "s3" and self.lacks & {name.lower() for name in handler.headers}:
+            text = b"<Error><Code>NotImplemented</Code></Error>"
+            _answer(handler, 501, {"Content-Type": "application/xml"}, text)
             return
         query = parse_qs(urlsplit(handler.path).query, keep_blank_values=True)
         if call.service == "s3" and "delete" in query and self._refuse_keys(handler, body):

@@ -198,6 +198,16 @@ async def test_deletions_carry_the_checksum_that_older_stores_demand(s3: FakeS3,
     assert {"content-md5", "x-amz-checksum-crc32"} <= asked.headers.keys()
 
 
+async def test_a_store_that_overlooks_the_algorithm_of_an_upload_may_not_know_checksums(
+    s3: FakeS3, store: SdkStore, seen: Recorder
+) -> None:
+    s3.before = lambda asked: refusal(501, "NotImplemented") if "x-amz-checksum-crc32" in asked.headers else None
+    await store.check_write("k")
+    await store.put("k", b"1", "text/plain")
+    assert s3.objects == {"/bucket/k": b"1"}
+    assert [event.feature for event in seen.of(StoreLacks)] == ["checksums"]
+
+
 async def test_what_a_store_lacks_is_found_out_once_said_once_and_worked_around(
     s3: FakeS3, store: SdkStore, seen: Recorder
 ) -> None:

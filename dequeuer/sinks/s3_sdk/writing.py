@@ -66,7 +66,9 @@ class Writes:
             return await self._bucket.attempt(operation, **plain)
         answer = await self._bucket.attempt(operation, **parameters)
         if not isinstance(answer, Refusal):
-            self._features.prove("checksums")
+            if "ChecksumCRC32" in parameters:
+                # To name the algorithm proves nothing: stores that know no checksums may overlook that.
+                self._features.prove("checksums")
             return answer
         if self._features.is_known("checksums") or not may_mean_unsupported(answer.status, answer.code):
             return answer
