@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from aiohttp import web
 
 from dequeuer.errors import FatalError, clip
+from dequeuer.http.listening import addresses_text
 from dequeuer.http_server import IdleLimit, server_log
-from dequeuer.listening import addresses_text
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 """That of Prometheus' text format."""

@@ -17,22 +17,22 @@ from dequeuer import __version__, logs
 from dequeuer.admin import AdminServer
 from dequeuer.aws.base import Cloud
 from dequeuer.aws.choice import Places, choose, connect
+from dequeuer.core.readiness import AllOf
+from dequeuer.core.refusal_codes import hint
+from dequeuer.core.refusals import Refusals, Try
 from dequeuer.drain import Drain
 from dequeuer.errors import ConfigurationError, FatalError, SourceDeniedError, SourceUnavailableError
 from dequeuer.events import DrainChanged, Observer
 from dequeuer.gate import Gate
 from dequeuer.handlers.policy import Policy
-from dequeuer.http_check import HttpCheck
 from dequeuer.kinds import Kind, Parties, make_kind
 from dequeuer.lease import LeaseKeeper, poll_wait_s
 from dequeuer.limiter import Limiter
 from dequeuer.metrics import Metrics, Statsd, combine
 from dequeuer.probes.base import Probe
+from dequeuer.probes.http_check import HttpCheck
 from dequeuer.probes.protocol import identify
 from dequeuer.probes.spec import load_probes
-from dequeuer.readiness import AllOf
-from dequeuer.refusal_codes import hint
-from dequeuer.refusals import Refusals, Try
 from dequeuer.retrying import persist
 from dequeuer.running import run_to_status
 from dequeuer.settings import SidecarSettings

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
+from dequeuer.core.readiness import Condition
 from dequeuer.errors import clip
 from dequeuer.events import GateChanged, Observer, Probed
 from dequeuer.probes.base import Probe, ProbeResult, ProbeTiming
@@ -37,34 +38,16 @@ class ProbeState:
         return first or self.healthy is not before
 
 
-class Gate:
+class Gate(Condition):
     """Open while every probe is healthy; with no probes always open.
 
     Until `run` has seen each probe succeed the gate is closed; once `run` has ended it stays as it was.
     """
 
     def __init__(self, probes: Sequence[Probe], observer: Observer) -> None:
+        super().__init__(is_open=not probes)
         self._watched = [(probe, ProbeState(probe.timing)) for probe in probes]
         self._observer = observer
-        self._opened = asyncio.Event()
-        self._closed = asyncio.Event()
-        (self._closed if self._watched else self._opened).set()
-
-    @property
-    def is_open(self) -> bool:
-        """Whether the container is ready, as far as the probes have seen."""
-        return self._opened.is_set()
-
-    async def wait_open(self) -> None:
-        """Return once the gate is open.
-
-        It may have closed again by the time the caller runs: ask `is_open` before acting on it.
-        """
-        await self._opened.wait()
-
-    async def wait_closed(self) -> None:
-        """Return once the gate is closed. It may have opened again by the time the caller runs."""
-        await self._closed.wait()
 
     async def run(self) -> None:
         """Run every probe, on and on, until cancelled. An observer that raises ends it."""
@@ -103,9 +86,7 @@ class Gate:
         is_open = all(state.healthy for _, state in self._watched)
         if is_open is self.is_open:
             return
-        now, before = (self._opened, self._closed) if is_open else (self._closed, self._opened)
-        before.clear()
-        now.set()
+        self.set(is_open=is_open)
         self._observer(GateChanged(is_open=is_open))
 
 

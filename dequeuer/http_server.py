@@ -12,7 +12,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.typedefs import Handler
 from aiohttp.web_protocol import RequestHandler
 
-from dequeuer.listening import open_listeners
+from dequeuer.http.listening import open_listeners
 
 
 class IdleLimit:

@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 import structlog
 
 from dequeuer.aws.base import Cloud
+from dequeuer.core.refusals import Try
 from dequeuer.drain import Drain
 from dequeuer.errors import FatalError, StoreDeniedError, StoreUnavailableError
 from dequeuer.events import Observer, StoreCalled
 from dequeuer.handlers.base import Handler, Target
 from dequeuer.handlers.policy import Policy
-from dequeuer.refusals import Try
 from dequeuer.retrying import persist
 from dequeuer.settings import SidecarSettings
 from dequeuer.sinks.access import prove_access, tries_of_store

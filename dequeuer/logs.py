@@ -15,7 +15,8 @@ from typing import Any, Literal
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
-from dequeuer.credentials_log import CredentialsLog
+from dequeuer.core.refusal_codes import canonical, hint, permission
+from dequeuer.core.refusals import Verdict, verdict_of
 from dequeuer.errors import clip
 from dequeuer.events import (
     ContainerJudged,
@@ -30,8 +31,7 @@ from dequeuer.events import (
     StoreCalled,
     StoreLacks,
 )
-from dequeuer.refusal_codes import canonical, hint, permission
-from dequeuer.refusals import Verdict, verdict_of
+from dequeuer.observability.credentials_log import CredentialsLog
 from dequeuer.standard_streams import LossyLines
 
 MESSAGE_LIMIT = 1024

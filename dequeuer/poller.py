@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from dequeuer.attempts import Attempts
+from dequeuer.core.readiness import Readiness
 from dequeuer.drain import Drain
 from dequeuer.pace import AHEAD_S
-from dequeuer.readiness import Readiness
 from dequeuer.receives import RECEIVE_LIMIT, Receive, Receives
 from dequeuer.retrying import FIRST_WAIT_S, LONGEST_WAIT_S
 from dequeuer.settling import AWAY

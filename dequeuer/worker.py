@@ -6,12 +6,12 @@ import asyncio
 import math
 
 from dequeuer.attempts import Attempts
+from dequeuer.core.readiness import Readiness
 from dequeuer.drain import Drain
 from dequeuer.events import DrainChanged, Observer
 from dequeuer.handlers.base import Handler
 from dequeuer.lease import LeaseKeeper
 from dequeuer.poller import EXTRA_HELD, Poller, Watch
-from dequeuer.readiness import Readiness
 from dequeuer.settling import Settler
 from dequeuer.slots import FixedLimit, Limit, Slots
 from dequeuer.sources.base import Source

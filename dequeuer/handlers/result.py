@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
-from dequeuer.byte_budget import ByteBudget
+from dequeuer.concurrency.byte_budget import ByteBudget
 from dequeuer.errors import InvalidAnswerError
 from dequeuer.formats.json_text import JsonValidator
 from dequeuer.formats.media_type import is_json

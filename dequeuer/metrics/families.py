@@ -8,9 +8,9 @@ from typing import Literal, get_args
 from prometheus_client.registry import CollectorRegistry
 
 from dequeuer import __version__
+from dequeuer.core.refusal_codes import OTHER
 from dequeuer.events import ErrorKind, GiveBackReason, KeyProviderName, LimitReason, Settlement, SourceOp, StoreOp
 from dequeuer.metrics.series import Histograms, Values
-from dequeuer.refusal_codes import OTHER
 
 LATENCY_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 """Fixed by Cortex for `cortex_async_latency`."""

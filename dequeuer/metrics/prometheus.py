@@ -9,6 +9,8 @@ from typing import Any, Literal
 from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
+from dequeuer.core.refusal_codes import label
+from dequeuer.core.refusals import verdict_of
 from dequeuer.errors import clip
 from dequeuer.events import (
     Answered,
@@ -40,8 +42,6 @@ from dequeuer.metrics.families import (
     add_build_info,
 )
 from dequeuer.metrics.series import Histogram, Value
-from dequeuer.refusal_codes import label
-from dequeuer.refusals import verdict_of
 
 # Anchored at the start of a line: a label value may hold anything.
 _SURPLUS = re.compile(

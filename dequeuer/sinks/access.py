@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping
 
+from dequeuer.core.refusal_codes import hint, permission
+from dequeuer.core.refusals import Try
 from dequeuer.errors import FatalError, StoreDeniedError, StoreMissingError, StoreUnavailableError
-from dequeuer.refusal_codes import hint, permission
-from dequeuer.refusals import Try
 from dequeuer.retrying import persist
 from dequeuer.sinks.base import Store
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TypeAlias
 
+from dequeuer.core.refusal_codes import BUCKET, NO_CREDENTIALS, REGION, is_refusal
 from dequeuer.errors import (
     KeysMissingError,
     StoreDeniedError,
@@ -13,7 +14,6 @@ from dequeuer.errors import (
     clip,
 )
 from dequeuer.events import ErrorKind
-from dequeuer.refusal_codes import BUCKET, NO_CREDENTIALS, REGION, is_refusal
 
 _CODE_TAG = re.compile(rb"<(?:\w+:)?Code>\s*([A-Za-z0-9.]{1,64})\s*</")
 _CODE = re.compile(r"[A-Za-z0-9.]{1,64}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from urllib.parse import unquote_plus
 
-from dequeuer.refusal_codes import is_refusal
+from dequeuer.core.refusal_codes import is_refusal
 from dequeuer.sinks.s3_errors import error_code, refused
 from dequeuer.sinks.s3_xml import escape, parse
 

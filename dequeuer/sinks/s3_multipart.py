@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator
 from contextlib import aclosing
 from typing import Final
 
-from dequeuer.byte_budget import ByteBudget
+from dequeuer.concurrency.byte_budget import ByteBudget
 from dequeuer.sinks.base import Check, unchecked
 from dequeuer.sinks.s3_body import Body
 from dequeuer.sinks.s3_bucket import Bucket

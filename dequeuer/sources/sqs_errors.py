@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeAlias
 
+from dequeuer.core.refusal_codes import NO_CREDENTIALS, is_refusal
 from dequeuer.errors import (
     DequeuerError,
     KeysMissingError,
@@ -15,7 +16,6 @@ from dequeuer.errors import (
     clip,
 )
 from dequeuer.events import ErrorKind
-from dequeuer.refusal_codes import NO_CREDENTIALS, is_refusal
 from dequeuer.wire.errors import WireError
 
 Translate: TypeAlias = Callable[[Exception], tuple[ErrorKind, DequeuerError]]

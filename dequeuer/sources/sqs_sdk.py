@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, PartialCredentialsError
 
+from dequeuer.core.refusal_codes import NO_CREDENTIALS
 from dequeuer.errors import DequeuerError, SourceDeniedError, SourceUnavailableError, clip
 from dequeuer.events import ErrorKind
-from dequeuer.refusal_codes import NO_CREDENTIALS
 from dequeuer.sources import sqs_errors
 
 

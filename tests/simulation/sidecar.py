@@ -8,6 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
+from dequeuer.core.readiness import AllOf
+from dequeuer.core.refusals import Refusals
 from dequeuer.drain import Drain
 from dequeuer.events import ignore
 from dequeuer.gate import Gate
@@ -20,8 +22,6 @@ from dequeuer.handlers.result import ResultWriter
 from dequeuer.lease import Hold, LeaseKeeper
 from dequeuer.limiter import Limiter
 from dequeuer.message import Fence, Message, Outcome
-from dequeuer.readiness import AllOf
-from dequeuer.refusals import Refusals
 from dequeuer.retrying import persist
 from dequeuer.settling import AWAY
 from dequeuer.sinks.access import tries_of_store

@@ -6,6 +6,7 @@ from aiohttp import ClientError as HttpClientError
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, PartialCredentialsError
 from botocore.parsers import ResponseParserError
 
+from dequeuer.core.refusal_codes import NO_CREDENTIALS
 from dequeuer.errors import (
     KeysMissingError,
     KeysUnavailableError,
@@ -13,7 +14,6 @@ from dequeuer.errors import (
     StoreUnavailableError,
     clip,
 )
-from dequeuer.refusal_codes import NO_CREDENTIALS
 from dequeuer.sinks.s3_errors import StoreError, error_code, refused
 
 SDK_ERRORS = (

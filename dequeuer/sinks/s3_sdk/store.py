@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Collection, Sequence
 from itertools import islice
 
+from dequeuer.core.refusal_codes import is_refusal
 from dequeuer.events import Observer
-from dequeuer.refusal_codes import is_refusal
 from dequeuer.sinks.base import Check, Payload, unchecked
 from dequeuer.sinks.s3_calls import Calls
 from dequeuer.sinks.s3_download import UNTYPED

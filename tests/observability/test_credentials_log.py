@@ -4,8 +4,8 @@ from typing import Any
 
 from structlog.testing import capture_logs
 
-from dequeuer.credentials_log import CredentialsLog
 from dequeuer.events import KeysRenewalFailed, KeysRenewed
+from dequeuer.observability.credentials_log import CredentialsLog
 
 
 def found(*, is_first: bool = False, reason: str = "") -> KeysRenewed:

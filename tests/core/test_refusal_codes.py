@@ -9,7 +9,7 @@ from pathlib import Path
 import botocore
 import pytest
 
-from dequeuer.refusal_codes import KNOWN, OTHER, canonical, hint, is_refusal, label, permission
+from dequeuer.core.refusal_codes import KNOWN, OTHER, canonical, hint, is_refusal, label, permission
 
 SPELLINGS = {
     "KmsAccessDenied": ("KMS.AccessDeniedException", "com.amazonaws.sqs#KmsAccessDenied", "Kms.AccessDenied"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from dequeuer.readiness import AllOf, Condition
+from dequeuer.core.readiness import AllOf, Condition
 
 
 async def test_all_of_is_open_while_every_part_is() -> None:

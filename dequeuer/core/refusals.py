@@ -13,9 +13,9 @@ import random
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Literal, NamedTuple
 
+from dequeuer.core.readiness import Condition
 from dequeuer.errors import DequeuerError
 from dequeuer.events import Event, SourceCalled, StoreCalled
-from dequeuer.readiness import Condition
 
 FIRST_WAIT_S = 1.0
 LONGEST_WAIT_S = 60.0

@@ -10,7 +10,7 @@ import pytest
 
 from dequeuer.admin import AdminServer
 from dequeuer.errors import FatalError
-from dequeuer.listening import EVERY_ADDRESS, addresses_text, open_listeners
+from dequeuer.http.listening import EVERY_ADDRESS, addresses_text, open_listeners
 from dequeuer.settings.options_gateway import GATEWAY_HOST
 from dequeuer.settings.options_sidecar import ADMIN_HOST
 

@@ -11,8 +11,8 @@ import random
 from collections.abc import Awaitable, Callable
 from typing import Final
 
+from dequeuer.core.readiness import Condition
 from dequeuer.events import ContainerJudged, Observer
-from dequeuer.readiness import Condition
 from dequeuer.wire.protocols import HTTP1
 
 FIRST_WAIT_S: Final = 1.0

@@ -9,9 +9,9 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from dequeuer.core.refusals import LONGEST_WAIT_S, QUIET_S, Refusals, verdict_of
 from dequeuer.errors import StoreDeniedError
 from dequeuer.events import SourceCalled, SourceOp, StoreCalled, StoreOp
-from dequeuer.refusals import LONGEST_WAIT_S, QUIET_S, Refusals, verdict_of
 
 pytestmark = pytest.mark.looptime
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from dequeuer.events import ContainerJudged
-from dequeuer.http_check import FIRST_WAIT_S, LONGEST_WAIT_S, HttpCheck
+from dequeuer.probes.http_check import FIRST_WAIT_S, LONGEST_WAIT_S, HttpCheck
 from dequeuer.wire.protocols import HTTP1
 from tests.fakes import Recorder
 

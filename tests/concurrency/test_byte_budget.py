@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from dequeuer.byte_budget import ByteBudget
+from dequeuer.concurrency.byte_budget import ByteBudget
 
 pytestmark = pytest.mark.looptime
 

@@ -1,0 +1,1 @@
+"""How much at a time: the standard library only."""

@@ -1,0 +1,1 @@
+"""The vocabulary and pure parts: the standard library only."""

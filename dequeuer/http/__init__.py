@@ -1,0 +1,1 @@
+"""What HTTP servers of this process share."""
