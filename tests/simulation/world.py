@@ -242,15 +242,19 @@ class World:
             await asyncio.sleep(LOOK_EVERY_S)
 
     async def _end(self) -> None:
-        for sidecar in self._sidecars:
-            sidecar.terminate()
-        for sidecar in self._sidecars + self._ending:
-            await sidecar.wait()
+        is_over = False
+        while not is_over:
+            for sidecar in self._sidecars:
+                sidecar.terminate()
+            for sidecar in self._sidecars + self._ending:
+                await sidecar.wait()
+            # A process that was struck near the end has a successor, which begins only now.
+            await asyncio.gather(*self._happening)
+            is_over = all(sidecar.has_ended for sidecar in self._sidecars)
         await self._look_for_leftovers()
 
     async def _look_for_leftovers(self) -> None:
         """Nothing runs on after a sidecar that ended by itself; one that was killed stopped in the middle."""
-        await asyncio.gather(*self._happening)
         left = asyncio.all_tasks() - {asyncio.current_task()}
         if left:
             _, left = await asyncio.wait(left, timeout=LEFTOVER_S)
