@@ -213,17 +213,17 @@ MUTATIONS = [
     ),
     Mutation(
         name="messages are received while their results are refused",
-        module="refusals.py",
+        module="core/refusals.py",
         old="            self.may_receive.set(is_open=not holding)\n",
         new="            pass\n",
         tests=("tests/simulation/test_refusals.py",),
     ),
     Mutation(
         name="nothing finds out that a refusal is over",
-        module="refusals.py",
+        module="core/refusals.py",
         old="                await attempt(refusal.key)\n",
         new="                pass\n",
-        tests=("tests/test_refusals.py",),
+        tests=("tests/core/test_refusals.py",),
     ),
     Mutation(
         name="a bug has no last attempt",
