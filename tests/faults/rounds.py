@@ -47,9 +47,12 @@ class Report:
         if not verdict.is_clean:
             file = kept_in / f"faults-seed-{self.seed}-round-{self.rounds}.jsonl"
             save(verdict.history, file)
-            self.findings += [f"{violation}" for violation in verdict.violations]
-            self.findings += verdict.problems
-            self.findings.append(f"seed {self.seed}, round {self.rounds}: the history is in {file}")
+            found = [f"{violation}" for violation in verdict.violations]
+            found += verdict.problems
+            found.append(f"seed {self.seed}, round {self.rounds}: the history is in {file}")
+            # At once: a long run may be ended before its table is printed.
+            print("\n".join(found), flush=True)
+            self.findings += found
 
 
 def run_rounds(servers: Servers, seed: int, duration_s: float, kept_in: Path) -> Report:
