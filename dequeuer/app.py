@@ -193,6 +193,7 @@ class _Sidecar:
                 timeout_s=settings.request_timeout_s,
                 keep_alive=settings.container_keepalive,
                 evidence=check,
+                when_unreachable=gate.connection_failed,
             )
             stack.push_async_callback(target.close)
             policy = Policy(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Sequence
 
 from dequeuer.core.readiness import Condition
@@ -38,6 +39,28 @@ class ProbeState:
         return first or self.healthy is not before
 
 
+class _Watched:
+    """A probe, its state, and whether it is to run now."""
+
+    def __init__(self, probe: Probe) -> None:
+        self.probe = probe
+        self.timing = probe.timing
+        self.restart = asyncio.Event()
+        self.begin()
+
+    def begin(self) -> None:
+        """Start as for a new container: failed, and with the period of start-up."""
+        self.state = ProbeState(self.timing)
+        self.period_s = min(self.timing.period_s, self.timing.startup_period_s)
+        self.restart.clear()
+
+    async def pause(self, wait_s: float) -> None:
+        """Return after `wait_s`, or earlier for a restart."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(wait_s):
+                await self.restart.wait()
+
+
 class Gate(Condition):
     """Open while every probe is healthy; with no probes always open.
 
@@ -46,7 +69,7 @@ class Gate(Condition):
 
     def __init__(self, probes: Sequence[Probe], observer: Observer) -> None:
         super().__init__(is_open=not probes)
-        self._watched = [(probe, ProbeState(probe.timing)) for probe in probes]
+        self._watched = [_Watched(probe) for probe in probes]
         self._observer = observer
 
     async def run(self) -> None:
@@ -54,36 +77,54 @@ class Gate(Condition):
         if self.is_open:
             self._observer(GateChanged(is_open=True))
         async with asyncio.TaskGroup() as group:
-            for probe, state in self._watched:
-                group.create_task(self._watch(probe, state), name=f"probe:{probe.name}")
+            for watched in self._watched:
+                group.create_task(self._watch(watched), name=f"probe:{watched.probe.name}")
             await asyncio.get_running_loop().create_future()  # without a probe there is nothing else to wait for
 
-    async def _watch(self, probe: Probe, state: ProbeState) -> None:
+    def connection_failed(self) -> None:
+        """Close the gate at once: a request has found that the container accepts no connection.
+
+        Until a probe notices (with a period of 10 s and a threshold of 3: half a minute) each message that is received
+        would be refused, at the rate at which the queue delivers, and would lose an attempt. The container is treated
+        as a new one: every probe runs now, starts failed, and has the period of start-up until it succeeds.
+        """
+        if not self._watched or not self.is_open:
+            return
+        for watched in self._watched:
+            watched.state.healthy = False
+            watched.restart.set()
+        self._update()
+
+    async def _watch(self, watched: _Watched) -> None:
         loop = asyncio.get_running_loop()
-        timing = probe.timing
-        period_s = min(timing.period_s, timing.startup_period_s)
-        await asyncio.sleep(timing.initial_delay_s)
+        await asyncio.sleep(watched.timing.initial_delay_s)
         while True:
             started = loop.time()
-            result = await _check(probe)
+            result = await _check(watched.probe)
+            if watched.restart.is_set():
+                # This check may have begun before the connection failed: its result says nothing of what is there now.
+                watched.begin()
+                continue
             if result.ok:
-                period_s = timing.period_s
-            changed = state.record(ok=result.ok)
+                watched.period_s = watched.timing.period_s
+            changed = watched.state.record(ok=result.ok)
             self._observer(
                 Probed(
-                    probe=probe.name,
+                    probe=watched.probe.name,
                     ok=result.ok,
-                    healthy=state.healthy,
+                    healthy=watched.state.healthy,
                     changed=changed,
                     detail=result.detail,
                     warning=result.warning,
                 )
             )
             self._update()
-            await asyncio.sleep(max(0.0, started + period_s - loop.time()))
+            await watched.pause(max(0.0, started + watched.period_s - loop.time()))
+            if watched.restart.is_set():
+                watched.begin()
 
     def _update(self) -> None:
-        is_open = all(state.healthy for _, state in self._watched)
+        is_open = all(watched.state.healthy for watched in self._watched)
         if is_open is self.is_open:
             return
         self.set(is_open=is_open)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from typing import Final, Protocol
 
@@ -132,9 +132,10 @@ class HttpTarget:
         host: of the container; None: 127.0.0.1, and ::1 where nobody listens there.
         keep_alive: whether a connection is used for more than one request.
         evidence: of the container's protocol.
+        when_unreachable: called for each request for which no connection could be made.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - all but the first two have a default that suits
         self,
         *,
         port: int,
@@ -142,8 +143,10 @@ class HttpTarget:
         host: str | None = None,
         keep_alive: bool = True,
         evidence: Evidence | None = None,
+        when_unreachable: Callable[[], None] = lambda: None,
     ) -> None:
         self._evidence = evidence or Proven()
+        self._when_unreachable = when_unreachable
         origin = (
             Origin(host=LOCALHOST, port=port, alternatives=(LOCALHOST_IPV6,))
             if host is None
@@ -205,7 +208,9 @@ class HttpTarget:
     async def _judged(self, error: WireError, budget: Budget) -> DequeuerError:
         """Return the error for a request without a head of an answer."""
         looks_like = ""
-        if not self._evidence.is_proven:
+        if isinstance(error, UnreachableError):
+            self._when_unreachable()
+        elif not self._evidence.is_proven:
             if isinstance(error, MalformedError):
                 looks_like = await self._evidence.doubt(error.looks_like or MALFORMED)
             elif isinstance(error, BrokenError) and error.unanswered:

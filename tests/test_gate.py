@@ -311,6 +311,61 @@ async def test_an_observer_that_raises_ends_the_run_loudly() -> None:
     assert [str(error) for error in flat(caught.value.exceptions)] == ["Probed"]
 
 
+# --- a request that finds nobody
+
+
+@pytest.mark.looptime
+async def test_a_failed_connection_closes_the_gate_at_once_and_start_up_is_probed_again(looptime: Any) -> None:
+    probe = ScriptedProbe([OK, BAD, BAD, OK], timing=ProbeTiming(period_s=10, failure_threshold=3))
+    async with running(probe) as (gate, seen):
+        await gate.wait_open()
+        await asyncio.sleep(2.5)
+        gate.connection_failed()
+        assert not gate.is_open
+        await gate.wait_open()
+        # Not at 10, 20 and 30 s, when the probe would have noticed by itself.
+        assert probe.started == [0, 2.5, 3.5, 4.5]
+        assert looptime == 4.5
+        await asyncio.sleep(15)
+        assert probe.started[4:] == [14.5]
+    assert [event.is_open for event in seen.of(GateChanged)] == [True, False, True]
+
+
+@pytest.mark.looptime
+async def test_a_check_that_had_begun_before_the_connection_failed_does_not_open_the_gate(looptime: Any) -> None:
+    probe = ScriptedProbe([OK, OK, BAD, OK], timing=every_s(10), takes_s=1)
+    async with running(probe) as (gate, _):
+        await gate.wait_open()
+        await asyncio.sleep(9.5)
+        assert probe.running == 1
+        gate.connection_failed()
+        await gate.wait_open()
+        assert probe.started == [0, 10, 11, 21]
+        assert looptime == 22
+
+
+@pytest.mark.looptime
+async def test_every_probe_must_succeed_again_as_often_as_for_a_new_container() -> None:
+    fast = ScriptedProbe([OK], timing=every_s(1))
+    slow = ScriptedProbe([OK], timing=ProbeTiming(period_s=5, success_threshold=3))
+    async with running(fast, slow) as (gate, _):
+        await gate.wait_open()
+        await asyncio.sleep(2.5)
+        failed_at = asyncio.get_running_loop().time()
+        gate.connection_failed()
+        gate.connection_failed()
+        await gate.wait_open()
+        assert asyncio.get_running_loop().time() - failed_at == 10
+
+
+@pytest.mark.looptime
+async def test_without_a_probe_nothing_could_open_the_gate_again() -> None:
+    async with running() as (gate, _):
+        await gate.wait_open()
+        gate.connection_failed()
+        assert gate.is_open
+
+
 def flat(errors: Iterable[Exception]) -> list[Exception]:
     return [
         leaf for error in errors for leaf in (flat(error.exceptions) if isinstance(error, ExceptionGroup) else [error])

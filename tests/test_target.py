@@ -144,10 +144,22 @@ async def test_what_cannot_be_decoded_is_an_invalid_answer() -> None:
 async def test_nobody_listening_is_unavailable() -> None:
     async with container(answering(OK)) as port:
         pass
-    target = HttpTarget(port=port, timeout_s=60)
+    calls: list[int] = []
+    target = HttpTarget(port=port, timeout_s=60, when_unreachable=lambda: calls.append(port))
     with pytest.raises(ContainerUnavailableError):
         await read(target)
+    assert calls == [port]
     await target.close()
+
+
+async def test_a_connection_that_was_made_and_broke_does_not_mean_that_nobody_listens() -> None:
+    calls: list[int] = []
+    async with container(answering(b"", close=True)) as port:
+        target = HttpTarget(port=port, timeout_s=60, when_unreachable=lambda: calls.append(port))
+        with pytest.raises(ContainerUnavailableError):
+            await read(target)
+        assert calls == []
+        await target.close()
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import chain
 from pathlib import Path
 from typing import Literal
 
@@ -93,6 +94,25 @@ class Stage:
             return False
 
         eventually(look, "the queue to be empty", EMPTY_S)
+
+    def failures(self) -> str:
+        """Tell of each failed request what its `status/failed` says, and what the sidecars logged of its receives.
+
+        To be called after `conclude`: the logs are whole then.
+        """
+        told: dict[str, list[str]] = {}
+        for page in self.bucket.s3.get_paginator("list_objects_v2").paginate(Bucket=self.bucket.name):
+            for entry in page.get("Contents", ()):
+                if entry["Key"].endswith("/status/failed"):
+                    ref = entry["Key"].split("/")[-3]
+                    told[ref] = [f"{ref}: {json.dumps(self.bucket.failure(ref))}"]
+        for pod in self.pods:
+            for name, lines in pod.past_lines:
+                for line in lines:
+                    if line.startswith("{") and '"message_settled"' in line:
+                        event = json.loads(line)
+                        told.get(event["request_id"], []).append(f"    {name}: {line}")
+        return "\n".join(chain.from_iterable(told.values()))
 
     def conclude(self) -> Verdict:
         """End the pods, then judge. Everything that was asked of the servers has been answered by then."""

@@ -34,4 +34,4 @@ def test_killed_20_times_nothing_fails(ministack: Servers, tmp_path: Path, tell:
     tell(str(dict(verdict.tally)))
     assert not verdict.violations, "\n".join(map(str, verdict.violations))
     assert not verdict.problems
-    assert (verdict.tally["completed"], verdict.tally["failed"]) == (REQUESTS, 0)
+    assert (verdict.tally["completed"], verdict.tally["failed"]) == (REQUESTS, 0), stage.failures()

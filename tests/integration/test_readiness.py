@@ -95,3 +95,26 @@ def test_a_gate_that_closes_while_all_workers_are_busy(
         assert eventually(lambda: bucket.ended(second), "the request to end") == "completed"
         assert [line["receive_count"] for line in sidecar.settled(2)] == [1, 1]
     assert len(container.requests) == 2
+
+
+def test_a_container_that_is_down_longer_than_its_probe_needs_to_notice_costs_one_attempt(
+    cloud: Cloud, queue: Queue, bucket: Bucket, tmp_path: Path
+) -> None:
+    port = free_port()
+    # This probe alone would notice after 60 to 90 s; five attempts are used up after a quarter of a minute.
+    probe = {"tcpSocket": {"port": port}, "periodSeconds": 30, "failureThreshold": 3}
+    file = tmp_path / "probes.json"
+    file.write_text(json.dumps({"api": probe}), encoding="utf-8")
+    settings = async_settings(cloud, queue, bucket, port, DEQUEUER_PROBES_PATH=str(file))
+    with Sidecar(settings) as sidecar:
+        with Container(port=port):
+            first = bucket.submit(queue)
+            assert eventually(lambda: bucket.ended(first), "the first request to end") == "completed"
+        requests = [bucket.submit(queue) for _ in range(30)]
+        eventually(lambda: sidecar.events("container_not_ready"), "a request that finds nobody", 30)
+        eventually(lambda: sidecar.events("probe_failing"), "the probe to be run again", 20)
+        with Container(port=port):
+            for request_id in requests:
+                assert eventually(lambda r=request_id: bucket.ended(r), "the end") == "completed"  # type: ignore[misc]
+        refused = [line for line in sidecar.events("message_settled") if line["settlement"] == "retried"]
+    assert len(refused) == 1, refused
