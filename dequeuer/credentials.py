@@ -215,7 +215,9 @@ class KeySnapshot:
         if lifetime_s is None:
             return None
         # Pods that were started together must not ask together for ever.
-        return max(lifetime_s - ADVISORY_S, lifetime_s / 2) * (0.9 + self._chance() / 10)
+        delay_s = max(lifetime_s - ADVISORY_S, lifetime_s / 2) * (0.9 + self._chance() / 10)
+        # A provider that gives out the same keys until they end would be asked ever more often.
+        return max(delay_s, RETRY_FIRST_S)
 
     def _fail(self, error: Exception) -> None:
         if isinstance(error, TimeoutError):

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from itertools import pairwise
 from types import SimpleNamespace
 from typing import Any
 
@@ -85,6 +86,27 @@ async def test_keys_that_live_shortly_are_renewed_after_half_of_their_life(lifet
         await asyncio.sleep(after_s + 1)
         assert await use(snapshot) == "AKID2"
         assert provider.asked == [0, after_s]
+
+
+class SameKeys:
+    """Gives out the keys that it has until they end."""
+
+    def __init__(self) -> None:
+        self.asked: list[float] = []
+
+    async def get_frozen_credentials(self) -> FrozenKeys:
+        self.asked.append(now())
+        return keys("AKID", 60 - now())
+
+
+async def test_a_provider_that_keeps_its_keys_until_they_end_is_not_asked_ever_more_often() -> None:
+    provider = SameKeys()
+    async with renewed(provider) as snapshot:
+        await snapshot.refresh()
+        await asyncio.sleep(60)
+        pauses = [after - before for before, after in pairwise(provider.asked)]
+        assert min(pauses) >= 0.5
+        assert len(provider.asked) < 12
 
 
 async def test_pods_that_were_started_together_do_not_renew_together() -> None:
