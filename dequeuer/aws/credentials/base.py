@@ -7,6 +7,7 @@ import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
@@ -14,9 +15,12 @@ from dequeuer import __version__
 from dequeuer.credentials import Keys
 from dequeuer.errors import KeysUnavailableError
 from dequeuer.wire.errors import WireError
-from dequeuer.wire.pool import Origin, Pool, Reply
+from dequeuer.wire.origin import Origin
+from dequeuer.wire.pool import Pool, Reply
 
 ANSWER_LIMIT_BYTES = 64 * 1024
+TOKEN_LIMIT = 64 * 1024
+"""Characters of a token in a file."""
 CLOCKS_DIFFER_S = 60.0
 """A smaller difference to the server's clock, which counts whole seconds, is ignored."""
 
@@ -83,6 +87,23 @@ async def ask_once(place: Place, method: str, who: str, **more: object) -> Reply
         return await ask(place, method, **more)  # type: ignore[arg-type]  # those of `ask`
     except WireError as error:
         raise KeysUnavailableError(f"{who}: {error}") from error
+
+
+def read_token(path: Path, variable: str) -> str:
+    """Return the token in a file. Blocks while the file is read.
+
+    Raises:
+        KeysUnavailableError: it cannot be read, or is too large. The error names the variable and quotes nothing.
+    """
+    try:
+        with path.open(encoding="utf-8") as file:
+            token = file.read(TOKEN_LIMIT + 1)
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else type(error).__name__
+        raise KeysUnavailableError(f"{variable} cannot be read: {reason}") from None
+    if len(token) > TOKEN_LIMIT:
+        raise KeysUnavailableError(f"{variable} holds no token: it is larger than {TOKEN_LIMIT} characters")
+    return token
 
 
 def server_time(reply: Reply) -> float:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from dequeuer.aws.credentials import container
+from dequeuer.aws.profile import CONFIG_FILE, expanded, sections_of
 from dequeuer.credentials import CredentialChain
 from dequeuer.errors import clip
 from dequeuer.events import KeyProviderName
@@ -69,8 +70,8 @@ def _profile(environ: Mapping[str, str]) -> str:
     for name in ("AWS_DEFAULT_PROFILE", "AWS_PROFILE"):
         if environ.get(name):
             return f"{name} is set"
-    for name, default in (("AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials"), ("AWS_CONFIG_FILE", "~/.aws/config")):
-        path = _expanded(environ.get(name) or default, environ)
+    for name, default in (("AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials"), ("AWS_CONFIG_FILE", CONFIG_FILE)):
+        path = expanded(environ.get(name) or default, environ)
         if path is not None and _matters(path):
             return f"{clip(str(path))} has a default profile"
     return ""
@@ -82,22 +83,10 @@ def _old_files(environ: Mapping[str, str]) -> str:
         return "AWS_CREDENTIAL_FILE is set"
     paths = [environ["BOTO_CONFIG"]] if environ.get("BOTO_CONFIG") else ["/etc/boto.cfg", "~/.boto"]
     for path in paths:
-        expanded = _expanded(path, environ)
-        if expanded is not None and expanded.is_file():
-            return f"{clip(str(expanded))} is there"
+        file = expanded(path, environ)
+        if file is not None and file.is_file():
+            return f"{clip(str(file))} is there"
     return ""
-
-
-def _expanded(path: str, environ: Mapping[str, str]) -> Path | None:
-    if not path.startswith("~"):
-        return Path(path)
-    home = environ.get("HOME")
-    if home and path.startswith("~/"):
-        return Path(home, path[2:])
-    try:
-        return Path(path).expanduser()
-    except RuntimeError:
-        return None
 
 
 def _matters(path: Path) -> bool:
@@ -113,14 +102,10 @@ def _matters(path: Path) -> bool:
         return False  # the SDK takes it for absent, too
     except ValueError:
         return True
-    from configparser import Error, RawConfigParser  # noqa: PLC0415 - pods have no such file
-
-    parser = RawConfigParser(default_section="")
-    try:
-        parser.read_string(text)
-    except Error:
+    sections = sections_of(text)
+    if sections is None:
         return True
-    for section in parser.sections():
+    for section, options in sections.items():
         if section.split() in (["default"], ["profile", "default"], ["profile", '"default"']):
-            return any(not key.startswith(_HARMLESS) for key in parser[section])
+            return any(not option.startswith(_HARMLESS) for option in options)
     return False

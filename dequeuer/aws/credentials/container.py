@@ -13,7 +13,7 @@ from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from dequeuer.aws.credentials.base import Place, ask_once, keys_of, place_of, server_time
+from dequeuer.aws.credentials.base import Place, ask_once, keys_of, place_of, read_token, server_time
 from dequeuer.credentials import FrozenKeys
 from dequeuer.errors import ConfigurationError, KeysUnavailableError
 
@@ -24,7 +24,6 @@ ATTEMPTS, PAUSE_S = 3, 1.0
 """As botocore asks: an agent that was started with the node may not be there at once."""
 _TASKS = "http://169.254.170.2"
 _HOSTS = ("169.254.170.2", "169.254.170.23", "fd00:ec2::23", "localhost")
-_TOKEN_LIMIT_BYTES = 64 * 1024
 _NAMES = ("AccessKeyId", "SecretAccessKey", "Token", "Expiration")
 
 
@@ -75,15 +74,10 @@ class ContainerKeys:
         return keys_of(found, _NAMES, server_time(reply), "container credentials")
 
     def _token(self) -> str | None:
-        if not self._environ.get(TOKEN_FILE):
-            token = self._environ.get(TOKEN) or None
+        if file := self._environ.get(TOKEN_FILE):
+            token: str | None = read_token(Path(file), TOKEN_FILE)
         else:
-            try:
-                with Path(self._environ[TOKEN_FILE]).open(encoding="utf-8") as file:
-                    token = file.read(_TOKEN_LIMIT_BYTES)
-            except (OSError, ValueError) as error:
-                reason = error.strerror if isinstance(error, OSError) and error.strerror else type(error).__name__
-                raise KeysUnavailableError(f"{TOKEN_FILE} cannot be read: {reason}") from None
+            token = self._environ.get(TOKEN) or None
         if token is not None and ("\r" in token or "\n" in token):
             raise KeysUnavailableError("the authorization token for container credentials has a line break in it")
         return token

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlencode
 
-from dequeuer.aws.credentials.base import Place, ask_once, keys_of, place_of, server_time
+from dequeuer.aws.credentials.base import Place, ask_once, keys_of, place_of, read_token, server_time
 from dequeuer.aws.partitions import domain
 from dequeuer.credentials import FrozenKeys
 from dequeuer.errors import ConfigurationError, KeysMissingError, KeysUnavailableError, StoreUnavailableError, clip
@@ -21,7 +21,6 @@ from dequeuer.sinks.s3_xml import Node, parse
 from dequeuer.wire.pool import Reply
 
 TIMEOUT_S = 10.0
-_TOKEN_LIMIT_BYTES = 64 * 1024
 _NAMES = ("AccessKeyId", "SecretAccessKey", "SessionToken", "Expiration")
 _CODE = re.compile(r"[A-Za-z0-9.]{1,64}\Z")
 _REFUSED = frozenset({"AccessDenied", "AccessDeniedException"})
@@ -99,13 +98,8 @@ class WebIdentityKeys:
         return keys_of(found, _NAMES, server_time(reply), "STS")
 
     def _token(self) -> str:
-        try:
-            with self._file.open(encoding="utf-8") as file:
-                token = file.read(_TOKEN_LIMIT_BYTES + 1)
-        except (OSError, ValueError) as error:
-            reason = error.strerror if isinstance(error, OSError) and error.strerror else type(error).__name__
-            raise KeysUnavailableError(f"AWS_WEB_IDENTITY_TOKEN_FILE cannot be read: {reason}") from None
-        if not 4 <= len(token) <= _TOKEN_LIMIT_BYTES:
+        token = read_token(self._file, "AWS_WEB_IDENTITY_TOKEN_FILE")
+        if len(token) < 4:
             raise KeysUnavailableError("AWS_WEB_IDENTITY_TOKEN_FILE holds no token")
         return token
 
