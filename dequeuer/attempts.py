@@ -40,7 +40,7 @@ class Attempts:
         self._settler = settler
         self._observer = observer
         self._tasks: set[asyncio.Task[None]] = set()
-        self._unsettled: dict[asyncio.Task[object], tuple[Hold, Ending]] = {}
+        self._unsettled: dict[Hold, Ending] = {}
         self.when_ended: Callable[[], None] = lambda: None
         """Called when one of them is over."""
         self.held = 0
@@ -80,11 +80,11 @@ class Attempts:
         await asyncio.wait(set(self._tasks), timeout=CLEAN_UP_S)
         releasing = [
             asyncio.create_task(self._let_go(hold, ending), name="release")
-            for hold, ending in self._unsettled.values()
+            for hold, ending in self._unsettled.items()
             if ending.settlement is None and not ending.is_under_way
         ]
-        if ending_ones := {*self._tasks, *releasing}:
-            await asyncio.wait(ending_ones, timeout=2 * SETTLE_S - CLEAN_UP_S)
+        if left := {*self._tasks, *releasing}:
+            await asyncio.wait(left, timeout=2 * SETTLE_S - CLEAN_UP_S)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
@@ -97,9 +97,7 @@ class Attempts:
         outcome: Outcome | None = None
         arrived_at = asyncio.get_running_loop().time()
         hold = self._hold(lease, asked_at, slot)
-        task = asyncio.current_task()
-        if task is not None:
-            self._unsettled[task] = (hold, ending)
+        self._unsettled[hold] = ending
         try:
             try:
                 async with hold:
@@ -111,8 +109,7 @@ class Attempts:
                             slot.leave(_verdict(outcome))
                     await self._settler.settle(hold, outcome, ending)
             finally:
-                if task is not None:
-                    del self._unsettled[task]
+                del self._unsettled[hold]
                 self.held -= 1
                 self.when_ended()
             if isinstance(outcome, Done) and outcome.after_ack is not None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import random
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -12,7 +11,7 @@ from dequeuer.core.readiness import Readiness
 from dequeuer.drain import Drain
 from dequeuer.pace import AHEAD_S
 from dequeuer.receives import RECEIVE_LIMIT, Receive, Receives
-from dequeuer.retrying import FIRST_WAIT_S, LONGEST_WAIT_S
+from dequeuer.retrying import pause_s
 from dequeuer.settling import AWAY
 from dequeuer.slots import Slots
 from dequeuer.sources.base import Lease, Source
@@ -158,10 +157,9 @@ class Poller:
 
     def _try_later(self) -> None:
         """Ask again after a while: the queue cannot be reached, or refuses."""
-        longest_s = min(LONGEST_WAIT_S, FIRST_WAIT_S * 2**self._failures)
-        self._failures = min(self._failures + 1, 10)
+        wait_s = pause_s(self._failures)
+        self._failures += 1
         if self._retry is None:
-            wait_s = random.uniform(0, longest_s)  # noqa: S311 - jitter
             self._retry = asyncio.get_running_loop().call_later(wait_s, self._retry_now)
 
     def _retry_now(self) -> None:

@@ -17,6 +17,12 @@ LONGEST_WAIT_S = 5.0
 """Short, so that work goes on soon after an outage; the jitter spreads those who wait."""
 
 
+def pause_s(failures: int) -> float:
+    """Return how long to wait after so many failures in a row before this one, in seconds, as `persist` does."""
+    # The exponent is capped before the power is taken: an outage can last for days.
+    return random.uniform(0, min(LONGEST_WAIT_S, FIRST_WAIT_S * 2 ** min(failures, 10)))  # noqa: S311 - jitter
+
+
 async def persist(
     retry_on: type[Exception] | tuple[type[Exception], ...],
     call: Callable[P, Awaitable[T]],
@@ -37,5 +43,5 @@ async def persist(
             wait=wait_random_exponential(multiplier=FIRST_WAIT_S, max=LONGEST_WAIT_S),
             reraise=True,
         )
-    await asyncio.sleep(random.uniform(0, FIRST_WAIT_S))  # noqa: S311 - jitter
+    await asyncio.sleep(pause_s(0))
     return await policy(call, *args, **kwargs)

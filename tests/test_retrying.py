@@ -2,7 +2,7 @@ import asyncio
 
 import pytest
 
-from dequeuer.retrying import LONGEST_WAIT_S, persist
+from dequeuer.retrying import FIRST_WAIT_S, LONGEST_WAIT_S, pause_s, persist
 
 pytestmark = pytest.mark.looptime
 
@@ -50,3 +50,11 @@ async def test_cancellation_ends_it() -> None:
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
+
+
+@pytest.mark.parametrize(
+    ("failures", "longest_s"), [(0, FIRST_WAIT_S), (1, 2 * FIRST_WAIT_S), (10, LONGEST_WAIT_S), (10**6, LONGEST_WAIT_S)]
+)
+def test_pauses_double_and_are_spread(failures: int, longest_s: float) -> None:
+    pauses = [pause_s(failures) for _ in range(500)]
+    assert 0 <= min(pauses) < longest_s / 2 < max(pauses) <= longest_s

@@ -79,7 +79,7 @@ class Refusals:
 
     def use(self, tries: Mapping[tuple[str, str], Try]) -> None:
         """Take the harmless calls, by service and operation."""
-        self._tries = {**self._tries, **tries}
+        self._tries = tries
 
     @property
     def handlers(self) -> Mapping[type[Event], Callable[[Any], None]]:

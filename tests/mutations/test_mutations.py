@@ -123,8 +123,8 @@ MUTATIONS = [
     Mutation(
         name="every receive waits at the queue",
         module="receives.py",
-        old="        waits = not len(self)\n",
-        new="        waits = True\n",
+        old="waits=not len(self)",
+        new="waits=True",
         tests=("tests/test_receives.py",),
     ),
     Mutation(
