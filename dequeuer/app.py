@@ -38,7 +38,7 @@ from dequeuer.running import run_to_status
 from dequeuer.settings import SidecarSettings
 from dequeuer.sources.sqs import SqsSource
 from dequeuer.target import HttpTarget
-from dequeuer.wire.pool import LOCALHOST, LOCALHOST_IPV6
+from dequeuer.wire.origin import LOCALHOST, LOCALHOST_IPV6
 from dequeuer.worker import Worker
 
 EXIT_OK, EXIT_FAILED = 0, 1

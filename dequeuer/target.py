@@ -19,7 +19,8 @@ from dequeuer.errors import (
 )
 from dequeuer.wire.answer import Answer
 from dequeuer.wire.errors import BrokenError, MalformedError, SlowError, UnreachableError, WireError
-from dequeuer.wire.pool import LOCALHOST, LOCALHOST_IPV6, Origin, Pool
+from dequeuer.wire.origin import LOCALHOST, LOCALHOST_IPV6, Origin
+from dequeuer.wire.pool import Pool
 from dequeuer.wire.protocols import MALFORMED
 
 # Servers close idle connections after 2 to 5 seconds (gunicorn, uvicorn, node). A POST on one that is just

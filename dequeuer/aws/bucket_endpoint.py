@@ -8,7 +8,8 @@ from collections.abc import AsyncIterator, Callable
 from dequeuer.credentials import KeySnapshot
 from dequeuer.wire.answer import Answer
 from dequeuer.wire.aws_endpoint import AwsEndpoint, Request
-from dequeuer.wire.pool import Origin, Reply
+from dequeuer.wire.origin import Origin
+from dequeuer.wire.pool import Reply
 from dequeuer.wire.signing import Signer
 
 _HEADER = "x-amz-bucket-region"

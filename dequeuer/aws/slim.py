@@ -21,7 +21,7 @@ from dequeuer.sources import sqs_errors
 from dequeuer.sources.sqs_answers import SqsApi
 from dequeuer.sources.sqs_wire import WireSqs
 from dequeuer.wire.aws_endpoint import AwsEndpoint, origin_of
-from dequeuer.wire.pool import Origin
+from dequeuer.wire.origin import Origin
 from dequeuer.wire.signing import Signer
 
 

@@ -17,6 +17,7 @@ from dequeuer.errors import ConfigurationError, clip
 from dequeuer.probes.base import Probe, ProbeTiming
 from dequeuer.probes.http_get import HttpGetProbe
 from dequeuer.probes.tcp_socket import TcpSocketProbe
+from dequeuer.wire.origin import LOCALHOST, LOCALHOST_IPV6
 
 MAX_FILE_BYTES = 1024 * 1024
 MAX_CONTAINERS = 100
@@ -25,8 +26,6 @@ MAX_NAME = 63
 """Characters of a container's name; Kubernetes allows no more."""
 MAX_INT32 = 2**31 - 1
 MAX_PORT = 65535
-LOCALHOST = "127.0.0.1"
-LOCALHOST_IPV6 = "::1"
 
 PROBE_FIELDS = (
     "httpGet",

@@ -15,7 +15,8 @@ from dequeuer.credentials import FrozenKeys, KeySnapshot
 from dequeuer.errors import ConfigurationError, KeysMissingError, clip
 from dequeuer.wire.answer import Answer
 from dequeuer.wire.errors import MalformedError, WireError
-from dequeuer.wire.pool import Origin, Pool, Reply, Written
+from dequeuer.wire.origin import Origin
+from dequeuer.wire.pool import Pool, Reply, Written
 from dequeuer.wire.signing import EMPTY_HASH, Fields, Signer
 
 SKEW_LIMIT_S = 240.0

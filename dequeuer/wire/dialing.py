@@ -13,10 +13,10 @@ from itertools import chain, zip_longest
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from dequeuer.wire.errors import UnreachableError
+from dequeuer.wire.origin import Origin
 
 if TYPE_CHECKING:
     from dequeuer.wire.connection import Connection
-    from dequeuer.wire.pool import Origin
 
 CONNECT_TIMEOUT_S = 5.0
 """For a connection to any of the addresses, TLS included."""

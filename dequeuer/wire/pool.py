@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ssl
-from dataclasses import dataclass
 from typing import TypeAlias
 
 from dequeuer.wire.answer import Answer
@@ -12,6 +10,7 @@ from dequeuer.wire.connection import Connection
 from dequeuer.wire.dialing import CONNECT_TIMEOUT_S, Dialler
 from dequeuer.wire.errors import BrokenError
 from dequeuer.wire.keep_alive import kept_for_s
+from dequeuer.wire.origin import Origin
 
 LOOK_EVERY_S = 0.5
 """How exact time-outs are."""
@@ -20,31 +19,7 @@ Written: TypeAlias = tuple[bytes, bytes | bytearray]
 IDLE_LIMIT_S = 20.0
 """A connection that rests longer is closed: whoever keeps fewer connections pays fewer wake-ups."""
 FRESH_S = 1.0
-
-LOCALHOST, LOCALHOST_IPV6 = "127.0.0.1", "::1"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Origin:
-    """Where a server is.
-
-    Attributes:
-        host: an address or a name.
-        port: of all addresses.
-        tls: None: plain HTTP.
-        alternatives: other hosts, for when nobody listens at `host`.
-    """
-
-    host: str
-    port: int
-    tls: ssl.SSLContext | None = None
-    alternatives: tuple[str, ...] = ()
-
-    @property
-    def authority(self) -> str:
-        """What the Host field says."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return host if self.port == (80 if self.tls is None else 443) else f"{host}:{self.port}"
+"""A connection that was in use so recently is taken for one that the server still keeps."""
 
 
 class Reply:

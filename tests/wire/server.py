@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-from dequeuer.wire.pool import Origin
+from dequeuer.wire.origin import Origin
 
 Speak = Callable[["Dialogue"], Awaitable[None]]
 

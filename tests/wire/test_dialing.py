@@ -11,7 +11,8 @@ import pytest
 
 from dequeuer.wire import dialing
 from dequeuer.wire.errors import UnreachableError
-from dequeuer.wire.pool import Origin, Pool
+from dequeuer.wire.origin import Origin
+from dequeuer.wire.pool import Pool
 from tests.wire.server import Dialogue, always, ok, serving
 
 GET = (b"GET / HTTP/1.1\r\nhost: h\r\n\r\n", b"")

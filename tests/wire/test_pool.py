@@ -10,7 +10,8 @@ from dequeuer.wire import pool as pool_module
 from dequeuer.wire.answer import HIGH_WATER_BYTES, Answer
 from dequeuer.wire.connection import Connection
 from dequeuer.wire.errors import BrokenError, MalformedError, SlowError, UnreachableError, WireError
-from dequeuer.wire.pool import Origin, Pool
+from dequeuer.wire.origin import Origin
+from dequeuer.wire.pool import Pool
 from tests.wire.server import Dialogue, Speak, Told, always, echo, eventually, ok, serving
 
 LIMIT = 1_000_000

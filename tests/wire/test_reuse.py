@@ -7,7 +7,8 @@ import pytest
 
 from dequeuer.wire import pool as pool_module
 from dequeuer.wire.keep_alive import kept_for_s
-from dequeuer.wire.pool import Origin, Pool
+from dequeuer.wire.origin import Origin
+from dequeuer.wire.pool import Pool
 from tests.wire.server import Dialogue, Speak, always, answered, eventually, ok, serving
 
 GET = (b"GET / HTTP/1.1\r\nhost: h\r\n\r\n", b"")

@@ -15,7 +15,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from dequeuer.wire.errors import UnreachableError
-from dequeuer.wire.pool import Origin, Pool
+from dequeuer.wire.origin import Origin
+from dequeuer.wire.pool import Pool
 from tests.wire.server import ok
 
 

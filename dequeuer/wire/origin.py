@@ -1,0 +1,31 @@
+"""Where a server is."""
+
+from __future__ import annotations
+
+import ssl
+from dataclasses import dataclass
+
+LOCALHOST, LOCALHOST_IPV6 = "127.0.0.1", "::1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """Where a server is.
+
+    Attributes:
+        host: an address or a name.
+        port: of all addresses.
+        tls: None: plain HTTP.
+        alternatives: other hosts, for when nobody listens at `host`.
+    """
+
+    host: str
+    port: int
+    tls: ssl.SSLContext | None = None
+    alternatives: tuple[str, ...] = ()
+
+    @property
+    def authority(self) -> str:
+        """What the Host field says."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return host if self.port == (80 if self.tls is None else 443) else f"{host}:{self.port}"
