@@ -155,7 +155,7 @@ class KeySnapshot:
             self._news = asyncio.get_running_loop().create_future()
             self._task = asyncio.create_task(self._renew(), name="credentials")
         elif isinstance(self._error, KeysMissingError) and self._keys is None:
-            # The next attempt is on its way; waiting for it would only delay the bad news.
+            # The next attempt is scheduled; waiting for it would only delay the error.
             raise KeysMissingError(str(self._error))
         if self._news is not None:
             await asyncio.wait({self._news}, timeout=WAIT_S)
@@ -214,7 +214,7 @@ class KeySnapshot:
             return ASK_AGAIN_S
         if lifetime_s is None:
             return None
-        # Pods that were started together must not ask together for ever.
+        # Jitter: pods that were started together must not renew together.
         delay_s = max(lifetime_s - ADVISORY_S, lifetime_s / 2) * (0.9 + self._chance() / 10)
         # A provider that gives out the same keys until they end would be asked ever more often.
         return max(delay_s, RETRY_FIRST_S)

@@ -210,7 +210,7 @@ class LogObserver:
         self._log.log(_LEVEL.get(event.settlement, logging.WARNING), "message_settled", **fields)
 
     def _store_lacks(self, event: StoreLacks) -> None:
-        self._log.warning("store_lacks", feature=event.feature)
+        self._log.warning("store_feature_missing", feature=event.feature)
 
     def _lease_lost(self, event: LeaseLost) -> None:
         self._log.warning("lease_lost", message_id=event.message_id, reason=clip(event.reason))

@@ -225,7 +225,7 @@ class Poller:
                 task = receive.task
                 if not task.cancelled() and task.exception() is None and (leases := task.result()):
                     await self._waiting.give_back(leases, receive.asked_at, "drain")
-            # What has ended is told in the loop's next turn.
+            # Done callbacks run in the loop's next turn.
             await asyncio.sleep(0)
 
     def abandon(self) -> None:

@@ -15,7 +15,7 @@ from dequeuer.sources.base import Lease, Source
 SETTLE_S = 2.0
 """How long settling and giving back may take, each, when time is up: with the grace they stay below the pod's."""
 REQUEUE_RELEASE_S = 10.0
-"""How long a completion message stays hidden that could not be sent again."""
+"""How long a completion message is hidden when it could not be sent again."""
 AWAY = (SourceUnavailableError, SourceDeniedError)
 """What passes by itself; a denial, too, as credentials are rotated."""
 
@@ -30,7 +30,7 @@ class Ending:
         """Something that settles may have been sent."""
 
     def set(self, settlement: Settlement, reason: str) -> None:
-        """Take note."""
+        """Record how it ended."""
         self.settlement = settlement
         self.reason = reason
 
@@ -82,7 +82,7 @@ class Settler:
                     try:
                         await self._source.copy(lease)
                     except SourceDeniedError:
-                        # It costs a receive; kept here, it would keep the job from its end.
+                        # The release costs a receive. Held here, the message would keep the job from ending.
                         await hold.stop_renewing()
                         await lease.release(REQUEUE_RELEASE_S)
                         return "retried"

@@ -102,7 +102,7 @@ class Evidence(Protocol):
         """Whether it has ever given a valid answer."""
 
     def prove(self) -> None:
-        """Take note of a valid answer."""
+        """Record that the container gave a valid answer."""
 
     async def doubt(self, looks_like: str) -> str:
         """Judge the container by an invalid answer ("": it hung up without one).
@@ -155,7 +155,7 @@ class HttpTarget:
         )
         idle_limit_s = KEEPALIVE_S if keep_alive else 0.0
         self._pool = Pool(origin, idle_limit_s=idle_limit_s, only_after_success=True, receive_bytes=RECEIVE_BYTES)
-        # The same for both families: a container that checks it need not know of ::1.
+        # The same Host for both address families: a container that checks it may not know ::1.
         self._host = f"Host: {f'[{host}]' if host and ':' in host else host or LOCALHOST}:{port}\r\n"
         self._timeout_s = timeout_s
 

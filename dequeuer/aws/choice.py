@@ -91,7 +91,7 @@ def _switches(environ: Mapping[str, str]) -> Iterator[str]:
 
 
 def _contradictions(settings: AwsSettings, switches: Sequence[str]) -> Iterator[str]:
-    """An endpoint of one's own is neither a FIPS endpoint nor a dual-stack one: the SDK refuses each call."""
+    """Yield a fault for each custom endpoint beside FIPS or dual-stack: the SDK refuses each call with both."""
     for name, url in _endpoints(settings):
         for switch in switches:
             yield f"{name}: {clip(mask(url))} is given, and {switch}; allowed: one of them; remove the other"
@@ -124,7 +124,7 @@ def _endpoints(settings: AwsSettings) -> Iterator[tuple[str, str]]:
 
 
 def _proxies(settings: AwsSettings, environ: Mapping[str, str], places: Places) -> Iterator[str]:
-    # As the SDK has it from urllib: the lower-case variable rules where it is set, even when it is empty.
+    # As in the SDK, which uses urllib: the lower-case variable rules where it is set, even when it is empty.
     found = {
         scheme: name
         for scheme in ("http", "https")

@@ -12,7 +12,7 @@ from dequeuer.settings.places import mask, queue_region
 from dequeuer.sources.sqs_answers import Json, SqsApi
 
 REGIONS_LIMIT = 32
-"""Clients at most. The gateway takes queue URLs from its callers: what they write must not open clients without end."""
+"""Clients at most. The gateway takes queue URLs from its callers, who must not be able to open any number."""
 URLS_LIMIT = 1024
 
 
@@ -36,7 +36,7 @@ async def sqs_by_region(open_region: OpenRegion, default: str) -> AsyncIterator[
     """
     async with AsyncExitStack() as stack:
         clients = _ByRegion(open_region, default, stack)
-        # The usual one is there before the first call: what is wrong with it shows at start-up.
+        # The default client is opened at once, so that its faults show at start-up.
         await clients.of_region(default)
         yield clients
 

@@ -41,7 +41,7 @@ CONNECT_TIMEOUT_S = 5
 S3_READ_TIMEOUT_S = 30
 """For the head of an answer, and for each further part of it."""
 CONNECTIONS = 4096
-"""More than there can be callers: one that holds a stream must not wait for another that does."""
+"""More than there can be callers: a caller that holds a stream must not wait for another one that does."""
 
 
 class Aws:
@@ -121,7 +121,7 @@ class Aws:
             keys: FrozenKeys = await self._credentials.get_frozen_credentials()
         except _NO_KEYS as error:
             raise KeysMissingError(clip(str(error))) from error
-        # The SDK keeps the end to itself. Without it, keys that have ended would be used on while it cannot renew them.
+        # The SDK has no public name for the expiry. Without it, expired keys would be used while it cannot renew them.
         ends = getattr(self._credentials, "_expiry_time", None)
         if ends is None:
             return keys

@@ -9,8 +9,7 @@ from collections import deque
 class ByteBudget:
     """Bytes that may be buffered. First come, first served.
 
-    A task that holds a share while it waits for another one can wait for a task that does the same: its patience
-    is what ends that.
+    Two tasks that each hold bytes and wait for more can block each other: `patience_s` ends that.
 
     Args:
         total: bytes in all.
@@ -34,7 +33,7 @@ class ByteBudget:
         return True
 
     async def take(self, size: int, patience_s: float) -> bool:
-        """Take `size` bytes; wait up to `patience_s` seconds for them. False: they were not to be had."""
+        """Take `size` bytes; wait up to `patience_s` seconds for them. False: they did not become free in time."""
         if self.try_take(size):
             return True
         if size > self._total or patience_s <= 0:

@@ -1,9 +1,9 @@
-"""What SQS and S3 refuse for good: while it lasts nothing is received, and the call is tried again now and then.
+"""Refusals of SQS and S3 that last (permission, KMS key, region, bucket): nothing is received until they are over.
 
-Every call to the queue and the store is told here. A refusal of one operation closes the condition; a call of
-that operation that is not refused opens it. While calls are in hand (an answer that waits to be stored, a message that
-waits to be deleted) their own tries tell. When nothing is in hand, a harmless call of the same operation is made, so
-that no message is received, and none of its receives used up, only to find out.
+Every call to the queue and the store is reported here. A refused operation closes the condition; a call of that
+operation that is not refused opens it. Kept work (an answer that waits to be stored, a message that waits to be
+deleted) repeats its call by itself. When no work is kept, a harmless call of the same operation is made instead:
+receiving a message to find out would use up one of its receives.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from dequeuer.events import Event, SourceCalled, StoreCalled
 FIRST_WAIT_S = 1.0
 LONGEST_WAIT_S = 60.0
 QUIET_S = 6.0
-"""Kept calls are tried again every 5 s at most: after so long without one nothing is in hand."""
+"""Kept work repeats its call within 5 s: after this long without a call no work is kept."""
 
 Service = Literal["s3", "sqs"]
 _BATCHES = frozenset({"ack", "renew", "release"})
@@ -70,7 +70,7 @@ class Refusals:
         self._refused: dict[tuple[str, str], _Refusal] = {}
         self._tries: Mapping[tuple[str, str], Try] = {}
         self.may_receive = Condition()
-        """Closed while something is refused that work needs. A refused receive does not close it: it is its own try."""
+        """Closed while a call that work needs is refused. A refused receive does not close it: the next receive shows."""
 
     @property
     def is_clear(self) -> bool:
@@ -116,13 +116,13 @@ class Refusals:
             self.may_receive.set(is_open=not holding)
 
     async def run(self) -> None:
-        """Try again what is refused while nothing is in hand; until cancelled."""
+        """Repeat refused calls while no work is kept; until cancelled."""
         loop = asyncio.get_running_loop()
         wait_s, opened_at = FIRST_WAIT_S, -LONGEST_WAIT_S
         while True:
             await self.may_receive.wait_closed()
             if loop.time() - opened_at >= LONGEST_WAIT_S:
-                # Otherwise the harmless call is let through and the real one is not: the waits go on growing.
+                # Sooner, the harmless call was allowed and the real one was not: the waits go on growing.
                 wait_s = FIRST_WAIT_S
             while not self.may_receive.is_open:
                 await asyncio.sleep(random.uniform(wait_s / 2, wait_s))  # noqa: S311 - jitter
@@ -137,7 +137,7 @@ class Refusals:
                 continue
             attempt = self._tries.get(which)
             if attempt is None:
-                # No harmless call is known: the next message tells.
+                # No harmless call is known: the next message shows.
                 self._set(which, None)
                 continue
             try:

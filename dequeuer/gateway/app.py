@@ -59,7 +59,7 @@ async def _run(settings: GatewaySettings) -> int:
         store = cloud.store(settings.bucket, tell_what_the_store_lacks)
         connecting = stack.enter_async_context(cloud.sqs(longest_wait_s=0))
         sqs = await drain.unless_requested(connecting, "connect")
-        if sqs is None or drain.requested:  # nobody was served, so that nobody has to be told
+        if sqs is None or drain.requested:  # no request was served: there is nothing to wait for
             return EXIT_OK
         gateway = Gateway(
             sink=store,

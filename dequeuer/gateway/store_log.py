@@ -10,4 +10,4 @@ from dequeuer.events import Event, StoreLacks
 def tell_what_the_store_lacks(event: Event) -> None:
     """Write one line for each feature that the store turned out to lack."""
     if isinstance(event, StoreLacks):
-        structlog.get_logger().warning("store_lacks", feature=event.feature)
+        structlog.get_logger().warning("store_feature_missing", feature=event.feature)

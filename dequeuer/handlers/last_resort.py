@@ -19,7 +19,7 @@ from dequeuer.sinks.layout import RequestKeys, is_request_id
 _log = logging.getLogger(__name__)
 
 LastResort = Callable[[Message, Fence, str], Awaitable[Outcome]]
-"""Ends a message without the code that has failed: what it is, the fence, and why. An exception is a bug, again."""
+"""Settles a message without the code that failed. Takes message, fence and reason; an exception is another bug."""
 
 
 class BoundedHandler:
@@ -84,7 +84,7 @@ class FailRequest:
             )
             if keys.result not in await self.store.list(keys.prefix):
                 return Done(state="failed", reason=reason)
-            # A result that came in between stands.
+            # A result that was written meanwhile is kept.
             fence.check()
             await self.store.delete([keys.status("failed")])
         fence.check()

@@ -116,7 +116,7 @@ class RequestStore:
         await self._store.put(self._keys.status("in_progress"), b"", "text/plain")
 
     async def put_result(self, body: bytes) -> None:
-        """Write the result, whole. One that is there already stands: somebody may have read it."""
+        """Write the result, whole. An existing one is kept: a client may have read it."""
         await persist(self._waits_for, self._create_result, body)
 
     async def _create_result(self, body: bytes) -> None:
@@ -129,13 +129,13 @@ class RequestStore:
     async def put_large_result(self, body: AsyncIterator[bytes], size: int | None) -> None:
         """Write a result that is not in memory whole. One attempt: `body` can be read only once.
 
-        One that is there already stands. `size`: bytes of the body, None when not known.
+        An existing one is kept. `size`: bytes of the body, None when not known.
 
         Raises:
             StoreDeniedError: at once, as the container cannot be held back for as long as a refusal lasts.
         """
         self.let_go()
-        # Looked up first: nobody uploads gigabytes only to be told that they are there already.
+        # Looked up first: an upload of gigabytes would be wasted when the result exists.
         if await self.known() not in ("completed", "result"):
             self._fence.check()
             check = self._fence.check

@@ -41,7 +41,7 @@ class HttpCheck:
         self.may_receive = Condition()
 
     def prove(self) -> None:
-        """Take note of a valid answer."""
+        """Record that the container gave a valid answer."""
         self.is_proven = True
         self._open()
 
@@ -73,7 +73,7 @@ class HttpCheck:
                 if name == HTTP1:
                     self.prove()
                 elif name == "":
-                    # It says nothing of itself: the next message tells.
+                    # It answers nothing: the next message shows what it speaks.
                     self._open()
                 elif name is not None and not self.may_receive.is_open:
                     self._close(name)

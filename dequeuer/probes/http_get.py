@@ -84,7 +84,7 @@ class HttpGetProbe:
         )
 
     async def _ask(self, session: aiohttp.ClientSession) -> ProbeResult:
-        """Ask the hosts in turn, as long as nobody listens; what the first one said is told."""
+        """Ask the hosts in turn until one accepts a connection; of several failures the first is reported."""
         refused: aiohttp.ClientConnectorError | None = None
         for host in (self.host, *self.alternatives):
             try:

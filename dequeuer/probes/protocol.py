@@ -1,4 +1,4 @@
-"""Finding out what a server speaks, when it gave no valid HTTP/1 answer: it is greeted in three ways."""
+"""Finding out what a server speaks, when it gave no valid HTTP/1 answer: three greetings are tried."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ async def identify(hosts: Sequence[str], port: int) -> str | None:
     """Return `HTTP1`, or what the server looks like; "" when it says nothing, None when nobody listens.
 
     It is sent an HTTP/1 request without effect (OPTIONS), a TLS ClientHello and an HTTP/2 preface, each on a connection
-    of its own, until something comes back. Many TLS servers hang up without a word on a plain request.
+    of its own, until there is an answer. Many TLS servers close the connection on a plain request and answer nothing.
     """
     for greeting in (_options(hosts[0], port), _client_hello(), _HTTP2_PREFACE):
         data = await _answer(hosts, port, greeting)

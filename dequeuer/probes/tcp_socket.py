@@ -39,7 +39,7 @@ class TcpSocketProbe:
             )
 
     async def _connect(self) -> ProbeResult:
-        """Ask the hosts in turn, as long as nobody listens; what the first one said is told."""
+        """Ask the hosts in turn until one accepts a connection; of several failures the first is reported."""
         first: ProbeResult | None = None
         for host in (self.host, *self.alternatives):
             try:

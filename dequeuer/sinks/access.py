@@ -46,7 +46,7 @@ def tries_of_store(store: Store, below: str) -> Mapping[tuple[str, str], Try]:
             payload = await store.get(key or f"{below}{CHECK}")
         except StoreMissingError:
             return
-        # The head tells: the key of its encryption was used for that. The rest is given up.
+        # The first bytes are enough: S3 has decrypted the object for them. The rest is not read.
         await anext(payload.chunks, None)
         if isinstance(payload.chunks, AsyncGenerator):
             await payload.chunks.aclose()

@@ -76,7 +76,7 @@ class Body:
             yield piece
 
     async def part(self, limit: int, watch: Callable[[], None]) -> bytearray:
-        """Return the next `limit` bytes, or what there is. `watch` is called now and then; what it raises ends it."""
+        """Return the next `limit` bytes, or what is left. `watch` is called after each piece; its errors end this."""
         part = bytearray()
         async for piece in self.pieces(limit):
             part += piece

@@ -1,4 +1,4 @@
-"""Checksums: the one that goes with every body, and checking what the store tells of an object."""
+"""Checksums: the one that goes with every body, and the check of objects that are read."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ class Checked(Protocol):
         """Take the next bytes."""
 
     def check(self) -> None:
-        """Say that this was all. Raises `StoreUnavailableError` when other bytes were stored."""
+        """Compare, once all bytes were taken. Raises `StoreUnavailableError` when other bytes were stored."""
 
 
-def told(field: Callable[[str], str | None]) -> Checked:
+def checker_of(field: Callable[[str], str | None]) -> Checked:
     """Return what checks an object whose answer has these fields.
 
     Checksums that the standard library cannot calculate (CRC32C, CRC64NVME) are not checked, nor are those of
@@ -46,15 +46,15 @@ def told(field: Callable[[str], str | None]) -> Checked:
         field: returns a field of the answer to a GET of the whole object.
     """
     if field(_KIND) == "COMPOSITE":
-        return _Nothing()
+        return _NoChecksum()
     for name in _DIGESTS:
         value = field(f"x-amz-checksum-{name}")
         if value and "-" not in value:
             return _Digest(name, value)
-    return _Nothing()
+    return _NoChecksum()
 
 
-class _Nothing:
+class _NoChecksum:
     def update(self, chunk: bytes) -> None:
         """There is nothing to compare with."""
 

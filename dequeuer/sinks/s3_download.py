@@ -16,7 +16,7 @@ from dequeuer.events import StoreOp
 from dequeuer.retrying import FIRST_WAIT_S, persist
 from dequeuer.sinks.base import Payload
 from dequeuer.sinks.s3_bucket import TIMEOUT_S, Bucket
-from dequeuer.sinks.s3_checksum import ASK, told
+from dequeuer.sinks.s3_checksum import ASK, checker_of
 from dequeuer.sinks.s3_errors import STORE_ERRORS, StoreError
 from dequeuer.wire.answer import Answer
 from dequeuer.wire.errors import WireError
@@ -75,13 +75,13 @@ class Downloads:
             return None
         if len(body) != size:
             raise StoreUnavailableError(_LYING)
-        checked = told(answer.field)
+        checked = checker_of(answer.field)
         checked.update(body)
         checked.check()
         return _Once(body)
 
     async def _stream(self, key: str, first: Answer, size: int) -> AsyncGenerator[bytes, None]:
-        e_tag, checked = first.field("etag"), told(first.field)
+        e_tag, checked = first.field("etag"), checker_of(first.field)
         at = 0
         answer: Answer | None = first
         try:

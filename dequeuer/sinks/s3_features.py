@@ -1,4 +1,4 @@
-"""What a store that speaks S3's protocol turned out not to support. Found out by a refusal, said once."""
+"""What a store that speaks S3's protocol turned out not to support. Found out by a refusal, reported once."""
 
 from __future__ import annotations
 

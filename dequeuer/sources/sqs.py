@@ -18,7 +18,7 @@ from dequeuer.sources.sqs_errors import Translate, from_code
 
 LINGER_S = 0.02
 NO_RECEIPT = "AQEB-dequeuer-permission-check"
-"""A receipt handle of no message. SQS looks at permissions first."""
+"""A receipt handle that belongs to no message. SQS checks permissions before it looks at the handle."""
 ACK_LINGER_S = 0.2
 """How long a deletion waits for others, of a long lease: its message is held, and nobody waits for it."""
 CALL_TIMEOUT_S = 10.0
@@ -129,7 +129,7 @@ class SqsSource:
             return None
 
     async def check_delete(self) -> None:
-        """Find out whether deletions are allowed: with a receipt that no message has. Raises like any call."""
+        """Find out whether deletions are allowed: with a receipt that belongs to no message. Raises like any call."""
         await self._check(self._delete([NO_RECEIPT], math.inf))
 
     async def check_change(self, op: SourceOp) -> None:
@@ -139,7 +139,7 @@ class SqsSource:
     @staticmethod
     async def _check(asking: Awaitable[Sequence[Exception | None]]) -> None:
         [verdict] = await asking
-        # That there is no such receipt is what is told whoever may ask.
+        # A caller that is allowed is told that there is no such receipt.
         if verdict is not None and not isinstance(verdict, LeaseLostError):
             raise verdict
 

@@ -46,7 +46,7 @@ class WireSqs:
             self._messages_limit = max(1, (asked if isinstance(asked, int) else 1) // 2)
             raise TooLargeError(f"{error}; {self._messages_limit} messages are asked for next") from error
         if len(answer.get("Messages") or ()) == self._messages_limit:
-            # As many as were allowed have fitted: carefully more again.
+            # As many as were allowed did fit: one more is allowed next time.
             self._messages_limit = min(MESSAGES_LIMIT, self._messages_limit + 1)
         return answer
 

@@ -169,8 +169,8 @@ class Connection(asyncio.Protocol):
         answer = self._answer
         if answer is None or answer.done or self._parser is None:
             if answer is None and not self.answered:
-                # Servers of other protocols greet whoever connects.
-                text = "the server spoke before it was asked"
+                # Servers of some other protocols (SSH, SMTP) send a greeting first.
+                text = "the server sent data before the request"
                 self._spoke_first = MalformedError(text, looks_like=looks_like(data))
             # Nobody asked: what comes now would be taken for the next request's answer.
             self.abort()
@@ -249,7 +249,7 @@ class Connection(asyncio.Protocol):
         self._has_surplus = self._answer is not None and self._answer.done
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """A field of the head, or of a trailer, which nobody asks for."""
+        """A field of the head, or of a trailer, which is ignored."""
         answer = self._answer
         if answer is not None and not answer.status:
             answer.fields.append((name, value))

@@ -33,10 +33,10 @@ class Place(NamedTuple):
 
 
 def place_of(url: str, tls: ssl.SSLContext) -> Place:
-    """Return where a URL points. Raises `ValueError`: it is none of a server."""
+    """Return where a URL points. Raises `ValueError`: it is not the URL of a server."""
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError("no http:// or https:// URL")
+        raise ValueError("not an http:// or https:// URL")
     secure = parts.scheme == "https"
     origin = Origin(host=parts.hostname, port=parts.port or (443 if secure else 80), tls=tls if secure else None)
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
@@ -132,7 +132,7 @@ def keys_of(found: Mapping[str, object], names: Sequence[str], now_s: float, who
         who: answered.
 
     Raises:
-        KeysUnavailableError: one is missing, or no text. The error quotes none of them.
+        KeysUnavailableError: one is missing, or not a text. The error quotes none of them.
     """
     values = [found.get(name) for name in names]
     if missing := [name for name, value in zip(names, values, strict=True) if not isinstance(value, str) or not value]:
@@ -142,7 +142,7 @@ def keys_of(found: Mapping[str, object], names: Sequence[str], now_s: float, who
         expires_at = instant_of(expiration)
     except ValueError:
         # Its text quotes the answer: with fields mixed up, a key.
-        raise KeysUnavailableError(f"{who}: an expiry that is no time") from None
+        raise KeysUnavailableError(f"{who}: an expiry that is not a time") from None
     return Keys(
         access_key=access_key,
         secret_key=secret_key,

@@ -31,7 +31,7 @@ class ContainerKeys:
     """`CredentialChain`. The token is read each time: the kubelet writes a new one into its file.
 
     Raises:
-        ConfigurationError: the URL is none, or names a host that may not be asked without TLS.
+        ConfigurationError: the URL is invalid, or names a host that may not be asked without TLS.
     """
 
     def __init__(self, environ: Mapping[str, str], tls: ssl.SSLContext) -> None:
@@ -68,9 +68,9 @@ class ContainerKeys:
         try:
             found = json.loads(reply.body)
         except ValueError:
-            raise _AskAgainError("container credentials: an answer that is no JSON") from None
+            raise _AskAgainError("container credentials: an answer that is not JSON") from None
         if not isinstance(found, dict):
-            raise KeysUnavailableError("container credentials: an answer that is no JSON object")
+            raise KeysUnavailableError("container credentials: an answer that is not a JSON object")
         return keys_of(found, _NAMES, server_time(reply), "container credentials")
 
     def _token(self) -> str | None:

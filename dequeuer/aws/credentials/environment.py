@@ -14,7 +14,7 @@ class EnvironmentKeys:
     """`CredentialChain`.
 
     Raises:
-        ConfigurationError: only a part of them is set, or their end is no time.
+        ConfigurationError: only a part of them is set, or their expiry is not a time.
     """
 
     def __init__(self, environ: Mapping[str, str]) -> None:
@@ -30,7 +30,7 @@ class EnvironmentKeys:
             try:
                 self._expires_at = instant_of(ends)
             except ValueError:
-                text = "AWS_CREDENTIAL_EXPIRATION: no time; give it as 2030-01-31T12:00:00Z, or remove it"
+                text = "AWS_CREDENTIAL_EXPIRATION: not a time; give it as 2030-01-31T12:00:00Z, or remove it"
                 raise ConfigurationError([text]) from None
 
     async def get_frozen_credentials(self) -> FrozenKeys:

@@ -27,8 +27,8 @@ _SESSION_LIFE_S = "21600"
 _NAMES = ("AccessKeyId", "SecretAccessKey", "Token", "Expiration")
 _TRANSIENT: Final = (UnreachableError, BrokenError, SlowError)
 EXTEND_S = 900.0
-"""Keys with less than this (and some minutes more) left are used on, as botocore does: IMDS gives out old ones when
-it cannot get new ones, and AWS takes those longer than they say."""
+"""Keys that end within this time and a few minutes get a later expiry, as in botocore: IMDS gives out old keys when
+it cannot get new ones, and AWS accepts those for longer than their expiry says."""
 
 
 class ImdsKeys:
@@ -40,7 +40,7 @@ class ImdsKeys:
         chance: a random number from 0 to 1, for the jitter.
 
     Raises:
-        ConfigurationError: one of the variables has no sense.
+        ConfigurationError: a variable is invalid.
     """
 
     def __init__(
@@ -60,7 +60,7 @@ class ImdsKeys:
         try:
             self._base = place_of(url if url.endswith("/") else f"{url}/", tls)
         except ValueError:
-            faults.append(f"{ENDPOINT}: no http:// or https:// URL of a server")
+            faults.append(f"{ENDPOINT}: not the http:// or https:// URL of a server")
         if faults:
             raise ConfigurationError(faults)
 
@@ -69,7 +69,7 @@ class ImdsKeys:
 
         Raises:
             KeysMissingError: there is no IMDS here, or the instance has no role.
-            KeysUnavailableError: its answer makes no sense.
+            KeysUnavailableError: its answer is invalid.
         """
         if self._is_disabled:
             raise _missing("IMDS is switched off (AWS_EC2_METADATA_DISABLED)")
@@ -103,7 +103,7 @@ class ImdsKeys:
             if reply.status == 200:
                 token = reply.body.decode("ascii", "replace")
                 if not token.isprintable():
-                    raise KeysUnavailableError("IMDS: a session token that is no header's value")
+                    raise KeysUnavailableError("IMDS: a session token that cannot be the value of a header")
                 return token
         return None
 
@@ -160,7 +160,7 @@ def _whole(environ: Mapping[str, str], name: str, faults: list[str]) -> int:
     except ValueError:
         value = 0
     if not 1 <= value <= 60:
-        faults.append(f"{name}: {clip(text)!r} is no whole number from 1 to 60")
+        faults.append(f"{name}: {clip(text)!r} is not a whole number from 1 to 60")
     return value
 
 

@@ -59,7 +59,7 @@ class WebIdentityKeys:
         if not self._role:
             faults.append("AWS_ROLE_ARN: not set, while AWS_WEB_IDENTITY_TOKEN_FILE is; set both or none")
         elif len(self._role) < 20:
-            faults.append(f"AWS_ROLE_ARN: {clip(self._role)!r} is no ARN of a role")
+            faults.append(f"AWS_ROLE_ARN: {clip(self._role)!r} is not the ARN of a role")
         if len(self._session_name) == 1:
             faults.append("AWS_ROLE_SESSION_NAME: shorter than 2 characters; give a longer one, or remove it")
         self._sts: Place | None = None
@@ -68,7 +68,7 @@ class WebIdentityKeys:
         except ConfigurationError as error:
             faults += error.faults
         except ValueError:
-            faults.append("AWS_ENDPOINT_URL_STS (or AWS_ENDPOINT_URL): no http:// or https:// URL of a server")
+            faults.append("AWS_ENDPOINT_URL_STS (or AWS_ENDPOINT_URL): not the http:// or https:// URL of a server")
         if faults:
             raise ConfigurationError(faults)
 
@@ -121,7 +121,7 @@ def _find(reply: Reply, name: str) -> list[Node]:
     try:
         rest = [parse(reply.body)]
     except StoreUnavailableError:
-        raise KeysUnavailableError("STS: an answer that is no XML") from None
+        raise KeysUnavailableError("STS: an answer that is not XML") from None
     while rest:
         node = rest.pop(0)
         if node.name == name:

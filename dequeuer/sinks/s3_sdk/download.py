@@ -13,7 +13,7 @@ from dequeuer.errors import StoreUnavailableError
 from dequeuer.events import StoreOp
 from dequeuer.retrying import FIRST_WAIT_S, persist
 from dequeuer.sinks.base import Payload
-from dequeuer.sinks.s3_checksum import told
+from dequeuer.sinks.s3_checksum import checker_of
 from dequeuer.sinks.s3_download import SMALL_BYTES, UNTYPED, Report
 from dequeuer.sinks.s3_errors import STORE_ERRORS
 from dequeuer.sinks.s3_sdk.bucket import Answer, SdkBucket
@@ -64,7 +64,7 @@ class Downloads:
 
     async def _stream(self, key: str, first: Answer, size: int) -> AsyncGenerator[bytes, None]:
         e_tag, at = first.get("ETag"), 0
-        checked = told(first.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get)
+        checked = checker_of(first.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get)
         body: Any = first["Body"]
         try:
             yield b""
