@@ -48,6 +48,9 @@ class Drain:
             for task in (starting, asked):
                 task.cancel()
             await asyncio.wait({starting, asked})
+            if not starting.cancelled():
+                # An error while it is cancelled ends nothing; asyncio would log it as one that nobody retrieved.
+                starting.exception()
 
     async def wait_requested(self) -> None:
         """Return when the drain begins."""

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 
 import pytest
 
@@ -42,3 +43,22 @@ async def test_it_is_cancelled_when_the_drain_begins(is_before: bool) -> None:
     drain.request()
     await waiting
     assert ended == ["cancelled"]
+
+
+async def test_an_error_of_a_part_that_is_cancelled_is_no_error_of_the_process() -> None:
+    drain, unhandled = Drain(), list[object]()
+    asyncio.get_running_loop().set_exception_handler(lambda _loop, context: unhandled.append(context))
+
+    async def part() -> None:
+        try:
+            await asyncio.get_running_loop().create_future()
+        finally:
+            raise ValueError("closing failed")
+
+    waiting = asyncio.create_task(drain.unless_requested(part(), "part"))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    drain.request()
+    assert await waiting is None
+    gc.collect()
+    assert not unhandled

@@ -121,7 +121,7 @@ class Aws:
             keys: FrozenKeys = await self._credentials.get_frozen_credentials()
         except _NO_KEYS as error:
             raise KeysMissingError(clip(str(error))) from error
-        # The SDK has no public name for the expiry. Without it, expired keys would be used while it cannot renew them.
+        # The SDK has no public name for the expiry. Without it, expired keys would be used while renewal fails.
         ends = getattr(self._credentials, "_expiry_time", None)
         if ends is None:
             return keys

@@ -70,7 +70,7 @@ class Refusals:
         self._refused: dict[tuple[str, str], _Refusal] = {}
         self._tries: Mapping[tuple[str, str], Try] = {}
         self.may_receive = Condition()
-        """Closed while a call that work needs is refused. A refused receive does not close it: the next receive shows."""
+        """Closed while a call that work needs is refused. A refused receive does not close it: the next one shows."""
 
     @property
     def is_clear(self) -> bool:

@@ -167,3 +167,16 @@ async def fake_s3() -> AsyncIterator[FakeS3]:
     async with serving(fake.serve) as port:
         fake.url = f"http://127.0.0.1:{port}"
         yield fake
+
+
+class times:  # noqa: N801 - reads as a function
+    """Says something instead, the first so many times that a step is asked for."""
+
+    def __init__(self, count: int, step: str, said: bytes) -> None:
+        self.left, self.step, self.said = count, step, said
+
+    def __call__(self, asked: Asked) -> bytes | None:
+        if asked.step != self.step or not self.left:
+            return None
+        self.left -= 1
+        return self.said

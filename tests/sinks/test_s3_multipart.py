@@ -10,7 +10,7 @@ from dequeuer.sinks.s3_multipart import PART_BYTES
 from dequeuer.sinks.s3_tries import TRIES, TRIES_WITHIN_S, patiently
 from dequeuer.sinks.s3_wire import WireStore, open_wire_store
 from tests.fakes import Recorder, chunked
-from tests.sinks.fake_s3 import Asked, FakeS3, answer, fake_s3, refusal
+from tests.sinks.fake_s3 import Asked, FakeS3, answer, fake_s3, refusal, times
 from tests.sinks.stores import wire_endpoint
 
 KEY, PATH = "a/key", "/bucket/a/key"
@@ -34,19 +34,6 @@ async def store(s3: FakeS3, seen: Recorder) -> AsyncIterator[WireStore]:
     store = open_wire_store(endpoint=wire_endpoint(s3.url), bucket="bucket", path_style=True, observer=seen)
     yield store
     await store.close()
-
-
-class times:  # noqa: N801 - reads as a function
-    """Says something instead, the first so many times that a step is asked for."""
-
-    def __init__(self, count: int, step: str, said: bytes) -> None:
-        self.left, self.step, self.said = count, step, said
-
-    def __call__(self, asked: Asked) -> bytes | None:
-        if asked.step != self.step or not self.left:
-            return None
-        self.left -= 1
-        return self.said
 
 
 async def send(store: WireStore, body: bytes = BODY) -> None:

@@ -17,7 +17,7 @@ from dequeuer.sinks.s3_multipart import PART_BYTES
 from dequeuer.sinks.s3_sdk.store import SdkStore
 from dequeuer.sinks.s3_sdk.upload import UPLOADS_AT_ONCE
 from tests.fakes import Recorder, chunked
-from tests.sinks.fake_s3 import Asked, FakeS3, answer, fake_s3, refusal
+from tests.sinks.fake_s3 import Asked, FakeS3, answer, fake_s3, refusal, times
 from tests.sinks.stores import Chain
 
 KEY, PATH = "a/key", "/bucket/a/key"
@@ -45,19 +45,6 @@ async def store(s3: FakeS3, seen: Recorder) -> AsyncIterator[SdkStore]:
     aws = Aws(where, Chain())
     yield aws.store("bucket", seen)
     await aws.close()
-
-
-class times:  # noqa: N801 - reads as a function
-    """Says something instead, the first so many times that a step is asked for."""
-
-    def __init__(self, count: int, step: str, said: bytes) -> None:
-        self.left, self.step, self.said = count, step, said
-
-    def __call__(self, asked: Asked) -> bytes | None:
-        if asked.step != self.step or not self.left:
-            return None
-        self.left -= 1
-        return self.said
 
 
 async def send(store: SdkStore, body: bytes = BODY) -> bool:
