@@ -49,7 +49,7 @@ async def test_an_error_of_a_part_that_is_cancelled_is_no_error_of_the_process()
     drain, unhandled = Drain(), list[object]()
     asyncio.get_running_loop().set_exception_handler(lambda _loop, context: unhandled.append(context))
 
-    async def part() -> None:
+    async def part() -> int:
         try:
             await asyncio.get_running_loop().create_future()
         finally:
