@@ -24,7 +24,8 @@ PATIENCE_S = 1.0
 class ResultWriter:
     """Stores answers. One for all requests: it bounds the memory they share.
 
-    No answer waits until others are done: one that finds no room in the buffers is streamed to the store.
+    One that finds no room in the buffers is streamed to the store. Only large answers of unknown size wait for each
+    other there: the store has to be told the size of a part first, so their parts are buffered one at a time.
 
     Args:
         max_bytes: a larger (decoded) answer is invalid.

@@ -72,8 +72,10 @@ class Upload:
         def landed(flight: asyncio.Task[None]) -> None:
             release()
             self._flights.discard(flight)
-            if not flight.cancelled() and self._failure is None:
-                self._failure = flight.exception()
+            if not flight.cancelled():
+                # Asked for whatever came before: asyncio logs errors that nobody retrieved.
+                error = flight.exception()
+                self._failure = self._failure or error
 
         flight.add_done_callback(landed)
 

@@ -13,16 +13,10 @@ from dequeuer.errors import StoreUnavailableError
 from dequeuer.sinks.s3_download import SMALL_BYTES
 from dequeuer.sinks.s3_wire import WireStore, open_wire_store
 from tests.fakes import Recorder
-from tests.sinks.fake_s3 import FakeS3, answer, fake_s3
+from tests.sinks.fake_s3 import FakeS3, answer
 from tests.sinks.stores import wire_endpoint
 
 SMALL, LARGE = b"small" * 10, bytes(range(256)) * (SMALL_BYTES // 64)
-
-
-@pytest.fixture
-async def s3() -> AsyncIterator[FakeS3]:
-    async with fake_s3() as fake:
-        yield fake
 
 
 @pytest.fixture

@@ -10,27 +10,14 @@ import pytest
 
 from dequeuer.errors import StoreDeniedError
 from dequeuer.events import StoreLacks
-from dequeuer.sinks import s3_tries
 from dequeuer.sinks.protection import ObjectProtection
 from dequeuer.sinks.s3_wire import WireStore, open_wire_store
 from tests.fakes import Recorder, chunked
-from tests.sinks.fake_s3 import Asked, FakeS3, answer, fake_s3, refusal
+from tests.sinks.fake_s3 import Asked, FakeS3, answer, refusal
 from tests.sinks.stores import wire_endpoint
 
 BODY = bytes(range(256)) * 48_000  # 12 MB: three parts
 UNKNOWN = [refusal(501, "NotImplemented"), refusal(400, "NotImplemented"), refusal(501, "")]
-
-
-@pytest.fixture
-async def s3(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[FakeS3]:
-    monkeypatch.setattr(s3_tries, "FIRST_WAIT_S", 0.001)
-    async with fake_s3() as fake:
-        yield fake
-
-
-@pytest.fixture
-def seen() -> Recorder:
-    return Recorder()
 
 
 @pytest.fixture

@@ -1,32 +1,21 @@
 import asyncio
+import gc
 from collections.abc import AsyncIterator
 
 import pytest
 
 from dequeuer.errors import LeaseLostError, StoreDeniedError, StoreUnavailableError
 from dequeuer.events import StoreCalled
-from dequeuer.sinks import s3_tries, s3_upload
+from dequeuer.sinks import s3_upload
 from dequeuer.sinks.s3_multipart import PART_BYTES
 from dequeuer.sinks.s3_tries import TRIES, TRIES_WITHIN_S, patiently
 from dequeuer.sinks.s3_wire import WireStore, open_wire_store
 from tests.fakes import Recorder, chunked
-from tests.sinks.fake_s3 import Asked, FakeS3, answer, fake_s3, refusal, times
+from tests.sinks.fake_s3 import Asked, FakeS3, answer, refusal, times
 from tests.sinks.stores import wire_endpoint
 
 KEY, PATH = "a/key", "/bucket/a/key"
 BODY = bytes(range(256)) * 48_000  # 12 MB: three parts
-
-
-@pytest.fixture
-async def s3(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[FakeS3]:
-    monkeypatch.setattr(s3_tries, "FIRST_WAIT_S", 0.001)
-    async with fake_s3() as fake:
-        yield fake
-
-
-@pytest.fixture
-def seen() -> Recorder:
-    return Recorder()
 
 
 @pytest.fixture
@@ -285,3 +274,19 @@ async def test_the_tries_are_bounded_in_number_and_in_time() -> None:
             await patiently(lambda seconds=seconds: failing(seconds))  # type: ignore[misc]
         assert len(tries) == expected
         assert tries[-1] - tries[0] <= TRIES_WITHIN_S
+
+
+async def test_of_several_parts_that_fail_the_first_error_is_raised_and_none_is_left_over(s3: FakeS3) -> None:
+    unhandled: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _loop, context: unhandled.append(context))
+    endpoint = wire_endpoint(s3.url)
+    store = open_wire_store(
+        endpoint=endpoint, bucket="bucket", path_style=True, observer=Recorder(), buffer_bytes=3 * PART_BYTES
+    )
+    s3.before = lambda asked: refusal(403, "AccessDenied") if asked.step.startswith("part") else None
+    with pytest.raises(StoreDeniedError):
+        await send(store)
+    await store.close()
+    gc.collect()
+    assert s3.steps.count("abort") == 1
+    assert not unhandled

@@ -11,30 +11,17 @@ from dequeuer.aws.sdk import Aws
 from dequeuer.errors import LeaseLostError, StoreDeniedError, StoreUnavailableError
 from dequeuer.events import StoreCalled, StoreLacks
 from dequeuer.settings import AwsSettings
-from dequeuer.sinks import s3_tries
 from dequeuer.sinks.protection import ObjectProtection
 from dequeuer.sinks.s3_multipart import PART_BYTES
 from dequeuer.sinks.s3_sdk.store import SdkStore
 from dequeuer.sinks.s3_sdk.upload import UPLOADS_AT_ONCE
 from tests.fakes import Recorder, chunked
-from tests.sinks.fake_s3 import Asked, FakeS3, answer, fake_s3, refusal, times
+from tests.sinks.fake_s3 import Asked, FakeS3, answer, refusal, times
 from tests.sinks.stores import Chain
 
 KEY, PATH = "a/key", "/bucket/a/key"
 BODY = bytes(range(256)) * 48_000  # 12 MB: three parts
 PROTECTION = ObjectProtection(sse="aws:kms", sse_kms_key_id="alias/mine", bucket_owner="123456789012")
-
-
-@pytest.fixture
-async def s3(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[FakeS3]:
-    monkeypatch.setattr(s3_tries, "FIRST_WAIT_S", 0.001)
-    async with fake_s3() as fake:
-        yield fake
-
-
-@pytest.fixture
-def seen() -> Recorder:
-    return Recorder()
 
 
 @pytest.fixture

@@ -9,11 +9,11 @@ import pytest
 
 from dequeuer.errors import LeaseLostError, StoreUnavailableError
 from dequeuer.events import StoreLacks
-from dequeuer.sinks import s3_multipart, s3_tries
+from dequeuer.sinks import s3_multipart
 from dequeuer.sinks.s3_multipart import PART_BYTES
 from dequeuer.sinks.s3_wire import WireStore, open_wire_store
 from tests.fakes import Recorder, chunked
-from tests.sinks.fake_s3 import FakeS3, fake_s3, refusal
+from tests.sinks.fake_s3 import FakeS3, refusal
 from tests.sinks.stores import wire_endpoint
 
 KEY, PATH = "a/key", "/bucket/a/key"
@@ -21,17 +21,9 @@ BODY = bytes(range(256)) * 48_000  # 12 MB: three parts
 CODED = "STREAMING-UNSIGNED-PAYLOAD-TRAILER"
 
 
-@pytest.fixture
-async def s3(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[FakeS3]:
-    monkeypatch.setattr(s3_tries, "FIRST_WAIT_S", 0.001)
+@pytest.fixture(autouse=True)
+def no_patience(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(s3_multipart, "PATIENCE_S", 0.01)
-    async with fake_s3() as fake:
-        yield fake
-
-
-@pytest.fixture
-def seen() -> Recorder:
-    return Recorder()
 
 
 @pytest.fixture
