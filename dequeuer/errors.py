@@ -15,6 +15,12 @@ def clip(text: str, limit: int = TEXT_LIMIT) -> str:
     return printable if len(printable) <= limit else printable[: limit - 1] + "\N{HORIZONTAL ELLIPSIS}"
 
 
+def described(error: Exception) -> str:
+    """Return what kind of foreign error it is and what it says, clipped. A bare time-out says nothing by itself."""
+    text = str(error) or ("no answer in time" if isinstance(error, TimeoutError) else "")
+    return clip(f"{type(error).__name__}: {text}" if text else type(error).__name__)
+
+
 class DequeuerError(Exception):
     """Base of every error raised on purpose."""
 

@@ -92,7 +92,7 @@ _ALWAYS = frozenset({*_KMS.values(), *CREDENTIALS, *REGION, *BUCKET, *_PERMISSIO
 _TRANSIENT = re.compile(
     r"throttl|slow_?down|timeout|timed_?out|tooskewed|requestexpired|requestlimit|bandwidthlimit|overlimit|toomany"
     r"|unavailable|internal|conflict|operationaborted|inprogress|priorrequest|incompletebody|baddigest"
-    r"|checksummismatch|deletedrecently|concurrent",
+    r"|checksummismatch|sha256mismatch|deletedrecently|concurrent",
     re.IGNORECASE,
 )
 """Codes with a 4xx status that another try can mend."""

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from dequeuer.errors import StoreUnavailableError, clip
+from dequeuer.errors import StoreUnavailableError, described
 from dequeuer.sinks.expiry import ABORT_AFTER_DAYS, RULE_ID, ExpiryChange, RefusedError, merge_rule
 from dequeuer.sinks.protection import UNPROTECTED, ObjectProtection
 
@@ -86,7 +86,7 @@ def _request(rules: Sequence[Mapping[str, Any]], size: str | None) -> Mapping[st
 
 
 def _translated(error: Exception) -> Exception:
-    text = clip(f"{type(error).__name__}: {error}")
+    text = described(error)
     if isinstance(error, ClientError):
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
         return RefusedError(text, code=str(error.response.get("Error", {}).get("Code")), status=status)

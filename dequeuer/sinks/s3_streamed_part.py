@@ -9,12 +9,15 @@ from dequeuer.errors import StoreUnavailableError
 from dequeuer.sinks.s3_body import NO_HASH, TRAILER, TRAILER_HASH, Summed, in_chunks, length_in_chunks
 from dequeuer.sinks.s3_bucket import Bucket
 from dequeuer.sinks.s3_checksum import CRC32
+from dequeuer.sinks.s3_errors import code_in
 from dequeuer.sinks.s3_features import Features
 from dequeuer.sinks.s3_tries import patiently
 from dequeuer.wire.pool import Reply
 
 _PROBE = b"probe"
 _NOT_UNDERSTOOD = frozenset({400, 403, 405, 411, 422, 501})
+_MISREAD = frozenset({"", "BadDigest", "IncompleteBody", "XAmzContentChecksumMismatch", "XAmzContentSHA256Mismatch"})
+"""Codes that can mean damage on the way; here also that the store took the coding for content."""
 _MD5 = re.compile(r"[0-9a-f]{32}\Z")
 
 
@@ -39,8 +42,11 @@ class StreamedParts:
         reply = await self._send(key, parameters, body, len(_PROBE), with_checksum=True)
         if reply.status < 300 and _is_same(reply, body):
             self._features.prove("streamed_checksums")
-        else:
-            self._features.note("streamed_checksums")
+            return
+        refusal = self._bucket.refusal(reply) if reply.status >= 300 else None
+        if isinstance(refusal, StoreUnavailableError) and reply.status != 501 and code_in(reply.body) not in _MISREAD:
+            raise refusal  # throttled, or a time-out: it tells nothing about what the store understands
+        self._features.note("streamed_checksums")
 
     async def send(self, key: str, parameters: str, pieces: AsyncIterator[bytes], length: int) -> tuple[str, str]:
         """Send a part of `length` bytes; return its ETag and its CRC-32.

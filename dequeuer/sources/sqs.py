@@ -183,8 +183,7 @@ class SqsSource:
         started = time.monotonic()
         limit_s = self._poll_wait_s + RECEIVE_SPARE_S if op == "receive" else CALL_TIMEOUT_S
         try:
-            async with asyncio.timeout_at(min(until, asyncio.get_running_loop().time() + limit_s)):
-                answer = await call
+            answer = await _answered(call, min(until, asyncio.get_running_loop().time() + limit_s))
         except Exception as error:
             kind, translated = self._translate(error)
             self._observer(
@@ -310,3 +309,17 @@ class SqsLease:
     def _settle_until(self) -> float:
         # Renewals end with the work. Half of the margin after that is for settling, the other half for the way.
         return self._ends_at - self._margin_s / 2
+
+
+async def _answered(call: Awaitable[Json], until: float) -> Json:
+    """Return the answer if it comes before the loop time `until`. Raises what the call raises, `TimeoutError`."""
+    loop = asyncio.get_running_loop()
+    started = loop.time()
+    timeout = asyncio.timeout_at(until)
+    try:
+        async with timeout:
+            return await call
+    except TimeoutError:
+        if not timeout.expired():
+            raise  # the client's own, or the system's
+        raise TimeoutError(f"no answer within {loop.time() - started:.3g} s") from None

@@ -14,6 +14,7 @@ from dequeuer.errors import (
     SourceGoneError,
     SourceUnavailableError,
     clip,
+    described,
 )
 from dequeuer.events import ErrorKind
 from dequeuer.wire.errors import WireError
@@ -48,7 +49,7 @@ def translate(error: Exception) -> tuple[ErrorKind, DequeuerError]:
     if isinstance(error, KeysMissingError):
         return "denied", SourceDeniedError(clip(str(error)), NO_CREDENTIALS)
     if isinstance(error, DequeuerError | WireError | OSError | TimeoutError):
-        return "unavailable", SourceUnavailableError(clip(f"{type(error).__name__}: {error}"))
+        return "unavailable", SourceUnavailableError(described(error))
     return "unavailable", SourceUnavailableError(type(error).__name__)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, PartialCredentialsError
 
 from dequeuer.core.refusal_codes import NO_CREDENTIALS
-from dequeuer.errors import DequeuerError, SourceDeniedError, SourceUnavailableError, clip
+from dequeuer.errors import DequeuerError, SourceDeniedError, SourceUnavailableError, clip, described
 from dequeuer.events import ErrorKind
 from dequeuer.sources import sqs_errors
 
@@ -15,6 +15,8 @@ def translate(error: Exception) -> tuple[ErrorKind, DequeuerError]:
     if isinstance(error, ClientError):
         details = error.response.get("Error", {})
         code, text = str(details.get("Code", "")), clip(f"{details.get('Code')}: {details.get('Message')}")
+        if code.isdigit():
+            code = ""  # the answer named none: the SDK puts the status there
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
         return sqs_errors.from_code(code, text, status, sqs_errors.where(error))
     if isinstance(error, NoCredentialsError | PartialCredentialsError):
@@ -22,5 +24,5 @@ def translate(error: Exception) -> tuple[ErrorKind, DequeuerError]:
             f"{clip(str(error))}: give the pod a role or AWS_ACCESS_KEY_ID", NO_CREDENTIALS
         )
     if isinstance(error, BotoCoreError):
-        return "unavailable", SourceUnavailableError(clip(f"{type(error).__name__}: {error}"))
+        return "unavailable", SourceUnavailableError(described(error))
     return sqs_errors.translate(error)

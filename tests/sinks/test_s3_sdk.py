@@ -90,6 +90,22 @@ async def test_every_request_is_tried_again(s3: FakeS3, store: SdkStore, step: s
     assert s3.uploads == {}
 
 
+@pytest.mark.parametrize(
+    "code",
+    ["BadDigest", "IncompleteBody", "RequestTimeout", "XAmzContentSHA256Mismatch", "XAmzContentChecksumMismatch"],
+)
+async def test_damage_on_the_way_is_no_refusal_for_good(s3: FakeS3, store: SdkStore, code: str) -> None:
+    s3.before = times(2, "part 2", refusal(400, code))
+    assert await send(store)
+    assert s3.objects[PATH] == BODY
+
+
+async def test_a_400_without_a_code_may_come_from_a_proxy(s3: FakeS3, store: SdkStore) -> None:
+    s3.before = times(2, "part 2", answer(400))
+    assert await send(store)
+    assert s3.objects[PATH] == BODY
+
+
 async def test_a_failure_that_follows_status_200_is_one(s3: FakeS3, store: SdkStore) -> None:
     s3.before = times(99, "complete", refusal(200, "InternalError"))
     with pytest.raises(StoreUnavailableError):

@@ -12,8 +12,10 @@ from dequeuer.errors import (
     SourceUnavailableError,
 )
 from dequeuer.events import SourceCalled
+from dequeuer.sources import sqs_errors
 from dequeuer.sources.base import Depth
 from dequeuer.sources.sqs import ACK_LINGER_S, HASTE_S, SqsSource
+from dequeuer.sources.sqs_errors import RefusedError
 from dequeuer.sources.sqs_sdk import translate
 from tests.fakes import Recorder
 
@@ -234,6 +236,13 @@ async def test_a_copy_is_sent_once_and_deletes_nothing(fifo: bool) -> None:
     assert ("MessageGroupId" in sent) is fifo
 
 
+async def test_a_refusal_without_a_code_means_the_same_with_both_clients() -> None:
+    # Without a code the SDK puts the status there, as a text: a load balancer may have answered.
+    kind, error = translate(ClientError({"Error": {"Code": "400"}, "ResponseMetadata": {"HTTPStatusCode": 400}}, "Any"))
+    assert kind == sqs_errors.translate(RefusedError(400, "", ""))[0] == "unavailable"
+    assert isinstance(error, SourceUnavailableError)
+
+
 async def test_a_call_without_an_answer_is_given_up_but_a_receive_may_wait() -> None:
     class Silent(FakeSqs):
         async def get_queue_attributes(self, **request: object) -> Any:
@@ -243,9 +252,11 @@ async def test_a_call_without_an_answer_is_given_up_but_a_receive_may_wait() -> 
             await asyncio.sleep(20)
             return {}
 
-    source = make(Silent())
+    seen = Recorder()
+    source = make(Silent(), observer=seen)
     with pytest.raises(SourceUnavailableError):
         await source.depth()
+    assert seen.of(SourceCalled)[0].detail == "TimeoutError: no answer within 10 s"
     assert asyncio.get_running_loop().time() == 10
     assert await source.receive(1) == []
 

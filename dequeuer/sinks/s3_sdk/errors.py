@@ -13,6 +13,7 @@ from dequeuer.errors import (
     StoreDeniedError,
     StoreUnavailableError,
     clip,
+    described,
 )
 from dequeuer.sinks.s3_errors import StoreError, error_code, refused
 
@@ -45,4 +46,4 @@ def translated(error: Exception) -> StoreError:
         return StoreDeniedError(clip(str(error)), NO_CREDENTIALS)
     if isinstance(error, KeysUnavailableError):
         return StoreUnavailableError(clip(str(error)))
-    return StoreUnavailableError(clip(f"{type(error).__name__}: {error}"))
+    return StoreUnavailableError(described(error))
