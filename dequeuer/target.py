@@ -42,11 +42,12 @@ class HttpAnswer:
         self._codings = [] if answer.field("content-encoding") is None else [answer.headers["content-encoding"]]
         length = None if self._codings else answer.field("content-length")
         self.size = int(length) if length is not None and length.isdigit() else None
+        if self.size is None or self.size > RECEIVE_BYTES:
+            # From now on, not from the first read: what waits for its turn must not fill up meanwhile.
+            answer.read_lazily()
 
     async def chunks(self) -> AsyncIterator[bytes]:
         """Yield the decoded body."""
-        if self.size is None or self.size > RECEIVE_BYTES:
-            self._answer.read_lazily()
         decoder = decoder_for(self._codings)
         while chunk := await self._read():
             if decoder is None:

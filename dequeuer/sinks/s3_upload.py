@@ -19,6 +19,8 @@ from dequeuer.sinks.s3_xml import escape, parse
 from dequeuer.wire.pool import Reply
 from dequeuer.wire.signing import Fields, query
 
+UNANSWERED_LIMIT = 4
+"""Parts of one upload that are under way when another one is passed through: each has a connection of its own."""
 _ALGORITHM = ("x-amz-checksum-algorithm", "CRC32")
 _FULL_OBJECT = ("x-amz-checksum-type", "FULL_OBJECT")
 
@@ -67,20 +69,25 @@ class Upload:
             release()
             raise
         flight = asyncio.create_task(self._send(self._next_number(), part), name="send a part")
-        self._flights.add(flight)
+        flight.add_done_callback(lambda _: release())
+        self._follow(flight)
 
+    def _follow(self, flight: asyncio.Task[None]) -> None:
         def landed(flight: asyncio.Task[None]) -> None:
-            release()
             self._flights.discard(flight)
             if not flight.cancelled():
                 # Asked for whatever came before: asyncio logs errors that nobody retrieved.
                 error = flight.exception()
                 self._failure = self._failure or error
 
+        self._flights.add(flight)
         flight.add_done_callback(landed)
 
     async def send_through(self, pieces: AsyncIterator[bytes], length: int) -> None:
-        """Send a part as it is read; return when it has arrived. It cannot be tried again.
+        """Send a part as it is read; return when `pieces` has ended. It cannot be tried again.
+
+        The answer to the part is not waited for: a store that takes seconds for it would hold up the container,
+        whose write time-out runs while nobody reads.
 
         Raises:
             Whatever `pieces` raises.
@@ -89,6 +96,24 @@ class Upload:
         await self._started()
         number = self._next_number()
         await patiently(lambda: self._streamed.prepare(self._key, self._of_part(number)))
+        while len(self._flights) >= UNANSWERED_LIMIT and self._failure is None:
+            await asyncio.wait(set(self._flights), return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.sleep(0)  # their callbacks have run then
+        self.raise_failure()
+        over = asyncio.Event()
+        flight = asyncio.create_task(self._pass(number, _told(pieces, over), length), name="pass a part through")
+        self._follow(flight)
+        flight.add_done_callback(lambda _: over.set())
+        try:
+            await over.wait()
+        except BaseException:
+            # It reads from `pieces`, which the caller closes now.
+            flight.cancel()
+            await asyncio.wait({flight})
+            raise
+        self.raise_failure()
+
+    async def _pass(self, number: int, pieces: AsyncIterator[bytes], length: int) -> None:
         e_tag, crc32 = await self._streamed.send(self._key, self._of_part(number), pieces, length)
         self._parts[number] = Part(e_tag, length, crc32)
 
@@ -241,3 +266,9 @@ class Upload:
             self._beginning.cancel()
             if self._beginning.done() and not self._beginning.cancelled():
                 self._beginning.exception()
+
+
+async def _told(pieces: AsyncIterator[bytes], over: asyncio.Event) -> AsyncIterator[bytes]:
+    async for piece in pieces:
+        yield piece
+    over.set()

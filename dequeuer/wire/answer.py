@@ -106,6 +106,8 @@ class Answer:
         """Read from the connection only while somebody waits for it: one chunk is in memory at a time, not two."""
         self._is_lazy = True
         self._high_water = 0
+        if self._body and not self.done:
+            self.connection.hold_back()
 
     async def next_chunk(self, timeout_s: float) -> bytes:
         """Return what has arrived of the body, at least one byte; nothing: that was all. Raises `WireError`.

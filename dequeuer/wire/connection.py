@@ -149,6 +149,12 @@ class Connection(asyncio.Protocol):
         """Give up on an answer that takes too long."""
         self._fail(SlowError("no answer in time"))
 
+    def hold_back(self) -> None:
+        """Read nothing more until `resume`."""
+        if not self._paused and self._transport is not None:
+            self._paused = True
+            self._transport.pause_reading()
+
     def resume(self) -> None:
         """Let the sender go on."""
         if self._paused and self._transport is not None:
@@ -274,9 +280,8 @@ class Connection(asyncio.Protocol):
         self._has_body = True
         if self._has_surplus:
             return
-        if self._answer is not None and self._answer.take_body(chunk) and not self._paused and self._transport:
-            self._paused = True
-            self._transport.pause_reading()
+        if self._answer is not None and self._answer.take_body(chunk):
+            self.hold_back()
 
     def on_message_complete(self) -> None:
         """The answer is whole."""

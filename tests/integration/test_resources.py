@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
 from tests.integration.cloud import Bucket, Cloud, Queue
 from tests.integration.container import Container, Reply
+from tests.integration.servers import fauxqs
 from tests.integration.sidecar import Sidecar, async_settings
 from tests.integration.waiting import eventually
 
@@ -40,9 +42,9 @@ def test_a_hundred_workers_and_two_thousand_requests(
 
 
 @pytest.mark.parametrize("cloud", ["fauxqs"], indirect=True)
-@pytest.mark.parametrize("mib", [0.5, 6])
+@pytest.mark.parametrize("mib", [0.5, 8])
 def test_a_hundred_large_answers_side_by_side(
-    cloud: Cloud, queue: Queue, bucket: Bucket, container: Container, mib: float
+    cloud: Cloud, queue: Queue, tmp_path: Path, container: Container, mib: float
 ) -> None:
     full = threading.Event()
     body = b'["' + b"x" * (int(mib * 2**20) - 4) + b'"]'
@@ -55,18 +57,24 @@ def test_a_hundred_large_answers_side_by_side(
         return Reply(body=body, write_timeout_s=10)
 
     container.reply = reply
-    ids = [bucket.submit(queue, b"{}") for _ in range(100)]
-    with Sidecar(async_settings(cloud, queue, bucket, container.port, DEQUEUER_WORKERS="100")) as sidecar:
-        eventually(lambda: bucket.completed() == 100 and queue.is_empty(), "100 results", 300)
-        peak = sidecar.peak_mib()
-        sidecar.terminate()
-        assert sidecar.wait() == 0
-    # Nobody was asked twice.
-    assert len(container.requests) == container.most_running == 100, [
-        line for line in sidecar.lines if "retried" in line
-    ]
-    assert bucket.get(ids[0], "result.json") == (body, "application/json")
-    assert peak < 100
+    # As with AWS, the queue is not in the store's process: that one is busy for seconds with so many parts.
+    with fauxqs(tmp_path) as store_url:
+        bucket = Cloud("fauxqs", store_url).bucket()
+        ids = [bucket.submit(queue, b"{}") for _ in range(100)]
+        settings = async_settings(
+            cloud, queue, bucket, container.port, DEQUEUER_WORKERS="100", AWS_ENDPOINT_URL_S3=store_url
+        )
+        with Sidecar(settings) as sidecar:
+            eventually(lambda: bucket.completed() == 100 and queue.is_empty(), "100 results", 300)
+            peak = sidecar.peak_mib()
+            sidecar.terminate()
+            assert sidecar.wait() == 0
+        # Nobody was asked twice.
+        assert len(container.requests) == container.most_running == 100, [
+            settled for settled in sidecar.events("message_settled") if settled["settlement"] != "completed"
+        ]
+        assert bucket.get(ids[0], "result.json") == (body, "application/json")
+        assert peak < 90
 
 
 def test_a_payload_of_300_megabytes(cloud: Cloud, queue: Queue, bucket: Bucket, container: Container) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from dequeuer.errors import LeaseLostError, StoreUnavailableError
 from dequeuer.events import StoreLacks
-from dequeuer.sinks import s3_multipart
+from dequeuer.sinks import s3_multipart, s3_upload
 from dequeuer.sinks.s3_multipart import PART_BYTES
 from dequeuer.sinks.s3_wire import WireStore, open_wire_store
 from tests.fakes import Recorder, chunked
@@ -69,6 +69,34 @@ async def test_any_number_of_uploads_goes_on_side_by_side(s3: FakeS3, store: Wir
     assert all(s3.objects[f"/bucket/{key}"] == BODY[:200_000] for key in keys)
 
 
+async def test_a_store_that_answers_a_part_late_does_not_hold_up_the_container(s3: FakeS3, store: WireStore) -> None:
+    await send(store, BODY[:10], key="proves")
+    s3.stall_at = "part 1"
+    read_whole = asyncio.Event()
+
+    async def body() -> AsyncIterator[bytes]:
+        async for chunk in chunked(BODY, 100_000):
+            yield chunk
+        read_whole.set()
+
+    sending = asyncio.create_task(store.put_stream(KEY, body(), "text/plain", size=len(BODY)))
+    async with asyncio.timeout(60):
+        await read_whole.wait()
+        await s3.stalled.wait()
+    sending.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await sending
+
+
+async def test_parts_without_an_answer_are_bounded(
+    s3: FakeS3, store: WireStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(s3_upload, "UNANSWERED_LIMIT", 1)
+    assert await send(store)
+    assert s3.objects[PATH] == BODY
+    assert s3.steps == ["begin", "part 1", "part 1", "part 2", "part 3", "complete"]
+
+
 async def test_parts_of_a_body_of_unknown_size_are_buffered_in_turn(s3: FakeS3, store: WireStore) -> None:
     bodies = [store.put_stream(f"k{number}", chunked(BODY, 100_000), "text/plain") for number in range(3)]
     assert await asyncio.gather(*bodies) == [True] * 3
@@ -126,6 +154,17 @@ async def test_a_store_that_refuses_them_is_found_out_once(s3: FakeS3, store: Wi
     assert await send(store)
     assert s3.objects[PATH] == BODY
     assert [event.feature for event in seen.of(StoreLacks)] == ["streamed_checksums"]
+
+
+@pytest.mark.parametrize(("status", "code"), [(400, "RequestTimeout"), (403, "RequestThrottled")])
+async def test_a_probe_that_was_throttled_or_timed_out_tells_nothing(
+    s3: FakeS3, store: WireStore, seen: Recorder, status: int, code: str
+) -> None:
+    left = [refusal(status, code), refusal(status, code)]
+    s3.before = lambda asked: left.pop() if left and asked.step == "part 1" else None
+    assert await send(store)
+    assert s3.objects[PATH] == BODY
+    assert seen.of(StoreLacks) == []
 
 
 async def test_bytes_that_were_changed_on_the_way_are_no_result(s3: FakeS3, store: WireStore) -> None:
