@@ -13,8 +13,9 @@ from dequeuer.events import StoreCalled, StoreLacks
 from dequeuer.settings import AwsSettings
 from dequeuer.sinks.protection import ObjectProtection
 from dequeuer.sinks.s3_multipart import PART_BYTES
+from dequeuer.sinks.s3_sdk import upload
 from dequeuer.sinks.s3_sdk.store import SdkStore
-from dequeuer.sinks.s3_sdk.upload import UPLOADS_AT_ONCE
+from dequeuer.sinks.s3_sdk.upload import PARTS_AT_ONCE
 from tests.fakes import Recorder, chunked
 from tests.sinks.fake_s3 import Asked, FakeS3, answer, refusal, times
 from tests.sinks.stores import Chain
@@ -164,7 +165,7 @@ async def test_cancelling_aborts_the_upload_and_does_not_wait_for_it(s3: FakeS3,
     assert s3.steps[-1] == "abort"
 
 
-async def test_a_few_uploads_are_buffered_at_a_time(s3: FakeS3, store: SdkStore) -> None:
+async def test_a_few_parts_are_buffered_at_a_time(s3: FakeS3, store: SdkStore) -> None:
     going, begun = asyncio.Event(), 0
 
     async def slow() -> AsyncIterator[bytes]:
@@ -173,12 +174,25 @@ async def test_a_few_uploads_are_buffered_at_a_time(s3: FakeS3, store: SdkStore)
         yield b"x"
         await going.wait()
 
-    tasks = [asyncio.create_task(store.put_stream(f"k{n}", slow(), "text/plain")) for n in range(UPLOADS_AT_ONCE + 2)]
+    tasks = [asyncio.create_task(store.put_stream(f"k{n}", slow(), "text/plain")) for n in range(PARTS_AT_ONCE + 2)]
     for _ in range(20):
         await asyncio.sleep(0)
-    assert begun == UPLOADS_AT_ONCE
+    assert begun == PARTS_AT_ONCE
     going.set()
     assert await asyncio.gather(*tasks) == [True] * len(tasks)
+
+
+async def test_more_uploads_than_buffers_make_progress_side_by_side(
+    s3: FakeS3, store: SdkStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(upload, "PART_BYTES", 100_000)
+    keys = [f"k{number}" for number in range(3 * PARTS_AT_ONCE)]
+    sending = (store.put_stream(key, chunked(BODY[:250_000], 30_000), "text/plain") for key in keys)
+    assert await asyncio.gather(*sending) == [True] * len(keys)
+    assert all(s3.objects[f"/bucket/{key}"] == BODY[:250_000] for key in keys)
+    # Every upload had its first turn before any had its last one.
+    last_first = max(at for at, step in enumerate(s3.steps) if step == "part 1")
+    assert last_first < s3.steps.index("complete")
 
 
 async def test_deletions_carry_the_checksum_that_older_stores_demand(s3: FakeS3, store: SdkStore) -> None:

@@ -1,12 +1,16 @@
-"""Streamed uploads through the SDK's client: parts of 5 MiB, one filling while one is sent, none left behind."""
+"""Streamed uploads through the SDK's client: parts of 5 MiB, one filling while one is sent, none left behind.
+
+The SDK signs and sends bodies that are whole: there is no passing through as with the slim client.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 from dequeuer.errors import StoreDeniedError, StoreMissingError, StoreUnavailableError
 from dequeuer.sinks.base import Check, unchecked
+from dequeuer.sinks.s3_body import Body
 from dequeuer.sinks.s3_download import UNTYPED
 from dequeuer.sinks.s3_multipart import PART_BYTES
 from dequeuer.sinks.s3_parts import ABORT_TIMEOUT_S, Aborts, Part, check_uploads, is_made_of, within_upload
@@ -15,8 +19,9 @@ from dequeuer.sinks.s3_sdk.integrity import Checked, checked
 from dequeuer.sinks.s3_sdk.writing import Writes
 from dequeuer.sinks.s3_tries import patiently
 
-UPLOADS_AT_ONCE = 4
-"""Each buffers two parts, 10 MiB. The bodies of others wait, unread."""
+PARTS_AT_ONCE = 8
+"""Parts of all uploads together that are in memory, being read or being sent: 40 MiB. They are given in turn, and an
+upload that waits for one need not hold any: `workers` answers of any size make progress side by side."""
 
 
 class Uploads:
@@ -25,46 +30,21 @@ class Uploads:
     def __init__(self, bucket: SdkBucket, writes: Writes) -> None:
         self._bucket = bucket
         self._writes = writes
-        self._turn = asyncio.Semaphore(UPLOADS_AT_ONCE)
+        self._places = asyncio.Semaphore(PARTS_AT_ONCE)
         self._aborts = Aborts()
 
-    async def send(self, key: str, body: AsyncIterator[bytes], content_type: str, check: Check) -> bool:
+    async def send(self, key: str, chunks: AsyncIterator[bytes], content_type: str, check: Check) -> bool:
         """Write an object of unknown size unless there is one; tell whether it was written.
 
         Raises:
-            Whatever `body` or `check` raises: nothing is written then.
+            Whatever `chunks` or `check` raises: nothing is written then.
             StoreDeniedError, StoreUnavailableError: it is not known to be written.
         """
-        async with self._turn:
-            return await self._send(key, body, content_type, check)
-
-    async def _send(self, key: str, body: AsyncIterator[bytes], content_type: str, check: Check) -> bool:
-        buffer = bytearray()
-        async for chunk in body:
-            buffer += chunk
-            if len(buffer) > PART_BYTES:
-                return await self._send_large(
-                    _Upload(self._bucket, self._writes, key, content_type, check), buffer, body
-                )
-        whole = checked(bytes(buffer))
-
-        async def attempt() -> bool:
-            created = await self._writes.create("put_object", check, Key=key, ContentType=content_type, **whole)
-            return created is not None
-
-        return await patiently(attempt)
-
-    async def check(self, key: str) -> None:
-        """Begin an upload and abort it. Raises `StoreDeniedError`, `StoreUnavailableError`."""
-        await check_uploads(_Upload(self._bucket, self._writes, key, UNTYPED, unchecked))
-
-    async def _send_large(self, upload: _Upload, buffer: bytearray, body: AsyncIterator[bytes]) -> bool:
+        upload = _Upload(self._bucket, self._writes, key, content_type, check)
         try:
-            await upload.take_parts(buffer)
-            async for chunk in body:
-                buffer += chunk
-                await upload.take_parts(buffer)
-            await upload.take(buffer)
+            whole = await self._send_parts(upload, Body(chunks, None))
+            if whole is not None:
+                return await self._send_whole(key, whole, content_type, check)
             is_written = await upload.complete()
         except BaseException:
             self._aborts.begin(upload)
@@ -73,13 +53,46 @@ class Uploads:
             self._aborts.begin(upload)
         return is_written
 
+    async def _send_parts(self, upload: _Upload, body: Body) -> Checked | None:
+        """Send a body in parts. One that is a single part is returned instead, and keeps its place."""
+        is_first = True
+        while True:
+            await self._places.acquire()
+            try:
+                part = checked(bytes(await body.part(PART_BYTES, upload.raise_failure)))
+                is_over = await body.is_over()
+            except BaseException:
+                self._places.release()
+                raise
+            if is_first and is_over:
+                return part
+            await upload.send(part, self._places.release)
+            if is_over:
+                return None
+            del part
+            is_first = False
+
+    async def _send_whole(self, key: str, whole: Checked, content_type: str, check: Check) -> bool:
+        async def attempt() -> bool:
+            created = await self._writes.create("put_object", check, Key=key, ContentType=content_type, **whole)
+            return created is not None
+
+        try:
+            return await patiently(attempt)
+        finally:
+            self._places.release()
+
+    async def check(self, key: str) -> None:
+        """Begin an upload and abort it. Raises `StoreDeniedError`, `StoreUnavailableError`."""
+        await check_uploads(_Upload(self._bucket, self._writes, key, UNTYPED, unchecked))
+
     async def close(self) -> None:
         """Wait for the aborts that still run, `ABORT_TIMEOUT_S` at most."""
         await self._aborts.close()
 
 
 class _Upload:
-    """One upload. `take` begins it; then either `complete` or `abort` ends it."""
+    """One upload. The first `send` begins it; then either `complete` or `abort` ends it."""
 
     def __init__(self, bucket: SdkBucket, writes: Writes, key: str, content_type: str, check: Check) -> None:
         self._bucket = bucket
@@ -91,26 +104,28 @@ class _Upload:
         self._parts: list[Part] = []
         self._flight: asyncio.Task[None] | None = None
 
-    async def take_parts(self, buffer: bytearray) -> None:
-        """Send whole parts while something is left after them. Raises what has failed meanwhile."""
-        while len(buffer) > PART_BYTES:
-            await self.take(buffer)
-        # A body that never ends must not hide that the upload has failed.
+    def raise_failure(self) -> None:
+        """Raise what has failed meanwhile: a body that never ends must not hide it."""
         if self._flight is not None and self._flight.done():
             self._flight.result()
 
-    async def take(self, buffer: bytearray) -> None:
-        """Send up to a part of what is in the buffer, as soon as the part before has arrived."""
-        if self._flight is None:
-            self._flight = asyncio.create_task(patiently(self._begin), name="begin an upload")
-        await asyncio.shield(self._flight)
-        # Only now: a third part would be in memory otherwise.
-        part = checked(bytes(memoryview(buffer)[:PART_BYTES]))
-        del buffer[:PART_BYTES]
+    async def send(self, part: Checked, release: Callable[[], None]) -> None:
+        """Send a part in the background, as soon as the part before has arrived.
+
+        `release` is called when the part is not needed any more, whatever happens.
+        """
+        try:
+            if self._flight is None:
+                self._flight = asyncio.create_task(patiently(self._begin), name="begin an upload")
+            await asyncio.shield(self._flight)
+        except BaseException:
+            release()
+            raise
         self._flight = asyncio.create_task(self._send(part), name="send a part")
+        self._flight.add_done_callback(lambda _: release())
 
     async def begin(self) -> None:
-        """Begin with one attempt; `take` does it by itself."""
+        """Begin with one attempt; `send` does it by itself."""
         self._flight = asyncio.create_task(self._begin(), name="begin an upload")
         await asyncio.shield(self._flight)
 
