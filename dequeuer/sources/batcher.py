@@ -53,8 +53,9 @@ class Batcher(Generic[T]):
     async def submit(self, entry: T, until: float) -> None:
         """Have an entry sent; returns when its own part of the request succeeded, else raises.
 
-        Cancelling the caller does not take the entry back. `until`: loop time; `LeaseLostError` when it is over
-        before the request is written.
+        Cancelling the caller takes the entry back as long as its request is not under way: whoever gives up an
+        acknowledgement releases the message next. `until`: loop time; `LeaseLostError` when it is over before the
+        request is written.
         """
         loop = asyncio.get_running_loop()
         future: asyncio.Future[None] = loop.create_future()
@@ -86,7 +87,7 @@ class Batcher(Generic[T]):
         task.add_done_callback(self._sending.discard)
 
     async def _deliver(self, batch: Sequence[_Waiting[T]]) -> None:
-        batch = self._in_time(batch)
+        batch = self._still_wanted(batch)
         if not batch:
             return
         try:
@@ -107,12 +108,12 @@ class Batcher(Generic[T]):
                 future.set_exception(result)
 
     @staticmethod
-    def _in_time(batch: Sequence[_Waiting[T]]) -> Sequence[_Waiting[T]]:
+    def _still_wanted(batch: Sequence[_Waiting[T]]) -> Sequence[_Waiting[T]]:
         now = asyncio.get_running_loop().time()
         for _, until, future in batch:
             if until <= now and not future.done():
                 future.set_exception(LeaseLostError("the lease was over before the request could be sent"))
-        return [waiting for waiting in batch if waiting.until > now]
+        return [waiting for waiting in batch if not waiting.future.done()]
 
     async def flush(self) -> None:
         """Send what is waiting now and wait until nothing is under way: before the client is closed."""

@@ -128,12 +128,15 @@ class SimSidecar:
         )
         self._process: asyncio.Task[None] | None = None
 
-    def _verdict(self, cloud: Cloud, error: Callable[[], Exception]) -> Callable[[str], Exception | None]:
-        """Refuse what is denied, and put on record when this sidecar is refused, and when it is no longer."""
+    def _verdict(self, cloud: Cloud, error: Callable[[], Exception]) -> Callable[[str, bool], Exception | None]:
+        """Refuse what is denied, and put on record when this sidecar hears so, and when it is no longer.
 
-        def verdict(action: str) -> Exception | None:
+        A call that is cancelled on its way, as its lease is lost, tells the sidecar nothing.
+        """
+
+        def verdict(action: str, is_heard: bool) -> Exception | None:
             is_denied = action in cloud.denied
-            if is_denied is not (action in self._refused):
+            if is_heard and is_denied is not (action in self._refused):
                 (self._refused.add if is_denied else self._refused.discard)(action)
                 what: What = "refused" if is_denied else "allowed"
                 now = asyncio.get_running_loop().time()

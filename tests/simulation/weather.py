@@ -71,11 +71,11 @@ class Port:
         weather: Weather,
         is_away: Callable[[], bool],
         error: Callable[[], Exception],
-        verdict: Callable[[str], Exception | None] = lambda _: None,
+        verdict: Callable[[str, bool], Exception | None] = lambda _action, _is_heard: None,
         *,
         distance_s: float = 0.0,
     ) -> None:
-        """`verdict`: is told which action arrives, and returns the error that refuses it."""
+        """`verdict`: is told which action arrives and whether its caller hears of it; returns the error that refuses it."""
         self.weather = weather
         self._verdict = verdict
         self._distance_s = distance_s
@@ -98,14 +98,14 @@ class Port:
         try:
             await (way_in or self.travel)()
         except asyncio.CancelledError:
-            if random.random() < 0.5 and not self._is_away() and self._verdict(action) is None:
+            if random.random() < 0.5 and not self._is_away() and self._verdict(action, False) is None:
                 # It was on its way already.
                 asyncio.get_running_loop().call_later(random.uniform(0.0, 0.05), effect)
             raise
         fate = random.random()
         if self._is_away() or fate < self.weather.refused:
             raise self._error()
-        if (refusal := self._verdict(action)) is not None:
+        if (refusal := self._verdict(action, True)) is not None:
             raise refusal
         result = effect()
         if random.random() < HEARD_LATER:
