@@ -15,10 +15,12 @@ class Sent:
         self.verdicts: dict[int, Exception] = {}
         self.error: Exception | None = None
         self.until: list[float] = []
+        self.began = asyncio.Event()
 
     async def __call__(self, entries: Sequence[int], until: float) -> Sequence[Exception | None]:
         self.until.append(until)
         self.batches.append((asyncio.get_running_loop().time(), list(entries)))
+        self.began.set()
         await asyncio.sleep(0)
         if self.error is not None:
             raise self.error
@@ -97,8 +99,7 @@ async def test_a_caller_that_is_cancelled_does_not_stop_a_request_under_way() ->
     sent = Sent()
     batcher = make(sent)
     task, other = asyncio.create_task(batcher.submit(1, 100)), asyncio.create_task(batcher.submit(2, 100))
-    while not sent.batches:
-        await asyncio.sleep(0.001)
+    await sent.began.wait()
     task.cancel()
     await asyncio.wait({task, other})
     assert [entries for _, entries in sent.batches] == [[1, 2]]
