@@ -19,8 +19,8 @@ from dequeuer.sinks.s3_sdk.integrity import Checked, checked
 from dequeuer.sinks.s3_sdk.writing import Writes
 from dequeuer.sinks.s3_tries import patiently
 
-PARTS_AT_ONCE = 8
-"""Parts of all uploads together that are in memory, being read or being sent: 40 MiB. They are given in turn, and an
+PARTS_AT_ONCE = 6
+"""Parts of all uploads together that are in memory, being read or being sent: 30 MiB. They are given in turn, and an
 upload that waits for one need not hold any: `workers` answers of any size make progress side by side."""
 
 
