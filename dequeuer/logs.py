@@ -16,7 +16,7 @@ import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
 from dequeuer.core.refusal_codes import canonical, hint, permission
-from dequeuer.core.refusals import Verdict, verdict_of
+from dequeuer.core.refusals import Standing, Verdict
 from dequeuer.errors import clip
 from dequeuer.events import (
     ContainerJudged,
@@ -174,6 +174,7 @@ class LogObserver:
         self._log = structlog.get_logger().bind(**context)
         self._clock = clock
         self._outages: dict[str, _Trouble] = {}
+        self._refused = Standing()
         self._denials: dict[tuple[str, str], _Trouble] = {}
         self._probes: dict[str, bool] = {}
         self._warned: set[str] = set()
@@ -232,7 +233,7 @@ class LogObserver:
                 self._log.warning(f"{group}_unavailable", op=event.op, detail=clip(event.detail))
             return
         self._over(f"{group}_available", outage, now)
-        verdict = verdict_of(event)
+        verdict = self._refused.hear(event)
         if verdict is not None and verdict.refused:
             if self._denials.setdefault((group, event.op), _Trouble()).failed(now):
                 self._denied(group, verdict, event.detail)
@@ -240,7 +241,7 @@ class LogObserver:
             self._over(f"{group}_allowed", self._denials[group, event.op], now, op=event.op)
 
     def _denied(self, group: str, verdict: Verdict, detail: str) -> None:
-        service, op, _, code = verdict
+        service, op, code = verdict.service, verdict.op, verdict.code
         self._log.error(
             f"{group}_denied",
             op=op,

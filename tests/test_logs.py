@@ -240,6 +240,15 @@ def test_a_denial_names_code_permission_and_what_to_check(observer: LogObserver,
     assert (kms["code"], kms["permission"]) == ("KmsDisabled", "kms:Decrypt")
 
 
+def test_a_denial_of_results_is_one_line_whatever_else_can_be_written(observer: LogObserver, lines: Lines) -> None:
+    for number in range(20):
+        result, marker = f"{number}/result.json", f"{number}/status/in_progress"
+        observer(StoreCalled(op="put", duration_s=0.1, error="denied", code="AccessDenied", key=result))
+        observer(StoreCalled(op="put", duration_s=0.1, error=None, key=marker))
+    observer(StoreCalled(op="put", duration_s=0.1, error=None, key="0/result.json"))
+    assert names(lines()) == ["store_denied", "store_allowed"]
+
+
 def test_a_refusal_shows_that_the_service_is_back(observer: LogObserver, lines: Lines) -> None:
     observer(sourced("unavailable"))
     observer(sourced("denied"))

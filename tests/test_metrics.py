@@ -357,6 +357,15 @@ def test_refusals_are_counted_by_code_and_shown_while_they_last() -> None:
     assert value(metrics, "dequeuer_refused", service="sqs", op="ack") == 1
 
 
+def test_a_refusal_lasts_while_objects_of_its_kind_are_refused() -> None:
+    metrics = Metrics("async", "api", "", 1)
+    metrics(StoreCalled(op="put", duration_s=0.1, error="denied", code="AccessDenied", key="a/result.json"))
+    metrics(StoreCalled(op="put", duration_s=0.1, error=None, key="a/status/in_progress"))
+    assert value(metrics, "dequeuer_refused", service="s3", op="put") == 1
+    metrics(StoreCalled(op="put", duration_s=0.1, error=None, key="b/result.json"))
+    assert value(metrics, "dequeuer_refused", service="s3", op="put") == 0
+
+
 def test_a_container_that_does_not_speak_http() -> None:
     metrics = Metrics("async", "api", "", 4)
     assert value(metrics, "dequeuer_container_not_http") == 0

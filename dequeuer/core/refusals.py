@@ -29,13 +29,30 @@ _BEST_EFFORT = frozenset({("s3", "delete"), ("sqs", "send")})
 _RECEIVE = ("sqs", "receive")
 
 
+_PARTS = {
+    "put": frozenset({"result.json", "completed", "failed", "in_progress"}),
+    "get": frozenset({"payload", "headers.json"}),
+}
+_MARKER = "in_progress"
+"""Written while a result of its own kind may be kept back: that it can be written proves nothing about outcomes."""
+
+
 class Verdict(NamedTuple):
-    """What one call tells of an operation: `refused` with this `code`, or not refused."""
+    """What one call tells of an operation: `refused` with this `code`, or not refused.
+
+    `part` is the kind of object that a read or a write was about; empty where that makes no difference.
+    """
 
     service: Service
     op: str
     refused: bool
     code: str
+    part: str = ""
+
+    @property
+    def frees(self) -> frozenset[str]:
+        """The parts that are not refused any more once this call was not."""
+        return frozenset({self.part} if self.part == _MARKER else {self.part, _MARKER})
 
 
 Try = Callable[[str], Awaitable[object]]
@@ -45,14 +62,48 @@ Try = Callable[[str], Awaitable[object]]
 def verdict_of(event: SourceCalled | StoreCalled) -> Verdict | None:
     """Return what a call tells; None when it tells nothing about permissions."""
     service: Service = "sqs" if isinstance(event, SourceCalled) else "s3"
+    part = "" if isinstance(event, SourceCalled) else _part(event)
     if event.error == "denied":
-        return Verdict(service, event.op, refused=True, code=event.code)
+        return Verdict(service, event.op, refused=True, code=event.code, part=part)
     if event.error in ("unavailable", "invalid"):
         return None
     if isinstance(event, SourceCalled) and event.op in _BATCHES and event.error is None and not event.messages:
         # The request was taken; what became of its entries is told one by one.
         return None
-    return Verdict(service, event.op, refused=False, code="")
+    return Verdict(service, event.op, refused=False, code="", part=part)
+
+
+def _part(event: StoreCalled) -> str:
+    name = event.key.rpartition("/")[2]
+    return name if name in _PARTS.get(event.op, ()) else ""
+
+
+class Standing:
+    """What stands refused, for those who tell of whole operations: log and metrics.
+
+    Policies and keys can differ by object: while results are refused, a status that can be written ends nothing.
+    """
+
+    def __init__(self) -> None:
+        self._parts: dict[tuple[Service, str], set[str]] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._parts)
+
+    def hear(self, event: SourceCalled | StoreCalled) -> Verdict | None:
+        """Return what a call tells of its operation as a whole; None when it tells nothing."""
+        verdict = verdict_of(event)
+        if verdict is None:
+            return None
+        which = verdict.service, verdict.op
+        if verdict.refused:
+            self._parts.setdefault(which, set()).add(verdict.part)
+        elif which in self._parts:
+            self._parts[which] -= verdict.frees
+            if self._parts[which]:
+                return None
+            del self._parts[which]
+        return verdict
 
 
 class _Refusal:
@@ -67,7 +118,8 @@ class Refusals:
     """An observer of calls; `may_receive` and `is_clear` tell what follows from them."""
 
     def __init__(self) -> None:
-        self._refused: dict[tuple[str, str], _Refusal] = {}
+        self._refused: dict[tuple[str, str, str], _Refusal] = {}
+        """By service, operation and part."""
         self._tries: Mapping[tuple[str, str], Try] = {}
         self.may_receive = Condition()
         """Closed while a call that work needs is refused. A refused receive does not close it: the next one shows."""
@@ -75,7 +127,7 @@ class Refusals:
     @property
     def is_clear(self) -> bool:
         """Whether nothing is refused that work needs, receives included."""
-        return self.may_receive.is_open and _RECEIVE not in self._refused
+        return self.may_receive.is_open and (*_RECEIVE, "") not in self._refused
 
     def use(self, tries: Mapping[tuple[str, str], Try]) -> None:
         """Take the harmless calls, by service and operation."""
@@ -99,19 +151,16 @@ class Refusals:
             return
         which = verdict.service, verdict.op
         if verdict.refused:
-            refusal = self._refused.get(which) or _Refusal()
+            refusal = self._refused.setdefault((*which, verdict.part), _Refusal())
             refusal.last_at = asyncio.get_running_loop().time()
             refusal.key = event.key if isinstance(event, StoreCalled) else ""
-            self._set(which, refusal)
         else:
-            self._set(which, None)
+            for part in verdict.frees:
+                self._refused.pop((*which, part), None)
+        self._decide()
 
-    def _set(self, which: tuple[str, str], refusal: _Refusal | None) -> None:
-        if refusal is None:
-            self._refused.pop(which, None)
-        else:
-            self._refused[which] = refusal
-        holding = self._refused.keys() - _BEST_EFFORT - {_RECEIVE}
+    def _decide(self) -> None:
+        holding = {which[:2] for which in self._refused} - _BEST_EFFORT - {_RECEIVE}
         if self.may_receive.is_open is bool(holding):
             self.may_receive.set(is_open=not holding)
 
@@ -135,10 +184,11 @@ class Refusals:
         for which, refusal in list(self._refused.items()):
             if now - refusal.last_at < QUIET_S:
                 continue
-            attempt = self._tries.get(which)
+            attempt = self._tries.get(which[:2])
             if attempt is None:
                 # No harmless call is known: the next message shows.
-                self._set(which, None)
+                self._refused.pop(which, None)
+                self._decide()
                 continue
             try:
                 await attempt(refusal.key)

@@ -10,7 +10,7 @@ from prometheus_client import CollectorRegistry, ProcessCollector, generate_late
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
 from dequeuer.core.refusal_codes import label
-from dequeuer.core.refusals import verdict_of
+from dequeuer.core.refusals import Standing
 from dequeuer.errors import clip
 from dequeuer.events import (
     Answered,
@@ -74,7 +74,7 @@ class Metrics:
         add_build_info(registry)
         ProcessCollector(registry=registry)
         self._job = (api_name, job_id)
-        self._refused: set[tuple[str, str]] = set()
+        self._refused = Standing()
         self._answers: dict[int, tuple[Histogram, Value]] = {}
         if api_kind == "batch":
             self._cortex.succeeded.child(*self._job)
@@ -168,15 +168,12 @@ class Metrics:
     def _judge(self, event: SourceCalled | StoreCalled) -> None:
         if event.error is None and not self._refused:
             return
-        verdict = verdict_of(event)
+        verdict = self._refused.hear(event)
         if verdict is None:
             return
         which = verdict.service, verdict.op
         if verdict.refused:
-            self._refused.add(which)
             self._refusals.total.child(*which, label(verdict.code)).value += 1
-        else:
-            self._refused.discard(which)
         self._refusals.lasting[which].value = verdict.refused
 
     def _keys_renewed(self, event: KeysRenewed) -> None:

@@ -24,7 +24,7 @@ class Calls:
         self._observer = observer
 
     async def reported(self, op: StoreOp, call: Awaitable[T], key: str = "") -> T:
-        """Return what a call returns, and report it. `key`: what it is about; reported with a refusal only.
+        """Return what a call returns, and report it. `key`: what it is about.
 
         Raises:
             StoreMissingError: reads and listings only. A write that is answered 404 has lost its upload, or a proxy has
@@ -41,7 +41,7 @@ class Calls:
                 raise lost from error
             self.report(op, started, error, key)
             raise
-        self.report(op, started)
+        self.report(op, started, None, key)
         return answer
 
     def report(self, op: StoreOp, started: float | None, error: StoreError | None = None, key: str = "") -> None:
@@ -54,6 +54,6 @@ class Calls:
                 error=kind,
                 detail="" if error is None or kind == "missing" else str(error),
                 code=error.code if isinstance(error, StoreDeniedError) else "",
-                key=key if kind == "denied" else "",
+                key=key,
             )
         )

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from dequeuer.core.refusals import LONGEST_WAIT_S, QUIET_S, Refusals, verdict_of
+from dequeuer.core.refusals import LONGEST_WAIT_S, QUIET_S, Refusals, Standing, verdict_of
 from dequeuer.errors import StoreDeniedError
 from dequeuer.events import SourceCalled, SourceOp, StoreCalled, StoreOp
 
@@ -46,6 +46,63 @@ async def test_a_refusal_closes_and_a_success_of_the_same_operation_opens() -> N
         refusals(event)
         seen.append((refusals.may_receive.is_open, refusals.is_clear))
     assert seen == [(True, True), (False, False), (False, False), (True, True)]
+
+
+async def test_an_object_of_another_kind_that_can_be_written_ends_nothing() -> None:
+    """A policy or a key for results alone: the marker of work in progress was written, and receiving went on."""
+    refusals = Refusals()
+    refusals(stored(refused=True, key="a/b/result.json"))
+    for key in ("a/b/status/in_progress", "a/c/status/completed"):
+        refusals(stored(refused=False, key=key))
+        assert not refusals.may_receive.is_open
+    refusals(stored(refused=False, key="a/c/result.json"))
+    assert refusals.may_receive.is_open
+
+
+async def test_outcomes_that_can_be_written_are_enough() -> None:
+    refusals = Refusals()
+    refusals(stored(refused=True, key="a/b/status/in_progress"))
+    assert not refusals.may_receive.is_open
+    refusals(stored(refused=False, key="a/c/result.json"))
+    assert refusals.may_receive.is_open
+
+
+async def test_payloads_that_are_refused_are_not_ended_by_headers_that_are_not() -> None:
+    refusals = Refusals()
+    refusals(stored("get", refused=True, key="a/b/payload"))
+    refusals(stored("get", refused=False, key="a/b/headers.json"))
+    assert not refusals.may_receive.is_open
+    refusals(stored("get", refused=False, key="a/c/payload"))
+    assert refusals.may_receive.is_open
+
+
+async def test_each_kind_of_object_that_is_refused_is_asked_about() -> None:
+    refusals = Refusals()
+    asked: list[str] = []
+
+    async def attempt(key: str) -> None:
+        asked.append(key)
+        refusals(stored(refused=False, key=key))
+
+    refusals.use({("s3", "put"): attempt})
+    async with running(refusals):
+        refusals(stored(refused=True, key="a/b/result.json"))
+        refusals(stored(refused=True, key="a/b/status/failed"))
+        await asyncio.wait_for(refusals.may_receive.wait_open(), 60)
+    assert sorted(asked) == ["a/b/result.json", "a/b/status/failed"]
+
+
+def test_for_log_and_metrics_an_operation_is_refused_while_any_kind_of_object_is() -> None:
+    standing = Standing()
+    assert not standing
+    assert standing.hear(stored(refused=True, key="a/result.json")) is not None
+    assert standing.hear(stored(refused=True, key="a/status/completed")) is not None
+    assert standing.hear(stored(refused=False, key="a/result.json")) is None
+    assert standing
+    over = standing.hear(stored(refused=False, key="a/status/completed"))
+    assert over is not None
+    assert not over.refused
+    assert not standing
 
 
 async def test_a_refused_receive_is_told_and_stays_its_own_try() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from tests.integration.cloud import Bucket, Cloud, Queue
 from tests.integration.container import Container, Held, Reply
-from tests.integration.refusing import RefusingCloud
+from tests.integration.refusing import EVERYTHING, Policy, RefusingCloud
 from tests.integration.sidecar import Sidecar, async_settings, batch_settings
 from tests.integration.waiting import eventually
 
@@ -76,6 +76,30 @@ def test_answers_are_kept_while_they_may_not_be_written(
         sidecar.wait_ready()
         one_line_each(sidecar, "store", "put", "s3:PutObject")
     assert queue.is_empty()
+
+
+def test_statuses_that_may_be_written_do_not_end_the_refusal_of_results(
+    refusing: RefusingCloud, cloud: Cloud, queue: Queue, bucket: Bucket, container: Container
+) -> None:
+    with starting(refusing, cloud, queue, bucket, container, DEQUEUER_IN_PROGRESS_AFTER="2") as sidecar:
+        at_work(sidecar)
+        container.reply = held = Held()
+        first = bucket.submit(queue)
+        eventually(lambda: len(container.requests) == 1, "the container to have it")
+        refusing.policy = Policy(
+            (("sqs:*", "*"), ("s3:Get*", "*"), ("s3:List*", "*"), ("s3:PutObject", "*/status/*"), ("s3:Delete*", "*"))
+        )
+        held.release.set()
+        wait_refused(sidecar, "s3", "put")
+        eventually(lambda: "status/in_progress" in bucket.names(first), "the marker to be written meanwhile")
+        later = bucket.submit(queue)
+        stay(2)
+        assert sidecar.get("/healthz") == (500, "unhealthy")
+        assert len(container.requests) == 1, "nothing new is received"
+        refusing.policy = EVERYTHING
+        ended(bucket, [first, later])
+        assert len(container.requests) == 2
+        one_line_each(sidecar, "store", "put", "s3:PutObject")
 
 
 def test_what_may_not_be_read_is_released_and_nothing_is_received_meanwhile(

@@ -96,7 +96,7 @@ class StoreClient:
         except StoreDeniedError as error:
             self._observer(StoreCalled(op=op, duration_s=0.0, error="denied", code=error.code, key=key))
             raise
-        self._observer(StoreCalled(op=op, duration_s=0.0, error=None))
+        self._observer(StoreCalled(op=op, duration_s=0.0, error=None, key=key))
         return result
 
     async def get(self, key: str) -> Payload:

@@ -17,7 +17,7 @@ async def outcome(error: Exception | None) -> int:
 async def test_what_a_call_returns_is_returned_and_reported() -> None:
     seen = Recorder()
     assert await Calls(seen).reported("get", outcome(None), "a/key") == 7
-    assert [(event.op, event.error, event.key) for event in seen.of(StoreCalled)] == [("get", None, "")]
+    assert [(event.op, event.error, event.key) for event in seen.of(StoreCalled)] == [("get", None, "a/key")]
 
 
 async def test_a_refusal_is_reported_with_its_code_and_what_it_is_about() -> None:
@@ -41,4 +41,4 @@ async def test_a_write_that_is_answered_404_is_tried_again() -> None:
     seen = Recorder()
     with pytest.raises(StoreUnavailableError, match="404"):
         await Calls(seen).reported("put", outcome(StoreMissingError("S3 answered 404")), "a/key")
-    assert [(event.error, event.key) for event in seen.of(StoreCalled)] == [("unavailable", "")]
+    assert [(event.error, event.key) for event in seen.of(StoreCalled)] == [("unavailable", "a/key")]
