@@ -7,7 +7,14 @@ from typing import Literal, Protocol
 
 SourceOp = Literal["receive", "ack", "renew", "release", "depth", "send"]
 StoreOp = Literal["get", "put", "list", "delete"]
-Feature = Literal["conditional_writes", "bulk_deletions", "checksums", "full_object_checksums", "streamed_checksums"]
+Feature = Literal[
+    "conditional_writes",
+    "bulk_deletions",
+    "checksums",
+    "full_object_checksums",
+    "streamed_checksums",
+    "checksums_on_reading",
+]
 ErrorKind = Literal["unavailable", "denied", "missing", "refused", "invalid"]
 Settlement = Literal[
     "completed",
@@ -147,7 +154,7 @@ class StoreCalled:
         error: None = fine.
         detail: for the log.
         code: the store's name for a refusal (`denied`).
-        key: what a refused request was about: a key, or a prefix. Not for logs.
+        key: what the request was about: a key, or a prefix; empty when it was about several. Not for logs.
     """
 
     op: StoreOp

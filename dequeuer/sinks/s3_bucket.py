@@ -105,13 +105,16 @@ class Bucket:
         """Return what a refusal means."""
         return refused(reply.status, code_in(reply.body))
 
-    async def begin(self, request: Request, status: int) -> Answer:
-        """Return an answer of that status once its head is there; `end` it on every path. Raises like `call`."""
+    async def begin(self, request: Request, status: int, *, expected: Container[int] = ()) -> Answer:
+        """Return an answer of that status once its head is there; `end` it on every path. Raises like `call`.
+
+        `expected`: other statuses that are no refusal.
+        """
         try:
             answer = await self._endpoint.begin(request)
         except (WireError, KeysMissingError, KeysUnavailableError) as error:
             raise unsent(error) from error
-        if answer.status == status:
+        if answer.status == status or answer.status in expected:
             return answer
         try:
             if answer.status < 300:

@@ -15,9 +15,10 @@ from dequeuer.errors import StoreUnavailableError, clip
 from dequeuer.events import StoreOp
 from dequeuer.retrying import FIRST_WAIT_S, persist
 from dequeuer.sinks.base import Payload
-from dequeuer.sinks.s3_bucket import TIMEOUT_S, Bucket
+from dequeuer.sinks.s3_bucket import ANSWER_BYTES, TIMEOUT_S, Bucket
 from dequeuer.sinks.s3_checksum import ASK, checker_of
-from dequeuer.sinks.s3_errors import STORE_ERRORS, StoreError
+from dequeuer.sinks.s3_errors import STORE_ERRORS, StoreError, code_in, refused, unsent
+from dequeuer.sinks.s3_features import UNSUPPORTED_STATUSES, Features, may_mean_unsupported
 from dequeuer.wire.answer import Answer
 from dequeuer.wire.errors import WireError
 
@@ -37,16 +38,18 @@ class Downloads:
 
     Args:
         bucket: where they are.
+        features: what the store lacks.
         report: is told of every request that follows the first one.
     """
 
-    def __init__(self, bucket: Bucket, report: Report) -> None:
+    def __init__(self, bucket: Bucket, features: Features, report: Report) -> None:
         self._bucket = bucket
+        self._features = features
         self._report = report
 
     async def open(self, key: str) -> Payload:
         """Open an object. Raises `StoreMissingError`, `StoreDeniedError`, `StoreUnavailableError`."""
-        answer = await self._bucket.begin(self._bucket.about(key, "GET", fields=(ASK,)), 200)
+        answer = await self._begin(key)
         is_handed_on = False
         try:
             size, modified_at = _size(answer.field("content-length")), _moment(answer.field("last-modified") or "")
@@ -66,6 +69,28 @@ class Downloads:
             chunks=chunks,
             modified_at=modified_at,
         )
+
+    async def _begin(self, key: str) -> Answer:
+        """Ask for an object and its checksum; for the object alone where the store refuses to be asked for both."""
+        plain = self._bucket.about(key, "GET")
+        if self._features.lacks("checksums") or self._features.lacks("checksums_on_reading"):
+            return await self._bucket.begin(plain, 200)
+        maybe = () if self._features.is_known("checksums_on_reading") else UNSUPPORTED_STATUSES
+        answer = await self._bucket.begin(self._bucket.about(key, "GET", fields=(ASK,)), 200, expected=maybe)
+        if answer.status == 200:
+            self._features.prove("checksums_on_reading")
+            return answer
+        try:
+            code = code_in(await answer.read(ANSWER_BYTES, TIMEOUT_S))
+        except WireError as error:
+            raise unsent(error) from error
+        finally:
+            self._bucket.end(answer)
+        if not may_mean_unsupported(answer.status, code):
+            raise refused(answer.status, code)
+        answer = await self._bucket.begin(plain, 200)
+        self._features.note("checksums_on_reading")
+        return answer
 
     async def _whole(self, answer: Answer, size: int) -> AsyncIterator[bytes] | None:
         try:

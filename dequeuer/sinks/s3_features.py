@@ -9,7 +9,7 @@ from dequeuer.wire.pool import Reply
 UNSUPPORTED_STATUSES = frozenset({400, 405, 501})
 """Statuses by which stores say that they do not know a header or an operation."""
 _CODES = frozenset({"NotImplemented", "MethodNotAllowed", "UnsupportedOperation"})
-_MAYBE_CODES = frozenset({"InvalidArgument", "InvalidRequest", "BadRequest", "InvalidHeader", ""})
+_MAYBE_CODES = frozenset({"InvalidArgument", "InvalidRequest", "BadRequest", "InvalidHeader", "MissingContentMD5", ""})
 
 
 class Features:

@@ -13,7 +13,7 @@ from dequeuer.sinks.s3_bucket import XML_TYPE, Bucket, checksum
 from dequeuer.sinks.s3_calls import Calls
 from dequeuer.sinks.s3_download import UNTYPED, Downloads
 from dequeuer.sinks.s3_errors import code_in, refused
-from dequeuer.sinks.s3_features import UNSUPPORTED_STATUSES, Features, is_unsupported
+from dequeuer.sinks.s3_features import UNSUPPORTED_STATUSES, Features, may_be_unsupported
 from dequeuer.sinks.s3_listing import DELETIONS_LIMIT, GONE, LISTING_BYTES, check_deleted, deletion
 from dequeuer.sinks.s3_multipart import BUFFER_BYTES, Uploads
 from dequeuer.sinks.s3_writing import Writes
@@ -54,7 +54,7 @@ class WireStore:
         self._features = Features(observer)
         self._writes = Writes(bucket, self._features)
         self._uploads = Uploads(bucket, self._features, buffer_bytes)
-        self._downloads = Downloads(bucket, self._calls.report)
+        self._downloads = Downloads(bucket, self._features, self._calls.report)
 
     async def close(self) -> None:
         """Close all connections, once what was given up is cleaned up."""
@@ -113,9 +113,9 @@ class WireStore:
         body = deletion(keys)
         request = self._bucket.about(None, "POST", "delete=", (checksum(body), XML_TYPE), body)
         reply = await self._bucket.call(request, limit=LISTING_BYTES, expected=UNSUPPORTED_STATUSES)
-        if is_unsupported(reply):
-            self._features.note("bulk_deletions")
+        if may_be_unsupported(reply):
             await self._delete_each(keys)
+            self._features.note("bulk_deletions")
             return
         if reply.status >= 300:
             raise self._bucket.refusal(reply)

@@ -13,6 +13,7 @@ from dequeuer.sinks import lifecycle_xml
 from dequeuer.sinks.base import Store
 from dequeuer.sinks.s3_bucket import Bucket as S3Bucket
 from dequeuer.sinks.s3_download import Downloads
+from dequeuer.sinks.s3_features import Features
 from dequeuer.sinks.s3_wire import open_wire_store
 from dequeuer.wire.aws_endpoint import AwsEndpoint
 from tests.fakes import Recorder, chunked
@@ -109,7 +110,9 @@ async def test_a_download_can_be_taken_up_in_the_middle(endpoint: AwsEndpoint, s
     body = bytes(range(256)) * 4000
     await store.put("big", body, "text/plain")
     e_tag = bucket.s3.head_object(Bucket=bucket.name, Key="big")["ETag"]
-    downloads = Downloads(S3Bucket(endpoint, bucket.name, path_style=True), lambda *_: None)
+    downloads = Downloads(
+        S3Bucket(endpoint, bucket.name, path_style=True), Features(lambda _event: None), lambda *_: None
+    )
     rest = await downloads._reopen("big", 1000, len(body), e_tag)
     assert b"".join([chunk async for chunk in rest.chunks(30)]) == body[1000:]
     with pytest.raises(StoreMissingError, match="replaced"):

@@ -41,6 +41,13 @@ def without(field: str, said: bytes) -> Callable[[Asked], bytes | None]:
     return lambda asked: said if field in asked.headers else listing(asked)
 
 
+def an_object(asked: Asked) -> bytes | None:
+    """What is read, whatever the key."""
+    if asked.method != "GET":
+        return None
+    return answer(200, b"payload", Last_Modified="Tue, 14 Nov 2023 22:13:20 GMT", ETag='"feed"')
+
+
 def listing(asked: Asked) -> bytes | None:
     return answer(200, b"<ListBucketResult/>") if "list-type" in asked.query else None
 
@@ -134,6 +141,36 @@ async def test_a_store_that_knows_no_checksums_gets_none(
     assert lacking(seen) == ["checksums"]
 
 
+@pytest.mark.parametrize("said", [*UNKNOWN, refusal(400, "InvalidRequest"), refusal(400, "InvalidArgument")])
+async def test_a_store_that_does_not_tell_checksums_is_read_without(
+    s3: FakeS3, store: WireStore, seen: Recorder, said: bytes
+) -> None:
+    s3.before = lambda asked: said if "x-amz-checksum-mode" in asked.headers else an_object(asked)
+    for _ in range(2):
+        payload = await store.get("k")
+        assert b"".join([chunk async for chunk in payload.chunks]) == b"payload"
+    assert s3.steps == ["get", "get", "get"]
+    assert lacking(seen) == ["checksums_on_reading"]
+    await store.put("one", b"1", "text/plain")
+    assert "x-amz-checksum-crc32" in s3.asked[-1].headers  # writes keep theirs
+
+
+async def test_a_store_known_to_know_no_checksums_is_not_asked_for_them(s3: FakeS3, store: WireStore) -> None:
+    said = refusal(501, "NotImplemented")
+    s3.before = lambda asked: said if "x-amz-checksum-crc32" in asked.headers else an_object(asked)
+    await store.put("one", b"1", "text/plain")
+    await store.get("one")
+    assert "x-amz-checksum-mode" not in s3.asked[-1].headers
+
+
+async def test_a_read_that_is_refused_for_another_cause_is_told(s3: FakeS3, store: WireStore, seen: Recorder) -> None:
+    s3.before = lambda _asked: refusal(400, "KMS.DisabledException")
+    with pytest.raises(StoreDeniedError, match="Disabled"):
+        await store.get("k")
+    assert s3.steps == ["get"]
+    assert lacking(seen) == []
+
+
 async def test_a_refusal_that_has_another_cause_is_no_lack(s3: FakeS3, store: WireStore, seen: Recorder) -> None:
     s3.before = lambda _asked: refusal(400, "InvalidArgument")
     with pytest.raises(StoreDeniedError, match="InvalidArgument"):
@@ -141,7 +178,7 @@ async def test_a_refusal_that_has_another_cause_is_no_lack(s3: FakeS3, store: Wi
     assert lacking(seen) == []
 
 
-@pytest.mark.parametrize("said", [*UNKNOWN, refusal(405, "MethodNotAllowed")])
+@pytest.mark.parametrize("said", [*UNKNOWN, refusal(405, "MethodNotAllowed"), refusal(400, "MissingContentMD5")])
 async def test_without_bulk_deletions_objects_are_deleted_one_by_one(
     s3: FakeS3, store: WireStore, seen: Recorder, said: bytes
 ) -> None:

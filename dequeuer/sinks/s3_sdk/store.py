@@ -11,7 +11,7 @@ from dequeuer.sinks.base import Check, Payload, unchecked
 from dequeuer.sinks.s3_calls import Calls
 from dequeuer.sinks.s3_download import UNTYPED
 from dequeuer.sinks.s3_errors import error_code, refused
-from dequeuer.sinks.s3_features import Features, may_mean_unsupported, means_unsupported
+from dequeuer.sinks.s3_features import Features, may_mean_unsupported
 from dequeuer.sinks.s3_listing import DELETIONS_LIMIT, GONE
 from dequeuer.sinks.s3_sdk.bucket import Refusal, SdkBucket
 from dequeuer.sinks.s3_sdk.download import Downloads
@@ -88,12 +88,12 @@ class SdkStore:
         objects = [{"Key": key} for key in keys]
         answer = await self._bucket.attempt("delete_objects", Delete={"Objects": objects, "Quiet": True})
         if isinstance(answer, Refusal):
-            # The SDK leaves out no checksum here: a store that knows none refuses all deletions in bulk.
-            means = may_mean_unsupported if self._features.lacks("checksums") else means_unsupported
-            if not means(answer.status, answer.code):
+            # The SDK sends a checksum and no Content-MD5 here: a store that wants the one and knows not the other
+            # refuses all deletions in bulk.
+            if not may_mean_unsupported(answer.status, answer.code):
                 raise answer.translated() from answer.error
-            self._features.note("bulk_deletions")
             await self._delete_each(keys)
+            self._features.note("bulk_deletions")
             return
         codes = [error_code(str(failed.get("Code", ""))) for failed in answer.get("Errors", ())]
         failures = [code for code in codes if code != GONE]
