@@ -38,6 +38,13 @@ KNOWN: dict[str, Measured] = {
     **{f"cpu_ratio.{row.name}": _of_row(row.name, lambda result: result.ratio.least) for row in CPU_ROWS},
     **{f"aws_requests.{row.name}": _of_row(row.name, lambda result: result.aws_requests.median) for row in CPU_ROWS},
     **{f"peak_mib.{row.name}": _of_row(row.name, lambda result: result.peak_mib.median) for row in CPU_ROWS},
+    # A limit is at most so much: how many times slower it is, by the best round.
+    "distance.times_slower_with_queue_far": lambda results: (
+        1 / results.distance.queue_share.most if results.distance else None
+    ),
+    "distance.times_slower_with_all_far": lambda results: (
+        1 / results.distance.all_share.most if results.distance else None
+    ),
     "start.ratio": lambda results: results.start.ratio.median if results.start else None,
     "memory.busy_100_workers_mib": lambda results: results.busy_mib,
     "memory.at_100_mb_mib": lambda results: results.memory.get("100 MB"),

@@ -58,6 +58,14 @@ def _cpu(results: Results) -> str:
 
 
 def _facts(results: Results) -> Iterable[tuple[str, str]]:
+    if results.distance is not None:
+        far = results.distance
+        yield "messages/s, 100 workers, queue and store at hand", far.near_per_s.text(0)
+        yield "  queue 20 ms away", f"{far.queue_per_s.text(0)}, {far.queue_share.text(2)} of that"
+        yield (
+            "  store too: GET 20 ms, PUT 30 ms",
+            f"{far.all_per_s.text(0)}, {far.all_share.text(2)} of what is allowed",
+        )
     if results.busy_mib is not None:
         yield "peak memory, 100 workers, all of them busy", f"{results.busy_mib:.1f} MiB"
     for name, mib in results.memory.items():

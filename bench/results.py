@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from bench.cpu import CpuResult
+from bench.distance import Distance
 from bench.memory import Soak
 from bench.quiet import Start
 from bench.spread import Spread
@@ -17,6 +18,7 @@ class Results:
     Attributes:
         about: the run: machine, versions, options.
         cpu: rows of CPU, by name.
+        distance: throughput with queue and store some milliseconds away.
         busy_mib: peak with 100 workers, all of them busy.
         memory: peak MiB by size of payload and result.
         start: start-up.
@@ -28,6 +30,7 @@ class Results:
 
     about: dict[str, str] = field(default_factory=dict)
     cpu: dict[str, CpuResult] = field(default_factory=dict)
+    distance: Distance | None = None
     busy_mib: float | None = None
     memory: dict[str, float] = field(default_factory=dict)
     start: Start | None = None

@@ -33,7 +33,7 @@ CPU_ROWS: Final = (
     CpuRow(name="paced-tls-16", tls=True, rate=50),
     CpuRow(name="batch-16", kind="batch"),
 )
-OTHER_ROWS: Final = ("memory", "start", "latency", "idle", "soak")
+OTHER_ROWS: Final = ("distance", "memory", "start", "latency", "idle", "soak")
 NAMES: Final = (*(row.name for row in CPU_ROWS), *OTHER_ROWS)
 
 

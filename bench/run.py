@@ -12,7 +12,7 @@ from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
-from bench import certificates, cpu, memory, quiet
+from bench import certificates, cpu, distance, memory, quiet
 from bench.child import BenchError
 from bench.nginx import nginx
 from bench.options import Options
@@ -92,6 +92,9 @@ def _measurements(made: Stand, results: Results) -> dict[str, Callable[[], None]
     def measure_cpu(at: int) -> None:
         results.cpu[CPU_ROWS[at].name] = cpu.measure(made, CPU_ROWS[at])
 
+    def measure_distance() -> None:
+        results.distance = distance.measure(made)
+
     def measure_memory() -> None:
         results.busy_mib = memory.busy_mib(made)
         results.memory = memory.by_size(made)
@@ -111,6 +114,7 @@ def _measurements(made: Stand, results: Results) -> dict[str, Callable[[], None]
 
     return {
         **{row.name: partial(measure_cpu, at) for at, row in enumerate(CPU_ROWS)},
+        "distance": measure_distance,
         "memory": measure_memory,
         "start": measure_start,
         "latency": measure_latency,

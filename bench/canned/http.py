@@ -17,14 +17,18 @@ _WITHOUT_BODY = frozenset({b"GET", b"HEAD", b"DELETE"})
 
 
 class Request:
-    """A request, whole. `body` is empty when it was too large to keep; `answer` it once, at any time."""
+    """A request, whole. `body` is empty when it was too large to keep; `answer` it once, at any time.
 
-    __slots__ = ("_connection", "_left", "_pieces", "body", "head", "method", "target")
+    `delay_s`: how much later the answer is sent, as if the server were that far away.
+    """
+
+    __slots__ = ("_connection", "_left", "_pieces", "body", "delay_s", "head", "method", "target")
 
     def __init__(self, connection: Connection, head: bytes) -> None:
         self.method, self.target, _ = head[: head.find(b"\r\n")].split(b" ", 2)
         self.head = head
         self.body = b""
+        self.delay_s = 0.0
         self._connection = connection
         self._left = 0
         self._pieces: list[bytes] | None = []
@@ -48,7 +52,10 @@ class Request:
 
     def answer(self, data: bytes, filler: int = 0, end: bytes = b"") -> None:
         """Send head and body, then `filler` bytes and `end`."""
-        self._connection.send(data, filler, end)
+        if self.delay_s:
+            asyncio.get_running_loop().call_later(self.delay_s, self._connection.send, data, filler, end)
+        else:
+            self._connection.send(data, filler, end)
 
 
 Serve: TypeAlias = Callable[[Request], None]

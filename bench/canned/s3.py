@@ -52,6 +52,8 @@ class S3:
             request.answer(_MISSING)
             return
         self._state.requests[operation] += 1
+        shape = self._state.shape
+        request.delay_s = shape.get_delay_s if request.method in (b"GET", b"HEAD") else shape.put_delay_s
         request.answer(answer, filler)
 
     def _about_object(self, request: Request, path: bytes) -> Reply:

@@ -51,6 +51,7 @@ class Sqs:
             request.answer(whole("400 Bad Request", b'{"__type":"com.amazonaws.sqs#InvalidAction"}', JSON_TYPE))
             return
         self._state.requests[action] += 1
+        request.delay_s = self._state.shape.sqs_delay_s
         handler(request)
 
     def _receive(self, request: Request) -> None:

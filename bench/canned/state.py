@@ -24,6 +24,9 @@ class Shape:
         payload_bytes: size of a payload, or of a batch.
         result_bytes: size of the container's JSON answer.
         work_s: how long the container takes.
+        sqs_delay_s: how much later each answer of the queue is sent.
+        get_delay_s: likewise, those of the store to requests that read an object.
+        put_delay_s: likewise, all others of the store.
     """
 
     kind: Literal["async", "batch"] = "async"
@@ -32,6 +35,9 @@ class Shape:
     payload_bytes: int = 1024
     result_bytes: int = 1024
     work_s: float = 0.0
+    sqs_delay_s: float = 0.0
+    get_delay_s: float = 0.0
+    put_delay_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,6 +1,7 @@
 """Results that were not measured."""
 
 from bench.cpu import CpuResult
+from bench.distance import Distance
 from bench.memory import Soak
 from bench.quiet import Start
 from bench.results import Results
@@ -30,6 +31,13 @@ def full() -> Results:
     return Results(
         about={"servers": "own"},
         cpu={"async-16": cpu(spread([3.0, 4.0, 9.0])), "tls-16": cpu(same(2.5))},
+        distance=Distance(
+            near_per_s=same(2000),
+            queue_per_s=same(1800),
+            all_per_s=same(1600),
+            queue_share=spread([0.6, 0.9, 0.8]),
+            all_share=same(0.8),
+        ),
         busy_mib=60.0,
         memory={"1 KB": 50.0, "10 MB": 80.0, "100 MB": 84.0},
         start=Start(first_post_s=same(0.7), reference_s=same(0.1), ratio=same(7.0)),

@@ -208,6 +208,28 @@ def test_the_control_serves_a_shape_and_refuses_an_unknown_one() -> None:
 
 
 @pytest.mark.looptime
+async def test_queue_and_store_answer_as_late_as_they_are_far_away() -> None:
+    state = State(shape=Shape(messages=2, sqs_delay_s=0.02, get_delay_s=0.03, put_delay_s=0.04))
+    queue, store = Sqs(state), S3(state)
+
+    async def answered_after(wire: Wire) -> float:
+        began = asyncio.get_running_loop().time()
+        assert wire.answer() == (0, b"")
+        await wire.has_sent.wait()
+        assert wire.answer()[0] == 200
+        return asyncio.get_running_loop().time() - began
+
+    for serve, method, target, late_s in (
+        (queue.serve, "POST", "/", 0.02),
+        (store.serve, "GET", "/b/1/payload", 0.03),
+        (store.serve, "PUT", "/b/1/result.json", 0.04),
+    ):
+        wire = Wire(serve)
+        wire.ask(method, target, b"{}", X_Amz_Target="AmazonSQS.ReceiveMessage")
+        assert await answered_after(wire) == pytest.approx(late_s)
+
+
+@pytest.mark.looptime
 async def test_the_container_takes_its_time_and_counts_who_waits() -> None:
     state = State(shape=Shape(work_s=0.5))
     container = Container(state)

@@ -29,6 +29,13 @@ def test_noise_only_adds_so_the_best_run_decides_about_cpu(tmp_path: Path) -> No
     assert not limits.exceeded(limits.load(written(tmp_path, '[cpu_ratio]\n"async-16" = 3.1\n')), full())
 
 
+def test_the_best_round_decides_about_distance(tmp_path: Path) -> None:
+    text = "[distance]\ntimes_slower_with_queue_far = 1.1\ntimes_slower_with_all_far = 1.3\n"
+    assert limits.exceeded(limits.load(written(tmp_path, text)), full()) == [
+        "distance.times_slower_with_queue_far is 1.11, at most 1.1 is allowed"
+    ]
+
+
 def test_what_was_not_measured_exceeds_nothing() -> None:
     assert not limits.exceeded(limits.load(ROOT / "bench" / "limits.toml"), Results())
 
