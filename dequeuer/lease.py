@@ -36,8 +36,8 @@ class Hold:
         self.received_at = received_at
         self.ends_at = keeper.ends_at(received_at)
         self._keeper = keeper
-        # Asked for once: in Python 3.11 each look for the running loop is a system call.
-        self._time = asyncio.get_running_loop().time
+        self._loop = keeper.loop
+        self._time = self._loop.time
         self._task: asyncio.Task[object] | None = None
         self._cancellations = 0
         self._cancelled = False
@@ -105,7 +105,7 @@ class Hold:
             self._keeper.report(self, reason)
 
     async def __aenter__(self) -> Self:
-        task = asyncio.current_task()
+        task = asyncio.current_task(self._loop)
         if task is None:
             raise RuntimeError("a lease is held by a task")
         self._task, self._cancellations = task, task.cancelling()
@@ -145,6 +145,14 @@ class LeaseKeeper:
         self._held: set[Hold] = set()
         self._renewing: set[asyncio.Task[None]] = set()
         self._news = asyncio.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop:
+        """The running loop. Looked up once: in Python 3.11 each look is a system call."""
+        if self._loop is None:
+            self._loop = asyncio.get_running_loop()
+        return self._loop
 
     def __len__(self) -> int:
         return len(self._held)
@@ -160,10 +168,10 @@ class LeaseKeeper:
     def add(self, hold: Hold) -> None:
         """Begin to renew."""
         self._held.add(hold)
-        left_s = hold.ends_at - asyncio.get_running_loop().time()
+        left_s = hold.ends_at - self.loop.time()
         if left_s < self.length_s * 0.7:
             # It came at the end of a long poll: too late for its place in the order of what is due.
-            self._late[hold] = asyncio.get_running_loop().call_later(left_s / 2, self._start_late, hold)
+            self._late[hold] = self.loop.call_later(left_s / 2, self._start_late, hold)
         else:
             self._schedule(hold)
 
@@ -195,7 +203,7 @@ class LeaseKeeper:
         self._observer(LeaseLost(message_id=hold.lease.message.id, reason=reason))
 
     def _schedule(self, hold: Hold) -> None:
-        self._due[hold] = asyncio.get_running_loop().time() + self.length_s / 2
+        self._due[hold] = self.loop.time() + self.length_s / 2
         self._news.set()
 
     async def run(self) -> None:

@@ -20,10 +20,13 @@ from dequeuer.waiting import WaitingRoom
 WAITING_LIMIT = 20
 """Messages that wait for a slot, at most: ten for now, and ten for as long as the next receive takes."""
 EXTRA_HELD = 20
-"""Messages whose work is done and whose settlement is under way, at least; as many as there are slots if that is more.
-
-Storing and acknowledging take several requests: with a store and a queue 20 to 30 ms away, longer than short work.
-"""
+"""Messages whose work is done and whose outcome is being stored, at least; as many as there are slots if
+that is more."""
+STORING_SHARE = 5
+"""As many for each slot, up to `STORING_LIMIT`. With a store 20 to 30 ms away a message occupies its slot for 20 ms
+while it is read, and is stored for 60 ms after that: three for each slot. What is being received takes room, too."""
+STORING_LIMIT = 200
+"""Each may keep a result of 64 KiB in memory. Enough for 2,000 messages a second with 60 ms for each."""
 LEAD_S = 0.05
 """How long a receive takes when there is something: so much before the last one is taken the next are asked for."""
 
@@ -128,7 +131,8 @@ class Poller:
 
     def _spare(self) -> int:
         """Return how many more may be worked on or be settled at a time."""
-        return self._slots.total + max(EXTRA_HELD, self._slots.total) - self._attempts.held
+        total = self._slots.total
+        return total + max(EXTRA_HELD, total, min(STORING_SHARE * total, STORING_LIMIT)) - self._attempts.held
 
     async def _take_in(self, receive: Receive) -> bool:
         """Begin with what a receive has brought; True when the work is over."""

@@ -28,6 +28,8 @@ class Ending:
         self.reason = ""
         self.is_under_way = False
         """Something that settles may have been sent."""
+        self.takes_room = True
+        """Whether the message counts among those that are worked on or stored."""
 
     def set(self, settlement: Settlement, reason: str) -> None:
         """Record how it ended."""

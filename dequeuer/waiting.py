@@ -102,7 +102,9 @@ class WaitingRoom:
         self._watch()
 
     def _expire(self) -> None:
-        now = asyncio.get_running_loop().time()
+        if not self._line:
+            return
+        now = self._keeper.loop.time()
         if any(arrival.until <= now for arrival in self._line):
             late = [arrival for arrival in self._line if arrival.until <= now]
             self._line = deque(arrival for arrival in self._line if arrival.until > now)

@@ -7,12 +7,14 @@ from collections.abc import Sequence
 
 import pytest
 
+from dequeuer.attempts import SETTLING_LIMIT
 from dequeuer.errors import SourceGoneError, SourceUnavailableError
-from dequeuer.poller import EXTRA_HELD, WAITING_LIMIT
+from dequeuer.message import Fence, Message, Outcome
+from dequeuer.poller import STORING_LIMIT, WAITING_LIMIT
 from dequeuer.receives import MOST_RECEIVES
 from dequeuer.sources.base import Lease
 from tests.fakes import FakeLease, FakeSource, make_message
-from tests.worker_stage import Stage, now, until
+from tests.worker_stage import ScriptedHandler, Stage, now, until
 
 pytestmark = pytest.mark.looptime
 
@@ -23,6 +25,7 @@ class FarSource(FakeSource):
     def __init__(self, messages: int, away_s: float = 0.05, poll_wait_s: float = 20.0) -> None:
         super().__init__()
         self.left = messages
+        self.lease = FakeLease
         self.handed: list[FakeLease] = []
         self.errors: list[Exception] = []
         self.waits: list[bool] = []
@@ -51,7 +54,7 @@ class FarSource(FakeSource):
             del self.under_way[number]
 
     def _hand_out(self, limit: int) -> Sequence[Lease]:
-        new = [FakeLease(make_message(f"r{len(self.handed) + at}")) for at in range(min(limit, self.left))]
+        new = [self.lease(make_message(f"r{len(self.handed) + at}")) for at in range(min(limit, self.left))]
         self.left -= len(new)
         self.handed += new
         return new
@@ -155,6 +158,37 @@ async def test_a_queue_that_is_gone_ends_the_work_and_what_the_others_bring_is_g
     assert all(len(lease.settled) == 1 for lease in source.handed)
 
 
+class FarLease(FakeLease):
+    """Acknowledged with others, 20 ms away."""
+
+    async def ack(self) -> None:
+        await asyncio.sleep(0.03)
+        await super().ack()
+
+
+class FarStore(ScriptedHandler):
+    """Reads for 20 ms, has an instant container, and stores with two requests of 30 ms."""
+
+    async def handle(self, message: Message, fence: Fence) -> Outcome:
+        self.takes_s = 0.02
+        outcome = await super().handle(message, fence)
+        fence.answered()
+        await asyncio.sleep(0.06)
+        return outcome
+
+
+@pytest.mark.parametrize("slots", [1, 4, 16, 40])
+async def test_the_distance_to_the_store_does_not_bound_the_throughput(slots: int) -> None:
+    stage, source = Stage(), FarSource(100 * slots, away_s=0.02)
+    source.lease = FarLease
+    stage.source, stage.handler = source, FarStore()
+    async with stage.running(slots=slots):
+        await until(lambda: len(stage.handler.handled) == 100 * slots)
+        # Little's law: the slots by the time that reading takes, or what may wait by that of receiving and reading.
+        assert 100 * slots / now() > 0.8 * min(slots / 0.02, (slots + WAITING_LIMIT) / (0.02 + 0.02))
+        assert stage.handler.most_running <= slots
+
+
 async def test_settlements_under_way_are_bounded_by_the_slots() -> None:
     stage, source = far(3000, takes_s=0.001)
     never = asyncio.Event()
@@ -169,5 +203,5 @@ async def test_settlements_under_way_are_bounded_by_the_slots() -> None:
     stage.source = source = HeldUp(3000)
     async with stage.running(slots=50):
         await asyncio.sleep(5)
-        assert len(stage.handler.handled) == 50 + max(EXTRA_HELD, 50)
+        assert len(stage.handler.handled) == 50 + STORING_LIMIT + SETTLING_LIMIT
         assert len(source.handed) == len(stage.handler.handled)

@@ -3,6 +3,7 @@ from collections.abc import Sequence
 
 import pytest
 
+from dequeuer.attempts import SETTLING_BODY_BYTES, SETTLING_LIMIT
 from dequeuer.errors import LeaseLostError, SourceDeniedError, SourceGoneError, SourceUnavailableError
 from dequeuer.events import LeaseLost, Settled, SlotsChanged
 from dequeuer.message import Done, Fence, Message, Outcome, Reject, Requeue, Retry
@@ -106,14 +107,37 @@ async def test_receives_in_tens_and_never_more_than_there_are_free_slots() -> No
 async def test_messages_that_wait_to_be_settled_free_their_slots_but_are_bounded() -> None:
     stage = Stage()
     release = asyncio.Event()
-    for number in range(EXTRA_HELD + 10):
+    most = 1 + EXTRA_HELD + SETTLING_LIMIT
+    for number in range(most + 10):
         stage.source.bring(FakeLease(make_message(f"r{number}"), held_up=release))
     async with stage.running(slots=1):
         await asyncio.sleep(5)
-        assert len(stage.handler.handled) == EXTRA_HELD + 1
+        assert len(stage.handler.handled) == most
         release.set()
         await asyncio.sleep(5)
-        assert len(stage.handler.handled) == EXTRA_HELD + 10
+        assert len(stage.handler.handled) == most + 10
+
+
+@pytest.mark.parametrize(
+    ("outcome", "body"),
+    [
+        # Another delivery would have the container work again.
+        (Done(state="succeeded"), "r"),
+        # It stays in memory until it is settled.
+        (DONE, "r" * (SETTLING_BODY_BYTES + 1)),
+    ],
+)
+async def test_only_a_small_message_whose_outcome_is_stored_takes_no_room_while_it_is_settled(
+    outcome: Outcome, body: str
+) -> None:
+    stage = Stage()
+    stage.handler.outcome = outcome
+    release = asyncio.Event()
+    for _ in range(EXTRA_HELD + 10):
+        stage.source.bring(FakeLease(make_message(body), held_up=release))
+    async with stage.running(slots=1):
+        await asyncio.sleep(5)
+        assert len(stage.handler.handled) == EXTRA_HELD + 1
 
 
 async def test_a_slot_is_free_once_the_container_has_answered_and_what_is_stored_then_is_bounded() -> None:

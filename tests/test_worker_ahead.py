@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import pytest
 
+from dequeuer.attempts import SETTLING_LIMIT
 from dequeuer.events import GivenBack, Received
 from dequeuer.message import Done, Fence, Message, Outcome, Retry
 from dequeuer.poller import EXTRA_HELD, WAITING_LIMIT
@@ -84,7 +85,7 @@ async def test_at_most_twenty_wait_and_the_bound_of_what_is_held_stands() -> Non
     stage.source = HeldUp(source)
     async with stage.running(slots=2):
         await asyncio.sleep(5)
-        assert len(stage.seen.of(Received)) == 2 + EXTRA_HELD
+        assert len(stage.seen.of(Received)) == 2 + EXTRA_HELD + SETTLING_LIMIT
         assert waiting(stage, source) == []
 
 

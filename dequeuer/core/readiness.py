@@ -56,7 +56,11 @@ class AllOf:
     @property
     def is_open(self) -> bool:
         """Whether every part is open."""
-        return all(part.is_open for part in self._parts)
+        # Asked several times a message: a generator would cost more than what it asks.
+        for part in self._parts:  # noqa: SIM110 - see above
+            if not part.is_open:
+                return False
+        return True
 
     async def wait_open(self) -> None:
         """Return once every part is open at the same time."""

@@ -38,7 +38,7 @@ class Writes:
             reply = await self._send(key, body, [*fields, IF_NONE], check)
             if reply.status in THERE_ALREADY:
                 return False
-            if not is_unsupported(reply):
+            if reply.status < 300 or not is_unsupported(reply):
                 self._accepted(reply)
                 return True
         if key in await self._bucket.keys(key):
@@ -52,9 +52,10 @@ class Writes:
         if self._features.lacks("checksums"):
             return await self._attempt(key, body, fields, check)
         reply = await self._attempt(key, body, [*fields, crc32_field(body)], check)
+        if reply.status < 300:
+            self._features.prove("checksums")
+            return reply
         if not may_be_unsupported(reply) or self._features.is_known("checksums"):
-            if reply.status < 300:
-                self._features.prove("checksums")
             return reply
         again = await self._attempt(key, body, fields, check)
         if again.status < 300 or again.status in THERE_ALREADY:

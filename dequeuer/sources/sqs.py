@@ -263,8 +263,7 @@ class SqsLease:
         self._receipt = text(raw["ReceiptHandle"])
         self.raw_attributes: Json = raw.get("MessageAttributes") or {}
         self.copied = False
-        # One for all tries: a FIFO queue then drops the copy of a send that was taken, but whose answer was lost.
-        self.copy_id = uuid.uuid4().hex
+        self._copy_id = ""
         system = raw.get("Attributes") or {}
         sent_ms = number(system.get("SentTimestamp"))
         self._message = Message(
@@ -284,6 +283,15 @@ class SqsLease:
     def message(self) -> Message:
         """The message claimed."""
         return self._message
+
+    @property
+    def copy_id(self) -> str:
+        """The id of the message's copy. Few messages are copied, so it is made when it is needed.
+
+        One for all tries: a FIFO queue then drops the copy of a send that was taken, but whose answer was lost.
+        """
+        self._copy_id = self._copy_id or uuid.uuid4().hex
+        return self._copy_id
 
     async def extend(self, seconds: float) -> None:
         """Hide the message for `seconds` from now on, rounded down: never longer than 12 hours in all."""

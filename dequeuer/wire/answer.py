@@ -34,6 +34,7 @@ class Answer:
         "done",
         "error",
         "fields",
+        "repeated",
         "status",
     )
 
@@ -45,8 +46,10 @@ class Answer:
         self._joined: dict[str, str] | None = None
         self._high_water = HIGH_WATER_BYTES
         self._waiter: asyncio.Future[None] | None = None
-        self.fields: list[tuple[bytes, bytes]] = []
-        """The fields of the head as they were sent. Decoded only when somebody asks: most never are."""
+        self.fields: dict[bytes, bytes] = {}
+        """The fields of the head by lower-case name. Decoded only when somebody asks: most never are."""
+        self.repeated: list[tuple[bytes, bytes]] = []
+        """Further values of fields that were sent more than once, in the order in which they came."""
         self.status = 0
         self.done = False
         self.error: WireError | None = None
@@ -56,19 +59,20 @@ class Answer:
         """Every field, by lower-case name; the values of a repeated one are joined by commas."""
         if self._joined is None:
             self._joined = {}
-            for name, value in self.fields:
-                key, text = name.decode("latin-1").lower(), value.decode("latin-1")
-                known = self._joined.get(key)
-                self._joined[key] = text if known is None else f"{known}, {text}"
+            for name in self.fields:
+                key = name.decode("latin-1")
+                self._joined[key] = self.field(key) or ""
         return self._joined
 
     def field(self, name: str) -> str | None:
         """Return one field, `name` in lower case; the values of a repeated one are joined by commas."""
-        wanted, length = name.encode(), len(name)
-        values = [value for field, value in self.fields if len(field) == length and field.lower() == wanted]
-        if not values:
+        key = name.encode("latin-1")
+        value = self.fields.get(key)
+        if value is None:
             return None
-        return (values[0] if len(values) == 1 else b", ".join(values)).decode("latin-1")
+        if self.repeated:
+            value = b", ".join([value, *(more for other, more in self.repeated if other == key)])
+        return value.decode("latin-1")
 
     async def head(self, timeout_s: float) -> None:
         """Return when status and headers are there. Raises `WireError`."""
@@ -152,8 +156,9 @@ class Answer:
 
     def check_head(self, *, may_be_long: bool) -> None:
         """Raise `MalformedError` for a flood of fields. `may_be_long`: the size is worth counting."""
-        if len(self.fields) > FIELDS_LIMIT or (
-            may_be_long and sum(len(name) + len(value) for name, value in self.fields) > HEAD_LIMIT_BYTES
+        if len(self.fields) + len(self.repeated) > FIELDS_LIMIT or (
+            may_be_long
+            and sum(len(name) + len(value) for name, value in (*self.fields.items(), *self.repeated)) > HEAD_LIMIT_BYTES
         ):
             raise MalformedError("an answer with a head without end")
 

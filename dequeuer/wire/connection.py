@@ -258,7 +258,11 @@ class Connection(asyncio.Protocol):
         """A field of the head, or of a trailer, which is ignored."""
         answer = self._answer
         if answer is not None and not answer.status:
-            answer.fields.append((name, value))
+            key = name.lower()
+            if key in answer.fields:
+                answer.repeated.append((key, value))
+            else:
+                answer.fields[key] = value
 
     def on_headers_complete(self) -> None:
         """The head is whole."""
@@ -272,6 +276,7 @@ class Connection(asyncio.Protocol):
         self._interim = status < 200
         if self._interim:
             answer.fields.clear()
+            answer.repeated.clear()
         else:
             answer.status = status
 

@@ -114,6 +114,20 @@ MUTATIONS = [
         tests=("tests/test_worker.py",),
     ),
     Mutation(
+        name="messages whose outcome is not stored take no room while they are settled",
+        module="attempts.py",
+        old=" and outcome.state in _STORED",
+        new="",
+        tests=("tests/test_worker.py",),
+    ),
+    Mutation(
+        name="acknowledgements under way have no bound",
+        module="attempts.py",
+        old="max(0, self._settling - SETTLING_LIMIT)",
+        new="0",
+        tests=("tests/test_worker.py",),
+    ),
+    Mutation(
         name="what receives under way may bring does not count",
         module="poller.py",
         old="self._slots.free - receives.coming, len(self._waiting)",
