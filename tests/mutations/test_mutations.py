@@ -88,15 +88,22 @@ MUTATIONS = [
     Mutation(
         name="a change is sent after its lease",
         module="sources/batcher.py",
-        old="        batch = self._in_time(batch)\n",
+        old="        batch = self._still_wanted(batch)\n",
         new="",
+        tests=("tests/sources/test_batcher.py",),
+    ),
+    Mutation(
+        name="what was given up is sent all the same",
+        module="sources/batcher.py",
+        old="if not waiting.future.done()]",
+        new="if waiting.until > now]",
         tests=("tests/sources/test_batcher.py",),
     ),
     Mutation(
         name="a request does not end with the lease",
         module="sources/sqs.py",
-        old="asyncio.timeout_at(min(until, asyncio.get_running_loop().time() + limit_s))",
-        new="asyncio.timeout(limit_s)",
+        old="min(until, asyncio.get_running_loop().time() + limit_s)",
+        new="asyncio.get_running_loop().time() + limit_s",
         tests=("tests/sources/test_sqs.py",),
     ),
     Mutation(
