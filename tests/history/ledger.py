@@ -75,6 +75,7 @@ class Ledger:
             "asked": self._asked,
             "dead_lettered": self._dead_lettered,
             "done": self._done,
+            "believed": self._believed,
             "called": self._called,
             "answered": self._answered,
             "left": self._left,
@@ -176,6 +177,13 @@ class Ledger:
                 self.succeeded.add(record.ref)
         if record.name == ON_COMPLETE and record.status in {200, 404} and record.whole:
             self.told.add(record.delivery)
+
+    def _believed(self, record: Record) -> None:
+        # Within its lease a sidecar cannot know better: what follows an acknowledgement may follow. The message is not
+        # taken for gone.
+        delivery = self.deliveries.get(record.delivery)
+        if delivery is not None and record.at < delivery.ends_at:
+            delivery.acked = True
 
     def _done(self, record: Record) -> None:
         delivery = self.deliveries.get(record.delivery)

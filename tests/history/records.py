@@ -15,6 +15,7 @@ What = Literal[
     "dead_lettered",  # the queue gave up on the message
     "asked",  # a sidecar sent a request (`op`) that settles, writes or deletes
     "done",  # such a request took effect, whether or not its answer arrived
+    "believed",  # the queue said yes to an acknowledgement with a stale receipt, and deleted nothing; in simulation only
     "called",  # the container got a request
     "answered",  # the container gave its answer, whether or not it arrived
     "left",  # the container's request is over, for whatever reason

@@ -88,6 +88,20 @@ FAILED = rec(3.05, "done", op="write", name="status/failed", delivery="d2")
 LATER = delivery(40, "d2", 2)
 
 
+@pytest.mark.parametrize(("believed_at", "is_clean"), [(5, True), (32, False)])
+def test_input_may_be_deleted_after_an_acknowledgement_that_the_queue_only_seemed_to_take(
+    believed_at: float, is_clean: bool
+) -> None:
+    """A stale receipt: SQS may say yes and delete nothing. Within the lease nobody can know better."""
+    history = [record for record in GOOD if record.op not in {"ack", "delete"}] + [
+        rec(believed_at, "believed", op="ack", delivery="d1"),
+        *both(40, "delete", name="payload", delivery="d1"),
+        rec(41, "handed_out", delivery="d2", seconds=30.0, count=2),
+        *both(42, "ack", delivery="d2"),
+    ]
+    assert ("not silent" not in rules(history, Final(objects=OBJECTS), ASYNC)) is is_clean
+
+
 @pytest.mark.parametrize(
     ("history", "objects", "rule"),
     [
