@@ -48,6 +48,11 @@ def role(kind: str, server: Server, folder: Path) -> dict[str, str]:
     }[kind]
 
 
+def slim_settings(cloud: Cloud, queue: Queue, bucket: Bucket, port: int, **more: str) -> dict[str, str]:
+    """Return settings with the slim clients: `DEQUEUER_AWS_CLIENT` of the run may name those of the SDK."""
+    return async_settings(cloud, queue, bucket, port, **{"DEQUEUER_AWS_CLIENT": "slim", **more})
+
+
 def without_keys(settings: dict[str, str]) -> dict[str, str]:
     return {name: value for name, value in settings.items() if name not in KEYS}
 
@@ -63,7 +68,7 @@ def test_a_sidecar_with_a_role_works_without_the_sdk(
     kind: str, cloud: Cloud, queue: Queue, bucket: Bucket, container: Container, server: Server, tmp_path: Path
 ) -> None:
     (tmp_path / "sitecustomize.py").write_text(RECORD_MODULES, encoding="utf-8")
-    settings = async_settings(cloud, queue, bucket, container.port, **role(kind, server, tmp_path))
+    settings = slim_settings(cloud, queue, bucket, container.port, **role(kind, server, tmp_path))
     settings |= {
         "PYTHONPATH": f"{ROOT}:{tmp_path}",
         "MODULES": str(tmp_path / "modules"),
@@ -89,9 +94,7 @@ def test_a_profile_goes_through_the_sdk_and_the_log_says_why(
 ) -> None:
     config = tmp_path / "credentials"
     config.write_text("[default]\naws_access_key_id = test\naws_secret_access_key = test\n", encoding="utf-8")
-    settings = async_settings(
-        cloud, queue, bucket, container.port, AWS_SHARED_CREDENTIALS_FILE=str(config), DEQUEUER_AWS_CLIENT="slim"
-    )
+    settings = slim_settings(cloud, queue, bucket, container.port, AWS_SHARED_CREDENTIALS_FILE=str(config))
     request = bucket.submit(queue)
     with Sidecar(without_keys(settings)) as sidecar:
         eventually(lambda: bucket.ended(request) == "completed", "the request to end")
@@ -103,7 +106,7 @@ def test_an_sts_that_hangs_stops_nothing_while_the_keys_are_good_for_nine_minute
     cloud: Cloud, queue: Queue, bucket: Bucket, container: Container, server: Server, tmp_path: Path
 ) -> None:
     server.answer("POST /", (200, assumed(instant(540))), NEVER)
-    settings = async_settings(cloud, queue, bucket, container.port, **role("web_identity", server, tmp_path))
+    settings = slim_settings(cloud, queue, bucket, container.port, **role("web_identity", server, tmp_path))
     with Sidecar(without_keys(settings)) as sidecar:
         # The SDK's chain was asked every 15 s, and renewed keys that have less than ten minutes left.
         until, slowest_s = time.monotonic() + 18, 0.0
@@ -120,7 +123,7 @@ def test_a_renewal_that_hangs_is_told_and_work_goes_on_until_the_keys_end_and_af
     cloud: Cloud, queue: Queue, bucket: Bucket, container: Container, server: Server, tmp_path: Path
 ) -> None:
     server.answer("POST /", (200, assumed(instant(30))), NEVER)
-    settings = async_settings(cloud, queue, bucket, container.port, **role("web_identity", server, tmp_path))
+    settings = slim_settings(cloud, queue, bucket, container.port, **role("web_identity", server, tmp_path))
     with Sidecar(without_keys(settings)) as sidecar:
         eventually(lambda: sidecar.events("credentials_renewal_failing"), "the failure to be told", 60)
         [line] = sidecar.events("credentials_renewal_failing")
@@ -158,7 +161,7 @@ def test_without_credentials_it_ends_soon_and_says_why(
     bucket: Bucket,
     container: Container,
 ) -> None:
-    settings = without_keys(async_settings(cloud, queue, bucket, container.port))
+    settings = without_keys(slim_settings(cloud, queue, bucket, container.port))
     with Sidecar(settings | environment | {"DEQUEUER_AWS_CLIENT": "auto"}) as sidecar:
         assert sidecar.wait(30) == status
     assert text in "\n".join(sidecar.lines)
@@ -170,7 +173,7 @@ def test_a_role_costs_next_to_no_memory_with_a_hundred_workers(
     def peak_mib(**more: str) -> float:
         container.most_running = 0
         requests = [bucket.submit(queue, b"x" * 1024) for _ in range(300)]
-        settings = async_settings(cloud, queue, bucket, container.port, DEQUEUER_WORKERS="100", **more)
+        settings = slim_settings(cloud, queue, bucket, container.port, DEQUEUER_WORKERS="100", **more)
         with Sidecar(without_keys(settings) if more else settings) as sidecar:
             eventually(lambda: sidecar.metric('dequeuer_messages_total{settlement="completed"}') == 300, "results", 120)
             peak = sidecar.peak_mib()
@@ -195,7 +198,7 @@ def test_a_role_does_not_delay_the_start(
     cloud: Cloud, queue: Queue, bucket: Bucket, container: Container, server: Server, tmp_path: Path
 ) -> None:
     def start_s(**more: str) -> float:
-        settings = async_settings(cloud, queue, bucket, container.port, **more)
+        settings = slim_settings(cloud, queue, bucket, container.port, **more)
         before = time.time()
         with Sidecar(without_keys(settings) if more else settings) as sidecar:
             [line] = eventually(lambda: sidecar.events("started"), "the start")
