@@ -31,10 +31,10 @@ class Hold:
     Losing the lease cancels the task that entered; leaving then raises `LeaseLostError`.
     """
 
-    def __init__(self, keeper: LeaseKeeper, lease: Lease, received_at: float) -> None:
+    def __init__(self, keeper: LeaseKeeper, lease: Lease, asked_at: float) -> None:
         self.lease = lease
-        self.received_at = received_at
-        self.ends_at = keeper.ends_at(received_at)
+        self.asked_at = asked_at
+        self.ends_at = keeper.ends_at(asked_at)
         self._keeper = keeper
         self._loop = keeper.loop
         self._time = self._loop.time
@@ -65,7 +65,7 @@ class Hold:
 
     def longest_release_s(self) -> float:
         """Return for how long the queue would hide the message at most: what is left of its 12 hours."""
-        left = self.received_at + LONGEST_HOLD_S - self._time()
+        left = self.asked_at + LONGEST_HOLD_S - self._time()
         return max(0.0, left - self._keeper.margin_s)
 
     async def stop_renewing(self) -> None:
@@ -157,13 +157,13 @@ class LeaseKeeper:
     def __len__(self) -> int:
         return len(self._held)
 
-    def ends_at(self, received_at: float) -> float:
-        """Return when the work on what was received then is to stop, unless it is renewed; loop times."""
-        return received_at + self.length_s - self.margin_s
+    def ends_at(self, asked_at: float) -> float:
+        """Return when the work on what was asked for then is to stop, unless it is renewed; loop times."""
+        return asked_at + self.length_s - self.margin_s
 
-    def hold(self, lease: Lease, received_at: float) -> Hold:
-        """Return the context under which `lease` is worked. `received_at`: loop time; it was not received before."""
-        return Hold(self, lease, received_at)
+    def hold(self, lease: Lease, asked_at: float) -> Hold:
+        """Return the context under which `lease` is worked. `asked_at`: loop time when the queue was asked for it."""
+        return Hold(self, lease, asked_at)
 
     def add(self, hold: Hold) -> None:
         """Begin to renew."""
@@ -261,25 +261,25 @@ class LeaseKeeper:
         """Ask until the queue agrees; `end` is the end of the lease, and moves with it."""
         loop = asyncio.get_running_loop()
         while hold in self._held and not hold.is_paused:
-            asked_at = loop.time()
+            now = loop.time()
             if hold.is_over():
                 # After a stall: the queue may hand the message out any moment, and a renewal would only delay that.
                 raise TimeoutError
-            length = hold.received_at + LONGEST_HOLD_S - asked_at - self.margin_s
+            length = hold.asked_at + LONGEST_HOLD_S - now - self.margin_s
             # Whole seconds: that is what the queue is asked for.
             length = self.length_s if length >= self.length_s else math.floor(length)
             if length < self.length_s / 2:
                 # The last renewal reached to the end of the 12 hours: let the time run out.
-                await asyncio.sleep(hold.ends_at - asked_at)
+                await asyncio.sleep(hold.ends_at - now)
             try:
                 await hold.lease.extend(length)
             except (SourceUnavailableError, SourceDeniedError):
                 longest_s = min(RENEWAL_RETRY_S, self.length_s / 10)
                 await asyncio.sleep(random.uniform(0.1, longest_s))  # noqa: S311 - jitter
                 continue
-            hold.ends_at = asked_at + length - self.margin_s
+            hold.ends_at = now + length - self.margin_s
             end.reschedule(hold.ends_at)
-            if loop.time() - asked_at < self.length_s / 4:
+            if loop.time() - now < self.length_s / 4:
                 if hold in self._held and not hold.is_paused:
                     self._schedule(hold)
                 return

@@ -35,6 +35,10 @@ class Message:
 class Fence(Protocol):
     """Stands between work and its effects: once the lease is gone, nothing more may be written."""
 
+    @property
+    def asked_at(self) -> float:
+        """Loop time when the queue was asked for the message: it was not handed out before."""
+
     def check(self) -> None:
         """Return while the lease is held; raise `LeaseLostError` as soon as its time is over."""
 

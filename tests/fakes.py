@@ -201,7 +201,11 @@ class FakeSource:
 
 
 class OpenFence:
-    """A lease that is never lost."""
+    """A lease that is never lost, of a message that the queue was asked for just now."""
+
+    @property
+    def asked_at(self) -> float:
+        return asyncio.get_running_loop().time()
 
     def check(self) -> None:
         return
@@ -215,6 +219,7 @@ class SwitchFence:
 
     def __init__(self) -> None:
         self.lost = False
+        self.asked_at = asyncio.get_running_loop().time()
 
     def check(self) -> None:
         if self.lost:

@@ -85,13 +85,13 @@ class AsyncHandler:
         except InvalidInputError as error:
             return Reject(after_s=backoff_s(message.receive_count), reason=str(error), poison=True)
         try:
-            return await self._conclude(message, request, Conclusion(message, request), fence)
+            return await self._conclude(message, request, Conclusion(message, request, fence.asked_at), fence)
         except StoreUnavailableError as error:
             return Retry(after_s=backoff_s(message.receive_count), reason=f"the store is away: {error}")
         except StoreDeniedError as error:
-            return await self._refused(message, request, error)
+            return await self._refused(message, request, fence, error)
 
-    async def _refused(self, message: Message, request: RequestStore, error: StoreDeniedError) -> Outcome:
+    async def _refused(self, message: Message, request: RequestStore, fence: Fence, error: StoreDeniedError) -> Outcome:
         """Release what cannot be read, or what was answered and is too large to be kept; fail it in the end.
 
         When the failure cannot be written either the message stays in the queue.
@@ -99,7 +99,7 @@ class AsyncHandler:
         reason = f"the store refuses: {error}"
         if message.receive_count >= self._policy.max_attempts:
             try:
-                return await Conclusion(message, request).failed(reason, None)
+                return await Conclusion(message, request, fence.asked_at).failed(reason, None)
             except (StoreDeniedError, StoreUnavailableError):
                 pass
         return Retry(after_s=LONGEST_S if request.was_answered else backoff_s(message.receive_count), reason=reason)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import random
+import time
 from collections.abc import Collection
+from dataclasses import replace
 
 import pytest
 
@@ -48,9 +50,19 @@ class SlowStore(MemoryStore):
 
 
 class Delivery:
-    def __init__(self, store: MemoryStore, receive_count: int, *, may_repeat: bool = False) -> None:
+    def __init__(
+        self,
+        store: MemoryStore,
+        receive_count: int,
+        *,
+        may_repeat: bool = False,
+        late_s: float = 0.0,
+        sent_at: float | None = None,
+    ) -> None:
+        """`late_s`: how long the answer to the receive was on its way, or waited for a message."""
         self.request = RequestStore(store, KEYS, OpenFence(), may_repeat=may_repeat)
-        self.conclusion = Conclusion(make_message("r1", receive_count), self.request)
+        message = replace(make_message("r1", receive_count), sent_at=sent_at)
+        self.conclusion = Conclusion(message, self.request, asyncio.get_running_loop().time() - late_s)
 
     async def succeed(self, after_s: float) -> object:
         await asyncio.sleep(after_s)
@@ -82,11 +94,12 @@ async def test_a_success_and_a_failure_at_the_same_time_end_one_way(successful_c
     assert ended == {"completed", "failed"}
 
 
-async def test_a_first_delivery_that_is_short_asks_for_nothing_more() -> None:
-    class Unlisted(MemoryStore):
-        async def list(self, prefix: str) -> list[str]:
-            raise AssertionError("a listing costs as much as a write")
+class Unlisted(MemoryStore):
+    async def list(self, prefix: str) -> list[str]:
+        raise AssertionError("a listing costs as much as a write")
 
+
+async def test_a_first_delivery_that_is_short_asks_for_nothing_more() -> None:
     delivery = Delivery(Unlisted(), 1)
     outcome = await delivery.succeed(SHORT_S)
     assert isinstance(outcome, Done)
@@ -99,6 +112,38 @@ async def test_a_success_leaves_an_older_failure_as_it_is_and_has_it_looked_at_a
     outcome = await Delivery(store, 1).succeed(SHORT_S + 0.1)
     assert isinstance(outcome, Retry)
     assert ends(store) == {"failed"}
+
+
+async def test_a_message_whose_receive_was_answered_late_ends_one_way() -> None:
+    store = MemoryStore()
+    # The redelivery, handed out later, has failed before this first delivery arrived.
+    await Delivery(store, 2).fail(0.0)
+    outcome = await Delivery(store, 1, late_s=7.0).succeed(0.1)
+    assert isinstance(outcome, Retry)
+    assert ends(store) == {"failed"}
+
+
+@pytest.mark.parametrize("clock_s", [0.0, -3600.0])
+async def test_what_a_long_poll_has_waited_for_asks_for_nothing_more(
+    clock_s: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(time, "time", lambda: 1_000_000.0 + clock_s)
+    outcome = await Delivery(Unlisted(), 1, late_s=19.0, sent_at=999_999.9).succeed(0.5)
+    assert isinstance(outcome, Done)
+
+
+async def test_an_old_message_that_arrived_late_looks_for_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(time, "time", lambda: 1_000_000.0)
+    store = MemoryStore()
+    store.seed([(KEYS.status("failed"), b"{}")])
+    assert isinstance(await Delivery(store, 1, late_s=7.0, sent_at=999_000.0).succeed(0.1), Retry)
+
+
+async def test_a_receive_that_waited_does_not_shorten_the_wait_of_a_redelivery_that_fails() -> None:
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    await Delivery(MemoryStore(), 2, late_s=19.0).fail(0.5)
+    assert loop.time() == pytest.approx(began + OVERLAP_S)
 
 
 async def test_a_first_delivery_fails_at_once_and_a_redelivery_waits() -> None:
