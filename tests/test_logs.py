@@ -96,11 +96,11 @@ def probed(*, healthy: bool, detail: str = "", warning: bool = False) -> Probed:
 
 
 def stored(error: Any = None, op: Any = "get") -> StoreCalled:
-    return StoreCalled(op=op, duration_s=0.1, error=error, detail="503 SlowDown" if error else "")
+    return StoreCalled(op=op, duration_s=0.0, error=error, detail="503 SlowDown" if error else "")
 
 
 def sourced(error: Any = None, op: Any = "receive") -> SourceCalled:
-    return SourceCalled(op=op, messages=0, duration_s=0.1, error=error, detail="no route" if error else "")
+    return SourceCalled(op=op, messages=0, duration_s=0.0, error=error, detail="no route" if error else "")
 
 
 def test_a_line_is_one_json_object_with_its_time_in_utc(observer: LogObserver, lines: Lines) -> None:
@@ -244,8 +244,8 @@ def test_a_denial_of_results_is_one_line_whatever_else_can_be_written(observer: 
     for number in range(20):
         result, marker = f"{number}/result.json", f"{number}/status/in_progress"
         observer(StoreCalled(op="put", duration_s=0.1, error="denied", code="AccessDenied", key=result))
-        observer(StoreCalled(op="put", duration_s=0.1, error=None, key=marker))
-    observer(StoreCalled(op="put", duration_s=0.1, error=None, key="0/result.json"))
+        observer(StoreCalled(op="put", duration_s=0.0, error=None, key=marker))
+    observer(StoreCalled(op="put", duration_s=0.0, error=None, key="0/result.json"))
     assert names(lines()) == ["store_denied", "store_allowed"]
 
 

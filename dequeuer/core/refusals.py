@@ -1,15 +1,17 @@
 """Refusals of SQS and S3 that last (permission, KMS key, region, bucket): nothing is received until they are over.
 
 Every call to the queue and the store is reported here. A refused operation closes the condition; a call of that
-operation that is not refused opens it. Kept work (an answer that waits to be stored, a message that waits to be
-deleted) repeats its call by itself. When no work is kept, a harmless call of the same operation is made instead:
-receiving a message to find out would use up one of its receives.
+operation that began after that and is not refused opens it. Kept work (an answer that waits to be stored, a message
+that waits to be deleted) repeats its call by itself. When no work is kept, a harmless call of the same operation is
+made instead: receiving a message to find out would use up one of its receives.
 """
 
 from __future__ import annotations
 
 import asyncio
+import math
 import random
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Literal, NamedTuple
 
@@ -82,10 +84,15 @@ class Standing:
     """What stands refused, for those who tell of whole operations: log and metrics.
 
     Policies and keys can differ by object: while results are refused, a status that can be written ends nothing.
+
+    Args:
+        now: a clock that does not jump, seconds.
     """
 
-    def __init__(self) -> None:
-        self._parts: dict[tuple[Service, str], set[str]] = {}
+    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
+        self._now = now
+        self._parts: dict[tuple[Service, str], dict[str, float]] = {}
+        """By service and operation: the parts, and when each was refused last."""
 
     def __bool__(self) -> bool:
         return bool(self._parts)
@@ -97,10 +104,13 @@ class Standing:
             return None
         which = verdict.service, verdict.op
         if verdict.refused:
-            self._parts.setdefault(which, set()).add(verdict.part)
-        elif which in self._parts:
-            self._parts[which] -= verdict.frees
-            if self._parts[which]:
+            self._parts.setdefault(which, {})[verdict.part] = self._now()
+        elif parts := self._parts.get(which):
+            began_at = self._now() - event.duration_s
+            for part in verdict.frees:
+                if began_at >= parts.get(part, math.inf):
+                    del parts[part]
+            if parts:
                 return None
             del self._parts[which]
         return verdict
@@ -155,8 +165,12 @@ class Refusals:
             refusal.last_at = asyncio.get_running_loop().time()
             refusal.key = event.key if isinstance(event, StoreCalled) else ""
         else:
+            # A slow answer to a call that began before the refusal says nothing about now.
+            began_at = asyncio.get_running_loop().time() - event.duration_s
             for part in verdict.frees:
-                self._refused.pop((*which, part), None)
+                standing = self._refused.get((*which, part))
+                if standing is not None and began_at >= standing.last_at:
+                    del self._refused[(*which, part)]
         self._decide()
 
     def _decide(self) -> None:

@@ -16,8 +16,8 @@ from dequeuer.events import SourceCalled, SourceOp, StoreCalled, StoreOp
 pytestmark = pytest.mark.looptime
 
 
-def stored(op: StoreOp = "put", *, refused: bool, key: str = "k") -> StoreCalled:
-    return StoreCalled(op=op, duration_s=0.0, error="denied" if refused else None, code="AccessDenied", key=key)
+def stored(op: StoreOp = "put", *, refused: bool, key: str = "k", took_s: float = 0.0) -> StoreCalled:
+    return StoreCalled(op=op, duration_s=took_s, error="denied" if refused else None, code="AccessDenied", key=key)
 
 
 def sourced(op: SourceOp, *, refused: bool, messages: int = 1) -> SourceCalled:
@@ -92,7 +92,21 @@ async def test_each_kind_of_object_that_is_refused_is_asked_about() -> None:
     assert sorted(asked) == ["a/b/result.json", "a/b/status/failed"]
 
 
-def test_for_log_and_metrics_an_operation_is_refused_while_any_kind_of_object_is() -> None:
+async def test_a_slow_success_that_began_before_the_refusal_ends_nothing() -> None:
+    refusals, standing = Refusals(), Standing(asyncio.get_running_loop().time)
+    await asyncio.sleep(10)
+    for hear in (refusals, standing.hear):
+        hear(stored(refused=True))
+        hear(stored(refused=False, took_s=3.0))
+    seen = [(refusals.may_receive.is_open, bool(standing))]
+    await asyncio.sleep(3)
+    for hear in (refusals, standing.hear):
+        hear(stored(refused=False, took_s=3.0))
+    seen.append((refusals.may_receive.is_open, bool(standing)))
+    assert seen == [(False, True), (True, False)]
+
+
+async def test_for_log_and_metrics_an_operation_is_refused_while_any_kind_of_object_is() -> None:
     standing = Standing()
     assert not standing
     assert standing.hear(stored(refused=True, key="a/result.json")) is not None

@@ -88,15 +88,10 @@ class SimSidecar:
             lambda: cloud.sqs_is_away,
             queue_client.away,
             self._verdict(cloud, queue_client.refused),
-            self._succeeded,
             distance_s=shape.sqs_distance_s,
         )
         self._s3 = Port(
-            cloud.weather,
-            lambda: cloud.s3_is_away,
-            sim_store.away,
-            self._verdict(cloud, sim_store.refused),
-            self._succeeded,
+            cloud.weather, lambda: cloud.s3_is_away, sim_store.away, self._verdict(cloud, sim_store.refused)
         )
         self._keeper = _Keeper(shape.lease_s, name, tell)
         self._source = queue_client.WatchedSource(
@@ -149,12 +144,6 @@ class SimSidecar:
             return error() if is_denied else None
 
         return verdict
-
-    def _succeeded(self, action: str) -> None:
-        """Put on record that a call succeeded which arrived before others were refused: its sidecar goes on."""
-        if action in self._refused:
-            self._refused.discard(action)
-            self._tell(Record(at=asyncio.get_running_loop().time(), what="allowed", sidecar=self.name, name=action))
 
     def _handler(self) -> Handler:
         policy = Policy(max_attempts=5, retry_statuses=frozenset({429, 503}))

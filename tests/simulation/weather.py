@@ -72,17 +72,12 @@ class Port:
         is_away: Callable[[], bool],
         error: Callable[[], Exception],
         verdict: Callable[[str, bool], Exception | None] = lambda _action, _is_heard: None,
-        succeeded: Callable[[str], None] = lambda _: None,
         *,
         distance_s: float = 0.0,
     ) -> None:
-        """`verdict`: is told which action arrives and whether its caller hears of it; returns the error that refuses it.
-
-        `succeeded`: is told of an action whose success its caller hears of now.
-        """
+        """`verdict`: is told which action arrives and whether its caller hears of it; returns the error that refuses it."""
         self.weather = weather
         self._verdict = verdict
-        self._succeeded = succeeded
         self._distance_s = distance_s
         self._is_away = is_away
         self._error = error
@@ -119,5 +114,4 @@ class Port:
             await asyncio.get_running_loop().create_future()
         if fate < self.weather.refused + self.weather.unheard:
             raise self._error()
-        self._succeeded(action)
         return result
