@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from dequeuer.early_signals import exit_on_signals
+from dequeuer.process.early_signals import exit_on_signals
 
 
 def main() -> None:
@@ -12,7 +12,7 @@ def main() -> None:
     if sys.argv[1:2] != ["dev"]:  # which leaves its own way, and has children
         exit_on_signals()
     from dequeuer.cli import main as run  # noqa: PLC0415 - signals are handled before anything else is imported
-    from dequeuer.standard_streams import fill_gaps, flush_or_forget  # noqa: PLC0415 - likewise
+    from dequeuer.process.standard_streams import fill_gaps, flush_or_forget  # noqa: PLC0415 - likewise
 
     fill_gaps()
     status = run()

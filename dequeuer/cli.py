@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 
 from dequeuer import __version__
-from dequeuer.errors import ConfigurationError
+from dequeuer.core.errors import ConfigurationError
 from dequeuer.settings import load_gateway, load_sidecar
 from dequeuer.settings.option import Command
 from dequeuer.settings.reading import read_line
@@ -53,7 +53,7 @@ def _run(arguments: list[str]) -> int:
 
 def _sidecar(arguments: Sequence[str]) -> int:
     settings = load_sidecar(arguments, os.environ, check_probes=_load_probes)
-    from dequeuer.app import run_sidecar  # noqa: PLC0415 - see above
+    from dequeuer.sidecar.app import run_sidecar  # noqa: PLC0415 - see above
 
     return run_sidecar(settings)
 

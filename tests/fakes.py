@@ -8,9 +8,9 @@ from collections.abc import AsyncIterator, Callable, Collection, Iterable, Seque
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from dequeuer.errors import LeaseLostError, StoreDeniedError, StoreMissingError, StoreUnavailableError
-from dequeuer.events import Event
-from dequeuer.message import Message
+from dequeuer.core.errors import LeaseLostError, StoreDeniedError, StoreMissingError, StoreUnavailableError
+from dequeuer.core.events import Event
+from dequeuer.core.message import Message
 from dequeuer.sinks.base import Check, Payload, unchecked
 from dequeuer.sources.base import Depth, Lease
 

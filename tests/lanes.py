@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable
 from itertools import count
 
-from dequeuer.slots import Limit, Verdict
+from dequeuer.concurrency.slots import Limit, Verdict
 
 
 class Lanes:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from dequeuer import __version__, cli
-from dequeuer.errors import ConfigurationError
+from dequeuer.core.errors import ConfigurationError
 from dequeuer.settings import GatewaySettings, SidecarSettings
 from tests.settings.good import ASYNC, GATEWAY
 
@@ -44,7 +44,7 @@ class Calls:
 def calls(monkeypatch: pytest.MonkeyPatch) -> Calls:
     calls = Calls()
     for name, function, answer in (
-        ("dequeuer.app", "run_sidecar", calls.run_sidecar),
+        ("dequeuer.sidecar.app", "run_sidecar", calls.run_sidecar),
         ("dequeuer.gateway.app", "run_gateway", calls.run_gateway),
         ("dequeuer.dev.cli", "main", calls.dev_main),
     ):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from dequeuer.metrics import Metrics
+from dequeuer.observability.metrics import Metrics
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]

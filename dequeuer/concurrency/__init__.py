@@ -1,1 +1,1 @@
-"""How much at a time: the standard library only."""
+"""How much runs at the same time."""

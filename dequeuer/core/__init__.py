@@ -1,1 +1,1 @@
-"""The vocabulary and pure parts: the standard library only."""
+"""The vocabulary and the conditions that every layer shares."""

@@ -15,9 +15,9 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Literal, NamedTuple
 
+from dequeuer.core.errors import DequeuerError
+from dequeuer.core.events import Event, SourceCalled, StoreCalled
 from dequeuer.core.readiness import Condition
-from dequeuer.errors import DequeuerError
-from dequeuer.events import Event, SourceCalled, StoreCalled
 
 FIRST_WAIT_S = 1.0
 LONGEST_WAIT_S = 60.0

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field, replace
 
 import aiohttp
 
+from dequeuer.core.errors import clip
 from dequeuer.dev.errors import DevError
 from dequeuer.dev.view import FINISHED, RESULT_CHARACTERS, Row, View
-from dequeuer.errors import clip
 
 LOOK_EVERY_S = 0.1
 ANSWER_BYTES = 64 * 1024

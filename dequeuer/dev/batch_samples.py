@@ -7,10 +7,10 @@ import json
 import time
 from dataclasses import dataclass, field, replace
 
+from dequeuer.core.errors import clip
 from dequeuer.dev.cloud import Cloud
 from dequeuer.dev.sidecar_log import Settled
 from dequeuer.dev.view import FINISHED, RESULT_CHARACTERS, Row, View
-from dequeuer.errors import clip
 
 ITEMS_PER_BATCH = 3
 REDRAW_EVERY_S = 0.25

@@ -16,10 +16,10 @@ import aiobotocore.session
 from aiobotocore.config import AioConfig
 from botocore.exceptions import BotoCoreError, ClientError
 
+from dequeuer.core.errors import clip
 from dequeuer.dev import environment
 from dequeuer.dev.errors import DevError
 from dequeuer.dev.ports import HOST
-from dequeuer.errors import clip
 
 CLUSTER_UID = "dev"
 BUCKET = "dequeuer-dev"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 from collections.abc import Sequence
 
-from dequeuer.errors import DequeuerError
+from dequeuer.core.errors import DequeuerError
 
 SHOWN_LINES = 15
 """Of a part's output, when it is the part that failed."""

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, cast
 
-from dequeuer.errors import clip
+from dequeuer.core.errors import clip
 
 MAX_SAMPLES = 100
 MAX_WORKERS = 100

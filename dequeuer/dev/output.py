@@ -6,7 +6,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 
-from dequeuer.errors import clip
+from dequeuer.core.errors import clip
 
 KEPT_LINES = 200
 LINE_CHARACTERS = 2000

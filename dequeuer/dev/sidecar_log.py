@@ -13,7 +13,7 @@ class Settled:
 
     Attributes:
         ref: the request id, or the queue's id of a message without one.
-        settlement: how; the names are those of `dequeuer.events`.
+        settlement: how; the names are those of `dequeuer.core.events`.
         reason: why, if it did not go well.
         held_s: how long it took.
     """

@@ -16,7 +16,7 @@ import json
 import re
 from dataclasses import dataclass
 
-from dequeuer.errors import InvalidInputError
+from dequeuer.core.errors import InvalidInputError
 
 VERSION = 1
 MARK = '{"dequeuer":'

@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Iterable, Sequence
 
-from dequeuer.errors import InvalidInputError, clip
+from dequeuer.core.errors import InvalidInputError, clip
 
 MAX_FIELDS = 1000
 MAX_BYTES = 64 * 1024

@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable
 from typing import Final
 
-from dequeuer.errors import InvalidAnswerError
+from dequeuer.core.errors import InvalidAnswerError
 
 MAX_DEPTH: Final = 10_000
 """Containers in each other; two or three more may pass at the bottom, where they are matched whole."""

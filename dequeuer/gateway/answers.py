@@ -11,7 +11,7 @@ import structlog
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from dequeuer.errors import DequeuerError, clip
+from dequeuer.core.errors import DequeuerError, clip
 from dequeuer.gateway import errors
 from dequeuer.gateway.model import Report
 from dequeuer.gateway.shelf import busy

@@ -10,18 +10,19 @@ from contextlib import AsyncExitStack, suppress
 import structlog
 from aiohttp import web
 
-from dequeuer import __version__, logs
-from dequeuer.aws.choice import Places, choose, connect
-from dequeuer.drain import Drain
-from dequeuer.errors import clip
+from dequeuer import __version__
+from dequeuer.clients.choice import Places, choose, connect
+from dequeuer.core.drain import Drain
+from dequeuer.core.errors import clip
 from dequeuer.gateway.queue import SqsQueue
 from dequeuer.gateway.service import Gateway
 from dequeuer.gateway.store_log import tell_what_the_store_lacks
 from dequeuer.gateway.web import CANCEL_S, SHUTDOWN_GRACE_S, make_app, make_runner
 from dequeuer.http.listening import addresses_text
-from dequeuer.http_server import IdleLimit
+from dequeuer.http.server import IdleLimit
+from dequeuer.observability import logs
 from dequeuer.observability.credentials_log import CredentialsLog
-from dequeuer.running import run_to_status
+from dequeuer.process.running import run_to_status
 from dequeuer.settings import GatewaySettings
 
 EXIT_OK, EXIT_FAILED = 0, 1

@@ -5,7 +5,7 @@ The text of each goes to the client: it names what was wrong and what to do, and
 
 from __future__ import annotations
 
-from dequeuer.errors import DequeuerError
+from dequeuer.core.errors import DequeuerError
 
 
 class RefusedError(DequeuerError):

@@ -6,7 +6,7 @@ import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
-from dequeuer.errors import clip
+from dequeuer.core.errors import clip
 from dequeuer.gateway.errors import InvalidRequestError
 from dequeuer.sinks.base import Payload
 from dequeuer.sinks.layout import is_request_id

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
-from dequeuer.errors import LeaseLostError, SourceDeniedError, SourceUnavailableError
+from dequeuer.core.errors import LeaseLostError, SourceDeniedError, SourceUnavailableError
+from dequeuer.core.message import REPEAT_ATTRIBUTE
 from dequeuer.gateway.patience import briefly
-from dequeuer.message import REPEAT_ATTRIBUTE
-from dequeuer.sources.sqs_errors import Translate
+from dequeuer.sources.sqs.errors import Translate
 
 
 class Queue(Protocol):

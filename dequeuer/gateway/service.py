@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 
-from dequeuer.errors import SourceDeniedError, SourceGoneError, SourceUnavailableError
+from dequeuer.core.errors import SourceDeniedError, SourceGoneError, SourceUnavailableError
 from dequeuer.formats.envelope import LIMIT_BYTES, Envelope, seal
 from dequeuer.gateway.body import Measured, prepend, too_large
 from dequeuer.gateway.errors import BusyError, UnknownRequestError

@@ -8,7 +8,7 @@ import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import ParamSpec, TypeVar
 
-from dequeuer.errors import DequeuerError, StoreDeniedError, StoreMissingError, StoreUnavailableError
+from dequeuer.core.errors import DequeuerError, StoreDeniedError, StoreMissingError, StoreUnavailableError
 from dequeuer.gateway.errors import BusyError
 from dequeuer.gateway.patience import briefly
 from dequeuer.sinks.base import Fetch, Payload, Sink

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import structlog
 
-from dequeuer.events import Event, StoreLacks
+from dequeuer.core.events import Event, StoreLacks
 
 
 def tell_what_the_store_lacks(event: Event) -> None:

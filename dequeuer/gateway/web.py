@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping
 import structlog
 from aiohttp import web
 
-from dequeuer.errors import clip
+from dequeuer.core.errors import clip
 from dequeuer.formats.headers import MAX_BYTES, MAX_FIELDS, Fields, are_few, dump_headers
 from dequeuer.gateway.answers import answer_errors, json_answer, report_answer
 from dequeuer.gateway.cors import allow_origins
@@ -24,7 +24,7 @@ from dequeuer.gateway.errors import HeadersTooLargeError, InvalidRequestError, U
 from dequeuer.gateway.model import Submission, check_api_name
 from dequeuer.gateway.service import Gateway
 from dequeuer.gateway.upload import body_of, content_type_of, no_early_continue, stored_headers
-from dequeuer.http_server import server_log
+from dequeuer.http.server import server_log
 
 REQUEST_ID = "x-request-id"
 API_NAME = "X-Cortex-API-Name"

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
-from dequeuer.message import Fence, Message, Outcome
+from dequeuer.core.message import Fence, Message, Outcome
 
 
 class Handler(Protocol):

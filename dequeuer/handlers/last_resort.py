@@ -6,13 +6,13 @@ import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from dequeuer.errors import LeaseLostError, StoreDeniedError, StoreUnavailableError, clip
-from dequeuer.events import BatchEnded, Observer
+from dequeuer.core.errors import LeaseLostError, StoreDeniedError, StoreUnavailableError, clip
+from dequeuer.core.events import BatchEnded, Observer
+from dequeuer.core.message import Done, Fence, Message, Outcome, Reject, Retry
 from dequeuer.formats.envelope import is_envelope, request_id_of, unseal
+from dequeuer.handlers.async_api.failure import failure_body
 from dequeuer.handlers.backoff import backoff_s
 from dequeuer.handlers.base import Handler
-from dequeuer.handlers.failure import failure_body
-from dequeuer.message import Done, Fence, Message, Outcome, Reject, Retry
 from dequeuer.sinks.base import Store
 from dequeuer.sinks.layout import RequestKeys, is_request_id
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
+from dequeuer.core.message import Retry
+from dequeuer.core.queue_limits import MAX_VISIBILITY_TIMEOUT_S
 from dequeuer.formats.retry_after import parse_retry_after
 from dequeuer.handlers.backoff import SHORTEST_S, backoff_s
 from dequeuer.handlers.base import Answer
-from dequeuer.lease import LONGEST_HOLD_S
-from dequeuer.message import Retry
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +30,6 @@ class Policy:
         """Return what becomes of the message when the answer means "not now"; None when it does not."""
         if answer.status not in self.retry_statuses:
             return None
-        asked = parse_retry_after(answer.retry_after, now=time.time(), limit_s=LONGEST_HOLD_S)
+        asked = parse_retry_after(answer.retry_after, now=time.time(), limit_s=MAX_VISIBILITY_TIMEOUT_S)
         after_s = backoff_s(receive_count) if asked is None else max(asked, SHORTEST_S)
         return Retry(after_s=after_s, reason=f"the container answered {answer.status}", refused=True)

@@ -1,1 +1,1 @@
-"""What HTTP servers of this process share."""
+"""HTTP/1.1: a client whose connections are kept, and what every server here has in common."""

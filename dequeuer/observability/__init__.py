@@ -1,1 +1,1 @@
-"""What the outside sees of the process: logs."""
+"""What people and machines see: logs, metrics, the admin server."""

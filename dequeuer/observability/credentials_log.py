@@ -8,8 +8,8 @@ from typing import Any
 
 import structlog
 
-from dequeuer.errors import clip
-from dequeuer.events import Event, KeysRenewalFailed, KeysRenewed
+from dequeuer.core.errors import clip
+from dequeuer.core.events import Event, KeysRenewalFailed, KeysRenewed
 
 
 class CredentialsLog:

@@ -11,9 +11,9 @@ import random
 from collections.abc import Awaitable, Callable
 from typing import Final
 
+from dequeuer.core.events import ContainerJudged, Observer
 from dequeuer.core.readiness import Condition
-from dequeuer.events import ContainerJudged, Observer
-from dequeuer.wire.protocols import HTTP1
+from dequeuer.http.protocols import HTTP1
 
 FIRST_WAIT_S: Final = 1.0
 LONGEST_WAIT_S: Final = 30.0

@@ -11,7 +11,7 @@ from urllib.parse import quote
 import aiohttp
 from yarl import URL
 
-from dequeuer.errors import clip
+from dequeuer.core.errors import clip
 from dequeuer.probes.base import ProbeResult, ProbeTiming
 
 USER_AGENT = "kube-probe/1.34"

@@ -9,8 +9,8 @@ import ssl
 from collections.abc import Sequence
 from typing import Final
 
+from dequeuer.http.protocols import HTTP1, looks_like
 from dequeuer.probes.http_get import USER_AGENT
-from dequeuer.wire.protocols import HTTP1, looks_like
 
 TIMEOUT_S: Final = 1.0
 """For a connection, and for the first bytes of an answer."""

@@ -13,11 +13,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from dequeuer.errors import ConfigurationError, clip
+from dequeuer.core.errors import ConfigurationError, clip
+from dequeuer.http.origin import LOCALHOST, LOCALHOST_IPV6
 from dequeuer.probes.base import Probe, ProbeTiming
 from dequeuer.probes.http_get import HttpGetProbe
 from dequeuer.probes.tcp_socket import TcpSocketProbe
-from dequeuer.wire.origin import LOCALHOST, LOCALHOST_IPV6
 
 MAX_FILE_BYTES = 1024 * 1024
 MAX_CONTAINERS = 100

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 from dataclasses import dataclass, field
 
-from dequeuer.errors import clip
+from dequeuer.core.errors import clip
 from dequeuer.probes.base import ProbeResult, ProbeTiming
 
 

@@ -6,7 +6,7 @@ import stat
 from pathlib import Path
 from typing import Any
 
-from dequeuer.errors import clip
+from dequeuer.core.errors import clip
 
 MAX_BYTES = 2**20
 MAX_DEPTH = 100

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping
 
-from dequeuer.errors import clip
+from dequeuer.core.errors import clip
 from dequeuer.settings.nearest import did_you_mean
 
 PREFIX = "DEQUEUER_"

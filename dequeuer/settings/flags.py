@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from dequeuer.errors import clip
+from dequeuer.core.errors import clip
 from dequeuer.settings.nearest import did_you_mean
 from dequeuer.settings.places import mask
 

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 
-from dequeuer.errors import ConfigurationError
+from dequeuer.core.errors import ConfigurationError
 from dequeuer.settings import options_gateway as gateway
 from dequeuer.settings import options_shared as shared
 from dequeuer.settings import options_sidecar as sidecar

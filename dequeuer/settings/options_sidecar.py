@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dequeuer.core.queue_limits import MAX_VISIBILITY_TIMEOUT_S
 from dequeuer.settings.model import ApiKind
 from dequeuer.settings.option import Option
 from dequeuer.settings.parsers import LARGEST_OBJECT, choice, integers, port, seconds, size, whole, whole_seconds
@@ -11,8 +12,6 @@ from dequeuer.settings.workers import workers
 DEFAULT_CLUSTER_CONFIG = "/configs/cluster/cluster.yaml"
 SHUTDOWN_GRACE_S: dict[ApiKind, float] = {"async": 55, "batch": 25}
 """Below the 60 s and the 30 s that Kubernetes grants the pods of Cortex's async and batch APIs."""
-RECEIPT_LIFE_S = 43200
-"""SQS forgets a receipt 12 hours after the receive, whatever was renewed."""
 
 _KINDS: dict[str, ApiKind] = {"asyncapi": "async", "async": "async", "batchapi": "batch", "batch": "batch"}
 
@@ -134,7 +133,7 @@ STATSD_ADDRESS = Option(
 REQUEST_TIMEOUT = Option(
     name="request_timeout_s",
     env=("DEQUEUER_REQUEST_TIMEOUT",),
-    parser=seconds(0, RECEIPT_LIFE_S - 300, above=True),
+    parser=seconds(0, MAX_VISIBILITY_TIMEOUT_S - 300, above=True),
     default="39600",
     unit="s",
     help="Time for one whole answer of the container; it ends before the 12 hours that an SQS receipt lasts.",
@@ -157,7 +156,7 @@ RETRY_STATUSES = Option(
 VISIBILITY_TIMEOUT = Option(
     name="visibility_timeout_s",
     env=("DEQUEUER_VISIBILITY_TIMEOUT",),
-    parser=whole_seconds(2, RECEIPT_LIFE_S),
+    parser=whole_seconds(2, MAX_VISIBILITY_TIMEOUT_S),
     default="30",
     unit="s",
     help="Length of the lease on a message, renewed at half: how soon another worker has it after a crash.",
@@ -165,7 +164,7 @@ VISIBILITY_TIMEOUT = Option(
 SHUTDOWN_GRACE = Option(
     name="shutdown_grace_s",
     env=("DEQUEUER_SHUTDOWN_GRACE",),
-    parser=seconds(0, RECEIPT_LIFE_S),
+    parser=seconds(0, MAX_VISIBILITY_TIMEOUT_S),
     default_note="55 s for async, 25 s for batch",
     help="Time to finish what is running after SIGTERM; keep it below the pod's terminationGracePeriodSeconds.",
 )
@@ -197,7 +196,7 @@ POLL_WAIT = Option(
 IN_PROGRESS_AFTER = Option(
     name="in_progress_after_s",
     env=("DEQUEUER_IN_PROGRESS_AFTER",),
-    parser=seconds(0, RECEIPT_LIFE_S),
+    parser=seconds(0, MAX_VISIBILITY_TIMEOUT_S),
     default="1",
     unit="s",
     help="`status/in_progress` is written only for a request that still runs after this time; 0: at once.",

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from urllib.parse import urlsplit
 
-from dequeuer.errors import clip
+from dequeuer.core.errors import clip
 from dequeuer.settings.parsers import Parser, RefusedError
 
 # \Z, not $: the latter would let a trailing newline through into a key or a header.

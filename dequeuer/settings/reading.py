@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 
-from dequeuer.errors import ConfigurationError, clip
+from dequeuer.core.errors import ConfigurationError, clip
 from dequeuer.settings.cluster_file import UnreadableError, read_cluster_file
 from dequeuer.settings.environment import is_service_link, unknown_variables
 from dequeuer.settings.flags import Flags, parse_flags

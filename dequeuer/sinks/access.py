@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping
 
+from dequeuer.core.errors import FatalError, StoreDeniedError, StoreMissingError, StoreUnavailableError
 from dequeuer.core.refusal_codes import hint, permission
 from dequeuer.core.refusals import Try
-from dequeuer.errors import FatalError, StoreDeniedError, StoreMissingError, StoreUnavailableError
-from dequeuer.retrying import persist
+from dequeuer.core.retrying import persist
 from dequeuer.sinks.base import Store
 
 CHECK = ".dequeuer-write-check/result.json"

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal, Protocol, TypeVar
 
-from dequeuer.errors import StoreDeniedError, StoreUnavailableError
+from dequeuer.core.errors import StoreDeniedError, StoreUnavailableError
 
 RULE_ID = "async-workloads-expiry-policy"
 ABORT_AFTER_DAYS = 1

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from dequeuer.message import Message
+from dequeuer.core.message import Message
 
 
 def lease_margin_s(length_s: float) -> float:

@@ -12,11 +12,11 @@ from bench.canned.http import Connection
 from bench.canned.s3 import S3
 from bench.canned.state import State
 from bench.wire_format import BUCKET, CLUSTER
-from dequeuer.aws.sdk import Aws
+from dequeuer.clients.sdk import Aws
 from dequeuer.settings import AwsSettings
 from dequeuer.sinks.access import prove_access
 from dequeuer.sinks.layout import workloads_prefix
-from dequeuer.sinks.lifecycle_xml import ensure_expiry
+from dequeuer.sinks.s3.lifecycle_xml import ensure_expiry
 from tests.sinks.stores import CLIENTS, Chain, connecting, wire_endpoint
 
 PREFIX = workloads_prefix(CLUSTER)

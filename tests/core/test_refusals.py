@@ -9,9 +9,9 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from dequeuer.core.errors import StoreDeniedError
+from dequeuer.core.events import SourceCalled, SourceOp, StoreCalled, StoreOp
 from dequeuer.core.refusals import LONGEST_WAIT_S, QUIET_S, Refusals, Standing, verdict_of
-from dequeuer.errors import StoreDeniedError
-from dequeuer.events import SourceCalled, SourceOp, StoreCalled, StoreOp
 
 pytestmark = pytest.mark.looptime
 

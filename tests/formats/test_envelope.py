@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dequeuer.errors import InvalidInputError
+from dequeuer.core.errors import InvalidInputError
 from dequeuer.formats.envelope import LIMIT_BYTES, Envelope, is_envelope, request_id_of, seal, unseal
 from dequeuer.sinks.layout import is_request_id
 

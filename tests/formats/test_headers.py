@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dequeuer.errors import InvalidInputError
+from dequeuer.core.errors import InvalidInputError
 from dequeuer.formats.headers import MAX_BYTES, MAX_FIELDS, dump_headers, forwardable, parse_headers
 
 tokens = st.text("!#$%&'*+-.^_`|~0123456789abcXYZ", min_size=1, max_size=20)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dequeuer.errors import InvalidAnswerError
+from dequeuer.core.errors import InvalidAnswerError
 from dequeuer.formats.json_text import MAX_DEPTH, JsonValidator, is_json_array
 
 

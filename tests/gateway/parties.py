@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Collection, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
-from dequeuer.errors import StoreUnavailableError
+from dequeuer.core.errors import StoreUnavailableError
 from dequeuer.gateway.service import Gateway
 from dequeuer.sinks.base import Check, Payload, unchecked
 from tests.fakes import MemoryStore, chunked

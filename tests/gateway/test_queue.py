@@ -11,10 +11,10 @@ from aiohttp import ServerDisconnectedError
 from botocore.exceptions import ClientError, ConnectTimeoutError, NoCredentialsError
 from moto.server import ThreadedMotoServer
 
-from dequeuer.errors import SourceDeniedError, SourceGoneError, SourceUnavailableError
+from dequeuer.core.errors import SourceDeniedError, SourceGoneError, SourceUnavailableError
 from dequeuer.gateway.patience import ATTEMPTS, LONGEST_WAIT_S
 from dequeuer.gateway.queue import SqsQueue
-from dequeuer.sources.sqs_sdk import translate
+from dequeuer.sources.sqs.sdk_errors import translate
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from dequeuer.errors import (
+from dequeuer.core.errors import (
     SourceDeniedError,
     SourceGoneError,
     SourceUnavailableError,

@@ -13,7 +13,7 @@ import yarl
 from aiohttp import ClientPayloadError, ClientSession, web
 from structlog.testing import capture_logs
 
-from dequeuer.errors import SourceGoneError, SourceUnavailableError, StoreUnavailableError
+from dequeuer.core.errors import SourceGoneError, SourceUnavailableError, StoreUnavailableError
 from dequeuer.gateway import upload
 from dequeuer.gateway.service import SMALL_BYTES
 from dequeuer.gateway.web import make_app, make_runner

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-from dequeuer.errors import ContainerNotHttpError, ContainerUnavailableError, DequeuerError
+from dequeuer.core.errors import ContainerNotHttpError, ContainerUnavailableError, DequeuerError
 from tests.fakes import chunked
 
 

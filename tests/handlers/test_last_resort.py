@@ -7,11 +7,11 @@ import logging
 
 import pytest
 
-from dequeuer.errors import LeaseLostError
-from dequeuer.events import BatchEnded
+from dequeuer.core.errors import LeaseLostError
+from dequeuer.core.events import BatchEnded
+from dequeuer.core.message import Done, Fence, Message, Outcome, Reject, Retry
 from dequeuer.formats.envelope import Envelope, seal
 from dequeuer.handlers.last_resort import BoundedHandler, FailAttempt, FailRequest
-from dequeuer.message import Done, Fence, Message, Outcome, Reject, Retry
 from tests.fakes import MemoryStore, OpenFence, Recorder, SwitchFence, make_message
 
 PREFIX = "uid/workloads/api/r1/"

@@ -11,14 +11,14 @@ from typing import Any
 
 import structlog
 
-from dequeuer.drain import Drain
-from dequeuer.events import Event, Settled
-from dequeuer.handlers.async_api import AsyncHandler
+from dequeuer.core.drain import Drain
+from dequeuer.core.events import Event, Settled
+from dequeuer.core.message import Message, Outcome
+from dequeuer.handlers.async_api.handler import AsyncHandler
+from dequeuer.handlers.async_api.result import ResultWriter
 from dequeuer.handlers.base import Target
 from dequeuer.handlers.policy import Policy
-from dequeuer.handlers.result import ResultWriter
-from dequeuer.logs import LogObserver, configure
-from dequeuer.message import Message, Outcome
+from dequeuer.observability.logs import LogObserver, configure
 from dequeuer.sinks.base import Check, unchecked
 from tests.fakes import MemoryStore, OpenFence, Recorder, make_message
 

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from dequeuer.admin import MAX_IDLE, AdminServer
-from dequeuer.metrics import Metrics
+from dequeuer.observability.admin import MAX_IDLE, AdminServer
+from dequeuer.observability.metrics import Metrics
 from tests.hostile import evidence
 from tests.hostile.evidence import CANARY
 

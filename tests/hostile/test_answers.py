@@ -11,8 +11,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from dequeuer.message import Done, Outcome, Retry
-from dequeuer.target import HttpTarget
+from dequeuer.container.target import HttpTarget
+from dequeuer.core.message import Done, Outcome, Retry
 from tests.hostile import evidence
 from tests.hostile.evidence import CANARY, REQUEST
 from tests.hostile.server import HEAD, OK, Script, answering, dripping, flooding, hasty, late, serving

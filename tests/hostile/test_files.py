@@ -12,7 +12,7 @@ import yaml
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from dequeuer.errors import ConfigurationError, InvalidInputError
+from dequeuer.core.errors import ConfigurationError, InvalidInputError
 from dequeuer.formats.headers import MAX_BYTES, MAX_FIELDS, dump_headers, forwardable, parse_headers
 from dequeuer.formats.media_type import is_json
 from dequeuer.formats.retry_after import parse_retry_after

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from dequeuer.formats.headers import MAX_BYTES, parse_headers
 from dequeuer.gateway.web import make_app, make_runner
-from dequeuer.http_server import IdleLimit
+from dequeuer.http.server import IdleLimit
 from dequeuer.sinks.layout import is_request_id
 from tests.gateway.parties import PREFIX, URL, FakeQueue, Store, make_gateway
 from tests.hostile import evidence

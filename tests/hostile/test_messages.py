@@ -10,15 +10,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from dequeuer.drain import Drain
-from dequeuer.errors import InvalidInputError
+from dequeuer.container.target import HttpTarget
+from dequeuer.core.drain import Drain
+from dequeuer.core.errors import InvalidInputError
+from dequeuer.core.message import Done, Message, Outcome, Reject, Requeue, Retry
 from dequeuer.formats.headers import forwardable, parse_headers
-from dequeuer.handlers.batch_api import BatchHandler
-from dequeuer.handlers.completion import Completion
-from dequeuer.message import Done, Message, Outcome, Reject, Requeue, Retry
+from dequeuer.handlers.batch_api.completion import Completion
+from dequeuer.handlers.batch_api.handler import BatchHandler
 from dequeuer.sinks.layout import is_request_id
 from dequeuer.sources.base import Depth
-from dequeuer.target import HttpTarget
 from tests.fakes import FakeSource, MemoryStore, OpenFence, Recorder
 from tests.handlers.stage import Reply, ScriptedTarget
 from tests.hostile import evidence

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from dequeuer.events import Probed
+from dequeuer.core.events import Probed
 from dequeuer.probes.base import ProbeTiming
 from dequeuer.probes.http_get import HttpGetProbe
 from dequeuer.probes.tcp_socket import TcpSocketProbe

@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from dequeuer.errors import StoreDeniedError, StoreMissingError, StoreUnavailableError
-from dequeuer.events import StoreCalled
+from dequeuer.core.errors import StoreDeniedError, StoreMissingError, StoreUnavailableError
+from dequeuer.core.events import StoreCalled
 from tests.fakes import Recorder
 from tests.hostile.server import Script, answering, flooding, serving
 from tests.sinks.stores import CLIENTS, Connect, connecting

@@ -13,20 +13,20 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from dequeuer.aws.choice import ClientName, connect
-from dequeuer.errors import (
+from dequeuer.clients.choice import ClientName, connect
+from dequeuer.core.errors import (
     LeaseLostError,
     SourceDeniedError,
     SourceGoneError,
     SourceUnavailableError,
 )
-from dequeuer.events import SourceCalled
-from dequeuer.message import Message
+from dequeuer.core.events import SourceCalled
+from dequeuer.core.message import Message
 from dequeuer.settings import AwsSettings
 from dequeuer.sources.base import Depth
-from dequeuer.sources.sqs import SqsSource
-from dequeuer.sources.sqs_errors import Translate
-from dequeuer.sources.sqs_sdk import translate
+from dequeuer.sources.sqs.errors import Translate
+from dequeuer.sources.sqs.sdk_errors import translate
+from dequeuer.sources.sqs.source import SqsSource
 from tests.fakes import Recorder
 from tests.hostile.server import Script, answering, dripping, flooding, serving
 
@@ -52,7 +52,7 @@ CLIENTS: tuple[ClientName, ...] = ("slim", "sdk")
 @pytest.fixture(autouse=True)
 def in_no_haste(monkeypatch: pytest.MonkeyPatch) -> None:
     # The pause between polls that bring nothing is real time here; tests/sources shows it.
-    monkeypatch.setattr("dequeuer.sources.sqs.HASTE_S", 0.0)
+    monkeypatch.setattr("dequeuer.sources.sqs.source.HASTE_S", 0.0)
 
 
 def source(client: Any, seen: Recorder | None = None, translate: Translate = translate) -> SqsSource:
@@ -271,7 +271,7 @@ async def test_whatever_the_server_says_the_source_raises_its_own_errors(name: s
 @pytest.mark.usefixtures("keys")
 @pytest.mark.parametrize("client", CLIENTS)
 async def test_a_receive_that_drips_in_ends(client: ClientName, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("dequeuer.sources.sqs.RECEIVE_SPARE_S", 0.2)
-    monkeypatch.setattr("dequeuer.sources.sqs.CALL_TIMEOUT_S", 0.2)
+    monkeypatch.setattr("dequeuer.sources.sqs.source.RECEIVE_SPARE_S", 0.2)
+    monkeypatch.setattr("dequeuer.sources.sqs.source.CALL_TIMEOUT_S", 0.2)
     raised = await ask(dripping(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n", b" "), client)
     assert raised == ["SourceUnavailableError"] * 4

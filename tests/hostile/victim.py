@@ -12,9 +12,9 @@ import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+from dequeuer.container.target import HttpTarget
 from dequeuer.probes.base import ProbeTiming
 from dequeuer.probes.http_get import HttpGetProbe
-from dequeuer.target import HttpTarget
 from tests.fakes import make_message
 from tests.hostile import evidence
 

@@ -8,9 +8,9 @@ from typing import Self
 import aiohttp
 import pytest
 
-from dequeuer.admin import AdminServer
-from dequeuer.errors import FatalError
+from dequeuer.core.errors import FatalError
 from dequeuer.http.listening import EVERY_ADDRESS, addresses_text, open_listeners
+from dequeuer.observability.admin import AdminServer
 from dequeuer.settings.options_gateway import GATEWAY_HOST
 from dequeuer.settings.options_sidecar import ADMIN_HOST
 

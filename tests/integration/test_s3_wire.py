@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-from dequeuer.errors import StoreMissingError
-from dequeuer.sinks import lifecycle_xml
+from dequeuer.aws.endpoint import AwsEndpoint
+from dequeuer.core.errors import StoreMissingError
 from dequeuer.sinks.base import Store
-from dequeuer.sinks.s3_bucket import Bucket as S3Bucket
-from dequeuer.sinks.s3_download import Downloads
-from dequeuer.sinks.s3_features import Features
-from dequeuer.sinks.s3_wire import open_wire_store
-from dequeuer.wire.aws_endpoint import AwsEndpoint
+from dequeuer.sinks.s3 import lifecycle_xml
+from dequeuer.sinks.s3.bucket import Bucket as S3Bucket
+from dequeuer.sinks.s3.download import Downloads
+from dequeuer.sinks.s3.features import Features
+from dequeuer.sinks.s3.store import open_wire_store
 from tests.fakes import Recorder, chunked
 from tests.integration.cloud import REGION, Bucket, Cloud
 from tests.integration.test_bucket_rule import THEIRS

@@ -4,7 +4,7 @@ from typing import Any
 
 from structlog.testing import capture_logs
 
-from dequeuer.events import KeysRenewalFailed, KeysRenewed
+from dequeuer.core.events import KeysRenewalFailed, KeysRenewed
 from dequeuer.observability.credentials_log import CredentialsLog
 
 

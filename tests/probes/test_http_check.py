@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from dequeuer.events import ContainerJudged
+from dequeuer.core.events import ContainerJudged
+from dequeuer.http.protocols import HTTP1
 from dequeuer.probes.http_check import FIRST_WAIT_S, LONGEST_WAIT_S, HttpCheck
-from dequeuer.wire.protocols import HTTP1
 from tests.fakes import Recorder
 
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from dequeuer.http.protocols import HTTP1
 from dequeuer.probes import protocol
 from dequeuer.probes.protocol import identify
-from dequeuer.wire.protocols import HTTP1
 from tests.wire.test_tls import certificate
 
 __all__ = ["certificate"]

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dequeuer.errors import ConfigurationError
+from dequeuer.core.errors import ConfigurationError
 from dequeuer.probes.base import Probe, ProbeTiming
 from dequeuer.probes.http_get import HttpGetProbe
 from dequeuer.probes.spec import MAX_FAULTS, MAX_FILE_BYTES, PROBE_FIELDS, load_probes

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from dequeuer.errors import ConfigurationError
+from dequeuer.core.errors import ConfigurationError
 from dequeuer.settings import SidecarSettings, load_sidecar
 
 ASYNC = {

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from dequeuer.errors import ConfigurationError
+from dequeuer.core.errors import ConfigurationError
 from dequeuer.settings import load_gateway
 from tests.settings.good import GATEWAY
 

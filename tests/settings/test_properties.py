@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from dequeuer.errors import ConfigurationError
+from dequeuer.core.errors import ConfigurationError
 from dequeuer.settings import load_gateway, load_sidecar
 from dequeuer.settings.environment import is_service_link
 from dequeuer.settings.options import OPTIONS, options_of

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from dequeuer.errors import ConfigurationError
+from dequeuer.core.errors import ConfigurationError
 from dequeuer.settings import load_gateway
 from dequeuer.sinks.protection import UNPROTECTED, ObjectProtection
 from tests.settings.good import ASYNC, GATEWAY, faults, load

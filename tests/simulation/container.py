@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from dequeuer.errors import ContainerTimeoutError, ContainerUnavailableError
+from dequeuer.core.errors import ContainerTimeoutError, ContainerUnavailableError
 from dequeuer.probes.base import ProbeResult, ProbeTiming
 from tests.history.records import BROKE, ON_COMPLETE, Record
 from tests.simulation.store import DELIVERY

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 
-from dequeuer.lease import poll_wait_s
+from dequeuer.worker.lease import poll_wait_s
 from tests.simulation.sidecar import Kind, Shape
 from tests.simulation.weather import Weather, storm
 

@@ -9,9 +9,9 @@ from typing import Any
 
 from botocore.exceptions import ClientError, EndpointConnectionError
 
-from dequeuer.events import SourceOp
+from dequeuer.core.events import SourceOp
 from dequeuer.sources.base import Lease
-from dequeuer.sources.sqs import NO_RECEIPT, SqsSource
+from dequeuer.sources.sqs.source import NO_RECEIPT, SqsSource
 from tests.history.records import Op, Record
 from tests.simulation.queue import Queue
 from tests.simulation.weather import Port

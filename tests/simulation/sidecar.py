@@ -8,26 +8,26 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
+from dequeuer.concurrency.limiter import Limiter
+from dequeuer.core.drain import Drain
+from dequeuer.core.events import ignore
+from dequeuer.core.message import Fence, Message, Outcome
 from dequeuer.core.readiness import AllOf
 from dequeuer.core.refusals import Refusals
-from dequeuer.drain import Drain
-from dequeuer.events import ignore
-from dequeuer.gate import Gate
-from dequeuer.handlers.async_api import AsyncHandler
+from dequeuer.core.retrying import persist
+from dequeuer.handlers.async_api.handler import AsyncHandler
+from dequeuer.handlers.async_api.result import ResultWriter
 from dequeuer.handlers.base import Handler
-from dequeuer.handlers.batch_api import BatchHandler
-from dequeuer.handlers.completion import Completion, DrainedQueue
+from dequeuer.handlers.batch_api.completion import Completion, DrainedQueue
+from dequeuer.handlers.batch_api.handler import BatchHandler
 from dequeuer.handlers.policy import Policy
-from dequeuer.handlers.result import ResultWriter
-from dequeuer.lease import Hold, LeaseKeeper
-from dequeuer.limiter import Limiter
-from dequeuer.message import Fence, Message, Outcome
-from dequeuer.retrying import persist
-from dequeuer.settling import AWAY
+from dequeuer.probes.gate import Gate
 from dequeuer.sinks.access import tries_of_store
 from dequeuer.sinks.gathered import GatheredDeletions
-from dequeuer.sources.sqs_sdk import translate
-from dequeuer.worker import Worker
+from dequeuer.sources.sqs.sdk_errors import translate
+from dequeuer.worker.lease import Hold, LeaseKeeper
+from dequeuer.worker.settlement import AWAY
+from dequeuer.worker.worker import Worker
 from tests.history.records import Record, What
 from tests.simulation import queue_client
 from tests.simulation import store as sim_store

@@ -8,8 +8,8 @@ from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequen
 from contextvars import ContextVar
 from typing import TypeVar
 
-from dequeuer.errors import StoreDeniedError, StoreMissingError, StoreUnavailableError
-from dequeuer.events import Observer, StoreCalled, StoreOp
+from dequeuer.core.errors import StoreDeniedError, StoreMissingError, StoreUnavailableError
+from dequeuer.core.events import Observer, StoreCalled, StoreOp
 from dequeuer.sinks.base import Check, Payload, unchecked
 from tests.history.records import Op, Record
 from tests.simulation.weather import Port

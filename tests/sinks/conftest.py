@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from dequeuer.sinks import s3_tries
+from dequeuer.sinks.s3 import tries as s3_tries
 from tests.fakes import Recorder
 from tests.sinks.fake_s3 import FakeS3, fake_s3
 

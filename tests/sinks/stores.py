@@ -8,15 +8,15 @@ from contextlib import asynccontextmanager
 from types import SimpleNamespace
 from typing import Any, Protocol
 
-from dequeuer.aws.sdk import Aws
-from dequeuer.credentials import CredentialChain, FrozenKeys, KeySnapshot
-from dequeuer.errors import KeysMissingError
-from dequeuer.events import Observer
+from dequeuer.aws.credentials.renewal import CredentialChain, FrozenKeys, KeySnapshot
+from dequeuer.aws.endpoint import AwsEndpoint, origin_of
+from dequeuer.aws.signing import Signer
+from dequeuer.clients.sdk import Aws
+from dequeuer.core.errors import KeysMissingError
+from dequeuer.core.events import Observer
 from dequeuer.settings import AwsSettings
 from dequeuer.sinks.base import Store
-from dequeuer.sinks.s3_wire import WireStore, open_wire_store
-from dequeuer.wire.aws_endpoint import AwsEndpoint, origin_of
-from dequeuer.wire.signing import Signer
+from dequeuer.sinks.s3.store import WireStore, open_wire_store
 from tests.fakes import Recorder
 
 CLIENTS = ("sdk", "wire")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from dequeuer.errors import FatalError, StoreDeniedError
-from dequeuer.events import StoreCalled
+from dequeuer.core.errors import FatalError, StoreDeniedError
+from dequeuer.core.events import StoreCalled
 from dequeuer.sinks.access import prove_access, tries_of_store
 from tests.fakes import MemoryStore, Recorder
 from tests.sinks.fake_s3 import FakeS3, fake_s3, refusal

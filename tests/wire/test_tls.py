@@ -14,10 +14,10 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from dequeuer.wire.errors import UnreachableError
-from dequeuer.wire.origin import Origin
-from dequeuer.wire.pool import Pool
-from tests.wire.server import ok
+from dequeuer.http.errors import UnreachableError
+from dequeuer.http.origin import Origin
+from dequeuer.http.pool import Pool
+from tests.http.canned import ok
 
 
 @pytest.fixture(scope="module")

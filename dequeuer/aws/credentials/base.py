@@ -12,11 +12,11 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from dequeuer import __version__
-from dequeuer.credentials import Keys
-from dequeuer.errors import KeysUnavailableError
-from dequeuer.wire.errors import WireError
-from dequeuer.wire.origin import Origin
-from dequeuer.wire.pool import Pool, Reply
+from dequeuer.aws.credentials.renewal import Keys
+from dequeuer.core.errors import KeysUnavailableError
+from dequeuer.http.errors import WireError
+from dequeuer.http.origin import Origin
+from dequeuer.http.pool import Pool, Reply
 
 ANSWER_LIMIT_BYTES = 64 * 1024
 TOKEN_LIMIT = 64 * 1024

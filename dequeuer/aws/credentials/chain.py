@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from dequeuer.aws.credentials import container
+from dequeuer.aws.credentials.renewal import CredentialChain
 from dequeuer.aws.profile import CONFIG_FILE, expanded, sections_of
-from dequeuer.credentials import CredentialChain
-from dequeuer.errors import clip
-from dequeuer.events import KeyProviderName
+from dequeuer.core.errors import clip
+from dequeuer.core.events import KeyProviderName
 
 _HARMLESS = ("region", "output", "cli_", "s3", "retry_mode", "max_attempts", "defaults_mode")
 """Beginnings of the keys of a profile that have nothing to do with credentials."""

@@ -14,8 +14,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from dequeuer.aws.credentials.base import Place, ask_once, keys_of, place_of, read_token, server_time
-from dequeuer.credentials import FrozenKeys
-from dequeuer.errors import ConfigurationError, KeysUnavailableError
+from dequeuer.aws.credentials.renewal import FrozenKeys
+from dequeuer.core.errors import ConfigurationError, KeysUnavailableError
 
 RELATIVE, FULL = "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_CREDENTIALS_FULL_URI"
 TOKEN, TOKEN_FILE = "AWS_CONTAINER_AUTHORIZATION_TOKEN", "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"

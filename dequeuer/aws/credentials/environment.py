@@ -6,8 +6,8 @@ import time
 from collections.abc import Mapping
 
 from dequeuer.aws.credentials.base import instant_of
-from dequeuer.credentials import FrozenKeys, Keys
-from dequeuer.errors import ConfigurationError, KeysMissingError
+from dequeuer.aws.credentials.renewal import FrozenKeys, Keys
+from dequeuer.core.errors import ConfigurationError, KeysMissingError
 
 
 class EnvironmentKeys:

@@ -14,10 +14,10 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from dequeuer.aws.credentials.base import Place, ask, keys_of, place_of, server_time
-from dequeuer.credentials import FrozenKeys, Keys
-from dequeuer.errors import ConfigurationError, KeysMissingError, KeysUnavailableError, clip
-from dequeuer.wire.errors import BrokenError, SlowError, UnreachableError, WireError
-from dequeuer.wire.pool import Reply
+from dequeuer.aws.credentials.renewal import FrozenKeys, Keys
+from dequeuer.core.errors import ConfigurationError, KeysMissingError, KeysUnavailableError, clip
+from dequeuer.http.errors import BrokenError, SlowError, UnreachableError, WireError
+from dequeuer.http.pool import Reply
 
 ENDPOINT, MODE = "AWS_EC2_METADATA_SERVICE_ENDPOINT", "AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE"
 TIMEOUT, ATTEMPTS = "AWS_METADATA_SERVICE_TIMEOUT", "AWS_METADATA_SERVICE_NUM_ATTEMPTS"

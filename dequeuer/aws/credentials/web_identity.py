@@ -14,11 +14,11 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 from dequeuer.aws.credentials.base import Place, ask_once, keys_of, place_of, read_token, server_time
+from dequeuer.aws.credentials.renewal import FrozenKeys
 from dequeuer.aws.partitions import domain
-from dequeuer.credentials import FrozenKeys
-from dequeuer.errors import ConfigurationError, KeysMissingError, KeysUnavailableError, StoreUnavailableError, clip
-from dequeuer.sinks.s3_xml import Node, parse
-from dequeuer.wire.pool import Reply
+from dequeuer.aws.xml import Node, XmlError, parse
+from dequeuer.core.errors import ConfigurationError, KeysMissingError, KeysUnavailableError, clip
+from dequeuer.http.pool import Reply
 
 TIMEOUT_S = 10.0
 _NAMES = ("AccessKeyId", "SecretAccessKey", "SessionToken", "Expiration")
@@ -120,7 +120,7 @@ def _find(reply: Reply, name: str) -> list[Node]:
     """Return the children of the first element of a name. Raises `KeysUnavailableError`."""
     try:
         rest = [parse(reply.body)]
-    except StoreUnavailableError:
+    except XmlError:
         raise KeysUnavailableError("STS: an answer that is not XML") from None
     while rest:
         node = rest.pop(0)

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, TypeAlias
 from botocore.exceptions import ClientError
 
 from dequeuer.sinks.protection import ObjectProtection
-from dequeuer.sinks.s3_errors import StoreError
+from dequeuer.sinks.s3.errors import StoreError
 from dequeuer.sinks.s3_sdk.errors import SDK_ERRORS, code_of, translated
 
 Answer: TypeAlias = Mapping[str, Any]

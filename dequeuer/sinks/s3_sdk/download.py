@@ -9,13 +9,13 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from datetime import datetime
 from typing import Any
 
-from dequeuer.errors import StoreUnavailableError
-from dequeuer.events import StoreOp
-from dequeuer.retrying import FIRST_WAIT_S, persist
+from dequeuer.core.errors import StoreUnavailableError
+from dequeuer.core.events import StoreOp
+from dequeuer.core.retrying import FIRST_WAIT_S, persist
 from dequeuer.sinks.base import Payload
-from dequeuer.sinks.s3_checksum import checker_of
-from dequeuer.sinks.s3_download import SMALL_BYTES, UNTYPED, Report
-from dequeuer.sinks.s3_errors import STORE_ERRORS
+from dequeuer.sinks.s3.checksum import checker_of
+from dequeuer.sinks.s3.download import SMALL_BYTES, UNTYPED, Report
+from dequeuer.sinks.s3.errors import STORE_ERRORS
 from dequeuer.sinks.s3_sdk.bucket import Answer, SdkBucket
 from dequeuer.sinks.s3_sdk.errors import SDK_ERRORS, translated
 

@@ -6,8 +6,7 @@ from aiohttp import ClientError as HttpClientError
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, PartialCredentialsError
 from botocore.parsers import ResponseParserError
 
-from dequeuer.core.refusal_codes import NO_CREDENTIALS
-from dequeuer.errors import (
+from dequeuer.core.errors import (
     KeysMissingError,
     KeysUnavailableError,
     StoreDeniedError,
@@ -15,7 +14,8 @@ from dequeuer.errors import (
     clip,
     described,
 )
-from dequeuer.sinks.s3_errors import StoreError, error_code, refused
+from dequeuer.core.refusal_codes import NO_CREDENTIALS
+from dequeuer.sinks.s3.errors import StoreError, error_code, refused
 
 SDK_ERRORS = (
     BotoCoreError,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TypedDict
 from zlib import crc32
 
-from dequeuer.sinks.s3_checksum import encoded_crc32
+from dequeuer.sinks.s3.checksum import encoded_crc32
 
 
 class Checked(TypedDict):

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Collection, Sequence
 from itertools import islice
 
+from dequeuer.core.events import Observer
 from dequeuer.core.refusal_codes import is_refusal
-from dequeuer.events import Observer
 from dequeuer.sinks.base import Check, Payload, unchecked
-from dequeuer.sinks.s3_calls import Calls
-from dequeuer.sinks.s3_download import UNTYPED
-from dequeuer.sinks.s3_errors import error_code, refused
-from dequeuer.sinks.s3_features import Features, may_mean_unsupported
-from dequeuer.sinks.s3_listing import DELETIONS_LIMIT, GONE
+from dequeuer.sinks.s3.calls import Calls
+from dequeuer.sinks.s3.download import UNTYPED
+from dequeuer.sinks.s3.errors import error_code, refused
+from dequeuer.sinks.s3.features import Features, may_mean_unsupported
+from dequeuer.sinks.s3.listing import DELETIONS_LIMIT, GONE
 from dequeuer.sinks.s3_sdk.bucket import Refusal, SdkBucket
 from dequeuer.sinks.s3_sdk.download import Downloads
 from dequeuer.sinks.s3_sdk.integrity import checked

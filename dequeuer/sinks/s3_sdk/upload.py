@@ -8,16 +8,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 
-from dequeuer.errors import StoreDeniedError, StoreMissingError, StoreUnavailableError
+from dequeuer.core.errors import StoreDeniedError, StoreMissingError, StoreUnavailableError
 from dequeuer.sinks.base import Check, unchecked
-from dequeuer.sinks.s3_body import Body
-from dequeuer.sinks.s3_download import UNTYPED
-from dequeuer.sinks.s3_multipart import PART_BYTES
-from dequeuer.sinks.s3_parts import ABORT_TIMEOUT_S, Aborts, Part, check_uploads, is_made_of, within_upload
+from dequeuer.sinks.s3.body import Body
+from dequeuer.sinks.s3.download import UNTYPED
+from dequeuer.sinks.s3.multipart import PART_BYTES
+from dequeuer.sinks.s3.parts import ABORT_TIMEOUT_S, Aborts, Part, check_uploads, is_made_of, within_upload
+from dequeuer.sinks.s3.tries import patiently
 from dequeuer.sinks.s3_sdk.bucket import SdkBucket
 from dequeuer.sinks.s3_sdk.integrity import Checked, checked
 from dequeuer.sinks.s3_sdk.writing import Writes
-from dequeuer.sinks.s3_tries import patiently
 
 PARTS_AT_ONCE = 6
 """Parts of all uploads together that are in memory, being read or being sent: 30 MiB. They are given in turn, and an

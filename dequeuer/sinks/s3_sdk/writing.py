@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from dequeuer.errors import StoreUnavailableError
+from dequeuer.core.errors import StoreUnavailableError
 from dequeuer.sinks.base import Check, unchecked
-from dequeuer.sinks.s3_features import Features, may_mean_unsupported, means_unsupported
+from dequeuer.sinks.s3.features import Features, may_mean_unsupported, means_unsupported
 from dequeuer.sinks.s3_sdk.bucket import Answer, Refusal, SdkBucket, exists
 
 _CHECKSUMS = frozenset({"ChecksumCRC32", "ChecksumAlgorithm"})

@@ -13,8 +13,8 @@ import botocore.exceptions as wrong
 from botocore.session import Session
 
 from dequeuer.aws.credentials import chain
-from dequeuer.credentials import Keys, KeySnapshot
-from dequeuer.errors import ConfigurationError, KeysMissingError, KeysUnavailableError
+from dequeuer.aws.credentials.renewal import Keys, KeySnapshot
+from dequeuer.core.errors import ConfigurationError, KeysMissingError, KeysUnavailableError
 
 REGION = "eu-west-1"
 Failure = Literal["missing", "unavailable", "configuration"]

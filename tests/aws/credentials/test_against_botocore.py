@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from dequeuer.aws.credentials import chain, container
 from dequeuer.aws.credentials.web_identity import sts_url
-from dequeuer.errors import ConfigurationError
+from dequeuer.core.errors import ConfigurationError
 from tests.aws.credentials.judge import TLS, Found, botocores, environment, ours
 from tests.aws.credentials.server import (
     CUT,

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from dequeuer.aws.credentials.base import TOKEN_LIMIT, read_token
-from dequeuer.errors import KeysUnavailableError
+from dequeuer.core.errors import KeysUnavailableError
 
 
 def test_a_token_is_read_as_it_stands_in_the_file(tmp_path: Path) -> None:

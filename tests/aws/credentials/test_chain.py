@@ -131,14 +131,14 @@ def test_the_order_of_botocores_chain_is_the_one_we_know() -> None:
 def test_no_sdk_is_loaded_for_what_pods_have(variables: dict[str, str], tmp_path: Path) -> None:
     code = """
 import os, sys
-from dequeuer.aws.slim import SlimAws
+from dequeuer.clients.slim import SlimAws
 from dequeuer.settings import AwsSettings
-from tests.aws.test_slim import where
+from tests.clients.test_slim import where
 SlimAws(where(), dict(os.environ))
 print(*sorted({name.partition(".")[0] for name in sys.modules} & {"aiobotocore", "botocore", "aiohttp", "boto3"}))
 """
     ran = subprocess.run(
-        [sys.executable, "-c", code.replace("from tests.aws.test_slim import where", WHERE)],
+        [sys.executable, "-c", code.replace("from tests.clients.test_slim import where", WHERE)],
         env={"HOME": str(tmp_path), "PYTHONPATH": ":".join([str(Path(__file__).parents[3]), *sys.path]), **variables},
         capture_output=True,
         text=True,

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from dequeuer.aws.credentials import chain, container
-from dequeuer.credentials import Keys
-from dequeuer.errors import ConfigurationError, DequeuerError, KeysMissingError, KeysUnavailableError
+from dequeuer.aws.credentials.renewal import Keys
+from dequeuer.core.errors import ConfigurationError, DequeuerError, KeysMissingError, KeysUnavailableError
 from tests.aws.credentials.server import (
     NEVER,
     ROLE_PATH,

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from dequeuer.aws.sdk import Aws
-from dequeuer.credentials import Keys
+from dequeuer.aws.credentials.renewal import Keys
+from dequeuer.clients.sdk import Aws
 from dequeuer.settings import AwsSettings
 from tests.aws.credentials.judge import environment
 from tests.aws.credentials.server import assumed, instant, serving

@@ -1,0 +1,243 @@
+"""AWS keys as they are now: renewed in the background well before they end, read without waiting."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import random
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from dequeuer.core.errors import DequeuerError, KeysMissingError, KeysUnavailableError
+from dequeuer.core.events import KeyProviderName, KeysRenewalFailed, KeysRenewed, Observer, ignore
+
+ASK_AGAIN_S = 15.0
+"""How often a chain is asked that does not tell when its keys end (the SDK's renews them by itself)."""
+ADVISORY_S = 900.0
+"""Keys are renewed when they have this long left, as botocore does; shorter-lived ones after half of their life."""
+RETRY_FIRST_S, RETRY_LONGEST_S = 1.0, 30.0
+"""Between attempts at a renewal that fails: exponential, with jitter."""
+FETCH_TIMEOUT_S = 60.0
+"""For one attempt, whatever the provider does in it."""
+WAIT_S = 10.0
+"""How long a caller waits for keys when there are none that are valid."""
+
+
+class FrozenKeys(Protocol):
+    """What signs a request."""
+
+    @property
+    def access_key(self) -> str:
+        """The public half."""
+
+    @property
+    def secret_key(self) -> str:
+        """The secret half."""
+
+    @property
+    def token(self) -> str | None:
+        """Of a session; long-lived keys have none."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Keys:
+    """Keys whose end is known. Nothing of them but the end is shown in a representation.
+
+    Attributes:
+        access_key: the public half.
+        secret_key: the secret half.
+        token: of a session; None: long-lived keys.
+        expires_at: seconds since the epoch, by the clock of whoever gave them out; None: never.
+        lifetime_s: what was left when they were given out, by the same clock; None: never ends.
+    """
+
+    access_key: str = field(repr=False)
+    secret_key: str = field(repr=False)
+    token: str | None = field(repr=False)
+    expires_at: float | None = None
+    lifetime_s: float | None = None
+
+
+class CredentialChain(Protocol):
+    """Where keys come from."""
+
+    async def get_frozen_credentials(self) -> FrozenKeys:
+        """Return keys that are valid now: `Keys`, or ones whose end is not known.
+
+        Raises:
+            KeysMissingError: there are none, and trying again is not expected to change that.
+            KeysUnavailableError: whoever gives them out cannot be reached.
+        """
+
+
+class KeySnapshot:
+    """Keys that can be read at any moment and cost nothing to read.
+
+    A task renews them. A provider that hangs or fails delays nobody while the present keys are valid; when they
+    are not, callers wait `WAIT_S` at most.
+
+    Args:
+        chain: where they come from. It is not asked before `refresh`.
+        provider: its name, for log and metrics.
+        reason: why it was chosen, for the log; may be empty.
+        chance: a random number from 0 to 1, for the jitter.
+    """
+
+    def __init__(
+        self,
+        chain: CredentialChain,
+        *,
+        provider: KeyProviderName = "sdk",
+        reason: str = "",
+        chance: Callable[[], float] = random.random,
+    ) -> None:
+        self._chain = chain
+        self._provider: KeyProviderName = provider
+        self._reason = reason
+        self._chance = chance
+        self._keys: FrozenKeys | None = None
+        self._is_valid = False
+        self._ends_at: float | None = None
+        self._end: asyncio.TimerHandle | None = None
+        self._error: DequeuerError | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._news: asyncio.Future[None] | None = None
+        self._wanted = asyncio.Event()
+        self._rejectable_from = -math.inf
+        self.observer: Observer = ignore
+
+    async def refresh(self) -> None:
+        """Return when there are keys that are valid, mostly at once.
+
+        Raises:
+            KeysMissingError: there are none.
+            KeysUnavailableError: none could be fetched in time.
+        """
+        if self._is_valid:
+            return
+        await self._wait()
+
+    def current(self) -> FrozenKeys:
+        """Return the present keys. Raises `KeysMissingError` before the first `refresh`."""
+        if self._keys is None:
+            raise KeysMissingError("no AWS credentials were fetched yet")
+        return self._keys
+
+    def reject(self, keys: FrozenKeys) -> None:
+        """Renew at once: AWS says that these have expired.
+
+        Its clock counts, not the one of this machine, which may be wrong or have stood still. Ignored for keys that
+        are not the present ones any more, for ones that cannot be renewed, and within `RETRY_LONGEST_S` of the last
+        rejection: a provider that gives out the same again is not asked for each request.
+        """
+        if keys is not self._keys or self._task is None or self._task.done():
+            return
+        now = asyncio.get_running_loop().time()
+        if now < self._rejectable_from:
+            return
+        self._rejectable_from = now + RETRY_LONGEST_S
+        self._is_valid = False
+        self._wanted.set()
+
+    async def close(self) -> None:
+        """Stop renewing."""
+        task, self._task = self._task, None
+        if self._end is not None:
+            self._end.cancel()
+        if task is not None:
+            task.cancel()
+            await asyncio.wait({task})
+
+    async def _wait(self) -> None:
+        if self._task is None:
+            self._news = asyncio.get_running_loop().create_future()
+            self._task = asyncio.create_task(self._renew(), name="credentials")
+        elif isinstance(self._error, KeysMissingError) and self._keys is None:
+            # The next attempt is scheduled; waiting for it would only delay the error.
+            raise KeysMissingError(str(self._error))
+        if self._news is not None:
+            await asyncio.wait({self._news}, timeout=WAIT_S)
+        if self._is_valid:
+            return
+        if self._error is None:
+            raise KeysUnavailableError(f"no AWS credentials yet: {self._provider} has not answered")
+        if isinstance(self._error, KeysMissingError) and self._keys is None:
+            raise KeysMissingError(str(self._error))
+        state = "could be fetched" if self._keys is None else "are valid any more"
+        raise KeysUnavailableError(f"no AWS credentials {state}: {self._error}")
+
+    async def _renew(self) -> None:
+        failures = 0
+        while True:
+            try:
+                async with asyncio.timeout(FETCH_TIMEOUT_S):
+                    keys = await self._chain.get_frozen_credentials()
+                delay_s = self._take(keys)
+            except Exception as error:  # noqa: BLE001 - whatever a provider raises, the present keys are used on
+                delay_s = min(RETRY_FIRST_S * 2.0**failures, RETRY_LONGEST_S) * (0.5 + self._chance() / 2)
+                failures = min(failures + 1, 10)
+                self._fail(error)
+            else:
+                failures = 0
+            self._tell()
+            if delay_s is None:
+                return
+            self._wanted.clear()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(delay_s):
+                    await self._wanted.wait()
+
+    def _take(self, keys: FrozenKeys) -> float | None:
+        """Use new keys; return after how many seconds they are to be renewed, None: never."""
+        loop = asyncio.get_running_loop()
+        lifetime_s = keys.lifetime_s if isinstance(keys, Keys) else None
+        if lifetime_s is not None and lifetime_s <= 0:
+            raise KeysUnavailableError("the credentials that were given out have expired already")
+        is_first = self._keys is None
+        self._keys = keys
+        self._is_valid = True
+        self._error = None
+        if self._end is not None:
+            self._end.cancel()
+            self._end = None
+        self._ends_at = None
+        if lifetime_s is not None:
+            self._ends_at = loop.time() + lifetime_s
+            self._end = loop.call_later(lifetime_s, self._expire)
+        expires_at = keys.expires_at if isinstance(keys, Keys) else None
+        self.observer(
+            KeysRenewed(provider=self._provider, expires_at=expires_at, is_first=is_first, reason=self._reason)
+        )
+        if not isinstance(keys, Keys):
+            return ASK_AGAIN_S
+        if lifetime_s is None:
+            return None
+        # Jitter: pods that were started together must not renew together.
+        delay_s = max(lifetime_s - ADVISORY_S, lifetime_s / 2) * (0.9 + self._chance() / 10)
+        # A provider that gives out the same keys until they end would be asked ever more often.
+        return max(delay_s, RETRY_FIRST_S)
+
+    def _fail(self, error: Exception) -> None:
+        if isinstance(error, TimeoutError):
+            error = KeysUnavailableError("no answer in time")
+        # Texts of other exceptions may quote what was sent or received.
+        self._error = error if isinstance(error, DequeuerError) else KeysUnavailableError(type(error).__name__)
+        left_s = None if self._ends_at is None else self._ends_at - asyncio.get_running_loop().time()
+        self.observer(
+            KeysRenewalFailed(
+                provider=self._provider,
+                reason=str(self._error),
+                valid_for_s=(max(left_s, 0.0) if left_s is not None else None) if self._keys is not None else 0.0,
+            )
+        )
+
+    def _tell(self) -> None:
+        """Wake those who wait for the outcome of an attempt."""
+        news, self._news = self._news, asyncio.get_running_loop().create_future()
+        if news is not None and not news.done():
+            news.set_result(None)
+
+    def _expire(self) -> None:
+        self._is_valid = False

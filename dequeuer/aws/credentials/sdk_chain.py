@@ -1,0 +1,31 @@
+"""The SDK's clients, signing with keys that were fetched ahead of time."""
+
+from __future__ import annotations
+
+from aiobotocore.credentials import AioCredentials
+from botocore.credentials import ReadOnlyCredentials
+
+from dequeuer.aws.credentials.renewal import KeySnapshot
+
+
+class KeyProvider:
+    """What a session of the SDK asks for credentials."""
+
+    def __init__(self, keys: KeySnapshot) -> None:
+        self._keys = keys
+
+    async def load_credentials(self) -> AioCredentials:
+        """Return credentials that read the snapshot whenever a request is signed."""
+        return _Credentials(self._keys)
+
+
+class _Credentials(AioCredentials):  # type: ignore[misc]  # the SDK has no types
+    def __init__(self, keys: KeySnapshot) -> None:
+        super().__init__("", "")
+        self._keys = keys
+
+    async def get_frozen_credentials(self) -> ReadOnlyCredentials:
+        """Return the keys of now. Raises `KeysMissingError`, `KeysUnavailableError`: the request is not sent."""
+        await self._keys.refresh()
+        keys = self._keys.current()
+        return ReadOnlyCredentials(keys.access_key, keys.secret_key, keys.token)

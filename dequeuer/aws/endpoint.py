@@ -1,0 +1,244 @@
+"""Signed requests to one service of AWS, or to a server that speaks like it."""
+
+from __future__ import annotations
+
+import ssl
+import time
+from collections.abc import AsyncIterator
+from email.utils import parsedate_to_datetime
+from hashlib import sha256
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+from dequeuer import __version__
+from dequeuer.aws.credentials.renewal import FrozenKeys, KeySnapshot
+from dequeuer.aws.signing import EMPTY_HASH, Fields, Signer
+from dequeuer.core.errors import ConfigurationError, KeysMissingError, clip
+from dequeuer.http.errors import MalformedError, WireError
+from dequeuer.http.origin import Origin
+from dequeuer.http.pool import Pool, Reply, Written
+from dequeuer.http.response import Answer
+
+SKEW_LIMIT_S = 240.0
+"""AWS takes signatures that are up to five minutes old; a clock that is farther off is corrected."""
+WRITTEN_BYTES = 16 * 1024
+"""Of a body that is read while it is sent: given to the transport at a time."""
+_SKEWED = (b"RequestTimeTooSkewed", b"RequestExpired", b"Signature expired", b"Signature not yet current")
+_EXPIRED = b"ExpiredToken"
+"""Begins the code of S3 and that of SQS for keys that have ended."""
+_SIGN_IN_BYTES = 4096
+_REFUSAL_LIMIT_BYTES = 64 * 1024
+
+
+class Request(NamedTuple):
+    """One request. A tuple: every message makes half a dozen of them.
+
+    Attributes:
+        method: in capitals.
+        path: escaped.
+        timeout_s: for the head of the answer, and for each further part of it.
+        query: in the canonical order and spelling.
+        fields: besides those that every request has; names in lower case, each once. All are signed.
+        body: whole.
+    """
+
+    method: str
+    path: str
+    timeout_s: float
+    query: str = ""
+    fields: Fields = ()
+    body: bytes | bytearray = b""
+
+
+class _Signed(NamedTuple):
+    """What a request was signed with.
+
+    Attributes:
+        keys: whose it was.
+        at_s: the time in the signature, seconds since the epoch.
+        sent_s: the same moment on the monotonic clock.
+    """
+
+    keys: FrozenKeys
+    at_s: float
+    sent_s: float
+
+
+def origin_of(url: str, tls: ssl.SSLContext) -> Origin:
+    """Return the server that an endpoint's URL names. Raises `ConfigurationError`."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        parts, port = urlsplit(""), None
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.path not in ("", "/"):
+        what = "is no http:// or https:// URL of a server; one with a path needs DEQUEUER_AWS_CLIENT=sdk"
+        raise ConfigurationError([f"AWS_ENDPOINT_URL: {clip(url)!r} {what}"])
+    secure = parts.scheme == "https"
+    return Origin(host=parts.hostname, port=port or (443 if secure else 80), tls=tls if secure else None)
+
+
+class AwsEndpoint:
+    """Signs and sends. A clock that is wrong is corrected by what the server says.
+
+    Args:
+        origin: the server.
+        signer: for the service that is asked.
+        keys: whose requests they are.
+    """
+
+    def __init__(self, origin: Origin, signer: Signer, keys: KeySnapshot) -> None:
+        self._pool = Pool(origin)
+        self._signer = signer
+        self._keys = keys
+        self._host = ("host", origin.authority)
+        self._common = f"user-agent:dequeuer/{__version__}\r\n"
+
+    @property
+    def authority(self) -> str:
+        """The server, as the Host field names it."""
+        return self._host[1]
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._pool.close()
+
+    async def call(self, request: Request, *, limit: int) -> Reply:
+        """Send, and return the whole answer, of `limit` bytes at most.
+
+        Raises:
+            WireError: there is none.
+            KeysMissingError, KeysUnavailableError: it was not sent.
+        """
+        await self._keys.refresh()
+        signed = self._signed()
+        reply = await self._pool.exchange(self._written(request), timeout_s=request.timeout_s, limit=limit)
+        if reply.status >= 400 and await self._is_mended(reply.headers, reply.body, signed):
+            return await self._pool.exchange(self._written(request), timeout_s=request.timeout_s, limit=limit)
+        return reply
+
+    async def begin(self, request: Request) -> Answer:
+        """Send, and return the answer once its head is there; `end` it on every path. Raises like `call`."""
+        await self._keys.refresh()
+        signed = self._signed()
+        answer = await self._pool.begin(self._written(request), timeout_s=request.timeout_s)
+        if answer.status not in (400, 403):
+            return answer
+        try:
+            is_mended = await self._is_mended(answer.headers, await _read_ahead(answer, request.timeout_s), signed)
+        except BaseException:  # cancelled, for one: nobody else would free the connection
+            self._pool.end(answer)
+            raise
+        if not is_mended:
+            return answer
+        self._pool.end(answer)
+        return await self._pool.begin(self._written(request), timeout_s=request.timeout_s)
+
+    async def upload(
+        self, request: Request, body: AsyncIterator[bytes], *, length: int, body_hash: str, limit: int
+    ) -> Reply:
+        """Send a request whose body is read while it is sent. It is never sent twice.
+
+        Args:
+            request: without a body.
+            body: its errors are raised as they are, and break the request off.
+            length: bytes of `body`.
+            body_hash: what stands for the hash of the body in the signature.
+            limit: bytes of the answer.
+
+        Raises:
+            WireError: as with `call`; also where another try may help, because clock or keys have been mended.
+            KeysMissingError, KeysUnavailableError: as with `call`.
+        """
+        await self._keys.refresh()
+        signed = self._signed()
+        answer = await self._pool.start(self._head(request, body_hash, length), fresh=True)
+        answer.connection.limit_writes(WRITTEN_BYTES)
+        try:
+            is_whole = await _send_body(answer, body, length, request.timeout_s)
+            await answer.head(request.timeout_s)
+            if not is_whole and answer.status < 300:
+                raise MalformedError("a success before the request was sent whole")
+            reply = Reply(answer, await answer.read(limit, request.timeout_s))
+        finally:
+            self._pool.end(answer)
+        if reply.status >= 400 and await self._is_mended(reply.headers, reply.body, signed):
+            raise WireError("refused with a clock or credentials that were out of date, and are not any more")
+        return reply
+
+    def end(self, answer: Answer) -> None:
+        """Free the connection of an answer that `begin` returned, once."""
+        self._pool.end(answer)
+
+    def _written(self, request: Request) -> Written:
+        body = request.body
+        return self._head(request, sha256(body).hexdigest() if body else EMPTY_HASH, len(body)), body
+
+    def _head(self, request: Request, body_hash: str, size: int) -> bytes:
+        method, path, _, query, fields, _ = request
+        fields = [self._host, ("x-amz-content-sha256", body_hash), *fields]
+        keys = self._keys.current()
+        lines = self._signer.sign(method, path, query, fields, body_hash, keys)
+        if "\r" in lines or lines.count("\n") > len(fields) + (3 if keys.token else 2):
+            # Keys read from a file, say. What follows the break would be taken for a field, or a request.
+            raise KeysMissingError("the AWS credentials have a line break in them")
+        length = f"content-length:{size}\r\n" if size or method in ("PUT", "POST") else ""
+        target = f"{path}?{query}" if query else path
+        head = lines.replace("\n", "\r\n")
+        return f"{method} {target} HTTP/1.1\r\n{head}{self._common}{length}\r\n".encode()
+
+    def _signed(self) -> _Signed:
+        """Return what a request that is sent now is signed with."""
+        return _Signed(self._keys.current(), self._signer.now(), time.monotonic())
+
+    async def _is_mended(self, headers: dict[str, str], body: bytes, signed: _Signed) -> bool:
+        """Mend what a refusal tells of keys and clock; True when another try may help. Raises as `refresh` does."""
+        start = body[:_SIGN_IN_BYTES]
+        if _EXPIRED in start:
+            self._keys.reject(signed.keys)
+            await self._keys.refresh()
+            return self._keys.current() is not signed.keys
+        if body and not any(sign in start for sign in _SKEWED):
+            return False
+        if not self._corrects(headers, signed):
+            return False
+        await self._keys.refresh()
+        return True
+
+    def _corrects(self, headers: dict[str, str], signed: _Signed) -> bool:
+        """Take the server's clock when the signature was far from it; True when another try may help.
+
+        The time in the signature is what counts, not the present correction: of many requests in flight
+        the first answer corrects the clock for all, and each of the others still has to be sent again.
+        """
+        try:
+            theirs = parsedate_to_datetime(headers.get("date", "")).timestamp()
+        except ValueError:
+            return False
+        # The system's clock may have been set since the request was signed: the monotonic one was not.
+        if abs(theirs - signed.at_s - (time.monotonic() - signed.sent_s)) < SKEW_LIMIT_S:
+            return False
+        self._signer.skew_s = theirs - time.time()
+        return True
+
+
+async def _send_body(answer: Answer, body: AsyncIterator[bytes], length: int, timeout_s: float) -> bool:
+    """Send a body of `length` bytes; False: the answer came first, or none will come."""
+    left = length
+    async for piece in body:
+        left -= len(piece)
+        for at in range(0, len(piece), WRITTEN_BYTES):
+            if not await answer.connection.write(piece[at : at + WRITTEN_BYTES], timeout_s):
+                return False
+    if left:
+        raise MalformedError("a body of another length than announced")
+    answer.connection.end_request()
+    return True
+
+
+async def _read_ahead(answer: Answer, timeout_s: float) -> bytes:
+    """Return the text of a refusal, which stays there for whoever reads the answer; empty when it does not arrive."""
+    try:
+        return await answer.read(_REFUSAL_LIMIT_BYTES, timeout_s)
+    except WireError:
+        return b""

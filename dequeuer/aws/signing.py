@@ -1,0 +1,110 @@
+"""AWS Signature Version 4, for requests whose body is at hand.
+
+https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
+"""
+
+from __future__ import annotations
+
+import hmac
+import re
+import time
+from collections.abc import Iterable, Sequence
+from hashlib import sha256
+from urllib.parse import quote
+
+from dequeuer.aws.credentials.renewal import FrozenKeys
+
+EMPTY_HASH = sha256(b"").hexdigest()
+_SPACES = re.compile(" +")
+_PLAIN = re.compile(r"[A-Za-z0-9/_.~-]*\Z")
+
+Fields = Sequence[tuple[str, str]]
+
+
+def quoted(path: str) -> str:
+    """Return a path as S3 is asked for it: the bytes that AWS's documents name stay, all others are escaped."""
+    return path if _PLAIN.match(path) else quote(path, safe="/-_.~")
+
+
+def query(parameters: Iterable[tuple[str, str]]) -> str:
+    """Return a query in the canonical order and spelling; it is sent as it is signed."""
+    # Sorted as they are spelt, escapes included.
+    pairs = sorted((quote(name, safe="-_.~"), quote(value, safe="-_.~")) for name, value in parameters)
+    return "&".join(f"{name}={value}" for name, value in pairs)
+
+
+class _Moment:
+    """What signatures of one second and one pair of keys share."""
+
+    __slots__ = ("fields", "key", "keys", "scope", "second", "stamp", "start")
+
+    def __init__(self, second: int, keys: FrozenKeys, region: str, service: str) -> None:
+        self.second = second
+        self.keys = keys
+        self.stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(second))
+        self.scope = f"{self.stamp[:8]}/{region}/{service}/aws4_request"
+        self.start = f"AWS4-HMAC-SHA256 Credential={keys.access_key}/{self.scope}, SignedHeaders="
+        self.fields = [("x-amz-date", self.stamp)]
+        if keys.token:
+            self.fields.append(("x-amz-security-token", keys.token))
+        self.key = f"AWS4{keys.secret_key}".encode()
+        for part in self.scope.split("/"):
+            self.key = hmac.digest(self.key, part.encode(), "sha256")
+
+
+class Signer:
+    """Signs for one service in one region.
+
+    Attributes:
+        skew_s: what the clock of the servers is ahead of ours, seconds.
+    """
+
+    def __init__(self, service: str, region: str) -> None:
+        self._service = service
+        self._region = region
+        self._moment: _Moment | None = None
+        self.skew_s = 0.0
+
+    def now(self) -> float:
+        """Return the time of the servers, seconds since the epoch."""
+        return time.time() + self.skew_s
+
+    def sign(  # noqa: PLR0913, PLR0917 - what a signature is made of; an object of it would be made for each request
+        self,
+        method: str,
+        path: str,
+        query: str,
+        fields: Fields,
+        body_hash: str,
+        keys: FrozenKeys,
+        now: float | None = None,
+    ) -> str:
+        """Return all fields of a request as lines that end in LF: `fields`, and those that authorize it.
+
+        Args:
+            method: in capitals.
+            path: escaped.
+            query: as `query` returns it.
+            fields: all that are signed, `host` among them; names in lower case, each once.
+            body_hash: SHA-256 of the body, hexadecimal.
+            keys: whose request it is.
+            now: seconds since the epoch; None: now.
+        """
+        second = int(self.now() if now is None else now + self.skew_s)
+        moment = self._moment
+        if moment is None or moment.second != second or moment.keys is not keys:
+            self._moment = moment = _Moment(second, keys, self._region, self._service)
+        ordered = sorted([*fields, *moment.fields])
+        lines = "".join([f"{name}:{value}\n" for name, value in ordered])
+        if "  " in lines or ": " in lines or " \n" in lines:
+            lines = _trimmed(ordered)
+        names = ";".join([name for name, _ in ordered])
+        canonical = f"{method}\n{path}\n{query}\n{lines}\n{names}\n{body_hash}".encode()
+        to_sign = f"AWS4-HMAC-SHA256\n{moment.stamp}\n{moment.scope}\n{sha256(canonical).hexdigest()}".encode()
+        signature = hmac.digest(moment.key, to_sign, "sha256").hex()
+        return f"{lines}authorization:{moment.start}{names}, Signature={signature}\n"
+
+
+def _trimmed(fields: Fields) -> str:
+    """Return the lines as they are signed: without spaces around values, and without several in a row."""
+    return "".join([f"{name}:{_SPACES.sub(' ', value.strip())}\n" for name, value in fields])

@@ -1,0 +1,94 @@
+"""XML that a service of AWS sent: read in bounded depth and without entities, never trusted."""
+
+from __future__ import annotations
+
+from xml.parsers import expat
+
+DEPTH_LIMIT = 32
+
+
+class XmlError(ValueError):
+    """It cannot be read, or is another document than was asked for."""
+
+
+class Node:
+    """An element. Names are without their namespace.
+
+    Attributes:
+        name: of the element.
+        prefix: how its namespace was spelled, with the colon; mostly empty.
+        text: directly in it.
+        children: in the order of the document.
+        start: the first byte of its start tag.
+        end: the first byte of its end tag, if it has one: `<a/>` has none.
+    """
+
+    __slots__ = ("children", "end", "name", "prefix", "start", "text")
+
+    def __init__(self, name: str, start: int) -> None:
+        prefix, colon, local = name.rpartition(":")
+        self.name = local
+        self.prefix = prefix + colon
+        self.text = ""
+        self.children: list[Node] = []
+        self.start = start
+        self.end = start
+
+    def all(self, name: str) -> list[Node]:
+        """Return the children of a name."""
+        return [child for child in self.children if child.name == name]
+
+    def first(self, name: str) -> str | None:
+        """Return the text of the first child of a name; None when there is none."""
+        return next((child.text for child in self.children if child.name == name), None)
+
+
+def parse(body: bytes, root: str | None = None) -> Node:
+    """Read a document.
+
+    Args:
+        body: bounded by the caller.
+        root: what its root has to be called; None: anything.
+
+    Raises:
+        XmlError: it cannot be read, or is another document.
+    """
+    parser = expat.ParserCreate("utf-8")
+    top = Node("", 0)
+    stack = [top]
+
+    def begin(name: str, _attributes: dict[str, str]) -> None:
+        if len(stack) > DEPTH_LIMIT:
+            raise XmlError
+        node = Node(name, parser.CurrentByteIndex)
+        stack[-1].children.append(node)
+        stack.append(node)
+
+    def end(_name: str) -> None:
+        stack.pop().end = parser.CurrentByteIndex
+
+    def text(data: str) -> None:
+        stack[-1].text += data
+
+    def doctype(*_: object) -> None:
+        # Only a document type can declare entities, which could grow without end or name other documents.
+        raise XmlError
+
+    parser.buffer_text = True
+    parser.StartElementHandler = begin
+    parser.EndElementHandler = end
+    parser.CharacterDataHandler = text
+    parser.StartDoctypeDeclHandler = doctype
+    try:
+        parser.Parse(body, True)
+    except (expat.ExpatError, ValueError) as error:
+        raise XmlError from error
+    found = top.children[0]
+    if root is not None and found.name != root:
+        raise XmlError
+    return found
+
+
+def escape(text: str) -> str:
+    """Return text as it stands in an element."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

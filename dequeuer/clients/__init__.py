@@ -1,0 +1,1 @@
+"""Clients of SQS and S3: which ones, for which region, partition and bucket."""

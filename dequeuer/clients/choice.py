@@ -1,0 +1,158 @@
+"""Which clients speak to AWS: the slim ones, or those of the SDK where only they can."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Literal, NamedTuple, TypeAlias
+from urllib.parse import urlsplit
+
+from dequeuer.aws.partitions import domain
+from dequeuer.aws.profile import profile_switches
+from dequeuer.clients.base import Cloud
+from dequeuer.core.errors import ConfigurationError, clip
+from dequeuer.settings import AwsSettings
+from dequeuer.settings.model import AwsClient
+from dequeuer.settings.places import mask, queue_region
+
+ClientName: TypeAlias = Literal["slim", "sdk"]
+
+_SWITCHES = {
+    "AWS_USE_FIPS_ENDPOINT": "use_fips_endpoint",
+    "AWS_USE_DUALSTACK_ENDPOINT": "use_dualstack_endpoint",
+}
+_SPECIAL_BUCKETS = {
+    "--x-s3": "a directory bucket",
+    "--xa-s3": "an access point of a directory bucket",
+    "--ol-s3": "an Object Lambda access point",
+    "--op-s3": "an access point of S3 on Outposts",
+}
+
+
+class Choice(NamedTuple):
+    """The clients that are used. `reasons`: why `auto` took those of the SDK."""
+
+    client: ClientName
+    reasons: tuple[str, ...] = ()
+
+
+class Places(NamedTuple):
+    """What is asked for at AWS. `bucket`: empty when there is none."""
+
+    bucket: str
+    queue_urls: Sequence[str]
+
+
+def choose(settings: AwsSettings, client: AwsClient, environ: Mapping[str, str], places: Places) -> Choice:
+    """Decide which clients are made. Reads a file at most.
+
+    Raises:
+        ConfigurationError: the slim ones are demanded where only the SDK's can serve, or no client can.
+    """
+    switches = [*_switches(environ)]
+    if faults := [*_contradictions(settings, switches)]:
+        raise ConfigurationError(faults)
+    if client == "sdk":
+        return Choice("sdk")
+    reasons = (*switches, *_buckets(places), *_paths(settings), *_proxies(settings, environ, places))
+    if reasons and client == "slim":
+        allowed = "allowed: auto or sdk, whose clients can do that"
+        raise ConfigurationError(
+            [f"DEQUEUER_AWS_CLIENT: slim, and {reason}; {allowed}; change one of them" for reason in reasons]
+        )
+    return Choice("sdk", reasons) if reasons else Choice("slim")
+
+
+def connect(settings: AwsSettings, client: ClientName, environ: Mapping[str, str]) -> Cloud:
+    """Make the clients that were chosen. Imports of the others cost start-up time and memory.
+
+    Raises:
+        ConfigurationError: no region is known, or an endpoint is none.
+    """
+    if client == "sdk":
+        from dequeuer.clients.sdk import Aws  # noqa: PLC0415 - see above
+
+        return Aws(settings)
+    from dequeuer.clients.slim import SlimAws  # noqa: PLC0415 - see above
+
+    return SlimAws(settings, environ)
+
+
+def _switches(environ: Mapping[str, str]) -> Iterator[str]:
+    in_profile: Mapping[str, str] | None = None
+    for name, option in _SWITCHES.items():
+        if name in environ:
+            if environ[name].lower() == "true":
+                yield f"{name} is set"
+            continue
+        if in_profile is None:
+            in_profile = profile_switches(environ, _SWITCHES.values())
+        if in_profile.get(option, "").lower() == "true":
+            yield f"{option} is set in the AWS configuration file"
+
+
+def _contradictions(settings: AwsSettings, switches: Sequence[str]) -> Iterator[str]:
+    """Yield a fault for each custom endpoint beside FIPS or dual-stack: the SDK refuses each call with both."""
+    for name, url in _endpoints(settings):
+        for switch in switches:
+            yield f"{name}: {clip(mask(url))} is given, and {switch}; allowed: one of them; remove the other"
+
+
+def _buckets(places: Places) -> Iterator[str]:
+    bucket = places.bucket
+    if bucket.startswith("arn:"):
+        yield f"DEQUEUER_BUCKET is the ARN of an access point: {clip(bucket)}"
+    for ending, what in _SPECIAL_BUCKETS.items():
+        if bucket.endswith(ending):
+            yield f"DEQUEUER_BUCKET is {what}: {clip(bucket)}"
+
+
+def _paths(settings: AwsSettings) -> Iterator[str]:
+    for name, url in _endpoints(settings):
+        if urlsplit(url).path not in ("", "/"):
+            yield f"{name} has a path: {clip(mask(url))}"
+
+
+def _endpoints(settings: AwsSettings) -> Iterator[tuple[str, str]]:
+    named = {
+        "AWS_ENDPOINT_URL": settings.endpoint_url,
+        "AWS_ENDPOINT_URL_SQS": settings.endpoint_url_sqs,
+        "AWS_ENDPOINT_URL_S3": settings.endpoint_url_s3,
+    }
+    if settings.endpoint_url_sqs and settings.endpoint_url_s3:
+        del named["AWS_ENDPOINT_URL"]  # overruled
+    yield from ((name, url) for name, url in named.items() if url)
+
+
+def _proxies(settings: AwsSettings, environ: Mapping[str, str], places: Places) -> Iterator[str]:
+    # As in the SDK, which uses urllib: the lower-case variable rules where it is set, even when it is empty.
+    found = {
+        scheme: name
+        for scheme in ("http", "https")
+        for name in [f"{scheme}_proxy" if f"{scheme}_proxy" in environ else f"{scheme}_proxy".upper()]
+        if environ.get(name)
+    }
+    if not found:
+        return
+    from urllib import request  # noqa: PLC0415 - most have no proxy, and it is large
+
+    none = {"no": environ["no_proxy"] if "no_proxy" in environ else environ.get("NO_PROXY", "")}
+    used = {
+        found[parts.scheme]: parts.hostname
+        for parts in map(urlsplit, _urls(settings, environ, places))
+        if parts.scheme in found and not request.proxy_bypass_environment(parts.netloc, none)  # type: ignore[attr-defined]  # typeshed has no
+    }
+    yield from (f"{name} is set and applies to {clip(str(host))}" for name, host in used.items())
+
+
+def _urls(settings: AwsSettings, environ: Mapping[str, str], places: Places) -> Iterator[str]:
+    """Yield a URL of each server that is asked."""
+    own = settings.region or "us-east-1"
+    if settings.sqs_endpoint:
+        yield settings.sqs_endpoint
+    else:
+        regions = {queue_region(url) or own for url in places.queue_urls} or {own}
+        yield from (f"https://sqs.{region}.{domain(region)}" for region in sorted(regions))
+    if places.bucket:
+        yield settings.s3_endpoint or f"https://s3.{own}.{domain(own)}"
+    if environ.get("AWS_WEB_IDENTITY_TOKEN_FILE"):
+        yield environ.get("AWS_ENDPOINT_URL_STS") or f"https://sts.{own}.{domain(own)}"

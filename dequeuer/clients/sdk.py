@@ -1,0 +1,173 @@
+"""AWS through the SDK's clients: one session, one credential chain for SQS and S3 alike."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import aiobotocore.session
+from aiobotocore.config import AioConfig
+from botocore.exceptions import (
+    BotoCoreError,
+    ConfigNotFound,
+    InvalidConfigError,
+    NoCredentialsError,
+    PartialCredentialsError,
+    ProfileNotFound,
+)
+
+from dequeuer import __version__
+from dequeuer.aws.credentials.renewal import CredentialChain, FrozenKeys, Keys, KeySnapshot
+from dequeuer.aws.credentials.sdk_chain import KeyProvider
+from dequeuer.clients.base import READ_TIMEOUT_S
+from dequeuer.clients.regions import Regional, sqs_by_region
+from dequeuer.clients.sdk_requests import adapt
+from dequeuer.core.errors import ConfigurationError, KeysMissingError, clip
+from dequeuer.core.events import Observer
+from dequeuer.settings import AwsSettings
+from dequeuer.sinks.expiry import ExpiryChange
+from dequeuer.sources.sqs import sdk_errors as sqs_sdk
+from dequeuer.sources.sqs.api import SqsApi
+
+if TYPE_CHECKING:
+    from dequeuer.sinks.s3_sdk.store import SdkStore
+
+_NO_KEYS = (ConfigNotFound, InvalidConfigError, NoCredentialsError, PartialCredentialsError, ProfileNotFound)
+"""Asking again does not help."""
+CONNECT_TIMEOUT_S = 5
+S3_READ_TIMEOUT_S = 30
+"""For the head of an answer, and for each further part of it."""
+CONNECTIONS = 4096
+"""More than there can be callers: a caller that holds a stream must not wait for another one that does."""
+
+
+class Aws:
+    """One session of the SDK. Nothing is sent before a client is used.
+
+    Args:
+        settings: where AWS is.
+        chain: whose keys are used; None: those that the SDK finds.
+
+    Raises:
+        ConfigurationError: no region is known.
+    """
+
+    translate = staticmethod(sqs_sdk.translate)
+
+    def __init__(self, settings: AwsSettings, chain: CredentialChain | None = None) -> None:
+        self._settings = settings
+        self._session = aiobotocore.session.get_session()
+        self._providers: Any = self._session.get_component("credential_provider")
+        self._credentials: Any = None
+        # Clients take keys that were fetched ahead of time, as the slim ones do: a slow provider holds up no call.
+        self._keys = KeySnapshot(chain or self, provider="sdk")
+        self._session.register_component("credential_provider", KeyProvider(self._keys))
+        self._stores: list[SdkStore] = []
+        self.region = settings.region or self._session.get_config_variable("region")
+        if not self.region:
+            raise ConfigurationError(["AWS_REGION: not set, and the queue's URL names no region; set it (us-west-2)"])
+
+    def sqs(self, *, longest_wait_s: float) -> AbstractAsyncContextManager[SqsApi]:
+        """Return the context of an SQS client whose answers may take `longest_wait_s` on purpose."""
+
+        @asynccontextmanager
+        async def open_region(region: str) -> AsyncIterator[Regional]:
+            read_timeout_s = READ_TIMEOUT_S + longest_wait_s
+            async with self._client("sqs", region, self._settings.sqs_endpoint, read_timeout_s) as client:
+                yield Regional(client, clip(urlsplit(client.meta.endpoint_url).netloc))
+
+        return sqs_by_region(open_region, self.region)
+
+    def store(self, bucket: str, observer: Observer) -> SdkStore:
+        """Open a bucket for objects."""
+        from dequeuer.sinks.s3_sdk.bucket import SdkBucket  # noqa: PLC0415 - a batch job has no use for it
+        from dequeuer.sinks.s3_sdk.store import SdkStore  # noqa: PLC0415 - likewise
+
+        opened = SdkStore(
+            SdkBucket(bucket, self._settings.protection, lambda: self._s3(bucket, S3_READ_TIMEOUT_S)), observer
+        )
+        self._stores.append(opened)
+        return opened
+
+    async def ensure_expiry(self, *, bucket: str, prefix: str, days: int) -> ExpiryChange:
+        """Make sure of the bucket's lifecycle rule. Raises `StoreDeniedError`, `StoreUnavailableError`."""
+        from dequeuer.sinks.s3_sdk.lifecycle import ensure_expiry  # noqa: PLC0415 - a batch job has no use for it
+
+        async with self._s3(bucket, READ_TIMEOUT_S) as client:
+            return await ensure_expiry(
+                client, bucket=bucket, prefix=prefix, days=days, protection=self._settings.protection
+            )
+
+    def observe(self, observer: Observer) -> None:
+        """Tell an observer of credentials that are renewed."""
+        self._keys.observer = observer
+
+    async def close(self) -> None:
+        """Close all stores, and stop renewing keys."""
+        for store in self._stores:
+            await store.close()
+        await self._keys.close()
+
+    async def get_frozen_credentials(self) -> FrozenKeys:
+        """Return keys that are valid now, refreshed by the SDK whatever their source."""
+        try:
+            if self._credentials is None:
+                self._credentials = await self._providers.load_credentials()
+            if self._credentials is None:
+                raise KeysMissingError("no AWS credentials: give the pod a role, or set AWS_ACCESS_KEY_ID")
+            keys: FrozenKeys = await self._credentials.get_frozen_credentials()
+        except _NO_KEYS as error:
+            raise KeysMissingError(clip(str(error))) from error
+        # The SDK has no public name for the expiry. Without it, expired keys would be used while renewal fails.
+        ends = getattr(self._credentials, "_expiry_time", None)
+        if ends is None:
+            return keys
+        expires_at: float = ends.timestamp()
+        return Keys(
+            access_key=keys.access_key,
+            secret_key=keys.secret_key,
+            token=keys.token,
+            expires_at=expires_at,
+            lifetime_s=expires_at - time.time(),
+        )
+
+    def _s3(self, bucket: str, read_timeout_s: float) -> AbstractAsyncContextManager[Any]:
+        endpoint_url = self._settings.s3_endpoint
+        # Servers other than AWS seldom have a host for each bucket. What an ARN names has one always.
+        by_path = endpoint_url is not None and not bucket.startswith("arn:")
+        return self._client(
+            "s3", self.region, endpoint_url, read_timeout_s, s3={"addressing_style": "path"} if by_path else None
+        )
+
+    @asynccontextmanager
+    async def _client(
+        self, service: str, region: str, endpoint_url: str | None, read_timeout_s: float, **more: Any
+    ) -> AsyncIterator[Any]:
+        config = AioConfig(
+            connect_timeout=CONNECT_TIMEOUT_S,
+            read_timeout=read_timeout_s,
+            # Retries are ours: they end with the lease, and each is counted.
+            retries={"total_max_attempts": 1, "mode": "standard"},
+            max_pool_connections=CONNECTIONS,
+            parameter_validation=False,
+            tcp_keepalive=True,
+            user_agent_extra=f"dequeuer/{__version__}",
+            # Ours are sent with each body; what the SDK adds besides is more than many stores understand.
+            request_checksum_calculation="when_required",
+            response_checksum_validation="when_required",
+            **more,
+        )
+        async with AsyncExitStack() as stack:
+            creating = self._session.create_client(
+                service, region_name=region, endpoint_url=endpoint_url, config=config
+            )
+            try:
+                client = await stack.enter_async_context(creating)
+            except (BotoCoreError, ValueError) as error:
+                raise ConfigurationError([f"AWS: no client for {service}: {clip(str(error))}"]) from error
+            if service == "s3":
+                adapt(client)
+            yield client

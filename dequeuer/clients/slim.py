@@ -1,0 +1,136 @@
+"""AWS through slim clients: a fraction of the SDK's CPU and memory a call."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+
+from dequeuer.aws.credentials import chain
+from dequeuer.aws.credentials.renewal import KeySnapshot
+from dequeuer.aws.endpoint import AwsEndpoint, origin_of
+from dequeuer.aws.partitions import domain
+from dequeuer.aws.signing import Signer
+from dequeuer.clients.base import READ_TIMEOUT_S
+from dequeuer.clients.bucket_endpoint import BucketEndpoint
+from dequeuer.clients.regions import Regional, sqs_by_region
+from dequeuer.core.errors import ConfigurationError, clip
+from dequeuer.core.events import Observer
+from dequeuer.http.origin import Origin
+from dequeuer.settings import AwsSettings
+from dequeuer.sinks.expiry import ExpiryChange
+from dequeuer.sinks.s3.store import WireStore, open_wire_store
+from dequeuer.sources.sqs import errors as sqs_errors
+from dequeuer.sources.sqs.api import SqsApi
+from dequeuer.sources.sqs.slim import WireSqs
+
+
+class SlimAws:
+    """`Cloud`. The SDK is imported only when a profile or the like may have keys, or when no region is known.
+
+    Raises:
+        ConfigurationError: no region is known, or an endpoint is none.
+    """
+
+    translate = staticmethod(sqs_errors.translate)
+
+    def __init__(self, settings: AwsSettings, environ: Mapping[str, str]) -> None:
+        self._settings = settings
+        self._tls = _tls(environ.get("AWS_CA_BUNDLE"))
+        self._keys, region = _keys(settings, environ, self._tls)
+        self._region = region
+        self._stores: list[WireStore] = []
+        self._sqs_origin(region)
+
+    def sqs(self, *, longest_wait_s: float) -> AbstractAsyncContextManager[SqsApi]:
+        """Return the context of a client of SQS."""
+
+        @asynccontextmanager
+        async def open_region(region: str) -> AsyncIterator[Regional]:
+            endpoint = AwsEndpoint(self._sqs_origin(region), Signer("sqs", region), self._keys)
+            try:
+                client = WireSqs(endpoint, timeout_s=READ_TIMEOUT_S, longest_wait_s=longest_wait_s)
+                yield Regional(client, endpoint.authority)
+            finally:
+                await endpoint.close()
+
+        return sqs_by_region(open_region, self._region)
+
+    def store(self, bucket: str, observer: Observer) -> WireStore:
+        """Open a bucket for objects."""
+        endpoint, path_style = self._s3(bucket)
+        store = open_wire_store(
+            endpoint=endpoint,
+            bucket=bucket,
+            path_style=path_style,
+            observer=observer,
+            protection=self._settings.protection,
+        )
+        self._stores.append(store)
+        return store
+
+    async def ensure_expiry(self, *, bucket: str, prefix: str, days: int) -> ExpiryChange:
+        """Make sure of the bucket's lifecycle rule. Raises `StoreDeniedError`, `StoreUnavailableError`."""
+        from dequeuer.sinks.s3.lifecycle_xml import ensure_expiry  # noqa: PLC0415 - a batch job has no use for it
+
+        endpoint, path_style = self._s3(bucket)
+        try:
+            return await ensure_expiry(
+                endpoint,
+                bucket=bucket,
+                path_style=path_style,
+                prefix=prefix,
+                days=days,
+                protection=self._settings.protection,
+            )
+        finally:
+            await endpoint.close()
+
+    async def close(self) -> None:
+        """Close all stores, and stop renewing keys."""
+        for store in self._stores:
+            await store.close()
+        await self._keys.close()
+
+    def observe(self, observer: Observer) -> None:
+        """Tell an observer of credentials that are renewed."""
+        self._keys.observer = observer
+
+    def _sqs_origin(self, region: str) -> Origin:
+        return origin_of(self._settings.sqs_endpoint or f"https://sqs.{region}.{domain(region)}", self._tls)
+
+    def _s3(self, bucket: str) -> tuple[BucketEndpoint, bool]:
+        """Return the endpoint for a bucket, and whether its name stands in the path."""
+        given = self._settings.s3_endpoint
+        # A dot in the name would not fit the certificate of a virtual host.
+        path_style = given is not None or "." in bucket
+        start = "https://s3" if path_style else f"https://{bucket}.s3"
+
+        def at(region: str) -> Origin:
+            return origin_of(given or f"{start}.{region}.{domain(region)}", self._tls)
+
+        return BucketEndpoint(at, self._region, self._keys), path_style
+
+
+def _keys(settings: AwsSettings, environ: Mapping[str, str], tls: ssl.SSLContext) -> tuple[KeySnapshot, str]:
+    """Return who signs, and the region."""
+    choice = chain.choose(environ)
+    if settings.region:
+        provider = chain.make(choice.provider, environ, region=settings.region, tls=tls)
+        if provider is not None:
+            return KeySnapshot(provider, provider=choice.provider), settings.region
+    from dequeuer.clients.sdk import Aws  # noqa: PLC0415 - see SlimAws
+
+    sdk = Aws(settings)
+    return KeySnapshot(sdk, provider="sdk", reason=choice.reason or "no region is set"), sdk.region
+
+
+def _tls(ca_bundle: str | None) -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    if ca_bundle:
+        try:
+            context.load_verify_locations(ca_bundle)
+        except (OSError, ssl.SSLError) as error:
+            reason = error.strerror or type(error).__name__
+            raise ConfigurationError([f"AWS_CA_BUNDLE: {clip(ca_bundle)} cannot be read: {reason}"]) from error
+    return context

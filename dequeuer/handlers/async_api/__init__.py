@@ -1,0 +1,1 @@
+"""The async API: one request a message."""

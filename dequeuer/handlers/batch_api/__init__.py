@@ -1,0 +1,1 @@
+"""The batch API: one batch a message, and the end of a job."""

@@ -1,0 +1,88 @@
+"""The batch API: a message is a JSON array for the container, or tells that the job is complete."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+from dequeuer.core.drain import Drain
+from dequeuer.core.errors import ContainerTimeoutError, ContainerUnavailableError, InvalidAnswerError
+from dequeuer.core.events import Answered, BatchEnded, Observer, Posted
+from dequeuer.core.message import Done, Fence, Message, Outcome, Reject, Retry
+from dequeuer.formats.json_text import is_json_array
+from dequeuer.handlers.backoff import backoff_s
+from dequeuer.handlers.base import Target
+from dequeuer.handlers.batch_api.completion import Completion, job_headers
+from dequeuer.handlers.policy import Policy
+
+COMPLETE_ATTRIBUTE = "job_complete"
+
+
+def is_completion(message: Message) -> bool:
+    """Tell whether a message announces the end of the job."""
+    return message.attributes.get(COMPLETE_ATTRIBUTE) == "true"
+
+
+class BatchHandler:
+    """Sends batches to the container; leaves completion messages to `Completion`."""
+
+    def __init__(  # noqa: PLR0913 - one parameter a party
+        self,
+        *,
+        job_id: str,
+        target: Target,
+        completion: Completion,
+        policy: Policy,
+        drain: Drain,
+        observer: Observer,
+    ) -> None:
+        self._headers = job_headers(job_id)
+        self._target = target
+        self._completion = completion
+        self._policy = policy
+        self._drain = drain
+        self._observer = observer
+
+    def needs_slot(self, message: Message) -> bool:
+        """A completion message mostly waits: with one worker it would block the rest of the job."""
+        return not is_completion(message)
+
+    def ref(self, _message: Message) -> str:
+        """A batch has no name of its own; its message's id is logged anyway."""
+        return ""
+
+    async def handle(self, message: Message, fence: Fence) -> Outcome:
+        """Work on one batch, or on the end of the job."""
+        if is_completion(message):
+            return await self._completion.handle(message, fence)
+        # Half a surrogate pair is no UTF-8, and so no JSON either: not an error here, but a poison message.
+        body = message.body.encode(errors="surrogatepass")
+        retry_after_s = backoff_s(message.receive_count)
+        if not is_json_array(body):
+            return Reject(after_s=retry_after_s, reason="the message is not a JSON array", poison=True)
+        loop = asyncio.get_running_loop()
+        started = loop.time()
+        self._observer(Posted(queued_s=time.time() - message.sent_at if message.sent_at else None))
+        try:
+            async with self._target.post("/", self._headers, body) as answer:
+                self._observer(Answered(kind="batch", status_code=answer.status, duration_s=loop.time() - started))
+                if retry := self._policy.not_now(answer, message.receive_count):
+                    return retry
+                if answer.status != 200:
+                    return self._failed(started, retry_after_s, f"the container answered {answer.status}, not 200")
+                await answer.discard()
+        except ContainerUnavailableError as error:
+            if self._drain.requested:
+                return Retry(after_s=0, reason=str(error))
+            if not error.counts or message.receive_count < self._policy.max_attempts:
+                return Retry(after_s=retry_after_s, reason=str(error), refused=True)
+            return self._failed(started, retry_after_s, str(error))
+        except (ContainerTimeoutError, InvalidAnswerError) as error:
+            return self._failed(started, retry_after_s, str(error))
+        self._observer(BatchEnded(succeeded=True, duration_s=loop.time() - started))
+        return Done(state="succeeded")
+
+    def _failed(self, started: float, retry_after_s: float, reason: str) -> Reject:
+        duration_s = asyncio.get_running_loop().time() - started
+        self._observer(BatchEnded(succeeded=False, duration_s=duration_s))
+        return Reject(after_s=retry_after_s, reason=reason)

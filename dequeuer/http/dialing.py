@@ -1,0 +1,179 @@
+"""Making connections: every address of a server has its turn before the time for a connection is over."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import os
+import socket
+import ssl
+from collections.abc import Callable, Sequence
+from itertools import chain, zip_longest
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from dequeuer.http.errors import UnreachableError
+from dequeuer.http.origin import Origin
+
+if TYPE_CHECKING:
+    from dequeuer.http.connection import Connection
+
+CONNECT_TIMEOUT_S = 5.0
+"""For a connection to any of the addresses, TLS included."""
+RESOLVE_TIMEOUT_S = 12.0
+"""For the look-up of a name: a resolver gives its first server 5 s before it asks the second one, and may ask twice."""
+NEXT_ADDRESS_AFTER_S = 0.25
+"""What RFC 8305, section 5, recommends."""
+MOST_ADDRESSES = 16
+"""Of one name: with more of them the last one would not have its turn in time."""
+
+Found: TypeAlias = tuple[int, tuple[Any, ...]]
+"""An address family, and a socket address of it."""
+
+
+class Dialler:
+    """Connects to one origin.
+
+    The addresses of a name are asked `NEXT_ADDRESS_AFTER_S` apart, or as soon as one refuses, and the first connection
+    is taken (RFC 8305). The origin's alternatives are asked only where nobody listens.
+
+    Args:
+        origin: the server.
+        protocol: makes the connection's protocol.
+        timeout_s: for a connection to any of the addresses, TLS included.
+    """
+
+    def __init__(self, origin: Origin, protocol: Callable[[], Connection], timeout_s: float) -> None:
+        self._origin = origin
+        self._timeout_s = timeout_s
+        self._protocol = protocol
+        self._hosts: Sequence[str] = (origin.host, *origin.alternatives)
+        self._failed: Found | None = None
+
+    async def dial(self, loop: asyncio.AbstractEventLoop) -> Connection:
+        """Return a new connection. Raises `UnreachableError`."""
+        first: UnreachableError | None = None
+        for host in self._hosts:
+            try:
+                connection = await self._dial(loop, host)
+            except UnreachableError as error:
+                first = first or error
+                if not error.nobody_listens:
+                    break
+            else:
+                if host != self._hosts[0]:
+                    # It is asked first from now on: a new connection there does not cost a refused one before it.
+                    self._hosts = (host, *[other for other in self._hosts if other != host])
+                return connection
+        self._hosts = (self._origin.host, *self._origin.alternatives)
+        raise first or UnreachableError(self._origin.authority, "no address")
+
+    async def _dial(self, loop: asyncio.AbstractEventLoop, host: str) -> Connection:
+        authority = self._origin.authority
+        try:
+            found = _numeric(host, self._origin.port)
+            if found is None:
+                async with asyncio.timeout(RESOLVE_TIMEOUT_S):
+                    found = await _resolved(loop, host, self._origin.port)
+            async with asyncio.timeout(self._timeout_s):
+                # An address that took a connection and did nothing with it is asked last the next time.
+                return await self._open(loop, sorted(found, key=lambda address: address == self._failed))
+        except TimeoutError:
+            raise UnreachableError(authority, "no connection in time") from None
+        except (OSError, ValueError) as error:
+            refused = isinstance(error, ConnectionRefusedError)
+            raise UnreachableError(authority, _reason(error), nobody_listens=refused) from error
+
+    async def _open(self, loop: asyncio.AbstractEventLoop, found: Sequence[Found]) -> Connection:
+        tls = self._origin.tls
+        connected, address = await _first(loop, found)
+        try:
+            _, connection = await loop.create_connection(
+                self._protocol, sock=connected, ssl=tls, server_hostname=None if tls is None else self._origin.host
+            )
+        except BaseException:
+            self._failed = address
+            connected.close()
+            raise
+        return connection
+
+
+def _reason(error: Exception) -> str:
+    if not isinstance(error, OSError):
+        return type(error).__name__
+    if error.errno is not None and error.errno > 0 and not isinstance(error, ssl.SSLError):
+        return os.strerror(error.errno)  # loops put addresses of their own into the text
+    return error.strerror or type(error).__name__
+
+
+def _numeric(host: str, port: int) -> Sequence[Found] | None:
+    """Return an address literal as it is asked, without a thread; None: it is a name."""
+    with contextlib.suppress(OSError, ValueError):
+        return _addresses(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST))
+    return None
+
+
+async def _resolved(loop: asyncio.AbstractEventLoop, host: str, port: int) -> Sequence[Found]:
+    return _addresses(await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM))
+
+
+def _addresses(found: Sequence[tuple[int, int, int, str, tuple[Any, ...]]]) -> Sequence[Found]:
+    """Return each address once, families taking turns (RFC 8305, section 4)."""
+    families: dict[int, list[Found]] = {}
+    for family, _, _, _, address in found:
+        families.setdefault(family, []).append((family, address))
+    turns = chain.from_iterable(zip_longest(*families.values()))
+    return list(dict.fromkeys(one for one in turns if one is not None))[:MOST_ADDRESSES]
+
+
+async def _first(loop: asyncio.AbstractEventLoop, found: Sequence[Found]) -> tuple[socket.socket, Found]:
+    """Return the first socket that is connected. Raises what the first address to fail said when none can be."""
+    left = list(found)
+    running: dict[asyncio.Task[socket.socket], Found] = {}
+    error: BaseException = OSError("the name has no address")
+    is_first = True
+    try:
+        while left or running:
+            if left:
+                address = left.pop(0)
+                running[asyncio.create_task(_connected(loop, address), name="connect")] = address
+            done, _ = await asyncio.wait(
+                running, timeout=NEXT_ADDRESS_AFTER_S if left else None, return_when=asyncio.FIRST_COMPLETED
+            )
+            for task in done:
+                address = running.pop(task)
+                failure = task.exception()
+                if failure is None:
+                    return task.result(), address
+                error, is_first = (failure if is_first else error), False
+        raise error
+    finally:
+        for task in running:
+            task.cancel()
+            task.add_done_callback(_discard)
+
+
+async def _connected(loop: asyncio.AbstractEventLoop, found: Found) -> socket.socket:
+    family, address = found
+    made = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        made.setblocking(False)
+        made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        await loop.sock_connect(made, address)
+        _check_ends(made)
+    except BaseException:
+        made.close()
+        raise
+    return made
+
+
+def _check_ends(made: socket.socket) -> None:
+    # Linux can connect a socket to itself where nobody listens on a port of the ephemeral range.
+    if made.getsockname() == made.getpeername():
+        raise ConnectionRefusedError(errno.ECONNREFUSED, "nobody listens on the port")
+
+
+def _discard(task: asyncio.Task[socket.socket]) -> None:
+    """Close a connection that was made after another one had been taken."""
+    if not task.cancelled() and task.exception() is None:
+        task.result().close()

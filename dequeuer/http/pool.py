@@ -1,0 +1,195 @@
+"""Connections to one server: kept, reused newest first, and watched by one timer for all."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TypeAlias
+
+from dequeuer.http.connection import Connection
+from dequeuer.http.dialing import CONNECT_TIMEOUT_S, Dialler
+from dequeuer.http.errors import BrokenError
+from dequeuer.http.keep_alive import kept_for_s
+from dequeuer.http.origin import Origin
+from dequeuer.http.response import Answer
+
+LOOK_EVERY_S = 0.5
+"""How exact time-outs are."""
+Written: TypeAlias = tuple[bytes, bytes | bytearray]
+"""A request as it is sent: its head, and its body."""
+IDLE_LIMIT_S = 20.0
+"""A connection that rests longer is closed: whoever keeps fewer connections pays fewer wake-ups."""
+FRESH_S = 1.0
+"""A connection that was in use so recently is taken for one that the server still keeps."""
+
+
+class Reply:
+    """A whole answer."""
+
+    __slots__ = ("_answer", "body", "status")
+
+    def __init__(self, answer: Answer, body: bytes) -> None:
+        self._answer = answer
+        self.status = answer.status
+        self.body = body
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """Every field, by lower-case name."""
+        return self._answer.headers
+
+    def field(self, name: str) -> str | None:
+        """Return one field; `name` in lower case. Cheaper than all of them."""
+        return self._answer.field(name)
+
+
+class Pool:
+    """Sends requests to one origin. The number of connections is bounded by the number of callers.
+
+    Args:
+        origin: the server.
+        idle_limit_s: how long a connection rests before it is closed; 0: each request has a connection of its own.
+            A server that keeps connections for less is obeyed.
+        connect_timeout_s: for one connection, TLS included, whichever of its addresses takes it.
+        only_after_success: whether a connection is used again only after an answer of 2xx; see `Connection`.
+        receive_bytes: see `Connection`.
+    """
+
+    def __init__(
+        self,
+        origin: Origin,
+        *,
+        idle_limit_s: float = IDLE_LIMIT_S,
+        connect_timeout_s: float = CONNECT_TIMEOUT_S,
+        only_after_success: bool = False,
+        receive_bytes: int | None = None,
+    ) -> None:
+        self._idle_limit_s = idle_limit_s
+        self._only_after_success = only_after_success
+        self._receive_bytes = receive_bytes
+        self._dialler = Dialler(origin, self._connection, connect_timeout_s)
+        self._idle: list[Connection] = []
+        self._busy: set[Connection] = set()
+        self._timer: asyncio.TimerHandle | None = None
+        # Asked for once: in Python 3.11 each look for the running loop is a system call.
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    async def close(self) -> None:
+        """Close every connection; what is under way fails."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        for connection in self._idle:
+            connection.close()
+        for connection in list(self._busy):
+            connection.abort()
+        self._idle.clear()
+        self._busy.clear()
+
+    async def exchange(self, request: Written, *, timeout_s: float, limit: int) -> Reply:
+        """Send a request and return the whole answer, of `limit` bytes at most.
+
+        It is sent once more when a kept connection turns out to be closed: so only what may happen twice.
+
+        Args:
+            request: its head, and its body.
+            timeout_s: for the head, and for each further part.
+            limit: of the body, bytes.
+
+        Raises:
+            WireError: there is none.
+        """
+        connection, answer = await self._send(request, timeout_s)
+        try:
+            return Reply(answer, await answer.read(limit, timeout_s))
+        finally:
+            self._give_back(connection, answer)
+
+    async def begin(self, request: Written, *, timeout_s: float) -> Answer:
+        """Send a request like `exchange`, and return the answer once its head is there; `end` it on every path."""
+        return (await self._send(request, timeout_s))[1]
+
+    def end(self, answer: Answer) -> None:
+        """Free the connection of an answer that `begin` returned, once."""
+        self._give_back(answer.connection, answer)
+
+    async def start(self, request: bytes, *, fresh: bool = False) -> Answer:
+        """Send the beginning of a request, once and for all; `end` what is returned on every path.
+
+        Nothing of the answer is there yet. What follows of the request is written to the answer's connection, whose
+        `end_request` says that this was all.
+
+        Args:
+            request: the head, and as much of the body as is there.
+            fresh: a kept connection is used only if it was in use `FRESH_S` seconds ago: the server has hardly
+                closed it since then, and a body that can be read only once would be lost with it.
+        """
+        may_be_kept = not fresh or (
+            self._idle and self._idle[-1].rested_since > asyncio.get_running_loop().time() - FRESH_S
+        )
+        connection = (self._rested() if may_be_kept else None) or await self._dial()
+        return connection.begin(request)
+
+    async def _send(self, request: Written, timeout_s: float) -> tuple[Connection, Answer]:
+        while True:
+            connection = self._rested() or await self._dial()
+            answer = connection.send(*request)
+            try:
+                await answer.head(timeout_s)
+            except BrokenError as error:
+                self._give_back(connection, answer)
+                if not (connection.answered and error.unanswered):
+                    raise
+                # Closed while it rested. Each round uses up one of the kept ones; a new one has not answered yet.
+            except BaseException:
+                self._give_back(connection, answer)
+                raise
+            else:
+                return connection, answer
+
+    def _rested(self) -> Connection | None:
+        while self._idle and self._loop is not None:
+            connection = self._idle.pop()
+            # The timer is too coarse: the server may be closing it at this moment.
+            if connection.is_usable and connection.rests_until > self._loop.time():
+                self._busy.add(connection)
+                return connection
+            connection.close()
+        return None
+
+    def _connection(self) -> Connection:
+        return Connection(
+            asyncio.get_running_loop(),
+            only_after_success=self._only_after_success,
+            receive_bytes=self._receive_bytes,
+        )
+
+    async def _dial(self) -> Connection:
+        self._loop = loop = asyncio.get_running_loop()
+        connection = await self._dialler.dial(loop)
+        self._busy.add(connection)
+        if self._timer is None:
+            self._watch(loop)
+        return connection
+
+    def _give_back(self, connection: Connection, answer: Answer) -> None:
+        self._busy.discard(connection)
+        answer.release()
+        if connection.is_usable and self._loop is not None:
+            rests_s = min(self._idle_limit_s, kept_for_s(answer.field("keep-alive")))
+            if rests_s > 0:
+                connection.rested_since = self._loop.time()
+                connection.rests_until = connection.rested_since + rests_s
+                self._idle.append(connection)
+                return
+        connection.close()
+
+    def _watch(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Look at time-outs and at connections that rest; ends when there is none left."""
+        now = loop.time()
+        for connection in [connection for connection in self._busy if connection.deadline <= now]:
+            connection.expire()
+        for connection in self._idle:
+            if connection.rests_until <= now:
+                connection.close()
+        self._idle = [connection for connection in self._idle if connection.is_usable]
+        self._timer = loop.call_later(LOOK_EVERY_S, self._watch, loop) if self._idle or self._busy else None

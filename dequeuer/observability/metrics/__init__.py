@@ -1,0 +1,7 @@
+"""Subscribers that turn events into numbers: Prometheus and statsd."""
+
+from dequeuer.observability.metrics.combine import combine
+from dequeuer.observability.metrics.prometheus import Metrics
+from dequeuer.observability.metrics.statsd import Statsd
+
+__all__ = ["Metrics", "Statsd", "combine"]

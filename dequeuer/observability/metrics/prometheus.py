@@ -1,0 +1,199 @@
+"""Events as Prometheus metrics, in a registry of our own."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any, Literal
+
+from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
+
+from dequeuer.core.errors import clip
+from dequeuer.core.events import (
+    Answered,
+    BatchEnded,
+    ContainerJudged,
+    Event,
+    GateChanged,
+    GivenBack,
+    KeysRenewalFailed,
+    KeysRenewed,
+    LeaseLost,
+    LimitChanged,
+    Posted,
+    Probed,
+    Received,
+    Settled,
+    SlotsChanged,
+    SourceCalled,
+    StoreCalled,
+)
+from dequeuer.core.refusal_codes import label
+from dequeuer.core.refusals import Standing
+from dequeuer.observability.metrics.families import (
+    EXACT_COUNTERS,
+    CallFamilies,
+    CortexFamilies,
+    CredentialFamilies,
+    MessageFamilies,
+    ProbeFamilies,
+    RefusalFamilies,
+    add_build_info,
+)
+from dequeuer.observability.metrics.series import Histogram, Value
+
+# Anchored at the start of a line: a label value may hold anything.
+_SURPLUS = re.compile(
+    rb"^((?:# (?:HELP|TYPE) )?(?:" + "|".join(EXACT_COUNTERS).encode() + rb"))_total(?=[ {])", re.MULTILINE
+)
+
+
+class Metrics:
+    """Observes; `render` shows what it counted. Used from the event loop only."""
+
+    content_type = CONTENT_TYPE_PLAIN_0_0_4
+
+    def __init__(self, api_kind: Literal["async", "batch"], api_name: str, job_id: str, workers: int) -> None:
+        """Show every family at once, and every member that is known beforehand as zero.
+
+        Args:
+            api_kind: whose families have members from the start.
+            api_name: a label of the batch families.
+            job_id: likewise; empty for an async API.
+            workers: the number of slots; the most, if it finds itself.
+        """
+        self._registry = registry = CollectorRegistry()
+        self._cortex = CortexFamilies(registry)
+        self._messages = MessageFamilies(registry, workers)
+        self._source = CallFamilies(registry, "source", "the queue")
+        self._store = CallFamilies(registry, "store", "the store")
+        self._credentials = CredentialFamilies(registry)
+        self._refusals = RefusalFamilies(registry)
+        self._probes = ProbeFamilies(registry)
+        add_build_info(registry)
+        ProcessCollector(registry=registry)
+        self._job = (api_name, job_id)
+        self._refused = Standing()
+        self._answers: dict[int, tuple[Histogram, Value]] = {}
+        if api_kind == "batch":
+            self._cortex.succeeded.child(*self._job)
+            self._cortex.failed.child(*self._job)
+            self._cortex.batch_time.child(*self._job)
+        self.handlers: dict[type[Event], Callable[[Any], None]] = {
+            Received: self._received,
+            Posted: self._posted,
+            Answered: self._answered,
+            BatchEnded: self._batch_ended,
+            Settled: self._settled,
+            SlotsChanged: self._slots_changed,
+            LimitChanged: self._limit_changed,
+            GivenBack: self._given_back,
+            SourceCalled: self._source_called,
+            StoreCalled: self._store_called,
+            KeysRenewed: self._keys_renewed,
+            KeysRenewalFailed: self._keys_renewal_failed,
+            LeaseLost: self._lease_lost,
+            Probed: self._probed,
+            GateChanged: self._gate_changed,
+            ContainerJudged: self._container_judged,
+        }
+
+    def __call__(self, event: Event) -> None:
+        """Count one event."""
+        handler = self.handlers.get(type(event))
+        if handler is not None:
+            handler(event)
+
+    def render(self) -> bytes:
+        """Return all metrics in Prometheus' text format 0.0.4, which knows no `_total` and no `_created`."""
+        return _SURPLUS.sub(rb"\1", generate_latest(self._registry))
+
+    def _received(self, _event: Received) -> None:
+        self._messages.received.value += 1
+        self._messages.in_flight.value += 1
+
+    def _posted(self, event: Posted) -> None:
+        if event.queued_s is not None:
+            self._messages.queue_time.observe(event.queued_s)
+
+    def _answered(self, event: Answered) -> None:
+        if event.kind != "async":
+            return
+        # A container may answer 999; its imagination must not make series.
+        code = event.status_code if 100 <= event.status_code <= 599 else 0
+        members = self._answers.get(code)
+        if members is None:
+            label = str(code or "other")
+            members = self._answers[code] = self._cortex.latency.child(label), self._cortex.requests.child(label)
+        members[0].observe(event.duration_s)
+        members[1].value += 1
+
+    def _batch_ended(self, event: BatchEnded) -> None:
+        if event.succeeded:
+            self._cortex.succeeded.child(*self._job).value += 1
+            self._cortex.batch_time.child(*self._job).observe(event.duration_s)
+        else:
+            self._cortex.failed.child(*self._job).value += 1
+
+    def _settled(self, event: Settled) -> None:
+        messages = self._messages
+        messages.in_flight.value -= 1
+        messages.settled[event.settlement].value += 1
+        messages.held.observe(event.held_s)
+
+    def _slots_changed(self, event: SlotsChanged) -> None:
+        self._messages.busy.value = event.busy
+        self._messages.slots.value = event.total
+
+    def _limit_changed(self, event: LimitChanged) -> None:
+        self._messages.limit.value = event.settled
+        self._messages.changes[event.reason].value += 1
+
+    def _given_back(self, event: GivenBack) -> None:
+        self._messages.given_back[event.reason].value += event.messages
+
+    def _source_called(self, event: SourceCalled) -> None:
+        self._source.calls[event.op, event.error or "none"].value += 1
+        self._source.seconds[event.op].observe(event.duration_s)
+        if event.op == "ack" and event.error is None:
+            self._messages.acked.value += event.messages
+        self._judge(event)
+
+    def _store_called(self, event: StoreCalled) -> None:
+        self._store.calls[event.op, event.error or "none"].value += 1
+        self._store.seconds[event.op].observe(event.duration_s)
+        self._judge(event)
+
+    def _judge(self, event: SourceCalled | StoreCalled) -> None:
+        if event.error is None and not self._refused:
+            return
+        verdict = self._refused.hear(event)
+        if verdict is None:
+            return
+        which = verdict.service, verdict.op
+        if verdict.refused:
+            self._refusals.total.child(*which, label(verdict.code)).value += 1
+        self._refusals.lasting[which].value = verdict.refused
+
+    def _keys_renewed(self, event: KeysRenewed) -> None:
+        self._credentials.expiry[event.provider].value = event.expires_at or 0
+
+    def _keys_renewal_failed(self, event: KeysRenewalFailed) -> None:
+        self._credentials.errors[event.provider].value += 1
+
+    def _lease_lost(self, _event: LeaseLost) -> None:
+        self._messages.lost.value += 1
+
+    def _probed(self, event: Probed) -> None:
+        probe = clip(event.probe)
+        # Both results from the first run on, so that the rate of failures works from zero.
+        results = {ok: self._probes.runs.child(probe, str(ok).lower()) for ok in (True, False)}
+        results[event.ok].value += 1
+        self._probes.healthy.child(probe).value = event.healthy
+
+    def _gate_changed(self, event: GateChanged) -> None:
+        self._probes.ready.value = event.is_open
+
+    def _container_judged(self, event: ContainerJudged) -> None:
+        self._probes.not_http.value = bool(event.looks_like)

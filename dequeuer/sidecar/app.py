@@ -1,0 +1,266 @@
+"""The composition root of the sidecar: who is made of what, in which order it starts and stops."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import math
+import os
+import signal
+from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack
+from functools import partial
+
+import structlog
+
+from dequeuer import __version__
+from dequeuer.clients.base import Cloud
+from dequeuer.clients.choice import Places, choose, connect
+from dequeuer.concurrency.limiter import Limiter
+from dequeuer.container.target import HttpTarget
+from dequeuer.core.drain import Drain
+from dequeuer.core.errors import ConfigurationError, FatalError, SourceDeniedError, SourceUnavailableError
+from dequeuer.core.events import DrainChanged, Observer
+from dequeuer.core.readiness import AllOf
+from dequeuer.core.refusal_codes import hint
+from dequeuer.core.refusals import Refusals, Try
+from dequeuer.core.retrying import persist
+from dequeuer.handlers.policy import Policy
+from dequeuer.http.origin import LOCALHOST, LOCALHOST_IPV6
+from dequeuer.observability import logs
+from dequeuer.observability.admin import AdminServer
+from dequeuer.observability.metrics import Metrics, Statsd, combine
+from dequeuer.probes.base import Probe
+from dequeuer.probes.gate import Gate
+from dequeuer.probes.http_check import HttpCheck
+from dequeuer.probes.protocol import identify
+from dequeuer.probes.spec import load_probes
+from dequeuer.process.running import run_to_status
+from dequeuer.settings import SidecarSettings
+from dequeuer.sidecar.kinds import Kind, Parties, make_kind
+from dequeuer.sources.sqs.source import SqsSource
+from dequeuer.worker.lease import LeaseKeeper, poll_wait_s
+from dequeuer.worker.worker import Worker
+
+EXIT_OK, EXIT_FAILED = 0, 1
+STUCK_AFTER_S = 60.0
+"""A receive that takes this much longer than its own wait means that the poller is stuck."""
+GARBAGE_THRESHOLD = 5000
+"""New objects until garbage is looked for: a message leaves a few hundred, and next to none of them in cycles."""
+
+
+def run_sidecar(settings: SidecarSettings) -> int:
+    """Run until drained, stopped or unable to go on; return the exit status.
+
+    Raises:
+        ConfigurationError: probes.json or the region is wrong; AWS was not asked anything.
+    """
+    return run_to_status(_run(settings))
+
+
+async def _run(settings: SidecarSettings) -> int:
+    logs.configure(settings.log.level, settings.log.format)
+    log = structlog.get_logger()
+    probes = load_probes(settings.probes_path, settings.user_port, settings.user_host)
+    places = Places(settings.bucket, (settings.queue_url,))
+    client, reasons = choose(settings.aws, settings.aws_client, os.environ, places)
+    if reasons:
+        log.info("aws_client_chosen", client=client, reason="; ".join(reasons))
+    cloud = connect(settings.aws, client, os.environ)
+    drain = Drain()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, drain.request)
+    sidecar = _Sidecar(settings, cloud, drain)
+    try:
+        return await sidecar.run(probes)
+    except Exception as error:
+        causes = _leaves(error)
+        if configuration := [cause for cause in causes if isinstance(cause, ConfigurationError)]:
+            raise configuration[0] from None
+        if all(isinstance(cause, FatalError) for cause in causes):
+            log.error("cannot_go_on", error="; ".join(map(str, causes)))  # noqa: TRY400 - meant for a person
+        else:
+            log.exception("bug_ended_the_process")
+    return EXIT_FAILED
+
+
+def _leaves(error: BaseException) -> list[BaseException]:
+    """Return what really happened: a task group wraps what ends it."""
+    if not isinstance(error, BaseExceptionGroup):
+        return [error]
+    return [leaf for inner in error.exceptions for leaf in _leaves(inner)]
+
+
+class _Sidecar:
+    """Everything of one process, in the order in which it depends on each other."""
+
+    def __init__(self, settings: SidecarSettings, cloud: Cloud, drain: Drain) -> None:
+        self._settings = settings
+        self._cloud = cloud
+        self._drain = drain
+        self._metrics = Metrics(settings.api_kind, settings.api_name, settings.job_id, settings.most_workers)
+        self._refusals = Refusals()
+        self._worker: Worker | None = None
+        self._poll_wait_s = poll_wait_s(settings.poll_wait_s, settings.visibility_timeout_s)
+        if settings.api_kind == "batch":
+            # A job is over after two empty looks: polls are no farther apart than the looks are to be.
+            self._poll_wait_s = min(self._poll_wait_s, max(1, math.ceil(settings.completion_delay_s)))
+
+    async def run(self, probes: Sequence[Probe]) -> int:
+        """Serve until the work is over."""
+        settings = self._settings
+        async with AsyncExitStack() as stack:
+            observer, refusals = self._observe(stack), self._refusals
+            self._cloud.observe(observer)
+            gate, check = Gate(probes, observer), self._check(observer)
+            admin = AdminServer(
+                settings.admin_hosts,
+                settings.admin_port,
+                self._metrics.render,
+                is_ready=lambda: gate.is_open and check.may_receive.is_open and refusals.is_clear,
+                is_live=self._is_live,
+                why_not_ready=partial(_why_not_ready, gate, check, refusals),
+            )
+            await admin.start()
+            stack.push_async_callback(admin.stop)
+            structlog.get_logger().info(
+                "starting", version=__version__, api_kind=settings.api_kind, api_name=settings.api_name
+            )
+            keeper = LeaseKeeper(settings.visibility_timeout_s, observer)
+            async with asyncio.TaskGroup() as group:
+                background = [
+                    group.create_task(gate.run(), name="probes"),
+                    group.create_task(keeper.run(), name="leases"),
+                    group.create_task(refusals.run(), name="refusals"),
+                    group.create_task(check.run(), name="http-check"),
+                ]
+                try:
+                    kind = await self._start_and_work(group, background, gate, check, keeper, observer)
+                finally:
+                    for task in background:
+                        task.cancel()
+        failed = self._drain.hurried or (kind is not None and kind.has_failed())
+        return EXIT_FAILED if failed else EXIT_OK
+
+    def _observe(self, stack: AsyncExitStack) -> Observer:
+        settings = self._settings
+        log = logs.LogObserver(settings.api_name, settings.job_id)
+        observers: list[Observer] = [self._refusals, self._metrics, log]
+        if settings.statsd_address is not None:
+            statsd = Statsd(settings.statsd_address, settings.api_name, settings.job_id)
+            stack.callback(statsd.close)
+            observers.append(statsd)
+        return combine(*observers)
+
+    def _check(self, observer: Observer) -> HttpCheck:
+        host, port = self._settings.user_host, self._settings.user_port
+        hosts = (LOCALHOST, LOCALHOST_IPV6) if host is None else (host,)
+        return HttpCheck(partial(identify, hosts, port), observer)
+
+    def _is_live(self) -> bool:
+        return self._worker is None or self._worker.is_live(self._poll_wait_s + STUCK_AFTER_S)
+
+    async def _start_and_work(  # noqa: PLR0913, PLR0917 - everything of one process
+        self,
+        group: asyncio.TaskGroup,
+        background: list[asyncio.Task[None]],
+        gate: Gate,
+        check: HttpCheck,
+        keeper: LeaseKeeper,
+        observer: Observer,
+    ) -> Kind | None:
+        settings = self._settings
+        async with AsyncExitStack() as stack:
+            stack.push_async_callback(self._cloud.close)
+            connecting = stack.enter_async_context(self._cloud.sqs(longest_wait_s=self._poll_wait_s))
+            client = await self._drain.unless_requested(connecting, "connect")
+            if client is None:
+                return None
+            source = SqsSource(
+                client,
+                translate=self._cloud.translate,
+                queue_url=settings.queue_url,
+                visibility_timeout_s=settings.visibility_timeout_s,
+                poll_wait_s=self._poll_wait_s,
+                held=lambda: len(keeper),
+                gathers_acks=settings.api_kind == "async",
+                observer=observer,
+            )
+            stack.push_async_callback(source.close)
+            target = HttpTarget(
+                host=settings.user_host,
+                port=settings.user_port,
+                timeout_s=settings.request_timeout_s,
+                keep_alive=settings.container_keepalive,
+                evidence=check,
+                when_unreachable=gate.connection_failed,
+            )
+            stack.push_async_callback(target.close)
+            policy = Policy(
+                max_attempts=settings.max_attempts,
+                retry_statuses=settings.retry_statuses,
+                in_progress_after_s=settings.in_progress_after_s,
+            )
+            parties = Parties(
+                cloud=self._cloud, source=source, target=target, policy=policy, drain=self._drain, observer=observer
+            )
+            kind = await self._drain.unless_requested(self._start(source, parties), "start")
+            if kind is None:
+                return None
+            self._refusals.use({**_tries(source), **kind.tries})
+            if kind.background is not None:
+                background.append(group.create_task(kind.background(), name="expiry-rule"))
+            workers = settings.workers
+            self._worker = Worker(
+                source=source,
+                handler=kind.handler,
+                readiness=AllOf(gate, check.may_receive, self._refusals.may_receive),
+                keeper=keeper,
+                drain=self._drain,
+                slots=workers if isinstance(workers, int) else Limiter(workers.maximum, observer),
+                grace_s=settings.shutdown_grace_s,
+                watch=kind.watch,
+                observer=observer,
+            )
+            observer(DrainChanged(phase="started", in_flight=0))
+            _spare_the_collector()
+            await self._worker.run()
+            return kind
+
+    async def _start(self, source: SqsSource, parties: Parties) -> Kind:
+        """Reach AWS, however long that takes."""
+        try:
+            await persist(SourceUnavailableError, source.open)
+        except SourceDeniedError as error:
+            advice = hint("sqs", "depth", error.code)
+            raise FatalError(
+                f"the queue {self._settings.queue_url} cannot be looked at (GetQueueAttributes: {error}): "
+                f"needs sqs:GetQueueAttributes; {advice}"
+            ) from error
+        return await make_kind(self._settings, parties)
+
+
+def _tries(source: SqsSource) -> Mapping[tuple[str, str], Try]:
+    """Return harmless calls by operation, which tell whether what was refused is allowed again."""
+    return {
+        ("sqs", "ack"): lambda _: source.check_delete(),
+        ("sqs", "renew"): lambda _: source.check_change("renew"),
+        ("sqs", "release"): lambda _: source.check_change("release"),
+        ("sqs", "depth"): lambda _: source.depth(),
+    }
+
+
+def _why_not_ready(gate: Gate, check: HttpCheck, refusals: Refusals) -> str:
+    if check.looks_like:
+        return f"the container looks like {check.looks_like}, not HTTP/1"
+    if not gate.is_open:
+        return "a probe of the container fails"
+    return "" if refusals.is_clear else "SQS or S3 refuses a call"
+
+
+def _spare_the_collector() -> None:
+    """What is here now stays: looking through it again and again for garbage would find none."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(GARBAGE_THRESHOLD, 10, 10)

@@ -1,0 +1,59 @@
+"""Reporting the calls of a store to an observer: the same for both clients."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable
+from typing import TypeVar
+
+from dequeuer.core.errors import StoreDeniedError, StoreMissingError, StoreUnavailableError
+from dequeuer.core.events import Observer, StoreCalled, StoreOp
+from dequeuer.sinks.s3.errors import STORE_ERRORS, StoreError, kind_of
+
+T = TypeVar("T")
+
+
+class Calls:
+    """Emits one `StoreCalled` a call.
+
+    Args:
+        observer: gets the events.
+    """
+
+    def __init__(self, observer: Observer) -> None:
+        self._observer = observer
+
+    async def reported(self, op: StoreOp, call: Awaitable[T], key: str = "") -> T:
+        """Return what a call returns, and report it. `key`: what it is about.
+
+        Raises:
+            StoreMissingError: reads and listings only. A write that is answered 404 has lost its upload, or a proxy has
+                answered it. The caller of a write would take the error for a payload that is missing.
+            StoreDeniedError, StoreUnavailableError: as the call raises them.
+        """
+        started = time.monotonic()
+        try:
+            answer = await call
+        except STORE_ERRORS as error:
+            if op == "put" and isinstance(error, StoreMissingError):
+                lost = StoreUnavailableError(str(error))
+                self.report(op, started, lost, key)
+                raise lost from error
+            self.report(op, started, error, key)
+            raise
+        self.report(op, started, None, key)
+        return answer
+
+    def report(self, op: StoreOp, started: float | None, error: StoreError | None = None, key: str = "") -> None:
+        """Report a call. `started`: `time.monotonic()` when it began; None: in the middle of another one."""
+        kind = None if error is None else kind_of(error)
+        self._observer(
+            StoreCalled(
+                op=op,
+                duration_s=0.0 if started is None else time.monotonic() - started,
+                error=kind,
+                detail="" if error is None or kind == "missing" else str(error),
+                code=error.code if isinstance(error, StoreDeniedError) else "",
+                key=key,
+            )
+        )

@@ -1,0 +1,191 @@
+"""Reading objects: small ones whole, large ones as they arrive, taken up again where they broke."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import aclosing
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import TypeAlias
+
+from dequeuer.core.errors import StoreUnavailableError, clip
+from dequeuer.core.events import StoreOp
+from dequeuer.core.retrying import FIRST_WAIT_S, persist
+from dequeuer.http.errors import WireError
+from dequeuer.http.response import Answer
+from dequeuer.sinks.base import Payload
+from dequeuer.sinks.s3.bucket import ANSWER_BYTES, TIMEOUT_S, Bucket
+from dequeuer.sinks.s3.checksum import ASK, checker_of
+from dequeuer.sinks.s3.errors import STORE_ERRORS, StoreError, code_in, refused, unsent
+from dequeuer.sinks.s3.features import UNSUPPORTED_STATUSES, Features, may_mean_unsupported
+
+SMALL_BYTES = 64 * 1024
+"""Objects up to this size are fetched whole, so that their connection is free before anybody reads them."""
+UNTYPED = "binary/octet-stream"
+"""What S3 says of an object that was stored without a Content-Type."""
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_LYING = "S3 sent another number of bytes than it said"
+
+Report: TypeAlias = Callable[[StoreOp, float | None, StoreError | None], None]
+"""Reports a call: the operation, when it began (None: in the middle of another call), and how it failed."""
+
+
+class Downloads:
+    """Reads the objects of a bucket.
+
+    Args:
+        bucket: where they are.
+        features: what the store lacks.
+        report: is told of every request that follows the first one.
+    """
+
+    def __init__(self, bucket: Bucket, features: Features, report: Report) -> None:
+        self._bucket = bucket
+        self._features = features
+        self._report = report
+
+    async def open(self, key: str) -> Payload:
+        """Open an object. Raises `StoreMissingError`, `StoreDeniedError`, `StoreUnavailableError`."""
+        answer = await self._begin(key)
+        is_handed_on = False
+        try:
+            size, modified_at = _size(answer.field("content-length")), _moment(answer.field("last-modified") or "")
+            chunks: AsyncIterator[bytes] | None = await self._whole(answer, size) if size <= SMALL_BYTES else None
+            if chunks is None:
+                chunks = self._stream(key, answer, size)
+                # Begun, so that it frees its connection even when nobody reads it: the loop closes what is dropped.
+                await anext(chunks)
+                is_handed_on = True
+        finally:
+            if not is_handed_on:
+                self._bucket.end(answer)
+        content_type = answer.field("content-type")
+        return Payload(
+            size=size,
+            content_type=None if content_type == UNTYPED else content_type,
+            chunks=chunks,
+            modified_at=modified_at,
+        )
+
+    async def _begin(self, key: str) -> Answer:
+        """Ask for an object and its checksum; for the object alone where the store refuses to be asked for both."""
+        plain = self._bucket.about(key, "GET")
+        if self._features.lacks("checksums") or self._features.lacks("checksums_on_reading"):
+            return await self._bucket.begin(plain, 200)
+        maybe = () if self._features.is_known("checksums_on_reading") else UNSUPPORTED_STATUSES
+        answer = await self._bucket.begin(self._bucket.about(key, "GET", fields=(ASK,)), 200, expected=maybe)
+        if answer.status == 200:
+            self._features.prove("checksums_on_reading")
+            return answer
+        try:
+            code = code_in(await answer.read(ANSWER_BYTES, TIMEOUT_S))
+        except WireError as error:
+            raise unsent(error) from error
+        finally:
+            self._bucket.end(answer)
+        if not may_mean_unsupported(answer.status, code):
+            raise refused(answer.status, code)
+        answer = await self._bucket.begin(plain, 200)
+        self._features.note("checksums_on_reading")
+        return answer
+
+    async def _whole(self, answer: Answer, size: int) -> AsyncIterator[bytes] | None:
+        try:
+            body = await answer.read(SMALL_BYTES, TIMEOUT_S)
+        except WireError:
+            # What has arrived is still there: the stream begins with it.
+            return None
+        if len(body) != size:
+            raise StoreUnavailableError(_LYING)
+        checked = checker_of(answer.field)
+        checked.update(body)
+        checked.check()
+        return _Once(body)
+
+    async def _stream(self, key: str, first: Answer, size: int) -> AsyncGenerator[bytes, None]:
+        e_tag, checked = first.field("etag"), checker_of(first.field)
+        at = 0
+        answer: Answer | None = first
+        try:
+            yield b""
+            while answer is not None:
+                start = at
+                try:
+                    async with aclosing(answer.chunks(TIMEOUT_S)) as chunks:
+                        async for chunk in chunks:
+                            at += len(chunk)
+                            if at > size:
+                                raise StoreUnavailableError(_LYING)
+                            checked.update(chunk)
+                            if at == size:
+                                # Before the last bytes are handed on: a request with other bytes than were stored
+                                # is broken off by this, and the container never has the whole of it.
+                                checked.check()
+                            yield chunk
+                except WireError as error:
+                    self._report("get", None, StoreUnavailableError(clip(str(error))))
+                if at >= size:
+                    return
+                self._bucket.end(answer)
+                answer = None
+                if at == start:
+                    await asyncio.sleep(random.uniform(FIRST_WAIT_S, 1.0))  # noqa: S311 - jitter
+                answer = await persist(StoreUnavailableError, self._reopen, key, at, size, e_tag)
+        finally:
+            if answer is not None:
+                self._bucket.end(answer)
+
+    async def _reopen(self, key: str, at: int, size: int, e_tag: str | None) -> Answer:
+        started = time.monotonic()
+        asked = f"bytes={at}-"
+        # Another object under the key by now would splice two payloads.
+        fields = (("range", asked),) if e_tag is None else (("if-match", e_tag), ("range", asked))
+        try:
+            answer = await self._bucket.begin(self._bucket.about(key, "GET", fields=fields), 206)
+            given, length = answer.field("content-range"), answer.field("content-length")
+            if given != f"bytes {at}-{size - 1}/{size}" or length != str(size - at):
+                self._bucket.end(answer)
+                raise StoreUnavailableError("S3 answered with another part of the object than was asked for")
+        except STORE_ERRORS as error:
+            self._report("get", started, error)
+            raise
+        self._report("get", started, None)
+        return answer
+
+
+class _Once:
+    """What is there already, as a stream."""
+
+    __slots__ = ("_body",)
+
+    def __init__(self, body: bytes) -> None:
+        self._body = body
+
+    def __aiter__(self) -> _Once:
+        return self
+
+    async def __anext__(self) -> bytes:
+        body, self._body = self._body, b""
+        if not body:
+            raise StopAsyncIteration
+        return body
+
+
+def _size(length: str | None) -> int:
+    if length is None or not length.isdecimal():
+        raise StoreUnavailableError("S3 answered without the size of the object")
+    return int(length)
+
+
+@lru_cache(maxsize=64)  # payload and headers of a request are mostly of one second
+def _moment(text: str) -> float:
+    """Return when `Tue, 14 Nov 2023 22:13:20 GMT` was."""
+    try:
+        hour, minute, second = text[17:25].split(":")
+        day, month, year = int(text[5:7]), _MONTHS.index(text[8:11]) + 1, int(text[12:16])
+        return datetime(year, month, day, int(hour), int(minute), int(second), tzinfo=UTC).timestamp()
+    except ValueError:
+        raise StoreUnavailableError("S3 answered without the time of the object") from None

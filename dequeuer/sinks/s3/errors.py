@@ -1,0 +1,71 @@
+"""What S3's refusals mean to us. No text quotes more of an answer than its error code."""
+
+from __future__ import annotations
+
+import re
+from typing import TypeAlias
+
+from dequeuer.core.errors import (
+    KeysMissingError,
+    StoreDeniedError,
+    StoreMissingError,
+    StoreUnavailableError,
+    clip,
+)
+from dequeuer.core.events import ErrorKind
+from dequeuer.core.refusal_codes import BUCKET, NO_CREDENTIALS, REGION, is_refusal
+
+_CODE_TAG = re.compile(rb"<(?:\w+:)?Code>\s*([A-Za-z0-9.]{1,64})\s*</")
+_CODE = re.compile(r"[A-Za-z0-9.]{1,64}")
+_CODE_WITHIN_BYTES = 4096
+
+StoreError: TypeAlias = StoreDeniedError | StoreMissingError | StoreUnavailableError
+STORE_ERRORS = (StoreDeniedError, StoreMissingError, StoreUnavailableError)
+
+
+def code_in(body: bytes) -> str:
+    """Return the error code of an answer; empty when it has none."""
+    found = _CODE_TAG.search(body, 0, _CODE_WITHIN_BYTES)
+    return found[1].decode() if found else ""
+
+
+def error_code(text: str | None) -> str:
+    """Return the content of a `Code` element if it looks like a code: it may be shown to a person."""
+    return text if text is not None and _CODE.fullmatch(text) else ""
+
+
+def refused(status: int, code: str) -> StoreError:
+    """Return what a refusal means.
+
+    Args:
+        status: of HTTP; 200 when the refusal was inside an answer.
+        code: S3's; empty when there is none.
+    """
+    if code == "NoSuchBucket":
+        return StoreDeniedError("the bucket does not exist: check DEQUEUER_BUCKET and the region", code)
+    text = f"S3 answered {status} {code}".rstrip()
+    if status == 404 and code not in BUCKET:
+        return StoreMissingError(text)
+    if status == 412:
+        return StoreMissingError("the object was replaced while it was being read")
+    if not is_refusal(status, code):
+        return StoreUnavailableError(text)
+    return StoreDeniedError(
+        f"{text}: the bucket is in another region: check AWS_REGION" if code in REGION else text, code
+    )
+
+
+def unsent(error: Exception) -> StoreError:
+    """Return what a call means that brought no answer."""
+    return (
+        StoreDeniedError(str(error), NO_CREDENTIALS)
+        if isinstance(error, KeysMissingError)
+        else StoreUnavailableError(clip(str(error)))
+    )
+
+
+def kind_of(error: StoreError) -> ErrorKind:
+    """Return how an error is counted."""
+    if isinstance(error, StoreMissingError):
+        return "missing"
+    return "denied" if isinstance(error, StoreDeniedError) else "unavailable"

@@ -1,0 +1,145 @@
+"""The bucket's expiry rule through the slim client: the rules of others go back byte for byte."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from dequeuer.aws.endpoint import AwsEndpoint, Request
+from dequeuer.aws.xml import Node, escape
+from dequeuer.core.errors import KeysMissingError, KeysUnavailableError
+from dequeuer.http.errors import WireError
+from dequeuer.http.pool import Reply
+from dequeuer.sinks.expiry import ABORT_AFTER_DAYS, RULE_ID, ExpiryChange, RefusedError, merge_rule
+from dequeuer.sinks.protection import UNPROTECTED, ObjectProtection
+from dequeuer.sinks.s3.bucket import XML_TYPE, Bucket, checksum
+from dequeuer.sinks.s3.document import read_document
+from dequeuer.sinks.s3.errors import code_in, refused, unsent
+
+CONFIGURATION_BYTES = 2 * 1024 * 1024
+"""A thousand rules, which is S3's limit, fit."""
+_ROOT = "LifecycleConfiguration"
+_SIZE = "x-amz-transition-default-minimum-object-size"
+
+
+async def ensure_expiry(  # noqa: PLR0913 - one parameter a fact of the bucket
+    endpoint: AwsEndpoint,
+    *,
+    bucket: str,
+    path_style: bool,
+    prefix: str,
+    days: int,
+    protection: ObjectProtection = UNPROTECTED,
+) -> ExpiryChange:
+    """Make sure that objects below `prefix` expire after `days`; tell what was done.
+
+    Args:
+        endpoint: where the bucket is; it stays open.
+        bucket: its name.
+        path_style: the name stands in the path; else the endpoint's host has it.
+        prefix: of keys.
+        days: whole ones.
+        protection: the account that owns the bucket.
+
+    Raises:
+        StoreDeniedError: the bucket does not exist, or there are no credentials.
+        StoreUnavailableError: try again later.
+    """
+    api = _Lifecycle(endpoint, Bucket(endpoint, bucket, path_style=path_style, protection=protection), prefix, days)
+    return await merge_rule(api, bucket)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Configuration:
+    """A document as it came, or as it is to go. `size`: a header that belongs to it."""
+
+    document: bytes
+    size: str | None
+
+
+class _Lifecycle:
+    """`LifecycleApi`."""
+
+    def __init__(self, endpoint: AwsEndpoint, bucket: Bucket, prefix: str, days: int) -> None:
+        self._endpoint = endpoint
+        self._bucket = bucket
+        self._prefix = prefix
+        self._days = days
+
+    async def read(self) -> _Configuration:
+        """Return the configuration."""
+        reply = await self._call(self._bucket.about(None, "GET", "lifecycle="))
+        return _Configuration(document=reply.body, size=reply.field(_SIZE))
+
+    def merged(self, found: _Configuration | None) -> _Configuration | None:
+        """Return the configuration with our rule in it; None when it is there already."""
+        if found is None:
+            return _Configuration(document=_new(self._ours("")), size=None)
+        document = found.document
+        root = read_document(document, _ROOT)
+        rules = [rule for rule in root.all("Rule") if (rule.first("ID") or "").strip() == RULE_ID]
+        if len(rules) == 1 and sorted(_leaves(rules[0])) == self._facts():
+            return None
+        if not document.startswith(b"</", root.end):
+            # It has no end tag (`<a/>`) to put a rule before: there are no rules of others either.
+            return _Configuration(document=_new(self._ours("")), size=found.size)
+        pieces, at = [], 0
+        for rule in rules:
+            pieces.append(document[at : rule.start])
+            at = document.index(b">", rule.end) + 1
+        pieces += [document[at : root.end], self._ours(root.prefix), document[root.end :]]
+        return _Configuration(document=b"".join(pieces), size=found.size)
+
+    async def write(self, configuration: _Configuration) -> None:
+        """Replace the configuration."""
+        document, size = configuration.document, configuration.size
+        # Left out of a PUT the size would fall back to S3's default and move others' small objects.
+        fields = (checksum(document), XML_TYPE, *([(_SIZE, size)] if size else []))
+        await self._call(self._bucket.about(None, "PUT", "lifecycle=", fields, document))
+
+    async def _call(self, request: Request) -> Reply:
+        try:
+            reply = await self._endpoint.call(request, limit=CONFIGURATION_BYTES)
+        except (WireError, KeysMissingError, KeysUnavailableError) as error:
+            raise unsent(error) from error
+        if reply.status >= 300:
+            code = code_in(reply.body) or str(reply.status)
+            raise RefusedError(str(refused(reply.status, code)), code=code, status=reply.status)
+        return reply
+
+    def _facts(self) -> list[tuple[str, str]]:
+        return sorted(
+            [
+                ("/ID", RULE_ID),
+                ("/Status", "Enabled"),
+                ("/Filter/Prefix", self._prefix),
+                ("/Expiration/Days", str(self._days)),
+                ("/NoncurrentVersionExpiration/NoncurrentDays", str(self._days)),
+                ("/AbortIncompleteMultipartUpload/DaysAfterInitiation", str(ABORT_AFTER_DAYS)),
+            ]
+        )
+
+    def _ours(self, prefix: str) -> bytes:
+        """Return our rule. `prefix`: of the names of elements, with its colon."""
+        p = prefix
+        return (
+            f"<{p}Rule><{p}ID>{RULE_ID}</{p}ID><{p}Status>Enabled</{p}Status>"
+            f"<{p}Filter><{p}Prefix>{escape(self._prefix)}</{p}Prefix></{p}Filter>"
+            f"<{p}Expiration><{p}Days>{self._days}</{p}Days></{p}Expiration>"
+            f"<{p}NoncurrentVersionExpiration><{p}NoncurrentDays>{self._days}</{p}NoncurrentDays>"
+            f"</{p}NoncurrentVersionExpiration>"
+            f"<{p}AbortIncompleteMultipartUpload><{p}DaysAfterInitiation>{ABORT_AFTER_DAYS}</{p}DaysAfterInitiation>"
+            f"</{p}AbortIncompleteMultipartUpload></{p}Rule>"
+        ).encode()
+
+
+def _new(rule: bytes) -> bytes:
+    return b'<%b xmlns="http://s3.amazonaws.com/doc/2006-03-01/">%b</%b>' % (_ROOT.encode(), rule, _ROOT.encode())
+
+
+def _leaves(node: Node, path: str = "") -> list[tuple[str, str]]:
+    """Return path and text of every element without children."""
+    found: list[tuple[str, str]] = []
+    for child in node.children:
+        name = f"{path}/{child.name}"
+        found += _leaves(child, name) if child.children else [(name, child.text.strip())]
+    return found

@@ -1,0 +1,144 @@
+"""Streamed uploads in bounded memory: parts are buffered while there is room, and passed through when there is none.
+
+A buffered part can be sent again when S3 fails; one that is passed through cannot, because the container gives
+its answer once. Buffering everything would need `workers` times 5 MiB, and waiting for a buffer makes a container
+run into its write time-out: so uploads without a buffer go on, with less patience for failures.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from typing import Final
+
+from dequeuer.aws.signing import Fields
+from dequeuer.concurrency.byte_budget import ByteBudget
+from dequeuer.sinks.base import Check, unchecked
+from dequeuer.sinks.s3.body import Body
+from dequeuer.sinks.s3.bucket import Bucket
+from dequeuer.sinks.s3.features import Features
+from dequeuer.sinks.s3.parts import Aborts, check_uploads
+from dequeuer.sinks.s3.tries import patiently
+from dequeuer.sinks.s3.upload import Upload
+from dequeuer.sinks.s3.writing import Writes
+
+PART_BYTES: Final = 5 * 1024 * 1024
+"""The smallest part that S3 takes, the last one apart."""
+PARTS_LIMIT: Final = 10_000
+BUFFER_BYTES: Final = PART_BYTES
+"""For the buffered parts of all uploads together: with more, 100 large answers side by side need over 100 MiB."""
+PATIENCE_S: Final = 1.0
+"""How long an upload waits for a buffer before it does without: far below any server's write time-out."""
+
+
+class Uploads:
+    """Streams bodies into a bucket.
+
+    Args:
+        bucket: where to.
+        features: what the store lacks.
+        buffer_bytes: for the buffered parts of all uploads together.
+    """
+
+    def __init__(self, bucket: Bucket, features: Features, buffer_bytes: int = BUFFER_BYTES) -> None:
+        self._bucket = bucket
+        self._features = features
+        self._writes = Writes(bucket, features)
+        self._buffers = ByteBudget(buffer_bytes)
+        self._turn = asyncio.Lock()
+        self._aborts = Aborts()
+
+    async def send(
+        self, key: str, chunks: AsyncIterator[bytes], fields: Fields, *, size: int | None, check: Check
+    ) -> bool:
+        """Write an object unless there is one; tell whether it was written.
+
+        Args:
+            key: of the object.
+            chunks: its bytes.
+            fields: its Content-Type.
+            size: bytes in all; None: not known.
+            check: asked directly before the request that makes the object visible.
+
+        Raises:
+            Whatever `chunks` and `check` raise: nothing is written then.
+            StoreDeniedError, StoreUnavailableError: it is not known to be written.
+        """
+        body = Body(chunks, size)
+        upload = Upload(self._bucket, self._features, key, fields, check)
+        try:
+            first = await self._first_part(upload, body)
+            if first is not None and await body.is_over():
+                try:
+                    return await patiently(lambda: self._writes.create(key, first, fields, check))
+                finally:
+                    self._buffers.give_back(PART_BYTES)
+            if first is not None:
+                await upload.send_whole(first, self._release)
+                del first
+            await self._send_rest(upload, body)
+            is_written = await upload.complete()
+        except BaseException:
+            self._aborts.begin(upload)
+            raise
+        if not upload.is_completed:
+            self._aborts.begin(upload)
+        return is_written
+
+    async def check(self, key: str) -> None:
+        """Begin an upload and abort it. Raises `StoreDeniedError`, `StoreUnavailableError`."""
+        await check_uploads(Upload(self._bucket, self._features, key, (), unchecked))
+
+    async def _first_part(self, upload: Upload, body: Body) -> bytearray | None:
+        """Return the beginning of the body, for which a buffer is taken; None: there was none to be had."""
+        part_bytes = _part_bytes(body.left)
+        if part_bytes > PART_BYTES or not await self._buffers.take(PART_BYTES, PATIENCE_S):
+            return None
+        try:
+            return await body.part(PART_BYTES, upload.raise_failure)
+        except BaseException:
+            self._release()
+            raise
+
+    def _release(self) -> None:
+        self._buffers.give_back(PART_BYTES)
+
+    async def _send_rest(self, upload: Upload, body: Body) -> None:
+        part_bytes = _part_bytes(body.left)
+        patience_s = PATIENCE_S
+        while not await body.is_over():
+            upload.raise_failure()
+            if part_bytes == PART_BYTES and await self._buffers.take(PART_BYTES, patience_s):
+                patience_s = PATIENCE_S
+                try:
+                    part = await body.part(part_bytes, upload.raise_failure)
+                except BaseException:
+                    self._release()
+                    raise
+                await upload.send_whole(part, self._release)
+                del part
+            elif body.left is not None:
+                patience_s = 0.0  # other uploads need the buffers: waiting again for each part would add up
+                length = min(part_bytes, body.left)
+                async with aclosing(body.pieces(length)) as pieces:
+                    await upload.send_through(pieces, length)
+            else:
+                await self._send_in_turn(upload, body)
+
+    async def _send_in_turn(self, upload: Upload, body: Body) -> None:
+        """Send a part of a body whose size is not known: its length has to be told first, so it must be buffered."""
+        async with self._turn:
+            part = await body.part(PART_BYTES, upload.raise_failure)
+            sent = asyncio.Event()
+            await upload.send_whole(part, sent.set)
+            await sent.wait()
+
+    async def close(self) -> None:
+        """Wait for the aborts that still run, `ABORT_TIMEOUT_S` at most."""
+        await self._aborts.close()
+
+
+def _part_bytes(size: int | None) -> int:
+    """Return the size of parts with which an object of `size` bytes keeps within `PARTS_LIMIT`."""
+    return max(PART_BYTES, -(-(size or 0) // PARTS_LIMIT))

@@ -1,0 +1,108 @@
+"""UploadPart with a body that is passed through: its checksum follows it, as nobody has seen the whole part before."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator
+
+from dequeuer.core.errors import StoreUnavailableError
+from dequeuer.http.pool import Reply
+from dequeuer.sinks.s3.body import NO_HASH, TRAILER, TRAILER_HASH, Summed, in_chunks, length_in_chunks
+from dequeuer.sinks.s3.bucket import Bucket
+from dequeuer.sinks.s3.checksum import CRC32
+from dequeuer.sinks.s3.errors import code_in
+from dequeuer.sinks.s3.features import Features
+from dequeuer.sinks.s3.tries import patiently
+
+_PROBE = b"probe"
+_NOT_UNDERSTOOD = frozenset({400, 403, 405, 411, 422, 501})
+_MISREAD = frozenset({"", "BadDigest", "IncompleteBody", "XAmzContentChecksumMismatch", "XAmzContentSHA256Mismatch"})
+"""Codes that can mean damage on the way; here also that the store took the coding for content."""
+_MD5 = re.compile(r"[0-9a-f]{32}\Z")
+
+
+class StreamedParts:
+    """Sends parts of uploads while they are read."""
+
+    def __init__(self, bucket: Bucket, features: Features) -> None:
+        self._bucket = bucket
+        self._features = features
+
+    async def prepare(self, key: str, parameters: str) -> None:
+        """Find out once whether the store understands checksums after a body: it could store them as content.
+
+        The part that is written for it is replaced by the one of the same number that follows. May be tried again.
+
+        Raises:
+            StoreDeniedError, StoreUnavailableError: it could not be found out.
+        """
+        if self._features.is_known("streamed_checksums"):
+            return
+        body = Summed(_once(_PROBE))
+        reply = await self._send(key, parameters, body, len(_PROBE), with_checksum=True)
+        if reply.status < 300 and _is_same(reply, body):
+            self._features.prove("streamed_checksums")
+            return
+        refusal = self._bucket.refusal(reply) if reply.status >= 300 else None
+        if isinstance(refusal, StoreUnavailableError) and reply.status != 501 and code_in(reply.body) not in _MISREAD:
+            raise refusal  # throttled, or a time-out: it tells nothing about what the store understands
+        self._features.note("streamed_checksums")
+
+    async def send(self, key: str, parameters: str, pieces: AsyncIterator[bytes], length: int) -> tuple[str, str]:
+        """Send a part of `length` bytes; return its ETag and its CRC-32.
+
+        It is tried again as long as nothing of it was read, that is, for as long as no connection can be made.
+
+        Raises:
+            Whatever `pieces` raises: the part is broken off, and S3 keeps nothing of it.
+            StoreDeniedError, StoreUnavailableError: it did not arrive, or other bytes did.
+        """
+        body = Summed(pieces)
+        with_checksum = not self._features.lacks("streamed_checksums")
+
+        async def attempt() -> Reply | StoreUnavailableError:
+            try:
+                return await self._send(key, parameters, body, length, with_checksum=with_checksum)
+            except StoreUnavailableError as error:
+                if body.is_untouched:
+                    raise
+                return error
+
+        reply = await patiently(attempt)
+        if isinstance(reply, StoreUnavailableError):
+            raise reply
+        if reply.status >= 300:
+            raise self._bucket.refusal(reply)
+        e_tag = reply.field("etag")
+        if not e_tag:
+            raise StoreUnavailableError("S3 took a part and did not name it")
+        if _is_same(reply, body) is False:
+            raise StoreUnavailableError("other bytes arrived at S3 than were sent")
+        return e_tag, body.crc32
+
+    async def _send(self, key: str, parameters: str, body: Summed, length: int, *, with_checksum: bool) -> Reply:
+        if not with_checksum:
+            request = self._bucket.about(key, "PUT", parameters)
+            return await self._bucket.upload(request, body, length=length, body_hash=NO_HASH, expected=_NOT_UNDERSTOOD)
+        fields = (*TRAILER, ("x-amz-decoded-content-length", str(length)))
+        return await self._bucket.upload(
+            self._bucket.about(key, "PUT", parameters, fields),
+            in_chunks(body),
+            length=length_in_chunks(length),
+            body_hash=TRAILER_HASH,
+            expected=_NOT_UNDERSTOOD,
+        )
+
+
+def _is_same(reply: Reply, body: Summed) -> bool | None:
+    """Tell whether the part has arrived as it was sent; None when the store says nothing about it."""
+    if checksum := reply.field(CRC32):
+        return checksum == body.crc32
+    e_tag = (reply.field("etag") or "").strip('"')
+    if not _MD5.match(e_tag) or (reply.field("x-amz-server-side-encryption") or "").startswith("aws:kms"):
+        return None
+    return e_tag == body.e_tag
+
+
+async def _once(body: bytes) -> AsyncIterator[bytes]:
+    yield body

@@ -1,0 +1,275 @@
+"""One multipart upload: begun with its first part, several parts under way, then completed or aborted."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+
+from dequeuer.aws.signing import Fields, query
+from dequeuer.aws.xml import escape
+from dequeuer.core.errors import StoreDeniedError, StoreMissingError, StoreUnavailableError
+from dequeuer.http.pool import Reply
+from dequeuer.sinks.base import Check
+from dequeuer.sinks.s3.bucket import XML_TYPE, Bucket
+from dequeuer.sinks.s3.checksum import crc32_field
+from dequeuer.sinks.s3.document import read_document
+from dequeuer.sinks.s3.errors import error_code, refused
+from dequeuer.sinks.s3.features import UNSUPPORTED_STATUSES, Features, is_unsupported, may_be_unsupported
+from dequeuer.sinks.s3.parts import ABORT_TIMEOUT_S, Part, is_made_of, within_upload
+from dequeuer.sinks.s3.streamed_part import StreamedParts
+from dequeuer.sinks.s3.tries import patiently
+from dequeuer.sinks.s3.writing import IF_NONE, THERE_ALREADY
+
+UNANSWERED_LIMIT = 4
+"""Parts of one upload that are under way when another one is passed through: each has a connection of its own."""
+_ALGORITHM = ("x-amz-checksum-algorithm", "CRC32")
+_FULL_OBJECT = ("x-amz-checksum-type", "FULL_OBJECT")
+
+
+class Upload:
+    """One upload. Nothing is sent before the first part; then either `complete` or `abort` ends it.
+
+    Args:
+        bucket: where to.
+        features: what the store lacks.
+        key: of the object.
+        fields: its Content-Type.
+        check: asked directly before each try to complete it.
+    """
+
+    def __init__(self, bucket: Bucket, features: Features, key: str, fields: Fields, check: Check) -> None:
+        self._bucket = bucket
+        self._features = features
+        self._key = key
+        self._fields = fields
+        self._check = check
+        self._id = ""
+        self._is_summed = False
+        self.is_completed = False
+        """Whether nothing is left to abort."""
+        self._streamed = StreamedParts(bucket, features)
+        self._beginning: asyncio.Task[None] | None = None
+        self._flights: set[asyncio.Task[None]] = set()
+        self._begun = 0
+        self._parts: dict[int, Part] = {}
+        self._failure: BaseException | None = None
+
+    def raise_failure(self) -> None:
+        """Raise what has failed meanwhile: a body that never ends must not hide it."""
+        if self._failure is not None:
+            raise self._failure
+
+    async def send_whole(self, part: bytearray, release: Callable[[], None]) -> None:
+        """Send a part in the background. It is tried again if S3 fails.
+
+        `release` is called when the part is not needed any more, whatever happens.
+        """
+        try:
+            await self._started()
+        except BaseException:
+            release()
+            raise
+        flight = asyncio.create_task(self._send(self._next_number(), part), name="send a part")
+        flight.add_done_callback(lambda _: release())
+        self._follow(flight)
+
+    def _follow(self, flight: asyncio.Task[None]) -> None:
+        def landed(flight: asyncio.Task[None]) -> None:
+            self._flights.discard(flight)
+            if not flight.cancelled():
+                # Asked for whatever came before: asyncio logs errors that nobody retrieved.
+                error = flight.exception()
+                self._failure = self._failure or error
+
+        self._flights.add(flight)
+        flight.add_done_callback(landed)
+
+    async def send_through(self, pieces: AsyncIterator[bytes], length: int) -> None:
+        """Send a part as it is read; return when `pieces` has ended. It cannot be tried again.
+
+        The answer to the part is not waited for: a store that takes seconds for it would hold up the container,
+        whose write time-out runs while nobody reads.
+
+        Raises:
+            Whatever `pieces` raises.
+            StoreDeniedError, StoreUnavailableError: the upload has failed.
+        """
+        await self._started()
+        number = self._next_number()
+        await patiently(lambda: self._streamed.prepare(self._key, self._of_part(number)))
+        while len(self._flights) >= UNANSWERED_LIMIT and self._failure is None:
+            await asyncio.wait(set(self._flights), return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.sleep(0)  # their callbacks have run then
+        self.raise_failure()
+        over = asyncio.Event()
+        flight = asyncio.create_task(self._pass(number, _told(pieces, over), length), name="pass a part through")
+        self._follow(flight)
+        flight.add_done_callback(lambda _: over.set())
+        try:
+            await over.wait()
+        except BaseException:
+            # It reads from `pieces`, which the caller closes now.
+            flight.cancel()
+            await asyncio.wait({flight})
+            raise
+        self.raise_failure()
+
+    async def _pass(self, number: int, pieces: AsyncIterator[bytes], length: int) -> None:
+        e_tag, crc32 = await self._streamed.send(self._key, self._of_part(number), pieces, length)
+        self._parts[number] = Part(e_tag, length, crc32)
+
+    async def landed(self) -> None:
+        """Wait for the parts that are under way. Raises what has failed."""
+        while self._flights and self._failure is None:
+            await asyncio.wait(set(self._flights), return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.sleep(0)  # their callbacks have run then
+        self.raise_failure()
+
+    def _next_number(self) -> int:
+        self._begun += 1
+        return self._begun
+
+    async def _started(self) -> None:
+        self.raise_failure()
+        if self._beginning is None:
+            self._beginning = asyncio.create_task(patiently(self._begin), name="begin an upload")
+        # Not cancelled with its caller: an upload whose name never became known cannot be aborted.
+        await asyncio.shield(self._beginning)
+
+    async def begin(self) -> None:
+        """Begin with one attempt; the first part does it by itself."""
+        self._beginning = asyncio.create_task(self._begin(), name="begin an upload")
+        await asyncio.shield(self._beginning)
+
+    async def _begin(self) -> None:
+        common = [*self._fields, *self._bucket.protection.creation_fields()]
+        refusal: Reply | None = None
+        for is_summed, is_full in self._kinds_of_checksum():
+            fields = [*common, *([_ALGORITHM] if is_summed else []), *([_FULL_OBJECT] if is_full else [])]
+            request = self._bucket.about(self._key, "POST", "uploads=", fields)
+            reply = await self._bucket.call(request, expected=UNSUPPORTED_STATUSES)
+            if reply.status < 300:
+                break
+            refusal = refusal or reply
+            if not may_be_unsupported(reply):
+                break
+        if reply.status >= 300:
+            raise self._bucket.refusal(refusal or reply)
+        if refusal is not None:
+            self._features.note("full_object_checksums" if is_summed else "checksums")
+        found = read_document(reply.body, "InitiateMultipartUploadResult").first("UploadId")
+        if not found:
+            raise StoreUnavailableError("S3 began an upload and did not name it")
+        self._id, self._is_summed = found, is_summed
+
+    def _kinds_of_checksum(self) -> list[tuple[bool, bool]]:
+        """Return what to try: whether there are checksums, and whether there is one of the whole object."""
+        if self._features.lacks("checksums"):
+            return [(False, False)]
+        if self._features.lacks("full_object_checksums"):
+            return [(True, False), (False, False)]
+        return [(True, True), (True, False), (False, False)]
+
+    def _of_part(self, number: int) -> str:
+        return query([("partNumber", str(number)), ("uploadId", self._id)])
+
+    async def _send(self, number: int, body: bytearray) -> None:
+        crc32 = crc32_field(body)
+        fields = () if self._features.lacks("checksums") else (crc32,)
+        request = self._bucket.about(self._key, "PUT", self._of_part(number), fields, body)
+
+        async def attempt() -> str:
+            e_tag = (await self._bucket.call(request)).field("etag")
+            if not e_tag:
+                raise StoreUnavailableError("S3 took a part and did not name it")
+            return e_tag
+
+        self._parts[number] = Part(await within_upload(attempt), len(body), crc32[1])
+
+    async def complete(self) -> bool:
+        """Make the object of the parts unless there is one; tell whether it is the one of these parts."""
+        await self.landed()
+        return await within_upload(self._complete)
+
+    async def _complete(self) -> bool:
+        is_conditional = not self._features.lacks("conditional_writes")
+        if not is_conditional and await self._is_taken():
+            return await self._is_there()
+        try:
+            reply = await self._ask(is_conditional=is_conditional)
+            if is_conditional and is_unsupported(reply):
+                if await self._is_taken():
+                    return await self._is_there()
+                reply = await self._ask(is_conditional=False)
+                if reply.status < 300:
+                    self._features.note("conditional_writes")
+        except StoreMissingError:
+            # The upload is gone. If it was completed and only the answer was lost, the object is there.
+            if await self._is_there():
+                return True
+            raise
+        if reply.status in THERE_ALREADY:
+            return await self._is_there()
+        if reply.status >= 300:
+            raise self._bucket.refusal(reply)
+        # S3 says 200 before it begins to put the parts together; what comes after is the answer.
+        document = read_document(reply.body.strip())
+        if document.name != "CompleteMultipartUploadResult":
+            raise refused(200, error_code(document.first("Code")))
+        self.is_completed = True
+        return True
+
+    async def _is_taken(self) -> bool:
+        return self._key in await self._bucket.keys(self._key)
+
+    async def _ask(self, *, is_conditional: bool) -> Reply:
+        entries = "".join([self._entry(number, part) for number, part in sorted(self._parts.items())])
+        namespace = "http://s3.amazonaws.com/doc/2006-03-01/"
+        body = f'<CompleteMultipartUpload xmlns="{namespace}">{entries}</CompleteMultipartUpload>'.encode()
+        fields = (XML_TYPE, IF_NONE) if is_conditional else (XML_TYPE,)
+        request = self._bucket.about(self._key, "POST", query([("uploadId", self._id)]), fields, body)
+        self._check()
+        return await self._bucket.call(request, expected=THERE_ALREADY | UNSUPPORTED_STATUSES)
+
+    def _entry(self, number: int, part: Part) -> str:
+        checksum = f"<ChecksumCRC32>{part.crc32}</ChecksumCRC32>" if self._is_summed else ""
+        return f"<Part><PartNumber>{number}</PartNumber><ETag>{escape(part.e_tag)}</ETag>{checksum}</Part>"
+
+    async def _is_there(self) -> bool:
+        request = self._bucket.about(self._key, "GET", fields=(("range", "bytes=0-0"),))
+        try:
+            reply = await self._bucket.call(request)
+        except StoreMissingError:
+            return False
+        return is_made_of(
+            [part for _, part in sorted(self._parts.items())],
+            content_range=reply.field("content-range"),
+            e_tag=reply.field("etag") or "",
+            encryption=reply.field("x-amz-server-side-encryption") or "",
+        )
+
+    async def abort(self) -> None:
+        """Give the parts up. Best effort: what cannot be aborted now is left to the bucket's rules."""
+        if self._beginning is None:
+            return
+        flights = set(self._flights)
+        for flight in flights:
+            # A part that arrives after the end of its upload would be kept, and paid for.
+            flight.cancel()
+        try:
+            async with asyncio.timeout(ABORT_TIMEOUT_S):
+                await asyncio.wait({self._beginning, *flights})
+                if self._id:
+                    await self._bucket.call(self._bucket.about(self._key, "DELETE", query([("uploadId", self._id)])))
+        except (TimeoutError, StoreUnavailableError, StoreMissingError, StoreDeniedError):
+            return
+        finally:
+            self._beginning.cancel()
+            if self._beginning.done() and not self._beginning.cancelled():
+                self._beginning.exception()
+
+
+async def _told(pieces: AsyncIterator[bytes], over: asyncio.Event) -> AsyncIterator[bytes]:
+    async for piece in pieces:
+        yield piece
+    over.set()

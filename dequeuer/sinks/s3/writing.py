@@ -1,0 +1,75 @@
+"""PutObject: with checksum and condition where the store knows them, with the next best where it does not."""
+
+from __future__ import annotations
+
+from dequeuer.aws.signing import Fields
+from dequeuer.core.errors import StoreUnavailableError
+from dequeuer.http.pool import Reply
+from dequeuer.sinks.base import Check
+from dequeuer.sinks.s3.bucket import Bucket
+from dequeuer.sinks.s3.checksum import crc32_field
+from dequeuer.sinks.s3.errors import code_in
+from dequeuer.sinks.s3.features import UNSUPPORTED_STATUSES, Features, is_unsupported, may_be_unsupported
+
+THERE_ALREADY = frozenset({304, 409, 412})
+"""Answers to a conditional write that mean: there is an object, or another write is under way."""
+_EXPECTED = THERE_ALREADY | UNSUPPORTED_STATUSES
+IF_NONE = ("if-none-match", "*")
+
+
+class Writes:
+    """Writes whole objects."""
+
+    def __init__(self, bucket: Bucket, features: Features) -> None:
+        self._bucket = bucket
+        self._features = features
+
+    async def put(self, key: str, body: bytes | bytearray, fields: Fields, check: Check) -> None:
+        """Write an object. `fields`: its Content-Type."""
+        self._accepted(await self._send(key, body, fields, check))
+
+    async def create(self, key: str, body: bytes | bytearray, fields: Fields, check: Check) -> bool:
+        """Write an object unless there is one; tell whether it was written.
+
+        A store without conditional writes is asked for the object first. Between that and the write another
+        writer may come: its object is replaced.
+        """
+        if not self._features.lacks("conditional_writes"):
+            reply = await self._send(key, body, [*fields, IF_NONE], check)
+            if reply.status in THERE_ALREADY:
+                return False
+            if reply.status < 300 or not is_unsupported(reply):
+                self._accepted(reply)
+                return True
+        if key in await self._bucket.keys(key):
+            return False
+        self._accepted(await self._send(key, body, fields, check))
+        self._features.note("conditional_writes")
+        return True
+
+    async def _send(self, key: str, body: bytes | bytearray, fields: Fields, check: Check) -> Reply:
+        fields = [*fields, *self._bucket.protection.creation_fields()]
+        if self._features.lacks("checksums"):
+            return await self._attempt(key, body, fields, check)
+        reply = await self._attempt(key, body, [*fields, crc32_field(body)], check)
+        if reply.status < 300:
+            self._features.prove("checksums")
+            return reply
+        if not may_be_unsupported(reply) or self._features.is_known("checksums"):
+            return reply
+        again = await self._attempt(key, body, fields, check)
+        if again.status < 300 or again.status in THERE_ALREADY:
+            self._features.note("checksums")
+            return again
+        return reply
+
+    async def _attempt(self, key: str, body: bytes | bytearray, fields: Fields, check: Check) -> Reply:
+        check()
+        return await self._bucket.call(self._bucket.about(key, "PUT", "", fields, body), expected=_EXPECTED)
+
+    def _accepted(self, reply: Reply) -> None:
+        if reply.status in THERE_ALREADY:
+            # Not asked for here, so no statement about the object: another write is under way.
+            raise StoreUnavailableError(f"S3 answered {reply.status} {code_in(reply.body)}".rstrip())
+        if reply.status >= 300:
+            raise self._bucket.refusal(reply)

@@ -1,0 +1,95 @@
+"""The bucket's expiry rule through the SDK's client."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from dequeuer.core.errors import StoreUnavailableError, described
+from dequeuer.sinks.expiry import ABORT_AFTER_DAYS, RULE_ID, ExpiryChange, RefusedError, merge_rule
+from dequeuer.sinks.protection import UNPROTECTED, ObjectProtection
+
+_SIZE = "TransitionDefaultMinimumObjectSize"
+
+
+class LifecycleClient(Protocol):
+    """The calls of the SDK's client that are made here."""
+
+    async def get_bucket_lifecycle_configuration(self, **request: object) -> Any:
+        """Read the configuration."""
+
+    async def put_bucket_lifecycle_configuration(self, **request: object) -> Any:
+        """Replace the configuration."""
+
+
+async def ensure_expiry(
+    client: LifecycleClient, *, bucket: str, prefix: str, days: int, protection: ObjectProtection = UNPROTECTED
+) -> ExpiryChange:
+    """Make sure that objects below `prefix` expire after `days`; tell what was done.
+
+    Raises:
+        StoreDeniedError: the bucket does not exist.
+        StoreUnavailableError: try again later.
+    """
+    return await merge_rule(_Configuration(client, bucket, expiry_rule(prefix, days), protection.bucket_owner), bucket)
+
+
+def expiry_rule(prefix: str, days: int) -> dict[str, Any]:
+    """Return our rule: Cortex's, and the same for what versioned buckets and ended uploads keep."""
+    return {
+        "ID": RULE_ID,
+        "Status": "Enabled",
+        "Filter": {"Prefix": prefix},
+        "Expiration": {"Days": days},
+        "NoncurrentVersionExpiration": {"NoncurrentDays": days},
+        "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": ABORT_AFTER_DAYS},
+    }
+
+
+class _Configuration:
+    """`LifecycleApi`: the configuration is what the SDK takes for a PUT."""
+
+    def __init__(self, client: LifecycleClient, bucket: str, ours: Mapping[str, Any], owner: str | None) -> None:
+        self._client = client
+        self._bucket = {"Bucket": bucket} | ({"ExpectedBucketOwner": owner} if owner else {})
+        self._ours = ours
+
+    async def read(self) -> Mapping[str, Any]:
+        """Return the configuration."""
+        try:
+            answer = await self._client.get_bucket_lifecycle_configuration(**self._bucket)
+        except Exception as error:
+            raise _translated(error) from error
+        return _request(answer.get("Rules") or (), answer.get(_SIZE))
+
+    def merged(self, found: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+        """Return the configuration with our rule in it; None when it is there already."""
+        found, ours = found or _request((), None), self._ours
+        rules: Sequence[Mapping[str, Any]] = found["LifecycleConfiguration"]["Rules"]
+        if [rule for rule in rules if rule.get("ID") == RULE_ID] == [ours]:
+            return None
+        return _request([rule for rule in rules if rule.get("ID") != RULE_ID] + [ours], found.get(_SIZE))
+
+    async def write(self, configuration: Mapping[str, Any]) -> None:
+        """Replace the configuration."""
+        try:
+            await self._client.put_bucket_lifecycle_configuration(**self._bucket, **configuration)
+        except Exception as error:
+            raise _translated(error) from error
+
+
+def _request(rules: Sequence[Mapping[str, Any]], size: str | None) -> Mapping[str, Any]:
+    # Left out of a PUT the size would fall back to S3's default and move others' small objects.
+    return {"LifecycleConfiguration": {"Rules": list(rules)}, **({_SIZE: size} if size else {})}
+
+
+def _translated(error: Exception) -> Exception:
+    text = described(error)
+    if isinstance(error, ClientError):
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
+        return RefusedError(text, code=str(error.response.get("Error", {}).get("Code")), status=status)
+    if isinstance(error, BotoCoreError | OSError | TimeoutError):
+        return StoreUnavailableError(text)
+    return error

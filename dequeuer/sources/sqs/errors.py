@@ -1,0 +1,75 @@
+"""From what SQS says to our exceptions: one visible map, whichever client asks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeAlias
+
+from dequeuer.core.errors import (
+    DequeuerError,
+    KeysMissingError,
+    LeaseLostError,
+    SourceDeniedError,
+    SourceGoneError,
+    SourceUnavailableError,
+    clip,
+    described,
+)
+from dequeuer.core.events import ErrorKind
+from dequeuer.core.refusal_codes import NO_CREDENTIALS, is_refusal
+from dequeuer.http.errors import WireError
+
+Translate: TypeAlias = Callable[[Exception], tuple[ErrorKind, DequeuerError]]
+
+_GONE = frozenset({"AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist", "QueueDeletedRecently"})
+_REFUSED = frozenset({"ReceiptHandleIsInvalid", "MessageNotInflight", "InvalidParameterValue"})
+
+
+def bare(code: str) -> str:
+    """Strip what the query protocol puts before an error code."""
+    return code.rsplit("#", 1)[-1]
+
+
+class RefusedError(Exception):
+    """SQS answered with an error: a status, its name for it, and a text."""
+
+    def __init__(self, status: int, code: str, text: str) -> None:
+        super().__init__(clip(f"{code or status}: {text}"))
+        self.status = status
+        self.code = code
+
+
+def translate(error: Exception) -> tuple[ErrorKind, DequeuerError]:
+    """Return the kind for metrics and the exception for the caller.
+
+    An error without a code, and one that is no error of SQS, counts as unavailable: it is tried again, never fatal.
+    """
+    if isinstance(error, RefusedError):
+        return from_code(error.code, str(error), error.status, where(error))
+    if isinstance(error, KeysMissingError):
+        return "denied", SourceDeniedError(clip(str(error)), NO_CREDENTIALS)
+    if isinstance(error, DequeuerError | WireError | OSError | TimeoutError):
+        return "unavailable", SourceUnavailableError(described(error))
+    return "unavailable", SourceUnavailableError(type(error).__name__)
+
+
+def where(error: Exception) -> str:
+    """Return what was asked, and where: the notes that the client has put on an error."""
+    return "; ".join(getattr(error, "__notes__", ()))
+
+
+def from_code(code: str, text: str, status: int = 0, asked: str = "") -> tuple[ErrorKind, DequeuerError]:
+    """Translate an error code of SQS, of a whole request or of one entry of a batch, which has no `status`.
+
+    `asked`: see `where`.
+    """
+    name = bare(code)
+    if name in _GONE or code in _GONE:
+        return "missing", SourceGoneError(
+            f"the queue does not exist ({asked or text}): check DEQUEUER_QUEUE_URL and the region"
+        )
+    if name in _REFUSED or name.rsplit(".", 1)[-1] in _REFUSED:
+        return "refused", LeaseLostError(text)
+    if is_refusal(status, code):
+        return "denied", SourceDeniedError(text, code)
+    return "unavailable", SourceUnavailableError(text)

@@ -1,0 +1,101 @@
+"""The calls of SQS that are made here, over the slim client: its JSON protocol, as the SDK speaks it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from dequeuer.aws.endpoint import AwsEndpoint, Request
+from dequeuer.core.queue_limits import MAX_BATCH_SIZE
+from dequeuer.http.errors import MalformedError, TooLargeError
+from dequeuer.sources.sqs.api import Json
+from dequeuer.sources.sqs.errors import RefusedError
+
+ANSWER_LIMIT_BYTES = 12 * 1024 * 1024
+"""Ten messages of 1 MiB fit, unless they are full of what JSON escapes; one alone fits with every byte escaped."""
+_JSON_TYPE = ("content-type", "application/x-amz-json-1.0")
+
+
+class WireSqs:
+    """`SqsApi`.
+
+    Args:
+        endpoint: of SQS.
+        timeout_s: for an answer.
+        longest_wait_s: what a long poll takes on purpose, besides.
+    """
+
+    def __init__(self, endpoint: AwsEndpoint, *, timeout_s: float, longest_wait_s: float) -> None:
+        self._endpoint = endpoint
+        self._timeout_s = timeout_s
+        self._longest_wait_s = longest_wait_s
+        self._messages_limit = MAX_BATCH_SIZE
+
+    async def receive_message(self, **request: object) -> Json:
+        """`ReceiveMessage`.
+
+        An answer that is too large is not read, and from then on half as many messages are asked for at a time. Those
+        in it are received again after their visibility timeout.
+        """
+        asked = request.get("MaxNumberOfMessages")
+        if isinstance(asked, int):
+            asked = request["MaxNumberOfMessages"] = min(asked, self._messages_limit)
+        try:
+            answer = await self._call("ReceiveMessage", request, self._timeout_s + self._longest_wait_s)
+        except TooLargeError as error:
+            self._messages_limit = max(1, (asked if isinstance(asked, int) else 1) // 2)
+            raise TooLargeError(f"{error}; {self._messages_limit} messages are asked for next") from error
+        if len(answer.get("Messages") or ()) == self._messages_limit:
+            # As many as were allowed did fit: one more is allowed next time.
+            self._messages_limit = min(MAX_BATCH_SIZE, self._messages_limit + 1)
+        return answer
+
+    async def delete_message_batch(self, **request: object) -> Json:
+        """`DeleteMessageBatch`."""
+        return await self._call("DeleteMessageBatch", request, self._timeout_s)
+
+    async def change_message_visibility_batch(self, **request: object) -> Json:
+        """`ChangeMessageVisibilityBatch`."""
+        return await self._call("ChangeMessageVisibilityBatch", request, self._timeout_s)
+
+    async def get_queue_attributes(self, **request: object) -> Json:
+        """`GetQueueAttributes`."""
+        return await self._call("GetQueueAttributes", request, self._timeout_s)
+
+    async def send_message(self, **request: object) -> Json:
+        """`SendMessage`."""
+        return await self._call("SendMessage", request, self._timeout_s)
+
+    async def _call(self, action: str, request: dict[str, object], timeout_s: float) -> Json:
+        reply = await self._endpoint.call(
+            Request(
+                method="POST",
+                path="/",
+                fields=(_JSON_TYPE, ("x-amz-target", f"AmazonSQS.{action}")),
+                body=json.dumps(request).encode(),
+                timeout_s=timeout_s,
+            ),
+            limit=ANSWER_LIMIT_BYTES,
+        )
+        answer = _object(reply.body)
+        if reply.status == 200:
+            if answer is None:
+                raise MalformedError("the answer is no JSON object")
+            return answer
+        raise RefusedError(reply.status, _code(reply.headers, answer or {}), str((answer or {}).get("message", "")))
+
+
+def _object(body: bytes) -> dict[str, Any] | None:
+    if not body:
+        return {}  # some servers answer so when there is nothing to say
+    try:
+        parsed = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    return parsed if isinstance(parsed, dict) else None
+
+
+def _code(headers: dict[str, str], answer: dict[str, Any]) -> str:
+    """Return the error's name: of the older protocol when it is told, as the SDK does."""
+    older = headers.get("x-amzn-query-error", "").partition(";")[0]
+    return older or str(answer.get("__type", "")).rpartition("#")[2]

@@ -1,0 +1,1 @@
+"""The loop that receives, holds, hands over and settles."""

@@ -1,0 +1,328 @@
+"""Signed requests as a server sees them."""
+
+import asyncio
+import re
+import ssl
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from email.utils import formatdate
+
+import pytest
+
+from dequeuer.aws.credentials.renewal import FrozenKeys, KeySnapshot
+from dequeuer.aws.endpoint import AwsEndpoint, Request, origin_of
+from dequeuer.aws.signing import Signer
+from dequeuer.core.errors import ConfigurationError, KeysMissingError
+from dequeuer.http.errors import BrokenError, WireError
+from dequeuer.http.response import Answer
+from tests.aws.test_signing import Keys
+from tests.http.canned import Dialogue, Speak, Told, ok, serving
+
+HOUR_S = 3600
+
+
+class Chain:
+    def __init__(self, keys: FrozenKeys | None = None) -> None:
+        self._keys = keys or Keys("AKID", "secret", "token")
+
+    async def get_frozen_credentials(self) -> FrozenKeys:
+        return self._keys
+
+
+@asynccontextmanager
+async def endpoint(speak: Speak, chain: Chain | None = None) -> AsyncIterator[tuple[AwsEndpoint, Told]]:
+    async with serving(speak) as told:
+        made = AwsEndpoint(told.origin, Signer("s3", "eu-west-1"), KeySnapshot(chain or Chain()))
+        try:
+            yield made, told
+        finally:
+            await made.close()
+
+
+@asynccontextmanager
+async def opened(made: AwsEndpoint) -> AsyncIterator[Answer]:
+    answer = await made.begin(put())
+    try:
+        yield answer
+    finally:
+        made.end(answer)
+
+
+def put(body: bytes = b"hello") -> Request:
+    return Request(method="PUT", path="/b/k", body=body, fields=(("content-type", "text/plain"),), timeout_s=20)
+
+
+async def fine(dialogue: Dialogue) -> None:
+    while await dialogue.hear():
+        await dialogue.say(ok(b"yes"))
+
+
+def refusing_until_corrected(body: bytes, off_s: float, hold: Callable[[], Awaitable[object]] | None = None) -> Speak:
+    """A server whose clock is `off_s` ahead, and which says so. `hold`: waited for before each answer."""
+
+    async def speak(dialogue: Dialogue) -> None:
+        while head := await dialogue.hear():
+            if hold is not None:
+                await hold()
+            stamp = re.search(r"x-amz-date:(\S+)", head)
+            assert stamp
+            now = time.time() + off_s
+            signed = time.strptime(stamp[1] + "+0000", "%Y%m%dT%H%M%SZ%z")
+            if abs(now - (time.mktime(signed) - time.timezone)) < 300:
+                await dialogue.say(ok(b"yes"))
+                continue
+            date = f"Date: {formatdate(now, usegmt=True)}"
+            lines = ["HTTP/1.1 403 Forbidden", f"Content-Length: {len(body)}", date]
+            await dialogue.say("".join(f"{line}\r\n" for line in lines).encode() + b"\r\n" + body)
+
+    return speak
+
+
+async def test_what_is_sent_is_one_well_formed_request() -> None:
+    async with endpoint(fine) as (made, told):
+        reply = await made.call(put(), limit=100)
+        assert (reply.status, reply.body) == (200, b"yes")
+        [head] = told.heads
+        lines = head.split("\r\n")
+        assert lines[0] == "PUT /b/k HTTP/1.1"
+        fields = dict(line.split(":", 1) for line in lines[1 : lines.index("")])
+        assert fields["host"] == told.origin.authority
+        assert fields["content-length"] == "5"
+        assert fields["x-amz-security-token"] == "token"
+        assert fields["authorization"].startswith("AWS4-HMAC-SHA256 Credential=AKID/")
+        signed = "SignedHeaders=content-type;host;x-amz-content-sha256;x-amz-date;x-amz-security-token,"
+        assert signed in fields["authorization"]
+        assert lines[-1] == "hello"
+        assert "secret" not in head
+
+
+async def test_an_answer_can_be_streamed() -> None:
+    async with endpoint(fine) as (made, _), opened(made) as answer:
+        assert (answer.status, await answer.read(10, 20)) == (200, b"yes")
+
+
+@pytest.mark.parametrize("off_s", [-HOUR_S, HOUR_S])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"<Error><Code>RequestTimeTooSkewed</Code></Error>",
+        b'{"__type":"InvalidSignatureException","message":"Signature expired: 2013 is now earlier than 2014"}',
+    ],
+)
+async def test_a_clock_that_is_wrong_is_corrected_once_for_all(body: bytes, off_s: float) -> None:
+    async with endpoint(refusing_until_corrected(body, off_s)) as (made, told):
+        assert [(await made.call(put(), limit=1000)).body for _ in range(3)] == [b"yes"] * 3
+        assert len(told.heads) == 4
+    async with endpoint(refusing_until_corrected(body, off_s)) as (made, told):
+        for _ in range(3):
+            async with opened(made) as answer:
+                assert answer.status == 200
+        assert len(told.heads) == 4
+
+
+@pytest.mark.parametrize("off_s", [-HOUR_S, HOUR_S])
+@pytest.mark.parametrize("body", [b"<Error><Code>RequestTimeTooSkewed</Code></Error>", b""])
+@pytest.mark.parametrize("streamed", [True, False])
+async def test_all_requests_of_the_moment_in_which_a_clock_is_corrected_are_sent_again(
+    off_s: float, body: bytes, streamed: bool
+) -> None:
+    everybody = asyncio.Barrier(50)
+    held = 0
+
+    async def hold() -> None:
+        # The first fifty are answered together, when all of them were signed with the wrong time.
+        nonlocal held
+        held += 1
+        if held <= 50:
+            await everybody.wait()
+
+    async def ask(made: AwsEndpoint) -> int:
+        if not streamed:
+            return (await made.call(put(), limit=1000)).status
+        async with opened(made) as answer:
+            return answer.status
+
+    async with endpoint(refusing_until_corrected(body, off_s, hold)) as (made, told):
+        assert set(await asyncio.gather(*[ask(made) for _ in range(50)])) == {200}
+        assert len(told.heads) == 100
+        assert await ask(made) == 200
+        assert len(told.heads) == 101
+
+
+@pytest.mark.parametrize("jump_s", [-HOUR_S, HOUR_S])
+async def test_a_clock_that_is_set_right_while_a_request_is_under_way(
+    monkeypatch: pytest.MonkeyPatch, jump_s: float
+) -> None:
+    right = time.time
+    monkeypatch.setattr(time, "time", lambda: right() + jump_s)
+
+    async def hold() -> None:
+        monkeypatch.setattr(time, "time", right)
+
+    async with endpoint(refusing_until_corrected(b"RequestTimeTooSkewed", 0.0, hold)) as (made, told):
+        assert (await made.call(put(), limit=1000)).status == 200
+        assert len(told.heads) == 2
+
+
+async def test_a_streamed_refusal_for_another_reason_is_told_whole_whatever_the_clock_says() -> None:
+    async def refuse(dialogue: Dialogue) -> None:
+        while await dialogue.hear():
+            date = f"Date: {formatdate(time.time() + HOUR_S, usegmt=True)}"
+            body = b"<Error><Code>AccessDenied</Code></Error>"
+            head = f"HTTP/1.1 403 Forbidden\r\nContent-Length: {len(body)}\r\n{date}\r\n\r\n"
+            await dialogue.say(head.encode(), body)
+
+    async with endpoint(refuse) as (made, told):
+        async with opened(made) as answer:
+            assert (answer.status, await answer.read(1000, 5)) == (403, b"<Error><Code>AccessDenied</Code></Error>")
+        async with opened(made) as answer:
+            assert b"".join([chunk async for chunk in answer.chunks(5)]) == b"<Error><Code>AccessDenied</Code></Error>"
+        assert len(told.heads) == 2
+
+
+async def test_a_streamed_refusal_that_breaks_off_is_told_as_one() -> None:
+    async def refuse(dialogue: Dialogue) -> None:
+        await dialogue.hear()
+        await dialogue.say(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 100\r\n\r\nshort")
+
+    async with endpoint(refuse) as (made, told):
+        async with opened(made) as answer:
+            assert answer.status == 403
+            with pytest.raises(BrokenError):
+                await answer.read(1000, 5)
+        assert len(told.heads) == 1
+
+
+@pytest.mark.parametrize("status", [400, 403])
+@pytest.mark.parametrize(
+    "body",
+    [b"<Error><Code>ExpiredToken</Code></Error>", b'{"__type":"com.amazon.coral.service#ExpiredTokenException"}'],
+)
+@pytest.mark.parametrize("streamed", [True, False])
+async def test_a_request_with_keys_that_have_expired_is_sent_again_with_new_ones(
+    status: int, body: bytes, streamed: bool
+) -> None:
+    class Rotated(Chain):
+        count = 0
+
+        async def get_frozen_credentials(self) -> FrozenKeys:
+            self.count += 1
+            return Keys(f"AKID{self.count}", "secret", "token")
+
+    async def speak(dialogue: Dialogue) -> None:
+        while head := await dialogue.hear():
+            if "Credential=AKID1/" in head:
+                await dialogue.say(f"HTTP/1.1 {status} No\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body)
+            else:
+                await dialogue.say(ok(b"yes"))
+
+    async def ask(made: AwsEndpoint) -> int:
+        if not streamed:
+            return (await made.call(put(), limit=1000)).status
+        async with opened(made) as answer:
+            return answer.status
+
+    async with endpoint(speak, Rotated()) as (made, _):
+        assert set(await asyncio.gather(*[ask(made) for _ in range(20)])) == {200}
+
+
+async def test_an_upload_corrects_the_clock_and_is_to_be_tried_again() -> None:
+    async def body() -> AsyncIterator[bytes]:
+        yield b"hello"
+
+    async def upload(made: AwsEndpoint) -> int:
+        request = Request(method="PUT", path="/b/k", timeout_s=20)
+        return (await made.upload(request, body(), length=5, body_hash="UNSIGNED-PAYLOAD", limit=1000)).status
+
+    async with endpoint(refusing_until_corrected(b"RequestTimeTooSkewed", HOUR_S)) as (made, told):
+        with pytest.raises(WireError, match="out of date"):
+            await upload(made)
+        assert await upload(made) == 200
+        assert len(told.heads) == 2
+
+
+async def test_keys_that_stay_expired_are_told_as_such() -> None:
+    body = b"<Error><Code>ExpiredToken</Code></Error>"
+
+    async def refuse(dialogue: Dialogue) -> None:
+        while await dialogue.hear():
+            await dialogue.say(b"HTTP/1.1 400 No\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+
+    chain = Chain()
+    async with endpoint(refuse, chain) as (made, told):
+        for _ in range(10):
+            assert (await made.call(put(), limit=1000)).body == body
+        assert len(told.heads) == 10
+
+
+async def test_another_refusal_is_told_and_not_asked_again() -> None:
+    async def refuse(dialogue: Dialogue) -> None:
+        while await dialogue.hear():
+            date = formatdate(time.time(), usegmt=True)
+            lines = f"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\nDate: {date}\r\n\r\n"
+            await dialogue.say(lines.encode())
+
+    async with endpoint(refuse) as (made, told):
+        assert (await made.call(put(), limit=100)).status == 403
+        async with opened(made) as answer:
+            assert answer.status == 403
+        assert len(told.heads) == 2
+
+
+@pytest.mark.parametrize("date", ["", "Date: yesterday\r\n", "Date: Mon, 99 Foo 2020 99:99:99 GMT\r\n"])
+async def test_a_server_without_a_clock_is_believed_that_it_refuses(date: str) -> None:
+    body = b"RequestTimeTooSkewed"
+
+    async def refuse(dialogue: Dialogue) -> None:
+        while await dialogue.hear():
+            await dialogue.say(f"HTTP/1.1 403 F\r\nContent-Length: {len(body)}\r\n{date}\r\n".encode() + body)
+
+    async with endpoint(refuse) as (made, told):
+        assert (await made.call(put(), limit=100)).status == 403
+        assert len(told.heads) == 1
+
+
+async def test_a_clock_that_goes_wrong_later_is_corrected_again() -> None:
+    off_s = float(HOUR_S)
+
+    async def speak(dialogue: Dialogue) -> None:
+        await refusing_until_corrected(b"RequestTimeTooSkewed", off_s)(dialogue)
+
+    async with endpoint(speak) as (made, told):
+        assert (await made.call(put(), limit=100)).body == b"yes"
+        await made.close()
+        off_s = 0.0
+        assert (await made.call(put(), limit=100)).body == b"yes"
+        assert len(told.heads) == 4
+
+
+@pytest.mark.parametrize("keys", [Keys("AKID\n", "s"), Keys("AKID", "s", "to\r\nken"), Keys("A\r\nX: y", "s")])
+async def test_keys_with_a_line_break_are_no_second_field(keys: FrozenKeys) -> None:
+    async with endpoint(fine, Chain(keys)) as (made, told):
+        with pytest.raises(KeysMissingError, match="line break"):
+            await made.call(put(), limit=100)
+        assert told.heads == []
+
+
+async def test_many_at_the_same_time_are_each_signed_and_answered() -> None:
+    async with endpoint(fine) as (made, told):
+        replies = await asyncio.gather(*[made.call(put(str(number).encode()), limit=100) for number in range(50)])
+        assert {reply.status for reply in replies} == {200}
+        assert len(told.heads) == 50
+
+
+@pytest.mark.parametrize("url", ["ftp://h", "h:80", "https://h/path", "https://", "http://h:x", "http://h:99999"])
+def test_an_endpoint_that_is_none_is_a_fault(url: str) -> None:
+    with pytest.raises(ConfigurationError, match="AWS_ENDPOINT_URL"):
+        origin_of(url, ssl.create_default_context())
+
+
+def test_an_endpoint_names_its_server() -> None:
+    context = ssl.create_default_context()
+    plain, secure = (
+        origin_of("http://127.0.0.1:4566/", context),
+        origin_of("https://sqs.eu-west-1.amazonaws.com", context),
+    )
+    assert (plain.authority, plain.tls) == ("127.0.0.1:4566", None)
+    assert (secure.authority, secure.port, secure.tls) == ("sqs.eu-west-1.amazonaws.com", 443, context)

@@ -1,0 +1,125 @@
+"""A container that does not speak HTTP/1, as the target sees it."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from dequeuer.container.target import HttpTarget
+from dequeuer.core.errors import ContainerNotHttpError, ContainerUnavailableError, InvalidAnswerError
+from tests.container.test_target import Script, answering, container, read
+from tests.fakes import chunked
+
+
+class Doubts:
+    """`Evidence` that keeps what it is told."""
+
+    def __init__(self, verdict: str) -> None:
+        self.is_proven = False
+        self.told: list[str] = []
+        self._verdict = verdict
+
+    def prove(self) -> None:
+        self.is_proven = True
+
+    async def doubt(self, looks_like: str) -> str:
+        self.told.append(looks_like)
+        return self._verdict
+
+
+@asynccontextmanager
+async def doubted(script: Script, verdict: str) -> AsyncIterator[tuple[HttpTarget, Doubts]]:
+    async with container(script) as port:
+        evidence = Doubts(verdict)
+        target = HttpTarget(port=port, timeout_s=60, evidence=evidence)
+        try:
+            yield target, evidence
+        finally:
+            await target.close()
+
+
+@pytest.mark.parametrize(
+    ("raw", "told"),
+    [
+        (bytes.fromhex("15030100020246"), "TLS"),
+        (b"\0\0\0\x04\0\0\0\0\0", "HTTP/2"),
+        (b"-ERR unknown command\r\n", "Redis"),
+        (b"HTTP/1.1 banana\r\n\r\n", "malformed HTTP/1"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: minus one\r\n\r\n", "malformed HTTP/1"),
+        (b"my secret\r\n", "an unknown protocol"),
+        (b"", ""),
+    ],
+)
+@pytest.mark.parametrize("is_streamed", [False, True])
+async def test_what_is_invalid_before_any_valid_answer_is_told_and_fails_no_request(
+    raw: bytes, told: str, is_streamed: bool
+) -> None:
+    async with doubted(answering(raw, close=True), "what it is") as (target, evidence):
+        with pytest.raises(ContainerNotHttpError, match="looks like what it is"):
+            async with target.post("/", [], chunked(b"12345", 2) if is_streamed else b"12345", 5):
+                pass
+        assert evidence.told == [told]
+        assert not evidence.is_proven
+
+
+async def test_what_is_not_confirmed_is_judged_as_ever() -> None:
+    async with doubted(answering(b"garbage\r\n\r\n", close=True), "") as (target, _):
+        with pytest.raises(InvalidAnswerError):
+            await read(target)
+    async with doubted(answering(b"", close=True), "") as (target, _):
+        with pytest.raises(ContainerUnavailableError) as caught:
+            await read(target)
+        assert caught.value.counts
+
+
+async def test_after_a_valid_answer_an_invalid_one_fails_its_own_request() -> None:
+    async def script(head: bytes, _reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        valid = b"HTTP/1.1 404 No\r\nContent-Length: 0\r\n\r\n"
+        writer.write(b"garbage\r\n\r\n" if b"POST /bad" in head else valid)
+
+    async with doubted(script, "what it is") as (target, evidence):
+        assert (await read(target, b""))[0] == 404
+        assert evidence.is_proven
+        with pytest.raises(InvalidAnswerError):
+            async with target.post("/bad", [], b""):
+                pass
+        assert evidence.told == []
+
+
+async def test_a_malformed_body_is_no_sign_of_another_protocol() -> None:
+    raw = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nZZZ"
+    async with doubted(answering(raw, close=True), "what it is") as (target, evidence):
+        with pytest.raises((ContainerUnavailableError, InvalidAnswerError)) as caught:
+            await read(target)
+        assert not isinstance(caught.value, ContainerNotHttpError)
+        assert evidence.told == []
+
+
+async def test_nobody_listening_is_no_sign_of_another_protocol() -> None:
+    async with container(answering(b"")) as port:
+        pass
+    evidence = Doubts("what it is")
+    target = HttpTarget(port=port, timeout_s=60, evidence=evidence)
+    with pytest.raises(ContainerUnavailableError):
+        await read(target)
+    assert evidence.told == []
+    await target.close()
+
+
+async def test_a_server_that_greets_is_known_by_its_greeting() -> None:
+    async def greet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"220 mail ready\r\n")
+        await writer.drain()
+        await reader.read(1)
+        writer.close()
+
+    server = await asyncio.start_server(greet, "127.0.0.1", 0)
+    evidence = Doubts("what it is")
+    target = HttpTarget(port=server.sockets[0].getsockname()[1], timeout_s=30, evidence=evidence)
+    with pytest.raises(ContainerNotHttpError):
+        await read(target)
+    assert evidence.told == ["SMTP or FTP"]
+    await target.close()
+    server.close()
+    await server.wait_closed()

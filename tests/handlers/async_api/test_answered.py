@@ -1,0 +1,89 @@
+"""The container's place is free for another request before the result of the one is durable, never before it answered."""
+
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+
+import pytest
+
+from dequeuer.core.drain import Drain
+from dequeuer.core.errors import ContainerUnavailableError
+from dequeuer.core.events import ignore
+from dequeuer.handlers.async_api.handler import AsyncHandler
+from dequeuer.handlers.async_api.result import SMALL_BYTES, WHOLE_BYTES, ResultWriter
+from dequeuer.handlers.policy import Policy
+from tests.fakes import MemoryStore, OpenFence, make_message
+from tests.handlers.stage import Reply, ScriptedAnswer, ScriptedTarget
+
+
+class Story(OpenFence, MemoryStore, ScriptedTarget):
+    """Fence, store and container at once: `order` is what happened, in order."""
+
+    def __init__(self, reply: Reply) -> None:
+        MemoryStore.__init__(self)
+        ScriptedTarget.__init__(self, [reply])
+        self.order: list[str] = []
+        self.seed([("uid/workloads/api/r1/payload", b"payload")])
+
+    def answered(self) -> None:
+        self.order.append("answered")
+
+    async def put(self, key: str, body: bytes, content_type: str) -> None:
+        self.order.append(key.rpartition("/")[2])
+        await super().put(key, body, content_type)
+
+    @asynccontextmanager
+    async def post(
+        self,
+        path: str,
+        headers: Iterable[tuple[str, str]],
+        body: bytes | AsyncIterator[bytes],
+        size: int | None = None,
+    ) -> AsyncIterator[ScriptedAnswer]:
+        async with super().post(path, headers, body, size) as answer:
+            try:
+                yield answer
+            finally:
+                self.order.append("left")
+
+
+async def told(reply: Reply) -> list[str]:
+    story = Story(reply)
+    handler = AsyncHandler(
+        cluster_uid="uid",
+        api_name="api",
+        store=story,
+        target=story,
+        results=ResultWriter(10 * WHOLE_BYTES),
+        policy=Policy(max_attempts=5, retry_statuses=frozenset({503})),
+        drain=Drain(),
+        observer=ignore,
+    )
+    await handler.handle(make_message("r1"), story)
+    return story.order
+
+
+def text(size: int) -> bytes:
+    return b'"' + b"x" * size + b'"'
+
+
+async def test_a_small_result_is_stored_once_the_container_is_free() -> None:
+    assert await told(Reply(body=text(100))) == ["left", "answered", "result.json", "completed"]
+
+
+@pytest.mark.parametrize("size", [SMALL_BYTES * 3, WHOLE_BYTES * 2])
+async def test_a_larger_one_while_the_container_is_read(size: int) -> None:
+    assert await told(Reply(body=text(size))) == ["result.json", "left", "answered", "completed"]
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        Reply(status=500),
+        Reply(status=503),
+        Reply(body=b"{"),
+        Reply(body_error=ContainerUnavailableError("broke off")),
+        Reply(error=ContainerUnavailableError("refused")),
+    ],
+)
+async def test_what_is_no_whole_good_answer_frees_nothing_early(reply: Reply) -> None:
+    assert "answered" not in await told(reply)

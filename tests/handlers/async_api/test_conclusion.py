@@ -1,0 +1,181 @@
+"""Two deliveries of one request at the same time: it ends one way, whoever is faster."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Collection
+from dataclasses import replace
+
+import pytest
+
+from dequeuer.core.errors import StoreDeniedError
+from dequeuer.core.message import Done, Retry
+from dequeuer.handlers.async_api.conclusion import OVERLAP_S, SHORT_S, Conclusion
+from dequeuer.handlers.async_api.request_store import RequestStore
+from dequeuer.sinks.layout import RequestKeys
+from tests.fakes import MemoryStore, OpenFence, make_message
+
+pytestmark = pytest.mark.looptime
+
+KEYS = RequestKeys("uid", "api", "r1")
+
+
+class SlowStore(MemoryStore):
+    """Each call takes effect after a while, and is answered after another."""
+
+    def __init__(self, seed: int) -> None:
+        super().__init__()
+        self._random = random.Random(seed)
+
+    async def _travel(self) -> None:
+        await asyncio.sleep(self._random.uniform(0.0, 0.3))
+
+    async def list(self, prefix: str) -> list[str]:
+        await self._travel()
+        found = list(await super().list(prefix))
+        await self._travel()
+        return found
+
+    async def put(self, key: str, body: bytes, content_type: str) -> None:
+        await self._travel()
+        await super().put(key, body, content_type)
+        await self._travel()
+
+    async def delete(self, keys: Collection[str]) -> None:
+        await self._travel()
+        await super().delete(keys)
+        await self._travel()
+
+
+class Delivery:
+    def __init__(
+        self,
+        store: MemoryStore,
+        receive_count: int,
+        *,
+        may_repeat: bool = False,
+        late_s: float = 0.0,
+        sent_at: float | None = None,
+    ) -> None:
+        """`late_s`: how long the answer to the receive was on its way, or waited for a message."""
+        self.request = RequestStore(store, KEYS, OpenFence(), may_repeat=may_repeat)
+        message = replace(make_message("r1", receive_count), sent_at=sent_at)
+        self.conclusion = Conclusion(message, self.request, asyncio.get_running_loop().time() - late_s)
+
+    async def succeed(self, after_s: float) -> object:
+        await asyncio.sleep(after_s)
+        await self.request.put_result(b"1")
+        return await self.conclusion.completed()
+
+    async def fail(self, after_s: float) -> object:
+        await asyncio.sleep(after_s)
+        return await self.conclusion.failed("the container answered 500", 500)
+
+
+def ends(store: MemoryStore) -> set[str]:
+    return {key.rpartition("/")[2] for key in store.objects} & {"completed", "failed"}
+
+
+@pytest.mark.parametrize("successful_count", [1, 2])
+async def test_a_success_and_a_failure_at_the_same_time_end_one_way(successful_count: int) -> None:
+    ended: set[str] = set()
+    for seed in range(1000):
+        store = SlowStore(seed)
+        success = Delivery(store, successful_count)
+        failure = Delivery(store, 3 - successful_count)
+        # The failing one takes 1.5 s at work; the successful one anything from nothing to four.
+        await asyncio.gather(success.succeed(seed / 250), failure.fail(1.5))
+        assert len(ends(store)) == 1, seed
+        ended |= ends(store)
+        if ends(store) == {"completed"}:
+            assert KEYS.result in store.objects
+    assert ended == {"completed", "failed"}
+
+
+class Unlisted(MemoryStore):
+    async def list(self, prefix: str) -> list[str]:
+        raise AssertionError("a listing costs as much as a write")
+
+
+async def test_a_first_delivery_that_is_short_asks_for_nothing_more() -> None:
+    delivery = Delivery(Unlisted(), 1)
+    outcome = await delivery.succeed(SHORT_S)
+    assert isinstance(outcome, Done)
+    assert outcome.state == "completed"
+
+
+async def test_a_success_leaves_an_older_failure_as_it_is_and_has_it_looked_at_again() -> None:
+    store = MemoryStore()
+    store.seed([(KEYS.status("failed"), b"{}")])
+    outcome = await Delivery(store, 1).succeed(SHORT_S + 0.1)
+    assert isinstance(outcome, Retry)
+    assert ends(store) == {"failed"}
+
+
+async def test_a_message_whose_receive_was_answered_late_ends_one_way() -> None:
+    store = MemoryStore()
+    # The redelivery, handed out later, has failed before this first delivery arrived.
+    await Delivery(store, 2).fail(0.0)
+    outcome = await Delivery(store, 1, late_s=7.0).succeed(0.1)
+    assert isinstance(outcome, Retry)
+    assert ends(store) == {"failed"}
+
+
+@pytest.mark.parametrize("clock_s", [0.0, -3600.0])
+async def test_what_a_long_poll_has_waited_for_asks_for_nothing_more(
+    clock_s: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(time, "time", lambda: 1_000_000.0 + clock_s)
+    outcome = await Delivery(Unlisted(), 1, late_s=19.0, sent_at=999_999.9).succeed(0.5)
+    assert isinstance(outcome, Done)
+
+
+async def test_an_old_message_that_arrived_late_looks_for_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(time, "time", lambda: 1_000_000.0)
+    store = MemoryStore()
+    store.seed([(KEYS.status("failed"), b"{}")])
+    assert isinstance(await Delivery(store, 1, late_s=7.0, sent_at=999_000.0).succeed(0.1), Retry)
+
+
+async def test_a_receive_that_waited_does_not_shorten_the_wait_of_a_redelivery_that_fails() -> None:
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    await Delivery(MemoryStore(), 2, late_s=19.0).fail(0.5)
+    assert loop.time() == pytest.approx(began + OVERLAP_S)
+
+
+async def test_a_first_delivery_fails_at_once_and_a_redelivery_waits() -> None:
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    await Delivery(MemoryStore(), 1).fail(0.0)
+    assert loop.time() == began
+    await Delivery(MemoryStore(), 2).fail(0.5)
+    assert loop.time() == pytest.approx(began + OVERLAP_S)
+
+
+async def test_a_failure_that_may_not_be_written_is_the_caller_s_to_judge() -> None:
+    store = MemoryStore()
+    store.fail(error=StoreDeniedError("no"))
+    with pytest.raises(StoreDeniedError):
+        await Delivery(store, 1).fail(0.0)
+
+
+async def test_two_messages_of_one_request_end_one_way_whichever_comes_first() -> None:
+    for seed in range(500):
+        store = SlowStore(seed)
+        success = Delivery(store, 1, may_repeat=True)
+        failure = Delivery(store, 1, may_repeat=True)
+        await asyncio.gather(success.succeed(seed / 125), failure.fail(1.5))
+        assert len(ends(store)) == 1, seed
+
+
+@pytest.mark.parametrize("there", ["result.json", "status/completed"])
+async def test_a_failure_that_finds_a_success_is_never_written(there: str) -> None:
+    store = MemoryStore()
+    store.seed([(KEYS.prefix + there, b"1")])
+    outcome = await Delivery(store, 2).fail(0.0)
+    assert isinstance(outcome, Done)
+    assert outcome.state == "already_finished"
+    assert ("put", KEYS.status("failed")) not in store.journal

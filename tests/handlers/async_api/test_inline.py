@@ -1,0 +1,119 @@
+"""Requests that come whole in their message: no object is written, read or deleted for their input."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from dequeuer.core.message import Done, Outcome, Reject, Retry
+from dequeuer.formats.envelope import Envelope, seal
+from tests.fakes import make_message
+from tests.handlers.async_api.test_handler import PREFIX, Stage
+from tests.handlers.stage import UNREACHABLE, Reply
+
+pytestmark = pytest.mark.looptime
+
+HEADERS = json.dumps({"X-Twice": ["1", "2"], "Connection": ["x-hop"], "X-Hop": ["gone"]}).encode()
+
+
+def envelope(headers: bytes = HEADERS, *, again: bool = False, payload: bytes = b"payload") -> str:
+    return seal(Envelope(request_id="r1", headers=headers, content_type="image/png", payload=payload, again=again))
+
+
+def stage_with(*replies: Reply) -> Stage:
+    stage = Stage(*replies, payload=None, headers=None)
+
+    async def no_reading(key: str) -> object:
+        raise AssertionError(f"{key} was read")
+
+    stage.store.get = no_reading  # type: ignore[assignment,method-assign]  # nothing is to be read
+    return stage
+
+
+async def finish(stage: Stage, outcome: Outcome) -> None:
+    assert isinstance(outcome, Done)
+    await stage.settle(outcome)
+
+
+@pytest.mark.parametrize("payload", [b"", b"payload"])
+async def test_two_writes_and_nothing_else(payload: bytes) -> None:
+    stage = stage_with()
+    await finish(stage, await stage.handle(body=envelope(payload=payload)))
+    assert stage.store.journal == [("put", PREFIX + "result.json"), ("put", PREFIX + "status/completed")]
+    [request] = stage.target.requests
+    assert request.body == payload
+    assert request.headers == [
+        ("X-Twice", "1"),
+        ("X-Twice", "2"),
+        ("Content-Type", "image/png"),
+        ("X-Cortex-Request-ID", "r1"),
+    ]
+
+
+async def test_a_failure_keeps_the_payload_to_look_at() -> None:
+    stage = stage_with(Reply(status=500))
+    await finish(stage, await stage.handle(body=envelope()))
+    assert stage.store.journal == [("put", PREFIX + "payload"), ("put", PREFIX + "status/failed")]
+    assert stage.store.objects[PREFIX + "payload"] == (b"payload", "image/png")
+
+
+async def test_malformed_headers_fail_the_request() -> None:
+    stage = stage_with()
+    await finish(stage, await stage.handle(body=envelope(b'["no"]')))
+    assert "headers" in str(stage.failure()["error"])
+    assert stage.target.requests == []
+
+
+async def test_a_redelivery_of_finished_work_does_not_call_the_container() -> None:
+    stage = stage_with()
+    for receive_count in (1, 2, 3):
+        await finish(stage, await stage.handle(receive_count, envelope()))
+    assert len(stage.target.requests) == 1
+
+
+async def test_neither_does_a_message_that_repeats_another() -> None:
+    stage = stage_with()
+    await finish(stage, await stage.handle(1, envelope()))
+    await finish(stage, await stage.handle(1, envelope(again=True)))
+    assert len(stage.target.requests) == 1
+    assert "status/failed" not in stage.names()
+
+
+async def test_a_crash_after_the_result_is_finished_by_the_redelivery() -> None:
+    stage = stage_with()
+    stage.put("result.json", b"1")
+    await finish(stage, await stage.handle(2, envelope()))
+    assert stage.target.requests == []
+    assert "status/completed" in stage.names()
+
+
+async def test_a_container_that_is_away_gets_it_again() -> None:
+    stage = stage_with(UNREACHABLE)
+    assert isinstance(await stage.handle(1, envelope()), Retry)
+    await finish(stage, await stage.handle(5, envelope()))
+    assert "status/failed" in stage.names()
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        '{"dequeuer":1,"id":"../r1","payload":"c2VjcmV0"}',
+        '{"dequeuer":1,"id":"r1","payload":"secret"',
+        '{"dequeuer":9,"id":"r1","payload":"c2VjcmV0"}',
+    ],
+)
+async def test_a_malformed_envelope_is_poison_and_is_not_quoted(body: str) -> None:
+    stage = stage_with()
+    outcome = await stage.handle(body=body)
+    assert isinstance(outcome, Reject)
+    assert outcome.poison
+    assert "secret" not in outcome.reason
+    assert "c2Vj" not in outcome.reason
+    assert stage.store.journal == []
+
+
+async def test_logs_call_it_by_its_id() -> None:
+    stage = stage_with()
+    assert stage.handler.ref(make_message(envelope())) == "r1"
+    assert stage.handler.ref(make_message('{"dequeuer":1,"id":"a b"}')) == ""

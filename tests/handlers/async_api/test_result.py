@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from dequeuer.handlers.async_api.request_store import RequestStore
+from dequeuer.handlers.async_api.result import BUFFER_BYTES, PATIENCE_S, WHOLE_BYTES, ResultWriter
+from dequeuer.sinks.base import Check, unchecked
+from dequeuer.sinks.layout import RequestKeys
+from tests.fakes import MemoryStore, OpenFence
+from tests.handlers.stage import Reply, ScriptedAnswer
+
+pytestmark = pytest.mark.looptime
+
+
+class Held(MemoryStore):
+    """Writes take until `let_go` is set."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.let_go = asyncio.Event()
+        self.streamed: list[int | None] = []
+
+    async def create(self, key: str, body: bytes, content_type: str, *, check: Check = unchecked) -> bool:
+        await self.let_go.wait()
+        return await super().create(key, body, content_type, check=check)
+
+    async def put_stream(
+        self,
+        key: str,
+        body: AsyncIterator[bytes],
+        content_type: str,
+        *,
+        size: int | None = None,
+        check: Check = unchecked,
+    ) -> bool:
+        self.streamed.append(size)
+        return await super().put_stream(key, body, content_type, size=size, check=check)
+
+
+def writing(writer: ResultWriter, store: MemoryStore, name: str, size: int, *, told: bool = True) -> asyncio.Task[None]:
+    body = b'"' + b"x" * (size - 2) + b'"'
+    answer = ScriptedAnswer(Reply(body=body, size=size if told else None))
+    request = RequestStore(store, RequestKeys("u", "a", name), OpenFence())
+
+    async def write() -> None:
+        assert await writer.write(answer, request) is None
+
+    return asyncio.create_task(write())
+
+
+@pytest.mark.parametrize("told", [True, False])
+async def test_an_answer_without_room_in_the_buffers_is_streamed_instead_of_waiting(told: bool) -> None:
+    store, writer = Held(), ResultWriter(100 * WHOLE_BYTES)
+    places = BUFFER_BYTES // WHOLE_BYTES
+    buffered = [writing(writer, store, f"buffered-{number}", WHOLE_BYTES, told=told) for number in range(places)]
+    await asyncio.sleep(0.1)
+    late = writing(writer, store, "late", WHOLE_BYTES, told=told)
+    await asyncio.sleep(PATIENCE_S + 0.1)
+    assert late.done()
+    assert store.streamed == [WHOLE_BYTES if told else None]
+    assert not any(task.done() for task in buffered)
+    store.let_go.set()
+    await asyncio.gather(*buffered, late)
+    assert len(store.objects) == places + 1
+
+
+async def test_large_answers_do_not_wait_for_each_other_nor_for_smaller_ones() -> None:
+    store, writer = Held(), ResultWriter(100 * WHOLE_BYTES)
+    middling = [writing(writer, store, f"middling-{number}", WHOLE_BYTES) for number in range(20)]
+    large = [writing(writer, store, f"large-{number}", WHOLE_BYTES + 1) for number in range(20)]
+    await asyncio.gather(*large)
+    for task in middling:
+        task.cancel()
+    await asyncio.wait(middling)
+
+
+async def test_room_that_becomes_free_is_used() -> None:
+    store, writer = Held(), ResultWriter(100 * WHOLE_BYTES)
+    tasks = [writing(writer, store, f"middling-{number}", WHOLE_BYTES) for number in range(20)]
+    await asyncio.sleep(PATIENCE_S / 2)
+    store.let_go.set()
+    await asyncio.gather(*tasks)
+    assert store.streamed == []
+
+
+async def test_an_answer_that_turns_out_to_be_larger_gives_its_room_back() -> None:
+    store, writer = Held(), ResultWriter(100 * WHOLE_BYTES)
+    for number in range(2 * BUFFER_BYTES // WHOLE_BYTES):
+        await writing(writer, store, f"large-{number}", WHOLE_BYTES + 200_000, told=False)
+    store.let_go.set()
+    await writing(writer, store, "middling", WHOLE_BYTES)
+    assert store.streamed == [None] * (2 * BUFFER_BYTES // WHOLE_BYTES)

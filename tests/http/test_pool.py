@@ -1,0 +1,387 @@
+"""Requests over kept connections: against real sockets."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import aclosing, asynccontextmanager
+
+import pytest
+
+from dequeuer.http import pool as pool_module
+from dequeuer.http.connection import Connection
+from dequeuer.http.errors import BrokenError, MalformedError, SlowError, UnreachableError, WireError
+from dequeuer.http.origin import Origin
+from dequeuer.http.pool import Pool
+from dequeuer.http.response import HIGH_WATER_BYTES, Answer
+from tests.http.canned import Dialogue, Speak, Told, always, echo, eventually, ok, serving
+
+LIMIT = 1_000_000
+OK = ok(b"fine")
+
+
+def get(path: str = "/") -> tuple[bytes, bytes]:
+    return f"GET {path} HTTP/1.1\r\nhost: h\r\n\r\n".encode(), b""
+
+
+@asynccontextmanager
+async def pool(speak: Speak, idle_limit_s: float = 20.0) -> AsyncIterator[tuple[Pool, Told]]:
+    async with serving(speak) as told:
+        made = Pool(told.origin, idle_limit_s=idle_limit_s)
+        try:
+            yield made, told
+        finally:
+            await made.close()
+
+
+async def ask(made: Pool, path: str = "/", *, timeout_s: float = 20.0, limit: int = LIMIT) -> bytes:
+    return (await made.exchange(get(path), timeout_s=timeout_s, limit=limit)).body
+
+
+@asynccontextmanager
+async def opened(made: Pool, *, timeout_s: float) -> AsyncIterator[Answer]:
+    answer = await made.begin(get(), timeout_s=timeout_s)
+    try:
+        yield answer
+    finally:
+        made.end(answer)
+
+
+def once(*parts: bytes) -> Speak:
+    """Answer one request in parts, then hang up."""
+
+    async def speak(dialogue: Dialogue) -> None:
+        await dialogue.hear()
+        await dialogue.say(*parts)
+
+    return speak
+
+
+async def test_one_connection_serves_many_requests() -> None:
+    async with pool(echo) as (made, told):
+        for number in range(20):
+            assert await ask(made, f"/{number}") == f"/{number}".encode()
+        assert told.connections == 1
+
+
+async def test_requests_at_the_same_time_each_get_their_own_answer() -> None:
+    async with pool(echo) as (made, told):
+        paths = [f"/{number}" for number in range(50)]
+        assert await asyncio.gather(*[ask(made, path) for path in paths]) == [path.encode() for path in paths]
+        before = told.connections
+        assert await asyncio.gather(*[ask(made, path) for path in paths]) == [path.encode() for path in paths]
+        assert told.connections == before <= 50
+
+
+@pytest.mark.parametrize(
+    ("parts", "body"),
+    [
+        ((OK,), b"fine"),
+        ((b"HTTP/1.1 200 OK\r\nConte", b"nt-Length: 4\r\n\r", b"\nfi", b"ne"), b"fine"),
+        ((b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nfi\r\n", b"2\r\nne\r\n0\r\n\r\n"), b"fine"),
+        ((b"HTTP/1.1 204 No Content\r\n\r\n",), b""),
+        ((b"HTTP/1.1 100 Continue\r\n\r\n", OK), b"fine"),
+        ((b"HTTP/1.1 100 Continue\r\n\r\n" + OK,), b"fine"),
+        ((b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n", OK), b"fine"),
+        ((b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",), b""),
+    ],
+)
+async def test_every_way_to_frame_an_answer(parts: tuple[bytes, ...], body: bytes) -> None:
+    async with pool(always(*parts)) as (made, told):
+        assert [await ask(made) for _ in range(3)] == [body] * 3
+        assert told.connections == 1
+
+
+async def test_an_answer_without_a_length_ends_with_its_connection() -> None:
+    async with pool(once(b"HTTP/1.1 200 OK\r\n\r\n", b"fi", b"ne")) as (made, told):
+        assert [await ask(made) for _ in range(2)] == [b"fine"] * 2
+        assert told.connections == 2
+
+
+async def test_a_server_that_closes_after_its_answer_is_believed() -> None:
+    async with pool(always(ok(b"fine", "Connection: close"))) as (made, told):
+        assert [await ask(made) for _ in range(3)] == [b"fine"] * 3
+        assert told.connections == 3
+
+
+async def test_fields_are_joined_and_spelt_small() -> None:
+    async with pool(always(ok(b"", "X-One: 1", "x-one: 2", "ETag: é"))) as (made, _):
+        reply = await made.exchange(get(), timeout_s=20, limit=LIMIT)
+        assert reply.headers["x-one"] == "1, 2"
+        assert reply.headers["etag"] == "é".encode().decode("latin-1")
+
+
+@pytest.mark.parametrize(
+    ("parts", "error"),
+    [
+        ((b"",), BrokenError),
+        ((b"HTTP/1.1 200",), BrokenError),
+        ((b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf",), BrokenError),
+        ((b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nha",), BrokenError),
+        ((b"SMTP ready\r\n\r\n",), MalformedError),
+        ((b"HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n",), MalformedError),
+        ((b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",), MalformedError),
+        ((b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n",), WireError),
+        ((b"HTTP/1.1 200 OK\r\nX: " + b"y" * 70_000 + b"\r\n\r\n",), MalformedError),
+        ((b"HTTP/1.1 200 OK\r\n" + b"".join(b"X%d: y\r\n" % n for n in range(300)) + b"\r\n",), MalformedError),
+    ],
+)
+async def test_what_is_no_whole_answer_is_an_error_and_not_asked_again(
+    parts: tuple[bytes, ...], error: type[WireError]
+) -> None:
+    async with pool(once(*parts)) as (made, told):
+        with pytest.raises(error) as caught:
+            await ask(made)
+        assert "y" * 10 not in str(caught.value)
+        assert len(told.heads) == 1
+
+
+async def test_a_body_beyond_its_limit_is_refused_and_its_connection_ended() -> None:
+    async with pool(always(ok(b"x" * 10_000_000))) as (made, told):
+        with pytest.raises(MalformedError, match="1000000"):
+            await ask(made)
+        await eventually(lambda: told.open == 0)
+
+
+async def test_a_connection_closed_while_it_rested_costs_no_request() -> None:
+    async def speak(dialogue: Dialogue) -> None:
+        await dialogue.hear()
+        await dialogue.say(OK)
+        if dialogue.number <= 5:
+            # The next request is on its way when the connection ends.
+            await dialogue.hear()
+            dialogue.writer.transport.abort()
+        else:
+            await always(OK)(dialogue)
+
+    async with pool(speak) as (made, told):
+        assert await asyncio.gather(*[ask(made) for _ in range(5)]) == [b"fine"] * 5
+        assert await ask(made) == b"fine"
+        assert told.connections == 6
+
+
+async def test_a_connection_that_is_lost_before_its_first_request_is_an_error() -> None:
+    async with serving(echo) as told:
+        connection = Connection(asyncio.get_running_loop())
+        answer = connection.send(*get())
+        with pytest.raises(BrokenError):
+            await answer.head(20)
+        assert told.connections == 0
+
+
+async def test_a_fresh_connection_that_breaks_is_an_error() -> None:
+    async def speak(dialogue: Dialogue) -> None:
+        await dialogue.hear()
+        dialogue.writer.transport.abort()
+
+    async with pool(speak) as (made, told):
+        with pytest.raises(BrokenError):
+            await ask(made)
+        assert told.connections == 1
+
+
+async def test_a_kept_connection_that_breaks_in_mid_answer_is_not_asked_again() -> None:
+    async def speak(dialogue: Dialogue) -> None:
+        await dialogue.hear()
+        await dialogue.say(OK)
+        await dialogue.hear()
+        await dialogue.say(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf")
+
+    async with pool(speak) as (made, told):
+        await ask(made)
+        with pytest.raises(BrokenError):
+            await ask(made)
+        assert (told.connections, len(told.heads)) == (1, 2)
+
+
+async def test_an_answer_nobody_asked_for_is_not_taken_for_the_next_one() -> None:
+    was_read = asyncio.Event()
+
+    async def speak(dialogue: Dialogue) -> None:
+        if dialogue.number == 1:
+            head = await dialogue.hear()
+            await dialogue.say(ok(head.split(" ")[1].encode()))
+            await was_read.wait()
+            await dialogue.say(ok(b"stale"))
+        await echo(dialogue)
+
+    async with pool(speak) as (made, told):
+        assert await ask(made, "/1") == b"/1"
+        was_read.set()
+        await eventually(lambda: not any(kept.is_usable for kept in made._idle))
+        assert await ask(made, "/2") == b"/2"
+        assert told.connections == 2
+
+
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n/1\r\n0\r\n\r\n"
+
+
+@pytest.mark.parametrize("surplus", [ok(b"stale"), b"\r\n"])
+@pytest.mark.parametrize("first", [ok(b"/1"), CHUNKED])
+async def test_of_two_answers_the_first_stands_and_the_other_is_never_the_next_one(
+    first: bytes, surplus: bytes
+) -> None:
+    async with pool(always(first + surplus)) as (made, _):
+        assert [await ask(made) for _ in range(3)] == [b"/1"] * 3
+
+
+async def test_a_length_that_is_too_short_is_no_answer() -> None:
+    async with pool(always(ok(b"/1") + b"x")) as (made, told):
+        with pytest.raises(MalformedError):
+            await ask(made)
+        await eventually(lambda: told.open == 0)
+
+
+async def test_silence_ends_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pool_module, "LOOK_EVERY_S", 0.02)
+
+    async def speak(dialogue: Dialogue) -> None:
+        await dialogue.hear()
+        await dialogue.is_hung_up_on()
+
+    async with pool(speak) as (made, told):
+        with pytest.raises(SlowError):
+            await ask(made, timeout_s=0.1)
+        await eventually(lambda: told.open == 0)
+
+
+async def test_silence_in_mid_body_ends_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pool_module, "LOOK_EVERY_S", 0.02)
+
+    async def speak(dialogue: Dialogue) -> None:
+        await dialogue.hear()
+        await dialogue.say(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf")
+        await dialogue.is_hung_up_on()
+
+    async with pool(speak) as (made, _):
+        with pytest.raises(SlowError):
+            await ask(made, timeout_s=0.1)
+
+
+async def test_who_does_not_read_is_not_late(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pool_module, "LOOK_EVERY_S", 0.02)
+    async with pool(always(ok(b"x" * HIGH_WATER_BYTES))) as (made, _), opened(made, timeout_s=0.1) as answer:
+        await asyncio.sleep(0.3)
+        assert len(await answer.read(LIMIT, 0.1)) == HIGH_WATER_BYTES
+
+
+async def test_a_reader_that_is_slow_holds_the_sender_back() -> None:
+    size, sent = 64 * 1024 * 1024, 0
+
+    async def speak(dialogue: Dialogue) -> None:
+        nonlocal sent
+        await dialogue.hear()
+        await dialogue.say(f"HTTP/1.1 200 OK\r\nContent-Length: {size}\r\n\r\n".encode())
+        chunk = bytes(1024 * 1024)
+        for _ in range(size // len(chunk)):
+            dialogue.writer.write(chunk)
+            await dialogue.writer.drain()
+            sent += len(chunk)
+        await dialogue.is_hung_up_on()
+
+    async with pool(speak) as (made, _), opened(made, timeout_s=20) as answer:
+        before = -1
+        while sent != before:  # until it stands still
+            before = sent
+            await asyncio.sleep(0.2)
+        assert sent < size / 2
+        got = 0
+        async with aclosing(answer.chunks(20)) as chunks:
+            async for chunk in chunks:
+                got += len(chunk)
+        assert got == size
+
+
+async def test_an_answer_that_is_left_unread_ends_its_connection() -> None:
+    async with pool(always(ok(b"x" * 10_000_000))) as (made, told):
+        async with opened(made, timeout_s=20) as answer:
+            assert answer.status == 200
+        await eventually(lambda: told.open == 0)
+        assert len(await ask(made, limit=10_000_000)) == 10_000_000
+
+
+async def test_an_answer_that_is_left_early_in_its_stream_ends_its_connection() -> None:
+    async with pool(always(ok(b"x" * 10_000_000))) as (made, told):
+        async with opened(made, timeout_s=20) as answer, aclosing(answer.chunks(20)) as chunks:
+            await anext(chunks)
+        await eventually(lambda: told.open == 0)
+
+
+async def test_a_request_that_is_cancelled_ends_its_connection() -> None:
+    heard = asyncio.Event()
+
+    async def speak(dialogue: Dialogue) -> None:
+        await dialogue.hear()
+        heard.set()
+        await dialogue.is_hung_up_on()
+
+    async with pool(speak) as (made, told):
+        asking = asyncio.create_task(ask(made))
+        await heard.wait()
+        asking.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asking
+        await eventually(lambda: told.open == 0)
+
+
+async def test_a_connection_that_rests_too_long_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pool_module, "LOOK_EVERY_S", 0.02)
+    async with pool(echo, idle_limit_s=0.1) as (made, told):
+        await ask(made)
+        await eventually(lambda: told.open == 0)
+        # The timer ends with the last connection, and begins with the next.
+        await eventually(lambda: made._timer is None)
+        await ask(made)
+        await eventually(lambda: told.open == 0)
+        assert told.connections == 2
+
+
+async def test_closing_fails_what_is_under_way() -> None:
+    heard = asyncio.Event()
+
+    async def speak(dialogue: Dialogue) -> None:
+        await dialogue.hear()
+        heard.set()
+        await dialogue.is_hung_up_on()
+
+    async with pool(speak) as (made, _):
+        asking = asyncio.create_task(ask(made))
+        await heard.wait()
+        await made.close()
+        with pytest.raises(BrokenError):
+            await asking
+
+
+async def test_a_server_that_is_not_there_is_unreachable() -> None:
+    async with serving(echo) as told:
+        origin = told.origin
+    made = Pool(origin)
+    with pytest.raises(UnreachableError, match=f"127.0.0.1:{origin.port} cannot be reached"):
+        await ask(made)
+    await made.close()
+
+
+async def test_a_name_that_is_not_known_is_unreachable() -> None:
+    made = Pool(Origin(host="nowhere.invalid", port=80))
+    with pytest.raises(UnreachableError, match=r"nowhere\.invalid"):
+        await ask(made)
+    await made.close()
+
+
+async def test_small_chunks_without_end_are_a_body_and_no_flood_of_heads() -> None:
+    chunk = b"400\r\n" + b"x" * 1024 + b"\r\n"
+    head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+    async with pool(always(head, *[chunk * 50] * 20, b"0\r\n\r\n")) as (made, _):
+        assert len(await ask(made, limit=2_000_000)) == 1024 * 1000
+
+
+async def test_a_body_larger_than_what_is_held_back_is_read_whole() -> None:
+    async with pool(always(ok(b"x" * 3_000_000))) as (made, told):
+        assert [len(await ask(made, limit=3_000_000)) for _ in range(3)] == [3_000_000] * 3
+        assert told.connections == 1
+
+
+@pytest.mark.parametrize(
+    ("host", "port", "authority"),
+    [("h", 80, "h"), ("h", 443, "h:443"), ("::1", 4566, "[::1]:4566"), ("10.0.0.1", 80, "10.0.0.1")],
+)
+def test_the_host_field(host: str, port: int, authority: str) -> None:
+    assert Origin(host=host, port=port).authority == authority

@@ -1,0 +1,94 @@
+"""The composition root: how the process ends. What it does is shown by the functional tests."""
+
+import json
+import signal
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import dequeuer.sidecar.app as app_module
+from dequeuer.core.errors import ConfigurationError, FatalError
+from dequeuer.settings import load_sidecar
+from dequeuer.sidecar.app import run_sidecar
+
+
+@pytest.fixture(autouse=True)
+def as_it_was() -> Iterator[None]:
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+def environment(tmp_path: Path, **more: str) -> dict[str, str]:
+    return {
+        "DEQUEUER_API_KIND": "batch",
+        "DEQUEUER_API_NAME": "api",
+        "DEQUEUER_JOB_ID": "job-1",
+        "DEQUEUER_QUEUE_URL": "https://sqs.us-west-2.amazonaws.com/123456789012/q",
+        "DEQUEUER_PROBES_PATH": str(tmp_path / "probes.json"),
+        "DEQUEUER_LOG_FORMAT": "json",
+        **more,
+    }
+
+
+def end_with(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
+    class Ending:
+        def __init__(self, *_: object) -> None: ...
+
+        async def run(self, _probes: object) -> int:
+            raise error
+
+    monkeypatch.setattr(app_module, "_Sidecar", Ending)
+
+
+def lines(captured: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in captured.readouterr().out.splitlines()]
+
+
+def test_what_cannot_go_on_exits_1_and_says_why_in_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    end_with(monkeypatch, BaseExceptionGroup("g", [ExceptionGroup("h", [FatalError("no such queue")])]))
+    assert run_sidecar(load_sidecar([], environment(tmp_path))) == 1
+    [line] = lines(capsys)
+    assert (line["event"], line["error"]) == ("cannot_go_on", "no such queue")
+
+
+@pytest.mark.parametrize("error", [KeyError("x"), ExceptionGroup("g", [FatalError("a"), KeyError("x")])])
+def test_a_bug_exits_1_and_leaves_its_traceback_in_the_log(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], error: Exception
+) -> None:
+    end_with(monkeypatch, error)
+    assert run_sidecar(load_sidecar([], environment(tmp_path))) == 1
+    [line] = lines(capsys)
+    assert line["event"] == "bug_ended_the_process"
+    assert "KeyError" in json.dumps(line)
+
+
+def test_configuration_that_turns_out_wrong_later_is_still_a_configuration_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    end_with(monkeypatch, ExceptionGroup("g", [ConfigurationError(["AWS_CA_BUNDLE: cannot be read"])]))
+    with pytest.raises(ConfigurationError, match="AWS_CA_BUNDLE"):
+        run_sidecar(load_sidecar([], environment(tmp_path)))
+
+
+def test_probes_are_read_before_anything_is_asked_of_aws(tmp_path: Path) -> None:
+    (tmp_path / "probes.json").write_text('{"api": {"exec": {"command": ["true"]}}}', encoding="utf-8")
+    with pytest.raises(ConfigurationError, match="exec"):
+        run_sidecar(load_sidecar([], environment(tmp_path)))
+
+
+def test_a_port_in_use_exits_1_and_names_the_setting(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        settings = environment(
+            tmp_path, DEQUEUER_ADMIN_HOST="127.0.0.1", DEQUEUER_ADMIN_PORT=str(taken.getsockname()[1])
+        )
+        assert run_sidecar(load_sidecar([], settings)) == 1
+    assert any("DEQUEUER_ADMIN_PORT" in str(line.get("error")) for line in lines(capsys))

@@ -1,0 +1,93 @@
+"""Objects are compared with the checksum that the store tells of them."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import AsyncIterator
+from hashlib import sha1, sha256
+from zlib import crc32
+
+import pytest
+
+from dequeuer.core.errors import StoreUnavailableError
+from dequeuer.sinks.s3.download import SMALL_BYTES
+from dequeuer.sinks.s3.store import WireStore, open_wire_store
+from tests.fakes import Recorder
+from tests.sinks.fake_s3 import FakeS3, answer
+from tests.sinks.stores import wire_endpoint
+
+SMALL, LARGE = b"small" * 10, bytes(range(256)) * (SMALL_BYTES // 64)
+
+
+@pytest.fixture
+async def store(s3: FakeS3) -> AsyncIterator[WireStore]:
+    store = open_wire_store(endpoint=wire_endpoint(s3.url), bucket="bucket", path_style=True, observer=Recorder())
+    yield store
+    await store.close()
+
+
+def told(body: bytes) -> dict[str, str]:
+    digests = {
+        "crc32": crc32(body).to_bytes(4, "big"),
+        "sha1": sha1(body).digest(),  # noqa: S324 - one of those that S3 has
+        "sha256": sha256(body).digest(),
+    }
+    return {f"x-amz-checksum-{name}": b64encode(digest).decode() for name, digest in digests.items()}
+
+
+async def read(store: WireStore) -> tuple[bytes, StoreUnavailableError | None]:
+    got = b""
+    try:
+        async for chunk in (await store.get("k")).chunks:
+            got += chunk
+    except StoreUnavailableError as error:
+        return got, error
+    return got, None
+
+
+@pytest.mark.parametrize("body", [SMALL, LARGE])
+@pytest.mark.parametrize("name", ["crc32", "sha1", "sha256"])
+async def test_what_matches_passes_and_what_does_not_never_arrives_whole(
+    s3: FakeS3, store: WireStore, body: bytes, name: str
+) -> None:
+    field = f"x-amz-checksum-{name}"
+    s3.before = lambda _asked: answer(200, body, **{field: told(body)[field]})
+    assert await read(store) == (body, None)
+    assert s3.asked[0].headers["x-amz-checksum-mode"] == "ENABLED"
+    s3.before = lambda _asked: answer(200, body[:-1] + b"!", **{field: told(body)[field]})
+    got, error = await read(store)
+    assert len(got) < len(body)  # a request with it is broken off, and never whole
+    assert error is not None
+    assert name in str(error)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {},
+        {"x-amz-checksum-crc32": "AAAAAA==", "x-amz-checksum-type": "COMPOSITE"},
+        {"x-amz-checksum-crc32": "AAAAAA==-3"},
+        {"x-amz-checksum-crc32c": "AAAAAA==", "x-amz-checksum-crc64nvme": "AAAAAAAAAAA="},
+    ],
+)
+async def test_what_cannot_be_compared_is_taken_as_it_is(s3: FakeS3, store: WireStore, fields: dict[str, str]) -> None:
+    s3.before = lambda _asked: answer(200, LARGE, **fields)
+    assert await read(store) == (LARGE, None)
+
+
+@pytest.mark.parametrize("is_right", [True, False])
+async def test_a_download_that_was_resumed_is_compared_as_a_whole(s3: FakeS3, store: WireStore, is_right: bool) -> None:
+    half = len(LARGE) // 2
+    second = LARGE[half:] if is_right else b"!" + LARGE[half + 1 :]
+
+    def said(asked: object) -> bytes:
+        if len(s3.asked) > 1:
+            given = f"bytes {half}-{len(LARGE) - 1}/{len(LARGE)}"
+            return answer(206, second, Content_Range=given, ETag='"e"')
+        whole = answer(200, LARGE, ETag='"e"', **told(LARGE))
+        return whole[: len(whole) - len(LARGE) + half]
+
+    s3.before = said
+    s3.cut_after = 1
+    got, error = await read(store)
+    assert (got == LARGE, error is None) == (is_right, is_right)

@@ -1,0 +1,207 @@
+"""Several receives at once: the distance to the queue does not count, and nothing is hoarded."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+import pytest
+
+from dequeuer.core.errors import SourceGoneError, SourceUnavailableError
+from dequeuer.core.message import Fence, Message, Outcome
+from dequeuer.sources.base import Lease
+from dequeuer.worker.attempts import SETTLING_LIMIT
+from dequeuer.worker.poller import STORING_LIMIT, WAITING_LIMIT
+from dequeuer.worker.receives import MOST_RECEIVES
+from tests.fakes import FakeLease, FakeSource, make_message
+from tests.worker.stage import ScriptedHandler, Stage, now, until
+
+pytestmark = pytest.mark.looptime
+
+
+class FarSource(FakeSource):
+    """A queue with so many messages that is `away_s` away; when it is empty, whoever waits waits for `poll_wait_s`."""
+
+    def __init__(self, messages: int, away_s: float = 0.05, poll_wait_s: float = 20.0) -> None:
+        super().__init__()
+        self.left = messages
+        self.lease = FakeLease
+        self.handed: list[FakeLease] = []
+        self.errors: list[Exception] = []
+        self.waits: list[bool] = []
+        self.under_way: dict[int, int] = {}
+        self.most_under_way = 0
+        self.most_held = 0
+        self._away_s = away_s
+        self._poll_wait_s = poll_wait_s
+
+    async def receive(self, limit: int, *, wait: bool = True) -> Sequence[Lease]:
+        number = len(self.limits)
+        self.limits.append(limit)
+        self.waits.append(wait)
+        self.under_way[number] = limit
+        self.most_under_way = max(self.most_under_way, len(self.under_way))
+        unsettled = sum(not lease.settled for lease in self.handed)
+        self.most_held = max(self.most_held, unsettled + sum(self.under_way.values()))
+        try:
+            await asyncio.sleep(self._away_s)
+            if self.errors:
+                raise self.errors.pop(0)
+            if not self.left and wait:
+                await asyncio.sleep(self._poll_wait_s)
+            return self._hand_out(limit)
+        finally:
+            del self.under_way[number]
+
+    def _hand_out(self, limit: int) -> Sequence[Lease]:
+        new = [self.lease(make_message(f"r{len(self.handed) + at}")) for at in range(min(limit, self.left))]
+        self.left -= len(new)
+        self.handed += new
+        return new
+
+
+def far(messages: int, takes_s: float = 0.01) -> tuple[Stage, FarSource]:
+    stage, source = Stage(), FarSource(messages)
+    stage.source, stage.handler.takes_s = source, takes_s
+    return stage, source
+
+
+@pytest.mark.parametrize("slots", [20, 100])
+async def test_the_distance_to_the_queue_does_not_bound_the_throughput(slots: int) -> None:
+    stage, source = far(8000)
+    async with stage.running(slots=slots):
+        await until(lambda: len(stage.handler.handled) == 8000)
+        # One receive at a time would bring 200 messages a second. Little's law: what may be on its way, wait or be
+        # worked on, by the time that a message takes for that.
+        reached = 8000 / now()
+        assert reached > 0.8 * min((slots + WAITING_LIMIT) / (0.05 + 0.01), MOST_RECEIVES * 10 / 0.05)
+        # A full queue costs a request for ten messages, however many are under way.
+        assert len(source.limits) < 8000 / 10 * 1.1
+
+
+@pytest.mark.parametrize("takes_s", [0.001, 0.01, 0.1, 5])
+@pytest.mark.parametrize("slots", [1, 4, 25])
+async def test_what_all_receives_may_bring_fits_the_slots_and_what_may_wait(slots: int, takes_s: float) -> None:
+    stage, source = far(3000, takes_s)
+    async with stage.running(slots=slots):
+        await asyncio.sleep(10)
+        assert source.most_held <= slots + WAITING_LIMIT
+        assert stage.handler.most_running <= slots
+
+
+async def test_when_the_queue_runs_empty_one_long_poll_is_left() -> None:
+    stage, source = far(3000)
+    async with stage.running(slots=100):
+        await until(lambda: len(stage.handler.handled) == 3000)
+        await asyncio.sleep(1)
+        assert source.most_under_way > 2
+        assert len(source.under_way) == 1
+        assert source.waits[-1]
+        asked = len(source.limits)
+        await asyncio.sleep(60)
+        assert len(source.limits) - asked == 3
+        assert all(source.waits[asked:])
+
+
+async def test_a_queue_that_gives_a_few_is_asked_by_one_receive() -> None:
+    class Trickle(FarSource):
+        def _hand_out(self, limit: int) -> Sequence[Lease]:
+            return super()._hand_out(min(limit, 3))
+
+    stage = Stage()
+    stage.source = source = Trickle(600)
+    async with stage.running(slots=100):
+        await until(lambda: len(stage.handler.handled) == 600)
+        assert source.most_under_way == 1
+
+
+@pytest.mark.parametrize("closing", ["drain", "gate"])
+async def test_what_all_receives_bring_after_the_end_is_given_back(closing: str) -> None:
+    stage, source = far(3000, takes_s=0.02)
+    async with stage.running(slots=100) as task:
+        await until(lambda: len(source.under_way) >= 3)
+        begun = len(stage.handler.handled) + stage.handler.running
+        if closing == "drain":
+            stage.drain.request()
+            await task
+        else:
+            stage.readiness.set(is_open=False)
+            await asyncio.sleep(1)
+            assert source.under_way == {}
+        assert len(stage.handler.handled) == begun
+        late = [lease for lease in source.handed if lease.settled != [("ack", 0)]]
+        assert len(late) >= 30
+        assert all(lease.settled == [("release", 0)] for lease in late)
+
+
+async def test_a_failed_receive_stops_the_others_from_growing_and_is_tried_again_later() -> None:
+    stage, source = far(3000)
+    async with stage.running(slots=100):
+        await until(lambda: len(source.under_way) >= 3)
+        source.errors = [SourceUnavailableError("throttled")] * 40
+        asked = len(source.limits)
+        await asyncio.sleep(20)
+        assert source.errors
+        assert len(source.limits) - asked < 40
+        source.errors.clear()
+        await asyncio.sleep(10)
+        assert len(stage.handler.handled) == 3000
+
+
+async def test_a_queue_that_is_gone_ends_the_work_and_what_the_others_bring_is_given_back() -> None:
+    stage, source = far(3000, takes_s=0.02)
+    async with stage.running(slots=100) as task:
+        await until(lambda: len(source.under_way) >= 3)
+        source.errors = [SourceGoneError("deleted")]
+        with pytest.raises(SourceGoneError):
+            await task
+    assert all(len(lease.settled) == 1 for lease in source.handed)
+
+
+class FarLease(FakeLease):
+    """Acknowledged with others, 20 ms away."""
+
+    async def ack(self) -> None:
+        await asyncio.sleep(0.03)
+        await super().ack()
+
+
+class FarStore(ScriptedHandler):
+    """Reads for 20 ms, has an instant container, and stores with two requests of 30 ms."""
+
+    async def handle(self, message: Message, fence: Fence) -> Outcome:
+        self.takes_s = 0.02
+        outcome = await super().handle(message, fence)
+        fence.answered()
+        await asyncio.sleep(0.06)
+        return outcome
+
+
+@pytest.mark.parametrize("slots", [1, 4, 16, 40])
+async def test_the_distance_to_the_store_does_not_bound_the_throughput(slots: int) -> None:
+    stage, source = Stage(), FarSource(100 * slots, away_s=0.02)
+    source.lease = FarLease
+    stage.source, stage.handler = source, FarStore()
+    async with stage.running(slots=slots):
+        await until(lambda: len(stage.handler.handled) == 100 * slots)
+        # Little's law: the slots by the time that reading takes, or what may wait by that of receiving and reading.
+        assert 100 * slots / now() > 0.8 * min(slots / 0.02, (slots + WAITING_LIMIT) / (0.02 + 0.02))
+        assert stage.handler.most_running <= slots
+
+
+async def test_settlements_under_way_are_bounded_by_the_slots() -> None:
+    stage, source = far(3000, takes_s=0.001)
+    never = asyncio.Event()
+
+    class HeldUp(FarSource):
+        def _hand_out(self, limit: int) -> Sequence[Lease]:
+            new = super()._hand_out(limit)
+            for lease in self.handed:
+                lease.held_up = never
+            return new
+
+    stage.source = source = HeldUp(3000)
+    async with stage.running(slots=50):
+        await asyncio.sleep(5)
+        assert len(stage.handler.handled) == 50 + STORING_LIMIT + SETTLING_LIMIT
+        assert len(source.handed) == len(stage.handler.handled)

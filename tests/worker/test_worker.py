@@ -1,0 +1,670 @@
+import asyncio
+from collections.abc import Sequence
+
+import pytest
+
+from dequeuer.core.errors import LeaseLostError, SourceDeniedError, SourceGoneError, SourceUnavailableError
+from dequeuer.core.events import LeaseLost, Settled, SlotsChanged
+from dequeuer.core.message import Done, Fence, Message, Outcome, Reject, Requeue, Retry
+from dequeuer.sources.base import Lease
+from dequeuer.worker.attempts import SETTLING_BODY_BYTES, SETTLING_LIMIT
+from dequeuer.worker.worker import EXTRA_HELD
+from tests.fakes import FakeLease, FakeSource, make_message
+from tests.worker.stage import DONE, ScriptedHandler, Stage, leases, now
+
+pytestmark = pytest.mark.looptime
+
+
+@pytest.mark.parametrize(
+    ("outcome", "redrive", "settled", "settlement"),
+    [
+        (DONE, False, [("ack", 0)], "completed"),
+        (Done(state="failed", reason="no"), True, [("ack", 0)], "failed"),
+        (Retry(after_s=7, reason="later"), False, [("release", 7)], "retried"),
+        (Reject(after_s=3, reason="bad"), True, [("release", 3)], "rejected"),
+        (Reject(after_s=3, reason="bad"), False, [("ack", 0)], "rejected"),
+        (Reject(after_s=3, reason="bad", poison=True), True, [("release", 3)], "poison"),
+        (Reject(after_s=3, reason="bad", poison=True), False, [("ack", 0)], "poison"),
+    ],
+)
+async def test_each_outcome_is_settled_in_its_way(
+    outcome: Outcome, redrive: bool, settled: list[tuple[str, float]], settlement: str
+) -> None:
+    stage = Stage()
+    stage.source.has_redrive = redrive
+    stage.handler.outcome = outcome
+    [lease] = leases(1)
+    stage.source.bring(lease)
+    async with stage.running():
+        await asyncio.sleep(1)
+        assert lease.settled == settled
+        assert stage.settlements() == [settlement]
+
+
+async def test_requeue_sends_a_copy_and_deletes_the_original() -> None:
+    stage = Stage()
+    stage.handler.outcome = Requeue(reason="not yet")
+    [lease] = leases(1)
+    stage.source.bring(lease)
+    async with stage.running():
+        await asyncio.sleep(1)
+        assert stage.source.copies == [lease]
+        assert lease.settled == [("ack", 0)]
+
+
+async def test_when_the_lease_is_over_once_the_copy_is_sent_the_original_is_left_alone() -> None:
+    class Slow(FakeSource):
+        async def copy(self, lease: Lease) -> None:
+            await asyncio.sleep(40)
+
+    stage = Stage()
+    stage.source = Slow()
+    stage.handler.outcome = Requeue(reason="not yet")
+    lease = FakeLease(make_message(), failures=[SourceUnavailableError("away")] * 1000)
+    stage.source.bring(lease)
+    async with stage.running():
+        await asyncio.sleep(100)
+    assert lease.calls == []
+    assert stage.settlements() == ["lease_lost"]
+
+
+async def test_nothing_is_received_while_the_container_is_not_ready() -> None:
+    stage = Stage()
+    stage.readiness.set(is_open=False)
+    async with stage.running():
+        await asyncio.sleep(100)
+        assert stage.source.limits == []
+        stage.readiness.set(is_open=True)
+        await asyncio.sleep(1)
+        assert stage.source.limits == [1]
+
+
+async def test_what_a_poll_brings_after_the_gate_closed_is_released_at_once() -> None:
+    stage = Stage()
+    brought = leases(3)
+    async with stage.running(slots=5):
+        await asyncio.sleep(1)
+        stage.readiness.set(is_open=False)
+        stage.source.bring(*brought)
+        await asyncio.sleep(1)
+        assert [lease.settled for lease in brought] == [[("release", 0)]] * 3
+        assert stage.handler.handled == []
+
+
+async def test_receives_in_tens_and_never_more_than_there_are_free_slots() -> None:
+    stage = Stage()
+    stage.handler.takes_s = 10
+    stage.source.bring(*leases(10))
+    stage.source.bring(*leases(2))
+    async with stage.running(slots=12):
+        await asyncio.sleep(5)
+        assert stage.source.limits == [10, 2]
+        assert stage.handler.most_running == 12
+        await asyncio.sleep(6)
+        assert stage.source.limits[2:] == [10]
+
+
+async def test_messages_that_wait_to_be_settled_free_their_slots_but_are_bounded() -> None:
+    stage = Stage()
+    release = asyncio.Event()
+    most = 1 + EXTRA_HELD + SETTLING_LIMIT
+    for number in range(most + 10):
+        stage.source.bring(FakeLease(make_message(f"r{number}"), held_up=release))
+    async with stage.running(slots=1):
+        await asyncio.sleep(5)
+        assert len(stage.handler.handled) == most
+        release.set()
+        await asyncio.sleep(5)
+        assert len(stage.handler.handled) == most + 10
+
+
+@pytest.mark.parametrize(
+    ("outcome", "body"),
+    [
+        # Another delivery would have the container work again.
+        (Done(state="succeeded"), "r"),
+        # It stays in memory until it is settled.
+        (DONE, "r" * (SETTLING_BODY_BYTES + 1)),
+    ],
+)
+async def test_only_a_small_message_whose_outcome_is_stored_takes_no_room_while_it_is_settled(
+    outcome: Outcome, body: str
+) -> None:
+    stage = Stage()
+    stage.handler.outcome = outcome
+    release = asyncio.Event()
+    for _ in range(EXTRA_HELD + 10):
+        stage.source.bring(FakeLease(make_message(body), held_up=release))
+    async with stage.running(slots=1):
+        await asyncio.sleep(5)
+        assert len(stage.handler.handled) == EXTRA_HELD + 1
+
+
+async def test_a_slot_is_free_once_the_container_has_answered_and_what_is_stored_then_is_bounded() -> None:
+    class Storing(ScriptedHandler):
+        """Answers after a second; then the store is away."""
+
+        async def handle(self, message: Message, fence: Fence) -> Outcome:
+            await super().handle(message, fence)
+            fence.answered()
+            await stored.wait()
+            return DONE
+
+    stored = asyncio.Event()
+    stage = Stage()
+    stage.handler = Storing()
+    stage.handler.takes_s = 1
+    brought = leases(EXTRA_HELD + 10)
+    for lease in brought:
+        stage.source.bring(lease)
+    async with stage.running(slots=1):
+        await asyncio.sleep(100)
+        assert len(stage.handler.handled) == EXTRA_HELD + 1
+        assert stage.handler.most_running == 1
+        stored.set()
+        await asyncio.sleep(100)
+        assert stage.handler.most_running == 1
+        assert [lease.settled for lease in brought] == [[("ack", 0)]] * len(brought)
+        assert stage.seen.of(SlotsChanged)[-1].busy == 0
+
+
+async def test_a_message_without_a_slot_does_not_keep_others_waiting() -> None:
+    stage = Stage()
+    stage.handler.slotless = True
+    stage.handler.takes_s = 10
+    stage.source.bring(*leases(1))
+    stage.source.bring(*leases(1))
+    async with stage.running(slots=1):
+        await asyncio.sleep(5)
+        assert stage.handler.running == 2
+
+
+async def test_a_bug_costs_the_message_an_attempt_and_not_the_process() -> None:
+    stage = Stage()
+    stage.handler.outcome = KeyError("a bug")
+    first, second = leases(2)
+    stage.source.bring(first)
+    async with stage.running() as task:
+        await asyncio.sleep(1)
+        [(what, after_s)] = first.settled
+        assert what == "release"
+        assert 1 <= after_s <= 60
+        stage.handler.outcome = DONE
+        stage.source.bring(second)
+        await asyncio.sleep(1)
+        assert second.settled == [("ack", 0)]
+        assert not task.done()
+    assert "KeyError" in stage.seen.of(Settled)[0].reason
+    assert "a bug'" not in stage.seen.of(Settled)[0].reason
+
+
+async def test_a_queue_that_is_away_is_tried_until_it_is_back() -> None:
+    stage = Stage()
+    for _ in range(20):
+        stage.source.break_down(SourceUnavailableError("away"))
+    stage.source.break_down(SourceDeniedError("the keys are being rotated"))
+    [lease] = leases(1)
+    stage.source.bring(lease)
+    async with stage.running():
+        await asyncio.sleep(1000)
+        assert lease.settled == [("ack", 0)]
+
+
+async def test_a_queue_that_is_gone_ends_the_work() -> None:
+    stage = Stage()
+    stage.source.break_down(SourceGoneError("deleted"))
+    async with stage.running() as task:
+        with pytest.raises(SourceGoneError):
+            await task
+
+
+async def test_an_unexpected_error_of_the_source_ends_the_work_loudly() -> None:
+    stage = Stage()
+    stage.source.break_down(ZeroDivisionError())
+    async with stage.running() as task:
+        with pytest.raises(ZeroDivisionError):
+            await task
+
+
+async def test_settling_is_tried_until_the_queue_takes_it() -> None:
+    stage = Stage()
+    lease = FakeLease(make_message(), failures=[SourceUnavailableError("away")] * 5)
+    stage.source.bring(lease)
+    async with stage.running():
+        await asyncio.sleep(100)
+        assert lease.settled == [("ack", 0)]
+
+
+async def test_after_ack_runs_after_the_ack_and_only_then() -> None:
+    stage = Stage()
+    [lease] = leases(1)
+    order: list[list[tuple[str, float]]] = []
+
+    async def clean_up() -> None:
+        order.append(list(lease.settled))
+
+    stage.handler.outcome = Done(state="completed", after_ack=clean_up)
+    stage.source.bring(lease)
+    refused = FakeLease(make_message(), failures=[LeaseLostError("refused")])
+    stage.source.bring(refused)
+    async with stage.running():
+        await asyncio.sleep(1)
+    assert order == [[("ack", 0)]]
+    assert stage.settlements() == ["completed", "lease_lost"]
+
+
+async def test_a_lost_lease_cancels_the_work_and_settles_nothing() -> None:
+    stage = Stage()
+    stage.handler.takes_s = 100
+    lease = FakeLease(make_message(), failures=[LeaseLostError("expired")])
+    stage.source.bring(lease)
+    async with stage.running():
+        await asyncio.sleep(50)
+        assert stage.handler.handled == []
+        assert lease.calls == []
+        assert stage.settlements() == ["lease_lost"]
+        assert len(stage.seen.of(LeaseLost)) == 1
+        assert stage.seen.of(SlotsChanged)[-1].busy == 0
+
+
+async def test_drain_finishes_what_runs_and_takes_nothing_new() -> None:
+    stage = Stage()
+    stage.handler.takes_s = 20
+    lease, late = leases(2)
+    stage.source.bring(lease)
+    async with stage.running(slots=2) as task:
+        await asyncio.sleep(1)
+        stage.drain.request()
+        await asyncio.sleep(1)
+        stage.source.bring(late)
+        await task
+    assert now() == pytest.approx(20, abs=0.1)
+    assert lease.settled == [("ack", 0)]
+    assert late.settled == [("release", 0)]
+    assert stage.handler.handled == [lease.message.body]
+
+
+async def test_drain_when_idle_is_over_within_two_seconds_and_gives_back_what_still_comes() -> None:
+    stage = Stage()
+    [late] = leases(1)
+    async with stage.running() as task:
+        await asyncio.sleep(10)
+        stage.source.bring()
+        await asyncio.sleep(0.1)
+        stage.drain.request()
+        await asyncio.sleep(0.3)
+        stage.source.bring(late)
+        await task
+        assert now() - 10 < 2
+    assert late.settled == [("release", 0)]
+
+
+class TakingBack(FakeSource):
+    """Hands a message that is released to a poll that is open at that moment, or was closed: it does not notice."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open_polls = 0
+
+    async def receive(self, limit: int, *, wait: bool = True) -> Sequence[Lease]:
+        self.open_polls += 1
+        found = await super().receive(limit, wait=wait)
+        self.open_polls -= 1
+        return found
+
+    def released(self, lease: Lease) -> None:
+        if self.open_polls:
+            asyncio.get_running_loop().call_later(0.1, self.bring, lease)
+
+
+@pytest.mark.parametrize("requests", [1, 2])
+@pytest.mark.parametrize("begun_s", [0.1, 5])
+async def test_what_the_own_poll_takes_back_in_a_drain_is_given_back_again(requests: int, begun_s: float) -> None:
+    stage = Stage()
+    stage.source = source = TakingBack()
+    stage.handler.takes_s = 1000
+    [lease] = leases(1)
+    lease.when_released = lambda: source.released(lease)
+    source.bring(lease)
+    async with stage.running(slots=2, grace_s=0.7) as task:
+        await asyncio.sleep(1)
+        source.bring()
+        await asyncio.sleep(begun_s)
+        assert source.open_polls == 1
+        for _ in range(requests):
+            stage.drain.request()
+        await task
+        assert now() < 1 + begun_s + 3
+    assert source.open_polls == 0
+    assert lease.settled == [("release", 0)] * 2
+
+
+async def test_the_release_of_a_drain_does_not_wait_for_clean_up() -> None:
+    class CleaningUp(ScriptedHandler):
+        async def handle(self, message: Message, fence: Fence) -> Outcome:
+            try:
+                await asyncio.sleep(1000)
+            finally:
+                await asyncio.sleep(3)  # an upload is being aborted
+                with pytest.raises(LeaseLostError):
+                    fence.check()
+            return DONE
+
+    stage = Stage()
+    stage.handler = CleaningUp()
+    [lease] = leases(1)
+    released_at: list[float] = []
+    lease.when_released = lambda: released_at.append(now())
+    stage.source.bring(lease)
+    async with stage.running(grace_s=1) as task:
+        await asyncio.sleep(5)
+        stage.drain.request()
+        await task
+    assert released_at == [pytest.approx(6.1, abs=0.05)]
+    assert lease.settled == [("release", 0)]
+    assert stage.settlements() == ["released"]
+
+
+async def test_drain_while_not_ready_ends_at_once() -> None:
+    stage = Stage()
+    stage.readiness.set(is_open=False)
+    async with stage.running() as task:
+        await asyncio.sleep(10)
+        stage.drain.request()
+        await task
+        assert now() - 10 < 2
+
+
+async def test_when_the_grace_is_over_the_rest_is_given_back_at_once() -> None:
+    stage = Stage()
+    stage.handler.takes_s = 1000
+    held = leases(3)
+    stage.source.bring(*held)
+    async with stage.running(slots=3, grace_s=55) as task:
+        await asyncio.sleep(1)
+        stage.drain.request()
+        await task
+        assert now() == pytest.approx(56, abs=0.1)
+    assert [lease.settled for lease in held] == [[("release", 0)]] * 3
+    assert stage.settlements() == ["released"] * 3
+
+
+async def test_a_second_request_skips_the_wait() -> None:
+    stage = Stage()
+    stage.handler.takes_s = 1000
+    [lease] = leases(1)
+    stage.source.bring(lease)
+    async with stage.running() as task:
+        await asyncio.sleep(1)
+        stage.drain.request()
+        await asyncio.sleep(1)
+        stage.drain.request()
+        await task
+        assert now() < 4
+    assert lease.settled == [("release", 0)]
+
+
+async def test_leases_are_renewed_during_the_drain() -> None:
+    stage = Stage()
+    stage.handler.takes_s = 50
+    [lease] = leases(1)
+    stage.source.bring(lease)
+    async with stage.running() as task:
+        await asyncio.sleep(1)
+        stage.drain.request()
+        await task
+    assert lease.calls.count(("extend", 30)) == 3
+    assert lease.settled == [("ack", 0)]
+
+
+async def test_an_ack_under_way_when_time_is_up_is_not_followed_by_a_release() -> None:
+    stage = Stage()
+    slow_answer = asyncio.Event()
+    lease = FakeLease(make_message(), held_up=slow_answer)
+    stage.source.bring(lease)
+    async with stage.running(grace_s=5) as task:
+        await asyncio.sleep(1)
+        stage.drain.request()
+        asyncio.get_running_loop().call_later(6, slow_answer.set)
+        await task
+    assert lease.settled == [("ack", 0)]
+    assert stage.settlements() == ["completed"]
+
+
+async def test_a_release_that_hangs_does_not_hold_up_the_end() -> None:
+    class Hanging(FakeLease):
+        async def release(self, after_s: float = 0.0) -> None:
+            await asyncio.Event().wait()
+
+    stage = Stage()
+    stage.handler.takes_s = 1000
+    stage.source.bring(Hanging(make_message()))
+    async with stage.running(grace_s=1) as task:
+        await asyncio.sleep(1)
+        stage.drain.request()
+        await task
+        assert now() < 8
+
+
+class CountingWatch:
+    def __init__(self, over_after: int) -> None:
+        self.asked = 0
+        self.messages = 0
+        self._over_after = over_after
+
+    def saw_messages(self) -> None:
+        self.messages += 1
+
+    async def is_over(self) -> bool:
+        self.asked += 1
+        return self.asked >= self._over_after
+
+
+async def test_the_watch_ends_the_work_when_nothing_is_left() -> None:
+    stage = Stage()
+    watch = CountingWatch(over_after=2)
+    stage.source.bring(*leases(1))
+    async with stage.running(watch=watch) as task:
+        await asyncio.sleep(1)
+        stage.source.bring()
+        stage.source.bring()
+        await task
+    assert (watch.messages, watch.asked) == (1, 2)
+    assert stage.handler.handled == ["r0"]
+
+
+async def test_the_watch_is_not_asked_while_something_runs() -> None:
+    stage = Stage()
+    watch = CountingWatch(over_after=1)
+    stage.handler.takes_s = 10
+    stage.source.bring(*leases(1))
+    stage.source.bring()
+    async with stage.running(slots=2, watch=watch) as task:
+        await asyncio.sleep(5)
+        assert watch.asked == 0
+        await asyncio.sleep(6)
+        stage.source.bring()
+        await task
+    assert stage.settlements() == ["completed"]
+
+
+async def test_liveness_fails_when_a_receive_does_not_come_back() -> None:
+    stage = Stage()
+    async with stage.running():
+        await asyncio.sleep(29)
+        assert stage.worker is not None
+        assert stage.worker.is_live(30)
+        await asyncio.sleep(2)
+        assert not stage.worker.is_live(30)
+        stage.readiness.set(is_open=False)
+        stage.source.bring()
+        await asyncio.sleep(1)
+        assert stage.worker.is_live(30)
+
+
+async def test_every_received_message_is_reported_as_settled_exactly_once() -> None:
+    stage = Stage()
+    outcomes: list[Outcome | Exception] = [DONE, Retry(after_s=1, reason=""), ValueError()]
+    async with stage.running(slots=2):
+        for outcome in outcomes:
+            stage.handler.outcome = outcome
+            stage.source.bring(*leases(2))
+            await asyncio.sleep(1)
+    assert len(stage.settlements()) == 6
+
+
+class Renewing(FakeLease):
+    """A renewal takes half a second, and is refused."""
+
+    async def extend(self, seconds: float) -> None:
+        self.calls.append(("extend", seconds))
+        await asyncio.sleep(0.5)
+        raise LeaseLostError("the message does not exist, or the receipt is stale")
+
+
+@pytest.mark.parametrize(
+    ("takes_s", "settlement", "calls"),
+    [(0, "completed", ["ack"]), (15.2, "lease_lost", ["extend"])],
+)
+async def test_no_renewal_is_sent_beside_an_acknowledgement(takes_s: float, settlement: str, calls: list[str]) -> None:
+    # Refused beside it, nobody could tell whether the message is deleted or the receipt is stale.
+    stage = Stage()
+    answered = asyncio.Event()
+    cleaned = asyncio.Event()
+
+    async def clean_up() -> None:
+        cleaned.set()
+
+    lease = Renewing(make_message(), held_up=answered)
+    stage.handler.takes_s = takes_s
+    stage.handler.outcome = Done(state="completed", after_ack=clean_up)
+    stage.source.bring(lease)
+    async with stage.running():
+        asyncio.get_running_loop().call_later(16, answered.set)
+        await asyncio.sleep(20)
+    assert stage.settlements() == [settlement]
+    assert cleaned.is_set() is (settlement == "completed")
+    assert [what for what, _ in lease.calls] == calls
+
+
+async def test_while_acknowledgements_fail_the_message_is_renewed() -> None:
+    class Away(FakeLease):
+        async def ack(self) -> None:
+            await asyncio.sleep(4)
+            if now() < 100:
+                raise SourceUnavailableError("away")
+            await super().ack()
+
+    stage = Stage()
+    stage.handler.takes_s = 1
+    lease = Away(make_message())
+    stage.source.bring(lease)
+    async with stage.running():
+        await asyncio.sleep(120)
+    assert stage.settlements() == ["completed"]
+    assert lease.calls.count(("extend", 30)) >= 5
+
+
+async def test_a_message_whose_lease_is_over_is_not_given_back() -> None:
+    class Unwinding(ScriptedHandler):
+        async def handle(self, message: Message, fence: Fence) -> Outcome:
+            try:
+                await asyncio.sleep(1000)
+            finally:
+                await asyncio.sleep(5)  # an upload is being aborted
+            return DONE
+
+    stage = Stage()
+    stage.handler = Unwinding()
+    lease = FakeLease(make_message(), failures=[LeaseLostError("expired")])
+    stage.source.bring(lease)
+    async with stage.running(grace_s=1) as task:
+        await asyncio.sleep(15.5)
+        stage.drain.request()
+        await task
+    assert lease.settled == []
+    assert stage.settlements() == ["lease_lost"]
+
+
+async def test_a_lease_counts_from_when_the_queue_was_asked() -> None:
+    stage = Stage()
+    stage.handler.takes_s = 40
+    old, late, fresh = leases(3)
+    async with stage.running():
+        await asyncio.sleep(29.5)  # the answer may have lain unread for as long
+        stage.source.bring(old)
+        await asyncio.sleep(0.5)
+        assert stage.settlements() == ["lease_lost"]
+        assert stage.handler.most_running == 0
+        await asyncio.sleep(20)
+        stage.source.bring(late)
+        await asyncio.sleep(4)
+        assert late.calls == []
+        await asyncio.sleep(1)
+        assert late.calls == [("extend", 30)]
+        await asyncio.sleep(60)
+        assert late.settled == [("ack", 0)]
+        stage.handler.takes_s = 1
+        stage.source.bring(fresh)
+        await asyncio.sleep(2)
+    assert old.calls == []
+
+
+async def test_short_work_of_a_late_message_is_not_renewed() -> None:
+    stage = Stage()
+    stage.handler.takes_s = 1
+    [late] = leases(1)
+    async with stage.running():
+        await asyncio.sleep(20)
+        stage.source.bring(late)
+        await asyncio.sleep(60)
+    assert late.calls == [("ack", 0)]
+
+
+async def test_what_is_being_released_is_not_renewed_any_more() -> None:
+    stage = Stage()
+    stage.handler.outcome = Retry(after_s=60, reason="later")
+
+    class Unheard(FakeLease):
+        async def release(self, after_s: float = 0.0) -> None:
+            await super().release(after_s)
+            raise SourceUnavailableError("the answer is lost")
+
+    lease = Unheard(make_message())
+    stage.source.bring(lease)
+    async with stage.running():
+        await asyncio.sleep(100)
+    assert {what for what, _ in lease.calls} == {"release"}
+
+
+async def test_what_arrives_too_late_is_not_even_given_back() -> None:
+    stage = Stage()
+    [lease] = leases(1)
+    async with stage.running():
+        await asyncio.sleep(40)
+        stage.readiness.set(is_open=False)
+        stage.source.bring(lease)
+        await asyncio.sleep(1)
+    assert lease.calls == []
+
+
+async def test_a_release_waits_for_a_renewal_that_is_under_way() -> None:
+    class Slow(FakeLease):
+        async def extend(self, seconds: float) -> None:
+            await asyncio.sleep(0.5)
+            await super().extend(seconds)
+
+    stage = Stage()
+    stage.handler.takes_s = 15.2
+    stage.handler.outcome = Retry(after_s=60, reason="later")
+    lease, held = Slow(make_message("a")), Slow(make_message("b"))
+    stage.source.bring(lease)
+    async with stage.running():
+        await asyncio.sleep(20)
+        assert lease.calls == [("extend", 30), ("release", 60)]
+        stage.handler.takes_s = 100
+        stage.source.bring(held)
+        await asyncio.sleep(15.2)
+        stage.drain.request()
+        stage.drain.request()
+    assert held.calls == [("extend", 30), ("release", 0)]

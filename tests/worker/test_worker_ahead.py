@@ -1,0 +1,191 @@
+"""Workers are kept busy, and nothing is hoarded."""
+
+import asyncio
+from collections.abc import Sequence
+
+import pytest
+
+from dequeuer.core.events import GivenBack, Received
+from dequeuer.core.message import Done, Fence, Message, Outcome, Retry
+from dequeuer.sources.base import Lease
+from dequeuer.worker.attempts import SETTLING_LIMIT
+from dequeuer.worker.poller import EXTRA_HELD, WAITING_LIMIT
+from dequeuer.worker.prefetch import MOMENT_S
+from tests.fakes import FakeLease, FakeSource
+from tests.worker.stage import DeepSource, ScriptedHandler, Stage, leases, now, until
+
+pytestmark = pytest.mark.looptime
+
+
+class Varying(ScriptedHandler):
+    """A message takes the time that its number has in the script; the last one goes for the rest."""
+
+    def __init__(self, *times: float) -> None:
+        super().__init__()
+        self._times = times
+        self._begun = 0
+
+    async def handle(self, message: Message, fence: Fence) -> Outcome:
+        self.takes_s = self._times[min(self._begun, len(self._times) - 1)]
+        self._begun += 1
+        return await super().handle(message, fence)
+
+
+def deep(messages: int, handler: ScriptedHandler, lease_s: float = 30) -> tuple[Stage, DeepSource]:
+    stage, source = Stage(lease_s), DeepSource(messages)
+    stage.source, stage.handler = source, handler
+    return stage, source
+
+
+def waiting(stage: Stage, source: DeepSource) -> list[FakeLease]:
+    """Return what was received and neither begun nor given back."""
+    begun = len(stage.seen.of(Received))
+    return [lease for lease in source.handed[begun:] if not lease.settled]
+
+
+@pytest.mark.parametrize("slots", [1, 4])
+async def test_with_short_work_no_slot_waits_for_the_queue_and_it_is_asked_for_tens(slots: int) -> None:
+    stage, source = deep(400, Varying(0.01))
+    async with stage.running(slots=slots):
+        await until(lambda: len(stage.handler.handled) == 400)
+        assert now() < 1.15 * 400 * 0.01 / slots
+        assert len(source.limits) < 70
+        assert stage.handler.most_running == slots
+    assert all(lease.settled == [("ack", 0)] for lease in source.handed)
+    assert not stage.seen.of(GivenBack)
+
+
+async def test_with_middling_work_the_next_one_is_there_in_time() -> None:
+    stage, source = deep(50, Varying(0.2))
+    async with stage.running():
+        while len(stage.handler.handled) < 50:
+            await asyncio.sleep(0.013)
+            assert len(waiting(stage, source)) <= 2
+        assert now() < 1.02 * 50 * 0.2
+
+
+async def test_with_long_work_or_nothing_known_of_it_only_what_finds_a_slot_is_received() -> None:
+    stage, source = deep(400, Varying(5))
+    async with stage.running(slots=3):
+        await asyncio.sleep(4)
+        assert source.limits == [3]
+        await asyncio.sleep(96)
+        assert len(source.handed) == len(stage.seen.of(Received))
+        assert set(source.limits) <= {1, 2, 3}
+
+
+async def test_at_most_twenty_wait_and_the_bound_of_what_is_held_stands() -> None:
+    stage, source = deep(4000, Varying(0.001))
+    async with stage.running(slots=2):
+        for _ in range(300):
+            await asyncio.sleep(0.001)
+            assert len(waiting(stage, source)) <= WAITING_LIMIT
+
+    stage, source = deep(4000, Varying(0.001))
+    stage.source = HeldUp(source)
+    async with stage.running(slots=2):
+        await asyncio.sleep(5)
+        assert len(stage.seen.of(Received)) == 2 + EXTRA_HELD + SETTLING_LIMIT
+        assert waiting(stage, source) == []
+
+
+class HeldUp(FakeSource):
+    """What it hands out is never settled."""
+
+    def __init__(self, source: DeepSource) -> None:
+        super().__init__()
+        self._source = source
+
+    async def receive(self, limit: int, *, wait: bool = True) -> Sequence[Lease]:
+        found = await self._source.receive(limit, wait=wait)
+        for lease in self._source.handed:
+            lease.held_up = asyncio.Event()
+        return found
+
+
+@pytest.mark.parametrize(("lease_s", "moment_s"), [(30, MOMENT_S), (2, 0.5)])
+async def test_what_waited_for_a_moment_is_given_back(lease_s: float, moment_s: float) -> None:
+    stage, source = deep(400, Varying(*[0.01] * 25, 60), lease_s)
+    async with stage.running():
+        await until(lambda: len(stage.seen.of(Received)) == 26)
+        late = waiting(stage, source)
+        assert late
+        await asyncio.sleep(moment_s - 0.3)
+        assert not any(lease.calls for lease in late)
+        await asyncio.sleep(0.301)
+        assert [lease.calls for lease in late] == [[("release", 0)]] * len(late)
+        assert sum(event.messages for event in stage.seen.of(GivenBack) if event.reason == "waited") == len(late)
+        asked = len(source.limits)
+        await asyncio.sleep(10)
+        assert len(source.limits) == asked  # the work is long now
+
+
+async def test_what_waits_is_given_back_as_soon_as_the_container_is_not_ready() -> None:
+    stage, source = deep(400, Varying(*[0.01] * 25, 0.3))
+    async with stage.running():
+        await until(lambda: len(stage.seen.of(Received)) == 26)
+        late = waiting(stage, source)
+        assert late
+        stage.readiness.set(is_open=False)
+        await asyncio.sleep(0.001)
+        assert [lease.calls for lease in late] == [[("release", 0)]] * len(late)
+        await asyncio.sleep(1)
+        assert len(stage.handler.handled) == 26
+        stage.readiness.set(is_open=True)
+        await asyncio.sleep(2)
+        assert len(stage.handler.handled) > 27
+
+
+async def test_a_drain_gives_back_what_waits_and_begins_none_of_it() -> None:
+    stage, source = deep(400, Varying(*[0.01] * 25, 0.3))
+    async with stage.running() as task:
+        await until(lambda: len(stage.seen.of(Received)) == 26)
+        late = waiting(stage, source)
+        assert late
+        stage.drain.request()
+        await asyncio.sleep(0.001)
+        assert [lease.calls for lease in late] == [[("release", 0)]] * len(late)
+        await task
+    assert len(stage.handler.handled) == 26
+    assert all(len(lease.settled) == 1 for lease in source.handed)
+    assert {event.reason for event in stage.seen.of(GivenBack)} == {"drain"}
+
+
+async def test_a_container_that_refuses_is_given_nothing_ahead() -> None:
+    stage, source = deep(400, ScriptedHandler())
+    stage.handler.outcome = Retry(after_s=1, reason="busy", refused=True)
+    async with stage.running(slots=2):
+        await asyncio.sleep(1)
+        assert set(source.limits) <= {1, 2}
+        stage.handler.outcome = Done(state="completed")
+        await asyncio.sleep(1)
+        assert max(source.limits) > 2
+
+
+async def test_what_comes_late_while_every_slot_is_stuck_goes_back_at_once() -> None:
+    stage = Stage()
+    stage.handler = Varying(0.01, 0.01, 60)
+    first, second, long, late = leases(4)
+    stage.source.bring(first, second)
+    async with stage.running():
+        await asyncio.sleep(1)
+        stage.source.bring(long)
+        await asyncio.sleep(5)
+        stage.source.bring(late)
+        await asyncio.sleep(0.01)
+        assert late.calls == [("release", 0)]
+        assert long.calls == []
+
+
+async def test_of_a_lease_that_came_at_the_end_of_a_long_poll_enough_is_left_for_the_work() -> None:
+    stage = Stage(lease_s=6)
+    stage.handler = Varying(0.01, 0.01, 0.4)
+    brought = leases(6)
+    stage.source.bring(*brought[:2])
+    async with stage.running():
+        await asyncio.sleep(3.5)  # 1.9 s are left, of which a quarter of the lease is not waited away
+        stage.source.bring(*brought[2:])
+        await asyncio.sleep(10)
+    begun = [lease for lease in brought if lease.settled == [("ack", 0)]]
+    assert len(begun) == 4
+    assert [lease.calls for lease in brought if lease not in begun] == [[("release", 0)]] * 2
