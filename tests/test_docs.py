@@ -1,6 +1,9 @@
 """The documents keep what they promise: every test that they name exists, every file, every log line and metric."""
 
+import ast
 import re
+import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -105,28 +108,47 @@ def test_every_log_line_is_told() -> None:
     assert names <= set(re.findall(r"`(\w+)`", OPERATIONS))
 
 
-def places() -> set[str]:
-    """Return all modules that the first column of the table in architecture.md names; `*` and folders are expanded.
-
-    A name without a folder is in that of the file before it in its row.
-    """
+def packages() -> set[str]:
+    """Return the folders of the code, as they are written in the documents."""
     code = ROOT / "dequeuer"
-    found = set()
-    for row in re.findall(r"^\| (`[^|]+) \|", ARCHITECTURE, re.MULTILINE):
-        folder = ""
-        for name in re.findall(r"`([\w./*]+)`", row):
-            path = name.removeprefix("dequeuer/")
-            if "/" in path:
-                folder = "" if path.endswith("/") else f"{path.rpartition('/')[0]}/"
-            else:
-                path = folder + path
-            modules = {*code.glob(f"{path}**/*.py" if path.endswith("/") else path)}
-            assert modules, path
-            found |= {module.relative_to(code).as_posix() for module in modules}
-    return found
+    return {f"{path.parent.relative_to(code).as_posix()}/" for path in code.rglob("__init__.py") if path.parent != code}
 
 
-def test_every_module_has_its_place_in_the_architecture() -> None:
-    code = ROOT / "dequeuer"
-    modules = {path for path in code.rglob("*.py") if path.name not in ("__init__.py", "__main__.py")}
-    assert not {path.relative_to(code).as_posix() for path in modules} - places()
+def test_every_room_is_in_the_architecture_and_no_other() -> None:
+    named = re.findall(r"^\| `([\w/]+/)` \|", ARCHITECTURE, re.MULTILINE)
+    assert len(packages()) > 15
+    assert sorted(named) == sorted({"dequeuer/", *packages()})
+
+
+def test_every_layer_is_held_by_import_linter() -> None:
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"][
+        "contracts"
+    ]
+    layers = next(contract for contract in contracts if contract["type"] == "layers")
+    named = {name for line in layers["layers"] for name in line.split(" | ")}
+    assert layers["exhaustive"]
+    assert named == {*(package.partition("/")[0] for package in packages()), "cli", "__main__"}
+
+
+def imported() -> Iterator[tuple[str, str]]:
+    """Yield each package from outside that the code imports, with the file that does."""
+    for path in (ROOT / "dequeuer").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            if isinstance(node, ast.ImportFrom) and node.module:
+                names = [node.module]
+            for name in names:
+                package = name.partition(".")[0]
+                if package not in {"dequeuer", *sys.stdlib_module_names} - {"compression"}:
+                    yield package, path.relative_to(ROOT).as_posix()
+
+
+def test_every_package_from_outside_is_held_by_import_linter() -> None:
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"][
+        "contracts"
+    ]
+    whole = [contract for contract in contracts if contract.get("source_modules") == ["dequeuer"]]
+    held = {package for contract in whole for package in contract["forbidden_modules"]}
+    assert len(held) > 10
+    for package, file in imported():
+        assert package in held, f"{file} imports {package}"
