@@ -8,15 +8,15 @@ from dequeuer.process.early_signals import exit_on_signals
 
 
 def main() -> None:
-    """Run the command line and leave with its status."""
-    if sys.argv[1:2] != ["dev"]:  # which leaves its own way, and has children
+    """Run the command line and exit with its status."""
+    if sys.argv[1:2] != ["dev"]:  # `dev` must stop its child processes first; it handles signals itself
         exit_on_signals()
-    from dequeuer.cli import main as run  # noqa: PLC0415 - signals are handled before anything else is imported
-    from dequeuer.process.standard_streams import fill_gaps, flush_or_forget  # noqa: PLC0415 - likewise
+    from dequeuer.cli import main as run  # noqa: PLC0415 - signals must be handled before the slow imports
+    from dequeuer.process.standard_streams import flush_or_discard, open_missing_streams  # noqa: PLC0415 - likewise
 
-    fill_gaps()
+    open_missing_streams()
     status = run()
-    flush_or_forget()
+    flush_or_discard()
     sys.exit(status)
 
 

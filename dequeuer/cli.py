@@ -1,6 +1,6 @@
-"""The command line: which of the commands runs, `--help`, `--version`, and the words for bad settings."""
-# No argparse: it costs start-up time, and Go's flags are not its own. Each command is imported when it runs, as
-# the libraries of the others would only take memory.
+"""The command line: selects the command, answers `--help` and `--version`, reports bad settings."""
+# argparse is not used: it makes start-up slower, and it does not read Go's flags (`-name=value`). Each command is
+# imported only when it runs, because the libraries of the other commands would take memory.
 
 from __future__ import annotations
 
@@ -18,15 +18,18 @@ EXIT_BAD_CONFIGURATION = 2
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command that `argv` (without the program's name; None: the process's own) names.
+    """Run the command that `argv` names and return the exit status.
 
-    Returns the exit status; with bad settings 2, after every fault was written to standard error.
+    With bad settings the status is 2, and every fault is written to standard error.
+
+    Args:
+        argv: the arguments without the program's name; None means those of this process.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
     try:
         return _run(arguments)
     except ConfigurationError as error:
-        sys.stderr.write(_report(error.faults))
+        sys.stderr.write(_fault_report(error.faults))
         return EXIT_BAD_CONFIGURATION
 
 
@@ -59,7 +62,7 @@ def _sidecar(arguments: Sequence[str]) -> int:
 
 
 def _load_probes(path: str, user_port: int) -> object:
-    if not os.path.lexists(path):  # nothing can be wrong with it, and the import takes time
+    if not os.path.lexists(path):  # a missing file is valid, and the import would take time
         return None
     from dequeuer.probes.spec import load_probes  # noqa: PLC0415 - see above
 
@@ -73,7 +76,7 @@ def _gateway(arguments: Sequence[str]) -> int:
     return run_gateway(settings)
 
 
-def _report(faults: Sequence[str]) -> str:
+def _fault_report(faults: Sequence[str]) -> str:
     count = "1 fault" if len(faults) == 1 else f"{len(faults)} faults"
     lines = [
         f"dequeuer cannot start: {count} in its configuration",

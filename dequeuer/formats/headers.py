@@ -1,4 +1,4 @@
-"""`headers.json`, and which of its fields go on to the container."""
+"""`headers.json`, and which of its headers are forwarded to the container."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ MAX_FIELDS = 1000
 MAX_BYTES = 64 * 1024
 
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+\Z")
-# Controls other than a tab would let a value end its line and begin another header.
+# A control character other than a tab could end the header line, so that the value would add a header of its own.
 _UNSAFE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f\ud800-\udfff]")
 _HOP_BY_HOP = frozenset({"connection", "proxy-connection", "keep-alive", "te", "transfer-encoding", "upgrade"})
-"""RFC 9110, section 7.6.1; the fields that Connection names come to these."""
-_NOT_PASSED_ON = _HOP_BY_HOP | {
+"""RFC 9110, section 7.6.1. The headers that Connection names are hop-by-hop, too."""
+_NOT_FORWARDED = _HOP_BY_HOP | {
     "host",
     "content-length",
-    "expect",  # it was between the client and the gateway; the container would be waited for
-    "x-cortex-request-id",  # ours to set
+    "expect",  # was meant for the gateway; the sidecar would wait for a "100 Continue" that the container may not send
+    "x-cortex-request-id",  # set by the sidecar
 }
 
 Fields = list[tuple[str, str]]
 
 
 def parse_headers(raw: bytes) -> Fields:
-    """Read `{"Name": ["value", ...]}`; `null` means no headers. Texts of errors never hold a value.
+    """Parse `{"Name": ["value", ...]}`; `null` means no headers. An error text never contains a header value.
 
     Raises:
-        InvalidInputError: anything else, or headers that could not be sent as they are.
+        InvalidInputError: the text has another form, or holds headers that cannot be sent unchanged.
     """
     try:
         parsed = json.loads(raw)
@@ -43,24 +43,24 @@ def parse_headers(raw: bytes) -> Fields:
     fields: Fields = []
     for name, values in parsed.items():
         if not _TOKEN.match(name):
-            raise InvalidInputError(f"headers.json: {clip(name)!r} cannot be the name of a header")
+            raise InvalidInputError(f"headers.json: {clip(name)!r} is not a valid header name")
         if values is None:
             continue
         if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
-            raise InvalidInputError(f"headers.json: {clip(name)!r} is not a list of texts")
+            raise InvalidInputError(f"headers.json: {clip(name)!r} is not a list of strings")
         if any(_UNSAFE.search(value) for value in values):
             raise InvalidInputError(f"headers.json: {clip(name)!r} has a value with a line break or control character")
         fields.extend((name, value) for value in values)
-    if not are_few(fields):
+    if not are_within_limits(fields):
         raise InvalidInputError(
-            f"headers.json has {len(fields)} headers of {_size(fields)} bytes; "
-            f"{MAX_FIELDS} of {MAX_BYTES} bytes are allowed"
+            f"headers.json has {len(fields)} headers, {_size(fields)} bytes; "
+            f"at most {MAX_FIELDS} headers and {MAX_BYTES} bytes are allowed"
         )
     return fields
 
 
-def are_few(fields: Fields) -> bool:
-    """Tell whether the container can be asked to take so many headers; the gateway takes no others."""
+def are_within_limits(fields: Fields) -> bool:
+    """Return whether the headers are within `MAX_FIELDS` and `MAX_BYTES`. The gateway accepts no more than that."""
     return len(fields) <= MAX_FIELDS and _size(fields) <= MAX_BYTES
 
 
@@ -69,8 +69,8 @@ def _size(fields: Fields) -> int:
 
 
 def forwardable(headers: Sequence[tuple[str, str]]) -> Fields:
-    """Return what goes on to the container: repeated headers kept, in order, spelt as they were."""
-    dropped = set(_NOT_PASSED_ON)
+    """Return the headers for the container, in their order and spelling; repeated headers stay repeated."""
+    dropped = set(_NOT_FORWARDED)
     for name, value in headers:
         if name.lower() == "connection":
             dropped.update(option.strip(" \t").lower() for option in value.split(","))
@@ -78,7 +78,7 @@ def forwardable(headers: Sequence[tuple[str, str]]) -> Fields:
 
 
 def dump_headers(pairs: Iterable[tuple[str, str]]) -> bytes:
-    """Write `headers.json` as Go's `http.Header` is written: canonical names, sorted, values in order."""
+    """Return `headers.json` as Go encodes an `http.Header`: canonical names, sorted, values in order."""
     grouped: dict[str, list[str]] = {}
     for name, value in pairs:
         grouped.setdefault(_canonical(name), []).append(value)
@@ -86,5 +86,5 @@ def dump_headers(pairs: Iterable[tuple[str, str]]) -> bytes:
 
 
 def _canonical(name: str) -> str:
-    """Spell a name as Go does: `x-request-id` becomes `X-Request-Id`; what is no token stays."""
+    """Return a name as Go spells it: `x-request-id` becomes `X-Request-Id`. A name that is no token stays as it is."""
     return "-".join(part.capitalize() for part in name.split("-")) if _TOKEN.match(name) else name

@@ -1,51 +1,28 @@
-"""Is it JSON (RFC 8259)? Judged chunk by chunk, without building objects, in memory that does not grow.
+"""Validates JSON text (RFC 8259) chunk by chunk, without building objects, in a bounded amount of memory.
 
-What is regular is matched by regular expressions, in C: containers a few levels deep, runs of such
-values in arrays and objects, the insides of strings.
-The rest is a small automaton whose state outlives a chunk, so that neither long strings nor long
-numbers are ever gathered.
+Regular expressions match what is regular (`json_patterns`), which is fast: containers a few levels deep, sequences of
+such values in arrays and objects, the content of strings. A small automaton does the rest. Its state is kept from one
+chunk to the next, so that a long string or number is never held in memory as a whole.
 """
 
 from __future__ import annotations
 
 import codecs
-import re
 from collections.abc import Callable
 from typing import Final
 
 from dequeuer.core.errors import InvalidAnswerError
+from dequeuer.formats.json_patterns import (
+    match_digits,
+    match_items,
+    match_members,
+    match_string_body,
+    match_value,
+    match_whitespace,
+)
 
 MAX_DEPTH: Final = 10_000
-"""Containers in each other; two or three more may pass at the bottom, where they are matched whole."""
-
-# Possessive quantifiers stand behind sets of characters only: behind groups, Python before 3.11.5 gets them wrong.
-# Groups are written so that there is one way to match them, hence nothing to gain by going back, and no blow-up.
-_WS = rb"[ \t\n\r]*+"
-_STRING_BODY = rb'[^"\\\x00-\x1f]*+(?:\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})[^"\\\x00-\x1f]*+)*'
-_NUMBER = rb"-?(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?(?:[eE][+-]?[0-9]++)?"
-_SCALAR = rb'(?:"' + _STRING_BODY + rb'"|' + _NUMBER + rb"|true|false|null)"
-_NAME = _WS + rb'"' + _STRING_BODY + rb'"' + _WS + rb":"
-
-
-def _nested(value: bytes, levels: int) -> bytes:
-    """Return the pattern of a value that holds containers, `levels` deep; the pattern doubles with each."""
-    if not levels:
-        return value
-    item = _WS + _nested(value, levels - 1) + _WS
-    # One mention of the item, not two, keeps the pattern small: a comma that something follows, or the end.
-    array = rb"\[" + _WS + rb"(?:" + item + rb"(?:,(?!" + _WS + rb"\])|(?=\])))*\]"
-    members = rb"\{" + _WS + rb"(?:" + _NAME + item + rb"(?:,(?!" + _WS + rb"\})|(?=\})))*\}"
-    return rb"(?:" + value + rb"|" + array + rb"|" + members + rb")"
-
-
-_VALUE = _nested(_SCALAR, 2)
-
-_space = re.compile(_WS).match
-_string_body = re.compile(_STRING_BODY).match
-_whole = re.compile(_nested(_SCALAR, 3)).match
-_items = re.compile(rb"(?:" + _WS + _VALUE + _WS + rb",)*").match
-_members = re.compile(rb"(?:" + _NAME + _WS + _VALUE + _WS + rb",)*").match
-_digits = re.compile(rb"[0-9]*+").match
+"""Levels of containers. Two or three more may be accepted at the innermost level, where a value is matched whole."""
 
 _OPEN_ARRAY, _OPEN_OBJECT, _CLOSE_ARRAY, _CLOSE_OBJECT = b"[{]}"
 _QUOTE, _BACKSLASH, _COMMA, _COLON, _MINUS, _ZERO, _DOT = b'"\\,:-0.'
@@ -59,33 +36,33 @@ _DIGITS, _DIGITS_BUT_ZERO, _EXPONENT, _SIGNS, _HEX = (
 _ESCAPES = frozenset(b'"\\/bfnrt')
 _LITERALS = {literal[0]: literal[1:] for literal in (b"true", b"false", b"null")}
 
-PIECE_BYTES: Final = 16 * 1024
-"""Matched at a time. A match needs up to 200 times as much memory as the tiny values that it spans."""
+MAX_MATCH_BYTES: Final = 16 * 1024
+"""Bytes matched at a time. A match over many tiny values takes up to 200 times their size in memory."""
 
 State = Callable[[bytes, int], int]
-"""Takes the chunk and a place in it, eats something, sets the next state, returns the next place."""
+"""Takes a chunk and a position in it, consumes some bytes, sets the next state, returns the next position."""
 
 
 class JsonValidator:
-    """Takes one JSON text in chunks. Any value is allowed at the top, nested up to `MAX_DEPTH` deep.
+    """Validates one JSON text given in chunks. The top level may be any value; depth is at most `MAX_DEPTH`.
 
     Raises:
-        InvalidAnswerError: from `feed` or `close`, naming what is wrong and where; never quoting the text.
+        InvalidAnswerError: from `feed` and `close`. It names the fault and its position, and never quotes the text.
     """
 
     def __init__(self) -> None:
         self._decoder = codecs.getincrementaldecoder("utf-8")()
         self._state: State = self._value
         self._containers = bytearray()
-        self._before = 0
+        self._consumed = 0
         self._pending = b""
         self._hex_left = 0
         self._is_key = False
 
     def feed(self, chunk: bytes) -> None:
-        """Take the next bytes."""
-        for start in range(0, len(chunk), PIECE_BYTES):
-            self._feed(chunk[start : start + PIECE_BYTES])
+        """Validate the next bytes."""
+        for start in range(0, len(chunk), MAX_MATCH_BYTES):
+            self._feed(chunk[start : start + MAX_MATCH_BYTES])
 
     def _feed(self, piece: bytes) -> None:
         try:
@@ -95,36 +72,36 @@ class JsonValidator:
         at, end = 0, len(piece)
         while at < end:
             at = self._state(piece, at)
-        self._before += end
+        self._consumed += end
 
     def close(self) -> None:
-        """Say that this was all."""
+        """Declare the end of the text."""
         if self._state in (self._zero, self._integer, self._fraction, self._exponent):
             self._state = self._after
         if self._state != self._after or self._containers:
             raise InvalidAnswerError("the answer ends before its JSON is complete")
 
     def _wrong(self, at: int, what: str) -> InvalidAnswerError:
-        return InvalidAnswerError(f"the answer is not JSON: {what} at byte {self._before + at}")
+        return InvalidAnswerError(f"the answer is not JSON: {what} at byte {self._consumed + at}")
 
     # Between tokens
 
     def _value(self, chunk: bytes, at: int) -> int:
-        """A value must come."""
+        """Expect a value."""
         if self._containers and self._containers[-1] == _OPEN_ARRAY:
-            at = _items(chunk, at).end()  # type: ignore[union-attr] # matches the empty text
-        at = _space(chunk, at).end()  # type: ignore[union-attr] # matches the empty text
+            at = match_items(chunk, at).end()  # type: ignore[union-attr] # always matches
+        at = match_whitespace(chunk, at).end()  # type: ignore[union-attr] # always matches
         if at == len(chunk):
             return at
-        # Most containers are small and not deep: whole in one go.
-        if chunk[at] in (_OPEN_ARRAY, _OPEN_OBJECT) and (match := _whole(chunk, at)) is not None:
+        # Most containers are small and shallow: one match takes the whole container.
+        if chunk[at] in (_OPEN_ARRAY, _OPEN_OBJECT) and (match := match_value(chunk, at)) is not None:
             self._state = self._after
             return match.end()
         return self._begin(chunk, at)
 
     def _first_item(self, chunk: bytes, at: int) -> int:
-        """After `[`: a value or the end."""
-        at = _space(chunk, at).end()  # type: ignore[union-attr] # matches the empty text
+        """After `[`, expect a value or the end."""
+        at = match_whitespace(chunk, at).end()  # type: ignore[union-attr] # always matches
         if at < len(chunk):
             if chunk[at] == _CLOSE_ARRAY:
                 return self._leave(at)
@@ -153,8 +130,8 @@ class JsonValidator:
         return at + 1
 
     def _first_key(self, chunk: bytes, at: int) -> int:
-        """After `{`: a key or the end."""
-        at = _space(chunk, at).end()  # type: ignore[union-attr] # matches the empty text
+        """After `{`, expect a key or the end."""
+        at = match_whitespace(chunk, at).end()  # type: ignore[union-attr] # always matches
         if at < len(chunk):
             if chunk[at] == _CLOSE_OBJECT:
                 return self._leave(at)
@@ -162,9 +139,9 @@ class JsonValidator:
         return at
 
     def _key(self, chunk: bytes, at: int) -> int:
-        """A key must come."""
-        at = _members(chunk, at).end()  # type: ignore[union-attr] # matches the empty text
-        at = _space(chunk, at).end()  # type: ignore[union-attr] # matches the empty text
+        """Expect a key."""
+        at = match_members(chunk, at).end()  # type: ignore[union-attr] # always matches
+        at = match_whitespace(chunk, at).end()  # type: ignore[union-attr] # always matches
         if at == len(chunk):
             return at
         if chunk[at] != _QUOTE:
@@ -173,7 +150,7 @@ class JsonValidator:
         return at + 1
 
     def _colon(self, chunk: bytes, at: int) -> int:
-        at = _space(chunk, at).end()  # type: ignore[union-attr] # matches the empty text
+        at = match_whitespace(chunk, at).end()  # type: ignore[union-attr] # always matches
         if at == len(chunk):
             return at
         if chunk[at] != _COLON:
@@ -182,8 +159,8 @@ class JsonValidator:
         return at + 1
 
     def _after(self, chunk: bytes, at: int) -> int:
-        """After a value: a comma, the end of the container, or nothing more."""
-        at = _space(chunk, at).end()  # type: ignore[union-attr] # matches the empty text
+        """After a value, expect a comma, the end of the container, or the end of the text."""
+        at = match_whitespace(chunk, at).end()  # type: ignore[union-attr] # always matches
         if at == len(chunk):
             return at
         if not self._containers:
@@ -213,7 +190,7 @@ class JsonValidator:
         return at + len(part)
 
     def _string(self, chunk: bytes, at: int) -> int:
-        at = _string_body(chunk, at).end()  # type: ignore[union-attr] # matches the empty text
+        at = match_string_body(chunk, at).end()  # type: ignore[union-attr] # always matches
         if at == len(chunk):
             return at
         if chunk[at] == _QUOTE:
@@ -251,7 +228,7 @@ class JsonValidator:
         return self._after_integer(chunk, at)
 
     def _integer(self, chunk: bytes, at: int) -> int:
-        at = _digits(chunk, at).end()  # type: ignore[union-attr] # matches the empty text
+        at = match_digits(chunk, at).end()  # type: ignore[union-attr] # always matches
         return self._after_integer(chunk, at) if at < len(chunk) else at
 
     def _after_integer(self, chunk: bytes, at: int) -> int:
@@ -267,7 +244,7 @@ class JsonValidator:
         return at + 1
 
     def _fraction(self, chunk: bytes, at: int) -> int:
-        at = _digits(chunk, at).end()  # type: ignore[union-attr] # matches the empty text
+        at = match_digits(chunk, at).end()  # type: ignore[union-attr] # always matches
         return self._before_exponent(chunk, at) if at < len(chunk) else at
 
     def _before_exponent(self, chunk: bytes, at: int) -> int:
@@ -288,14 +265,14 @@ class JsonValidator:
         return at + 1
 
     def _exponent(self, chunk: bytes, at: int) -> int:
-        at = _digits(chunk, at).end()  # type: ignore[union-attr] # matches the empty text
+        at = match_digits(chunk, at).end()  # type: ignore[union-attr] # always matches
         if at < len(chunk):
             self._state = self._after
         return at
 
 
 def is_json_array(text: bytes) -> bool:
-    """Tell whether `text` is JSON, and an array."""
+    """Return whether `text` is JSON and an array."""
     if not text.lstrip(b" \t\n\r").startswith(b"["):
         return False
     validator = JsonValidator()

@@ -1,4 +1,4 @@
-"""Which Content-Type says JSON."""
+"""Which Content-Type means JSON."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import re
 
 JSON = "application/json"
 _VALUES = re.compile(r'(?:[^",]|"(?:[^"\\]|\\.)*"?)+')
-"""The values of a list: a comma in a quoted parameter separates none."""
+"""Splits a list at its commas, but not at a comma inside a quoted parameter."""
 
 
 def is_json(content_type: str | None) -> bool:
-    """Tell whether it is `application/json`, in any case and with any parameters.
+    """Return whether it is `application/json`, in any case and with any parameters.
 
-    Of a field that is repeated, on lines of its own or behind a comma, every value has to say so: an answer is not
-    judged by the value that happens to come first.
+    When the header is repeated (on several lines, or as a list with commas), every value must be JSON: the result
+    must not depend on which value comes first.
     """
     if content_type is None:
         return False

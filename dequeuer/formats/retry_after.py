@@ -7,24 +7,24 @@ from datetime import UTC
 from email.utils import parsedate_to_datetime
 
 _SECONDS = re.compile(r"[0-9]+\Z")
-_MOST_DIGITS = 12
-_MOST_CHARACTERS = 64
+_MAX_DIGITS = 12
+_MAX_CHARACTERS = 64
 
 
 def parse_retry_after(value: str | None, *, now: float, limit_s: float) -> float | None:
-    """Return the seconds to wait, 0 to `limit_s`; None when there is no such header or it makes no sense.
+    """Return the seconds to wait, 0 to `limit_s`; None when the header is missing or malformed.
 
     Args:
         value: the header as sent: seconds, or a date in any of the three forms of HTTP.
-        now: seconds since the epoch, to count from when it is a date.
-        limit_s: the longest answer.
+        now: seconds since the epoch; a date is converted to seconds from this time.
+        limit_s: longer times are cut to this.
     """
     text = (value or "").strip(" \t")
     if _SECONDS.match(text):
-        # int() of a very long text is refused by Python; it is over any limit anyway.
+        # Converting a text of thousands of digits is slow; so many digits are above every limit.
         digits = text.lstrip("0") or "0"
-        return limit_s if len(digits) > _MOST_DIGITS else min(float(digits), limit_s)
-    if not text or len(text) > _MOST_CHARACTERS:
+        return limit_s if len(digits) > _MAX_DIGITS else min(float(digits), limit_s)
+    if not text or len(text) > _MAX_CHARACTERS:
         return None
     try:
         when = parsedate_to_datetime(text)

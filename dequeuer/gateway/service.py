@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 
 from dequeuer.core.errors import SourceDeniedError, SourceGoneError, SourceUnavailableError
-from dequeuer.formats.envelope import LIMIT_BYTES, Envelope, seal
+from dequeuer.formats.envelope import MAX_BYTES, Envelope, encode_envelope
 from dequeuer.gateway.body import Measured, prepend, too_large
 from dequeuer.gateway.errors import BusyError, UnknownRequestError
 from dequeuer.gateway.model import Receipt, Report, Submission, check_api_name, check_request_id
@@ -94,16 +94,16 @@ class Gateway:
         """Return the message that holds the whole request, if it is small enough."""
         if not is_all or not 0 < self._inline_bytes >= len(begin):
             return None
-        sealed = seal(
+        sealed = encode_envelope(
             Envelope(
                 request_id=new.request_id,
                 headers=new.headers,
                 content_type=new.content_type,
                 payload=begin,
-                again=again,
+                may_repeat=again,
             )
         )
-        return sealed if len(sealed) <= LIMIT_BYTES else None
+        return sealed if len(sealed) <= MAX_BYTES else None
 
     async def look_up(self, api_name: str, request_id: str) -> Report:
         """Return what is known of a request; raise `UnknownRequestError` if that is nothing."""

@@ -17,7 +17,7 @@ import structlog
 from aiohttp import web
 
 from dequeuer.core.errors import clip
-from dequeuer.formats.headers import MAX_BYTES, MAX_FIELDS, Fields, are_few, dump_headers
+from dequeuer.formats.headers import MAX_BYTES, MAX_FIELDS, Fields, are_within_limits, dump_headers
 from dequeuer.gateway.answers import answer_errors, json_answer, report_answer
 from dequeuer.gateway.cors import allow_origins
 from dequeuer.gateway.errors import HeadersTooLargeError, InvalidRequestError, UnknownApiError
@@ -154,7 +154,7 @@ def make_runner(app: web.Application) -> web.AppRunner:
 
 
 def _storable(headers: Fields) -> Fields:
-    if not are_few(headers):
+    if not are_within_limits(headers):
         message = f"the headers are more than {MAX_FIELDS}, or larger than {MAX_BYTES} bytes: send less, or in the body"
         raise HeadersTooLargeError(message)
     return headers

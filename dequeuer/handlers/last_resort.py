@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from dequeuer.core.errors import LeaseLostError, StoreDeniedError, StoreUnavailableError, clip
 from dequeuer.core.events import BatchEnded, Observer
 from dequeuer.core.message import Done, Fence, Message, Outcome, Reject, Retry
-from dequeuer.formats.envelope import is_envelope, request_id_of, unseal
+from dequeuer.formats.envelope import decode_envelope, is_envelope, request_id_of
 from dequeuer.handlers.async_api.failure import failure_body
 from dequeuer.handlers.backoff import backoff_s
 from dequeuer.handlers.base import Handler
@@ -96,7 +96,7 @@ class FailRequest:
         if not is_envelope(message.body):
             return
         try:
-            envelope = unseal(message.body)
+            envelope = decode_envelope(message.body)
         except Exception:  # noqa: BLE001 - reading it may be the bug; the failure is stored all the same
             _log.exception("the payload of a failed message could not be read")
             return

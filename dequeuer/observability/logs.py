@@ -32,7 +32,7 @@ from dequeuer.core.events import (
 from dequeuer.core.refusal_codes import canonical, hint, permission
 from dequeuer.core.refusals import Standing, Verdict
 from dequeuer.observability.credentials_log import CredentialsLog
-from dequeuer.process.standard_streams import LossyLines
+from dequeuer.process.standard_streams import BestEffortStream
 
 MESSAGE_LIMIT = 1024
 """Characters of a line of other libraries."""
@@ -86,7 +86,7 @@ def configure(level: Level, log_format: Literal["json", "console"]) -> None:
             *finish,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
-        logger_factory=structlog.WriteLoggerFactory(LossyLines(sys.stdout)),  # type: ignore[arg-type]  # it is only written to and flushed
+        logger_factory=structlog.WriteLoggerFactory(BestEffortStream(sys.stdout)),  # type: ignore[arg-type]  # it is only written to and flushed
         cache_logger_on_first_use=True,
     )
     root = logging.getLogger()

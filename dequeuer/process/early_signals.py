@@ -1,4 +1,4 @@
-"""SIGTERM before the event loop handles it. Imports nothing that takes time, as it is the first thing to run."""
+"""SIGTERM before the event loop handles it. Runs before everything else, so its imports must take no time."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from types import FrameType
 
 
 def exit_on_signals() -> None:
-    """End with status 0 on SIGTERM and SIGINT, until the event loop's handlers take over.
+    """Make SIGTERM and SIGINT end the process with status 0, until the event loop installs its own handlers.
 
-    The kernel drops a signal that has no handler when the process is PID 1, as in a container, and imports take a
-    noticeable part of a second: without this a pod that is stopped at once is killed only when its grace is over.
-    Nothing has been received or written yet, so that there is nothing to release.
+    Without a handler, PID 1 of a container ignores these signals. The imports take part of a second: a pod that is
+    stopped in that time would be killed only after its whole grace period. Nothing has been received or written yet,
+    so there is nothing to release.
     """
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _exit)
 
 
 def _exit(_number: int, _frame: FrameType | None) -> None:
-    # No exception: an import that is under way could catch it.
+    # Not an exception: the code that is being imported could catch it.
     os._exit(0)

@@ -1,4 +1,4 @@
-"""Running a program's coroutine to its exit status, whatever still hangs in a thread."""
+"""Runs a program's coroutine, and ends the process even when a thread hangs."""
 
 from __future__ import annotations
 
@@ -10,27 +10,28 @@ from typing import Any
 
 import uvloop
 
-from dequeuer.process.standard_streams import flush_or_forget
+from dequeuer.process.standard_streams import flush_or_discard
 
-CLOSE_S = 0.5
-"""How long the event loop may take to close. Everything is settled and every connection closed by then."""
+LOOP_CLOSE_TIMEOUT_S = 0.5
+"""How long closing the event loop may take. All messages are settled and all connections closed before it."""
 
 
 def run_to_status(main: Coroutine[Any, Any, int]) -> int:
-    """Run `main` on an event loop of its own and return what it returns; errors pass through.
+    """Run `main` on a new event loop; return the exit status that it returns. Its exceptions are passed on.
 
-    Looking up a name can take minutes when DNS does not answer, and cannot be cancelled: it holds a thread that
-    closing the loop waits for. Then the process ends here, with the same status.
+    Hazard: a DNS look-up runs in a thread, cannot be cancelled, and takes minutes when DNS does not answer. Closing
+    the event loop waits for that thread. After `LOOP_CLOSE_TIMEOUT_S` the process exits here instead, with the same
+    status.
     """
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         status = runner.run(main)
-        leaving = threading.Timer(CLOSE_S, _leave, [status])
-        leaving.daemon = True
-        leaving.start()
-    leaving.cancel()
+        exiting = threading.Timer(LOOP_CLOSE_TIMEOUT_S, _exit, [status])
+        exiting.daemon = True
+        exiting.start()
+    exiting.cancel()
     return status
 
 
-def _leave(status: int) -> None:
-    flush_or_forget()
+def _exit(status: int) -> None:
+    flush_or_discard()
     os._exit(status)

@@ -14,7 +14,7 @@ from dequeuer.core.errors import (
     StoreDeniedError,
     StoreUnavailableError,
 )
-from dequeuer.formats.envelope import unseal
+from dequeuer.formats.envelope import decode_envelope
 from dequeuer.gateway.errors import (
     BusyError,
     InvalidRequestError,
@@ -337,10 +337,10 @@ async def test_a_small_payload_rides_in_the_message(store: Store, queue: FakeQue
     await make_gateway(store, queue, inline_bytes=7).submit(submission(b'{"a":1}'), may_exist=False)
     assert store.names() == {"id1/status/in_queue"}
     [(_, body)] = queue.sent
-    envelope = unseal(body)
+    envelope = decode_envelope(body)
     assert (envelope.request_id, envelope.payload, envelope.content_type) == ("id1", b'{"a":1}', "application/json")
     assert json.loads(envelope.headers) == {"A": ["b"]}
-    assert not envelope.again
+    assert not envelope.may_repeat
 
 
 @pytest.mark.parametrize(("inline_bytes", "payload"), [(0, b""), (6, b'{"a":1}'), (7, BIG)])
@@ -362,7 +362,7 @@ async def test_a_message_with_an_id_from_outside_says_that_there_may_be_others(s
     gateway = make_gateway(store, queue, inline_bytes=100)
     for _ in range(2):
         await gateway.submit(submission(), may_exist=True)
-    assert [unseal(body).again for _, body in queue.sent] == [True, True]
+    assert [decode_envelope(body).may_repeat for _, body in queue.sent] == [True, True]
 
 
 @pytest.mark.parametrize("may_exist", [False, True])

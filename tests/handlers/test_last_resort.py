@@ -10,7 +10,7 @@ import pytest
 from dequeuer.core.errors import LeaseLostError
 from dequeuer.core.events import BatchEnded
 from dequeuer.core.message import Done, Fence, Message, Outcome, Reject, Retry
-from dequeuer.formats.envelope import Envelope, seal
+from dequeuer.formats.envelope import Envelope, encode_envelope
 from dequeuer.handlers.last_resort import BoundedHandler, FailAttempt, FailRequest
 from tests.fakes import MemoryStore, OpenFence, Recorder, SwitchFence, make_message
 
@@ -103,7 +103,7 @@ async def test_while_the_store_refuses_the_message_stays(op: str) -> None:
 async def test_the_payload_of_an_envelope_is_kept() -> None:
     store = MemoryStore()
     envelope = Envelope(request_id="r1", headers=b"{}", content_type="image/png", payload=b"pixels")
-    await handle(store, body=seal(envelope))
+    await handle(store, body=encode_envelope(envelope))
     assert store.objects[PREFIX + "payload"] == (b"pixels", "image/png")
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Coroutine
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
-from dequeuer.formats.envelope import Envelope, seal
+from dequeuer.formats.envelope import Envelope, encode_envelope
 from tests.history.checker import Terms, Violation, judge
 from tests.history.records import Final, Record
 from tests.simulation import clock
@@ -133,7 +133,7 @@ class World:
         if random.random() < 0.3:
             envelope = Envelope(request_id=ref, headers=headers, content_type="text/plain", payload=b"payload")
             self._cloud.objects.submit(ref, {})
-            self._cloud.queue.submit(ref, seal(envelope), kind if headers == b"[]" else "")
+            self._cloud.queue.submit(ref, encode_envelope(envelope), kind if headers == b"[]" else "")
             return
         payload = {} if 0.01 <= fate < 0.02 else {"payload": b"payload"}
         self._cloud.objects.submit(ref, {"headers.json": headers, **payload})

@@ -21,7 +21,7 @@ from dequeuer.core.errors import (
 )
 from dequeuer.core.events import Answered, Observer, Posted
 from dequeuer.core.message import REPEAT_ATTRIBUTE, Fence, Message, Outcome, Reject, Retry
-from dequeuer.formats.envelope import is_envelope, request_id_of, unseal
+from dequeuer.formats.envelope import decode_envelope, is_envelope, request_id_of
 from dequeuer.handlers.async_api.conclusion import Conclusion
 from dequeuer.handlers.async_api.inline import InlineRequest
 from dequeuer.handlers.async_api.request_store import RequestStore, Submitted
@@ -106,7 +106,7 @@ class AsyncHandler:
 
     def _open(self, message: Message, fence: Fence) -> RequestStore:
         """Find out which request a message is about; raises `InvalidInputError` when it is about none."""
-        envelope = unseal(message.body) if is_envelope(message.body) else None
+        envelope = decode_envelope(message.body) if is_envelope(message.body) else None
         request_id = message.body if envelope is None else envelope.request_id
         if not is_request_id(request_id):
             # Of an envelope nothing is quoted: it holds a payload and headers.

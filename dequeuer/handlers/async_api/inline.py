@@ -19,7 +19,7 @@ class InlineRequest(RequestStore):
 
     def __init__(self, store: Store, keys: RequestKeys, fence: Fence, envelope: Envelope) -> None:
         # A repeated message brings its input along: that it is missing cannot tell that the work is done.
-        super().__init__(store, keys, fence, may_repeat=envelope.again)
+        super().__init__(store, keys, fence, may_repeat=envelope.may_repeat)
         self._envelope = envelope
 
     async def read(self) -> Submitted:

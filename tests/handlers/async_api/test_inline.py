@@ -7,7 +7,7 @@ import json
 import pytest
 
 from dequeuer.core.message import Done, Outcome, Reject, Retry
-from dequeuer.formats.envelope import Envelope, seal
+from dequeuer.formats.envelope import Envelope, encode_envelope
 from tests.fakes import make_message
 from tests.handlers.async_api.test_handler import PREFIX, Stage
 from tests.handlers.stage import UNREACHABLE, Reply
@@ -18,7 +18,9 @@ HEADERS = json.dumps({"X-Twice": ["1", "2"], "Connection": ["x-hop"], "X-Hop": [
 
 
 def envelope(headers: bytes = HEADERS, *, again: bool = False, payload: bytes = b"payload") -> str:
-    return seal(Envelope(request_id="r1", headers=headers, content_type="image/png", payload=payload, again=again))
+    return encode_envelope(
+        Envelope(request_id="r1", headers=headers, content_type="image/png", payload=payload, may_repeat=again)
+    )
 
 
 def stage_with(*replies: Reply) -> Stage:
