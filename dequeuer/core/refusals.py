@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import math
-import random
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Literal, NamedTuple
@@ -18,9 +17,9 @@ from typing import Any, Literal, NamedTuple
 from dequeuer.core.errors import DequeuerError
 from dequeuer.core.events import Event, SourceCalled, StoreCalled
 from dequeuer.core.readiness import Condition
+from dequeuer.core.retry import Backoff
 
-FIRST_WAIT_S = 1.0
-LONGEST_WAIT_S = 60.0
+PROBE_BACKOFF = Backoff(initial_s=1.0, max_s=60.0, min_share=0.5)
 QUIET_S = 6.0
 """Kept work repeats its call within 5 s: after this long without a call no work is kept."""
 
@@ -181,15 +180,15 @@ class Refusals:
     async def run(self) -> None:
         """Repeat refused calls while no work is kept; until cancelled."""
         loop = asyncio.get_running_loop()
-        wait_s, opened_at = FIRST_WAIT_S, -LONGEST_WAIT_S
+        failures, opened_at = 0, -math.inf
         while True:
             await self.may_receive.wait_closed()
-            if loop.time() - opened_at >= LONGEST_WAIT_S:
+            if loop.time() - opened_at >= PROBE_BACKOFF.max_s:
                 # Sooner, the harmless call was allowed and the real one was not: the waits go on growing.
-                wait_s = FIRST_WAIT_S
+                failures = 0
             while not self.may_receive.is_open:
-                await asyncio.sleep(random.uniform(wait_s / 2, wait_s))  # noqa: S311 - jitter
-                wait_s = min(2 * wait_s, LONGEST_WAIT_S)
+                await asyncio.sleep(PROBE_BACKOFF.pause_s(failures))
+                failures += 1
                 await self._try_all()
             opened_at = loop.time()
 

@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 from dequeuer.core.errors import LeaseLostError, SourceDeniedError, SourceUnavailableError
 from dequeuer.core.message import REPEAT_ATTRIBUTE
-from dequeuer.gateway.patience import briefly
+from dequeuer.gateway.retry import retry_briefly
 from dequeuer.sources.sqs.errors import Translate
 
 
@@ -43,7 +43,7 @@ class SqsQueue:
         if queue_url.endswith(".fifo"):
             # A group of its own, as in Cortex: requests do not wait for one another.
             request |= {"MessageGroupId": request_id, "MessageDeduplicationId": request_id}
-        await briefly(SourceUnavailableError, self._send_once, request)
+        await retry_briefly(SourceUnavailableError, self._send_once, request)
 
     async def _send_once(self, request: dict[str, Any]) -> None:
         try:

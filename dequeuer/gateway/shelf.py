@@ -10,7 +10,7 @@ from typing import ParamSpec, TypeVar
 
 from dequeuer.core.errors import DequeuerError, StoreDeniedError, StoreMissingError, StoreUnavailableError
 from dequeuer.gateway.errors import BusyError
-from dequeuer.gateway.patience import briefly
+from dequeuer.gateway.retry import retry_briefly
 from dequeuer.sinks.base import Fetch, Payload, Sink
 from dequeuer.sinks.layout import RequestKeys
 
@@ -93,7 +93,7 @@ class Shelf:
 async def _in_time(call: Callable[P, Awaitable[T]], /, *args: P.args, **kwargs: P.kwargs) -> T:
     try:
         async with asyncio.timeout(CALL_TIMEOUT_S):
-            return await briefly(StoreUnavailableError, call, *args, **kwargs)
+            return await retry_briefly(StoreUnavailableError, call, *args, **kwargs)
     except (StoreUnavailableError, StoreDeniedError, TimeoutError) as error:
         raise busy(error) from error
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-import random
 
-SHORTEST_S = 1
-LONGEST_S = 60
+from dequeuer.core.retry import Backoff
+
+MIN_BACKOFF_S = 1
+MAX_BACKOFF_S = 60
+_BACKOFF = Backoff(initial_s=1.0, max_s=MAX_BACKOFF_S, min_share=0.5)
 
 
 def backoff_s(receive_count: int) -> int:
     """Return whole seconds, 1 to 60: doubling with each receive, with jitter, never 0."""
-    # The exponent is capped before the power is taken: a receive count can be in the thousands.
-    ceiling = min(LONGEST_S, 2 ** min(max(receive_count - 1, 0), 10))
-    return max(SHORTEST_S, math.ceil(random.uniform(ceiling / 2, ceiling)))  # noqa: S311 - jitter, no secret
+    return max(MIN_BACKOFF_S, math.ceil(_BACKOFF.pause_s(max(receive_count - 1, 0))))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from dequeuer.core.message import Retry
 from dequeuer.core.queue_limits import MAX_VISIBILITY_TIMEOUT_S
 from dequeuer.formats.retry_after import parse_retry_after
-from dequeuer.handlers.backoff import SHORTEST_S, backoff_s
+from dequeuer.handlers.backoff import MIN_BACKOFF_S, backoff_s
 from dequeuer.handlers.base import Answer
 
 
@@ -31,5 +31,5 @@ class Policy:
         if answer.status not in self.retry_statuses:
             return None
         asked = parse_retry_after(answer.retry_after, now=time.time(), limit_s=MAX_VISIBILITY_TIMEOUT_S)
-        after_s = backoff_s(receive_count) if asked is None else max(asked, SHORTEST_S)
+        after_s = backoff_s(receive_count) if asked is None else max(asked, MIN_BACKOFF_S)
         return Retry(after_s=after_s, reason=f"the container answered {answer.status}", refused=True)

@@ -7,16 +7,15 @@ HTTP/1, or a database. Without this condition each message would be sent to it a
 from __future__ import annotations
 
 import asyncio
-import random
 from collections.abc import Awaitable, Callable
 from typing import Final
 
 from dequeuer.core.events import ContainerJudged, Observer
 from dequeuer.core.readiness import Condition
+from dequeuer.core.retry import Backoff
 from dequeuer.http.protocols import HTTP1
 
-FIRST_WAIT_S: Final = 1.0
-LONGEST_WAIT_S: Final = 30.0
+BACKOFF: Final = Backoff(initial_s=1.0, max_s=30.0, min_share=0.5)
 
 Identify = Callable[[], Awaitable[str | None]]
 """Finds out what the container speaks: `HTTP1`, another protocol's name, "" when it says nothing, None when nobody
@@ -64,11 +63,11 @@ class HttpCheck:
 
     async def run(self) -> None:
         """Ask again, with backoff, while nothing is received for the container; until that is settled."""
-        wait_s = FIRST_WAIT_S
+        failures = 0
         while not self.is_proven:
             await self.may_receive.wait_closed()
             while not self.may_receive.is_open:
-                await asyncio.sleep(random.uniform(wait_s / 2, wait_s))  # noqa: S311 - jitter
+                await asyncio.sleep(BACKOFF.pause_s(failures))
                 name = await self._ask()
                 if name == HTTP1:
                     self.prove()
@@ -78,7 +77,7 @@ class HttpCheck:
                 elif name is not None and not self.may_receive.is_open:
                     self._close(name)
                 # A container that is not there is being replaced: the new one does not have to wait.
-                wait_s = FIRST_WAIT_S if name is None else min(2 * wait_s, LONGEST_WAIT_S)
+                failures = 0 if name is None else failures + 1
 
     async def _ask(self) -> str | None:
         """Ask once for all who want to know at the same time."""

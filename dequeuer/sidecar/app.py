@@ -24,7 +24,7 @@ from dequeuer.core.events import DrainChanged, Observer
 from dequeuer.core.readiness import AllOf
 from dequeuer.core.refusal_codes import hint
 from dequeuer.core.refusals import Refusals, Try
-from dequeuer.core.retrying import persist
+from dequeuer.core.retry import retry_until_available
 from dequeuer.handlers.policy import Policy
 from dequeuer.http.origin import LOCALHOST, LOCALHOST_IPV6
 from dequeuer.observability import logs
@@ -231,7 +231,7 @@ class _Sidecar:
     async def _start(self, source: SqsSource, parties: Parties) -> Kind:
         """Reach AWS, however long that takes."""
         try:
-            await persist(SourceUnavailableError, source.open)
+            await retry_until_available(SourceUnavailableError, source.open)
         except SourceDeniedError as error:
             advice = hint("sqs", "depth", error.code)
             raise FatalError(

@@ -12,7 +12,7 @@ from dequeuer.core.drain import Drain
 from dequeuer.core.errors import FatalError, StoreDeniedError, StoreUnavailableError
 from dequeuer.core.events import Observer, StoreCalled
 from dequeuer.core.refusals import Try
-from dequeuer.core.retrying import persist
+from dequeuer.core.retry import retry_until_available
 from dequeuer.handlers.base import Handler, Target
 from dequeuer.handlers.policy import Policy
 from dequeuer.settings import SidecarSettings
@@ -115,7 +115,7 @@ async def _make_sure_of_expiry(settings: SidecarSettings, parties: Parties, pref
             raise
 
     try:
-        change = await persist(StoreUnavailableError, attempt)
+        change = await retry_until_available(StoreUnavailableError, attempt)
     except StoreDeniedError as error:
         raise FatalError(str(error)) from error
     log = structlog.get_logger()

@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, Mapping
 from dequeuer.core.errors import FatalError, StoreDeniedError, StoreMissingError, StoreUnavailableError
 from dequeuer.core.refusal_codes import hint, permission
 from dequeuer.core.refusals import Try
-from dequeuer.core.retrying import persist
+from dequeuer.core.retry import retry_until_available
 from dequeuer.sinks.base import Store
 
 CHECK = ".dequeuer-write-check/result.json"
@@ -22,11 +22,11 @@ async def prove_access(store: Store, bucket: str, below: str) -> None:
         FatalError: one of the two is refused.
     """
     try:
-        await persist(StoreUnavailableError, store.list, f"{below}status")
+        await retry_until_available(StoreUnavailableError, store.list, f"{below}status")
     except StoreDeniedError as error:
         raise _refused("listed (ListObjectsV2)", "list", bucket, below, error) from error
     try:
-        await persist(StoreUnavailableError, store.check_write, f"{below}{CHECK}")
+        await retry_until_available(StoreUnavailableError, store.check_write, f"{below}{CHECK}")
     except StoreDeniedError as error:
         raise _refused("written (CreateMultipartUpload)", "put", bucket, below, error) from error
 

@@ -10,7 +10,7 @@ from dequeuer.concurrency.pace import AHEAD_S
 from dequeuer.concurrency.slots import Slots
 from dequeuer.core.drain import Drain
 from dequeuer.core.readiness import Readiness
-from dequeuer.core.retrying import pause_s
+from dequeuer.core.retry import UNTIL_AVAILABLE
 from dequeuer.sources.base import Lease, Source
 from dequeuer.worker.attempts import Attempts
 from dequeuer.worker.prefetch import WaitingRoom
@@ -161,7 +161,7 @@ class Poller:
 
     def _try_later(self) -> None:
         """Ask again after a while: the queue cannot be reached, or refuses."""
-        wait_s = pause_s(self._failures)
+        wait_s = UNTIL_AVAILABLE.backoff.pause_s(self._failures)
         self._failures += 1
         if self._retry is None:
             self._retry = asyncio.get_running_loop().call_later(wait_s, self._retry_now)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dequeuer.core.errors import LeaseLostError, SourceDeniedError, SourceGoneError, SourceUnavailableError
 from dequeuer.core.events import Settlement
 from dequeuer.core.message import Done, Outcome, Reject, Requeue, Retry
-from dequeuer.core.retrying import persist
+from dequeuer.core.retry import retry_until_available
 from dequeuer.sources.base import Lease, Source
 from dequeuer.worker.lease import Hold
 
@@ -92,7 +92,7 @@ class Settler:
                     await self._ack(hold)
                     return "requeued"
 
-        return await persist(AWAY, once)
+        return await retry_until_available(AWAY, once)
 
     @staticmethod
     async def _ack(hold: Hold) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from dequeuer.core.errors import StoreDeniedError
 from dequeuer.core.events import SourceCalled, SourceOp, StoreCalled, StoreOp
-from dequeuer.core.refusals import LONGEST_WAIT_S, QUIET_S, Refusals, Standing, verdict_of
+from dequeuer.core.refusals import PROBE_BACKOFF, QUIET_S, Refusals, Standing, verdict_of
 
 pytestmark = pytest.mark.looptime
 
@@ -171,8 +171,8 @@ async def test_with_nothing_in_hand_the_refused_key_is_asked_about_at_growing_in
     assert {key for key, _ in asked} == {"a/result.json"}
     assert 10 <= len(asked) <= 30
     gaps = [after - before for (_, before), (_, after) in itertools.pairwise(asked)]
-    assert max(gaps) <= LONGEST_WAIT_S + 0.01
-    assert min(gaps[-5:-1]) >= LONGEST_WAIT_S / 2
+    assert max(gaps) <= PROBE_BACKOFF.max_s + 0.01
+    assert min(gaps[-5:-1]) >= PROBE_BACKOFF.max_s / 2
 
 
 async def test_what_is_in_hand_is_its_own_try() -> None:
@@ -188,7 +188,7 @@ async def test_what_is_in_hand_is_its_own_try() -> None:
             refusals(stored(refused=True))
             await asyncio.sleep(QUIET_S - 1)
         assert asked == []
-        await asyncio.sleep(LONGEST_WAIT_S + QUIET_S)
+        await asyncio.sleep(PROBE_BACKOFF.max_s + QUIET_S)
         assert asked
 
 
@@ -206,7 +206,7 @@ async def test_a_harmless_call_that_proves_too_little_does_not_shorten_the_waits
     async with running(refusals):
         refusals(stored(refused=True))
         await asyncio.sleep(3600)
-    assert len(opened) <= 3600 / (LONGEST_WAIT_S / 2) + 8
+    assert len(opened) <= 3600 / (PROBE_BACKOFF.max_s / 2) + 8
 
 
 async def test_without_a_harmless_call_the_next_message_tells() -> None:

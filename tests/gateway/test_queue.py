@@ -12,8 +12,8 @@ from botocore.exceptions import ClientError, ConnectTimeoutError, NoCredentialsE
 from moto.server import ThreadedMotoServer
 
 from dequeuer.core.errors import SourceDeniedError, SourceGoneError, SourceUnavailableError
-from dequeuer.gateway.patience import ATTEMPTS, LONGEST_WAIT_S
 from dequeuer.gateway.queue import SqsQueue
+from dequeuer.gateway.retry import REQUEST_RETRIES
 from dequeuer.sources.sqs.sdk_errors import translate
 
 
@@ -127,8 +127,8 @@ async def test_an_outage_ends_in_an_error_within_seconds(error: Exception, loopt
     client = ScriptedClient([error] * 100)
     with pytest.raises(SourceUnavailableError):
         await SqsQueue(client, translate).send("http://x/q.fifo", "id1", "id1", may_repeat=False)
-    assert len(client.calls) == ATTEMPTS
-    assert looptime <= (ATTEMPTS - 1) * LONGEST_WAIT_S
+    assert len(client.calls) == REQUEST_RETRIES.max_attempts
+    assert looptime <= (len(client.calls) - 1) * REQUEST_RETRIES.backoff.max_s
 
 
 @pytest.mark.looptime

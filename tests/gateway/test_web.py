@@ -5,6 +5,7 @@ import json
 import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import replace
 from io import BytesIO
 from typing import TypeAlias
 
@@ -14,12 +15,15 @@ from aiohttp import ClientPayloadError, ClientSession, web
 from structlog.testing import capture_logs
 
 from dequeuer.core.errors import SourceGoneError, SourceUnavailableError, StoreUnavailableError
+from dequeuer.core.retry import Backoff
+from dequeuer.gateway import retry as gateway_retry
 from dequeuer.gateway import upload
 from dequeuer.gateway.service import SMALL_BYTES
 from dequeuer.gateway.web import make_app, make_runner
 from tests.gateway.parties import PREFIX, URL, FakeQueue, Store, make_gateway
 
 LIMIT = 64 * 1024 * 1024
+NO_PAUSE = Backoff(initial_s=0.0, max_s=0.0)
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")
 IN_CLUSTER = {"X-Request-ID": "id1", "X-Cortex-API-Name": "api", "X-Cortex-Queue-URL": URL}
 
@@ -398,7 +402,7 @@ async def test_an_unavailable_queue(serve: Serve, store: Store, queue: FakeQueue
 
 @pytest.mark.parametrize("op", ["put", "list", "get"])
 async def test_an_unavailable_store(serve: Serve, store: Store, op: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("dequeuer.gateway.patience.FIRST_WAIT_S", 0.0)
+    monkeypatch.setattr(gateway_retry, "REQUEST_RETRIES", replace(gateway_retry.REQUEST_RETRIES, backoff=NO_PAUSE))
     store.memory.seed([(f"{PREFIX}id1/status/completed", b""), (f"{PREFIX}id1/result.json", b"1")])
     store.break_at(op, "", StoreUnavailableError("secret-host"))
     async with serve() as http, http.post("/api") if op == "put" else http.get("/api/id1") as answer:

@@ -257,7 +257,7 @@ MUTATIONS = [
     Mutation(
         name="start-up does not find out whether it may write",
         module="sinks/access.py",
-        old='        await persist(StoreUnavailableError, store.check_write, f"{below}{CHECK}")\n',
+        old='        await retry_until_available(StoreUnavailableError, store.check_write, f"{below}{CHECK}")\n',
         new="        pass\n",
         tests=("tests/sinks/test_access.py",),
     ),

@@ -10,7 +10,7 @@ import pytest
 
 from dequeuer.core.events import ContainerJudged
 from dequeuer.http.protocols import HTTP1
-from dequeuer.probes.http_check import FIRST_WAIT_S, LONGEST_WAIT_S, HttpCheck
+from dequeuer.probes.http_check import BACKOFF, HttpCheck
 from tests.fakes import Recorder
 
 
@@ -69,9 +69,9 @@ async def test_it_asks_again_with_backoff_up_to_a_limit() -> None:
         await check.doubt("HTTP/2")
         await asyncio.sleep(3600)
     gaps = [after - before for before, after in zip([0.0, *container.asked], container.asked, strict=False)]
-    assert gaps[0] <= FIRST_WAIT_S
-    assert max(gaps) <= LONGEST_WAIT_S
-    assert min(gaps[-50:]) >= LONGEST_WAIT_S / 2
+    assert gaps[0] <= BACKOFF.initial_s
+    assert max(gaps) <= BACKOFF.max_s
+    assert min(gaps[-50:]) >= BACKOFF.max_s / 2
     assert told(seen) == ["HTTP/2"]
 
 
@@ -82,7 +82,7 @@ async def test_one_that_is_replaced_by_another_is_told_again_and_one_that_is_gon
         await check.doubt("TLS")
         await check.may_receive.wait_open()
         gone = [after - before for before, after in zip(container.asked[1:4], container.asked[2:5], strict=True)]
-        assert max(gone) <= FIRST_WAIT_S
+        assert max(gone) <= BACKOFF.initial_s
     assert told(seen) == ["TLS", "MySQL", ""]
 
 

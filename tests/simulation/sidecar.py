@@ -14,7 +14,7 @@ from dequeuer.core.events import ignore
 from dequeuer.core.message import Fence, Message, Outcome
 from dequeuer.core.readiness import AllOf
 from dequeuer.core.refusals import Refusals
-from dequeuer.core.retrying import persist
+from dequeuer.core.retry import retry_until_available
 from dequeuer.handlers.async_api.handler import AsyncHandler
 from dequeuer.handlers.async_api.result import ResultWriter
 from dequeuer.handlers.base import Handler
@@ -196,7 +196,7 @@ class SimSidecar:
         background = [asyncio.create_task(self._gate.run()), asyncio.create_task(self._keeper.run())]
         background.append(asyncio.create_task(self._refusals.run()))
         try:
-            await persist(AWAY, self._source.open)
+            await retry_until_available(AWAY, self._source.open)
             await self.worker.run()
             await self._source.close()
             self._tell(Record(at=asyncio.get_running_loop().time(), what="ended", sidecar=self.name))

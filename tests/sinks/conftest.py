@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 
-from dequeuer.sinks.s3 import tries as s3_tries
+from dequeuer.core.retry import Backoff
+from dequeuer.sinks.s3 import retry as upload_retry
 from tests.fakes import Recorder
 from tests.sinks.fake_s3 import FakeS3, fake_s3
 
@@ -12,7 +14,8 @@ from tests.sinks.fake_s3 import FakeS3, fake_s3
 @pytest.fixture
 async def s3(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[FakeS3]:
     """S3 in memory, behind a socket; the pauses between tries are short."""
-    monkeypatch.setattr(s3_tries, "FIRST_WAIT_S", 0.001)
+    short = replace(upload_retry.UPLOAD_RETRIES, backoff=Backoff(initial_s=0.001, max_s=0.1))
+    monkeypatch.setattr(upload_retry, "UPLOAD_RETRIES", short)
     async with fake_s3() as fake:
         yield fake
 

@@ -16,11 +16,12 @@ from urllib.parse import urlsplit
 from dequeuer.aws.credentials.base import Place, ask_once, keys_of, place_of, read_token, server_time
 from dequeuer.aws.credentials.renewal import FrozenKeys
 from dequeuer.core.errors import ConfigurationError, KeysUnavailableError
+from dequeuer.core.retry import Backoff, RetryPolicy
 
 RELATIVE, FULL = "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_CREDENTIALS_FULL_URI"
 TOKEN, TOKEN_FILE = "AWS_CONTAINER_AUTHORIZATION_TOKEN", "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"
 TIMEOUT_S = 2.0
-ATTEMPTS, PAUSE_S = 3, 1.0
+RETRIES = RetryPolicy(backoff=Backoff(initial_s=1.0, max_s=1.0, min_share=1.0), max_attempts=3)
 """As botocore asks: an agent that was started with the node may not be there at once."""
 _TASKS = "http://169.254.170.2"
 _HOSTS = ("169.254.170.2", "169.254.170.23", "fd00:ec2::23", "localhost")
@@ -45,17 +46,10 @@ class ContainerKeys:
 
     async def get_frozen_credentials(self) -> FrozenKeys:
         """Ask the agent. Raises `KeysUnavailableError`."""
-        for attempt in range(1, ATTEMPTS + 1):
-            token = await asyncio.to_thread(self._token)
-            try:
-                return await self._ask(token)
-            except _AskAgainError:
-                if attempt == ATTEMPTS:
-                    raise
-            await asyncio.sleep(PAUSE_S)
-        raise AssertionError  # for the type: the last attempt returns or raises
+        return await RETRIES.call(_AskAgainError, self._ask)
 
-    async def _ask(self, token: str | None) -> FrozenKeys:
+    async def _ask(self) -> FrozenKeys:
+        token = await asyncio.to_thread(self._token)
         fields = [("accept", "application/json")]
         if token is not None:
             fields.append(("authorization", token))

@@ -12,13 +12,14 @@ from typing import Protocol
 
 from dequeuer.core.errors import DequeuerError, KeysMissingError, KeysUnavailableError
 from dequeuer.core.events import KeyProviderName, KeysRenewalFailed, KeysRenewed, Observer, ignore
+from dequeuer.core.retry import Backoff
 
 ASK_AGAIN_S = 15.0
 """How often a chain is asked that does not tell when its keys end (the SDK's renews them by itself)."""
 ADVISORY_S = 900.0
 """Keys are renewed when they have this long left, as botocore does; shorter-lived ones after half of their life."""
-RETRY_FIRST_S, RETRY_LONGEST_S = 1.0, 30.0
-"""Between attempts at a renewal that fails: exponential, with jitter."""
+RETRY_BACKOFF = Backoff(initial_s=1.0, max_s=30.0, min_share=0.5)
+"""Between attempts at a renewal that fails."""
 FETCH_TIMEOUT_S = 60.0
 """For one attempt, whatever the provider does in it."""
 WAIT_S = 10.0
@@ -129,7 +130,7 @@ class KeySnapshot:
         """Renew at once: AWS says that these have expired.
 
         Its clock counts, not the one of this machine, which may be wrong or have stood still. Ignored for keys that
-        are not the present ones any more, for ones that cannot be renewed, and within `RETRY_LONGEST_S` of the last
+        are not the present ones any more, for ones that cannot be renewed, and within `RETRY_BACKOFF.max_s` of the last
         rejection: a provider that gives out the same again is not asked for each request.
         """
         if keys is not self._keys or self._task is None or self._task.done():
@@ -137,7 +138,7 @@ class KeySnapshot:
         now = asyncio.get_running_loop().time()
         if now < self._rejectable_from:
             return
-        self._rejectable_from = now + RETRY_LONGEST_S
+        self._rejectable_from = now + RETRY_BACKOFF.max_s
         self._is_valid = False
         self._wanted.set()
 
@@ -176,8 +177,8 @@ class KeySnapshot:
                     keys = await self._chain.get_frozen_credentials()
                 delay_s = self._take(keys)
             except Exception as error:  # noqa: BLE001 - whatever a provider raises, the present keys are used on
-                delay_s = min(RETRY_FIRST_S * 2.0**failures, RETRY_LONGEST_S) * (0.5 + self._chance() / 2)
-                failures = min(failures + 1, 10)
+                delay_s = RETRY_BACKOFF.pause_s(failures, self._chance)
+                failures += 1
                 self._fail(error)
             else:
                 failures = 0
@@ -217,7 +218,7 @@ class KeySnapshot:
         # Jitter: pods that were started together must not renew together.
         delay_s = max(lifetime_s - ADVISORY_S, lifetime_s / 2) * (0.9 + self._chance() / 10)
         # A provider that gives out the same keys until they end would be asked ever more often.
-        return max(delay_s, RETRY_FIRST_S)
+        return max(delay_s, RETRY_BACKOFF.initial_s)
 
     def _fail(self, error: Exception) -> None:
         if isinstance(error, TimeoutError):

@@ -26,7 +26,7 @@ from dequeuer.handlers.async_api.conclusion import Conclusion
 from dequeuer.handlers.async_api.inline import InlineRequest
 from dequeuer.handlers.async_api.request_store import RequestStore, Submitted
 from dequeuer.handlers.async_api.result import ResultWriter
-from dequeuer.handlers.backoff import LONGEST_S, backoff_s
+from dequeuer.handlers.backoff import MAX_BACKOFF_S, backoff_s
 from dequeuer.handlers.base import Target
 from dequeuer.handlers.policy import Policy
 from dequeuer.sinks.base import Store
@@ -102,7 +102,7 @@ class AsyncHandler:
                 return await Conclusion(message, request, fence.asked_at).failed(reason, None)
             except (StoreDeniedError, StoreUnavailableError):
                 pass
-        return Retry(after_s=LONGEST_S if request.was_answered else backoff_s(message.receive_count), reason=reason)
+        return Retry(after_s=MAX_BACKOFF_S if request.was_answered else backoff_s(message.receive_count), reason=reason)
 
     def _open(self, message: Message, fence: Fence) -> RequestStore:
         """Find out which request a message is about; raises `InvalidInputError` when it is about none."""

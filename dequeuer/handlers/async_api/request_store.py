@@ -9,7 +9,7 @@ from typing import Literal
 
 from dequeuer.core.errors import InvalidInputError, StoreDeniedError, StoreMissingError, StoreUnavailableError
 from dequeuer.core.message import Fence
-from dequeuer.core.retrying import persist
+from dequeuer.core.retry import retry_until_available
 from dequeuer.formats.headers import forwardable, parse_headers
 from dequeuer.handlers.async_api.failure import failure_body
 from dequeuer.sinks.base import Payload, Store
@@ -76,7 +76,7 @@ class RequestStore:
         """
         headers = asyncio.create_task(self._headers(), name="headers")
         try:
-            payload = await persist(StoreUnavailableError, self._store.get, self._keys.payload)
+            payload = await retry_until_available(StoreUnavailableError, self._store.get, self._keys.payload)
             return Submitted(payload=payload, headers=await headers)
         finally:
             if not headers.done():
@@ -86,7 +86,7 @@ class RequestStore:
 
     async def _headers(self) -> Sequence[tuple[str, str]] | None:
         try:
-            raw = await persist(StoreUnavailableError, self._read_small, self._keys.headers)
+            raw = await retry_until_available(StoreUnavailableError, self._read_small, self._keys.headers)
         except StoreMissingError:
             return None
         return forwardable(parse_headers(raw))
@@ -99,7 +99,7 @@ class RequestStore:
 
     async def known(self) -> Known | None:
         """Look up what became of the request before, if anything did."""
-        names = set(await persist(self._waits_for, self._store.list, self._keys.prefix))
+        names = set(await retry_until_available(self._waits_for, self._store.list, self._keys.prefix))
         if self._keys.status("completed") in names:
             return "completed"
         if self._keys.status("failed") in names:
@@ -108,7 +108,7 @@ class RequestStore:
 
     async def has_result(self) -> bool:
         """Tell whether the request has succeeded, even if it was also marked as failed."""
-        return self._keys.result in await persist(self._waits_for, self._store.list, self._keys.prefix)
+        return self._keys.result in await retry_until_available(self._waits_for, self._store.list, self._keys.prefix)
 
     async def mark_in_progress(self) -> None:
         """Write `status/in_progress`; one attempt, as it only informs."""
@@ -117,7 +117,7 @@ class RequestStore:
 
     async def put_result(self, body: bytes) -> None:
         """Write the result, whole. An existing one is kept: a client may have read it."""
-        await persist(self._waits_for, self._create_result, body)
+        await retry_until_available(self._waits_for, self._create_result, body)
 
     async def _create_result(self, body: bytes) -> None:
         self._fence.check()
@@ -154,11 +154,11 @@ class RequestStore:
 
     async def take_back_failed(self) -> None:
         """Delete `status/failed`: the request has succeeded at the same moment."""
-        await persist(self._waits_for, self._delete, (self._keys.status("failed"),))
+        await retry_until_available(self._waits_for, self._delete, (self._keys.status("failed"),))
 
     async def put(self, key: str, body: bytes, content_type: str) -> None:
         """Write one of its objects, waiting for a store that is away."""
-        await persist(self._waits_for, self._put, key, body, content_type)
+        await retry_until_available(self._waits_for, self._put, key, body, content_type)
 
     async def _put(self, key: str, body: bytes, content_type: str) -> None:
         self._fence.check()
@@ -179,7 +179,7 @@ class RequestStore:
     async def _drop(self, *keys: str) -> None:
         try:
             async with asyncio.timeout(CLEANUP_TIMEOUT_S):
-                await persist((StoreUnavailableError, StoreDeniedError), self._store.delete, keys)
+                await retry_until_available((StoreUnavailableError, StoreDeniedError), self._store.delete, keys)
         except TimeoutError:
             # Counted and logged where the store is called; the outcome stands without it.
             return

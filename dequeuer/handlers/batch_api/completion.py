@@ -16,7 +16,7 @@ from dequeuer.core.errors import (
 )
 from dequeuer.core.events import Answered, Observer
 from dequeuer.core.message import Done, Fence, Message, Outcome, Requeue, Retry
-from dequeuer.core.retrying import persist
+from dequeuer.core.retry import retry_until_available
 from dequeuer.handlers.backoff import backoff_s
 from dequeuer.handlers.base import Target
 from dequeuer.handlers.policy import Policy
@@ -97,7 +97,7 @@ class Completion:
         return Requeue(reason="the job is not complete yet")
 
     async def _is_last(self) -> bool:
-        depth = await persist((SourceUnavailableError, SourceDeniedError), self._queue.depth)
+        depth = await retry_until_available((SourceUnavailableError, SourceDeniedError), self._queue.depth)
         return depth.total <= 1
 
     async def _pause(self, seconds: float) -> bool:
@@ -159,6 +159,6 @@ class DrainedQueue:
 
     async def is_over(self) -> bool:
         """Ask after a receive that brought nothing."""
-        depth = await persist((SourceUnavailableError, SourceDeniedError), self._queue.depth)
+        depth = await retry_until_available((SourceUnavailableError, SourceDeniedError), self._queue.depth)
         was_empty, self._seen_empty = self._seen_empty, depth.total == 0
         return was_empty and self._seen_empty

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import random
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
@@ -13,7 +12,7 @@ from typing import TypeAlias
 
 from dequeuer.core.errors import StoreUnavailableError, clip
 from dequeuer.core.events import StoreOp
-from dequeuer.core.retrying import FIRST_WAIT_S, persist
+from dequeuer.core.retry import Backoff, retry_until_available
 from dequeuer.http.errors import WireError
 from dequeuer.http.response import Answer
 from dequeuer.sinks.base import Payload
@@ -27,6 +26,8 @@ SMALL_BYTES = 64 * 1024
 UNTYPED = "binary/octet-stream"
 """What S3 says of an object that was stored without a Content-Type."""
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+NO_PROGRESS_BACKOFF = Backoff(initial_s=1.0, max_s=1.0, min_share=0.2)
+"""Before a download is resumed of which the last response brought nothing."""
 _LYING = "S3 sent another number of bytes than it said"
 
 Report: TypeAlias = Callable[[StoreOp, float | None, StoreError | None], None]
@@ -132,8 +133,8 @@ class Downloads:
                 self._bucket.end(answer)
                 answer = None
                 if at == start:
-                    await asyncio.sleep(random.uniform(FIRST_WAIT_S, 1.0))  # noqa: S311 - jitter
-                answer = await persist(StoreUnavailableError, self._reopen, key, at, size, e_tag)
+                    await asyncio.sleep(NO_PROGRESS_BACKOFF.pause_s(0))
+                answer = await retry_until_available(StoreUnavailableError, self._reopen, key, at, size, e_tag)
         finally:
             if answer is not None:
                 self._bucket.end(answer)

@@ -19,7 +19,7 @@ from dequeuer.sinks.s3.body import Body
 from dequeuer.sinks.s3.bucket import Bucket
 from dequeuer.sinks.s3.features import Features
 from dequeuer.sinks.s3.parts import Aborts, check_uploads
-from dequeuer.sinks.s3.tries import patiently
+from dequeuer.sinks.s3.retry import retry_upload_request
 from dequeuer.sinks.s3.upload import Upload
 from dequeuer.sinks.s3.writing import Writes
 
@@ -71,7 +71,7 @@ class Uploads:
             first = await self._first_part(upload, body)
             if first is not None and await body.is_over():
                 try:
-                    return await patiently(lambda: self._writes.create(key, first, fields, check))
+                    return await retry_upload_request(lambda: self._writes.create(key, first, fields, check))
                 finally:
                     self._buffers.give_back(PART_BYTES)
             if first is not None:

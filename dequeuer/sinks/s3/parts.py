@@ -9,7 +9,7 @@ from hashlib import md5
 from typing import Protocol, TypeVar
 
 from dequeuer.core.errors import StoreDeniedError, StoreMissingError, StoreUnavailableError
-from dequeuer.sinks.s3.tries import patiently
+from dequeuer.sinks.s3.retry import retry_upload_request
 
 T = TypeVar("T")
 
@@ -61,9 +61,9 @@ def _combined(parts: Sequence[Part]) -> str | None:
 
 
 async def within_upload(attempt: Callable[[], Awaitable[T]]) -> T:
-    """Try `patiently` what needs the upload to be there. Raises `StoreUnavailableError` when it is not."""
+    """Try `retry_upload_request` what needs the upload to be there. Raises `StoreUnavailableError` when it is not."""
     try:
-        return await patiently(attempt)
+        return await retry_upload_request(attempt)
     except StoreMissingError as error:
         raise StoreUnavailableError("the upload was gone before it was complete") from error
 

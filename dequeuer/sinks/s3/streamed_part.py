@@ -12,7 +12,7 @@ from dequeuer.sinks.s3.bucket import Bucket
 from dequeuer.sinks.s3.checksum import CRC32
 from dequeuer.sinks.s3.errors import code_in
 from dequeuer.sinks.s3.features import Features
-from dequeuer.sinks.s3.tries import patiently
+from dequeuer.sinks.s3.retry import retry_upload_request
 
 _PROBE = b"probe"
 _NOT_UNDERSTOOD = frozenset({400, 403, 405, 411, 422, 501})
@@ -68,7 +68,7 @@ class StreamedParts:
                     raise
                 return error
 
-        reply = await patiently(attempt)
+        reply = await retry_upload_request(attempt)
         if isinstance(reply, StoreUnavailableError):
             raise reply
         if reply.status >= 300:

@@ -16,8 +16,8 @@ from dequeuer.sinks.s3.document import read_document
 from dequeuer.sinks.s3.errors import error_code, refused
 from dequeuer.sinks.s3.features import UNSUPPORTED_STATUSES, Features, is_unsupported, may_be_unsupported
 from dequeuer.sinks.s3.parts import ABORT_TIMEOUT_S, Part, is_made_of, within_upload
+from dequeuer.sinks.s3.retry import retry_upload_request
 from dequeuer.sinks.s3.streamed_part import StreamedParts
-from dequeuer.sinks.s3.tries import patiently
 from dequeuer.sinks.s3.writing import IF_NONE, THERE_ALREADY
 
 UNANSWERED_LIMIT = 4
@@ -96,7 +96,7 @@ class Upload:
         """
         await self._started()
         number = self._next_number()
-        await patiently(lambda: self._streamed.prepare(self._key, self._of_part(number)))
+        await retry_upload_request(lambda: self._streamed.prepare(self._key, self._of_part(number)))
         while len(self._flights) >= UNANSWERED_LIMIT and self._failure is None:
             await asyncio.wait(set(self._flights), return_when=asyncio.FIRST_COMPLETED)
             await asyncio.sleep(0)  # their callbacks have run then
@@ -132,7 +132,7 @@ class Upload:
     async def _started(self) -> None:
         self.raise_failure()
         if self._beginning is None:
-            self._beginning = asyncio.create_task(patiently(self._begin), name="begin an upload")
+            self._beginning = asyncio.create_task(retry_upload_request(self._begin), name="begin an upload")
         # Not cancelled with its caller: an upload whose name never became known cannot be aborted.
         await asyncio.shield(self._beginning)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import random
 import time
 from collections.abc import AsyncGenerator, AsyncIterator
 from datetime import datetime
@@ -11,10 +10,10 @@ from typing import Any
 
 from dequeuer.core.errors import StoreUnavailableError
 from dequeuer.core.events import StoreOp
-from dequeuer.core.retrying import FIRST_WAIT_S, persist
+from dequeuer.core.retry import retry_until_available
 from dequeuer.sinks.base import Payload
 from dequeuer.sinks.s3.checksum import checker_of
-from dequeuer.sinks.s3.download import SMALL_BYTES, UNTYPED, Report
+from dequeuer.sinks.s3.download import NO_PROGRESS_BACKOFF, SMALL_BYTES, UNTYPED, Report
 from dequeuer.sinks.s3.errors import STORE_ERRORS
 from dequeuer.sinks.s3_sdk.bucket import Answer, SdkBucket
 from dequeuer.sinks.s3_sdk.errors import SDK_ERRORS, translated
@@ -85,8 +84,8 @@ class Downloads:
                     return
                 body.close()
                 if at == start:
-                    await asyncio.sleep(random.uniform(FIRST_WAIT_S, 1.0))  # noqa: S311 - jitter
-                body = await persist(StoreUnavailableError, self._reopen, key, at, size, e_tag)
+                    await asyncio.sleep(NO_PROGRESS_BACKOFF.pause_s(0))
+                body = await retry_until_available(StoreUnavailableError, self._reopen, key, at, size, e_tag)
         finally:
             body.close()
 

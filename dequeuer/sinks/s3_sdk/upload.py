@@ -14,7 +14,7 @@ from dequeuer.sinks.s3.body import Body
 from dequeuer.sinks.s3.download import UNTYPED
 from dequeuer.sinks.s3.multipart import PART_BYTES
 from dequeuer.sinks.s3.parts import ABORT_TIMEOUT_S, Aborts, Part, check_uploads, is_made_of, within_upload
-from dequeuer.sinks.s3.tries import patiently
+from dequeuer.sinks.s3.retry import retry_upload_request
 from dequeuer.sinks.s3_sdk.bucket import SdkBucket
 from dequeuer.sinks.s3_sdk.integrity import Checked, checked
 from dequeuer.sinks.s3_sdk.writing import Writes
@@ -78,7 +78,7 @@ class Uploads:
             return created is not None
 
         try:
-            return await patiently(attempt)
+            return await retry_upload_request(attempt)
         finally:
             self._places.release()
 
@@ -116,7 +116,7 @@ class _Upload:
         """
         try:
             if self._flight is None:
-                self._flight = asyncio.create_task(patiently(self._begin), name="begin an upload")
+                self._flight = asyncio.create_task(retry_upload_request(self._begin), name="begin an upload")
             await asyncio.shield(self._flight)
         except BaseException:
             release()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import botocore.session
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 from dequeuer.aws.credentials import chain, container
 from dequeuer.aws.credentials.web_identity import sts_url
 from dequeuer.core.errors import ConfigurationError
+from dequeuer.core.retry import Backoff
 from tests.aws.credentials.judge import TLS, Found, botocores, environment, ours
 from tests.aws.credentials.server import (
     CUT,
@@ -38,7 +40,7 @@ OFF = {"AWS_EC2_METADATA_DISABLED": "true"}
 @pytest.fixture(autouse=True)
 def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ContainerMetadataFetcher, "SLEEP_TIME", 0)
-    monkeypatch.setattr(container, "PAUSE_S", 0)
+    monkeypatch.setattr(container, "RETRIES", replace(container.RETRIES, backoff=Backoff(initial_s=0.0, max_s=0.0)))
 
 
 @pytest.fixture(params=["127.0.0.1", "::1"])

@@ -5,6 +5,7 @@ import ssl
 import time
 import traceback
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest
 from dequeuer.aws.credentials import chain, container
 from dequeuer.aws.credentials.renewal import Keys
 from dequeuer.core.errors import ConfigurationError, DequeuerError, KeysMissingError, KeysUnavailableError
+from dequeuer.core.retry import Backoff
 from tests.aws.credentials.server import (
     NEVER,
     ROLE_PATH,
@@ -40,7 +42,7 @@ def server() -> Iterator[Server]:
 
 @pytest.fixture(autouse=True)
 def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(container, "PAUSE_S", 0)
+    monkeypatch.setattr(container, "RETRIES", replace(container.RETRIES, backoff=Backoff(initial_s=0.0, max_s=0.0)))
 
 
 def variables(kind: str, server: Server, tmp_path: Path) -> dict[str, str]:

@@ -11,8 +11,8 @@ from dequeuer.sinks.s3 import upload as s3_upload
 from dequeuer.sinks.s3.bucket import Bucket
 from dequeuer.sinks.s3.features import Features
 from dequeuer.sinks.s3.multipart import PART_BYTES
+from dequeuer.sinks.s3.retry import UPLOAD_RETRIES, retry_upload_request
 from dequeuer.sinks.s3.store import WireStore, open_wire_store
-from dequeuer.sinks.s3.tries import TRIES, TRIES_WITHIN_S, patiently
 from dequeuer.sinks.s3.upload import Upload
 from tests.fakes import Recorder, chunked
 from tests.sinks.fake_s3 import Asked, FakeS3, answer, refusal, times
@@ -103,7 +103,7 @@ async def test_a_failure_that_follows_status_200_is_one(s3: FakeS3, store: WireS
     with pytest.raises(StoreUnavailableError, match="InternalError"):
         await send(store)
     await store.close()
-    assert s3.steps.count("complete") == TRIES
+    assert s3.steps.count("complete") == UPLOAD_RETRIES.max_attempts
     assert s3.steps[-1] == "abort"
     assert (s3.objects, s3.uploads) == ({}, {})
     assert outcomes(seen) == [("put", "unavailable")]
@@ -288,12 +288,12 @@ async def test_the_tries_are_bounded_in_number_and_in_time() -> None:
         await asyncio.sleep(seconds)
         raise StoreUnavailableError("away")
 
-    for seconds, expected in ((0.0, TRIES), (35.0, 4)):
+    for seconds, expected in ((0.0, UPLOAD_RETRIES.max_attempts), (35.0, 4)):
         tries.clear()
         with pytest.raises(StoreUnavailableError):
-            await patiently(lambda seconds=seconds: failing(seconds))  # type: ignore[misc]
+            await retry_upload_request(lambda seconds=seconds: failing(seconds))  # type: ignore[misc]
         assert len(tries) == expected
-        assert tries[-1] - tries[0] <= TRIES_WITHIN_S
+        assert tries[-1] - tries[0] <= 120.0
 
 
 async def test_of_several_parts_that_fail_the_first_error_is_raised_and_none_is_left_over(s3: FakeS3) -> None:
