@@ -14,11 +14,10 @@ from dequeuer.core.retry import UNTIL_AVAILABLE
 from dequeuer.sources.base import Lease, Source
 from dequeuer.worker.attempts import Attempts
 from dequeuer.worker.prefetch import WaitingRoom
+from dequeuer.worker.read_ahead import ReadAhead
 from dequeuer.worker.receives import RECEIVE_LIMIT, Receive, Receives
 from dequeuer.worker.settlement import AWAY
 
-WAITING_LIMIT = 20
-"""Messages that wait for a slot, at most: ten for now, and ten for as long as the next receive takes."""
 EXTRA_HELD = 20
 """Messages whose work is done and whose outcome is being stored, at least; as many as there are slots if
 that is more."""
@@ -27,8 +26,6 @@ STORING_SHARE = 5
 while it is read, and is stored for 60 ms after that: three for each slot. What is being received takes room, too."""
 STORING_LIMIT = 200
 """Each may keep a result of 64 KiB in memory. Enough for 2,000 messages a second with 60 ms for each."""
-LEAD_S = 0.05
-"""How long a receive takes when there is something: so much before the last one is taken the next are asked for."""
 
 
 class Watch(Protocol):
@@ -67,6 +64,7 @@ class Poller:
         self._attempts = attempts
         self._watch = watch
         self._ahead_s = min(AHEAD_S, waiting.moment_s / 2)
+        self._read_ahead = ReadAhead(slots)
         self._ended = asyncio.Event()
         self._receives = Receives(source, self._ended.set)
         self._may_ask = False
@@ -119,11 +117,12 @@ class Poller:
         free, waiting = self._slots.free - receives.coming, len(self._waiting)
         least = RECEIVE_LIMIT if receives else 1
         spare = self._spare() - receives.coming
-        if min(free + WAITING_LIMIT - waiting, spare) < least:
+        limit = self._read_ahead.limit
+        if min(free + limit - waiting, spare) < least:
             return 0
-        ahead = min(WAITING_LIMIT, self._slots.expected(self._ahead_s))
+        ahead = min(limit, self._slots.expected(self._ahead_s))
         # In time, but not one at a time: a request for ten costs as much as a request for one.
-        low = min(ahead // 2, self._slots.expected(LEAD_S) - 1)
+        low = min(max(ahead // 2, ahead - RECEIVE_LIMIT), self._slots.expected(self._read_ahead.lead_s) - 1)
         if free <= 0 and waiting - min(0, free) > max(0, low):
             return 0
         room = min(free + ahead - waiting, spare)
@@ -139,6 +138,7 @@ class Poller:
         try:
             leases = receive.task.result()
             if leases:
+                self._read_ahead.learn(leases, None if receive.waits else receive.took_s)
                 self._accept(leases, receive.asked_at)
             elif receive.waits and await self._is_over():
                 return True

@@ -25,12 +25,14 @@ class Receive:
         limit: messages asked for.
         waits: whether the queue waits for messages; otherwise it answers at once.
         asked_at: loop time: the leases count from then.
+        took_s: how long the answer took, seconds, once it has ended.
         task: ends with what it brings.
     """
 
     limit: int
     waits: bool
     asked_at: float
+    took_s: float = 0.0
     task: asyncio.Task[Sequence[Lease]] = field(init=False)
 
 
@@ -85,7 +87,9 @@ class Receives:
         return await self._source.receive(receive.limit, wait=receive.waits)
 
     def _end(self, task: asyncio.Task[Sequence[Lease]]) -> None:
-        self._ended.append(self._open.pop(task))
+        receive = self._open.pop(task)
+        receive.took_s = asyncio.get_running_loop().time() - receive.asked_at
+        self._ended.append(receive)
         if not task.cancelled():
             # When nobody is left to take it, its error is not to be reported as never retrieved.
             task.exception()

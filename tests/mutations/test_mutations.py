@@ -142,6 +142,20 @@ MUTATIONS = [
         tests=("tests/worker/test_receives.py",),
     ),
     Mutation(
+        name="no more is received ahead where receives take long",
+        module="worker/read_ahead.py",
+        old="RECEIVE_LIMIT + self._slots.expected(self._takes_s)",
+        new="0",
+        tests=("tests/worker/test_read_ahead.py", "tests/worker/test_receives.py"),
+    ),
+    Mutation(
+        name="large messages are received ahead as small ones",
+        module="worker/read_ahead.py",
+        old="max(1.0, largest, DECAY * self._body_chars)",
+        new="1.0",
+        tests=("tests/worker/test_read_ahead.py", "tests/worker/test_receives.py"),
+    ),
+    Mutation(
         name="every receive waits at the queue",
         module="worker/receives.py",
         old="waits=not len(self)",

@@ -9,8 +9,9 @@ from dequeuer.core.events import GivenBack, Received
 from dequeuer.core.message import Done, Fence, Message, Outcome, Retry
 from dequeuer.sources.base import Lease
 from dequeuer.worker.attempts import SETTLING_LIMIT
-from dequeuer.worker.poller import EXTRA_HELD, WAITING_LIMIT
+from dequeuer.worker.poller import EXTRA_HELD
 from dequeuer.worker.prefetch import MOMENT_S
+from dequeuer.worker.read_ahead import WAITING_LIMIT
 from tests.fakes import FakeLease, FakeSource
 from tests.worker.stage import DeepSource, ScriptedHandler, Stage, leases, now, until
 
