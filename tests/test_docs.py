@@ -6,15 +6,25 @@ import sys
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
+from dequeuer.core.events import Settlement
 from dequeuer.observability.metrics import Metrics
 
 ROOT = Path(__file__).resolve().parents[1]
-DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+DOCUMENTS = sorted(
+    [
+        *ROOT.glob("*.md"),
+        *(path for folder in ("docs", "bench", "deploy", ".github") for path in (ROOT / folder).rglob("*.md")),
+    ]
+)
+INDEX = ROOT / "docs" / "README.md"
 OPERATIONS = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
 ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+
+each_document = pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.relative_to(ROOT).as_posix())
 
 
 def named_tests(text: str) -> list[tuple[str, str]]:
@@ -27,7 +37,7 @@ def named_tests(text: str) -> list[tuple[str, str]]:
     return found
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+@each_document
 def test_every_test_that_is_named_exists(document: Path) -> None:
     for file, name in named_tests(document.read_text(encoding="utf-8")):
         assert f"def {name}(" in (ROOT / file).read_text(encoding="utf-8"), f"{document.name}: {file}::{name}"
@@ -60,14 +70,94 @@ def test_every_promise_names_its_test(document: str, section: str, least: int, c
         assert re.search(r"`(tests/[\w/]+(\.py|/)|\.\.\.::)", row.rpartition(" | ")[2]), row
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
-def test_every_link_leads_somewhere(document: Path) -> None:
-    for link in re.findall(r"\]\(([^)#]+)\)", document.read_text(encoding="utf-8")):
+def prose(document: Path) -> str:
+    """Return the text of a document without its code blocks: what looks like a link or a heading there is none."""
+    return re.sub(r"^```.*?^```$", "", document.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+
+
+def anchors(document: Path) -> set[str]:
+    """Return the anchors of the headings, spelt as the forge spells them."""
+    found: set[str] = set()
+    for heading in re.findall(r"^#+ +(.*?) *$", prose(document), re.MULTILINE):
+        text = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", heading).lower()
+        anchor = base = re.sub(r"[^\w -]", "", text).replace(" ", "-")
+        number = 0
+        while anchor in found:
+            number += 1
+            anchor = f"{base}-{number}"
+        found.add(anchor)
+    return found
+
+
+def links(document: Path) -> list[tuple[Path, str]]:
+    """Return where the links of a document lead inside the project: file, and anchor or nothing."""
+    found = []
+    for link in re.findall(r"\]\(([^)\s]+)\)", prose(document)):
+        path, _, anchor = link.partition("#")
         if "://" not in link:
-            assert (document.parent / link).exists(), f"{document.name}: {link}"
+            found.append(((document.parent / path).resolve() if path else document, anchor))
+    return found
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+@each_document
+def test_every_link_leads_somewhere(document: Path) -> None:
+    for file, anchor in links(document):
+        assert file.exists(), f"{document.name}: {file}"
+        assert file.is_relative_to(ROOT), f"{document.name}: {file}"
+        if anchor:
+            assert anchor in anchors(file), f"{document.name}: {file.name}#{anchor}"
+
+
+def test_anchors_are_spelt_as_the_forge_spells_them(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text(
+        "# A message's life\n\n## Why not ...\n\n## `x_y`, [z](z.md)\n\n## Twice\n\n### Twice\n\n```\n# no\n```\n"
+    )
+    assert anchors(page) == {"a-messages-life", "why-not-", "x_y-z", "twice", "twice-1"}
+
+
+def test_the_index_leads_to_every_page() -> None:
+    assert {file for file, _ in links(INDEX)} >= {
+        path for path in DOCUMENTS if path.parent.name != "ISSUE_TEMPLATE"
+    } - {
+        INDEX,
+        ROOT / ".github" / "pull_request_template.md",
+    }
+
+
+def test_the_readme_leads_to_every_page_of_the_index() -> None:
+    pages = {file for file, _ in links(INDEX) if file.parent == INDEX.parent}
+    assert len(pages) > 10
+    assert pages <= {file for file, _ in links(ROOT / "README.md")}
+
+
+def test_the_readme_has_two_commands_to_set_up() -> None:
+    blocks = re.findall(r"^```\n(.*?)^```$", (ROOT / "README.md").read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    assert [block.count("\n") for block in blocks if "pip install" in block] == [1, 1]
+
+
+@each_document
+def test_every_setting_that_is_named_exists(document: Path) -> None:
+    known = set(re.findall(r"\bDEQUEUER_\w+", (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")))
+    named = set(re.findall(r"\bDEQUEUER_\w*[A-Z]", document.read_text(encoding="utf-8")))
+    assert named <= known, document.name
+
+
+@each_document
+def test_every_module_that_is_named_exists(document: Path) -> None:
+    for path in re.findall(r"`((?:dequeuer/)?(?:\w+/)+\w+\.py)", document.read_text(encoding="utf-8")):
+        places = (ROOT / path, ROOT / "dequeuer" / path)
+        assert any(place.exists() for place in places), f"{document.name}: {path}"
+
+
+def test_every_module_of_a_room_is_in_it() -> None:
+    for room, row in re.findall(r"^\| `([\w/]+/)` \|(.*)$", ARCHITECTURE, re.MULTILINE):
+        folder = ROOT / "dequeuer" if room == "dequeuer/" else ROOT / "dequeuer" / room
+        for name in re.findall(r"`(\w+\.py)`", row):
+            assert (folder / name).exists(), f"{room}{name}"
+
+
+@each_document
 def test_every_file_of_the_tests_that_is_named_exists(document: Path) -> None:
     for path in re.findall(r"`((?:tests|bench|deploy|scripts)/[\w./-]*)", document.read_text(encoding="utf-8")):
         assert (ROOT / path).exists(), f"{document.name}: {path}"
@@ -85,7 +175,7 @@ def test_every_metric_is_told() -> None:
     assert told == families()
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+@each_document
 def test_every_metric_that_is_named_exists(document: Path) -> None:
     named = set(re.findall(r"`((?:cortex|dequeuer)_\w+)", document.read_text(encoding="utf-8")))
     assert named <= families()
@@ -106,6 +196,11 @@ def test_every_log_line_is_told() -> None:
     names = set(logged())
     assert len(names) > 25
     assert names <= set(re.findall(r"`(\w+)`", OPERATIONS))
+
+
+def test_every_settlement_is_told() -> None:
+    told = [row.split("`")[1] for row in rows("docs/operations.md", "Log") if re.match(r"\| `\w+` \| \w+ \| ", row)]
+    assert set(get_args(Settlement)) <= set(told)
 
 
 def packages() -> set[str]:

@@ -9,6 +9,7 @@ import signal
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
@@ -110,6 +111,16 @@ async def test_the_users_container_is_started_used_and_stopped_and_knows_no_real
     pid = re.search(r'\{"pid": (\d+), "answer": 42\}', ended.out)
     assert pid is not None
     assert not is_alive(int(pid[1]))
+
+
+async def test_the_server_of_the_quickstart_works_as_the_page_says() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "quickstart.md").read_text(encoding="utf-8")
+    server = page.partition("```python\n")[2].partition("```")[0]
+    (port,) = free_ports(1)
+    ended = await dev("--once", "--samples", "1", "--user-port", str(port), "--", sys.executable, "-c", server)
+    assert (ended.status, ended.err) == (0, "")
+    assert '{"characters": 12}' in ended.out
+    assert '{"characters": 12}' in page
 
 
 async def test_a_container_that_fails_makes_it_fail() -> None:
