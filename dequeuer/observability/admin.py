@@ -1,4 +1,4 @@
-"""The admin server: what the kubelet and Prometheus ask."""
+"""The admin server, for the kubelet and Prometheus."""
 
 from __future__ import annotations
 
@@ -11,25 +11,24 @@ from dequeuer.http.listening import addresses_text
 from dequeuer.http.server import IdleLimit, server_log
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
-"""That of Prometheus' text format."""
-SHUTDOWN_S = 0.5
-"""How long an answer that is under way may take when the server stops."""
+"""The Content-Type of Prometheus' text format."""
+SHUTDOWN_TIMEOUT_S = 0.5
+"""How long a response in progress may still take when the server stops."""
 REASON_HEADER = "X-Dequeuer-Reason"
-"""Of a `/healthz` that is not healthy."""
-KEEPALIVE_S = 75.0
-"""Longer than the usual period of a scrape, so that its connection is used again."""
-MAX_HEAD_BYTES = 4096
-"""Of a request line and of a header field; nobody with a reason to ask needs more."""
-
-MAX_FIELDS = 64
-MAX_IDLE = 64
-"""Connections that wait for a request: the kubelet and a few scrapers; the port is open to the whole cluster."""
+"""The header of an unhealthy `/healthz` response that names the reason."""
+KEEPALIVE_TIMEOUT_S = 75.0
+"""Longer than the usual scrape interval, so that Prometheus reuses its connection."""
+MAX_HEADER_LINE_BYTES = 4096
+"""For the request line and for each header; legitimate clients send less."""
+MAX_HEADER_FIELDS = 64
+MAX_IDLE_CONNECTIONS = 64
+"""Connections that wait for a request. The kubelet and a few scrapers need few; the whole cluster can connect."""
 
 
 class AdminServer:
-    """Serves `/healthz` (the readiness gate), `/livez` (the process does its work) and `/metrics`."""
+    """Serves `/healthz` (ready to receive messages), `/livez` (the poller makes progress) and `/metrics`."""
 
-    def __init__(  # noqa: PLR0913 - one callable for each thing that is told
+    def __init__(  # noqa: PLR0913 - one callable for each value that is reported
         self,
         hosts: Sequence[str],
         port: int,
@@ -37,44 +36,44 @@ class AdminServer:
         is_ready: Callable[[], bool],
         is_live: Callable[[], bool],
         *,
-        why_not_ready: Callable[[], str] = lambda: "",
+        not_ready_reason: Callable[[], str] = lambda: "",
     ) -> None:
-        """Listen on `port` of all `hosts` once started; port 0 takes a free one. The callables must return at once.
+        """Prepare to listen on `port` of all `hosts`; port 0 selects a free port. The callables must not block.
 
-        `why_not_ready`: one line for a person, "" when nothing is to be told. The body of the answer is Cortex's, so
-        the line is a header of it.
+        `not_ready_reason` returns one line for people, or "". Cortex fixed the body of the response, so the line is
+        sent as a header.
         """
         self._hosts, self._listen_port = tuple(hosts), port
         self._render = metrics_render
         self._is_ready = is_ready
         self._is_live = is_live
-        self._why_not_ready = why_not_ready
+        self._not_ready_reason = not_ready_reason
         self._runner: web.AppRunner | None = None
 
     @property
     def port(self) -> int:
-        """The port that it listens on; before the start, the one it was given."""
+        """The port that the server listens on; before `start`, the port it was given."""
         addresses = self._runner.addresses if self._runner is not None else []
         return int(addresses[0][1]) if addresses else self._listen_port
 
     async def start(self) -> None:
-        """Begin to listen. Raises `FatalError` when the address cannot be had."""
+        """Start listening. Raises `FatalError` when the address cannot be bound."""
         app = web.Application(client_max_size=1024)
         app.router.add_get("/healthz", self._healthz)
         app.router.add_get("/livez", self._livez)
         app.router.add_get("/metrics", self._metrics)
-        limit = IdleLimit(MAX_IDLE)
+        limit = IdleLimit(MAX_IDLE_CONNECTIONS)
         limit.watch(app)
         runner = web.AppRunner(
             app,
             access_log=None,
             logger=server_log("dequeuer.observability.admin.http"),
-            auto_decompress=False,  # no body is read
-            shutdown_timeout=SHUTDOWN_S,
-            keepalive_timeout=KEEPALIVE_S,
-            max_line_size=MAX_HEAD_BYTES,
-            max_field_size=MAX_HEAD_BYTES,
-            max_headers=MAX_FIELDS,
+            auto_decompress=False,  # request bodies are never read
+            shutdown_timeout=SHUTDOWN_TIMEOUT_S,
+            keepalive_timeout=KEEPALIVE_TIMEOUT_S,
+            max_line_size=MAX_HEADER_LINE_BYTES,
+            max_field_size=MAX_HEADER_LINE_BYTES,
+            max_headers=MAX_HEADER_FIELDS,
         )
         await runner.setup()
         try:
@@ -87,29 +86,29 @@ class AdminServer:
                 "(1-65535), or other addresses with DEQUEUER_ADMIN_HOST."
             )
             raise FatalError(message) from error
-        except BaseException:  # cancelled, for one: it must not keep listening
+        except BaseException:  # for example cancellation: the socket must not stay open
             await runner.cleanup()
             raise
         self._runner = runner
 
     async def stop(self) -> None:
-        """Stop listening and close every connection; does nothing when it is not running."""
+        """Stop listening and close every connection. Does nothing when the server is not running."""
         runner, self._runner = self._runner, None
         if runner is not None:
             await runner.cleanup()
 
     async def _healthz(self, _request: web.Request) -> web.Response:
-        answer = _answer(self._is_ready(), "healthy", "unhealthy")
-        if answer.status != 200 and (reason := self._why_not_ready()):
-            answer.headers[REASON_HEADER] = reason
-        return answer
+        response = _response(self._is_ready(), "healthy", "unhealthy")
+        if response.status != 200 and (reason := self._not_ready_reason()):
+            response.headers[REASON_HEADER] = reason
+        return response
 
     async def _livez(self, _request: web.Request) -> web.Response:
-        return _answer(self._is_live(), "alive", "stuck")
+        return _response(self._is_live(), "alive", "stuck")
 
     async def _metrics(self, _request: web.Request) -> web.Response:
         return web.Response(body=self._render(), headers={"Content-Type": CONTENT_TYPE})
 
 
-def _answer(good: bool, yes: str, no: str) -> web.Response:  # noqa: FBT001 - private, and the names say it
-    return web.Response(text=yes if good else no, status=200 if good else 500)
+def _response(is_good: bool, good: str, bad: str) -> web.Response:  # noqa: FBT001 - private
+    return web.Response(text=good if is_good else bad, status=200 if is_good else 500)

@@ -1,9 +1,8 @@
-"""The composition root of the sidecar: who is made of what, in which order it starts and stops."""
+"""The composition root of the sidecar: builds every part, and starts and stops them in order."""
 
 from __future__ import annotations
 
 import asyncio
-import gc
 import math
 import os
 import signal
@@ -35,25 +34,23 @@ from dequeuer.probes.gate import Gate
 from dequeuer.probes.http_check import HttpCheck
 from dequeuer.probes.protocol import identify
 from dequeuer.probes.spec import load_probes
+from dequeuer.process.garbage import freeze_startup_objects
 from dequeuer.process.running import run_to_status
 from dequeuer.settings import SidecarSettings
-from dequeuer.sidecar.kinds import Kind, Parties, make_kind
+from dequeuer.sidecar.api_kinds import ApiKind, WorkerDependencies, make_api_kind
+from dequeuer.sidecar.health import Health
 from dequeuer.sources.sqs.source import SqsSource
 from dequeuer.worker.lease import LeaseKeeper, poll_wait_s
 from dequeuer.worker.worker import Worker
 
 EXIT_OK, EXIT_FAILED = 0, 1
-STUCK_AFTER_S = 60.0
-"""A receive that takes this much longer than its own wait means that the poller is stuck."""
-GARBAGE_THRESHOLD = 5000
-"""New objects until garbage is looked for: a message leaves a few hundred, and next to none of them in cycles."""
 
 
 def run_sidecar(settings: SidecarSettings) -> int:
     """Run until drained, stopped or unable to go on; return the exit status.
 
     Raises:
-        ConfigurationError: probes.json or the region is wrong; AWS was not asked anything.
+        ConfigurationError: probes.json or the region is wrong; no call to AWS was made.
     """
     return run_to_status(_run(settings))
 
@@ -75,25 +72,25 @@ async def _run(settings: SidecarSettings) -> int:
     try:
         return await sidecar.run(probes)
     except Exception as error:
-        causes = _leaves(error)
+        causes = _leaf_exceptions(error)
         if configuration := [cause for cause in causes if isinstance(cause, ConfigurationError)]:
             raise configuration[0] from None
         if all(isinstance(cause, FatalError) for cause in causes):
-            log.error("cannot_go_on", error="; ".join(map(str, causes)))  # noqa: TRY400 - meant for a person
+            log.error("cannot_go_on", error="; ".join(map(str, causes)))  # noqa: TRY400 - a traceback would not help
         else:
             log.exception("bug_ended_the_process")
     return EXIT_FAILED
 
 
-def _leaves(error: BaseException) -> list[BaseException]:
-    """Return what really happened: a task group wraps what ends it."""
+def _leaf_exceptions(error: BaseException) -> list[BaseException]:
+    """Return the original exceptions: a task group wraps them in (nested) groups."""
     if not isinstance(error, BaseExceptionGroup):
         return [error]
-    return [leaf for inner in error.exceptions for leaf in _leaves(inner)]
+    return [leaf for inner in error.exceptions for leaf in _leaf_exceptions(inner)]
 
 
 class _Sidecar:
-    """Everything of one process, in the order in which it depends on each other."""
+    """All parts of one process, created in the order in which they depend on each other."""
 
     def __init__(self, settings: SidecarSettings, cloud: Cloud, drain: Drain) -> None:
         self._settings = settings
@@ -101,26 +98,28 @@ class _Sidecar:
         self._drain = drain
         self._metrics = Metrics(settings.api_kind, settings.api_name, settings.job_id, settings.most_workers)
         self._refusals = Refusals()
-        self._worker: Worker | None = None
+
         self._poll_wait_s = poll_wait_s(settings.poll_wait_s, settings.visibility_timeout_s)
         if settings.api_kind == "batch":
-            # A job is over after two empty looks: polls are no farther apart than the looks are to be.
+            # The job ends after the queue was found empty twice, `completion_delay_s` apart: a longer poll would
+            # delay the second check.
             self._poll_wait_s = min(self._poll_wait_s, max(1, math.ceil(settings.completion_delay_s)))
 
     async def run(self, probes: Sequence[Probe]) -> int:
-        """Serve until the work is over."""
+        """Run until the work is over; return the exit status."""
         settings = self._settings
         async with AsyncExitStack() as stack:
             observer, refusals = self._observe(stack), self._refusals
             self._cloud.observe(observer)
-            gate, check = Gate(probes, observer), self._check(observer)
+            gate, http_check = Gate(probes, observer), self._make_http_check(observer)
+            health = Health(gate, http_check, refusals, self._poll_wait_s)
             admin = AdminServer(
                 settings.admin_hosts,
                 settings.admin_port,
                 self._metrics.render,
-                is_ready=lambda: gate.is_open and check.may_receive.is_open and refusals.is_clear,
-                is_live=self._is_live,
-                why_not_ready=partial(_why_not_ready, gate, check, refusals),
+                is_ready=health.is_ready,
+                is_live=health.is_live,
+                not_ready_reason=health.not_ready_reason,
             )
             await admin.start()
             stack.push_async_callback(admin.stop)
@@ -133,10 +132,10 @@ class _Sidecar:
                     group.create_task(gate.run(), name="probes"),
                     group.create_task(keeper.run(), name="leases"),
                     group.create_task(refusals.run(), name="refusals"),
-                    group.create_task(check.run(), name="http-check"),
+                    group.create_task(http_check.run(), name="http-check"),
                 ]
                 try:
-                    kind = await self._start_and_work(group, background, gate, check, keeper, observer)
+                    kind = await self._start_and_work(group, background, gate, http_check, keeper, health, observer)
                 finally:
                     for task in background:
                         task.cancel()
@@ -153,23 +152,21 @@ class _Sidecar:
             observers.append(statsd)
         return combine(*observers)
 
-    def _check(self, observer: Observer) -> HttpCheck:
+    def _make_http_check(self, observer: Observer) -> HttpCheck:
         host, port = self._settings.user_host, self._settings.user_port
         hosts = (LOCALHOST, LOCALHOST_IPV6) if host is None else (host,)
         return HttpCheck(partial(identify, hosts, port), observer)
 
-    def _is_live(self) -> bool:
-        return self._worker is None or self._worker.is_live(self._poll_wait_s + STUCK_AFTER_S)
-
-    async def _start_and_work(  # noqa: PLR0913, PLR0917 - everything of one process
+    async def _start_and_work(  # noqa: PLR0913, PLR0917 - every part that `run` has made
         self,
         group: asyncio.TaskGroup,
         background: list[asyncio.Task[None]],
         gate: Gate,
-        check: HttpCheck,
+        http_check: HttpCheck,
         keeper: LeaseKeeper,
+        health: Health,
         observer: Observer,
-    ) -> Kind | None:
+    ) -> ApiKind | None:
         settings = self._settings
         async with AsyncExitStack() as stack:
             stack.push_async_callback(self._cloud.close)
@@ -193,7 +190,7 @@ class _Sidecar:
                 port=settings.user_port,
                 timeout_s=settings.request_timeout_s,
                 keep_alive=settings.container_keepalive,
-                evidence=check,
+                evidence=http_check,
                 when_unreachable=gate.connection_failed,
             )
             stack.push_async_callback(target.close)
@@ -202,20 +199,20 @@ class _Sidecar:
                 retry_statuses=settings.retry_statuses,
                 in_progress_after_s=settings.in_progress_after_s,
             )
-            parties = Parties(
+            dependencies = WorkerDependencies(
                 cloud=self._cloud, source=source, target=target, policy=policy, drain=self._drain, observer=observer
             )
-            kind = await self._drain.unless_requested(self._start(source, parties), "start")
+            kind = await self._drain.unless_requested(self._make_kind(source, dependencies), "start")
             if kind is None:
                 return None
-            self._refusals.use({**_tries(source), **kind.tries})
+            self._refusals.use({**_harmless_calls(source), **kind.harmless_calls})
             if kind.background is not None:
                 background.append(group.create_task(kind.background(), name="expiry-rule"))
             workers = settings.workers
-            self._worker = Worker(
+            worker = health.worker = Worker(
                 source=source,
                 handler=kind.handler,
-                readiness=AllOf(gate, check.may_receive, self._refusals.may_receive),
+                readiness=AllOf(gate, http_check.may_receive, self._refusals.may_receive),
                 keeper=keeper,
                 drain=self._drain,
                 slots=workers if isinstance(workers, int) else Limiter(workers.maximum, observer),
@@ -224,43 +221,28 @@ class _Sidecar:
                 observer=observer,
             )
             observer(DrainChanged(phase="started", in_flight=0))
-            _spare_the_collector()
-            await self._worker.run()
+            freeze_startup_objects()
+            await worker.run()
             return kind
 
-    async def _start(self, source: SqsSource, parties: Parties) -> Kind:
-        """Reach AWS, however long that takes."""
+    async def _make_kind(self, source: SqsSource, dependencies: WorkerDependencies) -> ApiKind:
+        """Open the queue and check the bucket. Waits without a limit while AWS is unavailable."""
         try:
             await retry_until_available(SourceUnavailableError, source.open)
         except SourceDeniedError as error:
             advice = hint("sqs", "depth", error.code)
             raise FatalError(
-                f"the queue {self._settings.queue_url} cannot be looked at (GetQueueAttributes: {error}): "
-                f"needs sqs:GetQueueAttributes; {advice}"
+                f"the queue {self._settings.queue_url} cannot be read (GetQueueAttributes: {error}): "
+                f"the permission sqs:GetQueueAttributes is needed; {advice}"
             ) from error
-        return await make_kind(self._settings, parties)
+        return await make_api_kind(self._settings, dependencies)
 
 
-def _tries(source: SqsSource) -> Mapping[tuple[str, str], Try]:
-    """Return harmless calls by operation, which tell whether what was refused is allowed again."""
+def _harmless_calls(source: SqsSource) -> Mapping[tuple[str, str], Try]:
+    """Return a harmless call for each operation; its result shows whether a refused operation is allowed again."""
     return {
         ("sqs", "ack"): lambda _: source.check_delete(),
         ("sqs", "renew"): lambda _: source.check_change("renew"),
         ("sqs", "release"): lambda _: source.check_change("release"),
         ("sqs", "depth"): lambda _: source.depth(),
     }
-
-
-def _why_not_ready(gate: Gate, check: HttpCheck, refusals: Refusals) -> str:
-    if check.looks_like:
-        return f"the container looks like {check.looks_like}, not HTTP/1"
-    if not gate.is_open:
-        return "a probe of the container fails"
-    return "" if refusals.is_clear else "SQS or S3 refuses a call"
-
-
-def _spare_the_collector() -> None:
-    """What is here now stays: looking through it again and again for garbage would find none."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(GARBAGE_THRESHOLD, 10, 10)

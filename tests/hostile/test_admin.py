@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from dequeuer.observability.admin import MAX_IDLE, AdminServer
+from dequeuer.observability.admin import MAX_IDLE_CONNECTIONS, AdminServer
 from dequeuer.observability.metrics import Metrics
 from tests.hostile import evidence
 from tests.hostile.evidence import CANARY
@@ -123,7 +123,7 @@ async def test_connections_that_wait_are_bounded_and_do_not_shut_others_out(
     begin: bytes, server: AdminServer, out: io.StringIO
 ) -> None:
     held = []
-    for _ in range(MAX_IDLE + 30):
+    for _ in range(MAX_IDLE_CONNECTIONS + 30):
         reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
         writer.write(begin)
         await writer.drain()
@@ -147,7 +147,7 @@ async def test_somebody_who_asks_is_kept_while_others_only_wait(server: AdminSer
     reader, scraper = await asyncio.open_connection("127.0.0.1", server.port)
     held = []
     async with asyncio.timeout(60):
-        for at in range(3 * MAX_IDLE):
+        for at in range(3 * MAX_IDLE_CONNECTIONS):
             held.append(await asyncio.open_connection("127.0.0.1", server.port))
             if at % 20 == 0:
                 scraper.write(GET.replace(b"close", b"keep-alive") + b"\r\n")

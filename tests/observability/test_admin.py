@@ -47,7 +47,7 @@ async def test_healthz_is_the_gate(client: aiohttp.ClientSession, state: State) 
 
 async def test_why_it_is_not_ready_is_a_header(state: State) -> None:
     admin = AdminServer(
-        ["127.0.0.1"], 0, state.metrics.render, lambda: state.ready, lambda: True, why_not_ready=lambda: "it sleeps"
+        ["127.0.0.1"], 0, state.metrics.render, lambda: state.ready, lambda: True, not_ready_reason=lambda: "it sleeps"
     )
     await admin.start()
     try:

@@ -1,0 +1,160 @@
+"""What differs between async and batch APIs: the handler, when the work is over, and the background task."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass, field
+
+import structlog
+
+from dequeuer.clients.base import Cloud
+from dequeuer.core.drain import Drain
+from dequeuer.core.errors import FatalError, StoreDeniedError, StoreUnavailableError
+from dequeuer.core.events import Observer, StoreCalled
+from dequeuer.core.refusals import Try
+from dequeuer.core.retry import retry_until_available
+from dequeuer.handlers.base import Handler, Target
+from dequeuer.handlers.policy import Policy
+from dequeuer.settings import SidecarSettings
+from dequeuer.sinks.access import prove_access, tries_of_store
+from dequeuer.sinks.expiry import MISSING_PERMISSION, ExpiryChange
+from dequeuer.sinks.layout import workloads_prefix
+from dequeuer.sources.base import Source
+from dequeuer.worker.worker import Watch
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerDependencies:
+    """The collaborators that every kind of API needs."""
+
+    cloud: Cloud
+    source: Source
+    target: Target
+    policy: Policy
+    drain: Drain
+    observer: Observer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApiKind:
+    """What the worker needs for one kind of API.
+
+    Attributes:
+        handler: handles its messages.
+        watch: detects that the work is over; None: it never is.
+        has_failed: whether the process must exit with status 1 when the work is over.
+        background: runs once, concurrently with the work; None: nothing to run.
+        harmless_calls: calls by service and operation; their results show whether a refused operation is allowed again.
+    """
+
+    handler: Handler
+    watch: Watch | None
+    has_failed: Callable[[], bool]
+    background: Callable[[], Coroutine[None, None, None]] | None
+    harmless_calls: Mapping[tuple[str, str], Try] = field(default_factory=dict)
+
+
+async def make_api_kind(settings: SidecarSettings, dependencies: WorkerDependencies) -> ApiKind:
+    """Make the kind of API that the settings name. The modules of the other kind are not imported, to save memory.
+
+    Raises:
+        FatalError: the bucket does not exist, or listing or writing it is denied.
+    """
+    if settings.api_kind == "async":
+        return await _make_async(settings, dependencies)
+    return _make_batch(settings, dependencies)
+
+
+async def _make_async(settings: SidecarSettings, dependencies: WorkerDependencies) -> ApiKind:
+    from dequeuer.handlers.async_api.handler import AsyncHandler  # noqa: PLC0415 - see make_api_kind
+    from dequeuer.handlers.async_api.result import ResultWriter  # noqa: PLC0415 - see make_api_kind
+    from dequeuer.handlers.last_resort import BoundedHandler, FailRequest  # noqa: PLC0415 - see make_api_kind
+    from dequeuer.sinks.gathered import GatheredDeletions  # noqa: PLC0415 - see make_api_kind
+
+    store = GatheredDeletions(dependencies.cloud.store(settings.bucket, dependencies.observer))
+    prefix = workloads_prefix(settings.cluster_uid)
+    below = f"{prefix}{settings.api_name}/"
+    await prove_access(store, settings.bucket, below)
+    handler = AsyncHandler(
+        cluster_uid=settings.cluster_uid,
+        api_name=settings.api_name,
+        store=store,
+        target=dependencies.target,
+        results=ResultWriter(settings.max_result_bytes),
+        policy=dependencies.policy,
+        drain=dependencies.drain,
+        observer=dependencies.observer,
+    )
+
+    async def background() -> None:
+        await _ensure_expiry(settings, dependencies, prefix)
+
+    bounded = BoundedHandler(
+        handler,
+        FailRequest(cluster_uid=settings.cluster_uid, api_name=settings.api_name, store=store),
+        settings.max_attempts,
+    )
+    return ApiKind(
+        handler=bounded,
+        watch=None,
+        has_failed=lambda: False,
+        # With a retention of 0 days the lifecycle rules of the bucket are not read.
+        background=background if settings.result_retention_days else None,
+        harmless_calls=tries_of_store(store, below),
+    )
+
+
+async def _ensure_expiry(settings: SidecarSettings, dependencies: WorkerDependencies, prefix: str) -> None:
+    async def attempt() -> ExpiryChange:
+        try:
+            return await dependencies.cloud.ensure_expiry(
+                bucket=settings.bucket, prefix=prefix, days=settings.result_retention_days
+            )
+        except StoreUnavailableError as error:
+            dependencies.observer(StoreCalled(op="get", duration_s=0.0, error="unavailable", detail=str(error)))
+            raise
+
+    try:
+        change = await retry_until_available(StoreUnavailableError, attempt)
+    except StoreDeniedError as error:
+        raise FatalError(str(error)) from error
+    log = structlog.get_logger()
+    if (permission := MISSING_PERMISSION.get(change)) is not None:
+        hint = "without this permission results may be kept forever"
+        log.warning("expiry_rule_not_checked", bucket=settings.bucket, missing=permission, hint=hint)
+    elif change == "not_supported":
+        hint = "the store does not support lifecycle rules: delete old results yourself, or they are kept forever"
+
+        log.warning("expiry_rule_not_checked", bucket=settings.bucket, hint=hint)
+    else:
+        log.info("expiry_rule", bucket=settings.bucket, prefix=prefix, days=settings.result_retention_days, rule=change)
+
+
+def _make_batch(settings: SidecarSettings, dependencies: WorkerDependencies) -> ApiKind:
+    from dequeuer.handlers.batch_api.completion import Completion, DrainedQueue  # noqa: PLC0415 - see make_api_kind
+    from dequeuer.handlers.batch_api.handler import BatchHandler  # noqa: PLC0415 - see make_api_kind
+    from dequeuer.handlers.last_resort import BoundedHandler, FailAttempt  # noqa: PLC0415 - see make_api_kind
+
+    completion = Completion(
+        job_id=settings.job_id,
+        queue=dependencies.source,
+        target=dependencies.target,
+        delay_s=settings.completion_delay_s,
+        policy=dependencies.policy,
+        drain=dependencies.drain,
+        observer=dependencies.observer,
+    )
+    handler = BatchHandler(
+        job_id=settings.job_id,
+        target=dependencies.target,
+        completion=completion,
+        policy=dependencies.policy,
+        drain=dependencies.drain,
+        observer=dependencies.observer,
+    )
+    return ApiKind(
+        handler=BoundedHandler(handler, FailAttempt(observer=dependencies.observer), settings.max_attempts),
+        watch=DrainedQueue(dependencies.source),
+        has_failed=lambda: completion.failed,
+        background=None,
+    )
