@@ -16,12 +16,10 @@ from dequeuer.core.drain import Drain
 from dequeuer.core.errors import clip
 from dequeuer.gateway.queue import SqsQueue
 from dequeuer.gateway.service import Gateway
-from dequeuer.gateway.store_log import tell_what_the_store_lacks
 from dequeuer.gateway.web import CANCEL_S, SHUTDOWN_GRACE_S, make_app, make_runner
 from dequeuer.http.listening import addresses_text
 from dequeuer.http.server import IdleLimit
 from dequeuer.observability import logs
-from dequeuer.observability.credentials_log import CredentialsLog
 from dequeuer.process.running import run_to_status
 from dequeuer.settings import GatewaySettings
 
@@ -44,7 +42,7 @@ def run_gateway(settings: GatewaySettings) -> int:
 
 async def _run(settings: GatewaySettings) -> int:
     logs.configure(settings.log.level, settings.log.format)
-    log = structlog.get_logger()
+    log, event_log = structlog.get_logger(), logs.gateway_event_log()
     drain = Drain()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -56,8 +54,8 @@ async def _run(settings: GatewaySettings) -> int:
     cloud = connect(settings.aws, client, os.environ)
     async with AsyncExitStack() as stack:
         stack.push_async_callback(cloud.close)
-        cloud.observe(CredentialsLog(log))
-        store = cloud.store(settings.bucket, tell_what_the_store_lacks)
+        cloud.observe(event_log)
+        store = cloud.store(settings.bucket, event_log)
         connecting = stack.enter_async_context(cloud.sqs(longest_wait_s=0))
         sqs = await drain.unless_requested(connecting, "connect")
         if sqs is None or drain.requested:  # no request was served: there is nothing to wait for

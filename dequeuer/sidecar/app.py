@@ -144,7 +144,7 @@ class _Sidecar:
 
     def _observe(self, stack: AsyncExitStack) -> Observer:
         settings = self._settings
-        log = logs.LogObserver(settings.api_name, settings.job_id)
+        log = logs.sidecar_event_log(settings.api_name, settings.job_id)
         observers: list[Observer] = [self._refusals, self._metrics, log]
         if settings.statsd_address is not None:
             statsd = Statsd(settings.statsd_address, settings.api_name, settings.job_id)

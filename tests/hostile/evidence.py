@@ -18,7 +18,7 @@ from dequeuer.handlers.async_api.handler import AsyncHandler
 from dequeuer.handlers.async_api.result import ResultWriter
 from dequeuer.handlers.base import Target
 from dequeuer.handlers.policy import Policy
-from dequeuer.observability.logs import LogObserver, configure
+from dequeuer.observability.logs import configure, sidecar_event_log
 from dequeuer.sinks.base import Check, unchecked
 from tests.fakes import MemoryStore, OpenFence, Recorder, make_message
 
@@ -92,7 +92,7 @@ def settled(message: Message, outcome: Outcome, ref: str) -> Settled:
 
 def log(event: Event) -> None:
     """Write the line about an event."""
-    LogObserver("api")(event)
+    sidecar_event_log("api")(event)
 
 
 def strays(store: MemoryStore, prefix: str = REQUEST) -> list[str]:

@@ -1,4 +1,4 @@
-"""Subscribers that turn events into numbers: Prometheus and statsd."""
+"""Observers that count events: Prometheus and StatsD."""
 
 from dequeuer.observability.metrics.combine import combine
 from dequeuer.observability.metrics.prometheus import Metrics

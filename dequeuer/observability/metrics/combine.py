@@ -1,4 +1,4 @@
-"""Several observers as one, of which none can make work fail."""
+"""Combines several observers into one. An observer that raises cannot make work fail."""
 
 from __future__ import annotations
 
@@ -13,49 +13,49 @@ from dequeuer.core.events import Event, Observer
 
 
 @runtime_checkable
-class Choosy(Protocol):
-    """An observer that says beforehand what it wants to hear of."""
+class SelectiveObserver(Protocol):
+    """An observer that declares which types of events it handles."""
 
     @property
     def handlers(self) -> Mapping[type[Event], Callable[[Any], None]]:
-        """Who takes an event of that type; the others are of no interest."""
+        """The handler by event type. Events of other types are not passed to the observer."""
 
 
-class _Combined:
-    """Calls each observer that has an interest, in turn."""
+class _CombinedObserver:
+    """Passes each event to the observers that handle its type, in their order."""
 
-    __slots__ = ("_broken", "_interested", "_observers")
+    __slots__ = ("_failed", "_handlers_by_type", "_observers")
 
     def __init__(self, observers: tuple[Observer, ...]) -> None:
         self._observers = observers
-        self._broken: set[int] = set()
-        # A message is a dozen events: whom one is for is found out once for each type.
-        self._interested: dict[type[Event], list[tuple[int, Callable[[Any], None]]]] = {}
+        self._failed: set[int] = set()
+        # Each message emits about a dozen events, so the handlers are looked up once for each type.
+        self._handlers_by_type: dict[type[Event], list[tuple[int, Callable[[Any], None]]]] = {}
 
     def __call__(self, event: Event) -> None:
-        interested = self._interested.get(type(event))
-        if interested is None:
-            interested = self._interested[type(event)] = self._look_up(type(event))
-        for at, call in interested:
+        handlers = self._handlers_by_type.get(type(event))
+        if handlers is None:
+            handlers = self._handlers_by_type[type(event)] = self._find_handlers(type(event))
+        for at, call in handlers:
             try:
                 call(event)
-            except Exception as error:  # noqa: BLE001 - whatever is wrong with a metric, the message goes on
-                self._report(at, self._observers[at], event, error)
+            except Exception as error:  # noqa: BLE001 - a bug in a metric must not fail the message
+                self._log_failure(at, self._observers[at], event, error)
 
-    def _look_up(self, kind: type[Event]) -> list[tuple[int, Callable[[Any], None]]]:
+    def _find_handlers(self, kind: type[Event]) -> list[tuple[int, Callable[[Any], None]]]:
         found: list[tuple[int, Callable[[Any], None]]] = []
         for at, observer in enumerate(self._observers):
-            call = observer.handlers.get(kind) if isinstance(observer, Choosy) else observer
+            call = observer.handlers.get(kind) if isinstance(observer, SelectiveObserver) else observer
             if call is not None:
                 found.append((at, call))
         return found
 
-    def _report(self, at: int, observer: Observer, event: Event, error: Exception) -> None:
-        if at in self._broken:
+    def _log_failure(self, at: int, observer: Observer, event: Event, error: Exception) -> None:
+        if at in self._failed:
             return
-        self._broken.add(at)
+        self._failed.add(at)
         name = getattr(observer, "__name__", type(observer).__name__)
-        # The observer that broke may be the log itself.
+        # The observer that raised may be the event log itself.
         with contextlib.suppress(Exception):
             structlog.get_logger().error(
                 "observer_failed",
@@ -68,7 +68,7 @@ class _Combined:
 def combine(*observers: Observer) -> Observer:
     """Return an observer that passes every event to all of `observers`.
 
-    One that raises still gets the events that follow. It is logged the first time, and never stops
-    the others or the caller.
+    When an observer raises, the others still receive the event, and the caller continues. The first exception of each
+    observer is logged; it receives later events as before.
     """
-    return _Combined(observers)
+    return _CombinedObserver(observers)

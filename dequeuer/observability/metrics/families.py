@@ -1,4 +1,4 @@
-"""Every metric there is: its name, its meaning, its labels."""
+"""Declares every metric: name, help text, labels."""
 
 from __future__ import annotations
 
@@ -12,29 +12,29 @@ from dequeuer.core.events import ErrorKind, GiveBackReason, KeyProviderName, Lim
 from dequeuer.core.refusal_codes import OTHER
 from dequeuer.observability.metrics.series import Histograms, Values
 
-LATENCY_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
-"""Fixed by Cortex for `cortex_async_latency`."""
-CALL_S = (0.001, 0.0025, *LATENCY_S, 30)
-"""Calls to the queue and the store; a long poll takes up to 20 s."""
-LONG_S = (*LATENCY_S, 30, 60, 300, 900, 3600, 10800, 43200)
-"""What may take hours; a message of SQS can be held for 12."""
+LATENCY_BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+"""Upper bounds in seconds, fixed by Cortex for `cortex_async_latency`."""
+CALL_BUCKETS_S = (0.001, 0.0025, *LATENCY_BUCKETS_S, 30)
+"""For calls to the queue and the store; a long poll takes up to 20 s."""
+LONG_BUCKETS_S = (*LATENCY_BUCKETS_S, 30, 60, 300, 900, 3600, 10800, 43200)
+"""For times of up to 12 hours, the longest time that SQS lets a message be held."""
 
 EXACT_COUNTERS = ("cortex_async_request_count", "cortex_batch_succeeded", "cortex_batch_failed")
-"""Counters whose names Cortex fixed: shown without `_total`."""
+"""Counters whose names Cortex fixed: exported without the suffix `_total`."""
 
 ERRORS = ("none", *get_args(ErrorKind))
 JOB = ("api_name", "job_id")
 
 
 class CortexFamilies:
-    """The families that Cortex's dashboards and autoscaler read."""
+    """The families that the dashboards and the autoscaler of Cortex read."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self.latency = Histograms(
             registry,
             "cortex_async_latency",
             "Time from the POST to the status line of the container, in seconds.",
-            LATENCY_S,
+            LATENCY_BUCKETS_S,
             ["status_code"],
         )
         self.requests = Values(
@@ -50,13 +50,13 @@ class CortexFamilies:
             registry,
             "cortex_time_per_batch",
             "Time of a successful batch in the container, in seconds.",
-            LONG_S,
+            LONG_BUCKETS_S,
             JOB,
         )
 
 
 class MessageFamilies:
-    """Messages, from being received to being settled."""
+    """Messages, from receiving to settling."""
 
     def __init__(self, registry: CollectorRegistry, workers: int) -> None:
         def counter(name: str, text: str, *labels: str) -> Values:
@@ -65,41 +65,46 @@ class MessageFamilies:
         def gauge(name: str, text: str) -> Values:
             return Values(registry, "gauge", name, text)
 
-        settled = counter("dequeuer_messages_total", "Messages settled, by how.", "settlement")
+        settled = counter("dequeuer_messages_total", "Messages settled, by settlement.", "settlement")
         self.settled = {how: settled.child(how) for how in get_args(Settlement)}
         self.received = counter("dequeuer_messages_received_total", "Messages received.").child()
         self.acked = counter("dequeuer_messages_acked_total", "Messages that the queue was asked to delete.").child()
         self.lost = counter("dequeuer_leases_lost_total", "Leases lost while work was going on.").child()
-        self.in_flight = gauge("dequeuer_in_flight", "Messages that are held at the moment.").child()
+        self.in_flight = gauge("dequeuer_in_flight", "Messages that are held now.").child()
         self.busy = gauge("dequeuer_slots_busy", "Worker slots that are occupied.").child()
-        self.slots = gauge("dequeuer_slots", "Worker slots at the moment.").child()
+        self.slots = gauge("dequeuer_slots", "Worker slots that exist now.").child()
         self.slots.value = workers
-        self.limit = gauge("dequeuer_concurrency_limit", "Worker slots found to be right, without trials.").child()
+        self.limit = gauge(
+            "dequeuer_concurrency_limit",
+            "Worker slots that measurements found to be best; trials of other numbers are not counted.",
+        ).child()
         self.limit.value = workers
-        most = gauge("dequeuer_concurrency_maximum", "Worker slots that there can be.").child()
-        most.value = workers
-        changes = counter("dequeuer_concurrency_changes_total", "Steps of concurrency that finds itself.", "reason")
+        maximum = gauge("dequeuer_concurrency_maximum", "Largest number of worker slots.").child()
+        maximum.value = workers
+        changes = counter(
+            "dequeuer_concurrency_changes_total", "Changes of the automatic concurrency limit, by reason.", "reason"
+        )
         self.changes = {reason: changes.child(reason) for reason in get_args(LimitReason)}
         given_back = counter(
-            "dequeuer_messages_given_back_total", "Messages released before any work began on them.", "reason"
+            "dequeuer_messages_given_back_total", "Messages released before their work began, by reason.", "reason"
         )
         self.given_back = {reason: given_back.child(reason) for reason in get_args(GiveBackReason)}
         self.held = Histograms(
             registry,
             "dequeuer_message_held_seconds",
             "Time from receiving a message to settling it.",
-            LONG_S,
+            LONG_BUCKETS_S,
         ).child()
         self.queue_time = Histograms(
             registry,
             "dequeuer_queue_time_seconds",
             "Time from the sending of a message to the POST of its work.",
-            LONG_S,
+            LONG_BUCKETS_S,
         ).child()
 
 
 class CallFamilies:
-    """Calls to one service outside. Both families have a member for every operation from the start."""
+    """Calls to one external service. Both families have a member for every operation from the start."""
 
     def __init__(self, registry: CollectorRegistry, service: Literal["source", "store"], text: str) -> None:
         operations = get_args(SourceOp) if service == "source" else get_args(StoreOp)
@@ -107,14 +112,14 @@ class CallFamilies:
             registry,
             "counter",
             f"dequeuer_{service}_calls_total",
-            f"Calls to {text}; error is none when it went well.",
+            f"Calls to {text}; error is none when the call succeeded.",
             ["op", "error"],
         )
         seconds = Histograms(
             registry,
             f"dequeuer_{service}_call_seconds",
             f"Time that a call to {text} took.",
-            CALL_S,
+            CALL_BUCKETS_S,
             ["op"],
         )
         self.calls = {(op, error): calls.child(op, error) for op in operations for error in ERRORS}
@@ -122,14 +127,14 @@ class CallFamilies:
 
 
 class CredentialFamilies:
-    """AWS credentials. Every provider has a member from the start: which one is asked is found out later."""
+    """AWS credentials. Every provider has a member from the start, because the provider in use is not known yet."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         expiry = Values(
             registry,
             "gauge",
             "dequeuer_credentials_expiry_timestamp_seconds",
-            "When the AWS credentials in use end, in seconds since the epoch; 0: never, not known, or none fetched.",
+            "When the AWS credentials in use expire, in seconds since the epoch; 0: never, unknown, or none fetched.",
             ["provider"],
         )
         errors = Values(
@@ -144,52 +149,52 @@ class CredentialFamilies:
 
 
 class RefusalFamilies:
-    """What SQS and S3 refuse for good. Every operation has a member from the start."""
+    """Calls that SQS and S3 refuse permanently. Every operation has a member from the start."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self.total = Values(
             registry,
             "counter",
             "dequeuer_refused_total",
-            "Calls that SQS or S3 refused for good (permission, KMS key, region, bucket), by its error code.",
+            "Calls that SQS or S3 refused permanently (permission, KMS key, region, bucket), by error code.",
             ["service", "op", "code"],
         )
         lasting = Values(
             registry,
             "gauge",
             "dequeuer_refused",
-            "Whether the last call of an operation was refused for good (1).",
+            "Whether the last call of an operation was refused permanently (1).",
             ["service", "op"],
         )
         operations = [("sqs", op) for op in get_args(SourceOp)] + [("s3", op) for op in get_args(StoreOp)]
         self.lasting = {(service, op): lasting.child(service, op) for service, op in operations}
         for service, op in operations:
-            # So that the rates of the usual ones work from zero.
+            # The rate of a counter needs a first value of zero; these are the usual codes.
             self.total.child(service, op, "AccessDenied")
             self.total.child(service, op, OTHER)
 
 
 class ProbeFamilies:
-    """Readiness. The names of probes are known once they have run."""
+    """Readiness. The names of probes are known only after their first run."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self.ready = Values(
             registry,
             "gauge",
             "dequeuer_ready",
-            "Whether the container is ready (1) and messages are pulled.",
+            "Whether the container is ready (1) and messages are received.",
         ).child()
         self.not_http = Values(
             registry,
             "gauge",
             "dequeuer_container_not_http",
-            "Whether nothing is pulled (1) because the container does not speak HTTP/1.",
+            "Whether no messages are received (1) because the container does not speak HTTP/1.",
         ).child()
         self.healthy = Values(
             registry,
             "gauge",
             "dequeuer_probe_healthy",
-            "Whether a probe passes (1), its thresholds considered.",
+            "Whether a probe passes (1), after its thresholds are applied.",
             ["probe"],
         )
         self.runs = Values(
@@ -202,12 +207,12 @@ class ProbeFamilies:
 
 
 def add_build_info(registry: CollectorRegistry) -> None:
-    """Show which build this is."""
+    """Register the metric that names the version of dequeuer and Python."""
     family = Values(
         registry,
         "gauge",
         "dequeuer_build_info",
-        "Always 1; the labels tell the version.",
+        "Always 1; the labels hold the versions.",
         ["version", "python"],
     )
     family.child(__version__, platform.python_version()).value = 1

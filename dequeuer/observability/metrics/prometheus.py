@@ -1,4 +1,4 @@
-"""Events as Prometheus metrics, in a registry of our own."""
+"""Counts events as Prometheus metrics, in a registry of its own."""
 
 from __future__ import annotations
 
@@ -43,25 +43,25 @@ from dequeuer.observability.metrics.families import (
 )
 from dequeuer.observability.metrics.series import Histogram, Value
 
-# Anchored at the start of a line: a label value may hold anything.
-_SURPLUS = re.compile(
+# Anchored at the start of a line, because a label value may contain any text.
+_ADDED_TOTAL = re.compile(
     rb"^((?:# (?:HELP|TYPE) )?(?:" + "|".join(EXACT_COUNTERS).encode() + rb"))_total(?=[ {])", re.MULTILINE
 )
 
 
 class Metrics:
-    """Observes; `render` shows what it counted. Used from the event loop only."""
+    """An observer that counts events; `render` returns the numbers. Not thread-safe: call it from the event loop."""
 
     content_type = CONTENT_TYPE_PLAIN_0_0_4
 
     def __init__(self, api_kind: Literal["async", "batch"], api_name: str, job_id: str, workers: int) -> None:
-        """Show every family at once, and every member that is known beforehand as zero.
+        """Register every family, and with value zero every member whose labels are known.
 
         Args:
-            api_kind: whose families have members from the start.
+            api_kind: the families of this kind have members from the start.
             api_name: a label of the batch families.
-            job_id: likewise; empty for an async API.
-            workers: the number of slots; the most, if it finds itself.
+            job_id: a label of the batch families; empty for an async API.
+            workers: the number of slots; the largest number, if it is automatic.
         """
         self._registry = registry = CollectorRegistry()
         self._cortex = CortexFamilies(registry)
@@ -75,7 +75,7 @@ class Metrics:
         ProcessCollector(registry=registry)
         self._job = (api_name, job_id)
         self._refused = Standing()
-        self._answers: dict[int, tuple[Histogram, Value]] = {}
+        self._by_status: dict[int, tuple[Histogram, Value]] = {}
         if api_kind == "batch":
             self._cortex.succeeded.child(*self._job)
             self._cortex.failed.child(*self._job)
@@ -106,8 +106,8 @@ class Metrics:
             handler(event)
 
     def render(self) -> bytes:
-        """Return all metrics in Prometheus' text format 0.0.4, which knows no `_total` and no `_created`."""
-        return _SURPLUS.sub(rb"\1", generate_latest(self._registry))
+        """Return all metrics in Prometheus' text format 0.0.4. The suffix `_total` is removed from Cortex's names."""
+        return _ADDED_TOTAL.sub(rb"\1", generate_latest(self._registry))
 
     def _received(self, _event: Received) -> None:
         self._messages.received.value += 1
@@ -120,12 +120,12 @@ class Metrics:
     def _answered(self, event: Answered) -> None:
         if event.kind != "async":
             return
-        # A container may answer 999; its imagination must not make series.
+        # The container chooses the status code: invalid codes share one label, so that the number of series is bounded.
         code = event.status_code if 100 <= event.status_code <= 599 else 0
-        members = self._answers.get(code)
+        members = self._by_status.get(code)
         if members is None:
             label = str(code or "other")
-            members = self._answers[code] = self._cortex.latency.child(label), self._cortex.requests.child(label)
+            members = self._by_status[code] = self._cortex.latency.child(label), self._cortex.requests.child(label)
         members[0].observe(event.duration_s)
         members[1].value += 1
 
@@ -158,14 +158,14 @@ class Metrics:
         self._source.seconds[event.op].observe(event.duration_s)
         if event.op == "ack" and event.error is None:
             self._messages.acked.value += event.messages
-        self._judge(event)
+        self._count_refusal(event)
 
     def _store_called(self, event: StoreCalled) -> None:
         self._store.calls[event.op, event.error or "none"].value += 1
         self._store.seconds[event.op].observe(event.duration_s)
-        self._judge(event)
+        self._count_refusal(event)
 
-    def _judge(self, event: SourceCalled | StoreCalled) -> None:
+    def _count_refusal(self, event: SourceCalled | StoreCalled) -> None:
         if event.error is None and not self._refused:
             return
         verdict = self._refused.hear(event)
@@ -187,7 +187,8 @@ class Metrics:
 
     def _probed(self, event: Probed) -> None:
         probe = clip(event.probe)
-        # Both results from the first run on, so that the rate of failures works from zero.
+        # Both results exist from the first run on: the rate of a counter needs a first value of zero.
+
         results = {ok: self._probes.runs.child(probe, str(ok).lower()) for ok in (True, False)}
         results[event.ok].value += 1
         self._probes.healthy.child(probe).value = event.healthy

@@ -1,7 +1,7 @@
-"""Numbers that the event loop counts and a scrape reads, as collectors of prometheus_client.
+"""Counters, gauges and histograms without locks, as collectors of prometheus_client.
 
-Only the loop touches them, so nothing is locked: an increment costs a tenth of one of
-prometheus_client's own metrics, and every message is a dozen of them.
+Only the event loop may use them. An increment costs a tenth of an increment of prometheus_client's own metrics, and
+every message makes about a dozen.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.registry import Collector, CollectorRegistry
 
 MAX_CHILDREN = 600
-"""Label sets of one family. Every status code fits; what comes after the last is counted as `other`."""
+"""Label sets of one family. Every HTTP status code fits; further label sets are counted together as `other`."""
 
 T = TypeVar("T")
 
 
 class Value:
-    """One counter or gauge: callers add to `value`, or set it."""
+    """One counter or gauge. Callers change `value`."""
 
     __slots__ = ("value",)
 
@@ -29,7 +29,7 @@ class Value:
 
 
 class Histogram:
-    """One histogram. `counts` are per bucket, not cumulative; the last is that of +Inf."""
+    """One histogram. `counts` are for each bucket, not cumulative; the last one is the bucket `+Inf`."""
 
     __slots__ = ("bounds", "counts", "total")
 
@@ -39,15 +39,15 @@ class Histogram:
         self.total = 0.0
 
     def observe(self, value: float) -> None:
-        """Take note of one value. What is not above zero (the clocks of two machines differ) is zero."""
+        """Count one value. A negative value (the clocks of two machines differ) or NaN counts as zero."""
         if not value > 0:
             value = 0.0
         self.counts[bisect_left(self.bounds, value)] += 1
         self.total += value
 
 
-class _Children(Generic[T]):
-    """The members of a family by their label values, in the order of `labels`."""
+class _Members(Generic[T]):
+    """The members of a family, by their label values in the order of `labels`."""
 
     def __init__(self, labels: Sequence[str], make: Callable[[], T]) -> None:
         self.labels = labels
@@ -64,7 +64,7 @@ class _Children(Generic[T]):
 
 
 class Values(Collector):
-    """A family of counters or gauges. prometheus_client adds `_total` to the name of a counter."""
+    """A family of counters or gauges. Hazard: prometheus_client adds `_total` to the name of a counter."""
 
     def __init__(
         self,
@@ -76,17 +76,17 @@ class Values(Collector):
     ) -> None:
         self._family = CounterMetricFamily if kind == "counter" else GaugeMetricFamily
         self._name, self._text = name, text
-        self._children = _Children(labels, Value)
+        self._members = _Members(labels, Value)
         registry.register(self)
 
     def child(self, *values: str) -> Value:
-        """Return the member with these label values; it is shown from now on."""
-        return self._children.get(values)
+        """Return the member with these label values; scrapes contain it from now on."""
+        return self._members.get(values)
 
     def collect(self) -> Iterator[Metric]:
-        """Show every member."""
-        family = self._family(self._name, self._text, labels=self._children.labels)
-        for values, member in self._children.members.items():
+        """Yield every member, for a scrape."""
+        family = self._family(self._name, self._text, labels=self._members.labels)
+        for values, member in self._members.members.items():
             family.add_metric(values, member.value)
         yield family
 
@@ -103,19 +103,19 @@ class Histograms(Collector):
         labels: Sequence[str] = (),
     ) -> None:
         self._name, self._text = name, text
-        # As Go writes them ("1", not "1.0"): the series of Cortex's image and of this one must add up.
+        # Written as Go writes them ("1", not "1.0"): a sum over pods of Cortex's image and of this one must match.
         self._le = [*(f"{bound:g}" for bound in bounds), "+Inf"]
-        self._children = _Children(labels, lambda: Histogram(bounds))
+        self._members = _Members(labels, lambda: Histogram(bounds))
         registry.register(self)
 
     def child(self, *values: str) -> Histogram:
-        """Return the member with these label values; it is shown from now on."""
-        return self._children.get(values)
+        """Return the member with these label values; scrapes contain it from now on."""
+        return self._members.get(values)
 
     def collect(self) -> Iterator[Metric]:
-        """Show every member, its buckets made cumulative."""
-        family = HistogramMetricFamily(self._name, self._text, labels=self._children.labels)
-        for values, member in self._children.members.items():
+        """Yield every member with cumulative buckets, for a scrape."""
+        family = HistogramMetricFamily(self._name, self._text, labels=self._members.labels)
+        for values, member in self._members.members.items():
             below = 0
             buckets = []
             for le, count in zip(self._le, member.counts, strict=True):

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from dequeuer.core.events import BatchEnded, GateChanged
 from dequeuer.observability.metrics import Statsd
-from dequeuer.observability.metrics.statsd import LOOK_UP_PERIOD_S, MAX_WAITING
+from dequeuer.observability.metrics.statsd import LOOK_UP_INTERVAL_S, MAX_QUEUED_LINES
 
 OK = BatchEnded(succeeded=True, duration_s=0.25)
 FAILED = BatchEnded(succeeded=False, duration_s=9.0)
@@ -127,7 +127,7 @@ def test_what_ends_before_the_name_is_known_is_sent_later(daemon: socket.socket,
         assert names.questions == 1, "not more than once a minute"
         names.known = True
         names.answering.clear()
-        clock.now += LOOK_UP_PERIOD_S
+        clock.now += LOOK_UP_INTERVAL_S
         statsd(OK)
         names.answering.set()
         wait_for_look_up()
@@ -141,10 +141,10 @@ def test_what_waits_for_a_name_is_bounded(daemon: socket.socket, names: Names) -
     with contextlib.closing(Statsd(("statsd.example", 9125), "a", "j", clock=clock)) as statsd:
         wait_for_look_up()
         statsd(OK)
-        for _ in range(MAX_WAITING + 5):
+        for _ in range(MAX_QUEUED_LINES + 5):
             statsd(FAILED)
         names.known = True
-        clock.now += LOOK_UP_PERIOD_S
+        clock.now += LOOK_UP_INTERVAL_S
         daemon.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8 << 20)
         statsd(FAILED)
         wait_for_look_up()
@@ -156,7 +156,7 @@ def test_an_address_known_once_is_kept_while_dns_is_away(daemon: socket.socket, 
     with contextlib.closing(Statsd(("statsd.example", 9125), "a", "j", clock=clock)) as statsd:
         wait_for_look_up()
         names.known = False
-        clock.now += LOOK_UP_PERIOD_S
+        clock.now += LOOK_UP_INTERVAL_S
         statsd(FAILED)
         wait_for_look_up()
         statsd(FAILED)

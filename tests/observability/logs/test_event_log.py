@@ -1,16 +1,13 @@
+"""Which lines the sidecar writes for its events."""
+
 from __future__ import annotations
 
-import contextlib
-import io
 import json
-import logging
-import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, get_args
 
 import pytest
-import structlog
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -27,64 +24,14 @@ from dequeuer.core.events import (
     SourceCalled,
     StoreCalled,
 )
-from dequeuer.observability.logs import MESSAGE_LIMIT, OUTAGES_PER_MINUTE, TRACEBACK_LIMIT, LogObserver, configure
-
-Lines = Callable[[], list[dict[str, Any]]]
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@pytest.fixture(autouse=True)
-def restored_logging() -> Iterator[None]:
-    root = logging.getLogger()
-    level = root.level
-    yield
-    root.handlers[:] = [handler for handler in root.handlers if not type(handler).__module__.startswith("dequeuer")]
-    root.setLevel(level)
-    logging.captureWarnings(False)
-    structlog.reset_defaults()
-
-
-def configured(level: Any = "info", log_format: Any = "json") -> io.StringIO:
-    """Set logging up with a stdout of its own: pytest's differs between fixtures and tests."""
-    out = io.StringIO()
-    with contextlib.redirect_stdout(out):
-        configure(level, log_format)
-    return out
+from dequeuer.observability.logs import EventLog, sidecar_event_log
+from dequeuer.observability.logs.failure_period import MAX_PERIODS_PER_MINUTE
+from tests.observability.logs.captured import Clock, Lines, configured, names
 
 
 @pytest.fixture
-def lines() -> Lines:
-    """Set JSON logging up; return what was written since the last call, parsed."""
-    out = configured()
-
-    def take() -> list[dict[str, Any]]:
-        written = out.getvalue()
-        out.seek(0)
-        out.truncate()
-        return [json.loads(line) for line in written.splitlines()]
-
-    return take
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def observer(lines: Lines, clock: Clock) -> LogObserver:
-    return LogObserver("my-api", clock=clock)
-
-
-def names(told: list[dict[str, Any]]) -> list[str]:
-    return [line["event"] for line in told]
+def observer(lines: Lines, clock: Clock) -> EventLog:
+    return sidecar_event_log("my-api", clock=clock)
 
 
 def settled(settlement: Any, *, ref: str = "", reason: str = "") -> Settled:
@@ -103,7 +50,7 @@ def sourced(error: Any = None, op: Any = "receive") -> SourceCalled:
     return SourceCalled(op=op, messages=0, duration_s=0.0, error=error, detail="no route" if error else "")
 
 
-def test_a_line_is_one_json_object_with_its_time_in_utc(observer: LogObserver, lines: Lines) -> None:
+def test_a_line_is_one_json_object_with_its_time_in_utc(observer: EventLog, lines: Lines) -> None:
     before = datetime.now(UTC)
     observer(settled("completed", ref="request-1"))
     (line,) = lines()
@@ -122,7 +69,7 @@ def test_a_line_is_one_json_object_with_its_time_in_utc(observer: LogObserver, l
 
 
 def test_a_batch_has_its_job_and_message_id(lines: Lines) -> None:
-    LogObserver("my-api", "job-7")(settled("rejected", reason="status 500"))
+    sidecar_event_log("my-api", "job-7")(settled("rejected", reason="status 500"))
     (line,) = lines()
     assert (line["job_id"], line["message_id"], line["reason"]) == ("job-7", "m-1", "status 500")
     assert line["level"] == "warning"
@@ -130,14 +77,14 @@ def test_a_batch_has_its_job_and_message_id(lines: Lines) -> None:
 
 
 @pytest.mark.parametrize("settlement", get_args(events.Settlement))
-def test_level_of_each_settlement(observer: LogObserver, lines: Lines, settlement: str) -> None:
+def test_level_of_each_settlement(observer: EventLog, lines: Lines, settlement: str) -> None:
     observer(settled(settlement))
     (line,) = lines()
     expected = {"failed": "warning", "retried": "warning", "rejected": "warning", "poison": "warning", "error": "error"}
     assert line["level"] == expected.get(settlement, "info")
 
 
-def test_reasons_are_cut_and_cannot_forge_a_line(observer: LogObserver, lines: Lines) -> None:
+def test_reasons_are_cut_and_cannot_forge_a_line(observer: EventLog, lines: Lines) -> None:
     observer(settled("poison", reason='"}\n{"event": "forged"}\n' + "x" * 100_000))
     (line,) = lines()
     assert len(line["reason"]) == 256
@@ -146,7 +93,7 @@ def test_reasons_are_cut_and_cannot_forge_a_line(observer: LogObserver, lines: L
 
 def test_a_level_above_info_leaves_the_good_ones_out() -> None:
     out = configured("warning")
-    observer = LogObserver("my-api")
+    observer = sidecar_event_log("my-api")
     observer(settled("completed"))
     observer(settled("failed"))
     (line,) = out.getvalue().splitlines()
@@ -155,7 +102,7 @@ def test_a_level_above_info_leaves_the_good_ones_out() -> None:
 
 @pytest.mark.parametrize(("event", "group"), [(stored, "store"), (sourced, "queue")])
 def test_a_thousand_errors_are_one_line_and_the_end_is_another(
-    observer: LogObserver, lines: Lines, clock: Clock, event: Callable[[Any], Event], group: str
+    observer: EventLog, lines: Lines, clock: Clock, event: Callable[[Any], Event], group: str
 ) -> None:
     for _ in range(1000):
         observer(event("unavailable"))
@@ -170,7 +117,7 @@ def test_a_thousand_errors_are_one_line_and_the_end_is_another(
     assert (line["after_s"], line["failed_calls"]) == (500.0, 1000)
 
 
-def test_the_next_outage_is_told_again(observer: LogObserver, lines: Lines) -> None:
+def test_the_next_outage_is_told_again(observer: EventLog, lines: Lines) -> None:
     for error in ("unavailable", None, "unavailable", None):
         observer(stored(error))
     told = lines()
@@ -178,7 +125,7 @@ def test_the_next_outage_is_told_again(observer: LogObserver, lines: Lines) -> N
     assert [line.get("failed_calls") for line in told] == [None, 1, None, 1]
 
 
-def test_queue_and_store_fail_apart(observer: LogObserver, lines: Lines) -> None:
+def test_queue_and_store_fail_apart(observer: EventLog, lines: Lines) -> None:
     observer(stored("unavailable"))
     observer(sourced())
     observer(sourced("unavailable"))
@@ -187,7 +134,7 @@ def test_queue_and_store_fail_apart(observer: LogObserver, lines: Lines) -> None
 
 
 @pytest.mark.parametrize("error", ["missing", "refused", "invalid"])
-def test_other_errors_are_no_outage_and_end_one(observer: LogObserver, lines: Lines, error: Any) -> None:
+def test_other_errors_are_no_outage_and_end_one(observer: EventLog, lines: Lines, error: Any) -> None:
     observer(stored(error))
     assert lines() == []
     observer(stored("unavailable"))
@@ -195,16 +142,16 @@ def test_other_errors_are_no_outage_and_end_one(observer: LogObserver, lines: Li
     assert names(lines()) == ["store_unavailable", "store_available"]
 
 
-def test_calls_that_fail_in_turns_do_not_fill_the_log(observer: LogObserver, lines: Lines, clock: Clock) -> None:
+def test_calls_that_fail_in_turns_do_not_fill_the_log(observer: EventLog, lines: Lines, clock: Clock) -> None:
     for _ in range(600):
         observer(stored("unavailable"))
         observer(stored())
         clock.now += 0.1
-    assert len(lines()) <= 2 * OUTAGES_PER_MINUTE
+    assert len(lines()) <= 2 * MAX_PERIODS_PER_MINUTE
 
 
-def test_an_outage_that_was_held_back_is_told_when_it_lasts(observer: LogObserver, lines: Lines, clock: Clock) -> None:
-    for _ in range(OUTAGES_PER_MINUTE):
+def test_an_outage_that_was_held_back_is_told_when_it_lasts(observer: EventLog, lines: Lines, clock: Clock) -> None:
+    for _ in range(MAX_PERIODS_PER_MINUTE):
         observer(stored("unavailable"))
         observer(stored())
     lines()
@@ -218,7 +165,7 @@ def test_an_outage_that_was_held_back_is_told_when_it_lasts(observer: LogObserve
     assert (second["after_s"], second["failed_calls"]) == (61.0, 2)
 
 
-def test_denied_is_one_line_an_operation_until_it_changes(observer: LogObserver, lines: Lines) -> None:
+def test_denied_is_one_line_an_operation_until_it_changes(observer: EventLog, lines: Lines) -> None:
     for _ in range(1000):
         observer(stored("denied", "put"))
         observer(stored(None, "get"))
@@ -231,7 +178,7 @@ def test_denied_is_one_line_an_operation_until_it_changes(observer: LogObserver,
     assert (second["event"], second["op"], second["failed_calls"]) == ("store_allowed", "put", 1000)
 
 
-def test_a_denial_names_code_permission_and_what_to_check(observer: LogObserver, lines: Lines) -> None:
+def test_a_denial_names_code_permission_and_what_to_check(observer: EventLog, lines: Lines) -> None:
     observer(StoreCalled(op="put", duration_s=0.1, error="denied", detail="S3 answered 403", code="AccessDenied"))
     observer(StoreCalled(op="get", duration_s=0.1, error="denied", code="KMS.DisabledException"))
     plain, kms = lines()
@@ -240,7 +187,7 @@ def test_a_denial_names_code_permission_and_what_to_check(observer: LogObserver,
     assert (kms["code"], kms["permission"]) == ("KmsDisabled", "kms:Decrypt")
 
 
-def test_a_denial_of_results_is_one_line_whatever_else_can_be_written(observer: LogObserver, lines: Lines) -> None:
+def test_a_denial_of_results_is_one_line_whatever_else_can_be_written(observer: EventLog, lines: Lines) -> None:
     for number in range(20):
         result, marker = f"{number}/result.json", f"{number}/status/in_progress"
         observer(StoreCalled(op="put", duration_s=0.1, error="denied", code="AccessDenied", key=result))
@@ -249,13 +196,13 @@ def test_a_denial_of_results_is_one_line_whatever_else_can_be_written(observer: 
     assert names(lines()) == ["store_denied", "store_allowed"]
 
 
-def test_a_refusal_shows_that_the_service_is_back(observer: LogObserver, lines: Lines) -> None:
+def test_a_refusal_shows_that_the_service_is_back(observer: EventLog, lines: Lines) -> None:
     observer(sourced("unavailable"))
     observer(sourced("denied"))
     assert names(lines()) == ["queue_unavailable", "queue_available", "queue_denied"]
 
 
-def test_a_probe_is_one_line_when_it_fails_and_one_when_it_recovers(observer: LogObserver, lines: Lines) -> None:
+def test_a_probe_is_one_line_when_it_fails_and_one_when_it_recovers(observer: EventLog, lines: Lines) -> None:
     for _ in range(1000):
         observer(probed(healthy=False, detail="refused"))
     (line,) = lines()
@@ -271,14 +218,14 @@ def test_a_probe_is_one_line_when_it_fails_and_one_when_it_recovers(observer: Lo
     ]
 
 
-def test_a_failure_below_the_threshold_is_not_yet_a_line(observer: LogObserver, lines: Lines) -> None:
+def test_a_failure_below_the_threshold_is_not_yet_a_line(observer: EventLog, lines: Lines) -> None:
     observer(probed(healthy=True))
     lines()
     observer(Probed(probe="web:http_get", ok=False, healthy=True, changed=False, detail="x", warning=False))
     assert lines() == []
 
 
-def test_a_warning_of_a_probe_is_told_once_until_its_state_changes(observer: LogObserver, lines: Lines) -> None:
+def test_a_warning_of_a_probe_is_told_once_until_its_state_changes(observer: EventLog, lines: Lines) -> None:
     for _ in range(100):
         observer(probed(healthy=True, detail="more than ten redirects", warning=True))
     assert names(lines()) == ["probe_healthy", "probe_warning"]
@@ -287,7 +234,7 @@ def test_a_warning_of_a_probe_is_told_once_until_its_state_changes(observer: Log
     assert names(lines()) == ["probe_failing", "probe_healthy", "probe_warning"]
 
 
-def test_concurrency_is_a_line_when_something_is_found_not_for_every_trial(observer: LogObserver, lines: Lines) -> None:
+def test_concurrency_is_a_line_when_something_is_found_not_for_every_trial(observer: EventLog, lines: Lines) -> None:
     observer(LimitChanged(limit=1, settled=1, reason="started"))
     observer(LimitChanged(limit=2, settled=1, reason="more"))
     observer(LimitChanged(limit=2, settled=2, reason="kept"))
@@ -297,9 +244,7 @@ def test_concurrency_is_a_line_when_something_is_found_not_for_every_trial(obser
     assert found == [("concurrency_found", 1, "started"), ("concurrency_found", 2, "kept")]
 
 
-def test_a_container_that_does_not_speak_http_is_told_with_what_it_looks_like(
-    observer: LogObserver, lines: Lines
-) -> None:
+def test_a_container_that_does_not_speak_http_is_told_with_what_it_looks_like(observer: EventLog, lines: Lines) -> None:
     observer(ContainerJudged(looks_like="TLS"))
     observer(ContainerJudged(looks_like=""))
     begun, ended = lines()
@@ -308,7 +253,7 @@ def test_a_container_that_does_not_speak_http_is_told_with_what_it_looks_like(
     assert (ended["event"], ended["level"]) == ("container_hold_ended", "info")
 
 
-def test_gate_lease_and_life(observer: LogObserver, lines: Lines) -> None:
+def test_gate_lease_and_life(observer: EventLog, lines: Lines) -> None:
     observer(GateChanged(is_open=True))
     observer(GateChanged(is_open=False))
     observer(LeaseLost(message_id="m-1", reason="renewal refused"))
@@ -332,126 +277,10 @@ def test_gate_lease_and_life(observer: LogObserver, lines: Lines) -> None:
 @settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(happened=st.lists(st.one_of(*(st.from_type(kind) for kind in get_args(events.Event)))))
 def test_every_event_makes_at_most_two_whole_lines(lines: Lines, happened: list[Event]) -> None:
-    observer = LogObserver("my-api", "job")
+    observer = sidecar_event_log("my-api", "job")
     for event in happened:
         observer(event)
         told = lines()
         assert len(told) <= 2
         for line in told:
             assert {"timestamp", "level", "event", "api_name", "job_id"} <= line.keys()
-
-
-def test_other_libraries_come_out_the_same_way_from_warning_on(lines: Lines) -> None:
-    logging.getLogger("aiohttp.server").warning("odd %s", "thing\nand more")
-    logging.getLogger("aiohttp.server").info("not this")
-    logging.getLogger("anything.else").debug("nor this")
-    (line,) = lines()
-    assert line.pop("timestamp")
-    assert line == {
-        "event": "odd thing\N{REPLACEMENT CHARACTER}and more",
-        "level": "warning",
-        "logger": "aiohttp.server",
-    }
-
-
-@pytest.mark.parametrize("name", ["botocore", "botocore.auth", "botocore.endpoint", "aiobotocore.x", "asyncio", "x"])
-def test_debug_of_ours_is_not_debug_of_the_sdk_which_logs_signatures(
-    capsys: pytest.CaptureFixture[str], name: str
-) -> None:
-    out = configured("debug")
-    for level in (logging.DEBUG, logging.INFO):
-        logging.getLogger(name).log(level, "CanonicalRequest: x-amz-security-token:SECRET")
-    structlog.get_logger().debug("ours")
-    captured = capsys.readouterr()
-    assert "SECRET" not in out.getvalue() + captured.out + captured.err
-    assert json.loads(out.getvalue())["event"] == "ours"
-
-
-def test_a_library_that_turns_its_own_debugging_on_stays_silent(lines: Lines) -> None:
-    library = logging.getLogger("botocore.auth")
-    library.setLevel(logging.DEBUG)
-    library.info("SECRET")
-    library.setLevel(logging.NOTSET)
-    assert lines() == []
-
-
-def test_records_that_cannot_be_formatted_are_lines_too(lines: Lines, monkeypatch: pytest.MonkeyPatch) -> None:
-    root = logging.getLogger()
-    ours = [handler for handler in root.handlers if type(handler).__module__.startswith("dequeuer")]
-    monkeypatch.setattr(root, "handlers", ours)  # those of pytest raise
-    wrong: tuple[object, ...] = ("not a number",)
-    logging.getLogger("x").error("%d apples", *wrong)
-    logging.getLogger("x").log(45, "a level of its own")
-    logging.getLogger("x").critical("y" * 100_000)
-    told = lines()
-    assert [line["level"] for line in told] == ["error", "error", "critical"]
-    assert told[0]["event"] == "%d apples"
-    assert len(told[2]["event"]) == MESSAGE_LIMIT
-
-
-def test_warnings_of_python_are_lines() -> None:
-    # Undone first: pytest records warnings itself while a test runs, and logging takes over only once.
-    logging.captureWarnings(False)
-    with warnings.catch_warnings():
-        warnings.simplefilter("always")
-        out = configured()
-        warnings.warn("old ways", UserWarning, stacklevel=1)
-        logging.captureWarnings(False)
-    (text,) = out.getvalue().splitlines()
-    line = json.loads(text)
-    assert (line["logger"], line["level"]) == ("py.warnings", "warning")
-    assert "old ways" in line["event"]
-
-
-def fail_with(password: str) -> None:
-    message = "x" * 20_000 + " the end"
-    assert password
-    raise RuntimeError(message)
-
-
-@pytest.mark.parametrize("log_format", ["json", "console"])
-def test_tracebacks_show_no_variables(log_format: str) -> None:
-    out = configured("info", log_format)
-    try:
-        fail_with("-".join("abcdef"))
-    except RuntimeError:
-        structlog.get_logger().exception("ours")
-        logging.getLogger("aiohttp.server").exception("theirs")
-    assert out.getvalue().count("the end") == 2
-    assert "a-b-c-d-e-f" not in out.getvalue()
-
-
-def test_tracebacks_are_one_line_and_bounded(lines: Lines) -> None:
-    try:
-        fail_with("x")
-    except RuntimeError:
-        structlog.get_logger().exception("ours")
-        logging.getLogger("aiohttp.server").exception("theirs")
-    told = lines()
-    assert names(told) == ["ours", "theirs"]
-    for line in told:
-        assert line["level"] == "error"
-        assert line["exception"].endswith("the end")
-        assert len(line["exception"]) <= TRACEBACK_LIMIT + 3
-
-
-def test_odd_values_are_lines(lines: Lines) -> None:
-    structlog.get_logger().info("odd", value={1, 2}, text="\ud800 \N{SNOWMAN}\x00")
-    (line,) = lines()
-    assert line["value"] == "{1, 2}"
-    assert line["text"] == "\ud800 \N{SNOWMAN}\x00"
-
-
-def test_configured_twice_logs_once(lines: Lines) -> None:
-    out = configured()
-    logging.getLogger("x").warning("once")
-    assert len(out.getvalue().splitlines()) == 1
-    assert lines() == []
-
-
-def test_console() -> None:
-    out = configured("info", "console")
-    LogObserver("my-api")(settled("completed", ref="request-1"))
-    assert "message_settled" in out.getvalue()
-    assert "request_id=request-1" in out.getvalue()
-    assert "\x1b" not in out.getvalue(), "no colours unless a terminal"

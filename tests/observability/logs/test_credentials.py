@@ -2,10 +2,12 @@
 
 from typing import Any
 
+import structlog
 from structlog.testing import capture_logs
 
 from dequeuer.core.events import KeysRenewalFailed, KeysRenewed
-from dequeuer.observability.credentials_log import CredentialsLog
+from dequeuer.observability.logs.credentials import CredentialsLines
+from dequeuer.observability.logs.event_log import EventLog
 
 
 def found(*, is_first: bool = False, reason: str = "") -> KeysRenewed:
@@ -25,7 +27,7 @@ def lines(*events: KeysRenewed | KeysRenewalFailed) -> list[Any]:
         return now
 
     with capture_logs() as captured:
-        log = CredentialsLog(clock=clock)
+        log = EventLog(CredentialsLines(structlog.get_logger(), clock=clock))
         for event in events:
             log(event)
     return captured

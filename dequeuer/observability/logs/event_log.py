@@ -1,0 +1,63 @@
+"""The observer that turns events into log lines, and which lines each program writes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+import structlog
+
+from dequeuer.core.events import Event
+from dequeuer.observability.logs.container import ContainerLines
+from dequeuer.observability.logs.credentials import CredentialsLines
+from dequeuer.observability.logs.messages import MessageLines
+from dequeuer.observability.logs.services import ServiceLines, StoreFeatureLines
+
+
+class EventLines(Protocol):
+    """Writes the log lines of some types of events."""
+
+    @property
+    def handlers(self) -> Mapping[type[Event], Callable[[Any], None]]:
+        """The method that logs an event, by the event's type."""
+
+
+class EventLog:
+    """An observer. A line holds what its event holds: never a payload, a header value or a credential."""
+
+    def __init__(self, *parts: EventLines) -> None:
+        self.handlers: Mapping[type[Event], Callable[[Any], None]] = {
+            kind: handler for part in parts for kind, handler in part.handlers.items()
+        }
+
+    def __call__(self, event: Event) -> None:
+        """Write the lines for one event; most types of events have none."""
+        handler = self.handlers.get(type(event))
+        if handler is not None:
+            handler(event)
+
+
+def sidecar_event_log(api_name: str, job_id: str = "", *, clock: Callable[[], float] = time.monotonic) -> EventLog:
+    """Return the event log of the sidecar. Call it after `configure`.
+
+    Args:
+        api_name: a field of every line.
+        job_id: a field of every line unless it is empty.
+        clock: seconds, monotonic.
+    """
+    fields = {"api_name": api_name} | ({"job_id": job_id} if job_id else {})
+    log = structlog.get_logger().bind(**fields)
+    return EventLog(
+        MessageLines(log),
+        ServiceLines(log, clock=clock),
+        StoreFeatureLines(log),
+        ContainerLines(log),
+        CredentialsLines(log, clock=clock),
+    )
+
+
+def gateway_event_log() -> EventLog:
+    """Return the event log of the gateway. A call that fails is logged with the request that it fails, not here."""
+    log = structlog.get_logger()
+    return EventLog(StoreFeatureLines(log), CredentialsLines(log))
