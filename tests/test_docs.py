@@ -221,6 +221,14 @@ def test_every_log_line_that_is_told_exists() -> None:
     assert told <= {text for source in sources() for text in texts(source)}
 
 
+def test_every_reason_that_is_quoted_exists() -> None:
+    reasons = re.findall(r'"([^"]+) \.\.\."', OPERATIONS)
+    assert len(reasons) > 1
+    code = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "dequeuer").rglob("*.py"))
+    for reason in reasons:
+        assert f'"{reason} ' in code, reason
+
+
 def test_every_settlement_is_told() -> None:
     told = [row.split("`")[1] for row in rows("docs/operations.md", "Log") if re.match(r"\| `\w+` \| \w+ \| ", row)]
     assert set(get_args(Settlement)) <= set(told)
