@@ -24,6 +24,7 @@ class Condition:
     """`Readiness` that its owner opens and closes."""
 
     def __init__(self, *, is_open: bool = True) -> None:
+        self._is_open = is_open
         self._opened = asyncio.Event()
         self._closed = asyncio.Event()
         (self._opened if is_open else self._closed).set()
@@ -31,7 +32,7 @@ class Condition:
     @property
     def is_open(self) -> bool:
         """Whether it is open."""
-        return self._opened.is_set()
+        return self._is_open
 
     async def wait_open(self) -> None:
         """Return once it is open."""
@@ -43,6 +44,7 @@ class Condition:
 
     def set(self, *, is_open: bool) -> None:
         """Open or close it."""
+        self._is_open = is_open
         (self._opened if is_open else self._closed).set()
         (self._closed if is_open else self._opened).clear()
 

@@ -43,20 +43,30 @@ def parse_headers(raw: bytes) -> Fields:
     fields: Fields = []
     for name, values in parsed.items():
         if not _TOKEN.match(name):
-            raise InvalidInputError(f"headers.json: {clip(name)!r} is not a valid header name")
-        if values is None:
-            continue
-        if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
-            raise InvalidInputError(f"headers.json: {clip(name)!r} is not a list of strings")
-        if any(_UNSAFE.search(value) for value in values):
-            raise InvalidInputError(f"headers.json: {clip(name)!r} has a value with a line break or control character")
-        fields.extend((name, value) for value in values)
+            raise _unusable(name, "is not a valid header name")
+        if values is not None:
+            _add(fields, name, values)
     if not are_within_limits(fields):
         raise InvalidInputError(
             f"headers.json has {len(fields)} headers, {_size(fields)} bytes; "
             f"at most {MAX_FIELDS} headers and {MAX_BYTES} bytes are allowed"
         )
     return fields
+
+
+def _add(fields: Fields, name: str, values: object) -> None:
+    if not isinstance(values, list):
+        raise _unusable(name, "is not a list of strings")
+    for value in values:  # most lists have one: a generator expression for each check costs more than the check
+        if not isinstance(value, str):
+            raise _unusable(name, "is not a list of strings")
+        if _UNSAFE.search(value):
+            raise _unusable(name, "has a value with a line break or control character")
+        fields.append((name, value))
+
+
+def _unusable(name: str, what: str) -> InvalidInputError:
+    return InvalidInputError(f"headers.json: {clip(name)!r} {what}")
 
 
 def are_within_limits(fields: Fields) -> bool:
@@ -70,10 +80,10 @@ def _size(fields: Fields) -> int:
 
 def forwardable(headers: Sequence[tuple[str, str]]) -> Fields:
     """Return the headers for the container, in their order and spelling; repeated headers stay repeated."""
-    dropped = set(_NOT_FORWARDED)
+    dropped = _NOT_FORWARDED
     for name, value in headers:
         if name.lower() == "connection":
-            dropped.update(option.strip(" \t").lower() for option in value.split(","))
+            dropped |= {option.strip(" \t").lower() for option in value.split(",")}
     return [(name, value) for name, value in headers if name.lower() not in dropped]
 
 

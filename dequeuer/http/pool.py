@@ -98,19 +98,45 @@ class Pool:
         Raises:
             WireError: there is none.
         """
-        connection, answer = await self._send(request, timeout_s)
+        answer = await self.begin(request, timeout_s=timeout_s)
         try:
             return Reply(answer, await answer.read(limit, timeout_s))
         finally:
-            self._give_back(connection, answer)
+            self.end(answer)
 
     async def begin(self, request: Written, *, timeout_s: float) -> Answer:
         """Send a request like `exchange`, and return the answer once its head is there; `end` it on every path."""
-        return (await self._send(request, timeout_s))[1]
+        while True:
+            connection = self._rested() or await self._dial()
+            answer = connection.send(*request)
+            try:
+                await answer.head(timeout_s)
+            except BrokenError as error:
+                self.end(answer)
+                if not (connection.answered and error.unanswered):
+                    raise
+                # Closed while it rested. Each round uses up one of the kept ones; a new one has not answered yet.
+            except BaseException:
+                self.end(answer)
+                raise
+            else:
+                return answer
 
     def end(self, answer: Answer) -> None:
-        """Free the connection of an answer that `begin` returned, once."""
-        self._give_back(answer.connection, answer)
+        """Free the connection of an answer that `begin` or `start` returned, once."""
+        connection = answer.connection
+        self._busy.discard(connection)
+        answer.release()
+        if connection.is_usable and self._loop is not None:
+            rests_s = self._idle_limit_s
+            if b"keep-alive" in answer.fields:  # most servers do not say
+                rests_s = min(rests_s, kept_for_s(answer.field("keep-alive")))
+            if rests_s > 0:
+                connection.rested_since = self._loop.time()
+                connection.rests_until = connection.rested_since + rests_s
+                self._idle.append(connection)
+                return
+        connection.close()
 
     async def start(self, request: bytes, *, fresh: bool = False) -> Answer:
         """Send the beginning of a request, once and for all; `end` what is returned on every path.
@@ -128,23 +154,6 @@ class Pool:
         )
         connection = (self._rested() if may_be_kept else None) or await self._dial()
         return connection.begin(request)
-
-    async def _send(self, request: Written, timeout_s: float) -> tuple[Connection, Answer]:
-        while True:
-            connection = self._rested() or await self._dial()
-            answer = connection.send(*request)
-            try:
-                await answer.head(timeout_s)
-            except BrokenError as error:
-                self._give_back(connection, answer)
-                if not (connection.answered and error.unanswered):
-                    raise
-                # Closed while it rested. Each round uses up one of the kept ones; a new one has not answered yet.
-            except BaseException:
-                self._give_back(connection, answer)
-                raise
-            else:
-                return connection, answer
 
     def _rested(self) -> Connection | None:
         while self._idle and self._loop is not None:
@@ -170,18 +179,6 @@ class Pool:
         if self._timer is None:
             self._watch(loop)
         return connection
-
-    def _give_back(self, connection: Connection, answer: Answer) -> None:
-        self._busy.discard(connection)
-        answer.release()
-        if connection.is_usable and self._loop is not None:
-            rests_s = min(self._idle_limit_s, kept_for_s(answer.field("keep-alive")))
-            if rests_s > 0:
-                connection.rested_since = self._loop.time()
-                connection.rests_until = connection.rested_since + rests_s
-                self._idle.append(connection)
-                return
-        connection.close()
 
     def _watch(self, loop: asyncio.AbstractEventLoop) -> None:
         """Look at time-outs and at connections that rest; ends when there is none left."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 # \Z, not $: the latter would let a trailing newline through into a key.
 _REQUEST_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}\Z")
@@ -28,11 +28,13 @@ class RequestKeys:
     cluster_uid: str
     api_name: str
     request_id: str
+    prefix: str = field(init=False, repr=False, compare=False)
+    """What all keys of the request begin with, slash included."""
 
-    @property
-    def prefix(self) -> str:
-        """What all keys of the request begin with, slash included."""
-        return f"{workloads_prefix(self.cluster_uid)}{self.api_name}/{self.request_id}/"
+    def __post_init__(self) -> None:
+        # Made once: each message asks for half a dozen keys.
+        prefix = f"{workloads_prefix(self.cluster_uid)}{self.api_name}/{self.request_id}/"
+        object.__setattr__(self, "prefix", prefix)
 
     @property
     def headers(self) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -48,6 +49,8 @@ class WaitingRoom:
         self._keeper = keeper
         self._observer = observer
         self._line: deque[Arrival] = deque()
+        self._soonest = math.inf
+        """Before this time nothing is given back: at or before the end of each wait."""
         self._timer: asyncio.TimerHandle | None = None
         self._giving: set[asyncio.Task[None]] = set()
 
@@ -64,7 +67,8 @@ class WaitingRoom:
         now = asyncio.get_running_loop().time()
         # After a long poll there may be little left of the lease.
         until = min(now + self.moment_s, self._keeper.ends_at(asked_at) - self._keeper.length_s / LEASE_SHARE)
-        self._line.extend(Arrival(lease=lease, asked_at=asked_at, until=until) for lease in leases)
+        self._line.extend([Arrival(lease=lease, asked_at=asked_at, until=until) for lease in leases])
+        self._soonest = min(self._soonest, until)
         self._watch()
 
     def take(self) -> Arrival | None:
@@ -102,12 +106,13 @@ class WaitingRoom:
         self._watch()
 
     def _expire(self) -> None:
-        if not self._line:
+        # Asked for each message: a look at all that wait would cost more than taking one.
+        if not self._line or (now := self._keeper.loop.time()) < self._soonest:
             return
-        now = self._keeper.loop.time()
-        if any(arrival.until <= now for arrival in self._line):
-            late = [arrival for arrival in self._line if arrival.until <= now]
-            self._line = deque(arrival for arrival in self._line if arrival.until > now)
+        late = [arrival for arrival in self._line if arrival.until <= now]
+        self._line = deque(arrival for arrival in self._line if arrival.until > now)
+        self._soonest = min([arrival.until for arrival in self._line], default=math.inf)
+        if late:
             self._release(late, "waited")
 
     def _release(self, arrivals: Iterable[Arrival], reason: GiveBackReason) -> None:

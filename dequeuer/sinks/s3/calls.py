@@ -46,13 +46,17 @@ class Calls:
 
     def report(self, op: StoreOp, started: float | None, error: StoreError | None = None, key: str = "") -> None:
         """Report a call. `started`: `time.monotonic()` when it began; None: in the middle of another one."""
-        kind = None if error is None else kind_of(error)
+        duration_s = 0.0 if started is None else time.monotonic() - started
+        if error is None:
+            self._observer(StoreCalled(op=op, duration_s=duration_s, error=None, key=key))
+            return
+        kind = kind_of(error)
         self._observer(
             StoreCalled(
                 op=op,
-                duration_s=0.0 if started is None else time.monotonic() - started,
+                duration_s=duration_s,
                 error=kind,
-                detail="" if error is None or kind == "missing" else str(error),
+                detail="" if kind == "missing" else str(error),
                 code=error.code if isinstance(error, StoreDeniedError) else "",
                 key=key,
             )

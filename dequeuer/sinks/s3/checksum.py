@@ -45,12 +45,10 @@ def checker_of(field: Callable[[str], str | None]) -> Checked:
     Args:
         field: returns a field of the answer to a GET of the whole object.
     """
-    if field(_KIND) == "COMPOSITE":
-        return _NoChecksum()
-    for name in _DIGESTS:
-        value = field(f"x-amz-checksum-{name}")
+    for name, of_object in _FIELDS.items():
+        value = field(of_object)
         if value and "-" not in value:
-            return _Digest(name, value)
+            return _NoChecksum() if field(_KIND) == "COMPOSITE" else _Digest(name, value)
     return _NoChecksum()
 
 
@@ -84,6 +82,7 @@ _DIGESTS: Final[dict[str, Callable[[], _Hash]]] = {
     "sha256": hashlib.sha256,
     "sha1": lambda: hashlib.sha1(usedforsecurity=False),
 }
+_FIELDS: Final = {name: f"x-amz-checksum-{name}" for name in _DIGESTS}
 
 
 class _Digest:

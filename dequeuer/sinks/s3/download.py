@@ -73,9 +73,8 @@ class Downloads:
 
     async def _begin(self, key: str) -> Answer:
         """Ask for an object and its checksum; for the object alone where the store refuses to be asked for both."""
-        plain = self._bucket.about(key, "GET")
         if self._features.lacks("checksums") or self._features.lacks("checksums_on_reading"):
-            return await self._bucket.begin(plain, 200)
+            return await self._bucket.begin(self._bucket.about(key, "GET"), 200)
         maybe = () if self._features.is_known("checksums_on_reading") else UNSUPPORTED_STATUSES
         answer = await self._bucket.begin(self._bucket.about(key, "GET", fields=(ASK,)), 200, expected=maybe)
         if answer.status == 200:
@@ -89,7 +88,7 @@ class Downloads:
             self._bucket.end(answer)
         if not may_mean_unsupported(answer.status, code):
             raise refused(answer.status, code)
-        answer = await self._bucket.begin(plain, 200)
+        answer = await self._bucket.begin(self._bucket.about(key, "GET"), 200)
         self._features.note("checksums_on_reading")
         return answer
 
