@@ -1,1 +1,1 @@
-"""The async API's front: takes requests in, hands results out."""
+"""The HTTP API for clients of async APIs: submits requests, reports their status, returns results."""

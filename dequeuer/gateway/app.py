@@ -1,4 +1,4 @@
-"""The composition root of the gateway: what it is made of, how it starts and stops."""
+"""The composition root of the gateway: builds every part, starts and stops them."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from dequeuer.clients.choice import Places, choose, connect
 from dequeuer.core.drain import Drain
 from dequeuer.core.errors import clip
 from dequeuer.gateway.queue import SqsQueue
+from dequeuer.gateway.routes import CANCEL_TIMEOUT_S, SHUTDOWN_TIMEOUT_S, make_app, make_runner
 from dequeuer.gateway.service import Gateway
-from dequeuer.gateway.web import CANCEL_S, SHUTDOWN_GRACE_S, make_app, make_runner
 from dequeuer.http.listening import addresses_text
 from dequeuer.http.server import IdleLimit
 from dequeuer.observability import logs
@@ -24,18 +24,18 @@ from dequeuer.process.running import run_to_status
 from dequeuer.settings import GatewaySettings
 
 EXIT_OK, EXIT_FAILED = 0, 1
-MAX_IDLE = 1000
-"""Connections that wait for a request; a load balancer keeps some, and opens another one when it is closed."""
+MAX_IDLE_CONNECTIONS = 1000
+"""Connections that wait for a request. A load balancer keeps some open, and replaces one that is closed."""
 _BACKLOG = 1024
 
 
 def run_gateway(settings: GatewaySettings) -> int:
-    """Serve until SIGTERM or SIGINT, and for the shutdown delay after it; finish the requests under way.
+    """Serve until SIGTERM or SIGINT, and during the shutdown delay after it. Then finish the requests in progress.
 
-    Returns the exit status. A second signal skips the delay and the wait for requests, with status 1.
+    Returns the exit status. A second signal skips the delay and the requests; the status is then 1.
 
     Raises:
-        ConfigurationError: no region is known; AWS was not asked anything.
+        ConfigurationError: no region is configured; no call to AWS was made.
     """
     return run_to_status(_run(settings))
 
@@ -58,7 +58,7 @@ async def _run(settings: GatewaySettings) -> int:
         store = cloud.store(settings.bucket, event_log)
         connecting = stack.enter_async_context(cloud.sqs(longest_wait_s=0))
         sqs = await drain.unless_requested(connecting, "connect")
-        if sqs is None or drain.requested:  # no request was served: there is nothing to wait for
+        if sqs is None or drain.requested:  # no request has been accepted: there is nothing to wait for
             return EXIT_OK
         gateway = Gateway(
             sink=store,
@@ -68,7 +68,7 @@ async def _run(settings: GatewaySettings) -> int:
             max_payload_bytes=settings.max_payload_bytes,
             inline_bytes=settings.inline_bytes,
         )
-        limit, app = IdleLimit(MAX_IDLE), make_app(gateway, settings.queues, lambda: drain.requested)
+        limit, app = IdleLimit(MAX_IDLE_CONNECTIONS), make_app(gateway, settings.queues, lambda: drain.requested)
         limit.watch(app)
         runner = make_runner(app)
         await runner.setup()
@@ -76,7 +76,7 @@ async def _run(settings: GatewaySettings) -> int:
             await limit.listen(runner, settings.hosts, settings.port, backlog=_BACKLOG)
         except OSError as error:
             addresses, cause = addresses_text(settings.hosts, settings.port), clip(str(error))
-            log.error("gateway_cannot_listen", addresses=addresses, error=cause)  # noqa: TRY400 - the text says it all
+            log.error("gateway_cannot_listen", addresses=addresses, error=cause)  # noqa: TRY400 - no traceback needed
             await runner.cleanup()
             return EXIT_FAILED
         port = runner.addresses[0][1]
@@ -84,7 +84,7 @@ async def _run(settings: GatewaySettings) -> int:
         log.info("gateway_started", version=__version__, hosts=hosts, port=port, apis=apis)
         await drain.wait_requested()
         log.info("gateway_draining", closes_after_s=settings.shutdown_delay_s)
-        # A load balancer goes on sending until it has seen /healthz fail.
+        # A load balancer sends requests until it has seen /healthz fail.
         with suppress(TimeoutError):
             async with asyncio.timeout(settings.shutdown_delay_s):
                 await drain.wait_hurried()
@@ -92,16 +92,17 @@ async def _run(settings: GatewaySettings) -> int:
 
 
 async def _stop(limit: IdleLimit, runner: web.AppRunner, drain: Drain) -> int:
-    """Stop accepting, let running requests end in their time; cancelled ones delete what they wrote."""
+    """Stop accepting requests and wait for those in progress. After the timeout they are cancelled and clean up."""
 
     async def stop() -> None:
-        await limit.drain(runner, SHUTDOWN_GRACE_S)
+        await limit.drain(runner, SHUTDOWN_TIMEOUT_S)
         await runner.cleanup()
 
     stopping = asyncio.create_task(stop(), name="gateway-stop")
     hurried = asyncio.create_task(drain.wait_hurried(), name="gateway-hurry")
-    # The server grants its time twice: once to end, once to take note of the cancellation.
-    longest_s = SHUTDOWN_GRACE_S + 2 * CANCEL_S
+    # aiohttp waits twice for `CANCEL_TIMEOUT_S`: for requests to end, and after it has cancelled them.
+
+    longest_s = SHUTDOWN_TIMEOUT_S + 2 * CANCEL_TIMEOUT_S
     await asyncio.wait({stopping, hurried}, timeout=longest_s, return_when=asyncio.FIRST_COMPLETED)
     is_over = stopping.done()
     for task in (stopping, hurried):

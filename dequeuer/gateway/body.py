@@ -1,4 +1,4 @@
-"""The payload on its way in: measured while it passes, small ones told from big ones."""
+"""The request payload as it is received: its size is bounded and counted, its beginning can be buffered."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from collections.abc import AsyncIterator
 from dequeuer.gateway.errors import PayloadTooLargeError
 
 
-class Measured:
-    """A body of bounded size. `size` counts what has passed, in bytes.
+class BoundedBody:
+    """A payload of bounded size. `size` is the number of bytes read so far.
 
-    Iterating raises `PayloadTooLargeError` as soon as more than `limit` bytes have come.
+    Iterating raises `PayloadTooLargeError` as soon as more than `limit` bytes have been read.
     """
 
     def __init__(self, chunks: AsyncIterator[bytes], limit: int) -> None:
@@ -18,35 +18,35 @@ class Measured:
         self._limit = limit
         self.size = 0
 
-    def __aiter__(self) -> Measured:
+    def __aiter__(self) -> BoundedBody:
         return self
 
     async def __anext__(self) -> bytes:
         chunk = await anext(self._chunks)
         self.size += len(chunk)
         if self.size > self._limit:
-            raise too_large(self._limit)
+            raise payload_too_large(self._limit)
         return chunk
 
-    async def start(self, at_least: int) -> tuple[bytes, bool]:
-        """Read up to `at_least` bytes or a chunk more; also tell whether that was all."""
-        begin = bytearray()
-        while len(begin) < at_least:
+    async def read_beginning(self, min_bytes: int) -> tuple[bytes, bool]:
+        """Read chunks until there are `min_bytes`; return them, and whether the payload has ended."""
+        beginning = bytearray()
+        while len(beginning) < min_bytes:
             try:
-                begin += await anext(self)
+                beginning += await anext(self)
             except StopAsyncIteration:
-                return bytes(begin), True
-        return bytes(begin), False
+                return bytes(beginning), True
+        return bytes(beginning), False
 
 
-async def prepend(begin: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """Yield `begin`, then the rest."""
-    yield begin
+async def prepend(beginning: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """Yield `beginning`, then the chunks of `rest`."""
+    yield beginning
     async for chunk in rest:
         yield chunk
 
 
-def too_large(limit: int) -> PayloadTooLargeError:
+def payload_too_large(limit: int) -> PayloadTooLargeError:
     """Return the error for a payload of more than `limit` bytes."""
     return PayloadTooLargeError(
         f"the payload is larger than the {limit} bytes allowed: send a smaller one, or a reference to it, "

@@ -1,4 +1,4 @@
-"""Cross-origin requests, answered as Cortex's gateway does: any origin, a fixed list of headers."""
+"""Cross-origin requests (CORS), as Cortex's gateway allows them: any origin, a fixed list of headers."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ _SIMPLE_HEADERS = {"accept", "accept-language", "content-language", "origin"}
 _HEADERS = {"content-type": "Content-Type", "x-requested-with": "X-Requested-With", "user-agent": "User-Agent"}
 
 
-def allow_origins(app: web.Application) -> None:
-    """Make every answer of `app` readable for pages of any origin, and answer their preflights."""
+def enable_cors(app: web.Application) -> None:
+    """Let web pages of any origin read every response of `app`, and answer their preflight requests."""
     app.middlewares.append(_answer_preflight)
-    app.on_response_prepare.append(_mark)
+    app.on_response_prepare.append(_add_cors_headers)
 
 
 @web.middleware
@@ -32,22 +32,23 @@ async def _answer_preflight(request: web.Request, handler: Handler) -> web.Strea
     wanted = [name for name in asked if name and name not in _SIMPLE_HEADERS]
     if not _HEADERS.keys() >= set(wanted):
         return web.Response(status=403)
-    answer = web.Response()
+    response = web.Response()
     if wanted:
-        answer.headers[hdrs.ACCESS_CONTROL_ALLOW_HEADERS] = ",".join(_HEADERS[name] for name in wanted)
+        response.headers[hdrs.ACCESS_CONTROL_ALLOW_HEADERS] = ",".join(_HEADERS[name] for name in wanted)
     if method not in _SIMPLE_METHODS:
-        answer.headers[hdrs.ACCESS_CONTROL_ALLOW_METHODS] = method
-    _allow(answer)
-    return answer
+        response.headers[hdrs.ACCESS_CONTROL_ALLOW_METHODS] = method
+    _allow(response)
+    return response
 
 
-async def _mark(request: web.Request, response: web.StreamResponse) -> None:
+async def _add_cors_headers(request: web.Request, response: web.StreamResponse) -> None:
     if request.method != "OPTIONS" and hdrs.ORIGIN in request.headers:
         response.headers[hdrs.ACCESS_CONTROL_EXPOSE_HEADERS] = "Content-Length,Content-Range"
         _allow(response)
 
 
 def _allow(response: web.StreamResponse) -> None:
-    # With "*", browsers keep credentials to themselves whatever the second header says.
+    # With the origin "*" browsers use no credentials, whatever the second header says.
+
     response.headers[hdrs.ACCESS_CONTROL_ALLOW_ORIGIN] = "*"
     response.headers[hdrs.ACCESS_CONTROL_ALLOW_CREDENTIALS] = "true"

@@ -1,6 +1,6 @@
-"""Why the gateway does not do what a client asked, named for the kind of answer that follows.
+"""Errors of the gateway, named for the HTTP response that follows.
 
-The text of each goes to the client: it names what was wrong and what to do, and holds no secret.
+Hazard: the text of each error is sent to the client. It names the fault and what to do, and contains no secret.
 """
 
 from __future__ import annotations
@@ -8,37 +8,37 @@ from __future__ import annotations
 from dequeuer.core.errors import DequeuerError
 
 
-class RefusedError(DequeuerError):
-    """Base of everything that a client is told."""
+class GatewayError(DequeuerError):
+    """Base of all errors whose text is sent to the client."""
 
 
-class InvalidRequestError(RefusedError):
-    """The request is wrong as it is; the same one will never work."""
+class InvalidRequestError(GatewayError):
+    """The request is malformed; sending the same one again will fail again."""
 
 
-class UnknownApiError(RefusedError):
+class UnknownApiError(GatewayError):
     """The gateway does not serve this API."""
 
 
-class UnknownRequestError(RefusedError):
-    """No request of this id is known."""
+class UnknownRequestError(GatewayError):
+    """No request with this id is known."""
 
 
-class PayloadTooLargeError(RefusedError):
+class PayloadTooLargeError(GatewayError):
     """The payload is larger than `max_payload_bytes`."""
 
 
-class HeadersTooLargeError(RefusedError):
-    """The sidecar would refuse headers of that size, when it is too late to tell the client."""
+class HeadersTooLargeError(GatewayError):
+    """The headers are larger than the sidecar accepts. Later, the sidecar could no longer tell the client."""
 
 
-class UploadStalledError(RefusedError):
+class UploadStalledError(GatewayError):
     """The client stopped sending in the middle of the payload."""
 
 
-class UploadBrokenError(RefusedError):
-    """The client is gone, or its body is malformed: nobody reads the answer."""
+class UploadBrokenError(GatewayError):
+    """The client disconnected or its payload is malformed. Usually no one reads the response."""
 
 
-class BusyError(RefusedError):
-    """The store or the queue did not take the call, or too much is under way: try again."""
+class BusyError(GatewayError):
+    """The store or the queue is not available, or too many uploads are in progress. The client can try again."""

@@ -1,4 +1,4 @@
-"""A request on its way in, what is known of it later, and which names may become part of a key."""
+"""A submitted request, its status report, and the check of names that become part of a key."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from dequeuer.gateway.errors import InvalidRequestError
 from dequeuer.sinks.base import Payload
 from dequeuer.sinks.layout import is_request_id
 
-# \Z, not $: the latter would let a trailing newline through into a key.
+# \Z, not $: with $ a trailing newline would be accepted and become part of a key.
 _API_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}\Z")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Submission:
-    """A request on its way in.
+    """A request that a client submits.
 
     Attributes:
-        api_name: checked by the service.
-        request_id: checked by the service.
-        queue_url: where the id is sent.
+        api_name: validated by `Gateway`.
+        request_id: validated by `Gateway`.
+        queue_url: the queue that the message is sent to.
         headers: the content of headers.json.
         content_type: of the payload.
-        size: bytes that the client has announced; None when it has not.
-        body: read once; what it raises ends the submission with nothing enqueued.
+        size: the Content-Length in bytes; None when the client sent none.
+        body: can be read once. If it raises, nothing is enqueued and `submit` raises the same error.
     """
 
     api_name: str
@@ -39,16 +39,27 @@ class Submission:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Receipt:
-    """What became of a submission of `size` bytes. `known_as`: the status it already had; None for a new one."""
+class SubmitResult:
+    """The result of a submission.
+
+    Attributes:
+        size: bytes of the payload.
+        existing_status: the status that a request with this id already had; None when it is new.
+    """
 
     size: int
-    known_as: str | None
+    existing_status: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """What is known of a request. `result` is open, to be read once; `error` tells why it failed."""
+    """The status of a request.
+
+    Attributes:
+        status: one of the statuses of the async API.
+        result: opened, can be read once; None unless the request is completed and its result still exists.
+        error: why the request failed; None when it did not fail or no reason was stored.
+    """
 
     status: str
     result: Payload | None = None
@@ -56,7 +67,7 @@ class Report:
 
 
 def check_api_name(text: str) -> str:
-    """Return the name if it may become part of a key, else raise `InvalidRequestError`."""
+    """Return the name if it is safe as part of a key, else raise `InvalidRequestError`."""
     if _API_NAME.match(text) is None:
         message = (
             f'the API name "{clip(text)}" is not valid: 1 to 128 letters, digits, ".", "_" and "-", '
@@ -67,7 +78,7 @@ def check_api_name(text: str) -> str:
 
 
 def check_request_id(text: str) -> str:
-    """Return the id if it may become part of a key, else raise `InvalidRequestError`."""
+    """Return the id if it is safe as part of a key, else raise `InvalidRequestError`."""
     if not is_request_id(text):
         message = (
             f'the request id "{clip(text)}" is not valid: 1 to 128 letters, digits, ".", "_", ":" and "-", '

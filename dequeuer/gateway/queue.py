@@ -1,4 +1,4 @@
-"""Sending requests to SQS."""
+"""Sends messages to SQS."""
 
 from __future__ import annotations
 
@@ -14,34 +14,39 @@ class Queue(Protocol):
     """Queues, each named by its URL."""
 
     async def send(self, queue_url: str, request_id: str, body: str, *, may_repeat: bool) -> None:
-        """Send a message about a request; `may_repeat`: it may not be the only one. Returned means durable.
+        """Send the message of a request. When this returns, the message is durable.
 
-        Raises `SourceUnavailableError` (after some tries), `SourceGoneError`, `SourceDeniedError`.
+        `may_repeat`: the queue may already hold a message for the same request.
+
+        Raises `SourceUnavailableError` (after a few attempts), `SourceGoneError`, `SourceDeniedError`.
         """
 
 
 class SqsClient(Protocol):
-    """What is used of a client of SQS."""
+    """The one method of an SQS client that is used."""
 
     async def send_message(self, **request: Any) -> Any:
-        """Make one request."""
+        """Send one request to SQS."""
 
 
 class SqsQueue:
     """`Queue` on SQS. FIFO queues and standard ones work."""
 
     def __init__(self, client: SqsClient, translate: Translate) -> None:
-        """Take a client that does not retry by itself, and whose calls end within seconds; its exceptions' map."""
+        """Store the client and the translation of its exceptions.
+
+        The client must not retry by itself, and each of its calls must end within seconds.
+        """
         self._client = client
         self._translate = translate
 
     async def send(self, queue_url: str, request_id: str, body: str, *, may_repeat: bool) -> None:
-        """Send, bridging hiccups of a few seconds."""
+        """Send the message; retry for a few seconds while SQS is unavailable."""
         request: dict[str, Any] = {"QueueUrl": queue_url, "MessageBody": body}
         if may_repeat:
             request["MessageAttributes"] = {REPEAT_ATTRIBUTE: {"DataType": "String", "StringValue": "true"}}
         if queue_url.endswith(".fifo"):
-            # A group of its own, as in Cortex: requests do not wait for one another.
+            # Each request has its own message group, as in Cortex: otherwise requests would wait for each other.
             request |= {"MessageGroupId": request_id, "MessageDeduplicationId": request_id}
         await retry_briefly(SourceUnavailableError, self._send_once, request)
 
@@ -50,6 +55,6 @@ class SqsQueue:
             await self._client.send_message(**request)
         except Exception as error:
             _, translated = self._translate(error)
-            if isinstance(translated, LeaseLostError):  # a parameter is refused: no receipt is involved here
+            if isinstance(translated, LeaseLostError):  # SQS refused a parameter; sending involves no receipt handle
                 translated = SourceDeniedError(str(translated))
             raise translated from error

@@ -1,4 +1,4 @@
-"""What the gateway does, whatever the protocol in front of it and the services behind it."""
+"""The gateway without HTTP: stores and enqueues requests, looks up their status."""
 
 from __future__ import annotations
 
@@ -7,34 +7,34 @@ from collections.abc import AsyncIterator
 
 from dequeuer.core.errors import SourceDeniedError, SourceGoneError, SourceUnavailableError
 from dequeuer.formats.envelope import MAX_BYTES, Envelope, encode_envelope
-from dequeuer.gateway.body import Measured, prepend, too_large
+from dequeuer.gateway.body import BoundedBody, payload_too_large, prepend
 from dequeuer.gateway.errors import BusyError, UnknownRequestError
-from dequeuer.gateway.model import Receipt, Report, Submission, check_api_name, check_request_id
+from dequeuer.gateway.model import Report, Submission, SubmitResult, check_api_name, check_request_id
 from dequeuer.gateway.queue import Queue
-from dequeuer.gateway.shelf import Shelf
+from dequeuer.gateway.request_store import RequestStore
 from dequeuer.sinks.base import Fetch, Sink
 from dequeuer.sinks.layout import RequestKeys
 
-SMALL_BYTES = 256 * 1024
-"""A payload up to this size is read whole before anything is written, and its writing can be retried."""
+MAX_BUFFERED_BYTES = 256 * 1024
+"""A payload up to this size is read completely before anything is written, so that writing it can be retried."""
 SEND_TIMEOUT_S = 20.0
 
 
 class Gateway:
-    """Stores and enqueues requests, looks up what became of them.
+    """Stores and enqueues requests, and looks up their status.
 
-    Raises the errors of `gateway.errors`, and whatever the body of a submission raises.
+    Raises the errors of `gateway.errors`, and the errors that the body of a submission raises.
 
     Args:
-        sink: where requests are stored.
-        fetch: where they are looked up.
-        queue: where they are sent.
+        sink: stores requests.
+        fetch: reads their status and results.
+        queue: sends their messages.
         cluster_uid: the prefix of the keys.
         max_payload_bytes: a larger payload is refused.
-        inline_bytes: payloads up to this size ride in the message itself; 0: none does.
+        inline_bytes: a payload up to this size is put into the queue message; 0 means none is.
     """
 
-    def __init__(  # noqa: PLR0913 - one parameter a party or a limit
+    def __init__(  # noqa: PLR0913 - collaborators and limits
         self,
         *,
         sink: Sink,
@@ -44,100 +44,107 @@ class Gateway:
         max_payload_bytes: int,
         inline_bytes: int = 0,
     ) -> None:
-        self._shelf = Shelf(sink, fetch)
+        self._requests = RequestStore(sink, fetch)
         self._queue = queue
         self._cluster_uid = cluster_uid
         self._max_payload_bytes = max_payload_bytes
         self._inline_bytes = inline_bytes
 
-    async def submit(self, new: Submission, *, may_exist: bool) -> Receipt:
-        """Store a request, then enqueue it. Returned means that it will be worked on.
+    async def submit(self, new: Submission, *, may_exist: bool) -> SubmitResult:
+        """Store a request, then enqueue it. When this returns, the request will be processed.
 
-        `may_exist` is for an id that came from the client. If it is known already, nothing is
-        overwritten, for a container may be reading it. It is sent again only while it is `in_queue`: the
-        first try may have ended just before its message was sent. A FIFO queue drops the duplicate
-        (within five minutes), a standard one delivers it, and finished work is not run again.
+        Args:
+            new: the request.
+            may_exist: true for an id that came from the client.
+
+        When a request with this id exists, nothing is overwritten, because the container may be reading it. Its
+        message is sent again only while its status is `in_queue`: the first attempt may have failed just before it
+        sent the message. A FIFO queue drops the duplicate (within five minutes). A standard queue delivers it, and
+        the sidecar does not run finished work again.
         """
         keys = self._keys(new.api_name, new.request_id)
         if new.size is not None and new.size > self._max_payload_bytes:
-            raise too_large(self._max_payload_bytes)
-        body = Measured(new.body, self._max_payload_bytes)
-        known = await self._shelf.status(keys) if may_exist else None
+            raise payload_too_large(self._max_payload_bytes)
+        body = BoundedBody(new.body, self._max_payload_bytes)
+        known = await self._requests.find_status(keys) if may_exist else None
         if known is None:
             await self._submit_new(keys, new, body, may_exist=may_exist)
-            return Receipt(size=body.size, known_as=None)
-        begin, is_all = await body.start(SMALL_BYTES)
-        async for _ in body:  # not every client sees an answer that comes in mid-upload
+            return SubmitResult(size=body.size, existing_status=None)
+        beginning, is_whole = await body.read_beginning(MAX_BUFFERED_BYTES)
+        async for _ in body:  # some clients ignore a response that arrives before the upload ends
             pass
         if known == "in_queue":
-            await self._send(new, self._sealed(new, begin, is_all=is_all, again=True), may_repeat=True)
-        return Receipt(size=body.size, known_as=known)
+            inline = self._inline_message(new, beginning, is_whole=is_whole, may_repeat=True)
+            await self._send(new, inline, may_repeat=True)
+        return SubmitResult(size=body.size, existing_status=known)
 
-    async def _submit_new(self, keys: RequestKeys, new: Submission, body: Measured, *, may_exist: bool) -> None:
-        begin, is_all = await body.start(SMALL_BYTES)
-        # With an id from outside even the first message may not be the only one.
-        sealed = self._sealed(new, begin, is_all=is_all, again=may_exist)
+    async def _submit_new(self, keys: RequestKeys, new: Submission, body: BoundedBody, *, may_exist: bool) -> None:
+        beginning, is_whole = await body.read_beginning(MAX_BUFFERED_BYTES)
+        # The client may have submitted an id of its own before: the message may not be the only one for it.
+        inline = self._inline_message(new, beginning, is_whole=is_whole, may_repeat=may_exist)
         try:
-            if sealed is None:
-                await self._store(keys, new, begin, None if is_all else body)
-            # Before the message: a fast worker's later states must not be followed by this one.
-            await self._shelf.put(keys.status("in_queue"), b"", "text/plain")
-            await self._send(new, sealed, may_repeat=may_exist)
+            if inline is None:
+                await self._store(keys, new, beginning, None if is_whole else body)
+            # Written before the message is sent: otherwise a fast sidecar could write a later status first.
+            await self._requests.put(keys.status("in_queue"), b"", "text/plain")
+            await self._send(new, inline, may_repeat=may_exist)
         except BaseException:
-            # With an id from outside, a retry of the client may have succeeded meanwhile, here or at another
-            # replica: deleting would lose it. What is left lets the next retry go on, or expires.
+            # With an id from the client, a retry of the client may have succeeded in the meantime, on this or another
+            # replica: deleting would lose that request. The objects that remain let the next retry continue, or expire.
             if not may_exist:
-                await self._shelf.clear(keys)
+                await self._requests.delete_input(keys)
             raise
 
-    def _sealed(self, new: Submission, begin: bytes, *, is_all: bool, again: bool) -> str | None:
-        """Return the message that holds the whole request, if it is small enough."""
-        if not is_all or not 0 < self._inline_bytes >= len(begin):
+    def _inline_message(self, new: Submission, beginning: bytes, *, is_whole: bool, may_repeat: bool) -> str | None:
+        """Return a message that holds the whole request; None when the request is too large for one."""
+        if not is_whole or not 0 < self._inline_bytes >= len(beginning):
             return None
-        sealed = encode_envelope(
+        message = encode_envelope(
             Envelope(
                 request_id=new.request_id,
                 headers=new.headers,
                 content_type=new.content_type,
-                payload=begin,
-                may_repeat=again,
+                payload=beginning,
+                may_repeat=may_repeat,
             )
         )
-        return sealed if len(sealed) <= MAX_BYTES else None
+        return message if len(message) <= MAX_BYTES else None
 
     async def look_up(self, api_name: str, request_id: str) -> Report:
-        """Return what is known of a request; raise `UnknownRequestError` if that is nothing."""
+        """Return the status of a request. Raises `UnknownRequestError`."""
         keys = self._keys(api_name, request_id)
-        status = await self._shelf.status(keys)
+        status = await self._requests.find_status(keys)
         if status is None:
             message = f"id {request_id} not found"
             raise UnknownRequestError(message)
-        result = await self._shelf.result(keys) if status == "completed" else None
-        error = await self._shelf.failure(keys) if status == "failed" else None
+        result = await self._requests.open_result(keys) if status == "completed" else None
+        error = await self._requests.read_failure(keys) if status == "failed" else None
         return Report(status=status, result=result, error=error)
 
     def _keys(self, api_name: str, request_id: str) -> RequestKeys:
         return RequestKeys(self._cluster_uid, check_api_name(api_name), check_request_id(request_id))
 
-    async def _store(self, keys: RequestKeys, new: Submission, begin: bytes, rest: AsyncIterator[bytes] | None) -> None:
-        """Write headers and payload side by side."""
+    async def _store(
+        self, keys: RequestKeys, new: Submission, beginning: bytes, rest: AsyncIterator[bytes] | None
+    ) -> None:
+        """Write headers and payload concurrently."""
         try:
             async with asyncio.TaskGroup() as group:
-                headers = self._shelf.put(keys.headers, new.headers, "application/json")
+                headers = self._requests.put(keys.headers, new.headers, "application/json")
                 group.create_task(headers, name="gateway-headers")
                 if rest is None:
-                    await self._shelf.put(keys.payload, begin, new.content_type)
+                    await self._requests.put(keys.payload, beginning, new.content_type)
                 else:
-                    await self._shelf.put_stream(keys.payload, prepend(begin, rest), new.content_type)
-        except BaseExceptionGroup as both:
-            # One of the two ended the other: the first error tells what happened.
-            first = both.exceptions[0]
+                    await self._requests.put_stream(keys.payload, prepend(beginning, rest), new.content_type)
+        except BaseExceptionGroup as group_error:
+            # The first error is the cause; it cancelled the other write.
+            first = group_error.exceptions[0]
             raise first from first.__cause__
 
-    async def _send(self, new: Submission, sealed: str | None, *, may_repeat: bool) -> None:
+    async def _send(self, new: Submission, inline: str | None, *, may_repeat: bool) -> None:
         try:
             async with asyncio.timeout(SEND_TIMEOUT_S):
-                await self._queue.send(new.queue_url, new.request_id, sealed or new.request_id, may_repeat=may_repeat)
+                await self._queue.send(new.queue_url, new.request_id, inline or new.request_id, may_repeat=may_repeat)
         except SourceGoneError as error:
             message = f"the queue of API {new.api_name} does not exist: nothing was enqueued"
             raise BusyError(message) from error

@@ -1,4 +1,4 @@
-"""What is taken from an incoming HTTP request: the payload, its type, the headers to store."""
+"""Reads an incoming HTTP request: the payload, its Content-Type, the headers to store."""
 
 from __future__ import annotations
 
@@ -10,58 +10,63 @@ from aiohttp import HttpVersion11, hdrs, web
 from dequeuer.gateway.errors import UploadBrokenError, UploadStalledError
 
 IDLE_TIMEOUT_S = 60.0
-"""A client that sends nothing for so long in the middle of its payload is given up."""
-UNKNOWN_TYPE = "binary/octet-stream"
-"""What S3 itself puts down for an object without a type, as under Cortex."""
+"""A client that sends nothing for this long in the middle of its payload gets an error."""
+DEFAULT_CONTENT_TYPE = "binary/octet-stream"
+"""The type that S3 itself gives to an object without one, as with Cortex."""
 
-# They belong to the client's connection with this server; Go keeps them from Cortex likewise. A stored
-# Expect would make the sidecar's request wait for a "100 Continue" that containers do not send.
+# These headers concern the client's connection to this server only; Go removes them for Cortex as well. A stored
+# Expect would make the sidecar wait for a "100 Continue" that containers do not send.
 _NOT_STORED = frozenset({"host", "transfer-encoding", "trailer", "expect"})
-_TYPE_CHARS = 256
+MAX_CONTENT_TYPE_CHARS = 256
 
 
 def stored_headers(request: web.Request, *, without: Collection[str]) -> list[tuple[str, str]]:
-    """Return the headers for headers.json, in order, repeated ones repeated, but those `without`."""
+    """Return the headers for headers.json in their order, with repetitions, except those named in `without`."""
     dropped = _NOT_STORED | {name.lower() for name in without}
-    pairs = ((_text(name), _text(value)) for name, value in request.raw_headers)
+    pairs = ((_decode(name), _decode(value)) for name, value in request.raw_headers)
     return [(name, value) for name, value in pairs if name.lower() not in dropped]
 
 
-def content_type_of(request: web.Request) -> str:
-    """Return the Content-Type that the payload's object gets."""
+def stored_content_type(request: web.Request) -> str:
+    """Return the Content-Type for the object that holds the payload."""
     given = request.headers.get(hdrs.CONTENT_TYPE, "")
-    return given if given and len(given) <= _TYPE_CHARS and given.isascii() and given.isprintable() else UNKNOWN_TYPE
+    return (
+        given
+        if given and len(given) <= MAX_CONTENT_TYPE_CHARS and given.isascii() and given.isprintable()
+        else DEFAULT_CONTENT_TYPE
+    )
 
 
-async def no_early_continue(_request: web.Request) -> None:
-    """Do not ask for the payload yet: `body_of` does, once the request is known to be welcome."""
+async def defer_continue(_request: web.Request) -> None:
+    """Do not send "100 Continue" yet: `read_body` sends it after the request has been validated."""
 
 
-async def body_of(request: web.Request) -> AsyncIterator[bytes]:
-    """Yield the payload as it comes.
+async def read_body(request: web.Request) -> AsyncIterator[bytes]:
+    """Yield the payload in chunks as they arrive.
 
-    Raises `UploadBrokenError` when the client is gone or its framing is wrong, `UploadStalledError` when
-    nothing comes any more.
+    Raises `UploadBrokenError` when the client disconnected or its framing is malformed, `UploadStalledError` when
+    nothing arrives for `IDLE_TIMEOUT_S`.
     """
     if request.version >= HttpVersion11 and request.headers.get(hdrs.EXPECT, "").lower() == "100-continue":
         await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-        request.writer.output_size = 0  # the server must not take it for the beginning of the answer
+        request.writer.output_size = 0  # otherwise the server assumes that the response has been started
     while True:
         try:
             async with asyncio.timeout(IDLE_TIMEOUT_S):
                 chunk = await request.content.readany()
         except TimeoutError:
-            message = f"nothing of the payload has come for {IDLE_TIMEOUT_S:g} s: nothing was enqueued, send it again"
+            message = f"no data of the payload arrived for {IDLE_TIMEOUT_S:g} s: nothing was enqueued, send it again"
             raise UploadStalledError(message) from None
         except (OSError, web.RequestPayloadError) as error:
-            message = "the payload broke off or is malformed: nothing was enqueued"
+            message = "the payload is incomplete or malformed: nothing was enqueued"
+
             raise UploadBrokenError(message) from error
         if not chunk:
             return
         yield chunk
 
 
-def _text(raw: bytes) -> str:
+def _decode(raw: bytes) -> str:
     try:
         return raw.decode()
     except UnicodeDecodeError:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.gateway.parties import FakeQueue, Store
+from tests.gateway.fakes import FakeQueue, Store
 
 
 @pytest.fixture

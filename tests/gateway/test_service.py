@@ -17,19 +17,24 @@ from dequeuer.core.errors import (
 from dequeuer.formats.envelope import decode_envelope
 from dequeuer.gateway.errors import (
     BusyError,
+    GatewayError,
     InvalidRequestError,
     PayloadTooLargeError,
-    RefusedError,
     UnknownRequestError,
     UploadBrokenError,
 )
 from dequeuer.gateway.model import Submission, check_request_id
-from dequeuer.gateway.service import SMALL_BYTES
-from dequeuer.gateway.shelf import BIG_UPLOADS, CALL_TIMEOUT_S, ERROR_BYTES, SLOT_TIMEOUT_S
+from dequeuer.gateway.request_store import (
+    CALL_TIMEOUT_S,
+    MAX_FAILURE_BYTES,
+    MAX_STREAMED_UPLOADS,
+    STREAM_SLOT_TIMEOUT_S,
+)
+from dequeuer.gateway.service import MAX_BUFFERED_BYTES
 from tests.fakes import chunked
-from tests.gateway.parties import PREFIX, URL, FakeQueue, Store, broken_body, make_gateway
+from tests.gateway.fakes import PREFIX, URL, FakeQueue, Store, broken_body, make_gateway
 
-BIG = b"x" * (SMALL_BYTES + 200_000)
+BIG = b"x" * (MAX_BUFFERED_BYTES + 200_000)
 
 
 def submission(
@@ -53,7 +58,7 @@ def submission(
 @pytest.mark.parametrize("payload", [b"", b'{"a":1}', BIG], ids=["empty", "small", "big"])
 async def test_stores_then_marks_then_sends(store: Store, queue: FakeQueue, payload: bytes) -> None:
     receipt = await make_gateway(store, queue).submit(submission(payload), may_exist=False)
-    assert (receipt.size, receipt.known_as) == (len(payload), None)
+    assert (receipt.size, receipt.existing_status) == (len(payload), None)
     assert store.objects == {
         f"{PREFIX}id1/headers.json": (b'{"A":["b"]}\n', "application/json"),
         f"{PREFIX}id1/payload": (payload, "application/json"),
@@ -141,9 +146,9 @@ async def test_cancelled_in_mid_upload_leaves_nothing(store: Store, queue: FakeQ
     assert (store.objects, queue.sent) == ({}, [])
 
 
-@pytest.mark.parametrize(("size", "announced"), [(100, None), (101, None), (101, 101), (SMALL_BYTES * 3, None)])
+@pytest.mark.parametrize(("size", "announced"), [(100, None), (101, None), (101, 101), (MAX_BUFFERED_BYTES * 3, None)])
 async def test_the_limit_of_payloads(store: Store, queue: FakeQueue, size: int, announced: int | None) -> None:
-    limit = 100 if size < 1000 else SMALL_BYTES * 2
+    limit = 100 if size < 1000 else MAX_BUFFERED_BYTES * 2
     submit = make_gateway(store, queue, limit).submit(submission(b"x" * size, size=announced), may_exist=False)
     if size <= limit:
         await submit
@@ -167,15 +172,15 @@ async def test_big_payloads_wait_for_one_another(store: Store, queue: FakeQueue)
 
     tasks = [
         asyncio.create_task(gateway.submit(submission(slow(), request_id=f"id{n}"), may_exist=False))
-        for n in range(BIG_UPLOADS + 5)
+        for n in range(MAX_STREAMED_UPLOADS + 5)
     ]
     for _ in range(50):
         await asyncio.sleep(0)
-    assert begun == BIG_UPLOADS
+    assert begun == MAX_STREAMED_UPLOADS
     await gateway.submit(submission(b"small"), may_exist=False)
     go_on.set()
     await asyncio.gather(*tasks)
-    assert len(queue.sent) == BIG_UPLOADS + 6
+    assert len(queue.sent) == MAX_STREAMED_UPLOADS + 6
 
 
 @pytest.mark.looptime
@@ -188,12 +193,12 @@ async def test_a_big_payload_does_not_wait_for_ever(store: Store, queue: FakeQue
 
     tasks = [
         asyncio.create_task(gateway.submit(submission(stuck(), request_id=f"id{n}"), may_exist=False))
-        for n in range(BIG_UPLOADS)
+        for n in range(MAX_STREAMED_UPLOADS)
     ]
     await asyncio.sleep(1)
     with pytest.raises(BusyError, match="try again"):
         await gateway.submit(submission(BIG), may_exist=False)
-    assert looptime == 1 + SLOT_TIMEOUT_S
+    assert looptime == 1 + STREAM_SLOT_TIMEOUT_S
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
@@ -220,7 +225,7 @@ async def test_bad_api_names_reach_nothing(store: Store, queue: FakeQueue, api_n
 
 
 def test_errors_are_short_and_printable() -> None:
-    with pytest.raises(RefusedError) as caught:
+    with pytest.raises(GatewayError) as caught:
         check_request_id("\r\n" + "x" * 100_000)
     assert len(str(caught.value)) < 500
     assert str(caught.value).isprintable()
@@ -242,7 +247,7 @@ async def test_a_known_id_is_not_overwritten(
     store.memory.seed([(f"{PREFIX}id1/payload", b"first"), (f"{PREFIX}id1/headers.json", b"{}")])
     before = dict(store.objects)
     receipt = await make_gateway(store, queue).submit(submission(b"second"), may_exist=True)
-    assert (receipt.size, receipt.known_as) == (
+    assert (receipt.size, receipt.existing_status) == (
         6,
         max(statuses, key=["in_queue", "in_progress", "failed", "completed"].index),
     )
@@ -324,8 +329,8 @@ async def test_an_empty_result_is_none(store: Store, queue: FakeQueue) -> None:
         (b'{"status_code": 500}', None),
         (b'["error"]', None),
         (b"\xff", None),
-        (b"[" * ERROR_BYTES, None),
-        (json.dumps({"error": "x" * ERROR_BYTES}).encode(), None),
+        (b"[" * MAX_FAILURE_BYTES, None),
+        (json.dumps({"error": "x" * MAX_FAILURE_BYTES}).encode(), None),
     ],
 )
 async def test_the_reason_of_a_failure(store: Store, queue: FakeQueue, document: bytes, expected: str | None) -> None:

@@ -18,9 +18,9 @@ from dequeuer.core.errors import SourceGoneError, SourceUnavailableError, StoreU
 from dequeuer.core.retry import Backoff
 from dequeuer.gateway import retry as gateway_retry
 from dequeuer.gateway import upload
-from dequeuer.gateway.service import SMALL_BYTES
-from dequeuer.gateway.web import make_app, make_runner
-from tests.gateway.parties import PREFIX, URL, FakeQueue, Store, make_gateway
+from dequeuer.gateway.routes import make_app, make_runner
+from dequeuer.gateway.service import MAX_BUFFERED_BYTES
+from tests.gateway.fakes import PREFIX, URL, FakeQueue, Store, make_gateway
 
 LIMIT = 64 * 1024 * 1024
 NO_PAUSE = Backoff(initial_s=0.0, max_s=0.0)
@@ -352,7 +352,7 @@ async def test_the_payload_is_asked_for_when_it_is_welcome(serve: Serve, store: 
     assert "Expect" not in json.loads(headers)
 
 
-@pytest.mark.parametrize("sent", [b"some", b"x" * (SMALL_BYTES + 100_000)], ids=["small", "big"])
+@pytest.mark.parametrize("sent", [b"some", b"x" * (MAX_BUFFERED_BYTES + 100_000)], ids=["small", "big"])
 @pytest.mark.parametrize("framing", [b"Content-Length: 5000000", b"Transfer-Encoding: chunked"])
 async def test_a_client_that_leaves_in_mid_upload(
     serve: Serve, store: Store, queue: FakeQueue, sent: bytes, framing: bytes

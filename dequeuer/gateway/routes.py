@@ -1,10 +1,10 @@
 """The gateway's HTTP routes, in two forms.
 
-- For people and programs: `POST /<api name>`, `GET /<api name>/<id>`. The queue comes from the settings. The
-  id is always a new one: a client that could choose it could overwrite, or guess, the request of another.
-- Cortex's in-cluster form, behind its Istio gateway: `POST /`, `GET /<id>`, with the id, the API and the
-  queue in headers that the mesh sets. Where queues are configured they bind this form, too: whoever reaches
-  the port could otherwise send to any queue that the gateway's role may use.
+- Public form: `POST /<api name>`, `GET /<api name>/<id>`. The queue comes from the settings. The gateway creates the
+  id: a client that chose it could overwrite or guess the request of another client.
+- Cortex's in-cluster form, behind its Istio gateway: `POST /`, `GET /<id>`, with the id, the API and the queue in
+  headers that the mesh sets. When queues are configured, the header must match them: otherwise any client that can
+  connect to the port could send to every queue that the gateway's role can use.
 """
 
 from __future__ import annotations
@@ -18,34 +18,34 @@ from aiohttp import web
 
 from dequeuer.core.errors import clip
 from dequeuer.formats.headers import MAX_BYTES, MAX_FIELDS, Fields, are_within_limits, dump_headers
-from dequeuer.gateway.answers import answer_errors, json_answer, report_answer
-from dequeuer.gateway.cors import allow_origins
+from dequeuer.gateway.cors import enable_cors
 from dequeuer.gateway.errors import HeadersTooLargeError, InvalidRequestError, UnknownApiError
 from dequeuer.gateway.model import Submission, check_api_name
+from dequeuer.gateway.responses import errors_to_responses, json_response, report_response
 from dequeuer.gateway.service import Gateway
-from dequeuer.gateway.upload import body_of, content_type_of, no_early_continue, stored_headers
+from dequeuer.gateway.upload import defer_continue, read_body, stored_content_type, stored_headers
 from dequeuer.http.server import server_log
 
-REQUEST_ID = "x-request-id"
-API_NAME = "X-Cortex-API-Name"
-QUEUE_URL = "X-Cortex-Queue-URL"
+REQUEST_ID_HEADER = "x-request-id"
+API_NAME_HEADER = "X-Cortex-API-Name"
+QUEUE_URL_HEADER = "X-Cortex-Queue-URL"
 
-SHUTDOWN_GRACE_S = 30.0
-"""How long running requests may go on after the end was asked for."""
-CANCEL_S = 2.5
-"""For requests that are cancelled then, to delete what they wrote."""
-_FIELD_BYTES = 32 * 1024
-"""For one header. AWS load balancers pass on 16 KiB; aiohttp's own limit is half of that."""
-_QUEUE_URL = re.compile(r"https?://[A-Za-z0-9.:\[\]-]{1,255}/[A-Za-z0-9/._-]{1,512}\Z")
+SHUTDOWN_TIMEOUT_S = 30.0
+"""How long requests in progress may continue after the shutdown delay."""
+CANCEL_TIMEOUT_S = 2.5
+"""How long a cancelled request may take to delete what it wrote."""
+MAX_HEADER_BYTES = 32 * 1024
+"""For one header. AWS load balancers forward 16 KiB; the default limit of aiohttp is 8 KiB."""
+_QUEUE_URL_PATTERN = re.compile(r"https?://[A-Za-z0-9.:\[\]-]{1,255}/[A-Za-z0-9/._-]{1,512}\Z")
 
 
-class Front:
-    """The handlers.
+class Routes:
+    """The request handlers.
 
     Args:
-        gateway: does the work.
-        queues: URLs by the names of the APIs served.
-        is_draining: whether load balancers are to stop sending; returns at once.
+        gateway: stores, enqueues and looks up requests.
+        queues: queue URLs by API name.
+        is_draining: whether load balancers must stop sending requests. It must not block.
     """
 
     def __init__(self, gateway: Gateway, queues: Mapping[str, str], is_draining: Callable[[], bool]) -> None:
@@ -67,27 +67,32 @@ class Front:
 
     async def submit_in_cluster(self, request: web.Request) -> web.StreamResponse:
         """`POST /` with three headers."""
-        request_id, api_name, queue_url = (_required(request, name) for name in (REQUEST_ID, API_NAME, QUEUE_URL))
+        request_id, api_name, queue_url = (
+            _required(request, name) for name in (REQUEST_ID_HEADER, API_NAME_HEADER, QUEUE_URL_HEADER)
+        )
         check_api_name(api_name)
-        if _QUEUE_URL.match(queue_url) is None:
-            message = f'{QUEUE_URL} "{clip(queue_url)}" is not the URL of a queue: https://<host>/<account>/<name>'
+        if _QUEUE_URL_PATTERN.match(queue_url) is None:
+            message = (
+                f'{QUEUE_URL_HEADER} "{clip(queue_url)}" is not the URL of a queue: https://<host>/<account>/<name>'
+            )
             raise InvalidRequestError(message)
         if self._queues and self._queue_of(api_name) != queue_url:
             message = (
-                f'{QUEUE_URL} "{clip(queue_url)}" is not the queue of API {api_name} in DEQUEUER_QUEUES of the gateway'
+                f'{QUEUE_URL_HEADER} "{clip(queue_url)}" is not the queue of API {api_name} '
+                "in DEQUEUER_QUEUES of the gateway"
             )
             raise InvalidRequestError(message)
         return await self._submit(request, api_name, request_id, queue_url, may_exist=True)
 
     async def report_in_cluster(self, request: web.Request) -> web.StreamResponse:
         """`GET /<id>` with a header."""
-        api_name = check_api_name(_required(request, API_NAME))
+        api_name = check_api_name(_required(request, API_NAME_HEADER))
         if self._queues:
             self._queue_of(api_name)
         return await self._report(request, api_name)
 
     async def healthz(self, _request: web.Request) -> web.StreamResponse:
-        """`GET /healthz`: 503 once the end was asked for, while requests are still served."""
+        """`GET /healthz`: 503 during the shutdown delay, in which requests are still served."""
         if self._is_draining():
             return web.Response(body=b"draining", content_type="text/plain", status=503)
         return web.Response(body=b"ok", content_type="text/plain")
@@ -106,56 +111,62 @@ class Front:
             api_name=api_name,
             request_id=request_id,
             queue_url=queue_url,
-            headers=dump_headers(_storable(stored_headers(request, without=(API_NAME, QUEUE_URL)))),
-            content_type=content_type_of(request),
+            headers=dump_headers(
+                _check_header_limits(stored_headers(request, without=(API_NAME_HEADER, QUEUE_URL_HEADER)))
+            ),
+            content_type=stored_content_type(request),
             size=request.content_length,
-            body=body_of(request),
+            body=read_body(request),
         )
         receipt = await self._gateway.submit(submission, may_exist=may_exist)
         self._log.info(
-            "request_submitted" if receipt.known_as is None else "request_resubmitted",
+            "request_submitted" if receipt.existing_status is None else "request_resubmitted",
             request_id=request_id,
             api_name=api_name,
             bytes=receipt.size,
         )
-        return json_answer({"id": request_id})
+        return json_response({"id": request_id})
 
     async def _report(self, request: web.Request, api_name: str) -> web.StreamResponse:
         request_id = request.match_info["request_id"]
-        return await report_answer(request, request_id, await self._gateway.look_up(api_name, request_id))
+        return await report_response(request, request_id, await self._gateway.look_up(api_name, request_id))
 
 
 def make_app(
     gateway: Gateway, queues: Mapping[str, str], is_draining: Callable[[], bool] = lambda: False
 ) -> web.Application:
     """Return the application with all routes."""
-    front = Front(gateway, queues, is_draining)
-    app = web.Application(middlewares=[answer_errors])
-    allow_origins(app)
-    app.router.add_get("/healthz", front.healthz)
-    app.router.add_post("/", front.submit_in_cluster, expect_handler=no_early_continue)
-    app.router.add_get("/{request_id}", front.report_in_cluster)
-    app.router.add_post("/{api_name}", front.submit, expect_handler=no_early_continue)
-    app.router.add_post("/{api_name}/", front.submit, expect_handler=no_early_continue)
-    app.router.add_get("/{api_name}/{request_id}", front.report)
+    routes = Routes(gateway, queues, is_draining)
+    app = web.Application(middlewares=[errors_to_responses])
+    enable_cors(app)
+    app.router.add_get("/healthz", routes.healthz)
+    app.router.add_post("/", routes.submit_in_cluster, expect_handler=defer_continue)
+    app.router.add_get("/{request_id}", routes.report_in_cluster)
+    app.router.add_post("/{api_name}", routes.submit, expect_handler=defer_continue)
+    app.router.add_post("/{api_name}/", routes.submit, expect_handler=defer_continue)
+    app.router.add_get("/{api_name}/{request_id}", routes.report)
     return app
 
 
 def make_runner(app: web.Application) -> web.AppRunner:
-    """Return a runner that leaves bodies as they are, and waits for running requests when it is cleaned up."""
+    """Return a runner that does not change bodies, and whose clean-up waits for requests in progress."""
     return web.AppRunner(
         app,
         access_log=None,
         logger=server_log("dequeuer.gateway.http"),
-        auto_decompress=False,  # the container gets the payload byte for byte
-        max_field_size=_FIELD_BYTES,
-        shutdown_timeout=CANCEL_S,
+        auto_decompress=False,  # the container must receive the payload unchanged
+        max_field_size=MAX_HEADER_BYTES,
+        shutdown_timeout=CANCEL_TIMEOUT_S,
     )
 
 
-def _storable(headers: Fields) -> Fields:
+def _check_header_limits(headers: Fields) -> Fields:
     if not are_within_limits(headers):
-        message = f"the headers are more than {MAX_FIELDS}, or larger than {MAX_BYTES} bytes: send less, or in the body"
+        message = (
+            f"there are more than {MAX_FIELDS} headers, or more than {MAX_BYTES} bytes of them: "
+            "send fewer, or put the data into the payload"
+        )
+
         raise HeadersTooLargeError(message)
     return headers
 

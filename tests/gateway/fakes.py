@@ -1,4 +1,4 @@
-"""The parties that the gateway's tests share."""
+"""Fakes of the store and the queue for the gateway's tests."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MODIFIED_AT = 1620043200.75  # 2021-05-03T12:00:00.75Z
 
 
 class Store:
-    """A `MemoryStore` that fails for ever where it is broken, and counts what is read and streamed."""
+    """A `MemoryStore` whose operations can be made to fail. It counts what is read and streamed."""
 
     def __init__(self, *, keep_streams: bool = True) -> None:
         self.memory = MemoryStore()
@@ -30,7 +30,7 @@ class Store:
         self._keep_streams = keep_streams
 
     def break_at(self, op: str, suffix: str, error: Exception | None = None) -> None:
-        """Make an operation fail on keys that end so."""
+        """Make an operation fail for keys with this suffix."""
         self._broken[op, suffix] = error or StoreUnavailableError("secret-host: connection refused")
 
     def _check(self, op: str, key: str) -> None:
@@ -86,13 +86,13 @@ class Store:
         await self.memory.delete(keys)
 
     def names(self) -> AbstractSet[str]:
-        """What is stored, without the common prefix."""
+        """The keys of all objects, without the common prefix."""
         return {key.removeprefix(PREFIX) for key in self.objects}
 
 
 @dataclass
 class FakeQueue:
-    """A queue that writes what it sends into the journal of a store, so that the order of all can be told."""
+    """A queue that adds each message to the journal of a store, so that a test can check the order of all writes."""
 
     store: Store
     sent: list[tuple[str, str]] = field(default_factory=list)
@@ -119,7 +119,8 @@ def make_gateway(store: Store, queue: FakeQueue, max_payload_bytes: int = 1 << 2
 
 
 async def broken_body(begin: bytes, error: Exception) -> AsyncIterator[bytes]:
-    """Yield what there is, then fail."""
+    """Yield the beginning in chunks, then raise."""
+
     async for chunk in chunked(begin):
         yield chunk
     raise error
