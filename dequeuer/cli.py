@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from dequeuer import __version__
 from dequeuer.core.errors import ConfigurationError
 from dequeuer.settings import load_gateway, load_sidecar
-from dequeuer.settings.option import Command
-from dequeuer.settings.reading import read_line
+from dequeuer.settings.programs import Program
+from dequeuer.settings.reader import read_flags
 
 EXIT_BAD_CONFIGURATION = 2
 
@@ -39,19 +39,19 @@ def _run(arguments: list[str]) -> int:
         from dequeuer.dev.cli import main as dev_main  # noqa: PLC0415 - see above
 
         return dev_main(arguments[1:])
-    command: Command = "sidecar"
+    program: Program = "sidecar"
     if name == "gateway":
-        command, arguments = "gateway", arguments[1:]
-    asked = read_line(command, arguments).asked
-    if asked == "version":
+        program, arguments = "gateway", arguments[1:]
+    info = read_flags(program, arguments).info
+    if info == "version":
         sys.stdout.write(f"dequeuer {__version__}\n")
         return 0
-    if asked == "help":
-        from dequeuer.settings.usage import usage  # noqa: PLC0415 - see above
+    if info == "help":
+        from dequeuer.settings.help_text import help_text  # noqa: PLC0415 - see above
 
-        sys.stdout.write(usage(command))
+        sys.stdout.write(help_text(program))
         return 0
-    return _sidecar(arguments) if command == "sidecar" else _gateway(arguments)
+    return _sidecar(arguments) if program == "sidecar" else _gateway(arguments)
 
 
 def _sidecar(arguments: Sequence[str]) -> int:

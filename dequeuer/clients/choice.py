@@ -10,9 +10,8 @@ from dequeuer.aws.partitions import domain
 from dequeuer.aws.profile import profile_switches
 from dequeuer.clients.base import Cloud
 from dequeuer.core.errors import ConfigurationError, clip
-from dequeuer.settings import AwsSettings
-from dequeuer.settings.model import AwsClient
-from dequeuer.settings.places import mask, queue_region
+from dequeuer.settings import AwsClient, AwsSettings
+from dequeuer.settings.url_parsers import mask, queue_region
 
 ClientName: TypeAlias = Literal["slim", "sdk"]
 

@@ -8,7 +8,7 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontext
 from typing import NamedTuple, TypeAlias
 
 from dequeuer.core.errors import clip
-from dequeuer.settings.places import mask, queue_region
+from dequeuer.settings.url_parsers import mask, queue_region
 from dequeuer.sources.sqs.api import Json, SqsApi
 
 REGIONS_LIMIT = 32

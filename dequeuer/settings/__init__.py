@@ -1,6 +1,16 @@
-"""The settings: one table of options, read from flags, environment and cluster.yaml."""
+"""The settings: options are declared once, and read from flags, environment and cluster.yaml."""
 
+from dequeuer.settings.gateway import GatewaySettings
 from dequeuer.settings.loading import load_gateway, load_sidecar
-from dequeuer.settings.model import AwsSettings, GatewaySettings, LogSettings, SidecarSettings
+from dequeuer.settings.shared import AwsClient, AwsSettings, LogSettings
+from dequeuer.settings.sidecar import SidecarSettings
 
-__all__ = ["AwsSettings", "GatewaySettings", "LogSettings", "SidecarSettings", "load_gateway", "load_sidecar"]
+__all__ = [
+    "AwsClient",
+    "AwsSettings",
+    "GatewaySettings",
+    "LogSettings",
+    "SidecarSettings",
+    "load_gateway",
+    "load_sidecar",
+]

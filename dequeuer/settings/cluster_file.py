@@ -1,8 +1,9 @@
-"""The cluster's configuration file, of which two keys are read."""
+"""Reads the cluster's configuration file, cluster.yaml."""
 
 from __future__ import annotations
 
 import stat
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -11,15 +12,13 @@ from dequeuer.core.errors import clip
 MAX_BYTES = 2**20
 MAX_DEPTH = 100
 
-KEYS = ("region", "bucket")
-
 
 class UnreadableError(Exception):
-    """The file is not there, or is no YAML mapping. The text is fit for a fault."""
+    """The file is not there, or is no YAML mapping. The text follows the path in a fault."""
 
 
-def read_cluster_file(path: str) -> dict[str, Any]:
-    """Return what the file says of `KEYS`; a key that is absent or null is left out. The types are unchecked.
+def read_cluster_file(path: str, keys: Collection[str]) -> dict[str, Any]:
+    """Return the values of `keys`; a key that is absent or null is left out. The types are unchecked.
 
     Raises:
         UnreadableError: there is no such file, it cannot be read, or it is no YAML mapping.
@@ -27,11 +26,11 @@ def read_cluster_file(path: str) -> dict[str, Any]:
     content = _load(_read(path))
     if not isinstance(content, dict):
         raise UnreadableError(f"is no YAML mapping (`region: us-west-2`), or is nested more than {MAX_DEPTH} deep")
-    return {key: content[key] for key in KEYS if content.get(key) is not None}
+    return {key: content[key] for key in keys if content.get(key) is not None}
 
 
 def is_absent(path: str) -> bool:
-    """Tell whether there is nothing at `path`. What cannot be looked at is there: reading it tells why not."""
+    """Return whether nothing is at `path`. A path that cannot be examined is not absent: reading it gives the cause."""
     try:
         Path(path).stat()
     except (FileNotFoundError, NotADirectoryError):
@@ -43,7 +42,7 @@ def is_absent(path: str) -> bool:
 
 def _read(path: str) -> bytes:
     try:
-        # A pipe would block the start for ever.
+        # Opening a pipe would block the start for ever.
         if not stat.S_ISREG(Path(path).stat().st_mode):
             raise UnreadableError("is no regular file")
         with Path(path).open("rb") as file:
@@ -56,12 +55,12 @@ def _read(path: str) -> bytes:
 
 
 def _load(data: bytes) -> object:
-    """Return what the YAML says; None also for one that is nested too deep to be a cluster's configuration."""
-    import yaml  # noqa: PLC0415 - 2 MiB that only those with such a file pay for
+    """Return the content of a YAML document; None if it is nested more than `MAX_DEPTH` deep."""
+    import yaml  # noqa: PLC0415 - it takes 2 MiB, and only a process with such a file needs it
 
     loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
-        # The C loader recurses without a limit: a file of brackets alone would crash the process.
+        # The C loader recurses without a limit: a file of nothing but brackets would crash the process.
         depth = 0
         for event in yaml.parse(data, Loader=loader):
             depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
@@ -69,9 +68,9 @@ def _load(data: bytes) -> object:
                 return None
         return yaml.load(data, Loader=loader)  # noqa: S506 - both loaders are the safe ones
     except yaml.MarkedYAMLError as error:
-        # Only the place: the error's own text quotes the file.
+        # Only the position: the error's own text quotes the file, which may hold secrets.
         mark = error.problem_mark
         where = f" (line {mark.line + 1}, column {mark.column + 1})" if mark else ""
         raise UnreadableError(f"is no YAML{where}") from None
-    except Exception:  # noqa: BLE001 - PyYAML lets KeyError, AttributeError and more out for odd values
+    except Exception:  # noqa: BLE001 - PyYAML raises KeyError, AttributeError and others for odd values
         raise UnreadableError("is no YAML, or holds a value that is none") from None

@@ -1,7 +1,7 @@
-"""The environment: unknown variables of ours, and those that Kubernetes puts there by itself.
+"""Unknown variables that begin with `DEQUEUER_`, and those among them that Kubernetes sets.
 
-For a Service named `dequeuer` or `dequeuer-...` every container of the namespace finds "service links"
-(kubernetes/pkg/kubelet/envvars) in its environment, which look like settings and are none.
+For a Service named `dequeuer` or `dequeuer-...` Kubernetes sets variables in every container of the namespace
+("service links", kubernetes/pkg/kubelet/envvars). They look like options.
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ import re
 from collections.abc import Collection, Mapping
 
 from dequeuer.core.errors import clip
-from dequeuer.settings.nearest import did_you_mean
+from dequeuer.settings.suggestions import did_you_mean
 
 PREFIX = "DEQUEUER_"
-MOST_GUESSES = 20
-"""Guessing is slow, and an environment may hold thousands of names."""
+MAX_SUGGESTIONS = 20
+"""Finding a similar name is slow, and an environment may hold thousands of names."""
 
 _LINK = re.compile(
     r"DEQUEUER_(?:[A-Z0-9_]+_)?(?:SERVICE_HOST|SERVICE_PORT(?:_[A-Z0-9_]+)?|PORT_[0-9]+_(?:TCP|UDP|SCTP)(?:_(?:PROTO|PORT|ADDR))?)\Z"
@@ -24,10 +24,10 @@ _PORT_LINK_VALUE = re.compile(r"(?:tcp|udp|sctp)://")
 
 
 def is_service_link(name: str, value: str) -> bool:
-    """Tell whether Kubernetes made the variable.
+    """Return whether Kubernetes set the variable.
 
-    `DEQUEUER_ADMIN_PORT` is both a setting and the link of a Service named `dequeuer-admin`: its value tells.
-    So does that of an unknown name, as otherwise the typing mistake `DEQUEUER_USR_PORT=8080` would pass.
+    `DEQUEUER_ADMIN_PORT` is an option and a link of a Service named `dequeuer-admin`: the value decides which.
+    The value also decides for unknown names: the typing mistake `DEQUEUER_USR_PORT=8080` must not pass as a link.
     """
     if _LINK.match(name) is not None:
         return True
@@ -35,14 +35,15 @@ def is_service_link(name: str, value: str) -> bool:
 
 
 def unknown_variables(environ: Mapping[str, str], known: Collection[str]) -> list[str]:
-    """Return a fault for each variable that begins like ours and is none, also for one that is empty."""
-    strangers = sorted(
+    """Return a fault for each variable that begins with `DEQUEUER_` and is unknown, even if it is empty."""
+    unknown = sorted(
         name
         for name, value in environ.items()
         if name.startswith(PREFIX) and name not in known and not is_service_link(name, value)
     )
     # The value is not repeated: it may be a secret.
     return [
-        f"{clip(name)}: unknown variable{did_you_mean(name, known) if at < MOST_GUESSES else ''}; correct or remove it"
-        for at, name in enumerate(strangers)
+        f"{clip(name)}: unknown variable{did_you_mean(name, known) if at < MAX_SUGGESTIONS else ''}; "
+        "correct or remove it"
+        for at, name in enumerate(unknown)
     ]

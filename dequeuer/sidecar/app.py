@@ -60,7 +60,7 @@ async def _run(settings: SidecarSettings) -> int:
     log = structlog.get_logger()
     probes = load_probes(settings.probes_path, settings.user_port, settings.user_host)
     places = Places(settings.bucket, (settings.queue_url,))
-    client, reasons = choose(settings.aws, settings.aws_client, os.environ, places)
+    client, reasons = choose(settings.aws, settings.aws.client, os.environ, places)
     if reasons:
         log.info("aws_client_chosen", client=client, reason="; ".join(reasons))
     cloud = connect(settings.aws, client, os.environ)
@@ -96,7 +96,7 @@ class _Sidecar:
         self._settings = settings
         self._cloud = cloud
         self._drain = drain
-        self._metrics = Metrics(settings.api_kind, settings.api_name, settings.job_id, settings.most_workers)
+        self._metrics = Metrics(settings.api_kind, settings.api_name, settings.job_id, settings.max_workers)
         self._refusals = Refusals()
 
         self._poll_wait_s = poll_wait_s(settings.poll_wait_s, settings.visibility_timeout_s)

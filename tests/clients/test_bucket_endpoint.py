@@ -11,7 +11,6 @@ from dequeuer.clients.slim import SlimAws
 from dequeuer.core.errors import StoreDeniedError
 from dequeuer.core.events import ignore
 from dequeuer.settings import AwsSettings
-from dequeuer.sinks.protection import ObjectProtection
 from tests.hostile.server import read_request, serving
 from tests.sinks.fake_s3 import answer
 
@@ -114,7 +113,7 @@ async def test_the_owner_is_named_to_the_rules_of_the_bucket_too(client: ClientN
             await writer.drain()
 
     async with serving(serve) as port:
-        settings = replace(where(f"http://127.0.0.1:{port}"), protection=ObjectProtection(bucket_owner="123456789012"))
+        settings = replace(where(f"http://127.0.0.1:{port}"), s3_bucket_owner="123456789012")
         cloud = connect(settings, client, KEYS)
         assert await cloud.ensure_expiry(bucket="bucket", prefix="uid/", days=7) == "written"
         await cloud.close()

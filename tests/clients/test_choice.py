@@ -6,8 +6,7 @@ import pytest
 
 from dequeuer.clients.choice import Choice, Places, choose, connect
 from dequeuer.core.errors import ConfigurationError
-from dequeuer.settings import AwsSettings
-from dequeuer.settings.model import AwsClient
+from dequeuer.settings import AwsClient, AwsSettings
 
 KEYS = {"AWS_ACCESS_KEY_ID": "AKID", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_CONFIG_FILE": "/dev/null"}
 QUEUE = "https://sqs.eu-west-1.amazonaws.com/123456789012/q"

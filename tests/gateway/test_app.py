@@ -31,8 +31,9 @@ sys.exit(run_gateway(GatewaySettings(
     bucket=facts["bucket"], cluster_uid="uid", hosts=("127.0.0.1",), port=facts["port"],
     shutdown_delay_s=facts.get("delay_s", 0),
     queues=MappingProxyType(facts["queues"]), max_payload_bytes=2**30, inline_bytes=facts.get("inline_bytes", 0),
-    aws=AwsSettings(region="us-east-1", endpoint_url=facts["endpoint"], endpoint_url_sqs=None, endpoint_url_s3=None),
-    aws_client=facts.get("client", "auto"), log=LogSettings(level="info", format="json"),
+    aws=AwsSettings(region="us-east-1", endpoint_url=facts["endpoint"], endpoint_url_sqs=None, endpoint_url_s3=None,
+        client=facts.get("client", "auto")),
+    log=LogSettings(level="info", format="json"),
 )))
 """
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_EC2_METADATA_DISABLED": "true"}

@@ -11,8 +11,7 @@ import pytest
 from dequeuer.core.errors import FatalError
 from dequeuer.http.listening import EVERY_ADDRESS, addresses_text, open_listeners
 from dequeuer.observability.admin import AdminServer
-from dequeuer.settings.options_gateway import GATEWAY_HOST
-from dequeuer.settings.options_sidecar import ADMIN_HOST
+from dequeuer.settings.programs import OPTIONS
 
 BOTH = ("127.0.0.1", "::1")
 
@@ -67,7 +66,7 @@ class FakeSocket:
 
 
 def test_by_default_every_address_of_both_families() -> None:
-    for option in (ADMIN_HOST, GATEWAY_HOST):
+    for option in (OPTIONS["sidecar"]["admin_hosts"], OPTIONS["gateway"]["hosts"]):
         assert option.default is not None
         assert option.parser.read(option.default) == EVERY_ADDRESS == ("0.0.0.0", "::")
 

@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 
 from dequeuer.settings.cluster_file import MAX_BYTES, MAX_DEPTH, UnreadableError, is_absent, read_cluster_file
 
+KEYS = ("region", "bucket")
+
 
 def written(folder: Path, content: bytes) -> str:
     path = folder / "cluster.yaml"
@@ -19,16 +21,16 @@ def written(folder: Path, content: bytes) -> str:
 
 def test_two_keys_are_read(tmp_path: Path) -> None:
     path = written(tmp_path, b"cluster_name: c\nregion: us-west-2\nbucket: 'b-1'\nnode_groups: [{name: a}]\n")
-    assert read_cluster_file(path) == {"region": "us-west-2", "bucket": "b-1"}
+    assert read_cluster_file(path, KEYS) == {"region": "us-west-2", "bucket": "b-1"}
 
 
 @pytest.mark.parametrize("content", [b"{}", b"region:\nbucket: null", b"a: 1"])
 def test_absent_and_null_are_the_same(tmp_path: Path, content: bytes) -> None:
-    assert read_cluster_file(written(tmp_path, content)) == {}
+    assert read_cluster_file(written(tmp_path, content), KEYS) == {}
 
 
 def test_the_type_is_kept(tmp_path: Path) -> None:
-    assert read_cluster_file(written(tmp_path, b"region: [a]\nbucket: 12")) == {"region": ["a"], "bucket": 12}
+    assert read_cluster_file(written(tmp_path, b"region: [a]\nbucket: 12"), KEYS) == {"region": ["a"], "bucket": 12}
 
 
 @pytest.mark.parametrize(
@@ -59,42 +61,42 @@ def test_the_type_is_kept(tmp_path: Path) -> None:
 )
 def test_what_is_no_mapping_is_refused(tmp_path: Path, content: bytes) -> None:
     with pytest.raises(UnreadableError, match="is no YAML"):
-        read_cluster_file(written(tmp_path, content))
+        read_cluster_file(written(tmp_path, content), KEYS)
 
 
 def test_depth_is_bounded(tmp_path: Path) -> None:
     def nested(depth: int) -> bytes:
         return b"region: r\na: " + b"[" * depth + b"]" * depth
 
-    assert read_cluster_file(written(tmp_path, nested(MAX_DEPTH - 1))) == {"region": "r"}
+    assert read_cluster_file(written(tmp_path, nested(MAX_DEPTH - 1)), KEYS) == {"region": "r"}
     with pytest.raises(UnreadableError, match=f"more than {MAX_DEPTH} deep"):
-        read_cluster_file(written(tmp_path, nested(MAX_DEPTH)))
+        read_cluster_file(written(tmp_path, nested(MAX_DEPTH)), KEYS)
 
 
 def test_size_is_bounded(tmp_path: Path) -> None:
-    assert read_cluster_file(written(tmp_path, b"region: r\n#" + b"x" * (MAX_BYTES - 11))) == {"region": "r"}
+    assert read_cluster_file(written(tmp_path, b"region: r\n#" + b"x" * (MAX_BYTES - 11)), KEYS) == {"region": "r"}
     with pytest.raises(UnreadableError, match="larger than"):
-        read_cluster_file(written(tmp_path, b"region: r\n#" + b"x" * (MAX_BYTES - 10)))
+        read_cluster_file(written(tmp_path, b"region: r\n#" + b"x" * (MAX_BYTES - 10)), KEYS)
 
 
 def test_what_is_quoted_is_only_the_place(tmp_path: Path) -> None:
     with pytest.raises(UnreadableError, match="line 2, column") as caught:
-        read_cluster_file(written(tmp_path, b"a: 1\nsecret: s3cret: x\n"))
+        read_cluster_file(written(tmp_path, b"a: 1\nsecret: s3cret: x\n"), KEYS)
     assert "s3cret" not in str(caught.value)
 
 
 def test_a_path_without_a_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UnreadableError, match="No such file"):
-        read_cluster_file(str(tmp_path / "none"))
+        read_cluster_file(str(tmp_path / "none"), KEYS)
     with pytest.raises(UnreadableError, match="regular"):
-        read_cluster_file(str(tmp_path))
+        read_cluster_file(str(tmp_path), KEYS)
 
 
 def test_a_pipe_does_not_block(tmp_path: Path) -> None:
     path = tmp_path / "pipe"
     os.mkfifo(path)
     with pytest.raises(UnreadableError, match="regular"):
-        read_cluster_file(str(path))
+        read_cluster_file(str(path), KEYS)
 
 
 def test_absent_is_what_is_not_there(tmp_path: Path) -> None:
@@ -112,5 +114,5 @@ def test_any_content_is_read_or_refused(tmp_path_factory: pytest.TempPathFactory
     path = written(tmp_path_factory.getbasetemp(), content)
     read: dict[str, object] = {}
     with contextlib.suppress(UnreadableError):
-        read = read_cluster_file(path)
-    assert read.keys() <= {"region", "bucket"}
+        read = read_cluster_file(path, KEYS)
+    assert read.keys() <= set(KEYS)

@@ -4,64 +4,62 @@ from pathlib import Path
 
 import pytest
 
-from dequeuer.settings import GatewaySettings, SidecarSettings
 from dequeuer.settings.docs import render
-from dequeuer.settings.model import AwsSettings, LogSettings
-from dequeuer.settings.option import Command
-from dequeuer.settings.options import OPTIONS, options_of
-from dequeuer.settings.usage import usage
-from dequeuer.sinks.protection import ObjectProtection
+from dequeuer.settings.help_text import descriptions, help_text
+from dequeuer.settings.programs import OPTIONS, Program
 
 FILE = Path(__file__).parents[2] / "docs" / "configuration.md"
-
-
-def fields(*kinds: type) -> set[str]:
-    return {name for kind in kinds for name in kind.__slots__} - {"aws", "log", "protection"}  # type: ignore[attr-defined]
+PROGRAMS: tuple[Program, ...] = ("sidecar", "gateway")
 
 
 def test_the_file_is_current() -> None:
-    told = "run: python -m dequeuer.settings.docs > docs/configuration.md"
-    assert FILE.read_text(encoding="utf-8") == render(), told
+    page = FILE.read_text(encoding="utf-8")
+    assert page == render(page), "run: python -m dequeuer.settings.docs docs/configuration.md"
+    for program in PROGRAMS:
+        for path, option in OPTIONS[program].items():
+            assert all(f"`{name}`" in page for name in option.env)
+            assert descriptions(program)[path] in page
 
 
-def test_every_setting_is_in_the_table_and_every_row_is_a_setting() -> None:
-    sidecar = {option.name for option in options_of("sidecar")}
-    assert sidecar == fields(SidecarSettings, AwsSettings, ObjectProtection, LogSettings) | {"cluster_config"}
-    gateway = {option.name for option in options_of("gateway")}
-    assert gateway == fields(GatewaySettings, AwsSettings, ObjectProtection, LogSettings)
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_names_are_unique_for_each_program(program: Program) -> None:
+    options = OPTIONS[program].values()
+    names = [
+        name
+        for option in options
+        for name in (option.flag, option.file_key and f"key {option.file_key}", *option.env)
+        if name
+    ]
+    assert len(names) == len(set(names))
 
 
-def test_names_are_unique_for_each_command() -> None:
-    for command in ("sidecar", "gateway"):
-        rows = options_of(command)
-        names = [name for option in rows for name in (option.name, option.flag, *option.env) if name]
-        assert len(names) == len(set(names)) + sum(option.flag == option.name for option in rows)
-
-
-def test_defaults_are_good_and_rows_are_told_in_sentences() -> None:
-    for option in OPTIONS:
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_defaults_are_allowed_and_descriptions_are_sentences(program: Program) -> None:
+    described = descriptions(program)
+    assert described.keys() == OPTIONS[program].keys()
+    for path, option in OPTIONS[program].items():
         if option.default is not None:
             option.parser.read(option.default)
-        assert option.help.endswith(".")
-        assert "|" not in option.help + option.parser.allowed + option.default_note
+        assert described[path].endswith(".")
+        assert "|" not in described[path] + option.parser.allowed + option.default_note
 
 
-@pytest.mark.parametrize("command", ["sidecar", "gateway"])
-def test_help_names_every_setting_and_fits_a_terminal(command: Command) -> None:
-    text = usage(command)
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_help_names_every_option_and_fits_a_terminal(program: Program) -> None:
+    text = help_text(program)
     assert text.isascii()
     assert max(map(len, text.splitlines())) <= 100
-    for option in options_of(command):
+    for option in OPTIONS[program].values():
         assert all(name in text for name in option.env)
         assert option.flag is None or f"--{option.flag}," in text
 
 
 def test_help_tells_what_is_required() -> None:
-    paragraphs = usage("sidecar").split("\n  ")
+    paragraphs = help_text("sidecar").split("\n  ")
     assert any(part.startswith("--cluster-uid") for part in paragraphs)
-    text = " ".join(usage("sidecar").split())
+    text = " ".join(help_text("sidecar").split())
     assert "every object of an async API." in text
     assert "Required for async." in text
     assert "Required for batch." in text
     assert "gateway. Required" not in text
-    assert " ".join(usage("gateway").split()).count("Required.") == 2
+    assert " ".join(help_text("gateway").split()).count("Required.") == 2

@@ -5,9 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dequeuer.settings.environment import is_service_link, unknown_variables
-from dequeuer.settings.options import OPTIONS
+from dequeuer.settings.programs import variables
 
-KNOWN = {name for option in OPTIONS for name in option.env}
+KNOWN = variables()
 SERVICES = ["DEQUEUER", "DEQUEUER_GATEWAY", "DEQUEUER_MY_API_2"]
 
 

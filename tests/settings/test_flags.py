@@ -74,14 +74,14 @@ def test_bad_syntax_is_a_fault(argument: str) -> None:
 
 @pytest.mark.parametrize("argument", ["-h", "--h", "-help", "--help"])
 def test_help_is_asked_for(argument: str) -> None:
-    assert parse_flags(["--workers", argument, "x"], KNOWN).asked == "help"
+    assert parse_flags(["--workers", argument, "x"], KNOWN).info == "help"
 
 
 def test_the_first_question_is_answered() -> None:
-    assert parse_flags(["-version", "--help"], KNOWN).asked == "version"
-    assert parse_flags(["--help=1"], KNOWN).asked is None
+    assert parse_flags(["-version", "--help"], KNOWN).info == "version"
+    assert parse_flags(["--help=1"], KNOWN).info is None
     assert parse_flags(["--help=1"], KNOWN).faults
-    assert parse_flags(["--", "--help"], KNOWN).asked is None
+    assert parse_flags(["--", "--help"], KNOWN).info is None
 
 
 @given(st.lists(st.text() | st.sampled_from(["--workers", "--queue=1", "-h", "--", "-", "--x"])))
@@ -90,7 +90,7 @@ def test_any_line_can_be_read_and_every_fault_is_one_line(argv: list[str]) -> No
     assert flags.values.keys() <= set(KNOWN)
     assert all(fault.isprintable() for fault in flags.faults)
     # Nothing is ignored: each argument is a name, a value, a question, or a part of a fault.
-    assert not [text for text in argv if text != "--"] or flags.values or flags.asked or flags.faults
+    assert not [text for text in argv if text != "--"] or flags.values or flags.info or flags.faults
 
 
 def test_ten_thousand_arguments_are_no_trouble() -> None:

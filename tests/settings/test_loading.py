@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from dequeuer.settings import AwsSettings, LogSettings, SidecarSettings, load_gateway
-from dequeuer.settings.model import AutoWorkers
+from dequeuer.settings.workers import AutoWorkers
 from tests.settings.good import ASYNC, BATCH, GATEWAY, faults, load
 
 
@@ -38,8 +38,9 @@ def test_the_defaults_are_those_of_the_contract() -> None:
         poll_wait_s=20,
         in_progress_after_s=1,
         completion_delay_s=10,
-        aws=AwsSettings(region="us-west-2", endpoint_url=None, endpoint_url_sqs=None, endpoint_url_s3=None),
-        aws_client="auto",
+        aws=AwsSettings(
+            region="us-west-2", endpoint_url=None, endpoint_url_sqs=None, endpoint_url_s3=None, client="auto"
+        ),
         log=LogSettings(level="info", format="json"),
     )
 
@@ -127,9 +128,12 @@ def test_each_variable_ends_up_in_its_field() -> None:
         in_progress_after_s=0,
         completion_delay_s=12,
         aws=AwsSettings(
-            region="eu-west-1", endpoint_url="http://a", endpoint_url_sqs="http://b", endpoint_url_s3="http://c"
+            region="eu-west-1",
+            endpoint_url="http://a",
+            endpoint_url_sqs="http://b",
+            endpoint_url_s3="http://c",
+            client="sdk",
         ),
-        aws_client="sdk",
         log=LogSettings(level="warning", format="console"),
     )
 
@@ -162,8 +166,8 @@ def test_workers_can_be_left_to_the_sidecar(given: str, maximum: int) -> None:
     settings = load([], ASYNC | {"DEQUEUER_WORKERS": given})
     assert settings == load(["--workers", given], ASYNC)
     assert settings.workers == AutoWorkers(maximum=maximum)
-    assert settings.most_workers == maximum
-    assert load(["--workers", "7"], ASYNC).most_workers == 7
+    assert settings.max_workers == maximum
+    assert load(["--workers", "7"], ASYNC).max_workers == 7
 
 
 @pytest.mark.parametrize(

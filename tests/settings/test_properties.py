@@ -3,6 +3,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 
 from hypothesis import assume, given
 from hypothesis import strategies as st
@@ -10,11 +11,11 @@ from hypothesis import strategies as st
 from dequeuer.core.errors import ConfigurationError
 from dequeuer.settings import load_gateway, load_sidecar
 from dequeuer.settings.environment import is_service_link
-from dequeuer.settings.options import OPTIONS, options_of
+from dequeuer.settings.programs import OPTIONS, flags, variables
 from tests.settings.good import ASYNC, BATCH, NOWHERE
 
-NAMES = sorted({name for option in OPTIONS for name in option.env})
-FLAGS = sorted({option.flag for option in OPTIONS if option.flag})
+NAMES = sorted(variables())
+FLAGS = sorted(flags("sidecar") | flags("gateway"))
 
 
 @dataclass(frozen=True)
@@ -98,15 +99,15 @@ def test_every_fault_is_one_line_of_bounded_length(argv: list[str], environ: dic
     assert [fault for fault in faults if not fault.isprintable() or len(fault) > 2000] == []
 
 
-SIDECAR = [option for option in options_of("sidecar") if option.name != "cluster_config"]
+SIDECAR = sorted(OPTIONS["sidecar"].keys() - {"cluster_config"})
 
 
 @given(st.sampled_from(SIDECAR), st.text(min_size=1, max_size=40))
-def test_no_value_is_ignored(option: object, text: str) -> None:
+def test_no_value_is_ignored(path: str, text: str) -> None:
     """A value changes the settings, or is the default's, or is a fault."""
     assume(text.strip())
-    row = next(row for row in SIDECAR if row is option)
-    name = row.env[0]
+    option = OPTIONS["sidecar"][path]
+    name = option.env[0]
     assume(not is_service_link(name, text))
     base = {key: value for key, value in ASYNC.items() if key != name}
     told = ""
@@ -117,8 +118,7 @@ def test_no_value_is_ignored(option: object, text: str) -> None:
     if told:
         assert name in told
     else:
-        holder = next(part for part in (settings, settings.aws, settings.log) if hasattr(part, row.name))
-        assert getattr(holder, row.name) == row.parser.read(text.strip())
+        assert attrgetter(path)(settings) == option.parser.read(text.strip())
 
 
 VALUES = {"workers": "7", "user-port": "7", "api-name": "other", "probes-path": "/x", "job-id": "j", "admin-port": "7"}
@@ -126,8 +126,8 @@ VALUES = {"workers": "7", "user-port": "7", "api-name": "other", "probes-path": 
 
 @given(st.sampled_from(sorted(VALUES)), st.sampled_from(["-{}={}", "--{}={}", "-{} {}", "--{} {}"]))
 def test_flag_and_variable_mean_the_same_and_the_flag_wins(flag: str, form: str) -> None:
-    (row,) = (option for option in options_of("sidecar") if option.flag == flag)
+    [option] = (option for option in OPTIONS["sidecar"].values() if option.flag == flag)
     argv = form.format(flag, VALUES[flag]).split(" ")
-    by_variable = load_sidecar([], BATCH | {row.env[0]: VALUES[flag]}, cluster_config=NOWHERE)
+    by_variable = load_sidecar([], BATCH | {option.env[0]: VALUES[flag]}, cluster_config=NOWHERE)
     assert load_sidecar(argv, BATCH, cluster_config=NOWHERE) == by_variable
-    assert load_sidecar(argv, BATCH | {row.env[0]: "not / good"}, cluster_config=NOWHERE) == by_variable
+    assert load_sidecar(argv, BATCH | {option.env[0]: "not / good"}, cluster_config=NOWHERE) == by_variable

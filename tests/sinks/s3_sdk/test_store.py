@@ -11,7 +11,6 @@ from dequeuer.clients.sdk import Aws
 from dequeuer.core.errors import LeaseLostError, StoreDeniedError, StoreUnavailableError
 from dequeuer.core.events import StoreCalled, StoreLacks
 from dequeuer.settings import AwsSettings
-from dequeuer.sinks.protection import ObjectProtection
 from dequeuer.sinks.s3.multipart import PART_BYTES
 from dequeuer.sinks.s3_sdk import upload
 from dequeuer.sinks.s3_sdk.store import SdkStore
@@ -22,13 +21,16 @@ from tests.sinks.stores import Chain
 
 KEY, PATH = "a/key", "/bucket/a/key"
 BODY = bytes(range(256)) * 48_000  # 12 MB: three parts
-PROTECTION = ObjectProtection(sse="aws:kms", sse_kms_key_id="alias/mine", bucket_owner="123456789012")
 
 
 @pytest.fixture
 async def store(s3: FakeS3, seen: Recorder) -> AsyncIterator[SdkStore]:
     where = AwsSettings(
-        region="us-east-1", endpoint_url=s3.url, endpoint_url_sqs=None, endpoint_url_s3=None, protection=PROTECTION
+        region="us-east-1",
+        endpoint_url=s3.url,
+        s3_sse="aws:kms",
+        s3_sse_kms_key_id="alias/mine",
+        s3_bucket_owner="123456789012",
     )
     aws = Aws(where, Chain())
     yield aws.store("bucket", seen)

@@ -6,21 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dequeuer.settings.parsers import Parser, RefusedError
-from dequeuer.settings.places import (
-    ADDRESS,
-    BUCKET,
-    HOST,
-    HOSTS,
-    NAME,
-    PATH,
-    QUEUE_URL,
-    QUEUES,
-    REGION,
-    URL,
-    mask,
-    queue_region,
-)
+from dequeuer.settings.name_parsers import BUCKET, NAME, PATH, REGION
+from dequeuer.settings.parsers import InvalidValueError, Parser
+from dequeuer.settings.url_parsers import ADDRESS, HOST, HOSTS, QUEUE_URL, QUEUES, URL, mask, queue_region
 
 Q = "https://sqs.us-west-2.amazonaws.com/1/q"
 
@@ -72,7 +60,7 @@ def test_good_ones_come_out_as_they_went_in(parser: Parser[str], text: str) -> N
     ],
 )
 def test_bad_ones_are_refused(parser: Parser[str], text: str) -> None:
-    with pytest.raises(RefusedError):
+    with pytest.raises(InvalidValueError):
         parser.read(text)
 
 
@@ -92,7 +80,7 @@ def test_addresses_have_a_host_and_a_port(text: str, address: tuple[str, int]) -
     "text", ["", "a", ":1", "a:", "a:0", "a:65536", "::1:8125", "[a]:1", "[::1]", "udp://a:1", "a:1:2"]
 )
 def test_other_addresses_are_refused(text: str) -> None:
-    with pytest.raises(RefusedError):
+    with pytest.raises(InvalidValueError):
         ADDRESS.read(text)
 
 
@@ -116,7 +104,7 @@ def test_queues_are_told_by_api() -> None:
     ],
 )
 def test_a_bad_queue_is_named(text: str, blamed: str) -> None:
-    with pytest.raises(RefusedError, match=blamed):
+    with pytest.raises(InvalidValueError, match=blamed):
         QUEUES.read(text)
 
 
@@ -156,7 +144,7 @@ ALL: list[Parser[Any]] = [ADDRESS, BUCKET, HOST, NAME, PATH, QUEUE_URL, QUEUES, 
 def test_nothing_but_a_refusal_is_raised(parser: Parser[Any], text: str) -> None:
     try:
         parser.read(text)
-    except RefusedError:
+    except InvalidValueError:
         assert parser.allowed
 
 
@@ -167,5 +155,5 @@ def test_hosts_are_separated_by_commas() -> None:
 
 @pytest.mark.parametrize("text", ["", ",", "::1,", "::1,::1", "a b,::1", "127.0.0.1 ::1", "[::1],127.0.0.1"])
 def test_other_hosts_are_refused(text: str) -> None:
-    with pytest.raises(RefusedError):
+    with pytest.raises(InvalidValueError):
         HOSTS.read(text)

@@ -1,0 +1,35 @@
+"""The options of the gateway."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from dequeuer.settings.name_parsers import BUCKET
+from dequeuer.settings.option import option, settings_class
+from dequeuer.settings.parsers import MAX_OBJECT_BYTES, port_number, seconds, size
+from dequeuer.settings.shared import SharedSettings
+from dequeuer.settings.url_parsers import HOSTS, QUEUES
+
+
+@settings_class
+class GatewaySettings(SharedSettings):
+    """The settings of `dequeuer gateway`."""
+
+    bucket: str = option(BUCKET, "DEQUEUER_BUCKET", flag="bucket", required_for=("gateway",))
+    """S3 bucket of the async APIs' payloads and results."""
+    hosts: tuple[str, ...] = option(HOSTS, "DEQUEUER_GATEWAY_HOST", default="0.0.0.0,::")
+    """Addresses that the gateway listens on. The default is every address, of IPv4 and IPv6; of these two, one that the
+    machine lacks is left out."""
+    port: int = option(port_number(), "DEQUEUER_GATEWAY_PORT", flag="port", default="8080")
+    """Port of the gateway."""
+    shutdown_delay_s: float = option(seconds(0, 3600), "DEQUEUER_SHUTDOWN_DELAY", default="5")
+    """Time after SIGTERM in which the gateway goes on serving while `/healthz` answers 503, so that load balancers stop
+    sending before it closes. Requests under way have up to 30 s after that."""
+    queues: Mapping[str, str] = option(
+        QUEUES, "DEQUEUER_QUEUES", default_note="none: only requests that name their queue, as Cortex's do, are taken"
+    )
+    """The APIs that are served and their queues."""
+    max_payload_bytes: int = option(size(1, MAX_OBJECT_BYTES, "48GiB"), "DEQUEUER_MAX_PAYLOAD_BYTES", default="1GiB")
+    """Largest payload that is taken."""
+    inline_bytes: int = option(size(0, 128 * 1024, "128KiB"), "DEQUEUER_INLINE_BYTES", default="0")
+    """Payloads up to this size ride in the queue message itself; 0: none does, as Cortex's own dequeuer needs it."""

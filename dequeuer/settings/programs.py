@@ -1,0 +1,26 @@
+"""The programs that have settings, and the options of each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+from dequeuer.settings.gateway import GatewaySettings
+from dequeuer.settings.option import Option, options_of
+from dequeuer.settings.sidecar import SidecarSettings
+
+Program = Literal["sidecar", "gateway"]
+
+MODELS: Mapping[Program, type] = {"sidecar": SidecarSettings, "gateway": GatewaySettings}
+OPTIONS: Mapping[Program, Mapping[str, Option]] = {program: options_of(model) for program, model in MODELS.items()}
+"""By path, in the order of `--help`."""
+
+
+def variables() -> set[str]:
+    """Return the environment variables of all programs."""
+    return {name for options in OPTIONS.values() for option in options.values() for name in option.env}
+
+
+def flags(program: Program) -> set[str]:
+    """Return the flags of a program, without their dashes."""
+    return {option.flag for option in OPTIONS[program].values() if option.flag}

@@ -1,0 +1,112 @@
+"""The options that all programs share."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from dequeuer.settings.name_parsers import ACCOUNT, KMS_KEY, NAME, REGION
+from dequeuer.settings.option import group, option, settings_class
+from dequeuer.settings.parsers import choice
+from dequeuer.settings.url_parsers import URL
+from dequeuer.sinks.protection import ObjectProtection, Sse
+
+LogLevel = Literal["debug", "info", "warning", "error"]
+LogFormat = Literal["json", "console"]
+AwsClient = Literal["auto", "slim", "sdk"]
+
+
+@settings_class
+class AwsSettings:
+    """Where AWS is, and how it is called. Credentials are no settings."""
+
+    region: str | None = option(
+        REGION,
+        "AWS_REGION",
+        "AWS_DEFAULT_REGION",
+        default=None,
+        default_note="`region` of the cluster configuration (sidecar), else of the queue's URL, else the SDK's",
+        file_key="region",
+    )
+    """AWS region of queue and bucket."""
+    endpoint_url: str | None = option(URL, "AWS_ENDPOINT_URL", default=None, default_note="the one of AWS")
+    """Endpoint of SQS and S3, for local servers and private endpoints."""
+    endpoint_url_sqs: str | None = option(URL, "AWS_ENDPOINT_URL_SQS", default=None, default_note="`AWS_ENDPOINT_URL`")
+    """Endpoint of SQS alone."""
+    endpoint_url_s3: str | None = option(URL, "AWS_ENDPOINT_URL_S3", default=None, default_note="`AWS_ENDPOINT_URL`")
+    """Endpoint of S3 alone."""
+    client: AwsClient = option(
+        choice({"auto": "auto", "slim": "slim", "sdk": "sdk"}, "auto, slim or sdk"),
+        "DEQUEUER_AWS_CLIENT",
+        default="auto",
+    )
+    """Clients of SQS and S3: slim ones, which cost a fraction of the CPU and memory, or those of AWS's SDK. auto: slim,
+    unless only the SDK's can serve: a proxy, FIPS or dual-stack endpoints, an access point's ARN or a directory bucket
+    as `DEQUEUER_BUCKET`, an endpoint URL with a path. slim is refused with those."""
+    s3_sse: Sse | None = option(
+        choice(
+            {"aes256": "AES256", "aws:kms": "aws:kms", "aws:kms:dsse": "aws:kms:dsse"},
+            "AES256, aws:kms or aws:kms:dsse",
+        ),
+        "DEQUEUER_S3_SSE",
+        default=None,
+        default_note="the bucket's default encryption",
+    )
+    """Server-side encryption that is asked for with every object written to S3."""
+    s3_sse_kms_key_id: str | None = option(
+        KMS_KEY,
+        "DEQUEUER_S3_SSE_KMS_KEY_ID",
+        default=None,
+        default_note="the key of the bucket, else the one that AWS manages",
+    )
+    """KMS key that encrypts the objects; only with `DEQUEUER_S3_SSE` `aws:kms` or `aws:kms:dsse`."""
+    s3_bucket_owner: str | None = option(ACCOUNT, "DEQUEUER_S3_BUCKET_OWNER", default=None, default_note="not checked")
+    """AWS account that must own the bucket: S3 refuses every request if another account does."""
+
+    @property
+    def sqs_endpoint(self) -> str | None:
+        """The endpoint of SQS; None: the one of AWS."""
+        return self.endpoint_url_sqs or self.endpoint_url
+
+    @property
+    def s3_endpoint(self) -> str | None:
+        """The endpoint of S3; None: the one of AWS."""
+        return self.endpoint_url_s3 or self.endpoint_url
+
+    @property
+    def protection(self) -> ObjectProtection:
+        """Encryption of written objects, and the account that must own the bucket."""
+        return ObjectProtection(
+            sse=self.s3_sse, sse_kms_key_id=self.s3_sse_kms_key_id, bucket_owner=self.s3_bucket_owner
+        )
+
+
+@settings_class
+class LogSettings:
+    """How much is logged, and in which form."""
+
+    level: LogLevel = option(
+        choice(
+            {"debug": "debug", "info": "info", "warning": "warning", "warn": "warning", "error": "error"},
+            "debug, info, warning (or warn) or error",
+        ),
+        "CORTEX_LOG_LEVEL",
+        "DEQUEUER_LOG_LEVEL",
+        default="info",
+    )
+    """Least important lines that are logged."""
+    format: LogFormat = option(
+        choice({"json": "json", "console": "console"}, "json or console"),
+        "DEQUEUER_LOG_FORMAT",
+        default_note="json; console when standard output is a terminal",
+    )
+    """Form of the log: one JSON object a line, or text for people."""
+
+
+@settings_class
+class SharedSettings:
+    """The options of every program; the settings of each program inherit them."""
+
+    cluster_uid: str = option(NAME, "DEQUEUER_CLUSTER_UID", flag="cluster-uid", required_for=("async", "gateway"))
+    """Id of the cluster: the first part of the key of every object of an async API."""
+    aws: AwsSettings = group(AwsSettings)
+    log: LogSettings = group(LogSettings)
