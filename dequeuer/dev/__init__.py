@@ -1,1 +1,1 @@
-"""`dequeuer dev`: the whole thing on one machine, without an AWS account."""
+"""`dequeuer dev`: SQS, S3, gateway, sidecar and container on one machine, without an AWS account."""

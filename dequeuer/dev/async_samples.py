@@ -1,4 +1,4 @@
-"""Sample requests of an async API, submitted and followed over HTTP as any client would."""
+"""Sample requests of an async API. They are submitted and followed over HTTP, as any client does it."""
 
 from __future__ import annotations
 
@@ -10,47 +10,47 @@ from dataclasses import dataclass, field, replace
 import aiohttp
 
 from dequeuer.core.errors import clip
+from dequeuer.dev.display import FINISHED, MAX_RESULT_CHARACTERS, Display, SampleRow
 from dequeuer.dev.errors import DevError
-from dequeuer.dev.view import FINISHED, RESULT_CHARACTERS, Row, View
 
-LOOK_EVERY_S = 0.1
-ANSWER_BYTES = 64 * 1024
-"""Of an answer that are read: results may be huge, and only their beginning is shown."""
+POLL_INTERVAL_S = 0.1
+MAX_RESPONSE_BYTES = 64 * 1024
+"""Read from a response. A result may be very large; only its beginning is shown."""
 _TEXTS = ("good morning", "a request that waits in the queue", "and one that comes out again", "hello, container")
 
 
 @dataclass(slots=True)
-class Samples:
-    """The samples of one run.
+class SampleRequests:
+    """The sample requests of one run.
 
     Attributes:
-        url: of the API, at the gateway.
-        rows: in the order of their submission.
+        url: the URL of the API at the gateway.
+        rows: one for each request, in the order of submission.
     """
 
     session: aiohttp.ClientSession
     url: str
-    view: View
-    rows: list[Row] = field(default_factory=list)
+    display: Display
+    rows: list[SampleRow] = field(default_factory=list)
     _submitted: dict[str, float] = field(default_factory=dict)
 
     @property
     def ids(self) -> frozenset[str]:
-        """The ids of the requests."""
+        """The ids of the submitted requests."""
         return frozenset(self._submitted)
 
-    async def play(self, payloads: list[str]) -> list[Row]:
-        """Submit all, show them until each is finished, return how they ended."""
-        with self.view.live():
+    async def run(self, payloads: list[str]) -> list[SampleRow]:
+        """Submit all payloads, show their rows until each request is finished, return the final rows."""
+        with self.display.live():
             for payload in payloads:
                 await self._submit(payload)
-                self.view.show(self.rows)
+                self.display.show(self.rows)
             while any(row.status not in FINISHED for row in self.rows):
                 for number, row in enumerate(self.rows):
                     if row.status not in FINISHED:
                         self.rows[number] = await self._look_up(row)
-                self.view.show(self.rows)
-                await asyncio.sleep(LOOK_EVERY_S)
+                self.display.show(self.rows)
+                await asyncio.sleep(POLL_INTERVAL_S)
         return self.rows
 
     async def _submit(self, payload: str) -> None:
@@ -61,12 +61,12 @@ class Samples:
             raise DevError(f"the gateway refused a sample with {status}: {clip(body)}")
         request_id = str(json.loads(body)["id"])
         self._submitted[request_id] = started
-        self.rows.append(Row(name=request_id, status="in_queue", seconds=time.monotonic() - started))
+        self.rows.append(SampleRow(name=request_id, status="in_queue", seconds=time.monotonic() - started))
 
-    async def _look_up(self, row: Row) -> Row:
+    async def _look_up(self, row: SampleRow) -> SampleRow:
         seconds = time.monotonic() - self._submitted[row.name]
         status, body = await self._ask("GET", f"{self.url}/{row.name}", {}, b"")
-        if status == 503:  # asked to try again
+        if status == 503:  # temporarily not available: ask again
             return replace(row, seconds=seconds)
         if status != 200:
             raise DevError(f"the gateway answered {status} for request {row.name}: {clip(body)}")
@@ -79,7 +79,7 @@ class Samples:
                 text = bytearray()
                 async for chunk in answer.content.iter_any():
                     text += chunk
-                    if len(text) >= ANSWER_BYTES:
+                    if len(text) >= MAX_RESPONSE_BYTES:
                         break
                 return answer.status, text.decode(errors="replace")
         except (aiohttp.ClientError, TimeoutError) as error:
@@ -87,18 +87,18 @@ class Samples:
 
 
 def payloads(count: int, given: str | None) -> list[str]:
-    """Return what to submit: what the user gave, or sentences."""
+    """Return the payloads to submit: the one that the user gave, or built-in sentences."""
     if given is not None:
         return [given] * count
     return [json.dumps({"text": _TEXTS[number % len(_TEXTS)], "sample": number + 1}) for number in range(count)]
 
 
 def read_report(body: str) -> tuple[str, str]:
-    """Return the status and what to show of the result, or of the error."""
+    """Return the status, and the beginning of the result or of the error."""
     try:
         report = json.loads(body)
     except ValueError:
-        # Cut off by us: only a result is that long.
-        return "completed", clip(body.partition('"result":')[2], RESULT_CHARACTERS)
+        # The body was read only up to `MAX_RESPONSE_BYTES`; only a completed request has a body that long.
+        return "completed", clip(body.partition('"result":')[2], MAX_RESULT_CHARACTERS)
     text = json.dumps(report["result"], ensure_ascii=False) if "result" in report else str(report.get("error", ""))
-    return str(report["status"]), clip(text, RESULT_CHARACTERS)
+    return str(report["status"]), clip(text, MAX_RESULT_CHARACTERS)

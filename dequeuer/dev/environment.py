@@ -1,9 +1,9 @@
-"""The environments of the parts: nothing in them leads to a real AWS account.
+"""The environments of the child processes: nothing in them leads to a real AWS account.
 
-Hazard: one inherited AWS_PROFILE or AWS_ENDPOINT_URL_S3 is enough for a test to write into somebody's production
-bucket. So AWS_* is not overridden name by name but dropped as a whole, and the files in the home directory are
-put out of reach. Our own parts inherit only what a process needs to start at all: a DEQUEUER_* or HTTP_PROXY of
-the user's shell must not change how they behave either.
+Hazard: with one inherited AWS_PROFILE or AWS_ENDPOINT_URL_S3 a test could write to a production bucket. Therefore all
+AWS_* variables are dropped, not only known ones, and the AWS files in the home directory are not read. Gateway and
+sidecar inherit only what a process needs to start: a DEQUEUER_* or HTTP_PROXY of the user's shell must not change how
+they behave.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pathlib import Path
 import dequeuer
 
 REGION = "us-east-1"
-KEY_ID = SECRET = "test"  # noqa: S105 - the local servers take anything
+KEY_ID = SECRET = "test"  # noqa: S105 - the local servers accept any key
 
 _KEPT = frozenset(
     {"PATH", "HOME", "LANG", "LANGUAGE", "TZ", "VIRTUAL_ENV", "LD_LIBRARY_PATH", "PYTHONPATH", "PYTHONHOME"}
@@ -23,9 +23,9 @@ _KEPT = frozenset(
 _LOOPBACK = "127.0.0.1,localhost"
 
 
-def fake_account(endpoint_url: str) -> dict[str, str]:
-    """Return the AWS_* variables of an account that exists on this machine only."""
-    return _no_account() | {
+def local_account(endpoint_url: str) -> dict[str, str]:
+    """Return AWS_* variables of a made-up account; `endpoint_url` is the embedded SQS and S3."""
+    return _no_aws_files() | {
         "AWS_ACCESS_KEY_ID": KEY_ID,
         "AWS_SECRET_ACCESS_KEY": SECRET,
         "AWS_REGION": REGION,
@@ -34,33 +34,33 @@ def fake_account(endpoint_url: str) -> dict[str, str]:
     }
 
 
-def of_part(inherited: Mapping[str, str], directory: Path) -> dict[str, str]:
-    """Return the environment that each of our own parts starts from. `directory` is for temporary files."""
+def base_environment(inherited: Mapping[str, str], directory: Path) -> dict[str, str]:
+    """Return the common environment of gateway, sidecar and ministack. `directory` is for temporary files."""
     kept = {name: value for name, value in inherited.items() if name in _KEPT or name.startswith("LC_")}
     root = Path(dequeuer.__file__).parent.parent
     if root.name not in {"site-packages", "dist-packages"}:
-        # Run from its source tree: the parts are started with -P, which leaves out the working directory.
+        # dequeuer runs from its source tree: children are started with -P, so the working directory is not searched.
         kept["PYTHONPATH"] = os.pathsep.join(filter(None, (str(root), kept.get("PYTHONPATH", ""))))
-    return kept | _no_account() | {"PYTHONUNBUFFERED": "1", "TMPDIR": str(directory)}
+    return kept | _no_aws_files() | {"PYTHONUNBUFFERED": "1", "TMPDIR": str(directory)}
 
 
-def of_container(inherited: Mapping[str, str], endpoint_url: str, port: int) -> dict[str, str]:
-    """Return the environment of the user's command: all of the user's but the way to AWS."""
+def container_environment(inherited: Mapping[str, str], endpoint_url: str, port: int) -> dict[str, str]:
+    """Return the environment of the user's command: the user's environment, but with the local AWS account."""
     kept = {name: value for name, value in inherited.items() if not _is_aws(name)}
     for name in ("NO_PROXY", "no_proxy"):
         kept[name] = ",".join(filter(None, (inherited.get(name, ""), _LOOPBACK)))
-    return kept | fake_account(endpoint_url) | {"CORTEX_PORT": str(port), "PYTHONUNBUFFERED": "1"}
+    return kept | local_account(endpoint_url) | {"CORTEX_PORT": str(port), "PYTHONUNBUFFERED": "1"}
 
 
-def leave_aws(environment: MutableMapping[str, str]) -> None:
-    """Make this very process forget the user's account, and its proxies, which would see loopback addresses."""
+def remove_aws_settings(environment: MutableMapping[str, str]) -> None:
+    """Remove the user's AWS account and proxies: a proxy would get the requests to loopback addresses."""
     for name in list(environment):
         if _is_aws(name) or name.lower() in {"http_proxy", "https_proxy", "all_proxy"}:
             del environment[name]
-    environment.update(_no_account())
+    environment.update(_no_aws_files())
 
 
-def _no_account() -> dict[str, str]:
+def _no_aws_files() -> dict[str, str]:
     return {
         "AWS_CONFIG_FILE": os.devnull,
         "AWS_SHARED_CREDENTIALS_FILE": os.devnull,

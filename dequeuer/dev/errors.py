@@ -1,4 +1,4 @@
-"""What goes wrong in the local stack, told to a person."""
+"""Errors of the local stack. Their text is shown to the user."""
 
 from __future__ import annotations
 
@@ -7,24 +7,24 @@ from collections.abc import Sequence
 
 from dequeuer.core.errors import DequeuerError
 
-SHOWN_LINES = 15
-"""Of a part's output, when it is the part that failed."""
+MAX_SHOWN_LINES = 15
+"""Lines of output shown for a process that failed."""
 
 
 class DevError(DequeuerError):
-    """The local stack cannot go on. The text is all that is shown."""
+    """The local stack cannot continue. Only the text is shown to the user."""
 
 
-class PartDiedError(DevError):
-    """A process of the stack ended by itself."""
+class ChildExitedError(DevError):
+    """A process of the local stack ended although it was not stopped."""
 
     def __init__(self, name: str, status: int, tail: Sequence[str]) -> None:
-        super().__init__(with_tail(f"{name} {describe_exit(status)}", tail))
+        super().__init__(with_last_lines(f"{name} {describe_exit(status)}", tail))
         self.status = status
 
 
 def describe_exit(status: int) -> str:
-    """Tell how a process ended; `status` is negative for a signal, as in `subprocess`."""
+    """Return how a process ended, as text. `status` is negative for a signal, as in `subprocess`."""
     if status >= 0:
         return f"ended with exit status {status}"
     try:
@@ -33,9 +33,9 @@ def describe_exit(status: int) -> str:
         return f"was killed by signal {-status}"
 
 
-def with_tail(message: str, tail: Sequence[str]) -> str:
-    """Return the message, followed by the last lines of somebody's output."""
+def with_last_lines(message: str, tail: Sequence[str]) -> str:
+    """Return the message, followed by the last lines of a process's output."""
     if not tail:
         return f"{message}. It printed nothing."
-    lines = "\n".join(f"    {line}" for line in tail[-SHOWN_LINES:])
+    lines = "\n".join(f"    {line}" for line in tail[-MAX_SHOWN_LINES:])
     return f"{message}. Its last lines:\n{lines}"

@@ -11,9 +11,9 @@ HOST = "127.0.0.1"
 
 
 def free_ports(count: int) -> list[int]:
-    """Return ports that nobody listens on now, all different. Another program may still be faster."""
+    """Return different ports that no process listens on now. Another program may take one before it is used."""
     with ExitStack() as stack:
-        # All are held until the last is known: else the same one could come twice.
+        # All sockets stay open until the last port is known: otherwise the same port could be returned twice.
         sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
         for each in sockets:
             each.bind((HOST, 0))
@@ -21,7 +21,7 @@ def free_ports(count: int) -> list[int]:
 
 
 def is_served(port: int) -> bool:
-    """Tell whether something listens on the port."""
+    """Return whether a process listens on the port."""
     with socket.socket() as probe:
         probe.settimeout(1.0)
         return probe.connect_ex((HOST, port)) == 0
@@ -30,7 +30,7 @@ def is_served(port: int) -> bool:
 def check_free(port: int, purpose: str, advice: str) -> None:
     """Raise `DevError` unless the port can be listened on."""
     with socket.socket() as probe:
-        # As servers do: what is left of closed connections does not count.
+        # As servers do it: closed connections that linger (TIME_WAIT) do not make the port busy.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((HOST, port))
@@ -38,5 +38,5 @@ def check_free(port: int, purpose: str, advice: str) -> None:
             raise DevError(f"port {port} ({purpose}) needs more rights than you have: take one above 1023") from error
         except OSError as error:
             raise DevError(f"port {port} ({purpose}) is in use by another program: {advice}") from error
-    if is_served(port):  # by somebody who shares the port
+    if is_served(port):  # by a process that shares the port (SO_REUSEPORT)
         raise DevError(f"port {port} ({purpose}) is in use by another program: {advice}")

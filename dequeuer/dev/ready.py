@@ -1,4 +1,4 @@
-"""Waiting until a part can be talked to."""
+"""Waits until a process of the stack is ready."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from collections.abc import Awaitable, Callable
 
 import aiohttp
 
-from dequeuer.dev.errors import DevError, with_tail
+from dequeuer.dev.child_process import ChildProcess
+from dequeuer.dev.errors import DevError, with_last_lines
 from dequeuer.dev.ports import HOST
-from dequeuer.dev.process import Part
 
-LOOK_EVERY_S = 0.05
-PART_TIMEOUT_S = 60.0
-"""For our own parts: they take a second, but the machine may be busy."""
-SAY_AFTER_S = 5.0
+POLL_INTERVAL_S = 0.05
+START_TIMEOUT_S = 60.0
+"""For gateway, sidecar and ministack. They start in a second, but the machine may be busy."""
+SLOW_AFTER_S = 5.0
 
 
-async def listens(port: int) -> bool:
-    """Tell whether something listens."""
+async def is_listening(port: int) -> bool:
+    """Return whether a process listens on the port."""
     try:
         async with asyncio.timeout(1.0):
             _, writer = await asyncio.open_connection(HOST, port)
@@ -28,12 +28,12 @@ async def listens(port: int) -> bool:
     try:
         await writer.wait_closed()
     except OSError:
-        return True  # it hung up first, so it was there
+        return True  # the server closed the connection first, so it is listening
     return True
 
 
-async def answers(session: aiohttp.ClientSession, url: str) -> bool:
-    """Tell whether a GET is answered with 200."""
+async def responds_ok(session: aiohttp.ClientSession, url: str) -> bool:
+    """Return whether a GET returns status 200."""
     try:
         async with session.get(url, timeout=aiohttp.ClientTimeout(total=5.0)) as answer:
             return answer.status == 200
@@ -41,28 +41,28 @@ async def answers(session: aiohttp.ClientSession, url: str) -> bool:
         return False
 
 
-async def until(
+async def wait_until(
     check: Callable[[], Awaitable[bool]],
     failure: str,
     *,
-    part: Part | None = None,
-    timeout_s: float = PART_TIMEOUT_S,
-    say: Callable[[], None] = lambda: None,
+    child: ChildProcess | None = None,
+    timeout_s: float = START_TIMEOUT_S,
+    on_slow: Callable[[], None] = lambda: None,
 ) -> None:
-    """Return when the check succeeds. `say` is called once if that takes long.
+    """Return when `check` succeeds. `on_slow` is called once after `SLOW_AFTER_S`.
 
     Raises:
-        DevError: it did not within the time; the text ends with `failure`, and with the last lines of `part`.
+        DevError: the check did not succeed in `timeout_s`. The text holds `failure` and the last lines of `child`.
     """
     loop = asyncio.get_running_loop()
     began = loop.time()
-    said = False
+    is_reported = False
     while not await check():
         waited_s = loop.time() - began
         if waited_s > timeout_s:
             message = f"after {timeout_s:g} s {failure}"
-            raise DevError(message if part is None else with_tail(message, tuple(part.output.tail)))
-        if waited_s > SAY_AFTER_S and not said:
-            said = True
-            say()
-        await asyncio.sleep(LOOK_EVERY_S)
+            raise DevError(message if child is None else with_last_lines(message, tuple(child.output.tail)))
+        if waited_s > SLOW_AFTER_S and not is_reported:
+            is_reported = True
+            on_slow()
+        await asyncio.sleep(POLL_INTERVAL_S)

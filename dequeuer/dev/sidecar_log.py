@@ -1,4 +1,4 @@
-"""What the sidecar's log tells: one JSON object a line, as in a cluster."""
+"""Reads the sidecar's log: one JSON object a line, as in a cluster."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from typing import Any
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Settled:
-    """A message is no longer held.
+class SettledLine:
+    """A message was settled.
 
     Attributes:
         ref: the request id, or the queue's id of a message without one.
-        settlement: how; the names are those of `dequeuer.core.events`.
-        reason: why, if it did not go well.
-        held_s: how long it took.
+        settlement: a value of `Settlement` in `dequeuer.core.events`.
+        reason: why it was settled so; empty after success.
+        held_s: seconds from receiving to settling.
     """
 
     ref: str
@@ -24,14 +24,14 @@ class Settled:
     held_s: float
 
 
-def settled(line: str) -> Settled | None:
-    """Read a line that tells of a settled message; None for every other line."""
+def parse_settled_line(line: str) -> SettledLine | None:
+    """Parse a line of the event `message_settled`; return None for any other line."""
     fields = _fields(line)
     if fields.get("event") != "message_settled":
         return None
     ref = fields.get("request_id") or fields.get("message_id") or ""
     held_s = fields.get("held_s")
-    return Settled(
+    return SettledLine(
         ref=str(ref),
         settlement=str(fields.get("settlement", "")),
         reason=str(fields.get("reason", "")),
@@ -42,6 +42,6 @@ def settled(line: str) -> Settled | None:
 def _fields(line: str) -> dict[str, Any]:
     try:
         fields = json.loads(line)
-    except ValueError:  # a traceback, or a line that was cut
+    except ValueError:  # a traceback, or a line that was cut off
         return {}
     return fields if isinstance(fields, dict) else {}

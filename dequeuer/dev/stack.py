@@ -1,4 +1,4 @@
-"""The local stack: what starts when, what is shown, how it ends."""
+"""The composition root of `dequeuer dev`: starts the processes, shows the samples, returns the exit status."""
 
 from __future__ import annotations
 
@@ -10,34 +10,34 @@ from pathlib import Path
 
 import aiohttp
 
-from dequeuer.dev import async_samples, batch_samples, hints, ready
-from dequeuer.dev.cloud import API_NAME, Cloud, open_cloud, queue_name
+from dequeuer.dev import async_samples, batch_samples, next_steps, ready
+from dequeuer.dev.child_process import ChildProcess
+from dequeuer.dev.display import FAILED, Display, SampleRow
 from dequeuer.dev.errors import describe_exit
-from dequeuer.dev.family import Family, StopAskedError
+from dequeuer.dev.local_aws import API_NAME, LocalAws, open_local_aws, queue_name
 from dequeuer.dev.options import Options
-from dequeuer.dev.parts import Addresses, Parts
 from dequeuer.dev.ports import HOST, check_free
-from dequeuer.dev.process import Part
-from dequeuer.dev.sidecar_log import Settled, settled
-from dequeuer.dev.view import FAILED, Row, View
+from dequeuer.dev.process_specs import Addresses, ProcessSpecs
+from dequeuer.dev.sidecar_log import SettledLine, parse_settled_line
+from dequeuer.dev.supervisor import StopRequestedError, Supervisor
 
 EXIT_OK, EXIT_FAILED, EXIT_INTERRUPTED = 0, 1, 130
-_SHOWN = frozenset({"completed", "failed", "already_finished"})
-"""Settlements of samples that their rows show."""
+_SHOWN_IN_TABLE = frozenset({"completed", "failed", "already_finished"})
+"""Settlements of samples that are visible in their rows already."""
 
 
 class Stack:
     """One run of `dequeuer dev`."""
 
-    def __init__(self, options: Options, inherited: Mapping[str, str], directory: Path, view: View) -> None:
+    def __init__(self, options: Options, inherited: Mapping[str, str], directory: Path, display: Display) -> None:
         self._options = options
-        self._view = view
+        self._display = display
         self._check_ports()
         self._addresses = Addresses.choose(options)
-        self._parts = Parts(options, self._addresses, inherited, directory, self._on_line)
-        self._server = self._parts.server()
-        self._samples: async_samples.Samples | None = None
-        self._job = batch_samples.Job(view)
+        self._specs = ProcessSpecs(options, self._addresses, inherited, directory, self._on_line)
+        self._server = self._specs.server()
+        self._samples: async_samples.SampleRequests | None = None
+        self._job = batch_samples.SampleJob(display)
 
     def _check_ports(self) -> None:
         options = self._options
@@ -48,111 +48,121 @@ class Stack:
             check_free(options.user_port, "the container's", advice)
 
     async def run(self) -> int:
-        """Run until the end; return the exit status. Nothing is left running, whatever happens.
+        """Run the stack; return the exit status. All child processes have ended when this returns or raises.
 
         Raises:
-            DevError: it cannot go on.
+            DevError: the stack cannot continue.
         """
-        async with Family() as family:
+        async with Supervisor() as supervisor:
             try:
-                return await family.run(self._work(family))
-            except StopAskedError:
-                self._view.note("stopping, running requests first (Ctrl-C again: at once)")
-        # --once was to finish the samples; without it this is the usual end.
+                return await supervisor.run(self._work(supervisor))
+            except StopRequestedError:
+                self._display.print_text("stopping, running requests first (Ctrl-C again: at once)")
+        # With --once the samples did not finish; without it Ctrl-C is the usual end.
         return EXIT_INTERRUPTED if self._options.once else EXIT_OK
 
-    async def _work(self, family: Family) -> int:
+    async def _work(self, supervisor: Supervisor) -> int:
         addresses, options = self._addresses, self._options
         gateway = "" if options.kind == "batch" else "the gateway, "
-        self._view.note(f"starting SQS and S3, {gateway}the sidecar and the container on loopback ...")
+        self._display.print_text(f"starting SQS and S3, {gateway}the sidecar and the container on loopback ...")
         async with AsyncExitStack() as stack:
             session = await stack.enter_async_context(aiohttp.ClientSession(trust_env=False))
-            server = await family.start(self._server)
-            plan = self._parts.container()
-            container = None if plan is None else await family.start(plan)
-            await ready.until(partial(ready.listens, addresses.aws), "ministack does not listen", part=server)
+            server = await supervisor.start(self._server)
+            spec = self._specs.container()
+            container = None if spec is None else await supervisor.start(spec)
+            await ready.wait_until(
+                partial(ready.is_listening, addresses.aws), "ministack does not listen", child=server
+            )
             name = queue_name(options.kind, fifo=options.fifo)
-            cloud = await stack.enter_async_context(open_cloud(addresses.aws_url, name))
+            local_aws = await stack.enter_async_context(open_local_aws(addresses.aws_url, name))
             if options.kind == "batch":
-                return await self._run_batch(family, cloud, container)
-            return await self._run_async(family, cloud, session, container)
+                return await self._run_batch(supervisor, local_aws, container)
+            return await self._run_async(supervisor, local_aws, session, container)
 
-    async def _run_async(self, family: Family, cloud: Cloud, session: aiohttp.ClientSession, user: Part | None) -> int:
+    async def _run_async(
+        self, supervisor: Supervisor, local_aws: LocalAws, session: aiohttp.ClientSession, user: ChildProcess | None
+    ) -> int:
         addresses = self._addresses
-        gateway = await family.start(self._parts.gateway(cloud.queue_url))
-        sidecar = await family.start(self._parts.sidecar(cloud.queue_url))
+        gateway = await supervisor.start(self._specs.gateway(local_aws.queue_url))
+        sidecar = await supervisor.start(self._specs.sidecar(local_aws.queue_url))
         await self._container_ready(user)
-        is_healthy = partial(ready.answers, session, f"{addresses.gateway_url}/healthz")
-        await ready.until(is_healthy, "the gateway is not ready", part=gateway)
-        is_ready = partial(ready.answers, session, f"{addresses.admin_url}/healthz")
-        await ready.until(is_ready, "the sidecar does not find the container ready", part=sidecar)
+        is_healthy = partial(ready.responds_ok, session, f"{addresses.gateway_url}/healthz")
+        await ready.wait_until(is_healthy, "the gateway is not ready", child=gateway)
+        is_ready = partial(ready.responds_ok, session, f"{addresses.admin_url}/healthz")
+        await ready.wait_until(is_ready, "the sidecar does not find the container ready", child=sidecar)
         url = f"{addresses.gateway_url}/{API_NAME}"
-        self._samples = async_samples.Samples(session, url, self._view)
-        self._view.note(f"ready: {self._options.samples} x POST {url}\n")
-        rows = await self._samples.play(async_samples.payloads(self._options.samples, self._options.payload))
-        status = self._sum_up(rows, "samples came out")
+        self._samples = async_samples.SampleRequests(session, url, self._display)
+        self._display.print_text(f"ready: {self._options.samples} x POST {url}\n")
+        rows = await self._samples.run(async_samples.payloads(self._options.samples, self._options.payload))
+        status = self._summarize(rows, "samples came out")
         if not self._options.once:
-            self._view.note(hints.of_async(addresses, url, rows[-1].name))
+            self._display.print_text(next_steps.after_async(addresses, url, rows[-1].name))
             await asyncio.Event().wait()
         return status
 
-    async def _run_batch(self, family: Family, cloud: Cloud, user: Part | None) -> int:
+    async def _run_batch(self, supervisor: Supervisor, local_aws: LocalAws, user: ChildProcess | None) -> int:
         await self._container_ready(user)
-        # Before the sidecar starts: it takes an empty queue for the end of the job.
-        await self._job.enqueue(cloud, batch_samples.batches(self._options.samples, self._options.payload))
-        sidecar = await family.start(self._parts.sidecar(cloud.queue_url))
-        family.let_go(sidecar)
-        self._view.note(f"ready: {self._options.samples} batches and the completion message are in the queue\n")
+        # Enqueued before the sidecar starts, because it treats an empty queue as the end of the job.
+        await self._job.enqueue(local_aws, batch_samples.batches(self._options.samples, self._options.payload))
+        sidecar = await supervisor.start(self._specs.sidecar(local_aws.queue_url))
+        supervisor.expect_exit(sidecar)
+        self._display.print_text(
+            f"ready: {self._options.samples} batches and the completion message are in the queue\n"
+        )
         ended = asyncio.create_task(sidecar.wait(), name="dev-sidecar-end")
         following = asyncio.create_task(self._job.follow(), name="dev-follow")
         try:
             await asyncio.wait({ended, following}, return_when=asyncio.FIRST_COMPLETED)
             if not self._job.is_over:
-                raise sidecar.death()
-            status = self._sum_up(await following, "messages of the job came through")
-            self._view.note("the sidecar ends once it has seen the queue empty, twice ...")
+                raise sidecar.exit_error()
+            status = self._summarize(await following, "messages of the job came through")
+            self._display.print_text("the sidecar ends once it has seen the queue empty, twice ...")
             code = await ended
         finally:
             for task in (ended, following):
                 task.cancel()
             await asyncio.wait({ended, following})
-        self._view.note(f"the sidecar {describe_exit(code)}")
+        self._display.print_text(f"the sidecar {describe_exit(code)}")
         if not self._options.once:
-            self._view.note(hints.of_batch(self._addresses))
+            self._display.print_text(next_steps.after_batch(self._addresses))
             await asyncio.Event().wait()
         return EXIT_OK if status == EXIT_OK and code == 0 else EXIT_FAILED
 
-    async def _container_ready(self, user: Part | None) -> None:
+    async def _container_ready(self, user: ChildProcess | None) -> None:
         port = self._addresses.user
-        await ready.until(
-            partial(ready.listens, port),
+        await ready.wait_until(
+            partial(ready.is_listening, port),
             f"the container does not listen on {HOST}:{port} (--user-port tells another port)",
-            part=user,
+            child=user,
             timeout_s=self._options.ready_timeout_s,
-            say=lambda: self._view.note(f"still waiting for the container to listen on {HOST}:{port} ..."),
+            on_slow=lambda: self._display.print_text(f"still waiting for the container to listen on {HOST}:{port} ..."),
         )
 
-    def _sum_up(self, rows: Sequence[Row], what: str) -> int:
+    def _summarize(self, rows: Sequence[SampleRow], what: str) -> int:
         failed = sum(row.status in FAILED for row in rows)
-        self._view.note(f"\n{len(rows) - failed} of {len(rows)} {what}" + (f", {failed} failed" if failed else ""))
+        self._display.print_text(
+            f"\n{len(rows) - failed} of {len(rows)} {what}" + (f", {failed} failed" if failed else "")
+        )
         return EXIT_FAILED if failed else EXIT_OK
 
     def _on_line(self, name: str, line: str) -> None:
         if name == "container" or self._options.verbose:
-            self._note_from_part(f"{name} | {line}")
-        if name == "sidecar" and (message := settled(line)) is not None:
+            self._print_output(f"{name} | {line}")
+        if name == "sidecar" and (message := parse_settled_line(line)) is not None:
             self._on_settled(message)
 
-    def _on_settled(self, message: Settled) -> None:
+    def _on_settled(self, message: SettledLine) -> None:
         if self._options.kind == "batch":
-            self._job.told(message)
-        elif self._samples is not None and not (message.ref in self._samples.ids and message.settlement in _SHOWN):
-            # A request of the user's own, or a sample that has to be tried again.
+            self._job.on_settled(message)
+        elif self._samples is not None and not (
+            message.ref in self._samples.ids and message.settlement in _SHOWN_IN_TABLE
+        ):
+            # A request that the user submitted, or a sample that will be retried.
             reason = f": {message.reason}" if message.reason else ""
             text = f"  {message.ref:<36}  {message.settlement:<11}  {message.held_s:5.1f} s{reason}"
-            self._note_from_part(text)
+            self._print_output(text)
 
-    def _note_from_part(self, text: str) -> None:
-        # Called by the event loop, which would only log it; the work notices by itself that nobody reads any more.
+    def _print_output(self, text: str) -> None:
+        # The event loop calls this and would only log the error. `_work` prints, too, and ends by the same error.
         with suppress(BrokenPipeError):
-            self._view.note(text)
+            self._display.print_text(text)

@@ -10,9 +10,9 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from dequeuer.dev.async_samples import Samples, payloads, read_report
+from dequeuer.dev.async_samples import SampleRequests, payloads, read_report
+from dequeuer.dev.display import PlainDisplay
 from dequeuer.dev.errors import DevError
-from dequeuer.dev.view import PlainView
 
 
 class Gateway:
@@ -37,12 +37,12 @@ class Gateway:
 
 
 @asynccontextmanager
-async def samples_of(gateway: Gateway, shown: io.StringIO) -> AsyncIterator[Samples]:
+async def samples_of(gateway: Gateway, shown: io.StringIO) -> AsyncIterator[SampleRequests]:
     app = web.Application()
     app.router.add_post("/sample", gateway.submit)
     app.router.add_get("/sample/{id}", gateway.report)
     async with TestServer(app, host="127.0.0.1") as server, aiohttp.ClientSession() as session:
-        yield Samples(session, str(server.make_url("/sample")), PlainView(shown))
+        yield SampleRequests(session, str(server.make_url("/sample")), PlainDisplay(shown))
 
 
 async def test_samples_are_followed_until_their_result_is_there() -> None:
@@ -54,7 +54,7 @@ async def test_samples_are_followed_until_their_result_is_there() -> None:
     )
     shown = io.StringIO()
     async with samples_of(gateway, shown) as samples:
-        rows = await samples.play(["[1]", "[2]"])
+        rows = await samples.run(["[1]", "[2]"])
         assert samples.ids == {"id-1", "id-2"}
     assert gateway.submitted == ["[1]", "[2]"]
     assert [(row.name, row.status, row.result) for row in rows] == [
@@ -68,27 +68,27 @@ async def test_samples_are_followed_until_their_result_is_there() -> None:
 async def test_a_failed_request_shows_why() -> None:
     gateway = Gateway((200, '{"id":"x","status":"failed","error":"the container answered 500, not 200"}'))
     async with samples_of(gateway, io.StringIO()) as samples:
-        (row,) = await samples.play(["1"])
+        (row,) = await samples.run(["1"])
     assert (row.status, row.result) == ("failed", "the container answered 500, not 200")
 
 
 async def test_a_gateway_that_does_not_know_its_own_request_is_an_error() -> None:
     async with samples_of(Gateway((404, "error: id not found")), io.StringIO()) as samples:
         with pytest.raises(DevError, match="the gateway answered 404 for request id-1: error: id not found"):
-            await samples.play(["1"])
+            await samples.run(["1"])
 
 
 async def test_a_gateway_that_is_gone_is_an_error() -> None:
     async with aiohttp.ClientSession() as session:
-        samples = Samples(session, "http://127.0.0.1:1/sample", PlainView(io.StringIO()))
+        samples = SampleRequests(session, "http://127.0.0.1:1/sample", PlainDisplay(io.StringIO()))
         with pytest.raises(DevError, match="the gateway does not answer"):
-            await samples.play(["1"])
+            await samples.run(["1"])
 
 
 async def test_a_huge_result_is_not_read_to_its_end() -> None:
     gateway = Gateway((200, '{"id":"x","status":"completed","result":"' + "x" * 3_000_000 + '","timestamp":"t"}'))
     async with samples_of(gateway, io.StringIO()) as samples:
-        (row,) = await samples.play(["1"])
+        (row,) = await samples.run(["1"])
     assert row.status == "completed"
     assert row.result.startswith('"xxx')
     assert len(row.result) == 72

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from dequeuer.dev.batch_samples import Job, batches
-from dequeuer.dev.cloud import Cloud, queue_name
+from dequeuer.dev.batch_samples import SampleJob, batches
+from dequeuer.dev.display import PlainDisplay
 from dequeuer.dev.errors import DevError
-from dequeuer.dev.sidecar_log import Settled, settled
-from dequeuer.dev.view import PlainView
+from dequeuer.dev.local_aws import LocalAws, queue_name
+from dequeuer.dev.sidecar_log import SettledLine, parse_settled_line
 
 
 class Sqs:
@@ -34,17 +34,17 @@ class Sqs:
         return f"of {message['MessageBody']}"
 
 
-def cloud(sqs: Sqs, url: str = "http://127.0.0.1:1/0/q.fifo") -> Cloud:
-    return Cloud(queue_url=url, sqs=sqs)
+def local_aws(sqs: Sqs, url: str = "http://127.0.0.1:1/0/q.fifo") -> LocalAws:
+    return LocalAws(queue_url=url, sqs=sqs)
 
 
-def said(ref: str, settlement: str, reason: str = "") -> Settled:
-    return Settled(ref=ref, settlement=settlement, reason=reason, held_s=0.4)
+def said(ref: str, settlement: str, reason: str = "") -> SettledLine:
+    return SettledLine(ref=ref, settlement=settlement, reason=reason, held_s=0.4)
 
 
-async def enqueued(bodies: list[str], sqs: Sqs | None = None) -> Job:
-    job = Job(PlainView(io.StringIO()))
-    await job.enqueue(cloud(sqs or Sqs()), bodies)
+async def enqueued(bodies: list[str], sqs: Sqs | None = None) -> SampleJob:
+    job = SampleJob(PlainDisplay(io.StringIO()))
+    await job.enqueue(local_aws(sqs or Sqs()), bodies)
     return job
 
 
@@ -57,13 +57,13 @@ async def test_a_job_is_its_batches_and_one_completion_message() -> None:
     assert told == {"job_complete": "true", "api_name": "sample", "job_id": "dev-job"}
     assert len({message["MessageGroupId"] for message in sqs.sent}) == 24
     assert [row.name for row in job.rows[-2:]] == ["batch 23 of 23", "/on-job-complete"]
-    job.told(said("of [11]", "succeeded"))
+    job.on_settled(said("of [11]", "succeeded"))
     assert [row.name for row in job.rows if row.status == "succeeded"] == ["batch 12 of 23"]
 
 
 async def test_a_standard_queue_wants_no_groups() -> None:
     sqs = Sqs()
-    await cloud(sqs, "http://127.0.0.1:1/0/q").send_batches(["[1]"])
+    await local_aws(sqs, "http://127.0.0.1:1/0/q").send_batches(["[1]"])
     assert "MessageGroupId" not in sqs.sent[0]
 
 
@@ -75,13 +75,13 @@ async def test_a_batch_that_the_queue_did_not_take_is_an_error() -> None:
 async def test_the_job_is_over_when_all_is_settled() -> None:
     job = await enqueued(["[1]", "[2]"])
     following = asyncio.create_task(job.follow())
-    job.told(said("of [1]", "retried", "the container answered 503"))
+    job.on_settled(said("of [1]", "retried", "the container answered 503"))
     assert job.rows[0].status == "in_queue"
-    job.told(said("of [1]", "succeeded"))
-    job.told(said("of [2]", "rejected", "the container answered 500, not 200"))
-    job.told(said("of job_complete", "requeued"))
+    job.on_settled(said("of [1]", "succeeded"))
+    job.on_settled(said("of [2]", "rejected", "the container answered 500, not 200"))
+    job.on_settled(said("of job_complete", "requeued"))
     assert not job.is_over
-    job.told(said("a new id", "job_completed"))
+    job.on_settled(said("a new id", "job_completed"))
     rows = await following
     assert [row.status for row in rows] == ["succeeded", "failed", "completed"]
     assert rows[1].result == "the container answered 500, not 200"
@@ -89,20 +89,20 @@ async def test_the_job_is_over_when_all_is_settled() -> None:
 
 async def test_what_is_finished_stays_so() -> None:
     job = await enqueued(["[1]"])
-    job.told(said("of [1]", "succeeded"))
-    job.told(said("of [1]", "rejected"))
+    job.on_settled(said("of [1]", "succeeded"))
+    job.on_settled(said("of [1]", "rejected"))
     assert job.rows[0].status == "succeeded"
 
 
 async def test_a_completion_that_the_container_did_not_take_is_a_failure() -> None:
     job = await enqueued(["[1]"])
-    job.told(said("of job_complete", "failed", "/on-job-complete: the container answered 500"))
+    job.on_settled(said("of job_complete", "failed", "/on-job-complete: the container answered 500"))
     assert job.rows[-1].status == "failed"
 
 
 def test_before_anything_is_in_the_queue_nothing_is_told() -> None:
-    job = Job(PlainView(io.StringIO()))
-    job.told(said("stray", "succeeded"))
+    job = SampleJob(PlainDisplay(io.StringIO()))
+    job.on_settled(said("stray", "succeeded"))
     assert job.rows == []
 
 
@@ -120,11 +120,13 @@ def test_names_of_queues_are_in_cortex_layout_and_good_for_sqs() -> None:
 
 @pytest.mark.parametrize("line", ["", "Traceback (most recent call last):", "[]", "null", '{"event":"started"}', "{"])
 def test_other_lines_of_the_sidecar_are_passed_over(line: str) -> None:
-    assert settled(line) is None
+    assert parse_settled_line(line) is None
 
 
 def test_a_settled_message_is_read_from_the_log() -> None:
     line = '{"event":"message_settled","message_id":"m","settlement":"rejected","held_s":0.25,"reason":"why"}'
-    assert settled(line) == Settled(ref="m", settlement="rejected", reason="why", held_s=0.25)
-    of_request = settled('{"event":"message_settled","request_id":"r","settlement":"completed","held_s":null}')
-    assert of_request == Settled(ref="r", settlement="completed", reason="", held_s=0.0)
+    assert parse_settled_line(line) == SettledLine(ref="m", settlement="rejected", reason="why", held_s=0.25)
+    of_request = parse_settled_line(
+        '{"event":"message_settled","request_id":"r","settlement":"completed","held_s":null}'
+    )
+    assert of_request == SettledLine(ref="r", settlement="completed", reason="", held_s=0.0)

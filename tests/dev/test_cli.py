@@ -7,8 +7,8 @@ import sys
 import pytest
 
 from dequeuer.dev import cli
-from dequeuer.dev.cloud import open_cloud
 from dequeuer.dev.errors import DevError
+from dequeuer.dev.local_aws import open_local_aws
 from dequeuer.dev.options import Options
 from dequeuer.dev.ports import free_ports
 
@@ -60,5 +60,5 @@ async def test_an_embedded_server_that_does_not_answer_is_told(monkeypatch: pyte
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
     (port,) = free_ports(1)
     with pytest.raises(DevError, match=r"the embedded SQS and S3 cannot be used .*--verbose"):
-        async with open_cloud(f"http://127.0.0.1:{port}", "q.fifo"):
+        async with open_local_aws(f"http://127.0.0.1:{port}", "q.fifo"):
             pass

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from dequeuer.dev.ports import free_ports
-from tests.dev.test_process import is_alive
+from tests.dev.test_child_process import is_alive
 
 TIMEOUT_S = 240
 """It takes about six seconds; a loaded machine may take much longer."""

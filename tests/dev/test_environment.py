@@ -6,10 +6,10 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dequeuer.dev import cloud, environment
+from dequeuer.dev import environment, local_aws
+from dequeuer.dev.child_process import ProcessSpec
 from dequeuer.dev.options import parse
-from dequeuer.dev.parts import Addresses, Parts
-from dequeuer.dev.process import Plan
+from dequeuer.dev.process_specs import Addresses, ProcessSpecs
 
 USERS = {
     "PATH": "/usr/bin",
@@ -52,11 +52,11 @@ ALLOWED_AWS = {
 }
 
 
-def plans(*line: str) -> dict[str, Plan]:
-    parts = Parts(parse(line), ADDRESSES, USERS, Path("/somewhere"), lambda _name, _line: None)
+def specs(*line: str) -> dict[str, ProcessSpec]:
+    made = ProcessSpecs(parse(line), ADDRESSES, USERS, Path("/somewhere"), lambda _name, _line: None)
     queue_url = "http://127.0.0.1:4001/000000000000/q.fifo"
-    container = parts.container()
-    found = {"gateway": parts.gateway(queue_url), "sidecar": parts.sidecar(queue_url)}
+    container = made.container()
+    found = {"gateway": made.gateway(queue_url), "sidecar": made.sidecar(queue_url)}
     return found if container is None else found | {"container": container}
 
 
@@ -66,34 +66,34 @@ def aws_of(env: dict[str, str]) -> dict[str, str]:
 
 def test_no_part_gets_anything_of_the_users_account() -> None:
     for line in ([], ["--kind", "batch"], ["--", "serve"]):
-        for plan in plans(*line).values():
-            env = dict(plan.environment)
-            assert aws_of(env).items() <= ALLOWED_AWS.items(), plan.name
-            assert not OF_THE_USER & set(env.values()), plan.name
+        for spec in specs(*line).values():
+            env = dict(spec.environment)
+            assert aws_of(env).items() <= ALLOWED_AWS.items(), spec.name
+            assert not OF_THE_USER & set(env.values()), spec.name
 
 
 def test_sidecar_gateway_and_the_users_command_use_the_local_account() -> None:
-    found = plans("--", "serve")
+    found = specs("--", "serve")
     for name in ("sidecar", "gateway", "container"):
         assert aws_of(dict(found[name].environment)) == ALLOWED_AWS
 
 
 def test_our_parts_are_not_changed_by_the_users_shell() -> None:
-    for plan in plans().values():
-        assert not {"DEQUEUER_TYPO", "CORTEX_LOG_LEVEL", "HTTP_PROXY", "MODEL_PATH"} & set(plan.environment)
-        assert plan.environment.get("DEQUEUER_BUCKET") != "production-bucket"
-        assert plan.environment["PATH"] == "/usr/bin"
+    for spec in specs().values():
+        assert not {"DEQUEUER_TYPO", "CORTEX_LOG_LEVEL", "HTTP_PROXY", "MODEL_PATH"} & set(spec.environment)
+        assert spec.environment.get("DEQUEUER_BUCKET") != "production-bucket"
+        assert spec.environment["PATH"] == "/usr/bin"
 
 
 def test_the_users_command_keeps_the_rest_of_the_users_environment() -> None:
-    env = plans("--user-port", "9000", "--", "serve")["container"].environment
+    env = specs("--user-port", "9000", "--", "serve")["container"].environment
     assert (env["MODEL_PATH"], env["HTTP_PROXY"]) == ("/models", "http://proxy:3128")
     assert env["NO_PROXY"] == "intranet,127.0.0.1,localhost"
     assert env["CORTEX_PORT"] == "4004"
 
 
 def test_the_embedded_server_listens_on_loopback_only_and_leaves_docker_alone() -> None:
-    env = cloud.server_environment(environment.of_part(USERS, Path("/somewhere")), 4001)
+    env = local_aws.server_environment(environment.base_environment(USERS, Path("/somewhere")), 4001)
     assert (env["BIND_HOST"], env["GATEWAY_PORT"], env["SERVICES"]) == ("127.0.0.1", "4001", "sqs,s3")
     assert (env["IOT_MTLS_ENABLED"], env["SFTP_ENABLED"]) == ("0", "0")
     assert env["TMPDIR"] == "/somewhere"
@@ -104,7 +104,7 @@ def test_the_embedded_server_listens_on_loopback_only_and_leaves_docker_alone() 
 
 def test_the_process_itself_forgets_the_account_and_its_proxies() -> None:
     mine = dict(USERS)
-    environment.leave_aws(mine)
+    environment.remove_aws_settings(mine)
     assert aws_of(mine).items() <= ALLOWED_AWS.items()
     assert "HTTP_PROXY" not in mine
     assert mine["MODEL_PATH"] == "/models"
@@ -114,18 +114,18 @@ def test_the_process_itself_forgets_the_account_and_its_proxies() -> None:
     lambda prefix: st.text("ABCxyz_", max_size=8).map(lambda rest: prefix + rest)), st.just("production")))  # fmt: skip
 def test_whatever_it_is_called(users: dict[str, str]) -> None:
     mine = dict(users)
-    environment.leave_aws(mine)
-    parts = environment.of_part(users, Path("/somewhere"))
-    container = environment.of_container(users, "http://127.0.0.1:1", 1)
-    assert "production" not in {*mine.values(), *parts.values(), *container.values()}
+    environment.remove_aws_settings(mine)
+    base = environment.base_environment(users, Path("/somewhere"))
+    container = environment.container_environment(users, "http://127.0.0.1:1", 1)
+    assert "production" not in {*mine.values(), *base.values(), *container.values()}
 
 
 def test_a_container_that_runs_already_is_not_started() -> None:
-    assert set(plans("--user-port", "9000")) == {"gateway", "sidecar"}
+    assert set(specs("--user-port", "9000")) == {"gateway", "sidecar"}
 
 
 def test_the_sidecar_is_told_everything_by_variables() -> None:
-    found = plans("--workers", "7")["sidecar"]
+    found = specs("--workers", "7")["sidecar"]
     assert list(found.command[-2:]) == ["-m", "dequeuer"]
     env = found.environment
     assert (env["DEQUEUER_API_KIND"], env["DEQUEUER_WORKERS"], env["DEQUEUER_USER_PORT"]) == ("async", "7", "4004")
@@ -134,7 +134,7 @@ def test_the_sidecar_is_told_everything_by_variables() -> None:
 
 
 def test_a_jobs_sidecar_has_a_job_and_no_bucket() -> None:
-    env = plans("--kind", "batch")["sidecar"].environment
+    env = specs("--kind", "batch")["sidecar"].environment
     assert env["DEQUEUER_JOB_ID"] == "dev-job"
     assert "DEQUEUER_BUCKET" not in env
 

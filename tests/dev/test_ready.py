@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from dequeuer.dev import cloud, ready
+from dequeuer.dev import local_aws, ready
 from dequeuer.dev.errors import DevError, describe_exit
 from dequeuer.dev.ports import check_free, free_ports, is_served
 
@@ -19,7 +19,7 @@ async def test_it_looks_until_the_check_succeeds(looptime: float) -> None:
     async def check() -> bool:
         return next(answers)
 
-    await ready.until(check, "it is not there")
+    await ready.wait_until(check, "it is not there")
     assert looptime == pytest.approx(0.15)
 
 
@@ -31,8 +31,8 @@ async def test_after_the_time_it_fails_and_says_so_once_before() -> None:
         return False
 
     with pytest.raises(DevError, match="after 12 s the container does not listen"):
-        await ready.until(
-            check, "the container does not listen", timeout_s=12, say=lambda: said.append("still waiting")
+        await ready.wait_until(
+            check, "the container does not listen", timeout_s=12, on_slow=lambda: said.append("still waiting")
         )
     assert said == ["still waiting"]
 
@@ -41,9 +41,9 @@ async def test_a_port_listens_or_does_not() -> None:
     server = await asyncio.start_server(lambda _reader, writer: writer.close(), "127.0.0.1", 0)
     async with server:
         port = server.sockets[0].getsockname()[1]
-        assert await ready.listens(port)
+        assert await ready.is_listening(port)
         assert is_served(port)
-    assert not await ready.listens(port)
+    assert not await ready.is_listening(port)
 
 
 def test_free_ports_are_different_and_free() -> None:
@@ -66,7 +66,7 @@ def test_without_ministack_it_says_how_to_install_it(tmp_path: Path, monkeypatch
     monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
     monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
     with pytest.raises(DevError, match=r"pip install 'dequeuer\[dev\]'"):
-        cloud.find_server(str(tmp_path))
+        local_aws.find_server(str(tmp_path))
 
 
 def test_ministack_is_found_beside_python_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -76,9 +76,9 @@ def test_ministack_is_found_beside_python_first(tmp_path: Path, monkeypatch: pyt
         script = tmp_path / place / "ministack"
         script.touch(mode=0o755)
     monkeypatch.setattr(sys, "executable", str(tmp_path / "venv" / "python"))
-    assert cloud.find_server(str(tmp_path / "elsewhere")) == [str(tmp_path / "venv" / "ministack")]
+    assert local_aws.find_server(str(tmp_path / "elsewhere")) == [str(tmp_path / "venv" / "ministack")]
     monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
-    assert cloud.find_server(str(tmp_path / "elsewhere")) == [str(tmp_path / "elsewhere" / "ministack")]
+    assert local_aws.find_server(str(tmp_path / "elsewhere")) == [str(tmp_path / "elsewhere" / "ministack")]
 
 
 def test_ends_are_described() -> None:

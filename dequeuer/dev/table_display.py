@@ -12,7 +12,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from dequeuer.dev.view import Row
+from dequeuer.dev.display import SampleRow
 
 _COLOURS = {
     "in_queue": "yellow",
@@ -23,12 +23,12 @@ _COLOURS = {
 }
 
 
-ID_CHARACTERS = 36
-"""A whole UUID: somebody copies it."""
+MIN_ID_WIDTH = 36
+"""A whole UUID, so that the user can copy it."""
 
 
-class TableView:
-    """Samples as a table that changes in place; notes appear above it."""
+class TableDisplay:
+    """Shows the samples as a table that is updated in place; texts are printed above it."""
 
     def __init__(self, stream: TextIO) -> None:
         self._console = Console(file=stream, highlight=False)
@@ -39,22 +39,22 @@ class TableView:
         """Whether this terminal can move its cursor."""
         return self._console.is_terminal and not self._console.is_dumb_terminal
 
-    def show(self, rows: Sequence[Row]) -> None:
-        """Draw the table anew."""
+    def show(self, rows: Sequence[SampleRow]) -> None:
+        """Update the table."""
         if self._live is not None:
             self._live.update(_table(rows), refresh=True)
 
-    def note(self, text: str) -> None:
-        """Print above the table. Text of others is not read as rich's markup."""
+    def print_text(self, text: str) -> None:
+        """Print above the table. The text is not interpreted as rich markup."""
         self._console.print(Text(text), soft_wrap=True)
 
     def live(self) -> AbstractContextManager[object]:
-        """Begin a table; it stays, as it was last, when the context is left."""
+        """Show the table within this context. Its last state stays on the screen."""
         return self._begin()
 
     @contextmanager
     def _begin(self) -> Iterator[None]:
-        # Refreshed by us only: a thread that draws would go on while we stop.
+        # No automatic refresh: its thread would still draw while the stack is stopped.
         with Live(console=self._console, auto_refresh=False, redirect_stdout=False, redirect_stderr=False) as live:
             self._live = live
             try:
@@ -63,9 +63,9 @@ class TableView:
                 self._live = None
 
 
-def _table(rows: Sequence[Row]) -> Table:
+def _table(rows: Sequence[SampleRow]) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, expand=True)
-    table.add_column("id", no_wrap=True, min_width=ID_CHARACTERS)
+    table.add_column("id", no_wrap=True, min_width=MIN_ID_WIDTH)
     table.add_column("status", no_wrap=True, min_width=11)
     table.add_column("time", justify="right", no_wrap=True, min_width=7)
     table.add_column("result", no_wrap=True, overflow="ellipsis", ratio=1)

@@ -1,4 +1,4 @@
-"""The embedded SQS and S3: how it is started, and what is set up in it."""
+"""The embedded SQS and S3 (ministack): how it is started, and the bucket and queue that are created in it."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def find_server(path: str | None) -> list[str]:
     """Return the command that starts ministack; `path` is the user's `PATH`.
 
     Raises:
-        DevError: it is not installed.
+        DevError: ministack is not installed.
     """
     if importlib.util.find_spec("ministack") is not None:
         return [sys.executable, "-P", "-m", "ministack"]
@@ -44,7 +44,7 @@ def find_server(path: str | None) -> list[str]:
 
 
 def server_environment(base: Mapping[str, str], port: int) -> dict[str, str]:
-    """Return the environment of ministack, made from that of our parts."""
+    """Return the environment of ministack; `base` is the result of `base_environment`."""
     return {
         **base,
         "BIND_HOST": HOST,
@@ -53,7 +53,7 @@ def server_environment(base: Mapping[str, str], port: int) -> dict[str, str]:
         "SERVICES": "sqs,s3",
         "IOT_MTLS_ENABLED": "0",
         "SFTP_ENABLED": "0",
-        # It removes the containers of every other ministack on the machine when it starts.
+        # With a Docker socket ministack would remove the containers of every other ministack on the machine at start.
         "DOCKER_HOST": "unix:///nonexistent/docker.sock",
         "MINISTACK_REGION": environment.REGION,
         "S3_DATA_DIR": f"{base['TMPDIR']}/s3",
@@ -62,14 +62,14 @@ def server_environment(base: Mapping[str, str], port: int) -> dict[str, str]:
 
 
 def queue_name(kind: str, *, fifo: bool) -> str:
-    """Return a name in Cortex's layout: prefix, kind of API, name, and what tells deployments apart."""
+    """Return a queue name in Cortex's layout: prefix, kind of API, API name, and the job or deployment."""
     name = f"cx_{CLUSTER_UID}_{kind[0]}_{API_NAME}_{JOB_ID if kind == 'batch' else '1'}"
     return f"{name}.fifo" if fifo else name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Cloud:
-    """Queue and bucket, ready to use."""
+class LocalAws:
+    """The queue of the local stack. Its bucket exists, too."""
 
     queue_url: str
     sqs: Any
@@ -78,7 +78,7 @@ class Cloud:
         """Enqueue batches; return their message ids in the same order.
 
         Raises:
-            DevError: the queue took only some.
+            DevError: the queue accepted only some of them.
         """
         ids: list[str] = []
         for first in range(0, len(bodies), MAX_BATCH_SEND):
@@ -94,28 +94,28 @@ class Cloud:
         return ids
 
     async def send_completion(self) -> str:
-        """Enqueue the message that ends the job; return its id."""
-        told = {"job_complete": "true", "api_name": API_NAME, "job_id": JOB_ID}
+        """Enqueue the completion message of the job; return its id."""
+        values = {"job_complete": "true", "api_name": API_NAME, "job_id": JOB_ID}
         answer = await self.sqs.send_message(
             QueueUrl=self.queue_url,
             MessageBody="job_complete",
-            MessageAttributes={name: {"DataType": "String", "StringValue": value} for name, value in told.items()},
+            MessageAttributes={name: {"DataType": "String", "StringValue": value} for name, value in values.items()},
             **self._fifo_fields(),
         )
         return str(answer["MessageId"])
 
     def _fifo_fields(self) -> dict[str, str]:
-        # A group of its own, as in Cortex: messages do not wait for one another.
+        # Each message has its own message group, as in Cortex: otherwise messages would wait for each other.
         one = str(uuid.uuid4())
         return {"MessageGroupId": one, "MessageDeduplicationId": one} if self.queue_url.endswith(".fifo") else {}
 
 
 @asynccontextmanager
-async def open_cloud(endpoint_url: str, name: str) -> AsyncIterator[Cloud]:
-    """Create the bucket and the queue `name`. The process has left AWS (`environment.leave_aws`) before.
+async def open_local_aws(endpoint_url: str, name: str) -> AsyncIterator[LocalAws]:
+    """Create the bucket and the queue `name`. Call `environment.remove_aws_settings` first.
 
     Raises:
-        DevError: a call failed, here or within the context.
+        DevError: a call to SQS or S3 failed, here or within the context.
     """
     session = aiobotocore.session.get_session()
 
@@ -135,7 +135,7 @@ async def open_cloud(endpoint_url: str, name: str) -> AsyncIterator[Cloud]:
                 await s3.create_bucket(Bucket=BUCKET)
             attributes = {"FifoQueue": "true"} if name.endswith(".fifo") else {}
             created = await sqs.create_queue(QueueName=name, Attributes=attributes)
-            yield Cloud(queue_url=created["QueueUrl"], sqs=sqs)
+            yield LocalAws(queue_url=created["QueueUrl"], sqs=sqs)
     except (BotoCoreError, ClientError) as error:
         text = f"the embedded SQS and S3 cannot be used ({clip(str(error))}): run again with --verbose to see their log"
         raise DevError(text) from error

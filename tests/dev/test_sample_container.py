@@ -5,12 +5,12 @@ from collections.abc import AsyncIterator
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
-from dequeuer.dev.sample import Model, make_app
+from dequeuer.dev.sample_container import SampleModel, make_app
 
 
 @pytest.fixture
 async def client() -> AsyncIterator[TestClient]:  # type: ignore[type-arg]  # its parameters are aiohttp's own business
-    async with TestClient(TestServer(make_app(Model(inference_s=0)), host="127.0.0.1")) as made:
+    async with TestClient(TestServer(make_app(SampleModel(inference_s=0)), host="127.0.0.1")) as made:
         yield made
 
 

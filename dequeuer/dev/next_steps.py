@@ -1,17 +1,17 @@
-"""What to try next, as lines to copy."""
+"""Commands that the user can copy and try next."""
 
 from __future__ import annotations
 
-from dequeuer.dev.cloud import BUCKET, JOB_ID
 from dequeuer.dev.environment import KEY_ID, REGION, SECRET
-from dequeuer.dev.parts import Addresses
+from dequeuer.dev.local_aws import BUCKET, JOB_ID
 from dequeuer.dev.ports import HOST
+from dequeuer.dev.process_specs import Addresses
 
 _JSON = "-H 'Content-Type: application/json'"
 
 
-def of_async(addresses: Addresses, url: str, request_id: str) -> str:
-    """Return the lines for an async API, with the id of a request that is finished."""
+def after_async(addresses: Addresses, url: str, request_id: str) -> str:
+    """Return the commands for an async API; `request_id` is a finished request."""
     return "\n".join(
         (
             "\nTry it, in another terminal:",
@@ -22,8 +22,8 @@ def of_async(addresses: Addresses, url: str, request_id: str) -> str:
     )
 
 
-def of_batch(addresses: Addresses) -> str:
-    """Return the lines for a job, which is over: the container is still there."""
+def after_batch(addresses: Addresses) -> str:
+    """Return the commands after a job. The job is over; the container is still running."""
     job = f"{_JSON} -H 'X-Cortex-Job-ID: {JOB_ID}'"
     container = f"http://{HOST}:{addresses.user}"
     return "\n".join(

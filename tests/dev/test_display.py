@@ -8,21 +8,21 @@ from typing import TextIO
 
 import pytest
 
-from dequeuer.dev.table import TableView
-from dequeuer.dev.view import PlainView, Row, make_view
+from dequeuer.dev.display import PlainDisplay, SampleRow, make_display
+from dequeuer.dev.table_display import TableDisplay
 
 ID = "0a1b2c3d-0000-4000-8000-000000000001"
-QUEUED = Row(name=ID, status="in_queue", seconds=0.04)
-RUNNING = Row(name=ID, status="in_progress", seconds=0.3)
-DONE = Row(name=ID, status="completed", seconds=0.71, result='{"label": "cat"}')
+QUEUED = SampleRow(name=ID, status="in_queue", seconds=0.04)
+RUNNING = SampleRow(name=ID, status="in_progress", seconds=0.3)
+DONE = SampleRow(name=ID, status="completed", seconds=0.71, result='{"label": "cat"}')
 
 
 def test_plain_lines_tell_each_change_once() -> None:
     stream = io.StringIO()
-    view = PlainView(stream)
-    with view.live():
+    display = PlainDisplay(stream)
+    with display.live():
         for row in (QUEUED, QUEUED, RUNNING, RUNNING, RUNNING, DONE, DONE):
-            view.show([row])
+            display.show([row])
     assert stream.getvalue().splitlines() == [
         f"  {ID}  in_queue       0.0 s",
         f"  {ID}  in_progress    0.3 s",
@@ -32,14 +32,14 @@ def test_plain_lines_tell_each_change_once() -> None:
 
 def test_a_batch_that_goes_back_into_the_queue_is_told_again() -> None:
     stream = io.StringIO()
-    view = PlainView(stream)
+    display = PlainDisplay(stream)
     for row in (QUEUED, RUNNING, QUEUED):
-        view.show([row])
+        display.show([row])
     assert [line.split()[1] for line in stream.getvalue().splitlines()] == ["in_queue", "in_progress", "in_queue"]
 
 
 def test_elsewhere_than_in_a_terminal_lines_are_plain() -> None:
-    assert isinstance(make_view(io.StringIO()), PlainView)
+    assert isinstance(make_display(io.StringIO()), PlainDisplay)
 
 
 @pytest.fixture
@@ -52,12 +52,12 @@ def terminal() -> Iterator[TextIO]:
 
 def test_a_terminal_gets_the_table(terminal: TextIO, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TERM", "xterm-256color")
-    assert isinstance(make_view(terminal), TableView)
+    assert isinstance(make_display(terminal), TableDisplay)
 
 
 def test_a_terminal_that_cannot_move_its_cursor_gets_lines(terminal: TextIO, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TERM", "dumb")
-    assert isinstance(make_view(terminal), PlainView)
+    assert isinstance(make_display(terminal), PlainDisplay)
 
 
 @pytest.fixture
@@ -74,10 +74,10 @@ def last_line(stream: io.StringIO) -> str:
 @pytest.mark.usefixtures("wide")
 def test_the_table_shows_whole_ids_states_times_and_results() -> None:
     stream = io.StringIO()
-    view = TableView(stream)
-    with view.live():
-        view.show([QUEUED])
-        view.show([DONE])
+    display = TableDisplay(stream)
+    with display.live():
+        display.show([QUEUED])
+        display.show([DONE])
     last = last_line(stream)
     assert last.split() == [ID, "completed", "0.7", "s", '{"label":', '"cat"}']
 
@@ -85,9 +85,9 @@ def test_the_table_shows_whole_ids_states_times_and_results() -> None:
 @pytest.mark.usefixtures("wide")
 def test_a_long_result_is_cut_before_anything_else() -> None:
     stream = io.StringIO()
-    view = TableView(stream)
-    with view.live():
-        view.show([Row(name=ID, status="completed", seconds=1234.5, result="x" * 500)])
+    display = TableDisplay(stream)
+    with display.live():
+        display.show([SampleRow(name=ID, status="completed", seconds=1234.5, result="x" * 500)])
     last = last_line(stream)
     assert ID in last
     assert "1234.5 s" in last
@@ -98,10 +98,10 @@ def test_a_long_result_is_cut_before_anything_else() -> None:
 @pytest.mark.usefixtures("wide")
 def test_text_of_others_is_no_markup() -> None:
     stream = io.StringIO()
-    view = TableView(stream)
-    view.note("container | [bold]not bold[/bold] [/]")
-    with view.live():
-        view.show([Row(name="[red]", status="in_queue", seconds=0, result="[/red]")])
+    display = TableDisplay(stream)
+    display.print_text("container | [bold]not bold[/bold] [/]")
+    with display.live():
+        display.show([SampleRow(name="[red]", status="in_queue", seconds=0, result="[/red]")])
     assert "[bold]not bold[/bold] [/]" in stream.getvalue()
     assert "[red]" in stream.getvalue()
     assert "[/red]" in stream.getvalue()

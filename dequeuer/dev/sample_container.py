@@ -1,7 +1,6 @@
-"""A container to talk to when the user has none: `python -m dequeuer.dev.sample --port 8080`.
+"""A sample container for users without one: `python -m dequeuer.dev.sample_container --port 8080`.
 
-It stands for a model server: it takes a moment for each request and answers JSON. It is written as any
-container beside the sidecar could be.
+It behaves like a model server: each request takes `INFERENCE_S` and gets a JSON response.
 """
 
 from __future__ import annotations
@@ -19,8 +18,8 @@ INFERENCE_S = 0.4
 MAX_BODY_BYTES = 16 * 1024 * 1024
 
 
-class Model:
-    """Pretends to think."""
+class SampleModel:
+    """A model that waits and then returns its input."""
 
     def __init__(self, inference_s: float = INFERENCE_S) -> None:
         self._inference_s = inference_s
@@ -48,7 +47,7 @@ class Model:
         return web.json_response({})
 
 
-def make_app(model: Model) -> web.Application:
+def make_app(model: SampleModel) -> web.Application:
     """Return the web application."""
     app = web.Application(client_max_size=MAX_BODY_BYTES)
     app.router.add_post("/", model.predict)
@@ -58,10 +57,10 @@ def make_app(model: Model) -> web.Application:
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Serve on loopback until SIGTERM."""
-    parser = argparse.ArgumentParser(prog="python -m dequeuer.dev.sample", description="A sample container.")
+    parser = argparse.ArgumentParser(prog="python -m dequeuer.dev.sample_container", description="A sample container.")
     parser.add_argument("--port", type=int, default=8080)
     arguments = parser.parse_args(argv)
-    web.run_app(make_app(Model()), host="127.0.0.1", port=arguments.port, print=None, access_log=None)
+    web.run_app(make_app(SampleModel()), host="127.0.0.1", port=arguments.port, print=None, access_log=None)
 
 
 if __name__ == "__main__":

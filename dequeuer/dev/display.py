@@ -1,0 +1,84 @@
+"""Shows rows that change, and texts: as plain lines here, as a live table in `table_display`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from typing import Protocol, TextIO
+
+MAX_RESULT_CHARACTERS = 72
+"""Characters of a result that are shown, so that a row fits on one line."""
+FAILED = frozenset({"failed"})
+FINISHED = frozenset({"completed", "succeeded", *FAILED})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SampleRow:
+    """The row of one sample.
+
+    Attributes:
+        name: the request id, or the number of the batch.
+        status: the status that users of the API see.
+        seconds: time since it was submitted.
+        result: the result, or why there is none; clipped.
+    """
+
+    name: str
+    status: str
+    seconds: float
+    result: str = ""
+
+
+class Display(Protocol):
+    """Shows the samples to the user."""
+
+    def show(self, rows: Sequence[SampleRow]) -> None:
+        """Show all samples. Called often, always with the same samples in the same order."""
+
+    def print_text(self, text: str) -> None:
+        """Print a text."""
+
+    def live(self) -> AbstractContextManager[object]:
+        """Return the context within which `show` is called."""
+
+
+class PlainDisplay:
+    """Prints a line whenever a status changes: for logs, files and CI."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._seen: dict[str, str] = {}
+
+    def show(self, rows: Sequence[SampleRow]) -> None:
+        """Print the rows whose status is new."""
+        for row in rows:
+            if self._seen.get(row.name) != row.status:
+                self._seen[row.name] = row.status
+                self.print_text(f"  {row.name:<36}  {row.status:<11}  {row.seconds:5.1f} s  {row.result}".rstrip())
+
+    def print_text(self, text: str) -> None:
+        """Print without buffering, because stdout may be a pipe."""
+        print(text, file=self._stream, flush=True)
+
+    def live(self) -> AbstractContextManager[object]:
+        """Return an empty context."""
+        return nullcontext()
+
+
+def make_display(stream: TextIO) -> Display:
+    """Return the live table for a terminal that can show it, else plain lines."""
+    if not stream.isatty():
+        return PlainDisplay(stream)
+    try:
+        from dequeuer.dev.table_display import TableDisplay  # noqa: PLC0415 - rich is installed with the `dev` extra only
+    except ImportError:
+        return PlainDisplay(stream)
+    display = TableDisplay(stream)
+    return display if display.is_possible else PlainDisplay(stream)
+
+
+def stdout_display() -> Display:
+    """Return the display on standard output."""
+    return make_display(sys.stdout)

@@ -1,0 +1,111 @@
+"""Starts and stops the child processes together: when one ends, all end; none runs longer than `dequeuer dev`."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Coroutine
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+from dequeuer.dev.child_process import ChildProcess, ProcessSpec
+
+T = TypeVar("T")
+
+EXIT_NOTICE_TIMEOUT_S = 1.0
+"""How long to wait for the exit of a process after work has failed: the exit may be the cause."""
+
+
+class StopRequestedError(Exception):
+    """The user stops the stack with Ctrl-C or a signal. Not an error."""
+
+
+class Supervisor:
+    """Starts child processes, detects when one ends, and stops them in the reverse order of their start.
+
+    An asynchronous context manager. Inside it, SIGINT, SIGTERM and SIGHUP stop the stack; a second signal skips the
+    grace periods. When it is left, even by an exception, no child process is running.
+    """
+
+    def __init__(self) -> None:
+        self._children: list[ChildProcess] = []
+        self._watchers: list[asyncio.Task[None]] = []
+        self._exit_expected: set[ChildProcess] = set()
+        self._stop_requested = asyncio.Event()
+        self._stop_now = asyncio.Event()
+        self._exited: asyncio.Future[ChildProcess] = asyncio.get_running_loop().create_future()
+
+    async def __aenter__(self) -> Self:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            loop.add_signal_handler(number, self.request_stop)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        stopping = asyncio.create_task(self._stop(), name="stop-all")
+        try:
+            await asyncio.shield(stopping)
+        except asyncio.CancelledError:
+            self._stop_now.set()
+            await stopping
+            raise
+
+    def request_stop(self) -> None:
+        """Stop the stack. A second call skips the grace periods."""
+        if self._stop_requested.is_set():
+            self._stop_now.set()
+        self._stop_requested.set()
+
+    async def start(self, spec: ProcessSpec) -> ChildProcess:
+        """Start a child process. If it ends before `expect_exit` was called, `run` raises."""
+        child = await ChildProcess.start(spec)
+        self._children.append(child)
+        self._watchers.append(asyncio.create_task(self._watch(child), name=f"{spec.name}-watch"))
+        return child
+
+    def expect_exit(self, child: ChildProcess) -> None:
+        """From now on the end of this child process is not an error."""
+        self._exit_expected.add(child)
+
+    async def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """Await `work` while all child processes run.
+
+        Raises:
+            ChildExitedError: a child process has ended.
+            StopRequestedError: the user stopped the stack.
+        """
+        working = asyncio.create_task(work, name="dev-work")
+        asked = asyncio.create_task(self._stop_requested.wait(), name="dev-asked")
+        try:
+            await asyncio.wait({working, asked, self._exited}, return_when=asyncio.FIRST_COMPLETED)
+            if working.done() and working.exception() is not None and not self._stop_requested.is_set():
+                await asyncio.wait({self._exited}, timeout=EXIT_NOTICE_TIMEOUT_S)
+        finally:
+            asked.cancel()
+            working.cancel()
+            await asyncio.wait({working, asked})
+            if not working.cancelled():
+                working.exception()  # the errors below take precedence; without this line asyncio would log this one
+        if self._exited.done():
+            raise self._exited.result().exit_error()
+        if self._stop_requested.is_set():
+            raise StopRequestedError
+        return working.result()
+
+    async def _watch(self, child: ChildProcess) -> None:
+        await child.wait()
+        if child not in self._exit_expected and not self._exited.done():
+            self._exited.set_result(child)
+
+    async def _stop(self) -> None:
+        for child in reversed(self._children):
+            self.expect_exit(child)
+            await child.stop(self._stop_now)
+        if self._watchers:
+            await asyncio.wait(self._watchers)
+        self._exited.cancel()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            loop.remove_signal_handler(number)
