@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ssl
-import time
 from collections.abc import AsyncIterator
 from email.utils import parsedate_to_datetime
 from hashlib import sha256
@@ -13,6 +12,7 @@ from urllib.parse import urlsplit
 from dequeuer import __version__
 from dequeuer.aws.credentials.renewal import FrozenKeys, KeySnapshot
 from dequeuer.aws.signing import EMPTY_HASH, Fields, Signer
+from dequeuer.core import clock
 from dequeuer.core.errors import ConfigurationError, KeysMissingError, clip
 from dequeuer.http.errors import MalformedError, WireError
 from dequeuer.http.origin import Origin
@@ -189,7 +189,7 @@ class AwsEndpoint:
 
     def _signed(self) -> _Signed:
         """Return what a request that is sent now is signed with."""
-        return _Signed(self._keys.current(), self._signer.now(), time.monotonic())
+        return _Signed(self._keys.current(), self._signer.now(), clock.monotonic())
 
     async def _is_mended(self, headers: dict[str, str], body: bytes, signed: _Signed) -> bool:
         """Mend what a refusal tells of keys and clock; True when another try may help. Raises as `refresh` does."""
@@ -216,9 +216,9 @@ class AwsEndpoint:
         except ValueError:
             return False
         # The system's clock may have been set since the request was signed: the monotonic one was not.
-        if abs(theirs - signed.at_s - (time.monotonic() - signed.sent_s)) < SKEW_LIMIT_S:
+        if abs(theirs - signed.at_s - (clock.monotonic() - signed.sent_s)) < SKEW_LIMIT_S:
             return False
-        self._signer.skew_s = theirs - time.time()
+        self._signer.skew_s = theirs - clock.wall()
         return True
 
 

@@ -13,6 +13,7 @@ from hashlib import sha256
 from urllib.parse import quote
 
 from dequeuer.aws.credentials.renewal import FrozenKeys
+from dequeuer.core import clock
 
 EMPTY_HASH = sha256(b"").hexdigest()
 _SPACES = re.compile(" +")
@@ -70,7 +71,7 @@ class Signer:
 
     def now(self) -> float:
         """Return the time of the servers, seconds since the epoch."""
-        return time.time() + self.skew_s
+        return clock.wall() + self.skew_s
 
     def sign(  # noqa: PLR0913, PLR0917 - what a signature is made of; an object of it would be made for each request
         self,
@@ -93,7 +94,7 @@ class Signer:
             keys: whose request it is.
             now: seconds since the epoch by the clock of this machine; None: now.
         """
-        second = int((time.time() if now is None else now) + self.skew_s)
+        second = int((clock.wall() if now is None else now) + self.skew_s)
         moment = self._moment
         if moment is None or moment.second != second or moment.keys is not keys:
             self._moment = moment = _Moment(second, keys, self._region, self._service)

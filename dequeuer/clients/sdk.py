@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Any
@@ -25,6 +24,7 @@ from dequeuer.aws.credentials.sdk_chain import KeyProvider
 from dequeuer.clients.base import READ_TIMEOUT_S
 from dequeuer.clients.regions import Regional, sqs_by_region
 from dequeuer.clients.sdk_requests import adapt
+from dequeuer.core import clock
 from dequeuer.core.errors import ConfigurationError, KeysMissingError, clip
 from dequeuer.core.events import Observer
 from dequeuer.settings import AwsSettings
@@ -131,7 +131,7 @@ class Aws:
             secret_key=keys.secret_key,
             token=keys.token,
             expires_at=expires_at,
-            lifetime_s=expires_at - time.time(),
+            lifetime_s=expires_at - clock.wall(),
         )
 
     def _s3(self, bucket: str, read_timeout_s: float) -> AbstractAsyncContextManager[Any]:

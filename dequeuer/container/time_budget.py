@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import time
-
+from dequeuer.core import clock
 from dequeuer.core.errors import ContainerTimeoutError
 
 
@@ -21,12 +20,12 @@ class Budget:
         """Begin to wait; return what is left, seconds. Raises `ContainerTimeoutError` when that is nothing."""
         if self._left_s <= 0:
             raise self.exceeded()
-        self._since = time.monotonic()
+        self._since = clock.monotonic()
         return self._left_s
 
     def stop(self) -> None:
         """The wait is over."""
-        self._left_s -= time.monotonic() - self._since
+        self._left_s -= clock.monotonic() - self._since
 
     def exceeded(self) -> ContainerTimeoutError:
         """Return the error for time that was used up."""

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import asyncio
 import math
-import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Literal, NamedTuple
 
+from dequeuer.core import clock
 from dequeuer.core.errors import DequeuerError
 from dequeuer.core.events import Event, SourceCalled, StoreCalled
 from dequeuer.core.readiness import Condition
@@ -88,7 +88,7 @@ class Standing:
         now: a clock that does not jump, seconds.
     """
 
-    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, now: Callable[[], float] = clock.monotonic) -> None:
         self._now = now
         self._parts: dict[tuple[Service, str], dict[str, float]] = {}
         """By service and operation: the parts, and when each was refused last."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 
+from dequeuer.core import clock
 from dequeuer.core.message import Retry
 from dequeuer.core.queue_limits import MAX_VISIBILITY_TIMEOUT_S
 from dequeuer.formats.retry_after import parse_retry_after
@@ -30,6 +30,6 @@ class Policy:
         """Return what becomes of the message when the answer means "not now"; None when it does not."""
         if answer.status not in self.retry_statuses:
             return None
-        asked = parse_retry_after(answer.retry_after, now=time.time(), limit_s=MAX_VISIBILITY_TIMEOUT_S)
+        asked = parse_retry_after(answer.retry_after, now=clock.wall(), limit_s=MAX_VISIBILITY_TIMEOUT_S)
         after_s = backoff_s(receive_count) if asked is None else max(asked, MIN_BACKOFF_S)
         return Retry(after_s=after_s, reason=f"the container answered {answer.status}", refused=True)

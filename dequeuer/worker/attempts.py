@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import Callable
 from functools import partial
 
 from dequeuer.concurrency.slots import Slot, Verdict
+from dequeuer.core import clock
 from dequeuer.core.errors import LeaseLostError, SourceGoneError, clip
 from dequeuer.core.events import Observer, Received, Settled
 from dequeuer.core.message import Done, Message, Outcome, Reject, Retry
@@ -68,7 +68,7 @@ class Attempts:
     def begin(self, lease: Lease, asked_at: float, slot: Slot | None) -> None:
         """Work on a message. `asked_at`: loop time when the queue was asked for it."""
         message = lease.message
-        queued_s = time.time() - message.sent_at if message.sent_at else None
+        queued_s = clock.wall() - message.sent_at if message.sent_at else None
         self._observer(Received(message_id=message.id, receive_count=message.receive_count, queued_s=queued_s))
         task = self._keeper.loop.create_task(self._work(lease, asked_at, slot), name="message")
         self._tasks.add(task)

@@ -13,6 +13,7 @@ import pytest
 from dequeuer.aws.credentials.renewal import FrozenKeys, KeySnapshot
 from dequeuer.aws.endpoint import AwsEndpoint, Request, origin_of
 from dequeuer.aws.signing import Signer
+from dequeuer.core import clock
 from dequeuer.core.errors import ConfigurationError, KeysMissingError
 from dequeuer.http.errors import BrokenError, WireError
 from dequeuer.http.response import Answer
@@ -154,11 +155,11 @@ async def test_all_requests_of_the_moment_in_which_a_clock_is_corrected_are_sent
 async def test_a_clock_that_is_set_right_while_a_request_is_under_way(
     monkeypatch: pytest.MonkeyPatch, jump_s: float
 ) -> None:
-    right = time.time
-    monkeypatch.setattr(time, "time", lambda: right() + jump_s)
+    right = clock.wall
+    monkeypatch.setattr(clock, "wall", lambda: right() + jump_s)
 
     async def hold() -> None:
-        monkeypatch.setattr(time, "time", right)
+        monkeypatch.setattr(clock, "wall", right)
 
     async with endpoint(refusing_until_corrected(b"RequestTimeTooSkewed", 0.0, hold)) as (made, told):
         assert (await made.call(put(), limit=1000)).status == 200

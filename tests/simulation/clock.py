@@ -7,12 +7,18 @@ import gc
 import heapq
 import itertools
 import random
+import time
 from collections import deque
 from collections.abc import Callable, Coroutine
 from contextvars import Context
 from typing import Any, TypeVar
 
+from dequeuer.core import clock
+
 T = TypeVar("T")
+
+EPOCH_S = 1_700_000_000.0
+"""What a wall clock shows when a world begins, seconds."""
 
 
 class NothingLeftToHappenError(Exception):
@@ -52,6 +58,10 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
     def time(self) -> float:
         return self._now
+
+    def wall(self) -> float:
+        """Return what a wall clock shows, seconds since the epoch."""
+        return EPOCH_S + self._now
 
     @property
     def steps(self) -> int:
@@ -119,6 +129,7 @@ def run(seed: int, main: Callable[[], Coroutine[Any, Any, T]], *, thorough: bool
     random.seed(seed)
     try:
         loop = VirtualLoop()
+        clock.monotonic, clock.wall = loop.time, loop.wall
         with asyncio.Runner(loop_factory=lambda: loop) as runner:
             result = runner.run(main())
             if thorough:
@@ -127,4 +138,5 @@ def run(seed: int, main: Callable[[], Coroutine[Any, Any, T]], *, thorough: bool
             raise AssertionError(f"seed {seed}: the event loop complained: {loop.complaints[0]}")
         return result
     finally:
+        clock.monotonic, clock.wall = time.monotonic, time.time
         random.setstate(state)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tests.history.records import Op, Record
+from tests.simulation.clock import EPOCH_S
 from tests.simulation.weather import Weather
 
 COUNTS_LAG_S = 3.0
@@ -24,6 +25,7 @@ class Letter:
     ref: str
     body: str
     attributes: Mapping[str, Any]
+    sent_at: float
     visible_at: float
     count: int = 0
     receipts: list[str] = field(default_factory=list)
@@ -55,7 +57,9 @@ class Queue:
     def submit(self, ref: str, body: str, kind: str = "", attributes: Mapping[str, Any] | None = None) -> None:
         """Put a message in."""
         self._tell(Record(at=_now(), what="submitted", ref=ref, name=kind))
-        letter = Letter(next(self._numbers), ref, body, attributes or {}, _now(), may_repeat=kind != "completion")
+        letter = Letter(
+            next(self._numbers), ref, body, attributes or {}, _now(), _now(), may_repeat=kind != "completion"
+        )
         self.there.add(letter)
         self._show(letter, 0)
 
@@ -120,7 +124,10 @@ class Queue:
             "MessageId": str(letter.number),
             "ReceiptHandle": receipt,
             "Body": letter.body,
-            "Attributes": {"ApproximateReceiveCount": str(letter.count)},
+            "Attributes": {
+                "ApproximateReceiveCount": str(letter.count),
+                "SentTimestamp": str(int((EPOCH_S + letter.sent_at) * 1000)),
+            },
             "MessageAttributes": {**letter.attributes, "delivery": _text(receipt), "ref": _text(letter.ref)},
         }
 

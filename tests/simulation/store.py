@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequen
 from contextvars import ContextVar
 from typing import TypeVar
 
+from dequeuer.core import clock
 from dequeuer.core.errors import StoreDeniedError, StoreMissingError, StoreUnavailableError
 from dequeuer.core.events import Observer, StoreCalled, StoreOp
 from dequeuer.sinks.base import Check, Payload, unchecked
@@ -91,12 +92,14 @@ class StoreClient:
         self._tell = tell
 
     async def _send(self, op: StoreOp, key: str, effect: Callable[[], T]) -> T:
+        began_at = clock.monotonic()
         try:
             result = await self._port.send(f"s3:{op}", effect)  # type: ignore[arg-type]  # one of the literals
         except StoreDeniedError as error:
-            self._observer(StoreCalled(op=op, duration_s=0.0, error="denied", code=error.code, key=key))
+            took_s = clock.monotonic() - began_at
+            self._observer(StoreCalled(op=op, duration_s=took_s, error="denied", code=error.code, key=key))
             raise
-        self._observer(StoreCalled(op=op, duration_s=0.0, error=None, key=key))
+        self._observer(StoreCalled(op=op, duration_s=clock.monotonic() - began_at, error=None, key=key))
         return result
 
     async def get(self, key: str) -> Payload:

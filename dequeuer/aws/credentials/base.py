@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ssl
-import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -13,6 +12,7 @@ from urllib.parse import urlsplit
 
 from dequeuer import __version__
 from dequeuer.aws.credentials.renewal import Keys
+from dequeuer.core import clock
 from dequeuer.core.errors import KeysUnavailableError
 from dequeuer.http.errors import WireError
 from dequeuer.http.origin import Origin
@@ -108,7 +108,7 @@ def read_token(path: Path, variable: str) -> str:
 
 def server_time(reply: Reply) -> float:
     """Return the time by the server's clock when it is far from ours: its keys end by that clock."""
-    now = time.time()
+    now = clock.wall()
     try:
         theirs = parsedate_to_datetime(reply.field("date") or "").timestamp()
     except ValueError:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 
 from dequeuer.aws.credentials.base import instant_of
 from dequeuer.aws.credentials.renewal import FrozenKeys, Keys
+from dequeuer.core import clock
 from dequeuer.core.errors import ConfigurationError, KeysMissingError
 
 
@@ -35,7 +35,7 @@ class EnvironmentKeys:
 
     async def get_frozen_credentials(self) -> FrozenKeys:
         """Return them. Raises `KeysMissingError`: they have ended."""
-        left_s = None if self._expires_at is None else self._expires_at - time.time()
+        left_s = None if self._expires_at is None else self._expires_at - clock.wall()
         if left_s is not None and left_s <= 0:
             raise KeysMissingError(
                 "the AWS credentials in the environment have expired (AWS_CREDENTIAL_EXPIRATION): "

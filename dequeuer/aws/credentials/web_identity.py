@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import re
 import ssl
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlencode
@@ -17,6 +16,7 @@ from dequeuer.aws.credentials.base import Place, ask_once, keys_of, place_of, re
 from dequeuer.aws.credentials.renewal import FrozenKeys
 from dequeuer.aws.partitions import domain
 from dequeuer.aws.xml import Node, XmlError, parse
+from dequeuer.core import clock
 from dequeuer.core.errors import ConfigurationError, KeysMissingError, KeysUnavailableError, clip
 from dequeuer.http.pool import Reply
 
@@ -85,7 +85,7 @@ class WebIdentityKeys:
                 "Action": "AssumeRoleWithWebIdentity",
                 "Version": "2011-06-15",
                 "RoleArn": self._role,
-                "RoleSessionName": self._session_name or f"dequeuer-{int(time.time())}",
+                "RoleSessionName": self._session_name or f"dequeuer-{int(clock.wall())}",
                 "WebIdentityToken": token,
             }
         )

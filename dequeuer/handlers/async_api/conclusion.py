@@ -12,8 +12,8 @@ A message that may not be the only one of its request counts as a redelivery.
 from __future__ import annotations
 
 import asyncio
-import time
 
+from dequeuer.core import clock
 from dequeuer.core.errors import clip
 from dequeuer.core.message import Done, Message, Outcome, Retry
 from dequeuer.handlers.async_api.request_store import Known, RequestStore
@@ -83,5 +83,5 @@ class Conclusion:
         age_s = self._time() - self._asked_at
         if age_s > SHORT_S and self._message.sent_at is not None:
             # Without this each message that a long poll has waited for would cost a request.
-            age_s = min(age_s, max(self._lasted_s(), time.time() - self._message.sent_at))
+            age_s = min(age_s, max(self._lasted_s(), clock.wall() - self._message.sent_at))
         return age_s

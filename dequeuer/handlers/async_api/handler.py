@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import AsyncIterator
 from typing import Self
 
+from dequeuer.core import clock
 from dequeuer.core.drain import Drain
 from dequeuer.core.errors import (
     ContainerTimeoutError,
@@ -157,7 +157,7 @@ class AsyncHandler:
         if payload.size <= INLINE_BYTES:
             body = b"".join([chunk async for chunk in payload.chunks])
         with _InProgress(request, self._policy.in_progress_after_s) as work:
-            self._observer(Posted(queued_s=time.time() - message.sent_at if message.sent_at else None))
+            self._observer(Posted(queued_s=clock.wall() - message.sent_at if message.sent_at else None))
             try:
                 async with self._target.post("/", headers, body, payload.size) as answer:
                     request.keep()

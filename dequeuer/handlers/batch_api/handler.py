@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import time
 
+from dequeuer.core import clock
 from dequeuer.core.drain import Drain
 from dequeuer.core.errors import ContainerTimeoutError, ContainerUnavailableError, InvalidAnswerError
 from dequeuer.core.events import Answered, BatchEnded, Observer, Posted
@@ -62,7 +62,7 @@ class BatchHandler:
             return Reject(after_s=retry_after_s, reason="the message is not a JSON array", poison=True)
         loop = asyncio.get_running_loop()
         started = loop.time()
-        self._observer(Posted(queued_s=time.time() - message.sent_at if message.sent_at else None))
+        self._observer(Posted(queued_s=clock.wall() - message.sent_at if message.sent_at else None))
         try:
             async with self._target.post("/", self._headers, body) as answer:
                 self._observer(Answered(kind="batch", status_code=answer.status, duration_s=loop.time() - started))

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from dequeuer.core.clock import monotonic
 from dequeuer.core.errors import clip
 from dequeuer.core.events import Event, KeysRenewalFailed, KeysRenewed
 
@@ -18,7 +18,7 @@ class CredentialsLines:
         clock: seconds, monotonic.
     """
 
-    def __init__(self, log: Any, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, log: Any, *, clock: Callable[[], float] = monotonic) -> None:
         self._log = log
         self._clock = clock
         self._failing_since: float | None = None

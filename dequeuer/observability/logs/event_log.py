@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 import structlog
 
+from dequeuer.core.clock import monotonic
 from dequeuer.core.events import Event
 from dequeuer.observability.logs.container import ContainerLines
 from dequeuer.observability.logs.credentials import CredentialsLines
@@ -38,7 +38,7 @@ class EventLog:
             handler(event)
 
 
-def sidecar_event_log(api_name: str, job_id: str = "", *, clock: Callable[[], float] = time.monotonic) -> EventLog:
+def sidecar_event_log(api_name: str, job_id: str = "", *, clock: Callable[[], float] = monotonic) -> EventLog:
     """Return the event log of the sidecar. Call it after `configure`.
 
     Args:

@@ -5,11 +5,11 @@ There is one line when calls begin to fail and one when they succeed again, howe
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
+from dequeuer.core.clock import monotonic
 from dequeuer.core.errors import clip
 from dequeuer.core.events import Event, SourceCalled, StoreCalled, StoreLacks
 from dequeuer.core.refusal_codes import canonical, hint, permission
@@ -20,7 +20,7 @@ from dequeuer.observability.logs.failure_period import FailurePeriod
 class ServiceLines:
     """Writes the lines about outages and refusals of the queue and the store."""
 
-    def __init__(self, log: Any, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, log: Any, *, clock: Callable[[], float] = monotonic) -> None:
         self._log = log
         self._clock = clock
         self._outages: dict[str, FailurePeriod] = {}

@@ -5,11 +5,11 @@ from __future__ import annotations
 
 import socket
 import threading
-import time
 from collections import deque
 from collections.abc import Callable
 from typing import Any
 
+from dequeuer.core.clock import monotonic
 from dequeuer.core.errors import clip
 from dequeuer.core.events import BatchEnded, Event
 
@@ -29,7 +29,7 @@ class Statsd:
     """
 
     def __init__(
-        self, address: tuple[str, int], api_name: str, job_id: str, *, clock: Callable[[], float] = time.monotonic
+        self, address: tuple[str, int], api_name: str, job_id: str, *, clock: Callable[[], float] = monotonic
     ) -> None:
         """Start to look up the host. `address` is host and port; an IPv6 host may have brackets."""
         host, self._port = address

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Awaitable
 from typing import TypeVar
 
+from dequeuer.core import clock
 from dequeuer.core.errors import StoreDeniedError, StoreMissingError, StoreUnavailableError
 from dequeuer.core.events import Observer, StoreCalled, StoreOp
 from dequeuer.sinks.s3.errors import STORE_ERRORS, StoreError, kind_of
@@ -31,7 +31,7 @@ class Calls:
                 answered it. The caller of a write would take the error for a payload that is missing.
             StoreDeniedError, StoreUnavailableError: as the call raises them.
         """
-        started = time.monotonic()
+        started = clock.monotonic()
         try:
             answer = await call
         except STORE_ERRORS as error:
@@ -45,8 +45,8 @@ class Calls:
         return answer
 
     def report(self, op: StoreOp, started: float | None, error: StoreError | None = None, key: str = "") -> None:
-        """Report a call. `started`: `time.monotonic()` when it began; None: in the middle of another one."""
-        duration_s = 0.0 if started is None else time.monotonic() - started
+        """Report a call. `started`: `clock.monotonic()` when it began; None: in the middle of another one."""
+        duration_s = 0.0 if started is None else clock.monotonic() - started
         if error is None:
             self._observer(StoreCalled(op=op, duration_s=duration_s, error=None, key=key))
             return

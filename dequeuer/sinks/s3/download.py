@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import TypeAlias
 
+from dequeuer.core import clock
 from dequeuer.core.errors import StoreUnavailableError, clip
 from dequeuer.core.events import StoreOp
 from dequeuer.core.retry import Backoff, retry_until_available
@@ -139,7 +139,7 @@ class Downloads:
                 self._bucket.end(answer)
 
     async def _reopen(self, key: str, at: int, size: int, e_tag: str | None) -> Answer:
-        started = time.monotonic()
+        started = clock.monotonic()
         asked = f"bytes={at}-"
         # Another object under the key by now would splice two payloads.
         fields = (("range", asked),) if e_tag is None else (("if-match", e_tag), ("range", asked))

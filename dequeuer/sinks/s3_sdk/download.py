@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import AsyncGenerator, AsyncIterator
 from datetime import datetime
 from typing import Any
 
+from dequeuer.core import clock
 from dequeuer.core.errors import StoreUnavailableError
 from dequeuer.core.events import StoreOp
 from dequeuer.core.retry import retry_until_available
@@ -90,7 +90,7 @@ class Downloads:
             body.close()
 
     async def _reopen(self, key: str, at: int, size: int, e_tag: str | None) -> Any:
-        started = time.monotonic()
+        started = clock.monotonic()
         # Without If-Match a new object under the key would be appended to the old one's first half.
         same = {"IfMatch": e_tag} if e_tag else {}
         try:

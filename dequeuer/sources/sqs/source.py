@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import math
-import time
 import uuid
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
+from dequeuer.core import clock
 from dequeuer.core.errors import LeaseLostError, SourceDeniedError, SourceUnavailableError, clip
 from dequeuer.core.events import Observer, SourceCalled, SourceOp
 from dequeuer.core.message import Message
@@ -179,7 +179,7 @@ class SqsSource:
 
     async def _call(self, op: SourceOp, call: Awaitable[Json], until: float = math.inf) -> Json:
         """Make a call; `until`: loop time at which it is broken off, sent or not."""
-        started = time.monotonic()
+        started = clock.monotonic()
         limit_s = self._poll_wait_s + RECEIVE_SPARE_S if op == "receive" else CALL_TIMEOUT_S
         try:
             answer = await _answered(call, min(until, asyncio.get_running_loop().time() + limit_s))
@@ -189,7 +189,7 @@ class SqsSource:
                 SourceCalled(
                     op=op,
                     messages=0,
-                    duration_s=time.monotonic() - started,
+                    duration_s=clock.monotonic() - started,
                     error=kind,
                     detail=str(translated),
                     code=_code(translated),
@@ -197,7 +197,7 @@ class SqsSource:
             )
             raise translated from error
         carried = len(objects(answer, "Successful") or objects(answer, "Messages"))
-        self._observer(SourceCalled(op=op, messages=carried, duration_s=time.monotonic() - started, error=None))
+        self._observer(SourceCalled(op=op, messages=carried, duration_s=clock.monotonic() - started, error=None))
         return answer
 
     async def _delete(self, receipts: Sequence[str], until: float) -> Sequence[Exception | None]:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import random
-import time
 from collections.abc import Collection
 from dataclasses import replace
 
 import pytest
 
+from dequeuer.core import clock
 from dequeuer.core.errors import StoreDeniedError
 from dequeuer.core.message import Done, Retry
 from dequeuer.handlers.async_api.conclusion import OVERLAP_S, SHORT_S, Conclusion
@@ -127,13 +127,13 @@ async def test_a_message_whose_receive_was_answered_late_ends_one_way() -> None:
 async def test_what_a_long_poll_has_waited_for_asks_for_nothing_more(
     clock_s: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(time, "time", lambda: 1_000_000.0 + clock_s)
+    monkeypatch.setattr(clock, "wall", lambda: 1_000_000.0 + clock_s)
     outcome = await Delivery(Unlisted(), 1, late_s=19.0, sent_at=999_999.9).succeed(0.5)
     assert isinstance(outcome, Done)
 
 
 async def test_an_old_message_that_arrived_late_looks_for_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(time, "time", lambda: 1_000_000.0)
+    monkeypatch.setattr(clock, "wall", lambda: 1_000_000.0)
     store = MemoryStore()
     store.seed([(KEYS.status("failed"), b"{}")])
     assert isinstance(await Delivery(store, 1, late_s=7.0, sent_at=999_000.0).succeed(0.1), Retry)
