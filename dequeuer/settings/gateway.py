@@ -18,18 +18,20 @@ class GatewaySettings(SharedSettings):
     bucket: str = option(BUCKET, "DEQUEUER_BUCKET", flag="bucket", required_for=("gateway",))
     """S3 bucket of the async APIs' payloads and results."""
     hosts: tuple[str, ...] = option(HOSTS, "DEQUEUER_GATEWAY_HOST", default="0.0.0.0,::")
-    """Addresses that the gateway listens on. The default is every address, of IPv4 and IPv6; of these two, one that the
-    machine lacks is left out."""
+    """Addresses that the gateway listens on. The default is every address of IPv4 and IPv6; a machine without one of
+    the two listens on the other."""
     port: int = option(port_number(), "DEQUEUER_GATEWAY_PORT", flag="port", default="8080")
     """Port of the gateway."""
     shutdown_delay_s: float = option(seconds(0, 3600), "DEQUEUER_SHUTDOWN_DELAY", default="5")
-    """Time after SIGTERM in which the gateway goes on serving while `/healthz` answers 503, so that load balancers stop
-    sending before it closes. Requests under way have up to 30 s after that."""
+    """Time after SIGTERM in which the gateway continues to serve while `/healthz` returns 503, so that load balancers
+    stop sending before it closes. Running requests get up to 30 s after that."""
     queues: Mapping[str, str] = option(
-        QUEUES, "DEQUEUER_QUEUES", default_note="none: only requests that name their queue, as Cortex's do, are taken"
+        QUEUES,
+        "DEQUEUER_QUEUES",
+        default_note="none: only requests that name their queue, as Cortex's do, are accepted",
     )
     """The APIs that are served and their queues."""
     max_payload_bytes: int = option(size(1, MAX_OBJECT_BYTES, "48GiB"), "DEQUEUER_MAX_PAYLOAD_BYTES", default="1GiB")
-    """Largest payload that is taken."""
+    """Largest payload that is accepted."""
     inline_bytes: int = option(size(0, 128 * 1024, "128KiB"), "DEQUEUER_INLINE_BYTES", default="0")
-    """Payloads up to this size ride in the queue message itself; 0: none does, as Cortex's own dequeuer needs it."""
+    """Payloads up to this size are sent inside the queue message. 0: none is, which Cortex's own dequeuer needs."""

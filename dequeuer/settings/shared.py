@@ -40,8 +40,8 @@ class AwsSettings:
         default="auto",
     )
     """Clients of SQS and S3: slim ones, which cost a fraction of the CPU and memory, or those of AWS's SDK. auto: slim,
-    unless only the SDK's can serve: a proxy, FIPS or dual-stack endpoints, an access point's ARN or a directory bucket
-    as `DEQUEUER_BUCKET`, an endpoint URL with a path. slim is refused with those."""
+    unless only the SDK's can be used: with a proxy, FIPS or dual-stack endpoints, an access point's ARN or a directory
+    bucket as `DEQUEUER_BUCKET`, an endpoint URL with a path. With those slim is an error."""
     s3_sse: Sse | None = option(
         choice(
             {"aes256": "AES256", "aws:kms": "aws:kms", "aws:kms:dsse": "aws:kms:dsse"},
@@ -51,7 +51,7 @@ class AwsSettings:
         default=None,
         default_note="the bucket's default encryption",
     )
-    """Server-side encryption that is asked for with every object written to S3."""
+    """Server-side encryption that every write to S3 asks for."""
     s3_sse_kms_key_id: str | None = option(
         KMS_KEY,
         "DEQUEUER_S3_SSE_KMS_KEY_ID",
@@ -60,7 +60,7 @@ class AwsSettings:
     )
     """KMS key that encrypts the objects; only with `DEQUEUER_S3_SSE` `aws:kms` or `aws:kms:dsse`."""
     s3_bucket_owner: str | None = option(ACCOUNT, "DEQUEUER_S3_BUCKET_OWNER", default=None, default_note="not checked")
-    """AWS account that must own the bucket: S3 refuses every request if another account does."""
+    """AWS account that must own the bucket; if another account owns it, S3 refuses every request."""
 
     @property
     def sqs_endpoint(self) -> str | None:
@@ -93,13 +93,13 @@ class LogSettings:
         "DEQUEUER_LOG_LEVEL",
         default="info",
     )
-    """Least important lines that are logged."""
+    """Lowest level of lines that are logged."""
     format: LogFormat = option(
         choice({"json": "json", "console": "console"}, "json or console"),
         "DEQUEUER_LOG_FORMAT",
         default_note="json; console when standard output is a terminal",
     )
-    """Form of the log: one JSON object a line, or text for people."""
+    """Format of the log: one JSON object a line, or text for a terminal."""
 
 
 @settings_class
