@@ -13,7 +13,7 @@ import pytest
 from dequeuer import __version__, cli
 from dequeuer.core.errors import ConfigurationError
 from dequeuer.settings import GatewaySettings, SidecarSettings
-from tests.settings.good import ASYNC, GATEWAY
+from tests.settings.environments import ASYNC, GATEWAY
 
 
 class Calls:

@@ -13,16 +13,16 @@ from dequeuer.settings.programs import MODELS, OPTIONS, Program
 
 _HEADS: dict[Program, str] = {
     "sidecar": """\
-Works off an SQS queue for the container beside it.
+Receives messages of an SQS queue and sends them to the container beside it.
 
 Usage:
   dequeuer [flags]            the sidecar
-  dequeuer gateway [flags]    the front of the async APIs: submit, status, result
+  dequeuer gateway [flags]    the HTTP API of async APIs: submit, status, result
   dequeuer dev [flags]        everything on this machine, without an AWS account
   dequeuer --version
 """,
     "gateway": """\
-The front of the async APIs: takes requests, answers with their status and result.
+The HTTP API of async APIs: accepts requests, returns their status and result.
 
 Usage:
   dequeuer gateway [flags]

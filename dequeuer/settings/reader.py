@@ -34,7 +34,7 @@ class Reader:
         line = read_flags(program, argv)
         self.faults = line.faults
         if line.info is not None:
-            self.faults.append(f"--{line.info}: asks a question and sets nothing; remove it")
+            self.faults.append(f"--{line.info}: prints information and sets nothing; remove it")
         self.faults += unknown_variables(environ, variables())
         self._values: dict[str, Any] = {}
         self._sources: dict[str, str] = {}

@@ -21,7 +21,7 @@ from dequeuer.probes.http_get import HttpGetProbe
 from dequeuer.probes.spec import load_probes
 from dequeuer.settings import load_sidecar
 from tests.hostile.evidence import CANARY
-from tests.settings.good import ASYNC
+from tests.settings.environments import ASYNC
 
 ANY = settings(max_examples=150, suppress_health_check=list(HealthCheck), print_blob=True)
 SCALARS = (

@@ -79,7 +79,7 @@ def test_size_is_bounded(tmp_path: Path) -> None:
         read_cluster_file(written(tmp_path, b"region: r\n#" + b"x" * (MAX_BYTES - 10)), KEYS)
 
 
-def test_what_is_quoted_is_only_the_place(tmp_path: Path) -> None:
+def test_an_error_names_the_position_and_quotes_nothing(tmp_path: Path) -> None:
     with pytest.raises(UnreadableError, match="line 2, column") as caught:
         read_cluster_file(written(tmp_path, b"a: 1\nsecret: s3cret: x\n"), KEYS)
     assert "s3cret" not in str(caught.value)
@@ -99,7 +99,7 @@ def test_a_pipe_does_not_block(tmp_path: Path) -> None:
         read_cluster_file(str(path), KEYS)
 
 
-def test_absent_is_what_is_not_there(tmp_path: Path) -> None:
+def test_only_a_path_with_nothing_there_is_absent(tmp_path: Path) -> None:
     path = written(tmp_path, b"")
     assert not is_absent(path)
     assert is_absent(str(tmp_path / "none"))

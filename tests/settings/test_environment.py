@@ -64,7 +64,7 @@ def test_no_setting_but_a_port_looks_like_a_link() -> None:
         ("DEQUEUER_TIMEOUT_REQUEST", "DEQUEUER_REQUEST_TIMEOUT"),
     ],
 )
-def test_the_nearest_name_is_told_and_the_value_is_not(name: str, nearest: str) -> None:
+def test_the_nearest_name_is_suggested_and_the_value_is_not_repeated(name: str, nearest: str) -> None:
     (fault,) = unknown_variables({name: "s3cret"}, KNOWN)
     assert f"did you mean {nearest}?" in fault
     assert "s3cret" not in fault
@@ -74,7 +74,7 @@ def test_variables_of_others_are_left_alone() -> None:
     assert unknown_variables({"PATH": "x", "DEQUEUERX": "x", "MY_DEQUEUER_X": "x", "CORTEX_VERSION": "1"}, KNOWN) == []
 
 
-def test_each_unknown_name_is_told_even_an_empty_one() -> None:
+def test_each_unknown_name_is_reported_even_an_empty_one() -> None:
     environ = {f"DEQUEUER_X{number}": "" for number in range(1000)}
     assert len(unknown_variables(environ, KNOWN)) == 1000
 

@@ -77,7 +77,7 @@ def test_help_is_asked_for(argument: str) -> None:
     assert parse_flags(["--workers", argument, "x"], KNOWN).info == "help"
 
 
-def test_the_first_question_is_answered() -> None:
+def test_the_first_of_help_and_version_counts() -> None:
     assert parse_flags(["-version", "--help"], KNOWN).info == "version"
     assert parse_flags(["--help=1"], KNOWN).info is None
     assert parse_flags(["--help=1"], KNOWN).faults
@@ -93,5 +93,5 @@ def test_any_line_can_be_read_and_every_fault_is_one_line(argv: list[str]) -> No
     assert not [text for text in argv if text != "--"] or flags.values or flags.info or flags.faults
 
 
-def test_ten_thousand_arguments_are_no_trouble() -> None:
+def test_ten_thousand_arguments_are_parsed() -> None:
     assert len(parse_flags(["x" * 100_000] + ["x"] * 10_000, KNOWN).faults) == 10_001

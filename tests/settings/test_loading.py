@@ -9,7 +9,7 @@ import pytest
 
 from dequeuer.settings import AwsSettings, LogSettings, SidecarSettings, load_gateway
 from dequeuer.settings.workers import AutoWorkers
-from tests.settings.good import ASYNC, BATCH, GATEWAY, faults, load
+from tests.settings.environments import ASYNC, BATCH, GATEWAY, faults, load
 
 
 def test_the_defaults_are_those_of_the_contract() -> None:
@@ -202,7 +202,7 @@ def test_service_links_have_no_effect() -> None:
     assert load_gateway([], GATEWAY | {"DEQUEUER_GATEWAY_PORT": link}).port == 8080
 
 
-def test_a_question_is_no_setting() -> None:
+def test_help_is_no_setting() -> None:
     (fault,) = faults(["--help"], ASYNC)
     assert fault.startswith("--help")
 

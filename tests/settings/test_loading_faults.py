@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import pytest
 
-from tests.settings.good import ASYNC, BATCH, faults, load, without
+from tests.settings.environments import ASYNC, BATCH, faults, load, without
 
 
-def test_every_fault_is_told_at_once() -> None:
+def test_every_fault_is_reported_at_once() -> None:
     environ = {
         "DEQUEUER_QUEUE_URL": "my-queue",
         "DEQUEUER_WORKERS": "0",

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.settings.good import ASYNC, faults, load, without
+from tests.settings.environments import ASYNC, faults, load, without
 
 
 def test_the_file_that_is_just_there_is_read(tmp_path: Path) -> None:

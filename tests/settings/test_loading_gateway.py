@@ -4,7 +4,7 @@ import pytest
 
 from dequeuer.core.errors import ConfigurationError
 from dequeuer.settings import load_gateway
-from tests.settings.good import GATEWAY
+from tests.settings.environments import GATEWAY
 
 
 def test_the_gateway_has_defaults() -> None:
@@ -38,7 +38,7 @@ def test_the_variables_of_the_gateway() -> None:
     assert settings.aws.region == "us-west-2"
 
 
-def test_the_gateway_tells_every_fault_at_once() -> None:
+def test_the_gateway_reports_every_fault_at_once() -> None:
     with pytest.raises(ConfigurationError) as caught:
         load_gateway(["--workers=1"], {"DEQUEUER_QUEUES": "a=x", "DEQUEUER_GATEWAY_PORT": "0"})
     told = [fault.split(" ")[0].rstrip(":") for fault in caught.value.faults]
@@ -51,7 +51,7 @@ def test_the_gateway_tells_every_fault_at_once() -> None:
     ]
 
 
-def test_queues_of_two_regions_need_a_word() -> None:
+def test_queues_of_two_regions_require_a_region() -> None:
     queues = "a=https://sqs.us-west-2.amazonaws.com/1/a,b=https://sqs.eu-west-1.amazonaws.com/1/b"
     with pytest.raises(ConfigurationError, match="eu-west-1, us-west-2"):
         load_gateway([], GATEWAY | {"DEQUEUER_QUEUES": queues})

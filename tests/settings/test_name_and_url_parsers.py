@@ -35,7 +35,7 @@ Q = "https://sqs.us-west-2.amazonaws.com/1/q"
         (QUEUE_URL, "http://localhost:4566/000000000000/q.fifo"),
     ],
 )
-def test_good_ones_come_out_as_they_went_in(parser: Parser[str], text: str) -> None:
+def test_valid_names_and_urls_are_returned_unchanged(parser: Parser[str], text: str) -> None:
     assert parser.read(text) == text
 
 
@@ -59,7 +59,7 @@ def test_good_ones_come_out_as_they_went_in(parser: Parser[str], text: str) -> N
         ],
     ],
 )
-def test_bad_ones_are_refused(parser: Parser[str], text: str) -> None:
+def test_other_names_and_urls_are_refused(parser: Parser[str], text: str) -> None:
     with pytest.raises(InvalidValueError):
         parser.read(text)
 
@@ -84,7 +84,7 @@ def test_other_addresses_are_refused(text: str) -> None:
         ADDRESS.read(text)
 
 
-def test_queues_are_told_by_api() -> None:
+def test_queues_are_listed_by_api() -> None:
     queues = QUEUES.read(f"one={Q}, two=http://a:1/2/q=3")
     assert dict(queues) == {"one": Q, "two": "http://a:1/2/q=3"}
     with pytest.raises(TypeError):

@@ -12,7 +12,7 @@ from dequeuer.core.errors import ConfigurationError
 from dequeuer.settings import load_gateway, load_sidecar
 from dequeuer.settings.environment import is_service_link
 from dequeuer.settings.programs import OPTIONS, flags, variables
-from tests.settings.good import ASYNC, BATCH, NOWHERE
+from tests.settings.environments import ASYNC, BATCH, NOWHERE
 
 NAMES = sorted(variables())
 FLAGS = sorted(flags("sidecar") | flags("gateway"))
@@ -62,7 +62,7 @@ MISTAKES = [
 
 
 @given(st.lists(st.sampled_from(MISTAKES), unique=True), st.randoms(use_true_random=False))
-def test_any_combination_of_faults_is_told_at_once(mistakes: list[Mistake], order: object) -> None:
+def test_any_combination_of_faults_is_reported_at_once(mistakes: list[Mistake], order: object) -> None:
     environ = ASYNC | dict(mistake.variable for mistake in mistakes if mistake.variable)
     argv = [argument for mistake in mistakes for argument in mistake.arguments]
     faults: Sequence[str] = ()

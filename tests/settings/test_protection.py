@@ -5,7 +5,7 @@ import pytest
 from dequeuer.core.errors import ConfigurationError
 from dequeuer.settings import load_gateway
 from dequeuer.sinks.protection import UNPROTECTED, ObjectProtection
-from tests.settings.good import ASYNC, GATEWAY, faults, load
+from tests.settings.environments import ASYNC, GATEWAY, faults, load
 
 KEY = "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 

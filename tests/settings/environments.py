@@ -1,4 +1,4 @@
-"""The least environments that are good, and ways to load them."""
+"""The smallest valid environments, and functions that load settings from them."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ NOWHERE = "/nonexistent/cluster.yaml"
 
 
 def load(argv: list[str], environ: Mapping[str, str], cluster_config: str = NOWHERE) -> SidecarSettings:
-    """Load; no file is there unless one is named."""
+    """Load settings; there is no cluster.yaml unless one is named."""
     return load_sidecar(argv, environ, cluster_config=cluster_config)
 
 
 def faults(argv: list[str], environ: Mapping[str, str], cluster_config: str = NOWHERE) -> tuple[str, ...]:
-    """Return what is wrong."""
+    """Return the faults."""
     with pytest.raises(ConfigurationError) as caught:
         load(argv, environ, cluster_config)
     return caught.value.faults
 
 
 def without(environ: Mapping[str, str], *names: str) -> dict[str, str]:
-    """Return the others."""
+    """Return the environment without these variables."""
     return {name: value for name, value in environ.items() if name not in names}
