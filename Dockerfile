@@ -1,5 +1,5 @@
-# The tag fixes the minor version of Python; a digest would fix the bytes. It is not written here because it could not
-# be looked up where this file was made: put the one your registry shows behind the tag (`3.12-slim@sha256:...`).
+# The tag fixes only the minor version of Python. To fix the exact image, add the digest that your registry shows after
+# the tag (`3.12-slim@sha256:...`).
 FROM docker.io/library/python:3.12-slim AS base
 
 
@@ -7,7 +7,7 @@ FROM base AS build
 
 WORKDIR /src
 COPY constraints.txt ./
-# One environment builds and then stays behind; the other, without pip, is what is shipped.
+# /tools builds the wheel and is not copied into the image. /opt/dequeuer, without pip, is copied.
 RUN python3 -m venv /tools \
     && /tools/bin/pip install --quiet --no-cache-dir --constraint constraints.txt hatchling \
     && python3 -m venv --without-pip /opt/dequeuer
@@ -17,15 +17,15 @@ RUN /tools/bin/pip wheel --quiet --no-cache-dir --no-deps --no-build-isolation -
     && /tools/bin/pip --python /opt/dequeuer/bin/python3 install --quiet --no-cache-dir --no-compile \
         --only-binary :all: --constraint constraints.txt /wheels/*.whl
 COPY scripts/prune_venv.py /tools/
-# The root file system is read-only at run time: what is not compiled here is compiled at every start. Hash-based
-# files hold whatever a builder does to the times of files.
+# The root file system is read-only at run time: modules that are not compiled here are compiled at every start.
+# Hash-based files stay valid when a builder changes the modification times of files.
 RUN python3 /tools/prune_venv.py /opt/dequeuer \
     && python3 -m compileall -q --invalidation-mode unchecked-hash /opt/dequeuer
 
 
 FROM base
 
-# Python's own library comes without compiled files in the official image. What installs or tests software goes.
+# The official image has no compiled files of Python's own library. Modules that install or test software are removed.
 RUN lib="$(python3 -c 'import sysconfig; print(sysconfig.get_path("stdlib"))')" \
     && rm -rf /usr/local/bin/pip* /usr/local/bin/idle* /usr/local/bin/pydoc* /usr/local/bin/2to3* \
         "$lib"/site-packages/* "$lib"/ensurepip "$lib"/idlelib "$lib"/lib2to3 "$lib"/pydoc_data "$lib"/test \
