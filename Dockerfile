@@ -36,8 +36,9 @@ COPY --from=build /opt/dequeuer /opt/dequeuer
 
 ENV PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1
-# The user `nonroot` of distroless images, as in Cortex's; a number, so that runAsNonRoot can be checked.
+# The user `nonroot` of distroless images, as in Cortex's image. It is a number, because Kubernetes can check
+# runAsNonRoot only with a number.
 USER 65532:65532
-# The admin server: /healthz, /livez, /metrics. Kubernetes probes it, hence no HEALTHCHECK.
+# The admin server: /healthz, /livez, /metrics. There is no HEALTHCHECK, because Kubernetes probes this port.
 EXPOSE 15000
 ENTRYPOINT ["/dequeuer"]

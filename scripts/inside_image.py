@@ -1,4 +1,4 @@
-"""Checks that only a process inside the finished image can make. `scripts/check-image` mounts and runs it."""
+"""Checks that must run inside the finished image. `scripts/check-image` mounts this file and runs it."""
 
 import importlib
 import importlib.util
@@ -15,7 +15,7 @@ SERVICES = ("s3", "signin", "sqs", "sso", "sso-oidc", "sts")
 
 
 def faults() -> Iterator[str]:
-    """Each thing that is wrong with the image, one sentence each."""
+    """Yield each fault of the image as one sentence."""
     if os.getuid() != USER or os.getgid() != USER:
         yield f"runs as {os.getuid()}:{os.getgid()} instead of {USER}:{USER}"
     for folder in ("/", "/tmp", "/opt/dequeuer"):  # noqa: S108 - the point is that it is not writable
@@ -27,7 +27,7 @@ def faults() -> Iterator[str]:
     for module in ("pip", "setuptools", "hatchling", "moto", "ministack"):
         if importlib.util.find_spec(module):
             yield f"the package {module} is in the image"
-    # The base's Python has a library of its own, outside of the environment that runs the sidecar.
+    # The Python of the base image has its own packages, outside of the environment that runs the sidecar.
     pip = subprocess.run(["/usr/bin/env", "python3", "-m", "pip", "--version"], capture_output=True, check=False)
     if pip.returncode == 0:
         yield "python3 -m pip works"
@@ -36,24 +36,24 @@ def faults() -> Iterator[str]:
 
 
 def clients() -> Iterator[str]:
-    """Services whose data was pruned although the credential chain may need them."""
+    """Yield services whose data was deleted although the credential chain may need it."""
     session = importlib.import_module("botocore.session").get_session()
     for service in SERVICES:
         try:
             session.create_client(service, region_name="eu-west-1", aws_access_key_id="x", aws_secret_access_key="x")  # noqa: S106 - nothing is sent
-        except Exception as error:  # noqa: BLE001 - whatever it is, it is a fault of the image
+        except Exception as error:  # noqa: BLE001 - any error is a fault of the image
             yield f"botocore cannot make a client of {service}: {error!r}"
 
 
 def modules() -> Iterator[str]:
-    """Modules of ours that do not import, and anything imported that was not compiled beforehand."""
+    """Yield modules of dequeuer that cannot be imported, and imported modules without a compiled file."""
     package = importlib.import_module("dequeuer")
     for found in pkgutil.walk_packages(package.__path__, "dequeuer."):
         if found.name != "dequeuer.__main__" and not found.name.startswith("dequeuer.dev"):
             try:
                 importlib.import_module(found.name)
-            except Exception as error:  # noqa: BLE001 - likewise
-                yield f"{found.name} does not import: {error!r}"
+            except Exception as error:  # noqa: BLE001 - any error is a fault of the image
+                yield f"{found.name} cannot be imported: {error!r}"
     for name, module in sorted(sys.modules.items()):
         cached = getattr(module, "__cached__", None)
         if cached and name != "__main__" and not Path(cached).is_file():
@@ -61,7 +61,7 @@ def modules() -> Iterator[str]:
 
 
 def main() -> int:
-    """Print the faults. Returns an exit status."""
+    """Print the faults and return the exit status."""
     found = list(faults())
     for fault in found:
         sys.stdout.write(f"{fault}\n")

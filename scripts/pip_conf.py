@@ -1,7 +1,7 @@
-"""Print this machine's pip settings as one pip.conf that also works inside an image build.
+"""Print this machine's pip settings as one pip.conf for use inside an image build.
 
-Usage: pip_conf.py CA_BUNDLE_IN_THE_BUILD. Settings from files and from PIP_* variables are merged; paths of this
-machine, which a build does not see, are left out.
+Usage: pip_conf.py CA_BUNDLE_IN_THE_BUILD. Settings from files and from PIP_* variables are merged. Paths of this
+machine are omitted, because they do not exist in the build.
 """
 
 import ast
@@ -13,7 +13,7 @@ KEPT = frozenset({"default-timeout", "extra-index-url", "index-url", "proxy", "r
 
 
 def merged(listing: str) -> dict[str, str]:
-    """`pip config list` says `section.key='value'`, a line each; the later line wins."""
+    """Parse the output of `pip config list`: lines of `section.key='value'`, of which the last one counts."""
     kept: dict[str, str] = {}
     for line in listing.splitlines():
         name, _, literal = line.partition("=")
@@ -26,9 +26,9 @@ def merged(listing: str) -> dict[str, str]:
 
 
 def main() -> int:
-    """Write the file to standard output. Returns an exit status."""
+    """Write the file to standard output and return the exit status."""
     command = [sys.executable, "-m", "pip", "config", "list"]
-    # A Python without pip has no settings of it either.
+    # When this Python has no pip, the output is empty and there are no settings.
     listing = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - a fixed command
     parser = configparser.RawConfigParser()
     parser["global"] = merged(listing.stdout)

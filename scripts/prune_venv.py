@@ -1,4 +1,4 @@
-"""Take out of an installed environment what the sidecar never reads. The Dockerfile runs it.
+"""Delete from an installed environment the files that the sidecar never reads. The Dockerfile runs it.
 
 Usage: prune_venv.py ENVIRONMENT
 """
@@ -8,18 +8,18 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-# SQS and S3 are ours; the others serve the credential chain: assumed roles and web identity (sts), single sign-on
-# (sso, sso-oidc), `aws login` (signin). IMDS, pod identity and static keys need none.
+# The sidecar calls SQS and S3. The credential chain needs the others: assumed roles and web identity (sts), single
+# sign-on (sso, sso-oidc), `aws login` (signin). IMDS, pod identity and static keys need no service data.
 SERVICES = frozenset({"s3", "signin", "sqs", "sso", "sso-oidc", "sts"})
 SOURCE_SUFFIXES = frozenset({".c", ".h", ".hash", ".pxd", ".pyi", ".pyx"})
 TEST_FOLDERS = frozenset({"test", "tests"})
 
 
 def unneeded(packages: Path) -> Iterator[Path]:
-    """What to delete below a site-packages folder.
+    """Yield the files and folders to delete below a site-packages folder.
 
     Raises:
-        FileNotFoundError: A service that must stay is not there: botocore has renamed it.
+        FileNotFoundError: A service that must stay does not exist: botocore has renamed it.
     """
     data = packages / "botocore" / "data"
     for name in SERVICES:
@@ -34,7 +34,7 @@ def unneeded(packages: Path) -> Iterator[Path]:
 
 
 def main(arguments: list[str]) -> int:
-    """Delete. Returns an exit status."""
+    """Delete the files and return the exit status."""
     if len(arguments) != 1:
         sys.stderr.write(f"usage: {Path(__file__).name} ENVIRONMENT\n")
         return 2

@@ -49,6 +49,5 @@ async def _add_cors_headers(request: web.Request, response: web.StreamResponse) 
 
 def _allow(response: web.StreamResponse) -> None:
     # With the origin "*" browsers use no credentials, whatever the second header says.
-
     response.headers[hdrs.ACCESS_CONTROL_ALLOW_ORIGIN] = "*"
     response.headers[hdrs.ACCESS_CONTROL_ALLOW_CREDENTIALS] = "true"

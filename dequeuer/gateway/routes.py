@@ -166,7 +166,6 @@ def _check_header_limits(headers: Fields) -> Fields:
             f"there are more than {MAX_FIELDS} headers, or more than {MAX_BYTES} bytes of them: "
             "send fewer, or put the data into the payload"
         )
-
         raise HeadersTooLargeError(message)
     return headers
 

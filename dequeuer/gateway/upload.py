@@ -59,7 +59,6 @@ async def read_body(request: web.Request) -> AsyncIterator[bytes]:
             raise UploadStalledError(message) from None
         except (OSError, web.RequestPayloadError) as error:
             message = "the payload is incomplete or malformed: nothing was enqueued"
-
             raise UploadBrokenError(message) from error
         if not chunk:
             return

@@ -124,7 +124,6 @@ async def _ensure_expiry(settings: SidecarSettings, dependencies: WorkerDependen
         log.warning("expiry_rule_not_checked", bucket=settings.bucket, missing=permission, hint=hint)
     elif change == "not_supported":
         hint = "the store does not support lifecycle rules: delete old results yourself, or they are kept forever"
-
         log.warning("expiry_rule_not_checked", bucket=settings.bucket, hint=hint)
     else:
         log.info("expiry_rule", bucket=settings.bucket, prefix=prefix, days=settings.result_retention_days, rule=change)

@@ -120,7 +120,6 @@ def make_gateway(store: Store, queue: FakeQueue, max_payload_bytes: int = 1 << 2
 
 async def broken_body(begin: bytes, error: Exception) -> AsyncIterator[bytes]:
     """Yield the beginning in chunks, then raise."""
-
     async for chunk in chunked(begin):
         yield chunk
     raise error

@@ -188,7 +188,6 @@ class Metrics:
     def _probed(self, event: Probed) -> None:
         probe = clip(event.probe)
         # Both results exist from the first run on: the rate of a counter needs a first value of zero.
-
         results = {ok: self._probes.runs.child(probe, str(ok).lower()) for ok in (True, False)}
         results[event.ok].value += 1
         self._probes.healthy.child(probe).value = event.healthy
