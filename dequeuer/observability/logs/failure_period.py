@@ -27,6 +27,11 @@ class FailurePeriod:
         self._is_logged = False
         self._logged_at: deque[float] = deque(maxlen=MAX_PERIODS_PER_MINUTE)
 
+    @property
+    def is_open(self) -> bool:
+        """Whether the last call failed."""
+        return self._since is not None
+
     def failed(self, now: float) -> bool:
         """Record a failure; return whether the caller must log it."""
         if self._since is None:

@@ -26,15 +26,21 @@ class ServiceLines:
         self._outages: dict[str, FailurePeriod] = {}
         self._denials: dict[tuple[str, str], FailurePeriod] = {}
         self._refused = Standing()
+        self._is_failing = False
+        """Whether any period is open: successful calls, several a message, return at once while none is."""
         self.handlers: Mapping[type[Event], Callable[[Any], None]] = {
             SourceCalled: partial(self._called, "queue"),
             StoreCalled: partial(self._called, "store"),
         }
 
     def _called(self, group: str, event: SourceCalled | StoreCalled) -> None:
-        if event.error is None and not self._outages and not self._denials:
+        if event.error is None and not self._is_failing:
             return
         now = self._clock()
+        self._log_change(group, event, now)
+        self._is_failing = any(period.is_open for period in (*self._outages.values(), *self._denials.values()))
+
+    def _log_change(self, group: str, event: SourceCalled | StoreCalled, now: float) -> None:
         outage = self._outages.setdefault(group, FailurePeriod())
         if event.error == "unavailable":
             if outage.failed(now):

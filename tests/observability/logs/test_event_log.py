@@ -100,6 +100,22 @@ def test_a_level_above_info_leaves_the_good_ones_out() -> None:
     assert json.loads(line)["settlement"] == "failed"
 
 
+def test_calls_that_succeed_cost_no_look_at_the_clock_also_after_an_outage() -> None:
+    looks: list[float] = []
+
+    def clock() -> float:
+        looks.append(0.0)
+        return 0.0
+
+    observer = sidecar_event_log("my-api", clock=clock)
+    for event in (stored("unavailable"), stored("denied"), sourced("unavailable"), stored(), sourced()):
+        observer(event)
+    looks.clear()
+    for event in (stored(), sourced()) * 10:
+        observer(event)
+    assert looks == []
+
+
 @pytest.mark.parametrize(("event", "group"), [(stored, "store"), (sourced, "queue")])
 def test_a_thousand_errors_are_one_line_and_the_end_is_another(
     observer: EventLog, lines: Lines, clock: Clock, event: Callable[[Any], Event], group: str
