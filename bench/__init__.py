@@ -1,1 +1,1 @@
-"""Measures the sidecar as a whole process, beside a floor of raw protocol that asks the same servers."""
+"""Measures the whole sidecar process, and compares it with a floor: a minimal client with the same servers."""

@@ -1,4 +1,4 @@
-"""`python -m bench`: measure, print, judge."""
+"""`python -m bench`: measures, prints the results, checks the limits."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from pathlib import Path
 
 from bench import fauxqs, limits, plot, report
 from bench.child import BenchError
+from bench.context import print_progress
 from bench.options import Options, parse
 from bench.run import run
-from bench.stand import say
 
 EXIT_OK, EXIT_FAILED, EXIT_USAGE = 0, 1, 2
 
 
 def main(options: Options) -> int:
-    """Do what was asked for; return the exit status."""
+    """Run the measurements; return the exit status."""
     bounds = limits.load(options.limits) if options.limits is not None else None
     if options.plot is not None:
         plot.check()
@@ -32,7 +32,7 @@ def main(options: Options) -> int:
         plot.draw(results, options.plot)
     exceeded = limits.exceeded(bounds, results) if bounds is not None else []
     for line in exceeded:
-        say(f"limit exceeded: {line}")
+        print_progress(f"limit exceeded: {line}")
     return EXIT_FAILED if exceeded or results.void else EXIT_OK
 
 
@@ -40,5 +40,5 @@ if __name__ == "__main__":
     try:
         sys.exit(main(parse(sys.argv[1:])))
     except BenchError as error:
-        say(f"bench: {error}")
+        print_progress(f"bench: {error}")
         sys.exit(EXIT_USAGE)

@@ -15,7 +15,7 @@ from cryptography.x509.oid import NameOID
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Certificates:
-    """Files, all PEM."""
+    """The files, all in PEM format."""
 
     authority: Path
     chain: Path
@@ -23,7 +23,7 @@ class Certificates:
 
 
 def make(folder: Path) -> Certificates:
-    """Write new ones into a folder."""
+    """Write new certificates into a folder."""
     ca_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
     issuer = _name("bench CA")
     ca = (

@@ -1,4 +1,4 @@
-"""Child processes: started with nothing of this one's environment, ended by their own id."""
+"""Child processes. They do not inherit the environment, and are ended by their process id."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ T = TypeVar("T")
 
 
 class BenchError(Exception):
-    """The measurement cannot go on; the text is for a person."""
+    """The measurement cannot continue. The text is shown to the user."""
 
 
 @contextmanager
 def child(
     command: Sequence[str], log: Path, environment: Mapping[str, str] | None = None, stdout: int | None = None
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a process until the end of the block. What it writes goes to `log`, as a pod's output goes to a file."""
+    """Run a process until the end of the block. Its output is written to `log`, as the output of a pod is."""
     with log.open("wb") as output:
         process = subprocess.Popen(  # noqa: S603 - our own programs, and nginx from PATH
             command,
@@ -44,7 +44,7 @@ def child(
 
 
 def stop(process: subprocess.Popen[bytes], grace_s: float = 10.0) -> None:
-    """End a process with SIGTERM; it is killed at the end of its block when it does not care."""
+    """Send SIGTERM and wait. A process that ignores it is killed at the end of its block."""
     process.send_signal(signal.SIGTERM)
     try:
         process.wait(grace_s)
@@ -53,10 +53,10 @@ def stop(process: subprocess.Popen[bytes], grace_s: float = 10.0) -> None:
 
 
 def wait_for(look: Callable[[], T | None], what: str, process: subprocess.Popen[bytes], log: Path, limit_s: float) -> T:
-    """Look again and again until there is something.
+    """Call `look` repeatedly until it returns a value other than None.
 
     Raises:
-        BenchError: the process has ended, or the time is over.
+        BenchError: the process has ended, or `limit_s` is over.
     """
     until = time.monotonic() + limit_s
     while True:
@@ -71,5 +71,5 @@ def wait_for(look: Callable[[], T | None], what: str, process: subprocess.Popen[
 
 
 def tail(log: Path, size: int = 2000) -> str:
-    """Return the end of a log."""
+    """Return the last `size` characters of a log."""
     return log.read_text(encoding="utf-8", errors="replace")[-size:]

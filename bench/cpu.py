@@ -1,4 +1,4 @@
-"""CPU a message: the sidecar and the floor by turns, each between two counts in the middle of its run."""
+"""CPU per message: the sidecar and the floor in turn, each measured between two message counts of its run."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from typing import Any
 
 from bench.canned.state import Shape
 from bench.child import child, wait_for
+from bench.context import RunContext, print_progress
 from bench.floor_plan import TENS, WIRE_FORMAT, Plan, same_requests
 from bench.rows import CpuRow, Span
 from bench.servers import Servers
 from bench.sidecar import Setup, wait_done
 from bench.spread import Spread, spread
-from bench.stand import Stand, say
 
 LIMIT_S = 180.0
 NOT_AWS = frozenset({"POST", "unexpected"})
@@ -23,14 +23,14 @@ NOT_AWS = frozenset({"POST", "unexpected"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Window:
-    """What happened between the two counts.
+    """What was measured between the two message counts.
 
     Attributes:
-        cpu_ms: a message.
-        per_s: messages a second.
-        peak_mib: the most memory so far.
-        requests: by operation, of so many messages.
-        messages: that `requests` are of.
+        cpu_ms: CPU time per message.
+        per_s: messages per second.
+        peak_mib: peak memory since the start of the process.
+        requests: number of requests by operation, for `messages` messages.
+        messages: number of messages that `requests` belong to.
     """
 
     cpu_ms: float
@@ -41,25 +41,25 @@ class Window:
 
     @property
     def aws_requests(self) -> float:
-        """Requests to queue and store, a message."""
+        """Requests to queue and store per message."""
         return sum(count for name, count in self.requests.items() if name not in NOT_AWS) / self.messages
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CpuResult:
-    """A row.
+    """The result of one row.
 
     Attributes:
-        cpu_ms: of the sidecar, a message.
-        floor_ms: of the floor that sends the wire format's requests.
-        same_ms: of the floor that sends what the sidecar sends.
-        ratio: `cpu_ms` to `floor_ms`, run by run.
-        ratio_same: `cpu_ms` to `same_ms`, run by run.
-        per_s: messages a second.
-        floor_per_s: those of the floor.
-        aws_requests: a message.
-        peak_mib: of the sidecar.
-        requests: a message, by operation, of the last run.
+        cpu_ms: CPU time of the sidecar per message.
+        floor_ms: CPU time per message of the floor that sends the requests of Cortex's wire format.
+        same_ms: CPU time per message of the floor that sends the same requests as the sidecar.
+        ratio: `cpu_ms` / `floor_ms` of each run.
+        ratio_same: `cpu_ms` / `same_ms` of each run.
+        per_s: messages per second of the sidecar.
+        floor_per_s: messages per second of the floor.
+        aws_requests: requests to queue and store per message.
+        peak_mib: peak memory of the sidecar.
+        requests: requests per message by operation, of the last run.
     """
 
     cpu_ms: Spread
@@ -74,14 +74,17 @@ class CpuResult:
     requests: dict[str, float]
 
 
-def window(told: Mapping[str, Any], elsewhere: Mapping[str, int] | None = None) -> Window:
-    """Read what the canned servers tell. `elsewhere`: requests that others answered, of the whole run."""
-    first, last = told["marks"]
+def window(observed: Mapping[str, Any], other_counter: Mapping[str, int] | None = None) -> Window:
+    """Return the window from the state of the canned servers.
+
+    `other_counter`: requests that other servers received during the whole run, by operation.
+    """
+    first, last = observed["marks"]
     messages = last["count"] - first["count"]
     requests = {name: count - first["requests"].get(name, 0) for name, count in last["requests"].items()}
-    if elsewhere:
-        # Counted from start to end, so the queue's are taken likewise.
-        requests, messages_counted = {**told["requests"], **elsewhere}, told["done"]
+    if other_counter:
+        # They are counted from start to end, so the requests to the queue must be, too.
+        requests, messages_counted = {**observed["requests"], **other_counter}, observed["done"]
     else:
         messages_counted = messages
     return Window(
@@ -93,20 +96,22 @@ def window(told: Mapping[str, Any], elsewhere: Mapping[str, int] | None = None) 
     )
 
 
-def sidecar_window(stand: Stand, row: CpuRow, span: Span) -> Window:
-    """Run the sidecar once."""
-    servers = stand.servers
+def sidecar_window(context: RunContext, row: CpuRow, span: Span) -> Window:
+    """Run the sidecar once and measure it."""
+    servers = context.servers
     setup = Setup(shape=_shape(row, span), workers=row.workers, tls=row.tls)
-    with stand.sidecar(servers, setup) as sidecar:
+    with context.sidecar(servers, setup) as sidecar:
         servers.watch(sidecar.process.pid, span.marks)
         wait_done(servers, sidecar, span.total, LIMIT_S)
         sidecar.check()
-        return window(servers.told(), _elsewhere(servers))
+        return window(servers.observed(), _other_counts(servers))
 
 
-def floor_window(stand: Stand, row: CpuRow, span: Span, requests: Mapping[str, float], tens: tuple[int, int]) -> Window:
-    """Run the floor once. `tens`: messages of a receive, and of a deletion."""
-    servers = stand.servers
+def floor_window(
+    context: RunContext, row: CpuRow, span: Span, requests: Mapping[str, float], tens: tuple[int, int]
+) -> Window:
+    """Run the floor once and measure it. `tens`: messages per ReceiveMessage and per DeleteMessageBatch."""
+    servers = context.servers
     servers.begin(_shape(row, span))
     plan = Plan(
         kind=row.kind,
@@ -120,25 +125,25 @@ def floor_window(stand: Stand, row: CpuRow, span: Span, requests: Mapping[str, f
         receive_limit=tens[0],
         delete_batch=tens[1],
     )
-    log = stand.folder / "floor.log"
+    log = context.folder / "floor.log"
     with child([sys.executable, "-m", "bench.floor", json.dumps(asdict(plan))], log) as process:
         servers.watch(process.pid, span.marks)
-        wait_for(lambda: servers.told()["done"] >= span.marks[1] or None, "the floor", process, log, LIMIT_S)
-        return window(servers.told(), _elsewhere(servers))
+        wait_for(lambda: servers.observed()["done"] >= span.marks[1] or None, "the floor", process, log, LIMIT_S)
+        return window(servers.observed(), _other_counts(servers))
 
 
-def measure(stand: Stand, row: CpuRow) -> CpuResult:
-    """Measure one row, run by run: the sidecar, then both floors, so that drift of the machine hits all alike."""
-    amounts = stand.amounts
+def measure(context: RunContext, row: CpuRow) -> CpuResult:
+    """Measure one row. Each run has the sidecar and both floors, so that a change of the machine's load affects all."""
+    amounts = context.amounts
     mine = amounts.paced if row.rate else amounts.hot
     theirs = amounts.paced if row.rate else amounts.hot_floor
     runs: list[tuple[Window, Window, Window]] = []
-    for number in range(stand.runs):
-        say(f"{row.name}: run {number + 1} of {stand.runs}")
-        measured = sidecar_window(stand, row, mine)
-        floor = floor_window(stand, row, theirs, WIRE_FORMAT[row.kind], (TENS, TENS))
+    for number in range(context.runs):
+        print_progress(f"{row.name}: run {number + 1} of {context.runs}")
+        measured = sidecar_window(context, row, mine)
+        floor = floor_window(context, row, theirs, WIRE_FORMAT[row.kind], (TENS, TENS))
         requests, receive, deletion = same_requests(measured.requests, measured.messages)
-        runs.append((measured, floor, floor_window(stand, row, theirs, requests, (receive, deletion))))
+        runs.append((measured, floor, floor_window(context, row, theirs, requests, (receive, deletion))))
     last = runs[-1][0]
     return CpuResult(
         cpu_ms=spread([mine.cpu_ms for mine, _, _ in runs]),
@@ -155,7 +160,7 @@ def measure(stand: Stand, row: CpuRow) -> CpuResult:
 
 
 def rates(window: Window) -> dict[str, float]:
-    """Return requests a message; those of start-up are not worth a line."""
+    """Return requests per message by operation, without those that are made only at start-up."""
     each = {name: round(count / window.messages, 3) for name, count in window.requests.items()}
     return {name: count for name, count in each.items() if count >= 0.005}
 
@@ -164,5 +169,5 @@ def _shape(row: CpuRow, span: Span) -> Shape:
     return Shape(kind=row.kind, messages=span.total, rate=row.rate)
 
 
-def _elsewhere(servers: Servers) -> Mapping[str, int] | None:
-    return servers.elsewhere.counts() if servers.elsewhere is not None else None
+def _other_counts(servers: Servers) -> Mapping[str, int] | None:
+    return servers.other_counter.counts() if servers.other_counter is not None else None

@@ -1,4 +1,4 @@
-"""Throughput with the queue, then also the store, some milliseconds away, beside that of the same sidecar at hand."""
+"""Throughput with the queue, then also the store, some milliseconds away, compared with all servers near."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from typing import Final
 
 from bench.canned.state import Shape
+from bench.context import RunContext, print_progress
 from bench.cpu import LIMIT_S, window
 from bench.sidecar import Setup, wait_done
 from bench.spread import Spread, spread
-from bench.stand import Stand, say
 
 WORKERS: Final = 100
 ROUNDS: Final = 2
-"""At least: each has its own three runs, so that drift of the machine hits all alike."""
+"""At least. Each round has all three runs, so that a change of the machine's load affects all of them."""
 SQS_S: Final = 0.02
 GET_S: Final = 0.02
 PUT_S: Final = 0.03
@@ -21,14 +21,14 @@ PUT_S: Final = 0.03
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Distance:
-    """Messages a second with `WORKERS` workers and a container that answers at once.
+    """Messages per second with `WORKERS` workers and a container that responds at once.
 
     Attributes:
-        near_per_s: queue and store at hand: what the CPU allows.
-        queue_per_s: each answer of the queue `SQS_S` later.
-        all_per_s: those of the store `GET_S` and `PUT_S` later, too.
-        queue_share: of what is allowed, that is reached with the queue far away; round by round.
-        all_share: likewise, with all of them far away.
+        near_per_s: queue and store are near: the CPU is the limit.
+        queue_per_s: each response of the queue is `SQS_S` later.
+        all_per_s: also each response of the store is `GET_S` or `PUT_S` later.
+        queue_share: `queue_per_s` / `near_per_s` of each round.
+        all_share: `all_per_s` / the throughput that CPU and workers allow, of each round.
     """
 
     near_per_s: Spread
@@ -38,16 +38,16 @@ class Distance:
     all_share: Spread
 
 
-def measure(stand: Stand) -> Distance:
-    """Measure round by round. A message occupies its worker for a GET: Little's law bounds the second share, too."""
-    span = stand.amounts.hot
+def measure(context: RunContext) -> Distance:
+    """Measure all rounds. A message occupies its worker for one GET, so `WORKERS / GET_S` also bounds throughput."""
+    span = context.amounts.hot
     near = Shape(messages=span.total)
     queue = Shape(messages=span.total, sqs_delay_s=SQS_S)
     everything = Shape(messages=span.total, sqs_delay_s=SQS_S, get_delay_s=GET_S, put_delay_s=PUT_S)
     rounds: list[tuple[float, float, float]] = []
-    for number in range(max(ROUNDS, stand.runs)):
-        say(f"distance: round {number + 1} of {max(ROUNDS, stand.runs)}")
-        rounds.append((_per_s(stand, near), _per_s(stand, queue), _per_s(stand, everything)))
+    for number in range(max(ROUNDS, context.runs)):
+        print_progress(f"distance: round {number + 1} of {max(ROUNDS, context.runs)}")
+        rounds.append((_per_s(context, near), _per_s(context, queue), _per_s(context, everything)))
     return Distance(
         near_per_s=spread([at_hand for at_hand, _, _ in rounds]),
         queue_per_s=spread([queue_far for _, queue_far, _ in rounds]),
@@ -57,10 +57,10 @@ def measure(stand: Stand) -> Distance:
     )
 
 
-def _per_s(stand: Stand, shape: Shape) -> float:
-    # Only the canned servers can be far away.
-    with stand.sidecar(stand.own, Setup(shape=shape, workers=WORKERS, tls=False)) as sidecar:
-        stand.own.watch(sidecar.process.pid, stand.amounts.hot.marks)
-        wait_done(stand.own, sidecar, shape.messages, LIMIT_S)
+def _per_s(context: RunContext, shape: Shape) -> float:
+    # Only the canned servers can delay their responses.
+    with context.sidecar(context.own, Setup(shape=shape, workers=WORKERS, tls=False)) as sidecar:
+        context.own.watch(sidecar.process.pid, context.amounts.hot.marks)
+        wait_done(context.own, sidecar, shape.messages, LIMIT_S)
         sidecar.check()
-        return window(stand.own.told()).per_s
+        return window(context.own.observed()).per_s

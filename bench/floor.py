@@ -1,7 +1,7 @@
-"""The floor: a client of raw protocol that sends ready-made requests to the same servers.
+"""The floor: a minimal client that sends ready-made requests to the same servers.
 
-It signs nothing and reads nothing but statuses and lengths, so no program that does the same work can cost less in
-this language. `python -m bench.floor PLAN` runs until its messages are done; PLAN is JSON, see `bench.floor_plan`.
+It signs nothing and reads only statuses and lengths: no Python program that makes these requests can use less CPU.
+`python -m bench.floor PLAN` runs until its messages are done; PLAN is JSON, see `bench.floor_plan`.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from bench.floor_plan import Plan, Step, delete_batch, receive, steps
 
 Done: TypeAlias = Callable[[], None]
 SPACE_BYTES = 128 * 1024
-"""For one answer; ten messages with batches of 1 KB are a tenth of it."""
+"""For one response; ten messages with batches of 1 KB take a tenth of it."""
 _SUCCESS = ord("2")
 
 
-class _Peer(asyncio.BufferedProtocol):
-    """One kept connection: one request at a time. Reading into one buffer is what costs least, above all with TLS."""
+class _PlainConnection(asyncio.BufferedProtocol):
+    """One kept connection with one request at a time. It reads into one buffer, which uses the least CPU."""
 
     def __init__(self, failed: Callable[[str], None]) -> None:
         self._failed = failed
@@ -50,7 +50,7 @@ class _Peer(asyncio.BufferedProtocol):
             self._transport.write(request)
 
     def count(self, what: bytes) -> int:
-        """Count a text in the last answer, until the next request."""
+        """Return how often a text occurs in the last response. Call it before the next request."""
         return self._space.count(what, self._body_at, self._filled)
 
     def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 - the interface
@@ -73,15 +73,15 @@ class _Peer(asyncio.BufferedProtocol):
             self._done()
 
 
-class _TlsPeer(asyncio.Protocol):
-    """The same over TLS, with the records made and read here: the loop's own TLS costs about twice as much."""
+class _TlsConnection(asyncio.Protocol):
+    """The same with TLS. The TLS records are handled here, because the event loop's TLS uses about twice the CPU."""
 
     def __init__(self, tls: ssl.SSLContext, failed: Callable[[str], None]) -> None:
         self._failed = failed
         self._in, self._out = ssl.MemoryBIO(), ssl.MemoryBIO()
         self._tls = tls.wrap_bio(self._in, self._out, server_hostname="127.0.0.1")
         self.ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._peer = _Peer(failed)
+        self._peer = _PlainConnection(failed)
         self._transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -112,7 +112,7 @@ class _TlsPeer(asyncio.Protocol):
         self._flush()
 
     def count(self, what: bytes) -> int:
-        """Count a text in the last answer, until the next request."""
+        """Return how often a text occurs in the last response. Call it before the next request."""
         return self._peer.count(what)
 
     def data_received(self, data: bytes) -> None:
@@ -123,19 +123,19 @@ class _TlsPeer(asyncio.Protocol):
         peer = self._peer
         try:
             while self._in.pending:
-                # With a buffer it returns how much it read, whatever its annotation says.
+                # With a buffer it returns the number of bytes, although its type says otherwise.
                 peer.buffer_updated(cast("int", self._tls.read(SPACE_BYTES, peer.get_buffer(-1))))
         except ssl.SSLWantReadError:
             return
 
 
-_Asked: TypeAlias = _Peer | _TlsPeer
+_Connection: TypeAlias = _PlainConnection | _TlsConnection
 
 
 class _Worker:
     """Sends the requests of one message after another."""
 
-    def __init__(self, floor: _Floor, s3: _Asked | None, container: _Asked) -> None:
+    def __init__(self, floor: _Floor, s3: _Connection | None, container: _Connection) -> None:
         self._floor = floor
         self._peers = {"s3": s3 or container, "container": container}
         self._left: deque[Step] = deque()
@@ -153,7 +153,7 @@ class _Worker:
 
 
 class _Floor:
-    """Receives, has workers work, deletes."""
+    """Receives messages, has workers send their requests, deletes messages."""
 
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
@@ -167,11 +167,11 @@ class _Floor:
         self._deleting = False
         self._deleted = 0
         self._receive = receive(plan)
-        self._queue: _Asked
-        self._deletions: _Asked
+        self._queue: _Connection
+        self._deletions: _Connection
 
     async def run(self) -> None:
-        """Work until all messages are done."""
+        """Run until all messages are done."""
         plan = self._plan
         tls = ssl.create_default_context(cafile=plan.authority) if plan.authority else None
         self._queue = await self._connect(plan.sqs_port, tls)
@@ -182,12 +182,12 @@ class _Floor:
         self._poll()
         await self._over
 
-    async def _connect(self, port: int, tls: ssl.SSLContext | None) -> _Asked:
+    async def _connect(self, port: int, tls: ssl.SSLContext | None) -> _Connection:
         loop = asyncio.get_running_loop()
         if tls is None:
-            _, plain = await loop.create_connection(partial(_Peer, self._failed), "127.0.0.1", port)
+            _, plain = await loop.create_connection(partial(_PlainConnection, self._failed), "127.0.0.1", port)
             return plain
-        _, peer = await loop.create_connection(partial(_TlsPeer, tls, self._failed), "127.0.0.1", port)
+        _, peer = await loop.create_connection(partial(_TlsConnection, tls, self._failed), "127.0.0.1", port)
         await peer.ready
         return peer
 
@@ -214,7 +214,7 @@ class _Floor:
         worker.start(next(self._steps))
 
     def finished(self, worker: _Worker) -> None:
-        """A worker has sent everything of a message."""
+        """Record that a worker has sent all requests of a message."""
         self._undeleted += 1
         self._delete()
         if self._ready:

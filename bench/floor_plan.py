@@ -1,4 +1,4 @@
-"""What the floor sends: ready-made requests, as long as signed ones are."""
+"""The requests of the floor: ready-made, with the length of signed ones."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from bench.wire_format import API, BUCKET, CLUSTER, HEADERS, JOB, KEYS, QUEUE_PA
 Step: TypeAlias = tuple[Literal["s3", "container"], bytes]
 
 WIRE_FORMAT: Final[dict[str, dict[str, float]]] = {
-    # Cortex's requests for one message, in its order; the queue is asked in tens.
+    # Cortex's requests for one message, in its order. Queue calls are for ten messages.
     "async": {"GetObject": 2, "POST": 1, "PutObject": 3, "DeleteObject": 1},
     "batch": {"POST": 1},
 }
@@ -35,16 +35,16 @@ class Plan:
     """One run of the floor.
 
     Attributes:
-        kind: of the messages.
-        sqs_port: of the queue.
-        s3_port: of the store.
-        container_port: of the container.
-        authority: of the certificates of queue and store; empty: they speak HTTP.
-        workers: messages at a time.
-        messages: in all.
-        requests: of one message, by operation; a fraction is sent every so many messages.
-        receive_limit: messages a receive.
-        delete_batch: messages a deletion.
+        kind: the kind of API.
+        sqs_port: the port of the queue.
+        s3_port: the port of the store.
+        container_port: the port of the container.
+        authority: the file of the certificate authority of queue and store; empty means HTTP.
+        workers: the number of messages at a time.
+        messages: the number of all messages.
+        requests: requests per message by operation. With 0.1 a request is sent for every tenth message.
+        receive_limit: the maximum number of messages per ReceiveMessage.
+        delete_batch: the number of messages per DeleteMessageBatch.
     """
 
     kind: Literal["async", "batch"]
@@ -60,7 +60,7 @@ class Plan:
 
 
 def same_requests(counted: Mapping[str, int], messages: int) -> tuple[dict[str, float], int, int]:
-    """Return what was sent for each message, and the messages of a receive and of a deletion, all as counted."""
+    """Return the requests per message, the messages per receive, and the messages per deletion, as counted."""
     requests = {name: counted[name] / messages for name in ORDER if counted.get(name)}
     return requests, _per_call(counted, "ReceiveMessage", messages), _per_call(counted, "DeleteMessageBatch", messages)
 
@@ -71,14 +71,14 @@ def _per_call(counted: Mapping[str, int], operation: str, messages: int) -> int:
 
 
 def due(requests: Mapping[str, float]) -> Iterator[list[str]]:
-    """Yield the operations of each message in turn: over many, each comes as often as asked for."""
+    """Yield the operations of each message. Over many messages, each operation has the rate in `requests`."""
     owed = dict.fromkeys(requests, 0.0)
     order = [name for name in ORDER if name in requests]
     while True:
         now: list[str] = []
         for name in order:
             owed[name] += requests[name]
-            # A sum of tenths is a little less than a whole.
+            # In floating point, ten times 0.1 is a little less than 1.
             times = int(owed[name] + 1e-9)
             owed[name] -= times
             now += [name] * times
@@ -86,7 +86,7 @@ def due(requests: Mapping[str, float]) -> Iterator[list[str]]:
 
 
 def steps(plan: Plan) -> Iterator[deque[Step]]:
-    """Yield the requests of each message in turn."""
+    """Yield the requests of each message."""
     templates = _templates(plan)
     for names in due(plan.requests):
         gets = 0
@@ -99,7 +99,7 @@ def steps(plan: Plan) -> Iterator[deque[Step]]:
 
 
 def receive(plan: Plan) -> bytes:
-    """Return a ReceiveMessage."""
+    """Return a ReceiveMessage request."""
     asked = {
         "QueueUrl": f"http://127.0.0.1:{plan.sqs_port}{QUEUE_PATH}",
         "MaxNumberOfMessages": plan.receive_limit,
@@ -119,7 +119,7 @@ def _deletion(port: int, count: int) -> bytes:
 
 
 def delete_batch(plan: Plan, count: int) -> bytes:
-    """Return a DeleteMessageBatch of so many entries."""
+    """Return a DeleteMessageBatch request with `count` entries."""
     return _deletion(plan.sqs_port, count)
 
 

@@ -1,4 +1,4 @@
-"""Limits for CI: ratios, counts and sizes that hold on any machine, never a bare time."""
+"""Limits for CI: ratios, counts and sizes, which hold on any machine; never a time alone."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Measured = Callable[[Results], float | None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limit:
-    """At most so much of something."""
+    """The maximum of one measurement."""
 
     name: str
     most: float
@@ -34,11 +34,11 @@ def _growth(results: Results) -> float | None:
 
 
 KNOWN: dict[str, Measured] = {
-    # The least of several runs decides about CPU: noise only ever adds.
+    # For CPU the smallest of the runs counts, because other load can only add.
     **{f"cpu_ratio.{row.name}": _of_row(row.name, lambda result: result.ratio.least) for row in CPU_ROWS},
     **{f"aws_requests.{row.name}": _of_row(row.name, lambda result: result.aws_requests.median) for row in CPU_ROWS},
     **{f"peak_mib.{row.name}": _of_row(row.name, lambda result: result.peak_mib.median) for row in CPU_ROWS},
-    # A limit is at most so much: how many times slower it is, by the best round.
+    # A limit is a maximum, so the share is inverted: how many times slower it is. The best round counts.
     "distance.times_slower_with_queue_far": lambda results: (
         1 / results.distance.queue_share.most if results.distance else None
     ),
@@ -50,14 +50,14 @@ KNOWN: dict[str, Measured] = {
     "memory.at_100_mb_mib": lambda results: results.memory.get("100 MB"),
     "memory.at_100_mb_to_10_mb": _growth,
 }
-"""What can be limited, by table and key of the file."""
+"""The measurements that can be limited, by table and key of the file."""
 
 
 def load(file: Path) -> list[Limit]:
-    """Read limits.
+    """Read limits from a file.
 
     Raises:
-        BenchError: the file cannot be read, or limits something else than a measurement.
+        BenchError: the file cannot be read, or names something that is not measured.
     """
     try:
         tables = tomllib.loads(file.read_text(encoding="utf-8"))
@@ -77,7 +77,7 @@ def _entries(file: Path, table: str, values: object) -> list[tuple[str, Any]]:
 
 
 def exceeded(limits: list[Limit], results: Results) -> list[str]:
-    """Return what is above its limit. What was not measured cannot be; what was void is told elsewhere."""
+    """Return one line for each measurement above its limit. Rows that are void or not measured are skipped."""
     found = []
     for limit in limits:
         value = limit.measured(results)

@@ -1,4 +1,4 @@
-"""A real nginx with canned answers: the store and the container. The queue stays ours: nginx cannot count or wait."""
+"""nginx as store and container, with canned responses. The queue is always `canned`: nginx cannot count or wait."""
 
 from __future__ import annotations
 
@@ -77,10 +77,10 @@ http {{
         add_header ETag '{e_tag}';
         add_header Last-Modified '{last_modified}';
         location / {{
-            # 201, not 200: nginx would take `If-None-Match: *` for a question about a cached object, and say 304.
+            # 201, not 200: with 200 nginx would evaluate `If-None-Match: *` and respond with 304.
             if ($operation = PutObject) {{ return 201; }}
             if ($operation = DeleteObject) {{ return 204; }}
-            # The write proof at start-up begins an upload and aborts it.
+            # At start-up the sidecar starts an upload and aborts it, to prove that it may write.
             if ($operation = CreateMultipartUpload) {{ return 200 '{begun}'; }}
             if ($operation = AbortMultipartUpload) {{ return 204; }}
             return 404;
@@ -112,14 +112,14 @@ http {{
 
 
 class AccessLog:
-    """Counts the requests that nginx has answered; `Counter`."""
+    """A `Counter` of the requests in the access log of nginx."""
 
     def __init__(self, file: Path) -> None:
         self._file = file
         self._from = 0
 
     def reset(self) -> None:
-        """Begin at zero, once what came before is written."""
+        """Wait until earlier requests are in the log, then count from zero."""
         self._settle()
         self._from = self._file.stat().st_size
 
@@ -127,7 +127,7 @@ class AccessLog:
         """Return requests by operation.
 
         Raises:
-            BenchError: nginx has refused one, or does not know it.
+            BenchError: nginx refused a request or does not know it.
         """
         self._settle()
         with self._file.open("rb") as log:
@@ -135,7 +135,7 @@ class AccessLog:
             return operations(log.read().decode())
 
     def _settle(self) -> None:
-        # It writes every 50 ms what has come meanwhile.
+        # nginx flushes its log every 50 ms.
         size = -1
         while size != (size := self._file.stat().st_size):
             time.sleep(0.12)
@@ -146,7 +146,7 @@ def operations(log: str) -> Counter[str]:
     lines = Counter(log.splitlines())
     wrong = [line for line in lines if not line.endswith((" 200", " 201", " 204")) or line.startswith("unexpected")]
     if wrong:
-        raise BenchError(f"nginx was asked what it does not know: {', '.join(wrong)}")
+        raise BenchError(f"nginx got requests that it does not know: {', '.join(wrong)}")
     counted: Counter[str] = Counter()
     for line, count in lines.items():
         counted[line.partition(" ")[0]] += count
@@ -155,7 +155,7 @@ def operations(log: str) -> Counter[str]:
 
 @contextmanager
 def nginx(folder: Path, own: Servers, certificates: Certificates) -> Iterator[Servers]:
-    """Run it in the foreground until the end of the block, on 127.0.0.1, with all its files in `folder`."""
+    """Run nginx on 127.0.0.1 until the end of the block; all its files are in `folder`."""
     program = shutil.which("nginx")
     if program is None:
         raise BenchError(MISSING)
@@ -187,7 +187,7 @@ def nginx(folder: Path, own: Servers, certificates: Certificates) -> Iterator[Se
     with child(command, log) as process:
         wait_for(lambda: (pid_file.is_file() and access.is_file()) or None, "nginx", process, log, 30)
         try:
-            yield replace(own, name="nginx", ports=replace(own.ports, **ports), elsewhere=AccessLog(access))
+            yield replace(own, name="nginx", ports=replace(own.ports, **ports), other_counter=AccessLog(access))
         finally:
             stop(process)
             if errors := tail(folder / "nginx-errors.log").strip():

@@ -1,4 +1,4 @@
-"""The command line."""
+"""The command line of the benchmark."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ RUNS = 5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """What was asked for.
+    """The parsed command line.
 
     Attributes:
-        quick: less of everything.
-        runs: of each row of CPU.
-        rows: by name.
-        servers: of store and container; None: nginx when it is there.
-        profile: canned servers, or a real queue and store.
-        client: value of `DEQUEUER_AWS_CLIENT`; None: the default.
-        limits: a file of limits; None: no limits.
-        soak: messages of the soak; None: as many as usual.
-        json: file for the results.
-        plot: file for the picture.
+        quick: measure less of everything.
+        runs: the number of runs of each CPU row.
+        rows: the names of the rows to measure.
+        servers: store and container; None means nginx if it is installed.
+        profile: canned servers, or fauxqs.
+        client: the value of `DEQUEUER_AWS_CLIENT`; None means the default.
+        limits: the file of limits; None means no limits.
+        soak: the number of messages of the soak; None means the default.
+        json: the file for the results.
+        plot: the file for the picture.
     """
 
     quick: bool
@@ -43,19 +43,19 @@ class Options:
 
 
 def parse(arguments: Sequence[str]) -> Options:
-    """Read the command line; a wrong one ends the process with status 2 and says why."""
+    """Parse the command line. For invalid arguments the process exits with status 2 and an error text."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__, allow_abbrev=False)
-    parser.description = "Measure the sidecar as a whole process, beside a floor of raw protocol in the same run."
-    parser.add_argument("--quick", action="store_true", help="less of everything, about a minute and a half")
-    parser.add_argument("--runs", type=_positive, help=f"runs of each row of CPU; {RUNS}, with --quick 1")
-    parser.add_argument("--only", type=_rows, default=NAMES, metavar="ROW[,ROW]", help=f"of: {', '.join(NAMES)}")
+    parser.description = "Measure the whole sidecar process, and compare it with a minimal client in the same run."
+    parser.add_argument("--quick", action="store_true", help="measure less of everything, about a minute and a half")
+    parser.add_argument("--runs", type=_positive, help=f"runs of each CPU row; default {RUNS}, with --quick 1")
+    parser.add_argument("--only", type=_rows, default=NAMES, metavar="ROW[,ROW]", help=f"rows: {', '.join(NAMES)}")
     parser.add_argument("--servers", choices=("own", "nginx"), help="store and container; nginx when it is on PATH")
-    parser.add_argument("--profile", choices=("canned", "fauxqs"), default="canned", help="fauxqs: a real queue")
+    parser.add_argument("--profile", choices=("canned", "fauxqs"), default="canned", help="default: canned")
     parser.add_argument("--client", metavar="NAME", help="AWS client of the sidecar, as DEQUEUER_AWS_CLIENT")
     parser.add_argument("--limits", type=Path, metavar="FILE", help="exit with 1 when a limit in it is exceeded")
-    parser.add_argument("--soak", type=int, metavar="N", help=f"messages of the soak; {FULL.soak}, with --quick none")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write everything that was measured")
-    parser.add_argument("--plot", type=Path, metavar="FILE", help="draw the comparison, a PNG (needs matplotlib)")
+    parser.add_argument("--soak", type=int, metavar="N", help=f"messages of the soak; {FULL.soak}, with --quick 0")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write all measurements as JSON")
+    parser.add_argument("--plot", type=Path, metavar="FILE", help="draw the comparison as PNG (needs matplotlib)")
     found = parser.parse_args(arguments)
     return Options(
         quick=found.quick,

@@ -1,4 +1,4 @@
-"""A picture of the comparison with the Go original."""
+"""Draws the comparison with the Go original."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ GO_COLOUR, OURS_COLOUR, FLOOR_COLOUR = "#9aa5b1", "#2563eb", "#111827"
 
 
 def check() -> None:
-    """Raise `BenchError` now, and not after minutes of measuring, when nothing can be drawn."""
+    """Raise `BenchError` if matplotlib is missing, before minutes of measuring."""
     if importlib.util.find_spec("matplotlib") is None:
         raise BenchError(MISSING)
 
 
 def draw(results: Results, file: Path) -> None:
-    """Draw CPU a message as multiples of the floor, ours beside Go's, into a PNG."""
-    # An optional extra without which everything else works; typed loosely, as the type checker may not have it.
+    """Draw CPU per message relative to the floor, for dequeuer and the Go original, into a PNG."""
+    # An optional package: it is imported only here, and as Any, because the type checker may not have it.
     matplotlib: Any = importlib.import_module("matplotlib")
     matplotlib.use("Agg")
     pyplot: Any = importlib.import_module("matplotlib.pyplot")
@@ -42,7 +42,7 @@ def draw(results: Results, file: Path) -> None:
     left.set_xticks(list(places), [label for _, label, _ in rows])
     left.set_ylabel("CPU a message, times the floor")
     left.set_title("CPU a message, 16 workers")
-    # Room above the bars, where the legend hides none of them.
+    # Leaves room for the legend above the bars.
     left.set_ylim(top=1.45 * max([*medians, *(go for _, _, go in rows), 1]))
     left.legend(frameon=False, loc="upper right")
     _draw_requests(right, results)

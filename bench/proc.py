@@ -1,4 +1,4 @@
-"""What a tree of processes has used, from /proc."""
+"""CPU and memory of a process and its descendants, from /proc."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
-    """Of a process and all below it.
+    """CPU and memory of a process and its descendants.
 
     Attributes:
-        cpu_s: user and system time of its threads, seconds.
-        rss_mib: held now.
-        peak_mib: the sum of the most that each held.
+        cpu_s: user and system time of all threads, in seconds.
+        rss_mib: memory in use now.
+        peak_mib: the sum of the peaks of all processes.
     """
 
     cpu_s: float
@@ -26,7 +26,7 @@ class Usage:
 
 
 def usage(pid: int, proc: Path = PROC) -> Usage:
-    """Measure the tree below `pid` now. Raises `OSError` when there is no such process."""
+    """Measure `pid` and its descendants now. Raises `OSError` when there is no such process."""
     total = [0.0, 0.0, 0.0]
     for member in tree(pid, proc):
         status = (proc / str(member) / "status").read_text(encoding="ascii", errors="replace")
@@ -37,7 +37,7 @@ def usage(pid: int, proc: Path = PROC) -> Usage:
 
 
 def tree(pid: int, proc: Path = PROC) -> list[int]:
-    """Return the process and all below it."""
+    """Return the process and its descendants."""
     found = [pid]
     for member in found:
         for task in (proc / str(member) / "task").glob("*/children"):
@@ -48,8 +48,8 @@ def tree(pid: int, proc: Path = PROC) -> list[int]:
 def cpu_s(pid: int, proc: Path = PROC) -> float:
     """Return user and system time of one process.
 
-    The kernel's account of each thread is in nanoseconds; the ticks of `stat` are too coarse for an idle process, and
-    serve only where there is no such account.
+    The kernel counts each thread in nanoseconds (schedstat). The ticks of `stat` are too coarse for an idle process,
+    and are used only on kernels without schedstat.
     """
     folder = proc / str(pid)
     spent = [int(task.read_text(encoding="ascii").split()[0]) for task in (folder / "task").glob("*/schedstat")]

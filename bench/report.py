@@ -1,4 +1,4 @@
-"""The tables that a person reads, and the JSON that a program reads."""
+"""The results as tables for people, and as JSON for programs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from bench.targets import TARGETS, verdict
 
 
 def text(results: Results) -> str:
-    """Write everything that was measured."""
+    """Return all measurements as text."""
     parts = [", ".join(f"{name}: {value}" for name, value in results.about.items())]
     if results.cpu:
         parts.append(_cpu(results))
@@ -88,7 +88,7 @@ def _ms(seconds: Spread) -> str:
 
 
 def to_reach(results: Results) -> list[dict[str, Any]]:
-    """Return the rows of what is to be reached."""
+    """Return the targets with their measurements."""
     return [
         {
             "what": target.what,
@@ -114,7 +114,7 @@ def _to_reach(results: Results) -> str:
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Write a table in Markdown, its columns aligned."""
+    """Return a Markdown table with aligned columns."""
     lines = [tuple(head), *(tuple(row) for row in rows)]
     widths = [max(len(line[at]) for line in lines) for at in range(len(head))]
     written = [_line(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) for line in lines]
@@ -127,5 +127,5 @@ def _line(cells: Iterable[str]) -> str:
 
 
 def as_json(results: Results) -> str:
-    """Write everything for a program."""
+    """Return all measurements as JSON."""
     return json.dumps({**asdict(results), "to_reach": to_reach(results)}, indent=2) + "\n"

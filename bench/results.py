@@ -1,4 +1,4 @@
-"""Everything that a run has measured."""
+"""All measurements of a run."""
 
 from __future__ import annotations
 
@@ -7,25 +7,25 @@ from dataclasses import dataclass, field
 from bench.cpu import CpuResult
 from bench.distance import Distance
 from bench.memory import Soak
-from bench.quiet import Start
 from bench.spread import Spread
+from bench.startup_and_idle import Start
 
 
 @dataclass(slots=True, kw_only=True)
 class Results:
-    """Filled row by row; what was not measured stays empty.
+    """Filled row by row. A row that was not measured stays empty.
 
     Attributes:
-        about: the run: machine, versions, options.
-        cpu: rows of CPU, by name.
+        about: machine, versions and options of the run.
+        cpu: results of the CPU rows, by name.
         distance: throughput with queue and store some milliseconds away.
-        busy_mib: peak with 100 workers, all of them busy.
-        memory: peak MiB by size of payload and result.
-        start: start-up.
-        latency_s: from a message on an idle queue to its POST.
-        idle_percent: of a core.
+        busy_mib: peak memory with 100 workers, all of them busy.
+        memory: peak memory in MiB, by size of payload and result.
+        start: start-up times.
+        latency_s: time from sending a message to an idle queue to its POST.
+        idle_percent: CPU while the queue is empty, in percent of a core.
         soak: memory over many messages.
-        void: rows that came to nothing, and why.
+        void: rows whose result cannot be used, and why.
     """
 
     about: dict[str, str] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""The rows that can be measured, and how much of each."""
+"""The rows that can be measured, and how much is measured for each."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from typing import Final, Literal
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CpuRow:
-    """A row of CPU a message.
+    """A row that measures CPU per message.
 
     Attributes:
-        name: for `--only`.
-        kind: of the API.
-        workers: of the sidecar and of the floor.
-        tls: queue and store speak HTTPS.
-        rate: messages a second; 0: the queue is never empty.
+        name: its name for `--only`.
+        kind: the kind of API.
+        workers: the number of workers of the sidecar and of the floor.
+        tls: whether queue and store use HTTPS.
+        rate: messages per second; 0 means that the queue is never empty.
     """
 
     name: str
@@ -39,7 +39,7 @@ NAMES: Final = (*(row.name for row in CPU_ROWS), *OTHER_ROWS)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Span:
-    """Messages of a run: the first ones warm it up, the next ones are measured, the last ones keep it busy."""
+    """The messages of a run: first the warm-up, then the measured ones, then some that keep it busy until the end."""
 
     warm: int
     measured: int
@@ -47,18 +47,18 @@ class Span:
 
     @property
     def marks(self) -> tuple[int, int]:
-        """Between which counts is measured."""
+        """The message counts between which is measured."""
         return self.warm, self.warm + self.measured
 
     @property
     def total(self) -> int:
-        """How many there are."""
+        """The number of all messages."""
         return self.warm + self.measured + self.tail
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Size:
-    """A row of memory: so many messages with payload and result of so many bytes."""
+    """A memory row: `messages` messages with payload and result of `bytes` bytes."""
 
     name: str
     bytes: int
@@ -70,16 +70,16 @@ class Amounts:
     """How much is measured.
 
     Attributes:
-        hot: messages of the sidecar, while the queue is never empty.
-        hot_floor: likewise, of the floor.
-        paced: messages of either at a steady rate.
+        hot: messages of the sidecar when the queue is never empty.
+        hot_floor: messages of the floor when the queue is never empty.
+        paced: messages of the sidecar, and of the floor, at a steady rate.
         busy: messages that keep 100 workers busy.
-        sizes: of payloads and results.
-        starts: of the process.
-        latencies: messages on an idle queue.
-        quiet_s: how long the queue is idle before each.
-        idle_s: how long nothing happens at all.
-        soak: messages of the soak; 0: none.
+        sizes: sizes of payloads and results.
+        starts: the number of starts of the process.
+        latencies: the number of messages that are sent to an idle queue.
+        quiet_s: how long the queue is idle before each of them.
+        idle_s: how long the idle process is measured.
+        soak: messages of the soak; 0 means no soak.
     """
 
     hot: Span

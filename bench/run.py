@@ -1,4 +1,4 @@
-"""One run: servers, the rows that were asked for, the results."""
+"""One run: starts the servers, measures the selected rows, returns the results."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
-from bench import certificates, cpu, distance, memory, quiet
+from bench import certificates, cpu, distance, memory, startup_and_idle
 from bench.child import BenchError
+from bench.context import RunContext
 from bench.nginx import nginx
 from bench.options import Options
 from bench.results import Results
 from bench.rows import CPU_ROWS, FULL, QUICK, Amounts
 from bench.servers import Servers, canned
-from bench.stand import Stand
 from dequeuer import __version__
 
 
 def run(options: Options, folder: Path) -> Results:
-    """Measure what was asked for. A row that comes to nothing is void; the others are measured all the same."""
-    with stand(options, folder) as made:
+    """Measure the selected rows. A row that fails is marked void; the others are still measured."""
+    with open_context(options, folder) as made:
         results = Results(about=about(options, made.servers.name))
         for name, measure in _measurements(made, results).items():
             if name in options.rows:
@@ -37,12 +37,12 @@ def run(options: Options, folder: Path) -> Results:
 
 
 @contextmanager
-def stand(options: Options, folder: Path) -> Iterator[Stand]:
-    """Start the servers; they end with the block."""
+def open_context(options: Options, folder: Path) -> Iterator[RunContext]:
+    """Start the servers; stop them at the end of the block."""
     made = certificates.make(folder)
     with ExitStack() as stack:
         own = stack.enter_context(canned(folder, made))
-        yield Stand(
+        yield RunContext(
             servers=stack.enter_context(_servers(options, folder, own, made)),
             own=own,
             folder=folder,
@@ -69,7 +69,7 @@ def amounts(options: Options) -> Amounts:
 
 
 def about(options: Options, servers: str) -> dict[str, str]:
-    """Tell what was measured where."""
+    """Return versions, machine and options."""
     return {
         "dequeuer": __version__,
         "client": options.client or "default",
@@ -82,13 +82,13 @@ def about(options: Options, servers: str) -> dict[str, str]:
 
 
 def processor(facts: Path = Path("/proc/cpuinfo")) -> str:
-    """Return what the processor calls itself."""
+    """Return the model name of the processor."""
     lines = facts.read_text(encoding="utf-8", errors="replace").splitlines()
     named = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
     return next(named, platform.machine())
 
 
-def _measurements(made: Stand, results: Results) -> dict[str, Callable[[], None]]:
+def _measurements(made: RunContext, results: Results) -> dict[str, Callable[[], None]]:
     def measure_cpu(at: int) -> None:
         results.cpu[CPU_ROWS[at].name] = cpu.measure(made, CPU_ROWS[at])
 
@@ -100,13 +100,13 @@ def _measurements(made: Stand, results: Results) -> dict[str, Callable[[], None]
         results.memory = memory.by_size(made)
 
     def measure_start() -> None:
-        results.start = quiet.start(made)
+        results.start = startup_and_idle.start(made)
 
     def measure_latency() -> None:
-        results.latency_s = quiet.latency_s(made)
+        results.latency_s = startup_and_idle.latency_s(made)
 
     def measure_idle() -> None:
-        results.idle_percent = quiet.idle_percent(made)
+        results.idle_percent = startup_and_idle.idle_percent(made)
 
     def measure_soak() -> None:
         if made.amounts.soak:

@@ -1,4 +1,4 @@
-"""The servers of a run, as the measuring side sees them."""
+"""The servers of a run, and their control by the measuring process."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from bench.wire_format import QUEUE_PATH
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ports:
-    """Where the canned servers listen."""
+    """The ports of the canned servers."""
 
     sqs_http: int
     sqs_https: int
@@ -43,47 +43,47 @@ class Ports:
 
 
 class Counter(Protocol):
-    """Counts requests that the canned servers do not see."""
+    """Counts requests to other servers than the canned ones."""
 
     def reset(self) -> None:
-        """Begin at zero."""
+        """Set all counts to zero."""
 
     def counts(self) -> Mapping[str, int]:
-        """Return requests by operation, since then."""
+        """Return the number of requests since `reset`, by operation."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Servers:
-    """All that a client needs to know, and the control.
+    """The addresses of the servers, and their control.
 
     Attributes:
         name: `own` or `nginx`.
-        ports: where they listen.
-        authority: who signed their certificates.
-        elsewhere: counts what others than the canned servers answer; None: nobody else does.
+        ports: the ports of all servers.
+        authority: the file of the certificate authority.
+        other_counter: counts requests to other servers than the canned ones; None when there are none.
     """
 
     name: str
     ports: Ports
     authority: Path
-    elsewhere: Counter | None = None
+    other_counter: Counter | None = None
 
     def begin(self, shape: Shape) -> None:
-        """Forget what was seen, and serve this."""
+        """Reset all counts, and serve messages and objects of this shape."""
         self._order({"shape": asdict(shape)})
-        if self.elsewhere is not None:
-            self.elsewhere.reset()
+        if self.other_counter is not None:
+            self.other_counter.reset()
 
     def watch(self, pid: int, at: tuple[int, ...], of: Of = "done") -> None:
-        """Have a process measured at these counts."""
+        """Measure a process when these message counts are reached."""
         self._order({"watch": {"pid": pid, "at": at, "of": of}})
 
     def put(self) -> None:
-        """Hand out one message now."""
+        """Send one message to the queue now."""
         self._order({"put": True})
 
-    def told(self) -> dict[str, Any]:
-        """Return what has been seen so far. Raises `BenchError` for a request that a sound client never sends."""
+    def observed(self) -> dict[str, Any]:
+        """Return the counts so far. Raises `BenchError` when a server got a request that it does not know."""
         return self._ask("GET", None)
 
     def _order(self, order: Mapping[str, Any]) -> None:
@@ -98,11 +98,11 @@ class Servers:
         finally:
             connection.close()
         if answer.status != 200:
-            raise BenchError(f"the canned servers refused an order: {text}")
-        told: dict[str, Any] = json.loads(text)
-        if told["unexpected"]:
-            raise BenchError(f"the canned servers were asked what they do not know: {told['unexpected']}")
-        return told
+            raise BenchError(f"the canned servers refused a control request: {text}")
+        observed: dict[str, Any] = json.loads(text)
+        if observed["unexpected"]:
+            raise BenchError(f"the canned servers got requests that they do not know: {observed['unexpected']}")
+        return observed
 
 
 @contextmanager

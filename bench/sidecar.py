@@ -1,4 +1,4 @@
-"""The sidecar as a process, as a pod starts it: environment variables, its log in a file."""
+"""The sidecar as a process, started as in a pod: environment variables, its log in a file."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ _LABEL = re.compile(r'(\w+)="([^"]*)"')
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setup:
-    """What a row asks of the sidecar.
+    """The configuration of the sidecar for one row.
 
     Attributes:
-        shape: of the messages.
-        workers: at a time.
-        tls: queue and store speak HTTPS.
+        shape: the messages that the servers serve.
+        workers: the number of messages at a time.
+        tls: whether queue and store use HTTPS.
     """
 
     shape: Shape
@@ -40,13 +40,13 @@ class Setup:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sidecar:
-    """One that runs.
+    """A running sidecar.
 
     Attributes:
-        process: it.
+        process: the process.
         started_at_s: monotonic time just before its start.
-        log: what it writes.
-        admin_port: of its metrics.
+        log: the file of its output.
+        admin_port: the port of its metrics.
     """
 
     process: subprocess.Popen[bytes]
@@ -55,19 +55,21 @@ class Sidecar:
     admin_port: int
 
     def metrics(self) -> str:
-        """Return its metrics."""
+        """Return the metrics of the sidecar."""
         with urllib.request.urlopen(f"http://127.0.0.1:{self.admin_port}/metrics", timeout=30) as answer:
             text: str = answer.read().decode()
             return text
 
     def check(self) -> None:
-        """Raise `BenchError` when anything went wrong: what was measured then means nothing."""
+        """Raise `BenchError` when the metrics show an error: the measurement cannot be used then."""
         if wrong := faults(self.metrics()):
-            raise BenchError(f"void, the sidecar tells of {', '.join(wrong)}; its log ends with:\n{tail(self.log)}")
+            raise BenchError(
+                f"void, the metrics of the sidecar show {', '.join(wrong)}; its log ends with:\n{tail(self.log)}"
+            )
 
 
 def faults(metrics: str) -> list[str]:
-    """Return the samples that a sound run does not have."""
+    """Return the samples of errors, releases and failures."""
     found = []
     for sample in _SAMPLE.finditer(metrics):
         labels = dict(_LABEL.findall(sample["labels"] or ""))
@@ -81,7 +83,7 @@ def faults(metrics: str) -> list[str]:
 
 
 def environment(servers: Servers, setup: Setup, folder: Path, client: str | None) -> dict[str, str]:
-    """Return the sidecar's environment, all of it that is not the process's own."""
+    """Return the environment variables that configure the sidecar."""
     ports, tls = servers.ports, setup.tls
     scheme = "https" if tls else "http"
     kind = {"DEQUEUER_API_KIND": "async", "DEQUEUER_CLUSTER_UID": CLUSTER, "DEQUEUER_BUCKET": BUCKET}
@@ -111,13 +113,13 @@ def environment(servers: Servers, setup: Setup, folder: Path, client: str | None
 
 
 def bytecode(folder: Path) -> dict[str, str]:
-    """Compiled modules, as an image has them: written by the first process of a run, read by the others."""
+    """Return the setting for compiled modules: the first process of a run writes them, as the image has them."""
     return {"PYTHONPYCACHEPREFIX": str(folder / "bytecode")}
 
 
 @contextmanager
 def running(settings: Mapping[str, str], folder: Path) -> Iterator[Sidecar]:
-    """Run one until the end of the block."""
+    """Run a sidecar until the end of the block."""
     admin_port = free_port()
     log = folder / "sidecar.log"
     started_at_s = time.monotonic()
@@ -127,9 +129,9 @@ def running(settings: Mapping[str, str], folder: Path) -> Iterator[Sidecar]:
 
 
 def wait_done(servers: Servers, sidecar: Sidecar, messages: int, limit_s: float) -> None:
-    """Wait until so many messages are done."""
+    """Wait until `messages` messages are done."""
     wait_for(
-        lambda: servers.told()["done"] >= messages or None,
+        lambda: servers.observed()["done"] >= messages or None,
         f"{messages} messages",
         sidecar.process,
         sidecar.log,
@@ -138,7 +140,7 @@ def wait_done(servers: Servers, sidecar: Sidecar, messages: int, limit_s: float)
 
 
 def free_port() -> int:
-    """Return a port that nobody listens on now."""
+    """Return a port that is free now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

@@ -1,4 +1,4 @@
-"""Medians with their spread."""
+"""Median, minimum and maximum of several runs."""
 
 from __future__ import annotations
 
@@ -9,29 +9,29 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spread:
-    """What several runs gave."""
+    """Median, minimum and maximum."""
 
     median: float
     least: float
     most: float
 
     def text(self, digits: int) -> str:
-        """Write the median, and the ends when they differ from it."""
+        """Return the median as text, with minimum and maximum if they differ from it."""
         middle = f"{self.median:.{digits}f}"
         ends = f"{self.least:.{digits}f}..{self.most:.{digits}f}"
         return middle if ends == f"{middle}..{middle}" else f"{middle} ({ends})"
 
 
 def spread(values: Sequence[float]) -> Spread:
-    """Summarise at least one value."""
+    """Return the spread of at least one value."""
     return Spread(median=statistics.median(values), least=min(values), most=max(values))
 
 
 def quarters_apart(samples: Sequence[float]) -> float:
-    """Return by how much the mean of the last quarter is above that of the first, as a part of it.
+    """Return the growth from the mean of the first quarter to that of the last quarter, relative to the first.
 
     Raises:
-        ValueError: fewer than four samples say nothing about quarters.
+        ValueError: there are fewer than four samples.
     """
     quarter = len(samples) // 4
     if not quarter:

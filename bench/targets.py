@@ -1,4 +1,4 @@
-"""What is to be reached, and the Go original's figures. Ratios are to the floor of the wire format's requests."""
+"""The targets, and the figures of the Go original. Ratios are to the floor with the requests of Cortex's format."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from bench.results import Results
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """One row.
+    """One target.
 
     Attributes:
-        what: is measured.
-        go: the Go original's figure, as text.
-        nearer: to be reached first; at most so much.
-        farther: to be reached then.
-        unit: of the figures, as it is appended.
-        digits: after the point.
-        measured: takes the figure out of the results; None when it was not measured.
+        what: what is measured.
+        go: the figure of the Go original, as text.
+        nearer: the first target, a maximum.
+        farther: the second target, a maximum.
+        unit: appended to the figures.
+        digits: the number of digits after the decimal point.
+        measured: returns the figure from the results; None when it was not measured.
     """
 
     what: str
@@ -38,7 +38,7 @@ GO_RATIOS: Final = {
     "tls-16": ("TLS", 18.0),
     "paced-tls-16": ("TLS, 50 messages/s", 3.3),
 }
-"""For the picture: label and figure of the Go original, by row."""
+"""Label and figure of the Go original for the picture, by row."""
 
 
 def _ratio(name: str) -> Callable[[Results], float | None]:
@@ -50,7 +50,7 @@ def _growth(results: Results) -> float | None:
 
 
 def _soak(results: Results) -> float | None:
-    # A shorter one shows less than what is to be reached.
+    # A shorter soak does not prove the target.
     return results.soak.apart * 100 if results.soak and results.soak.messages >= SOAK_MESSAGES else None
 
 
@@ -167,7 +167,7 @@ TARGETS: Final = (
 
 
 def verdict(target: Target, value: float | None) -> str:
-    """Say whether a target is reached."""
+    """Return whether a target is reached, as text."""
     if value is None:
         return "not measured"
     if value <= target.farther:

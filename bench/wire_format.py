@@ -1,4 +1,4 @@
-"""The objects and headers that every server here serves, and every client here sends."""
+"""The objects and headers that all servers of the benchmark serve, and all clients send."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ QUEUE_PATH: Final = "/000000000000/bench"
 KEYS: Final = {
     "AWS_ACCESS_KEY_ID": "ASIABENCHBENCHBENCH0",
     "AWS_SECRET_ACCESS_KEY": "bench" * 8,
-    # Those of pods are about as long.
+    # About as long as the token of a pod.
     "AWS_SESSION_TOKEN": "IQoJb3JpZ2luX2VjEBench" * 40,
 }
 HEADERS: Final = {
@@ -41,7 +41,7 @@ LIFECYCLE: Final = (
     "<AbortIncompleteMultipartUpload><DaysAfterInitiation>1</DaysAfterInitiation></AbortIncompleteMultipartUpload>"
     "</Rule></LifecycleConfiguration>"
 )
-"""The rule as the sidecar writes it: with another one there, it would write its own, and a run would be void."""
+"""The rule as the sidecar writes it. With another rule it would write its own, and the run would be void."""
 BEGUN: Final = (
     f"<InitiateMultipartUploadResult><Bucket>{BUCKET}</Bucket><Key>key</Key><UploadId>upload-1</UploadId>"
     "</InitiateMultipartUploadResult>"
@@ -49,7 +49,7 @@ BEGUN: Final = (
 
 
 def deleted(keys: Sequence[str]) -> str:
-    """Return the answer to a DeleteObjects that did not ask for failures only: not every client takes an empty one."""
+    """Return the response to a DeleteObjects that is not quiet. Some clients do not accept an empty list."""
     namespace = "http://s3.amazonaws.com/doc/2006-03-01/"
     entries = "".join(f"<Deleted><Key>{name}</Key></Deleted>" for name in keys)
     return f'<?xml version="1.0" encoding="UTF-8"?><DeleteResult xmlns="{namespace}">{entries}</DeleteResult>'
@@ -61,5 +61,5 @@ def key(request_id: str, name: str) -> str:
 
 
 def json_text(size: int) -> bytes:
-    """Return a JSON object of so many bytes."""
+    """Return a JSON object of `size` bytes."""
     return b'{"scores": "%b"}' % (b"x" * max(0, size - 14))

@@ -1,1 +1,1 @@
-"""A server of SQS, S3 and a container whose answers are ready-made: what is measured is the client."""
+"""Servers of SQS, S3 and a container with ready-made responses, so that only the client is measured."""

@@ -1,4 +1,4 @@
-"""`python -m bench.canned CERTIFICATE KEY`: prints its ports as JSON, serves until it is killed."""
+"""`python -m bench.canned CERTIFICATE KEY`: prints its ports as JSON, and serves until it is killed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The container beside the sidecar: ready at once, done at once or after a time."""
+"""The container beside the sidecar. It is ready at once, and responds at once or after `work_s`."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ WHOLE_BYTES = 64 * 1024
 
 
 class Container:
-    """Answers every POST with JSON of the size that is asked for."""
+    """Responds to every POST with JSON of `result_bytes` bytes."""
 
     def __init__(self, state: State) -> None:
         self._state = state
         self._answers: dict[int, tuple[bytes, int, bytes]] = {}
 
     def serve(self, request: Request) -> None:
-        """Answer one request."""
+        """Respond to one request."""
         if request.method != b"POST":
             request.answer(whole("200 OK", b""))
             return
-        # What was sent is done: the latency ends here.
+        # The latency of the message ends here.
         self._state.requests["POST"] += 1
         self._state.count_post()
         size = self._state.shape.result_bytes

@@ -1,4 +1,4 @@
-"""How the measuring side steers the canned servers and asks what they have seen."""
+"""The control of the canned servers: the measuring process sends commands and reads counts."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ PATH = b"/_bench"
 
 
 class Control:
-    """`GET /_bench` tells; `POST /_bench` takes `{"shape": ...}`, `{"watch": ...}` or `{"put": true}`."""
+    """`GET /_bench` returns the counts; `POST /_bench` takes `{"shape": ...}`, `{"watch": ...}` or `{"put": true}`."""
 
     def __init__(self, state: State, sqs: Sqs) -> None:
         self._state = state
         self._sqs = sqs
 
     def serve(self, request: Request) -> None:
-        """Answer one request."""
+        """Respond to one request."""
         if request.target != PATH:
             request.answer(whole("404 Not Found", b""))
             return
         if request.method == b"POST":
             try:
-                self._obey(json.loads(request.body))
+                self._execute(json.loads(request.body))
             except (ValueError, TypeError, KeyError) as error:
                 request.answer(whole("400 Bad Request", f"{type(error).__name__}: {error}".encode()))
                 return
-        request.answer(whole("200 OK", json.dumps(self._state.told()).encode(), "Content-Type: application/json"))
+        request.answer(whole("200 OK", json.dumps(self._state.observed()).encode(), "Content-Type: application/json"))
 
-    def _obey(self, order: dict[str, Any]) -> None:
+    def _execute(self, order: dict[str, Any]) -> None:
         if "shape" in order:
             known = {entry.name for entry in fields(Shape)}
             if unknown := set(order["shape"]) - known:

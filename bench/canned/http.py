@@ -1,4 +1,4 @@
-"""Just enough of HTTP/1.1 for clients that behave: keep-alive, Content-Length, bodies of any size."""
+"""A small part of HTTP/1.1 for correct clients: keep-alive, Content-Length, bodies of any size."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import TypeAlias, cast
 
 KEPT_BYTES = 1024 * 1024
-"""A larger body is counted and thrown away as it arrives."""
+"""A larger body is counted and discarded as it arrives."""
 _BLOCK = b"x" * (256 * 1024)
 _LENGTH = re.compile(rb"(?i)\r\ncontent-length: *(\d+)")
 _EXPECT = re.compile(rb"(?i)\r\nexpect: *100-continue")
@@ -17,9 +17,9 @@ _WITHOUT_BODY = frozenset({b"GET", b"HEAD", b"DELETE"})
 
 
 class Request:
-    """A request, whole. `body` is empty when it was too large to keep; `answer` it once, at any time.
+    """A complete request. `body` is empty when it was too large to keep. Call `answer` once, at any time.
 
-    `delay_s`: how much later the answer is sent, as if the server were that far away.
+    `delay_s`: how much later the response is sent, as if the server were that far away.
     """
 
     __slots__ = ("_connection", "_left", "_pieces", "body", "delay_s", "head", "method", "target")
@@ -34,13 +34,13 @@ class Request:
         self._pieces: list[bytes] | None = []
 
     def expect(self, size: int) -> None:
-        """Announce the size of the body."""
+        """Set the size of the body."""
         self._left = size
         if size > KEPT_BYTES:
             self._pieces = None
 
     def take(self, data: bytes) -> bytes | None:
-        """Take what belongs to the body; return what follows it, None while more is to come."""
+        """Add data to the body. Return what follows the body, or None while the body is not complete."""
         mine, rest = data[: self._left], data[self._left :]
         self._left -= len(mine)
         if self._pieces is not None:
@@ -51,7 +51,7 @@ class Request:
         return rest
 
     def answer(self, data: bytes, filler: int = 0, end: bytes = b"") -> None:
-        """Send head and body, then `filler` bytes and `end`."""
+        """Send `data`, then `filler` bytes, then `end`."""
         if self.delay_s:
             asyncio.get_running_loop().call_later(self.delay_s, self._connection.send, data, filler, end)
         else:
@@ -62,7 +62,7 @@ Serve: TypeAlias = Callable[[Request], None]
 
 
 def head(status: str, size: int, *fields: str) -> bytes:
-    """Return the head of an answer, with the fields that AWS sends in every one."""
+    """Return the head of a response, with the headers that AWS always sends."""
     lines = [
         f"HTTP/1.1 {status}",
         "x-amz-id-2: q0pPzZ5Y1cVdK7w3xN9bT2mLr8uHfJ4sGkAeXyWvUtSrQpOnMlKjIhGfEdCbA9876543210zyxw=",
@@ -76,12 +76,12 @@ def head(status: str, size: int, *fields: str) -> bytes:
 
 
 def whole(status: str, body: bytes, *fields: str) -> bytes:
-    """Return an answer."""
+    """Return a complete response."""
     return head(status, len(body), *fields) + body
 
 
 class Connection(asyncio.Protocol):
-    """One connection of a client; requests are served one after another."""
+    """One connection of a client; its requests are served one after another."""
 
     def __init__(self, serve: Serve) -> None:
         self._serve = serve
@@ -93,16 +93,16 @@ class Connection(asyncio.Protocol):
         self._paused = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Keep the transport."""
+        """Store the transport."""
         self._transport = cast("asyncio.Transport", transport)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - the interface
-        """Forget what is still to be sent."""
+        """Discard what is not sent yet."""
         self._transport = None
         self._filler = 0
 
     def data_received(self, data: bytes) -> None:
-        """Serve each request that is whole."""
+        """Serve each complete request."""
         rest: bytes | None = data
         while rest is not None:
             if self._request is None:
@@ -127,14 +127,14 @@ class Connection(asyncio.Protocol):
             if length := _LENGTH.search(first):
                 request.expect(int(length[1]))
             elif _CHUNKED.search(first):
-                # Nothing that is measured sends one. Answered, it would be a silent misreading.
+                # No measured client sends chunks. They are refused, because this server would misread them.
                 self.send(whole("411 Length Required", b""), 0, b"")
             if _EXPECT.search(first):
                 self.send(b"HTTP/1.1 100 Continue\r\n\r\n", 0, b"")
         return request
 
     def send(self, data: bytes, filler: int, end: bytes) -> None:
-        """Send, as fast as the client reads."""
+        """Send as fast as the client reads."""
         if self._transport is None:
             return
         self._transport.write(data)
@@ -143,11 +143,11 @@ class Connection(asyncio.Protocol):
             self._fill()
 
     def pause_writing(self) -> None:
-        """The client reads more slowly."""
+        """Stop sending: the client reads slowly."""
         self._paused = True
 
     def resume_writing(self) -> None:
-        """The client has read."""
+        """Continue to send."""
         self._paused = False
         if self._filler or self._end:
             self._fill()

@@ -1,4 +1,4 @@
-"""A queue whose messages are made when they are asked for."""
+"""A queue whose messages are created when they are received."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import TypeAlias
 from bench.canned.state import State
 
 RECEIPT = "AQEB" + "wJnKyrHigUMZj6rYigCgxlaS3SLy0a" * 10
-"""As long as those of SQS are."""
+"""A receipt handle with the length of those of SQS."""
 
 Give: TypeAlias = Callable[[bytes], None]
 
@@ -34,7 +34,7 @@ class _Waiter:
 
 
 class Queue:
-    """Hands out messages: all there are, or so many a second."""
+    """Delivers messages: all at once, or at a steady rate."""
 
     def __init__(self, state: State) -> None:
         self._state = state
@@ -48,16 +48,16 @@ class Queue:
 
     @property
     def visible(self) -> int:
-        """Messages that are there now."""
+        """The number of messages in the queue now."""
         return self._available
 
     def put(self) -> None:
-        """Add a message, and remember when."""
-        self._state.told_at_s = time.monotonic()
+        """Add a message, and record the time for its latency."""
+        self._state.put_at_s = time.monotonic()
         self._add()
 
     def receive(self, limit: int, wait_s: float, give: Give) -> None:
-        """Call `give` with the answer: at once when there is a message, else when there is one or the wait is over."""
+        """Call `give` with the response when there is a message, at the latest after `wait_s`."""
         if self._to_come and self._started_at_s is None:
             self._started_at_s = asyncio.get_running_loop().time()
             self._appear()
@@ -70,7 +70,7 @@ class Queue:
         self._waiting.append(waiter)
 
     def close(self) -> None:
-        """Answer nobody any more."""
+        """Cancel all waiting receives without a response."""
         if self._timer is not None:
             self._timer.cancel()
         for waiter in self._waiting:
@@ -86,7 +86,7 @@ class Queue:
         self._add()
         self._to_come -= 1
         if self._to_come and self._started_at_s is not None:
-            # On a schedule of its own: lateness of one timer must not make all others late.
+            # Times are counted from the start: a late timer must not delay all later ones.
             so_far = self._state.shape.messages - self._to_come
             self._timer = loop.call_at(self._started_at_s + so_far / self._state.shape.rate, self._appear)
 

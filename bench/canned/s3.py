@@ -30,25 +30,27 @@ _COMPLETED = whole(
 
 
 Reply: TypeAlias = tuple[str, bytes, int]
-"""Operation, answer, and how many bytes of filler follow it."""
+"""Operation, response, and the number of filler bytes after it."""
 WHOLE_BYTES = 64 * 1024
 _UNKNOWN: Reply = ("", b"", 0)
 
 
 class S3:
-    """Serves one bucket, whatever its name."""
+    """Serves one bucket; its name is not checked."""
 
     def __init__(self, state: State) -> None:
         self._state = state
         self._payloads: dict[int, tuple[bytes, int]] = {}
 
     def serve(self, request: Request) -> None:
-        """Answer one request."""
+        """Respond to one request."""
         path, _, query = request.target.partition(b"?")
         reply = self._about_bucket(request, query) if query else self._about_object(request, path)
         operation, answer, filler = reply
         if not operation:
-            self._state.wonder(f"S3 {request.method.decode()} {request.target[:120].decode(errors='replace')}")
+            self._state.record_unexpected(
+                f"S3 {request.method.decode()} {request.target[:120].decode(errors='replace')}"
+            )
             request.answer(_MISSING)
             return
         self._state.requests[operation] += 1
@@ -62,7 +64,7 @@ class S3:
             return "PutObject", _PUT, 0
         if method == b"DELETE":
             return "DeleteObject", _DELETED_ONE, 0
-        # A part of an object is asked for only after its stream broke.
+        # A range is requested only after a download broke, which is not expected here.
         if method in (b"GET", b"HEAD") and b"\r\nrange:" not in request.head.lower():
             found = (_HEADERS, 0) if path.endswith(b"/headers.json") else self._payload()
             if not path.endswith((b"/headers.json", b"/payload")):

@@ -1,4 +1,4 @@
-"""SQS's JSON protocol, for the calls that are made on a queue."""
+"""The JSON protocol of SQS, for the calls that the sidecar makes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _HEAD = head("200 OK", 0, "x-amzn-RequestId: 1f2e3d4c-5b6a-4789-8a9b-0c1d2e3f4a5
 
 
 class Sqs:
-    """Serves one queue, whatever its URL."""
+    """Serves one queue; its URL is not checked."""
 
     def __init__(self, state: State) -> None:
         self._state = state
@@ -37,17 +37,17 @@ class Sqs:
         }
 
     def reset(self) -> None:
-        """Begin anew, with the messages that the state tells of."""
+        """Replace the queue by a new one with the messages of `state.shape`."""
         self.queue.close()
         self.queue = Queue(self._state)
 
     def serve(self, request: Request) -> None:
-        """Answer one request."""
+        """Respond to one request."""
         found = _ACTION.search(request.head)
         action = found[1].decode() if found else ""
         handler = self._actions.get(action)
         if handler is None:
-            self._state.wonder(f"SQS {action or request.method.decode()}")
+            self._state.record_unexpected(f"SQS {action or request.method.decode()}")
             request.answer(whole("400 Bad Request", b'{"__type":"com.amazonaws.sqs#InvalidAction"}', JSON_TYPE))
             return
         self._state.requests[action] += 1
@@ -74,7 +74,7 @@ class Sqs:
         _give(request, _successful(_ID.findall(request.body)))
 
     def _attributes(self, request: Request) -> None:
-        # Never quite empty: a batch job must not be over before it has been measured.
+        # Never zero: a batch job must not end before it has been measured.
         visible = str(max(1, self.queue.visible))
         counts = {"NotVisible": "0", "Delayed": "0", "": visible}
         attributes = {f"ApproximateNumberOfMessages{name}": value for name, value in counts.items()}

@@ -1,4 +1,4 @@
-"""What the canned servers are to answer, and what they have seen."""
+"""What the canned servers serve, and their counts."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ UNEXPECTED_LIMIT = 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shape:
-    """What is served.
+    """The messages, objects and delays that are served.
 
     Attributes:
-        kind: of the messages.
-        messages: how many there are.
-        rate: messages a second that appear, from the first receive on; 0: all at once.
-        payload_bytes: size of a payload, or of a batch.
-        result_bytes: size of the container's JSON answer.
-        work_s: how long the container takes.
-        sqs_delay_s: how much later each answer of the queue is sent.
-        get_delay_s: likewise, those of the store to requests that read an object.
-        put_delay_s: likewise, all others of the store.
+        kind: the kind of API.
+        messages: the number of messages.
+        rate: messages per second that are added from the first receive on; 0 means all at once.
+        payload_bytes: the size of a payload, or of a batch.
+        result_bytes: the size of the container's JSON response.
+        work_s: how long the container takes for a request.
+        sqs_delay_s: the delay of each response of the queue.
+        get_delay_s: the delay of each response of the store to GET and HEAD.
+        put_delay_s: the delay of each other response of the store.
     """
 
     kind: Literal["async", "batch"] = "async"
@@ -42,7 +42,7 @@ class Shape:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Watch:
-    """Measure a process when so many messages are done, or so many POSTs have come."""
+    """Measure the process `pid` when the count `of` messages done, or of POSTs, reaches each value of `at`."""
 
     pid: int
     at: tuple[int, ...]
@@ -51,14 +51,14 @@ class Watch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mark:
-    """What was measured at one of these moments.
+    """What was measured when a count of a `Watch` was reached.
 
     Attributes:
-        count: messages by then.
+        count: the count.
         at_s: monotonic time.
-        cpu_s: of the tree of processes.
-        peak_mib: likewise.
-        requests: by operation.
+        cpu_s: CPU time of the process and its descendants.
+        peak_mib: peak memory of the process and its descendants.
+        requests: the number of requests so far, by operation.
     """
 
     count: int
@@ -70,7 +70,7 @@ class Mark:
 
 @dataclass(slots=True)
 class State:
-    """Of all the servers together."""
+    """The shape and the counts of all canned servers together."""
 
     shape: Shape = field(default_factory=Shape)
     requests: Counter[str] = field(default_factory=Counter)
@@ -79,47 +79,47 @@ class State:
     running: int = 0
     most_running: int = 0
     first_post_at_s: float | None = None
-    told_at_s: float | None = None
+    put_at_s: float | None = None
     latencies_s: list[float] = field(default_factory=list)
     unexpected: list[str] = field(default_factory=list)
     watch: Watch | None = None
     marks: list[Mark] = field(default_factory=list)
 
     def begin(self, shape: Shape) -> None:
-        """Forget what was seen; serve that from now on."""
+        """Reset all counts, and serve this shape from now on."""
         self.shape = shape
         self.requests = Counter()
         self.done = self.posts = self.running = self.most_running = 0
-        self.first_post_at_s = self.told_at_s = self.watch = None
+        self.first_post_at_s = self.put_at_s = self.watch = None
         self.latencies_s, self.unexpected, self.marks = [], [], []
 
-    def wonder(self, what: str) -> None:
-        """Take note of something that a sound run never asks."""
+    def record_unexpected(self, what: str) -> None:
+        """Record a request that the servers do not know."""
         self.requests["unexpected"] += 1
         if len(self.unexpected) < UNEXPECTED_LIMIT:
             self.unexpected.append(what)
 
     def count_done(self, messages: int) -> None:
-        """Messages were deleted."""
+        """Record that messages were deleted."""
         self.done += messages
         if self.watch is not None and self.watch.of == "done":
             self._look(self.watch, self.done)
 
     def count_post(self) -> None:
-        """The container was asked."""
+        """Record that the container received a POST."""
         self.posts += 1
         self.running += 1
         self.most_running = max(self.most_running, self.running)
         if self.first_post_at_s is None:
             self.first_post_at_s = time.monotonic()
-        if self.told_at_s is not None:
-            self.latencies_s.append(time.monotonic() - self.told_at_s)
-            self.told_at_s = None
+        if self.put_at_s is not None:
+            self.latencies_s.append(time.monotonic() - self.put_at_s)
+            self.put_at_s = None
         if self.watch is not None and self.watch.of == "posts":
             self._look(self.watch, self.posts)
 
     def count_answer(self) -> None:
-        """The container has answered."""
+        """Record that the container responded."""
         self.running -= 1
 
     def _look(self, watch: Watch, count: int) -> None:
@@ -135,8 +135,8 @@ class State:
                 )
             )
 
-    def told(self) -> dict[str, Any]:
-        """Return what the measuring side wants to know, as JSON."""
+    def observed(self) -> dict[str, Any]:
+        """Return the counts as JSON."""
         return {
             "requests": dict(self.requests),
             "done": self.done,

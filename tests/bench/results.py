@@ -3,9 +3,9 @@
 from bench.cpu import CpuResult
 from bench.distance import Distance
 from bench.memory import Soak
-from bench.quiet import Start
 from bench.results import Results
 from bench.spread import Spread, spread
+from bench.startup_and_idle import Start
 
 
 def same(value: float) -> Spread:

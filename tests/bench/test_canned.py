@@ -111,7 +111,7 @@ def test_a_deletion_answers_for_each_entry_and_counts_it() -> None:
 def test_an_unknown_call_is_remembered() -> None:
     state, wire = queue(Shape())
     wire.sqs("PurgeQueue")
-    assert state.told()["unexpected"] == ["SQS PurgeQueue"]
+    assert state.observed()["unexpected"] == ["SQS PurgeQueue"]
 
 
 @pytest.mark.parametrize(
@@ -189,7 +189,7 @@ def test_a_process_is_measured_when_the_counts_are_reached() -> None:
     state.watch = Watch(pid=os.getpid(), at=(2, 5), of="done")
     for _ in range(7):
         wire.sqs("DeleteMessageBatch", Entries=[{"Id": "0"}])
-    marks = state.told()["marks"]
+    marks = state.observed()["marks"]
     assert [mark["count"] for mark in marks] == [2, 5]
     assert [mark["requests"]["DeleteMessageBatch"] for mark in marks] == [2, 5]
     assert marks[1]["cpu_s"] >= marks[0]["cpu_s"] > 0

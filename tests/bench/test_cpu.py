@@ -9,7 +9,7 @@ from bench.nginx import operations
 from bench.sidecar import faults
 
 
-def told() -> dict[str, Any]:
+def observed() -> dict[str, Any]:
     first = {"count": 1000, "at_s": 10.0, "cpu_s": 1.0, "peak_mib": 50.0, "requests": {"GetObject": 2000, "POST": 1000}}
     later = {"GetObject": 4000, "POST": 2000, "ReceiveMessage": 100, "ListObjectsV2": 1}
     last = {"count": 2000, "at_s": 12.0, "cpu_s": 1.4, "peak_mib": 51.0, "requests": later}
@@ -17,7 +17,7 @@ def told() -> dict[str, Any]:
 
 
 def test_only_what_lies_between_the_counts_is_taken() -> None:
-    found = window(told())
+    found = window(observed())
     assert found.cpu_ms == pytest.approx(0.4)
     assert (found.per_s, found.peak_mib) == (500.0, 51.0)
     assert found.requests == {"GetObject": 2000, "POST": 1000, "ReceiveMessage": 100, "ListObjectsV2": 1}
@@ -25,11 +25,11 @@ def test_only_what_lies_between_the_counts_is_taken() -> None:
 
 
 def test_the_container_is_not_aws() -> None:
-    assert window(told()).aws_requests == pytest.approx(2.101)
+    assert window(observed()).aws_requests == pytest.approx(2.101)
 
 
 def test_requests_to_others_are_those_of_the_whole_run() -> None:
-    found = window(told(), {"GetObject": 4200, "POST": 2100})
+    found = window(observed(), {"GetObject": 4200, "POST": 2100})
     assert found.cpu_ms == pytest.approx(0.4)
     assert found.aws_requests == pytest.approx(2.1)
 

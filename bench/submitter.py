@@ -1,4 +1,4 @@
-"""Submits requests to a real queue and store, as Cortex's gateway does."""
+"""Submits requests to a queue and a store, as Cortex's gateway does."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from bench.child import BenchError
 from bench.wire_format import BUCKET, HEADERS_JSON, KEYS, REGION, json_text, key
 
 
-class Cloud:
+class Submitter:
     """SQS and S3 at one port of 127.0.0.1."""
 
     def __init__(self, port: int) -> None:
@@ -20,13 +20,13 @@ class Cloud:
         self._authorization = f"AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature={'a' * 64}"
 
     def queue(self) -> str:
-        """Make a queue and the bucket."""
+        """Create a queue and the bucket; return the queue URL."""
         self._ask("s3", "PUT", f"/{BUCKET}", b"", {})
         url: str = json.loads(self._sqs("CreateQueue", {"QueueName": f"q-{uuid.uuid4().hex}"}))["QueueUrl"]
         return url
 
     def submit(self, queue_url: str, messages: int) -> None:
-        """Submit requests, the messages in tens."""
+        """Submit requests; their messages are sent in batches of ten."""
         payload, json_type = json_text(1024), {"Content-Type": "application/json"}
         ids = [str(uuid.uuid4()) for _ in range(messages)]
         for request_id in ids:
@@ -41,7 +41,7 @@ class Cloud:
         self._sqs("SendMessageBatch", {"QueueUrl": queue_url, "Entries": entries})
 
     def is_empty(self, queue_url: str) -> bool:
-        """Tell whether nothing is left, neither visible nor in flight."""
+        """Return whether the queue has no messages, neither visible nor in flight."""
         names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
         asked = {"QueueUrl": queue_url, "AttributeNames": names}
         attributes = json.loads(self._sqs("GetQueueAttributes", asked))["Attributes"]

@@ -1,4 +1,4 @@
-"""What every measurement needs: servers, a folder, and how much to do."""
+"""What every measurement needs: servers, a folder, and how much to measure."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from bench.sidecar import Setup, Sidecar, environment, running
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stand:
+class RunContext:
     """One run of the benchmark.
 
     Attributes:
-        servers: with which the canned rows are measured.
-        own: the canned servers alone, for whatever needs their timing or their sizes.
-        folder: for everything that is written.
+        servers: the servers for the CPU rows: canned ones or nginx.
+        own: the canned servers, for rows that need their timing or their sizes.
+        folder: the folder for all files.
         amounts: how much is measured.
-        runs: of each row of CPU.
-        client: value of `DEQUEUER_AWS_CLIENT`; None: the default.
+        runs: the number of runs of each CPU row.
+        client: the value of `DEQUEUER_AWS_CLIENT`; None means the default.
     """
 
     servers: Servers
@@ -35,13 +35,13 @@ class Stand:
 
     @contextmanager
     def sidecar(self, servers: Servers, setup: Setup) -> Iterator[Sidecar]:
-        """Have the servers serve the shape, and run a sidecar on them until the end of the block."""
+        """Make the servers serve `setup.shape`; run a sidecar with them until the end of the block."""
         servers.begin(setup.shape)
         with running(environment(servers, setup, self.folder, self.client), self.folder) as sidecar:
             yield sidecar
 
 
-def say(text: str) -> None:
-    """Tell whoever waits what is being done."""
+def print_progress(text: str) -> None:
+    """Write a line about the progress to standard error."""
     sys.stderr.write(f"{text}\n")
     sys.stderr.flush()
