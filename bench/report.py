@@ -60,7 +60,7 @@ def _cpu(results: Results) -> str:
 def _facts(results: Results) -> Iterable[tuple[str, str]]:
     if results.distance is not None:
         far = results.distance
-        yield "messages/s, 100 workers, queue and store at hand", far.near_per_s.text(0)
+        yield "messages/s, 100 workers, queue and store near", far.near_per_s.text(0)
         yield "  queue 20 ms away", f"{far.queue_per_s.text(0)}, {far.queue_share.text(2)} of that"
         yield (
             "  store too: GET 20 ms, PUT 30 ms",
@@ -72,7 +72,7 @@ def _facts(results: Results) -> Iterable[tuple[str, str]]:
         yield f"peak memory, payload and result of {name}, 4 workers", f"{mib:.1f} MiB"
     if results.start is not None:
         yield "process start to first POST", f"{results.start.first_post_s.text(2)} s"
-        yield "  beside a Python that imports asyncio, uvloop, ssl", f"{results.start.ratio.text(1)}x"
+        yield "  compared with a Python that imports asyncio, uvloop, ssl", f"{results.start.ratio.text(1)}x"
     if results.latency_s is not None:
         yield "message on an idle queue to POST", f"{_ms(results.latency_s)} ms"
     if results.idle_percent is not None:

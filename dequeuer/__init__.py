@@ -1,4 +1,4 @@
-"""A sidecar that works off an SQS queue for the container beside it."""
+"""A sidecar that processes the messages of an SQS queue with the container beside it."""
 
-# Written here, not looked up: asking the package's metadata takes longer than all other imports of the command line.
+# A constant: reading it from the package's metadata would take longer than all imports of the command line.
 __version__ = "0.1.0"

@@ -12,7 +12,7 @@ def main() -> None:
     if sys.argv[1:2] != ["dev"]:  # `dev` must stop its child processes first; it handles signals itself
         exit_on_signals()
     from dequeuer.cli import main as run  # noqa: PLC0415 - signals must be handled before the slow imports
-    from dequeuer.process.standard_streams import flush_or_discard, open_missing_streams  # noqa: PLC0415 - likewise
+    from dequeuer.process.standard_streams import flush_or_discard, open_missing_streams  # noqa: PLC0415 - see the line above
 
     open_missing_streams()
     status = run()

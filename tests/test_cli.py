@@ -17,7 +17,7 @@ from tests.settings.environments import ASYNC, GATEWAY
 
 
 class Calls:
-    """Stands in for the modules of the commands and keeps what they are called with."""
+    """Replaces the modules of the commands, and records their calls."""
 
     def __init__(self) -> None:
         self.seen: list[tuple[str, Any]] = []
@@ -98,7 +98,7 @@ def test_the_line_of_the_process_is_the_default(
 
 @pytest.mark.parametrize("argument", ["-h", "--help", "-help"])
 @pytest.mark.parametrize("command", [[], ["gateway"]])
-def test_help_is_given_whatever_else_is_wrong(
+def test_help_is_printed_even_with_other_faults(
     calls: Calls,
     environ: dict[str, str],
     capsys: pytest.CaptureFixture[str],
@@ -114,13 +114,13 @@ def test_help_is_given_whatever_else_is_wrong(
     assert calls.seen == []
 
 
-def test_the_version_is_told(calls: Calls, environ: dict[str, str], capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_version_is_printed(calls: Calls, environ: dict[str, str], capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["--version"]) == 0
     assert capsys.readouterr().out == f"dequeuer {__version__}\n"
     assert calls.seen == []
 
 
-def test_bad_settings_are_told_and_nothing_is_started(
+def test_bad_settings_are_reported_and_nothing_is_started(
     calls: Calls, environ: dict[str, str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     environ |= ASYNC | {"DEQUEUER_WORKERS": "0"}
@@ -134,7 +134,7 @@ def test_bad_settings_are_told_and_nothing_is_started(
     assert calls.seen == []
 
 
-def test_faults_that_a_command_finds_itself_are_told_too(
+def test_faults_that_a_command_finds_itself_are_reported_too(
     calls: Calls, environ: dict[str, str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     environ |= ASYNC
@@ -161,7 +161,7 @@ def _python(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]
     )
 
 
-def test_the_process_leaves_with_the_status() -> None:
+def test_the_process_exits_with_the_status() -> None:
     result = _python("-m", "dequeuer", "--version")
     assert (result.returncode, result.stdout) == (0, f"dequeuer {__version__}\n")
     result = _python("-m", "dequeuer", DEQUEUER_WORKERS="\udcff", PYTHONIOENCODING="ascii")

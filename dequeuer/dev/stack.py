@@ -132,7 +132,7 @@ class Stack:
         port = self._addresses.user
         await ready.wait_until(
             partial(ready.is_listening, port),
-            f"the container does not listen on {HOST}:{port} (--user-port tells another port)",
+            f"the container does not listen on {HOST}:{port} (set another port with --user-port)",
             child=user,
             timeout_s=self._options.ready_timeout_s,
             on_slow=lambda: self._display.print_text(f"still waiting for the container to listen on {HOST}:{port} ..."),

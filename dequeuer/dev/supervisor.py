@@ -77,15 +77,15 @@ class Supervisor:
             StopRequestedError: the user stopped the stack.
         """
         working = asyncio.create_task(work, name="dev-work")
-        asked = asyncio.create_task(self._stop_requested.wait(), name="dev-asked")
+        stop_requested = asyncio.create_task(self._stop_requested.wait(), name="dev-stop-requested")
         try:
-            await asyncio.wait({working, asked, self._exited}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({working, stop_requested, self._exited}, return_when=asyncio.FIRST_COMPLETED)
             if working.done() and working.exception() is not None and not self._stop_requested.is_set():
                 await asyncio.wait({self._exited}, timeout=EXIT_NOTICE_TIMEOUT_S)
         finally:
-            asked.cancel()
+            stop_requested.cancel()
             working.cancel()
-            await asyncio.wait({working, asked})
+            await asyncio.wait({working, stop_requested})
             if not working.cancelled():
                 working.exception()  # the errors below take precedence; without this line asyncio would log this one
         if self._exited.done():

@@ -61,7 +61,7 @@ async def test_a_job_is_its_batches_and_one_completion_message() -> None:
     assert [row.name for row in job.rows if row.status == "succeeded"] == ["batch 12 of 23"]
 
 
-async def test_a_standard_queue_wants_no_groups() -> None:
+async def test_messages_to_a_standard_queue_have_no_group() -> None:
     sqs = Sqs()
     await local_aws(sqs, "http://127.0.0.1:1/0/q").send_batches(["[1]"])
     assert "MessageGroupId" not in sqs.sent[0]
@@ -87,20 +87,20 @@ async def test_the_job_is_over_when_all_is_settled() -> None:
     assert rows[1].result == "the container answered 500, not 200"
 
 
-async def test_what_is_finished_stays_so() -> None:
+async def test_a_finished_row_does_not_change() -> None:
     job = await enqueued(["[1]"])
     job.on_settled(said("of [1]", "succeeded"))
     job.on_settled(said("of [1]", "rejected"))
     assert job.rows[0].status == "succeeded"
 
 
-async def test_a_completion_that_the_container_did_not_take_is_a_failure() -> None:
+async def test_a_completion_that_the_container_refused_is_a_failure() -> None:
     job = await enqueued(["[1]"])
     job.on_settled(said("of job_complete", "failed", "/on-job-complete: the container answered 500"))
     assert job.rows[-1].status == "failed"
 
 
-def test_before_anything_is_in_the_queue_nothing_is_told() -> None:
+def test_before_anything_is_enqueued_settled_messages_are_ignored() -> None:
     job = SampleJob(PlainDisplay(io.StringIO()))
     job.on_settled(said("stray", "succeeded"))
     assert job.rows == []
@@ -119,7 +119,7 @@ def test_names_of_queues_are_in_cortex_layout_and_good_for_sqs() -> None:
 
 
 @pytest.mark.parametrize("line", ["", "Traceback (most recent call last):", "[]", "null", '{"event":"started"}', "{"])
-def test_other_lines_of_the_sidecar_are_passed_over(line: str) -> None:
+def test_other_lines_of_the_sidecar_are_ignored(line: str) -> None:
     assert parse_settled_line(line) is None
 
 

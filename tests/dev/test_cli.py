@@ -13,7 +13,7 @@ from dequeuer.dev.options import Options
 from dequeuer.dev.ports import free_ports
 
 
-def test_an_error_is_told_in_one_piece_with_status_1(
+def test_an_error_is_one_line_with_status_1(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     async def run(_options: Options) -> int:
@@ -40,7 +40,7 @@ def test_interrupted_before_it_began(monkeypatch: pytest.MonkeyPatch) -> None:
     assert cli.main([]) == 130
 
 
-async def test_a_reader_that_goes_away_ends_it_quietly() -> None:
+async def test_when_the_reader_of_the_output_exits_it_ends_without_an_error_text() -> None:
     read_end, write_end = os.pipe()
     os.close(read_end)
     code = "import sys; from dequeuer.dev.cli import main; sys.exit(main(['--once', '--user-port', '1']))"
@@ -54,7 +54,7 @@ async def test_a_reader_that_goes_away_ends_it_quietly() -> None:
     assert (process.returncode, err) == (1, b"")
 
 
-async def test_an_embedded_server_that_does_not_answer_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_embedded_server_that_does_not_respond_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [name for name in os.environ if name.startswith("AWS_")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")

@@ -75,7 +75,7 @@ async def dev(*line: str, env: Mapping[str, str] | None = None) -> Ended:
 
 
 @pytest.mark.parametrize("queue", ["fifo", "standard"])
-async def test_requests_go_in_through_the_container_and_come_out(queue: str) -> None:
+async def test_requests_are_completed_by_the_container(queue: str) -> None:
     ended = await dev("--once", "--samples", "4", "--queue", queue)
     assert (ended.status, ended.err) == (0, "")
     states = ended.states()
@@ -133,7 +133,7 @@ async def test_a_container_that_fails_makes_it_fail() -> None:
     assert "0 of 2 samples came out, 2 failed" in ended.out
 
 
-async def test_a_container_that_dies_is_told_with_its_last_lines() -> None:
+async def test_a_container_that_exits_is_reported_with_its_last_lines() -> None:
     (port,) = free_ports(1)
     command = (sys.executable, "-c", "print('no model file'); raise SystemExit(3)")
     ended = await dev("--once", "--user-port", str(port), "--", *command)
@@ -141,7 +141,7 @@ async def test_a_container_that_dies_is_told_with_its_last_lines() -> None:
     assert ended.err == "dequeuer dev: container ended with exit status 3. Its last lines:\n    no model file\n"
 
 
-async def test_a_port_in_use_is_told_before_anything_starts() -> None:
+async def test_a_port_in_use_is_reported_before_anything_starts() -> None:
     server = await asyncio.start_server(lambda _reader, writer: writer.close(), "127.0.0.1", 0)
     async with server:
         port = server.sockets[0].getsockname()[1]
@@ -150,7 +150,7 @@ async def test_a_port_in_use_is_told_before_anything_starts() -> None:
     assert f"port {port} (the gateway's) is in use" in ended.err
 
 
-async def test_it_stays_until_ctrl_c_and_leaves_nothing_behind() -> None:
+async def test_it_runs_until_ctrl_c_and_no_process_remains() -> None:
     process = await start("--samples", "1")
     assert process.stdout is not None
     lines: list[str] = []

@@ -64,7 +64,7 @@ def aws_of(env: dict[str, str]) -> dict[str, str]:
     return {name: value for name, value in env.items() if name.upper().startswith(("AWS_", "BOTO_"))}
 
 
-def test_no_part_gets_anything_of_the_users_account() -> None:
+def test_no_process_gets_the_users_account() -> None:
     for line in ([], ["--kind", "batch"], ["--", "serve"]):
         for spec in specs(*line).values():
             env = dict(spec.environment)
@@ -78,7 +78,7 @@ def test_sidecar_gateway_and_the_users_command_use_the_local_account() -> None:
         assert aws_of(dict(found[name].environment)) == ALLOWED_AWS
 
 
-def test_our_parts_are_not_changed_by_the_users_shell() -> None:
+def test_the_users_shell_does_not_change_our_processes() -> None:
     for spec in specs().values():
         assert not {"DEQUEUER_TYPO", "CORTEX_LOG_LEVEL", "HTTP_PROXY", "MODEL_PATH"} & set(spec.environment)
         assert spec.environment.get("DEQUEUER_BUCKET") != "production-bucket"
@@ -102,7 +102,7 @@ def test_the_embedded_server_listens_on_loopback_only_and_leaves_docker_alone() 
     assert not {"USE_SSL", "PERSIST_STATE"} & set(env)
 
 
-def test_the_process_itself_forgets_the_account_and_its_proxies() -> None:
+def test_the_account_and_the_proxies_are_removed_from_the_own_environment() -> None:
     mine = dict(USERS)
     environment.remove_aws_settings(mine)
     assert aws_of(mine).items() <= ALLOWED_AWS.items()
@@ -112,7 +112,7 @@ def test_the_process_itself_forgets_the_account_and_its_proxies() -> None:
 
 @given(st.dictionaries(st.sampled_from(["AWS_", "aws_", "Aws_", "BOTO_"]).flatmap(
     lambda prefix: st.text("ABCxyz_", max_size=8).map(lambda rest: prefix + rest)), st.just("production")))  # fmt: skip
-def test_whatever_it_is_called(users: dict[str, str]) -> None:
+def test_aws_variables_of_any_name_are_removed(users: dict[str, str]) -> None:
     mine = dict(users)
     environment.remove_aws_settings(mine)
     base = environment.base_environment(users, Path("/somewhere"))
@@ -124,7 +124,7 @@ def test_a_container_that_runs_already_is_not_started() -> None:
     assert set(specs("--user-port", "9000")) == {"gateway", "sidecar"}
 
 
-def test_the_sidecar_is_told_everything_by_variables() -> None:
+def test_the_sidecar_is_configured_by_variables() -> None:
     found = specs("--workers", "7")["sidecar"]
     assert list(found.command[-2:]) == ["-m", "dequeuer"]
     env = found.environment

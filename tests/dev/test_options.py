@@ -65,7 +65,7 @@ def test_fifo_is_a_short_way_to_say_queue_fifo() -> None:
         (["--port", "9000", "--user-port", "9000"], "is the container's port, too"),
     ],
 )
-def test_what_cannot_be_used_is_told_with_status_2(
+def test_invalid_arguments_are_reported_with_status_2(
     line: list[str], told: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as ended:

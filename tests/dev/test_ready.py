@@ -13,7 +13,7 @@ from dequeuer.dev.ports import check_free, free_ports, is_served
 
 
 @pytest.mark.looptime
-async def test_it_looks_until_the_check_succeeds(looptime: float) -> None:
+async def test_it_checks_until_the_check_succeeds(looptime: float) -> None:
     answers = iter([False] * 3 + [True])
 
     async def check() -> bool:
@@ -24,7 +24,7 @@ async def test_it_looks_until_the_check_succeeds(looptime: float) -> None:
 
 
 @pytest.mark.looptime
-async def test_after_the_time_it_fails_and_says_so_once_before() -> None:
+async def test_after_the_timeout_it_fails_and_reports_slowness_once_before() -> None:
     said: list[str] = []
 
     async def check() -> bool:
@@ -53,7 +53,7 @@ def test_free_ports_are_different_and_free() -> None:
         check_free(port, "a test's", "do not")
 
 
-def test_a_port_in_use_is_told_with_what_to_do() -> None:
+def test_a_port_in_use_is_reported_with_what_to_do() -> None:
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
         other.listen()
@@ -62,7 +62,7 @@ def test_a_port_in_use_is_told_with_what_to_do() -> None:
             check_free(port, "the gateway's", "take --port")
 
 
-def test_without_ministack_it_says_how_to_install_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_ministack_the_error_says_how_to_install_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
     monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
     with pytest.raises(DevError, match=r"pip install 'dequeuer\[dev\]'"):

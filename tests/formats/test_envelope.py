@@ -20,7 +20,7 @@ def test_the_form() -> None:
 
 
 @given(payload=st.binary(max_size=3000), value=st.text(), content_type=st.text(), again=st.booleans())
-def test_what_is_sealed_comes_out_as_it_went_in(payload: bytes, value: str, content_type: str, again: bool) -> None:
+def test_an_encoded_envelope_decodes_to_the_same(payload: bytes, value: str, content_type: str, again: bool) -> None:
     headers = json.dumps({"A": [value]}).encode()
     before = Envelope(request_id="r1", headers=headers, content_type=content_type, payload=payload, may_repeat=again)
     sealed = encode_envelope(before)
@@ -35,7 +35,7 @@ def test_what_is_sealed_comes_out_as_it_went_in(payload: bytes, value: str, cont
 
 
 @pytest.mark.parametrize("content_type", ["text/plain\r\nX: y", "\ud800", "text/\0plain", "té/xt", ""])
-def test_a_type_that_could_be_no_header_s_value_says_nothing(content_type: str) -> None:
+def test_a_type_that_cannot_be_a_header_value_is_ignored(content_type: str) -> None:
     assert decode_envelope(json.dumps({**GOOD, "type": content_type})).content_type is None
 
 
@@ -67,12 +67,12 @@ def test_what_is_malformed_is_refused_and_not_quoted(body: str) -> None:
 
 
 @pytest.mark.parametrize("body", ["r1", "", "[1]", '{"other": 1}'])
-def test_what_is_no_envelope_is_its_own_id(body: str) -> None:
+def test_a_plain_body_is_the_request_id(body: str) -> None:
     assert not is_envelope(body)
     assert request_id_of(body) == body
 
 
-def test_an_id_that_is_not_where_we_write_it_is_not_guessed() -> None:
+def test_an_id_that_is_not_the_first_field_is_not_found() -> None:
     assert request_id_of('{"dequeuer":1,"payload":"x","id":"r1"}') == ""
     assert request_id_of('{"dequeuer":1,"id":"' + "x" * 200 + '"') == ""
 

@@ -59,7 +59,7 @@ def test_any_bytes_are_read_or_refused(raw: bytes) -> None:
     assert all("\n" not in value for _, value in fields)
 
 
-def test_hop_by_hop_fields_stay_behind() -> None:
+def test_hop_by_hop_headers_are_not_forwarded() -> None:
     given_headers = [
         ("Connection", "close, X-Named"),
         ("x-named", "gone"),

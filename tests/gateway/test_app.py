@@ -49,7 +49,7 @@ def endpoint() -> Iterator[str]:
 
 
 class Process:
-    """A gateway that runs. Its log is read up to where it tells its port."""
+    """A running gateway. Its log is read up to the line with its port."""
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self.process = process
@@ -146,7 +146,7 @@ def test_sigterm_lets_a_running_request_end(endpoint: str) -> None:
         assert client.recv(1000) == b"HTTP/1.1 100 Continue\r\n\r\n"
         running.process.send_signal(signal.SIGTERM)
         assert json.loads(running.log.readline())["event"] == "gateway_draining"
-        # Not before it has begun to stop: what arrives from then on must still be read.
+        # Sent after it has begun to stop: it must still read the rest of the payload.
         eventually(lambda: not listens(running.first["port"]), "the gateway to stop listening")
         client.sendall(b"body")
         assert client.recv(1000).startswith(b"HTTP/1.1 200 ")

@@ -62,7 +62,7 @@ async def test_a_fifo_queue(sqs: Any) -> None:
     assert [message["Attributes"]["MessageDeduplicationId"] for message in messages] == ["id1", "id2"]
 
 
-async def test_a_message_that_may_not_be_the_only_one_says_so() -> None:
+async def test_a_message_that_may_repeat_says_so() -> None:
     class Client:
         def __init__(self) -> None:
             self.requests: list[dict[str, Any]] = []
@@ -84,7 +84,7 @@ async def test_a_queue_that_does_not_exist(sqs: Any, endpoint: str) -> None:
 
 @dataclass
 class ScriptedClient:
-    """Raises what the script says, then succeeds."""
+    """Raises the errors of the script, then succeeds."""
 
     script: list[Exception]
     calls: list[dict[str, str]] = field(default_factory=list)
@@ -115,7 +115,7 @@ TRANSIENT = [
 
 @pytest.mark.looptime
 @pytest.mark.parametrize("error", TRANSIENT, ids=repr)
-async def test_hiccups_are_bridged(error: Exception) -> None:
+async def test_short_failures_are_retried(error: Exception) -> None:
     client = ScriptedClient([error, error])
     await SqsQueue(client, translate).send("http://x/q", "id1", "id1", may_repeat=False)
     assert client.calls == [{"QueueUrl": "http://x/q", "MessageBody": "id1"}] * 3
@@ -142,7 +142,7 @@ async def test_an_outage_ends_in_an_error_within_seconds(error: Exception, loopt
     ],
     ids=repr,
 )
-async def test_what_is_not_tried_again(error: Exception, expected: type[Exception]) -> None:
+async def test_errors_that_are_not_retried(error: Exception, expected: type[Exception]) -> None:
     client = ScriptedClient([error])
     with pytest.raises(expected):
         await SqsQueue(client, translate).send("http://x/q", "id1", "id1", may_repeat=False)

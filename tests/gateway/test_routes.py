@@ -49,12 +49,12 @@ def serve(store: Store, queue: FakeQueue) -> Serve:
 
 
 def as_it_stands(session: ClientSession, path: str) -> yarl.URL:
-    """Return the URL of a path that the client must not tidy up."""
+    """Return a URL whose path the client must not normalise."""
     return yarl.URL(f"{str(session._base_url).rstrip('/')}{path}", encoded=True)
 
 
 async def raw(session: ClientSession, request: bytes, *, answer: bool = True) -> bytes:
-    """Send bytes over a connection of its own; without `answer`, hang up at once."""
+    """Send bytes over a new connection; without `answer`, close it at once."""
     base = session._base_url
     assert base is not None
     reader, writer = await asyncio.open_connection(base.host, base.port)
@@ -131,7 +131,7 @@ async def test_a_missing_header_in_cluster(serve: Serve, store: Store, missing: 
 
 
 @pytest.mark.parametrize("url", ["file:///etc/passwd", "the-queue", "http://h/q?x=1", "http://u@h/q", "http://h/ q"])
-async def test_a_queue_url_that_is_none(serve: Serve, store: Store, url: str) -> None:
+async def test_a_malformed_queue_url(serve: Serve, store: Store, url: str) -> None:
     async with serve({}) as http, http.post("/", headers=IN_CLUSTER | {"X-Cortex-Queue-URL": url}) as answer:
         assert answer.status == 400
         assert "is not the URL of a queue" in await answer.text()
@@ -151,7 +151,7 @@ async def test_configured_queues_bind_the_in_cluster_form(serve: Serve, store: S
             assert answer.status == 200
 
 
-async def test_the_id_is_not_the_clients_to_choose(serve: Serve) -> None:
+async def test_the_client_cannot_choose_the_id(serve: Serve) -> None:
     async with serve() as http, http.post("/api", headers={"X-Request-ID": "id1"}) as answer:
         assert UUID.match((await answer.json())["id"])
 
@@ -266,7 +266,7 @@ async def test_a_completed_request_whose_result_is_gone(serve: Serve, store: Sto
         assert await answer.text() == '{"id":"id1","status":"completed"}\n'
 
 
-async def test_a_failed_request_tells_why(serve: Serve, store: Store) -> None:
+async def test_a_failed_request_has_a_reason(serve: Serve, store: Store) -> None:
     store.memory.seed([(f"{PREFIX}id1/status/failed", b'{"error":"status \\"500\\"","status_code":500}')])
     async with serve() as http, http.get("/api/id1") as answer:
         assert await answer.json() == {"id": "id1", "status": "failed", "error": 'status "500"'}
@@ -342,7 +342,7 @@ async def test_a_payload_too_large(serve: Serve, store: Store, queue: FakeQueue)
     assert (store.objects, queue.sent) == ({}, [])
 
 
-async def test_the_payload_is_asked_for_when_it_is_welcome(serve: Serve, store: Store) -> None:
+async def test_100_continue_is_sent_after_the_request_is_validated(serve: Serve, store: Store) -> None:
     expect = b"POST /%b HTTP/1.1\r\nHost: x\r\nConnection: close\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n"
     async with serve() as http:
         assert (await raw(http, expect % b"nope")).startswith(b"HTTP/1.1 404 ")

@@ -56,7 +56,7 @@ def submission(
 
 
 @pytest.mark.parametrize("payload", [b"", b'{"a":1}', BIG], ids=["empty", "small", "big"])
-async def test_stores_then_marks_then_sends(store: Store, queue: FakeQueue, payload: bytes) -> None:
+async def test_objects_then_status_then_message(store: Store, queue: FakeQueue, payload: bytes) -> None:
     receipt = await make_gateway(store, queue).submit(submission(payload), may_exist=False)
     assert (receipt.size, receipt.existing_status) == (len(payload), None)
     assert store.objects == {
@@ -102,14 +102,14 @@ async def test_a_failed_clean_up_does_not_hide_the_reason(store: Store, queue: F
 
 
 @pytest.mark.looptime
-async def test_hiccups_are_bridged(store: Store, queue: FakeQueue) -> None:
+async def test_short_failures_are_retried(store: Store, queue: FakeQueue) -> None:
     store.memory.fail(3)
     await make_gateway(store, queue).submit(submission(), may_exist=True)
     assert store.names() == {"id1/headers.json", "id1/payload", "id1/status/in_queue"}
 
 
 @pytest.mark.looptime
-async def test_a_store_that_hangs_is_given_up(
+async def test_a_store_that_hangs_is_an_error_in_time(
     store: Store, queue: FakeQueue, looptime: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def hang(_prefix: str) -> list[str]:
@@ -184,7 +184,7 @@ async def test_big_payloads_wait_for_one_another(store: Store, queue: FakeQueue)
 
 
 @pytest.mark.looptime
-async def test_a_big_payload_does_not_wait_for_ever(store: Store, queue: FakeQueue, looptime: float) -> None:
+async def test_a_big_payload_does_not_wait_forever(store: Store, queue: FakeQueue, looptime: float) -> None:
     gateway = make_gateway(store, queue)
 
     async def stuck() -> AsyncIterator[bytes]:
@@ -338,7 +338,7 @@ async def test_the_reason_of_a_failure(store: Store, queue: FakeQueue, document:
     assert (await make_gateway(store, queue).look_up("api", "id1")).error == expected
 
 
-async def test_a_small_payload_rides_in_the_message(store: Store, queue: FakeQueue) -> None:
+async def test_a_small_payload_is_put_into_the_message(store: Store, queue: FakeQueue) -> None:
     await make_gateway(store, queue, inline_bytes=7).submit(submission(b'{"a":1}'), may_exist=False)
     assert store.names() == {"id1/status/in_queue"}
     [(_, body)] = queue.sent
@@ -349,7 +349,9 @@ async def test_a_small_payload_rides_in_the_message(store: Store, queue: FakeQue
 
 
 @pytest.mark.parametrize(("inline_bytes", "payload"), [(0, b""), (6, b'{"a":1}'), (7, BIG)])
-async def test_others_do_not(store: Store, queue: FakeQueue, inline_bytes: int, payload: bytes) -> None:
+async def test_other_payloads_are_not_put_into_the_message(
+    store: Store, queue: FakeQueue, inline_bytes: int, payload: bytes
+) -> None:
     gateway = make_gateway(store, queue, inline_bytes=inline_bytes)
     await gateway.submit(submission(payload), may_exist=False)
     assert "id1/payload" in store.names()
@@ -363,7 +365,7 @@ async def test_headers_that_make_the_message_too_large_are_stored(store: Store, 
     assert [body for _, body in queue.sent] == ["id1"]
 
 
-async def test_a_message_with_an_id_from_outside_says_that_there_may_be_others(store: Store, queue: FakeQueue) -> None:
+async def test_a_message_with_an_id_from_the_client_says_that_it_may_repeat(store: Store, queue: FakeQueue) -> None:
     gateway = make_gateway(store, queue, inline_bytes=100)
     for _ in range(2):
         await gateway.submit(submission(), may_exist=True)
@@ -371,6 +373,6 @@ async def test_a_message_with_an_id_from_outside_says_that_there_may_be_others(s
 
 
 @pytest.mark.parametrize("may_exist", [False, True])
-async def test_an_id_from_outside_may_come_twice(store: Store, queue: FakeQueue, may_exist: bool) -> None:
+async def test_an_id_from_the_client_may_be_submitted_twice(store: Store, queue: FakeQueue, may_exist: bool) -> None:
     await make_gateway(store, queue).submit(submission(), may_exist=may_exist)
     assert queue.may_repeat == [may_exist]

@@ -1,4 +1,4 @@
-"""SIGTERM before the event loop runs: real processes, and one as PID 1 of a namespace of its own."""
+"""SIGTERM before the event loop runs: with real processes, also as PID 1 of a new namespace."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SETTINGS = {
     "DEQUEUER_API_KIND": "BatchAPI",
     "DEQUEUER_API_NAME": "api",
     "DEQUEUER_JOB_ID": "job",
-    "DEQUEUER_QUEUE_URL": "http://127.0.0.1:9/123456789012/queue",  # nobody is there: it would try for ever
+    "DEQUEUER_QUEUE_URL": "http://127.0.0.1:9/123456789012/queue",  # no server listens there: it retries forever
     "DEQUEUER_ADMIN_HOST": "127.0.0.1",
     "DEQUEUER_BUCKET": "bucket",
     "DEQUEUER_CLUSTER_UID": "uid",
@@ -69,7 +69,7 @@ def started(command: tuple[str, ...], environment: dict[str, str], is_pid_1: boo
 
 
 def inner(process: subprocess.Popen[bytes], is_pid_1: bool) -> int:
-    """Return the process to signal: that of `unshare` has it as its only child."""
+    """Return the process to signal: it is the only child of `unshare`."""
     if not is_pid_1:
         return process.pid
     children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
@@ -108,13 +108,13 @@ def test_a_signal_at_any_early_moment_is_obeyed(command: tuple[str, ...], is_pid
             pid = inner(process, is_pid_1)
             eventually(lambda pid=pid: catches(pid, signal.SIGTERM), "a handler", 30)  # type: ignore[misc]
             if not command:
-                time.sleep(chance.uniform(0, 0.4))  # the moment is what is random here; nothing waits for it
+                time.sleep(chance.uniform(0, 0.4))  # a random moment is needed here; nothing waits for it
             os.kill(pid, signal.SIGTERM)
             assert process.wait(30) == 0
 
 
 def catches(pid: int, number: signal.Signals) -> bool:
-    """Tell whether a process has a handler of a signal: without one the kernel drops it for PID 1."""
+    """Return whether a process has a handler of a signal: without one PID 1 ignores it."""
     status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
     caught = next(line.split()[1] for line in status.splitlines() if line.startswith("SigCgt:"))
     return bool(int(caught, 16) >> (number - 1) & 1)

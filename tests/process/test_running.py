@@ -26,7 +26,7 @@ async def main():
 sys.exit(run_to_status(main()))
 """
 
-# Runs inside: a name server that never answers. Starts the process, waits for its start, and ends it.
+# Runs in the namespace: a name server that never answers. It starts the process, waits for its look-up, and ends it.
 SILENT_DNS = """
 import fcntl, os, signal, socket, struct, subprocess, sys
 with socket.socket() as s:

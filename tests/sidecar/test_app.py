@@ -1,4 +1,4 @@
-"""The composition root: how the process ends. What it does is shown by the functional tests."""
+"""The composition root: how the process ends. The integration tests show what it does."""
 
 import json
 import signal
@@ -49,7 +49,7 @@ def lines(captured: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
     return [json.loads(line) for line in captured.readouterr().out.splitlines()]
 
 
-def test_what_cannot_go_on_exits_1_and_says_why_in_one_line(
+def test_a_fatal_error_exits_1_with_its_reason_in_one_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     end_with(monkeypatch, BaseExceptionGroup("g", [ExceptionGroup("h", [FatalError("no such queue")])]))
@@ -77,7 +77,7 @@ def test_configuration_that_turns_out_wrong_later_is_still_a_configuration_error
         run_sidecar(load_sidecar([], environment(tmp_path)))
 
 
-def test_probes_are_read_before_anything_is_asked_of_aws(tmp_path: Path) -> None:
+def test_probes_are_read_before_any_call_to_aws(tmp_path: Path) -> None:
     (tmp_path / "probes.json").write_text('{"api": {"exec": {"command": ["true"]}}}', encoding="utf-8")
     with pytest.raises(ConfigurationError, match="exec"):
         run_sidecar(load_sidecar([], environment(tmp_path)))

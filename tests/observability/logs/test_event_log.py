@@ -91,7 +91,7 @@ def test_reasons_are_cut_and_cannot_forge_a_line(observer: EventLog, lines: Line
     assert line["event"] == "message_settled"
 
 
-def test_a_level_above_info_leaves_the_good_ones_out() -> None:
+def test_a_level_above_info_omits_successes() -> None:
     out = configured("warning")
     observer = sidecar_event_log("my-api")
     observer(settled("completed"))
@@ -100,7 +100,7 @@ def test_a_level_above_info_leaves_the_good_ones_out() -> None:
     assert json.loads(line)["settlement"] == "failed"
 
 
-def test_calls_that_succeed_cost_no_look_at_the_clock_also_after_an_outage() -> None:
+def test_a_successful_call_does_not_read_the_clock_even_after_an_outage() -> None:
     looks: list[float] = []
 
     def clock() -> float:
@@ -133,7 +133,7 @@ def test_a_thousand_errors_are_one_line_and_the_end_is_another(
     assert (line["after_s"], line["failed_calls"]) == (500.0, 1000)
 
 
-def test_the_next_outage_is_told_again(observer: EventLog, lines: Lines) -> None:
+def test_the_next_outage_is_logged_again(observer: EventLog, lines: Lines) -> None:
     for error in ("unavailable", None, "unavailable", None):
         observer(stored(error))
     told = lines()
@@ -158,7 +158,7 @@ def test_other_errors_are_no_outage_and_end_one(observer: EventLog, lines: Lines
     assert names(lines()) == ["store_unavailable", "store_available"]
 
 
-def test_calls_that_fail_in_turns_do_not_fill_the_log(observer: EventLog, lines: Lines, clock: Clock) -> None:
+def test_alternating_failures_and_successes_do_not_fill_the_log(observer: EventLog, lines: Lines, clock: Clock) -> None:
     for _ in range(600):
         observer(stored("unavailable"))
         observer(stored())
@@ -166,7 +166,9 @@ def test_calls_that_fail_in_turns_do_not_fill_the_log(observer: EventLog, lines:
     assert len(lines()) <= 2 * MAX_PERIODS_PER_MINUTE
 
 
-def test_an_outage_that_was_held_back_is_told_when_it_lasts(observer: EventLog, lines: Lines, clock: Clock) -> None:
+def test_an_outage_whose_line_was_suppressed_is_logged_when_it_lasts(
+    observer: EventLog, lines: Lines, clock: Clock
+) -> None:
     for _ in range(MAX_PERIODS_PER_MINUTE):
         observer(stored("unavailable"))
         observer(stored())
@@ -241,7 +243,7 @@ def test_a_failure_below_the_threshold_is_not_yet_a_line(observer: EventLog, lin
     assert lines() == []
 
 
-def test_a_warning_of_a_probe_is_told_once_until_its_state_changes(observer: EventLog, lines: Lines) -> None:
+def test_a_warning_of_a_probe_is_logged_once_until_its_state_changes(observer: EventLog, lines: Lines) -> None:
     for _ in range(100):
         observer(probed(healthy=True, detail="more than ten redirects", warning=True))
     assert names(lines()) == ["probe_healthy", "probe_warning"]
@@ -260,7 +262,9 @@ def test_concurrency_is_a_line_when_something_is_found_not_for_every_trial(obser
     assert found == [("concurrency_found", 1, "started"), ("concurrency_found", 2, "kept")]
 
 
-def test_a_container_that_does_not_speak_http_is_told_with_what_it_looks_like(observer: EventLog, lines: Lines) -> None:
+def test_a_container_that_does_not_speak_http_is_logged_with_what_it_looks_like(
+    observer: EventLog, lines: Lines
+) -> None:
     observer(ContainerJudged(looks_like="TLS"))
     observer(ContainerJudged(looks_like=""))
     begun, ended = lines()
@@ -269,7 +273,7 @@ def test_a_container_that_does_not_speak_http_is_told_with_what_it_looks_like(ob
     assert (ended["event"], ended["level"]) == ("container_hold_ended", "info")
 
 
-def test_gate_lease_and_life(observer: EventLog, lines: Lines) -> None:
+def test_lines_of_gate_lease_and_phases(observer: EventLog, lines: Lines) -> None:
     observer(GateChanged(is_open=True))
     observer(GateChanged(is_open=False))
     observer(LeaseLost(message_id="m-1", reason="renewal refused"))

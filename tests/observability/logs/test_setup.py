@@ -15,7 +15,7 @@ from tests.observability.logs.captured import Lines, configured, names
 from tests.observability.logs.test_event_log import settled
 
 
-def test_other_libraries_come_out_the_same_way_from_warning_on(lines: Lines) -> None:
+def test_records_of_other_libraries_are_lines_from_warning_on(lines: Lines) -> None:
     logging.getLogger("aiohttp.server").warning("odd %s", "thing\nand more")
     logging.getLogger("aiohttp.server").info("not this")
     logging.getLogger("anything.else").debug("nor this")
@@ -29,7 +29,7 @@ def test_other_libraries_come_out_the_same_way_from_warning_on(lines: Lines) -> 
 
 
 @pytest.mark.parametrize("name", ["botocore", "botocore.auth", "botocore.endpoint", "aiobotocore.x", "asyncio", "x"])
-def test_debug_of_ours_is_not_debug_of_the_sdk_which_logs_signatures(
+def test_our_debug_level_does_not_enable_that_of_the_sdk_which_logs_signatures(
     capsys: pytest.CaptureFixture[str], name: str
 ) -> None:
     out = configured("debug")

@@ -30,7 +30,7 @@ def test_all_observers_get_every_event_in_order() -> None:
     assert first.events == second.events == [EVENT, GateChanged(is_open=False)]
 
 
-def test_one_that_raises_is_logged_once_and_stops_nobody() -> None:
+def test_an_observer_that_raises_is_logged_once_and_does_not_stop_the_others() -> None:
     broken, other = Broken(), Recorder()
     both = combine(broken, other)
     with structlog.testing.capture_logs() as lines:
@@ -57,7 +57,7 @@ def test_each_broken_observer_has_its_own_line() -> None:
     assert len(lines) == 2
 
 
-def test_a_log_that_is_broken_itself_does_no_harm() -> None:
+def test_an_event_log_that_raises_does_not_stop_the_others() -> None:
     def closed(*_: object) -> NoReturn:
         raise BrokenPipeError
 
@@ -70,7 +70,7 @@ def test_a_log_that_is_broken_itself_does_no_harm() -> None:
     assert other.events == [EVENT]
 
 
-def test_cancellation_is_not_an_observers_to_swallow() -> None:
+def test_cancellation_in_an_observer_is_passed_on() -> None:
     def interrupted(event: Event) -> None:
         raise KeyboardInterrupt
 

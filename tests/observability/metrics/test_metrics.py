@@ -1,4 +1,4 @@
-"""The exposition, word for word where Cortex fixed it; bounded whatever happens."""
+"""The exposition: exactly as Cortex fixed it, and bounded for any events."""
 
 from __future__ import annotations
 
@@ -191,7 +191,7 @@ def test_no_total_or_created_series_on_fixed_names_and_label_values_are_left_alo
     assert value(metrics, "cortex_batch_failed_total", **labels) == 0
 
 
-def test_nothing_is_put_into_the_default_registry() -> None:
+def test_the_default_registry_stays_empty() -> None:
     before = {family.name for family in REGISTRY.collect()}
     Metrics("async", "api", "", 1)
     assert {family.name for family in REGISTRY.collect()} == before
@@ -201,7 +201,7 @@ def test_nothing_is_put_into_the_default_registry() -> None:
     ("code", "label"),
     [(100, "100"), (200, "200"), (599, "599"), (99, "other"), (600, "other"), (-1, "other"), (0, "other")],
 )
-def test_status_codes_are_labels_only_when_they_are_ones(code: int, label: str) -> None:
+def test_only_valid_status_codes_are_labels(code: int, label: str) -> None:
     metrics = Metrics("async", "api", "", 1)
     metrics(Answered(kind="async", status_code=code, duration_s=0.1))
     assert f'\ncortex_async_request_count{{status_code="{label}"}} 1.0\n' in metrics.render().decode()
@@ -268,7 +268,7 @@ def test_gauges_show_the_latest() -> None:
     assert value(metrics, "dequeuer_ready") == 0
 
 
-def test_concurrency_that_finds_itself_and_what_was_received_for_nothing() -> None:
+def test_automatic_concurrency_and_messages_given_back() -> None:
     metrics = Metrics("async", "api", "", 50)
     assert value(metrics, "dequeuer_concurrency_limit") == value(metrics, "dequeuer_concurrency_maximum") == 50
     metrics(LimitChanged(limit=1, settled=1, reason="started"))
@@ -283,7 +283,7 @@ def test_concurrency_that_finds_itself_and_what_was_received_for_nothing() -> No
     assert value(metrics, "dequeuer_messages_given_back_total", reason="drain") == 0
 
 
-def test_clocks_that_differ_do_not_spoil_a_histogram() -> None:
+def test_a_negative_duration_counts_as_zero() -> None:
     metrics = Metrics("async", "api", "", 1)
     for queued_s in (-3.0, float("nan"), None, 2.0):
         metrics(Posted(queued_s=queued_s))
@@ -306,7 +306,7 @@ EVENTS = st.one_of(*(st.from_type(kind) for kind in get_args(events.Event)))
 
 @settings(deadline=None)
 @given(st.lists(EVENTS, max_size=60))
-def test_whatever_happens_the_exposition_is_valid_and_bounded(happened: list[Event]) -> None:
+def test_with_any_events_the_exposition_is_valid_and_bounded(happened: list[Event]) -> None:
     metrics = Metrics("async", "api", "", 1)
     before = len(metrics.render().splitlines())
     for event in happened:
@@ -325,7 +325,7 @@ def test_whatever_happens_the_exposition_is_valid_and_bounded(happened: list[Eve
 
 @pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not installed")
 @pytest.mark.parametrize("kind", ["async", "batch"])
-def test_promtool_finds_fault_with_the_names_of_cortex_only(kind: Any) -> None:
+def test_promtool_complains_only_about_the_names_of_cortex(kind: Any) -> None:
     metrics = Metrics(kind, "api", "job", 1)
     metrics(Answered(kind="async", status_code=200, duration_s=0.3))
     metrics(BatchEnded(succeeded=True, duration_s=0.3))

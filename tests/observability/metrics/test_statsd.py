@@ -27,7 +27,7 @@ class Clock:
 
 
 class Names:
-    """A resolver that knows, or does not; counts the questions, and lets a test wait for them."""
+    """A resolver that finds an address or fails. It counts look-ups, and a test can wait for them."""
 
     def __init__(self, port: int) -> None:
         self.known = True
@@ -95,7 +95,7 @@ def test_lines_are_those_of_cortex(daemon: socket.socket) -> None:
 
 
 @given(st.text(max_size=400), st.text(max_size=400))
-def test_no_tag_can_end_its_tag_line_or_datagram(api_name: str, job_id: str) -> None:
+def test_a_tag_value_cannot_end_its_tag_line_or_datagram(api_name: str, job_id: str) -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as bound:
         bound.bind(("127.0.0.1", 0))
         bound.settimeout(20)
@@ -117,7 +117,7 @@ def test_a_name_is_looked_up_off_the_loop_and_ipv4_is_preferred(daemon: socket.s
         assert received(daemon, 1) == ["cortex_batch_failed:1|c|#api_name:a,job_id:j"]
 
 
-def test_what_ends_before_the_name_is_known_is_sent_later(daemon: socket.socket, names: Names) -> None:
+def test_a_batch_that_ends_before_the_look_up_is_sent_later(daemon: socket.socket, names: Names) -> None:
     clock = Clock()
     names.known = False
     with contextlib.closing(Statsd(("statsd.example", 9125), "a", "j", clock=clock)) as statsd:
@@ -135,7 +135,7 @@ def test_what_ends_before_the_name_is_known_is_sent_later(daemon: socket.socket,
     assert len(received(daemon, 4)) == 4
 
 
-def test_what_waits_for_a_name_is_bounded(daemon: socket.socket, names: Names) -> None:
+def test_lines_that_wait_for_a_look_up_are_bounded(daemon: socket.socket, names: Names) -> None:
     names.known = False
     clock = Clock()
     with contextlib.closing(Statsd(("statsd.example", 9125), "a", "j", clock=clock)) as statsd:
@@ -171,7 +171,7 @@ def test_what_cannot_be_sent_is_dropped() -> None:
             statsd(OK)
 
 
-def test_closed_is_closed(daemon: socket.socket) -> None:
+def test_after_close_nothing_is_sent(daemon: socket.socket) -> None:
     statsd = Statsd(daemon.getsockname(), "a", "j")
     statsd.close()
     statsd(OK)
