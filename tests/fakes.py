@@ -210,7 +210,7 @@ class OpenFence:
     def check(self) -> None:
         return
 
-    def answered(self) -> None:
+    def release_slot(self) -> None:
         return
 
 
@@ -225,5 +225,5 @@ class SwitchFence:
         if self.lost:
             raise LeaseLostError("lost by the test")
 
-    def answered(self) -> None:
+    def release_slot(self) -> None:
         return

@@ -13,7 +13,7 @@ from dequeuer import __version__
 from dequeuer.aws.credentials.renewal import FrozenKeys, KeySnapshot
 from dequeuer.aws.signing import EMPTY_HASH, Fields, Signer
 from dequeuer.core import clock
-from dequeuer.core.errors import ConfigurationError, KeysMissingError, clip
+from dequeuer.core.errors import ConfigurationError, CredentialsMissingError, clip
 from dequeuer.http.errors import MalformedError, WireError
 from dequeuer.http.origin import Origin
 from dequeuer.http.pool import Pool, Reply, Written
@@ -108,7 +108,7 @@ class AwsEndpoint:
 
         Raises:
             WireError: there is none.
-            KeysMissingError, KeysUnavailableError: it was not sent.
+            CredentialsMissingError, CredentialsUnavailableError: it was not sent.
         """
         await self._keys.refresh()
         signed = self._signed()
@@ -148,7 +148,7 @@ class AwsEndpoint:
 
         Raises:
             WireError: as with `call`; also where another try may help, because clock or keys have been mended.
-            KeysMissingError, KeysUnavailableError: as with `call`.
+            CredentialsMissingError, CredentialsUnavailableError: as with `call`.
         """
         await self._keys.refresh()
         signed = self._signed()
@@ -181,7 +181,7 @@ class AwsEndpoint:
         lines = self._signer.sign(method, path, query, fields, body_hash, keys)
         if "\r" in lines or lines.count("\n") > len(fields) + (3 if keys.token else 2):
             # Keys read from a file, say. What follows the break would be taken for a field, or a request.
-            raise KeysMissingError("the AWS credentials have a line break in them")
+            raise CredentialsMissingError("the AWS credentials have a line break in them")
         length = f"content-length:{size}\r\n" if size or method in ("PUT", "POST") else ""
         target = f"{path}?{query}" if query else path
         head = lines.replace("\n", "\r\n")

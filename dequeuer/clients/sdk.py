@@ -25,7 +25,7 @@ from dequeuer.clients.base import READ_TIMEOUT_S
 from dequeuer.clients.regions import Regional, sqs_by_region
 from dequeuer.clients.sdk_requests import adapt
 from dequeuer.core import clock
-from dequeuer.core.errors import ConfigurationError, KeysMissingError, clip
+from dequeuer.core.errors import ConfigurationError, CredentialsMissingError, clip
 from dequeuer.core.events import Observer
 from dequeuer.settings import AwsSettings
 from dequeuer.sinks.expiry import ExpiryChange
@@ -117,10 +117,10 @@ class Aws:
             if self._credentials is None:
                 self._credentials = await self._providers.load_credentials()
             if self._credentials is None:
-                raise KeysMissingError("no AWS credentials: give the pod a role, or set AWS_ACCESS_KEY_ID")
+                raise CredentialsMissingError("no AWS credentials: give the pod a role, or set AWS_ACCESS_KEY_ID")
             keys: FrozenKeys = await self._credentials.get_frozen_credentials()
         except _NO_KEYS as error:
-            raise KeysMissingError(clip(str(error))) from error
+            raise CredentialsMissingError(clip(str(error))) from error
         # The SDK has no public name for the expiry. Without it, expired keys would be used while renewal fails.
         ends = getattr(self._credentials, "_expiry_time", None)
         if ends is None:

@@ -7,7 +7,7 @@ import zlib
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final, Protocol
 
-from dequeuer.core.errors import InvalidAnswerError
+from dequeuer.core.errors import InvalidResponseError
 
 PIECE_BYTES: Final = 64 * 1024
 """About the most that is decoded at a time."""
@@ -40,7 +40,7 @@ class Decoder:
         self._stream: _Stream | None = None
 
     def feed(self, chunk: bytes) -> Iterator[bytes]:
-        """Yield what a chunk becomes. Raises `InvalidAnswerError`."""
+        """Yield what a chunk becomes. Raises `InvalidResponseError`."""
         for at in range(0, len(chunk), INPUT_BYTES):
             data = chunk[at : at + INPUT_BYTES]
             while data:
@@ -57,28 +57,28 @@ class Decoder:
                 piece = stream.take(data)
             except Exception as error:
                 # Each library has exceptions of its own, and their texts are of no use to anybody.
-                raise InvalidAnswerError("the answer's content encoding cannot be decoded") from error
+                raise InvalidResponseError("the answer's content encoding cannot be decoded") from error
             if not piece:
                 return
             yield piece
             data = b""
 
     def close(self) -> None:
-        """Say that this was all. Raises `InvalidAnswerError` when a stream has not ended."""
+        """Say that this was all. Raises `InvalidResponseError` when a stream has not ended."""
         if self._stream is not None:
-            raise InvalidAnswerError("the answer ends before its content encoding is complete")
+            raise InvalidResponseError("the answer ends before its content encoding is complete")
 
 
 def decoder_for(fields: Sequence[str]) -> Decoder | None:
     """Return what decodes a body with these `Content-Encoding` fields; None: it is to be taken as it is.
 
     Raises:
-        InvalidAnswerError: it is encoded more than once, which nobody does in good faith.
+        InvalidResponseError: it is encoded more than once, which nobody does in good faith.
     """
     codings = [coding.strip(" \t").lower() for field in fields for coding in field.split(",")]
     known = [_STREAMS[coding] for coding in codings if coding in _STREAMS]
     if len(known) > 1:
-        raise InvalidAnswerError("the answer has more than one content encoding; one is allowed")
+        raise InvalidResponseError("the answer has more than one content encoding; one is allowed")
     # A name that is none ("utf-8" is seen) says nothing: whether the body is JSON is judged anyway.
     return Decoder(known[0]) if known else None
 

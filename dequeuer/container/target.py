@@ -13,8 +13,8 @@ from dequeuer.core.errors import (
     ContainerNotHttpError,
     ContainerUnavailableError,
     DequeuerError,
-    InvalidAnswerError,
     InvalidInputError,
+    InvalidResponseError,
     StoreUnavailableError,
 )
 from dequeuer.http.errors import BrokenError, MalformedError, SlowError, UnreachableError, WireError
@@ -134,7 +134,7 @@ class HttpTarget:
         host: of the container; None: 127.0.0.1, and ::1 where nobody listens there.
         keep_alive: whether a connection is used for more than one request.
         evidence: of the container's protocol.
-        when_unreachable: called for each request for which no connection could be made.
+        on_unreachable: called for each request for which no connection could be made.
     """
 
     def __init__(  # noqa: PLR0913 - all but the first two have a default that suits
@@ -145,10 +145,10 @@ class HttpTarget:
         host: str | None = None,
         keep_alive: bool = True,
         evidence: Evidence | None = None,
-        when_unreachable: Callable[[], None] = lambda: None,
+        on_unreachable: Callable[[], None] = lambda: None,
     ) -> None:
         self._evidence = evidence or Proven()
-        self._when_unreachable = when_unreachable
+        self._when_unreachable = on_unreachable
         origin = (
             Origin(host=LOCALHOST, port=port, alternatives=(LOCALHOST_IPV6,))
             if host is None
@@ -274,4 +274,4 @@ def _translated(error: WireError, budget: Budget) -> DequeuerError:
         if error.unanswered:
             return ContainerUnavailableError("the container closed the connection without an answer")
         return ContainerUnavailableError("the connection broke before the answer was whole")
-    return InvalidAnswerError("the answer is not valid HTTP")
+    return InvalidResponseError("the answer is not valid HTTP")

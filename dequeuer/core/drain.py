@@ -14,7 +14,7 @@ class Drain:
 
     def __init__(self) -> None:
         self._requested = asyncio.Event()
-        self._hurried = asyncio.Event()
+        self._forced = asyncio.Event()
 
     @property
     def requested(self) -> bool:
@@ -22,17 +22,17 @@ class Drain:
         return self._requested.is_set()
 
     @property
-    def hurried(self) -> bool:
+    def is_forced(self) -> bool:
         """Whether running work is to be given back instead of finished."""
-        return self._hurried.is_set()
+        return self._forced.is_set()
 
     def request(self) -> None:
         """Ask for the drain; a second time skips the wait for running work."""
         if self._requested.is_set():
-            self._hurried.set()
+            self._forced.set()
         self._requested.set()
 
-    async def unless_requested(self, start: Coroutine[Any, Any, T], name: str) -> T | None:
+    async def run_until_requested(self, start: Coroutine[Any, Any, T], name: str) -> T | None:
         """Return what a part of the start-up returns, however long it takes; None when the drain begins before.
 
         Args:
@@ -56,6 +56,6 @@ class Drain:
         """Return when the drain begins."""
         await self._requested.wait()
 
-    async def wait_hurried(self) -> None:
+    async def wait_forced(self) -> None:
         """Return when the wait for running work is to be skipped."""
-        await self._hurried.wait()
+        await self._forced.wait()

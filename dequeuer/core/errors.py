@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
-TEXT_LIMIT = 256
+MAX_FOREIGN_TEXT_CHARS = 256
 """Characters of foreign text that may reach a log line or a status object."""
 
 
-def clip(text: str, limit: int = TEXT_LIMIT) -> str:
+def clip(text: str, limit: int = MAX_FOREIGN_TEXT_CHARS) -> str:
     """Return foreign text fit for one log line: printable, at most `limit` characters."""
     printable = "".join(ch if ch.isprintable() else "\N{REPLACEMENT CHARACTER}" for ch in text[: limit + 1])
     return printable if len(printable) <= limit else printable[: limit - 1] + "\N{HORIZONTAL ELLIPSIS}"
@@ -79,11 +79,11 @@ class StoreDeniedError(DequeuerError):
         self.code = code
 
 
-class KeysMissingError(DequeuerError):
+class CredentialsMissingError(DequeuerError):
     """There are no AWS credentials."""
 
 
-class KeysUnavailableError(DequeuerError):
+class CredentialsUnavailableError(DequeuerError):
     """Whoever gives out AWS credentials cannot be reached: try again later."""
 
 
@@ -107,7 +107,7 @@ class ContainerTimeoutError(DequeuerError):
     """The container gave no whole answer within the request timeout."""
 
 
-class InvalidAnswerError(DequeuerError):
+class InvalidResponseError(DequeuerError):
     """The container answered something that is not a result: the request has failed."""
 
 

@@ -33,8 +33,8 @@ Settlement = Literal[
 ]
 
 
-KeyProviderName = Literal["environment", "web_identity", "container", "imds", "sdk"]
-GiveBackReason = Literal["not_ready", "drain", "waited"]
+CredentialProviderName = Literal["environment", "web_identity", "container", "imds", "sdk"]
+UnstartedReason = Literal["not_ready", "drain", "waited"]
 LimitReason = Literal["started", "more", "fewer", "kept", "undone", "refused"]
 
 
@@ -55,7 +55,7 @@ class Posted:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answered:
+class ResponseStarted:
     """The container answered (its status line and headers; the body may still be under way)."""
 
     kind: Literal["async", "batch", "completion"]
@@ -116,11 +116,11 @@ class LimitChanged:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class GivenBack:
+class ReleasedUnstarted:
     """Messages were released that no work has begun on. Neither `Received` nor `Settled` tell of them."""
 
     messages: int
-    reason: GiveBackReason
+    reason: UnstartedReason
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,7 +166,7 @@ class StoreCalled:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class KeysRenewed:
+class CredentialsRenewed:
     """AWS credentials were fetched.
 
     Attributes:
@@ -176,14 +176,14 @@ class KeysRenewed:
         reason: why that provider was chosen; may be empty.
     """
 
-    provider: KeyProviderName
+    provider: CredentialProviderName
     expires_at: float | None
     is_first: bool
     reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class KeysRenewalFailed:
+class CredentialsRenewalFailed:
     """An attempt to fetch AWS credentials failed; it is repeated.
 
     Attributes:
@@ -192,13 +192,13 @@ class KeysRenewalFailed:
         valid_for_s: what the present ones have left; 0: there are none that are valid; None: not known.
     """
 
-    provider: KeyProviderName
+    provider: CredentialProviderName
     reason: str
     valid_for_s: float | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StoreLacks:
+class StoreFeatureMissing:
     """The store does not support something; the next best is used from now on. Once for each feature."""
 
     feature: Feature
@@ -232,7 +232,7 @@ class GateChanged:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ContainerJudged:
+class ContainerProtocolChanged:
     """Nothing is received because the container does not speak HTTP/1, or that is over.
 
     `looks_like`: what it seems to speak, one of a fixed set of names; "": it is over.
@@ -242,7 +242,7 @@ class ContainerJudged:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DrainChanged:
+class ProcessPhaseChanged:
     """A step of the life of the process: for the log."""
 
     phase: Literal["started", "drain", "release", "drained", "queue_empty"]
@@ -252,22 +252,22 @@ class DrainChanged:
 Event = (
     Received
     | Posted
-    | Answered
+    | ResponseStarted
     | BatchEnded
     | Settled
     | SlotsChanged
     | LimitChanged
-    | GivenBack
+    | ReleasedUnstarted
     | SourceCalled
     | StoreCalled
-    | KeysRenewed
-    | KeysRenewalFailed
-    | StoreLacks
+    | CredentialsRenewed
+    | CredentialsRenewalFailed
+    | StoreFeatureMissing
     | LeaseLost
     | Probed
     | GateChanged
-    | ContainerJudged
-    | DrainChanged
+    | ContainerProtocolChanged
+    | ProcessPhaseChanged
 )
 
 

@@ -42,7 +42,7 @@ class Fence(Protocol):
     def check(self) -> None:
         """Return while the lease is held; raise `LeaseLostError` as soon as its time is over."""
 
-    def answered(self) -> None:
+    def release_slot(self) -> None:
         """Tell that the container has done the work and given its whole answer: its place is free for another."""
 
 
@@ -64,7 +64,7 @@ class Retry:
 
     after_s: float
     reason: str
-    refused: bool = False
+    container_unavailable: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

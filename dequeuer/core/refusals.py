@@ -38,7 +38,7 @@ _MARKER = "in_progress"
 """Written while a result of its own kind may be kept back: that it can be written proves nothing about outcomes."""
 
 
-class Verdict(NamedTuple):
+class AccessResult(NamedTuple):
     """What one call tells of an operation: `refused` with this `code`, or not refused.
 
     `part` is the kind of object that a read or a write was about; empty where that makes no difference.
@@ -56,22 +56,22 @@ class Verdict(NamedTuple):
         return frozenset({self.part} if self.part == _MARKER else {self.part, _MARKER})
 
 
-Try = Callable[[str], Awaitable[object]]
+HarmlessCall = Callable[[str], Awaitable[object]]
 """Makes a harmless call of one operation. Takes the key that was refused last; empty when there is none."""
 
 
-def verdict_of(event: SourceCalled | StoreCalled) -> Verdict | None:
+def access_result_of(event: SourceCalled | StoreCalled) -> AccessResult | None:
     """Return what a call tells; None when it tells nothing about permissions."""
     service: Service = "sqs" if isinstance(event, SourceCalled) else "s3"
     part = "" if isinstance(event, SourceCalled) else _part(event)
     if event.error == "denied":
-        return Verdict(service, event.op, refused=True, code=event.code, part=part)
+        return AccessResult(service, event.op, refused=True, code=event.code, part=part)
     if event.error in ("unavailable", "invalid"):
         return None
     if isinstance(event, SourceCalled) and event.op in _BATCHES and event.error is None and not event.messages:
         # The request was taken; what became of its entries is told one by one.
         return None
-    return Verdict(service, event.op, refused=False, code="", part=part)
+    return AccessResult(service, event.op, refused=False, code="", part=part)
 
 
 def _part(event: StoreCalled) -> str:
@@ -79,7 +79,7 @@ def _part(event: StoreCalled) -> str:
     return name if name in _PARTS.get(event.op, ()) else ""
 
 
-class Standing:
+class RefusedOperations:
     """What stands refused, for those who tell of whole operations: log and metrics.
 
     Policies and keys can differ by object: while results are refused, a status that can be written ends nothing.
@@ -96,23 +96,23 @@ class Standing:
     def __bool__(self) -> bool:
         return bool(self._parts)
 
-    def hear(self, event: SourceCalled | StoreCalled) -> Verdict | None:
+    def record(self, event: SourceCalled | StoreCalled) -> AccessResult | None:
         """Return what a call tells of its operation as a whole; None when it tells nothing."""
-        verdict = verdict_of(event)
-        if verdict is None:
+        result = access_result_of(event)
+        if result is None:
             return None
-        which = verdict.service, verdict.op
-        if verdict.refused:
-            self._parts.setdefault(which, {})[verdict.part] = self._now()
+        which = result.service, result.op
+        if result.refused:
+            self._parts.setdefault(which, {})[result.part] = self._now()
         elif parts := self._parts.get(which):
             began_at = self._now() - event.duration_s
-            for part in verdict.frees:
+            for part in result.frees:
                 if began_at >= parts.get(part, math.inf):
                     del parts[part]
             if parts:
                 return None
             del self._parts[which]
-        return verdict
+        return result
 
 
 class _Refusal:
@@ -129,7 +129,7 @@ class Refusals:
     def __init__(self) -> None:
         self._refused: dict[tuple[str, str, str], _Refusal] = {}
         """By service, operation and part."""
-        self._tries: Mapping[tuple[str, str], Try] = {}
+        self._tries: Mapping[tuple[str, str], HarmlessCall] = {}
         self.may_receive = Condition()
         """Closed while a call that work needs is refused. A refused receive does not close it: the next one shows."""
 
@@ -138,7 +138,7 @@ class Refusals:
         """Whether nothing is refused that work needs, receives included."""
         return self.may_receive.is_open and (*_RECEIVE, "") not in self._refused
 
-    def use(self, tries: Mapping[tuple[str, str], Try]) -> None:
+    def use(self, tries: Mapping[tuple[str, str], HarmlessCall]) -> None:
         """Take the harmless calls, by service and operation."""
         self._tries = tries
 
@@ -155,18 +155,18 @@ class Refusals:
     def _judge(self, event: SourceCalled | StoreCalled) -> None:
         if event.error is None and not self._refused:
             return
-        verdict = verdict_of(event)
-        if verdict is None:
+        result = access_result_of(event)
+        if result is None:
             return
-        which = verdict.service, verdict.op
-        if verdict.refused:
-            refusal = self._refused.setdefault((*which, verdict.part), _Refusal())
+        which = result.service, result.op
+        if result.refused:
+            refusal = self._refused.setdefault((*which, result.part), _Refusal())
             refusal.last_at = asyncio.get_running_loop().time()
             refusal.key = event.key if isinstance(event, StoreCalled) else ""
         else:
             # A slow answer to a call that began before the refusal says nothing about now.
             began_at = asyncio.get_running_loop().time() - event.duration_s
-            for part in verdict.frees:
+            for part in result.frees:
                 standing = self._refused.get((*which, part))
                 if standing is not None and began_at >= standing.last_at:
                     del self._refused[(*which, part)]

@@ -11,7 +11,7 @@ import codecs
 from collections.abc import Callable
 from typing import Final
 
-from dequeuer.core.errors import InvalidAnswerError
+from dequeuer.core.errors import InvalidResponseError
 from dequeuer.formats.json_patterns import (
     match_digits,
     match_items,
@@ -47,7 +47,7 @@ class JsonValidator:
     """Validates one JSON text given in chunks. The top level may be any value; depth is at most `MAX_DEPTH`.
 
     Raises:
-        InvalidAnswerError: from `feed` and `close`. It names the fault and its position, and never quotes the text.
+        InvalidResponseError: from `feed` and `close`. It names the fault and its position, and never quotes the text.
     """
 
     def __init__(self) -> None:
@@ -68,7 +68,7 @@ class JsonValidator:
         try:
             self._decoder.decode(piece)
         except UnicodeDecodeError as error:
-            raise InvalidAnswerError("the answer is not UTF-8") from error
+            raise InvalidResponseError("the answer is not UTF-8") from error
         at, end = 0, len(piece)
         while at < end:
             at = self._state(piece, at)
@@ -79,10 +79,10 @@ class JsonValidator:
         if self._state in (self._zero, self._integer, self._fraction, self._exponent):
             self._state = self._after
         if self._state != self._after or self._containers:
-            raise InvalidAnswerError("the answer ends before its JSON is complete")
+            raise InvalidResponseError("the answer ends before its JSON is complete")
 
-    def _wrong(self, at: int, what: str) -> InvalidAnswerError:
-        return InvalidAnswerError(f"the answer is not JSON: {what} at byte {self._consumed + at}")
+    def _wrong(self, at: int, what: str) -> InvalidResponseError:
+        return InvalidResponseError(f"the answer is not JSON: {what} at byte {self._consumed + at}")
 
     # Between tokens
 
@@ -279,6 +279,6 @@ def is_json_array(text: bytes) -> bool:
     try:
         validator.feed(text)
         validator.close()
-    except InvalidAnswerError:
+    except InvalidResponseError:
         return False
     return True

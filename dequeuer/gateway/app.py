@@ -57,7 +57,7 @@ async def _run(settings: GatewaySettings) -> int:
         cloud.observe(event_log)
         store = cloud.store(settings.bucket, event_log)
         connecting = stack.enter_async_context(cloud.sqs(longest_wait_s=0))
-        sqs = await drain.unless_requested(connecting, "connect")
+        sqs = await drain.run_until_requested(connecting, "connect")
         if sqs is None or drain.requested:  # no request has been accepted: there is nothing to wait for
             return EXIT_OK
         gateway = Gateway(
@@ -87,7 +87,7 @@ async def _run(settings: GatewaySettings) -> int:
         # A load balancer sends requests until it has seen /healthz fail.
         with suppress(TimeoutError):
             async with asyncio.timeout(settings.shutdown_delay_s):
-                await drain.wait_hurried()
+                await drain.wait_forced()
         return await _stop(limit, runner, drain)
 
 
@@ -99,7 +99,7 @@ async def _stop(limit: IdleLimit, runner: web.AppRunner, drain: Drain) -> int:
         await runner.cleanup()
 
     stopping = asyncio.create_task(stop(), name="gateway-stop")
-    hurried = asyncio.create_task(drain.wait_hurried(), name="gateway-hurry")
+    hurried = asyncio.create_task(drain.wait_forced(), name="gateway-hurry")
     # aiohttp waits twice for `CANCEL_TIMEOUT_S`: for requests to end, and after it has cancelled them.
 
     longest_s = SHUTDOWN_TIMEOUT_S + 2 * CANCEL_TIMEOUT_S
@@ -110,4 +110,4 @@ async def _stop(limit: IdleLimit, runner: web.AppRunner, drain: Drain) -> int:
     await asyncio.wait({stopping, hurried})
     if is_over:
         stopping.result()
-    return EXIT_FAILED if drain.hurried else EXIT_OK
+    return EXIT_FAILED if drain.is_forced else EXIT_OK

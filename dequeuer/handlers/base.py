@@ -51,7 +51,7 @@ class Answer(Protocol):
         Raises:
             ContainerUnavailableError: the connection broke before the body was whole.
             ContainerTimeoutError: the time is used up.
-            InvalidAnswerError: the body cannot be decoded.
+            InvalidResponseError: the body cannot be decoded.
         """
 
     async def discard(self) -> None:
@@ -59,7 +59,7 @@ class Answer(Protocol):
 
         Raises:
             ContainerUnavailableError, ContainerTimeoutError: as with `chunks`.
-            InvalidAnswerError: it is no valid HTTP.
+            InvalidResponseError: it is no valid HTTP.
         """
 
 
@@ -84,5 +84,5 @@ class Target(Protocol):
             size: bytes of a streamed body.
 
         Raises:
-            ContainerUnavailableError, ContainerTimeoutError, InvalidAnswerError.
+            ContainerUnavailableError, ContainerTimeoutError, InvalidResponseError.
         """

@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-from dequeuer.core.events import ContainerJudged, Observer
+from dequeuer.core.events import ContainerProtocolChanged, Observer
 from dequeuer.core.readiness import Condition
 from dequeuer.core.retry import Backoff
 from dequeuer.http.protocols import HTTP1
@@ -93,11 +93,11 @@ class HttpCheck:
             return
         self.looks_like = name
         self.may_receive.set(is_open=False)
-        self._observer(ContainerJudged(looks_like=name))
+        self._observer(ContainerProtocolChanged(looks_like=name))
 
     def _open(self) -> None:
         if not self.looks_like:
             return
         self.looks_like = ""
         self.may_receive.set(is_open=True)
-        self._observer(ContainerJudged(looks_like=""))
+        self._observer(ContainerProtocolChanged(looks_like=""))

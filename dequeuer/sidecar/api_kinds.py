@@ -11,12 +11,12 @@ from dequeuer.clients.base import Cloud
 from dequeuer.core.drain import Drain
 from dequeuer.core.errors import FatalError, StoreDeniedError, StoreUnavailableError
 from dequeuer.core.events import Observer, StoreCalled
-from dequeuer.core.refusals import Try
+from dequeuer.core.refusals import HarmlessCall
 from dequeuer.core.retry import retry_until_available
 from dequeuer.handlers.base import Handler, Target
-from dequeuer.handlers.policy import Policy
+from dequeuer.handlers.response_policy import ResponsePolicy
 from dequeuer.settings import SidecarSettings
-from dequeuer.sinks.access import prove_access, tries_of_store
+from dequeuer.sinks.access import harmless_store_calls, prove_access
 from dequeuer.sinks.expiry import MISSING_PERMISSION, ExpiryChange
 from dequeuer.sinks.layout import workloads_prefix
 from dequeuer.sources.base import Source
@@ -30,7 +30,7 @@ class WorkerDependencies:
     cloud: Cloud
     source: Source
     target: Target
-    policy: Policy
+    policy: ResponsePolicy
     drain: Drain
     observer: Observer
 
@@ -51,7 +51,7 @@ class ApiKind:
     watch: Watch | None
     has_failed: Callable[[], bool]
     background: Callable[[], Coroutine[None, None, None]] | None
-    harmless_calls: Mapping[tuple[str, str], Try] = field(default_factory=dict)
+    harmless_calls: Mapping[tuple[str, str], HarmlessCall] = field(default_factory=dict)
 
 
 async def make_api_kind(settings: SidecarSettings, dependencies: WorkerDependencies) -> ApiKind:
@@ -68,7 +68,7 @@ async def make_api_kind(settings: SidecarSettings, dependencies: WorkerDependenc
 async def _make_async(settings: SidecarSettings, dependencies: WorkerDependencies) -> ApiKind:
     from dequeuer.handlers.async_api.handler import AsyncHandler  # noqa: PLC0415 - see make_api_kind
     from dequeuer.handlers.async_api.result import ResultWriter  # noqa: PLC0415 - see make_api_kind
-    from dequeuer.handlers.last_resort import BoundedHandler, FailRequest  # noqa: PLC0415 - see make_api_kind
+    from dequeuer.handlers.bugs import BugBoundary, FailRequest  # noqa: PLC0415 - see make_api_kind
     from dequeuer.sinks.gathered import GatheredDeletions  # noqa: PLC0415 - see make_api_kind
 
     store = GatheredDeletions(dependencies.cloud.store(settings.bucket, dependencies.observer))
@@ -89,7 +89,7 @@ async def _make_async(settings: SidecarSettings, dependencies: WorkerDependencie
     async def background() -> None:
         await _ensure_expiry(settings, dependencies, prefix)
 
-    bounded = BoundedHandler(
+    bounded = BugBoundary(
         handler,
         FailRequest(cluster_uid=settings.cluster_uid, api_name=settings.api_name, store=store),
         settings.max_attempts,
@@ -100,7 +100,7 @@ async def _make_async(settings: SidecarSettings, dependencies: WorkerDependencie
         has_failed=lambda: False,
         # With a retention of 0 days the lifecycle rules of the bucket are not read.
         background=background if settings.result_retention_days else None,
-        harmless_calls=tries_of_store(store, below),
+        harmless_calls=harmless_store_calls(store, below),
     )
 
 
@@ -132,7 +132,7 @@ async def _ensure_expiry(settings: SidecarSettings, dependencies: WorkerDependen
 def _make_batch(settings: SidecarSettings, dependencies: WorkerDependencies) -> ApiKind:
     from dequeuer.handlers.batch_api.completion import Completion, DrainedQueue  # noqa: PLC0415 - see make_api_kind
     from dequeuer.handlers.batch_api.handler import BatchHandler  # noqa: PLC0415 - see make_api_kind
-    from dequeuer.handlers.last_resort import BoundedHandler, FailAttempt  # noqa: PLC0415 - see make_api_kind
+    from dequeuer.handlers.bugs import BugBoundary, FailBatch  # noqa: PLC0415 - see make_api_kind
 
     completion = Completion(
         job_id=settings.job_id,
@@ -152,7 +152,7 @@ def _make_batch(settings: SidecarSettings, dependencies: WorkerDependencies) -> 
         observer=dependencies.observer,
     )
     return ApiKind(
-        handler=BoundedHandler(handler, FailAttempt(observer=dependencies.observer), settings.max_attempts),
+        handler=BugBoundary(handler, FailBatch(observer=dependencies.observer), settings.max_attempts),
         watch=DrainedQueue(dependencies.source),
         has_failed=lambda: completion.failed,
         background=None,

@@ -19,12 +19,12 @@ from dequeuer.concurrency.limiter import Limiter
 from dequeuer.container.target import HttpTarget
 from dequeuer.core.drain import Drain
 from dequeuer.core.errors import ConfigurationError, FatalError, SourceDeniedError, SourceUnavailableError
-from dequeuer.core.events import DrainChanged, Observer
+from dequeuer.core.events import Observer, ProcessPhaseChanged
 from dequeuer.core.readiness import AllOf
 from dequeuer.core.refusal_codes import hint
-from dequeuer.core.refusals import Refusals, Try
+from dequeuer.core.refusals import HarmlessCall, Refusals
 from dequeuer.core.retry import retry_until_available
-from dequeuer.handlers.policy import Policy
+from dequeuer.handlers.response_policy import ResponsePolicy
 from dequeuer.http.origin import LOCALHOST, LOCALHOST_IPV6
 from dequeuer.observability import logs
 from dequeuer.observability.admin import AdminServer
@@ -139,7 +139,7 @@ class _Sidecar:
                 finally:
                     for task in background:
                         task.cancel()
-        failed = self._drain.hurried or (kind is not None and kind.has_failed())
+        failed = self._drain.is_forced or (kind is not None and kind.has_failed())
         return EXIT_FAILED if failed else EXIT_OK
 
     def _observe(self, stack: AsyncExitStack) -> Observer:
@@ -171,7 +171,7 @@ class _Sidecar:
         async with AsyncExitStack() as stack:
             stack.push_async_callback(self._cloud.close)
             connecting = stack.enter_async_context(self._cloud.sqs(longest_wait_s=self._poll_wait_s))
-            client = await self._drain.unless_requested(connecting, "connect")
+            client = await self._drain.run_until_requested(connecting, "connect")
             if client is None:
                 return None
             source = SqsSource(
@@ -191,10 +191,10 @@ class _Sidecar:
                 timeout_s=settings.request_timeout_s,
                 keep_alive=settings.container_keepalive,
                 evidence=http_check,
-                when_unreachable=gate.connection_failed,
+                on_unreachable=gate.connection_failed,
             )
             stack.push_async_callback(target.close)
-            policy = Policy(
+            policy = ResponsePolicy(
                 max_attempts=settings.max_attempts,
                 retry_statuses=settings.retry_statuses,
                 in_progress_after_s=settings.in_progress_after_s,
@@ -202,7 +202,7 @@ class _Sidecar:
             dependencies = WorkerDependencies(
                 cloud=self._cloud, source=source, target=target, policy=policy, drain=self._drain, observer=observer
             )
-            kind = await self._drain.unless_requested(self._make_kind(source, dependencies), "start")
+            kind = await self._drain.run_until_requested(self._make_kind(source, dependencies), "start")
             if kind is None:
                 return None
             self._refusals.use({**_harmless_calls(source), **kind.harmless_calls})
@@ -220,7 +220,7 @@ class _Sidecar:
                 watch=kind.watch,
                 observer=observer,
             )
-            observer(DrainChanged(phase="started", in_flight=0))
+            observer(ProcessPhaseChanged(phase="started", in_flight=0))
             freeze_startup_objects()
             await worker.run()
             return kind
@@ -238,7 +238,7 @@ class _Sidecar:
         return await make_api_kind(self._settings, dependencies)
 
 
-def _harmless_calls(source: SqsSource) -> Mapping[tuple[str, str], Try]:
+def _harmless_calls(source: SqsSource) -> Mapping[tuple[str, str], HarmlessCall]:
     """Return a harmless call for each operation; its result shows whether a refused operation is allowed again."""
     return {
         ("sqs", "ack"): lambda _: source.check_delete(),

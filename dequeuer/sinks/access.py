@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, Mapping
 
 from dequeuer.core.errors import FatalError, StoreDeniedError, StoreMissingError, StoreUnavailableError
 from dequeuer.core.refusal_codes import hint, permission
-from dequeuer.core.refusals import Try
+from dequeuer.core.refusals import HarmlessCall
 from dequeuer.core.retry import retry_until_available
 from dequeuer.sinks.base import Store
 
@@ -38,7 +38,7 @@ def _refused(what: str, op: str, bucket: str, below: str, error: StoreDeniedErro
     )
 
 
-def tries_of_store(store: Store, below: str) -> Mapping[tuple[str, str], Try]:
+def harmless_store_calls(store: Store, below: str) -> Mapping[tuple[str, str], HarmlessCall]:
     """Return harmless calls by operation. Each asks about the key that was refused: policies can differ by key."""
 
     async def read(key: str) -> None:

@@ -214,7 +214,7 @@ def _verdict(outcome: Outcome | None) -> Verdict:
             return "good"
         case Done(state="failed") | Reject(poison=False):
             return "bad"
-        case Retry(refused=True):
+        case Retry(container_unavailable=True):
             return "refused"
         case _:
             return "void"

@@ -54,7 +54,7 @@ class Hold:
         if self.lost is not None:
             raise LeaseLostError(self.lost)
 
-    def answered(self) -> None:
+    def release_slot(self) -> None:
         """Pass on that the container has given its whole answer."""
         self.when_answered()
 

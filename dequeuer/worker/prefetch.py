@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from dequeuer.core.events import GiveBackReason, GivenBack, Observer
+from dequeuer.core.events import Observer, ReleasedUnstarted, UnstartedReason
 from dequeuer.sources.base import Lease
 from dequeuer.worker.lease import LeaseKeeper
 from dequeuer.worker.settlement import Settler
@@ -77,14 +77,14 @@ class WaitingRoom:
         self._expire()
         return self._line.popleft() if self._line else None
 
-    def clear(self, reason: GiveBackReason) -> None:
+    def clear(self, reason: UnstartedReason) -> None:
         """Give all of them back; `close` waits for that."""
         line, self._line = self._line, deque()
         self._release(line, reason)
 
-    async def give_back(self, leases: Sequence[Lease], asked_at: float, reason: GiveBackReason) -> None:
+    async def give_back(self, leases: Sequence[Lease], asked_at: float, reason: UnstartedReason) -> None:
         """Release what has not begun, unless it took so long that somebody else may have it by now."""
-        self._observer(GivenBack(messages=len(leases), reason=reason))
+        self._observer(ReleasedUnstarted(messages=len(leases), reason=reason))
         if asyncio.get_running_loop().time() < self._keeper.ends_at(asked_at):
             await self._settler.give_back(leases)
 
@@ -115,11 +115,11 @@ class WaitingRoom:
         if late:
             self._release(late, "waited")
 
-    def _release(self, arrivals: Iterable[Arrival], reason: GiveBackReason) -> None:
+    def _release(self, arrivals: Iterable[Arrival], reason: UnstartedReason) -> None:
         for asked_at, group in groupby(arrivals, key=lambda arrival: arrival.asked_at):
             self.release([arrival.lease for arrival in group], asked_at, reason)
 
-    def release(self, leases: Sequence[Lease], asked_at: float, reason: GiveBackReason) -> None:
+    def release(self, leases: Sequence[Lease], asked_at: float, reason: UnstartedReason) -> None:
         """Begin to `give_back`; `close` waits for the end of it."""
         task = asyncio.create_task(self.give_back(leases, asked_at, reason), name="give-back-waiting")
         self._giving.add(task)

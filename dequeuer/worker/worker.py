@@ -7,7 +7,7 @@ import math
 
 from dequeuer.concurrency.slots import FixedLimit, Limit, Slots
 from dequeuer.core.drain import Drain
-from dequeuer.core.events import DrainChanged, Observer
+from dequeuer.core.events import Observer, ProcessPhaseChanged
 from dequeuer.core.readiness import Readiness
 from dequeuer.handlers.base import Handler
 from dequeuer.sources.base import Source
@@ -97,13 +97,13 @@ class Worker:
 
     async def _poll(self) -> None:
         await self._poller.run()
-        self._observer(DrainChanged(phase="queue_empty", in_flight=len(self._attempts)))
+        self._observer(ProcessPhaseChanged(phase="queue_empty", in_flight=len(self._attempts)))
 
     async def _finish(self) -> None:
         loop = asyncio.get_running_loop()
         grace_ends = loop.time() + self._grace_s
         if self._drain.requested:
-            self._observer(DrainChanged(phase="drain", in_flight=len(self._attempts)))
+            self._observer(ProcessPhaseChanged(phase="drain", in_flight=len(self._attempts)))
         self._poller.stop()
         late = asyncio.create_task(self._poller.give_back_late(), name="late-poll")
         # An open poll of this sidecar may take back what is released, also after its connection was closed: not
@@ -113,18 +113,18 @@ class Worker:
         self._waiting.clear("drain")
         returned = asyncio.create_task(self._waiting.close(), name="give-back-waiting")
         if self._attempts:
-            hurried = asyncio.create_task(self._drain.wait_hurried(), name="hurried")
+            hurried = asyncio.create_task(self._drain.wait_forced(), name="hurried")
             running = asyncio.create_task(self._attempts.wait(), name="running")
             left_s = max(0.0, grace_ends - loop.time())
             await asyncio.wait({hurried, running}, timeout=left_s, return_when=asyncio.FIRST_COMPLETED)
             hurried.cancel()
             running.cancel()
         if self._attempts:
-            self._observer(DrainChanged(phase="release", in_flight=len(self._attempts)))
+            self._observer(ProcessPhaseChanged(phase="release", in_flight=len(self._attempts)))
             await self._attempts.cancel()
             last_release_at = loop.time()
         await asyncio.wait({late}, timeout=max(0.0, last_release_at + TAKE_BACK_S - loop.time()))
         self._poller.abandon()
         await asyncio.wait({late, returned})
         if self._drain.requested:
-            self._observer(DrainChanged(phase="drained", in_flight=len(self._attempts)))
+            self._observer(ProcessPhaseChanged(phase="drained", in_flight=len(self._attempts)))

@@ -14,7 +14,7 @@ from dequeuer.aws.credentials.renewal import FrozenKeys, KeySnapshot
 from dequeuer.aws.endpoint import AwsEndpoint, Request, origin_of
 from dequeuer.aws.signing import Signer
 from dequeuer.core import clock
-from dequeuer.core.errors import ConfigurationError, KeysMissingError
+from dequeuer.core.errors import ConfigurationError, CredentialsMissingError
 from dequeuer.http.errors import BrokenError, WireError
 from dequeuer.http.response import Answer
 from tests.aws.test_signing import Keys
@@ -301,7 +301,7 @@ async def test_a_clock_that_goes_wrong_later_is_corrected_again() -> None:
 @pytest.mark.parametrize("keys", [Keys("AKID\n", "s"), Keys("AKID", "s", "to\r\nken"), Keys("A\r\nX: y", "s")])
 async def test_keys_with_a_line_break_are_no_second_field(keys: FrozenKeys) -> None:
     async with endpoint(fine, Chain(keys)) as (made, told):
-        with pytest.raises(KeysMissingError, match="line break"):
+        with pytest.raises(CredentialsMissingError, match="line break"):
             await made.call(put(), limit=100)
         assert told.heads == []
 

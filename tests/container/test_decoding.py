@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dequeuer.container.decoding import PIECE_BYTES, Decoder, decoder_for
-from dequeuer.core.errors import InvalidAnswerError
+from dequeuer.core.errors import InvalidResponseError
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -47,13 +47,13 @@ def test_whatever_was_packed_comes_out_however_it_is_cut(coding: str, body: byte
 def test_a_stream_that_was_cut_is_refused_wherever_it_was(coding: str) -> None:
     packed = PACK[coding](TEXT)
     for end in range(1, len(packed)):
-        with pytest.raises(InvalidAnswerError):
+        with pytest.raises(InvalidResponseError):
             decode(coding, packed[:end])
 
 
 @pytest.mark.parametrize("coding", PACK)
 def test_what_was_never_packed_is_refused(coding: str) -> None:
-    with pytest.raises(InvalidAnswerError, match="cannot be decoded"):
+    with pytest.raises(InvalidResponseError, match="cannot be decoded"):
         decode(coding, b"this was never packed")
 
 
@@ -61,7 +61,7 @@ def test_what_was_never_packed_is_refused(coding: str) -> None:
 def test_a_wrong_checksum_is_refused(coding: str) -> None:
     packed = bytearray(PACK[coding](TEXT))
     packed[-6] ^= 1
-    with pytest.raises(InvalidAnswerError):
+    with pytest.raises(InvalidResponseError):
         decode(coding, bytes(packed))
 
 
@@ -75,12 +75,12 @@ def test_streams_may_follow_each_other(coding: str) -> None:
     pack = PACK[coding]
     assert decode(coding, pack(TEXT) + pack(b"") + pack(TEXT)) == TEXT * 2
     assert decode(coding, pack(b"") * 5000 + pack(TEXT)) == TEXT
-    with pytest.raises(InvalidAnswerError):
+    with pytest.raises(InvalidResponseError):
         decode(coding, pack(TEXT) + b"more")
 
 
 def test_nothing_follows_a_brotli_stream() -> None:
-    with pytest.raises(InvalidAnswerError):
+    with pytest.raises(InvalidResponseError):
         decode("br", brotli.compress(TEXT) + b"more")
 
 
@@ -103,7 +103,7 @@ def test_a_window_larger_than_http_allows_is_refused() -> None:
     options: dict[int, int] = {zstd.CompressionParameter.window_log: 27}
     packer = zstd.ZstdCompressor(options=options)
     packed = packer.compress(b" " * 100) + packer.flush()
-    with pytest.raises(InvalidAnswerError):
+    with pytest.raises(InvalidResponseError):
         decode("zstd", packed)
 
 
@@ -126,5 +126,5 @@ def test_which_bodies_are_decoded(fields: list[str], is_decoded: bool) -> None:
 
 @pytest.mark.parametrize("fields", [["gzip, gzip"], ["gzip", "br"], ["deflate,zstd,gzip"]])
 def test_more_than_one_coding_is_refused(fields: list[str]) -> None:
-    with pytest.raises(InvalidAnswerError, match="more than one"):
+    with pytest.raises(InvalidResponseError, match="more than one"):
         decoder_for(fields)

@@ -9,8 +9,8 @@ from dequeuer.container.target import HttpTarget
 from dequeuer.core.errors import (
     ContainerTimeoutError,
     ContainerUnavailableError,
-    InvalidAnswerError,
     InvalidInputError,
+    InvalidResponseError,
     StoreUnavailableError,
 )
 from tests.fakes import chunked
@@ -137,7 +137,7 @@ async def test_a_compressed_answer_is_decoded() -> None:
 async def test_what_cannot_be_decoded_is_an_invalid_answer() -> None:
     raw = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 4\r\n\r\nnope"
     async with target_for(answering(raw)) as target:
-        with pytest.raises(InvalidAnswerError):
+        with pytest.raises(InvalidResponseError):
             await read(target)
 
 
@@ -145,7 +145,7 @@ async def test_nobody_listening_is_unavailable() -> None:
     async with container(answering(OK)) as port:
         pass
     calls: list[int] = []
-    target = HttpTarget(port=port, timeout_s=60, when_unreachable=lambda: calls.append(port))
+    target = HttpTarget(port=port, timeout_s=60, on_unreachable=lambda: calls.append(port))
     with pytest.raises(ContainerUnavailableError):
         await read(target)
     assert calls == [port]
@@ -155,7 +155,7 @@ async def test_nobody_listening_is_unavailable() -> None:
 async def test_a_connection_that_was_made_and_broke_does_not_mean_that_nobody_listens() -> None:
     calls: list[int] = []
     async with container(answering(b"", close=True)) as port:
-        target = HttpTarget(port=port, timeout_s=60, when_unreachable=lambda: calls.append(port))
+        target = HttpTarget(port=port, timeout_s=60, on_unreachable=lambda: calls.append(port))
         with pytest.raises(ContainerUnavailableError):
             await read(target)
         assert calls == []
@@ -187,13 +187,13 @@ async def test_a_connection_that_breaks_before_the_answer_is_whole_is_unavailabl
 )
 async def test_an_answer_that_is_not_http_is_invalid(raw: bytes) -> None:
     async with target_for(answering(raw, close=True)) as target:
-        with pytest.raises(InvalidAnswerError):
+        with pytest.raises(InvalidResponseError):
             await read(target)
 
 
 async def test_the_text_of_an_error_quotes_nothing_of_the_answer() -> None:
     async with target_for(answering(b"my secret payload\r\n\r\n", close=True)) as target:
-        with pytest.raises(InvalidAnswerError) as caught:
+        with pytest.raises(InvalidResponseError) as caught:
             await read(target)
     assert "secret" not in str(caught.value)
 
@@ -221,7 +221,7 @@ async def test_a_server_that_speaks_before_it_is_asked_is_not_dialled_without_en
     target = HttpTarget(port=server.sockets[0].getsockname()[1], timeout_s=30)
     try:
         for _ in range(5):
-            with pytest.raises((ContainerUnavailableError, InvalidAnswerError)):
+            with pytest.raises((ContainerUnavailableError, InvalidResponseError)):
                 await read(target)
         assert dialled <= 10
     finally:

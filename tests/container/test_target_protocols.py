@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from dequeuer.container.target import HttpTarget
-from dequeuer.core.errors import ContainerNotHttpError, ContainerUnavailableError, InvalidAnswerError
+from dequeuer.core.errors import ContainerNotHttpError, ContainerUnavailableError, InvalidResponseError
 from tests.container.test_target import Script, answering, container, read
 from tests.fakes import chunked
 
@@ -65,7 +65,7 @@ async def test_what_is_invalid_before_any_valid_answer_is_told_and_fails_no_requ
 
 async def test_what_is_not_confirmed_is_judged_as_ever() -> None:
     async with doubted(answering(b"garbage\r\n\r\n", close=True), "") as (target, _):
-        with pytest.raises(InvalidAnswerError):
+        with pytest.raises(InvalidResponseError):
             await read(target)
     async with doubted(answering(b"", close=True), "") as (target, _):
         with pytest.raises(ContainerUnavailableError) as caught:
@@ -81,7 +81,7 @@ async def test_after_a_valid_answer_an_invalid_one_fails_its_own_request() -> No
     async with doubted(script, "what it is") as (target, evidence):
         assert (await read(target, b""))[0] == 404
         assert evidence.is_proven
-        with pytest.raises(InvalidAnswerError):
+        with pytest.raises(InvalidResponseError):
             async with target.post("/bad", [], b""):
                 pass
         assert evidence.told == []
@@ -90,7 +90,7 @@ async def test_after_a_valid_answer_an_invalid_one_fails_its_own_request() -> No
 async def test_a_malformed_body_is_no_sign_of_another_protocol() -> None:
     raw = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nZZZ"
     async with doubted(answering(raw, close=True), "what it is") as (target, evidence):
-        with pytest.raises((ContainerUnavailableError, InvalidAnswerError)) as caught:
+        with pytest.raises((ContainerUnavailableError, InvalidResponseError)) as caught:
             await read(target)
         assert not isinstance(caught.value, ContainerNotHttpError)
         assert evidence.told == []

@@ -12,7 +12,7 @@ async def test_a_part_of_the_start_returns_what_it_returns() -> None:
     async def part() -> int:
         return 7
 
-    assert await Drain().unless_requested(part(), "part") == 7
+    assert await Drain().run_until_requested(part(), "part") == 7
 
 
 async def test_its_errors_pass_through() -> None:
@@ -20,7 +20,7 @@ async def test_its_errors_pass_through() -> None:
         raise ValueError("a fault")
 
     with pytest.raises(ValueError, match="a fault"):
-        await Drain().unless_requested(part(), "part")
+        await Drain().run_until_requested(part(), "part")
 
 
 @pytest.mark.parametrize("is_before", [True, False])
@@ -37,7 +37,7 @@ async def test_it_is_cancelled_when_the_drain_begins(is_before: bool) -> None:
 
     if is_before:
         drain.request()
-    waiting = asyncio.create_task(drain.unless_requested(part(), "part"))
+    waiting = asyncio.create_task(drain.run_until_requested(part(), "part"))
     await asyncio.sleep(0)
     await asyncio.sleep(0)
     drain.request()
@@ -55,7 +55,7 @@ async def test_an_error_of_a_part_that_is_cancelled_is_no_error_of_the_process()
         finally:
             raise ValueError("closing failed")
 
-    waiting = asyncio.create_task(drain.unless_requested(part(), "part"))
+    waiting = asyncio.create_task(drain.run_until_requested(part(), "part"))
     await asyncio.sleep(0)
     await asyncio.sleep(0)
     drain.request()

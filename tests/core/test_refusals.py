@@ -11,7 +11,7 @@ import pytest
 
 from dequeuer.core.errors import StoreDeniedError
 from dequeuer.core.events import SourceCalled, SourceOp, StoreCalled, StoreOp
-from dequeuer.core.refusals import PROBE_BACKOFF, QUIET_S, Refusals, Standing, verdict_of
+from dequeuer.core.refusals import PROBE_BACKOFF, QUIET_S, Refusals, RefusedOperations, access_result_of
 
 pytestmark = pytest.mark.looptime
 
@@ -93,27 +93,27 @@ async def test_each_kind_of_object_that_is_refused_is_asked_about() -> None:
 
 
 async def test_a_slow_success_that_began_before_the_refusal_ends_nothing() -> None:
-    refusals, standing = Refusals(), Standing(asyncio.get_running_loop().time)
+    refusals, standing = Refusals(), RefusedOperations(asyncio.get_running_loop().time)
     await asyncio.sleep(10)
-    for hear in (refusals, standing.hear):
-        hear(stored(refused=True))
-        hear(stored(refused=False, took_s=3.0))
+    for record in (refusals, standing.record):
+        record(stored(refused=True))
+        record(stored(refused=False, took_s=3.0))
     seen = [(refusals.may_receive.is_open, bool(standing))]
     await asyncio.sleep(3)
-    for hear in (refusals, standing.hear):
-        hear(stored(refused=False, took_s=3.0))
+    for record in (refusals, standing.record):
+        record(stored(refused=False, took_s=3.0))
     seen.append((refusals.may_receive.is_open, bool(standing)))
     assert seen == [(False, True), (True, False)]
 
 
 async def test_for_log_and_metrics_an_operation_is_refused_while_any_kind_of_object_is() -> None:
-    standing = Standing()
+    standing = RefusedOperations()
     assert not standing
-    assert standing.hear(stored(refused=True, key="a/result.json")) is not None
-    assert standing.hear(stored(refused=True, key="a/status/completed")) is not None
-    assert standing.hear(stored(refused=False, key="a/result.json")) is None
+    assert standing.record(stored(refused=True, key="a/result.json")) is not None
+    assert standing.record(stored(refused=True, key="a/status/completed")) is not None
+    assert standing.record(stored(refused=False, key="a/result.json")) is None
     assert standing
-    over = standing.hear(stored(refused=False, key="a/status/completed"))
+    over = standing.record(stored(refused=False, key="a/status/completed"))
     assert over is not None
     assert not over.refused
     assert not standing
@@ -146,8 +146,8 @@ async def test_the_answer_to_a_batch_tells_nothing_unless_an_entry_succeeded() -
 
 
 def test_an_outage_tells_nothing_about_permissions() -> None:
-    assert verdict_of(StoreCalled(op="put", duration_s=0.0, error="unavailable")) is None
-    missing = verdict_of(StoreCalled(op="get", duration_s=0.0, error="missing"))
+    assert access_result_of(StoreCalled(op="put", duration_s=0.0, error="unavailable")) is None
+    missing = access_result_of(StoreCalled(op="get", duration_s=0.0, error="missing"))
     assert missing is not None
     assert not missing.refused
 

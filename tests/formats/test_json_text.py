@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dequeuer.core.errors import InvalidAnswerError
+from dequeuer.core.errors import InvalidResponseError
 from dequeuer.formats.json_text import MAX_DEPTH, JsonValidator, is_json_array
 
 
@@ -18,7 +18,7 @@ def judge(chunks: Iterator[bytes] | list[bytes]) -> bool:
         for chunk in chunks:
             validator.feed(chunk)
         validator.close()
-    except InvalidAnswerError:
+    except InvalidResponseError:
         return False
     return True
 
@@ -136,7 +136,7 @@ def test_memory_does_not_grow_with_the_text(begin: bytes, middle: bytes, end: by
 def test_the_text_of_an_error_says_where_and_quotes_nothing() -> None:
     validator = JsonValidator()
     validator.feed(b'{"password": ')
-    with pytest.raises(InvalidAnswerError) as caught:
+    with pytest.raises(InvalidResponseError) as caught:
         validator.feed(b'"hunter2", secret}')
     assert "byte 24" in str(caught.value)
     assert "secret" not in str(caught.value)

@@ -17,14 +17,14 @@ from dequeuer.core.message import Message, Outcome
 from dequeuer.handlers.async_api.handler import AsyncHandler
 from dequeuer.handlers.async_api.result import ResultWriter
 from dequeuer.handlers.base import Target
-from dequeuer.handlers.policy import Policy
+from dequeuer.handlers.response_policy import ResponsePolicy
 from dequeuer.observability.logs import configure, sidecar_event_log
 from dequeuer.sinks.base import Check, unchecked
 from tests.fakes import MemoryStore, OpenFence, Recorder, make_message
 
 CANARY = "canary-7f3a"
 """Stands for a secret: in headers, payloads and answers."""
-POLICY = Policy(max_attempts=5, retry_statuses=frozenset({429, 503}))
+POLICY = ResponsePolicy(max_attempts=5, retry_statuses=frozenset({429, 503}))
 PREFIX = "uid/workloads/api/"
 REQUEST = f"{PREFIX}request-1/"
 

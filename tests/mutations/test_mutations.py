@@ -35,16 +35,16 @@ MUTATIONS = [
     ),
     Mutation(
         name="status after the acknowledgement",
-        module="handlers/async_api/conclusion.py",
-        old='        await self._request.mark_completed()\n        return Done(state="completed", after_ack=self._request.drop_input)',
+        module="handlers/async_api/ending.py",
+        old='        await self._request.mark_completed()\n        return Done(state="completed", after_ack=self._request.delete_input)',
         new='        return Done(state="completed", after_ack=self._request.mark_completed)',
         tests=("tests/handlers/async_api/test_handler.py",),
     ),
     Mutation(
         name="input deleted before the acknowledgement",
-        module="handlers/async_api/conclusion.py",
-        old='        await self._request.mark_completed()\n        return Done(state="completed", after_ack=self._request.drop_input)',
-        new='        await self._request.mark_completed()\n        await self._request.drop_input()\n        return Done(state="completed")',
+        module="handlers/async_api/ending.py",
+        old='        await self._request.mark_completed()\n        return Done(state="completed", after_ack=self._request.delete_input)',
+        new='        await self._request.mark_completed()\n        await self._request.delete_input()\n        return Done(state="completed")',
         tests=("tests/handlers/async_api/test_handler.py",),
     ),
     Mutation(
@@ -263,10 +263,10 @@ MUTATIONS = [
     ),
     Mutation(
         name="a bug has no last attempt",
-        module="handlers/last_resort.py",
+        module="handlers/bugs.py",
         old="            if message.receive_count < self._max_attempts:\n",
         new="            if message.receive_count > 0:\n",
-        tests=("tests/handlers/test_last_resort.py",),
+        tests=("tests/handlers/test_bugs.py",),
     ),
     Mutation(
         name="start-up does not find out whether it may write",
@@ -277,10 +277,10 @@ MUTATIONS = [
     ),
     Mutation(
         name="a failure looks only once",
-        module="handlers/async_api/conclusion.py",
+        module="handlers/async_api/ending.py",
         old="if await self._request.has_result():",
         new="if False:",
-        tests=("tests/handlers/async_api/test_conclusion.py",),
+        tests=("tests/handlers/async_api/test_ending.py",),
     ),
 ]
 

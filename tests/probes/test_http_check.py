@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from dequeuer.core.events import ContainerJudged
+from dequeuer.core.events import ContainerProtocolChanged
 from dequeuer.http.protocols import HTTP1
 from dequeuer.probes.http_check import BACKOFF, HttpCheck
 from tests.fakes import Recorder
@@ -42,7 +42,7 @@ async def running(container: Container) -> AsyncIterator[tuple[HttpCheck, Record
 
 
 def told(seen: Recorder) -> list[str]:
-    return [event.looks_like for event in seen.of(ContainerJudged)]
+    return [event.looks_like for event in seen.of(ContainerProtocolChanged)]
 
 
 @pytest.mark.looptime

@@ -20,9 +20,9 @@ from dequeuer.handlers.async_api.result import ResultWriter
 from dequeuer.handlers.base import Handler
 from dequeuer.handlers.batch_api.completion import Completion, DrainedQueue
 from dequeuer.handlers.batch_api.handler import BatchHandler
-from dequeuer.handlers.policy import Policy
+from dequeuer.handlers.response_policy import ResponsePolicy
 from dequeuer.probes.gate import Gate
-from dequeuer.sinks.access import tries_of_store
+from dequeuer.sinks.access import harmless_store_calls
 from dequeuer.sinks.gathered import GatheredDeletions
 from dequeuer.sources.sqs.sdk_errors import translate
 from dequeuer.worker.lease import Hold, LeaseKeeper
@@ -111,7 +111,7 @@ class SimSidecar:
                 ("sqs", "renew"): lambda _: self._source.check_change("renew"),
                 ("sqs", "release"): lambda _: self._source.check_change("release"),
                 ("sqs", "depth"): lambda _: self._source.depth(),
-                **tries_of_store(self._store, sim_store.PREFIX),
+                **harmless_store_calls(self._store, sim_store.PREFIX),
             }
         )
         self._gate = Gate([self.container], ignore)
@@ -146,7 +146,7 @@ class SimSidecar:
         return verdict
 
     def _handler(self) -> Handler:
-        policy = Policy(max_attempts=5, retry_statuses=frozenset({429, 503}))
+        policy = ResponsePolicy(max_attempts=5, retry_statuses=frozenset({429, 503}))
         if self._shape.kind == "async":
             return AsyncHandler(
                 cluster_uid="uid",

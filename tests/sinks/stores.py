@@ -12,7 +12,7 @@ from dequeuer.aws.credentials.renewal import CredentialChain, FrozenKeys, KeySna
 from dequeuer.aws.endpoint import AwsEndpoint, origin_of
 from dequeuer.aws.signing import Signer
 from dequeuer.clients.sdk import Aws
-from dequeuer.core.errors import KeysMissingError
+from dequeuer.core.errors import CredentialsMissingError
 from dequeuer.core.events import Observer
 from dequeuer.settings import AwsSettings
 from dequeuer.sinks.base import Store
@@ -33,7 +33,7 @@ class Chain:
     async def get_frozen_credentials(self) -> FrozenKeys:
         self.asked += 1
         if self.keys is None:
-            raise KeysMissingError("no AWS credentials")
+            raise CredentialsMissingError("no AWS credentials")
         keys: FrozenKeys = self.keys
         return keys
 

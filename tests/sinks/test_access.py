@@ -6,7 +6,7 @@ import pytest
 
 from dequeuer.core.errors import FatalError, StoreDeniedError
 from dequeuer.core.events import StoreCalled
-from dequeuer.sinks.access import prove_access, tries_of_store
+from dequeuer.sinks.access import harmless_store_calls, prove_access
 from tests.fakes import MemoryStore, Recorder
 from tests.sinks.fake_s3 import FakeS3, fake_s3, refusal
 from tests.sinks.stores import connecting
@@ -84,7 +84,7 @@ async def test_an_abort_that_is_refused_is_left_to_the_rule_of_the_bucket() -> N
 
 async def test_each_try_asks_about_the_key_that_was_refused() -> None:
     store = MemoryStore()
-    tries = tries_of_store(store, BELOW)
+    tries = harmless_store_calls(store, BELOW)
     await tries["s3", "put"]("uid/workloads/api/r1/result.json")
     await tries["s3", "put"]("")
     await tries["s3", "list"]("uid/workloads/api/r1/")

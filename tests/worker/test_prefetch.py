@@ -2,7 +2,7 @@ import asyncio
 
 import pytest
 
-from dequeuer.core.events import GivenBack
+from dequeuer.core.events import ReleasedUnstarted
 from dequeuer.worker.lease import LeaseKeeper
 from dequeuer.worker.prefetch import WaitingRoom
 from dequeuer.worker.settlement import Settler
@@ -29,7 +29,7 @@ async def test_what_came_later_and_has_less_left_is_not_taken_when_its_time_is_o
     assert first.lease is early
     assert room.take() is None
     await room.close()
-    assert [(event.messages, event.reason) for event in seen.of(GivenBack)] == [(1, "waited")]
+    assert [(event.messages, event.reason) for event in seen.of(ReleasedUnstarted)] == [(1, "waited")]
     assert late.settled == [("release", 0)]
 
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 
 from dequeuer.core.errors import SourceGoneError, SourceUnavailableError
-from dequeuer.core.events import GivenBack
+from dequeuer.core.events import ReleasedUnstarted
 from dequeuer.core.message import Fence, Message, Outcome
 from dequeuer.sources.base import Lease
 from dequeuer.worker.attempts import SETTLING_LIMIT
@@ -83,7 +83,7 @@ async def test_the_distance_to_the_queue_does_not_bound_the_throughput(slots: in
         assert messages / now() > 0.85 * possible
         # A full queue costs a request for ten messages, however many are under way.
         assert len(source.limits) < messages / 10 * 1.1
-        assert not stage.seen.of(GivenBack)
+        assert not stage.seen.of(ReleasedUnstarted)
 
 
 @pytest.mark.parametrize("takes_s", [0.001, 0.01, 0.1, 5])
@@ -125,7 +125,7 @@ async def test_what_was_received_ahead_is_given_back_when_a_container_far_from_t
         await until(lambda: len(stage.handler.handled) > 1000)
         stage.handler.takes_s = 60
         await asyncio.sleep(5)
-        given_back = sum(event.messages for event in stage.seen.of(GivenBack))
+        given_back = sum(event.messages for event in stage.seen.of(ReleasedUnstarted))
         assert given_back <= min(WAITING_LIMIT + WAITING_SHARE * slots, MOST_WAITING)
         held = [lease for lease in source.handed if not lease.settled]
         assert len(held) == slots
@@ -217,7 +217,7 @@ class FarStore(ScriptedHandler):
     async def handle(self, message: Message, fence: Fence) -> Outcome:
         self.takes_s = 0.02
         outcome = await super().handle(message, fence)
-        fence.answered()
+        fence.release_slot()
         await asyncio.sleep(0.06)
         return outcome
 

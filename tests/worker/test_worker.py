@@ -146,7 +146,7 @@ async def test_a_slot_is_free_once_the_container_has_answered_and_what_is_stored
 
         async def handle(self, message: Message, fence: Fence) -> Outcome:
             await super().handle(message, fence)
-            fence.answered()
+            fence.release_slot()
             await stored.wait()
             return DONE
 

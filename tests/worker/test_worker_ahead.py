@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from dequeuer.core.events import GivenBack, Received
+from dequeuer.core.events import Received, ReleasedUnstarted
 from dequeuer.core.message import Done, Fence, Message, Outcome, Retry
 from dequeuer.sources.base import Lease
 from dequeuer.worker.attempts import SETTLING_LIMIT
@@ -53,7 +53,7 @@ async def test_with_short_work_no_slot_waits_for_the_queue_and_it_is_asked_for_t
         assert len(source.limits) < 70
         assert stage.handler.most_running == slots
     assert all(lease.settled == [("ack", 0)] for lease in source.handed)
-    assert not stage.seen.of(GivenBack)
+    assert not stage.seen.of(ReleasedUnstarted)
 
 
 async def test_with_middling_work_the_next_one_is_there_in_time() -> None:
@@ -115,7 +115,9 @@ async def test_what_waited_for_a_moment_is_given_back(lease_s: float, moment_s: 
         assert not any(lease.calls for lease in late)
         await asyncio.sleep(0.301)
         assert [lease.calls for lease in late] == [[("release", 0)]] * len(late)
-        assert sum(event.messages for event in stage.seen.of(GivenBack) if event.reason == "waited") == len(late)
+        assert sum(event.messages for event in stage.seen.of(ReleasedUnstarted) if event.reason == "waited") == len(
+            late
+        )
         asked = len(source.limits)
         await asyncio.sleep(10)
         assert len(source.limits) == asked  # the work is long now
@@ -149,12 +151,12 @@ async def test_a_drain_gives_back_what_waits_and_begins_none_of_it() -> None:
         await task
     assert len(stage.handler.handled) == 26
     assert all(len(lease.settled) == 1 for lease in source.handed)
-    assert {event.reason for event in stage.seen.of(GivenBack)} == {"drain"}
+    assert {event.reason for event in stage.seen.of(ReleasedUnstarted)} == {"drain"}
 
 
 async def test_a_container_that_refuses_is_given_nothing_ahead() -> None:
     stage, source = deep(400, ScriptedHandler())
-    stage.handler.outcome = Retry(after_s=1, reason="busy", refused=True)
+    stage.handler.outcome = Retry(after_s=1, reason="busy", container_unavailable=True)
     async with stage.running(slots=2):
         await asyncio.sleep(1)
         assert set(source.limits) <= {1, 2}

@@ -28,7 +28,7 @@ class LanesHandler(ScriptedHandler):
         try:
             if self._refuses and self._lanes.locked():
                 self.refused += 1
-                return Retry(after_s=1, reason="busy", refused=True)
+                return Retry(after_s=1, reason="busy", container_unavailable=True)
             async with self._lanes:
                 await asyncio.sleep(0.1)
         finally:

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from dequeuer import __version__
 from dequeuer.aws.credentials.renewal import Keys
 from dequeuer.core import clock
-from dequeuer.core.errors import KeysUnavailableError
+from dequeuer.core.errors import CredentialsUnavailableError
 from dequeuer.http.errors import WireError
 from dequeuer.http.origin import Origin
 from dequeuer.http.pool import Pool, Reply
@@ -82,27 +82,28 @@ async def ask(
 
 
 async def ask_once(place: Place, method: str, who: str, **more: object) -> Reply:
-    """Like `ask`, with every failure translated. Raises `KeysUnavailableError`."""
+    """Like `ask`, with every failure translated. Raises `CredentialsUnavailableError`."""
     try:
         return await ask(place, method, **more)  # type: ignore[arg-type]  # those of `ask`
     except WireError as error:
-        raise KeysUnavailableError(f"{who}: {error}") from error
+        raise CredentialsUnavailableError(f"{who}: {error}") from error
 
 
 def read_token(path: Path, variable: str) -> str:
     """Return the token in a file. Blocks while the file is read.
 
     Raises:
-        KeysUnavailableError: it cannot be read, or is too large. The error names the variable and quotes nothing.
+        CredentialsUnavailableError: it cannot be read, or is too large. The error names the variable, and quotes
+            nothing.
     """
     try:
         with path.open(encoding="utf-8") as file:
             token = file.read(TOKEN_LIMIT + 1)
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else type(error).__name__
-        raise KeysUnavailableError(f"{variable} cannot be read: {reason}") from None
+        raise CredentialsUnavailableError(f"{variable} cannot be read: {reason}") from None
     if len(token) > TOKEN_LIMIT:
-        raise KeysUnavailableError(f"{variable} holds no token: it is larger than {TOKEN_LIMIT} characters")
+        raise CredentialsUnavailableError(f"{variable} holds no token: it is larger than {TOKEN_LIMIT} characters")
     return token
 
 
@@ -132,17 +133,17 @@ def keys_of(found: Mapping[str, object], names: Sequence[str], now_s: float, who
         who: answered.
 
     Raises:
-        KeysUnavailableError: one is missing, or not a text. The error quotes none of them.
+        CredentialsUnavailableError: one is missing, or not a text. The error quotes none of them.
     """
     values = [found.get(name) for name in names]
     if missing := [name for name, value in zip(names, values, strict=True) if not isinstance(value, str) or not value]:
-        raise KeysUnavailableError(f"{who}: an answer without {', '.join(missing)}")
+        raise CredentialsUnavailableError(f"{who}: an answer without {', '.join(missing)}")
     access_key, secret_key, token, expiration = map(str, values)
     try:
         expires_at = instant_of(expiration)
     except ValueError:
         # Its text quotes the answer: with fields mixed up, a key.
-        raise KeysUnavailableError(f"{who}: an expiry that is not a time") from None
+        raise CredentialsUnavailableError(f"{who}: an expiry that is not a time") from None
     return Keys(
         access_key=access_key,
         secret_key=secret_key,

@@ -15,7 +15,7 @@ from dequeuer.aws.credentials import container
 from dequeuer.aws.credentials.renewal import CredentialChain
 from dequeuer.aws.profile import CONFIG_FILE, expanded, sections_of
 from dequeuer.core.errors import clip
-from dequeuer.core.events import KeyProviderName
+from dequeuer.core.events import CredentialProviderName
 
 _HARMLESS = ("region", "output", "cli_", "s3", "retry_mode", "max_attempts", "defaults_mode")
 """Beginnings of the keys of a profile that have nothing to do with credentials."""
@@ -24,7 +24,7 @@ _HARMLESS = ("region", "output", "cli_", "s3", "retry_mode", "max_attempts", "de
 class Choice(NamedTuple):
     """A provider, and why the SDK's chain was taken; empty when it was not."""
 
-    provider: KeyProviderName
+    provider: CredentialProviderName
     reason: str = ""
 
 
@@ -44,7 +44,7 @@ def choose(environ: Mapping[str, str]) -> Choice:
 
 
 def make(
-    provider: KeyProviderName, environ: Mapping[str, str], *, region: str, tls: ssl.SSLContext
+    provider: CredentialProviderName, environ: Mapping[str, str], *, region: str, tls: ssl.SSLContext
 ) -> CredentialChain | None:
     """Return the chosen provider; None for the SDK's chain. Raises `ConfigurationError`."""
     # One of them is used: the others would only cost memory.

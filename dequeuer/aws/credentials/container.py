@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from dequeuer.aws.credentials.base import Place, ask_once, keys_of, place_of, read_token, server_time
 from dequeuer.aws.credentials.renewal import FrozenKeys
-from dequeuer.core.errors import ConfigurationError, KeysUnavailableError
+from dequeuer.core.errors import ConfigurationError, CredentialsUnavailableError
 from dequeuer.core.retry import Backoff, RetryPolicy
 
 RELATIVE, FULL = "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_CREDENTIALS_FULL_URI"
@@ -45,7 +45,7 @@ class ContainerKeys:
             raise ConfigurationError([f"{name}: {error}"]) from None
 
     async def get_frozen_credentials(self) -> FrozenKeys:
-        """Ask the agent. Raises `KeysUnavailableError`."""
+        """Ask the agent. Raises `CredentialsUnavailableError`."""
         return await RETRIES.call(_AskAgainError, self._ask)
 
     async def _ask(self) -> FrozenKeys:
@@ -55,7 +55,7 @@ class ContainerKeys:
             fields.append(("authorization", token))
         try:
             reply = await ask_once(self._place, "GET", "container credentials", timeout_s=TIMEOUT_S, fields=fields)
-        except KeysUnavailableError as error:
+        except CredentialsUnavailableError as error:
             raise _AskAgainError(str(error)) from error
         if reply.status != 200:
             raise _AskAgainError(f"container credentials: {self._place.origin.authority} answers {reply.status}")
@@ -64,7 +64,7 @@ class ContainerKeys:
         except ValueError:
             raise _AskAgainError("container credentials: an answer that is not JSON") from None
         if not isinstance(found, dict):
-            raise KeysUnavailableError("container credentials: an answer that is not a JSON object")
+            raise CredentialsUnavailableError("container credentials: an answer that is not a JSON object")
         return keys_of(found, _NAMES, server_time(reply), "container credentials")
 
     def _token(self) -> str | None:
@@ -73,11 +73,11 @@ class ContainerKeys:
         else:
             token = self._environ.get(TOKEN) or None
         if token is not None and ("\r" in token or "\n" in token):
-            raise KeysUnavailableError("the authorization token for container credentials has a line break in it")
+            raise CredentialsUnavailableError("the authorization token for container credentials has a line break")
         return token
 
 
-class _AskAgainError(KeysUnavailableError):
+class _AskAgainError(CredentialsUnavailableError):
     """The agent may answer in a moment."""
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dequeuer.aws.credentials.base import instant_of
 from dequeuer.aws.credentials.renewal import FrozenKeys, Keys
 from dequeuer.core import clock
-from dequeuer.core.errors import ConfigurationError, KeysMissingError
+from dequeuer.core.errors import ConfigurationError, CredentialsMissingError
 
 
 class EnvironmentKeys:
@@ -34,10 +34,10 @@ class EnvironmentKeys:
                 raise ConfigurationError([text]) from None
 
     async def get_frozen_credentials(self) -> FrozenKeys:
-        """Return them. Raises `KeysMissingError`: they have ended."""
+        """Return them. Raises `CredentialsMissingError`: they have ended."""
         left_s = None if self._expires_at is None else self._expires_at - clock.wall()
         if left_s is not None and left_s <= 0:
-            raise KeysMissingError(
+            raise CredentialsMissingError(
                 "the AWS credentials in the environment have expired (AWS_CREDENTIAL_EXPIRATION): "
                 "start again with new ones, or give the pod a role"
             )

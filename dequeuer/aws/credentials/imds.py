@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 from dequeuer.aws.credentials.base import Place, ask, keys_of, place_of, server_time
 from dequeuer.aws.credentials.renewal import FrozenKeys, Keys
-from dequeuer.core.errors import ConfigurationError, KeysMissingError, KeysUnavailableError, clip
+from dequeuer.core.errors import ConfigurationError, CredentialsMissingError, CredentialsUnavailableError, clip
 from dequeuer.http.errors import BrokenError, SlowError, UnreachableError, WireError
 from dequeuer.http.pool import Reply
 
@@ -68,14 +68,14 @@ class ImdsKeys:
         """Ask for the role and its keys: a few seconds at most where nobody answers.
 
         Raises:
-            KeysMissingError: there is no IMDS here, or the instance has no role.
-            KeysUnavailableError: its answer is invalid.
+            CredentialsMissingError: there is no IMDS here, or the instance has no role.
+            CredentialsUnavailableError: its answer is invalid.
         """
         if self._is_disabled:
             raise _missing("IMDS is switched off (AWS_EC2_METADATA_DISABLED)")
         token = await self._session_token()
         if token is None and self._is_v1_disabled:
-            raise KeysUnavailableError("IMDS gives no session token, and version 1 is switched off")
+            raise CredentialsUnavailableError("IMDS gives no session token, and version 1 is switched off")
         role = (await self._get(_ROLE_PATH, token, _is_filled)).body.decode("utf-8", "replace")
         reply = await self._get(_ROLE_PATH + quote(role, safe="/-_.~+=,@"), token, _is_json)
         found = json.loads(reply.body)
@@ -95,7 +95,7 @@ class ImdsKeys:
             except _TRANSIENT:
                 continue
             except WireError as error:
-                raise KeysUnavailableError(f"IMDS: {error}") from error
+                raise CredentialsUnavailableError(f"IMDS: {error}") from error
             if reply.status == 400:
                 raise _missing("IMDS refuses to give a session token: 400")
             if reply.status in (403, 404, 405):
@@ -103,7 +103,7 @@ class ImdsKeys:
             if reply.status == 200:
                 token = reply.body.decode("ascii", "replace")
                 if not token.isprintable():
-                    raise KeysUnavailableError("IMDS: a session token that cannot be the value of a header")
+                    raise CredentialsUnavailableError("IMDS: a session token that cannot be the value of a header")
                 return token
         return None
 
@@ -117,7 +117,7 @@ class ImdsKeys:
                 reason = str(error)
                 continue
             except WireError as error:
-                raise KeysUnavailableError(f"IMDS: {error}") from error
+                raise CredentialsUnavailableError(f"IMDS: {error}") from error
             if is_good(reply):
                 return reply
             reason = f"status {reply.status}" if reply.status != 200 else "an answer without content"
@@ -139,8 +139,8 @@ class ImdsKeys:
         return replace(keys, expires_at=keys.expires_at - keys.lifetime_s + more_s, lifetime_s=more_s)
 
 
-def _missing(reason: str) -> KeysMissingError:
-    return KeysMissingError(
+def _missing(reason: str) -> CredentialsMissingError:
+    return CredentialsMissingError(
         f"no AWS credentials: none in the environment, and {reason}. Give the pod a role, or set AWS_ACCESS_KEY_ID"
     )
 

@@ -10,8 +10,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from dequeuer.core.errors import DequeuerError, KeysMissingError, KeysUnavailableError
-from dequeuer.core.events import KeyProviderName, KeysRenewalFailed, KeysRenewed, Observer, ignore
+from dequeuer.core.errors import CredentialsMissingError, CredentialsUnavailableError, DequeuerError
+from dequeuer.core.events import CredentialProviderName, CredentialsRenewalFailed, CredentialsRenewed, Observer, ignore
 from dequeuer.core.retry import Backoff
 
 ASK_AGAIN_S = 15.0
@@ -68,8 +68,8 @@ class CredentialChain(Protocol):
         """Return keys that are valid now: `Keys`, or ones whose end is not known.
 
         Raises:
-            KeysMissingError: there are none, and trying again is not expected to change that.
-            KeysUnavailableError: whoever gives them out cannot be reached.
+            CredentialsMissingError: there are none, and trying again is not expected to change that.
+            CredentialsUnavailableError: whoever gives them out cannot be reached.
         """
 
 
@@ -90,12 +90,12 @@ class KeySnapshot:
         self,
         chain: CredentialChain,
         *,
-        provider: KeyProviderName = "sdk",
+        provider: CredentialProviderName = "sdk",
         reason: str = "",
         chance: Callable[[], float] = random.random,
     ) -> None:
         self._chain = chain
-        self._provider: KeyProviderName = provider
+        self._provider: CredentialProviderName = provider
         self._reason = reason
         self._chance = chance
         self._keys: FrozenKeys | None = None
@@ -113,17 +113,17 @@ class KeySnapshot:
         """Return when there are keys that are valid, mostly at once.
 
         Raises:
-            KeysMissingError: there are none.
-            KeysUnavailableError: none could be fetched in time.
+            CredentialsMissingError: there are none.
+            CredentialsUnavailableError: none could be fetched in time.
         """
         if self._is_valid:
             return
         await self._wait()
 
     def current(self) -> FrozenKeys:
-        """Return the present keys. Raises `KeysMissingError` before the first `refresh`."""
+        """Return the present keys. Raises `CredentialsMissingError` before the first `refresh`."""
         if self._keys is None:
-            raise KeysMissingError("no AWS credentials were fetched yet")
+            raise CredentialsMissingError("no AWS credentials were fetched yet")
         return self._keys
 
     def reject(self, keys: FrozenKeys) -> None:
@@ -155,19 +155,19 @@ class KeySnapshot:
         if self._task is None:
             self._news = asyncio.get_running_loop().create_future()
             self._task = asyncio.create_task(self._renew(), name="credentials")
-        elif isinstance(self._error, KeysMissingError) and self._keys is None:
+        elif isinstance(self._error, CredentialsMissingError) and self._keys is None:
             # The next attempt is scheduled; waiting for it would only delay the error.
-            raise KeysMissingError(str(self._error))
+            raise CredentialsMissingError(str(self._error))
         if self._news is not None:
             await asyncio.wait({self._news}, timeout=WAIT_S)
         if self._is_valid:
             return
         if self._error is None:
-            raise KeysUnavailableError(f"no AWS credentials yet: {self._provider} has not answered")
-        if isinstance(self._error, KeysMissingError) and self._keys is None:
-            raise KeysMissingError(str(self._error))
+            raise CredentialsUnavailableError(f"no AWS credentials yet: {self._provider} has not answered")
+        if isinstance(self._error, CredentialsMissingError) and self._keys is None:
+            raise CredentialsMissingError(str(self._error))
         state = "could be fetched" if self._keys is None else "are valid any more"
-        raise KeysUnavailableError(f"no AWS credentials {state}: {self._error}")
+        raise CredentialsUnavailableError(f"no AWS credentials {state}: {self._error}")
 
     async def _renew(self) -> None:
         failures = 0
@@ -195,7 +195,7 @@ class KeySnapshot:
         loop = asyncio.get_running_loop()
         lifetime_s = keys.lifetime_s if isinstance(keys, Keys) else None
         if lifetime_s is not None and lifetime_s <= 0:
-            raise KeysUnavailableError("the credentials that were given out have expired already")
+            raise CredentialsUnavailableError("the credentials that were given out have expired already")
         is_first = self._keys is None
         self._keys = keys
         self._is_valid = True
@@ -209,7 +209,7 @@ class KeySnapshot:
             self._end = loop.call_later(lifetime_s, self._expire)
         expires_at = keys.expires_at if isinstance(keys, Keys) else None
         self.observer(
-            KeysRenewed(provider=self._provider, expires_at=expires_at, is_first=is_first, reason=self._reason)
+            CredentialsRenewed(provider=self._provider, expires_at=expires_at, is_first=is_first, reason=self._reason)
         )
         if not isinstance(keys, Keys):
             return ASK_AGAIN_S
@@ -222,12 +222,12 @@ class KeySnapshot:
 
     def _fail(self, error: Exception) -> None:
         if isinstance(error, TimeoutError):
-            error = KeysUnavailableError("no answer in time")
+            error = CredentialsUnavailableError("no answer in time")
         # Texts of other exceptions may quote what was sent or received.
-        self._error = error if isinstance(error, DequeuerError) else KeysUnavailableError(type(error).__name__)
+        self._error = error if isinstance(error, DequeuerError) else CredentialsUnavailableError(type(error).__name__)
         left_s = None if self._ends_at is None else self._ends_at - asyncio.get_running_loop().time()
         self.observer(
-            KeysRenewalFailed(
+            CredentialsRenewalFailed(
                 provider=self._provider,
                 reason=str(self._error),
                 valid_for_s=(max(left_s, 0.0) if left_s is not None else None) if self._keys is not None else 0.0,

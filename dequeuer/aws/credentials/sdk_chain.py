@@ -25,7 +25,10 @@ class _Credentials(AioCredentials):  # type: ignore[misc]  # the SDK has no type
         self._keys = keys
 
     async def get_frozen_credentials(self) -> ReadOnlyCredentials:
-        """Return the keys of now. Raises `KeysMissingError`, `KeysUnavailableError`: the request is not sent."""
+        """Return the present keys.
+
+        Raises `CredentialsMissingError`, `CredentialsUnavailableError`: the request is not sent.
+        """
         await self._keys.refresh()
         keys = self._keys.current()
         return ReadOnlyCredentials(keys.access_key, keys.secret_key, keys.token)

@@ -17,7 +17,7 @@ from dequeuer.aws.credentials.renewal import FrozenKeys
 from dequeuer.aws.partitions import domain
 from dequeuer.aws.xml import Node, XmlError, parse
 from dequeuer.core import clock
-from dequeuer.core.errors import ConfigurationError, KeysMissingError, KeysUnavailableError, clip
+from dequeuer.core.errors import ConfigurationError, CredentialsMissingError, CredentialsUnavailableError, clip
 from dequeuer.http.pool import Reply
 
 TIMEOUT_S = 10.0
@@ -76,8 +76,8 @@ class WebIdentityKeys:
         """Ask STS.
 
         Raises:
-            KeysMissingError: STS does not allow the role.
-            KeysUnavailableError: no token, or no answer that holds keys.
+            CredentialsMissingError: STS does not allow the role.
+            CredentialsUnavailableError: no token, or no answer that holds keys.
         """
         token = await asyncio.to_thread(self._token)
         form = urlencode(
@@ -100,28 +100,28 @@ class WebIdentityKeys:
     def _token(self) -> str:
         token = read_token(self._file, "AWS_WEB_IDENTITY_TOKEN_FILE")
         if len(token) < 4:
-            raise KeysUnavailableError("AWS_WEB_IDENTITY_TOKEN_FILE holds no token")
+            raise CredentialsUnavailableError("AWS_WEB_IDENTITY_TOKEN_FILE holds no token")
         return token
 
-    def _refusal(self, reply: Reply) -> KeysMissingError | KeysUnavailableError:
+    def _refusal(self, reply: Reply) -> CredentialsMissingError | CredentialsUnavailableError:
         """Return the error for an answer; its message is left out, as it may quote the token."""
         try:
             code = next((node.text for node in _find(reply, "Error") if node.name == "Code"), "")
-        except KeysUnavailableError:
+        except CredentialsUnavailableError:
             code = ""
         code = code if _CODE.match(code) else ""
         text = f"STS refuses AssumeRoleWithWebIdentity for {clip(self._role)}: {reply.status} {code}".rstrip()
         if code in _REFUSED:
-            return KeysMissingError(f"{text}. Look at the role's trust policy (sts:AssumeRoleWithWebIdentity)")
-        return KeysUnavailableError(text)
+            return CredentialsMissingError(f"{text}. Look at the role's trust policy (sts:AssumeRoleWithWebIdentity)")
+        return CredentialsUnavailableError(text)
 
 
 def _find(reply: Reply, name: str) -> list[Node]:
-    """Return the children of the first element of a name. Raises `KeysUnavailableError`."""
+    """Return the children of the first element of a name. Raises `CredentialsUnavailableError`."""
     try:
         rest = [parse(reply.body)]
     except XmlError:
-        raise KeysUnavailableError("STS: an answer that is not XML") from None
+        raise CredentialsUnavailableError("STS: an answer that is not XML") from None
     while rest:
         node = rest.pop(0)
         if node.name == name:

@@ -11,24 +11,24 @@ from dequeuer.core.drain import Drain
 from dequeuer.core.errors import (
     ContainerTimeoutError,
     ContainerUnavailableError,
-    InvalidAnswerError,
     InvalidInputError,
+    InvalidResponseError,
     LeaseLostError,
     StoreDeniedError,
     StoreMissingError,
     StoreUnavailableError,
     clip,
 )
-from dequeuer.core.events import Answered, Observer, Posted
+from dequeuer.core.events import Observer, Posted, ResponseStarted
 from dequeuer.core.message import REPEAT_ATTRIBUTE, Fence, Message, Outcome, Reject, Retry
 from dequeuer.formats.envelope import decode_envelope, is_envelope, request_id_of
-from dequeuer.handlers.async_api.conclusion import Conclusion
+from dequeuer.handlers.async_api.ending import RequestEnding
 from dequeuer.handlers.async_api.inline import InlineRequest
 from dequeuer.handlers.async_api.request_store import RequestStore, Submitted
 from dequeuer.handlers.async_api.result import ResultWriter
 from dequeuer.handlers.backoff import MAX_BACKOFF_S, backoff_s
 from dequeuer.handlers.base import Target
-from dequeuer.handlers.policy import Policy
+from dequeuer.handlers.response_policy import ResponsePolicy
 from dequeuer.sinks.base import Store
 from dequeuer.sinks.layout import RequestKeys, is_request_id
 
@@ -56,7 +56,7 @@ class AsyncHandler:
         store: Store,
         target: Target,
         results: ResultWriter,
-        policy: Policy,
+        policy: ResponsePolicy,
         drain: Drain,
         observer: Observer,
     ) -> None:
@@ -85,7 +85,7 @@ class AsyncHandler:
         except InvalidInputError as error:
             return Reject(after_s=backoff_s(message.receive_count), reason=str(error), poison=True)
         try:
-            return await self._conclude(message, request, Conclusion(message, request, fence.asked_at), fence)
+            return await self._conclude(message, request, RequestEnding(message, request, fence.asked_at), fence)
         except StoreUnavailableError as error:
             return Retry(after_s=backoff_s(message.receive_count), reason=f"the store is away: {error}")
         except StoreDeniedError as error:
@@ -99,10 +99,10 @@ class AsyncHandler:
         reason = f"the store refuses: {error}"
         if message.receive_count >= self._policy.max_attempts:
             try:
-                return await Conclusion(message, request, fence.asked_at).failed(reason, None)
+                return await RequestEnding(message, request, fence.asked_at).failed(reason, None)
             except (StoreDeniedError, StoreUnavailableError):
                 pass
-        return Retry(after_s=MAX_BACKOFF_S if request.was_answered else backoff_s(message.receive_count), reason=reason)
+        return Retry(after_s=MAX_BACKOFF_S if request.has_response else backoff_s(message.receive_count), reason=reason)
 
     def _open(self, message: Message, fence: Fence) -> RequestStore:
         """Find out which request a message is about; raises `InvalidInputError` when it is about none."""
@@ -117,7 +117,9 @@ class AsyncHandler:
             return RequestStore(self._store, keys, fence, may_repeat=message.attributes.get(REPEAT_ATTRIBUTE) == "true")
         return InlineRequest(self._store, keys, fence, envelope)
 
-    async def _conclude(self, message: Message, request: RequestStore, conclusion: Conclusion, fence: Fence) -> Outcome:
+    async def _conclude(
+        self, message: Message, request: RequestStore, conclusion: RequestEnding, fence: Fence
+    ) -> Outcome:
         try:
             return await self._work(message, request, conclusion, fence)
         except _FailedError as error:
@@ -128,10 +130,10 @@ class AsyncHandler:
                 return Retry(after_s=0, reason=str(error))
             if error.counts and message.receive_count >= self._policy.max_attempts:
                 return await conclusion.failed(str(error), None)
-            return Retry(after_s=backoff_s(message.receive_count), reason=str(error), refused=True)
+            return Retry(after_s=backoff_s(message.receive_count), reason=str(error), container_unavailable=True)
 
-    async def _work(self, message: Message, request: RequestStore, conclusion: Conclusion, fence: Fence) -> Outcome:
-        if (message.receive_count > 1 or request.may_be_finished) and (known := await request.known()):
+    async def _work(self, message: Message, request: RequestStore, conclusion: RequestEnding, fence: Fence) -> Outcome:
+        if (message.receive_count > 1 or request.may_be_duplicate) and (known := await request.known()):
             return await conclusion.found(known)
         try:
             submitted = await request.read()
@@ -162,7 +164,7 @@ class AsyncHandler:
                 async with self._target.post("/", headers, body, payload.size) as answer:
                     request.keep()
                     duration_s = work.lasted_s()
-                    self._observer(Answered(kind="async", status_code=answer.status, duration_s=duration_s))
+                    self._observer(ResponseStarted(kind="async", status_code=answer.status, duration_s=duration_s))
                     if retry := self._policy.not_now(answer, message.receive_count):
                         return retry
                     if answer.status != 200:
@@ -170,9 +172,9 @@ class AsyncHandler:
                     result = await self._results.write(answer, request)
             except ContainerTimeoutError as error:
                 raise _FailedError(str(error)) from error
-            except InvalidAnswerError as error:
+            except InvalidResponseError as error:
                 raise _FailedError(str(error), 200) from error
-            fence.answered()
+            fence.release_slot()
             if result is not None:
                 await request.put_result(result)
         return None

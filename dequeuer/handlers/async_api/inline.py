@@ -38,15 +38,15 @@ class InlineRequest(RequestStore):
         await self.put(self._keys.payload, self._envelope.payload, self._envelope.content_type or UNTYPED)
         await super().mark_failed(error, status_code, attempts)
 
-    async def take_back_failed(self) -> None:
+    async def delete_failed(self) -> None:
         """Delete what `mark_failed` wrote."""
-        await super().take_back_failed()
+        await super().delete_failed()
         await self._drop(self._keys.payload)
 
-    async def drop_input(self) -> None:
+    async def delete_input(self) -> None:
         """There is none."""
 
-    async def drop_headers(self) -> None:
+    async def delete_headers(self) -> None:
         """There are none."""
 
 

@@ -44,7 +44,7 @@ class RequestStore:
         self._fence = fence
         self._may_repeat = may_repeat
         self._waits_for: tuple[type[Exception], ...] = (StoreUnavailableError,)
-        self.was_answered = False
+        self.has_response = False
         """Whether the container has answered, so that another attempt would have it work again."""
 
     @property
@@ -53,16 +53,16 @@ class RequestStore:
         return self._keys.request_id
 
     @property
-    def may_be_finished(self) -> bool:
+    def may_be_duplicate(self) -> bool:
         """Whether the request may have ended before, although its message was never received."""
         return self._may_repeat
 
     def keep(self) -> None:
         """Wait from now on until a refusal is over, too: the container has answered and is not to be called again."""
-        self.was_answered = True
+        self.has_response = True
         self._waits_for = (StoreUnavailableError, StoreDeniedError)
 
-    def let_go(self) -> None:
+    def raise_denied(self) -> None:
         """Do not wait for the end of a refusal: the answer cannot be kept."""
         self._waits_for = (StoreUnavailableError,)
 
@@ -134,7 +134,7 @@ class RequestStore:
         Raises:
             StoreDeniedError: at once, as the container cannot be held back for as long as a refusal lasts.
         """
-        self.let_go()
+        self.raise_denied()
         # Looked up first: an upload of gigabytes would be wasted when the result exists.
         if await self.known() not in ("completed", "result"):
             self._fence.check()
@@ -152,7 +152,7 @@ class RequestStore:
         """Write `status/failed` with what is known of the failure."""
         await self.put(self._keys.status("failed"), failure_body(error, status_code, attempts), JSON_TYPE)
 
-    async def take_back_failed(self) -> None:
+    async def delete_failed(self) -> None:
         """Delete `status/failed`: the request has succeeded at the same moment."""
         await retry_until_available(self._waits_for, self._delete, (self._keys.status("failed"),))
 
@@ -168,11 +168,11 @@ class RequestStore:
         self._fence.check()
         await self._store.delete(keys)
 
-    async def drop_input(self) -> None:
+    async def delete_input(self) -> None:
         """After a success: delete payload and headers. Best effort: the lifecycle rule does it in the end."""
         await self._drop(self._keys.payload, self._keys.headers)
 
-    async def drop_headers(self) -> None:
+    async def delete_headers(self) -> None:
         """After a failure: delete the headers, which may hold credentials; the payload is kept to look at."""
         await self._drop(self._keys.headers)
 

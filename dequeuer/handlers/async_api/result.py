@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 from dequeuer.concurrency.byte_budget import ByteBudget
-from dequeuer.core.errors import InvalidAnswerError
+from dequeuer.core.errors import InvalidResponseError
 from dequeuer.formats.json_text import JsonValidator
 from dequeuer.formats.media_type import is_json
 from dequeuer.handlers.async_api.request_store import RequestStore
@@ -41,12 +41,12 @@ class ResultWriter:
         A small one is returned for the caller to store: the container need not wait for that.
 
         Raises:
-            InvalidAnswerError: it is none; nothing is stored.
+            InvalidResponseError: it is none; nothing is stored.
             ContainerUnavailableError, ContainerTimeoutError: it never became whole; nothing is stored.
             StoreUnavailableError: a large one could not be stored, and cannot be had again.
         """
         if not is_json(answer.content_type):
-            raise InvalidAnswerError("the answer's Content-Type is not application/json")
+            raise InvalidResponseError("the answer's Content-Type is not application/json")
         if answer.size is not None and answer.size <= SMALL_BYTES:
             return await self._small(answer, answer.size)
         body = self._validated(answer)
@@ -89,7 +89,7 @@ class ResultWriter:
 
     def _check_size(self, size: int) -> None:
         if size > self._max_bytes:
-            raise InvalidAnswerError(f"the answer is larger than DEQUEUER_MAX_RESULT_BYTES ({self._max_bytes} bytes)")
+            raise InvalidResponseError(f"the answer is larger than DEQUEUER_MAX_RESULT_BYTES ({self._max_bytes} bytes)")
 
 
 async def _fill(buffer: bytearray, body: AsyncIterator[bytes], limit: int) -> bool:

@@ -10,16 +10,16 @@ from dequeuer.core.drain import Drain
 from dequeuer.core.errors import (
     ContainerTimeoutError,
     ContainerUnavailableError,
-    InvalidAnswerError,
+    InvalidResponseError,
     SourceDeniedError,
     SourceUnavailableError,
 )
-from dequeuer.core.events import Answered, Observer
+from dequeuer.core.events import Observer, ResponseStarted
 from dequeuer.core.message import Done, Fence, Message, Outcome, Requeue, Retry
 from dequeuer.core.retry import retry_until_available
 from dequeuer.handlers.backoff import backoff_s
 from dequeuer.handlers.base import Target
-from dequeuer.handlers.policy import Policy
+from dequeuer.handlers.response_policy import ResponsePolicy
 from dequeuer.sources.base import Depth
 
 PATH = "/on-job-complete"
@@ -58,7 +58,7 @@ class Completion:
         queue: Counted,
         target: Target,
         delay_s: float,
-        policy: Policy,
+        policy: ResponsePolicy,
         drain: Drain,
         observer: Observer,
     ) -> None:
@@ -137,12 +137,12 @@ class Completion:
         try:
             async with self._target.post(PATH, self._headers, BODY) as answer:
                 duration_s = loop.time() - started
-                self._observer(Answered(kind="completion", status_code=answer.status, duration_s=duration_s))
+                self._observer(ResponseStarted(kind="completion", status_code=answer.status, duration_s=duration_s))
                 if answer.status not in _DONE:
                     return f"the container answered {answer.status}"
                 await answer.discard()
                 return ""
-        except (ContainerTimeoutError, InvalidAnswerError) as error:
+        except (ContainerTimeoutError, InvalidResponseError) as error:
             return str(error)
 
 

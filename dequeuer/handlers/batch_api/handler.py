@@ -6,14 +6,14 @@ import asyncio
 
 from dequeuer.core import clock
 from dequeuer.core.drain import Drain
-from dequeuer.core.errors import ContainerTimeoutError, ContainerUnavailableError, InvalidAnswerError
-from dequeuer.core.events import Answered, BatchEnded, Observer, Posted
+from dequeuer.core.errors import ContainerTimeoutError, ContainerUnavailableError, InvalidResponseError
+from dequeuer.core.events import BatchEnded, Observer, Posted, ResponseStarted
 from dequeuer.core.message import Done, Fence, Message, Outcome, Reject, Retry
 from dequeuer.formats.json_text import is_json_array
 from dequeuer.handlers.backoff import backoff_s
 from dequeuer.handlers.base import Target
 from dequeuer.handlers.batch_api.completion import Completion, job_headers
-from dequeuer.handlers.policy import Policy
+from dequeuer.handlers.response_policy import ResponsePolicy
 
 COMPLETE_ATTRIBUTE = "job_complete"
 
@@ -32,7 +32,7 @@ class BatchHandler:
         job_id: str,
         target: Target,
         completion: Completion,
-        policy: Policy,
+        policy: ResponsePolicy,
         drain: Drain,
         observer: Observer,
     ) -> None:
@@ -65,7 +65,9 @@ class BatchHandler:
         self._observer(Posted(queued_s=clock.wall() - message.sent_at if message.sent_at else None))
         try:
             async with self._target.post("/", self._headers, body) as answer:
-                self._observer(Answered(kind="batch", status_code=answer.status, duration_s=loop.time() - started))
+                self._observer(
+                    ResponseStarted(kind="batch", status_code=answer.status, duration_s=loop.time() - started)
+                )
                 if retry := self._policy.not_now(answer, message.receive_count):
                     return retry
                 if answer.status != 200:
@@ -75,9 +77,9 @@ class BatchHandler:
             if self._drain.requested:
                 return Retry(after_s=0, reason=str(error))
             if not error.counts or message.receive_count < self._policy.max_attempts:
-                return Retry(after_s=retry_after_s, reason=str(error), refused=True)
+                return Retry(after_s=retry_after_s, reason=str(error), container_unavailable=True)
             return self._failed(started, retry_after_s, str(error))
-        except (ContainerTimeoutError, InvalidAnswerError) as error:
+        except (ContainerTimeoutError, InvalidResponseError) as error:
             return self._failed(started, retry_after_s, str(error))
         self._observer(BatchEnded(succeeded=True, duration_s=loop.time() - started))
         return Done(state="succeeded")

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from dequeuer.core.errors import clip
-from dequeuer.core.events import ContainerJudged, Event, GateChanged, Probed
+from dequeuer.core.events import ContainerProtocolChanged, Event, GateChanged, Probed
 
 
 class ContainerLines:
@@ -22,7 +22,7 @@ class ContainerLines:
         self.handlers: Mapping[type[Event], Callable[[Any], None]] = {
             Probed: self._probed,
             GateChanged: self._gate_changed,
-            ContainerJudged: self._container_judged,
+            ContainerProtocolChanged: self._container_judged,
         }
 
     def _probed(self, event: Probed) -> None:
@@ -40,7 +40,7 @@ class ContainerLines:
     def _gate_changed(self, event: GateChanged) -> None:
         self._log.info("container_ready" if event.is_open else "container_not_ready")
 
-    def _container_judged(self, event: ContainerJudged) -> None:
+    def _container_judged(self, event: ContainerProtocolChanged) -> None:
         if not event.looks_like:
             self._log.info("container_hold_ended")
             return

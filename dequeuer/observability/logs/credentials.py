@@ -7,7 +7,7 @@ from typing import Any
 
 from dequeuer.core.clock import monotonic
 from dequeuer.core.errors import clip
-from dequeuer.core.events import Event, KeysRenewalFailed, KeysRenewed
+from dequeuer.core.events import CredentialsRenewalFailed, CredentialsRenewed, Event
 
 
 class CredentialsLines:
@@ -24,11 +24,11 @@ class CredentialsLines:
         self._failing_since: float | None = None
         self._failures = 0
         self.handlers: Mapping[type[Event], Callable[[Any], None]] = {
-            KeysRenewed: self._renewed,
-            KeysRenewalFailed: self._renewal_failed,
+            CredentialsRenewed: self._renewed,
+            CredentialsRenewalFailed: self._renewal_failed,
         }
 
-    def _renewed(self, event: KeysRenewed) -> None:
+    def _renewed(self, event: CredentialsRenewed) -> None:
         if event.is_first:
             fields = {"reason": event.reason} if event.reason else {}
             self._log.info("credentials_found", provider=event.provider, **fields)
@@ -37,7 +37,7 @@ class CredentialsLines:
             failures, self._failing_since, self._failures = self._failures, None, 0
             self._log.info("credentials_renewed", provider=event.provider, after_s=after_s, failed_attempts=failures)
 
-    def _renewal_failed(self, event: KeysRenewalFailed) -> None:
+    def _renewal_failed(self, event: CredentialsRenewalFailed) -> None:
         self._failures += 1
         if self._failing_since is not None:
             return

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from dequeuer.core.errors import clip
-from dequeuer.core.events import DrainChanged, Event, LeaseLost, LimitChanged, Settled
+from dequeuer.core.events import Event, LeaseLost, LimitChanged, ProcessPhaseChanged, Settled
 
 _LEVELS: Mapping[str, int] = {
     "completed": logging.INFO,
@@ -42,7 +42,7 @@ class MessageLines:
             Settled: self._settled,
             LeaseLost: self._lease_lost,
             LimitChanged: self._limit_changed,
-            DrainChanged: self._drain_changed,
+            ProcessPhaseChanged: self._drain_changed,
         }
 
     def _settled(self, event: Settled) -> None:
@@ -65,6 +65,6 @@ class MessageLines:
             self._settled_limit = event.settled
             self._log.info("concurrency_found", limit=event.settled, reason=event.reason)
 
-    def _drain_changed(self, event: DrainChanged) -> None:
+    def _drain_changed(self, event: ProcessPhaseChanged) -> None:
         level, line = _PHASES[event.phase]
         self._log.log(level, line, in_flight=event.in_flight)

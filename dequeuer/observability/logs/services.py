@@ -11,9 +11,9 @@ from typing import Any
 
 from dequeuer.core.clock import monotonic
 from dequeuer.core.errors import clip
-from dequeuer.core.events import Event, SourceCalled, StoreCalled, StoreLacks
+from dequeuer.core.events import Event, SourceCalled, StoreCalled, StoreFeatureMissing
 from dequeuer.core.refusal_codes import canonical, hint, permission
-from dequeuer.core.refusals import Standing, Verdict
+from dequeuer.core.refusals import AccessResult, RefusedOperations
 from dequeuer.observability.logs.failure_period import FailurePeriod
 
 
@@ -25,7 +25,7 @@ class ServiceLines:
         self._clock = clock
         self._outages: dict[str, FailurePeriod] = {}
         self._denials: dict[tuple[str, str], FailurePeriod] = {}
-        self._refused = Standing()
+        self._refused = RefusedOperations()
         self._is_failing = False
         """Whether any period is open: successful calls, several a message, return at once while none is."""
         self.handlers: Mapping[type[Event], Callable[[Any], None]] = {
@@ -48,14 +48,14 @@ class ServiceLines:
             return
         # Any other error (a missing object, a refused receipt handle) is a response of a service that works.
         self._log_end(f"{group}_available", outage, now)
-        verdict = self._refused.hear(event)
+        verdict = self._refused.record(event)
         if verdict is not None and verdict.refused:
             if self._denials.setdefault((group, event.op), FailurePeriod()).failed(now):
                 self._log_denied(group, verdict, event.detail)
         elif verdict is not None and (group, event.op) in self._denials:
             self._log_end(f"{group}_allowed", self._denials[group, event.op], now, op=event.op)
 
-    def _log_denied(self, group: str, verdict: Verdict, detail: str) -> None:
+    def _log_denied(self, group: str, verdict: AccessResult, detail: str) -> None:
         service, op, code = verdict.service, verdict.op, verdict.code
         self._log.error(
             f"{group}_denied",
@@ -77,7 +77,7 @@ class StoreFeatureLines:
 
     def __init__(self, log: Any) -> None:
         self._log = log
-        self.handlers: Mapping[type[Event], Callable[[Any], None]] = {StoreLacks: self._store_lacks}
+        self.handlers: Mapping[type[Event], Callable[[Any], None]] = {StoreFeatureMissing: self._store_lacks}
 
-    def _store_lacks(self, event: StoreLacks) -> None:
+    def _store_lacks(self, event: StoreFeatureMissing) -> None:
         self._log.warning("store_feature_missing", feature=event.feature)

@@ -8,7 +8,15 @@ from typing import Literal, get_args
 from prometheus_client.registry import CollectorRegistry
 
 from dequeuer import __version__
-from dequeuer.core.events import ErrorKind, GiveBackReason, KeyProviderName, LimitReason, Settlement, SourceOp, StoreOp
+from dequeuer.core.events import (
+    CredentialProviderName,
+    ErrorKind,
+    LimitReason,
+    Settlement,
+    SourceOp,
+    StoreOp,
+    UnstartedReason,
+)
 from dequeuer.core.refusal_codes import OTHER
 from dequeuer.observability.metrics.series import Histograms, Values
 
@@ -88,7 +96,7 @@ class MessageFamilies:
         given_back = counter(
             "dequeuer_messages_given_back_total", "Messages released before their work began, by reason.", "reason"
         )
-        self.given_back = {reason: given_back.child(reason) for reason in get_args(GiveBackReason)}
+        self.given_back = {reason: given_back.child(reason) for reason in get_args(UnstartedReason)}
         self.held = Histograms(
             registry,
             "dequeuer_message_held_seconds",
@@ -144,8 +152,8 @@ class CredentialFamilies:
             "Attempts to fetch AWS credentials that failed.",
             ["provider"],
         )
-        self.expiry = {name: expiry.child(name) for name in get_args(KeyProviderName)}
-        self.errors = {name: errors.child(name) for name in get_args(KeyProviderName)}
+        self.expiry = {name: expiry.child(name) for name in get_args(CredentialProviderName)}
+        self.errors = {name: errors.child(name) for name in get_args(CredentialProviderName)}
 
 
 class RefusalFamilies:

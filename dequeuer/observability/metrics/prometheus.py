@@ -11,26 +11,26 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
 from dequeuer.core.errors import clip
 from dequeuer.core.events import (
-    Answered,
     BatchEnded,
-    ContainerJudged,
+    ContainerProtocolChanged,
+    CredentialsRenewalFailed,
+    CredentialsRenewed,
     Event,
     GateChanged,
-    GivenBack,
-    KeysRenewalFailed,
-    KeysRenewed,
     LeaseLost,
     LimitChanged,
     Posted,
     Probed,
     Received,
+    ReleasedUnstarted,
+    ResponseStarted,
     Settled,
     SlotsChanged,
     SourceCalled,
     StoreCalled,
 )
 from dequeuer.core.refusal_codes import label
-from dequeuer.core.refusals import Standing
+from dequeuer.core.refusals import RefusedOperations
 from dequeuer.observability.metrics.families import (
     EXACT_COUNTERS,
     CallFamilies,
@@ -74,7 +74,7 @@ class Metrics:
         add_build_info(registry)
         ProcessCollector(registry=registry)
         self._job = (api_name, job_id)
-        self._refused = Standing()
+        self._refused = RefusedOperations()
         self._by_status: dict[int, tuple[Histogram, Value]] = {}
         if api_kind == "batch":
             self._cortex.succeeded.child(*self._job)
@@ -83,20 +83,20 @@ class Metrics:
         self.handlers: dict[type[Event], Callable[[Any], None]] = {
             Received: self._received,
             Posted: self._posted,
-            Answered: self._answered,
+            ResponseStarted: self._answered,
             BatchEnded: self._batch_ended,
             Settled: self._settled,
             SlotsChanged: self._slots_changed,
             LimitChanged: self._limit_changed,
-            GivenBack: self._given_back,
+            ReleasedUnstarted: self._given_back,
             SourceCalled: self._source_called,
             StoreCalled: self._store_called,
-            KeysRenewed: self._keys_renewed,
-            KeysRenewalFailed: self._keys_renewal_failed,
+            CredentialsRenewed: self._keys_renewed,
+            CredentialsRenewalFailed: self._keys_renewal_failed,
             LeaseLost: self._lease_lost,
             Probed: self._probed,
             GateChanged: self._gate_changed,
-            ContainerJudged: self._container_judged,
+            ContainerProtocolChanged: self._container_judged,
         }
 
     def __call__(self, event: Event) -> None:
@@ -117,7 +117,7 @@ class Metrics:
         if event.queued_s is not None:
             self._messages.queue_time.observe(event.queued_s)
 
-    def _answered(self, event: Answered) -> None:
+    def _answered(self, event: ResponseStarted) -> None:
         if event.kind != "async":
             return
         # The container chooses the status code: invalid codes share one label, so that the number of series is bounded.
@@ -150,7 +150,7 @@ class Metrics:
         self._messages.limit.value = event.settled
         self._messages.changes[event.reason].value += 1
 
-    def _given_back(self, event: GivenBack) -> None:
+    def _given_back(self, event: ReleasedUnstarted) -> None:
         self._messages.given_back[event.reason].value += event.messages
 
     def _source_called(self, event: SourceCalled) -> None:
@@ -168,7 +168,7 @@ class Metrics:
     def _count_refusal(self, event: SourceCalled | StoreCalled) -> None:
         if event.error is None and not self._refused:
             return
-        verdict = self._refused.hear(event)
+        verdict = self._refused.record(event)
         if verdict is None:
             return
         which = verdict.service, verdict.op
@@ -176,10 +176,10 @@ class Metrics:
             self._refusals.total.child(*which, label(verdict.code)).value += 1
         self._refusals.lasting[which].value = verdict.refused
 
-    def _keys_renewed(self, event: KeysRenewed) -> None:
+    def _keys_renewed(self, event: CredentialsRenewed) -> None:
         self._credentials.expiry[event.provider].value = event.expires_at or 0
 
-    def _keys_renewal_failed(self, event: KeysRenewalFailed) -> None:
+    def _keys_renewal_failed(self, event: CredentialsRenewalFailed) -> None:
         self._credentials.errors[event.provider].value += 1
 
     def _lease_lost(self, _event: LeaseLost) -> None:
@@ -195,5 +195,5 @@ class Metrics:
     def _gate_changed(self, event: GateChanged) -> None:
         self._probes.ready.value = event.is_open
 
-    def _container_judged(self, event: ContainerJudged) -> None:
+    def _container_judged(self, event: ContainerProtocolChanged) -> None:
         self._probes.not_http.value = bool(event.looks_like)

@@ -9,7 +9,7 @@ from hashlib import md5
 from dequeuer.aws.endpoint import AwsEndpoint, Request
 from dequeuer.aws.signing import Fields, quoted
 from dequeuer.aws.signing import query as query_of
-from dequeuer.core.errors import KeysMissingError, KeysUnavailableError, StoreUnavailableError
+from dequeuer.core.errors import CredentialsMissingError, CredentialsUnavailableError, StoreUnavailableError
 from dequeuer.http.errors import WireError
 from dequeuer.http.pool import Reply
 from dequeuer.http.response import Answer
@@ -69,7 +69,7 @@ class Bucket:
         """
         try:
             reply = await self._endpoint.call(request, limit=limit)
-        except (WireError, KeysMissingError, KeysUnavailableError) as error:
+        except (WireError, CredentialsMissingError, CredentialsUnavailableError) as error:
             raise unsent(error) from error
         if reply.status >= 300 and reply.status not in expected:
             raise self.refusal(reply)
@@ -95,7 +95,7 @@ class Bucket:
         """
         try:
             reply = await self._endpoint.upload(request, body, length=length, body_hash=body_hash, limit=ANSWER_BYTES)
-        except (WireError, KeysMissingError, KeysUnavailableError) as error:
+        except (WireError, CredentialsMissingError, CredentialsUnavailableError) as error:
             raise unsent(error) from error
         if reply.status >= 300 and reply.status not in expected:
             raise self.refusal(reply)
@@ -112,7 +112,7 @@ class Bucket:
         """
         try:
             answer = await self._endpoint.begin(request)
-        except (WireError, KeysMissingError, KeysUnavailableError) as error:
+        except (WireError, CredentialsMissingError, CredentialsUnavailableError) as error:
             raise unsent(error) from error
         if answer.status == status or answer.status in expected:
             return answer

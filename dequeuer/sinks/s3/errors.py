@@ -6,7 +6,7 @@ import re
 from typing import TypeAlias
 
 from dequeuer.core.errors import (
-    KeysMissingError,
+    CredentialsMissingError,
     StoreDeniedError,
     StoreMissingError,
     StoreUnavailableError,
@@ -59,7 +59,7 @@ def unsent(error: Exception) -> StoreError:
     """Return what a call means that brought no answer."""
     return (
         StoreDeniedError(str(error), NO_CREDENTIALS)
-        if isinstance(error, KeysMissingError)
+        if isinstance(error, CredentialsMissingError)
         else StoreUnavailableError(clip(str(error)))
     )
 

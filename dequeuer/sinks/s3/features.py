@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dequeuer.core.events import Feature, Observer, StoreLacks
+from dequeuer.core.events import Feature, Observer, StoreFeatureMissing
 from dequeuer.http.pool import Reply
 from dequeuer.sinks.s3.errors import code_in
 
@@ -16,7 +16,7 @@ class Features:
     """The features that one bucket's store lacks.
 
     Args:
-        observer: gets one `StoreLacks` for each.
+        observer: gets one `StoreFeatureMissing` for each.
     """
 
     def __init__(self, observer: Observer) -> None:
@@ -32,7 +32,7 @@ class Features:
         """Remember that the store lacks it."""
         if feature not in self._lacking:
             self._lacking.add(feature)
-            self._observer(StoreLacks(feature=feature))
+            self._observer(StoreFeatureMissing(feature=feature))
 
     def is_known(self, feature: Feature) -> bool:
         """Tell whether it was found out."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from dequeuer.aws.endpoint import AwsEndpoint, Request
 from dequeuer.aws.xml import Node, escape
-from dequeuer.core.errors import KeysMissingError, KeysUnavailableError
+from dequeuer.core.errors import CredentialsMissingError, CredentialsUnavailableError
 from dequeuer.http.errors import WireError
 from dequeuer.http.pool import Reply
 from dequeuer.sinks.expiry import ABORT_AFTER_DAYS, RULE_ID, ExpiryChange, RefusedError, merge_rule
@@ -99,7 +99,7 @@ class _Lifecycle:
     async def _call(self, request: Request) -> Reply:
         try:
             reply = await self._endpoint.call(request, limit=CONFIGURATION_BYTES)
-        except (WireError, KeysMissingError, KeysUnavailableError) as error:
+        except (WireError, CredentialsMissingError, CredentialsUnavailableError) as error:
             raise unsent(error) from error
         if reply.status >= 300:
             code = code_in(reply.body) or str(reply.status)

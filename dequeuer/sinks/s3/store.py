@@ -38,7 +38,7 @@ def open_wire_store(  # noqa: PLR0913 - one parameter a fact of the bucket
         endpoint: where it is; closed with the store.
         bucket: its name.
         path_style: the name stands in the path; else the endpoint's host has it.
-        observer: gets one `StoreCalled` a request, and one `StoreLacks` for each feature that is not there.
+        observer: gets one `StoreCalled` a request, and one `StoreFeatureMissing` for each feature that is not there.
         protection: of new objects.
         buffer_bytes: for the buffered parts of all streamed uploads together.
     """

@@ -7,8 +7,8 @@ from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, 
 from botocore.parsers import ResponseParserError
 
 from dequeuer.core.errors import (
-    KeysMissingError,
-    KeysUnavailableError,
+    CredentialsMissingError,
+    CredentialsUnavailableError,
     StoreDeniedError,
     StoreUnavailableError,
     clip,
@@ -21,8 +21,8 @@ SDK_ERRORS = (
     BotoCoreError,
     ClientError,
     HttpClientError,
-    KeysMissingError,
-    KeysUnavailableError,
+    CredentialsMissingError,
+    CredentialsUnavailableError,
     OSError,  # time-outs, too
     ResponseParserError,
     ValueError,  # a time or a number in the answer that is none
@@ -42,8 +42,8 @@ def translated(error: Exception) -> StoreError:
     """Return what one of `SDK_ERRORS` means."""
     if isinstance(error, ClientError):
         return refused(*code_of(error))
-    if isinstance(error, KeysMissingError | NoCredentialsError | PartialCredentialsError):
+    if isinstance(error, CredentialsMissingError | NoCredentialsError | PartialCredentialsError):
         return StoreDeniedError(clip(str(error)), NO_CREDENTIALS)
-    if isinstance(error, KeysUnavailableError):
+    if isinstance(error, CredentialsUnavailableError):
         return StoreUnavailableError(clip(str(error)))
     return StoreUnavailableError(described(error))

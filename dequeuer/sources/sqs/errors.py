@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import TypeAlias
 
 from dequeuer.core.errors import (
+    CredentialsMissingError,
     DequeuerError,
-    KeysMissingError,
     LeaseLostError,
     SourceDeniedError,
     SourceGoneError,
@@ -46,7 +46,7 @@ def translate(error: Exception) -> tuple[ErrorKind, DequeuerError]:
     """
     if isinstance(error, RefusedError):
         return from_code(error.code, str(error), error.status, where(error))
-    if isinstance(error, KeysMissingError):
+    if isinstance(error, CredentialsMissingError):
         return "denied", SourceDeniedError(clip(str(error)), NO_CREDENTIALS)
     if isinstance(error, DequeuerError | WireError | OSError | TimeoutError):
         return "unavailable", SourceUnavailableError(described(error))

@@ -14,7 +14,7 @@ from botocore.session import Session
 
 from dequeuer.aws.credentials import chain
 from dequeuer.aws.credentials.renewal import Keys, KeySnapshot
-from dequeuer.core.errors import ConfigurationError, KeysMissingError, KeysUnavailableError
+from dequeuer.core.errors import ConfigurationError, CredentialsMissingError, CredentialsUnavailableError
 
 REGION = "eu-west-1"
 Failure = Literal["missing", "unavailable", "configuration"]
@@ -94,9 +94,9 @@ async def _ours(variables: Mapping[str, str]) -> Found | Failure:
     snapshot = KeySnapshot(provider, provider=choice.provider)
     try:
         await snapshot.refresh()
-    except KeysMissingError:
+    except CredentialsMissingError:
         return "missing"
-    except KeysUnavailableError:
+    except CredentialsUnavailableError:
         return "unavailable"
     finally:
         await snapshot.close()

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from dequeuer.aws.credentials.base import TOKEN_LIMIT, read_token
-from dequeuer.core.errors import KeysUnavailableError
+from dequeuer.core.errors import CredentialsUnavailableError
 
 
 def test_a_token_is_read_as_it_stands_in_the_file(tmp_path: Path) -> None:
@@ -18,12 +18,12 @@ def test_a_token_is_read_as_it_stands_in_the_file(tmp_path: Path) -> None:
 def test_what_cannot_be_a_token_is_refused_and_not_quoted(tmp_path: Path, content: bytes) -> None:
     file = tmp_path / "token"
     file.write_bytes(content)
-    with pytest.raises(KeysUnavailableError, match="TOKEN_FILE") as caught:
+    with pytest.raises(CredentialsUnavailableError, match="TOKEN_FILE") as caught:
         read_token(file, "TOKEN_FILE")
     assert "secret" not in str(caught.value)
     assert "xx" not in str(caught.value)
 
 
 def test_a_file_that_is_not_there_is_told_with_the_variable(tmp_path: Path) -> None:
-    with pytest.raises(KeysUnavailableError, match="TOKEN_FILE cannot be read: No such file"):
+    with pytest.raises(CredentialsUnavailableError, match="TOKEN_FILE cannot be read: No such file"):
         read_token(tmp_path / "none", "TOKEN_FILE")

@@ -13,7 +13,7 @@ import pytest
 
 from dequeuer.aws.credentials import chain, container
 from dequeuer.aws.credentials.renewal import Keys
-from dequeuer.core.errors import ConfigurationError, DequeuerError, KeysMissingError, KeysUnavailableError
+from dequeuer.core.errors import ConfigurationError, CredentialsMissingError, CredentialsUnavailableError, DequeuerError
 from dequeuer.core.retry import Backoff
 from tests.aws.credentials.server import (
     NEVER,
@@ -137,7 +137,7 @@ async def test_nothing_of_the_keys_is_in_their_representation(server: Server, tm
 async def test_an_answer_without_end_is_not_read(kind: str, server: Server, tmp_path: Path) -> None:
     for what in ("POST /", "GET /agent", f"GET {ROLE_PATH}node-role"):
         server.answer(what, (200, b"x" * 1_000_000))
-    with pytest.raises(KeysUnavailableError):
+    with pytest.raises(CredentialsUnavailableError):
         await provider(variables(kind, server, tmp_path)).get_frozen_credentials()
 
 
@@ -151,20 +151,20 @@ async def test_no_connection_stays_open(server: Server, tmp_path: Path) -> None:
 async def test_an_imds_that_swallows_everything_is_given_up_in_seconds(server: Server, tmp_path: Path) -> None:
     server.answer("PUT /latest/api/token", NEVER)
     server.answer(f"GET {ROLE_PATH}", NEVER)
-    with pytest.raises(KeysMissingError, match=r"IMDS \(127.0.0.1:\d+\) gives none.*Give the pod a role"):
+    with pytest.raises(CredentialsMissingError, match=r"IMDS \(127.0.0.1:\d+\) gives none.*Give the pod a role"):
         await provider(variables("imds", server, tmp_path)).get_frozen_credentials()
     assert [heard.method for heard in server.heard] == ["PUT", "GET"]
 
 
 async def test_imds_switched_off_says_so(tmp_path: Path) -> None:
     made = provider({"HOME": str(tmp_path), "AWS_EC2_METADATA_DISABLED": "true"})
-    with pytest.raises(KeysMissingError, match="AWS_EC2_METADATA_DISABLED"):
+    with pytest.raises(CredentialsMissingError, match="AWS_EC2_METADATA_DISABLED"):
         await made.get_frozen_credentials()
 
 
 async def test_a_role_that_sts_does_not_allow_names_the_policy_to_look_at(server: Server, tmp_path: Path) -> None:
     server.answer("POST /", (403, refused("AccessDenied")))
-    with pytest.raises(KeysMissingError, match=f"{ROLE}: 403 AccessDenied. Look at the role's trust policy"):
+    with pytest.raises(CredentialsMissingError, match=f"{ROLE}: 403 AccessDenied. Look at the role's trust policy"):
         await provider(variables("web_identity", server, tmp_path)).get_frozen_credentials()
 
 
@@ -174,7 +174,7 @@ async def test_keys_of_the_environment_that_have_ended_are_missing(tmp_path: Pat
         "AWS_SECRET_ACCESS_KEY": "s",
         "AWS_CREDENTIAL_EXPIRATION": "2020-01-31T12:00:00Z",
     }
-    with pytest.raises(KeysMissingError, match="have expired"):
+    with pytest.raises(CredentialsMissingError, match="have expired"):
         await provider(environ).get_frozen_credentials()
 
 

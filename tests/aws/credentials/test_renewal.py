@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from dequeuer.aws.credentials.renewal import ASK_AGAIN_S, WAIT_S, FrozenKeys, Keys, KeySnapshot
-from dequeuer.core.errors import KeysMissingError, KeysUnavailableError
-from dequeuer.core.events import KeysRenewalFailed, KeysRenewed
+from dequeuer.core.errors import CredentialsMissingError, CredentialsUnavailableError
+from dequeuer.core.events import CredentialsRenewalFailed, CredentialsRenewed
 from tests.fakes import Recorder
 
 HOUR_S = 3600.0
@@ -139,7 +139,7 @@ async def test_a_provider_that_hangs_delays_nobody_while_the_keys_are_valid() ->
         while now() < HOUR_S - 1:
             assert await use(snapshot) == "AKID1"
             await asyncio.sleep(7)
-        failures = [event for event in seen.events if isinstance(event, KeysRenewalFailed)]
+        failures = [event for event in seen.events if isinstance(event, CredentialsRenewalFailed)]
         assert len(failures) > 5
         assert {failure.reason for failure in failures} == {"no answer in time"}
         assert failures[0].valid_for_s == pytest.approx(900 - 60, abs=1)
@@ -154,7 +154,7 @@ async def test_keys_that_have_ended_are_waited_for_in_bounds() -> None:
         before = now()
         outcomes = await asyncio.gather(*[snapshot.refresh() for _ in range(100)], return_exceptions=True)
         assert now() - before == WAIT_S
-        assert {type(outcome) for outcome in outcomes} == {KeysUnavailableError}
+        assert {type(outcome) for outcome in outcomes} == {CredentialsUnavailableError}
         assert "are valid any more: no answer in time" in str(outcomes[0])
         provider.hangs = False
         await asyncio.sleep(100)
@@ -163,9 +163,9 @@ async def test_keys_that_have_ended_are_waited_for_in_bounds() -> None:
 
 async def test_who_waits_gets_the_new_keys_as_soon_as_they_are_there() -> None:
     provider = Provider()
-    provider.error = KeysUnavailableError("STS refuses")
+    provider.error = CredentialsUnavailableError("STS refuses")
     async with renewed(provider) as snapshot:
-        with pytest.raises(KeysUnavailableError, match="could be fetched: STS refuses"):
+        with pytest.raises(CredentialsUnavailableError, match="could be fetched: STS refuses"):
             await snapshot.refresh()
         provider.error = None
         await asyncio.gather(*[snapshot.refresh() for _ in range(100)])
@@ -176,24 +176,24 @@ async def test_failures_are_repeated_with_backoff_and_the_end_of_them_is_told() 
     provider, seen = Provider(), Recorder()
     async with renewed(provider, seen) as snapshot:
         await snapshot.refresh()
-        provider.error = KeysUnavailableError("away")
+        provider.error = CredentialsUnavailableError("away")
         await asyncio.sleep(HOUR_S - 900 + 200)
         gaps = [later - sooner for sooner, later in zip(provider.asked[1:], provider.asked[2:], strict=False)]
         assert gaps[:7] == [1, 2, 4, 8, 16, 30, 30]
         provider.error = None
         await asyncio.sleep(31)
         assert await use(snapshot) != "AKID1"
-    renewals = [event for event in seen.events if isinstance(event, KeysRenewed)]
+    renewals = [event for event in seen.events if isinstance(event, CredentialsRenewed)]
     assert [event.is_first for event in renewals] == [True, False]
     assert renewals[0].expires_at == pytest.approx(time.time() + HOUR_S, abs=100)
 
 
 async def test_without_any_keys_it_says_so_at_once_and_looks_again() -> None:
     provider = Provider()
-    provider.error = KeysMissingError("no AWS credentials: give the pod a role")
+    provider.error = CredentialsMissingError("no AWS credentials: give the pod a role")
     async with renewed(provider) as snapshot:
         for _ in range(3):
-            with pytest.raises(KeysMissingError, match="give the pod a role"):
+            with pytest.raises(CredentialsMissingError, match="give the pod a role"):
                 await snapshot.refresh()
         assert (now(), provider.asked) == (0, [0])
         provider.error = None
@@ -205,14 +205,14 @@ async def test_a_first_answer_that_never_comes_is_waited_for_in_bounds() -> None
     provider = Provider()
     provider.hangs = True
     async with renewed(provider) as snapshot:
-        with pytest.raises(KeysUnavailableError, match="web_identity has not answered"):
+        with pytest.raises(CredentialsUnavailableError, match="web_identity has not answered"):
             await snapshot.refresh()
         assert now() == WAIT_S
 
 
 async def test_keys_that_have_ended_when_they_arrive_are_not_used() -> None:
     async with renewed(Provider(-1.0)) as snapshot:
-        with pytest.raises(KeysUnavailableError, match="expired already"):
+        with pytest.raises(CredentialsUnavailableError, match="expired already"):
             await snapshot.refresh()
 
 
@@ -240,7 +240,7 @@ async def test_an_exception_of_a_provider_is_told_without_its_text() -> None:
     provider, seen = Provider(), Recorder()
     provider.error = RuntimeError("secret-token")
     async with renewed(provider, seen) as snapshot:
-        with pytest.raises(KeysUnavailableError) as caught:
+        with pytest.raises(CredentialsUnavailableError) as caught:
             await snapshot.refresh()
     assert "secret-token" not in str(caught.value) + repr(seen.events)
     assert "RuntimeError" in str(caught.value)
@@ -294,5 +294,5 @@ def test_nothing_of_keys_is_shown() -> None:
 
 
 async def test_before_the_first_fetch_there_are_none() -> None:
-    with pytest.raises(KeysMissingError):
+    with pytest.raises(CredentialsMissingError):
         KeySnapshot(Provider()).current()

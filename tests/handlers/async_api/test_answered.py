@@ -10,7 +10,7 @@ from dequeuer.core.errors import ContainerUnavailableError
 from dequeuer.core.events import ignore
 from dequeuer.handlers.async_api.handler import AsyncHandler
 from dequeuer.handlers.async_api.result import SMALL_BYTES, WHOLE_BYTES, ResultWriter
-from dequeuer.handlers.policy import Policy
+from dequeuer.handlers.response_policy import ResponsePolicy
 from tests.fakes import MemoryStore, OpenFence, make_message
 from tests.handlers.stage import Reply, ScriptedAnswer, ScriptedTarget
 
@@ -24,7 +24,7 @@ class Story(OpenFence, MemoryStore, ScriptedTarget):
         self.order: list[str] = []
         self.seed([("uid/workloads/api/r1/payload", b"payload")])
 
-    def answered(self) -> None:
+    def release_slot(self) -> None:
         self.order.append("answered")
 
     async def put(self, key: str, body: bytes, content_type: str) -> None:
@@ -54,7 +54,7 @@ async def told(reply: Reply) -> list[str]:
         store=story,
         target=story,
         results=ResultWriter(10 * WHOLE_BYTES),
-        policy=Policy(max_attempts=5, retry_statuses=frozenset({503})),
+        policy=ResponsePolicy(max_attempts=5, retry_statuses=frozenset({503})),
         drain=Drain(),
         observer=ignore,
     )

@@ -7,17 +7,17 @@ from dequeuer.core.drain import Drain
 from dequeuer.core.errors import (
     ContainerTimeoutError,
     ContainerUnavailableError,
-    InvalidAnswerError,
+    InvalidResponseError,
     LeaseLostError,
     StoreDeniedError,
     StoreMissingError,
     StoreUnavailableError,
 )
-from dequeuer.core.events import Answered
+from dequeuer.core.events import ResponseStarted
 from dequeuer.core.message import Done, Fence, Outcome, Reject, Retry
 from dequeuer.handlers.async_api.handler import INLINE_BYTES, AsyncHandler
 from dequeuer.handlers.async_api.result import SMALL_BYTES, WHOLE_BYTES, ResultWriter
-from dequeuer.handlers.policy import Policy
+from dequeuer.handlers.response_policy import ResponsePolicy
 from tests.fakes import MemoryStore, OpenFence, Recorder, SwitchFence, make_message
 from tests.handlers.stage import NOT_HTTP, UNREACHABLE, Reply, ScriptedTarget
 
@@ -44,7 +44,7 @@ class Stage:
             store=self.store,
             target=self.target,
             results=ResultWriter(MAX_BYTES),
-            policy=Policy(max_attempts=5, retry_statuses=frozenset({429, 503})),
+            policy=ResponsePolicy(max_attempts=5, retry_statuses=frozenset({429, 503})),
             drain=self.drain,
             observer=self.seen,
         )
@@ -108,7 +108,7 @@ async def test_the_container_gets_the_body_and_the_headers_of_the_client_and_the
         ("content-type", "text/csv"),
         ("X-Cortex-Request-ID", "r1"),
     ]
-    assert stage.seen.of(Answered)[0].status_code == 200
+    assert stage.seen.of(ResponseStarted)[0].status_code == 200
 
 
 @pytest.mark.parametrize("headers", [None, b"null", b"{}"])
@@ -161,7 +161,7 @@ async def test_any_json_value_is_a_result(body: bytes) -> None:
         (Reply(body=b'"' + b"a" * MAX_BYTES + b'"'), 200, "DEQUEUER_MAX_RESULT_BYTES"),
         (Reply(size=MAX_BYTES + 1), 200, "DEQUEUER_MAX_RESULT_BYTES"),
         (Reply(body=b'"' + b"a" * 2 * WHOLE_BYTES), 200, "ends before"),
-        (Reply(error=InvalidAnswerError("the answer is not valid HTTP")), 200, "not valid HTTP"),
+        (Reply(error=InvalidResponseError("the answer is not valid HTTP")), 200, "not valid HTTP"),
         (Reply(error=ContainerTimeoutError("no whole answer within 5 s")), None, "within 5 s"),
         (Reply(body_error=ContainerTimeoutError("no whole answer within 5 s")), None, "within 5 s"),
     ],

@@ -16,15 +16,15 @@ pytestmark = pytest.mark.looptime
 
 
 class Held(MemoryStore):
-    """Writes take until `let_go` is set."""
+    """Writes take until `raise_denied` is set."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.let_go = asyncio.Event()
+        self.raise_denied = asyncio.Event()
         self.streamed: list[int | None] = []
 
     async def create(self, key: str, body: bytes, content_type: str, *, check: Check = unchecked) -> bool:
-        await self.let_go.wait()
+        await self.raise_denied.wait()
         return await super().create(key, body, content_type, check=check)
 
     async def put_stream(
@@ -62,7 +62,7 @@ async def test_an_answer_without_room_in_the_buffers_is_streamed_instead_of_wait
     assert late.done()
     assert store.streamed == [WHOLE_BYTES if told else None]
     assert not any(task.done() for task in buffered)
-    store.let_go.set()
+    store.raise_denied.set()
     await asyncio.gather(*buffered, late)
     assert len(store.objects) == places + 1
 
@@ -81,7 +81,7 @@ async def test_room_that_becomes_free_is_used() -> None:
     store, writer = Held(), ResultWriter(100 * WHOLE_BYTES)
     tasks = [writing(writer, store, f"middling-{number}", WHOLE_BYTES) for number in range(20)]
     await asyncio.sleep(PATIENCE_S / 2)
-    store.let_go.set()
+    store.raise_denied.set()
     await asyncio.gather(*tasks)
     assert store.streamed == []
 
@@ -90,6 +90,6 @@ async def test_an_answer_that_turns_out_to_be_larger_gives_its_room_back() -> No
     store, writer = Held(), ResultWriter(100 * WHOLE_BYTES)
     for number in range(2 * BUFFER_BYTES // WHOLE_BYTES):
         await writing(writer, store, f"large-{number}", WHOLE_BYTES + 200_000, told=False)
-    store.let_go.set()
+    store.raise_denied.set()
     await writing(writer, store, "middling", WHOLE_BYTES)
     assert store.streamed == [None] * (2 * BUFFER_BYTES // WHOLE_BYTES)

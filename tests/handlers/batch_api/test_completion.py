@@ -6,7 +6,7 @@ from dequeuer.core.drain import Drain
 from dequeuer.core.errors import ContainerUnavailableError, SourceUnavailableError
 from dequeuer.core.message import Done, Outcome, Requeue, Retry
 from dequeuer.handlers.batch_api.completion import Completion, DrainedQueue
-from dequeuer.handlers.policy import Policy
+from dequeuer.handlers.response_policy import ResponsePolicy
 from dequeuer.sources.base import Depth
 from tests.fakes import FakeSource, OpenFence, Recorder, make_message
 from tests.handlers.stage import NOT_HTTP, UNREACHABLE, Reply, ScriptedTarget
@@ -30,7 +30,7 @@ class Job:
             queue=self.queue,
             target=self.target,
             delay_s=10,
-            policy=Policy(max_attempts=3, retry_statuses=frozenset({503})),
+            policy=ResponsePolicy(max_attempts=3, retry_statuses=frozenset({503})),
             drain=self.drain,
             observer=Recorder(),
         )

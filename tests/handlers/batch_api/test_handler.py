@@ -1,12 +1,12 @@
 import pytest
 
 from dequeuer.core.drain import Drain
-from dequeuer.core.errors import ContainerTimeoutError, ContainerUnavailableError, InvalidAnswerError
-from dequeuer.core.events import Answered, BatchEnded
+from dequeuer.core.errors import ContainerTimeoutError, ContainerUnavailableError, InvalidResponseError
+from dequeuer.core.events import BatchEnded, ResponseStarted
 from dequeuer.core.message import Done, Outcome, Reject, Retry
 from dequeuer.handlers.batch_api.completion import Completion
 from dequeuer.handlers.batch_api.handler import BatchHandler, is_completion
-from dequeuer.handlers.policy import Policy
+from dequeuer.handlers.response_policy import ResponsePolicy
 from dequeuer.sources.base import Depth
 from tests.fakes import FakeSource, OpenFence, Recorder, make_message
 from tests.handlers.stage import NOT_HTTP, UNREACHABLE, Reply, ScriptedTarget
@@ -19,7 +19,7 @@ class Stage:
         self.target = ScriptedTarget(list(replies) or [Reply(content_type="text/plain", body=b"ignored")])
         self.drain = Drain()
         self.seen = Recorder()
-        policy = Policy(max_attempts=5, retry_statuses=frozenset({429, 503}))
+        policy = ResponsePolicy(max_attempts=5, retry_statuses=frozenset({429, 503}))
         self.handler = BatchHandler(
             job_id="job-1",
             target=self.target,
@@ -51,7 +51,7 @@ async def test_a_batch_is_posted_as_it_is_and_its_answer_ignored() -> None:
     assert (request.path, request.body) == ("/", '[{"naïve": 1.50}]'.encode())
     assert request.headers == [("Content-Type", "application/json"), ("X-Cortex-Job-ID", "job-1")]
     assert stage.ends() == [True]
-    assert [event.kind for event in stage.seen.of(Answered)] == ["batch"]
+    assert [event.kind for event in stage.seen.of(ResponseStarted)] == ["batch"]
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ async def test_a_batch_is_posted_as_it_is_and_its_answer_ignored() -> None:
         Reply(status=204),
         Reply(status=302),
         Reply(error=ContainerTimeoutError("too long")),
-        Reply(error=InvalidAnswerError("no HTTP")),
+        Reply(error=InvalidResponseError("no HTTP")),
     ],
 )
 async def test_a_failed_attempt_is_rejected_with_backoff(reply: Reply) -> None:

@@ -5,20 +5,20 @@ from typing import Any
 import structlog
 from structlog.testing import capture_logs
 
-from dequeuer.core.events import KeysRenewalFailed, KeysRenewed
+from dequeuer.core.events import CredentialsRenewalFailed, CredentialsRenewed
 from dequeuer.observability.logs.credentials import CredentialsLines
 from dequeuer.observability.logs.event_log import EventLog
 
 
-def found(*, is_first: bool = False, reason: str = "") -> KeysRenewed:
-    return KeysRenewed(provider="container", expires_at=1.75e9, is_first=is_first, reason=reason)
+def found(*, is_first: bool = False, reason: str = "") -> CredentialsRenewed:
+    return CredentialsRenewed(provider="container", expires_at=1.75e9, is_first=is_first, reason=reason)
 
 
-def failed(reason: str = "container credentials: 500") -> KeysRenewalFailed:
-    return KeysRenewalFailed(provider="container", reason=reason, valid_for_s=899.7)
+def failed(reason: str = "container credentials: 500") -> CredentialsRenewalFailed:
+    return CredentialsRenewalFailed(provider="container", reason=reason, valid_for_s=899.7)
 
 
-def lines(*events: KeysRenewed | KeysRenewalFailed) -> list[Any]:
+def lines(*events: CredentialsRenewed | CredentialsRenewalFailed) -> list[Any]:
     now = 0.0
 
     def clock() -> float:

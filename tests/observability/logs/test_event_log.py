@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 
 from dequeuer.core import events
 from dequeuer.core.events import (
-    ContainerJudged,
-    DrainChanged,
+    ContainerProtocolChanged,
     Event,
     GateChanged,
     LeaseLost,
     LimitChanged,
     Probed,
+    ProcessPhaseChanged,
     Settled,
     SourceCalled,
     StoreCalled,
@@ -265,8 +265,8 @@ def test_concurrency_is_a_line_when_something_is_found_not_for_every_trial(obser
 def test_a_container_that_does_not_speak_http_is_logged_with_what_it_looks_like(
     observer: EventLog, lines: Lines
 ) -> None:
-    observer(ContainerJudged(looks_like="TLS"))
-    observer(ContainerJudged(looks_like=""))
+    observer(ContainerProtocolChanged(looks_like="TLS"))
+    observer(ContainerProtocolChanged(looks_like=""))
     begun, ended = lines()
     assert (begun["event"], begun["level"], begun["detail"]) == ("container_not_http", "error", "looks like TLS")
     assert "DEQUEUER_USER_PORT" in begun["hint"]
@@ -278,7 +278,7 @@ def test_lines_of_gate_lease_and_phases(observer: EventLog, lines: Lines) -> Non
     observer(GateChanged(is_open=False))
     observer(LeaseLost(message_id="m-1", reason="renewal refused"))
     for phase in ("started", "drain", "release", "drained", "queue_empty"):
-        observer(DrainChanged(phase=phase, in_flight=3))
+        observer(ProcessPhaseChanged(phase=phase, in_flight=3))
     told = lines()
     assert [(line["event"], line["level"]) for line in told] == [
         ("container_ready", "info"),

@@ -15,19 +15,19 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from dequeuer.core import events
 from dequeuer.core.events import (
-    Answered,
     BatchEnded,
-    ContainerJudged,
+    ContainerProtocolChanged,
+    CredentialsRenewalFailed,
+    CredentialsRenewed,
     Event,
     GateChanged,
-    GivenBack,
-    KeysRenewalFailed,
-    KeysRenewed,
     LeaseLost,
     LimitChanged,
     Posted,
     Probed,
     Received,
+    ReleasedUnstarted,
+    ResponseStarted,
     Settled,
     SlotsChanged,
     SourceCalled,
@@ -128,8 +128,8 @@ def test_credentials_show_when_they_end_and_what_failed_for_every_provider_from_
         labels = {"provider": provider}
         assert value(metrics, "dequeuer_credentials_expiry_timestamp_seconds", **labels) == 0
         assert value(metrics, "dequeuer_credentials_refresh_errors_total", **labels) == 0
-    metrics(KeysRenewed(provider="web_identity", expires_at=1.75e9, is_first=True, reason=""))
-    metrics(KeysRenewalFailed(provider="web_identity", reason="STS: 500", valid_for_s=800))
+    metrics(CredentialsRenewed(provider="web_identity", expires_at=1.75e9, is_first=True, reason=""))
+    metrics(CredentialsRenewalFailed(provider="web_identity", reason="STS: 500", valid_for_s=800))
     labels = {"provider": "web_identity"}
     assert value(metrics, "dequeuer_credentials_expiry_timestamp_seconds", **labels) == 1.75e9
     assert value(metrics, "dequeuer_credentials_refresh_errors_total", **labels) == 1
@@ -139,8 +139,8 @@ def test_cortex_families_of_an_async_api_before_and_after_an_answer() -> None:
     metrics = Metrics("async", "api", "", 1)
     assert cortex_part(metrics) == "".join(head(name) for name in HEADS)
 
-    metrics(Answered(kind="async", status_code=200, duration_s=0.3))
-    metrics(Answered(kind="async", status_code=200, duration_s=1.0))  # a bound belongs to its bucket
+    metrics(ResponseStarted(kind="async", status_code=200, duration_s=0.3))
+    metrics(ResponseStarted(kind="async", status_code=200, duration_s=1.0))  # a bound belongs to its bucket
     counts = [0, 0, 0, 0, 0, 0, 1, 2, 2, 2, 2, 2]
     buckets = "".join(
         f'cortex_async_latency_bucket{{le="{le}",status_code="200"}} {float(count)}\n'
@@ -181,7 +181,7 @@ def test_cortex_families_of_a_batch_api_start_at_zero_and_count() -> None:
 def test_no_total_or_created_series_on_fixed_names_and_label_values_are_left_alone() -> None:
     name = 'x"\n# TYPE cortex_batch_failed_total counter\ncortex_batch_succeeded_total 1'
     metrics = Metrics("batch", name, "cortex_batch_failed_total ", 1)
-    metrics(Answered(kind="async", status_code=200, duration_s=0.3))
+    metrics(ResponseStarted(kind="async", status_code=200, duration_s=0.3))
     lines = metrics.render().decode().splitlines()
     names = {line.split("{")[0].split(" ")[0] for line in lines if not line.startswith("#")}
     assert not [shown for shown in names if shown.endswith("_created")]
@@ -203,15 +203,15 @@ def test_the_default_registry_stays_empty() -> None:
 )
 def test_only_valid_status_codes_are_labels(code: int, label: str) -> None:
     metrics = Metrics("async", "api", "", 1)
-    metrics(Answered(kind="async", status_code=code, duration_s=0.1))
+    metrics(ResponseStarted(kind="async", status_code=code, duration_s=0.1))
     assert f'\ncortex_async_request_count{{status_code="{label}"}} 1.0\n' in metrics.render().decode()
     assert value(metrics, "cortex_async_latency_count", status_code=label) == 1
 
 
 def test_answers_to_batches_are_not_async_requests() -> None:
     metrics = Metrics("batch", "api", "job", 1)
-    metrics(Answered(kind="batch", status_code=200, duration_s=0.1))
-    metrics(Answered(kind="completion", status_code=404, duration_s=0.1))
+    metrics(ResponseStarted(kind="batch", status_code=200, duration_s=0.1))
+    metrics(ResponseStarted(kind="completion", status_code=404, duration_s=0.1))
     assert "cortex_async_request_count{" not in metrics.render().decode()
 
 
@@ -273,8 +273,8 @@ def test_automatic_concurrency_and_messages_given_back() -> None:
     assert value(metrics, "dequeuer_concurrency_limit") == value(metrics, "dequeuer_concurrency_maximum") == 50
     metrics(LimitChanged(limit=1, settled=1, reason="started"))
     metrics(LimitChanged(limit=2, settled=1, reason="more"))
-    metrics(GivenBack(messages=3, reason="waited"))
-    metrics(GivenBack(messages=2, reason="waited"))
+    metrics(ReleasedUnstarted(messages=3, reason="waited"))
+    metrics(ReleasedUnstarted(messages=2, reason="waited"))
     assert value(metrics, "dequeuer_concurrency_limit") == 1
     assert value(metrics, "dequeuer_concurrency_maximum") == 50
     assert value(metrics, "dequeuer_concurrency_changes_total", reason="more") == 1
@@ -313,7 +313,7 @@ def test_with_any_events_the_exposition_is_valid_and_bounded(happened: list[Even
         metrics(event)
     families = parse(metrics)
     assert {family.type for family in families} == {"counter", "gauge", "histogram"}
-    codes = {e.status_code if 100 <= e.status_code < 600 else 0 for e in happened if isinstance(e, Answered)}
+    codes = {e.status_code if 100 <= e.status_code < 600 else 0 for e in happened if isinstance(e, ResponseStarted)}
     probes = {e.probe for e in happened if isinstance(e, Probed)}
     # An async status code brings 14 lines of the histogram and one of the counter, a probe three.
     batch_lines = 23 if any(isinstance(event, BatchEnded) for event in happened) else 0
@@ -327,7 +327,7 @@ def test_with_any_events_the_exposition_is_valid_and_bounded(happened: list[Even
 @pytest.mark.parametrize("kind", ["async", "batch"])
 def test_promtool_complains_only_about_the_names_of_cortex(kind: Any) -> None:
     metrics = Metrics(kind, "api", "job", 1)
-    metrics(Answered(kind="async", status_code=200, duration_s=0.3))
+    metrics(ResponseStarted(kind="async", status_code=200, duration_s=0.3))
     metrics(BatchEnded(succeeded=True, duration_s=0.3))
     metrics(Probed(probe="web", ok=True, healthy=True, changed=True, detail="", warning=False))
     promtool = shutil.which("promtool")
@@ -369,7 +369,7 @@ def test_a_refusal_lasts_while_objects_of_its_kind_are_refused() -> None:
 def test_a_container_that_does_not_speak_http() -> None:
     metrics = Metrics("async", "api", "", 4)
     assert value(metrics, "dequeuer_container_not_http") == 0
-    metrics(ContainerJudged(looks_like="TLS"))
+    metrics(ContainerProtocolChanged(looks_like="TLS"))
     assert value(metrics, "dequeuer_container_not_http") == 1
-    metrics(ContainerJudged(looks_like=""))
+    metrics(ContainerProtocolChanged(looks_like=""))
     assert value(metrics, "dequeuer_container_not_http") == 0

@@ -9,7 +9,7 @@ from zlib import crc32
 import pytest
 
 from dequeuer.core.errors import StoreDeniedError
-from dequeuer.core.events import StoreLacks
+from dequeuer.core.events import StoreFeatureMissing
 from dequeuer.sinks.protection import ObjectProtection
 from dequeuer.sinks.s3.store import WireStore, open_wire_store
 from tests.fakes import Recorder, chunked
@@ -34,7 +34,7 @@ async def store(s3: FakeS3, seen: Recorder) -> AsyncIterator[WireStore]:
 
 
 def lacking(seen: Recorder) -> list[str]:
-    return [event.feature for event in seen.of(StoreLacks)]
+    return [event.feature for event in seen.of(StoreFeatureMissing)]
 
 
 def without(field: str, said: bytes) -> Callable[[Asked], bytes | None]:

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from dequeuer.core.errors import LeaseLostError, StoreUnavailableError
-from dequeuer.core.events import StoreLacks
+from dequeuer.core.events import StoreFeatureMissing
 from dequeuer.sinks.s3 import multipart as s3_multipart
 from dequeuer.sinks.s3 import upload as s3_upload
 from dequeuer.sinks.s3.multipart import PART_BYTES
@@ -53,7 +53,7 @@ async def test_parts_are_passed_through_with_their_checksum_behind_them(
     assert s3.uploads == {}
     await send(store, BODY[:size], "b/key")
     assert sum(asked.body == b"probe" for asked in s3.asked) == 1
-    assert seen.of(StoreLacks) == []
+    assert seen.of(StoreFeatureMissing) == []
 
 
 async def test_any_number_of_uploads_goes_on_side_by_side(s3: FakeS3, store: WireStore) -> None:
@@ -141,7 +141,7 @@ async def test_a_store_that_takes_the_framing_for_content_is_found_out_once(
     for key in ("one", "two"):
         assert await send(store, key=key)
         assert s3.objects[f"/bucket/{key}"] == BODY
-    assert [event.feature for event in seen.of(StoreLacks)] == ["streamed_checksums"]
+    assert [event.feature for event in seen.of(StoreFeatureMissing)] == ["streamed_checksums"]
     assert [asked.headers["x-amz-content-sha256"] for asked in s3.asked if asked.step.startswith("part")] == [
         CODED,
         *["UNSIGNED-PAYLOAD"] * 6,
@@ -154,7 +154,7 @@ async def test_a_store_that_refuses_them_is_found_out_once(s3: FakeS3, store: Wi
     )
     assert await send(store)
     assert s3.objects[PATH] == BODY
-    assert [event.feature for event in seen.of(StoreLacks)] == ["streamed_checksums"]
+    assert [event.feature for event in seen.of(StoreFeatureMissing)] == ["streamed_checksums"]
 
 
 @pytest.mark.parametrize(("status", "code"), [(400, "RequestTimeout"), (403, "RequestThrottled")])
@@ -165,7 +165,7 @@ async def test_a_probe_that_was_throttled_or_timed_out_tells_nothing(
     s3.before = lambda asked: left.pop() if left and asked.step == "part 1" else None
     assert await send(store)
     assert s3.objects[PATH] == BODY
-    assert seen.of(StoreLacks) == []
+    assert seen.of(StoreFeatureMissing) == []
 
 
 async def test_bytes_that_were_changed_on_the_way_are_no_result(s3: FakeS3, store: WireStore) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from dequeuer.clients.sdk import Aws
 from dequeuer.core.errors import LeaseLostError, StoreDeniedError, StoreUnavailableError
-from dequeuer.core.events import StoreCalled, StoreLacks
+from dequeuer.core.events import StoreCalled, StoreFeatureMissing
 from dequeuer.settings import AwsSettings
 from dequeuer.sinks.s3.multipart import PART_BYTES
 from dequeuer.sinks.s3_sdk import upload
@@ -211,7 +211,7 @@ async def test_a_store_that_overlooks_the_algorithm_of_an_upload_may_not_know_ch
     await store.check_write("k")
     await store.put("k", b"1", "text/plain")
     assert s3.objects == {"/bucket/k": b"1"}
-    assert [event.feature for event in seen.of(StoreLacks)] == ["checksums"]
+    assert [event.feature for event in seen.of(StoreFeatureMissing)] == ["checksums"]
 
 
 async def test_what_a_store_lacks_is_found_out_once_said_once_and_worked_around(
@@ -237,7 +237,7 @@ async def test_what_a_store_lacks_is_found_out_once_said_once_and_worked_around(
     for _ in range(2):
         await store.delete(["made", "b"])
     assert s3.objects == {"/bucket/made": b"1", PATH: BODY}
-    assert sorted(event.feature for event in seen.of(StoreLacks)) == [
+    assert sorted(event.feature for event in seen.of(StoreFeatureMissing)) == [
         "bulk_deletions",
         "checksums",
         "conditional_writes",

@@ -12,7 +12,7 @@ import pytest
 from dequeuer.core import clock
 from dequeuer.core.errors import StoreDeniedError
 from dequeuer.core.message import Done, Retry
-from dequeuer.handlers.async_api.conclusion import OVERLAP_S, SHORT_S, Conclusion
+from dequeuer.handlers.async_api.ending import OVERLAP_S, SHORT_S, RequestEnding
 from dequeuer.handlers.async_api.request_store import RequestStore
 from dequeuer.sinks.layout import RequestKeys
 from tests.fakes import MemoryStore, OpenFence, make_message
@@ -62,7 +62,7 @@ class Delivery:
         """`late_s`: how long the answer to the receive was on its way, or waited for a message."""
         self.request = RequestStore(store, KEYS, OpenFence(), may_repeat=may_repeat)
         message = replace(make_message("r1", receive_count), sent_at=sent_at)
-        self.conclusion = Conclusion(message, self.request, asyncio.get_running_loop().time() - late_s)
+        self.conclusion = RequestEnding(message, self.request, asyncio.get_running_loop().time() - late_s)
 
     async def succeed(self, after_s: float) -> object:
         await asyncio.sleep(after_s)

@@ -25,7 +25,7 @@ OVERLAP_S = 2.0
 """How long a redelivery is at work, at least, before it fails for good: `SHORT_S`, and a second for slow answers."""
 
 
-class Conclusion:
+class RequestEnding:
     """The end of one delivery. Made when the delivery begins.
 
     Args:
@@ -39,7 +39,7 @@ class Conclusion:
     def __init__(self, message: Message, request: RequestStore, asked_at: float) -> None:
         self._message = message
         self._request = request
-        self._is_repeated = message.receive_count > 1 or request.may_be_finished
+        self._is_repeated = message.receive_count > 1 or request.may_be_duplicate
         self._time = asyncio.get_running_loop().time
         self._began = self._time()
         self._asked_at = asked_at
@@ -52,7 +52,7 @@ class Conclusion:
             after_s = backoff_s(self._message.receive_count)
             return Retry(after_s=after_s, reason="another delivery has failed meanwhile")
         await self._request.mark_completed()
-        return Done(state="completed", after_ack=self._request.drop_input)
+        return Done(state="completed", after_ack=self._request.delete_input)
 
     async def failed(self, error: str, status_code: int | None) -> Outcome:
         """Conclude with a failure, unless the request has succeeded otherwise."""
@@ -63,17 +63,17 @@ class Conclusion:
         await self._request.mark_failed(error, status_code, self._message.receive_count)
         if await self._request.has_result():
             # It came between the look and the write. A success stands: somebody may have read it.
-            await self._request.take_back_failed()
+            await self._request.delete_failed()
             return await self.found("result")
-        return Done(state="failed", after_ack=self._request.drop_headers, reason=clip(error))
+        return Done(state="failed", after_ack=self._request.delete_headers, reason=clip(error))
 
     async def found(self, known: Known) -> Outcome:
         """Do what a delivery that stopped half-way left undone; the container is not called again."""
         if known == "failed":
-            return Done(state="already_finished", after_ack=self._request.drop_headers)
+            return Done(state="already_finished", after_ack=self._request.delete_headers)
         if known == "result":
             await self._request.mark_completed()
-        return Done(state="already_finished", after_ack=self._request.drop_input)
+        return Done(state="already_finished", after_ack=self._request.delete_input)
 
     def _lasted_s(self) -> float:
         return self._time() - self._began

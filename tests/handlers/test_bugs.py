@@ -11,7 +11,7 @@ from dequeuer.core.errors import LeaseLostError
 from dequeuer.core.events import BatchEnded
 from dequeuer.core.message import Done, Fence, Message, Outcome, Reject, Retry
 from dequeuer.formats.envelope import Envelope, encode_envelope
-from dequeuer.handlers.last_resort import BoundedHandler, FailAttempt, FailRequest
+from dequeuer.handlers.bugs import BugBoundary, FailBatch, FailRequest
 from tests.fakes import MemoryStore, OpenFence, Recorder, SwitchFence, make_message
 
 PREFIX = "uid/workloads/api/r1/"
@@ -31,8 +31,8 @@ class Buggy:
         raise self.error
 
 
-def bounded(store: MemoryStore, error: Exception | None = None) -> BoundedHandler:
-    return BoundedHandler(Buggy(error), FailRequest(cluster_uid="uid", api_name="api", store=store), 5)
+def bounded(store: MemoryStore, error: Exception | None = None) -> BugBoundary:
+    return BugBoundary(Buggy(error), FailRequest(cluster_uid="uid", api_name="api", store=store), 5)
 
 
 async def handle(store: MemoryStore, receive_count: int = 5, body: str = "r1") -> Outcome:
@@ -128,7 +128,7 @@ async def test_a_lost_lease_is_no_bug() -> None:
 
 async def test_a_batch_has_failed_an_attempt() -> None:
     seen = Recorder()
-    handler = BoundedHandler(Buggy(), FailAttempt(observer=seen), 5)
+    handler = BugBoundary(Buggy(), FailBatch(observer=seen), 5)
     assert isinstance(await handler.handle(make_message("[1]", 1), OpenFence()), Retry)
     outcome = await handler.handle(make_message("[1]", 5), OpenFence())
     assert isinstance(outcome, Reject)

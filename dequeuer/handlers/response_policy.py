@@ -13,7 +13,7 @@ from dequeuer.handlers.base import Answer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Policy:
+class ResponsePolicy:
     """Decisions that both kinds of API share.
 
     Attributes:
@@ -32,4 +32,4 @@ class Policy:
             return None
         asked = parse_retry_after(answer.retry_after, now=clock.wall(), limit_s=MAX_VISIBILITY_TIMEOUT_S)
         after_s = backoff_s(receive_count) if asked is None else max(asked, MIN_BACKOFF_S)
-        return Retry(after_s=after_s, reason=f"the container answered {answer.status}", refused=True)
+        return Retry(after_s=after_s, reason=f"the container answered {answer.status}", container_unavailable=True)

@@ -18,14 +18,14 @@ from dequeuer.sinks.layout import RequestKeys, is_request_id
 
 _log = logging.getLogger(__name__)
 
-LastResort = Callable[[Message, Fence, str], Awaitable[Outcome]]
+FinalFailure = Callable[[Message, Fence, str], Awaitable[Outcome]]
 """Settles a message without the code that failed. Takes message, fence and reason; an exception is another bug."""
 
 
-class BoundedHandler:
+class BugBoundary:
     """`Handler` around another one: a bug costs a message one attempt, and `max_attempts` of them end it."""
 
-    def __init__(self, handler: Handler, last_resort: LastResort, max_attempts: int) -> None:
+    def __init__(self, handler: Handler, last_resort: FinalFailure, max_attempts: int) -> None:
         self._handler = handler
         self._last_resort = last_resort
         self._max_attempts = max_attempts
@@ -55,7 +55,7 @@ class BoundedHandler:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FailRequest:
-    """`LastResort` of the async API: writes `status/failed` and nothing else, unless the request has an end already."""
+    """`FinalFailure` of the async API: writes `status/failed`, unless the request has a final status already."""
 
     cluster_uid: str
     api_name: str
@@ -105,8 +105,8 @@ class FailRequest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FailAttempt:
-    """`LastResort` of the batch API: a failed attempt."""
+class FailBatch:
+    """`FinalFailure` of the batch API: a failed attempt."""
 
     observer: Observer
 
