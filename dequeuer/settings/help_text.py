@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import inspect
 from collections.abc import Collection, Mapping
+from functools import cache
 from itertools import pairwise
 from textwrap import fill
 
@@ -35,6 +36,7 @@ def descriptions(program: Program) -> Mapping[str, str]:
     return {path: _docstrings(model)[one.name] for path, model, one in declarations(MODELS[program])}
 
 
+@cache
 def _docstrings(model: type) -> dict[str, str]:
     found = {}
     for owner in model.__mro__[:-1]:
