@@ -22,7 +22,8 @@ class Details(TypedDict, total=False):
 
     Attributes:
         flag: without its dashes; wins over the variables.
-        required_for: who cannot work without it. For the others its value is "" when it is not given.
+        required_for: who cannot work without it. For the others its value is "" when it is not given: only an option
+            of type str may be required for some and not for others.
         file_key: the key of cluster.yaml that is read when neither flag nor variable is given.
         default_note: what applies when nothing is given and there is no `default`.
     """

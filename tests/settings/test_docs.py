@@ -4,8 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from dequeuer.settings import SidecarSettings
 from dequeuer.settings.docs import render
 from dequeuer.settings.help_text import descriptions, help_text
+from dequeuer.settings.option import declarations
 from dequeuer.settings.programs import OPTIONS, Program
 
 FILE = Path(__file__).parents[2] / "docs" / "configuration.md"
@@ -42,6 +44,13 @@ def test_defaults_are_allowed_and_descriptions_are_sentences(program: Program) -
             option.parser.read(option.default)
         assert described[path].endswith(".")
         assert "|" not in described[path] + option.parser.allowed + option.default_note
+
+
+def test_an_option_that_only_some_users_require_is_text() -> None:
+    """For the others its value is an empty text, which mypy does not see."""
+    for path, _, field in declarations(SidecarSettings):
+        required_for = set(OPTIONS["sidecar"][path].required_for)
+        assert not required_for or required_for >= {"async", "batch"} or field.type == "str"
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
