@@ -10,24 +10,24 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from dequeuer import __version__
-from dequeuer.aws.credentials.renewal import FrozenKeys, KeySnapshot
+from dequeuer.aws.credentials.renewal import CredentialsCache, FrozenKeys
 from dequeuer.aws.signing import EMPTY_HASH, Fields, Signer
 from dequeuer.core import clock
 from dequeuer.core.errors import ConfigurationError, CredentialsMissingError, clip
-from dequeuer.http.errors import MalformedError, WireError
+from dequeuer.http.errors import HttpTransportError, MalformedError
 from dequeuer.http.origin import Origin
-from dequeuer.http.pool import Pool, Reply, Written
-from dequeuer.http.response import Answer
+from dequeuer.http.pool import Pool, Reply, SerializedRequest
+from dequeuer.http.response import Response
 
-SKEW_LIMIT_S = 240.0
+MAX_CLOCK_SKEW_S = 240.0
 """AWS takes signatures that are up to five minutes old; a clock that is farther off is corrected."""
-WRITTEN_BYTES = 16 * 1024
+WRITE_CHUNK_BYTES = 16 * 1024
 """Of a body that is read while it is sent: given to the transport at a time."""
 _SKEWED = (b"RequestTimeTooSkewed", b"RequestExpired", b"Signature expired", b"Signature not yet current")
 _EXPIRED = b"ExpiredToken"
 """Begins the code of S3 and that of SQS for keys that have ended."""
-_SIGN_IN_BYTES = 4096
-_REFUSAL_LIMIT_BYTES = 64 * 1024
+_CODE_WITHIN_BYTES = 4096
+_MAX_REFUSAL_BYTES = 64 * 1024
 
 
 class Request(NamedTuple):
@@ -36,7 +36,7 @@ class Request(NamedTuple):
     Attributes:
         method: in capitals.
         path: escaped.
-        timeout_s: for the head of the answer, and for each further part of it.
+        timeout_s: for the head of the response, and for each further part of it.
         query: in the canonical order and spelling.
         fields: besides those that every request has; names in lower case, each once. All are signed.
         body: whole.
@@ -87,7 +87,7 @@ class AwsEndpoint:
         keys: whose requests they are.
     """
 
-    def __init__(self, origin: Origin, signer: Signer, keys: KeySnapshot) -> None:
+    def __init__(self, origin: Origin, signer: Signer, keys: CredentialsCache) -> None:
         self._pool = Pool(origin)
         self._signer = signer
         self._keys = keys
@@ -103,36 +103,38 @@ class AwsEndpoint:
         """Close the connections."""
         await self._pool.close()
 
-    async def call(self, request: Request, *, limit: int) -> Reply:
-        """Send, and return the whole answer, of `limit` bytes at most.
+    async def send(self, request: Request, *, limit: int) -> Reply:
+        """Send, and return the whole response, of `limit` bytes at most.
 
         Raises:
-            WireError: there is none.
+            HttpTransportError: there is none.
             CredentialsMissingError, CredentialsUnavailableError: it was not sent.
         """
-        await self._keys.refresh()
+        await self._keys.wait_until_valid()
         signed = self._signed()
-        reply = await self._pool.exchange(self._written(request), timeout_s=request.timeout_s, limit=limit)
-        if reply.status >= 400 and await self._is_mended(reply.headers, reply.body, signed):
-            return await self._pool.exchange(self._written(request), timeout_s=request.timeout_s, limit=limit)
+        reply = await self._pool.exchange(self._serialized(request), timeout_s=request.timeout_s, limit=limit)
+        if reply.status >= 400 and await self._should_resend(reply.headers, reply.body, signed):
+            return await self._pool.exchange(self._serialized(request), timeout_s=request.timeout_s, limit=limit)
         return reply
 
-    async def begin(self, request: Request) -> Answer:
-        """Send, and return the answer once its head is there; `end` it on every path. Raises like `call`."""
-        await self._keys.refresh()
+    async def stream(self, request: Request) -> Response:
+        """Send, and return the response once its head is there; `release` it on every path. Raises like `send`."""
+        await self._keys.wait_until_valid()
         signed = self._signed()
-        answer = await self._pool.begin(self._written(request), timeout_s=request.timeout_s)
-        if answer.status not in (400, 403):
-            return answer
+        response = await self._pool.stream(self._serialized(request), timeout_s=request.timeout_s)
+        if response.status not in (400, 403):
+            return response
         try:
-            is_mended = await self._is_mended(answer.headers, await _read_ahead(answer, request.timeout_s), signed)
+            should_resend = await self._should_resend(
+                response.headers, await _read_refusal(response, request.timeout_s), signed
+            )
         except BaseException:  # cancelled, for one: nobody else would free the connection
-            self._pool.end(answer)
+            self._pool.release(response)
             raise
-        if not is_mended:
-            return answer
-        self._pool.end(answer)
-        return await self._pool.begin(self._written(request), timeout_s=request.timeout_s)
+        if not should_resend:
+            return response
+        self._pool.release(response)
+        return await self._pool.stream(self._serialized(request), timeout_s=request.timeout_s)
 
     async def upload(
         self, request: Request, body: AsyncIterator[bytes], *, length: int, body_hash: str, limit: int
@@ -144,33 +146,33 @@ class AwsEndpoint:
             body: its errors are raised as they are, and break the request off.
             length: bytes of `body`.
             body_hash: what stands for the hash of the body in the signature.
-            limit: bytes of the answer.
+            limit: bytes of the response.
 
         Raises:
-            WireError: as with `call`; also where another try may help, because clock or keys have been mended.
-            CredentialsMissingError, CredentialsUnavailableError: as with `call`.
+            HttpTransportError: as with `send`; also where another try may help, because clock or keys have been mended.
+            CredentialsMissingError, CredentialsUnavailableError: as with `send`.
         """
-        await self._keys.refresh()
+        await self._keys.wait_until_valid()
         signed = self._signed()
-        answer = await self._pool.start(self._head(request, body_hash, length), fresh=True)
-        answer.connection.limit_writes(WRITTEN_BYTES)
+        response = await self._pool.begin_request(self._head(request, body_hash, length), fresh=True)
+        response.connection.limit_writes(WRITE_CHUNK_BYTES)
         try:
-            is_whole = await _send_body(answer, body, length, request.timeout_s)
-            await answer.head(request.timeout_s)
-            if not is_whole and answer.status < 300:
+            is_whole = await _send_body(response, body, length, request.timeout_s)
+            await response.wait_for_head(request.timeout_s)
+            if not is_whole and response.status < 300:
                 raise MalformedError("a success before the request was sent whole")
-            reply = Reply(answer, await answer.read(limit, request.timeout_s))
+            reply = Reply(response, await response.read(limit, request.timeout_s))
         finally:
-            self._pool.end(answer)
-        if reply.status >= 400 and await self._is_mended(reply.headers, reply.body, signed):
-            raise WireError("refused with a clock or credentials that were out of date, and are not any more")
+            self._pool.release(response)
+        if reply.status >= 400 and await self._should_resend(reply.headers, reply.body, signed):
+            raise HttpTransportError("refused with a clock or credentials that were out of date, and are not any more")
         return reply
 
-    def end(self, answer: Answer) -> None:
-        """Free the connection of an answer that `begin` returned, once."""
-        self._pool.end(answer)
+    def release(self, response: Response) -> None:
+        """Free the connection of a response that `stream` returned, once."""
+        self._pool.release(response)
 
-    def _written(self, request: Request) -> Written:
+    def _serialized(self, request: Request) -> SerializedRequest:
         body = request.body
         return self._head(request, sha256(body).hexdigest() if body else EMPTY_HASH, len(body)), body
 
@@ -191,54 +193,57 @@ class AwsEndpoint:
         """Return what a request that is sent now is signed with."""
         return _Signed(self._keys.current(), self._signer.now(), clock.monotonic())
 
-    async def _is_mended(self, headers: dict[str, str], body: bytes, signed: _Signed) -> bool:
-        """Mend what a refusal tells of keys and clock; True when another try may help. Raises as `refresh` does."""
-        start = body[:_SIGN_IN_BYTES]
+    async def _should_resend(self, headers: dict[str, str], body: bytes, signed: _Signed) -> bool:
+        """Renew keys, or correct the clock, when a refusal is about them; True when the request is to be sent again.
+
+        Raises like `wait_until_valid`.
+        """
+        start = body[:_CODE_WITHIN_BYTES]
         if _EXPIRED in start:
             self._keys.reject(signed.keys)
-            await self._keys.refresh()
+            await self._keys.wait_until_valid()
             return self._keys.current() is not signed.keys
         if body and not any(sign in start for sign in _SKEWED):
             return False
-        if not self._corrects(headers, signed):
+        if not self._correct_clock(headers, signed):
             return False
-        await self._keys.refresh()
+        await self._keys.wait_until_valid()
         return True
 
-    def _corrects(self, headers: dict[str, str], signed: _Signed) -> bool:
+    def _correct_clock(self, headers: dict[str, str], signed: _Signed) -> bool:
         """Take the server's clock when the signature was far from it; True when another try may help.
 
         The time in the signature is what counts, not the present correction: of many requests in flight
-        the first answer corrects the clock for all, and each of the others still has to be sent again.
+        the first response corrects the clock for all, and each of the others still has to be sent again.
         """
         try:
             theirs = parsedate_to_datetime(headers.get("date", "")).timestamp()
         except ValueError:
             return False
         # The system's clock may have been set since the request was signed: the monotonic one was not.
-        if abs(theirs - signed.at_s - (clock.monotonic() - signed.sent_s)) < SKEW_LIMIT_S:
+        if abs(theirs - signed.at_s - (clock.monotonic() - signed.sent_s)) < MAX_CLOCK_SKEW_S:
             return False
         self._signer.skew_s = theirs - clock.wall()
         return True
 
 
-async def _send_body(answer: Answer, body: AsyncIterator[bytes], length: int, timeout_s: float) -> bool:
-    """Send a body of `length` bytes; False: the answer came first, or none will come."""
+async def _send_body(response: Response, body: AsyncIterator[bytes], length: int, timeout_s: float) -> bool:
+    """Send a body of `length` bytes; False: the response came first, or none will come."""
     left = length
     async for piece in body:
         left -= len(piece)
-        for at in range(0, len(piece), WRITTEN_BYTES):
-            if not await answer.connection.write(piece[at : at + WRITTEN_BYTES], timeout_s):
+        for at in range(0, len(piece), WRITE_CHUNK_BYTES):
+            if not await response.connection.write(piece[at : at + WRITE_CHUNK_BYTES], timeout_s):
                 return False
     if left:
         raise MalformedError("a body of another length than announced")
-    answer.connection.end_request()
+    response.connection.end_request()
     return True
 
 
-async def _read_ahead(answer: Answer, timeout_s: float) -> bytes:
-    """Return the text of a refusal, which stays there for whoever reads the answer; empty when it does not arrive."""
+async def _read_refusal(response: Response, timeout_s: float) -> bytes:
+    """Return the text of a refusal, which stays there for whoever reads the response; empty when it does not arrive."""
     try:
-        return await answer.read(_REFUSAL_LIMIT_BYTES, timeout_s)
-    except WireError:
+        return await response.read(_MAX_REFUSAL_BYTES, timeout_s)
+    except HttpTransportError:
         return b""

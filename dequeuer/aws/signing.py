@@ -34,7 +34,7 @@ def query(parameters: Iterable[tuple[str, str]]) -> str:
     return "&".join(f"{name}={value}" for name, value in pairs)
 
 
-class _Moment:
+class _SigningContext:
     """What signatures of one second and one pair of keys share."""
 
     __slots__ = ("fields", "inner", "keys", "outer", "scope", "second", "stamp", "start")
@@ -66,7 +66,7 @@ class Signer:
     def __init__(self, service: str, region: str) -> None:
         self._service = service
         self._region = region
-        self._moment: _Moment | None = None
+        self._context: _SigningContext | None = None
         self.skew_s = 0.0
 
     def now(self) -> float:
@@ -95,23 +95,23 @@ class Signer:
             now: seconds since the epoch by the clock of this machine; None: now.
         """
         second = int((clock.wall() if now is None else now) + self.skew_s)
-        moment = self._moment
-        if moment is None or moment.second != second or moment.keys is not keys:
-            self._moment = moment = _Moment(second, keys, self._region, self._service)
-        ordered = sorted([*fields, *moment.fields])
+        context = self._context
+        if context is None or context.second != second or context.keys is not keys:
+            self._context = context = _SigningContext(second, keys, self._region, self._service)
+        ordered = sorted([*fields, *context.fields])
         lines = "".join([f"{name}:{value}\n" for name, value in ordered])
         # Few requests have a space at all; the three searches for two characters took 2.6 µs a request.
         if " " in lines and ("  " in lines or ": " in lines or " \n" in lines):
             lines = _trimmed(ordered)
         names = ";".join([name for name, _ in ordered])
         canonical = f"{method}\n{path}\n{query}\n{lines}\n{names}\n{body_hash}".encode()
-        to_sign = f"AWS4-HMAC-SHA256\n{moment.stamp}\n{moment.scope}\n{sha256(canonical).hexdigest()}".encode()
+        to_sign = f"AWS4-HMAC-SHA256\n{context.stamp}\n{context.scope}\n{sha256(canonical).hexdigest()}".encode()
         # HMAC of RFC 2104, its two keyed beginnings hashed once a second: half the cost of `hmac.digest`.
-        inner, outer = moment.inner.copy(), moment.outer.copy()
+        inner, outer = context.inner.copy(), context.outer.copy()
         inner.update(to_sign)
         outer.update(inner.digest())
         signature = outer.hexdigest()
-        return f"{lines}authorization:{moment.start}{names}, Signature={signature}\n"
+        return f"{lines}authorization:{context.start}{names}, Signature={signature}\n"
 
 
 def _trimmed(fields: Fields) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from xml.parsers import expat
 
-DEPTH_LIMIT = 32
+MAX_DEPTH = 32
 
 
 class XmlError(ValueError):
@@ -58,7 +58,7 @@ def parse(body: bytes, root: str | None = None) -> Node:
     stack = [top]
 
     def begin(name: str, _attributes: dict[str, str]) -> None:
-        if len(stack) > DEPTH_LIMIT:
+        if len(stack) > MAX_DEPTH:
             raise XmlError
         node = Node(name, parser.CurrentByteIndex)
         stack[-1].children.append(node)

@@ -8,11 +8,11 @@ from typing import Final, Protocol
 from dequeuer.core.events import Observer
 from dequeuer.sinks.base import Store
 from dequeuer.sinks.expiry import ExpiryChange
-from dequeuer.sources.sqs.api import SqsApi
 from dequeuer.sources.sqs.errors import Translate
+from dequeuer.sources.sqs.operations import SqsOperations
 
 READ_TIMEOUT_S: Final = 10
-"""For an answer, besides what a long poll waits for on purpose."""
+"""For a response, besides what a long poll waits for on purpose."""
 
 
 class Cloud(Protocol):
@@ -22,7 +22,7 @@ class Cloud(Protocol):
     def translate(self) -> Translate:
         """What the exceptions of the queue's client mean."""
 
-    def sqs(self, *, longest_wait_s: float) -> AbstractAsyncContextManager[SqsApi]:
+    def sqs(self, *, longest_wait_s: float) -> AbstractAsyncContextManager[SqsOperations]:
         """Return the context of a client of SQS whose answers may take `longest_wait_s` on purpose."""
 
     def store(self, bucket: str, observer: Observer) -> Store:

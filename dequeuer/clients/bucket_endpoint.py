@@ -5,15 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncIterator, Callable
 
-from dequeuer.aws.credentials.renewal import KeySnapshot
+from dequeuer.aws.credentials.renewal import CredentialsCache
 from dequeuer.aws.endpoint import AwsEndpoint, Request
 from dequeuer.aws.signing import Signer
 from dequeuer.http.origin import Origin
 from dequeuer.http.pool import Reply
-from dequeuer.http.response import Answer
+from dequeuer.http.response import Response
 
 _HEADER = "x-amz-bucket-region"
-_ELSEWHERE = frozenset({301, 307, 400, 403})
+_REDIRECT_STATUSES = frozenset({301, 307, 400, 403})
 """Statuses by which S3 refuses a request that was sent to, or signed for, another region than the bucket's."""
 _REGION = re.compile(r"[a-z0-9][a-z0-9-]{1,62}\Z")
 
@@ -22,70 +22,70 @@ class BucketEndpoint(AwsEndpoint):
     """An endpoint that moves, once, to the region that S3 names in a refusal. The request is sent again there.
 
     Args:
-        at: returns the server of a region.
+        origin_of_region: returns the server of a region.
         region: the configured one.
         keys: whose requests they are.
     """
 
-    def __init__(self, at: Callable[[str], Origin], region: str, keys: KeySnapshot) -> None:
-        super().__init__(at(region), Signer("s3", region), keys)
-        self._at = at
+    def __init__(self, origin_of_region: Callable[[str], Origin], region: str, keys: CredentialsCache) -> None:
+        super().__init__(origin_of_region(region), Signer("s3", region), keys)
+        self._origin_of_region = origin_of_region
         self._region = region
-        self._moved: AwsEndpoint | None = None
-        self._begun_there: set[Answer] = set()
+        self._redirected: AwsEndpoint | None = None
+        self._redirected_responses: set[Response] = set()
 
     async def close(self) -> None:
         """Close the connections."""
         await super().close()
-        if self._moved is not None:
-            await self._moved.close()
+        if self._redirected is not None:
+            await self._redirected.close()
 
-    async def call(self, request: Request, *, limit: int) -> Reply:
-        """Send, and return the whole answer. See `AwsEndpoint.call`."""
-        if self._moved is None:
-            reply = await super().call(request, limit=limit)
-            moved = self._move(reply.field(_HEADER)) if reply.status in _ELSEWHERE else None
-            if moved is None:
+    async def send(self, request: Request, *, limit: int) -> Reply:
+        """Send, and return the whole response. See `AwsEndpoint.send`."""
+        if self._redirected is None:
+            reply = await super().send(request, limit=limit)
+            redirected = self._redirect(reply.field(_HEADER)) if reply.status in _REDIRECT_STATUSES else None
+            if redirected is None:
                 return reply
         else:
-            moved = self._moved
-        return await moved.call(request, limit=limit)
+            redirected = self._redirected
+        return await redirected.send(request, limit=limit)
 
-    async def begin(self, request: Request) -> Answer:
-        """Send, and return the answer once its head is there. See `AwsEndpoint.begin`."""
-        if self._moved is None:
-            answer = await super().begin(request)
-            moved = self._move(answer.field(_HEADER)) if answer.status in _ELSEWHERE else None
-            if moved is None:
-                return answer
-            super().end(answer)
+    async def stream(self, request: Request) -> Response:
+        """Send, and return the response once its head is there. See `AwsEndpoint.stream`."""
+        if self._redirected is None:
+            response = await super().stream(request)
+            redirected = self._redirect(response.field(_HEADER)) if response.status in _REDIRECT_STATUSES else None
+            if redirected is None:
+                return response
+            super().release(response)
         else:
-            moved = self._moved
-        answer = await moved.begin(request)
-        self._begun_there.add(answer)
-        return answer
+            redirected = self._redirected
+        response = await redirected.stream(request)
+        self._redirected_responses.add(response)
+        return response
 
     async def upload(
         self, request: Request, body: AsyncIterator[bytes], *, length: int, body_hash: str, limit: int
     ) -> Reply:
         """Send a body while it is read. See `AwsEndpoint.upload`."""
-        # Never the first request about a bucket: the upload was begun, and moved everything with it.
-        send = super().upload if self._moved is None else self._moved.upload
+        # Never the first request about a bucket: the upload was begun, and redirected everything with it.
+        send = super().upload if self._redirected is None else self._redirected.upload
         return await send(request, body, length=length, body_hash=body_hash, limit=limit)
 
-    def end(self, answer: Answer) -> None:
-        """Free the connection of an answer that `begin` returned, once."""
-        if answer in self._begun_there and self._moved is not None:
-            self._begun_there.discard(answer)
-            self._moved.end(answer)
+    def release(self, response: Response) -> None:
+        """Free the connection of a response that `stream` returned, once."""
+        if response in self._redirected_responses and self._redirected is not None:
+            self._redirected_responses.discard(response)
+            self._redirected.release(response)
         else:
-            super().end(answer)
+            super().release(response)
 
-    def _move(self, region: str | None) -> AwsEndpoint | None:
+    def _redirect(self, region: str | None) -> AwsEndpoint | None:
         """Return the endpoint in another region; None when the refusal is about something else."""
         if region is None or region == self._region or _REGION.match(region) is None:
             return None
-        if self._moved is None:
+        if self._redirected is None:
             # Requests that are under way end where they were begun.
-            self._moved = AwsEndpoint(self._at(region), Signer("s3", region), self._keys)
-        return self._moved
+            self._redirected = AwsEndpoint(self._origin_of_region(region), Signer("s3", region), self._keys)
+        return self._redirected

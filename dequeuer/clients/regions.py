@@ -9,17 +9,17 @@ from typing import NamedTuple, TypeAlias
 
 from dequeuer.core.errors import clip
 from dequeuer.settings.url_parsers import mask, queue_region
-from dequeuer.sources.sqs.api import Json, SqsApi
+from dequeuer.sources.sqs.operations import Json, SqsOperations
 
-REGIONS_LIMIT = 32
+MAX_REGIONS = 32
 """Clients at most. The gateway takes queue URLs from its callers, who must not be able to open any number."""
-URLS_LIMIT = 1024
+MAX_CACHED_URLS = 1024
 
 
 class Regional(NamedTuple):
     """A client, and the endpoint that it asks, for error texts."""
 
-    client: SqsApi
+    client: SqsOperations
     endpoint: str
 
 
@@ -27,7 +27,7 @@ OpenRegion: TypeAlias = Callable[[str], AbstractAsyncContextManager[Regional]]
 
 
 @asynccontextmanager
-async def sqs_by_region(open_region: OpenRegion, default: str) -> AsyncIterator[SqsApi]:
+async def sqs_by_region(open_region: OpenRegion, default: str) -> AsyncIterator[SqsOperations]:
     """Yield a client that asks each queue in its own region.
 
     Args:
@@ -42,7 +42,7 @@ async def sqs_by_region(open_region: OpenRegion, default: str) -> AsyncIterator[
 
 
 class _ByRegion:
-    """`SqsApi`."""
+    """`SqsOperations`."""
 
     def __init__(self, open_region: OpenRegion, default: str, stack: AsyncExitStack) -> None:
         self._open_region = open_region
@@ -76,18 +76,18 @@ class _ByRegion:
         url = str(request["QueueUrl"])
         region, regional = self._urls.get(url) or await self._of_queue(url)
         try:
-            answer: Json = await getattr(regional.client, operation)(**request)
+            response: Json = await getattr(regional.client, operation)(**request)
         except Exception as error:
             error.add_note(f"queue {clip(mask(url))} asked for at {regional.endpoint}, region {region}")
             raise
-        return answer
+        return response
 
     async def _of_queue(self, url: str) -> tuple[str, Regional]:
         region = queue_region(url) or self._default
-        if region not in self._regions and len(self._regions) >= REGIONS_LIMIT:
+        if region not in self._regions and len(self._regions) >= MAX_REGIONS:
             region = self._default
         found = region, await self.of_region(region)
-        if len(self._urls) < URLS_LIMIT:
+        if len(self._urls) < MAX_CACHED_URLS:
             self._urls[url] = found
         return found
 

@@ -19,7 +19,7 @@ from botocore.exceptions import (
 )
 
 from dequeuer import __version__
-from dequeuer.aws.credentials.renewal import CredentialChain, FrozenKeys, Keys, KeySnapshot
+from dequeuer.aws.credentials.renewal import CredentialChain, CredentialsCache, FrozenKeys, Keys
 from dequeuer.aws.credentials.sdk_chain import KeyProvider
 from dequeuer.clients.base import READ_TIMEOUT_S
 from dequeuer.clients.regions import Regional, sqs_by_region
@@ -30,7 +30,7 @@ from dequeuer.core.events import Observer
 from dequeuer.settings import AwsSettings
 from dequeuer.sinks.expiry import ExpiryChange
 from dequeuer.sources.sqs import sdk_errors as sqs_sdk
-from dequeuer.sources.sqs.api import SqsApi
+from dequeuer.sources.sqs.operations import SqsOperations
 
 if TYPE_CHECKING:
     from dequeuer.sinks.s3_sdk.store import SdkStore
@@ -39,7 +39,7 @@ _NO_KEYS = (ConfigNotFound, InvalidConfigError, NoCredentialsError, PartialCrede
 """Asking again does not help."""
 CONNECT_TIMEOUT_S = 5
 S3_READ_TIMEOUT_S = 30
-"""For the head of an answer, and for each further part of it."""
+"""For the head of a response, and for each further part of it."""
 CONNECTIONS = 4096
 """More than there can be callers: a caller that holds a stream must not wait for another one that does."""
 
@@ -63,14 +63,14 @@ class Aws:
         self._providers: Any = self._session.get_component("credential_provider")
         self._credentials: Any = None
         # Clients take keys that were fetched ahead of time, as the slim ones do: a slow provider holds up no call.
-        self._keys = KeySnapshot(chain or self, provider="sdk")
+        self._keys = CredentialsCache(chain or self, provider="sdk")
         self._session.register_component("credential_provider", KeyProvider(self._keys))
         self._stores: list[SdkStore] = []
         self.region = settings.region or self._session.get_config_variable("region")
         if not self.region:
             raise ConfigurationError(["AWS_REGION: not set, and the queue's URL names no region; set it (us-west-2)"])
 
-    def sqs(self, *, longest_wait_s: float) -> AbstractAsyncContextManager[SqsApi]:
+    def sqs(self, *, longest_wait_s: float) -> AbstractAsyncContextManager[SqsOperations]:
         """Return the context of an SQS client whose answers may take `longest_wait_s` on purpose."""
 
         @asynccontextmanager

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from dequeuer.aws.credentials import chain
-from dequeuer.aws.credentials.renewal import KeySnapshot
+from dequeuer.aws.credentials.renewal import CredentialsCache
 from dequeuer.aws.endpoint import AwsEndpoint, origin_of
 from dequeuer.aws.partitions import domain
 from dequeuer.aws.signing import Signer
@@ -19,10 +19,10 @@ from dequeuer.core.events import Observer
 from dequeuer.http.origin import Origin
 from dequeuer.settings import AwsSettings
 from dequeuer.sinks.expiry import ExpiryChange
-from dequeuer.sinks.s3.store import WireStore, open_wire_store
+from dequeuer.sinks.s3.store import SlimStore, open_slim_store
 from dequeuer.sources.sqs import errors as sqs_errors
-from dequeuer.sources.sqs.api import SqsApi
-from dequeuer.sources.sqs.slim import WireSqs
+from dequeuer.sources.sqs.operations import SqsOperations
+from dequeuer.sources.sqs.slim import SlimSqs
 
 
 class SlimAws:
@@ -39,27 +39,27 @@ class SlimAws:
         self._tls = _tls(environ.get("AWS_CA_BUNDLE"))
         self._keys, region = _keys(settings, environ, self._tls)
         self._region = region
-        self._stores: list[WireStore] = []
+        self._stores: list[SlimStore] = []
         self._sqs_origin(region)
 
-    def sqs(self, *, longest_wait_s: float) -> AbstractAsyncContextManager[SqsApi]:
+    def sqs(self, *, longest_wait_s: float) -> AbstractAsyncContextManager[SqsOperations]:
         """Return the context of a client of SQS."""
 
         @asynccontextmanager
         async def open_region(region: str) -> AsyncIterator[Regional]:
             endpoint = AwsEndpoint(self._sqs_origin(region), Signer("sqs", region), self._keys)
             try:
-                client = WireSqs(endpoint, timeout_s=READ_TIMEOUT_S, longest_wait_s=longest_wait_s)
+                client = SlimSqs(endpoint, timeout_s=READ_TIMEOUT_S, longest_wait_s=longest_wait_s)
                 yield Regional(client, endpoint.authority)
             finally:
                 await endpoint.close()
 
         return sqs_by_region(open_region, self._region)
 
-    def store(self, bucket: str, observer: Observer) -> WireStore:
+    def store(self, bucket: str, observer: Observer) -> SlimStore:
         """Open a bucket for objects."""
         endpoint, path_style = self._s3(bucket)
-        store = open_wire_store(
+        store = open_slim_store(
             endpoint=endpoint,
             bucket=bucket,
             path_style=path_style,
@@ -112,17 +112,17 @@ class SlimAws:
         return BucketEndpoint(at, self._region, self._keys), path_style
 
 
-def _keys(settings: AwsSettings, environ: Mapping[str, str], tls: ssl.SSLContext) -> tuple[KeySnapshot, str]:
+def _keys(settings: AwsSettings, environ: Mapping[str, str], tls: ssl.SSLContext) -> tuple[CredentialsCache, str]:
     """Return who signs, and the region."""
     choice = chain.choose(environ)
     if settings.region:
         provider = chain.make(choice.provider, environ, region=settings.region, tls=tls)
         if provider is not None:
-            return KeySnapshot(provider, provider=choice.provider), settings.region
+            return CredentialsCache(provider, provider=choice.provider), settings.region
     from dequeuer.clients.sdk import Aws  # noqa: PLC0415 - see SlimAws
 
     sdk = Aws(settings)
-    return KeySnapshot(sdk, provider="sdk", reason=choice.reason or "no region is set"), sdk.region
+    return CredentialsCache(sdk, provider="sdk", reason=choice.reason or "no region is set"), sdk.region
 
 
 def _tls(ca_bundle: str | None) -> ssl.SSLContext:

@@ -17,11 +17,17 @@ from dequeuer.core.errors import (
     InvalidResponseError,
     StoreUnavailableError,
 )
-from dequeuer.http.errors import BrokenError, MalformedError, SlowError, UnreachableError, WireError
+from dequeuer.http.errors import (
+    ConnectionBrokenError,
+    HttpTransportError,
+    MalformedError,
+    ResponseTimeoutError,
+    UnreachableError,
+)
 from dequeuer.http.origin import LOCALHOST, LOCALHOST_IPV6, Origin
 from dequeuer.http.pool import Pool
 from dequeuer.http.protocols import MALFORMED
-from dequeuer.http.response import Answer
+from dequeuer.http.response import Response
 
 # Servers close idle connections after 2 to 5 seconds (gunicorn, uvicorn, node). A POST on one that is just
 # being closed fails and must not be sent again by itself, so ours are given up well before that.
@@ -33,7 +39,7 @@ RECEIVE_BYTES: Final = 16 * 1024
 class HttpAnswer:
     """`Answer` of the container."""
 
-    def __init__(self, answer: Answer, budget: Budget) -> None:
+    def __init__(self, answer: Response, budget: Budget) -> None:
         self._answer = answer
         self._budget = budget
         self.status = answer.status
@@ -71,7 +77,7 @@ class HttpAnswer:
         left_s = self._budget.start()
         try:
             return await self._answer.next_chunk(left_s)
-        except WireError as error:
+        except HttpTransportError as error:
             raise _translated(error, self._budget) from error
         finally:
             self._budget.stop()
@@ -178,36 +184,36 @@ class HttpTarget:
         length = len(body) if isinstance(body, bytes) else size
         framing = "Transfer-Encoding: chunked\r\n" if length is None else f"Content-Length: {length}\r\n"
         start = _head(path, self._host, headers, framing) + (body if isinstance(body, bytes) else b"")
-        answer: Answer | None = None
+        answer: Response | None = None
         try:
             try:
                 left_s = budget.start()
                 try:
-                    answer = await self._pool.start(start)
+                    answer = await self._pool.begin_request(start)
                     if whole:
                         answer.connection.end_request()
-                        await answer.head(left_s)
+                        await answer.wait_for_head(left_s)
                 finally:
                     budget.stop()
                 if not isinstance(body, bytes):
                     await _send(answer, body, size, budget)
                     left_s = budget.start()
                     try:
-                        await answer.head(left_s)
+                        await answer.wait_for_head(left_s)
                     finally:
                         budget.stop()
-            except WireError as error:
+            except HttpTransportError as error:
                 raise await self._judged(error, budget) from error
             if not self._evidence.is_proven:
                 self._evidence.prove()
             yield HttpAnswer(answer, budget)
         finally:
             if answer is not None:
-                self._pool.end(answer)
+                self._pool.release(answer)
             if isinstance(body, AsyncGenerator):
                 await body.aclose()
 
-    async def _judged(self, error: WireError, budget: Budget) -> DequeuerError:
+    async def _judged(self, error: HttpTransportError, budget: Budget) -> DequeuerError:
         """Return the error for a request without a head of an answer."""
         looks_like = ""
         if isinstance(error, UnreachableError):
@@ -215,7 +221,7 @@ class HttpTarget:
         elif not self._evidence.is_proven:
             if isinstance(error, MalformedError):
                 looks_like = await self._evidence.doubt(error.looks_like or MALFORMED)
-            elif isinstance(error, BrokenError) and error.unanswered:
+            elif isinstance(error, ConnectionBrokenError) and error.unanswered:
                 looks_like = await self._evidence.doubt("")
         if looks_like:
             return ContainerNotHttpError(f"the container does not speak HTTP/1; it looks like {looks_like}")
@@ -234,7 +240,7 @@ def _head(path: str, host: str, headers: Iterable[tuple[str, str]], framing: str
         raise InvalidInputError("a header has characters that cannot be sent") from None
 
 
-async def _send(answer: Answer, body: AsyncIterator[bytes], size: int | None, budget: Budget) -> None:
+async def _send(answer: Response, body: AsyncIterator[bytes], size: int | None, budget: Budget) -> None:
     """Send a body; ends early when the container has answered already, or is gone.
 
     Waiting for the body's source is not the container's time. Its errors are raised as they are: the container is
@@ -256,7 +262,7 @@ async def _send(answer: Answer, body: AsyncIterator[bytes], size: int | None, bu
         answer.connection.end_request()
 
 
-async def _write(answer: Answer, data: bytes, budget: Budget) -> bool:
+async def _write(answer: Response, data: bytes, budget: Budget) -> bool:
     left_s = budget.start()
     try:
         return await answer.connection.write(data, left_s)
@@ -264,13 +270,13 @@ async def _write(answer: Answer, data: bytes, budget: Budget) -> bool:
         budget.stop()
 
 
-def _translated(error: WireError, budget: Budget) -> DequeuerError:
+def _translated(error: HttpTransportError, budget: Budget) -> DequeuerError:
     """Map the client's errors to ours. Their texts quote nothing that was sent or received."""
-    if isinstance(error, SlowError):
+    if isinstance(error, ResponseTimeoutError):
         return budget.exceeded()
     if isinstance(error, UnreachableError):
         return ContainerUnavailableError(f"the container is not reachable: {error.reason}")
-    if isinstance(error, BrokenError):
+    if isinstance(error, ConnectionBrokenError):
         if error.unanswered:
             return ContainerUnavailableError("the container closed the connection without an answer")
         return ContainerUnavailableError("the connection broke before the answer was whole")

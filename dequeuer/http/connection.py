@@ -1,4 +1,4 @@
-"""One connection that is kept: a request out, its answer in, one at a time."""
+"""One connection that is kept: a request out, its response in, one at a time."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import cast
 
 import httptools
 
-from dequeuer.http.errors import BrokenError, MalformedError, SlowError, WireError
-from dequeuer.http.protocols import looks_like
-from dequeuer.http.response import HEAD_LIMIT_BYTES, Answer
+from dequeuer.http.errors import ConnectionBrokenError, HttpTransportError, MalformedError, ResponseTimeoutError
+from dequeuer.http.protocols import guess_protocol
+from dequeuer.http.response import MAX_HEAD_BYTES, Response
 
-COPIED_BYTES = 64 * 1024
+MAX_COPIED_BODY_BYTES = 64 * 1024
 """A body up to this size is put behind its head: a copy costs less than another system call."""
 
 
@@ -22,7 +22,7 @@ class Connection(asyncio.Protocol):
 
     Args:
         loop: the running one.
-        only_after_success: whether any answer but 2xx ends the connection. Otherwise only those do whose request had
+        only_after_success: whether any response but 2xx ends the connection. Otherwise only those do whose request had
             a body: a server that refuses may not have read it, and would take it for the next request.
         receive_bytes: how much the kernel may keep of what arrives, and so the most that is read at a time; None: the
             kernel decides, which can be hundreds of KiB.
@@ -41,58 +41,58 @@ class Connection(asyncio.Protocol):
         self._has_body = False
         self._overhead_bytes = 0
         self._head_may_be_long = False
-        self._answer: Answer | None = None
+        self._response: Response | None = None
         self._interim = False
         self._has_surplus = False
         self._paused = False
         self._keep = True
         self._sent_whole = False
         self._sent_body = False
-        self._spoke_first: MalformedError | None = None
+        self._early_data_error: MalformedError | None = None
         self.deadline = math.inf
-        self.rested_since = 0.0
-        """Loop time at which the last answer was read."""
-        self.rests_until = math.inf
+        self.idle_since = 0.0
+        """Loop time at which the last response was read."""
+        self.idle_until = math.inf
         """Loop time until which another request may be sent, once this connection rests."""
         self.answered = 0
         """Whole answers so far: a connection that has answered before may have been closed by now, unnoticed."""
 
     @property
-    def is_usable(self) -> bool:
+    def is_reusable(self) -> bool:
         """Whether another request can be sent."""
         transport = self._transport
-        return self._keep and self._answer is None and transport is not None and not transport.is_closing()
+        return self._keep and self._response is None and transport is not None and not transport.is_closing()
 
-    def send(self, request: bytes, body: bytes | bytearray = b"") -> Answer:
-        """Send a whole request; its answer begins to arrive."""
-        answer = self.begin(request + body if len(body) <= COPIED_BYTES else request)
-        if len(body) > COPIED_BYTES and self._transport is not None:
+    def send(self, request: bytes, body: bytes | bytearray = b"") -> Response:
+        """Send a whole request; its response begins to arrive."""
+        response = self.begin_request(request + body if len(body) <= MAX_COPIED_BODY_BYTES else request)
+        if len(body) > MAX_COPIED_BODY_BYTES and self._transport is not None:
             self._transport.write(body)
         self._sent_whole, self._sent_body = True, bool(body)
-        return answer
+        return response
 
-    def begin(self, request: bytes) -> Answer:
+    def begin_request(self, request: bytes) -> Response:
         """Send the beginning of a request. `write` sends more of it, and `end_request` says that this was all."""
-        self._answer = answer = Answer(self)
+        self._response = response = Response(self)
         self._overhead_bytes = 0
         self._sent_whole, self._sent_body = False, True
-        if self._spoke_first is not None:
-            answer.error = self._spoke_first
+        if self._early_data_error is not None:
+            response.error = self._early_data_error
         elif self._transport is None:
             # Closed as soon as it was accepted.
-            answer.error = BrokenError("the connection was closed", unanswered=True)
+            response.error = ConnectionBrokenError("the connection was closed", unanswered=True)
         else:
             self._transport.write(request)
-        return answer
+        return response
 
     async def write(self, data: bytes, timeout_s: float) -> bool:
-        """Send more of the request once there is room; False: the answer is there, or none will come.
+        """Send more of the request once there is room; False: the response is there, or none will come.
 
         Raises:
-            SlowError: the other side takes nothing for `timeout_s`.
+            ResponseTimeoutError: the other side takes nothing for `timeout_s`.
         """
-        answer = self._answer
-        if self._is_full and answer is not None and not answer.status and answer.error is None:
+        response = self._response
+        if self._is_full and response is not None and not response.status and response.error is None:
             self._writer = self.loop.create_future()
             self.deadline = self.loop.time() + timeout_s
             try:
@@ -100,10 +100,10 @@ class Connection(asyncio.Protocol):
             finally:
                 self.deadline = math.inf
                 self._writer = None
-        if answer is None or answer.status or answer.error is not None or self._transport is None:
+        if response is None or response.status or response.error is not None or self._transport is None:
             # What is left of the request is never sent: `finish` closes the connection.
-            if answer is not None and isinstance(answer.error, SlowError):
-                raise answer.error
+            if response is not None and isinstance(response.error, ResponseTimeoutError):
+                raise response.error
             return False
         self._transport.write(data)
         return True
@@ -117,18 +117,18 @@ class Connection(asyncio.Protocol):
         """Say that the whole request was written. Without it the connection carries no other one."""
         self._sent_whole = True
 
-    def finish(self, answer: Answer) -> None:
-        """Give the connection back. It is closed unless the next request can only meet its own answer."""
-        if self._answer is not answer:
+    def finish(self, response: Response) -> None:
+        """Give the connection back. It is closed unless the next request can only meet its own response."""
+        if self._response is not response:
             return
-        self._answer = None
-        if not answer.done or not self._has_left():
-            # What follows would be taken for the rest of this request's body, or for its answer.
+        self._response = None
+        if not response.done or not self._is_fully_sent():
+            # What follows would be taken for the rest of this request's body, or for its response.
             self.abort()
-        elif not 200 <= answer.status < 300 and (self._sent_body or self._only_after_success):
+        elif not 200 <= response.status < 300 and (self._sent_body or self._only_after_success):
             self.close()
 
-    def _has_left(self) -> bool:
+    def _is_fully_sent(self) -> bool:
         """Whether the whole request is with the kernel: what is still buffered here was not read by anybody."""
         transport = self._transport
         return self._sent_whole and transport is not None and not transport.get_write_buffer_size()
@@ -146,16 +146,16 @@ class Connection(asyncio.Protocol):
             self._transport.abort()
 
     def expire(self) -> None:
-        """Give up on an answer that takes too long."""
-        self._fail(SlowError("no answer in time"))
+        """Give up on a response that takes too long."""
+        self._fail(ResponseTimeoutError("no response in time"))
 
-    def hold_back(self) -> None:
-        """Read nothing more until `resume`."""
+    def pause_reading(self) -> None:
+        """Read nothing more until `resume_reading`."""
         if not self._paused and self._transport is not None:
             self._paused = True
             self._transport.pause_reading()
 
-    def resume(self) -> None:
+    def resume_reading(self) -> None:
         """Let the sender go on."""
         if self._paused and self._transport is not None:
             self._paused = False
@@ -172,38 +172,40 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Parse."""
-        answer = self._answer
-        if answer is None or answer.done or self._parser is None:
-            if answer is None and not self.answered:
+        response = self._response
+        if response is None or response.done or self._parser is None:
+            if response is None and not self.answered:
                 # Servers of some other protocols (SSH, SMTP) send a greeting first.
                 text = "the server sent data before the request"
-                self._spoke_first = MalformedError(text, looks_like=looks_like(data))
-            # Nobody asked: what comes now would be taken for the next request's answer.
+                self._early_data_error = MalformedError(text, looks_like=guess_protocol(data))
+            # Nobody asked: what comes now would be taken for the next request's response.
             self.abort()
             return
-        self._feed(self._parser, answer, data)
-        answer.wake()
+        self._feed(self._parser, response, data)
+        response.wake()
         self._wake_writer()
 
-    def _feed(self, parser: httptools.HttpResponseParser, answer: Answer, data: bytes) -> None:
+    def _feed(self, parser: httptools.HttpResponseParser, response: Response, data: bytes) -> None:
         self._has_body = False
-        self._head_may_be_long = self._overhead_bytes + len(data) > HEAD_LIMIT_BYTES
+        self._head_may_be_long = self._overhead_bytes + len(data) > MAX_HEAD_BYTES
         try:
             parser.feed_data(data)
         except httptools.HttpParserCallbackError as error:
             cause = error.__context__
-            self._fail(cause if isinstance(cause, WireError) else MalformedError("the answer is not valid HTTP"))
+            self._fail(
+                cause if isinstance(cause, HttpTransportError) else MalformedError("the response is not valid HTTP")
+            )
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):
-            # Also when the answer was whole: a length that is too short announced something else than was meant.
-            answer.done = False
-            kind = "" if answer.status else looks_like(data)
-            self._fail(MalformedError("the answer is not valid HTTP", looks_like=kind))
+            # Also when the response was whole: a length that is too short announced something else than was meant.
+            response.done = False
+            kind = "" if response.status else guess_protocol(data)
+            self._fail(MalformedError("the response is not valid HTTP", looks_like=kind))
         if self._has_surplus:
             self.abort()
         # A single field, the size of a chunk, interim answers: each can be without end, and the parser gathers it.
         self._overhead_bytes = 0 if self._has_body else self._overhead_bytes + len(data)
-        if self._overhead_bytes > HEAD_LIMIT_BYTES:
-            self._fail(MalformedError("an answer without end, and without a body"))
+        if self._overhead_bytes > MAX_HEAD_BYTES:
+            self._fail(MalformedError("a response without end, and without a body"))
 
     def pause_writing(self) -> None:
         """The transport has enough."""
@@ -219,14 +221,14 @@ class Connection(asyncio.Protocol):
             self._writer.set_result(None)
 
     def eof_received(self) -> None:
-        """Take an end of the stream for the end of an answer that has no other."""
-        answer = self._answer
-        if answer is None or not answer.status or answer.done or answer.error is not None:
+        """Take an end of the stream for the end of a response that has no other."""
+        response = self._response
+        if response is None or not response.status or response.done or response.error is not None:
             return
-        if answer.field("content-length") is None and answer.field("transfer-encoding") is None:
+        if response.field("content-length") is None and response.field("transfer-encoding") is None:
             self._keep = False
-            answer.done = True
-            answer.wake()
+            response.done = True
+            response.wake()
 
     def connection_lost(self, error: Exception | None) -> None:
         """Fail what was under way."""
@@ -238,62 +240,62 @@ class Connection(asyncio.Protocol):
         # It refers to its callbacks, which are methods of this object: the cycle would wait for the collector.
         self._parser = None
 
-    def _fail(self, error: WireError | None) -> None:
-        answer = self._answer
-        if answer is not None and not answer.done and answer.error is None:
-            unanswered = not answer.status
-            answer.error = error or BrokenError("the connection was closed", unanswered=unanswered)
-            answer.wake()
+    def _fail(self, error: HttpTransportError | None) -> None:
+        response = self._response
+        if response is not None and not response.done and response.error is None:
+            unanswered = not response.status
+            response.error = error or ConnectionBrokenError("the connection was closed", unanswered=unanswered)
+            response.wake()
             self._wake_writer()
         self.abort()
 
     # the parser
 
     def on_message_begin(self) -> None:
-        """Another answer begins."""
-        # A second answer to one request: the first stands, and this one is never the next request's.
-        self._has_surplus = self._answer is not None and self._answer.done
+        """Another response begins."""
+        # A second response to one request: the first stands, and this one is never the next request's.
+        self._has_surplus = self._response is not None and self._response.done
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """A field of the head, or of a trailer, which is ignored."""
-        answer = self._answer
-        if answer is not None and not answer.status:
+        response = self._response
+        if response is not None and not response.status:
             key = name.lower()
-            if key in answer.fields:
-                answer.repeated.append((key, value))
+            if key in response.fields:
+                response.repeated.append((key, value))
             else:
-                answer.fields[key] = value
+                response.fields[key] = value
 
     def on_headers_complete(self) -> None:
         """The head is whole."""
-        answer = self._answer
-        if answer is None or self._parser is None or self._has_surplus:
+        response = self._response
+        if response is None or self._parser is None or self._has_surplus:
             return
         status = self._parser.get_status_code()
         if not 100 <= status <= 599:
             raise MalformedError("a status that is none")
-        answer.check_head(may_be_long=self._head_may_be_long)
+        response.check_head(may_be_long=self._head_may_be_long)
         self._interim = status < 200
         if self._interim:
-            answer.fields.clear()
-            answer.repeated.clear()
+            response.fields.clear()
+            response.repeated.clear()
         else:
-            answer.status = status
+            response.status = status
 
     def on_body(self, chunk: bytes) -> None:
         """A part of the body."""
         self._has_body = True
         if self._has_surplus:
             return
-        if self._answer is not None and self._answer.take_body(chunk):
-            self.hold_back()
+        if self._response is not None and self._response.append_body(chunk):
+            self.pause_reading()
 
     def on_message_complete(self) -> None:
-        """The answer is whole."""
-        answer = self._answer
-        if answer is None or self._parser is None or self._interim or self._has_surplus:
+        """The response is whole."""
+        response = self._response
+        if response is None or self._parser is None or self._interim or self._has_surplus:
             return
         self._keep = self._keep and self._parser.should_keep_alive()
-        answer.done = True
+        response.done = True
         self.answered += 1
-        self.resume()
+        self.resume_reading()

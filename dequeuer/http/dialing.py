@@ -22,20 +22,21 @@ CONNECT_TIMEOUT_S = 5.0
 """For a connection to any of the addresses, TLS included."""
 RESOLVE_TIMEOUT_S = 12.0
 """For the look-up of a name: a resolver gives its first server 5 s before it asks the second one, and may ask twice."""
-NEXT_ADDRESS_AFTER_S = 0.25
+CONNECTION_ATTEMPT_DELAY_S = 0.25
 """What RFC 8305, section 5, recommends."""
-MOST_ADDRESSES = 16
+MAX_ADDRESSES = 16
 """Of one name: with more of them the last one would not have its turn in time."""
 
 Found: TypeAlias = tuple[int, tuple[Any, ...]]
 """An address family, and a socket address of it."""
 
 
-class Dialler:
+class Dialer:
     """Connects to one origin.
 
-    The addresses of a name are asked `NEXT_ADDRESS_AFTER_S` apart, or as soon as one refuses, and the first connection
-    is taken (RFC 8305). The origin's alternatives are asked only where nobody listens.
+    Connections to the addresses of a name are started `CONNECTION_ATTEMPT_DELAY_S` apart, or as soon as the one before
+    fails; the first that succeeds is used (RFC 8305). The origin's alternatives are tried only when the connection is
+    refused.
 
     Args:
         origin: the server.
@@ -123,7 +124,7 @@ def _addresses(found: Sequence[tuple[int, int, int, str, tuple[Any, ...]]]) -> S
     for family, _, _, _, address in found:
         families.setdefault(family, []).append((family, address))
     turns = chain.from_iterable(zip_longest(*families.values()))
-    return list(dict.fromkeys(one for one in turns if one is not None))[:MOST_ADDRESSES]
+    return list(dict.fromkeys(one for one in turns if one is not None))[:MAX_ADDRESSES]
 
 
 async def _first(loop: asyncio.AbstractEventLoop, found: Sequence[Found]) -> tuple[socket.socket, Found]:
@@ -138,7 +139,7 @@ async def _first(loop: asyncio.AbstractEventLoop, found: Sequence[Found]) -> tup
                 address = left.pop(0)
                 running[asyncio.create_task(_connected(loop, address), name="connect")] = address
             done, _ = await asyncio.wait(
-                running, timeout=NEXT_ADDRESS_AFTER_S if left else None, return_when=asyncio.FIRST_COMPLETED
+                running, timeout=CONNECTION_ATTEMPT_DELAY_S if left else None, return_when=asyncio.FIRST_COMPLETED
             )
             for task in done:
                 address = running.pop(task)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 
-class WireError(Exception):
-    """No whole answer arrived. The texts name the fact, and quote nothing that was sent or received."""
+class HttpTransportError(Exception):
+    """No whole response arrived. The texts name the fact, and quote nothing that was sent or received."""
 
 
-class UnreachableError(WireError):
+class UnreachableError(HttpTransportError):
     """No connection could be made: the request was not sent.
 
     Attributes:
@@ -21,11 +21,11 @@ class UnreachableError(WireError):
         self.nobody_listens = nobody_listens
 
 
-class BrokenError(WireError):
-    """The connection ended before the answer was whole.
+class ConnectionBrokenError(HttpTransportError):
+    """The connection ended before the response was whole.
 
     Attributes:
-        unanswered: not a byte of an answer had arrived.
+        unanswered: not a byte of a response had arrived.
     """
 
     def __init__(self, text: str, *, unanswered: bool) -> None:
@@ -33,12 +33,12 @@ class BrokenError(WireError):
         self.unanswered = unanswered
 
 
-class SlowError(WireError):
-    """The answer took too long."""
+class ResponseTimeoutError(HttpTransportError):
+    """The response took too long."""
 
 
-class MalformedError(WireError):
-    """What arrived is not HTTP/1, or is larger than any answer that makes sense.
+class MalformedError(HttpTransportError):
+    """What arrived is not HTTP/1, or is larger than any response that makes sense.
 
     Attributes:
         looks_like: the protocol of the first bytes, when they are not HTTP/1; else "".
@@ -49,5 +49,5 @@ class MalformedError(WireError):
         self.looks_like = looks_like
 
 
-class TooLargeError(MalformedError):
-    """The answer is larger than the caller can take."""
+class ResponseTooLargeError(MalformedError):
+    """The response is larger than the caller can take."""

@@ -10,7 +10,7 @@ MARGIN_S = 1.0
 _TIMEOUT = re.compile(r'(?:\A|[,;\s])timeout\s*=\s*"?([0-9]{1,9})', re.IGNORECASE | re.ASCII)
 
 
-def kept_for_s(field: str | None) -> float:
+def max_idle_s(field: str | None) -> float:
     """Return for how long a connection may rest, in seconds, by the value of a `Keep-Alive` field.
 
     Infinity when the server does not say. Of a time-out below 2 s half is used, because the margin would leave nothing.

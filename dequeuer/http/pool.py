@@ -6,40 +6,40 @@ import asyncio
 from typing import TypeAlias
 
 from dequeuer.http.connection import Connection
-from dequeuer.http.dialing import CONNECT_TIMEOUT_S, Dialler
-from dequeuer.http.errors import BrokenError
-from dequeuer.http.keep_alive import kept_for_s
+from dequeuer.http.dialing import CONNECT_TIMEOUT_S, Dialer
+from dequeuer.http.errors import ConnectionBrokenError
+from dequeuer.http.keep_alive import max_idle_s
 from dequeuer.http.origin import Origin
-from dequeuer.http.response import Answer
+from dequeuer.http.response import Response
 
-LOOK_EVERY_S = 0.5
+TIMEOUT_CHECK_INTERVAL_S = 0.5
 """How exact time-outs are."""
-Written: TypeAlias = tuple[bytes, bytes | bytearray]
+SerializedRequest: TypeAlias = tuple[bytes, bytes | bytearray]
 """A request as it is sent: its head, and its body."""
-IDLE_LIMIT_S = 20.0
+MAX_IDLE_S = 20.0
 """A connection that rests longer is closed: whoever keeps fewer connections pays fewer wake-ups."""
-FRESH_S = 1.0
+RECENTLY_USED_S = 1.0
 """A connection that was in use so recently is taken for one that the server still keeps."""
 
 
 class Reply:
-    """A whole answer."""
+    """A whole response."""
 
-    __slots__ = ("_answer", "body", "status")
+    __slots__ = ("_response", "body", "status")
 
-    def __init__(self, answer: Answer, body: bytes) -> None:
-        self._answer = answer
-        self.status = answer.status
+    def __init__(self, response: Response, body: bytes) -> None:
+        self._response = response
+        self.status = response.status
         self.body = body
 
     @property
     def headers(self) -> dict[str, str]:
         """Every field, by lower-case name."""
-        return self._answer.headers
+        return self._response.headers
 
     def field(self, name: str) -> str | None:
         """Return one field; `name` in lower case. Cheaper than all of them."""
-        return self._answer.field(name)
+        return self._response.field(name)
 
 
 class Pool:
@@ -50,7 +50,7 @@ class Pool:
         idle_limit_s: how long a connection rests before it is closed; 0: each request has a connection of its own.
             A server that keeps connections for less is obeyed.
         connect_timeout_s: for one connection, TLS included, whichever of its addresses takes it.
-        only_after_success: whether a connection is used again only after an answer of 2xx; see `Connection`.
+        only_after_success: whether a connection is used again only after a response of 2xx; see `Connection`.
         receive_bytes: see `Connection`.
     """
 
@@ -58,7 +58,7 @@ class Pool:
         self,
         origin: Origin,
         *,
-        idle_limit_s: float = IDLE_LIMIT_S,
+        idle_limit_s: float = MAX_IDLE_S,
         connect_timeout_s: float = CONNECT_TIMEOUT_S,
         only_after_success: bool = False,
         receive_bytes: int | None = None,
@@ -66,7 +66,7 @@ class Pool:
         self._idle_limit_s = idle_limit_s
         self._only_after_success = only_after_success
         self._receive_bytes = receive_bytes
-        self._dialler = Dialler(origin, self._connection, connect_timeout_s)
+        self._dialer = Dialer(origin, self._connection, connect_timeout_s)
         self._idle: list[Connection] = []
         self._busy: set[Connection] = set()
         self._timer: asyncio.TimerHandle | None = None
@@ -85,8 +85,8 @@ class Pool:
         self._idle.clear()
         self._busy.clear()
 
-    async def exchange(self, request: Written, *, timeout_s: float, limit: int) -> Reply:
-        """Send a request and return the whole answer, of `limit` bytes at most.
+    async def exchange(self, request: SerializedRequest, *, timeout_s: float, limit: int) -> Reply:
+        """Send a request and return the whole response, of `limit` bytes at most.
 
         It is sent once more when a kept connection turns out to be closed: so only what may happen twice.
 
@@ -96,70 +96,73 @@ class Pool:
             limit: of the body, bytes.
 
         Raises:
-            WireError: there is none.
+            HttpTransportError: there is none.
         """
-        answer = await self.begin(request, timeout_s=timeout_s)
+        response = await self.stream(request, timeout_s=timeout_s)
         try:
-            return Reply(answer, await answer.read(limit, timeout_s))
+            return Reply(response, await response.read(limit, timeout_s))
         finally:
-            self.end(answer)
+            self.release(response)
 
-    async def begin(self, request: Written, *, timeout_s: float) -> Answer:
-        """Send a request like `exchange`, and return the answer once its head is there; `end` it on every path."""
+    async def stream(self, request: SerializedRequest, *, timeout_s: float) -> Response:
+        """Send a request like `exchange`; return the response once its head has arrived.
+
+        The caller must `release` it on every path.
+        """
         while True:
-            connection = self._rested() or await self._dial()
-            answer = connection.send(*request)
+            connection = self._take_idle() or await self._dial()
+            response = connection.send(*request)
             try:
-                await answer.head(timeout_s)
-            except BrokenError as error:
-                self.end(answer)
+                await response.wait_for_head(timeout_s)
+            except ConnectionBrokenError as error:
+                self.release(response)
                 if not (connection.answered and error.unanswered):
                     raise
                 # Closed while it rested. Each round uses up one of the kept ones; a new one has not answered yet.
             except BaseException:
-                self.end(answer)
+                self.release(response)
                 raise
             else:
-                return answer
+                return response
 
-    def end(self, answer: Answer) -> None:
-        """Free the connection of an answer that `begin` or `start` returned, once."""
-        connection = answer.connection
+    def release(self, response: Response) -> None:
+        """Free the connection of a response that `stream` or `begin_request` returned, once."""
+        connection = response.connection
         self._busy.discard(connection)
-        answer.release()
-        if connection.is_usable and self._loop is not None:
-            rests_s = self._idle_limit_s
-            if b"keep-alive" in answer.fields:  # most servers do not say
-                rests_s = min(rests_s, kept_for_s(answer.field("keep-alive")))
-            if rests_s > 0:
-                connection.rested_since = self._loop.time()
-                connection.rests_until = connection.rested_since + rests_s
+        response.release()
+        if connection.is_reusable and self._loop is not None:
+            idle_s = self._idle_limit_s
+            if b"keep-alive" in response.fields:  # most servers do not say
+                idle_s = min(idle_s, max_idle_s(response.field("keep-alive")))
+            if idle_s > 0:
+                connection.idle_since = self._loop.time()
+                connection.idle_until = connection.idle_since + idle_s
                 self._idle.append(connection)
                 return
         connection.close()
 
-    async def start(self, request: bytes, *, fresh: bool = False) -> Answer:
-        """Send the beginning of a request, once and for all; `end` what is returned on every path.
+    async def begin_request(self, request: bytes, *, fresh: bool = False) -> Response:
+        """Send the beginning of a request, once and for all; `release` what is returned on every path.
 
-        Nothing of the answer is there yet. What follows of the request is written to the answer's connection, whose
+        Nothing of the response is there yet. What follows of the request is written to the response's connection, whose
         `end_request` says that this was all.
 
         Args:
             request: the head, and as much of the body as is there.
-            fresh: a kept connection is used only if it was in use `FRESH_S` seconds ago: the server has hardly
+            fresh: a kept connection is used only if it was in use `RECENTLY_USED_S` seconds ago: the server has hardly
                 closed it since then, and a body that can be read only once would be lost with it.
         """
         may_be_kept = not fresh or (
-            self._idle and self._idle[-1].rested_since > asyncio.get_running_loop().time() - FRESH_S
+            self._idle and self._idle[-1].idle_since > asyncio.get_running_loop().time() - RECENTLY_USED_S
         )
-        connection = (self._rested() if may_be_kept else None) or await self._dial()
-        return connection.begin(request)
+        connection = (self._take_idle() if may_be_kept else None) or await self._dial()
+        return connection.begin_request(request)
 
-    def _rested(self) -> Connection | None:
+    def _take_idle(self) -> Connection | None:
         while self._idle and self._loop is not None:
             connection = self._idle.pop()
             # The timer is too coarse: the server may be closing it at this moment.
-            if connection.is_usable and connection.rests_until > self._loop.time():
+            if connection.is_reusable and connection.idle_until > self._loop.time():
                 self._busy.add(connection)
                 return connection
             connection.close()
@@ -174,19 +177,21 @@ class Pool:
 
     async def _dial(self) -> Connection:
         self._loop = loop = asyncio.get_running_loop()
-        connection = await self._dialler.dial(loop)
+        connection = await self._dialer.dial(loop)
         self._busy.add(connection)
         if self._timer is None:
-            self._watch(loop)
+            self._check_timeouts(loop)
         return connection
 
-    def _watch(self, loop: asyncio.AbstractEventLoop) -> None:
+    def _check_timeouts(self, loop: asyncio.AbstractEventLoop) -> None:
         """Look at time-outs and at connections that rest; ends when there is none left."""
         now = loop.time()
         for connection in [connection for connection in self._busy if connection.deadline <= now]:
             connection.expire()
         for connection in self._idle:
-            if connection.rests_until <= now:
+            if connection.idle_until <= now:
                 connection.close()
-        self._idle = [connection for connection in self._idle if connection.is_usable]
-        self._timer = loop.call_later(LOOK_EVERY_S, self._watch, loop) if self._idle or self._busy else None
+        self._idle = [connection for connection in self._idle if connection.is_reusable]
+        self._timer = (
+            loop.call_later(TIMEOUT_CHECK_INTERVAL_S, self._check_timeouts, loop) if self._idle or self._busy else None
+        )

@@ -29,7 +29,7 @@ _HTTP2_FIRST_FRAMES: Final = (0x04, 0x07)
 """SETTINGS and GOAWAY (RFC 9113, section 6)."""
 
 
-def looks_like(data: bytes) -> str:
+def guess_protocol(data: bytes) -> str:
     """Name the protocol of a server. The text is one of a fixed set: nothing of `data` is in it."""
     for start, name in _STARTS:
         if data.startswith(start):

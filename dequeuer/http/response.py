@@ -1,4 +1,4 @@
-"""An answer that is arriving on a connection."""
+"""A response that is arriving on a connection."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ import math
 from collections.abc import AsyncGenerator
 from typing import TYPE_CHECKING
 
-from dequeuer.http.errors import MalformedError, TooLargeError, WireError
+from dequeuer.http.errors import HttpTransportError, MalformedError, ResponseTooLargeError
 
 if TYPE_CHECKING:
     from dequeuer.http.connection import Connection
 
 HIGH_WATER_BYTES = 256 * 1024
 """So much may wait to be read before the sender is held back."""
-FIELDS_LIMIT = 256
-"""In one answer."""
-HEAD_LIMIT_BYTES = 64 * 1024
-"""Of the head of an answer."""
+MAX_FIELDS = 256
+"""In one response."""
+MAX_HEAD_BYTES = 64 * 1024
+"""Of the head of a response."""
 
 
-class Answer:
+class Response:
     """`release` it, read or not: that is what frees or ends its connection."""
 
     __slots__ = (
@@ -52,7 +52,7 @@ class Answer:
         """Further values of fields that were sent more than once, in the order in which they came."""
         self.status = 0
         self.done = False
-        self.error: WireError | None = None
+        self.error: HttpTransportError | None = None
 
     @property
     def headers(self) -> dict[str, str]:
@@ -74,24 +74,24 @@ class Answer:
             value = b", ".join([value, *(more for other, more in self.repeated if other == key)])
         return value.decode("latin-1")
 
-    async def head(self, timeout_s: float) -> None:
-        """Return when status and headers are there. Raises `WireError`."""
+    async def wait_for_head(self, timeout_s: float) -> None:
+        """Return when status and headers are there. Raises `HttpTransportError`."""
         ends_at = self.connection.loop.time() + timeout_s
         while not self.status and self.error is None:
-            await self._news(ends_at)
+            await self._wait_for_data(ends_at)
         if self.error is not None and not self.status:
             raise self.error
 
     async def read(self, limit: int, timeout_s: float) -> bytes:
-        """Return the whole body. `timeout_s`: without a byte. Raises `WireError`."""
+        """Return the whole body. `timeout_s`: without a byte. Raises `HttpTransportError`."""
         self._high_water = limit
         while not self.done and self._buffered <= limit:
             if self.error is not None:
                 raise self.error
-            self.connection.resume()
-            await self._news(self.connection.loop.time() + timeout_s)
+            self.connection.resume_reading()
+            await self._wait_for_data(self.connection.loop.time() + timeout_s)
         if self._buffered > limit:
-            raise TooLargeError(f"an answer of more than {limit} bytes")
+            raise ResponseTooLargeError(f"a response of more than {limit} bytes")
         body = self._body
         return body[0] if len(body) == 1 else b"".join(body)
 
@@ -103,7 +103,7 @@ class Answer:
         self._body.clear()
         self._buffered = 0
         if not self._is_lazy:
-            self.connection.resume()
+            self.connection.resume_reading()
         return chunk
 
     def read_lazily(self) -> None:
@@ -111,10 +111,10 @@ class Answer:
         self._is_lazy = True
         self._high_water = 0
         if self._body and not self.done:
-            self.connection.hold_back()
+            self.connection.pause_reading()
 
     async def next_chunk(self, timeout_s: float) -> bytes:
-        """Return what has arrived of the body, at least one byte; nothing: that was all. Raises `WireError`.
+        """Return what has arrived of the body, at least one byte; nothing: that was all. Raises `HttpTransportError`.
 
         `timeout_s`: for the first byte.
         """
@@ -124,20 +124,23 @@ class Answer:
                 return b""
             if self.error is not None:
                 raise self.error
-            self.connection.resume()
-            await self._news(ends_at)
+            self.connection.resume_reading()
+            await self._wait_for_data(ends_at)
         return self.take() or b""
 
     async def chunks(self, timeout_s: float) -> AsyncGenerator[bytes, None]:
-        """Yield the body as it arrives. `timeout_s`: without a byte while somebody waits. Raises `WireError`."""
+        """Yield the body as it arrives. Raises `HttpTransportError`.
+
+        `timeout_s`: the longest wait for the next byte; the time between two reads does not count.
+        """
         while chunk := await self.next_chunk(timeout_s):
             yield chunk
 
     def release(self) -> None:
-        """Free the connection; one whose answer was not read to its end is closed."""
+        """Free the connection; one whose response was not read to its end is closed."""
         self.connection.finish(self)
 
-    async def _news(self, ends_at: float) -> None:
+    async def _wait_for_data(self, ends_at: float) -> None:
         connection = self.connection
         self._waiter = connection.loop.create_future()
         connection.deadline = ends_at
@@ -156,13 +159,13 @@ class Answer:
 
     def check_head(self, *, may_be_long: bool) -> None:
         """Raise `MalformedError` for a flood of fields. `may_be_long`: the size is worth counting."""
-        if len(self.fields) + len(self.repeated) > FIELDS_LIMIT or (
+        if len(self.fields) + len(self.repeated) > MAX_FIELDS or (
             may_be_long
-            and sum(len(name) + len(value) for name, value in (*self.fields.items(), *self.repeated)) > HEAD_LIMIT_BYTES
+            and sum(len(name) + len(value) for name, value in (*self.fields.items(), *self.repeated)) > MAX_HEAD_BYTES
         ):
-            raise MalformedError("an answer with a head without end")
+            raise MalformedError("a response with a head without end")
 
-    def take_body(self, chunk: bytes) -> bool:
+    def append_body(self, chunk: bytes) -> bool:
         """Take a part of the body; True when the sender is to be held back."""
         self._body.append(chunk)
         self._buffered += len(chunk)

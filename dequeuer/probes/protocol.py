@@ -9,7 +9,7 @@ import ssl
 from collections.abc import Sequence
 from typing import Final
 
-from dequeuer.http.protocols import HTTP1, looks_like
+from dequeuer.http.protocols import HTTP1, guess_protocol
 from dequeuer.probes.http_get import USER_AGENT
 
 TIMEOUT_S: Final = 1.0
@@ -31,7 +31,7 @@ async def identify(hosts: Sequence[str], port: int) -> str | None:
         if data is None:
             return None
         if data:
-            return HTTP1 if _STATUS_LINE.match(data) else looks_like(data)
+            return HTTP1 if _STATUS_LINE.match(data) else guess_protocol(data)
     return ""
 
 

@@ -32,7 +32,7 @@ _NO_BUCKET = frozenset({"NoSuchBucket", "404"})
 T = TypeVar("T")
 
 
-class RefusedError(Exception):
+class LifecycleRefusedError(Exception):
     """S3 refused to read or to replace the configuration.
 
     Attributes:
@@ -49,7 +49,7 @@ class RefusedError(Exception):
 class LifecycleApi(Protocol[T]):
     """A bucket's lifecycle configuration, in whatever form the client has it.
 
-    `read` and `write` raise `RefusedError` and `StoreUnavailableError`.
+    `read` and `write` raise `LifecycleRefusedError` and `StoreUnavailableError`.
     """
 
     async def read(self) -> T:
@@ -72,7 +72,7 @@ async def merge_rule(api: LifecycleApi[T], bucket: str) -> ExpiryChange:
     found: T | None = None
     try:
         found = await api.read()
-    except RefusedError as error:
+    except LifecycleRefusedError as error:
         if error.code in _DENIED:
             return "may_not_read"
         if _is_not_supported(error):
@@ -84,7 +84,7 @@ async def merge_rule(api: LifecycleApi[T], bucket: str) -> ExpiryChange:
         return "unchanged"
     try:
         await api.write(configuration)
-    except RefusedError as error:
+    except LifecycleRefusedError as error:
         if error.code in _DENIED:
             return "may_not_write"
         if _is_not_supported(error):
@@ -93,11 +93,11 @@ async def merge_rule(api: LifecycleApi[T], bucket: str) -> ExpiryChange:
     return "written"
 
 
-def _is_not_supported(error: RefusedError) -> bool:
+def _is_not_supported(error: LifecycleRefusedError) -> bool:
     return error.code in _NOT_SUPPORTED or error.status in _NOT_SUPPORTED_STATUSES
 
 
-def _translated(error: RefusedError, bucket: str) -> StoreDeniedError | StoreUnavailableError:
+def _translated(error: LifecycleRefusedError, bucket: str) -> StoreDeniedError | StoreUnavailableError:
     if error.code in _NO_BUCKET:
         return StoreDeniedError(f"the bucket {bucket} does not exist: check DEQUEUER_BUCKET")
     return StoreUnavailableError(str(error))

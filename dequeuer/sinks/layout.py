@@ -48,7 +48,7 @@ class RequestKeys:
 
     @property
     def result(self) -> str:
-        """The container's answer."""
+        """The container's response."""
         return f"{self.prefix}result.json"
 
     def status(self, name: str) -> str:

@@ -10,13 +10,13 @@ from email.utils import formatdate
 
 import pytest
 
-from dequeuer.aws.credentials.renewal import FrozenKeys, KeySnapshot
+from dequeuer.aws.credentials.renewal import CredentialsCache, FrozenKeys
 from dequeuer.aws.endpoint import AwsEndpoint, Request, origin_of
 from dequeuer.aws.signing import Signer
 from dequeuer.core import clock
 from dequeuer.core.errors import ConfigurationError, CredentialsMissingError
-from dequeuer.http.errors import BrokenError, WireError
-from dequeuer.http.response import Answer
+from dequeuer.http.errors import ConnectionBrokenError, HttpTransportError
+from dequeuer.http.response import Response
 from tests.aws.test_signing import Keys
 from tests.http.canned import Dialogue, Speak, Told, ok, serving
 
@@ -34,7 +34,7 @@ class Chain:
 @asynccontextmanager
 async def endpoint(speak: Speak, chain: Chain | None = None) -> AsyncIterator[tuple[AwsEndpoint, Told]]:
     async with serving(speak) as told:
-        made = AwsEndpoint(told.origin, Signer("s3", "eu-west-1"), KeySnapshot(chain or Chain()))
+        made = AwsEndpoint(told.origin, Signer("s3", "eu-west-1"), CredentialsCache(chain or Chain()))
         try:
             yield made, told
         finally:
@@ -42,12 +42,12 @@ async def endpoint(speak: Speak, chain: Chain | None = None) -> AsyncIterator[tu
 
 
 @asynccontextmanager
-async def opened(made: AwsEndpoint) -> AsyncIterator[Answer]:
-    answer = await made.begin(put())
+async def opened(made: AwsEndpoint) -> AsyncIterator[Response]:
+    answer = await made.stream(put())
     try:
         yield answer
     finally:
-        made.end(answer)
+        made.release(answer)
 
 
 def put(body: bytes = b"hello") -> Request:
@@ -82,7 +82,7 @@ def refusing_until_corrected(body: bytes, off_s: float, hold: Callable[[], Await
 
 async def test_what_is_sent_is_one_well_formed_request() -> None:
     async with endpoint(fine) as (made, told):
-        reply = await made.call(put(), limit=100)
+        reply = await made.send(put(), limit=100)
         assert (reply.status, reply.body) == (200, b"yes")
         [head] = told.heads
         lines = head.split("\r\n")
@@ -113,7 +113,7 @@ async def test_an_answer_can_be_streamed() -> None:
 )
 async def test_a_clock_that_is_wrong_is_corrected_once_for_all(body: bytes, off_s: float) -> None:
     async with endpoint(refusing_until_corrected(body, off_s)) as (made, told):
-        assert [(await made.call(put(), limit=1000)).body for _ in range(3)] == [b"yes"] * 3
+        assert [(await made.send(put(), limit=1000)).body for _ in range(3)] == [b"yes"] * 3
         assert len(told.heads) == 4
     async with endpoint(refusing_until_corrected(body, off_s)) as (made, told):
         for _ in range(3):
@@ -140,7 +140,7 @@ async def test_all_requests_of_the_moment_in_which_a_clock_is_corrected_are_sent
 
     async def ask(made: AwsEndpoint) -> int:
         if not streamed:
-            return (await made.call(put(), limit=1000)).status
+            return (await made.send(put(), limit=1000)).status
         async with opened(made) as answer:
             return answer.status
 
@@ -162,7 +162,7 @@ async def test_a_clock_that_is_set_right_while_a_request_is_under_way(
         monkeypatch.setattr(clock, "wall", right)
 
     async with endpoint(refusing_until_corrected(b"RequestTimeTooSkewed", 0.0, hold)) as (made, told):
-        assert (await made.call(put(), limit=1000)).status == 200
+        assert (await made.send(put(), limit=1000)).status == 200
         assert len(told.heads) == 2
 
 
@@ -190,7 +190,7 @@ async def test_a_streamed_refusal_that_breaks_off_is_told_as_one() -> None:
     async with endpoint(refuse) as (made, told):
         async with opened(made) as answer:
             assert answer.status == 403
-            with pytest.raises(BrokenError):
+            with pytest.raises(ConnectionBrokenError):
                 await answer.read(1000, 5)
         assert len(told.heads) == 1
 
@@ -220,7 +220,7 @@ async def test_a_request_with_keys_that_have_expired_is_sent_again_with_new_ones
 
     async def ask(made: AwsEndpoint) -> int:
         if not streamed:
-            return (await made.call(put(), limit=1000)).status
+            return (await made.send(put(), limit=1000)).status
         async with opened(made) as answer:
             return answer.status
 
@@ -237,7 +237,7 @@ async def test_an_upload_corrects_the_clock_and_is_to_be_tried_again() -> None:
         return (await made.upload(request, body(), length=5, body_hash="UNSIGNED-PAYLOAD", limit=1000)).status
 
     async with endpoint(refusing_until_corrected(b"RequestTimeTooSkewed", HOUR_S)) as (made, told):
-        with pytest.raises(WireError, match="out of date"):
+        with pytest.raises(HttpTransportError, match="out of date"):
             await upload(made)
         assert await upload(made) == 200
         assert len(told.heads) == 2
@@ -253,7 +253,7 @@ async def test_keys_that_stay_expired_are_told_as_such() -> None:
     chain = Chain()
     async with endpoint(refuse, chain) as (made, told):
         for _ in range(10):
-            assert (await made.call(put(), limit=1000)).body == body
+            assert (await made.send(put(), limit=1000)).body == body
         assert len(told.heads) == 10
 
 
@@ -265,7 +265,7 @@ async def test_another_refusal_is_told_and_not_asked_again() -> None:
             await dialogue.say(lines.encode())
 
     async with endpoint(refuse) as (made, told):
-        assert (await made.call(put(), limit=100)).status == 403
+        assert (await made.send(put(), limit=100)).status == 403
         async with opened(made) as answer:
             assert answer.status == 403
         assert len(told.heads) == 2
@@ -280,7 +280,7 @@ async def test_a_server_without_a_clock_is_believed_that_it_refuses(date: str) -
             await dialogue.say(f"HTTP/1.1 403 F\r\nContent-Length: {len(body)}\r\n{date}\r\n".encode() + body)
 
     async with endpoint(refuse) as (made, told):
-        assert (await made.call(put(), limit=100)).status == 403
+        assert (await made.send(put(), limit=100)).status == 403
         assert len(told.heads) == 1
 
 
@@ -291,10 +291,10 @@ async def test_a_clock_that_goes_wrong_later_is_corrected_again() -> None:
         await refusing_until_corrected(b"RequestTimeTooSkewed", off_s)(dialogue)
 
     async with endpoint(speak) as (made, told):
-        assert (await made.call(put(), limit=100)).body == b"yes"
+        assert (await made.send(put(), limit=100)).body == b"yes"
         await made.close()
         off_s = 0.0
-        assert (await made.call(put(), limit=100)).body == b"yes"
+        assert (await made.send(put(), limit=100)).body == b"yes"
         assert len(told.heads) == 4
 
 
@@ -302,13 +302,13 @@ async def test_a_clock_that_goes_wrong_later_is_corrected_again() -> None:
 async def test_keys_with_a_line_break_are_no_second_field(keys: FrozenKeys) -> None:
     async with endpoint(fine, Chain(keys)) as (made, told):
         with pytest.raises(CredentialsMissingError, match="line break"):
-            await made.call(put(), limit=100)
+            await made.send(put(), limit=100)
         assert told.heads == []
 
 
 async def test_many_at_the_same_time_are_each_signed_and_answered() -> None:
     async with endpoint(fine) as (made, told):
-        replies = await asyncio.gather(*[made.call(put(str(number).encode()), limit=100) for number in range(50)])
+        replies = await asyncio.gather(*[made.send(put(str(number).encode()), limit=100) for number in range(50)])
         assert {reply.status for reply in replies} == {200}
         assert len(told.heads) == 50
 

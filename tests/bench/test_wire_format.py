@@ -17,7 +17,7 @@ from dequeuer.settings import AwsSettings
 from dequeuer.sinks.access import prove_access
 from dequeuer.sinks.layout import workloads_prefix
 from dequeuer.sinks.s3.lifecycle_xml import ensure_expiry
-from tests.sinks.stores import CLIENTS, Chain, connecting, wire_endpoint
+from tests.sinks.stores import CLIENTS, Chain, connecting, slim_endpoint
 
 PREFIX = workloads_prefix(CLUSTER)
 
@@ -37,8 +37,8 @@ async def store() -> AsyncIterator[tuple[State, str]]:
 @pytest.mark.parametrize("client", CLIENTS)
 async def test_the_lifecycle_rule_is_the_one_that_the_sidecar_wants(client: str) -> None:
     async with store() as (state, url):
-        if client == "wire":
-            endpoint = wire_endpoint(url)
+        if client == "slim":
+            endpoint = slim_endpoint(url)
             try:
                 change = await ensure_expiry(endpoint, bucket=BUCKET, path_style=True, prefix=PREFIX, days=7)
             finally:

@@ -94,7 +94,7 @@ async def test_a_refusal_about_something_else_stays_one(named: str) -> None:
 )
 async def test_the_server_follows_the_region(bucket: str, host: str) -> None:
     endpoint, _ = SlimAws(where(None), KEYS)._s3(bucket)
-    moved = endpoint._move("cn-north-1")
+    moved = endpoint._redirect("cn-north-1")
     assert moved is not None
     assert moved.authority == host
     await endpoint.close()

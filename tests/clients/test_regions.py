@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from dequeuer.clients.choice import ClientName, connect
-from dequeuer.clients.regions import REGIONS_LIMIT
+from dequeuer.clients.regions import MAX_REGIONS
 from dequeuer.clients.sdk import Aws
 from dequeuer.clients.slim import SlimAws
 from dequeuer.core.errors import SourceGoneError
@@ -99,10 +99,10 @@ async def test_the_region_of_the_queue_signs(client: ClientName, queues: Queues)
 async def test_what_callers_write_opens_no_clients_without_end(queues: Queues) -> None:
     cloud = connect(where("eu-west-1", queues.url), "slim", KEYS)
     async with cloud.sqs(longest_wait_s=0) as sqs:
-        for number in range(2 * REGIONS_LIMIT):
+        for number in range(2 * MAX_REGIONS):
             await sqs.send_message(QueueUrl=f"https://sqs.us-x-{number}.amazonaws.com/123456789012/q", MessageBody="m")
     await cloud.close()
-    assert len(set(queues.regions)) == REGIONS_LIMIT
+    assert len(set(queues.regions)) == MAX_REGIONS
 
 
 @pytest.mark.parametrize("client", CLIENTS)

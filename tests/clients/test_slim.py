@@ -72,7 +72,7 @@ def test_an_endpoint_that_is_none_is_found_at_once() -> None:
 
 async def test_keys_of_the_environment_are_used_and_never_shown() -> None:
     keys = SlimAws(where(), KEYS)._keys
-    await keys.refresh()
+    await keys.wait_until_valid()
     current = keys.current()
     assert (current.access_key, current.secret_key, current.token) == ("AKID", "secret", "token")
     assert "secret" not in repr(current)

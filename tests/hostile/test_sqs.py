@@ -52,7 +52,7 @@ CLIENTS: tuple[ClientName, ...] = ("slim", "sdk")
 @pytest.fixture(autouse=True)
 def in_no_haste(monkeypatch: pytest.MonkeyPatch) -> None:
     # The pause between polls that bring nothing is real time here; tests/sources shows it.
-    monkeypatch.setattr("dequeuer.sources.sqs.source.HASTE_S", 0.0)
+    monkeypatch.setattr("dequeuer.sources.sqs.source.MIN_EMPTY_POLL_INTERVAL_S", 0.0)
 
 
 def source(client: Any, seen: Recorder | None = None, translate: Translate = translate) -> SqsSource:
@@ -271,7 +271,7 @@ async def test_whatever_the_server_says_the_source_raises_its_own_errors(name: s
 @pytest.mark.usefixtures("keys")
 @pytest.mark.parametrize("client", CLIENTS)
 async def test_a_receive_that_drips_in_ends(client: ClientName, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("dequeuer.sources.sqs.source.RECEIVE_SPARE_S", 0.2)
+    monkeypatch.setattr("dequeuer.sources.sqs.source.RECEIVE_TIMEOUT_MARGIN_S", 0.2)
     monkeypatch.setattr("dequeuer.sources.sqs.source.CALL_TIMEOUT_S", 0.2)
     raised = await ask(dripping(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n", b" "), client)
     assert raised == ["SourceUnavailableError"] * 4

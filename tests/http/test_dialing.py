@@ -79,14 +79,14 @@ async def test_a_black_holed_first_address_does_not_fail_the_dial(monkeypatch: p
 
 
 async def test_an_address_that_refuses_costs_no_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(dialing, "NEXT_ADDRESS_AFTER_S", 1000)
+    monkeypatch.setattr(dialing, "CONNECTION_ATTEMPT_DELAY_S", 1000)
     async with serving(always(ok(b"fine"))) as told, pool(Origin(host=NAME, port=80)) as made:
         resolve(monkeypatch, refused(), refused(), ("127.0.0.1", told.origin.port))
         assert await ask(made) == b"fine"
 
 
 async def test_black_holes_alone_end_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(dialing, "NEXT_ADDRESS_AFTER_S", 0.01)
+    monkeypatch.setattr(dialing, "CONNECTION_ATTEMPT_DELAY_S", 0.01)
     with black_hole() as hole:
         async with pool(Origin(host=NAME, port=80), 0.1) as made:
             resolve(monkeypatch, ("127.0.0.1", hole), ("127.0.0.1", hole))
@@ -139,7 +139,7 @@ async def test_an_alternative_is_asked_only_where_nobody_listens_and_is_remember
         port = told.origin.port
         async with pool(Origin(host="127.0.0.1", port=port, alternatives=("::1",))) as made:
             assert [await ask(made) for _ in range(3)] == [b"six"] * 3
-            assert made._dialler._hosts == ("::1", "127.0.0.1")
+            assert made._dialer._hosts == ("::1", "127.0.0.1")
         async with (
             serving(always(ok(b"four")), port=port),
             pool(Origin(host="127.0.0.1", port=port, alternatives=("::1",))) as made,

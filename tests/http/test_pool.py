@@ -8,10 +8,16 @@ import pytest
 
 from dequeuer.http import pool as pool_module
 from dequeuer.http.connection import Connection
-from dequeuer.http.errors import BrokenError, MalformedError, SlowError, UnreachableError, WireError
+from dequeuer.http.errors import (
+    ConnectionBrokenError,
+    HttpTransportError,
+    MalformedError,
+    ResponseTimeoutError,
+    UnreachableError,
+)
 from dequeuer.http.origin import Origin
 from dequeuer.http.pool import Pool
-from dequeuer.http.response import HIGH_WATER_BYTES, Answer
+from dequeuer.http.response import HIGH_WATER_BYTES, Response
 from tests.http.canned import Dialogue, Speak, Told, always, echo, eventually, ok, serving
 
 LIMIT = 1_000_000
@@ -37,12 +43,12 @@ async def ask(made: Pool, path: str = "/", *, timeout_s: float = 20.0, limit: in
 
 
 @asynccontextmanager
-async def opened(made: Pool, *, timeout_s: float) -> AsyncIterator[Answer]:
-    answer = await made.begin(get(), timeout_s=timeout_s)
+async def opened(made: Pool, *, timeout_s: float) -> AsyncIterator[Response]:
+    answer = await made.stream(get(), timeout_s=timeout_s)
     try:
         yield answer
     finally:
-        made.end(answer)
+        made.release(answer)
 
 
 def once(*parts: bytes) -> Speak:
@@ -112,20 +118,20 @@ async def test_fields_are_joined_and_spelt_small() -> None:
 @pytest.mark.parametrize(
     ("parts", "error"),
     [
-        ((b"",), BrokenError),
-        ((b"HTTP/1.1 200",), BrokenError),
-        ((b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf",), BrokenError),
-        ((b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nha",), BrokenError),
+        ((b"",), ConnectionBrokenError),
+        ((b"HTTP/1.1 200",), ConnectionBrokenError),
+        ((b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf",), ConnectionBrokenError),
+        ((b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nha",), ConnectionBrokenError),
         ((b"SMTP ready\r\n\r\n",), MalformedError),
         ((b"HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n",), MalformedError),
         ((b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",), MalformedError),
-        ((b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n",), WireError),
+        ((b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n",), HttpTransportError),
         ((b"HTTP/1.1 200 OK\r\nX: " + b"y" * 70_000 + b"\r\n\r\n",), MalformedError),
         ((b"HTTP/1.1 200 OK\r\n" + b"".join(b"X%d: y\r\n" % n for n in range(300)) + b"\r\n",), MalformedError),
     ],
 )
 async def test_what_is_no_whole_answer_is_an_error_and_not_asked_again(
-    parts: tuple[bytes, ...], error: type[WireError]
+    parts: tuple[bytes, ...], error: type[HttpTransportError]
 ) -> None:
     async with pool(once(*parts)) as (made, told):
         with pytest.raises(error) as caught:
@@ -162,8 +168,8 @@ async def test_a_connection_that_is_lost_before_its_first_request_is_an_error() 
     async with serving(echo) as told:
         connection = Connection(asyncio.get_running_loop())
         answer = connection.send(*get())
-        with pytest.raises(BrokenError):
-            await answer.head(20)
+        with pytest.raises(ConnectionBrokenError):
+            await answer.wait_for_head(20)
         assert told.connections == 0
 
 
@@ -173,7 +179,7 @@ async def test_a_fresh_connection_that_breaks_is_an_error() -> None:
         dialogue.writer.transport.abort()
 
     async with pool(speak) as (made, told):
-        with pytest.raises(BrokenError):
+        with pytest.raises(ConnectionBrokenError):
             await ask(made)
         assert told.connections == 1
 
@@ -187,7 +193,7 @@ async def test_a_kept_connection_that_breaks_in_mid_answer_is_not_asked_again() 
 
     async with pool(speak) as (made, told):
         await ask(made)
-        with pytest.raises(BrokenError):
+        with pytest.raises(ConnectionBrokenError):
             await ask(made)
         assert (told.connections, len(told.heads)) == (1, 2)
 
@@ -206,7 +212,7 @@ async def test_an_answer_nobody_asked_for_is_not_taken_for_the_next_one() -> Non
     async with pool(speak) as (made, told):
         assert await ask(made, "/1") == b"/1"
         was_read.set()
-        await eventually(lambda: not any(kept.is_usable for kept in made._idle))
+        await eventually(lambda: not any(kept.is_reusable for kept in made._idle))
         assert await ask(made, "/2") == b"/2"
         assert told.connections == 2
 
@@ -231,20 +237,20 @@ async def test_a_length_that_is_too_short_is_no_answer() -> None:
 
 
 async def test_silence_ends_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pool_module, "LOOK_EVERY_S", 0.02)
+    monkeypatch.setattr(pool_module, "TIMEOUT_CHECK_INTERVAL_S", 0.02)
 
     async def speak(dialogue: Dialogue) -> None:
         await dialogue.hear()
         await dialogue.is_hung_up_on()
 
     async with pool(speak) as (made, told):
-        with pytest.raises(SlowError):
+        with pytest.raises(ResponseTimeoutError):
             await ask(made, timeout_s=0.1)
         await eventually(lambda: told.open == 0)
 
 
 async def test_silence_in_mid_body_ends_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pool_module, "LOOK_EVERY_S", 0.02)
+    monkeypatch.setattr(pool_module, "TIMEOUT_CHECK_INTERVAL_S", 0.02)
 
     async def speak(dialogue: Dialogue) -> None:
         await dialogue.hear()
@@ -252,12 +258,12 @@ async def test_silence_in_mid_body_ends_in_time(monkeypatch: pytest.MonkeyPatch)
         await dialogue.is_hung_up_on()
 
     async with pool(speak) as (made, _):
-        with pytest.raises(SlowError):
+        with pytest.raises(ResponseTimeoutError):
             await ask(made, timeout_s=0.1)
 
 
 async def test_who_does_not_read_is_not_late(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pool_module, "LOOK_EVERY_S", 0.02)
+    monkeypatch.setattr(pool_module, "TIMEOUT_CHECK_INTERVAL_S", 0.02)
     async with pool(always(ok(b"x" * HIGH_WATER_BYTES))) as (made, _), opened(made, timeout_s=0.1) as answer:
         await asyncio.sleep(0.3)
         assert len(await answer.read(LIMIT, 0.1)) == HIGH_WATER_BYTES
@@ -323,7 +329,7 @@ async def test_a_request_that_is_cancelled_ends_its_connection() -> None:
 
 
 async def test_a_connection_that_rests_too_long_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pool_module, "LOOK_EVERY_S", 0.02)
+    monkeypatch.setattr(pool_module, "TIMEOUT_CHECK_INTERVAL_S", 0.02)
     async with pool(echo, idle_limit_s=0.1) as (made, told):
         await ask(made)
         await eventually(lambda: told.open == 0)
@@ -346,7 +352,7 @@ async def test_closing_fails_what_is_under_way() -> None:
         asking = asyncio.create_task(ask(made))
         await heard.wait()
         await made.close()
-        with pytest.raises(BrokenError):
+        with pytest.raises(ConnectionBrokenError):
             await asking
 
 

@@ -2,7 +2,7 @@ import struct
 
 import pytest
 
-from dequeuer.http.protocols import UNKNOWN, looks_like
+from dequeuer.http.protocols import UNKNOWN, guess_protocol
 
 SETTINGS = b"\0\0\0\x04\0\0\0\0\0"
 
@@ -36,4 +36,4 @@ SETTINGS = b"\0\0\0\x04\0\0\0\0\0"
     ],
 )
 def test_what_first_bytes_look_like(data: bytes, name: str) -> None:
-    assert looks_like(data) == name
+    assert guess_protocol(data) == name

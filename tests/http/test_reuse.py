@@ -6,7 +6,7 @@ import math
 import pytest
 
 from dequeuer.http import pool as pool_module
-from dequeuer.http.keep_alive import kept_for_s
+from dequeuer.http.keep_alive import max_idle_s
 from dequeuer.http.origin import Origin
 from dequeuer.http.pool import Pool
 from tests.http.canned import Dialogue, Speak, always, answered, eventually, ok, serving
@@ -49,10 +49,10 @@ async def test_a_request_whose_end_was_not_written_ends_the_connection() -> None
     async with serving(speak) as told:
         made = Pool(told.origin)
         for _ in range(2):
-            answer = await made.start(b"PUT / HTTP/1.1\r\nhost: h\r\ncontent-length: 100\r\n\r\nhalf")
-            await answer.head(20)
+            answer = await made.begin_request(b"PUT / HTTP/1.1\r\nhost: h\r\ncontent-length: 100\r\n\r\nhalf")
+            await answer.wait_for_head(20)
             assert await answer.read(100, 20) == b"early"
-            made.end(answer)
+            made.release(answer)
         assert told.connections == 2
         await eventually(lambda: told.open == 0)
         await made.close()
@@ -114,13 +114,13 @@ async def test_every_connection_field_counts(lines: tuple[str, ...], is_kept: bo
     ],
 )
 def test_what_a_server_promises(field: str | None, seconds: float) -> None:
-    assert kept_for_s(field) == seconds
+    assert max_idle_s(field) == seconds
 
 
 async def test_a_server_that_keeps_connections_for_a_shorter_time_is_obeyed(monkeypatch: pytest.MonkeyPatch) -> None:
     assert await connections(always(ok(b"fine", "Keep-Alive: timeout=0")), GET) == 3
     assert await connections(always(ok(b"fine", "Keep-Alive: timeout=60")), GET) == 1
-    monkeypatch.setattr(pool_module, "LOOK_EVERY_S", 1000)  # the timer does not find it in time
+    monkeypatch.setattr(pool_module, "TIMEOUT_CHECK_INTERVAL_S", 1000)  # the timer does not find it in time
     async with serving(always(ok(b"fine", "Keep-Alive: timeout=1"))) as told:
         made = Pool(told.origin)
         loop = asyncio.get_running_loop()

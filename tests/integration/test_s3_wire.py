@@ -15,11 +15,11 @@ from dequeuer.sinks.s3 import lifecycle_xml
 from dequeuer.sinks.s3.bucket import Bucket as S3Bucket
 from dequeuer.sinks.s3.download import Downloads
 from dequeuer.sinks.s3.features import Features
-from dequeuer.sinks.s3.store import open_wire_store
+from dequeuer.sinks.s3.store import open_slim_store
 from tests.fakes import Recorder, chunked
 from tests.integration.cloud import REGION, Bucket, Cloud
 from tests.integration.test_bucket_rule import THEIRS
-from tests.sinks.stores import wire_endpoint
+from tests.sinks.stores import slim_endpoint
 
 WITH_CONDITIONS = pytest.mark.parametrize("cloud", ["ministack", "moto"], indirect=True)
 EVERYWHERE = pytest.mark.parametrize("cloud", ["ministack", "moto", "fauxqs"], indirect=True)
@@ -27,14 +27,14 @@ EVERYWHERE = pytest.mark.parametrize("cloud", ["ministack", "moto", "fauxqs"], i
 
 @pytest.fixture
 async def endpoint(cloud: Cloud) -> AsyncIterator[AwsEndpoint]:
-    endpoint = wire_endpoint(cloud.url, region=REGION)
+    endpoint = slim_endpoint(cloud.url, region=REGION)
     yield endpoint
     await endpoint.close()
 
 
 @pytest.fixture
 async def store(endpoint: AwsEndpoint, bucket: Bucket) -> AsyncIterator[Store]:
-    store = open_wire_store(endpoint=endpoint, bucket=bucket.name, path_style=True, observer=Recorder())
+    store = open_slim_store(endpoint=endpoint, bucket=bucket.name, path_style=True, observer=Recorder())
     yield store
     await store.close()
 

@@ -88,7 +88,7 @@ MUTATIONS = [
     Mutation(
         name="a change is sent after its lease",
         module="sources/sqs/batcher.py",
-        old="        batch = self._still_wanted(batch)\n",
+        old="        batch = self._sendable(batch)\n",
         new="",
         tests=("tests/sources/sqs/test_batcher.py",),
     ),

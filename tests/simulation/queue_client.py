@@ -11,14 +11,14 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 
 from dequeuer.core.events import SourceOp
 from dequeuer.sources.base import Lease
-from dequeuer.sources.sqs.source import NO_RECEIPT, SqsSource
+from dequeuer.sources.sqs.source import UNKNOWN_RECEIPT_HANDLE, SqsSource
 from tests.history.records import Op, Record
 from tests.simulation.queue import Queue
 from tests.simulation.weather import Port
 
 
 class QueueClient:
-    """The SDK's client as one sidecar has it: `SqsApi`."""
+    """The SDK's client as one sidecar has it: `SqsOperations`."""
 
     def __init__(self, queue: Queue, sidecar: str, port: Port, tell: Callable[[Record], None]) -> None:
         self._queue = queue
@@ -41,24 +41,28 @@ class QueueClient:
     async def delete_message_batch(self, **request: Any) -> dict[str, Any]:
         entries = request["Entries"]
         for entry in entries:
-            if entry["ReceiptHandle"] != NO_RECEIPT:
+            if entry["ReceiptHandle"] != UNKNOWN_RECEIPT_HANDLE:
                 self._note("ack", entry["ReceiptHandle"])
         return await self._port.send("sqs:delete", lambda: self._each(entries, self._delete))
 
     async def change_message_visibility_batch(self, **request: Any) -> dict[str, Any]:
         entries = request["Entries"]
         for entry in entries:
-            if entry["ReceiptHandle"] != NO_RECEIPT:
+            if entry["ReceiptHandle"] != UNKNOWN_RECEIPT_HANDLE:
                 self._note(self._wanted[entry["ReceiptHandle"], entry["VisibilityTimeout"]], entry["ReceiptHandle"])
         return await self._port.send("sqs:visibility", lambda: self._each(entries, self._hide))
 
     def _delete(self, entry: Mapping[str, Any]) -> str | None:
         receipt = entry["ReceiptHandle"]
-        return "ReceiptHandleIsInvalid" if receipt == NO_RECEIPT else self._queue.delete(self._sidecar, receipt)
+        return (
+            "ReceiptHandleIsInvalid"
+            if receipt == UNKNOWN_RECEIPT_HANDLE
+            else self._queue.delete(self._sidecar, receipt)
+        )
 
     def _hide(self, entry: Mapping[str, Any]) -> str | None:
         receipt = entry["ReceiptHandle"]
-        if receipt == NO_RECEIPT:
+        if receipt == UNKNOWN_RECEIPT_HANDLE:
             return "ReceiptHandleIsInvalid"
         return self._queue.hide(
             self._sidecar, receipt, entry["VisibilityTimeout"], self._wanted[receipt, entry["VisibilityTimeout"]]

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from types import SimpleNamespace
 from typing import Any, Protocol
 
-from dequeuer.aws.credentials.renewal import CredentialChain, FrozenKeys, KeySnapshot
+from dequeuer.aws.credentials.renewal import CredentialChain, CredentialsCache, FrozenKeys
 from dequeuer.aws.endpoint import AwsEndpoint, origin_of
 from dequeuer.aws.signing import Signer
 from dequeuer.clients.sdk import Aws
@@ -16,10 +16,10 @@ from dequeuer.core.errors import CredentialsMissingError
 from dequeuer.core.events import Observer
 from dequeuer.settings import AwsSettings
 from dequeuer.sinks.base import Store
-from dequeuer.sinks.s3.store import WireStore, open_wire_store
+from dequeuer.sinks.s3.store import SlimStore, open_slim_store
 from tests.fakes import Recorder
 
-CLIENTS = ("sdk", "wire")
+CLIENTS = ("sdk", "slim")
 KEYS = SimpleNamespace(access_key="test", secret_key="test", token=None)
 
 
@@ -46,24 +46,24 @@ class Connect(Protocol):
     ) -> Store: ...
 
 
-def wire_endpoint(url: str, chain: CredentialChain | None = None, region: str = "us-east-1") -> AwsEndpoint:
+def slim_endpoint(url: str, chain: CredentialChain | None = None, region: str = "us-east-1") -> AwsEndpoint:
     """Return an endpoint of the slim client."""
     origin = origin_of(url, ssl.create_default_context())
-    return AwsEndpoint(origin, Signer("s3", region), KeySnapshot(chain or Chain()))
+    return AwsEndpoint(origin, Signer("s3", region), CredentialsCache(chain or Chain()))
 
 
 @asynccontextmanager
 async def connecting(client: str) -> AsyncIterator[Connect]:
     """Yield what opens buckets with one of `CLIENTS`."""
-    opened: list[WireStore | Aws] = []
+    opened: list[SlimStore | Aws] = []
 
     def connect(
         url: str, seen: Observer | None = None, bucket: str = "bucket", chain: CredentialChain | None = None
     ) -> Store:
         observer = seen or Recorder()
-        if client == "wire":
-            store = open_wire_store(
-                endpoint=wire_endpoint(url, chain), bucket=bucket, path_style=True, observer=observer
+        if client == "slim":
+            store = open_slim_store(
+                endpoint=slim_endpoint(url, chain), bucket=bucket, path_style=True, observer=observer
             )
             opened.append(store)
             return store

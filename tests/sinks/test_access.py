@@ -43,7 +43,7 @@ async def test_a_refusal_names_operation_bucket_prefix_and_permission(method: st
 
 
 async def check(fake: FakeS3, seen: Recorder) -> None:
-    async with connecting("wire") as connect:
+    async with connecting("slim") as connect:
         await connect(fake.url, seen).check_write(KEY)
 
 

@@ -1,4 +1,4 @@
-"""What the providers of keys share: one request to a server, and the keys that its answer holds."""
+"""What the providers of keys share: one request to a server, and the keys that its response holds."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ from dequeuer import __version__
 from dequeuer.aws.credentials.renewal import Keys
 from dequeuer.core import clock
 from dequeuer.core.errors import CredentialsUnavailableError
-from dequeuer.http.errors import WireError
+from dequeuer.http.errors import HttpTransportError
 from dequeuer.http.origin import Origin
 from dequeuer.http.pool import Pool, Reply
 
-ANSWER_LIMIT_BYTES = 64 * 1024
-TOKEN_LIMIT = 64 * 1024
+MAX_RESPONSE_BYTES = 64 * 1024
+MAX_TOKEN_CHARACTERS = 64 * 1024
 """Characters of a token in a file."""
-CLOCKS_DIFFER_S = 60.0
+MAX_IGNORED_CLOCK_DIFFERENCE_S = 60.0
 """A smaller difference to the server's clock, which counts whole seconds, is ignored."""
 
 
-class Place(NamedTuple):
+class CredentialsUrl(NamedTuple):
     """A URL that keys are fetched from."""
 
     origin: Origin
     target: str
 
 
-def place_of(url: str, tls: ssl.SSLContext) -> Place:
+def parse_url(url: str, tls: ssl.SSLContext) -> CredentialsUrl:
     """Return where a URL points. Raises `ValueError`: it is not the URL of a server."""
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
@@ -42,50 +42,50 @@ def place_of(url: str, tls: ssl.SSLContext) -> Place:
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     if not target.isascii() or not target.isprintable() or " " in target:
         raise ValueError("a path that is not escaped")
-    return Place(origin, target)
+    return CredentialsUrl(origin, target)
 
 
-async def ask(
-    place: Place,
+async def fetch(
+    url: CredentialsUrl,
     method: str,
     *,
     timeout_s: float,
     fields: Sequence[tuple[str, str]] = (),
     body: bytes = b"",
 ) -> Reply:
-    """Send one request and return the whole answer. Nothing stays open: keys are fetched once an hour.
+    """Send one request and return the whole response. Nothing stays open: keys are fetched once an hour.
 
     Args:
-        place: where to.
+        url: where to.
         method: in capitals.
-        timeout_s: for the connection, for the head of the answer, and for each further part.
+        timeout_s: for the connection, for the head of the response, and for each further part.
         fields: besides Host and User-Agent; values without line breaks.
         body: whole.
 
     Raises:
-        WireError: there is no answer.
+        HttpTransportError: there is no response.
     """
     lines = [
-        f"{method} {place.target} HTTP/1.1",
-        f"host:{place.origin.authority}",
+        f"{method} {url.target} HTTP/1.1",
+        f"host:{url.origin.authority}",
         f"user-agent:dequeuer/{__version__}",
         *[f"{name}:{value}" for name, value in fields],
     ]
     if body or method in ("PUT", "POST"):
         lines.append(f"content-length:{len(body)}")
     head = "".join(f"{line}\r\n" for line in lines) + "\r\n"
-    pool = Pool(place.origin, connect_timeout_s=timeout_s)
+    pool = Pool(url.origin, connect_timeout_s=timeout_s)
     try:
-        return await pool.exchange((head.encode(), body), timeout_s=timeout_s, limit=ANSWER_LIMIT_BYTES)
+        return await pool.exchange((head.encode(), body), timeout_s=timeout_s, limit=MAX_RESPONSE_BYTES)
     finally:
         await pool.close()
 
 
-async def ask_once(place: Place, method: str, who: str, **more: object) -> Reply:
-    """Like `ask`, with every failure translated. Raises `CredentialsUnavailableError`."""
+async def fetch_or_unavailable(url: CredentialsUrl, method: str, who: str, **more: object) -> Reply:
+    """Like `fetch`, with every failure translated. Raises `CredentialsUnavailableError`."""
     try:
-        return await ask(place, method, **more)  # type: ignore[arg-type]  # those of `ask`
-    except WireError as error:
+        return await fetch(url, method, **more)  # type: ignore[arg-type]  # those of `fetch`
+    except HttpTransportError as error:
         raise CredentialsUnavailableError(f"{who}: {error}") from error
 
 
@@ -98,12 +98,14 @@ def read_token(path: Path, variable: str) -> str:
     """
     try:
         with path.open(encoding="utf-8") as file:
-            token = file.read(TOKEN_LIMIT + 1)
+            token = file.read(MAX_TOKEN_CHARACTERS + 1)
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else type(error).__name__
         raise CredentialsUnavailableError(f"{variable} cannot be read: {reason}") from None
-    if len(token) > TOKEN_LIMIT:
-        raise CredentialsUnavailableError(f"{variable} holds no token: it is larger than {TOKEN_LIMIT} characters")
+    if len(token) > MAX_TOKEN_CHARACTERS:
+        raise CredentialsUnavailableError(
+            f"{variable} holds no token: it is larger than {MAX_TOKEN_CHARACTERS} characters"
+        )
     return token
 
 
@@ -114,7 +116,7 @@ def server_time(reply: Reply) -> float:
         theirs = parsedate_to_datetime(reply.field("date") or "").timestamp()
     except ValueError:
         return now
-    return theirs if abs(theirs - now) > CLOCKS_DIFFER_S else now
+    return theirs if abs(theirs - now) > MAX_IGNORED_CLOCK_DIFFERENCE_S else now
 
 
 def instant_of(text: str) -> float:
@@ -124,10 +126,10 @@ def instant_of(text: str) -> float:
 
 
 def keys_of(found: Mapping[str, object], names: Sequence[str], now_s: float, who: str) -> Keys:
-    """Return the keys in an answer.
+    """Return the keys in a response.
 
     Args:
-        found: the answer's fields.
+        found: the response's fields.
         names: of access key, secret key, token and expiry in it.
         now_s: by the clock of the server, seconds since the epoch.
         who: answered.
@@ -137,12 +139,12 @@ def keys_of(found: Mapping[str, object], names: Sequence[str], now_s: float, who
     """
     values = [found.get(name) for name in names]
     if missing := [name for name, value in zip(names, values, strict=True) if not isinstance(value, str) or not value]:
-        raise CredentialsUnavailableError(f"{who}: an answer without {', '.join(missing)}")
+        raise CredentialsUnavailableError(f"{who}: a response without {', '.join(missing)}")
     access_key, secret_key, token, expiration = map(str, values)
     try:
         expires_at = instant_of(expiration)
     except ValueError:
-        # Its text quotes the answer: with fields mixed up, a key.
+        # Its text quotes the response: with fields mixed up, a key.
         raise CredentialsUnavailableError(f"{who}: an expiry that is not a time") from None
     return Keys(
         access_key=access_key,

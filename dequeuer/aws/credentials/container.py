@@ -13,7 +13,14 @@ from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from dequeuer.aws.credentials.base import Place, ask_once, keys_of, place_of, read_token, server_time
+from dequeuer.aws.credentials.base import (
+    CredentialsUrl,
+    fetch_or_unavailable,
+    keys_of,
+    parse_url,
+    read_token,
+    server_time,
+)
 from dequeuer.aws.credentials.renewal import FrozenKeys
 from dequeuer.core.errors import ConfigurationError, CredentialsUnavailableError
 from dequeuer.core.retry import Backoff, RetryPolicy
@@ -40,7 +47,7 @@ class ContainerKeys:
         relative = environ.get(RELATIVE)
         name, url = (RELATIVE, _TASKS + relative) if relative else (FULL, environ[FULL])
         try:
-            self._place = _allowed(url, tls)
+            self._url = _allowed(url, tls)
         except ValueError as error:
             raise ConfigurationError([f"{name}: {error}"]) from None
 
@@ -54,17 +61,19 @@ class ContainerKeys:
         if token is not None:
             fields.append(("authorization", token))
         try:
-            reply = await ask_once(self._place, "GET", "container credentials", timeout_s=TIMEOUT_S, fields=fields)
+            reply = await fetch_or_unavailable(
+                self._url, "GET", "container credentials", timeout_s=TIMEOUT_S, fields=fields
+            )
         except CredentialsUnavailableError as error:
             raise _AskAgainError(str(error)) from error
         if reply.status != 200:
-            raise _AskAgainError(f"container credentials: {self._place.origin.authority} answers {reply.status}")
+            raise _AskAgainError(f"container credentials: {self._url.origin.authority} answers {reply.status}")
         try:
             found = json.loads(reply.body)
         except ValueError:
-            raise _AskAgainError("container credentials: an answer that is not JSON") from None
+            raise _AskAgainError("container credentials: a response that is not JSON") from None
         if not isinstance(found, dict):
-            raise CredentialsUnavailableError("container credentials: an answer that is not a JSON object")
+            raise CredentialsUnavailableError("container credentials: a response that is not a JSON object")
         return keys_of(found, _NAMES, server_time(reply), "container credentials")
 
     def _token(self) -> str | None:
@@ -78,18 +87,18 @@ class ContainerKeys:
 
 
 class _AskAgainError(CredentialsUnavailableError):
-    """The agent may answer in a moment."""
+    """The agent may respond in a moment."""
 
 
-def _allowed(url: str, tls: ssl.SSLContext) -> Place:
+def _allowed(url: str, tls: ssl.SSLContext) -> CredentialsUrl:
     """Return where the URL points. Raises `ValueError`: it may not be asked.
 
     A token and keys travel in the clear over HTTP, so only addresses of the node or pod are asked that way.
     """
-    place = place_of(url, tls)
+    parsed = parse_url(url, tls)
     host = urlsplit(url).hostname or ""
-    if place.origin.tls is not None or host in _HOSTS or _is_loopback(host):
-        return place
+    if parsed.origin.tls is not None or host in _HOSTS or _is_loopback(host):
+        return parsed
     raise ValueError(f"http:// is only for a loopback address, {', '.join(_HOSTS)}; use https:// for other hosts")
 
 

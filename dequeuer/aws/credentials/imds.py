@@ -13,10 +13,10 @@ from dataclasses import replace
 from typing import Any, Final
 from urllib.parse import quote
 
-from dequeuer.aws.credentials.base import Place, ask, keys_of, place_of, server_time
+from dequeuer.aws.credentials.base import CredentialsUrl, fetch, keys_of, parse_url, server_time
 from dequeuer.aws.credentials.renewal import FrozenKeys, Keys
 from dequeuer.core.errors import ConfigurationError, CredentialsMissingError, CredentialsUnavailableError, clip
-from dequeuer.http.errors import BrokenError, SlowError, UnreachableError, WireError
+from dequeuer.http.errors import ConnectionBrokenError, HttpTransportError, ResponseTimeoutError, UnreachableError
 from dequeuer.http.pool import Reply
 
 ENDPOINT, MODE = "AWS_EC2_METADATA_SERVICE_ENDPOINT", "AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE"
@@ -25,8 +25,8 @@ _URLS = {"ipv4": "http://169.254.169.254/", "ipv6": "http://[fd00:ec2::254]/"}
 _ROLE_PATH = "latest/meta-data/iam/security-credentials/"
 _SESSION_LIFE_S = "21600"
 _NAMES = ("AccessKeyId", "SecretAccessKey", "Token", "Expiration")
-_TRANSIENT: Final = (UnreachableError, BrokenError, SlowError)
-EXTEND_S = 900.0
+_TRANSIENT: Final = (UnreachableError, ConnectionBrokenError, ResponseTimeoutError)
+EXTEND_EXPIRY_S = 900.0
 """Keys that end within this time and a few minutes get a later expiry, as in botocore: IMDS gives out old keys when
 it cannot get new ones, and AWS accepts those for longer than their expiry says."""
 
@@ -37,17 +37,17 @@ class ImdsKeys:
     Args:
         environ: the variables of `AWS_EC2_METADATA_*` and `AWS_METADATA_SERVICE_*`.
         tls: for an endpoint that is https.
-        chance: a random number from 0 to 1, for the jitter.
+        jitter: a random number from 0 to 1, for the jitter.
 
     Raises:
         ConfigurationError: a variable is invalid.
     """
 
     def __init__(
-        self, environ: Mapping[str, str], tls: ssl.SSLContext, *, chance: Callable[[], float] = random.random
+        self, environ: Mapping[str, str], tls: ssl.SSLContext, *, jitter: Callable[[], float] = random.random
     ) -> None:
         faults: list[str] = []
-        self._chance = chance
+        self._jitter = jitter
         self._is_disabled = _is_true(environ, "AWS_EC2_METADATA_DISABLED")
         self._is_v1_disabled = _is_true(environ, "AWS_EC2_METADATA_V1_DISABLED")
         self._timeout_s = float(_whole(environ, TIMEOUT, faults))
@@ -56,9 +56,9 @@ class ImdsKeys:
         if mode not in _URLS:
             faults.append(f"{MODE}: {clip(mode)!r} is neither ipv4 nor ipv6")
         url = environ.get(ENDPOINT) or _URLS.get(mode, _URLS["ipv4"])
-        self._base: Place | None = None
+        self._base: CredentialsUrl | None = None
         try:
-            self._base = place_of(url if url.endswith("/") else f"{url}/", tls)
+            self._base = parse_url(url if url.endswith("/") else f"{url}/", tls)
         except ValueError:
             faults.append(f"{ENDPOINT}: not the http:// or https:// URL of a server")
         if faults:
@@ -69,7 +69,7 @@ class ImdsKeys:
 
         Raises:
             CredentialsMissingError: there is no IMDS here, or the instance has no role.
-            CredentialsUnavailableError: its answer is invalid.
+            CredentialsUnavailableError: its response is invalid.
         """
         if self._is_disabled:
             raise _missing("IMDS is switched off (AWS_EC2_METADATA_DISABLED)")
@@ -88,13 +88,13 @@ class ImdsKeys:
         fields = [("x-aws-ec2-metadata-token-ttl-seconds", _SESSION_LIFE_S)]
         for _ in range(self._attempts):
             try:
-                reply = await ask(self._at("latest/api/token"), "PUT", timeout_s=self._timeout_s, fields=fields)
-            except SlowError:
-                # Behind one more hop than the instance allows, the answer never arrives.
+                reply = await fetch(self._at("latest/api/token"), "PUT", timeout_s=self._timeout_s, fields=fields)
+            except ResponseTimeoutError:
+                # Behind one more hop than the instance allows, the response never arrives.
                 return None
             except _TRANSIENT:
                 continue
-            except WireError as error:
+            except HttpTransportError as error:
                 raise CredentialsUnavailableError(f"IMDS: {error}") from error
             if reply.status == 400:
                 raise _missing("IMDS refuses to give a session token: 400")
@@ -112,28 +112,28 @@ class ImdsKeys:
         reason = "no attempt"
         for _ in range(self._attempts):
             try:
-                reply = await ask(self._at(path), "GET", timeout_s=self._timeout_s, fields=fields)
+                reply = await fetch(self._at(path), "GET", timeout_s=self._timeout_s, fields=fields)
             except _TRANSIENT as error:
                 reason = str(error)
                 continue
-            except WireError as error:
+            except HttpTransportError as error:
                 raise CredentialsUnavailableError(f"IMDS: {error}") from error
             if is_good(reply):
                 return reply
-            reason = f"status {reply.status}" if reply.status != 200 else "an answer without content"
+            reason = f"status {reply.status}" if reply.status != 200 else "a response without content"
         raise _missing(f"IMDS ({self._origin}) gives none: {reason}")
 
-    def _at(self, path: str) -> Place:
+    def _at(self, path: str) -> CredentialsUrl:
         assert self._base is not None  # noqa: S101 - for the type: __init__ raises without it
-        return Place(self._base.origin, self._base.target + path)
+        return CredentialsUrl(self._base.origin, self._base.target + path)
 
     @property
     def _origin(self) -> str:
         return self._at("").origin.authority
 
     def _extended(self, keys: Keys) -> Keys:
-        """Return keys that end soon as ones that end later: see `EXTEND_S`."""
-        more_s = EXTEND_S + 120 + 480 * self._chance()
+        """Return keys that end soon as ones that end later: see `EXTEND_EXPIRY_S`."""
+        more_s = EXTEND_EXPIRY_S + 120 + 480 * self._jitter()
         if keys.lifetime_s is None or keys.expires_at is None or keys.lifetime_s > more_s:
             return keys
         return replace(keys, expires_at=keys.expires_at - keys.lifetime_s + more_s, lifetime_s=more_s)

@@ -14,9 +14,9 @@ from dequeuer.core.errors import CredentialsMissingError, CredentialsUnavailable
 from dequeuer.core.events import CredentialProviderName, CredentialsRenewalFailed, CredentialsRenewed, Observer, ignore
 from dequeuer.core.retry import Backoff
 
-ASK_AGAIN_S = 15.0
+UNKNOWN_EXPIRY_RENEWAL_INTERVAL_S = 15.0
 """How often a chain is asked that does not tell when its keys end (the SDK's renews them by itself)."""
-ADVISORY_S = 900.0
+RENEW_BEFORE_EXPIRY_S = 900.0
 """Keys are renewed when they have this long left, as botocore does; shorter-lived ones after half of their life."""
 RETRY_BACKOFF = Backoff(initial_s=1.0, max_s=30.0, min_share=0.5)
 """Between attempts at a renewal that fails."""
@@ -73,17 +73,17 @@ class CredentialChain(Protocol):
         """
 
 
-class KeySnapshot:
+class CredentialsCache:
     """Keys that can be read at any moment and cost nothing to read.
 
     A task renews them. A provider that hangs or fails delays nobody while the present keys are valid; when they
     are not, callers wait `WAIT_S` at most.
 
     Args:
-        chain: where they come from. It is not asked before `refresh`.
+        chain: where they come from. It is not asked before `wait_until_valid`.
         provider: its name, for log and metrics.
         reason: why it was chosen, for the log; may be empty.
-        chance: a random number from 0 to 1, for the jitter.
+        jitter: a random number from 0 to 1, for the jitter.
     """
 
     def __init__(
@@ -92,24 +92,24 @@ class KeySnapshot:
         *,
         provider: CredentialProviderName = "sdk",
         reason: str = "",
-        chance: Callable[[], float] = random.random,
+        jitter: Callable[[], float] = random.random,
     ) -> None:
         self._chain = chain
         self._provider: CredentialProviderName = provider
         self._reason = reason
-        self._chance = chance
+        self._jitter = jitter
         self._keys: FrozenKeys | None = None
         self._is_valid = False
         self._ends_at: float | None = None
         self._end: asyncio.TimerHandle | None = None
         self._error: DequeuerError | None = None
         self._task: asyncio.Task[None] | None = None
-        self._news: asyncio.Future[None] | None = None
-        self._wanted = asyncio.Event()
+        self._attempt_done: asyncio.Future[None] | None = None
+        self._renewal_requested = asyncio.Event()
         self._rejectable_from = -math.inf
         self.observer: Observer = ignore
 
-    async def refresh(self) -> None:
+    async def wait_until_valid(self) -> None:
         """Return when there are keys that are valid, mostly at once.
 
         Raises:
@@ -121,7 +121,7 @@ class KeySnapshot:
         await self._wait()
 
     def current(self) -> FrozenKeys:
-        """Return the present keys. Raises `CredentialsMissingError` before the first `refresh`."""
+        """Return the present keys. Raises `CredentialsMissingError` before the first `wait_until_valid`."""
         if self._keys is None:
             raise CredentialsMissingError("no AWS credentials were fetched yet")
         return self._keys
@@ -140,7 +140,7 @@ class KeySnapshot:
             return
         self._rejectable_from = now + RETRY_BACKOFF.max_s
         self._is_valid = False
-        self._wanted.set()
+        self._renewal_requested.set()
 
     async def close(self) -> None:
         """Stop renewing."""
@@ -153,13 +153,13 @@ class KeySnapshot:
 
     async def _wait(self) -> None:
         if self._task is None:
-            self._news = asyncio.get_running_loop().create_future()
+            self._attempt_done = asyncio.get_running_loop().create_future()
             self._task = asyncio.create_task(self._renew(), name="credentials")
         elif isinstance(self._error, CredentialsMissingError) and self._keys is None:
             # The next attempt is scheduled; waiting for it would only delay the error.
             raise CredentialsMissingError(str(self._error))
-        if self._news is not None:
-            await asyncio.wait({self._news}, timeout=WAIT_S)
+        if self._attempt_done is not None:
+            await asyncio.wait({self._attempt_done}, timeout=WAIT_S)
         if self._is_valid:
             return
         if self._error is None:
@@ -177,18 +177,18 @@ class KeySnapshot:
                     keys = await self._chain.get_frozen_credentials()
                 delay_s = self._take(keys)
             except Exception as error:  # noqa: BLE001 - whatever a provider raises, the present keys are used on
-                delay_s = RETRY_BACKOFF.pause_s(failures, self._chance)
+                delay_s = RETRY_BACKOFF.pause_s(failures, self._jitter)
                 failures += 1
                 self._fail(error)
             else:
                 failures = 0
-            self._tell()
+            self._notify_waiters()
             if delay_s is None:
                 return
-            self._wanted.clear()
+            self._renewal_requested.clear()
             with suppress(TimeoutError):
                 async with asyncio.timeout(delay_s):
-                    await self._wanted.wait()
+                    await self._renewal_requested.wait()
 
     def _take(self, keys: FrozenKeys) -> float | None:
         """Use new keys; return after how many seconds they are to be renewed, None: never."""
@@ -212,17 +212,17 @@ class KeySnapshot:
             CredentialsRenewed(provider=self._provider, expires_at=expires_at, is_first=is_first, reason=self._reason)
         )
         if not isinstance(keys, Keys):
-            return ASK_AGAIN_S
+            return UNKNOWN_EXPIRY_RENEWAL_INTERVAL_S
         if lifetime_s is None:
             return None
         # Jitter: pods that were started together must not renew together.
-        delay_s = max(lifetime_s - ADVISORY_S, lifetime_s / 2) * (0.9 + self._chance() / 10)
+        delay_s = max(lifetime_s - RENEW_BEFORE_EXPIRY_S, lifetime_s / 2) * (0.9 + self._jitter() / 10)
         # A provider that gives out the same keys until they end would be asked ever more often.
         return max(delay_s, RETRY_BACKOFF.initial_s)
 
     def _fail(self, error: Exception) -> None:
         if isinstance(error, TimeoutError):
-            error = CredentialsUnavailableError("no answer in time")
+            error = CredentialsUnavailableError("no response in time")
         # Texts of other exceptions may quote what was sent or received.
         self._error = error if isinstance(error, DequeuerError) else CredentialsUnavailableError(type(error).__name__)
         left_s = None if self._ends_at is None else self._ends_at - asyncio.get_running_loop().time()
@@ -234,11 +234,11 @@ class KeySnapshot:
             )
         )
 
-    def _tell(self) -> None:
+    def _notify_waiters(self) -> None:
         """Wake those who wait for the outcome of an attempt."""
-        news, self._news = self._news, asyncio.get_running_loop().create_future()
-        if news is not None and not news.done():
-            news.set_result(None)
+        done, self._attempt_done = self._attempt_done, asyncio.get_running_loop().create_future()
+        if done is not None and not done.done():
+            done.set_result(None)
 
     def _expire(self) -> None:
         self._is_valid = False

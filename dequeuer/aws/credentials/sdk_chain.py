@@ -5,22 +5,22 @@ from __future__ import annotations
 from aiobotocore.credentials import AioCredentials
 from botocore.credentials import ReadOnlyCredentials
 
-from dequeuer.aws.credentials.renewal import KeySnapshot
+from dequeuer.aws.credentials.renewal import CredentialsCache
 
 
 class KeyProvider:
     """What a session of the SDK asks for credentials."""
 
-    def __init__(self, keys: KeySnapshot) -> None:
+    def __init__(self, keys: CredentialsCache) -> None:
         self._keys = keys
 
     async def load_credentials(self) -> AioCredentials:
-        """Return credentials that read the snapshot whenever a request is signed."""
+        """Return credentials that read the cache whenever a request is signed."""
         return _Credentials(self._keys)
 
 
 class _Credentials(AioCredentials):  # type: ignore[misc]  # the SDK has no types
-    def __init__(self, keys: KeySnapshot) -> None:
+    def __init__(self, keys: CredentialsCache) -> None:
         super().__init__("", "")
         self._keys = keys
 
@@ -29,6 +29,6 @@ class _Credentials(AioCredentials):  # type: ignore[misc]  # the SDK has no type
 
         Raises `CredentialsMissingError`, `CredentialsUnavailableError`: the request is not sent.
         """
-        await self._keys.refresh()
+        await self._keys.wait_until_valid()
         keys = self._keys.current()
         return ReadOnlyCredentials(keys.access_key, keys.secret_key, keys.token)

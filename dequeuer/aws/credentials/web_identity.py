@@ -12,7 +12,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlencode
 
-from dequeuer.aws.credentials.base import Place, ask_once, keys_of, place_of, read_token, server_time
+from dequeuer.aws.credentials.base import (
+    CredentialsUrl,
+    fetch_or_unavailable,
+    keys_of,
+    parse_url,
+    read_token,
+    server_time,
+)
 from dequeuer.aws.credentials.renewal import FrozenKeys
 from dequeuer.aws.partitions import domain
 from dequeuer.aws.xml import Node, XmlError, parse
@@ -62,9 +69,9 @@ class WebIdentityKeys:
             faults.append(f"AWS_ROLE_ARN: {clip(self._role)!r} is not the ARN of a role")
         if len(self._session_name) == 1:
             faults.append("AWS_ROLE_SESSION_NAME: shorter than 2 characters; give a longer one, or remove it")
-        self._sts: Place | None = None
+        self._sts: CredentialsUrl | None = None
         try:
-            self._sts = place_of(sts_url(environ, region), tls)
+            self._sts = parse_url(sts_url(environ, region), tls)
         except ConfigurationError as error:
             faults += error.faults
         except ValueError:
@@ -77,7 +84,7 @@ class WebIdentityKeys:
 
         Raises:
             CredentialsMissingError: STS does not allow the role.
-            CredentialsUnavailableError: no token, or no answer that holds keys.
+            CredentialsUnavailableError: no token, or no response that holds keys.
         """
         token = await asyncio.to_thread(self._token)
         form = urlencode(
@@ -91,7 +98,9 @@ class WebIdentityKeys:
         )
         fields = (("content-type", "application/x-www-form-urlencoded; charset=utf-8"),)
         assert self._sts is not None  # noqa: S101 - for the type: __init__ raises without it
-        reply = await ask_once(self._sts, "POST", "STS", timeout_s=TIMEOUT_S, fields=fields, body=form.encode())
+        reply = await fetch_or_unavailable(
+            self._sts, "POST", "STS", timeout_s=TIMEOUT_S, fields=fields, body=form.encode()
+        )
         if reply.status != 200:
             raise self._refusal(reply)
         found = {node.name: node.text for node in _find(reply, "Credentials")}
@@ -104,7 +113,7 @@ class WebIdentityKeys:
         return token
 
     def _refusal(self, reply: Reply) -> CredentialsMissingError | CredentialsUnavailableError:
-        """Return the error for an answer; its message is left out, as it may quote the token."""
+        """Return the error for a response; its message is left out, as it may quote the token."""
         try:
             code = next((node.text for node in _find(reply, "Error") if node.name == "Code"), "")
         except CredentialsUnavailableError:
@@ -121,7 +130,7 @@ def _find(reply: Reply, name: str) -> list[Node]:
     try:
         rest = [parse(reply.body)]
     except XmlError:
-        raise CredentialsUnavailableError("STS: an answer that is not XML") from None
+        raise CredentialsUnavailableError("STS: a response that is not XML") from None
     while rest:
         node = rest.pop(0)
         if node.name == name:

@@ -84,7 +84,7 @@ class Body:
         return part  # not as bytes: that would be a copy, and twice the memory
 
 
-class Summed:
+class ChecksummedStream:
     """Pieces that pass, and their checksums."""
 
     def __init__(self, pieces: AsyncIterator[bytes]) -> None:
@@ -94,7 +94,7 @@ class Summed:
         self._crc = 0
         self._md5 = md5(usedforsecurity=False)
 
-    def __aiter__(self) -> Summed:
+    def __aiter__(self) -> ChecksummedStream:
         return self
 
     async def __anext__(self) -> bytes:
@@ -115,7 +115,7 @@ class Summed:
         return self._md5.hexdigest()
 
 
-async def in_chunks(body: Summed) -> AsyncIterator[bytes]:
+async def in_chunks(body: ChecksummedStream) -> AsyncIterator[bytes]:
     """Yield a body in the coding `aws-chunked`, its checksum at the end."""
     chunk = bytearray()
     async for piece in body:

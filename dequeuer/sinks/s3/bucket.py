@@ -10,16 +10,16 @@ from dequeuer.aws.endpoint import AwsEndpoint, Request
 from dequeuer.aws.signing import Fields, quoted
 from dequeuer.aws.signing import query as query_of
 from dequeuer.core.errors import CredentialsMissingError, CredentialsUnavailableError, StoreUnavailableError
-from dequeuer.http.errors import WireError
+from dequeuer.http.errors import HttpTransportError
 from dequeuer.http.pool import Reply
-from dequeuer.http.response import Answer
+from dequeuer.http.response import Response
 from dequeuer.sinks.protection import UNPROTECTED, ObjectProtection
-from dequeuer.sinks.s3.errors import StoreError, code_in, refused, unsent
-from dequeuer.sinks.s3.listing import LISTING_BYTES, listed
+from dequeuer.sinks.s3.errors import StoreError, code_in, error_without_response, refused
+from dequeuer.sinks.s3.listing import MAX_LISTING_BYTES, listed
 
 TIMEOUT_S = 30.0
-"""For the head of an answer, and for each further part of it."""
-ANSWER_BYTES = 64 * 1024
+"""For the head of a response, and for each further part of it."""
+MAX_RESPONSE_BYTES = 64 * 1024
 """Of answers that are no object and no listing."""
 XML_TYPE = ("content-type", "application/xml")
 
@@ -42,7 +42,7 @@ class Bucket:
         self._common = tuple(protection.common_fields())
         self._base = f"/{quoted(name)}" if path_style else ""
 
-    def about(
+    def request(
         self, key: str | None, method: str, query: str = "", fields: Fields = (), body: bytes | bytearray = b""
     ) -> Request:
         """Make a request about an object; `key` None: about the bucket."""
@@ -51,26 +51,26 @@ class Bucket:
             fields = (*fields, *self._common)
         return Request(method=method, path=path, query=query, fields=fields, body=body, timeout_s=TIMEOUT_S)
 
-    async def keys(self, prefix: str) -> Sequence[str]:
-        """Return the keys below `prefix`: the first page of them. Raises like `call`."""
+    async def list_keys(self, prefix: str) -> Sequence[str]:
+        """Return the keys below `prefix`: the first page of them. Raises like `send`."""
         asked = query_of([("list-type", "2"), ("prefix", prefix), ("encoding-type", "url")])
-        return listed((await self.call(self.about(None, "GET", asked), limit=LISTING_BYTES)).body)
+        return listed((await self.send(self.request(None, "GET", asked), limit=MAX_LISTING_BYTES)).body)
 
-    async def call(self, request: Request, *, limit: int = ANSWER_BYTES, expected: Container[int] = ()) -> Reply:
-        """Return a whole answer.
+    async def send(self, request: Request, *, limit: int = MAX_RESPONSE_BYTES, expected: Container[int] = ()) -> Reply:
+        """Return a whole response.
 
         Args:
             request: what to ask.
-            limit: bytes of the answer.
+            limit: bytes of the response.
             expected: statuses that are no refusal, besides those of success.
 
         Raises:
             StoreMissingError, StoreDeniedError, StoreUnavailableError: it was refused, or never answered.
         """
         try:
-            reply = await self._endpoint.call(request, limit=limit)
-        except (WireError, CredentialsMissingError, CredentialsUnavailableError) as error:
-            raise unsent(error) from error
+            reply = await self._endpoint.send(request, limit=limit)
+        except (HttpTransportError, CredentialsMissingError, CredentialsUnavailableError) as error:
+            raise error_without_response(error) from error
         if reply.status >= 300 and reply.status not in expected:
             raise self.refusal(reply)
         return reply
@@ -84,7 +84,7 @@ class Bucket:
         body_hash: str,
         expected: Container[int] = (),
     ) -> Reply:
-        """Send a request whose body is read while it is sent, once; return the whole answer. Raises like `call`.
+        """Send a request whose body is read while it is sent, once; return the whole response. Raises like `send`.
 
         Args:
             request: without a body.
@@ -94,9 +94,11 @@ class Bucket:
             expected: statuses that are no refusal, besides those of success.
         """
         try:
-            reply = await self._endpoint.upload(request, body, length=length, body_hash=body_hash, limit=ANSWER_BYTES)
-        except (WireError, CredentialsMissingError, CredentialsUnavailableError) as error:
-            raise unsent(error) from error
+            reply = await self._endpoint.upload(
+                request, body, length=length, body_hash=body_hash, limit=MAX_RESPONSE_BYTES
+            )
+        except (HttpTransportError, CredentialsMissingError, CredentialsUnavailableError) as error:
+            raise error_without_response(error) from error
         if reply.status >= 300 and reply.status not in expected:
             raise self.refusal(reply)
         return reply
@@ -105,29 +107,29 @@ class Bucket:
         """Return what a refusal means."""
         return refused(reply.status, code_in(reply.body))
 
-    async def begin(self, request: Request, status: int, *, expected: Container[int] = ()) -> Answer:
-        """Return an answer of that status once its head is there; `end` it on every path. Raises like `call`.
+    async def stream(self, request: Request, status: int, *, expected: Container[int] = ()) -> Response:
+        """Return a response of that status once its head is there; `release` it on every path. Raises like `send`.
 
         `expected`: other statuses that are no refusal.
         """
         try:
-            answer = await self._endpoint.begin(request)
-        except (WireError, CredentialsMissingError, CredentialsUnavailableError) as error:
-            raise unsent(error) from error
-        if answer.status == status or answer.status in expected:
-            return answer
+            response = await self._endpoint.stream(request)
+        except (HttpTransportError, CredentialsMissingError, CredentialsUnavailableError) as error:
+            raise error_without_response(error) from error
+        if response.status == status or response.status in expected:
+            return response
         try:
-            if answer.status < 300:
-                raise StoreUnavailableError(f"S3 answered {answer.status} instead of {status}")
-            raise refused(answer.status, code_in(await answer.read(ANSWER_BYTES, TIMEOUT_S)))
-        except WireError as error:
-            raise unsent(error) from error
+            if response.status < 300:
+                raise StoreUnavailableError(f"S3 answered {response.status} instead of {status}")
+            raise refused(response.status, code_in(await response.read(MAX_RESPONSE_BYTES, TIMEOUT_S)))
+        except HttpTransportError as error:
+            raise error_without_response(error) from error
         finally:
-            self._endpoint.end(answer)
+            self._endpoint.release(response)
 
-    def end(self, answer: Answer) -> None:
-        """Give up what `begin` returned, once."""
-        self._endpoint.end(answer)
+    def release(self, response: Response) -> None:
+        """Give up what `stream` returned, once."""
+        self._endpoint.release(response)
 
     async def close(self) -> None:
         """Close all connections."""

@@ -13,7 +13,7 @@ from dequeuer.sinks.s3.errors import STORE_ERRORS, StoreError, kind_of
 T = TypeVar("T")
 
 
-class Calls:
+class CallReporter:
     """Emits one `StoreCalled` a call.
 
     Args:
@@ -23,7 +23,7 @@ class Calls:
     def __init__(self, observer: Observer) -> None:
         self._observer = observer
 
-    async def reported(self, op: StoreOp, call: Awaitable[T], key: str = "") -> T:
+    async def run(self, op: StoreOp, call: Awaitable[T], key: str = "") -> T:
         """Return what a call returns, and report it. `key`: what it is about.
 
         Raises:
@@ -33,7 +33,7 @@ class Calls:
         """
         started = clock.monotonic()
         try:
-            answer = await call
+            response = await call
         except STORE_ERRORS as error:
             if op == "put" and isinstance(error, StoreMissingError):
                 lost = StoreUnavailableError(str(error))
@@ -42,7 +42,7 @@ class Calls:
             self.report(op, started, error, key)
             raise
         self.report(op, started, None, key)
-        return answer
+        return response
 
     def report(self, op: StoreOp, started: float | None, error: StoreError | None = None, key: str = "") -> None:
         """Report a call. `started`: `clock.monotonic()` when it began; None: in the middle of another one."""

@@ -11,7 +11,7 @@ from typing import Final, Protocol
 from dequeuer.core.errors import StoreUnavailableError
 
 CRC32: Final = "x-amz-checksum-crc32"
-ASK: Final = ("x-amz-checksum-mode", "ENABLED")
+REQUEST_CHECKSUM: Final = ("x-amz-checksum-mode", "ENABLED")
 """The field of a GET that asks for the object's checksum. It costs nothing."""
 _KIND = "x-amz-checksum-type"
 
@@ -26,7 +26,7 @@ def crc32_field(body: bytes | bytearray) -> tuple[str, str]:
     return CRC32, encoded_crc32(zlib.crc32(body))
 
 
-class Checked(Protocol):
+class ChecksumVerifier(Protocol):
     """What an object's bytes are compared with."""
 
     def update(self, chunk: bytes) -> None:
@@ -36,14 +36,14 @@ class Checked(Protocol):
         """Compare, once all bytes were taken. Raises `StoreUnavailableError` when other bytes were stored."""
 
 
-def checker_of(field: Callable[[str], str | None]) -> Checked:
-    """Return what checks an object whose answer has these fields.
+def verifier_of(field: Callable[[str], str | None]) -> ChecksumVerifier:
+    """Return what checks an object whose response has these fields.
 
     Checksums that the standard library cannot calculate (CRC32C, CRC64NVME) are not checked, nor are those of
     an object that was put together of parts: they are checksums of checksums.
 
     Args:
-        field: returns a field of the answer to a GET of the whole object.
+        field: returns a field of the response to a GET of the whole object.
     """
     for name, of_object in _FIELDS.items():
         value = field(of_object)

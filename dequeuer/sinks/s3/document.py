@@ -15,4 +15,4 @@ def read_document(body: bytes, root: str | None = None) -> Node:
     try:
         return parse(body, root)
     except XmlError as error:
-        raise StoreUnavailableError("S3's answer is not the document that was asked for") from error
+        raise StoreUnavailableError("S3's response is not the document that was asked for") from error

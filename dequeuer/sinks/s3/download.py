@@ -13,22 +13,22 @@ from dequeuer.core import clock
 from dequeuer.core.errors import StoreUnavailableError, clip
 from dequeuer.core.events import StoreOp
 from dequeuer.core.retry import Backoff, retry_until_available
-from dequeuer.http.errors import WireError
-from dequeuer.http.response import Answer
+from dequeuer.http.errors import HttpTransportError
+from dequeuer.http.response import Response
 from dequeuer.sinks.base import Payload
-from dequeuer.sinks.s3.bucket import ANSWER_BYTES, TIMEOUT_S, Bucket
-from dequeuer.sinks.s3.checksum import ASK, checker_of
-from dequeuer.sinks.s3.errors import STORE_ERRORS, StoreError, code_in, refused, unsent
+from dequeuer.sinks.s3.bucket import MAX_RESPONSE_BYTES, TIMEOUT_S, Bucket
+from dequeuer.sinks.s3.checksum import REQUEST_CHECKSUM, verifier_of
+from dequeuer.sinks.s3.errors import STORE_ERRORS, StoreError, code_in, error_without_response, refused
 from dequeuer.sinks.s3.features import UNSUPPORTED_STATUSES, Features, may_mean_unsupported
 
-SMALL_BYTES = 64 * 1024
+MAX_BUFFERED_OBJECT_BYTES = 64 * 1024
 """Objects up to this size are fetched whole, so that their connection is free before anybody reads them."""
 UNTYPED = "binary/octet-stream"
 """What S3 says of an object that was stored without a Content-Type."""
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 NO_PROGRESS_BACKOFF = Backoff(initial_s=1.0, max_s=1.0, min_share=0.2)
 """Before a download is resumed of which the last response brought nothing."""
-_LYING = "S3 sent another number of bytes than it said"
+_WRONG_LENGTH = "S3 sent another number of bytes than it said"
 
 Report: TypeAlias = Callable[[StoreOp, float | None, StoreError | None], None]
 """Reports a call: the operation, when it began (None: in the middle of another call), and how it failed."""
@@ -50,20 +50,26 @@ class Downloads:
 
     async def open(self, key: str) -> Payload:
         """Open an object. Raises `StoreMissingError`, `StoreDeniedError`, `StoreUnavailableError`."""
-        answer = await self._begin(key)
+        response = await self._begin(key)
         is_handed_on = False
         try:
-            size, modified_at = _size(answer.field("content-length")), _moment(answer.field("last-modified") or "")
-            chunks: AsyncIterator[bytes] | None = await self._whole(answer, size) if size <= SMALL_BYTES else None
+            size, modified_at = (
+                _size(response.field("content-length")),
+                _parse_date(response.field("last-modified") or ""),
+            )
+            chunks: AsyncIterator[bytes] | None = (
+                await self._whole(response, size) if size <= MAX_BUFFERED_OBJECT_BYTES else None
+            )
             if chunks is None:
-                chunks = self._stream(key, answer, size)
-                # Begun, so that it frees its connection even when nobody reads it: the loop closes what is dropped.
+                chunks = self._stream(key, response, size)
+                # Started here: the event loop closes a dropped generator only after it was started, and that frees
+                # the connection.
                 await anext(chunks)
                 is_handed_on = True
         finally:
             if not is_handed_on:
-                self._bucket.end(answer)
-        content_type = answer.field("content-type")
+                self._bucket.release(response)
+        content_type = response.field("content-type")
         return Payload(
             size=size,
             content_type=None if content_type == UNTYPED else content_type,
@@ -71,92 +77,94 @@ class Downloads:
             modified_at=modified_at,
         )
 
-    async def _begin(self, key: str) -> Answer:
+    async def _begin(self, key: str) -> Response:
         """Ask for an object and its checksum; for the object alone where the store refuses to be asked for both."""
         if self._features.lacks("checksums") or self._features.lacks("checksums_on_reading"):
-            return await self._bucket.begin(self._bucket.about(key, "GET"), 200)
+            return await self._bucket.stream(self._bucket.request(key, "GET"), 200)
         maybe = () if self._features.is_known("checksums_on_reading") else UNSUPPORTED_STATUSES
-        answer = await self._bucket.begin(self._bucket.about(key, "GET", fields=(ASK,)), 200, expected=maybe)
-        if answer.status == 200:
-            self._features.prove("checksums_on_reading")
-            return answer
+        response = await self._bucket.stream(
+            self._bucket.request(key, "GET", fields=(REQUEST_CHECKSUM,)), 200, expected=maybe
+        )
+        if response.status == 200:
+            self._features.mark_supported("checksums_on_reading")
+            return response
         try:
-            code = code_in(await answer.read(ANSWER_BYTES, TIMEOUT_S))
-        except WireError as error:
-            raise unsent(error) from error
+            code = code_in(await response.read(MAX_RESPONSE_BYTES, TIMEOUT_S))
+        except HttpTransportError as error:
+            raise error_without_response(error) from error
         finally:
-            self._bucket.end(answer)
-        if not may_mean_unsupported(answer.status, code):
-            raise refused(answer.status, code)
-        answer = await self._bucket.begin(self._bucket.about(key, "GET"), 200)
-        self._features.note("checksums_on_reading")
-        return answer
+            self._bucket.release(response)
+        if not may_mean_unsupported(response.status, code):
+            raise refused(response.status, code)
+        response = await self._bucket.stream(self._bucket.request(key, "GET"), 200)
+        self._features.mark_missing("checksums_on_reading")
+        return response
 
-    async def _whole(self, answer: Answer, size: int) -> AsyncIterator[bytes] | None:
+    async def _whole(self, response: Response, size: int) -> AsyncIterator[bytes] | None:
         try:
-            body = await answer.read(SMALL_BYTES, TIMEOUT_S)
-        except WireError:
+            body = await response.read(MAX_BUFFERED_OBJECT_BYTES, TIMEOUT_S)
+        except HttpTransportError:
             # What has arrived is still there: the stream begins with it.
             return None
         if len(body) != size:
-            raise StoreUnavailableError(_LYING)
-        checked = checker_of(answer.field)
+            raise StoreUnavailableError(_WRONG_LENGTH)
+        checked = verifier_of(response.field)
         checked.update(body)
         checked.check()
-        return _Once(body)
+        return _SingleChunk(body)
 
-    async def _stream(self, key: str, first: Answer, size: int) -> AsyncGenerator[bytes, None]:
-        e_tag, checked = first.field("etag"), checker_of(first.field)
+    async def _stream(self, key: str, first: Response, size: int) -> AsyncGenerator[bytes, None]:
+        e_tag, checked = first.field("etag"), verifier_of(first.field)
         at = 0
-        answer: Answer | None = first
+        response: Response | None = first
         try:
             yield b""
-            while answer is not None:
+            while response is not None:
                 start = at
                 try:
-                    async with aclosing(answer.chunks(TIMEOUT_S)) as chunks:
+                    async with aclosing(response.chunks(TIMEOUT_S)) as chunks:
                         async for chunk in chunks:
                             at += len(chunk)
                             if at > size:
-                                raise StoreUnavailableError(_LYING)
+                                raise StoreUnavailableError(_WRONG_LENGTH)
                             checked.update(chunk)
                             if at == size:
                                 # Before the last bytes are handed on: a request with other bytes than were stored
                                 # is broken off by this, and the container never has the whole of it.
                                 checked.check()
                             yield chunk
-                except WireError as error:
+                except HttpTransportError as error:
                     self._report("get", None, StoreUnavailableError(clip(str(error))))
                 if at >= size:
                     return
-                self._bucket.end(answer)
-                answer = None
+                self._bucket.release(response)
+                response = None
                 if at == start:
                     await asyncio.sleep(NO_PROGRESS_BACKOFF.pause_s(0))
-                answer = await retry_until_available(StoreUnavailableError, self._reopen, key, at, size, e_tag)
+                response = await retry_until_available(StoreUnavailableError, self._reopen, key, at, size, e_tag)
         finally:
-            if answer is not None:
-                self._bucket.end(answer)
+            if response is not None:
+                self._bucket.release(response)
 
-    async def _reopen(self, key: str, at: int, size: int, e_tag: str | None) -> Answer:
+    async def _reopen(self, key: str, at: int, size: int, e_tag: str | None) -> Response:
         started = clock.monotonic()
         asked = f"bytes={at}-"
         # Another object under the key by now would splice two payloads.
         fields = (("range", asked),) if e_tag is None else (("if-match", e_tag), ("range", asked))
         try:
-            answer = await self._bucket.begin(self._bucket.about(key, "GET", fields=fields), 206)
-            given, length = answer.field("content-range"), answer.field("content-length")
+            response = await self._bucket.stream(self._bucket.request(key, "GET", fields=fields), 206)
+            given, length = response.field("content-range"), response.field("content-length")
             if given != f"bytes {at}-{size - 1}/{size}" or length != str(size - at):
-                self._bucket.end(answer)
+                self._bucket.release(response)
                 raise StoreUnavailableError("S3 answered with another part of the object than was asked for")
         except STORE_ERRORS as error:
             self._report("get", started, error)
             raise
         self._report("get", started, None)
-        return answer
+        return response
 
 
-class _Once:
+class _SingleChunk:
     """What is there already, as a stream."""
 
     __slots__ = ("_body",)
@@ -164,7 +172,7 @@ class _Once:
     def __init__(self, body: bytes) -> None:
         self._body = body
 
-    def __aiter__(self) -> _Once:
+    def __aiter__(self) -> _SingleChunk:
         return self
 
     async def __anext__(self) -> bytes:
@@ -181,7 +189,7 @@ def _size(length: str | None) -> int:
 
 
 @lru_cache(maxsize=64)  # payload and headers of a request are mostly of one second
-def _moment(text: str) -> float:
+def _parse_date(text: str) -> float:
     """Return when `Tue, 14 Nov 2023 22:13:20 GMT` was."""
     try:
         hour, minute, second = text[17:25].split(":")

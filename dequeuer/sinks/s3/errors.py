@@ -1,4 +1,4 @@
-"""What S3's refusals mean to us. No text quotes more of an answer than its error code."""
+"""What S3's refusals mean to us. No text quotes more of a response than its error code."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ STORE_ERRORS = (StoreDeniedError, StoreMissingError, StoreUnavailableError)
 
 
 def code_in(body: bytes) -> str:
-    """Return the error code of an answer; empty when it has none."""
+    """Return the error code of a response; empty when it has none."""
     found = _CODE_TAG.search(body, 0, _CODE_WITHIN_BYTES)
     return found[1].decode() if found else ""
 
@@ -38,7 +38,7 @@ def refused(status: int, code: str) -> StoreError:
     """Return what a refusal means.
 
     Args:
-        status: of HTTP; 200 when the refusal was inside an answer.
+        status: of HTTP; 200 when the refusal was inside a response.
         code: S3's; empty when there is none.
     """
     if code == "NoSuchBucket":
@@ -55,8 +55,8 @@ def refused(status: int, code: str) -> StoreError:
     )
 
 
-def unsent(error: Exception) -> StoreError:
-    """Return what a call means that brought no answer."""
+def error_without_response(error: Exception) -> StoreError:
+    """Return what a call means that brought no response."""
     return (
         StoreDeniedError(str(error), NO_CREDENTIALS)
         if isinstance(error, CredentialsMissingError)

@@ -28,7 +28,7 @@ class Features:
         """Tell whether the store is known to lack it."""
         return feature in self._lacking
 
-    def note(self, feature: Feature) -> None:
+    def mark_missing(self, feature: Feature) -> None:
         """Remember that the store lacks it."""
         if feature not in self._lacking:
             self._lacking.add(feature)
@@ -38,7 +38,7 @@ class Features:
         """Tell whether it was found out."""
         return feature in self._lacking or feature in self._proven
 
-    def prove(self, feature: Feature) -> None:
+    def mark_supported(self, feature: Feature) -> None:
         """Remember that the store has it."""
         self._proven.add(feature)
 

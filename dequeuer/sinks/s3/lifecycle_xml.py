@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from dequeuer.aws.endpoint import AwsEndpoint, Request
 from dequeuer.aws.xml import Node, escape
 from dequeuer.core.errors import CredentialsMissingError, CredentialsUnavailableError
-from dequeuer.http.errors import WireError
+from dequeuer.http.errors import HttpTransportError
 from dequeuer.http.pool import Reply
-from dequeuer.sinks.expiry import ABORT_AFTER_DAYS, RULE_ID, ExpiryChange, RefusedError, merge_rule
+from dequeuer.sinks.expiry import ABORT_AFTER_DAYS, RULE_ID, ExpiryChange, LifecycleRefusedError, merge_rule
 from dequeuer.sinks.protection import UNPROTECTED, ObjectProtection
 from dequeuer.sinks.s3.bucket import XML_TYPE, Bucket, checksum
 from dequeuer.sinks.s3.document import read_document
-from dequeuer.sinks.s3.errors import code_in, refused, unsent
+from dequeuer.sinks.s3.errors import code_in, error_without_response, refused
 
-CONFIGURATION_BYTES = 2 * 1024 * 1024
+MAX_CONFIGURATION_BYTES = 2 * 1024 * 1024
 """A thousand rules, which is S3's limit, fit."""
 _ROOT = "LifecycleConfiguration"
 _SIZE = "x-amz-transition-default-minimum-object-size"
@@ -67,7 +67,7 @@ class _Lifecycle:
 
     async def read(self) -> _Configuration:
         """Return the configuration."""
-        reply = await self._call(self._bucket.about(None, "GET", "lifecycle="))
+        reply = await self._call(self._bucket.request(None, "GET", "lifecycle="))
         return _Configuration(document=reply.body, size=reply.field(_SIZE))
 
     def merged(self, found: _Configuration | None) -> _Configuration | None:
@@ -94,16 +94,16 @@ class _Lifecycle:
         document, size = configuration.document, configuration.size
         # Left out of a PUT the size would fall back to S3's default and move others' small objects.
         fields = (checksum(document), XML_TYPE, *([(_SIZE, size)] if size else []))
-        await self._call(self._bucket.about(None, "PUT", "lifecycle=", fields, document))
+        await self._call(self._bucket.request(None, "PUT", "lifecycle=", fields, document))
 
     async def _call(self, request: Request) -> Reply:
         try:
-            reply = await self._endpoint.call(request, limit=CONFIGURATION_BYTES)
-        except (WireError, CredentialsMissingError, CredentialsUnavailableError) as error:
-            raise unsent(error) from error
+            reply = await self._endpoint.send(request, limit=MAX_CONFIGURATION_BYTES)
+        except (HttpTransportError, CredentialsMissingError, CredentialsUnavailableError) as error:
+            raise error_without_response(error) from error
         if reply.status >= 300:
             code = code_in(reply.body) or str(reply.status)
-            raise RefusedError(str(refused(reply.status, code)), code=code, status=reply.status)
+            raise LifecycleRefusedError(str(refused(reply.status, code)), code=code, status=reply.status)
         return reply
 
     def _facts(self) -> list[tuple[str, str]]:

@@ -10,9 +10,9 @@ from dequeuer.core.refusal_codes import is_refusal
 from dequeuer.sinks.s3.document import read_document
 from dequeuer.sinks.s3.errors import error_code, refused
 
-LISTING_BYTES = 2 * 1024 * 1024
+MAX_LISTING_BYTES = 2 * 1024 * 1024
 """A thousand keys of ordinary length fit several times."""
-DELETIONS_LIMIT = 1000
+MAX_KEYS_PER_DELETION = 1000
 """S3 takes no more in one request."""
 GONE = "NoSuchKey"
 
@@ -26,14 +26,14 @@ def listed(body: bytes) -> Sequence[str]:
 
 
 def deletion(keys: Sequence[str]) -> bytes:
-    """Return what asks for the deletion of objects, and for an answer that names failures only."""
+    """Return what asks for the deletion of objects, and for a response that names failures only."""
     entries = "".join([f"<Object><Key>{escape(key)}</Key></Object>" for key in keys])
     namespace = "http://s3.amazonaws.com/doc/2006-03-01/"
     return f'<Delete xmlns="{namespace}"><Quiet>true</Quiet>{entries}</Delete>'.encode()
 
 
 def check_deleted(body: bytes) -> None:
-    """Raise what the worst failure means that an answer to `deletion` names; objects already gone are none.
+    """Raise what the worst failure means that a response to `deletion` names; objects already gone are none.
 
     Raises:
         StoreDeniedError, StoreUnavailableError: some objects are still there, or nobody knows.

@@ -1,7 +1,7 @@
 """Streamed uploads in bounded memory: parts are buffered while there is room, and passed through when there is none.
 
 A buffered part can be sent again when S3 fails; one that is passed through cannot, because the container gives
-its answer once. Buffering everything would need `workers` times 5 MiB, and waiting for a buffer makes a container
+its response once. Buffering everything would need `workers` times 5 MiB, and waiting for a buffer makes a container
 run into its write time-out: so uploads without a buffer go on, with less patience for failures.
 """
 
@@ -21,14 +21,14 @@ from dequeuer.sinks.s3.features import Features
 from dequeuer.sinks.s3.parts import Aborts, check_uploads
 from dequeuer.sinks.s3.retry import retry_upload_request
 from dequeuer.sinks.s3.upload import Upload
-from dequeuer.sinks.s3.writing import Writes
+from dequeuer.sinks.s3.writing import ObjectWriter
 
 PART_BYTES: Final = 5 * 1024 * 1024
 """The smallest part that S3 takes, the last one apart."""
-PARTS_LIMIT: Final = 10_000
+MAX_PARTS: Final = 10_000
 BUFFER_BYTES: Final = PART_BYTES
 """For the buffered parts of all uploads together: with more, 100 large answers side by side need over 100 MiB."""
-PATIENCE_S: Final = 1.0
+BUFFER_TIMEOUT_S: Final = 1.0
 """How long an upload waits for a buffer before it does without: far below any server's write time-out."""
 
 
@@ -44,9 +44,9 @@ class Uploads:
     def __init__(self, bucket: Bucket, features: Features, buffer_bytes: int = BUFFER_BYTES) -> None:
         self._bucket = bucket
         self._features = features
-        self._writes = Writes(bucket, features)
+        self._writer = ObjectWriter(bucket, features)
         self._buffers = ByteBudget(buffer_bytes)
-        self._turn = asyncio.Lock()
+        self._unknown_size_lock = asyncio.Lock()
         self._aborts = Aborts()
 
     async def send(
@@ -71,19 +71,19 @@ class Uploads:
             first = await self._first_part(upload, body)
             if first is not None and await body.is_over():
                 try:
-                    return await retry_upload_request(lambda: self._writes.create(key, first, fields, check))
+                    return await retry_upload_request(lambda: self._writer.create(key, first, fields, check))
                 finally:
                     self._buffers.give_back(PART_BYTES)
             if first is not None:
-                await upload.send_whole(first, self._release)
+                await upload.send_buffered(first, self._release)
                 del first
             await self._send_rest(upload, body)
             is_written = await upload.complete()
         except BaseException:
-            self._aborts.begin(upload)
+            self._aborts.start(upload)
             raise
         if not upload.is_completed:
-            self._aborts.begin(upload)
+            self._aborts.start(upload)
         return is_written
 
     async def check(self, key: str) -> None:
@@ -93,7 +93,7 @@ class Uploads:
     async def _first_part(self, upload: Upload, body: Body) -> bytearray | None:
         """Return the beginning of the body, for which a buffer is taken; None: there was none to be had."""
         part_bytes = _part_bytes(body.left)
-        if part_bytes > PART_BYTES or not await self._buffers.take(PART_BYTES, PATIENCE_S):
+        if part_bytes > PART_BYTES or not await self._buffers.take(PART_BYTES, BUFFER_TIMEOUT_S):
             return None
         try:
             return await body.part(PART_BYTES, upload.raise_failure)
@@ -106,32 +106,32 @@ class Uploads:
 
     async def _send_rest(self, upload: Upload, body: Body) -> None:
         part_bytes = _part_bytes(body.left)
-        patience_s = PATIENCE_S
+        patience_s = BUFFER_TIMEOUT_S
         while not await body.is_over():
             upload.raise_failure()
             if part_bytes == PART_BYTES and await self._buffers.take(PART_BYTES, patience_s):
-                patience_s = PATIENCE_S
+                patience_s = BUFFER_TIMEOUT_S
                 try:
                     part = await body.part(part_bytes, upload.raise_failure)
                 except BaseException:
                     self._release()
                     raise
-                await upload.send_whole(part, self._release)
+                await upload.send_buffered(part, self._release)
                 del part
             elif body.left is not None:
                 patience_s = 0.0  # other uploads need the buffers: waiting again for each part would add up
                 length = min(part_bytes, body.left)
                 async with aclosing(body.pieces(length)) as pieces:
-                    await upload.send_through(pieces, length)
+                    await upload.send_streamed(pieces, length)
             else:
                 await self._send_in_turn(upload, body)
 
     async def _send_in_turn(self, upload: Upload, body: Body) -> None:
         """Send a part of a body whose size is not known: its length has to be told first, so it must be buffered."""
-        async with self._turn:
+        async with self._unknown_size_lock:
             part = await body.part(PART_BYTES, upload.raise_failure)
             sent = asyncio.Event()
-            await upload.send_whole(part, sent.set)
+            await upload.send_buffered(part, sent.set)
             await sent.wait()
 
     async def close(self) -> None:
@@ -140,5 +140,5 @@ class Uploads:
 
 
 def _part_bytes(size: int | None) -> int:
-    """Return the size of parts with which an object of `size` bytes keeps within `PARTS_LIMIT`."""
-    return max(PART_BYTES, -(-(size or 0) // PARTS_LIMIT))
+    """Return the size of parts with which an object of `size` bytes keeps within `MAX_PARTS`."""
+    return max(PART_BYTES, -(-(size or 0) // MAX_PARTS))

@@ -38,8 +38,8 @@ def is_made_of(parts: Sequence[Part], *, content_range: str | None, e_tag: str, 
 
     Args:
         parts: all of them.
-        content_range: of the answer to a GET of the first byte.
-        e_tag: of that answer.
+        content_range: of the response to a GET of the first byte.
+        e_tag: of that response.
         encryption: the server-side encryption that it names; empty: none.
     """
     if content_range != f"bytes 0-0/{sum(part.size for part in parts)}":
@@ -68,20 +68,20 @@ async def within_upload(attempt: Callable[[], Awaitable[T]]) -> T:
         raise StoreUnavailableError("the upload was gone before it was complete") from error
 
 
-class Begun(Protocol):
+class AbortableUpload(Protocol):
     """An upload, as far as it is begun and given up here."""
 
-    async def begin(self) -> None:
+    async def create(self) -> None:
         """Begin with one attempt. Raises `StoreError`."""
 
     async def abort(self) -> None:
         """Give the parts up, within `ABORT_TIMEOUT_S`. Raises nothing."""
 
 
-async def check_uploads(upload: Begun) -> None:
+async def check_uploads(upload: AbortableUpload) -> None:
     """Begin an upload and abort it. Raises `StoreDeniedError`, `StoreUnavailableError`."""
     try:
-        await upload.begin()
+        await upload.create()
     except StoreMissingError:
         return  # no multipart uploads here: an absent bucket is `StoreDeniedError`
     except (StoreDeniedError, StoreUnavailableError) as error:
@@ -97,7 +97,7 @@ class Aborts:
     def __init__(self) -> None:
         self._running: set[asyncio.Task[None]] = set()
 
-    def begin(self, upload: Begun) -> None:
+    def start(self, upload: AbortableUpload) -> None:
         """Abort an upload in the background."""
         task = asyncio.create_task(upload.abort(), name="abort an upload")
         self._running.add(task)

@@ -1,4 +1,4 @@
-"""Requests of an upload are repeated in place: the container cannot be asked for its answer again."""
+"""Requests of an upload are repeated in place: the container cannot be asked for its response again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""S3 objects through the slim client: a small object costs one request, one answer and no waiting in between."""
+"""S3 objects through the slim client: a small object costs one request, one response and no waiting in between."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from dequeuer.core.events import Observer
 from dequeuer.sinks.base import Check, Payload, unchecked
 from dequeuer.sinks.protection import UNPROTECTED, ObjectProtection
 from dequeuer.sinks.s3.bucket import XML_TYPE, Bucket, checksum
-from dequeuer.sinks.s3.calls import Calls
+from dequeuer.sinks.s3.calls import CallReporter
 from dequeuer.sinks.s3.download import UNTYPED, Downloads
 from dequeuer.sinks.s3.errors import code_in, refused
 from dequeuer.sinks.s3.features import UNSUPPORTED_STATUSES, Features, may_be_unsupported
-from dequeuer.sinks.s3.listing import DELETIONS_LIMIT, GONE, LISTING_BYTES, check_deleted, deletion
+from dequeuer.sinks.s3.listing import GONE, MAX_KEYS_PER_DELETION, MAX_LISTING_BYTES, check_deleted, deletion
 from dequeuer.sinks.s3.multipart import BUFFER_BYTES, Uploads
-from dequeuer.sinks.s3.writing import Writes
+from dequeuer.sinks.s3.writing import ObjectWriter
 
-DELETIONS_AT_ONCE = 8
+MAX_CONCURRENT_DELETIONS = 8
 """Where the store deletes single objects only."""
 
 
-def open_wire_store(  # noqa: PLR0913 - one parameter a fact of the bucket
+def open_slim_store(  # noqa: PLR0913 - one parameter a fact of the bucket
     *,
     endpoint: AwsEndpoint,
     bucket: str,
@@ -31,7 +31,7 @@ def open_wire_store(  # noqa: PLR0913 - one parameter a fact of the bucket
     observer: Observer,
     protection: ObjectProtection = UNPROTECTED,
     buffer_bytes: int = BUFFER_BYTES,
-) -> WireStore:
+) -> SlimStore:
     """Open a bucket. Nothing is sent yet.
 
     Args:
@@ -42,17 +42,17 @@ def open_wire_store(  # noqa: PLR0913 - one parameter a fact of the bucket
         protection: of new objects.
         buffer_bytes: for the buffered parts of all streamed uploads together.
     """
-    return WireStore(Bucket(endpoint, bucket, path_style=path_style, protection=protection), observer, buffer_bytes)
+    return SlimStore(Bucket(endpoint, bucket, path_style=path_style, protection=protection), observer, buffer_bytes)
 
 
-class WireStore:
+class SlimStore:
     """`Store` on a bucket. Every call is one attempt, except as its docstring says."""
 
     def __init__(self, bucket: Bucket, observer: Observer, buffer_bytes: int = BUFFER_BYTES) -> None:
         self._bucket = bucket
-        self._calls = Calls(observer)
+        self._calls = CallReporter(observer)
         self._features = Features(observer)
-        self._writes = Writes(bucket, self._features)
+        self._writer = ObjectWriter(bucket, self._features)
         self._uploads = Uploads(bucket, self._features, buffer_bytes)
         self._downloads = Downloads(bucket, self._features, self._calls.report)
 
@@ -63,19 +63,19 @@ class WireStore:
 
     async def get(self, key: str) -> Payload:
         """Open an object. A stream that breaks is resumed where it broke, for as long as the caller waits."""
-        return await self._calls.reported("get", self._downloads.open(key), key)
+        return await self._calls.run("get", self._downloads.open(key), key)
 
     async def list(self, prefix: str) -> Sequence[str]:
         """Return the keys below `prefix`: the first page of them."""
-        return await self._calls.reported("list", self._bucket.keys(prefix), prefix)
+        return await self._calls.run("list", self._bucket.list_keys(prefix), prefix)
 
     async def put(self, key: str, body: bytes, content_type: str) -> None:
         """Write an object with one request."""
-        await self._calls.reported("put", self._writes.put(key, body, (_typed(content_type),), unchecked), key)
+        await self._calls.run("put", self._writer.put(key, body, (_typed(content_type),), unchecked), key)
 
     async def create(self, key: str, body: bytes, content_type: str, *, check: Check = unchecked) -> bool:
         """Write an object with one conditional request (`If-None-Match: *`), where the store knows those."""
-        return await self._calls.reported("put", self._writes.create(key, body, (_typed(content_type),), check), key)
+        return await self._calls.run("put", self._writer.create(key, body, (_typed(content_type),), check), key)
 
     async def put_stream(
         self,
@@ -88,48 +88,48 @@ class WireStore:
     ) -> bool:
         """Write in parts of 5 MiB. Buffered ones are tried again for up to two minutes, others are passed through."""
         fields = (_typed(content_type),)
-        return await self._calls.reported("put", self._uploads.send(key, body, fields, size=size, check=check), key)
+        return await self._calls.run("put", self._uploads.send(key, body, fields, size=size, check=check), key)
 
     async def check_write(self, key: str) -> None:
         """Begin an upload and abort it: it needs the permissions and the key of a write, and leaves no object."""
-        await self._calls.reported("put", self._uploads.check(key), key)
+        await self._calls.run("put", self._uploads.check(key), key)
 
     async def delete(self, keys: Collection[str]) -> None:
         """Delete any number of objects with one request for each thousand."""
         if len(keys) == 1:
-            await self._calls.reported("delete", self._delete_one(*keys), *keys)
+            await self._calls.run("delete", self._delete_one(*keys), *keys)
             return
         left = iter(keys)
-        while page := list(islice(left, DELETIONS_LIMIT)):
+        while page := list(islice(left, MAX_KEYS_PER_DELETION)):
             is_single = self._features.lacks("bulk_deletions")
-            await self._calls.reported("delete", self._delete_each(page) if is_single else self._delete_page(page))
+            await self._calls.run("delete", self._delete_each(page) if is_single else self._delete_page(page))
 
     async def _delete_one(self, key: str) -> None:
-        reply = await self._bucket.call(self._bucket.about(key, "DELETE"), expected=(404,))
+        reply = await self._bucket.send(self._bucket.request(key, "DELETE"), expected=(404,))
         if reply.status == 404 and (code := code_in(reply.body)) != GONE:
             raise refused(404, code)
 
     async def _delete_page(self, keys: Sequence[str]) -> None:
         body = deletion(keys)
-        request = self._bucket.about(None, "POST", "delete=", (checksum(body), XML_TYPE), body)
-        reply = await self._bucket.call(request, limit=LISTING_BYTES, expected=UNSUPPORTED_STATUSES)
+        request = self._bucket.request(None, "POST", "delete=", (checksum(body), XML_TYPE), body)
+        reply = await self._bucket.send(request, limit=MAX_LISTING_BYTES, expected=UNSUPPORTED_STATUSES)
         if may_be_unsupported(reply):
             await self._delete_each(keys)
-            self._features.note("bulk_deletions")
+            self._features.mark_missing("bulk_deletions")
             return
         if reply.status >= 300:
             raise self._bucket.refusal(reply)
         check_deleted(reply.body)
 
     async def _delete_each(self, keys: Sequence[str]) -> None:
-        """Delete one by one, `DELETIONS_AT_ONCE` side by side. All are tried; the first error is raised."""
+        """Delete one by one, `MAX_CONCURRENT_DELETIONS` side by side. All are tried; the first error is raised."""
         left = iter(keys)
 
         async def work() -> None:
             for key in left:
                 await self._delete_one(key)
 
-        workers = [work() for _ in range(min(DELETIONS_AT_ONCE, len(keys)))]
+        workers = [work() for _ in range(min(MAX_CONCURRENT_DELETIONS, len(keys)))]
         for result in await asyncio.gather(*workers, return_exceptions=True):
             if isinstance(result, BaseException):
                 raise result

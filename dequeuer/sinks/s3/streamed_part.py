@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 
 from dequeuer.core.errors import StoreUnavailableError
 from dequeuer.http.pool import Reply
-from dequeuer.sinks.s3.body import NO_HASH, TRAILER, TRAILER_HASH, Summed, in_chunks, length_in_chunks
+from dequeuer.sinks.s3.body import NO_HASH, TRAILER, TRAILER_HASH, ChecksummedStream, in_chunks, length_in_chunks
 from dequeuer.sinks.s3.bucket import Bucket
 from dequeuer.sinks.s3.checksum import CRC32
 from dequeuer.sinks.s3.errors import code_in
@@ -15,7 +15,7 @@ from dequeuer.sinks.s3.features import Features
 from dequeuer.sinks.s3.retry import retry_upload_request
 
 _PROBE = b"probe"
-_NOT_UNDERSTOOD = frozenset({400, 403, 405, 411, 422, 501})
+_UNSUPPORTED_STATUSES = frozenset({400, 403, 405, 411, 422, 501})
 _MISREAD = frozenset({"", "BadDigest", "IncompleteBody", "XAmzContentChecksumMismatch", "XAmzContentSHA256Mismatch"})
 """Codes that can mean damage on the way; here also that the store took the coding for content."""
 _MD5 = re.compile(r"[0-9a-f]{32}\Z")
@@ -38,15 +38,15 @@ class StreamedParts:
         """
         if self._features.is_known("streamed_checksums"):
             return
-        body = Summed(_once(_PROBE))
+        body = ChecksummedStream(_single_chunk(_PROBE))
         reply = await self._send(key, parameters, body, len(_PROBE), with_checksum=True)
         if reply.status < 300 and _is_same(reply, body):
-            self._features.prove("streamed_checksums")
+            self._features.mark_supported("streamed_checksums")
             return
         refusal = self._bucket.refusal(reply) if reply.status >= 300 else None
         if isinstance(refusal, StoreUnavailableError) and reply.status != 501 and code_in(reply.body) not in _MISREAD:
             raise refusal  # throttled, or a time-out: it tells nothing about what the store understands
-        self._features.note("streamed_checksums")
+        self._features.mark_missing("streamed_checksums")
 
     async def send(self, key: str, parameters: str, pieces: AsyncIterator[bytes], length: int) -> tuple[str, str]:
         """Send a part of `length` bytes; return its ETag and its CRC-32.
@@ -57,7 +57,7 @@ class StreamedParts:
             Whatever `pieces` raises: the part is broken off, and S3 keeps nothing of it.
             StoreDeniedError, StoreUnavailableError: it did not arrive, or other bytes did.
         """
-        body = Summed(pieces)
+        body = ChecksummedStream(pieces)
         with_checksum = not self._features.lacks("streamed_checksums")
 
         async def attempt() -> Reply | StoreUnavailableError:
@@ -80,21 +80,25 @@ class StreamedParts:
             raise StoreUnavailableError("other bytes arrived at S3 than were sent")
         return e_tag, body.crc32
 
-    async def _send(self, key: str, parameters: str, body: Summed, length: int, *, with_checksum: bool) -> Reply:
+    async def _send(
+        self, key: str, parameters: str, body: ChecksummedStream, length: int, *, with_checksum: bool
+    ) -> Reply:
         if not with_checksum:
-            request = self._bucket.about(key, "PUT", parameters)
-            return await self._bucket.upload(request, body, length=length, body_hash=NO_HASH, expected=_NOT_UNDERSTOOD)
+            request = self._bucket.request(key, "PUT", parameters)
+            return await self._bucket.upload(
+                request, body, length=length, body_hash=NO_HASH, expected=_UNSUPPORTED_STATUSES
+            )
         fields = (*TRAILER, ("x-amz-decoded-content-length", str(length)))
         return await self._bucket.upload(
-            self._bucket.about(key, "PUT", parameters, fields),
+            self._bucket.request(key, "PUT", parameters, fields),
             in_chunks(body),
             length=length_in_chunks(length),
             body_hash=TRAILER_HASH,
-            expected=_NOT_UNDERSTOOD,
+            expected=_UNSUPPORTED_STATUSES,
         )
 
 
-def _is_same(reply: Reply, body: Summed) -> bool | None:
+def _is_same(reply: Reply, body: ChecksummedStream) -> bool | None:
     """Tell whether the part has arrived as it was sent; None when the store says nothing about it."""
     if checksum := reply.field(CRC32):
         return checksum == body.crc32
@@ -104,5 +108,5 @@ def _is_same(reply: Reply, body: Summed) -> bool | None:
     return e_tag == body.e_tag
 
 
-async def _once(body: bytes) -> AsyncIterator[bytes]:
+async def _single_chunk(body: bytes) -> AsyncIterator[bytes]:
     yield body

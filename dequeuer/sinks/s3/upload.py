@@ -18,9 +18,9 @@ from dequeuer.sinks.s3.features import UNSUPPORTED_STATUSES, Features, is_unsupp
 from dequeuer.sinks.s3.parts import ABORT_TIMEOUT_S, Part, is_made_of, within_upload
 from dequeuer.sinks.s3.retry import retry_upload_request
 from dequeuer.sinks.s3.streamed_part import StreamedParts
-from dequeuer.sinks.s3.writing import IF_NONE, THERE_ALREADY
+from dequeuer.sinks.s3.writing import EXISTS_STATUSES, IF_NONE_MATCH
 
-UNANSWERED_LIMIT = 4
+MAX_UNANSWERED_PARTS = 4
 """Parts of one upload that are under way when another one is passed through: each has a connection of its own."""
 _ALGORITHM = ("x-amz-checksum-algorithm", "CRC32")
 _FULL_OBJECT = ("x-amz-checksum-type", "FULL_OBJECT")
@@ -44,13 +44,13 @@ class Upload:
         self._fields = fields
         self._check = check
         self._id = ""
-        self._is_summed = False
+        self._has_checksums = False
         self.is_completed = False
         """Whether nothing is left to abort."""
         self._streamed = StreamedParts(bucket, features)
-        self._beginning: asyncio.Task[None] | None = None
-        self._flights: set[asyncio.Task[None]] = set()
-        self._begun = 0
+        self._creation: asyncio.Task[None] | None = None
+        self._part_tasks: set[asyncio.Task[None]] = set()
+        self._part_count = 0
         self._parts: dict[int, Part] = {}
         self._failure: BaseException | None = None
 
@@ -59,95 +59,95 @@ class Upload:
         if self._failure is not None:
             raise self._failure
 
-    async def send_whole(self, part: bytearray, release: Callable[[], None]) -> None:
+    async def send_buffered(self, part: bytearray, release: Callable[[], None]) -> None:
         """Send a part in the background. It is tried again if S3 fails.
 
         `release` is called when the part is not needed any more, whatever happens.
         """
         try:
-            await self._started()
+            await self._ensure_created()
         except BaseException:
             release()
             raise
-        flight = asyncio.create_task(self._send(self._next_number(), part), name="send a part")
-        flight.add_done_callback(lambda _: release())
-        self._follow(flight)
+        task = asyncio.create_task(self._send(self._next_number(), part), name="send a part")
+        task.add_done_callback(lambda _: release())
+        self._track(task)
 
-    def _follow(self, flight: asyncio.Task[None]) -> None:
-        def landed(flight: asyncio.Task[None]) -> None:
-            self._flights.discard(flight)
-            if not flight.cancelled():
+    def _track(self, task: asyncio.Task[None]) -> None:
+        def on_done(task: asyncio.Task[None]) -> None:
+            self._part_tasks.discard(task)
+            if not task.cancelled():
                 # Asked for whatever came before: asyncio logs errors that nobody retrieved.
-                error = flight.exception()
+                error = task.exception()
                 self._failure = self._failure or error
 
-        self._flights.add(flight)
-        flight.add_done_callback(landed)
+        self._part_tasks.add(task)
+        task.add_done_callback(on_done)
 
-    async def send_through(self, pieces: AsyncIterator[bytes], length: int) -> None:
+    async def send_streamed(self, pieces: AsyncIterator[bytes], length: int) -> None:
         """Send a part as it is read; return when `pieces` has ended. It cannot be tried again.
 
-        The answer to the part is not waited for: a store that takes seconds for it would hold up the container,
+        The response to the part is not waited for: a store that takes seconds for it would hold up the container,
         whose write time-out runs while nobody reads.
 
         Raises:
             Whatever `pieces` raises.
             StoreDeniedError, StoreUnavailableError: the upload has failed.
         """
-        await self._started()
+        await self._ensure_created()
         number = self._next_number()
         await retry_upload_request(lambda: self._streamed.prepare(self._key, self._of_part(number)))
-        while len(self._flights) >= UNANSWERED_LIMIT and self._failure is None:
-            await asyncio.wait(set(self._flights), return_when=asyncio.FIRST_COMPLETED)
+        while len(self._part_tasks) >= MAX_UNANSWERED_PARTS and self._failure is None:
+            await asyncio.wait(set(self._part_tasks), return_when=asyncio.FIRST_COMPLETED)
             await asyncio.sleep(0)  # their callbacks have run then
         self.raise_failure()
         over = asyncio.Event()
-        flight = asyncio.create_task(self._pass(number, _told(pieces, over), length), name="pass a part through")
-        self._follow(flight)
-        flight.add_done_callback(lambda _: over.set())
+        task = asyncio.create_task(self._send_streamed(number, _signal_end(pieces, over), length), name="stream a part")
+        self._track(task)
+        task.add_done_callback(lambda _: over.set())
         try:
             await over.wait()
         except BaseException:
             # It reads from `pieces`, which the caller closes now.
-            flight.cancel()
-            await asyncio.wait({flight})
+            task.cancel()
+            await asyncio.wait({task})
             raise
         self.raise_failure()
 
-    async def _pass(self, number: int, pieces: AsyncIterator[bytes], length: int) -> None:
+    async def _send_streamed(self, number: int, pieces: AsyncIterator[bytes], length: int) -> None:
         e_tag, crc32 = await self._streamed.send(self._key, self._of_part(number), pieces, length)
         self._parts[number] = Part(e_tag, length, crc32)
 
-    async def landed(self) -> None:
+    async def wait_for_parts(self) -> None:
         """Wait for the parts that are under way. Raises what has failed."""
-        while self._flights and self._failure is None:
-            await asyncio.wait(set(self._flights), return_when=asyncio.FIRST_COMPLETED)
+        while self._part_tasks and self._failure is None:
+            await asyncio.wait(set(self._part_tasks), return_when=asyncio.FIRST_COMPLETED)
             await asyncio.sleep(0)  # their callbacks have run then
         self.raise_failure()
 
     def _next_number(self) -> int:
-        self._begun += 1
-        return self._begun
+        self._part_count += 1
+        return self._part_count
 
-    async def _started(self) -> None:
+    async def _ensure_created(self) -> None:
         self.raise_failure()
-        if self._beginning is None:
-            self._beginning = asyncio.create_task(retry_upload_request(self._begin), name="begin an upload")
+        if self._creation is None:
+            self._creation = asyncio.create_task(retry_upload_request(self._create), name="create an upload")
         # Not cancelled with its caller: an upload whose name never became known cannot be aborted.
-        await asyncio.shield(self._beginning)
+        await asyncio.shield(self._creation)
 
-    async def begin(self) -> None:
+    async def create(self) -> None:
         """Begin with one attempt; the first part does it by itself."""
-        self._beginning = asyncio.create_task(self._begin(), name="begin an upload")
-        await asyncio.shield(self._beginning)
+        self._creation = asyncio.create_task(self._create(), name="create an upload")
+        await asyncio.shield(self._creation)
 
-    async def _begin(self) -> None:
+    async def _create(self) -> None:
         common = [*self._fields, *self._bucket.protection.creation_fields()]
         refusal: Reply | None = None
-        for is_summed, is_full in self._kinds_of_checksum():
-            fields = [*common, *([_ALGORITHM] if is_summed else []), *([_FULL_OBJECT] if is_full else [])]
-            request = self._bucket.about(self._key, "POST", "uploads=", fields)
-            reply = await self._bucket.call(request, expected=UNSUPPORTED_STATUSES)
+        for has_checksums, is_full in self._checksum_variants():
+            fields = [*common, *([_ALGORITHM] if has_checksums else []), *([_FULL_OBJECT] if is_full else [])]
+            request = self._bucket.request(self._key, "POST", "uploads=", fields)
+            reply = await self._bucket.send(request, expected=UNSUPPORTED_STATUSES)
             if reply.status < 300:
                 break
             refusal = refusal or reply
@@ -156,13 +156,13 @@ class Upload:
         if reply.status >= 300:
             raise self._bucket.refusal(refusal or reply)
         if refusal is not None:
-            self._features.note("full_object_checksums" if is_summed else "checksums")
+            self._features.mark_missing("full_object_checksums" if has_checksums else "checksums")
         found = read_document(reply.body, "InitiateMultipartUploadResult").first("UploadId")
         if not found:
             raise StoreUnavailableError("S3 began an upload and did not name it")
-        self._id, self._is_summed = found, is_summed
+        self._id, self._has_checksums = found, has_checksums
 
-    def _kinds_of_checksum(self) -> list[tuple[bool, bool]]:
+    def _checksum_variants(self) -> list[tuple[bool, bool]]:
         """Return what to try: whether there are checksums, and whether there is one of the whole object."""
         if self._features.lacks("checksums"):
             return [(False, False)]
@@ -176,10 +176,10 @@ class Upload:
     async def _send(self, number: int, body: bytearray) -> None:
         crc32 = crc32_field(body)
         fields = () if self._features.lacks("checksums") else (crc32,)
-        request = self._bucket.about(self._key, "PUT", self._of_part(number), fields, body)
+        request = self._bucket.request(self._key, "PUT", self._of_part(number), fields, body)
 
         async def attempt() -> str:
-            e_tag = (await self._bucket.call(request)).field("etag")
+            e_tag = (await self._bucket.send(request)).field("etag")
             if not e_tag:
                 raise StoreUnavailableError("S3 took a part and did not name it")
             return e_tag
@@ -188,57 +188,57 @@ class Upload:
 
     async def complete(self) -> bool:
         """Make the object of the parts unless there is one; tell whether it is the one of these parts."""
-        await self.landed()
+        await self.wait_for_parts()
         return await within_upload(self._complete)
 
     async def _complete(self) -> bool:
         is_conditional = not self._features.lacks("conditional_writes")
-        if not is_conditional and await self._is_taken():
-            return await self._is_there()
+        if not is_conditional and await self._key_exists():
+            return await self._is_our_object()
         try:
-            reply = await self._ask(is_conditional=is_conditional)
+            reply = await self._send_completion(is_conditional=is_conditional)
             if is_conditional and is_unsupported(reply):
-                if await self._is_taken():
-                    return await self._is_there()
-                reply = await self._ask(is_conditional=False)
+                if await self._key_exists():
+                    return await self._is_our_object()
+                reply = await self._send_completion(is_conditional=False)
                 if reply.status < 300:
-                    self._features.note("conditional_writes")
+                    self._features.mark_missing("conditional_writes")
         except StoreMissingError:
-            # The upload is gone. If it was completed and only the answer was lost, the object is there.
-            if await self._is_there():
+            # The upload is gone. If it was completed and only the response was lost, the object is there.
+            if await self._is_our_object():
                 return True
             raise
-        if reply.status in THERE_ALREADY:
-            return await self._is_there()
+        if reply.status in EXISTS_STATUSES:
+            return await self._is_our_object()
         if reply.status >= 300:
             raise self._bucket.refusal(reply)
-        # S3 says 200 before it begins to put the parts together; what comes after is the answer.
+        # S3 says 200 before it begins to put the parts together; what comes after is the response.
         document = read_document(reply.body.strip())
         if document.name != "CompleteMultipartUploadResult":
             raise refused(200, error_code(document.first("Code")))
         self.is_completed = True
         return True
 
-    async def _is_taken(self) -> bool:
-        return self._key in await self._bucket.keys(self._key)
+    async def _key_exists(self) -> bool:
+        return self._key in await self._bucket.list_keys(self._key)
 
-    async def _ask(self, *, is_conditional: bool) -> Reply:
+    async def _send_completion(self, *, is_conditional: bool) -> Reply:
         entries = "".join([self._entry(number, part) for number, part in sorted(self._parts.items())])
         namespace = "http://s3.amazonaws.com/doc/2006-03-01/"
         body = f'<CompleteMultipartUpload xmlns="{namespace}">{entries}</CompleteMultipartUpload>'.encode()
-        fields = (XML_TYPE, IF_NONE) if is_conditional else (XML_TYPE,)
-        request = self._bucket.about(self._key, "POST", query([("uploadId", self._id)]), fields, body)
+        fields = (XML_TYPE, IF_NONE_MATCH) if is_conditional else (XML_TYPE,)
+        request = self._bucket.request(self._key, "POST", query([("uploadId", self._id)]), fields, body)
         self._check()
-        return await self._bucket.call(request, expected=THERE_ALREADY | UNSUPPORTED_STATUSES)
+        return await self._bucket.send(request, expected=EXISTS_STATUSES | UNSUPPORTED_STATUSES)
 
     def _entry(self, number: int, part: Part) -> str:
-        checksum = f"<ChecksumCRC32>{part.crc32}</ChecksumCRC32>" if self._is_summed else ""
+        checksum = f"<ChecksumCRC32>{part.crc32}</ChecksumCRC32>" if self._has_checksums else ""
         return f"<Part><PartNumber>{number}</PartNumber><ETag>{escape(part.e_tag)}</ETag>{checksum}</Part>"
 
-    async def _is_there(self) -> bool:
-        request = self._bucket.about(self._key, "GET", fields=(("range", "bytes=0-0"),))
+    async def _is_our_object(self) -> bool:
+        request = self._bucket.request(self._key, "GET", fields=(("range", "bytes=0-0"),))
         try:
-            reply = await self._bucket.call(request)
+            reply = await self._bucket.send(request)
         except StoreMissingError:
             return False
         return is_made_of(
@@ -250,26 +250,26 @@ class Upload:
 
     async def abort(self) -> None:
         """Give the parts up. Best effort: what cannot be aborted now is left to the bucket's rules."""
-        if self._beginning is None:
+        if self._creation is None:
             return
-        flights = set(self._flights)
-        for flight in flights:
+        tasks = set(self._part_tasks)
+        for task in tasks:
             # A part that arrives after the end of its upload would be kept, and paid for.
-            flight.cancel()
+            task.cancel()
         try:
             async with asyncio.timeout(ABORT_TIMEOUT_S):
-                await asyncio.wait({self._beginning, *flights})
+                await asyncio.wait({self._creation, *tasks})
                 if self._id:
-                    await self._bucket.call(self._bucket.about(self._key, "DELETE", query([("uploadId", self._id)])))
+                    await self._bucket.send(self._bucket.request(self._key, "DELETE", query([("uploadId", self._id)])))
         except (TimeoutError, StoreUnavailableError, StoreMissingError, StoreDeniedError):
             return
         finally:
-            self._beginning.cancel()
-            if self._beginning.done() and not self._beginning.cancelled():
-                self._beginning.exception()
+            self._creation.cancel()
+            if self._creation.done() and not self._creation.cancelled():
+                self._creation.exception()
 
 
-async def _told(pieces: AsyncIterator[bytes], over: asyncio.Event) -> AsyncIterator[bytes]:
+async def _signal_end(pieces: AsyncIterator[bytes], over: asyncio.Event) -> AsyncIterator[bytes]:
     async for piece in pieces:
         yield piece
     over.set()

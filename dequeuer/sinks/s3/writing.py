@@ -11,14 +11,14 @@ from dequeuer.sinks.s3.checksum import crc32_field
 from dequeuer.sinks.s3.errors import code_in
 from dequeuer.sinks.s3.features import UNSUPPORTED_STATUSES, Features, is_unsupported, may_be_unsupported
 
-THERE_ALREADY = frozenset({304, 409, 412})
+EXISTS_STATUSES = frozenset({304, 409, 412})
 """Answers to a conditional write that mean: there is an object, or another write is under way."""
-_EXPECTED = THERE_ALREADY | UNSUPPORTED_STATUSES
-IF_NONE = ("if-none-match", "*")
+_EXPECTED = EXISTS_STATUSES | UNSUPPORTED_STATUSES
+IF_NONE_MATCH = ("if-none-match", "*")
 
 
-class Writes:
-    """Writes whole objects."""
+class ObjectWriter:
+    """ObjectWriter whole objects."""
 
     def __init__(self, bucket: Bucket, features: Features) -> None:
         self._bucket = bucket
@@ -35,16 +35,16 @@ class Writes:
         writer may come: its object is replaced.
         """
         if not self._features.lacks("conditional_writes"):
-            reply = await self._send(key, body, [*fields, IF_NONE], check)
-            if reply.status in THERE_ALREADY:
+            reply = await self._send(key, body, [*fields, IF_NONE_MATCH], check)
+            if reply.status in EXISTS_STATUSES:
                 return False
             if reply.status < 300 or not is_unsupported(reply):
                 self._accepted(reply)
                 return True
-        if key in await self._bucket.keys(key):
+        if key in await self._bucket.list_keys(key):
             return False
         self._accepted(await self._send(key, body, fields, check))
-        self._features.note("conditional_writes")
+        self._features.mark_missing("conditional_writes")
         return True
 
     async def _send(self, key: str, body: bytes | bytearray, fields: Fields, check: Check) -> Reply:
@@ -53,22 +53,22 @@ class Writes:
             return await self._attempt(key, body, fields, check)
         reply = await self._attempt(key, body, [*fields, crc32_field(body)], check)
         if reply.status < 300:
-            self._features.prove("checksums")
+            self._features.mark_supported("checksums")
             return reply
         if not may_be_unsupported(reply) or self._features.is_known("checksums"):
             return reply
         again = await self._attempt(key, body, fields, check)
-        if again.status < 300 or again.status in THERE_ALREADY:
-            self._features.note("checksums")
+        if again.status < 300 or again.status in EXISTS_STATUSES:
+            self._features.mark_missing("checksums")
             return again
         return reply
 
     async def _attempt(self, key: str, body: bytes | bytearray, fields: Fields, check: Check) -> Reply:
         check()
-        return await self._bucket.call(self._bucket.about(key, "PUT", "", fields, body), expected=_EXPECTED)
+        return await self._bucket.send(self._bucket.request(key, "PUT", "", fields, body), expected=_EXPECTED)
 
     def _accepted(self, reply: Reply) -> None:
-        if reply.status in THERE_ALREADY:
+        if reply.status in EXISTS_STATUSES:
             # Not asked for here, so no statement about the object: another write is under way.
             raise StoreUnavailableError(f"S3 answered {reply.status} {code_in(reply.body)}".rstrip())
         if reply.status >= 300:

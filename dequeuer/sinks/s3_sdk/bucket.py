@@ -1,4 +1,4 @@
-"""Calls of the SDK's client about one bucket. What S3 refuses is raised as an error of ours."""
+"""CallReporter of the SDK's client about one bucket. What S3 refuses is raised as an error of ours."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from dequeuer.sinks.protection import ObjectProtection
 from dequeuer.sinks.s3.errors import StoreError
 from dequeuer.sinks.s3_sdk.errors import SDK_ERRORS, code_of, translated
 
-Answer: TypeAlias = Mapping[str, Any]
+SdkResponse: TypeAlias = Mapping[str, Any]
 OpenClient: TypeAlias = Callable[[], AbstractAsyncContextManager[Any]]
 IsExpected: TypeAlias = Callable[[int, str], bool]
 """Judges a refusal by its status and its error code."""
@@ -63,30 +63,34 @@ class SdkBucket:
 
     async def call(
         self, operation: str, *, expected: IsExpected = lambda _status, _code: False, **parameters: object
-    ) -> Answer | None:
-        """Return the answer of one operation, such as `put_object`; None for a refusal that is `expected`.
+    ) -> SdkResponse | None:
+        """Return the response of one operation, such as `put_object`; None for a refusal that is `expected`.
 
         Raises:
             StoreMissingError, StoreDeniedError, StoreUnavailableError: it was refused, or never answered.
         """
-        answer = await self.attempt(operation, **parameters)
-        if not isinstance(answer, Refusal):
-            return answer
-        if expected(answer.status, answer.code):
+        response = await self.attempt(operation, **parameters)
+        if not isinstance(response, Refusal):
+            return response
+        if expected(response.status, response.code):
             return None
-        raise answer.translated() from answer.error
+        raise response.translated() from response.error
 
-    async def attempt(self, operation: str, **parameters: object) -> Answer | Refusal:
-        """Return the answer of one operation, or how it was refused. Raises `StoreError` when there is no answer."""
+    async def attempt(self, operation: str, **parameters: object) -> SdkResponse | Refusal:
+        """Return the response of one operation, or its refusal.
+
+        Raises:
+            StoreDeniedError, StoreUnavailableError: there is no response.
+        """
         try:
             client = self._client or await self._opened()
             common = self._creation if operation in _CREATIONS else self._common
-            answer: Answer = await getattr(client, operation)(**common, **parameters)
+            response: SdkResponse = await getattr(client, operation)(**common, **parameters)
         except ClientError as error:
             return Refusal(*code_of(error), error)
         except SDK_ERRORS as error:
             raise translated(error) from error
-        return answer
+        return response
 
     async def _opened(self) -> Any:
         async with self._opening:

@@ -12,10 +12,10 @@ from dequeuer.core.errors import StoreUnavailableError
 from dequeuer.core.events import StoreOp
 from dequeuer.core.retry import retry_until_available
 from dequeuer.sinks.base import Payload
-from dequeuer.sinks.s3.checksum import checker_of
-from dequeuer.sinks.s3.download import NO_PROGRESS_BACKOFF, SMALL_BYTES, UNTYPED, Report
+from dequeuer.sinks.s3.checksum import verifier_of
+from dequeuer.sinks.s3.download import MAX_BUFFERED_OBJECT_BYTES, NO_PROGRESS_BACKOFF, UNTYPED, Report
 from dequeuer.sinks.s3.errors import STORE_ERRORS
-from dequeuer.sinks.s3_sdk.bucket import Answer, SdkBucket
+from dequeuer.sinks.s3_sdk.bucket import SdkBucket, SdkResponse
 from dequeuer.sinks.s3_sdk.errors import SDK_ERRORS, translated
 
 CHUNK_BYTES = 64 * 1024
@@ -36,18 +36,18 @@ class Downloads:
 
     async def open(self, key: str) -> Payload:
         """Open an object. Raises `StoreMissingError`, `StoreDeniedError`, `StoreUnavailableError`."""
-        answer = await self._get(key)
-        size, modified = answer.get("ContentLength"), answer.get("LastModified")
+        response = await self._get(key)
+        size, modified = response.get("ContentLength"), response.get("LastModified")
         if not isinstance(size, int) or not isinstance(modified, datetime):
-            answer["Body"].close()
+            response["Body"].close()
             raise StoreUnavailableError("S3 answered without size and time of the object")
-        chunks: AsyncIterator[bytes] = self._stream(key, answer, size)
+        chunks: AsyncIterator[bytes] = self._stream(key, response, size)
         # Begun, so that its connection is closed even when nobody reads it: the loop ends what is dropped.
         await anext(chunks)
-        if size <= SMALL_BYTES:
+        if size <= MAX_BUFFERED_OBJECT_BYTES:
             # Read now: the connection is free before the container is asked.
-            chunks = _once(b"".join([chunk async for chunk in chunks]))
-        content_type = answer.get("ContentType")
+            chunks = _single_chunk(b"".join([chunk async for chunk in chunks]))
+        content_type = response.get("ContentType")
         return Payload(
             size=size,
             content_type=None if content_type == UNTYPED else content_type,
@@ -55,15 +55,15 @@ class Downloads:
             modified_at=modified.timestamp(),
         )
 
-    async def _get(self, key: str, **parameters: Any) -> Answer:
-        answer = await self._bucket.call("get_object", Key=key, **parameters)
-        if answer is None:
+    async def _get(self, key: str, **parameters: Any) -> SdkResponse:
+        response = await self._bucket.call("get_object", Key=key, **parameters)
+        if response is None:
             raise StoreUnavailableError("S3 gave no object")
-        return answer
+        return response
 
-    async def _stream(self, key: str, first: Answer, size: int) -> AsyncGenerator[bytes, None]:
+    async def _stream(self, key: str, first: SdkResponse, size: int) -> AsyncGenerator[bytes, None]:
         e_tag, at = first.get("ETag"), 0
-        checked = checker_of(first.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get)
+        checked = verifier_of(first.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get)
         body: Any = first["Body"]
         try:
             yield b""
@@ -94,17 +94,17 @@ class Downloads:
         # Without If-Match a new object under the key would be appended to the old one's first half.
         same = {"IfMatch": e_tag} if e_tag else {}
         try:
-            answer = await self._get(key, Range=f"bytes={at}-", **same)
-            if answer.get("ContentRange") != f"bytes {at}-{size - 1}/{size}":
-                answer["Body"].close()
+            response = await self._get(key, Range=f"bytes={at}-", **same)
+            if response.get("ContentRange") != f"bytes {at}-{size - 1}/{size}":
+                response["Body"].close()
                 raise StoreUnavailableError("S3 answered with another part of the object than was asked for")
         except STORE_ERRORS as error:
             self._report(_OP, started, error)
             raise
         self._report(_OP, started, None)
-        return answer["Body"]
+        return response["Body"]
 
 
-async def _once(body: bytes) -> AsyncIterator[bytes]:
+async def _single_chunk(body: bytes) -> AsyncIterator[bytes]:
     if body:
         yield body

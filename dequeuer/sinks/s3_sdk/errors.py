@@ -25,7 +25,7 @@ SDK_ERRORS = (
     CredentialsUnavailableError,
     OSError,  # time-outs, too
     ResponseParserError,
-    ValueError,  # a time or a number in the answer that is none
+    ValueError,  # a time or a number in the response that is none
 )
 """What a call of the SDK's client raises when AWS refuses, cannot be reached or answers nonsense."""
 

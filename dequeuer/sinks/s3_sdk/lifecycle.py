@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from botocore.exceptions import BotoCoreError, ClientError
 
 from dequeuer.core.errors import StoreUnavailableError, described
-from dequeuer.sinks.expiry import ABORT_AFTER_DAYS, RULE_ID, ExpiryChange, RefusedError, merge_rule
+from dequeuer.sinks.expiry import ABORT_AFTER_DAYS, RULE_ID, ExpiryChange, LifecycleRefusedError, merge_rule
 from dequeuer.sinks.protection import UNPROTECTED, ObjectProtection
 
 _SIZE = "TransitionDefaultMinimumObjectSize"
@@ -59,10 +59,10 @@ class _Configuration:
     async def read(self) -> Mapping[str, Any]:
         """Return the configuration."""
         try:
-            answer = await self._client.get_bucket_lifecycle_configuration(**self._bucket)
+            response = await self._client.get_bucket_lifecycle_configuration(**self._bucket)
         except Exception as error:
             raise _translated(error) from error
-        return _request(answer.get("Rules") or (), answer.get(_SIZE))
+        return _request(response.get("Rules") or (), response.get(_SIZE))
 
     def merged(self, found: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
         """Return the configuration with our rule in it; None when it is there already."""
@@ -89,7 +89,7 @@ def _translated(error: Exception) -> Exception:
     text = described(error)
     if isinstance(error, ClientError):
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
-        return RefusedError(text, code=str(error.response.get("Error", {}).get("Code")), status=status)
+        return LifecycleRefusedError(text, code=str(error.response.get("Error", {}).get("Code")), status=status)
     if isinstance(error, BotoCoreError | OSError | TimeoutError):
         return StoreUnavailableError(text)
     return error

@@ -8,16 +8,16 @@ from itertools import islice
 from dequeuer.core.events import Observer
 from dequeuer.core.refusal_codes import is_refusal
 from dequeuer.sinks.base import Check, Payload, unchecked
-from dequeuer.sinks.s3.calls import Calls
+from dequeuer.sinks.s3.calls import CallReporter
 from dequeuer.sinks.s3.download import UNTYPED
 from dequeuer.sinks.s3.errors import error_code, refused
 from dequeuer.sinks.s3.features import Features, may_mean_unsupported
-from dequeuer.sinks.s3.listing import DELETIONS_LIMIT, GONE
+from dequeuer.sinks.s3.listing import GONE, MAX_KEYS_PER_DELETION
 from dequeuer.sinks.s3_sdk.bucket import Refusal, SdkBucket
 from dequeuer.sinks.s3_sdk.download import Downloads
-from dequeuer.sinks.s3_sdk.integrity import checked
+from dequeuer.sinks.s3_sdk.integrity import with_checksum
 from dequeuer.sinks.s3_sdk.upload import Uploads
-from dequeuer.sinks.s3_sdk.writing import Writes, keys_below
+from dequeuer.sinks.s3_sdk.writing import ObjectWriter, keys_below
 
 
 class SdkStore:
@@ -25,10 +25,10 @@ class SdkStore:
 
     def __init__(self, bucket: SdkBucket, observer: Observer) -> None:
         self._bucket = bucket
-        self._calls = Calls(observer)
+        self._calls = CallReporter(observer)
         self._features = Features(observer)
-        self._writes = Writes(bucket, self._features)
-        self._uploads = Uploads(bucket, self._writes)
+        self._writer = ObjectWriter(bucket, self._features)
+        self._uploads = Uploads(bucket, self._writer)
         self._downloads = Downloads(bucket, self._calls.report)
 
     async def close(self) -> None:
@@ -38,22 +38,24 @@ class SdkStore:
 
     async def get(self, key: str) -> Payload:
         """Open an object. A stream that breaks is resumed where it broke, for as long as the caller waits."""
-        return await self._calls.reported("get", self._downloads.open(key), key)
+        return await self._calls.run("get", self._downloads.open(key), key)
 
     async def list(self, prefix: str) -> Sequence[str]:
         """Return the keys below `prefix`: the first page of them."""
         # The SDK asks for escaped keys by itself, and undoes it.
-        return await self._calls.reported("list", keys_below(self._bucket, prefix), prefix)
+        return await self._calls.run("list", keys_below(self._bucket, prefix), prefix)
 
     async def put(self, key: str, body: bytes, content_type: str) -> None:
         """Write an object with one request."""
-        putting = self._writes.send("put_object", Key=key, ContentType=_typed(content_type), **checked(body))
-        await self._calls.reported("put", putting, key)
+        putting = self._writer.send("put_object", Key=key, ContentType=_typed(content_type), **with_checksum(body))
+        await self._calls.run("put", putting, key)
 
     async def create(self, key: str, body: bytes, content_type: str, *, check: Check = unchecked) -> bool:
         """Write an object with one conditional request (`If-None-Match: *`)."""
-        creating = self._writes.create("put_object", check, Key=key, ContentType=_typed(content_type), **checked(body))
-        return await self._calls.reported("put", creating, key) is not None
+        creating = self._writer.create(
+            "put_object", check, Key=key, ContentType=_typed(content_type), **with_checksum(body)
+        )
+        return await self._calls.run("put", creating, key) is not None
 
     async def put_stream(
         self,
@@ -65,37 +67,37 @@ class SdkStore:
         check: Check = unchecked,
     ) -> bool:
         """Write in parts of 5 MiB, one under way at a time; each request is retried for up to two minutes."""
-        return await self._calls.reported("put", self._uploads.send(key, body, _typed(content_type), check), key)
+        return await self._calls.run("put", self._uploads.send(key, body, _typed(content_type), check), key)
 
     async def check_write(self, key: str) -> None:
         """Begin an upload and abort it: it needs the permissions and the key of a write, and leaves no object."""
-        await self._calls.reported("put", self._uploads.check(key), key)
+        await self._calls.run("put", self._uploads.check(key), key)
 
     async def delete(self, keys: Collection[str]) -> None:
         """Delete any number of objects with one request for each thousand."""
         if len(keys) == 1:
-            await self._calls.reported("delete", self._delete_one(*keys), *keys)
+            await self._calls.run("delete", self._delete_one(*keys), *keys)
             return
         left = iter(keys)
-        while page := list(islice(left, DELETIONS_LIMIT)):
+        while page := list(islice(left, MAX_KEYS_PER_DELETION)):
             is_single = self._features.lacks("bulk_deletions")
-            await self._calls.reported("delete", self._delete_each(page) if is_single else self._delete_page(page))
+            await self._calls.run("delete", self._delete_each(page) if is_single else self._delete_page(page))
 
     async def _delete_one(self, key: str) -> None:
         await self._bucket.call("delete_object", expected=_is_gone, Key=key)
 
     async def _delete_page(self, keys: Sequence[str]) -> None:
         objects = [{"Key": key} for key in keys]
-        answer = await self._bucket.attempt("delete_objects", Delete={"Objects": objects, "Quiet": True})
-        if isinstance(answer, Refusal):
+        response = await self._bucket.attempt("delete_objects", Delete={"Objects": objects, "Quiet": True})
+        if isinstance(response, Refusal):
             # The SDK sends a checksum and no Content-MD5 here: a store that wants the one and knows not the other
             # refuses all deletions in bulk.
-            if not may_mean_unsupported(answer.status, answer.code):
-                raise answer.translated() from answer.error
+            if not may_mean_unsupported(response.status, response.code):
+                raise response.translated() from response.error
             await self._delete_each(keys)
-            self._features.note("bulk_deletions")
+            self._features.mark_missing("bulk_deletions")
             return
-        codes = [error_code(str(failed.get("Code", ""))) for failed in answer.get("Errors", ())]
+        codes = [error_code(str(failed.get("Code", ""))) for failed in response.get("Errors", ())]
         failures = [code for code in codes if code != GONE]
         if failures:
             raise refused(200, next((code for code in failures if is_refusal(200, code)), failures[0]))

@@ -16,10 +16,10 @@ from dequeuer.sinks.s3.multipart import PART_BYTES
 from dequeuer.sinks.s3.parts import ABORT_TIMEOUT_S, Aborts, Part, check_uploads, is_made_of, within_upload
 from dequeuer.sinks.s3.retry import retry_upload_request
 from dequeuer.sinks.s3_sdk.bucket import SdkBucket
-from dequeuer.sinks.s3_sdk.integrity import Checked, checked
-from dequeuer.sinks.s3_sdk.writing import Writes
+from dequeuer.sinks.s3_sdk.integrity import BodyWithChecksum, with_checksum
+from dequeuer.sinks.s3_sdk.writing import ObjectWriter
 
-PARTS_AT_ONCE = 6
+MAX_PARTS_IN_MEMORY = 6
 """Parts of all uploads together that are in memory, being read or being sent: 30 MiB. They are given in turn, and an
 upload that waits for one need not hold any: `workers` answers of any size make progress side by side."""
 
@@ -27,10 +27,10 @@ upload that waits for one need not hold any: `workers` answers of any size make 
 class Uploads:
     """Streams bodies into a bucket."""
 
-    def __init__(self, bucket: SdkBucket, writes: Writes) -> None:
+    def __init__(self, bucket: SdkBucket, writes: ObjectWriter) -> None:
         self._bucket = bucket
-        self._writes = writes
-        self._places = asyncio.Semaphore(PARTS_AT_ONCE)
+        self._writer = writes
+        self._part_slots = asyncio.Semaphore(MAX_PARTS_IN_MEMORY)
         self._aborts = Aborts()
 
     async def send(self, key: str, chunks: AsyncIterator[bytes], content_type: str, check: Check) -> bool:
@@ -40,51 +40,51 @@ class Uploads:
             Whatever `chunks` or `check` raises: nothing is written then.
             StoreDeniedError, StoreUnavailableError: it is not known to be written.
         """
-        upload = _Upload(self._bucket, self._writes, key, content_type, check)
+        upload = _Upload(self._bucket, self._writer, key, content_type, check)
         try:
             whole = await self._send_parts(upload, Body(chunks, None))
             if whole is not None:
                 return await self._send_whole(key, whole, content_type, check)
             is_written = await upload.complete()
         except BaseException:
-            self._aborts.begin(upload)
+            self._aborts.start(upload)
             raise
         if not is_written:
-            self._aborts.begin(upload)
+            self._aborts.start(upload)
         return is_written
 
-    async def _send_parts(self, upload: _Upload, body: Body) -> Checked | None:
+    async def _send_parts(self, upload: _Upload, body: Body) -> BodyWithChecksum | None:
         """Send a body in parts. One that is a single part is returned instead, and keeps its place."""
         is_first = True
         while True:
-            await self._places.acquire()
+            await self._part_slots.acquire()
             try:
-                part = checked(bytes(await body.part(PART_BYTES, upload.raise_failure)))
+                part = with_checksum(bytes(await body.part(PART_BYTES, upload.raise_failure)))
                 is_over = await body.is_over()
             except BaseException:
-                self._places.release()
+                self._part_slots.release()
                 raise
             if is_first and is_over:
                 return part
-            await upload.send(part, self._places.release)
+            await upload.send(part, self._part_slots.release)
             if is_over:
                 return None
             del part
             is_first = False
 
-    async def _send_whole(self, key: str, whole: Checked, content_type: str, check: Check) -> bool:
+    async def _send_whole(self, key: str, whole: BodyWithChecksum, content_type: str, check: Check) -> bool:
         async def attempt() -> bool:
-            created = await self._writes.create("put_object", check, Key=key, ContentType=content_type, **whole)
+            created = await self._writer.create("put_object", check, Key=key, ContentType=content_type, **whole)
             return created is not None
 
         try:
             return await retry_upload_request(attempt)
         finally:
-            self._places.release()
+            self._part_slots.release()
 
     async def check(self, key: str) -> None:
         """Begin an upload and abort it. Raises `StoreDeniedError`, `StoreUnavailableError`."""
-        await check_uploads(_Upload(self._bucket, self._writes, key, UNTYPED, unchecked))
+        await check_uploads(_Upload(self._bucket, self._writer, key, UNTYPED, unchecked))
 
     async def close(self) -> None:
         """Wait for the aborts that still run, `ABORT_TIMEOUT_S` at most."""
@@ -94,56 +94,58 @@ class Uploads:
 class _Upload:
     """One upload. The first `send` begins it; then either `complete` or `abort` ends it."""
 
-    def __init__(self, bucket: SdkBucket, writes: Writes, key: str, content_type: str, check: Check) -> None:
+    def __init__(self, bucket: SdkBucket, writes: ObjectWriter, key: str, content_type: str, check: Check) -> None:
         self._bucket = bucket
-        self._writes = writes
+        self._writer = writes
         self._key = key
         self._content_type = content_type
         self._check = check
         self._id = ""
         self._parts: list[Part] = []
-        self._flight: asyncio.Task[None] | None = None
+        self._current_task: asyncio.Task[None] | None = None
 
     def raise_failure(self) -> None:
         """Raise what has failed meanwhile: a body that never ends must not hide it."""
-        if self._flight is not None and self._flight.done():
-            self._flight.result()
+        if self._current_task is not None and self._current_task.done():
+            self._current_task.result()
 
-    async def send(self, part: Checked, release: Callable[[], None]) -> None:
+    async def send(self, part: BodyWithChecksum, release: Callable[[], None]) -> None:
         """Send a part in the background, as soon as the part before has arrived.
 
         `release` is called when the part is not needed any more, whatever happens.
         """
         try:
-            if self._flight is None:
-                self._flight = asyncio.create_task(retry_upload_request(self._begin), name="begin an upload")
-            await asyncio.shield(self._flight)
+            if self._current_task is None:
+                self._current_task = asyncio.create_task(retry_upload_request(self._create), name="create an upload")
+            await asyncio.shield(self._current_task)
         except BaseException:
             release()
             raise
-        self._flight = asyncio.create_task(self._send(part), name="send a part")
-        self._flight.add_done_callback(lambda _: release())
+        self._current_task = asyncio.create_task(self._send(part), name="send a part")
+        self._current_task.add_done_callback(lambda _: release())
 
-    async def begin(self) -> None:
+    async def create(self) -> None:
         """Begin with one attempt; `send` does it by itself."""
-        self._flight = asyncio.create_task(self._begin(), name="begin an upload")
-        await asyncio.shield(self._flight)
+        self._current_task = asyncio.create_task(self._create(), name="create an upload")
+        await asyncio.shield(self._current_task)
 
-    async def _begin(self) -> None:
-        answer = await self._writes.send(
+    async def _create(self) -> None:
+        response = await self._writer.send(
             "create_multipart_upload", Key=self._key, ContentType=self._content_type, ChecksumAlgorithm="CRC32"
         )
-        upload_id = answer.get("UploadId")
+        upload_id = response.get("UploadId")
         if not isinstance(upload_id, str) or not upload_id:
             raise StoreUnavailableError("S3 began an upload and did not name it")
         self._id = upload_id
 
-    async def _send(self, part: Checked) -> None:
+    async def _send(self, part: BodyWithChecksum) -> None:
         number = len(self._parts) + 1
 
         async def attempt() -> str:
-            answer = await self._writes.send("upload_part", Key=self._key, UploadId=self._id, PartNumber=number, **part)
-            e_tag = answer.get("ETag")
+            response = await self._writer.send(
+                "upload_part", Key=self._key, UploadId=self._id, PartNumber=number, **part
+            )
+            e_tag = response.get("ETag")
             if not isinstance(e_tag, str) or not e_tag:
                 raise StoreUnavailableError("S3 took a part and did not name it")
             return e_tag
@@ -153,8 +155,8 @@ class _Upload:
 
     async def complete(self) -> bool:
         """Make the object of the parts, unless there is one."""
-        if self._flight is not None:
-            await asyncio.shield(self._flight)
+        if self._current_task is not None:
+            await asyncio.shield(self._current_task)
         return await within_upload(self._complete)
 
     async def _complete(self) -> bool:
@@ -163,7 +165,7 @@ class _Upload:
             for number, part in enumerate(self._parts, 1)
         ]
         try:
-            answer = await self._writes.create(
+            response = await self._writer.create(
                 "complete_multipart_upload",
                 self._check,
                 Key=self._key,
@@ -171,13 +173,13 @@ class _Upload:
                 MultipartUpload={"Parts": parts},
             )
         except StoreMissingError:
-            # The upload is gone. If it was completed and only the answer was lost, the object is there.
-            if not await self._is_there():
+            # The upload is gone. If it was completed and only the response was lost, the object is there.
+            if not await self._is_our_object():
                 raise
             return True
-        return answer is not None or await self._is_there()
+        return response is not None or await self._is_our_object()
 
-    async def _is_there(self) -> bool:
+    async def _is_our_object(self) -> bool:
         try:
             found = await self._bucket.call("get_object", Key=self._key, Range="bytes=0-0") or {}
         except StoreMissingError:
@@ -193,21 +195,21 @@ class _Upload:
 
     async def abort(self) -> None:
         """Give the parts up. Best effort: what cannot be aborted now is left to the bucket's rules."""
-        flight = self._flight
-        if flight is None:
+        task = self._current_task
+        if task is None:
             return
         if self._id:
             # A part that arrives after the end of its upload would be kept, and paid for.
-            flight.cancel()
+            task.cancel()
         try:
             async with asyncio.timeout(ABORT_TIMEOUT_S):
                 # The beginning is not cancelled: an upload whose name never became known cannot be aborted.
-                await asyncio.wait({flight})
+                await asyncio.wait({task})
                 if self._id:
                     await self._bucket.call("abort_multipart_upload", Key=self._key, UploadId=self._id)
         except (TimeoutError, StoreUnavailableError, StoreMissingError, StoreDeniedError):
             return
         finally:
-            flight.cancel()
-            if flight.done() and not flight.cancelled():
-                flight.exception()
+            task.cancel()
+            if task.done() and not task.cancelled():
+                task.exception()

@@ -8,7 +8,7 @@ from typing import Any
 from dequeuer.core.errors import StoreUnavailableError
 from dequeuer.sinks.base import Check, unchecked
 from dequeuer.sinks.s3.features import Features, may_mean_unsupported, means_unsupported
-from dequeuer.sinks.s3_sdk.bucket import Answer, Refusal, SdkBucket, exists
+from dequeuer.sinks.s3_sdk.bucket import Refusal, SdkBucket, SdkResponse, exists
 
 _CHECKSUMS = frozenset({"ChecksumCRC32", "ChecksumAlgorithm"})
 _OF_A_LISTING = frozenset({"Contents", "IsTruncated", "KeyCount", "MaxKeys", "Name"})
@@ -24,59 +24,61 @@ async def keys_below(bucket: SdkBucket, prefix: str) -> Sequence[str]:
     return [entry["Key"] for entry in page.get("Contents", ()) if entry.get("Key")]
 
 
-class Writes:
+class ObjectWriter:
     """Sends PutObject, the requests of an upload, and their fallbacks."""
 
     def __init__(self, bucket: SdkBucket, features: Features) -> None:
         self._bucket = bucket
         self._features = features
 
-    async def send(self, operation: str, check: Check = unchecked, **parameters: Any) -> Answer:
+    async def send(self, operation: str, check: Check = unchecked, **parameters: Any) -> SdkResponse:
         """Send a request that may carry a checksum. Raises `StoreError`."""
-        answer = await self._summed(operation, check, parameters)
-        if isinstance(answer, Refusal):
-            raise answer.translated() from answer.error
-        return answer
+        response = await self._send_with_checksum(operation, check, parameters)
+        if isinstance(response, Refusal):
+            raise response.translated() from response.error
+        return response
 
-    async def create(self, operation: str, check: Check, **parameters: Any) -> Answer | None:
+    async def create(self, operation: str, check: Check, **parameters: Any) -> SdkResponse | None:
         """Send a request that makes an object unless there is one; None: there is one, or another write won.
 
         A store without conditional writes is asked for the object first. Between that and the write another writer
         may come: its object is replaced.
         """
         if not self._features.lacks("conditional_writes"):
-            answer = await self._summed(operation, check, {**parameters, "IfNoneMatch": "*"})
-            if not isinstance(answer, Refusal):
-                return answer
-            if exists(answer.status, answer.code):
+            response = await self._send_with_checksum(operation, check, {**parameters, "IfNoneMatch": "*"})
+            if not isinstance(response, Refusal):
+                return response
+            if exists(response.status, response.code):
                 return None
-            if not means_unsupported(answer.status, answer.code):
-                raise answer.translated() from answer.error
+            if not means_unsupported(response.status, response.code):
+                raise response.translated() from response.error
         key = parameters["Key"]
         if key in await keys_below(self._bucket, key):
             return None
         made = await self.send(operation, check, **parameters)
-        self._features.note("conditional_writes")
+        self._features.mark_missing("conditional_writes")
         return made
 
-    async def _summed(self, operation: str, check: Check, parameters: dict[str, Any]) -> Answer | Refusal:
+    async def _send_with_checksum(
+        self, operation: str, check: Check, parameters: dict[str, Any]
+    ) -> SdkResponse | Refusal:
         plain = _without_checksums(parameters)
         check()
         if self._features.lacks("checksums"):
             return await self._bucket.attempt(operation, **plain)
-        answer = await self._bucket.attempt(operation, **parameters)
-        if not isinstance(answer, Refusal):
+        response = await self._bucket.attempt(operation, **parameters)
+        if not isinstance(response, Refusal):
             if "ChecksumCRC32" in parameters:
                 # To name the algorithm proves nothing: stores that know no checksums may overlook that.
-                self._features.prove("checksums")
-            return answer
-        if self._features.is_known("checksums") or not may_mean_unsupported(answer.status, answer.code):
-            return answer
+                self._features.mark_supported("checksums")
+            return response
+        if self._features.is_known("checksums") or not may_mean_unsupported(response.status, response.code):
+            return response
         check()
         again = await self._bucket.attempt(operation, **plain)
         if isinstance(again, Refusal) and not exists(again.status, again.code):
-            return answer
-        self._features.note("checksums")
+            return response
+        self._features.mark_missing("checksums")
         return again
 
 

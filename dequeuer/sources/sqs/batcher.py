@@ -12,7 +12,7 @@ from dequeuer.core.queue_limits import MAX_BATCH_SIZE
 T = TypeVar("T")
 
 
-class _Waiting(NamedTuple, Generic[T]):
+class _Entry(NamedTuple, Generic[T]):
     entry: T
     until: float
     future: asyncio.Future[None]
@@ -44,7 +44,7 @@ class Batcher(Generic[T]):
         self._linger_s = linger_s
         self._expected = expected
         self._name = name
-        self._waiting: list[_Waiting[T]] = []
+        self._waiting: list[_Entry[T]] = []
         self._timer: asyncio.TimerHandle | None = None
         self._sending: set[asyncio.Task[None]] = set()
 
@@ -57,7 +57,7 @@ class Batcher(Generic[T]):
         """
         loop = asyncio.get_running_loop()
         future: asyncio.Future[None] = loop.create_future()
-        self._waiting.append(_Waiting(entry, until, future))
+        self._waiting.append(_Entry(entry, until, future))
         if len(self._waiting) >= MAX_BATCH_SIZE:
             self._flush()
         else:
@@ -84,8 +84,8 @@ class Batcher(Generic[T]):
         self._sending.add(task)
         task.add_done_callback(self._sending.discard)
 
-    async def _deliver(self, batch: Sequence[_Waiting[T]]) -> None:
-        batch = self._still_wanted(batch)
+    async def _deliver(self, batch: Sequence[_Entry[T]]) -> None:
+        batch = self._sendable(batch)
         if not batch:
             return
         try:
@@ -106,7 +106,7 @@ class Batcher(Generic[T]):
                 future.set_exception(result)
 
     @staticmethod
-    def _still_wanted(batch: Sequence[_Waiting[T]]) -> Sequence[_Waiting[T]]:
+    def _sendable(batch: Sequence[_Entry[T]]) -> Sequence[_Entry[T]]:
         now = asyncio.get_running_loop().time()
         for _, until, future in batch:
             if until <= now and not future.done():

@@ -17,7 +17,7 @@ from dequeuer.core.errors import (
 )
 from dequeuer.core.events import ErrorKind
 from dequeuer.core.refusal_codes import NO_CREDENTIALS, is_refusal
-from dequeuer.http.errors import WireError
+from dequeuer.http.errors import HttpTransportError
 
 Translate: TypeAlias = Callable[[Exception], tuple[ErrorKind, DequeuerError]]
 
@@ -30,7 +30,7 @@ def bare(code: str) -> str:
     return code.rsplit("#", 1)[-1]
 
 
-class RefusedError(Exception):
+class SqsResponseError(Exception):
     """SQS answered with an error: a status, its name for it, and a text."""
 
     def __init__(self, status: int, code: str, text: str) -> None:
@@ -44,11 +44,11 @@ def translate(error: Exception) -> tuple[ErrorKind, DequeuerError]:
 
     An error without a code, and one that is no error of SQS, counts as unavailable: it is tried again, never fatal.
     """
-    if isinstance(error, RefusedError):
+    if isinstance(error, SqsResponseError):
         return from_code(error.code, str(error), error.status, where(error))
     if isinstance(error, CredentialsMissingError):
         return "denied", SourceDeniedError(clip(str(error)), NO_CREDENTIALS)
-    if isinstance(error, DequeuerError | WireError | OSError | TimeoutError):
+    if isinstance(error, DequeuerError | HttpTransportError | OSError | TimeoutError):
         return "unavailable", SourceUnavailableError(described(error))
     return "unavailable", SourceUnavailableError(type(error).__name__)
 

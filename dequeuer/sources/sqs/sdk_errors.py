@@ -16,7 +16,7 @@ def translate(error: Exception) -> tuple[ErrorKind, DequeuerError]:
         details = error.response.get("Error", {})
         code, text = str(details.get("Code", "")), clip(f"{details.get('Code')}: {details.get('Message')}")
         if code.isdigit():
-            code = ""  # the answer named none: the SDK puts the status there
+            code = ""  # the response named none: the SDK puts the status there
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
         return sqs_errors.from_code(code, text, status, sqs_errors.where(error))
     if isinstance(error, NoCredentialsError | PartialCredentialsError):

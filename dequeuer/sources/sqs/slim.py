@@ -7,21 +7,21 @@ from typing import Any
 
 from dequeuer.aws.endpoint import AwsEndpoint, Request
 from dequeuer.core.queue_limits import MAX_BATCH_SIZE
-from dequeuer.http.errors import MalformedError, TooLargeError
-from dequeuer.sources.sqs.api import Json
-from dequeuer.sources.sqs.errors import RefusedError
+from dequeuer.http.errors import MalformedError, ResponseTooLargeError
+from dequeuer.sources.sqs.errors import SqsResponseError
+from dequeuer.sources.sqs.operations import Json
 
-ANSWER_LIMIT_BYTES = 12 * 1024 * 1024
+MAX_RESPONSE_BYTES = 12 * 1024 * 1024
 """Ten messages of 1 MiB fit, unless they are full of what JSON escapes; one alone fits with every byte escaped."""
 _JSON_TYPE = ("content-type", "application/x-amz-json-1.0")
 
 
-class WireSqs:
-    """`SqsApi`.
+class SlimSqs:
+    """`SqsOperations`.
 
     Args:
         endpoint: of SQS.
-        timeout_s: for an answer.
+        timeout_s: for a response.
         longest_wait_s: what a long poll takes on purpose, besides.
     """
 
@@ -34,21 +34,21 @@ class WireSqs:
     async def receive_message(self, **request: object) -> Json:
         """`ReceiveMessage`.
 
-        An answer that is too large is not read, and from then on half as many messages are asked for at a time. Those
+        A response that is too large is not read, and from then on half as many messages are asked for at a time. Those
         in it are received again after their visibility timeout.
         """
         asked = request.get("MaxNumberOfMessages")
         if isinstance(asked, int):
             asked = request["MaxNumberOfMessages"] = min(asked, self._messages_limit)
         try:
-            answer = await self._call("ReceiveMessage", request, self._timeout_s + self._longest_wait_s)
-        except TooLargeError as error:
+            response = await self._call("ReceiveMessage", request, self._timeout_s + self._longest_wait_s)
+        except ResponseTooLargeError as error:
             self._messages_limit = max(1, (asked if isinstance(asked, int) else 1) // 2)
-            raise TooLargeError(f"{error}; {self._messages_limit} messages are asked for next") from error
-        if len(answer.get("Messages") or ()) == self._messages_limit:
+            raise ResponseTooLargeError(f"{error}; {self._messages_limit} messages are asked for next") from error
+        if len(response.get("Messages") or ()) == self._messages_limit:
             # As many as were allowed did fit: one more is allowed next time.
             self._messages_limit = min(MAX_BATCH_SIZE, self._messages_limit + 1)
-        return answer
+        return response
 
     async def delete_message_batch(self, **request: object) -> Json:
         """`DeleteMessageBatch`."""
@@ -67,7 +67,7 @@ class WireSqs:
         return await self._call("SendMessage", request, self._timeout_s)
 
     async def _call(self, action: str, request: dict[str, object], timeout_s: float) -> Json:
-        reply = await self._endpoint.call(
+        reply = await self._endpoint.send(
             Request(
                 method="POST",
                 path="/",
@@ -75,19 +75,21 @@ class WireSqs:
                 body=json.dumps(request).encode(),
                 timeout_s=timeout_s,
             ),
-            limit=ANSWER_LIMIT_BYTES,
+            limit=MAX_RESPONSE_BYTES,
         )
-        answer = _object(reply.body)
+        response = _object(reply.body)
         if reply.status == 200:
-            if answer is None:
-                raise MalformedError("the answer is no JSON object")
-            return answer
-        raise RefusedError(reply.status, _code(reply.headers, answer or {}), str((answer or {}).get("message", "")))
+            if response is None:
+                raise MalformedError("the response is no JSON object")
+            return response
+        raise SqsResponseError(
+            reply.status, _code(reply.headers, response or {}), str((response or {}).get("message", ""))
+        )
 
 
 def _object(body: bytes) -> dict[str, Any] | None:
     if not body:
-        return {}  # some servers answer so when there is nothing to say
+        return {}  # some servers respond so when there is nothing to say
     try:
         parsed = json.loads(body)
     except (ValueError, RecursionError):
@@ -95,7 +97,7 @@ def _object(body: bytes) -> dict[str, Any] | None:
     return parsed if isinstance(parsed, dict) else None
 
 
-def _code(headers: dict[str, str], answer: dict[str, Any]) -> str:
+def _code(headers: dict[str, str], response: dict[str, Any]) -> str:
     """Return the error's name: of the older protocol when it is told, as the SDK does."""
     older = headers.get("x-amzn-query-error", "").partition(";")[0]
-    return older or str(answer.get("__type", "")).rpartition("#")[2]
+    return older or str(response.get("__type", "")).rpartition("#")[2]

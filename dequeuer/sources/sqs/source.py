@@ -13,22 +13,22 @@ from dequeuer.core.events import Observer, SourceCalled, SourceOp
 from dequeuer.core.message import Message
 from dequeuer.core.queue_limits import MAX_BATCH_SIZE, MAX_VISIBILITY_TIMEOUT_S
 from dequeuer.sources.base import Depth, Lease, lease_margin_s
-from dequeuer.sources.sqs.api import Json, SqsApi, count, entry_id, number, objects, text
 from dequeuer.sources.sqs.batcher import Batcher
 from dequeuer.sources.sqs.errors import Translate, from_code
+from dequeuer.sources.sqs.operations import Json, SqsOperations, count, entry_id, number, objects, text
 
 LINGER_S = 0.02
-NO_RECEIPT = "AQEB-dequeuer-permission-check"
+UNKNOWN_RECEIPT_HANDLE = "AQEB-dequeuer-permission-check"
 """A receipt handle that belongs to no message. SQS checks permissions before it looks at the handle."""
 ACK_LINGER_S = 0.2
 """How long a deletion waits for others, of a long lease: its message is held, and nobody waits for it."""
 CALL_TIMEOUT_S = 10.0
-"""For every answer but that of a receive, which waits on purpose."""
-CLOSE_S = 0.5
-HASTE_S = 0.5
+"""For every response but that of a receive, which waits on purpose."""
+CLOSE_TIMEOUT_S = 0.5
+MIN_EMPTY_POLL_INTERVAL_S = 0.5
 """The least between two polls that bring nothing."""
-RECEIVE_SPARE_S = 30.0
-"""Beyond the wait that was asked for: an answer that drips in would never end otherwise."""
+RECEIVE_TIMEOUT_MARGIN_S = 30.0
+"""Beyond the wait that was asked for: a response that drips in would never end otherwise."""
 
 
 class SqsSource:
@@ -48,7 +48,7 @@ class SqsSource:
 
     def __init__(  # noqa: PLR0913 - one parameter a fact of the queue
         self,
-        client: SqsApi,
+        client: SqsOperations,
         *,
         translate: Translate,
         queue_url: str,
@@ -86,7 +86,7 @@ class SqsSource:
     async def close(self) -> None:
         """Send what was still gathering; a queue that is away is not waited for."""
         flushing = [asyncio.create_task(batcher.flush()) for batcher in (self._deletions, self._changes)]
-        _, late = await asyncio.wait(flushing, timeout=CLOSE_S)
+        _, late = await asyncio.wait(flushing, timeout=CLOSE_TIMEOUT_S)
         for task in late:
             task.cancel()
 
@@ -94,7 +94,7 @@ class SqsSource:
         """Poll once, `poll_wait_s` at most; not at all without `wait`."""
         loop = asyncio.get_running_loop()
         asked_at = loop.time()
-        answer = await self._call(
+        response = await self._call(
             "receive",
             self._client.receive_message(
                 QueueUrl=self._queue_url,
@@ -107,15 +107,15 @@ class SqsSource:
                 MessageAttributeNames=["All"],
             ),
         )
-        messages = objects(answer, "Messages")
+        messages = objects(response, "Messages")
         # A lease counts from when the queue was asked: when it gave the message away is not known.
         leases = [lease for raw in messages if (lease := self._lease(raw, asked_at)) is not None]
         if messages and not leases:
             # Not the same as a quiet queue, which is asked again at once.
             raise SourceUnavailableError("the queue sent messages, and none of them can be read")
-        if wait and not leases and loop.time() - asked_at < HASTE_S:
+        if wait and not leases and loop.time() - asked_at < MIN_EMPTY_POLL_INTERVAL_S:
             # Whoever does not wait as he was asked to would be asked, and paid, without a pause.
-            await asyncio.sleep(HASTE_S)
+            await asyncio.sleep(MIN_EMPTY_POLL_INTERVAL_S)
         return leases
 
     def _lease(self, raw: Json, asked_at: float) -> SqsLease | None:
@@ -129,11 +129,11 @@ class SqsSource:
 
     async def check_delete(self) -> None:
         """Find out whether deletions are allowed: with a receipt that belongs to no message. Raises like any call."""
-        await self._check(self._delete([NO_RECEIPT], math.inf))
+        await self._check(self._delete([UNKNOWN_RECEIPT_HANDLE], math.inf))
 
     async def check_change(self, op: SourceOp) -> None:
         """Find out whether changes of visibility (`op` `renew` or `release`) are allowed, likewise."""
-        await self._check(self._change([(NO_RECEIPT, 0, op)], math.inf))
+        await self._check(self._change([(UNKNOWN_RECEIPT_HANDLE, 0, op)], math.inf))
 
     @staticmethod
     async def _check(asking: Awaitable[Sequence[Exception | None]]) -> None:
@@ -180,9 +180,9 @@ class SqsSource:
     async def _call(self, op: SourceOp, call: Awaitable[Json], until: float = math.inf) -> Json:
         """Make a call; `until`: loop time at which it is broken off, sent or not."""
         started = clock.monotonic()
-        limit_s = self._poll_wait_s + RECEIVE_SPARE_S if op == "receive" else CALL_TIMEOUT_S
+        limit_s = self._poll_wait_s + RECEIVE_TIMEOUT_MARGIN_S if op == "receive" else CALL_TIMEOUT_S
         try:
-            answer = await _answered(call, min(until, asyncio.get_running_loop().time() + limit_s))
+            response = await _answered(call, min(until, asyncio.get_running_loop().time() + limit_s))
         except Exception as error:
             kind, translated = self._translate(error)
             self._observer(
@@ -196,9 +196,9 @@ class SqsSource:
                 )
             )
             raise translated from error
-        carried = len(objects(answer, "Successful") or objects(answer, "Messages"))
+        carried = len(objects(response, "Successful") or objects(response, "Messages"))
         self._observer(SourceCalled(op=op, messages=carried, duration_s=clock.monotonic() - started, error=None))
-        return answer
+        return response
 
     async def _delete(self, receipts: Sequence[str], until: float) -> Sequence[Exception | None]:
         entries = [{"Id": str(at), "ReceiptHandle": receipt} for at, receipt in enumerate(receipts)]
@@ -214,16 +214,16 @@ class SqsSource:
         call = self._client.change_message_visibility_batch(QueueUrl=self._queue_url, Entries=entries)
         return self._verdicts(op, await self._call(op, call, until), len(entries))
 
-    def _verdicts(self, op: SourceOp, answer: Json, count: int) -> Sequence[Exception | None]:
+    def _verdicts(self, op: SourceOp, response: Json, count: int) -> Sequence[Exception | None]:
         """Judge each entry: a 200 for the whole says nothing about its parts."""
-        # By the ids as they were sent: an index out of the answer (-1, say) could speak for another message.
+        # By the ids as they were sent: an index out of the response (-1, say) could speak for another message.
         verdicts: dict[str, Exception | None] = {
             str(at): SourceUnavailableError("the queue did not mention the entry") for at in range(count)
         }
-        for done in objects(answer, "Successful"):
+        for done in objects(response, "Successful"):
             if (entry := entry_id(done)) in verdicts:
                 verdicts[entry] = None
-        for failed in objects(answer, "Failed"):
+        for failed in objects(response, "Failed"):
             code = clip(str(failed.get("Code")))
             kind, error = from_code(code, code)
             self._observer(
@@ -287,7 +287,7 @@ class SqsLease:
     def copy_id(self) -> str:
         """The id of the message's copy. Few messages are copied, so it is made when it is needed.
 
-        One for all tries: a FIFO queue then drops the copy of a send that was taken, but whose answer was lost.
+        One for all tries: a FIFO queue then drops the copy of a send that was taken, but whose response was lost.
         """
         self._copy_id = self._copy_id or uuid.uuid4().hex
         return self._copy_id
@@ -319,7 +319,7 @@ class SqsLease:
 
 
 async def _answered(call: Awaitable[Json], until: float) -> Json:
-    """Return the answer if it comes before the loop time `until`. Raises what the call raises, `TimeoutError`."""
+    """Return the response if it comes before the loop time `until`. Raises what the call raises, `TimeoutError`."""
     loop = asyncio.get_running_loop()
     started = loop.time()
     timeout = asyncio.timeout_at(until)
@@ -329,4 +329,4 @@ async def _answered(call: Awaitable[Json], until: float) -> Json:
     except TimeoutError:
         if not timeout.expired():
             raise  # the client's own, or the system's
-        raise TimeoutError(f"no answer within {loop.time() - started:.3g} s") from None
+        raise TimeoutError(f"no response within {loop.time() - started:.3g} s") from None

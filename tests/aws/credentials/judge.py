@@ -13,7 +13,7 @@ import botocore.exceptions as wrong
 from botocore.session import Session
 
 from dequeuer.aws.credentials import chain
-from dequeuer.aws.credentials.renewal import Keys, KeySnapshot
+from dequeuer.aws.credentials.renewal import CredentialsCache, Keys
 from dequeuer.core.errors import ConfigurationError, CredentialsMissingError, CredentialsUnavailableError
 
 REGION = "eu-west-1"
@@ -91,15 +91,15 @@ async def _ours(variables: Mapping[str, str]) -> Found | Failure:
     except ConfigurationError as error:
         return "configuration" if all(fault.startswith("AWS_") for fault in error.faults) else "unavailable"
     assert provider is not None
-    snapshot = KeySnapshot(provider, provider=choice.provider)
+    cache = CredentialsCache(provider, provider=choice.provider)
     try:
-        await snapshot.refresh()
+        await cache.wait_until_valid()
     except CredentialsMissingError:
         return "missing"
     except CredentialsUnavailableError:
         return "unavailable"
     finally:
-        await snapshot.close()
-    keys = snapshot.current()
+        await cache.close()
+    keys = cache.current()
     assert isinstance(keys, Keys)
     return Found(keys.access_key, keys.secret_key, keys.token, keys.expires_at)

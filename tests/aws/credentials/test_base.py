@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from dequeuer.aws.credentials.base import TOKEN_LIMIT, read_token
+from dequeuer.aws.credentials.base import MAX_TOKEN_CHARACTERS, read_token
 from dequeuer.core.errors import CredentialsUnavailableError
 
 
@@ -14,7 +14,7 @@ def test_a_token_is_read_as_it_stands_in_the_file(tmp_path: Path) -> None:
     assert read_token(file, "TOKEN_FILE") == "secret-token"
 
 
-@pytest.mark.parametrize("content", [b"x" * (TOKEN_LIMIT + 1), b"\xff\xfe secret"])
+@pytest.mark.parametrize("content", [b"x" * (MAX_TOKEN_CHARACTERS + 1), b"\xff\xfe secret"])
 def test_what_cannot_be_a_token_is_refused_and_not_quoted(tmp_path: Path, content: bytes) -> None:
     file = tmp_path / "token"
     file.write_bytes(content)

@@ -10,7 +10,13 @@ from typing import Any
 
 import pytest
 
-from dequeuer.aws.credentials.renewal import ASK_AGAIN_S, WAIT_S, FrozenKeys, Keys, KeySnapshot
+from dequeuer.aws.credentials.renewal import (
+    UNKNOWN_EXPIRY_RENEWAL_INTERVAL_S,
+    WAIT_S,
+    CredentialsCache,
+    FrozenKeys,
+    Keys,
+)
 from dequeuer.core.errors import CredentialsMissingError, CredentialsUnavailableError
 from dequeuer.core.events import CredentialsRenewalFailed, CredentialsRenewed
 from tests.fakes import Recorder
@@ -43,48 +49,48 @@ def keys(access_key: str, lifetime_s: float | None = HOUR_S) -> Keys:
 
 
 @asynccontextmanager
-async def renewed(provider: Any, seen: Recorder | None = None) -> AsyncIterator[KeySnapshot]:
-    snapshot = KeySnapshot(provider, provider="web_identity", chance=lambda: 1.0)
+async def renewed(provider: Any, seen: Recorder | None = None) -> AsyncIterator[CredentialsCache]:
+    cache = CredentialsCache(provider, provider="web_identity", jitter=lambda: 1.0)
     if seen is not None:
-        snapshot.observer = seen
+        cache.observer = seen
     try:
-        yield snapshot
+        yield cache
     finally:
-        await snapshot.close()
+        await cache.close()
 
 
 def now() -> float:
     return asyncio.get_running_loop().time()
 
 
-async def use(snapshot: KeySnapshot) -> str:
+async def use(cache: CredentialsCache) -> str:
     """Return the access key as a request would use it, and insist that it did not wait."""
     before = now()
-    await snapshot.refresh()
+    await cache.wait_until_valid()
     assert now() == before
-    return snapshot.current().access_key
+    return cache.current().access_key
 
 
 async def test_keys_are_renewed_a_quarter_of_an_hour_before_they_end_and_nobody_waits() -> None:
     provider = Provider()
-    async with renewed(provider) as snapshot:
+    async with renewed(provider) as cache:
         for _ in range(100):
-            await snapshot.refresh()
-        assert snapshot.current().access_key == "AKID1"
+            await cache.wait_until_valid()
+        assert cache.current().access_key == "AKID1"
         await asyncio.sleep(HOUR_S - 900 - 1)
-        assert await use(snapshot) == "AKID1"
+        assert await use(cache) == "AKID1"
         await asyncio.sleep(2)
-        assert await use(snapshot) == "AKID2"
+        assert await use(cache) == "AKID2"
         assert provider.asked == [0, HOUR_S - 900]
 
 
 @pytest.mark.parametrize(("lifetime_s", "after_s"), [(900, 450), (60, 30), (1800, 900), (6 * HOUR_S, 6 * HOUR_S - 900)])
 async def test_keys_that_live_shortly_are_renewed_after_half_of_their_life(lifetime_s: float, after_s: float) -> None:
     provider = Provider(lifetime_s)
-    async with renewed(provider) as snapshot:
-        await snapshot.refresh()
+    async with renewed(provider) as cache:
+        await cache.wait_until_valid()
         await asyncio.sleep(after_s + 1)
-        assert await use(snapshot) == "AKID2"
+        assert await use(cache) == "AKID2"
         assert provider.asked == [0, after_s]
 
 
@@ -101,8 +107,8 @@ class SameKeys:
 
 async def test_a_provider_that_keeps_its_keys_until_they_end_is_not_asked_ever_more_often() -> None:
     provider = SameKeys()
-    async with renewed(provider) as snapshot:
-        await snapshot.refresh()
+    async with renewed(provider) as cache:
+        await cache.wait_until_valid()
         await asyncio.sleep(60)
         pauses = [after - before for before, after in pairwise(provider.asked)]
         assert min(pauses) >= 0.5
@@ -111,78 +117,78 @@ async def test_a_provider_that_keeps_its_keys_until_they_end_is_not_asked_ever_m
 
 async def test_pods_that_were_started_together_do_not_renew_together() -> None:
     provider = Provider()
-    snapshots = [KeySnapshot(provider) for _ in range(20)]
-    for snapshot in snapshots:
-        await snapshot.refresh()
+    caches = [CredentialsCache(provider) for _ in range(20)]
+    for cache in caches:
+        await cache.wait_until_valid()
     await asyncio.sleep(HOUR_S - 899)
     asked = sorted(provider.asked[20:])
     assert len(asked) == 20
     assert asked[-1] - asked[0] > 60
-    for snapshot in snapshots:
-        await snapshot.close()
+    for cache in caches:
+        await cache.close()
 
 
 async def test_long_lived_keys_are_asked_for_once() -> None:
     provider = Provider(None)
-    async with renewed(provider) as snapshot:
-        await snapshot.refresh()
+    async with renewed(provider) as cache:
+        await cache.wait_until_valid()
         await asyncio.sleep(100 * HOUR_S)
-        assert await use(snapshot) == "AKID1"
+        assert await use(cache) == "AKID1"
 
 
 async def test_a_provider_that_hangs_delays_nobody_while_the_keys_are_valid() -> None:
     provider, seen = Provider(), Recorder()
-    async with renewed(provider, seen) as snapshot:
-        await snapshot.refresh()
+    async with renewed(provider, seen) as cache:
+        await cache.wait_until_valid()
         provider.hangs = True
         await asyncio.sleep(HOUR_S - 900 + 1)
         while now() < HOUR_S - 1:
-            assert await use(snapshot) == "AKID1"
+            assert await use(cache) == "AKID1"
             await asyncio.sleep(7)
         failures = [event for event in seen.events if isinstance(event, CredentialsRenewalFailed)]
         assert len(failures) > 5
-        assert {failure.reason for failure in failures} == {"no answer in time"}
+        assert {failure.reason for failure in failures} == {"no response in time"}
         assert failures[0].valid_for_s == pytest.approx(900 - 60, abs=1)
 
 
 async def test_keys_that_have_ended_are_waited_for_in_bounds() -> None:
     provider = Provider()
-    async with renewed(provider) as snapshot:
-        await snapshot.refresh()
+    async with renewed(provider) as cache:
+        await cache.wait_until_valid()
         provider.hangs = True
         await asyncio.sleep(HOUR_S + 1)
         before = now()
-        outcomes = await asyncio.gather(*[snapshot.refresh() for _ in range(100)], return_exceptions=True)
+        outcomes = await asyncio.gather(*[cache.wait_until_valid() for _ in range(100)], return_exceptions=True)
         assert now() - before == WAIT_S
         assert {type(outcome) for outcome in outcomes} == {CredentialsUnavailableError}
-        assert "are valid any more: no answer in time" in str(outcomes[0])
+        assert "are valid any more: no response in time" in str(outcomes[0])
         provider.hangs = False
         await asyncio.sleep(100)
-        assert (await use(snapshot)).startswith("AKID")
+        assert (await use(cache)).startswith("AKID")
 
 
 async def test_who_waits_gets_the_new_keys_as_soon_as_they_are_there() -> None:
     provider = Provider()
     provider.error = CredentialsUnavailableError("STS refuses")
-    async with renewed(provider) as snapshot:
+    async with renewed(provider) as cache:
         with pytest.raises(CredentialsUnavailableError, match="could be fetched: STS refuses"):
-            await snapshot.refresh()
+            await cache.wait_until_valid()
         provider.error = None
-        await asyncio.gather(*[snapshot.refresh() for _ in range(100)])
+        await asyncio.gather(*[cache.wait_until_valid() for _ in range(100)])
         assert provider.asked == [0, 1]
 
 
 async def test_failures_are_repeated_with_backoff_and_the_end_of_them_is_told() -> None:
     provider, seen = Provider(), Recorder()
-    async with renewed(provider, seen) as snapshot:
-        await snapshot.refresh()
+    async with renewed(provider, seen) as cache:
+        await cache.wait_until_valid()
         provider.error = CredentialsUnavailableError("away")
         await asyncio.sleep(HOUR_S - 900 + 200)
         gaps = [later - sooner for sooner, later in zip(provider.asked[1:], provider.asked[2:], strict=False)]
         assert gaps[:7] == [1, 2, 4, 8, 16, 30, 30]
         provider.error = None
         await asyncio.sleep(31)
-        assert await use(snapshot) != "AKID1"
+        assert await use(cache) != "AKID1"
     renewals = [event for event in seen.events if isinstance(event, CredentialsRenewed)]
     assert [event.is_first for event in renewals] == [True, False]
     assert renewals[0].expires_at == pytest.approx(time.time() + HOUR_S, abs=100)
@@ -191,29 +197,29 @@ async def test_failures_are_repeated_with_backoff_and_the_end_of_them_is_told() 
 async def test_without_any_keys_it_says_so_at_once_and_looks_again() -> None:
     provider = Provider()
     provider.error = CredentialsMissingError("no AWS credentials: give the pod a role")
-    async with renewed(provider) as snapshot:
+    async with renewed(provider) as cache:
         for _ in range(3):
             with pytest.raises(CredentialsMissingError, match="give the pod a role"):
-                await snapshot.refresh()
+                await cache.wait_until_valid()
         assert (now(), provider.asked) == (0, [0])
         provider.error = None
         await asyncio.sleep(2)
-        assert await use(snapshot) == "AKID2"
+        assert await use(cache) == "AKID2"
 
 
 async def test_a_first_answer_that_never_comes_is_waited_for_in_bounds() -> None:
     provider = Provider()
     provider.hangs = True
-    async with renewed(provider) as snapshot:
+    async with renewed(provider) as cache:
         with pytest.raises(CredentialsUnavailableError, match="web_identity has not answered"):
-            await snapshot.refresh()
+            await cache.wait_until_valid()
         assert now() == WAIT_S
 
 
 async def test_keys_that_have_ended_when_they_arrive_are_not_used() -> None:
-    async with renewed(Provider(-1.0)) as snapshot:
+    async with renewed(Provider(-1.0)) as cache:
         with pytest.raises(CredentialsUnavailableError, match="expired already"):
-            await snapshot.refresh()
+            await cache.wait_until_valid()
 
 
 async def test_a_chain_that_does_not_tell_the_end_is_asked_again_in_the_background() -> None:
@@ -223,63 +229,63 @@ async def test_a_chain_that_does_not_tell_the_end_is_asked_again_in_the_backgrou
             return SimpleNamespace(access_key=found.access_key, secret_key="s", token=None)
 
     chain = Chain()
-    async with renewed(chain) as snapshot:
-        await snapshot.refresh()
-        await asyncio.sleep(ASK_AGAIN_S + 1)
-        assert await use(snapshot) == "AKID2"
+    async with renewed(chain) as cache:
+        await cache.wait_until_valid()
+        await asyncio.sleep(UNKNOWN_EXPIRY_RENEWAL_INTERVAL_S + 1)
+        assert await use(cache) == "AKID2"
         # It gives up minutes before its keys end, and does not say when that is: AWS judges.
         chain.error = RuntimeError("away")
         await asyncio.sleep(HOUR_S)
-        assert await use(snapshot) == "AKID2"
+        assert await use(cache) == "AKID2"
         chain.error, chain.hangs = None, True
         await asyncio.sleep(HOUR_S)
-        assert await use(snapshot) == "AKID2"
+        assert await use(cache) == "AKID2"
 
 
 async def test_an_exception_of_a_provider_is_told_without_its_text() -> None:
     provider, seen = Provider(), Recorder()
     provider.error = RuntimeError("secret-token")
-    async with renewed(provider, seen) as snapshot:
+    async with renewed(provider, seen) as cache:
         with pytest.raises(CredentialsUnavailableError) as caught:
-            await snapshot.refresh()
+            await cache.wait_until_valid()
     assert "secret-token" not in str(caught.value) + repr(seen.events)
     assert "RuntimeError" in str(caught.value)
 
 
 async def test_keys_that_aws_says_have_expired_are_renewed_at_once_and_not_for_each_request() -> None:
     provider = Provider()
-    async with renewed(provider) as snapshot:
-        await snapshot.refresh()
-        first = snapshot.current()
+    async with renewed(provider) as cache:
+        await cache.wait_until_valid()
+        first = cache.current()
         for _ in range(100):
-            snapshot.reject(first)
-        await asyncio.gather(*[snapshot.refresh() for _ in range(100)])
-        second = snapshot.current()
+            cache.reject(first)
+        await asyncio.gather(*[cache.wait_until_valid() for _ in range(100)])
+        second = cache.current()
         assert second is not first
         # A request that was signed with the old ones is answered late; the provider has no better ones.
-        snapshot.reject(first)
-        snapshot.reject(second)
-        assert await use(snapshot) == "AKID2"
+        cache.reject(first)
+        cache.reject(second)
+        assert await use(cache) == "AKID2"
         assert len(provider.asked) == 2
         await asyncio.sleep(31)
-        snapshot.reject(second)
-        await snapshot.refresh()
-        assert snapshot.current().access_key == "AKID3"
+        cache.reject(second)
+        await cache.wait_until_valid()
+        assert cache.current().access_key == "AKID3"
 
 
 async def test_keys_that_cannot_be_renewed_are_kept_when_aws_says_they_have_expired() -> None:
-    async with renewed(Provider(None)) as snapshot:
-        await snapshot.refresh()
+    async with renewed(Provider(None)) as cache:
+        await cache.wait_until_valid()
         await asyncio.sleep(0)
-        snapshot.reject(snapshot.current())
-        assert await use(snapshot) == "AKID1"
+        cache.reject(cache.current())
+        assert await use(cache) == "AKID1"
 
 
 async def test_a_caller_that_is_cancelled_leaves_the_others_waiting() -> None:
     provider = Provider()
     provider.hangs = True
-    async with renewed(provider) as snapshot:
-        first, second = (asyncio.create_task(snapshot.refresh()) for _ in range(2))
+    async with renewed(provider) as cache:
+        first, second = (asyncio.create_task(cache.wait_until_valid()) for _ in range(2))
         await asyncio.sleep(1)
         first.cancel()
         await asyncio.sleep(1)
@@ -295,4 +301,4 @@ def test_nothing_of_keys_is_shown() -> None:
 
 async def test_before_the_first_fetch_there_are_none() -> None:
     with pytest.raises(CredentialsMissingError):
-        KeySnapshot(Provider()).current()
+        CredentialsCache(Provider()).current()

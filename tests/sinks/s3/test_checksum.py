@@ -10,18 +10,18 @@ from zlib import crc32
 import pytest
 
 from dequeuer.core.errors import StoreUnavailableError
-from dequeuer.sinks.s3.download import SMALL_BYTES
-from dequeuer.sinks.s3.store import WireStore, open_wire_store
+from dequeuer.sinks.s3.download import MAX_BUFFERED_OBJECT_BYTES
+from dequeuer.sinks.s3.store import SlimStore, open_slim_store
 from tests.fakes import Recorder
 from tests.sinks.fake_s3 import FakeS3, answer
-from tests.sinks.stores import wire_endpoint
+from tests.sinks.stores import slim_endpoint
 
-SMALL, LARGE = b"small" * 10, bytes(range(256)) * (SMALL_BYTES // 64)
+SMALL, LARGE = b"small" * 10, bytes(range(256)) * (MAX_BUFFERED_OBJECT_BYTES // 64)
 
 
 @pytest.fixture
-async def store(s3: FakeS3) -> AsyncIterator[WireStore]:
-    store = open_wire_store(endpoint=wire_endpoint(s3.url), bucket="bucket", path_style=True, observer=Recorder())
+async def store(s3: FakeS3) -> AsyncIterator[SlimStore]:
+    store = open_slim_store(endpoint=slim_endpoint(s3.url), bucket="bucket", path_style=True, observer=Recorder())
     yield store
     await store.close()
 
@@ -35,7 +35,7 @@ def told(body: bytes) -> dict[str, str]:
     return {f"x-amz-checksum-{name}": b64encode(digest).decode() for name, digest in digests.items()}
 
 
-async def read(store: WireStore) -> tuple[bytes, StoreUnavailableError | None]:
+async def read(store: SlimStore) -> tuple[bytes, StoreUnavailableError | None]:
     got = b""
     try:
         async for chunk in (await store.get("k")).chunks:
@@ -48,7 +48,7 @@ async def read(store: WireStore) -> tuple[bytes, StoreUnavailableError | None]:
 @pytest.mark.parametrize("body", [SMALL, LARGE])
 @pytest.mark.parametrize("name", ["crc32", "sha1", "sha256"])
 async def test_what_matches_passes_and_what_does_not_never_arrives_whole(
-    s3: FakeS3, store: WireStore, body: bytes, name: str
+    s3: FakeS3, store: SlimStore, body: bytes, name: str
 ) -> None:
     field = f"x-amz-checksum-{name}"
     s3.before = lambda _asked: answer(200, body, **{field: told(body)[field]})
@@ -70,13 +70,13 @@ async def test_what_matches_passes_and_what_does_not_never_arrives_whole(
         {"x-amz-checksum-crc32c": "AAAAAA==", "x-amz-checksum-crc64nvme": "AAAAAAAAAAA="},
     ],
 )
-async def test_what_cannot_be_compared_is_taken_as_it_is(s3: FakeS3, store: WireStore, fields: dict[str, str]) -> None:
+async def test_what_cannot_be_compared_is_taken_as_it_is(s3: FakeS3, store: SlimStore, fields: dict[str, str]) -> None:
     s3.before = lambda _asked: answer(200, LARGE, **fields)
     assert await read(store) == (LARGE, None)
 
 
 @pytest.mark.parametrize("is_right", [True, False])
-async def test_a_download_that_was_resumed_is_compared_as_a_whole(s3: FakeS3, store: WireStore, is_right: bool) -> None:
+async def test_a_download_that_was_resumed_is_compared_as_a_whole(s3: FakeS3, store: SlimStore, is_right: bool) -> None:
     half = len(LARGE) // 2
     second = LARGE[half:] if is_right else b"!" + LARGE[half + 1 :]
 

@@ -11,19 +11,19 @@ import pytest
 from dequeuer.core.errors import StoreDeniedError
 from dequeuer.core.events import StoreFeatureMissing
 from dequeuer.sinks.protection import ObjectProtection
-from dequeuer.sinks.s3.store import WireStore, open_wire_store
+from dequeuer.sinks.s3.store import SlimStore, open_slim_store
 from tests.fakes import Recorder, chunked
 from tests.sinks.fake_s3 import Asked, FakeS3, answer, refusal
-from tests.sinks.stores import wire_endpoint
+from tests.sinks.stores import slim_endpoint
 
 BODY = bytes(range(256)) * 48_000  # 12 MB: three parts
 UNKNOWN = [refusal(501, "NotImplemented"), refusal(400, "NotImplemented"), refusal(501, "")]
 
 
 @pytest.fixture
-async def store(s3: FakeS3, seen: Recorder) -> AsyncIterator[WireStore]:
-    store = open_wire_store(
-        endpoint=wire_endpoint(s3.url),
+async def store(s3: FakeS3, seen: Recorder) -> AsyncIterator[SlimStore]:
+    store = open_slim_store(
+        endpoint=slim_endpoint(s3.url),
         bucket="bucket",
         path_style=True,
         observer=seen,
@@ -57,7 +57,7 @@ def holding(key: str) -> bytes:
 
 
 async def test_encryption_stands_on_what_makes_objects_and_the_owner_on_everything(
-    s3: FakeS3, store: WireStore
+    s3: FakeS3, store: SlimStore
 ) -> None:
     faults = {"delete": answer(204), "post": answer(200, b"<DeleteResult/>")}
     s3.before = lambda asked: faults.get(asked.step) or listing(asked)
@@ -73,7 +73,7 @@ async def test_encryption_stands_on_what_makes_objects_and_the_owner_on_everythi
     assert {asked.headers["x-amz-server-side-encryption-aws-kms-key-id"] for asked in encrypted} == {"alias/k"}
 
 
-async def test_every_put_and_part_carries_its_checksum(s3: FakeS3, store: WireStore) -> None:
+async def test_every_put_and_part_carries_its_checksum(s3: FakeS3, store: SlimStore) -> None:
     await store.put("put", b"x", "text/plain")
     await store.put_stream("large", chunked(BODY, 100_000), "text/plain", size=len(BODY))
     bodies = [asked for asked in s3.asked if asked.method == "PUT"]
@@ -89,7 +89,7 @@ async def test_every_put_and_part_carries_its_checksum(s3: FakeS3, store: WireSt
 
 @pytest.mark.parametrize("said", UNKNOWN)
 async def test_without_conditional_writes_it_looks_and_writes(
-    s3: FakeS3, store: WireStore, seen: Recorder, said: bytes
+    s3: FakeS3, store: SlimStore, seen: Recorder, said: bytes
 ) -> None:
     s3.before = without("if-none-match", said)
     assert await store.create("one", b"1", "text/plain")
@@ -104,7 +104,7 @@ async def test_without_conditional_writes_it_looks_and_writes(
 
 
 async def test_without_conditional_completion_it_looks_and_completes(
-    s3: FakeS3, store: WireStore, seen: Recorder
+    s3: FakeS3, store: SlimStore, seen: Recorder
 ) -> None:
     s3.before = without("if-none-match", refusal(501, "NotImplemented"))
     assert await store.put_stream("large", chunked(BODY, 100_000), "text/plain")
@@ -118,7 +118,7 @@ async def test_without_conditional_completion_it_looks_and_completes(
     assert lacking(seen) == ["conditional_writes"]
 
 
-async def test_a_result_that_came_first_stands(s3: FakeS3, store: WireStore) -> None:
+async def test_a_result_that_came_first_stands(s3: FakeS3, store: SlimStore) -> None:
     s3.before = lambda asked: refusal(412, "PreconditionFailed") if asked.step == "complete" else None
     s3.objects["/bucket/k"], s3.e_tags["/bucket/k"] = b"first", "feed"
     assert not await store.put_stream("k", chunked(BODY, 100_000), "text/plain")
@@ -129,7 +129,7 @@ async def test_a_result_that_came_first_stands(s3: FakeS3, store: WireStore) -> 
 
 @pytest.mark.parametrize("said", [*UNKNOWN, refusal(400, "InvalidRequest"), refusal(400, "InvalidArgument")])
 async def test_a_store_that_knows_no_checksums_gets_none(
-    s3: FakeS3, store: WireStore, seen: Recorder, said: bytes
+    s3: FakeS3, store: SlimStore, seen: Recorder, said: bytes
 ) -> None:
     fields = {"x-amz-checksum-crc32", "x-amz-checksum-algorithm"}
     s3.before = lambda asked: said if fields & set(asked.headers) else None
@@ -143,7 +143,7 @@ async def test_a_store_that_knows_no_checksums_gets_none(
 
 @pytest.mark.parametrize("said", [*UNKNOWN, refusal(400, "InvalidRequest"), refusal(400, "InvalidArgument")])
 async def test_a_store_that_does_not_tell_checksums_is_read_without(
-    s3: FakeS3, store: WireStore, seen: Recorder, said: bytes
+    s3: FakeS3, store: SlimStore, seen: Recorder, said: bytes
 ) -> None:
     s3.before = lambda asked: said if "x-amz-checksum-mode" in asked.headers else an_object(asked)
     for _ in range(2):
@@ -155,7 +155,7 @@ async def test_a_store_that_does_not_tell_checksums_is_read_without(
     assert "x-amz-checksum-crc32" in s3.asked[-1].headers  # writes keep theirs
 
 
-async def test_a_store_known_to_know_no_checksums_is_not_asked_for_them(s3: FakeS3, store: WireStore) -> None:
+async def test_a_store_known_to_know_no_checksums_is_not_asked_for_them(s3: FakeS3, store: SlimStore) -> None:
     said = refusal(501, "NotImplemented")
     s3.before = lambda asked: said if "x-amz-checksum-crc32" in asked.headers else an_object(asked)
     await store.put("one", b"1", "text/plain")
@@ -163,7 +163,7 @@ async def test_a_store_known_to_know_no_checksums_is_not_asked_for_them(s3: Fake
     assert "x-amz-checksum-mode" not in s3.asked[-1].headers
 
 
-async def test_a_read_that_is_refused_for_another_cause_is_told(s3: FakeS3, store: WireStore, seen: Recorder) -> None:
+async def test_a_read_that_is_refused_for_another_cause_is_told(s3: FakeS3, store: SlimStore, seen: Recorder) -> None:
     s3.before = lambda _asked: refusal(400, "KMS.DisabledException")
     with pytest.raises(StoreDeniedError, match="Disabled"):
         await store.get("k")
@@ -171,7 +171,7 @@ async def test_a_read_that_is_refused_for_another_cause_is_told(s3: FakeS3, stor
     assert lacking(seen) == []
 
 
-async def test_a_refusal_that_has_another_cause_is_no_lack(s3: FakeS3, store: WireStore, seen: Recorder) -> None:
+async def test_a_refusal_that_has_another_cause_is_no_lack(s3: FakeS3, store: SlimStore, seen: Recorder) -> None:
     s3.before = lambda _asked: refusal(400, "InvalidArgument")
     with pytest.raises(StoreDeniedError, match="InvalidArgument"):
         await store.put("one", b"1", "text/plain")
@@ -180,7 +180,7 @@ async def test_a_refusal_that_has_another_cause_is_no_lack(s3: FakeS3, store: Wi
 
 @pytest.mark.parametrize("said", [*UNKNOWN, refusal(405, "MethodNotAllowed"), refusal(400, "MissingContentMD5")])
 async def test_without_bulk_deletions_objects_are_deleted_one_by_one(
-    s3: FakeS3, store: WireStore, seen: Recorder, said: bytes
+    s3: FakeS3, store: SlimStore, seen: Recorder, said: bytes
 ) -> None:
     s3.before = lambda asked: said if "delete" in asked.query else answer(204)
     keys = [f"k{number}" for number in range(20)]
@@ -194,7 +194,7 @@ async def test_without_bulk_deletions_objects_are_deleted_one_by_one(
     assert lacking(seen) == ["bulk_deletions"]
 
 
-async def test_of_single_deletions_all_are_tried_and_a_refusal_is_told(s3: FakeS3, store: WireStore) -> None:
+async def test_of_single_deletions_all_are_tried_and_a_refusal_is_told(s3: FakeS3, store: SlimStore) -> None:
     def said(asked: Asked) -> bytes:
         if "delete" in asked.query:
             return refusal(501, "NotImplemented")

@@ -14,7 +14,7 @@ from dequeuer.sinks.expiry import RULE_ID
 from dequeuer.sinks.s3.lifecycle_xml import ensure_expiry
 from tests.hostile.server import read_request, serving
 from tests.sinks.fake_s3 import answer, fields_of, refusal
-from tests.sinks.stores import Chain, wire_endpoint
+from tests.sinks.stores import Chain, slim_endpoint
 
 SIZE = "x-amz-transition-default-minimum-object-size"
 HEAD = (
@@ -94,7 +94,7 @@ async def running(fake: FakeS3) -> AsyncIterator[str]:
 
 async def ensure(fake: FakeS3, days: int = 7, chain: Chain | None = None, prefix: str = "uid/workloads/") -> str:
     async with running(fake) as url:
-        endpoint = wire_endpoint(url, chain)
+        endpoint = slim_endpoint(url, chain)
         try:
             return await ensure_expiry(endpoint, bucket="b", path_style=True, prefix=prefix, days=days)
         finally:

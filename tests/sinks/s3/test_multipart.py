@@ -12,24 +12,24 @@ from dequeuer.sinks.s3.bucket import Bucket
 from dequeuer.sinks.s3.features import Features
 from dequeuer.sinks.s3.multipart import PART_BYTES
 from dequeuer.sinks.s3.retry import UPLOAD_RETRIES, retry_upload_request
-from dequeuer.sinks.s3.store import WireStore, open_wire_store
+from dequeuer.sinks.s3.store import SlimStore, open_slim_store
 from dequeuer.sinks.s3.upload import Upload
 from tests.fakes import Recorder, chunked
 from tests.sinks.fake_s3 import Asked, FakeS3, answer, refusal, times
-from tests.sinks.stores import wire_endpoint
+from tests.sinks.stores import slim_endpoint
 
 KEY, PATH = "a/key", "/bucket/a/key"
 BODY = bytes(range(256)) * 48_000  # 12 MB: three parts
 
 
 @pytest.fixture
-async def store(s3: FakeS3, seen: Recorder) -> AsyncIterator[WireStore]:
-    store = open_wire_store(endpoint=wire_endpoint(s3.url), bucket="bucket", path_style=True, observer=seen)
+async def store(s3: FakeS3, seen: Recorder) -> AsyncIterator[SlimStore]:
+    store = open_slim_store(endpoint=slim_endpoint(s3.url), bucket="bucket", path_style=True, observer=seen)
     yield store
     await store.close()
 
 
-async def send(store: WireStore, body: bytes = BODY) -> None:
+async def send(store: SlimStore, body: bytes = BODY) -> None:
     await store.put_stream(KEY, chunked(body, 100_000), "application/json")
 
 
@@ -38,7 +38,7 @@ def outcomes(seen: Recorder) -> list[tuple[str, str | None]]:
 
 
 @pytest.mark.parametrize("size", [0, 1, PART_BYTES])
-async def test_what_fits_in_one_part_is_one_request(s3: FakeS3, store: WireStore, seen: Recorder, size: int) -> None:
+async def test_what_fits_in_one_part_is_one_request(s3: FakeS3, store: SlimStore, seen: Recorder, size: int) -> None:
     await send(store, BODY[:size])
     assert s3.steps == ["put"]
     assert s3.objects[PATH] == BODY[:size]
@@ -48,7 +48,7 @@ async def test_what_fits_in_one_part_is_one_request(s3: FakeS3, store: WireStore
 
 @pytest.mark.parametrize("size", [PART_BYTES + 1, 2 * PART_BYTES, 2 * PART_BYTES + 1])
 async def test_what_does_not_is_cut_into_parts_of_one_size(
-    s3: FakeS3, store: WireStore, seen: Recorder, size: int
+    s3: FakeS3, store: SlimStore, seen: Recorder, size: int
 ) -> None:
     await send(store, BODY[:size])
     assert s3.objects[PATH] == BODY[:size]
@@ -62,7 +62,7 @@ async def test_what_does_not_is_cut_into_parts_of_one_size(
     assert outcomes(seen) == [("put", None)]
 
 
-async def test_a_chunk_of_several_parts(s3: FakeS3, store: WireStore) -> None:
+async def test_a_chunk_of_several_parts(s3: FakeS3, store: SlimStore) -> None:
     await store.put_stream(KEY, chunked(BODY, len(BODY)), "text/plain")
     assert s3.steps == ["begin", "part 1", "part 2", "part 3", "complete"]
     assert s3.objects[PATH] == BODY
@@ -74,7 +74,7 @@ async def test_a_chunk_of_several_parts(s3: FakeS3, store: WireStore) -> None:
     [refusal(503, "SlowDown"), refusal(500, "InternalError"), b"", answer(200, b"<Error><Code>InternalError</Code>")],
     ids=["slow down", "internal", "broken", "no answer in it"],
 )
-async def test_every_request_is_tried_again(s3: FakeS3, store: WireStore, step: str, said: bytes) -> None:
+async def test_every_request_is_tried_again(s3: FakeS3, store: SlimStore, step: str, said: bytes) -> None:
     s3.before = times(3, step, said)
     await send(store)
     assert s3.objects[PATH] == BODY
@@ -86,19 +86,19 @@ async def test_every_request_is_tried_again(s3: FakeS3, store: WireStore, step: 
     "code",
     ["BadDigest", "IncompleteBody", "RequestTimeout", "XAmzContentSHA256Mismatch", "XAmzContentChecksumMismatch"],
 )
-async def test_damage_on_the_way_is_no_refusal_for_good(s3: FakeS3, store: WireStore, code: str) -> None:
+async def test_damage_on_the_way_is_no_refusal_for_good(s3: FakeS3, store: SlimStore, code: str) -> None:
     s3.before = times(2, "part 2", refusal(400, code))
     await send(store)
     assert s3.objects[PATH] == BODY
 
 
-async def test_a_400_without_a_code_may_come_from_a_proxy(s3: FakeS3, store: WireStore) -> None:
+async def test_a_400_without_a_code_may_come_from_a_proxy(s3: FakeS3, store: SlimStore) -> None:
     s3.before = times(2, "part 2", answer(400))
     await send(store)
     assert s3.objects[PATH] == BODY
 
 
-async def test_a_failure_that_follows_status_200_is_one(s3: FakeS3, store: WireStore, seen: Recorder) -> None:
+async def test_a_failure_that_follows_status_200_is_one(s3: FakeS3, store: SlimStore, seen: Recorder) -> None:
     s3.before = times(99, "complete", refusal(200, "InternalError"))
     with pytest.raises(StoreUnavailableError, match="InternalError"):
         await send(store)
@@ -111,7 +111,7 @@ async def test_a_failure_that_follows_status_200_is_one(s3: FakeS3, store: WireS
 
 
 @pytest.mark.parametrize("step", ["begin", "part 1", "part 2", "complete"])
-async def test_what_is_denied_is_not_tried_again(s3: FakeS3, store: WireStore, seen: Recorder, step: str) -> None:
+async def test_what_is_denied_is_not_tried_again(s3: FakeS3, store: SlimStore, seen: Recorder, step: str) -> None:
     s3.before = times(99, step, refusal(403, "AccessDenied"))
     with pytest.raises(StoreDeniedError):
         await send(store)
@@ -121,7 +121,7 @@ async def test_what_is_denied_is_not_tried_again(s3: FakeS3, store: WireStore, s
     assert outcomes(seen) == [("put", "denied")]
 
 
-async def test_a_completion_whose_answer_was_lost_is_one(s3: FakeS3, store: WireStore) -> None:
+async def test_a_completion_whose_answer_was_lost_is_one(s3: FakeS3, store: SlimStore) -> None:
     s3.after = times(1, "complete", refusal(500, "InternalError"))
     await send(store)
     assert s3.steps[-3:] == ["complete", "complete", "get"]
@@ -132,7 +132,7 @@ async def test_a_completion_whose_answer_was_lost_is_one(s3: FakeS3, store: Wire
     "there", [None, (b"another object", "x"), (bytes(len(BODY)), f"{'0' * 32}-3")], ids=["none", "smaller", "as large"]
 )
 async def test_an_upload_that_somebody_else_ended_is_none(
-    s3: FakeS3, store: WireStore, there: tuple[bytes, str] | None
+    s3: FakeS3, store: SlimStore, there: tuple[bytes, str] | None
 ) -> None:
     if there is not None:
         s3.objects[PATH], s3.e_tags[PATH] = there
@@ -141,14 +141,14 @@ async def test_an_upload_that_somebody_else_ended_is_none(
         await send(store)
 
 
-async def test_a_part_of_an_upload_that_is_gone(s3: FakeS3, store: WireStore) -> None:
+async def test_a_part_of_an_upload_that_is_gone(s3: FakeS3, store: SlimStore) -> None:
     s3.before = times(1, "part 2", refusal(404, "NoSuchUpload"))
     with pytest.raises(StoreUnavailableError, match="gone"):
         await send(store)
     assert s3.steps.count("part 2") == 1
 
 
-async def test_with_keys_of_its_own_an_object_has_no_checksum_to_compare(s3: FakeS3, store: WireStore) -> None:
+async def test_with_keys_of_its_own_an_object_has_no_checksum_to_compare(s3: FakeS3, store: SlimStore) -> None:
     def said(asked: Asked) -> bytes | None:
         if asked.step != "get":
             return None
@@ -160,7 +160,7 @@ async def test_with_keys_of_its_own_an_object_has_no_checksum_to_compare(s3: Fak
     await send(store)
 
 
-async def test_a_body_that_never_ends_does_not_hide_that_the_upload_failed(s3: FakeS3, store: WireStore) -> None:
+async def test_a_body_that_never_ends_does_not_hide_that_the_upload_failed(s3: FakeS3, store: SlimStore) -> None:
     async def endless() -> AsyncIterator[bytes]:
         yield bytes(PART_BYTES + 1)
         while True:
@@ -175,7 +175,7 @@ async def test_a_body_that_never_ends_does_not_hide_that_the_upload_failed(s3: F
     assert s3.uploads == {}
 
 
-async def test_a_body_that_fails_while_a_part_is_on_its_way(s3: FakeS3, store: WireStore, seen: Recorder) -> None:
+async def test_a_body_that_fails_while_a_part_is_on_its_way(s3: FakeS3, store: SlimStore, seen: Recorder) -> None:
     async def broken() -> AsyncIterator[bytes]:
         yield bytes(PART_BYTES + 1)
         await s3.stalled.wait()
@@ -191,7 +191,7 @@ async def test_a_body_that_fails_while_a_part_is_on_its_way(s3: FakeS3, store: W
     assert outcomes(seen) == []
 
 
-async def test_of_a_body_that_fails_early_nothing_is_sent(s3: FakeS3, store: WireStore) -> None:
+async def test_of_a_body_that_fails_early_nothing_is_sent(s3: FakeS3, store: SlimStore) -> None:
     async def broken() -> AsyncIterator[bytes]:
         yield bytes(PART_BYTES)
         raise ValueError("not JSON after all")
@@ -202,7 +202,7 @@ async def test_of_a_body_that_fails_early_nothing_is_sent(s3: FakeS3, store: Wir
 
 
 @pytest.mark.parametrize("step", ["part 1", "part 3", "complete"])
-async def test_cancelling_aborts_the_upload(s3: FakeS3, store: WireStore, step: str) -> None:
+async def test_cancelling_aborts_the_upload(s3: FakeS3, store: SlimStore, step: str) -> None:
     s3.stall_at = step
     async with asyncio.timeout(60):
         task = asyncio.create_task(send(store))
@@ -216,7 +216,7 @@ async def test_cancelling_aborts_the_upload(s3: FakeS3, store: WireStore, step: 
 
 
 async def test_an_upload_that_is_cancelled_while_it_begins_is_aborted_once_its_name_is_known(
-    s3: FakeS3, store: WireStore
+    s3: FakeS3, store: SlimStore
 ) -> None:
     def before(asked: Asked) -> bytes | None:
         if asked.step == "begin":
@@ -233,7 +233,7 @@ async def test_an_upload_that_is_cancelled_while_it_begins_is_aborted_once_its_n
 
 
 async def test_an_abort_that_is_not_answered_does_not_hold_up_for_long(
-    s3: FakeS3, store: WireStore, monkeypatch: pytest.MonkeyPatch
+    s3: FakeS3, store: SlimStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(s3_upload, "ABORT_TIMEOUT_S", 0.05)
     s3.before = times(9, "part 1", refusal(403, "AccessDenied"))
@@ -244,7 +244,7 @@ async def test_an_abort_that_is_not_answered_does_not_hold_up_for_long(
 
 
 @pytest.mark.parametrize("said", [refusal(403, "AccessDenied"), refusal(404, "NoSuchUpload"), b""])
-async def test_an_abort_that_fails_changes_nothing(s3: FakeS3, store: WireStore, said: bytes) -> None:
+async def test_an_abort_that_fails_changes_nothing(s3: FakeS3, store: SlimStore, said: bytes) -> None:
     faults = {"part 1": refusal(403, "AccessDenied"), "abort": said}
     s3.before = lambda asked: faults.get(asked.step)
     with pytest.raises(StoreDeniedError, match="403 AccessDenied"):
@@ -253,7 +253,7 @@ async def test_an_abort_that_fails_changes_nothing(s3: FakeS3, store: WireStore,
     assert s3.steps[-1] == "abort"
 
 
-async def test_a_cancelled_upload_does_not_wait_for_its_abort(s3: FakeS3, store: WireStore) -> None:
+async def test_a_cancelled_upload_does_not_wait_for_its_abort(s3: FakeS3, store: SlimStore) -> None:
     s3.stall_at = "part 1"
     task = asyncio.create_task(send(store))
     await s3.stalled.wait()
@@ -266,7 +266,7 @@ async def test_a_cancelled_upload_does_not_wait_for_its_abort(s3: FakeS3, store:
     assert s3.uploads == {}
 
 
-async def test_the_check_comes_directly_before_the_object_becomes_visible(s3: FakeS3, store: WireStore) -> None:
+async def test_the_check_comes_directly_before_the_object_becomes_visible(s3: FakeS3, store: SlimStore) -> None:
     def lost() -> None:
         if "part 3" in s3.steps:
             raise LeaseLostError("the lease is lost")
@@ -299,16 +299,16 @@ async def test_the_tries_are_bounded_in_number_and_in_time() -> None:
 async def test_of_several_parts_that_fail_the_first_error_is_raised_and_none_is_left_over(s3: FakeS3) -> None:
     unhandled: list[object] = []
     asyncio.get_running_loop().set_exception_handler(lambda _loop, context: unhandled.append(context))
-    bucket = Bucket(wire_endpoint(s3.url), "bucket", path_style=True)
+    bucket = Bucket(slim_endpoint(s3.url), "bucket", path_style=True)
     upload = Upload(bucket, Features(Recorder()), KEY, (), unchecked)
     refused = asyncio.Semaphore(0)
     s3.before = lambda asked: refusal(403, "AccessDenied") if asked.step.startswith("part") else None
     for _ in range(3):
-        await upload.send_whole(bytearray(b"part"), refused.release)
+        await upload.send_buffered(bytearray(b"part"), refused.release)
     for _ in range(3):
         await refused.acquire()
     with pytest.raises(StoreDeniedError):
-        await upload.landed()
+        await upload.wait_for_parts()
     await upload.abort()
     await bucket.close()
     gc.collect()

@@ -48,7 +48,7 @@ class FakeUpload:
         self.error = error
         self.aborted = False
 
-    async def begin(self) -> None:
+    async def create(self) -> None:
         if self.error is not None:
             raise self.error
 

@@ -12,13 +12,13 @@ import pytest
 
 from dequeuer.core.errors import StoreDeniedError, StoreMissingError, StoreUnavailableError
 from dequeuer.core.events import StoreCalled
-from dequeuer.sinks.s3.download import SMALL_BYTES, UNTYPED
-from dequeuer.sinks.s3.listing import LISTING_BYTES
-from dequeuer.sinks.s3.store import WireStore, open_wire_store
+from dequeuer.sinks.s3.download import MAX_BUFFERED_OBJECT_BYTES, UNTYPED
+from dequeuer.sinks.s3.listing import MAX_LISTING_BYTES
+from dequeuer.sinks.s3.store import SlimStore, open_slim_store
 from tests.fakes import Recorder, chunked
 from tests.hostile.server import read_request, serving
 from tests.sinks.fake_s3 import answer, fields_of, refusal
-from tests.sinks.stores import wire_endpoint
+from tests.sinks.stores import slim_endpoint
 
 LARGE = bytes(range(256)) * 4000
 
@@ -27,7 +27,7 @@ LARGE = bytes(range(256)) * 4000
 class Told:
     """A server that gives one answer after another, the last for ever; and the client of it."""
 
-    store: WireStore
+    store: SlimStore
     seen: Recorder
     requests: list[bytes] = field(default_factory=list)
     connections: int = 0
@@ -50,8 +50,8 @@ async def telling(*answers: bytes, path_style: bool = True) -> AsyncIterator[Tol
 
     seen = Recorder()
     async with serving(serve) as port:
-        endpoint = wire_endpoint(f"http://127.0.0.1:{port}")
-        store = open_wire_store(endpoint=endpoint, bucket="bucket", path_style=path_style, observer=seen)
+        endpoint = slim_endpoint(f"http://127.0.0.1:{port}")
+        store = open_slim_store(endpoint=endpoint, bucket="bucket", path_style=path_style, observer=seen)
         told = Told(store=store, seen=seen)
         try:
             yield told
@@ -59,7 +59,7 @@ async def telling(*answers: bytes, path_style: bool = True) -> AsyncIterator[Tol
             await store.close()
 
 
-async def read(store: WireStore, key: str = "k") -> bytes:
+async def read(store: SlimStore, key: str = "k") -> bytes:
     return b"".join([chunk async for chunk in (await store.get(key)).chunks])
 
 
@@ -89,7 +89,7 @@ async def test_a_type_that_no_header_can_say_is_none(odd: str) -> None:
     assert not any("x-amz-acl" in named for named in fields)
 
 
-@pytest.mark.parametrize("body", [b"", b"x" * SMALL_BYTES])
+@pytest.mark.parametrize("body", [b"", b"x" * MAX_BUFFERED_OBJECT_BYTES])
 async def test_a_small_object_frees_its_connection_before_anybody_reads_it(body: bytes) -> None:
     async with telling(answer(200, body)) as told:
         found = [await told.store.get("k") for _ in range(3)]
@@ -140,8 +140,8 @@ async def test_a_stream_that_is_not_read_to_its_end_frees_its_connection(
 
     hung_up = asyncio.Event()
     async with asyncio.timeout(60), serving(stalling) as port:
-        endpoint = wire_endpoint(f"http://127.0.0.1:{port}")
-        store = open_wire_store(endpoint=endpoint, bucket="bucket", path_style=True, observer=Recorder())
+        endpoint = slim_endpoint(f"http://127.0.0.1:{port}")
+        store = open_slim_store(endpoint=endpoint, bucket="bucket", path_style=True, observer=Recorder())
         payload = await store.get("k")
         await end(payload.chunks)
         del payload
@@ -338,7 +338,7 @@ BILLION = "".join(f'<!ENTITY e{n} "{f"&e{n - 1};" * 10}">' for n in range(1, 12)
         answer(200, b"<ListBucketResult><Contents><Key>k</Key></Contents>"),
         answer(200, b"<ListBucketResult/><ListBucketResult/>"),
         listing("<Contents><Key>\0</Key></Contents>"),
-        listing(f"<Contents><Key>{'x' * LISTING_BYTES}</Key></Contents>"),
+        listing(f"<Contents><Key>{'x' * MAX_LISTING_BYTES}</Key></Contents>"),
         answer(200, b"<html><body>login</body></html>"),
         answer(200),
     ],

@@ -12,10 +12,10 @@ from dequeuer.core.events import StoreFeatureMissing
 from dequeuer.sinks.s3 import multipart as s3_multipart
 from dequeuer.sinks.s3 import upload as s3_upload
 from dequeuer.sinks.s3.multipart import PART_BYTES
-from dequeuer.sinks.s3.store import WireStore, open_wire_store
+from dequeuer.sinks.s3.store import SlimStore, open_slim_store
 from tests.fakes import Recorder, chunked
 from tests.sinks.fake_s3 import FakeS3, refusal
-from tests.sinks.stores import wire_endpoint
+from tests.sinks.stores import slim_endpoint
 
 KEY, PATH = "a/key", "/bucket/a/key"
 BODY = bytes(range(256)) * 48_000  # 12 MB: three parts
@@ -24,25 +24,25 @@ CODED = "STREAMING-UNSIGNED-PAYLOAD-TRAILER"
 
 @pytest.fixture(autouse=True)
 def no_patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(s3_multipart, "PATIENCE_S", 0.01)
+    monkeypatch.setattr(s3_multipart, "BUFFER_TIMEOUT_S", 0.01)
 
 
 @pytest.fixture
-async def store(s3: FakeS3, seen: Recorder) -> AsyncIterator[WireStore]:
-    store = open_wire_store(
-        endpoint=wire_endpoint(s3.url), bucket="bucket", path_style=True, observer=seen, buffer_bytes=0
+async def store(s3: FakeS3, seen: Recorder) -> AsyncIterator[SlimStore]:
+    store = open_slim_store(
+        endpoint=slim_endpoint(s3.url), bucket="bucket", path_style=True, observer=seen, buffer_bytes=0
     )
     yield store
     await store.close()
 
 
-async def send(store: WireStore, body: bytes = BODY, key: str = KEY) -> bool:
+async def send(store: SlimStore, body: bytes = BODY, key: str = KEY) -> bool:
     return await store.put_stream(key, chunked(body, 100_000), "application/json", size=len(body))
 
 
 @pytest.mark.parametrize("size", [1, 65_536, 65_537, PART_BYTES, PART_BYTES + 1, len(BODY)])
 async def test_parts_are_passed_through_with_their_checksum_behind_them(
-    s3: FakeS3, store: WireStore, seen: Recorder, size: int
+    s3: FakeS3, store: SlimStore, seen: Recorder, size: int
 ) -> None:
     assert await send(store, BODY[:size])
     assert s3.objects[PATH] == BODY[:size]
@@ -56,7 +56,7 @@ async def test_parts_are_passed_through_with_their_checksum_behind_them(
     assert seen.of(StoreFeatureMissing) == []
 
 
-async def test_any_number_of_uploads_goes_on_side_by_side(s3: FakeS3, store: WireStore) -> None:
+async def test_any_number_of_uploads_goes_on_side_by_side(s3: FakeS3, store: SlimStore) -> None:
     midway = asyncio.Barrier(20)
 
     async def body() -> AsyncIterator[bytes]:
@@ -70,7 +70,7 @@ async def test_any_number_of_uploads_goes_on_side_by_side(s3: FakeS3, store: Wir
     assert all(s3.objects[f"/bucket/{key}"] == BODY[:200_000] for key in keys)
 
 
-async def test_a_store_that_answers_a_part_late_does_not_hold_up_the_container(s3: FakeS3, store: WireStore) -> None:
+async def test_a_store_that_answers_a_part_late_does_not_hold_up_the_container(s3: FakeS3, store: SlimStore) -> None:
     await send(store, BODY[:10], key="proves")
     s3.stall_at = "part 1"
     read_whole = asyncio.Event()
@@ -90,21 +90,21 @@ async def test_a_store_that_answers_a_part_late_does_not_hold_up_the_container(s
 
 
 async def test_parts_without_an_answer_are_bounded(
-    s3: FakeS3, store: WireStore, monkeypatch: pytest.MonkeyPatch
+    s3: FakeS3, store: SlimStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(s3_upload, "UNANSWERED_LIMIT", 1)
+    monkeypatch.setattr(s3_upload, "MAX_UNANSWERED_PARTS", 1)
     assert await send(store)
     assert s3.objects[PATH] == BODY
     assert s3.steps == ["begin", "part 1", "part 1", "part 2", "part 3", "complete"]
 
 
-async def test_parts_of_a_body_of_unknown_size_are_buffered_in_turn(s3: FakeS3, store: WireStore) -> None:
+async def test_parts_of_a_body_of_unknown_size_are_buffered_in_turn(s3: FakeS3, store: SlimStore) -> None:
     bodies = [store.put_stream(f"k{number}", chunked(BODY, 100_000), "text/plain") for number in range(3)]
     assert await asyncio.gather(*bodies) == [True] * 3
     assert all(s3.objects[f"/bucket/k{number}"] == BODY for number in range(3))
 
 
-async def test_a_body_that_fails_breaks_the_part_off_and_the_upload_is_aborted(s3: FakeS3, store: WireStore) -> None:
+async def test_a_body_that_fails_breaks_the_part_off_and_the_upload_is_aborted(s3: FakeS3, store: SlimStore) -> None:
     async def broken() -> AsyncIterator[bytes]:
         yield BODY[: PART_BYTES + 100_000]
         raise ValueError("not JSON after all")
@@ -118,14 +118,14 @@ async def test_a_body_that_fails_breaks_the_part_off_and_the_upload_is_aborted(s
 
 
 @pytest.mark.parametrize("size", [PART_BYTES - 1, PART_BYTES + 1])
-async def test_a_size_that_is_not_true_is_no_object(s3: FakeS3, store: WireStore, size: int) -> None:
+async def test_a_size_that_is_not_true_is_no_object(s3: FakeS3, store: SlimStore, size: int) -> None:
     with pytest.raises(StoreUnavailableError, match="than it was said to be"):
         await store.put_stream(KEY, chunked(BODY[:PART_BYTES], 100_000), "text/plain", size=size)
     await store.close()
     assert s3.objects == {}
 
 
-async def test_a_part_that_is_refused_ends_the_upload(s3: FakeS3, store: WireStore) -> None:
+async def test_a_part_that_is_refused_ends_the_upload(s3: FakeS3, store: SlimStore) -> None:
     s3.before = lambda asked: refusal(503, "SlowDown") if asked.step == "part 2" else None
     with pytest.raises(StoreUnavailableError, match="503 SlowDown"):
         await send(store)
@@ -135,7 +135,7 @@ async def test_a_part_that_is_refused_ends_the_upload(s3: FakeS3, store: WireSto
 
 
 async def test_a_store_that_takes_the_framing_for_content_is_found_out_once(
-    s3: FakeS3, store: WireStore, seen: Recorder
+    s3: FakeS3, store: SlimStore, seen: Recorder
 ) -> None:
     s3.knows_trailers = False
     for key in ("one", "two"):
@@ -148,7 +148,7 @@ async def test_a_store_that_takes_the_framing_for_content_is_found_out_once(
     ]
 
 
-async def test_a_store_that_refuses_them_is_found_out_once(s3: FakeS3, store: WireStore, seen: Recorder) -> None:
+async def test_a_store_that_refuses_them_is_found_out_once(s3: FakeS3, store: SlimStore, seen: Recorder) -> None:
     s3.before = lambda asked: (
         refusal(501, "NotImplemented") if asked.headers.get("content-encoding") == "aws-chunked" else None
     )
@@ -159,7 +159,7 @@ async def test_a_store_that_refuses_them_is_found_out_once(s3: FakeS3, store: Wi
 
 @pytest.mark.parametrize(("status", "code"), [(400, "RequestTimeout"), (403, "RequestThrottled")])
 async def test_a_probe_that_was_throttled_or_timed_out_tells_nothing(
-    s3: FakeS3, store: WireStore, seen: Recorder, status: int, code: str
+    s3: FakeS3, store: SlimStore, seen: Recorder, status: int, code: str
 ) -> None:
     left = [refusal(status, code), refusal(status, code)]
     s3.before = lambda asked: left.pop() if left and asked.step == "part 1" else None
@@ -168,7 +168,7 @@ async def test_a_probe_that_was_throttled_or_timed_out_tells_nothing(
     assert seen.of(StoreFeatureMissing) == []
 
 
-async def test_bytes_that_were_changed_on_the_way_are_no_result(s3: FakeS3, store: WireStore) -> None:
+async def test_bytes_that_were_changed_on_the_way_are_no_result(s3: FakeS3, store: SlimStore) -> None:
     await send(store, key="proves")
     s3.knows_trailers = False  # what arrives now has another checksum than what was sent
     with pytest.raises(StoreUnavailableError, match="other bytes"):
@@ -177,7 +177,7 @@ async def test_bytes_that_were_changed_on_the_way_are_no_result(s3: FakeS3, stor
     assert PATH not in s3.objects
 
 
-async def test_the_check_comes_between_the_last_part_and_the_completion(s3: FakeS3, store: WireStore) -> None:
+async def test_the_check_comes_between_the_last_part_and_the_completion(s3: FakeS3, store: SlimStore) -> None:
     def lost() -> None:
         if "part 3" in s3.steps:
             raise LeaseLostError("the lease is lost")
@@ -190,7 +190,7 @@ async def test_the_check_comes_between_the_last_part_and_the_completion(s3: Fake
 
 
 @pytest.mark.parametrize("step", ["begin", "part 2", "complete"])
-async def test_an_upload_that_is_gone_is_no_payload_that_is_missing(s3: FakeS3, store: WireStore, step: str) -> None:
+async def test_an_upload_that_is_gone_is_no_payload_that_is_missing(s3: FakeS3, store: SlimStore, step: str) -> None:
     s3.before = lambda asked: refusal(404, "NoSuchUpload") if asked.step == step else None
     with pytest.raises(StoreUnavailableError):
         await send(store)

@@ -14,7 +14,7 @@ from dequeuer.settings import AwsSettings
 from dequeuer.sinks.s3.multipart import PART_BYTES
 from dequeuer.sinks.s3_sdk import upload
 from dequeuer.sinks.s3_sdk.store import SdkStore
-from dequeuer.sinks.s3_sdk.upload import PARTS_AT_ONCE
+from dequeuer.sinks.s3_sdk.upload import MAX_PARTS_IN_MEMORY
 from tests.fakes import Recorder, chunked
 from tests.sinks.fake_s3 import Asked, FakeS3, answer, refusal, times
 from tests.sinks.stores import Chain
@@ -176,10 +176,12 @@ async def test_a_few_parts_are_buffered_at_a_time(s3: FakeS3, store: SdkStore) -
         yield b"x"
         await going.wait()
 
-    tasks = [asyncio.create_task(store.put_stream(f"k{n}", slow(), "text/plain")) for n in range(PARTS_AT_ONCE + 2)]
+    tasks = [
+        asyncio.create_task(store.put_stream(f"k{n}", slow(), "text/plain")) for n in range(MAX_PARTS_IN_MEMORY + 2)
+    ]
     for _ in range(20):
         await asyncio.sleep(0)
-    assert begun == PARTS_AT_ONCE
+    assert begun == MAX_PARTS_IN_MEMORY
     going.set()
     assert await asyncio.gather(*tasks) == [True] * len(tasks)
 
@@ -188,7 +190,7 @@ async def test_more_uploads_than_buffers_make_progress_side_by_side(
     s3: FakeS3, store: SdkStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(upload, "PART_BYTES", 100_000)
-    keys = [f"k{number}" for number in range(3 * PARTS_AT_ONCE)]
+    keys = [f"k{number}" for number in range(3 * MAX_PARTS_IN_MEMORY)]
     sending = (store.put_stream(key, chunked(BODY[:250_000], 30_000), "text/plain") for key in keys)
     assert await asyncio.gather(*sending) == [True] * len(keys)
     assert all(s3.objects[f"/bucket/{key}"] == BODY[:250_000] for key in keys)

@@ -14,9 +14,9 @@ from dequeuer.core.errors import (
 from dequeuer.core.events import SourceCalled
 from dequeuer.sources.base import Depth
 from dequeuer.sources.sqs import errors as sqs_errors
-from dequeuer.sources.sqs.errors import RefusedError
+from dequeuer.sources.sqs.errors import SqsResponseError
 from dequeuer.sources.sqs.sdk_errors import translate
-from dequeuer.sources.sqs.source import ACK_LINGER_S, HASTE_S, SqsSource
+from dequeuer.sources.sqs.source import ACK_LINGER_S, MIN_EMPTY_POLL_INTERVAL_S, SqsSource
 from tests.fakes import Recorder
 
 pytestmark = pytest.mark.looptime
@@ -239,7 +239,7 @@ async def test_a_copy_is_sent_once_and_deletes_nothing(fifo: bool) -> None:
 async def test_a_refusal_without_a_code_means_the_same_with_both_clients() -> None:
     # Without a code the SDK puts the status there, as a text: a load balancer may have answered.
     kind, error = translate(ClientError({"Error": {"Code": "400"}, "ResponseMetadata": {"HTTPStatusCode": 400}}, "Any"))
-    assert kind == sqs_errors.translate(RefusedError(400, "", ""))[0] == "unavailable"
+    assert kind == sqs_errors.translate(SqsResponseError(400, "", ""))[0] == "unavailable"
     assert isinstance(error, SourceUnavailableError)
 
 
@@ -256,7 +256,7 @@ async def test_a_call_without_an_answer_is_given_up_but_a_receive_may_wait() -> 
     source = make(Silent(), observer=seen)
     with pytest.raises(SourceUnavailableError):
         await source.depth()
-    assert seen.of(SourceCalled)[0].detail == "TimeoutError: no answer within 10 s"
+    assert seen.of(SourceCalled)[0].detail == "TimeoutError: no response within 10 s"
     assert asyncio.get_running_loop().time() == 10
     assert await source.receive(1) == []
 
@@ -294,7 +294,7 @@ async def test_a_queue_that_does_not_wait_is_not_asked_without_a_pause() -> None
     source = make(client)
     for _ in range(10):
         assert await source.receive(1) == []
-    assert asyncio.get_running_loop().time() >= 10 * HASTE_S
+    assert asyncio.get_running_loop().time() >= 10 * MIN_EMPTY_POLL_INTERVAL_S
     client.answers["receive"] = [{"Messages": [raw(1)]}]
     began = asyncio.get_running_loop().time()
     assert len(await source.receive(1)) == 1

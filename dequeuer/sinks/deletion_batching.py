@@ -13,7 +13,7 @@ KEYS_LIMIT = 500
 """Keys in one call; S3 takes 1,000."""
 
 
-class GatheredDeletions:
+class DeletionBatchingStore:
     """`Store`. Deletions wait for each other; everything else is passed on at once."""
 
     def __init__(self, store: Store) -> None:

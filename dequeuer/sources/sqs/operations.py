@@ -13,7 +13,7 @@ _NUMBER = re.compile(r"[0-9]{1,15}\Z")
 Json: TypeAlias = Mapping[str, Any]
 
 
-class SqsApi(Protocol):
+class SqsOperations(Protocol):
     """The calls of the SDK's client that are made here. Answers are JSON objects."""
 
     async def receive_message(self, **request: object) -> Json: ...  # noqa: D102 - the SDK documents it
@@ -23,9 +23,9 @@ class SqsApi(Protocol):
     async def send_message(self, **request: object) -> Json: ...  # noqa: D102 - the SDK documents it
 
 
-def objects(answer: Json, name: str) -> list[Json]:
-    """Return the objects of a list in an answer; whatever else is there is left out."""
-    entries = answer.get(name)
+def objects(response: Json, name: str) -> list[Json]:
+    """Return the objects of a list in a response; whatever else is there is left out."""
+    entries = response.get(name)
     return [entry for entry in entries if isinstance(entry, Mapping)] if isinstance(entries, list) else []
 
 
