@@ -30,7 +30,8 @@ NAME = _pattern(
 )
 REGION = _pattern(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?", "the name of an AWS region, such as us-west-2")
 BUCKET = _pattern(
-    r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]|"
+    # Not two dots in a row, and not the form of an IPv4 address: S3 has no such bucket.
+    r"(?!.*\.\.|[0-9]+(?:\.[0-9]+){3}\Z)[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]|"
     r"arn:aws[a-z-]*:s3[a-z-]*:[a-z0-9-]+:[0-9]{12}:"
     r"(?:outpost[/:][a-z0-9-]{1,64}[/:])?accesspoint[/:][A-Za-z0-9._-]{1,128}",
     'a bucket name (3 to 63 of a-z, 0-9, "." and "-") or the ARN of an access point',

@@ -22,6 +22,8 @@ Q = "https://sqs.us-west-2.amazonaws.com/1/q"
         (REGION, "us-gov-west-1"),
         (REGION, "local"),
         (BUCKET, "abc"),
+        (BUCKET, "2026"),
+        (BUCKET, "a.b-c.d"),
         (BUCKET, "cortex-0123.example"),
         (BUCKET, "arn:aws:s3:us-west-2:123456789012:accesspoint/mine"),
         (HOST, "0.0.0.0"),
@@ -46,7 +48,7 @@ def test_valid_names_and_urls_are_returned_unchanged(parser: Parser[str], text: 
         *[(REGION, text) for text in ("", "US-west-2", "us_west", "us-west-2.", "-a", "a-", "a/b", "x" * 64)],
         *[
             (BUCKET, text)
-            for text in ("ab", "A-bucket", "a_b", "-abc", "abc-", "a" * 64, "s3://abc", "arn:aws:s3:::abc")
+            for text in ("a..b", "192.168.1.1", "ab", "A-bucket", "a_b", "-abc", "abc-", "a" * 64, "s3://abc", "arn:aws:s3:::abc")
         ],
         *[(HOST, text) for text in ("", "1.2.3", "256.1.1.1", "[::1]", "a b", "a..b", "a/b", "-a", ":1", "a:1")],
         *[(PATH, text) for text in ("a\0b", "a\nb", "x" * 4097, "\udcff")],
