@@ -1,4 +1,4 @@
-"""What the worker asks of a handler, and what handlers ask of the container."""
+"""The protocol of a handler, and of the container that handlers send requests to."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ from dequeuer.core.message import Fence, Message, Outcome
 
 
 class Handler(Protocol):
-    """Works on messages. It never sees a lease, so it cannot acknowledge early."""
+    """Handles messages. It never sees a lease, so it cannot acknowledge early."""
 
     def needs_slot(self, message: Message) -> bool:
-        """Tell whether the message occupies the container (a job's completion only waits)."""
+        """Tell whether the message occupies the container (a completion message mostly waits)."""
 
     def ref(self, message: Message) -> str:
-        """Return what logs may call the work: a valid request id, or nothing. Never a payload."""
+        """Return the name of the message in logs: a valid request id, or "". Never a payload."""
 
     async def handle(self, message: Message, fence: Fence) -> Outcome:
-        """Do the work; what is returned is durable.
+        """Handle the message. The returned outcome is durable already.
 
-        `fence.check()` comes before every write and deletion. Expected endings are outcomes; an
-        exception is a bug, and costs the message one attempt. May be cancelled at any await.
+        `fence.check()` comes before every write and deletion. Expected endings are outcomes; an exception is a bug and
+        costs the message one attempt. Can be cancelled at any await.
         """
 
 
-class Answer(Protocol):
-    """A response of the container whose status line and headers are here; the body is read on demand."""
+class Response(Protocol):
+    """A response of the container. Status line and headers have arrived; the body is read on demand."""
 
     @property
     def status(self) -> int:
@@ -35,31 +35,31 @@ class Answer(Protocol):
 
     @property
     def content_type(self) -> str | None:
-        """As sent, parameters included; None when there is none."""
+        """The `Content-Type` header as sent, parameters included; None when there is none."""
 
     @property
     def retry_after(self) -> str | None:
-        """The `Retry-After` header as sent."""
+        """The `Retry-After` header as sent; None when there is none."""
 
     @property
     def size(self) -> int | None:
-        """Content-Length of an uncompressed body; None when unknown."""
+        """Bytes of the body by `Content-Length`; None when the body is compressed or has no known length."""
 
     def chunks(self) -> AsyncIterator[bytes]:
-        """Yield the decoded body; each read waits within the request's time.
+        """Yield the decoded body. The time for which a read waits counts against the time of the request.
 
         Raises:
-            ContainerUnavailableError: the connection broke before the body was whole.
-            ContainerTimeoutError: the time is used up.
+            ContainerUnavailableError: the connection broke before the body was complete.
+            ContainerTimeoutError: the time of the request is used up.
             InvalidResponseError: the body cannot be decoded.
         """
 
     async def discard(self) -> None:
-        """Read the body to its end, whatever it is: only a whole answer says that the work was done.
+        """Read the body to its end without decoding it: only a complete response shows that the work was done.
 
         Raises:
             ContainerUnavailableError, ContainerTimeoutError: as with `chunks`.
-            InvalidResponseError: it is no valid HTTP.
+            InvalidResponseError: the response is not valid HTTP.
         """
 
 
@@ -72,16 +72,16 @@ class Target(Protocol):
         headers: Iterable[tuple[str, str]],
         body: bytes | AsyncIterator[bytes],
         size: int | None = None,
-    ) -> AbstractAsyncContextManager[Answer]:
-        """POST and yield the answer; leaving the context gives the connection up or back.
+    ) -> AbstractAsyncContextManager[Response]:
+        """Send a POST and yield the response. Leaving the context closes the connection or returns it to the pool.
 
         Nothing is added to `headers` but what HTTP needs. Redirects are not followed.
 
         Args:
             path: begins with a slash.
             headers: sent as given, repeated ones included.
-            body: its errors are raised as they are.
-            size: bytes of a streamed body.
+            body: errors that it raises are passed on unchanged.
+            size: bytes of a streamed body; None when it is not known.
 
         Raises:
             ContainerUnavailableError, ContainerTimeoutError, InvalidResponseError.

@@ -1,4 +1,4 @@
-"""What becomes of a message whose handling ends in a bug: an attempt each time, and an end after the last one."""
+"""Messages whose handling ends in a bug: each bug costs one attempt, and the last attempt ends the message."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from dequeuer.sinks.layout import RequestKeys, is_request_id
 _log = logging.getLogger(__name__)
 
 FinalFailure = Callable[[Message, Fence, str], Awaitable[Outcome]]
-"""Settles a message without the code that failed. Takes message, fence and reason; an exception is another bug."""
+"""Ends a message without the code that has failed. Takes message, fence and reason; an exception is another bug."""
 
 
 class BugBoundary:
-    """`Handler` around another one: a bug costs a message one attempt, and `max_attempts` of them end it."""
+    """`Handler` around another one: a bug costs a message one attempt, and `max_attempts` bugs end it."""
 
-    def __init__(self, handler: Handler, last_resort: FinalFailure, max_attempts: int) -> None:
+    def __init__(self, handler: Handler, fail: FinalFailure, max_attempts: int) -> None:
         self._handler = handler
-        self._last_resort = last_resort
+        self._fail = fail
         self._max_attempts = max_attempts
 
     def needs_slot(self, message: Message) -> bool:
@@ -39,30 +39,30 @@ class BugBoundary:
         return self._handler.ref(message)
 
     async def handle(self, message: Message, fence: Fence) -> Outcome:
-        """Work on a message."""
+        """Handle a message."""
         try:
             return await self._handler.handle(message, fence)
         except LeaseLostError:
             raise
-        except Exception as error:  # noqa: BLE001 - a bug, whatever it is: see above
+        except Exception as error:  # noqa: BLE001 - any exception is a bug: see above
             reason = f"a bug: {type(error).__name__}"
             if message.receive_count < self._max_attempts:
                 _log.exception("a bug: the message is released")
                 return Retry(after_s=backoff_s(message.receive_count), reason=reason)
             _log.exception("a bug: the message has used up its attempts")
-        return await self._last_resort(message, fence, reason)
+        return await self._fail(message, fence, reason)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FailRequest:
-    """`FinalFailure` of the async API: writes `status/failed`, unless the request has a final status already."""
+    """`FinalFailure` of the async API: writes `status/failed`, unless the request has a result or a final status."""
 
     cluster_uid: str
     api_name: str
     store: Store
 
     async def __call__(self, message: Message, fence: Fence, reason: str) -> Outcome:
-        """End the request. While the store cannot be used the message is released."""
+        """End the request. While the store cannot be used, the message is released."""
         request_id = request_id_of(message.body)
         if not is_request_id(request_id):
             return Reject(after_s=backoff_s(message.receive_count), reason=reason, poison=True)
@@ -77,22 +77,22 @@ class FailRequest:
         if names & {keys.status("completed"), keys.status("failed")}:
             return Done(state="already_finished", reason=reason)
         if keys.result not in names:
-            await self._keep_payload(message, keys, fence)
+            await self._store_payload(message, keys, fence)
             fence.check()
             await self.store.put(
                 keys.status("failed"), failure_body(reason, None, message.receive_count), "application/json"
             )
             if keys.result not in await self.store.list(keys.prefix):
                 return Done(state="failed", reason=reason)
-            # A result that was written meanwhile is kept.
+            # Another delivery has written a result at the same time: the result is kept.
             fence.check()
             await self.store.delete([keys.status("failed")])
         fence.check()
         await self.store.put(keys.status("completed"), b"", "text/plain")
         return Done(state="completed", reason=reason)
 
-    async def _keep_payload(self, message: Message, keys: RequestKeys, fence: Fence) -> None:
-        """Store the payload of an envelope: it is gone with its message otherwise."""
+    async def _store_payload(self, message: Message, keys: RequestKeys, fence: Fence) -> None:
+        """Store the payload of an envelope: otherwise it is lost when its message is deleted."""
         if not is_envelope(message.body):
             return
         try:
@@ -111,6 +111,6 @@ class FailBatch:
     observer: Observer
 
     async def __call__(self, message: Message, _fence: Fence, reason: str) -> Outcome:
-        """Count it."""
+        """Count the failed attempt."""
         self.observer(BatchEnded(succeeded=False, duration_s=0.0))
         return Reject(after_s=backoff_s(message.receive_count), reason=reason)

@@ -1,35 +1,71 @@
-"""What the user decided about attempts and times."""
+"""What a response of the container means, or the lack of one: success, failure, or another attempt (429, 503).
+
+All decisions by HTTP status are here, for async and batch APIs alike. A redirect is not followed
+(`container/target.py`), so 302 is a failure like any other status. For async APIs the body of a success is checked in
+`async_api/result.py`.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from dequeuer.core import clock
+from dequeuer.core.errors import ContainerUnavailableError
 from dequeuer.core.message import Retry
 from dequeuer.core.queue_limits import MAX_VISIBILITY_TIMEOUT_S
 from dequeuer.formats.retry_after import parse_retry_after
 from dequeuer.handlers.backoff import MIN_BACKOFF_S, backoff_s
-from dequeuer.handlers.base import Answer
+from dequeuer.handlers.base import Response
+
+SUCCESS_STATUSES = frozenset({200})
+
+
+def failure_of(response: Response, accepted: Collection[int] = SUCCESS_STATUSES) -> str:
+    """Return why the status is a failure, as one sentence; "" when it is a success.
+
+    Call it after `ResponsePolicy.retry`: a retry status is no failure.
+    """
+    if response.status in accepted:
+        return ""
+    return f"the container answered {response.status}, not {' or '.join(map(str, sorted(accepted)))}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResponsePolicy:
-    """Decisions that both kinds of API share.
+    """When a message is released for another attempt, although the container has not done the work.
 
     Attributes:
-        max_attempts: receives after which an unreachable container fails the message.
-        retry_statuses: answers that mean "not now".
-        in_progress_after_s: work that runs longer is marked as in progress.
+        max_attempts: receives after which an unavailable container makes the message fail.
+        retry_statuses: statuses with which the container asks for another attempt later.
     """
 
     max_attempts: int
     retry_statuses: frozenset[int]
-    in_progress_after_s: float = 1.0
 
-    def not_now(self, answer: Answer, receive_count: int) -> Retry | None:
-        """Return what becomes of the message when the answer means "not now"; None when it does not."""
-        if answer.status not in self.retry_statuses:
+    def retry(self, response: Response, receive_count: int) -> Retry | None:
+        """Return the release of a message whose response has a retry status; None for all other statuses.
+
+        `Retry-After` is honoured, from 1 s up to the longest visibility timeout. There is no limit on the number of
+        such attempts: the container has said that it will do the work later.
+        """
+        if response.status not in self.retry_statuses:
             return None
-        asked = parse_retry_after(answer.retry_after, now=clock.wall(), limit_s=MAX_VISIBILITY_TIMEOUT_S)
-        after_s = backoff_s(receive_count) if asked is None else max(asked, MIN_BACKOFF_S)
-        return Retry(after_s=after_s, reason=f"the container answered {answer.status}", container_unavailable=True)
+        requested_s = parse_retry_after(response.retry_after, now=clock.wall(), limit_s=MAX_VISIBILITY_TIMEOUT_S)
+        after_s = backoff_s(receive_count) if requested_s is None else max(requested_s, MIN_BACKOFF_S)
+        reason = f"the container answered {response.status}"
+        return Retry(after_s=after_s, reason=reason, container_unavailable=True)
+
+    def retry_unavailable(
+        self, error: ContainerUnavailableError, receive_count: int, *, is_draining: bool
+    ) -> Retry | None:
+        """Return the release of a message for which there is no complete response; None when its attempts are used up.
+
+        `is_draining`: the pod stops, and its container too. The message is visible to other workers at once, and this
+        attempt never makes it fail.
+        """
+        if is_draining:
+            return Retry(after_s=0, reason=str(error))
+        if error.counts and receive_count >= self.max_attempts:
+            return None
+        return Retry(after_s=backoff_s(receive_count), reason=str(error), container_unavailable=True)

@@ -84,6 +84,7 @@ async def _make_async(settings: SidecarSettings, dependencies: WorkerDependencie
         policy=dependencies.policy,
         drain=dependencies.drain,
         observer=dependencies.observer,
+        in_progress_after_s=settings.in_progress_after_s,
     )
 
     async def background() -> None:
@@ -130,7 +131,7 @@ async def _ensure_expiry(settings: SidecarSettings, dependencies: WorkerDependen
 
 
 def _make_batch(settings: SidecarSettings, dependencies: WorkerDependencies) -> ApiKind:
-    from dequeuer.handlers.batch_api.completion import Completion, DrainedQueue  # noqa: PLC0415 - see make_api_kind
+    from dequeuer.handlers.batch_api.completion import Completion, EmptyQueueWatch  # noqa: PLC0415 - see make_api_kind
     from dequeuer.handlers.batch_api.handler import BatchHandler  # noqa: PLC0415 - see make_api_kind
     from dequeuer.handlers.bugs import BugBoundary, FailBatch  # noqa: PLC0415 - see make_api_kind
 
@@ -153,7 +154,7 @@ def _make_batch(settings: SidecarSettings, dependencies: WorkerDependencies) -> 
     )
     return ApiKind(
         handler=BugBoundary(handler, FailBatch(observer=dependencies.observer), settings.max_attempts),
-        watch=DrainedQueue(dependencies.source),
+        watch=EmptyQueueWatch(dependencies.source),
         has_failed=lambda: completion.failed,
         background=None,
     )

@@ -197,7 +197,6 @@ class _Sidecar:
             policy = ResponsePolicy(
                 max_attempts=settings.max_attempts,
                 retry_statuses=settings.retry_statuses,
-                in_progress_after_s=settings.in_progress_after_s,
             )
             dependencies = WorkerDependencies(
                 cloud=self._cloud, source=source, target=target, policy=policy, drain=self._drain, observer=observer

@@ -29,8 +29,8 @@ MUTATIONS = [
     Mutation(
         name="status before result",
         module="handlers/async_api/handler.py",
-        old="                    result = await self._results.write(answer, request)\n",
-        new="                    await request.mark_completed()\n                    result = await self._results.write(answer, request)\n",
+        old="                    result = await self._results.write(response, request)\n",
+        new="                    await request.mark_completed()\n                    result = await self._results.write(response, request)\n",
         tests=("tests/handlers/async_api/test_handler.py",),
     ),
     Mutation(
@@ -243,7 +243,7 @@ MUTATIONS = [
     Mutation(
         name="an answer that may not be written is dropped",
         module="handlers/async_api/handler.py",
-        old="                    request.keep()\n",
+        old="                    request.response_received()\n",
         new="",
         tests=("tests/handlers/async_api/test_handler.py", "tests/simulation/test_refusals.py"),
     ),

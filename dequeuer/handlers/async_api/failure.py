@@ -1,4 +1,4 @@
-"""What `status/failed` says."""
+"""The content of `status/failed`."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ def failure_body(error: str, status_code: int | None, attempts: int) -> bytes:
     """Return the content of `status/failed`.
 
     Args:
-        error: why, for a person; clipped.
-        status_code: of the container's answer; None when there was none.
+        error: the reason, for people; clipped.
+        status_code: of the container's response; None when there was none.
         attempts: receives so far.
     """
     return json.dumps({"error": clip(error), "status_code": status_code, "attempts": attempts}).encode()

@@ -1,4 +1,4 @@
-"""The async API: a message names a request in the store; its answer goes back there."""
+"""The async API: a message names a request in the store; its result goes back to the store."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ from dequeuer.handlers.async_api.request_store import RequestStore, Submitted
 from dequeuer.handlers.async_api.result import ResultWriter
 from dequeuer.handlers.backoff import MAX_BACKOFF_S, backoff_s
 from dequeuer.handlers.base import Target
-from dequeuer.handlers.response_policy import ResponsePolicy
+from dequeuer.handlers.response_policy import ResponsePolicy, failure_of
 from dequeuer.sinks.base import Store
 from dequeuer.sinks.layout import RequestKeys, is_request_id
 
 REQUEST_ID_HEADER = "X-Cortex-Request-ID"
-INLINE_BYTES = 64 * 1024
+MAX_BUFFERED_PAYLOAD_BYTES = 64 * 1024
 """Payloads up to this size are read before they are sent; larger ones are streamed."""
 
 
-class _FailedError(Exception):
-    """The request has failed for good; carries the HTTP status where there was one."""
+class _RequestFailedError(Exception):
+    """The request has failed and is not tried again. `status_code`: of the response; None when there is none."""
 
     def __init__(self, error: str, status_code: int | None = None) -> None:
         super().__init__(error)
@@ -46,9 +46,13 @@ class _FailedError(Exception):
 
 
 class AsyncHandler:
-    """Reads the request, sends it to the container, stores the answer and the status."""
+    """Reads the request, sends it to the container, stores the result and the final status.
 
-    def __init__(  # noqa: PLR0913 - one parameter a party
+    Args:
+        in_progress_after_s: `status/in_progress` is written when the work takes longer than this, seconds.
+    """
+
+    def __init__(  # noqa: PLR0913 - one parameter for each collaborator
         self,
         *,
         cluster_uid: str,
@@ -59,6 +63,7 @@ class AsyncHandler:
         policy: ResponsePolicy,
         drain: Drain,
         observer: Observer,
+        in_progress_after_s: float = 1.0,
     ) -> None:
         self._cluster_uid = cluster_uid
         self._api_name = api_name
@@ -68,35 +73,63 @@ class AsyncHandler:
         self._policy = policy
         self._drain = drain
         self._observer = observer
+        self._in_progress_after_s = in_progress_after_s
 
     def needs_slot(self, _message: Message) -> bool:
-        """Every request occupies the container."""
+        """Return True: every request occupies the container."""
         return True
 
     def ref(self, message: Message) -> str:
-        """The request id, when it is one."""
+        """Return the request id; "" when the message has no valid one."""
         request_id = request_id_of(message.body)
         return request_id if is_request_id(request_id) else ""
 
     async def handle(self, message: Message, fence: Fence) -> Outcome:
-        """Work on one request."""
+        """Handle one request."""
         try:
-            request = self._open(message, fence)
+            request = self._request_of(message, fence)
         except InvalidInputError as error:
             return Reject(after_s=backoff_s(message.receive_count), reason=str(error), poison=True)
+        ending = RequestEnding(message, request, fence.asked_at)
         try:
-            return await self._conclude(message, request, RequestEnding(message, request, fence.asked_at), fence)
+            return await self._attempt(message, request, ending, fence)
         except StoreUnavailableError as error:
-            return Retry(after_s=backoff_s(message.receive_count), reason=f"the store is away: {error}")
+            return Retry(after_s=backoff_s(message.receive_count), reason=f"the store is unavailable: {error}")
         except StoreDeniedError as error:
-            return await self._refused(message, request, fence, error)
+            return await self._store_denied(message, request, fence, error)
 
-    async def _refused(self, message: Message, request: RequestStore, fence: Fence, error: StoreDeniedError) -> Outcome:
-        """Release what cannot be read, or what was answered and is too large to be kept; fail it in the end.
+    def _request_of(self, message: Message, fence: Fence) -> RequestStore:
+        """Return the request that a message names. Raises `InvalidInputError` when it names none."""
+        envelope = decode_envelope(message.body) if is_envelope(message.body) else None
+        request_id = message.body if envelope is None else envelope.request_id
+        if not is_request_id(request_id):
+            # Nothing of an envelope is quoted: it holds a payload and headers.
+            what = clip(request_id) if envelope is None else "that of an envelope"
+            raise InvalidInputError(f"the message is not a request id: {what}")
+        keys = RequestKeys(self._cluster_uid, self._api_name, request_id)
+        if envelope is not None:
+            return InlineRequest(self._store, keys, fence, envelope)
+        may_be_duplicate = message.attributes.get(REPEAT_ATTRIBUTE) == "true"
+        return RequestStore(self._store, keys, fence, may_be_duplicate=may_be_duplicate)
 
-        When the failure cannot be written either the message stays in the queue.
+    async def _attempt(self, message: Message, request: RequestStore, ending: RequestEnding, fence: Fence) -> Outcome:
+        """Make one attempt, and decide what a failure means."""
+        try:
+            return await self._process(message, request, ending, fence)
+        except _RequestFailedError as error:
+            return await ending.failed(str(error), error.status_code)
+        except ContainerUnavailableError as error:
+            retry = self._policy.retry_unavailable(error, message.receive_count, is_draining=self._drain.requested)
+            return retry or await ending.failed(str(error), None)
+
+    async def _store_denied(
+        self, message: Message, request: RequestStore, fence: Fence, error: StoreDeniedError
+    ) -> Outcome:
+        """Release a request whose input cannot be read, or whose large result cannot be written; fail the last attempt.
+
+        When the failure cannot be written either, the message stays in the queue.
         """
-        reason = f"the store refuses: {error}"
+        reason = f"the store refuses the request: {error}"
         if message.receive_count >= self._policy.max_attempts:
             try:
                 return await RequestEnding(message, request, fence.asked_at).failed(reason, None)
@@ -104,84 +137,59 @@ class AsyncHandler:
                 pass
         return Retry(after_s=MAX_BACKOFF_S if request.has_response else backoff_s(message.receive_count), reason=reason)
 
-    def _open(self, message: Message, fence: Fence) -> RequestStore:
-        """Find out which request a message is about; raises `InvalidInputError` when it is about none."""
-        envelope = decode_envelope(message.body) if is_envelope(message.body) else None
-        request_id = message.body if envelope is None else envelope.request_id
-        if not is_request_id(request_id):
-            # Of an envelope nothing is quoted: it holds a payload and headers.
-            what = clip(request_id) if envelope is None else "that of an envelope"
-            raise InvalidInputError(f"the message is not a request id: {what}")
-        keys = RequestKeys(self._cluster_uid, self._api_name, request_id)
-        if envelope is None:
-            return RequestStore(self._store, keys, fence, may_repeat=message.attributes.get(REPEAT_ATTRIBUTE) == "true")
-        return InlineRequest(self._store, keys, fence, envelope)
-
-    async def _conclude(
-        self, message: Message, request: RequestStore, conclusion: RequestEnding, fence: Fence
-    ) -> Outcome:
-        try:
-            return await self._work(message, request, conclusion, fence)
-        except _FailedError as error:
-            return await conclusion.failed(str(error), error.status_code)
-        except ContainerUnavailableError as error:
-            if self._drain.requested:
-                # The pod is going down, its container too: somebody else's turn, at once and unpunished.
-                return Retry(after_s=0, reason=str(error))
-            if error.counts and message.receive_count >= self._policy.max_attempts:
-                return await conclusion.failed(str(error), None)
-            return Retry(after_s=backoff_s(message.receive_count), reason=str(error), container_unavailable=True)
-
-    async def _work(self, message: Message, request: RequestStore, conclusion: RequestEnding, fence: Fence) -> Outcome:
-        if (message.receive_count > 1 or request.may_be_duplicate) and (known := await request.known()):
-            return await conclusion.found(known)
+    async def _process(self, message: Message, request: RequestStore, ending: RequestEnding, fence: Fence) -> Outcome:
+        """Read the input, call the container, end the request. A request that has ended before is not sent again."""
+        if (message.receive_count > 1 or request.may_be_duplicate) and (prior := await request.prior_outcome()):
+            return await ending.already_ended(prior)
         try:
             submitted = await request.read()
-            # Headers go once a request has failed: without them it may be a duplicate of finished work.
-            if submitted.headers is None and (known := await request.known()):
-                return await conclusion.found(known)
-            return await self._send(message, request, submitted, fence) or await conclusion.completed()
+            # The headers are deleted after a failure: a message without them can be a duplicate of a finished request.
+            if submitted.headers is None and (prior := await request.prior_outcome()):
+                return await ending.already_ended(prior)
+            return await self._call_container(message, request, submitted, fence) or await ending.completed()
         except StoreMissingError:
-            if known := await request.known():
-                return await conclusion.found(known)
-            raise _FailedError("the payload is missing") from None
+            if prior := await request.prior_outcome():
+                return await ending.already_ended(prior)
+            raise _RequestFailedError("the payload is missing") from None
         except InvalidInputError as error:
-            raise _FailedError(str(error)) from error
+            raise _RequestFailedError(str(error)) from error
 
-    async def _send(self, message: Message, request: RequestStore, submitted: Submitted, fence: Fence) -> Retry | None:
-        """Have the container work and store its result; an outcome only when it said "not now"."""
+    async def _call_container(
+        self, message: Message, request: RequestStore, submitted: Submitted, fence: Fence
+    ) -> Retry | None:
+        """Send the request to the container and store the result. Returns `Retry` for a retry status, else None."""
         payload = submitted.payload
         headers = list(submitted.headers or ())
         if payload.content_type and not any(name.lower() == "content-type" for name, _ in headers):
             headers.append(("Content-Type", payload.content_type))
         headers.append((REQUEST_ID_HEADER, request.request_id))
         body: bytes | AsyncIterator[bytes] = payload.chunks
-        if payload.size <= INLINE_BYTES:
+        if payload.size <= MAX_BUFFERED_PAYLOAD_BYTES:
             body = b"".join([chunk async for chunk in payload.chunks])
-        with _InProgress(request, self._policy.in_progress_after_s) as work:
+        with _ProgressMarker(request, self._in_progress_after_s) as work:
             self._observer(Posted(queued_s=clock.wall() - message.sent_at if message.sent_at else None))
             try:
-                async with self._target.post("/", headers, body, payload.size) as answer:
-                    request.keep()
+                async with self._target.post("/", headers, body, payload.size) as response:
+                    request.response_received()
                     duration_s = work.lasted_s()
-                    self._observer(ResponseStarted(kind="async", status_code=answer.status, duration_s=duration_s))
-                    if retry := self._policy.not_now(answer, message.receive_count):
+                    self._observer(ResponseStarted(kind="async", status_code=response.status, duration_s=duration_s))
+                    if retry := self._policy.retry(response, message.receive_count):
                         return retry
-                    if answer.status != 200:
-                        raise _FailedError(f"the container answered {answer.status}, not 200", answer.status)
-                    result = await self._results.write(answer, request)
+                    if failure := failure_of(response):
+                        raise _RequestFailedError(failure, response.status)
+                    result = await self._results.write(response, request)
             except ContainerTimeoutError as error:
-                raise _FailedError(str(error)) from error
+                raise _RequestFailedError(str(error)) from error
             except InvalidResponseError as error:
-                raise _FailedError(str(error), 200) from error
+                raise _RequestFailedError(str(error), 200) from error
             fence.release_slot()
             if result is not None:
                 await request.put_result(result)
         return None
 
 
-class _InProgress:
-    """Writes `status/in_progress` if the body still runs after a moment; short work saves the request."""
+class _ProgressMarker:
+    """Writes `status/in_progress` when the work inside lasts longer than `after_s`: short work saves the request."""
 
     __slots__ = ("_loop", "_request", "_started", "_timer", "_writing")
 
@@ -190,14 +198,14 @@ class _InProgress:
         self._writing: asyncio.Task[None] | None = None
         self._loop = loop = asyncio.get_running_loop()
         self._started = loop.time()
-        self._timer = loop.call_later(after_s, self._begin)
+        self._timer = loop.call_later(after_s, self._start_writing)
 
     def lasted_s(self) -> float:
-        """Return how long it has taken so far."""
+        """Return the seconds since the work began."""
         return self._loop.time() - self._started
 
-    def _begin(self) -> None:
-        self._writing = self._loop.create_task(_quietly(self._request), name="in-progress")
+    def _start_writing(self) -> None:
+        self._writing = self._loop.create_task(_mark_in_progress(self._request), name="in-progress")
 
     def __enter__(self) -> Self:
         return self
@@ -208,9 +216,9 @@ class _InProgress:
             self._writing.cancel()
 
 
-async def _quietly(request: RequestStore) -> None:
+async def _mark_in_progress(request: RequestStore) -> None:
     try:
         await request.mark_in_progress()
     except (StoreUnavailableError, StoreDeniedError, LeaseLostError):
-        # It only informs whoever looks meanwhile; the store has reported the failure.
+        # The status is only information for clients. The store has reported the failure already.
         return

@@ -1,4 +1,4 @@
-"""A request that came whole in its message."""
+"""A request whose payload and headers are in its message."""
 
 from __future__ import annotations
 
@@ -11,19 +11,20 @@ from dequeuer.handlers.async_api.request_store import RequestStore, Submitted
 from dequeuer.sinks.base import Payload, Store
 from dequeuer.sinks.layout import RequestKeys
 
-UNTYPED = "application/octet-stream"
+DEFAULT_CONTENT_TYPE = "application/octet-stream"
 
 
 class InlineRequest(RequestStore):
-    """The same, with an input that is in no store. Only a failure puts the payload there, to look at."""
+    """`RequestStore` whose input is not in the store. Only a failure stores the payload, for people to look at."""
 
     def __init__(self, store: Store, keys: RequestKeys, fence: Fence, envelope: Envelope) -> None:
-        # A repeated message brings its input along: that it is missing cannot tell that the work is done.
-        super().__init__(store, keys, fence, may_repeat=envelope.may_repeat)
+        # Every message of the request has its input. So missing input, which shows elsewhere that a request may be
+        # finished, never shows it here.
+        super().__init__(store, keys, fence, may_be_duplicate=envelope.may_repeat)
         self._envelope = envelope
 
     async def read(self) -> Submitted:
-        """Return what the message held. Raises `InvalidInputError` when the headers are malformed."""
+        """Return what the message holds. Raises `InvalidInputError` when the headers are malformed."""
         envelope = self._envelope
         payload = Payload(
             size=len(envelope.payload),
@@ -34,20 +35,21 @@ class InlineRequest(RequestStore):
         return Submitted(payload=payload, headers=forwardable(parse_headers(envelope.headers)))
 
     async def mark_failed(self, error: str, status_code: int | None, attempts: int) -> None:
-        """Keep the payload, then write `status/failed`: once the message is deleted it would be gone."""
-        await self.put(self._keys.payload, self._envelope.payload, self._envelope.content_type or UNTYPED)
+        """Store the payload, then write `status/failed`: the payload is lost when the message is deleted."""
+        content_type = self._envelope.content_type or DEFAULT_CONTENT_TYPE
+        await self.put(self._keys.payload, self._envelope.payload, content_type)
         await super().mark_failed(error, status_code, attempts)
 
     async def delete_failed(self) -> None:
-        """Delete what `mark_failed` wrote."""
+        """Delete what `mark_failed` has written."""
         await super().delete_failed()
-        await self._drop(self._keys.payload)
+        await self._delete_best_effort(self._keys.payload)
 
     async def delete_input(self) -> None:
-        """There is none."""
+        """Do nothing: the input is not in the store."""
 
     async def delete_headers(self) -> None:
-        """There are none."""
+        """Do nothing: the headers are not in the store."""
 
 
 async def _once(body: bytes) -> AsyncIterator[bytes]:

@@ -1,4 +1,4 @@
-"""The objects of one async request: what is known of it, and writing what became of it in a safe order."""
+"""The objects of one async request in the store: its input, its result and its statuses."""
 
 from __future__ import annotations
 
@@ -16,10 +16,15 @@ from dequeuer.sinks.base import Payload, Store
 from dequeuer.sinks.layout import RequestKeys
 
 JSON_TYPE = "application/json"
-HEADERS_LIMIT_BYTES = 256 * 1024
+MAX_HEADERS_BYTES = 256 * 1024
+"""Of `headers.json`."""
 CLEANUP_TIMEOUT_S = 30.0
+"""For the deletion of input after the acknowledgement, with its retries, seconds."""
 
-Known = Literal["completed", "failed", "result"]
+PriorOutcome = Literal["completed", "failed", "result"]
+"""What another delivery, earlier or at the same time, has written: a final status, or a result without one."""
+
+_NOT_CREATED = "the store refused the result because one exists, but there is none"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,48 +36,44 @@ class Submitted:
 
 
 class RequestStore:
-    """Reads and writes one request. Waits for a store that is away; other errors are the caller's.
+    """Reads and writes one request. Waits while the store is unavailable; other errors are raised.
 
-    After `keep` it waits for a store that refuses, too: what the container has answered exists only here.
+    After `response_received` it waits while the store refuses a call, too: the response exists only in this process,
+    and without it the container would have to do the work again.
 
-    Every write and deletion asks the fence first.
+    The fence is checked before every write and every deletion that belongs to the outcome.
+
+    Args:
+        may_be_duplicate: the client may have sent several messages for this request.
     """
 
-    def __init__(self, store: Store, keys: RequestKeys, fence: Fence, *, may_repeat: bool = False) -> None:
+    def __init__(self, store: Store, keys: RequestKeys, fence: Fence, *, may_be_duplicate: bool = False) -> None:
         self._store = store
         self._keys = keys
         self._fence = fence
-        self._may_repeat = may_repeat
-        self._waits_for: tuple[type[Exception], ...] = (StoreUnavailableError,)
+        self.may_be_duplicate = may_be_duplicate
+        """Whether the request may have ended already, although its message was never received before."""
+        self._retry_on: tuple[type[Exception], ...] = (StoreUnavailableError,)
         self.has_response = False
-        """Whether the container has answered, so that another attempt would have it work again."""
+        """Whether the container has responded, so that another attempt would make it work again."""
 
     @property
     def request_id(self) -> str:
         """The id of the request."""
         return self._keys.request_id
 
-    @property
-    def may_be_duplicate(self) -> bool:
-        """Whether the request may have ended before, although its message was never received."""
-        return self._may_repeat
-
-    def keep(self) -> None:
-        """Wait from now on until a refusal is over, too: the container has answered and is not to be called again."""
+    def response_received(self) -> None:
+        """From now on also wait until a refusal of the store is over, instead of raising `StoreDeniedError`."""
         self.has_response = True
-        self._waits_for = (StoreUnavailableError, StoreDeniedError)
-
-    def raise_denied(self) -> None:
-        """Do not wait for the end of a refusal: the answer cannot be kept."""
-        self._waits_for = (StoreUnavailableError,)
+        self._retry_on = (StoreUnavailableError, StoreDeniedError)
 
     async def read(self) -> Submitted:
-        """Read payload and headers side by side.
+        """Read payload and headers at the same time.
 
         Raises:
             StoreMissingError: there is no payload.
             InvalidInputError: the headers are malformed.
-            StoreDeniedError: access is denied.
+            StoreDeniedError: the store refuses to return them.
         """
         headers = asyncio.create_task(self._headers(), name="headers")
         try:
@@ -93,13 +94,13 @@ class RequestStore:
 
     async def _read_small(self, key: str) -> bytes:
         found = await self._store.get(key)
-        if found.size > HEADERS_LIMIT_BYTES:
-            raise InvalidInputError(f"headers.json has {found.size} bytes; {HEADERS_LIMIT_BYTES} are allowed")
+        if found.size > MAX_HEADERS_BYTES:
+            raise InvalidInputError(f"headers.json has {found.size} bytes; at most {MAX_HEADERS_BYTES} are allowed")
         return b"".join([chunk async for chunk in found.chunks])
 
-    async def known(self) -> Known | None:
-        """Look up what became of the request before, if anything did."""
-        names = set(await retry_until_available(self._waits_for, self._store.list, self._keys.prefix))
+    async def prior_outcome(self) -> PriorOutcome | None:
+        """Look up what another delivery has written; None when there is nothing."""
+        names = set(await retry_until_available(self._retry_on, self._store.list, self._keys.prefix))
         if self._keys.status("completed") in names:
             return "completed"
         if self._keys.status("failed") in names:
@@ -107,58 +108,58 @@ class RequestStore:
         return "result" if self._keys.result in names else None
 
     async def has_result(self) -> bool:
-        """Tell whether the request has succeeded, even if it was also marked as failed."""
-        return self._keys.result in await retry_until_available(self._waits_for, self._store.list, self._keys.prefix)
+        """Tell whether there is a result, even if there is also `status/failed`."""
+        return self._keys.result in await retry_until_available(self._retry_on, self._store.list, self._keys.prefix)
 
     async def mark_in_progress(self) -> None:
-        """Write `status/in_progress`; one attempt, as it only informs."""
+        """Write `status/in_progress`. One attempt: the status is only information for clients."""
         self._fence.check()
         await self._store.put(self._keys.status("in_progress"), b"", "text/plain")
 
     async def put_result(self, body: bytes) -> None:
-        """Write the result, whole. An existing one is kept: a client may have read it."""
-        await retry_until_available(self._waits_for, self._create_result, body)
+        """Write a result that is in memory. An existing result is kept: a client may have read it."""
+        await retry_until_available(self._retry_on, self._create_result, body)
 
     async def _create_result(self, body: bytes) -> None:
         self._fence.check()
         is_written = await self._store.create(self._keys.result, body, JSON_TYPE, check=self._fence.check)
-        # A refusal can also mean that two writers met and neither has won yet: then it is tried again.
-        if not is_written and await self.known() is None:
-            raise StoreUnavailableError("the result was refused, yet there is none")
+        # The store can also refuse because two deliveries write at the same time and neither has won: then try again.
+        if not is_written and await self.prior_outcome() is None:
+            raise StoreUnavailableError(_NOT_CREATED)
 
     async def put_large_result(self, body: AsyncIterator[bytes], size: int | None) -> None:
-        """Write a result that is not in memory whole. One attempt: `body` can be read only once.
+        """Write a result that is not completely in memory. One attempt: `body` can be read only once.
 
-        An existing one is kept. `size`: bytes of the body, None when not known.
+        An existing result is kept. `size`: bytes of the body; None when it is not known.
 
         Raises:
-            StoreDeniedError: at once, as the container cannot be held back for as long as a refusal lasts.
+            StoreDeniedError: at once. The container cannot be made to wait for as long as a refusal lasts.
         """
-        self.raise_denied()
-        # Looked up first: an upload of gigabytes would be wasted when the result exists.
-        if await self.known() not in ("completed", "result"):
+        self._retry_on = (StoreUnavailableError,)
+        # Look first: when the result exists, an upload of gigabytes would be wasted.
+        if await self.prior_outcome() not in ("completed", "result"):
             self._fence.check()
             check = self._fence.check
             is_written = await self._store.put_stream(self._keys.result, body, JSON_TYPE, size=size, check=check)
-            if not is_written and await self.known() is None:
-                raise StoreUnavailableError("the result was refused, yet there is none")
-        self.keep()
+            if not is_written and await self.prior_outcome() is None:
+                raise StoreUnavailableError(_NOT_CREATED)
+        self.response_received()
 
     async def mark_completed(self) -> None:
         """Write `status/completed`. The result must be durable already."""
         await self.put(self._keys.status("completed"), b"", "text/plain")
 
     async def mark_failed(self, error: str, status_code: int | None, attempts: int) -> None:
-        """Write `status/failed` with what is known of the failure."""
+        """Write `status/failed` with the reason."""
         await self.put(self._keys.status("failed"), failure_body(error, status_code, attempts), JSON_TYPE)
 
     async def delete_failed(self) -> None:
-        """Delete `status/failed`: the request has succeeded at the same moment."""
-        await retry_until_available(self._waits_for, self._delete, (self._keys.status("failed"),))
+        """Delete `status/failed`: another delivery has written a result at the same time."""
+        await retry_until_available(self._retry_on, self._delete, (self._keys.status("failed"),))
 
     async def put(self, key: str, body: bytes, content_type: str) -> None:
-        """Write one of its objects, waiting for a store that is away."""
-        await retry_until_available(self._waits_for, self._put, key, body, content_type)
+        """Write one object of the request; wait while the store is unavailable."""
+        await retry_until_available(self._retry_on, self._put, key, body, content_type)
 
     async def _put(self, key: str, body: bytes, content_type: str) -> None:
         self._fence.check()
@@ -169,17 +170,17 @@ class RequestStore:
         await self._store.delete(keys)
 
     async def delete_input(self) -> None:
-        """After a success: delete payload and headers. Best effort: the lifecycle rule does it in the end."""
-        await self._drop(self._keys.payload, self._keys.headers)
+        """After a success: delete payload and headers. Best effort: the lifecycle rule deletes what is left."""
+        await self._delete_best_effort(self._keys.payload, self._keys.headers)
 
     async def delete_headers(self) -> None:
-        """After a failure: delete the headers, which may hold credentials; the payload is kept to look at."""
-        await self._drop(self._keys.headers)
+        """After a failure: delete the headers, which may hold credentials. The payload stays, for people to look at."""
+        await self._delete_best_effort(self._keys.headers)
 
-    async def _drop(self, *keys: str) -> None:
+    async def _delete_best_effort(self, *keys: str) -> None:
         try:
             async with asyncio.timeout(CLEANUP_TIMEOUT_S):
                 await retry_until_available((StoreUnavailableError, StoreDeniedError), self._store.delete, keys)
         except TimeoutError:
-            # Counted and logged where the store is called; the outcome stands without it.
+            # Failed calls are counted and logged by the store's events. The outcome does not depend on the deletion.
             return

@@ -1,4 +1,4 @@
-"""From the container's answer to `result.json`: judged as it streams by, never built, never whole in memory."""
+"""From the container's response to `result.json`: JSON is checked while it is streamed; no objects are built."""
 
 from __future__ import annotations
 
@@ -9,78 +9,79 @@ from dequeuer.core.errors import InvalidResponseError
 from dequeuer.formats.json_text import JsonValidator
 from dequeuer.formats.media_type import is_json
 from dequeuer.handlers.async_api.request_store import RequestStore
-from dequeuer.handlers.base import Answer
+from dequeuer.handlers.base import Response
 
-SMALL_BYTES = 64 * 1024
-"""Answers of a known size up to this one are read whole, without a place in the buffers."""
-WHOLE_BYTES = 1024 * 1024
-"""Answers up to this size are buffered, and written with one request that can be tried again, while there is room."""
-BUFFER_BYTES = 6 * WHOLE_BYTES
-"""For the answers of all requests that are buffered at the same time."""
-PATIENCE_S = 1.0
-"""How long an answer waits for room in the buffers: far below any server's write time-out."""
+MAX_SMALL_BYTES = 64 * 1024
+"""Responses with a known size up to this one are read at once. They take no room in the buffers."""
+MAX_BUFFERED_BYTES = 1024 * 1024
+"""Responses up to this size are buffered while there is room, and written with one request, which can be repeated."""
+TOTAL_BUFFER_BYTES = 6 * MAX_BUFFERED_BYTES
+"""For the responses of all requests that are buffered at the same time."""
+BUFFER_WAIT_TIMEOUT_S = 1.0
+"""How long a response waits for room in the buffers, seconds: far below the write timeout of any web server."""
 
 
 class ResultWriter:
-    """Stores answers. One for all requests: it bounds the memory they share.
+    """Stores results. One for all requests: it limits the memory that they take together.
 
-    One that finds no room in the buffers is streamed to the store. Only large answers of unknown size wait for each
-    other there: the store has to be told the size of a part first, so their parts are buffered one at a time.
+    A response that finds no room in the buffers is streamed to the store. There, only large responses of unknown size
+    wait for each other: S3 needs the size of a part before the part, so their parts are buffered one at a time.
 
     Args:
-        max_bytes: a larger (decoded) answer is invalid.
+        max_bytes: a larger (decoded) response is invalid.
     """
 
     def __init__(self, max_bytes: int) -> None:
         self._max_bytes = max_bytes
-        self._buffers = ByteBudget(BUFFER_BYTES)
+        self._buffers = ByteBudget(TOTAL_BUFFER_BYTES)
 
-    async def write(self, answer: Answer, request: RequestStore) -> bytes | None:
-        """Check that the answer is a result and store its bytes as they came.
+    async def write(self, response: Response, request: RequestStore) -> bytes | None:
+        """Check that the response is a result, and store its bytes unchanged.
 
-        A small one is returned for the caller to store: the container need not wait for that.
+        The bytes of a small one are returned; the caller stores them after it has left the response, because the
+        container does not have to wait for that.
 
         Raises:
-            InvalidResponseError: it is none; nothing is stored.
-            ContainerUnavailableError, ContainerTimeoutError: it never became whole; nothing is stored.
-            StoreUnavailableError: a large one could not be stored, and cannot be had again.
+            InvalidResponseError: it is not a result; nothing is stored.
+            ContainerUnavailableError, ContainerTimeoutError: it did not become complete; nothing is stored.
+            StoreUnavailableError: a large one could not be stored. It is lost: the work has to be done again.
         """
-        if not is_json(answer.content_type):
-            raise InvalidResponseError("the answer's Content-Type is not application/json")
-        if answer.size is not None and answer.size <= SMALL_BYTES:
-            return await self._small(answer, answer.size)
-        body = self._validated(answer)
+        if not is_json(response.content_type):
+            raise InvalidResponseError("the response's Content-Type is not application/json")
+        if response.size is not None and response.size <= MAX_SMALL_BYTES:
+            return await self._read_small(response, response.size)
+        body = self._validated(response)
         head = bytearray()
-        if answer.size is None and await _fill(head, body, SMALL_BYTES):
+        if response.size is None and await _fill(head, body, MAX_SMALL_BYTES):
             return bytes(head)
-        share = WHOLE_BYTES if answer.size is None else answer.size
-        if share > WHOLE_BYTES or not await self._buffers.take(share, PATIENCE_S):
-            await request.put_large_result(_rest(head, body), answer.size)
+        share = MAX_BUFFERED_BYTES if response.size is None else response.size
+        if share > MAX_BUFFERED_BYTES or not await self._buffers.take(share, BUFFER_WAIT_TIMEOUT_S):
+            await request.put_large_result(_rest(head, body), response.size)
             return None
         try:
             if await _fill(head, body, share):
                 await request.put_result(bytes(head))
             else:
-                # The room is kept meanwhile: what was buffered is taken over piece by piece.
-                await request.put_large_result(_rest(head, body), answer.size)
+                # The room stays taken: the upload takes over the buffered bytes gradually.
+                await request.put_large_result(_rest(head, body), response.size)
         finally:
             self._buffers.give_back(share)
         return None
 
-    async def _small(self, answer: Answer, size: int) -> bytes:
+    async def _read_small(self, response: Response, size: int) -> bytes:
         self._check_size(size)
-        body = b"".join([chunk async for chunk in answer.chunks()])
+        body = b"".join([chunk async for chunk in response.chunks()])
         validator = JsonValidator()
         validator.feed(body)
         validator.close()
         return body
 
-    async def _validated(self, answer: Answer) -> AsyncIterator[bytes]:
-        if answer.size is not None:
-            self._check_size(answer.size)
+    async def _validated(self, response: Response) -> AsyncIterator[bytes]:
+        if response.size is not None:
+            self._check_size(response.size)
         validator = JsonValidator()
         size = 0
-        async for chunk in answer.chunks():
+        async for chunk in response.chunks():
             size += len(chunk)
             self._check_size(size)
             validator.feed(chunk)
@@ -89,7 +90,9 @@ class ResultWriter:
 
     def _check_size(self, size: int) -> None:
         if size > self._max_bytes:
-            raise InvalidResponseError(f"the answer is larger than DEQUEUER_MAX_RESULT_BYTES ({self._max_bytes} bytes)")
+            raise InvalidResponseError(
+                f"the response is larger than DEQUEUER_MAX_RESULT_BYTES ({self._max_bytes} bytes)"
+            )
 
 
 async def _fill(buffer: bytearray, body: AsyncIterator[bytes], limit: int) -> bool:

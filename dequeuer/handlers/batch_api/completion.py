@@ -1,4 +1,4 @@
-"""The end of a batch job: seen once, by one worker, and told to the container once."""
+"""The completion of a batch job: one worker detects it and notifies the container, once."""
 
 from __future__ import annotations
 
@@ -19,19 +19,20 @@ from dequeuer.core.message import Done, Fence, Message, Outcome, Requeue, Retry
 from dequeuer.core.retry import retry_until_available
 from dequeuer.handlers.backoff import backoff_s
 from dequeuer.handlers.base import Target
-from dequeuer.handlers.response_policy import ResponsePolicy
+from dequeuer.handlers.response_policy import ResponsePolicy, failure_of
 from dequeuer.sources.base import Depth
 
 PATH = "/on-job-complete"
 BODY = b'{"message":"job_complete"}'
-_DONE = frozenset({200, 404})  # the container need not have the route
+ACCEPTED_STATUSES = frozenset({200, 404})
+"""404 is a success, too: the container does not have to have the route."""
 
 
-class Counted(Protocol):
-    """A queue that can be counted."""
+class CountedQueue(Protocol):
+    """A queue whose messages can be counted."""
 
     async def depth(self) -> Depth:
-        """Count what the queue holds."""
+        """Return how many messages the queue holds."""
 
 
 def job_headers(job_id: str) -> list[tuple[str, str]]:
@@ -42,20 +43,22 @@ def job_headers(job_id: str) -> list[tuple[str, str]]:
 class Completion:
     """Handles completion messages.
 
-    It acts when the message is the last one of the queue, seen twice, `delay_s` apart; otherwise the
-    message is put back. Two of them must not wait for each other for ever: while one is held here, any
-    other that arrives is a duplicate and is deleted, and the random wait before one is put back sees to
-    it that two sidecars that hold one each come to that.
+    The container is notified when the message is the last one of the queue in two counts, `delay_s` apart. Otherwise
+    the message is sent again as a new one.
+
+    Two completion messages in one queue must not wait for each other for ever. While one is held here, another one that
+    is received is a duplicate and is deleted. When two sidecars hold one each, the random pause before a message is
+    sent again makes sure that one of them receives both in the end.
 
     Attributes:
-        failed: the container did not take the completion; the process is to exit with 1.
+        failed: the container did not accept the completion; the process must exit with status 1.
     """
 
-    def __init__(  # noqa: PLR0913 - one parameter a party
+    def __init__(  # noqa: PLR0913 - one parameter for each collaborator
         self,
         *,
         job_id: str,
-        queue: Counted,
+        queue: CountedQueue,
         target: Target,
         delay_s: float,
         policy: ResponsePolicy,
@@ -69,31 +72,31 @@ class Completion:
         self._policy = policy
         self._drain = drain
         self._observer = observer
-        self._held: str | None = None
-        self._told = False
+        self._held_id: str | None = None
+        self._is_notified = False
         self.failed = False
 
     async def handle(self, message: Message, fence: Fence) -> Outcome:
         """Decide on one completion message."""
-        if message.id == self._held:
-            # The same message once more: deleting it would delete the one that is held.
-            return Retry(after_s=backoff_s(message.receive_count), reason="it is being handled")
-        if self._held is not None or self._told:
+        if message.id == self._held_id:
+            # The same message was delivered twice: deleting it would delete the held one.
+            return Retry(after_s=backoff_s(message.receive_count), reason="the message is being handled already")
+        if self._held_id is not None or self._is_notified:
             return Done(state="duplicate")
-        self._held = message.id
+        self._held_id = message.id
         try:
             return await self._decide(message, fence)
         finally:
-            self._held = None
+            self._held_id = None
 
     async def _decide(self, message: Message, fence: Fence) -> Outcome:
         if await self._is_last():
             if not await self._pause(self._delay_s):
-                return Retry(after_s=0, reason="the process ends")
+                return Retry(after_s=0, reason="the process is stopping")
             if await self._is_last():
-                return await self._tell(message, fence)
+                return await self._notify(message, fence)
         if not await self._pause(self._delay_s * random.uniform(1.0, 2.0)):  # noqa: S311 - breaks a tie
-            return Retry(after_s=0, reason="the process ends")
+            return Retry(after_s=0, reason="the process is stopping")
         return Requeue(reason="the job is not complete yet")
 
     async def _is_last(self) -> bool:
@@ -101,7 +104,7 @@ class Completion:
         return depth.total <= 1
 
     async def _pause(self, seconds: float) -> bool:
-        """Wait; False when the process is to end instead."""
+        """Wait; return False when the drain begins before the end."""
         try:
             async with asyncio.timeout(seconds):
                 await self._drain.wait_requested()
@@ -109,7 +112,7 @@ class Completion:
             return True
         return False
 
-    async def _tell(self, message: Message, fence: Fence) -> Outcome:
+    async def _notify(self, message: Message, fence: Fence) -> Outcome:
         reason = ""
         for attempt in range(1, self._policy.max_attempts + 1):
             fence.check()
@@ -117,48 +120,47 @@ class Completion:
                 reason = await self._post()
             except ContainerUnavailableError as error:
                 reason = str(error)
-                if self._drain.requested:
-                    return Retry(after_s=0, reason=reason)
-                if not error.counts or message.receive_count < self._policy.max_attempts:
-                    # It restarts, perhaps: given back, the message is received once the probes pass again.
-                    return Retry(after_s=backoff_s(message.receive_count), reason=reason)
+                is_draining = self._drain.requested
+                if retry := self._policy.retry_unavailable(error, message.receive_count, is_draining=is_draining):
+                    # The container may be restarting: a released message is received after the probes pass again.
+                    return retry
             if not reason:
-                self._told = True
+                self._is_notified = True
                 return Done(state="job_completed")
             if attempt < self._policy.max_attempts and not await self._pause(backoff_s(attempt)):
-                return Retry(after_s=0, reason="the process ends")
-        self._told = self.failed = True
+                return Retry(after_s=0, reason="the process is stopping")
+        self._is_notified = self.failed = True
         return Done(state="failed", reason=f"{PATH}: {reason}")
 
     async def _post(self) -> str:
-        """Tell the container; an empty text when it took it."""
+        """Notify the container; return the reason of a failure, "" after a success."""
         loop = asyncio.get_running_loop()
         started = loop.time()
         try:
-            async with self._target.post(PATH, self._headers, BODY) as answer:
+            async with self._target.post(PATH, self._headers, BODY) as response:
                 duration_s = loop.time() - started
-                self._observer(ResponseStarted(kind="completion", status_code=answer.status, duration_s=duration_s))
-                if answer.status not in _DONE:
-                    return f"the container answered {answer.status}"
-                await answer.discard()
+                self._observer(ResponseStarted(kind="completion", status_code=response.status, duration_s=duration_s))
+                if failure := failure_of(response, ACCEPTED_STATUSES):
+                    return failure
+                await response.discard()
                 return ""
         except (ContainerTimeoutError, InvalidResponseError) as error:
             return str(error)
 
 
-class DrainedQueue:
-    """Tells when a job's queue is used up: empty and counted zero, twice in a row."""
+class EmptyQueueWatch:
+    """Detects that a job's queue is empty: two counts of zero in a row, each after a receive without messages."""
 
-    def __init__(self, queue: Counted) -> None:
+    def __init__(self, queue: CountedQueue) -> None:
         self._queue = queue
         self._seen_empty = False
 
     def saw_messages(self) -> None:
-        """Start counting anew."""
+        """Record that a receive brought messages: two more counts are needed."""
         self._seen_empty = False
 
     async def is_over(self) -> bool:
-        """Ask after a receive that brought nothing."""
+        """Count after a receive without messages. True when this count and the one before are zero."""
         depth = await retry_until_available((SourceUnavailableError, SourceDeniedError), self._queue.depth)
         was_empty, self._seen_empty = self._seen_empty, depth.total == 0
         return was_empty and self._seen_empty

@@ -1,4 +1,4 @@
-"""The batch API: a message is a JSON array for the container, or tells that the job is complete."""
+"""The batch API: a message is a batch (a JSON array for the container), or announces that the job is complete."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from dequeuer.core import clock
 from dequeuer.core.drain import Drain
 from dequeuer.core.errors import ContainerTimeoutError, ContainerUnavailableError, InvalidResponseError
 from dequeuer.core.events import BatchEnded, Observer, Posted, ResponseStarted
-from dequeuer.core.message import Done, Fence, Message, Outcome, Reject, Retry
+from dequeuer.core.message import Done, Fence, Message, Outcome, Reject
 from dequeuer.formats.json_text import is_json_array
 from dequeuer.handlers.backoff import backoff_s
 from dequeuer.handlers.base import Target
 from dequeuer.handlers.batch_api.completion import Completion, job_headers
-from dequeuer.handlers.response_policy import ResponsePolicy
+from dequeuer.handlers.response_policy import ResponsePolicy, failure_of
 
 COMPLETE_ATTRIBUTE = "job_complete"
 
@@ -24,9 +24,9 @@ def is_completion(message: Message) -> bool:
 
 
 class BatchHandler:
-    """Sends batches to the container; leaves completion messages to `Completion`."""
+    """Sends batches to the container; passes completion messages to `Completion`."""
 
-    def __init__(  # noqa: PLR0913 - one parameter a party
+    def __init__(  # noqa: PLR0913 - one parameter for each collaborator
         self,
         *,
         job_id: str,
@@ -44,18 +44,18 @@ class BatchHandler:
         self._observer = observer
 
     def needs_slot(self, message: Message) -> bool:
-        """A completion message mostly waits: with one worker it would block the rest of the job."""
+        """Return False for a completion message. It mostly waits: with one slot it would block the rest of the job."""
         return not is_completion(message)
 
     def ref(self, _message: Message) -> str:
-        """A batch has no name of its own; its message's id is logged anyway."""
+        """Return "": a batch has no name of its own; the id of its message is logged anyway."""
         return ""
 
     async def handle(self, message: Message, fence: Fence) -> Outcome:
-        """Work on one batch, or on the end of the job."""
+        """Handle one batch, or the end of the job."""
         if is_completion(message):
             return await self._completion.handle(message, fence)
-        # Half a surrogate pair is no UTF-8, and so no JSON either: not an error here, but a poison message.
+        # Half of a surrogate pair cannot be encoded as UTF-8. It must not raise here: such a message is poison.
         body = message.body.encode(errors="surrogatepass")
         retry_after_s = backoff_s(message.receive_count)
         if not is_json_array(body):
@@ -64,21 +64,18 @@ class BatchHandler:
         started = loop.time()
         self._observer(Posted(queued_s=clock.wall() - message.sent_at if message.sent_at else None))
         try:
-            async with self._target.post("/", self._headers, body) as answer:
+            async with self._target.post("/", self._headers, body) as response:
                 self._observer(
-                    ResponseStarted(kind="batch", status_code=answer.status, duration_s=loop.time() - started)
+                    ResponseStarted(kind="batch", status_code=response.status, duration_s=loop.time() - started)
                 )
-                if retry := self._policy.not_now(answer, message.receive_count):
+                if retry := self._policy.retry(response, message.receive_count):
                     return retry
-                if answer.status != 200:
-                    return self._failed(started, retry_after_s, f"the container answered {answer.status}, not 200")
-                await answer.discard()
+                if failure := failure_of(response):
+                    return self._failed(started, retry_after_s, failure)
+                await response.discard()
         except ContainerUnavailableError as error:
-            if self._drain.requested:
-                return Retry(after_s=0, reason=str(error))
-            if not error.counts or message.receive_count < self._policy.max_attempts:
-                return Retry(after_s=retry_after_s, reason=str(error), container_unavailable=True)
-            return self._failed(started, retry_after_s, str(error))
+            retry = self._policy.retry_unavailable(error, message.receive_count, is_draining=self._drain.requested)
+            return retry or self._failed(started, retry_after_s, str(error))
         except (ContainerTimeoutError, InvalidResponseError) as error:
             return self._failed(started, retry_after_s, str(error))
         self._observer(BatchEnded(succeeded=True, duration_s=loop.time() - started))

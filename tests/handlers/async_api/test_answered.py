@@ -9,7 +9,7 @@ from dequeuer.core.drain import Drain
 from dequeuer.core.errors import ContainerUnavailableError
 from dequeuer.core.events import ignore
 from dequeuer.handlers.async_api.handler import AsyncHandler
-from dequeuer.handlers.async_api.result import SMALL_BYTES, WHOLE_BYTES, ResultWriter
+from dequeuer.handlers.async_api.result import MAX_BUFFERED_BYTES, MAX_SMALL_BYTES, ResultWriter
 from dequeuer.handlers.response_policy import ResponsePolicy
 from tests.fakes import MemoryStore, OpenFence, make_message
 from tests.handlers.stage import Reply, ScriptedAnswer, ScriptedTarget
@@ -53,7 +53,7 @@ async def told(reply: Reply) -> list[str]:
         api_name="api",
         store=story,
         target=story,
-        results=ResultWriter(10 * WHOLE_BYTES),
+        results=ResultWriter(10 * MAX_BUFFERED_BYTES),
         policy=ResponsePolicy(max_attempts=5, retry_statuses=frozenset({503})),
         drain=Drain(),
         observer=ignore,
@@ -70,7 +70,7 @@ async def test_a_small_result_is_stored_once_the_container_is_free() -> None:
     assert await told(Reply(body=text(100))) == ["left", "answered", "result.json", "completed"]
 
 
-@pytest.mark.parametrize("size", [SMALL_BYTES * 3, WHOLE_BYTES * 2])
+@pytest.mark.parametrize("size", [MAX_SMALL_BYTES * 3, MAX_BUFFERED_BYTES * 2])
 async def test_a_larger_one_while_the_container_is_read(size: int) -> None:
     assert await told(Reply(body=text(size))) == ["result.json", "left", "answered", "completed"]
 

@@ -12,7 +12,7 @@ import pytest
 from dequeuer.core import clock
 from dequeuer.core.errors import StoreDeniedError
 from dequeuer.core.message import Done, Retry
-from dequeuer.handlers.async_api.ending import OVERLAP_S, SHORT_S, RequestEnding
+from dequeuer.handlers.async_api.ending import MAX_SHORT_WORK_S, MIN_REDELIVERY_S, RequestEnding
 from dequeuer.handlers.async_api.request_store import RequestStore
 from dequeuer.sinks.layout import RequestKeys
 from tests.fakes import MemoryStore, OpenFence, make_message
@@ -55,23 +55,23 @@ class Delivery:
         store: MemoryStore,
         receive_count: int,
         *,
-        may_repeat: bool = False,
+        may_be_duplicate: bool = False,
         late_s: float = 0.0,
         sent_at: float | None = None,
     ) -> None:
         """`late_s`: how long the answer to the receive was on its way, or waited for a message."""
-        self.request = RequestStore(store, KEYS, OpenFence(), may_repeat=may_repeat)
+        self.request = RequestStore(store, KEYS, OpenFence(), may_be_duplicate=may_be_duplicate)
         message = replace(make_message("r1", receive_count), sent_at=sent_at)
-        self.conclusion = RequestEnding(message, self.request, asyncio.get_running_loop().time() - late_s)
+        self.ending = RequestEnding(message, self.request, asyncio.get_running_loop().time() - late_s)
 
     async def succeed(self, after_s: float) -> object:
         await asyncio.sleep(after_s)
         await self.request.put_result(b"1")
-        return await self.conclusion.completed()
+        return await self.ending.completed()
 
     async def fail(self, after_s: float) -> object:
         await asyncio.sleep(after_s)
-        return await self.conclusion.failed("the container answered 500", 500)
+        return await self.ending.failed("the container answered 500", 500)
 
 
 def ends(store: MemoryStore) -> set[str]:
@@ -101,7 +101,7 @@ class Unlisted(MemoryStore):
 
 async def test_a_first_delivery_that_is_short_asks_for_nothing_more() -> None:
     delivery = Delivery(Unlisted(), 1)
-    outcome = await delivery.succeed(SHORT_S)
+    outcome = await delivery.succeed(MAX_SHORT_WORK_S)
     assert isinstance(outcome, Done)
     assert outcome.state == "completed"
 
@@ -109,7 +109,7 @@ async def test_a_first_delivery_that_is_short_asks_for_nothing_more() -> None:
 async def test_a_success_leaves_an_older_failure_as_it_is_and_has_it_looked_at_again() -> None:
     store = MemoryStore()
     store.seed([(KEYS.status("failed"), b"{}")])
-    outcome = await Delivery(store, 1).succeed(SHORT_S + 0.1)
+    outcome = await Delivery(store, 1).succeed(MAX_SHORT_WORK_S + 0.1)
     assert isinstance(outcome, Retry)
     assert ends(store) == {"failed"}
 
@@ -143,7 +143,7 @@ async def test_a_receive_that_waited_does_not_shorten_the_wait_of_a_redelivery_t
     loop = asyncio.get_running_loop()
     began = loop.time()
     await Delivery(MemoryStore(), 2, late_s=19.0).fail(0.5)
-    assert loop.time() == pytest.approx(began + OVERLAP_S)
+    assert loop.time() == pytest.approx(began + MIN_REDELIVERY_S)
 
 
 async def test_a_first_delivery_fails_at_once_and_a_redelivery_waits() -> None:
@@ -152,7 +152,7 @@ async def test_a_first_delivery_fails_at_once_and_a_redelivery_waits() -> None:
     await Delivery(MemoryStore(), 1).fail(0.0)
     assert loop.time() == began
     await Delivery(MemoryStore(), 2).fail(0.5)
-    assert loop.time() == pytest.approx(began + OVERLAP_S)
+    assert loop.time() == pytest.approx(began + MIN_REDELIVERY_S)
 
 
 async def test_a_failure_that_may_not_be_written_is_the_caller_s_to_judge() -> None:
@@ -165,8 +165,8 @@ async def test_a_failure_that_may_not_be_written_is_the_caller_s_to_judge() -> N
 async def test_two_messages_of_one_request_end_one_way_whichever_comes_first() -> None:
     for seed in range(500):
         store = SlowStore(seed)
-        success = Delivery(store, 1, may_repeat=True)
-        failure = Delivery(store, 1, may_repeat=True)
+        success = Delivery(store, 1, may_be_duplicate=True)
+        failure = Delivery(store, 1, may_be_duplicate=True)
         await asyncio.gather(success.succeed(seed / 125), failure.fail(1.5))
         assert len(ends(store)) == 1, seed
 

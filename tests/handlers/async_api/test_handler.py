@@ -15,8 +15,8 @@ from dequeuer.core.errors import (
 )
 from dequeuer.core.events import ResponseStarted
 from dequeuer.core.message import Done, Fence, Outcome, Reject, Retry
-from dequeuer.handlers.async_api.handler import INLINE_BYTES, AsyncHandler
-from dequeuer.handlers.async_api.result import SMALL_BYTES, WHOLE_BYTES, ResultWriter
+from dequeuer.handlers.async_api.handler import MAX_BUFFERED_PAYLOAD_BYTES, AsyncHandler
+from dequeuer.handlers.async_api.result import MAX_BUFFERED_BYTES, MAX_SMALL_BYTES, ResultWriter
 from dequeuer.handlers.response_policy import ResponsePolicy
 from tests.fakes import MemoryStore, OpenFence, Recorder, SwitchFence, make_message
 from tests.handlers.stage import NOT_HTTP, UNREACHABLE, Reply, ScriptedTarget
@@ -120,7 +120,7 @@ async def test_without_a_content_type_the_payload_object_s_is_sent(headers: byte
     assert stage.target.requests[0].headers == [("Content-Type", "image/png"), ("X-Cortex-Request-ID", "r1")]
 
 
-@pytest.mark.parametrize("size", [0, INLINE_BYTES, INLINE_BYTES + 1, 3_000_000])
+@pytest.mark.parametrize("size", [0, MAX_BUFFERED_PAYLOAD_BYTES, MAX_BUFFERED_PAYLOAD_BYTES + 1, 3_000_000])
 async def test_a_payload_of_any_size_arrives_as_it_is(size: int) -> None:
     payload = bytes(range(256)) * (size // 256 + 1)
     stage = Stage(payload=payload[:size])
@@ -128,7 +128,9 @@ async def test_a_payload_of_any_size_arrives_as_it_is(size: int) -> None:
     assert stage.target.requests[0].body == payload[:size]
 
 
-@pytest.mark.parametrize("size", [1, SMALL_BYTES, SMALL_BYTES + 1, WHOLE_BYTES, WHOLE_BYTES + 200_000, MAX_BYTES - 2])
+@pytest.mark.parametrize(
+    "size", [1, MAX_SMALL_BYTES, MAX_SMALL_BYTES + 1, MAX_BUFFERED_BYTES, MAX_BUFFERED_BYTES + 200_000, MAX_BYTES - 2]
+)
 async def test_a_result_of_any_size_is_stored_as_it_came(size: int) -> None:
     body = b'"' + b"a" * size + b'"'
     stage = Stage(Reply(body=body))
@@ -160,7 +162,7 @@ async def test_any_json_value_is_a_result(body: bytes) -> None:
         (Reply(body=b""), 200, "ends before"),
         (Reply(body=b'"' + b"a" * MAX_BYTES + b'"'), 200, "DEQUEUER_MAX_RESULT_BYTES"),
         (Reply(size=MAX_BYTES + 1), 200, "DEQUEUER_MAX_RESULT_BYTES"),
-        (Reply(body=b'"' + b"a" * 2 * WHOLE_BYTES), 200, "ends before"),
+        (Reply(body=b'"' + b"a" * 2 * MAX_BUFFERED_BYTES), 200, "ends before"),
         (Reply(error=InvalidResponseError("the answer is not valid HTTP")), 200, "not valid HTTP"),
         (Reply(error=ContainerTimeoutError("no whole answer within 5 s")), None, "within 5 s"),
         (Reply(body_error=ContainerTimeoutError("no whole answer within 5 s")), None, "within 5 s"),
@@ -307,7 +309,7 @@ async def test_a_result_that_is_already_there_stands() -> None:
 
 
 async def test_a_failure_by_another_delivery_stands_and_is_what_the_next_one_finds() -> None:
-    body = b'"' + b"a" * 2 * WHOLE_BYTES + b'"'
+    body = b'"' + b"a" * 2 * MAX_BUFFERED_BYTES + b'"'
     stage = Stage(Reply(body=body, takes_s=5))
     handling = asyncio.create_task(stage.handle())
     await asyncio.sleep(2)
@@ -395,7 +397,7 @@ async def test_while_not_even_the_failure_can_be_written_the_message_stays(also:
 
 
 @pytest.mark.parametrize("op", ["put", "create", "list"])
-@pytest.mark.parametrize("size", [10, SMALL_BYTES + 10])
+@pytest.mark.parametrize("size", [10, MAX_SMALL_BYTES + 10])
 @pytest.mark.parametrize("status", [200, 500])
 async def test_an_answer_is_kept_while_the_store_refuses(op: str, size: int, status: int) -> None:
     stage = Stage(Reply(status=status, takes_s=0.1, body=b'"' + b"x" * size + b'"'))
@@ -413,7 +415,7 @@ async def test_an_answer_is_kept_while_the_store_refuses(op: str, size: int, sta
 
 
 async def test_a_large_answer_cannot_be_kept_and_is_released_for_a_minute() -> None:
-    stage = Stage(Reply(body=b'"' + b"x" * WHOLE_BYTES + b'"'))
+    stage = Stage(Reply(body=b'"' + b"x" * MAX_BUFFERED_BYTES + b'"'))
     stage.store.refuse("put_stream")
     outcome = await stage.handle()
     assert isinstance(outcome, Retry)

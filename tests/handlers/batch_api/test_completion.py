@@ -5,7 +5,7 @@ import pytest
 from dequeuer.core.drain import Drain
 from dequeuer.core.errors import ContainerUnavailableError, SourceUnavailableError
 from dequeuer.core.message import Done, Outcome, Requeue, Retry
-from dequeuer.handlers.batch_api.completion import Completion, DrainedQueue
+from dequeuer.handlers.batch_api.completion import Completion, EmptyQueueWatch
 from dequeuer.handlers.response_policy import ResponsePolicy
 from dequeuer.sources.base import Depth
 from tests.fakes import FakeSource, OpenFence, Recorder, make_message
@@ -140,7 +140,7 @@ async def test_a_drain_gives_it_back_at_once(totals: tuple[int, ...]) -> None:
     handling = asyncio.create_task(job.handle())
     await asyncio.sleep(2)
     job.drain.request()
-    assert await handling == Retry(after_s=0, reason="the process ends")
+    assert await handling == Retry(after_s=0, reason="the process is stopping")
     assert now() == 2
     assert job.target.requests == []
 
@@ -190,12 +190,12 @@ async def test_two_sidecars_with_one_each_do_not_wait_for_each_other_for_ever() 
 
 async def test_the_queue_is_used_up_after_two_empty_looks_in_a_row() -> None:
     queue = FakeSource(depths=[depth(0), depth(1), depth(0), depth(0)])
-    watch = DrainedQueue(queue)
+    watch = EmptyQueueWatch(queue)
     assert [await watch.is_over() for _ in range(4)] == [False, False, False, True]
 
 
 async def test_messages_in_between_start_the_looks_anew() -> None:
-    watch = DrainedQueue(FakeSource(depths=[depth(0)]))
+    watch = EmptyQueueWatch(FakeSource(depths=[depth(0)]))
     assert not await watch.is_over()
     watch.saw_messages()
     assert not await watch.is_over()
