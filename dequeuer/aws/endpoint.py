@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import ssl
 from collections.abc import AsyncIterator
 from email.utils import parsedate_to_datetime
@@ -24,8 +25,11 @@ MAX_CLOCK_SKEW_S = 240.0
 WRITE_CHUNK_BYTES = 16 * 1024
 """Of a body that is read while it is sent: given to the transport at a time."""
 _SKEWED = (b"RequestTimeTooSkewed", b"RequestExpired", b"Signature expired", b"Signature not yet current")
-_EXPIRED = b"ExpiredToken"
-"""Begins the code of S3 and that of SQS for keys that have ended."""
+_KEYS_REFUSED = re.compile(
+    rb'(?:Code>\s*|[#"])(?:(ExpiredToken)|InvalidAccessKeyId|InvalidClientTokenId|InvalidSignatureException'
+    rb"|SignatureDoesNotMatch|UnrecognizedClientException)"
+)
+"""Codes of S3 (XML) and SQS (JSON) for keys that have expired (group 1), or that may have been replaced."""
 _CODE_WITHIN_BYTES = 4096
 _MAX_REFUSAL_BYTES = 64 * 1024
 
@@ -199,11 +203,11 @@ class AwsEndpoint:
         Raises like `wait_until_valid`.
         """
         start = body[:_CODE_WITHIN_BYTES]
-        if _EXPIRED in start:
-            self._keys.reject(signed.keys)
-            await self._keys.wait_until_valid()
-            return self._keys.current() is not signed.keys
-        if body and not any(sign in start for sign in _SKEWED):
+        # SQS refuses a wrong clock with the code of a wrong signature: only the text tells the difference.
+        is_skewed = any(sign in start for sign in _SKEWED)
+        if not is_skewed and (refused := _KEYS_REFUSED.search(start)):
+            return await self._keys.replace(signed.keys, has_expired=refused[1] is not None)
+        if body and not is_skewed:
             return False
         if not self._correct_clock(headers, signed):
             return False

@@ -198,7 +198,15 @@ async def test_a_streamed_refusal_that_breaks_off_is_told_as_one() -> None:
 @pytest.mark.parametrize("status", [400, 403])
 @pytest.mark.parametrize(
     "body",
-    [b"<Error><Code>ExpiredToken</Code></Error>", b'{"__type":"com.amazon.coral.service#ExpiredTokenException"}'],
+    [
+        b"<Error><Code>ExpiredToken</Code></Error>",
+        b"<Error><Code>InvalidAccessKeyId</Code></Error>",
+        b"<Error><Code>SignatureDoesNotMatch</Code></Error>",
+        b'{"__type":"com.amazon.coral.service#ExpiredTokenException"}',
+        b'{"__type":"com.amazon.coral.service#UnrecognizedClientException"}',
+        b'{"__type":"com.amazon.coral.service#InvalidSignatureException","message":"The signature does not match"}',
+        b'{"__type": "InvalidClientTokenId"}',
+    ],
 )
 @pytest.mark.parametrize("streamed", [True, False])
 async def test_a_request_with_keys_that_have_expired_is_sent_again_with_new_ones(
@@ -243,8 +251,9 @@ async def test_an_upload_corrects_the_clock_and_is_to_be_tried_again() -> None:
         assert len(told.heads) == 2
 
 
-async def test_keys_that_stay_expired_are_told_as_such() -> None:
-    body = b"<Error><Code>ExpiredToken</Code></Error>"
+@pytest.mark.parametrize("code", ["ExpiredToken", "InvalidAccessKeyId"])
+async def test_keys_that_stay_expired_are_told_as_such(code: str) -> None:
+    body = f"<Error><Code>{code}</Code></Error>".encode()
 
     async def refuse(dialogue: Dialogue) -> None:
         while await dialogue.hear():

@@ -126,12 +126,32 @@ class CredentialsCache:
             raise CredentialsMissingError("no AWS credentials were fetched yet")
         return self._keys
 
-    def reject(self, keys: FrozenKeys) -> None:
-        """Renew at once: AWS says that these have expired.
+    async def replace(self, keys: FrozenKeys, *, has_expired: bool) -> bool:
+        """Renew the keys because AWS refused them; return whether the present ones differ, so that resending may help.
 
-        Its clock counts, not the one of this machine, which may be wrong or have stood still. Ignored for keys that
-        are not the present ones any more, for ones that cannot be renewed, and within `RETRY_BACKOFF.max_s` of the last
-        rejection: a provider that gives out the same again is not asked for each request.
+        Args:
+            keys: those of the refused request.
+            has_expired: AWS says so: all requests wait for new keys. Otherwise the keys may be valid for other requests
+                (a proxy may have broken one signature), so they are used until there are new ones. Only the caller
+                waits, `WAIT_S` at most.
+
+        Raises:
+            CredentialsMissingError, CredentialsUnavailableError: they have expired, and there are no new ones.
+        """
+        self._request_renewal(keys, has_expired=has_expired)
+        if has_expired:
+            await self.wait_until_valid()
+        elif keys is self._keys and self._renewal_requested.is_set() and self._attempt_done is not None:
+            await asyncio.wait({self._attempt_done}, timeout=WAIT_S)
+        found = self.current()
+        return (found.access_key, found.secret_key, found.token) != (keys.access_key, keys.secret_key, keys.token)
+
+    def _request_renewal(self, keys: FrozenKeys, *, has_expired: bool) -> None:
+        """Have the present keys renewed at once.
+
+        AWS judges whether they have expired: the clock of this machine may be wrong, or may have been stopped. Does
+        nothing for keys that were replaced meanwhile, for keys that cannot be renewed, and within `RETRY_BACKOFF.max_s`
+        of the last such renewal: a provider that returns the same keys again is not asked for each request.
         """
         if keys is not self._keys or self._task is None or self._task.done():
             return
@@ -139,7 +159,8 @@ class CredentialsCache:
         if now < self._rejectable_from:
             return
         self._rejectable_from = now + RETRY_BACKOFF.max_s
-        self._is_valid = False
+        if has_expired:
+            self._is_valid = False
         self._renewal_requested.set()
 
     async def close(self) -> None:

@@ -19,6 +19,9 @@ _CODE_TAG = re.compile(rb"<(?:\w+:)?Code>\s*([A-Za-z0-9.]{1,64})\s*</")
 _CODE = re.compile(r"[A-Za-z0-9.]{1,64}")
 _CODE_WITHIN_BYTES = 4096
 
+LOST_PART = "InvalidPart"
+"""CompleteMultipartUpload names a part that S3 does not have, or that has another ETag. A retry cannot help."""
+
 StoreError: TypeAlias = StoreDeniedError | StoreMissingError | StoreUnavailableError
 STORE_ERRORS = (StoreDeniedError, StoreMissingError, StoreUnavailableError)
 
@@ -44,7 +47,7 @@ def refused(status: int, code: str) -> StoreError:
     if code == "NoSuchBucket":
         return StoreDeniedError("the bucket does not exist: check DEQUEUER_BUCKET and the region", code)
     text = f"S3 answered {status} {code}".rstrip()
-    if status == 404 and code not in BUCKET:
+    if (status == 404 and code not in BUCKET) or code == LOST_PART:
         return StoreMissingError(text)
     if status == 412:
         return StoreMissingError("the object was replaced while it was being read")

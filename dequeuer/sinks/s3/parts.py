@@ -61,11 +61,16 @@ def _combined(parts: Sequence[Part]) -> str | None:
 
 
 async def within_upload(attempt: Callable[[], Awaitable[T]]) -> T:
-    """Try `retry_upload_request` what needs the upload to be there. Raises `StoreUnavailableError` when it is not."""
+    """Send a request about an upload, with `retry_upload_request`.
+
+    Raises:
+        StoreUnavailableError: also when S3 has lost the upload or one of its parts. No retry of this request can help
+            then; the message is released, and its work is done again.
+    """
     try:
         return await retry_upload_request(attempt)
     except StoreMissingError as error:
-        raise StoreUnavailableError("the upload was gone before it was complete") from error
+        raise StoreUnavailableError(f"the upload or a part of it is gone: {error}") from error
 
 
 class AbortableUpload(Protocol):

@@ -257,27 +257,51 @@ async def test_keys_that_aws_says_have_expired_are_renewed_at_once_and_not_for_e
     async with renewed(provider) as cache:
         await cache.wait_until_valid()
         first = cache.current()
-        for _ in range(100):
-            cache.reject(first)
-        await asyncio.gather(*[cache.wait_until_valid() for _ in range(100)])
+        assert all(await asyncio.gather(*[cache.replace(first, has_expired=True) for _ in range(100)]))
         second = cache.current()
         assert second is not first
-        # A request that was signed with the old ones is answered late; the provider has no better ones.
-        cache.reject(first)
-        cache.reject(second)
+        # The first: a request that was signed with the old keys gets its response late.
+        assert await cache.replace(first, has_expired=True)
+        assert not await cache.replace(second, has_expired=True)
         assert await use(cache) == "AKID2"
         assert len(provider.asked) == 2
         await asyncio.sleep(31)
-        cache.reject(second)
-        await cache.wait_until_valid()
+        assert await cache.replace(second, has_expired=True)
         assert cache.current().access_key == "AKID3"
+
+
+async def test_refused_keys_that_may_be_valid_stay_in_use_until_there_are_new_ones() -> None:
+    provider = Provider()
+    async with renewed(provider) as cache:
+        await cache.wait_until_valid()
+        first = cache.current()
+        provider.hangs = True
+        refused = [asyncio.create_task(cache.replace(first, has_expired=False)) for _ in range(20)]
+        await asyncio.sleep(1)
+        assert await use(cache) == "AKID1"  # other requests do not wait
+        await asyncio.sleep(WAIT_S)
+        assert [task.result() for task in refused] == [False] * 20
+        assert len(provider.asked) == 2
+        provider.hangs = False
+        await asyncio.sleep(100)
+        assert await use(cache) == "AKID3"
+        assert all(await asyncio.gather(*[cache.replace(cache.current(), has_expired=False) for _ in range(20)]))
+        assert await use(cache) == "AKID4"
+
+
+async def test_a_provider_that_returns_the_refused_keys_again_is_no_reason_to_send_again() -> None:
+    async with renewed(SameKeys()) as cache:
+        await cache.wait_until_valid()
+        for has_expired in (False, True):
+            assert not await cache.replace(cache.current(), has_expired=has_expired)
 
 
 async def test_keys_that_cannot_be_renewed_are_kept_when_aws_says_they_have_expired() -> None:
     async with renewed(Provider(None)) as cache:
         await cache.wait_until_valid()
         await asyncio.sleep(0)
-        cache.reject(cache.current())
+        for has_expired in (True, False):
+            assert not await cache.replace(cache.current(), has_expired=has_expired)
         assert await use(cache) == "AKID1"
 
 

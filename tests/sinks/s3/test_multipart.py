@@ -141,6 +141,16 @@ async def test_an_upload_that_somebody_else_ended_is_none(
         await send(store)
 
 
+@pytest.mark.parametrize("status", [400, 200])
+async def test_a_part_that_s3_has_lost_makes_the_store_unavailable(s3: FakeS3, store: SlimStore, status: int) -> None:
+    s3.before = times(99, "complete", refusal(status, "InvalidPart"))
+    with pytest.raises(StoreUnavailableError, match="InvalidPart"):
+        await send(store)
+    await store.close()
+    assert s3.steps.count("complete") == 1
+    assert (s3.objects, s3.uploads) == ({}, {})
+
+
 async def test_a_part_of_an_upload_that_is_gone(s3: FakeS3, store: SlimStore) -> None:
     s3.before = times(1, "part 2", refusal(404, "NoSuchUpload"))
     with pytest.raises(StoreUnavailableError, match="gone"):

@@ -128,6 +128,16 @@ async def test_what_is_denied_is_not_tried_again(s3: FakeS3, store: SdkStore, se
     assert [(event.error, event.code, event.key) for event in seen.of(StoreCalled)] == [("denied", "AccessDenied", KEY)]
 
 
+@pytest.mark.parametrize("status", [400, 200])
+async def test_a_part_that_s3_has_lost_makes_the_store_unavailable(s3: FakeS3, store: SdkStore, status: int) -> None:
+    s3.before = times(99, "complete", refusal(status, "InvalidPart"))
+    with pytest.raises(StoreUnavailableError, match="InvalidPart"):
+        await send(store)
+    await store.close()
+    assert s3.steps.count("complete") == 1
+    assert (s3.objects, s3.uploads) == ({}, {})
+
+
 async def test_one_that_is_there_already_stands(s3: FakeS3, store: SdkStore) -> None:
     s3.before = times(9, "complete", refusal(412, "PreconditionFailed"))
     assert not await send(store)
