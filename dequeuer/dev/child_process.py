@@ -95,14 +95,14 @@ class ChildProcess:
     async def stop(self, stop_now: asyncio.Event) -> None:
         """Send SIGTERM, after the grace period SIGKILL; return when it has ended. `stop_now` ends the grace period."""
         ended = asyncio.create_task(self.wait(), name=f"{self.name}-end")
-        hurried = asyncio.create_task(stop_now.wait(), name=f"{self.name}-hurried")
+        stopping_now = asyncio.create_task(stop_now.wait(), name=f"{self.name}-stopping_now")
         if self._process.returncode is None:
             self._signal(signal.SIGTERM)
-            await asyncio.wait({ended, hurried}, timeout=self._grace_s, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({ended, stopping_now}, timeout=self._grace_s, return_when=asyncio.FIRST_COMPLETED)
         if self._process.returncode is None:
             self._signal(signal.SIGKILL)
-        hurried.cancel()
-        await asyncio.wait({ended, hurried})
+        stopping_now.cancel()
+        await asyncio.wait({ended, stopping_now})
         self.output.close()
 
     def _signal(self, number: signal.Signals) -> None:

@@ -99,15 +99,14 @@ async def _stop(limit: IdleLimit, runner: web.AppRunner, drain: Drain) -> int:
         await runner.cleanup()
 
     stopping = asyncio.create_task(stop(), name="gateway-stop")
-    hurried = asyncio.create_task(drain.wait_forced(), name="gateway-hurry")
+    forced = asyncio.create_task(drain.wait_forced(), name="gateway-forced")
     # aiohttp waits twice for `CANCEL_TIMEOUT_S`: for requests to end, and after it has cancelled them.
-
-    longest_s = SHUTDOWN_TIMEOUT_S + 2 * CANCEL_TIMEOUT_S
-    await asyncio.wait({stopping, hurried}, timeout=longest_s, return_when=asyncio.FIRST_COMPLETED)
+    max_wait_s = SHUTDOWN_TIMEOUT_S + 2 * CANCEL_TIMEOUT_S
+    await asyncio.wait({stopping, forced}, timeout=max_wait_s, return_when=asyncio.FIRST_COMPLETED)
     is_over = stopping.done()
-    for task in (stopping, hurried):
+    for task in (stopping, forced):
         task.cancel()
-    await asyncio.wait({stopping, hurried})
+    await asyncio.wait({stopping, forced})
     if is_over:
         stopping.result()
     return EXIT_FAILED if drain.is_forced else EXIT_OK

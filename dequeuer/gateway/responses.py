@@ -119,5 +119,4 @@ def _encode(value: object) -> bytes:
 
 def _rfc3339(payload: Payload) -> str:
     # S3 stores whole seconds, and Go's encoder omits a fraction of zero.
-
     return datetime.fromtimestamp(int(payload.modified_at), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -98,7 +98,6 @@ class _Sidecar:
         self._drain = drain
         self._metrics = Metrics(settings.api_kind, settings.api_name, settings.job_id, settings.max_workers)
         self._refusals = Refusals()
-
         self._poll_wait_s = poll_wait_s(settings.poll_wait_s, settings.visibility_timeout_s)
         if settings.api_kind == "batch":
             # The job ends after the queue was found empty twice, `completion_delay_s` apart: a longer poll would

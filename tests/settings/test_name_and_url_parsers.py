@@ -48,7 +48,18 @@ def test_valid_names_and_urls_are_returned_unchanged(parser: Parser[str], text: 
         *[(REGION, text) for text in ("", "US-west-2", "us_west", "us-west-2.", "-a", "a-", "a/b", "x" * 64)],
         *[
             (BUCKET, text)
-            for text in ("a..b", "192.168.1.1", "ab", "A-bucket", "a_b", "-abc", "abc-", "a" * 64, "s3://abc", "arn:aws:s3:::abc")
+            for text in (
+                "a..b",
+                "192.168.1.1",
+                "ab",
+                "A-bucket",
+                "a_b",
+                "-abc",
+                "abc-",
+                "a" * 64,
+                "s3://abc",
+                "arn:aws:s3:::abc",
+            )
         ],
         *[(HOST, text) for text in ("", "1.2.3", "256.1.1.1", "[::1]", "a b", "a..b", "a/b", "-a", ":1", "a:1")],
         *[(PATH, text) for text in ("a\0b", "a\nb", "x" * 4097, "\udcff")],
