@@ -1,1 +1,1 @@
-"""The web server beside the sidecar."""
+"""Requests to the container, the web server beside the sidecar."""

@@ -1,4 +1,4 @@
-"""Undoing the Content-Encoding of an answer: in bounded memory, and only a whole stream counts."""
+"""Decoding the Content-Encoding of a response, in bounded memory. A stream without its end is an error."""
 
 from __future__ import annotations
 
@@ -10,37 +10,37 @@ from typing import Any, Final, Protocol
 from dequeuer.core.errors import InvalidResponseError
 
 PIECE_BYTES: Final = 64 * 1024
-"""About the most that is decoded at a time."""
+"""Decoded at a time, about: the memory for one response."""
 INPUT_BYTES: Final = 4 * 1024
-"""Taken at a time: what follows the end of a stream is copied, and there can be one every 20 bytes."""
+"""Passed to a decoder at a time. The bytes after the end of a stream are copied, and a stream can be 20 bytes long."""
 ZSTD_WINDOW_LOG: Final = 23
-"""8 MiB, the most that RFC 9659 allows in HTTP. The library's own limit is 128 MiB an answer."""
+"""8 MiB, the most that RFC 9659 allows in HTTP. The library alone would take up to 128 MiB for a response."""
 
 
 class _Stream(Protocol):
-    """One compressed stream. Any exception means that it is malformed."""
+    """One compressed stream. Any exception means that the stream is malformed."""
 
     def take(self, data: bytes) -> bytes:
-        """Decode up to `PIECE_BYTES` of what was taken so far; nothing means that there is no more for now."""
+        """Take more input and return up to `PIECE_BYTES` of output; b"": more input is needed."""
 
     @property
     def has_ended(self) -> bool:
-        """Whether its end was seen."""
+        """Whether the end of the stream was reached."""
 
     @property
     def rest(self) -> bytes:
-        """What was taken beyond the end."""
+        """The input after the end of the stream."""
 
 
 class Decoder:
-    """Decodes a body chunk by chunk. Streams may follow each other, as gzip and zstd have it."""
+    """Decodes a body chunk by chunk. Several streams may follow each other, as gzip and zstd allow."""
 
     def __init__(self, begin: Callable[[], _Stream]) -> None:
         self._begin = begin
         self._stream: _Stream | None = None
 
     def feed(self, chunk: bytes) -> Iterator[bytes]:
-        """Yield what a chunk becomes. Raises `InvalidResponseError`."""
+        """Yield the decoded bytes of a chunk. Raises `InvalidResponseError`."""
         for at in range(0, len(chunk), INPUT_BYTES):
             data = chunk[at : at + INPUT_BYTES]
             while data:
@@ -56,35 +56,35 @@ class Decoder:
             try:
                 piece = stream.take(data)
             except Exception as error:
-                # Each library has exceptions of its own, and their texts are of no use to anybody.
-                raise InvalidResponseError("the answer's content encoding cannot be decoded") from error
+                # Each library has its own exceptions; their texts do not help to find the fault.
+                raise InvalidResponseError("the response's content encoding cannot be decoded") from error
             if not piece:
                 return
             yield piece
             data = b""
 
     def close(self) -> None:
-        """Say that this was all. Raises `InvalidResponseError` when a stream has not ended."""
+        """Finish after the last chunk. Raises `InvalidResponseError` when a stream has not ended."""
         if self._stream is not None:
-            raise InvalidResponseError("the answer ends before its content encoding is complete")
+            raise InvalidResponseError("the response ends before its content encoding is complete")
 
 
 def decoder_for(fields: Sequence[str]) -> Decoder | None:
-    """Return what decodes a body with these `Content-Encoding` fields; None: it is to be taken as it is.
+    """Return the decoder for a body with these `Content-Encoding` fields; None when it needs none.
 
     Raises:
-        InvalidResponseError: it is encoded more than once, which nobody does in good faith.
+        InvalidResponseError: the body is encoded more than once. Honest servers do not do this.
     """
     codings = [coding.strip(" \t").lower() for field in fields for coding in field.split(",")]
     known = [_STREAMS[coding] for coding in codings if coding in _STREAMS]
     if len(known) > 1:
-        raise InvalidResponseError("the answer has more than one content encoding; one is allowed")
-    # A name that is none ("utf-8" is seen) says nothing: whether the body is JSON is judged anyway.
+        raise InvalidResponseError("the response has more than one content encoding; one is allowed")
+    # Unknown names are ignored (some servers send "utf-8"): whether the body is JSON is checked later.
     return Decoder(known[0]) if known else None
 
 
 class _Zlib:
-    """gzip, and deflate with its header or, as some servers have it, without."""
+    """gzip; deflate with its zlib header or without it, as some servers send it."""
 
     def __init__(self, window_bits: int | None = None) -> None:
         self._inner: Any = zlib.decompressobj(window_bits) if window_bits is not None else None

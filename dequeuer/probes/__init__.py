@@ -1,1 +1,1 @@
-"""Whether the container is ready."""
+"""Probes of the container, and the readiness that follows from them."""

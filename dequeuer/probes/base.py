@@ -1,4 +1,4 @@
-"""What the gate asks of a probe."""
+"""The protocol of a probe."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProbeResult:
-    """One look at the container. `detail` is for a log line (clipped, no body of an answer)."""
+    """The result of one check. `detail` is for a log line: clipped, without bytes of a response's body."""
 
     ok: bool
     detail: str
@@ -17,7 +17,7 @@ class ProbeResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProbeTiming:
-    """When a probe runs and how many results change its state; times in seconds, as the kubelet has them."""
+    """When a probe runs, and how many results in a row change its state, as in the kubelet. Times in seconds."""
 
     initial_delay_s: float = 0.0
     timeout_s: float = 1.0
@@ -25,19 +25,19 @@ class ProbeTiming:
     success_threshold: int = 1
     failure_threshold: int = 3
     startup_period_s: float = 1.0
-    """The longest period until the first success: start-up is not held back by a long period."""
+    """The longest period until the first success, so that a long period does not delay the start."""
 
 
 class Probe(Protocol):
-    """One readiness check. `check` never takes longer than the probe's time-out."""
+    """One readiness probe. `check` never takes longer than the timeout of the probe."""
 
     @property
     def name(self) -> str:
-        """What logs and metrics call it: bounded, e.g. `web:http_get`."""
+        """The name in logs and metrics, for example `web:http_get`. Of limited length."""
 
     @property
     def timing(self) -> ProbeTiming:
         """When to run it."""
 
     async def check(self) -> ProbeResult:
-        """Look once. Failing is a result; an exception means a bug and counts as a failure."""
+        """Check once. A failure is a result; an exception is a bug and counts as a failure."""

@@ -1,4 +1,4 @@
-"""The readiness gate: nothing is pulled from the queue while a probe fails."""
+"""The readiness gate: no messages are received while a probe fails."""
 
 from __future__ import annotations
 
@@ -11,15 +11,14 @@ from dequeuer.core.events import GateChanged, Observer, Probed
 from dequeuer.core.readiness import Condition
 from dequeuer.probes.base import Probe, ProbeResult, ProbeTiming
 
-OVERRUN_S = 1.0
-"""How much longer than its time-out a check may take before it is cut off: a hung one would freeze the gate."""
+CHECK_TIMEOUT_MARGIN_S = 1.0
+"""A check is cancelled this long after its own timeout, seconds: a check that hangs would stop the gate."""
 
 
 class ProbeState:
-    """What the results of one probe amount to, counted as the kubelet counts them.
+    """The state of one probe, computed from its results as the kubelet does it.
 
-    Readiness starts failed. It changes only when as many results in a row as the threshold says
-    speak for the other state.
+    A probe starts as failed. Its state changes only after as many equal results in a row as the threshold says.
     """
 
     def __init__(self, timing: ProbeTiming) -> None:
@@ -29,7 +28,7 @@ class ProbeState:
         self.healthy = False
 
     def record(self, *, ok: bool) -> bool:
-        """Count one result; tell whether the state changed with it, or it was the first one."""
+        """Count one result; return True when it changes the state, or is the first one."""
         first = self._last is None
         self._in_a_row = self._in_a_row + 1 if ok is self._last else 1
         self._last = ok
@@ -39,8 +38,8 @@ class ProbeState:
         return first or self.healthy is not before
 
 
-class _Watched:
-    """A probe, its state, and whether it is to run now."""
+class _ProbeTask:
+    """A probe with its state, and the request to run it now."""
 
     def __init__(self, probe: Probe) -> None:
         self.probe = probe
@@ -49,7 +48,7 @@ class _Watched:
         self.begin()
 
     def begin(self) -> None:
-        """Start as for a new container: failed, and with the period of start-up."""
+        """Start as for a new container: failed, with the shorter period until the first success."""
         self.state = ProbeState(self.timing)
         self.period_s = min(self.timing.period_s, self.timing.startup_period_s)
         self.restart.clear()
@@ -62,69 +61,69 @@ class _Watched:
 
 
 class Gate(Condition):
-    """Open while every probe is healthy; with no probes always open.
+    """Open while every probe is healthy; always open when there are no probes.
 
-    Until `run` has seen each probe succeed the gate is closed; once `run` has ended it stays as it was.
+    Closed until every probe has succeeded while `run` was running. After `run` has ended, the state stays as it is.
     """
 
     def __init__(self, probes: Sequence[Probe], observer: Observer) -> None:
         super().__init__(is_open=not probes)
-        self._watched = [_Watched(probe) for probe in probes]
+        self._tasks = [_ProbeTask(probe) for probe in probes]
         self._observer = observer
 
     async def run(self) -> None:
-        """Run every probe, on and on, until cancelled. An observer that raises ends it."""
+        """Run all probes until cancelled. An exception of the observer ends it."""
         if self.is_open:
             self._observer(GateChanged(is_open=True))
         async with asyncio.TaskGroup() as group:
-            for watched in self._watched:
-                group.create_task(self._watch(watched), name=f"probe:{watched.probe.name}")
-            await asyncio.get_running_loop().create_future()  # without a probe there is nothing else to wait for
+            for task in self._tasks:
+                group.create_task(self._watch(task), name=f"probe:{task.probe.name}")
+            await asyncio.get_running_loop().create_future()  # without probes there is nothing else to wait for
 
     def connection_failed(self) -> None:
-        """Close the gate at once: a request has found that the container accepts no connection.
+        """Close the gate at once, because a request could not connect to the container.
 
-        Until a probe notices (with a period of 10 s and a threshold of 3: half a minute) each message that is received
-        would be refused, at the rate at which the queue delivers, and would lose an attempt. The container is treated
-        as a new one: every probe runs now, starts failed, and has the period of start-up until it succeeds.
+        The probes need time to detect this: half a minute with a period of 10 s and a threshold of 3. Until then every
+        received message would lose an attempt, as fast as the queue delivers. The container is treated as a new one:
+        every probe is failed, runs now, and has the shorter period until its first success.
         """
-        if not self._watched or not self.is_open:
+        if not self._tasks or not self.is_open:
             return
-        for watched in self._watched:
-            watched.state.healthy = False
-            watched.restart.set()
+        for task in self._tasks:
+            task.state.healthy = False
+            task.restart.set()
         self._update()
 
-    async def _watch(self, watched: _Watched) -> None:
+    async def _watch(self, task: _ProbeTask) -> None:
         loop = asyncio.get_running_loop()
-        await asyncio.sleep(watched.timing.initial_delay_s)
+        await asyncio.sleep(task.timing.initial_delay_s)
         while True:
             started = loop.time()
-            result = await _check(watched.probe)
-            if watched.restart.is_set():
-                # This check may have begun before the connection failed: its result says nothing of what is there now.
-                watched.begin()
+            result = await _check(task.probe)
+            if task.restart.is_set():
+                # The check may have begun before the connection failed: its result may be about the old container.
+                task.begin()
                 continue
             if result.ok:
-                watched.period_s = watched.timing.period_s
-            changed = watched.state.record(ok=result.ok)
+                task.period_s = task.timing.period_s
+            changed = task.state.record(ok=result.ok)
             self._observer(
                 Probed(
-                    probe=watched.probe.name,
+                    probe=task.probe.name,
                     ok=result.ok,
-                    healthy=watched.state.healthy,
+                    healthy=task.state.healthy,
                     changed=changed,
                     detail=result.detail,
                     warning=result.warning,
                 )
             )
             self._update()
-            await watched.pause(max(0.0, started + watched.period_s - loop.time()))
-            if watched.restart.is_set():
-                watched.begin()
+            await task.pause(max(0.0, started + task.period_s - loop.time()))
+            if task.restart.is_set():
+                task.begin()
 
     def _update(self) -> None:
-        is_open = all(watched.state.healthy for watched in self._watched)
+        is_open = all(task.state.healthy for task in self._tasks)
         if is_open is self.is_open:
             return
         self.set(is_open=is_open)
@@ -133,11 +132,11 @@ class Gate(Condition):
 
 async def _check(probe: Probe) -> ProbeResult:
     try:
-        async with asyncio.timeout(probe.timing.timeout_s + OVERRUN_S):
+        async with asyncio.timeout(probe.timing.timeout_s + CHECK_TIMEOUT_MARGIN_S):
             return await probe.check()
     except asyncio.CancelledError:
-        # One that nobody asked for, out of a cancelled future inside the check, would end this probe's
-        # task without a trace: a task group takes it for a normal end.
+        # When nothing has cancelled this task, the error comes from a cancelled future inside the check. If it were
+        # raised, the task of this probe would end silently: a task group treats that as a normal end.
         task = asyncio.current_task()
         if task is None or task.cancelling():
             raise

@@ -1,7 +1,7 @@
-"""Whether the container speaks HTTP/1: while it has only ever given invalid answers, nothing is received for it.
+"""Whether the container speaks HTTP/1. While all its responses have been invalid, no messages are received.
 
-The default probe connects to the port and asks nothing, so it is content with a TLS server, an HTTP/2 server without
-HTTP/1, or a database. Without this condition each message would be sent to it and would fail.
+The default probe only connects to the port. So it succeeds also for a TLS server, for an HTTP/2 server without HTTP/1,
+and for a database. Without this condition every message would be sent there and would fail.
 """
 
 from __future__ import annotations
@@ -15,77 +15,78 @@ from dequeuer.core.readiness import Condition
 from dequeuer.core.retry import Backoff
 from dequeuer.http.protocols import HTTP1
 
-BACKOFF: Final = Backoff(initial_s=1.0, max_s=30.0, min_share=0.5)
+CHECK_BACKOFF: Final = Backoff(initial_s=1.0, max_s=30.0, min_share=0.5)
 
 Identify = Callable[[], Awaitable[str | None]]
-"""Finds out what the container speaks: `HTTP1`, another protocol's name, "" when it says nothing, None when nobody
-listens. Raises nothing."""
+"""Finds out which protocol the container speaks: `HTTP1` or the name of another one; "" when it sends nothing, None
+when nothing listens on the port. Raises nothing."""
 
 
 class HttpCheck:
-    """What is known of the container's protocol. One valid answer settles it for the life of the process.
+    """Remembers whether the container speaks HTTP/1. One valid response proves it for the life of the process.
 
     Attributes:
-        is_proven: it has given a valid answer; an invalid one is the fault of its own request from then on.
-        looks_like: what it seems to speak, while nothing is received for it; else "".
-        may_receive: closed meanwhile.
+        is_proven: the container has given a valid response. From then on, an invalid one fails its own request only.
+        looks_like: the protocol that it seems to speak, while no messages are received because of it; else "".
+        may_receive: closed while `looks_like` is set.
     """
 
     def __init__(self, identify: Identify, observer: Observer) -> None:
         self._identify = identify
         self._observer = observer
-        self._asking: asyncio.Task[str | None] | None = None
+        self._identifying: asyncio.Task[str | None] | None = None
         self.is_proven = False
         self.looks_like = ""
         self.may_receive = Condition()
 
-    def prove(self) -> None:
-        """Record that the container gave a valid answer."""
+    def record_valid_response(self) -> None:
+        """Record that the container has given a valid response."""
         self.is_proven = True
         self._open()
 
-    async def doubt(self, looks_like: str) -> str:
-        """Judge the container after an invalid answer, or none, by one that is not proven.
+    async def judge_invalid_response(self, looks_like: str) -> str:
+        """Find out whether an invalid response, or none, shows that the container does not speak HTTP/1.
 
         Args:
-            looks_like: what the invalid answer looks like; "" when there was none, and the container is asked.
+            looks_like: the protocol that the response looks like; "" when there was no response: then the container is
+                asked for its protocol.
 
         Returns:
-            What it looks like; "" when it may speak HTTP/1 all the same.
+            The protocol that the container seems to speak; "" when it may speak HTTP/1.
         """
-        name = looks_like or await self._ask()
+        name = looks_like or await self._identify_shared()
         if name == HTTP1:
-            self.prove()
+            self.record_valid_response()
         if self.is_proven or not name:
             return ""
         self._close(name)
         return name
 
     async def run(self) -> None:
-        """Ask again, with backoff, while nothing is received for the container; until that is settled."""
+        """While no messages are received, repeat the check with backoff. Returns after a valid response."""
         failures = 0
         while not self.is_proven:
             await self.may_receive.wait_closed()
             while not self.may_receive.is_open:
-                await asyncio.sleep(BACKOFF.pause_s(failures))
-                name = await self._ask()
+                await asyncio.sleep(CHECK_BACKOFF.pause_s(failures))
+                name = await self._identify_shared()
                 if name == HTTP1:
-                    self.prove()
+                    self.record_valid_response()
                 elif name == "":
-                    # It answers nothing: the next message shows what it speaks.
+                    # The container sends nothing: open, so that the next message shows what it speaks.
                     self._open()
                 elif name is not None and not self.may_receive.is_open:
                     self._close(name)
-                # A container that is not there is being replaced: the new one does not have to wait.
+                # Nothing listens: the container is being replaced. The new one must not wait for a long backoff.
                 failures = 0 if name is None else failures + 1
 
-    async def _ask(self) -> str | None:
-        """Ask once for all who want to know at the same time."""
-        if self._asking is None or self._asking.done():
-            self._asking = asyncio.create_task(self._ask_once(), name="identify")
-        return await asyncio.shield(self._asking)
+    async def _identify_shared(self) -> str | None:
+        """Identify the protocol; calls at the same time share one check."""
+        if self._identifying is None or self._identifying.done():
+            self._identifying = asyncio.create_task(self._identify_once(), name="identify")
+        return await asyncio.shield(self._identifying)
 
-    async def _ask_once(self) -> str | None:
+    async def _identify_once(self) -> str | None:
         return await self._identify()
 
     def _close(self, name: str) -> None:

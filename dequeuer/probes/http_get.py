@@ -1,4 +1,4 @@
-"""The `httpGet` probe, with the manners of the kubelet's (pkg/probe/http in kubernetes)."""
+"""The `httpGet` probe. It behaves like the kubelet's (pkg/probe/http in kubernetes)."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from dequeuer.core.errors import clip
 from dequeuer.probes.base import ProbeResult, ProbeTiming
 
 USER_AGENT = "kube-probe/1.34"
-"""Web servers keep probes out of their access logs, or let them past authentication, by this prefix."""
-BODY_LIMIT = 10 * 1024
-"""Bytes of an answer's body that are read before the connection is dropped."""
+"""Web servers recognize probes by `kube-probe/`: some do not log them, some do not ask them for authentication."""
+MAX_BODY_BYTES = 10 * 1024
+"""Read of the body of a response; then the connection is closed."""
 MAX_REDIRECTS = 10
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
-LINE_LIMIT = 64 * 1024
-"""Bytes of one header line of an answer."""
-# Framing and the life of the connection belong to the client: after a Content-Length the container waits for a body.
+MAX_LINE_BYTES = 64 * 1024
+"""Of one header line of a response."""
+# The HTTP client sets these fields. With a Content-Length from the probe, the container would wait for a body.
 OWNED_BY_CLIENT = frozenset({"connection", "content-length", "host", "trailer", "transfer-encoding"})
 DEFAULT_HEADERS = (("User-Agent", USER_AGENT), ("Accept", "*/*"))
 BROKEN_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
@@ -32,20 +32,20 @@ AUTOMATIC_HEADERS = ("Accept", "Accept-Encoding", "User-Agent")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HttpGetProbe:
-    """A GET that must be answered with 200-399, whole or 10 KiB of it, within the time-out.
+    """A GET that must get a response with status 200-399 within the timeout, complete or up to 10 KiB of its body.
 
-    Every check has its own session and connections, so there is nothing to close afterwards, and a
-    broken or stale connection never speaks for the next check. Certificates are not checked.
+    Every check has its own session and connections: nothing has to be closed afterwards, and a broken connection does
+    not affect the next check. Certificates are not checked.
 
     Attributes:
-        name: what logs and metrics call it.
-        timing: `timing.timeout_s` covers everything, redirects and the body too.
+        name: in logs and metrics.
+        timing: `timing.timeout_s` is for the whole check, with redirects and the body.
         port: 1-65535.
         host: an address or a name.
-        alternatives: other hosts, for when nobody listens at `host`.
-        path: with the query, if any; a missing `/` in front is added.
+        alternatives: other hosts, tried in turn when nothing listens at `host`.
+        path: with the query, if there is one; a missing `/` at the beginning is added.
         https: whether to speak TLS.
-        headers: as given, repeated ones kept. An empty `User-Agent` or `Accept` means to send none.
+        headers: sent as given, repeated ones included. An empty `User-Agent` or `Accept` is not sent.
     """
 
     name: str
@@ -58,17 +58,17 @@ class HttpGetProbe:
     timing: ProbeTiming = field(default_factory=ProbeTiming)
 
     async def check(self) -> ProbeResult:
-        """Look once. Raises nothing but `CancelledError`."""
+        """Check once. Raises only `CancelledError`."""
         try:
             async with asyncio.timeout(self.timing.timeout_s), self._session() as session:
                 return await self._ask(session)
         except TimeoutError:
-            return _failure(f"no whole answer within {self.timing.timeout_s:g} s")
+            return _failure(f"no complete response within {self.timing.timeout_s:g} s")
         except OSError as error:
             return _failure(str(error))
-        except Exception as error:  # noqa: BLE001 - whatever an answer can provoke is a failed check
-            # Only the class: the text may quote a header of the answer.
-            return _failure(f"no valid HTTP answer ({type(error).__name__})")
+        except Exception as error:  # noqa: BLE001 - any error that a response causes is a failed check
+            # Only the class of the error: its text may quote a header of the response.
+            return _failure(f"no valid HTTP response ({type(error).__name__})")
 
     def _session(self) -> aiohttp.ClientSession:
         return aiohttp.ClientSession(
@@ -76,15 +76,15 @@ class HttpGetProbe:
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
-            trust_env=False,  # a proxy of the environment is not the way to a neighbour
+            trust_env=False,  # the container is in the same pod: a proxy of the environment must not be used
             skip_auto_headers=AUTOMATIC_HEADERS,
-            read_bufsize=BODY_LIMIT,
-            max_line_size=LINE_LIMIT,
-            max_field_size=LINE_LIMIT,
+            read_bufsize=MAX_BODY_BYTES,
+            max_line_size=MAX_LINE_BYTES,
+            max_field_size=MAX_LINE_BYTES,
         )
 
     async def _ask(self, session: aiohttp.ClientSession) -> ProbeResult:
-        """Ask the hosts in turn until one accepts a connection; of several failures the first is reported."""
+        """Try the hosts in turn until one accepts a connection. When all fail, the first error is reported."""
         refused: aiohttp.ClientConnectorError | None = None
         for host in (self.host, *self.alternatives):
             try:
@@ -117,7 +117,7 @@ class HttpGetProbe:
                 if redirects == MAX_REDIRECTS:
                     return await _judge(response, f": more than {MAX_REDIRECTS} redirects are not followed")
                 response.close()
-            # Only a relative redirect stays at the virtual host; an absolute one names its own.
+            # A relative redirect keeps the `Host` header of the probe; an absolute one names its own host.
             virtual_host = "" if to.scheme else virtual_host
             url = target
             redirects += 1
@@ -126,12 +126,12 @@ class HttpGetProbe:
         scheme = "https" if self.https else "http"
         host = f"[{host}]" if ":" in host else host
         path = BROKEN_ESCAPE.sub("%25", self.path.removeprefix("/").partition("#")[0])
-        # Quoted here: left to itself, the URL would undo escapes that are not needed, such as %2F in a query.
+        # Quoted here, because URL() would decode escapes that are not necessary, such as %2F in a query.
         return URL(f"{scheme}://{host}:{self.port}/{quote(path, safe=URL_PUNCTUATION)}", encoded=True)
 
 
 def _headers(given: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
-    # One spelling a name: the client lets the last of two spellings replace the first.
+    # Each name gets one spelling: of two spellings the client would send only the last.
     spelling: dict[str, str] = {}
     sent = [(spelling.setdefault(name.lower(), name), value) for name, value in given]
     sent = [(name, value) for name, value in sent if name.lower() not in OWNED_BY_CLIENT]
@@ -145,8 +145,8 @@ def _headers(given: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
 
 
 async def _judge(response: aiohttp.ClientResponse, remark: str = "") -> ProbeResult:
-    """Read as much of the body as the kubelet does, then go by the status."""
-    left = BODY_LIMIT
+    """Read as much of the body as the kubelet does; the status decides."""
+    left = MAX_BODY_BYTES
     while left > 0 and (chunk := await response.content.read(left)):
         left -= len(chunk)
     response.close()

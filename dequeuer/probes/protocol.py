@@ -1,4 +1,4 @@
-"""Finding out what a server speaks, when it gave no valid HTTP/1 answer: three greetings are tried."""
+"""Which protocol a server speaks that gave no valid HTTP/1 response: three kinds of requests are tried."""
 
 from __future__ import annotations
 
@@ -13,21 +13,22 @@ from dequeuer.http.protocols import HTTP1, guess_protocol
 from dequeuer.probes.http_get import USER_AGENT
 
 TIMEOUT_S: Final = 1.0
-"""For a connection, and for the first bytes of an answer."""
-ENOUGH_BYTES: Final = 32
+"""For a connection, and again for the first bytes of a response."""
+MAX_RESPONSE_BYTES: Final = 32
+"""Enough to recognize a protocol."""
 _STATUS_LINE: Final = re.compile(rb"HTTP/1\.[01] [1-5][0-9][0-9][ \r\n]")
 _HTTP2_PREFACE: Final = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0\0\0\x04\0\0\0\0\0"
 """The preface, and an empty SETTINGS frame (RFC 9113, section 3.4)."""
 
 
 async def identify(hosts: Sequence[str], port: int) -> str | None:
-    """Return `HTTP1`, or what the server looks like; "" when it says nothing, None when nobody listens.
+    """Return `HTTP1` or the name of another protocol; "" when the server sends nothing, None when nothing listens.
 
-    It is sent an HTTP/1 request without effect (OPTIONS), a TLS ClientHello and an HTTP/2 preface, each on a connection
-    of its own, until there is an answer. Many TLS servers close the connection on a plain request and answer nothing.
+    The server gets an HTTP/1 request without effect (OPTIONS), a TLS ClientHello and an HTTP/2 preface, each on its own
+    connection, until it responds. Many TLS servers close the connection on a plain request and send nothing.
     """
     for greeting in (_options(hosts[0], port), _client_hello(), _HTTP2_PREFACE):
-        data = await _answer(hosts, port, greeting)
+        data = await _first_response(hosts, port, greeting)
         if data is None:
             return None
         if data:
@@ -50,8 +51,8 @@ def _client_hello() -> bytes:
     return outgoing.read()
 
 
-async def _answer(hosts: Sequence[str], port: int, greeting: bytes) -> bytes | None:
-    """Return the first bytes that come back; None when nobody listens."""
+async def _first_response(hosts: Sequence[str], port: int, greeting: bytes) -> bytes | None:
+    """Return the first bytes of the response; None when nothing listens."""
     for host in hosts:
         try:
             async with asyncio.timeout(TIMEOUT_S):
@@ -72,6 +73,6 @@ async def _first_bytes(reader: asyncio.StreamReader) -> bytes:
     data = b""
     with contextlib.suppress(OSError, TimeoutError):
         async with asyncio.timeout(TIMEOUT_S):
-            while len(data) < ENOUGH_BYTES and (chunk := await reader.read(ENOUGH_BYTES)):
+            while len(data) < MAX_RESPONSE_BYTES and (chunk := await reader.read(MAX_RESPONSE_BYTES)):
                 data += chunk
     return data

@@ -1,6 +1,6 @@
 """The probes of a pod's containers, from `/cortex/spec/probes.json`.
 
-The file holds `{"<container>": <Kubernetes Probe, camelCase>}`. Everything is read here and nothing is looked up.
+The file holds `{"<container>": <Kubernetes Probe, camelCase>}`. Host names are not resolved here.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ MAX_FILE_BYTES = 1024 * 1024
 MAX_CONTAINERS = 100
 MAX_FAULTS = 50
 MAX_NAME = 63
-"""Characters of a container's name; Kubernetes allows no more."""
+"""Characters of a container's name, as in Kubernetes."""
 MAX_INT32 = 2**31 - 1
 MAX_PORT = 65535
 
@@ -47,17 +47,23 @@ HOST_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,252})")
 PORT_NUMBER = re.compile(r"[0-9]{1,5}")
 HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,256}")
 UNSENDABLE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f\ud800-\udfff]")
-"""Control characters (a tab is none here) and halves of surrogate pairs."""
+"""Control characters other than the tab, and halves of surrogate pairs."""
 
 
 def load_probes(path: str, user_port: int, user_host: str | None = None) -> list[Probe]:
-    """Return the probes of the file at `path`, which may be absent, and the default one.
+    """Return the probes of the file at `path`, which may be absent, and the default probe.
 
-    The default one connects to `user_port`; it is left out when a `tcpSocket` probe does that already. `user_host` is
-    asked by all that name no host; None: 127.0.0.1, and ::1 where nobody listens there.
-    Raises `ConfigurationError` with every fault of the file.
+    The default probe connects to `user_port`. It is left out when a `tcpSocket` probe does the same.
+
+    Args:
+        path: of probes.json.
+        user_port: of the container.
+        user_host: for probes that name no host; None: 127.0.0.1, and ::1 when nothing listens there.
+
+    Raises:
+        ConfigurationError: with every fault of the file.
     """
-    place = _Place(user_host)
+    container_host = _ContainerHost(user_host)
     faults: list[str] = []
     probes: list[Probe] = []
     file = clip(path)
@@ -66,21 +72,21 @@ def load_probes(path: str, user_port: int, user_host: str | None = None) -> list
             continue
         container = clip(name, MAX_NAME)
         section = _Section(faults, f"{file}: container '{container}'", "", given, PROBE_FIELDS)
-        probe = _probe(section, container, place)
+        probe = _probe(section, container, container_host)
         if probe is not None:
             probes.append(probe)
     if faults:
         more = [f"{file}: and {len(faults) - MAX_FAULTS} more faults"] if len(faults) > MAX_FAULTS else []
         raise ConfigurationError(faults[:MAX_FAULTS] + more)
-    if not any(place.is_aim_of(probe, user_port) for probe in probes):
+    if not any(container_host.is_checked_by(probe, user_port) for probe in probes):
         timing = ProbeTiming(period_s=1.0, failure_threshold=1, startup_period_s=0.1)
-        # No container can have an underscore in its name.
+        # The name of a container cannot have an underscore, so this name is unique.
         name = "user_port:tcp_socket"
         probes.append(
             TcpSocketProbe(
                 name=name,
-                host=place.host,
-                alternatives=place.alternatives(place.host),
+                host=container_host.host,
+                alternatives=container_host.alternatives(container_host.host),
                 port=user_port,
                 timing=timing,
             )
@@ -88,18 +94,18 @@ def load_probes(path: str, user_port: int, user_host: str | None = None) -> list
     return probes
 
 
-class _Place:
-    """Where the container is. `user_host` None: 127.0.0.1, and ::1 where nobody listens there."""
+class _ContainerHost:
+    """The host of the container. `user_host` None: 127.0.0.1, and ::1 when nothing listens there."""
 
     def __init__(self, user_host: str | None) -> None:
-        self._is_usual = user_host is None
+        self._is_default = user_host is None
         self.host = user_host or LOCALHOST
 
     def alternatives(self, host: str) -> tuple[str, ...]:
-        return (LOCALHOST_IPV6,) if self._is_usual and host == LOCALHOST else ()
+        return (LOCALHOST_IPV6,) if self._is_default and host == LOCALHOST else ()
 
-    def is_aim_of(self, probe: Probe, port: int) -> bool:
-        hosts = {"localhost", LOCALHOST} if self._is_usual else {self.host}
+    def is_checked_by(self, probe: Probe, port: int) -> bool:
+        hosts = {"localhost", LOCALHOST} if self._is_default else {self.host}
         return isinstance(probe, TcpSocketProbe) and probe.port == port and probe.host in hosts
 
 
@@ -132,7 +138,7 @@ def _read(path: str) -> Mapping[str, object]:
     return content
 
 
-def _probe(section: _Section, container: str, place: _Place) -> Probe | None:
+def _probe(section: _Section, container: str, container_host: _ContainerHost) -> Probe | None:
     timing = ProbeTiming(
         initial_delay_s=section.number("initialDelaySeconds", 0),
         timeout_s=section.number("timeoutSeconds", 1),
@@ -148,24 +154,24 @@ def _probe(section: _Section, container: str, place: _Place) -> Probe | None:
     if http is not None and tcp is not None:
         section.fault("", "has both httpGet and tcpSocket; allowed is one of them")
     elif http is not None:
-        host = http.host(place.host)
+        host = http.host(container_host.host)
         return HttpGetProbe(
             name=f"{container}:http_get",
             timing=timing,
             host=host,
-            alternatives=place.alternatives(host),
+            alternatives=container_host.alternatives(host),
             port=http.port(),
             path=http.text("path", "/"),
             https=http.text("scheme", "HTTP", allowed=("HTTP", "HTTPS")) == "HTTPS",
             headers=http.headers(),
         )
     elif tcp is not None:
-        host = tcp.host(place.host)
+        host = tcp.host(container_host.host)
         return TcpSocketProbe(
             name=f"{container}:tcp_socket",
             timing=timing,
             host=host,
-            alternatives=place.alternatives(host),
+            alternatives=container_host.alternatives(host),
             port=tcp.port(),
         )
     elif not unsupported:
@@ -174,7 +180,7 @@ def _probe(section: _Section, container: str, place: _Place) -> Probe | None:
 
 
 class _Section:
-    """One object of the file. Whatever is wrong goes to `faults`; a stand-in value is returned then."""
+    """One object of the file. Faults are appended to `faults`; the methods then return a placeholder."""
 
     def __init__(self, faults: list[str], where: str, prefix: str, given: object, known: Sequence[str]) -> None:
         self._faults = faults
@@ -183,10 +189,10 @@ class _Section:
         self.given: dict[str, object] = {}
         if not isinstance(given, dict):
             self.fault("", f"is {_kind(given)}; allowed is an object with the fields {', '.join(known)}")
-            # Nothing more is to be said of what is no object.
+            # Further faults of a value that is not an object would be misleading: they are discarded.
             self._faults = []
             return
-        # Go writes an absent optional field as null.
+        # Go programs write an absent optional field as null.
         self.given = {name: value for name, value in given.items() if value is not None}
         for name in [name for name in given if name not in known][:MAX_FAULTS]:
             nearest = difflib.get_close_matches(clip(name, MAX_NAME), known, n=1)
@@ -204,7 +210,7 @@ class _Section:
         return _Section(self._faults, self._where, f"{self._prefix}{name}.", self.given[name], known)
 
     def number(self, name: str, default: int) -> int:
-        """Return a whole number of Go's int32; 0 means the default, as in Kubernetes."""
+        """Return a whole number in the range of Go's int32; 0 means the default, as in Kubernetes."""
         value = self.given.get(name, 0)
         if type(value) is not int or not 0 <= value <= MAX_INT32:
             self.fault(name, f"is {_shown(value)}; allowed is a whole number from 0 to {MAX_INT32}")
@@ -212,7 +218,7 @@ class _Section:
         return value or default
 
     def port(self) -> int:
-        """Return a port, which may be a number or the same in a string (`IntOrString`)."""
+        """Return a port: a number, or a string with a number (`IntOrString`)."""
         value = self.given.get("port")
         number = int(value) if isinstance(value, str) and PORT_NUMBER.fullmatch(value) else value
         if type(number) is int and 1 <= number <= MAX_PORT:
@@ -223,7 +229,7 @@ class _Section:
         return 1
 
     def text(self, name: str, default: str, allowed: Sequence[str] = ()) -> str:
-        """Return a text that can be sent; an empty one means the default."""
+        """Return a text that can be sent in a request; an empty one means the default."""
         value = self.given.get(name, "")
         if not isinstance(value, str) or UNSENDABLE.search(value) or (value and allowed and value not in allowed):
             choice = " or ".join(allowed) if allowed else "a text without control characters"
@@ -232,14 +238,14 @@ class _Section:
         return value or default
 
     def host(self, default: str) -> str:
-        """Return an address or a name; by default the container's."""
+        """Return a host name or an IP address."""
         value = self.text("host", default)
         if not HOST_NAME.fullmatch(value) and not _is_ipv6(value):
             self.fault("host", f"is {_shown(value)}; allowed is a host name or an IP address, without a port")
         return value
 
     def headers(self) -> list[tuple[str, str]]:
-        """Return the header fields, in order. No fault quotes a value: it may be a credential."""
+        """Return the header fields in order. Faults never quote a value: it may be a credential."""
         items = self.given.get("httpHeaders", [])
         if not isinstance(items, list):
             self.fault("httpHeaders", f"is {_kind(items)}; allowed is a list of objects with name and value")
@@ -263,7 +269,7 @@ class _Section:
 
 def _is_ipv6(value: str) -> bool:
     try:
-        # A zone (`%eth0`) may hold anything, also what ends the host's part of a URL.
+        # A zone (`%eth0`) can hold any character, also one that ends the host in a URL.
         return ipaddress.IPv6Address(value).scope_id is None
     except ValueError:
         return False

@@ -1,4 +1,4 @@
-"""The `tcpSocket` probe: can a connection be made?"""
+"""The `tcpSocket` probe: whether the container accepts a connection."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from dequeuer.probes.base import ProbeResult, ProbeTiming
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TcpSocketProbe:
-    """Connects and closes, as the kubelet does; nothing is sent and nothing is read.
+    """Connects and closes the connection, as the kubelet does. Nothing is sent or read.
 
     Attributes:
-        name: what logs and metrics call it.
-        timing: `timing.timeout_s` covers the look-up of the host and the connection.
+        name: in logs and metrics.
+        timing: `timing.timeout_s` is for the lookup of the host and the connection together.
         port: 1-65535.
         host: an address or a name.
-        alternatives: other hosts, for when nobody listens at `host`.
+        alternatives: other hosts, tried in turn when nothing listens at `host`.
     """
 
     name: str
@@ -29,7 +29,7 @@ class TcpSocketProbe:
     timing: ProbeTiming = field(default_factory=ProbeTiming)
 
     async def check(self) -> ProbeResult:
-        """Look once. Raises nothing but `CancelledError`."""
+        """Check once. Raises only `CancelledError`."""
         try:
             async with asyncio.timeout(self.timing.timeout_s):
                 return await self._connect()
@@ -39,19 +39,19 @@ class TcpSocketProbe:
             )
 
     async def _connect(self) -> ProbeResult:
-        """Ask the hosts in turn until one accepts a connection; of several failures the first is reported."""
+        """Try the hosts in turn until one accepts a connection. When all fail, the first error is reported."""
         first: ProbeResult | None = None
         for host in (self.host, *self.alternatives):
             try:
                 _, writer = await asyncio.open_connection(host, self.port)
-            except (OSError, ValueError) as error:  # ValueError: a host that no resolver can encode
+            except (OSError, ValueError) as error:  # ValueError: a host name that cannot be encoded
                 first = first or ProbeResult(ok=False, detail=clip(f"no connection to {host}:{self.port}: {error}"))
                 if not isinstance(error, ConnectionRefusedError):
                     break
             else:
                 local, peer = writer.get_extra_info("sockname"), writer.get_extra_info("peername")
                 writer.close()
-                with contextlib.suppress(OSError):  # a reset while closing: the connection had been made
+                with contextlib.suppress(OSError):  # a reset while closing: the connection was accepted
                     await writer.wait_closed()
                 result = judge(local, peer)
                 if result.ok:
@@ -61,11 +61,11 @@ class TcpSocketProbe:
 
 
 def judge(local: object, peer: object) -> ProbeResult:
-    """Judge a connection by the addresses of its two ends.
+    """Return the result for a connection with these addresses at its two ends.
 
-    Linux may pick the very port that is connected to as the local one when nobody listens there and
-    it lies in the ephemeral range: the socket is then connected to itself, and nobody is ready.
+    When nothing listens on a port of the ephemeral range, Linux can choose the same port as the local one. Then the
+    socket is connected to itself, and the container is not ready.
     """
     if local is not None and local == peer:
-        return ProbeResult(ok=False, detail="no connection: nobody listens on the port")
+        return ProbeResult(ok=False, detail="no connection: nothing listens on the port")
     return ProbeResult(ok=True, detail="connected")

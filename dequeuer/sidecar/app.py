@@ -189,7 +189,7 @@ class _Sidecar:
                 port=settings.user_port,
                 timeout_s=settings.request_timeout_s,
                 keep_alive=settings.container_keepalive,
-                evidence=http_check,
+                protocol_check=http_check,
                 on_unreachable=gate.connection_failed,
             )
             stack.push_async_callback(target.close)

@@ -12,29 +12,29 @@ from tests.container.test_target import Script, answering, container, read
 from tests.fakes import chunked
 
 
-class Doubts:
-    """`Evidence` that keeps what it is told."""
+class RecordingCheck:
+    """`ProtocolCheck` that records what it is asked."""
 
     def __init__(self, verdict: str) -> None:
         self.is_proven = False
-        self.told: list[str] = []
+        self.judged: list[str] = []
         self._verdict = verdict
 
-    def prove(self) -> None:
+    def record_valid_response(self) -> None:
         self.is_proven = True
 
-    async def doubt(self, looks_like: str) -> str:
-        self.told.append(looks_like)
+    async def judge_invalid_response(self, looks_like: str) -> str:
+        self.judged.append(looks_like)
         return self._verdict
 
 
 @asynccontextmanager
-async def doubted(script: Script, verdict: str) -> AsyncIterator[tuple[HttpTarget, Doubts]]:
+async def checked(script: Script, verdict: str) -> AsyncIterator[tuple[HttpTarget, RecordingCheck]]:
     async with container(script) as port:
-        evidence = Doubts(verdict)
-        target = HttpTarget(port=port, timeout_s=60, evidence=evidence)
+        check = RecordingCheck(verdict)
+        target = HttpTarget(port=port, timeout_s=60, protocol_check=check)
         try:
-            yield target, evidence
+            yield target, check
         finally:
             await target.close()
 
@@ -55,19 +55,19 @@ async def doubted(script: Script, verdict: str) -> AsyncIterator[tuple[HttpTarge
 async def test_what_is_invalid_before_any_valid_answer_is_told_and_fails_no_request(
     raw: bytes, told: str, is_streamed: bool
 ) -> None:
-    async with doubted(answering(raw, close=True), "what it is") as (target, evidence):
+    async with checked(answering(raw, close=True), "what it is") as (target, check):
         with pytest.raises(ContainerNotHttpError, match="looks like what it is"):
             async with target.post("/", [], chunked(b"12345", 2) if is_streamed else b"12345", 5):
                 pass
-        assert evidence.told == [told]
-        assert not evidence.is_proven
+        assert check.judged == [told]
+        assert not check.is_proven
 
 
 async def test_what_is_not_confirmed_is_judged_as_ever() -> None:
-    async with doubted(answering(b"garbage\r\n\r\n", close=True), "") as (target, _):
+    async with checked(answering(b"garbage\r\n\r\n", close=True), "") as (target, _):
         with pytest.raises(InvalidResponseError):
             await read(target)
-    async with doubted(answering(b"", close=True), "") as (target, _):
+    async with checked(answering(b"", close=True), "") as (target, _):
         with pytest.raises(ContainerUnavailableError) as caught:
             await read(target)
         assert caught.value.counts
@@ -78,32 +78,32 @@ async def test_after_a_valid_answer_an_invalid_one_fails_its_own_request() -> No
         valid = b"HTTP/1.1 404 No\r\nContent-Length: 0\r\n\r\n"
         writer.write(b"garbage\r\n\r\n" if b"POST /bad" in head else valid)
 
-    async with doubted(script, "what it is") as (target, evidence):
+    async with checked(script, "what it is") as (target, check):
         assert (await read(target, b""))[0] == 404
-        assert evidence.is_proven
+        assert check.is_proven
         with pytest.raises(InvalidResponseError):
             async with target.post("/bad", [], b""):
                 pass
-        assert evidence.told == []
+        assert check.judged == []
 
 
 async def test_a_malformed_body_is_no_sign_of_another_protocol() -> None:
     raw = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nZZZ"
-    async with doubted(answering(raw, close=True), "what it is") as (target, evidence):
+    async with checked(answering(raw, close=True), "what it is") as (target, check):
         with pytest.raises((ContainerUnavailableError, InvalidResponseError)) as caught:
             await read(target)
         assert not isinstance(caught.value, ContainerNotHttpError)
-        assert evidence.told == []
+        assert check.judged == []
 
 
 async def test_nobody_listening_is_no_sign_of_another_protocol() -> None:
     async with container(answering(b"")) as port:
         pass
-    evidence = Doubts("what it is")
-    target = HttpTarget(port=port, timeout_s=60, evidence=evidence)
+    check = RecordingCheck("what it is")
+    target = HttpTarget(port=port, timeout_s=60, protocol_check=check)
     with pytest.raises(ContainerUnavailableError):
         await read(target)
-    assert evidence.told == []
+    assert check.judged == []
     await target.close()
 
 
@@ -115,11 +115,11 @@ async def test_a_server_that_greets_is_known_by_its_greeting() -> None:
         writer.close()
 
     server = await asyncio.start_server(greet, "127.0.0.1", 0)
-    evidence = Doubts("what it is")
-    target = HttpTarget(port=server.sockets[0].getsockname()[1], timeout_s=30, evidence=evidence)
+    check = RecordingCheck("what it is")
+    target = HttpTarget(port=server.sockets[0].getsockname()[1], timeout_s=30, protocol_check=check)
     with pytest.raises(ContainerNotHttpError):
         await read(target)
-    assert evidence.told == ["SMTP or FTP"]
+    assert check.judged == ["SMTP or FTP"]
     await target.close()
     server.close()
     await server.wait_closed()

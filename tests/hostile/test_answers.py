@@ -174,7 +174,7 @@ async def test_an_endless_answer_ends_with_the_request_s_time(name: str, out: io
     how, store = await attack(TIMED_OUT[name], timeout_s=0.3)
     assert how == "failed"
     assert RESULT not in store.objects
-    assert "no whole answer within 0.3 s" in out.getvalue()
+    assert "no complete response within 0.3 s" in out.getvalue()
     assert CANARY not in out.getvalue()
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from dequeuer.core.events import GateChanged, Probed
 from dequeuer.probes.base import Probe, ProbeResult, ProbeTiming
-from dequeuer.probes.gate import OVERRUN_S, Gate, ProbeState
+from dequeuer.probes.gate import CHECK_TIMEOUT_MARGIN_S, Gate, ProbeState
 from tests.fakes import Recorder
 
 OK, BAD = ProbeResult(ok=True, detail="fine"), ProbeResult(ok=False, detail="refused")
@@ -156,10 +156,10 @@ async def test_a_check_that_outlasts_its_period_is_followed_at_once_and_never_ov
 async def test_a_check_that_hangs_is_cut_off_and_fails(looptime: Any) -> None:
     probe = ScriptedProbe([OK], every_s(1, timeout_s=2, failure_threshold=1), takes_s=1e6)
     async with running(probe) as (gate, seen):
-        await asyncio.sleep(2 + OVERRUN_S + 0.5)
+        await asyncio.sleep(2 + CHECK_TIMEOUT_MARGIN_S + 0.5)
         assert not gate.is_open
     assert [(event.ok, event.detail) for event in seen.of(Probed)] == [(False, "TimeoutError")]
-    assert probe.started == [0, 2 + OVERRUN_S]
+    assert probe.started == [0, 2 + CHECK_TIMEOUT_MARGIN_S]
 
 
 @pytest.mark.looptime

@@ -10,7 +10,7 @@ import pytest
 
 from dequeuer.core.events import ContainerProtocolChanged
 from dequeuer.http.protocols import HTTP1
-from dequeuer.probes.http_check import BACKOFF, HttpCheck
+from dequeuer.probes.http_check import CHECK_BACKOFF, HttpCheck
 from tests.fakes import Recorder
 
 
@@ -49,7 +49,7 @@ def told(seen: Recorder) -> list[str]:
 async def test_an_invalid_answer_closes_it_and_a_valid_one_opens_it_for_good() -> None:
     container = Container(["TLS", "TLS", "TLS", HTTP1])
     async with running(container) as (check, seen):
-        assert await check.doubt("TLS") == "TLS"
+        assert await check.judge_invalid_response("TLS") == "TLS"
         assert (check.may_receive.is_open, check.looks_like) == (False, "TLS")
         await check.may_receive.wait_open()
         assert (check.is_proven, check.looks_like) == (True, "")
@@ -57,7 +57,7 @@ async def test_an_invalid_answer_closes_it_and_a_valid_one_opens_it_for_good() -
         # Backoff with jitter: 1, 2, 4 and 8 s, or down to half of that.
         assert 7.5 <= container.asked[-1] <= 15
         # What is invalid from now on is the fault of its own request.
-        assert await check.doubt("TLS") == ""
+        assert await check.judge_invalid_response("TLS") == ""
         assert check.may_receive.is_open
     assert told(seen) == ["TLS", ""]
 
@@ -66,12 +66,12 @@ async def test_an_invalid_answer_closes_it_and_a_valid_one_opens_it_for_good() -
 async def test_it_asks_again_with_backoff_up_to_a_limit() -> None:
     container = Container(["HTTP/2"])
     async with running(container) as (check, seen):
-        await check.doubt("HTTP/2")
+        await check.judge_invalid_response("HTTP/2")
         await asyncio.sleep(3600)
     gaps = [after - before for before, after in zip([0.0, *container.asked], container.asked, strict=False)]
-    assert gaps[0] <= BACKOFF.initial_s
-    assert max(gaps) <= BACKOFF.max_s
-    assert min(gaps[-50:]) >= BACKOFF.max_s / 2
+    assert gaps[0] <= CHECK_BACKOFF.initial_s
+    assert max(gaps) <= CHECK_BACKOFF.max_s
+    assert min(gaps[-50:]) >= CHECK_BACKOFF.max_s / 2
     assert told(seen) == ["HTTP/2"]
 
 
@@ -79,20 +79,20 @@ async def test_it_asks_again_with_backoff_up_to_a_limit() -> None:
 async def test_one_that_is_replaced_by_another_is_told_again_and_one_that_is_gone_is_awaited() -> None:
     container = Container(["TLS", None, None, None, "MySQL", HTTP1])
     async with running(container) as (check, seen):
-        await check.doubt("TLS")
+        await check.judge_invalid_response("TLS")
         await check.may_receive.wait_open()
         gone = [after - before for before, after in zip(container.asked[1:4], container.asked[2:5], strict=True)]
-        assert max(gone) <= BACKOFF.initial_s
+        assert max(gone) <= CHECK_BACKOFF.initial_s
     assert told(seen) == ["TLS", "MySQL", ""]
 
 
 @pytest.mark.looptime
 async def test_one_that_says_nothing_of_itself_is_left_to_the_next_message() -> None:
     async with running(Container([""])) as (check, seen):
-        await check.doubt("an unknown protocol")
+        await check.judge_invalid_response("an unknown protocol")
         await check.may_receive.wait_open()
         assert not check.is_proven
-        await check.doubt("an unknown protocol")
+        await check.judge_invalid_response("an unknown protocol")
         assert not check.may_receive.is_open
     assert told(seen) == ["an unknown protocol", "", "an unknown protocol"]
 
@@ -106,18 +106,18 @@ async def test_one_that_hung_up_without_an_answer_is_asked_what_it_is(
     speaks: str | None, name: str, is_open: bool, is_proven: bool
 ) -> None:
     async with running(Container([speaks])) as (check, _):
-        assert await check.doubt("") == name
+        assert await check.judge_invalid_response("") == name
         assert (check.may_receive.is_open, check.is_proven) == (is_open, is_proven)
 
 
 @pytest.mark.looptime
-async def test_many_that_doubt_at_the_same_time_ask_once_and_one_that_is_cancelled_disturbs_none() -> None:
+async def test_many_that_ask_at_the_same_time_ask_once_and_one_that_is_cancelled_disturbs_none() -> None:
     container = Container(["TLS"], takes_s=1)
     async with running(container) as (check, seen):
-        doubting = [asyncio.create_task(check.doubt("")) for _ in range(100)]
+        judging = [asyncio.create_task(check.judge_invalid_response("")) for _ in range(100)]
         await asyncio.sleep(0.5)
-        doubting[0].cancel()
-        assert set(await asyncio.gather(*doubting[1:])) == {"TLS"}
+        judging[0].cancel()
+        assert set(await asyncio.gather(*judging[1:])) == {"TLS"}
         assert len(container.asked) == 1
     assert told(seen) == ["TLS"]
 
@@ -125,9 +125,9 @@ async def test_many_that_doubt_at_the_same_time_ask_once_and_one_that_is_cancell
 @pytest.mark.looptime
 async def test_a_valid_answer_while_it_is_asked_counts_more() -> None:
     async with running(Container(["TLS"], takes_s=1)) as (check, seen):
-        doubting = asyncio.create_task(check.doubt(""))
+        judging = asyncio.create_task(check.judge_invalid_response(""))
         await asyncio.sleep(0.5)
-        check.prove()
-        assert await doubting == ""
+        check.record_valid_response()
+        assert await judging == ""
         assert check.may_receive.is_open
     assert told(seen) == []

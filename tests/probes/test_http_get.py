@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from dequeuer.probes.base import ProbeResult, ProbeTiming
-from dequeuer.probes.http_get import BODY_LIMIT, USER_AGENT, HttpGetProbe
+from dequeuer.probes.http_get import MAX_BODY_BYTES, USER_AGENT, HttpGetProbe
 
 PATIENT = ProbeTiming(timeout_s=60)
 HASTY = ProbeTiming(timeout_s=0.2)
@@ -416,15 +416,15 @@ async def test_an_endless_body_is_cut_off() -> None:
 @pytest.mark.parametrize("status", [200, 500])
 async def test_ten_kibibytes_are_enough_to_judge(status: int) -> None:
     head = f"HTTP/1.1 {status} X\r\nContent-Length: 1000000\r\n\r\n".encode()
-    async with serving(canned(head + b"x" * BODY_LIMIT)) as server:
+    async with serving(canned(head + b"x" * MAX_BODY_BYTES)) as server:
         assert await probe(server).check() == ProbeResult(ok=status == 200, detail=f"HTTP {status}")
 
 
 async def test_less_than_that_must_be_whole_in_time() -> None:
     head = b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n"
-    async with serving(canned(head + b"x" * (BODY_LIMIT - 1))) as server:
+    async with serving(canned(head + b"x" * (MAX_BODY_BYTES - 1))) as server:
         result = await probe(server, HASTY).check()
-    assert result == ProbeResult(ok=False, detail="no whole answer within 0.2 s")
+    assert result == ProbeResult(ok=False, detail="no complete response within 0.2 s")
 
 
 async def test_a_body_that_breaks_off_is_a_failure() -> None:
@@ -460,7 +460,7 @@ async def test_a_body_that_claims_to_be_compressed_is_not_unpacked() -> None:
 async def test_a_server_that_never_answers_is_a_time_out() -> None:
     async with serving(canned(b"")) as server:
         result = await probe(server, HASTY).check()
-    assert result == ProbeResult(ok=False, detail="no whole answer within 0.2 s")
+    assert result == ProbeResult(ok=False, detail="no complete response within 0.2 s")
 
 
 async def test_the_time_out_covers_all_redirects_together() -> None:
@@ -513,7 +513,7 @@ async def test_what_is_no_http_is_a_failure_and_is_not_quoted(talk: Talk) -> Non
     async with serving(talk) as server:
         result = await probe(server).check()
     assert not result.ok
-    assert result.detail.startswith("no valid HTTP answer (")
+    assert result.detail.startswith("no valid HTTP response (")
     assert "secret" not in result.detail
 
 

@@ -123,7 +123,7 @@ class SimContainer:
         finally:
             timer.cancel()
         if takes_s > self._timeout_s:
-            raise ContainerTimeoutError("no whole answer")
+            raise ContainerTimeoutError("no complete response")
         return self._answer(kind, call)
 
     def _answer(self, kind: str, call: str) -> SimAnswer:

@@ -163,9 +163,9 @@ async def test_any_json_value_is_a_result(body: bytes) -> None:
         (Reply(body=b'"' + b"a" * MAX_BYTES + b'"'), 200, "DEQUEUER_MAX_RESULT_BYTES"),
         (Reply(size=MAX_BYTES + 1), 200, "DEQUEUER_MAX_RESULT_BYTES"),
         (Reply(body=b'"' + b"a" * 2 * MAX_BUFFERED_BYTES), 200, "ends before"),
-        (Reply(error=InvalidResponseError("the answer is not valid HTTP")), 200, "not valid HTTP"),
-        (Reply(error=ContainerTimeoutError("no whole answer within 5 s")), None, "within 5 s"),
-        (Reply(body_error=ContainerTimeoutError("no whole answer within 5 s")), None, "within 5 s"),
+        (Reply(error=InvalidResponseError("the response is not valid HTTP")), 200, "not valid HTTP"),
+        (Reply(error=ContainerTimeoutError("no complete response within 5 s")), None, "within 5 s"),
+        (Reply(body_error=ContainerTimeoutError("no complete response within 5 s")), None, "within 5 s"),
     ],
 )
 async def test_what_is_no_result_fails_the_request(reply: Reply, status_code: int | None, text: str) -> None:
