@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable
 from itertools import count
 
-from dequeuer.concurrency.slots import Limit, Verdict
+from dequeuer.concurrency.slots import ConcurrencyLimit, SlotResult
 
 
 class Lanes:
@@ -22,7 +22,7 @@ class Lanes:
 
     def __init__(
         self,
-        limit: Limit,
+        limit: ConcurrencyLimit,
         lanes: int,
         takes_s: Callable[[], float],
         *,
@@ -68,7 +68,7 @@ class Lanes:
             self.supply -= 1
             self._busy += 1
             self.most_busy = max(self.most_busy, self._busy)
-            self._limit.began(self.now, self._busy)
+            self._limit.slot_acquired(self.now, self._busy)
             began = self.now
             self._after(self._before_s, lambda began=began: self._arrive(began))  # type: ignore[misc]  # a closure
 
@@ -89,13 +89,13 @@ class Lanes:
     def _leave(self, began: float) -> None:
         self._inside -= 1
         self._done.append(self.now)
-        self._end(began, "good")
+        self._end(began, "succeeded")
         self._serve()
 
-    def _end(self, began: float, verdict: Verdict) -> None:
+    def _end(self, began: float, result: SlotResult) -> None:
         self._busy -= 1
-        self.refused += verdict == "refused"
-        self._limit.ended(self.now, self._busy, self.now - began, verdict)
+        self.refused += result == "refused"
+        self._limit.slot_released(self.now, self._busy, self.now - began, result)
         self.limits.append(self._limit.value)
 
 

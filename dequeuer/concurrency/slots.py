@@ -1,4 +1,4 @@
-"""The places in the container: how many there are, which are taken, and how soon one is free."""
+"""Worker slots: how many there are, how many are in use, and how soon one becomes free."""
 
 from __future__ import annotations
 
@@ -6,115 +6,117 @@ import asyncio
 from collections.abc import Callable
 from typing import Literal, Protocol
 
-from dequeuer.concurrency.pace import Pace
+from dequeuer.concurrency.slot_times import SlotTimes
 from dequeuer.core.events import Observer, SlotsChanged
 
-Verdict = Literal["good", "bad", "refused", "void"]
-"""What a message's time in a slot says: the container did the work; it failed it; it did not take it (busy, or not
-reachable); nothing, as something else got in the way."""
+SlotResult = Literal["succeeded", "failed", "refused", "unknown"]
+"""What one use of a slot shows about the container.
+
+succeeded: it did the work. failed: it took the work, and the work failed. refused: it did not take the work, because it
+was busy or could not be reached. unknown: the attempt ended for another reason, for example a lost lease.
+"""
 
 
-class Limit(Protocol):
-    """How many slots there may be."""
+class ConcurrencyLimit(Protocol):
+    """The number of slots."""
 
     @property
     def value(self) -> int:
-        """The number at the moment; at least 1."""
+        """The present number; at least 1."""
 
-    def began(self, now: float, busy: int) -> None:
-        """A slot is taken; `busy` are now."""
+    def slot_acquired(self, now: float, busy: int) -> None:
+        """Record that a slot was acquired; `busy` slots are in use now, this one included."""
 
-    def ended(self, now: float, busy: int, took_s: float, verdict: Verdict) -> None:
-        """A slot is free again after `took_s`; `busy` are still taken. `value` may change with it."""
+    def slot_released(self, now: float, busy: int, took_s: float, result: SlotResult) -> None:
+        """Record that a slot was released after `took_s`; `busy` slots are still in use. May change `value`."""
 
 
 class FixedLimit:
-    """A number that somebody has chosen."""
+    """`ConcurrencyLimit` that never changes."""
 
     def __init__(self, value: int) -> None:
         self.value = value
 
-    def began(self, now: float, busy: int) -> None:
-        """Learn nothing."""
+    def slot_acquired(self, now: float, busy: int) -> None:
+        """Do nothing."""
 
-    def ended(self, now: float, busy: int, took_s: float, verdict: Verdict) -> None:
-        """Learn nothing."""
+    def slot_released(self, now: float, busy: int, took_s: float, result: SlotResult) -> None:
+        """Do nothing."""
 
 
 class Slot:
-    """One place, taken until it is left."""
+    """One slot, in use until it is released."""
 
-    __slots__ = ("_leave",)
+    __slots__ = ("_release",)
 
-    def __init__(self, leave: Callable[[Slot, Verdict], None]) -> None:
-        self._leave: Callable[[Slot, Verdict], None] | None = leave
+    def __init__(self, release: Callable[[Slot, SlotResult], None]) -> None:
+        self._release: Callable[[Slot, SlotResult], None] | None = release
 
-    def leave(self, verdict: Verdict) -> None:
-        """Free the place; a second time nothing happens."""
-        leave, self._leave = self._leave, None
-        if leave is not None:
-            leave(self, verdict)
+    def release(self, result: SlotResult) -> bool:
+        """Free the slot. Only the first call has an effect; it returns True."""
+        release, self._release = self._release, None
+        if release is None:
+            return False
+        release(self, result)
+        return True
 
 
 class Slots:
-    """All places.
+    """All slots of one worker.
 
     Args:
         limit: how many there are.
-        observer: is told of each change.
+        observer: receives each change.
     """
 
-    def __init__(self, limit: Limit, observer: Observer) -> None:
+    def __init__(self, limit: ConcurrencyLimit, observer: Observer) -> None:
         self._limit = limit
         self._observer = observer
-        self._pace = Pace()
+        self._times = SlotTimes()
         self._time: Callable[[], float] | None = None
         self._busy = 0
-        self.when_left: Callable[[], None] = lambda: None
-        """Called when a place is free again, or there are more of them."""
 
     @property
     def total(self) -> int:
-        """How many there are."""
+        """How many slots there are."""
         return self._limit.value
-
-    def _now(self) -> float:
-        if self._time is None:
-            # Asked for once: in Python 3.11 each look for the running loop is a system call.
-            self._time = asyncio.get_running_loop().time
-        return self._time()
 
     @property
     def free(self) -> int:
-        """How many can be taken; below zero while there are more taken than there should be."""
+        """How many can be acquired. Below zero after the limit was lowered, until enough slots are released."""
         return self._limit.value - self._busy
 
-    def tell(self) -> None:
-        """Tell the observer how things stand."""
+    def report(self) -> None:
+        """Emit the present numbers."""
         self._observer(SlotsChanged(busy=self._busy, total=self._limit.value))
 
-    def take(self) -> Slot:
-        """Occupy one; callers look at `free` first."""
+    def acquire(self) -> Slot:
+        """Acquire a slot. The caller checks `free` before."""
         now = self._now()
-        slot = Slot(self._left)
+        slot = Slot(self._released)
         self._busy += 1
-        self._pace.began(slot, now)
-        self._limit.began(now, self._busy)
-        self.tell()
+        self._times.acquired(slot, now)
+        self._limit.slot_acquired(now, self._busy)
+        self.report()
         return slot
 
-    def _left(self, slot: Slot, verdict: Verdict) -> None:
+    def _released(self, slot: Slot, result: SlotResult) -> None:
         now = self._now()
         self._busy -= 1
-        took_s = self._pace.ended(slot, now, is_typical=verdict in {"good", "bad"})
-        self._limit.ended(now, self._busy, took_s, verdict)
-        self.tell()
-        self.when_left()
+        took_s = self._times.released(slot, now, is_typical=result in {"succeeded", "failed"})
+        self._limit.slot_released(now, self._busy, took_s, result)
+        self.report()
 
-    def expected(self, within_s: float) -> int:
-        """Return how many messages are expected to find a place `within_s`, beside those that are free now."""
-        return self._pace.expected(self._now(), self._limit.value, within_s)
+    def expected_messages(self, within_s: float) -> int:
+        """Return how many messages are expected to get a slot within `within_s`, free slots not counted."""
+        return self._times.expected_messages(self._now(), self._limit.value, within_s)
 
     def are_stuck(self) -> bool:
-        """Tell whether no place is likely to be free soon."""
-        return self.free <= 0 and self._pace.moving(self._now()) == 0
+        """Tell whether no slot is free, and none is likely to become free soon."""
+        return self.free <= 0 and self._times.count_active(self._now()) == 0
+
+    def _now(self) -> float:
+        if self._time is None:
+            # Looked up once: in Python 3.11 each look for the running loop is a system call.
+            self._time = asyncio.get_running_loop().time
+        return self._time()

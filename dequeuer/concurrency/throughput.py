@@ -1,95 +1,99 @@
-"""How much work gets done under one limit, and how sure that is."""
+"""The throughput with one number of slots, and how precisely it is known."""
 
 from __future__ import annotations
 
 import math
 
-FEWEST = 4
-"""Messages that a measurement is made of, at least; also as many as there are slots."""
-MOST = 30
-FEW_SLOTS = 10
-"""After so many messages a slot, or for so many slots if there are fewer, it is as sure as it will be."""
-SHORTEST_S = 0.5
-"""What is quicker is measured for so long: a pause of some other process must not look like the container's."""
-USED = 0.8
-"""The share of the slots that must have been busy: otherwise the queue was measured, not the container."""
-LEAST_NOISE = 0.1
-"""Times that are alike by chance are not taken as free of noise."""
+MIN_SAMPLES = 4
+"""Messages that a measurement needs; it also needs as many as there are slots."""
+MAX_SAMPLES_PER_SLOT = 30
+MIN_SLOTS_COUNTED = 10
+"""After `MAX_SAMPLES_PER_SLOT` messages for each slot (for 10 slots, if there are fewer) more messages add no
+precision."""
+MIN_DURATION_S = 0.5
+"""The shortest measurement: a pause of another process on the node must not look like one of the container."""
+MIN_UTILIZATION = 0.8
+"""The share of the slots that must be in use. With less the queue is measured, not the container."""
+MIN_NOISE = 0.1
+"""Relative standard deviation of the times, at least: a few times that are equal by chance do not prove that noise is
+absent."""
 
 
 class Throughput:
-    """Measures from the moment when the slots have been filled anew. Times are seconds of any one clock.
+    """Measures from the moment when all slots have new messages. Times are seconds of any one clock.
 
-    By Little's law, work done is busy slots by the time that a message takes one; that is far less noisy than
-    counting messages between two moments. What failed has taken its time, but is not work done.
+    By Little's law the throughput is the number of busy slots divided by the time that a message takes. That is far
+    less noisy than counting messages between two moments. Failed messages have taken their time, but are no work done.
 
     Args:
         limit: slots.
-        skip: endings that are not counted, as their work began under another limit.
+        skip: messages that are not counted because they began with another number of slots.
     """
 
     def __init__(self, limit: int, skip: int) -> None:
         self.limit = limit
         self._skip = skip
-        self._began: float | None = None
-        self.last = 0.0
-        """When something happened last."""
-        self._busy_s = 0.0
+        self._began_at: float | None = None
+        self.last_at = 0.0
+        """Time of the last change."""
+        self._busy_slot_s = 0.0
         self._count = 0
-        self._good = 0
+        self._succeeded = 0
         self._sum_s = 0.0
-        self._squares = 0.0
-        self._good_s = 0.0
+        self._sum_squares = 0.0
+        self._succeeded_s = 0.0
 
-    def pass_time(self, now: float, busy: int) -> None:
-        """So many slots were busy until now."""
-        if self._began is not None:
-            self._busy_s += busy * (now - self.last)
-        self.last = now
+    def advance(self, now: float, busy: int) -> None:
+        """Record that `busy` slots were in use until now."""
+        if self._began_at is not None:
+            self._busy_slot_s += busy * (now - self.last_at)
+        self.last_at = now
 
-    def add(self, took_s: float, *, good: bool) -> None:
-        """Take note of one ending, just now."""
+    def add(self, took_s: float, *, succeeded: bool) -> None:
+        """Record a message that ended at the time of the last `advance`."""
         if self._skip > 0:
             self._skip -= 1
             if self._skip == 0:
-                self._began = self.last
+                self._began_at = self.last_at
             return
         self._count += 1
         self._sum_s += took_s
-        self._squares += took_s * took_s
-        if good:
-            self._good += 1
-            self._good_s += took_s
+        self._sum_squares += took_s * took_s
+        if succeeded:
+            self._succeeded += 1
+            self._succeeded_s += took_s
 
     @property
-    def is_ripe(self) -> bool:
-        """Whether it says anything yet."""
-        return self._count >= max(FEWEST, self.limit) and self._lasted_s() >= SHORTEST_S
+    def has_enough_samples(self) -> bool:
+        """Whether the measurement can be used at all."""
+        return self._count >= max(MIN_SAMPLES, self.limit) and self._duration_s() >= MIN_DURATION_S
 
-    def is_complete(self, error: float) -> bool:
-        """Tell whether waiting for longer is not worth it; `error`: a relative one that is small enough."""
-        return self.is_ripe and (self.error <= error or self._count >= MOST * max(FEW_SLOTS, self.limit))
+    def is_precise_enough(self, max_error: float) -> bool:
+        """Tell whether `error` is at most `max_error`, or more messages would not make it smaller."""
+        return self.has_enough_samples and (
+            self.error <= max_error or self._count >= MAX_SAMPLES_PER_SLOT * max(MIN_SLOTS_COUNTED, self.limit)
+        )
 
     @property
-    def was_used(self) -> bool:
-        """Whether there was enough work, and some of it went well."""
-        return self._good > 0 and self._busy_s >= USED * self.limit * self._lasted_s()
+    def was_saturated(self) -> bool:
+        """Whether the slots were in use, and some messages succeeded."""
+        return self._succeeded > 0 and self._busy_slot_s >= MIN_UTILIZATION * self.limit * self._duration_s()
 
     @property
     def rate(self) -> float:
-        """Messages done a second; only when it `was_used`."""
-        return self._good / self._sum_s * self._busy_s / self._lasted_s()
+        """Successful messages a second; defined only when it `was_saturated`."""
+        return self._succeeded / self._sum_s * self._busy_slot_s / self._duration_s()
 
     @property
     def error(self) -> float:
         """The standard error of `rate`, relative to it; 1 when nothing is known."""
-        if not self._good or not self._sum_s:
+        if not self._succeeded or not self._sum_s:
             return 1.0
-        rate = self._good / self._sum_s
-        spread = (self._good - 2 * rate * self._good_s + rate * rate * self._squares) / self._count
-        noise = max(LEAST_NOISE, math.sqrt(max(0.0, spread)) * self._count / self._good)
-        # Few messages also know little of their own spread.
+        rate = self._succeeded / self._sum_s
+        variance = (self._succeeded - 2 * rate * self._succeeded_s + rate * rate * self._sum_squares) / self._count
+        noise = max(MIN_NOISE, math.sqrt(max(0.0, variance)) * self._count / self._succeeded)
+        # With few messages the standard deviation itself is not precise.
         return min(1.0, noise / math.sqrt(self._count) * (1 + 2 / self._count))
 
-    def _lasted_s(self) -> float:
-        return self.last - self._began if self._began is not None else 0.0
+    def _duration_s(self) -> float:
+        return self.last_at - self._began_at if self._began_at is not None else 0.0

@@ -15,7 +15,7 @@ import structlog
 from dequeuer import __version__
 from dequeuer.clients.base import Cloud
 from dequeuer.clients.choice import Places, choose, connect
-from dequeuer.concurrency.limiter import Limiter
+from dequeuer.concurrency.adaptive_limit import AdaptiveLimit
 from dequeuer.container.target import HttpTarget
 from dequeuer.core.drain import Drain
 from dequeuer.core.errors import ConfigurationError, FatalError, SourceDeniedError, SourceUnavailableError
@@ -40,7 +40,7 @@ from dequeuer.settings import SidecarSettings
 from dequeuer.sidecar.api_kinds import ApiKind, WorkerDependencies, make_api_kind
 from dequeuer.sidecar.health import Health
 from dequeuer.sources.sqs.source import SqsSource
-from dequeuer.worker.lease import LeaseKeeper, poll_wait_s
+from dequeuer.worker.lease import LeaseRenewer, poll_wait_s
 from dequeuer.worker.worker import Worker
 
 EXIT_OK, EXIT_FAILED = 0, 1
@@ -125,16 +125,16 @@ class _Sidecar:
             structlog.get_logger().info(
                 "starting", version=__version__, api_kind=settings.api_kind, api_name=settings.api_name
             )
-            keeper = LeaseKeeper(settings.visibility_timeout_s, observer)
+            renewer = LeaseRenewer(settings.visibility_timeout_s, observer)
             async with asyncio.TaskGroup() as group:
                 background = [
                     group.create_task(gate.run(), name="probes"),
-                    group.create_task(keeper.run(), name="leases"),
+                    group.create_task(renewer.run(), name="leases"),
                     group.create_task(refusals.run(), name="refusals"),
                     group.create_task(http_check.run(), name="http-check"),
                 ]
                 try:
-                    kind = await self._start_and_work(group, background, gate, http_check, keeper, health, observer)
+                    kind = await self._start_and_work(group, background, gate, http_check, renewer, health, observer)
                 finally:
                     for task in background:
                         task.cancel()
@@ -162,7 +162,7 @@ class _Sidecar:
         background: list[asyncio.Task[None]],
         gate: Gate,
         http_check: HttpCheck,
-        keeper: LeaseKeeper,
+        renewer: LeaseRenewer,
         health: Health,
         observer: Observer,
     ) -> ApiKind | None:
@@ -179,7 +179,7 @@ class _Sidecar:
                 queue_url=settings.queue_url,
                 visibility_timeout_s=settings.visibility_timeout_s,
                 poll_wait_s=self._poll_wait_s,
-                held=lambda: len(keeper),
+                held=lambda: len(renewer),
                 gathers_acks=settings.api_kind == "async",
                 observer=observer,
             )
@@ -211,9 +211,9 @@ class _Sidecar:
                 source=source,
                 handler=kind.handler,
                 readiness=AllOf(gate, http_check.may_receive, self._refusals.may_receive),
-                keeper=keeper,
+                renewer=renewer,
                 drain=self._drain,
-                slots=workers if isinstance(workers, int) else Limiter(workers.maximum, observer),
+                slots=workers if isinstance(workers, int) else AdaptiveLimit(workers.maximum, observer),
                 grace_s=settings.shutdown_grace_s,
                 watch=kind.watch,
                 observer=observer,

@@ -1,1 +1,1 @@
-"""The loop that receives, holds, hands over and settles."""
+"""Receives, holds, hands over and settles messages."""

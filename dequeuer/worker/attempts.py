@@ -1,220 +1,304 @@
-"""What happens to a message that is worked on: held, handled, settled, reported. A task each."""
+"""The attempts: starts received messages, and holds, handles, settles and reports each of them in a task of its own."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Sequence
 
-from dequeuer.concurrency.slots import Slot, Verdict
+from dequeuer.concurrency.slots import Slot, SlotResult, Slots
 from dequeuer.core import clock
+from dequeuer.core.drain import Drain
 from dequeuer.core.errors import LeaseLostError, SourceGoneError, clip
 from dequeuer.core.events import Observer, Received, Settled
 from dequeuer.core.message import Done, Message, Outcome, Reject, Retry
+from dequeuer.core.readiness import Readiness
 from dequeuer.handlers.backoff import backoff_s
 from dequeuer.handlers.base import Handler
 from dequeuer.sources.base import Lease
-from dequeuer.worker.lease import Hold, LeaseKeeper
-from dequeuer.worker.settlement import SETTLE_S, Ending, Settler
+from dequeuer.worker.lease import NOT_RENEWED, HeldLease, LeaseRenewer
+from dequeuer.worker.prefetch import PrefetchBuffer
+from dequeuer.worker.settlement import SETTLEMENT_TIMEOUT_S, SettlementRecord, Settler
 
 _log = logging.getLogger(__name__)
 
-SETTLING_LIMIT = 200
-"""Messages whose outcome is stored and whose acknowledgement is under way, that take no room: with a queue 20 ms away
-2,000 messages a second are about 60."""
-SETTLING_BODY_BYTES = 4096
-"""A message with a larger body takes room until it is settled: the body stays in memory until then."""
-_STORED = frozenset({"completed", "failed", "already_finished"})
-"""Ends after which another delivery finds the outcome in the store and does not call the container."""
-CLEAN_UP_S = 0.1
-"""How long a release waits for work that was cancelled."""
+MIN_STORING = 20
+"""Messages in flight beyond those in slots, at least: their work is done, and their outcome is being stored. As many as
+there are slots, if that is more."""
+STORING_PER_SLOT = 5
+"""The same for each slot, up to `MAX_STORING`. With a store 20 to 30 ms away a message uses its slot for 20 ms while
+its input is read, and is stored for 60 ms after that: three for each slot. Messages that are being received count,
+too."""
+MAX_STORING = 200
+"""Each of them may keep a result of 64 KiB in memory. Enough for 2,000 messages a second with 60 ms for each."""
+MAX_UNCOUNTED_SETTLING = 200
+"""So many messages whose outcome is stored do not use capacity while they are acknowledged. With a queue 20 ms away and
+2,000 messages a second about 60 are being acknowledged."""
+MAX_UNCOUNTED_BODY_CHARS = 4096
+"""A message with a longer body uses capacity until it is settled, because its body stays in memory until then."""
+CLEAN_UP_TIMEOUT_S = 0.1
+"""How long a release waits for the clean-up of cancelled work."""
+_STORED_STATES = frozenset({"completed", "failed", "already_finished"})
+"""After these another delivery finds the outcome in the store, and does not call the container."""
+
+
+class _Fence:
+    """`Fence` of one attempt."""
+
+    __slots__ = ("_attempts", "_slot", "asked_at", "check")
+
+    def __init__(self, attempts: Attempts, held: HeldLease, slot: Slot | None) -> None:
+        self._attempts = attempts
+        self._slot = slot
+        self.asked_at = held.asked_at
+        self.check = held.check
+
+    def release_slot(self) -> None:
+        """Free the slot: the container has given its whole response."""
+        self._attempts.release_slot(self._slot, "succeeded")
 
 
 class Attempts:
-    """All messages that are worked on.
+    """Starts attempts as far as there are slots and capacity, and keeps those that are under way.
 
     Args:
-        handler: what they mean.
-        keeper: renews their leases.
-        settler: carries out what becomes of them.
-        observer: is told.
+        handler: handles the messages.
+        renewer: renews their leases.
+        settler: settles them.
+        slots: a message that occupies the container gets one before its attempt.
+        prefetched: keeps messages for which no slot is free.
+        readiness: no prefetched message is started while it is closed.
+        drain: no prefetched message is started once it is requested.
+        capacity_freed: is set when a slot or capacity became free.
+        observer: receives the begin and the end of each attempt.
     """
 
-    def __init__(self, handler: Handler, keeper: LeaseKeeper, settler: Settler, observer: Observer) -> None:
+    def __init__(  # noqa: PLR0913 - one parameter for each collaborator
+        self,
+        *,
+        handler: Handler,
+        renewer: LeaseRenewer,
+        settler: Settler,
+        slots: Slots,
+        prefetched: PrefetchBuffer,
+        readiness: Readiness,
+        drain: Drain,
+        capacity_freed: asyncio.Event,
+        observer: Observer,
+    ) -> None:
         self._handler = handler
-        self._keeper = keeper
+        self._renewer = renewer
         self._settler = settler
+        self._slots = slots
+        self._prefetched = prefetched
+        self._readiness = readiness
+        self._drain = drain
+        self._capacity_freed = capacity_freed
         self._observer = observer
         self._tasks: set[asyncio.Task[None]] = set()
-        self._unsettled: dict[Hold, Ending] = {}
-        self.when_ended: Callable[[], None] = lambda: None
-        """Called when one of them takes no room any more."""
-        self._held = 0
-        self._settling = 0
+        self._unsettled: dict[HeldLease, SettlementRecord] = {}
+        self._counted = 0
+        """Messages in flight that use capacity."""
+        self._uncounted = 0
+        """Messages whose outcome is stored: up to `MAX_UNCOUNTED_SETTLING` use no capacity."""
+        self._is_stopped = False
 
     def __len__(self) -> int:
         return len(self._tasks)
 
-    @property
-    def held(self) -> int:
-        """How many of them take room: all that are not settled, but for `SETTLING_LIMIT` whose outcome is stored."""
-        return self._held + max(0, self._settling - SETTLING_LIMIT)
+    def free_capacity(self) -> int:
+        """Return how many more messages may be in flight. Prefetched messages are not counted."""
+        slots = self._slots.total
+        max_storing = max(MIN_STORING, slots, min(STORING_PER_SLOT * slots, MAX_STORING))
+        used = self._counted + max(0, self._uncounted - MAX_UNCOUNTED_SETTLING)
+        return slots + max_storing - used
 
-    def needs_slot(self, lease: Lease) -> bool:
-        """Tell whether the message occupies the container."""
-        return self._handler.needs_slot(lease.message)
+    def accept(self, leases: Sequence[Lease], asked_at: float) -> None:
+        """Start, prefetch or release received messages. `asked_at`: loop time when the queue was asked for them."""
+        if not self._readiness.is_open:
+            # The container became unready while the receive was under way.
+            self._prefetched.start_release(leases, asked_at, "not_ready")
+            return
+        need_slot = []
+        for lease in leases:
+            if self._handler.needs_slot(lease.message):
+                need_slot.append(lease)
+            else:
+                self._start(lease, asked_at, None)
+        while need_slot and not self._prefetched and self._has_room():
+            self._start(need_slot.pop(0), asked_at, self._slots.acquire())
+        if not need_slot:
+            return
+        if self._slots.are_stuck():
+            # These messages came late, and the work in the slots takes long: another sidecar may have a slot for them.
+            self._prefetched.start_release(need_slot, asked_at, "waited")
+        else:
+            self._prefetched.add(need_slot, asked_at)
 
-    def begin(self, lease: Lease, asked_at: float, slot: Slot | None) -> None:
-        """Work on a message. `asked_at`: loop time when the queue was asked for it."""
+    def release_slot(self, slot: Slot | None, result: SlotResult) -> None:
+        """Free the slot of an attempt, if it has one, and start a prefetched message in it."""
+        if slot is not None and slot.release(result):
+            self._on_capacity_freed()
+
+    def stop(self) -> None:
+        """Start no prefetched message any more."""
+        self._is_stopped = True
+
+    def _on_capacity_freed(self) -> None:
+        while self._prefetched and self._has_room() and self._may_start():
+            message = self._prefetched.take()
+            if message is None:
+                break
+            self._start(message.lease, message.asked_at, self._slots.acquire())
+        self._capacity_freed.set()
+
+    def _has_room(self) -> bool:
+        return self._slots.free > 0 and self.free_capacity() > 0
+
+    def _may_start(self) -> bool:
+        return self._readiness.is_open and not self._drain.requested and not self._is_stopped
+
+    def _start(self, lease: Lease, asked_at: float, slot: Slot | None) -> None:
         message = lease.message
         queued_s = clock.wall() - message.sent_at if message.sent_at else None
         self._observer(Received(message_id=message.id, receive_count=message.receive_count, queued_s=queued_s))
-        task = self._keeper.loop.create_task(self._work(lease, asked_at, slot), name="message")
+        task = self._renewer.loop.create_task(self._run(lease, asked_at, slot), name="message")
         self._tasks.add(task)
-        self._held += 1
+        self._counted += 1
         task.add_done_callback(self._ended)
 
     async def wait(self) -> None:
-        """Return when all of them are over."""
+        """Return when no attempt is under way."""
         while self._tasks:
             await asyncio.wait(set(self._tasks))
 
     async def cancel(self) -> None:
-        """End all of them now: what is not settled is given back, `2 * SETTLE_S` at most are waited for.
+        """Cancel all attempts, and release the messages that are not settled; `2 * SETTLEMENT_TIMEOUT_S` at most.
 
-        A release does not wait for clean-up: aborting an upload can take seconds, and the process ends before.
+        A release does not wait for clean-up: aborting an upload can take seconds, and the process may end before.
         """
         for task in self._tasks:
             task.cancel()
         if not self._tasks:
             return
-        await asyncio.wait(set(self._tasks), timeout=CLEAN_UP_S)
+        await asyncio.wait(set(self._tasks), timeout=CLEAN_UP_TIMEOUT_S)
         releasing = [
-            asyncio.create_task(self._let_go(hold, ending), name="release")
-            for hold, ending in self._unsettled.items()
-            if ending.settlement is None and not ending.is_under_way
+            asyncio.create_task(self._release_unsettled(held, record), name="release")
+            for held, record in self._unsettled.items()
+            if record.settlement is None and not record.may_be_sent
         ]
         if left := {*self._tasks, *releasing}:
-            await asyncio.wait(left, timeout=2 * SETTLE_S - CLEAN_UP_S)
+            await asyncio.wait(left, timeout=2 * SETTLEMENT_TIMEOUT_S - CLEAN_UP_TIMEOUT_S)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()):
-            _log.error("a message's task ended with an error that nobody handled", exc_info=error)
+            _log.error("a message's task ended with an unexpected error", exc_info=error)
 
-    async def _work(self, lease: Lease, asked_at: float, slot: Slot | None) -> None:
-        ending = Ending()
+    async def _run(self, lease: Lease, asked_at: float, slot: Slot | None) -> None:
+        record = SettlementRecord()
         outcome: Outcome | None = None
-        loop = self._keeper.loop
-        arrived_at = loop.time()
-        hold = self._hold(lease, asked_at, slot)
-        self._unsettled[hold] = ending
+        message = lease.message
+        received_at = self._renewer.loop.time()
+        held = self._renewer.hold(lease, asked_at)
+        self._unsettled[held] = record
         try:
             try:
-                async with hold:
+                async with held:
                     try:
-                        hold.check()
-                        outcome = await self._handle(lease.message, hold)
+                        held.check()
+                        outcome = await self._handle(message, _Fence(self, held, slot))
                     finally:
-                        if slot is not None:
-                            slot.leave(_verdict(outcome))
-                    self._begin_settling(lease.message, outcome, ending)
-                    await self._settler.settle(hold, outcome, ending)
+                        self.release_slot(slot, _slot_result(outcome))
+                    if _is_stored(message, outcome):
+                        self._stop_counting(record)
+                    await self._settler.settle(held, outcome, record)
             finally:
-                del self._unsettled[hold]
-                self._end_settling(ending)
+                del self._unsettled[held]
+                self._free_capacity(record)
             if isinstance(outcome, Done) and outcome.after_ack is not None:
                 await outcome.after_ack()
         except LeaseLostError as error:
-            if ending.settlement is None:
-                ending.set("lease_lost", str(error))
+            if record.settlement is None:
+                record.set("lease_lost", str(error))
         except SourceGoneError as error:
-            ending.set("error", str(error))
+            record.set("error", str(error))
         except asyncio.CancelledError:
-            if ending.settlement is None:
-                await self._let_go(hold, ending)
+            if record.settlement is None:
+                await self._release_unsettled(held, record)
             raise
         finally:
-            self._report(lease.message, ending, arrived_at)
+            self._report(message, record, received_at)
 
-    def _begin_settling(self, message: Message, outcome: Outcome, ending: Ending) -> None:
-        if not _is_stored(message, outcome):
-            return
-        ending.takes_room = False
-        self._held -= 1
-        self._settling += 1
-        if self._settling <= SETTLING_LIMIT:
-            self.when_ended()
-
-    def _end_settling(self, ending: Ending) -> None:
-        if ending.takes_room:
-            self._held -= 1
-        else:
-            self._settling -= 1
-            if self._settling < SETTLING_LIMIT:
-                # There was room for others since the outcome was stored.
-                return
-        self.when_ended()
-
-    async def _let_go(self, hold: Hold, ending: Ending) -> None:
-        if hold.is_over():
-            # Somebody else may have the message by now: it is not ours to give back.
-            ending.set("lease_lost", hold.lost or "not renewed in time")
-            return
-        ending.set("released", "the time for the drain is over")
+    async def _handle(self, message: Message, fence: _Fence) -> Outcome:
         try:
-            await hold.stop_renewing()
-        except LeaseLostError as error:
-            ending.set("lease_lost", str(error))
-        else:
-            # Work that is still being cleaned up writes nothing any more.
-            hold.lost = "given back"
-            await self._settler.give_back([hold.lease])
-
-    def _hold(self, lease: Lease, asked_at: float, slot: Slot | None) -> Hold:
-        # When the queue gave the message away is not known, only that it was after it was asked. The answer may
-        # have been long under way, or lain unread while the process was stopped.
-        hold = self._keeper.hold(lease, asked_at)
-        if slot is not None:
-            hold.when_answered = partial(slot.leave, "good")
-        return hold
-
-    async def _handle(self, message: Message, hold: Hold) -> Outcome:
-        try:
-            return await self._handler.handle(message, hold)
+            return await self._handler.handle(message, fence)
         except LeaseLostError:
             raise
-        except Exception as error:  # noqa: BLE001 - the one broad catch: see below
-            # A bug costs this message one attempt, not the process and not the other messages.
-            _log.exception("a bug: the message is given back")
+        except Exception as error:  # noqa: BLE001 - a bug costs this message one attempt, not the process
+            _log.exception("a bug: the message is released")
             return Retry(after_s=backoff_s(message.receive_count), reason=f"a bug: {type(error).__name__}")
 
-    def _report(self, message: Message, ending: Ending, arrived_at: float) -> None:
+    def _stop_counting(self, record: SettlementRecord) -> None:
+        """Free the capacity of a message whose outcome is stored, while it is acknowledged."""
+        record.uses_capacity = False
+        self._counted -= 1
+        self._uncounted += 1
+        if self._uncounted <= MAX_UNCOUNTED_SETTLING:
+            self._on_capacity_freed()
+
+    def _free_capacity(self, record: SettlementRecord) -> None:
+        """Free the capacity of a message that is settled."""
+        if record.uses_capacity:
+            self._counted -= 1
+        else:
+            self._uncounted -= 1
+            if self._uncounted < MAX_UNCOUNTED_SETTLING:
+                # Its capacity is free since its outcome was stored.
+                return
+        self._on_capacity_freed()
+
+    async def _release_unsettled(self, held: HeldLease, record: SettlementRecord) -> None:
+        if held.is_over():
+            # Another sidecar may have the message by now, so nothing is sent for it.
+            record.set("lease_lost", held.lost_reason or NOT_RENEWED)
+            return
+        record.set("released", "the grace period of the drain is over")
+        try:
+            await held.stop_renewing()
+        except LeaseLostError as error:
+            record.set("lease_lost", str(error))
+        else:
+            # From now on the fence keeps work that is still being cleaned up from writing.
+            held.lost_reason = "released"
+            await self._settler.release_now([held.lease])
+
+    def _report(self, message: Message, record: SettlementRecord, received_at: float) -> None:
         self._observer(
             Settled(
                 message_id=message.id,
                 ref=self._handler.ref(message),
-                settlement=ending.settlement or "error",
-                reason=clip(ending.reason),
-                held_s=self._keeper.loop.time() - arrived_at,
+                settlement=record.settlement or "error",
+                reason=clip(record.reason),
+                held_s=self._renewer.loop.time() - received_at,
                 receive_count=message.receive_count,
             )
         )
 
 
 def _is_stored(message: Message, outcome: Outcome) -> bool:
-    """Tell whether a message only waits for its acknowledgement, and next to no memory with it."""
-    return isinstance(outcome, Done) and outcome.state in _STORED and len(message.body) <= SETTLING_BODY_BYTES
+    """Tell whether only the acknowledgement of a message is left to do, and it needs almost no memory."""
+    is_stored = isinstance(outcome, Done) and outcome.state in _STORED_STATES
+    return is_stored and len(message.body) <= MAX_UNCOUNTED_BODY_CHARS
 
 
-def _verdict(outcome: Outcome | None) -> Verdict:
+def _slot_result(outcome: Outcome | None) -> SlotResult:
     match outcome:
         case Done(state="completed" | "succeeded"):
-            return "good"
+            return "succeeded"
         case Done(state="failed") | Reject(poison=False):
-            return "bad"
+            return "failed"
         case Retry(container_unavailable=True):
             return "refused"
         case _:
-            return "void"
+            return "unknown"

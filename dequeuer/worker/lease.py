@@ -1,11 +1,10 @@
-"""Holding leases: renewed at half their length for as long as the work runs, fenced off when lost."""
+"""Held leases: each is renewed at half its length while the work runs, and fenced when it is lost."""
 
 from __future__ import annotations
 
 import asyncio
 import math
 import random
-from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
@@ -14,136 +13,140 @@ from dequeuer.core.events import LeaseLost, Observer
 from dequeuer.core.queue_limits import MAX_VISIBILITY_TIMEOUT_S
 from dequeuer.sources.base import Lease, lease_margin_s
 
-RENEWAL_RETRY_S = 1.0
-LAST_RENEWAL_S = 1.0
-"""How long a release waits for a renewal under way."""
+MAX_RENEWAL_PAUSE_S = 1.0
+"""The longest pause before a renewal is sent again while the queue is unavailable."""
+LAST_RENEWAL_TIMEOUT_S = 1.0
+"""How long a settlement waits for a renewal that is under way."""
+NOT_RENEWED = "not renewed in time"
 
 
 def poll_wait_s(wanted_s: int, length_s: int) -> int:
-    """Return how long a poll may wait: a lease counts from the poll's beginning, and some of it must be left."""
+    """Return how long a long poll may wait: a lease counts from the begin of the poll, and a third must be left."""
     return max(1, min(wanted_s, length_s * 2 // 3))
 
 
-class Hold:
-    """One lease while it is worked under: an async context manager, and the `Fence` of the work.
+class HeldLease:
+    """The lease of one message while it is worked on.
 
-    Losing the lease cancels the task that entered; leaving then raises `LeaseLostError`.
+    Used as an async context manager. When the lease is lost, the task that entered is cancelled, and leaving raises
+    `LeaseLostError`.
     """
 
-    def __init__(self, keeper: LeaseKeeper, lease: Lease, asked_at: float) -> None:
+    def __init__(self, renewer: LeaseRenewer, lease: Lease, asked_at: float) -> None:
         self.lease = lease
         self.asked_at = asked_at
-        self.ends_at = keeper.ends_at(asked_at)
-        self._keeper = keeper
-        self._loop = keeper.loop
+        self.ends_at = renewer.ends_at(asked_at)
+        """Loop time when the work must stop unless the lease is renewed: `lease_margin_s` before its end."""
+        self.lost_reason: str | None = None
+        """Why the lease is lost; None while it is held."""
+        self.renewal: asyncio.Task[None] | None = None
+        """The last renewal."""
+        self.is_renewal_paused = False
+        self.is_settling = False
+        """Whether a settlement may have been sent: the response to it decides, not that to a renewal."""
+        self._renewer = renewer
+        self._loop = renewer.loop
         self._time = self._loop.time
         self._task: asyncio.Task[object] | None = None
         self._cancellations = 0
-        self._cancelled = False
-        self.lost: str | None = None
-        self.renewal: asyncio.Task[None] | None = None
-        self.is_paused = False
-        self.is_settling = False
-        self.when_answered: Callable[[], None] = lambda: None
+        self._is_cancelled = False
 
     def check(self) -> None:
-        """Raise `LeaseLostError` once the lease is over, even if no timer had a chance to say so yet."""
-        # After a SIGSTOP or a stalled loop the work may run before the timer that would fence it.
-        if self.lost is None and self.is_over():
-            self._lose("not renewed in time")
-        if self.lost is not None:
-            raise LeaseLostError(self.lost)
-
-    def release_slot(self) -> None:
-        """Pass on that the container has given its whole answer."""
-        self.when_answered()
+        """Raise `LeaseLostError` when the lease is over, even before a timer has fenced it."""
+        # After a SIGSTOP or a stall of the event loop the work may run before the timer.
+        if self.lost_reason is None and self.is_over():
+            self._mark_lost(NOT_RENEWED)
+        if self.lost_reason is not None:
+            raise LeaseLostError(self.lost_reason)
 
     def is_over(self) -> bool:
-        """Tell whether the lease is lost, or its time is over."""
-        return self.lost is not None or self._time() >= self.ends_at
+        """Tell whether the lease is lost, or was not renewed in time."""
+        return self.lost_reason is not None or self._time() >= self.ends_at
 
-    def longest_release_s(self) -> float:
-        """Return for how long the queue would hide the message at most: what is left of its 12 hours."""
-        left = self.asked_at + MAX_VISIBILITY_TIMEOUT_S - self._time()
-        return max(0.0, left - self._keeper.margin_s)
+    def max_release_s(self) -> float:
+        """Return for how long a release can hide the message at most: what is left of the 12 hours of SQS."""
+        left_s = self.asked_at + MAX_VISIBILITY_TIMEOUT_S - self._time()
+        return max(0.0, left_s - self._renewer.margin_s)
 
     async def stop_renewing(self) -> None:
-        """Begin no further renewal. One under way is waited for, `LAST_RENEWAL_S` at most.
+        """Start no further renewal; wait for one that is under way, `LAST_RENEWAL_TIMEOUT_S` at most.
 
-        After a release it would hide the message again. Beside an acknowledgement its refusal would be ambiguous:
-        the message is deleted, or the receipt is stale and SQS accepts the deletion without deleting anything.
+        A renewal after a release would hide the message again. When a renewal beside an acknowledgement is refused, the
+        reason is not known: the message is deleted, or the receipt is stale, and SQS accepts a deletion with a stale
+        receipt without deleting anything.
 
         Raises:
             LeaseLostError: the renewal was refused, or the process was stopped until the lease was over.
         """
-        self._keeper.pause(self)
+        self._renewer.pause(self)
         if self.renewal is not None and not self.renewal.done():
-            await asyncio.wait({self.renewal}, timeout=LAST_RENEWAL_S)
-            # A renewal ends with the time of the work at the latest; the margin after that is for the release.
-            if self.lost is None and self._time() >= self.ends_at + self._keeper.margin_s:
-                raise LeaseLostError("not renewed in time")
-        if self.lost is not None:
-            raise LeaseLostError(self.lost)
+            await asyncio.wait({self.renewal}, timeout=LAST_RENEWAL_TIMEOUT_S)
+            # A renewal ends at `ends_at` at the latest. The margin after that is for the settlement.
+            if self.lost_reason is None and self._time() >= self.ends_at + self._renewer.margin_s:
+                raise LeaseLostError(NOT_RENEWED)
+        if self.lost_reason is not None:
+            raise LeaseLostError(self.lost_reason)
         self.is_settling = True
 
     def resume_renewing(self) -> None:
-        """Renew again: the queue could not be reached, and the message is still held."""
+        """Renew again: the queue was unavailable, and the message is still held."""
         self.is_settling = False
-        self._keeper.resume(self)
+        self._renewer.resume(self)
 
     def fence(self, reason: str) -> None:
-        """Declare the lease lost and stop the work."""
-        self._lose(reason)
-        if self._task is not None and not self._cancelled:
-            self._cancelled = True
+        """Mark the lease as lost, and cancel the work."""
+        self._mark_lost(reason)
+        if self._task is not None and not self._is_cancelled:
+            self._is_cancelled = True
             self._task.cancel()
 
-    def _lose(self, reason: str) -> None:
-        if self.lost is None:
-            self.lost = reason
-            self._keeper.report(self, reason)
+    def _mark_lost(self, reason: str) -> None:
+        if self.lost_reason is None:
+            self.lost_reason = reason
+            self._renewer.report_lost(self, reason)
 
     async def __aenter__(self) -> Self:
         task = asyncio.current_task(self._loop)
         if task is None:
-            raise RuntimeError("a lease is held by a task")
+            raise RuntimeError("a lease can be held only by a task")
         self._task, self._cancellations = task, task.cancelling()
-        self._keeper.add(self)
+        self._renewer.add(self)
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, _tb: TracebackType | None
     ) -> None:
-        self._keeper.remove(self)
+        self._renewer.remove(self)
         task, self._task = self._task, None
-        if self.lost is None or task is None:
+        if self.lost_reason is None or task is None:
             return
-        # Swallows our own cancellation only: one from outside must go on.
-        from_outside = self._cancelled and task.uncancel() > self._cancellations
-        if kind is None or (issubclass(kind, asyncio.CancelledError) and self._cancelled and not from_outside):
-            raise LeaseLostError(self.lost) from error
+        # Only the cancellation by `fence` is swallowed. A cancellation by somebody else goes on.
+        is_from_outside = self._is_cancelled and task.uncancel() > self._cancellations
+        if kind is None or (issubclass(kind, asyncio.CancelledError) and self._is_cancelled and not is_from_outside):
+            raise LeaseLostError(self.lost_reason) from error
 
 
-class LeaseKeeper:
-    """Renews every held lease when half of it is over. One task serves all.
+class LeaseRenewer:
+    """Renews every held lease when half of it is over. One task serves all leases.
 
     Args:
-        length_s: visibility time-out that a receive and each renewal give, seconds.
-        observer: is told of each lease lost.
+        length_s: length of a lease: the visibility timeout that a receive and each renewal set, seconds.
+        observer: receives each loss of a lease.
     """
 
     def __init__(self, length_s: float, observer: Observer) -> None:
         self.length_s = length_s
         self.margin_s = lease_margin_s(length_s)
-        """Work stops this much before the queue would hand the message to somebody else."""
+        """Work stops this long before the queue can deliver the message to another sidecar, seconds."""
         self._observer = observer
-        # When each is to be renewed, soonest first: all leases have one length, so they come due in
-        # the order in which they are put in. What is settled leaves at once, and its body with it.
-        self._due: dict[Hold, float] = {}
-        self._late: dict[Hold, asyncio.TimerHandle] = {}
-        self._held: set[Hold] = set()
-        self._renewing: set[asyncio.Task[None]] = set()
-        self._news = asyncio.Event()
+        # When each lease is due, soonest first: all leases have one length, so they become due in the order in which
+        # they are added. A message that is settled is removed at once, and its body is freed with it.
+        self._due_at: dict[HeldLease, float] = {}
+        self._timers: dict[HeldLease, asyncio.TimerHandle] = {}
+        """Leases that are due out of this order."""
+        self._held: set[HeldLease] = set()
+        self._renewals: set[asyncio.Task[None]] = set()
+        self._has_due = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
 
     @property
@@ -157,129 +160,135 @@ class LeaseKeeper:
         return len(self._held)
 
     def ends_at(self, asked_at: float) -> float:
-        """Return when the work on what was asked for then is to stop, unless it is renewed; loop times."""
+        """Return when work on a message must stop that the queue was asked for at `asked_at`; loop times."""
         return asked_at + self.length_s - self.margin_s
 
-    def hold(self, lease: Lease, asked_at: float) -> Hold:
-        """Return the context under which `lease` is worked. `asked_at`: loop time when the queue was asked for it."""
-        return Hold(self, lease, asked_at)
+    def hold(self, lease: Lease, asked_at: float) -> HeldLease:
+        """Return the context for the work on a message.
 
-    def add(self, hold: Hold) -> None:
-        """Begin to renew."""
-        self._held.add(hold)
-        left_s = hold.ends_at - self.loop.time()
+        Args:
+            lease: the claim on it.
+            asked_at: loop time when the queue was asked for it. The lease counts from then: when the queue handed the
+                message out is not known, and its response may have been under way, or unread, for a long time.
+        """
+        return HeldLease(self, lease, asked_at)
+
+    def add(self, held: HeldLease) -> None:
+        """Begin to renew a lease."""
+        self._held.add(held)
+        left_s = held.ends_at - self.loop.time()
         if left_s < self.length_s * 0.7:
-            # It came at the end of a long poll: too late for its place in the order of what is due.
-            self._late[hold] = self.loop.call_later(left_s / 2, self._start_late, hold)
+            # It came at the end of a long poll, so it is due before others that were added earlier.
+            self._timers[held] = self.loop.call_later(left_s / 2, self._start_by_timer, held)
         else:
-            self._schedule(hold)
+            self._schedule(held)
 
-    def remove(self, hold: Hold) -> None:
-        """Stop renewing."""
-        self._held.discard(hold)
-        self._cancel_next(hold)
+    def remove(self, held: HeldLease) -> None:
+        """Stop renewing a lease."""
+        self._held.discard(held)
+        self._unschedule(held)
 
-    def pause(self, hold: Hold) -> None:
-        """Begin no renewal until `resume`; the lease stays held."""
-        hold.is_paused = True
-        self._cancel_next(hold)
+    def pause(self, held: HeldLease) -> None:
+        """Start no renewal until `resume`; the lease stays held."""
+        held.is_renewal_paused = True
+        self._unschedule(held)
 
-    def resume(self, hold: Hold) -> None:
-        """Renew what was paused: when half of its lease is over, or at once."""
-        hold.is_paused = False
-        if hold in self._held and (hold.renewal is None or hold.renewal.done()):
+    def resume(self, held: HeldLease) -> None:
+        """Renew a paused lease when half of it is over, or at once."""
+        held.is_renewal_paused = False
+        if held in self._held and (held.renewal is None or held.renewal.done()):
             loop = asyncio.get_running_loop()
-            due = hold.ends_at - self.length_s / 2
-            self._late[hold] = loop.call_later(max(0.0, due - loop.time()), self._start_late, hold)
+            due_at = held.ends_at - self.length_s / 2
+            self._timers[held] = loop.call_later(max(0.0, due_at - loop.time()), self._start_by_timer, held)
 
-    def _cancel_next(self, hold: Hold) -> None:
-        self._due.pop(hold, None)
-        if (timer := self._late.pop(hold, None)) is not None:
+    def report_lost(self, held: HeldLease, reason: str) -> None:
+        """Emit that a lease is lost."""
+        self._observer(LeaseLost(message_id=held.lease.message.id, reason=reason))
+
+    def _schedule(self, held: HeldLease) -> None:
+        self._due_at[held] = self.loop.time() + self.length_s / 2
+        self._has_due.set()
+
+    def _unschedule(self, held: HeldLease) -> None:
+        self._due_at.pop(held, None)
+        if (timer := self._timers.pop(held, None)) is not None:
             timer.cancel()
-
-    def report(self, hold: Hold, reason: str) -> None:
-        """Tell that a lease is lost."""
-        self._observer(LeaseLost(message_id=hold.lease.message.id, reason=reason))
-
-    def _schedule(self, hold: Hold) -> None:
-        self._due[hold] = self.loop.time() + self.length_s / 2
-        self._news.set()
 
     async def run(self) -> None:
         """Renew until cancelled."""
         loop = asyncio.get_running_loop()
         try:
             while True:
-                if not self._due:
-                    self._news.clear()
-                    await self._news.wait()
-                await asyncio.sleep(next(iter(self._due.values())) - loop.time())
-                # Those that would come due a little later go along: one request carries ten.
+                if not self._due_at:
+                    self._has_due.clear()
+                    await self._has_due.wait()
+                await asyncio.sleep(next(iter(self._due_at.values())) - loop.time())
+                # Leases that would be due a little later are renewed now: one request carries ten.
                 horizon = loop.time() + self.length_s / 10
-                for hold in [hold for hold, due in self._due.items() if due <= horizon]:
-                    del self._due[hold]
-                    self._start(hold)
+                for held in [held for held, due_at in self._due_at.items() if due_at <= horizon]:
+                    del self._due_at[held]
+                    self._start(held)
         finally:
-            for timer in self._late.values():
+            for timer in self._timers.values():
                 timer.cancel()
-            for task in self._renewing:
+            for task in self._renewals:
                 task.cancel()
 
-    def _start_late(self, hold: Hold) -> None:
-        del self._late[hold]
-        self._start(hold)
+    def _start_by_timer(self, held: HeldLease) -> None:
+        del self._timers[held]
+        self._start(held)
 
-    def _start(self, hold: Hold) -> None:
-        task = hold.renewal = asyncio.get_running_loop().create_task(self._renew(hold), name="renew-lease")
-        self._renewing.add(task)
-        task.add_done_callback(self._renewing.discard)
+    def _start(self, held: HeldLease) -> None:
+        task = held.renewal = asyncio.get_running_loop().create_task(self._renew(held), name="renew-lease")
+        self._renewals.add(task)
+        task.add_done_callback(self._renewals.discard)
 
-    async def _renew(self, hold: Hold) -> None:
+    async def _renew(self, held: HeldLease) -> None:
         try:
-            async with asyncio.timeout_at(hold.ends_at) as end:
-                await self._extend(hold, end)
+            async with asyncio.timeout_at(held.ends_at) as end:
+                await self._extend(held, end)
         except LeaseLostError as error:
             reason = f"renewal refused: {error}"
         except TimeoutError:
-            reason = "not renewed in time"
+            reason = NOT_RENEWED
         except asyncio.CancelledError:
             task = asyncio.current_task()
             if task is None or task.cancelling():
                 raise
-            # Nobody asked this task to end: what it waited for was cut off.
-            reason = "renewal was cut off"
-        except Exception as error:  # noqa: BLE001 - whatever it is, the lease is not held any longer
+            # This task was not cancelled: the request that it waits for was.
+            reason = "the renewal request was cancelled"
+        except Exception as error:  # noqa: BLE001 - after any error the lease is not renewed any more
             reason = f"renewal failed: {type(error).__name__}"
         else:
             return
-        # Once the settlement was sent, the queue's answer to that decides.
-        if hold in self._held and not hold.is_settling:
-            hold.fence(reason)
+        # Once a settlement may have been sent, the response to it decides.
+        if held in self._held and not held.is_settling:
+            held.fence(reason)
 
-    async def _extend(self, hold: Hold, end: asyncio.Timeout) -> None:
-        """Ask until the queue agrees; `end` is the end of the lease, and moves with it."""
+    async def _extend(self, held: HeldLease, end: asyncio.Timeout) -> None:
+        """Send a renewal until the queue accepts it. `end` is the end of the lease, and is moved with it."""
         loop = asyncio.get_running_loop()
-        while hold in self._held and not hold.is_paused:
+        while held in self._held and not held.is_renewal_paused:
             now = loop.time()
-            if hold.is_over():
-                # After a stall: the queue may hand the message out any moment, and a renewal would only delay that.
+            if held.is_over():
+                # After a stall. The queue may deliver the message at any time; a renewal would only delay that.
                 raise TimeoutError
-            length = hold.asked_at + MAX_VISIBILITY_TIMEOUT_S - now - self.margin_s
-            # Whole seconds: that is what the queue is asked for.
-            length = self.length_s if length >= self.length_s else math.floor(length)
-            if length < self.length_s / 2:
-                # The last renewal reached to the end of the 12 hours: let the time run out.
-                await asyncio.sleep(hold.ends_at - now)
+            length_s = held.asked_at + MAX_VISIBILITY_TIMEOUT_S - now - self.margin_s
+            # The queue accepts whole seconds only.
+            length_s = self.length_s if length_s >= self.length_s else math.floor(length_s)
+            if length_s < self.length_s / 2:
+                # The last renewal reached the end of the 12 hours: no more is possible, so the lease runs out.
+                await asyncio.sleep(held.ends_at - now)
             try:
-                await hold.lease.extend(length)
+                await held.lease.extend(length_s)
             except (SourceUnavailableError, SourceDeniedError):
-                longest_s = min(RENEWAL_RETRY_S, self.length_s / 10)
-                await asyncio.sleep(random.uniform(0.1, longest_s))  # noqa: S311 - jitter
+                max_pause_s = min(MAX_RENEWAL_PAUSE_S, self.length_s / 10)
+                await asyncio.sleep(random.uniform(0.1, max_pause_s))  # noqa: S311 - jitter
                 continue
-            hold.ends_at = now + length - self.margin_s
-            end.reschedule(hold.ends_at)
+            held.ends_at = now + length_s - self.margin_s
+            end.reschedule(held.ends_at)
             if loop.time() - now < self.length_s / 4:
-                if hold in self._held and not hold.is_paused:
-                    self._schedule(hold)
+                if held in self._held and not held.is_renewal_paused:
+                    self._schedule(held)
                 return
-            # So slow an answer has used up the time until the next renewal: ask again at once.
+            # The response took so long that the next renewal is due already.

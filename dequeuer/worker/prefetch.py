@@ -1,4 +1,4 @@
-"""Messages that were received a moment before there is a slot for them, and giving back what gets none."""
+"""The prefetch buffer: messages that were received before a slot is free for them."""
 
 from __future__ import annotations
 
@@ -11,116 +11,126 @@ from itertools import groupby
 
 from dequeuer.core.events import Observer, ReleasedUnstarted, UnstartedReason
 from dequeuer.sources.base import Lease
-from dequeuer.worker.lease import LeaseKeeper
+from dequeuer.worker.lease import LeaseRenewer
 from dequeuer.worker.settlement import Settler
 
-MOMENT_S = 2.0
-"""The longest that a message waits for a slot."""
-LEASE_SHARE = 4
-"""Of a lease one part in so many may be waited away, and as much must be left when work begins."""
+MAX_PREFETCH_WAIT_S = 2.0
+"""The longest time that a message waits for a slot."""
+LEASE_FRACTION = 1 / 4
+"""A prefetched message waits at most 1/4 of its lease, and work starts with at least 1/4 of the lease left."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Arrival:
-    """A message that waits. Loop times.
+class PrefetchedMessage:
+    """A message that waits for a slot. Loop times.
 
     Attributes:
-        lease: its claim.
+        lease: the claim on it.
         asked_at: when the queue was asked for it: its lease counts from then.
-        until: when it is given back.
+        expires_at: when it is released if no slot is free before.
     """
 
     lease: Lease
     asked_at: float
-    until: float
+    expires_at: float
 
 
-class WaitingRoom:
-    """Keeps arrivals in order, each for a moment at most. Nothing here is renewed.
+class PrefetchBuffer:
+    """Keeps prefetched messages in the order of their arrival, and releases those that get no slot in time.
+
+    Their leases are not renewed.
 
     Args:
-        settler: gives back.
-        keeper: knows how long a lease is.
-        observer: is told of each change.
+        settler: releases messages.
+        renewer: has the length of a lease.
+        observer: receives each release.
     """
 
-    def __init__(self, settler: Settler, keeper: LeaseKeeper, observer: Observer) -> None:
+    def __init__(self, settler: Settler, renewer: LeaseRenewer, observer: Observer) -> None:
         self._settler = settler
-        self._keeper = keeper
+        self._renewer = renewer
         self._observer = observer
-        self._line: deque[Arrival] = deque()
-        self._soonest = math.inf
-        """Before this time nothing is given back: at or before the end of each wait."""
+        self._messages: deque[PrefetchedMessage] = deque()
+        self._next_expiry_at = math.inf
+        """No message expires before this loop time."""
         self._timer: asyncio.TimerHandle | None = None
-        self._giving: set[asyncio.Task[None]] = set()
+        self._releases: set[asyncio.Task[None]] = set()
 
     def __len__(self) -> int:
-        return len(self._line)
+        return len(self._messages)
 
     @property
-    def moment_s(self) -> float:
-        """The longest wait."""
-        return min(MOMENT_S, self._keeper.length_s / LEASE_SHARE)
+    def max_wait_s(self) -> float:
+        """The longest time that a message waits, seconds."""
+        return min(MAX_PREFETCH_WAIT_S, self._renewer.length_s * LEASE_FRACTION)
 
     def add(self, leases: Sequence[Lease], asked_at: float) -> None:
-        """Let them wait from now on."""
+        """Add messages of one receive. `asked_at`: loop time when the queue was asked for them."""
         now = asyncio.get_running_loop().time()
-        # After a long poll there may be little left of the lease.
-        until = min(now + self.moment_s, self._keeper.ends_at(asked_at) - self._keeper.length_s / LEASE_SHARE)
-        self._line.extend([Arrival(lease=lease, asked_at=asked_at, until=until) for lease in leases])
-        self._soonest = min(self._soonest, until)
-        self._watch()
+        # After a long poll little of the lease may be left.
+        lease_allows_until = self._renewer.ends_at(asked_at) - self._renewer.length_s * LEASE_FRACTION
+        expires_at = min(now + self.max_wait_s, lease_allows_until)
+        self._messages.extend(
+            [PrefetchedMessage(lease=lease, asked_at=asked_at, expires_at=expires_at) for lease in leases]
+        )
+        self._next_expiry_at = min(self._next_expiry_at, expires_at)
+        self._set_timer()
 
-    def take(self) -> Arrival | None:
-        """Take the first one whose time is not over; None: there is none."""
-        # After a stall the timer that gives back may be late.
-        self._expire()
-        return self._line.popleft() if self._line else None
+    def take(self) -> PrefetchedMessage | None:
+        """Remove and return the oldest message that has not expired; None: there is none."""
+        if not self._messages:
+            return None
+        # After a stall of the process the timer may be late.
+        self._release_expired()
+        return self._messages.popleft() if self._messages else None
 
-    def clear(self, reason: UnstartedReason) -> None:
-        """Give all of them back; `close` waits for that."""
-        line, self._line = self._line, deque()
-        self._release(line, reason)
+    def release_all(self, reason: UnstartedReason) -> None:
+        """Begin to release all messages; `wait_released` returns when that is done."""
+        messages, self._messages = self._messages, deque()
+        self._release_messages(messages, reason)
 
-    async def give_back(self, leases: Sequence[Lease], asked_at: float, reason: UnstartedReason) -> None:
-        """Release what has not begun, unless it took so long that somebody else may have it by now."""
+    def start_release(self, leases: Sequence[Lease], asked_at: float, reason: UnstartedReason) -> None:
+        """Begin to `release`; `wait_released` returns when that is done."""
+        task = asyncio.create_task(self.release(leases, asked_at, reason), name="release-prefetched")
+        self._releases.add(task)
+        task.add_done_callback(self._releases.discard)
+
+    async def release(self, leases: Sequence[Lease], asked_at: float, reason: UnstartedReason) -> None:
+        """Release messages of one receive that no work has begun on.
+
+        Nothing is sent when their leases are over: another sidecar may have the messages by now.
+        """
         self._observer(ReleasedUnstarted(messages=len(leases), reason=reason))
-        if asyncio.get_running_loop().time() < self._keeper.ends_at(asked_at):
-            await self._settler.give_back(leases)
+        if asyncio.get_running_loop().time() < self._renewer.ends_at(asked_at):
+            await self._settler.release_now(leases)
 
-    async def close(self) -> None:
-        """Wait until nothing is being given back any more; `SETTLE_S` at most. To be cleared before."""
+    async def wait_released(self) -> None:
+        """Return when no release is under way, after `SETTLEMENT_TIMEOUT_S` at most. Call `release_all` before."""
         if self._timer is not None:
             self._timer.cancel()
-        if self._giving:
-            await asyncio.wait(set(self._giving))
+        if self._releases:
+            await asyncio.wait(set(self._releases))
 
-    def _watch(self) -> None:
-        if self._timer is None and self._line:
-            at = min(arrival.until for arrival in self._line)
-            self._timer = asyncio.get_running_loop().call_at(at, self._look)
+    def _set_timer(self) -> None:
+        if self._timer is None and self._messages:
+            at = min(message.expires_at for message in self._messages)
+            self._timer = asyncio.get_running_loop().call_at(at, self._on_timer)
 
-    def _look(self) -> None:
+    def _on_timer(self) -> None:
         self._timer = None
-        self._expire()
-        self._watch()
+        self._release_expired()
+        self._set_timer()
 
-    def _expire(self) -> None:
-        # Asked for each message: a look at all that wait would cost more than taking one.
-        if not self._line or (now := self._keeper.loop.time()) < self._soonest:
+    def _release_expired(self) -> None:
+        # Called for each message: looking at all messages would cost more than taking one.
+        if not self._messages or (now := self._renewer.loop.time()) < self._next_expiry_at:
             return
-        late = [arrival for arrival in self._line if arrival.until <= now]
-        self._line = deque(arrival for arrival in self._line if arrival.until > now)
-        self._soonest = min([arrival.until for arrival in self._line], default=math.inf)
-        if late:
-            self._release(late, "waited")
+        expired = [message for message in self._messages if message.expires_at <= now]
+        self._messages = deque(message for message in self._messages if message.expires_at > now)
+        self._next_expiry_at = min([message.expires_at for message in self._messages], default=math.inf)
+        if expired:
+            self._release_messages(expired, "waited")
 
-    def _release(self, arrivals: Iterable[Arrival], reason: UnstartedReason) -> None:
-        for asked_at, group in groupby(arrivals, key=lambda arrival: arrival.asked_at):
-            self.release([arrival.lease for arrival in group], asked_at, reason)
-
-    def release(self, leases: Sequence[Lease], asked_at: float, reason: UnstartedReason) -> None:
-        """Begin to `give_back`; `close` waits for the end of it."""
-        task = asyncio.create_task(self.give_back(leases, asked_at, reason), name="give-back-waiting")
-        self._giving.add(task)
-        task.add_done_callback(self._giving.discard)
+    def _release_messages(self, messages: Iterable[PrefetchedMessage], reason: UnstartedReason) -> None:
+        for asked_at, group in groupby(messages, key=lambda message: message.asked_at):
+            self.start_release([message.lease for message in group], asked_at, reason)

@@ -1,20 +1,17 @@
-"""The receives under way: how many at once, and what they may still bring."""
+"""The receives under way: how many at the same time, and how many messages they may still bring."""
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from dequeuer.sources.base import Lease, Source
 
-RECEIVE_LIMIT = 10
-"""Messages that one receive brings at most."""
-MOST_RECEIVES = 10
-"""Receives under way at once, at most."""
-ANSWER_S = 0.5
-"""How long the answer to a receive takes at most when there are messages."""
+MAX_CONCURRENT_RECEIVES = 10
+RESPONSE_TIMEOUT_S = 0.5
+"""A receive without a response after this time waits at an empty queue: with messages the response comes sooner."""
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -22,114 +19,114 @@ class Receive:
     """One receive.
 
     Attributes:
-        limit: messages asked for.
-        waits: whether the queue waits for messages; otherwise it answers at once.
-        asked_at: loop time: the leases count from then.
-        took_s: how long the answer took, seconds, once it has ended.
-        task: ends with what it brings.
+        limit: how many messages were asked for.
+        is_long_poll: whether the queue waits for messages; otherwise it responds at once.
+        asked_at: loop time of the request. The leases count from it.
+        took_s: time until the response, seconds; set when the receive has ended.
+        task: returns the messages.
     """
 
     limit: int
-    waits: bool
+    is_long_poll: bool
     asked_at: float
     took_s: float = 0.0
     task: asyncio.Task[Sequence[Lease]] = field(init=False)
 
 
 class Receives:
-    """Begins receives and collects those that have ended.
+    """Starts receives and collects those that have ended.
 
-    One at a time while the queue is quiet: that one waits for messages, and each further one would be paid for without
-    bringing more. One more at a time for each that comes back full, and these do not wait at the queue: when it runs
+    At an empty queue there is one receive at a time, a long poll: more of them would cost money and bring nothing. For
+    each receive that comes back full one more may run at the same time. These do not wait at the queue: when it becomes
     empty they end, and one long poll is left.
 
     Args:
         source: the queue.
-        when_ended: called when one has ended.
+        ended: is set when a receive has ended.
     """
 
-    def __init__(self, source: Source, when_ended: Callable[[], None]) -> None:
+    def __init__(self, source: Source, ended: asyncio.Event) -> None:
         self._source = source
-        self._when_ended = when_ended
-        self._open: dict[asyncio.Task[Sequence[Lease]], Receive] = {}
+        self._event = ended
+        self._running: dict[asyncio.Task[Sequence[Lease]], Receive] = {}
         self._ended: deque[Receive] = deque()
         self._allowed = 1
-        self.coming = 0
-        """Messages that may still come: the sum of what was asked for and not taken by `take_ended`."""
+        self.max_incoming = 0
+        """How many messages may still come: the sum of the limits of all receives that `pop_ended` has not returned."""
 
     def __len__(self) -> int:
-        return len(self._open) + len(self._ended)
+        return len(self._running) + len(self._ended)
 
     @property
-    def can_begin(self) -> bool:
-        """Whether one more may be under way."""
+    def can_start(self) -> bool:
+        """Whether one more receive may run."""
         return len(self) < self._allowed
 
-    def is_older(self, age_s: float) -> bool:
-        """Tell whether one has been under way for `age_s` or longer."""
-        # The oldest come first.
-        first = next(iter(self._open.values()), None)
-        return first is not None and asyncio.get_running_loop().time() - first.asked_at >= age_s
+    def oldest_exceeds(self, age_s: float) -> bool:
+        """Tell whether a receive has been under way for `age_s` seconds or longer."""
+        # The oldest comes first.
+        oldest = next(iter(self._running.values()), None)
+        return oldest is not None and asyncio.get_running_loop().time() - oldest.asked_at >= age_s
 
-    def begin(self, limit: int) -> None:
-        """Ask for up to `limit` messages. The first one under way waits for them; the others do not."""
-        receive = Receive(limit=limit, waits=not len(self), asked_at=asyncio.get_running_loop().time())
-        # A task of its own: cancelling a receive could lose what it is about to bring.
+    def start(self, limit: int) -> None:
+        """Ask for up to `limit` messages: with a long poll when no other receive is under way."""
+        receive = Receive(limit=limit, is_long_poll=not len(self), asked_at=asyncio.get_running_loop().time())
+        # A task of its own: cancelling a receive could lose the messages that it is about to bring.
         receive.task = asyncio.create_task(self._run(receive), name="receive")
-        self._open[receive.task] = receive
-        self.coming += limit
-        receive.task.add_done_callback(self._end)
+        self._running[receive.task] = receive
+        self.max_incoming += limit
+        receive.task.add_done_callback(self._record_end)
 
     async def _run(self, receive: Receive) -> Sequence[Lease]:
-        # Again, as late as possible: a process that was stopped since would take the leases for over, and could not
-        # give back what it has received.
+        # Set again, as late as possible. A process that was stopped before this line would otherwise treat the leases
+        # as ended, and could not release the messages.
         receive.asked_at = asyncio.get_running_loop().time()
-        return await self._source.receive(receive.limit, wait=receive.waits)
+        return await self._source.receive(receive.limit, wait=receive.is_long_poll)
 
-    def _end(self, task: asyncio.Task[Sequence[Lease]]) -> None:
-        receive = self._open.pop(task)
+    def _record_end(self, task: asyncio.Task[Sequence[Lease]]) -> None:
+        receive = self._running.pop(task)
         receive.took_s = asyncio.get_running_loop().time() - receive.asked_at
         self._ended.append(receive)
         if not task.cancelled():
-            # When nobody is left to take it, its error is not to be reported as never retrieved.
+            # The error is retrieved here: if no caller takes the receive, asyncio would log it as never retrieved.
             task.exception()
-        self._when_ended()
+        self._event.set()
 
-    def take_ended(self) -> Receive | None:
-        """Take the next one that has ended; None: there is none. What it has brought is the caller's to count."""
+    def pop_ended(self) -> Receive | None:
+        """Return the next receive that has ended; None: there is none. Its messages are the caller's from now on."""
         if not self._ended:
             return None
         receive = self._ended.popleft()
-        self.coming -= receive.limit
-        self._learn(receive)
+        self.max_incoming -= receive.limit
+        self._adjust_allowed(receive)
         return receive
 
-    def _learn(self, receive: Receive) -> None:
+    def _adjust_allowed(self, receive: Receive) -> None:
         if receive.task.cancelled() or receive.task.exception() is not None:
             self._allowed = 1
             return
-        brought = len(receive.task.result())
-        if brought >= receive.limit:
-            self._allowed = min(MOST_RECEIVES, self._allowed + 1)
-        elif not brought:
+        received = len(receive.task.result())
+        if received >= receive.limit:
+            self._allowed = min(MAX_CONCURRENT_RECEIVES, self._allowed + 1)
+        elif not received:
             self._allowed = 1
-        elif 2 * brought < receive.limit:
+        elif 2 * received < receive.limit:
             self._allowed = max(1, self._allowed - 1)
 
-    def answer_is_due_s(self) -> float:
-        """Return for how long receives that have just begun are to be waited for, seconds.
+    def max_response_wait_s(self) -> float:
+        """Return for how many more seconds the response of the newest receive can be on its way.
 
-        Where there are messages their answers are on their way. One that lasts longer waits at a quiet queue.
+        After that time the receive is a long poll at an empty queue.
         """
-        asked_at = max((receive.asked_at for receive in self._open.values()), default=None)
-        return 0.0 if asked_at is None else max(0.0, asked_at + ANSWER_S - asyncio.get_running_loop().time())
+        asked_at = max((receive.asked_at for receive in self._running.values()), default=None)
+        return 0.0 if asked_at is None else max(0.0, asked_at + RESPONSE_TIMEOUT_S - asyncio.get_running_loop().time())
 
     async def wait_one(self) -> None:
-        """Return when one has ended, or none is under way."""
-        if self._open and not self._ended:
-            await asyncio.wait(set(self._open), return_when=asyncio.FIRST_COMPLETED)
+        """Return when a receive has ended, or none is under way."""
+        if self._running and not self._ended:
+            await asyncio.wait(set(self._running), return_when=asyncio.FIRST_COMPLETED)
 
-    def abandon(self) -> None:
-        """End all that are under way: their connections are closed."""
-        for task in self._open:
+    def cancel_all(self) -> None:
+        """Cancel the receives under way; their connections are closed."""
+        for task in self._running:
             task.cancel()

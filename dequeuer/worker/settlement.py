@@ -1,4 +1,4 @@
-"""Settling messages: whole, whatever is cancelled meanwhile."""
+"""Settling messages: acknowledge, release, or send again. Cancellation does not interrupt a settlement."""
 
 from __future__ import annotations
 
@@ -8,124 +8,143 @@ from collections.abc import Sequence
 from dequeuer.core.errors import LeaseLostError, SourceDeniedError, SourceGoneError, SourceUnavailableError
 from dequeuer.core.events import Settlement
 from dequeuer.core.message import Done, Outcome, Reject, Requeue, Retry
-from dequeuer.core.retry import retry_until_available
+from dequeuer.core.retry import UNTIL_AVAILABLE
 from dequeuer.sources.base import Lease, Source
-from dequeuer.worker.lease import Hold
+from dequeuer.worker.lease import HeldLease
 
-SETTLE_S = 2.0
-"""How long settling and giving back may take, each, when time is up: with the grace they stay below the pod's."""
+SETTLEMENT_TIMEOUT_S = 2.0
+"""Limit for a settlement that is cancelled, and for releases when the process ends. Together with the grace period they
+must end before the pod's grace period."""
 REQUEUE_RELEASE_S = 10.0
-"""How long a completion message is hidden when it could not be sent again."""
-AWAY = (SourceUnavailableError, SourceDeniedError)
-"""What passes by itself; a denial, too, as credentials are rotated."""
+"""For how long a completion message is hidden when it could not be sent again."""
+UNAVAILABLE_ERRORS = (SourceUnavailableError, SourceDeniedError)
+"""Errors after which a call to the queue is repeated. A denial can end, too: credentials and policies are changed."""
 
 
-class Ending:
-    """How a message ended, as far as is known."""
+class SettlementRecord:
+    """How a message was settled, as far as is known."""
+
+    __slots__ = ("may_be_sent", "reason", "settlement", "uses_capacity")
 
     def __init__(self) -> None:
         self.settlement: Settlement | None = None
         self.reason = ""
-        self.is_under_way = False
-        """Something that settles may have been sent."""
-        self.takes_room = True
-        """Whether the message counts among those that are worked on or stored."""
+        self.may_be_sent = False
+        """Whether a request that settles the message may have been sent."""
+        self.uses_capacity = True
+        """Whether the message counts against the limit of messages in flight."""
 
     def set(self, settlement: Settlement, reason: str) -> None:
-        """Record how it ended."""
+        """Record how the message was settled."""
         self.settlement = settlement
         self.reason = reason
 
 
 class Settler:
-    """Carries out outcomes on one source."""
+    """Settles the messages of one source."""
 
     def __init__(self, source: Source) -> None:
         self._source = source
-        self._under_way: set[asyncio.Task[Settlement] | asyncio.Task[None]] = set()
+        self._running: set[asyncio.Task[Settlement] | asyncio.Task[None]] = set()
 
-    async def settle(self, hold: Hold, outcome: Outcome, ending: Ending) -> None:
-        """Settle, and do not stop half-way when cancelled: the queue may have taken it already."""
-        ending.is_under_way = True
-        settling = asyncio.create_task(self._apply(hold, outcome), name="settle")
-        self._keep(settling)
+    async def settle(self, held: HeldLease, outcome: Outcome, record: SettlementRecord) -> None:
+        """Settle a message, and record how. Repeats the calls while the queue is unavailable and the lease is held.
+
+        A cancelled caller waits for the response for up to `SETTLEMENT_TIMEOUT_S`, because the queue may have received
+        the request already.
+
+        Raises:
+            LeaseLostError: the lease ended before, or the queue refused it.
+            SourceGoneError: the queue does not exist any more.
+        """
+        record.may_be_sent = True
+        settling = asyncio.create_task(self._settle_until_available(held, outcome), name="settle")
+        self._track(settling)
         try:
             settlement = await asyncio.shield(settling)
         except asyncio.CancelledError:
-            # Also when the lease is lost: the queue may have taken the settlement before.
-            await asyncio.wait({settling}, timeout=SETTLE_S)
+            # Also when the lease is lost: the queue may have received the settlement before.
+            await asyncio.wait({settling}, timeout=SETTLEMENT_TIMEOUT_S)
             if settling.done() and not settling.cancelled() and settling.exception() is None:
-                ending.set(settling.result(), outcome.reason)
+                record.set(settling.result(), outcome.reason)
             settling.cancel()
             raise
-        ending.set(settlement, outcome.reason)
+        record.set(settlement, outcome.reason)
 
-    async def _apply(self, hold: Hold, outcome: Outcome) -> Settlement:
-        async def once() -> Settlement:
-            hold.check()
-            lease = hold.lease
-            match outcome:
-                case Done():
-                    await self._ack(hold)
-                    return outcome.state
-                case Retry():
-                    await hold.stop_renewing()
-                    await lease.release(min(outcome.after_s, hold.longest_release_s()))
+    async def _settle_until_available(self, held: HeldLease, outcome: Outcome) -> Settlement:
+        failures = 0
+        while True:
+            try:
+                return await self._settle_once(held, outcome)
+            except UNAVAILABLE_ERRORS:
+                await asyncio.sleep(UNTIL_AVAILABLE.backoff.pause_s(failures))
+                failures += 1
+
+    async def _settle_once(self, held: HeldLease, outcome: Outcome) -> Settlement:
+        held.check()
+        match outcome:
+            case Done():
+                await self._acknowledge(held)
+                return outcome.state
+            case Retry():
+                await held.stop_renewing()
+                await held.lease.release(min(outcome.after_s, held.max_release_s()))
+                return "retried"
+            case Reject():
+                if self._source.has_redrive:
+                    await held.stop_renewing()
+                    await held.lease.release(outcome.after_s)
+                else:
+                    await self._acknowledge(held)
+                return "poison" if outcome.poison else "rejected"
+            case Requeue():
+                # The copy comes first: a crash between the two calls leaves two messages, never none.
+                try:
+                    await self._source.copy(held.lease)
+                except SourceDeniedError:
+                    # The release costs a receive. A message that stays in flight would keep the job from ending.
+                    await held.stop_renewing()
+                    await held.lease.release(REQUEUE_RELEASE_S)
                     return "retried"
-                case Reject():
-                    if self._source.has_redrive:
-                        await hold.stop_renewing()
-                        await lease.release(outcome.after_s)
-                    else:
-                        await self._ack(hold)
-                    return "poison" if outcome.poison else "rejected"
-                case Requeue():
-                    # First the copy: a crash in between leaves two, never none.
-                    try:
-                        await self._source.copy(lease)
-                    except SourceDeniedError:
-                        # The release costs a receive. Held here, the message would keep the job from ending.
-                        await hold.stop_renewing()
-                        await lease.release(REQUEUE_RELEASE_S)
-                        return "retried"
-                    hold.check()
-                    await self._ack(hold)
-                    return "requeued"
-
-        return await retry_until_available(AWAY, once)
+                held.check()
+                await self._acknowledge(held)
+                return "requeued"
 
     @staticmethod
-    async def _ack(hold: Hold) -> None:
-        """Delete the message. Not renewed meanwhile; while the queue is away it is held as before."""
-        await hold.stop_renewing()
-        hold.check()
+    async def _acknowledge(held: HeldLease) -> None:
+        """Delete the message. Its lease is not renewed meanwhile, but again while the queue is unavailable."""
+        await held.stop_renewing()
+        held.check()
         try:
-            await hold.lease.ack()
-        except AWAY:
-            hold.resume_renewing()
+            await held.lease.ack()
+        except UNAVAILABLE_ERRORS:
+            held.resume_renewing()
             raise
 
-    async def give_back(self, leases: Sequence[Lease]) -> None:
-        """Make messages visible again at once. Best effort: their leases end by themselves, too."""
+    async def release_now(self, leases: Sequence[Lease]) -> None:
+        """Release messages with visibility 0; returns after `SETTLEMENT_TIMEOUT_S` at most.
 
-        async def give(lease: Lease) -> None:
+        A release that fails is not repeated: the message becomes visible when its lease ends.
+        """
+
+        async def release(lease: Lease) -> None:
             try:
                 await lease.release(0)
-            except (*AWAY, LeaseLostError, SourceGoneError):
+            except (*UNAVAILABLE_ERRORS, LeaseLostError, SourceGoneError):
                 return
 
-        # asyncio.wait, not gather: what is under way is not cancelled with the caller.
-        giving = {asyncio.create_task(give(lease), name="give-back") for lease in leases}
-        for task in giving:
-            self._keep(task)
-        await asyncio.wait(giving, timeout=SETTLE_S)
+        # asyncio.wait, not gather: when the caller is cancelled, the requests go on.
+        releasing = {asyncio.create_task(release(lease), name="release") for lease in leases}
+        for task in releasing:
+            self._track(task)
+        await asyncio.wait(releasing, timeout=SETTLEMENT_TIMEOUT_S)
 
-    def _keep(self, task: asyncio.Task[Settlement] | asyncio.Task[None]) -> None:
-        """Hold on to a task that may outlive its caller, and listen to its end when nobody else does."""
-        self._under_way.add(task)
+    def _track(self, task: asyncio.Task[Settlement] | asyncio.Task[None]) -> None:
+        """Keep a reference to a task that may outlive its caller. Retrieve its error, or asyncio would log it."""
+        self._running.add(task)
         task.add_done_callback(self._ended)
 
     def _ended(self, task: asyncio.Task[Settlement] | asyncio.Task[None]) -> None:
-        self._under_way.discard(task)
+        self._running.discard(task)
         if not task.cancelled():
             task.exception()

@@ -1,53 +1,53 @@
-"""The loop and its end: everything that begins here is settled here."""
+"""The worker: receives messages, works on them, and settles all of them before it ends."""
 
 from __future__ import annotations
 
 import asyncio
 import math
 
-from dequeuer.concurrency.slots import FixedLimit, Limit, Slots
+from dequeuer.concurrency.slots import ConcurrencyLimit, FixedLimit, Slots
 from dequeuer.core.drain import Drain
 from dequeuer.core.events import Observer, ProcessPhaseChanged
 from dequeuer.core.readiness import Readiness
 from dequeuer.handlers.base import Handler
 from dequeuer.sources.base import Source
 from dequeuer.worker.attempts import Attempts
-from dequeuer.worker.lease import LeaseKeeper
-from dequeuer.worker.poller import EXTRA_HELD, Poller, Watch
-from dequeuer.worker.prefetch import WaitingRoom
+from dequeuer.worker.lease import LeaseRenewer
+from dequeuer.worker.poller import Poller, Watch
+from dequeuer.worker.prefetch import PrefetchBuffer
 from dequeuer.worker.settlement import Settler
 
-__all__ = ["EXTRA_HELD", "Readiness", "Watch", "Worker"]
+__all__ = ["Readiness", "Watch", "Worker"]
 
-TAKE_BACK_S = 1.0
-"""How long the queue may take to hand a released message to a poll that is still open."""
+MAX_REDELIVERY_S = 1.0
+"""How long after a release the queue may deliver the message to a poll of this worker that is still open."""
 
 
 class Worker:
-    """Works off one source with a number of slots.
+    """Works on the messages of one source with a number of slots.
 
     Args:
         source: where messages come from.
-        handler: what they mean.
-        readiness: asked before each receive: receiving for a container that is not ready would raise
-            the receive count and push good messages to the dead-letter queue.
-        keeper: renews what is held. Its `run` is the caller's to start.
+        handler: handles them.
+        readiness: nothing is received while it is closed. A receive for a container that is not ready would raise the
+            receive count, and move good messages to the dead-letter queue.
+        renewer: renews the leases. The caller starts its `run`.
         drain: ends the work.
-        slots: messages in the container at a time; a number, or who finds it.
-        grace_s: how long running work may go on once the drain is requested.
-        watch: ends the work when nothing is left; None works for ever.
-        observer: is told.
+        slots: messages in the container at the same time: a number, or a limit that changes.
+        grace_s: how long running work may go on after the drain is requested, seconds.
+        watch: decides when the work is over; None: the worker runs until the drain.
+        observer: receives every event.
     """
 
-    def __init__(  # noqa: PLR0913 - one parameter a party
+    def __init__(  # noqa: PLR0913 - one parameter for each collaborator
         self,
         *,
         source: Source,
         handler: Handler,
         readiness: Readiness,
-        keeper: LeaseKeeper,
+        renewer: LeaseRenewer,
         drain: Drain,
-        slots: int | Limit,
+        slots: int | ConcurrencyLimit,
         grace_s: float,
         watch: Watch | None,
         observer: Observer,
@@ -55,43 +55,55 @@ class Worker:
         self._drain = drain
         self._grace_s = grace_s
         self._observer = observer
+        changed = asyncio.Event()
         settler = Settler(source)
         self._slots = Slots(FixedLimit(slots) if isinstance(slots, int) else slots, observer)
-        self._attempts = Attempts(handler, keeper, settler, observer)
-        self._waiting = WaitingRoom(settler, keeper, observer)
+        self._prefetched = PrefetchBuffer(settler, renewer, observer)
+        self._attempts = Attempts(
+            handler=handler,
+            renewer=renewer,
+            settler=settler,
+            slots=self._slots,
+            prefetched=self._prefetched,
+            readiness=readiness,
+            drain=drain,
+            capacity_freed=changed,
+            observer=observer,
+        )
         self._poller = Poller(
             source=source,
             readiness=readiness,
             drain=drain,
             slots=self._slots,
-            waiting=self._waiting,
+            prefetched=self._prefetched,
             attempts=self._attempts,
             watch=watch,
+            changed=changed,
         )
 
     def is_live(self, stuck_after_s: float) -> bool:
-        """Tell whether no single receive has been under way for longer than `stuck_after_s`."""
+        """Tell whether no receive has been under way for longer than `stuck_after_s`."""
         return self._poller.is_live(stuck_after_s)
 
     async def run(self) -> None:
-        """Work until the drain is requested or the watch says it is over; everything is settled then.
+        """Work until the drain is requested, or the watch says that the work is over. Then everything is settled.
 
         Raises:
-            SourceGoneError: the queue is no more.
+            SourceGoneError: the queue does not exist any more.
         """
-        self._slots.tell()
+        self._slots.report()
         polling = asyncio.create_task(self._poll(), name="poller")
-        guarding = asyncio.create_task(self._poller.guard(), name="poller-guard")
-        asked = asyncio.create_task(self._drain.wait_requested(), name="drain-requested")
-        tasks = {polling, guarding, asked}
+        releasing = asyncio.create_task(self._poller.release_when_not_ready(), name="release-when-not-ready")
+        draining = asyncio.create_task(self._drain.wait_requested(), name="drain-requested")
+        tasks = {polling, releasing, draining}
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
             for task in tasks:
                 task.cancel()
             await asyncio.wait(tasks)
-            await self._finish()
-        for task in (polling, guarding):
+            await self._settle_everything()
+        for task in (polling, releasing):
             if not task.cancelled() and (error := task.exception()):
                 raise error
 
@@ -99,32 +111,32 @@ class Worker:
         await self._poller.run()
         self._observer(ProcessPhaseChanged(phase="queue_empty", in_flight=len(self._attempts)))
 
-    async def _finish(self) -> None:
+    async def _settle_everything(self) -> None:
         loop = asyncio.get_running_loop()
-        grace_ends = loop.time() + self._grace_s
+        grace_ends_at = loop.time() + self._grace_s
         if self._drain.requested:
             self._observer(ProcessPhaseChanged(phase="drain", in_flight=len(self._attempts)))
-        self._poller.stop()
-        late = asyncio.create_task(self._poller.give_back_late(), name="late-poll")
-        # An open poll of this sidecar may take back what is released, also after its connection was closed: not
-        # every queue notices that. So it stays open, and what it brings is given back again.
-        await asyncio.wait({late}, timeout=self._poller.answer_is_due_s())
-        last_release_at = loop.time() if self._waiting else -math.inf
-        self._waiting.clear("drain")
-        returned = asyncio.create_task(self._waiting.close(), name="give-back-waiting")
+        self._attempts.stop()
+        late_messages = asyncio.create_task(self._poller.release_late_messages(), name="release-late-messages")
+        # The queue may deliver a released message to an open poll of this worker, also to one whose connection was just
+        # closed: not every queue notices that. So polls stay open, and what they bring is released again.
+        await asyncio.wait({late_messages}, timeout=self._poller.max_response_wait_s())
+        last_release_at = loop.time() if self._prefetched else -math.inf
+        self._prefetched.release_all("drain")
+        prefetched_released = asyncio.create_task(self._prefetched.wait_released(), name="release-prefetched")
         if self._attempts:
-            hurried = asyncio.create_task(self._drain.wait_forced(), name="hurried")
+            forced = asyncio.create_task(self._drain.wait_forced(), name="drain-forced")
             running = asyncio.create_task(self._attempts.wait(), name="running")
-            left_s = max(0.0, grace_ends - loop.time())
-            await asyncio.wait({hurried, running}, timeout=left_s, return_when=asyncio.FIRST_COMPLETED)
-            hurried.cancel()
+            left_s = max(0.0, grace_ends_at - loop.time())
+            await asyncio.wait({forced, running}, timeout=left_s, return_when=asyncio.FIRST_COMPLETED)
+            forced.cancel()
             running.cancel()
         if self._attempts:
             self._observer(ProcessPhaseChanged(phase="release", in_flight=len(self._attempts)))
             await self._attempts.cancel()
             last_release_at = loop.time()
-        await asyncio.wait({late}, timeout=max(0.0, last_release_at + TAKE_BACK_S - loop.time()))
-        self._poller.abandon()
-        await asyncio.wait({late, returned})
+        await asyncio.wait({late_messages}, timeout=max(0.0, last_release_at + MAX_REDELIVERY_S - loop.time()))
+        self._poller.cancel_receives()
+        await asyncio.wait({late_messages, prefetched_released})
         if self._drain.requested:
             self._observer(ProcessPhaseChanged(phase="drained", in_flight=len(self._attempts)))

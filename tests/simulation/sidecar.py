@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
-from dequeuer.concurrency.limiter import Limiter
+from dequeuer.concurrency.adaptive_limit import AdaptiveLimit
 from dequeuer.core.drain import Drain
 from dequeuer.core.events import ignore
 from dequeuer.core.message import Fence, Message, Outcome
@@ -25,8 +25,8 @@ from dequeuer.probes.gate import Gate
 from dequeuer.sinks.access import harmless_store_calls
 from dequeuer.sinks.deletion_batching import DeletionBatchingStore
 from dequeuer.sources.sqs.sdk_errors import translate
-from dequeuer.worker.lease import Hold, LeaseKeeper
-from dequeuer.worker.settlement import AWAY
+from dequeuer.worker.lease import HeldLease, LeaseRenewer
+from dequeuer.worker.settlement import UNAVAILABLE_ERRORS
 from dequeuer.worker.worker import Worker
 from tests.history.records import Record, What
 from tests.simulation import queue_client
@@ -93,14 +93,14 @@ class SimSidecar:
         self._s3 = Port(
             cloud.weather, lambda: cloud.s3_is_away, sim_store.away, self._verdict(cloud, sim_store.refused)
         )
-        self._keeper = _Keeper(shape.lease_s, name, tell)
+        self._renewer = _RecordingRenewer(shape.lease_s, name, tell)
         self._source = queue_client.WatchedSource(
             queue_client.QueueClient(cloud.queue, name, self._sqs, tell),
             translate=translate,
             queue_url="https://sqs/queue",
             visibility_timeout_s=shape.lease_s,
             poll_wait_s=shape.poll_wait_s,
-            held=lambda: len(self._keeper),
+            held=lambda: len(self._renewer),
             gathers_acks=shape.kind == "async",
             observer=self._refusals,
         )
@@ -119,9 +119,9 @@ class SimSidecar:
             source=self._source,
             handler=_Attributed(self._handler()),
             readiness=AllOf(self._gate, self._refusals.may_receive),
-            keeper=self._keeper,
+            renewer=self._renewer,
             drain=self.drain,
-            slots=Limiter(shape.slots, ignore) if shape.finds_slots else shape.slots,
+            slots=AdaptiveLimit(shape.slots, ignore) if shape.finds_slots else shape.slots,
             grace_s=shape.grace_s,
             watch=EmptyQueueWatch(self._source) if shape.kind == "batch" else None,
             observer=ignore,
@@ -193,10 +193,10 @@ class SimSidecar:
                 self._process.result()
 
     async def _run(self) -> None:
-        background = [asyncio.create_task(self._gate.run()), asyncio.create_task(self._keeper.run())]
+        background = [asyncio.create_task(self._gate.run()), asyncio.create_task(self._renewer.run())]
         background.append(asyncio.create_task(self._refusals.run()))
         try:
-            await retry_until_available(AWAY, self._source.open)
+            await retry_until_available(UNAVAILABLE_ERRORS, self._source.open)
             await self.worker.run()
             await self._source.close()
             self._tell(Record(at=asyncio.get_running_loop().time(), what="ended", sidecar=self.name))
@@ -224,16 +224,16 @@ class SimSidecar:
             await self._process
 
 
-class _Keeper(LeaseKeeper):
-    """The real keeper; what it gives up is put on record."""
+class _RecordingRenewer(LeaseRenewer):
+    """The real renewer; what it gives up is put on record."""
 
     def __init__(self, length_s: float, sidecar: str, tell: Callable[[Record], None]) -> None:
         super().__init__(length_s, ignore)
         self._sidecar = sidecar
         self._tell = tell
 
-    def report(self, hold: Hold, reason: str) -> None:
-        message = hold.lease.message
+    def report_lost(self, held: HeldLease, reason: str) -> None:
+        message = held.lease.message
         delivery, now = message.attributes["delivery"], asyncio.get_running_loop().time()
         self._tell(
             Record(at=now, what="fenced", sidecar=self._sidecar, ref=message.attributes["ref"], delivery=delivery)

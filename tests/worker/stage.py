@@ -6,12 +6,12 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 
-from dequeuer.concurrency.slots import Limit
+from dequeuer.concurrency.slots import ConcurrencyLimit
 from dequeuer.core.drain import Drain
 from dequeuer.core.events import Settled
 from dequeuer.core.message import Done, Fence, Message, Outcome
 from dequeuer.sources.base import Lease
-from dequeuer.worker.lease import LeaseKeeper
+from dequeuer.worker.lease import LeaseRenewer
 from dequeuer.worker.worker import Watch, Worker
 from tests.fakes import FakeLease, FakeSource, Recorder, make_message
 
@@ -99,25 +99,25 @@ class Stage:
         self.readiness = FakeReadiness()
         self.drain = Drain()
         self.seen = Recorder()
-        self.keeper = LeaseKeeper(lease_s, self.seen)
+        self.renewer = LeaseRenewer(lease_s, self.seen)
         self.worker: Worker | None = None
 
     @asynccontextmanager
     async def running(
-        self, slots: int | Limit = 1, grace_s: float = 55, watch: Watch | None = None
+        self, slots: int | ConcurrencyLimit = 1, grace_s: float = 55, watch: Watch | None = None
     ) -> AsyncIterator[asyncio.Task[None]]:
         self.worker = Worker(
             source=self.source,
             handler=self.handler,
             readiness=self.readiness,
-            keeper=self.keeper,
+            renewer=self.renewer,
             drain=self.drain,
             slots=slots,
             grace_s=grace_s,
             watch=watch,
             observer=self.seen,
         )
-        leases = asyncio.create_task(self.keeper.run())
+        leases = asyncio.create_task(self.renewer.run())
         task = asyncio.create_task(self.worker.run())
         try:
             yield task

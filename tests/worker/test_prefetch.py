@@ -3,8 +3,8 @@ import asyncio
 import pytest
 
 from dequeuer.core.events import ReleasedUnstarted
-from dequeuer.worker.lease import LeaseKeeper
-from dequeuer.worker.prefetch import WaitingRoom
+from dequeuer.worker.lease import LeaseRenewer
+from dequeuer.worker.prefetch import PrefetchBuffer
 from dequeuer.worker.settlement import Settler
 from tests.fakes import FakeLease, FakeSource, Recorder, make_message
 
@@ -15,33 +15,33 @@ LEASE_S = 8.0
 
 async def test_what_came_later_and_has_less_left_is_not_taken_when_its_time_is_over() -> None:
     seen = Recorder()
-    keeper = LeaseKeeper(LEASE_S, seen)
-    room = WaitingRoom(Settler(FakeSource()), keeper, seen)
+    renewer = LeaseRenewer(LEASE_S, seen)
+    buffer = PrefetchBuffer(Settler(FakeSource()), renewer, seen)
     loop = asyncio.get_running_loop()
     await asyncio.sleep(LEASE_S)
     early, late = FakeLease(make_message("early")), FakeLease(make_message("late"))
-    room.add([early], loop.time())
+    buffer.add([early], loop.time())
     # Of a receive that was answered late: 0.5 s are left to wait, and a quarter of the lease for the work.
-    room.add([late], loop.time() + 0.5 + LEASE_S / 4 - (keeper.ends_at(0.0)))
+    buffer.add([late], loop.time() + 0.5 + LEASE_S / 4 - (renewer.ends_at(0.0)))
     await asyncio.sleep(1)
-    first = room.take()
+    first = buffer.take()
     assert first is not None
     assert first.lease is early
-    assert room.take() is None
-    await room.close()
+    assert buffer.take() is None
+    await buffer.wait_released()
     assert [(event.messages, event.reason) for event in seen.of(ReleasedUnstarted)] == [(1, "waited")]
     assert late.settled == [("release", 0)]
 
 
 async def test_after_one_was_given_back_the_next_ones_still_are_in_time() -> None:
     seen = Recorder()
-    room = WaitingRoom(Settler(FakeSource()), LeaseKeeper(LEASE_S, seen), seen)
+    buffer = PrefetchBuffer(Settler(FakeSource()), LeaseRenewer(LEASE_S, seen), seen)
     loop = asyncio.get_running_loop()
     leases = [FakeLease(make_message(f"m{number}")) for number in range(3)]
     for lease in leases:
-        room.add([lease], loop.time())
+        buffer.add([lease], loop.time())
         await asyncio.sleep(0.5)
-    await asyncio.sleep(room.moment_s)
-    assert len(room) == 0
-    await room.close()
+    await asyncio.sleep(buffer.max_wait_s)
+    assert len(buffer) == 0
+    await buffer.wait_released()
     assert [lease.settled for lease in leases] == [[("release", 0)]] * 3

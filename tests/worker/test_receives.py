@@ -13,10 +13,9 @@ from dequeuer.core.errors import SourceGoneError, SourceUnavailableError
 from dequeuer.core.events import ReleasedUnstarted
 from dequeuer.core.message import Fence, Message, Outcome
 from dequeuer.sources.base import Lease
-from dequeuer.worker.attempts import SETTLING_LIMIT
-from dequeuer.worker.poller import STORING_LIMIT
-from dequeuer.worker.read_ahead import MOST_WAITING, WAITING_LIMIT, WAITING_SHARE
-from dequeuer.worker.receives import MOST_RECEIVES
+from dequeuer.worker.attempts import MAX_STORING, MAX_UNCOUNTED_SETTLING
+from dequeuer.worker.prefetch_limit import BASE_LIMIT, MAX_EXTRA_PER_SLOT, MAX_LIMIT
+from dequeuer.worker.receives import MAX_CONCURRENT_RECEIVES
 from tests.fakes import FakeLease, FakeSource, make_message
 from tests.worker.stage import ScriptedHandler, Stage, now, until
 
@@ -75,7 +74,7 @@ def far(messages: int, takes_s: float = 0.01) -> tuple[Stage, FarSource]:
 @pytest.mark.parametrize(("slots", "takes_s"), [(10, 0.01), (20, 0.01), (25, 0.05), (100, 0.01), (100, 0.1)])
 async def test_the_distance_to_the_queue_does_not_bound_the_throughput(slots: int, takes_s: float) -> None:
     # One receive at a time would bring 200 messages a second. The slots are the bound, or what ten receives bring.
-    possible = min(slots / takes_s, MOST_RECEIVES * 10 / 0.05)
+    possible = min(slots / takes_s, MAX_CONCURRENT_RECEIVES * 10 / 0.05)
     messages = int(4 * possible)
     stage, source = far(messages, takes_s)
     async with stage.running(slots=slots):
@@ -93,8 +92,8 @@ async def test_what_all_receives_may_bring_fits_the_slots_and_what_may_wait(slot
     async with stage.running(slots=slots):
         await asyncio.sleep(10)
         # What the slots take while a receive is under way, and ten for now.
-        ahead = max(WAITING_LIMIT, 10 + math.ceil(slots * 0.05 / takes_s))
-        assert source.most_held <= slots + min(ahead, WAITING_LIMIT + WAITING_SHARE * slots, MOST_WAITING)
+        ahead = max(BASE_LIMIT, 10 + math.ceil(slots * 0.05 / takes_s))
+        assert source.most_held <= slots + min(ahead, BASE_LIMIT + MAX_EXTRA_PER_SLOT * slots, MAX_LIMIT)
         assert stage.handler.most_running <= slots
 
 
@@ -115,7 +114,7 @@ async def test_few_large_messages_are_received_ahead_however_far_the_queue_is() 
         await asyncio.sleep(5)
         assert len(stage.handler.handled) > 1000
         # 2 MiB of them beyond those that may wait at any distance.
-        assert source.most_held <= 20 + WAITING_LIMIT + 8
+        assert source.most_held <= 20 + BASE_LIMIT + 8
 
 
 @pytest.mark.parametrize("slots", [4, 20])
@@ -126,7 +125,7 @@ async def test_what_was_received_ahead_is_given_back_when_a_container_far_from_t
         stage.handler.takes_s = 60
         await asyncio.sleep(5)
         given_back = sum(event.messages for event in stage.seen.of(ReleasedUnstarted))
-        assert given_back <= min(WAITING_LIMIT + WAITING_SHARE * slots, MOST_WAITING)
+        assert given_back <= min(BASE_LIMIT + MAX_EXTRA_PER_SLOT * slots, MAX_LIMIT)
         held = [lease for lease in source.handed if not lease.settled]
         assert len(held) == slots
         asked = len(source.limits)
@@ -248,5 +247,5 @@ async def test_settlements_under_way_are_bounded_by_the_slots() -> None:
     stage.source = source = HeldUp(3000)
     async with stage.running(slots=50):
         await asyncio.sleep(5)
-        assert len(stage.handler.handled) == 50 + STORING_LIMIT + SETTLING_LIMIT
+        assert len(stage.handler.handled) == 50 + MAX_STORING + MAX_UNCOUNTED_SETTLING
         assert len(source.handed) == len(stage.handler.handled)

@@ -7,8 +7,7 @@ from dequeuer.core.errors import LeaseLostError, SourceDeniedError, SourceGoneEr
 from dequeuer.core.events import LeaseLost, Settled, SlotsChanged
 from dequeuer.core.message import Done, Fence, Message, Outcome, Reject, Requeue, Retry
 from dequeuer.sources.base import Lease
-from dequeuer.worker.attempts import SETTLING_BODY_BYTES, SETTLING_LIMIT
-from dequeuer.worker.worker import EXTRA_HELD
+from dequeuer.worker.attempts import MAX_UNCOUNTED_BODY_CHARS, MAX_UNCOUNTED_SETTLING, MIN_STORING
 from tests.fakes import FakeLease, FakeSource, make_message
 from tests.worker.stage import DONE, ScriptedHandler, Stage, leases, now
 
@@ -107,7 +106,7 @@ async def test_receives_in_tens_and_never_more_than_there_are_free_slots() -> No
 async def test_messages_that_wait_to_be_settled_free_their_slots_but_are_bounded() -> None:
     stage = Stage()
     release = asyncio.Event()
-    most = 1 + EXTRA_HELD + SETTLING_LIMIT
+    most = 1 + MIN_STORING + MAX_UNCOUNTED_SETTLING
     for number in range(most + 10):
         stage.source.bring(FakeLease(make_message(f"r{number}"), held_up=release))
     async with stage.running(slots=1):
@@ -124,7 +123,7 @@ async def test_messages_that_wait_to_be_settled_free_their_slots_but_are_bounded
         # Another delivery would have the container work again.
         (Done(state="succeeded"), "r"),
         # It stays in memory until it is settled.
-        (DONE, "r" * (SETTLING_BODY_BYTES + 1)),
+        (DONE, "r" * (MAX_UNCOUNTED_BODY_CHARS + 1)),
     ],
 )
 async def test_only_a_small_message_whose_outcome_is_stored_takes_no_room_while_it_is_settled(
@@ -133,11 +132,11 @@ async def test_only_a_small_message_whose_outcome_is_stored_takes_no_room_while_
     stage = Stage()
     stage.handler.outcome = outcome
     release = asyncio.Event()
-    for _ in range(EXTRA_HELD + 10):
+    for _ in range(MIN_STORING + 10):
         stage.source.bring(FakeLease(make_message(body), held_up=release))
     async with stage.running(slots=1):
         await asyncio.sleep(5)
-        assert len(stage.handler.handled) == EXTRA_HELD + 1
+        assert len(stage.handler.handled) == MIN_STORING + 1
 
 
 async def test_a_slot_is_free_once_the_container_has_answered_and_what_is_stored_then_is_bounded() -> None:
@@ -154,12 +153,12 @@ async def test_a_slot_is_free_once_the_container_has_answered_and_what_is_stored
     stage = Stage()
     stage.handler = Storing()
     stage.handler.takes_s = 1
-    brought = leases(EXTRA_HELD + 10)
+    brought = leases(MIN_STORING + 10)
     for lease in brought:
         stage.source.bring(lease)
     async with stage.running(slots=1):
         await asyncio.sleep(100)
-        assert len(stage.handler.handled) == EXTRA_HELD + 1
+        assert len(stage.handler.handled) == MIN_STORING + 1
         assert stage.handler.most_running == 1
         stored.set()
         await asyncio.sleep(100)

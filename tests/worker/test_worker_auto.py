@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from dequeuer.concurrency.limiter import Limiter
+from dequeuer.concurrency.adaptive_limit import AdaptiveLimit
 from dequeuer.core.events import LimitChanged, SlotsChanged
 from dequeuer.core.message import Fence, Message, Outcome, Retry
 from tests.worker.stage import DONE, DeepSource, ScriptedHandler, Stage, now, until
@@ -37,21 +37,21 @@ class LanesHandler(ScriptedHandler):
         return DONE
 
 
-def stage_of(handler: LanesHandler) -> tuple[Stage, Limiter]:
+def stage_of(handler: LanesHandler) -> tuple[Stage, AdaptiveLimit]:
     stage = Stage()
     stage.source, stage.handler = DeepSource(10**6), handler
-    return stage, Limiter(50, stage.seen)
+    return stage, AdaptiveLimit(50, stage.seen)
 
 
 @pytest.mark.parametrize(("lanes", "most"), [(1, 2), (8, 10)])
 async def test_it_begins_low_and_finds_the_lanes(lanes: int, most: int) -> None:
     handler = LanesHandler(lanes)
-    stage, limiter = stage_of(handler)
-    async with stage.running(slots=limiter):
+    stage, limit = stage_of(handler)
+    async with stage.running(slots=limit):
         await until(lambda: handler.running > 0)
         assert handler.most_running == 1
         await asyncio.sleep(60)
-        assert lanes <= limiter.settled <= most
+        assert lanes <= limit.baseline <= most
         lately = [at for at in handler.done_at if at > now() - 20]
         assert len(lately) > 0.9 * 20 * lanes / 0.1
         totals = {event.total for event in stage.seen.of(SlotsChanged)}
@@ -61,25 +61,25 @@ async def test_it_begins_low_and_finds_the_lanes(lanes: int, most: int) -> None:
 
 async def test_who_is_told_not_now_asks_for_less() -> None:
     handler = LanesHandler(8, refuses=True)
-    stage, limiter = stage_of(handler)
-    async with stage.running(slots=limiter):
+    stage, limit = stage_of(handler)
+    async with stage.running(slots=limit):
         await asyncio.sleep(60)
-        assert 7 <= limiter.settled <= 8
+        assert 7 <= limit.baseline <= 8
         assert handler.refused < 60
         assert len(handler.done_at) > 3500
 
 
 async def test_an_idle_queue_and_a_drain_leave_it_as_it_is() -> None:
     handler = LanesHandler(8)
-    stage, limiter = stage_of(handler)
+    stage, limit = stage_of(handler)
     source = stage.source
     assert isinstance(source, DeepSource)
-    async with stage.running(slots=limiter):
+    async with stage.running(slots=limit):
         await asyncio.sleep(30)
         source.left = 0
         await asyncio.sleep(1)
-        settled, limit = limiter.settled, limiter.value
+        baseline, value = limit.baseline, limit.value
         await asyncio.sleep(3600)
         stage.drain.request()
-    assert (limiter.settled, limiter.value) == (settled, limit)
+    assert (limit.baseline, limit.value) == (baseline, value)
     assert all(lease.settled == [("ack", 0)] for lease in source.handed)

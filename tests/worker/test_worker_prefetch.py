@@ -8,10 +8,9 @@ import pytest
 from dequeuer.core.events import Received, ReleasedUnstarted
 from dequeuer.core.message import Done, Fence, Message, Outcome, Retry
 from dequeuer.sources.base import Lease
-from dequeuer.worker.attempts import SETTLING_LIMIT
-from dequeuer.worker.poller import EXTRA_HELD
-from dequeuer.worker.prefetch import MOMENT_S
-from dequeuer.worker.read_ahead import WAITING_LIMIT
+from dequeuer.worker.attempts import MAX_UNCOUNTED_SETTLING, MIN_STORING
+from dequeuer.worker.prefetch import MAX_PREFETCH_WAIT_S
+from dequeuer.worker.prefetch_limit import BASE_LIMIT
 from tests.fakes import FakeLease, FakeSource
 from tests.worker.stage import DeepSource, ScriptedHandler, Stage, leases, now, until
 
@@ -80,13 +79,13 @@ async def test_at_most_twenty_wait_and_the_bound_of_what_is_held_stands() -> Non
     async with stage.running(slots=2):
         for _ in range(300):
             await asyncio.sleep(0.001)
-            assert len(waiting(stage, source)) <= WAITING_LIMIT
+            assert len(waiting(stage, source)) <= BASE_LIMIT
 
     stage, source = deep(4000, Varying(0.001))
     stage.source = HeldUp(source)
     async with stage.running(slots=2):
         await asyncio.sleep(5)
-        assert len(stage.seen.of(Received)) == 2 + EXTRA_HELD + SETTLING_LIMIT
+        assert len(stage.seen.of(Received)) == 2 + MIN_STORING + MAX_UNCOUNTED_SETTLING
         assert waiting(stage, source) == []
 
 
@@ -104,7 +103,7 @@ class HeldUp(FakeSource):
         return found
 
 
-@pytest.mark.parametrize(("lease_s", "moment_s"), [(30, MOMENT_S), (2, 0.5)])
+@pytest.mark.parametrize(("lease_s", "moment_s"), [(30, MAX_PREFETCH_WAIT_S), (2, 0.5)])
 async def test_what_waited_for_a_moment_is_given_back(lease_s: float, moment_s: float) -> None:
     stage, source = deep(400, Varying(*[0.01] * 25, 60), lease_s)
     async with stage.running():

@@ -1,0 +1,60 @@
+"""How many messages may be prefetched: as many as the slots take while a receive is under way."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from dequeuer.concurrency.slot_times import PREFETCH_WINDOW_S
+from dequeuer.concurrency.slots import Slots
+from dequeuer.core.queue_limits import MAX_BATCH_SIZE
+from dequeuer.sources.base import Lease
+from dequeuer.worker.receives import MAX_CONCURRENT_RECEIVES
+
+BASE_LIMIT = 20
+"""The limit while receives are short: ten messages for now, and ten for the time of the next receive."""
+MAX_LIMIT = MAX_CONCURRENT_RECEIVES * MAX_BATCH_SIZE
+"""The limit, however long receives take."""
+MAX_EXTRA_PER_SLOT = 5
+"""Messages above `BASE_LIMIT` for each slot, at most. When a container with one slot hangs, all prefetched messages are
+released, and each of them has cost a receive."""
+MAX_EXTRA_CHARS = 2 * 1024 * 1024
+"""Characters of the bodies of messages above `BASE_LIMIT`, about, at most. One body can have 1 MiB."""
+RECEIVE_TIME_WEIGHT = 0.1
+"""Weight of the last receive in the estimate of the time that one takes."""
+BODY_SIZE_DECAY = 0.98
+"""The estimate of the body size rises at once, and falls by this factor with each receive."""
+MIN_LEAD_TIME_S = 0.05
+"""The next messages are asked for at least this long before the last prefetched one gets a slot."""
+
+
+class PrefetchLimit:
+    """Adapts the limit to the time that receives take and to the size of the messages.
+
+    Args:
+        slots: estimate how many messages get a slot within a time.
+    """
+
+    def __init__(self, slots: Slots) -> None:
+        self._slots = slots
+        self._receive_s = 0.0
+        self._body_chars = 1.0
+        self.value = BASE_LIMIT
+        """How many messages may be prefetched or on their way, those for free slots not counted."""
+
+    @property
+    def lead_time_s(self) -> float:
+        """How long before they are needed messages must be asked for: the time of a receive, seconds."""
+        return max(MIN_LEAD_TIME_S, self._receive_s)
+
+    def record(self, leases: Sequence[Lease], took_s: float | None) -> None:
+        """Record a receive that brought `leases`. `took_s`: seconds; None: it may have waited at the queue."""
+        largest = max(len(lease.message.body) for lease in leases)
+        self._body_chars = max(1.0, largest, BODY_SIZE_DECAY * self._body_chars)
+        if took_s is not None:
+            # One request that hangs or is repeated says nothing about the distance to the queue.
+            took_s = min(took_s, PREFETCH_WINDOW_S)
+            change_s = took_s - self._receive_s
+            self._receive_s = took_s if not self._receive_s else self._receive_s + RECEIVE_TIME_WEIGHT * change_s
+        max_extra = min(MAX_EXTRA_PER_SLOT * self._slots.total, int(MAX_EXTRA_CHARS / self._body_chars))
+        needed = MAX_BATCH_SIZE + self._slots.expected_messages(self._receive_s)
+        self.value = max(BASE_LIMIT, min(needed, BASE_LIMIT + max_extra, MAX_LIMIT))

@@ -1,0 +1,76 @@
+"""How many messages may be prefetched."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from dequeuer.concurrency.slot_times import PREFETCH_WINDOW_S
+from dequeuer.concurrency.slots import FixedLimit, Slots
+from dequeuer.worker.prefetch_limit import BASE_LIMIT, MAX_EXTRA_PER_SLOT, MAX_LIMIT, MIN_LEAD_TIME_S, PrefetchLimit
+from tests.fakes import FakeLease, Recorder, make_message
+
+pytestmark = pytest.mark.looptime
+
+
+async def slots_of(number: int, takes_s: float) -> Slots:
+    """Return slots of which one was in use for `takes_s`."""
+    slots = Slots(FixedLimit(number), Recorder())
+    slot = slots.acquire()
+    await asyncio.sleep(takes_s)
+    slot.release("succeeded")
+    return slots
+
+
+def brought(chars: int = 100) -> list[FakeLease]:
+    return [FakeLease(make_message("r".ljust(chars))) for _ in range(10)]
+
+
+async def test_while_nothing_is_known_of_receives_twenty_may_wait() -> None:
+    prefetch = PrefetchLimit(await slots_of(100, 0.02))
+    assert (prefetch.value, prefetch.lead_time_s) == (BASE_LIMIT, MIN_LEAD_TIME_S)
+    # The first one under way waits at the queue: how far away that is does not show.
+    prefetch.record(brought(), None)
+    assert (prefetch.value, prefetch.lead_time_s) == (BASE_LIMIT, MIN_LEAD_TIME_S)
+
+
+@pytest.mark.parametrize(
+    ("slots", "work_s", "receive_s", "limit"),
+    [
+        (40, 0.025, 0.02, 10 + 32),
+        (40, 0.025, 0.1, MAX_LIMIT),
+        (100, 0.02, 0.001, BASE_LIMIT),
+        (2, 0.01, 0.1, BASE_LIMIT + 2 * MAX_EXTRA_PER_SLOT),
+        (3, 5, 0.1, BASE_LIMIT),
+    ],
+)
+async def test_as_many_wait_as_the_slots_take_while_a_receive_lasts(
+    slots: int, work_s: float, receive_s: float, limit: int
+) -> None:
+    prefetch = PrefetchLimit(await slots_of(slots, work_s))
+    prefetch.record(brought(), receive_s)
+    assert abs(prefetch.value - limit) <= 1
+    assert prefetch.lead_time_s == max(MIN_LEAD_TIME_S, receive_s)
+
+
+async def test_few_large_bodies_wait_for_as_long_as_they_come() -> None:
+    prefetch = PrefetchLimit(await slots_of(100, 0.02))
+    prefetch.record([*brought(), *brought(256 * 1024)], 0.05)
+    assert prefetch.value == BASE_LIMIT + 8
+    prefetch.record(brought(), 0.05)
+    assert prefetch.value == BASE_LIMIT + 8
+    for _ in range(200):
+        prefetch.record(brought(), 0.05)
+    assert prefetch.value == MAX_LIMIT
+
+
+async def test_one_slow_receive_says_little_about_the_distance() -> None:
+    prefetch = PrefetchLimit(await slots_of(10, 0.02))
+    prefetch.record(brought(), 0.02)
+    limit = prefetch.value
+    prefetch.record(brought(), 30.0)
+    assert prefetch.lead_time_s < 0.02 + PREFETCH_WINDOW_S / 5
+    for _ in range(50):
+        prefetch.record(brought(), 0.02)
+    assert prefetch.value == limit
