@@ -21,7 +21,7 @@ class Limit:
     """The maximum of one measurement."""
 
     name: str
-    most: float
+    maximum: float
     measured: Measured
 
 
@@ -35,15 +35,15 @@ def _growth(results: Results) -> float | None:
 
 KNOWN: dict[str, Measured] = {
     # For CPU the smallest of the runs counts, because other load can only add.
-    **{f"cpu_ratio.{row.name}": _of_row(row.name, lambda result: result.ratio.least) for row in CPU_ROWS},
+    **{f"cpu_ratio.{row.name}": _of_row(row.name, lambda result: result.ratio.minimum) for row in CPU_ROWS},
     **{f"aws_requests.{row.name}": _of_row(row.name, lambda result: result.aws_requests.median) for row in CPU_ROWS},
     **{f"peak_mib.{row.name}": _of_row(row.name, lambda result: result.peak_mib.median) for row in CPU_ROWS},
     # A limit is a maximum, so the share is inverted: how many times slower it is. The best round counts.
     "distance.times_slower_with_queue_far": lambda results: (
-        1 / results.distance.queue_share.most if results.distance else None
+        1 / results.distance.queue_share.maximum if results.distance else None
     ),
     "distance.times_slower_with_all_far": lambda results: (
-        1 / results.distance.all_share.most if results.distance else None
+        1 / results.distance.all_share.maximum if results.distance else None
     ),
     "start.ratio": lambda results: results.start.ratio.median if results.start else None,
     "memory.busy_100_workers_mib": lambda results: results.busy_mib,
@@ -67,7 +67,7 @@ def load(file: Path) -> list[Limit]:
     wrong = [name for name, value in named.items() if name not in KNOWN or not isinstance(value, int | float)]
     if wrong:
         raise BenchError(f"--limits {file}: {', '.join(wrong)}: a number is wanted for each of {', '.join(KNOWN)}")
-    return [Limit(name=name, most=float(value), measured=KNOWN[name]) for name, value in named.items()]
+    return [Limit(name=name, maximum=float(value), measured=KNOWN[name]) for name, value in named.items()]
 
 
 def _entries(file: Path, table: str, values: object) -> list[tuple[str, Any]]:
@@ -81,6 +81,6 @@ def exceeded(limits: list[Limit], results: Results) -> list[str]:
     found = []
     for limit in limits:
         value = limit.measured(results)
-        if value is not None and value > limit.most:
-            found.append(f"{limit.name} is {value:.2f}, at most {limit.most:g} is allowed")
+        if value is not None and value > limit.maximum:
+            found.append(f"{limit.name} is {value:.2f}, at most {limit.maximum:g} is allowed")
     return found

@@ -48,9 +48,9 @@ def busy_mib(context: RunContext) -> float:
     messages = context.amounts.busy
     print_progress(f"memory: {messages} messages with {BUSY_WORKERS} workers, all of them busy")
     peak = _peak_mib(context, Shape(messages=messages, work_s=WORK_S), BUSY_WORKERS)
-    most: int = context.own.observed()["most_running"]
-    if most < BUSY_WORKERS:
-        raise BenchError(f"void, no more than {most} of {BUSY_WORKERS} workers were ever busy at the same time")
+    maximum: int = context.own.observed()["max_running"]
+    if maximum < BUSY_WORKERS:
+        raise BenchError(f"void, no more than {maximum} of {BUSY_WORKERS} workers were ever busy at the same time")
     return peak
 
 

@@ -32,13 +32,13 @@ def draw(results: Results, file: Path) -> None:
     places = range(len(rows))
     ours = [results.cpu[name].ratio for name, _, _ in rows]
     left.bar([at - 0.2 for at in places], [go for _, _, go in rows], 0.4, label="Go original", color=GO_COLOUR)
-    spreads = [[value.median - value.least for value in ours], [value.most - value.median for value in ours]]
+    spreads = [[value.median - value.minimum for value in ours], [value.maximum - value.median for value in ours]]
     medians = [value.median for value in ours]
     left.bar([at + 0.2 for at in places], medians, 0.4, yerr=spreads, label="dequeuer", color=OURS_COLOUR, capsize=4)
     left.axhline(1, color=FLOOR_COLOUR, linewidth=1, linestyle="--", label="floor: raw protocol, nothing signed")
     for at, (_, _, go) in enumerate(rows):
         left.annotate(f"{go:g}x", (at - 0.2, go), ha="center", va="bottom")
-        left.annotate(f"{medians[at]:.1f}x", (at + 0.2, ours[at].most), ha="center", va="bottom")
+        left.annotate(f"{medians[at]:.1f}x", (at + 0.2, ours[at].maximum), ha="center", va="bottom")
     left.set_xticks(list(places), [label for _, label, _ in rows])
     left.set_ylabel("CPU a message, times the floor")
     left.set_title("CPU a message, 16 workers")

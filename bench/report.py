@@ -84,7 +84,7 @@ def _facts(results: Results) -> Iterable[tuple[str, str]]:
 
 
 def _ms(seconds: Spread) -> str:
-    return Spread(median=seconds.median * 1e3, least=seconds.least * 1e3, most=seconds.most * 1e3).text(1)
+    return Spread(median=seconds.median * 1e3, minimum=seconds.minimum * 1e3, maximum=seconds.maximum * 1e3).text(1)
 
 
 def to_reach(results: Results) -> list[dict[str, Any]]:

@@ -12,19 +12,19 @@ class Spread:
     """Median, minimum and maximum."""
 
     median: float
-    least: float
-    most: float
+    minimum: float
+    maximum: float
 
     def text(self, digits: int) -> str:
         """Return the median as text, with minimum and maximum if they differ from it."""
         middle = f"{self.median:.{digits}f}"
-        ends = f"{self.least:.{digits}f}..{self.most:.{digits}f}"
+        ends = f"{self.minimum:.{digits}f}..{self.maximum:.{digits}f}"
         return middle if ends == f"{middle}..{middle}" else f"{middle} ({ends})"
 
 
 def spread(values: Sequence[float]) -> Spread:
     """Return the spread of at least one value."""
-    return Spread(median=statistics.median(values), least=min(values), most=max(values))
+    return Spread(median=statistics.median(values), minimum=min(values), maximum=max(values))
 
 
 def quarters_apart(samples: Sequence[float]) -> float:

@@ -77,7 +77,7 @@ class State:
     done: int = 0
     posts: int = 0
     running: int = 0
-    most_running: int = 0
+    max_running: int = 0
     first_post_at_s: float | None = None
     put_at_s: float | None = None
     latencies_s: list[float] = field(default_factory=list)
@@ -89,7 +89,7 @@ class State:
         """Reset all counts, and serve this shape from now on."""
         self.shape = shape
         self.requests = Counter()
-        self.done = self.posts = self.running = self.most_running = 0
+        self.done = self.posts = self.running = self.max_running = 0
         self.first_post_at_s = self.put_at_s = self.watch = None
         self.latencies_s, self.unexpected, self.marks = [], [], []
 
@@ -109,7 +109,7 @@ class State:
         """Record that the container received a POST."""
         self.posts += 1
         self.running += 1
-        self.most_running = max(self.most_running, self.running)
+        self.max_running = max(self.max_running, self.running)
         if self.first_post_at_s is None:
             self.first_post_at_s = time.monotonic()
         if self.put_at_s is not None:
@@ -141,7 +141,7 @@ class State:
             "requests": dict(self.requests),
             "done": self.done,
             "posts": self.posts,
-            "most_running": self.most_running,
+            "max_running": self.max_running,
             "first_post_at_s": self.first_post_at_s,
             "latencies_s": self.latencies_s,
             "unexpected": self.unexpected,

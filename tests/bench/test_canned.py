@@ -238,7 +238,7 @@ async def test_the_container_takes_its_time_and_counts_who_waits() -> None:
         assert wire.ask("POST", "/", b"{}") == (0, b"")
     await asyncio.sleep(0.6)
     assert [wire.answer()[0] for wire in wires] == [200] * 3
-    assert (state.most_running, state.running) == (3, 0)
+    assert (state.max_running, state.running) == (3, 0)
 
 
 def test_a_latency_is_from_being_told_to_the_post() -> None:

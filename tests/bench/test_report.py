@@ -42,6 +42,6 @@ def test_columns_are_aligned() -> None:
 
 def test_json_holds_everything() -> None:
     read = json.loads(report.as_json(full()))
-    assert read["cpu"]["async-16"]["ratio"] == {"median": 4.0, "least": 3.0, "most": 9.0}
+    assert read["cpu"]["async-16"]["ratio"] == {"median": 4.0, "minimum": 3.0, "maximum": 9.0}
     assert read["memory"]["100 MB"] == 84.0
     assert {row["verdict"] for row in read["to_reach"]} >= {"reached", "not measured"}

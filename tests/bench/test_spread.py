@@ -5,7 +5,7 @@ from bench.spread import quarters_apart, spread
 
 def test_the_median_and_both_ends() -> None:
     found = spread([3.0, 1.0, 2.5])
-    assert (found.median, found.least, found.most) == (2.5, 1.0, 3.0)
+    assert (found.median, found.minimum, found.maximum) == (2.5, 1.0, 3.0)
 
 
 @pytest.mark.parametrize(
