@@ -1,1 +1,1 @@
-"""The vocabulary and the conditions that every layer shares."""
+"""Types, events, errors and conditions that all layers share. Imports no other layer."""

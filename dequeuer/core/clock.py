@@ -1,4 +1,4 @@
-"""The clocks that the code reads. The simulation puts its own in their place, so nothing else reads the time."""
+"""The clocks of the project. The simulation replaces them, so no other code may read the time directly."""
 
 from __future__ import annotations
 
@@ -6,6 +6,6 @@ import time
 from collections.abc import Callable
 
 monotonic: Callable[[], float] = time.monotonic
-"""Seconds of a clock that is never set, the event loop's: for durations."""
+"""Seconds of a clock that is never set, the same as the event loop's: for durations."""
 wall: Callable[[], float] = time.time
-"""Seconds since the epoch: for dates from outside. It can jump."""
+"""Seconds since the epoch: to compare with dates from outside. The clock can be set and then jumps."""

@@ -1,4 +1,4 @@
-"""Whether the process is to end: asked by everything that would begin something new."""
+"""The drain: the request to stop the process. All code that begins new work checks it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ T = TypeVar("T")
 
 
 class Drain:
-    """The wish to stop, set once. `hurry` means that the wait for running work is over, too."""
+    """The request to stop, never withdrawn. A second request forces the drain: running work is not waited for."""
 
     def __init__(self) -> None:
         self._requested = asyncio.Event()
@@ -18,25 +18,25 @@ class Drain:
 
     @property
     def requested(self) -> bool:
-        """Whether nothing new is to begin."""
+        """Whether no new work may begin."""
         return self._requested.is_set()
 
     @property
     def is_forced(self) -> bool:
-        """Whether running work is to be given back instead of finished."""
+        """Whether running work must be cancelled and released instead of finished."""
         return self._forced.is_set()
 
     def request(self) -> None:
-        """Ask for the drain; a second time skips the wait for running work."""
+        """Begin the drain; a second call forces it: running work is not waited for."""
         if self._requested.is_set():
             self._forced.set()
         self._requested.set()
 
     async def run_until_requested(self, start: Coroutine[Any, Any, T], name: str) -> T | None:
-        """Return what a part of the start-up returns, however long it takes; None when the drain begins before.
+        """Run a part of the start-up and return its result; return None when the drain begins first.
 
         Args:
-            start: is cancelled then.
+            start: has no time limit; it is cancelled when the drain begins.
             name: of its task.
         """
         starting = asyncio.create_task(start, name=name)
@@ -49,7 +49,7 @@ class Drain:
                 task.cancel()
             await asyncio.wait({starting, asked})
             if not starting.cancelled():
-                # An error while it is cancelled ends nothing; asyncio would log it as one that nobody retrieved.
+                # An error during the cancellation has no effect. Without this call asyncio would log it.
                 starting.exception()
 
     async def wait_requested(self) -> None:
@@ -57,5 +57,5 @@ class Drain:
         await self._requested.wait()
 
     async def wait_forced(self) -> None:
-        """Return when the wait for running work is to be skipped."""
+        """Return when the drain is forced."""
         await self._forced.wait()

@@ -1,4 +1,4 @@
-"""The exception tree, named for what the caller does next."""
+"""The exceptions of the project. Their names say what the caller does next."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 MAX_FOREIGN_TEXT_CHARS = 256
-"""Characters of foreign text that may reach a log line or a status object."""
+"""The most characters of text from outside in a log line or a status object."""
 
 
 def clip(text: str, limit: int = MAX_FOREIGN_TEXT_CHARS) -> str:
-    """Return foreign text fit for one log line: printable, at most `limit` characters."""
+    """Return text from outside made safe for one log line: printable, at most `limit` characters."""
     printable = "".join(ch if ch.isprintable() else "\N{REPLACEMENT CHARACTER}" for ch in text[: limit + 1])
     return printable if len(printable) <= limit else printable[: limit - 1] + "\N{HORIZONTAL ELLIPSIS}"
 
 
-def described(error: Exception) -> str:
-    """Return what kind of foreign error it is and what it says, clipped. A bare time-out says nothing by itself."""
-    text = str(error) or ("no answer in time" if isinstance(error, TimeoutError) else "")
+def describe_error(error: Exception) -> str:
+    """Return the class and the text of an error of a library, clipped. A timeout without a text gets one."""
+    text = str(error) or ("no response in time" if isinstance(error, TimeoutError) else "")
     return clip(f"{type(error).__name__}: {text}" if text else type(error).__name__)
 
 
@@ -26,7 +26,7 @@ class DequeuerError(Exception):
 
 
 class ConfigurationError(DequeuerError):
-    """The settings cannot be used: exit 2. Carries every fault, not only the first."""
+    """The settings are not valid: exit status 2. Holds all faults, not only the first."""
 
     def __init__(self, faults: Sequence[str]) -> None:
         super().__init__("\n".join(faults))
@@ -34,15 +34,15 @@ class ConfigurationError(DequeuerError):
 
 
 class FatalError(DequeuerError):
-    """The process cannot go on (no such queue, access denied at start-up): exit 1."""
+    """The process cannot continue (the queue does not exist, access is denied at start-up): exit status 1."""
 
 
 class LeaseLostError(DequeuerError):
-    """The claim on a message is gone: stop, and write or delete nothing more on its behalf."""
+    """The lease of a message is lost: stop its work, and write or delete nothing more for it."""
 
 
 class SourceUnavailableError(DequeuerError):
-    """The queue did not take or answer the call (throttled, 5xx, time-out, DNS): try again later."""
+    """A call to the queue failed for now (throttled, 5xx, timeout, DNS): try again later."""
 
 
 class SourceGoneError(FatalError):
@@ -50,9 +50,9 @@ class SourceGoneError(FatalError):
 
 
 class SourceDeniedError(FatalError):
-    """The queue refuses the caller, for good as far as it says. Fatal at start-up, later on waited for.
+    """The queue refuses a call; a retry does not help. Fatal at start-up; later the process waits until it is over.
 
-    `code`: what the queue calls it; empty when it does not say.
+    `code`: the error code of the queue; "" when there is none.
     """
 
     def __init__(self, text: str, code: str = "") -> None:
@@ -61,17 +61,18 @@ class SourceDeniedError(FatalError):
 
 
 class StoreUnavailableError(DequeuerError):
-    """The store did not take or answer the call (throttled, 5xx, time-out, DNS): try again later."""
+    """A call to the store failed for now (throttled, 5xx, timeout, DNS): try again later."""
 
 
 class StoreMissingError(DequeuerError):
-    """The object is not there."""
+    """The object does not exist."""
 
 
 class StoreDeniedError(DequeuerError):
-    """The store refuses the caller for good: permission, key, region, bucket. Fatal at start-up, later on waited for.
+    """The store refuses a call (permission, KMS key, region, bucket); a retry does not help.
 
-    `code`: what the store calls it; empty when it does not say.
+    Fatal at start-up; later the process waits until it is over. `code`: the error code of the store; "" when there is
+    none.
     """
 
     def __init__(self, text: str, code: str = "") -> None:
@@ -84,32 +85,32 @@ class CredentialsMissingError(DequeuerError):
 
 
 class CredentialsUnavailableError(DequeuerError):
-    """Whoever gives out AWS credentials cannot be reached: try again later."""
+    """The provider of AWS credentials cannot be reached: try again later."""
 
 
 class ContainerUnavailableError(DequeuerError):
-    """The container was not reachable, or the connection broke before the answer was whole.
+    """The container was not reachable, or the connection broke before the response was complete.
 
     Attributes:
-        counts: whether it is an attempt, of which a request has `max_attempts`.
+        counts: whether it counts as one of the `max_attempts` of a message.
     """
 
     counts: ClassVar[bool] = True
 
 
 class ContainerNotHttpError(ContainerUnavailableError):
-    """The container has never spoken HTTP/1: no request was worked on, and none has failed."""
+    """The container has never spoken HTTP/1: it has processed no request, so none has failed."""
 
     counts = False
 
 
 class ContainerTimeoutError(DequeuerError):
-    """The container gave no whole answer within the request timeout."""
+    """The container gave no complete response within the request timeout."""
 
 
 class InvalidResponseError(DequeuerError):
-    """The container answered something that is not a result: the request has failed."""
+    """The response of the container is not a result: the request has failed."""
 
 
 class InvalidInputError(DequeuerError):
-    """The submitted request cannot be sent as it is: the request has failed."""
+    """The submitted request cannot be sent to the container: the request has failed."""

@@ -1,4 +1,4 @@
-"""What the core tells the outside. Metrics and logs subscribe; neither can make work fail."""
+"""Events: what happens in the layers, for metrics and logs. Observers cannot make work fail."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ LimitReason = Literal["started", "more", "fewer", "kept", "undone", "refused"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Received:
-    """A message was received and is held. `queued_s`: from its sending until now; None when unknown."""
+    """A message was received and its lease is held. `queued_s`: time since it was sent; None when not known."""
 
     message_id: str
     receive_count: int
@@ -49,14 +49,14 @@ class Received:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Posted:
-    """Work on a message begins: it goes to the container. `queued_s`: from its sending to the POST."""
+    """A message is sent to the container. `queued_s`: time since it was sent to the queue; None when not known."""
 
     queued_s: float | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResponseStarted:
-    """The container answered (its status line and headers; the body may still be under way)."""
+    """Status line and headers of the container's response have arrived; the body may still be arriving."""
 
     kind: Literal["async", "batch", "completion"]
     status_code: int
@@ -65,7 +65,7 @@ class ResponseStarted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchEnded:
-    """An attempt at a batch ended. `duration_s`: from the POST to the end of the answer."""
+    """An attempt at a batch ended. `duration_s`: from the POST to the end of the response."""
 
     succeeded: bool
     duration_s: float
@@ -73,14 +73,14 @@ class BatchEnded:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settled:
-    """A message is no longer held. Exactly one for each `Received`.
+    """The lease of a message is no longer held. There is exactly one for each `Received`.
 
     Attributes:
         message_id: the queue's id.
-        ref: the request id, or empty (bounded and validated).
-        settlement: how.
+        ref: the valid request id, or "".
+        settlement: how the message was settled; a metric label.
         reason: for the log; clipped, never a payload or a header value.
-        held_s: from receive until now.
+        held_s: seconds since it was received.
         receive_count: receives so far.
     """
 
@@ -94,7 +94,7 @@ class Settled:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SlotsChanged:
-    """How many of the worker slots are occupied."""
+    """How many slots are occupied, of how many."""
 
     busy: int
     total: int
@@ -102,12 +102,13 @@ class SlotsChanged:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LimitChanged:
-    """Concurrency that finds itself: a step.
+    """`DEQUEUER_WORKERS=auto` changed the limit of messages in the container.
 
     Attributes:
-        limit: messages that may be in the container from now on, a trial included.
-        settled: what it has found to be right so far.
-        reason: a trial with more or fewer begins; it was kept or undone; the container refused what it was given.
+        limit: from now on; may be a trial.
+        settled: the best limit found so far.
+        reason: a trial with a higher or lower limit begins (`more`, `fewer`), or it was successful (`kept`) or not
+            (`undone`); `refused`: the container refused messages.
     """
 
     limit: int
@@ -117,7 +118,7 @@ class LimitChanged:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReleasedUnstarted:
-    """Messages were released that no work has begun on. Neither `Received` nor `Settled` tell of them."""
+    """Messages were released before their work began. There are no `Received` and `Settled` events for them."""
 
     messages: int
     reason: UnstartedReason
@@ -128,12 +129,12 @@ class SourceCalled:
     """One request to the queue ended.
 
     Attributes:
-        op: what was asked.
-        messages: how many it carried or brought.
-        duration_s: until its answer.
-        error: None = fine.
+        op: the operation.
+        messages: how many messages were sent or received with it.
+        duration_s: until the response.
+        error: None after a success.
         detail: for the log.
-        code: the queue's name for a refusal (`denied`).
+        code: the queue's error code of a refusal (`denied`).
     """
 
     op: SourceOp
@@ -146,15 +147,15 @@ class SourceCalled:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoreCalled:
-    """One request to the store ended. A missing object is `missing`, which is no fault of the store.
+    """One request to the store ended. The error `missing` (no such object) is not a fault of the store.
 
     Attributes:
-        op: what was asked.
-        duration_s: until its answer.
-        error: None = fine.
+        op: the operation.
+        duration_s: until the response.
+        error: None after a success.
         detail: for the log.
-        code: the store's name for a refusal (`denied`).
-        key: what the request was about: a key, or a prefix; empty when it was about several. Not for logs.
+        code: the store's error code of a refusal (`denied`).
+        key: the key or prefix of the request; "" when there are several. Not for logs.
     """
 
     op: StoreOp
@@ -170,10 +171,10 @@ class CredentialsRenewed:
     """AWS credentials were fetched.
 
     Attributes:
-        provider: who gave them out.
-        expires_at: seconds since the epoch; None: they do not end, or their provider does not tell.
-        is_first: there were none before.
-        reason: why that provider was chosen; may be empty.
+        provider: where they come from.
+        expires_at: seconds since the epoch; None when they do not expire, or the provider does not say.
+        is_first: there were no credentials before.
+        reason: why this provider was chosen; may be "".
     """
 
     provider: CredentialProviderName
@@ -184,12 +185,12 @@ class CredentialsRenewed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CredentialsRenewalFailed:
-    """An attempt to fetch AWS credentials failed; it is repeated.
+    """An attempt to fetch AWS credentials failed; it will be repeated.
 
     Attributes:
-        provider: who was asked.
-        reason: for the log; no part of a credential or an answer.
-        valid_for_s: what the present ones have left; 0: there are none that are valid; None: not known.
+        provider: the provider that failed.
+        reason: for the log; quotes nothing of a credential or a response.
+        valid_for_s: how long the present credentials stay valid; 0 when there are no valid ones; None when not known.
     """
 
     provider: CredentialProviderName
@@ -199,14 +200,14 @@ class CredentialsRenewalFailed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoreFeatureMissing:
-    """The store does not support something; the next best is used from now on. Once for each feature."""
+    """The store does not support a feature; a replacement is used from now on. Emitted once for each feature."""
 
     feature: Feature
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LeaseLost:
-    """A lease was lost and its work is fenced off. Counted apart from `Settled`, which follows."""
+    """A lease was lost, and its work is fenced. A `Settled` event follows."""
 
     message_id: str
     reason: str
@@ -214,7 +215,7 @@ class LeaseLost:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Probed:
-    """A probe ran once. `changed`: its state changed with this result (or this is its first result)."""
+    """A probe ran once. `changed`: the result changed its state, or is its first one."""
 
     probe: str
     ok: bool
@@ -226,16 +227,16 @@ class Probed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GateChanged:
-    """Readiness of the container as a whole changed."""
+    """The readiness of the container changed: all its probes together."""
 
     is_open: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContainerProtocolChanged:
-    """Nothing is received because the container does not speak HTTP/1, or that is over.
+    """No messages are received, because the container does not speak HTTP/1; or this is over.
 
-    `looks_like`: what it seems to speak, one of a fixed set of names; "": it is over.
+    `looks_like`: the protocol that it seems to speak, one of a fixed set of names; "" when it is over.
     """
 
     looks_like: str
@@ -243,7 +244,7 @@ class ContainerProtocolChanged:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProcessPhaseChanged:
-    """A step of the life of the process: for the log."""
+    """The process entered another phase: for the log."""
 
     phase: Literal["started", "drain", "release", "drained", "queue_empty"]
     in_flight: int
@@ -272,11 +273,11 @@ Event = (
 
 
 class Observer(Protocol):
-    """Listens. Called on the event loop: it must return at once, and must not raise."""
+    """Gets events. It is called on the event loop: it must not block and must not raise."""
 
     def __call__(self, event: Event, /) -> None:
-        """Take note of one event."""
+        """Record one event."""
 
 
 def ignore(_event: Event, /) -> None:
-    """Be an observer that takes no note."""
+    """Ignore all events: an observer for tests and tools."""

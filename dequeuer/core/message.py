@@ -1,4 +1,4 @@
-"""A message, what may become of it, and the fence that guards work done on its behalf."""
+"""A message, the outcomes of its handling, and the fence that stops its work when the lease is lost."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 FinalState = Literal["completed", "failed", "already_finished", "succeeded", "job_completed", "duplicate"]
-"""How finished work ended; a metric label, so the set is closed."""
+"""How a finished message ended; a metric label, so the set of values is fixed."""
 
 REPEAT_ATTRIBUTE = "may_repeat"
-"""Of a message that may not be the only one of its request: its client chose the id, and may send it twice."""
+"""The attribute of a message that may be one of several for its request: the client chose the id, and may repeat it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
-    """One message as the queue delivered it. It knows nothing of how it is settled.
+    """One message as the queue delivered it, without the means to settle it.
 
     Attributes:
         id: the queue's id of the message (not the request id).
         body: the text, as sent.
-        receive_count: how often the queue has handed it out, this time included; 1 the first time.
-        sent_at: when it was sent, seconds since the epoch; None when the queue does not say.
+        receive_count: how often the queue has delivered it, this time included; 1 the first time.
+        sent_at: when it was sent, seconds since the epoch; None when not known.
         attributes: the message attributes, as text.
     """
 
@@ -33,22 +33,22 @@ class Message:
 
 
 class Fence(Protocol):
-    """Stands between work and its effects: once the lease is gone, nothing more may be written."""
+    """Checked before every write: after the lease is lost, nothing may be written or deleted for the message."""
 
     @property
     def asked_at(self) -> float:
-        """Loop time when the queue was asked for the message: it was not handed out before."""
+        """Loop time when the queue was asked for the message: it cannot have been delivered earlier."""
 
     def check(self) -> None:
-        """Return while the lease is held; raise `LeaseLostError` as soon as its time is over."""
+        """Return while the lease is held; raise `LeaseLostError` when it is lost or its time is over."""
 
     def release_slot(self) -> None:
-        """Tell that the container has done the work and given its whole answer: its place is free for another."""
+        """Free the message's slot for another one, because the container has given its complete response."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Done:
-    """The outcome is durable: acknowledge. `after_ack` runs only once the queue has confirmed it."""
+    """The outcome is durable: acknowledge the message. `after_ack` runs after the queue has confirmed the deletion."""
 
     state: FinalState
     after_ack: Callable[[], Awaitable[None]] | None = None
@@ -57,9 +57,9 @@ class Done:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retry:
-    """Nothing is decided: give the message back, hidden for `after_s` seconds (0 = at once).
+    """No outcome yet: release the message, hidden for `after_s` seconds (0: visible at once).
 
-    `refused`: the container did not take the work, as it was too busy or not reachable.
+    `container_unavailable`: the container did not do the work, because it was too busy or not reachable.
     """
 
     after_s: float
@@ -69,10 +69,10 @@ class Retry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reject:
-    """A failed attempt, or a message that can never work.
+    """A failed attempt, or (`poison`) a message that can never be handled.
 
-    With a redrive policy it is given back (hidden for `after_s`), so that the queue moves it to the
-    dead-letter queue; without one it is deleted.
+    With a redrive policy the message is released (hidden for `after_s` seconds), so that the queue moves it to the
+    dead-letter queue in the end. Without one it is deleted.
     """
 
     after_s: float
@@ -82,7 +82,7 @@ class Reject:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Requeue:
-    """Put back as new: sent again, then deleted. Costs no receive, unlike `Retry`."""
+    """Send the message again as a new one, then delete it. Unlike `Retry`, this does not raise the receive count."""
 
     reason: str
 

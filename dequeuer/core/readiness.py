@@ -1,4 +1,4 @@
-"""Conditions for receiving: each can be waited for, and several make one."""
+"""Conditions for receiving messages: each can be waited for, and several can be combined."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ class Readiness(Protocol):
 
     @property
     def is_open(self) -> bool:
-        """Whether they may now."""
+        """Whether messages may be received now."""
 
     async def wait_open(self) -> None:
-        """Return when they could be at some moment; callers look at `is_open` again."""
+        """Return after it was open at some moment; callers must check `is_open` again."""
 
     async def wait_closed(self) -> None:
-        """Return when they could not be at some moment."""
+        """Return after it was closed at some moment."""
 
 
 class Condition:
-    """`Readiness` that its owner opens and closes."""
+    """A `Readiness` that its owner opens and closes."""
 
     def __init__(self, *, is_open: bool = True) -> None:
         self._is_open = is_open
@@ -35,11 +35,11 @@ class Condition:
         return self._is_open
 
     async def wait_open(self) -> None:
-        """Return once it is open."""
+        """Return when it is open."""
         await self._opened.wait()
 
     async def wait_closed(self) -> None:
-        """Return once it is closed."""
+        """Return when it is closed."""
         await self._closed.wait()
 
     def set(self, *, is_open: bool) -> None:
@@ -50,7 +50,7 @@ class Condition:
 
 
 class AllOf:
-    """`Readiness` that is open while every part is."""
+    """A `Readiness` that is open while all its parts are open."""
 
     def __init__(self, *parts: Readiness) -> None:
         self._parts = parts
@@ -58,20 +58,20 @@ class AllOf:
     @property
     def is_open(self) -> bool:
         """Whether every part is open."""
-        # Asked several times a message: a generator would cost more than what it asks.
+        # Called several times for each message: a generator would cost more than the checks.
         for part in self._parts:  # noqa: SIM110 - see above
             if not part.is_open:
                 return False
         return True
 
     async def wait_open(self) -> None:
-        """Return once every part is open at the same time."""
+        """Return when all parts are open at the same time."""
         while not self.is_open:
             for part in self._parts:
                 await part.wait_open()
 
     async def wait_closed(self) -> None:
-        """Return once a part is closed."""
+        """Return when one part is closed."""
         if not self.is_open:
             return
         waiting = [asyncio.create_task(part.wait_closed(), name="readiness-closed") for part in self._parts]

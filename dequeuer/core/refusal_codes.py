@@ -1,7 +1,7 @@
-"""What SQS and S3 call a refusal that trying again does not mend: one table for both services and both clients.
+"""The error codes with which SQS and S3 refuse a call so that a retry does not help. For both services and clients.
 
-The codes are those of botocore's service models, of the query protocol that SQS spoke before JSON, and of S3's
-list of error responses. KMS errors come in several spellings; `canonical` gives them one.
+The codes are from botocore's service models, from the query protocol of SQS (older than its JSON protocol), and from
+the list of error responses of S3. KMS errors have several spellings; `canonical` returns one of them.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ import re
 from collections.abc import Mapping
 
 NO_CREDENTIALS = "NoCredentials"
-"""Our own: there is nothing to sign with."""
+"""A code of this project: there are no credentials to sign a request with."""
 OTHER = "other"
-"""The label of a code that is not in the table."""
+"""The metric label of codes that are not in the tables below."""
 
 _KMS: Mapping[str, str] = {
     "accessdenied": "KmsAccessDenied",
@@ -44,7 +44,7 @@ CREDENTIALS = frozenset(
         "UnrecognizedClientException",
     }
 )
-"""The keys are wrong, not a permission. They are read again for each request, so rotated keys end it."""
+"""The credentials are wrong, not a permission. They are read again for each request: rotated ones end the refusal."""
 
 REGION = frozenset(
     {"AuthorizationHeaderMalformed", "IllegalLocationConstraintException", "PermanentRedirect", "InvalidRegion"}
@@ -84,10 +84,10 @@ _OTHERS = frozenset(
 )
 
 KNOWN = frozenset({*_KMS.values(), *CREDENTIALS, *REGION, *BUCKET, *_PERMISSION, *_OTHERS})
-"""Values of the label `code`; every other code is `other`."""
+"""Values of the metric label `code`; all other codes are `other`."""
 
 _ALWAYS = frozenset({*_KMS.values(), *CREDENTIALS, *REGION, *BUCKET, *_PERMISSION})
-"""Refusals whatever the HTTP status; some come inside an answer with status 200."""
+"""Refusals with any HTTP status: some are inside a response with status 200."""
 
 _TRANSIENT = re.compile(
     r"throttl|slow_?down|timeout|timed_?out|tooskewed|requestexpired|requestlimit|bandwidthlimit|overlimit|toomany"
@@ -95,7 +95,7 @@ _TRANSIENT = re.compile(
     r"|checksummismatch|sha256mismatch|deletedrecently|concurrent",
     re.IGNORECASE,
 )
-"""Codes with a 4xx status that another try can mend."""
+"""Codes with a 4xx status for which a retry can help."""
 
 
 def canonical(code: str) -> str:
@@ -110,24 +110,24 @@ def canonical(code: str) -> str:
 
 
 def label(code: str) -> str:
-    """Return the value of the metric label `code`: from a bounded set."""
+    """Return the value of the metric label `code`, from a fixed set."""
     name = canonical(code)
     return name if name in KNOWN else OTHER
 
 
 def is_refusal(status: int, code: str) -> bool:
-    """Tell whether a service refused for good.
+    """Tell whether an error is a refusal: a retry does not help.
 
     Args:
-        status: of HTTP; 0 for one entry of a batch, whose status is not known.
-        code: the service's; empty when there is none.
+        status: of HTTP; 0 for one entry of a batch, which has no status of its own.
+        code: the error code of the service; "" when there is none.
     """
     name = canonical(code)
     if name in _ALWAYS:
         return True
     if status in (301, 401, 403):
         return not _TRANSIENT.search(name)
-    # Without a code it may have been a proxy or a load balancer that answered.
+    # A response without a code may come from a proxy or a load balancer.
     return 400 <= status < 500 and status not in (408, 409, 425, 429) and bool(name) and not _TRANSIENT.search(name)
 
 
@@ -143,17 +143,17 @@ _PERMISSIONS: Mapping[tuple[str, str], tuple[str, str]] = {
     ("sqs", "depth"): ("sqs:GetQueueAttributes", ""),
     ("sqs", "send"): ("sqs:SendMessage", "kms:GenerateDataKey"),
 }
-"""For each operation the permission it needs, and the one on the key when bucket or queue is encrypted with KMS."""
+"""The permission that each operation needs, and the one for the KMS key when the bucket or the queue is encrypted."""
 
 
 def permission(service: str, op: str, code: str) -> str:
-    """Return the permission to look at."""
+    """Return the permission that may be missing."""
     own, of_key = _PERMISSIONS[service, op]
     return of_key if of_key and canonical(code) in _KMS.values() else own
 
 
 def hint(service: str, op: str, code: str) -> str:
-    """Return what to check, in one sentence."""
+    """Return what the operator should check, in one sentence."""
     name = canonical(code)
     if name in BUCKET:
         return "the bucket does not exist: check DEQUEUER_BUCKET"

@@ -1,9 +1,9 @@
-"""Refusals of SQS and S3 that last (permission, KMS key, region, bucket): nothing is received until they are over.
+"""Refusals of SQS and S3 (permission, KMS key, region, bucket): no messages are received until they are over.
 
-Every call to the queue and the store is reported here. A refused operation closes the condition; a call of that
-operation that began after that and is not refused opens it. Kept work (an answer that waits to be stored, a message
-that waits to be deleted) repeats its call by itself. When no work is kept, a harmless call of the same operation is
-made instead: receiving a message to find out would use up one of its receives.
+Every call to the queue and the store is reported here as an event. A refused operation closes `may_receive`; a later
+call of the same operation that is not refused opens it again. Running work (a response that waits to be stored, a
+message that waits to be deleted) repeats its call by itself. When there is no such work, a harmless call of the same
+operation is made instead: to receive a message for this purpose would use up one of its receives.
 """
 
 from __future__ import annotations
@@ -19,103 +19,107 @@ from dequeuer.core.events import Event, SourceCalled, StoreCalled
 from dequeuer.core.readiness import Condition
 from dequeuer.core.retry import Backoff
 
-PROBE_BACKOFF = Backoff(initial_s=1.0, max_s=60.0, min_share=0.5)
-QUIET_S = 6.0
-"""Kept work repeats its call within 5 s: after this long without a call no work is kept."""
+CHECK_BACKOFF = Backoff(initial_s=1.0, max_s=60.0, min_share=0.5)
+IDLE_BEFORE_CHECK_S = 6.0
+"""Running work repeats its call within 5 s. After this time without a call, a harmless call is made, seconds."""
 
 Service = Literal["s3", "sqs"]
 _BATCHES = frozenset({"ack", "renew", "release"})
+"""One request has several entries, each with its own result."""
 _BEST_EFFORT = frozenset({("s3", "delete"), ("sqs", "send")})
-"""Work goes on without them: input expires by itself, and a completion message is released instead of sent again."""
+"""Work continues without these: input expires by itself, and a completion message is released instead of sent again."""
 _RECEIVE = ("sqs", "receive")
-
-
-_PARTS = {
+_OBJECT_KINDS = {
     "put": frozenset({"result.json", "completed", "failed", "in_progress"}),
     "get": frozenset({"payload", "headers.json"}),
 }
-_MARKER = "in_progress"
-"""Written while a result of its own kind may be kept back: that it can be written proves nothing about outcomes."""
+_PROGRESS_STATUS = "in_progress"
+"""Written while the work runs. That this status can be written does not show that results can be."""
 
 
 class AccessResult(NamedTuple):
-    """What one call tells of an operation: `refused` with this `code`, or not refused.
+    """Whether one call was refused, and with which `code`.
 
-    `part` is the kind of object that a read or a write was about; empty where that makes no difference.
+    `object_kind`: the kind of object that a read or a write was about, such as `result.json`, because policies can
+    differ by object; "" where it does not matter.
     """
 
     service: Service
     op: str
     refused: bool
     code: str
-    part: str = ""
+    object_kind: str = ""
 
     @property
-    def frees(self) -> frozenset[str]:
-        """The parts that are not refused any more once this call was not."""
-        return frozenset({self.part} if self.part == _MARKER else {self.part, _MARKER})
+    def allowed_kinds(self) -> frozenset[str]:
+        """The kinds of objects that are certainly allowed when this call was allowed."""
+        return frozenset(
+            {self.object_kind} if self.object_kind == _PROGRESS_STATUS else {self.object_kind, _PROGRESS_STATUS}
+        )
 
 
 HarmlessCall = Callable[[str], Awaitable[object]]
-"""Makes a harmless call of one operation. Takes the key that was refused last; empty when there is none."""
+"""Makes a harmless call of one operation. Takes the key that was refused last; "" when there is none."""
 
 
 def access_result_of(event: SourceCalled | StoreCalled) -> AccessResult | None:
-    """Return what a call tells; None when it tells nothing about permissions."""
+    """Return the result of a call; None when it does not show whether the operation is allowed."""
     service: Service = "sqs" if isinstance(event, SourceCalled) else "s3"
-    part = "" if isinstance(event, SourceCalled) else _part(event)
+    object_kind = "" if isinstance(event, SourceCalled) else _object_kind(event)
     if event.error == "denied":
-        return AccessResult(service, event.op, refused=True, code=event.code, part=part)
+        return AccessResult(service, event.op, refused=True, code=event.code, object_kind=object_kind)
     if event.error in ("unavailable", "invalid"):
         return None
     if isinstance(event, SourceCalled) and event.op in _BATCHES and event.error is None and not event.messages:
-        # The request was taken; what became of its entries is told one by one.
+        # The request was accepted; there is one event for each result of its entries.
         return None
-    return AccessResult(service, event.op, refused=False, code="", part=part)
+    return AccessResult(service, event.op, refused=False, code="", object_kind=object_kind)
 
 
-def _part(event: StoreCalled) -> str:
+def _object_kind(event: StoreCalled) -> str:
     name = event.key.rpartition("/")[2]
-    return name if name in _PARTS.get(event.op, ()) else ""
+    return name if name in _OBJECT_KINDS.get(event.op, ()) else ""
 
 
 class RefusedOperations:
-    """What stands refused, for those who tell of whole operations: log and metrics.
+    """The refused operations, for the log and the metrics, which do not distinguish kinds of objects.
 
-    Policies and keys can differ by object: while results are refused, a status that can be written ends nothing.
+    Policies and KMS keys can differ by object: while results are refused, writing a status does not end the refusal.
 
     Args:
-        now: a clock that does not jump, seconds.
+        now: a monotonic clock, seconds.
     """
 
     def __init__(self, now: Callable[[], float] = clock.monotonic) -> None:
         self._now = now
-        self._parts: dict[tuple[Service, str], dict[str, float]] = {}
-        """By service and operation: the parts, and when each was refused last."""
+        self._refused_kinds: dict[tuple[Service, str], dict[str, float]] = {}
+        """By service and operation: the refused kinds of objects, and when each was refused last."""
 
     def __bool__(self) -> bool:
-        return bool(self._parts)
+        return bool(self._refused_kinds)
 
     def record(self, event: SourceCalled | StoreCalled) -> AccessResult | None:
-        """Return what a call tells of its operation as a whole; None when it tells nothing."""
+        """Record a call. Return its result for the whole operation; None when it changes nothing."""
         result = access_result_of(event)
         if result is None:
             return None
         which = result.service, result.op
         if result.refused:
-            self._parts.setdefault(which, {})[result.part] = self._now()
-        elif parts := self._parts.get(which):
+            self._refused_kinds.setdefault(which, {})[result.object_kind] = self._now()
+        elif kinds := self._refused_kinds.get(which):
             began_at = self._now() - event.duration_s
-            for part in result.frees:
-                if began_at >= parts.get(part, math.inf):
-                    del parts[part]
-            if parts:
+            for kind in result.allowed_kinds:
+                if began_at >= kinds.get(kind, math.inf):
+                    del kinds[kind]
+            if kinds:
                 return None
-            del self._parts[which]
+            del self._refused_kinds[which]
         return result
 
 
 class _Refusal:
+    """The last refusal of one kind of call: loop time and key."""
+
     __slots__ = ("key", "last_at")
 
     def __init__(self) -> None:
@@ -124,35 +128,36 @@ class _Refusal:
 
 
 class Refusals:
-    """An observer of calls; `may_receive` and `is_clear` tell what follows from them."""
+    """Observer of all calls. `may_receive` and `is_clear` are derived from them."""
 
     def __init__(self) -> None:
         self._refused: dict[tuple[str, str, str], _Refusal] = {}
-        """By service, operation and part."""
-        self._tries: Mapping[tuple[str, str], HarmlessCall] = {}
+        """By service, operation and kind of object."""
+        self._harmless_calls: Mapping[tuple[str, str], HarmlessCall] = {}
         self.may_receive = Condition()
-        """Closed while a call that work needs is refused. A refused receive does not close it: the next one shows."""
+        """Closed while an operation that work needs is refused. A refused receive does not close it: receives continue,
+        and the next one shows whether the refusal is over."""
 
     @property
     def is_clear(self) -> bool:
-        """Whether nothing is refused that work needs, receives included."""
+        """Whether no operation that work needs is refused, receives included."""
         return self.may_receive.is_open and (*_RECEIVE, "") not in self._refused
 
-    def use(self, tries: Mapping[tuple[str, str], HarmlessCall]) -> None:
-        """Take the harmless calls, by service and operation."""
-        self._tries = tries
+    def set_harmless_calls(self, calls: Mapping[tuple[str, str], HarmlessCall]) -> None:
+        """Set the calls for `run`, by service and operation. They need clients, which are created after this object."""
+        self._harmless_calls = calls
 
     @property
     def handlers(self) -> Mapping[type[Event], Callable[[Any], None]]:
-        """What it wants to hear of."""
-        return {SourceCalled: self._judge, StoreCalled: self._judge}
+        """The events that it observes."""
+        return {SourceCalled: self._record, StoreCalled: self._record}
 
     def __call__(self, event: Event) -> None:
-        """Judge one event."""
+        """Record one event."""
         if isinstance(event, (SourceCalled, StoreCalled)):
-            self._judge(event)
+            self._record(event)
 
-    def _judge(self, event: SourceCalled | StoreCalled) -> None:
+    def _record(self, event: SourceCalled | StoreCalled) -> None:
         if event.error is None and not self._refused:
             return
         result = access_result_of(event)
@@ -160,50 +165,51 @@ class Refusals:
             return
         which = result.service, result.op
         if result.refused:
-            refusal = self._refused.setdefault((*which, result.part), _Refusal())
-            refusal.last_at = asyncio.get_running_loop().time()
-            refusal.key = event.key if isinstance(event, StoreCalled) else ""
+            refused = self._refused.setdefault((*which, result.object_kind), _Refusal())
+            refused.last_at = asyncio.get_running_loop().time()
+            refused.key = event.key if isinstance(event, StoreCalled) else ""
         else:
-            # A slow answer to a call that began before the refusal says nothing about now.
+            # A call that began before the refusal, and got its response later, does not show that it is over.
             began_at = asyncio.get_running_loop().time() - event.duration_s
-            for part in result.frees:
-                standing = self._refused.get((*which, part))
-                if standing is not None and began_at >= standing.last_at:
-                    del self._refused[(*which, part)]
-        self._decide()
+            for kind in result.allowed_kinds:
+                refusal = self._refused.get((*which, kind))
+                if refusal is not None and began_at >= refusal.last_at:
+                    del self._refused[(*which, kind)]
+        self._update()
 
-    def _decide(self) -> None:
-        holding = {which[:2] for which in self._refused} - _BEST_EFFORT - {_RECEIVE}
-        if self.may_receive.is_open is bool(holding):
-            self.may_receive.set(is_open=not holding)
+    def _update(self) -> None:
+        blocking = {which[:2] for which in self._refused} - _BEST_EFFORT - {_RECEIVE}
+        if self.may_receive.is_open is bool(blocking):
+            self.may_receive.set(is_open=not blocking)
 
     async def run(self) -> None:
-        """Repeat refused calls while no work is kept; until cancelled."""
+        """Make harmless calls while operations are refused and no work repeats them; until cancelled."""
         loop = asyncio.get_running_loop()
         failures, opened_at = 0, -math.inf
         while True:
             await self.may_receive.wait_closed()
-            if loop.time() - opened_at >= PROBE_BACKOFF.max_s:
-                # Sooner, the harmless call was allowed and the real one was not: the waits go on growing.
+            if loop.time() - opened_at >= CHECK_BACKOFF.max_s:
+                # It was open for long. When it closes sooner, the harmless call was allowed, but the real one was not:
+                # then the backoff continues to grow.
                 failures = 0
             while not self.may_receive.is_open:
-                await asyncio.sleep(PROBE_BACKOFF.pause_s(failures))
+                await asyncio.sleep(CHECK_BACKOFF.pause_s(failures))
                 failures += 1
-                await self._try_all()
+                await self._check_all()
             opened_at = loop.time()
 
-    async def _try_all(self) -> None:
+    async def _check_all(self) -> None:
         now = asyncio.get_running_loop().time()
         for which, refusal in list(self._refused.items()):
-            if now - refusal.last_at < QUIET_S:
+            if now - refusal.last_at < IDLE_BEFORE_CHECK_S:
                 continue
-            attempt = self._tries.get(which[:2])
-            if attempt is None:
-                # No harmless call is known: the next message shows.
+            harmless_call = self._harmless_calls.get(which[:2])
+            if harmless_call is None:
+                # There is no harmless call: the next message shows whether the refusal is over.
                 self._refused.pop(which, None)
-                self._decide()
+                self._update()
                 continue
             try:
-                await attempt(refusal.key)
+                await harmless_call(refusal.key)
             except DequeuerError:
-                continue  # the call has been told, and judged, like any other
+                continue  # an event was emitted for this call, too

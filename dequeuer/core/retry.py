@@ -17,12 +17,12 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Backoff:
-    """Pauses between attempts: the ceiling doubles with each failure, the pause is a random part of it.
+    """Pauses between attempts: an upper limit that doubles with each failure; the pause is a random part of it.
 
     Attributes:
-        initial_s: the ceiling after the first failure, seconds.
-        max_s: the largest ceiling, seconds.
-        min_share: the smallest part of the ceiling that a pause takes, 0 to 1.
+        initial_s: the upper limit after the first failure, seconds.
+        max_s: the upper limit never exceeds this, seconds.
+        min_share: the smallest part of the upper limit that a pause takes, 0 to 1.
     """
 
     initial_s: float
@@ -30,11 +30,11 @@ class Backoff:
     min_share: float = 0.0
 
     def pause_s(self, failures: int, chance: Callable[[], float] = random.random) -> float:
-        """Return the pause in seconds after a failure that `failures` others came before in a row.
+        """Return the pause in seconds after a failure. `failures`: how many failures came before it in a row.
 
         `chance`: returns a random number from 0 to 1, for the jitter.
         """
-        # The exponent is capped before the power is taken: an outage can last for days.
+        # The exponent is limited first: in an outage of days, the power would overflow.
         ceiling_s = min(self.max_s, self.initial_s * 2.0 ** min(failures, 16))
         return ceiling_s * (self.min_share + (1.0 - self.min_share) * chance())
 
@@ -61,7 +61,7 @@ class RetryPolicy:
         *args: P.args,
         **kwargs: P.kwargs,
     ) -> T:
-        """Call until it succeeds. Other errors than `retry_on`, and the last one of these, are raised as they are."""
+        """Call until it succeeds. Raises errors that are not `retry_on`, and the error of the last attempt."""
         limit_s = self.max_duration_s
         give_up_at = math.inf if limit_s is None else asyncio.get_running_loop().time() + limit_s
         try:
@@ -90,7 +90,7 @@ class RetryPolicy:
 
 
 UNTIL_AVAILABLE = RetryPolicy(backoff=Backoff(initial_s=0.2, max_s=5.0))
-"""Without an end. The ceiling is low, so that work resumes soon after an outage; the jitter spreads the callers."""
+"""No limit. Pauses are short, so that work resumes soon after an outage; the jitter spreads the callers."""
 
 
 async def retry_until_available(
@@ -100,8 +100,8 @@ async def retry_until_available(
     *args: P.args,
     **kwargs: P.kwargs,
 ) -> T:
-    """Call until it succeeds: only cancellation or an error that is not `retry_on` ends it otherwise.
+    """Call until it succeeds. It ends earlier only when it is cancelled, or with an error that is not `retry_on`.
 
-    The caller bounds it: it runs under a lease whose loss cancels it, under a time-out, or until the process stops.
+    The caller must limit it: with a lease whose loss cancels it, with a timeout, or with the end of the process.
     """
     return await UNTIL_AVAILABLE.call(retry_on, function, *args, **kwargs)

@@ -203,7 +203,7 @@ class _Sidecar:
             kind = await self._drain.run_until_requested(self._make_kind(source, dependencies), "start")
             if kind is None:
                 return None
-            self._refusals.use({**_harmless_calls(source), **kind.harmless_calls})
+            self._refusals.set_harmless_calls({**_harmless_calls(source), **kind.harmless_calls})
             if kind.background is not None:
                 background.append(group.create_task(kind.background(), name="expiry-rule"))
             workers = settings.workers

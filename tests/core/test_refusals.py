@@ -11,7 +11,7 @@ import pytest
 
 from dequeuer.core.errors import StoreDeniedError
 from dequeuer.core.events import SourceCalled, SourceOp, StoreCalled, StoreOp
-from dequeuer.core.refusals import PROBE_BACKOFF, QUIET_S, Refusals, RefusedOperations, access_result_of
+from dequeuer.core.refusals import CHECK_BACKOFF, IDLE_BEFORE_CHECK_S, Refusals, RefusedOperations, access_result_of
 
 pytestmark = pytest.mark.looptime
 
@@ -84,7 +84,7 @@ async def test_each_kind_of_object_that_is_refused_is_asked_about() -> None:
         asked.append(key)
         refusals(stored(refused=False, key=key))
 
-    refusals.use({("s3", "put"): attempt})
+    refusals.set_harmless_calls({("s3", "put"): attempt})
     async with running(refusals):
         refusals(stored(refused=True, key="a/b/result.json"))
         refusals(stored(refused=True, key="a/b/status/failed"))
@@ -164,15 +164,15 @@ async def test_with_nothing_in_hand_the_refused_key_is_asked_about_at_growing_in
         if refused:
             raise StoreDeniedError("no")
 
-    refusals.use({("s3", "put"): attempt})
+    refusals.set_harmless_calls({("s3", "put"): attempt})
     async with running(refusals):
         refusals(stored(refused=True, key="a/result.json"))
         await asyncio.wait_for(refusals.may_receive.wait_open(), 700)
     assert {key for key, _ in asked} == {"a/result.json"}
     assert 10 <= len(asked) <= 30
     gaps = [after - before for (_, before), (_, after) in itertools.pairwise(asked)]
-    assert max(gaps) <= PROBE_BACKOFF.max_s + 0.01
-    assert min(gaps[-5:-1]) >= PROBE_BACKOFF.max_s / 2
+    assert max(gaps) <= CHECK_BACKOFF.max_s + 0.01
+    assert min(gaps[-5:-1]) >= CHECK_BACKOFF.max_s / 2
 
 
 async def test_what_is_in_hand_is_its_own_try() -> None:
@@ -182,13 +182,13 @@ async def test_what_is_in_hand_is_its_own_try() -> None:
     async def attempt(key: str) -> None:
         asked.append(key)
 
-    refusals.use({("s3", "put"): attempt})
+    refusals.set_harmless_calls({("s3", "put"): attempt})
     async with running(refusals):
         for _ in range(100):
             refusals(stored(refused=True))
-            await asyncio.sleep(QUIET_S - 1)
+            await asyncio.sleep(IDLE_BEFORE_CHECK_S - 1)
         assert asked == []
-        await asyncio.sleep(PROBE_BACKOFF.max_s + QUIET_S)
+        await asyncio.sleep(CHECK_BACKOFF.max_s + IDLE_BEFORE_CHECK_S)
         assert asked
 
 
@@ -202,15 +202,15 @@ async def test_a_harmless_call_that_proves_too_little_does_not_shorten_the_waits
         refusals(stored(refused=False))
         loop.call_later(1, refusals, stored(refused=True))
 
-    refusals.use({("s3", "put"): attempt})
+    refusals.set_harmless_calls({("s3", "put"): attempt})
     async with running(refusals):
         refusals(stored(refused=True))
         await asyncio.sleep(3600)
-    assert len(opened) <= 3600 / (PROBE_BACKOFF.max_s / 2) + 8
+    assert len(opened) <= 3600 / (CHECK_BACKOFF.max_s / 2) + 8
 
 
 async def test_without_a_harmless_call_the_next_message_tells() -> None:
     refusals = Refusals()
     async with running(refusals):
         refusals(sourced("ack", refused=True))
-        await asyncio.wait_for(refusals.may_receive.wait_open(), 4 * QUIET_S)
+        await asyncio.wait_for(refusals.may_receive.wait_open(), 4 * IDLE_BEFORE_CHECK_S)

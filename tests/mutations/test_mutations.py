@@ -250,14 +250,14 @@ MUTATIONS = [
     Mutation(
         name="messages are received while their results are refused",
         module="core/refusals.py",
-        old="            self.may_receive.set(is_open=not holding)\n",
+        old="            self.may_receive.set(is_open=not blocking)\n",
         new="            pass\n",
         tests=("tests/simulation/test_refusals.py",),
     ),
     Mutation(
         name="nothing finds out that a refusal is over",
         module="core/refusals.py",
-        old="                await attempt(refusal.key)\n",
+        old="                await harmless_call(refusal.key)\n",
         new="                pass\n",
         tests=("tests/core/test_refusals.py",),
     ),

@@ -105,7 +105,7 @@ class SimSidecar:
             observer=self._refusals,
         )
         self._store = sim_store.StoreClient(cloud.objects, name, self._s3, tell, self._refusals)
-        self._refusals.use(
+        self._refusals.set_harmless_calls(
             {
                 ("sqs", "ack"): lambda _: self._source.check_delete(),
                 ("sqs", "renew"): lambda _: self._source.check_change("renew"),

@@ -12,7 +12,7 @@ from dequeuer.core.errors import (
     StoreDeniedError,
     StoreUnavailableError,
     clip,
-    described,
+    describe_error,
 )
 from dequeuer.core.refusal_codes import NO_CREDENTIALS
 from dequeuer.sinks.s3.errors import StoreError, error_code, refused
@@ -46,4 +46,4 @@ def translated(error: Exception) -> StoreError:
         return StoreDeniedError(clip(str(error)), NO_CREDENTIALS)
     if isinstance(error, CredentialsUnavailableError):
         return StoreUnavailableError(clip(str(error)))
-    return StoreUnavailableError(described(error))
+    return StoreUnavailableError(describe_error(error))

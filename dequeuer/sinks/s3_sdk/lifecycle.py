@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from dequeuer.core.errors import StoreUnavailableError, described
+from dequeuer.core.errors import StoreUnavailableError, describe_error
 from dequeuer.sinks.expiry import ABORT_AFTER_DAYS, RULE_ID, ExpiryChange, LifecycleRefusedError, merge_rule
 from dequeuer.sinks.protection import UNPROTECTED, ObjectProtection
 
@@ -86,7 +86,7 @@ def _request(rules: Sequence[Mapping[str, Any]], size: str | None) -> Mapping[st
 
 
 def _translated(error: Exception) -> Exception:
-    text = described(error)
+    text = describe_error(error)
     if isinstance(error, ClientError):
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
         return LifecycleRefusedError(text, code=str(error.response.get("Error", {}).get("Code")), status=status)

@@ -13,7 +13,7 @@ from dequeuer.core.errors import (
     SourceGoneError,
     SourceUnavailableError,
     clip,
-    described,
+    describe_error,
 )
 from dequeuer.core.events import ErrorKind
 from dequeuer.core.refusal_codes import NO_CREDENTIALS, is_refusal
@@ -49,7 +49,7 @@ def translate(error: Exception) -> tuple[ErrorKind, DequeuerError]:
     if isinstance(error, CredentialsMissingError):
         return "denied", SourceDeniedError(clip(str(error)), NO_CREDENTIALS)
     if isinstance(error, DequeuerError | HttpTransportError | OSError | TimeoutError):
-        return "unavailable", SourceUnavailableError(described(error))
+        return "unavailable", SourceUnavailableError(describe_error(error))
     return "unavailable", SourceUnavailableError(type(error).__name__)
 
 

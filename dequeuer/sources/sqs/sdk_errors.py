@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, PartialCredentialsError
 
-from dequeuer.core.errors import DequeuerError, SourceDeniedError, SourceUnavailableError, clip, described
+from dequeuer.core.errors import DequeuerError, SourceDeniedError, SourceUnavailableError, clip, describe_error
 from dequeuer.core.events import ErrorKind
 from dequeuer.core.refusal_codes import NO_CREDENTIALS
 from dequeuer.sources.sqs import errors as sqs_errors
@@ -24,5 +24,5 @@ def translate(error: Exception) -> tuple[ErrorKind, DequeuerError]:
             f"{clip(str(error))}: give the pod a role or AWS_ACCESS_KEY_ID", NO_CREDENTIALS
         )
     if isinstance(error, BotoCoreError):
-        return "unavailable", SourceUnavailableError(described(error))
+        return "unavailable", SourceUnavailableError(describe_error(error))
     return sqs_errors.translate(error)
