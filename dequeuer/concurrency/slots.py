@@ -62,7 +62,7 @@ class Slot:
 
 
 class Slots:
-    """All slots of one worker.
+    """All slots of one worker. Made on the event loop.
 
     Args:
         limit: how many there are.
@@ -73,7 +73,8 @@ class Slots:
         self._limit = limit
         self._observer = observer
         self._times = SlotTimes()
-        self._time: Callable[[], float] | None = None
+        # Looked up once: in Python 3.11 each look for the running loop is a system call.
+        self._now = asyncio.get_running_loop().time
         self._busy = 0
 
     @property
@@ -114,9 +115,3 @@ class Slots:
     def are_stuck(self) -> bool:
         """Tell whether no slot is free, and none is likely to become free soon."""
         return self.free <= 0 and self._times.count_active(self._now()) == 0
-
-    def _now(self) -> float:
-        if self._time is None:
-            # Looked up once: in Python 3.11 each look for the running loop is a system call.
-            self._time = asyncio.get_running_loop().time
-        return self._time()

@@ -18,7 +18,7 @@ from dequeuer.handlers.base import Handler
 from dequeuer.sources.base import Lease
 from dequeuer.worker.lease import NOT_RENEWED, HeldLease, LeaseRenewer
 from dequeuer.worker.prefetch import PrefetchBuffer
-from dequeuer.worker.settlement import SETTLEMENT_TIMEOUT_S, SettlementRecord, Settler
+from dequeuer.worker.settlement import SETTLEMENT_TIMEOUT_S, Settler
 
 _log = logging.getLogger(__name__)
 
@@ -96,12 +96,14 @@ class Attempts:
         self._capacity_freed = capacity_freed
         self._observer = observer
         self._tasks: set[asyncio.Task[None]] = set()
-        self._unsettled: dict[HeldLease, SettlementRecord] = {}
+        self._unsettled: dict[HeldLease, None] = {}
+        """A dict, not a set: the order of releases must be the same in each run of the simulation."""
         self._counted = 0
         """Messages in flight that use capacity."""
         self._uncounted = 0
         """Messages whose outcome is stored: up to `MAX_UNCOUNTED_SETTLING` use no capacity."""
         self._is_stopped = False
+        self._loop = renewer.loop
 
     def __len__(self) -> int:
         return len(self._tasks)
@@ -162,7 +164,7 @@ class Attempts:
         message = lease.message
         queued_s = clock.wall() - message.sent_at if message.sent_at else None
         self._observer(Received(message_id=message.id, receive_count=message.receive_count, queued_s=queued_s))
-        task = self._renewer.loop.create_task(self._run(lease, asked_at, slot), name="message")
+        task = self._loop.create_task(self._run(lease, message, asked_at, slot), name="message")
         self._tasks.add(task)
         self._counted += 1
         task.add_done_callback(self._ended)
@@ -183,9 +185,9 @@ class Attempts:
             return
         await asyncio.wait(set(self._tasks), timeout=CLEAN_UP_TIMEOUT_S)
         releasing = [
-            asyncio.create_task(self._release_unsettled(held, record), name="release")
-            for held, record in self._unsettled.items()
-            if record.settlement is None and not record.may_be_sent
+            asyncio.create_task(self._release_unsettled(held), name="release")
+            for held in self._unsettled
+            if held.settlement is None and not held.is_settlement_started
         ]
         if left := {*self._tasks, *releasing}:
             await asyncio.wait(left, timeout=2 * SETTLEMENT_TIMEOUT_S - CLEAN_UP_TIMEOUT_S)
@@ -195,13 +197,12 @@ class Attempts:
         if not task.cancelled() and (error := task.exception()):
             _log.error("a message's task ended with an unexpected error", exc_info=error)
 
-    async def _run(self, lease: Lease, asked_at: float, slot: Slot | None) -> None:
-        record = SettlementRecord()
+    async def _run(self, lease: Lease, message: Message, asked_at: float, slot: Slot | None) -> None:
         outcome: Outcome | None = None
-        message = lease.message
-        received_at = self._renewer.loop.time()
+        uses_capacity = True
+        received_at = self._loop.time()
         held = self._renewer.hold(lease, asked_at)
-        self._unsettled[held] = record
+        self._unsettled[held] = None
         try:
             try:
                 async with held:
@@ -211,24 +212,25 @@ class Attempts:
                     finally:
                         self.release_slot(slot, _slot_result(outcome))
                     if _is_stored(message, outcome):
-                        self._stop_counting(record)
-                    await self._settler.settle(held, outcome, record)
+                        uses_capacity = False
+                        self._stop_counting()
+                    await self._settler.settle(held, outcome)
             finally:
                 del self._unsettled[held]
-                self._free_capacity(record)
+                self._free_capacity(is_counted=uses_capacity)
             if isinstance(outcome, Done) and outcome.after_ack is not None:
                 await outcome.after_ack()
         except LeaseLostError as error:
-            if record.settlement is None:
-                record.set("lease_lost", str(error))
+            if held.settlement is None:
+                held.set_settlement("lease_lost", str(error))
         except SourceGoneError as error:
-            record.set("error", str(error))
+            held.set_settlement("error", str(error))
         except asyncio.CancelledError:
-            if record.settlement is None:
-                await self._release_unsettled(held, record)
+            if held.settlement is None:
+                await self._release_unsettled(held)
             raise
         finally:
-            self._report(message, record, received_at)
+            self._report(message, held, received_at)
 
     async def _handle(self, message: Message, fence: _Fence) -> Outcome:
         try:
@@ -239,17 +241,16 @@ class Attempts:
             _log.exception("a bug: the message is released")
             return Retry(after_s=backoff_s(message.receive_count), reason=f"a bug: {type(error).__name__}")
 
-    def _stop_counting(self, record: SettlementRecord) -> None:
-        """Free the capacity of a message whose outcome is stored, while it is acknowledged."""
-        record.uses_capacity = False
+    def _stop_counting(self) -> None:
+        """Free the capacity of a message whose outcome is stored, before it is acknowledged."""
         self._counted -= 1
         self._uncounted += 1
         if self._uncounted <= MAX_UNCOUNTED_SETTLING:
             self._on_capacity_freed()
 
-    def _free_capacity(self, record: SettlementRecord) -> None:
+    def _free_capacity(self, *, is_counted: bool) -> None:
         """Free the capacity of a message that is settled."""
-        if record.uses_capacity:
+        if is_counted:
             self._counted -= 1
         else:
             self._uncounted -= 1
@@ -258,29 +259,29 @@ class Attempts:
                 return
         self._on_capacity_freed()
 
-    async def _release_unsettled(self, held: HeldLease, record: SettlementRecord) -> None:
+    async def _release_unsettled(self, held: HeldLease) -> None:
         if held.is_over():
             # Another sidecar may have the message by now, so nothing is sent for it.
-            record.set("lease_lost", held.lost_reason or NOT_RENEWED)
+            held.set_settlement("lease_lost", held.lost_reason or NOT_RENEWED)
             return
-        record.set("released", "the grace period of the drain is over")
+        held.set_settlement("released", "the grace period of the drain is over")
         try:
             await held.stop_renewing()
         except LeaseLostError as error:
-            record.set("lease_lost", str(error))
+            held.set_settlement("lease_lost", str(error))
         else:
             # From now on the fence keeps work that is still being cleaned up from writing.
             held.lost_reason = "released"
             await self._settler.release_now([held.lease])
 
-    def _report(self, message: Message, record: SettlementRecord, received_at: float) -> None:
+    def _report(self, message: Message, held: HeldLease, received_at: float) -> None:
         self._observer(
             Settled(
                 message_id=message.id,
                 ref=self._handler.ref(message),
-                settlement=record.settlement or "error",
-                reason=clip(record.reason),
-                held_s=self._renewer.loop.time() - received_at,
+                settlement=held.settlement or "error",
+                reason=clip(held.settlement_reason),
+                held_s=self._loop.time() - received_at,
                 receive_count=message.receive_count,
             )
         )

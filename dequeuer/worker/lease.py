@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Self
 
 from dequeuer.core.errors import LeaseLostError, SourceDeniedError, SourceUnavailableError
-from dequeuer.core.events import LeaseLost, Observer
+from dequeuer.core.events import LeaseLost, Observer, Settlement
 from dequeuer.core.queue_limits import MAX_VISIBILITY_TIMEOUT_S
 from dequeuer.sources.base import Lease, lease_margin_s
 
@@ -26,7 +26,7 @@ def poll_wait_s(wanted_s: int, length_s: int) -> int:
 
 
 class HeldLease:
-    """The lease of one message while it is worked on.
+    """The lease of one message while it is worked on, and how the message was settled.
 
     Used as an async context manager. When the lease is lost, the task that entered is cancelled, and leaving raises
     `LeaseLostError`.
@@ -44,6 +44,11 @@ class HeldLease:
         self.is_renewal_paused = False
         self.is_settling = False
         """Whether a settlement may have been sent: the response to it decides, not that to a renewal."""
+        self.is_settlement_started = False
+        """Whether a settlement was started. It stays True when the settlement fails."""
+        self.settlement: Settlement | None = None
+        """How the message was settled; None: not yet, or it is not known."""
+        self.settlement_reason = ""
         self._renewer = renewer
         self._loop = renewer.loop
         self._time = self._loop.time
@@ -58,6 +63,11 @@ class HeldLease:
             self._mark_lost(NOT_RENEWED)
         if self.lost_reason is not None:
             raise LeaseLostError(self.lost_reason)
+
+    def set_settlement(self, settlement: Settlement, reason: str) -> None:
+        """Record how the message was settled."""
+        self.settlement = settlement
+        self.settlement_reason = reason
 
     def is_over(self) -> bool:
         """Tell whether the lease is lost, or was not renewed in time."""
@@ -127,7 +137,7 @@ class HeldLease:
 
 
 class LeaseRenewer:
-    """Renews every held lease when half of it is over. One task serves all leases.
+    """Renews every held lease when half of it is over. One task serves all leases. Made on the event loop.
 
     Args:
         length_s: length of a lease: the visibility timeout that a receive and each renewal set, seconds.
@@ -147,14 +157,8 @@ class LeaseRenewer:
         self._held: set[HeldLease] = set()
         self._renewals: set[asyncio.Task[None]] = set()
         self._has_due = asyncio.Event()
-        self._loop: asyncio.AbstractEventLoop | None = None
-
-    @property
-    def loop(self) -> asyncio.AbstractEventLoop:
-        """The running loop. Looked up once: in Python 3.11 each look is a system call."""
-        if self._loop is None:
-            self._loop = asyncio.get_running_loop()
-        return self._loop
+        self.loop = asyncio.get_running_loop()
+        """Looked up once: in Python 3.11 each look is a system call."""
 
     def __len__(self) -> int:
         return len(self._held)
@@ -197,9 +201,8 @@ class LeaseRenewer:
         """Renew a paused lease when half of it is over, or at once."""
         held.is_renewal_paused = False
         if held in self._held and (held.renewal is None or held.renewal.done()):
-            loop = asyncio.get_running_loop()
-            due_at = held.ends_at - self.length_s / 2
-            self._timers[held] = loop.call_later(max(0.0, due_at - loop.time()), self._start_by_timer, held)
+            due_in_s = held.ends_at - self.length_s / 2 - self.loop.time()
+            self._timers[held] = self.loop.call_later(max(0.0, due_in_s), self._start_by_timer, held)
 
     def report_lost(self, held: HeldLease, reason: str) -> None:
         """Emit that a lease is lost."""
@@ -216,15 +219,14 @@ class LeaseRenewer:
 
     async def run(self) -> None:
         """Renew until cancelled."""
-        loop = asyncio.get_running_loop()
         try:
             while True:
                 if not self._due_at:
                     self._has_due.clear()
                     await self._has_due.wait()
-                await asyncio.sleep(next(iter(self._due_at.values())) - loop.time())
+                await asyncio.sleep(next(iter(self._due_at.values())) - self.loop.time())
                 # Leases that would be due a little later are renewed now: one request carries ten.
-                horizon = loop.time() + self.length_s / 10
+                horizon = self.loop.time() + self.length_s / 10
                 for held in [held for held, due_at in self._due_at.items() if due_at <= horizon]:
                     del self._due_at[held]
                     self._start(held)
@@ -239,7 +241,7 @@ class LeaseRenewer:
         self._start(held)
 
     def _start(self, held: HeldLease) -> None:
-        task = held.renewal = asyncio.get_running_loop().create_task(self._renew(held), name="renew-lease")
+        task = held.renewal = self.loop.create_task(self._renew(held), name="renew-lease")
         self._renewals.add(task)
         task.add_done_callback(self._renewals.discard)
 
@@ -267,7 +269,7 @@ class LeaseRenewer:
 
     async def _extend(self, held: HeldLease, end: asyncio.Timeout) -> None:
         """Send a renewal until the queue accepts it. `end` is the end of the lease, and is moved with it."""
-        loop = asyncio.get_running_loop()
+        loop = self.loop
         while held in self._held and not held.is_renewal_paused:
             now = loop.time()
             if held.is_over():

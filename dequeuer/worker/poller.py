@@ -170,7 +170,7 @@ class Poller:
         # Everything that the receives under way may bring counts as if it were here.
         free_slots, prefetched = self._slots.free - receives.max_incoming, len(self._prefetched)
         capacity = self._attempts.free_capacity() - receives.max_incoming
-        least = MAX_BATCH_SIZE if receives else 1
+        least = MAX_BATCH_SIZE if receives.max_incoming else 1
         max_prefetched = self._prefetch_limit.value
         if min(free_slots + max_prefetched - prefetched, capacity) < least:
             return 0

@@ -40,11 +40,8 @@ class PrefetchLimit:
         self._body_chars = 1.0
         self.value = BASE_LIMIT
         """How many messages may be prefetched or on their way, those for free slots not counted."""
-
-    @property
-    def lead_time_s(self) -> float:
+        self.lead_time_s = MIN_LEAD_TIME_S
         """How long before they are needed messages must be asked for: the time of a receive, seconds."""
-        return max(MIN_LEAD_TIME_S, self._receive_s)
 
     def record(self, leases: Sequence[Lease], took_s: float | None) -> None:
         """Record a receive that brought `leases`. `took_s`: seconds; None: it may have waited at the queue."""
@@ -55,6 +52,7 @@ class PrefetchLimit:
             took_s = min(took_s, PREFETCH_WINDOW_S)
             change_s = took_s - self._receive_s
             self._receive_s = took_s if not self._receive_s else self._receive_s + RECEIVE_TIME_WEIGHT * change_s
+            self.lead_time_s = max(MIN_LEAD_TIME_S, self._receive_s)
         max_extra = min(MAX_EXTRA_PER_SLOT * self._slots.total, int(MAX_EXTRA_CHARS / self._body_chars))
         needed = MAX_BATCH_SIZE + self._slots.expected_messages(self._receive_s)
         self.value = max(BASE_LIMIT, min(needed, BASE_LIMIT + max_extra, MAX_LIMIT))

@@ -21,25 +21,6 @@ UNAVAILABLE_ERRORS = (SourceUnavailableError, SourceDeniedError)
 """Errors after which a call to the queue is repeated. A denial can end, too: credentials and policies are changed."""
 
 
-class SettlementRecord:
-    """How a message was settled, as far as is known."""
-
-    __slots__ = ("may_be_sent", "reason", "settlement", "uses_capacity")
-
-    def __init__(self) -> None:
-        self.settlement: Settlement | None = None
-        self.reason = ""
-        self.may_be_sent = False
-        """Whether a request that settles the message may have been sent."""
-        self.uses_capacity = True
-        """Whether the message counts against the limit of messages in flight."""
-
-    def set(self, settlement: Settlement, reason: str) -> None:
-        """Record how the message was settled."""
-        self.settlement = settlement
-        self.reason = reason
-
-
 class Settler:
     """Settles the messages of one source."""
 
@@ -47,7 +28,7 @@ class Settler:
         self._source = source
         self._running: set[asyncio.Task[Settlement] | asyncio.Task[None]] = set()
 
-    async def settle(self, held: HeldLease, outcome: Outcome, record: SettlementRecord) -> None:
+    async def settle(self, held: HeldLease, outcome: Outcome) -> None:
         """Settle a message, and record how. Repeats the calls while the queue is unavailable and the lease is held.
 
         A cancelled caller waits for the response for up to `SETTLEMENT_TIMEOUT_S`, because the queue may have received
@@ -57,7 +38,7 @@ class Settler:
             LeaseLostError: the lease ended before, or the queue refused it.
             SourceGoneError: the queue does not exist any more.
         """
-        record.may_be_sent = True
+        held.is_settlement_started = True
         settling = asyncio.create_task(self._settle_until_available(held, outcome), name="settle")
         self._track(settling)
         try:
@@ -66,10 +47,10 @@ class Settler:
             # Also when the lease is lost: the queue may have received the settlement before.
             await asyncio.wait({settling}, timeout=SETTLEMENT_TIMEOUT_S)
             if settling.done() and not settling.cancelled() and settling.exception() is None:
-                record.set(settling.result(), outcome.reason)
+                held.set_settlement(settling.result(), outcome.reason)
             settling.cancel()
             raise
-        record.set(settlement, outcome.reason)
+        held.set_settlement(settlement, outcome.reason)
 
     async def _settle_until_available(self, held: HeldLease, outcome: Outcome) -> Settlement:
         failures = 0

@@ -116,7 +116,7 @@ MUTATIONS = [
     Mutation(
         name="a release waits for clean-up",
         module="worker/attempts.py",
-        old="            if record.settlement is None and not record.may_be_sent\n",
+        old="            if held.settlement is None and not held.is_settlement_started\n",
         new="            if False\n",
         tests=("tests/worker/test_worker.py",),
     ),

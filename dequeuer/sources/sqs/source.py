@@ -265,7 +265,7 @@ class SqsLease:
         self._copy_id = ""
         system = raw.get("Attributes") or {}
         sent_ms = number(system.get("SentTimestamp"))
-        self._message = Message(
+        self.message = Message(
             id=text(raw["MessageId"]),
             body=text(raw["Body"]),
             # Both inform: a message is not given up because they are missing.
@@ -277,11 +277,6 @@ class SqsLease:
                 if isinstance(value.get("StringValue"), str)
             },
         )
-
-    @property
-    def message(self) -> Message:
-        """The message claimed."""
-        return self._message
 
     @property
     def copy_id(self) -> str:
