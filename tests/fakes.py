@@ -39,10 +39,10 @@ async def chunked(data: bytes, size: int = 65536) -> AsyncIterator[bytes]:
 
 @dataclass
 class MemoryStore:
-    """A store that is both `Fetch` and `Sink`.
+    """A `Store` in memory.
 
-    `journal` holds every write and deletion in order, as `("put", key)` and `("delete", key)`.
-    `refused` methods raise `StoreDeniedError`. `failures` are raised, one a call, before anything else happens.
+    `journal` has all writes and deletions in order, as `("put", key)` and `("delete", key)`.
+    Methods in `refused` raise `StoreDeniedError`. Each call first raises the next of `failures`, while there are some.
     """
 
     objects: dict[str, tuple[bytes, str | None]] = field(default_factory=dict)
@@ -62,12 +62,12 @@ class MemoryStore:
         self.refused |= set(ops)
 
     def allow(self) -> None:
-        """Refuse nothing any more."""
+        """End all refusals."""
         self.refused.clear()
 
     def fail(self, times: int = 1, error: Exception | None = None) -> None:
         """Make the next calls fail."""
-        self.failures.extend([error or StoreUnavailableError("the fake store is away")] * times)
+        self.failures.extend([error or StoreUnavailableError("the fake store is unavailable")] * times)
 
     async def get(self, key: str) -> Payload:
         self._maybe_fail("get")
@@ -121,42 +121,42 @@ class MemoryStore:
         self.journal.append(("check", key))
 
     def seed(self, entries: Iterable[tuple[str, bytes]], content_type: str | None = None) -> None:
-        """Put objects in without a trace in the journal."""
+        """Add objects without entries in the journal."""
         self.objects.update({key: (body, content_type) for key, body in entries})
 
 
 @dataclass
 class FakeLease:
-    """A lease that notes what is done with it. `failures` are raised, one a call."""
+    """A lease that records its calls. Each call raises the next of `failures`, while there are some."""
 
     message: Message
     calls: list[tuple[str, float]] = field(default_factory=list)
     failures: list[Exception] = field(default_factory=list)
-    held_up: asyncio.Event | None = None
-    """When set, `ack` waits for it after it was asked: an answer that is slow to come back."""
+    ack_may_return: asyncio.Event | None = None
+    """When there is one, `ack` waits for it after its call was recorded: a slow response of the queue."""
 
-    when_released: Callable[[], object] = lambda: None
+    on_release: Callable[[], object] = lambda: None
 
-    async def _note(self, what: str, seconds: float = 0.0) -> None:
+    async def _record(self, what: str, seconds: float = 0.0) -> None:
         if self.failures:
             raise self.failures.pop(0)
         self.calls.append((what, seconds))
 
     async def extend(self, seconds: float) -> None:
-        await self._note("extend", seconds)
+        await self._record("extend", seconds)
 
     async def ack(self) -> None:
-        await self._note("ack")
-        if self.held_up is not None:
-            await self.held_up.wait()
+        await self._record("ack")
+        if self.ack_may_return is not None:
+            await self.ack_may_return.wait()
 
     async def release(self, after_s: float = 0.0) -> None:
-        await self._note("release", after_s)
-        self.when_released()
+        await self._record("release", after_s)
+        self.on_release()
 
     @property
     def settled(self) -> list[tuple[str, float]]:
-        """What settled it: renewals left out."""
+        """The calls without the renewals."""
         return [call for call in self.calls if call[0] != "extend"]
 
 
@@ -167,31 +167,31 @@ def make_message(body: str = "request-1", receive_count: int = 1, **attributes: 
 
 @dataclass
 class FakeSource:
-    """A queue whose receives wait until the test puts leases in."""
+    """A queue whose receives wait until the test adds leases."""
 
     has_redrive: bool = False
     depths: list[Depth] = field(default_factory=list)
     limits: list[int] = field(default_factory=list)
     copies: list[Lease] = field(default_factory=list)
-    arrivals: asyncio.Queue[Sequence[Lease] | Exception] = field(default_factory=asyncio.Queue)
+    responses: asyncio.Queue[Sequence[Lease] | Exception] = field(default_factory=asyncio.Queue)
 
     def bring(self, *leases: Lease) -> None:
-        """Let the next receive return these; none = a quiet poll."""
-        self.arrivals.put_nowait(leases)
+        """Let the next receive return these leases; none: an empty receive."""
+        self.responses.put_nowait(leases)
 
-    def break_down(self, error: Exception) -> None:
+    def fail_receive(self, error: Exception) -> None:
         """Let the next receive fail."""
-        self.arrivals.put_nowait(error)
+        self.responses.put_nowait(error)
 
     async def receive(self, limit: int, *, wait: bool = True) -> Sequence[Lease]:
         self.limits.append(limit)
-        if not wait and self.arrivals.empty():
+        if not wait and self.responses.empty():
             await asyncio.sleep(0.02)
             return ()
-        arrival = await self.arrivals.get()
-        if isinstance(arrival, Exception):
-            raise arrival
-        return arrival
+        response = await self.responses.get()
+        if isinstance(response, Exception):
+            raise response
+        return response
 
     async def depth(self) -> Depth:
         return self.depths.pop(0) if len(self.depths) > 1 else self.depths[0]
@@ -201,7 +201,7 @@ class FakeSource:
 
 
 class OpenFence:
-    """A lease that is never lost, of a message that the queue was asked for just now."""
+    """A fence that never closes, of a message that was asked for just now."""
 
     @property
     def asked_at(self) -> float:
@@ -215,7 +215,7 @@ class OpenFence:
 
 
 class SwitchFence:
-    """A lease that the test can lose."""
+    """A fence that the test can close."""
 
     def __init__(self) -> None:
         self.lost = False

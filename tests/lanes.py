@@ -1,4 +1,4 @@
-"""A container of lanes under full load, in virtual time, worked at the limit that somebody sets."""
+"""A container that serves a fixed number of requests at a time, under full load, in virtual time."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from dequeuer.concurrency.slots import ConcurrencyLimit, SlotResult
 
 
 class Lanes:
-    """Serves in the order of arrival, so many at a time; what is too much waits, and is refused if that is told.
+    """Serves `lanes` requests at a time, in the order of arrival. Further requests wait, or are refused.
 
     Attributes:
-        lanes: how many are served at a time.
-        refuses_above: more than so many are answered "not now" at once; None: they wait.
-        supply: messages that the queue still has.
+        lanes: how many requests are served at a time.
+        refuses_above: when so many are there, others are refused at once; None: all others wait.
+        supply: messages that are still in the queue.
     """
 
     def __init__(
@@ -30,7 +30,9 @@ class Lanes:
         slows_down: Callable[[int], float] = lambda _inside: 1.0,
         before_s: float = 0.0,
     ) -> None:
-        """`slows_down`: factor by those inside; `before_s`: time of a slot that is not the container's."""
+        """`slows_down`: factor on the time, by the number of requests that are served; `before_s`: time of a slot before the
+        request reaches the container.
+        """
         self.lanes = lanes
         self.takes_s = takes_s
         self.refuses_above = refuses_above
@@ -50,7 +52,7 @@ class Lanes:
         self._done: list[float] = []
 
     def run(self, seconds: float) -> float:
-        """Let time pass; return how many messages a second were done in the second half of it."""
+        """Let time pass; return the messages per second of its second half."""
         ends = self.now + seconds
         self._fill()
         while self._events and self._events[0][0] <= ends:
@@ -100,15 +102,15 @@ class Lanes:
 
 
 def alike(mean_s: float) -> Callable[[], float]:
-    """All take the same time."""
+    """Return times that are all equal."""
     return lambda: mean_s
 
 
 def noisy(mean_s: float) -> Callable[[], float]:
-    """Within 30 % of the mean."""
+    """Return times within 30 % of the mean."""
     return lambda: mean_s * random.uniform(0.7, 1.3)
 
 
 def wild(mean_s: float) -> Callable[[], float]:
-    """Exponential: a third takes longer than the mean, some take five times as long."""
+    """Return exponential times: a third is longer than the mean, some are five times as long."""
     return lambda: random.expovariate(1 / mean_s)

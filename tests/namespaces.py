@@ -7,12 +7,12 @@ import subprocess
 
 
 def unshare(*kinds: str) -> list[str]:
-    """Return the beginning of a command that runs the rest in new namespaces, and takes it down with itself."""
+    """Return the beginning of a command that runs the rest in new namespaces, and kills it when it is killed itself."""
     return ["unshare", *kinds, "--fork", "--kill-child"]
 
 
 def why_not(*kinds: str) -> str:
-    """Return why there can be no such namespaces here; "" when there can."""
+    """Return why such namespaces cannot be created here; "" when they can."""
     if shutil.which("unshare") is None:
         return "unshare (util-linux) is not installed"
     tried = subprocess.run([*unshare(*kinds), "true"], capture_output=True, text=True, check=False, timeout=60)

@@ -192,7 +192,7 @@ class Proxy:
             self._notebook.note(
                 Record(
                     at=at,
-                    what="handed_out",
+                    what="delivered",
                     sidecar=sidecar,
                     ref=given.ref,
                     delivery=given.delivery,

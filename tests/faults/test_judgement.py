@@ -69,7 +69,7 @@ def test_a_result_that_nobody_gave(stage: Stage) -> None:
     rogue.write("result.json", b"1")
     rogue.write("status/completed")
     rogue.acknowledge()
-    assert rules(stage) == {"result of nobody"}
+    assert rules(stage) == {"unknown result"}
 
 
 def test_both_ends(stage: Stage) -> None:
@@ -84,7 +84,7 @@ def test_a_write_after_the_lease(stage: Stage) -> None:
     rogue = Rogue(stage)
     rogue.wait_for_the_end_of_the_lease()
     rogue.write("status/failed")
-    assert "not silent" in rules(stage)
+    assert "call after the lease" in rules(stage)
 
 
 def test_nothing_done_is_no_crime_but_the_message_is_still_there(stage: Stage) -> None:

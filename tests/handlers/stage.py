@@ -1,4 +1,4 @@
-"""A scripted container on loopback for tests of handlers, and the parties around it."""
+"""A scripted container for tests of handlers. There is no network."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.fakes import chunked
 
 @dataclass
 class Reply:
-    """What the container answers. `error` is raised instead; `body_error` after the body."""
+    """A response of the container. `error` is raised instead of it; `body_error` after the body."""
 
     status: int = 200
     body: bytes = b'{"ok": true}'
@@ -27,15 +27,15 @@ class Reply:
 
 @dataclass
 class Request:
-    """What the container got."""
+    """A request that the container got."""
 
     path: str
     headers: list[tuple[str, str]]
     body: bytes
 
 
-class ScriptedAnswer:
-    """An answer out of a script."""
+class ScriptedResponse:
+    """`Response` with the content of a `Reply`."""
 
     def __init__(self, reply: Reply) -> None:
         self._reply = reply
@@ -57,7 +57,7 @@ class ScriptedAnswer:
 
 @dataclass
 class ScriptedTarget:
-    """A container that answers out of a script: the last reply goes on for ever."""
+    """`Target` that gives the replies in turn; the last one is repeated."""
 
     replies: list[Reply] = field(default_factory=lambda: [Reply()])
     requests: list[Request] = field(default_factory=list)
@@ -69,14 +69,14 @@ class ScriptedTarget:
         headers: Iterable[tuple[str, str]],
         body: bytes | AsyncIterator[bytes],
         size: int | None = None,
-    ) -> AsyncIterator[ScriptedAnswer]:
+    ) -> AsyncIterator[ScriptedResponse]:
         whole = body if isinstance(body, bytes) else b"".join([chunk async for chunk in body])
         self.requests.append(Request(path, list(headers), whole))
         reply = self.replies.pop(0) if len(self.replies) > 1 else self.replies[0]
         await asyncio.sleep(reply.takes_s)
         if reply.error is not None:
             raise reply.error
-        yield ScriptedAnswer(reply)
+        yield ScriptedResponse(reply)
 
 
 NOT_HTTP = Reply(error=ContainerNotHttpError("the container does not speak HTTP/1; it looks like TLS"))

@@ -1,4 +1,4 @@
-"""What is known of a run at one moment of its history."""
+"""The state of a run after each record of its history."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from tests.history.records import BROKE, ON_COMPLETE, Record, What
 
 DISPENSABLE = frozenset({"s3:delete", "sqs:send", "sqs:receive"})
-"""Actions without which a sidecar goes on; a receive that is refused brings nothing anyway."""
+"""A sidecar continues when these actions are refused. A refused receive brings no messages anyway."""
 ENDS = frozenset({"status/completed", "status/failed"})
 
 
@@ -19,12 +19,12 @@ class Delivery:
 
     Attributes:
         ref: the request or batch.
-        handed_at: when the queue gave it away.
-        ends_at: when its lease is over, as the queue sees it.
-        count: the receive count that came with it.
-        answered: status of the whole answer that its call was given; 0: none.
-        finished_before: the request had its end when this was handed out.
-        usable_until: when the sidecar has to take the lease for over, and may not even give the message back.
+        handed_at: when the queue delivered it.
+        ends_at: when its lease ends for the queue.
+        count: its receive count.
+        answered: status of the complete response to its call; 0: none.
+        finished_before: the request had its final status before this delivery.
+        usable_until: from then on the sidecar must treat the lease as lost, and must not even release the message.
     """
 
     ref: str
@@ -41,7 +41,7 @@ class Delivery:
 
 
 class Ledger:
-    """Every fact so far, looked up by what the rules ask for."""
+    """All facts so far, in the form that the rules need."""
 
     def __init__(self) -> None:
         self.submitted: set[str] = set()
@@ -60,17 +60,17 @@ class Ledger:
         self.draining: dict[str, float] = {}
         self.killed: set[str] = set()
         self.told: set[str] = set()
-        """Deliveries of completion messages under which the container took the completion."""
+        """Deliveries of completion messages with which the container accepted the completion."""
         self.late_completions: set[str] = set()
         self._told_and_acked = False
         self.got: defaultdict[str, dict[str, Delivery]] = defaultdict(dict)
-        """What each sidecar has received and not yet settled."""
+        """The deliveries that each sidecar has received and not yet settled."""
         self.refused: defaultdict[str, dict[str, float]] = defaultdict(dict)
-        """What each sidecar needs and is refused, and since when."""
+        """The actions that each sidecar needs and is refused, and since when."""
         self._broke_at: dict[tuple[str, str], float] = {}
         self._by_what: Mapping[What, Callable[[Record], None]] = {
             "submitted": self._submitted,
-            "handed_out": self._handed_out,
+            "delivered": self._delivered,
             "got": self._got,
             "asked": self._asked,
             "dead_lettered": self._dead_lettered,
@@ -87,21 +87,21 @@ class Ledger:
         }
 
     def ends(self, ref: str) -> frozenset[str]:
-        """Return the ends that are durable."""
+        """Return the final statuses that are durable."""
         return ENDS & self.objects[ref].keys()
 
     def may_fail(self, record: Record, transit_s: float) -> bool:
-        """Tell whether a sidecar may fail a request: not because its container went down with it."""
+        """Tell whether a sidecar may fail a request. It may not when only the drain has stopped its container."""
         drained_at = self.draining.get(record.sidecar)
         if drained_at is None or record.ref in self.hopeless:
             return True
         return self._broke_at.get((record.sidecar, record.ref), 0.0) <= drained_at + transit_s
 
-    def note(self, record: Record) -> None:
-        """Take note."""
-        takes_note = self._by_what.get(record.what)
-        if takes_note is not None:
-            takes_note(record)
+    def add(self, record: Record) -> None:
+        """Add the fact of one record."""
+        handler = self._by_what.get(record.what)
+        if handler is not None:
+            handler(record)
 
     def _submitted(self, record: Record) -> None:
         self.submitted.add(record.ref)
@@ -113,7 +113,7 @@ class Ledger:
     def _got(self, record: Record) -> None:
         delivery = self.deliveries[record.delivery]
         length_s = delivery.ends_at - delivery.handed_at
-        # The sidecar counts from when it asked, less a margin: it may have been handed out at once.
+        # The sidecar counts from when it asked, less a margin: it may have been delivered at once.
         delivery.usable_until = record.at - record.seconds + length_s - min(1.0, length_s / 10)
         if record.at < delivery.usable_until:
             self.got[record.sidecar][record.delivery] = delivery
@@ -157,7 +157,7 @@ class Ledger:
     def _dead_lettered(self, record: Record) -> None:
         self.dead.add(record.ref)
 
-    def _handed_out(self, record: Record) -> None:
+    def _delivered(self, record: Record) -> None:
         delivery = Delivery(
             ref=record.ref,
             handed_at=record.at,
@@ -179,8 +179,8 @@ class Ledger:
             self.told.add(record.delivery)
 
     def _believed(self, record: Record) -> None:
-        # Within its lease a sidecar cannot know better: what follows an acknowledgement may follow. The message is not
-        # taken for gone.
+        # While its lease lasts, the sidecar cannot know that nothing was deleted: it may act as after an acknowledgement.
+        # The message does not count as deleted.
         delivery = self.deliveries.get(record.delivery)
         if delivery is not None and record.at < delivery.ends_at:
             delivery.acked = True

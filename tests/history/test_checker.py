@@ -1,4 +1,4 @@
-"""The judge itself: a good history passes, and each rule finds what breaks it."""
+"""The checker itself: a good history passes, and each rule finds a history that breaks it."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ def rec(at: float, what: Any, **facts: Any) -> Record:
 
 
 def both(at: float, op: Any, **facts: Any) -> list[Record]:
-    """What was asked was done, a moment later."""
+    """A request, and its effect a moment later."""
     return [rec(at, "asked", op=op, **facts), rec(at + 0.1, "done", op=op, **facts)]
 
 
 def delivery(at: float, name: str = "d1", count: int = 1, **facts: Any) -> Record:
-    return rec(at, "handed_out", delivery=name, seconds=30.0, count=count, **facts)
+    return rec(at, "delivered", delivery=name, seconds=30.0, count=count, **facts)
 
 
 def call(at: float, name: str = "d1", *, status: int = 200, path: str = "/", **facts: Any) -> list[Record]:
@@ -37,7 +37,7 @@ def call(at: float, name: str = "d1", *, status: int = 200, path: str = "/", **f
     ]
 
 
-def conclusion(at: float, name: str = "d1") -> list[Record]:
+def ending(at: float, name: str = "d1") -> list[Record]:
     return [
         *both(at, "write", delivery=name, name="result.json", digest="42"),
         *both(at + 0.2, "write", delivery=name, name="status/completed"),
@@ -47,7 +47,7 @@ def conclusion(at: float, name: str = "d1") -> list[Record]:
 
 
 SUBMITTED = rec(0, "submitted")
-GOOD = [SUBMITTED, delivery(1), *call(2), *conclusion(3)]
+GOOD = [SUBMITTED, delivery(1), *call(2), *ending(3)]
 BATCH_DONE = [SUBMITTED, delivery(1), *call(2), *both(3, "ack", delivery="d1")]
 THE_END = rec(0, "submitted", ref="end", name="completion")
 
@@ -92,14 +92,14 @@ LATER = delivery(40, "d2", 2)
 def test_input_may_be_deleted_after_an_acknowledgement_that_the_queue_only_seemed_to_take(
     believed_at: float, is_clean: bool
 ) -> None:
-    """A stale receipt: SQS may say yes and delete nothing. Within the lease nobody can know better."""
+    """A stale receipt: SQS can accept it and delete nothing. While the lease lasts, the sidecar cannot know this."""
     history = [record for record in GOOD if record.op not in {"ack", "delete"}] + [
         rec(believed_at, "believed", op="ack", delivery="d1"),
         *both(40, "delete", name="payload", delivery="d1"),
-        rec(41, "handed_out", delivery="d2", seconds=30.0, count=2),
+        rec(41, "delivered", delivery="d2", seconds=30.0, count=2),
         *both(42, "ack", delivery="d2"),
     ]
-    assert ("not silent" not in rules(history, Final(objects=OBJECTS), ASYNC)) is is_clean
+    assert ("call after the lease" not in rules(history, Final(objects=OBJECTS), ASYNC)) is is_clean
 
 
 @pytest.mark.parametrize(
@@ -107,16 +107,16 @@ def test_input_may_be_deleted_after_an_acknowledgement_that_the_queue_only_seeme
     [
         (without("done", "status/completed"), OBJECTS, "ack before durable"),
         (without("done", "result.json"), OBJECTS, "ack before durable"),
-        (without("answered", "/"), OBJECTS, "result of nobody"),
+        (without("answered", "/"), OBJECTS, "unknown result"),
         ([*GOOD, FAILED], {"r": {**OBJECTS["r"], "status/failed": ""}}, "two ends"),
         (GOOD, {"r": {"status/failed": ""}}, "end changed"),
         (GOOD, {"r": {"status/completed": "", "result.json": "43"}}, "end changed"),
         (GOOD, {"r": {"status/completed": ""}}, "two ends"),
         ([*GOOD, rec(9, "done", op="delete", name="status/completed")], OBJECTS, "end changed"),
-        ([SUBMITTED, delivery(1), *call(2), rec(2.9, "fenced", delivery="d1"), *conclusion(3)], OBJECTS, "not silent"),
-        ([SUBMITTED, delivery(1), *call(2), *conclusion(31.1)], OBJECTS, "not silent"),
-        ([SUBMITTED, delivery(1), *call(2), *both(2.8, "release", delivery="d1"), *conclusion(3)], OBJECTS, "not silent"),
-        ([*GOOD, *both(9, "write", delivery="d1", name="status/completed")], OBJECTS, "not silent"),
+        ([SUBMITTED, delivery(1), *call(2), rec(2.9, "fenced", delivery="d1"), *ending(3)], OBJECTS, "call after the lease"),
+        ([SUBMITTED, delivery(1), *call(2), *ending(31.1)], OBJECTS, "call after the lease"),
+        ([SUBMITTED, delivery(1), *call(2), *both(2.8, "release", delivery="d1"), *ending(3)], OBJECTS, "call after the lease"),
+        ([*GOOD, *both(9, "write", delivery="d1", name="status/completed")], OBJECTS, "call after the lease"),
         ([*GOOD, LATER, *call(41, "d2"), *both(42, "ack", delivery="d2")], OBJECTS, "called again"),
         ([*GOOD[:3], rec(2.1, "called", call="another", delivery="d1", name="/"), *GOOD[3:]], OBJECTS, "too many at once"),
         ([SUBMITTED, rec(0.5, "drain"), *GOOD[1:]], OBJECTS, "drain"),
@@ -157,16 +157,16 @@ def test_each_rule_of_batches_finds_what_breaks_it(history: list[Record], terms:
     assert rule in rules(history, Final(), terms)
 
 
-KEEPING = replace(ASYNC, keeps_answers=True)
+KEEPING = replace(ASYNC, keeps_responses=True)
 
 
 @pytest.mark.parametrize(("status", "is_found"), [(200, True), (500, True), (503, False), (429, False)])
-def test_an_answer_that_is_given_back_is_found(status: int, is_found: bool) -> None:
+def test_an_answer_that_is_released_is_found(status: int, is_found: bool) -> None:
     dropped = [SUBMITTED, delivery(1), *call(2, status=status), *both(3, "release", delivery="d1")]
-    assert ("answer dropped" in rules(dropped, Final(), KEEPING)) is is_found
-    assert "answer dropped" not in rules(dropped, Final(), ASYNC), "a real container cannot know what arrived"
+    assert ("response dropped" in rules(dropped, Final(), KEEPING)) is is_found
+    assert "response dropped" not in rules(dropped, Final(), ASYNC), "a real container cannot know what arrived"
     ending = [SUBMITTED, delivery(1), rec(1.5, "drain"), *dropped[2:]]
-    assert "answer dropped" not in rules(ending, Final(), KEEPING)
+    assert "response dropped" not in rules(ending, Final(), KEEPING)
 
 
 @pytest.mark.parametrize("name", ["s3:put", "s3:get", "s3:list", "sqs:delete", "sqs:visibility"])
@@ -179,13 +179,13 @@ def test_what_is_received_while_something_is_refused_is_found(name: str) -> None
 
 
 @pytest.mark.parametrize("name", ["s3:delete", "sqs:send", "sqs:receive"])
-def test_work_goes_on_without_what_it_can_do_without(name: str) -> None:
+def test_work_continues_without_actions_that_it_does_not_need(name: str) -> None:
     history = [SUBMITTED, rec(1, "refused", name=name), delivery(40)]
     assert "received while refused" not in rules(history, Final(), ASYNC)
 
 
-def test_a_sidecar_may_keep_what_it_has_to_take_for_over() -> None:
-    # Asked for at 0.1, it may have been handed out then; of 30 s the last one is no time to send anything.
+def test_a_sidecar_need_not_release_a_message_whose_lease_it_treats_as_lost() -> None:
+    # Asked for at 0.1, it may have been delivered then; in the last of the 30 s nothing may be sent.
     history = [SUBMITTED, delivery(1), rec(1.1, "got", delivery="d1", seconds=1.0), rec(29.2, "ended")]
     assert "drain" not in rules(history, Final(), ASYNC)
 
@@ -201,12 +201,12 @@ def test_a_completion_that_was_never_acknowledged_may_come_again() -> None:
 
 
 def test_requests_that_are_under_way_for_a_moment_are_allowed_for() -> None:
-    history = [SUBMITTED, delivery(1), *call(2), *conclusion(31.5)]
+    history = [SUBMITTED, delivery(1), *call(2), *ending(31.5)]
     assert rules(history, Final(objects=OBJECTS), replace(ASYNC, transit_s=2.0)) == set()
 
 
 def test_a_violation_shows_everything_about_its_request() -> None:
     [violation] = judge([SUBMITTED, rec(1, "submitted", ref="other"), delivery(1)], Final(queued=frozenset(["other"]), dead=frozenset()), replace(ASYNC, settled=False))  # fmt: skip
     assert str(violation).startswith("lost: r: ")
-    assert "handed_out d1 #1 30 s" in str(violation)
+    assert "delivered d1 #1 30 s" in str(violation)
     assert "other" not in str(violation)

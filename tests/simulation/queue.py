@@ -110,7 +110,7 @@ class Queue:
         self._tell(
             Record(
                 at=_now(),
-                what="handed_out",
+                what="delivered",
                 sidecar=sidecar,
                 ref=letter.ref,
                 delivery=receipt,

@@ -34,7 +34,7 @@ def summarize(seed: int) -> Summary:
         return Summary(seed=seed, counts=Counter(), faults=Counter(), violations=(trace,))
     counts: Counter[str] = Counter()
     for record in outcome.history:
-        if record.what in {"submitted", "handed_out", "called", "fenced", "dead_lettered"}:
+        if record.what in {"submitted", "delivered", "called", "fenced", "dead_lettered"}:
             counts[record.what] += 1
         elif record.what == "done":
             counts[f"{record.op} {record.name}".strip() if record.name.startswith("status/") else record.op] += 1

@@ -97,7 +97,9 @@ class World:
                 for ref, objects in bodies.items()
             },
         )
-        terms = Terms(kind=self._shape.kind, slots=self._shape.slots, has_redrive=queue.has_redrive, keeps_answers=True)
+        terms = Terms(
+            kind=self._shape.kind, slots=self._shape.slots, has_redrive=queue.has_redrive, keeps_responses=True
+        )
         return Outcome(
             seed=self._seed,
             history=self.history,

@@ -241,7 +241,7 @@ async def test_settlements_under_way_are_bounded_by_the_slots() -> None:
         def _hand_out(self, limit: int) -> Sequence[Lease]:
             new = super()._hand_out(limit)
             for lease in self.handed:
-                lease.held_up = never
+                lease.ack_may_return = never
             return new
 
     stage.source = source = HeldUp(3000)

@@ -108,7 +108,7 @@ async def test_messages_that_wait_to_be_settled_free_their_slots_but_are_bounded
     release = asyncio.Event()
     most = 1 + MIN_STORING + MAX_UNCOUNTED_SETTLING
     for number in range(most + 10):
-        stage.source.bring(FakeLease(make_message(f"r{number}"), held_up=release))
+        stage.source.bring(FakeLease(make_message(f"r{number}"), ack_may_return=release))
     async with stage.running(slots=1):
         await asyncio.sleep(5)
         assert len(stage.handler.handled) == most
@@ -133,7 +133,7 @@ async def test_only_a_small_message_whose_outcome_is_stored_takes_no_room_while_
     stage.handler.outcome = outcome
     release = asyncio.Event()
     for _ in range(MIN_STORING + 10):
-        stage.source.bring(FakeLease(make_message(body), held_up=release))
+        stage.source.bring(FakeLease(make_message(body), ack_may_return=release))
     async with stage.running(slots=1):
         await asyncio.sleep(5)
         assert len(stage.handler.handled) == MIN_STORING + 1
@@ -200,8 +200,8 @@ async def test_a_bug_costs_the_message_an_attempt_and_not_the_process() -> None:
 async def test_a_queue_that_is_away_is_tried_until_it_is_back() -> None:
     stage = Stage()
     for _ in range(20):
-        stage.source.break_down(SourceUnavailableError("away"))
-    stage.source.break_down(SourceDeniedError("the keys are being rotated"))
+        stage.source.fail_receive(SourceUnavailableError("away"))
+    stage.source.fail_receive(SourceDeniedError("the keys are being rotated"))
     [lease] = leases(1)
     stage.source.bring(lease)
     async with stage.running():
@@ -211,7 +211,7 @@ async def test_a_queue_that_is_away_is_tried_until_it_is_back() -> None:
 
 async def test_a_queue_that_is_gone_ends_the_work() -> None:
     stage = Stage()
-    stage.source.break_down(SourceGoneError("deleted"))
+    stage.source.fail_receive(SourceGoneError("deleted"))
     async with stage.running() as task:
         with pytest.raises(SourceGoneError):
             await task
@@ -219,7 +219,7 @@ async def test_a_queue_that_is_gone_ends_the_work() -> None:
 
 async def test_an_unexpected_error_of_the_source_ends_the_work_loudly() -> None:
     stage = Stage()
-    stage.source.break_down(ZeroDivisionError())
+    stage.source.fail_receive(ZeroDivisionError())
     async with stage.running() as task:
         with pytest.raises(ZeroDivisionError):
             await task
@@ -323,7 +323,7 @@ async def test_what_the_own_poll_takes_back_in_a_drain_is_given_back_again(reque
     stage.source = source = TakingBack()
     stage.handler.takes_s = 1000
     [lease] = leases(1)
-    lease.when_released = lambda: source.released(lease)
+    lease.on_release = lambda: source.released(lease)
     source.bring(lease)
     async with stage.running(slots=2, grace_s=0.7) as task:
         await asyncio.sleep(1)
@@ -353,7 +353,7 @@ async def test_the_release_of_a_drain_does_not_wait_for_clean_up() -> None:
     stage.handler = CleaningUp()
     [lease] = leases(1)
     released_at: list[float] = []
-    lease.when_released = lambda: released_at.append(now())
+    lease.on_release = lambda: released_at.append(now())
     stage.source.bring(lease)
     async with stage.running(grace_s=1) as task:
         await asyncio.sleep(5)
@@ -419,7 +419,7 @@ async def test_leases_are_renewed_during_the_drain() -> None:
 async def test_an_ack_under_way_when_time_is_up_is_not_followed_by_a_release() -> None:
     stage = Stage()
     slow_answer = asyncio.Event()
-    lease = FakeLease(make_message(), held_up=slow_answer)
+    lease = FakeLease(make_message(), ack_may_return=slow_answer)
     stage.source.bring(lease)
     async with stage.running(grace_s=5) as task:
         await asyncio.sleep(1)
@@ -534,7 +534,7 @@ async def test_no_renewal_is_sent_beside_an_acknowledgement(takes_s: float, sett
     async def clean_up() -> None:
         cleaned.set()
 
-    lease = Renewing(make_message(), held_up=answered)
+    lease = Renewing(make_message(), ack_may_return=answered)
     stage.handler.takes_s = takes_s
     stage.handler.outcome = Done(state="completed", after_ack=clean_up)
     stage.source.bring(lease)

@@ -99,7 +99,7 @@ class HeldUp(FakeSource):
     async def receive(self, limit: int, *, wait: bool = True) -> Sequence[Lease]:
         found = await self._source.receive(limit, wait=wait)
         for lease in self._source.handed:
-            lease.held_up = asyncio.Event()
+            lease.ack_may_return = asyncio.Event()
         return found
 
 

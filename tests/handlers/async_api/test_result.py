@@ -15,7 +15,7 @@ from dequeuer.handlers.async_api.result import (
 from dequeuer.sinks.base import Check, unchecked
 from dequeuer.sinks.layout import RequestKeys
 from tests.fakes import MemoryStore, OpenFence
-from tests.handlers.stage import Reply, ScriptedAnswer
+from tests.handlers.stage import Reply, ScriptedResponse
 
 pytestmark = pytest.mark.looptime
 
@@ -47,7 +47,7 @@ class Held(MemoryStore):
 
 def writing(writer: ResultWriter, store: MemoryStore, name: str, size: int, *, told: bool = True) -> asyncio.Task[None]:
     body = b'"' + b"x" * (size - 2) + b'"'
-    answer = ScriptedAnswer(Reply(body=body, size=size if told else None))
+    answer = ScriptedResponse(Reply(body=body, size=size if told else None))
     request = RequestStore(store, RequestKeys("u", "a", name), OpenFence())
 
     async def write() -> None:

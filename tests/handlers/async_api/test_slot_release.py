@@ -1,4 +1,4 @@
-"""The container's place is free for another request before the result of the one is durable, never before it answered."""
+"""The slot is released after the container's complete response, and before the result is durable."""
 
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
@@ -12,11 +12,11 @@ from dequeuer.handlers.async_api.handler import AsyncHandler
 from dequeuer.handlers.async_api.result import MAX_BUFFERED_BYTES, MAX_SMALL_BYTES, ResultWriter
 from dequeuer.handlers.response_policy import ResponsePolicy
 from tests.fakes import MemoryStore, OpenFence, make_message
-from tests.handlers.stage import Reply, ScriptedAnswer, ScriptedTarget
+from tests.handlers.stage import Reply, ScriptedResponse, ScriptedTarget
 
 
-class Story(OpenFence, MemoryStore, ScriptedTarget):
-    """Fence, store and container at once: `order` is what happened, in order."""
+class Recording(OpenFence, MemoryStore, ScriptedTarget):
+    """Fence, store and container in one: `order` has their calls in order."""
 
     def __init__(self, reply: Reply) -> None:
         MemoryStore.__init__(self)
@@ -25,7 +25,7 @@ class Story(OpenFence, MemoryStore, ScriptedTarget):
         self.seed([("uid/workloads/api/r1/payload", b"payload")])
 
     def release_slot(self) -> None:
-        self.order.append("answered")
+        self.order.append("slot released")
 
     async def put(self, key: str, body: bytes, content_type: str) -> None:
         self.order.append(key.rpartition("/")[2])
@@ -38,7 +38,7 @@ class Story(OpenFence, MemoryStore, ScriptedTarget):
         headers: Iterable[tuple[str, str]],
         body: bytes | AsyncIterator[bytes],
         size: int | None = None,
-    ) -> AsyncIterator[ScriptedAnswer]:
+    ) -> AsyncIterator[ScriptedResponse]:
         async with super().post(path, headers, body, size) as answer:
             try:
                 yield answer
@@ -46,33 +46,33 @@ class Story(OpenFence, MemoryStore, ScriptedTarget):
                 self.order.append("left")
 
 
-async def told(reply: Reply) -> list[str]:
-    story = Story(reply)
+async def order_of(reply: Reply) -> list[str]:
+    recording = Recording(reply)
     handler = AsyncHandler(
         cluster_uid="uid",
         api_name="api",
-        store=story,
-        target=story,
+        store=recording,
+        target=recording,
         results=ResultWriter(10 * MAX_BUFFERED_BYTES),
         policy=ResponsePolicy(max_attempts=5, retry_statuses=frozenset({503})),
         drain=Drain(),
         observer=ignore,
     )
-    await handler.handle(make_message("r1"), story)
-    return story.order
+    await handler.handle(make_message("r1"), recording)
+    return recording.order
 
 
 def text(size: int) -> bytes:
     return b'"' + b"x" * size + b'"'
 
 
-async def test_a_small_result_is_stored_once_the_container_is_free() -> None:
-    assert await told(Reply(body=text(100))) == ["left", "answered", "result.json", "completed"]
+async def test_a_small_result_is_stored_after_the_slot_is_released() -> None:
+    assert await order_of(Reply(body=text(100))) == ["left", "slot released", "result.json", "completed"]
 
 
 @pytest.mark.parametrize("size", [MAX_SMALL_BYTES * 3, MAX_BUFFERED_BYTES * 2])
-async def test_a_larger_one_while_the_container_is_read(size: int) -> None:
-    assert await told(Reply(body=text(size))) == ["result.json", "left", "answered", "completed"]
+async def test_a_larger_one_is_stored_while_the_response_is_read(size: int) -> None:
+    assert await order_of(Reply(body=text(size))) == ["result.json", "left", "slot released", "completed"]
 
 
 @pytest.mark.parametrize(
@@ -85,5 +85,5 @@ async def test_a_larger_one_while_the_container_is_read(size: int) -> None:
         Reply(error=ContainerUnavailableError("refused")),
     ],
 )
-async def test_what_is_no_whole_good_answer_frees_nothing_early(reply: Reply) -> None:
-    assert "answered" not in await told(reply)
+async def test_a_failure_does_not_release_the_slot_early(reply: Reply) -> None:
+    assert "slot released" not in await order_of(reply)
