@@ -1,1 +1,1 @@
-"""Reaching AWS: with the SDK's clients, or with slim ones that make only the calls that messages need."""
+"""Signed requests to AWS: signatures, endpoints, credentials."""

@@ -1,4 +1,4 @@
-"""Signed requests to one service of AWS, or to a server that speaks like it."""
+"""Signed requests to one endpoint of AWS, or to a server with the same API."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from dequeuer.http.pool import Pool, Reply, SerializedRequest
 from dequeuer.http.response import Response
 
 MAX_CLOCK_SKEW_S = 240.0
-"""AWS takes signatures that are up to five minutes old; a clock that is farther off is corrected."""
+"""AWS accepts signatures within five minutes of its own clock. Beyond this difference the clock is corrected."""
 WRITE_CHUNK_BYTES = 16 * 1024
-"""Of a body that is read while it is sent: given to the transport at a time."""
+"""Piece of a streamed body that is passed to the transport at a time."""
 _SKEWED = (b"RequestTimeTooSkewed", b"RequestExpired", b"Signature expired", b"Signature not yet current")
 _KEYS_REFUSED = re.compile(
     rb'(?:Code>\s*|[#"])(?:(ExpiredToken)|InvalidAccessKeyId|InvalidClientTokenId|InvalidSignatureException'
@@ -35,14 +35,14 @@ _MAX_REFUSAL_BYTES = 64 * 1024
 
 
 class Request(NamedTuple):
-    """One request. A tuple: every message makes half a dozen of them.
+    """One request. A tuple, because every message needs about six of them.
 
     Attributes:
         method: in capitals.
         path: escaped.
-        timeout_s: for the head of the response, and for each further part of it.
-        query: in the canonical order and spelling.
-        fields: besides those that every request has; names in lower case, each once. All are signed.
+        timeout_s: for the head of the response, and for each further read of it.
+        query: in canonical form; see `signing.query`.
+        fields: further header fields; names in lower case, each once. All are signed.
         body: whole.
     """
 
@@ -55,12 +55,12 @@ class Request(NamedTuple):
 
 
 class _Signed(NamedTuple):
-    """What a request was signed with.
+    """Keys and times of a signature.
 
     Attributes:
-        keys: whose it was.
+        keys: those that signed.
         at_s: the time in the signature, seconds since the epoch.
-        sent_s: the same moment on the monotonic clock.
+        sent_s: the same time on the monotonic clock, seconds.
     """
 
     keys: FrozenKeys
@@ -69,26 +69,26 @@ class _Signed(NamedTuple):
 
 
 def origin_of(url: str, tls: ssl.SSLContext) -> Origin:
-    """Return the server that an endpoint's URL names. Raises `ConfigurationError`."""
+    """Return the server of an endpoint URL. Raises `ConfigurationError`."""
     try:
         parts = urlsplit(url)
         port = parts.port
     except ValueError:
         parts, port = urlsplit(""), None
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.path not in ("", "/"):
-        what = "is no http:// or https:// URL of a server; one with a path needs DEQUEUER_AWS_CLIENT=sdk"
+        what = "is not an http:// or https:// URL of a server; a URL with a path needs DEQUEUER_AWS_CLIENT=sdk"
         raise ConfigurationError([f"AWS_ENDPOINT_URL: {clip(url)!r} {what}"])
     secure = parts.scheme == "https"
     return Origin(host=parts.hostname, port=port or (443 if secure else 80), tls=tls if secure else None)
 
 
 class AwsEndpoint:
-    """Signs and sends. A clock that is wrong is corrected by what the server says.
+    """Signs requests and sends them. When the clock is wrong, it is corrected by the `Date` field of a refusal.
 
     Args:
         origin: the server.
-        signer: for the service that is asked.
-        keys: whose requests they are.
+        signer: for its service and region.
+        keys: sign the requests.
     """
 
     def __init__(self, origin: Origin, signer: Signer, keys: CredentialsCache) -> None:
@@ -100,7 +100,7 @@ class AwsEndpoint:
 
     @property
     def authority(self) -> str:
-        """The server, as the Host field names it."""
+        """The value of the Host field."""
         return self._host[1]
 
     async def close(self) -> None:
@@ -108,11 +108,11 @@ class AwsEndpoint:
         await self._pool.close()
 
     async def send(self, request: Request, *, limit: int) -> Reply:
-        """Send, and return the whole response, of `limit` bytes at most.
+        """Send a request and return the whole response, of `limit` bytes at most.
 
         Raises:
-            HttpTransportError: there is none.
-            CredentialsMissingError, CredentialsUnavailableError: it was not sent.
+            HttpTransportError: there is no whole response.
+            CredentialsMissingError, CredentialsUnavailableError: there are no valid keys; the request was not sent.
         """
         await self._keys.wait_until_valid()
         signed = self._signed()
@@ -122,7 +122,10 @@ class AwsEndpoint:
         return reply
 
     async def stream(self, request: Request) -> Response:
-        """Send, and return the response once its head is there; `release` it on every path. Raises like `send`."""
+        """Send a request and return the response once its head has arrived. Raises like `send`.
+
+        The caller must `release` it on every path.
+        """
         await self._keys.wait_until_valid()
         signed = self._signed()
         response = await self._pool.stream(self._serialized(request), timeout_s=request.timeout_s)
@@ -132,7 +135,7 @@ class AwsEndpoint:
             should_resend = await self._should_resend(
                 response.headers, await _read_refusal(response, request.timeout_s), signed
             )
-        except BaseException:  # cancelled, for one: nobody else would free the connection
+        except BaseException:  # also when cancelled: the caller does not have the response yet
             self._pool.release(response)
             raise
         if not should_resend:
@@ -143,17 +146,18 @@ class AwsEndpoint:
     async def upload(
         self, request: Request, body: AsyncIterator[bytes], *, length: int, body_hash: str, limit: int
     ) -> Reply:
-        """Send a request whose body is read while it is sent. It is never sent twice.
+        """Send a request whose body is read while it is sent. It is never sent again.
 
         Args:
             request: without a body.
-            body: its errors are raised as they are, and break the request off.
+            body: its errors abort the request and are raised unchanged.
             length: bytes of `body`.
-            body_hash: what stands for the hash of the body in the signature.
-            limit: bytes of the response.
+            body_hash: replaces the hash of the body in the signature.
+            limit: of the response, bytes.
 
         Raises:
-            HttpTransportError: as with `send`; also where another try may help, because clock or keys have been mended.
+            HttpTransportError: as with `send`; also after a refusal that corrected the clock or renewed the keys: the
+                caller may try again.
             CredentialsMissingError, CredentialsUnavailableError: as with `send`.
         """
         await self._keys.wait_until_valid()
@@ -164,16 +168,16 @@ class AwsEndpoint:
             is_whole = await _send_body(response, body, length, request.timeout_s)
             await response.wait_for_head(request.timeout_s)
             if not is_whole and response.status < 300:
-                raise MalformedError("a success before the request was sent whole")
+                raise MalformedError("a success response before the request was sent whole")
             reply = Reply(response, await response.read(limit, request.timeout_s))
         finally:
             self._pool.release(response)
         if reply.status >= 400 and await self._should_resend(reply.headers, reply.body, signed):
-            raise HttpTransportError("refused with a clock or credentials that were out of date, and are not any more")
+            raise HttpTransportError("refused because clock or credentials were out of date; they are correct now")
         return reply
 
     def release(self, response: Response) -> None:
-        """Free the connection of a response that `stream` returned, once."""
+        """Free the connection of a response of `stream`. To be called exactly once for each."""
         self._pool.release(response)
 
     def _serialized(self, request: Request) -> SerializedRequest:
@@ -186,8 +190,8 @@ class AwsEndpoint:
         keys = self._keys.current()
         lines = self._signer.sign(method, path, query, fields, body_hash, keys)
         if "\r" in lines or lines.count("\n") > len(fields) + (3 if keys.token else 2):
-            # Keys read from a file, say. What follows the break would be taken for a field, or a request.
-            raise CredentialsMissingError("the AWS credentials have a line break in them")
+            # For example keys from a file. The rest would be taken for another header field, or another request.
+            raise CredentialsMissingError("the AWS credentials contain a line break")
         length = f"content-length:{size}\r\n" if size or method in ("PUT", "POST") else ""
         target = f"{path}?{query}" if query else path
         head = lines.replace("\n", "\r\n")
@@ -215,16 +219,16 @@ class AwsEndpoint:
         return True
 
     def _correct_clock(self, headers: dict[str, str], signed: _Signed) -> bool:
-        """Take the server's clock when the signature was far from it; True when another try may help.
+        """Use the server's clock if the time of the signature differs much; return whether the request is to be resent.
 
-        The time in the signature is what counts, not the present correction: of many requests in flight
-        the first response corrects the clock for all, and each of the others still has to be sent again.
+        The time in the signature is compared, not the corrected clock: of many requests in flight the first refusal
+        corrects the clock for all, and each of the others still has to be sent again.
         """
         try:
             theirs = parsedate_to_datetime(headers.get("date", "")).timestamp()
         except ValueError:
             return False
-        # The system's clock may have been set since the request was signed: the monotonic one was not.
+        # The system clock may have been set since the request was signed; the monotonic clock cannot be.
         if abs(theirs - signed.at_s - (clock.monotonic() - signed.sent_s)) < MAX_CLOCK_SKEW_S:
             return False
         self._signer.skew_s = theirs - clock.wall()
@@ -232,7 +236,7 @@ class AwsEndpoint:
 
 
 async def _send_body(response: Response, body: AsyncIterator[bytes], length: int, timeout_s: float) -> bool:
-    """Send a body of `length` bytes; False: the response came first, or none will come."""
+    """Send a body of `length` bytes; False: a response came before its end, or none can come."""
     left = length
     async for piece in body:
         left -= len(piece)
@@ -240,13 +244,13 @@ async def _send_body(response: Response, body: AsyncIterator[bytes], length: int
             if not await response.connection.write(piece[at : at + WRITE_CHUNK_BYTES], timeout_s):
                 return False
     if left:
-        raise MalformedError("a body of another length than announced")
+        raise MalformedError("the body has another length than announced")
     response.connection.end_request()
     return True
 
 
 async def _read_refusal(response: Response, timeout_s: float) -> bytes:
-    """Return the text of a refusal, which stays there for whoever reads the response; empty when it does not arrive."""
+    """Return the body of a refusal; nothing if it does not arrive. The caller can read it from the response again."""
     try:
         return await response.read(_MAX_REFUSAL_BYTES, timeout_s)
     except HttpTransportError:

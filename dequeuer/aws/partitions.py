@@ -1,4 +1,4 @@
-"""Where AWS's servers are, by region."""
+"""Domains of AWS endpoints by partition."""
 
 from __future__ import annotations
 
@@ -13,5 +13,5 @@ _PARTITIONS = {
 
 
 def domain(region: str) -> str:
-    """Return what AWS's host names end with in a region."""
+    """Return the domain of the endpoints in a region."""
     return next((name for start, name in _PARTITIONS.items() if region.startswith(start)), "amazonaws.com")

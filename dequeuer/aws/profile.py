@@ -1,4 +1,4 @@
-"""The AWS configuration and credentials files, read without the SDK: most pods have none."""
+"""Read the AWS configuration and credentials files without the SDK. Most pods have none."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 CONFIG_FILE = "~/.aws/config"
 
 Sections = Mapping[str, Mapping[str, str]]
-"""The options of a file by section."""
+"""Options of a file, by section."""
 
 
 def expanded(path: str, environ: Mapping[str, str]) -> Path | None:
@@ -25,8 +25,8 @@ def expanded(path: str, environ: Mapping[str, str]) -> Path | None:
 
 
 def sections_of(text: str) -> Sections | None:
-    """Return the sections of a file; None when it is malformed: the SDK says what is wrong with it."""
-    from configparser import Error, RawConfigParser  # noqa: PLC0415 - hardly ever needed
+    """Return the sections of a file; None when it is malformed (the SDK then reports what is wrong)."""
+    from configparser import Error, RawConfigParser  # noqa: PLC0415 - rarely needed
 
     parser = RawConfigParser(default_section="")
     try:
@@ -37,7 +37,7 @@ def sections_of(text: str) -> Sections | None:
 
 
 def profile_switches(environ: Mapping[str, str], names: Collection[str]) -> Mapping[str, str]:
-    """Return those of the options `names` that the profile in use sets; none when the file cannot be read."""
+    """Return the options among `names` that the profile in use sets; none when the file cannot be read."""
     path = expanded(environ.get("AWS_CONFIG_FILE") or CONFIG_FILE, environ)
     try:
         text = "" if path is None else path.read_text(encoding="utf-8")

@@ -1,4 +1,4 @@
-"""XML that a service of AWS sent: read in bounded depth and without entities, never trusted."""
+"""Parse XML of AWS services. It is untrusted: depth is limited, and document types (so entities) are refused."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ MAX_DEPTH = 32
 
 
 class XmlError(ValueError):
-    """It cannot be read, or is another document than was asked for."""
+    """The document cannot be read, or has another root element than expected."""
 
 
 class Node:
@@ -16,11 +16,11 @@ class Node:
 
     Attributes:
         name: of the element.
-        prefix: how its namespace was spelled, with the colon; mostly empty.
-        text: directly in it.
+        prefix: of its namespace, with the colon; usually empty.
+        text: directly in the element.
         children: in the order of the document.
-        start: the first byte of its start tag.
-        end: the first byte of its end tag, if it has one: `<a/>` has none.
+        start: offset of its start tag in the document, bytes.
+        end: offset of its end tag; `<a/>` has no end tag.
     """
 
     __slots__ = ("children", "end", "name", "prefix", "start", "text")
@@ -47,11 +47,11 @@ def parse(body: bytes, root: str | None = None) -> Node:
     """Read a document.
 
     Args:
-        body: bounded by the caller.
-        root: what its root has to be called; None: anything.
+        body: its size is limited by the caller.
+        root: expected name of the root element; None: any.
 
     Raises:
-        XmlError: it cannot be read, or is another document.
+        XmlError: it cannot be read, or has another root element.
     """
     parser = expat.ParserCreate("utf-8")
     top = Node("", 0)
@@ -71,7 +71,7 @@ def parse(body: bytes, root: str | None = None) -> Node:
         stack[-1].text += data
 
     def doctype(*_: object) -> None:
-        # Only a document type can declare entities, which could grow without end or name other documents.
+        # Only a document type can declare entities, which could expand without limit or refer to other files.
         raise XmlError
 
     parser.buffer_text = True
@@ -90,5 +90,5 @@ def parse(body: bytes, root: str | None = None) -> Node:
 
 
 def escape(text: str) -> str:
-    """Return text as it stands in an element."""
+    """Return text with XML escapes, for the content of an element."""
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

@@ -1,1 +1,1 @@
-"""Clients of SQS and S3: which ones, for which region, partition and bucket."""
+"""The two sets of AWS clients (slim, SDK), the choice between them, and the region of each queue and bucket."""

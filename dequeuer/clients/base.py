@@ -1,4 +1,4 @@
-"""What the composition root asks of AWS, whichever clients are behind it."""
+"""What a program needs from AWS, with either set of clients."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ from dequeuer.sources.sqs.errors import Translate
 from dequeuer.sources.sqs.operations import SqsOperations
 
 READ_TIMEOUT_S: Final = 10
-"""For a response, besides what a long poll waits for on purpose."""
+"""For a response, in addition to the wait time of a long poll."""
 
 
 class Cloud(Protocol):
-    """Queue and bucket of one account."""
+    """Clients of SQS and S3 with the same credentials."""
 
     @property
     def translate(self) -> Translate:
-        """What the exceptions of the queue's client mean."""
+        """Translates the exceptions of the SQS client."""
 
     def sqs(self, *, longest_wait_s: float) -> AbstractAsyncContextManager[SqsOperations]:
-        """Return the context of a client of SQS whose answers may take `longest_wait_s` on purpose."""
+        """Return the context of an SQS client. `longest_wait_s`: longest wait time of a long poll."""
 
     def store(self, bucket: str, observer: Observer) -> Store:
-        """Open a bucket for objects; nothing is sent yet."""
+        """Open a bucket. Nothing is sent yet."""
 
     async def ensure_expiry(self, *, bucket: str, prefix: str, days: int) -> ExpiryChange:
-        """Make sure of the bucket's lifecycle rule. Raises `StoreDeniedError`, `StoreUnavailableError`."""
+        """Write our lifecycle rule unless the bucket has it. Raises `StoreDeniedError`, `StoreUnavailableError`."""
 
     def observe(self, observer: Observer) -> None:
-        """Tell an observer of credentials that are renewed, or cannot be."""
+        """Report renewals of the credentials, and their failures, to an observer."""
 
     async def close(self) -> None:
-        """Close what `store` and `ensure_expiry` have opened."""
+        """Close all stores, and stop renewing credentials."""

@@ -1,4 +1,4 @@
-"""The endpoint of one bucket, in the region that the bucket is found to be in."""
+"""The endpoint of one bucket, which finds the region of the bucket."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from dequeuer.http.response import Response
 
 _HEADER = "x-amz-bucket-region"
 _REDIRECT_STATUSES = frozenset({301, 307, 400, 403})
-"""Statuses by which S3 refuses a request that was sent to, or signed for, another region than the bucket's."""
+"""Statuses of S3 for a request that was sent to, or signed for, another region than that of the bucket."""
 _REGION = re.compile(r"[a-z0-9][a-z0-9-]{1,62}\Z")
 
 
 class BucketEndpoint(AwsEndpoint):
-    """An endpoint that moves, once, to the region that S3 names in a refusal. The request is sent again there.
+    """An endpoint that switches, once, to the region that S3 names in a refusal, and sends the request again there.
 
     Args:
         origin_of_region: returns the server of a region.
-        region: the configured one.
-        keys: whose requests they are.
+        region: the configured region, used first.
+        keys: sign the requests.
     """
 
     def __init__(self, origin_of_region: Callable[[str], Origin], region: str, keys: CredentialsCache) -> None:
@@ -41,7 +41,7 @@ class BucketEndpoint(AwsEndpoint):
             await self._redirected.close()
 
     async def send(self, request: Request, *, limit: int) -> Reply:
-        """Send, and return the whole response. See `AwsEndpoint.send`."""
+        """Send a request and return the whole response. See `AwsEndpoint.send`."""
         if self._redirected is None:
             reply = await super().send(request, limit=limit)
             redirected = self._redirect(reply.field(_HEADER)) if reply.status in _REDIRECT_STATUSES else None
@@ -52,7 +52,7 @@ class BucketEndpoint(AwsEndpoint):
         return await redirected.send(request, limit=limit)
 
     async def stream(self, request: Request) -> Response:
-        """Send, and return the response once its head is there. See `AwsEndpoint.stream`."""
+        """Send a request and return the response once its head has arrived. See `AwsEndpoint.stream`."""
         if self._redirected is None:
             response = await super().stream(request)
             redirected = self._redirect(response.field(_HEADER)) if response.status in _REDIRECT_STATUSES else None
@@ -68,13 +68,13 @@ class BucketEndpoint(AwsEndpoint):
     async def upload(
         self, request: Request, body: AsyncIterator[bytes], *, length: int, body_hash: str, limit: int
     ) -> Reply:
-        """Send a body while it is read. See `AwsEndpoint.upload`."""
-        # Never the first request about a bucket: the upload was begun, and redirected everything with it.
+        """Send a request whose body is read while it is sent. See `AwsEndpoint.upload`."""
+        # Never the first request to a bucket: the upload was created before, and has switched the region if necessary.
         send = super().upload if self._redirected is None else self._redirected.upload
         return await send(request, body, length=length, body_hash=body_hash, limit=limit)
 
     def release(self, response: Response) -> None:
-        """Free the connection of a response that `stream` returned, once."""
+        """Free the connection of a response of `stream`. To be called exactly once for each."""
         if response in self._redirected_responses and self._redirected is not None:
             self._redirected_responses.discard(response)
             self._redirected.release(response)
@@ -82,10 +82,10 @@ class BucketEndpoint(AwsEndpoint):
             super().release(response)
 
     def _redirect(self, region: str | None) -> AwsEndpoint | None:
-        """Return the endpoint in another region; None when the refusal is about something else."""
+        """Return the endpoint in another region; None when the refusal has another cause."""
         if region is None or region == self._region or _REGION.match(region) is None:
             return None
         if self._redirected is None:
-            # Requests that are under way end where they were begun.
+            # Requests under way end at the first endpoint, which stays open.
             self._redirected = AwsEndpoint(self._origin_of_region(region), Signer("s3", region), self._keys)
         return self._redirected

@@ -1,4 +1,4 @@
-"""Which clients speak to AWS: the slim ones, or those of the SDK where only they can."""
+"""Choose the AWS clients: the slim ones, or those of the SDK when only they support what is configured."""
 
 from __future__ import annotations
 
@@ -28,31 +28,31 @@ _SPECIAL_BUCKETS = {
 
 
 class Choice(NamedTuple):
-    """The clients that are used. `reasons`: why `auto` took those of the SDK."""
+    """The clients that are used. `reasons`: why `auto` chose those of the SDK."""
 
     client: ClientName
     reasons: tuple[str, ...] = ()
 
 
-class Places(NamedTuple):
-    """What is asked for at AWS. `bucket`: empty when there is none."""
+class AwsResources(NamedTuple):
+    """The bucket (empty: none) and the queues that are used."""
 
     bucket: str
     queue_urls: Sequence[str]
 
 
-def choose(settings: AwsSettings, client: AwsClient, environ: Mapping[str, str], places: Places) -> Choice:
-    """Decide which clients are made. Reads a file at most.
+def choose(settings: AwsSettings, client: AwsClient, environ: Mapping[str, str], resources: AwsResources) -> Choice:
+    """Choose the clients. Reads at most one file, sends nothing.
 
     Raises:
-        ConfigurationError: the slim ones are demanded where only the SDK's can serve, or no client can.
+        ConfigurationError: `slim` is set but only the SDK supports the configuration, or no client does.
     """
     switches = [*_switches(environ)]
     if faults := [*_contradictions(settings, switches)]:
         raise ConfigurationError(faults)
     if client == "sdk":
         return Choice("sdk")
-    reasons = (*switches, *_buckets(places), *_paths(settings), *_proxies(settings, environ, places))
+    reasons = (*switches, *_buckets(resources), *_paths(settings), *_proxies(settings, environ, resources))
     if reasons and client == "slim":
         allowed = "allowed: auto or sdk, whose clients can do that"
         raise ConfigurationError(
@@ -62,10 +62,10 @@ def choose(settings: AwsSettings, client: AwsClient, environ: Mapping[str, str],
 
 
 def connect(settings: AwsSettings, client: ClientName, environ: Mapping[str, str]) -> Cloud:
-    """Make the clients that were chosen. Imports of the others cost start-up time and memory.
+    """Create the chosen clients. Only their modules are imported: the others would cost start-up time and memory.
 
     Raises:
-        ConfigurationError: no region is known, or an endpoint is none.
+        ConfigurationError: no region is known, or an endpoint URL is invalid.
     """
     if client == "sdk":
         from dequeuer.clients.sdk import Aws  # noqa: PLC0415 - see above
@@ -90,14 +90,14 @@ def _switches(environ: Mapping[str, str]) -> Iterator[str]:
 
 
 def _contradictions(settings: AwsSettings, switches: Sequence[str]) -> Iterator[str]:
-    """Yield a fault for each custom endpoint beside FIPS or dual-stack: the SDK refuses each call with both."""
+    """Yield a fault for each custom endpoint together with FIPS or dual-stack: with both, the SDK refuses each call."""
     for name, url in _endpoints(settings):
         for switch in switches:
             yield f"{name}: {clip(mask(url))} is given, and {switch}; allowed: one of them; remove the other"
 
 
-def _buckets(places: Places) -> Iterator[str]:
-    bucket = places.bucket
+def _buckets(resources: AwsResources) -> Iterator[str]:
+    bucket = resources.bucket
     if bucket.startswith("arn:"):
         yield f"DEQUEUER_BUCKET is the ARN of an access point: {clip(bucket)}"
     for ending, what in _SPECIAL_BUCKETS.items():
@@ -118,12 +118,12 @@ def _endpoints(settings: AwsSettings) -> Iterator[tuple[str, str]]:
         "AWS_ENDPOINT_URL_S3": settings.endpoint_url_s3,
     }
     if settings.endpoint_url_sqs and settings.endpoint_url_s3:
-        del named["AWS_ENDPOINT_URL"]  # overruled
+        del named["AWS_ENDPOINT_URL"]  # not used when both others are set
     yield from ((name, url) for name, url in named.items() if url)
 
 
-def _proxies(settings: AwsSettings, environ: Mapping[str, str], places: Places) -> Iterator[str]:
-    # As in the SDK, which uses urllib: the lower-case variable rules where it is set, even when it is empty.
+def _proxies(settings: AwsSettings, environ: Mapping[str, str], resources: AwsResources) -> Iterator[str]:
+    # As in the SDK, which uses urllib: the lower-case variable wins when it is set, even when it is empty.
     found = {
         scheme: name
         for scheme in ("http", "https")
@@ -132,26 +132,26 @@ def _proxies(settings: AwsSettings, environ: Mapping[str, str], places: Places) 
     }
     if not found:
         return
-    from urllib import request  # noqa: PLC0415 - most have no proxy, and it is large
+    from urllib import request  # noqa: PLC0415 - large, and needed only with a proxy
 
     none = {"no": environ["no_proxy"] if "no_proxy" in environ else environ.get("NO_PROXY", "")}
     used = {
         found[parts.scheme]: parts.hostname
-        for parts in map(urlsplit, _urls(settings, environ, places))
+        for parts in map(urlsplit, _urls(settings, environ, resources))
         if parts.scheme in found and not request.proxy_bypass_environment(parts.netloc, none)  # type: ignore[attr-defined]  # typeshed has no
     }
     yield from (f"{name} is set and applies to {clip(str(host))}" for name, host in used.items())
 
 
-def _urls(settings: AwsSettings, environ: Mapping[str, str], places: Places) -> Iterator[str]:
-    """Yield a URL of each server that is asked."""
+def _urls(settings: AwsSettings, environ: Mapping[str, str], resources: AwsResources) -> Iterator[str]:
+    """Yield a URL of each server that requests are sent to."""
     own = settings.region or "us-east-1"
     if settings.sqs_endpoint:
         yield settings.sqs_endpoint
     else:
-        regions = {queue_region(url) or own for url in places.queue_urls} or {own}
+        regions = {queue_region(url) or own for url in resources.queue_urls} or {own}
         yield from (f"https://sqs.{region}.{domain(region)}" for region in sorted(regions))
-    if places.bucket:
+    if resources.bucket:
         yield settings.s3_endpoint or f"https://s3.{own}.{domain(own)}"
     if environ.get("AWS_WEB_IDENTITY_TOKEN_FILE"):
         yield environ.get("AWS_ENDPOINT_URL_STS") or f"https://sts.{own}.{domain(own)}"

@@ -1,4 +1,4 @@
-"""One client of SQS for each region: the one in a queue's URL signs and is asked, whatever `AWS_REGION` says."""
+"""One SQS client for each region. The region in a queue's URL is used, not `AWS_REGION`."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from dequeuer.settings.url_parsers import mask, queue_region
 from dequeuer.sources.sqs.operations import Json, SqsOperations
 
 MAX_REGIONS = 32
-"""Clients at most. The gateway takes queue URLs from its callers, who must not be able to open any number."""
+"""Clients at most. Clients of the gateway name queue URLs, and must not be able to open clients without limit."""
 MAX_CACHED_URLS = 1024
 
 
 class Regional(NamedTuple):
-    """A client, and the endpoint that it asks, for error texts."""
+    """A client, and its endpoint for error texts."""
 
     client: SqsOperations
     endpoint: str
@@ -28,20 +28,20 @@ OpenRegion: TypeAlias = Callable[[str], AbstractAsyncContextManager[Regional]]
 
 @asynccontextmanager
 async def sqs_by_region(open_region: OpenRegion, default: str) -> AsyncIterator[SqsOperations]:
-    """Yield a client that asks each queue in its own region.
+    """Yield a client that sends each request to the region of its queue.
 
     Args:
         open_region: returns the context of a client for a region.
-        default: the region of queues whose URL names none.
+        default: the region of queues whose URL names no region.
     """
     async with AsyncExitStack() as stack:
-        clients = _ByRegion(open_region, default, stack)
-        # The default client is opened at once, so that its faults show at start-up.
+        clients = _RegionalSqs(open_region, default, stack)
+        # Opened now, so that its configuration errors end the start-up.
         await clients.of_region(default)
         yield clients
 
 
-class _ByRegion:
+class _RegionalSqs:
     """`SqsOperations`."""
 
     def __init__(self, open_region: OpenRegion, default: str, stack: AsyncExitStack) -> None:
@@ -78,7 +78,7 @@ class _ByRegion:
         try:
             response: Json = await getattr(regional.client, operation)(**request)
         except Exception as error:
-            error.add_note(f"queue {clip(mask(url))} asked for at {regional.endpoint}, region {region}")
+            error.add_note(f"queue {clip(mask(url))} at endpoint {regional.endpoint}, region {region}")
             raise
         return response
 
@@ -92,7 +92,7 @@ class _ByRegion:
         return found
 
     async def of_region(self, region: str) -> Regional:
-        """Return the client of a region, opened when it is the first time."""
+        """Return the client of a region; open it at the first call."""
         async with self._opening:
             if region not in self._regions:
                 self._regions[region] = await self._stack.enter_async_context(self._open_region(region))

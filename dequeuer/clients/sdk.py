@@ -1,4 +1,4 @@
-"""AWS through the SDK's clients: one session, one credential chain for SQS and S3 alike."""
+"""The clients of the SDK: one session and one credential chain for SQS and S3."""
 
 from __future__ import annotations
 
@@ -36,20 +36,20 @@ if TYPE_CHECKING:
     from dequeuer.sinks.s3_sdk.store import SdkStore
 
 _NO_KEYS = (ConfigNotFound, InvalidConfigError, NoCredentialsError, PartialCredentialsError, ProfileNotFound)
-"""Asking again does not help."""
+"""A retry does not help."""
 CONNECT_TIMEOUT_S = 5
 S3_READ_TIMEOUT_S = 30
-"""For the head of a response, and for each further part of it."""
+"""For the head of a response, and for each further read of it."""
 CONNECTIONS = 4096
-"""More than there can be callers: a caller that holds a stream must not wait for another one that does."""
+"""More than there can be callers: two callers that each hold a stream must not wait for each other."""
 
 
 class Aws:
-    """One session of the SDK. Nothing is sent before a client is used.
+    """`Cloud` with one session of the SDK. Nothing is sent before a client is used.
 
     Args:
-        settings: where AWS is.
-        chain: whose keys are used; None: those that the SDK finds.
+        settings: region and endpoints.
+        chain: source of the keys; None: the SDK's chain.
 
     Raises:
         ConfigurationError: no region is known.
@@ -62,7 +62,7 @@ class Aws:
         self._session = aiobotocore.session.get_session()
         self._providers: Any = self._session.get_component("credential_provider")
         self._credentials: Any = None
-        # Clients take keys that were fetched ahead of time, as the slim ones do: a slow provider holds up no call.
+        # The clients use the cache, as the slim ones do, so that a slow provider delays no call.
         self._keys = CredentialsCache(chain or self, provider="sdk")
         self._session.register_component("credential_provider", KeyProvider(self._keys))
         self._stores: list[SdkStore] = []
@@ -71,7 +71,7 @@ class Aws:
             raise ConfigurationError(["AWS_REGION: not set, and the queue's URL names no region; set it (us-west-2)"])
 
     def sqs(self, *, longest_wait_s: float) -> AbstractAsyncContextManager[SqsOperations]:
-        """Return the context of an SQS client whose answers may take `longest_wait_s` on purpose."""
+        """Return the context of an SQS client. `longest_wait_s`: longest wait time of a long poll."""
 
         @asynccontextmanager
         async def open_region(region: str) -> AsyncIterator[Regional]:
@@ -82,8 +82,8 @@ class Aws:
         return sqs_by_region(open_region, self.region)
 
     def store(self, bucket: str, observer: Observer) -> SdkStore:
-        """Open a bucket for objects."""
-        from dequeuer.sinks.s3_sdk.bucket import SdkBucket  # noqa: PLC0415 - a batch job has no use for it
+        """Open a bucket. Nothing is sent yet."""
+        from dequeuer.sinks.s3_sdk.bucket import SdkBucket  # noqa: PLC0415 - batch jobs do not need it
         from dequeuer.sinks.s3_sdk.store import SdkStore  # noqa: PLC0415 - likewise
 
         opened = SdkStore(
@@ -93,8 +93,8 @@ class Aws:
         return opened
 
     async def ensure_expiry(self, *, bucket: str, prefix: str, days: int) -> ExpiryChange:
-        """Make sure of the bucket's lifecycle rule. Raises `StoreDeniedError`, `StoreUnavailableError`."""
-        from dequeuer.sinks.s3_sdk.lifecycle import ensure_expiry  # noqa: PLC0415 - a batch job has no use for it
+        """Write our lifecycle rule unless the bucket has it. Raises `StoreDeniedError`, `StoreUnavailableError`."""
+        from dequeuer.sinks.s3_sdk.lifecycle import ensure_expiry  # noqa: PLC0415 - batch jobs do not need it
 
         async with self._s3(bucket, READ_TIMEOUT_S) as client:
             return await ensure_expiry(
@@ -102,17 +102,17 @@ class Aws:
             )
 
     def observe(self, observer: Observer) -> None:
-        """Tell an observer of credentials that are renewed."""
+        """Report renewals of the credentials, and their failures, to an observer."""
         self._keys.observer = observer
 
     async def close(self) -> None:
-        """Close all stores, and stop renewing keys."""
+        """Close all stores, and stop renewing credentials."""
         for store in self._stores:
             await store.close()
         await self._keys.close()
 
     async def get_frozen_credentials(self) -> FrozenKeys:
-        """Return keys that are valid now, refreshed by the SDK whatever their source."""
+        """Return keys that are valid now. The SDK refreshes them, whatever their source."""
         try:
             if self._credentials is None:
                 self._credentials = await self._providers.load_credentials()
@@ -121,7 +121,7 @@ class Aws:
             keys: FrozenKeys = await self._credentials.get_frozen_credentials()
         except _NO_KEYS as error:
             raise CredentialsMissingError(clip(str(error))) from error
-        # The SDK has no public name for the expiry. Without it, expired keys would be used while renewal fails.
+        # The SDK has no public attribute for the expiry. Without it, expired keys would be used when renewal fails.
         ends = getattr(self._credentials, "_expiry_time", None)
         if ends is None:
             return keys
@@ -136,7 +136,7 @@ class Aws:
 
     def _s3(self, bucket: str, read_timeout_s: float) -> AbstractAsyncContextManager[Any]:
         endpoint_url = self._settings.s3_endpoint
-        # Servers other than AWS seldom have a host for each bucket. What an ARN names has one always.
+        # Servers other than AWS rarely have a host name for each bucket. An access point (ARN) always has one.
         by_path = endpoint_url is not None and not bucket.startswith("arn:")
         return self._client(
             "s3", self.region, endpoint_url, read_timeout_s, s3={"addressing_style": "path"} if by_path else None
@@ -149,13 +149,13 @@ class Aws:
         config = AioConfig(
             connect_timeout=CONNECT_TIMEOUT_S,
             read_timeout=read_timeout_s,
-            # Retries are ours: they end with the lease, and each is counted.
+            # The callers retry: their retries end with the lease, and each is counted.
             retries={"total_max_attempts": 1, "mode": "standard"},
             max_pool_connections=CONNECTIONS,
             parameter_validation=False,
             tcp_keepalive=True,
             user_agent_extra=f"dequeuer/{__version__}",
-            # Ours are sent with each body; what the SDK adds besides is more than many stores understand.
+            # Checksums are added to each body here; many stores do not support those that the SDK adds.
             request_checksum_calculation="when_required",
             response_checksum_validation="when_required",
             **more,

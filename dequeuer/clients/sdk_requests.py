@@ -1,4 +1,4 @@
-"""What the SDK's client of S3 is kept from doing to requests, and what it no longer does for older stores."""
+"""Changes to the requests of the SDK's S3 client, so that stores other than S3 accept them."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from hashlib import md5
 from typing import Any
 
 _WITH_MD5 = ("DeleteObjects", "PutBucketLifecycleConfiguration")
-"""Many stores take these with a Content-MD5 only; the SDK has sent CRC32 alone since 2025."""
+"""Many stores accept these only with Content-MD5; since 2025 the SDK sends CRC32 alone."""
 
 
 def adapt(client: Any) -> None:
-    """Register with a client of S3. Its events are part of the SDK's interface."""
+    """Register the changes with an S3 client, through the SDK's event system."""
     client.meta.events.register_last("before-call.s3", _send_at_once)
     client.meta.events.register("before-call.s3.GetObject", _ask_for_checksum)
     for operation in _WITH_MD5:
@@ -20,7 +20,7 @@ def adapt(client: Any) -> None:
 
 
 def _send_at_once(params: dict[str, Any], **_more: object) -> None:
-    # The SDK waits for "100 Continue", which not every store sends, and its HTTP library reads files in a thread.
+    # The SDK waits for "100 Continue", which some stores do not send, and its HTTP library reads files in a thread.
     params["headers"].pop("Expect", None)
     body = params.get("body")
     if isinstance(body, io.BytesIO):
@@ -28,7 +28,7 @@ def _send_at_once(params: dict[str, Any], **_more: object) -> None:
 
 
 def _ask_for_checksum(params: dict[str, Any], **_more: object) -> None:
-    # As a parameter it would make the SDK check the stream itself, which it cannot once that was resumed.
+    # As a parameter it would make the SDK check the stream itself, which fails when a download is resumed.
     params["headers"]["x-amz-checksum-mode"] = "ENABLED"
 
 

@@ -1,4 +1,4 @@
-"""AWS through slim clients: a fraction of the SDK's CPU and memory a call."""
+"""The slim clients: a call needs a fraction of the CPU and memory of the SDK."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ from dequeuer.sources.sqs.slim import SlimSqs
 
 
 class SlimAws:
-    """`Cloud`. The SDK is imported only when a profile or the like may have keys, or when no region is known.
+    """`Cloud`. The SDK is imported only when its credential chain is needed, or when no region is set.
 
     Raises:
-        ConfigurationError: no region is known, or an endpoint is none.
+        ConfigurationError: no region is known, or an endpoint URL is invalid.
     """
 
     translate = staticmethod(sqs_errors.translate)
@@ -43,7 +43,7 @@ class SlimAws:
         self._sqs_origin(region)
 
     def sqs(self, *, longest_wait_s: float) -> AbstractAsyncContextManager[SqsOperations]:
-        """Return the context of a client of SQS."""
+        """Return the context of an SQS client. `longest_wait_s`: longest wait time of a long poll."""
 
         @asynccontextmanager
         async def open_region(region: str) -> AsyncIterator[Regional]:
@@ -57,7 +57,7 @@ class SlimAws:
         return sqs_by_region(open_region, self._region)
 
     def store(self, bucket: str, observer: Observer) -> SlimStore:
-        """Open a bucket for objects."""
+        """Open a bucket. Nothing is sent yet."""
         endpoint, path_style = self._s3(bucket)
         store = open_slim_store(
             endpoint=endpoint,
@@ -70,8 +70,8 @@ class SlimAws:
         return store
 
     async def ensure_expiry(self, *, bucket: str, prefix: str, days: int) -> ExpiryChange:
-        """Make sure of the bucket's lifecycle rule. Raises `StoreDeniedError`, `StoreUnavailableError`."""
-        from dequeuer.sinks.s3.lifecycle_xml import ensure_expiry  # noqa: PLC0415 - a batch job has no use for it
+        """Write our lifecycle rule unless the bucket has it. Raises `StoreDeniedError`, `StoreUnavailableError`."""
+        from dequeuer.sinks.s3.lifecycle_xml import ensure_expiry  # noqa: PLC0415 - batch jobs do not need it
 
         endpoint, path_style = self._s3(bucket)
         try:
@@ -87,22 +87,22 @@ class SlimAws:
             await endpoint.close()
 
     async def close(self) -> None:
-        """Close all stores, and stop renewing keys."""
+        """Close all stores, and stop renewing credentials."""
         for store in self._stores:
             await store.close()
         await self._keys.close()
 
     def observe(self, observer: Observer) -> None:
-        """Tell an observer of credentials that are renewed."""
+        """Report renewals of the credentials, and their failures, to an observer."""
         self._keys.observer = observer
 
     def _sqs_origin(self, region: str) -> Origin:
         return origin_of(self._settings.sqs_endpoint or f"https://sqs.{region}.{domain(region)}", self._tls)
 
     def _s3(self, bucket: str) -> tuple[BucketEndpoint, bool]:
-        """Return the endpoint for a bucket, and whether its name stands in the path."""
+        """Return the endpoint for a bucket, and whether the bucket name is part of the path."""
         given = self._settings.s3_endpoint
-        # A dot in the name would not fit the certificate of a virtual host.
+        # The certificate of S3 (*.s3...) does not cover a host name with a bucket that contains a dot.
         path_style = given is not None or "." in bucket
         start = "https://s3" if path_style else f"https://{bucket}.s3"
 
@@ -113,7 +113,7 @@ class SlimAws:
 
 
 def _keys(settings: AwsSettings, environ: Mapping[str, str], tls: ssl.SSLContext) -> tuple[CredentialsCache, str]:
-    """Return who signs, and the region."""
+    """Return the credentials and the region."""
     choice = chain.choose(environ)
     if settings.region:
         provider = chain.make(choice.provider, environ, region=settings.region, tls=tls)

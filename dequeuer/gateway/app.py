@@ -11,7 +11,7 @@ import structlog
 from aiohttp import web
 
 from dequeuer import __version__
-from dequeuer.clients.choice import Places, choose, connect
+from dequeuer.clients.choice import AwsResources, choose, connect
 from dequeuer.core.drain import Drain
 from dequeuer.core.errors import clip
 from dequeuer.gateway.queue import SqsQueue
@@ -47,8 +47,8 @@ async def _run(settings: GatewaySettings) -> int:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, drain.request)
-    places = Places(settings.bucket, tuple(settings.queues.values()))
-    client, reasons = choose(settings.aws, settings.aws.client, os.environ, places)
+    resources = AwsResources(settings.bucket, tuple(settings.queues.values()))
+    client, reasons = choose(settings.aws, settings.aws.client, os.environ, resources)
     if reasons:
         log.info("aws_client_chosen", client=client, reason="; ".join(reasons))
     cloud = connect(settings.aws, client, os.environ)

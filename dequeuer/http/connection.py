@@ -1,4 +1,4 @@
-"""One connection that is kept: a request out, its response in, one at a time."""
+"""One HTTP/1.1 connection that carries several requests, one at a time."""
 
 from __future__ import annotations
 
@@ -14,18 +14,19 @@ from dequeuer.http.protocols import guess_protocol
 from dequeuer.http.response import MAX_HEAD_BYTES, Response
 
 MAX_COPIED_BODY_BYTES = 64 * 1024
-"""A body up to this size is put behind its head: a copy costs less than another system call."""
+"""A body up to this size is joined to its head in one write: the copy costs less than another system call."""
 
 
 class Connection(asyncio.Protocol):
-    """HTTP/1.1 on one transport. `deadline` is loop time; its owner looks at it, so that no request needs a timer.
+    """HTTP/1.1 on one transport. The pool checks `deadline` (loop time), so that no request needs a timer of its own.
 
     Args:
         loop: the running one.
-        only_after_success: whether any response but 2xx ends the connection. Otherwise only those do whose request had
-            a body: a server that refuses may not have read it, and would take it for the next request.
-        receive_bytes: how much the kernel may keep of what arrives, and so the most that is read at a time; None: the
-            kernel decides, which can be hundreds of KiB.
+        only_after_success: whether every response other than 2xx ends the connection. Otherwise such a response ends it
+            only when its request had a body: a server that refuses a request may leave the body unread, and would take
+            the rest of it for the next request.
+        receive_bytes: size of the kernel's receive buffer, and so the most that is read at a time; None: the kernel
+            decides, which can be hundreds of KiB.
     """
 
     def __init__(
@@ -51,11 +52,11 @@ class Connection(asyncio.Protocol):
         self._early_data_error: MalformedError | None = None
         self.deadline = math.inf
         self.idle_since = 0.0
-        """Loop time at which the last response was read."""
+        """Loop time at which the connection became idle."""
         self.idle_until = math.inf
-        """Loop time until which another request may be sent, once this connection rests."""
+        """Loop time until which the idle connection may be used for another request."""
         self.answered = 0
-        """Whole answers so far: a connection that has answered before may have been closed by now, unnoticed."""
+        """Whole responses so far. After the first one, the server may have closed the idle connection unnoticed."""
 
     @property
     def is_reusable(self) -> bool:
@@ -64,7 +65,7 @@ class Connection(asyncio.Protocol):
         return self._keep and self._response is None and transport is not None and not transport.is_closing()
 
     def send(self, request: bytes, body: bytes | bytearray = b"") -> Response:
-        """Send a whole request; its response begins to arrive."""
+        """Send a whole request; return its response, of which nothing has arrived yet."""
         response = self.begin_request(request + body if len(body) <= MAX_COPIED_BODY_BYTES else request)
         if len(body) > MAX_COPIED_BODY_BYTES and self._transport is not None:
             self._transport.write(body)
@@ -72,24 +73,24 @@ class Connection(asyncio.Protocol):
         return response
 
     def begin_request(self, request: bytes) -> Response:
-        """Send the beginning of a request. `write` sends more of it, and `end_request` says that this was all."""
+        """Send the beginning of a request; `write` sends the rest, `end_request` marks its end."""
         self._response = response = Response(self)
         self._overhead_bytes = 0
         self._sent_whole, self._sent_body = False, True
         if self._early_data_error is not None:
             response.error = self._early_data_error
         elif self._transport is None:
-            # Closed as soon as it was accepted.
+            # The server accepted the connection and closed it at once.
             response.error = ConnectionBrokenError("the connection was closed", unanswered=True)
         else:
             self._transport.write(request)
         return response
 
     async def write(self, data: bytes, timeout_s: float) -> bool:
-        """Send more of the request once there is room; False: the response is there, or none will come.
+        """Send more of the request once the transport has room; False: a response has come, or none can come any more.
 
         Raises:
-            ResponseTimeoutError: the other side takes nothing for `timeout_s`.
+            ResponseTimeoutError: the server has read nothing for `timeout_s`.
         """
         response = self._response
         if self._is_full and response is not None and not response.status and response.error is None:
@@ -101,7 +102,7 @@ class Connection(asyncio.Protocol):
                 self.deadline = math.inf
                 self._writer = None
         if response is None or response.status or response.error is not None or self._transport is None:
-            # What is left of the request is never sent: `finish` closes the connection.
+            # The rest of the request is never sent, so `finish` closes the connection.
             if response is not None and isinstance(response.error, ResponseTimeoutError):
                 raise response.error
             return False
@@ -109,76 +110,77 @@ class Connection(asyncio.Protocol):
         return True
 
     def limit_writes(self, size: int) -> None:
-        """Let `write` wait as soon as more than `size` bytes are not with the kernel yet."""
+        """Make `write` wait while more than `size` bytes have not been passed to the kernel."""
         if self._transport is not None:
             self._transport.set_write_buffer_limits(high=size)
 
     def end_request(self) -> None:
-        """Say that the whole request was written. Without it the connection carries no other one."""
+        """Record that the whole request was written. Without it the connection is not used for another request."""
         self._sent_whole = True
 
     def finish(self, response: Response) -> None:
-        """Give the connection back. It is closed unless the next request can only meet its own response."""
+        """End the exchange. The connection is closed if bytes of this one could be taken for part of the next one."""
         if self._response is not response:
             return
         self._response = None
         if not response.done or not self._is_fully_sent():
-            # What follows would be taken for the rest of this request's body, or for its response.
+            # The server would take the next request for the rest of this body, or we the rest of this response for the
+            # next one.
             self.abort()
         elif not 200 <= response.status < 300 and (self._sent_body or self._only_after_success):
             self.close()
 
     def _is_fully_sent(self) -> bool:
-        """Whether the whole request is with the kernel: what is still buffered here was not read by anybody."""
+        """Whether the whole request was passed to the kernel. What is still buffered here cannot have been read."""
         transport = self._transport
         return self._sent_whole and transport is not None and not transport.get_write_buffer_size()
 
     def close(self) -> None:
-        """Close; with TLS after close_notify was sent."""
+        """Close; over TLS, send close_notify first."""
         self._keep = False
         if self._transport is not None:
             self._transport.close()
 
     def abort(self) -> None:
-        """Close at once; nothing more is sent."""
+        """Close at once, without sending what is buffered."""
         self._keep = False
         if self._transport is not None:
             self._transport.abort()
 
     def expire(self) -> None:
-        """Give up on a response that takes too long."""
+        """Fail the request: its deadline is over."""
         self._fail(ResponseTimeoutError("no response in time"))
 
     def pause_reading(self) -> None:
-        """Read nothing more until `resume_reading`."""
+        """Stop reading from the transport until `resume_reading`: the server is slowed down."""
         if not self._paused and self._transport is not None:
             self._paused = True
             self._transport.pause_reading()
 
     def resume_reading(self) -> None:
-        """Let the sender go on."""
+        """Read from the transport again."""
         if self._paused and self._transport is not None:
             self._paused = False
             self._transport.resume_reading()
 
-    # asyncio.Protocol
+    # asyncio.Protocol.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Begin."""
-        # uvloop's are no subclasses of asyncio's.
+        """Keep the transport."""
+        # The transports of uvloop are not subclasses of asyncio's.
         self._transport = cast("asyncio.Transport", transport)
         if self._receive_bytes is not None and (sock := transport.get_extra_info("socket")) is not None:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, self._receive_bytes)
 
     def data_received(self, data: bytes) -> None:
-        """Parse."""
+        """Parse what has arrived."""
         response = self._response
         if response is None or response.done or self._parser is None:
             if response is None and not self.answered:
-                # Servers of some other protocols (SSH, SMTP) send a greeting first.
+                # Servers of some other protocols (SSH, SMTP) send a greeting before they read anything.
                 text = "the server sent data before the request"
                 self._early_data_error = MalformedError(text, looks_like=guess_protocol(data))
-            # Nobody asked: what comes now would be taken for the next request's response.
+            # No request is waiting: these bytes would be taken for the response to the next one.
             self.abort()
             return
         self._feed(self._parser, response, data)
@@ -196,23 +198,23 @@ class Connection(asyncio.Protocol):
                 cause if isinstance(cause, HttpTransportError) else MalformedError("the response is not valid HTTP")
             )
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):
-            # Also when the response was whole: a length that is too short announced something else than was meant.
+            # Also when the response was whole: bytes after it mean that its Content-Length was too small.
             response.done = False
             kind = "" if response.status else guess_protocol(data)
             self._fail(MalformedError("the response is not valid HTTP", looks_like=kind))
         if self._has_surplus:
             self.abort()
-        # A single field, the size of a chunk, interim answers: each can be without end, and the parser gathers it.
+        # A header field, a chunk size or interim responses can be endless, and the parser buffers them.
         self._overhead_bytes = 0 if self._has_body else self._overhead_bytes + len(data)
         if self._overhead_bytes > MAX_HEAD_BYTES:
-            self._fail(MalformedError("a response without end, and without a body"))
+            self._fail(MalformedError("a response whose head or chunk size does not end"))
 
     def pause_writing(self) -> None:
-        """The transport has enough."""
+        """The write buffer of the transport is full."""
         self._is_full = True
 
     def resume_writing(self) -> None:
-        """The transport has room."""
+        """The write buffer of the transport has room again."""
         self._is_full = False
         self._wake_writer()
 
@@ -221,7 +223,7 @@ class Connection(asyncio.Protocol):
             self._writer.set_result(None)
 
     def eof_received(self) -> None:
-        """Take an end of the stream for the end of a response that has no other."""
+        """End a response without a length: the end of the stream is its end."""
         response = self._response
         if response is None or not response.status or response.done or response.error is not None:
             return
@@ -231,13 +233,14 @@ class Connection(asyncio.Protocol):
             response.wake()
 
     def connection_lost(self, error: Exception | None) -> None:
-        """Fail what was under way."""
+        """Fail the request that is under way."""
         self._keep = False
         if error is None:
             self.eof_received()
         self._fail(None)
         self._transport = None
-        # It refers to its callbacks, which are methods of this object: the cycle would wait for the collector.
+        # The parser refers to methods of this object: without this, the cycle would stay until the garbage collector
+        # runs.
         self._parser = None
 
     def _fail(self, error: HttpTransportError | None) -> None:
@@ -249,15 +252,15 @@ class Connection(asyncio.Protocol):
             self._wake_writer()
         self.abort()
 
-    # the parser
+    # Callbacks of the parser.
 
     def on_message_begin(self) -> None:
-        """Another response begins."""
-        # A second response to one request: the first stands, and this one is never the next request's.
+        """A response begins."""
+        # A second response to one request is ignored: it must not become the response to the next request.
         self._has_surplus = self._response is not None and self._response.done
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """A field of the head, or of a trailer, which is ignored."""
+        """Record a field of the head. Fields of a trailer are ignored."""
         response = self._response
         if response is not None and not response.status:
             key = name.lower()
@@ -267,13 +270,13 @@ class Connection(asyncio.Protocol):
                 response.fields[key] = value
 
     def on_headers_complete(self) -> None:
-        """The head is whole."""
+        """Check the head, which is whole now."""
         response = self._response
         if response is None or self._parser is None or self._has_surplus:
             return
         status = self._parser.get_status_code()
         if not 100 <= status <= 599:
-            raise MalformedError("a status that is none")
+            raise MalformedError("a status outside of 100 to 599")
         response.check_head(may_be_long=self._head_may_be_long)
         self._interim = status < 200
         if self._interim:
@@ -283,7 +286,7 @@ class Connection(asyncio.Protocol):
             response.status = status
 
     def on_body(self, chunk: bytes) -> None:
-        """A part of the body."""
+        """Take a part of the body."""
         self._has_body = True
         if self._has_surplus:
             return
@@ -291,7 +294,7 @@ class Connection(asyncio.Protocol):
             self.pause_reading()
 
     def on_message_complete(self) -> None:
-        """The response is whole."""
+        """Mark the response as whole."""
         response = self._response
         if response is None or self._parser is None or self._interim or self._has_surplus:
             return

@@ -1,4 +1,4 @@
-"""Making connections: every address of a server has its turn before the time for a connection is over."""
+"""Making connections: every address of a server is tried before the connection timeout is over."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 CONNECT_TIMEOUT_S = 5.0
 """For a connection to any of the addresses, TLS included."""
 RESOLVE_TIMEOUT_S = 12.0
-"""For the look-up of a name: a resolver gives its first server 5 s before it asks the second one, and may ask twice."""
+"""For resolving a name: a resolver waits 5 s for its first server before it asks the second one, and may ask twice."""
 CONNECTION_ATTEMPT_DELAY_S = 0.25
-"""What RFC 8305, section 5, recommends."""
+"""RFC 8305, section 5, recommends this delay between attempts to connect to different addresses."""
 MAX_ADDRESSES = 16
-"""Of one name: with more of them the last one would not have its turn in time."""
+"""Addresses of one name that are tried: with more of them the last one would be tried too late."""
 
-Found: TypeAlias = tuple[int, tuple[Any, ...]]
+Address: TypeAlias = tuple[int, tuple[Any, ...]]
 """An address family, and a socket address of it."""
 
 
@@ -49,7 +49,7 @@ class Dialer:
         self._timeout_s = timeout_s
         self._protocol = protocol
         self._hosts: Sequence[str] = (origin.host, *origin.alternatives)
-        self._failed: Found | None = None
+        self._failed: Address | None = None
 
     async def dial(self, loop: asyncio.AbstractEventLoop) -> Connection:
         """Return a new connection. Raises `UnreachableError`."""
@@ -63,7 +63,7 @@ class Dialer:
                     break
             else:
                 if host != self._hosts[0]:
-                    # It is asked first from now on: a new connection there does not cost a refused one before it.
+                    # Tried first from now on: later connections do not begin with a refused attempt.
                     self._hosts = (host, *[other for other in self._hosts if other != host])
                 return connection
         self._hosts = (self._origin.host, *self._origin.alternatives)
@@ -77,7 +77,7 @@ class Dialer:
                 async with asyncio.timeout(RESOLVE_TIMEOUT_S):
                     found = await _resolved(loop, host, self._origin.port)
             async with asyncio.timeout(self._timeout_s):
-                # An address that took a connection and did nothing with it is asked last the next time.
+                # An address where the last connection failed after it was accepted is tried last.
                 return await self._open(loop, sorted(found, key=lambda address: address == self._failed))
         except TimeoutError:
             raise UnreachableError(authority, "no connection in time") from None
@@ -85,9 +85,9 @@ class Dialer:
             refused = isinstance(error, ConnectionRefusedError)
             raise UnreachableError(authority, _reason(error), nobody_listens=refused) from error
 
-    async def _open(self, loop: asyncio.AbstractEventLoop, found: Sequence[Found]) -> Connection:
+    async def _open(self, loop: asyncio.AbstractEventLoop, found: Sequence[Address]) -> Connection:
         tls = self._origin.tls
-        connected, address = await _first(loop, found)
+        connected, address = await _first_connection(loop, found)
         try:
             _, connection = await loop.create_connection(
                 self._protocol, sock=connected, ssl=tls, server_hostname=None if tls is None else self._origin.host
@@ -103,41 +103,41 @@ def _reason(error: Exception) -> str:
     if not isinstance(error, OSError):
         return type(error).__name__
     if error.errno is not None and error.errno > 0 and not isinstance(error, ssl.SSLError):
-        return os.strerror(error.errno)  # loops put addresses of their own into the text
+        return os.strerror(error.errno)  # event loops add addresses to the text
     return error.strerror or type(error).__name__
 
 
-def _numeric(host: str, port: int) -> Sequence[Found] | None:
-    """Return an address literal as it is asked, without a thread; None: it is a name."""
+def _numeric(host: str, port: int) -> Sequence[Address] | None:
+    """Return the address that a literal stands for, without the resolver's thread; None: `host` is a name."""
     with contextlib.suppress(OSError, ValueError):
         return _addresses(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST))
     return None
 
 
-async def _resolved(loop: asyncio.AbstractEventLoop, host: str, port: int) -> Sequence[Found]:
+async def _resolved(loop: asyncio.AbstractEventLoop, host: str, port: int) -> Sequence[Address]:
     return _addresses(await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM))
 
 
-def _addresses(found: Sequence[tuple[int, int, int, str, tuple[Any, ...]]]) -> Sequence[Found]:
-    """Return each address once, families taking turns (RFC 8305, section 4)."""
-    families: dict[int, list[Found]] = {}
+def _addresses(found: Sequence[tuple[int, int, int, str, tuple[Any, ...]]]) -> Sequence[Address]:
+    """Return each address once, IPv6 and IPv4 alternating (RFC 8305, section 4)."""
+    families: dict[int, list[Address]] = {}
     for family, _, _, _, address in found:
         families.setdefault(family, []).append((family, address))
     turns = chain.from_iterable(zip_longest(*families.values()))
     return list(dict.fromkeys(one for one in turns if one is not None))[:MAX_ADDRESSES]
 
 
-async def _first(loop: asyncio.AbstractEventLoop, found: Sequence[Found]) -> tuple[socket.socket, Found]:
-    """Return the first socket that is connected. Raises what the first address to fail said when none can be."""
+async def _first_connection(loop: asyncio.AbstractEventLoop, found: Sequence[Address]) -> tuple[socket.socket, Address]:
+    """Return the first socket that is connected. Raises the error of the first address that failed when all fail."""
     left = list(found)
-    running: dict[asyncio.Task[socket.socket], Found] = {}
+    running: dict[asyncio.Task[socket.socket], Address] = {}
     error: BaseException = OSError("the name has no address")
     is_first = True
     try:
         while left or running:
             if left:
                 address = left.pop(0)
-                running[asyncio.create_task(_connected(loop, address), name="connect")] = address
+                running[asyncio.create_task(_connect_to(loop, address), name="connect")] = address
             done, _ = await asyncio.wait(
                 running, timeout=CONNECTION_ATTEMPT_DELAY_S if left else None, return_when=asyncio.FIRST_COMPLETED
             )
@@ -154,27 +154,27 @@ async def _first(loop: asyncio.AbstractEventLoop, found: Sequence[Found]) -> tup
             task.add_done_callback(_discard)
 
 
-async def _connected(loop: asyncio.AbstractEventLoop, found: Found) -> socket.socket:
+async def _connect_to(loop: asyncio.AbstractEventLoop, found: Address) -> socket.socket:
     family, address = found
     made = socket.socket(family, socket.SOCK_STREAM)
     try:
         made.setblocking(False)
         made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         await loop.sock_connect(made, address)
-        _check_ends(made)
+        _check_not_self_connected(made)
     except BaseException:
         made.close()
         raise
     return made
 
 
-def _check_ends(made: socket.socket) -> None:
-    # Linux can connect a socket to itself where nobody listens on a port of the ephemeral range.
+def _check_not_self_connected(made: socket.socket) -> None:
+    # Linux can connect a socket to itself when the port is in the ephemeral range and no server listens on it.
     if made.getsockname() == made.getpeername():
         raise ConnectionRefusedError(errno.ECONNREFUSED, "nobody listens on the port")
 
 
 def _discard(task: asyncio.Task[socket.socket]) -> None:
-    """Close a connection that was made after another one had been taken."""
+    """Close a connection that was made after another one had been chosen."""
     if not task.cancelled() and task.exception() is None:
         task.result().close()

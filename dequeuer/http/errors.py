@@ -1,18 +1,18 @@
-"""What can go wrong on the wire. Adapters translate it; nothing else sees it."""
+"""Errors of the HTTP client. Adapters translate them; no other code sees them."""
 
 from __future__ import annotations
 
 
 class HttpTransportError(Exception):
-    """No whole response arrived. The texts name the fact, and quote nothing that was sent or received."""
+    """No whole response arrived. The texts quote nothing that was sent or received."""
 
 
 class UnreachableError(HttpTransportError):
     """No connection could be made: the request was not sent.
 
     Attributes:
-        reason: what the system said.
-        nobody_listens: the connection was refused.
+        reason: the text of the operating system.
+        nobody_listens: the connection was refused (ECONNREFUSED).
     """
 
     def __init__(self, server: str, reason: str, *, nobody_listens: bool = False) -> None:
@@ -25,7 +25,7 @@ class ConnectionBrokenError(HttpTransportError):
     """The connection ended before the response was whole.
 
     Attributes:
-        unanswered: not a byte of a response had arrived.
+        unanswered: no head of a response had arrived.
     """
 
     def __init__(self, text: str, *, unanswered: bool) -> None:
@@ -34,14 +34,14 @@ class ConnectionBrokenError(HttpTransportError):
 
 
 class ResponseTimeoutError(HttpTransportError):
-    """The response took too long."""
+    """The server sent nothing, or read nothing, until the deadline."""
 
 
 class MalformedError(HttpTransportError):
-    """What arrived is not HTTP/1, or is larger than any response that makes sense.
+    """What arrived is not valid HTTP/1, or its head is too large.
 
     Attributes:
-        looks_like: the protocol of the first bytes, when they are not HTTP/1; else "".
+        looks_like: the protocol that the first bytes seem to be, when they are not HTTP/1; else "".
     """
 
     def __init__(self, text: str, *, looks_like: str = "") -> None:
@@ -50,4 +50,4 @@ class MalformedError(HttpTransportError):
 
 
 class ResponseTooLargeError(MalformedError):
-    """The response is larger than the caller can take."""
+    """The body of the response is larger than the limit of the caller."""

@@ -1,4 +1,4 @@
-"""How long a server says that it keeps an idle connection."""
+"""The `Keep-Alive` field: how long a server keeps an idle connection open."""
 
 from __future__ import annotations
 
@@ -6,14 +6,15 @@ import math
 import re
 
 MARGIN_S = 1.0
-"""A request must not meet the server's close: what is sent in the last second before it is lost."""
+"""A connection is not used in the last second before the server closes it: the request would be lost."""
 _TIMEOUT = re.compile(r'(?:\A|[,;\s])timeout\s*=\s*"?([0-9]{1,9})', re.IGNORECASE | re.ASCII)
 
 
 def max_idle_s(field: str | None) -> float:
-    """Return for how long a connection may rest, in seconds, by the value of a `Keep-Alive` field.
+    """Return for how many seconds an idle connection may be kept, given the value of a `Keep-Alive` field.
 
-    Infinity when the server does not say. Of a time-out below 2 s half is used, because the margin would leave nothing.
+    Infinity when the server does not say. For timeouts below 2 s it is half of the timeout, because the margin of 1 s
+    would leave nothing.
     """
     found = _TIMEOUT.search(field) if field else None
     if found is None:

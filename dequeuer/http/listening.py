@@ -1,4 +1,4 @@
-"""Listening sockets: each address has a socket of its own, so that both families work whatever `bindv6only` is."""
+"""Listening sockets: one for each address, so that IPv4 and IPv6 work whatever `bindv6only` is."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 EVERY_ADDRESS = ("0.0.0.0", "::")  # noqa: S104 - the kubelet, Prometheus and clients come from outside of the pod
 """All addresses of IPv4 and of IPv6."""
 _NO_SUCH_FAMILY = frozenset({errno.EAFNOSUPPORT, errno.EPROTONOSUPPORT, errno.EADDRNOTAVAIL})
-"""What a kernel without IPv6 (or without IPv4) answers to `socket` or `bind`."""
+"""Errors of `socket` or `bind` on a kernel without IPv6 (or without IPv4)."""
 
 
 async def open_listeners(
@@ -19,8 +19,8 @@ async def open_listeners(
 ) -> list[socket.socket]:
     """Return listening sockets, one for each address that `hosts` resolve to.
 
-    `0.0.0.0` and `::` are left out where the kernel lacks their family, as long as one socket remains. Any other
-    address has to be there.
+    `0.0.0.0` and `::` are skipped on a kernel without their address family, as long as one socket remains. For any
+    other address an error is raised.
 
     Args:
         hosts: IP addresses or host names.
@@ -29,8 +29,8 @@ async def open_listeners(
         make: makes a socket of a family and a type; raises `OSError`.
 
     Raises:
-        OSError: an address cannot be had; no socket is left open.
-        OverflowError: the port is no port.
+        OSError: an address is not available; no socket is left open.
+        OverflowError: the port is not from 0 to 65535.
     """
     listeners: list[socket.socket] = []
     missing: OSError | None = None
@@ -55,7 +55,7 @@ async def open_listeners(
 
 
 async def _resolve(host: str, port: int) -> list[tuple[int, tuple[Any, ...]]]:
-    if host in EVERY_ADDRESS:  # known without asking: a resolver may leave out a family that has no address yet
+    if host in EVERY_ADDRESS:  # not resolved: a resolver may leave out a family that has no address yet
         return [(socket.AF_INET6 if ":" in host else socket.AF_INET, (host, port))]
     found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
     addresses: dict[tuple[int, tuple[Any, ...]], None] = {(family, address): None for family, *_, address in found}
@@ -67,11 +67,11 @@ def _listen(family: int, address: tuple[Any, ...], backlog: int, make: Callable[
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if family == socket.AF_INET6:
-            # Without it `::` takes the port of IPv4 as well, and `0.0.0.0` beside it is refused.
+            # Without it `::` binds the IPv4 port as well, and binding `0.0.0.0` fails.
             listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         listener.setblocking(False)
         listener.bind(address)
-        listener.listen(backlog)  # at once: with SO_REUSEADDR a port in use may be refused only here
+        listener.listen(backlog)  # here, not later: with SO_REUSEADDR a port in use may be refused only by `listen`
     except BaseException:
         listener.close()
         raise
@@ -79,5 +79,5 @@ def _listen(family: int, address: tuple[Any, ...], backlog: int, make: Callable[
 
 
 def addresses_text(hosts: Sequence[str], port: int) -> str:
-    """Return hosts with a port, for a person; IPv6 addresses are in brackets."""
+    """Return hosts with a port as text for logs; IPv6 addresses are in brackets."""
     return ", ".join(f"[{host}]:{port}" if ":" in host else f"{host}:{port}" for host in hosts)

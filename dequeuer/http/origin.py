@@ -1,4 +1,4 @@
-"""Where a server is."""
+"""The address of a server."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ LOCALHOST, LOCALHOST_IPV6 = "127.0.0.1", "::1"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Origin:
-    """Where a server is.
+    """The address of a server.
 
     Attributes:
         host: an address or a name.
         port: of all addresses.
         tls: None: plain HTTP.
-        alternatives: other hosts, for when nobody listens at `host`.
+        alternatives: other hosts, tried when `host` refuses the connection.
     """
 
     host: str
@@ -26,6 +26,6 @@ class Origin:
 
     @property
     def authority(self) -> str:
-        """What the Host field says."""
+        """The value of the Host field."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return host if self.port == (80 if self.tls is None else 443) else f"{host}:{self.port}"

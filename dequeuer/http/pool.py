@@ -1,4 +1,4 @@
-"""Connections to one server: kept, reused newest first, and watched by one timer for all."""
+"""Connections to one server: reused, the newest first, with one timer for all of their timeouts."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from dequeuer.http.origin import Origin
 from dequeuer.http.response import Response
 
 TIMEOUT_CHECK_INTERVAL_S = 0.5
-"""How exact time-outs are."""
+"""Timeouts are noticed up to this much late."""
 SerializedRequest: TypeAlias = tuple[bytes, bytes | bytearray]
-"""A request as it is sent: its head, and its body."""
+"""A request as bytes: its head, and its body."""
 MAX_IDLE_S = 20.0
-"""A connection that rests longer is closed: whoever keeps fewer connections pays fewer wake-ups."""
+"""An idle connection is closed after this time: fewer connections cost fewer wake-ups."""
 RECENTLY_USED_S = 1.0
-"""A connection that was in use so recently is taken for one that the server still keeps."""
+"""The server has hardly closed a connection that was in use within this time."""
 
 
 class Reply:
-    """A whole response."""
+    """A response whose body was read whole."""
 
     __slots__ = ("_response", "body", "status")
 
@@ -38,7 +38,7 @@ class Reply:
         return self._response.headers
 
     def field(self, name: str) -> str | None:
-        """Return one field; `name` in lower case. Cheaper than all of them."""
+        """Return one field; `name` in lower case. Cheaper than `headers`."""
         return self._response.field(name)
 
 
@@ -47,9 +47,9 @@ class Pool:
 
     Args:
         origin: the server.
-        idle_limit_s: how long a connection rests before it is closed; 0: each request has a connection of its own.
-            A server that keeps connections for less is obeyed.
-        connect_timeout_s: for one connection, TLS included, whichever of its addresses takes it.
+        idle_limit_s: how long a connection may be idle before it is closed; 0: each request has a connection of its
+            own. A shorter `Keep-Alive` timeout of the server is obeyed.
+        connect_timeout_s: for a connection to any of the addresses, TLS included.
         only_after_success: whether a connection is used again only after a response of 2xx; see `Connection`.
         receive_bytes: see `Connection`.
     """
@@ -70,11 +70,11 @@ class Pool:
         self._idle: list[Connection] = []
         self._busy: set[Connection] = set()
         self._timer: asyncio.TimerHandle | None = None
-        # Asked for once: in Python 3.11 each look for the running loop is a system call.
+        # Kept, because in Python 3.11 each call of `get_running_loop` is a system call.
         self._loop: asyncio.AbstractEventLoop | None = None
 
     async def close(self) -> None:
-        """Close every connection; what is under way fails."""
+        """Close every connection; requests under way fail."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -88,15 +88,15 @@ class Pool:
     async def exchange(self, request: SerializedRequest, *, timeout_s: float, limit: int) -> Reply:
         """Send a request and return the whole response, of `limit` bytes at most.
 
-        It is sent once more when a kept connection turns out to be closed: so only what may happen twice.
+        It is sent again when a reused connection turns out to be closed, so only idempotent requests may use this.
 
         Args:
             request: its head, and its body.
-            timeout_s: for the head, and for each further part.
+            timeout_s: for the head, and for each further read.
             limit: of the body, bytes.
 
         Raises:
-            HttpTransportError: there is none.
+            HttpTransportError: there is no whole response.
         """
         response = await self.stream(request, timeout_s=timeout_s)
         try:
@@ -118,7 +118,8 @@ class Pool:
                 self.release(response)
                 if not (connection.answered and error.unanswered):
                     raise
-                # Closed while it rested. Each round uses up one of the kept ones; a new one has not answered yet.
+                # The server closed it while it was idle. The loop ends: each round removes one idle connection, and a
+                # new connection has had no response yet.
             except BaseException:
                 self.release(response)
                 raise
@@ -126,13 +127,13 @@ class Pool:
                 return response
 
     def release(self, response: Response) -> None:
-        """Free the connection of a response that `stream` or `begin_request` returned, once."""
+        """Free the connection of a response of `stream` or `begin_request`. To be called exactly once for each."""
         connection = response.connection
         self._busy.discard(connection)
         response.release()
         if connection.is_reusable and self._loop is not None:
             idle_s = self._idle_limit_s
-            if b"keep-alive" in response.fields:  # most servers do not say
+            if b"keep-alive" in response.fields:  # most servers do not send it
                 idle_s = min(idle_s, max_idle_s(response.field("keep-alive")))
             if idle_s > 0:
                 connection.idle_since = self._loop.time()
@@ -142,15 +143,15 @@ class Pool:
         connection.close()
 
     async def begin_request(self, request: bytes, *, fresh: bool = False) -> Response:
-        """Send the beginning of a request, once and for all; `release` what is returned on every path.
+        """Send the beginning of a request, which is never sent again; the caller must `release` the response.
 
-        Nothing of the response is there yet. What follows of the request is written to the response's connection, whose
-        `end_request` says that this was all.
+        Nothing of the response has arrived yet. The caller writes the rest of the request to `response.connection` and
+        then calls its `end_request`.
 
         Args:
-            request: the head, and as much of the body as is there.
-            fresh: a kept connection is used only if it was in use `RECENTLY_USED_S` seconds ago: the server has hardly
-                closed it since then, and a body that can be read only once would be lost with it.
+            request: the head, and the part of the body that is available.
+            fresh: reuse a connection only if it was in use within `RECENTLY_USED_S`: the server may have closed an
+                older one, and a body that can be read only once would be lost with it.
         """
         may_be_kept = not fresh or (
             self._idle and self._idle[-1].idle_since > asyncio.get_running_loop().time() - RECENTLY_USED_S
@@ -161,7 +162,7 @@ class Pool:
     def _take_idle(self) -> Connection | None:
         while self._idle and self._loop is not None:
             connection = self._idle.pop()
-            # The timer is too coarse: the server may be closing it at this moment.
+            # Checked here, too, because the timer is coarse: the server may be closing the connection now.
             if connection.is_reusable and connection.idle_until > self._loop.time():
                 self._busy.add(connection)
                 return connection
@@ -184,7 +185,7 @@ class Pool:
         return connection
 
     def _check_timeouts(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Look at time-outs and at connections that rest; ends when there is none left."""
+        """Fail requests after their deadline, close idle connections; run again while there are any connections."""
         now = loop.time()
         for connection in [connection for connection in self._busy if connection.deadline <= now]:
             connection.expire()

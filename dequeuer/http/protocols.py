@@ -1,4 +1,4 @@
-"""What a server that does not speak HTTP/1 seems to speak, from the first bytes that it sent."""
+"""Guess the protocol of a server that does not speak HTTP/1 from the first bytes that it sent."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _HTTP2_FIRST_FRAMES: Final = (0x04, 0x07)
 
 
 def guess_protocol(data: bytes) -> str:
-    """Name the protocol of a server. The text is one of a fixed set: nothing of `data` is in it."""
+    """Return the name of the protocol, from a fixed set of texts: it contains nothing of `data`."""
     for start, name in _STARTS:
         if data.startswith(start):
             return name
@@ -39,7 +39,7 @@ def guess_protocol(data: bytes) -> str:
     if len(data) >= 9 and data[0] == 0 and data[3] in _HTTP2_FIRST_FRAMES and data[5:9] == b"\0\0\0\0":
         return "HTTP/2"
     if len(data) >= 5 and data[2:5] in (b"\0\0\x0a", b"\0\0\xff"):
-        # The length of the packet, its number, then version 10 of the protocol or an error.
+        # Packet length, packet number, then protocol version 10 or an error.
         return "MySQL"
     if data.startswith(b"E\0\0") and b"SFATAL\0" in data[:32]:
         return "PostgreSQL"

@@ -1,4 +1,4 @@
-"""A response that is arriving on a connection."""
+"""A response that is being received on a connection."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ if TYPE_CHECKING:
     from dequeuer.http.connection import Connection
 
 HIGH_WATER_BYTES = 256 * 1024
-"""So much may wait to be read before the sender is held back."""
+"""Bytes that may be buffered unread; with more, reading from the connection stops."""
 MAX_FIELDS = 256
-"""In one response."""
+"""Header fields of one response."""
 MAX_HEAD_BYTES = 64 * 1024
-"""Of the head of a response."""
+"""Size of the head of a response."""
 
 
 class Response:
-    """`release` it, read or not: that is what frees or ends its connection."""
+    """The caller must `release` it, read or not: this frees or closes its connection."""
 
     __slots__ = (
         "_body",
@@ -47,16 +47,16 @@ class Response:
         self._high_water = HIGH_WATER_BYTES
         self._waiter: asyncio.Future[None] | None = None
         self.fields: dict[bytes, bytes] = {}
-        """The fields of the head by lower-case name. Decoded only when somebody asks: most never are."""
+        """Header fields by lower-case name. They are decoded on demand, because most are never used."""
         self.repeated: list[tuple[bytes, bytes]] = []
-        """Further values of fields that were sent more than once, in the order in which they came."""
+        """Further values of fields that were sent more than once, in order of arrival."""
         self.status = 0
         self.done = False
         self.error: HttpTransportError | None = None
 
     @property
     def headers(self) -> dict[str, str]:
-        """Every field, by lower-case name; the values of a repeated one are joined by commas."""
+        """Every field, by lower-case name; the values of a repeated field are joined by commas."""
         if self._joined is None:
             self._joined = {}
             for name in self.fields:
@@ -65,7 +65,7 @@ class Response:
         return self._joined
 
     def field(self, name: str) -> str | None:
-        """Return one field, `name` in lower case; the values of a repeated one are joined by commas."""
+        """Return one field, `name` in lower case; the values of a repeated field are joined by commas."""
         key = name.encode("latin-1")
         value = self.fields.get(key)
         if value is None:
@@ -75,7 +75,7 @@ class Response:
         return value.decode("latin-1")
 
     async def wait_for_head(self, timeout_s: float) -> None:
-        """Return when status and headers are there. Raises `HttpTransportError`."""
+        """Return when status and headers have arrived. Raises `HttpTransportError`."""
         ends_at = self.connection.loop.time() + timeout_s
         while not self.status and self.error is None:
             await self._wait_for_data(ends_at)
@@ -83,7 +83,7 @@ class Response:
             raise self.error
 
     async def read(self, limit: int, timeout_s: float) -> bytes:
-        """Return the whole body. `timeout_s`: without a byte. Raises `HttpTransportError`."""
+        """Return the whole body, of `limit` bytes at most. `timeout_s`: for each read. Raises `HttpTransportError`."""
         self._high_water = limit
         while not self.done and self._buffered <= limit:
             if self.error is not None:
@@ -96,7 +96,7 @@ class Response:
         return body[0] if len(body) == 1 else b"".join(body)
 
     def take(self) -> bytes | None:
-        """Return what has arrived of the body; None: nothing yet."""
+        """Return the bytes of the body that have arrived; None: none since the last call."""
         if not self._body:
             return None
         chunk = self._body[0] if len(self._body) == 1 else b"".join(self._body)
@@ -107,14 +107,14 @@ class Response:
         return chunk
 
     def read_lazily(self) -> None:
-        """Read from the connection only while somebody waits for it: one chunk is in memory at a time, not two."""
+        """Read from the connection only while a caller waits for bytes: one chunk is in memory at a time, not two."""
         self._is_lazy = True
         self._high_water = 0
         if self._body and not self.done:
             self.connection.pause_reading()
 
     async def next_chunk(self, timeout_s: float) -> bytes:
-        """Return what has arrived of the body, at least one byte; nothing: that was all. Raises `HttpTransportError`.
+        """Return the next bytes of the body, at least one; `b""`: the body has ended. Raises `HttpTransportError`.
 
         `timeout_s`: for the first byte.
         """
@@ -137,7 +137,7 @@ class Response:
             yield chunk
 
     def release(self) -> None:
-        """Free the connection; one whose response was not read to its end is closed."""
+        """Free the connection. It is closed if the response was not read to its end."""
         self.connection.finish(self)
 
     async def _wait_for_data(self, ends_at: float) -> None:
@@ -150,23 +150,23 @@ class Response:
             connection.deadline = math.inf
             self._waiter = None
 
-    # What its connection tells it.
+    # Called by the connection.
 
     def wake(self) -> None:
-        """Something has changed."""
+        """Wake the waiting reader: bytes have arrived, or the response has ended or failed."""
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
 
     def check_head(self, *, may_be_long: bool) -> None:
-        """Raise `MalformedError` for a flood of fields. `may_be_long`: the size is worth counting."""
+        """Raise `MalformedError` for too many or too large fields. `may_be_long`: the size has to be counted."""
         if len(self.fields) + len(self.repeated) > MAX_FIELDS or (
             may_be_long
             and sum(len(name) + len(value) for name, value in (*self.fields.items(), *self.repeated)) > MAX_HEAD_BYTES
         ):
-            raise MalformedError("a response with a head without end")
+            raise MalformedError("a response with a head that is too large")
 
     def append_body(self, chunk: bytes) -> bool:
-        """Take a part of the body; True when the sender is to be held back."""
+        """Add a part of the body; return whether reading has to stop."""
         self._body.append(chunk)
         self._buffered += len(chunk)
         return self._buffered > self._high_water

@@ -1,4 +1,4 @@
-"""What the HTTP servers of a process share: a bound on connections, and a log without anybody's bytes."""
+"""What the HTTP servers of a process share: a limit on idle connections, a drain, and a logger for bugs only."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from dequeuer.http.listening import open_listeners
 
 
 class IdleLimit:
-    """Keeps at most so many connections on which no request is worked on.
+    """Limits the connections on which no request is being handled.
 
-    Whoever connects and says nothing, or says it slowly, costs memory and a file descriptor; without
-    descriptors the process cannot reach its queue. The one that is idle longest is closed for a new one,
-    so that somebody with a request is served whatever others hold open.
+    A client that connects and sends nothing, or sends it slowly, costs memory and a file descriptor. Without free
+    descriptors the process cannot reach its queue. For a new connection above the limit, the one that has been idle
+    longest is closed, so that clients with a request are served however many idle connections others hold.
 
     Args:
-        most: connections that wait for a request.
+        most: idle connections at most.
     """
 
     def __init__(self, most: int) -> None:
@@ -36,12 +36,12 @@ class IdleLimit:
         self._quiet.set()
 
     def watch(self, app: web.Application) -> None:
-        """Learn which connections have a request; before the application is set up."""
+        """Add the middleware that marks connections as busy; to be called before the application is set up."""
 
         @web.middleware
         async def while_busy(request: web.Request, handler: Handler) -> web.StreamResponse:
             connection = request.protocol
-            self.forget(connection)
+            self.unmark_idle(connection)
             self._busy += 1
             self._quiet.clear()
             try:
@@ -54,12 +54,12 @@ class IdleLimit:
                 if not self._busy:
                     self._quiet.set()
                 if connection.transport is not None and not connection.transport.is_closing():
-                    self.take(connection)
+                    self.mark_idle(connection)
 
         app.middlewares.insert(0, while_busy)
 
     async def listen(self, runner: web.AppRunner, hosts: Sequence[str], port: int, *, backlog: int = 128) -> None:
-        """Begin to listen on all of `hosts`, or on none; port 0 takes a free one. Raises `OSError`, `OverflowError`."""
+        """Listen on all of `hosts`, or on none; port 0: any free port. Raises `OSError`, `OverflowError`."""
         listeners = await open_listeners(hosts, port, backlog)
         try:
             for listener in listeners:
@@ -70,10 +70,10 @@ class IdleLimit:
             raise
 
     async def drain(self, runner: web.AppRunner, grace_s: float) -> None:
-        """Take no new connection, and let requests that have begun end within `grace_s`.
+        """Accept no new connection, and let running requests end within `grace_s`.
 
-        To be called before the runner's clean-up: from then on the library drops what still arrives, so that a
-        request whose body is on its way would wait for it in vain.
+        To be called before the clean-up of the runner: after it the library drops what still arrives, so a request
+        whose body is not complete would wait for it in vain.
         """
         self._is_draining = True
         for site in list(runner.sites):
@@ -86,8 +86,8 @@ class IdleLimit:
         except TimeoutError:
             return
 
-    def take(self, handler: RequestHandler) -> None:
-        """Count a connection as idle; the one that is idle longest may have to go."""
+    def mark_idle(self, handler: RequestHandler) -> None:
+        """Count a connection as idle; above the limit, close the one that has been idle longest."""
         self._idle[handler] = None
         if len(self._idle) > self._most:
             oldest = next(iter(self._idle))
@@ -95,16 +95,16 @@ class IdleLimit:
             transport = oldest.transport
             oldest.force_close()
             if transport is not None:
-                # Closing alone waits for somebody to read what was written.
+                # A plain close would wait until the client has read what was written.
                 transport.abort()
 
-    def forget(self, handler: RequestHandler) -> None:
-        """Do not count a connection: it is busy, or gone."""
+    def unmark_idle(self, handler: RequestHandler) -> None:
+        """Do not count a connection as idle: it is busy, or closed."""
         self._idle.pop(handler, None)
 
 
 class _Site(web.SockSite):
-    """The same, with connections that are counted."""
+    """A `SockSite` whose connections are counted."""
 
     def __init__(self, runner: web.AppRunner, listener: socket.socket, *, backlog: int, limit: IdleLimit) -> None:
         super().__init__(runner, listener, backlog=backlog)
@@ -124,7 +124,7 @@ class _Site(web.SockSite):
 
 
 class _Connection(asyncio.Protocol):
-    """Passes everything on to the server's own protocol, and tells when it begins and ends."""
+    """Passes everything on to the protocol of the library, and reports its begin and end to the limit."""
 
     def __init__(self, handler: RequestHandler, limit: IdleLimit) -> None:
         self._handler = handler
@@ -132,7 +132,7 @@ class _Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._handler.connection_made(transport)
-        self._limit.take(self._handler)
+        self._limit.mark_idle(self._handler)
 
     def data_received(self, data: bytes) -> None:
         self._handler.data_received(data)
@@ -147,17 +147,17 @@ class _Connection(asyncio.Protocol):
         self._handler.resume_writing()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._limit.forget(self._handler)
+        self._limit.unmark_idle(self._handler)
         self._handler.connection_lost(exc)
 
 
 def server_log(name: str) -> logging.Logger:
-    """Return a logger for a server: anybody can send malformed HTTP, and the tracebacks quote it."""
+    """Return a logger that drops errors about malformed HTTP: any client can cause them, and their text quotes it."""
     log = logging.getLogger(name)
-    log.addFilter(_is_ours)  # adding it again changes nothing
+    log.addFilter(_is_no_http_error)  # adding the same filter twice has no effect
     return log
 
 
-def _is_ours(record: logging.LogRecord) -> bool:
-    """Tell whether a record is worth its line."""
+def _is_no_http_error(record: logging.LogRecord) -> bool:
+    """Return whether a record is about something else than malformed HTTP."""
     return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))

@@ -14,7 +14,7 @@ import structlog
 
 from dequeuer import __version__
 from dequeuer.clients.base import Cloud
-from dequeuer.clients.choice import Places, choose, connect
+from dequeuer.clients.choice import AwsResources, choose, connect
 from dequeuer.concurrency.adaptive_limit import AdaptiveLimit
 from dequeuer.container.target import HttpTarget
 from dequeuer.core.drain import Drain
@@ -59,8 +59,8 @@ async def _run(settings: SidecarSettings) -> int:
     logs.configure(settings.log.level, settings.log.format)
     log = structlog.get_logger()
     probes = load_probes(settings.probes_path, settings.user_port, settings.user_host)
-    places = Places(settings.bucket, (settings.queue_url,))
-    client, reasons = choose(settings.aws, settings.aws.client, os.environ, places)
+    resources = AwsResources(settings.bucket, (settings.queue_url,))
+    client, reasons = choose(settings.aws, settings.aws.client, os.environ, resources)
     if reasons:
         log.info("aws_client_chosen", client=client, reason="; ".join(reasons))
     cloud = connect(settings.aws, client, os.environ)

@@ -1,1 +1,1 @@
-"""Where requests are read from and results are written to."""
+"""Object stores: where payloads are read from and results are written to."""

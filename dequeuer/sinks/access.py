@@ -1,4 +1,4 @@
-"""Proving what the store allows, with calls that leave nothing behind."""
+"""Check the permissions on the bucket with calls that change nothing."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from dequeuer.core.retry import retry_until_available
 from dequeuer.sinks.base import Store
 
 CHECK = ".dequeuer-write-check/result.json"
-"""The key, below the API's prefix, that is asked about. It is never written: an upload is begun and aborted. A request
-id cannot begin with a dot, and policies about `result.json` apply to it."""
+"""The key, below the prefix of the API, that is checked. It is never written: an upload is created and aborted. No
+request id begins with a dot, and policies for `result.json` apply to this key."""
 
 
 async def prove_access(store: Store, bucket: str, below: str) -> None:
-    """Make sure that requests below the prefix can be listed and written. Waits for a store that is away.
+    """Check that objects below the prefix can be listed and written. Waits while the store is unavailable.
 
     Raises:
-        FatalError: one of the two is refused.
+        FatalError: one of the two is denied.
     """
     try:
         await retry_until_available(StoreUnavailableError, store.list, f"{below}status")
@@ -39,14 +39,14 @@ def _refused(what: str, op: str, bucket: str, below: str, error: StoreDeniedErro
 
 
 def harmless_store_calls(store: Store, below: str) -> Mapping[tuple[str, str], HarmlessCall]:
-    """Return harmless calls by operation. Each asks about the key that was refused: policies can differ by key."""
+    """Return harmless calls by operation. Each uses the key that was refused, because policies can differ by key."""
 
     async def read(key: str) -> None:
         try:
             payload = await store.get(key or f"{below}{CHECK}")
         except StoreMissingError:
             return
-        # The first bytes are enough: S3 has decrypted the object for them. The rest is not read.
+        # The first bytes are enough: S3 has decrypted the object for them.
         await anext(payload.chunks, None)
         if isinstance(payload.chunks, AsyncGenerator):
             await payload.chunks.aclose()

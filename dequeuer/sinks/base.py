@@ -1,4 +1,4 @@
-"""What the core asks of an object store."""
+"""The protocol of an object store."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
 Check: TypeAlias = Callable[[], None]
-"""Asked directly before each request that makes an object visible. What it raises ends the write."""
+"""Called directly before each request that makes an object visible. If it raises, nothing is written."""
 
 
 def unchecked() -> None:
-    """Be a check that lets everything through."""
+    """A `Check` that allows every write."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,9 +19,9 @@ class Payload:
     """An object that is being read.
 
     Attributes:
-        size: bytes in all.
+        size: of the whole object, bytes.
         content_type: as stored; None when the store has none.
-        chunks: the content; can be read once. Raises `StoreUnavailableError`.
+        chunks: the content; can be read once. Reading raises `StoreUnavailableError`.
         modified_at: when it was written, seconds since the epoch.
     """
 
@@ -45,10 +45,10 @@ class Sink(Protocol):
     """Writes. Raises `StoreDeniedError`, `StoreUnavailableError`."""
 
     async def put(self, key: str, body: bytes, content_type: str) -> None:
-        """Write an object whole. Returned means durable."""
+        """Write an object. When this returns, it is durable."""
 
     async def create(self, key: str, body: bytes, content_type: str, *, check: Check = unchecked) -> bool:
-        """Write an object unless there is one already; tell whether it was written."""
+        """Write an object unless the key exists; return whether it was written."""
 
     async def put_stream(
         self,
@@ -59,27 +59,27 @@ class Sink(Protocol):
         size: int | None = None,
         check: Check = unchecked,
     ) -> bool:
-        """Write an object in bounded memory unless there is one already; tell whether it was written.
+        """Write an object in bounded memory unless the key exists; return whether it was written.
 
-        When `body` or `check` raises, nothing is written. `body` is read once: a failure is final.
+        When `body` or `check` raises, nothing is written. `body` is read once, so the caller cannot retry.
 
         Args:
             key: of the object.
             body: its bytes.
             content_type: stored with it.
-            size: bytes of `body`, when known; known sizes are streamed without buffering where necessary.
+            size: bytes of `body`; None: unknown. A body of known size is streamed unbuffered when the buffers are full.
             check: see `Check`.
         """
 
     async def delete(self, keys: Collection[str]) -> None:
-        """Delete objects; those already gone are no error."""
+        """Delete objects. Missing objects are not an error."""
 
 
 class Store(Fetch, Sink, Protocol):
-    """Both halves of an object store, and a way to ask for permission."""
+    """Reading and writing, and a check of the permission to write."""
 
     async def check_write(self, key: str) -> None:
-        """Find out whether `key` may be written. Leaves nothing there, and nothing of what is there is changed.
+        """Check the permission to write `key`. Creates and changes no object.
 
         Raises `StoreDeniedError`, `StoreUnavailableError`.
         """

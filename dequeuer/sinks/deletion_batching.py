@@ -1,4 +1,4 @@
-"""Deletions of many requests, gathered into one call of the store."""
+"""A store that joins the deletions of many requests in one call."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from collections.abc import AsyncIterator, Collection, Sequence
 from dequeuer.sinks.base import Check, Payload, Store, unchecked
 
 LINGER_S = 0.2
-"""How long a deletion waits for others: nobody waits for it."""
-KEYS_LIMIT = 500
-"""Keys in one call; S3 takes 1,000."""
+"""How long a deletion waits for others. Nothing depends on when it happens."""
+MAX_KEYS_PER_CALL = 500
+"""Keys in one call. S3 allows 1,000."""
 
 
 class DeletionBatchingStore:
-    """`Store`. Deletions wait for each other; everything else is passed on at once."""
+    """`Store`. Deletions wait for each other; all other calls are passed on at once."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -32,11 +32,11 @@ class DeletionBatchingStore:
         return await self._store.list(prefix)
 
     async def put(self, key: str, body: bytes, content_type: str) -> None:
-        """Write an object whole."""
+        """Write an object."""
         await self._store.put(key, body, content_type)
 
     async def create(self, key: str, body: bytes, content_type: str, *, check: Check = unchecked) -> bool:
-        """Write an object unless there is one already."""
+        """Write an object unless the key exists."""
         return await self._store.create(key, body, content_type, check=check)
 
     async def put_stream(
@@ -48,23 +48,23 @@ class DeletionBatchingStore:
         size: int | None = None,
         check: Check = unchecked,
     ) -> bool:
-        """Write an object in bounded memory unless there is one already."""
+        """Write an object in bounded memory unless the key exists."""
         return await self._store.put_stream(key, body, content_type, size=size, check=check)
 
     async def check_write(self, key: str) -> None:
-        """Find out whether `key` may be written."""
+        """Check the permission to write `key`."""
         await self._store.check_write(key)
 
     async def delete(self, keys: Collection[str]) -> None:
-        """Delete objects, together with those that others want to delete within a moment.
+        """Delete objects, together with those of other callers within `LINGER_S`.
 
-        Cancelling the caller does not take its keys back. What the call for all of them raises, each caller raises.
+        Cancelling a caller does not remove its keys. An error of the common call is raised to every caller.
         """
         loop = asyncio.get_running_loop()
         done: asyncio.Future[None] = loop.create_future()
         self._keys += keys
         self._callers.append(done)
-        if len(self._keys) >= KEYS_LIMIT:
+        if len(self._keys) >= MAX_KEYS_PER_CALL:
             self._flush(loop)
         elif self._timer is None:
             self._timer = loop.call_later(LINGER_S, self._flush, loop)
@@ -83,7 +83,7 @@ class DeletionBatchingStore:
     async def _send(self, keys: Sequence[str], callers: Sequence[asyncio.Future[None]]) -> None:
         try:
             await self._store.delete(keys)
-        except Exception as error:  # noqa: BLE001 - handed to every caller, none is left waiting
+        except Exception as error:  # noqa: BLE001 - raised to every caller, so that none waits for ever
             for caller in callers:
                 if not caller.done():
                     caller.set_exception(error)

@@ -1,8 +1,8 @@
-"""The bucket's expiry rule: results are readable for some days, then S3 deletes them.
+"""The lifecycle rule of the bucket: S3 deletes results after some days.
 
-S3 knows no "add a rule": a PUT replaces the whole configuration. So ours is merged into what is there, and
-what belongs to others goes back as it came. Two writers at the same moment can still overwrite each
-other; all sidecars write the same rule, so between them that does no harm.
+S3 has no request that adds a rule: a PUT replaces the whole configuration. So our rule is merged into the present
+configuration, and the rules of others are written back unchanged. Two writers at the same time can still overwrite each
+other; all sidecars write the same rule, so between them this does no harm.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from dequeuer.core.errors import StoreDeniedError, StoreUnavailableError
 
 RULE_ID = "async-workloads-expiry-policy"
 ABORT_AFTER_DAYS = 1
-"""Parts of uploads that a killed process could not abort are paid for until then."""
+"""Parts of an upload that a killed process could not abort cost money until then."""
 
 ExpiryChange = Literal["unchanged", "written", "may_not_read", "may_not_write", "not_supported"]
 MISSING_PERMISSION: Mapping[ExpiryChange, str] = {
@@ -24,7 +24,7 @@ MISSING_PERMISSION: Mapping[ExpiryChange, str] = {
 
 _DENIED = frozenset({"AccessDenied", "AccessDeniedException", "403", "AllAccessDisabled"})
 _NOT_THERE = "NoSuchLifecycleConfiguration"
-# What asking again does not change: stores that know no such rules, or refuse the ones that are there.
+# A retry does not help: the store does not support such rules, or refuses the rules that are there.
 _NOT_SUPPORTED = frozenset({"InvalidArgument", "InvalidRequest", "MalformedXML", "MethodNotAllowed", "NotImplemented"})
 _NOT_SUPPORTED_STATUSES = frozenset({405, 501})
 _NO_BUCKET = frozenset({"NoSuchBucket", "404"})
@@ -33,11 +33,11 @@ T = TypeVar("T")
 
 
 class LifecycleRefusedError(Exception):
-    """S3 refused to read or to replace the configuration.
+    """S3 refused to read or to replace the lifecycle configuration.
 
     Attributes:
-        code: S3's.
-        status: of HTTP; None when it is not known.
+        code: error code of S3.
+        status: HTTP status; None when it is not known.
     """
 
     def __init__(self, text: str, *, code: str, status: int | None) -> None:
@@ -47,7 +47,7 @@ class LifecycleRefusedError(Exception):
 
 
 class LifecycleApi(Protocol[T]):
-    """A bucket's lifecycle configuration, in whatever form the client has it.
+    """Access to the lifecycle configuration of a bucket. `T` is the form in which the client has it.
 
     `read` and `write` raise `LifecycleRefusedError` and `StoreUnavailableError`.
     """
@@ -56,14 +56,14 @@ class LifecycleApi(Protocol[T]):
         """Return the configuration."""
 
     def merged(self, found: T | None) -> T | None:
-        """Return the configuration with our rule in it; None when it is there already. `found` None: there is none."""
+        """Return the configuration with our rule; None when it has the rule already. `found` None: there is none."""
 
     async def write(self, configuration: T) -> None:
         """Replace the configuration."""
 
 
 async def merge_rule(api: LifecycleApi[T], bucket: str) -> ExpiryChange:
-    """Make sure that our rule is in the configuration; tell what was done.
+    """Write our rule unless the configuration has it; return what was done.
 
     Raises:
         StoreDeniedError: the bucket does not exist.

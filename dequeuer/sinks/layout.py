@@ -1,23 +1,23 @@
-"""The keys of a request's objects and the shape of its id. The format is Cortex's and is fixed."""
+"""The keys of the objects of a request, and the format of its id. Both are those of Cortex and must not change."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
 
-# \Z, not $: the latter would let a trailing newline through into a key.
+# \Z, not $: with $ a key could end with a line break.
 _REQUEST_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}\Z")
 
 STATUSES = ("in_queue", "in_progress", "completed", "failed")
 
 
 def is_request_id(text: str) -> bool:
-    """Tell whether `text` may become part of a key."""
+    """Return whether `text` is a valid request id, which may become part of a key."""
     return _REQUEST_ID.match(text) is not None
 
 
 def workloads_prefix(cluster_uid: str) -> str:
-    """Return the prefix below which every async request of a cluster lives."""
+    """Return the prefix of the objects of all async requests of a cluster."""
     return f"{cluster_uid}/workloads/"
 
 
@@ -29,10 +29,10 @@ class RequestKeys:
     api_name: str
     request_id: str
     prefix: str = field(init=False, repr=False, compare=False)
-    """What all keys of the request begin with, slash included."""
+    """Prefix of all keys of the request, with its slash."""
 
     def __post_init__(self) -> None:
-        # Made once: each message asks for half a dozen keys.
+        # Built once: each message uses about six keys.
         prefix = f"{workloads_prefix(self.cluster_uid)}{self.api_name}/{self.request_id}/"
         object.__setattr__(self, "prefix", prefix)
 

@@ -1,4 +1,4 @@
-"""Encryption and ownership of what is written to S3: which header fields carry them, on which requests."""
+"""Encryption of objects and ownership of the bucket: the header fields, and the requests that carry them."""
 
 from __future__ import annotations
 
@@ -11,14 +11,13 @@ Sse = Literal["AES256", "aws:kms", "aws:kms:dsse"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ObjectProtection:
-    """What S3 is told about objects and the bucket. Every client of S3 takes one.
+    """Encryption of new objects, and the expected owner of the bucket.
 
     Attributes:
         sse: server-side encryption of new objects; None: the bucket's default.
         sse_kms_key_id: KMS key id, alias or ARN; only with an `aws:kms` value of `sse`. None: the key of the bucket
             or of AWS.
-        bucket_owner: account id, 12 digits; S3 answers 403 when the bucket belongs to another account. None: not
-            checked.
+        bucket_owner: account id, 12 digits; S3 responds 403 when another account owns the bucket. None: not checked.
     """
 
     sse: Sse | None = None
@@ -34,9 +33,9 @@ class ObjectProtection:
         return [*fields, ("x-amz-server-side-encryption-aws-kms-key-id", key)] if key else fields
 
     def common_fields(self) -> Sequence[tuple[str, str]]:
-        """Return the fields of every request about the bucket or its objects."""
+        """Return the fields of every request to the bucket or its objects."""
         return () if self.bucket_owner is None else (("x-amz-expected-bucket-owner", self.bucket_owner),)
 
 
 UNPROTECTED = ObjectProtection()
-"""No header fields at all: the bucket's own settings apply."""
+"""No header fields: the settings of the bucket apply."""

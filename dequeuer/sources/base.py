@@ -1,4 +1,4 @@
-"""What the core asks of a queue."""
+"""The protocol of a queue."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from dequeuer.core.message import Message
 
 
 def lease_margin_s(length_s: float) -> float:
-    """Return how long before the end of its lease a message is treated as lost: somebody else may have it soon."""
+    """Return how many seconds before its end a lease counts as lost: another worker may receive the message soon."""
     return min(1.0, length_s / 10)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Depth:
-    """How many messages a queue holds, as far as it knows (counts of SQS are approximate)."""
+    """How many messages a queue holds. The counts of SQS are approximate."""
 
     visible: int
     in_flight: int
@@ -24,16 +24,16 @@ class Depth:
 
     @property
     def total(self) -> int:
-        """Every message that is still to be settled."""
+        """All messages that are not settled yet."""
         return self.visible + self.in_flight + self.delayed
 
 
 class Lease(Protocol):
-    """An expiring claim on one message, settled at most once.
+    """A claim on one message that expires, settled at most once.
 
-    Every call may be gathered with those of other leases into one request. Each raises
-    `LeaseLostError` when the queue refuses the claim, or when the lease is over before the request
-    is written (nothing is sent then), and `SourceUnavailableError` when the call can be tried again.
+    Calls of several leases may be sent in one request. Each raises `LeaseLostError` when the queue refuses the claim,
+    or when the lease ends before the request is written (nothing is sent then), and `SourceUnavailableError` when the
+    call can be tried again.
     """
 
     @property
@@ -44,10 +44,10 @@ class Lease(Protocol):
         """Hide the message for `seconds` from now on."""
 
     async def ack(self) -> None:
-        """Delete the message. Returned means gone for good."""
+        """Delete the message. When this returns, the deletion is durable."""
 
     async def release(self, after_s: float = 0.0) -> None:
-        """Give the message back; others see it after `after_s` (rounded up to whole seconds)."""
+        """Release the message; it can be received again after `after_s` (rounded up to whole seconds)."""
 
 
 class Source(Protocol):
@@ -58,14 +58,14 @@ class Source(Protocol):
         """Whether the queue moves a message to a dead-letter queue after some receives."""
 
     async def receive(self, limit: int, *, wait: bool = True) -> Sequence[Lease]:
-        """Return up to `limit` leases; none means that the queue was quiet.
+        """Return up to `limit` leases; none when the queue has no visible message.
 
-        With `wait` it blocks until there is a message, or for as long as the queue waits at most; otherwise it asks
-        once and returns what there is.
+        With `wait` it blocks until there is a message, up to the poll wait time of the queue; otherwise it returns what
+        is there.
         """
 
     async def depth(self) -> Depth:
-        """Count what the queue holds."""
+        """Return how many messages the queue holds."""
 
     async def copy(self, lease: Lease) -> None:
-        """Send the message again as a new one; once, however often it is called. This one stays."""
+        """Send the message again as a new one, once however often this is called. The message itself stays."""

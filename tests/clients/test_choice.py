@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from dequeuer.clients.choice import Choice, Places, choose, connect
+from dequeuer.clients.choice import AwsResources, Choice, choose, connect
 from dequeuer.core.errors import ConfigurationError
 from dequeuer.settings import AwsClient, AwsSettings
 
@@ -25,7 +25,7 @@ def chosen(
     client: AwsClient = "auto",
     bucket: str = "bucket",
 ) -> Choice:
-    return choose(settings or where(), client, KEYS | (environ or {}), Places(bucket, (QUEUE,)))
+    return choose(settings or where(), client, KEYS | (environ or {}), AwsResources(bucket, (QUEUE,)))
 
 
 def test_slim_unless_something_needs_the_sdk() -> None:
@@ -98,7 +98,7 @@ def test_a_proxy_for_the_bucket_alone() -> None:
 
 def test_the_region_of_a_queue_decides_whether_it_is_behind_a_proxy() -> None:
     environ = KEYS | {"HTTPS_PROXY": "http://p:1", "NO_PROXY": "sqs.cn-north-1.amazonaws.com.cn"}
-    places = Places("", ("https://sqs.cn-north-1.amazonaws.com.cn/123456789012/q",))
+    places = AwsResources("", ("https://sqs.cn-north-1.amazonaws.com.cn/123456789012/q",))
     assert choose(where(), "auto", environ, places) == Choice("slim")
 
 

@@ -249,7 +249,7 @@ async def ask(script: Script, client_name: ClientName) -> list[str]:
         aws = connect(where, client_name, os.environ)
         async with aws.sqs(longest_wait_s=1) as client:
             queue = source(client, translate=aws.translate)
-            for call in (lambda: queue.receive(10), queue.depth, queue.open, lambda: queue.settle("r", math.inf)):
+            for call in (lambda: queue.receive(10), queue.depth, queue.open, lambda: queue.delete("r", math.inf)):
                 try:
                     await call()
                 except (*AWAY, LeaseLostError) as error:

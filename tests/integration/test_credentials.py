@@ -144,7 +144,7 @@ def test_a_renewal_that_hangs_is_told_and_work_goes_on_until_the_keys_end_and_af
         (
             {"AWS_EC2_METADATA_DISABLED": "false", "AWS_EC2_METADATA_SERVICE_ENDPOINT": "http://127.0.0.1:1"},
             1,
-            "IMDS (127.0.0.1:1) gives none",
+            "IMDS (127.0.0.1:1) returned none",
         ),
         ({"AWS_EC2_METADATA_DISABLED": "true"}, 1, "IMDS is switched off"),
         ({"AWS_WEB_IDENTITY_TOKEN_FILE": "/x"}, 2, "AWS_ROLE_ARN: not set"),

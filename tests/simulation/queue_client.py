@@ -140,13 +140,13 @@ class WatchedSource(SqsSource):
             self._watched.got(lease.message.attributes["delivery"], asked_at)
         return leases
 
-    async def settle(self, receipt: str, until: float) -> None:
+    async def delete(self, receipt: str, until: float) -> None:
         self._watched.expect("ack", receipt, until)
-        await super().settle(receipt, until)
+        await super().delete(receipt, until)
 
-    async def hide(self, receipt: str, seconds: int, op: SourceOp, until: float) -> None:
+    async def change_visibility(self, receipt: str, seconds: int, op: SourceOp, until: float) -> None:
         self._watched.expect("extend" if op == "renew" else "release", receipt, until, seconds)
-        await super().hide(receipt, seconds, op, until)
+        await super().change_visibility(receipt, seconds, op, until)
 
 
 def away() -> Exception:

@@ -38,12 +38,18 @@ class Chain:
         return keys
 
 
+class ClosableStore(Store, Protocol):
+    """A store of either client."""
+
+    async def close(self) -> None: ...
+
+
 class Connect(Protocol):
     """Opens a bucket; closed at the end of the test."""
 
     def __call__(
         self, url: str, seen: Observer | None = None, bucket: str = "bucket", chain: CredentialChain | None = None
-    ) -> Store: ...
+    ) -> ClosableStore: ...
 
 
 def slim_endpoint(url: str, chain: CredentialChain | None = None, region: str = "us-east-1") -> AwsEndpoint:
@@ -59,7 +65,7 @@ async def connecting(client: str) -> AsyncIterator[Connect]:
 
     def connect(
         url: str, seen: Observer | None = None, bucket: str = "bucket", chain: CredentialChain | None = None
-    ) -> Store:
+    ) -> ClosableStore:
         observer = seen or Recorder()
         if client == "slim":
             store = open_slim_store(

@@ -1,4 +1,4 @@
-"""What the providers of keys share: one request to a server, and the keys that its response holds."""
+"""What the credential providers share: one request to a server, and reading the keys in its response."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ from dequeuer.http.pool import Pool, Reply
 
 MAX_RESPONSE_BYTES = 64 * 1024
 MAX_TOKEN_CHARACTERS = 64 * 1024
-"""Characters of a token in a file."""
+"""Size of a token in a file."""
 MAX_IGNORED_CLOCK_DIFFERENCE_S = 60.0
-"""A smaller difference to the server's clock, which counts whole seconds, is ignored."""
+"""Smaller differences to the clock of the server are ignored: its `Date` counts whole seconds."""
 
 
 class CredentialsUrl(NamedTuple):
-    """A URL that keys are fetched from."""
+    """A URL that keys are fetched from: server, and path with query."""
 
     origin: Origin
     target: str
 
 
 def parse_url(url: str, tls: ssl.SSLContext) -> CredentialsUrl:
-    """Return where a URL points. Raises `ValueError`: it is not the URL of a server."""
+    """Return server and target of a URL. Raises `ValueError` when it is not an http(s) URL."""
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ValueError("not an http:// or https:// URL")
@@ -53,17 +53,17 @@ async def fetch(
     fields: Sequence[tuple[str, str]] = (),
     body: bytes = b"",
 ) -> Reply:
-    """Send one request and return the whole response. Nothing stays open: keys are fetched once an hour.
+    """Send one request and return the whole response. The connection is closed: keys are fetched about once an hour.
 
     Args:
-        url: where to.
+        url: server and target.
         method: in capitals.
-        timeout_s: for the connection, for the head of the response, and for each further part.
+        timeout_s: for the connection, for the head of the response, and for each further read.
         fields: besides Host and User-Agent; values without line breaks.
         body: whole.
 
     Raises:
-        HttpTransportError: there is no response.
+        HttpTransportError: there is no whole response.
     """
     lines = [
         f"{method} {url.target} HTTP/1.1",
@@ -82,7 +82,7 @@ async def fetch(
 
 
 async def fetch_or_unavailable(url: CredentialsUrl, method: str, who: str, **more: object) -> Reply:
-    """Like `fetch`, with every failure translated. Raises `CredentialsUnavailableError`."""
+    """Like `fetch`, but failures raise `CredentialsUnavailableError`. `who`: begins its text."""
     try:
         return await fetch(url, method, **more)  # type: ignore[arg-type]  # those of `fetch`
     except HttpTransportError as error:
@@ -110,7 +110,7 @@ def read_token(path: Path, variable: str) -> str:
 
 
 def server_time(reply: Reply) -> float:
-    """Return the time by the server's clock when it is far from ours: its keys end by that clock."""
+    """Return the present time: by the server's clock if that differs much from ours, as the expiry of its keys does."""
     now = clock.wall()
     try:
         theirs = parsedate_to_datetime(reply.field("date") or "").timestamp()
@@ -120,19 +120,19 @@ def server_time(reply: Reply) -> float:
 
 
 def instant_of(text: str) -> float:
-    """Return an ISO 8601 time in seconds since the epoch; without a zone it is UTC. Raises `ValueError`."""
+    """Return an ISO 8601 time as seconds since the epoch; without a time zone it is UTC. Raises `ValueError`."""
     moment = datetime.fromisoformat(text.strip())
     return (moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)).timestamp()
 
 
 def keys_of(found: Mapping[str, object], names: Sequence[str], now_s: float, who: str) -> Keys:
-    """Return the keys in a response.
+    """Return the keys of a response.
 
     Args:
         found: the response's fields.
-        names: of access key, secret key, token and expiry in it.
-        now_s: by the clock of the server, seconds since the epoch.
-        who: answered.
+        names: of the fields with access key, secret key, token and expiry, in this order.
+        now_s: present time by the clock of the server, seconds since the epoch.
+        who: name of the server, for errors.
 
     Raises:
         CredentialsUnavailableError: one is missing, or not a text. The error quotes none of them.
@@ -144,7 +144,7 @@ def keys_of(found: Mapping[str, object], names: Sequence[str], now_s: float, who
     try:
         expires_at = instant_of(expiration)
     except ValueError:
-        # Its text quotes the response: with fields mixed up, a key.
+        # The text of the error would quote the response, possibly a key.
         raise CredentialsUnavailableError(f"{who}: an expiry that is not a time") from None
     return Keys(
         access_key=access_key,

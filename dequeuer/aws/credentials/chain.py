@@ -1,7 +1,7 @@
-"""Which provider gives out the keys: the order of botocore's chain, decided once from the environment.
+"""Choose the credential provider: the order of botocore's chain, decided once at start-up from the environment.
 
-Environment, web identity, container, IMDS are ours. Profiles, SSO, processes and old files stand between them in
-the SDK's chain; where there is a trace of one of them, the SDK's chain is asked instead.
+Environment, web identity, container and IMDS have providers here. Profiles, SSO, processes and files of older tools
+come between them in the SDK's chain; when one of them may be configured, the SDK's chain is used instead.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ from dequeuer.core.errors import clip
 from dequeuer.core.events import CredentialProviderName
 
 _HARMLESS = ("region", "output", "cli_", "s3", "retry_mode", "max_attempts", "defaults_mode")
-"""Beginnings of the keys of a profile that have nothing to do with credentials."""
+"""Options of a profile that begin so have nothing to do with credentials."""
 
 
 class Choice(NamedTuple):
-    """A provider, and why the SDK's chain was taken; empty when it was not."""
+    """A provider, and the reason when it is the SDK's chain; otherwise empty."""
 
     provider: CredentialProviderName
     reason: str = ""
 
 
 def choose(environ: Mapping[str, str]) -> Choice:
-    """Return who is asked for keys. Reads files at most."""
+    """Return which provider is used. Reads files, sends nothing."""
     if environ.get("AWS_ACCESS_KEY_ID"):
         return Choice("environment")
     if reason := _profile(environ):
@@ -47,7 +47,7 @@ def make(
     provider: CredentialProviderName, environ: Mapping[str, str], *, region: str, tls: ssl.SSLContext
 ) -> CredentialChain | None:
     """Return the chosen provider; None for the SDK's chain. Raises `ConfigurationError`."""
-    # One of them is used: the others would only cost memory.
+    # Imported when used: the others would only cost memory.
     if provider == "environment":
         from dequeuer.aws.credentials.environment import EnvironmentKeys  # noqa: PLC0415 - see above
 
@@ -66,19 +66,19 @@ def make(
 
 
 def _profile(environ: Mapping[str, str]) -> str:
-    """Return what tells that a profile matters."""
+    """Return why a profile may be used; empty: none is."""
     for name in ("AWS_DEFAULT_PROFILE", "AWS_PROFILE"):
         if environ.get(name):
             return f"{name} is set"
     for name, default in (("AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials"), ("AWS_CONFIG_FILE", CONFIG_FILE)):
         path = expanded(environ.get(name) or default, environ)
-        if path is not None and _matters(path):
+        if path is not None and _may_set_credentials(path):
             return f"{clip(str(path))} has a default profile"
     return ""
 
 
 def _old_files(environ: Mapping[str, str]) -> str:
-    """Return what tells that one of the files of older tools matters; the chain comes to them after web identity."""
+    """Return why a file of older tools may be used; empty: none is. In the chain they come after web identity."""
     if environ.get("AWS_CREDENTIAL_FILE"):
         return "AWS_CREDENTIAL_FILE is set"
     paths = [environ["BOTO_CONFIG"]] if environ.get("BOTO_CONFIG") else ["/etc/boto.cfg", "~/.boto"]
@@ -89,17 +89,17 @@ def _old_files(environ: Mapping[str, str]) -> str:
     return ""
 
 
-def _matters(path: Path) -> bool:
-    """Tell whether the default profile of a file may have a say in credentials.
+def _may_set_credentials(path: Path) -> bool:
+    """Return whether the default profile of a file may set credentials.
 
-    A file that cannot be understood matters: the SDK says what is wrong with it.
+    True for a file that cannot be parsed: the SDK then reports what is wrong with it.
     """
     try:
         if not path.is_file():
             return False
         text = path.read_text(encoding="utf-8")
     except OSError:
-        return False  # the SDK takes it for absent, too
+        return False  # the SDK ignores it, too
     except ValueError:
         return True
     sections = sections_of(text)

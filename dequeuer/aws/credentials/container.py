@@ -1,4 +1,4 @@
-"""Keys of EKS Pod Identity and of ECS tasks: an agent beside the pod gives them out over HTTP.
+"""Keys of EKS Pod Identity and of ECS tasks, from an agent on the node over HTTP.
 
 https://docs.aws.amazon.com/sdkref/latest/guide/feature-container-credentials.html
 """
@@ -29,17 +29,17 @@ RELATIVE, FULL = "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_CREDEN
 TOKEN, TOKEN_FILE = "AWS_CONTAINER_AUTHORIZATION_TOKEN", "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"
 TIMEOUT_S = 2.0
 RETRIES = RetryPolicy(backoff=Backoff(initial_s=1.0, max_s=1.0, min_share=1.0), max_attempts=3)
-"""As botocore asks: an agent that was started with the node may not be there at once."""
+"""As in botocore: on a new node the agent may start later than the pod."""
 _TASKS = "http://169.254.170.2"
 _HOSTS = ("169.254.170.2", "169.254.170.23", "fd00:ec2::23", "localhost")
 _NAMES = ("AccessKeyId", "SecretAccessKey", "Token", "Expiration")
 
 
 class ContainerKeys:
-    """`CredentialChain`. The token is read each time: the kubelet writes a new one into its file.
+    """`CredentialChain`. The token file is read each time, because the kubelet replaces the token.
 
     Raises:
-        ConfigurationError: the URL is invalid, or names a host that may not be asked without TLS.
+        ConfigurationError: the URL is invalid, or is http:// for a host that needs https://.
     """
 
     def __init__(self, environ: Mapping[str, str], tls: ssl.SSLContext) -> None:
@@ -52,8 +52,8 @@ class ContainerKeys:
             raise ConfigurationError([f"{name}: {error}"]) from None
 
     async def get_frozen_credentials(self) -> FrozenKeys:
-        """Ask the agent. Raises `CredentialsUnavailableError`."""
-        return await RETRIES.call(_AskAgainError, self._ask)
+        """Fetch keys from the agent. Raises `CredentialsUnavailableError`."""
+        return await RETRIES.call(_TransientError, self._ask)
 
     async def _ask(self) -> FrozenKeys:
         token = await asyncio.to_thread(self._token)
@@ -65,13 +65,13 @@ class ContainerKeys:
                 self._url, "GET", "container credentials", timeout_s=TIMEOUT_S, fields=fields
             )
         except CredentialsUnavailableError as error:
-            raise _AskAgainError(str(error)) from error
+            raise _TransientError(str(error)) from error
         if reply.status != 200:
-            raise _AskAgainError(f"container credentials: {self._url.origin.authority} answers {reply.status}")
+            raise _TransientError(f"container credentials: {self._url.origin.authority} answers {reply.status}")
         try:
             found = json.loads(reply.body)
         except ValueError:
-            raise _AskAgainError("container credentials: a response that is not JSON") from None
+            raise _TransientError("container credentials: a response that is not JSON") from None
         if not isinstance(found, dict):
             raise CredentialsUnavailableError("container credentials: a response that is not a JSON object")
         return keys_of(found, _NAMES, server_time(reply), "container credentials")
@@ -86,14 +86,14 @@ class ContainerKeys:
         return token
 
 
-class _AskAgainError(CredentialsUnavailableError):
-    """The agent may respond in a moment."""
+class _TransientError(CredentialsUnavailableError):
+    """The agent may respond at the next attempt."""
 
 
 def _allowed(url: str, tls: ssl.SSLContext) -> CredentialsUrl:
-    """Return where the URL points. Raises `ValueError`: it may not be asked.
+    """Return server and target of the URL. Raises `ValueError` when it is invalid or not allowed.
 
-    A token and keys travel in the clear over HTTP, so only addresses of the node or pod are asked that way.
+    Over HTTP, token and keys are not encrypted, so HTTP is allowed only to addresses of the node or pod.
     """
     parsed = parse_url(url, tls)
     host = urlsplit(url).hostname or ""

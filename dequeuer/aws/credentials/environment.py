@@ -1,4 +1,4 @@
-"""Keys that were given as environment variables. They never change while the process runs."""
+"""Keys from environment variables. They do not change while the process runs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class EnvironmentKeys:
     """`CredentialChain`.
 
     Raises:
-        ConfigurationError: only a part of them is set, or their expiry is not a time.
+        ConfigurationError: the secret key is missing, or the expiry is not a time.
     """
 
     def __init__(self, environ: Mapping[str, str]) -> None:
@@ -23,7 +23,7 @@ class EnvironmentKeys:
             raise ConfigurationError(["AWS_SECRET_ACCESS_KEY: not set, while AWS_ACCESS_KEY_ID is; set both or none"])
         self._access_key = environ["AWS_ACCESS_KEY_ID"]
         self._secret_key = secret_key
-        # The first name is an old one; botocore looks for it first.
+        # The first is an older name; botocore, too, reads it first.
         self._token = environ.get("AWS_SECURITY_TOKEN") or environ.get("AWS_SESSION_TOKEN") or None
         self._expires_at: float | None = None
         if ends := environ.get("AWS_CREDENTIAL_EXPIRATION"):
@@ -34,12 +34,12 @@ class EnvironmentKeys:
                 raise ConfigurationError([text]) from None
 
     async def get_frozen_credentials(self) -> FrozenKeys:
-        """Return them. Raises `CredentialsMissingError`: they have ended."""
+        """Return the keys. Raises `CredentialsMissingError` when they have expired."""
         left_s = None if self._expires_at is None else self._expires_at - clock.wall()
         if left_s is not None and left_s <= 0:
             raise CredentialsMissingError(
                 "the AWS credentials in the environment have expired (AWS_CREDENTIAL_EXPIRATION): "
-                "start again with new ones, or give the pod a role"
+                "restart with new ones, or give the pod a role"
             )
         return Keys(
             access_key=self._access_key,

@@ -1,4 +1,4 @@
-"""Keys of the role of an EC2 instance, from its metadata service (IMDS): version 2, version 1 where 2 is not there.
+"""Keys of the role of an EC2 instance, from its metadata service (IMDS): version 2, or 1 when 2 is not available.
 
 https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instancedata-data-retrieval.html
 """
@@ -27,17 +27,17 @@ _SESSION_LIFE_S = "21600"
 _NAMES = ("AccessKeyId", "SecretAccessKey", "Token", "Expiration")
 _TRANSIENT: Final = (UnreachableError, ConnectionBrokenError, ResponseTimeoutError)
 EXTEND_EXPIRY_S = 900.0
-"""Keys that end within this time and a few minutes get a later expiry, as in botocore: IMDS gives out old keys when
-it cannot get new ones, and AWS accepts those for longer than their expiry says."""
+"""Keys that expire within this time plus 2 to 10 minutes get a later expiry, as in botocore: when IMDS cannot get new
+keys it returns the old ones, and AWS accepts these after their expiry."""
 
 
 class ImdsKeys:
     """`CredentialChain`.
 
     Args:
-        environ: the variables of `AWS_EC2_METADATA_*` and `AWS_METADATA_SERVICE_*`.
-        tls: for an endpoint that is https.
-        jitter: a random number from 0 to 1, for the jitter.
+        environ: with the variables `AWS_EC2_METADATA_*` and `AWS_METADATA_SERVICE_*`.
+        tls: for an https endpoint.
+        jitter: returns a random number from 0 to 1.
 
     Raises:
         ConfigurationError: a variable is invalid.
@@ -65,17 +65,17 @@ class ImdsKeys:
             raise ConfigurationError(faults)
 
     async def get_frozen_credentials(self) -> FrozenKeys:
-        """Ask for the role and its keys: a few seconds at most where nobody answers.
+        """Fetch the role and its keys. Takes a few seconds when there is no IMDS.
 
         Raises:
-            CredentialsMissingError: there is no IMDS here, or the instance has no role.
+            CredentialsMissingError: there is no IMDS, or the instance has no role.
             CredentialsUnavailableError: its response is invalid.
         """
         if self._is_disabled:
             raise _missing("IMDS is switched off (AWS_EC2_METADATA_DISABLED)")
         token = await self._session_token()
         if token is None and self._is_v1_disabled:
-            raise CredentialsUnavailableError("IMDS gives no session token, and version 1 is switched off")
+            raise CredentialsUnavailableError("IMDS returned no session token, and version 1 is switched off")
         role = (await self._get(_ROLE_PATH, token, _is_filled)).body.decode("utf-8", "replace")
         reply = await self._get(_ROLE_PATH + quote(role, safe="/-_.~+=,@"), token, _is_json)
         found = json.loads(reply.body)
@@ -84,20 +84,20 @@ class ImdsKeys:
         return self._extended(keys_of(found, _NAMES, server_time(reply), "IMDS"))
 
     async def _session_token(self) -> str | None:
-        """Return a token of version 2; None: none is given out, so version 1 is asked."""
+        """Return a session token of version 2; None: version 1 has to be used."""
         fields = [("x-aws-ec2-metadata-token-ttl-seconds", _SESSION_LIFE_S)]
         for _ in range(self._attempts):
             try:
                 reply = await fetch(self._at("latest/api/token"), "PUT", timeout_s=self._timeout_s, fields=fields)
             except ResponseTimeoutError:
-                # Behind one more hop than the instance allows, the response never arrives.
+                # When there are more network hops to the pod than the instance allows, the response never arrives.
                 return None
             except _TRANSIENT:
                 continue
             except HttpTransportError as error:
                 raise CredentialsUnavailableError(f"IMDS: {error}") from error
             if reply.status == 400:
-                raise _missing("IMDS refuses to give a session token: 400")
+                raise _missing("IMDS refuses a session token with status 400")
             if reply.status in (403, 404, 405):
                 return None
             if reply.status == 200:
@@ -121,7 +121,7 @@ class ImdsKeys:
             if is_good(reply):
                 return reply
             reason = f"status {reply.status}" if reply.status != 200 else "a response without content"
-        raise _missing(f"IMDS ({self._origin}) gives none: {reason}")
+        raise _missing(f"IMDS ({self._origin}) returned none: {reason}")
 
     def _at(self, path: str) -> CredentialsUrl:
         assert self._base is not None  # noqa: S101 - for the type: __init__ raises without it
@@ -132,7 +132,7 @@ class ImdsKeys:
         return self._at("").origin.authority
 
     def _extended(self, keys: Keys) -> Keys:
-        """Return keys that end soon as ones that end later: see `EXTEND_EXPIRY_S`."""
+        """Return keys that expire soon with a later expiry; see `EXTEND_EXPIRY_S`."""
         more_s = EXTEND_EXPIRY_S + 120 + 480 * self._jitter()
         if keys.lifetime_s is None or keys.expires_at is None or keys.lifetime_s > more_s:
             return keys
@@ -177,6 +177,6 @@ def _is_json(reply: Reply) -> bool:
 
 
 def _code(found: Any) -> str:
-    """Return what IMDS says is wrong, if it is one word."""
+    """Return the error code of IMDS in parentheses, if it is a single word; else nothing."""
     code = found.get("Code") if isinstance(found, dict) else None
     return f" ({code})" if isinstance(code, str) and code.isalnum() and len(code) <= 64 else ""

@@ -1,4 +1,4 @@
-"""AWS keys as they are now: renewed in the background well before they end, read without waiting."""
+"""The present AWS keys: renewed in the background before they expire, read without waiting."""
 
 from __future__ import annotations
 
@@ -15,43 +15,43 @@ from dequeuer.core.events import CredentialProviderName, CredentialsRenewalFaile
 from dequeuer.core.retry import Backoff
 
 UNKNOWN_EXPIRY_RENEWAL_INTERVAL_S = 15.0
-"""How often a chain is asked that does not tell when its keys end (the SDK's renews them by itself)."""
+"""Interval of renewals when the chain does not tell the expiry of its keys (the SDK's chain renews them itself)."""
 RENEW_BEFORE_EXPIRY_S = 900.0
-"""Keys are renewed when they have this long left, as botocore does; shorter-lived ones after half of their life."""
+"""Keys are renewed this long before they expire, as in botocore; short-lived keys after half of their lifetime."""
 RETRY_BACKOFF = Backoff(initial_s=1.0, max_s=30.0, min_share=0.5)
-"""Between attempts at a renewal that fails."""
+"""Between failed attempts to renew."""
 FETCH_TIMEOUT_S = 60.0
-"""For one attempt, whatever the provider does in it."""
+"""For one attempt of the provider, including its own retries."""
 WAIT_S = 10.0
-"""How long a caller waits for keys when there are none that are valid."""
+"""How long a caller waits for valid keys."""
 
 
 class FrozenKeys(Protocol):
-    """What signs a request."""
+    """Keys that sign a request."""
 
     @property
     def access_key(self) -> str:
-        """The public half."""
+        """The public part."""
 
     @property
     def secret_key(self) -> str:
-        """The secret half."""
+        """The secret part."""
 
     @property
     def token(self) -> str | None:
-        """Of a session; long-lived keys have none."""
+        """Session token; None for long-lived keys."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Keys:
-    """Keys whose end is known. Nothing of them but the end is shown in a representation.
+    """Keys with a known expiry. `repr` shows only the expiry.
 
     Attributes:
-        access_key: the public half.
-        secret_key: the secret half.
-        token: of a session; None: long-lived keys.
-        expires_at: seconds since the epoch, by the clock of whoever gave them out; None: never.
-        lifetime_s: what was left when they were given out, by the same clock; None: never ends.
+        access_key: the public part.
+        secret_key: the secret part.
+        token: session token; None: long-lived keys.
+        expires_at: seconds since the epoch, by the clock of the provider; None: never.
+        lifetime_s: time to the expiry when they were fetched, by the same clock; None: they never expire.
     """
 
     access_key: str = field(repr=False)
@@ -62,28 +62,28 @@ class Keys:
 
 
 class CredentialChain(Protocol):
-    """Where keys come from."""
+    """A source of keys."""
 
     async def get_frozen_credentials(self) -> FrozenKeys:
-        """Return keys that are valid now: `Keys`, or ones whose end is not known.
+        """Return keys that are valid now: `Keys`, or others whose expiry is not known.
 
         Raises:
-            CredentialsMissingError: there are none, and trying again is not expected to change that.
-            CredentialsUnavailableError: whoever gives them out cannot be reached.
+            CredentialsMissingError: there are none, and a retry is not expected to help.
+            CredentialsUnavailableError: the provider cannot be reached; a retry may help.
         """
 
 
 class CredentialsCache:
-    """Keys that can be read at any moment and cost nothing to read.
+    """Holds the present keys; reading them costs nothing.
 
-    A task renews them. A provider that hangs or fails delays nobody while the present keys are valid; when they
-    are not, callers wait `WAIT_S` at most.
+    A background task renews them. While the present keys are valid, a provider that hangs or fails delays no request;
+    when they are not, callers wait `WAIT_S` at most.
 
     Args:
-        chain: where they come from. It is not asked before `wait_until_valid`.
+        chain: source of the keys, first used by `wait_until_valid`.
         provider: its name, for log and metrics.
         reason: why it was chosen, for the log; may be empty.
-        jitter: a random number from 0 to 1, for the jitter.
+        jitter: returns a random number from 0 to 1.
     """
 
     def __init__(
@@ -110,11 +110,11 @@ class CredentialsCache:
         self.observer: Observer = ignore
 
     async def wait_until_valid(self) -> None:
-        """Return when there are keys that are valid, mostly at once.
+        """Return when there are valid keys, usually at once.
 
         Raises:
             CredentialsMissingError: there are none.
-            CredentialsUnavailableError: none could be fetched in time.
+            CredentialsUnavailableError: none could be fetched within `WAIT_S`.
         """
         if self._is_valid:
             return
@@ -177,14 +177,14 @@ class CredentialsCache:
             self._attempt_done = asyncio.get_running_loop().create_future()
             self._task = asyncio.create_task(self._renew(), name="credentials")
         elif isinstance(self._error, CredentialsMissingError) and self._keys is None:
-            # The next attempt is scheduled; waiting for it would only delay the error.
+            # The next attempt comes later; waiting for it would only delay the error.
             raise CredentialsMissingError(str(self._error))
         if self._attempt_done is not None:
             await asyncio.wait({self._attempt_done}, timeout=WAIT_S)
         if self._is_valid:
             return
         if self._error is None:
-            raise CredentialsUnavailableError(f"no AWS credentials yet: {self._provider} has not answered")
+            raise CredentialsUnavailableError(f"no AWS credentials yet: {self._provider} has not responded")
         if isinstance(self._error, CredentialsMissingError) and self._keys is None:
             raise CredentialsMissingError(str(self._error))
         state = "could be fetched" if self._keys is None else "are valid any more"
@@ -197,7 +197,7 @@ class CredentialsCache:
                 async with asyncio.timeout(FETCH_TIMEOUT_S):
                     keys = await self._chain.get_frozen_credentials()
                 delay_s = self._take(keys)
-            except Exception as error:  # noqa: BLE001 - whatever a provider raises, the present keys are used on
+            except Exception as error:  # noqa: BLE001 - after any error of the provider, the present keys stay in use
                 delay_s = RETRY_BACKOFF.pause_s(failures, self._jitter)
                 failures += 1
                 self._fail(error)
@@ -212,11 +212,11 @@ class CredentialsCache:
                     await self._renewal_requested.wait()
 
     def _take(self, keys: FrozenKeys) -> float | None:
-        """Use new keys; return after how many seconds they are to be renewed, None: never."""
+        """Use new keys; return after how many seconds they have to be renewed (None: never)."""
         loop = asyncio.get_running_loop()
         lifetime_s = keys.lifetime_s if isinstance(keys, Keys) else None
         if lifetime_s is not None and lifetime_s <= 0:
-            raise CredentialsUnavailableError("the credentials that were given out have expired already")
+            raise CredentialsUnavailableError("the credentials that the provider returned have expired already")
         is_first = self._keys is None
         self._keys = keys
         self._is_valid = True
@@ -236,15 +236,15 @@ class CredentialsCache:
             return UNKNOWN_EXPIRY_RENEWAL_INTERVAL_S
         if lifetime_s is None:
             return None
-        # Jitter: pods that were started together must not renew together.
+        # Jitter, so that pods that were started together do not renew together.
         delay_s = max(lifetime_s - RENEW_BEFORE_EXPIRY_S, lifetime_s / 2) * (0.9 + self._jitter() / 10)
-        # A provider that gives out the same keys until they end would be asked ever more often.
+        # With a provider that returns the same keys until they expire, the intervals would become ever shorter.
         return max(delay_s, RETRY_BACKOFF.initial_s)
 
     def _fail(self, error: Exception) -> None:
         if isinstance(error, TimeoutError):
             error = CredentialsUnavailableError("no response in time")
-        # Texts of other exceptions may quote what was sent or received.
+        # The text of any other exception may quote what was sent or received.
         self._error = error if isinstance(error, DequeuerError) else CredentialsUnavailableError(type(error).__name__)
         left_s = None if self._ends_at is None else self._ends_at - asyncio.get_running_loop().time()
         self.observer(
@@ -256,7 +256,7 @@ class CredentialsCache:
         )
 
     def _notify_waiters(self) -> None:
-        """Wake those who wait for the outcome of an attempt."""
+        """Wake the callers that wait for the end of an attempt."""
         done, self._attempt_done = self._attempt_done, asyncio.get_running_loop().create_future()
         if done is not None and not done.done():
             done.set_result(None)

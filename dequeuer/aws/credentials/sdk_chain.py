@@ -1,4 +1,4 @@
-"""The SDK's clients, signing with keys that were fetched ahead of time."""
+"""Lets the SDK's clients sign with the keys of the cache."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from dequeuer.aws.credentials.renewal import CredentialsCache
 
 
 class KeyProvider:
-    """What a session of the SDK asks for credentials."""
+    """The credential provider of a session of the SDK."""
 
     def __init__(self, keys: CredentialsCache) -> None:
         self._keys = keys
 
     async def load_credentials(self) -> AioCredentials:
-        """Return credentials that read the cache whenever a request is signed."""
+        """Return credentials that read the cache each time a request is signed."""
         return _Credentials(self._keys)
 
 

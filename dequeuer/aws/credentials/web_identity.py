@@ -1,4 +1,4 @@
-"""Keys of an IAM role for a service account (IRSA): a token in a file is exchanged for them by STS.
+"""Keys of an IAM role for a service account (IRSA): STS exchanges the token in a file for them.
 
 https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentity.html
 """
@@ -31,14 +31,14 @@ TIMEOUT_S = 10.0
 _NAMES = ("AccessKeyId", "SecretAccessKey", "SessionToken", "Expiration")
 _CODE = re.compile(r"[A-Za-z0-9.]{1,64}\Z")
 _REFUSED = frozenset({"AccessDenied", "AccessDeniedException"})
-# Regions that had only the global endpoint once, from botocore's LEGACY_GLOBAL_STS_REGIONS.
+# Regions for which `legacy` means the global endpoint: LEGACY_GLOBAL_STS_REGIONS of botocore.
 _ONCE_GLOBAL = re.compile(
     r"ap-(northeast-1|south-1|southeast-[12])|ca-central-1|eu-(central-1|north-1|west-[123])|sa-east-1|us-(east|west)-[12]"
 )
 
 
 def sts_url(environ: Mapping[str, str], region: str) -> str:
-    """Return the URL of STS as the SDK finds it. Raises `ConfigurationError`."""
+    """Return the URL of STS, by the same rules as the SDK. Raises `ConfigurationError`."""
     if environ.get("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "").lower() != "true":
         for name in ("AWS_ENDPOINT_URL_STS", "AWS_ENDPOINT_URL"):
             if url := environ.get(name):
@@ -52,10 +52,10 @@ def sts_url(environ: Mapping[str, str], region: str) -> str:
 
 
 class WebIdentityKeys:
-    """`CredentialChain`. The token's file is read each time: the kubelet writes a new token into it.
+    """`CredentialChain`. The token file is read each time, because the kubelet replaces the token.
 
     Raises:
-        ConfigurationError: the variables do not fit together.
+        ConfigurationError: the variables are inconsistent or invalid.
     """
 
     def __init__(self, environ: Mapping[str, str], region: str, tls: ssl.SSLContext) -> None:
@@ -80,11 +80,11 @@ class WebIdentityKeys:
             raise ConfigurationError(faults)
 
     async def get_frozen_credentials(self) -> FrozenKeys:
-        """Ask STS.
+        """Fetch keys from STS.
 
         Raises:
-            CredentialsMissingError: STS does not allow the role.
-            CredentialsUnavailableError: no token, or no response that holds keys.
+            CredentialsMissingError: STS denies the role.
+            CredentialsUnavailableError: there is no token, or no response with keys.
         """
         token = await asyncio.to_thread(self._token)
         form = urlencode(
@@ -109,11 +109,11 @@ class WebIdentityKeys:
     def _token(self) -> str:
         token = read_token(self._file, "AWS_WEB_IDENTITY_TOKEN_FILE")
         if len(token) < 4:
-            raise CredentialsUnavailableError("AWS_WEB_IDENTITY_TOKEN_FILE holds no token")
+            raise CredentialsUnavailableError("AWS_WEB_IDENTITY_TOKEN_FILE contains no token")
         return token
 
     def _refusal(self, reply: Reply) -> CredentialsMissingError | CredentialsUnavailableError:
-        """Return the error for a response; its message is left out, as it may quote the token."""
+        """Return the error for a refusal. The message of STS is left out: it may quote the token."""
         try:
             code = next((node.text for node in _find(reply, "Error") if node.name == "Code"), "")
         except CredentialsUnavailableError:
@@ -121,12 +121,14 @@ class WebIdentityKeys:
         code = code if _CODE.match(code) else ""
         text = f"STS refuses AssumeRoleWithWebIdentity for {clip(self._role)}: {reply.status} {code}".rstrip()
         if code in _REFUSED:
-            return CredentialsMissingError(f"{text}. Look at the role's trust policy (sts:AssumeRoleWithWebIdentity)")
+            return CredentialsMissingError(
+                f"{text}. Check the trust policy of the role (sts:AssumeRoleWithWebIdentity)"
+            )
         return CredentialsUnavailableError(text)
 
 
 def _find(reply: Reply, name: str) -> list[Node]:
-    """Return the children of the first element of a name. Raises `CredentialsUnavailableError`."""
+    """Return the children of the first element with this name. Raises `CredentialsUnavailableError`."""
     try:
         rest = [parse(reply.body)]
     except XmlError:

@@ -1,4 +1,4 @@
-"""A body that is cut into parts while it is read: whole ones that are kept, or pieces that are passed on."""
+"""The body of an upload: cut into parts while it is read, buffered or streamed."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from dequeuer.core.errors import StoreUnavailableError
 from dequeuer.sinks.s3.checksum import CRC32, encoded_crc32
 
 CHUNK_BYTES: Final = 16 * 1024
-"""Of the coding of a streamed part: its length has to be known ahead, so all chunks but the last have this size."""
+"""Chunk size of the coding `aws-chunked`. Only the last chunk is shorter, so that the coded length is known before."""
 TRAILER: Final = (("content-encoding", "aws-chunked"), ("x-amz-trailer", CRC32))
 TRAILER_HASH: Final = "STREAMING-UNSIGNED-PAYLOAD-TRAILER"
-"""The body is not in the signature: it is not known yet. Its checksum follows it."""
+"""Hash in the signature of a streamed body, which is not known yet. Its checksum follows in a trailer."""
 NO_HASH: Final = "UNSIGNED-PAYLOAD"
 
 
@@ -23,8 +23,8 @@ class Body:
     """A stream of bytes that is read once.
 
     Args:
-        chunks: its errors are raised as they are.
-        size: bytes in all; None: not known.
+        chunks: its errors are raised unchanged.
+        size: of the whole stream, bytes; None: not known.
     """
 
     def __init__(self, chunks: AsyncIterator[bytes], size: int | None) -> None:
@@ -32,16 +32,16 @@ class Body:
         self._ahead = b""
         self._has_ended = False
         self.left = size
-        """Bytes that are still to be read; None: not known."""
+        """Bytes that are not read yet; None: not known."""
 
     async def is_over(self) -> bool:
-        """Tell whether all was read. Raises `StoreUnavailableError` when it is not as long as it was said to be."""
+        """Return whether all was read. Raises `StoreUnavailableError` when the length is not `size`."""
         if not self._ahead:
             self._ahead = await self._next()
         if self._ahead and self.left == 0:
-            raise StoreUnavailableError("the body is longer than it was said to be")
+            raise StoreUnavailableError("the body is longer than its announced length")
         if not self._ahead and self.left:
-            raise StoreUnavailableError("the body is shorter than it was said to be")
+            raise StoreUnavailableError("the body is shorter than its announced length")
         return not self._ahead
 
     async def _next(self) -> bytes:
@@ -57,16 +57,16 @@ class Body:
         return b""
 
     async def pieces(self, limit: int) -> AsyncGenerator[bytes, None]:
-        """Yield the next `limit` bytes; fewer if it ends before, and its size was not known.
+        """Yield the next `limit` bytes; fewer if the body ends before and its size was not known.
 
         Raises:
-            StoreUnavailableError: it is shorter than it was said to be.
+            StoreUnavailableError: it is shorter than its announced length.
         """
         while limit > 0:
             piece = await self._next()
             if not piece:
                 if self.left:
-                    raise StoreUnavailableError("the body is shorter than it was said to be")
+                    raise StoreUnavailableError("the body is shorter than its announced length")
                 return
             if len(piece) > limit:
                 self._ahead, piece = piece[limit:], piece[:limit]
@@ -75,22 +75,22 @@ class Body:
                 self.left -= len(piece)
             yield piece
 
-    async def part(self, limit: int, watch: Callable[[], None]) -> bytearray:
-        """Return the next `limit` bytes, or what is left. `watch` is called after each piece; its errors end this."""
+    async def part(self, limit: int, check: Callable[[], None]) -> bytearray:
+        """Return the next `limit` bytes, or the rest. `check` is called after each piece; its errors are raised."""
         part = bytearray()
         async for piece in self.pieces(limit):
             part += piece
-            watch()
-        return part  # not as bytes: that would be a copy, and twice the memory
+            check()
+        return part  # no conversion to bytes: the copy would double the memory
 
 
 class ChecksummedStream:
-    """Pieces that pass, and their checksums."""
+    """Passes pieces on and calculates their checksums."""
 
     def __init__(self, pieces: AsyncIterator[bytes]) -> None:
         self._pieces = pieces
         self.is_untouched = True
-        """Whether nothing has passed yet."""
+        """Whether nothing was read yet."""
         self._crc = 0
         self._md5 = md5(usedforsecurity=False)
 
@@ -106,17 +106,17 @@ class ChecksummedStream:
 
     @property
     def crc32(self) -> str:
-        """As S3 writes it."""
+        """CRC-32 of the pieces so far, as S3 writes it."""
         return encoded_crc32(self._crc)
 
     @property
     def e_tag(self) -> str:
-        """What S3 calls an unencrypted object or part with these bytes."""
+        """The ETag that S3 gives to an unencrypted object or part with these bytes."""
         return self._md5.hexdigest()
 
 
 async def in_chunks(body: ChecksummedStream) -> AsyncIterator[bytes]:
-    """Yield a body in the coding `aws-chunked`, its checksum at the end."""
+    """Yield a body in the coding `aws-chunked`, with its checksum as the trailer."""
     chunk = bytearray()
     async for piece in body:
         chunk += piece
@@ -133,7 +133,7 @@ def _framed(chunk: bytes) -> bytes:
 
 
 def length_in_chunks(length: int) -> int:
-    """Return how many bytes `in_chunks` makes of `length`."""
+    """Return the number of bytes that `in_chunks` yields for a body of `length` bytes."""
     whole, rest = divmod(length, CHUNK_BYTES)
     framed = whole * (CHUNK_BYTES + len(f"{CHUNK_BYTES:x}") + 4) + (rest + len(f"{rest:x}") + 4 if rest else 0)
     return framed + len(f"0\r\n{CRC32}:\r\n\r\n") + len(b64encode(bytes(4)))

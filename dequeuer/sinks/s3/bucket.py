@@ -1,4 +1,4 @@
-"""Requests about one bucket. What S3 refuses is raised as an error of ours."""
+"""Requests to one bucket. Refusals of S3 are raised as errors of the core."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from dequeuer.sinks.s3.errors import StoreError, code_in, error_without_response
 from dequeuer.sinks.s3.listing import MAX_LISTING_BYTES, listed
 
 TIMEOUT_S = 30.0
-"""For the head of a response, and for each further part of it."""
+"""For the head of a response, and for each further read of it."""
 MAX_RESPONSE_BYTES = 64 * 1024
-"""Of answers that are no object and no listing."""
+"""For responses other than objects and listings."""
 XML_TYPE = ("content-type", "application/xml")
 
 
@@ -28,9 +28,9 @@ class Bucket:
     """One bucket at one endpoint.
 
     Args:
-        endpoint: where it is.
-        name: of the bucket.
-        path_style: the name stands in the path; else the endpoint's host has it.
+        endpoint: of S3, for this bucket.
+        name: name of the bucket.
+        path_style: the bucket name is part of the path; otherwise of the host name of the endpoint.
         protection: encryption of new objects, and the account that owns the bucket.
     """
 
@@ -45,27 +45,27 @@ class Bucket:
     def request(
         self, key: str | None, method: str, query: str = "", fields: Fields = (), body: bytes | bytearray = b""
     ) -> Request:
-        """Make a request about an object; `key` None: about the bucket."""
+        """Build a request to an object; `key` None: to the bucket."""
         path = f"{self._base}/{quoted(key)}" if key is not None else self._base or "/"
         if self._common:
             fields = (*fields, *self._common)
         return Request(method=method, path=path, query=query, fields=fields, body=body, timeout_s=TIMEOUT_S)
 
     async def list_keys(self, prefix: str) -> Sequence[str]:
-        """Return the keys below `prefix`: the first page of them. Raises like `send`."""
+        """Return the first page of keys below `prefix`. Raises like `send`."""
         asked = query_of([("list-type", "2"), ("prefix", prefix), ("encoding-type", "url")])
         return listed((await self.send(self.request(None, "GET", asked), limit=MAX_LISTING_BYTES)).body)
 
     async def send(self, request: Request, *, limit: int = MAX_RESPONSE_BYTES, expected: Container[int] = ()) -> Reply:
-        """Return a whole response.
+        """Send a request and return the whole response.
 
         Args:
-            request: what to ask.
-            limit: bytes of the response.
-            expected: statuses that are no refusal, besides those of success.
+            request: see `request`.
+            limit: of the response, bytes.
+            expected: statuses besides 2xx with which the response is returned, not raised.
 
         Raises:
-            StoreMissingError, StoreDeniedError, StoreUnavailableError: it was refused, or never answered.
+            StoreMissingError, StoreDeniedError, StoreUnavailableError: S3 refused, or there is no response.
         """
         try:
             reply = await self._endpoint.send(request, limit=limit)
@@ -84,14 +84,14 @@ class Bucket:
         body_hash: str,
         expected: Container[int] = (),
     ) -> Reply:
-        """Send a request whose body is read while it is sent, once; return the whole response. Raises like `send`.
+        """Send a request once, reading its body meanwhile; return the whole response. Raises like `send`.
 
         Args:
             request: without a body.
-            body: its errors are raised as they are; the request is broken off then, and nothing is stored.
+            body: its errors are raised unchanged; the request is aborted then, and S3 stores nothing.
             length: bytes of `body`.
-            body_hash: what stands for the hash of the body in the signature.
-            expected: statuses that are no refusal, besides those of success.
+            body_hash: replaces the hash of the body in the signature.
+            expected: statuses besides 2xx with which the response is returned, not raised.
         """
         try:
             reply = await self._endpoint.upload(
@@ -104,13 +104,13 @@ class Bucket:
         return reply
 
     def refusal(self, reply: Reply) -> StoreError:
-        """Return what a refusal means."""
+        """Return the error for a refusal."""
         return refused(reply.status, code_in(reply.body))
 
     async def stream(self, request: Request, status: int, *, expected: Container[int] = ()) -> Response:
-        """Return a response of that status once its head is there; `release` it on every path. Raises like `send`.
+        """Send a request and return the response once its head has arrived. Raises like `send`.
 
-        `expected`: other statuses that are no refusal.
+        The caller must `release` it on every path. Statuses other than `status` and `expected` are raised as errors.
         """
         try:
             response = await self._endpoint.stream(request)
@@ -128,7 +128,7 @@ class Bucket:
             self._endpoint.release(response)
 
     def release(self, response: Response) -> None:
-        """Give up what `stream` returned, once."""
+        """Free the connection of a response of `stream`. To be called exactly once for each."""
         self._endpoint.release(response)
 
     async def close(self) -> None:
@@ -137,5 +137,5 @@ class Bucket:
 
 
 def checksum(body: bytes) -> tuple[str, str]:
-    """Return the field without which S3 takes no list of deletions and no lifecycle."""
+    """Return Content-MD5, which S3 demands for DeleteObjects and lifecycle configurations."""
     return "content-md5", b64encode(md5(body, usedforsecurity=False).digest()).decode()

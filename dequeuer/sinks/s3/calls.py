@@ -1,4 +1,4 @@
-"""Reporting the calls of a store to an observer: the same for both clients."""
+"""Report the calls of a store to an observer; used by both clients."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ class CallReporter:
         self._observer = observer
 
     async def run(self, op: StoreOp, call: Awaitable[T], key: str = "") -> T:
-        """Return what a call returns, and report it. `key`: what it is about.
+        """Await a call, report it, and return its result. `key`: of the object.
 
         Raises:
-            StoreMissingError: reads and listings only. A write that is answered 404 has lost its upload, or a proxy has
-                answered it. The caller of a write would take the error for a payload that is missing.
-            StoreDeniedError, StoreUnavailableError: as the call raises them.
+            StoreMissingError: only reads and listings. A write gets status 404 when its upload is gone, or from a
+                proxy. Its caller would take this error for a missing payload, so `StoreUnavailableError` is raised.
+            StoreDeniedError, StoreUnavailableError: as raised by the call.
         """
         started = clock.monotonic()
         try:
@@ -45,7 +45,7 @@ class CallReporter:
         return response
 
     def report(self, op: StoreOp, started: float | None, error: StoreError | None = None, key: str = "") -> None:
-        """Report a call. `started`: `clock.monotonic()` when it began; None: in the middle of another one."""
+        """Report a call. `started`: `clock.monotonic()` when it began; None: a failure in the middle of a download."""
         duration_s = 0.0 if started is None else clock.monotonic() - started
         if error is None:
             self._observer(StoreCalled(op=op, duration_s=duration_s, error=None, key=key))

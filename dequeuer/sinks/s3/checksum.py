@@ -1,4 +1,4 @@
-"""Checksums: the one that goes with every body, and the check of objects that are read."""
+"""Checksums: those that are sent with bodies, and the verification of objects that are read."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from dequeuer.core.errors import StoreUnavailableError
 
 CRC32: Final = "x-amz-checksum-crc32"
 REQUEST_CHECKSUM: Final = ("x-amz-checksum-mode", "ENABLED")
-"""The field of a GET that asks for the object's checksum. It costs nothing."""
+"""Field of a GET that requests the checksum of the object. It costs nothing."""
 _KIND = "x-amz-checksum-type"
 
 
@@ -22,28 +22,28 @@ def encoded_crc32(crc: int) -> str:
 
 
 def crc32_field(body: bytes | bytearray) -> tuple[str, str]:
-    """Return the field that lets S3 check a body."""
+    """Return the field with which S3 verifies a body."""
     return CRC32, encoded_crc32(zlib.crc32(body))
 
 
 class ChecksumVerifier(Protocol):
-    """What an object's bytes are compared with."""
+    """Verifies the bytes of an object."""
 
     def update(self, chunk: bytes) -> None:
-        """Take the next bytes."""
+        """Add the next bytes."""
 
     def check(self) -> None:
-        """Compare, once all bytes were taken. Raises `StoreUnavailableError` when other bytes were stored."""
+        """Compare after all bytes. Raises `StoreUnavailableError` when they are not the bytes that were stored."""
 
 
 def verifier_of(field: Callable[[str], str | None]) -> ChecksumVerifier:
-    """Return what checks an object whose response has these fields.
+    """Return a verifier for an object, by the header fields of its response.
 
-    Checksums that the standard library cannot calculate (CRC32C, CRC64NVME) are not checked, nor are those of
-    an object that was put together of parts: they are checksums of checksums.
+    Not verified are checksums that the standard library cannot calculate (CRC32C, CRC64NVME), and composite checksums
+    of objects that were uploaded in parts: these are checksums of checksums.
 
     Args:
-        field: returns a field of the response to a GET of the whole object.
+        field: returns a header field of the response to a GET of the whole object.
     """
     for name, of_object in _FIELDS.items():
         value = field(of_object)
@@ -54,10 +54,10 @@ def verifier_of(field: Callable[[str], str | None]) -> ChecksumVerifier:
 
 class _NoChecksum:
     def update(self, chunk: bytes) -> None:
-        """There is nothing to compare with."""
+        """Do nothing: there is no checksum."""
 
     def check(self) -> None:
-        """There is nothing to compare with."""
+        """Do nothing: there is no checksum."""
 
 
 class _Crc32:

@@ -1,4 +1,4 @@
-"""The XML documents that S3 sends."""
+"""XML documents in responses of S3."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ def read_document(body: bytes, root: str | None = None) -> Node:
     """Read a document; see `parse`.
 
     Raises:
-        StoreUnavailableError: it cannot be read, or is another document.
+        StoreUnavailableError: it cannot be read, or has another root element.
     """
     try:
         return parse(body, root)
     except XmlError as error:
-        raise StoreUnavailableError("S3's response is not the document that was asked for") from error
+        raise StoreUnavailableError("the response of S3 is not the expected XML document") from error

@@ -1,4 +1,4 @@
-"""Reading objects: small ones whole, large ones as they arrive, taken up again where they broke."""
+"""Downloads: small objects are read whole, large ones are streamed and resumed after a broken connection."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ from dequeuer.sinks.s3.errors import STORE_ERRORS, StoreError, code_in, error_wi
 from dequeuer.sinks.s3.features import UNSUPPORTED_STATUSES, Features, may_mean_unsupported
 
 MAX_BUFFERED_OBJECT_BYTES = 64 * 1024
-"""Objects up to this size are fetched whole, so that their connection is free before anybody reads them."""
+"""Objects up to this size are read whole at once, so that their connection is free again early."""
 UNTYPED = "binary/octet-stream"
-"""What S3 says of an object that was stored without a Content-Type."""
+"""Content-Type in responses of S3 for an object that was stored without one."""
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 NO_PROGRESS_BACKOFF = Backoff(initial_s=1.0, max_s=1.0, min_share=0.2)
-"""Before a download is resumed of which the last response brought nothing."""
-_WRONG_LENGTH = "S3 sent another number of bytes than it said"
+"""Before a download is resumed whose last response contained no byte."""
+_WRONG_LENGTH = "S3 sent another number of bytes than announced"
 
 Report: TypeAlias = Callable[[StoreOp, float | None, StoreError | None], None]
-"""Reports a call: the operation, when it began (None: in the middle of another call), and how it failed."""
+"""Reports a call: operation, start time (None: a failure in the middle of a download), error."""
 
 
 class Downloads:
@@ -40,7 +40,7 @@ class Downloads:
     Args:
         bucket: where they are.
         features: what the store lacks.
-        report: is told of every request that follows the first one.
+        report: called for every request after the first one of an object.
     """
 
     def __init__(self, bucket: Bucket, features: Features, report: Report) -> None:
@@ -78,7 +78,7 @@ class Downloads:
         )
 
     async def _begin(self, key: str) -> Response:
-        """Ask for an object and its checksum; for the object alone where the store refuses to be asked for both."""
+        """Request an object with its checksum; without it when the store refuses the checksum field."""
         if self._features.lacks("checksums") or self._features.lacks("checksums_on_reading"):
             return await self._bucket.stream(self._bucket.request(key, "GET"), 200)
         maybe = () if self._features.is_known("checksums_on_reading") else UNSUPPORTED_STATUSES
@@ -104,7 +104,7 @@ class Downloads:
         try:
             body = await response.read(MAX_BUFFERED_OBJECT_BYTES, TIMEOUT_S)
         except HttpTransportError:
-            # What has arrived is still there: the stream begins with it.
+            # The bytes that have arrived stay in the response; `_stream` begins with them.
             return None
         if len(body) != size:
             raise StoreUnavailableError(_WRONG_LENGTH)
@@ -129,8 +129,8 @@ class Downloads:
                                 raise StoreUnavailableError(_WRONG_LENGTH)
                             checked.update(chunk)
                             if at == size:
-                                # Before the last bytes are handed on: a request with other bytes than were stored
-                                # is broken off by this, and the container never has the whole of it.
+                                # Before the last bytes are yielded: if it raises, the request to the container is
+                                # aborted, and the container never has a whole payload with wrong bytes.
                                 checked.check()
                             yield chunk
                 except HttpTransportError as error:
@@ -149,14 +149,14 @@ class Downloads:
     async def _reopen(self, key: str, at: int, size: int, e_tag: str | None) -> Response:
         started = clock.monotonic()
         asked = f"bytes={at}-"
-        # Another object under the key by now would splice two payloads.
+        # Without If-Match, an object that was replaced meanwhile would be joined to the first part of the old one.
         fields = (("range", asked),) if e_tag is None else (("if-match", e_tag), ("range", asked))
         try:
             response = await self._bucket.stream(self._bucket.request(key, "GET", fields=fields), 206)
             given, length = response.field("content-range"), response.field("content-length")
             if given != f"bytes {at}-{size - 1}/{size}" or length != str(size - at):
                 self._bucket.release(response)
-                raise StoreUnavailableError("S3 answered with another part of the object than was asked for")
+                raise StoreUnavailableError("S3 sent another range of the object than requested")
         except STORE_ERRORS as error:
             self._report("get", started, error)
             raise
@@ -165,7 +165,7 @@ class Downloads:
 
 
 class _SingleChunk:
-    """What is there already, as a stream."""
+    """An object that was read whole, as a stream of one chunk."""
 
     __slots__ = ("_body",)
 
@@ -184,16 +184,16 @@ class _SingleChunk:
 
 def _size(length: str | None) -> int:
     if length is None or not length.isdecimal():
-        raise StoreUnavailableError("S3 answered without the size of the object")
+        raise StoreUnavailableError("the response of S3 has no size of the object")
     return int(length)
 
 
-@lru_cache(maxsize=64)  # payload and headers of a request are mostly of one second
+@lru_cache(maxsize=64)  # payload and headers of a request often have the same date
 def _parse_date(text: str) -> float:
-    """Return when `Tue, 14 Nov 2023 22:13:20 GMT` was."""
+    """Return seconds since the epoch for a date such as `Tue, 14 Nov 2023 22:13:20 GMT`."""
     try:
         hour, minute, second = text[17:25].split(":")
         day, month, year = int(text[5:7]), _MONTHS.index(text[8:11]) + 1, int(text[12:16])
         return datetime(year, month, day, int(hour), int(minute), int(second), tzinfo=UTC).timestamp()
     except ValueError:
-        raise StoreUnavailableError("S3 answered without the time of the object") from None
+        raise StoreUnavailableError("the response of S3 has no date of the object") from None

@@ -1,4 +1,4 @@
-"""What S3's refusals mean to us. No text quotes more of a response than its error code."""
+"""Maps refusals of S3 to errors of the core. Their texts quote nothing of a response but its error code."""
 
 from __future__ import annotations
 
@@ -33,16 +33,16 @@ def code_in(body: bytes) -> str:
 
 
 def error_code(text: str | None) -> str:
-    """Return the content of a `Code` element if it looks like a code: it may be shown to a person."""
+    """Return the content of a `Code` element if it has the form of a code, so that it is safe to log; else nothing."""
     return text if text is not None and _CODE.fullmatch(text) else ""
 
 
 def refused(status: int, code: str) -> StoreError:
-    """Return what a refusal means.
+    """Return the error for a refusal.
 
     Args:
-        status: of HTTP; 200 when the refusal was inside a response.
-        code: S3's; empty when there is none.
+        status: HTTP status; 200 when the error was in the body of a response with status 200.
+        code: error code of S3; empty when there is none.
     """
     if code == "NoSuchBucket":
         return StoreDeniedError("the bucket does not exist: check DEQUEUER_BUCKET and the region", code)
@@ -59,7 +59,7 @@ def refused(status: int, code: str) -> StoreError:
 
 
 def error_without_response(error: Exception) -> StoreError:
-    """Return what a call means that brought no response."""
+    """Return the error for a request without a response."""
     return (
         StoreDeniedError(str(error), NO_CREDENTIALS)
         if isinstance(error, CredentialsMissingError)
@@ -68,7 +68,7 @@ def error_without_response(error: Exception) -> StoreError:
 
 
 def kind_of(error: StoreError) -> ErrorKind:
-    """Return how an error is counted."""
+    """Return the kind of an error for metrics."""
     if isinstance(error, StoreMissingError):
         return "missing"
     return "denied" if isinstance(error, StoreDeniedError) else "unavailable"

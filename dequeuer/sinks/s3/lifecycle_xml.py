@@ -1,4 +1,4 @@
-"""The bucket's expiry rule through the slim client: the rules of others go back byte for byte."""
+"""The lifecycle rule over the slim client: the rules of others are written back byte for byte."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from dequeuer.sinks.s3.document import read_document
 from dequeuer.sinks.s3.errors import code_in, error_without_response, refused
 
 MAX_CONFIGURATION_BYTES = 2 * 1024 * 1024
-"""A thousand rules, which is S3's limit, fit."""
+"""1,000 rules fit, which is the limit of S3."""
 _ROOT = "LifecycleConfiguration"
 _SIZE = "x-amz-transition-default-minimum-object-size"
 
@@ -30,19 +30,19 @@ async def ensure_expiry(  # noqa: PLR0913 - one parameter a fact of the bucket
     days: int,
     protection: ObjectProtection = UNPROTECTED,
 ) -> ExpiryChange:
-    """Make sure that objects below `prefix` expire after `days`; tell what was done.
+    """Write the rule by which objects below `prefix` expire after `days`; return what was done.
 
     Args:
-        endpoint: where the bucket is; it stays open.
+        endpoint: of the bucket; it is not closed here.
         bucket: its name.
-        path_style: the name stands in the path; else the endpoint's host has it.
+        path_style: the bucket name is part of the path; otherwise of the host name of the endpoint.
         prefix: of keys.
-        days: whole ones.
+        days: whole days.
         protection: the account that owns the bucket.
 
     Raises:
         StoreDeniedError: the bucket does not exist, or there are no credentials.
-        StoreUnavailableError: try again later.
+        StoreUnavailableError: a later attempt may succeed.
     """
     api = _Lifecycle(endpoint, Bucket(endpoint, bucket, path_style=path_style, protection=protection), prefix, days)
     return await merge_rule(api, bucket)
@@ -50,7 +50,7 @@ async def ensure_expiry(  # noqa: PLR0913 - one parameter a fact of the bucket
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Configuration:
-    """A document as it came, or as it is to go. `size`: a header that belongs to it."""
+    """A lifecycle configuration. `size`: a header field that belongs to it."""
 
     document: bytes
     size: str | None
@@ -71,7 +71,7 @@ class _Lifecycle:
         return _Configuration(document=reply.body, size=reply.field(_SIZE))
 
     def merged(self, found: _Configuration | None) -> _Configuration | None:
-        """Return the configuration with our rule in it; None when it is there already."""
+        """Return the configuration with our rule; None when it has the rule already."""
         if found is None:
             return _Configuration(document=_new(self._ours("")), size=None)
         document = found.document
@@ -80,7 +80,7 @@ class _Lifecycle:
         if len(rules) == 1 and sorted(_leaves(rules[0])) == self._facts():
             return None
         if not document.startswith(b"</", root.end):
-            # It has no end tag (`<a/>`) to put a rule before: there are no rules of others either.
+            # The root has no end tag (`<a/>`), so there are no rules of others.
             return _Configuration(document=_new(self._ours("")), size=found.size)
         pieces, at = [], 0
         for rule in rules:
@@ -92,7 +92,7 @@ class _Lifecycle:
     async def write(self, configuration: _Configuration) -> None:
         """Replace the configuration."""
         document, size = configuration.document, configuration.size
-        # Left out of a PUT the size would fall back to S3's default and move others' small objects.
+        # Without it, a PUT would set the size to the default of S3, and rules of others would move small objects.
         fields = (checksum(document), XML_TYPE, *([(_SIZE, size)] if size else []))
         await self._call(self._bucket.request(None, "PUT", "lifecycle=", fields, document))
 
@@ -119,7 +119,7 @@ class _Lifecycle:
         )
 
     def _ours(self, prefix: str) -> bytes:
-        """Return our rule. `prefix`: of the names of elements, with its colon."""
+        """Return our rule as XML. `prefix`: namespace prefix of its elements, with the colon."""
         p = prefix
         return (
             f"<{p}Rule><{p}ID>{RULE_ID}</{p}ID><{p}Status>Enabled</{p}Status>"
@@ -137,7 +137,7 @@ def _new(rule: bytes) -> bytes:
 
 
 def _leaves(node: Node, path: str = "") -> list[tuple[str, str]]:
-    """Return path and text of every element without children."""
+    """Return the path and the text of every element without children."""
     found: list[tuple[str, str]] = []
     for child in node.children:
         name = f"{path}/{child.name}"

@@ -1,4 +1,4 @@
-"""What S3 says in XML of many objects at once: listings, and deletions in bulk."""
+"""XML of listings and of DeleteObjects."""
 
 from __future__ import annotations
 
@@ -11,32 +11,32 @@ from dequeuer.sinks.s3.document import read_document
 from dequeuer.sinks.s3.errors import error_code, refused
 
 MAX_LISTING_BYTES = 2 * 1024 * 1024
-"""A thousand keys of ordinary length fit several times."""
+"""Several times the size of 1,000 keys of usual length."""
 MAX_KEYS_PER_DELETION = 1000
-"""S3 takes no more in one request."""
+"""Limit of S3 for one request."""
 GONE = "NoSuchKey"
 
 
 def listed(body: bytes) -> Sequence[str]:
-    """Return the keys of a page, in its order. Raises `StoreUnavailableError`."""
+    """Return the keys of a page of a listing, in order. Raises `StoreUnavailableError`."""
     page = read_document(body, "ListBucketResult")
     keys = [key for entry in page.all("Contents") if (key := entry.first("Key"))]
-    # A server that was asked to escape the keys says so when it does.
+    # The request asks for escaped keys; the response says whether they are.
     return [unquote_plus(key) for key in keys] if page.first("EncodingType") == "url" else keys
 
 
 def deletion(keys: Sequence[str]) -> bytes:
-    """Return what asks for the deletion of objects, and for a response that names failures only."""
+    """Return the body of DeleteObjects in quiet mode: the response names only failures."""
     entries = "".join([f"<Object><Key>{escape(key)}</Key></Object>" for key in keys])
     namespace = "http://s3.amazonaws.com/doc/2006-03-01/"
     return f'<Delete xmlns="{namespace}"><Quiet>true</Quiet>{entries}</Delete>'.encode()
 
 
 def check_deleted(body: bytes) -> None:
-    """Raise what the worst failure means that a response to `deletion` names; objects already gone are none.
+    """Raise the error for the worst failure in a response to `deletion`. Missing objects are not failures.
 
     Raises:
-        StoreDeniedError, StoreUnavailableError: some objects are still there, or nobody knows.
+        StoreDeniedError, StoreUnavailableError: some objects may still be there.
     """
     codes = [error_code(error.first("Code")) for error in read_document(body, "DeleteResult").all("Error")]
     failed = [code for code in codes if code != GONE]

@@ -1,8 +1,8 @@
-"""Streamed uploads in bounded memory: parts are buffered while there is room, and passed through when there is none.
+"""Uploads in bounded memory: parts are buffered while there is room, otherwise streamed (passed through).
 
-A buffered part can be sent again when S3 fails; one that is passed through cannot, because the container gives
-its response once. Buffering everything would need `workers` times 5 MiB, and waiting for a buffer makes a container
-run into its write time-out: so uploads without a buffer go on, with less patience for failures.
+A buffered part can be sent again when S3 fails. A streamed part cannot, because the container sends its response once.
+Buffering every part would need `workers` times 5 MiB, and while an upload waits for a buffer the write timeout of the
+container runs. So uploads without a buffer continue unbuffered, with fewer retries.
 """
 
 from __future__ import annotations
@@ -24,19 +24,19 @@ from dequeuer.sinks.s3.upload import Upload
 from dequeuer.sinks.s3.writing import ObjectWriter
 
 PART_BYTES: Final = 5 * 1024 * 1024
-"""The smallest part that S3 takes, the last one apart."""
+"""The minimum part size of S3, except for the last part."""
 MAX_PARTS: Final = 10_000
 BUFFER_BYTES: Final = PART_BYTES
-"""For the buffered parts of all uploads together: with more, 100 large answers side by side need over 100 MiB."""
+"""For the buffered parts of all uploads: with more, 100 large responses at a time would need over 100 MiB."""
 BUFFER_TIMEOUT_S: Final = 1.0
-"""How long an upload waits for a buffer before it does without: far below any server's write time-out."""
+"""How long an upload waits for a buffer before it streams: far below the write timeout of any server."""
 
 
 class Uploads:
     """Streams bodies into a bucket.
 
     Args:
-        bucket: where to.
+        bucket: the bucket.
         features: what the store lacks.
         buffer_bytes: for the buffered parts of all uploads together.
     """
@@ -52,18 +52,18 @@ class Uploads:
     async def send(
         self, key: str, chunks: AsyncIterator[bytes], fields: Fields, *, size: int | None, check: Check
     ) -> bool:
-        """Write an object unless there is one; tell whether it was written.
+        """Write an object unless the key exists; return whether it was written.
 
         Args:
             key: of the object.
-            chunks: its bytes.
+            chunks: its content.
             fields: its Content-Type.
-            size: bytes in all; None: not known.
-            check: asked directly before the request that makes the object visible.
+            size: of the object, bytes; None: not known.
+            check: called directly before the request that makes the object visible.
 
         Raises:
-            Whatever `chunks` and `check` raise: nothing is written then.
-            StoreDeniedError, StoreUnavailableError: it is not known to be written.
+            Errors of `chunks` and `check`: nothing is written then.
+            StoreDeniedError, StoreUnavailableError: the object may not have been written.
         """
         body = Body(chunks, size)
         upload = Upload(self._bucket, self._features, key, fields, check)
@@ -87,11 +87,11 @@ class Uploads:
         return is_written
 
     async def check(self, key: str) -> None:
-        """Begin an upload and abort it. Raises `StoreDeniedError`, `StoreUnavailableError`."""
+        """Create an upload and abort it. Raises `StoreDeniedError`, `StoreUnavailableError`."""
         await check_uploads(Upload(self._bucket, self._features, key, (), unchecked))
 
     async def _first_part(self, upload: Upload, body: Body) -> bytearray | None:
-        """Return the beginning of the body, for which a buffer is taken; None: there was none to be had."""
+        """Take a buffer and return the first part of the body; None: no buffer was free in time."""
         part_bytes = _part_bytes(body.left)
         if part_bytes > PART_BYTES or not await self._buffers.take(PART_BYTES, BUFFER_TIMEOUT_S):
             return None
@@ -119,7 +119,7 @@ class Uploads:
                 await upload.send_buffered(part, self._release)
                 del part
             elif body.left is not None:
-                patience_s = 0.0  # other uploads need the buffers: waiting again for each part would add up
+                patience_s = 0.0  # do not wait again: the waits for each part would add up
                 length = min(part_bytes, body.left)
                 async with aclosing(body.pieces(length)) as pieces:
                     await upload.send_streamed(pieces, length)
@@ -127,7 +127,7 @@ class Uploads:
                 await self._send_in_turn(upload, body)
 
     async def _send_in_turn(self, upload: Upload, body: Body) -> None:
-        """Send a part of a body whose size is not known: its length has to be told first, so it must be buffered."""
+        """Send a part of a body of unknown size. Its length has to be sent before it, so it must be buffered."""
         async with self._unknown_size_lock:
             part = await body.part(PART_BYTES, upload.raise_failure)
             sent = asyncio.Event()
@@ -135,10 +135,10 @@ class Uploads:
             await sent.wait()
 
     async def close(self) -> None:
-        """Wait for the aborts that still run, `ABORT_TIMEOUT_S` at most."""
+        """Wait for running aborts, `ABORT_TIMEOUT_S` at most."""
         await self._aborts.close()
 
 
 def _part_bytes(size: int | None) -> int:
-    """Return the size of parts with which an object of `size` bytes keeps within `MAX_PARTS`."""
+    """Return the part size with which an object of `size` bytes has at most `MAX_PARTS` parts."""
     return max(PART_BYTES, -(-(size or 0) // MAX_PARTS))

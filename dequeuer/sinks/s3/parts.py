@@ -1,4 +1,4 @@
-"""The parts of a multipart upload, and what is done with uploads in the same way by both clients."""
+"""Parts of a multipart upload, and what both clients do with uploads in the same way."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ T = TypeVar("T")
 
 ABORT_TIMEOUT_S = 5.0
 _NO_UPLOADS = ("NotImplemented", "MethodNotAllowed")
-"""A store that has no multipart uploads says so: that tells nothing about permissions."""
+"""Codes of a store without multipart uploads. They say nothing about permissions."""
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A part that S3 has taken.
+    """A part that S3 has stored.
 
     Attributes:
-        e_tag: S3's name for it, as it was sent.
-        size: bytes.
-        crc32: base64, as S3 writes it.
+        e_tag: its ETag, as S3 sent it.
+        size: its size, bytes.
+        crc32: its CRC-32, base64.
     """
 
     e_tag: str
@@ -34,25 +34,25 @@ class Part:
 
 
 def is_made_of(parts: Sequence[Part], *, content_range: str | None, e_tag: str, encryption: str) -> bool:
-    """Tell whether an object was made of these parts, in this order.
+    """Return whether an object consists of these parts, in this order.
 
     Args:
         parts: all of them.
-        content_range: of the response to a GET of the first byte.
-        e_tag: of that response.
-        encryption: the server-side encryption that it names; empty: none.
+        content_range: Content-Range of the response to a GET of the first byte.
+        e_tag: ETag of that response.
+        encryption: server-side encryption named by that response; empty: none.
     """
     if content_range != f"bytes 0-0/{sum(part.size for part in parts)}":
         return False
     found = e_tag.strip('"')
     if encryption.startswith("aws:kms"):
-        # Its ETags are no checksums; they count the parts all the same.
+        # With KMS, ETags are not checksums, but they end with the number of parts.
         return found.endswith(f"-{len(parts)}")
     return found == _combined(parts)
 
 
 def _combined(parts: Sequence[Part]) -> str | None:
-    """Return the ETag of an object that is made of these parts; None when their ETags are no checksums."""
+    """Return the ETag of an object with these parts; None when their ETags are not checksums."""
     try:
         digests = b"".join(bytes.fromhex(part.e_tag.strip('"')) for part in parts)
     except ValueError:
@@ -74,21 +74,21 @@ async def within_upload(attempt: Callable[[], Awaitable[T]]) -> T:
 
 
 class AbortableUpload(Protocol):
-    """An upload, as far as it is begun and given up here."""
+    """An upload that can be created and aborted."""
 
     async def create(self) -> None:
-        """Begin with one attempt. Raises `StoreError`."""
+        """Create the upload, with one attempt. Raises `StoreError`."""
 
     async def abort(self) -> None:
-        """Give the parts up, within `ABORT_TIMEOUT_S`. Raises nothing."""
+        """Abort the upload, within `ABORT_TIMEOUT_S`. Raises nothing."""
 
 
 async def check_uploads(upload: AbortableUpload) -> None:
-    """Begin an upload and abort it. Raises `StoreDeniedError`, `StoreUnavailableError`."""
+    """Create an upload and abort it. Raises `StoreDeniedError`, `StoreUnavailableError`."""
     try:
         await upload.create()
     except StoreMissingError:
-        return  # no multipart uploads here: an absent bucket is `StoreDeniedError`
+        return  # the store has no multipart uploads; a missing bucket would be `StoreDeniedError`
     except (StoreDeniedError, StoreUnavailableError) as error:
         if any(code in str(error) for code in _NO_UPLOADS):
             return
@@ -97,18 +97,18 @@ async def check_uploads(upload: AbortableUpload) -> None:
 
 
 class Aborts:
-    """The aborts that outlive their uploads. A cancelled upload must not hold up the release of its message."""
+    """Aborts in the background: a cancelled upload must not delay the release of its message."""
 
     def __init__(self) -> None:
         self._running: set[asyncio.Task[None]] = set()
 
     def start(self, upload: AbortableUpload) -> None:
-        """Abort an upload in the background."""
+        """Begin to abort an upload."""
         task = asyncio.create_task(upload.abort(), name="abort an upload")
         self._running.add(task)
         task.add_done_callback(self._running.discard)
 
     async def close(self) -> None:
-        """Wait for the aborts that still run, `ABORT_TIMEOUT_S` at most."""
+        """Wait for running aborts, `ABORT_TIMEOUT_S` at most."""
         if self._running:
             await asyncio.wait(set(self._running))

@@ -1,4 +1,4 @@
-"""Requests of an upload are repeated in place: the container cannot be asked for its response again."""
+"""Retries of the requests of an upload: the container cannot send its response again."""
 
 from __future__ import annotations
 
@@ -14,5 +14,5 @@ UPLOAD_RETRIES = RetryPolicy(backoff=Backoff(initial_s=0.2, max_s=15.0), max_att
 
 
 async def retry_upload_request(attempt: Callable[[], Awaitable[T]]) -> T:
-    """Repeat while the store is unavailable, as `UPLOAD_RETRIES` says; its last error is raised as it is."""
+    """Retry while the store is unavailable, by `UPLOAD_RETRIES`; raise the last error unchanged."""
     return await UPLOAD_RETRIES.call(StoreUnavailableError, attempt)

@@ -1,4 +1,4 @@
-"""S3 objects through the slim client: a small object costs one request, one response and no waiting in between."""
+"""`Store` on the slim client. A small object costs one request."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from dequeuer.sinks.s3.multipart import BUFFER_BYTES, Uploads
 from dequeuer.sinks.s3.writing import ObjectWriter
 
 MAX_CONCURRENT_DELETIONS = 8
-"""Where the store deletes single objects only."""
+"""For a store without DeleteObjects."""
 
 
 def open_slim_store(  # noqa: PLR0913 - one parameter a fact of the bucket
@@ -35,18 +35,18 @@ def open_slim_store(  # noqa: PLR0913 - one parameter a fact of the bucket
     """Open a bucket. Nothing is sent yet.
 
     Args:
-        endpoint: where it is; closed with the store.
+        endpoint: of the bucket; closed with the store.
         bucket: its name.
-        path_style: the name stands in the path; else the endpoint's host has it.
+        path_style: the bucket name is part of the path; otherwise of the host name of the endpoint.
         observer: gets one `StoreCalled` a request, and one `StoreFeatureMissing` for each feature that is not there.
         protection: of new objects.
-        buffer_bytes: for the buffered parts of all streamed uploads together.
+        buffer_bytes: for the buffered parts of all uploads together.
     """
     return SlimStore(Bucket(endpoint, bucket, path_style=path_style, protection=protection), observer, buffer_bytes)
 
 
 class SlimStore:
-    """`Store` on a bucket. Every call is one attempt, except as its docstring says."""
+    """`Store` on a bucket. A call makes one attempt unless its docstring says otherwise."""
 
     def __init__(self, bucket: Bucket, observer: Observer, buffer_bytes: int = BUFFER_BYTES) -> None:
         self._bucket = bucket
@@ -57,16 +57,16 @@ class SlimStore:
         self._downloads = Downloads(bucket, self._features, self._calls.report)
 
     async def close(self) -> None:
-        """Close all connections, once what was given up is cleaned up."""
+        """Wait for the aborts of uploads, then close all connections."""
         await self._uploads.close()
         await self._bucket.close()
 
     async def get(self, key: str) -> Payload:
-        """Open an object. A stream that breaks is resumed where it broke, for as long as the caller waits."""
+        """Open an object. After a broken connection the stream is resumed, until the caller stops reading."""
         return await self._calls.run("get", self._downloads.open(key), key)
 
     async def list(self, prefix: str) -> Sequence[str]:
-        """Return the keys below `prefix`: the first page of them."""
+        """Return the first page of keys below `prefix`."""
         return await self._calls.run("list", self._bucket.list_keys(prefix), prefix)
 
     async def put(self, key: str, body: bytes, content_type: str) -> None:
@@ -74,7 +74,7 @@ class SlimStore:
         await self._calls.run("put", self._writer.put(key, body, (_typed(content_type),), unchecked), key)
 
     async def create(self, key: str, body: bytes, content_type: str, *, check: Check = unchecked) -> bool:
-        """Write an object with one conditional request (`If-None-Match: *`), where the store knows those."""
+        """Write an object with one conditional request (`If-None-Match: *`), if the store supports it."""
         return await self._calls.run("put", self._writer.create(key, body, (_typed(content_type),), check), key)
 
     async def put_stream(
@@ -86,16 +86,16 @@ class SlimStore:
         size: int | None = None,
         check: Check = unchecked,
     ) -> bool:
-        """Write in parts of 5 MiB. Buffered ones are tried again for up to two minutes, others are passed through."""
+        """Write in parts of 5 MiB. Buffered parts are retried for up to 2 minutes; streamed parts are not."""
         fields = (_typed(content_type),)
         return await self._calls.run("put", self._uploads.send(key, body, fields, size=size, check=check), key)
 
     async def check_write(self, key: str) -> None:
-        """Begin an upload and abort it: it needs the permissions and the key of a write, and leaves no object."""
+        """Create an upload and abort it: this needs the permissions of a write, and leaves no object."""
         await self._calls.run("put", self._uploads.check(key), key)
 
     async def delete(self, keys: Collection[str]) -> None:
-        """Delete any number of objects with one request for each thousand."""
+        """Delete any number of objects, with one request for each 1,000."""
         if len(keys) == 1:
             await self._calls.run("delete", self._delete_one(*keys), *keys)
             return
@@ -122,7 +122,7 @@ class SlimStore:
         check_deleted(reply.body)
 
     async def _delete_each(self, keys: Sequence[str]) -> None:
-        """Delete one by one, `MAX_CONCURRENT_DELETIONS` side by side. All are tried; the first error is raised."""
+        """Delete objects one by one, `MAX_CONCURRENT_DELETIONS` at a time. All are tried; the first error is raised."""
         left = iter(keys)
 
         async def work() -> None:
@@ -136,5 +136,5 @@ class SlimStore:
 
 
 def _typed(content_type: str) -> tuple[str, str]:
-    """Return the field that says so; what no header can say is left out: submitted text must not make headers."""
+    """Return the Content-Type field. Submitted text that a header cannot carry is left out: it could add headers."""
     return "content-type", content_type if content_type.isascii() and content_type.isprintable() else UNTYPED

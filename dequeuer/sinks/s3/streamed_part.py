@@ -1,4 +1,4 @@
-"""UploadPart with a body that is passed through: its checksum follows it, as nobody has seen the whole part before."""
+"""UploadPart with a streamed body. Its checksum follows it, because the whole part is not known before."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ from dequeuer.sinks.s3.retry import retry_upload_request
 _PROBE = b"probe"
 _UNSUPPORTED_STATUSES = frozenset({400, 403, 405, 411, 422, 501})
 _MISREAD = frozenset({"", "BadDigest", "IncompleteBody", "XAmzContentChecksumMismatch", "XAmzContentSHA256Mismatch"})
-"""Codes that can mean damage on the way; here also that the store took the coding for content."""
+"""Codes that can mean damaged bytes; here also that the store took the coding for content."""
 _MD5 = re.compile(r"[0-9a-f]{32}\Z")
 
 
 class StreamedParts:
-    """Sends parts of uploads while they are read."""
+    """Sends parts of uploads while their content is read."""
 
     def __init__(self, bucket: Bucket, features: Features) -> None:
         self._bucket = bucket
         self._features = features
 
     async def prepare(self, key: str, parameters: str) -> None:
-        """Find out once whether the store understands checksums after a body: it could store them as content.
+        """Detect once whether the store supports a checksum after a body: otherwise it may store it as content.
 
-        The part that is written for it is replaced by the one of the same number that follows. May be tried again.
+        Writes a small part, which the real part with the same number then replaces. May be retried.
 
         Raises:
-            StoreDeniedError, StoreUnavailableError: it could not be found out.
+            StoreDeniedError, StoreUnavailableError: the detection failed.
         """
         if self._features.is_known("streamed_checksums"):
             return
@@ -45,17 +45,17 @@ class StreamedParts:
             return
         refusal = self._bucket.refusal(reply) if reply.status >= 300 else None
         if isinstance(refusal, StoreUnavailableError) and reply.status != 501 and code_in(reply.body) not in _MISREAD:
-            raise refusal  # throttled, or a time-out: it tells nothing about what the store understands
+            raise refusal  # throttled, or a timeout: this says nothing about the feature
         self._features.mark_missing("streamed_checksums")
 
     async def send(self, key: str, parameters: str, pieces: AsyncIterator[bytes], length: int) -> tuple[str, str]:
         """Send a part of `length` bytes; return its ETag and its CRC-32.
 
-        It is tried again as long as nothing of it was read, that is, for as long as no connection can be made.
+        It is retried only while nothing of `pieces` was read, that is, while no connection can be made.
 
         Raises:
-            Whatever `pieces` raises: the part is broken off, and S3 keeps nothing of it.
-            StoreDeniedError, StoreUnavailableError: it did not arrive, or other bytes did.
+            Errors of `pieces`: the request is aborted, and S3 stores nothing.
+            StoreDeniedError, StoreUnavailableError: the part was not stored, or with other bytes.
         """
         body = ChecksummedStream(pieces)
         with_checksum = not self._features.lacks("streamed_checksums")
@@ -75,9 +75,9 @@ class StreamedParts:
             raise self._bucket.refusal(reply)
         e_tag = reply.field("etag")
         if not e_tag:
-            raise StoreUnavailableError("S3 took a part and did not name it")
+            raise StoreUnavailableError("the response of S3 to a part has no ETag")
         if _is_same(reply, body) is False:
-            raise StoreUnavailableError("other bytes arrived at S3 than were sent")
+            raise StoreUnavailableError("S3 received other bytes than were sent")
         return e_tag, body.crc32
 
     async def _send(
@@ -99,7 +99,7 @@ class StreamedParts:
 
 
 def _is_same(reply: Reply, body: ChecksummedStream) -> bool | None:
-    """Tell whether the part has arrived as it was sent; None when the store says nothing about it."""
+    """Return whether S3 has the bytes that were sent; None when its response does not tell."""
     if checksum := reply.field(CRC32):
         return checksum == body.crc32
     e_tag = (reply.field("etag") or "").strip('"')

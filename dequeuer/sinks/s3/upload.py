@@ -1,4 +1,4 @@
-"""One multipart upload: begun with its first part, several parts under way, then completed or aborted."""
+"""One multipart upload: created with its first part, several parts sent at a time, then completed or aborted."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ from dequeuer.sinks.s3.streamed_part import StreamedParts
 from dequeuer.sinks.s3.writing import EXISTS_STATUSES, IF_NONE_MATCH
 
 MAX_UNANSWERED_PARTS = 4
-"""Parts of one upload that are under way when another one is passed through: each has a connection of its own."""
+"""Parts of one upload without a response when another one is streamed. Each uses a connection."""
 _ALGORITHM = ("x-amz-checksum-algorithm", "CRC32")
 _FULL_OBJECT = ("x-amz-checksum-type", "FULL_OBJECT")
 
 
 class Upload:
-    """One upload. Nothing is sent before the first part; then either `complete` or `abort` ends it.
+    """One upload. Nothing is sent before the first part. `complete` or `abort` ends it.
 
     Args:
-        bucket: where to.
+        bucket: the bucket.
         features: what the store lacks.
         key: of the object.
         fields: its Content-Type.
-        check: asked directly before each try to complete it.
+        check: called directly before each attempt to complete it.
     """
 
     def __init__(self, bucket: Bucket, features: Features, key: str, fields: Fields, check: Check) -> None:
@@ -46,7 +46,7 @@ class Upload:
         self._id = ""
         self._has_checksums = False
         self.is_completed = False
-        """Whether nothing is left to abort."""
+        """Whether S3 has confirmed the completion, so that there is nothing to abort."""
         self._streamed = StreamedParts(bucket, features)
         self._creation: asyncio.Task[None] | None = None
         self._part_tasks: set[asyncio.Task[None]] = set()
@@ -55,14 +55,14 @@ class Upload:
         self._failure: BaseException | None = None
 
     def raise_failure(self) -> None:
-        """Raise what has failed meanwhile: a body that never ends must not hide it."""
+        """Raise the error of a part that has failed, so that it is noticed although the body has not ended."""
         if self._failure is not None:
             raise self._failure
 
     async def send_buffered(self, part: bytearray, release: Callable[[], None]) -> None:
-        """Send a part in the background. It is tried again if S3 fails.
+        """Send a part in the background, with retries.
 
-        `release` is called when the part is not needed any more, whatever happens.
+        `release` is called when the part is not needed any more, also after a failure.
         """
         try:
             await self._ensure_created()
@@ -77,7 +77,7 @@ class Upload:
         def on_done(task: asyncio.Task[None]) -> None:
             self._part_tasks.discard(task)
             if not task.cancelled():
-                # Asked for whatever came before: asyncio logs errors that nobody retrieved.
+                # Retrieved in any case: asyncio logs errors that are never retrieved.
                 error = task.exception()
                 self._failure = self._failure or error
 
@@ -85,13 +85,13 @@ class Upload:
         task.add_done_callback(on_done)
 
     async def send_streamed(self, pieces: AsyncIterator[bytes], length: int) -> None:
-        """Send a part as it is read; return when `pieces` has ended. It cannot be tried again.
+        """Send a part while it is read; return when `pieces` has ended. It cannot be retried.
 
-        The response to the part is not waited for: a store that takes seconds for it would hold up the container,
-        whose write time-out runs while nobody reads.
+        Returns before the response of S3: a store that takes seconds for it would block the container, whose write
+        timeout runs while its response is not read.
 
         Raises:
-            Whatever `pieces` raises.
+            Errors of `pieces`.
             StoreDeniedError, StoreUnavailableError: the upload has failed.
         """
         await self._ensure_created()
@@ -99,7 +99,7 @@ class Upload:
         await retry_upload_request(lambda: self._streamed.prepare(self._key, self._of_part(number)))
         while len(self._part_tasks) >= MAX_UNANSWERED_PARTS and self._failure is None:
             await asyncio.wait(set(self._part_tasks), return_when=asyncio.FIRST_COMPLETED)
-            await asyncio.sleep(0)  # their callbacks have run then
+            await asyncio.sleep(0)  # lets their callbacks run
         self.raise_failure()
         over = asyncio.Event()
         task = asyncio.create_task(self._send_streamed(number, _signal_end(pieces, over), length), name="stream a part")
@@ -108,7 +108,7 @@ class Upload:
         try:
             await over.wait()
         except BaseException:
-            # It reads from `pieces`, which the caller closes now.
+            # The task reads from `pieces`, which the caller closes next.
             task.cancel()
             await asyncio.wait({task})
             raise
@@ -119,10 +119,10 @@ class Upload:
         self._parts[number] = Part(e_tag, length, crc32)
 
     async def wait_for_parts(self) -> None:
-        """Wait for the parts that are under way. Raises what has failed."""
+        """Wait until all parts are stored. Raises the first failure."""
         while self._part_tasks and self._failure is None:
             await asyncio.wait(set(self._part_tasks), return_when=asyncio.FIRST_COMPLETED)
-            await asyncio.sleep(0)  # their callbacks have run then
+            await asyncio.sleep(0)  # lets their callbacks run
         self.raise_failure()
 
     def _next_number(self) -> int:
@@ -133,11 +133,11 @@ class Upload:
         self.raise_failure()
         if self._creation is None:
             self._creation = asyncio.create_task(retry_upload_request(self._create), name="create an upload")
-        # Not cancelled with its caller: an upload whose name never became known cannot be aborted.
+        # Not cancelled with its caller: an upload whose id is not known cannot be aborted.
         await asyncio.shield(self._creation)
 
     async def create(self) -> None:
-        """Begin with one attempt; the first part does it by itself."""
+        """Create the upload with one attempt, to check permissions. Otherwise the first part creates it."""
         self._creation = asyncio.create_task(self._create(), name="create an upload")
         await asyncio.shield(self._creation)
 
@@ -159,11 +159,11 @@ class Upload:
             self._features.mark_missing("full_object_checksums" if has_checksums else "checksums")
         found = read_document(reply.body, "InitiateMultipartUploadResult").first("UploadId")
         if not found:
-            raise StoreUnavailableError("S3 began an upload and did not name it")
+            raise StoreUnavailableError("the response of S3 to a new upload has no id")
         self._id, self._has_checksums = found, has_checksums
 
     def _checksum_variants(self) -> list[tuple[bool, bool]]:
-        """Return what to try: whether there are checksums, and whether there is one of the whole object."""
+        """Return the variants to try: (with checksums, with a checksum of the whole object)."""
         if self._features.lacks("checksums"):
             return [(False, False)]
         if self._features.lacks("full_object_checksums"):
@@ -181,13 +181,13 @@ class Upload:
         async def attempt() -> str:
             e_tag = (await self._bucket.send(request)).field("etag")
             if not e_tag:
-                raise StoreUnavailableError("S3 took a part and did not name it")
+                raise StoreUnavailableError("the response of S3 to a part has no ETag")
             return e_tag
 
         self._parts[number] = Part(await within_upload(attempt), len(body), crc32[1])
 
     async def complete(self) -> bool:
-        """Make the object of the parts unless there is one; tell whether it is the one of these parts."""
+        """Complete the upload unless the key exists; return whether the object consists of these parts."""
         await self.wait_for_parts()
         return await within_upload(self._complete)
 
@@ -204,7 +204,7 @@ class Upload:
                 if reply.status < 300:
                     self._features.mark_missing("conditional_writes")
         except StoreMissingError:
-            # The upload is gone. If it was completed and only the response was lost, the object is there.
+            # The upload is gone. If it was completed and only the response was lost, the object exists.
             if await self._is_our_object():
                 return True
             raise
@@ -212,7 +212,7 @@ class Upload:
             return await self._is_our_object()
         if reply.status >= 300:
             raise self._bucket.refusal(reply)
-        # S3 says 200 before it begins to put the parts together; what comes after is the response.
+        # S3 sends status 200 before it joins the parts; the body tells whether that succeeded.
         document = read_document(reply.body.strip())
         if document.name != "CompleteMultipartUploadResult":
             raise refused(200, error_code(document.first("Code")))
@@ -249,12 +249,12 @@ class Upload:
         )
 
     async def abort(self) -> None:
-        """Give the parts up. Best effort: what cannot be aborted now is left to the bucket's rules."""
+        """Abort the upload. If that fails, the lifecycle rule of the bucket deletes the parts."""
         if self._creation is None:
             return
         tasks = set(self._part_tasks)
         for task in tasks:
-            # A part that arrives after the end of its upload would be kept, and paid for.
+            # A part that arrives after the abort would be stored, and paid for.
             task.cancel()
         try:
             async with asyncio.timeout(ABORT_TIMEOUT_S):

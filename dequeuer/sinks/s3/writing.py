@@ -1,4 +1,4 @@
-"""PutObject: with checksum and condition where the store knows them, with the next best where it does not."""
+"""PutObject with checksum and condition, and the fallbacks for stores that lack them."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from dequeuer.sinks.s3.errors import code_in
 from dequeuer.sinks.s3.features import UNSUPPORTED_STATUSES, Features, is_unsupported, may_be_unsupported
 
 EXISTS_STATUSES = frozenset({304, 409, 412})
-"""Answers to a conditional write that mean: there is an object, or another write is under way."""
+"""Statuses of a conditional write when the key exists, or another write to it is under way."""
 _EXPECTED = EXISTS_STATUSES | UNSUPPORTED_STATUSES
 IF_NONE_MATCH = ("if-none-match", "*")
 
 
 class ObjectWriter:
-    """ObjectWriter whole objects."""
+    """Writes objects with one request each."""
 
     def __init__(self, bucket: Bucket, features: Features) -> None:
         self._bucket = bucket
@@ -29,10 +29,10 @@ class ObjectWriter:
         self._accepted(await self._send(key, body, fields, check))
 
     async def create(self, key: str, body: bytes | bytearray, fields: Fields, check: Check) -> bool:
-        """Write an object unless there is one; tell whether it was written.
+        """Write an object unless the key exists; return whether it was written.
 
-        A store without conditional writes is asked for the object first. Between that and the write another
-        writer may come: its object is replaced.
+        In a store without conditional writes the key is looked up first. Another writer may create the object between
+        look-up and write: that object is replaced.
         """
         if not self._features.lacks("conditional_writes"):
             reply = await self._send(key, body, [*fields, IF_NONE_MATCH], check)
@@ -69,7 +69,7 @@ class ObjectWriter:
 
     def _accepted(self, reply: Reply) -> None:
         if reply.status in EXISTS_STATUSES:
-            # Not asked for here, so no statement about the object: another write is under way.
+            # The request had no condition, so another write is under way; it says nothing about the object.
             raise StoreUnavailableError(f"S3 answered {reply.status} {code_in(reply.body)}".rstrip())
         if reply.status >= 300:
             raise self._bucket.refusal(reply)

@@ -1,1 +1,1 @@
-"""S3 objects through the SDK's client: it knows every endpoint, ARN and proxy, at several times the CPU and memory."""
+"""S3 over the SDK's client: supports all endpoints, ARNs and proxies, at several times the CPU and memory."""

@@ -1,4 +1,4 @@
-"""CallReporter of the SDK's client about one bucket. What S3 refuses is raised as an error of ours."""
+"""Calls of the SDK's client for one bucket. Refusals of S3 are raised as errors of the core."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from dequeuer.sinks.s3_sdk.errors import SDK_ERRORS, code_of, translated
 SdkResponse: TypeAlias = Mapping[str, Any]
 OpenClient: TypeAlias = Callable[[], AbstractAsyncContextManager[Any]]
 IsExpected: TypeAlias = Callable[[int, str], bool]
-"""Judges a refusal by its status and its error code."""
+"""Returns whether a refusal is expected, given its status and error code."""
 
 _EXISTS = frozenset({304, 409, 412})
 _CREATIONS = frozenset({"put_object", "create_multipart_upload"})
@@ -28,7 +28,7 @@ _PARAMETERS = {
 
 
 def exists(status: int, _code: str) -> bool:
-    """Tell whether a conditional write was refused because there is an object, or another writer was first."""
+    """Return whether a conditional write was refused because the key exists, or another write is under way."""
     return status in _EXISTS
 
 
@@ -40,7 +40,7 @@ class Refusal(NamedTuple):
     error: ClientError
 
     def translated(self) -> StoreError:
-        """Return what it means to the caller."""
+        """Return the error for it."""
         return translated(self.error)
 
 
@@ -48,9 +48,9 @@ class SdkBucket:
     """One bucket, named by its name or an ARN.
 
     Args:
-        name: what the SDK is given as `Bucket`.
+        name: value of the parameter `Bucket`.
         protection: of new objects.
-        open_client: returns the context of a client of S3; entered with the first call.
+        open_client: returns the context of an S3 client; entered at the first call.
     """
 
     def __init__(self, name: str, protection: ObjectProtection, open_client: OpenClient) -> None:
@@ -67,7 +67,7 @@ class SdkBucket:
         """Return the response of one operation, such as `put_object`; None for a refusal that is `expected`.
 
         Raises:
-            StoreMissingError, StoreDeniedError, StoreUnavailableError: it was refused, or never answered.
+            StoreMissingError, StoreDeniedError, StoreUnavailableError: S3 refused, or there is no response.
         """
         response = await self.attempt(operation, **parameters)
         if not isinstance(response, Refusal):
@@ -105,5 +105,5 @@ class SdkBucket:
 
 
 def _parameters(fields: Sequence[tuple[str, str]]) -> dict[str, str]:
-    """Return header fields as the SDK's parameters."""
+    """Return the parameters of the SDK for header fields."""
     return {_PARAMETERS[name]: value for name, value in fields}

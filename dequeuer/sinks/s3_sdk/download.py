@@ -1,4 +1,4 @@
-"""Reading objects as they arrive, resumed where the stream broke."""
+"""Downloads over the SDK's client, resumed after a broken connection."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ class Downloads:
     """Reads the objects of a bucket.
 
     Args:
-        bucket: where they are.
-        report: is told of every request that follows the first one.
+        bucket: the bucket.
+        report: called for every request after the first one of an object.
     """
 
     def __init__(self, bucket: SdkBucket, report: Report) -> None:
@@ -40,12 +40,13 @@ class Downloads:
         size, modified = response.get("ContentLength"), response.get("LastModified")
         if not isinstance(size, int) or not isinstance(modified, datetime):
             response["Body"].close()
-            raise StoreUnavailableError("S3 answered without size and time of the object")
+            raise StoreUnavailableError("the response of S3 has no size or no date of the object")
         chunks: AsyncIterator[bytes] = self._stream(key, response, size)
-        # Begun, so that its connection is closed even when nobody reads it: the loop ends what is dropped.
+        # Started here: the event loop closes a dropped generator only after it was started, and that closes the
+        # connection.
         await anext(chunks)
         if size <= MAX_BUFFERED_OBJECT_BYTES:
-            # Read now: the connection is free before the container is asked.
+            # Read now, so that the connection is free before the request to the container.
             chunks = _single_chunk(b"".join([chunk async for chunk in chunks]))
         content_type = response.get("ContentType")
         return Payload(
@@ -58,7 +59,7 @@ class Downloads:
     async def _get(self, key: str, **parameters: Any) -> SdkResponse:
         response = await self._bucket.call("get_object", Key=key, **parameters)
         if response is None:
-            raise StoreUnavailableError("S3 gave no object")
+            raise StoreUnavailableError("the response of S3 has no object")
         return response
 
     async def _stream(self, key: str, first: SdkResponse, size: int) -> AsyncGenerator[bytes, None]:
@@ -73,7 +74,7 @@ class Downloads:
                     while at < size and (chunk := await body.read(CHUNK_BYTES)):
                         at += len(chunk)
                         if at > size:
-                            raise StoreUnavailableError("S3 sent another number of bytes than it said")
+                            raise StoreUnavailableError("S3 sent another number of bytes than announced")
                         checked.update(chunk)
                         if at == size:
                             checked.check()
@@ -91,13 +92,13 @@ class Downloads:
 
     async def _reopen(self, key: str, at: int, size: int, e_tag: str | None) -> Any:
         started = clock.monotonic()
-        # Without If-Match a new object under the key would be appended to the old one's first half.
+        # Without If-Match, an object that was replaced meanwhile would be joined to the first part of the old one.
         same = {"IfMatch": e_tag} if e_tag else {}
         try:
             response = await self._get(key, Range=f"bytes={at}-", **same)
             if response.get("ContentRange") != f"bytes {at}-{size - 1}/{size}":
                 response["Body"].close()
-                raise StoreUnavailableError("S3 answered with another part of the object than was asked for")
+                raise StoreUnavailableError("S3 sent another range of the object than requested")
         except STORE_ERRORS as error:
             self._report(_OP, started, error)
             raise

@@ -1,4 +1,4 @@
-"""From the SDK's exceptions to ours: one visible map."""
+"""Maps the exceptions of the SDK's S3 client to errors of the core."""
 
 from __future__ import annotations
 
@@ -23,23 +23,23 @@ SDK_ERRORS = (
     HttpClientError,
     CredentialsMissingError,
     CredentialsUnavailableError,
-    OSError,  # time-outs, too
+    OSError,  # includes timeouts
     ResponseParserError,
     ValueError,  # a time or a number in the response that is none
 )
-"""What a call of the SDK's client raises when AWS refuses, cannot be reached or answers nonsense."""
+"""Raised by calls of the SDK's client when AWS refuses, cannot be reached, or sends an invalid response."""
 
 
 def code_of(error: ClientError) -> tuple[int, str]:
-    """Return HTTP status and error code of a refusal. The code is empty when S3 named none."""
+    """Return HTTP status and error code of a refusal. The code is empty when S3 sent none."""
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
     code = error_code(str(error.response.get("Error", {}).get("Code", "")))
-    # Without a body the SDK puts the status there.
+    # For a response without a body the SDK uses the status as the code.
     return (status if isinstance(status, int) else 0), ("" if code.isdigit() else code)
 
 
 def translated(error: Exception) -> StoreError:
-    """Return what one of `SDK_ERRORS` means."""
+    """Return the error for one of `SDK_ERRORS`."""
     if isinstance(error, ClientError):
         return refused(*code_of(error))
     if isinstance(error, CredentialsMissingError | NoCredentialsError | PartialCredentialsError):

@@ -1,4 +1,4 @@
-"""The checksum that goes with every body."""
+"""The checksum that is sent with every body."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dequeuer.sinks.s3.checksum import encoded_crc32
 
 
 class BodyWithChecksum(TypedDict):
-    """Parameters of PutObject and UploadPart: a body, and what S3 compares it with."""
+    """Parameters of PutObject and UploadPart: a body and its checksum."""
 
     Body: bytes
     ChecksumCRC32: str
@@ -18,7 +18,7 @@ class BodyWithChecksum(TypedDict):
 def with_checksum(body: bytes) -> BodyWithChecksum:
     """Return a body with its checksum.
 
-    Calculated here, as a header: over TLS the SDK would send its own in a trailer of a chunked body, which many
-    stores do not understand.
+    It is calculated here and sent as a header field: over TLS the SDK would send its own in the trailer of a chunked
+    body, which many stores do not support.
     """
     return BodyWithChecksum(Body=body, ChecksumCRC32=encoded_crc32(crc32(body)))

@@ -1,4 +1,4 @@
-"""The bucket's expiry rule through the SDK's client."""
+"""The lifecycle rule over the SDK's client."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _SIZE = "TransitionDefaultMinimumObjectSize"
 
 
 class LifecycleClient(Protocol):
-    """The calls of the SDK's client that are made here."""
+    """The calls of the SDK's client that are used here."""
 
     async def get_bucket_lifecycle_configuration(self, **request: object) -> Any:
         """Read the configuration."""
@@ -27,17 +27,17 @@ class LifecycleClient(Protocol):
 async def ensure_expiry(
     client: LifecycleClient, *, bucket: str, prefix: str, days: int, protection: ObjectProtection = UNPROTECTED
 ) -> ExpiryChange:
-    """Make sure that objects below `prefix` expire after `days`; tell what was done.
+    """Write the rule by which objects below `prefix` expire after `days`; return what was done.
 
     Raises:
         StoreDeniedError: the bucket does not exist.
-        StoreUnavailableError: try again later.
+        StoreUnavailableError: a later attempt may succeed.
     """
     return await merge_rule(_Configuration(client, bucket, expiry_rule(prefix, days), protection.bucket_owner), bucket)
 
 
 def expiry_rule(prefix: str, days: int) -> dict[str, Any]:
-    """Return our rule: Cortex's, and the same for what versioned buckets and ended uploads keep."""
+    """Return our rule: that of Cortex, which here also covers noncurrent versions and incomplete uploads."""
     return {
         "ID": RULE_ID,
         "Status": "Enabled",
@@ -49,7 +49,7 @@ def expiry_rule(prefix: str, days: int) -> dict[str, Any]:
 
 
 class _Configuration:
-    """`LifecycleApi`: the configuration is what the SDK takes for a PUT."""
+    """`LifecycleApi`. The configuration has the form of the SDK's parameters for a PUT."""
 
     def __init__(self, client: LifecycleClient, bucket: str, ours: Mapping[str, Any], owner: str | None) -> None:
         self._client = client
@@ -65,7 +65,7 @@ class _Configuration:
         return _request(response.get("Rules") or (), response.get(_SIZE))
 
     def merged(self, found: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
-        """Return the configuration with our rule in it; None when it is there already."""
+        """Return the configuration with our rule; None when it has the rule already."""
         found, ours = found or _request((), None), self._ours
         rules: Sequence[Mapping[str, Any]] = found["LifecycleConfiguration"]["Rules"]
         if [rule for rule in rules if rule.get("ID") == RULE_ID] == [ours]:
@@ -81,7 +81,7 @@ class _Configuration:
 
 
 def _request(rules: Sequence[Mapping[str, Any]], size: str | None) -> Mapping[str, Any]:
-    # Left out of a PUT the size would fall back to S3's default and move others' small objects.
+    # Without it, a PUT would set the size to the default of S3, and rules of others would move small objects.
     return {"LifecycleConfiguration": {"Rules": list(rules)}, **({_SIZE: size} if size else {})}
 
 

@@ -21,7 +21,7 @@ from dequeuer.sinks.s3_sdk.writing import ObjectWriter, keys_below
 
 
 class SdkStore:
-    """`Store` on a bucket. Every call is one attempt, except as its docstring says."""
+    """`Store` on a bucket. A call makes one attempt unless its docstring says otherwise."""
 
     def __init__(self, bucket: SdkBucket, observer: Observer) -> None:
         self._bucket = bucket
@@ -32,17 +32,16 @@ class SdkStore:
         self._downloads = Downloads(bucket, self._calls.report)
 
     async def close(self) -> None:
-        """Close all connections, once uploads that were given up are aborted."""
+        """Wait for the aborts of uploads, then close all connections."""
         await self._uploads.close()
         await self._bucket.close()
 
     async def get(self, key: str) -> Payload:
-        """Open an object. A stream that breaks is resumed where it broke, for as long as the caller waits."""
+        """Open an object. After a broken connection the stream is resumed, until the caller stops reading."""
         return await self._calls.run("get", self._downloads.open(key), key)
 
     async def list(self, prefix: str) -> Sequence[str]:
-        """Return the keys below `prefix`: the first page of them."""
-        # The SDK asks for escaped keys by itself, and undoes it.
+        """Return the first page of keys below `prefix`."""
         return await self._calls.run("list", keys_below(self._bucket, prefix), prefix)
 
     async def put(self, key: str, body: bytes, content_type: str) -> None:
@@ -51,7 +50,7 @@ class SdkStore:
         await self._calls.run("put", putting, key)
 
     async def create(self, key: str, body: bytes, content_type: str, *, check: Check = unchecked) -> bool:
-        """Write an object with one conditional request (`If-None-Match: *`)."""
+        """Write an object with one conditional request (`If-None-Match: *`), if the store supports it."""
         creating = self._writer.create(
             "put_object", check, Key=key, ContentType=_typed(content_type), **with_checksum(body)
         )
@@ -63,18 +62,18 @@ class SdkStore:
         body: AsyncIterator[bytes],
         content_type: str,
         *,
-        size: int | None = None,  # noqa: ARG002 - the SDK's client sends no body that is still under way
+        size: int | None = None,  # noqa: ARG002 - the SDK's client sends only whole bodies
         check: Check = unchecked,
     ) -> bool:
-        """Write in parts of 5 MiB, one under way at a time; each request is retried for up to two minutes."""
+        """Write in parts of 5 MiB, one at a time; each request is retried for up to 2 minutes."""
         return await self._calls.run("put", self._uploads.send(key, body, _typed(content_type), check), key)
 
     async def check_write(self, key: str) -> None:
-        """Begin an upload and abort it: it needs the permissions and the key of a write, and leaves no object."""
+        """Create an upload and abort it: this needs the permissions of a write, and leaves no object."""
         await self._calls.run("put", self._uploads.check(key), key)
 
     async def delete(self, keys: Collection[str]) -> None:
-        """Delete any number of objects with one request for each thousand."""
+        """Delete any number of objects, with one request for each 1,000."""
         if len(keys) == 1:
             await self._calls.run("delete", self._delete_one(*keys), *keys)
             return
@@ -90,8 +89,7 @@ class SdkStore:
         objects = [{"Key": key} for key in keys]
         response = await self._bucket.attempt("delete_objects", Delete={"Objects": objects, "Quiet": True})
         if isinstance(response, Refusal):
-            # The SDK sends a checksum and no Content-MD5 here: a store that wants the one and knows not the other
-            # refuses all deletions in bulk.
+            # A store without DeleteObjects.
             if not may_mean_unsupported(response.status, response.code):
                 raise response.translated() from response.error
             await self._delete_each(keys)
@@ -108,7 +106,7 @@ class SdkStore:
 
 
 def _typed(content_type: str) -> str:
-    """Return the type, or S3's word for none: submitted text that no header can carry is left out."""
+    """Return the Content-Type, or that of S3 for none when the submitted text cannot be a header value."""
     return content_type if content_type.isascii() and content_type.isprintable() else UNTYPED
 
 

@@ -1,6 +1,6 @@
-"""Streamed uploads through the SDK's client: parts of 5 MiB, one filling while one is sent, none left behind.
+"""Uploads over the SDK's client: parts of 5 MiB, of which one is filled while another is sent.
 
-The SDK signs and sends bodies that are whole: there is no passing through as with the slim client.
+The SDK sends only whole bodies, so parts are always buffered, other than with the slim client.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from dequeuer.sinks.s3_sdk.integrity import BodyWithChecksum, with_checksum
 from dequeuer.sinks.s3_sdk.writing import ObjectWriter
 
 MAX_PARTS_IN_MEMORY = 6
-"""Parts of all uploads together that are in memory, being read or being sent: 30 MiB. They are given in turn, and an
-upload that waits for one need not hold any: `workers` answers of any size make progress side by side."""
+"""Parts of all uploads that are in memory, being read or sent: 30 MiB. They are assigned in turn, and an upload holds
+none while it waits for one. So responses of any size in all workers make progress."""
 
 
 class Uploads:
@@ -34,11 +34,11 @@ class Uploads:
         self._aborts = Aborts()
 
     async def send(self, key: str, chunks: AsyncIterator[bytes], content_type: str, check: Check) -> bool:
-        """Write an object of unknown size unless there is one; tell whether it was written.
+        """Write an object of unknown size unless the key exists; return whether it was written.
 
         Raises:
-            Whatever `chunks` or `check` raises: nothing is written then.
-            StoreDeniedError, StoreUnavailableError: it is not known to be written.
+            Errors of `chunks` and `check`: nothing is written then.
+            StoreDeniedError, StoreUnavailableError: the object may not have been written.
         """
         upload = _Upload(self._bucket, self._writer, key, content_type, check)
         try:
@@ -54,7 +54,7 @@ class Uploads:
         return is_written
 
     async def _send_parts(self, upload: _Upload, body: Body) -> BodyWithChecksum | None:
-        """Send a body in parts. One that is a single part is returned instead, and keeps its place."""
+        """Send a body in parts. A body of a single part is not sent but returned, and keeps its slot."""
         is_first = True
         while True:
             await self._part_slots.acquire()
@@ -83,16 +83,16 @@ class Uploads:
             self._part_slots.release()
 
     async def check(self, key: str) -> None:
-        """Begin an upload and abort it. Raises `StoreDeniedError`, `StoreUnavailableError`."""
+        """Create an upload and abort it. Raises `StoreDeniedError`, `StoreUnavailableError`."""
         await check_uploads(_Upload(self._bucket, self._writer, key, UNTYPED, unchecked))
 
     async def close(self) -> None:
-        """Wait for the aborts that still run, `ABORT_TIMEOUT_S` at most."""
+        """Wait for running aborts, `ABORT_TIMEOUT_S` at most."""
         await self._aborts.close()
 
 
 class _Upload:
-    """One upload. The first `send` begins it; then either `complete` or `abort` ends it."""
+    """One upload. The first `send` creates it. `complete` or `abort` ends it."""
 
     def __init__(self, bucket: SdkBucket, writes: ObjectWriter, key: str, content_type: str, check: Check) -> None:
         self._bucket = bucket
@@ -105,14 +105,14 @@ class _Upload:
         self._current_task: asyncio.Task[None] | None = None
 
     def raise_failure(self) -> None:
-        """Raise what has failed meanwhile: a body that never ends must not hide it."""
+        """Raise the error of a part that has failed, so that it is noticed although the body has not ended."""
         if self._current_task is not None and self._current_task.done():
             self._current_task.result()
 
     async def send(self, part: BodyWithChecksum, release: Callable[[], None]) -> None:
-        """Send a part in the background, as soon as the part before has arrived.
+        """Send a part in the background, once the part before is stored.
 
-        `release` is called when the part is not needed any more, whatever happens.
+        `release` is called when the part is not needed any more, also after a failure.
         """
         try:
             if self._current_task is None:
@@ -125,7 +125,7 @@ class _Upload:
         self._current_task.add_done_callback(lambda _: release())
 
     async def create(self) -> None:
-        """Begin with one attempt; `send` does it by itself."""
+        """Create the upload with one attempt, to check permissions. Otherwise the first `send` creates it."""
         self._current_task = asyncio.create_task(self._create(), name="create an upload")
         await asyncio.shield(self._current_task)
 
@@ -135,7 +135,7 @@ class _Upload:
         )
         upload_id = response.get("UploadId")
         if not isinstance(upload_id, str) or not upload_id:
-            raise StoreUnavailableError("S3 began an upload and did not name it")
+            raise StoreUnavailableError("the response of S3 to a new upload has no id")
         self._id = upload_id
 
     async def _send(self, part: BodyWithChecksum) -> None:
@@ -147,14 +147,14 @@ class _Upload:
             )
             e_tag = response.get("ETag")
             if not isinstance(e_tag, str) or not e_tag:
-                raise StoreUnavailableError("S3 took a part and did not name it")
+                raise StoreUnavailableError("the response of S3 to a part has no ETag")
             return e_tag
 
         e_tag = await within_upload(attempt)
         self._parts.append(Part(e_tag, len(part["Body"]), part["ChecksumCRC32"]))
 
     async def complete(self) -> bool:
-        """Make the object of the parts, unless there is one."""
+        """Complete the upload unless the key exists; return whether the object consists of these parts."""
         if self._current_task is not None:
             await asyncio.shield(self._current_task)
         return await within_upload(self._complete)
@@ -173,7 +173,7 @@ class _Upload:
                 MultipartUpload={"Parts": parts},
             )
         except StoreMissingError:
-            # The upload is gone. If it was completed and only the response was lost, the object is there.
+            # The upload is gone. If it was completed and only the response was lost, the object exists.
             if not await self._is_our_object():
                 raise
             return True
@@ -194,16 +194,16 @@ class _Upload:
         )
 
     async def abort(self) -> None:
-        """Give the parts up. Best effort: what cannot be aborted now is left to the bucket's rules."""
+        """Abort the upload. If that fails, the lifecycle rule of the bucket deletes the parts."""
         task = self._current_task
         if task is None:
             return
         if self._id:
-            # A part that arrives after the end of its upload would be kept, and paid for.
+            # A part that arrives after the abort would be stored, and paid for.
             task.cancel()
         try:
             async with asyncio.timeout(ABORT_TIMEOUT_S):
-                # The beginning is not cancelled: an upload whose name never became known cannot be aborted.
+                # The creation is not cancelled: an upload whose id is not known cannot be aborted.
                 await asyncio.wait({task})
                 if self._id:
                     await self._bucket.call("abort_multipart_upload", Key=self._key, UploadId=self._id)

@@ -1,4 +1,4 @@
-"""Requests that make objects: with checksum and condition where the store knows them, else with the next best."""
+"""Requests that create objects, with checksum and condition, and the fallbacks for stores that lack them."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ _OF_A_LISTING = frozenset({"Contents", "IsTruncated", "KeyCount", "MaxKeys", "Na
 
 
 async def keys_below(bucket: SdkBucket, prefix: str) -> Sequence[str]:
-    """Return the keys below `prefix`: the first page of them."""
-    # The SDK asks for escaped keys by itself, and undoes it.
+    """Return the first page of keys below `prefix`."""
+    # The SDK requests escaped keys, and decodes them.
     page = await bucket.call("list_objects_v2", Prefix=prefix) or {}
     if not page.keys() & _OF_A_LISTING:
-        # The SDK reads any other document as a listing of nothing: results would be taken for missing.
-        raise StoreUnavailableError("S3 answered with something that is no listing")
+        # The SDK reads any other document as an empty listing: results would be taken for missing.
+        raise StoreUnavailableError("the response of S3 is not a listing")
     return [entry["Key"] for entry in page.get("Contents", ()) if entry.get("Key")]
 
 
 class ObjectWriter:
-    """Sends PutObject, the requests of an upload, and their fallbacks."""
+    """Sends PutObject and the requests of an upload, with fallbacks."""
 
     def __init__(self, bucket: SdkBucket, features: Features) -> None:
         self._bucket = bucket
@@ -39,10 +39,10 @@ class ObjectWriter:
         return response
 
     async def create(self, operation: str, check: Check, **parameters: Any) -> SdkResponse | None:
-        """Send a request that makes an object unless there is one; None: there is one, or another write won.
+        """Send a request that creates an object; None: the key exists, or another write is under way.
 
-        A store without conditional writes is asked for the object first. Between that and the write another writer
-        may come: its object is replaced.
+        In a store without conditional writes the key is looked up first. Another writer may create the object between
+        look-up and write: that object is replaced.
         """
         if not self._features.lacks("conditional_writes"):
             response = await self._send_with_checksum(operation, check, {**parameters, "IfNoneMatch": "*"})
@@ -69,7 +69,7 @@ class ObjectWriter:
         response = await self._bucket.attempt(operation, **parameters)
         if not isinstance(response, Refusal):
             if "ChecksumCRC32" in parameters:
-                # To name the algorithm proves nothing: stores that know no checksums may overlook that.
+                # The algorithm alone proves nothing: stores without checksums may ignore that field.
                 self._features.mark_supported("checksums")
             return response
         if self._features.is_known("checksums") or not may_mean_unsupported(response.status, response.code):

@@ -1,4 +1,4 @@
-"""Gathers the calls of many leases into requests of ten: a tenth of the requests, a tenth of the bill."""
+"""Sends the calls of many leases in batch requests of ten: a tenth of the requests, and of their cost."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ class _Entry(NamedTuple, Generic[T]):
 
 
 class Batcher(Generic[T]):
-    """Collects entries for a moment, sends them together and tells each caller what became of its own.
+    """Collects entries for a short time, sends them together, and returns or raises the result of each to its caller.
 
-    An entry is sent until a given time only: it may have waited for company or for a stopped process, and what is
-    sent after the end of its lease changes a message that somebody else has by then.
+    Each entry has a deadline, because it may have waited here, or the process may have been stopped: a request that is
+    sent after the end of the lease would change a message that another worker has received by then.
 
     Args:
-        send: sends up to ten entries until a given loop time; returns one result an entry (None = done), or raises
-            for all.
-        linger_s: how long an entry waits for company, seconds.
-        expected: how many entries can come; when as many are here, nothing more is waited for.
+        send: sends up to ten entries; the request is aborted at the given loop time. Returns one result an entry
+            (None: success), or raises for all.
+        linger_s: how long an entry waits for others, seconds.
+        expected: returns how many entries can come at most; when that many wait, they are sent at once.
         name: of its tasks, for logs.
     """
 
@@ -49,11 +49,11 @@ class Batcher(Generic[T]):
         self._sending: set[asyncio.Task[None]] = set()
 
     async def submit(self, entry: T, until: float) -> None:
-        """Have an entry sent; returns when its own part of the request succeeded, else raises.
+        """Send an entry with others; return when it succeeded, raise its error otherwise.
 
-        Cancelling the caller takes the entry back as long as its request is not under way: whoever gives up an
-        acknowledgement releases the message next. `until`: loop time; `LeaseLostError` when it is over before the
-        request is written.
+        Cancelling the caller removes the entry if its request is not under way: a caller that gives up an
+        acknowledgement releases the message next. `until`: deadline, loop time; raises `LeaseLostError` when it is over
+        before the request is written.
         """
         loop = asyncio.get_running_loop()
         future: asyncio.Future[None] = loop.create_future()
@@ -66,7 +66,7 @@ class Batcher(Generic[T]):
 
     def _schedule(self, loop: asyncio.AbstractEventLoop) -> None:
         if len(self._waiting) >= self._expected():
-            # Not at once: callers woken in the same turn of the loop still join.
+            # In the next turn of the event loop, so that callers woken in this turn can join.
             self._cancel_timer()
             self._timer = loop.call_later(0, self._flush)
         elif self._timer is None:
@@ -89,9 +89,9 @@ class Batcher(Generic[T]):
         if not batch:
             return
         try:
-            # The request ends with the first of these times: it may still wait for a connection.
+            # The earliest deadline aborts the request: it may still be waiting for a connection.
             results = await self._send([entry for entry, _, _ in batch], min(until for _, until, _ in batch))
-        except Exception as error:  # noqa: BLE001 - handed to every caller, none is left waiting
+        except Exception as error:  # noqa: BLE001 - raised to every caller, so that none waits for ever
             results = [error] * len(batch)
         except BaseException:
             for _, _, future in batch:
@@ -114,7 +114,7 @@ class Batcher(Generic[T]):
         return [waiting for waiting in batch if not waiting.future.done()]
 
     async def flush(self) -> None:
-        """Send what is waiting now and wait until nothing is under way: before the client is closed."""
+        """Send what is waiting, and wait until no request is under way. To be called before the client is closed."""
         if self._waiting:
             self._flush()
         while self._sending:

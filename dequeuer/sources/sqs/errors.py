@@ -1,4 +1,4 @@
-"""From what SQS says to our exceptions: one visible map, whichever client asks."""
+"""Maps the errors of SQS to exceptions of the core, for both clients."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ _REFUSED = frozenset({"ReceiptHandleIsInvalid", "MessageNotInflight", "InvalidPa
 
 
 def bare(code: str) -> str:
-    """Strip what the query protocol puts before an error code."""
+    """Return an error code without its namespace."""
     return code.rsplit("#", 1)[-1]
 
 
 class SqsResponseError(Exception):
-    """SQS answered with an error: a status, its name for it, and a text."""
+    """SQS responded with an error: HTTP status, error code and text."""
 
     def __init__(self, status: int, code: str, text: str) -> None:
         super().__init__(clip(f"{code or status}: {text}"))
@@ -40,9 +40,9 @@ class SqsResponseError(Exception):
 
 
 def translate(error: Exception) -> tuple[ErrorKind, DequeuerError]:
-    """Return the kind for metrics and the exception for the caller.
+    """Return the kind for metrics, and the exception for the caller.
 
-    An error without a code, and one that is no error of SQS, counts as unavailable: it is tried again, never fatal.
+    An error without a code, or one that does not come from SQS, counts as unavailable: it is retried, never fatal.
     """
     if isinstance(error, SqsResponseError):
         return from_code(error.code, str(error), error.status, where(error))
@@ -54,12 +54,12 @@ def translate(error: Exception) -> tuple[ErrorKind, DequeuerError]:
 
 
 def where(error: Exception) -> str:
-    """Return what was asked, and where: the notes that the client has put on an error."""
+    """Return queue, endpoint and region of the failed call: the notes that the client has added to the error."""
     return "; ".join(getattr(error, "__notes__", ()))
 
 
 def from_code(code: str, text: str, status: int = 0, asked: str = "") -> tuple[ErrorKind, DequeuerError]:
-    """Translate an error code of SQS, of a whole request or of one entry of a batch, which has no `status`.
+    """Translate an error code of a whole request, or of one entry of a batch request (`status` 0).
 
     `asked`: see `where`.
     """

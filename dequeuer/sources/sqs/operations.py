@@ -1,4 +1,4 @@
-"""What the SDK's client of SQS is asked, and reading its answers: they come from outside, and may be anything."""
+"""The SQS operations that are used, and reading their responses, which are untrusted input."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Json: TypeAlias = Mapping[str, Any]
 
 
 class SqsOperations(Protocol):
-    """The calls of the SDK's client that are made here. Answers are JSON objects."""
+    """The operations, named and called as in the SDK's client. Responses are JSON objects."""
 
     async def receive_message(self, **request: object) -> Json: ...  # noqa: D102 - the SDK documents it
     async def delete_message_batch(self, **request: object) -> Json: ...  # noqa: D102 - the SDK documents it
@@ -24,33 +24,33 @@ class SqsOperations(Protocol):
 
 
 def objects(response: Json, name: str) -> list[Json]:
-    """Return the objects of a list in a response; whatever else is there is left out."""
+    """Return the objects of a list in a response; entries of other types are left out."""
     entries = response.get(name)
     return [entry for entry in entries if isinstance(entry, Mapping)] if isinstance(entries, list) else []
 
 
 def entry_id(entry: Json) -> str:
-    """Return the id of an entry of a batch; empty when there is none."""
+    """Return the id of an entry of a batch request; empty when there is none."""
     named = entry.get("Id")
     return named if isinstance(named, str) else ""
 
 
 def text(value: object) -> str:
-    """Return a text; raises `TypeError` when it is none."""
+    """Return a string. Raises `TypeError` for other types."""
     if not isinstance(value, str):
         raise TypeError(type(value).__name__)
     return value
 
 
 def number(value: object) -> int | None:
-    """Return a number that is written as a text; None when it is none."""
+    """Return a whole number that is written as text; None when it is not one."""
     written = str(value)
     return int(written) if _NUMBER.match(written) else None
 
 
 def count(attributes: Mapping[str, object], name: str) -> int:
-    """Return a number of messages. One that is not told must not pass for zero: that ends a job."""
-    told = number(attributes.get(name))
-    if told is None:
-        raise SourceUnavailableError(f"the queue did not tell {name}")
-    return told
+    """Return a number of messages. A missing one raises `SourceUnavailableError`: taken as 0, it would end a job."""
+    messages = number(attributes.get(name))
+    if messages is None:
+        raise SourceUnavailableError(f"the response of the queue has no {name}")
+    return messages

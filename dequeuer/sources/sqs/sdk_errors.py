@@ -1,4 +1,4 @@
-"""The SDK's exceptions, for a queue that is asked through its client."""
+"""Maps the exceptions of the SDK's SQS client to exceptions of the core."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dequeuer.sources.sqs import errors as sqs_errors
 
 
 def translate(error: Exception) -> tuple[ErrorKind, DequeuerError]:
-    """Return the kind for metrics and the exception for the caller."""
+    """Return the kind for metrics, and the exception for the caller."""
     if isinstance(error, ClientError):
         details = error.response.get("Error", {})
         code, text = str(details.get("Code", "")), clip(f"{details.get('Code')}: {details.get('Message')}")

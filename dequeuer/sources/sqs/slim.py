@@ -1,4 +1,4 @@
-"""The calls of SQS that are made here, over the slim client: its JSON protocol, as the SDK speaks it."""
+"""The SQS operations over the slim client, in the JSON protocol of SQS."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from dequeuer.sources.sqs.errors import SqsResponseError
 from dequeuer.sources.sqs.operations import Json
 
 MAX_RESPONSE_BYTES = 12 * 1024 * 1024
-"""Ten messages of 1 MiB fit, unless they are full of what JSON escapes; one alone fits with every byte escaped."""
+"""Ten messages of 1 MiB fit if JSON escapes few of their bytes; one message fits even with every byte escaped."""
 _JSON_TYPE = ("content-type", "application/x-amz-json-1.0")
 
 
@@ -21,8 +21,8 @@ class SlimSqs:
 
     Args:
         endpoint: of SQS.
-        timeout_s: for a response.
-        longest_wait_s: what a long poll takes on purpose, besides.
+        timeout_s: for the head of a response, and for each further read.
+        longest_wait_s: longest wait time of a long poll, added to `timeout_s` of a receive.
     """
 
     def __init__(self, endpoint: AwsEndpoint, *, timeout_s: float, longest_wait_s: float) -> None:
@@ -34,8 +34,8 @@ class SlimSqs:
     async def receive_message(self, **request: object) -> Json:
         """`ReceiveMessage`.
 
-        A response that is too large is not read, and from then on half as many messages are asked for at a time. Those
-        in it are received again after their visibility timeout.
+        A response that is too large is not read; after it, half as many messages are requested. Its messages are
+        received again after their visibility timeout.
         """
         asked = request.get("MaxNumberOfMessages")
         if isinstance(asked, int):
@@ -44,9 +44,9 @@ class SlimSqs:
             response = await self._call("ReceiveMessage", request, self._timeout_s + self._longest_wait_s)
         except ResponseTooLargeError as error:
             self._messages_limit = max(1, (asked if isinstance(asked, int) else 1) // 2)
-            raise ResponseTooLargeError(f"{error}; {self._messages_limit} messages are asked for next") from error
+            raise ResponseTooLargeError(f"{error}; {self._messages_limit} messages are requested next") from error
         if len(response.get("Messages") or ()) == self._messages_limit:
-            # As many as were allowed did fit: one more is allowed next time.
+            # As many messages as allowed did fit, so one more is allowed next time.
             self._messages_limit = min(MAX_BATCH_SIZE, self._messages_limit + 1)
         return response
 
@@ -80,7 +80,7 @@ class SlimSqs:
         response = _object(reply.body)
         if reply.status == 200:
             if response is None:
-                raise MalformedError("the response is no JSON object")
+                raise MalformedError("the response is not a JSON object")
             return response
         raise SqsResponseError(
             reply.status, _code(reply.headers, response or {}), str((response or {}).get("message", ""))
@@ -89,7 +89,7 @@ class SlimSqs:
 
 def _object(body: bytes) -> dict[str, Any] | None:
     if not body:
-        return {}  # some servers respond so when there is nothing to say
+        return {}  # some servers send an empty body instead of {}
     try:
         parsed = json.loads(body)
     except (ValueError, RecursionError):
@@ -98,6 +98,6 @@ def _object(body: bytes) -> dict[str, Any] | None:
 
 
 def _code(headers: dict[str, str], response: dict[str, Any]) -> str:
-    """Return the error's name: of the older protocol when it is told, as the SDK does."""
+    """Return the error code: the one of the query protocol if the response names it, as in the SDK."""
     older = headers.get("x-amzn-query-error", "").partition(";")[0]
     return older or str(response.get("__type", "")).rpartition("#")[2]

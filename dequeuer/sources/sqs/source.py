@@ -1,4 +1,4 @@
-"""A queue of Amazon SQS, standard or FIFO, through any client that makes its calls."""
+"""An SQS queue, standard or FIFO, over either client."""
 
 from __future__ import annotations
 
@@ -18,32 +18,34 @@ from dequeuer.sources.sqs.errors import Translate, from_code
 from dequeuer.sources.sqs.operations import Json, SqsOperations, count, entry_id, number, objects, text
 
 LINGER_S = 0.02
+"""How long a deletion, a release or a renewal waits for others, to share a request."""
 UNKNOWN_RECEIPT_HANDLE = "AQEB-dequeuer-permission-check"
-"""A receipt handle that belongs to no message. SQS checks permissions before it looks at the handle."""
+"""A receipt handle that belongs to no message. SQS checks the permission before the handle."""
 ACK_LINGER_S = 0.2
-"""How long a deletion waits for others, of a long lease: its message is held, and nobody waits for it."""
+"""How long a deletion waits for others when the lease is long. Its message is invisible meanwhile."""
 CALL_TIMEOUT_S = 10.0
-"""For every response but that of a receive, which waits on purpose."""
+"""For each request other than a receive, which may be a long poll."""
 CLOSE_TIMEOUT_S = 0.5
+"""For the requests that are sent at the end."""
 MIN_EMPTY_POLL_INTERVAL_S = 0.5
-"""The least between two polls that bring nothing."""
+"""Minimum time from a poll that brings nothing to the next one."""
 RECEIVE_TIMEOUT_MARGIN_S = 30.0
-"""Beyond the wait that was asked for: a response that drips in would never end otherwise."""
+"""Added to the wait time of a receive: without it, a response that arrives byte by byte would never end."""
 
 
 class SqsSource:
-    """Receives up to ten at a time; deletions and changes of visibility are gathered in tens.
+    """Receives up to ten messages at a time; deletions and changes of visibility share requests of up to ten.
 
     Args:
         client: open for as long as the source is used.
-        translate: what its exceptions mean.
+        translate: maps its exceptions.
         queue_url: the queue; a name that ends in `.fifo` is a FIFO queue.
         visibility_timeout_s: length of a lease, whole seconds.
         poll_wait_s: how long a receive waits for the first message, whole seconds up to 20.
-        held: how many leases are held now: when all of them wait to be settled, no other can join.
+        held: returns how many leases are held; when all of them wait in a batch, it is sent at once.
         observer: gets one `SourceCalled` a request.
-        gathers_acks: deletions wait for each other for longer. Not for a queue whose messages are counted: a
-            completion message that is put back would be counted with its copy, again and again.
+        gathers_acks: deletions wait longer for each other. Not for a queue whose messages are counted: until its
+            deletion, a completion message that was sent again would be counted together with its copy.
     """
 
     def __init__(  # noqa: PLR0913 - one parameter a fact of the queue
@@ -79,19 +81,19 @@ class SqsSource:
         return self._has_redrive
 
     async def open(self) -> None:
-        """Read the queue's attributes; raises when it does not exist or is forbidden."""
+        """Read the attributes of the queue. Raises when it does not exist, or access is denied."""
         attributes = await self._attributes("RedrivePolicy")
         self._has_redrive = bool(attributes.get("RedrivePolicy"))
 
     async def close(self) -> None:
-        """Send what was still gathering; a queue that is away is not waited for."""
+        """Send the entries that still wait, for `CLOSE_TIMEOUT_S` at most."""
         flushing = [asyncio.create_task(batcher.flush()) for batcher in (self._deletions, self._changes)]
         _, late = await asyncio.wait(flushing, timeout=CLOSE_TIMEOUT_S)
         for task in late:
             task.cancel()
 
     async def receive(self, limit: int, *, wait: bool = True) -> Sequence[Lease]:
-        """Poll once, `poll_wait_s` at most; not at all without `wait`."""
+        """Receive once; with `wait` as a long poll of `poll_wait_s`."""
         loop = asyncio.get_running_loop()
         asked_at = loop.time()
         response = await self._call(
@@ -101,20 +103,20 @@ class SqsSource:
                 MaxNumberOfMessages=min(limit, MAX_BATCH_SIZE),
                 VisibilityTimeout=self._visibility_timeout_s,
                 WaitTimeSeconds=self._poll_wait_s if wait else 0,
-                # Older servers know the first name only.
+                # Older servers know only the first of these two parameters.
                 AttributeNames=["ApproximateReceiveCount", "SentTimestamp"],
                 MessageSystemAttributeNames=["ApproximateReceiveCount", "SentTimestamp"],
                 MessageAttributeNames=["All"],
             ),
         )
         messages = objects(response, "Messages")
-        # A lease counts from when the queue was asked: when it gave the message away is not known.
+        # A lease counts from the time of the request, because the time at which SQS chose the message is not known.
         leases = [lease for raw in messages if (lease := self._lease(raw, asked_at)) is not None]
         if messages and not leases:
-            # Not the same as a quiet queue, which is asked again at once.
-            raise SourceUnavailableError("the queue sent messages, and none of them can be read")
+            # Must not look like an empty queue, which is polled again at once.
+            raise SourceUnavailableError("the queue sent messages, but none of them can be read")
         if wait and not leases and loop.time() - asked_at < MIN_EMPTY_POLL_INTERVAL_S:
-            # Whoever does not wait as he was asked to would be asked, and paid, without a pause.
+            # A server that ignores the wait time would be polled, and each poll paid for, without a pause.
             await asyncio.sleep(MIN_EMPTY_POLL_INTERVAL_S)
         return leases
 
@@ -122,28 +124,28 @@ class SqsSource:
         try:
             return SqsLease(self, raw, asked_at, self._visibility_timeout_s)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
-            # Not even its receipt is sure, so nothing can be done about it; the others are good messages.
-            detail = f"a message that is none: {type(error).__name__}"
+            # Even its receipt handle may be missing, so it cannot be settled. The other messages are valid.
+            detail = f"an invalid message: {type(error).__name__}"
             self._observer(SourceCalled(op="receive", messages=0, duration_s=0.0, error="invalid", detail=detail))
             return None
 
     async def check_delete(self) -> None:
-        """Find out whether deletions are allowed: with a receipt that belongs to no message. Raises like any call."""
+        """Check the permission to delete, with a receipt handle that belongs to no message. Raises like any call."""
         await self._check(self._delete([UNKNOWN_RECEIPT_HANDLE], math.inf))
 
     async def check_change(self, op: SourceOp) -> None:
-        """Find out whether changes of visibility (`op` `renew` or `release`) are allowed, likewise."""
+        """Check the permission to change visibility (`op`: `renew` or `release`) in the same way."""
         await self._check(self._change([(UNKNOWN_RECEIPT_HANDLE, 0, op)], math.inf))
 
     @staticmethod
-    async def _check(asking: Awaitable[Sequence[Exception | None]]) -> None:
-        [verdict] = await asking
-        # A caller that is allowed is told that there is no such receipt.
+    async def _check(call: Awaitable[Sequence[Exception | None]]) -> None:
+        [verdict] = await call
+        # With the permission, the response is that the receipt handle is invalid.
         if verdict is not None and not isinstance(verdict, LeaseLostError):
             raise verdict
 
     async def depth(self) -> Depth:
-        """Ask for the approximate counts."""
+        """Return the approximate counts."""
         names = ("", "NotVisible", "Delayed")
         attributes = await self._attributes(*(f"ApproximateNumberOfMessages{name}" for name in names))
         try:
@@ -154,11 +156,11 @@ class SqsSource:
         return Depth(visible=visible, in_flight=in_flight, delayed=delayed)
 
     async def copy(self, lease: Lease) -> None:
-        """Send the message again as a new one, unless that was done already."""
+        """Send the message again as a new one, unless that was done before."""
         if not isinstance(lease, SqsLease):
             raise TypeError(type(lease).__name__)
         if lease.copied:
-            # A copy for each try to delete the original would multiply the message.
+            # One copy for each attempt to delete the original would multiply the message.
             return
         fifo: dict[str, str] = {}
         if self._queue_url.endswith(".fifo"):
@@ -178,11 +180,11 @@ class SqsSource:
         return attributes if isinstance(attributes, Mapping) else {}
 
     async def _call(self, op: SourceOp, call: Awaitable[Json], until: float = math.inf) -> Json:
-        """Make a call; `until`: loop time at which it is broken off, sent or not."""
+        """Make a call. `until`: loop time at which it is aborted, whether its request was sent or not."""
         started = clock.monotonic()
         limit_s = self._poll_wait_s + RECEIVE_TIMEOUT_MARGIN_S if op == "receive" else CALL_TIMEOUT_S
         try:
-            response = await _answered(call, min(until, asyncio.get_running_loop().time() + limit_s))
+            response = await _with_deadline(call, min(until, asyncio.get_running_loop().time() + limit_s))
         except Exception as error:
             kind, translated = self._translate(error)
             self._observer(
@@ -215,10 +217,10 @@ class SqsSource:
         return self._verdicts(op, await self._call(op, call, until), len(entries))
 
     def _verdicts(self, op: SourceOp, response: Json, count: int) -> Sequence[Exception | None]:
-        """Judge each entry: a 200 for the whole says nothing about its parts."""
-        # By the ids as they were sent: an index out of the response (-1, say) could speak for another message.
+        """Return the result of each entry: the status 200 of the response says nothing about the entries."""
+        # By the ids that were sent: an index from the response (-1, for example) could point to another message.
         verdicts: dict[str, Exception | None] = {
-            str(at): SourceUnavailableError("the queue did not mention the entry") for at in range(count)
+            str(at): SourceUnavailableError("the response of the queue does not name the entry") for at in range(count)
         }
         for done in objects(response, "Successful"):
             if (entry := entry_id(done)) in verdicts:
@@ -233,12 +235,12 @@ class SqsSource:
                 verdicts[entry] = error
         return list(verdicts.values())
 
-    async def settle(self, receipt: str, until: float) -> None:
-        """Delete by receipt, for `SqsLease`; sent until that loop time only."""
+    async def delete(self, receipt: str, until: float) -> None:
+        """Delete a message. `until`: loop time after which nothing is sent."""
         await self._deletions.submit(receipt, until)
 
-    async def hide(self, receipt: str, seconds: int, op: SourceOp, until: float) -> None:
-        """Change a visibility by receipt, for `SqsLease`; sent until that loop time only."""
+    async def change_visibility(self, receipt: str, seconds: int, op: SourceOp, until: float) -> None:
+        """Change the visibility timeout of a message. `until`: loop time after which nothing is sent."""
         await self._changes.submit((receipt, seconds, op), until)
 
 
@@ -247,13 +249,13 @@ def _code(error: Exception) -> str:
 
 
 class SqsLease:
-    """One received message and its receipt.
+    """One received message and its receipt handle.
 
     Args:
-        source: sends what is asked.
+        source: sends its requests.
         raw: the message as SQS sent it.
-        asked_at: loop time from which its lease counts.
-        length_s: of the lease, seconds.
+        asked_at: loop time at which the lease begins.
+        length_s: length of the lease, seconds.
     """
 
     def __init__(self, source: SqsSource, raw: Json, asked_at: float, length_s: float) -> None:
@@ -268,7 +270,7 @@ class SqsLease:
         self.message = Message(
             id=text(raw["MessageId"]),
             body=text(raw["Body"]),
-            # Both inform: a message is not given up because they are missing.
+            # Receive count and sent time are not essential: the message is valid without them.
             receive_count=max(1, number(system.get("ApproximateReceiveCount")) or 1),
             sent_at=sent_ms / 1000 if sent_ms is not None else None,
             attributes={
@@ -280,26 +282,26 @@ class SqsLease:
 
     @property
     def copy_id(self) -> str:
-        """The id of the message's copy. Few messages are copied, so it is made when it is needed.
+        """The deduplication id of the message's copy, created when it is needed: few messages are copied.
 
-        One for all tries: a FIFO queue then drops the copy of a send that was taken, but whose response was lost.
+        It is the same for all attempts: when the response to the first was lost, a FIFO queue drops the second copy.
         """
         self._copy_id = self._copy_id or uuid.uuid4().hex
         return self._copy_id
 
     async def extend(self, seconds: float) -> None:
-        """Hide the message for `seconds` from now on, rounded down: never longer than 12 hours in all."""
+        """Hide the message for `seconds` from now on, rounded down, so that the total never exceeds 12 hours."""
         asked_at = asyncio.get_running_loop().time()
-        await self._source.hide(self._receipt, int(seconds), "renew", self._ends_at - self._margin_s)
+        await self._source.change_visibility(self._receipt, int(seconds), "renew", self._ends_at - self._margin_s)
         self._set_end(asked_at, int(seconds))
 
     async def ack(self) -> None:
         """Delete the message."""
-        await self._source.settle(self._receipt, self._settle_until)
+        await self._source.delete(self._receipt, self._settle_until)
 
     async def release(self, after_s: float = 0.0) -> None:
-        """Give the message back."""
-        await self._source.hide(
+        """Release the message."""
+        await self._source.change_visibility(
             self._receipt, min(math.ceil(after_s), MAX_VISIBILITY_TIMEOUT_S), "release", self._settle_until
         )
 
@@ -309,12 +311,13 @@ class SqsLease:
 
     @property
     def _settle_until(self) -> float:
-        # Renewals end with the work. Half of the margin after that is for settling, the other half for the way.
+        # Work ends one margin before the end of the lease. Half of the margin is for sending the settlement, the other
+        # half for its way to the queue.
         return self._ends_at - self._margin_s / 2
 
 
-async def _answered(call: Awaitable[Json], until: float) -> Json:
-    """Return the response if it comes before the loop time `until`. Raises what the call raises, `TimeoutError`."""
+async def _with_deadline(call: Awaitable[Json], until: float) -> Json:
+    """Return the response if it comes before the loop time `until`. Raises `TimeoutError`, and what the call raises."""
     loop = asyncio.get_running_loop()
     started = loop.time()
     timeout = asyncio.timeout_at(until)
@@ -323,5 +326,5 @@ async def _answered(call: Awaitable[Json], until: float) -> Json:
             return await call
     except TimeoutError:
         if not timeout.expired():
-            raise  # the client's own, or the system's
+            raise  # a timeout of the client or of the operating system
         raise TimeoutError(f"no response within {loop.time() - started:.3g} s") from None

@@ -151,7 +151,7 @@ async def test_no_connection_stays_open(server: Server, tmp_path: Path) -> None:
 async def test_an_imds_that_swallows_everything_is_given_up_in_seconds(server: Server, tmp_path: Path) -> None:
     server.answer("PUT /latest/api/token", NEVER)
     server.answer(f"GET {ROLE_PATH}", NEVER)
-    with pytest.raises(CredentialsMissingError, match=r"IMDS \(127.0.0.1:\d+\) gives none.*Give the pod a role"):
+    with pytest.raises(CredentialsMissingError, match=r"IMDS \(127.0.0.1:\d+\) returned none.*Give the pod a role"):
         await provider(variables("imds", server, tmp_path)).get_frozen_credentials()
     assert [heard.method for heard in server.heard] == ["PUT", "GET"]
 
@@ -164,7 +164,7 @@ async def test_imds_switched_off_says_so(tmp_path: Path) -> None:
 
 async def test_a_role_that_sts_does_not_allow_names_the_policy_to_look_at(server: Server, tmp_path: Path) -> None:
     server.answer("POST /", (403, refused("AccessDenied")))
-    with pytest.raises(CredentialsMissingError, match=f"{ROLE}: 403 AccessDenied. Look at the role's trust policy"):
+    with pytest.raises(CredentialsMissingError, match=f"{ROLE}: 403 AccessDenied. Check the trust policy of the role"):
         await provider(variables("web_identity", server, tmp_path)).get_frozen_credentials()
 
 

@@ -211,7 +211,7 @@ async def test_a_first_answer_that_never_comes_is_waited_for_in_bounds() -> None
     provider = Provider()
     provider.hangs = True
     async with renewed(provider) as cache:
-        with pytest.raises(CredentialsUnavailableError, match="web_identity has not answered"):
+        with pytest.raises(CredentialsUnavailableError, match="web_identity has not responded"):
             await cache.wait_until_valid()
         assert now() == WAIT_S
 

@@ -37,88 +37,10 @@ def outcomes(seen: Recorder) -> list[tuple[str, str | None]]:
     return [(event.op, event.error) for event in seen.of(StoreCalled)]
 
 
-@pytest.mark.parametrize("size", [0, 1, PART_BYTES])
-async def test_what_fits_in_one_part_is_one_request(s3: FakeS3, store: SlimStore, seen: Recorder, size: int) -> None:
-    await send(store, BODY[:size])
-    assert s3.steps == ["put"]
-    assert s3.objects[PATH] == BODY[:size]
-    assert s3.asked[0].headers["content-type"] == "application/json"
-    assert outcomes(seen) == [("put", None)]
-
-
-@pytest.mark.parametrize("size", [PART_BYTES + 1, 2 * PART_BYTES, 2 * PART_BYTES + 1])
-async def test_what_does_not_is_cut_into_parts_of_one_size(
-    s3: FakeS3, store: SlimStore, seen: Recorder, size: int
-) -> None:
-    await send(store, BODY[:size])
-    assert s3.objects[PATH] == BODY[:size]
-    # Several are under way at the same time: they arrive in any order.
-    parts = sorted((asked for asked in s3.asked if asked.step.startswith("part")), key=lambda asked: asked.step)
-    sizes = [len(asked.body) for asked in parts]
-    assert sizes[:-1] == [PART_BYTES] * (len(sizes) - 1)
-    assert 0 < sizes[-1] <= PART_BYTES
-    assert s3.asked[0].headers["content-type"] == "application/json"
-    assert s3.uploads == {}
-    assert outcomes(seen) == [("put", None)]
-
-
 async def test_a_chunk_of_several_parts(s3: FakeS3, store: SlimStore) -> None:
     await store.put_stream(KEY, chunked(BODY, len(BODY)), "text/plain")
     assert s3.steps == ["begin", "part 1", "part 2", "part 3", "complete"]
     assert s3.objects[PATH] == BODY
-
-
-@pytest.mark.parametrize("step", ["begin", "part 2", "complete"])
-@pytest.mark.parametrize(
-    "said",
-    [refusal(503, "SlowDown"), refusal(500, "InternalError"), b"", answer(200, b"<Error><Code>InternalError</Code>")],
-    ids=["slow down", "internal", "broken", "no answer in it"],
-)
-async def test_every_request_is_tried_again(s3: FakeS3, store: SlimStore, step: str, said: bytes) -> None:
-    s3.before = times(3, step, said)
-    await send(store)
-    assert s3.objects[PATH] == BODY
-    assert s3.steps.count(step) == 4
-    assert s3.uploads == {}
-
-
-@pytest.mark.parametrize(
-    "code",
-    ["BadDigest", "IncompleteBody", "RequestTimeout", "XAmzContentSHA256Mismatch", "XAmzContentChecksumMismatch"],
-)
-async def test_damage_on_the_way_is_no_refusal_for_good(s3: FakeS3, store: SlimStore, code: str) -> None:
-    s3.before = times(2, "part 2", refusal(400, code))
-    await send(store)
-    assert s3.objects[PATH] == BODY
-
-
-async def test_a_400_without_a_code_may_come_from_a_proxy(s3: FakeS3, store: SlimStore) -> None:
-    s3.before = times(2, "part 2", answer(400))
-    await send(store)
-    assert s3.objects[PATH] == BODY
-
-
-async def test_a_failure_that_follows_status_200_is_one(s3: FakeS3, store: SlimStore, seen: Recorder) -> None:
-    s3.before = times(99, "complete", refusal(200, "InternalError"))
-    with pytest.raises(StoreUnavailableError, match="InternalError"):
-        await send(store)
-    await store.close()
-    assert s3.steps.count("complete") == UPLOAD_RETRIES.max_attempts
-    assert s3.steps[-1] == "abort"
-    assert (s3.objects, s3.uploads) == ({}, {})
-    assert outcomes(seen) == [("put", "unavailable")]
-    assert "secret" not in seen.of(StoreCalled)[0].detail
-
-
-@pytest.mark.parametrize("step", ["begin", "part 1", "part 2", "complete"])
-async def test_what_is_denied_is_not_tried_again(s3: FakeS3, store: SlimStore, seen: Recorder, step: str) -> None:
-    s3.before = times(99, step, refusal(403, "AccessDenied"))
-    with pytest.raises(StoreDeniedError):
-        await send(store)
-    await store.close()
-    assert s3.steps.count(step) == 1
-    assert s3.uploads == {}
-    assert outcomes(seen) == [("put", "denied")]
 
 
 async def test_a_completion_whose_answer_was_lost_is_one(s3: FakeS3, store: SlimStore) -> None:
@@ -139,16 +61,6 @@ async def test_an_upload_that_somebody_else_ended_is_none(
     s3.before = times(99, "complete", refusal(404, "NoSuchUpload"))
     with pytest.raises(StoreUnavailableError, match="gone"):
         await send(store)
-
-
-@pytest.mark.parametrize("status", [400, 200])
-async def test_a_part_that_s3_has_lost_makes_the_store_unavailable(s3: FakeS3, store: SlimStore, status: int) -> None:
-    s3.before = times(99, "complete", refusal(status, "InvalidPart"))
-    with pytest.raises(StoreUnavailableError, match="InvalidPart"):
-        await send(store)
-    await store.close()
-    assert s3.steps.count("complete") == 1
-    assert (s3.objects, s3.uploads) == ({}, {})
 
 
 async def test_a_part_of_an_upload_that_is_gone(s3: FakeS3, store: SlimStore) -> None:
@@ -209,20 +121,6 @@ async def test_of_a_body_that_fails_early_nothing_is_sent(s3: FakeS3, store: Sli
     with pytest.raises(ValueError, match="after all"):
         await store.put_stream(KEY, broken(), "text/plain")
     assert s3.steps == []
-
-
-@pytest.mark.parametrize("step", ["part 1", "part 3", "complete"])
-async def test_cancelling_aborts_the_upload(s3: FakeS3, store: SlimStore, step: str) -> None:
-    s3.stall_at = step
-    async with asyncio.timeout(60):
-        task = asyncio.create_task(send(store))
-        await s3.stalled.wait()
-        task.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await task
-    await store.close()
-    assert s3.uploads == {}
-    assert s3.steps[-1] == "abort"
 
 
 async def test_an_upload_that_is_cancelled_while_it_begins_is_aborted_once_its_name_is_known(

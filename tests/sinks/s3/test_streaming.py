@@ -119,7 +119,7 @@ async def test_a_body_that_fails_breaks_the_part_off_and_the_upload_is_aborted(s
 
 @pytest.mark.parametrize("size", [PART_BYTES - 1, PART_BYTES + 1])
 async def test_a_size_that_is_not_true_is_no_object(s3: FakeS3, store: SlimStore, size: int) -> None:
-    with pytest.raises(StoreUnavailableError, match="than it was said to be"):
+    with pytest.raises(StoreUnavailableError, match="than its announced length"):
         await store.put_stream(KEY, chunked(BODY[:PART_BYTES], 100_000), "text/plain", size=size)
     await store.close()
     assert s3.objects == {}

@@ -8,10 +8,9 @@ from zlib import crc32
 import pytest
 
 from dequeuer.clients.sdk import Aws
-from dequeuer.core.errors import LeaseLostError, StoreDeniedError, StoreUnavailableError
-from dequeuer.core.events import StoreCalled, StoreFeatureMissing
+from dequeuer.core.errors import LeaseLostError
+from dequeuer.core.events import StoreFeatureMissing
 from dequeuer.settings import AwsSettings
-from dequeuer.sinks.s3.multipart import PART_BYTES
 from dequeuer.sinks.s3_sdk import upload
 from dequeuer.sinks.s3_sdk.store import SdkStore
 from dequeuer.sinks.s3_sdk.upload import MAX_PARTS_IN_MEMORY
@@ -45,23 +44,6 @@ def checksum(body: bytes) -> str:
     return b64encode(crc32(body).to_bytes(4, "big")).decode()
 
 
-@pytest.mark.parametrize("size", [0, 1, PART_BYTES])
-async def test_what_fits_in_one_part_is_one_request(s3: FakeS3, store: SdkStore, seen: Recorder, size: int) -> None:
-    assert await send(store, BODY[:size])
-    assert s3.steps == ["put"]
-    assert s3.objects[PATH] == BODY[:size]
-    assert [(event.op, event.error) for event in seen.of(StoreCalled)] == [("put", None)]
-
-
-@pytest.mark.parametrize("size", [PART_BYTES + 1, 2 * PART_BYTES, len(BODY)])
-async def test_what_does_not_is_cut_into_parts(s3: FakeS3, store: SdkStore, size: int) -> None:
-    assert await send(store, BODY[:size])
-    assert s3.objects[PATH] == BODY[:size]
-    assert s3.steps[0] == "begin"
-    assert s3.steps[-1] == "complete"
-    assert s3.uploads == {}
-
-
 async def test_every_body_goes_with_its_checksum_and_every_creation_with_its_protection(
     s3: FakeS3, store: SdkStore
 ) -> None:
@@ -80,62 +62,6 @@ async def test_every_body_goes_with_its_checksum_and_every_creation_with_its_pro
         # Not every store knows them.
         assert not asked.headers.keys() & {"expect", "x-amz-trailer", "content-encoding", "transfer-encoding"}
     assert s3.uploads == {}
-
-
-@pytest.mark.parametrize("step", ["begin", "part 2", "complete"])
-@pytest.mark.parametrize(
-    "said", [refusal(503, "SlowDown"), refusal(500, "InternalError"), b""], ids=["slow", "internal", "broken"]
-)
-async def test_every_request_is_tried_again(s3: FakeS3, store: SdkStore, step: str, said: bytes) -> None:
-    s3.before = times(2, step, said)
-    assert await send(store)
-    assert s3.objects[PATH] == BODY
-    assert s3.uploads == {}
-
-
-@pytest.mark.parametrize(
-    "code",
-    ["BadDigest", "IncompleteBody", "RequestTimeout", "XAmzContentSHA256Mismatch", "XAmzContentChecksumMismatch"],
-)
-async def test_damage_on_the_way_is_no_refusal_for_good(s3: FakeS3, store: SdkStore, code: str) -> None:
-    s3.before = times(2, "part 2", refusal(400, code))
-    assert await send(store)
-    assert s3.objects[PATH] == BODY
-
-
-async def test_a_400_without_a_code_may_come_from_a_proxy(s3: FakeS3, store: SdkStore) -> None:
-    s3.before = times(2, "part 2", answer(400))
-    assert await send(store)
-    assert s3.objects[PATH] == BODY
-
-
-async def test_a_failure_that_follows_status_200_is_one(s3: FakeS3, store: SdkStore) -> None:
-    s3.before = times(99, "complete", refusal(200, "InternalError"))
-    with pytest.raises(StoreUnavailableError):
-        await send(store)
-    await store.close()
-    assert (s3.objects, s3.uploads) == ({}, {})
-
-
-@pytest.mark.parametrize("step", ["begin", "part 1", "part 2", "complete"])
-async def test_what_is_denied_is_not_tried_again(s3: FakeS3, store: SdkStore, seen: Recorder, step: str) -> None:
-    s3.before = times(99, step, refusal(403, "AccessDenied"))
-    with pytest.raises(StoreDeniedError):
-        await send(store)
-    assert s3.steps.count(step) == 1
-    await store.close()
-    assert s3.uploads == {}
-    assert [(event.error, event.code, event.key) for event in seen.of(StoreCalled)] == [("denied", "AccessDenied", KEY)]
-
-
-@pytest.mark.parametrize("status", [400, 200])
-async def test_a_part_that_s3_has_lost_makes_the_store_unavailable(s3: FakeS3, store: SdkStore, status: int) -> None:
-    s3.before = times(99, "complete", refusal(status, "InvalidPart"))
-    with pytest.raises(StoreUnavailableError, match="InvalidPart"):
-        await send(store)
-    await store.close()
-    assert s3.steps.count("complete") == 1
-    assert (s3.objects, s3.uploads) == ({}, {})
 
 
 async def test_one_that_is_there_already_stands(s3: FakeS3, store: SdkStore) -> None:
@@ -160,21 +86,6 @@ async def test_the_fence_is_asked_directly_before_it_becomes_visible(s3: FakeS3,
     await store.close()
     assert (s3.objects, s3.uploads) == ({}, {})
     assert "complete" not in s3.steps
-
-
-@pytest.mark.parametrize("step", ["part 1", "part 3", "complete"])
-async def test_cancelling_aborts_the_upload_and_does_not_wait_for_it(s3: FakeS3, store: SdkStore, step: str) -> None:
-    s3.stall_at = step
-    async with asyncio.timeout(60):
-        task = asyncio.create_task(send(store))
-        await s3.stalled.wait()
-        task.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await task
-        assert "abort" not in s3.steps
-        await store.close()
-    assert s3.uploads == {}
-    assert s3.steps[-1] == "abort"
 
 
 async def test_a_few_parts_are_buffered_at_a_time(s3: FakeS3, store: SdkStore) -> None:

@@ -55,7 +55,7 @@ async def test_ten_messages_of_the_largest_size_fit(fake: FakeSqs, sqs: SlimSqs)
 async def test_what_does_not_fit_is_asked_for_again_with_fewer(fake: FakeSqs, sqs: SlimSqs) -> None:
     fake.message_bytes = MAX_RESPONSE_BYTES // 3
     for following in (5, 2):
-        with pytest.raises(ResponseTooLargeError, match=f"{following} messages are asked for next"):
+        with pytest.raises(ResponseTooLargeError, match=f"{following} messages are requested next"):
             await sqs.receive_message(MaxNumberOfMessages=10)
     assert len((await sqs.receive_message(MaxNumberOfMessages=10))["Messages"]) == 2
     fake.message_bytes = 100

@@ -316,7 +316,7 @@ async def test_deletions_wait_for_others_only_where_messages_are_not_counted(gat
         gathers_acks=gathers,
     )
     started = asyncio.get_running_loop().time()
-    await source.settle("r", 100)
+    await source.delete("r", 100)
     assert asyncio.get_running_loop().time() - started == pytest.approx(waited_s, abs=0.01)
 
 
