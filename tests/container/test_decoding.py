@@ -38,13 +38,13 @@ def decode(coding: str, *chunks: bytes) -> bytes:
 
 @pytest.mark.parametrize("coding", PACK)
 @given(body=st.binary(max_size=300), size=st.integers(1, 50))
-def test_whatever_was_packed_comes_out_however_it_is_cut(coding: str, body: bytes, size: int) -> None:
+def test_any_encoded_body_is_decoded_with_any_chunks(coding: str, body: bytes, size: int) -> None:
     packed = PACK[coding](body)
     assert decode(coding, *(packed[at : at + size] for at in range(0, len(packed), size))) == body
 
 
 @pytest.mark.parametrize("coding", PACK)
-def test_a_stream_that_was_cut_is_refused_wherever_it_was(coding: str) -> None:
+def test_a_truncated_stream_is_refused(coding: str) -> None:
     packed = PACK[coding](TEXT)
     for end in range(1, len(packed)):
         with pytest.raises(InvalidResponseError):
@@ -52,7 +52,7 @@ def test_a_stream_that_was_cut_is_refused_wherever_it_was(coding: str) -> None:
 
 
 @pytest.mark.parametrize("coding", PACK)
-def test_what_was_never_packed_is_refused(coding: str) -> None:
+def test_a_body_that_is_not_encoded_is_refused(coding: str) -> None:
     with pytest.raises(InvalidResponseError, match="cannot be decoded"):
         decode(coding, b"this was never packed")
 
@@ -90,12 +90,12 @@ def test_an_empty_body_is_empty(coding: str) -> None:
 
 
 @pytest.mark.parametrize("coding", PACK)
-def test_pieces_are_bounded_whatever_a_chunk_becomes(coding: str) -> None:
+def test_decoded_pieces_are_bounded(coding: str) -> None:
     decoder = decoder_for([coding])
     assert decoder is not None
     sizes = [len(piece) for piece in decoder.feed(PACK[coding](b" " * 5_000_000))]
     assert sum(sizes) == 5_000_000
-    # The libraries round up to blocks of their own.
+    # The libraries round up to their own block sizes.
     assert max(sizes) <= 2 * PIECE_BYTES
 
 

@@ -20,7 +20,7 @@ Script = Callable[[bytes, asyncio.StreamReader, asyncio.StreamWriter], Awaitable
 
 @asynccontextmanager
 async def container(script: Script, host: str = "127.0.0.1") -> AsyncIterator[int]:
-    """Run a server that hands each request's head to `script`, on the wire as it is."""
+    """Run a server that passes the head of each request to `script`, as it was sent."""
 
     tasks: set[asyncio.Task[None]] = set()
 
@@ -48,7 +48,7 @@ async def container(script: Script, host: str = "127.0.0.1") -> AsyncIterator[in
         if tasks:
             await asyncio.wait(set(tasks))
         await server.wait_closed()
-        await asyncio.sleep(0)  # the ends of the connections, which the transports have put on the loop
+        await asyncio.sleep(0)  # lets the transports report the end of their connections
 
 
 def answering(raw: bytes, *, close: bool = False) -> Script:
@@ -126,7 +126,7 @@ async def test_redirects_are_not_followed() -> None:
         assert await read(target) == (302, b"")
 
 
-async def test_a_compressed_answer_is_decoded() -> None:
+async def test_a_compressed_response_is_decoded() -> None:
     packed = gzip.compress(b'{"a": 1}')
     head = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(packed)
     async with target_for(answering(head + packed)) as target, target.post("/", [], b"") as answer:
@@ -134,14 +134,14 @@ async def test_a_compressed_answer_is_decoded() -> None:
         assert b"".join([chunk async for chunk in answer.chunks()]) == b'{"a": 1}'
 
 
-async def test_what_cannot_be_decoded_is_an_invalid_answer() -> None:
+async def test_what_cannot_be_decoded_is_an_invalid_response() -> None:
     raw = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 4\r\n\r\nnope"
     async with target_for(answering(raw)) as target:
         with pytest.raises(InvalidResponseError):
             await read(target)
 
 
-async def test_nobody_listening_is_unavailable() -> None:
+async def test_a_port_without_a_listener_is_unavailable() -> None:
     async with container(answering(OK)) as port:
         pass
     calls: list[int] = []
@@ -152,7 +152,7 @@ async def test_nobody_listening_is_unavailable() -> None:
     await target.close()
 
 
-async def test_a_connection_that_was_made_and_broke_does_not_mean_that_nobody_listens() -> None:
+async def test_a_broken_connection_is_not_reported_as_unreachable() -> None:
     calls: list[int] = []
     async with container(answering(b"", close=True)) as port:
         target = HttpTarget(port=port, timeout_s=60, on_unreachable=lambda: calls.append(port))
@@ -171,7 +171,7 @@ async def test_a_connection_that_was_made_and_broke_does_not_mean_that_nobody_li
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhal",
     ],
 )
-async def test_a_connection_that_breaks_before_the_answer_is_whole_is_unavailable(raw: bytes) -> None:
+async def test_a_connection_that_breaks_before_the_response_is_complete_is_unavailable(raw: bytes) -> None:
     async with target_for(answering(raw, close=True)) as target:
         with pytest.raises(ContainerUnavailableError):
             await read(target)
@@ -185,20 +185,20 @@ async def test_a_connection_that_breaks_before_the_answer_is_whole_is_unavailabl
         b"HTTP/1.1 200 OK\r\nContent-Length: minus one\r\n\r\n",
     ],
 )
-async def test_an_answer_that_is_not_http_is_invalid(raw: bytes) -> None:
+async def test_a_response_that_is_not_http_is_invalid(raw: bytes) -> None:
     async with target_for(answering(raw, close=True)) as target:
         with pytest.raises(InvalidResponseError):
             await read(target)
 
 
-async def test_the_text_of_an_error_quotes_nothing_of_the_answer() -> None:
+async def test_the_text_of_an_error_quotes_nothing_of_the_response() -> None:
     async with target_for(answering(b"my secret payload\r\n\r\n", close=True)) as target:
         with pytest.raises(InvalidResponseError) as caught:
             await read(target)
     assert "secret" not in str(caught.value)
 
 
-async def test_an_answer_that_is_of_no_interest_is_read_to_its_end_and_not_decoded() -> None:
+async def test_a_discarded_response_is_read_to_its_end_and_not_decoded() -> None:
     head = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 4\r\n\r\n"
     async with target_for(answering(head + b"nope")) as target, target.post("/", [], b"") as answer:
         await answer.discard()
@@ -207,7 +207,7 @@ async def test_an_answer_that_is_of_no_interest_is_read_to_its_end_and_not_decod
             await answer.discard()
 
 
-async def test_a_server_that_speaks_before_it_is_asked_is_not_dialled_without_end() -> None:
+async def test_a_server_that_sends_before_a_request_does_not_cause_endless_connections() -> None:
     dialled = 0
 
     async def greet(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -234,13 +234,13 @@ async def silent(_head: bytes, reader: asyncio.StreamReader, _writer: asyncio.St
     await reader.read()
 
 
-async def test_no_answer_in_time() -> None:
+async def test_no_response_in_time() -> None:
     async with target_for(silent, timeout_s=0.1) as target:
         with pytest.raises(ContainerTimeoutError, match=r"0\.1 s"):
             await read(target)
 
 
-async def test_an_answer_that_drips_is_cut_off_in_time() -> None:
+async def test_a_response_that_arrives_slowly_ends_with_the_timeout() -> None:
     async def drip(_head: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n")
         while not reader.at_eof():
@@ -255,7 +255,7 @@ async def test_an_answer_that_drips_is_cut_off_in_time() -> None:
 
 async def test_time_that_the_reader_takes_does_not_count_against_the_container() -> None:
     async with target_for(answering(OK), timeout_s=0.2) as target, target.post("/", [], b"") as answer:
-        # The reader waits, for the store say, longer than the container may take.
+        # The reader waits (for the store, for example) for longer than the request's time.
         await asyncio.sleep(0.5)
         assert b"".join([chunk async for chunk in answer.chunks()]) == b"{}"
 
@@ -292,7 +292,7 @@ async def test_a_payload_that_cannot_be_read_is_not_the_container_s_fault() -> N
                 pass
 
 
-async def test_cancelling_gives_the_connection_up() -> None:
+async def test_cancellation_closes_the_connection() -> None:
     closed = asyncio.Event()
     asked = asyncio.Event()
 
@@ -334,7 +334,7 @@ async def test_connections_are_kept_between_requests() -> None:
     assert connections == 1
 
 
-async def test_a_container_that_answers_before_it_has_read_everything_is_heard() -> None:
+async def test_a_response_before_the_payload_was_read_counts() -> None:
     is_closed = False
 
     async def refuse(_head: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -356,7 +356,7 @@ async def test_a_container_that_answers_before_it_has_read_everything_is_heard()
 
 
 class EarlyContainer:
-    """Answers as soon as a head is there and keeps the connection: it takes what is left of a body for requests."""
+    """Responds to each head at once and keeps the connection: it would take the rest of a body for further requests."""
 
     def __init__(self, status: int) -> None:
         self._answer = OK.replace(b"200 OK", b"%d X" % status)
@@ -384,13 +384,13 @@ async def early(status: int = 200) -> AsyncIterator[tuple[EarlyContainer, HttpTa
         yield served, target
 
 
-async def test_a_payload_that_fails_after_the_answer_came_leaves_nothing_for_the_next_request() -> None:
+async def test_a_payload_that_fails_after_the_response_came_leaves_nothing_for_the_next_request() -> None:
     async with early() as (served, target):
 
         async def broken() -> AsyncIterator[bytes]:
             yield b"first part"
             await served.answered.wait()
-            await asyncio.sleep(0.05)  # the answer is on its way
+            await asyncio.sleep(0.05)  # the response is on its way
             raise StoreUnavailableError("the store went away")
 
         with pytest.raises(StoreUnavailableError):
@@ -401,7 +401,7 @@ async def test_a_payload_that_fails_after_the_answer_came_leaves_nothing_for_the
         assert served.seen[1].startswith(b"POST / HTTP/1.1\r\n")
 
 
-async def test_work_cancelled_after_the_answer_came_leaves_nothing_for_the_next_request() -> None:
+async def test_work_cancelled_after_the_response_came_leaves_nothing_for_the_next_request() -> None:
     async with early() as (served, target):
 
         async def endless() -> AsyncIterator[bytes]:
@@ -414,7 +414,7 @@ async def test_work_cancelled_after_the_answer_came_leaves_nothing_for_the_next_
 
         posting = asyncio.create_task(post())
         await served.answered.wait()
-        await asyncio.sleep(0.05)  # the answer is on its way
+        await asyncio.sleep(0.05)  # the response is on its way
         posting.cancel()
         with pytest.raises(asyncio.CancelledError):
             await posting
@@ -424,7 +424,7 @@ async def test_work_cancelled_after_the_answer_came_leaves_nothing_for_the_next_
 
 
 @pytest.mark.parametrize("status", [302, 400, 404, 413, 500, 503])
-async def test_a_refusal_that_leaves_the_body_unread_does_not_poison_the_next_request(status: int) -> None:
+async def test_a_response_that_leaves_the_body_unread_does_not_affect_the_next_request(status: int) -> None:
     async with early(status) as (served, target):
         for _ in range(3):
             assert (await read(target, b"x" * 1000))[0] == status
@@ -451,21 +451,21 @@ async def test_a_payload_that_was_sent_whole_keeps_the_connection() -> None:
     "framing", ["Content-Length: 2\r\n\r\n{}", "Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n"]
 )
 @pytest.mark.parametrize("between", ["\r\nServer: x\r\ncontent-type: ", ", "])
-async def test_a_repeated_type_is_told_alike_however_it_is_spelt_and_framed(framing: str, between: str) -> None:
+async def test_a_repeated_content_type_is_the_same_with_any_spelling_and_framing(framing: str, between: str) -> None:
     raw = f"HTTP/1.1 200 OK\r\nContent-Type: text/html{between}application/json\r\n{framing}".encode()
     async with target_for(answering(raw)) as target, target.post("/", [], b"") as answer:
         assert answer.content_type == "text/html, application/json"
 
 
 @pytest.mark.parametrize("size", [4, 6])
-async def test_a_payload_of_another_size_than_was_said_is_not_the_container_s_fault(size: int) -> None:
+async def test_a_payload_of_another_size_than_announced_is_not_the_container_s_fault(size: int) -> None:
     async with target_for(silent) as target:
         with pytest.raises(StoreUnavailableError, match="the payload is"):
             async with target.post("/", [], chunked(b"12345", 2), size):
                 pass
 
 
-async def test_a_container_that_reads_nothing_is_out_of_time() -> None:
+async def test_a_container_that_reads_nothing_times_out() -> None:
     is_over = asyncio.Event()
 
     async def deaf(_head: bytes, reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
@@ -494,7 +494,7 @@ async def test_a_container_that_reads_nothing_is_out_of_time() -> None:
         [("X-A", "\ud800")],
     ],
 )
-async def test_a_header_cannot_become_another_one(headers: list[tuple[str, str]]) -> None:
+async def test_a_header_value_cannot_add_another_header(headers: list[tuple[str, str]]) -> None:
     async with target_for(answering(OK)) as target:
         with pytest.raises(InvalidInputError):
             async with target.post("/", headers, b""):

@@ -52,7 +52,7 @@ async def checked(script: Script, verdict: str) -> AsyncIterator[tuple[HttpTarge
     ],
 )
 @pytest.mark.parametrize("is_streamed", [False, True])
-async def test_what_is_invalid_before_any_valid_answer_is_told_and_fails_no_request(
+async def test_an_invalid_response_before_any_valid_one_is_judged_and_fails_no_request(
     raw: bytes, told: str, is_streamed: bool
 ) -> None:
     async with checked(answering(raw, close=True), "what it is") as (target, check):
@@ -63,7 +63,7 @@ async def test_what_is_invalid_before_any_valid_answer_is_told_and_fails_no_requ
         assert not check.is_proven
 
 
-async def test_what_is_not_confirmed_is_judged_as_ever() -> None:
+async def test_when_the_check_finds_nothing_the_request_fails_as_usual() -> None:
     async with checked(answering(b"garbage\r\n\r\n", close=True), "") as (target, _):
         with pytest.raises(InvalidResponseError):
             await read(target)
@@ -73,7 +73,7 @@ async def test_what_is_not_confirmed_is_judged_as_ever() -> None:
         assert caught.value.counts
 
 
-async def test_after_a_valid_answer_an_invalid_one_fails_its_own_request() -> None:
+async def test_after_a_valid_response_an_invalid_one_fails_its_own_request() -> None:
     async def script(head: bytes, _reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         valid = b"HTTP/1.1 404 No\r\nContent-Length: 0\r\n\r\n"
         writer.write(b"garbage\r\n\r\n" if b"POST /bad" in head else valid)
@@ -96,7 +96,7 @@ async def test_a_malformed_body_is_no_sign_of_another_protocol() -> None:
         assert check.judged == []
 
 
-async def test_nobody_listening_is_no_sign_of_another_protocol() -> None:
+async def test_a_port_without_a_listener_is_no_sign_of_another_protocol() -> None:
     async with container(answering(b"")) as port:
         pass
     check = RecordingCheck("what it is")

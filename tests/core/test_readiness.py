@@ -41,7 +41,7 @@ async def test_one_closed_part_closes_it_and_no_task_stays_behind() -> None:
     assert asyncio.all_tasks() == {asyncio.current_task()}
 
 
-async def test_waiting_for_a_closed_part_is_cancelled_whole() -> None:
+async def test_a_cancelled_wait_for_a_closed_part_leaves_no_task() -> None:
     waiting = asyncio.create_task(AllOf(Condition(), Condition()).wait_closed())
     await asyncio.sleep(0)
     waiting.cancel()

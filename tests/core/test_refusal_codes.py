@@ -1,4 +1,4 @@
-"""Which error codes are refusals for good, in every spelling."""
+"""Which error codes are refusals for which a retry does not help, in every spelling."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_every_kms_error_of_the_service_model_of_sqs_is_known() -> None:
         (400, "SomethingThatNobodyKnows"),
     ],
 )
-def test_what_trying_again_does_not_mend(status: int, code: str) -> None:
+def test_errors_for_which_a_retry_does_not_help(status: int, code: str) -> None:
     assert is_refusal(status, code)
 
 
@@ -85,7 +85,7 @@ def test_what_trying_again_does_not_mend(status: int, code: str) -> None:
         (0, "InternalError"),
     ],
 )
-def test_what_trying_again_can_mend(status: int, code: str) -> None:
+def test_errors_for_which_a_retry_can_help(status: int, code: str) -> None:
     assert not is_refusal(status, code)
 
 

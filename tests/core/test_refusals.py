@@ -1,4 +1,4 @@
-"""While something is refused nothing is received; it goes on by itself."""
+"""While an operation is refused no messages are received; receiving continues by itself when the refusal is over."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ async def test_a_refusal_closes_and_a_success_of_the_same_operation_opens() -> N
 
 
 async def test_an_object_of_another_kind_that_can_be_written_ends_nothing() -> None:
-    """A policy or a key for results alone: the marker of work in progress was written, and receiving went on."""
+    """A policy or a KMS key for results only: once, a written `in_progress` status ended the refusal by mistake."""
     refusals = Refusals()
     refusals(stored(refused=True, key="a/b/result.json"))
     for key in ("a/b/status/in_progress", "a/c/status/completed"):
@@ -76,7 +76,7 @@ async def test_payloads_that_are_refused_are_not_ended_by_headers_that_are_not()
     assert refusals.may_receive.is_open
 
 
-async def test_each_kind_of_object_that_is_refused_is_asked_about() -> None:
+async def test_each_refused_kind_of_object_is_checked() -> None:
     refusals = Refusals()
     asked: list[str] = []
 
@@ -119,7 +119,7 @@ async def test_for_log_and_metrics_an_operation_is_refused_while_any_kind_of_obj
     assert not standing
 
 
-async def test_a_refused_receive_is_told_and_stays_its_own_try() -> None:
+async def test_a_refused_receive_is_reported_and_receives_continue() -> None:
     refusals = Refusals()
     refusals(sourced("receive", refused=True))
     assert (refusals.may_receive.is_open, refusals.is_clear) == (True, False)
@@ -128,31 +128,31 @@ async def test_a_refused_receive_is_told_and_stays_its_own_try() -> None:
 
 
 @pytest.mark.parametrize("event", [stored("delete", refused=True), sourced("send", refused=True)])
-async def test_what_work_can_do_without_holds_nothing_back(event: SourceCalled | StoreCalled) -> None:
+async def test_refused_operations_that_work_does_not_need_close_nothing(event: SourceCalled | StoreCalled) -> None:
     refusals = Refusals()
     refusals(event)
     assert refusals.may_receive.is_open
     assert refusals.is_clear
 
 
-async def test_the_answer_to_a_batch_tells_nothing_unless_an_entry_succeeded() -> None:
+async def test_the_response_to_a_batch_shows_nothing_unless_an_entry_succeeded() -> None:
     refusals = Refusals()
     refusals(sourced("ack", refused=True))
     refusals(sourced("ack", refused=False, messages=0))
     assert not refusals.is_clear
-    # A receipt that is refused was looked at: the call is allowed.
+    # An error about the receipt handle shows that the call is allowed.
     refusals(SourceCalled(op="ack", messages=0, duration_s=0.0, error="refused"))
     assert refusals.is_clear
 
 
-def test_an_outage_tells_nothing_about_permissions() -> None:
+def test_an_outage_shows_nothing_about_permissions() -> None:
     assert access_result_of(StoreCalled(op="put", duration_s=0.0, error="unavailable")) is None
     missing = access_result_of(StoreCalled(op="get", duration_s=0.0, error="missing"))
     assert missing is not None
     assert not missing.refused
 
 
-async def test_with_nothing_in_hand_the_refused_key_is_asked_about_at_growing_intervals() -> None:
+async def test_without_running_work_the_refused_key_is_checked_at_growing_intervals() -> None:
     refusals = Refusals()
     asked: list[tuple[str, float]] = []
     loop = asyncio.get_running_loop()
@@ -175,7 +175,7 @@ async def test_with_nothing_in_hand_the_refused_key_is_asked_about_at_growing_in
     assert min(gaps[-5:-1]) >= CHECK_BACKOFF.max_s / 2
 
 
-async def test_what_is_in_hand_is_its_own_try() -> None:
+async def test_running_work_makes_its_own_calls() -> None:
     refusals = Refusals()
     asked: list[str] = []
 
@@ -192,7 +192,7 @@ async def test_what_is_in_hand_is_its_own_try() -> None:
         assert asked
 
 
-async def test_a_harmless_call_that_proves_too_little_does_not_shorten_the_waits() -> None:
+async def test_a_harmless_call_that_shows_too_little_does_not_reset_the_backoff() -> None:
     refusals = Refusals()
     opened: list[float] = []
     loop = asyncio.get_running_loop()
@@ -209,7 +209,7 @@ async def test_a_harmless_call_that_proves_too_little_does_not_shorten_the_waits
     assert len(opened) <= 3600 / (CHECK_BACKOFF.max_s / 2) + 8
 
 
-async def test_without_a_harmless_call_the_next_message_tells() -> None:
+async def test_without_a_harmless_call_the_next_message_shows() -> None:
     refusals = Refusals()
     async with running(refusals):
         refusals(sourced("ack", refused=True))

@@ -20,7 +20,7 @@ class Flaky:
         return value
 
 
-async def test_calls_until_it_works_without_an_end_and_with_bounded_waits() -> None:
+async def test_calls_without_a_limit_until_it_succeeds_with_bounded_pauses() -> None:
     flaky = Flaky(500)
     assert await retry_until_available(OSError, flaky, 7) == 7
     waits = [after - before for before, after in zip(flaky.times, flaky.times[1:], strict=False)]

@@ -62,7 +62,7 @@ async def test_the_last_attempt_fails_the_request() -> None:
 
 
 @pytest.mark.parametrize("name", ["status/completed", "status/failed"])
-async def test_an_end_that_is_there_stands(name: str) -> None:
+async def test_an_existing_final_status_is_kept(name: str) -> None:
     store = MemoryStore()
     store.seed([(PREFIX + name, b"")])
     outcome = await handle(store)
@@ -71,7 +71,7 @@ async def test_an_end_that_is_there_stands(name: str) -> None:
     assert not store.journal
 
 
-async def test_a_result_that_is_there_completes_the_request() -> None:
+async def test_an_existing_result_completes_the_request() -> None:
     store = MemoryStore()
     store.seed([(PREFIX + "result.json", b"1")])
     outcome = await handle(store)
@@ -80,7 +80,7 @@ async def test_a_result_that_is_there_completes_the_request() -> None:
     assert store.journal == [("put", PREFIX + "status/completed")]
 
 
-async def test_a_result_that_comes_in_between_stands() -> None:
+async def test_a_result_that_is_written_at_the_same_time_is_kept() -> None:
     class Crossing(MemoryStore):
         async def put(self, key: str, body: bytes, content_type: str) -> None:
             await super().put(key, body, content_type)

@@ -1,4 +1,4 @@
-"""What a hostile party could have done: written somewhere, made the log tell a secret."""
+"""What an attack could have done: written outside its prefix, or put a secret into the log."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ from dequeuer.sinks.base import Check, unchecked
 from tests.fakes import MemoryStore, OpenFence, Recorder, make_message
 
 CANARY = "canary-7f3a"
-"""Stands for a secret: in headers, payloads and answers."""
+"""Used as a secret in headers, payloads and responses."""
 POLICY = ResponsePolicy(max_attempts=5, retry_statuses=frozenset({429, 503}))
 PREFIX = "uid/workloads/api/"
 REQUEST = f"{PREFIX}request-1/"
 
 
 class Discard(MemoryStore):
-    """A store that keeps of a streamed object only its size."""
+    """A store that keeps only the size of a streamed object."""
 
     async def put_stream(
         self,
@@ -49,7 +49,7 @@ class Discard(MemoryStore):
 
 
 def submitted(payload: bytes = CANARY.encode()) -> Discard:
-    """Return a store that holds one request, full of secrets."""
+    """Return a store with one request; all its values are secrets."""
     store = Discard()
     headers = json.dumps({"Authorization": [CANARY], "X-Twice": [CANARY, CANARY]}).encode()
     store.seed([(f"{REQUEST}payload", payload), (f"{REQUEST}headers.json", headers)], "text/plain")
@@ -71,7 +71,7 @@ def async_handler(store: MemoryStore, target: Target, max_bytes: int = 2**24) ->
 
 
 async def work(handler: AsyncHandler, message: Message | None = None) -> Outcome:
-    """Handle a message, and log what the worker logs about its end."""
+    """Handle a message, and log its settlement as the worker does."""
     message = message or make_message("request-1")
     outcome = await handler.handle(message, OpenFence())
     log(settled(message, outcome, handler.ref(message)))
@@ -102,7 +102,7 @@ def strays(store: MemoryStore, prefix: str = REQUEST) -> list[str]:
 
 @contextlib.contextmanager
 def captured() -> Iterator[io.StringIO]:
-    """Set the real logging up, everything of it, and give back what it writes."""
+    """Set up the real logging and yield its output."""
     root = logging.getLogger()
     level, handlers = root.level, list(root.handlers)
     out = io.StringIO()

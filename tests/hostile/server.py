@@ -1,4 +1,4 @@
-"""A raw TCP server that says whatever a script says, and floods that end only when the other side hangs up."""
+"""A raw TCP server that follows a script, with responses that end only when the client closes the connection."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ OK = HEAD + b"Content-Length: 2\r\n\r\n{}"
 
 @asynccontextmanager
 async def serving(script: Script) -> AsyncIterator[int]:
-    """Run `script` on every connection; yield the port. What it still does at the end is cancelled."""
+    """Run `script` on every connection; yield the port. Scripts that still run at the end are cancelled."""
     tasks: set[asyncio.Task[None]] = set()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -56,21 +56,21 @@ async def read_request(reader: asyncio.StreamReader) -> bytes:
 
 
 async def hang_up(writer: asyncio.StreamWriter) -> None:
-    """Close in an orderly way: everything written arrives."""
+    """Close so that all written bytes arrive."""
     await writer.drain()
     if writer.can_write_eof():
         writer.write_eof()
 
 
 def reset(writer: asyncio.StreamWriter) -> None:
-    """Close so that the other side sees a reset."""
+    """Close with a TCP reset."""
     sock: socket.socket = writer.get_extra_info("socket")
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     writer.transport.abort()
 
 
 def answering(*parts: bytes, then: str = "wait") -> Script:
-    """Answer each request with `parts`, each in a segment of its own.
+    """Respond to each request with `parts`, each in its own segment.
 
     `then`: "wait" for the next request, "close" orderly, or "reset".
     """
@@ -94,7 +94,7 @@ def answering(*parts: bytes, then: str = "wait") -> Script:
 
 
 def flooding(begin: bytes, piece: bytes) -> Script:
-    """Answer with `begin`, then `piece` for ever, until the other side hangs up."""
+    """Respond with `begin`, then `piece` without end, until the client closes the connection."""
     block = piece * max(1, 65536 // len(piece))
 
     async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -108,7 +108,7 @@ def flooding(begin: bytes, piece: bytes) -> Script:
 
 
 def dripping(begin: bytes, piece: bytes) -> Script:
-    """Answer with `begin`, then `piece` again and again, slowly, until the other side hangs up."""
+    """Respond with `begin`, then `piece` again and again, slowly, until the client closes the connection."""
 
     async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await read_request(reader)
@@ -122,7 +122,7 @@ def dripping(begin: bytes, piece: bytes) -> Script:
 
 
 def hasty(raw: bytes) -> Script:
-    """Answer as soon as the head is here, and read nothing of the body."""
+    """Respond when the head has arrived, and read nothing of the body."""
 
     async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
@@ -136,7 +136,7 @@ def hasty(raw: bytes) -> Script:
 
 
 def late(raw: bytes, extra: bytes, spoken: asyncio.Event) -> Script:
-    """Answer each request, and once more after a while; `spoken` is set when that has been sent."""
+    """Respond to each request, and send `extra` later; `spoken` is set when it was sent."""
 
     async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while True:

@@ -1,4 +1,4 @@
-"""The admin port is open to the whole cluster: whatever comes, the kubelet and Prometheus are served."""
+"""The admin port is open to the whole cluster: during any attack the kubelet and Prometheus are served."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ async def server(out: io.StringIO) -> AsyncIterator[AdminServer]:
 
 
 async def say(port: int, *parts: bytes, enough: bytes = b"\r\n\r\n") -> bytes:
-    """Send parts, return what is answered until `enough` of it is there, or the connection ends."""
+    """Send parts; return the response up to `enough`, or to the end of the connection."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     told = b""
     try:
@@ -62,7 +62,7 @@ async def say(port: int, *parts: bytes, enough: bytes = b"\r\n\r\n") -> bytes:
 
 
 async def is_served(port: int) -> bool:
-    """Ask as the kubelet does: over a connection of its own."""
+    """Ask as the kubelet does: on a new connection."""
     async with aiohttp.ClientSession() as client, client.get(f"http://127.0.0.1:{port}/healthz") as answer:
         return answer.status == 200 and await answer.text() == "healthy"
 
@@ -130,7 +130,7 @@ async def test_connections_that_wait_are_bounded_and_do_not_shut_others_out(
         held.append((reader, writer))
         if begin.endswith(b"\r\n\r\n"):
             await reader.readuntil(b"healthy")
-    # The first ones have been closed for the last ones.
+    # The oldest idle ones were closed to make room for the newest.
     async with asyncio.timeout(60):
         for reader, _ in held[:30]:
             with contextlib.suppress(ConnectionError):
@@ -143,7 +143,7 @@ async def test_connections_that_wait_are_bounded_and_do_not_shut_others_out(
     assert out.getvalue() == ""
 
 
-async def test_somebody_who_asks_is_kept_while_others_only_wait(server: AdminServer) -> None:
+async def test_an_active_client_is_kept_while_idle_connections_are_closed(server: AdminServer) -> None:
     reader, scraper = await asyncio.open_connection("127.0.0.1", server.port)
     held = []
     async with asyncio.timeout(60):
@@ -156,7 +156,7 @@ async def test_somebody_who_asks_is_kept_while_others_only_wait(server: AdminSer
         writer.transport.abort()
 
 
-async def test_somebody_who_does_not_read_is_cut_off(server: AdminServer) -> None:
+async def test_a_client_that_does_not_read_is_disconnected(server: AdminServer) -> None:
     slow = []
     for _ in range(3):
         _, writer = await asyncio.open_connection("127.0.0.1", server.port)
@@ -168,7 +168,7 @@ async def test_somebody_who_does_not_read_is_cut_off(server: AdminServer) -> Non
         writer.transport.abort()
 
 
-async def test_requests_make_no_series(server: AdminServer) -> None:
+async def test_requests_add_no_metric_series(server: AdminServer) -> None:
     async def names() -> set[str]:
         text = (await say(server.port, GET.replace(b"healthz", b"metrics") + b"\r\n", enough=b"never")).decode()
         return {line.rsplit(" ", 1)[0] for line in text.split("\r\n\r\n", 1)[1].splitlines()}
@@ -187,7 +187,7 @@ PARTS = st.sampled_from(
 
 @given(st.lists(PARTS | st.binary(max_size=20), min_size=1, max_size=10))
 @settings(max_examples=60, suppress_health_check=list(HealthCheck), print_blob=True)
-async def test_any_bytes_are_survived(parts: list[bytes]) -> None:
+async def test_any_bytes_do_not_stop_the_server(parts: list[bytes]) -> None:
     with evidence.captured() as lines:
         async with admin() as server:
             _, writer = await asyncio.open_connection("127.0.0.1", server.port)

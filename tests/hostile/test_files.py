@@ -1,4 +1,4 @@
-"""Files and settings that say anything: a value, or faults of bounded length that name the file."""
+"""Files and settings with arbitrary content: a value, or faults of bounded length that name the file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Clients of the gateway: whatever they send, nothing is written outside the request's own prefix."""
+"""Clients of the gateway with arbitrary requests: nothing is written outside the request's own prefix."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ POST = b"POST /api HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: " 
 
 
 class Gateway:
-    """A gateway that runs, and what is behind it."""
+    """A running gateway with its store and its queue."""
 
     def __init__(self, port: int, store: Store, queue: FakeQueue) -> None:
         self.port = port
@@ -34,7 +34,7 @@ class Gateway:
         self.queue = queue
 
     async def say(self, *parts: bytes, end: bool = False) -> bytes:
-        """Send parts; return what is answered until the head and some body are there, or the connection ends."""
+        """Send parts; return the response up to some of its body, or to the end of the connection."""
         reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
         told = b""
         try:
@@ -53,7 +53,7 @@ class Gateway:
         return told
 
     def check(self) -> None:
-        """Judge what was written and sent: whole requests in their own place, or nothing."""
+        """Check what was written and sent: complete requests below their own prefix, or nothing."""
         for _, key in self.store.journal:
             if is_request_id(key):
                 continue  # an id that was sent
@@ -130,7 +130,7 @@ async def test_odd_requests(name: str) -> None:
     parts, status = ODD[name]
     async with gateway() as running:
         told = await running.say(*parts)
-        # A client that still sends may see the connection reset before it has read the answer.
+        # A client that is still sending can see a reset of the connection before it has read the response.
         assert told == b"" or told.split(b" ", 2)[1] == b"%d" % status
         assert bool(running.queue.sent) is (status == 200)
         assert (await running.say(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")).startswith(b"HTTP/1.1 200 ")
@@ -144,7 +144,7 @@ async def test_a_payload_that_breaks_off_is_no_request() -> None:
         assert running.store.objects == {}
 
 
-async def test_headers_up_to_the_sidecar_s_limit_are_taken() -> None:
+async def test_headers_up_to_the_sidecar_s_limit_are_accepted() -> None:
     value = b"c" * 16_000
     async with gateway() as running:
         told = await running.say(POST + b"".join(b"X-%d: %b\r\n" % (at, value) for at in range(4)) + TWO)
@@ -157,7 +157,9 @@ async def test_waiting_clients_are_bounded_and_busy_ones_stay() -> None:
         reader, upload = await asyncio.open_connection("127.0.0.1", running.port)
         upload.write(POST + b"Content-Length: 4\r\n\r\n{")
         await upload.drain()
-        await running.say(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")  # the upload is known to the server by now
+        await running.say(
+            b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
+        )  # after this response the server has seen the upload
         held = [await asyncio.open_connection("127.0.0.1", running.port) for _ in range(3 * MOST_IDLE)]
         async with asyncio.timeout(60):
             for waiting, _ in held[:MOST_IDLE]:
@@ -175,7 +177,7 @@ IDS = st.sampled_from([b"..", b"/", b"%2f", b"%2e", b"a", b"\\", b":", b".", b"-
 
 @given(st.lists(IDS, min_size=1, max_size=6).map(b"".join))
 @settings(max_examples=60, suppress_health_check=list(HealthCheck), print_blob=True)
-async def test_any_name_stays_in_its_place(name: bytes) -> None:
+async def test_any_name_stays_below_its_prefix(name: bytes) -> None:
     async with gateway() as running:
         await running.say(b"POST /" + name + b" HTTP/1.1\r\nHost: x\r\n" + TWO)
         await running.say(b"GET /api/" + name + b" HTTP/1.1\r\nHost: x\r\n\r\n")
@@ -187,7 +189,7 @@ VALUES = st.binary(max_size=30).map(lambda value: value.replace(b"\r", b"").repl
 
 @given(st.lists(st.tuples(st.sampled_from([b"X-A", b"x-a", b"Cookie", b"Content-Type"]), VALUES), max_size=5))
 @settings(max_examples=60, suppress_health_check=list(HealthCheck), print_blob=True)
-async def test_headers_that_are_taken_can_be_sent_on(headers: list[tuple[bytes, bytes]]) -> None:
+async def test_accepted_headers_can_be_forwarded(headers: list[tuple[bytes, bytes]]) -> None:
     async with gateway() as running:
         told = await running.say(POST + b"".join(b"%b: %b\r\n" % pair for pair in headers) + TWO)
         assert told.split(b" ", 2)[1] in {b"200", b"400"}

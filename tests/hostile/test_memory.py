@@ -1,4 +1,4 @@
-"""How much memory an attack costs: of a real process, in which nothing but the attack goes on."""
+"""How much memory an attack costs, measured in a real process that does nothing else."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ BOMB_BYTES = 24 * 2**20
 MOST_MIB = 40
 """More than two parts of an upload (10 MiB), a window of brotli (16 MiB), and what Python keeps back."""
 MOST_OF_A_CROWD_MIB = {"many gzip": 60, "many zstd": 40 + AT_ONCE * 8, "many br": 40 + AT_ONCE * 16}
-"""Each answer under way may have its window: 32 KiB, 8 MiB, 16 MiB."""
+"""Each response that is being read can have its own window: 32 KiB, 8 MiB, 16 MiB."""
 
 
 def packed(make: Callable[[], Any]) -> bytes:
@@ -82,7 +82,7 @@ async def ports() -> AsyncIterator[list[int]]:
 
 
 @pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="the peak of a process is read from /proc")
-async def test_no_answer_takes_more_than_its_share_of_memory(ports: list[int]) -> None:
+async def test_no_response_takes_more_than_its_share_of_memory(ports: list[int]) -> None:
     arguments = [f"{kind}:{port}" for (kind, _, _), port in zip(ATTACKS.values(), ports, strict=True)]
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "tests.hostile.victim", *arguments, stdout=asyncio.subprocess.PIPE

@@ -1,4 +1,4 @@
-"""Messages that anybody could have put into the queue: always an outcome, and nothing outside the request's prefix."""
+"""Arbitrary messages in the queue: each has an outcome, and nothing is written outside the request's prefix."""
 
 from __future__ import annotations
 
@@ -151,7 +151,7 @@ VALUES = st.text(max_size=12) | st.sampled_from(["gzip", "chunked", "a=b; c", "b
 
 @given(st.dictionaries(NAMES, st.lists(VALUES, max_size=3), max_size=4))
 @settings(max_examples=100, suppress_health_check=list(HealthCheck), print_blob=True)
-async def test_headers_that_are_taken_arrive_as_they_are(document: dict[str, list[str]]) -> None:
+async def test_accepted_headers_arrive_unchanged(document: dict[str, list[str]]) -> None:
     try:
         fields = forwardable(parse_headers(json.dumps(document).encode()))
     except InvalidInputError:

@@ -1,4 +1,4 @@
-"""A container that answers probes with anything at all: a result within the time-out, and no bytes of it in the log."""
+"""A container with arbitrary responses to probes: a result within the timeout, and none of its bytes in the log."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ REDIRECT = b"HTTP/1.1 302 F\r\nContent-Length: 0\r\nLocation: "
 
 
 async def look(script: Script, timeout_s: float, *, tcp: bool = False) -> bool:
-    """Have a probe look once; also check what is logged of it."""
+    """Run a check of a probe; also check its log lines."""
     timing = ProbeTiming(timeout_s=timeout_s)
     async with asyncio.timeout(60), serving(script) as port:
         headers = (("Authorization", CANARY),)
@@ -50,7 +50,7 @@ SLOW = {
 
 
 @pytest.mark.parametrize("name", SLOW)
-async def test_what_never_ends_fails_within_the_time_out(name: str) -> None:
+async def test_an_endless_response_fails_within_the_timeout(name: str) -> None:
     assert not await look(SLOW[name], 0.2)
 
 
@@ -70,7 +70,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("name", REFUSED)
-async def test_what_is_no_answer_fails_at_once(name: str) -> None:
+async def test_invalid_http_fails_at_once(name: str) -> None:
     assert not await look(REFUSED[name], 60)
 
 
@@ -84,7 +84,7 @@ async def test_what_is_no_answer_fails_at_once(name: str) -> None:
         answering(OK + OK),
     ],
 )
-async def test_as_much_as_is_read_is_judged(script: Script) -> None:
+async def test_only_the_bytes_that_are_read_are_judged(script: Script) -> None:
     assert await look(script, 60)
 
 

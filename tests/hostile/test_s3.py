@@ -1,4 +1,4 @@
-"""A store that answers anything: errors of ours, whole objects or none, and no key that was not asked for."""
+"""A store with arbitrary responses: only our own errors, complete objects or none, and no keys outside the request."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ EVERYTHING: dict[str, Script] = {
 
 
 @pytest.mark.parametrize("name", EVERYTHING)
-async def test_whatever_the_server_says_the_store_raises_its_own_errors(name: str, connect: Connect) -> None:
+async def test_for_any_response_the_store_raises_only_its_own_errors(name: str, connect: Connect) -> None:
     seen = Recorder()
     async with asyncio.timeout(100), serving(EVERYTHING[name]) as port:
         store = connect(url(port), seen)
@@ -68,7 +68,7 @@ async def test_whatever_the_server_says_the_store_raises_its_own_errors(name: st
     "head",
     [b"", ETAG, DATE, ETAG + b"Last-Modified: yesterday\r\n", FACTS + b"Content-Type: \xff\xfe\r\n"],
 )
-async def test_an_object_without_its_facts_is_an_error_or_whole(head: bytes, connect: Connect) -> None:
+async def test_an_object_with_missing_headers_is_an_error_or_complete(head: bytes, connect: Connect) -> None:
     async with asyncio.timeout(100), serving(answering(http(b"body", head=head))) as port:
         try:
             found = await connect(url(port), Recorder()).get("k")
@@ -93,7 +93,7 @@ LISTS = {
 
 
 @pytest.mark.parametrize("name", LISTS)
-async def test_a_list_that_cannot_be_read_is_never_an_invention(name: str, connect: Connect) -> None:
+async def test_a_malformed_list_is_an_error(name: str, connect: Connect) -> None:
     async with asyncio.timeout(100), serving(answering(http(LISTS[name]))) as port:
         try:
             keys = await connect(url(port), Recorder()).list("k/")

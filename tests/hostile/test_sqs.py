@@ -1,4 +1,4 @@
-"""A queue that answers anything: no message is settled by an answer about another one, and the worker goes on."""
+"""A queue with arbitrary responses: no message is settled by the response about another one; the worker continues."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ from tests.fakes import Recorder
 from tests.hostile.server import Script, answering, dripping, flooding, serving
 
 AWAY = (SourceUnavailableError, SourceDeniedError, SourceGoneError)
-"""What a source may raise."""
+"""The errors that a source may raise."""
 
 
 class Liar:
-    """The SDK's client, with one answer to everything."""
+    """The SDK's client, with one response to all calls."""
 
     def __init__(self, answer: Any) -> None:
         self.answer = answer
@@ -51,7 +51,7 @@ CLIENTS: tuple[ClientName, ...] = ("slim", "sdk")
 
 @pytest.fixture(autouse=True)
 def in_no_haste(monkeypatch: pytest.MonkeyPatch) -> None:
-    # The pause between polls that bring nothing is real time here; tests/sources shows it.
+    # The pause after a receive without messages is real time here; tests/sources tests it.
     monkeypatch.setattr("dequeuer.sources.sqs.source.MIN_EMPTY_POLL_INTERVAL_S", 0.0)
 
 
@@ -95,7 +95,7 @@ async def test_messages_of_which_none_can_be_read_are_an_outage_not_a_quiet_queu
         ({"ApproximateReceiveCount": None, "SentTimestamp": []}, 1, None),
     ],
 )
-async def test_counts_that_are_none_are_not_known(
+async def test_invalid_counts_are_not_known(
     attributes: Mapping[str, object], receive_count: int, sent_at: float | None
 ) -> None:
     (lease,) = await source(Liar({"Messages": [GOOD | {"Attributes": attributes}]})).receive(10)
@@ -107,8 +107,8 @@ NAMES = [f"ApproximateNumberOfMessages{name}" for name in ("", "NotVisible", "De
 
 @pytest.mark.parametrize("value", [None, "", "-1", "many", "1.5", "\u0663", "9" * 5000, [], {}])
 @pytest.mark.parametrize("name", NAMES)
-async def test_a_count_that_is_not_told_is_not_zero(name: str, value: object) -> None:
-    # A queue that seems to be empty ends a job.
+async def test_a_missing_count_is_not_zero(name: str, value: object) -> None:
+    # An empty queue would end a job.
     seen = Recorder()
     attributes = dict.fromkeys(NAMES, "0") | {name: value}
     with pytest.raises(SourceUnavailableError):
@@ -120,7 +120,7 @@ async def test_a_count_that_is_not_told_is_not_zero(name: str, value: object) ->
 
 
 async def settle(answer: Any, count: int = 3) -> list[type[BaseException] | None]:
-    """Acknowledge some messages at once; return how each ended."""
+    """Acknowledge some messages at the same time; return the result of each."""
     client = Liar({"Messages": [GOOD | {"ReceiptHandle": str(at)} for at in range(count)]})
     queue = source(client)
     leases = await queue.receive(10)
@@ -152,7 +152,7 @@ AWAY_ALL: list[type[BaseException] | None] = [SourceUnavailableError] * 3
         7,
     ],
 )
-async def test_an_answer_about_something_else_acknowledges_nothing(entries: object) -> None:
+async def test_a_response_about_another_entry_acknowledges_nothing(entries: object) -> None:
     assert await settle({"Successful": entries}) == AWAY_ALL
     assert await settle({"Failed": entries}) == AWAY_ALL
 
@@ -184,7 +184,7 @@ ANSWERS = st.dictionaries(st.sampled_from(["Messages", "Successful", "Failed", "
 
 @given(ANSWERS)
 @settings(max_examples=150, suppress_health_check=list(HealthCheck), print_blob=True)
-async def test_any_answer_is_an_error_of_ours_or_none(answer: dict[str, Any]) -> None:
+async def test_any_response_is_a_success_or_one_of_our_errors(answer: dict[str, Any]) -> None:
     queue = source(Liar(answer))
     for call in (lambda: queue.receive(10), queue.depth, queue.open):
         try:
@@ -241,7 +241,7 @@ def keys(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def ask(script: Script, client_name: ClientName) -> list[str]:
-    """Make every call through a client; return what was raised."""
+    """Make every call with a client; return the errors."""
     raised = []
     async with asyncio.timeout(100), serving(script) as port:
         endpoint = f"http://127.0.0.1:{port}"
@@ -261,16 +261,18 @@ async def ask(script: Script, client_name: ClientName) -> list[str]:
 @pytest.mark.usefixtures("keys")
 @pytest.mark.parametrize("client", CLIENTS)
 @pytest.mark.parametrize("name", SERVERS)
-async def test_whatever_the_server_says_the_source_raises_its_own_errors(name: str, client: ClientName) -> None:
+async def test_for_any_response_the_source_raises_only_its_own_errors(name: str, client: ClientName) -> None:
     raised = await ask(SERVERS[name], client)
-    # A 4xx that names no reason may be a refusal or the word of a proxy on the way; either is tried again.
+    # A 4xx without a code can be a refusal or the response of a proxy; both are tried again.
     assert {"SourceUnavailableError", "SourceDeniedError"} >= set(raised)
-    assert len(raised) >= 2  # a count and a deletion are never assumed
+    assert len(raised) >= 2  # without a response, a count and a deletion are errors
 
 
 @pytest.mark.usefixtures("keys")
 @pytest.mark.parametrize("client", CLIENTS)
-async def test_a_receive_that_drips_in_ends(client: ClientName, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_receive_whose_response_arrives_slowly_ends(
+    client: ClientName, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("dequeuer.sources.sqs.source.RECEIVE_TIMEOUT_MARGIN_S", 0.2)
     monkeypatch.setattr("dequeuer.sources.sqs.source.CALL_TIMEOUT_S", 0.2)
     raised = await ask(dripping(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n", b" "), client)

@@ -1,4 +1,4 @@
-"""A process of its own that suffers attacks, and tells how much memory each took.
+"""A process that is attacked, and prints how much memory each attack took.
 
 `python -m tests.hostile.victim <what>:<port> ...` writes one JSON object a line.
 """
@@ -46,12 +46,12 @@ async def answer(port: int, timeout_s: float = 20) -> str:
 
 
 async def impatient(port: int) -> str:
-    """Send one request that has little time."""
+    """Send one request with a short timeout."""
     return await answer(port, 1.0)
 
 
 async def crowd(port: int) -> str:
-    """Send many requests at once; they share what bounds the memory of results."""
+    """Send many requests at the same time; they share the memory limit for results."""
     target = HttpTarget(port=port, timeout_s=60)
     store = evidence.Discard()
     for at in range(AT_ONCE):
@@ -66,7 +66,7 @@ async def crowd(port: int) -> str:
 
 
 async def probe(port: int) -> str:
-    """Look once."""
+    """Run one check."""
     result = await HttpGetProbe(name="p", port=port, timing=ProbeTiming(timeout_s=0.5)).check()
     return str(result.ok)
 
@@ -80,7 +80,7 @@ KINDS: dict[str, Callable[[int], Awaitable[str]]] = {
 
 
 async def main(attacks: list[str]) -> None:
-    """Suffer one attack after the other."""
+    """Run one attack after the other."""
     for attack in attacks:
         kind, port = attack.split(":")
         gc.collect()

@@ -21,7 +21,7 @@ OK, BAD = ProbeResult(ok=True, detail="fine"), ProbeResult(ok=False, detail="ref
 
 @dataclass
 class ScriptedProbe:
-    """Plays its steps, a result or an exception each; the last one for ever. Each takes `takes_s`."""
+    """Returns or raises its steps in turn, each after `takes_s`; the last one is repeated."""
 
     steps: list[ProbeResult | BaseException]
     timing: ProbeTiming = field(default_factory=ProbeTiming)
@@ -64,7 +64,7 @@ def every_s(period: float, **timing: Any) -> ProbeTiming:
 
 
 def modelled(results: list[bool], success: int, failure: int) -> list[bool]:
-    """Give the kubelet's state after each result: runs of equal results, from their threshold-th on, decide."""
+    """Return the kubelet's state after each result: it changes with the result that reaches the threshold in a row."""
     states: list[bool] = []
     state = False
     for result, run in groupby(results):
@@ -153,7 +153,7 @@ async def test_a_check_that_outlasts_its_period_is_followed_at_once_and_never_ov
 
 
 @pytest.mark.looptime
-async def test_a_check_that_hangs_is_cut_off_and_fails(looptime: Any) -> None:
+async def test_a_check_that_hangs_is_cancelled_and_fails(looptime: Any) -> None:
     probe = ScriptedProbe([OK], every_s(1, timeout_s=2, failure_threshold=1), takes_s=1e6)
     async with running(probe) as (gate, seen):
         await asyncio.sleep(2 + CHECK_TIMEOUT_MARGIN_S + 0.5)
@@ -192,7 +192,7 @@ async def test_the_gate_opens_with_the_last_probe_and_closes_with_the_first(loop
 
 
 @pytest.mark.looptime
-async def test_every_run_is_told_and_changes_are_marked() -> None:
+async def test_every_run_is_reported_and_changes_are_marked() -> None:
     odd = ProbeResult(ok=True, detail="HTTP 302", warning=True)
     probe = ScriptedProbe([BAD, BAD, odd, OK, BAD, BAD], every_s(1, failure_threshold=2))
     async with running(probe) as (_, seen):
@@ -275,7 +275,7 @@ async def test_an_exception_in_a_check_is_a_failure_and_probing_goes_on() -> Non
 
 
 @pytest.mark.looptime
-async def test_a_cancellation_nobody_asked_for_does_not_end_the_probing() -> None:
+async def test_a_stray_cancellation_does_not_end_the_probing() -> None:
     probe = ScriptedProbe([OK, asyncio.CancelledError(), OK], every_s(1, failure_threshold=1))
     async with running(probe) as (gate, seen):
         await asyncio.sleep(1.5)
@@ -311,7 +311,7 @@ async def test_an_observer_that_raises_ends_the_run_loudly() -> None:
     assert [str(error) for error in flat(caught.value.exceptions)] == ["Probed"]
 
 
-# --- a request that finds nobody
+# --- a request that cannot connect
 
 
 @pytest.mark.looptime
@@ -323,7 +323,7 @@ async def test_a_failed_connection_closes_the_gate_at_once_and_start_up_is_probe
         gate.connection_failed()
         assert not gate.is_open
         await gate.wait_open()
-        # Not at 10, 20 and 30 s, when the probe would have noticed by itself.
+        # Not at 10, 20 and 30 s, when the probe alone would have detected it.
         assert probe.started == [0, 2.5, 3.5, 4.5]
         assert looptime == 4.5
         await asyncio.sleep(15)

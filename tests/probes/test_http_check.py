@@ -16,7 +16,7 @@ from tests.fakes import Recorder
 
 @dataclass
 class Container:
-    """What it is found to speak, in turn; the last one for ever."""
+    """The protocols that the checks find, in turn; the last one is repeated."""
 
     speaks: list[str | None]
     takes_s: float = 0.0
@@ -46,7 +46,7 @@ def told(seen: Recorder) -> list[str]:
 
 
 @pytest.mark.looptime
-async def test_an_invalid_answer_closes_it_and_a_valid_one_opens_it_for_good() -> None:
+async def test_an_invalid_response_closes_it_and_a_valid_one_opens_it_for_good() -> None:
     container = Container(["TLS", "TLS", "TLS", HTTP1])
     async with running(container) as (check, seen):
         assert await check.judge_invalid_response("TLS") == "TLS"
@@ -56,7 +56,7 @@ async def test_an_invalid_answer_closes_it_and_a_valid_one_opens_it_for_good() -
         assert len(container.asked) == 4
         # Backoff with jitter: 1, 2, 4 and 8 s, or down to half of that.
         assert 7.5 <= container.asked[-1] <= 15
-        # What is invalid from now on is the fault of its own request.
+        # From now on an invalid response fails its own request only.
         assert await check.judge_invalid_response("TLS") == ""
         assert check.may_receive.is_open
     assert told(seen) == ["TLS", ""]
@@ -76,7 +76,7 @@ async def test_it_asks_again_with_backoff_up_to_a_limit() -> None:
 
 
 @pytest.mark.looptime
-async def test_one_that_is_replaced_by_another_is_told_again_and_one_that_is_gone_is_awaited() -> None:
+async def test_another_protocol_is_reported_again_and_a_container_that_is_gone_resets_the_backoff() -> None:
     container = Container(["TLS", None, None, None, "MySQL", HTTP1])
     async with running(container) as (check, seen):
         await check.judge_invalid_response("TLS")
@@ -87,7 +87,7 @@ async def test_one_that_is_replaced_by_another_is_told_again_and_one_that_is_gon
 
 
 @pytest.mark.looptime
-async def test_one_that_says_nothing_of_itself_is_left_to_the_next_message() -> None:
+async def test_a_container_that_sends_nothing_is_left_to_the_next_message() -> None:
     async with running(Container([""])) as (check, seen):
         await check.judge_invalid_response("an unknown protocol")
         await check.may_receive.wait_open()
@@ -102,7 +102,7 @@ async def test_one_that_says_nothing_of_itself_is_left_to_the_next_message() -> 
     ("speaks", "name", "is_open", "is_proven"),
     [("TLS", "TLS", False, False), (HTTP1, "", True, True), ("", "", True, False), (None, "", True, False)],
 )
-async def test_one_that_hung_up_without_an_answer_is_asked_what_it_is(
+async def test_a_container_that_hangs_up_without_a_response_is_identified(
     speaks: str | None, name: str, is_open: bool, is_proven: bool
 ) -> None:
     async with running(Container([speaks])) as (check, _):
@@ -111,7 +111,7 @@ async def test_one_that_hung_up_without_an_answer_is_asked_what_it_is(
 
 
 @pytest.mark.looptime
-async def test_many_that_ask_at_the_same_time_ask_once_and_one_that_is_cancelled_disturbs_none() -> None:
+async def test_checks_at_the_same_time_share_one_and_a_cancelled_one_disturbs_no_other() -> None:
     container = Container(["TLS"], takes_s=1)
     async with running(container) as (check, seen):
         judging = [asyncio.create_task(check.judge_invalid_response("")) for _ in range(100)]
@@ -123,7 +123,7 @@ async def test_many_that_ask_at_the_same_time_ask_once_and_one_that_is_cancelled
 
 
 @pytest.mark.looptime
-async def test_a_valid_answer_while_it_is_asked_counts_more() -> None:
+async def test_a_valid_response_during_the_check_wins() -> None:
     async with running(Container(["TLS"], takes_s=1)) as (check, seen):
         judging = asyncio.create_task(check.judge_invalid_response(""))
         await asyncio.sleep(0.5)

@@ -22,11 +22,11 @@ PATIENT = ProbeTiming(timeout_s=60)
 HASTY = ProbeTiming(timeout_s=0.2)
 
 Talk = Callable[[str, asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
-"""Answers one request, given its target; the connection is cut when it returns."""
+"""Responds to one request with this target; the connection is closed when it returns."""
 
 
 class Server:
-    """Keeps the head of every request."""
+    """Records the head of every request."""
 
     def __init__(self, talk: Talk) -> None:
         self._talk = talk
@@ -52,7 +52,7 @@ class Server:
         return [line.removeprefix("Host: ") for head in self.heads for line in head if line.startswith("Host: ")]
 
     def headers(self) -> list[str]:
-        """Return the header lines of the last request but Host, sorted."""
+        """Return the header lines of the last request without Host, sorted."""
         return sorted(line for line in self.heads[-1][1:] if not line.startswith("Host: "))
 
 
@@ -107,18 +107,18 @@ async def test_a_status_from_200_to_299_is_ready(status: int) -> None:
         assert await probe(server).check() == ProbeResult(ok=True, detail=f"HTTP {status}")
 
 
-async def test_an_answer_without_a_body_is_whole() -> None:
+async def test_a_response_without_a_body_is_whole() -> None:
     async with serving(canned(b"HTTP/1.1 204 No Content\r\n\r\n")) as server:
         assert await probe(server).check() == ProbeResult(ok=True, detail="HTTP 204")
 
 
 @pytest.mark.parametrize("status", [400, 401, 404, 429, 500, 503, 599])
-async def test_any_other_status_is_not_and_its_body_is_not_told(status: int) -> None:
+async def test_any_other_status_is_not_ready_and_its_body_is_not_quoted(status: int) -> None:
     async with serving(canned(answer(f"{status} secret", body=b"secret"))) as server:
         assert await probe(server).check() == ProbeResult(ok=False, detail=f"HTTP {status}")
 
 
-async def test_an_interim_answer_is_not_the_answer() -> None:
+async def test_an_interim_response_is_skipped() -> None:
     async with serving(canned(b"HTTP/1.1 103 X\r\n\r\n" + answer("200 OK"))) as server:
         assert await probe(server).check() == ProbeResult(ok=True, detail="HTTP 200")
 
@@ -139,7 +139,7 @@ async def test_a_3xx_that_leads_nowhere_is_ready_with_a_warning(status: int) -> 
 
 
 def countdown(location: str, status: int = 302) -> Talk:
-    """Redirect `/n` to `/n-1`; answer `/0` with 200."""
+    """Redirect `/n` to `/n-1`; respond to `/0` with 200."""
 
     async def talk(target: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         n, port = int(target.removeprefix("/")), writer.get_extra_info("sockname")[1]
@@ -199,7 +199,7 @@ async def test_a_loop_of_redirects_ends() -> None:
     "location",
     ["http://localhost:{port}/secret", "https://example.com/secret", "//example.com/secret", "ftp://other/secret"],
 )
-async def test_another_host_is_not_asked(location: str) -> None:
+async def test_a_redirect_to_another_host_is_not_followed(location: str) -> None:
     async with (
         serving(canned(b"")) as unused,
         serving(countdown(location.replace("{port}", str(unused.port)))) as server,
@@ -330,7 +330,7 @@ async def test_an_ipv6_address() -> None:
     assert "::1" in result.detail
 
 
-async def test_where_nobody_listens_the_alternative_is_asked() -> None:
+async def test_when_nothing_listens_the_alternative_host_is_tried() -> None:
     async with serving(canned(answer("204 No")), host="::1") as server:
         assert (await probe(server, alternatives=("::1",)).check()).ok
         assert server.hosts == [f"[::1]:{server.port}"]
@@ -345,7 +345,7 @@ async def test_where_nobody_listens_the_alternative_is_asked() -> None:
 
 @pytest.fixture(scope="session")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> ssl.SSLContext:
-    """Serve with a certificate that nobody vouches for, long expired and of another name."""
+    """Serve with a self-signed certificate that has expired and has another name."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "somebody.else")])
     start = dt.datetime(2020, 1, 1, tzinfo=dt.UTC)
@@ -396,7 +396,7 @@ async def test_http_to_a_server_of_https_is_a_failure(certificate: ssl.SSLContex
 # --- bodies
 
 
-async def test_an_endless_body_is_cut_off() -> None:
+async def test_an_endless_body_is_not_read_to_its_end() -> None:
     cut_off = asyncio.Event()
 
     async def talk(_target: str, _reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -437,7 +437,7 @@ async def test_a_body_that_breaks_off_is_a_failure() -> None:
         assert not (await probe(server).check()).ok
 
 
-async def test_a_slow_drip_is_a_time_out() -> None:
+async def test_a_slow_drip_is_a_timeout() -> None:
     async def talk(_target: str, _reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
         for _ in range(1000):
@@ -449,7 +449,7 @@ async def test_a_slow_drip_is_a_time_out() -> None:
         assert not (await probe(server, HASTY).check()).ok
 
 
-async def test_a_body_that_claims_to_be_compressed_is_not_unpacked() -> None:
+async def test_a_compressed_body_is_not_decoded() -> None:
     async with serving(canned(answer("200 OK", "Content-Encoding: gzip", body=b"no gzip at all"))) as server:
         assert (await probe(server).check()).ok
 
@@ -457,13 +457,13 @@ async def test_a_body_that_claims_to_be_compressed_is_not_unpacked() -> None:
 # --- servers that misbehave
 
 
-async def test_a_server_that_never_answers_is_a_time_out() -> None:
+async def test_a_server_that_never_responses_is_a_timeout() -> None:
     async with serving(canned(b"")) as server:
         result = await probe(server, HASTY).check()
     assert result == ProbeResult(ok=False, detail="no complete response within 0.2 s")
 
 
-async def test_the_time_out_covers_all_redirects_together() -> None:
+async def test_the_timeout_covers_all_redirects_together() -> None:
     async def talk(target: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await asyncio.sleep(0.15)
         await canned(answer("302 X", "Location: /"))(target, reader, writer)
@@ -473,8 +473,8 @@ async def test_the_time_out_covers_all_redirects_together() -> None:
         assert len(server.heads) <= 2
 
 
-async def test_a_port_nobody_listens_on() -> None:
-    with socket.socket() as bound:  # bound, not listening: nobody else can take the port meanwhile
+async def test_a_port_without_a_listener() -> None:
+    with socket.socket() as bound:  # bound but not listening: no other process can take the port
         bound.bind(("127.0.0.1", 0))
         port = bound.getsockname()[1]
         result = await HttpGetProbe(name="web:http_get", port=port, timing=PATIENT).check()
@@ -522,7 +522,7 @@ async def test_a_long_header_is_no_fault() -> None:
         assert (await probe(server).check()).ok
 
 
-async def test_a_server_that_hangs_up_without_an_answer() -> None:
+async def test_a_server_that_hangs_up_without_a_response() -> None:
     async def talk(_target: str, _reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
         return
 
@@ -533,7 +533,7 @@ async def test_a_server_that_hangs_up_without_an_answer() -> None:
 
 
 @pytest.mark.parametrize("host", ["a b", "[", "x" * 300, "no-such-host.invalid"])
-async def test_a_host_that_cannot_be_asked_is_a_failure(host: str) -> None:
+async def test_an_invalid_host_is_a_failure(host: str) -> None:
     result = await HttpGetProbe(name="x", host=host, port=1, timing=PATIENT).check()
     assert not result.ok
     assert len(result.detail) <= 256

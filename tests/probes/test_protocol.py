@@ -1,4 +1,4 @@
-"""What servers are found to speak: against real sockets."""
+"""Which protocols are identified: with real servers."""
 
 import asyncio
 import socket
@@ -72,12 +72,12 @@ def after_a_line(raw: bytes) -> Talk:
         (b"what?\r\n", "an unknown protocol"),
     ],
 )
-async def test_by_its_answer(raw: bytes, name: str) -> None:
+async def test_identified_by_its_response(raw: bytes, name: str) -> None:
     async with serving(after_a_line(raw)) as port:
         assert await identify(LOOPBACK, port) == name
 
 
-async def test_by_its_greeting() -> None:
+async def test_identified_by_its_greeting() -> None:
     async def greet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"SSH-2.0-OpenSSH_9.2\r\n")
         await reader.read()
@@ -106,7 +106,7 @@ async def test_an_http2_server_that_hangs_up_on_anything_else_is_known_by_its_se
         assert await identify(LOOPBACK, port) == "HTTP/2"
 
 
-async def test_one_that_says_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_server_that_sends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(protocol, "TIMEOUT_S", 0.05)
 
     async def silent(reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
@@ -116,7 +116,7 @@ async def test_one_that_says_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
         assert await identify(LOOPBACK, port) == ""
 
 
-async def test_nobody_listens() -> None:
+async def test_a_port_without_a_listener() -> None:
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))
         assert await identify(("127.0.0.1", "::1"), bound.getsockname()[1]) is None
@@ -128,5 +128,5 @@ async def test_the_other_loopback_address() -> None:
 
 
 @pytest.mark.parametrize("host", ["no-such-host.invalid", "a..b"])
-async def test_a_host_that_cannot_be_found_says_nothing(host: str) -> None:
+async def test_a_host_that_cannot_be_resolved_sends_nothing(host: str) -> None:
     assert await identify((host,), 1) == ""

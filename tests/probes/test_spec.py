@@ -1,4 +1,4 @@
-"""What `probes.json` may hold, and what is said of everything else."""
+"""What `probes.json` may contain, and the faults for all other content."""
 
 import json
 from pathlib import Path
@@ -49,14 +49,14 @@ def faults(path: Path, content: object) -> list[str]:
     return [fault.removeprefix(f"{path}: ") for fault in found]
 
 
-# --- what is read
+# --- valid files
 
 
 def test_without_a_file_there_is_the_default_probe(path: Path) -> None:
     assert load_probes(str(path), 8080) == [DEFAULT]
 
 
-def test_an_empty_object_is_no_file(path: Path) -> None:
+def test_an_empty_object_is_the_same_as_no_file(path: Path) -> None:
     assert load(path, {}) == [DEFAULT]
 
 
@@ -143,7 +143,7 @@ def test_any_other_probe_does_not(path: Path, probe: object) -> None:
 
 
 @pytest.mark.parametrize("host", ["web", "web-1.ns.svc.cluster.local", "10.1.2.3", "::1", "fe80::1", "a_b"])
-def test_hosts(path: Path, host: str) -> None:
+def test_valid_and_invalid_hosts(path: Path, host: str) -> None:
     probe = load(path, {"web": {"httpGet": {"port": 1, "host": host}}})[0]
     assert isinstance(probe, HttpGetProbe)
     assert probe.host == host
@@ -390,7 +390,7 @@ JSON: Any = st.recursive(
 
 
 @given(content=JSON)
-def test_whatever_the_file_holds_it_is_probes_or_faults(tmp_path_factory: pytest.TempPathFactory, content: Any) -> None:
+def test_any_file_gives_probes_or_faults(tmp_path_factory: pytest.TempPathFactory, content: Any) -> None:
     path = tmp_path_factory.getbasetemp() / "any.json"
     try:
         probes = load(path, content)

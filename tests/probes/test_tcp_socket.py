@@ -1,4 +1,4 @@
-"""The TCP probe against real sockets."""
+"""The TCP probe with real sockets."""
 
 import asyncio
 import socket
@@ -38,8 +38,8 @@ async def test_a_name_is_looked_up(listener: socket.socket) -> None:
     assert (await TcpSocketProbe(name="x", host="localhost", port=port, timing=PATIENT).check()).ok
 
 
-async def test_a_port_nobody_listens_on_is_not_ready() -> None:
-    with socket.socket() as bound:  # bound, not listening: nobody else can take the port meanwhile
+async def test_a_port_without_a_listener_is_not_ready() -> None:
+    with socket.socket() as bound:  # bound but not listening: no other process can take the port
         bound.bind(("127.0.0.1", 0))
         port = bound.getsockname()[1]
         result = await TcpSocketProbe(name="web:tcp_socket", port=port, timing=PATIENT).check()
@@ -47,7 +47,7 @@ async def test_a_port_nobody_listens_on_is_not_ready() -> None:
     assert result.detail.startswith(f"no connection to 127.0.0.1:{port}: [Errno 111]")
 
 
-async def test_where_nobody_listens_the_alternative_is_asked() -> None:
+async def test_when_nothing_listens_the_alternative_host_is_tried() -> None:
     with socket.create_server(("::1", 0), family=socket.AF_INET6) as listening:
         port = listening.getsockname()[1]
         assert (await TcpSocketProbe(name="x", port=port, alternatives=("::1",), timing=PATIENT).check()).ok
@@ -63,12 +63,12 @@ async def test_a_host_that_cannot_be_found_is_a_failure(host: str) -> None:
     assert len(result.detail) <= 256
 
 
-async def test_a_black_hole_is_a_failure_after_the_time_out(listener: socket.socket) -> None:
+async def test_a_black_hole_is_a_failure_after_the_timeout(listener: socket.socket) -> None:
     listener.listen(0)
     address = listener.getsockname()
     fillers = [socket.socket() for _ in range(4)]
     try:
-        for filler in fillers:  # with its queue full, Linux drops what else wants to connect
+        for filler in fillers:  # when its queue is full, Linux drops further connections
             filler.setblocking(False)
             filler.connect_ex(address)
         result = await TcpSocketProbe(name="x", port=address[1], timing=ProbeTiming(timeout_s=0.2)).check()

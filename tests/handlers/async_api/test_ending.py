@@ -1,4 +1,4 @@
-"""Two deliveries of one request at the same time: it ends one way, whoever is faster."""
+"""Two deliveries of one request at the same time: it gets one final status, whichever is faster."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ KEYS = RequestKeys("uid", "api", "r1")
 
 
 class SlowStore(MemoryStore):
-    """Each call takes effect after a while, and is answered after another."""
+    """Each call takes effect after a pause, and returns after another pause."""
 
     def __init__(self, seed: int) -> None:
         super().__init__()
@@ -59,7 +59,7 @@ class Delivery:
         late_s: float = 0.0,
         sent_at: float | None = None,
     ) -> None:
-        """`late_s`: how long the answer to the receive was on its way, or waited for a message."""
+        """`late_s`: how long the response to the receive was on its way, or the receive waited for a message."""
         self.request = RequestStore(store, KEYS, OpenFence(), may_be_duplicate=may_be_duplicate)
         message = replace(make_message("r1", receive_count), sent_at=sent_at)
         self.ending = RequestEnding(message, self.request, asyncio.get_running_loop().time() - late_s)
@@ -85,7 +85,7 @@ async def test_a_success_and_a_failure_at_the_same_time_end_one_way(successful_c
         store = SlowStore(seed)
         success = Delivery(store, successful_count)
         failure = Delivery(store, 3 - successful_count)
-        # The failing one takes 1.5 s at work; the successful one anything from nothing to four.
+        # The failing delivery works for 1.5 s; the successful one for 0 to 4 s.
         await asyncio.gather(success.succeed(seed / 250), failure.fail(1.5))
         assert len(ends(store)) == 1, seed
         ended |= ends(store)
@@ -99,14 +99,14 @@ class Unlisted(MemoryStore):
         raise AssertionError("a listing costs as much as a write")
 
 
-async def test_a_first_delivery_that_is_short_asks_for_nothing_more() -> None:
+async def test_a_short_first_delivery_makes_no_lookup() -> None:
     delivery = Delivery(Unlisted(), 1)
     outcome = await delivery.succeed(MAX_SHORT_WORK_S)
     assert isinstance(outcome, Done)
     assert outcome.state == "completed"
 
 
-async def test_a_success_leaves_an_older_failure_as_it_is_and_has_it_looked_at_again() -> None:
+async def test_a_success_after_a_failure_of_another_delivery_is_retried() -> None:
     store = MemoryStore()
     store.seed([(KEYS.status("failed"), b"{}")])
     outcome = await Delivery(store, 1).succeed(MAX_SHORT_WORK_S + 0.1)
@@ -116,7 +116,7 @@ async def test_a_success_leaves_an_older_failure_as_it_is_and_has_it_looked_at_a
 
 async def test_a_message_whose_receive_was_answered_late_ends_one_way() -> None:
     store = MemoryStore()
-    # The redelivery, handed out later, has failed before this first delivery arrived.
+    # The redelivery came later, but failed before this first delivery arrived.
     await Delivery(store, 2).fail(0.0)
     outcome = await Delivery(store, 1, late_s=7.0).succeed(0.1)
     assert isinstance(outcome, Retry)
@@ -124,7 +124,7 @@ async def test_a_message_whose_receive_was_answered_late_ends_one_way() -> None:
 
 
 @pytest.mark.parametrize("clock_s", [0.0, -3600.0])
-async def test_what_a_long_poll_has_waited_for_asks_for_nothing_more(
+async def test_a_message_that_a_long_poll_has_waited_for_causes_no_lookup(
     clock_s: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(clock, "wall", lambda: 1_000_000.0 + clock_s)
@@ -155,7 +155,7 @@ async def test_a_first_delivery_fails_at_once_and_a_redelivery_waits() -> None:
     assert loop.time() == pytest.approx(began + MIN_REDELIVERY_S)
 
 
-async def test_a_failure_that_may_not_be_written_is_the_caller_s_to_judge() -> None:
+async def test_a_refused_write_of_a_failure_is_raised() -> None:
     store = MemoryStore()
     store.fail(error=StoreDeniedError("no"))
     with pytest.raises(StoreDeniedError):

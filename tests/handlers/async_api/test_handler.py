@@ -203,7 +203,7 @@ async def test_retry_after_never_outlasts_the_queue_s_own_limit() -> None:
 @pytest.mark.parametrize(
     "reply", [UNREACHABLE, Reply(body=b'{"half":', body_error=ContainerUnavailableError("the connection broke"))]
 )
-async def test_a_container_that_is_away_is_tried_again_until_max_attempts(reply: Reply) -> None:
+async def test_an_unavailable_container_is_tried_again_until_max_attempts(reply: Reply) -> None:
     stage = Stage(reply)
     for receive_count in range(1, 5):
         outcome = await stage.handle(receive_count)
@@ -270,7 +270,7 @@ async def test_a_missing_payload_without_a_result_fails() -> None:
 @pytest.mark.parametrize(
     ("left", "after"),
     [
-        # After each step of the order: result, completed, [ack], payload and headers gone.
+        # After each step: result, completed, [acknowledgement], payload and headers deleted.
         (["payload", "headers.json", "result.json"], {"result.json", "status/completed", "status/in_queue"}),
         (["payload", "headers.json", "result.json", "status/completed"], None),
         (["headers.json", "result.json", "status/completed"], None),
@@ -283,7 +283,7 @@ async def test_a_redelivery_finishes_what_a_crash_left_without_calling_the_conta
     left: list[str], after: set[str] | None, receive_count: int
 ) -> None:
     if receive_count == 1 and {"payload", "headers.json"} <= set(left):
-        # With its whole input there, nothing tells a first delivery from a second but the receive count.
+        # While the input is complete, only the receive count distinguishes a second delivery from the first.
         receive_count = 2
     stage = Stage(payload=None, headers=None)
     for name in left:
@@ -296,8 +296,8 @@ async def test_a_redelivery_finishes_what_a_crash_left_without_calling_the_conta
     assert stage.names() == (after or {"result.json", "status/completed", "status/in_queue"})
 
 
-async def test_a_result_that_is_already_there_stands() -> None:
-    # Two deliveries ran at the same time and the other one was first: somebody may have read its result.
+async def test_an_existing_result_is_kept() -> None:
+    # Two deliveries ran at the same time and the other one was first: a client may have read its result.
     stage = Stage(Reply(body=b'"mine"', takes_s=5))
     handling = asyncio.create_task(stage.handle())
     await asyncio.sleep(2)
@@ -308,7 +308,7 @@ async def test_a_result_that_is_already_there_stands() -> None:
     assert stage.result() == b'"theirs"'
 
 
-async def test_a_failure_by_another_delivery_stands_and_is_what_the_next_one_finds() -> None:
+async def test_a_failure_by_another_delivery_is_kept_and_found_by_the_next_one() -> None:
     body = b'"' + b"a" * 2 * MAX_BUFFERED_BYTES + b'"'
     stage = Stage(Reply(body=body, takes_s=5))
     handling = asyncio.create_task(stage.handle())
@@ -344,14 +344,14 @@ async def test_work_that_runs_for_a_moment_is_marked_as_in_progress() -> None:
     await handling
 
 
-async def test_short_work_saves_that_request() -> None:
+async def test_short_work_is_not_marked_as_in_progress() -> None:
     stage = Stage(Reply(takes_s=0.5))
     await stage.handle()
     await asyncio.sleep(10)
     assert "status/in_progress" not in stage.names()
 
 
-async def test_a_store_that_is_away_is_waited_for() -> None:
+async def test_an_unavailable_store_is_waited_for() -> None:
     stage = Stage()
     stage.store.fail(30)
     outcome = await stage.handle()
@@ -360,7 +360,7 @@ async def test_a_store_that_is_away_is_waited_for() -> None:
     assert len(stage.target.requests) == 1
 
 
-async def test_an_answer_is_kept_while_the_store_is_away() -> None:
+async def test_a_response_is_kept_while_the_store_is_unavailable() -> None:
     stage = Stage(Reply(takes_s=0.1))
     handling = asyncio.create_task(stage.handle())
     await asyncio.sleep(0.05)
@@ -399,7 +399,7 @@ async def test_while_not_even_the_failure_can_be_written_the_message_stays(also:
 @pytest.mark.parametrize("op", ["put", "create", "list"])
 @pytest.mark.parametrize("size", [10, MAX_SMALL_BYTES + 10])
 @pytest.mark.parametrize("status", [200, 500])
-async def test_an_answer_is_kept_while_the_store_refuses(op: str, size: int, status: int) -> None:
+async def test_a_response_is_kept_while_the_store_refuses(op: str, size: int, status: int) -> None:
     stage = Stage(Reply(status=status, takes_s=0.1, body=b'"' + b"x" * size + b'"'))
     handling = asyncio.create_task(stage.handle(receive_count=2))
     await asyncio.sleep(0.05)
@@ -414,7 +414,7 @@ async def test_an_answer_is_kept_while_the_store_refuses(op: str, size: int, sta
     assert len(stage.target.requests) == 1
 
 
-async def test_a_large_answer_cannot_be_kept_and_is_released_for_a_minute() -> None:
+async def test_a_large_response_cannot_be_kept_and_is_released_for_a_minute() -> None:
     stage = Stage(Reply(body=b'"' + b"x" * MAX_BUFFERED_BYTES + b'"'))
     stage.store.refuse("put_stream")
     outcome = await stage.handle()
@@ -436,7 +436,7 @@ async def test_a_refused_deletion_of_the_input_is_tried_for_a_while() -> None:
     await tidying
     assert stage.names() == {"status/in_queue", "status/completed", "result.json"}
     stage.store.refuse("delete")
-    await stage.settle(outcome)  # gives up in the end
+    await stage.settle(outcome)  # stops after its timeout
 
 
 async def test_a_payload_that_breaks_off_while_it_is_sent() -> None:

@@ -1,4 +1,4 @@
-"""Requests that come whole in their message: no object is written, read or deleted for their input."""
+"""Requests whose input is in their message: no object is written, read or deleted for the input."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def stage_with(*replies: Reply) -> Stage:
     async def no_reading(key: str) -> object:
         raise AssertionError(f"{key} was read")
 
-    stage.store.get = no_reading  # type: ignore[assignment,method-assign]  # nothing is to be read
+    stage.store.get = no_reading  # type: ignore[assignment,method-assign]  # nothing may be read
     return stage
 
 
@@ -74,7 +74,7 @@ async def test_a_redelivery_of_finished_work_does_not_call_the_container() -> No
     assert len(stage.target.requests) == 1
 
 
-async def test_neither_does_a_message_that_repeats_another() -> None:
+async def test_a_repeated_message_does_not_call_the_container() -> None:
     stage = stage_with()
     await finish(stage, await stage.handle(1, envelope()))
     await finish(stage, await stage.handle(1, envelope(again=True)))
@@ -90,7 +90,7 @@ async def test_a_crash_after_the_result_is_finished_by_the_redelivery() -> None:
     assert "status/completed" in stage.names()
 
 
-async def test_a_container_that_is_away_gets_it_again() -> None:
+async def test_an_unavailable_container_gets_the_request_again() -> None:
     stage = stage_with(UNREACHABLE)
     assert isinstance(await stage.handle(1, envelope()), Retry)
     await finish(stage, await stage.handle(5, envelope()))
@@ -115,7 +115,7 @@ async def test_a_malformed_envelope_is_poison_and_is_not_quoted(body: str) -> No
     assert stage.store.journal == []
 
 
-async def test_logs_call_it_by_its_id() -> None:
+async def test_logs_name_the_request_id() -> None:
     stage = stage_with()
     assert stage.handler.ref(make_message(envelope())) == "r1"
     assert stage.handler.ref(make_message('{"dequeuer":1,"id":"a b"}')) == ""

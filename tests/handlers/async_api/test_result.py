@@ -57,7 +57,7 @@ def writing(writer: ResultWriter, store: MemoryStore, name: str, size: int, *, t
 
 
 @pytest.mark.parametrize("told", [True, False])
-async def test_an_answer_without_room_in_the_buffers_is_streamed_instead_of_waiting(told: bool) -> None:
+async def test_a_response_without_room_in_the_buffers_is_streamed_instead_of_waiting(told: bool) -> None:
     store, writer = Held(), ResultWriter(100 * MAX_BUFFERED_BYTES)
     places = TOTAL_BUFFER_BYTES // MAX_BUFFERED_BYTES
     buffered = [writing(writer, store, f"buffered-{number}", MAX_BUFFERED_BYTES, told=told) for number in range(places)]
@@ -72,7 +72,7 @@ async def test_an_answer_without_room_in_the_buffers_is_streamed_instead_of_wait
     assert len(store.objects) == places + 1
 
 
-async def test_large_answers_do_not_wait_for_each_other_nor_for_smaller_ones() -> None:
+async def test_large_responses_do_not_wait_for_each_other_nor_for_smaller_ones() -> None:
     store, writer = Held(), ResultWriter(100 * MAX_BUFFERED_BYTES)
     middling = [writing(writer, store, f"middling-{number}", MAX_BUFFERED_BYTES) for number in range(20)]
     large = [writing(writer, store, f"large-{number}", MAX_BUFFERED_BYTES + 1) for number in range(20)]
@@ -91,7 +91,7 @@ async def test_room_that_becomes_free_is_used() -> None:
     assert store.streamed == []
 
 
-async def test_an_answer_that_turns_out_to_be_larger_gives_its_room_back() -> None:
+async def test_a_response_that_turns_out_to_be_larger_releases_its_room() -> None:
     store, writer = Held(), ResultWriter(100 * MAX_BUFFERED_BYTES)
     for number in range(2 * TOTAL_BUFFER_BYTES // MAX_BUFFERED_BYTES):
         await writing(writer, store, f"large-{number}", MAX_BUFFERED_BYTES + 200_000, told=False)

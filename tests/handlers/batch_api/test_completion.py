@@ -44,7 +44,7 @@ def now() -> float:
 
 
 @pytest.mark.parametrize("status", [200, 404])
-async def test_the_last_message_seen_twice_tells_the_container(status: int) -> None:
+async def test_the_last_message_in_two_counts_notifies_the_container(status: int) -> None:
     job = Job(1, 1, replies=[Reply(status=status)])
     assert await job.handle() == Done(state="job_completed")
     assert now() == 10
@@ -56,14 +56,14 @@ async def test_the_last_message_seen_twice_tells_the_container(status: int) -> N
 
 
 @pytest.mark.parametrize("totals", [(2,), (1, 2), (1, 5)])
-async def test_not_the_last_one_is_put_back_after_a_while(totals: tuple[int, ...]) -> None:
+async def test_a_message_that_is_not_the_last_is_sent_again_after_a_pause(totals: tuple[int, ...]) -> None:
     job = Job(*totals)
     assert isinstance(await job.handle(), Requeue)
     assert job.target.requests == []
     assert now() >= 10
 
 
-async def test_counts_that_cannot_be_had_are_asked_for_again() -> None:
+async def test_failed_counts_are_repeated() -> None:
     job = Job(1, 1)
     failing = [SourceUnavailableError("away")] * 3
 
@@ -82,25 +82,25 @@ async def test_a_second_one_is_a_duplicate_while_the_first_is_held() -> None:
     await asyncio.sleep(1)
     another = make_message("another", job_complete="true")
     assert await job.completion.handle(another, OpenFence()) == Done(state="duplicate")
-    # The same one, delivered again, is not deleted: it is the only one.
+    # The same message, delivered again, is not deleted: it is the only one.
     assert isinstance(await job.handle(), Retry)
     assert isinstance(await first, Requeue)
 
 
-async def test_one_that_comes_after_the_container_was_told_is_a_duplicate() -> None:
+async def test_a_message_after_the_notification_is_a_duplicate() -> None:
     job = Job(1)
     assert await job.handle() == Done(state="job_completed")
     assert await job.handle() == Done(state="duplicate")
     assert len(job.target.requests) == 1
 
 
-async def test_one_that_was_put_back_is_looked_at_again() -> None:
+async def test_a_message_that_was_sent_again_is_handled_again() -> None:
     job = Job(2, 1, 1)
     assert isinstance(await job.handle(), Requeue)
     assert await job.handle() == Done(state="job_completed")
 
 
-async def test_other_answers_are_tried_again_then_the_job_ends_as_failed() -> None:
+async def test_other_responses_are_tried_again_then_the_job_ends_as_failed() -> None:
     job = Job(1, replies=[Reply(status=500), Reply(status=503), Reply(status=302)])
     outcome = await job.handle()
     assert isinstance(outcome, Done)
@@ -110,7 +110,7 @@ async def test_other_answers_are_tried_again_then_the_job_ends_as_failed() -> No
     assert job.completion.failed
 
 
-async def test_a_container_that_restarts_has_the_message_given_back_until_max_attempts() -> None:
+async def test_while_the_container_restarts_the_message_is_released_until_max_attempts() -> None:
     job = Job(1, replies=[UNREACHABLE, Reply(body_error=ContainerUnavailableError("broke off")), UNREACHABLE])
     assert isinstance(await job.handle(), Retry)
     assert isinstance(await job.handle(), Retry)
@@ -128,14 +128,14 @@ async def test_a_container_that_never_spoke_http_does_not_end_the_job() -> None:
     assert not job.completion.failed
 
 
-async def test_a_container_that_recovers_is_told() -> None:
+async def test_a_container_that_recovers_is_notified() -> None:
     job = Job(1, replies=[Reply(status=500), Reply(status=200)])
     assert await job.handle() == Done(state="job_completed")
     assert not job.completion.failed
 
 
 @pytest.mark.parametrize("totals", [(1,), (2,)])
-async def test_a_drain_gives_it_back_at_once(totals: tuple[int, ...]) -> None:
+async def test_a_drain_releases_it_at_once(totals: tuple[int, ...]) -> None:
     job = Job(*totals)
     handling = asyncio.create_task(job.handle())
     await asyncio.sleep(2)
@@ -146,8 +146,7 @@ async def test_a_drain_gives_it_back_at_once(totals: tuple[int, ...]) -> None:
 
 
 async def test_two_sidecars_with_one_each_do_not_wait_for_each_other_for_ever() -> None:
-    # A queue of two completion messages and nothing else, and two sidecars that always poll.
-    # (Each is a message of its own.)
+    # A queue with two different completion messages and nothing else, and two sidecars that always poll.
     waiting: asyncio.Queue[int] = asyncio.Queue()
     left = {1, 2}
     told = 0
@@ -188,13 +187,13 @@ async def test_two_sidecars_with_one_each_do_not_wait_for_each_other_for_ever() 
     assert told == 1
 
 
-async def test_the_queue_is_used_up_after_two_empty_looks_in_a_row() -> None:
+async def test_the_queue_is_empty_after_two_counts_of_zero_in_a_row() -> None:
     queue = FakeSource(depths=[depth(0), depth(1), depth(0), depth(0)])
     watch = EmptyQueueWatch(queue)
     assert [await watch.is_over() for _ in range(4)] == [False, False, False, True]
 
 
-async def test_messages_in_between_start_the_looks_anew() -> None:
+async def test_messages_in_between_restart_the_counts() -> None:
     watch = EmptyQueueWatch(FakeSource(depths=[depth(0)]))
     assert not await watch.is_over()
     watch.saw_messages()

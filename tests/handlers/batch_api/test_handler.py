@@ -44,7 +44,7 @@ class Stage:
         return [event.succeeded for event in self.seen.of(BatchEnded)]
 
 
-async def test_a_batch_is_posted_as_it_is_and_its_answer_ignored() -> None:
+async def test_a_batch_is_posted_as_it_is_and_its_response_ignored() -> None:
     stage = Stage()
     assert await stage.handle('[{"naïve": 1.50}]') == Done(state="succeeded")
     [request] = stage.target.requests
@@ -74,7 +74,7 @@ async def test_a_failed_attempt_is_rejected_with_backoff(reply: Reply) -> None:
 
 
 @pytest.mark.parametrize("reply", [UNREACHABLE, Reply(body_error=ContainerUnavailableError("broke"))])
-async def test_a_container_that_is_away_is_tried_again_until_max_attempts(reply: Reply) -> None:
+async def test_an_unavailable_container_is_tried_again_until_max_attempts(reply: Reply) -> None:
     stage = Stage(reply)
     for receive_count in range(1, 5):
         assert isinstance(await stage.handle(receive_count=receive_count), Retry)

@@ -1,4 +1,4 @@
-"""A container that answers anything at all: the request ends one way or the other, and nothing leaks."""
+"""A container with arbitrary responses: the request gets an outcome, and nothing leaks."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def out() -> Iterator[io.StringIO]:
 
 
 async def attack(script: Script, timeout_s: float = 60, payload: bytes = C) -> tuple[str, evidence.Discard]:
-    """Have one request answered by `script`; return how it ended."""
+    """Send one request to a container that follows `script`; return the outcome."""
     store = evidence.submitted(payload)
     async with asyncio.timeout(100), serving(script) as port:
         target = HttpTarget(port=port, timeout_s=timeout_s)
@@ -112,7 +112,7 @@ FINITE: dict[str, tuple[bytes, str]] = {
 
 
 @pytest.mark.parametrize("name", FINITE)
-async def test_any_answer_ends_the_request_one_way(name: str, out: io.StringIO) -> None:
+async def test_any_response_ends_the_request_one_way(name: str, out: io.StringIO) -> None:
     raw, expected = FINITE[name]
     how, store = await attack(answering(raw, then="close"))
     assert how == expected
@@ -162,7 +162,7 @@ TIMED_OUT = {
 
 
 @pytest.mark.parametrize("name", REFUSED)
-async def test_an_endless_answer_is_refused(name: str, out: io.StringIO) -> None:
+async def test_an_endless_response_is_refused(name: str, out: io.StringIO) -> None:
     how, store = await attack(REFUSED[name])
     assert how == "failed"
     assert RESULT not in store.objects
@@ -170,7 +170,7 @@ async def test_an_endless_answer_is_refused(name: str, out: io.StringIO) -> None
 
 
 @pytest.mark.parametrize("name", TIMED_OUT)
-async def test_an_endless_answer_ends_with_the_request_s_time(name: str, out: io.StringIO) -> None:
+async def test_an_endless_response_ends_with_the_request_s_time(name: str, out: io.StringIO) -> None:
     how, store = await attack(TIMED_OUT[name], timeout_s=0.3)
     assert how == "failed"
     assert RESULT not in store.objects
@@ -182,13 +182,13 @@ async def test_an_endless_answer_ends_with_the_request_s_time(name: str, out: io
     ("raw", "expected"),
     [(OK, "completed"), (answer(b"413 Too Large"), "failed"), (answer(b"503 Busy"), "retried")],
 )
-async def test_an_answer_before_the_payload_was_read(raw: bytes, expected: str, out: io.StringIO) -> None:
+async def test_a_response_before_the_payload_was_read(raw: bytes, expected: str, out: io.StringIO) -> None:
     how, _ = await attack(hasty(raw), payload=C * 300_000)
     assert how == expected
     assert CANARY not in out.getvalue()
 
 
-async def test_an_answer_that_nobody_asked_for_belongs_to_no_request() -> None:
+async def test_a_response_without_a_request_is_used_for_no_request() -> None:
     spoken = asyncio.Event()
     async with asyncio.timeout(60), serving(late(OK, OK.replace(b"{}", b"99"), spoken)) as port:
         target = HttpTarget(port=port, timeout_s=60)
@@ -197,11 +197,11 @@ async def test_an_answer_that_nobody_asked_for_belongs_to_no_request() -> None:
             async with target.post("/", [], b"x") as reply:
                 assert b"".join([chunk async for chunk in reply.chunks()]) == b"{}"
             await spoken.wait()
-            await asyncio.sleep(0.01)  # what has arrived is read before a timer is looked at
+            await asyncio.sleep(0.01)  # bytes that have arrived are read before timers run
         await target.close()
 
 
-async def test_two_answers_at_once_are_one_too_many() -> None:
+async def test_of_two_responses_to_one_request_the_second_is_not_used() -> None:
     async with asyncio.timeout(60), serving(answering(OK + OK.replace(b"{}", b"99"))) as port:
         target = HttpTarget(port=port, timeout_s=60)
         for _ in range(3):
