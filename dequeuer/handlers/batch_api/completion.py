@@ -73,7 +73,7 @@ class Completion:
         self._drain = drain
         self._observer = observer
         self._held_id: str | None = None
-        self._is_notified = False
+        self._is_ended = False
         self.failed = False
 
     async def handle(self, message: Message, fence: Fence) -> Outcome:
@@ -81,7 +81,7 @@ class Completion:
         if message.id == self._held_id:
             # The same message was delivered twice: deleting it would delete the held one.
             return Retry(after_s=backoff_s(message.receive_count), reason="the message is being handled already")
-        if self._held_id is not None or self._is_notified:
+        if self._held_id is not None or self._is_ended:
             return Done(state="duplicate")
         self._held_id = message.id
         try:
@@ -125,11 +125,11 @@ class Completion:
                     # The container may be restarting: a released message is received after the probes pass again.
                     return retry
             if not reason:
-                self._is_notified = True
+                self._is_ended = True
                 return Done(state="job_completed")
             if attempt < self._policy.max_attempts and not await self._pause(backoff_s(attempt)):
                 return Retry(after_s=0, reason="the process is stopping")
-        self._is_notified = self.failed = True
+        self._is_ended = self.failed = True
         return Done(state="failed", reason=f"{PATH}: {reason}")
 
     async def _post(self) -> str:

@@ -22,7 +22,7 @@ class ContainerLines:
         self.handlers: Mapping[type[Event], Callable[[Any], None]] = {
             Probed: self._probed,
             GateChanged: self._gate_changed,
-            ContainerProtocolChanged: self._container_judged,
+            ContainerProtocolChanged: self._container_protocol_changed,
         }
 
     def _probed(self, event: Probed) -> None:
@@ -40,7 +40,7 @@ class ContainerLines:
     def _gate_changed(self, event: GateChanged) -> None:
         self._log.info("container_ready" if event.is_open else "container_not_ready")
 
-    def _container_judged(self, event: ContainerProtocolChanged) -> None:
+    def _container_protocol_changed(self, event: ContainerProtocolChanged) -> None:
         if not event.looks_like:
             self._log.info("container_hold_ended")
             return

@@ -42,7 +42,7 @@ class MessageLines:
             Settled: self._settled,
             LeaseLost: self._lease_lost,
             LimitChanged: self._limit_changed,
-            ProcessPhaseChanged: self._drain_changed,
+            ProcessPhaseChanged: self._phase_changed,
         }
 
     def _settled(self, event: Settled) -> None:
@@ -65,6 +65,6 @@ class MessageLines:
             self._settled_limit = event.settled
             self._log.info("concurrency_found", limit=event.settled, reason=event.reason)
 
-    def _drain_changed(self, event: ProcessPhaseChanged) -> None:
+    def _phase_changed(self, event: ProcessPhaseChanged) -> None:
         level, line = _PHASES[event.phase]
         self._log.log(level, line, in_flight=event.in_flight)

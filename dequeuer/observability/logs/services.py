@@ -77,7 +77,7 @@ class StoreFeatureLines:
 
     def __init__(self, log: Any) -> None:
         self._log = log
-        self.handlers: Mapping[type[Event], Callable[[Any], None]] = {StoreFeatureMissing: self._store_lacks}
+        self.handlers: Mapping[type[Event], Callable[[Any], None]] = {StoreFeatureMissing: self._store_feature_missing}
 
-    def _store_lacks(self, event: StoreFeatureMissing) -> None:
+    def _store_feature_missing(self, event: StoreFeatureMissing) -> None:
         self._log.warning("store_feature_missing", feature=event.feature)

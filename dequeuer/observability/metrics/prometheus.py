@@ -83,20 +83,20 @@ class Metrics:
         self.handlers: dict[type[Event], Callable[[Any], None]] = {
             Received: self._received,
             Posted: self._posted,
-            ResponseStarted: self._answered,
+            ResponseStarted: self._response_started,
             BatchEnded: self._batch_ended,
             Settled: self._settled,
             SlotsChanged: self._slots_changed,
             LimitChanged: self._limit_changed,
-            ReleasedUnstarted: self._given_back,
+            ReleasedUnstarted: self._released_unstarted,
             SourceCalled: self._source_called,
             StoreCalled: self._store_called,
-            CredentialsRenewed: self._keys_renewed,
-            CredentialsRenewalFailed: self._keys_renewal_failed,
+            CredentialsRenewed: self._credentials_renewed,
+            CredentialsRenewalFailed: self._credentials_renewal_failed,
             LeaseLost: self._lease_lost,
             Probed: self._probed,
             GateChanged: self._gate_changed,
-            ContainerProtocolChanged: self._container_judged,
+            ContainerProtocolChanged: self._container_protocol_changed,
         }
 
     def __call__(self, event: Event) -> None:
@@ -117,7 +117,7 @@ class Metrics:
         if event.queued_s is not None:
             self._messages.queue_time.observe(event.queued_s)
 
-    def _answered(self, event: ResponseStarted) -> None:
+    def _response_started(self, event: ResponseStarted) -> None:
         if event.kind != "async":
             return
         # The container chooses the status code: invalid codes share one label, so that the number of series is bounded.
@@ -150,7 +150,7 @@ class Metrics:
         self._messages.limit.value = event.settled
         self._messages.changes[event.reason].value += 1
 
-    def _given_back(self, event: ReleasedUnstarted) -> None:
+    def _released_unstarted(self, event: ReleasedUnstarted) -> None:
         self._messages.given_back[event.reason].value += event.messages
 
     def _source_called(self, event: SourceCalled) -> None:
@@ -176,10 +176,10 @@ class Metrics:
             self._refusals.total.child(*which, label(verdict.code)).value += 1
         self._refusals.lasting[which].value = verdict.refused
 
-    def _keys_renewed(self, event: CredentialsRenewed) -> None:
+    def _credentials_renewed(self, event: CredentialsRenewed) -> None:
         self._credentials.expiry[event.provider].value = event.expires_at or 0
 
-    def _keys_renewal_failed(self, event: CredentialsRenewalFailed) -> None:
+    def _credentials_renewal_failed(self, event: CredentialsRenewalFailed) -> None:
         self._credentials.errors[event.provider].value += 1
 
     def _lease_lost(self, _event: LeaseLost) -> None:
@@ -195,5 +195,5 @@ class Metrics:
     def _gate_changed(self, event: GateChanged) -> None:
         self._probes.ready.value = event.is_open
 
-    def _container_judged(self, event: ContainerProtocolChanged) -> None:
+    def _container_protocol_changed(self, event: ContainerProtocolChanged) -> None:
         self._probes.not_http.value = bool(event.looks_like)
