@@ -1,4 +1,4 @@
-"""Signed requests as a server sees them."""
+"""Signed requests, seen from the server."""
 
 import asyncio
 import re
@@ -18,7 +18,7 @@ from dequeuer.core.errors import ConfigurationError, CredentialsMissingError
 from dequeuer.http.errors import ConnectionBrokenError, HttpTransportError
 from dequeuer.http.response import Response
 from tests.aws.test_signing import Keys
-from tests.http.canned import Dialogue, Speak, Told, ok, serving
+from tests.http.canned import ClientConnection, RunningServer, Script, ok, serving
 
 HOUR_S = 3600
 
@@ -32,11 +32,11 @@ class Chain:
 
 
 @asynccontextmanager
-async def endpoint(speak: Speak, chain: Chain | None = None) -> AsyncIterator[tuple[AwsEndpoint, Told]]:
-    async with serving(speak) as told:
-        made = AwsEndpoint(told.origin, Signer("s3", "eu-west-1"), CredentialsCache(chain or Chain()))
+async def endpoint(script: Script, chain: Chain | None = None) -> AsyncIterator[tuple[AwsEndpoint, RunningServer]]:
+    async with serving(script) as server:
+        made = AwsEndpoint(server.origin, Signer("s3", "eu-west-1"), CredentialsCache(chain or Chain()))
         try:
-            yield made, told
+            yield made, server
         finally:
             await made.close()
 
@@ -54,16 +54,19 @@ def put(body: bytes = b"hello") -> Request:
     return Request(method="PUT", path="/b/k", body=body, fields=(("content-type", "text/plain"),), timeout_s=20)
 
 
-async def fine(dialogue: Dialogue) -> None:
-    while await dialogue.hear():
-        await dialogue.say(ok(b"yes"))
+async def fine(client: ClientConnection) -> None:
+    while await client.read_request():
+        await client.send(ok(b"yes"))
 
 
-def refusing_until_corrected(body: bytes, off_s: float, hold: Callable[[], Awaitable[object]] | None = None) -> Speak:
-    """A server whose clock is `off_s` ahead, and which says so. `hold`: waited for before each answer."""
+def refusing_until_corrected(body: bytes, off_s: float, hold: Callable[[], Awaitable[object]] | None = None) -> Script:
+    """Return a script: a server whose clock is `off_s` ahead refuses signatures with another time.
 
-    async def speak(dialogue: Dialogue) -> None:
-        while head := await dialogue.hear():
+    `hold`: awaited before each response.
+    """
+
+    async def script(client: ClientConnection) -> None:
+        while head := await client.read_request():
             if hold is not None:
                 await hold()
             stamp = re.search(r"x-amz-date:(\S+)", head)
@@ -71,24 +74,24 @@ def refusing_until_corrected(body: bytes, off_s: float, hold: Callable[[], Await
             now = time.time() + off_s
             signed = time.strptime(stamp[1] + "+0000", "%Y%m%dT%H%M%SZ%z")
             if abs(now - (time.mktime(signed) - time.timezone)) < 300:
-                await dialogue.say(ok(b"yes"))
+                await client.send(ok(b"yes"))
                 continue
             date = f"Date: {formatdate(now, usegmt=True)}"
             lines = ["HTTP/1.1 403 Forbidden", f"Content-Length: {len(body)}", date]
-            await dialogue.say("".join(f"{line}\r\n" for line in lines).encode() + b"\r\n" + body)
+            await client.send("".join(f"{line}\r\n" for line in lines).encode() + b"\r\n" + body)
 
-    return speak
+    return script
 
 
 async def test_what_is_sent_is_one_well_formed_request() -> None:
-    async with endpoint(fine) as (made, told):
+    async with endpoint(fine) as (made, server):
         reply = await made.send(put(), limit=100)
         assert (reply.status, reply.body) == (200, b"yes")
-        [head] = told.heads
+        [head] = server.heads
         lines = head.split("\r\n")
         assert lines[0] == "PUT /b/k HTTP/1.1"
         fields = dict(line.split(":", 1) for line in lines[1 : lines.index("")])
-        assert fields["host"] == told.origin.authority
+        assert fields["host"] == server.origin.authority
         assert fields["content-length"] == "5"
         assert fields["x-amz-security-token"] == "token"
         assert fields["authorization"].startswith("AWS4-HMAC-SHA256 Credential=AKID/")
@@ -112,14 +115,14 @@ async def test_an_answer_can_be_streamed() -> None:
     ],
 )
 async def test_a_clock_that_is_wrong_is_corrected_once_for_all(body: bytes, off_s: float) -> None:
-    async with endpoint(refusing_until_corrected(body, off_s)) as (made, told):
+    async with endpoint(refusing_until_corrected(body, off_s)) as (made, server):
         assert [(await made.send(put(), limit=1000)).body for _ in range(3)] == [b"yes"] * 3
-        assert len(told.heads) == 4
-    async with endpoint(refusing_until_corrected(body, off_s)) as (made, told):
+        assert len(server.heads) == 4
+    async with endpoint(refusing_until_corrected(body, off_s)) as (made, server):
         for _ in range(3):
             async with opened(made) as answer:
                 assert answer.status == 200
-        assert len(told.heads) == 4
+        assert len(server.heads) == 4
 
 
 @pytest.mark.parametrize("off_s", [-HOUR_S, HOUR_S])
@@ -132,7 +135,7 @@ async def test_all_requests_of_the_moment_in_which_a_clock_is_corrected_are_sent
     held = 0
 
     async def hold() -> None:
-        # The first fifty are answered together, when all of them were signed with the wrong time.
+        # The first fifty get their responses together, after all of them were signed with the wrong time.
         nonlocal held
         held += 1
         if held <= 50:
@@ -144,11 +147,11 @@ async def test_all_requests_of_the_moment_in_which_a_clock_is_corrected_are_sent
         async with opened(made) as answer:
             return answer.status
 
-    async with endpoint(refusing_until_corrected(body, off_s, hold)) as (made, told):
+    async with endpoint(refusing_until_corrected(body, off_s, hold)) as (made, server):
         assert set(await asyncio.gather(*[ask(made) for _ in range(50)])) == {200}
-        assert len(told.heads) == 100
+        assert len(server.heads) == 100
         assert await ask(made) == 200
-        assert len(told.heads) == 101
+        assert len(server.heads) == 101
 
 
 @pytest.mark.parametrize("jump_s", [-HOUR_S, HOUR_S])
@@ -161,38 +164,38 @@ async def test_a_clock_that_is_set_right_while_a_request_is_under_way(
     async def hold() -> None:
         monkeypatch.setattr(clock, "wall", right)
 
-    async with endpoint(refusing_until_corrected(b"RequestTimeTooSkewed", 0.0, hold)) as (made, told):
+    async with endpoint(refusing_until_corrected(b"RequestTimeTooSkewed", 0.0, hold)) as (made, server):
         assert (await made.send(put(), limit=1000)).status == 200
-        assert len(told.heads) == 2
+        assert len(server.heads) == 2
 
 
 async def test_a_streamed_refusal_for_another_reason_is_told_whole_whatever_the_clock_says() -> None:
-    async def refuse(dialogue: Dialogue) -> None:
-        while await dialogue.hear():
+    async def refuse(client: ClientConnection) -> None:
+        while await client.read_request():
             date = f"Date: {formatdate(time.time() + HOUR_S, usegmt=True)}"
             body = b"<Error><Code>AccessDenied</Code></Error>"
             head = f"HTTP/1.1 403 Forbidden\r\nContent-Length: {len(body)}\r\n{date}\r\n\r\n"
-            await dialogue.say(head.encode(), body)
+            await client.send(head.encode(), body)
 
-    async with endpoint(refuse) as (made, told):
+    async with endpoint(refuse) as (made, server):
         async with opened(made) as answer:
             assert (answer.status, await answer.read(1000, 5)) == (403, b"<Error><Code>AccessDenied</Code></Error>")
         async with opened(made) as answer:
             assert b"".join([chunk async for chunk in answer.chunks(5)]) == b"<Error><Code>AccessDenied</Code></Error>"
-        assert len(told.heads) == 2
+        assert len(server.heads) == 2
 
 
 async def test_a_streamed_refusal_that_breaks_off_is_told_as_one() -> None:
-    async def refuse(dialogue: Dialogue) -> None:
-        await dialogue.hear()
-        await dialogue.say(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 100\r\n\r\nshort")
+    async def refuse(client: ClientConnection) -> None:
+        await client.read_request()
+        await client.send(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 100\r\n\r\nshort")
 
-    async with endpoint(refuse) as (made, told):
+    async with endpoint(refuse) as (made, server):
         async with opened(made) as answer:
             assert answer.status == 403
             with pytest.raises(ConnectionBrokenError):
                 await answer.read(1000, 5)
-        assert len(told.heads) == 1
+        assert len(server.heads) == 1
 
 
 @pytest.mark.parametrize("status", [400, 403])
@@ -219,12 +222,12 @@ async def test_a_request_with_keys_that_have_expired_is_sent_again_with_new_ones
             self.count += 1
             return Keys(f"AKID{self.count}", "secret", "token")
 
-    async def speak(dialogue: Dialogue) -> None:
-        while head := await dialogue.hear():
+    async def script(client: ClientConnection) -> None:
+        while head := await client.read_request():
             if "Credential=AKID1/" in head:
-                await dialogue.say(f"HTTP/1.1 {status} No\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body)
+                await client.send(f"HTTP/1.1 {status} No\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body)
             else:
-                await dialogue.say(ok(b"yes"))
+                await client.send(ok(b"yes"))
 
     async def ask(made: AwsEndpoint) -> int:
         if not streamed:
@@ -232,7 +235,7 @@ async def test_a_request_with_keys_that_have_expired_is_sent_again_with_new_ones
         async with opened(made) as answer:
             return answer.status
 
-    async with endpoint(speak, Rotated()) as (made, _):
+    async with endpoint(script, Rotated()) as (made, _):
         assert set(await asyncio.gather(*[ask(made) for _ in range(20)])) == {200}
 
 
@@ -244,82 +247,82 @@ async def test_an_upload_corrects_the_clock_and_is_to_be_tried_again() -> None:
         request = Request(method="PUT", path="/b/k", timeout_s=20)
         return (await made.upload(request, body(), length=5, body_hash="UNSIGNED-PAYLOAD", limit=1000)).status
 
-    async with endpoint(refusing_until_corrected(b"RequestTimeTooSkewed", HOUR_S)) as (made, told):
+    async with endpoint(refusing_until_corrected(b"RequestTimeTooSkewed", HOUR_S)) as (made, server):
         with pytest.raises(HttpTransportError, match="out of date"):
             await upload(made)
         assert await upload(made) == 200
-        assert len(told.heads) == 2
+        assert len(server.heads) == 2
 
 
 @pytest.mark.parametrize("code", ["ExpiredToken", "InvalidAccessKeyId"])
 async def test_keys_that_stay_expired_are_told_as_such(code: str) -> None:
     body = f"<Error><Code>{code}</Code></Error>".encode()
 
-    async def refuse(dialogue: Dialogue) -> None:
-        while await dialogue.hear():
-            await dialogue.say(b"HTTP/1.1 400 No\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+    async def refuse(client: ClientConnection) -> None:
+        while await client.read_request():
+            await client.send(b"HTTP/1.1 400 No\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
 
     chain = Chain()
-    async with endpoint(refuse, chain) as (made, told):
+    async with endpoint(refuse, chain) as (made, server):
         for _ in range(10):
             assert (await made.send(put(), limit=1000)).body == body
-        assert len(told.heads) == 10
+        assert len(server.heads) == 10
 
 
 async def test_another_refusal_is_told_and_not_asked_again() -> None:
-    async def refuse(dialogue: Dialogue) -> None:
-        while await dialogue.hear():
+    async def refuse(client: ClientConnection) -> None:
+        while await client.read_request():
             date = formatdate(time.time(), usegmt=True)
             lines = f"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\nDate: {date}\r\n\r\n"
-            await dialogue.say(lines.encode())
+            await client.send(lines.encode())
 
-    async with endpoint(refuse) as (made, told):
+    async with endpoint(refuse) as (made, server):
         assert (await made.send(put(), limit=100)).status == 403
         async with opened(made) as answer:
             assert answer.status == 403
-        assert len(told.heads) == 2
+        assert len(server.heads) == 2
 
 
 @pytest.mark.parametrize("date", ["", "Date: yesterday\r\n", "Date: Mon, 99 Foo 2020 99:99:99 GMT\r\n"])
 async def test_a_server_without_a_clock_is_believed_that_it_refuses(date: str) -> None:
     body = b"RequestTimeTooSkewed"
 
-    async def refuse(dialogue: Dialogue) -> None:
-        while await dialogue.hear():
-            await dialogue.say(f"HTTP/1.1 403 F\r\nContent-Length: {len(body)}\r\n{date}\r\n".encode() + body)
+    async def refuse(client: ClientConnection) -> None:
+        while await client.read_request():
+            await client.send(f"HTTP/1.1 403 F\r\nContent-Length: {len(body)}\r\n{date}\r\n".encode() + body)
 
-    async with endpoint(refuse) as (made, told):
+    async with endpoint(refuse) as (made, server):
         assert (await made.send(put(), limit=100)).status == 403
-        assert len(told.heads) == 1
+        assert len(server.heads) == 1
 
 
 async def test_a_clock_that_goes_wrong_later_is_corrected_again() -> None:
     off_s = float(HOUR_S)
 
-    async def speak(dialogue: Dialogue) -> None:
-        await refusing_until_corrected(b"RequestTimeTooSkewed", off_s)(dialogue)
+    async def script(client: ClientConnection) -> None:
+        await refusing_until_corrected(b"RequestTimeTooSkewed", off_s)(client)
 
-    async with endpoint(speak) as (made, told):
+    async with endpoint(script) as (made, server):
         assert (await made.send(put(), limit=100)).body == b"yes"
         await made.close()
         off_s = 0.0
         assert (await made.send(put(), limit=100)).body == b"yes"
-        assert len(told.heads) == 4
+        assert len(server.heads) == 4
 
 
 @pytest.mark.parametrize("keys", [Keys("AKID\n", "s"), Keys("AKID", "s", "to\r\nken"), Keys("A\r\nX: y", "s")])
 async def test_keys_with_a_line_break_are_no_second_field(keys: FrozenKeys) -> None:
-    async with endpoint(fine, Chain(keys)) as (made, told):
+    async with endpoint(fine, Chain(keys)) as (made, server):
         with pytest.raises(CredentialsMissingError, match="line break"):
             await made.send(put(), limit=100)
-        assert told.heads == []
+        assert server.heads == []
 
 
 async def test_many_at_the_same_time_are_each_signed_and_answered() -> None:
-    async with endpoint(fine) as (made, told):
+    async with endpoint(fine) as (made, server):
         replies = await asyncio.gather(*[made.send(put(str(number).encode()), limit=100) for number in range(50)])
         assert {reply.status for reply in replies} == {200}
-        assert len(told.heads) == 50
+        assert len(server.heads) == 50
 
 
 @pytest.mark.parametrize("url", ["ftp://h", "h:80", "https://h/path", "https://", "http://h:x", "http://h:99999"])

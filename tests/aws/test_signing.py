@@ -1,4 +1,4 @@
-"""Signatures: AWS's published examples, and the SDK's own signer as a second opinion."""
+"""Signatures, compared with examples published by AWS and with the signer of the SDK."""
 
 import calendar
 import time
@@ -43,7 +43,7 @@ def authorization(lines: str) -> str:
     return split(lines)["authorization"]
 
 
-# Of the "Signature Version 4 test suite".
+# From the "Signature Version 4 test suite".
 @pytest.mark.parametrize(
     ("method", "path", "parameters", "fields", "signed", "signature"),
     [
@@ -73,7 +73,7 @@ def test_the_published_suite(
     )
 
 
-# Of "Signature Calculations for the Authorization Header", in the documentation of S3.
+# From "Signature Calculations for the Authorization Header", in the documentation of S3.
 @pytest.mark.parametrize(
     ("method", "path", "parameters", "fields", "body", "signature"),
     [
@@ -115,7 +115,7 @@ plain = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1, 
 def test_the_sdk_signs_alike(
     method: str, key: str, parameters: dict[str, str], value: str, body: bytes, token: str | None, service: str
 ) -> None:
-    # Only S3 is asked for paths; SQS's is always /.
+    # Only S3 requests have paths; the path of SQS is always /.
     path = quoted(f"/{key}") if service == "s3" else "/"
     digest = sha256(body).hexdigest()
     fields = [("host", "example.com"), ("x-amz-content-sha256", digest), ("x-amz-meta-a", value)]

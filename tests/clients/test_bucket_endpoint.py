@@ -1,4 +1,4 @@
-"""A bucket in another region than the configured one: S3 says so, and everything follows it there."""
+"""A bucket in another region than the configured one: S3 names it, and all requests go there."""
 
 import asyncio
 import re
@@ -26,7 +26,7 @@ def keys(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class Bucket:
-    """Refuses whatever is signed for another region than its own."""
+    """Refuses requests that are signed for another region."""
 
     def __init__(self, status: int, code: str, named: str = THERE) -> None:
         body = f"<Error><Code>{code}</Code><Region>{named}</Region></Error>".encode()

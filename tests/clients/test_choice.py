@@ -1,4 +1,4 @@
-"""Which clients are made for what."""
+"""Which clients are used with which configuration."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ ARN = "arn:aws:s3:eu-west-1:123456789012:accesspoint/mine"
 
 def where(**urls: str | None) -> AwsSettings:
     none: dict[str, str | None] = {"endpoint_url": None, "endpoint_url_sqs": None, "endpoint_url_s3": None}
-    return AwsSettings(region="eu-west-1", **(none | urls))  # type: ignore[arg-type]  # none of them is another field
+    return AwsSettings(region="eu-west-1", **(none | urls))  # type: ignore[arg-type]  # all are fields of AwsSettings
 
 
 def chosen(

@@ -1,4 +1,4 @@
-"""Which server is asked and which region signs: the same with all clients, in every partition."""
+"""To which server requests go, and for which region they are signed: the same for both clients, in every partition."""
 
 import asyncio
 import re
@@ -53,7 +53,7 @@ async def test_both_clients_ask_the_same_servers(region: str) -> None:
 
 
 class Queues:
-    """Takes note of the regions that signed, and says what it is told to."""
+    """Records the regions of the signatures; responds as set by the test."""
 
     def __init__(self) -> None:
         self.regions: list[str] = []

@@ -1,4 +1,4 @@
-"""Where the slim clients find AWS, and whose requests they sign."""
+"""Endpoints and credentials of the slim clients."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""Where the SDK's clients go for what only they can do: a proxy in this process is told by each of them."""
+"""Endpoints that only the SDK's clients support: a proxy in this process records where they connect to."""
 
 import asyncio
 import contextlib
@@ -23,7 +23,7 @@ ARN = "arn:aws:s3:us-east-1:123456789012:accesspoint/mine"
 
 
 class Proxy:
-    """Refuses every tunnel, and takes note of where it was to lead."""
+    """Refuses every tunnel, and records its target."""
 
     def __init__(self) -> None:
         self.asked: list[str] = []

@@ -1,4 +1,4 @@
-"""A server that says what it is told to, byte by byte."""
+"""A server that runs a script for each connection: the test decides about every byte."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from dataclasses import dataclass, field
 
 from dequeuer.http.origin import Origin
 
-Speak = Callable[["Dialogue"], Awaitable[None]]
+Script = Callable[["ClientConnection"], Awaitable[None]]
 
 
 @dataclass
-class Dialogue:
-    """One connection as its server has it."""
+class ClientConnection:
+    """The server side of one connection."""
 
     reader: asyncio.StreamReader
     writer: asyncio.StreamWriter
     number: int
     heads: list[str]
 
-    async def hear(self) -> str:
-        """Read one request; "" when the client has hung up."""
+    async def read_request(self) -> str:
+        """Read one request; "": the client has closed the connection."""
         try:
             head = (await self.reader.readuntil(b"\r\n\r\n")).decode()
         except asyncio.IncompleteReadError:
@@ -33,14 +33,14 @@ class Dialogue:
         self.heads.append(head)
         return head
 
-    async def say(self, *parts: bytes) -> None:
-        """Write parts, each in a segment of its own."""
+    async def send(self, *parts: bytes) -> None:
+        """Write parts, each in a TCP segment of its own."""
         for part in parts:
             self.writer.write(part)
             await self.writer.drain()
             await asyncio.sleep(0)
 
-    async def is_hung_up_on(self) -> bool:
+    async def is_closed(self) -> bool:
         """Wait for the end of the connection."""
         try:
             return not await self.reader.read(1)
@@ -49,8 +49,8 @@ class Dialogue:
 
 
 @dataclass
-class Told:
-    """What a server saw."""
+class RunningServer:
+    """A running server: what it received, and its connections."""
 
     origin: Origin
     heads: list[str] = field(default_factory=list)
@@ -59,8 +59,8 @@ class Told:
 
 
 @asynccontextmanager
-async def serving(speak: Speak, host: str = "127.0.0.1", port: int = 0) -> AsyncIterator[Told]:
-    """Run `speak` for every connection."""
+async def serving(script: Script, host: str = "127.0.0.1", port: int = 0) -> AsyncIterator[RunningServer]:
+    """Run a server with `script` for every connection."""
 
     tasks: set[asyncio.Task[None]] = set()
 
@@ -68,59 +68,59 @@ async def serving(speak: Speak, host: str = "127.0.0.1", port: int = 0) -> Async
         task = asyncio.current_task()
         assert task is not None
         tasks.add(task)
-        told.connections += 1
-        told.open += 1
+        server.connections += 1
+        server.open += 1
         try:
-            await speak(Dialogue(reader, writer, told.connections, told.heads))
+            await script(ClientConnection(reader, writer, server.connections, server.heads))
         except (ConnectionError, asyncio.CancelledError):
             pass
         finally:
-            told.open -= 1
+            server.open -= 1
             writer.close()
             tasks.discard(task)
 
-    server = await asyncio.start_server(talk, host, port)
-    told = Told(Origin(host=host, port=server.sockets[0].getsockname()[1]))
+    listener = await asyncio.start_server(talk, host, port)
+    server = RunningServer(Origin(host=host, port=listener.sockets[0].getsockname()[1]))
     try:
-        yield told
+        yield server
     finally:
-        server.close()
+        listener.close()
         for task in set(tasks):
             task.cancel()
         if tasks:
             await asyncio.wait(set(tasks))
-        await server.wait_closed()
+        await listener.wait_closed()
 
 
 def ok(body: bytes = b"", *fields: str) -> bytes:
-    """A whole answer."""
+    """Return a whole response with status 200."""
     head = "".join(f"{line}\r\n" for line in ["HTTP/1.1 200 OK", f"Content-Length: {len(body)}", *fields])
     return head.encode() + b"\r\n" + body
 
 
-def answered(status: int, body: bytes = b"") -> bytes:
-    """A whole answer of any status."""
+def response(status: int, body: bytes = b"") -> bytes:
+    """Return a whole response with any status."""
     return b"HTTP/1.1 %d Reason\r\nContent-Length: %d\r\n\r\n%b" % (status, len(body), body)
 
 
-def always(*parts: bytes) -> Speak:
-    """Answer every request in parts."""
+def always_send(*parts: bytes) -> Script:
+    """Return a script that sends the same parts for every request."""
 
-    async def speak(dialogue: Dialogue) -> None:
-        while await dialogue.hear():
-            await dialogue.say(*parts)
+    async def script(client: ClientConnection) -> None:
+        while await client.read_request():
+            await client.send(*parts)
 
-    return speak
+    return script
 
 
 async def eventually(condition: Callable[[], bool]) -> None:
-    """Wait for what happens at the other end."""
+    """Wait for a change at the other end of a connection."""
     async with asyncio.timeout(20):
-        while not condition():  # noqa: ASYNC110 - nobody tells
+        while not condition():  # noqa: ASYNC110 - there is no event to wait for
             await asyncio.sleep(0.01)
 
 
-async def echo(dialogue: Dialogue) -> None:
-    """Answer each request with its target."""
-    while head := await dialogue.hear():
-        await dialogue.say(ok(head.split(" ")[1].encode()))
+async def echo(client: ClientConnection) -> None:
+    """Respond to each request with its target."""
+    while head := await client.read_request():
+        await client.send(ok(head.split(" ")[1].encode()))

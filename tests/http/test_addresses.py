@@ -1,4 +1,4 @@
-"""Who can reach the process when nothing is configured: real ones, in a network of their own that has only loopback."""
+"""On which addresses the programs listen by default: real processes in a network namespace with only loopback."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ NAMESPACE = ("--net", "--pid", "--mount-proc")
 WHY_NOT = why_not(*NAMESPACE)
 pytestmark = pytest.mark.skipif(bool(WHY_NOT), reason=WHY_NOT or "-")
 
-# Runs inside: brings loopback up, sets the kernel's switches, starts the process, and asks it on both families.
+# Runs in the namespace: enables loopback, sets kernel options, starts the process, connects over IPv4 and IPv6.
 INSIDE = """
 import http.client, json, os, signal, socket, subprocess, sys, time
 port, path, switches, command = int(sys.argv[1]), sys.argv[2], json.loads(sys.argv[3]), sys.argv[4:]

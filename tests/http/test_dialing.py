@@ -1,4 +1,4 @@
-"""Which address of a server is asked, and when the next one is."""
+"""In which order and when the addresses of a server are tried."""
 
 import asyncio
 import contextlib
@@ -13,14 +13,14 @@ from dequeuer.http import dialing
 from dequeuer.http.errors import UnreachableError
 from dequeuer.http.origin import Origin
 from dequeuer.http.pool import Pool
-from tests.http.canned import Dialogue, always, ok, serving
+from tests.http.canned import ClientConnection, always_send, ok, serving
 
 GET = (b"GET / HTTP/1.1\r\nhost: h\r\n\r\n", b"")
 NAME = "service.invalid"
 
 
 def resolve(monkeypatch: pytest.MonkeyPatch, *found: tuple[str, int]) -> list[str]:
-    """Let every name have these addresses; return the names that were asked for."""
+    """Make every name resolve to these addresses; return the names that are resolved."""
     asked: list[str] = []
 
     async def getaddrinfo(host: str, _port: int, **_more: Any) -> list[Any]:
@@ -34,7 +34,7 @@ def resolve(monkeypatch: pytest.MonkeyPatch, *found: tuple[str, int]) -> list[st
 
 @contextlib.contextmanager
 def black_hole() -> Iterator[int]:
-    """A port that takes no more connections and refuses none: its backlog is full."""
+    """A port that neither accepts nor refuses connections: its backlog is full."""
     with contextlib.ExitStack() as stack:
         listener = stack.enter_context(socket.socket())
         listener.bind(("127.0.0.1", 0))
@@ -47,7 +47,7 @@ def black_hole() -> Iterator[int]:
 
 
 def refused() -> tuple[str, int]:
-    """An address at which nobody listens."""
+    """A port on which no server listens."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         address: tuple[str, int] = probe.getsockname()
@@ -63,7 +63,7 @@ async def pool(origin: Origin, timeout_s: float = dialing.CONNECT_TIMEOUT_S) -> 
         await made.close()
 
 
-async def hang_up(_dialogue: Dialogue) -> None:
+async def hang_up(_dialogue: ClientConnection) -> None:
     return
 
 
@@ -73,15 +73,15 @@ async def ask(made: Pool) -> bytes:
 
 async def test_a_black_holed_first_address_does_not_fail_the_dial(monkeypatch: pytest.MonkeyPatch) -> None:
     with black_hole() as hole:
-        async with serving(always(ok(b"fine"))) as told, pool(Origin(host=NAME, port=80)) as made:
-            resolve(monkeypatch, ("127.0.0.1", hole), ("127.0.0.1", hole), ("127.0.0.1", told.origin.port))
+        async with serving(always_send(ok(b"fine"))) as server, pool(Origin(host=NAME, port=80)) as made:
+            resolve(monkeypatch, ("127.0.0.1", hole), ("127.0.0.1", hole), ("127.0.0.1", server.origin.port))
             assert await ask(made) == b"fine"
 
 
 async def test_an_address_that_refuses_costs_no_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dialing, "CONNECTION_ATTEMPT_DELAY_S", 1000)
-    async with serving(always(ok(b"fine"))) as told, pool(Origin(host=NAME, port=80)) as made:
-        resolve(monkeypatch, refused(), refused(), ("127.0.0.1", told.origin.port))
+    async with serving(always_send(ok(b"fine"))) as server, pool(Origin(host=NAME, port=80)) as made:
+        resolve(monkeypatch, refused(), refused(), ("127.0.0.1", server.origin.port))
         assert await ask(made) == b"fine"
 
 
@@ -111,14 +111,14 @@ async def test_an_address_that_takes_the_connection_and_no_handshake_is_asked_la
     context = ssl.create_default_context()
     with socket.create_server(("127.0.0.1", 0)) as mute:
         first = mute.getsockname()
-        async with serving(hang_up) as told, pool(Origin(host=NAME, port=443, tls=context), 0.2) as made:
-            resolve(monkeypatch, first, ("127.0.0.1", told.origin.port))
+        async with serving(hang_up) as server, pool(Origin(host=NAME, port=443, tls=context), 0.2) as made:
+            resolve(monkeypatch, first, ("127.0.0.1", server.origin.port))
             with pytest.raises(UnreachableError, match="no connection in time"):
                 await ask(made)
-            assert told.connections == 0
+            assert server.connections == 0
             with pytest.raises(UnreachableError):
                 await ask(made)
-            assert told.connections == 1
+            assert server.connections == 1
 
 
 def test_families_take_turns() -> None:
@@ -129,32 +129,32 @@ def test_families_take_turns() -> None:
 
 async def test_an_address_needs_no_resolver(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = resolve(monkeypatch)
-    async with serving(always(ok(b"fine"))) as told, pool(told.origin) as made:
+    async with serving(always_send(ok(b"fine"))) as server, pool(server.origin) as made:
         assert await ask(made) == b"fine"
     assert asked == []
 
 
 async def test_an_alternative_is_asked_only_where_nobody_listens_and_is_remembered() -> None:
-    async with serving(always(ok(b"six", "Connection: close")), host="::1") as told:
-        port = told.origin.port
+    async with serving(always_send(ok(b"six", "Connection: close")), host="::1") as server:
+        port = server.origin.port
         async with pool(Origin(host="127.0.0.1", port=port, alternatives=("::1",))) as made:
             assert [await ask(made) for _ in range(3)] == [b"six"] * 3
             assert made._dialer._hosts == ("::1", "127.0.0.1")
         async with (
-            serving(always(ok(b"four")), port=port),
+            serving(always_send(ok(b"four")), port=port),
             pool(Origin(host="127.0.0.1", port=port, alternatives=("::1",))) as made,
         ):
             assert await ask(made) == b"four"
 
 
 async def test_the_alternative_is_forgotten_once_nobody_listens_there() -> None:
-    async with serving(always(ok(b"six", "Connection: close")), host="::1") as told:
-        port = told.origin.port
+    async with serving(always_send(ok(b"six", "Connection: close")), host="::1") as server:
+        port = server.origin.port
         made = Pool(Origin(host="127.0.0.1", port=port, alternatives=("::1",)))
         assert await ask(made) == b"six"
     with pytest.raises(UnreachableError, match=f"127.0.0.1:{port} .*refused"):
         await ask(made)
-    async with serving(always(ok(b"four")), port=port):
+    async with serving(always_send(ok(b"four")), port=port):
         assert await ask(made) == b"four"
         await made.close()
 
@@ -162,7 +162,7 @@ async def test_the_alternative_is_forgotten_once_nobody_listens_there() -> None:
 async def test_a_black_holed_host_has_no_alternative() -> None:
     with black_hole() as hole:
         origin = Origin(host="127.0.0.1", port=hole, alternatives=("::1",))
-        async with serving(always(ok(b"six")), host="::1", port=hole), pool(origin, 0.1) as made:
+        async with serving(always_send(ok(b"six")), host="::1", port=hole), pool(origin, 0.1) as made:
             with pytest.raises(UnreachableError, match="in time"):
                 await ask(made)
 

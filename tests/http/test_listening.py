@@ -17,7 +17,7 @@ BOTH = ("127.0.0.1", "::1")
 
 
 class Kernel:
-    """Makes sockets that only remember; some families may be missing, some addresses in use."""
+    """Makes fake sockets. Address families may be missing, addresses in use."""
 
     def __init__(self, *, lacks: dict[int, int] | None = None, fails_to_bind: dict[str, int] | None = None) -> None:
         self.lacks = lacks or {}
@@ -28,7 +28,7 @@ class Kernel:
         if family in self.lacks:
             raise OSError(self.lacks[family], "no such family")
         self.made.append(FakeSocket(self, family))
-        return self.made[-1]  # type: ignore[return-value]  # as much of one as is used
+        return self.made[-1]  # type: ignore[return-value]  # it has the methods that are used
 
     def listening(self) -> list[tuple[str, int]]:
         return [each.address for each in self.made if each.listens and not each.is_closed]
@@ -107,7 +107,7 @@ async def test_without_any_family_it_is_an_error() -> None:
     [
         (EVERY_ADDRESS, Kernel(fails_to_bind={"::": errno.EADDRINUSE})),
         (EVERY_ADDRESS, Kernel(fails_to_bind={"0.0.0.0": errno.EACCES})),
-        (("127.0.0.1", "::1"), Kernel(lacks={socket.AF_INET6: errno.EAFNOSUPPORT})),  # it was asked for by name
+        (("127.0.0.1", "::1"), Kernel(lacks={socket.AF_INET6: errno.EAFNOSUPPORT})),  # it is configured explicitly
     ],
 )
 async def test_nothing_listens_when_one_address_cannot_be_had(hosts: tuple[str, ...], kernel: Kernel) -> None:

@@ -1,4 +1,4 @@
-"""Requests over kept connections: against real sockets."""
+"""Requests over reused connections, on real sockets."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -18,7 +18,7 @@ from dequeuer.http.errors import (
 from dequeuer.http.origin import Origin
 from dequeuer.http.pool import Pool
 from dequeuer.http.response import HIGH_WATER_BYTES, Response
-from tests.http.canned import Dialogue, Speak, Told, always, echo, eventually, ok, serving
+from tests.http.canned import ClientConnection, RunningServer, Script, always_send, echo, eventually, ok, serving
 
 LIMIT = 1_000_000
 OK = ok(b"fine")
@@ -29,11 +29,11 @@ def get(path: str = "/") -> tuple[bytes, bytes]:
 
 
 @asynccontextmanager
-async def pool(speak: Speak, idle_limit_s: float = 20.0) -> AsyncIterator[tuple[Pool, Told]]:
-    async with serving(speak) as told:
-        made = Pool(told.origin, idle_limit_s=idle_limit_s)
+async def pool(script: Script, idle_limit_s: float = 20.0) -> AsyncIterator[tuple[Pool, RunningServer]]:
+    async with serving(script) as server:
+        made = Pool(server.origin, idle_limit_s=idle_limit_s)
         try:
-            yield made, told
+            yield made, server
         finally:
             await made.close()
 
@@ -51,30 +51,30 @@ async def opened(made: Pool, *, timeout_s: float) -> AsyncIterator[Response]:
         made.release(answer)
 
 
-def once(*parts: bytes) -> Speak:
-    """Answer one request in parts, then hang up."""
+def once(*parts: bytes) -> Script:
+    """Respond to one request in parts, then close the connection."""
 
-    async def speak(dialogue: Dialogue) -> None:
-        await dialogue.hear()
-        await dialogue.say(*parts)
+    async def script(client: ClientConnection) -> None:
+        await client.read_request()
+        await client.send(*parts)
 
-    return speak
+    return script
 
 
 async def test_one_connection_serves_many_requests() -> None:
-    async with pool(echo) as (made, told):
+    async with pool(echo) as (made, server):
         for number in range(20):
             assert await ask(made, f"/{number}") == f"/{number}".encode()
-        assert told.connections == 1
+        assert server.connections == 1
 
 
 async def test_requests_at_the_same_time_each_get_their_own_answer() -> None:
-    async with pool(echo) as (made, told):
+    async with pool(echo) as (made, server):
         paths = [f"/{number}" for number in range(50)]
         assert await asyncio.gather(*[ask(made, path) for path in paths]) == [path.encode() for path in paths]
-        before = told.connections
+        before = server.connections
         assert await asyncio.gather(*[ask(made, path) for path in paths]) == [path.encode() for path in paths]
-        assert told.connections == before <= 50
+        assert server.connections == before <= 50
 
 
 @pytest.mark.parametrize(
@@ -91,25 +91,25 @@ async def test_requests_at_the_same_time_each_get_their_own_answer() -> None:
     ],
 )
 async def test_every_way_to_frame_an_answer(parts: tuple[bytes, ...], body: bytes) -> None:
-    async with pool(always(*parts)) as (made, told):
+    async with pool(always_send(*parts)) as (made, server):
         assert [await ask(made) for _ in range(3)] == [body] * 3
-        assert told.connections == 1
+        assert server.connections == 1
 
 
 async def test_an_answer_without_a_length_ends_with_its_connection() -> None:
-    async with pool(once(b"HTTP/1.1 200 OK\r\n\r\n", b"fi", b"ne")) as (made, told):
+    async with pool(once(b"HTTP/1.1 200 OK\r\n\r\n", b"fi", b"ne")) as (made, server):
         assert [await ask(made) for _ in range(2)] == [b"fine"] * 2
-        assert told.connections == 2
+        assert server.connections == 2
 
 
 async def test_a_server_that_closes_after_its_answer_is_believed() -> None:
-    async with pool(always(ok(b"fine", "Connection: close"))) as (made, told):
+    async with pool(always_send(ok(b"fine", "Connection: close"))) as (made, server):
         assert [await ask(made) for _ in range(3)] == [b"fine"] * 3
-        assert told.connections == 3
+        assert server.connections == 3
 
 
 async def test_fields_are_joined_and_spelt_small() -> None:
-    async with pool(always(ok(b"", "X-One: 1", "x-one: 2", "ETag: é"))) as (made, _):
+    async with pool(always_send(ok(b"", "X-One: 1", "x-one: 2", "ETag: é"))) as (made, _):
         reply = await made.exchange(get(), timeout_s=20, limit=LIMIT)
         assert reply.headers["x-one"] == "1, 2"
         assert reply.headers["etag"] == "é".encode().decode("latin-1")
@@ -133,88 +133,88 @@ async def test_fields_are_joined_and_spelt_small() -> None:
 async def test_what_is_no_whole_answer_is_an_error_and_not_asked_again(
     parts: tuple[bytes, ...], error: type[HttpTransportError]
 ) -> None:
-    async with pool(once(*parts)) as (made, told):
+    async with pool(once(*parts)) as (made, server):
         with pytest.raises(error) as caught:
             await ask(made)
         assert "y" * 10 not in str(caught.value)
-        assert len(told.heads) == 1
+        assert len(server.heads) == 1
 
 
 async def test_a_body_beyond_its_limit_is_refused_and_its_connection_ended() -> None:
-    async with pool(always(ok(b"x" * 10_000_000))) as (made, told):
+    async with pool(always_send(ok(b"x" * 10_000_000))) as (made, server):
         with pytest.raises(MalformedError, match="1000000"):
             await ask(made)
-        await eventually(lambda: told.open == 0)
+        await eventually(lambda: server.open == 0)
 
 
 async def test_a_connection_closed_while_it_rested_costs_no_request() -> None:
-    async def speak(dialogue: Dialogue) -> None:
-        await dialogue.hear()
-        await dialogue.say(OK)
-        if dialogue.number <= 5:
-            # The next request is on its way when the connection ends.
-            await dialogue.hear()
-            dialogue.writer.transport.abort()
+    async def script(client: ClientConnection) -> None:
+        await client.read_request()
+        await client.send(OK)
+        if client.number <= 5:
+            # The next request is being sent when the connection is closed.
+            await client.read_request()
+            client.writer.transport.abort()
         else:
-            await always(OK)(dialogue)
+            await always_send(OK)(client)
 
-    async with pool(speak) as (made, told):
+    async with pool(script) as (made, server):
         assert await asyncio.gather(*[ask(made) for _ in range(5)]) == [b"fine"] * 5
         assert await ask(made) == b"fine"
-        assert told.connections == 6
+        assert server.connections == 6
 
 
 async def test_a_connection_that_is_lost_before_its_first_request_is_an_error() -> None:
-    async with serving(echo) as told:
+    async with serving(echo) as server:
         connection = Connection(asyncio.get_running_loop())
         answer = connection.send(*get())
         with pytest.raises(ConnectionBrokenError):
             await answer.wait_for_head(20)
-        assert told.connections == 0
+        assert server.connections == 0
 
 
 async def test_a_fresh_connection_that_breaks_is_an_error() -> None:
-    async def speak(dialogue: Dialogue) -> None:
-        await dialogue.hear()
-        dialogue.writer.transport.abort()
+    async def script(client: ClientConnection) -> None:
+        await client.read_request()
+        client.writer.transport.abort()
 
-    async with pool(speak) as (made, told):
+    async with pool(script) as (made, server):
         with pytest.raises(ConnectionBrokenError):
             await ask(made)
-        assert told.connections == 1
+        assert server.connections == 1
 
 
 async def test_a_kept_connection_that_breaks_in_mid_answer_is_not_asked_again() -> None:
-    async def speak(dialogue: Dialogue) -> None:
-        await dialogue.hear()
-        await dialogue.say(OK)
-        await dialogue.hear()
-        await dialogue.say(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf")
+    async def script(client: ClientConnection) -> None:
+        await client.read_request()
+        await client.send(OK)
+        await client.read_request()
+        await client.send(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf")
 
-    async with pool(speak) as (made, told):
+    async with pool(script) as (made, server):
         await ask(made)
         with pytest.raises(ConnectionBrokenError):
             await ask(made)
-        assert (told.connections, len(told.heads)) == (1, 2)
+        assert (server.connections, len(server.heads)) == (1, 2)
 
 
 async def test_an_answer_nobody_asked_for_is_not_taken_for_the_next_one() -> None:
     was_read = asyncio.Event()
 
-    async def speak(dialogue: Dialogue) -> None:
-        if dialogue.number == 1:
-            head = await dialogue.hear()
-            await dialogue.say(ok(head.split(" ")[1].encode()))
+    async def script(client: ClientConnection) -> None:
+        if client.number == 1:
+            head = await client.read_request()
+            await client.send(ok(head.split(" ")[1].encode()))
             await was_read.wait()
-            await dialogue.say(ok(b"stale"))
-        await echo(dialogue)
+            await client.send(ok(b"stale"))
+        await echo(client)
 
-    async with pool(speak) as (made, told):
+    async with pool(script) as (made, server):
         assert await ask(made, "/1") == b"/1"
         was_read.set()
         await eventually(lambda: not any(kept.is_reusable for kept in made._idle))
         assert await ask(made, "/2") == b"/2"
-        assert told.connections == 2
+        assert server.connections == 2
 
 
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n/1\r\n0\r\n\r\n"
@@ -225,46 +225,46 @@ CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n/1\r\n0\r\
 async def test_of_two_answers_the_first_stands_and_the_other_is_never_the_next_one(
     first: bytes, surplus: bytes
 ) -> None:
-    async with pool(always(first + surplus)) as (made, _):
+    async with pool(always_send(first + surplus)) as (made, _):
         assert [await ask(made) for _ in range(3)] == [b"/1"] * 3
 
 
 async def test_a_length_that_is_too_short_is_no_answer() -> None:
-    async with pool(always(ok(b"/1") + b"x")) as (made, told):
+    async with pool(always_send(ok(b"/1") + b"x")) as (made, server):
         with pytest.raises(MalformedError):
             await ask(made)
-        await eventually(lambda: told.open == 0)
+        await eventually(lambda: server.open == 0)
 
 
 async def test_silence_ends_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pool_module, "TIMEOUT_CHECK_INTERVAL_S", 0.02)
 
-    async def speak(dialogue: Dialogue) -> None:
-        await dialogue.hear()
-        await dialogue.is_hung_up_on()
+    async def script(client: ClientConnection) -> None:
+        await client.read_request()
+        await client.is_closed()
 
-    async with pool(speak) as (made, told):
+    async with pool(script) as (made, server):
         with pytest.raises(ResponseTimeoutError):
             await ask(made, timeout_s=0.1)
-        await eventually(lambda: told.open == 0)
+        await eventually(lambda: server.open == 0)
 
 
 async def test_silence_in_mid_body_ends_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pool_module, "TIMEOUT_CHECK_INTERVAL_S", 0.02)
 
-    async def speak(dialogue: Dialogue) -> None:
-        await dialogue.hear()
-        await dialogue.say(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf")
-        await dialogue.is_hung_up_on()
+    async def script(client: ClientConnection) -> None:
+        await client.read_request()
+        await client.send(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf")
+        await client.is_closed()
 
-    async with pool(speak) as (made, _):
+    async with pool(script) as (made, _):
         with pytest.raises(ResponseTimeoutError):
             await ask(made, timeout_s=0.1)
 
 
 async def test_who_does_not_read_is_not_late(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pool_module, "TIMEOUT_CHECK_INTERVAL_S", 0.02)
-    async with pool(always(ok(b"x" * HIGH_WATER_BYTES))) as (made, _), opened(made, timeout_s=0.1) as answer:
+    async with pool(always_send(ok(b"x" * HIGH_WATER_BYTES))) as (made, _), opened(made, timeout_s=0.1) as answer:
         await asyncio.sleep(0.3)
         assert len(await answer.read(LIMIT, 0.1)) == HIGH_WATER_BYTES
 
@@ -272,20 +272,20 @@ async def test_who_does_not_read_is_not_late(monkeypatch: pytest.MonkeyPatch) ->
 async def test_a_reader_that_is_slow_holds_the_sender_back() -> None:
     size, sent = 64 * 1024 * 1024, 0
 
-    async def speak(dialogue: Dialogue) -> None:
+    async def script(client: ClientConnection) -> None:
         nonlocal sent
-        await dialogue.hear()
-        await dialogue.say(f"HTTP/1.1 200 OK\r\nContent-Length: {size}\r\n\r\n".encode())
+        await client.read_request()
+        await client.send(f"HTTP/1.1 200 OK\r\nContent-Length: {size}\r\n\r\n".encode())
         chunk = bytes(1024 * 1024)
         for _ in range(size // len(chunk)):
-            dialogue.writer.write(chunk)
-            await dialogue.writer.drain()
+            client.writer.write(chunk)
+            await client.writer.drain()
             sent += len(chunk)
-        await dialogue.is_hung_up_on()
+        await client.is_closed()
 
-    async with pool(speak) as (made, _), opened(made, timeout_s=20) as answer:
+    async with pool(script) as (made, _), opened(made, timeout_s=20) as answer:
         before = -1
-        while sent != before:  # until it stands still
+        while sent != before:  # until nothing more is sent
             before = sent
             await asyncio.sleep(0.2)
         assert sent < size / 2
@@ -297,58 +297,58 @@ async def test_a_reader_that_is_slow_holds_the_sender_back() -> None:
 
 
 async def test_an_answer_that_is_left_unread_ends_its_connection() -> None:
-    async with pool(always(ok(b"x" * 10_000_000))) as (made, told):
+    async with pool(always_send(ok(b"x" * 10_000_000))) as (made, server):
         async with opened(made, timeout_s=20) as answer:
             assert answer.status == 200
-        await eventually(lambda: told.open == 0)
+        await eventually(lambda: server.open == 0)
         assert len(await ask(made, limit=10_000_000)) == 10_000_000
 
 
 async def test_an_answer_that_is_left_early_in_its_stream_ends_its_connection() -> None:
-    async with pool(always(ok(b"x" * 10_000_000))) as (made, told):
+    async with pool(always_send(ok(b"x" * 10_000_000))) as (made, server):
         async with opened(made, timeout_s=20) as answer, aclosing(answer.chunks(20)) as chunks:
             await anext(chunks)
-        await eventually(lambda: told.open == 0)
+        await eventually(lambda: server.open == 0)
 
 
 async def test_a_request_that_is_cancelled_ends_its_connection() -> None:
     heard = asyncio.Event()
 
-    async def speak(dialogue: Dialogue) -> None:
-        await dialogue.hear()
+    async def script(client: ClientConnection) -> None:
+        await client.read_request()
         heard.set()
-        await dialogue.is_hung_up_on()
+        await client.is_closed()
 
-    async with pool(speak) as (made, told):
+    async with pool(script) as (made, server):
         asking = asyncio.create_task(ask(made))
         await heard.wait()
         asking.cancel()
         with pytest.raises(asyncio.CancelledError):
             await asking
-        await eventually(lambda: told.open == 0)
+        await eventually(lambda: server.open == 0)
 
 
 async def test_a_connection_that_rests_too_long_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pool_module, "TIMEOUT_CHECK_INTERVAL_S", 0.02)
-    async with pool(echo, idle_limit_s=0.1) as (made, told):
+    async with pool(echo, idle_limit_s=0.1) as (made, server):
         await ask(made)
-        await eventually(lambda: told.open == 0)
+        await eventually(lambda: server.open == 0)
         # The timer ends with the last connection, and begins with the next.
         await eventually(lambda: made._timer is None)
         await ask(made)
-        await eventually(lambda: told.open == 0)
-        assert told.connections == 2
+        await eventually(lambda: server.open == 0)
+        assert server.connections == 2
 
 
 async def test_closing_fails_what_is_under_way() -> None:
     heard = asyncio.Event()
 
-    async def speak(dialogue: Dialogue) -> None:
-        await dialogue.hear()
+    async def script(client: ClientConnection) -> None:
+        await client.read_request()
         heard.set()
-        await dialogue.is_hung_up_on()
+        await client.is_closed()
 
-    async with pool(speak) as (made, _):
+    async with pool(script) as (made, _):
         asking = asyncio.create_task(ask(made))
         await heard.wait()
         await made.close()
@@ -357,8 +357,8 @@ async def test_closing_fails_what_is_under_way() -> None:
 
 
 async def test_a_server_that_is_not_there_is_unreachable() -> None:
-    async with serving(echo) as told:
-        origin = told.origin
+    async with serving(echo) as server:
+        origin = server.origin
     made = Pool(origin)
     with pytest.raises(UnreachableError, match=f"127.0.0.1:{origin.port} cannot be reached"):
         await ask(made)
@@ -375,14 +375,14 @@ async def test_a_name_that_is_not_known_is_unreachable() -> None:
 async def test_small_chunks_without_end_are_a_body_and_no_flood_of_heads() -> None:
     chunk = b"400\r\n" + b"x" * 1024 + b"\r\n"
     head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
-    async with pool(always(head, *[chunk * 50] * 20, b"0\r\n\r\n")) as (made, _):
+    async with pool(always_send(head, *[chunk * 50] * 20, b"0\r\n\r\n")) as (made, _):
         assert len(await ask(made, limit=2_000_000)) == 1024 * 1000
 
 
 async def test_a_body_larger_than_what_is_held_back_is_read_whole() -> None:
-    async with pool(always(ok(b"x" * 3_000_000))) as (made, told):
+    async with pool(always_send(ok(b"x" * 3_000_000))) as (made, server):
         assert [len(await ask(made, limit=3_000_000)) for _ in range(3)] == [3_000_000] * 3
-        assert told.connections == 1
+        assert server.connections == 1
 
 
 @pytest.mark.parametrize(

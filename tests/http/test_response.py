@@ -1,4 +1,4 @@
-"""How much of an answer is in memory."""
+"""How much of a response is in memory."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n"
 
 
 class Transport(asyncio.Transport):
-    """Remembers whether it is read."""
+    """A transport that records whether it is read."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""The cloud as a user sees it, with boto3: queues, a bucket, requests in Cortex's format."""
+"""SQS and S3 through boto3, as a user sees them: queues, a bucket, requests in the format of Cortex."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Queue:
         self._sqs.send_message(QueueUrl=self.url, MessageBody=body, MessageAttributes=typed, **fifo)
 
     def send_completion(self, job_id: str) -> None:
-        """Send what ends a batch job."""
+        """Send the completion message of a batch job."""
         self.send("job_complete", job_complete="true", api_name="api", job_id=job_id)
 
     def count(self) -> int:
@@ -43,7 +43,7 @@ class Queue:
         return sum(int(attributes[name]) for name in names)
 
     def is_empty(self) -> bool:
-        """Tell whether nothing is left."""
+        """Return whether no message is left."""
         return self.count() == 0
 
     def take(self) -> tuple[str, int] | None:
@@ -73,7 +73,7 @@ class Cloud:
         self.s3 = boto3.client("s3", **options)
 
     def queue(self, *, fifo: bool = False, max_receives: int | None = None) -> Queue:
-        """Make a queue; with `max_receives` it has a dead-letter queue."""
+        """Create a queue; with `max_receives` it has a dead-letter queue."""
         name = f"q-{uuid.uuid4().hex[:12]}"
         suffix, attributes = ("", {})
         if fifo:
@@ -89,7 +89,7 @@ class Cloud:
         return Queue(self.sqs, url, dead_letters)
 
     def bucket(self) -> Bucket:
-        """Make a bucket."""
+        """Create a bucket."""
         name = f"b-{uuid.uuid4().hex[:12]}"
         self.s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": REGION})
         return Bucket(self.s3, name)
@@ -140,7 +140,7 @@ class Bucket:
         return found["Body"].read(), found["ContentType"]
 
     def names(self, request_id: str) -> set[str]:
-        """Return what there is of a request."""
+        """Return the objects of a request."""
         prefix = self.key(request_id, "")
         listed = self.s3.list_objects_v2(Bucket=self.name, Prefix=prefix).get("Contents", ())
         return {entry["Key"].removeprefix(prefix) for entry in listed}
@@ -153,7 +153,7 @@ class Bucket:
         return "failed" if "status/failed" in names and "headers.json" not in names else None
 
     def failure(self, request_id: str) -> dict[str, Any]:
-        """Return what `status/failed` says."""
+        """Return the content of `status/failed`."""
         found = self.get(request_id, "status/failed")
         assert found is not None
         loaded: dict[str, Any] = json.loads(found[0])

@@ -1,4 +1,4 @@
-"""Servers, started once for all tests that want them; a queue, a bucket and a container of its own for each test."""
+"""Servers, started once for all tests that use them; each test has its own queue, bucket and container."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.integration.servers import SERVERS
 
 @pytest.fixture(scope="session")
 def clouds(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Cloud]]:
-    """Clouds by name; `cloud_named` starts them when they are first asked for."""
+    """Clouds by name, started at the first use."""
     with ExitStack() as stack:
         started = _Clouds(stack, tmp_path_factory)
         yield started

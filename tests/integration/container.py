@@ -1,4 +1,4 @@
-"""The container beside the sidecar: a web server in a thread, under the test's control."""
+"""The container: a web server in a thread, controlled by the test."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Request:
     digest: str
     body: bytes
     client: object = None
-    """Address and port of the other end: one a connection."""
+    """Address and port of the client: different for each connection."""
 
     def header(self, name: str) -> list[str]:
         """Return the values of a header, in order."""
@@ -33,7 +33,7 @@ class Request:
 
 @dataclass
 class Reply:
-    """What is answered. `cut` breaks the connection after that many bytes of the body.
+    """A response. `cut`: the connection is broken after that many bytes of the body.
 
     Status 0 hangs up without a word. With `chunks` they are the body, of unknown length and perhaps without an end; `cut` then leaves the end out.
     """
@@ -44,11 +44,11 @@ class Reply:
     cut: int | None = None
     chunks: Iterable[bytes] | None = None
     write_timeout_s: float | None = None
-    """As web servers have it: the connection is cut when a piece of the answer finds no reader for so long."""
+    """Write timeout, as in web servers: the connection is broken when a piece of the response is not read for so long."""
 
 
 class Container:
-    """Answers with what `reply` returns, which may block: each request has a thread of its own.
+    """Responds with what `reply` returns. It may block: each request has a thread of its own.
 
     Attributes:
         reply: answers POST.
@@ -89,7 +89,7 @@ class Container:
                 self.end_headers()
 
             def log_message(self, *_: object) -> None:
-                """Keep quiet."""
+                """Log nothing."""
 
         class Server(ThreadingHTTPServer):
             daemon_threads = True
@@ -97,7 +97,7 @@ class Container:
             request_queue_size = 256
 
             def handle_error(self, *_: object) -> None:
-                """A sidecar that hangs up is part of the tests."""
+                """Ignore errors: some tests close connections."""
 
         self._server = Server((host, port), Handler)
         self.port: int = self._server.server_address[1]
@@ -111,7 +111,7 @@ class Container:
         self.stop()
 
     def stop(self) -> None:
-        """Stop listening and break every connection, as a container that is killed does."""
+        """Stop listening and break every connection, like a killed container."""
         self._server.shutdown()
         self._thread.join()
         self._server.server_close()
@@ -122,7 +122,7 @@ class Container:
                 continue
 
     def serve(self, handler: BaseHTTPRequestHandler) -> None:
-        """Answer one request."""
+        """Respond to one request."""
         left = int(handler.headers["Content-Length"])
         size, digest, kept = left, hashlib.sha256(), b""
         while left:
@@ -211,7 +211,7 @@ class Held:
 
 
 def in_turn(*replies: Reply) -> Callable[[Request], Reply]:
-    """Answer with each in turn; the last goes on for ever."""
+    """Return the replies in turn; the last one again and again."""
     left = list(replies)
     lock = threading.Lock()
 

@@ -1,4 +1,4 @@
-"""A wire between the sidecar and the cloud that a test can cut: AWS is away, and keeps its state."""
+"""A proxy between sidecar and cloud that a test can interrupt: AWS is unreachable, and keeps its state."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ READ_BYTES = 65_536
 
 
 class Wire:
-    """A TCP proxy on a loopback port, in a thread. While it is cut, whoever connects is hung up on.
+    """A TCP proxy on a loopback port, in a thread. While it is interrupted, it closes every new connection.
 
     A long poll that is cut may still take a message with it: it is visible again after its lease.
     """
@@ -40,16 +40,16 @@ class Wire:
         self._thread.join()
 
     def settings(self, queue: Queue) -> dict[str, str]:
-        """Return the settings that lead a sidecar through the wire."""
+        """Return the settings with which a sidecar uses the proxy."""
         return {"AWS_ENDPOINT_URL": self.url, "DEQUEUER_QUEUE_URL": queue.url.replace(self._cloud.url, self.url)}
 
     def cut(self) -> None:
-        """Break every connection, and let nobody through from now on."""
+        """Break every connection, and refuse new ones from now on."""
         self._cut.set()
         self._loop.call_soon_threadsafe(self._hang_up)
 
     def mend(self) -> None:
-        """Let everybody through again."""
+        """Accept connections again."""
         self._cut.clear()
 
     async def _run(self) -> None:
@@ -86,7 +86,7 @@ class Wire:
 
 
 async def _pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Pass bytes on until the reader ends; then the other side is hung up on, too."""
+    """Pass bytes on until the reader ends; then close the other side, too."""
     with contextlib.suppress(OSError):
         while chunk := await reader.read(READ_BYTES):
             writer.write(chunk)

@@ -1,4 +1,4 @@
-"""A cloud that refuses action by action: an HTTP proxy before a real server of SQS and S3, with IAM's semantics.
+"""A cloud that denies single actions: an HTTP proxy before a real server of SQS and S3, with the semantics of IAM.
 
 What is allowed is a policy, parsed from an IAM policy document or made of names of actions. Actions are those that
 AWS documents for each call: CreateMultipartUpload, UploadPart and CompleteMultipartUpload need `s3:PutObject`, each
@@ -28,7 +28,7 @@ _KEY = re.compile(rb"<Key>([^<]+)</Key>")
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """Pairs of patterns: action and resource."""
+    """Patterns of allowed actions and resources."""
 
     grants: tuple[tuple[str, str], ...]
 
@@ -47,15 +47,15 @@ class Policy:
 
     @property
     def actions(self) -> Sequence[str]:
-        """Every action that is named."""
+        """All actions of the policy."""
         return sorted({action for action, _ in self.grants})
 
     def without(self, *actions: str) -> Policy:
-        """Return a policy that grants these no more."""
+        """Return a policy without these actions."""
         return Policy(tuple(grant for grant in self.grants if grant[0] not in actions))
 
     def allows(self, action: str, resource: str) -> bool:
-        """Tell whether an action on a resource is granted."""
+        """Return whether an action on a resource is allowed."""
         return any(
             fnmatch.fnmatchcase(action, granted) and fnmatch.fnmatchcase(resource, pattern)
             for granted, pattern in self.grants
@@ -107,14 +107,14 @@ class RefusingCloud:
             do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = _serve  # noqa: N815 - the names that the server looks for
 
             def log_message(self, *_: object) -> None:
-                """Keep quiet."""
+                """Log nothing."""
 
         class Server(ThreadingHTTPServer):
             daemon_threads = True
             request_queue_size = 256
 
             def handle_error(self, *_: object) -> None:
-                """A sidecar that is killed hangs up."""
+                """Ignore errors: a killed sidecar closes its connections."""
 
         self._server = Server(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
@@ -130,11 +130,11 @@ class RefusingCloud:
         self._server.server_close()
 
     def settings(self, queue: Queue) -> dict[str, str]:
-        """Return the settings that lead a sidecar here."""
+        """Return the settings with which a sidecar uses the proxy."""
         return {"AWS_ENDPOINT_URL": self.url, "DEQUEUER_QUEUE_URL": self.queue_url(queue)}
 
     def queue_url(self, queue: Queue) -> str:
-        """Return the URL of a queue that leads here."""
+        """Return the URL of a queue, at the proxy."""
         return queue.url.replace(self._cloud.url, self.url)
 
     def _missing(self, needs: Iterable[tuple[str, str]]) -> str | None:
@@ -145,7 +145,7 @@ class RefusingCloud:
         return None
 
     def serve(self, handler: BaseHTTPRequestHandler) -> None:
-        """Answer one request, or pass it on."""
+        """Refuse a request, or pass it on."""
         body = handler.rfile.read(int(handler.headers.get("Content-Length") or 0))
         call = self._read(handler, body)
         action = self._missing(call.needs)
@@ -239,7 +239,7 @@ def _answer(handler: BaseHTTPRequestHandler, status: int, headers: Mapping[str, 
         if name.lower() not in _HOP_BY_HOP:
             handler.send_header(name, value)
     if status not in (204, 304):
-        # The answer to HEAD has the length of what it leaves out.
+        # A response to HEAD has the Content-Length of the body that it omits.
         handler.send_header("Content-Length", length if handler.command == "HEAD" and length else str(len(body)))
     handler.end_headers()
     if handler.command != "HEAD":

@@ -19,7 +19,7 @@ NODE_FOLDER = Path(__file__).resolve().parents[1] / "node"
 
 
 def free_port() -> int:
-    """Return a port that nobody listens on now."""
+    """Return a free port."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -27,7 +27,7 @@ def free_port() -> int:
 
 
 def listens(port: int) -> bool:
-    """Tell whether somebody listens."""
+    """Return whether a server listens on the port."""
     with socket.socket() as probe:
         probe.settimeout(1)
         return probe.connect_ex(("127.0.0.1", port)) == 0
@@ -68,7 +68,7 @@ def ministack(folder: Path) -> Iterator[str]:
         "SERVICES": "sqs,s3",
         "IOT_MTLS_ENABLED": "0",
         "SFTP_ENABLED": "0",
-        # It would look for a Docker engine otherwise, and tidy up there.
+        # Otherwise it would look for a Docker engine, and clean up there.
         "DOCKER_HOST": "tcp://127.0.0.1:9",
     }
     with server([script], environment, folder / "ministack.log", port) as url:
@@ -86,7 +86,7 @@ def moto(folder: Path) -> Iterator[str]:
 
 @contextmanager
 def fauxqs(folder: Path) -> Iterator[str]:
-    """Run fauxqs, an SQS in another language by other people."""
+    """Run fauxqs, an implementation of SQS and S3 in another language."""
     entry = NODE_FOLDER / "node_modules" / "fauxqs" / "dist" / "server.js"
     if not entry.is_file():
         pytest.fail("fauxqs is not installed: python scripts/install_fauxqs.py (tox -e integration does it)")

@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 AWS_CLIENT = {name: os.environ[name] for name in ("DEQUEUER_AWS_CLIENT",) if name in os.environ}
-"""The whole suite can be run with the other clients of AWS, too: `tox -e sdk`."""
+"""AWS clients of all tests: `tox -e sdk` sets those of the SDK."""
 
 
 def async_settings(cloud: Cloud, queue: Queue, bucket: Bucket, port: int, **more: str) -> dict[str, str]:
@@ -119,12 +119,12 @@ class Sidecar:
         return [line for line in parsed if line["event"] == name]
 
     def settled(self, count: int) -> list[dict[str, Any]]:
-        """Wait until so many messages are settled; return their lines. The log comes after what it tells of."""
+        """Wait until this number of messages is settled; return their log lines, which come after the settlement."""
         eventually(lambda: len(self.events("message_settled")) >= count, f"{count} messages to be settled")
         return self.events("message_settled")
 
     def get(self, path: str) -> tuple[int, str]:
-        """Ask the admin server; status 0 while nobody answers."""
+        """Send a GET to the admin server; status 0 while it does not respond."""
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{self.admin_port}{path}", timeout=30) as answer:
                 return answer.status, answer.read().decode()
@@ -135,15 +135,15 @@ class Sidecar:
             return 0, ""
 
     def wait_ready(self) -> None:
-        """Wait until it says that the container is ready."""
+        """Wait until it reports that the container is ready."""
         eventually(lambda: self.get("/healthz") == (200, "healthy"), "the sidecar to be ready")
 
     def metric(self, sample: str) -> float:
-        """Return the value of one sample; 0 when it is not there."""
+        """Return the value of one sample; 0 when it is missing."""
         _, text = self.get("/metrics")
         return next((float(line.rsplit(" ", 1)[1]) for line in text.splitlines() if line.startswith(f"{sample} ")), 0.0)
 
     def peak_mib(self) -> float:
-        """Return the most memory that it ever held."""
+        """Return its peak memory."""
         status = Path(f"/proc/{self.process.pid}/status").read_text(encoding="ascii")
         return int(status.split("VmHWM:")[1].split()[0]) / 1024

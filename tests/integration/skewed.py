@@ -1,4 +1,4 @@
-"""A way to the cloud whose clock is off: it refuses what was signed at another time, and says which time it is."""
+"""A proxy to the cloud with a wrong clock: it refuses signatures of other times, and sends its own time."""
 
 from __future__ import annotations
 
@@ -37,18 +37,18 @@ class Skewed:
     changed: threading.Condition = field(default_factory=threading.Condition)
 
     def refuse(self) -> None:
-        """Count a refusal, and wait until enough are together."""
+        """Count a refusal, and wait until there are enough of them."""
         with self.changed:
             self.refused += 1
             self.changed.notify_all()
             assert self.changed.wait_for(lambda: self.refused >= self.gathers, 60)
 
     def settings(self, queue: Queue) -> dict[str, str]:
-        """Return the settings that lead a sidecar this way."""
+        """Return the settings with which a sidecar uses the proxy."""
         return {"AWS_ENDPOINT_URL": self.url, "DEQUEUER_QUEUE_URL": queue.url.replace(self.cloud.url, self.url)}
 
     def is_signed_now(self, stamp: str) -> bool:
-        """Tell whether the signature is of a moment near this server's."""
+        """Return whether the time of the signature is near that of this server."""
         signed = time.strptime(f"{stamp}+0000", "%Y%m%dT%H%M%SZ%z")
         return abs(time.time() + self.off_s - (time.mktime(signed) - time.timezone)) < _ALLOWED_S
 
@@ -95,7 +95,7 @@ def skewed(cloud: Cloud, off_s: float) -> Iterator[Skewed]:
         block_on_close = False
         request_queue_size = 256
 
-        def handle_error(self, *_: object) -> None: ...  # a sidecar that ends hangs up
+        def handle_error(self, *_: object) -> None: ...  # a sidecar that ends closes its connections
 
     with Listening(("127.0.0.1", 0), Handler) as listening:
         server.url = f"http://127.0.0.1:{listening.server_address[1]}"

@@ -1,4 +1,4 @@
-"""Where the container is looked for."""
+"""On which addresses the sidecar connects to the container."""
 
 from __future__ import annotations
 

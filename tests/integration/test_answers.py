@@ -1,4 +1,4 @@
-"""What else a container may answer: rows of the disposition table, each on the whole sidecar."""
+"""Other responses of the container: rows of the table of outcomes, each with a whole sidecar."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_an_answer_in_chunks_is_kept_whole(cloud: Cloud, queue: Queue, bucket: B
 def test_chunks_that_break_off_are_tried_again(
     cloud: Cloud, queue: Queue, bucket: Bucket, container: Container
 ) -> None:
-    # What came is valid JSON: only the missing end tells that it is not the whole answer.
+    # The received part is valid JSON: only the missing end shows that the response is incomplete.
     container.reply = in_turn(Reply(chunks=[b"[1]"], cut=0), Reply(chunks=[b"[1, 2]", b"  "]))
     with Sidecar(async_settings(cloud, queue, bucket, container.port)):
         request_id = bucket.submit(queue)
@@ -102,7 +102,7 @@ def test_an_endless_answer_is_cut_off_at_the_limit(
         request_id = bucket.submit(queue)
         assert eventually(lambda: bucket.ended(request_id), "the request to end") == "failed"
         eventually(lambda: not container.connected(), "the connection to be given up")
-        # Large enough to have been on its way to the store in parts: none of them is left.
+        # Large enough to be uploaded in parts: none of them is left.
         assert sidecar.peak_mib() < 130
     assert "DEQUEUER_MAX_RESULT_BYTES" in bucket.failure(request_id)["error"]
     assert "result.json" not in bucket.names(request_id)
@@ -159,7 +159,7 @@ def test_retry_after_is_how_long_the_message_is_hidden(
     with Sidecar(async_settings(cloud, queue, bucket, container.port)) as sidecar:
         bucket.submit(queue)
         eventually(lambda: sidecar.events("message_settled"), "the message to be given back")
-        # By itself it would be back after a second, and be received by one of these polls.
+        # Without the release it would be visible after one second, and one of these polls would receive it.
         received = 'dequeuer_source_calls_total{error="none",op="receive"}'
         before = sidecar.metric(received)
         eventually(lambda: sidecar.metric(received) >= before + 4, "polls of a second each")

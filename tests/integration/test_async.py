@@ -1,4 +1,4 @@
-"""Requests in Cortex's format go in, through the container, and come out."""
+"""Requests in the format of Cortex, from the queue through the container to the bucket."""
 
 from __future__ import annotations
 
@@ -173,7 +173,7 @@ def test_a_compressed_answer_is_stored_decoded(
     assert bucket.get(request_id, "result.json") == (b'{"packed": true}', "application/json")
 
 
-# fauxqs takes no object of this size from a client.
+# fauxqs does not accept objects of this size.
 @pytest.mark.parametrize("cloud", ["ministack", "moto"], indirect=True)
 def test_large_payloads_and_results_pass_byte_for_byte(
     cloud: Cloud, queue: Queue, bucket: Bucket, container: Container

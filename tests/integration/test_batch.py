@@ -1,4 +1,4 @@
-"""Batch jobs: every batch once, the end told once, every sidecar gone with 0."""
+"""Batch jobs: every batch once, one call of on-job-complete, every sidecar exits with 0."""
 
 from __future__ import annotations
 
@@ -48,8 +48,8 @@ def test_a_hundred_batches_over_three_sidecars(cloud: Cloud, container: Containe
     batches = collections.Counter(request.body for request in container.requests if request.path == "/")
     assert batches.keys() == {json.dumps([number]).encode() for number in range(100)}
     if cloud.name != "moto":
-        # moto looks whether a message is visible and then hides it, without a lock: two receives at the same time may
-        # both get it.
+        # moto checks the visibility of a message and then hides it, without a lock: two simultaneous receives may both
+        # get it.
         assert set(batches.values()) == {1}
     for request in container.requests:
         assert request.header("X-Cortex-Job-ID") == ["job-1"]

@@ -1,4 +1,4 @@
-"""Batch jobs with workers that die, containers that fail, and ends that come late."""
+"""Batch jobs with killed workers, failing containers, and a late end of the job."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_a_worker_killed_in_the_middle_of_a_job(cloud: Cloud, queue: Queue, cont
     try:
         assert enough.wait(120)
         eventually(lambda: container.running == 6, "all workers to be busy")
-        # What it has finished must be deleted by now, or that would be done again, too.
+        # Its finished batches must be deleted before the kill; otherwise they would be repeated, too.
         finished = 'cortex_batch_succeeded{api_name="api",job_id="job-1"}'
         deleted = 'dequeuer_messages_total{settlement="succeeded"}'
         eventually(lambda: sidecars[0].metric(finished) == sidecars[0].metric(deleted), "what is done to be deleted")
@@ -46,7 +46,7 @@ def test_a_worker_killed_in_the_middle_of_a_job(cloud: Cloud, queue: Queue, cont
             sidecar.kill()
     batches = collections.Counter(request.body for request in container.requests if request.path == "/")
     assert set(batches) == {json.dumps([number]).encode() for number in range(40)}
-    # What the dead one had in the container was done again, and nothing else.
+    # Only the batches that the killed worker had in the container were repeated.
     assert sum(batches.values()) == 42
     assert container.paths(COMPLETE) == 1
     assert container.requests[-1].path == COMPLETE

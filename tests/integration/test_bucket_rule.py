@@ -1,4 +1,4 @@
-"""The expiry rule on a real server."""
+"""The lifecycle rule on a real server."""
 
 from __future__ import annotations
 

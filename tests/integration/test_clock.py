@@ -22,7 +22,7 @@ def test_no_request_is_denied_because_of_a_clock_that_is_off(
     everybody, full = threading.Event(), threading.Event()
 
     def reply(_request: object) -> Reply:
-        # Twenty results are written in the same moment, right after the clock has jumped.
+        # Twenty results are written at the same time, directly after the clock was changed.
         if container.running == WORKERS:
             full.set()
         everybody.wait(60)

@@ -1,4 +1,5 @@
-"""A container that answers before it has read the body, and keeps the connection: no request meets another one's rest."""
+"""A container that responds before it has read the body, and keeps the connection: bytes of one request never become
+part of the next one."""
 
 from __future__ import annotations
 
@@ -48,16 +49,16 @@ class Loopback:
     def _begin(self, connection: socket.socket) -> None:
         with connection, contextlib.suppress(OSError):
             self.converse(connection)
-            # Closing alone would wait for the thread that still reads.
+            # A plain close would wait for the thread that still reads.
             connection.shutdown(socket.SHUT_RDWR)
 
     def converse(self, connection: socket.socket) -> None:
-        """Talk on one connection."""
+        """Serve one connection."""
         raise NotImplementedError
 
 
 class EarlyContainer(Loopback):
-    """Answers each head as soon as it is there, or `may_answer` says so of the number of bytes behind it.
+    """Responds to each head when it has arrived, or when `may_answer` returns true for the number of bytes after it.
 
     `connections` holds the heads of each connection.
     """
@@ -84,7 +85,7 @@ class EarlyContainer(Loopback):
 
 
 class StallingStore(Loopback):
-    """A wire to S3 on which a large answer stops half-way, until it is broken off.
+    """A proxy to S3 on which a large response stops half-way, until its connection is closed.
 
     `passed` is how much of `STREAMED` was let through by then.
     """
@@ -107,7 +108,7 @@ class StallingStore(Loopback):
                 passed = passed + rest if rest == len(chunk) else rest
                 stalls = passed >= STALL_AFTER_BYTES and not self.broken_off.is_set()
                 if stalls:
-                    # Before the bytes are sent: whoever has all of them can know that.
+                    # Set before the bytes are sent, so that it is known once all of them have arrived.
                     self.passed = passed
                     self.stalled.set()
                 connection.sendall(chunk)
@@ -124,7 +125,7 @@ def _pump(reader: socket.socket, writer: socket.socket) -> None:
 
 
 def is_clean(container: EarlyContainer) -> bool:
-    """Tell whether every head was a request of the sidecar's."""
+    """Return whether every head was a request of the sidecar."""
     return all(head.startswith(b"POST / HTTP/1.1\r\n") for heads in container.connections for head in heads)
 
 
@@ -132,7 +133,7 @@ def test_a_payload_that_fails_after_the_answer_leaves_nothing_for_the_next_reque
     cloud: Cloud, queue: Queue, bucket: Bucket
 ) -> None:
     store = StallingStore(cloud.url)
-    # It has all that could be read of the payload: with more at hand the sidecar meets the answer before the failure.
+    # It has all available bytes of the payload: with more, the sidecar would see the response before the failure.
     container = EarlyContainer(
         200, lambda size: store.broken_off.is_set() or (store.stalled.is_set() and size >= store.passed)
     )
@@ -144,7 +145,7 @@ def test_a_payload_that_fails_after_the_answer_leaves_nothing_for_the_next_reque
         with Sidecar(settings) as sidecar:
             assert store.stalled.wait(60)
             eventually(lambda: container.connections, "the container to have answered")
-            # The rest of the payload cannot be had any more.
+            # The rest of the payload is no longer available.
             bucket.s3.delete_object(Bucket=bucket.name, Key=bucket.key(first, "payload"))
             store.broken_off.set()
             assert eventually(lambda: bucket.ended(first), "the first request to end") == "failed"

@@ -1,4 +1,4 @@
-"""Credentials as pods have them, with real processes: IRSA, pod identity and IMDS without the SDK."""
+"""Credentials of pods, with real processes: IRSA, pod identity and IMDS without the SDK."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def server() -> Iterator[Server]:
 
 
 def role(kind: str, server: Server, folder: Path) -> dict[str, str]:
-    """Return what Kubernetes puts into the pod's environment, or nothing: then IMDS is asked."""
+    """Return the variables that Kubernetes sets in the pod; none for IMDS."""
     (folder / "token").write_text("identity-token", encoding="utf-8")
     return {
         "web_identity": {
@@ -108,7 +108,7 @@ def test_an_sts_that_hangs_stops_nothing_while_the_keys_are_good_for_nine_minute
     server.answer("POST /", (200, assumed(instant(540))), NEVER)
     settings = slim_settings(cloud, queue, bucket, container.port, **role("web_identity", server, tmp_path))
     with Sidecar(without_keys(settings)) as sidecar:
-        # The SDK's chain was asked every 15 s, and renewed keys that have less than ten minutes left.
+        # The SDK's chain is called every 15 s, and renews keys that expire within ten minutes.
         until, slowest_s = time.monotonic() + 18, 0.0
         eventually(lambda: sidecar.events("started"), "the start")
         while time.monotonic() < until:
@@ -184,7 +184,7 @@ def test_a_role_costs_next_to_no_memory_with_a_hundred_workers(
         return peak
 
     def reply(_request: object) -> Reply:
-        # Nobody is answered before all workers are busy at the same time.
+        # No response is sent before all workers are busy at the same time.
         eventually(lambda: container.most_running == 100, "all workers to be busy")
         return Reply()
 
@@ -206,5 +206,5 @@ def test_a_role_does_not_delay_the_start(
 
     with_role = role("web_identity", server, tmp_path)
     pairs = [(start_s(), start_s(**with_role)) for _ in range(5)]
-    # Both are slow on a machine that is busy; what is slow for one of a pair is so for the other.
+    # On a busy machine both are slow: the two starts of a pair are compared.
     assert statistics.median(irsa - keys for keys, irsa in pairs) < 0.25

@@ -1,4 +1,4 @@
-"""How the process starts and ends, and what becomes of messages when it is killed."""
+"""Start and end of the process, and its messages when it is killed."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def test_idle_it_ends_at_once(cloud: Cloud, queue: Queue, bucket: Bucket, contai
         sidecar.wait_ready()
         eventually(lambda: sidecar.events("started"), "the start")
         sidecar.terminate()
-        # Long before the poll of 20 s would have ended; the time it really takes is about one second.
+        # Long before the end of the poll of 20 s; usually about one second.
         assert sidecar.wait(15) == 0
 
 
@@ -81,7 +81,7 @@ def test_the_own_long_poll_does_not_keep_what_is_released(
     with Sidecar(settings) as sidecar:
         request_id = bucket.submit(queue)
         eventually(lambda: container.requests, "the container to have the request")
-        # Two slots are free, and a long poll is open: it has lasted for long enough to be known as quiet.
+        # Two slots are free, and a long poll is open, for long enough that the queue counts as quiet.
         time.sleep(1)
         for _ in range(sigterms):
             sidecar.terminate()
@@ -89,7 +89,7 @@ def test_the_own_long_poll_does_not_keep_what_is_released(
         sidecar.wait(15)
         assert [line["settlement"] for line in sidecar.events("message_settled")] == ["released"]
     held.release.set()
-    # Taken back and kept, or given to the closed connection of the poll, it would be hidden for an hour.
+    # If it were received again and kept, or sent to the closed connection of the poll, it would be hidden for an hour.
     taken = eventually(queue.take, "the message to be visible again")
     assert taken[0] == request_id
 

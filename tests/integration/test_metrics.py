@@ -1,4 +1,4 @@
-"""What Prometheus gets from the process."""
+"""The metrics of the process, as Prometheus reads them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A container that does not speak HTTP/1: the queue is held until it is replaced by one that does."""
+"""A container that does not speak HTTP/1: nothing is received until one replaces it that does."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Talk = Callable[[socket.socket], None]
 
 @contextlib.contextmanager
 def speaking(talk: Talk, port: int) -> Iterator[None]:
-    """Run a server that hands each connection to `talk`, in a thread of its own."""
+    """Run a server that calls `talk` for each connection, in a thread of its own."""
     listener = socket.create_server(("127.0.0.1", port))
     is_over = False
 
@@ -60,7 +60,7 @@ def tls(certificate: Path) -> Talk:
     context.load_cert_chain(certificate)
 
     def talk(connection: socket.socket) -> None:
-        # OpenSSL hangs up on a plain request without sending an alert.
+        # For a request without TLS, OpenSSL closes the connection without an alert.
         with context.wrap_socket(connection, server_side=True) as secure:
             secure.recv(65536)
 

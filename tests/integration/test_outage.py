@@ -1,4 +1,4 @@
-"""AWS goes away and comes back: the process stays, and nothing is lost or done twice without need."""
+"""An outage of AWS: the process stays, nothing is lost, and nothing is repeated without need."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.integration.waiting import eventually
 
 @pytest.fixture
 def wire(cloud: Cloud) -> Iterator[Wire]:
-    """The way to the cloud."""
+    """The proxy to the cloud."""
     with Wire(cloud) as running:
         yield running
 
@@ -107,7 +107,7 @@ def test_sigterm_while_aws_is_away_ends_with_the_grace(
         sidecar.terminate()
         assert sidecar.wait(40) == 0
     held.release.set()
-    # Not even the release could be sent: the lease ends by itself.
+    # The release could not be sent either: the lease expires.
     with Sidecar(settings):
         assert eventually(lambda: bucket.ended(request_id), "the request to end") == "completed"
 

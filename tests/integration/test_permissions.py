@@ -1,4 +1,4 @@
-"""The policies of docs/permissions.md are enough, and without each line happens what the page says."""
+"""The policies of docs/permissions.md suffice, and without each line the stated effect occurs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.integration.sidecar import Sidecar, async_settings, batch_settings
 from tests.integration.waiting import eventually
 
 LARGE_BYTES = 6 << 20
-"""What is written in parts."""
+"""Written in parts."""
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "permissions.md").read_text(encoding="utf-8")
 
 
@@ -164,13 +164,13 @@ def serving(cloud: Cloud, queue: Queue, bucket: Bucket, *without: str) -> Iterat
 
 
 def complete(bucket: Bucket, request_id: str) -> None:
-    """Do what a sidecar does at the end of a request."""
+    """Make the calls of a sidecar at the end of a request."""
     bucket.put(request_id, "result.json", b"[1]", "application/json")
     bucket.put(request_id, "status/completed", b"")
 
 
 def uploads(bucket: Bucket) -> int:
-    """Count the uploads that nobody has ended."""
+    """Count the uploads that were neither completed nor aborted."""
     return len(bucket.s3.list_multipart_uploads(Bucket=bucket.name).get("Uploads", ()))
 
 
@@ -216,7 +216,7 @@ def test_what_the_gateway_cannot_look_up_without(cloud: Cloud, queue: Queue, buc
 def test_what_a_submission_that_failed_leaves(cloud: Cloud, queue: Queue, bucket: Bucket, *, kept: bool) -> None:
     without = ("kms:Decrypt", "s3:DeleteObject", "s3:AbortMultipartUpload") if kept else ("kms:Decrypt",)
     with serving(cloud, queue, bucket, *without) as (gateway, _):
-        # Refused when the message is sent, and when the first part is.
+        # Refused when the message is sent, and when the first part is sent.
         assert gateway.call("/api", b"payload")[0] == 503
         assert gateway.call("/api", b"x" * LARGE_BYTES)[0] == 503
         eventually(lambda: uploads(bucket) == kept, "the upload to be aborted, where that is allowed")

@@ -1,4 +1,4 @@
-"""The gate, with probes.json as Cortex writes it: nothing is pulled for a container that is not ready."""
+"""The gate, with probes.json as Cortex writes it: nothing is received for a container that is not ready."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_a_container_that_is_no_longer_ready_gets_nothing_more(
         eventually(lambda: sidecar.metric(RECEIVED), "a poll")
         container.health = 500
         eventually(lambda: sidecar.get("/healthz") == (500, "unhealthy"), "the gate to close")
-        # One poll may have been under way; what it brings is released at once, to be received again later.
+        # One poll may have been open; its messages are released at once, and received again later.
         requests = [bucket.submit(queue) for _ in range(3)]
         looks = container.looks
         eventually(lambda: container.looks >= looks + 4, "some more looks")
@@ -86,7 +86,7 @@ def test_a_gate_that_closes_while_all_workers_are_busy(
         container.health = 500
         eventually(lambda: sidecar.get("/healthz") == (500, "unhealthy"), "the gate to close")
         held.release.set()
-        # What runs is finished; what waits is left in the queue, its receive count untouched.
+        # Running work is finished; other messages stay in the queue with an unchanged receive count.
         assert eventually(lambda: bucket.ended(first), "the request to end") == "completed"
         looks = container.looks
         eventually(lambda: container.looks >= looks + 3, "some more looks")
@@ -101,7 +101,7 @@ def test_a_container_that_is_down_longer_than_its_probe_needs_to_notice_costs_on
     cloud: Cloud, queue: Queue, bucket: Bucket, tmp_path: Path
 ) -> None:
     port = free_port()
-    # This probe alone would notice after 60 to 90 s; five attempts are used up after a quarter of a minute.
+    # The probe alone would notice after 60 to 90 s; five attempts are used up after 15 s.
     probe = {"tcpSocket": {"port": port}, "periodSeconds": 30, "failureThreshold": 3}
     file = tmp_path / "probes.json"
     file.write_text(json.dumps({"api": probe}), encoding="utf-8")

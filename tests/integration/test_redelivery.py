@@ -1,4 +1,4 @@
-"""What is delivered again after it was finished, or half finished, does not reach the container again."""
+"""A message that is delivered again after its work was done is not sent to the container again."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ FAILURE = json.dumps({"error": "before", "status_code": 500, "attempts": 1}).enc
 
 
 def settled(sidecar: Sidecar, count: int = 1) -> list[str]:
-    """Return how messages were settled, once so many are."""
+    """Wait until this number of messages is settled; return how."""
     return [line["settlement"] for line in sidecar.settled(count)]
 
 
@@ -28,13 +28,13 @@ def deliver_again(queue: Queue, bucket: Bucket, request_id: str) -> None:
 @pytest.mark.parametrize(
     ("there", "left"),
     [
-        # A crash after the message was deleted, but before the input was: the queue delivered twice.
+        # A crash after the message was deleted and before its input was: the queue delivered it twice.
         (["result.json", "status/completed", "payload", "headers.json"], ["result.json", "status/completed"]),
         # A crash between the result and the status.
         (["result.json", "payload", "headers.json"], ["result.json", "status/completed"]),
         (["result.json", "status/completed"], ["result.json", "status/completed"]),
         (["result.json"], ["result.json", "status/completed"]),
-        # Failed: the payload is kept to look at.
+        # Failed: the payload is kept for inspection.
         (["status/failed", "payload", "headers.json"], ["status/failed", "payload"]),
         (["status/failed", "payload"], ["status/failed", "payload"]),
     ],

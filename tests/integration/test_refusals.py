@@ -1,4 +1,4 @@
-"""Permissions that are missing for some seconds: the container is called once a request, and work goes on by itself."""
+"""Permissions that are missing for some seconds: the container is called once a request, and work resumes."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def one_line_each(sidecar: Sidecar, group: str, op: str, permission: str) -> Non
 
 
 def stay(seconds: float) -> None:
-    """Let the refusal last: that nothing happens meanwhile is what is tested."""
+    """Wait while the refusal lasts: the test is that nothing happens meanwhile."""
     threading.Event().wait(seconds)
 
 

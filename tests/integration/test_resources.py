@@ -1,4 +1,4 @@
-"""What it costs in memory: the pod gives it 100 MiB."""
+"""Memory of the sidecar: its limit in the pod is 100 MiB."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.integration.sidecar import AWS_CLIENT, Sidecar, async_settings
 from tests.integration.waiting import eventually
 
 IS_SDK = AWS_CLIENT.get("DEQUEUER_AWS_CLIENT") == "sdk"
-"""Nothing is passed through then: an answer waits for a part of all others, and the SDK itself is larger."""
+"""With the SDK nothing is streamed: a response waits for parts of all others, and the SDK itself needs more memory."""
 WRITE_TIMEOUT_S = 60 if IS_SDK else 10
 LARGE_ANSWERS_MIB = 160 if IS_SDK else 90
 
@@ -28,7 +28,7 @@ def test_a_hundred_workers_and_two_thousand_requests(
     full = threading.Event()
 
     def reply(_request: object) -> Reply:
-        # Nobody is answered before all workers have been busy at the same time.
+        # No response is sent before all workers have been busy at the same time.
         if container.running == 100:
             full.set()
         full.wait(60)
@@ -55,14 +55,14 @@ def test_a_hundred_large_answers_side_by_side(
     body = b'["' + b"x" * (int(mib * 2**20) - 4) + b'"]'
 
     def reply(_request: object) -> Reply:
-        # All answer at the same time, and none waits for its reader for long: one that waited for its turn is cut.
+        # All respond at the same time, and close the connection when the sidecar does not read for some time.
         if container.running == 100:
             full.set()
         full.wait(60)
         return Reply(body=body, write_timeout_s=WRITE_TIMEOUT_S)
 
     container.reply = reply
-    # As with AWS, the queue is not in the store's process: that one is busy for seconds with so many parts.
+    # As in AWS, the queue is in another process than the store, which is busy for seconds with so many parts.
     with fauxqs(tmp_path) as store_url:
         bucket = Cloud("fauxqs", store_url).bucket()
         ids = [bucket.submit(queue, b"{}") for _ in range(100)]
@@ -74,7 +74,7 @@ def test_a_hundred_large_answers_side_by_side(
             peak = sidecar.peak_mib()
             sidecar.terminate()
             assert sidecar.wait() == 0
-        # Nobody was asked twice.
+        # No request was sent twice.
         assert len(container.requests) == container.most_running == 100, [
             settled for settled in sidecar.events("message_settled") if settled["settlement"] != "completed"
         ]

@@ -1,4 +1,4 @@
-"""The slim client of S3 against servers by other people."""
+"""The slim S3 client against servers of other projects."""
 
 from __future__ import annotations
 

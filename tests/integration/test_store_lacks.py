@@ -1,4 +1,4 @@
-"""A store that does not know some header fields: requests complete all the same, and each lack is told once."""
+"""A store that lacks some header fields: requests complete, and each missing feature is logged once."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def test_a_sidecar_works_around_what_the_store_lacks(
                 request_id = bucket.submit(queue)
                 assert eventually(lambda r=request_id: bucket.ended(r), "the request to end") == "completed"  # type: ignore[misc]
             told = [line["feature"] for line in sidecar.events("store_feature_missing")]
-            # The SDK sends a checksum with DeleteObjects, too.
+            # The SDK sends a checksum with DeleteObjects as well.
             assert sorted({*told} - {"bulk_deletions"}) == ["checksums", "conditional_writes"]
             assert len(told) == len({*told})
             assert sidecar.get("/healthz") == (200, "healthy")

@@ -1,4 +1,4 @@
-"""Waiting for what another process does: on a condition, with a generous end."""
+"""Wait for a condition in another process, with a long timeout."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import TypeVar
 T = TypeVar("T")
 
 DEADLINE_S = 90.0
-LOOK_EVERY_S = 0.05
+POLL_INTERVAL_S = 0.05
 
 
 def eventually(look: Callable[[], T | None], what: str, deadline_s: float = DEADLINE_S) -> T:
-    """Look until there is something (true in Python's sense), and return it."""
+    """Call `look` until it returns a true value, and return that."""
     ends = time.monotonic() + deadline_s
     while True:
         found = look()
@@ -21,4 +21,4 @@ def eventually(look: Callable[[], T | None], what: str, deadline_s: float = DEAD
             return found
         if time.monotonic() > ends:
             raise AssertionError(f"waited {deadline_s:g} s in vain for: {what}")
-        time.sleep(LOOK_EVERY_S)
+        time.sleep(POLL_INTERVAL_S)

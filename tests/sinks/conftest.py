@@ -13,7 +13,7 @@ from tests.sinks.fake_s3 import FakeS3, fake_s3
 
 @pytest.fixture
 async def s3(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[FakeS3]:
-    """S3 in memory, behind a socket; the pauses between tries are short."""
+    """S3 in memory, behind a socket. The pauses between retries are short."""
     short = replace(upload_retry.UPLOAD_RETRIES, backoff=Backoff(initial_s=0.001, max_s=0.1))
     monkeypatch.setattr(upload_retry, "UPLOAD_RETRIES", short)
     async with fake_s3() as fake:

@@ -17,14 +17,14 @@ FACTS = {"Last-Modified": "Tue, 14 Nov 2023 22:13:20 GMT"}
 
 
 def answer(status: int, body: bytes = b"", **headers: str) -> bytes:
-    """Return a raw answer that keeps the connection."""
+    """Return a raw response after which the connection stays open."""
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     lines = [f"HTTP/1.1 {status} X", f"Content-Length: {len(body)}", *(f"{k}: {v}" for k, v in (FACTS | named).items())]
     return ("\r\n".join(lines) + "\r\n\r\n").encode() + body
 
 
 def refusal(status: int, code: str) -> bytes:
-    """Return a raw refusal, as S3 words it."""
+    """Return a raw refusal in the form of S3."""
     return answer(status, f"<Error><Code>{code}</Code><Message>secret words</Message></Error>".encode())
 
 
@@ -35,7 +35,7 @@ def fields_of(raw: bytes) -> dict[str, str]:
 
 
 def decoded(body: bytes) -> bytes:
-    """Return what a body in the coding `aws-chunked` holds; the checksum behind it has to be right."""
+    """Decode a body in the coding `aws-chunked`, and check the checksum in its trailer."""
     whole, size = b"", -1
     while size:
         line, _, body = body.partition(b"\r\n")
@@ -58,7 +58,7 @@ class Asked:
 
     @property
     def step(self) -> str:
-        """What it is, in a word."""
+        """The step of an upload: `begin`, `part 1`, `complete`, `abort`; for other requests the method."""
         if "uploads" in self.query:
             return "begin"
         if "partNumber" in self.query:
@@ -69,12 +69,12 @@ class Asked:
 
 
 Fault = Callable[[Asked], bytes | None]
-"""Says what is answered instead; `b""` closes the connection. None: nothing, it goes on."""
+"""Returns a response to send instead; `b""`: the connection is closed; None: the request is carried out."""
 
 
 @dataclass
 class FakeS3:
-    """One bucket. `faults` are asked one after another; `after` have their say once the request was carried out."""
+    """One bucket. `before` can replace a request by a response; `after` can replace the response of a request."""
 
     url: str = ""
     objects: dict[str, bytes] = field(default_factory=dict)
@@ -84,16 +84,16 @@ class FakeS3:
     before: Fault = lambda _asked: None
     after: Fault = lambda _asked: None
     knows_trailers: bool = True
-    """Whether the coding `aws-chunked` is undone; otherwise the framing is stored as content, as older stores do."""
+    """Whether `aws-chunked` is decoded; otherwise the coding is stored as content, as in older stores."""
     cut_after: int = 0
-    """The connection is closed after so many answers."""
+    """The connection is closed after this number of responses."""
     stall_at: str = ""
-    """The step whose answer never comes; `stalled` is set when it was asked for."""
+    """The step that gets no response; `stalled` is set when it is requested."""
     stalled: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
     def steps(self) -> list[str]:
-        """What was asked, in order."""
+        """Steps of all requests, in order."""
         return [asked.step for asked in self.asked]
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -162,15 +162,15 @@ class FakeS3:
 
 @asynccontextmanager
 async def fake_s3() -> AsyncIterator[FakeS3]:
-    """Run one."""
+    """Run the server."""
     fake = FakeS3()
     async with serving(fake.serve) as port:
         fake.url = f"http://127.0.0.1:{port}"
         yield fake
 
 
-class times:  # noqa: N801 - reads as a function
-    """Says something instead, the first so many times that a step is asked for."""
+class times:  # noqa: N801 - used like a function
+    """A `Fault` that sends `said` the first `count` times that a step is requested."""
 
     def __init__(self, count: int, step: str, said: bytes) -> None:
         self.left, self.step, self.said = count, step, said

@@ -1,4 +1,4 @@
-"""Both clients of S3, so that one suite proves them equal."""
+"""Stores of both S3 clients, so that the same tests run with each."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ KEYS = SimpleNamespace(access_key="test", secret_key="test", token=None)
 
 
 class Chain:
-    """Credentials that change when the test says so."""
+    """Credentials that a test can change."""
 
     def __init__(self, keys: Any = KEYS) -> None:
         self.keys = keys
@@ -45,7 +45,7 @@ class ClosableStore(Store, Protocol):
 
 
 class Connect(Protocol):
-    """Opens a bucket; closed at the end of the test."""
+    """Opens a bucket, which is closed at the end of the test."""
 
     def __call__(
         self, url: str, seen: Observer | None = None, bucket: str = "bucket", chain: CredentialChain | None = None
@@ -60,7 +60,7 @@ def slim_endpoint(url: str, chain: CredentialChain | None = None, region: str = 
 
 @asynccontextmanager
 async def connecting(client: str) -> AsyncIterator[Connect]:
-    """Yield what opens buckets with one of `CLIENTS`."""
+    """Yield a function that opens buckets with one of `CLIENTS`."""
     opened: list[SlimStore | Aws] = []
 
     def connect(

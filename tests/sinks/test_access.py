@@ -1,4 +1,4 @@
-"""Start-up proves that it may list and write; later the same calls tell that a refusal is over."""
+"""The start checks the permissions to list and write; later the same calls show that a refusal is over."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Both clients against an S3 in this process, and against a server that answers as it is told."""
+"""Both clients against an S3 in this process, and against a server with raw responses."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
@@ -137,7 +137,7 @@ async def test_listing_a_bucket_that_is_not_there(endpoint: str, connect: Connec
 
 @asynccontextmanager
 async def server(*answers: bytes) -> AsyncIterator[tuple[str, list[bytes]]]:
-    """Answer each request with the next of the raw answers, and close; the last goes on for ever."""
+    """Send the raw responses in turn, each on a connection of its own; the last one again and again."""
     left, heads = list(answers), []
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -180,8 +180,8 @@ async def test_errors_are_named_for_what_to_do_next(raw: bytes, expected: type[E
         heads.clear()
         with pytest.raises(expected) as caught:
             await connect(url).put("x", b"1", "text/plain")
-        # One call is one attempt: trying again is for whoever holds the lease.
-        # The SDK's HTTP library alone sends an idempotent request again when the connection was closed unanswered.
+        # A call makes one attempt: the caller, which holds the lease, retries.
+        # Only the SDK's HTTP library resends an idempotent request whose connection was closed without a response.
         assert len(heads) == 1 or (raw == b"" and len(heads) == 2)
         assert len(str(caught.value)) <= 256
 

@@ -1,4 +1,4 @@
-"""The same environment for botocore's chain and for ours, and what each makes of it."""
+"""Credentials of botocore's chain and of ours for the same environment."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ TLS = ssl.create_default_context()
 
 
 class Found(NamedTuple):
-    """Keys, as a request would be signed with them."""
+    """Keys that would sign a request."""
 
     access_key: str
     secret_key: str
@@ -40,7 +40,7 @@ class Found(NamedTuple):
 
 @contextmanager
 def environment(variables: Mapping[str, str]) -> Iterator[None]:
-    """Let the process have these variables and no others."""
+    """Run with these environment variables and no others."""
     before = dict(os.environ)
     os.environ.clear()
     os.environ.update(variables)
@@ -52,14 +52,14 @@ def environment(variables: Mapping[str, str]) -> Iterator[None]:
 
 
 def botocores(variables: Mapping[str, str]) -> Found | Failure:  # noqa: PLR0911 - a table of errors
-    """Ask botocore's whole chain."""
+    """Return what the whole chain of botocore finds."""
     with environment({"AWS_DEFAULT_REGION": REGION, "AWS_MAX_ATTEMPTS": "1", **variables}):
         try:
             credentials = Session().get_credentials()
         except _CONFIGURATION as error:
             is_read_later = isinstance(error, UnicodeError) or "Auth token value" in str(error)
             return "unavailable" if is_read_later else "configuration"
-        except Exception:  # noqa: BLE001 - botocore lets everything through, KeyError too
+        except Exception:  # noqa: BLE001 - botocore raises errors of any type, including KeyError
             return "unavailable"
         if credentials is None:
             return "missing"
@@ -68,7 +68,7 @@ def botocores(variables: Mapping[str, str]) -> Found | Failure:  # noqa: PLR0911
         except wrong.ClientError as error:
             return "missing" if error.response["Error"]["Code"] == "AccessDenied" else "unavailable"
         except wrong.ParamValidationError as error:
-            # The token is read anew each time; role and session name stay as they are.
+            # The token is read each time; role and session name do not change.
             return "unavailable" if "WebIdentityToken" in str(error) else "configuration"
         except wrong.InvalidSTSRegionalEndpointsConfigError:
             return "configuration"
@@ -79,7 +79,7 @@ def botocores(variables: Mapping[str, str]) -> Found | Failure:  # noqa: PLR0911
 
 
 def ours(variables: Mapping[str, str]) -> Found | Failure:
-    """Ask ours, without the SDK."""
+    """Return what our chain finds, without the SDK."""
     return asyncio.run(_ours(variables))
 
 

@@ -1,4 +1,4 @@
-"""STS, a container's agent and IMDS as one server that answers as it is told, on 127.0.0.1 or ::1."""
+"""STS, a container's agent and IMDS as one server with canned responses, on 127.0.0.1 or ::1."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs
 
-Answer = tuple[int, bytes]
-NEVER: Answer = (0, b"")
-"""The request is read and not answered."""
-CUT: Answer = (-1, b"")
-"""The connection is closed instead of an answer."""
+CannedResponse = tuple[int, bytes]
+NEVER: CannedResponse = (0, b"")
+"""The request is read and gets no response."""
+CUT: CannedResponse = (-1, b"")
+"""The connection is closed without a response."""
 ROLE_PATH = "/latest/meta-data/iam/security-credentials/"
 
 
 def instant(after_s: float) -> str:
-    """Return a time from now as AWS writes it."""
+    """Return the time `after_s` from now, as AWS writes it."""
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + after_s))
 
 
 def found(**more: object) -> bytes:
-    """Return credentials as agents and IMDS give them out."""
+    """Return credentials as agents and IMDS send them."""
     fields = {
         "Code": "Success",
         "Type": "AWS-HMAC",
@@ -39,7 +39,7 @@ def found(**more: object) -> bytes:
 
 
 def assumed(expiration: str | None = None, token: str = "token==") -> bytes:
-    """Return what STS answers."""
+    """Return a response of STS with credentials."""
     return f"""<AssumeRoleWithWebIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/">
       <AssumeRoleWithWebIdentityResult>
         <SubjectFromWebIdentityToken>system:serviceaccount:default:api</SubjectFromWebIdentityToken>
@@ -62,8 +62,8 @@ def refused(code: str, message: str = "no") -> bytes:
 
 
 @dataclass(frozen=True)
-class Heard:
-    """A request, without what clients are free to choose."""
+class RecordedRequest:
+    """A request, without the parts that clients may choose freely."""
 
     method: str
     path: str
@@ -73,30 +73,36 @@ class Heard:
 
 @dataclass
 class Server:
-    """Answers by method and path; the last of several answers stays."""
+    """Responses by method and path. They are used in turn; the last one is used again and again."""
 
     url: str = ""
     port: int = 0
-    answers: dict[str, list[Answer]] = field(default_factory=dict)
-    heard: list[Heard] = field(default_factory=list)
+    answers: dict[str, list[CannedResponse]] = field(default_factory=dict)
+    requests: list[RecordedRequest] = field(default_factory=list)
     closing: threading.Event = field(default_factory=threading.Event)
 
-    def answer(self, what: str, *answers: Answer) -> None:
-        """Answer so from now on. `what`: method and path."""
+    def answer(self, what: str, *answers: CannedResponse) -> None:
+        """Set the responses. `what`: method and path."""
         self.answers[what] = list(answers)
 
-    def take(self, what: str) -> Answer:
-        """Return the next answer; 404 for what nobody told about."""
+    def take(self, what: str) -> CannedResponse:
+        """Return the next response; 404 when none is set."""
         answers = self.answers.get(what, [(404, b"not here")])
         return answers.pop(0) if len(answers) > 1 else answers[0]
 
 
-_TOLD = ("authorization", "accept", "content-type", "x-aws-ec2-metadata-token", "x-aws-ec2-metadata-token-ttl-seconds")
+_RECORDED_FIELDS = (
+    "authorization",
+    "accept",
+    "content-type",
+    "x-aws-ec2-metadata-token",
+    "x-aws-ec2-metadata-token-ttl-seconds",
+)
 
 
 @contextmanager
 def serving(host: str = "127.0.0.1", date_off_s: float = 0) -> Iterator[Server]:
-    """Run a server. `date_off_s`: what its clock is ahead."""
+    """Run a server. `date_off_s`: how far its clock is ahead, seconds."""
     server = Server()
 
     class Handler(BaseHTTPRequestHandler):
@@ -104,8 +110,10 @@ def serving(host: str = "127.0.0.1", date_off_s: float = 0) -> Iterator[Server]:
 
         def do(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode()
-            fields = {name: self.headers[name] for name in _TOLD if self.headers[name] is not None}
-            server.heard.append(Heard(self.command, self.path, fields, parse_qs(body, keep_blank_values=True)))
+            fields = {name: self.headers[name] for name in _RECORDED_FIELDS if self.headers[name] is not None}
+            server.requests.append(
+                RecordedRequest(self.command, self.path, fields, parse_qs(body, keep_blank_values=True))
+            )
             status, text = server.take(f"{self.command} {self.path}")
             if status <= 0:
                 if status == 0:
@@ -129,7 +137,7 @@ def serving(host: str = "127.0.0.1", date_off_s: float = 0) -> Iterator[Server]:
         daemon_threads = True
         block_on_close = False
 
-        def handle_error(self, *_: object) -> None: ...  # who was not answered has hung up
+        def handle_error(self, *_: object) -> None: ...  # a client without a response has closed the connection
 
     with Listening((host, 0), Handler) as listening:
         server.port = listening.server_address[1]
@@ -148,7 +156,7 @@ Teach = Callable[[Server], None]
 
 
 def imds(server: Server, body: bytes | None = None) -> None:
-    """Be an IMDS of version 2 with one role."""
+    """Set the responses of an IMDS of version 2 with one role."""
     server.answer("PUT /latest/api/token", (200, b"session-token"))
     server.answer(f"GET {ROLE_PATH}", (200, b"node-role"))
     server.answer(f"GET {ROLE_PATH}node-role", (200, body if body is not None else found()))

@@ -56,20 +56,20 @@ def home(tmp_path: Path) -> Variables:
 
 
 def judged(variables: Variables, server: Server) -> object:
-    """Return what both found; they must agree, and must have asked for the same."""
+    """Return what both found. Check that it is the same, and that both sent the same requests."""
     answers = {what: list(told) for what, told in server.answers.items()}
     theirs = botocores(variables)
-    asked = list(server.heard)
-    server.heard.clear()
+    asked = list(server.requests)
+    server.requests.clear()
     server.answers = answers
     mine = ours(variables)
     assert mine == theirs
-    for heard in [*asked, *server.heard]:
-        # The default is a name with the time in it.
+    for requests in [*asked, *server.requests]:
+        # The default name contains the time.
         if "AWS_ROLE_SESSION_NAME" not in variables:
-            heard.form.pop("RoleSessionName", None)
-    first = {(heard.method, heard.path): heard for heard in reversed(asked)}
-    assert {(heard.method, heard.path): heard for heard in reversed(server.heard)} == first
+            requests.form.pop("RoleSessionName", None)
+    first = {(requests.method, requests.path): requests for requests in reversed(asked)}
+    assert {(requests.method, requests.path): requests for requests in reversed(server.requests)} == first
     return mine
 
 
@@ -111,7 +111,7 @@ def judged(variables: Variables, server: Server) -> object:
 def test_keys_in_the_environment(variables: Variables, home: Variables) -> None:
     with serving() as server:
         judged(home | variables, server)
-        assert server.heard == []
+        assert server.requests == []
 
 
 # Web identity
@@ -132,14 +132,14 @@ def test_web_identity(server: Server, home: Variables) -> None:
     keys = judged(irsa(server, home), server)
     assert isinstance(keys, Found)
     assert keys[:3] == ("ASIAASSUMED", "secret/assumed+", "token==")
-    [heard] = server.heard
-    assert heard.form == {
+    [requests] = server.requests
+    assert requests.form == {
         "Action": ["AssumeRoleWithWebIdentity"],
         "Version": ["2011-06-15"],
         "RoleArn": [ROLE],
         "WebIdentityToken": ["ey.J-web.identity+/="],
     }
-    assert "authorization" not in heard.fields
+    assert "authorization" not in requests.fields
 
 
 @pytest.mark.parametrize(
@@ -300,10 +300,10 @@ def test_authorization_of_a_container(more: Variables, outcome: str, server: Ser
 def test_hosts_that_are_not_asked_for_container_credentials(url: str, home: Variables) -> None:
     with serving() as server:
         variables = home | {"AWS_CONTAINER_CREDENTIALS_FULL_URI": url}
-        # A scheme that nobody knows is an error later on in botocore.
+        # For an unknown scheme, botocore raises its error later.
         assert ours(variables) == "configuration"
         assert botocores(variables) in ("configuration", "unavailable")
-        assert server.heard == []
+        assert server.requests == []
 
 
 @pytest.mark.parametrize(
@@ -377,7 +377,7 @@ def test_imds(server: Server, home: Variables) -> None:
     keys = judged(node(server, home), server)
     assert isinstance(keys, Found)
     assert keys[:3] == ("ASIAFOUND", "secret/found", "token==")
-    assert [heard.method for heard in server.heard] == ["PUT", "GET", "GET"]
+    assert [requests.method for requests in server.requests] == ["PUT", "GET", "GET"]
 
 
 def _set(what: str, *answers: tuple[int, bytes]) -> Teach:
@@ -441,7 +441,7 @@ def test_an_endpoint_with_a_path(home: Variables) -> None:
         for path in ("/proxy", "/proxy/"):
             variables = node(server, home, AWS_EC2_METADATA_SERVICE_ENDPOINT=server.url + path)
             assert isinstance(judged(variables, server), Found)
-            server.heard.clear()
+            server.requests.clear()
 
 
 @pytest.mark.parametrize("left_s", [-3600, 0, 600, 1000])

@@ -1,4 +1,4 @@
-"""Who is asked for keys, decided from the environment and from files alone."""
+"""Which credential provider is used: decided from environment and files alone."""
 
 import subprocess
 import sys
@@ -104,11 +104,11 @@ def test_where_the_sdk_is_taken_it_finds_what_comes_before_ours(file: str, tmp_p
         assert choose(variables).provider == "sdk"
         found = botocores(variables)
         assert found == ("FILE", "s", None, None)
-        assert server.heard == []
+        assert server.requests == []
 
 
 def test_the_order_of_botocores_chain_is_the_one_we_know() -> None:
-    """A provider that botocore adds one day is to be looked at: it may come before one of ours."""
+    """When botocore adds a provider, this test fails: the new one may come before one of ours."""
     with environment({"AWS_DEFAULT_REGION": "eu-west-1"}):
         providers = Session().get_component("credential_provider").providers
     assert [provider.METHOD for provider in providers] == [

@@ -1,4 +1,4 @@
-"""What each provider does beyond botocore's: clocks that differ, tokens that change, secrets that stay secret."""
+"""What our providers do and those of botocore do not: wrong clocks, replaced tokens, no secrets in errors."""
 
 import asyncio
 import ssl
@@ -77,7 +77,9 @@ async def test_a_token_that_was_replaced_is_read_again(kind: str, server: Server
     await made.get_frozen_credentials()
     (tmp_path / "token").write_text("another-token", encoding="utf-8")
     await made.get_frozen_credentials()
-    sent = [heard.form.get("WebIdentityToken", [heard.fields.get("authorization")])[0] for heard in server.heard]
+    sent = [
+        requests.form.get("WebIdentityToken", [requests.fields.get("authorization")])[0] for requests in server.requests
+    ]
     assert sent == ["identity-token", "another-token"]
 
 
@@ -124,7 +126,7 @@ async def test_no_secret_is_told_when_something_goes_wrong(
     with pytest.raises(DequeuerError) as caught:
         await made.get_frozen_credentials()
     text = "".join(traceback.format_exception(caught.value)) + repr(made)
-    # A traceback quotes the lines of the program, and those of this test hold none of the secrets.
+    # A traceback quotes lines of source code; those of this test contain none of the secrets.
     assert not [secret for secret in SECRETS if secret in text.replace("_session_token", "")]
 
 
@@ -153,7 +155,7 @@ async def test_an_imds_that_swallows_everything_is_given_up_in_seconds(server: S
     server.answer(f"GET {ROLE_PATH}", NEVER)
     with pytest.raises(CredentialsMissingError, match=r"IMDS \(127.0.0.1:\d+\) returned none.*Give the pod a role"):
         await provider(variables("imds", server, tmp_path)).get_frozen_credentials()
-    assert [heard.method for heard in server.heard] == ["PUT", "GET"]
+    assert [requests.method for requests in server.requests] == ["PUT", "GET"]
 
 
 async def test_imds_switched_off_says_so(tmp_path: Path) -> None:

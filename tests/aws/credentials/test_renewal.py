@@ -1,4 +1,4 @@
-"""Keys are renewed in the background: who needs them waits only when there are none."""
+"""Keys are renewed in the background: requests wait only while there are no valid keys."""
 
 import asyncio
 import time
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.looptime
 
 
 class Provider:
-    """Answers as the test says; `asked` tells when."""
+    """Returns or raises what the test sets. `asked`: loop times of the calls."""
 
     def __init__(self, lifetime_s: float | None = HOUR_S) -> None:
         self.lifetime_s = lifetime_s
@@ -64,7 +64,7 @@ def now() -> float:
 
 
 async def use(cache: CredentialsCache) -> str:
-    """Return the access key as a request would use it, and insist that it did not wait."""
+    """Return the access key as a request would use it; check that it did not wait."""
     before = now()
     await cache.wait_until_valid()
     assert now() == before
@@ -95,7 +95,7 @@ async def test_keys_that_live_shortly_are_renewed_after_half_of_their_life(lifet
 
 
 class SameKeys:
-    """Gives out the keys that it has until they end."""
+    """Returns the same keys until they expire."""
 
     def __init__(self) -> None:
         self.asked: list[float] = []
@@ -233,7 +233,7 @@ async def test_a_chain_that_does_not_tell_the_end_is_asked_again_in_the_backgrou
         await cache.wait_until_valid()
         await asyncio.sleep(UNKNOWN_EXPIRY_RENEWAL_INTERVAL_S + 1)
         assert await use(cache) == "AKID2"
-        # It gives up minutes before its keys end, and does not say when that is: AWS judges.
+        # The SDK fails minutes before its keys expire, and does not tell when they do: AWS decides.
         chain.error = RuntimeError("away")
         await asyncio.sleep(HOUR_S)
         assert await use(cache) == "AKID2"

@@ -1,4 +1,4 @@
-"""Keys that the SDK's chain finds: their end is known, and a profile's web identity is as good as the pod's."""
+"""Keys of the SDK's chain: their expiry is known, and web identity in a profile works like that of the pod."""
 
 import time
 from pathlib import Path

@@ -37,7 +37,7 @@ async def test_what_is_missing_for_a_reader_is_missing(op: StoreOp) -> None:
 
 
 async def test_a_write_that_is_answered_404_is_tried_again() -> None:
-    """The handler takes a missing object for a missing payload, and fails the request."""
+    """Otherwise the handler would take the error for a missing payload, and fail the request."""
     seen = Recorder()
     with pytest.raises(StoreUnavailableError, match="404"):
         await CallReporter(seen).run("put", outcome(StoreMissingError("S3 answered 404")), "a/key")

@@ -1,4 +1,4 @@
-"""Objects are compared with the checksum that the store tells of them."""
+"""Objects are compared with the checksum that the store sends."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ async def test_what_matches_passes_and_what_does_not_never_arrives_whole(
     assert s3.asked[0].headers["x-amz-checksum-mode"] == "ENABLED"
     s3.before = lambda _asked: answer(200, body[:-1] + b"!", **{field: told(body)[field]})
     got, error = await read(store)
-    assert len(got) < len(body)  # a request with it is broken off, and never whole
+    assert len(got) < len(body)  # the container gets an aborted request, never a whole one
     assert error is not None
     assert name in str(error)
 

@@ -1,4 +1,4 @@
-"""Stores that lack something, by scripted refusals; and what goes with every write to one that lacks nothing."""
+"""Stores that lack a feature (scripted refusals), and the fields of every write to a store that has all."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def without(field: str, said: bytes) -> Callable[[Asked], bytes | None]:
 
 
 def an_object(asked: Asked) -> bytes | None:
-    """What is read, whatever the key."""
+    """The content of every key."""
     if asked.method != "GET":
         return None
     return answer(200, b"payload", Last_Modified="Tue, 14 Nov 2023 22:13:20 GMT", ETag='"feed"')
@@ -96,7 +96,7 @@ async def test_without_conditional_writes_it_looks_and_writes(
     assert s3.objects["/bucket/one"] == b"1"
     s3.asked.clear()
     assert await store.create("two", b"2", "text/plain")
-    assert s3.steps == ["get", "put"]  # it is not asked for again what it cannot do
+    assert s3.steps == ["get", "put"]  # the missing feature is not tried again
     s3.before = lambda asked: holding("three") if "list-type" in asked.query else None
     assert not await store.create("three", b"3", "text/plain")
     assert "/bucket/three" not in s3.objects
@@ -152,7 +152,7 @@ async def test_a_store_that_does_not_tell_checksums_is_read_without(
     assert s3.steps == ["get", "get", "get"]
     assert lacking(seen) == ["checksums_on_reading"]
     await store.put("one", b"1", "text/plain")
-    assert "x-amz-checksum-crc32" in s3.asked[-1].headers  # writes keep theirs
+    assert "x-amz-checksum-crc32" in s3.asked[-1].headers  # writes keep their checksum
 
 
 async def test_a_store_known_to_know_no_checksums_is_not_asked_for_them(s3: FakeS3, store: SlimStore) -> None:

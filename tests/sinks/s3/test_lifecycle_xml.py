@@ -1,4 +1,4 @@
-"""The expiry rule without the SDK, against a server that holds a document as S3 does."""
+"""The lifecycle rule with the slim client, against a server that stores a document like S3."""
 
 import asyncio
 from base64 import b64encode

@@ -168,7 +168,7 @@ async def test_a_cancelled_upload_does_not_wait_for_its_abort(s3: FakeS3, store:
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert "abort" not in s3.steps  # a release that follows the cancellation is not held up
+    assert "abort" not in s3.steps  # the release that follows the cancellation is not delayed
     await store.close()
     assert s3.steps[-1] == "abort"
     assert s3.uploads == {}

@@ -1,4 +1,4 @@
-"""What is special to the slim client: what it asks for, what it believes, and when it lets go of a connection."""
+"""The slim client only: its requests, which responses are valid, and when it releases a connection."""
 
 import asyncio
 import gc
@@ -25,7 +25,7 @@ LARGE = bytes(range(256)) * 4000
 
 @dataclass
 class Told:
-    """A server that gives one answer after another, the last for ever; and the client of it."""
+    """A server that sends responses in turn, the last one again and again; and a store that uses it."""
 
     store: SlimStore
     seen: Recorder

@@ -1,4 +1,4 @@
-"""Uploads that find no buffer: passed through to S3 as they are read."""
+"""Uploads without a free buffer: their parts are streamed to S3 while they are read."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ async def test_any_number_of_uploads_goes_on_side_by_side(s3: FakeS3, store: Sli
     async def body() -> AsyncIterator[bytes]:
         yield BODY[:100_000]
         async with asyncio.timeout(60):
-            await midway.wait()  # nobody goes on before all are as far as this
+            await midway.wait()  # none continues before all are here
         yield BODY[100_000:200_000]
 
     keys = [f"side/{number}" for number in range(20)]
@@ -130,7 +130,7 @@ async def test_a_part_that_is_refused_ends_the_upload(s3: FakeS3, store: SlimSto
     with pytest.raises(StoreUnavailableError, match="503 SlowDown"):
         await send(store)
     await store.close()
-    assert s3.steps.count("part 2") == 1  # it cannot be read again
+    assert s3.steps.count("part 2") == 1  # its content cannot be read again
     assert s3.steps[-1] == "abort"
 
 
@@ -170,7 +170,7 @@ async def test_a_probe_that_was_throttled_or_timed_out_tells_nothing(
 
 async def test_bytes_that_were_changed_on_the_way_are_no_result(s3: FakeS3, store: SlimStore) -> None:
     await send(store, key="proves")
-    s3.knows_trailers = False  # what arrives now has another checksum than what was sent
+    s3.knows_trailers = False  # the stored bytes have another checksum than those that were sent
     with pytest.raises(StoreUnavailableError, match="other bytes"):
         await send(store)
     await store.close()

@@ -1,4 +1,4 @@
-"""The SDK's store: streamed uploads, what goes along with writes, and where AWS's own peculiarities show."""
+"""The SDK's store only: memory of uploads, fields of writes, stores that lack features."""
 
 import asyncio
 from base64 import b64encode
@@ -59,7 +59,7 @@ async def test_every_body_goes_with_its_checksum_and_every_creation_with_its_pro
         assert key == ("alias/mine" if is_creation else None)
         if asked.step == "put" or asked.step.startswith("part"):
             assert asked.headers["x-amz-checksum-crc32"] == checksum(asked.body)
-        # Not every store knows them.
+        # Some stores do not support these.
         assert not asked.headers.keys() & {"expect", "x-amz-trailer", "content-encoding", "transfer-encoding"}
     assert s3.uploads == {}
 
@@ -115,7 +115,7 @@ async def test_more_uploads_than_buffers_make_progress_side_by_side(
     sending = (store.put_stream(key, chunked(BODY[:250_000], 30_000), "text/plain") for key in keys)
     assert await asyncio.gather(*sending) == [True] * len(keys)
     assert all(s3.objects[f"/bucket/{key}"] == BODY[:250_000] for key in keys)
-    # Every upload had its first turn before any had its last one.
+    # Every upload had sent its first part before any was completed.
     last_first = max(at for at, step in enumerate(s3.steps) if step == "part 1")
     assert last_first < s3.steps.index("complete")
 

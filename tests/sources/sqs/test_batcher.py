@@ -83,7 +83,7 @@ async def test_a_request_that_fails_fails_every_caller_and_none_is_left_waiting(
 
 
 async def test_a_caller_that_is_cancelled_takes_its_entry_back_before_it_is_sent() -> None:
-    """The next thing it sends is the opposite: an acknowledgement is given up, and the message is released."""
+    """After a cancelled acknowledgement its caller releases the message: the deletion must not be sent."""
     sent = Sent()
     batcher = make(sent)
     given_up, other = asyncio.create_task(batcher.submit(1, 100)), asyncio.create_task(batcher.submit(2, 100))
@@ -124,7 +124,7 @@ async def test_what_is_over_its_time_when_the_request_is_written_is_not_sent() -
     )
     assert [type(result) for result in results] == [LeaseLostError, type(None), type(None)]
     assert [entries for _, entries in sent.batches] == [[2, 3]]
-    # The request ends with the first of them.
+    # The earliest deadline ends the request.
     assert sent.until == [0.5]
     with pytest.raises(LeaseLostError):
         await batcher.submit(4, asyncio.get_running_loop().time())

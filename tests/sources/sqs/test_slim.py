@@ -18,7 +18,7 @@ from tests.sinks.stores import Chain
 
 
 class FakeSqs:
-    """A queue that never ends, of messages of one size in the answer."""
+    """A queue with an unlimited number of messages of one size."""
 
     def __init__(self) -> None:
         self.message_bytes = 0

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.looptime
 
 
 class FakeSqs:
-    """The SDK's client: notes the requests, answers what the test put in."""
+    """A fake of the SDK's client: records requests, returns what the test sets."""
 
     def __init__(self) -> None:
         self.requests: list[tuple[str, Mapping[str, Any]]] = []
@@ -229,7 +229,7 @@ async def test_a_copy_is_sent_once_and_deletes_nothing(fifo: bool) -> None:
     await source.copy(lease)
     await source.copy(lease)
     assert [name for name, _ in client.requests] == ["receive", "send", "send"]
-    # The first one may have been taken: a FIFO queue then drops the second.
+    # The first one may have been stored: a FIFO queue then drops the second.
     assert client.requests[1] == client.requests[2]
     sent = client.requests[2][1]
     assert (sent["MessageBody"], sent["MessageAttributes"]) == ("r1", attributes)
@@ -237,7 +237,7 @@ async def test_a_copy_is_sent_once_and_deletes_nothing(fifo: bool) -> None:
 
 
 async def test_a_refusal_without_a_code_means_the_same_with_both_clients() -> None:
-    # Without a code the SDK puts the status there, as a text: a load balancer may have answered.
+    # Without a code, for example from a load balancer, the SDK uses the status as the code, as text.
     kind, error = translate(ClientError({"Error": {"Code": "400"}, "ResponseMetadata": {"HTTPStatusCode": 400}}, "Any"))
     assert kind == sqs_errors.translate(SqsResponseError(400, "", ""))[0] == "unavailable"
     assert isinstance(error, SourceUnavailableError)
@@ -327,7 +327,7 @@ async def test_what_changes_a_message_is_sent_until_its_lease_is_over_and_no_lon
     await asyncio.sleep(15)
     await renewed.extend(30)
     await asyncio.sleep(14.2)
-    # A renewal ends a margin of a second before the lease does; what settles, half of that.
+    # A renewal may be sent until a margin of 1 s before the end of the lease; a settlement until half of that.
     with pytest.raises(LeaseLostError):
         await extended.extend(30)
     await asyncio.sleep(0.2)
