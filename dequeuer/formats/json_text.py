@@ -271,14 +271,19 @@ class JsonValidator:
         return at
 
 
+def check_json(text: bytes) -> None:
+    """Validate a whole JSON text. Raises `InvalidResponseError`, like `JsonValidator`."""
+    validator = JsonValidator()
+    validator.feed(text)
+    validator.close()
+
+
 def is_json_array(text: bytes) -> bool:
     """Return whether `text` is JSON and an array."""
     if not text.lstrip(b" \t\n\r").startswith(b"["):
         return False
-    validator = JsonValidator()
     try:
-        validator.feed(text)
-        validator.close()
+        check_json(text)
     except InvalidResponseError:
         return False
     return True

@@ -29,14 +29,8 @@ class BugBoundary:
         self._handler = handler
         self._fail = fail
         self._max_attempts = max_attempts
-
-    def needs_slot(self, message: Message) -> bool:
-        """Ask the handler."""
-        return self._handler.needs_slot(message)
-
-    def ref(self, message: Message) -> str:
-        """Ask the handler."""
-        return self._handler.ref(message)
+        self.needs_slot = handler.needs_slot
+        self.ref = handler.ref
 
     async def handle(self, message: Message, fence: Fence) -> Outcome:
         """Handle a message."""

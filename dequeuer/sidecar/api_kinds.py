@@ -69,9 +69,9 @@ async def _make_async(settings: SidecarSettings, dependencies: WorkerDependencie
     from dequeuer.handlers.async_api.handler import AsyncHandler  # noqa: PLC0415 - see make_api_kind
     from dequeuer.handlers.async_api.result import ResultWriter  # noqa: PLC0415 - see make_api_kind
     from dequeuer.handlers.bugs import BugBoundary, FailRequest  # noqa: PLC0415 - see make_api_kind
-    from dequeuer.sinks.deletion_batching import DeletionBatchingStore  # noqa: PLC0415 - see make_api_kind
+    from dequeuer.sinks.deletion_batching import DeletionBatcher  # noqa: PLC0415 - see make_api_kind
 
-    store = DeletionBatchingStore(dependencies.cloud.store(settings.bucket, dependencies.observer))
+    store = dependencies.cloud.store(settings.bucket, dependencies.observer)
     prefix = workloads_prefix(settings.cluster_uid)
     below = f"{prefix}{settings.api_name}/"
     await prove_access(store, settings.bucket, below)
@@ -79,6 +79,7 @@ async def _make_async(settings: SidecarSettings, dependencies: WorkerDependencie
         cluster_uid=settings.cluster_uid,
         api_name=settings.api_name,
         store=store,
+        deletions=DeletionBatcher(store),
         target=dependencies.target,
         results=ResultWriter(settings.max_result_bytes),
         policy=dependencies.policy,

@@ -41,7 +41,14 @@ class Fetch(Protocol):
         """Return the keys below `prefix`, at most 1,000."""
 
 
-class Sink(Protocol):
+class Deletions(Protocol):
+    """Deletes. Raises `StoreDeniedError`, `StoreUnavailableError`."""
+
+    async def delete(self, keys: Collection[str]) -> None:
+        """Delete objects. Missing objects are not an error."""
+
+
+class Sink(Deletions, Protocol):
     """Writes. Raises `StoreDeniedError`, `StoreUnavailableError`."""
 
     async def put(self, key: str, body: bytes, content_type: str) -> None:
@@ -70,9 +77,6 @@ class Sink(Protocol):
             size: bytes of `body`; None: unknown. A body of known size is streamed unbuffered when the buffers are full.
             check: see `Check`.
         """
-
-    async def delete(self, keys: Collection[str]) -> None:
-        """Delete objects. Missing objects are not an error."""
 
 
 class Store(Fetch, Sink, Protocol):

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import Collection, Sequence
 
-from dequeuer.sinks.base import Check, Payload, Store, unchecked
+from dequeuer.sinks.base import Deletions
 
 LINGER_S = 0.2
 """How long a deletion waits for others. Nothing depends on when it happens."""
@@ -13,47 +13,19 @@ MAX_KEYS_PER_CALL = 500
 """Keys in one call. S3 allows 1,000."""
 
 
-class DeletionBatchingStore:
-    """`Store`. Deletions wait for each other; all other calls are passed on at once."""
+class DeletionBatcher:
+    """`Deletions` whose calls wait for each other and share a request.
 
-    def __init__(self, store: Store) -> None:
+    Args:
+        store: deletes the objects.
+    """
+
+    def __init__(self, store: Deletions) -> None:
         self._store = store
         self._keys: list[str] = []
         self._callers: list[asyncio.Future[None]] = []
         self._timer: asyncio.TimerHandle | None = None
         self._sending: set[asyncio.Task[None]] = set()
-
-    async def get(self, key: str) -> Payload:
-        """Open an object."""
-        return await self._store.get(key)
-
-    async def list(self, prefix: str) -> Sequence[str]:
-        """Return the keys below `prefix`."""
-        return await self._store.list(prefix)
-
-    async def put(self, key: str, body: bytes, content_type: str) -> None:
-        """Write an object."""
-        await self._store.put(key, body, content_type)
-
-    async def create(self, key: str, body: bytes, content_type: str, *, check: Check = unchecked) -> bool:
-        """Write an object unless the key exists."""
-        return await self._store.create(key, body, content_type, check=check)
-
-    async def put_stream(
-        self,
-        key: str,
-        body: AsyncIterator[bytes],
-        content_type: str,
-        *,
-        size: int | None = None,
-        check: Check = unchecked,
-    ) -> bool:
-        """Write an object in bounded memory unless the key exists."""
-        return await self._store.put_stream(key, body, content_type, size=size, check=check)
-
-    async def check_write(self, key: str) -> None:
-        """Check the permission to write `key`."""
-        await self._store.check_write(key)
 
     async def delete(self, keys: Collection[str]) -> None:
         """Delete objects, together with those of other callers within `LINGER_S`.

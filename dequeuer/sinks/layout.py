@@ -30,26 +30,20 @@ class RequestKeys:
     request_id: str
     prefix: str = field(init=False, repr=False, compare=False)
     """Prefix of all keys of the request, with its slash."""
+    headers: str = field(init=False, repr=False, compare=False)
+    """The submitted headers, a JSON object."""
+    payload: str = field(init=False, repr=False, compare=False)
+    """The submitted body."""
+    result: str = field(init=False, repr=False, compare=False)
+    """The container's response."""
 
     def __post_init__(self) -> None:
         # Built once: each message uses about six keys.
         prefix = f"{workloads_prefix(self.cluster_uid)}{self.api_name}/{self.request_id}/"
         object.__setattr__(self, "prefix", prefix)
-
-    @property
-    def headers(self) -> str:
-        """The submitted headers, a JSON object."""
-        return f"{self.prefix}headers.json"
-
-    @property
-    def payload(self) -> str:
-        """The submitted body."""
-        return f"{self.prefix}payload"
-
-    @property
-    def result(self) -> str:
-        """The container's response."""
-        return f"{self.prefix}result.json"
+        object.__setattr__(self, "headers", f"{prefix}headers.json")
+        object.__setattr__(self, "payload", f"{prefix}payload")
+        object.__setattr__(self, "result", f"{prefix}result.json")
 
     def status(self, name: str) -> str:
         """Return the key of a status object; `name` is one of `STATUSES`."""

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dequeuer.core.errors import LeaseLostError, SourceDeniedError, SourceGoneError, SourceUnavailableError
 from dequeuer.core.events import Settlement
 from dequeuer.core.message import Done, Outcome, Reject, Requeue, Retry
-from dequeuer.core.retry import UNTIL_AVAILABLE
+from dequeuer.core.retry import retry_until_available
 from dequeuer.sources.base import Lease, Source
 from dequeuer.worker.lease import HeldLease
 
@@ -39,7 +39,9 @@ class Settler:
             SourceGoneError: the queue does not exist any more.
         """
         held.is_settlement_started = True
-        settling = asyncio.create_task(self._settle_until_available(held, outcome), name="settle")
+        settling = asyncio.create_task(
+            retry_until_available(UNAVAILABLE_ERRORS, self._settle, held, outcome), name="settle"
+        )
         self._track(settling)
         try:
             settlement = await asyncio.shield(settling)
@@ -52,16 +54,7 @@ class Settler:
             raise
         held.set_settlement(settlement, outcome.reason)
 
-    async def _settle_until_available(self, held: HeldLease, outcome: Outcome) -> Settlement:
-        failures = 0
-        while True:
-            try:
-                return await self._settle_once(held, outcome)
-            except UNAVAILABLE_ERRORS:
-                await asyncio.sleep(UNTIL_AVAILABLE.backoff.pause_s(failures))
-                failures += 1
-
-    async def _settle_once(self, held: HeldLease, outcome: Outcome) -> Settlement:
+    async def _settle(self, held: HeldLease, outcome: Outcome) -> Settlement:
         held.check()
         match outcome:
             case Done():

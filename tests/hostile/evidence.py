@@ -62,6 +62,7 @@ def async_handler(store: MemoryStore, target: Target, max_bytes: int = 2**24) ->
         cluster_uid="uid",
         api_name="api",
         store=store,
+        deletions=store,
         target=target,
         results=ResultWriter(max_bytes),
         policy=POLICY,

@@ -23,7 +23,7 @@ from dequeuer.handlers.batch_api.handler import BatchHandler
 from dequeuer.handlers.response_policy import ResponsePolicy
 from dequeuer.probes.gate import Gate
 from dequeuer.sinks.access import harmless_store_calls
-from dequeuer.sinks.deletion_batching import DeletionBatchingStore
+from dequeuer.sinks.deletion_batching import DeletionBatcher
 from dequeuer.sources.sqs.sdk_errors import translate
 from dequeuer.worker.lease import HeldLease, LeaseRenewer
 from dequeuer.worker.settlement import UNAVAILABLE_ERRORS
@@ -151,7 +151,8 @@ class SimSidecar:
             return AsyncHandler(
                 cluster_uid="uid",
                 api_name="api",
-                store=DeletionBatchingStore(self._store),
+                store=self._store,
+                deletions=DeletionBatcher(self._store),
                 target=self.container,
                 results=ResultWriter(1 << 20),
                 policy=policy,

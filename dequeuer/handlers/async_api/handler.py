@@ -29,7 +29,7 @@ from dequeuer.handlers.async_api.result import ResultWriter
 from dequeuer.handlers.backoff import MAX_BACKOFF_S, backoff_s
 from dequeuer.handlers.base import Target
 from dequeuer.handlers.response_policy import ResponsePolicy, failure_of
-from dequeuer.sinks.base import Store
+from dequeuer.sinks.base import Deletions, Store
 from dequeuer.sinks.layout import RequestKeys, is_request_id
 
 REQUEST_ID_HEADER = "X-Cortex-Request-ID"
@@ -49,6 +49,7 @@ class AsyncHandler:
     """Reads the request, sends it to the container, stores the result and the final status.
 
     Args:
+        deletions: deletes objects of `store`.
         in_progress_after_s: `status/in_progress` is written when the work takes longer than this, seconds.
     """
 
@@ -58,6 +59,7 @@ class AsyncHandler:
         cluster_uid: str,
         api_name: str,
         store: Store,
+        deletions: Deletions,
         target: Target,
         results: ResultWriter,
         policy: ResponsePolicy,
@@ -68,6 +70,7 @@ class AsyncHandler:
         self._cluster_uid = cluster_uid
         self._api_name = api_name
         self._store = store
+        self._deletions = deletions
         self._target = target
         self._results = results
         self._policy = policy
@@ -108,9 +111,9 @@ class AsyncHandler:
             raise InvalidInputError(f"the message is not a request id: {what}")
         keys = RequestKeys(self._cluster_uid, self._api_name, request_id)
         if envelope is not None:
-            return InlineRequest(self._store, keys, fence, envelope)
+            return InlineRequest(self._store, self._deletions, keys, fence, envelope)
         may_be_duplicate = message.attributes.get(REPEAT_ATTRIBUTE) == "true"
-        return RequestStore(self._store, keys, fence, may_be_duplicate=may_be_duplicate)
+        return RequestStore(self._store, self._deletions, keys, fence, may_be_duplicate=may_be_duplicate)
 
     async def _attempt(self, message: Message, request: RequestStore, ending: RequestEnding, fence: Fence) -> Outcome:
         """Make one attempt, and decide what a failure means."""

@@ -8,7 +8,7 @@ from dequeuer.core.message import Fence
 from dequeuer.formats.envelope import Envelope
 from dequeuer.formats.headers import forwardable, parse_headers
 from dequeuer.handlers.async_api.request_store import RequestStore, Submitted
-from dequeuer.sinks.base import Payload, Store
+from dequeuer.sinks.base import Deletions, Payload, Store
 from dequeuer.sinks.layout import RequestKeys
 
 DEFAULT_CONTENT_TYPE = "application/octet-stream"
@@ -17,10 +17,10 @@ DEFAULT_CONTENT_TYPE = "application/octet-stream"
 class InlineRequest(RequestStore):
     """`RequestStore` whose input is not in the store. Only a failure stores the payload, for people to look at."""
 
-    def __init__(self, store: Store, keys: RequestKeys, fence: Fence, envelope: Envelope) -> None:
+    def __init__(self, store: Store, deletions: Deletions, keys: RequestKeys, fence: Fence, envelope: Envelope) -> None:
         # Every message of the request has its input. So missing input, which shows elsewhere that a request may be
         # finished, never shows it here.
-        super().__init__(store, keys, fence, may_be_duplicate=envelope.may_repeat)
+        super().__init__(store, deletions, keys, fence, may_be_duplicate=envelope.may_repeat)
         self._envelope = envelope
 
     async def read(self) -> Submitted:

@@ -12,7 +12,7 @@ from dequeuer.core.message import Fence
 from dequeuer.core.retry import retry_until_available
 from dequeuer.formats.headers import forwardable, parse_headers
 from dequeuer.handlers.async_api.failure import failure_body
-from dequeuer.sinks.base import Payload, Store
+from dequeuer.sinks.base import Deletions, Payload, Store
 from dequeuer.sinks.layout import RequestKeys
 
 JSON_TYPE = "application/json"
@@ -44,23 +44,32 @@ class RequestStore:
     The fence is checked before every write and every deletion that belongs to the outcome.
 
     Args:
+        store: where the objects are read and written.
+        deletions: deletes objects of the same store.
+        keys: of the request.
+        fence: of the attempt.
         may_be_duplicate: the client may have sent several messages for this request.
     """
 
-    def __init__(self, store: Store, keys: RequestKeys, fence: Fence, *, may_be_duplicate: bool = False) -> None:
+    def __init__(
+        self,
+        store: Store,
+        deletions: Deletions,
+        keys: RequestKeys,
+        fence: Fence,
+        *,
+        may_be_duplicate: bool = False,
+    ) -> None:
         self._store = store
+        self._deletions = deletions
         self._keys = keys
         self._fence = fence
+        self.request_id = keys.request_id
         self.may_be_duplicate = may_be_duplicate
         """Whether the request may have ended already, although its message was never received before."""
         self._retry_on: tuple[type[Exception], ...] = (StoreUnavailableError,)
         self.has_response = False
         """Whether the container has responded, so that another attempt would make it work again."""
-
-    @property
-    def request_id(self) -> str:
-        """The id of the request."""
-        return self._keys.request_id
 
     def response_received(self) -> None:
         """From now on also wait until a refusal of the store is over, instead of raising `StoreDeniedError`."""
@@ -167,7 +176,7 @@ class RequestStore:
 
     async def _delete(self, keys: Collection[str]) -> None:
         self._fence.check()
-        await self._store.delete(keys)
+        await self._deletions.delete(keys)
 
     async def delete_input(self) -> None:
         """After a success: delete payload and headers. Best effort: the lifecycle rule deletes what is left."""
@@ -180,7 +189,7 @@ class RequestStore:
     async def _delete_best_effort(self, *keys: str) -> None:
         try:
             async with asyncio.timeout(CLEANUP_TIMEOUT_S):
-                await retry_until_available((StoreUnavailableError, StoreDeniedError), self._store.delete, keys)
+                await retry_until_available((StoreUnavailableError, StoreDeniedError), self._deletions.delete, keys)
         except TimeoutError:
             # Failed calls are counted and logged by the store's events. The outcome does not depend on the deletion.
             return

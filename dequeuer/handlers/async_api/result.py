@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 from dequeuer.concurrency.byte_budget import ByteBudget
 from dequeuer.core.errors import InvalidResponseError
-from dequeuer.formats.json_text import JsonValidator
+from dequeuer.formats.json_text import JsonValidator, check_json
 from dequeuer.formats.media_type import is_json
 from dequeuer.handlers.async_api.request_store import RequestStore
 from dequeuer.handlers.base import Response
@@ -71,9 +71,7 @@ class ResultWriter:
     async def _read_small(self, response: Response, size: int) -> bytes:
         self._check_size(size)
         body = b"".join([chunk async for chunk in response.chunks()])
-        validator = JsonValidator()
-        validator.feed(body)
-        validator.close()
+        check_json(body)
         return body
 
     async def _validated(self, response: Response) -> AsyncIterator[bytes]:

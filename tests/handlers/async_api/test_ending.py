@@ -60,7 +60,7 @@ class Delivery:
         sent_at: float | None = None,
     ) -> None:
         """`late_s`: how long the response to the receive was on its way, or the receive waited for a message."""
-        self.request = RequestStore(store, KEYS, OpenFence(), may_be_duplicate=may_be_duplicate)
+        self.request = RequestStore(store, store, KEYS, OpenFence(), may_be_duplicate=may_be_duplicate)
         message = replace(make_message("r1", receive_count), sent_at=sent_at)
         self.ending = RequestEnding(message, self.request, asyncio.get_running_loop().time() - late_s)
 

@@ -42,6 +42,7 @@ class Stage:
             cluster_uid="uid",
             api_name="api",
             store=self.store,
+            deletions=self.store,
             target=self.target,
             results=ResultWriter(MAX_BYTES),
             policy=ResponsePolicy(max_attempts=5, retry_statuses=frozenset({429, 503})),

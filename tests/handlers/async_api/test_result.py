@@ -48,7 +48,7 @@ class Held(MemoryStore):
 def writing(writer: ResultWriter, store: MemoryStore, name: str, size: int, *, told: bool = True) -> asyncio.Task[None]:
     body = b'"' + b"x" * (size - 2) + b'"'
     answer = ScriptedResponse(Reply(body=body, size=size if told else None))
-    request = RequestStore(store, RequestKeys("u", "a", name), OpenFence())
+    request = RequestStore(store, store, RequestKeys("u", "a", name), OpenFence())
 
     async def write() -> None:
         assert await writer.write(answer, request) is None

@@ -52,6 +52,7 @@ async def order_of(reply: Reply) -> list[str]:
         cluster_uid="uid",
         api_name="api",
         store=recording,
+        deletions=recording,
         target=recording,
         results=ResultWriter(10 * MAX_BUFFERED_BYTES),
         policy=ResponsePolicy(max_attempts=5, retry_statuses=frozenset({503})),
