@@ -38,7 +38,7 @@ class ProbeState:
         return first or self.healthy is not before
 
 
-class _ProbeTask:
+class _ProbeRunner:
     """A probe with its state, and the request to run it now."""
 
     def __init__(self, probe: Probe) -> None:
@@ -68,7 +68,7 @@ class Gate(Condition):
 
     def __init__(self, probes: Sequence[Probe], observer: Observer) -> None:
         super().__init__(is_open=not probes)
-        self._tasks = [_ProbeTask(probe) for probe in probes]
+        self._runners = [_ProbeRunner(probe) for probe in probes]
         self._observer = observer
 
     async def run(self) -> None:
@@ -76,8 +76,8 @@ class Gate(Condition):
         if self.is_open:
             self._observer(GateChanged(is_open=True))
         async with asyncio.TaskGroup() as group:
-            for task in self._tasks:
-                group.create_task(self._watch(task), name=f"probe:{task.probe.name}")
+            for runner in self._runners:
+                group.create_task(self._watch(runner), name=f"probe:{runner.probe.name}")
             await asyncio.get_running_loop().create_future()  # without probes there is nothing else to wait for
 
     def connection_failed(self) -> None:
@@ -87,43 +87,43 @@ class Gate(Condition):
         received message would lose an attempt, as fast as the queue delivers. The container is treated as a new one:
         every probe is failed, runs now, and has the shorter period until its first success.
         """
-        if not self._tasks or not self.is_open:
+        if not self._runners or not self.is_open:
             return
-        for task in self._tasks:
-            task.state.healthy = False
-            task.restart.set()
+        for runner in self._runners:
+            runner.state.healthy = False
+            runner.restart.set()
         self._update()
 
-    async def _watch(self, task: _ProbeTask) -> None:
+    async def _watch(self, runner: _ProbeRunner) -> None:
         loop = asyncio.get_running_loop()
-        await asyncio.sleep(task.timing.initial_delay_s)
+        await asyncio.sleep(runner.timing.initial_delay_s)
         while True:
             started = loop.time()
-            result = await _check(task.probe)
-            if task.restart.is_set():
+            result = await _check(runner.probe)
+            if runner.restart.is_set():
                 # The check may have begun before the connection failed: its result may be about the old container.
-                task.begin()
+                runner.begin()
                 continue
             if result.ok:
-                task.period_s = task.timing.period_s
-            changed = task.state.record(ok=result.ok)
+                runner.period_s = runner.timing.period_s
+            changed = runner.state.record(ok=result.ok)
             self._observer(
                 Probed(
-                    probe=task.probe.name,
+                    probe=runner.probe.name,
                     ok=result.ok,
-                    healthy=task.state.healthy,
+                    healthy=runner.state.healthy,
                     changed=changed,
                     detail=result.detail,
                     warning=result.warning,
                 )
             )
             self._update()
-            await task.pause(max(0.0, started + task.period_s - loop.time()))
-            if task.restart.is_set():
-                task.begin()
+            await runner.pause(max(0.0, started + runner.period_s - loop.time()))
+            if runner.restart.is_set():
+                runner.begin()
 
     def _update(self) -> None:
-        is_open = all(task.state.healthy for task in self._tasks)
+        is_open = all(runner.state.healthy for runner in self._runners)
         if is_open is self.is_open:
             return
         self.set(is_open=is_open)
