@@ -49,7 +49,7 @@ def unused(program: Program, model: type) -> set[str]:
 
 @pytest.mark.parametrize("program", MODELS)
 def test_every_option_is_used_by_its_program(program: Program) -> None:
-    assert unused(program, MODELS[program]) == set()
+    assert unused(program, MODELS[program]) == set(), f"read settings.<option> in dequeuer/{program}/"
 
 
 def test_an_option_that_is_only_declared_is_found() -> None:
