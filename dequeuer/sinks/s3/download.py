@@ -18,13 +18,12 @@ from dequeuer.http.response import Response
 from dequeuer.sinks.base import Payload
 from dequeuer.sinks.s3.bucket import MAX_RESPONSE_BYTES, TIMEOUT_S, Bucket
 from dequeuer.sinks.s3.checksum import REQUEST_CHECKSUM, verifier_of
+from dequeuer.sinks.s3.content_type import UNTYPED
 from dequeuer.sinks.s3.errors import STORE_ERRORS, StoreError, code_in, error_without_response, refused
 from dequeuer.sinks.s3.features import UNSUPPORTED_STATUSES, Features, may_mean_unsupported
 
 MAX_BUFFERED_OBJECT_BYTES = 64 * 1024
 """Objects up to this size are read whole at once, so that their connection is free again early."""
-UNTYPED = "binary/octet-stream"
-"""Content-Type in responses of S3 for an object that was stored without one."""
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 NO_PROGRESS_BACKOFF = Backoff(initial_s=1.0, max_s=1.0, min_share=0.2)
 """Before a download is resumed whose last response contained no byte."""

@@ -38,7 +38,17 @@ def check_deleted(body: bytes) -> None:
     Raises:
         StoreDeniedError, StoreUnavailableError: some objects may still be there.
     """
-    codes = [error_code(error.first("Code")) for error in read_document(body, "DeleteResult").all("Error")]
+    check_deletion_errors(
+        [error_code(error.first("Code")) for error in read_document(body, "DeleteResult").all("Error")]
+    )
+
+
+def check_deletion_errors(codes: Sequence[str]) -> None:
+    """Raise the error for the worst of these error codes of single objects. Missing objects are not failures.
+
+    Raises:
+        StoreDeniedError, StoreUnavailableError: some objects may still be there.
+    """
     failed = [code for code in codes if code != GONE]
     if failed:
         raise refused(200, next((code for code in failed if is_refusal(200, code)), failed[0]))

@@ -12,7 +12,8 @@ from dequeuer.sinks.base import Check, Payload, unchecked
 from dequeuer.sinks.protection import UNPROTECTED, ObjectProtection
 from dequeuer.sinks.s3.bucket import XML_TYPE, Bucket, checksum
 from dequeuer.sinks.s3.calls import CallReporter
-from dequeuer.sinks.s3.download import UNTYPED, Downloads
+from dequeuer.sinks.s3.content_type import header_safe
+from dequeuer.sinks.s3.download import Downloads
 from dequeuer.sinks.s3.errors import code_in, refused
 from dequeuer.sinks.s3.features import UNSUPPORTED_STATUSES, Features, may_be_unsupported
 from dequeuer.sinks.s3.listing import GONE, MAX_KEYS_PER_DELETION, MAX_LISTING_BYTES, check_deleted, deletion
@@ -71,11 +72,15 @@ class SlimStore:
 
     async def put(self, key: str, body: bytes, content_type: str) -> None:
         """Write an object with one request."""
-        await self._calls.run("put", self._writer.put(key, body, (_typed(content_type),), unchecked), key)
+        await self._calls.run(
+            "put", self._writer.put(key, body, (("content-type", header_safe(content_type)),), unchecked), key
+        )
 
     async def create(self, key: str, body: bytes, content_type: str, *, check: Check = unchecked) -> bool:
         """Write an object with one conditional request (`If-None-Match: *`), if the store supports it."""
-        return await self._calls.run("put", self._writer.create(key, body, (_typed(content_type),), check), key)
+        return await self._calls.run(
+            "put", self._writer.create(key, body, (("content-type", header_safe(content_type)),), check), key
+        )
 
     async def put_stream(
         self,
@@ -87,7 +92,7 @@ class SlimStore:
         check: Check = unchecked,
     ) -> bool:
         """Write in parts of 5 MiB. Buffered parts are retried for up to 2 minutes; streamed parts are not."""
-        fields = (_typed(content_type),)
+        fields = (("content-type", header_safe(content_type)),)
         return await self._calls.run("put", self._uploads.send(key, body, fields, size=size, check=check), key)
 
     async def check_write(self, key: str) -> None:
@@ -133,8 +138,3 @@ class SlimStore:
         for result in await asyncio.gather(*workers, return_exceptions=True):
             if isinstance(result, BaseException):
                 raise result
-
-
-def _typed(content_type: str) -> tuple[str, str]:
-    """Return the Content-Type field. Submitted text that a header cannot carry is left out: it could add headers."""
-    return "content-type", content_type if content_type.isascii() and content_type.isprintable() else UNTYPED

@@ -13,7 +13,8 @@ from dequeuer.core.events import StoreOp
 from dequeuer.core.retry import retry_until_available
 from dequeuer.sinks.base import Payload
 from dequeuer.sinks.s3.checksum import verifier_of
-from dequeuer.sinks.s3.download import MAX_BUFFERED_OBJECT_BYTES, NO_PROGRESS_BACKOFF, UNTYPED, Report
+from dequeuer.sinks.s3.content_type import UNTYPED
+from dequeuer.sinks.s3.download import MAX_BUFFERED_OBJECT_BYTES, NO_PROGRESS_BACKOFF, Report
 from dequeuer.sinks.s3.errors import STORE_ERRORS
 from dequeuer.sinks.s3_sdk.bucket import SdkBucket, SdkResponse
 from dequeuer.sinks.s3_sdk.errors import SDK_ERRORS, translated

@@ -6,13 +6,12 @@ from collections.abc import AsyncIterator, Collection, Sequence
 from itertools import islice
 
 from dequeuer.core.events import Observer
-from dequeuer.core.refusal_codes import is_refusal
 from dequeuer.sinks.base import Check, Payload, unchecked
 from dequeuer.sinks.s3.calls import CallReporter
-from dequeuer.sinks.s3.download import UNTYPED
-from dequeuer.sinks.s3.errors import error_code, refused
+from dequeuer.sinks.s3.content_type import header_safe
+from dequeuer.sinks.s3.errors import error_code
 from dequeuer.sinks.s3.features import Features, may_mean_unsupported
-from dequeuer.sinks.s3.listing import GONE, MAX_KEYS_PER_DELETION
+from dequeuer.sinks.s3.listing import GONE, MAX_KEYS_PER_DELETION, check_deletion_errors
 from dequeuer.sinks.s3_sdk.bucket import Refusal, SdkBucket
 from dequeuer.sinks.s3_sdk.download import Downloads
 from dequeuer.sinks.s3_sdk.integrity import with_checksum
@@ -46,13 +45,13 @@ class SdkStore:
 
     async def put(self, key: str, body: bytes, content_type: str) -> None:
         """Write an object with one request."""
-        putting = self._writer.send("put_object", Key=key, ContentType=_typed(content_type), **with_checksum(body))
+        putting = self._writer.send("put_object", Key=key, ContentType=header_safe(content_type), **with_checksum(body))
         await self._calls.run("put", putting, key)
 
     async def create(self, key: str, body: bytes, content_type: str, *, check: Check = unchecked) -> bool:
         """Write an object with one conditional request (`If-None-Match: *`), if the store supports it."""
         creating = self._writer.create(
-            "put_object", check, Key=key, ContentType=_typed(content_type), **with_checksum(body)
+            "put_object", check, Key=key, ContentType=header_safe(content_type), **with_checksum(body)
         )
         return await self._calls.run("put", creating, key) is not None
 
@@ -66,7 +65,7 @@ class SdkStore:
         check: Check = unchecked,
     ) -> bool:
         """Write in parts of 5 MiB, one at a time; each request is retried for up to 2 minutes."""
-        return await self._calls.run("put", self._uploads.send(key, body, _typed(content_type), check), key)
+        return await self._calls.run("put", self._uploads.send(key, body, header_safe(content_type), check), key)
 
     async def check_write(self, key: str) -> None:
         """Create an upload and abort it: this needs the permissions of a write, and leaves no object."""
@@ -95,19 +94,11 @@ class SdkStore:
             await self._delete_each(keys)
             self._features.mark_missing("bulk_deletions")
             return
-        codes = [error_code(str(failed.get("Code", ""))) for failed in response.get("Errors", ())]
-        failures = [code for code in codes if code != GONE]
-        if failures:
-            raise refused(200, next((code for code in failures if is_refusal(200, code)), failures[0]))
+        check_deletion_errors([error_code(str(failed.get("Code", ""))) for failed in response.get("Errors", ())])
 
     async def _delete_each(self, keys: Sequence[str]) -> None:
         for key in keys:
             await self._delete_one(key)
-
-
-def _typed(content_type: str) -> str:
-    """Return the Content-Type, or that of S3 for none when the submitted text cannot be a header value."""
-    return content_type if content_type.isascii() and content_type.isprintable() else UNTYPED
 
 
 def _is_gone(status: int, code: str) -> bool:

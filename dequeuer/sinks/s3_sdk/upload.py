@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Callable
 from dequeuer.core.errors import StoreDeniedError, StoreMissingError, StoreUnavailableError
 from dequeuer.sinks.base import Check, unchecked
 from dequeuer.sinks.s3.body import Body
-from dequeuer.sinks.s3.download import UNTYPED
+from dequeuer.sinks.s3.content_type import UNTYPED
 from dequeuer.sinks.s3.multipart import PART_BYTES
 from dequeuer.sinks.s3.parts import ABORT_TIMEOUT_S, Aborts, Part, check_uploads, is_made_of, within_upload
 from dequeuer.sinks.s3.retry import retry_upload_request

@@ -12,7 +12,8 @@ import pytest
 
 from dequeuer.core.errors import StoreDeniedError, StoreMissingError, StoreUnavailableError
 from dequeuer.core.events import StoreCalled
-from dequeuer.sinks.s3.download import MAX_BUFFERED_OBJECT_BYTES, UNTYPED
+from dequeuer.sinks.s3.content_type import UNTYPED
+from dequeuer.sinks.s3.download import MAX_BUFFERED_OBJECT_BYTES
 from dequeuer.sinks.s3.listing import MAX_LISTING_BYTES
 from dequeuer.sinks.s3.store import SlimStore, open_slim_store
 from tests.fakes import Recorder, chunked
