@@ -1,4 +1,4 @@
-"""A bound on the bytes that many tasks buffer at the same time."""
+"""A limit for the bytes that all tasks together buffer."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from collections import deque
 
 
 class ByteBudget:
-    """Bytes that may be buffered. First come, first served.
+    """Bytes that may be buffered. Waiting tasks are served in their order.
 
-    Two tasks that each hold bytes and wait for more can block each other: `patience_s` ends that.
+    Two tasks that each have bytes and wait for more can block each other until `max_wait_s` is over.
 
     Args:
         total: bytes in all.
@@ -22,46 +22,46 @@ class ByteBudget:
 
     @property
     def free(self) -> int:
-        """Bytes that nobody holds."""
+        """Bytes that are not taken."""
         return self._free
 
     def try_take(self, size: int) -> bool:
-        """Take `size` bytes if they are free and nobody waits for some."""
+        """Take `size` bytes if they are free and no task waits for bytes."""
         if self._waiting or size > self._free:
             return False
         self._free -= size
         return True
 
-    async def take(self, size: int, patience_s: float) -> bool:
-        """Take `size` bytes; wait up to `patience_s` seconds for them. False: they did not become free in time."""
+    async def take(self, size: int, max_wait_s: float) -> bool:
+        """Take `size` bytes; wait up to `max_wait_s` seconds for them. False: they did not become free in time."""
         if self.try_take(size):
             return True
-        if size > self._total or patience_s <= 0:
+        if size > self._total or max_wait_s <= 0:
             return False
         granted: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         entry = (size, granted)
         self._waiting.append(entry)
         try:
-            await asyncio.wait({granted}, timeout=patience_s)
+            await asyncio.wait({granted}, timeout=max_wait_s)
         except asyncio.CancelledError:
             if granted.done():
-                self.give_back(size)
+                self.release(size)
             else:
-                self._leave(entry)
+                self._stop_waiting(entry)
             raise
         if granted.done():
             return True
-        self._leave(entry)
+        self._stop_waiting(entry)
         return False
 
-    def give_back(self, size: int) -> None:
+    def release(self, size: int) -> None:
         """Return bytes that were taken."""
         self._free += size
         self._serve()
 
-    def _leave(self, entry: tuple[int, asyncio.Future[None]]) -> None:
+    def _stop_waiting(self, entry: tuple[int, asyncio.Future[None]]) -> None:
         self._waiting.remove(entry)
-        self._serve()  # a large share at the head may have held up smaller ones
+        self._serve()  # a large request at the head may have blocked smaller ones
 
     def _serve(self) -> None:
         while self._waiting and self._waiting[0][0] <= self._free:

@@ -27,7 +27,7 @@ def _as_it_was() -> Iterator[None]:
 @pytest.mark.parametrize("times", [alike, noisy])
 @pytest.mark.parametrize(
     ("lanes", "fewest", "most", "share"),
-    # With two lanes every look at one lane costs half of what gets done meanwhile.
+    # With two lanes each trial with one slot costs half of the throughput meanwhile.
     [(1, 1, 2, 0.95), (2, 2, 3, 0.85), (8, 6, 12, 0.9), (20, 18, 25, 0.9)],
 )
 def test_it_settles_at_the_number_of_lanes(
@@ -42,7 +42,7 @@ def test_it_settles_at_the_number_of_lanes(
 
 
 @pytest.mark.parametrize(("lanes", "fewest", "most"), [(1, 1, 3), (8, 6, 12)])
-def test_times_that_vary_wildly_take_longer_and_lead_there_too(lanes: int, fewest: int, most: int) -> None:
+def test_exponential_times_take_longer_and_lead_to_the_same_number(lanes: int, fewest: int, most: int) -> None:
     rates = []
     for seed in range(10):
         random.seed(seed)
@@ -53,7 +53,7 @@ def test_times_that_vary_wildly_take_longer_and_lead_there_too(lanes: int, fewes
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_beyond_a_knee_where_less_gets_done_it_does_not_stay(seed: int) -> None:
+def test_it_does_not_stay_at_numbers_where_the_throughput_falls(seed: int) -> None:
     random.seed(seed)
     limit = AdaptiveLimit(100, ignore)
     container = Lanes(limit, 1000, noisy(0.1), slows_down=lambda inside: max(1.0, (inside / 8) ** 2))
@@ -79,7 +79,7 @@ def test_it_follows_a_container_that_changes(seed: int) -> None:
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_a_container_that_refuses_is_hardly_ever_asked_for_too_much(seed: int) -> None:
+def test_a_container_that_refuses_gets_few_requests_too_many(seed: int) -> None:
     random.seed(seed)
     limit = AdaptiveLimit(100, ignore)
     container = Lanes(limit, 8, noisy(0.1), refuses_above=8)
@@ -89,7 +89,7 @@ def test_a_container_that_refuses_is_hardly_ever_asked_for_too_much(seed: int) -
     assert container.refused < 40  # of 9,000
 
 
-def test_when_it_begins_to_refuse_there_are_fewer_at_once_and_more_again_later() -> None:
+def test_refusals_lower_the_number_at_once_and_it_rises_again_later() -> None:
     limit = AdaptiveLimit(100, ignore)
     container = Lanes(limit, 8, alike(0.1))
     container.run(60)
@@ -102,7 +102,7 @@ def test_when_it_begins_to_refuse_there_are_fewer_at_once_and_more_again_later()
     assert limit.baseline >= 8
 
 
-def test_a_container_that_refuses_everything_is_asked_for_one_at_a_time() -> None:
+def test_a_container_that_refuses_everything_gets_one_request_at_a_time() -> None:
     limit = AdaptiveLimit(100, ignore)
     container = Lanes(limit, 8, alike(0.1))
     container.run(60)
@@ -130,7 +130,7 @@ def test_an_idle_queue_changes_nothing() -> None:
     settled = limit.baseline
     container.supply = 0
     container.run(3600)
-    for _ in range(2000):  # now and then one, never enough for all slots
+    for _ in range(2000):  # a message now and then, never enough for all slots
         container.supply = random.randint(0, 3)
         container.run(1)
         assert limit.baseline == settled
@@ -139,7 +139,7 @@ def test_an_idle_queue_changes_nothing() -> None:
     assert 8 <= limit.baseline <= 11
 
 
-def test_little_work_does_not_make_it_grow() -> None:
+def test_it_does_not_rise_while_there_is_little_work() -> None:
     limit = AdaptiveLimit(100, ignore)
     container = Lanes(limit, 100, noisy(0.1))
     for _ in range(3000):
@@ -149,7 +149,7 @@ def test_little_work_does_not_make_it_grow() -> None:
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_requests_of_hours(seed: int) -> None:
+def test_requests_that_take_hours(seed: int) -> None:
     random.seed(seed)
     limit = AdaptiveLimit(100, ignore)
     container = Lanes(limit, 8, noisy(3600))
@@ -159,7 +159,7 @@ def test_requests_of_hours(seed: int) -> None:
     assert 7 <= limit.baseline <= 11
 
 
-def test_time_of_a_slot_that_is_not_the_containers_is_made_up_for() -> None:
+def test_more_slots_make_up_for_time_that_is_not_spent_in_the_container() -> None:
     limit = AdaptiveLimit(100, ignore)
     assert Lanes(limit, 1, alike(0.1), before_s=0.3).run(60) > 9
     assert 4 <= limit.baseline <= 5
@@ -173,7 +173,7 @@ def test_it_never_exceeds_its_maximum(maximum: int) -> None:
     assert container.most_busy == limit.baseline == maximum
 
 
-def test_failures_are_no_work_done() -> None:
+def test_failures_do_not_count_as_work_done() -> None:
     limit = AdaptiveLimit(100, ignore)
     Lanes(limit, 4, alike(0.1)).run(60)
     settled, now = limit.baseline, 100.0
@@ -193,7 +193,7 @@ def test_failures_are_no_work_done() -> None:
     assert limit.baseline == settled
 
 
-def test_every_step_is_told() -> None:
+def test_every_step_is_reported() -> None:
     seen = Recorder()
     limit = AdaptiveLimit(100, seen)
     container = Lanes(limit, 2, noisy(0.1))

@@ -13,7 +13,7 @@ def measured(*slot_s: float, is_typical: bool = True) -> SlotTimes:
     return times
 
 
-def test_nothing_is_expected_while_nothing_is_known() -> None:
+def test_nothing_is_expected_without_an_estimate() -> None:
     times = SlotTimes()
     times.acquired("a", 0.0)
     assert times.expected_messages(0.1, 4, PREFETCH_WINDOW_S) == 0
@@ -23,7 +23,7 @@ def test_nothing_is_expected_while_nothing_is_known() -> None:
 @pytest.mark.parametrize(
     ("took_s", "slots", "expected"), [(0.1, 1, 5), (0.1, 4, 20), (0.6, 1, 0), (0.6, 2, 1), (0.0, 1, 500)]
 )
-def test_short_work_is_expected_to_be_followed(took_s: float, slots: int, expected: int) -> None:
+def test_the_expected_number_follows_from_the_estimate(took_s: float, slots: int, expected: int) -> None:
     assert measured(took_s).expected_messages(10.0, slots, PREFETCH_WINDOW_S) == expected
 
 
@@ -33,14 +33,14 @@ def test_the_estimate_rises_at_once_and_falls_slowly() -> None:
     assert measured(1.0, *[0.01] * 60).expected_messages(10.0, 1, PREFETCH_WINDOW_S) > 10
 
 
-def test_what_the_container_refuses_makes_all_unknown() -> None:
+def test_a_refusal_deletes_the_estimate() -> None:
     times = measured(0.01)
     times.acquired("refused", 0.0)
     times.released("refused", 0.01, is_typical=False)
     assert times.expected_messages(1.0, 1, PREFETCH_WINDOW_S) == 0
 
 
-def test_a_slot_that_is_taken_for_longer_than_usual_is_not_counted_on() -> None:
+def test_a_slot_in_use_for_longer_than_usual_is_not_counted() -> None:
     times = measured(0.1)
     times.acquired("long", 0.0)
     times.acquired("new", 9.9)

@@ -38,7 +38,7 @@ class FakeReadiness:
 
 
 class ScriptedHandler:
-    """Answers each message after the script's time with the script's outcome."""
+    """Returns the scripted outcome for each message after the scripted time."""
 
     def __init__(self) -> None:
         self.outcome: Outcome | Exception = DONE
@@ -69,7 +69,7 @@ class ScriptedHandler:
 
 
 class DeepSource(FakeSource):
-    """A queue with so many messages in it that answers after a while."""
+    """A queue with a number of messages, which responds after `answers_after_s`."""
 
     def __init__(self, messages: int, answers_after_s: float = 0.02) -> None:
         super().__init__()
@@ -141,5 +141,5 @@ def now() -> float:
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    while not condition():  # noqa: ASYNC110 - in virtual time a look costs nothing
+    while not condition():  # noqa: ASYNC110 - in virtual time polling costs nothing
         await asyncio.sleep(0.001)

@@ -88,7 +88,7 @@ async def test_refused_renewal_cancels_the_work() -> None:
 
 
 @pytest.mark.parametrize("error", [SourceUnavailableError("throttled"), SourceDeniedError("the keys are rotated")])
-async def test_renewal_that_is_only_put_off_is_tried_until_it_works(error: Exception) -> None:
+async def test_a_renewal_is_repeated_while_the_queue_is_unavailable_or_denies_it(error: Exception) -> None:
     lease = FakeLease(make_message(), failures=[error] * 5)
     async with Kept(30) as renewer, renewer.hold(lease, now()):
         await asyncio.sleep(29)
@@ -96,7 +96,7 @@ async def test_renewal_that_is_only_put_off_is_tried_until_it_works(error: Excep
 
 
 @pytest.mark.parametrize("error", [SourceGoneError("deleted"), KeyError("a bug")])
-async def test_renewal_that_can_never_work_fences(error: Exception) -> None:
+async def test_a_renewal_with_an_error_that_is_not_repeated_fences(error: Exception) -> None:
     lease = FakeLease(make_message(), failures=[error])
     async with Kept(30) as renewer:
         with pytest.raises(LeaseLostError, match=type(error).__name__):
@@ -105,7 +105,7 @@ async def test_renewal_that_can_never_work_fences(error: Exception) -> None:
     assert now() == 15
 
 
-async def test_not_renewed_in_time_fences_before_the_queue_hands_it_out_again() -> None:
+async def test_a_lease_that_is_not_renewed_in_time_is_fenced_before_the_queue_delivers_the_message_again() -> None:
     lease = FakeLease(make_message(), failures=[SourceUnavailableError("away")] * 10_000)
     async with Kept(30) as renewer:
         with pytest.raises(LeaseLostError, match="not renewed in time"):
@@ -114,7 +114,7 @@ async def test_not_renewed_in_time_fences_before_the_queue_hands_it_out_again() 
     assert now() == 29
 
 
-async def test_a_renewal_that_never_answers_fences_too() -> None:
+async def test_a_renewal_without_a_response_fences() -> None:
     class Silent(FakeLease):
         async def extend(self, seconds: float) -> None:
             await asyncio.Event().wait()
@@ -126,7 +126,7 @@ async def test_a_renewal_that_never_answers_fences_too() -> None:
     assert now() == 9
 
 
-async def test_a_renewal_whose_answer_is_slow_counts_from_when_it_was_asked() -> None:
+async def test_a_renewed_lease_counts_from_the_request_not_from_the_response() -> None:
     class Slow(FakeLease):
         async def extend(self, seconds: float) -> None:
             self.calls.append(("extend", now()))
@@ -139,7 +139,7 @@ async def test_a_renewal_whose_answer_is_slow_counts_from_when_it_was_asked() ->
     assert [at for _, at in lease.calls] == [15, 24]
 
 
-async def test_the_clock_of_a_message_ends_twelve_hours_after_its_receive() -> None:
+async def test_a_message_is_renewed_for_twelve_hours_at_most() -> None:
     lease = FakeLease(make_message())
     async with Kept(30) as renewer:
         with pytest.raises(LeaseLostError):
@@ -149,7 +149,7 @@ async def test_the_clock_of_a_message_ends_twelve_hours_after_its_receive() -> N
     assert all(seconds <= 30 for _, seconds in lease.calls)
 
 
-async def test_check_fences_when_no_timer_had_a_chance_to() -> None:
+async def test_check_fences_when_no_timer_has_run() -> None:
     # As after a SIGSTOP: the work is the first to run, long after the lease ended.
     renewer = LeaseRenewer(30, Recorder())  # never runs
     with pytest.raises(LeaseLostError):
@@ -161,7 +161,7 @@ async def test_check_fences_when_no_timer_had_a_chance_to() -> None:
     await asyncio.sleep(1)
 
 
-async def test_cancellation_from_outside_goes_on_even_when_the_lease_is_lost_as_well() -> None:
+async def test_a_cancellation_from_outside_is_not_swallowed_when_the_lease_is_lost_too() -> None:
     entered = asyncio.Event()
     lease = FakeLease(make_message(), failures=[LeaseLostError("gone")])
 
@@ -179,7 +179,7 @@ async def test_cancellation_from_outside_goes_on_even_when_the_lease_is_lost_as_
             await task
 
 
-async def test_the_body_s_own_error_passes() -> None:
+async def test_an_error_of_the_work_is_raised_unchanged() -> None:
     async with Kept(30) as renewer:
         with pytest.raises(ValueError, match="mine"):
             async with renewer.hold(FakeLease(make_message()), now()):
@@ -187,7 +187,7 @@ async def test_the_body_s_own_error_passes() -> None:
         assert len(renewer) == 0
 
 
-async def test_renewals_that_are_slow_but_agreed_to_keep_the_lease() -> None:
+async def test_slow_renewals_keep_the_lease_when_the_queue_accepts_them() -> None:
     class Slow(FakeLease):
         async def extend(self, seconds: float) -> None:
             await asyncio.sleep(8)
@@ -197,7 +197,7 @@ async def test_renewals_that_are_slow_but_agreed_to_keep_the_lease() -> None:
         hold.check()
 
 
-async def test_a_renewal_that_is_cut_off_fences() -> None:
+async def test_a_renewal_whose_request_is_cancelled_fences() -> None:
     class CutOff(FakeLease):
         async def extend(self, seconds: float) -> None:
             raise asyncio.CancelledError
@@ -208,7 +208,7 @@ async def test_a_renewal_that_is_cut_off_fences() -> None:
                 await asyncio.sleep(1000)
 
 
-async def test_a_release_never_outlasts_what_is_left_of_the_twelve_hours() -> None:
+async def test_a_release_hides_a_message_for_no_longer_than_the_rest_of_the_twelve_hours() -> None:
     renewer = LeaseRenewer(30, Recorder())
     hold = renewer.hold(FakeLease(make_message()), now())
     assert hold.max_release_s() == MAX_VISIBILITY_TIMEOUT_S - renewer.margin_s
@@ -218,7 +218,7 @@ async def test_a_release_never_outlasts_what_is_left_of_the_twelve_hours() -> No
     assert hold.max_release_s() == 0
 
 
-async def test_what_is_over_is_not_renewed_after_a_stall() -> None:
+async def test_a_lease_that_is_over_after_a_stall_is_not_renewed() -> None:
     lease = FakeLease(make_message())
     renewer = LeaseRenewer(30, Recorder())
     hold = renewer.hold(lease, now())
@@ -232,14 +232,14 @@ async def test_what_is_over_is_not_renewed_after_a_stall() -> None:
     await asyncio.wait({task})
 
 
-def test_a_poll_leaves_enough_of_the_lease() -> None:
+def test_a_long_poll_leaves_a_third_of_the_lease() -> None:
     assert poll_wait_s(20, 30) == 20
     assert poll_wait_s(20, 120) == 20
     assert poll_wait_s(20, 10) == 6
     assert poll_wait_s(20, 2) == 1
 
 
-async def test_the_fence_closes_when_the_time_is_over_even_before_a_timer_says_so() -> None:
+async def test_check_raises_when_the_lease_is_over_even_before_a_timer_has_run() -> None:
     seen = Recorder()
     hold = LeaseRenewer(30, seen).hold(FakeLease(make_message()), now())
     hold.check()
@@ -250,7 +250,7 @@ async def test_the_fence_closes_when_the_time_is_over_even_before_a_timer_says_s
     assert len(seen.of(LeaseLost)) == 1
 
 
-async def test_at_the_end_of_the_twelve_hours_the_fence_closes_with_the_queue_s_clock() -> None:
+async def test_at_the_end_of_the_twelve_hours_the_lease_is_fenced_in_time() -> None:
     asked: list[tuple[float, float]] = []
 
     class Timed(FakeLease):

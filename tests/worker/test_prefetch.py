@@ -13,7 +13,7 @@ pytestmark = pytest.mark.looptime
 LEASE_S = 8.0
 
 
-async def test_what_came_later_and_has_less_left_is_not_taken_when_its_time_is_over() -> None:
+async def test_an_expired_message_is_not_taken_although_it_came_after_others() -> None:
     seen = Recorder()
     renewer = LeaseRenewer(LEASE_S, seen)
     buffer = PrefetchBuffer(Settler(FakeSource()), renewer, seen)
@@ -21,7 +21,7 @@ async def test_what_came_later_and_has_less_left_is_not_taken_when_its_time_is_o
     await asyncio.sleep(LEASE_S)
     early, late = FakeLease(make_message("early")), FakeLease(make_message("late"))
     buffer.add([early], loop.time())
-    # Of a receive that was answered late: 0.5 s are left to wait, and a quarter of the lease for the work.
+    # The response to the receive came late: 0.5 s are left to wait, and a quarter of the lease for the work.
     buffer.add([late], loop.time() + 0.5 + LEASE_S / 4 - (renewer.ends_at(0.0)))
     await asyncio.sleep(1)
     first = buffer.take()
@@ -33,7 +33,7 @@ async def test_what_came_later_and_has_less_left_is_not_taken_when_its_time_is_o
     assert late.settled == [("release", 0)]
 
 
-async def test_after_one_was_given_back_the_next_ones_still_are_in_time() -> None:
+async def test_messages_that_expire_one_after_another_are_all_released_in_time() -> None:
     seen = Recorder()
     buffer = PrefetchBuffer(Settler(FakeSource()), LeaseRenewer(LEASE_S, seen), seen)
     loop = asyncio.get_running_loop()

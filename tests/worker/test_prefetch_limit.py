@@ -27,10 +27,10 @@ def brought(chars: int = 100) -> list[FakeLease]:
     return [FakeLease(make_message("r".ljust(chars))) for _ in range(10)]
 
 
-async def test_while_nothing_is_known_of_receives_twenty_may_wait() -> None:
+async def test_the_limit_is_twenty_before_the_time_of_a_receive_is_known() -> None:
     prefetch = PrefetchLimit(await slots_of(100, 0.02))
     assert (prefetch.value, prefetch.lead_time_s) == (BASE_LIMIT, MIN_LEAD_TIME_S)
-    # The first one under way waits at the queue: how far away that is does not show.
+    # A long poll waits at the queue, so its time does not show the distance to the queue.
     prefetch.record(brought(), None)
     assert (prefetch.value, prefetch.lead_time_s) == (BASE_LIMIT, MIN_LEAD_TIME_S)
 
@@ -45,7 +45,7 @@ async def test_while_nothing_is_known_of_receives_twenty_may_wait() -> None:
         (3, 5, 0.1, BASE_LIMIT),
     ],
 )
-async def test_as_many_wait_as_the_slots_take_while_a_receive_lasts(
+async def test_the_limit_is_what_the_slots_take_during_a_receive(
     slots: int, work_s: float, receive_s: float, limit: int
 ) -> None:
     prefetch = PrefetchLimit(await slots_of(slots, work_s))
@@ -54,7 +54,7 @@ async def test_as_many_wait_as_the_slots_take_while_a_receive_lasts(
     assert prefetch.lead_time_s == max(MIN_LEAD_TIME_S, receive_s)
 
 
-async def test_few_large_bodies_wait_for_as_long_as_they_come() -> None:
+async def test_the_limit_is_low_while_bodies_are_large() -> None:
     prefetch = PrefetchLimit(await slots_of(100, 0.02))
     prefetch.record([*brought(), *brought(256 * 1024)], 0.05)
     assert prefetch.value == BASE_LIMIT + 8
@@ -65,7 +65,7 @@ async def test_few_large_bodies_wait_for_as_long_as_they_come() -> None:
     assert prefetch.value == MAX_LIMIT
 
 
-async def test_one_slow_receive_says_little_about_the_distance() -> None:
+async def test_one_slow_receive_hardly_changes_the_limit() -> None:
     prefetch = PrefetchLimit(await slots_of(10, 0.02))
     prefetch.record(brought(), 0.02)
     limit = prefetch.value

@@ -1,4 +1,4 @@
-"""Several receives at once: the distance to the queue does not count, and nothing is hoarded."""
+"""Several receives at the same time: full throughput at any distance of the queue, within the prefetch limit."""
 
 from __future__ import annotations
 
@@ -72,26 +72,28 @@ def far(messages: int, takes_s: float = 0.01) -> tuple[Stage, FarSource]:
 
 
 @pytest.mark.parametrize(("slots", "takes_s"), [(10, 0.01), (20, 0.01), (25, 0.05), (100, 0.01), (100, 0.1)])
-async def test_the_distance_to_the_queue_does_not_bound_the_throughput(slots: int, takes_s: float) -> None:
-    # One receive at a time would bring 200 messages a second. The slots are the bound, or what ten receives bring.
+async def test_the_distance_to_the_queue_does_not_limit_the_throughput(slots: int, takes_s: float) -> None:
+    # One receive at a time would bring 200 messages a second. The slots are the limit, or ten receives.
     possible = min(slots / takes_s, MAX_CONCURRENT_RECEIVES * 10 / 0.05)
     messages = int(4 * possible)
     stage, source = far(messages, takes_s)
     async with stage.running(slots=slots):
         await until(lambda: len(stage.handler.handled) == messages)
         assert messages / now() > 0.85 * possible
-        # A full queue costs a request for ten messages, however many are under way.
+        # A full queue costs one request for ten messages, however many receives are under way.
         assert len(source.limits) < messages / 10 * 1.1
         assert not stage.seen.of(ReleasedUnstarted)
 
 
 @pytest.mark.parametrize("takes_s", [0.001, 0.01, 0.1, 5])
 @pytest.mark.parametrize("slots", [1, 4, 25])
-async def test_what_all_receives_may_bring_fits_the_slots_and_what_may_wait(slots: int, takes_s: float) -> None:
+async def test_all_receives_together_bring_no_more_than_fits_the_slots_and_the_prefetch_limit(
+    slots: int, takes_s: float
+) -> None:
     stage, source = far(3000, takes_s)
     async with stage.running(slots=slots):
         await asyncio.sleep(10)
-        # What the slots take while a receive is under way, and ten for now.
+        # What the slots take during a receive, and ten for now.
         ahead = max(BASE_LIMIT, 10 + math.ceil(slots * 0.05 / takes_s))
         assert source.most_held <= slots + min(ahead, BASE_LIMIT + MAX_EXTRA_PER_SLOT * slots, MAX_LIMIT)
         assert stage.handler.most_running <= slots
@@ -107,18 +109,18 @@ class Large(FarSource):
         return new
 
 
-async def test_few_large_messages_are_received_ahead_however_far_the_queue_is() -> None:
+async def test_few_large_messages_are_prefetched_at_any_distance_of_the_queue() -> None:
     stage, source = Stage(), Large(3000)
     stage.source, stage.handler.takes_s = source, 0.01
     async with stage.running(slots=20):
         await asyncio.sleep(5)
         assert len(stage.handler.handled) > 1000
-        # 2 MiB of them beyond those that may wait at any distance.
+        # 2 MiB of them above the base limit.
         assert source.most_held <= 20 + BASE_LIMIT + 8
 
 
 @pytest.mark.parametrize("slots", [4, 20])
-async def test_what_was_received_ahead_is_given_back_when_a_container_far_from_the_queue_hangs(slots: int) -> None:
+async def test_prefetched_messages_are_released_when_a_container_far_from_the_queue_hangs(slots: int) -> None:
     stage, source = far(9000)
     async with stage.running(slots=slots):
         await until(lambda: len(stage.handler.handled) > 1000)
@@ -133,7 +135,7 @@ async def test_what_was_received_ahead_is_given_back_when_a_container_far_from_t
         assert len(source.limits) == asked
 
 
-async def test_when_the_queue_runs_empty_one_long_poll_is_left() -> None:
+async def test_one_long_poll_is_left_when_the_queue_becomes_empty() -> None:
     stage, source = far(3000)
     async with stage.running(slots=100):
         await until(lambda: len(stage.handler.handled) == 3000)
@@ -147,7 +149,7 @@ async def test_when_the_queue_runs_empty_one_long_poll_is_left() -> None:
         assert all(source.waits[asked:])
 
 
-async def test_a_queue_that_gives_a_few_is_asked_by_one_receive() -> None:
+async def test_one_receive_at_a_time_while_the_queue_returns_few_messages() -> None:
     class Trickle(FarSource):
         def _hand_out(self, limit: int) -> Sequence[Lease]:
             return super()._hand_out(min(limit, 3))
@@ -160,7 +162,7 @@ async def test_a_queue_that_gives_a_few_is_asked_by_one_receive() -> None:
 
 
 @pytest.mark.parametrize("closing", ["drain", "gate"])
-async def test_what_all_receives_bring_after_the_end_is_given_back(closing: str) -> None:
+async def test_messages_of_all_receives_that_come_after_the_end_are_released(closing: str) -> None:
     stage, source = far(3000, takes_s=0.02)
     async with stage.running(slots=100) as task:
         await until(lambda: len(source.under_way) >= 3)
@@ -178,7 +180,7 @@ async def test_what_all_receives_bring_after_the_end_is_given_back(closing: str)
         assert all(lease.settled == [("release", 0)] for lease in late)
 
 
-async def test_a_failed_receive_stops_the_others_from_growing_and_is_tried_again_later() -> None:
+async def test_after_a_failed_receive_there_is_one_at_a_time_after_a_pause() -> None:
     stage, source = far(3000)
     async with stage.running(slots=100):
         await until(lambda: len(source.under_way) >= 3)
@@ -192,7 +194,7 @@ async def test_a_failed_receive_stops_the_others_from_growing_and_is_tried_again
         assert len(stage.handler.handled) == 3000
 
 
-async def test_a_queue_that_is_gone_ends_the_work_and_what_the_others_bring_is_given_back() -> None:
+async def test_a_deleted_queue_ends_the_work_and_messages_of_other_receives_are_released() -> None:
     stage, source = far(3000, takes_s=0.02)
     async with stage.running(slots=100) as task:
         await until(lambda: len(source.under_way) >= 3)
@@ -203,7 +205,7 @@ async def test_a_queue_that_is_gone_ends_the_work_and_what_the_others_bring_is_g
 
 
 class FarLease(FakeLease):
-    """Acknowledged with others, 20 ms away."""
+    """Its acknowledgement takes 20 ms."""
 
     async def ack(self) -> None:
         await asyncio.sleep(0.03)
@@ -211,7 +213,7 @@ class FarLease(FakeLease):
 
 
 class FarStore(ScriptedHandler):
-    """Reads for 20 ms, has an instant container, and stores with two requests of 30 ms."""
+    """Reads input for 20 ms, has a container that takes no time, and stores the outcome with two requests of 30 ms."""
 
     async def handle(self, message: Message, fence: Fence) -> Outcome:
         self.takes_s = 0.02
@@ -222,18 +224,18 @@ class FarStore(ScriptedHandler):
 
 
 @pytest.mark.parametrize("slots", [1, 4, 16, 40])
-async def test_the_distance_to_the_store_does_not_bound_the_throughput(slots: int) -> None:
+async def test_the_distance_to_the_store_does_not_limit_the_throughput(slots: int) -> None:
     stage, source = Stage(), FarSource(100 * slots, away_s=0.02)
     source.lease = FarLease
     stage.source, stage.handler = source, FarStore()
     async with stage.running(slots=slots):
         await until(lambda: len(stage.handler.handled) == 100 * slots)
-        # Little's law: the slots by the time that reading takes.
+        # Little's law: the number of slots divided by the time that reading takes.
         assert 100 * slots / now() > 0.9 * slots / 0.02
         assert stage.handler.most_running <= slots
 
 
-async def test_settlements_under_way_are_bounded_by_the_slots() -> None:
+async def test_the_number_of_slots_limits_the_messages_being_stored() -> None:
     stage, source = far(3000, takes_s=0.001)
     never = asyncio.Event()
 

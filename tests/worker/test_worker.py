@@ -26,7 +26,7 @@ pytestmark = pytest.mark.looptime
         (Reject(after_s=3, reason="bad", poison=True), False, [("ack", 0)], "poison"),
     ],
 )
-async def test_each_outcome_is_settled_in_its_way(
+async def test_each_outcome_has_its_settlement(
     outcome: Outcome, redrive: bool, settled: list[tuple[str, float]], settlement: str
 ) -> None:
     stage = Stage()
@@ -51,7 +51,7 @@ async def test_requeue_sends_a_copy_and_deletes_the_original() -> None:
         assert lease.settled == [("ack", 0)]
 
 
-async def test_when_the_lease_is_over_once_the_copy_is_sent_the_original_is_left_alone() -> None:
+async def test_the_original_is_not_deleted_when_its_lease_ends_after_the_copy_was_sent() -> None:
     class Slow(FakeSource):
         async def copy(self, lease: Lease) -> None:
             await asyncio.sleep(40)
@@ -78,7 +78,7 @@ async def test_nothing_is_received_while_the_container_is_not_ready() -> None:
         assert stage.source.limits == [1]
 
 
-async def test_what_a_poll_brings_after_the_gate_closed_is_released_at_once() -> None:
+async def test_messages_that_a_poll_brings_after_the_gate_closed_are_released_at_once() -> None:
     stage = Stage()
     brought = leases(3)
     async with stage.running(slots=5):
@@ -103,7 +103,7 @@ async def test_receives_in_tens_and_never_more_than_there_are_free_slots() -> No
         assert stage.source.limits[2:] == [10]
 
 
-async def test_messages_that_wait_to_be_settled_free_their_slots_but_are_bounded() -> None:
+async def test_messages_being_acknowledged_use_no_slot_but_their_number_is_limited() -> None:
     stage = Stage()
     release = asyncio.Event()
     most = 1 + MIN_STORING + MAX_UNCOUNTED_SETTLING
@@ -126,7 +126,7 @@ async def test_messages_that_wait_to_be_settled_free_their_slots_but_are_bounded
         (DONE, "r" * (MAX_UNCOUNTED_BODY_CHARS + 1)),
     ],
 )
-async def test_only_a_small_message_whose_outcome_is_stored_takes_no_room_while_it_is_settled(
+async def test_only_small_messages_whose_outcome_is_stored_use_no_capacity_while_they_are_acknowledged(
     outcome: Outcome, body: str
 ) -> None:
     stage = Stage()
@@ -139,9 +139,9 @@ async def test_only_a_small_message_whose_outcome_is_stored_takes_no_room_while_
         assert len(stage.handler.handled) == MIN_STORING + 1
 
 
-async def test_a_slot_is_free_once_the_container_has_answered_and_what_is_stored_then_is_bounded() -> None:
+async def test_a_slot_is_free_after_the_response_and_the_number_of_messages_being_stored_is_limited() -> None:
     class Storing(ScriptedHandler):
-        """Answers after a second; then the store is away."""
+        """Gets a response after a second; then the store is unavailable."""
 
         async def handle(self, message: Message, fence: Fence) -> Outcome:
             await super().handle(message, fence)
@@ -197,7 +197,7 @@ async def test_a_bug_costs_the_message_an_attempt_and_not_the_process() -> None:
     assert "a bug'" not in stage.seen.of(Settled)[0].reason
 
 
-async def test_a_queue_that_is_away_is_tried_until_it_is_back() -> None:
+async def test_receives_are_repeated_until_the_queue_is_available() -> None:
     stage = Stage()
     for _ in range(20):
         stage.source.fail_receive(SourceUnavailableError("away"))
@@ -209,7 +209,7 @@ async def test_a_queue_that_is_away_is_tried_until_it_is_back() -> None:
         assert lease.settled == [("ack", 0)]
 
 
-async def test_a_queue_that_is_gone_ends_the_work() -> None:
+async def test_a_deleted_queue_ends_the_work() -> None:
     stage = Stage()
     stage.source.fail_receive(SourceGoneError("deleted"))
     async with stage.running() as task:
@@ -217,7 +217,7 @@ async def test_a_queue_that_is_gone_ends_the_work() -> None:
             await task
 
 
-async def test_an_unexpected_error_of_the_source_ends_the_work_loudly() -> None:
+async def test_an_unexpected_error_of_the_source_ends_the_work_and_is_raised() -> None:
     stage = Stage()
     stage.source.fail_receive(ZeroDivisionError())
     async with stage.running() as task:
@@ -225,7 +225,7 @@ async def test_an_unexpected_error_of_the_source_ends_the_work_loudly() -> None:
             await task
 
 
-async def test_settling_is_tried_until_the_queue_takes_it() -> None:
+async def test_a_settlement_is_repeated_until_the_queue_accepts_it() -> None:
     stage = Stage()
     lease = FakeLease(make_message(), failures=[SourceUnavailableError("away")] * 5)
     stage.source.bring(lease)
@@ -266,7 +266,7 @@ async def test_a_lost_lease_cancels_the_work_and_settles_nothing() -> None:
         assert stage.seen.of(SlotsChanged)[-1].busy == 0
 
 
-async def test_drain_finishes_what_runs_and_takes_nothing_new() -> None:
+async def test_a_drain_finishes_running_work_and_receives_nothing_new() -> None:
     stage = Stage()
     stage.handler.takes_s = 20
     lease, late = leases(2)
@@ -283,7 +283,7 @@ async def test_drain_finishes_what_runs_and_takes_nothing_new() -> None:
     assert stage.handler.handled == [lease.message.body]
 
 
-async def test_drain_when_idle_is_over_within_two_seconds_and_gives_back_what_still_comes() -> None:
+async def test_an_idle_drain_ends_within_two_seconds_and_releases_late_messages() -> None:
     stage = Stage()
     [late] = leases(1)
     async with stage.running() as task:
@@ -299,7 +299,7 @@ async def test_drain_when_idle_is_over_within_two_seconds_and_gives_back_what_st
 
 
 class TakingBack(FakeSource):
-    """Hands a message that is released to a poll that is open at that moment, or was closed: it does not notice."""
+    """Delivers a released message to a poll that is open, or whose connection was just closed."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -318,7 +318,9 @@ class TakingBack(FakeSource):
 
 @pytest.mark.parametrize("requests", [1, 2])
 @pytest.mark.parametrize("begun_s", [0.1, 5])
-async def test_what_the_own_poll_takes_back_in_a_drain_is_given_back_again(requests: int, begun_s: float) -> None:
+async def test_a_released_message_that_an_open_poll_receives_again_is_released_again(
+    requests: int, begun_s: float
+) -> None:
     stage = Stage()
     stage.source = source = TakingBack()
     stage.handler.takes_s = 1000
@@ -364,7 +366,7 @@ async def test_the_release_of_a_drain_does_not_wait_for_clean_up() -> None:
     assert stage.settlements() == ["released"]
 
 
-async def test_drain_while_not_ready_ends_at_once() -> None:
+async def test_a_drain_while_not_ready_ends_at_once() -> None:
     stage = Stage()
     stage.readiness.set(is_open=False)
     async with stage.running() as task:
@@ -374,7 +376,7 @@ async def test_drain_while_not_ready_ends_at_once() -> None:
         assert now() - 10 < 2
 
 
-async def test_when_the_grace_is_over_the_rest_is_given_back_at_once() -> None:
+async def test_after_the_grace_period_unfinished_messages_are_released_at_once() -> None:
     stage = Stage()
     stage.handler.takes_s = 1000
     held = leases(3)
@@ -388,7 +390,7 @@ async def test_when_the_grace_is_over_the_rest_is_given_back_at_once() -> None:
     assert stage.settlements() == ["released"] * 3
 
 
-async def test_a_second_request_skips_the_wait() -> None:
+async def test_a_second_drain_request_skips_the_grace_period() -> None:
     stage = Stage()
     stage.handler.takes_s = 1000
     [lease] = leases(1)
@@ -416,7 +418,7 @@ async def test_leases_are_renewed_during_the_drain() -> None:
     assert lease.settled == [("ack", 0)]
 
 
-async def test_an_ack_under_way_when_time_is_up_is_not_followed_by_a_release() -> None:
+async def test_no_release_follows_an_acknowledgement_that_is_under_way_when_the_grace_period_ends() -> None:
     stage = Stage()
     slow_answer = asyncio.Event()
     lease = FakeLease(make_message(), ack_may_return=slow_answer)
@@ -430,7 +432,7 @@ async def test_an_ack_under_way_when_time_is_up_is_not_followed_by_a_release() -
     assert stage.settlements() == ["completed"]
 
 
-async def test_a_release_that_hangs_does_not_hold_up_the_end() -> None:
+async def test_a_release_that_hangs_does_not_delay_the_end() -> None:
     class Hanging(FakeLease):
         async def release(self, after_s: float = 0.0) -> None:
             await asyncio.Event().wait()
@@ -472,7 +474,7 @@ async def test_the_watch_ends_the_work_when_nothing_is_left() -> None:
     assert stage.handler.handled == ["r0"]
 
 
-async def test_the_watch_is_not_asked_while_something_runs() -> None:
+async def test_the_watch_is_not_asked_while_a_message_is_in_flight() -> None:
     stage = Stage()
     watch = CountingWatch(over_after=1)
     stage.handler.takes_s = 10
@@ -487,7 +489,7 @@ async def test_the_watch_is_not_asked_while_something_runs() -> None:
     assert stage.settlements() == ["completed"]
 
 
-async def test_liveness_fails_when_a_receive_does_not_come_back() -> None:
+async def test_liveness_fails_when_a_receive_does_not_end() -> None:
     stage = Stage()
     async with stage.running():
         await asyncio.sleep(29)
@@ -526,7 +528,7 @@ class Renewing(FakeLease):
     [(0, "completed", ["ack"]), (15.2, "lease_lost", ["extend"])],
 )
 async def test_no_renewal_is_sent_beside_an_acknowledgement(takes_s: float, settlement: str, calls: list[str]) -> None:
-    # Refused beside it, nobody could tell whether the message is deleted or the receipt is stale.
+    # If it were refused, the reason would not be known: the message is deleted, or the receipt is stale.
     stage = Stage()
     answered = asyncio.Event()
     cleaned = asyncio.Event()
@@ -546,7 +548,7 @@ async def test_no_renewal_is_sent_beside_an_acknowledgement(takes_s: float, sett
     assert [what for what, _ in lease.calls] == calls
 
 
-async def test_while_acknowledgements_fail_the_message_is_renewed() -> None:
+async def test_a_message_is_renewed_while_its_acknowledgement_fails() -> None:
     class Away(FakeLease):
         async def ack(self) -> None:
             await asyncio.sleep(4)
@@ -564,7 +566,7 @@ async def test_while_acknowledgements_fail_the_message_is_renewed() -> None:
     assert lease.calls.count(("extend", 30)) >= 5
 
 
-async def test_a_message_whose_lease_is_over_is_not_given_back() -> None:
+async def test_a_message_whose_lease_is_over_is_not_released() -> None:
     class Unwinding(ScriptedHandler):
         async def handle(self, message: Message, fence: Fence) -> Outcome:
             try:
@@ -590,7 +592,7 @@ async def test_a_lease_counts_from_when_the_queue_was_asked() -> None:
     stage.handler.takes_s = 40
     old, late, fresh = leases(3)
     async with stage.running():
-        await asyncio.sleep(29.5)  # the answer may have lain unread for as long
+        await asyncio.sleep(29.5)  # the response may have been unread for that long
         stage.source.bring(old)
         await asyncio.sleep(0.5)
         assert stage.settlements() == ["lease_lost"]
@@ -609,7 +611,7 @@ async def test_a_lease_counts_from_when_the_queue_was_asked() -> None:
     assert old.calls == []
 
 
-async def test_short_work_of_a_late_message_is_not_renewed() -> None:
+async def test_a_message_that_came_late_is_not_renewed_for_short_work() -> None:
     stage = Stage()
     stage.handler.takes_s = 1
     [late] = leases(1)
@@ -620,7 +622,7 @@ async def test_short_work_of_a_late_message_is_not_renewed() -> None:
     assert late.calls == [("ack", 0)]
 
 
-async def test_what_is_being_released_is_not_renewed_any_more() -> None:
+async def test_a_message_that_is_being_released_is_not_renewed() -> None:
     stage = Stage()
     stage.handler.outcome = Retry(after_s=60, reason="later")
 
@@ -636,7 +638,7 @@ async def test_what_is_being_released_is_not_renewed_any_more() -> None:
     assert {what for what, _ in lease.calls} == {"release"}
 
 
-async def test_what_arrives_too_late_is_not_even_given_back() -> None:
+async def test_a_message_whose_lease_is_over_on_arrival_is_not_released() -> None:
     stage = Stage()
     [lease] = leases(1)
     async with stage.running():

@@ -1,4 +1,4 @@
-"""Concurrency that finds itself, through the whole worker."""
+"""`DEQUEUER_WORKERS=auto` through the whole worker."""
 
 import asyncio
 
@@ -13,7 +13,7 @@ pytestmark = pytest.mark.looptime
 
 
 class LanesHandler(ScriptedHandler):
-    """A container that serves so many at a time; the others wait inside, or are refused."""
+    """A container that serves a fixed number of requests at a time; the others wait in it, or are refused."""
 
     def __init__(self, lanes: int, *, refuses: bool = False) -> None:
         super().__init__()
@@ -44,7 +44,7 @@ def stage_of(handler: LanesHandler) -> tuple[Stage, AdaptiveLimit]:
 
 
 @pytest.mark.parametrize(("lanes", "most"), [(1, 2), (8, 10)])
-async def test_it_begins_low_and_finds_the_lanes(lanes: int, most: int) -> None:
+async def test_it_starts_with_one_slot_and_finds_the_number_of_lanes(lanes: int, most: int) -> None:
     handler = LanesHandler(lanes)
     stage, limit = stage_of(handler)
     async with stage.running(slots=limit):
@@ -59,7 +59,7 @@ async def test_it_begins_low_and_finds_the_lanes(lanes: int, most: int) -> None:
         assert totals == {event.limit for event in stage.seen.of(LimitChanged)}
 
 
-async def test_who_is_told_not_now_asks_for_less() -> None:
+async def test_refusals_lower_the_limit() -> None:
     handler = LanesHandler(8, refuses=True)
     stage, limit = stage_of(handler)
     async with stage.running(slots=limit):
@@ -69,7 +69,7 @@ async def test_who_is_told_not_now_asks_for_less() -> None:
         assert len(handler.done_at) > 3500
 
 
-async def test_an_idle_queue_and_a_drain_leave_it_as_it_is() -> None:
+async def test_an_idle_queue_and_a_drain_do_not_change_the_limit() -> None:
     handler = LanesHandler(8)
     stage, limit = stage_of(handler)
     source = stage.source

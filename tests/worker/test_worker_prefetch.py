@@ -1,4 +1,4 @@
-"""Workers are kept busy, and nothing is hoarded."""
+"""Slots are kept busy, and no more is prefetched than gets a slot soon."""
 
 import asyncio
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.looptime
 
 
 class Varying(ScriptedHandler):
-    """A message takes the time that its number has in the script; the last one goes for the rest."""
+    """Each message takes the time that the script has for its number; the last time is for all others."""
 
     def __init__(self, *times: float) -> None:
         super().__init__()
@@ -38,13 +38,13 @@ def deep(messages: int, handler: ScriptedHandler, lease_s: float = 30) -> tuple[
 
 
 def waiting(stage: Stage, source: DeepSource) -> list[FakeLease]:
-    """Return what was received and neither begun nor given back."""
+    """Return the messages that were received and neither started nor released."""
     begun = len(stage.seen.of(Received))
     return [lease for lease in source.handed[begun:] if not lease.settled]
 
 
 @pytest.mark.parametrize("slots", [1, 4])
-async def test_with_short_work_no_slot_waits_for_the_queue_and_it_is_asked_for_tens(slots: int) -> None:
+async def test_with_short_work_no_slot_waits_for_the_queue_and_receives_ask_for_ten(slots: int) -> None:
     stage, source = deep(400, Varying(0.01))
     async with stage.running(slots=slots):
         await until(lambda: len(stage.handler.handled) == 400)
@@ -55,7 +55,7 @@ async def test_with_short_work_no_slot_waits_for_the_queue_and_it_is_asked_for_t
     assert not stage.seen.of(ReleasedUnstarted)
 
 
-async def test_with_middling_work_the_next_one_is_there_in_time() -> None:
+async def test_with_work_of_medium_length_the_next_message_is_prefetched_in_time() -> None:
     stage, source = deep(50, Varying(0.2))
     async with stage.running():
         while len(stage.handler.handled) < 50:
@@ -64,7 +64,7 @@ async def test_with_middling_work_the_next_one_is_there_in_time() -> None:
         assert now() < 1.02 * 50 * 0.2
 
 
-async def test_with_long_work_or_nothing_known_of_it_only_what_finds_a_slot_is_received() -> None:
+async def test_with_long_or_unknown_work_nothing_is_prefetched() -> None:
     stage, source = deep(400, Varying(5))
     async with stage.running(slots=3):
         await asyncio.sleep(4)
@@ -74,7 +74,7 @@ async def test_with_long_work_or_nothing_known_of_it_only_what_finds_a_slot_is_r
         assert set(source.limits) <= {1, 2, 3}
 
 
-async def test_at_most_twenty_wait_and_the_bound_of_what_is_held_stands() -> None:
+async def test_at_most_twenty_are_prefetched_and_the_limit_of_messages_in_flight_holds() -> None:
     stage, source = deep(4000, Varying(0.001))
     async with stage.running(slots=2):
         for _ in range(300):
@@ -90,7 +90,7 @@ async def test_at_most_twenty_wait_and_the_bound_of_what_is_held_stands() -> Non
 
 
 class HeldUp(FakeSource):
-    """What it hands out is never settled."""
+    """Its messages are never settled."""
 
     def __init__(self, source: DeepSource) -> None:
         super().__init__()
@@ -104,7 +104,7 @@ class HeldUp(FakeSource):
 
 
 @pytest.mark.parametrize(("lease_s", "moment_s"), [(30, MAX_PREFETCH_WAIT_S), (2, 0.5)])
-async def test_what_waited_for_a_moment_is_given_back(lease_s: float, moment_s: float) -> None:
+async def test_a_prefetched_message_that_expires_is_released(lease_s: float, moment_s: float) -> None:
     stage, source = deep(400, Varying(*[0.01] * 25, 60), lease_s)
     async with stage.running():
         await until(lambda: len(stage.seen.of(Received)) == 26)
@@ -122,7 +122,7 @@ async def test_what_waited_for_a_moment_is_given_back(lease_s: float, moment_s: 
         assert len(source.limits) == asked  # the work is long now
 
 
-async def test_what_waits_is_given_back_as_soon_as_the_container_is_not_ready() -> None:
+async def test_prefetched_messages_are_released_when_the_container_is_not_ready_any_more() -> None:
     stage, source = deep(400, Varying(*[0.01] * 25, 0.3))
     async with stage.running():
         await until(lambda: len(stage.seen.of(Received)) == 26)
@@ -138,7 +138,7 @@ async def test_what_waits_is_given_back_as_soon_as_the_container_is_not_ready() 
         assert len(stage.handler.handled) > 27
 
 
-async def test_a_drain_gives_back_what_waits_and_begins_none_of_it() -> None:
+async def test_a_drain_releases_the_prefetched_messages_and_starts_none_of_them() -> None:
     stage, source = deep(400, Varying(*[0.01] * 25, 0.3))
     async with stage.running() as task:
         await until(lambda: len(stage.seen.of(Received)) == 26)
@@ -153,7 +153,7 @@ async def test_a_drain_gives_back_what_waits_and_begins_none_of_it() -> None:
     assert {event.reason for event in stage.seen.of(ReleasedUnstarted)} == {"drain"}
 
 
-async def test_a_container_that_refuses_is_given_nothing_ahead() -> None:
+async def test_nothing_is_prefetched_for_a_container_that_refuses() -> None:
     stage, source = deep(400, ScriptedHandler())
     stage.handler.outcome = Retry(after_s=1, reason="busy", container_unavailable=True)
     async with stage.running(slots=2):
@@ -164,7 +164,7 @@ async def test_a_container_that_refuses_is_given_nothing_ahead() -> None:
         assert max(source.limits) > 2
 
 
-async def test_what_comes_late_while_every_slot_is_stuck_goes_back_at_once() -> None:
+async def test_messages_that_come_late_while_every_slot_is_stuck_are_released_at_once() -> None:
     stage = Stage()
     stage.handler = Varying(0.01, 0.01, 60)
     first, second, long, late = leases(4)
@@ -179,13 +179,13 @@ async def test_what_comes_late_while_every_slot_is_stuck_goes_back_at_once() -> 
         assert long.calls == []
 
 
-async def test_of_a_lease_that_came_at_the_end_of_a_long_poll_enough_is_left_for_the_work() -> None:
+async def test_a_quarter_of_the_lease_is_left_for_work_on_a_message_of_a_long_poll() -> None:
     stage = Stage(lease_s=6)
     stage.handler = Varying(0.01, 0.01, 0.4)
     brought = leases(6)
     stage.source.bring(*brought[:2])
     async with stage.running():
-        await asyncio.sleep(3.5)  # 1.9 s are left, of which a quarter of the lease is not waited away
+        await asyncio.sleep(3.5)  # 1.9 s of the lease are left; a quarter of the lease is kept for the work
         stage.source.bring(*brought[2:])
         await asyncio.sleep(10)
     begun = [lease for lease in brought if lease.settled == [("ack", 0)]]

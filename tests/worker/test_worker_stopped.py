@@ -1,4 +1,4 @@
-"""A process that is stopped between two steps of its end of a message."""
+"""A process that is stopped (SIGSTOP) between two steps of settling a message."""
 
 import asyncio
 
@@ -11,7 +11,7 @@ from tests.worker.stage import Stage
 
 
 class Hanging(FakeLease):
-    """Its renewals are never answered."""
+    """Its renewals never get a response."""
 
     async def extend(self, seconds: float) -> None:
         await asyncio.Event().wait()
@@ -19,7 +19,9 @@ class Hanging(FakeLease):
 
 @pytest.mark.parametrize("stopped_s", [0, 60])
 @pytest.mark.parametrize("is_drain", [True, False])
-def test_stopped_while_a_release_waits_for_the_last_renewal_it_is_not_sent(stopped_s: float, is_drain: bool) -> None:
+def test_a_release_is_not_sent_when_the_process_was_stopped_while_it_waited_for_the_last_renewal(
+    stopped_s: float, is_drain: bool
+) -> None:
     async def main() -> None:
         stage = Stage(lease_s=10)
         stage.handler.takes_s = 100 if is_drain else 6

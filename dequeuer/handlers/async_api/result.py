@@ -65,7 +65,7 @@ class ResultWriter:
                 # The room stays taken: the upload takes over the buffered bytes gradually.
                 await request.put_large_result(_rest(head, body), response.size)
         finally:
-            self._buffers.give_back(share)
+            self._buffers.release(share)
         return None
 
     async def _read_small(self, response: Response, size: int) -> bytes:

@@ -73,7 +73,7 @@ class Uploads:
                 try:
                     return await retry_upload_request(lambda: self._writer.create(key, first, fields, check))
                 finally:
-                    self._buffers.give_back(PART_BYTES)
+                    self._buffers.release(PART_BYTES)
             if first is not None:
                 await upload.send_buffered(first, self._release)
                 del first
@@ -102,15 +102,15 @@ class Uploads:
             raise
 
     def _release(self) -> None:
-        self._buffers.give_back(PART_BYTES)
+        self._buffers.release(PART_BYTES)
 
     async def _send_rest(self, upload: Upload, body: Body) -> None:
         part_bytes = _part_bytes(body.left)
-        patience_s = BUFFER_TIMEOUT_S
+        max_wait_s = BUFFER_TIMEOUT_S
         while not await body.is_over():
             upload.raise_failure()
-            if part_bytes == PART_BYTES and await self._buffers.take(PART_BYTES, patience_s):
-                patience_s = BUFFER_TIMEOUT_S
+            if part_bytes == PART_BYTES and await self._buffers.take(PART_BYTES, max_wait_s):
+                max_wait_s = BUFFER_TIMEOUT_S
                 try:
                     part = await body.part(part_bytes, upload.raise_failure)
                 except BaseException:
@@ -119,7 +119,7 @@ class Uploads:
                 await upload.send_buffered(part, self._release)
                 del part
             elif body.left is not None:
-                patience_s = 0.0  # do not wait again: the waits for each part would add up
+                max_wait_s = 0.0  # do not wait again: the waits for each part would add up
                 length = min(part_bytes, body.left)
                 async with aclosing(body.pieces(length)) as pieces:
                     await upload.send_streamed(pieces, length)
