@@ -2,9 +2,10 @@
 
 The sidecar pulls its work, so it can measure the throughput with all slots in use. It compares the throughput of the
 baseline (the number found so far) with that of trials: a little more slots, a little fewer. A trial with more slots is
-kept when it gains a good part of what it adds; a trial with fewer, when it loses little. For a container that works
-on a fixed number of requests at a time (its lanes) this ends at that number: with more slots each message takes longer,
-and the throughput does not rise. No input or output: times are passed in.
+kept when the throughput grows by enough, compared with the slots that were added; a trial with fewer slots is kept when
+the throughput falls only a little. For a container that works on a fixed number of requests at a time this ends at that
+number: with more slots each message takes longer, and the throughput does not rise. No input or output: times are passed
+in.
 """
 
 from __future__ import annotations
@@ -17,22 +18,22 @@ from dequeuer.concurrency.throughput import Throughput
 from dequeuer.core.events import LimitChanged, LimitReason, Observer
 
 MIN_GAIN_SHARE = 1 / 3
-"""The gain in throughput that a trial needs, as a share of the gain in slots: half more slots are kept for a sixth more
-throughput. A trial with fewer slots is kept when it loses less than this share."""
+"""The gain in throughput that a trial needs, as a share of the gain in slots: 50 % more slots are kept for at least
+17 % more throughput. A trial with fewer slots is kept when it loses less than this share."""
 DECISION_STANDARD_ERRORS = 2.0
 """A measurement that is this many standard errors from the threshold allows a decision before it is precise enough."""
 MAX_STEP_FACTOR, MIN_STEP_FACTOR = 2.0, 1.25
 """A trial multiplies, or divides, the number of slots by a factor in this range."""
 MAX_TRIAL_PAUSE = 32
-"""Measurements of the baseline between two trials, at most: once nothing changes any more."""
-CEILING_MEASUREMENTS = 64
-"""For so many measurements of the baseline a number that the container refused is not tried again."""
+"""The most measurements of the baseline between two trials. It is reached when the results do not change any more."""
+REFUSED_MEASUREMENTS = 64
+"""A number that the container refused is not tried again during this many measurements of the baseline."""
 REFUSAL_FACTOR = 0.75
 """The number of slots is multiplied by this when the container refuses work and no trial is running."""
 TRIAL_ERROR_SHARE = 0.2
-"""A measurement for a trial is precise enough at this standard error, as a share of the relative step."""
+"""The standard error that is allowed when a trial is decided, as a share of its step: a step of 50 % allows 10 %."""
 MAX_BASELINE_ERROR = 0.2
-"""A measurement for no trial is precise enough at this relative standard error."""
+"""The relative standard error that is allowed while the baseline is only watched for changes."""
 CHANGE_THRESHOLD = 0.2
 """When the throughput of the baseline changes by more than this, and by more than noise, the container has changed."""
 
@@ -62,18 +63,18 @@ class AdaptiveLimit:
         self._step_factor = MAX_STEP_FACTOR
         self._measurements_until_trial = 0
         self._next_trial_pause = 1
-        self._ceiling = maximum
-        self._ceiling_measurements = 0
+        self._max_accepted = maximum
+        self._max_accepted_measurements = 0
         self._report("started")
 
     def slot_acquired(self, now: float, busy: int) -> None:
         """Record that a slot was acquired."""
-        self._measurement.advance(now, self._busy)
+        self._measurement.record_busy(now, self._busy)
         self._busy = busy
 
     def slot_released(self, now: float, busy: int, took_s: float, result: SlotResult) -> None:
         """Record that a slot was released; begin, keep or undo a trial when enough is known."""
-        self._measurement.advance(now, self._busy)
+        self._measurement.record_busy(now, self._busy)
         self._busy = busy
         if result == "refused":
             # A burst of refusals counts once: the other messages began before the step that the first refusal caused.
@@ -110,7 +111,7 @@ class AdaptiveLimit:
 
     def _evaluate_baseline(self, now: float, measured: Throughput) -> None:
         before, self._baseline_throughput = self._baseline_throughput, measured
-        self._age_ceiling()
+        self._expire_max_accepted()
         if before is not None:
             ratio = measured.rate / before.rate
             error = math.hypot(measured.error, before.error)
@@ -144,7 +145,7 @@ class AdaptiveLimit:
     def _reduce(self, now: float) -> None:
         """End a trial, or lower the baseline: the container refused work."""
         if self.value > self.baseline:
-            self._ceiling, self._ceiling_measurements = self.value - 1, CEILING_MEASUREMENTS
+            self._max_accepted, self._max_accepted_measurements = self.value - 1, REFUSED_MEASUREMENTS
             self._record_failed_trial()
         else:
             self.baseline = max(1, int(self.value * REFUSAL_FACTOR))
@@ -154,7 +155,7 @@ class AdaptiveLimit:
         self._set(now, self.baseline, "refused")
 
     def _record_failed_trial(self) -> None:
-        """Try the other direction next, in smaller steps; with the smallest step, after longer pauses."""
+        """Try the other direction next, with a smaller step. After the smallest step the next trial waits longer."""
         self._reverse_direction()
         if self._step_factor > MIN_STEP_FACTOR:
             self._step_factor = max(MIN_STEP_FACTOR, math.sqrt(self._step_factor))
@@ -162,11 +163,11 @@ class AdaptiveLimit:
             self._measurements_until_trial = self._next_trial_pause
             self._next_trial_pause = min(MAX_TRIAL_PAUSE, 2 * self._next_trial_pause)
 
-    def _age_ceiling(self) -> None:
-        if self._ceiling_measurements > 0:
-            self._ceiling_measurements -= 1
-            if self._ceiling_measurements == 0:
-                self._ceiling = self.maximum
+    def _expire_max_accepted(self) -> None:
+        if self._max_accepted_measurements > 0:
+            self._max_accepted_measurements -= 1
+            if self._max_accepted_measurements == 0:
+                self._max_accepted = self.maximum
 
     def _begin_trial(self, now: float) -> None:
         value = self._next_value()
@@ -180,7 +181,7 @@ class AdaptiveLimit:
         for _ in range(2):
             if self._direction == "more":
                 wanted = max(self.baseline + 1, round(self.baseline * self._step_factor))
-                value = max(self.baseline, min(wanted, self._ceiling, self.maximum))
+                value = max(self.baseline, min(wanted, self._max_accepted, self.maximum))
             else:
                 value = max(1, min(self.baseline - 1, round(self.baseline / self._step_factor)))
             if value != self.baseline:
@@ -202,7 +203,7 @@ class AdaptiveLimit:
     def _restart_measurement(self, skip: int) -> None:
         before = self._measurement
         self._measurement = Throughput(self.value, skip)
-        self._measurement.advance(before.last_at, self._busy)
+        self._measurement.record_busy(before.last_at, self._busy)
 
     def _report(self, reason: LimitReason) -> None:
         self._observer(LimitChanged(limit=self.value, settled=self.baseline, reason=reason))

@@ -7,11 +7,11 @@ import math
 MIN_SAMPLES = 4
 """Messages that a measurement needs; it also needs as many as there are slots."""
 MAX_SAMPLES_PER_SLOT = 30
+"""More messages than these for each slot add no precision."""
 MIN_SLOTS_COUNTED = 10
-"""After `MAX_SAMPLES_PER_SLOT` messages for each slot (for 10 slots, if there are fewer) more messages add no
-precision."""
+"""With fewer slots than these, `MAX_SAMPLES_PER_SLOT` is applied as if there were this many."""
 MIN_DURATION_S = 0.5
-"""The shortest measurement: a pause of another process on the node must not look like one of the container."""
+"""The shortest measurement: a short delay caused by other processes on the node must not look like a slow container."""
 MIN_UTILIZATION = 0.8
 """The share of the slots that must be in use. With less the queue is measured, not the container."""
 MIN_NOISE = 0.1
@@ -23,7 +23,8 @@ class Throughput:
     """Measures from the moment when all slots have new messages. Times are seconds of any one clock.
 
     By Little's law the throughput is the number of busy slots divided by the time that a message takes. That is far
-    less noisy than counting messages between two moments. Failed messages have taken their time, but are no work done.
+    less noisy than counting messages between two moments. The time of failed messages counts, but they do not count as
+    work.
 
     Args:
         limit: slots.
@@ -43,14 +44,14 @@ class Throughput:
         self._sum_squares = 0.0
         self._succeeded_s = 0.0
 
-    def advance(self, now: float, busy: int) -> None:
+    def record_busy(self, now: float, busy: int) -> None:
         """Record that `busy` slots were in use until now."""
         if self._began_at is not None:
             self._busy_slot_s += busy * (now - self.last_at)
         self.last_at = now
 
     def add(self, took_s: float, *, succeeded: bool) -> None:
-        """Record a message that ended at the time of the last `advance`."""
+        """Record a message that ended at the time of the last `record_busy`."""
         if self._skip > 0:
             self._skip -= 1
             if self._skip == 0:

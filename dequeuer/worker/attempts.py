@@ -23,23 +23,24 @@ from dequeuer.worker.settlement import SETTLEMENT_TIMEOUT_S, Settler
 _log = logging.getLogger(__name__)
 
 MIN_STORING = 20
-"""Messages in flight beyond those in slots, at least: their work is done, and their outcome is being stored. As many as
-there are slots, if that is more."""
+"""Messages whose work is done, and whose outcome is being stored or settled, may be in flight beside those in slots.
+Their number is limited to the largest of: this, the number of slots, and `STORING_PER_SLOT` for each slot."""
 STORING_PER_SLOT = 5
-"""The same for each slot, up to `MAX_STORING`. With a store 20 to 30 ms away a message uses its slot for 20 ms while
-its input is read, and is stored for 60 ms after that: three for each slot. Messages that are being received count,
-too."""
+"""With a store 20 to 30 ms away a message uses its slot for 20 ms while its input is read, and its outcome is stored
+for 60 ms after that: three are stored for each slot. Two more are for messages that are being received."""
 MAX_STORING = 200
-"""Each of them may keep a result of 64 KiB in memory. Enough for 2,000 messages a second with 60 ms for each."""
+"""`STORING_PER_SLOT` for each slot is never more than this, because each message may keep a result of 64 KiB in memory.
+Enough for 2,000 messages a second with 60 ms for each."""
 MAX_UNCOUNTED_SETTLING = 200
-"""So many messages whose outcome is stored do not use capacity while they are acknowledged. With a queue 20 ms away and
-2,000 messages a second about 60 are being acknowledged."""
+"""Up to this number of messages whose outcome is stored use no capacity while they are acknowledged. With a queue 20 ms
+away and 2,000 messages a second about 60 are being acknowledged."""
 MAX_UNCOUNTED_BODY_CHARS = 4096
 """A message with a longer body uses capacity until it is settled, because its body stays in memory until then."""
 CLEAN_UP_TIMEOUT_S = 0.1
 """How long a release waits for the clean-up of cancelled work."""
 _STORED_STATES = frozenset({"completed", "failed", "already_finished"})
-"""After these another delivery finds the outcome in the store, and does not call the container."""
+"""A message in one of these states has its outcome in the store: a redelivery finds it, and does not call the
+container."""
 
 
 class _Fence:
@@ -69,7 +70,7 @@ class Attempts:
         prefetched: keeps messages for which no slot is free.
         readiness: no prefetched message is started while it is closed.
         drain: no prefetched message is started once it is requested.
-        capacity_freed: is set when a slot or capacity became free.
+        changed: is set when a slot or capacity became free.
         observer: receives the begin and the end of each attempt.
     """
 
@@ -83,7 +84,7 @@ class Attempts:
         prefetched: PrefetchBuffer,
         readiness: Readiness,
         drain: Drain,
-        capacity_freed: asyncio.Event,
+        changed: asyncio.Event,
         observer: Observer,
     ) -> None:
         self._handler = handler
@@ -93,15 +94,15 @@ class Attempts:
         self._prefetched = prefetched
         self._readiness = readiness
         self._drain = drain
-        self._capacity_freed = capacity_freed
+        self._changed = changed
         self._observer = observer
         self._tasks: set[asyncio.Task[None]] = set()
         self._unsettled: dict[HeldLease, None] = {}
         """A dict, not a set: the order of releases must be the same in each run of the simulation."""
-        self._counted = 0
+        self._using_capacity = 0
         """Messages in flight that use capacity."""
-        self._uncounted = 0
-        """Messages whose outcome is stored: up to `MAX_UNCOUNTED_SETTLING` use no capacity."""
+        self._acknowledging = 0
+        """Messages that only wait for their acknowledgement: up to `MAX_UNCOUNTED_SETTLING` of them use no capacity."""
         self._is_stopped = False
         self._loop = renewer.loop
 
@@ -112,7 +113,7 @@ class Attempts:
         """Return how many more messages may be in flight. Prefetched messages are not counted."""
         slots = self._slots.total
         max_storing = max(MIN_STORING, slots, min(STORING_PER_SLOT * slots, MAX_STORING))
-        used = self._counted + max(0, self._uncounted - MAX_UNCOUNTED_SETTLING)
+        used = self._using_capacity + max(0, self._acknowledging - MAX_UNCOUNTED_SETTLING)
         return slots + max_storing - used
 
     def accept(self, leases: Sequence[Lease], asked_at: float) -> None:
@@ -152,7 +153,7 @@ class Attempts:
             if message is None:
                 break
             self._start(message.lease, message.asked_at, self._slots.acquire())
-        self._capacity_freed.set()
+        self._changed.set()
 
     def _has_room(self) -> bool:
         return self._slots.free > 0 and self.free_capacity() > 0
@@ -166,7 +167,7 @@ class Attempts:
         self._observer(Received(message_id=message.id, receive_count=message.receive_count, queued_s=queued_s))
         task = self._loop.create_task(self._run(lease, message, asked_at, slot), name="message")
         self._tasks.add(task)
-        self._counted += 1
+        self._using_capacity += 1
         task.add_done_callback(self._ended)
 
     async def wait(self) -> None:
@@ -187,7 +188,7 @@ class Attempts:
         releasing = [
             asyncio.create_task(self._release_unsettled(held), name="release")
             for held in self._unsettled
-            if held.settlement is None and not held.is_settlement_started
+            if held.settlement is None and not held.was_settlement_attempted
         ]
         if left := {*self._tasks, *releasing}:
             await asyncio.wait(left, timeout=2 * SETTLEMENT_TIMEOUT_S - CLEAN_UP_TIMEOUT_S)
@@ -217,7 +218,7 @@ class Attempts:
                     await self._settler.settle(held, outcome)
             finally:
                 del self._unsettled[held]
-                self._free_capacity(is_counted=uses_capacity)
+                self._free_capacity(is_using_capacity=uses_capacity)
             if isinstance(outcome, Done) and outcome.after_ack is not None:
                 await outcome.after_ack()
         except LeaseLostError as error:
@@ -243,19 +244,19 @@ class Attempts:
 
     def _stop_counting(self) -> None:
         """Free the capacity of a message whose outcome is stored, before it is acknowledged."""
-        self._counted -= 1
-        self._uncounted += 1
-        if self._uncounted <= MAX_UNCOUNTED_SETTLING:
+        self._using_capacity -= 1
+        self._acknowledging += 1
+        if self._acknowledging <= MAX_UNCOUNTED_SETTLING:
             self._on_capacity_freed()
 
-    def _free_capacity(self, *, is_counted: bool) -> None:
+    def _free_capacity(self, *, is_using_capacity: bool) -> None:
         """Free the capacity of a message that is settled."""
-        if is_counted:
-            self._counted -= 1
+        if is_using_capacity:
+            self._using_capacity -= 1
         else:
-            self._uncounted -= 1
-            if self._uncounted < MAX_UNCOUNTED_SETTLING:
-                # Its capacity is free since its outcome was stored.
+            self._acknowledging -= 1
+            if self._acknowledging < MAX_UNCOUNTED_SETTLING:
+                # Its capacity was freed when its outcome was stored.
                 return
         self._on_capacity_freed()
 
@@ -270,7 +271,7 @@ class Attempts:
         except LeaseLostError as error:
             held.set_settlement("lease_lost", str(error))
         else:
-            # From now on the fence keeps work that is still being cleaned up from writing.
+            # From now on the fence stops the writes of work that is still being cleaned up.
             held.lost_reason = "released"
             await self._settler.release_now([held.lease])
 

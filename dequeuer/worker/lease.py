@@ -43,9 +43,9 @@ class HeldLease:
         """The last renewal."""
         self.is_renewal_paused = False
         self.is_settling = False
-        """Whether a settlement may have been sent: the response to it decides, not that to a renewal."""
-        self.is_settlement_started = False
-        """Whether a settlement was started. It stays True when the settlement fails."""
+        """Whether a settlement may have been sent. Then a refused renewal does not mean that the lease is lost."""
+        self.was_settlement_attempted = False
+        """Whether a settlement was attempted. It stays True when the attempt fails."""
         self.settlement: Settlement | None = None
         """How the message was settled; None: not yet, or it is not known."""
         self.settlement_reason = ""
@@ -81,9 +81,9 @@ class HeldLease:
     async def stop_renewing(self) -> None:
         """Start no further renewal; wait for one that is under way, `LAST_RENEWAL_TIMEOUT_S` at most.
 
-        A renewal after a release would hide the message again. When a renewal beside an acknowledgement is refused, the
-        reason is not known: the message is deleted, or the receipt is stale, and SQS accepts a deletion with a stale
-        receipt without deleting anything.
+        A renewal after a release would hide the message again. When a renewal and an acknowledgement run at the same
+        time and the renewal is refused, there are two possible reasons: the message is deleted, or the receipt is
+        stale. SQS accepts a deletion with a stale receipt, but deletes nothing.
 
         Raises:
             LeaseLostError: the renewal was refused, or the process was stopped until the lease was over.
@@ -164,7 +164,7 @@ class LeaseRenewer:
         return len(self._held)
 
     def ends_at(self, asked_at: float) -> float:
-        """Return when work on a message must stop that the queue was asked for at `asked_at`; loop times."""
+        """Return when the work on a message must stop. `asked_at`: when the queue was asked for it. Loop times."""
         return asked_at + self.length_s - self.margin_s
 
     def hold(self, lease: Lease, asked_at: float) -> HeldLease:
@@ -226,8 +226,8 @@ class LeaseRenewer:
                     await self._has_due.wait()
                 await asyncio.sleep(next(iter(self._due_at.values())) - self.loop.time())
                 # Leases that would be due a little later are renewed now: one request carries ten.
-                horizon = self.loop.time() + self.length_s / 10
-                for held in [held for held, due_at in self._due_at.items() if due_at <= horizon]:
+                renew_until = self.loop.time() + self.length_s / 10
+                for held in [held for held, due_at in self._due_at.items() if due_at <= renew_until]:
                     del self._due_at[held]
                     self._start(held)
         finally:
@@ -268,7 +268,7 @@ class LeaseRenewer:
             held.fence(reason)
 
     async def _extend(self, held: HeldLease, end: asyncio.Timeout) -> None:
-        """Send a renewal until the queue accepts it. `end` is the end of the lease, and is moved with it."""
+        """Send a renewal until the queue accepts it. `end` is the timeout of this task: it moves with the lease."""
         loop = self.loop
         while held in self._held and not held.is_renewal_paused:
             now = loop.time()

@@ -16,7 +16,7 @@ from dequeuer.worker.attempts import Attempts
 from dequeuer.worker.prefetch import PrefetchBuffer
 from dequeuer.worker.prefetch_limit import PrefetchLimit
 from dequeuer.worker.receives import Receive, Receives
-from dequeuer.worker.settlement import UNAVAILABLE_ERRORS
+from dequeuer.worker.settlement import REPEATABLE_ERRORS
 
 
 class Watch(Protocol):
@@ -41,7 +41,7 @@ class Poller:
         source: the queue.
         readiness: nothing is received while it is closed.
         drain: nothing is received once it is requested.
-        slots: tell how many messages get a slot now or soon.
+        slots: used to estimate how many messages get a slot now or soon.
         prefetched: messages that wait for a slot.
         attempts: start the work on what was received.
         watch: decides when the work is over; None: it never is.
@@ -86,7 +86,8 @@ class Poller:
         """
         try:
             while True:
-                # What changes in one turn of the event loop wakes this task once, so it is asked for with one request.
+                # Slots that become free in the same turn of the event loop wake this task once: one request asks for
+                # the messages of all of them.
                 self._changed.clear()
                 while (receive := self._receives.pop_ended()) is not None:
                     if await self._process(receive):
@@ -134,7 +135,7 @@ class Poller:
                 self._attempts.accept(leases, receive.asked_at)
             elif receive.is_long_poll and await self._is_over():
                 return True
-        except UNAVAILABLE_ERRORS:
+        except REPEATABLE_ERRORS:
             self._begin_backoff()
         else:
             self._failures = 0
@@ -168,17 +169,19 @@ class Poller:
         """Return how many messages to ask for now; 0 or less: none."""
         receives = self._receives
         # Everything that the receives under way may bring counts as if it were here.
-        free_slots, prefetched = self._slots.free - receives.max_incoming, len(self._prefetched)
-        capacity = self._attempts.free_capacity() - receives.max_incoming
-        least = MAX_BATCH_SIZE if receives.max_incoming else 1
+        free_slots, prefetched = self._slots.free - receives.possible_incoming, len(self._prefetched)
+        capacity = self._attempts.free_capacity() - receives.possible_incoming
+        min_size = MAX_BATCH_SIZE if receives.possible_incoming else 1
         max_prefetched = self._prefetch_limit.value
-        if min(free_slots + max_prefetched - prefetched, capacity) < least:
+        if min(free_slots + max_prefetched - prefetched, capacity) < min_size:
             return 0
         wanted = min(max_prefetched, self._slots.expected_messages(self._prefetch_window_s))
-        # Early enough, but not one message at a time: a request for ten costs as much as a request for one.
-        needed_meanwhile = self._slots.expected_messages(self._prefetch_limit.lead_time_s)
-        low = min(max(wanted // 2, wanted - MAX_BATCH_SIZE), needed_meanwhile - 1)
-        if free_slots <= 0 and prefetched - min(0, free_slots) > max(0, low):
+        # Ask again when at most `refill_at` messages are prefetched: half of what is wanted, or all but ten of it if that
+        # is more, but fewer than the slots take during one receive. Not one message at a time: a request for ten costs
+        # as much as a request for one.
+        used_during_receive = self._slots.expected_messages(self._prefetch_limit.lead_time_s)
+        refill_at = min(max(wanted // 2, wanted - MAX_BATCH_SIZE), used_during_receive - 1)
+        if free_slots <= 0 and prefetched - min(0, free_slots) > max(0, refill_at):
             return 0
         room = min(free_slots + wanted - prefetched, capacity)
-        return min(MAX_BATCH_SIZE, room) if room >= least else 0
+        return min(MAX_BATCH_SIZE, room) if room >= min_size else 0

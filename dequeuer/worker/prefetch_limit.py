@@ -18,7 +18,8 @@ MAX_EXTRA_PER_SLOT = 5
 """Messages above `BASE_LIMIT` for each slot, at most. When a container with one slot hangs, all prefetched messages are
 released, and each of them has cost a receive."""
 MAX_EXTRA_CHARS = 2 * 1024 * 1024
-"""Characters of the bodies of messages above `BASE_LIMIT`, about, at most. One body can have 1 MiB."""
+"""The messages above `BASE_LIMIT` have together at most about this many characters in their bodies. One body can have
+1 MiB."""
 RECEIVE_TIME_WEIGHT = 0.1
 """Weight of the last receive in the estimate of the time that one takes."""
 BODY_SIZE_DECAY = 0.98
@@ -31,7 +32,7 @@ class PrefetchLimit:
     """Adapts the limit to the time that receives take and to the size of the messages.
 
     Args:
-        slots: estimate how many messages get a slot within a time.
+        slots: used to estimate how many messages get a slot within a time.
     """
 
     def __init__(self, slots: Slots) -> None:

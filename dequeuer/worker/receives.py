@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 from dequeuer.sources.base import Lease, Source
 
 MAX_CONCURRENT_RECEIVES = 10
-RESPONSE_TIMEOUT_S = 0.5
-"""A receive without a response after this time waits at an empty queue: with messages the response comes sooner."""
+EMPTY_QUEUE_AFTER_S = 0.5
+"""When a receive has no response after this time, the queue is taken to be empty: with messages the response comes
+sooner. The receive goes on."""
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -42,16 +43,16 @@ class Receives:
 
     Args:
         source: the queue.
-        ended: is set when a receive has ended.
+        changed: is set when a receive has ended.
     """
 
-    def __init__(self, source: Source, ended: asyncio.Event) -> None:
+    def __init__(self, source: Source, changed: asyncio.Event) -> None:
         self._source = source
-        self._event = ended
+        self._changed = changed
         self._running: dict[asyncio.Task[Sequence[Lease]], Receive] = {}
         self._ended: deque[Receive] = deque()
         self._allowed = 1
-        self.max_incoming = 0
+        self.possible_incoming = 0
         """How many messages may still come: the sum of the limits of all receives that `pop_ended` has not returned."""
 
     def __len__(self) -> int:
@@ -74,12 +75,12 @@ class Receives:
         # A task of its own: cancelling a receive could lose the messages that it is about to bring.
         receive.task = asyncio.create_task(self._run(receive), name="receive")
         self._running[receive.task] = receive
-        self.max_incoming += limit
+        self.possible_incoming += limit
         receive.task.add_done_callback(self._record_end)
 
     async def _run(self, receive: Receive) -> Sequence[Lease]:
-        # Set again, as late as possible. A process that was stopped before this line would otherwise treat the leases
-        # as ended, and could not release the messages.
+        # The time is set again directly before the request. The process may have been stopped since `start`: with the
+        # old time the leases would look as if they had ended, and the messages could not be released.
         receive.asked_at = asyncio.get_running_loop().time()
         return await self._source.receive(receive.limit, wait=receive.is_long_poll)
 
@@ -90,14 +91,14 @@ class Receives:
         if not task.cancelled():
             # The error is retrieved here: if no caller takes the receive, asyncio would log it as never retrieved.
             task.exception()
-        self._event.set()
+        self._changed.set()
 
     def pop_ended(self) -> Receive | None:
         """Return the next receive that has ended; None: there is none. Its messages are the caller's from now on."""
         if not self._ended:
             return None
         receive = self._ended.popleft()
-        self.max_incoming -= receive.limit
+        self.possible_incoming -= receive.limit
         self._adjust_allowed(receive)
         return receive
 
@@ -119,7 +120,7 @@ class Receives:
         After that time the receive is a long poll at an empty queue.
         """
         asked_at = max((receive.asked_at for receive in self._running.values()), default=None)
-        return 0.0 if asked_at is None else max(0.0, asked_at + RESPONSE_TIMEOUT_S - asyncio.get_running_loop().time())
+        return 0.0 if asked_at is None else max(0.0, asked_at + EMPTY_QUEUE_AFTER_S - asyncio.get_running_loop().time())
 
     async def wait_one(self) -> None:
         """Return when a receive has ended, or none is under way."""

@@ -13,11 +13,11 @@ from dequeuer.sources.base import Lease, Source
 from dequeuer.worker.lease import HeldLease
 
 SETTLEMENT_TIMEOUT_S = 2.0
-"""Limit for a settlement that is cancelled, and for releases when the process ends. Together with the grace period they
-must end before the pod's grace period."""
+"""Limit for a settlement that is cancelled, and for releases when the process ends. `DEQUEUER_SHUTDOWN_GRACE`
+plus these times must be shorter than the pod's terminationGracePeriodSeconds."""
 REQUEUE_RELEASE_S = 10.0
 """For how long a completion message is hidden when it could not be sent again."""
-UNAVAILABLE_ERRORS = (SourceUnavailableError, SourceDeniedError)
+REPEATABLE_ERRORS = (SourceUnavailableError, SourceDeniedError)
 """Errors after which a call to the queue is repeated. A denial can end, too: credentials and policies are changed."""
 
 
@@ -38,15 +38,15 @@ class Settler:
             LeaseLostError: the lease ended before, or the queue refused it.
             SourceGoneError: the queue does not exist any more.
         """
-        held.is_settlement_started = True
+        held.was_settlement_attempted = True
         settling = asyncio.create_task(
-            retry_until_available(UNAVAILABLE_ERRORS, self._settle, held, outcome), name="settle"
+            retry_until_available(REPEATABLE_ERRORS, self._settle, held, outcome), name="settle"
         )
         self._track(settling)
         try:
             settlement = await asyncio.shield(settling)
         except asyncio.CancelledError:
-            # Also when the lease is lost: the queue may have received the settlement before.
+            # Wait also when the lease is lost, because the queue may have received the settlement before.
             await asyncio.wait({settling}, timeout=SETTLEMENT_TIMEOUT_S)
             if settling.done() and not settling.cancelled() and settling.exception() is None:
                 held.set_settlement(settling.result(), outcome.reason)
@@ -86,12 +86,12 @@ class Settler:
 
     @staticmethod
     async def _acknowledge(held: HeldLease) -> None:
-        """Delete the message. Its lease is not renewed meanwhile, but again while the queue is unavailable."""
+        """Delete the message. Renewal stops during the deletion, and starts again if the queue is unavailable."""
         await held.stop_renewing()
         held.check()
         try:
             await held.lease.ack()
-        except UNAVAILABLE_ERRORS:
+        except REPEATABLE_ERRORS:
             held.resume_renewing()
             raise
 
@@ -104,7 +104,7 @@ class Settler:
         async def release(lease: Lease) -> None:
             try:
                 await lease.release(0)
-            except (*UNAVAILABLE_ERRORS, LeaseLostError, SourceGoneError):
+            except (*REPEATABLE_ERRORS, LeaseLostError, SourceGoneError):
                 return
 
         # asyncio.wait, not gather: when the caller is cancelled, the requests go on.

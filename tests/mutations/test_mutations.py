@@ -116,7 +116,7 @@ MUTATIONS = [
     Mutation(
         name="a release waits for clean-up",
         module="worker/attempts.py",
-        old="            if held.settlement is None and not held.is_settlement_started\n",
+        old="            if held.settlement is None and not held.was_settlement_attempted\n",
         new="            if False\n",
         tests=("tests/worker/test_worker.py",),
     ),
@@ -130,14 +130,14 @@ MUTATIONS = [
     Mutation(
         name="the number of acknowledgements under way is not limited",
         module="worker/attempts.py",
-        old="max(0, self._uncounted - MAX_UNCOUNTED_SETTLING)",
+        old="max(0, self._acknowledging - MAX_UNCOUNTED_SETTLING)",
         new="0",
         tests=("tests/worker/test_worker.py",),
     ),
     Mutation(
         name="what receives under way may bring does not count",
         module="worker/poller.py",
-        old="self._slots.free - receives.max_incoming, len(self._prefetched)",
+        old="self._slots.free - receives.possible_incoming, len(self._prefetched)",
         new="self._slots.free, len(self._prefetched)",
         tests=("tests/worker/test_receives.py",),
     ),

@@ -26,7 +26,7 @@ from dequeuer.sinks.access import harmless_store_calls
 from dequeuer.sinks.deletion_batching import DeletionBatcher
 from dequeuer.sources.sqs.sdk_errors import translate
 from dequeuer.worker.lease import HeldLease, LeaseRenewer
-from dequeuer.worker.settlement import UNAVAILABLE_ERRORS
+from dequeuer.worker.settlement import REPEATABLE_ERRORS
 from dequeuer.worker.worker import Worker
 from tests.history.records import Record, What
 from tests.simulation import queue_client
@@ -197,7 +197,7 @@ class SimSidecar:
         background = [asyncio.create_task(self._gate.run()), asyncio.create_task(self._renewer.run())]
         background.append(asyncio.create_task(self._refusals.run()))
         try:
-            await retry_until_available(UNAVAILABLE_ERRORS, self._source.open)
+            await retry_until_available(REPEATABLE_ERRORS, self._source.open)
             await self.worker.run()
             await self._source.close()
             self._tell(Record(at=asyncio.get_running_loop().time(), what="ended", sidecar=self.name))
