@@ -4,8 +4,8 @@ The sidecar pulls its work, so it can measure the throughput with all slots in u
 baseline (the number found so far) with that of trials: a little more slots, a little fewer. A trial with more slots is
 kept when the throughput grows by enough, compared with the slots that were added; a trial with fewer slots is kept when
 the throughput falls only a little. For a container that works on a fixed number of requests at a time this ends at that
-number: with more slots each message takes longer, and the throughput does not rise. No input or output: times are passed
-in.
+number: with more slots each message takes longer, and the throughput does not rise. No input or output: times are
+passed in.
 """
 
 from __future__ import annotations

@@ -176,9 +176,9 @@ class Poller:
         if min(free_slots + max_prefetched - prefetched, capacity) < min_size:
             return 0
         wanted = min(max_prefetched, self._slots.expected_messages(self._prefetch_window_s))
-        # Ask again when at most `refill_at` messages are prefetched: half of what is wanted, or all but ten of it if that
-        # is more, but fewer than the slots take during one receive. Not one message at a time: a request for ten costs
-        # as much as a request for one.
+        # Ask again when at most `refill_at` messages are prefetched: half of what is wanted, or all but ten of it if
+        # that is more, but fewer than the slots take during one receive. Not one message at a time: a request for ten
+        # costs as much as a request for one.
         used_during_receive = self._slots.expected_messages(self._prefetch_limit.lead_time_s)
         refill_at = min(max(wanted // 2, wanted - MAX_BATCH_SIZE), used_during_receive - 1)
         if free_slots <= 0 and prefetched - min(0, free_slots) > max(0, refill_at):
