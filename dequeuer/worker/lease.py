@@ -130,7 +130,7 @@ class HeldLease:
         task, self._task = self._task, None
         if self.lost_reason is None or task is None:
             return
-        # Only the cancellation by `fence` is swallowed. A cancellation by somebody else goes on.
+        # Only the cancellation by `fence` is swallowed. A cancellation from outside goes on.
         is_from_outside = self._is_cancelled and task.uncancel() > self._cancellations
         if kind is None or (issubclass(kind, asyncio.CancelledError) and self._is_cancelled and not is_from_outside):
             raise LeaseLostError(self.lost_reason) from error

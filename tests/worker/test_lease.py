@@ -224,7 +224,7 @@ async def test_a_lease_that_is_over_after_a_stall_is_not_renewed() -> None:
     hold = renewer.hold(lease, now())
     with pytest.raises(LeaseLostError):
         async with hold:
-            await asyncio.sleep(40)  # nobody renews: the renewer begins only now
+            await asyncio.sleep(40)  # the renewer is started only after this
             task = asyncio.create_task(renewer.run())
             await asyncio.sleep(10)
     assert lease.calls == []

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.looptime
 
 
 class FarSource(FakeSource):
-    """A queue with so many messages that is `away_s` away; when it is empty, whoever waits waits for `poll_wait_s`."""
+    """A queue with a number of messages, `away_s` away. When it is empty, a long poll takes `poll_wait_s`."""
 
     def __init__(self, messages: int, away_s: float = 0.05, poll_wait_s: float = 20.0) -> None:
         super().__init__()
