@@ -72,6 +72,7 @@ class Ledger:
             "submitted": self._submitted,
             "delivered": self._delivered,
             "got": self._got,
+            "renewed": self._renewed,
             "asked": self._asked,
             "dead_lettered": self._dead_lettered,
             "done": self._done,
@@ -117,6 +118,11 @@ class Ledger:
         delivery.usable_until = record.at - record.seconds + length_s - min(1.0, length_s / 10)
         if record.at < delivery.usable_until:
             self.got[record.sidecar][record.delivery] = delivery
+
+    def _renewed(self, record: Record) -> None:
+        # Not when the queue extended it: the sidecar may be stopped before it has the response.
+        delivery = self.deliveries[record.delivery]
+        delivery.usable_until = delivery.extended_at + record.seconds - min(1.0, record.seconds / 10)
 
     def _asked(self, record: Record) -> None:
         if record.op in {"ack", "release"}:
@@ -195,7 +201,6 @@ class Ledger:
             return
         elif record.op == "extend":
             delivery.ends_at = record.at + record.seconds
-            delivery.usable_until = delivery.extended_at + record.seconds - min(1.0, record.seconds / 10)
         elif record.op == "release":
             delivery.released = True
         elif record.op == "ack":

@@ -12,6 +12,7 @@ What = Literal[
     "submitted",  # a client put a message into the queue
     "delivered",  # the queue delivered a message to a sidecar; `seconds` is its lease
     "got",  # the delivery arrived, `seconds` after it was asked for; in simulation only
+    "renewed",  # a sidecar has the response that its lease is extended by `seconds`; in simulation only
     "dead_lettered",  # the queue moved the message to the dead-letter queue
     "asked",  # a sidecar sent a request (`op`) that settles, writes or deletes
     "done",  # such a request took effect, whether or not its response arrived

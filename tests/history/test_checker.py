@@ -190,6 +190,14 @@ def test_a_sidecar_need_not_release_a_message_whose_lease_it_treats_as_lost() ->
     assert "drain" not in rules(history, Final(), ASYNC)
 
 
+@pytest.mark.parametrize(("has_response", "is_clean"), [(False, True), (True, False)])
+def test_a_renewal_counts_for_a_sidecar_once_it_has_the_response(has_response: bool, is_clean: bool) -> None:
+    response = [rec(15.1, "renewed", delivery="d1", seconds=30.0)] if has_response else []
+    renewal = [*both(15, "extend", delivery="d1", seconds=30.0), *response]
+    history = [SUBMITTED, delivery(1), rec(1.1, "got", delivery="d1"), *renewal, rec(31, "ended")]
+    assert ("drain" not in rules(history, Final(), ASYNC)) is is_clean
+
+
 def test_a_failed_batch_without_a_dead_letter_queue_may_be_acknowledged() -> None:
     history = [SUBMITTED, delivery(1), *call(2, status=500), *both(3, "ack", delivery="d1")]
     assert rules(history, Final(), BATCH) == set()

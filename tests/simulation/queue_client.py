@@ -99,6 +99,13 @@ class QueueClient:
         now, ref = asyncio.get_running_loop().time(), self._queue.ref(receipt)
         self._tell(Record(at=now, what="got", sidecar=self._sidecar, ref=ref, delivery=receipt, seconds=now - asked_at))
 
+    def renewed(self, receipt: str, seconds: int) -> None:
+        """Take note of a renewal whose response has arrived."""
+        now, ref = asyncio.get_running_loop().time(), self._queue.ref(receipt)
+        self._tell(
+            Record(at=now, what="renewed", sidecar=self._sidecar, ref=ref, delivery=receipt, seconds=float(seconds))
+        )
+
     def expect(self, op: Op, receipt: str, until: float, seconds: int = 0) -> None:
         """Take note of what the sidecar has decided: a renewal and a release are one and the same request.
 
@@ -147,6 +154,8 @@ class WatchedSource(SqsSource):
     async def change_visibility(self, receipt: str, seconds: int, op: SourceOp, until: float) -> None:
         self._watched.expect("extend" if op == "renew" else "release", receipt, until, seconds)
         await super().change_visibility(receipt, seconds, op, until)
+        if op == "renew":
+            self._watched.renewed(receipt, seconds)
 
 
 def away() -> Exception:
