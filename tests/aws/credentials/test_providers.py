@@ -60,7 +60,8 @@ def variables(kind: str, server: Server, tmp_path: Path) -> dict[str, str]:
                 "AWS_CONTAINER_CREDENTIALS_FULL_URI": f"{server.url}/agent",
                 "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE": str(tmp_path / "token"),
             },
-            "imds": {"AWS_EC2_METADATA_SERVICE_ENDPOINT": server.url},
+            # A busy machine must not run into the second that is the default: without a token IMDSv1 would be asked.
+            "imds": {"AWS_EC2_METADATA_SERVICE_ENDPOINT": server.url, "AWS_METADATA_SERVICE_TIMEOUT": "60"},
         }[kind]
     )
 
@@ -154,7 +155,8 @@ async def test_an_imds_that_swallows_everything_is_given_up_in_seconds(server: S
     server.answer("PUT /latest/api/token", NEVER)
     server.answer(f"GET {ROLE_PATH}", NEVER)
     with pytest.raises(CredentialsMissingError, match=r"IMDS \(127.0.0.1:\d+\) returned none.*Give the pod a role"):
-        await provider(variables("imds", server, tmp_path)).get_frozen_credentials()
+        by_default = {**variables("imds", server, tmp_path), "AWS_METADATA_SERVICE_TIMEOUT": "1"}
+        await provider(by_default).get_frozen_credentials()
     assert [requests.method for requests in server.requests] == ["PUT", "GET"]
 
 
