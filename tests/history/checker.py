@@ -24,8 +24,8 @@ Rule = Literal[
     "received while refused",  # although it was known that a call that work needs is refused
     "drain",  # began new work, failed a request without a response, or ended without a release
 ]
-REFUSAL_DELAY_S = 30.0
-"""A poll that began before the refusal can wait for 20 s, and its request can be slow."""
+REFUSAL_DELAY_S = 10.0
+"""How long after a refusal a receive may still begin: the response that tells of the refusal can be slow."""
 NOT_DONE_STATUSES = frozenset({0, 429, 503})
 """No complete response (0), or one that says that the work was not done."""
 RESULT, COMPLETED, FAILED = "result.json", "status/completed", "status/failed"
@@ -179,7 +179,8 @@ class _Judgement:
 
     def _delivered(self, record: Record) -> None:
         since = min(self._ledger.refused[record.sidecar].values(), default=record.at)
-        if record.at > since + REFUSAL_DELAY_S:
+        # A poll that began before the refusal waits at the queue, and longer when its process is stopped meanwhile.
+        if record.at - record.waited_s > since + REFUSAL_DELAY_S:
             what = ", ".join(sorted(self._ledger.refused[record.sidecar]))
             self._violation(
                 "received while refused", record.ref, f"{what} since {since:.3f}, received at {record.at:.3f}"

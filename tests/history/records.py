@@ -49,6 +49,7 @@ class Record:
         digest: of the content of the object or the response.
         status: of the response; of a `left`, see `BROKE`.
         seconds: of a lease, an extension or a release.
+        waited_s: of a delivery: for how long the receive was at the queue, or stopped with its process, seconds.
         count: the receive count.
         call: one request to the container.
         whole: whether a response arrived complete, as far as the container can know.
@@ -64,6 +65,7 @@ class Record:
     digest: str = ""
     status: int = 0
     seconds: float = 0.0
+    waited_s: float = 0.0
     count: int = 0
     call: str = ""
     whole: bool = True

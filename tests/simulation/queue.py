@@ -83,8 +83,8 @@ class Queue:
                 if _now() >= ends:
                     return
 
-    def hand_out(self, sidecar: str, limit: int, length_s: float) -> list[dict[str, Any]]:
-        """Give away what is visible."""
+    def hand_out(self, sidecar: str, limit: int, length_s: float, waited_s: float = 0.0) -> list[dict[str, Any]]:
+        """Give away what is visible. `waited_s`: for how long the receive has been under way."""
         answer: list[dict[str, Any]] = []
         while len(answer) < limit and self._visible and self._visible[0][0] <= _now():
             at, _, letter = heapq.heappop(self._visible)
@@ -93,7 +93,7 @@ class Queue:
             if self._max_receives is not None and letter.count >= self._max_receives:
                 self._bury(letter)
                 continue
-            answer.append(self._give(letter, sidecar, length_s))
+            answer.append(self._give(letter, sidecar, length_s, waited_s))
         return answer
 
     def _bury(self, letter: Letter) -> None:
@@ -102,7 +102,7 @@ class Queue:
         self.dead.add(letter.ref)
         self._tell(Record(at=_now(), what="dead_lettered", ref=letter.ref))
 
-    def _give(self, letter: Letter, sidecar: str, length_s: float) -> dict[str, Any]:
+    def _give(self, letter: Letter, sidecar: str, length_s: float, waited_s: float) -> dict[str, Any]:
         letter.count += 1
         receipt = f"{letter.number}/{len(letter.receipts) + 1}"
         letter.receipts.append(receipt)
@@ -115,6 +115,7 @@ class Queue:
                 ref=letter.ref,
                 delivery=receipt,
                 seconds=length_s,
+                waited_s=waited_s,
                 count=letter.count,
             )
         )

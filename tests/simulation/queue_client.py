@@ -28,13 +28,16 @@ class QueueClient:
         self._wanted: dict[tuple[str, int], Op] = {}
 
     async def receive_message(self, **request: Any) -> dict[str, Any]:
+        loop = asyncio.get_running_loop()
+        began_at = loop.time()
+
         async def wait() -> None:
             await self._port.travel()
             await self._queue.wait_visible(request["WaitTimeSeconds"])
 
         def hand_out() -> dict[str, Any]:
             limit, length_s = request["MaxNumberOfMessages"], request["VisibilityTimeout"]
-            return {"Messages": self._queue.hand_out(self._sidecar, limit, length_s)}
+            return {"Messages": self._queue.hand_out(self._sidecar, limit, length_s, loop.time() - began_at)}
 
         return await self._port.send("sqs:receive", hand_out, way_in=wait)
 

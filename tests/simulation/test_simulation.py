@@ -43,6 +43,8 @@ def test_a_sample_of_worlds_keeps_every_promise() -> None:
         2954364201,  # likewise, of the store
         3944288454,  # the answer to a receive was on its way for 7 s: the redelivery had failed before the first began
         101968594,  # stopped before it had the response to a renewal: by its clock the lease was over
+        128915679,  # a poll that began before the refusal was stopped with its process, and brought messages after it
+        966525789,  # likewise
         291074107,  # an acknowledgement that was given up waited for company, and went out after the release
         2468937820,  # a renewal was refused beside its acknowledgement: the receipt was stale
     ],
