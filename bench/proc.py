@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,8 +30,14 @@ def usage(pid: int, proc: Path = PROC) -> Usage:
     """Measure `pid` and its descendants now. Raises `OSError` when there is no such process."""
     total = [0.0, 0.0, 0.0]
     for member in tree(pid, proc):
-        status = (proc / str(member) / "status").read_text(encoding="ascii", errors="replace")
-        total[0] += cpu_s(member, proc)
+        try:
+            status = (proc / str(member) / "status").read_text(encoding="ascii", errors="replace")
+            spent_s = cpu_s(member, proc)
+        except (FileNotFoundError, ProcessLookupError):
+            if member == pid:
+                raise
+            continue  # a descendant that has ended since
+        total[0] += spent_s
         total[1] += _kib(status, "VmRSS") / 1024
         total[2] += _kib(status, "VmHWM") / 1024
     return Usage(cpu_s=total[0], rss_mib=total[1], peak_mib=total[2])
@@ -40,9 +47,18 @@ def tree(pid: int, proc: Path = PROC) -> list[int]:
     """Return the process and its descendants."""
     found = [pid]
     for member in found:
-        for task in (proc / str(member) / "task").glob("*/children"):
-            found += [int(child) for child in task.read_text(encoding="ascii").split()]
+        for children in _of_threads(proc / str(member), "children"):
+            found += [int(child) for child in children.split()]
     return found
+
+
+def _of_threads(folder: Path, name: str) -> list[str]:
+    """Return a file of each thread of a process. Threads can end at any time, and their files are gone then."""
+    texts = []
+    for path in (folder / "task").glob(f"*/{name}"):
+        with suppress(FileNotFoundError, ProcessLookupError):
+            texts.append(path.read_text(encoding="ascii"))
+    return texts
 
 
 def cpu_s(pid: int, proc: Path = PROC) -> float:
@@ -52,7 +68,7 @@ def cpu_s(pid: int, proc: Path = PROC) -> float:
     and are used only on kernels without schedstat.
     """
     folder = proc / str(pid)
-    spent = [int(task.read_text(encoding="ascii").split()[0]) for task in (folder / "task").glob("*/schedstat")]
+    spent = [int(text.split()[0]) for text in _of_threads(folder, "schedstat")]
     if any(spent):
         return sum(spent) / 1e9
     return stat_ticks((folder / "stat").read_text(encoding="ascii", errors="replace")) / TICKS_PER_S

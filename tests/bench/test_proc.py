@@ -30,6 +30,27 @@ def test_a_tree_is_added_up(tmp_path: Path) -> None:
     assert (found.rss_mib, found.peak_mib) == (2.0, 4.0)
 
 
+def test_threads_and_descendants_that_end_meanwhile_are_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    process(tmp_path, 7, children="8 9", rss=1024, peak=2048, schedstat={7: 10**9, 70: 5 * 10**8})
+    process(tmp_path, 8, children="", rss=512, peak=1024, schedstat={8: 10**8})
+    gone = {tmp_path / "7" / "task" / "70" / name for name in ("children", "schedstat")}
+    read = Path.read_text
+
+    def read_text(path: Path, **how: str) -> str:
+        if path in gone:
+            raise FileNotFoundError(path)
+        return read(path, **how)
+
+    monkeypatch.setattr(Path, "read_text", read_text)
+    found = proc.usage(7, tmp_path)
+    assert found.cpu_s == pytest.approx(1.1)
+    assert found.rss_mib == 1.5
+    with pytest.raises(FileNotFoundError):
+        proc.usage(9, tmp_path)
+
+
 def test_without_an_account_in_nanoseconds_ticks_are_taken(tmp_path: Path) -> None:
     process(tmp_path, 7, children="", rss=1, peak=1, schedstat={7: 0})
     assert proc.usage(7, tmp_path).cpu_s == pytest.approx(300 / proc.TICKS_PER_S)
