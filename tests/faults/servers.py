@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -70,5 +70,8 @@ def _start(stack: ExitStack, name: str, folder: Path) -> tuple[Cloud, Process]:
 
 
 def _children() -> set[int]:
-    tasks = Path("/proc/self/task").glob("*/children")
-    return {int(pid) for file in tasks for pid in file.read_text(encoding="ascii").split()}
+    found: set[int] = set()
+    for file in Path("/proc/self/task").glob("*/children"):
+        with suppress(FileNotFoundError, ProcessLookupError):  # a thread that has ended
+            found |= {int(pid) for pid in file.read_text(encoding="ascii").split()}
+    return found

@@ -77,8 +77,11 @@ def open_for_writing(pid: int) -> set[str]:
     """Return the files, no sockets or pipes, that a process has open and may write to."""
     found = set()
     for descriptor in Path(f"/proc/{pid}/fd").iterdir():
-        target = str(descriptor.readlink())
-        facts = Path(f"/proc/{pid}/fdinfo/{descriptor.name}").read_text(encoding="ascii")
+        try:
+            target = str(descriptor.readlink())
+            facts = Path(f"/proc/{pid}/fdinfo/{descriptor.name}").read_text(encoding="ascii")
+        except FileNotFoundError:
+            continue  # closed meanwhile
         flags = int(facts.split("flags:")[1].split()[0], 8)
         if target.startswith("/") and flags & (os.O_WRONLY | os.O_RDWR):
             found.add(target)
