@@ -23,17 +23,18 @@ from dequeuer.worker.settlement import SETTLEMENT_TIMEOUT_S, Settler
 _log = logging.getLogger(__name__)
 
 MIN_STORING = 20
-"""Messages whose work is done, and whose outcome is being stored or settled, may be in flight beside those in slots.
-Their number is limited to the largest of: this, the number of slots, and `STORING_PER_SLOT` for each slot."""
+"""So many messages may be stored or settled at the same time, besides those in slots. The limit is the largest of three
+numbers: this one, the number of slots, and `STORING_PER_SLOT` times the number of slots (at most `MAX_STORING`)."""
 STORING_PER_SLOT = 5
-"""With a store 20 to 30 ms away a message uses its slot for 20 ms while its input is read, and its outcome is stored
-for 60 ms after that: three are stored for each slot. Two more are for messages that are being received."""
+"""Example: a request to the store takes 20 to 30 ms. A message is in its slot for 20 ms and is then stored for 60 ms,
+so three messages are being stored for each slot. Two are added for messages that are being received."""
 MAX_STORING = 200
-"""`STORING_PER_SLOT` for each slot is never more than this, because each message may keep a result of 64 KiB in memory.
-Enough for 2,000 messages a second with 60 ms for each."""
+"""The upper limit of `STORING_PER_SLOT` times the slots: each message may keep 64 KiB in memory. It is enough for 2,000
+messages a second that are stored for 60 ms each, which are 120 at a time."""
 MAX_UNCOUNTED_SETTLING = 200
-"""Up to this number of messages whose outcome is stored use no capacity while they are acknowledged. With a queue 20 ms
-away and 2,000 messages a second about 60 are being acknowledged."""
+"""A message whose outcome is stored uses no capacity while it is acknowledged. This holds for so many messages at a
+time; each further one uses capacity. With a queue 20 ms away and 2,000 messages a second about 60 are acknowledged at
+a time."""
 MAX_UNCOUNTED_BODY_CHARS = 4096
 """A message with a longer body uses capacity until it is settled, because its body stays in memory until then."""
 CLEAN_UP_TIMEOUT_S = 0.1
@@ -133,7 +134,7 @@ class Attempts:
         if not need_slot:
             return
         if self._slots.are_stuck():
-            # These messages came late, and the work in the slots takes long: another sidecar may have a slot for them.
+            # All slots are in use for unusually long, so no slot is expected soon. Another sidecar may have a free one.
             self._prefetched.start_release(need_slot, asked_at, "waited")
         else:
             self._prefetched.add(need_slot, asked_at)
@@ -178,7 +179,8 @@ class Attempts:
     async def cancel(self) -> None:
         """Cancel all attempts, and release the messages that are not settled; `2 * SETTLEMENT_TIMEOUT_S` at most.
 
-        A release does not wait for clean-up: aborting an upload can take seconds, and the process may end before.
+        A release waits for the clean-up for `CLEAN_UP_TIMEOUT_S` only: aborting an upload can take seconds, and the
+        process may be killed before.
         """
         for task in self._tasks:
             task.cancel()
@@ -289,7 +291,7 @@ class Attempts:
 
 
 def _is_stored(message: Message, outcome: Outcome) -> bool:
-    """Tell whether only the acknowledgement of a message is left to do, and it needs almost no memory."""
+    """Tell whether only the acknowledgement is left, and the message has a short body."""
     is_stored = isinstance(outcome, Done) and outcome.state in _STORED_STATES
     return is_stored and len(message.body) <= MAX_UNCOUNTED_BODY_CHARS
 

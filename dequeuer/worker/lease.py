@@ -21,7 +21,7 @@ NOT_RENEWED = "not renewed in time"
 
 
 def poll_wait_s(wanted_s: int, length_s: int) -> int:
-    """Return how long a long poll may wait: a lease counts from the begin of the poll, and a third must be left."""
+    """Return how long a long poll may wait: a lease begins with the poll, and a third of it must be left afterwards."""
     return max(1, min(wanted_s, length_s * 2 // 3))
 
 
@@ -83,7 +83,7 @@ class HeldLease:
 
         A renewal after a release would hide the message again. When a renewal and an acknowledgement run at the same
         time and the renewal is refused, there are two possible reasons: the message is deleted, or the receipt is
-        stale. SQS accepts a deletion with a stale receipt, but deletes nothing.
+        stale. SQS accepts a deletion with a stale receipt, but deletes nothing. So they never run at the same time.
 
         Raises:
             LeaseLostError: the renewal was refused, or the process was stopped until the lease was over.
@@ -91,7 +91,7 @@ class HeldLease:
         self._renewer.pause(self)
         if self.renewal is not None and not self.renewal.done():
             await asyncio.wait({self.renewal}, timeout=LAST_RENEWAL_TIMEOUT_S)
-            # A renewal ends at `ends_at` at the latest. The margin after that is for the settlement.
+            # A renewal is given up at `ends_at`. The settlement may still use the margin after it.
             if self.lost_reason is None and self._time() >= self.ends_at + self._renewer.margin_s:
                 raise LeaseLostError(NOT_RENEWED)
         if self.lost_reason is not None:
@@ -153,7 +153,7 @@ class LeaseRenewer:
         # they are added. A message that is settled is removed at once, and its body is freed with it.
         self._due_at: dict[HeldLease, float] = {}
         self._timers: dict[HeldLease, asyncio.TimerHandle] = {}
-        """Leases that are due out of this order."""
+        """Leases that do not fit this order, after a long poll or after `resume`: each has a timer."""
         self._held: set[HeldLease] = set()
         self._renewals: set[asyncio.Task[None]] = set()
         self._has_due = asyncio.Event()
@@ -279,7 +279,7 @@ class LeaseRenewer:
             # The queue accepts whole seconds only.
             length_s = self.length_s if length_s >= self.length_s else math.floor(length_s)
             if length_s < self.length_s / 2:
-                # The last renewal reached the end of the 12 hours: no more is possible, so the lease runs out.
+                # The 12 hours are used up. Wait until the lease ends; then the loop raises `TimeoutError`.
                 await asyncio.sleep(held.ends_at - now)
             try:
                 await held.lease.extend(length_s)

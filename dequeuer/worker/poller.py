@@ -33,9 +33,9 @@ class Poller:
     """Starts receives whenever there is capacity for all messages that they may bring.
 
     While work is short, it receives before a slot is free: those messages are prefetched. While work is long, or
-    nothing is known of it, it asks for no more messages than there are free slots. A receive that is started while
-    others are under way asks for ten: so a full queue costs one request for ten messages, however many receives are
-    under way.
+    nothing is known of it, it asks for no more messages than there are free slots. When another
+    receive is under way, a new one is started only if there is room for ten messages: so each request of a full queue
+    brings ten.
 
     Args:
         source: the queue.
@@ -176,9 +176,9 @@ class Poller:
         if min(free_slots + max_prefetched - prefetched, capacity) < min_size:
             return 0
         wanted = min(max_prefetched, self._slots.expected_messages(self._prefetch_window_s))
-        # Ask again when at most `refill_at` messages are prefetched: half of what is wanted, or all but ten of it if
-        # that is more, but fewer than the slots take during one receive. Not one message at a time: a request for ten
-        # costs as much as a request for one.
+        # Ask again when `refill_at` or fewer messages are prefetched. It is half of `wanted`, or `wanted` minus ten,
+        # whichever is larger, and always smaller than the number of messages that the slots take during one receive.
+        # Not one message at a time: a request for ten costs as much as a request for one.
         used_during_receive = self._slots.expected_messages(self._prefetch_limit.lead_time_s)
         refill_at = min(max(wanted // 2, wanted - MAX_BATCH_SIZE), used_during_receive - 1)
         if free_slots <= 0 and prefetched - min(0, free_slots) > max(0, refill_at):

@@ -11,7 +11,7 @@ from dequeuer.sources.base import Lease
 from dequeuer.worker.receives import MAX_CONCURRENT_RECEIVES
 
 BASE_LIMIT = 20
-"""The limit while receives are short: ten messages for now, and ten for the time of the next receive."""
+"""The limit while receives are short: ten messages that wait now, and ten that come with the next receive."""
 MAX_LIMIT = MAX_CONCURRENT_RECEIVES * MAX_BATCH_SIZE
 """The limit, however long receives take."""
 MAX_EXTRA_PER_SLOT = 5
@@ -40,7 +40,8 @@ class PrefetchLimit:
         self._receive_s = 0.0
         self._body_chars = 1.0
         self.value = BASE_LIMIT
-        """How many messages may be prefetched or on their way, those for free slots not counted."""
+        """How many messages may wait for a slot, together with those that receives under way may bring. Messages for
+        free slots are not counted."""
         self.lead_time_s = MIN_LEAD_TIME_S
         """How long before they are needed messages must be asked for: the time of a receive, seconds."""
 
@@ -49,7 +50,7 @@ class PrefetchLimit:
         largest = max(len(lease.message.body) for lease in leases)
         self._body_chars = max(1.0, largest, BODY_SIZE_DECAY * self._body_chars)
         if took_s is not None:
-            # One request that hangs or is repeated says nothing about the distance to the queue.
+            # A request that hangs, or was repeated, does not show how long a receive usually takes.
             took_s = min(took_s, PREFETCH_WINDOW_S)
             change_s = took_s - self._receive_s
             self._receive_s = took_s if not self._receive_s else self._receive_s + RECEIVE_TIME_WEIGHT * change_s

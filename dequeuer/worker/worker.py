@@ -20,7 +20,7 @@ from dequeuer.worker.settlement import Settler
 __all__ = ["Readiness", "Watch", "Worker"]
 
 MAX_REDELIVERY_S = 1.0
-"""How long after a release the queue may deliver the message to a poll of this worker that is still open."""
+"""How long open polls are read after the last release: the queue may deliver a released message to one of them."""
 
 
 class Worker:
