@@ -246,6 +246,16 @@ def test_every_room_is_in_the_architecture_and_no_other() -> None:
     assert sorted(named) == sorted({"dequeuer/", *packages()})
 
 
+WITHOUT_A_ROOM = {"bench", "deploy", "faults", "history", "hostile", "integration", "mutations", "node", "simulation"}
+"""Folders of tests that mirror no room: tests of the whole, and of what stands beside `dequeuer/`."""
+
+
+def test_the_tests_mirror_the_rooms() -> None:
+    tests = ROOT / "tests"
+    folders = {f"{path.parent.relative_to(tests).as_posix()}/" for path in tests.rglob("test_*.py")} - {"./"}
+    assert {folder for folder in folders if folder.partition("/")[0] not in WITHOUT_A_ROOM} <= packages()
+
+
 def test_every_layer_is_held_by_import_linter() -> None:
     contracts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"][
         "contracts"

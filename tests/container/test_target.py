@@ -1,7 +1,7 @@
 import asyncio
 import gzip
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 import pytest
 
@@ -14,41 +14,20 @@ from dequeuer.core.errors import (
     StoreUnavailableError,
 )
 from tests.fakes import chunked
+from tests.tcp_server import aborting, tcp_server
 
 Script = Callable[[bytes, asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
-@asynccontextmanager
-async def container(script: Script, host: str = "127.0.0.1") -> AsyncIterator[int]:
+def container(script: Script, host: str = "127.0.0.1") -> AbstractAsyncContextManager[int]:
     """Run a server that passes the head of each request to `script`, as it was sent."""
 
-    tasks: set[asyncio.Task[None]] = set()
-
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        tasks.add(task)
-        try:
-            while head := await reader.readuntil(b"\r\n\r\n"):
-                await script(head, reader, writer)
-                await writer.drain()
-        except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
-            pass
-        finally:
-            writer.transport.abort()
-            tasks.discard(task)
+        while head := await reader.readuntil(b"\r\n\r\n"):
+            await script(head, reader, writer)
+            await writer.drain()
 
-    server = await asyncio.start_server(serve, host, 0)
-    try:
-        yield server.sockets[0].getsockname()[1]
-    finally:
-        server.close()
-        for task in set(tasks):
-            task.cancel()
-        if tasks:
-            await asyncio.wait(set(tasks))
-        await server.wait_closed()
-        await asyncio.sleep(0)  # lets the transports report the end of their connections
+    return tcp_server(aborting(serve), host)
 
 
 def answering(raw: bytes, *, close: bool = False) -> Script:

@@ -6,43 +6,20 @@ import asyncio
 import contextlib
 import socket
 import struct
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 from typing import TypeAlias
 
-Script: TypeAlias = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+from tests.tcp_server import Connection, aborting, tcp_server
+
+Script: TypeAlias = Connection
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
 OK = HEAD + b"Content-Length: 2\r\n\r\n{}"
 
 
-@asynccontextmanager
-async def serving(script: Script) -> AsyncIterator[int]:
+def serving(script: Script) -> AbstractAsyncContextManager[int]:
     """Run `script` on every connection; yield the port. Scripts that still run at the end are cancelled."""
-    tasks: set[asyncio.Task[None]] = set()
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        tasks.add(task)
-        try:
-            await script(reader, writer)
-        except (asyncio.IncompleteReadError, asyncio.LimitOverrunError, OSError, asyncio.CancelledError):
-            pass
-        finally:
-            writer.transport.abort()
-            tasks.discard(task)
-
-    server = await asyncio.start_server(serve, "127.0.0.1", 0, limit=2**20)
-    try:
-        yield server.sockets[0].getsockname()[1]
-    finally:
-        server.close()
-        for task in set(tasks):
-            task.cancel()
-        if tasks:
-            await asyncio.wait(set(tasks))
-        await server.wait_closed()
+    return tcp_server(aborting(script), limit=2**20)
 
 
 async def read_request(reader: asyncio.StreamReader) -> bytes:

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from dequeuer.http.origin import Origin
+from tests.tcp_server import tcp_server
 
 Script = Callable[["ClientConnection"], Awaitable[None]]
 
@@ -62,34 +63,17 @@ class RunningServer:
 async def serving(script: Script, host: str = "127.0.0.1", port: int = 0) -> AsyncIterator[RunningServer]:
     """Run a server with `script` for every connection."""
 
-    tasks: set[asyncio.Task[None]] = set()
-
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        tasks.add(task)
         server.connections += 1
         server.open += 1
         try:
             await script(ClientConnection(reader, writer, server.connections, server.heads))
-        except (ConnectionError, asyncio.CancelledError):
-            pass
         finally:
             server.open -= 1
-            writer.close()
-            tasks.discard(task)
 
-    listener = await asyncio.start_server(talk, host, port)
-    server = RunningServer(Origin(host=host, port=listener.sockets[0].getsockname()[1]))
-    try:
+    async with tcp_server(talk, host, port) as bound_port:
+        server = RunningServer(Origin(host=host, port=bound_port))
         yield server
-    finally:
-        listener.close()
-        for task in set(tasks):
-            task.cancel()
-        if tasks:
-            await asyncio.wait(set(tasks))
-        await listener.wait_closed()
 
 
 def ok(body: bytes = b"", *fields: str) -> bytes:

@@ -18,9 +18,6 @@ from tests.integration.container import Container
 from tests.integration.servers import free_port
 from tests.integration.sidecar import Sidecar, async_settings, batch_settings
 from tests.integration.waiting import eventually
-from tests.wire.test_tls import certificate
-
-__all__ = ["certificate"]
 
 Talk = Callable[[socket.socket], None]
 

@@ -2,21 +2,18 @@
 
 import asyncio
 import datetime as dt
-import ipaddress
 import socket
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 
 from dequeuer.probes.base import ProbeResult, ProbeTiming
 from dequeuer.probes.http_get import MAX_BODY_BYTES, USER_AGENT, HttpGetProbe
+from tests.certificates import self_signed
+from tests.tcp_server import aborting, tcp_server
 
 PATIENT = ProbeTiming(timeout_s=60)
 HASTY = ProbeTiming(timeout_s=0.2)
@@ -34,14 +31,9 @@ class Server:
         self.port = 0
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            head = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")[:-2]
-            self.heads.append(head)
-            await self._talk(head[0].split(" ")[1], reader, writer)
-        except (ConnectionError, asyncio.IncompleteReadError):
-            pass
-        finally:
-            writer.transport.abort()
+        head = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")[:-2]
+        self.heads.append(head)
+        await self._talk(head[0].split(" ")[1], reader, writer)
 
     @property
     def targets(self) -> list[str]:
@@ -59,24 +51,8 @@ class Server:
 @asynccontextmanager
 async def serving(talk: Talk, host: str = "127.0.0.1", **options: Any) -> AsyncIterator[Server]:
     server = Server(talk)
-    tasks: set[asyncio.Task[None]] = set()
-
-    def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.create_task(server.serve(reader, writer))
-        tasks.add(task)
-        task.add_done_callback(tasks.discard)
-
-    listening = await asyncio.start_server(accept, host, 0, **options)
-    server.port = listening.sockets[0].getsockname()[1]
-    try:
+    async with tcp_server(aborting(server.serve), host, **options) as server.port:
         yield server
-    finally:
-        listening.close()
-        running = list(tasks)
-        for task in running:
-            task.cancel()
-        await asyncio.gather(*running, return_exceptions=True)
-        await listening.wait_closed()
 
 
 def canned(data: bytes) -> Talk:
@@ -344,40 +320,22 @@ async def test_when_nothing_listens_the_alternative_host_is_tried() -> None:
 
 
 @pytest.fixture(scope="session")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> ssl.SSLContext:
+def expired(tmp_path_factory: pytest.TempPathFactory) -> ssl.SSLContext:
     """Serve with a self-signed certificate that has expired and has another name."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "somebody.else")])
-    start = dt.datetime(2020, 1, 1, tzinfo=dt.UTC)
-    signed = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(start)
-        .not_valid_after(start + dt.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("10.9.8.7"))]), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    file: Path = tmp_path_factory.mktemp("tls") / "server.pem"
-    file.write_bytes(
-        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-        + signed.public_bytes(serialization.Encoding.PEM)
-    )
+    file = tmp_path_factory.mktemp("tls") / "expired.pem"
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(file)
+    context.load_cert_chain(self_signed(file, "10.9.8.7", dt.datetime(2020, 1, 1, tzinfo=dt.UTC)))
     return context
 
 
-async def test_https_without_certificate_checks(certificate: ssl.SSLContext) -> None:
-    async with serving(canned(answer("200 OK", body=b"fine")), ssl=certificate) as server:
+async def test_https_without_certificate_checks(expired: ssl.SSLContext) -> None:
+    async with serving(canned(answer("200 OK", body=b"fine")), ssl=expired) as server:
         assert await probe(server, https=True).check() == ProbeResult(ok=True, detail="HTTP 200")
 
 
-async def test_a_redirect_from_http_to_https(certificate: ssl.SSLContext) -> None:
+async def test_a_redirect_from_http_to_https(expired: ssl.SSLContext) -> None:
     async with (
-        serving(canned(answer("200 OK")), ssl=certificate) as secure,
+        serving(canned(answer("200 OK")), ssl=expired) as secure,
         serving(canned(answer("301 X", f"Location: https://127.0.0.1:{secure.port}/"))) as server,
     ):
         assert (await probe(server).check()) == ProbeResult(ok=True, detail="HTTP 200")
@@ -388,8 +346,8 @@ async def test_https_to_a_server_without_it_is_a_failure() -> None:
         assert not (await probe(server, HASTY, https=True).check()).ok
 
 
-async def test_http_to_a_server_of_https_is_a_failure(certificate: ssl.SSLContext) -> None:
-    async with serving(canned(answer("200 OK")), ssl=certificate) as server:
+async def test_http_to_a_server_of_https_is_a_failure(expired: ssl.SSLContext) -> None:
+    async with serving(canned(answer("200 OK")), ssl=expired) as server:
         assert not (await probe(server).check()).ok
 
 

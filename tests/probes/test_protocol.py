@@ -3,8 +3,6 @@
 import asyncio
 import socket
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -12,42 +10,10 @@ import pytest
 from dequeuer.http.protocols import HTTP1
 from dequeuer.probes import protocol
 from dequeuer.probes.protocol import identify
-from tests.wire.test_tls import certificate
-
-__all__ = ["certificate"]
+from tests.tcp_server import Connection as Talk
+from tests.tcp_server import tcp_server
 
 LOOPBACK = ("127.0.0.1",)
-Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
-
-
-@asynccontextmanager
-async def serving(talk: Talk, host: str = "127.0.0.1", tls: ssl.SSLContext | None = None) -> AsyncIterator[int]:
-    tasks: set[asyncio.Task[None]] = set()
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        tasks.add(task)
-        try:
-            await talk(reader, writer)
-            await writer.drain()
-        except (OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
-            pass
-        finally:
-            writer.close()
-            tasks.discard(task)
-
-    server = await asyncio.start_server(serve, host, 0, ssl=tls)
-    try:
-        yield server.sockets[0].getsockname()[1]
-    finally:
-        server.close()
-        for task in set(tasks):
-            task.cancel()
-        if tasks:
-            await asyncio.wait(set(tasks))
-        await server.wait_closed()
-        await asyncio.sleep(0)
 
 
 def after_a_line(raw: bytes) -> Talk:
@@ -73,7 +39,7 @@ def after_a_line(raw: bytes) -> Talk:
     ],
 )
 async def test_identified_by_its_response(raw: bytes, name: str) -> None:
-    async with serving(after_a_line(raw)) as port:
+    async with tcp_server(after_a_line(raw)) as port:
         assert await identify(LOOPBACK, port) == name
 
 
@@ -82,7 +48,7 @@ async def test_identified_by_its_greeting() -> None:
         writer.write(b"SSH-2.0-OpenSSH_9.2\r\n")
         await reader.read()
 
-    async with serving(greet) as port:
+    async with tcp_server(greet) as port:
         assert await identify(LOOPBACK, port) == "SSH"
 
 
@@ -93,7 +59,7 @@ async def test_a_tls_server_that_hangs_up_on_a_plain_request_is_known_by_its_han
     async def silent(reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
         await reader.read()
 
-    async with serving(silent, tls=context) as port:
+    async with tcp_server(silent, ssl=context) as port:
         assert await identify(LOOPBACK, port) == "TLS"
 
 
@@ -102,7 +68,7 @@ async def test_an_http2_server_that_hangs_up_on_anything_else_is_known_by_its_se
         if await reader.readexactly(24) == b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n":
             writer.write(b"\0\0\x06\x04\0\0\0\0\0\0\x03\0\0\0\x64")
 
-    async with serving(talk) as port:
+    async with tcp_server(talk) as port:
         assert await identify(LOOPBACK, port) == "HTTP/2"
 
 
@@ -112,7 +78,7 @@ async def test_a_server_that_sends_nothing(monkeypatch: pytest.MonkeyPatch) -> N
     async def silent(reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
         await reader.read()
 
-    async with serving(silent) as port:
+    async with tcp_server(silent) as port:
         assert await identify(LOOPBACK, port) == ""
 
 
@@ -123,7 +89,7 @@ async def test_a_port_without_a_listener() -> None:
 
 
 async def test_the_other_loopback_address() -> None:
-    async with serving(after_a_line(b"HTTP/1.1 404 Not Found\r\n\r\n"), "::1") as port:
+    async with tcp_server(after_a_line(b"HTTP/1.1 404 Not Found\r\n\r\n"), "::1") as port:
         assert await identify(("127.0.0.1", "::1"), port) == HTTP1
 
 
