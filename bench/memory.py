@@ -20,8 +20,6 @@ SOAK_WORKERS = 16
 SOAK_WARM = 2000
 SAMPLE_EVERY_S = 0.1
 LIMIT_S = 900.0
-FLAT = 1.1
-"""When objects ten times as large take at most this many times the memory, memory does not depend on their size."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,11 +69,6 @@ def peak_mib(context: RunContext, size: Size) -> float:
 def by_size(context: RunContext) -> dict[str, float]:
     """Return the peak memory by name of the size."""
     return {size.name: peak_mib(context, size) for size in context.amounts.sizes}
-
-
-def is_flat(peaks: dict[str, float]) -> bool:
-    """Return whether objects of 100 MB take about as much memory as objects of 10 MB."""
-    return peaks["100 MB"] <= FLAT * peaks["10 MB"]
 
 
 def soak(context: RunContext, messages: int) -> Soak:

@@ -279,6 +279,15 @@ def imported() -> Iterator[tuple[str, str]]:
                     yield package, path.relative_to(ROOT).as_posix()
 
 
+def test_every_declared_dependency_is_imported() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    names = {re.split(r"[^\w.-]", line, maxsplit=1)[0] for line in project["dependencies"]}
+    packages_of = {"pyyaml": "yaml", "backports.zstd": "backports"}
+    declared = {packages_of.get(name, name.replace("-", "_")) for name in names}
+    assert len(declared) > 8
+    assert declared <= {package for package, _ in imported()}
+
+
 def test_every_package_from_outside_is_held_by_import_linter() -> None:
     contracts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"][
         "contracts"

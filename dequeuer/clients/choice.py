@@ -10,7 +10,7 @@ from dequeuer.aws.partitions import domain
 from dequeuer.aws.profile import profile_switches
 from dequeuer.clients.base import Cloud
 from dequeuer.core.errors import ConfigurationError, clip
-from dequeuer.settings import AwsClient, AwsSettings
+from dequeuer.settings import AwsSettings
 from dequeuer.settings.url_parsers import mask, queue_region
 
 ClientName: TypeAlias = Literal["slim", "sdk"]
@@ -41,24 +41,23 @@ class AwsResources(NamedTuple):
     queue_urls: Sequence[str]
 
 
-def choose(settings: AwsSettings, client: AwsClient, environ: Mapping[str, str], resources: AwsResources) -> Choice:
+def choose(settings: AwsSettings, environ: Mapping[str, str], resources: AwsResources) -> Choice:
     """Choose the clients. Reads at most one file, sends nothing.
 
     Raises:
         ConfigurationError: `slim` is set but only the SDK supports the configuration, or no client does.
     """
     switches = [*_switches(environ)]
-    if faults := [*_contradictions(settings, switches)]:
-        raise ConfigurationError(faults)
-    if client == "sdk":
-        return Choice("sdk")
-    reasons = (*switches, *_buckets(resources), *_paths(settings), *_proxies(settings, environ, resources))
-    if reasons and client == "slim":
+    faults = [*_contradictions(settings, switches)]
+    reasons: tuple[str, ...] = ()
+    if settings.client != "sdk":
+        reasons = (*switches, *_buckets(resources), *_paths(settings), *_proxies(settings, environ, resources))
+    if settings.client == "slim":
         allowed = "allowed: auto or sdk, whose clients can do that"
-        raise ConfigurationError(
-            [f"DEQUEUER_AWS_CLIENT: slim, and {reason}; {allowed}; change one of them" for reason in reasons]
-        )
-    return Choice("sdk", reasons) if reasons else Choice("slim")
+        faults += [f"DEQUEUER_AWS_CLIENT: slim, and {reason}; {allowed}; change one of them" for reason in reasons]
+    if faults:
+        raise ConfigurationError(faults)
+    return Choice("sdk", reasons) if reasons or settings.client == "sdk" else Choice("slim")
 
 
 def connect(settings: AwsSettings, client: ClientName, environ: Mapping[str, str]) -> Cloud:

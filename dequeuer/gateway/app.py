@@ -48,7 +48,7 @@ async def _run(settings: GatewaySettings) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, drain.request)
     resources = AwsResources(settings.bucket, tuple(settings.queues.values()))
-    client, reasons = choose(settings.aws, settings.aws.client, os.environ, resources)
+    client, reasons = choose(settings.aws, os.environ, resources)
     if reasons:
         log.info("aws_client_chosen", client=client, reason="; ".join(reasons))
     cloud = connect(settings.aws, client, os.environ)

@@ -10,8 +10,8 @@ from dequeuer.core.retry import Backoff, RetryPolicy
 P = ParamSpec("P")
 T = TypeVar("T")
 
-REQUEST_RETRIES = RetryPolicy(backoff=Backoff(initial_s=0.1, max_s=1.5), max_attempts=5)
-"""All pauses together are below 3 s: the client, and a proxy in front of it, must get an answer in time."""
+REQUEST_RETRIES = RetryPolicy(backoff=Backoff(initial_s=0.1, max_s=0.8), max_attempts=5)
+"""All pauses together are at most 1.5 s: the client, and a proxy in front of it, must get an answer in time."""
 
 
 async def retry_briefly(

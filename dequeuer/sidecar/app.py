@@ -60,7 +60,7 @@ async def _run(settings: SidecarSettings) -> int:
     log = structlog.get_logger()
     probes = load_probes(settings.probes_path, settings.user_port, settings.user_host)
     resources = AwsResources(settings.bucket, (settings.queue_url,))
-    client, reasons = choose(settings.aws, settings.aws.client, os.environ, resources)
+    client, reasons = choose(settings.aws, os.environ, resources)
     if reasons:
         log.info("aws_client_chosen", client=client, reason="; ".join(reasons))
     cloud = connect(settings.aws, client, os.environ)

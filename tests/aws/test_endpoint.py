@@ -198,6 +198,27 @@ async def test_a_streamed_refusal_that_breaks_off_is_told_as_one() -> None:
         assert len(server.heads) == 1
 
 
+class Rotated(Chain):
+    """Returns other keys each time: AKID1, AKID2 ..."""
+
+    count = 0
+
+    async def get_frozen_credentials(self) -> FrozenKeys:
+        self.count += 1
+        return Keys(f"AKID{self.count}", "secret", "token")
+
+
+def refusing_the_first_keys(status: int, body: bytes) -> Script:
+    async def script(client: ClientConnection) -> None:
+        while head := await client.read_request():
+            if "Credential=AKID1/" in head:
+                await client.send(f"HTTP/1.1 {status} No\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body)
+            else:
+                await client.send(ok(b"yes"))
+
+    return script
+
+
 @pytest.mark.parametrize("status", [400, 403])
 @pytest.mark.parametrize(
     "body",
@@ -215,31 +236,26 @@ async def test_a_streamed_refusal_that_breaks_off_is_told_as_one() -> None:
 async def test_a_request_with_keys_that_have_expired_is_sent_again_with_new_ones(
     status: int, body: bytes, streamed: bool
 ) -> None:
-    class Rotated(Chain):
-        count = 0
-
-        async def get_frozen_credentials(self) -> FrozenKeys:
-            self.count += 1
-            return Keys(f"AKID{self.count}", "secret", "token")
-
-    async def script(client: ClientConnection) -> None:
-        while head := await client.read_request():
-            if "Credential=AKID1/" in head:
-                await client.send(f"HTTP/1.1 {status} No\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body)
-            else:
-                await client.send(ok(b"yes"))
-
     async def ask(made: AwsEndpoint) -> int:
         if not streamed:
             return (await made.send(put(), limit=1000)).status
         async with opened(made) as answer:
             return answer.status
 
-    async with endpoint(script, Rotated()) as (made, _):
+    async with endpoint(refusing_the_first_keys(status, body), Rotated()) as (made, _):
         assert set(await asyncio.gather(*[ask(made) for _ in range(20)])) == {200}
 
 
-async def test_an_upload_corrects_the_clock_and_is_to_be_tried_again() -> None:
+@pytest.mark.parametrize(
+    ("script", "chain"),
+    [
+        (refusing_until_corrected(b"RequestTimeTooSkewed", HOUR_S), Chain()),
+        (refusing_the_first_keys(400, b"<Error><Code>ExpiredToken</Code></Error>"), Rotated()),
+        (refusing_the_first_keys(403, b"<Error><Code>InvalidAccessKeyId</Code></Error>"), Rotated()),
+    ],
+    ids=["clock", "expired keys", "unknown keys"],
+)
+async def test_an_upload_corrects_clock_and_keys_and_is_to_be_tried_again(script: Script, chain: Chain) -> None:
     async def body() -> AsyncIterator[bytes]:
         yield b"hello"
 
@@ -247,7 +263,7 @@ async def test_an_upload_corrects_the_clock_and_is_to_be_tried_again() -> None:
         request = Request(method="PUT", path="/b/k", timeout_s=20)
         return (await made.upload(request, body(), length=5, body_hash="UNSIGNED-PAYLOAD", limit=1000)).status
 
-    async with endpoint(refusing_until_corrected(b"RequestTimeTooSkewed", HOUR_S)) as (made, server):
+    async with endpoint(script, chain) as (made, server):
         with pytest.raises(HttpTransportError, match="out of date"):
             await upload(made)
         assert await upload(made) == 200

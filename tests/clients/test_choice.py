@@ -1,5 +1,6 @@
 """Which clients are used with which configuration."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -25,7 +26,7 @@ def chosen(
     client: AwsClient = "auto",
     bucket: str = "bucket",
 ) -> Choice:
-    return choose(settings or where(), client, KEYS | (environ or {}), AwsResources(bucket, (QUEUE,)))
+    return choose(replace(settings or where(), client=client), KEYS | (environ or {}), AwsResources(bucket, (QUEUE,)))
 
 
 def test_slim_unless_something_needs_the_sdk() -> None:
@@ -99,7 +100,7 @@ def test_a_proxy_for_the_bucket_alone() -> None:
 def test_the_region_of_a_queue_decides_whether_it_is_behind_a_proxy() -> None:
     environ = KEYS | {"HTTPS_PROXY": "http://p:1", "NO_PROXY": "sqs.cn-north-1.amazonaws.com.cn"}
     places = AwsResources("", ("https://sqs.cn-north-1.amazonaws.com.cn/123456789012/q",))
-    assert choose(where(), "auto", environ, places) == Choice("slim")
+    assert choose(where(), environ, places) == Choice("slim")
 
 
 def test_a_proxy_between_here_and_the_keys() -> None:
@@ -135,3 +136,18 @@ def test_the_configuration_file_can_ask_for_other_endpoints(
 def test_fips_at_an_endpoint_of_ones_own_is_impossible(client: AwsClient) -> None:
     with pytest.raises(ConfigurationError, match=r"^AWS_ENDPOINT_URL_S3: .*AWS_USE_FIPS_ENDPOINT is set"):
         chosen({"AWS_USE_FIPS_ENDPOINT": "true"}, settings=where(endpoint_url_s3="http://here"), client=client)
+
+
+def test_contradictions_and_what_slim_cannot_do_are_reported_together() -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        chosen(
+            {"AWS_USE_FIPS_ENDPOINT": "true"},
+            settings=where(endpoint_url_s3="http://here"),
+            bucket="mine--use1-az4--x-s3",
+            client="slim",
+        )
+    assert [fault.partition(":")[0] for fault in caught.value.faults] == [
+        "AWS_ENDPOINT_URL_S3",
+        "DEQUEUER_AWS_CLIENT",
+        "DEQUEUER_AWS_CLIENT",
+    ]

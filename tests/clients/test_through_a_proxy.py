@@ -83,7 +83,7 @@ async def test_both_services_are_asked_there(name: str, proxy: Proxy, monkeypatc
     for variable, value in more.items():
         monkeypatch.setenv(variable, value)
     where = AwsSettings(region="us-east-1", endpoint_url=None, endpoint_url_sqs=None, endpoint_url_s3=None)
-    client, reasons = choose(where, "auto", os.environ, AwsResources(bucket, (QUEUE,)))
+    client, reasons = choose(where, os.environ, AwsResources(bucket, (QUEUE,)))
     assert client == "sdk"
     assert reasons
     cloud = connect(where, client, os.environ)

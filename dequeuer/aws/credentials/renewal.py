@@ -24,6 +24,9 @@ FETCH_TIMEOUT_S = 60.0
 """For one attempt of the provider, including its own retries."""
 WAIT_S = 10.0
 """How long a caller waits for valid keys."""
+REFUSED_WAIT_S = 3.0
+"""How long a refused request waits for other keys. With the request itself it must stay below the time limit of a call
+(10 s): otherwise a refusal would look like an outage while the provider hangs."""
 
 
 class FrozenKeys(Protocol):
@@ -133,7 +136,7 @@ class CredentialsCache:
             keys: those of the refused request.
             has_expired: AWS says so: all requests wait for new keys. Otherwise the keys may be valid for other requests
                 (a proxy may have broken one signature), so they are used until there are new ones. Only the caller
-                waits, `WAIT_S` at most.
+                waits, `REFUSED_WAIT_S` at most.
 
         Raises:
             CredentialsMissingError, CredentialsUnavailableError: they have expired, and there are no new ones.
@@ -142,7 +145,7 @@ class CredentialsCache:
         if has_expired:
             await self.wait_until_valid()
         elif keys is self._keys and self._renewal_requested.is_set() and self._attempt_done is not None:
-            await asyncio.wait({self._attempt_done}, timeout=WAIT_S)
+            await asyncio.wait({self._attempt_done}, timeout=REFUSED_WAIT_S)
         found = self.current()
         return (found.access_key, found.secret_key, found.token) != (keys.access_key, keys.secret_key, keys.token)
 
