@@ -212,7 +212,7 @@ class _Judgement:
         if record.name == ON_COMPLETE:
             for ref in ledger.submitted - ledger.acked - ledger.dead - ledger.completion_refs:
                 self._violation("completion", ref, "the container was notified of the completion before it")
-        elif ledger.told and record.ref not in ledger.acked:
+        elif ledger.notified and record.ref not in ledger.acked:
             self._violation("completion", record.ref, "called after the completion")
         if delivery is None:
             return
@@ -223,7 +223,7 @@ class _Judgement:
             self._violation("drain", record.ref, "received and called after the drain began")
 
     def _ended(self, record: Record) -> None:
-        for name, delivery in self._ledger.got[record.sidecar].items():
+        for name, delivery in self._ledger.unsettled[record.sidecar].items():
             if record.at < delivery.usable_until:
                 text = (
                     f"{record.sidecar} ended without a release of {name}, which is hidden until {delivery.ends_at:.3f}"

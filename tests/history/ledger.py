@@ -46,7 +46,7 @@ class Ledger:
     def __init__(self) -> None:
         self.submitted: set[str] = set()
         self.completion_refs: set[str] = set()
-        self.hopeless: set[str] = set()
+        self.invalid: set[str] = set()
         self.dead: set[str] = set()
         self.acked: set[str] = set()
         self.acked_as: dict[str, tuple[str, str]] = {}
@@ -59,11 +59,11 @@ class Ledger:
         self.running: defaultdict[str, set[str]] = defaultdict(set)
         self.draining: dict[str, float] = {}
         self.killed: set[str] = set()
-        self.told: set[str] = set()
+        self.notified: set[str] = set()
         """Deliveries of completion messages with which the container accepted the completion."""
         self.late_completions: set[str] = set()
-        self._told_and_acked = False
-        self.got: defaultdict[str, dict[str, Delivery]] = defaultdict(dict)
+        self._notified_and_acked = False
+        self.unsettled: defaultdict[str, dict[str, Delivery]] = defaultdict(dict)
         """The deliveries that each sidecar has received and not yet settled."""
         self.refused: defaultdict[str, dict[str, float]] = defaultdict(dict)
         """The actions that each sidecar needs and is refused, and since when."""
@@ -71,12 +71,12 @@ class Ledger:
         self._by_what: Mapping[What, Callable[[Record], None]] = {
             "submitted": self._submitted,
             "delivered": self._delivered,
-            "got": self._got,
+            "received": self._received,
             "renewed": self._renewed,
             "asked": self._asked,
             "dead_lettered": self._dead_lettered,
             "done": self._done,
-            "believed": self._believed,
+            "stale_ack_accepted": self._stale_ack_accepted,
             "called": self._called,
             "answered": self._answered,
             "left": self._left,
@@ -94,7 +94,7 @@ class Ledger:
     def may_fail(self, record: Record, transit_s: float) -> bool:
         """Tell whether a sidecar may fail a request. It may not when only the drain has stopped its container."""
         drained_at = self.draining.get(record.sidecar)
-        if drained_at is None or record.ref in self.hopeless:
+        if drained_at is None or record.ref in self.invalid:
             return True
         return self._broke_at.get((record.sidecar, record.ref), 0.0) <= drained_at + transit_s
 
@@ -108,16 +108,16 @@ class Ledger:
         self.submitted.add(record.ref)
         if record.name == "completion":
             self.completion_refs.add(record.ref)
-        elif record.name == "hopeless":
-            self.hopeless.add(record.ref)
+        elif record.name == "invalid_input":
+            self.invalid.add(record.ref)
 
-    def _got(self, record: Record) -> None:
+    def _received(self, record: Record) -> None:
         delivery = self.deliveries[record.delivery]
         length_s = delivery.ends_at - delivery.handed_at
         # The sidecar counts from when it asked, less a margin: it may have been delivered at once.
         delivery.usable_until = record.at - record.seconds + length_s - min(1.0, length_s / 10)
         if record.at < delivery.usable_until:
-            self.got[record.sidecar][record.delivery] = delivery
+            self.unsettled[record.sidecar][record.delivery] = delivery
 
     def _renewed(self, record: Record) -> None:
         # Not when the queue extended it: the sidecar may be stopped before it has the response.
@@ -126,13 +126,13 @@ class Ledger:
 
     def _asked(self, record: Record) -> None:
         if record.op in {"ack", "release"}:
-            self.got[record.sidecar].pop(record.delivery, None)
+            self.unsettled[record.sidecar].pop(record.delivery, None)
         elif record.op == "extend" and record.delivery in self.deliveries:
             self.deliveries[record.delivery].extended_at = record.at
 
     def _called(self, record: Record) -> None:
         self.running[record.sidecar].add(record.call)
-        if record.name == ON_COMPLETE and self._told_and_acked:
+        if record.name == ON_COMPLETE and self._notified_and_acked:
             self.late_completions.add(record.ref)
 
     def _left(self, record: Record) -> None:
@@ -144,7 +144,7 @@ class Ledger:
     def _fenced(self, record: Record) -> None:
         if record.delivery in self.deliveries:
             self.deliveries[record.delivery].fenced = True
-            self.got[record.sidecar].pop(record.delivery, None)
+            self.unsettled[record.sidecar].pop(record.delivery, None)
 
     def _refused(self, record: Record) -> None:
         if record.name not in DISPENSABLE:
@@ -182,9 +182,9 @@ class Ledger:
             if record.whole:
                 self.succeeded.add(record.ref)
         if record.name == ON_COMPLETE and record.status in {200, 404} and record.whole:
-            self.told.add(record.delivery)
+            self.notified.add(record.delivery)
 
-    def _believed(self, record: Record) -> None:
+    def _stale_ack_accepted(self, record: Record) -> None:
         # While its lease lasts, the sidecar cannot know that nothing was deleted: it may act as after an acknowledgement.
         # The message does not count as deleted.
         delivery = self.deliveries.get(record.delivery)
@@ -206,7 +206,7 @@ class Ledger:
         elif record.op == "ack":
             delivery.acked = True
             self.acked.add(record.ref)
-            self._told_and_acked |= record.delivery in self.told
+            self._notified_and_acked |= record.delivery in self.notified
             if len(ends := self.ends(record.ref)) == 1:
                 [end] = ends
                 result = self.objects[record.ref].get("result.json", "") if end == "status/completed" else ""

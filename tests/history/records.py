@@ -11,12 +11,12 @@ from typing import Literal
 What = Literal[
     "submitted",  # a client put a message into the queue
     "delivered",  # the queue delivered a message to a sidecar; `seconds` is its lease
-    "got",  # the delivery arrived, `seconds` after it was asked for; in simulation only
+    "received",  # the delivery arrived, `seconds` after it was asked for; in simulation only
     "renewed",  # a sidecar has the response that its lease is extended by `seconds`; in simulation only
     "dead_lettered",  # the queue moved the message to the dead-letter queue
     "asked",  # a sidecar sent a request (`op`) that settles, writes or deletes
     "done",  # such a request took effect, whether or not its response arrived
-    "believed",  # the queue accepted an acknowledgement with a stale receipt, and deleted nothing; in simulation only
+    "stale_ack_accepted",  # the queue accepted an acknowledgement with a stale receipt, but deleted nothing; in simulation only
     "called",  # the container got a request
     "answered",  # the container sent its response, whether or not it arrived
     "left",  # the request to the container is over, for any reason
@@ -44,8 +44,8 @@ class Record:
         ref: the request id, or the batch.
         delivery: one receipt of one message.
         op: the kind of request.
-        name: of the action that is refused or allowed; of the object below the request's prefix; the path of the call; what kind of message was submitted:
-            `completion`, or `hopeless` for one that fails without a call.
+        name: of the action that is refused or allowed; of the object below the request's prefix; the path of the call;
+            the kind of message that was submitted: `completion`, or `invalid_input` for one that fails without a call.
         digest: of the content of the object or the response.
         status: of the response; of a `left`, see `BROKE`.
         seconds: of a lease, an extension or a release.

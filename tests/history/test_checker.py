@@ -49,14 +49,14 @@ def ending(at: float, name: str = "d1") -> list[Record]:
 SUBMITTED = rec(0, "submitted")
 GOOD = [SUBMITTED, delivery(1), *call(2), *ending(3)]
 BATCH_DONE = [SUBMITTED, delivery(1), *call(2), *both(3, "ack", delivery="d1")]
-THE_END = rec(0, "submitted", ref="end", name="completion")
+COMPLETION = rec(0, "submitted", ref="completion", name="completion")
 
 
-def the_end(at: float, name: str = "e1") -> list[Record]:
+def completion(at: float, name: str = "e1") -> list[Record]:
     return [
-        delivery(at, name, ref="end"),
-        *call(at + 1, name, ref="end", path=ON_COMPLETE),
-        *both(at + 2, "ack", delivery=name, ref="end"),
+        delivery(at, name, ref="completion"),
+        *call(at + 1, name, ref="completion", path=ON_COMPLETE),
+        *both(at + 2, "ack", delivery=name, ref="completion"),
     ]
 
 
@@ -66,10 +66,10 @@ def rules(history: list[Record], final: Final, terms: Terms) -> set[Rule]:
 
 def test_a_good_history_passes() -> None:
     assert rules(GOOD, Final(objects=OBJECTS), ASYNC) == set()
-    assert rules([THE_END, *BATCH_DONE, *the_end(10)], Final(), BATCH) == set()
+    assert rules([COMPLETION, *BATCH_DONE, *completion(10)], Final(), BATCH) == set()
 
 
-def test_what_is_still_queued_is_not_lost_but_stuck() -> None:
+def test_a_message_that_is_still_queued_is_stuck_and_not_lost() -> None:
     for final, expected in (
         (Final(), {"lost"}),
         (Final(queued=frozenset("r")), {"stuck"}),
@@ -88,13 +88,13 @@ FAILED = rec(3.05, "done", op="write", name="status/failed", delivery="d2")
 LATER = delivery(40, "d2", 2)
 
 
-@pytest.mark.parametrize(("believed_at", "is_clean"), [(5, True), (32, False)])
-def test_input_may_be_deleted_after_an_acknowledgement_that_the_queue_only_seemed_to_take(
-    believed_at: float, is_clean: bool
+@pytest.mark.parametrize(("accepted_at", "is_clean"), [(5, True), (32, False)])
+def test_input_may_be_deleted_after_an_acknowledgement_with_a_stale_receipt_that_the_queue_accepted(
+    accepted_at: float, is_clean: bool
 ) -> None:
     """A stale receipt: SQS can accept it and delete nothing. While the lease lasts, the sidecar cannot know this."""
     history = [record for record in GOOD if record.op not in {"ack", "delete"}] + [
-        rec(believed_at, "believed", op="ack", delivery="d1"),
+        rec(accepted_at, "stale_ack_accepted", op="ack", delivery="d1"),
         *both(40, "delete", name="payload", delivery="d1"),
         rec(41, "delivered", delivery="d2", seconds=30.0, count=2),
         *both(42, "ack", delivery="d2"),
@@ -120,8 +120,8 @@ def test_input_may_be_deleted_after_an_acknowledgement_that_the_queue_only_seeme
         ([*GOOD, LATER, *call(41, "d2"), *both(42, "ack", delivery="d2")], OBJECTS, "called again"),
         ([*GOOD[:3], rec(2.1, "called", call="another", delivery="d1", name="/"), *GOOD[3:]], OBJECTS, "too many at once"),
         ([SUBMITTED, rec(0.5, "drain"), *GOOD[1:]], OBJECTS, "drain"),
-        ([SUBMITTED, delivery(1), rec(1.1, "got", delivery="d1"), rec(2, "ended")], OBJECTS, "drain"),
-        ([SUBMITTED, delivery(1), rec(1.1, "got", delivery="d1", seconds=1.0), rec(29.0, "ended")], OBJECTS, "drain"),
+        ([SUBMITTED, delivery(1), rec(1.1, "received", delivery="d1"), rec(2, "ended")], OBJECTS, "drain"),
+        ([SUBMITTED, delivery(1), rec(1.1, "received", delivery="d1", seconds=1.0), rec(29.0, "ended")], OBJECTS, "drain"),
         (
             [
                 SUBMITTED,
@@ -137,7 +137,7 @@ def test_input_may_be_deleted_after_an_acknowledgement_that_the_queue_only_seeme
         ),
     ],
 )  # fmt: skip
-def test_each_rule_of_requests_finds_what_breaks_it(
+def test_each_rule_of_requests_finds_a_history_that_breaks_it(
     history: list[Record], objects: dict[str, dict[str, str]], rule: Rule
 ) -> None:
     assert rule in rules(history, Final(objects=objects), ASYNC)
@@ -148,12 +148,12 @@ def test_each_rule_of_requests_finds_what_breaks_it(
     [
         ([SUBMITTED, delivery(1), *both(3, "ack", delivery="d1")], BATCH, "ack before durable"),
         ([SUBMITTED, delivery(1), *call(2, status=500), *both(3, "ack", delivery="d1")], replace(BATCH, has_redrive=True), "ack before durable"),
-        ([THE_END, SUBMITTED, *the_end(1), *BATCH_DONE[1:]], BATCH, "completion"),
-        ([THE_END, *BATCH_DONE, *the_end(10), *the_end(20, "e2")], BATCH, "completion"),
-        ([THE_END, *BATCH_DONE[:-2], *the_end(10), *BATCH_DONE[-2:]], BATCH, "completion"),
+        ([COMPLETION, SUBMITTED, *completion(1), *BATCH_DONE[1:]], BATCH, "completion"),
+        ([COMPLETION, *BATCH_DONE, *completion(10), *completion(20, "e2")], BATCH, "completion"),
+        ([COMPLETION, *BATCH_DONE[:-2], *completion(10), *BATCH_DONE[-2:]], BATCH, "completion"),
     ],
 )  # fmt: skip
-def test_each_rule_of_batches_finds_what_breaks_it(history: list[Record], terms: Terms, rule: Rule) -> None:
+def test_each_rule_of_batches_finds_a_history_that_breaks_it(history: list[Record], terms: Terms, rule: Rule) -> None:
     assert rule in rules(history, Final(), terms)
 
 
@@ -161,7 +161,7 @@ KEEPING = replace(ASYNC, keeps_responses=True)
 
 
 @pytest.mark.parametrize(("status", "is_found"), [(200, True), (500, True), (503, False), (429, False)])
-def test_an_answer_that_is_released_is_found(status: int, is_found: bool) -> None:
+def test_a_release_after_a_complete_response_is_found(status: int, is_found: bool) -> None:
     dropped = [SUBMITTED, delivery(1), *call(2, status=status), *both(3, "release", delivery="d1")]
     assert ("response dropped" in rules(dropped, Final(), KEEPING)) is is_found
     assert "response dropped" not in rules(dropped, Final(), ASYNC), "a real container cannot know what arrived"
@@ -170,7 +170,7 @@ def test_an_answer_that_is_released_is_found(status: int, is_found: bool) -> Non
 
 
 @pytest.mark.parametrize("name", ["s3:put", "s3:get", "s3:list", "sqs:delete", "sqs:visibility"])
-def test_what_is_received_while_something_is_refused_is_found(name: str) -> None:
+def test_a_receive_while_a_needed_action_is_refused_is_found(name: str) -> None:
     refused = [SUBMITTED, rec(1, "refused", name=name), delivery(40)]
     assert "received while refused" in rules(refused, Final(), ASYNC)
     for under_way in (delivery(9), delivery(25, waited_s=20.0), delivery(60, waited_s=59.5)):
@@ -187,7 +187,7 @@ def test_work_continues_without_actions_that_it_does_not_need(name: str) -> None
 
 def test_a_sidecar_need_not_release_a_message_whose_lease_it_treats_as_lost() -> None:
     # Asked for at 0.1, it may have been delivered then; in the last of the 30 s nothing may be sent.
-    history = [SUBMITTED, delivery(1), rec(1.1, "got", delivery="d1", seconds=1.0), rec(29.2, "ended")]
+    history = [SUBMITTED, delivery(1), rec(1.1, "received", delivery="d1", seconds=1.0), rec(29.2, "ended")]
     assert "drain" not in rules(history, Final(), ASYNC)
 
 
@@ -195,7 +195,7 @@ def test_a_sidecar_need_not_release_a_message_whose_lease_it_treats_as_lost() ->
 def test_a_renewal_counts_for_a_sidecar_once_it_has_the_response(has_response: bool, is_clean: bool) -> None:
     response = [rec(15.1, "renewed", delivery="d1", seconds=30.0)] if has_response else []
     renewal = [*both(15, "extend", delivery="d1", seconds=30.0), *response]
-    history = [SUBMITTED, delivery(1), rec(1.1, "got", delivery="d1"), *renewal, rec(31, "ended")]
+    history = [SUBMITTED, delivery(1), rec(1.1, "received", delivery="d1"), *renewal, rec(31, "ended")]
     assert ("drain" not in rules(history, Final(), ASYNC)) is is_clean
 
 
@@ -205,16 +205,16 @@ def test_a_failed_batch_without_a_dead_letter_queue_may_be_acknowledged() -> Non
 
 
 def test_a_completion_that_was_never_acknowledged_may_come_again() -> None:
-    broken_off = the_end(10)[:-2]
-    assert rules([THE_END, *BATCH_DONE, *broken_off, *the_end(60, "e2")], Final(), BATCH) == set()
+    broken_off = completion(10)[:-2]
+    assert rules([COMPLETION, *BATCH_DONE, *broken_off, *completion(60, "e2")], Final(), BATCH) == set()
 
 
-def test_requests_that_are_under_way_for_a_moment_are_allowed_for() -> None:
+def test_a_request_may_arrive_after_the_lease_within_the_transit_time() -> None:
     history = [SUBMITTED, delivery(1), *call(2), *ending(31.5)]
     assert rules(history, Final(objects=OBJECTS), replace(ASYNC, transit_s=2.0)) == set()
 
 
-def test_a_violation_shows_everything_about_its_request() -> None:
+def test_a_violation_shows_all_records_of_its_request_and_no_others() -> None:
     [violation] = judge([SUBMITTED, rec(1, "submitted", ref="other"), delivery(1)], Final(queued=frozenset(["other"]), dead=frozenset()), replace(ASYNC, settled=False))  # fmt: skip
     assert str(violation).startswith("lost: r: ")
     assert "delivered d1 #1 30 s" in str(violation)

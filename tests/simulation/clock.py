@@ -1,4 +1,4 @@
-"""An event loop without a world: time passes at once when nobody has anything to do, and one seed gives one run."""
+"""An event loop in virtual time: when no task can run, the clock is set to the next timer. One seed gives one run."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from dequeuer.core import clock
 T = TypeVar("T")
 
 EPOCH_S = 1_700_000_000.0
-"""What a wall clock shows when a world begins, seconds."""
+"""The wall-clock time at which a world begins, seconds since the epoch."""
 
 
-class NothingLeftToHappenError(Exception):
-    """Somebody waits for ever: nothing is scheduled that could wake anybody."""
+class DeadlockError(Exception):
+    """All tasks wait, and no timer is scheduled that could wake one."""
 
 
 class _NumberedTask(asyncio.Task[T]):
-    """A task whose place in a set does not depend on where it lies in memory, so that runs repeat exactly."""
+    """A task with a fixed hash. The default hash is a memory address: the order in a set would differ between runs."""
 
     def __init__(self, number: int, coro: Coroutine[Any, Any, T], **options: Any) -> None:
         self._number = number
@@ -37,9 +37,9 @@ class _NumberedTask(asyncio.Task[T]):
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):
-    """A loop with a clock of its own: nothing is ever waited for, the next timer is always due.
+    """A loop in virtual time. It never waits in the operating system, so sockets do not work.
 
-    It takes the place of `_run_once`, where the standard loop asks the operating system. Sockets do not work.
+    `_run_once` of the standard loop is replaced, because it waits for sockets and for real time.
     """
 
     _ready: deque[asyncio.Handle]
@@ -50,29 +50,29 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self._timers: list[tuple[float, int, asyncio.TimerHandle]] = []
         self._step = 0
         self.at_step: dict[int, Callable[[], object]] = {}
-        """Called before that turn of the loop: an interruption at every await can be tried, one after the other."""
+        """Functions by the turn of the loop before which they are called: a test can interrupt at every await."""
         super().__init__()
         self.set_task_factory(self._make)
-        self.complaints: list[str] = []
-        self.set_exception_handler(self._complain)
+        self.errors: list[str] = []
+        self.set_exception_handler(self._record_error)
 
     def time(self) -> float:
         return self._now
 
     def wall(self) -> float:
-        """Return what a wall clock shows, seconds since the epoch."""
+        """Return the virtual wall-clock time, seconds since the epoch."""
         return EPOCH_S + self._now
 
     @property
     def steps(self) -> int:
-        """How many turns the loop has made."""
+        """The number of turns of the loop so far."""
         return self._step
 
     def jump(self, seconds: float) -> None:
-        """Let time pass without anybody running: a process that is stopped, a machine that sleeps."""
+        """Advance the clock while no task runs, as when a process is stopped or a machine sleeps."""
         self._now += max(0.0, seconds)
 
-    def call_at(  # type: ignore[override]  # typeshed ties the arguments to the callback; here nobody looks at them
+    def call_at(  # type: ignore[override]  # typeshed ties the arguments to the callback; they are only passed on here
         self, when: float, callback: Any, *args: Any, context: Context | None = None
     ) -> asyncio.TimerHandle:
         handle = asyncio.TimerHandle(when, callback, args, self, context)
@@ -80,7 +80,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         return handle
 
     def _timer_handle_cancelled(self, _handle: asyncio.TimerHandle) -> None:
-        """A cancelled one is left out when its time has come."""
+        """Do nothing: `_run_once` skips cancelled timers."""
 
     def _run_once(self) -> None:
         timers, ready = self._timers, self._ready
@@ -91,7 +91,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
             heapq.heappop(timers)
         if not ready:
             if not timers:
-                raise NothingLeftToHappenError
+                raise DeadlockError
             self._now = max(self._now, timers[0][0])
         while timers and timers[0][0] <= self._now:
             ready.append(heapq.heappop(timers)[2])
@@ -100,8 +100,8 @@ class VirtualLoop(asyncio.SelectorEventLoop):
             if not handle.cancelled():
                 handle._run()
 
-    def _complain(self, _loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-        self.complaints.append(f"{context.get('message')}: {context.get('exception')!r} {context.get('future')!r}")
+    def _record_error(self, _loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        self.errors.append(f"{context.get('message')}: {context.get('exception')!r} {context.get('future')!r}")
 
     def _make(
         self, loop: asyncio.AbstractEventLoop, coro: Any, context: Context | None = None, **options: Any
@@ -112,18 +112,18 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
 
 def running() -> VirtualLoop:
-    """Return the loop that runs."""
+    """Return the running loop."""
     loop = asyncio.get_running_loop()
     if not isinstance(loop, VirtualLoop):
         raise TypeError("this runs in a simulation only")
     return loop
 
 
-def run(seed: int, main: Callable[[], Coroutine[Any, Any, T]], *, thorough: bool = False) -> T:
-    """Run in virtual time. All randomness, that of the code under test included, comes from `seed`.
+def run(seed: int, main: Callable[[], Coroutine[Any, Any, T]], *, collects_garbage: bool = False) -> T:
+    """Run in virtual time. All randomness comes from `seed`, that of the code under test included.
 
-    A task that failed unheard complains only when it goes. With `thorough` it goes before this returns, which costs
-    a collection of everything in the process.
+    A task whose error no other task has read reports the error only when the task is deleted. With `collects_garbage` it
+    is deleted before this returns; that takes the time of a collection of the whole process.
     """
     state = random.getstate()
     random.seed(seed)
@@ -132,10 +132,10 @@ def run(seed: int, main: Callable[[], Coroutine[Any, Any, T]], *, thorough: bool
         clock.monotonic, clock.wall = loop.time, loop.wall
         with asyncio.Runner(loop_factory=lambda: loop) as runner:
             result = runner.run(main())
-            if thorough:
+            if collects_garbage:
                 gc.collect()
-        if loop.complaints:
-            raise AssertionError(f"seed {seed}: the event loop complained: {loop.complaints[0]}")
+        if loop.errors:
+            raise AssertionError(f"seed {seed}: the event loop reported: {loop.errors[0]}")
         return result
     finally:
         clock.monotonic, clock.wall = time.monotonic, time.time

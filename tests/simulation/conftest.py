@@ -13,7 +13,7 @@ from tests.simulation.world import Outcome, World
 
 
 class Simulated(Protocol):
-    """Runs a world of a given plan. Whatever breaks a promise fails the test, and names the seed."""
+    """Runs a world by a plan. A broken promise fails the test; the error names the seed."""
 
     def __call__(
         self,
@@ -21,9 +21,9 @@ class Simulated(Protocol):
         *,
         seed: int = 0,
         prepare: Callable[[World, clock.VirtualLoop], None] | None = None,
-        thorough: bool = False,
+        collects_garbage: bool = False,
     ) -> Outcome:
-        """`prepare` is called before it begins, to have things happen at chosen turns of the loop."""
+        """`prepare` is called before the world begins. It can schedule functions at turns of the loop."""
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def simulated() -> Simulated:
         *,
         seed: int = 0,
         prepare: Callable[[World, clock.VirtualLoop], None] | None = None,
-        thorough: bool = False,
+        collects_garbage: bool = False,
     ) -> Outcome:
         async def main() -> Outcome:
             world = World(seed, plan)
@@ -43,7 +43,7 @@ def simulated() -> Simulated:
             await world.run()
             return world.outcome()
 
-        outcome = clock.run(seed, main, thorough=thorough)
+        outcome = clock.run(seed, main, collects_garbage=collects_garbage)
         assert not outcome.violations, f"seed {seed}: {outcome.violations[0]}"
         return outcome
 

@@ -1,4 +1,4 @@
-"""A container that works, fails, restarts and hangs, as one sidecar sees it: `Target` and `Probe`."""
+"""A container that responds, fails, restarts and hangs. It implements `Target` and `Probe` for one sidecar."""
 
 from __future__ import annotations
 
@@ -11,21 +11,22 @@ from dataclasses import dataclass
 from dequeuer.core.errors import ContainerTimeoutError, ContainerUnavailableError
 from dequeuer.probes.base import ProbeResult, ProbeTiming
 from tests.history.records import BROKE, ON_COMPLETE, Record
+from tests.simulation.network import FaultRates
 from tests.simulation.store import DELIVERY
-from tests.simulation.weather import Weather
 
 REF_HEADER = "X-Cortex-Request-ID"
-NATURES = ("good",) * 16 + ("bad", "nonsense", "moody", "slow")
+BEHAVIOURS = ("good",) * 16 + ("500", "bad_json", "flaky", "slow")
+"""How the container responds to a request: 200, 500, invalid JSON, 500 to half of the calls, or 200 up to a minute later."""
 
 
-def nature(ref: str) -> str:
-    """Return how a request fares whenever it reaches a container: in its name."""
+def behaviour_of(ref: str) -> str:
+    """Return how the container responds to a request, one of `BEHAVIOURS`. The request's name begins with it."""
     return ref.partition("-")[0]
 
 
 @dataclass(slots=True)
-class SimAnswer:
-    """`Answer`."""
+class SimResponse:
+    """`Response`. `is_whole`: the connection does not break in the middle of the body."""
 
     status: int
     body: bytes = b""
@@ -41,7 +42,7 @@ class SimAnswer:
         half = len(self.body) // 2
         yield self.body[:half]
         if not self.is_whole:
-            raise ContainerUnavailableError("broke off in the middle of the answer")
+            raise ContainerUnavailableError("broke off in the middle of the response")
         yield self.body[half:]
 
     async def discard(self) -> None:
@@ -50,16 +51,16 @@ class SimAnswer:
 
 
 class SimContainer:
-    """One container. It is up until `stop`; work that runs then breaks off."""
+    """One container. It runs until `stop`, which breaks the calls that are running."""
 
     name = "sim"
 
     def __init__(
-        self, sidecar: str, weather: Weather, tell: Callable[[Record], None], timeout_s: float, work_s: float
+        self, sidecar: str, rates: FaultRates, record: Callable[[Record], None], timeout_s: float, work_s: float
     ) -> None:
         self._sidecar = sidecar
-        self._weather = weather
-        self._tell = tell
+        self._rates = rates
+        self._record = record
         self._timeout_s = timeout_s
         self._work_s = work_s
         self._running: dict[str, asyncio.Future[None]] = {}
@@ -71,14 +72,14 @@ class SimContainer:
         return ProbeResult(ok=self.is_up, detail="")
 
     def stop(self) -> None:
-        """Go down: a crash, an eviction."""
+        """Stop, as after a crash or an eviction."""
         self.is_up = False
         for work in self._running.values():
             if not work.done():
-                work.set_exception(ContainerUnavailableError("the container went down"))
+                work.set_exception(ContainerUnavailableError("the container stopped"))
 
     def start(self) -> None:
-        """Be up again."""
+        """Run again."""
         self.is_up = True
 
     @asynccontextmanager
@@ -88,70 +89,70 @@ class SimContainer:
         headers: Iterable[tuple[str, str]],
         body: bytes | AsyncIterator[bytes],
         size: int | None = None,
-    ) -> AsyncIterator[SimAnswer]:
+    ) -> AsyncIterator[SimResponse]:
         whole = body if isinstance(body, bytes) else b"".join([chunk async for chunk in body])
         ref = "job_complete" if path == ON_COMPLETE else dict(headers).get(REF_HEADER, whole.decode().strip('[]"'))
         self._calls += 1
         call = f"{self._sidecar}:{self._calls}"
         if not self.is_up:
-            self._record("left", ref, path, call, status=BROKE)
+            self._record_call("left", ref, path, call, status=BROKE)
             raise ContainerUnavailableError("connection refused")
-        self._record("called", ref, path, call)
+        self._record_call("called", ref, path, call)
         status = 0
         try:
-            answer = await self._work(ref, call)
-            # A broken-off answer was given all the same: the work is done, only nobody has heard of it whole.
-            self._record("answered", ref, path, call, answer=answer)
-            yield answer
+            response = await self._work(ref, call)
+            # Also when the response breaks off: the container has done the work, although the sidecar cannot know it.
+            self._record_call("answered", ref, path, call, response=response)
+            yield response
         except ContainerUnavailableError:
             status = BROKE
             raise
         finally:
             self._running.pop(call, None)
-            self._record("left", ref, path, call, status=status)
+            self._record_call("left", ref, path, call, status=status)
 
-    async def _work(self, ref: str, call: str) -> SimAnswer:
-        kind = nature(ref)
-        takes_s = random.expovariate(1 / self._work_s)
-        if kind == "slow" or random.random() < self._weather.dull / 4:
-            takes_s += random.uniform(0, 60)
+    async def _work(self, ref: str, call: str) -> SimResponse:
+        kind = behaviour_of(ref)
+        work_s = random.expovariate(1 / self._work_s)
+        if kind == "slow" or random.random() < self._rates.container / 4:
+            work_s += random.uniform(0, 60)
         loop = asyncio.get_running_loop()
         work = self._running[call] = loop.create_future()
-        timer = loop.call_later(min(takes_s, self._timeout_s), _finish, work)
+        timer = loop.call_later(min(work_s, self._timeout_s), _finish, work)
         try:
             await work
         finally:
             timer.cancel()
-        if takes_s > self._timeout_s:
+        if work_s > self._timeout_s:
             raise ContainerTimeoutError("no complete response")
-        return self._answer(kind, call)
+        return self._response(kind, call)
 
-    def _answer(self, kind: str, call: str) -> SimAnswer:
-        if random.random() < self._weather.dull:
+    def _response(self, kind: str, call: str) -> SimResponse:
+        if random.random() < self._rates.container:
             if random.random() < 0.5:
-                return SimAnswer(random.choice([429, 503]), retry_after=random.choice([None, "0", "7"]))
-            return SimAnswer(200, f'{{"call": "{call}"}}'.encode(), is_whole=False)
-        if kind == "bad" or (kind == "moody" and random.random() < 0.5):
-            return SimAnswer(500)
-        if kind == "nonsense":
-            return SimAnswer(200, b'{"call": ')
-        return SimAnswer(200, f'{{"call": "{call}"}}'.encode())
+                return SimResponse(random.choice([429, 503]), retry_after=random.choice([None, "0", "7"]))
+            return SimResponse(200, f'{{"call": "{call}"}}'.encode(), is_whole=False)
+        if kind == "500" or (kind == "flaky" and random.random() < 0.5):
+            return SimResponse(500)
+        if kind == "bad_json":
+            return SimResponse(200, b'{"call": ')
+        return SimResponse(200, f'{{"call": "{call}"}}'.encode())
 
-    def _record(
-        self, what: str, ref: str, path: str, call: str, *, status: int = 0, answer: SimAnswer | None = None
+    def _record_call(
+        self, what: str, ref: str, path: str, call: str, *, status: int = 0, response: SimResponse | None = None
     ) -> None:
-        self._tell(
+        self._record(
             Record(
                 at=asyncio.get_running_loop().time(),
-                what=what,  # type: ignore[arg-type]  # one of three literals, all of this file
+                what=what,  # type: ignore[arg-type]  # one of three literals, all in this file
                 sidecar=self._sidecar,
                 ref=ref,
                 delivery=DELIVERY.get(),
                 name=path,
                 call=call,
-                status=answer.status if answer else status,
-                digest=answer.body.decode() if answer else "",
-                whole=answer.is_whole if answer else True,
+                status=response.status if response else status,
+                digest=response.body.decode() if response else "",
+                whole=response.is_whole if response else True,
             )
         )
 

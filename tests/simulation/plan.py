@@ -1,4 +1,4 @@
-"""What a world is made of; drawn by chance, or given by a test."""
+"""The parameters of a world, drawn at random or set by a test."""
 
 from __future__ import annotations
 
@@ -6,42 +6,42 @@ import random
 from dataclasses import dataclass
 
 from dequeuer.worker.lease import poll_wait_s
+from tests.simulation.network import FaultRates, draw_fault_rates
 from tests.simulation.sidecar import Kind, Shape
-from tests.simulation.weather import Weather, storm
 
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """What one world is made of.
+    """The parameters of one world.
 
     Attributes:
-        lives: messages to submit.
-        weather: what goes wrong with single requests.
-        shape: how its sidecars are set.
-        sidecars: how many work at a time.
-        max_receives: of the redrive policy; None: there is none.
-        pace_s: mean time between two messages.
-        blows: how many things happen to whole processes and servers.
+        messages: the number of messages that are submitted.
+        rates: of faults of single requests.
+        shape: the settings of its sidecars.
+        sidecars: the number of sidecars at the same time.
+        max_receives: of the redrive policy; None: there is no redrive policy.
+        pace_s: the mean time between two messages.
+        disturbances: the number of faults of whole processes and servers.
     """
 
-    lives: int
-    weather: Weather
+    messages: int
+    rates: FaultRates
     shape: Shape
     sidecars: int = 1
     max_receives: int | None = None
     pace_s: float = 0.0
-    blows: int = 0
+    disturbances: int = 0
 
 
-def draw(lives: int, kind: Kind | None) -> Plan:
-    """Draw a plan."""
+def draw_plan(messages: int, kind: Kind | None) -> Plan:
+    """Draw the parameters of a world."""
     kind = kind or ("batch" if random.random() < 0.3 else "async")
     lease_s = random.choice([2, 5, 30, 120])
-    weather = storm()
+    rates = draw_fault_rates()
     slots = random.choice([1, 2, 8, 30])
     return Plan(
-        lives=lives,
-        weather=weather,
+        messages=messages,
+        rates=rates,
         shape=Shape(
             kind=kind,
             slots=slots,
@@ -56,5 +56,5 @@ def draw(lives: int, kind: Kind | None) -> Plan:
         sidecars=random.choice([1, 2, 3]),
         max_receives=random.choice([None, 5, 20] if kind == "batch" else [None, 20]),
         pace_s=random.choice([0.0, 0.05, 0.3]),
-        blows=random.choice([0, 4, 12]),
+        disturbances=random.choice([0, 4, 12]),
     )

@@ -1,4 +1,4 @@
-"""A queue of SQS with its odd habits: leases, redrive, duplicates, stale receipts, counts that lag."""
+"""A simulated SQS queue: leases, redrive, duplicates, stale receipts, and counts that can be out of date."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ from typing import Any
 
 from tests.history.records import Op, Record
 from tests.simulation.clock import EPOCH_S
-from tests.simulation.weather import Weather
+from tests.simulation.network import FaultRates
 
 COUNTS_LAG_S = 3.0
+"""The maximum age of the counts that the queue returns."""
 
 
 @dataclass(slots=True, eq=False)
-class Letter:
+class QueuedMessage:
     """One message in the queue."""
 
     number: int
@@ -29,47 +30,47 @@ class Letter:
     visible_at: float
     count: int = 0
     receipts: list[str] = field(default_factory=list)
-    is_there: bool = True
-    may_repeat: bool = True
+    is_present: bool = True
+    may_be_duplicated: bool = True
 
 
 class Queue:
-    """The server. `strict`: stale receipts are refused; otherwise taken and ignored, as SQS may do, too."""
+    """The server. When `_strict`, stale receipts are refused; else they are accepted and ignored. SQS may do either."""
 
-    def __init__(self, weather: Weather, tell: Callable[[Record], None], max_receives: int | None) -> None:
-        self._weather = weather
-        self._tell = tell
+    def __init__(self, rates: FaultRates, record: Callable[[Record], None], max_receives: int | None) -> None:
+        self._rates = rates
+        self._record = record
         self._max_receives = max_receives
         self._strict = random.random() < 0.5
         self._numbers = itertools.count(1)
-        self._letters: dict[str, Letter] = {}
-        self._visible: list[tuple[float, int, Letter]] = []
+        self._by_receipt: dict[str, QueuedMessage] = {}
+        self._visible: list[tuple[float, int, QueuedMessage]] = []
         self._arrival = asyncio.Event()
         self._counted: tuple[float, dict[str, str]] = (-COUNTS_LAG_S, {})
-        self.there: set[Letter] = set()
+        self.messages: set[QueuedMessage] = set()
         self.dead: set[str] = set()
 
     @property
     def has_redrive(self) -> bool:
-        """Whether there is a dead-letter queue."""
+        """Whether there is a dead-message queue."""
         return self._max_receives is not None
 
     def submit(self, ref: str, body: str, kind: str = "", attributes: Mapping[str, Any] | None = None) -> None:
-        """Put a message in."""
-        self._tell(Record(at=_now(), what="submitted", ref=ref, name=kind))
-        letter = Letter(
-            next(self._numbers), ref, body, attributes or {}, _now(), _now(), may_repeat=kind != "completion"
+        """Add a message. `kind` is recorded: `completion`, or `invalid_input`."""
+        self._record(Record(at=_now(), what="submitted", ref=ref, name=kind))
+        message = QueuedMessage(
+            next(self._numbers), ref, body, attributes or {}, _now(), _now(), may_be_duplicated=kind != "completion"
         )
-        self.there.add(letter)
-        self._show(letter, 0)
+        self.messages.add(message)
+        self._make_visible_after(message, 0)
 
-    def _show(self, letter: Letter, after_s: float) -> None:
-        letter.visible_at = _now() + after_s
-        heapq.heappush(self._visible, (letter.visible_at, letter.number, letter))
+    def _make_visible_after(self, message: QueuedMessage, after_s: float) -> None:
+        message.visible_at = _now() + after_s
+        heapq.heappush(self._visible, (message.visible_at, message.number, message))
         self._arrival.set()
 
     async def wait_visible(self, wait_s: float) -> None:
-        """Wait until there may be something to hand out, `wait_s` at most."""
+        """Wait until a message is visible, at most `wait_s`."""
         ends = _now() + wait_s
         while not (self._visible and self._visible[0][0] <= _now()):
             self._arrival.clear()
@@ -83,99 +84,107 @@ class Queue:
                 if _now() >= ends:
                     return
 
-    def hand_out(self, sidecar: str, limit: int, length_s: float, waited_s: float = 0.0) -> list[dict[str, Any]]:
-        """Give away what is visible. `waited_s`: for how long the receive has been under way."""
-        answer: list[dict[str, Any]] = []
-        while len(answer) < limit and self._visible and self._visible[0][0] <= _now():
-            at, _, letter = heapq.heappop(self._visible)
-            if not letter.is_there or at != letter.visible_at:
-                continue  # gone, or hidden again since
-            if self._max_receives is not None and letter.count >= self._max_receives:
-                self._bury(letter)
+    def deliver(self, sidecar: str, limit: int, length_s: float, waited_s: float = 0.0) -> list[dict[str, Any]]:
+        """Deliver visible messages. `waited_s`: the time since the receive began."""
+        response: list[dict[str, Any]] = []
+        while len(response) < limit and self._visible and self._visible[0][0] <= _now():
+            at, _, message = heapq.heappop(self._visible)
+            if not message.is_present or at != message.visible_at:
+                continue  # deleted, or hidden again since this entry was added
+            if self._max_receives is not None and message.count >= self._max_receives:
+                self._dead_letter(message)
                 continue
-            answer.append(self._give(letter, sidecar, length_s, waited_s))
-        return answer
+            response.append(self._deliver(message, sidecar, length_s, waited_s))
+        return response
 
-    def _bury(self, letter: Letter) -> None:
-        letter.is_there = False
-        self.there.discard(letter)
-        self.dead.add(letter.ref)
-        self._tell(Record(at=_now(), what="dead_lettered", ref=letter.ref))
+    def _dead_letter(self, message: QueuedMessage) -> None:
+        message.is_present = False
+        self.messages.discard(message)
+        self.dead.add(message.ref)
+        self._record(Record(at=_now(), what="dead_lettered", ref=message.ref))
 
-    def _give(self, letter: Letter, sidecar: str, length_s: float, waited_s: float) -> dict[str, Any]:
-        letter.count += 1
-        receipt = f"{letter.number}/{len(letter.receipts) + 1}"
-        letter.receipts.append(receipt)
-        self._letters[receipt] = letter
-        self._tell(
+    def _deliver(self, message: QueuedMessage, sidecar: str, length_s: float, waited_s: float) -> dict[str, Any]:
+        message.count += 1
+        receipt = f"{message.number}/{len(message.receipts) + 1}"
+        message.receipts.append(receipt)
+        self._by_receipt[receipt] = message
+        self._record(
             Record(
                 at=_now(),
                 what="delivered",
                 sidecar=sidecar,
-                ref=letter.ref,
+                ref=message.ref,
                 delivery=receipt,
                 seconds=length_s,
                 waited_s=waited_s,
-                count=letter.count,
+                count=message.count,
             )
         )
-        is_twice = letter.may_repeat and random.random() < self._weather.duplicated
-        self._show(letter, random.uniform(0.0, 2.0) if is_twice else length_s)
+        is_duplicate = message.may_be_duplicated and random.random() < self._rates.duplicated
+        self._make_visible_after(message, random.uniform(0.0, 2.0) if is_duplicate else length_s)
         return {
-            "MessageId": str(letter.number),
+            "MessageId": str(message.number),
             "ReceiptHandle": receipt,
-            "Body": letter.body,
+            "Body": message.body,
             "Attributes": {
-                "ApproximateReceiveCount": str(letter.count),
-                "SentTimestamp": str(int((EPOCH_S + letter.sent_at) * 1000)),
+                "ApproximateReceiveCount": str(message.count),
+                "SentTimestamp": str(int((EPOCH_S + message.sent_at) * 1000)),
             },
-            "MessageAttributes": {**letter.attributes, "delivery": _text(receipt), "ref": _text(letter.ref)},
+            "MessageAttributes": {**message.attributes, "delivery": _text(receipt), "ref": _text(message.ref)},
         }
 
     def ref(self, receipt: str) -> str:
-        """Return what a receipt is for."""
-        return self._letters[receipt].ref
+        """Return the request or batch that a receipt belongs to."""
+        return self._by_receipt[receipt].ref
 
     def delete(self, sidecar: str, receipt: str) -> str | None:
-        """Delete one; an error code when it is refused."""
-        letter = self._letters[receipt]
-        if letter.is_there and receipt != letter.receipts[-1]:
+        """Delete a message. Return an error code when that is refused."""
+        message = self._by_receipt[receipt]
+        if message.is_present and receipt != message.receipts[-1]:
             if self._strict:
                 return "ReceiptHandleIsInvalid"
-            self._tell(Record(at=_now(), what="believed", sidecar=sidecar, ref=letter.ref, delivery=receipt))
+            self._record(
+                Record(at=_now(), what="stale_ack_accepted", sidecar=sidecar, ref=message.ref, delivery=receipt)
+            )
             return None
-        self._tell(Record(at=_now(), what="done", op="ack", sidecar=sidecar, ref=letter.ref, delivery=receipt))
-        if letter.is_there:
-            letter.is_there = False
-            self.there.discard(letter)
-            if letter.may_repeat and random.random() < self._weather.undead:
-                letter.is_there = True
-                self.there.add(letter)
-                self._show(letter, random.uniform(0.0, 60.0))
+        self._record(Record(at=_now(), what="done", op="ack", sidecar=sidecar, ref=message.ref, delivery=receipt))
+        if message.is_present:
+            message.is_present = False
+            self.messages.discard(message)
+            if message.may_be_duplicated and random.random() < self._rates.deletion_undone:
+                message.is_present = True
+                self.messages.add(message)
+                self._make_visible_after(message, random.uniform(0.0, 60.0))
         return None
 
     def hide(self, sidecar: str, receipt: str, seconds: int, op: Op) -> str | None:
-        """Change a visibility; an error code when it is refused."""
-        letter = self._letters[receipt]
-        if not letter.is_there or receipt != letter.receipts[-1]:
+        """Change the visibility of a message. Return an error code when that is refused."""
+        message = self._by_receipt[receipt]
+        if not message.is_present or receipt != message.receipts[-1]:
             return "ReceiptHandleIsInvalid"
-        if letter.visible_at <= _now():
+        if message.visible_at <= _now():
             return "MessageNotInflight"
-        self._tell(
+        self._record(
             Record(
-                at=_now(), what="done", op=op, sidecar=sidecar, ref=letter.ref, delivery=receipt, seconds=float(seconds)
+                at=_now(),
+                what="done",
+                op=op,
+                sidecar=sidecar,
+                ref=message.ref,
+                delivery=receipt,
+                seconds=float(seconds),
             )
         )
-        self._show(letter, seconds)
+        self._make_visible_after(message, seconds)
         return None
 
     def counts(self) -> dict[str, str]:
-        """Count, sometimes as things were a moment ago."""
+        """Return the counts. They can be up to `COUNTS_LAG_S` old."""
         at, counted = self._counted
         if _now() - at < COUNTS_LAG_S and random.random() < 0.3:
             return counted
-        visible = sum(letter.visible_at <= _now() for letter in self.there)
-        names = {"": visible, "NotVisible": len(self.there) - visible, "Delayed": 0}
+        visible = sum(message.visible_at <= _now() for message in self.messages)
+        names = {"": visible, "NotVisible": len(self.messages) - visible, "Delayed": 0}
         counted = {f"ApproximateNumberOfMessages{name}": str(count) for name, count in names.items()}
         self._counted = (_now(), counted)
         return counted

@@ -1,4 +1,4 @@
-"""Many worlds side by side, and the table of what they came to."""
+"""Runs many worlds in several processes, and prints a table of their results."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from dataclasses import dataclass
 
 from tests.simulation.world import simulate
 
-LIVES_A_WORLD = 400
+MESSAGES_PER_WORLD = 400
 SHOWN = 3
 
 
 @dataclass(frozen=True, kw_only=True)
 class Summary:
-    """What one world came to, small enough to be sent between processes."""
+    """The result of one world, small enough to be sent between processes."""
 
     seed: int
     counts: Counter[str]
@@ -26,10 +26,10 @@ class Summary:
 
 
 def summarize(seed: int) -> Summary:
-    """Run one world."""
+    """Run one world. An exception becomes a violation."""
     try:
-        outcome = simulate(seed, LIVES_A_WORLD)
-    except Exception as error:  # noqa: BLE001 - whatever ends a world is a finding, and has its seed
+        outcome = simulate(seed, MESSAGES_PER_WORLD)
+    except Exception as error:  # noqa: BLE001 - any exception is reported with its seed
         trace = "".join(traceback.format_exception(error))
         return Summary(seed=seed, counts=Counter(), faults=Counter(), violations=(trace,))
     counts: Counter[str] = Counter()
@@ -47,22 +47,25 @@ def summarize(seed: int) -> Summary:
 
 
 def report(first: int, worlds: int, jobs: int) -> int:
-    """Run so many worlds and print the table; 1 when a promise was not kept."""
-    print(f"simulation: {worlds} worlds of {LIVES_A_WORLD} messages, seeds {first} to {first + worlds - 1}", flush=True)
+    """Run `worlds` worlds and print the table. Return 1 when a promise was broken."""
+    print(
+        f"simulation: {worlds} worlds of {MESSAGES_PER_WORLD} messages, seeds {first} to {first + worlds - 1}",
+        flush=True,
+    )
     began = time.monotonic()
     counts: Counter[str] = Counter()
     faults: Counter[str] = Counter()
-    guilty: list[Summary] = []
-    # Not forked: a copy of a process with threads can hang.
+    failed: list[Summary] = []
+    # Not forked: the copy of a process that has threads can hang.
     with ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn")) as pool:
         for summary in pool.map(summarize, range(first, first + worlds), chunksize=4):
             counts += summary.counts
             faults += summary.faults
             if summary.violations:
-                guilty.append(summary)
+                failed.append(summary)
     for name, count in [*sorted(counts.items()), *sorted(faults.items())]:
         print(f"  {name:<28} {count:>9,}")
-    for summary in guilty[:SHOWN]:
+    for summary in failed[:SHOWN]:
         print(f"seed {summary.seed}: replay with --seed {summary.seed} --save FILE", *summary.violations, sep="\n  ")
-    print(f"simulation: {len(guilty)} worlds broke a promise; {time.monotonic() - began:.0f} s")
-    return 1 if guilty else 0
+    print(f"simulation: {len(failed)} worlds broke a promise; {time.monotonic() - began:.0f} s")
+    return 1 if failed else 0

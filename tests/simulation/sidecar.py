@@ -1,4 +1,4 @@
-"""One sidecar made of the real core on simulated servers: worker, leases, gate, handlers, settling, source."""
+"""A sidecar of real parts (worker, leases, gate, handlers, settlement, source) with simulated servers."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ from tests.history.records import Record, What
 from tests.simulation import queue_client
 from tests.simulation import store as sim_store
 from tests.simulation.container import SimContainer
+from tests.simulation.network import Connection, FaultRates
 from tests.simulation.queue import Queue
 from tests.simulation.store import DELIVERY
-from tests.simulation.weather import Port, Weather
 
 COMPLETION_DELAY_S = 10.0
 
@@ -43,10 +43,11 @@ Kind = Literal["async", "batch"]
 
 @dataclass(frozen=True, kw_only=True)
 class Shape:
-    """How the sidecars of one world are set, and what they have to do.
+    """The settings of the sidecars of one world, and their load.
 
-    `finds_slots`: concurrency finds itself, up to `slots`. `work_s`: mean time of a request in the container.
-    `sqs_distance_s`: time of the way to the queue: with many slots several receives are under way at once.
+    `finds_slots`: the adaptive limit sets the concurrency, up to `slots`. `work_s`: mean time of a request in the
+    container. `sqs_distance_s`: an additional time of each call to the queue. When it is not 0 and there are many slots,
+    several receives run at the same time.
     """
 
     kind: Kind
@@ -64,38 +65,41 @@ class Shape:
 class Cloud:
     """The servers that all sidecars of one world share."""
 
-    weather: Weather
+    rates: FaultRates
     queue: Queue
     objects: sim_store.Objects
-    sqs_is_away: bool = False
-    s3_is_away: bool = False
+    sqs_is_unavailable: bool = False
+    s3_is_unavailable: bool = False
     denied: set[str] = field(default_factory=set)
 
 
 class SimSidecar:
-    """A process: `run` returns when it has ended by itself."""
+    """One sidecar process, started with `start`."""
 
-    def __init__(self, name: str, shape: Shape, cloud: Cloud, tell: Callable[[Record], None]) -> None:
+    def __init__(self, name: str, shape: Shape, cloud: Cloud, record: Callable[[Record], None]) -> None:
         self.name = name
         self._shape = shape
-        self._tell = tell
-        self.container = SimContainer(name, cloud.weather, tell, shape.request_timeout_s, shape.work_s)
+        self._record = record
+        self.container = SimContainer(name, cloud.rates, record, shape.request_timeout_s, shape.work_s)
         self.drain = Drain()
         self._refusals = Refusals()
         self._refused: set[str] = set()
-        self._sqs = Port(
-            cloud.weather,
-            lambda: cloud.sqs_is_away,
-            queue_client.away,
-            self._verdict(cloud, queue_client.refused),
+        self._sqs = Connection(
+            cloud.rates,
+            lambda: cloud.sqs_is_unavailable,
+            queue_client.unavailable_error,
+            self._denial(cloud, queue_client.denied_error),
             distance_s=shape.sqs_distance_s,
         )
-        self._s3 = Port(
-            cloud.weather, lambda: cloud.s3_is_away, sim_store.away, self._verdict(cloud, sim_store.refused)
+        self._s3 = Connection(
+            cloud.rates,
+            lambda: cloud.s3_is_unavailable,
+            sim_store.unavailable_error,
+            self._denial(cloud, sim_store.denied_error),
         )
-        self._renewer = _RecordingRenewer(shape.lease_s, name, tell)
-        self._source = queue_client.WatchedSource(
-            queue_client.QueueClient(cloud.queue, name, self._sqs, tell),
+        self._renewer = _RecordingRenewer(shape.lease_s, name, record)
+        self._source = queue_client.RecordingSource(
+            queue_client.QueueClient(cloud.queue, name, self._sqs, record),
             translate=translate,
             queue_url="https://sqs/queue",
             visibility_timeout_s=shape.lease_s,
@@ -104,7 +108,7 @@ class SimSidecar:
             gathers_acks=shape.kind == "async",
             observer=self._refusals,
         )
-        self._store = sim_store.StoreClient(cloud.objects, name, self._s3, tell, self._refusals)
+        self._store = sim_store.StoreClient(cloud.objects, name, self._s3, record, self._refusals)
         self._refusals.set_harmless_calls(
             {
                 ("sqs", "ack"): lambda _: self._source.check_delete(),
@@ -117,7 +121,7 @@ class SimSidecar:
         self._gate = Gate([self.container], ignore)
         self.worker = Worker(
             source=self._source,
-            handler=_Attributed(self._handler()),
+            handler=_DeliveryHandler(self._handler()),
             readiness=AllOf(self._gate, self._refusals.may_receive),
             renewer=self._renewer,
             drain=self.drain,
@@ -128,22 +132,22 @@ class SimSidecar:
         )
         self._process: asyncio.Task[None] | None = None
 
-    def _verdict(self, cloud: Cloud, error: Callable[[], Exception]) -> Callable[[str, bool], Exception | None]:
-        """Refuse what is denied, and put on record when this sidecar hears so, and when it is no longer.
+    def _denial(self, cloud: Cloud, error: Callable[[], Exception]) -> Callable[[str, bool], Exception | None]:
+        """Return a function that denies actions. The first denial and the next success of each action are recorded.
 
-        A call that is cancelled on its way, as its lease is lost, tells the sidecar nothing.
+        A call that is cancelled because its lease is lost is not recorded: its response does not reach the sidecar.
         """
 
-        def verdict(action: str, is_heard: bool) -> Exception | None:
+        def denial(action: str, has_response: bool) -> Exception | None:
             is_denied = action in cloud.denied
-            if is_heard and is_denied is not (action in self._refused):
+            if has_response and is_denied is not (action in self._refused):
                 (self._refused.add if is_denied else self._refused.discard)(action)
                 what: What = "refused" if is_denied else "allowed"
                 now = asyncio.get_running_loop().time()
-                self._tell(Record(at=now, what=what, sidecar=self.name, name=action))
+                self._record(Record(at=now, what=what, sidecar=self.name, name=action))
             return error() if is_denied else None
 
-        return verdict
+        return denial
 
     def _handler(self) -> Handler:
         policy = ResponsePolicy(max_attempts=5, retry_statuses=frozenset({429, 503}))
@@ -178,16 +182,16 @@ class SimSidecar:
         )
 
     def start(self) -> None:
-        """Begin."""
+        """Start the process."""
         self._process = asyncio.create_task(self._run(), name=self.name)
 
     @property
     def has_ended(self) -> bool:
-        """Whether the process is over."""
+        """Whether the process has ended."""
         return self._process is not None and self._process.done()
 
     async def wait(self) -> None:
-        """Return at its end; raises what ended it."""
+        """Wait for the end of the process. Raises the error that ended it."""
         if self._process is not None:
             await asyncio.wait({self._process})
             if not self._process.cancelled():
@@ -200,7 +204,7 @@ class SimSidecar:
             await retry_until_available(REPEATABLE_ERRORS, self._source.open)
             await self.worker.run()
             await self._source.close()
-            self._tell(Record(at=asyncio.get_running_loop().time(), what="ended", sidecar=self.name))
+            self._record(Record(at=asyncio.get_running_loop().time(), what="ended", sidecar=self.name))
         finally:
             for task in background:
                 task.cancel()
@@ -208,14 +212,14 @@ class SimSidecar:
 
     def terminate(self) -> None:
         """Send SIGTERM."""
-        self._tell(Record(at=asyncio.get_running_loop().time(), what="drain", sidecar=self.name))
+        self._record(Record(at=asyncio.get_running_loop().time(), what="drain", sidecar=self.name))
         self.drain.request()
 
     async def kill(self) -> None:
-        """Send SIGKILL: nothing that it does from now on reaches anybody."""
+        """Send SIGKILL: from now on no call reaches a server."""
         if self._process is None or self._process.done():
             return
-        self._tell(Record(at=asyncio.get_running_loop().time(), what="killed", sidecar=self.name))
+        self._record(Record(at=asyncio.get_running_loop().time(), what="killed", sidecar=self.name))
         self._sqs.is_dead = self._s3.is_dead = True
         self.container.is_up = False
         self.drain.request()
@@ -226,23 +230,23 @@ class SimSidecar:
 
 
 class _RecordingRenewer(LeaseRenewer):
-    """The real renewer; what it gives up is put on record."""
+    """The real renewer. It also records each lost lease."""
 
-    def __init__(self, length_s: float, sidecar: str, tell: Callable[[Record], None]) -> None:
+    def __init__(self, length_s: float, sidecar: str, record: Callable[[Record], None]) -> None:
         super().__init__(length_s, ignore)
         self._sidecar = sidecar
-        self._tell = tell
+        self._record = record
 
     def report_lost(self, held: HeldLease, reason: str) -> None:
         message = held.lease.message
         delivery, now = message.attributes["delivery"], asyncio.get_running_loop().time()
-        self._tell(
+        self._record(
             Record(at=now, what="fenced", sidecar=self._sidecar, ref=message.attributes["ref"], delivery=delivery)
         )
 
 
-class _Attributed:
-    """The real handler; the task that runs it is marked with the receipt it works for."""
+class _DeliveryHandler:
+    """The real handler. It sets `DELIVERY`, so that store calls are recorded with the receipt of their message."""
 
     def __init__(self, handler: Handler) -> None:
         self._handler = handler

@@ -1,4 +1,4 @@
-"""An object store, and one sidecar's way to it."""
+"""A simulated object store, and its client in one sidecar."""
 
 from __future__ import annotations
 
@@ -13,44 +13,44 @@ from dequeuer.core.errors import StoreDeniedError, StoreMissingError, StoreUnava
 from dequeuer.core.events import Observer, StoreCalled, StoreOp
 from dequeuer.sinks.base import Check, Payload, unchecked
 from tests.history.records import Op, Record
-from tests.simulation.weather import Port
+from tests.simulation.network import Connection
 
 T = TypeVar("T")
 
 PREFIX = "uid/workloads/api/"
 DELIVERY: ContextVar[str] = ContextVar("delivery", default="")
-"""The receipt on behalf of which the running task works."""
+"""The receipt of the message that the running task handles."""
 
 
-def away() -> Exception:
-    """Return what says that the store cannot be had just now: rarely a denial, as keys are rotated."""
-    return refused() if random.random() < 0.02 else StoreUnavailableError("away")
+def unavailable_error() -> Exception:
+    """Return an error of the unavailable store. 2 % are denials, as while credentials are rotated."""
+    return denied_error() if random.random() < 0.02 else StoreUnavailableError("unavailable")
 
 
-def refused() -> Exception:
-    """Return the error that says that the store refuses for good."""
+def denied_error() -> Exception:
+    """Return the error of the store for a missing permission; a retry does not help."""
     return StoreDeniedError("refused", "AccessDenied")
 
 
 class Objects:
     """The server."""
 
-    def __init__(self, tell: Callable[[Record], None]) -> None:
-        self._tell = tell
+    def __init__(self, record: Callable[[Record], None]) -> None:
+        self._record = record
         self.bodies: dict[str, dict[str, bytes]] = {}
 
     def submit(self, ref: str, bodies: Mapping[str, bytes]) -> None:
-        """Put in what the gateway writes."""
+        """Store the objects of a new request, as the gateway does."""
         self.bodies[ref] = {"status/in_queue": b"", **bodies}
 
     def write(self, sidecar: str, delivery: str, key: str, body: bytes) -> None:
-        """Write one."""
+        """Write an object."""
         ref, name = split(key)
         self.bodies.setdefault(ref, {})[name] = body
         self._done("write", sidecar, delivery, ref, name, body)
 
     def create(self, sidecar: str, delivery: str, key: str, body: bytes) -> bool:
-        """Write one unless it is there."""
+        """Write an object unless it exists. Return whether it was written."""
         ref, name = split(key)
         if name in self.bodies.get(ref, ()):
             return False
@@ -58,14 +58,14 @@ class Objects:
         return True
 
     def delete(self, sidecar: str, delivery: str, keys: Collection[str]) -> None:
-        """Delete some."""
+        """Delete objects."""
         for ref, name in map(split, keys):
             self.bodies.get(ref, {}).pop(name, None)
             self._done("delete", sidecar, delivery, ref, name, b"")
 
     def _done(self, op: Op, sidecar: str, delivery: str, ref: str, name: str, body: bytes) -> None:
         now = asyncio.get_running_loop().time()
-        self._tell(
+        self._record(
             Record(
                 at=now,
                 what="done",
@@ -80,21 +80,26 @@ class Objects:
 
 
 class StoreClient:
-    """`Store`, as one sidecar has it."""
+    """The client of one sidecar. It implements `Store`."""
 
     def __init__(
-        self, objects: Objects, sidecar: str, port: Port, tell: Callable[[Record], None], observer: Observer
+        self,
+        objects: Objects,
+        sidecar: str,
+        connection: Connection,
+        record: Callable[[Record], None],
+        observer: Observer,
     ) -> None:
         self._observer = observer
         self._objects = objects
         self._sidecar = sidecar
-        self._port = port
-        self._tell = tell
+        self._connection = connection
+        self._record = record
 
     async def _send(self, op: StoreOp, key: str, effect: Callable[[], T]) -> T:
         began_at = clock.monotonic()
         try:
-            result = await self._port.send(f"s3:{op}", effect)  # type: ignore[arg-type]  # one of the literals
+            result = await self._connection.send(f"s3:{op}", effect)  # type: ignore[arg-type]  # one of the literals
         except StoreDeniedError as error:
             took_s = clock.monotonic() - began_at
             self._observer(StoreCalled(op=op, duration_s=took_s, error="denied", code=error.code, key=key))
@@ -112,7 +117,7 @@ class StoreClient:
     async def _chunks(self, body: bytes) -> AsyncIterator[bytes]:
         half = len(body) // 2
         yield body[:half]
-        if random.random() < self._port.weather.refused:
+        if random.random() < self._connection.rates.unavailable:
             raise StoreUnavailableError("the payload broke off")
         yield body[half:]
 
@@ -156,12 +161,12 @@ class StoreClient:
     def _asked(self, op: Op, key: str) -> str:
         ref, name = split(key)
         delivery, now = DELIVERY.get(), asyncio.get_running_loop().time()
-        self._tell(Record(at=now, what="asked", op=op, sidecar=self._sidecar, ref=ref, delivery=delivery, name=name))
+        self._record(Record(at=now, what="asked", op=op, sidecar=self._sidecar, ref=ref, delivery=delivery, name=name))
         return delivery
 
 
 def split(key: str) -> tuple[str, str]:
-    """Return the request and the object's name; a key elsewhere is a bug that ends the run."""
+    """Return the request and the name of the object. A key outside the prefix is a bug, and ends the run."""
     if not key.startswith(PREFIX):
         raise AssertionError(f"{key} is outside of {PREFIX}")
     ref, _, name = key.removeprefix(PREFIX).partition("/")
@@ -169,5 +174,5 @@ def split(key: str) -> tuple[str, str]:
 
 
 def digest(body: bytes) -> str:
-    """Return what tells one content from another; bodies of the simulation are short."""
+    """Return the content itself as its digest: bodies of the simulation are short."""
     return body.decode()

@@ -1,4 +1,4 @@
-"""Worlds of chance, and that one seed gives one history."""
+"""Random worlds keep the promises, and one seed gives one history."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.simulation.clock import NothingLeftToHappenError, VirtualLoop, run
+from tests.simulation.clock import DeadlockError, VirtualLoop, run
 from tests.simulation.conftest import Simulated
+from tests.simulation.network import FaultRates
 from tests.simulation.plan import Plan
 from tests.simulation.report import report
 from tests.simulation.sidecar import Shape
-from tests.simulation.weather import Weather
 from tests.simulation.world import World, simulate
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -24,7 +24,7 @@ REPLAY = "import sys; from tests.simulation.test_simulation import fingerprint; 
 
 
 def fingerprint(seed: int) -> str:
-    """Return what tells one history from another."""
+    """Return a hash of the history of a world."""
     return hashlib.sha256("\n".join(map(repr, simulate(seed, 100).history)).encode()).hexdigest()
 
 
@@ -36,17 +36,17 @@ def test_a_sample_of_worlds_keeps_every_promise() -> None:
 @pytest.mark.parametrize(
     "seed",
     [
-        2468936576,  # the clock stopped until the end of a lease, and what was not begun could not be given back
-        2893700351,  # stopped between the decision to ask the queue and the asking: the lease counted from the decision
+        2468936576,  # stopped until the end of a lease: messages that were not begun could not be released
+        2893700351,  # stopped between the decision to receive and the request: the lease counted from the decision
         3228058278,  # a stale receipt was accepted; the input, deleted on that, was still being deleted after the lease
-        4090829745,  # a call that arrived before it was refused succeeded after others of its kind had been refused
-        2954364201,  # likewise, of the store
-        3944288454,  # the answer to a receive was on its way for 7 s: the redelivery had failed before the first began
-        101968594,  # stopped before it had the response to a renewal: by its clock the lease was over
-        128915679,  # a poll that began before the refusal was stopped with its process, and brought messages after it
-        966525789,  # likewise
-        291074107,  # an acknowledgement that was given up waited for company, and went out after the release
-        2468937820,  # a renewal was refused beside its acknowledgement: the receipt was stale
+        4090829745,  # a call that the server got before the denial returned success after other calls had been denied
+        2954364201,  # the same at the store
+        3944288454,  # the response to a receive took 7 s: the redelivery had failed before the first delivery began
+        101968594,  # stopped before it had the response to a renewal: for the sidecar the lease was over
+        128915679,  # a poll began before the refusal, was stopped with its process, and returned messages after the refusal
+        966525789,  # the same
+        291074107,  # a cancelled acknowledgement waited for its batch to fill, and was sent after the release
+        2468937820,  # a renewal was sent at the same time as an acknowledgement, and refused: the receipt was stale
     ],
 )
 def test_a_world_that_broke_a_promise_keeps_it(seed: int) -> None:
@@ -69,42 +69,42 @@ def test_other_seeds_give_other_histories() -> None:
     assert len({fingerprint(seed) for seed in range(5)}) == 5
 
 
-def test_somebody_who_waits_for_ever_is_found() -> None:
+def test_a_task_that_waits_forever_is_reported() -> None:
     async def main() -> None:
         await asyncio.get_running_loop().create_future()
 
-    with pytest.raises(NothingLeftToHappenError):
+    with pytest.raises(DeadlockError):
         run(0, main)
 
 
-def test_what_nobody_listens_to_is_found() -> None:
+def test_an_error_that_no_task_reads_is_reported() -> None:
     async def fail() -> None:
-        raise ValueError("nobody hears this")
+        raise ValueError("an unread error")
 
     async def main() -> None:
         task = asyncio.create_task(fail())
         await asyncio.sleep(1)
         del task
 
-    with pytest.raises(AssertionError, match="nobody hears this"):
-        run(0, main, thorough=True)
+    with pytest.raises(AssertionError, match="an unread error"):
+        run(0, main, collects_garbage=True)
 
 
 def busy() -> Plan:
     shape = Shape(kind="async", slots=8, lease_s=5, grace_s=55.0, poll_wait_s=3, request_timeout_s=3600.0)
-    return Plan(lives=40, weather=Weather(), shape=shape)
+    return Plan(messages=40, rates=FaultRates(), shape=shape)
 
 
 @pytest.mark.parametrize("turn", range(40, 400, 20))
-def test_a_sidecar_killed_in_its_drain_leaves_no_complaint_behind(simulated: Simulated, turn: int) -> None:
+def test_a_sidecar_killed_in_its_drain_leaves_no_unread_error(simulated: Simulated, turn: int) -> None:
     def prepare(world: World, loop: VirtualLoop) -> None:
-        loop.at_step[turn] = lambda: world.strike("terminate")
-        loop.at_step[turn + 10] = lambda: world.strike("kill")
+        loop.at_step[turn] = lambda: world.disturb("terminate")
+        loop.at_step[turn + 10] = lambda: world.disturb("kill")
 
-    simulated(busy(), prepare=prepare, thorough=True)
+    simulated(busy(), prepare=prepare, collects_garbage=True)
 
 
-def test_what_runs_on_after_its_sidecar_is_found(simulated: Simulated) -> None:
+def test_a_task_that_runs_on_after_its_sidecar_is_reported(simulated: Simulated) -> None:
     def prepare(_world: World, loop: VirtualLoop) -> None:
         loop.at_step[2] = lambda: leaked.append(loop.create_task(asyncio.Event().wait(), name="leaked"))
 

@@ -1,4 +1,4 @@
-"""One world: a queue, a store, sidecars with their containers, and everything that happens to them by one seed."""
+"""One world: a queue, a store, sidecars with their containers, and their faults, all from one seed."""
 
 from __future__ import annotations
 
@@ -13,52 +13,60 @@ from dequeuer.formats.envelope import Envelope, encode_envelope
 from tests.history.checker import Terms, Violation, judge
 from tests.history.records import Final, Record
 from tests.simulation import clock
-from tests.simulation.container import NATURES
-from tests.simulation.plan import Plan, draw
+from tests.simulation.container import BEHAVIOURS
+from tests.simulation.network import ACTIONS, Action
+from tests.simulation.plan import Plan, draw_plan
 from tests.simulation.queue import Queue
 from tests.simulation.sidecar import Cloud, Kind, SimSidecar
 from tests.simulation.store import Objects, digest
-from tests.simulation.weather import ACTIONS, Action
 
-CALM_S = 6 * 3600.0
-"""How long everything may take once nothing goes wrong any more: retries wait for minutes at most."""
-LOOK_EVERY_S = 10.0
-LEFTOVER_S = 60.0
-REFUSED_S = 120.0
-"""The longest that an action is refused."""
-"""How long what a sidecar had sent before it ended may take."""
+EMPTY_TIMEOUT_S = 6 * 3600.0
+"""How long the queue may take to become empty after the end of all faults. A retry waits for minutes at most."""
+CHECK_INTERVAL_S = 10.0
+LEFTOVER_TIMEOUT_S = 60.0
+"""How long requests that a sidecar sent before it ended may take."""
+MAX_REFUSAL_S = 120.0
+"""The maximum time for which an action is refused."""
 
-Blow = Literal[
-    "terminate", "terminate in a hurry", "kill", "restart container", "cut SQS", "cut S3", "stop the clock", "refuse"
+Disturbance = Literal[
+    "terminate",
+    "terminate twice",
+    "kill",
+    "restart container",
+    "SQS outage",
+    "S3 outage",
+    "stop all processes",
+    "refuse",
 ]
-BLOWS: tuple[Blow, ...] = get_args(Blow)
+DISTURBANCES: tuple[Disturbance, ...] = get_args(Disturbance)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """What one world came to. `turns`: of the loop."""
+    """The result of one world. `turns`: the number of turns of the event loop."""
 
     seed: int
-    history: list[Record] = field(repr=False)  # asyncio writes down the result of a task when it installs Ctrl-C
+    # Not in the repr: asyncio formats the result of a task when it installs its handler of Ctrl-C.
+    history: list[Record] = field(repr=False)
     final: Final = field(repr=False)
     violations: list[Violation]
     faults: Counter[str] = field(default_factory=Counter)
     turns: int = 0
 
 
-def simulate(seed: int, lives: int = 400, kind: Kind | None = None) -> Outcome:
-    """Run one world and judge its history. The same arguments give the same history, record by record."""
+def simulate(seed: int, messages: int = 400, kind: Kind | None = None) -> Outcome:
+    """Run one world and check its history. The same arguments give the same history, record by record."""
 
     async def main() -> Outcome:
-        world = World(seed, draw(lives, kind))
+        world = World(seed, draw_plan(messages, kind))
         await world.run()
         return world.outcome()
 
-    return clock.run(seed, main, thorough=True)
+    return clock.run(seed, main, collects_garbage=True)
 
 
 class World:
-    """Everything of one run."""
+    """The servers, the sidecars and the history of one run."""
 
     def __init__(self, seed: int, plan: Plan) -> None:
         self.history: list[Record] = []
@@ -67,30 +75,30 @@ class World:
         self._plan = plan
         self._shape = plan.shape
         self._cloud = Cloud(
-            weather=plan.weather,
-            queue=Queue(plan.weather, self.history.append, plan.max_receives),
+            rates=plan.rates,
+            queue=Queue(plan.rates, self.history.append, plan.max_receives),
             objects=Objects(self.history.append),
         )
         self._sidecars: list[SimSidecar] = []
         self._ending: list[SimSidecar] = []
-        self._happening: list[asyncio.Task[None]] = []
+        self._disturbances: list[asyncio.Task[None]] = []
         self._started = 0
 
     async def run(self) -> None:
-        """Submit, let things go wrong, let them calm down, end."""
+        """Submit all messages during the disturbances, wait until the queue is empty, then end all sidecars."""
         for _ in range(self._plan.sidecars):
             self._start()
-        storming = asyncio.create_task(self._storm())
+        disturbing = asyncio.create_task(self._disturb_at_random())
         await self._submit()
-        await storming
-        await self._calm()
+        await disturbing
+        await self._wait_until_empty()
         await self._end()
 
     def outcome(self) -> Outcome:
-        """Judge."""
+        """Check the history and return the result."""
         queue, bodies = self._cloud.queue, self._cloud.objects.bodies
         final = Final(
-            queued=frozenset(letter.ref for letter in queue.there),
+            queued=frozenset(message.ref for message in queue.messages),
             dead=frozenset(queue.dead),
             objects={
                 ref: {name: digest(body) if name == "result.json" else "" for name, body in objects.items()}
@@ -116,8 +124,8 @@ class World:
         sidecar.start()
 
     async def _submit(self) -> None:
-        for number in range(self._plan.lives):
-            ref = f"{random.choice(NATURES)}-{number}"
+        for number in range(self._plan.messages):
+            ref = f"{random.choice(BEHAVIOURS)}-{number}"
             if self._shape.kind == "batch":
                 self._cloud.queue.submit(ref, f'["{ref}"]')
             else:
@@ -129,38 +137,38 @@ class World:
             self._cloud.queue.submit("job_complete", "job_complete", "completion", attributes)
 
     def _submit_request(self, ref: str) -> None:
-        fate = random.random()
-        kind = "hopeless" if fate < 0.02 else ""
-        headers = b"[]" if fate < 0.01 else b"{}"
+        draw = random.random()
+        kind = "invalid_input" if draw < 0.02 else ""
+        headers = b"[]" if draw < 0.01 else b"{}"
         if random.random() < 0.3:
             envelope = Envelope(request_id=ref, headers=headers, content_type="text/plain", payload=b"payload")
             self._cloud.objects.submit(ref, {})
             self._cloud.queue.submit(ref, encode_envelope(envelope), kind if headers == b"[]" else "")
             return
-        payload = {} if 0.01 <= fate < 0.02 else {"payload": b"payload"}
+        payload = {} if 0.01 <= draw < 0.02 else {"payload": b"payload"}
         self._cloud.objects.submit(ref, {"headers.json": headers, **payload})
         self._cloud.queue.submit(ref, ref, kind)
 
-    async def _storm(self) -> None:
-        """Do things to the world, one after the other or at the same time."""
-        for _ in range(self._plan.blows):
+    async def _disturb_at_random(self) -> None:
+        """Start the disturbances, one after another; they can overlap."""
+        for _ in range(self._plan.disturbances):
             await asyncio.sleep(random.expovariate(1 / 8.0))
-            self.strike(random.choice(BLOWS))
+            self.disturb(random.choice(DISTURBANCES))
 
-    def strike(self, blow: Blow) -> None:
-        """Have something happen to a process or a server."""
-        self.faults[blow] += 1
-        happen: dict[Blow, Callable[[], Coroutine[None, None, None]]] = {
+    def disturb(self, disturbance: Disturbance) -> None:
+        """Start a fault of a process or a server."""
+        self.faults[disturbance] += 1
+        actions: dict[Disturbance, Callable[[], Coroutine[None, None, None]]] = {
             "terminate": self._terminate,
-            "terminate in a hurry": self._terminate_in_a_hurry,
+            "terminate twice": self._terminate_twice,
             "kill": self._kill,
             "restart container": self._restart_container,
-            "cut SQS": self._cut_sqs,
-            "cut S3": self._cut_s3,
-            "stop the clock": self._stop_the_clock,
+            "SQS outage": self._sqs_outage,
+            "S3 outage": self._s3_outage,
+            "stop all processes": self._stop_all_processes,
             "refuse": self._refuse,
         }
-        self._happening.append(asyncio.create_task(happen[blow]()))
+        self._disturbances.append(asyncio.create_task(actions[disturbance]()))
 
     def _pick(self) -> SimSidecar:
         return random.choice(self._sidecars or self._ending)
@@ -173,7 +181,7 @@ class World:
             sidecar.container.stop()
         await self._replace(sidecar)
 
-    async def _terminate_in_a_hurry(self) -> None:
+    async def _terminate_twice(self) -> None:
         sidecar = self._pick()
         sidecar.terminate()
         await asyncio.sleep(random.uniform(0, 3))
@@ -186,7 +194,7 @@ class World:
         await self._replace(sidecar)
 
     async def _replace(self, sidecar: SimSidecar) -> None:
-        """The pod's successor begins, sometimes before it has ended."""
+        """Start a new sidecar, in half of the cases before the old one has ended."""
         if sidecar not in self._sidecars:
             return  # replaced already
         self._sidecars.remove(sidecar)
@@ -202,27 +210,27 @@ class World:
         await asyncio.sleep(random.uniform(0, 10))
         container.start()
 
-    async def _cut_sqs(self) -> None:
-        self._cloud.sqs_is_away = True
+    async def _sqs_outage(self) -> None:
+        self._cloud.sqs_is_unavailable = True
         await asyncio.sleep(random.uniform(0, 2 * self._shape.lease_s))
-        self._cloud.sqs_is_away = False
+        self._cloud.sqs_is_unavailable = False
 
-    async def _cut_s3(self) -> None:
-        self._cloud.s3_is_away = True
+    async def _s3_outage(self) -> None:
+        self._cloud.s3_is_unavailable = True
         await asyncio.sleep(random.uniform(0, 2 * self._shape.lease_s))
-        self._cloud.s3_is_away = False
+        self._cloud.s3_is_unavailable = False
 
-    async def _stop_the_clock(self) -> None:
-        """All processes are stopped, the queue's clock is not."""
+    async def _stop_all_processes(self) -> None:
+        """Advance the clock while no process runs. Leases at the queue run on."""
         clock.running().jump(random.uniform(0, 2 * self._shape.lease_s))
 
     async def _refuse(self) -> None:
-        """Permissions are missing for a while: one or two."""
-        await self._deny(set(random.choices(ACTIONS, k=2)), random.uniform(0, REFUSED_S))
+        """Deny one or two actions for a while."""
+        await self._deny(set(random.choices(ACTIONS, k=2)), random.uniform(0, MAX_REFUSAL_S))
 
     def refuse(self, action: Action, seconds: float) -> None:
-        """Have one action refused for a while, from now on."""
-        self._happening.append(asyncio.create_task(self._deny({action}, seconds)))
+        """Deny one action for `seconds`, from now on."""
+        self._disturbances.append(asyncio.create_task(self._deny({action}, seconds)))
 
     async def _deny(self, actions: Collection[Action], seconds: float) -> None:
         denied = self._cloud.denied
@@ -230,36 +238,36 @@ class World:
         await asyncio.sleep(seconds)
         denied.difference_update(actions)
 
-    async def _calm(self) -> None:
-        """Nothing goes wrong any more: wait until the queue is empty."""
+    async def _wait_until_empty(self) -> None:
+        """End all faults and wait until the queue is empty."""
         loop = asyncio.get_running_loop()
-        self._cloud.weather.calm()
-        await asyncio.gather(*self._happening)
-        ends = loop.time() + CALM_S
-        while self._cloud.queue.there and loop.time() < ends:
+        self._cloud.rates.clear()
+        await asyncio.gather(*self._disturbances)
+        ends = loop.time() + EMPTY_TIMEOUT_S
+        while self._cloud.queue.messages and loop.time() < ends:
             for sidecar in self._sidecars:
                 sidecar.container.start()
             if all(sidecar.has_ended for sidecar in self._sidecars):
                 self._start()
-            await asyncio.sleep(LOOK_EVERY_S)
+            await asyncio.sleep(CHECK_INTERVAL_S)
 
     async def _end(self) -> None:
-        is_over = False
-        while not is_over:
+        has_ended = False
+        while not has_ended:
             for sidecar in self._sidecars:
                 sidecar.terminate()
             for sidecar in self._sidecars + self._ending:
                 await sidecar.wait()
-            # A process that was struck near the end has a successor, which begins only now.
-            await asyncio.gather(*self._happening)
-            is_over = all(sidecar.has_ended for sidecar in self._sidecars)
-        await self._look_for_leftovers()
+            # A sidecar that was disturbed near the end is replaced by a new one, which starts only now.
+            await asyncio.gather(*self._disturbances)
+            has_ended = all(sidecar.has_ended for sidecar in self._sidecars)
+        await self._check_leftovers()
 
-    async def _look_for_leftovers(self) -> None:
-        """Nothing runs on after a sidecar that ended by itself; one that was killed stopped in the middle."""
+    async def _check_leftovers(self) -> None:
+        """Check that no task of a sidecar that ended by itself is left. A sidecar that was killed may leave tasks."""
         left = asyncio.all_tasks() - {asyncio.current_task()}
         if left:
-            _, left = await asyncio.wait(left, timeout=LEFTOVER_S)
+            _, left = await asyncio.wait(left, timeout=LEFTOVER_TIMEOUT_S)
         for task in left:
             task.cancel()
         if left:
