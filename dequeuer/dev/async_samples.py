@@ -12,10 +12,13 @@ import aiohttp
 from dequeuer.core.errors import clip
 from dequeuer.dev.display import FINISHED, MAX_RESULT_CHARACTERS, Display, SampleRow
 from dequeuer.dev.errors import DevError
+from dequeuer.dev.sidecar_log import SettledLine
 
 POLL_INTERVAL_S = 0.1
 MAX_RESPONSE_BYTES = 64 * 1024
 """Read from a response. A result may be very large; only its beginning is shown."""
+_SHOWN_IN_ROWS = frozenset({"completed", "failed", "already_finished"})
+"""Settlements of samples that are visible in their rows already."""
 _TEXTS = ("good morning", "a request that waits in the queue", "and one that comes out again", "hello, container")
 
 
@@ -33,11 +36,8 @@ class SampleRequests:
     display: Display
     rows: list[SampleRow] = field(default_factory=list)
     _submitted: dict[str, float] = field(default_factory=dict)
-
-    @property
-    def ids(self) -> frozenset[str]:
-        """The ids of the submitted requests."""
-        return frozenset(self._submitted)
+    _all_submitted: bool = False
+    _settled_early: list[SettledLine] = field(default_factory=list)
 
     async def run(self, payloads: list[str]) -> list[SampleRow]:
         """Submit all payloads, show their rows until each request is finished, return the final rows."""
@@ -45,6 +45,9 @@ class SampleRequests:
             for payload in payloads:
                 await self._submit(payload)
                 self.display.show(self.rows)
+            self._all_submitted = True
+            for message in self._settled_early:
+                self.on_settled(message)
             while any(row.status not in FINISHED for row in self.rows):
                 for number, row in enumerate(self.rows):
                     if row.status not in FINISHED:
@@ -52,6 +55,17 @@ class SampleRequests:
                 self.display.show(self.rows)
                 await asyncio.sleep(POLL_INTERVAL_S)
         return self.rows
+
+    def on_settled(self, message: SettledLine) -> None:
+        """Print a settled message that no row shows: a request of the user, or a sample that will be retried."""
+        if not self._all_submitted:
+            # On a busy machine the sidecar's line about a sample can come before the response with its id.
+            self._settled_early.append(message)
+            return
+        if message.ref in self._submitted and message.settlement in _SHOWN_IN_ROWS:
+            return
+        reason = f": {message.reason}" if message.reason else ""
+        self.display.print_text(f"  {message.ref:<36}  {message.settlement:<11}  {message.held_s:5.1f} s{reason}")
 
     async def _submit(self, payload: str) -> None:
         headers = {"Content-Type": "application/json"}

@@ -22,8 +22,6 @@ from dequeuer.dev.sidecar_log import SettledLine, parse_settled_line
 from dequeuer.dev.supervisor import StopRequestedError, Supervisor
 
 EXIT_OK, EXIT_FAILED, EXIT_INTERRUPTED = 0, 1, 130
-_SHOWN_IN_TABLE = frozenset({"completed", "failed", "already_finished"})
-"""Settlements of samples that are visible in their rows already."""
 
 
 class Stack:
@@ -154,13 +152,9 @@ class Stack:
     def _on_settled(self, message: SettledLine) -> None:
         if self._options.kind == "batch":
             self._job.on_settled(message)
-        elif self._samples is not None and not (
-            message.ref in self._samples.ids and message.settlement in _SHOWN_IN_TABLE
-        ):
-            # A request that the user submitted, or a sample that will be retried.
-            reason = f": {message.reason}" if message.reason else ""
-            text = f"  {message.ref:<36}  {message.settlement:<11}  {message.held_s:5.1f} s{reason}"
-            self._print_output(text)
+        elif self._samples is not None:
+            with suppress(BrokenPipeError):  # see `_print_output`
+                self._samples.on_settled(message)
 
     def _print_output(self, text: str) -> None:
         # The event loop calls this and would only log the error. `_work` prints, too, and ends by the same error.

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import aiohttp
@@ -13,6 +13,7 @@ from aiohttp.test_utils import TestServer
 from dequeuer.dev.async_samples import SampleRequests, payloads, read_report
 from dequeuer.dev.display import PlainDisplay
 from dequeuer.dev.errors import DevError
+from dequeuer.dev.sidecar_log import SettledLine
 
 
 class Gateway:
@@ -21,11 +22,13 @@ class Gateway:
     def __init__(self, *states: tuple[int, str]) -> None:
         self.states = states
         self.submitted: list[str] = []
+        self.before_response: Callable[[], None] = lambda: None
         self._looks: dict[str, int] = {}
 
     async def submit(self, request: web.Request) -> web.Response:
         assert request.headers["Content-Type"] == "application/json"
         self.submitted.append(await request.text())
+        self.before_response()
         return web.json_response({"id": f"id-{len(self.submitted)}"})
 
     async def report(self, request: web.Request) -> web.Response:
@@ -45,6 +48,10 @@ async def samples_of(gateway: Gateway, shown: io.StringIO) -> AsyncIterator[Samp
         yield SampleRequests(session, str(server.make_url("/sample")), PlainDisplay(shown))
 
 
+def settled(ref: str, settlement: str, reason: str = "") -> SettledLine:
+    return SettledLine(ref=ref, settlement=settlement, reason=reason, held_s=0.5)
+
+
 async def test_samples_are_followed_until_their_result_is_there() -> None:
     gateway = Gateway(
         (200, '{"id":"x","status":"in_queue"}'),
@@ -55,7 +62,6 @@ async def test_samples_are_followed_until_their_result_is_there() -> None:
     shown = io.StringIO()
     async with samples_of(gateway, shown) as samples:
         rows = await samples.run(["[1]", "[2]"])
-        assert samples.ids == {"id-1", "id-2"}
     assert gateway.submitted == ["[1]", "[2]"]
     assert [(row.name, row.status, row.result) for row in rows] == [
         ("id-1", "completed", '{"n": 12345678901234567890}'),
@@ -63,6 +69,37 @@ async def test_samples_are_followed_until_their_result_is_there() -> None:
     ]
     states = [line.split()[1] for line in shown.getvalue().splitlines() if "id-1" in line]
     assert states == ["in_queue", "in_progress", "completed"]
+
+
+async def test_a_sample_that_is_settled_before_its_id_is_known_is_shown_by_its_row_only() -> None:
+    gateway = Gateway((200, '{"id":"x","status":"completed","result":1,"timestamp":"t"}'))
+    shown = io.StringIO()
+    async with samples_of(gateway, shown) as samples:
+        gateway.before_response = lambda: samples.on_settled(settled(f"id-{len(gateway.submitted)}", "completed"))
+        await samples.run(["1", "2"])
+    assert [line.split()[:2] for line in shown.getvalue().splitlines()] == [
+        ["id-1", "in_queue"],
+        ["id-2", "in_queue"],
+        ["id-1", "completed"],
+        ["id-2", "completed"],
+    ]
+
+
+async def test_requests_of_the_user_and_samples_that_are_retried_are_printed() -> None:
+    gateway = Gateway((200, '{"id":"x","status":"completed","result":1,"timestamp":"t"}'))
+    shown = io.StringIO()
+    async with samples_of(gateway, shown) as samples:
+        gateway.before_response = lambda: samples.on_settled(settled("early", "completed"))
+        await samples.run(["1"])
+        samples.on_settled(settled("later", "failed", "no JSON"))
+        samples.on_settled(settled("id-1", "already_finished"))
+        samples.on_settled(settled("id-1", "retried", "the container answered 503"))
+    lines = [line.split(maxsplit=2) for line in shown.getvalue().splitlines()]
+    assert [line[:2] for line in lines[:3]] == [["id-1", "in_queue"], ["early", "completed"], ["id-1", "completed"]]
+    assert lines[3:] == [
+        ["later", "failed", "0.5 s: no JSON"],
+        ["id-1", "retried", "0.5 s: the container answered 503"],
+    ]
 
 
 async def test_a_failed_request_shows_why() -> None:
