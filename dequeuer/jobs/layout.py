@@ -1,0 +1,128 @@
+"""The keys of the objects of a job. Those of Cortex must not change; ours stand beside them."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias, get_args
+
+JobKind: TypeAlias = Literal["BatchAPI", "TaskAPI"]
+"""The kinds of APIs that have jobs."""
+JOB_KINDS: tuple[JobKind, ...] = get_args(JobKind)
+
+MAX_API_NAME_CHARS = 42
+# \Z, not $: with $ a key could end with a line break. API names: a DNS label of RFC 1035, as in Cortex.
+_API_NAME = re.compile(r"[a-z](?:[a-z0-9-]{0,40}[a-z0-9])?\Z")
+_JOB_ID = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\Z")
+_VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z")
+
+
+def is_api_name(text: str) -> bool:
+    """Return whether `text` may be the name of an API with jobs, and so part of a key."""
+    return _API_NAME.match(text) is not None
+
+
+def is_job_id(text: str) -> bool:
+    """Return whether `text` may be the id of a job, and so part of a key. Cortex's ids are 16 hexadecimal digits."""
+    return _JOB_ID.match(text) is not None
+
+
+def api_jobs_prefix(cluster_uid: str, kind: JobKind, version: str, api_name: str) -> str:
+    """Return the prefix of the objects of all jobs of an API. The newest job is listed first."""
+    _check(version, api_name)
+    return f"{cluster_uid}/jobs/{kind}/{version}/{api_name}/"
+
+
+def in_progress_prefix(cluster_uid: str, kind: JobKind, api_name: str | None = None) -> str:
+    """Return the prefix of the index of the jobs that have not ended: of one API, or of all of them."""
+    prefix = f"{cluster_uid}/jobs/{kind}/in_progress/"
+    if api_name is None:
+        return prefix
+    _check(api_name=api_name)
+    return f"{prefix}{api_name}/"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobKeys:
+    """The keys of one job. Raises `ValueError` for a name that may not become part of a key.
+
+    Attributes:
+        cluster_uid: the prefix of all keys.
+        kind: of the API.
+        version: of Cortex, whose layout this is.
+        api_name: `is_api_name`.
+        job_id: `is_job_id`.
+        prefix: of all keys of the job but `in_progress`, with its slash.
+    """
+
+    cluster_uid: str
+    kind: JobKind
+    version: str
+    api_name: str
+    job_id: str
+    prefix: str = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        if not is_job_id(self.job_id):
+            raise ValueError("not the id of a job")
+        prefix = api_jobs_prefix(self.cluster_uid, self.kind, self.version, self.api_name)
+        object.__setattr__(self, "prefix", f"{prefix}{self.job_id}/")
+
+    @property
+    def spec(self) -> str:
+        """The specification of the job. The job exists from when this is there."""
+        return f"{self.prefix}spec.json"
+
+    @property
+    def payload(self) -> str:
+        """The submission; deleted when all of it is in the queue."""
+        return f"{self.prefix}payload.json"
+
+    @property
+    def max_batch_count(self) -> str:
+        """The number of batches, as decimal text; written when all of them are in the queue."""
+        return f"{self.prefix}max_batch_count"
+
+    @property
+    def metrics(self) -> str:
+        """Batches that succeeded and attempts that failed; written when the job has ended."""
+        return f"{self.prefix}metrics.json"
+
+    @property
+    def checkpoint(self) -> str:
+        """How far the enqueuer has come. Not in Cortex."""
+        return f"{self.prefix}checkpoint.json"
+
+    @property
+    def end(self) -> str:
+        """How the job ended; created once, before the marker that says the same. Not in Cortex."""
+        return f"{self.prefix}end.json"
+
+    @property
+    def progress(self) -> str:
+        """Counts of workers and batches while the job runs. Not in Cortex."""
+        return f"{self.prefix}progress.json"
+
+    @property
+    def stop(self) -> str:
+        """The request to stop the job; never deleted. Not in Cortex."""
+        return f"{self.prefix}stop"
+
+    @property
+    def pause(self) -> str:
+        """The request to pause the job; deleted to resume it. Not in Cortex."""
+        return f"{self.prefix}pause"
+
+    @property
+    def in_progress(self) -> str:
+        """The entry in the index of jobs that have not ended. Written last at submission, deleted after the end."""
+        return f"{in_progress_prefix(self.cluster_uid, self.kind, self.api_name)}{self.job_id}"
+
+    def marker(self, status: str) -> str:
+        """Return the key of the empty object that says that the job has had this status."""
+        return f"{self.prefix}{status}"
+
+
+def _check(version: str = "0", api_name: str = "a") -> None:
+    if _VERSION.match(version) is None or not is_api_name(api_name):
+        raise ValueError("not a name that may be part of a key")
