@@ -7,11 +7,18 @@ import time
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
+from zlib import crc32
 
-from dequeuer.core.errors import LeaseLostError, StoreDeniedError, StoreMissingError, StoreUnavailableError
+from dequeuer.core.errors import (
+    LeaseLostError,
+    ObjectReplacedError,
+    StoreDeniedError,
+    StoreMissingError,
+    StoreUnavailableError,
+)
 from dequeuer.core.events import Event
 from dequeuer.core.message import Message
-from dequeuer.sinks.base import Check, Payload, unchecked
+from dequeuer.sinks.base import Check, ListedObject, ListedPage, Payload, unchecked
 from dequeuer.sources.base import Depth, Lease
 
 E = TypeVar("E")
@@ -51,6 +58,11 @@ class MemoryStore:
 
     refused: set[str] = field(default_factory=set)
 
+    page_size: int = 1000
+    """Objects of a page of `list_page`."""
+    range_limit: int | None = None
+    """The most bytes that `read_range` returns; None: as many as it was asked for."""
+
     def _maybe_fail(self, op: str) -> None:
         if op in self.refused:
             raise StoreDeniedError(f"{op} refused by the test", "AccessDenied")
@@ -79,6 +91,31 @@ class MemoryStore:
     async def list(self, prefix: str) -> Sequence[str]:
         self._maybe_fail("list")
         return sorted(key for key in self.objects if key.startswith(prefix))
+
+    async def list_page(self, prefix: str, *, after: str = "", token: str = "") -> ListedPage:
+        self._maybe_fail("list_page")
+        begin = (token or after).encode()
+        keys = sorted((key for key in self.objects if key.startswith(prefix)), key=str.encode)
+        left = [key for key in keys if key.encode() > begin]
+        page = left[: self.page_size]
+        return ListedPage(
+            objects=[self.listed(key) for key in page], next_token=page[-1] if len(left) > len(page) else ""
+        )
+
+    async def read_range(self, listed: ListedObject, start: int, length: int) -> bytes:
+        self._maybe_fail("read_range")
+        if listed.key not in self.objects:
+            raise StoreMissingError(listed.key)
+        if self.listed(listed.key) != listed:
+            raise ObjectReplacedError(listed.key)
+        assert 0 <= start < listed.size
+        assert length > 0
+        return self.objects[listed.key][0][start : start + min(length, self.range_limit or length)]
+
+    def listed(self, key: str) -> ListedObject:
+        """Return an object as a listing shows it."""
+        body = self.objects[key][0]
+        return ListedObject(key=key, size=len(body), e_tag=f'"{crc32(body):x}"')
 
     async def put(self, key: str, body: bytes, content_type: str) -> None:
         self._maybe_fail("put")

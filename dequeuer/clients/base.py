@@ -6,7 +6,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import Final, Protocol
 
 from dequeuer.core.events import Observer
-from dequeuer.sinks.base import Store
+from dequeuer.sinks.base import ObjectStore
 from dequeuer.sinks.expiry import ExpiryChange
 from dequeuer.sources.sqs.errors import Translate
 from dequeuer.sources.sqs.operations import SqsOperations
@@ -25,7 +25,7 @@ class Cloud(Protocol):
     def sqs(self, *, longest_wait_s: float) -> AbstractAsyncContextManager[SqsOperations]:
         """Return the context of an SQS client. `longest_wait_s`: longest wait time of a long poll."""
 
-    def store(self, bucket: str, observer: Observer) -> Store:
+    def store(self, bucket: str, observer: Observer) -> ObjectStore:
         """Open a bucket. Nothing is sent yet."""
 
     async def ensure_expiry(self, *, bucket: str, prefix: str, days: int) -> ExpiryChange:

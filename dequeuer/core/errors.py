@@ -68,6 +68,10 @@ class StoreMissingError(DequeuerError):
     """The object does not exist."""
 
 
+class ObjectReplacedError(StoreMissingError):
+    """The object is no longer the one that was listed or opened: another one was written with its key."""
+
+
 class StoreDeniedError(DequeuerError):
     """The store refuses a call (permission, KMS key, region, bucket); a retry does not help.
 

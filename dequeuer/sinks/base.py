@@ -31,6 +31,55 @@ class Payload:
     modified_at: float
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListedObject:
+    """An object as a listing shows it.
+
+    Attributes:
+        key: of the object.
+        size: bytes.
+        e_tag: changes when another object is written with the same key; "" when the store has none.
+    """
+
+    key: str
+    size: int
+    e_tag: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListedPage:
+    """One page of a listing. `next_token` asks for the next page; "": this is the last one."""
+
+    objects: Sequence[ListedObject]
+    next_token: str
+
+
+class Listing(Protocol):
+    """Lists any number of objects. Raises `StoreDeniedError`, `StoreUnavailableError`."""
+
+    async def list_page(self, prefix: str, *, after: str = "", token: str = "") -> ListedPage:
+        """Return a page of the objects below `prefix`, in the order of the UTF-8 bytes of their keys.
+
+        Args:
+            prefix: the keys begin with it; "" lists the whole bucket.
+            after: a key; the listing begins with the one that follows it. Only for the first page.
+            token: of the page before.
+        """
+
+
+class RangedReads(Protocol):
+    """Reads parts of objects. Raises `StoreMissingError`, `StoreDeniedError`, `StoreUnavailableError`."""
+
+    async def read_range(self, listed: ListedObject, start: int, length: int) -> bytes:
+        """Return the bytes from `start` on: `length` at most, at least one. The range lies inside the object.
+
+        Like reading from a file, it may return fewer bytes: those that came before a connection broke.
+
+        Raises:
+            ObjectReplacedError: the object is not the listed one any more.
+        """
+
+
 class Fetch(Protocol):
     """Reads. Raises `StoreMissingError`, `StoreDeniedError`, `StoreUnavailableError`."""
 
@@ -87,3 +136,7 @@ class Store(Fetch, Sink, Protocol):
 
         Raises `StoreDeniedError`, `StoreUnavailableError`.
         """
+
+
+class ObjectStore(Store, Listing, RangedReads, Protocol):
+    """A store with all that there is: jobs list and read buckets that they do not write."""

@@ -15,7 +15,7 @@ from dequeuer.clients.sdk import Aws
 from dequeuer.core.errors import CredentialsMissingError
 from dequeuer.core.events import Observer
 from dequeuer.settings import AwsSettings
-from dequeuer.sinks.base import Store
+from dequeuer.sinks.base import ObjectStore
 from dequeuer.sinks.s3.store import SlimStore, open_slim_store
 from tests.fakes import Recorder
 
@@ -38,7 +38,7 @@ class Chain:
         return keys
 
 
-class ClosableStore(Store, Protocol):
+class ClosableStore(ObjectStore, Protocol):
     """A store of either client."""
 
     async def close(self) -> None: ...

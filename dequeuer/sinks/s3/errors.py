@@ -7,6 +7,7 @@ from typing import TypeAlias
 
 from dequeuer.core.errors import (
     CredentialsMissingError,
+    ObjectReplacedError,
     StoreDeniedError,
     StoreMissingError,
     StoreUnavailableError,
@@ -21,6 +22,8 @@ _CODE_WITHIN_BYTES = 4096
 
 LOST_PART = "InvalidPart"
 """CompleteMultipartUpload names a part that S3 does not have, or that has another ETag. A retry cannot help."""
+
+REPLACED = "the object was replaced while it was being read"
 
 StoreError: TypeAlias = StoreDeniedError | StoreMissingError | StoreUnavailableError
 STORE_ERRORS = (StoreDeniedError, StoreMissingError, StoreUnavailableError)
@@ -50,7 +53,7 @@ def refused(status: int, code: str) -> StoreError:
     if (status == 404 and code not in BUCKET) or code == LOST_PART:
         return StoreMissingError(text)
     if status == 412:
-        return StoreMissingError("the object was replaced while it was being read")
+        return ObjectReplacedError(REPLACED)
     if not is_refusal(status, code):
         return StoreUnavailableError(text)
     return StoreDeniedError(

@@ -5,13 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from urllib.parse import unquote_plus
 
+from dequeuer.aws.signing import query
 from dequeuer.aws.xml import escape
+from dequeuer.core.errors import StoreUnavailableError
 from dequeuer.core.refusal_codes import is_refusal
+from dequeuer.sinks.base import ListedObject, ListedPage
 from dequeuer.sinks.s3.document import read_document
 from dequeuer.sinks.s3.errors import error_code, refused
 
 MAX_LISTING_BYTES = 2 * 1024 * 1024
 """Several times the size of 1,000 keys of usual length."""
+MAX_PAGE_BYTES = 6 * 1024 * 1024
+"""1,000 keys of 1,024 bytes fit, each byte escaped: keys of other people's buckets may be of any form."""
 MAX_KEYS_PER_DELETION = 1000
 """Limit of S3 for one request."""
 GONE = "NoSuchKey"
@@ -23,6 +28,42 @@ def listed(body: bytes) -> Sequence[str]:
     keys = [key for entry in page.all("Contents") if (key := entry.first("Key"))]
     # The request asks for escaped keys; the response says whether they are.
     return [unquote_plus(key) for key in keys] if page.first("EncodingType") == "url" else keys
+
+
+def page_query(prefix: str, after: str, token: str) -> str:
+    """Return the query of a request for a page. `after`, `token`: see `Listing`; "" leaves them out."""
+    fields = {"list-type": "2", "prefix": prefix, "encoding-type": "url"}
+    if after:
+        fields["start-after"] = after
+    if token:
+        fields["continuation-token"] = token
+    return query(fields.items())
+
+
+def page_of(body: bytes) -> ListedPage:
+    """Return a page of a listing. Raises `StoreUnavailableError`."""
+    page = read_document(body, "ListBucketResult")
+    is_escaped = page.first("EncodingType") == "url"
+    objects = []
+    for entry in page.all("Contents"):
+        key, size = entry.first("Key"), entry.first("Size") or ""
+        if not key or not size.isdecimal():
+            raise StoreUnavailableError("the listing of S3 has an object without key or size")
+        objects.append(
+            ListedObject(key=unquote_plus(key) if is_escaped else key, size=int(size), e_tag=entry.first("ETag") or "")
+        )
+    return ListedPage(
+        objects=objects, next_token=next_token(page.first("IsTruncated") == "true", page.first("NextContinuationToken"))
+    )
+
+
+def next_token(is_truncated: bool, token: object) -> str:  # noqa: FBT001 - a fact of the response
+    """Return the token of the next page; "" after the last one. Raises `StoreUnavailableError`."""
+    if not is_truncated:
+        return ""
+    if not isinstance(token, str) or not token:
+        raise StoreUnavailableError("the listing of S3 is cut, and does not say how it goes on")
+    return token
 
 
 def deletion(keys: Sequence[str]) -> bytes:

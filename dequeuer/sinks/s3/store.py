@@ -8,7 +8,7 @@ from itertools import islice
 
 from dequeuer.aws.endpoint import AwsEndpoint
 from dequeuer.core.events import Observer
-from dequeuer.sinks.base import Check, Payload, unchecked
+from dequeuer.sinks.base import Check, ListedObject, ListedPage, Payload, unchecked
 from dequeuer.sinks.protection import UNPROTECTED, ObjectProtection
 from dequeuer.sinks.s3.bucket import XML_TYPE, Bucket, checksum
 from dequeuer.sinks.s3.calls import CallReporter
@@ -16,8 +16,18 @@ from dequeuer.sinks.s3.content_type import header_safe
 from dequeuer.sinks.s3.download import Downloads
 from dequeuer.sinks.s3.errors import code_in, refused
 from dequeuer.sinks.s3.features import UNSUPPORTED_STATUSES, Features, may_be_unsupported
-from dequeuer.sinks.s3.listing import GONE, MAX_KEYS_PER_DELETION, MAX_LISTING_BYTES, check_deleted, deletion
+from dequeuer.sinks.s3.listing import (
+    GONE,
+    MAX_KEYS_PER_DELETION,
+    MAX_LISTING_BYTES,
+    MAX_PAGE_BYTES,
+    check_deleted,
+    deletion,
+    page_of,
+    page_query,
+)
 from dequeuer.sinks.s3.multipart import BUFFER_BYTES, Uploads
+from dequeuer.sinks.s3.ranges import read_range
 from dequeuer.sinks.s3.writing import ObjectWriter
 
 MAX_CONCURRENT_DELETIONS = 8
@@ -69,6 +79,19 @@ class SlimStore:
     async def list(self, prefix: str) -> Sequence[str]:
         """Return the first page of keys below `prefix`."""
         return await self._calls.run("list", self._bucket.list_keys(prefix), prefix)
+
+    async def list_page(self, prefix: str, *, after: str = "", token: str = "") -> ListedPage:
+        """Return one page with one request."""
+        request = self._bucket.request(None, "GET", page_query(prefix, after, token))
+
+        async def ask() -> ListedPage:
+            return page_of((await self._bucket.send(request, limit=MAX_PAGE_BYTES)).body)
+
+        return await self._calls.run("list", ask(), prefix)
+
+    async def read_range(self, listed: ListedObject, start: int, length: int) -> bytes:
+        """Read with one request, on the condition that the object has still its ETag."""
+        return await self._calls.run("get", read_range(self._bucket, listed, start, length), listed.key)
 
     async def put(self, key: str, body: bytes, content_type: str) -> None:
         """Write an object with one request."""

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Collection, Sequence
 from itertools import islice
 
 from dequeuer.core.events import Observer
-from dequeuer.sinks.base import Check, Payload, unchecked
+from dequeuer.sinks.base import Check, ListedObject, ListedPage, Payload, unchecked
 from dequeuer.sinks.s3.calls import CallReporter
 from dequeuer.sinks.s3.content_type import header_safe
 from dequeuer.sinks.s3.errors import error_code
@@ -15,8 +15,10 @@ from dequeuer.sinks.s3.listing import GONE, MAX_KEYS_PER_DELETION, check_deletio
 from dequeuer.sinks.s3_sdk.bucket import Refusal, SdkBucket
 from dequeuer.sinks.s3_sdk.download import Downloads
 from dequeuer.sinks.s3_sdk.integrity import with_checksum
+from dequeuer.sinks.s3_sdk.listing import keys_below, list_page
+from dequeuer.sinks.s3_sdk.ranges import read_range
 from dequeuer.sinks.s3_sdk.upload import Uploads
-from dequeuer.sinks.s3_sdk.writing import ObjectWriter, keys_below
+from dequeuer.sinks.s3_sdk.writing import ObjectWriter
 
 
 class SdkStore:
@@ -42,6 +44,14 @@ class SdkStore:
     async def list(self, prefix: str) -> Sequence[str]:
         """Return the first page of keys below `prefix`."""
         return await self._calls.run("list", keys_below(self._bucket, prefix), prefix)
+
+    async def list_page(self, prefix: str, *, after: str = "", token: str = "") -> ListedPage:
+        """Return one page with one request."""
+        return await self._calls.run("list", list_page(self._bucket, prefix, after, token), prefix)
+
+    async def read_range(self, listed: ListedObject, start: int, length: int) -> bytes:
+        """Read with one request, on the condition that the object has still its ETag."""
+        return await self._calls.run("get", read_range(self._bucket, listed, start, length), listed.key)
 
     async def put(self, key: str, body: bytes, content_type: str) -> None:
         """Write an object with one request."""

@@ -2,26 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
-from dequeuer.core.errors import StoreUnavailableError
 from dequeuer.sinks.base import Check, unchecked
 from dequeuer.sinks.s3.features import Features, may_mean_unsupported, means_unsupported
 from dequeuer.sinks.s3_sdk.bucket import Refusal, SdkBucket, SdkResponse, exists
+from dequeuer.sinks.s3_sdk.listing import keys_below
 
 _CHECKSUMS = frozenset({"ChecksumCRC32", "ChecksumAlgorithm"})
-_OF_A_LISTING = frozenset({"Contents", "IsTruncated", "KeyCount", "MaxKeys", "Name"})
-
-
-async def keys_below(bucket: SdkBucket, prefix: str) -> Sequence[str]:
-    """Return the first page of keys below `prefix`."""
-    # The SDK requests escaped keys, and decodes them.
-    page = await bucket.call("list_objects_v2", Prefix=prefix) or {}
-    if not page.keys() & _OF_A_LISTING:
-        # The SDK reads any other document as an empty listing: results would be taken for missing.
-        raise StoreUnavailableError("the response of S3 is not a listing")
-    return [entry["Key"] for entry in page.get("Contents", ()) if entry.get("Key")]
 
 
 class ObjectWriter:

@@ -1,0 +1,126 @@
+"""Globs match as those of gobwas/glob with the separator `/`."""
+
+import contextlib
+import re
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dequeuer.jobs.globs import MAX_PATTERN_CHARS, GlobError, compile_glob
+
+S3 = "s3://bucket/"
+
+
+@pytest.mark.parametrize(
+    ("pattern", "text", "expected"),
+    [
+        ("", "", True),
+        ("", "b", False),
+        ("s3://bucket/*.json", S3 + "a.json", True),
+        ("s3://bucket/*.json", S3 + "a/b.json", False),
+        ("s3://bucket/**.json", S3 + "a/b.json", True),
+        ("*.json", S3 + "a.json", False),
+        ("**.json", S3 + "a.json", True),
+        ("**.json", S3 + "a.json.gz", False),
+        ("s3://bucket/?", S3 + "a", True),
+        ("s3://bucket/?", S3 + "ab", False),
+        ("s3://bucket?a", S3 + "a", False),
+        ("[abc]at", "bat", True),
+        ("[abc]at", "rat", False),
+        ("[!abc]at", "rat", True),
+        ("[!abc]at", "at", False),
+        ("a[!b]c", "a/c", True),
+        ("a[/]c", "a/c", True),
+        ("[a-c]", "b", True),
+        ("[a-c]", "d", False),
+        ("[!a-c]", "b", False),
+        ("[!a-c]", "d", True),
+        ("[ab-d]", "-", True),
+        ("[ab-d]", "c", False),
+        ("[-a]", "-", True),
+        ("[--a]", ".", True),
+        (r"[\]a]", "]", True),
+        (r"\*", "*", True),
+        (r"\*", "x", False),
+        (r"a\\b", r"a\b", True),
+        ("a\\", "a", True),
+        ("}a,b]", "}a,b]", True),
+        ("{a,b", "b", True),
+        ("{a,b}c", "bc", True),
+        ("{a,b}c", "cc", False),
+        ("{,x}c", "c", True),
+        (r"{a\,b,c}", "a,b", True),
+        ("{a,{b,c}d}e", "cde", True),
+        ("{a,{b,c}d}e", "ade", False),
+        ("{abc,abcd}a", "abcda", True),
+        ("{a,ab}{bc,f}", "abc", True),
+        ("{*,**}{a,b}", "ab", True),
+        ("{*,**}{a,b}", "ac", False),
+        ("/{rate,[a-z][a-z][a-z]}*", "/usd", True),
+        ("**is**a***test*", "this is a test", True),
+        ("*ä", "åä", True),
+        ("a.b", "axb", False),
+        ("a*", "a\nb", True),
+    ],
+)
+def test_what_a_pattern_matches(pattern: str, text: str, expected: bool) -> None:
+    assert compile_glob(pattern).matches(text) is expected
+
+
+@pytest.mark.parametrize(
+    ("pattern", "text"),
+    [
+        ("[", "unexpected end of input"),
+        ("[!", "unexpected end of input"),
+        ("[a", "unexpected end of input"),
+        ("[a-", "unexpected end of input"),
+        ("[a-z", "unexpected end of input"),
+        ("[a\\", "unexpected end of input"),
+        ("[]", "could not parse range"),
+        ("[]a]", "could not parse range"),
+        ("[!]", "could not parse range"),
+        ("[a-zA-Z]", "expected close range character"),
+        ("[z-a]", "hi character 'a' should be greater than lo 'z'"),
+        ("x" * (MAX_PATTERN_CHARS + 1), "the pattern is longer than 4096 characters"),
+    ],
+)
+def test_a_text_that_is_no_pattern_is_refused_with_the_words_of_the_library(pattern: str, text: str) -> None:
+    with pytest.raises(GlobError) as caught:
+        compile_glob(pattern)
+    assert str(caught.value) == text
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    ["*a" * 500 + "b", "**" * 2000, "{a,aa}" * 400, "{" * 4000, "{*a,**a,?" * 400, "{" + "a," * 2000],
+)
+def test_a_hostile_pattern_takes_time_in_proportion_to_the_text(pattern: str) -> None:
+    started = time.process_time()
+    compile_glob(pattern).matches("a" * 1024 + "c")
+    # Backtracking would take longer than the universe is old; the limit is for slow machines under load.
+    assert time.process_time() - started < 30
+
+
+SIMPLE = st.text(alphabet="ab/*?", max_size=12)
+
+
+@given(SIMPLE, st.text(alphabet="ab/", max_size=8))
+def test_stars_and_question_marks_match_as_a_regular_expression(pattern: str, text: str) -> None:
+    parts = re.findall(r"\*\*|.", pattern)
+    translated = "".join({"**": ".*", "*": "[^/]*", "?": "[^/]"}.get(part, part) for part in parts)
+    assert compile_glob(pattern).matches(text) is (re.fullmatch(translated, text) is not None)
+
+
+@given(st.text(max_size=30), st.text(max_size=10))
+def test_any_text_is_a_pattern_or_an_error(pattern: str, text: str) -> None:
+    with contextlib.suppress(GlobError):
+        compile_glob(pattern).matches(text)
+
+
+@given(st.text(max_size=20))
+def test_an_escaped_text_matches_itself_alone(text: str) -> None:
+    glob = compile_glob("".join(f"\\{character}" for character in text))
+    assert glob.matches(text)
+    assert not glob.matches(text + "x")
