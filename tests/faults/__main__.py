@@ -1,4 +1,4 @@
-"""`python -m tests.faults --duration 60 --seed 7`: random faults against real processes, as long as one likes."""
+"""`python -m tests.faults --duration 60 --seed 7`: random faults against real processes, for a chosen time."""
 
 from __future__ import annotations
 
@@ -20,20 +20,22 @@ def seconds(text: str) -> float:
     """Read a duration: 60, 90s, 10m, 2h."""
     found = _DURATION.match(text)
     if found is None:
-        raise argparse.ArgumentTypeError(f"{text!r} is no duration; allowed are 60, 90s, 10m, 2h")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a duration; allowed are, for example, 60, 90s, 10m, 2h")
     return float(found["number"]) * {"": 1, "s": 1, "m": 60, "h": 3600}[found["unit"]]
 
 
 def new_seed() -> int:
-    """Return the seed of FAULTS_SEED, or a new one."""
+    """Return the value of FAULTS_SEED, or a new seed."""
     return int(os.environ.get("FAULTS_SEED") or int.from_bytes(os.urandom(4), "big"))
 
 
 def main() -> int:
-    """Run, print the table, and fail when a promise was not kept."""
+    """Run, print the table, and return 1 when a promise was broken."""
     parser = argparse.ArgumentParser(prog="python -m tests.faults", description=__doc__)
-    parser.add_argument("--duration", type=seconds, default=60.0, help="60, 90s, 10m, 2h; the last round is ended")
-    parser.add_argument("--seed", type=int, default=None, help="FAULTS_SEED, or a new one")
+    parser.add_argument(
+        "--duration", type=seconds, default=60.0, help="60, 90s, 10m, 2h; a round that has begun is finished"
+    )
+    parser.add_argument("--seed", type=int, default=None, help="default: FAULTS_SEED, or a new seed")
     parser.add_argument("--server", choices=["ministack", "fauxqs"], default="ministack", help="of the queue")
     chosen = parser.parse_args()
     seed = new_seed() if chosen.seed is None else chosen.seed

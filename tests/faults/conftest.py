@@ -1,4 +1,4 @@
-"""One pair of servers for a file of tests: it may be stopped, and is full of what went before."""
+"""One pair of servers for each file of tests. Tests stop it with SIGSTOP, and objects of earlier tests are in it."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ def ministack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
 
 
 @pytest.fixture
-def tell(record_property: Callable[[str, object], None]) -> Callable[[str], None]:
-    """Print a text at the end of the run, also when all is well, and also from a worker of xdist."""
-    return lambda text: record_property("told", text)
+def print_at_end(record_property: Callable[[str, object], None]) -> Callable[[str], None]:
+    """Print a text at the end of the run, also when the test passes, and also in a worker of xdist."""
+    return lambda text: record_property("text", text)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     reports = [*terminalreporter.getreports("passed"), *terminalreporter.getreports("failed")]
     for report in reports:
         for name, text in report.user_properties:
-            if name == "told":
+            if name == "text":
                 terminalreporter.section(report.nodeid)
                 terminalreporter.write_line(str(text))

@@ -1,9 +1,9 @@
-"""The container beside a sidecar, a process of its own: it does what the payload says, and writes down what it saw.
+"""The container beside a sidecar, as a process. The payload decides its response; it writes records to a file.
 
     python -m tests.faults.container_process PORT FILE POD
 
 A payload (async), or the first element of a batch, is `{"n": 1, "first": KIND, "then": KIND, "work_s": 0.1}`: `first`
-is done when this process sees it for the first time, `then` every other time.
+is the kind of the first response of this process to the request, `then` that of all later ones.
 """
 
 from __future__ import annotations
@@ -30,41 +30,42 @@ class Container:
     """One web server."""
 
     def __init__(self, file: Path, pod: str) -> None:
-        # Unbuffered and in one write each: a SIGKILL must not take a line along, nor half of one.
+        # Each line is one unbuffered write, so that a SIGKILL loses no line and leaves no partial line.
         self._file = os.open(file, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
         self._pod = pod
         self._seen: Counter[str] = Counter()
 
-    def _note(self, what: str, **facts: object) -> None:
+    def _record(self, what: str, **facts: object) -> None:
         line = {"at": time.monotonic(), "what": what, "sidecar": self._pod, **facts}
         os.write(self._file, json.dumps(line).encode() + b"\n")
 
     async def serve(self, request: web.BaseRequest) -> web.StreamResponse:
-        """Answer one request."""
+        """Respond to one request."""
         body = await request.read()
         if request.method == "OPTIONS":
-            # A sidecar asks so what speaks on this port, when its first request met a container that died.
+            # The sidecar checks the protocol of this port with OPTIONS when its first request reached a container that
+            # died.
             return web.Response(status=204)
-        ref, todo = _read(request, body)
+        ref, payload = _read(request, body)
         call = {"ref": ref, "name": request.path, "call": uuid.uuid4().hex}
-        self._note("called", **call)
-        kind = str(todo.get("then", "ok") if self._seen[ref] else todo.get("first", "ok"))
+        self._record("called", **call)
+        kind = str(payload.get("then", "ok") if self._seen[ref] else payload.get("first", "ok"))
         self._seen[ref] += 1
         status = _STATUS.get(kind, 200)
         try:
-            await asyncio.sleep(float(todo.get("slow_s", 0)) if kind == "slow" else float(todo.get("work_s", 0)))
+            await asyncio.sleep(float(payload.get("slow_s", 0)) if kind == "slow" else float(payload.get("work_s", 0)))
             answer = json.dumps({"ref": ref, "call": call["call"]}).encode()
             if kind == "invalid":
                 answer = answer[:-1]
             is_whole = kind not in {"cut", "hang up"}
             if kind != "hang up":
-                self._note("answered", **call, status=status, digest=digest_of(answer), whole=is_whole)
+                self._record("answered", **call, status=status, digest=digest_of(answer), whole=is_whole)
             if not is_whole:
                 await _break_off(request, answer if kind == "cut" else b"")
-            self._note("left", **call, status=status, whole=is_whole)
+            self._record("left", **call, status=status, whole=is_whole)
         except asyncio.CancelledError:
-            # Status 0: it was the sidecar that hung up.
-            self._note("left", **call, status=0, whole=False)
+            # Status 0: the sidecar closed the connection.
+            self._record("left", **call, status=0, whole=False)
             raise
         headers = JSON | ({"Retry-After": "1"} if status in {429, 503} else {})
         return web.Response(status=status, body=answer, headers=headers)
@@ -73,10 +74,10 @@ class Container:
 def _read(request: web.BaseRequest, body: bytes) -> tuple[str, dict[str, Any]]:
     if request.path == "/on-job-complete":
         return COMPLETION, {}
-    todo = json.loads(body)
-    if isinstance(todo, list):
-        return f"batch-{todo[0]['n']}", todo[0]
-    return request.headers["X-Cortex-Request-ID"], todo
+    payload = json.loads(body)
+    if isinstance(payload, list):
+        return f"batch-{payload[0]['n']}", payload[0]
+    return request.headers["X-Cortex-Request-ID"], payload
 
 
 async def _break_off(request: web.BaseRequest, answer: bytes) -> None:

@@ -1,4 +1,4 @@
-"""How things stand at the end: what the queues still have, and what there is of each request."""
+"""The state at the end of a run: the messages in the queues, and the objects of each request."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from tests.integration.cloud import Bucket, Cloud, Queue
 from tests.integration.waiting import eventually
 
 _KEY = re.compile(r"cluster-uid/workloads/api/(?P<ref>[^/]+)/(?P<name>.+)\Z")
-READ_S = 40.0
+READ_TIMEOUT_S = 40.0
 
 
 def snapshot(cloud: Cloud, queue: Queue, bucket: Bucket | None) -> Final:
-    """Read everything. The sidecars are gone by now, so reading a queue up takes nothing from anybody."""
+    """Read and delete all messages, and list all objects. Call it when all sidecars have ended."""
     return Final(
         queued=_refs(cloud, queue),
         dead=_refs(cloud, queue.dead_letters) if queue.dead_letters else frozenset(),
@@ -27,7 +27,7 @@ def snapshot(cloud: Cloud, queue: Queue, bucket: Bucket | None) -> Final:
 def _refs(cloud: Cloud, queue: Queue) -> frozenset[str]:
     refs: set[str] = set()
 
-    def read_up() -> bool:
+    def read_all() -> bool:
         entries: list[dict[str, Any]] = cloud.sqs.receive_message(
             QueueUrl=queue.url, MaxNumberOfMessages=10, VisibilityTimeout=60
         ).get("Messages", [])
@@ -36,7 +36,7 @@ def _refs(cloud: Cloud, queue: Queue) -> frozenset[str]:
             cloud.sqs.delete_message(QueueUrl=queue.url, ReceiptHandle=message["ReceiptHandle"])
         return not entries and queue.is_empty()
 
-    eventually(read_up, "the messages that are left to be visible", READ_S)
+    eventually(read_all, "the remaining messages to be visible", READ_TIMEOUT_S)
     return frozenset(refs)
 
 
@@ -51,8 +51,8 @@ def _objects(bucket: Bucket) -> dict[str, dict[str, str]]:
     return dict(found)
 
 
-def tidy_up(cloud: Cloud, queue: Queue, bucket: Bucket | None) -> None:
-    """Delete everything: over two hours the servers would fill the memory."""
+def delete_all(cloud: Cloud, queue: Queue, bucket: Bucket | None) -> None:
+    """Delete queues and bucket. In a run of two hours the servers would otherwise fill the memory."""
     if bucket is not None:
         for page in bucket.s3.get_paginator("list_objects_v2").paginate(Bucket=bucket.name):
             if keys := [{"Key": entry["Key"]} for entry in page.get("Contents", ())]:

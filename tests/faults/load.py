@@ -1,4 +1,4 @@
-"""The clients of a run: requests whose payload tells the container what to do."""
+"""The clients of a run. The payload of a request decides how the container responds."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import uuid
 from collections.abc import Mapping
 from typing import Self
 
-from tests.faults.notebook import Notebook
+from tests.faults.recorder import RunRecorder
 from tests.faults.wire_formats import COMPLETION
 from tests.history.records import Record
 from tests.integration.cloud import Bucket, Queue
@@ -27,12 +27,12 @@ FIRST: Mapping[str, int] = {
 
 
 class Mix:
-    """Draws what the container is to do with each request.
+    """Draws payloads.
 
     Args:
-        seed: of what is drawn.
-        lease_s: slow work takes longer than this.
-        first: weights of the kinds; what is done again goes well.
+        seed: of the payloads.
+        lease_s: slow requests take longer than this.
+        first: weights of the kinds of the first response to a request. All later responses are 200.
     """
 
     def __init__(self, seed: int, lease_s: float, first: Mapping[str, int] = FIRST) -> None:
@@ -40,38 +40,38 @@ class Mix:
         self._lease_s = lease_s
         self._first = first
 
-    def todo(self, number: int) -> dict[str, object]:
-        """Return a payload."""
+    def payload(self, number: int) -> dict[str, object]:
+        """Draw the payload of a request."""
         [first] = self._random.choices(list(self._first), list(self._first.values()))
         work_s = round(self._random.uniform(0.0, 0.2), 3)
         slow_s = round(self._lease_s + self._random.uniform(0.2, 2.0), 3)
         return {"n": number, "first": first, "work_s": work_s, "slow_s": slow_s}
 
 
-def submit(bucket: Bucket, queue: Queue, notebook: Notebook, todo: object) -> str:
-    """Submit an async request, and take it down before the queue can hand it out."""
+def submit(bucket: Bucket, queue: Queue, recorder: RunRecorder, payload: object) -> str:
+    """Submit an async request. It is recorded before the queue can deliver it."""
     ref = str(uuid.uuid4())
     bucket.put(ref, "headers.json", b'{"Content-Type": ["application/json"]}', "application/json")
-    bucket.put(ref, "payload", json.dumps(todo).encode())
-    notebook.note(Record(at=notebook.now(), what="submitted", ref=ref))
+    bucket.put(ref, "payload", json.dumps(payload).encode())
+    recorder.record(Record(at=recorder.now(), what="submitted", ref=ref))
     queue.send(ref)
     return ref
 
 
-def submit_job(queue: Queue, notebook: Notebook, mix: Mix, batches: int) -> None:
-    """Submit a batch job, its end last."""
+def submit_job(queue: Queue, recorder: RunRecorder, mix: Mix, batches: int) -> None:
+    """Submit the batches of a job, then its completion message."""
     for number in range(batches):
-        notebook.note(Record(at=notebook.now(), what="submitted", ref=f"batch-{number}"))
-        queue.send(json.dumps([mix.todo(number)]))
-    notebook.note(Record(at=notebook.now(), what="submitted", ref=COMPLETION, name=COMPLETION))
+        recorder.record(Record(at=recorder.now(), what="submitted", ref=f"batch-{number}"))
+        queue.send(json.dumps([mix.payload(number)]))
+    recorder.record(Record(at=recorder.now(), what="submitted", ref=COMPLETION, name=COMPLETION))
     queue.send_completion("job-1")
 
 
 class Load:
-    """Submits requests at a pace, in a thread, until it is left."""
+    """Submits `per_second` requests per second, in a thread, until the end of the block."""
 
-    def __init__(self, bucket: Bucket, queue: Queue, notebook: Notebook, mix: Mix, per_second: float) -> None:
-        self._facts = (bucket, queue, notebook)
+    def __init__(self, bucket: Bucket, queue: Queue, recorder: RunRecorder, mix: Mix, per_second: float) -> None:
+        self._facts = (bucket, queue, recorder)
         self._mix = mix
         self._pause_s = 1 / per_second
         self._stop = threading.Event()
@@ -92,7 +92,7 @@ class Load:
         number = 0
         try:
             while not self._stop.wait(self._pause_s):
-                submit(*self._facts, self._mix.todo(number))
+                submit(*self._facts, self._mix.payload(number))
                 number += 1
-        except Exception as error:  # noqa: BLE001 - told by the thread that waits for this one
+        except Exception as error:  # noqa: BLE001 - raised in the thread that waits for this one
             self._error = error

@@ -1,4 +1,4 @@
-"""The random run: rounds of faults by a seed, each with a queue, a bucket and a history of its own."""
+"""A random run: rounds of faults from a seed, each with its own queue, bucket and history."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from tests.faults.chaos import Chaos
-from tests.faults.final import tidy_up
+from tests.faults.final import delete_all
 from tests.faults.load import Load, Mix, submit_job
-from tests.faults.plan import Plan
+from tests.faults.process_faults import ProcessFaults
+from tests.faults.request_faults import RequestFaults
 from tests.faults.servers import Servers
 from tests.faults.stage import Stage, Verdict, staged
 from tests.history.records import save
 
 PODS, SLOTS = 3, 3
 ROUND_S = 30.0
-"""Faults last this long; then everything is mended, and the queue has to become empty."""
+"""The duration of the faults of a round. Afterwards all faults end, and the queue must become empty."""
 REQUEST_RATE = 0.06
 PER_SECOND = 12.0
 BATCHES = 150
@@ -30,7 +30,7 @@ SETTINGS = {"DEQUEUER_SHUTDOWN_GRACE": "3", "DEQUEUER_REQUEST_TIMEOUT": "20", "D
 
 @dataclass(slots=True, kw_only=True)
 class Report:
-    """What a run has shown so far."""
+    """The results of a run so far."""
 
     seed: int
     tally: Counter[str] = field(default_factory=Counter)
@@ -38,7 +38,7 @@ class Report:
     findings: list[str] = field(default_factory=list)
 
     def add(self, verdict: Verdict, kept_in: Path) -> None:
-        """Take the verdict on a round in; what was wrong is kept, with the history that shows it."""
+        """Add the verdict on a round. When a promise was broken, its history is saved to a file."""
         self.rounds += 1
         self.tally += verdict.tally
         self.tally["lost"] += sum(violation.rule == "lost" for violation in verdict.violations)
@@ -50,18 +50,18 @@ class Report:
             found = [f"{violation}" for violation in verdict.violations]
             found += verdict.problems
             found.append(f"seed {self.seed}, round {self.rounds}: the history is in {file}")
-            # At once: a long run may be ended before its table is printed.
+            # Print it now, because a long run may be stopped before its table is printed.
             print("\n".join(found), flush=True)
             self.findings += found
 
 
 def run_rounds(servers: Servers, seed: int, duration_s: float, kept_in: Path) -> Report:
-    """Run rounds until the time is over; a round that has begun ends in its own time."""
+    """Run rounds until `duration_s` is over. A round that has begun is finished."""
     report = Report(seed=seed)
     ends = time.monotonic() + duration_s
     number = 0
     while number < 2 or time.monotonic() < ends:
-        # What is left is shared by the two kinds in the first rounds, so that a short run has both.
+        # In a short run the first two rounds, one of each kind, share the time.
         faults_s = min(ROUND_S, max(8.0, duration_s / 2 - 10))
         kind: Literal["async", "batch"] = "batch" if number % 2 else "async"
         with tempfile.TemporaryDirectory() as folder:
@@ -71,36 +71,36 @@ def run_rounds(servers: Servers, seed: int, duration_s: float, kept_in: Path) ->
 
 
 def run_round(servers: Servers, seed: int, kind: Literal["async", "batch"], faults_s: float, folder: Path) -> Verdict:
-    """Run one round and judge it."""
+    """Run one round and check it."""
     choice = random.Random(f"round-{seed}")
     lease_s = choice.choice((2, 3, 4))
-    plan = Plan(seed, REQUEST_RATE)
+    request_faults = RequestFaults(seed, REQUEST_RATE)
     mix = Mix(seed, lease_s)
-    with staged(servers, folder, plan, kind, slots=SLOTS, has_redrive=choice.random() < 0.5) as stage:
+    with staged(servers, folder, request_faults, kind, slots=SLOTS, has_redrive=choice.random() < 0.5) as stage:
         for _ in range(PODS):
             stage.add_pod(DEQUEUER_VISIBILITY_TIMEOUT=str(lease_s), **SETTINGS)
         if kind == "batch":
-            submit_job(stage.queue, stage.notebook, mix, BATCHES)
+            submit_job(stage.queue, stage.recorder, mix, BATCHES)
         for pod in stage.pods:
             pod.start_container()
             pod.start_sidecar()
-        chaos = Chaos(seed, stage.pods, servers.processes, plan, lease_s)
+        process_faults = ProcessFaults(seed, stage.pods, servers.processes, request_faults, lease_s)
         is_async = kind == "async"
-        load = Load(stage.bucket, stage.queue, stage.notebook, mix, PER_SECOND) if is_async else nullcontext()
+        load = Load(stage.bucket, stage.queue, stage.recorder, mix, PER_SECOND) if is_async else nullcontext()
         with load:
-            chaos.run(faults_s, (lambda: False) if is_async else _JobIsOver(stage))
-        chaos.mend()
-        stage.proxy.calm()
-        stage.wait_empty(chaos.watch)
+            process_faults.run(faults_s, (lambda: False) if is_async else _JobIsOver(stage))
+        process_faults.recover()
+        stage.proxy.clear()
+        stage.wait_empty(process_faults.watch)
         verdict = stage.conclude()
-        for harm, count in chaos.counts.items():
-            verdict.tally[f"process: {harm}"] = count
-        tidy_up(servers.sqs, stage.queue, stage.bucket)
+        for fault, count in process_faults.counts.items():
+            verdict.tally[f"process: {fault}"] = count
+        delete_all(servers.sqs, stage.queue, stage.bucket)
     return verdict
 
 
 class _JobIsOver:
-    """Looks whether a job has nothing left, twice a second."""
+    """Checks whether the queue of a job is empty, at most twice a second."""
 
     def __init__(self, stage: Stage) -> None:
         self._stage = stage

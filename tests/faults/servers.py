@@ -1,4 +1,4 @@
-"""The servers of a run, with the process ids that it takes to stop them."""
+"""The servers of a run, with their process ids, which are needed to stop them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.integration.servers import SERVERS
 
 
 class Process:
-    """A server process. It is stopped and let go on, never killed: it keeps everything in memory."""
+    """A server process. It is stopped and resumed, never killed, because it keeps its data in memory."""
 
     def __init__(self, pid: int) -> None:
         self._pid = pid
@@ -31,7 +31,7 @@ class Process:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Servers:
-    """Who serves the queue, and who the objects."""
+    """The servers of the queue and of the objects."""
 
     sqs: Cloud
     s3: Cloud
@@ -39,7 +39,7 @@ class Servers:
 
     @property
     def upstreams(self) -> dict[Service, str]:
-        """Where each service is."""
+        """The URL of each service."""
         return {"sqs": self.sqs.url, "s3": self.s3.url}
 
 
@@ -47,8 +47,8 @@ class Servers:
 def servers(name: str, folder: Path) -> Iterator[Servers]:
     """Run `ministack`, or `fauxqs` for the queue and ministack for the objects.
 
-    The conditional write of fauxqs overwrites what is there: two deliveries of a request that cross would change
-    its result, and the sidecar is not to blame.
+    fauxqs is not used for the objects, because its conditional write overwrites an existing object: with two deliveries
+    of a request at the same time the result would change, without a fault of the sidecar.
     """
     with ExitStack() as stack:
         s3, process = _start(stack, "ministack", folder)
@@ -64,7 +64,7 @@ def _start(stack: ExitStack, name: str, folder: Path) -> tuple[Cloud, Process]:
     url = stack.enter_context(SERVERS[name](folder))
     [pid] = _children() - before
     process = Process(pid)
-    # A server that is still stopped when a test fails would not even die in time.
+    # When a test fails while the server is stopped, the server could not end in time.
     stack.callback(process.resume)
     return Cloud(name, url), process
 
@@ -72,6 +72,6 @@ def _start(stack: ExitStack, name: str, folder: Path) -> tuple[Cloud, Process]:
 def _children() -> set[int]:
     found: set[int] = set()
     for file in Path("/proc/self/task").glob("*/children"):
-        with suppress(FileNotFoundError, ProcessLookupError):  # a thread that has ended
+        with suppress(FileNotFoundError, ProcessLookupError):  # the thread has ended
             found |= {int(pid) for pid in file.read_text(encoding="ascii").split()}
     return found

@@ -1,4 +1,4 @@
-"""Everything of one round: its queue and bucket, the proxy, pods, and the judgement at the end."""
+"""One round: its queue and bucket, the proxy, the pods, and the check at the end."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from typing import Literal
 
 from tests.faults.container_log import with_sidecars
 from tests.faults.final import snapshot
-from tests.faults.notebook import Notebook
-from tests.faults.plan import Plan
 from tests.faults.pod import Pod
 from tests.faults.proxy import Proxy
+from tests.faults.recorder import RunRecorder
+from tests.faults.request_faults import RequestFaults
 from tests.faults.servers import Servers
 from tests.history.checker import Terms, Violation, judge
 from tests.history.records import Final, Record
@@ -26,20 +26,20 @@ from tests.integration.sidecar import async_settings, batch_settings
 from tests.integration.waiting import eventually
 
 TRANSIT_S = 2.0
-"""How long a request may be on its way on a machine with other work to do."""
-EMPTY_S = 180.0
-"""After the faults: the longest backoff of a message that was received often is a minute."""
+"""How long a request may take to arrive on a machine that is busy with other work."""
+EMPTY_TIMEOUT_S = 180.0
+"""How long the queue may take to become empty after the faults. The longest backoff of a message is a minute."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """What a round has shown.
+    """The result of a round.
 
     Attributes:
-        tally: what is counted, by the row of the table.
-        violations: what the checker found.
-        problems: what went wrong besides: processes that ended by themselves, tracebacks in logs.
-        history: for whoever wants to look.
+        tally: counts, by row of the table.
+        violations: the broken promises.
+        problems: other failures: processes that ended by themselves, tracebacks in logs.
+        history: all records, to find the cause of a violation.
     """
 
     tally: Counter[str] = field(default_factory=Counter)
@@ -49,20 +49,26 @@ class Verdict:
 
     @property
     def is_clean(self) -> bool:
-        """Whether every promise was kept."""
+        """Whether there are no violations and no problems."""
         return not self.violations and not self.problems
 
 
 class Stage:
-    """Made by `staged`."""
+    """The servers, pods and history of one round. Use `staged` to create it."""
 
     def __init__(
-        self, servers: Servers, folder: Path, plan: Plan, proxy: Proxy, notebook: Notebook, terms: Terms
+        self,
+        servers: Servers,
+        folder: Path,
+        request_faults: RequestFaults,
+        proxy: Proxy,
+        recorder: RunRecorder,
+        terms: Terms,
     ) -> None:
         self.servers = servers
-        self.plan = plan
+        self.request_faults = request_faults
         self.proxy = proxy
-        self.notebook = notebook
+        self.recorder = recorder
         self.terms = terms
         self.bucket: Bucket = servers.s3.bucket()
         self.queue: Queue = servers.sqs.queue(max_receives=6 if terms.has_redrive else None)
@@ -70,7 +76,7 @@ class Stage:
         self._folder = folder
 
     def add_pod(self, **settings: str) -> Pod:
-        """Add a pod whose sidecar sees the cloud through the proxy; nothing is started."""
+        """Add a pod whose sidecar uses SQS and S3 through the proxy. Its processes are not started."""
         name = f"pod-{len(self.pods)}"
         url = self.proxy.open(name)
         more = {"AWS_ENDPOINT_URL": url, "DEQUEUER_WORKERS": str(self.terms.slots), **settings}
@@ -79,44 +85,44 @@ class Stage:
             full = async_settings(cloud, self.queue, self.bucket, 0, **more)
         else:
             full = batch_settings(cloud, self.queue, 0, **more)
-        pod = Pod(name, self._folder, full, self.notebook)
+        pod = Pod(name, self._folder, full, self.recorder)
         self.pods.append(pod)
         return pod
 
     def wait_empty(self, watch: Callable[[], None] | None = None) -> None:
-        """Wait until the queue has nothing any more; `watch` is called meanwhile."""
+        """Wait until the queue is empty. `watch` is called repeatedly during the wait."""
 
-        def look() -> bool:
+        def is_empty() -> bool:
             if self.queue.is_empty():
                 return True
             if watch is not None:
                 watch()
             return False
 
-        eventually(look, "the queue to be empty", EMPTY_S)
+        eventually(is_empty, "the queue to be empty", EMPTY_TIMEOUT_S)
 
     def failures(self) -> str:
-        """Tell of each failed request what its `status/failed` says, and what the sidecars logged of its receives.
+        """Return, for each failed request, its `status/failed` and the log lines about its receives.
 
-        To be called after `conclude`: the logs are whole then.
+        Call it after `conclude`, when the logs are complete.
         """
-        told: dict[str, list[str]] = {}
+        found: dict[str, list[str]] = {}
         for page in self.bucket.s3.get_paginator("list_objects_v2").paginate(Bucket=self.bucket.name):
             for entry in page.get("Contents", ()):
                 if entry["Key"].endswith("/status/failed"):
                     ref = entry["Key"].split("/")[-3]
-                    told[ref] = [f"{ref}: {json.dumps(self.bucket.failure(ref))}"]
+                    found[ref] = [f"{ref}: {json.dumps(self.bucket.failure(ref))}"]
         for pod in self.pods:
-            for name, lines in pod.past_lines:
+            for name, lines in pod.ended_logs:
                 for line in lines:
                     if line.startswith("{") and '"message_settled"' in line:
                         event = json.loads(line)
-                        told.get(event["request_id"], []).append(f"    {name}: {line}")
-        return "\n".join(chain.from_iterable(told.values()))
+                        found.get(event["request_id"], []).append(f"    {name}: {line}")
+        return "\n".join(chain.from_iterable(found.values()))
 
     def conclude(self) -> Verdict:
-        """End the pods, then judge. Everything that was asked of the servers has been answered by then."""
-        self.proxy.calm()
+        """End the pods and wait for all responses of the servers, then check the history."""
+        self.proxy.clear()
         for pod in self.pods:
             pod.terminate_sidecar()
         for pod in self.pods:
@@ -127,8 +133,8 @@ class Stage:
         problems = [*self.proxy.problems]
         for pod in self.pods:
             problems += pod.problems
-            for name, lines in pod.past_lines:
-                problems += [f"{name}: {line}" for line in lines if _is_trouble(line)]
+            for name, lines in pod.ended_logs:
+                problems += [f"{name}: {line}" for line in lines if _is_problem(line)]
         return Verdict(
             tally=_count(history, final, self),
             violations=judge(history, final, self.terms),
@@ -139,32 +145,32 @@ class Stage:
     def _history(self, final: Final) -> list[Record]:
         more: list[Record] = []
         for pod in self.pods:
-            more += with_sidecars(pod.log.records(), self.notebook.caller)
-            for name, lines in pod.past_lines:
+            more += with_sidecars(pod.log.records(), self.recorder.caller)
+            for name, lines in pod.ended_logs:
                 more += self._fences(name, lines)
-        last = {record.ref: record.at for record in sorted(self.notebook.records, key=lambda record: record.at)}
-        # The queue moves a message when it would be received once too often: nobody is told.
+        last = {record.ref: record.at for record in sorted(self.recorder.records, key=lambda record: record.at)}
+        # No response reports that SQS moved a message to the dead-letter queue. The time of its last record is used.
         more += [Record(at=last[ref], what="dead_lettered", ref=ref) for ref in final.dead]
-        return self.notebook.history(more)
+        return self.recorder.history(more)
 
     def _fences(self, sidecar: str, lines: list[str]) -> Iterator[Record]:
-        """Read from a sidecar's log which deliveries it gave up."""
-        offset = datetime.now().astimezone().timestamp() - self.notebook.now()
+        """Yield the deliveries whose lease is lost, as the log of a sidecar reports them."""
+        offset = datetime.now().astimezone().timestamp() - self.recorder.now()
         for line in lines:
             if '"lease_lost"' not in line or not line.startswith("{"):
                 continue
-            told = json.loads(line)
-            if told["event"] != "lease_lost":
+            event = json.loads(line)
+            if event["event"] != "lease_lost":
                 continue
-            at = datetime.fromisoformat(told["timestamp"]).timestamp() - offset + TRANSIT_S
-            deliveries = self.proxy.received.get((sidecar, told["message_id"]), [])
-            # Of several deliveries of a message the log does not say which one was lost.
+            at = datetime.fromisoformat(event["timestamp"]).timestamp() - offset + TRANSIT_S
+            deliveries = self.proxy.received.get((sidecar, event["message_id"]), [])
+            # When a message was delivered several times, the log does not name the delivery whose lease is lost.
             known = [delivery for handed_at, delivery in deliveries if handed_at <= at]
             if len(known) == 1:
                 yield Record(at=at, what="fenced", sidecar=sidecar, delivery=known[0])
 
 
-def _is_trouble(line: str) -> bool:
+def _is_problem(line: str) -> bool:
     return "Traceback" in line or '"a bug' in line or "never retrieved" in line or "was never awaited" in line
 
 
@@ -181,21 +187,21 @@ def _count(history: list[Record], final: Final, stage: Stage) -> Counter[str]:
     tally["dead-lettered"] = len(final.dead)
     tally["container calls"] = calls.total()
     tally["duplicates"] = sum(count - 1 for count in calls.values())
-    for kind, count in stage.plan.counts.items():
+    for kind, count in stage.request_faults.counts.items():
         tally[f"fault: {kind}"] = count
     return tally
 
 
 @contextmanager
 def staged(
-    servers: Servers, folder: Path, plan: Plan, kind: Literal["async", "batch"], **terms: object
+    servers: Servers, folder: Path, request_faults: RequestFaults, kind: Literal["async", "batch"], **terms: object
 ) -> Iterator[Stage]:
-    """Set up a round; its processes are gone afterwards, whatever happens."""
-    notebook = Notebook()
+    """Set up a round. Its processes are killed at the end of the block, also after an error."""
+    recorder = RunRecorder()
     judged_by = Terms(kind=kind, transit_s=TRANSIT_S, **terms)  # type: ignore[arg-type]
-    proxy = Proxy(servers.upstreams, plan, notebook)
+    proxy = Proxy(servers.upstreams, request_faults, recorder)
     with proxy:
-        stage = Stage(servers, folder, plan, proxy, notebook, judged_by)
+        stage = Stage(servers, folder, request_faults, proxy, recorder, judged_by)
         try:
             yield stage
         finally:

@@ -1,4 +1,4 @@
-"""What a run tells a person at its end."""
+"""The table that is printed at the end of a run."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ _FIRST = ("requests", "completed", "failed", "dead-lettered", "container calls",
 
 
 def table(report: Report) -> str:
-    """Return the table, and whatever was found below it."""
+    """Return the table, followed by the violations and problems."""
     rows = [("seed", str(report.seed)), ("rounds", str(report.rounds))]
     rows += [(name, str(report.tally[name])) for name in (*_FIRST, "problems")]
     rows += sorted((name, str(count)) for name, count in report.tally.items() if ": " in name)

@@ -1,4 +1,4 @@
-"""Containers that die: what they had is done again, and nothing is failed for it."""
+"""Containers are killed: their requests are processed again, and none fails because of it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import random
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.faults.plan import Plan
+from tests.faults.request_faults import RequestFaults
 from tests.faults.servers import Servers
 from tests.faults.stage import staged
 from tests.faults.test_sidecar_kills import submit_many
@@ -15,9 +15,11 @@ from tests.integration.waiting import eventually
 REQUESTS, KILLS = 400, 20
 
 
-def test_killed_20_times_nothing_fails(ministack: Servers, tmp_path: Path, tell: Callable[[str], None]) -> None:
+def test_no_request_fails_when_containers_are_killed_20_times(
+    ministack: Servers, tmp_path: Path, print_at_end: Callable[[str], None]
+) -> None:
     choice = random.Random(2)
-    with staged(ministack, tmp_path, Plan(2), "async", slots=3) as stage:
+    with staged(ministack, tmp_path, RequestFaults(2), "async", slots=3) as stage:
         submit_many(stage, REQUESTS)
         for _ in range(2):
             pod = stage.add_pod(DEQUEUER_VISIBILITY_TIMEOUT="4")
@@ -31,7 +33,7 @@ def test_killed_20_times_nothing_fails(ministack: Servers, tmp_path: Path, tell:
             pod.start_container()
         stage.wait_empty()
         verdict = stage.conclude()
-    tell(str(dict(verdict.tally)))
+    print_at_end(str(dict(verdict.tally)))
     assert not verdict.violations, "\n".join(map(str, verdict.violations))
     assert not verdict.problems
     assert (verdict.tally["completed"], verdict.tally["failed"]) == (REQUESTS, 0), stage.failures()

@@ -1,4 +1,4 @@
-"""What is seen on the wire convicts who breaks a promise: a rogue in place of the sidecar."""
+"""The checker finds broken promises in recorded requests. A program that breaks them takes the place of the sidecar."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.faults.load import submit
-from tests.faults.notebook import Notebook
-from tests.faults.plan import Plan
+from tests.faults.recorder import RunRecorder
+from tests.faults.request_faults import RequestFaults
 from tests.faults.servers import Servers
 from tests.faults.stage import TRANSIT_S, Stage, staged
 from tests.integration.cloud import CLUSTER, Cloud
@@ -20,18 +20,18 @@ LEASE_S = 2
 
 @pytest.fixture
 def stage(ministack: Servers, tmp_path: Path) -> Iterator[Stage]:
-    with staged(ministack, tmp_path, Plan(5), "async", slots=1) as made:
+    with staged(ministack, tmp_path, RequestFaults(5), "async", slots=1) as made:
         yield made
 
 
-class Rogue:
-    """Does as it likes, through the proxy."""
+class FaultySidecar:
+    """Makes single calls through the proxy, in an order that breaks promises."""
 
     def __init__(self, stage: Stage) -> None:
-        stage.notebook.begins("rogue")
+        stage.recorder.sidecar_started("faulty")
         self._stage = stage
-        self._cloud = Cloud("rogue", stage.proxy.open("rogue"))
-        self.ref = submit(stage.bucket, stage.queue, stage.notebook, {"n": 1})
+        self._cloud = Cloud("faulty", stage.proxy.open("faulty"))
+        self.ref = submit(stage.bucket, stage.queue, stage.recorder, {"n": 1})
         self._url = stage.queue.url
         [message] = self._cloud.sqs.receive_message(
             QueueUrl=self._url,
@@ -50,43 +50,43 @@ class Rogue:
         answer = self._cloud.sqs.delete_message_batch(QueueUrl=self._url, Entries=[entry])
         assert answer["Successful"]
 
-    def wait_for_the_end_of_the_lease(self) -> None:
-        over_at = Notebook.now() + LEASE_S + TRANSIT_S
-        eventually(lambda: Notebook.now() > over_at, "the lease to be over")
+    def wait_until_the_lease_is_over(self) -> None:
+        over_at = RunRecorder.now() + LEASE_S + TRANSIT_S
+        eventually(lambda: RunRecorder.now() > over_at, "the lease to be over")
 
 
 def rules(stage: Stage) -> set[str]:
     return {violation.rule for violation in stage.conclude().violations}
 
 
-def test_an_acknowledgement_without_an_end(stage: Stage) -> None:
-    Rogue(stage).acknowledge()
+def test_an_acknowledgement_without_a_final_status_is_found(stage: Stage) -> None:
+    FaultySidecar(stage).acknowledge()
     assert rules(stage) == {"ack before durable", "lost"}
 
 
-def test_a_result_that_nobody_gave(stage: Stage) -> None:
-    rogue = Rogue(stage)
-    rogue.write("result.json", b"1")
-    rogue.write("status/completed")
-    rogue.acknowledge()
+def test_a_result_that_is_not_a_response_is_found(stage: Stage) -> None:
+    faulty = FaultySidecar(stage)
+    faulty.write("result.json", b"1")
+    faulty.write("status/completed")
+    faulty.acknowledge()
     assert rules(stage) == {"unknown result"}
 
 
-def test_both_ends(stage: Stage) -> None:
-    rogue = Rogue(stage)
-    rogue.write("status/failed")
-    rogue.acknowledge()
-    rogue.write("status/completed")
+def test_a_second_final_status_is_found(stage: Stage) -> None:
+    faulty = FaultySidecar(stage)
+    faulty.write("status/failed")
+    faulty.acknowledge()
+    faulty.write("status/completed")
     assert "two ends" in rules(stage)
 
 
-def test_a_write_after_the_lease(stage: Stage) -> None:
-    rogue = Rogue(stage)
-    rogue.wait_for_the_end_of_the_lease()
-    rogue.write("status/failed")
+def test_a_write_after_the_lease_is_found(stage: Stage) -> None:
+    faulty = FaultySidecar(stage)
+    faulty.wait_until_the_lease_is_over()
+    faulty.write("status/failed")
     assert "call after the lease" in rules(stage)
 
 
-def test_nothing_done_is_no_crime_but_the_message_is_still_there(stage: Stage) -> None:
-    Rogue(stage)
+def test_a_message_that_is_never_settled_is_stuck(stage: Stage) -> None:
+    FaultySidecar(stage)
     assert rules(stage) == {"stuck"}

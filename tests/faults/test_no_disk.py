@@ -1,4 +1,4 @@
-"""The sidecar touches no file system but for its log, and works on when that is full, broken or closed."""
+"""The sidecar writes no files except its log, and continues when the log is on a full disk, broken or closed."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.plan import Plan
+from tests.faults.request_faults import RequestFaults
 from tests.faults.servers import Servers
 from tests.faults.stage import Stage, staged
 from tests.faults.test_sidecar_kills import submit_many
@@ -19,15 +19,15 @@ from tests.integration.servers import free_port
 from tests.integration.sidecar import ROOT
 
 REQUESTS = 30
-NOWHERE = "/proc"
-"""A file system in which nobody can create anything, root included."""
+READ_ONLY_FOLDER = "/proc"
+"""A file system in which no user can create files, not even root."""
 
 
 @contextmanager
 def sidecar(
     settings: Mapping[str, str], where: Mapping[str, str], cwd: str | Path, stdout: int, redirections: str
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a sidecar that logs to `stdout`; yields the process, and ends it with SIGTERM: it must exit with 0."""
+    """Run a sidecar that logs to `stdout`, and yield the process. It is ended with SIGTERM, and must exit with 0."""
     process = subprocess.Popen(
         ["/bin/sh", "-c", f'exec "$0" -m dequeuer {redirections}', sys.executable],
         env={
@@ -53,13 +53,13 @@ def sidecar(
         process.wait(30)
 
 
-def check_works(
+def check_sidecar_works(
     stage: Stage, where: Mapping[str, str], cwd: str | Path, stdout: int = subprocess.DEVNULL, redirections: str = ""
 ) -> None:
     submit_many(stage, REQUESTS)
     pod = stage.add_pod()
     pod.start_container()
-    stage.notebook.begins(pod.name)
+    stage.recorder.sidecar_started(pod.name)
     with sidecar(pod.settings, where, cwd, stdout, redirections) as process:
 
         def is_running() -> None:
@@ -74,7 +74,7 @@ def check_works(
 
 
 def open_for_writing(pid: int) -> set[str]:
-    """Return the files, no sockets or pipes, that a process has open and may write to."""
+    """Return the open files of a process that it may write to, without sockets and pipes."""
     found = set()
     for descriptor in Path(f"/proc/{pid}/fd").iterdir():
         try:
@@ -90,31 +90,31 @@ def open_for_writing(pid: int) -> set[str]:
 
 @pytest.fixture
 def stage(ministack: Servers, tmp_path: Path) -> Iterator[Stage]:
-    with staged(ministack, tmp_path, Plan(4), "async", slots=2) as made:
+    with staged(ministack, tmp_path, RequestFaults(4), "async", slots=2) as made:
         yield made
 
 
-def test_a_full_disk_under_the_log(stage: Stage, tmp_path: Path) -> None:
+def test_it_works_when_the_disk_of_the_log_is_full(stage: Stage, tmp_path: Path) -> None:
     full = os.open("/dev/full", os.O_WRONLY)
     try:
-        check_works(stage, {"HOME": str(tmp_path)}, tmp_path, full)
+        check_sidecar_works(stage, {"HOME": str(tmp_path)}, tmp_path, full)
     finally:
         os.close(full)
 
 
-def test_nobody_reads_the_log_any_more(stage: Stage, tmp_path: Path) -> None:
+def test_it_works_when_the_reader_of_the_log_has_ended(stage: Stage, tmp_path: Path) -> None:
     reading, writing = os.pipe()
     os.close(reading)
     try:
-        check_works(stage, {"HOME": str(tmp_path)}, tmp_path, writing)
+        check_sidecar_works(stage, {"HOME": str(tmp_path)}, tmp_path, writing)
     finally:
         os.close(writing)
 
 
-def test_nothing_is_writable_and_there_is_no_home(stage: Stage) -> None:
-    nowhere = dict.fromkeys(("TMPDIR", "TEMP", "TMP", "XDG_CACHE_HOME"), NOWHERE)
-    check_works(stage, {**nowhere, "HOME": f"{NOWHERE}/no-home"}, NOWHERE)
+def test_it_works_without_a_writable_folder_and_without_a_home(stage: Stage) -> None:
+    folders = dict.fromkeys(("TMPDIR", "TEMP", "TMP", "XDG_CACHE_HOME"), READ_ONLY_FOLDER)
+    check_sidecar_works(stage, {**folders, "HOME": f"{READ_ONLY_FOLDER}/no-home"}, READ_ONLY_FOLDER)
 
 
-def test_standard_streams_that_are_closed(stage: Stage, tmp_path: Path) -> None:
-    check_works(stage, {"HOME": str(tmp_path)}, tmp_path, redirections="<&- >&- 2>&-")
+def test_it_works_with_closed_standard_streams(stage: Stage, tmp_path: Path) -> None:
+    check_sidecar_works(stage, {"HOME": str(tmp_path)}, tmp_path, redirections="<&- >&- 2>&-")

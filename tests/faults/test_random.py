@@ -1,4 +1,4 @@
-"""Random faults for a minute; the seed is printed, and FAULTS_SEED takes it."""
+"""Random faults for a minute. The seed is printed; FAULTS_SEED repeats it."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from tests.faults.table import table
 
 
 @pytest.mark.parametrize("server", ["ministack", "fauxqs"])
-def test_no_promise_is_broken(server: str, tmp_path: Path, tell: Callable[[str], None]) -> None:
-    # A minute in all: the second server gets what is left of it.
+def test_no_promise_is_broken(server: str, tmp_path: Path, print_at_end: Callable[[str], None]) -> None:
+    # The second server gets half of the time.
     duration_s = seconds(os.environ.get("FAULTS_DURATION", "60")) / (1 if server == "ministack" else 2)
     seed = new_seed()
     print(f"seed {seed}")
     with servers(server, tmp_path) as running:
         report = run_rounds(running, seed, duration_s, tmp_path)
-    tell(f"{server}\n{table(report)}")
+    print_at_end(f"{server}\n{table(report)}")
     assert not report.findings, f"FAULTS_SEED={seed} replays the schedule\n{table(report)}"
-    assert report.tally["completed"], "nothing was completed: the run has shown nothing"
+    assert report.tally["completed"], "no request was completed, so the run proves nothing"

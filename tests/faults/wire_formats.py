@@ -1,4 +1,4 @@
-"""What a request of the sidecar asks for, read off the wire: SQS's JSON protocol and S3 by path."""
+"""Parses requests and responses of the sidecar: the JSON protocol of SQS, and S3 with the bucket in the path."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from tests.history.records import Op
 
 Service = Literal["sqs", "s3"]
 COMPLETION = "completion"
-"""What a history calls the message that ends a job, and all copies of it."""
+"""The ref of the completion message of a job, and of all its copies."""
 _KEY = re.compile(r"cluster-uid/workloads/api/(?P<ref>[^/]+)/(?P<name>.+)\Z")
 _DELETED_KEY = re.compile(rb"<Key>([^<]+)</Key>")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ask:
-    """One thing that a request asks for; `entry` is its id within a batch of SQS."""
+class Operation:
+    """One operation of a request. `entry`: its id within a batch request of SQS."""
 
     op: Op
     ref: str = ""
@@ -33,8 +33,8 @@ class Ask:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Given:
-    """One message in the answer to a receive."""
+class Delivered:
+    """One message in the response to a receive."""
 
     ref: str
     delivery: str
@@ -44,47 +44,49 @@ class Given:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wire:
-    """A request as it came: `op` is what faults are aimed at."""
+class WireRequest:
+    """A parsed request. Faults are selected by `op`, the name of the operation."""
 
     service: Service
     op: str
-    asks: Sequence[Ask] = ()
+    operations: Sequence[Operation] = ()
     lease_s: float = 0.0
 
 
 def digest_of(content: bytes) -> str:
-    """Return the digest of a history: what S3 answers as the ETag of a simple object."""
+    """Return the digest that the history has: the ETag of S3 for an object that was not uploaded in parts."""
     return hashlib.md5(content, usedforsecurity=False).hexdigest()
 
 
 def delivery_of(receipt: str) -> str:
-    """Return a short name for a receipt handle."""
+    """Return a short name of a receipt handle."""
     return hashlib.sha256(receipt.encode()).hexdigest()[:10]
 
 
 def ref_of(body: str) -> str:
-    """Return what a history calls a message: the request id, or the number of the batch."""
+    """Return the ref of a message in the history: the request id, or the number of the batch."""
     if body == "job_complete":
         return COMPLETION
     return f"batch-{json.loads(body)[0]['n']}" if body.startswith("[") else body
 
 
-def read_request(method: str, raw_path: str, headers: Mapping[str, str], body: bytes) -> Wire:
-    """Tell what a request asks for."""
+def read_request(method: str, raw_path: str, headers: Mapping[str, str], body: bytes) -> WireRequest:
+    """Return the operations of a request."""
     target = headers.get("X-Amz-Target", "")
     return _read_sqs(target.rpartition(".")[2], json.loads(body)) if target else _read_s3(method, raw_path, body)
 
 
-def _read_sqs(op: str, request: Mapping[str, Any]) -> Wire:
+def _read_sqs(op: str, request: Mapping[str, Any]) -> WireRequest:
     lease_s = float(request.get("VisibilityTimeout", 0))
     entries = request.get("Entries", ())
-    asks: list[Ask] = []
+    operations: list[Operation] = []
     if op == "DeleteMessageBatch":
-        asks = [Ask(op="ack", delivery=delivery_of(entry["ReceiptHandle"]), entry=entry["Id"]) for entry in entries]
+        operations = [
+            Operation(op="ack", delivery=delivery_of(entry["ReceiptHandle"]), entry=entry["Id"]) for entry in entries
+        ]
     elif op == "ChangeMessageVisibilityBatch":
-        asks = [
-            Ask(
+        operations = [
+            Operation(
                 op="extend",
                 delivery=delivery_of(entry["ReceiptHandle"]),
                 entry=entry["Id"],
@@ -92,33 +94,35 @@ def _read_sqs(op: str, request: Mapping[str, Any]) -> Wire:
             )
             for entry in entries
         ]
-    return Wire(service="sqs", op=op, asks=asks, lease_s=lease_s)
+    return WireRequest(service="sqs", op=op, operations=operations, lease_s=lease_s)
 
 
-def _read_s3(method: str, raw_path: str, body: bytes) -> Wire:
+def _read_s3(method: str, raw_path: str, body: bytes) -> WireRequest:
     parts = urlsplit(raw_path)
     _, _, key = unquote(parts.path).removeprefix("/").partition("/")
     if method == "POST" and parts.query.startswith("delete"):
-        asks = [_object_ask("delete", unquote(found.decode())) for found in _DELETED_KEY.findall(body)]
-        return Wire(service="s3", op="DELETE", asks=asks)
+        operations = [_object_operation("delete", unquote(found.decode())) for found in _DELETED_KEY.findall(body)]
+        return WireRequest(service="s3", op="DELETE", operations=operations)
     if not key:
-        return Wire(service="s3", op="LIST" if "prefix=" in parts.query else "BUCKET")
+        return WireRequest(service="s3", op="LIST" if "prefix=" in parts.query else "BUCKET")
     if method == "PUT":
-        return Wire(service="s3", op="PUT", asks=[_object_ask("write", key, digest_of(body))])
-    return Wire(service="s3", op=method, asks=[_object_ask("delete", key)] if method == "DELETE" else ())
+        return WireRequest(service="s3", op="PUT", operations=[_object_operation("write", key, digest_of(body))])
+    return WireRequest(
+        service="s3", op=method, operations=[_object_operation("delete", key)] if method == "DELETE" else ()
+    )
 
 
-def _object_ask(op: Op, key: str, digest: str = "") -> Ask:
+def _object_operation(op: Op, key: str, digest: str = "") -> Operation:
     found = _KEY.fullmatch(key)
     if found is None:
-        return Ask(op=op, name=key, digest=digest)
-    return Ask(op=op, ref=found["ref"], name=found["name"], digest=digest)
+        return Operation(op=op, name=key, digest=digest)
+    return Operation(op=op, ref=found["ref"], name=found["name"], digest=digest)
 
 
-def messages_in(answer: bytes, lease_s: float) -> list[Given]:
-    """Return the messages that the answer to a receive hands out."""
+def messages_in(answer: bytes, lease_s: float) -> list[Delivered]:
+    """Return the messages in the response to a receive."""
     return [
-        Given(
+        Delivered(
             ref=ref_of(message["Body"]),
             delivery=delivery_of(message["ReceiptHandle"]),
             message_id=message["MessageId"],
@@ -129,11 +133,11 @@ def messages_in(answer: bytes, lease_s: float) -> list[Given]:
     ]
 
 
-def granted(wire: Wire, status: int, answer: bytes) -> list[Ask]:
-    """Return what took effect, by the answer."""
+def successful(wire: WireRequest, status: int, answer: bytes) -> list[Operation]:
+    """Return the operations that had an effect, according to the response."""
     if status >= 300:
         return []
-    if wire.service == "s3" or not wire.asks:
-        return list(wire.asks)
+    if wire.service == "s3" or not wire.operations:
+        return list(wire.operations)
     successful = {entry["Id"] for entry in json.loads(answer).get("Successful") or ()}
-    return [ask for ask in wire.asks if ask.entry in successful]
+    return [operation for operation in wire.operations if operation.entry in successful]

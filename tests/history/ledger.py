@@ -185,7 +185,8 @@ class Ledger:
             self.notified.add(record.delivery)
 
     def _stale_ack_accepted(self, record: Record) -> None:
-        # While its lease lasts, the sidecar cannot know that nothing was deleted: it may act as after an acknowledgement.
+        # While its lease lasts, the sidecar cannot know that nothing was deleted: it may act as after an
+        # acknowledgement.
         # The message does not count as deleted.
         delivery = self.deliveries.get(record.delivery)
         if delivery is not None and record.at < delivery.ends_at:

@@ -16,7 +16,7 @@ What = Literal[
     "dead_lettered",  # the queue moved the message to the dead-letter queue
     "asked",  # a sidecar sent a request (`op`) that settles, writes or deletes
     "done",  # such a request took effect, whether or not its response arrived
-    "stale_ack_accepted",  # the queue accepted an acknowledgement with a stale receipt, but deleted nothing; in simulation only
+    "stale_ack_accepted",  # an acknowledgement with a stale receipt was accepted, and had no effect; in simulation only
     "called",  # the container got a request
     "answered",  # the container sent its response, whether or not it arrived
     "left",  # the request to the container is over, for any reason

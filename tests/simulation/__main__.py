@@ -1,4 +1,4 @@
-"""`python -m tests.simulation`: runs many worlds and prints a table, and the seed of each world that broke a promise."""
+"""`python -m tests.simulation`: runs many worlds, prints a table, and the seeds that broke a promise."""
 
 from __future__ import annotations
 

@@ -122,8 +122,8 @@ def running() -> VirtualLoop:
 def run(seed: int, main: Callable[[], Coroutine[Any, Any, T]], *, collects_garbage: bool = False) -> T:
     """Run in virtual time. All randomness comes from `seed`, that of the code under test included.
 
-    A task whose error no other task has read reports the error only when the task is deleted. With `collects_garbage` it
-    is deleted before this returns; that takes the time of a collection of the whole process.
+    A task whose error no other task has read reports the error only when the task is deleted. With `collects_garbage`
+    it is deleted before this returns; that takes the time of a collection of the whole process.
     """
     state = random.getstate()
     random.seed(seed)

@@ -16,7 +16,7 @@ from tests.simulation.store import DELIVERY
 
 REF_HEADER = "X-Cortex-Request-ID"
 BEHAVIOURS = ("good",) * 16 + ("500", "bad_json", "flaky", "slow")
-"""How the container responds to a request: 200, 500, invalid JSON, 500 to half of the calls, or 200 up to a minute later."""
+"""The response to a request: 200, 500, invalid JSON, 500 to half of the calls, or 200 up to a minute later."""
 
 
 def behaviour_of(ref: str) -> str:

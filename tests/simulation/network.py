@@ -102,7 +102,7 @@ class Connection:
     async def send(
         self, action: Action, effect: Callable[[], T], *, before_effect: Callable[[], Awaitable[None]] | None = None
     ) -> T:
-        """Run `effect` at the server. It may run after the caller was cancelled, because the request can be sent already."""
+        """Run `effect` at the server. It may run after the caller was cancelled: the request can be sent already."""
         if self.is_dead:
             await asyncio.get_running_loop().create_future()
         try:

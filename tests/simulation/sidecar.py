@@ -46,8 +46,8 @@ class Shape:
     """The settings of the sidecars of one world, and their load.
 
     `finds_slots`: the adaptive limit sets the concurrency, up to `slots`. `work_s`: mean time of a request in the
-    container. `sqs_distance_s`: an additional time of each call to the queue. When it is not 0 and there are many slots,
-    several receives run at the same time.
+    container. `sqs_distance_s`: an additional time of each call to the queue. With it and many slots, several receives run
+    at the same time.
     """
 
     kind: Kind

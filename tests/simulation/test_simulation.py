@@ -43,7 +43,7 @@ def test_a_sample_of_worlds_keeps_every_promise() -> None:
         2954364201,  # the same at the store
         3944288454,  # the response to a receive took 7 s: the redelivery had failed before the first delivery began
         101968594,  # stopped before it had the response to a renewal: for the sidecar the lease was over
-        128915679,  # a poll began before the refusal, was stopped with its process, and returned messages after the refusal
+        128915679,  # a poll began before the refusal, was stopped with its process, and returned messages after it
         966525789,  # the same
         291074107,  # a cancelled acknowledgement waited for its batch to fill, and was sent after the release
         2468937820,  # a renewal was sent at the same time as an acknowledgement, and refused: the receipt was stale

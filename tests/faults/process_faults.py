@@ -1,4 +1,4 @@
-"""What happens to the processes of a run: by a seed, each harm with its mending."""
+"""Faults of the processes of a run, drawn from a seed, each with its recovery."""
 
 from __future__ import annotations
 
@@ -11,77 +11,82 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 
-from tests.faults.plan import Plan
 from tests.faults.pod import Pod
+from tests.faults.request_faults import RequestFaults
 from tests.faults.servers import Process
 
 PAUSE_S = (0.3, 1.5)
 OPERATIONS = ("ReceiveMessage", "DeleteMessageBatch", "ChangeMessageVisibilityBatch", "PUT", "GET", "DELETE", "LIST")
-Mend = Callable[[], bool]
-"""Mends what it can; False asks to be called again soon."""
+Recovery = Callable[[], bool]
+"""Ends a fault. Returns False when it must be called again after 0.1 s."""
 
 
-class Chaos:
-    """Does harm for a time, then mends everything. Runs in the caller's thread.
+class ProcessFaults:
+    """Injects faults for a time, then ends all of them. Runs in the caller's thread.
 
     Args:
         seed: of the schedule.
-        pods: whose processes are harmed.
-        processes: the servers, which are only ever stopped.
-        plan: gets outages and throttled operations.
-        lease_s: SIGSTOPs are shorter and longer than this.
+        pods: sidecars and containers that get faults.
+        processes: the servers. They get SIGSTOP only.
+        request_faults: gets the outages and throttled operations.
+        lease_s: some SIGSTOPs last shorter than a lease, some longer.
     """
 
     def __init__(
-        self, seed: int, pods: Sequence[Pod], processes: Sequence[Process], plan: Plan, lease_s: float
+        self,
+        seed: int,
+        pods: Sequence[Pod],
+        processes: Sequence[Process],
+        request_faults: RequestFaults,
+        lease_s: float,
     ) -> None:
-        self._random = random.Random(f"chaos-{seed}")
+        self._random = random.Random(f"process_faults-{seed}")
         self._pods = pods
         self._processes = processes
-        self._plan = plan
+        self._request_faults = request_faults
         self._lease_s = lease_s
-        self._pending: list[tuple[float, int, Mend]] = []
+        self._pending: list[tuple[float, int, Recovery]] = []
         self._order = itertools.count()
-        self._harmed: set[tuple[str, str]] = set()
+        self._faulty: set[tuple[str, str]] = set()
         self.counts: Counter[str] = Counter()
 
     def run(self, seconds: float, is_over: Callable[[], bool]) -> None:
-        """Do harm for so long, or until it is over."""
+        """Inject faults for `seconds`, or until `is_over`."""
         ends = time.monotonic() + seconds
-        next_harm = time.monotonic() + self._random.uniform(*PAUSE_S)
+        next_fault = time.monotonic() + self._random.uniform(*PAUSE_S)
         while (now := time.monotonic()) < ends and not is_over():
             self.watch()
-            if now >= next_harm:
-                self._harm()
-                next_harm = now + self._random.uniform(*PAUSE_S)
-            self._mend_due(now)
+            if now >= next_fault:
+                self._inject()
+                next_fault = now + self._random.uniform(*PAUSE_S)
+            self._recover_due(now)
             time.sleep(0.02)
 
-    def mend(self) -> None:
-        """Mend everything, now."""
+    def recover(self) -> None:
+        """End all faults now."""
         while self._pending:
-            self._mend_due(float("inf"))
+            self._recover_due(float("inf"))
             time.sleep(0.02)
 
     def watch(self) -> None:
-        """Start again what has ended by itself; a batch job's sidecars do when they see nothing to do."""
+        """Start sidecars again that ended by themselves. Those of a batch job end when the queue is empty."""
         for pod in self._pods:
-            if pod.has_sidecar and ("sidecar", pod.name) not in self._harmed and pod.reap_sidecar():
+            if pod.has_sidecar and ("sidecar", pod.name) not in self._faulty and pod.reap_sidecar():
                 pod.start_sidecar()
 
-    def _mend_due(self, now: float) -> None:
+    def _recover_due(self, now: float) -> None:
         while self._pending and self._pending[0][0] <= now:
-            _, _, mend = heapq.heappop(self._pending)
-            if not mend():
-                self._later(0.1, mend)
+            _, _, recover = heapq.heappop(self._pending)
+            if not recover():
+                self._later(0.1, recover)
                 if now == float("inf"):
                     return
 
-    def _later(self, seconds: float, mend: Mend) -> None:
-        heapq.heappush(self._pending, (time.monotonic() + seconds, next(self._order), mend))
+    def _later(self, seconds: float, recover: Recovery) -> None:
+        heapq.heappush(self._pending, (time.monotonic() + seconds, next(self._order), recover))
 
-    def _harm(self) -> None:
-        harms = [
+    def _inject(self) -> None:
+        faults = [
             self._kill_sidecar,
             self._stop_sidecar,
             self._terminate_sidecar,
@@ -91,14 +96,14 @@ class Chaos:
             self._outage,
             self._throttle,
         ]
-        self._random.choice(harms)(self._random.choice(self._pods))
+        self._random.choice(faults)(self._random.choice(self._pods))
 
     def _claim(self, part: str, pod: Pod, kind: str) -> bool:
-        """Take a process for one harm at a time."""
+        """Reserve a process for one fault. Return False when it has a fault already, or does not run."""
         has_it = pod.has_sidecar if part == "sidecar" else pod.has_container
-        if (part, pod.name) in self._harmed or not has_it:
+        if (part, pod.name) in self._faulty or not has_it:
             return False
-        self._harmed.add((part, pod.name))
+        self._faulty.add((part, pod.name))
         self.counts[kind] += 1
         return True
 
@@ -109,7 +114,7 @@ class Chaos:
 
     def _restart(self, pod: Pod) -> bool:
         pod.start_sidecar()
-        self._harmed.discard(("sidecar", pod.name))
+        self._faulty.discard(("sidecar", pod.name))
         return True
 
     def _stop_sidecar(self, pod: Pod) -> None:
@@ -119,7 +124,7 @@ class Chaos:
 
     def _resume(self, pod: Pod) -> bool:
         pod.resume_sidecar()
-        self._harmed.discard(("sidecar", pod.name))
+        self._faulty.discard(("sidecar", pod.name))
         return True
 
     def _terminate_sidecar(self, pod: Pod) -> None:
@@ -143,7 +148,7 @@ class Chaos:
 
     def _restart_container(self, pod: Pod) -> bool:
         pod.start_container()
-        self._harmed.discard(("container", pod.name))
+        self._faulty.discard(("container", pod.name))
         return True
 
     def _stop_container(self, pod: Pod) -> None:
@@ -153,7 +158,7 @@ class Chaos:
 
     def _resume_container(self, pod: Pod) -> bool:
         pod.signal_container(signal.SIGCONT)
-        self._harmed.discard(("container", pod.name))
+        self._faulty.discard(("container", pod.name))
         return True
 
     def _stop_server(self, _pod: Pod) -> None:
@@ -161,8 +166,9 @@ class Chaos:
         self.counts["SIGSTOP of a server"] += 1
         seconds = self._random.uniform(0.2, 1.5)
         process.stop()
-        # What a server had read before it was stopped takes effect afterwards: not much later than a slow network.
-        # It is a timer's work to let it go on: this thread may be waiting for the server meanwhile.
+        # A request that the server has read takes effect when it runs again. So the stop is not longer than a slow
+        # network.
+        # A timer resumes the server, because this thread may wait for a response of the server.
         timer = threading.Timer(seconds, process.resume)
         timer.start()
         self._later(seconds, lambda: not timer.is_alive())
@@ -172,10 +178,10 @@ class Chaos:
         chosen = self._random.choice(("sqs", "s3", "both"))
         self.counts["outage"] += 1
         if chosen in {"sqs", "both"}:
-            self._plan.away("sqs", seconds)
+            self._request_faults.start_outage("sqs", seconds)
         if chosen in {"s3", "both"}:
-            self._plan.away("s3", seconds)
+            self._request_faults.start_outage("s3", seconds)
 
     def _throttle(self, _pod: Pod) -> None:
         self.counts["operation throttled"] += 1
-        self._plan.throttle(self._random.choice(OPERATIONS), self._random.uniform(0.5, 3.0))
+        self._request_faults.throttle(self._random.choice(OPERATIONS), self._random.uniform(0.5, 3.0))

@@ -1,4 +1,4 @@
-"""How each fault looks on the wire."""
+"""Injects faults into requests and responses."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ from collections.abc import Mapping
 
 from aiohttp import web
 
-from tests.faults.plan import Fault
-from tests.faults.wire_formats import Wire
+from tests.faults.request_faults import Fault
+from tests.faults.wire_formats import WireRequest
 
 BLACK_HOLE_S = 40.0
-"""Longer than any time-out of the sidecar."""
+"""How long a black hole keeps a request: longer than every timeout of the sidecar."""
 
 
-class Harm:
-    """Carries out faults on the connections of one proxy. Made inside its event loop."""
+class FaultInjector:
+    """Injects faults into the connections of one proxy. Create it in the event loop of the proxy."""
 
     def __init__(self) -> None:
         self._released = asyncio.Event()
 
     def release(self) -> None:
-        """Let go of what is being held up."""
+        """End all delays and black holes."""
         self._released.set()
 
-    async def before(self, fault: Fault, wire: Wire, request: web.BaseRequest) -> web.StreamResponse | None:
-        """Harm a request before the server sees it; None lets it go on."""
+    async def before(self, fault: Fault, wire: WireRequest, request: web.BaseRequest) -> web.StreamResponse | None:
+        """Inject a fault before the server gets the request. None means that the request is to be sent to it."""
         if fault.kind == "delay":
             await self._hold(fault.seconds)
             return None
@@ -39,13 +39,13 @@ class Harm:
     async def after(
         self,
         fault: Fault,
-        wire: Wire,
+        wire: WireRequest,
         request: web.BaseRequest,
         status: int,
         headers: Mapping[str, str],
         body: bytes,
     ) -> web.StreamResponse:
-        """Harm an answer on its way back."""
+        """Inject a fault after the server has responded."""
         if fault.kind in {"delay", "black hole"}:
             await self._hold(fault.seconds if fault.kind == "delay" else BLACK_HOLE_S)
             if fault.kind == "delay":
@@ -62,8 +62,8 @@ class Harm:
             return
 
 
-def _refusal(fault: Fault, wire: Wire) -> web.Response | None:
-    """Return the error that AWS would answer, for faults that are one."""
+def _refusal(fault: Fault, wire: WireRequest) -> web.Response | None:
+    """Return the error response of AWS when the fault is one."""
     codes = {"500": ("InternalError", 500), "503 SlowDown": ("SlowDown", 503), "throttled": ("RequestThrottled", 400)}
     if fault.kind not in codes:
         return None
@@ -76,7 +76,7 @@ def _refusal(fault: Fault, wire: Wire) -> web.Response | None:
 
 
 def _reset(request: web.BaseRequest) -> web.Response:
-    """Send a RST instead of an answer."""
+    """Send a RST instead of a response."""
     if request.transport is not None:
         connection = request.transport.get_extra_info("socket")
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -85,7 +85,7 @@ def _reset(request: web.BaseRequest) -> web.Response:
 
 
 async def _cut(request: web.BaseRequest, status: int, headers: Mapping[str, str], body: bytes) -> web.StreamResponse:
-    """Send half of an answer, and hang up."""
+    """Send half of the response, and close the connection."""
     response = web.StreamResponse(status=status, headers=headers)
     response.content_length = len(body)
     await response.prepare(request)
