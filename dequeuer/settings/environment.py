@@ -10,7 +10,7 @@ import re
 from collections.abc import Collection, Mapping
 
 from dequeuer.core.errors import clip
-from dequeuer.settings.suggestions import did_you_mean
+from dequeuer.core.suggestions import did_you_mean
 
 PREFIX = "DEQUEUER_"
 MAX_SUGGESTIONS = 20

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from dequeuer.core.errors import clip
-from dequeuer.settings.suggestions import did_you_mean
+from dequeuer.core.suggestions import did_you_mean
 from dequeuer.settings.url_parsers import mask
 
 InfoFlag = Literal["help", "version"]

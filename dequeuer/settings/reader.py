@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 from dequeuer.core.errors import ConfigurationError, clip
-from dequeuer.settings.cluster_file import UnreadableError, read_cluster_file
+from dequeuer.files.reading import UnreadableError
+from dequeuer.settings.cluster_file import read_cluster_file
 from dequeuer.settings.environment import is_service_link, unknown_variables
 from dequeuer.settings.flags import Flags, parse_flags
 from dequeuer.settings.option import Option, User, build

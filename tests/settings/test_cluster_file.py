@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dequeuer.settings.cluster_file import MAX_BYTES, MAX_DEPTH, UnreadableError, is_absent, read_cluster_file
+from dequeuer.files.reading import MAX_DEPTH, UnreadableError
+from dequeuer.settings.cluster_file import MAX_BYTES, is_absent, read_cluster_file
 
 KEYS = ("region", "bucket")
 

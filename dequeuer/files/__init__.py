@@ -1,0 +1,1 @@
+"""Configuration files: reading and parsing them within bounds, whatever is in them."""
