@@ -13,6 +13,8 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any, Final, NoReturn
 
+from dequeuer.formats.json_spans import string_end
+
 MAX_DEPTH: Final = 200
 """Levels of containers that `decode` and `encode` go into. Python's recursion ends at about 1,000."""
 
@@ -84,23 +86,10 @@ def _without_whitespace(text: bytes) -> bytes:
     at = 0
     while (quote := text.find(b'"', at)) >= 0:
         kept += text[at:quote].translate(None, _WHITESPACE)
-        at = _string_end(text, quote)
+        at = string_end(text, quote)
         kept += text[quote:at]
     kept += text[at:].translate(None, _WHITESPACE)
     return bytes(kept)
-
-
-def _string_end(text: bytes, start: int) -> int:
-    """Return the position after the string that begins at `start`."""
-    at = start + 1
-    while True:
-        end = text.index(b'"', at)
-        backslashes = end
-        while text[backslashes - 1] == 0x5C:
-            backslashes -= 1
-        at = end + 1
-        if (end - backslashes) % 2 == 0:  # else the quote is escaped
-            return at
 
 
 def _depth(text: str) -> int:

@@ -43,11 +43,32 @@ State = Callable[[bytes, int], int]
 """Takes a chunk and a position in it, consumes some bytes, sets the next state, returns the next position."""
 
 
+class InvalidJsonError(InvalidResponseError):
+    """The text is not JSON.
+
+    Attributes:
+        what: the fault, in words.
+        at: its position in bytes; None when the text ends too early.
+        container: the innermost open container at that position: `[`, `{` or nothing.
+    """
+
+    def __init__(self, what: str, at: int | None, container: str) -> None:
+        super().__init__(
+            "the answer ends before its JSON is complete"
+            if at is None
+            else f"the answer is not JSON: {what} at byte {at}"
+        )
+        self.what = what
+        self.at = at
+        self.container = container
+
+
 class JsonValidator:
     """Validates one JSON text given in chunks. The top level may be any value; depth is at most `MAX_DEPTH`.
 
     Raises:
-        InvalidResponseError: from `feed` and `close`. It names the fault and its position, and never quotes the text.
+        InvalidResponseError: from `feed` and `close`; an `InvalidJsonError` unless the text is not UTF-8. It
+            names the fault and its position, and never quotes the text.
     """
 
     def __init__(self) -> None:
@@ -79,10 +100,13 @@ class JsonValidator:
         if self._state in (self._zero, self._integer, self._fraction, self._exponent):
             self._state = self._after
         if self._state != self._after or self._containers:
-            raise InvalidResponseError("the answer ends before its JSON is complete")
+            raise InvalidJsonError("the end", None, self._container())
 
-    def _wrong(self, at: int, what: str) -> InvalidResponseError:
-        return InvalidResponseError(f"the answer is not JSON: {what} at byte {self._consumed + at}")
+    def _wrong(self, at: int, what: str) -> InvalidJsonError:
+        return InvalidJsonError(what, self._consumed + at, self._container())
+
+    def _container(self) -> str:
+        return chr(self._containers[-1]) if self._containers else ""
 
     # Between tokens
 
@@ -183,7 +207,10 @@ class JsonValidator:
     def _literal(self, chunk: bytes, at: int) -> int:
         part = chunk[at : at + len(self._pending)]
         if not self._pending.startswith(part):
-            raise self._wrong(at, "no value")
+            wrong = next(
+                n for n, (given, wanted) in enumerate(zip(part, self._pending, strict=False)) if given != wanted
+            )
+            raise self._wrong(at + wrong, "no value")
         self._pending = self._pending[len(part) :]
         if not self._pending:
             self._state = self._after

@@ -1,0 +1,114 @@
+"""Where the parts of a JSON text are: values keep their bytes, and no objects are built of them.
+
+All functions take text that is JSON (`json_text.check_json`); positions are those of bytes. Another text gives wrong
+spans or an `IndexError` or `ValueError`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from dequeuer.formats.json_patterns import match_items, match_value, match_whitespace
+
+Span = tuple[int, int]
+"""The first byte of a value, and the one after its last."""
+
+MAX_MATCH_BYTES: Final = 16 * 1024
+"""Bytes matched at a time. A match over many tiny values takes up to 200 times their size in memory."""
+
+_QUOTE, _BACKSLASH, _COMMA = b'"\\,'
+_OPENING, _CLOSING = frozenset(b"[{"), frozenset(b"]}")
+_find_token = re.compile(rb'["\[\]{}]').search
+_match_scalar = re.compile(rb"[^,\]} \t\n\r]*+").match
+
+
+def value_start(text: bytes, at: int) -> int:
+    """Return the position of the value that follows whitespace."""
+    return match_whitespace(text, at).end()  # type: ignore[union-attr] # always matches
+
+
+def value_end(text: bytes, start: int) -> int:
+    """Return the position after the value that begins at `start`."""
+    if text[start] == _QUOTE:
+        return string_end(text, start)
+    if text[start] not in _OPENING:
+        return _match_scalar(text, start).end()  # type: ignore[union-attr] # always matches
+    small = match_value(text, start, start + MAX_MATCH_BYTES)
+    return _container_end(text, start) if small is None else small.end()
+
+
+def string_end(text: bytes, start: int) -> int:
+    """Return the position after the string that begins at `start`."""
+    at = start + 1
+    while True:
+        end = text.index(b'"', at)
+        backslashes = end
+        while text[backslashes - 1] == _BACKSLASH:
+            backslashes -= 1
+        at = end + 1
+        if (end - backslashes) % 2 == 0:  # else the quote is escaped
+            return at
+
+
+def elements(text: bytes, start: int = 0) -> Iterator[Span]:
+    """Yield the elements of the array that begins at `start`."""
+    at = value_start(text, start + 1)
+    while text[at] not in _CLOSING:
+        end = value_end(text, at)
+        yield at, end
+        at = _after_comma(text, end)
+
+
+def members(text: bytes, start: int = 0) -> Iterator[tuple[str, Span]]:
+    """Yield the names and the values of the object that begins at `start`, also when a name occurs twice."""
+    at = value_start(text, start + 1)
+    while text[at] not in _CLOSING:
+        name_end = string_end(text, at)
+        name = json.loads(text[at:name_end])
+        at = value_start(text, value_start(text, name_end) + 1)
+        end = value_end(text, at)
+        yield name, (at, end)
+        at = _after_comma(text, end)
+
+
+def larger_elements(text: bytes, limit: int, start: int = 0) -> Iterator[tuple[int, int]]:
+    """Yield index and size of each element of an array that is larger than `limit` bytes (at least 16 KiB).
+
+    Small elements are skipped many at a time; they are counted only when a larger one was found.
+    """
+    at = counted_to = value_start(text, start + 1)
+    index = 0
+    while text[at] not in _CLOSING:
+        skipped = match_items(text, at, at + MAX_MATCH_BYTES).end()  # type: ignore[union-attr] # always matches
+        at = value_start(text, skipped)
+        end = value_end(text, at)
+        if end - at > limit:
+            while counted_to != at:
+                counted_to = _after_comma(text, value_end(text, counted_to))
+                index += 1
+            yield index, end - at
+        at = _after_comma(text, end)
+
+
+def _after_comma(text: bytes, end: int) -> int:
+    at = value_start(text, end)
+    return value_start(text, at + 1) if text[at] == _COMMA else at
+
+
+def _container_end(text: bytes, start: int) -> int:
+    depth, at = 0, start
+    while True:
+        token = _find_token(text, at)
+        if token is None:
+            raise ValueError("the container does not end")
+        at = token.start()
+        if text[at] == _QUOTE:
+            at = string_end(text, at)
+            continue
+        depth += 1 if text[at] in _OPENING else -1
+        at += 1
+        if not depth:
+            return at
