@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from dequeuer import __version__
 from dequeuer.core.errors import ConfigurationError
@@ -70,10 +70,16 @@ def _load_probes(path: str, user_port: int) -> object:
 
 
 def _gateway(arguments: Sequence[str]) -> int:
-    settings = load_gateway(arguments, os.environ)
+    settings = load_gateway(arguments, os.environ, check_apis=_load_endpoints)
     from dequeuer.gateway.app import run_gateway  # noqa: PLC0415 - see above
 
     return run_gateway(settings)
+
+
+def _load_endpoints(path: str, queues: Mapping[str, str] | None) -> object:
+    from dequeuer.gateway.endpoints import load_endpoints  # noqa: PLC0415 - see above
+
+    return load_endpoints(path, queues)
 
 
 def _fault_report(faults: Sequence[str]) -> str:

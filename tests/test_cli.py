@@ -171,9 +171,28 @@ def test_the_process_exits_with_the_status() -> None:
 
 
 def test_bad_settings_cost_no_library() -> None:
-    heavy = "{'argparse', 'asyncio', 'aiohttp', 'aiobotocore', 'botocore', 'structlog', 'yaml', 'difflib', 'uvloop'}"
+    heavy = "{'argparse', 'asyncio', 'aiohttp', 'aiobotocore', 'botocore', 'structlog', 'yaml', 'difflib', 'pydantic', 'uvloop'}"
     code = f"import sys, dequeuer.cli; dequeuer.cli.main([]); print(sorted({heavy} & set(sys.modules)))"
     assert _python("-c", code).stdout == "[]\n"
+
+
+def test_a_gateway_without_a_file_of_apis_does_not_load_its_models() -> None:
+    code = "import sys, dequeuer.gateway.app; print('pydantic' in sys.modules, 'yaml' in sys.modules)"
+    assert _python("-c", code).stdout == "False False\n"
+
+
+def test_faults_of_the_apis_are_told_together_with_those_of_the_settings(
+    environ: dict[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    apis = tmp_path / "cortex.yaml"
+    apis.write_text("- name: text\n  kind: AsyncAPI\n  pod: {port: 0, containers: []}\n", encoding="utf-8")
+    environ |= {"DEQUEUER_APIS": str(apis), "DEQUEUER_CLUSTER_UID": "c"}
+    assert cli.main(["gateway"]) == 2
+    told = capsys.readouterr().err
+    assert "dequeuer cannot start: 3 faults in its configuration" in told
+    assert "\n  DEQUEUER_BUCKET" in told
+    assert f"\n  DEQUEUER_APIS: {apis}:3:15: apis[0].pod.port (API text): 0; allowed: a port" in told
+    assert f"\n  DEQUEUER_APIS: {apis}:3:30: apis[0].pod.containers (API text): an empty list" in told
 
 
 def test_faults_of_the_probes_are_told_together_with_those_of_the_settings(

@@ -14,6 +14,7 @@ from dequeuer import __version__
 from dequeuer.clients.choice import AwsResources, choose, connect
 from dequeuer.core.drain import Drain
 from dequeuer.core.errors import clip
+from dequeuer.gateway.endpoints import NO_ENDPOINTS, Endpoints, load_endpoints
 from dequeuer.gateway.queue import SqsQueue
 from dequeuer.gateway.routes import CANCEL_TIMEOUT_S, SHUTDOWN_TIMEOUT_S, make_app, make_runner
 from dequeuer.gateway.service import Gateway
@@ -35,12 +36,13 @@ def run_gateway(settings: GatewaySettings) -> int:
     Returns the exit status. A second signal skips the delay and the requests; the status is then 1.
 
     Raises:
-        ConfigurationError: no region is configured; no call to AWS was made.
+        ConfigurationError: no region is configured, or the file of the APIs has faults; no call to AWS was made.
     """
-    return run_to_status(_run(settings))
+    endpoints = load_endpoints(settings.apis_path, settings.queues) if settings.apis_path else NO_ENDPOINTS
+    return run_to_status(_run(settings, endpoints))
 
 
-async def _run(settings: GatewaySettings) -> int:
+async def _run(settings: GatewaySettings, endpoints: Endpoints) -> int:
     logs.configure(settings.log.level, settings.log.format)
     log, event_log = structlog.get_logger(), logs.gateway_event_log()
     drain = Drain()
@@ -68,7 +70,8 @@ async def _run(settings: GatewaySettings) -> int:
             max_payload_bytes=settings.max_payload_bytes,
             inline_bytes=settings.inline_bytes,
         )
-        limit, app = IdleLimit(MAX_IDLE_CONNECTIONS), make_app(gateway, settings.queues, lambda: drain.requested)
+        limit = IdleLimit(MAX_IDLE_CONNECTIONS)
+        app = make_app(gateway, settings.queues, lambda: drain.requested, endpoints)
         limit.watch(app)
         runner = make_runner(app)
         await runner.setup()
@@ -80,7 +83,7 @@ async def _run(settings: GatewaySettings) -> int:
             await runner.cleanup()
             return EXIT_FAILED
         port = runner.addresses[0][1]
-        hosts, apis = list(settings.hosts), sorted(settings.queues)
+        hosts, apis = list(settings.hosts), sorted({*settings.queues, *(one.api_name for one in endpoints)})
         log.info("gateway_started", version=__version__, hosts=hosts, port=port, apis=apis)
         await drain.wait_requested()
         log.info("gateway_draining", closes_after_s=settings.shutdown_delay_s)

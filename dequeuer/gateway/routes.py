@@ -1,7 +1,8 @@
 """The gateway's HTTP routes, in two forms.
 
-- Public form: `POST /<api name>`, `GET /<api name>/<id>`. The queue comes from the settings. The gateway creates the
-  id: a client that chose it could overwrite or guess the request of another client.
+- Public form: `POST /<api name>`, `GET /<api name>/<id>`, and the same at the endpoint that cortex.yaml gives the API.
+  An endpoint wins over a name. The queue comes from the settings. The gateway creates the id: a client that chose it
+  could overwrite or guess the request of another client.
 - Cortex's in-cluster form, behind its Istio gateway: `POST /`, `GET /<id>`, with the id, the API and the queue in
   headers that the mesh sets. When queues are configured, the header must match them: otherwise any client that can
   connect to the port could send to every queue that the gateway's role can use.
@@ -12,6 +13,7 @@ from __future__ import annotations
 import re
 import uuid
 from collections.abc import Callable, Mapping
+from functools import partial
 
 import structlog
 from aiohttp import web
@@ -19,6 +21,7 @@ from aiohttp import web
 from dequeuer.core.errors import clip
 from dequeuer.formats.headers import MAX_BYTES, MAX_FIELDS, Fields, are_within_limits, dump_headers
 from dequeuer.gateway.cors import enable_cors
+from dequeuer.gateway.endpoints import NO_ENDPOINTS, Endpoint, Endpoints
 from dequeuer.gateway.errors import HeadersTooLargeError, InvalidRequestError, UnknownApiError
 from dequeuer.gateway.model import Submission, check_api_name
 from dequeuer.gateway.responses import errors_to_responses, json_response, report_response
@@ -46,24 +49,39 @@ class Routes:
         gateway: stores, enqueues and looks up requests.
         queues: queue URLs by API name.
         is_draining: whether load balancers must stop sending requests. It must not block.
+        endpoints: the APIs of cortex.yaml.
     """
 
-    def __init__(self, gateway: Gateway, queues: Mapping[str, str], is_draining: Callable[[], bool]) -> None:
+    def __init__(
+        self, gateway: Gateway, queues: Mapping[str, str], is_draining: Callable[[], bool], endpoints: Endpoints
+    ) -> None:
         self._gateway = gateway
         self._queues = queues
+        self._endpoints = endpoints
         self._is_draining = is_draining
         self._log = structlog.get_logger()
 
     async def submit(self, request: web.Request) -> web.StreamResponse:
         """`POST /<api name>`."""
-        api_name = check_api_name(request.match_info["api_name"])
-        return await self._submit(request, api_name, str(uuid.uuid4()), self._queue_of(api_name), may_exist=False)
+        return await self.submit_to(request.match_info["api_name"], request)
+
+    async def submit_to(self, api_name: str, request: web.Request) -> web.StreamResponse:
+        """`POST /<endpoint>`."""
+        queue_url = self._queue_of(check_api_name(api_name))
+        return await self._submit(request, api_name, str(uuid.uuid4()), queue_url, may_exist=False)
 
     async def report(self, request: web.Request) -> web.StreamResponse:
         """`GET /<api name>/<id>`."""
-        api_name = check_api_name(request.match_info["api_name"])
-        self._queue_of(api_name)
+        return await self.report_of(request.match_info["api_name"], request)
+
+    async def report_of(self, api_name: str, request: web.Request) -> web.StreamResponse:
+        """`GET /<endpoint>/<id>`."""
+        self._queue_of(check_api_name(api_name))
         return await self._report(request, api_name)
+
+    async def refuse(self, api_name: str, _request: web.Request) -> web.StreamResponse:
+        """Any request to the endpoint of an API that is not served here."""
+        raise self._unknown_api(api_name)
 
     async def submit_in_cluster(self, request: web.Request) -> web.StreamResponse:
         """`POST /` with three headers."""
@@ -101,8 +119,18 @@ class Routes:
         try:
             return self._queues[api_name]
         except KeyError:
-            message = f"API {api_name} is not served here: name it and its queue in DEQUEUER_QUEUES of the gateway"
-            raise UnknownApiError(message) from None
+            raise self._unknown_api(api_name) from None
+
+    def _unknown_api(self, api_name: str) -> UnknownApiError:
+        kind = self._endpoints.kind_of(api_name)
+        if kind is not None:
+            return UnknownApiError(
+                f"API {api_name} is of kind {kind}, and this gateway serves AsyncAPIs: "
+                "send the request to where that API itself is served"
+            )
+        return UnknownApiError(
+            f"API {api_name} is not served here: name it and its queue in DEQUEUER_QUEUES of the gateway"
+        )
 
     async def _submit(
         self, request: web.Request, api_name: str, request_id: str, queue_url: str, *, may_exist: bool
@@ -133,10 +161,13 @@ class Routes:
 
 
 def make_app(
-    gateway: Gateway, queues: Mapping[str, str], is_draining: Callable[[], bool] = lambda: False
+    gateway: Gateway,
+    queues: Mapping[str, str],
+    is_draining: Callable[[], bool] = lambda: False,
+    endpoints: Endpoints = NO_ENDPOINTS,
 ) -> web.Application:
     """Return the application with all routes."""
-    routes = Routes(gateway, queues, is_draining)
+    routes = Routes(gateway, queues, is_draining, endpoints)
     app = web.Application(middlewares=[errors_to_responses])
     enable_cors(app)
     app.router.add_get("/healthz", routes.healthz)
@@ -145,7 +176,22 @@ def make_app(
     app.router.add_post("/{api_name}", routes.submit, expect_handler=defer_continue)
     app.router.add_post("/{api_name}/", routes.submit, expect_handler=defer_continue)
     app.router.add_get("/{api_name}/{request_id}", routes.report)
+    for endpoint in endpoints:
+        _add_endpoint(app.router, routes, endpoint)
     return app
+
+
+def _add_endpoint(router: web.UrlDispatcher, routes: Routes, endpoint: Endpoint) -> None:
+    """Add the routes of an API. Of two paths that match, the router takes that with more fixed segments."""
+    if endpoint.kind == "AsyncAPI":
+        submit = partial(routes.submit_to, endpoint.api_name)
+        router.add_post(endpoint.path, submit, expect_handler=defer_continue)
+        router.add_post(f"{endpoint.path}/", submit, expect_handler=defer_continue)
+        router.add_get(f"{endpoint.path}/{{request_id}}", partial(routes.report_of, endpoint.api_name))
+    else:
+        refuse = partial(routes.refuse, endpoint.api_name)
+        router.add_route("*", endpoint.path, refuse)
+        router.add_route("*", f"{endpoint.path}/{{rest:.*}}", refuse)
 
 
 def make_runner(app: web.Application) -> web.AppRunner:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from dequeuer.settings.name_parsers import BUCKET
+from dequeuer.settings.name_parsers import BUCKET, PATH
 from dequeuer.settings.option import option, settings_class
 from dequeuer.settings.parsers import MAX_OBJECT_BYTES, port_number, seconds, size
 from dequeuer.settings.shared import SharedSettings
@@ -31,6 +31,9 @@ class GatewaySettings(SharedSettings):
         default_note="none: only requests that name their queue, as Cortex's do, are accepted",
     )
     """The APIs that are served and their queues."""
+    apis_path: str | None = option(PATH, "DEQUEUER_APIS", default=None)
+    """A `cortex.yaml` with the APIs that are served. The `networking.endpoint` of each AsyncAPI is a path of the
+    gateway besides its name; each AsyncAPI needs its queue in `DEQUEUER_QUEUES`."""
     max_payload_bytes: int = option(size(1, MAX_OBJECT_BYTES, "48GiB"), "DEQUEUER_MAX_PAYLOAD_BYTES", default="1GiB")
     """Largest payload that is accepted."""
     inline_bytes: int = option(size(0, 128 * 1024, "128KiB"), "DEQUEUER_INLINE_BYTES", default="0")

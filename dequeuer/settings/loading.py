@@ -57,8 +57,19 @@ def load_sidecar(
     return reader.settings(SidecarSettings, computed)
 
 
-def load_gateway(argv: Sequence[str], environ: Mapping[str, str]) -> GatewaySettings:
+def load_gateway(
+    argv: Sequence[str],
+    environ: Mapping[str, str],
+    *,
+    check_apis: Callable[[str, Mapping[str, str] | None], object] | None = None,
+) -> GatewaySettings:
     """Return the settings of the gateway.
+
+    Args:
+        argv: the flags.
+        environ: the variables.
+        check_apis: is called with the path of the APIs and the queues, None if those are faulty; the
+            `ConfigurationError` that it raises is reported together with the faults of the settings.
 
     Raises:
         ConfigurationError: with every fault.
@@ -74,6 +85,8 @@ def load_gateway(argv: Sequence[str], environ: Mapping[str, str]) -> GatewaySett
             f"{', '.join(regions)}; allowed: {reader.allowed('aws.region')}; set it"
         )
     region = regions[0] if regions else None
+    if check_apis is not None:
+        _check_apis_file(reader, None if reader.is_faulty("queues") else queues, check_apis)
     computed = {"queues": queues, "aws.region": region, "log.format": _default_log_format()}
     return reader.settings(GatewaySettings, computed)
 
@@ -93,6 +106,18 @@ def _check_probes_file(reader: Reader, check: Callable[[str, int], object]) -> N
         check(path, port or 1)  # a faulty port is not a fault of the probes
     except ConfigurationError as error:
         reader.faults += [f"{reader.source('probes_path')}: {fault}" for fault in error.faults]
+
+
+def _check_apis_file(
+    reader: Reader, queues: Mapping[str, str] | None, check: Callable[[str, Mapping[str, str] | None], object]
+) -> None:
+    path = reader.get("apis_path")
+    if path is None:
+        return
+    try:
+        check(path, queues)
+    except ConfigurationError as error:
+        reader.faults += [f"{reader.source('apis_path')}: {fault}" for fault in error.faults]
 
 
 def _check_ports(reader: Reader) -> None:

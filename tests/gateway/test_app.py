@@ -13,6 +13,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from pathlib import Path
 
 import boto3
 import pytest
@@ -30,7 +31,7 @@ facts = json.loads(sys.argv[1])
 sys.exit(run_gateway(GatewaySettings(
     bucket=facts["bucket"], cluster_uid="uid", hosts=("127.0.0.1",), port=facts["port"],
     shutdown_delay_s=facts.get("delay_s", 0),
-    queues=MappingProxyType(facts["queues"]), max_payload_bytes=2**30, inline_bytes=facts.get("inline_bytes", 0),
+    queues=MappingProxyType(facts["queues"]), apis_path=facts["apis_path"], max_payload_bytes=2**30, inline_bytes=facts.get("inline_bytes", 0),
     aws=AwsSettings(region="us-east-1", endpoint_url=facts["endpoint"], endpoint_url_sqs=None, endpoint_url_s3=None,
         client=facts.get("client", "auto")),
     log=LogSettings(level="info", format="json"),
@@ -77,13 +78,16 @@ def client(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> N
 
 
 @contextmanager
-def gateway(endpoint: str, *, bucket: str = "bucket", port: int = 0, delay_s: float = 0) -> Iterator[Process]:
+def gateway(
+    endpoint: str, *, bucket: str = "bucket", port: int = 0, delay_s: float = 0, apis_path: str | None = None
+) -> Iterator[Process]:
     facts = {
         "delay_s": delay_s,
         "bucket": bucket,
         "client": os.environ["CLIENT_UNDER_TEST"],
         "endpoint": endpoint,
         "port": port,
+        "apis_path": apis_path,
         "queues": {"api": f"{endpoint}/123456789012/q.fifo"},
     }
     process = subprocess.Popen(
@@ -121,6 +125,22 @@ def test_a_request_goes_in_and_its_result_comes_out(endpoint: str) -> None:
             f'{{"id":"{request_id}","status":"completed","result":[1.10],"timestamp":"{written:%Y-%m-%dT%H:%M:%SZ}"}}\n'
         )
         assert running.stop() == (0, ["credentials_found", "request_submitted", "gateway_draining"])
+
+
+def test_an_api_of_a_file_is_served_at_its_endpoint(endpoint: str, tmp_path: Path) -> None:
+    session = boto3.Session("key", "secret", region_name="us-east-1")
+    session.client("s3", endpoint_url=endpoint).create_bucket(Bucket="bucket")
+    session.client("sqs", endpoint_url=endpoint).create_queue(QueueName="q.fifo", Attributes={"FifoQueue": "true"})
+    path = tmp_path / "cortex.yaml"
+    path.write_text(
+        "- name: api\n  kind: AsyncAPI\n  networking: {endpoint: v1/text}\n  pod: {containers: [{name: a, image: b}]}\n"
+        "- {name: sum, kind: BatchAPI, pod: {containers: [{name: a, image: b, command: [c]}]}}\n"
+    )
+    with gateway(endpoint, apis_path=str(path)) as running:
+        assert running.first["apis"] == ["api", "sum"]
+        request_id = json.loads(running.call("/v1/text", b"x"))["id"]
+        assert json.loads(running.call(f"/v1/text/{request_id}"))["status"] == "in_queue"
+        assert running.stop()[0] == 0
 
 
 def test_a_bucket_that_does_not_exist(endpoint: str) -> None:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pytest
 
 from dequeuer.core.errors import ConfigurationError
@@ -62,3 +64,28 @@ def test_queues_of_two_regions_require_a_region() -> None:
 def test_an_inline_payload_has_to_fit_into_a_message(given: str) -> None:
     with pytest.raises(ConfigurationError, match=r"DEQUEUER_INLINE_BYTES.*128KiB"):
         load_gateway([], GATEWAY | {"DEQUEUER_INLINE_BYTES": given})
+
+
+def test_the_faults_of_the_apis_are_told_with_those_of_the_settings() -> None:
+    asked: list[tuple[str, Mapping[str, str] | None]] = []
+
+    def check(path: str, queues: Mapping[str, str] | None) -> None:
+        asked.append((path, queues))
+        raise ConfigurationError(["a.yaml:1:1: one", "a.yaml:2:1: two"])
+
+    environ = {"DEQUEUER_APIS": "a.yaml", "DEQUEUER_CLUSTER_UID": "c"}
+    with pytest.raises(ConfigurationError) as caught:
+        load_gateway([], environ, check_apis=check)
+    assert caught.value.faults[-2:] == ("DEQUEUER_APIS: a.yaml:1:1: one", "DEQUEUER_APIS: a.yaml:2:1: two")
+    assert caught.value.faults[0].startswith("DEQUEUER_BUCKET")
+    with pytest.raises(ConfigurationError):
+        load_gateway([], environ | {"DEQUEUER_QUEUES": "?"}, check_apis=check)
+    assert asked == [("a.yaml", {}), ("a.yaml", None)]
+
+
+def test_the_apis_are_only_checked_when_they_are_given() -> None:
+    assert (
+        load_gateway([], GATEWAY, check_apis=lambda _path, _queues: pytest.fail("there is no file")).apis_path is None
+    )
+    environ = GATEWAY | {"DEQUEUER_APIS": "a.yaml"}
+    assert load_gateway([], environ, check_apis=lambda _path, _queues: None).apis_path == "a.yaml"

@@ -1,0 +1,92 @@
+"""The APIs of cortex.yaml, as the gateway serves them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from dequeuer.core.errors import ConfigurationError, clip
+from dequeuer.core.suggestions import did_you_mean
+
+RESERVED = frozenset({"healthz", "batch", "tasks"})
+"""First segments of the paths that the gateway answers itself."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """An API of the file.
+
+    Attributes:
+        api_name: its name.
+        kind: as Cortex writes it (`AsyncAPI`).
+        path: begins with a slash and does not end with one; it may have several segments.
+    """
+
+    api_name: str
+    kind: str
+    path: str
+
+
+class Endpoints:
+    """The APIs of the file by name, in the order of the file. Immutable."""
+
+    def __init__(self, endpoints: Iterable[Endpoint] = ()) -> None:
+        self._by_name = {one.api_name: one for one in endpoints}
+
+    def kind_of(self, api_name: str) -> str | None:
+        """Return the kind of an API; None when the file does not name it."""
+        endpoint = self._by_name.get(api_name)
+        return endpoint.kind if endpoint is not None else None
+
+    def __iter__(self) -> Iterator[Endpoint]:
+        return iter(self._by_name.values())
+
+
+NO_ENDPOINTS = Endpoints()
+"""Without a file: APIs are found by the names of their queues."""
+
+
+def load_endpoints(path: str, queues: Mapping[str, str] | None) -> Endpoints:
+    """Return the endpoints of a file. Blocks while it is read.
+
+    Args:
+        path: of the file.
+        queues: queue URLs by API name; None when they are not known, and cannot be compared with the file.
+
+    Raises:
+        ConfigurationError: with every fault of the file; or with every API that the gateway cannot serve.
+    """
+    # It takes 20 MiB and 0.2 s, and only a gateway with such a file needs it.
+    from dequeuer.apis import load_apis  # noqa: PLC0415
+
+    endpoints = Endpoints(Endpoint(api_name=api.name, kind=api.kind, path=api.endpoint) for api in load_apis(path))
+    faults = [*_reserved(endpoints), *(_without_queue(endpoints, queues) if queues is not None else ())]
+    if faults:
+        raise ConfigurationError([f"{clip(path)}: {fault}" for fault in faults])
+    return endpoints
+
+
+def _reserved(endpoints: Endpoints) -> Iterator[str]:
+    for api in endpoints:
+        first = api.path.split("/")[1]
+        if first in RESERVED:
+            yield (
+                f'API {api.api_name} has the endpoint "{api.path}", and the gateway answers /{first} itself; '
+                f"allowed: a path that begins otherwise; set its networking.endpoint"
+            )
+
+
+def _without_queue(endpoints: Endpoints, queues: Mapping[str, str]) -> Iterator[str]:
+    surplus = queues.keys() - {api.api_name for api in endpoints}
+    for api in endpoints:
+        if api.kind == "AsyncAPI" and api.api_name not in queues:
+            yield (
+                f"API {api.api_name} is an AsyncAPI, and DEQUEUER_QUEUES names no queue for it"
+                f"{did_you_mean(api.api_name, surplus)}; allowed: a queue for each AsyncAPI; "
+                f"add {api.api_name}=<URL of its queue> to DEQUEUER_QUEUES"
+            )
+        if api.kind != "AsyncAPI" and api.api_name in queues:
+            yield (
+                f"API {api.api_name} is of kind {api.kind}, and DEQUEUER_QUEUES names a queue for it; "
+                "allowed: queues of AsyncAPIs; remove it from DEQUEUER_QUEUES"
+            )

@@ -1,0 +1,143 @@
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from aiohttp import ClientSession, web
+
+from dequeuer.core.errors import ConfigurationError
+from dequeuer.gateway.endpoints import Endpoint, Endpoints, load_endpoints
+from dequeuer.gateway.routes import make_app, make_runner
+from tests.gateway.fakes import PREFIX, URL, FakeQueue, Store, make_gateway
+
+ENDPOINTS = Endpoints(
+    [
+        Endpoint(api_name="api", kind="AsyncAPI", path="/v1/text"),
+        Endpoint(api_name="v1", kind="AsyncAPI", path="/v1"),
+        Endpoint(api_name="other", kind="AsyncAPI", path="/swapped"),
+        Endpoint(api_name="swapped", kind="AsyncAPI", path="/other"),
+        Endpoint(api_name="answer", kind="RealtimeAPI", path="/v1/answer"),
+        Endpoint(api_name="split", kind="TrafficSplitter", path="/split"),
+    ]
+)
+QUEUES = {"api": URL, "v1": f"{URL}1", "other": f"{URL}2", "swapped": f"{URL}3"}
+
+
+@asynccontextmanager
+async def served(store: Store, queue: FakeQueue) -> AsyncIterator[ClientSession]:
+    runner = make_runner(make_app(make_gateway(store, queue, 1000), QUEUES, endpoints=ENDPOINTS))
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    host, port = runner.addresses[0][:2]
+    try:
+        async with ClientSession(f"http://{host}:{port}") as session:
+            yield session
+    finally:
+        await runner.cleanup()
+
+
+@pytest.mark.parametrize("path", ["/v1/text", "/v1/text/", "/api", "/api/"])
+async def test_an_api_is_at_its_endpoint_and_at_its_name(store: Store, queue: FakeQueue, path: str) -> None:
+    async with served(store, queue) as http:
+        async with http.post(path, data=b"x") as answer:
+            assert answer.status == 200
+            request_id = (await answer.json())["id"]
+        assert queue.sent == [(URL, request_id)]
+        assert f"{PREFIX}{request_id}/payload" in store.objects
+        for start in ("/v1/text", "/api"):
+            async with http.get(f"{start}/{request_id}") as answer:
+                assert await answer.json() == {"id": request_id, "status": "in_queue"}
+
+
+@pytest.mark.parametrize(
+    ("path", "api_name"), [("/v1", "v1"), ("/v1/text", "api"), ("/swapped", "other"), ("/other", "swapped")]
+)
+async def test_the_longer_endpoint_wins_and_an_endpoint_wins_over_a_name(
+    store: Store, queue: FakeQueue, path: str, api_name: str
+) -> None:
+    async with served(store, queue) as http, http.post(path, data=b"x") as answer:
+        assert answer.status == 200
+    assert [url for url, _ in queue.sent] == [QUEUES[api_name]]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "api_name", "kind"),
+    [
+        ("POST", "/v1/answer", "answer", "RealtimeAPI"),
+        ("GET", "/v1/answer", "answer", "RealtimeAPI"),
+        ("PUT", "/v1/answer/sub/path", "answer", "RealtimeAPI"),
+        ("POST", "/answer", "answer", "RealtimeAPI"),
+        ("GET", "/answer/id", "answer", "RealtimeAPI"),
+        ("DELETE", "/split", "split", "TrafficSplitter"),
+    ],
+)
+async def test_other_kinds_are_refused(
+    store: Store, queue: FakeQueue, method: str, path: str, api_name: str, kind: str
+) -> None:
+    async with served(store, queue) as http, http.request(method, path) as answer:
+        assert answer.status == 404
+        assert f"error: API {api_name} is of kind {kind}, and this gateway serves AsyncAPIs" in await answer.text()
+    assert queue.sent == []
+
+
+async def test_an_unknown_api_is_refused(store: Store, queue: FakeQueue) -> None:
+    async with served(store, queue) as http, http.post("/none", data=b"x") as answer:
+        assert answer.status == 404
+        assert "API none is not served here" in await answer.text()
+
+
+ASYNC = """\
+- name: text
+  kind: AsyncAPI
+  pod: {containers: [{name: api, image: text}]}
+"""
+REALTIME = ASYNC.replace("text", "answer").replace("AsyncAPI", "RealtimeAPI")
+
+
+def written(folder: Path, text: str) -> str:
+    path = folder / "cortex.yaml"
+    path.write_text(text, encoding="utf-8")
+    return str(path)
+
+
+def test_the_endpoints_of_a_file(tmp_path: Path) -> None:
+    path = written(tmp_path, ASYNC + "  networking: {endpoint: v1/text}\n" + REALTIME)
+    endpoints = load_endpoints(path, {"text": URL})
+    assert list(endpoints) == [
+        Endpoint(api_name="text", kind="AsyncAPI", path="/v1/text"),
+        Endpoint(api_name="answer", kind="RealtimeAPI", path="/answer"),
+    ]
+    assert (endpoints.kind_of("answer"), endpoints.kind_of("none")) == ("RealtimeAPI", None)
+
+
+def test_an_async_api_needs_its_queue(tmp_path: Path) -> None:
+    path = written(tmp_path, ASYNC)
+    with pytest.raises(ConfigurationError) as caught:
+        load_endpoints(path, {"txt": URL})
+    (fault,) = caught.value.faults
+    assert fault.startswith(
+        f"{path}: API text is an AsyncAPI, and DEQUEUER_QUEUES names no queue for it (did you mean txt?)"
+    )
+    assert list(load_endpoints(path, None)) != []
+
+
+def test_an_api_of_another_kind_has_no_queue(tmp_path: Path) -> None:
+    with pytest.raises(
+        ConfigurationError, match="API answer is of kind RealtimeAPI, and DEQUEUER_QUEUES names a queue"
+    ):
+        load_endpoints(written(tmp_path, REALTIME), {"answer": URL})
+
+
+@pytest.mark.parametrize("endpoint", ["healthz", "batch", "tasks/x"])
+def test_paths_of_the_gateway_are_no_endpoints(tmp_path: Path, endpoint: str) -> None:
+    path = written(tmp_path, f"{ASYNC}  networking: {{endpoint: {endpoint}}}\n")
+    with pytest.raises(ConfigurationError, match=f'API text has the endpoint "/{endpoint}", and the gateway answers /'):
+        load_endpoints(path, {"text": URL})
+
+
+def test_the_faults_of_a_file_are_those_of_the_gateway(tmp_path: Path) -> None:
+    path = written(tmp_path, ASYNC.replace("text", "Text", 1))
+    with pytest.raises(ConfigurationError, match=rf"^{path}:1:9: apis\[0\].name"):
+        load_endpoints(path, {})
