@@ -181,29 +181,29 @@ def test_a_gateway_without_a_file_of_apis_does_not_load_its_models() -> None:
     assert _python("-c", code).stdout == "False False\n"
 
 
-def test_faults_of_the_apis_are_told_together_with_those_of_the_settings(
+def test_faults_of_the_apis_are_reported_together_with_those_of_the_settings(
     environ: dict[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     apis = tmp_path / "cortex.yaml"
     apis.write_text("- name: text\n  kind: AsyncAPI\n  pod: {port: 0, containers: []}\n", encoding="utf-8")
     environ |= {"DEQUEUER_APIS": str(apis), "DEQUEUER_CLUSTER_UID": "c"}
     assert cli.main(["gateway"]) == 2
-    told = capsys.readouterr().err
-    assert "dequeuer cannot start: 3 faults in its configuration" in told
-    assert "\n  DEQUEUER_BUCKET" in told
-    assert f"\n  DEQUEUER_APIS: {apis}:3:15: apis[0].pod.port (API text): 0; allowed: a port" in told
-    assert f"\n  DEQUEUER_APIS: {apis}:3:30: apis[0].pod.containers (API text): an empty list" in told
+    errors = capsys.readouterr().err
+    assert "dequeuer cannot start: 3 faults in its configuration" in errors
+    assert "\n  DEQUEUER_BUCKET" in errors
+    assert f"\n  DEQUEUER_APIS: {apis}:3:15: apis[0].pod.port (API text): 0; allowed: a port" in errors
+    assert f"\n  DEQUEUER_APIS: {apis}:3:30: apis[0].pod.containers (API text): an empty list" in errors
 
 
-def test_faults_of_the_probes_are_told_together_with_those_of_the_settings(
+def test_faults_of_the_probes_are_reported_together_with_those_of_the_settings(
     environ: dict[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     probes = tmp_path / "probes.json"
     probes.write_text('{"web": {"exec": {"command": ["true"]}}}', encoding="utf-8")
     environ |= ASYNC | {"DEQUEUER_PROBES_PATH": str(probes), "DEQUEUER_USER_PORT": "http", "DEQUEUER_WORKRES": "1"}
     assert cli.main([]) == 2
-    told = capsys.readouterr().err
-    assert "3 faults" in told
-    assert "DEQUEUER_PROBES_PATH (or --probes-path): " in told
+    errors = capsys.readouterr().err
+    assert "3 faults" in errors
+    assert "DEQUEUER_PROBES_PATH (or --probes-path): " in errors
     for word in ("DEQUEUER_USER_PORT", "DEQUEUER_WORKRES", "exec"):
-        assert word in told
+        assert word in errors

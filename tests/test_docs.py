@@ -171,9 +171,9 @@ def families() -> set[str]:
     return {name for name in names if not name.startswith("process_")}
 
 
-def test_every_metric_is_told() -> None:
-    told = set(re.findall(r"`((?:cortex|dequeuer)_\w+)", OPERATIONS))
-    assert told == families()
+def test_every_metric_is_documented() -> None:
+    documented = set(re.findall(r"`((?:cortex|dequeuer)_\w+)", OPERATIONS))
+    assert documented == families()
 
 
 @each_document
@@ -209,16 +209,18 @@ def logged() -> Iterator[str]:
                         yield name
 
 
-def test_every_log_line_is_told() -> None:
+def test_every_log_event_is_documented() -> None:
     names = set(logged())
     assert len(names) > 30
     assert names <= set(re.findall(r"`(\w+)`", OPERATIONS))
 
 
-def test_every_log_line_that_is_told_exists() -> None:
-    told = {name for row in rows("docs/operations.md", "Log") for name in re.findall(r"`(\w+)`", row.split(" | ")[0])}
-    assert len(told) > 50
-    assert told <= {text for source in sources() for text in texts(source)}
+def test_every_documented_log_event_exists() -> None:
+    documented = {
+        name for row in rows("docs/operations.md", "Log") for name in re.findall(r"`(\w+)`", row.split(" | ")[0])
+    }
+    assert len(documented) > 50
+    assert documented <= {text for source in sources() for text in texts(source)}
 
 
 def test_every_reason_that_is_quoted_exists() -> None:
@@ -229,9 +231,11 @@ def test_every_reason_that_is_quoted_exists() -> None:
         assert f'"{reason} ' in code, reason
 
 
-def test_every_settlement_is_told() -> None:
-    told = [row.split("`")[1] for row in rows("docs/operations.md", "Log") if re.match(r"\| `\w+` \| \w+ \| ", row)]
-    assert set(get_args(Settlement)) <= set(told)
+def test_every_settlement_is_documented() -> None:
+    documented = [
+        row.split("`")[1] for row in rows("docs/operations.md", "Log") if re.match(r"\| `\w+` \| \w+ \| ", row)
+    ]
+    assert set(get_args(Settlement)) <= set(documented)
 
 
 def packages() -> set[str]:

@@ -169,7 +169,7 @@ async def test_a_clock_that_is_set_right_while_a_request_is_under_way(
         assert len(server.heads) == 2
 
 
-async def test_a_streamed_refusal_for_another_reason_is_told_whole_whatever_the_clock_says() -> None:
+async def test_a_streamed_refusal_for_another_reason_is_returned_completely_with_any_clock() -> None:
     async def refuse(client: ClientConnection) -> None:
         while await client.read_request():
             date = f"Date: {formatdate(time.time() + HOUR_S, usegmt=True)}"
@@ -185,7 +185,7 @@ async def test_a_streamed_refusal_for_another_reason_is_told_whole_whatever_the_
         assert len(server.heads) == 2
 
 
-async def test_a_streamed_refusal_that_breaks_off_is_told_as_one() -> None:
+async def test_a_streamed_refusal_that_breaks_off_keeps_its_status() -> None:
     async def refuse(client: ClientConnection) -> None:
         await client.read_request()
         await client.send(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 100\r\n\r\nshort")
@@ -271,7 +271,7 @@ async def test_an_upload_corrects_clock_and_keys_and_is_to_be_tried_again(script
 
 
 @pytest.mark.parametrize("code", ["ExpiredToken", "InvalidAccessKeyId"])
-async def test_keys_that_stay_expired_are_told_as_such(code: str) -> None:
+async def test_keys_that_stay_expired_are_reported_as_expired(code: str) -> None:
     body = f"<Error><Code>{code}</Code></Error>".encode()
 
     async def refuse(client: ClientConnection) -> None:
@@ -285,7 +285,7 @@ async def test_keys_that_stay_expired_are_told_as_such(code: str) -> None:
         assert len(server.heads) == 10
 
 
-async def test_another_refusal_is_told_and_not_asked_again() -> None:
+async def test_another_refusal_is_reported_and_not_retried() -> None:
     async def refuse(client: ClientConnection) -> None:
         while await client.read_request():
             date = formatdate(time.time(), usegmt=True)
@@ -300,7 +300,7 @@ async def test_another_refusal_is_told_and_not_asked_again() -> None:
 
 
 @pytest.mark.parametrize("date", ["", "Date: yesterday\r\n", "Date: Mon, 99 Foo 2020 99:99:99 GMT\r\n"])
-async def test_a_server_without_a_clock_is_believed_that_it_refuses(date: str) -> None:
+async def test_a_refusal_without_a_valid_date_does_not_correct_the_clock(date: str) -> None:
     body = b"RequestTimeTooSkewed"
 
     async def refuse(client: ClientConnection) -> None:

@@ -230,7 +230,7 @@ async def test_queue_and_store_answer_as_late_as_they_are_far_away() -> None:
 
 
 @pytest.mark.looptime
-async def test_the_container_takes_its_time_and_counts_who_waits() -> None:
+async def test_the_container_responds_after_its_work_time_and_counts_running_requests() -> None:
     state = State(shape=Shape(work_s=0.5))
     container = Container(state)
     wires = [Wire(container.serve) for _ in range(3)]
@@ -241,7 +241,7 @@ async def test_the_container_takes_its_time_and_counts_who_waits() -> None:
     assert (state.max_running, state.running) == (3, 0)
 
 
-def test_a_latency_is_from_being_told_to_the_post() -> None:
+def test_a_latency_is_from_the_put_to_the_post() -> None:
     state = State()
     sqs = Sqs(state)
     sqs.queue.put()

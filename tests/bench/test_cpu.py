@@ -55,7 +55,7 @@ def test_an_access_log_is_counted() -> None:
 
 
 @pytest.mark.parametrize("line", ["PutObject 304", "GetObject 404", "unexpected 200"])
-def test_what_nginx_refuses_makes_the_run_void(line: str) -> None:
+def test_a_request_that_nginx_refuses_makes_the_run_void(line: str) -> None:
     with pytest.raises(BenchError, match=line):
         operations(f"GetObject 200\n{line}\n")
 

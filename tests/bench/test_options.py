@@ -24,15 +24,17 @@ def test_rows_keep_their_order() -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "expected"),
     [
         (["--only", "async-2"], "no such row: async-2; there are async-1, async-16"),
         (["--runs", "0"], "at least 1"),
         (["--servers", "apache"], "nginx"),
     ],
 )
-def test_a_wrong_command_line_says_why(arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_error_of_a_wrong_command_line_has_the_reason(
+    arguments: list[str], expected: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(SystemExit) as ended:
         options.parse(arguments)
     assert ended.value.code == 2
-    assert said in capsys.readouterr().err
+    assert expected in capsys.readouterr().err

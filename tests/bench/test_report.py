@@ -31,7 +31,7 @@ def test_a_row_of_cpu_has_its_spread_and_its_requests() -> None:
     assert "  async-16: GetObject 2, ReceiveMessage 0.1" in text
 
 
-def test_a_void_row_is_told() -> None:
+def test_a_void_row_is_reported() -> None:
     assert "VOID idle: it went away" in report.text(Results(void={"idle": "it went away"}))
 
 

@@ -13,7 +13,7 @@ ONE = Target(
 
 
 @pytest.mark.parametrize(
-    ("target", "value", "said"),
+    ("target", "value", "expected"),
     [
         (CPU, 3.0, "reached (farther)"),
         (CPU, 3.4, "reached (nearer); farther: short by 0.4x"),
@@ -24,8 +24,8 @@ ONE = Target(
         (ONE, 0.75, "short by 0.25 %"),
     ],
 )
-def test_the_verdict(target: Target, value: float | None, said: str) -> None:
-    assert verdict(target, value) == said
+def test_the_verdict(target: Target, value: float | None, expected: str) -> None:
+    assert verdict(target, value) == expected
 
 
 def test_nothing_is_reached_that_was_not_measured() -> None:

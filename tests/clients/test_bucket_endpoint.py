@@ -101,7 +101,7 @@ async def test_the_server_follows_the_region(bucket: str, host: str) -> None:
 
 
 @pytest.mark.parametrize("client", CLIENTS)
-async def test_the_owner_is_named_to_the_rules_of_the_bucket_too(client: ClientName) -> None:
+async def test_lifecycle_requests_have_the_owner_header(client: ClientName) -> None:
     owners: list[bytes] = []
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

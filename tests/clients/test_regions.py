@@ -58,14 +58,14 @@ class Queues:
     def __init__(self) -> None:
         self.regions: list[str] = []
         self.url = ""
-        self.said = b"HTTP/1.1 200 OK\r\nContent-Type: application/x-amz-json-1.0\r\nContent-Length: 2\r\n\r\n{}"
+        self.response = b"HTTP/1.1 200 OK\r\nContent-Type: application/x-amz-json-1.0\r\nContent-Length: 2\r\n\r\n{}"
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while True:
             found = re.search(rb"Credential=AKID/[0-9]+/([a-z0-9-]+)/sqs/", await read_request(reader))
             assert found is not None
             self.regions.append(found[1].decode())
-            writer.write(self.said)
+            writer.write(self.response)
             await writer.drain()
 
 
@@ -96,7 +96,7 @@ async def test_the_region_of_the_queue_signs(client: ClientName, queues: Queues)
     assert queues.regions == [region for region in urls.values() for _ in range(2)]
 
 
-async def test_what_callers_write_opens_no_clients_without_end(queues: Queues) -> None:
+async def test_regions_from_callers_open_a_limited_number_of_clients(queues: Queues) -> None:
     cloud = connect(where("eu-west-1", queues.url), "slim", KEYS)
     async with cloud.sqs(longest_wait_s=0) as sqs:
         for number in range(2 * MAX_REGIONS):
@@ -106,12 +106,10 @@ async def test_what_callers_write_opens_no_clients_without_end(queues: Queues) -
 
 
 @pytest.mark.parametrize("client", CLIENTS)
-async def test_the_error_of_a_missing_queue_names_it_and_where_it_was_asked_for(
-    client: ClientName, queues: Queues
-) -> None:
+async def test_the_error_of_a_missing_queue_names_it_and_its_endpoint(client: ClientName, queues: Queues) -> None:
     body = b'{"__type":"com.amazonaws.sqs#QueueDoesNotExist","message":"none"}'
     kind = b"Content-Type: application/x-amz-json-1.0\r\n"
-    queues.said = b"HTTP/1.1 400 Bad\r\n%bContent-Length: %d\r\n\r\n%b" % (kind, len(body), body)
+    queues.response = b"HTTP/1.1 400 Bad\r\n%bContent-Length: %d\r\n\r\n%b" % (kind, len(body), body)
     cloud = connect(where("eu-west-1", queues.url), client, KEYS)
     url = "https://sqs.us-west-2.amazonaws.com/123456789012/mine"
     async with cloud.sqs(longest_wait_s=0) as sqs:

@@ -86,7 +86,7 @@ def test_a_ca_bundle_that_cannot_be_read_is_named(tmp_path: Path) -> None:
             SlimAws(where(), KEYS | {"AWS_CA_BUNDLE": path})
 
 
-def test_without_a_region_anywhere_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_region_is_an_error_that_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("AWS_CONFIG_FILE", "/dev/null")

@@ -40,7 +40,7 @@ async def checked(script: Script, verdict: str) -> AsyncIterator[tuple[HttpTarge
 
 
 @pytest.mark.parametrize(
-    ("raw", "told"),
+    ("raw", "expected"),
     [
         (bytes.fromhex("15030100020246"), "TLS"),
         (b"\0\0\0\x04\0\0\0\0\0", "HTTP/2"),
@@ -53,13 +53,13 @@ async def checked(script: Script, verdict: str) -> AsyncIterator[tuple[HttpTarge
 )
 @pytest.mark.parametrize("is_streamed", [False, True])
 async def test_an_invalid_response_before_any_valid_one_is_judged_and_fails_no_request(
-    raw: bytes, told: str, is_streamed: bool
+    raw: bytes, expected: str, is_streamed: bool
 ) -> None:
     async with checked(answering(raw, close=True), "what it is") as (target, check):
         with pytest.raises(ContainerNotHttpError, match="looks like what it is"):
             async with target.post("/", [], chunked(b"12345", 2) if is_streamed else b"12345", 5):
                 pass
-        assert check.judged == [told]
+        assert check.judged == [expected]
         assert not check.is_proven
 
 

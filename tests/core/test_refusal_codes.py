@@ -111,5 +111,5 @@ def test_the_permission_is_that_of_the_key_when_the_key_refuses() -> None:
         ("AccessDenied", "kms:GenerateDataKey"),
     ],
 )
-def test_the_hint_says_where_to_look(code: str, words: str) -> None:
+def test_the_hint_names_the_cause_to_check(code: str, words: str) -> None:
     assert words in hint("s3", "put", code)

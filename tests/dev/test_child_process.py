@@ -114,7 +114,7 @@ async def test_grandchildren_of_a_process_that_ends_by_itself_end_with_it() -> N
     await child.stop(asyncio.Event())
 
 
-async def test_a_command_that_is_not_there_ends_with_127_and_says_so() -> None:
+async def test_a_missing_command_exits_127_with_a_message() -> None:
     missing = ProcessSpec(
         name="container", command=["no-such-server"], environment={}, stop_grace_s=1.0, on_line=lambda _line: None
     )

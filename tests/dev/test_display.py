@@ -17,7 +17,7 @@ RUNNING = SampleRow(name=ID, status="in_progress", seconds=0.3)
 DONE = SampleRow(name=ID, status="completed", seconds=0.71, result='{"label": "cat"}')
 
 
-def test_plain_lines_tell_each_change_once() -> None:
+def test_plain_lines_report_each_change_once() -> None:
     stream = io.StringIO()
     display = PlainDisplay(stream)
     with display.live():
@@ -30,7 +30,7 @@ def test_plain_lines_tell_each_change_once() -> None:
     ]
 
 
-def test_a_batch_that_goes_back_into_the_queue_is_told_again() -> None:
+def test_a_row_that_returns_to_in_queue_is_printed_again() -> None:
     stream = io.StringIO()
     display = PlainDisplay(stream)
     for row in (QUEUED, RUNNING, QUEUED):

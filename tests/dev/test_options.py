@@ -35,12 +35,12 @@ def test_what_follows_two_dashes_is_the_users_command_untouched() -> None:
     assert options.gateway_port is None
 
 
-def test_a_command_is_expected_on_8080_unless_told_otherwise() -> None:
+def test_a_command_is_expected_on_8080_by_default() -> None:
     assert parse(["--", "serve"]).user_port == 8080
     assert parse(["--user-port", "5000", "--", "serve"]).user_port == 5000
 
 
-def test_fifo_is_a_short_way_to_say_queue_fifo() -> None:
+def test_fifo_is_short_for_queue_fifo() -> None:
     assert parse(["--fifo"]).fifo
     assert not parse(["--queue", "standard"]).fifo
 

@@ -62,7 +62,9 @@ def test_a_port_in_use_is_reported_with_what_to_do() -> None:
             check_free(port, "the gateway's", "take --port")
 
 
-def test_without_ministack_the_error_says_how_to_install_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_ministack_the_error_has_the_command_to_install_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
     monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
     with pytest.raises(DevError, match=r"pip install 'dequeuer\[dev\]'"):

@@ -133,7 +133,7 @@ def test_memory_does_not_grow_with_the_text(begin: bytes, middle: bytes, end: by
     assert peak < 6_000_000
 
 
-def test_the_text_of_an_error_says_where_and_quotes_nothing() -> None:
+def test_the_text_of_an_error_has_the_position_and_no_quote() -> None:
     validator = JsonValidator()
     validator.feed(b'{"password": ')
     with pytest.raises(InvalidResponseError) as caught:

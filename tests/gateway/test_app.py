@@ -201,7 +201,7 @@ def status_of(running: Process, path: str) -> int:
     return 200
 
 
-def test_sigterm_fails_the_readiness_first_and_serving_goes_on_for_the_delay(endpoint: str) -> None:
+def test_sigterm_fails_the_readiness_first_and_serving_continues_for_the_delay(endpoint: str) -> None:
     session = boto3.Session("key", "secret", region_name="us-east-1")
     session.client("s3", endpoint_url=endpoint).create_bucket(Bucket="bucket")
     session.client("sqs", endpoint_url=endpoint).create_queue(QueueName="q.fifo", Attributes={"FifoQueue": "true"})

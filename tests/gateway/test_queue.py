@@ -62,7 +62,7 @@ async def test_a_fifo_queue(sqs: Any) -> None:
     assert [message["Attributes"]["MessageDeduplicationId"] for message in messages] == ["id1", "id2"]
 
 
-async def test_a_message_that_may_repeat_says_so() -> None:
+async def test_a_message_that_may_be_repeated_is_marked() -> None:
     class Client:
         def __init__(self) -> None:
             self.requests: list[dict[str, Any]] = []

@@ -243,7 +243,7 @@ async def test_a_big_result_is_streamed(serve: Serve, store: Store) -> None:
             assert answer.status == 200
 
 
-async def test_a_result_that_breaks_off_is_seen_to_be_cut(serve: Serve, store: Store) -> None:
+async def test_a_client_can_detect_a_truncated_result(serve: Serve, store: Store) -> None:
     store.memory.seed([(f"{PREFIX}id1/status/completed", b""), (f"{PREFIX}id1/result.json", b"1" * 1_000_000)])
     store.break_at("stream", "")
     async with serve() as http, http.get("/api/id1") as answer:

@@ -365,7 +365,7 @@ async def test_headers_that_make_the_message_too_large_are_stored(store: Store, 
     assert [body for _, body in queue.sent] == ["id1"]
 
 
-async def test_a_message_with_an_id_from_the_client_says_that_it_may_repeat(store: Store, queue: FakeQueue) -> None:
+async def test_a_message_with_an_id_from_the_client_is_marked_as_repeatable(store: Store, queue: FakeQueue) -> None:
     gateway = make_gateway(store, queue, inline_bytes=100)
     for _ in range(2):
         await gateway.submit(submission(), may_exist=True)

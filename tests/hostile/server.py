@@ -112,8 +112,8 @@ def hasty(raw: bytes) -> Script:
     return script
 
 
-def late(raw: bytes, extra: bytes, spoken: asyncio.Event) -> Script:
-    """Respond to each request, and send `extra` later; `spoken` is set when it was sent."""
+def late(raw: bytes, extra: bytes, sent: asyncio.Event) -> Script:
+    """Respond to each request, and send `extra` later; `sent` is set when it was sent."""
 
     async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while True:
@@ -123,6 +123,6 @@ def late(raw: bytes, extra: bytes, spoken: asyncio.Event) -> Script:
             await asyncio.sleep(0.05)
             writer.write(extra)
             await writer.drain()
-            spoken.set()
+            sent.set()
 
     return script

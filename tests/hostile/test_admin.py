@@ -43,10 +43,10 @@ async def server(out: io.StringIO) -> AsyncIterator[AdminServer]:
         yield running
 
 
-async def say(port: int, *parts: bytes, enough: bytes = b"\r\n\r\n") -> bytes:
+async def exchange(port: int, *parts: bytes, enough: bytes = b"\r\n\r\n") -> bytes:
     """Send parts; return the response up to `enough`, or to the end of the connection."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    told = b""
+    response = b""
     try:
         with contextlib.suppress(ConnectionError):
             for part in parts:
@@ -54,11 +54,11 @@ async def say(port: int, *parts: bytes, enough: bytes = b"\r\n\r\n") -> bytes:
                 await writer.drain()
         with contextlib.suppress(ConnectionError):
             async with asyncio.timeout(60):
-                while enough not in told and (more := await reader.read(65536)):
-                    told += more
+                while enough not in response and (more := await reader.read(65536)):
+                    response += more
     finally:
         writer.transport.abort()
-    return told
+    return response
 
 
 async def is_served(port: int) -> bool:
@@ -102,16 +102,16 @@ ODD: dict[str, tuple[list[bytes], int]] = {
 @pytest.mark.parametrize("name", ODD)
 async def test_odd_requests_are_refused_and_leave_no_trace(name: str, server: AdminServer, out: io.StringIO) -> None:
     parts, status = ODD[name]
-    told = await say(server.port, *parts)
-    assert told == b"" or told.split(b" ", 2)[1] == b"%d" % status or status == 0
+    response = await exchange(server.port, *parts)
+    assert response == b"" or response.split(b" ", 2)[1] == b"%d" % status or status == 0
     assert await is_served(server.port)
     assert out.getvalue() == ""
 
 
 async def test_pipelined_requests_are_answered_and_no_more(server: AdminServer, out: io.StringIO) -> None:
     many = GET.replace(b"close", b"keep-alive") + b"\r\n"
-    told = await say(server.port, many * 2000 + GET + b"\r\n", enough=b"never")
-    assert told.count(b"healthy") == 2001
+    response = await exchange(server.port, many * 2000 + GET + b"\r\n", enough=b"never")
+    assert response.count(b"healthy") == 2001
     assert await is_served(server.port)
     assert out.getvalue() == ""
 
@@ -170,13 +170,13 @@ async def test_a_client_that_does_not_read_is_disconnected(server: AdminServer) 
 
 async def test_requests_add_no_metric_series(server: AdminServer) -> None:
     async def names() -> set[str]:
-        text = (await say(server.port, GET.replace(b"healthz", b"metrics") + b"\r\n", enough=b"never")).decode()
+        text = (await exchange(server.port, GET.replace(b"healthz", b"metrics") + b"\r\n", enough=b"never")).decode()
         return {line.rsplit(" ", 1)[0] for line in text.split("\r\n\r\n", 1)[1].splitlines()}
 
     before = await names()
     for at in range(50):
-        await say(server.port, b"M%d /%d HTTP/1.1\r\nHost: x\r\n\r\n" % (at, at))
-        await say(server.port, b"GET /%d%b HTTP/1.1\r\nHost: x\r\n\r\n" % (at, C))
+        await exchange(server.port, b"M%d /%d HTTP/1.1\r\nHost: x\r\n\r\n" % (at, at))
+        await exchange(server.port, b"GET /%d%b HTTP/1.1\r\nHost: x\r\n\r\n" % (at, C))
     assert await names() == before
 
 

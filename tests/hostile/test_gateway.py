@@ -33,10 +33,10 @@ class Gateway:
         self.store = store
         self.queue = queue
 
-    async def say(self, *parts: bytes, end: bool = False) -> bytes:
+    async def exchange(self, *parts: bytes, end: bool = False) -> bytes:
         """Send parts; return the response up to some of its body, or to the end of the connection."""
         reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
-        told = b""
+        response = b""
         try:
             with contextlib.suppress(ConnectionError):
                 for part in parts:
@@ -46,11 +46,11 @@ class Gateway:
                     writer.write_eof()
             with contextlib.suppress(ConnectionError):
                 async with asyncio.timeout(60):
-                    while b"\r\n\r\n" not in told and (more := await reader.read(65536)):
-                        told += more
+                    while b"\r\n\r\n" not in response and (more := await reader.read(65536)):
+                        response += more
         finally:
             writer.transport.abort()
-        return told
+        return response
 
     def check(self) -> None:
         """Check what was written and sent: complete requests below their own prefix, or nothing."""
@@ -129,17 +129,17 @@ ODD: dict[str, tuple[list[bytes], int]] = {
 async def test_odd_requests(name: str) -> None:
     parts, status = ODD[name]
     async with gateway() as running:
-        told = await running.say(*parts)
+        response = await running.exchange(*parts)
         # A client that is still sending can see a reset of the connection before it has read the response.
-        assert told == b"" or told.split(b" ", 2)[1] == b"%d" % status
+        assert response == b"" or response.split(b" ", 2)[1] == b"%d" % status
         assert bool(running.queue.sent) is (status == 200)
-        assert (await running.say(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")).startswith(b"HTTP/1.1 200 ")
+        assert (await running.exchange(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")).startswith(b"HTTP/1.1 200 ")
 
 
 async def test_a_payload_that_breaks_off_is_no_request() -> None:
     async with gateway() as running:
-        await running.say(POST + b"Content-Length: 20\r\n\r\n{}", end=True)
-        await running.say(POST + b"Transfer-Encoding: chunked\r\n\r\n10000\r\n" + b"x" * 400, end=True)
+        await running.exchange(POST + b"Content-Length: 20\r\n\r\n{}", end=True)
+        await running.exchange(POST + b"Transfer-Encoding: chunked\r\n\r\n10000\r\n" + b"x" * 400, end=True)
         assert running.queue.sent == []
         assert running.store.objects == {}
 
@@ -147,8 +147,8 @@ async def test_a_payload_that_breaks_off_is_no_request() -> None:
 async def test_headers_up_to_the_sidecar_s_limit_are_accepted() -> None:
     value = b"c" * 16_000
     async with gateway() as running:
-        told = await running.say(POST + b"".join(b"X-%d: %b\r\n" % (at, value) for at in range(4)) + TWO)
-        assert told.startswith(b"HTTP/1.1 200 ")
+        response = await running.exchange(POST + b"".join(b"X-%d: %b\r\n" % (at, value) for at in range(4)) + TWO)
+        assert response.startswith(b"HTTP/1.1 200 ")
         assert sum(len(body) for key, (body, _) in running.store.objects.items() if key.endswith(".json")) < MAX_BYTES
 
 
@@ -157,7 +157,7 @@ async def test_waiting_clients_are_bounded_and_busy_ones_stay() -> None:
         reader, upload = await asyncio.open_connection("127.0.0.1", running.port)
         upload.write(POST + b"Content-Length: 4\r\n\r\n{")
         await upload.drain()
-        await running.say(
+        await running.exchange(
             b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
         )  # after this response the server has seen the upload
         held = [await asyncio.open_connection("127.0.0.1", running.port) for _ in range(3 * MOST_IDLE)]
@@ -179,9 +179,9 @@ IDS = st.sampled_from([b"..", b"/", b"%2f", b"%2e", b"a", b"\\", b":", b".", b"-
 @settings(max_examples=60, suppress_health_check=list(HealthCheck), print_blob=True)
 async def test_any_name_stays_below_its_prefix(name: bytes) -> None:
     async with gateway() as running:
-        await running.say(b"POST /" + name + b" HTTP/1.1\r\nHost: x\r\n" + TWO)
-        await running.say(b"GET /api/" + name + b" HTTP/1.1\r\nHost: x\r\n\r\n")
-        await running.say(in_cluster(name) + TWO)
+        await running.exchange(b"POST /" + name + b" HTTP/1.1\r\nHost: x\r\n" + TWO)
+        await running.exchange(b"GET /api/" + name + b" HTTP/1.1\r\nHost: x\r\n\r\n")
+        await running.exchange(in_cluster(name) + TWO)
 
 
 VALUES = st.binary(max_size=30).map(lambda value: value.replace(b"\r", b"").replace(b"\n", b""))
@@ -191,8 +191,8 @@ VALUES = st.binary(max_size=30).map(lambda value: value.replace(b"\r", b"").repl
 @settings(max_examples=60, suppress_health_check=list(HealthCheck), print_blob=True)
 async def test_accepted_headers_can_be_forwarded(headers: list[tuple[bytes, bytes]]) -> None:
     async with gateway() as running:
-        told = await running.say(POST + b"".join(b"%b: %b\r\n" % pair for pair in headers) + TWO)
-        assert told.split(b" ", 2)[1] in {b"200", b"400"}
+        response = await running.exchange(POST + b"".join(b"%b: %b\r\n" % pair for pair in headers) + TWO)
+        assert response.split(b" ", 2)[1] in {b"200", b"400"}
         for body, _ in running.store.objects.values():
             if body.startswith(b'{"'):
                 json.loads(body)

@@ -93,8 +93,10 @@ async def test_no_response_takes_more_than_its_share_of_memory(ports: list[int])
         if process.returncode is None:
             process.kill()
             await process.wait()
-    told = dict(zip(ATTACKS, map(json.loads, stdout.splitlines()), strict=True))
-    assert {name: it["result"] for name, it in told.items()} == {name: want for name, (_, _, want) in ATTACKS.items()}
-    assert [name for name, it in told.items() if it["leaked"]] == []
-    mib = {name: it["mib"] for name, it in told.items()}
+    results = dict(zip(ATTACKS, map(json.loads, stdout.splitlines()), strict=True))
+    assert {name: it["result"] for name, it in results.items()} == {
+        name: want for name, (_, _, want) in ATTACKS.items()
+    }
+    assert [name for name, it in results.items() if it["leaked"]] == []
+    mib = {name: it["mib"] for name, it in results.items()}
     assert {name: grown for name, grown in mib.items() if grown > MOST_OF_A_CROWD_MIB.get(name, MOST_MIB)} == {}

@@ -189,14 +189,14 @@ async def test_a_response_before_the_payload_was_read(raw: bytes, expected: str,
 
 
 async def test_a_response_without_a_request_is_used_for_no_request() -> None:
-    spoken = asyncio.Event()
-    async with asyncio.timeout(60), serving(late(OK, OK.replace(b"{}", b"99"), spoken)) as port:
+    sent = asyncio.Event()
+    async with asyncio.timeout(60), serving(late(OK, OK.replace(b"{}", b"99"), sent)) as port:
         target = HttpTarget(port=port, timeout_s=60)
         for _ in range(3):
-            spoken.clear()
+            sent.clear()
             async with target.post("/", [], b"x") as reply:
                 assert b"".join([chunk async for chunk in reply.chunks()]) == b"{}"
-            await spoken.wait()
+            await sent.wait()
             await asyncio.sleep(0.01)  # bytes that have arrived are read before timers run
         await target.close()
 

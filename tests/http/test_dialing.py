@@ -94,7 +94,7 @@ async def test_black_holes_alone_end_in_time(monkeypatch: pytest.MonkeyPatch) ->
                 await ask(made)
 
 
-async def test_nobody_at_any_address_is_told_as_the_first_one_said(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_error_of_the_first_address_is_reported_when_all_refuse(monkeypatch: pytest.MonkeyPatch) -> None:
     async with pool(Origin(host=NAME, port=80)) as made:
         resolve(monkeypatch, refused(), refused())
         with pytest.raises(UnreachableError, match="refused") as caught:
@@ -134,7 +134,7 @@ async def test_an_address_needs_no_resolver(monkeypatch: pytest.MonkeyPatch) -> 
     assert asked == []
 
 
-async def test_an_alternative_is_asked_only_where_nobody_listens_and_is_remembered() -> None:
+async def test_the_alternative_host_is_used_only_when_the_port_is_closed_and_is_remembered() -> None:
     async with serving(always_send(ok(b"six", "Connection: close")), host="::1") as server:
         port = server.origin.port
         async with pool(Origin(host="127.0.0.1", port=port, alternatives=("::1",))) as made:
@@ -147,7 +147,7 @@ async def test_an_alternative_is_asked_only_where_nobody_listens_and_is_remember
             assert await ask(made) == b"four"
 
 
-async def test_the_alternative_is_forgotten_once_nobody_listens_there() -> None:
+async def test_the_alternative_host_is_forgotten_when_its_port_is_closed() -> None:
     async with serving(always_send(ok(b"six", "Connection: close")), host="::1") as server:
         port = server.origin.port
         made = Pool(Origin(host="127.0.0.1", port=port, alternatives=("::1",)))

@@ -132,7 +132,7 @@ async def test_both_loopbacks_answer_on_one_port() -> None:
             await asyncio.open_connection(host, admin.port)
 
 
-async def test_a_port_that_one_family_has_in_use_is_fatal_and_the_other_is_let_go() -> None:
+async def test_a_port_in_use_for_one_family_is_fatal_and_the_other_socket_is_closed() -> None:
     with socket.create_server(("::1", 0), family=socket.AF_INET6) as taken:
         port = taken.getsockname()[1]
         admin = AdminServer(BOTH, port, lambda: b"", lambda: True, lambda: True)
@@ -152,5 +152,5 @@ async def test_a_name_is_resolved() -> None:
             listener.close()
 
 
-def test_addresses_are_told_as_people_write_them() -> None:
+def test_addresses_are_formatted_as_host_and_port() -> None:
     assert addresses_text(["127.0.0.1", "::1", "name"], 80) == "127.0.0.1:80, [::1]:80, name:80"

@@ -102,7 +102,7 @@ async def test_an_answer_without_a_length_ends_with_its_connection() -> None:
         assert server.connections == 2
 
 
-async def test_a_server_that_closes_after_its_answer_is_believed() -> None:
+async def test_a_connection_with_connection_close_is_not_reused() -> None:
     async with pool(always_send(ok(b"fine", "Connection: close"))) as (made, server):
         assert [await ask(made) for _ in range(3)] == [b"fine"] * 3
         assert server.connections == 3
@@ -147,7 +147,7 @@ async def test_a_body_beyond_its_limit_is_refused_and_its_connection_ended() -> 
         await eventually(lambda: server.open == 0)
 
 
-async def test_a_connection_closed_while_it_rested_costs_no_request() -> None:
+async def test_a_connection_closed_while_idle_costs_no_request() -> None:
     async def script(client: ClientConnection) -> None:
         await client.read_request()
         await client.send(OK)
@@ -198,7 +198,7 @@ async def test_a_kept_connection_that_breaks_in_mid_answer_is_not_asked_again() 
         assert (server.connections, len(server.heads)) == (1, 2)
 
 
-async def test_an_answer_nobody_asked_for_is_not_taken_for_the_next_one() -> None:
+async def test_a_response_without_a_request_is_not_used_for_the_next_request() -> None:
     was_read = asyncio.Event()
 
     async def script(client: ClientConnection) -> None:
@@ -222,9 +222,7 @@ CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n/1\r\n0\r\
 
 @pytest.mark.parametrize("surplus", [ok(b"stale"), b"\r\n"])
 @pytest.mark.parametrize("first", [ok(b"/1"), CHUNKED])
-async def test_of_two_answers_the_first_stands_and_the_other_is_never_the_next_one(
-    first: bytes, surplus: bytes
-) -> None:
+async def test_the_second_of_two_responses_is_never_used_for_the_next_request(first: bytes, surplus: bytes) -> None:
     async with pool(always_send(first + surplus)) as (made, _):
         assert [await ask(made) for _ in range(3)] == [b"/1"] * 3
 
@@ -262,14 +260,14 @@ async def test_silence_in_mid_body_ends_in_time(monkeypatch: pytest.MonkeyPatch)
             await ask(made, timeout_s=0.1)
 
 
-async def test_who_does_not_read_is_not_late(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_time_without_a_read_does_not_count_against_the_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pool_module, "TIMEOUT_CHECK_INTERVAL_S", 0.02)
     async with pool(always_send(ok(b"x" * HIGH_WATER_BYTES))) as (made, _), opened(made, timeout_s=0.1) as answer:
         await asyncio.sleep(0.3)
         assert len(await answer.read(LIMIT, 0.1)) == HIGH_WATER_BYTES
 
 
-async def test_a_reader_that_is_slow_holds_the_sender_back() -> None:
+async def test_a_slow_reader_stops_the_sender() -> None:
     size, sent = 64 * 1024 * 1024, 0
 
     async def script(client: ClientConnection) -> None:
@@ -312,23 +310,23 @@ async def test_an_answer_that_is_left_early_in_its_stream_ends_its_connection() 
 
 
 async def test_a_request_that_is_cancelled_ends_its_connection() -> None:
-    heard = asyncio.Event()
+    received = asyncio.Event()
 
     async def script(client: ClientConnection) -> None:
         await client.read_request()
-        heard.set()
+        received.set()
         await client.is_closed()
 
     async with pool(script) as (made, server):
         asking = asyncio.create_task(ask(made))
-        await heard.wait()
+        await received.wait()
         asking.cancel()
         with pytest.raises(asyncio.CancelledError):
             await asking
         await eventually(lambda: server.open == 0)
 
 
-async def test_a_connection_that_rests_too_long_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_connection_that_is_idle_too_long_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pool_module, "TIMEOUT_CHECK_INTERVAL_S", 0.02)
     async with pool(echo, idle_limit_s=0.1) as (made, server):
         await ask(made)
@@ -341,16 +339,16 @@ async def test_a_connection_that_rests_too_long_is_closed(monkeypatch: pytest.Mo
 
 
 async def test_closing_fails_what_is_under_way() -> None:
-    heard = asyncio.Event()
+    received = asyncio.Event()
 
     async def script(client: ClientConnection) -> None:
         await client.read_request()
-        heard.set()
+        received.set()
         await client.is_closed()
 
     async with pool(script) as (made, _):
         asking = asyncio.create_task(ask(made))
-        await heard.wait()
+        await received.wait()
         await made.close()
         with pytest.raises(ConnectionBrokenError):
             await asking
@@ -379,7 +377,7 @@ async def test_small_chunks_without_end_are_a_body_and_no_flood_of_heads() -> No
         assert len(await ask(made, limit=2_000_000)) == 1024 * 1000
 
 
-async def test_a_body_larger_than_what_is_held_back_is_read_whole() -> None:
+async def test_a_body_larger_than_the_read_ahead_limit_is_read_completely() -> None:
     async with pool(always_send(ok(b"x" * 3_000_000))) as (made, server):
         assert [len(await ask(made, limit=3_000_000)) for _ in range(3)] == [3_000_000] * 3
         assert server.connections == 1

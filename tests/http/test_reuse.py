@@ -113,11 +113,11 @@ async def test_every_connection_field_counts(lines: tuple[str, ...], is_kept: bo
         ("timeout=5, timeout=9", 4),
     ],
 )
-def test_what_a_server_promises(field: str | None, seconds: float) -> None:
+def test_the_keep_alive_timeout_is_read_from_the_header(field: str | None, seconds: float) -> None:
     assert max_idle_s(field) == seconds
 
 
-async def test_a_server_that_keeps_connections_for_a_shorter_time_is_obeyed(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_keep_alive_timeout_of_the_server_is_respected(monkeypatch: pytest.MonkeyPatch) -> None:
     assert await connections(always_send(ok(b"fine", "Keep-Alive: timeout=0")), GET) == 3
     assert await connections(always_send(ok(b"fine", "Keep-Alive: timeout=60")), GET) == 1
     monkeypatch.setattr(pool_module, "TIMEOUT_CHECK_INTERVAL_S", 1000)  # the timer is too late
@@ -143,7 +143,7 @@ async def test_without_keep_alive_each_request_has_a_connection_of_its_own() -> 
         await made.close()
 
 
-async def test_a_repeated_field_is_told_whole_whatever_the_framing() -> None:
+async def test_a_repeated_field_is_joined_with_any_framing() -> None:
     fields = ("Content-Type: text/html", "content-type: application/json")
     chunked = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n%b\r\n\r\n0\r\n\r\n" % "\r\n".join(fields).encode()
     for raw in (ok(b"", *fields), chunked):

@@ -39,7 +39,7 @@ async def test_a_trusted_server_is_spoken_to_over_one_kept_connection(certificat
         await asyncio.sleep(0)
 
 
-async def test_a_server_that_nobody_vouches_for_is_unreachable(certificate: Path) -> None:
+async def test_a_server_with_an_untrusted_certificate_is_unreachable(certificate: Path) -> None:
     async with serving(certificate) as port:
         made = Pool(Origin(host="127.0.0.1", port=port, tls=ssl.create_default_context()))
         with pytest.raises(UnreachableError):
@@ -47,7 +47,7 @@ async def test_a_server_that_nobody_vouches_for_is_unreachable(certificate: Path
         await made.close()
 
 
-async def test_a_certificate_of_somebody_else_is_refused(certificate: Path) -> None:
+async def test_a_certificate_of_another_host_is_refused(certificate: Path) -> None:
     async with serving(certificate) as port:
         context = ssl.create_default_context(cafile=str(certificate))
         made = Pool(Origin(host="localhost", port=port, tls=context))

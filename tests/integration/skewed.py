@@ -72,8 +72,8 @@ def skewed(cloud: Cloud, off_s: float) -> Iterator[Skewed]:
             with closing(http.client.HTTPConnection(upstream.hostname or "", upstream.port, timeout=60)) as connection:
                 connection.request(self.command, self.path, body, dict(self.headers))
                 answer = connection.getresponse()
-                told = answer.status, dict(answer.getheaders()), answer.read()
-            self.answer(*told)
+                response = answer.status, dict(answer.getheaders()), answer.read()
+            self.answer(*response)
 
         do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = do  # noqa: N815 - the names that http.server looks for
 

@@ -69,7 +69,9 @@ def test_two_completion_messages_end_the_job_once(cloud: Cloud, queue: Queue, co
     assert container.paths("/") == 1
 
 
-def test_the_end_is_not_told_while_a_batch_still_runs(cloud: Cloud, queue: Queue, container: Container) -> None:
+def test_the_completion_is_not_notified_while_a_batch_still_runs(
+    cloud: Cloud, queue: Queue, container: Container
+) -> None:
     release = threading.Event()
 
     def reply(request: Request) -> Reply:

@@ -29,7 +29,7 @@ def rules(bucket: Bucket) -> list[dict[str, object]]:
     return found
 
 
-def test_it_is_added_to_what_belongs_to_others_and_only_once(
+def test_the_rule_is_added_to_those_of_others_and_only_once(
     cloud: Cloud, queue: Queue, bucket: Bucket, container: Container
 ) -> None:
     bucket.s3.put_bucket_lifecycle_configuration(Bucket=bucket.name, LifecycleConfiguration={"Rules": [THEIRS]})

@@ -89,7 +89,7 @@ def test_a_sidecar_with_a_role_works_without_the_sdk(
     assert not [line for line in sidecar.lines if "secret" in line or "identity-token" in line or "ASIA" in line]
 
 
-def test_a_profile_goes_through_the_sdk_and_the_log_says_why(
+def test_a_profile_uses_the_sdk_and_the_log_has_the_reason(
     cloud: Cloud, queue: Queue, bucket: Bucket, container: Container, tmp_path: Path
 ) -> None:
     config = tmp_path / "credentials"
@@ -102,7 +102,7 @@ def test_a_profile_goes_through_the_sdk_and_the_log_says_why(
         assert (line["provider"], line["reason"]) == ("sdk", f"{config} has a default profile")
 
 
-def test_an_sts_that_hangs_stops_nothing_while_the_keys_are_good_for_nine_minutes(
+def test_an_sts_that_hangs_stops_nothing_while_the_keys_are_valid_for_nine_minutes(
     cloud: Cloud, queue: Queue, bucket: Bucket, container: Container, server: Server, tmp_path: Path
 ) -> None:
     server.answer("POST /", (200, assumed(instant(540))), NEVER)
@@ -119,19 +119,19 @@ def test_an_sts_that_hangs_stops_nothing_while_the_keys_are_good_for_nine_minute
         assert not sidecar.events("queue_unavailable") + sidecar.events("store_unavailable")
 
 
-def test_a_renewal_that_hangs_is_told_and_work_goes_on_until_the_keys_end_and_after_new_ones_came(
+def test_a_renewal_that_hangs_is_logged_and_work_stops_only_while_the_keys_are_expired(
     cloud: Cloud, queue: Queue, bucket: Bucket, container: Container, server: Server, tmp_path: Path
 ) -> None:
     server.answer("POST /", (200, assumed(instant(30))), NEVER)
     settings = slim_settings(cloud, queue, bucket, container.port, **role("web_identity", server, tmp_path))
     with Sidecar(without_keys(settings)) as sidecar:
-        eventually(lambda: sidecar.events("credentials_renewal_failing"), "the failure to be told", 60)
+        eventually(lambda: sidecar.events("credentials_renewal_failing"), "the failure to be logged", 60)
         [line] = sidecar.events("credentials_renewal_failing")
         assert (line["provider"], line["level"]) == ("web_identity", "warning")
         assert line["valid_for_s"] > 0
         finish(bucket, queue)
         server.answer("POST /", (200, assumed()))
-        eventually(lambda: sidecar.events("credentials_renewed"), "the recovery to be told", 60)
+        eventually(lambda: sidecar.events("credentials_renewed"), "the recovery to be logged", 60)
         assert sidecar.metric('dequeuer_credentials_refresh_errors_total{provider="web_identity"}') >= 1
         finish(bucket, queue)
         sidecar.terminate()
@@ -152,7 +152,7 @@ def test_a_renewal_that_hangs_is_told_and_work_goes_on_until_the_keys_end_and_af
         ({"AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://10.0.0.1/"}, 2, "AWS_CONTAINER_CREDENTIALS_FULL_URI: http://"),
     ],
 )
-def test_without_credentials_it_ends_soon_and_says_why(
+def test_without_credentials_the_process_ends_soon_with_the_reason(
     environment: dict[str, str],
     status: int,
     text: str,

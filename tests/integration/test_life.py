@@ -64,7 +64,7 @@ def test_when_the_grace_is_over_another_worker_has_it_at_once(
 
 @pytest.mark.parametrize("cloud", ["ministack", "fauxqs"], indirect=True)
 @pytest.mark.parametrize("sigterms", [1, 2])
-def test_the_own_long_poll_does_not_keep_what_is_released(
+def test_a_running_long_poll_does_not_receive_messages_that_are_released(
     cloud: Cloud, queue: Queue, bucket: Bucket, container: Container, sigterms: int
 ) -> None:
     container.reply = held = Held()
@@ -139,13 +139,13 @@ def test_a_request_longer_than_its_lease_runs_once(
     assert len(container.requests) == 1
 
 
-def test_aws_away_at_the_start_and_in_the_middle(tmp_path: Path, container: Container) -> None:
+def test_an_outage_of_aws_at_the_start_and_during_work(tmp_path: Path, container: Container) -> None:
     with ministack(tmp_path) as url:
         cloud = Cloud("ministack", url)
         queue, bucket = cloud.queue(), cloud.bucket()
     settings = async_settings(cloud, queue, bucket, container.port)
     with Sidecar(settings) as sidecar:
-        eventually(lambda: sidecar.events("queue_unavailable"), "the outage to be told")
+        eventually(lambda: sidecar.events("queue_unavailable"), "the outage to be logged")
         assert sidecar.process.poll() is None
         sidecar.terminate()
         assert sidecar.wait() == 0
@@ -175,7 +175,7 @@ def test_a_bucket_that_does_not_exist(cloud: Cloud, queue: Queue, bucket: Bucket
     assert queue.take() == (request_id, 1)
 
 
-def test_bad_settings_are_told_all_at_once(cloud: Cloud, queue: Queue, container: Container) -> None:
+def test_all_bad_settings_are_reported_at_once(cloud: Cloud, queue: Queue, container: Container) -> None:
     settings = batch_settings(cloud, queue, container.port, DEQUEUER_WORKERS="zero", DEQUEUER_WORKRES="1")
     del settings["DEQUEUER_JOB_ID"]
     with Sidecar(settings) as sidecar:

@@ -94,7 +94,7 @@ def reason(sidecar: Sidecar) -> tuple[str, str | None]:
 @pytest.mark.parametrize(
     ("server", "name"), [(tls, "TLS"), (h2c, "HTTP/2"), (redis, "Redis")], ids=["tls", "h2c", "redis"]
 )
-def test_the_queue_is_held_and_the_same_messages_complete_once_it_is_replaced(
+def test_nothing_is_received_until_the_container_is_replaced_and_the_same_messages_then_complete(
     cloud: Cloud, queue: Queue, bucket: Bucket, certificate: Path, server: Callable[[Path], Talk], name: str
 ) -> None:
     port = free_port()
@@ -128,7 +128,7 @@ def test_the_queue_is_held_and_the_same_messages_complete_once_it_is_replaced(
         assert len(sidecar.events("container_not_http")) == 1
 
 
-def test_a_batch_is_held_too(cloud: Cloud, certificate: Path) -> None:
+def test_a_batch_is_kept_while_the_container_does_not_speak_http(cloud: Cloud, certificate: Path) -> None:
     queue = cloud.queue(max_receives=3)
     port = free_port()
     queue.send("[1, 2]")

@@ -20,11 +20,11 @@ def wire(cloud: Cloud) -> Iterator[Wire]:
         yield running
 
 
-def test_away_at_the_start(cloud: Cloud, queue: Queue, bucket: Bucket, container: Container, wire: Wire) -> None:
+def test_an_outage_at_the_start(cloud: Cloud, queue: Queue, bucket: Bucket, container: Container, wire: Wire) -> None:
     wire.cut()
     request_id = bucket.submit(queue)
     with Sidecar(async_settings(cloud, queue, bucket, container.port, **wire.settings(queue))) as sidecar:
-        eventually(lambda: sidecar.events("queue_unavailable"), "the outage to be told")
+        eventually(lambda: sidecar.events("queue_unavailable"), "the outage to be logged")
         assert sidecar.get("/livez")[0] == 200
         wire.mend()
         assert eventually(lambda: bucket.ended(request_id), "the request to end") == "completed"
@@ -33,7 +33,7 @@ def test_away_at_the_start(cloud: Cloud, queue: Queue, bucket: Bucket, container
     assert len(container.requests) == 1
 
 
-def test_away_between_two_requests(
+def test_an_outage_between_two_requests(
     cloud: Cloud, queue: Queue, bucket: Bucket, container: Container, wire: Wire
 ) -> None:
     settings = async_settings(cloud, queue, bucket, container.port, DEQUEUER_VISIBILITY_TIMEOUT="3")
@@ -41,17 +41,17 @@ def test_away_between_two_requests(
         first = bucket.submit(queue)
         assert eventually(lambda: bucket.ended(first), "the request to end") == "completed"
         wire.cut()
-        eventually(lambda: sidecar.events("queue_unavailable"), "the outage to be told")
+        eventually(lambda: sidecar.events("queue_unavailable"), "the outage to be logged")
         second = bucket.submit(queue)
         assert sidecar.get("/healthz") == (200, "healthy")
         wire.mend()
         assert eventually(lambda: bucket.ended(second), "the request to end") == "completed"
         assert len(sidecar.events("queue_unavailable")) == 1
-        eventually(lambda: sidecar.events("queue_available"), "the end of the outage to be told")
+        eventually(lambda: sidecar.events("queue_available"), "the end of the outage to be logged")
     assert len(container.requests) == 2
 
 
-def test_away_while_the_answer_is_to_be_stored(
+def test_an_outage_while_the_response_is_stored(
     cloud: Cloud, queue: Queue, bucket: Bucket, container: Container, wire: Wire
 ) -> None:
     container.reply = held = Held()
@@ -61,7 +61,7 @@ def test_away_while_the_answer_is_to_be_stored(
         eventually(lambda: container.requests, "the container to have the request")
         wire.cut()
         held.release.set()
-        eventually(lambda: sidecar.events("store_unavailable"), "the outage to be told")
+        eventually(lambda: sidecar.events("store_unavailable"), "the outage to be logged")
         assert "result.json" not in bucket.names(request_id)
         wire.mend()
         assert eventually(lambda: bucket.ended(request_id), "the request to end") == "completed"
@@ -112,7 +112,7 @@ def test_sigterm_while_aws_is_away_ends_with_the_grace(
         assert eventually(lambda: bucket.ended(request_id), "the request to end") == "completed"
 
 
-def test_a_job_goes_on_where_it_was(cloud: Cloud, queue: Queue, container: Container, wire: Wire) -> None:
+def test_a_job_continues_where_it_was(cloud: Cloud, queue: Queue, container: Container, wire: Wire) -> None:
     container.reply = held = Held()
     queue.send("[1]")
     queue.send_completion("job-1")
@@ -121,7 +121,7 @@ def test_a_job_goes_on_where_it_was(cloud: Cloud, queue: Queue, container: Conta
         eventually(lambda: container.requests, "the container to have the batch")
         wire.cut()
         held.release.set()
-        eventually(lambda: sidecar.events("queue_unavailable"), "the outage to be told")
+        eventually(lambda: sidecar.events("queue_unavailable"), "the outage to be logged")
         wire.mend()
         assert sidecar.wait() == 0
     assert [request.path for request in container.requests] == ["/", "/on-job-complete"]

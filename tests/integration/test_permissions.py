@@ -83,7 +83,7 @@ def test_what_ends_the_start(cloud: Cloud, queue: Queue, bucket: Bucket, contain
         "sqs:ChangeMessageVisibility",
     ],
 )
-def test_what_work_goes_on_without(
+def test_permissions_without_which_work_continues(
     cloud: Cloud, queue: Queue, bucket: Bucket, container: Container, action: str
 ) -> None:
     with running(cloud, queue, bucket, container, action) as (sidecar, _):
@@ -103,7 +103,7 @@ def test_what_work_goes_on_without(
         ("sqs:DeleteMessage", (), 1),
     ],
 )
-def test_what_holds_the_queue(
+def test_permissions_without_which_nothing_is_received(
     cloud: Cloud,
     queue: Queue,
     bucket: Bucket,
@@ -193,7 +193,7 @@ def test_what_the_gateway_cannot_submit_without(cloud: Cloud, queue: Queue, buck
     with serving(cloud, queue, bucket, action) as (gateway, refusing):
         status, text = gateway.call("/api", b"payload")
         assert (status, "refuses the gateway" in text) == (503, True)
-        [line] = eventually(lambda: gateway.events("request_refused"), "the refusal to be told")
+        [line] = eventually(lambda: gateway.events("request_refused"), "the refusal to be logged")
         assert (line["level"], line["status"]) == ("error", 503)
         assert line["cause"]
         assert refusing.refused[action]

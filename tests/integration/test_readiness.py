@@ -25,7 +25,7 @@ def probed(cloud: Cloud, queue: Queue, bucket: Bucket, container: Container, tmp
     return async_settings(cloud, queue, bucket, container.port, DEQUEUER_PROBES_PATH=str(file))
 
 
-def test_a_container_that_listens_but_says_not_yet(
+def test_a_container_that_listens_but_is_not_ready(
     probed: dict[str, str], queue: Queue, bucket: Bucket, container: Container
 ) -> None:
     container.health = 503

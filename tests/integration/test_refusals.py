@@ -41,7 +41,7 @@ def one_line_each(sidecar: Sidecar, group: str, op: str, permission: str) -> Non
     [denied] = sidecar.events(f"{group}_denied")
     assert (denied["op"], denied["code"], denied["permission"]) == (op, "AccessDenied", permission)
     assert denied["hint"]
-    [allowed] = eventually(lambda: sidecar.events(f"{group}_allowed"), "the end of the refusal to be told")
+    [allowed] = eventually(lambda: sidecar.events(f"{group}_allowed"), "the end of the refusal to be logged")
     assert allowed["op"] == op
 
 
@@ -102,7 +102,7 @@ def test_statuses_that_may_be_written_do_not_end_the_refusal_of_results(
         one_line_each(sidecar, "store", "put", "s3:PutObject")
 
 
-def test_what_may_not_be_read_is_released_and_nothing_is_received_meanwhile(
+def test_messages_whose_payload_may_not_be_read_are_released_and_nothing_is_received(
     refusing: RefusingCloud, cloud: Cloud, queue: Queue, bucket: Bucket, container: Container
 ) -> None:
     with starting(refusing, cloud, queue, bucket, container) as sidecar:
@@ -120,7 +120,7 @@ def test_what_may_not_be_read_is_released_and_nothing_is_received_meanwhile(
         one_line_each(sidecar, "store", "get", "s3:GetObject")
 
 
-def test_what_may_not_be_deleted_is_deleted_later(
+def test_objects_whose_deletion_is_refused_are_deleted_later(
     refusing: RefusingCloud, cloud: Cloud, queue: Queue, bucket: Bucket, container: Container
 ) -> None:
     with starting(refusing, cloud, queue, bucket, container) as sidecar:
@@ -134,7 +134,7 @@ def test_what_may_not_be_deleted_is_deleted_later(
         one_line_each(sidecar, "store", "delete", "s3:DeleteObject")
 
 
-def test_a_deletion_of_the_message_is_sent_again_while_the_lease_holds(
+def test_a_refused_deletion_of_the_message_is_repeated_while_the_lease_lasts(
     refusing: RefusingCloud, cloud: Cloud, queue: Queue, bucket: Bucket, container: Container
 ) -> None:
     with starting(refusing, cloud, queue, bucket, container, DEQUEUER_VISIBILITY_TIMEOUT="4") as sidecar:
@@ -229,7 +229,7 @@ def test_a_batch_whose_message_may_not_be_deleted_runs_once(
         ("sqs:GetQueueAttributes", ("GetQueueAttributes", "sqs:GetQueueAttributes")),
     ],
 )
-def test_what_is_refused_at_start_up_ends_the_process(
+def test_a_refusal_at_start_up_ends_the_process(
     refusing: RefusingCloud,
     cloud: Cloud,
     queue: Queue,

@@ -48,7 +48,7 @@ def test_a_hundred_workers_and_two_thousand_requests(
 
 @pytest.mark.parametrize("cloud", ["fauxqs"], indirect=True)
 @pytest.mark.parametrize("mib", [0.5, 8])
-def test_a_hundred_large_answers_side_by_side(
+def test_a_hundred_large_responses_at_the_same_time(
     cloud: Cloud, queue: Queue, tmp_path: Path, container: Container, mib: float
 ) -> None:
     full = threading.Event()

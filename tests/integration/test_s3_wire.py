@@ -71,7 +71,7 @@ async def test_a_stream_that_fails_leaves_nothing_behind(store: Store, bucket: B
     with pytest.raises(ValueError, match="after all"):
         await store.put_stream("broken", broken(), "application/json")
     async with asyncio.timeout(30):  # aborted in the background
-        while bucket.s3.list_multipart_uploads(Bucket=bucket.name).get("Uploads"):  # noqa: ASYNC110 - nobody tells
+        while bucket.s3.list_multipart_uploads(Bucket=bucket.name).get("Uploads"):  # noqa: ASYNC110 - the store has no notification
             await asyncio.sleep(0.05)
     with pytest.raises(StoreMissingError):
         await store.get("broken")
@@ -106,7 +106,7 @@ async def test_a_page_of_a_thousand_keys(store: Store, bucket: Bucket) -> None:
 
 
 @EVERYWHERE
-async def test_a_download_can_be_taken_up_in_the_middle(endpoint: AwsEndpoint, store: Store, bucket: Bucket) -> None:
+async def test_a_download_can_be_resumed_in_the_middle(endpoint: AwsEndpoint, store: Store, bucket: Bucket) -> None:
     body = bytes(range(256)) * 4000
     await store.put("big", body, "text/plain")
     e_tag = bucket.s3.head_object(Bucket=bucket.name, Key="big")["ETag"]

@@ -22,10 +22,10 @@ def test_a_sidecar_works_around_what_the_store_lacks(
             for _ in range(3):
                 request_id = bucket.submit(queue)
                 assert eventually(lambda r=request_id: bucket.ended(r), "the request to end") == "completed"  # type: ignore[misc]
-            told = [line["feature"] for line in sidecar.events("store_feature_missing")]
+            missing = [line["feature"] for line in sidecar.events("store_feature_missing")]
             # The SDK sends a checksum with DeleteObjects as well.
-            assert sorted({*told} - {"bulk_deletions"}) == ["checksums", "conditional_writes"]
-            assert len(told) == len({*told})
+            assert sorted({*missing} - {"bulk_deletions"}) == ["checksums", "conditional_writes"]
+            assert len(missing) == len({*missing})
             assert sidecar.get("/healthz") == (200, "healthy")
     assert len(container.requests) == 3
 
@@ -38,5 +38,5 @@ def test_a_gateway_works_around_what_the_store_lacks(cloud: Cloud, queue: Queue,
             for _ in range(3):
                 request_id = gateway.submit()
                 assert bucket.get(request_id, "payload") == (b"payload", "application/x-www-form-urlencoded")
-            [line] = eventually(lambda: gateway.events("store_feature_missing"), "the lack to be told")
+            [line] = eventually(lambda: gateway.events("store_feature_missing"), "the lack to be logged")
             assert (line["level"], line["feature"]) == ("warning", "checksums")

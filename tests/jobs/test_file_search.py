@@ -60,14 +60,14 @@ async def test_globs_are_matched_with_whole_paths() -> None:
     assert await found(paths("s3://a", excludes=("**[23]", "s3://a/z"))) == ["s3://a/x/1", "s3://a/y//4"]
 
 
-async def test_a_search_goes_on_after_any_position() -> None:
+async def test_a_search_continues_after_any_position() -> None:
     search = paths("s3://a/x/", "s3://b", "s3://a/x/2")
     whole = [one async for one in search_files(buckets(), search)]
     for at, one in enumerate(whole):
         assert await found(search, after=one.position) == [str(other.path) for other in whole[at + 1 :]]
 
 
-async def test_a_search_goes_on_after_a_file_that_is_gone() -> None:
+async def test_a_search_continues_after_a_deleted_file() -> None:
     assert await found(paths("s3://a/x/"), after=Position(path_index=0, key="x/2.5")) == ["s3://a/x/3"]
 
 

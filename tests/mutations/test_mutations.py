@@ -1,4 +1,4 @@
-"""What keeps the promises, taken out piece by piece: each time a test must fail. Who weakens one is told."""
+"""Removes pieces of code that keep the promises, one by one. Each time one of the named tests must fail."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @dataclass(frozen=True, kw_only=True)
 class Mutation:
-    """One piece taken out. `old` is to occur once in `module`; `tests` must then fail."""
+    """Replaces `old`, which must occur exactly once in `module`, by `new`. Then one of `tests` must fail."""
 
     name: str
     module: str
@@ -93,7 +93,7 @@ MUTATIONS = [
         tests=("tests/sources/sqs/test_batcher.py",),
     ),
     Mutation(
-        name="what was given up is sent all the same",
+        name="a cancelled change is sent",
         module="sources/sqs/batcher.py",
         old="if not waiting.future.done()]",
         new="if waiting.until > now]",
@@ -107,7 +107,7 @@ MUTATIONS = [
         tests=("tests/sources/sqs/test_source.py",),
     ),
     Mutation(
-        name="what the own poll takes back is not waited for",
+        name="a released message that the own poll receives again is not released again",
         module="worker/worker.py",
         old="            last_release_at = loop.time()\n",
         new="",
@@ -135,7 +135,7 @@ MUTATIONS = [
         tests=("tests/worker/test_worker.py",),
     ),
     Mutation(
-        name="what receives under way may bring does not count",
+        name="messages that running receives may return do not count",
         module="worker/poller.py",
         old="self._slots.free - receives.possible_incoming, len(self._prefetched)",
         new="self._slots.free, len(self._prefetched)",
@@ -198,22 +198,22 @@ MUTATIONS = [
         tests=("tests/worker/test_worker_prefetch.py",),
     ),
     Mutation(
-        name="more at a time for nothing",
+        name="the limit rises without more throughput",
         module="concurrency/adaptive_limit.py",
         old="        if ratio > threshold:\n",
         new="        if ratio > 0:\n",
         tests=("tests/concurrency/test_adaptive_limit.py",),
     ),
     Mutation(
-        name="refusals change nothing",
+        name="refusals do not lower the limit",
         module="concurrency/adaptive_limit.py",
         old="                self._reduce(now)\n",
         new="                pass\n",
-        # Without it others of this file run for minutes: a limit of 100 where 8 are taken.
+        # Only this test: the others of the file would run for minutes with this mutation, with a limit of 100 instead of 8.
         tests=("tests/concurrency/test_adaptive_limit.py::test_a_burst_of_refusals_counts_once",),
     ),
     Mutation(
-        name="a batch of deletions counts as a whole",
+        name="failed entries of a batch of deletions count as deleted",
         module="sources/sqs/source.py",
         old="                verdicts[entry] = error\n",
         new="                verdicts[entry] = None\n",
@@ -227,21 +227,21 @@ MUTATIONS = [
         tests=("tests/sinks/s3_sdk/test_lifecycle.py",),
     ),
     Mutation(
-        name="finished work is done again",
+        name="a redelivery of finished work calls the container again",
         module="handlers/async_api/handler.py",
         old="if (message.receive_count > 1 or",
         new="if (message.receive_count < 0 or",
         tests=("tests/handlers/async_api/test_handler.py",),
     ),
     Mutation(
-        name="a result overwrites another",
+        name="a second result overwrites the first",
         module="handlers/async_api/request_store.py",
         old="is_written = await self._store.create(self._keys.result, body, JSON_TYPE, check=self._fence.check)",
         new="is_written = await self._store.put(self._keys.result, body, JSON_TYPE) is None",
         tests=("tests/handlers/async_api/test_handler.py",),
     ),
     Mutation(
-        name="an answer that may not be written is dropped",
+        name="a response whose write is refused is dropped",
         module="handlers/async_api/handler.py",
         old="                    request.response_received()\n",
         new="",
@@ -255,7 +255,7 @@ MUTATIONS = [
         tests=("tests/simulation/test_refusals.py",),
     ),
     Mutation(
-        name="nothing finds out that a refusal is over",
+        name="no call detects that a refusal is over",
         module="core/refusals.py",
         old="                await harmless_call(refusal.key)\n",
         new="                pass\n",
@@ -269,14 +269,14 @@ MUTATIONS = [
         tests=("tests/handlers/test_bugs.py",),
     ),
     Mutation(
-        name="start-up does not find out whether it may write",
+        name="start-up does not check write access",
         module="sinks/access.py",
         old='        await retry_until_available(StoreUnavailableError, store.check_write, f"{below}{CHECK}")\n',
         new="        pass\n",
         tests=("tests/sinks/test_access.py",),
     ),
     Mutation(
-        name="a failure looks only once",
+        name="a failure does not check a second time for a result",
         module="handlers/async_api/ending.py",
         old="if await self._request.has_result():",
         new="if False:",
@@ -287,22 +287,22 @@ MUTATIONS = [
 
 @pytest.fixture(scope="session")
 def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the project in which every test that is asked about passes."""
+    """A copy of the project in which all named tests pass."""
     folder = tmp_path_factory.mktemp("mutated")
     for name in ("dequeuer", "tests"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", "node_modules"))
     shutil.copy(ROOT / "pyproject.toml", folder)
-    # All of them, one after the other: they take as long as several mutations.
+    # All named tests run once here, which takes as long as several mutations.
     every = sorted({test for mutation in MUTATIONS for test in mutation.tests})
     assert run_tests(folder, *every, timeout_s=600) == 0
     return folder
 
 
 @pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda mutation: mutation.name)
-def test_without_it_a_test_fails(mutation: Mutation, copy: Path) -> None:
+def test_a_test_fails_without_the_piece(mutation: Mutation, copy: Path) -> None:
     module = copy / "dequeuer" / mutation.module
     text = module.read_text(encoding="utf-8")
-    assert text.count(mutation.old) == 1, f"{mutation.module} has changed: bring the mutation up to date"
+    assert text.count(mutation.old) == 1, f"{mutation.module} has changed: update the mutation"
     module.write_text(text.replace(mutation.old, mutation.new), encoding="utf-8")
     try:
         assert run_tests(copy, *mutation.tests) == 1
@@ -311,7 +311,7 @@ def test_without_it_a_test_fails(mutation: Mutation, copy: Path) -> None:
 
 
 def run_tests(folder: Path, *tests: str, timeout_s: float = 120) -> int:
-    """Return pytest's exit status: 0 all passed, 1 a test failed; anything else is neither."""
+    """Return pytest's exit status: 0 all passed, 1 a test failed; any other status is an error of pytest."""
     command = [sys.executable, "-B", "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "-p", "no:xdist", *tests]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")}
     run = subprocess.run(

@@ -45,7 +45,7 @@ async def test_healthz_is_the_gate(client: aiohttp.ClientSession, state: State) 
             assert answer.content_type == "text/plain"
 
 
-async def test_why_it_is_not_ready_is_a_header(state: State) -> None:
+async def test_the_reason_for_not_ready_is_a_header(state: State) -> None:
     admin = AdminServer(
         ["127.0.0.1"], 0, state.metrics.render, lambda: state.ready, lambda: True, not_ready_reason=lambda: "it sleeps"
     )
@@ -108,7 +108,7 @@ async def test_long_heads_are_refused(client: aiohttp.ClientSession) -> None:
         assert answer.status == 400
 
 
-async def test_a_callable_that_raises_is_500_and_the_server_goes_on(caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_callable_that_raises_is_500_and_the_server_continues(caplog: pytest.LogCaptureFixture) -> None:
     results = iter([RuntimeError("a bug"), None])
 
     def is_ready() -> bool:
@@ -127,7 +127,7 @@ async def test_a_callable_that_raises_is_500_and_the_server_goes_on(caplog: pyte
     assert "a bug" in caplog.text
 
 
-async def test_a_port_in_use_is_fatal_and_says_what_to_do(server: AdminServer) -> None:
+async def test_a_port_in_use_is_fatal_and_the_error_has_a_remedy(server: AdminServer) -> None:
     second = AdminServer(["127.0.0.1"], server.port, lambda: b"", lambda: True, lambda: True)
     with pytest.raises(FatalError) as caught:
         await second.start()

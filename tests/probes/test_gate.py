@@ -197,8 +197,8 @@ async def test_every_run_is_reported_and_changes_are_marked() -> None:
     probe = ScriptedProbe([BAD, BAD, odd, OK, BAD, BAD], every_s(1, failure_threshold=2))
     async with running(probe) as (_, seen):
         await asyncio.sleep(5.5)
-    told = [(event.ok, event.healthy, event.changed, event.detail, event.warning) for event in seen.of(Probed)]
-    assert told == [
+    probed = [(event.ok, event.healthy, event.changed, event.detail, event.warning) for event in seen.of(Probed)]
+    assert probed == [
         (False, False, True, "refused", False),  # the first result
         (False, False, False, "refused", False),
         (True, True, True, "HTTP 302", True),
@@ -258,7 +258,7 @@ async def test_a_cancelled_waiter_does_not_disturb_the_others(looptime: Any) -> 
 
 
 @pytest.mark.looptime
-async def test_an_exception_in_a_check_is_a_failure_and_probing_goes_on() -> None:
+async def test_an_exception_in_a_check_is_a_failure_and_probing_continues() -> None:
     secret = KeyError("Bearer abc")
     probe = ScriptedProbe([OK, secret, OK], every_s(1, failure_threshold=1))
     async with running(probe) as (gate, seen):

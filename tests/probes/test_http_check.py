@@ -41,7 +41,7 @@ async def running(container: Container) -> AsyncIterator[tuple[HttpCheck, Record
             await task
 
 
-def told(seen: Recorder) -> list[str]:
+def detected(seen: Recorder) -> list[str]:
     return [event.looks_like for event in seen.of(ContainerProtocolChanged)]
 
 
@@ -59,7 +59,7 @@ async def test_an_invalid_response_closes_it_and_a_valid_one_opens_it_for_good()
         # From now on an invalid response fails its own request only.
         assert await check.judge_invalid_response("TLS") == ""
         assert check.may_receive.is_open
-    assert told(seen) == ["TLS", ""]
+    assert detected(seen) == ["TLS", ""]
 
 
 @pytest.mark.looptime
@@ -72,7 +72,7 @@ async def test_it_asks_again_with_backoff_up_to_a_limit() -> None:
     assert gaps[0] <= CHECK_BACKOFF.initial_s
     assert max(gaps) <= CHECK_BACKOFF.max_s
     assert min(gaps[-50:]) >= CHECK_BACKOFF.max_s / 2
-    assert told(seen) == ["HTTP/2"]
+    assert detected(seen) == ["HTTP/2"]
 
 
 @pytest.mark.looptime
@@ -83,7 +83,7 @@ async def test_another_protocol_is_reported_again_and_a_container_that_is_gone_r
         await check.may_receive.wait_open()
         gone = [after - before for before, after in zip(container.asked[1:4], container.asked[2:5], strict=True)]
         assert max(gone) <= CHECK_BACKOFF.initial_s
-    assert told(seen) == ["TLS", "MySQL", ""]
+    assert detected(seen) == ["TLS", "MySQL", ""]
 
 
 @pytest.mark.looptime
@@ -94,7 +94,7 @@ async def test_a_container_that_sends_nothing_is_left_to_the_next_message() -> N
         assert not check.is_proven
         await check.judge_invalid_response("an unknown protocol")
         assert not check.may_receive.is_open
-    assert told(seen) == ["an unknown protocol", "", "an unknown protocol"]
+    assert detected(seen) == ["an unknown protocol", "", "an unknown protocol"]
 
 
 @pytest.mark.looptime
@@ -119,7 +119,7 @@ async def test_checks_at_the_same_time_share_one_and_a_cancelled_one_disturbs_no
         judging[0].cancel()
         assert set(await asyncio.gather(*judging[1:])) == {"TLS"}
         assert len(container.asked) == 1
-    assert told(seen) == ["TLS"]
+    assert detected(seen) == ["TLS"]
 
 
 @pytest.mark.looptime
@@ -130,4 +130,4 @@ async def test_a_valid_response_during_the_check_wins() -> None:
         check.record_valid_response()
         assert await judging == ""
         assert check.may_receive.is_open
-    assert told(seen) == []
+    assert detected(seen) == []

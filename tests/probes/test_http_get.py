@@ -249,7 +249,7 @@ async def test_given_headers(given: list[tuple[str, str]], sent: list[str]) -> N
 
 
 @pytest.mark.parametrize("name", ["Host", "host"])
-async def test_the_host_header_is_honoured_once(name: str) -> None:
+async def test_the_host_header_is_sent_once(name: str) -> None:
     async with serving(canned(answer("200 OK"))) as server:
         await probe(server, headers=[(name, "api.example.com"), (name, "other")]).check()
     assert server.hosts == ["api.example.com"]
@@ -378,7 +378,7 @@ async def test_ten_kibibytes_are_enough_to_judge(status: int) -> None:
         assert await probe(server).check() == ProbeResult(ok=status == 200, detail=f"HTTP {status}")
 
 
-async def test_less_than_that_must_be_whole_in_time() -> None:
+async def test_a_smaller_body_must_be_complete_within_the_timeout() -> None:
     head = b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n"
     async with serving(canned(head + b"x" * (MAX_BODY_BYTES - 1))) as server:
         result = await probe(server, HASTY).check()
@@ -497,7 +497,7 @@ async def test_an_invalid_host_is_a_failure(host: str) -> None:
     assert len(result.detail) <= 256
 
 
-async def test_a_cancelled_check_is_cancelled_and_hangs_up() -> None:
+async def test_a_cancelled_check_closes_its_connection() -> None:
     asked, hung_up = asyncio.Event(), asyncio.Event()
 
     async def talk(_target: str, reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:

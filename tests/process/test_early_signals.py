@@ -101,7 +101,7 @@ def test_a_signal_during_the_imports_ends_it_with_0(
 
 @pytest.mark.parametrize("is_pid_1", [pytest.param(False, id="as any process"), as_pid_1])
 @pytest.mark.parametrize("command", [(), ("gateway",)], ids=["sidecar", "gateway"])
-def test_a_signal_at_any_early_moment_is_obeyed(command: tuple[str, ...], is_pid_1: bool) -> None:
+def test_a_signal_at_any_moment_of_the_start_ends_the_process(command: tuple[str, ...], is_pid_1: bool) -> None:
     chance = random.Random(8)
     for _ in range(5):
         with started(command, {"DEQUEUER_SHUTDOWN_DELAY": "5"}, is_pid_1) as process:

@@ -63,7 +63,7 @@ def test_help_names_every_option_and_fits_a_terminal(program: Program) -> None:
         assert option.flag is None or f"--{option.flag}," in text
 
 
-def test_help_tells_what_is_required() -> None:
+def test_help_shows_what_is_required() -> None:
     paragraphs = help_text("sidecar").split("\n  ")
     assert any(part.startswith("--cluster-uid") for part in paragraphs)
     text = " ".join(help_text("sidecar").split())

@@ -55,7 +55,7 @@ def test_a_kms_key_needs_kms(sse: str | None) -> None:
         load_gateway([], GATEWAY | given)
 
 
-def test_encryption_stands_on_creations_and_the_owner_on_every_request() -> None:
+def test_creations_have_the_encryption_header_and_all_requests_the_owner_header() -> None:
     protection = ObjectProtection(sse="aws:kms:dsse", sse_kms_key_id=KEY, bucket_owner="012345678901")
     assert dict(protection.creation_fields()) == {
         "x-amz-server-side-encryption": "aws:kms:dsse",

@@ -113,17 +113,17 @@ class FakeS3:
                 body=body,
             )
             self.asked.append(asked)
-            said = self.before(asked)
-            if said is None:
-                said = self._carry_out(asked)
+            response = self.before(asked)
+            if response is None:
+                response = self._carry_out(asked)
                 changed = self.after(asked)
-                said = said if changed is None else changed
+                response = response if changed is None else changed
             if asked.step == self.stall_at:
                 self.stalled.set()
                 await asyncio.Event().wait()
-            writer.write(said)
+            writer.write(response)
             await writer.drain()
-            if not said or len(self.asked) == self.cut_after:
+            if not response or len(self.asked) == self.cut_after:
                 return
 
     def _carry_out(self, asked: Asked) -> bytes:
@@ -170,13 +170,13 @@ async def fake_s3() -> AsyncIterator[FakeS3]:
 
 
 class times:  # noqa: N801 - used like a function
-    """A `Fault` that sends `said` the first `count` times that a step is requested."""
+    """A `Fault` that sends `response` the first `count` times that a step is requested."""
 
-    def __init__(self, count: int, step: str, said: bytes) -> None:
-        self.left, self.step, self.said = count, step, said
+    def __init__(self, count: int, step: str, response: bytes) -> None:
+        self.left, self.step, self.response = count, step, response
 
     def __call__(self, asked: Asked) -> bytes | None:
         if asked.step != self.step or not self.left:
             return None
         self.left -= 1
-        return self.said
+        return self.response

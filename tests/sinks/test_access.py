@@ -58,7 +58,7 @@ async def test_the_check_begins_an_upload_and_aborts_it() -> None:
 
 
 @pytest.mark.parametrize("code", ["AccessDenied", "KMS.DisabledException"])
-async def test_a_refused_check_tells_code_and_key(code: str) -> None:
+async def test_a_refused_check_reports_code_and_key(code: str) -> None:
     async with fake_s3() as fake:
         fake.before = lambda asked: refusal(403, code) if asked.step == "begin" else None
         seen = Recorder()

@@ -79,7 +79,7 @@ async def test_a_prefix_without_objects_is_one_empty_page(endpoint: str, connect
     assert await connect(endpoint).list_page("nothing/") == ListedPage(objects=[], next_token="")
 
 
-async def test_a_bucket_that_is_missing_is_told(endpoint: str, connect: Connect) -> None:
+async def test_a_missing_bucket_is_reported(endpoint: str, connect: Connect) -> None:
     with pytest.raises(StoreDeniedError):
         await connect(endpoint, bucket="no-such-bucket").list_page("")
 
@@ -93,7 +93,7 @@ def cut_listing(more: str) -> bytes:
 @pytest.mark.parametrize(
     "raw", [cut_listing(""), cut_listing("<Contents><Key>k</Key></Contents>"), answer(200, b"<a/>")]
 )
-async def test_a_listing_that_does_not_say_how_it_goes_on_is_none(raw: bytes, connect: Connect) -> None:
+async def test_a_truncated_listing_without_a_continuation_is_invalid(raw: bytes, connect: Connect) -> None:
     async with server(raw) as (url, _):
         with pytest.raises(StoreUnavailableError):
             await connect(url).list_page("")
@@ -109,7 +109,7 @@ async def test_any_range_of_an_object_is_read(endpoint: str, connect: Connect) -
     assert [(call.op, call.error, call.key) for call in seen.of(StoreCalled)][-1] == ("get", None, "ranges/1")
 
 
-async def test_an_object_that_was_replaced_or_deleted_is_told(endpoint: str, connect: Connect) -> None:
+async def test_an_object_that_was_replaced_or_deleted_is_reported(endpoint: str, connect: Connect) -> None:
     store = connect(endpoint)
     await store.put("changing", b"0123456789", "text/plain")
     listed = (await store.list_page("changing")).objects[0]

@@ -59,12 +59,12 @@ async def test_a_larger_body_is_cut_into_parts_of_one_size(
 
 @pytest.mark.parametrize("step", ["begin", "part 2", "complete"])
 @pytest.mark.parametrize(
-    "said",
+    "response",
     [refusal(503, "SlowDown"), refusal(500, "InternalError"), b"", answer(200, b"<Error><Code>InternalError</Code>")],
     ids=["slow down", "internal", "broken", "no result in it"],
 )
-async def test_every_request_is_retried(s3: FakeS3, store: ClosableStore, step: str, said: bytes) -> None:
-    s3.before = times(3, step, said)
+async def test_every_request_is_retried(s3: FakeS3, store: ClosableStore, step: str, response: bytes) -> None:
+    s3.before = times(3, step, response)
     assert await send(store)
     assert s3.objects[PATH] == BODY
     assert s3.steps.count(step) == 4
@@ -75,7 +75,7 @@ async def test_every_request_is_retried(s3: FakeS3, store: ClosableStore, step: 
     "code",
     ["BadDigest", "IncompleteBody", "RequestTimeout", "XAmzContentSHA256Mismatch", "XAmzContentChecksumMismatch"],
 )
-async def test_a_part_that_was_damaged_on_its_way_is_sent_again(s3: FakeS3, store: ClosableStore, code: str) -> None:
+async def test_a_part_that_was_damaged_in_transit_is_sent_again(s3: FakeS3, store: ClosableStore, code: str) -> None:
     s3.before = times(2, "part 2", refusal(400, code))
     assert await send(store)
     assert s3.objects[PATH] == BODY

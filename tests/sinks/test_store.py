@@ -73,7 +73,7 @@ async def test_a_stream_that_fails_leaves_nothing_behind(endpoint: str, connect:
         await connect(endpoint).put_stream("stream/broken", broken(), "application/json")
     client = boto(endpoint)
     async with asyncio.timeout(30):
-        while "Uploads" in client.list_multipart_uploads(Bucket="bucket"):  # noqa: ASYNC110 - the store tells nobody
+        while "Uploads" in client.list_multipart_uploads(Bucket="bucket"):  # noqa: ASYNC110 - the store has no notification
             await asyncio.sleep(0.01)
     assert "Contents" not in client.list_objects_v2(Bucket="bucket", Prefix="stream/broken")
 
@@ -93,7 +93,7 @@ async def test_a_stream_that_is_cancelled_leaves_nothing_behind(endpoint: str, c
         await task
     client = boto(endpoint)
     async with asyncio.timeout(30):
-        while "Uploads" in client.list_multipart_uploads(Bucket="bucket"):  # noqa: ASYNC110 - the store tells nobody
+        while "Uploads" in client.list_multipart_uploads(Bucket="bucket"):  # noqa: ASYNC110 - the store has no notification
             await asyncio.sleep(0.01)
     assert "Contents" not in client.list_objects_v2(Bucket="bucket", Prefix="stream/cancelled")
 
@@ -116,12 +116,12 @@ async def test_list_and_delete(endpoint: str, connect: Connect) -> None:
     assert await store.list("list/") == []
 
 
-async def test_what_s3_says_of_an_untyped_object_is_no_type(endpoint: str, connect: Connect) -> None:
+async def test_the_default_type_of_s3_counts_as_no_type(endpoint: str, connect: Connect) -> None:
     boto(endpoint).put_object(Bucket="bucket", Key="untyped", Body=b"x")
     assert await read(connect(endpoint), "untyped") == (b"x", None, 1)
 
 
-async def test_missing_objects_and_missing_buckets_are_told_apart(endpoint: str, connect: Connect) -> None:
+async def test_missing_objects_and_missing_buckets_are_different_errors(endpoint: str, connect: Connect) -> None:
     seen = Recorder()
     with pytest.raises(StoreMissingError):
         await connect(endpoint, seen).get("nowhere")
@@ -189,7 +189,7 @@ async def test_errors_are_named_for_what_to_do_next(raw: bytes, expected: type[E
 DATES = {"Last_Modified": "Tue, 14 Nov 2023 22:13:20 GMT", "ETag": '"tag"'}
 
 
-async def test_a_download_that_breaks_is_taken_up_where_it_broke(connect: Connect) -> None:
+async def test_a_download_that_breaks_is_resumed_where_it_broke(connect: Connect) -> None:
     whole = bytes(range(256)) * 2000
     starts: list[int] = []
 

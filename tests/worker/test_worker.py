@@ -626,12 +626,12 @@ async def test_a_message_that_is_being_released_is_not_renewed() -> None:
     stage = Stage()
     stage.handler.outcome = Retry(after_s=60, reason="later")
 
-    class Unheard(FakeLease):
+    class AckWithoutResponse(FakeLease):
         async def release(self, after_s: float = 0.0) -> None:
             await super().release(after_s)
             raise SourceUnavailableError("the answer is lost")
 
-    lease = Unheard(make_message())
+    lease = AckWithoutResponse(make_message())
     stage.source.bring(lease)
     async with stage.running():
         await asyncio.sleep(100)

@@ -57,7 +57,7 @@ def home(tmp_path: Path) -> Variables:
 
 def judged(variables: Variables, server: Server) -> object:
     """Return what both found. Check that it is the same, and that both sent the same requests."""
-    answers = {what: list(told) for what, told in server.answers.items()}
+    answers = {what: list(answer) for what, answer in server.answers.items()}
     theirs = botocores(variables)
     asked = list(server.requests)
     server.requests.clear()
@@ -238,7 +238,7 @@ def test_where_sts_is_in_every_region(mode: str, home: Variables) -> None:
         {"AWS_ENDPOINT_URL_SQS": "http://sqs.local:1"},
     ],
 )
-def test_which_endpoint_of_sts_is_asked(variables: Variables, home: Variables) -> None:
+def test_the_endpoint_of_sts_is_that_of_botocore(variables: Variables, home: Variables) -> None:
     with environment(home | variables):
         client = botocore.session.Session().create_client("sts", region_name="eu-west-1")
         assert sts_url(variables, "eu-west-1") == client.meta.endpoint_url
@@ -437,7 +437,7 @@ def test_without_an_imds_it_is_over_in_seconds(home: Variables) -> None:
 def test_an_endpoint_with_a_path(home: Variables) -> None:
     with serving() as server:
         imds(server)
-        server.answers = {what.replace(" /", " /proxy/"): told for what, told in server.answers.items()}
+        server.answers = {what.replace(" /", " /proxy/"): answer for what, answer in server.answers.items()}
         for path in ("/proxy", "/proxy/"):
             variables = node(server, home, AWS_EC2_METADATA_SERVICE_ENDPOINT=server.url + path)
             assert isinstance(judged(variables, server), Found)

@@ -60,9 +60,7 @@ def test_a_profile_is_for_the_sdk_unless_there_are_keys(name: str, tmp_path: Pat
         ("config", "[default]\ns3 =\n  addressing_style = path\n", False),
     ],
 )
-def test_files_matter_when_their_default_profile_has_a_say(
-    file: str, content: str, matters: bool, tmp_path: Path
-) -> None:
+def test_files_count_when_they_have_a_default_profile(file: str, content: str, matters: bool, tmp_path: Path) -> None:
     (tmp_path / ".aws").mkdir()
     path = tmp_path / ".aws" / file
     path.write_text(content, encoding="utf-8")

@@ -86,7 +86,7 @@ async def test_a_token_that_was_replaced_is_read_again(kind: str, server: Server
 
 @pytest.mark.parametrize("off_s", [-7200, 7200])
 @pytest.mark.parametrize("kind", ["web_identity", "container", "imds"])
-async def test_the_life_of_keys_is_told_by_the_clock_of_whoever_gave_them_out(
+async def test_the_lifetime_of_keys_is_computed_with_the_clock_of_their_server(
     kind: str, off_s: float, tmp_path: Path
 ) -> None:
     with serving(date_off_s=off_s) as server:
@@ -119,7 +119,7 @@ SECRETS = ("identity-token", "secret/found", "secret/assumed", "token==", "ASIA"
         ("imds", "PUT /latest/api/token", (200, b"session-token\r\nx: y")),
     ],
 )
-async def test_no_secret_is_told_when_something_goes_wrong(
+async def test_no_secret_is_logged_when_an_error_occurs(
     kind: str, what: str, answer: tuple[int, bytes], server: Server, tmp_path: Path
 ) -> None:
     server.answer(what, answer)
@@ -151,7 +151,7 @@ async def test_no_connection_stays_open(server: Server, tmp_path: Path) -> None:
     assert len(asyncio.all_tasks()) == before
 
 
-async def test_an_imds_that_swallows_everything_is_given_up_in_seconds(server: Server, tmp_path: Path) -> None:
+async def test_an_imds_that_never_responds_is_given_up_within_seconds(server: Server, tmp_path: Path) -> None:
     server.answer("PUT /latest/api/token", NEVER)
     server.answer(f"GET {ROLE_PATH}", NEVER)
     with pytest.raises(CredentialsMissingError, match=r"IMDS \(127.0.0.1:\d+\) returned none.*Give the pod a role"):
@@ -160,7 +160,7 @@ async def test_an_imds_that_swallows_everything_is_given_up_in_seconds(server: S
     assert [requests.method for requests in server.requests] == ["PUT", "GET"]
 
 
-async def test_imds_switched_off_says_so(tmp_path: Path) -> None:
+async def test_the_error_names_the_variable_that_disables_imds(tmp_path: Path) -> None:
     made = provider({"HOME": str(tmp_path), "AWS_EC2_METADATA_DISABLED": "true"})
     with pytest.raises(CredentialsMissingError, match="AWS_EC2_METADATA_DISABLED"):
         await made.get_frozen_credentials()
@@ -182,7 +182,7 @@ async def test_keys_of_the_environment_that_have_ended_are_missing(tmp_path: Pat
         await provider(environ).get_frozen_credentials()
 
 
-def test_every_fault_of_web_identity_is_told_at_once() -> None:
+def test_every_fault_of_web_identity_is_reported_at_once() -> None:
     environ = {
         "AWS_WEB_IDENTITY_TOKEN_FILE": "/x",
         "AWS_ROLE_ARN": "short",

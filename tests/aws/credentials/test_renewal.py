@@ -72,7 +72,7 @@ async def use(cache: CredentialsCache) -> str:
     return cache.current().access_key
 
 
-async def test_keys_are_renewed_a_quarter_of_an_hour_before_they_end_and_nobody_waits() -> None:
+async def test_keys_are_renewed_15_minutes_before_they_expire_and_no_request_waits() -> None:
     provider = Provider()
     async with renewed(provider) as cache:
         for _ in range(100):
@@ -137,7 +137,7 @@ async def test_long_lived_keys_are_asked_for_once() -> None:
         assert await use(cache) == "AKID1"
 
 
-async def test_a_provider_that_hangs_delays_nobody_while_the_keys_are_valid() -> None:
+async def test_a_provider_that_hangs_delays_no_request_while_the_keys_are_valid() -> None:
     provider, seen = Provider(), Recorder()
     async with renewed(provider, seen) as cache:
         await cache.wait_until_valid()
@@ -168,7 +168,7 @@ async def test_keys_that_have_ended_are_waited_for_in_bounds() -> None:
         assert (await use(cache)).startswith("AKID")
 
 
-async def test_who_waits_gets_the_new_keys_as_soon_as_they_are_there() -> None:
+async def test_waiting_requests_get_new_keys_as_soon_as_they_arrive() -> None:
     provider = Provider()
     provider.error = CredentialsUnavailableError("STS refuses")
     async with renewed(provider) as cache:
@@ -179,7 +179,7 @@ async def test_who_waits_gets_the_new_keys_as_soon_as_they_are_there() -> None:
         assert provider.asked == [0, 1]
 
 
-async def test_failures_are_repeated_with_backoff_and_the_end_of_them_is_told() -> None:
+async def test_failures_are_retried_with_backoff_and_the_recovery_is_logged() -> None:
     provider, seen = Provider(), Recorder()
     async with renewed(provider, seen) as cache:
         await cache.wait_until_valid()
@@ -195,7 +195,7 @@ async def test_failures_are_repeated_with_backoff_and_the_end_of_them_is_told() 
     assert renewals[0].expires_at == pytest.approx(time.time() + HOUR_S, abs=100)
 
 
-async def test_without_any_keys_it_says_so_at_once_and_looks_again() -> None:
+async def test_missing_keys_are_reported_at_once_and_looked_up_again() -> None:
     provider = Provider()
     provider.error = CredentialsMissingError("no AWS credentials: give the pod a role")
     async with renewed(provider) as cache:
@@ -223,7 +223,7 @@ async def test_keys_that_have_ended_when_they_arrive_are_not_used() -> None:
             await cache.wait_until_valid()
 
 
-async def test_a_chain_that_does_not_tell_the_end_is_asked_again_in_the_background() -> None:
+async def test_keys_without_an_expiry_are_fetched_again_in_the_background() -> None:
     class Chain(Provider):
         async def get_frozen_credentials(self) -> FrozenKeys:
             found = await super().get_frozen_credentials()
@@ -243,7 +243,7 @@ async def test_a_chain_that_does_not_tell_the_end_is_asked_again_in_the_backgrou
         assert await use(cache) == "AKID2"
 
 
-async def test_an_exception_of_a_provider_is_told_without_its_text() -> None:
+async def test_an_exception_of_a_provider_is_logged_without_its_text() -> None:
     provider, seen = Provider(), Recorder()
     provider.error = RuntimeError("secret-token")
     async with renewed(provider, seen) as cache:
@@ -253,7 +253,7 @@ async def test_an_exception_of_a_provider_is_told_without_its_text() -> None:
     assert "RuntimeError" in str(caught.value)
 
 
-async def test_keys_that_aws_says_have_expired_are_renewed_at_once_and_not_for_each_request() -> None:
+async def test_keys_that_aws_reports_as_expired_are_renewed_at_once_and_not_for_each_request() -> None:
     provider = Provider()
     async with renewed(provider) as cache:
         await cache.wait_until_valid()
@@ -298,7 +298,7 @@ async def test_a_provider_that_returns_the_refused_keys_again_is_no_reason_to_se
             assert not await cache.replace(cache.current(), has_expired=has_expired)
 
 
-async def test_keys_that_cannot_be_renewed_are_kept_when_aws_says_they_have_expired() -> None:
+async def test_keys_that_cannot_be_renewed_are_kept_when_aws_reports_them_as_expired() -> None:
     async with renewed(Provider(None)) as cache:
         await cache.wait_until_valid()
         await asyncio.sleep(0)

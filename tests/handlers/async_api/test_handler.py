@@ -372,7 +372,7 @@ async def test_a_response_is_kept_while_the_store_is_unavailable() -> None:
     assert len(stage.target.requests) == 1
 
 
-async def test_what_cannot_be_read_is_released_and_the_container_is_not_called() -> None:
+async def test_a_message_with_an_unreadable_payload_is_released_without_a_call() -> None:
     stage = Stage()
     stage.store.fail(2, StoreDeniedError("access denied"))
     outcome = await stage.handle()
@@ -380,7 +380,7 @@ async def test_what_cannot_be_read_is_released_and_the_container_is_not_called()
     assert (outcome.after_s, stage.store.journal, stage.target.requests) == (1, [], [])
 
 
-async def test_what_can_never_be_read_is_failed_after_its_last_attempt() -> None:
+async def test_an_unreadable_payload_fails_the_request_after_the_last_attempt() -> None:
     stage = Stage()
     stage.store.refuse("get")
     outcome = await stage.handle(receive_count=5)

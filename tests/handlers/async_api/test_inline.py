@@ -53,7 +53,7 @@ async def test_two_writes_and_nothing_else(payload: bytes) -> None:
     ]
 
 
-async def test_a_failure_keeps_the_payload_to_look_at() -> None:
+async def test_a_failed_request_keeps_its_payload() -> None:
     stage = stage_with(Reply(status=500))
     await finish(stage, await stage.handle(body=envelope()))
     assert stage.store.journal == [("put", PREFIX + "payload"), ("put", PREFIX + "status/failed")]

@@ -164,7 +164,7 @@ def test_an_address_known_once_is_kept_while_dns_is_away(daemon: socket.socket, 
         assert len(received(daemon, 2)) == 2
 
 
-def test_what_cannot_be_sent_is_dropped() -> None:
+def test_metrics_that_cannot_be_sent_are_dropped() -> None:
     # A broadcast without permission is refused at once, each time.
     with contextlib.closing(Statsd(("255.255.255.255", 9), "a", "j")) as statsd:
         for _ in range(3):

@@ -26,7 +26,7 @@ async def store(s3: FakeS3) -> AsyncIterator[SlimStore]:
     await store.close()
 
 
-def told(body: bytes) -> dict[str, str]:
+def checksum_headers(body: bytes) -> dict[str, str]:
     digests = {
         "crc32": crc32(body).to_bytes(4, "big"),
         "sha1": sha1(body).digest(),  # noqa: S324 - one of those that S3 has
@@ -47,14 +47,14 @@ async def read(store: SlimStore) -> tuple[bytes, StoreUnavailableError | None]:
 
 @pytest.mark.parametrize("body", [SMALL, LARGE])
 @pytest.mark.parametrize("name", ["crc32", "sha1", "sha256"])
-async def test_what_matches_passes_and_what_does_not_never_arrives_whole(
+async def test_a_body_with_a_wrong_checksum_never_arrives_completely(
     s3: FakeS3, store: SlimStore, body: bytes, name: str
 ) -> None:
     field = f"x-amz-checksum-{name}"
-    s3.before = lambda _asked: answer(200, body, **{field: told(body)[field]})
+    s3.before = lambda _asked: answer(200, body, **{field: checksum_headers(body)[field]})
     assert await read(store) == (body, None)
     assert s3.asked[0].headers["x-amz-checksum-mode"] == "ENABLED"
-    s3.before = lambda _asked: answer(200, body[:-1] + b"!", **{field: told(body)[field]})
+    s3.before = lambda _asked: answer(200, body[:-1] + b"!", **{field: checksum_headers(body)[field]})
     got, error = await read(store)
     assert len(got) < len(body)  # the container gets an aborted request, never a whole one
     assert error is not None
@@ -70,7 +70,9 @@ async def test_what_matches_passes_and_what_does_not_never_arrives_whole(
         {"x-amz-checksum-crc32c": "AAAAAA==", "x-amz-checksum-crc64nvme": "AAAAAAAAAAA="},
     ],
 )
-async def test_what_cannot_be_compared_is_taken_as_it_is(s3: FakeS3, store: SlimStore, fields: dict[str, str]) -> None:
+async def test_a_body_without_a_usable_checksum_is_accepted(
+    s3: FakeS3, store: SlimStore, fields: dict[str, str]
+) -> None:
     s3.before = lambda _asked: answer(200, LARGE, **fields)
     assert await read(store) == (LARGE, None)
 
@@ -80,14 +82,14 @@ async def test_a_download_that_was_resumed_is_compared_as_a_whole(s3: FakeS3, st
     half = len(LARGE) // 2
     second = LARGE[half:] if is_right else b"!" + LARGE[half + 1 :]
 
-    def said(asked: object) -> bytes:
+    def response(asked: object) -> bytes:
         if len(s3.asked) > 1:
             given = f"bytes {half}-{len(LARGE) - 1}/{len(LARGE)}"
             return answer(206, second, Content_Range=given, ETag='"e"')
-        whole = answer(200, LARGE, ETag='"e"', **told(LARGE))
+        whole = answer(200, LARGE, ETag='"e"', **checksum_headers(LARGE))
         return whole[: len(whole) - len(LARGE) + half]
 
-    s3.before = said
+    s3.before = response
     s3.cut_after = 1
     got, error = await read(store)
     assert (got == LARGE, error is None) == (is_right, is_right)

@@ -37,8 +37,8 @@ def lacking(seen: Recorder) -> list[str]:
     return [event.feature for event in seen.of(StoreFeatureMissing)]
 
 
-def without(field: str, said: bytes) -> Callable[[Asked], bytes | None]:
-    return lambda asked: said if field in asked.headers else listing(asked)
+def without(field: str, response: bytes) -> Callable[[Asked], bytes | None]:
+    return lambda asked: response if field in asked.headers else listing(asked)
 
 
 def an_object(asked: Asked) -> bytes | None:
@@ -56,7 +56,7 @@ def holding(key: str) -> bytes:
     return answer(200, f"<ListBucketResult><Contents><Key>{key}</Key></Contents></ListBucketResult>".encode())
 
 
-async def test_encryption_stands_on_what_makes_objects_and_the_owner_on_everything(
+async def test_creations_have_the_encryption_headers_and_all_requests_the_owner_header(
     s3: FakeS3, store: SlimStore
 ) -> None:
     faults = {"delete": answer(204), "post": answer(200, b"<DeleteResult/>")}
@@ -87,11 +87,11 @@ async def test_every_put_and_part_carries_its_checksum(s3: FakeS3, store: SlimSt
     assert complete.headers["if-none-match"] == "*"
 
 
-@pytest.mark.parametrize("said", UNKNOWN)
-async def test_without_conditional_writes_it_looks_and_writes(
-    s3: FakeS3, store: SlimStore, seen: Recorder, said: bytes
+@pytest.mark.parametrize("response", UNKNOWN)
+async def test_without_conditional_writes_the_object_is_checked_first(
+    s3: FakeS3, store: SlimStore, seen: Recorder, response: bytes
 ) -> None:
-    s3.before = without("if-none-match", said)
+    s3.before = without("if-none-match", response)
     assert await store.create("one", b"1", "text/plain")
     assert s3.objects["/bucket/one"] == b"1"
     s3.asked.clear()
@@ -103,7 +103,7 @@ async def test_without_conditional_writes_it_looks_and_writes(
     assert lacking(seen) == ["conditional_writes"]
 
 
-async def test_without_conditional_completion_it_looks_and_completes(
+async def test_without_conditional_completion_the_object_is_checked_first(
     s3: FakeS3, store: SlimStore, seen: Recorder
 ) -> None:
     s3.before = without("if-none-match", refusal(501, "NotImplemented"))
@@ -118,7 +118,7 @@ async def test_without_conditional_completion_it_looks_and_completes(
     assert lacking(seen) == ["conditional_writes"]
 
 
-async def test_a_result_that_came_first_stands(s3: FakeS3, store: SlimStore) -> None:
+async def test_the_first_result_is_kept(s3: FakeS3, store: SlimStore) -> None:
     s3.before = lambda asked: refusal(412, "PreconditionFailed") if asked.step == "complete" else None
     s3.objects["/bucket/k"], s3.e_tags["/bucket/k"] = b"first", "feed"
     assert not await store.put_stream("k", chunked(BODY, 100_000), "text/plain")
@@ -127,12 +127,12 @@ async def test_a_result_that_came_first_stands(s3: FakeS3, store: SlimStore) -> 
     assert s3.steps[-1] == "abort"
 
 
-@pytest.mark.parametrize("said", [*UNKNOWN, refusal(400, "InvalidRequest"), refusal(400, "InvalidArgument")])
+@pytest.mark.parametrize("response", [*UNKNOWN, refusal(400, "InvalidRequest"), refusal(400, "InvalidArgument")])
 async def test_a_store_that_knows_no_checksums_gets_none(
-    s3: FakeS3, store: SlimStore, seen: Recorder, said: bytes
+    s3: FakeS3, store: SlimStore, seen: Recorder, response: bytes
 ) -> None:
     fields = {"x-amz-checksum-crc32", "x-amz-checksum-algorithm"}
-    s3.before = lambda asked: said if fields & set(asked.headers) else None
+    s3.before = lambda asked: response if fields & set(asked.headers) else None
     await store.put("one", b"1", "text/plain")
     await store.put("two", b"2", "text/plain")
     assert s3.steps == ["put", "put", "put"]
@@ -141,11 +141,11 @@ async def test_a_store_that_knows_no_checksums_gets_none(
     assert lacking(seen) == ["checksums"]
 
 
-@pytest.mark.parametrize("said", [*UNKNOWN, refusal(400, "InvalidRequest"), refusal(400, "InvalidArgument")])
-async def test_a_store_that_does_not_tell_checksums_is_read_without(
-    s3: FakeS3, store: SlimStore, seen: Recorder, said: bytes
+@pytest.mark.parametrize("response", [*UNKNOWN, refusal(400, "InvalidRequest"), refusal(400, "InvalidArgument")])
+async def test_a_store_that_refuses_checksum_mode_is_read_without_it(
+    s3: FakeS3, store: SlimStore, seen: Recorder, response: bytes
 ) -> None:
-    s3.before = lambda asked: said if "x-amz-checksum-mode" in asked.headers else an_object(asked)
+    s3.before = lambda asked: response if "x-amz-checksum-mode" in asked.headers else an_object(asked)
     for _ in range(2):
         payload = await store.get("k")
         assert b"".join([chunk async for chunk in payload.chunks]) == b"payload"
@@ -156,14 +156,16 @@ async def test_a_store_that_does_not_tell_checksums_is_read_without(
 
 
 async def test_a_store_known_to_know_no_checksums_is_not_asked_for_them(s3: FakeS3, store: SlimStore) -> None:
-    said = refusal(501, "NotImplemented")
-    s3.before = lambda asked: said if "x-amz-checksum-crc32" in asked.headers else an_object(asked)
+    response = refusal(501, "NotImplemented")
+    s3.before = lambda asked: response if "x-amz-checksum-crc32" in asked.headers else an_object(asked)
     await store.put("one", b"1", "text/plain")
     await store.get("one")
     assert "x-amz-checksum-mode" not in s3.asked[-1].headers
 
 
-async def test_a_read_that_is_refused_for_another_cause_is_told(s3: FakeS3, store: SlimStore, seen: Recorder) -> None:
+async def test_a_read_that_is_refused_for_another_cause_is_reported(
+    s3: FakeS3, store: SlimStore, seen: Recorder
+) -> None:
     s3.before = lambda _asked: refusal(400, "KMS.DisabledException")
     with pytest.raises(StoreDeniedError, match="Disabled"):
         await store.get("k")
@@ -178,11 +180,11 @@ async def test_a_refusal_that_has_another_cause_is_no_lack(s3: FakeS3, store: Sl
     assert lacking(seen) == []
 
 
-@pytest.mark.parametrize("said", [*UNKNOWN, refusal(405, "MethodNotAllowed"), refusal(400, "MissingContentMD5")])
+@pytest.mark.parametrize("response", [*UNKNOWN, refusal(405, "MethodNotAllowed"), refusal(400, "MissingContentMD5")])
 async def test_without_bulk_deletions_objects_are_deleted_one_by_one(
-    s3: FakeS3, store: SlimStore, seen: Recorder, said: bytes
+    s3: FakeS3, store: SlimStore, seen: Recorder, response: bytes
 ) -> None:
-    s3.before = lambda asked: said if "delete" in asked.query else answer(204)
+    s3.before = lambda asked: response if "delete" in asked.query else answer(204)
     keys = [f"k{number}" for number in range(20)]
     for _ in range(2):
         s3.asked.clear()
@@ -194,13 +196,13 @@ async def test_without_bulk_deletions_objects_are_deleted_one_by_one(
     assert lacking(seen) == ["bulk_deletions"]
 
 
-async def test_of_single_deletions_all_are_tried_and_a_refusal_is_told(s3: FakeS3, store: SlimStore) -> None:
-    def said(asked: Asked) -> bytes:
+async def test_all_single_deletions_are_tried_and_a_refusal_is_reported(s3: FakeS3, store: SlimStore) -> None:
+    def response(asked: Asked) -> bytes:
         if "delete" in asked.query:
             return refusal(501, "NotImplemented")
         return refusal(403, "AccessDenied") if asked.path == "/bucket/k0" else answer(204)
 
-    s3.before = said
+    s3.before = response
     with pytest.raises(StoreDeniedError):
         await store.delete([f"k{number}" for number in range(20)])
     assert s3.steps.count("delete") == 20

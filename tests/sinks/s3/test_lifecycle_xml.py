@@ -116,7 +116,7 @@ async def test_a_document_without_rules() -> None:
 
 
 @pytest.mark.parametrize("size", [None, "varies_by_storage_class"])
-async def test_what_belongs_to_others_survives_byte_for_byte(size: str | None) -> None:
+async def test_rules_of_others_are_kept_byte_for_byte(size: str | None) -> None:
     fake = FakeS3(HEAD + THEIRS + LEGACY + TAIL, size)
     assert await ensure(fake) == "written"
     assert fake.document == HEAD + THEIRS + LEGACY + OURS + TAIL
@@ -173,24 +173,24 @@ async def test_missing_permissions_are_named() -> None:
     assert await ensure(FakeS3(HEAD + THEIRS + TAIL, put=refusal(403, "AccessDenied"))) == "may_not_write"
 
 
-@pytest.mark.parametrize("said", [refusal(501, "NotImplemented"), refusal(400, "MalformedXML"), answer(405)])
-async def test_what_asking_again_does_not_change_is_said_once(said: bytes) -> None:
-    assert await ensure(FakeS3(get=said)) == "not_supported"
-    assert await ensure(FakeS3(HEAD + THEIRS + TAIL, put=said)) == "not_supported"
+@pytest.mark.parametrize("response", [refusal(501, "NotImplemented"), refusal(400, "MalformedXML"), answer(405)])
+async def test_an_error_that_a_retry_does_not_change_is_reported_as_not_supported(response: bytes) -> None:
+    assert await ensure(FakeS3(get=response)) == "not_supported"
+    assert await ensure(FakeS3(HEAD + THEIRS + TAIL, put=response)) == "not_supported"
 
 
-@pytest.mark.parametrize("said", [refusal(404, "NoSuchBucket"), answer(404)])
-async def test_a_bucket_that_is_not_there(said: bytes) -> None:
+@pytest.mark.parametrize("response", [refusal(404, "NoSuchBucket"), answer(404)])
+async def test_a_bucket_that_is_not_there(response: bytes) -> None:
     with pytest.raises(StoreDeniedError, match="DEQUEUER_BUCKET"):
-        await ensure(FakeS3(get=said))
+        await ensure(FakeS3(get=response))
 
 
-@pytest.mark.parametrize("said", [refusal(503, "SlowDown"), refusal(400, "ExpiredToken"), b"garbage\r\n\r\n"])
-async def test_what_passes_is_tried_again_by_the_caller(said: bytes) -> None:
+@pytest.mark.parametrize("response", [refusal(503, "SlowDown"), refusal(400, "ExpiredToken"), b"garbage\r\n\r\n"])
+async def test_a_temporary_error_is_raised_and_the_caller_retries(response: bytes) -> None:
     with pytest.raises(StoreUnavailableError):
-        await ensure(FakeS3(get=said))
+        await ensure(FakeS3(get=response))
     with pytest.raises(StoreUnavailableError):
-        await ensure(FakeS3(HEAD + THEIRS + TAIL, put=said))
+        await ensure(FakeS3(HEAD + THEIRS + TAIL, put=response))
 
 
 @pytest.mark.parametrize(

@@ -53,7 +53,7 @@ async def test_a_completion_whose_answer_was_lost_is_one(s3: FakeS3, store: Slim
 @pytest.mark.parametrize(
     "there", [None, (b"another object", "x"), (bytes(len(BODY)), f"{'0' * 32}-3")], ids=["none", "smaller", "as large"]
 )
-async def test_an_upload_that_somebody_else_ended_is_none(
+async def test_an_upload_that_another_client_ended_is_an_error(
     s3: FakeS3, store: SlimStore, there: tuple[bytes, str] | None
 ) -> None:
     if there is not None:
@@ -71,13 +71,13 @@ async def test_a_part_of_an_upload_that_is_gone(s3: FakeS3, store: SlimStore) ->
 
 
 async def test_with_keys_of_its_own_an_object_has_no_checksum_to_compare(s3: FakeS3, store: SlimStore) -> None:
-    def said(asked: Asked) -> bytes | None:
+    def response(asked: Asked) -> bytes | None:
         if asked.step != "get":
             return None
         sse = {"x_amz_server_side_encryption": "aws:kms", "Content_Range": f"bytes 0-0/{len(BODY)}"}
         return answer(206, b"x", ETag='"feed-3"', **sse)
 
-    s3.before = said
+    s3.before = response
     s3.after = times(1, "complete", refusal(500, "InternalError"))
     await send(store)
 
@@ -97,7 +97,7 @@ async def test_a_body_that_never_ends_does_not_hide_that_the_upload_failed(s3: F
     assert s3.uploads == {}
 
 
-async def test_a_body_that_fails_while_a_part_is_on_its_way(s3: FakeS3, store: SlimStore, seen: Recorder) -> None:
+async def test_a_body_that_fails_while_a_part_is_sent(s3: FakeS3, store: SlimStore, seen: Recorder) -> None:
     async def broken() -> AsyncIterator[bytes]:
         yield bytes(PART_BYTES + 1)
         await s3.stalled.wait()
@@ -113,7 +113,7 @@ async def test_a_body_that_fails_while_a_part_is_on_its_way(s3: FakeS3, store: S
     assert outcomes(seen) == []
 
 
-async def test_of_a_body_that_fails_early_nothing_is_sent(s3: FakeS3, store: SlimStore) -> None:
+async def test_nothing_is_sent_when_the_body_fails_early(s3: FakeS3, store: SlimStore) -> None:
     async def broken() -> AsyncIterator[bytes]:
         yield bytes(PART_BYTES)
         raise ValueError("not JSON after all")
@@ -140,7 +140,7 @@ async def test_an_upload_that_is_cancelled_while_it_begins_is_aborted_once_its_n
     assert s3.uploads == {}
 
 
-async def test_an_abort_that_is_not_answered_does_not_hold_up_for_long(
+async def test_an_abort_without_a_response_has_a_short_timeout(
     s3: FakeS3, store: SlimStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(s3_upload, "ABORT_TIMEOUT_S", 0.05)
@@ -151,9 +151,9 @@ async def test_an_abort_that_is_not_answered_does_not_hold_up_for_long(
             await send(store)
 
 
-@pytest.mark.parametrize("said", [refusal(403, "AccessDenied"), refusal(404, "NoSuchUpload"), b""])
-async def test_an_abort_that_fails_changes_nothing(s3: FakeS3, store: SlimStore, said: bytes) -> None:
-    faults = {"part 1": refusal(403, "AccessDenied"), "abort": said}
+@pytest.mark.parametrize("response", [refusal(403, "AccessDenied"), refusal(404, "NoSuchUpload"), b""])
+async def test_an_abort_that_fails_changes_nothing(s3: FakeS3, store: SlimStore, response: bytes) -> None:
+    faults = {"part 1": refusal(403, "AccessDenied"), "abort": response}
     s3.before = lambda asked: faults.get(asked.step)
     with pytest.raises(StoreDeniedError, match="403 AccessDenied"):
         await send(store)
@@ -204,7 +204,7 @@ async def test_the_tries_are_bounded_in_number_and_in_time() -> None:
         assert tries[-1] - tries[0] <= 120.0
 
 
-async def test_of_several_parts_that_fail_the_first_error_is_raised_and_none_is_left_over(s3: FakeS3) -> None:
+async def test_the_first_error_of_several_parts_is_raised_and_no_task_is_left(s3: FakeS3) -> None:
     unhandled: list[object] = []
     asyncio.get_running_loop().set_exception_handler(lambda _loop, context: unhandled.append(context))
     bucket = Bucket(slim_endpoint(s3.url), "bucket", path_style=True)

@@ -70,7 +70,7 @@ async def test_a_check_aborts_what_it_has_begun() -> None:
         StoreUnavailableError("S3 answered 501 NotImplemented"),
     ],
 )
-async def test_a_store_without_uploads_tells_nothing_about_permissions(error: Exception) -> None:
+async def test_a_store_without_multipart_uploads_proves_nothing_about_permissions(error: Exception) -> None:
     await check_uploads(FakeUpload(error))
 
 

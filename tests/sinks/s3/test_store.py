@@ -25,7 +25,7 @@ LARGE = bytes(range(256)) * 4000
 
 
 @dataclass
-class Told:
+class ServedStore:
     """A server that sends responses in turn, the last one again and again; and a store that uses it."""
 
     store: SlimStore
@@ -35,27 +35,27 @@ class Told:
 
 
 @asynccontextmanager
-async def telling(*answers: bytes, path_style: bool = True) -> AsyncIterator[Told]:
+async def serving_store(*answers: bytes, path_style: bool = True) -> AsyncIterator[ServedStore]:
     left = list(answers)
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        told.connections += 1
+        served.connections += 1
         while True:
-            told.requests.append(await read_request(reader))
-            said = left.pop(0) if len(left) > 1 else left[0]
-            writer.write(said)
+            served.requests.append(await read_request(reader))
+            response = left.pop(0) if len(left) > 1 else left[0]
+            writer.write(response)
             await writer.drain()
-            length = said.partition(b"Content-Length: ")[2].partition(b"\r\n")[0]
-            if not length or len(said.partition(b"\r\n\r\n")[2]) < int(length):
+            length = response.partition(b"Content-Length: ")[2].partition(b"\r\n")[0]
+            if not length or len(response.partition(b"\r\n\r\n")[2]) < int(length):
                 return
 
     seen = Recorder()
     async with serving(serve) as port:
         endpoint = slim_endpoint(f"http://127.0.0.1:{port}")
         store = open_slim_store(endpoint=endpoint, bucket="bucket", path_style=path_style, observer=seen)
-        told = Told(store=store, seen=seen)
+        served = ServedStore(store=store, seen=seen)
         try:
-            yield told
+            yield served
         finally:
             await store.close()
 
@@ -66,35 +66,35 @@ async def read(store: SlimStore, key: str = "k") -> bytes:
 
 @pytest.mark.parametrize(("path_style", "path"), [(True, b"/bucket/a/b%20c"), (False, b"/a/b%20c")])
 async def test_where_the_name_of_the_bucket_stands(path_style: bool, path: bytes) -> None:
-    async with telling(answer(200), path_style=path_style) as told:
-        await told.store.put("a/b c", b"", "text/plain")
-        await told.store.delete(["a/b c"])
-    assert [request.split(b" ")[1] for request in told.requests] == [path] * 2
+    async with serving_store(answer(200), path_style=path_style) as served:
+        await served.store.put("a/b c", b"", "text/plain")
+        await served.store.delete(["a/b c"])
+    assert [request.split(b" ")[1] for request in served.requests] == [path] * 2
 
 
 @pytest.mark.parametrize(("path_style", "path"), [(True, b"/bucket?"), (False, b"/?")])
 async def test_where_the_bucket_itself_is_asked_for(path_style: bool, path: bytes) -> None:
-    async with telling(answer(200, b"<ListBucketResult/>"), path_style=path_style) as told:
-        assert await told.store.list("a/") == []
-    assert told.requests[0].split(b" ")[1] == path + b"encoding-type=url&list-type=2&prefix=a%2F"
+    async with serving_store(answer(200, b"<ListBucketResult/>"), path_style=path_style) as served:
+        assert await served.store.list("a/") == []
+    assert served.requests[0].split(b" ")[1] == path + b"encoding-type=url&list-type=2&prefix=a%2F"
 
 
 @pytest.mark.parametrize("odd", ["a/b\r\nx-amz-acl: public-read", "text/\udce9", "text/\xe9", "a\0b"])
-async def test_a_type_that_no_header_can_say_is_none(odd: str) -> None:
-    async with telling(answer(200)) as told:
-        await told.store.put("k", b"", odd)
-        await told.store.create("k", b"", odd)
-        await told.store.put_stream("k", chunked(b"x"), odd)
-    fields = [fields_of(request) for request in told.requests]
+async def test_a_type_that_is_no_valid_header_value_is_omitted(odd: str) -> None:
+    async with serving_store(answer(200)) as served:
+        await served.store.put("k", b"", odd)
+        await served.store.create("k", b"", odd)
+        await served.store.put_stream("k", chunked(b"x"), odd)
+    fields = [fields_of(request) for request in served.requests]
     assert [named["content-type"] for named in fields] == [UNTYPED] * 3
     assert not any("x-amz-acl" in named for named in fields)
 
 
 @pytest.mark.parametrize("body", [b"", b"x" * MAX_BUFFERED_OBJECT_BYTES])
-async def test_a_small_object_frees_its_connection_before_anybody_reads_it(body: bytes) -> None:
-    async with telling(answer(200, body)) as told:
-        found = [await told.store.get("k") for _ in range(3)]
-        assert told.connections == 1
+async def test_a_small_object_frees_its_connection_before_it_is_read(body: bytes) -> None:
+    async with serving_store(answer(200, body)) as served:
+        found = [await served.store.get("k") for _ in range(3)]
+        assert served.connections == 1
         for payload in found:
             assert [chunk async for chunk in payload.chunks] == ([body] if body else [])
             assert payload.modified_at == 1_700_000_000.0
@@ -152,10 +152,10 @@ async def test_a_stream_that_is_not_read_to_its_end_frees_its_connection(
 
 
 async def test_a_large_object_is_read_at_the_reader_s_pace_and_its_connection_kept() -> None:
-    async with telling(answer(200, LARGE * 4)) as told:
+    async with serving_store(answer(200, LARGE * 4)) as served:
         for _ in range(2):
-            assert await read(told.store) == LARGE * 4
-        assert told.connections == 1
+            assert await read(served.store) == LARGE * 4
+        assert served.connections == 1
 
 
 @pytest.mark.parametrize(
@@ -171,22 +171,22 @@ async def test_a_large_object_is_read_at_the_reader_s_pace_and_its_connection_ke
     ],
 )
 async def test_an_object_without_its_facts_is_not_there_for_now(head: bytes) -> None:
-    async with telling(head) as told:
+    async with serving_store(head) as served:
         with pytest.raises(StoreUnavailableError):
-            await told.store.get("k")
-    assert [(event.op, event.error) for event in told.seen.of(StoreCalled)] == [("get", "unavailable")]
+            await served.store.get("k")
+    assert [(event.op, event.error) for event in served.seen.of(StoreCalled)] == [("get", "unavailable")]
 
 
 @pytest.mark.parametrize("size", [1000, len(LARGE)])
-async def test_what_breaks_is_taken_up_where_it_broke(size: int) -> None:
+async def test_a_broken_download_is_resumed_where_it_broke(size: int) -> None:
     whole, cut = LARGE[:size], size // 2
     given = f"bytes {cut}-{size - 1}/{size}"
     rest = answer(206, whole[cut:], Content_Range=given, ETag='"e"')
-    async with telling(answer(200, whole, ETag='"e"')[: cut - size], rest) as told:
-        assert await read(told.store) == whole
-    asked = fields_of(told.requests[1])
+    async with serving_store(answer(200, whole, ETag='"e"')[: cut - size], rest) as served:
+        assert await read(served.store) == whole
+    asked = fields_of(served.requests[1])
     assert (asked["range"], asked["if-match"]) == (f"bytes={cut}-", '"e"')
-    assert [(event.op, event.error) for event in told.seen.of(StoreCalled)] == [
+    assert [(event.op, event.error) for event in served.seen.of(StoreCalled)] == [
         ("get", None),
         ("get", "unavailable"),
         ("get", None),
@@ -208,16 +208,16 @@ async def test_what_breaks_is_taken_up_where_it_broke(size: int) -> None:
 )
 async def test_another_part_than_was_asked_for_is_not_taken(wrong: bytes) -> None:
     rest = answer(206, LARGE[500:1000], Content_Range="bytes 500-999/1000")
-    async with telling(answer(200, LARGE[:1000], ETag='"e"')[:-500], wrong, rest) as told:
-        assert await read(told.store) == LARGE[:1000]
-    assert len(told.requests) == 3
+    async with serving_store(answer(200, LARGE[:1000], ETag='"e"')[:-500], wrong, rest) as served:
+        assert await read(served.store) == LARGE[:1000]
+    assert len(served.requests) == 3
 
 
 async def test_several_objects_are_deleted_with_one_request() -> None:
     keys = ["a/<&>\"'", "b"]
-    async with telling(answer(200, b'<DeleteResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/"/>')) as told:
-        await told.store.delete(keys)
-    head, _, body = told.requests[0].partition(b"\r\n\r\n")
+    async with serving_store(answer(200, b'<DeleteResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/"/>')) as served:
+        await served.store.delete(keys)
+    head, _, body = served.requests[0].partition(b"\r\n\r\n")
     assert head.startswith(b"POST /bucket?delete= ")
     assert b"<Quiet>true</Quiet>" in body
     assert b"<Object><Key>a/&lt;&amp;&gt;\"'</Key></Object><Object><Key>b</Key></Object>" in body
@@ -225,10 +225,10 @@ async def test_several_objects_are_deleted_with_one_request() -> None:
 
 
 async def test_a_thousand_objects_at_a_time_are_deleted() -> None:
-    async with telling(answer(200, b"<DeleteResult/>")) as told:
-        await told.store.delete([str(number) for number in range(2001)])
-        await told.store.delete([])
-    counts = [request.count(b"<Object>") for request in told.requests]
+    async with serving_store(answer(200, b"<DeleteResult/>")) as served:
+        await served.store.delete([str(number) for number in range(2001)])
+        await served.store.delete([])
+    counts = [request.count(b"<Object>") for request in served.requests]
     assert counts == [1000, 1000, 1]
 
 
@@ -252,15 +252,15 @@ def failures(*codes: str) -> bytes:
         (refusal(404, "NoSuchBucket"), StoreDeniedError),
     ],
 )
-async def test_what_could_not_be_deleted_is_an_error(raw: bytes, expected: type[Exception] | None) -> None:
-    async with telling(raw) as told:
+async def test_objects_that_could_not_be_deleted_are_an_error(raw: bytes, expected: type[Exception] | None) -> None:
+    async with serving_store(raw) as served:
         if expected is None:
-            await told.store.delete(["a", "b"])
+            await served.store.delete(["a", "b"])
         else:
             with pytest.raises(expected) as caught:
-                await told.store.delete(["a", "b"])
+                await served.store.delete(["a", "b"])
             assert "secret" not in str(caught.value)
-    assert len(told.seen.of(StoreCalled)) == 1
+    assert len(served.seen.of(StoreCalled)) == 1
 
 
 @pytest.mark.parametrize(
@@ -273,37 +273,39 @@ async def test_what_could_not_be_deleted_is_an_error(raw: bytes, expected: type[
     ],
 )
 async def test_one_object_that_is_already_gone(raw: bytes, expected: type[Exception] | None) -> None:
-    async with telling(raw) as told:
+    async with serving_store(raw) as served:
         if expected is None:
-            await told.store.delete(["a"])
+            await served.store.delete(["a"])
         else:
             with pytest.raises(expected):
-                await told.store.delete(["a"])
-    assert told.requests[0].startswith(b"DELETE /bucket/a ")
+                await served.store.delete(["a"])
+    assert served.requests[0].startswith(b"DELETE /bucket/a ")
 
 
 @pytest.mark.parametrize("status", [409, 412])
 async def test_a_refused_creation_is_no_error(status: int) -> None:
-    async with telling(refusal(status, "ConditionalRequestConflict")) as told:
-        assert not await told.store.create("k", b"x", "text/plain")
-        assert told.seen.of(StoreCalled)[0].error is None
-    assert fields_of(told.requests[0])["if-none-match"] == "*"
+    async with serving_store(refusal(status, "ConditionalRequestConflict")) as served:
+        assert not await served.store.create("k", b"x", "text/plain")
+        assert served.seen.of(StoreCalled)[0].error is None
+    assert fields_of(served.requests[0])["if-none-match"] == "*"
 
 
 @pytest.mark.parametrize(("status", "code"), [(301, "PermanentRedirect"), (400, "AuthorizationHeaderMalformed")])
-async def test_a_bucket_in_another_region_is_told(status: int, code: str) -> None:
-    async with telling(refusal(status, code)) as told:
+async def test_a_bucket_in_another_region_is_reported(status: int, code: str) -> None:
+    async with serving_store(refusal(status, code)) as served:
         with pytest.raises(StoreDeniedError, match=f"{status} {code}: .*AWS_REGION"):
-            await told.store.put("k", b"x", "text/plain")
+            await served.store.put("k", b"x", "text/plain")
 
 
-async def test_a_refusal_is_told_by_its_code_and_nothing_else() -> None:
-    async with telling(answer(403, b"<Error><Message>secret</Message><Code>AccessDenied</Code></Error>")) as told:
+async def test_the_error_of_a_refusal_has_its_code_and_no_other_text() -> None:
+    async with serving_store(
+        answer(403, b"<Error><Message>secret</Message><Code>AccessDenied</Code></Error>")
+    ) as served:
         with pytest.raises(StoreDeniedError, match=r"^S3 answered 403 AccessDenied$"):
-            await told.store.get("k")
-    async with telling(answer(500, b"<Error><Code>a secret</Code></Error>")) as told:
+            await served.store.get("k")
+    async with serving_store(answer(500, b"<Error><Code>a secret</Code></Error>")) as served:
         with pytest.raises(StoreUnavailableError, match=r"^S3 answered 500$"):
-            await told.store.get("k")
+            await served.store.get("k")
 
 
 def listing(entries: str, more: str = "") -> bytes:
@@ -311,18 +313,18 @@ def listing(entries: str, more: str = "") -> bytes:
     return answer(200, f'<ListBucketResult xmlns="{namespace}">{more}{entries}</ListBucketResult>'.encode())
 
 
-async def test_keys_are_unescaped_when_the_server_says_that_it_escaped_them() -> None:
+async def test_keys_are_unescaped_when_the_response_has_an_encoding_type() -> None:
     entries = "<Contents><Key>a%2Bb+c</Key><Size>1</Size></Contents><CommonPrefixes><Key>x</Key></CommonPrefixes>"
-    async with telling(listing(entries, "<EncodingType>url</EncodingType>")) as told:
-        assert await told.store.list("a") == ["a+b c"]
-    async with telling(listing("<Contents><Key>a%2Bb+c&amp;</Key></Contents>")) as told:
-        assert await told.store.list("a") == ["a%2Bb+c&"]
+    async with serving_store(listing(entries, "<EncodingType>url</EncodingType>")) as served:
+        assert await served.store.list("a") == ["a+b c"]
+    async with serving_store(listing("<Contents><Key>a%2Bb+c&amp;</Key></Contents>")) as served:
+        assert await served.store.list("a") == ["a%2Bb+c&"]
 
 
 async def test_a_page_of_a_megabyte_is_read() -> None:
     entries = "".join(f"<Contents><Key>{'x' * 900}{number}</Key></Contents>" for number in range(1000))
-    async with telling(listing(entries)) as told:
-        assert len(await told.store.list("x")) == 1000
+    async with serving_store(listing(entries)) as served:
+        assert len(await served.store.list("x")) == 1000
 
 
 BILLION = "".join(f'<!ENTITY e{n} "{f"&e{n - 1};" * 10}">' for n in range(1, 12))
@@ -345,7 +347,7 @@ BILLION = "".join(f'<!ENTITY e{n} "{f"&e{n - 1};" * 10}">' for n in range(1, 12)
     ],
 )
 async def test_a_listing_that_cannot_be_trusted_is_none(raw: bytes) -> None:
-    async with telling(raw) as told:
+    async with serving_store(raw) as served:
         with pytest.raises(StoreUnavailableError):
-            await told.store.list("k/")
-    assert [(event.op, event.error) for event in told.seen.of(StoreCalled)] == [("list", "unavailable")]
+            await served.store.list("k/")
+    assert [(event.op, event.error) for event in served.seen.of(StoreCalled)] == [("list", "unavailable")]

@@ -56,7 +56,7 @@ async def test_parts_are_passed_through_with_their_checksum_behind_them(
     assert seen.of(StoreFeatureMissing) == []
 
 
-async def test_any_number_of_uploads_goes_on_side_by_side(s3: FakeS3, store: SlimStore) -> None:
+async def test_any_number_of_uploads_can_run_at_the_same_time(s3: FakeS3, store: SlimStore) -> None:
     midway = asyncio.Barrier(20)
 
     async def body() -> AsyncIterator[bytes]:
@@ -70,7 +70,7 @@ async def test_any_number_of_uploads_goes_on_side_by_side(s3: FakeS3, store: Sli
     assert all(s3.objects[f"/bucket/{key}"] == BODY[:200_000] for key in keys)
 
 
-async def test_a_store_that_answers_a_part_late_does_not_hold_up_the_container(s3: FakeS3, store: SlimStore) -> None:
+async def test_a_slow_response_to_a_part_does_not_delay_the_container(s3: FakeS3, store: SlimStore) -> None:
     await send(store, BODY[:10], key="proves")
     s3.stall_at = "part 1"
     read_whole = asyncio.Event()
@@ -158,7 +158,7 @@ async def test_a_store_that_refuses_them_is_found_out_once(s3: FakeS3, store: Sl
 
 
 @pytest.mark.parametrize(("status", "code"), [(400, "RequestTimeout"), (403, "RequestThrottled")])
-async def test_a_probe_that_was_throttled_or_timed_out_tells_nothing(
+async def test_a_throttled_or_timed_out_feature_probe_proves_nothing(
     s3: FakeS3, store: SlimStore, seen: Recorder, status: int, code: str
 ) -> None:
     left = [refusal(status, code), refusal(status, code)]
@@ -168,7 +168,7 @@ async def test_a_probe_that_was_throttled_or_timed_out_tells_nothing(
     assert seen.of(StoreFeatureMissing) == []
 
 
-async def test_bytes_that_were_changed_on_the_way_are_no_result(s3: FakeS3, store: SlimStore) -> None:
+async def test_a_result_that_was_changed_in_transit_is_not_stored(s3: FakeS3, store: SlimStore) -> None:
     await send(store, key="proves")
     s3.knows_trailers = False  # the stored bytes have another checksum than those that were sent
     with pytest.raises(StoreUnavailableError, match="other bytes"):
@@ -190,7 +190,7 @@ async def test_the_check_comes_between_the_last_part_and_the_completion(s3: Fake
 
 
 @pytest.mark.parametrize("step", ["begin", "part 2", "complete"])
-async def test_an_upload_that_is_gone_is_no_payload_that_is_missing(s3: FakeS3, store: SlimStore, step: str) -> None:
+async def test_an_upload_that_was_aborted_is_not_a_missing_payload(s3: FakeS3, store: SlimStore, step: str) -> None:
     s3.before = lambda asked: refusal(404, "NoSuchUpload") if asked.step == step else None
     with pytest.raises(StoreUnavailableError):
         await send(store)

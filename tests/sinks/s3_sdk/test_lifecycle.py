@@ -73,7 +73,7 @@ async def test_made_where_there_is_none() -> None:
 
 
 @pytest.mark.parametrize("size", [None, "varies_by_storage_class"])
-async def test_what_belongs_to_others_survives_to_the_letter(size: str | None) -> None:
+async def test_rules_of_others_are_kept_unchanged(size: str | None) -> None:
     client = FakeS3(copy.deepcopy(THEIRS), size)
     assert await ensure(client) == "written"
     assert client.configuration == {"Rules": [*THEIRS, OURS]}
@@ -102,7 +102,7 @@ async def test_a_stale_one_of_ours_is_corrected(stale: dict[str, Any]) -> None:
     assert client.configuration == {"Rules": [THEIRS[0], THEIRS[1], OURS]}
 
 
-async def test_the_owner_of_the_bucket_is_told() -> None:
+async def test_lifecycle_calls_have_the_owner_of_the_bucket() -> None:
     class OwnedS3(FakeS3):
         async def get_bucket_lifecycle_configuration(self, **request: object) -> Any:
             assert request.pop("ExpectedBucketOwner") == "012345678901"
@@ -137,7 +137,7 @@ async def test_missing_permissions_are_named() -> None:
         ClientError({"Error": {"Code": "Odd"}, "ResponseMetadata": {"HTTPStatusCode": 501}}, "Any"),
     ],
 )
-async def test_what_asking_again_does_not_change_is_said_once(error: ClientError) -> None:
+async def test_an_error_that_a_retry_does_not_change_is_reported_as_not_supported(error: ClientError) -> None:
     client = FakeS3(copy.deepcopy(THEIRS))
     client.put_error = error
     assert await ensure(client) == "not_supported"
@@ -155,7 +155,7 @@ async def test_a_bucket_that_is_not_there() -> None:
 @pytest.mark.parametrize(
     "error", [refusal("SlowDown"), EndpointConnectionError(endpoint_url="http://s3"), TimeoutError()]
 )
-async def test_what_passes_is_tried_again_by_the_caller(error: Exception) -> None:
+async def test_a_temporary_error_is_raised_and_the_caller_retries(error: Exception) -> None:
     client = FakeS3(copy.deepcopy(THEIRS))
     client.get_error = error
     with pytest.raises(StoreUnavailableError):

@@ -44,9 +44,7 @@ def checksum(body: bytes) -> str:
     return b64encode(crc32(body).to_bytes(4, "big")).decode()
 
 
-async def test_every_body_goes_with_its_checksum_and_every_creation_with_its_protection(
-    s3: FakeS3, store: SdkStore
-) -> None:
+async def test_every_body_has_its_checksum_and_every_creation_its_encryption(s3: FakeS3, store: SdkStore) -> None:
     await store.put("one", b"body", "text/plain")
     await store.create("two", b"body", "text/plain")
     await send(store)
@@ -64,7 +62,7 @@ async def test_every_body_goes_with_its_checksum_and_every_creation_with_its_pro
     assert s3.uploads == {}
 
 
-async def test_one_that_is_there_already_stands(s3: FakeS3, store: SdkStore) -> None:
+async def test_an_existing_result_is_not_overwritten(s3: FakeS3, store: SdkStore) -> None:
     s3.before = times(9, "complete", refusal(412, "PreconditionFailed"))
     assert not await send(store)
     s3.before = times(9, "put", refusal(412, "PreconditionFailed"))
@@ -74,7 +72,7 @@ async def test_one_that_is_there_already_stands(s3: FakeS3, store: SdkStore) -> 
     assert [asked.headers.get("if-none-match") for asked in s3.asked if asked.step in ("put", "complete")] == ["*", "*"]
 
 
-async def test_the_fence_is_asked_directly_before_it_becomes_visible(s3: FakeS3, store: SdkStore) -> None:
+async def test_the_fence_is_checked_directly_before_the_object_becomes_visible(s3: FakeS3, store: SdkStore) -> None:
     def gone() -> None:
         raise LeaseLostError("lost")
 
@@ -107,7 +105,7 @@ async def test_a_few_parts_are_buffered_at_a_time(s3: FakeS3, store: SdkStore) -
     assert await asyncio.gather(*tasks) == [True] * len(tasks)
 
 
-async def test_more_uploads_than_buffers_make_progress_side_by_side(
+async def test_more_uploads_than_buffers_make_progress_at_the_same_time(
     s3: FakeS3, store: SdkStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(upload, "PART_BYTES", 100_000)
@@ -127,7 +125,7 @@ async def test_deletions_carry_the_checksum_that_older_stores_demand(s3: FakeS3,
     assert {"content-md5", "x-amz-checksum-crc32"} <= asked.headers.keys()
 
 
-async def test_a_store_that_overlooks_the_algorithm_of_an_upload_may_not_know_checksums(
+async def test_a_store_that_ignores_the_algorithm_of_an_upload_may_not_know_checksums(
     s3: FakeS3, store: SdkStore, seen: Recorder
 ) -> None:
     s3.before = lambda asked: refusal(501, "NotImplemented") if "x-amz-checksum-crc32" in asked.headers else None
@@ -137,7 +135,7 @@ async def test_a_store_that_overlooks_the_algorithm_of_an_upload_may_not_know_ch
     assert [event.feature for event in seen.of(StoreFeatureMissing)] == ["checksums"]
 
 
-async def test_what_a_store_lacks_is_found_out_once_said_once_and_worked_around(
+async def test_a_missing_feature_of_the_store_is_detected_once_logged_once_and_worked_around(
     s3: FakeS3, store: SdkStore, seen: Recorder
 ) -> None:
     def old(asked: Asked) -> bytes | None:

@@ -116,7 +116,7 @@ async def test_flush_sends_what_waits_and_returns_when_it_is_answered() -> None:
     await task
 
 
-async def test_what_is_over_its_time_when_the_request_is_written_is_not_sent() -> None:
+async def test_a_request_whose_lease_is_over_when_it_is_written_is_not_sent() -> None:
     sent = Sent()
     batcher = make(sent)
     results = await asyncio.gather(

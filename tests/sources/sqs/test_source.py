@@ -320,7 +320,7 @@ async def test_deletions_wait_for_others_only_where_messages_are_not_counted(gat
     assert asyncio.get_running_loop().time() - started == pytest.approx(waited_s, abs=0.01)
 
 
-async def test_what_changes_a_message_is_sent_until_its_lease_is_over_and_no_longer() -> None:
+async def test_changes_of_a_message_are_sent_until_its_lease_is_over_and_no_longer() -> None:
     client = FakeSqs()
     client.answers["receive"] = [{"Messages": [raw(1), raw(2), raw(3), raw(4)]}]
     renewed, acked, released, extended = await make(client).receive(4)
