@@ -97,14 +97,14 @@ class PreStop(_Check):
 class Compute(Model):
     """What the container asks of its node."""
 
-    cpu_millis: Cpu = Field(default=200, alias="cpu")
-    """CPU, fractions allowed. The default is 200m."""
+    cpu_millis: Cpu = Field(default="200m", validate_default=True, alias="cpu")
+    """CPU that it asks for."""
     gpu: Devices = 0
     """NVIDIA GPUs; not together with `inf` in one pod."""
     inf: Devices = 0
     """AWS Inferentia chips; not together with `gpu` in one pod."""
     mem_bytes: Mem = Field(default=None, alias="mem")
-    """Memory."""
+    """Memory that it asks for."""
     shm_bytes: Shm = Field(default=None, alias="shm")
     """Size of /dev/shm."""
 
@@ -130,7 +130,7 @@ class Container(Model):
     `command` is required."""
     env: Env = Field(default_factory=dict, validate_default=True)
     """Environment variables. Values in quotes: `"1"`, `"true"`."""
-    compute: Compute = Compute()
+    compute: Compute = Field(default_factory=Compute)
     """What the container asks of its node."""
     liveness_probe: Probe | None = None
     """A container whose probe fails is restarted."""

@@ -27,7 +27,9 @@ class _Named(Model):
 
     name: ApiName
     """Name of the API; no name twice in a file."""
-    networking: Networking = Networking()
+    kind: str
+    """Kind of the API. It decides which other keys there are."""
+    networking: Networking = Field(default_factory=Networking)
     """Where clients find the API."""
 
     @property
@@ -46,9 +48,9 @@ class _Deployed(_Named):
 class _Scaled(_Deployed):
     """What the kinds have whose replicas run as long as the API is there."""
 
-    autoscaling: Autoscaling = Autoscaling()
+    autoscaling: Autoscaling = Field(default_factory=Autoscaling)
     """How many replicas the API has."""
-    update_strategy: UpdateStrategy = UpdateStrategy()
+    update_strategy: UpdateStrategy = Field(default_factory=UpdateStrategy)
     """How replicas are replaced."""
 
 
@@ -56,7 +58,7 @@ class RealtimeApi(_Scaled):
     """Answers requests at once."""
 
     kind: Annotated[Literal["RealtimeAPI"], _KIND]
-    """Kind of the API."""
+    """Kind of the API. It decides which other keys there are."""
     pod: RealtimePod
     """What a replica is."""
 
@@ -81,7 +83,7 @@ class AsyncApi(_Scaled):
     """Takes requests into a queue and keeps their results."""
 
     kind: Annotated[Literal["AsyncAPI"], _KIND]
-    """Kind of the API."""
+    """Kind of the API. It decides which other keys there are."""
     pod: AsyncPod
     """What a replica is."""
 
@@ -95,7 +97,7 @@ class BatchApi(_Deployed):
     """Runs jobs whose items are sent in batches."""
 
     kind: Annotated[Literal["BatchAPI"], _KIND]
-    """Kind of the API."""
+    """Kind of the API. It decides which other keys there are."""
     pod: BatchPod
     """What a worker of a job is."""
 
@@ -104,7 +106,7 @@ class TaskApi(_Deployed):
     """Runs jobs that are programs."""
 
     kind: Annotated[Literal["TaskAPI"], _KIND]
-    """Kind of the API."""
+    """Kind of the API. It decides which other keys there are."""
     pod: TaskPod
     """What a worker of a job is."""
 
@@ -124,7 +126,7 @@ class TrafficSplitter(_Named):
     """Divides requests between RealtimeAPIs."""
 
     kind: Annotated[Literal["TrafficSplitter"], _KIND]
-    """Kind of the API."""
+    """Kind of the API. It decides which other keys there are."""
     apis: Annotated[tuple[TrafficSplit, ...], Field(min_length=1), Allowed("a list of at least one RealtimeAPI")]
     """The APIs that requests are sent to."""
 

@@ -32,12 +32,16 @@ class Autoscaling(Model):
     """Replicas at first. The default is `min_replicas`."""
     target_in_flight: TargetInFlight = None
     """Requests in flight, queued ones included, that a replica should have. The default is `max_concurrency`."""
-    window_s: Window = Field(default=60.0, alias="window")
-    """Time over which requests in flight are averaged. The default is 60s."""
-    downscale_stabilization_period_s: Duration = Field(default=300.0, alias="downscale_stabilization_period")
-    """The highest recommendation of this time is the lowest that is followed. The default is 5m."""
-    upscale_stabilization_period_s: Duration = Field(default=60.0, alias="upscale_stabilization_period")
-    """The lowest recommendation of this time is the highest that is followed. The default is 1m."""
+    window_s: Window = Field(default="60s", validate_default=True, alias="window")
+    """Time over which requests in flight are averaged."""
+    downscale_stabilization_period_s: Duration = Field(
+        default="5m", validate_default=True, alias="downscale_stabilization_period"
+    )
+    """The highest recommendation of this time is the lowest that is followed."""
+    upscale_stabilization_period_s: Duration = Field(
+        default="1m", validate_default=True, alias="upscale_stabilization_period"
+    )
+    """The lowest recommendation of this time is the highest that is followed."""
     max_downscale_factor: DownscaleFactor = 0.75
     """The part of the replicas that is kept at least in one step down."""
     max_upscale_factor: UpscaleFactor = 1.5
