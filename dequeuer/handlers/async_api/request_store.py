@@ -45,7 +45,7 @@ class RequestStore:
 
     Args:
         store: where the objects are read and written.
-        deletions: deletes objects of the same store.
+        deletions: deletes input from the same store, after the acknowledgement.
         keys: of the request.
         fence: of the attempt.
         may_be_duplicate: the client may have sent several messages for this request.
@@ -164,7 +164,7 @@ class RequestStore:
 
     async def delete_failed(self) -> None:
         """Delete `status/failed`: another delivery has written a result at the same time."""
-        await retry_until_available(self._retry_on, self._delete, (self._keys.status("failed"),))
+        await retry_until_available(self._retry_on, self._delete_now, (self._keys.status("failed"),))
 
     async def put(self, key: str, body: bytes, content_type: str) -> None:
         """Write one object of the request; wait while the store is unavailable."""
@@ -174,9 +174,10 @@ class RequestStore:
         self._fence.check()
         await self._store.put(key, body, content_type)
 
-    async def _delete(self, keys: Collection[str]) -> None:
+    async def _delete_now(self, keys: Collection[str]) -> None:
+        # Not with `_deletions`, which wait for others: the lease can be lost meanwhile.
         self._fence.check()
-        await self._deletions.delete(keys)
+        await self._store.delete(keys)
 
     async def delete_input(self) -> None:
         """After a success: delete payload and headers. Best effort: the lifecycle rule deletes what is left."""

@@ -14,8 +14,9 @@ from dequeuer.core.errors import StoreDeniedError
 from dequeuer.core.message import Done, Retry
 from dequeuer.handlers.async_api.ending import MAX_SHORT_WORK_S, MIN_REDELIVERY_S, RequestEnding
 from dequeuer.handlers.async_api.request_store import RequestStore
+from dequeuer.sinks.deletion_batching import LINGER_S, DeletionBatcher
 from dequeuer.sinks.layout import RequestKeys
-from tests.fakes import MemoryStore, OpenFence, make_message
+from tests.fakes import MemoryStore, OpenFence, SwitchFence, make_message
 
 pytestmark = pytest.mark.looptime
 
@@ -169,6 +170,20 @@ async def test_two_messages_of_one_request_end_one_way_whichever_comes_first() -
         failure = Delivery(store, 1, may_be_duplicate=True)
         await asyncio.gather(success.succeed(seed / 125), failure.fail(1.5))
         assert len(ends(store)) == 1, seed
+
+
+async def test_a_deletion_of_a_failure_does_not_wait_for_others_while_its_lease_can_be_lost() -> None:
+    store, fence = MemoryStore(), SwitchFence()
+    request = RequestStore(store, DeletionBatcher(store), KEYS, fence)
+    store.seed([(KEYS.result, b"1"), (KEYS.status("failed"), b"")])
+    deleting = asyncio.create_task(request.delete_failed())
+    await asyncio.sleep(LINGER_S / 2)
+    fence.lost = True
+    deleted_in_time = list(store.journal)
+    deleting.cancel()
+    await asyncio.sleep(1)
+    # The next delivery may have acknowledged the message by what it has seen, and what is deleted now.
+    assert store.journal == deleted_in_time
 
 
 @pytest.mark.parametrize("there", ["result.json", "status/completed"])
