@@ -110,13 +110,14 @@ class Poller:
         return self._receives.max_response_wait_s()
 
     async def release_late_messages(self) -> None:
-        """After `run` has ended: release what the receives under way still bring."""
+        """After `run` has ended: begin to release what the receives under way still bring, until none is left."""
         while self._receives:
             await self._receives.wait_one()
             while (receive := self._receives.pop_ended()) is not None:
                 task = receive.task
                 if not task.cancelled() and task.exception() is None and (leases := task.result()):
-                    await self._prefetched.release(leases, receive.asked_at, "drain")
+                    # Not awaited here: a release can hang for `SETTLEMENT_TIMEOUT_S`, and there can be ten receives.
+                    self._prefetched.start_release(leases, receive.asked_at, "drain")
             # The done callback that records the end of a receive runs in the loop's next turn.
             await asyncio.sleep(0)
 

@@ -123,7 +123,6 @@ class Worker:
         await asyncio.wait({late_messages}, timeout=self._poller.max_response_wait_s())
         last_release_at = loop.time() if self._prefetched else -math.inf
         self._prefetched.release_all("drain")
-        prefetched_released = asyncio.create_task(self._prefetched.wait_released(), name="release-prefetched")
         if self._attempts:
             forced = asyncio.create_task(self._drain.wait_forced(), name="drain-forced")
             running = asyncio.create_task(self._attempts.wait(), name="running")
@@ -137,6 +136,7 @@ class Worker:
             last_release_at = loop.time()
         await asyncio.wait({late_messages}, timeout=max(0.0, last_release_at + MAX_REDELIVERY_S - loop.time()))
         self._poller.cancel_receives()
-        await asyncio.wait({late_messages, prefetched_released})
+        await asyncio.wait({late_messages})
+        await self._prefetched.wait_released()
         if self._drain.requested:
             self._observer(ProcessPhaseChanged(phase="drained", in_flight=len(self._attempts)))

@@ -16,6 +16,7 @@ from dequeuer.sources.base import Lease
 from dequeuer.worker.attempts import MAX_STORING, MAX_UNCOUNTED_SETTLING
 from dequeuer.worker.prefetch_limit import BASE_LIMIT, MAX_EXTRA_PER_SLOT, MAX_LIMIT
 from dequeuer.worker.receives import MAX_CONCURRENT_RECEIVES
+from dequeuer.worker.settlement import SETTLEMENT_TIMEOUT_S
 from tests.fakes import FakeLease, FakeSource, make_message
 from tests.worker.stage import ScriptedHandler, Stage, now, until
 
@@ -63,6 +64,13 @@ class FarSource(FakeSource):
         self.handed += new
         self._unsettled += new
         return new
+
+
+class HangingLease(FakeLease):
+    """Its release gets no response."""
+
+    async def release(self, after_s: float = 0.0) -> None:
+        await asyncio.Event().wait()
 
 
 def far(messages: int, takes_s: float = 0.01) -> tuple[Stage, FarSource]:
@@ -178,6 +186,16 @@ async def test_messages_of_all_receives_that_come_after_the_end_are_released(clo
         late = [lease for lease in source.handed if lease.settled != [("ack", 0)]]
         assert len(late) >= 30
         assert all(lease.settled == [("release", 0)] for lease in late)
+
+
+async def test_releases_of_many_late_receives_that_hang_delay_the_end_no_longer_than_one_does() -> None:
+    stage, source = far(3000, takes_s=0.02)
+    async with stage.running(slots=100) as task:
+        await until(lambda: len(source.under_way) >= 5)
+        source.lease = HangingLease
+        stage.drain.request()
+        async with asyncio.timeout(2 * SETTLEMENT_TIMEOUT_S):
+            await asyncio.wait({task})
 
 
 async def test_after_a_failed_receive_there_is_one_at_a_time_after_a_pause() -> None:
