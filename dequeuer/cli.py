@@ -47,7 +47,7 @@ def _run(arguments: list[str]) -> int:
         sys.stdout.write(f"dequeuer {__version__}\n")
         return 0
     if info == "help":
-        from dequeuer.settings.help_text import help_text  # noqa: PLC0415 - see above
+        from dequeuer.settings.docs import help_text  # noqa: PLC0415 - see above
 
         sys.stdout.write(help_text(program))
         return 0

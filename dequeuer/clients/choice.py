@@ -11,7 +11,8 @@ from dequeuer.aws.profile import profile_switches
 from dequeuer.clients.base import Cloud
 from dequeuer.core.errors import ConfigurationError, clip
 from dequeuer.settings import AwsSettings
-from dequeuer.settings.url_parsers import mask, queue_region
+from dequeuer.settings.fault_text import mask
+from dequeuer.settings.text_parsers import queue_region
 
 ClientName: TypeAlias = Literal["slim", "sdk"]
 

@@ -8,7 +8,8 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontext
 from typing import NamedTuple, TypeAlias
 
 from dequeuer.core.errors import clip
-from dequeuer.settings.url_parsers import mask, queue_region
+from dequeuer.settings.fault_text import mask
+from dequeuer.settings.text_parsers import queue_region
 from dequeuer.sources.sqs.operations import Json, SqsOperations
 
 MAX_REGIONS = 32

@@ -15,11 +15,16 @@ class UnreadableError(Exception):
     """The file is not there, or is not what it should be. The text follows the path in a fault."""
 
 
+class AbsentError(UnreadableError):
+    """Nothing is at the path. A path that cannot be examined is not absent."""
+
+
 def read_bounded(path: str, max_bytes: int) -> bytes:
     """Return the content of a regular file.
 
     Raises:
-        UnreadableError: there is no such file, it is no regular file, it cannot be read, or it is too large.
+        AbsentError: there is no such file.
+        UnreadableError: it is no regular file, it cannot be read, or it is too large.
     """
     try:
         # Opening a pipe would block the start for ever.
@@ -28,7 +33,8 @@ def read_bounded(path: str, max_bytes: int) -> bytes:
         with Path(path).open("rb") as file:
             data = file.read(max_bytes + 1)
     except OSError as error:
-        raise UnreadableError(f"cannot be read ({clip(error.strerror or type(error).__name__)})") from None
+        kind = AbsentError if isinstance(error, FileNotFoundError | NotADirectoryError) else UnreadableError
+        raise kind(f"cannot be read ({clip(error.strerror or type(error).__name__)})") from None
     except ValueError:  # a NUL in the path
         raise UnreadableError("cannot be read (its path holds a NUL)") from None
     if len(data) > max_bytes:

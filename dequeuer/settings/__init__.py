@@ -2,15 +2,7 @@
 
 from dequeuer.settings.gateway import GatewaySettings
 from dequeuer.settings.loading import load_gateway, load_sidecar
-from dequeuer.settings.shared import AwsClient, AwsSettings, LogSettings
+from dequeuer.settings.shared import AwsSettings, LogSettings
 from dequeuer.settings.sidecar import SidecarSettings
 
-__all__ = [
-    "AwsClient",
-    "AwsSettings",
-    "GatewaySettings",
-    "LogSettings",
-    "SidecarSettings",
-    "load_gateway",
-    "load_sidecar",
-]
+__all__ = ["AwsSettings", "GatewaySettings", "LogSettings", "SidecarSettings", "load_gateway", "load_sidecar"]

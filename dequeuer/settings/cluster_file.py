@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from pathlib import Path
 from typing import Any
 
 from dequeuer.files.reading import MAX_DEPTH, UnreadableError, read_bounded
@@ -21,17 +20,6 @@ def read_cluster_file(path: str, keys: Collection[str]) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise UnreadableError(f"is no YAML mapping (`region: us-west-2`), or is nested more than {MAX_DEPTH} deep")
     return {key: content[key] for key in keys if content.get(key) is not None}
-
-
-def is_absent(path: str) -> bool:
-    """Return whether nothing is at `path`. A path that cannot be examined is not absent: reading it gives the cause."""
-    try:
-        Path(path).stat()
-    except (FileNotFoundError, NotADirectoryError):
-        return True
-    except OSError:
-        return False
-    return False
 
 
 def _load(data: bytes) -> object:

@@ -1,50 +1,93 @@
-"""Writes the tables of docs/configuration.md: `python -m dequeuer.settings.docs docs/configuration.md`."""
+"""What people read of the declarations: `--help`, and the tables of docs/configuration.md.
+
+`python -m dequeuer.settings.docs docs/configuration.md` writes the tables.
+"""
 
 from __future__ import annotations
 
+import ast
+import inspect
 import re
 import sys
+from collections.abc import Collection, Mapping
+from functools import cache
+from itertools import pairwise
 from pathlib import Path
+from textwrap import fill
 
-from dequeuer.settings.help_text import descriptions, required_text
-from dequeuer.settings.option import Option
-from dequeuer.settings.programs import OPTIONS, Program
+from dequeuer.settings.option import Option, User, declarations
+from dequeuer.settings.programs import MODELS, OPTIONS, Program
 
-_HEAD = "| variable | flag | default | allowed | meaning |\n| --- | --- | --- | --- | --- |\n"
+_OPTIONS_HEAD = "| variable | flag | default | allowed | meaning |\n| --- | --- | --- | --- | --- |\n"
 _FILE_HEAD = "| key | stands in for |\n| --- | --- |\n"
-_TABLE = re.compile(rf"(?:{re.escape(_HEAD)}|{re.escape(_FILE_HEAD)})(?:\|.*\n)*")
+_TABLE = re.compile(rf"(?:{re.escape(_OPTIONS_HEAD)}|{re.escape(_FILE_HEAD)})(?:\|.*\n)*")
 
-_SHARED = set(OPTIONS["sidecar"].values()) & set(OPTIONS["gateway"].values())
+
+def descriptions(program: Program) -> Mapping[str, str]:
+    """Return the docstring of each option by path. Python does not keep them: they are parsed from the source."""
+    return {path: _docstrings(model)[one.name] for path, model, one in declarations(MODELS[program])}
+
+
+@cache
+def _docstrings(model: type) -> dict[str, str]:
+    found = {}
+    for owner in model.__mro__[:-1]:
+        # walk() yields the statements of the class one after the other.
+        for declared, text in pairwise(ast.walk(ast.parse(inspect.getsource(owner)))):
+            match declared, text:
+                case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(words))):
+                    found[name] = " ".join(words.split())
+    return found
+
+
+def required_text(users: Collection[User]) -> str:
+    """Return who requires an option, in words; "" when nobody does."""
+    if not users or set(users) in ({"gateway"}, {"async", "batch"}):
+        return "required" if users else ""
+    return f"required for {' and '.join(users)}"
+
+
+def help_text(program: Program) -> str:
+    """Return the help of a program, ASCII, 100 columns wide. It begins with the docstring of the settings class."""
+    described, text = descriptions(program), f"{inspect.getdoc(MODELS[program])}\n\n"
+    text += "Settings (a flag wins over a variable, an earlier variable over a later one):\n"
+    for path, option in OPTIONS[program].items():
+        flag = f"--{option.flag}, " if option.flag else ""
+        required = required_text(
+            [user for user in option.required_for if (user == "gateway") == (program == "gateway")]
+        )
+        default = option.default_text or ("" if required else "none")
+        end = "; ".join(filter(None, [required, default and f"default: {default}"]))
+        about = f"{described[path]} Allowed: {option.parser.allowed}. {end[0].upper()}{end[1:]}.".replace("`", "")
+        indent = " " * 6
+        about = fill(about, 100, initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False)
+        text += f"  {flag}{', '.join(option.env)}\n{about}\n"
+    return f"{text}\nFlags may be written -x v, --x v, -x=v and --x=v. Exit status 2: these settings cannot be used.\n"
 
 
 def _default(option: Option) -> str:
     if option.default is None:
-        return "; ".join(filter(None, [required_text(option.required_for), option.default_note])) or "none"
+        return "; ".join(filter(None, [required_text(option.required_for), option.unset])) or "none"
     return f"`{option.default}` {option.parser.unit}".rstrip()
 
 
-def _row(option: Option, description: str) -> str:
-    variables = ", then ".join(f"`{name}`" for name in option.env)
-    flag = f"`--{option.flag}`" if option.flag else "-"
-    return f"| {' | '.join([variables, flag, _default(option), option.parser.allowed, description])} |\n"
-
-
-def _table(program: Program, *, shared: bool) -> str:
-    described = descriptions(program)
-    rows = [_row(one, described[path]) for path, one in OPTIONS[program].items() if (one in _SHARED) == shared]
-    return _HEAD + "".join(rows)
-
-
-def _tables() -> list[str]:
-    keys = [f"| `{one.file_key}` | `{one.env[0]}` |\n" for one in OPTIONS["sidecar"].values() if one.file_key]
-    own = [_table("sidecar", shared=False), _table("gateway", shared=False)]
-    return [*own, _table("sidecar", shared=True), _FILE_HEAD + "".join(keys)]
+def _rows(program: Program) -> list[str]:
+    described, rows = descriptions(program), []
+    for path, option in OPTIONS[program].items():
+        variables = ", then ".join(f"`{name}`" for name in option.env)
+        flag = f"`--{option.flag}`" if option.flag else "-"
+        rows.append(f"| {variables} | {flag} | {_default(option)} | {option.parser.allowed} | {described[path]} |\n")
+    return rows
 
 
 def render(page: str) -> str:
     """Return docs/configuration.md with its tables made anew: sidecar, gateway, both, keys of cluster.yaml."""
-    texts, tables = _TABLE.split(page), [*_tables(), ""]
-    return "".join(text + table for text, table in zip(texts, tables, strict=True))
+    sidecar, gateway = _rows("sidecar"), _rows("gateway")
+    own, of_gateway = ([row for row in a if row not in b] for a, b in ((sidecar, gateway), (gateway, sidecar)))
+    shared = [row for row in sidecar if row in gateway]
+    keys = [f"| `{one.file_key}` | `{one.env[0]}` |\n" for one in OPTIONS["sidecar"].values() if one.file_key]
+    tables = [[_OPTIONS_HEAD, *own], [_OPTIONS_HEAD, *of_gateway], [_OPTIONS_HEAD, *shared], [_FILE_HEAD, *keys], []]
+    return "".join(text + "".join(table) for text, table in zip(_TABLE.split(page), tables, strict=True))
 
 
 if __name__ == "__main__":

@@ -16,11 +16,11 @@ PREFIX = "DEQUEUER_"
 MAX_SUGGESTIONS = 20
 """Finding a similar name is slow, and an environment may hold thousands of names."""
 
-_LINK = re.compile(
-    r"DEQUEUER_(?:[A-Z0-9_]+_)?(?:SERVICE_HOST|SERVICE_PORT(?:_[A-Z0-9_]+)?|PORT_[0-9]+_(?:TCP|UDP|SCTP)(?:_(?:PROTO|PORT|ADDR))?)\Z"
+_LINK = (
+    r"DEQUEUER_(?:[A-Z0-9_]+_)?"
+    r"(?:SERVICE_HOST|SERVICE_PORT(?:_[A-Z0-9_]+)?|PORT_[0-9]+_(?:TCP|UDP|SCTP)(?:_(?:PROTO|PORT|ADDR))?)="
+    r"|(?:DEQUEUER|CORTEX)_(?:[A-Z0-9_]+_)?PORT=\s*(?:tcp|udp|sctp)://"
 )
-_PORT_LINK = re.compile(r"(?:DEQUEUER|CORTEX)_(?:[A-Z0-9_]+_)?PORT\Z")
-_PORT_LINK_VALUE = re.compile(r"(?:tcp|udp|sctp)://")
 
 
 def is_service_link(name: str, value: str) -> bool:
@@ -29,18 +29,13 @@ def is_service_link(name: str, value: str) -> bool:
     `DEQUEUER_ADMIN_PORT` is an option and a link of a Service named `dequeuer-admin`: the value decides which.
     The value also decides for unknown names: the typing mistake `DEQUEUER_USR_PORT=8080` must not pass as a link.
     """
-    if _LINK.match(name) is not None:
-        return True
-    return _PORT_LINK.match(name) is not None and _PORT_LINK_VALUE.match(value.strip()) is not None
+    return re.match(_LINK, f"{name}={value}") is not None
 
 
 def unknown_variables(environ: Mapping[str, str], known: Collection[str]) -> list[str]:
     """Return a fault for each variable that begins with `DEQUEUER_` and is unknown, even if it is empty."""
-    unknown = sorted(
-        name
-        for name, value in environ.items()
-        if name.startswith(PREFIX) and name not in known and not is_service_link(name, value)
-    )
+    unknown = sorted(name for name in environ.keys() - known if name.startswith(PREFIX))
+    unknown = [name for name in unknown if not is_service_link(name, environ[name])]
     # The value is not repeated: it may be a secret.
     return [
         f"{clip(name)}: unknown variable{did_you_mean(name, known) if at < MAX_SUGGESTIONS else ''}; "

@@ -4,37 +4,38 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from dequeuer.settings.name_parsers import BUCKET, PATH
 from dequeuer.settings.option import option, settings_class
-from dequeuer.settings.parsers import MAX_OBJECT_BYTES, port_number, seconds, size
+from dequeuer.settings.parsers import OBJECT_SIZE, PORT, seconds, size
 from dequeuer.settings.shared import SharedSettings
-from dequeuer.settings.url_parsers import HOSTS, QUEUES
+from dequeuer.settings.text_parsers import BUCKET, HOSTS, PATH, QUEUES
 
 
 @settings_class
 class GatewaySettings(SharedSettings):
-    """The settings of `dequeuer gateway`."""
+    """The HTTP API of async APIs: accepts requests, returns their status and result.
+
+    Usage:
+      dequeuer gateway [flags]
+    """
 
     bucket: str = option(BUCKET, "DEQUEUER_BUCKET", flag="bucket", required_for=("gateway",))
     """S3 bucket of the async APIs' payloads and results."""
     hosts: tuple[str, ...] = option(HOSTS, "DEQUEUER_GATEWAY_HOST", default="0.0.0.0,::")
     """Addresses that the gateway listens on. The default is every address of IPv4 and IPv6; a machine without one of
     the two listens on the other."""
-    port: int = option(port_number(), "DEQUEUER_GATEWAY_PORT", flag="port", default="8080")
+    port: int = option(PORT, "DEQUEUER_GATEWAY_PORT", flag="port", default="8080")
     """Port of the gateway."""
     shutdown_delay_s: float = option(seconds(0, 3600), "DEQUEUER_SHUTDOWN_DELAY", default="5")
     """Time after SIGTERM in which the gateway continues to serve while `/healthz` returns 503, so that load balancers
     stop sending before it closes. Running requests get up to 30 s after that."""
     queues: Mapping[str, str] = option(
-        QUEUES,
-        "DEQUEUER_QUEUES",
-        default_note="none: only requests that name their queue, as Cortex's do, are accepted",
+        QUEUES, "DEQUEUER_QUEUES", unset="none: only requests that name their queue, as Cortex's do, are accepted"
     )
     """The APIs that are served and their queues."""
     apis_path: str | None = option(PATH, "DEQUEUER_APIS", default=None)
     """A `cortex.yaml` with the APIs that are served. The `networking.endpoint` of each AsyncAPI is a path of the
     gateway besides its name; each AsyncAPI needs its queue in `DEQUEUER_QUEUES`."""
-    max_payload_bytes: int = option(size(1, MAX_OBJECT_BYTES, "48GiB"), "DEQUEUER_MAX_PAYLOAD_BYTES", default="1GiB")
+    max_payload_bytes: int = option(OBJECT_SIZE, "DEQUEUER_MAX_PAYLOAD_BYTES", default="1GiB")
     """Largest payload that is accepted."""
     inline_bytes: int = option(size(0, 128 * 1024, "128KiB"), "DEQUEUER_INLINE_BYTES", default="0")
     """Payloads up to this size are sent inside the queue message. 0: none is, which Cortex's own dequeuer needs."""

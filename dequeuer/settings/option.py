@@ -1,12 +1,14 @@
 """How an option is declared: as a field of a settings class, with `option()` and a docstring.
 
+The docstring of the class begins the help of its program.
+
 Reading, validation, `--help` and docs/configuration.md use these declarations and nothing else.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import MISSING, Field, dataclass, field, fields
+from collections.abc import Iterator
+from dataclasses import Field, dataclass, field, fields
 from typing import Any, Literal, TypedDict, TypeVar, Unpack, cast, dataclass_transform, overload
 
 from dequeuer.settings.parsers import Parser
@@ -25,44 +27,44 @@ class Details(TypedDict, total=False):
         required_for: who cannot work without it. For the others its value is "" when it is not given: only an option
             of type str may be required for some and not for others.
         file_key: the key of cluster.yaml that is read when neither flag nor variable is given.
-        default_note: what applies when nothing is given and there is no `default`.
+        unset: what applies when nothing is given and there is no `default`, in words.
     """
 
     flag: str
     required_for: tuple[User, ...]
     file_key: str
-    default_note: str
+    unset: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Option:
     """A declaration. The attributes are the arguments of `option()`."""
 
-    env: tuple[str, ...]
     parser: Parser[Any]
-    default: str | None
+    env: tuple[str, ...]
+    default: str | None = None
     flag: str | None = None
     required_for: tuple[User, ...] = ()
     file_key: str | None = None
-    default_note: str = ""
+    unset: str = ""
 
     @property
     def title(self) -> str:
         """All names of the option, for an error text."""
-        names = [*self.env, *([f"--{self.flag}"] if self.flag else [])]
-        return names[0] + (f" (or {', '.join(names[1:])})" if len(names) > 1 else "")
+        first, *others = (*self.env, f"--{self.flag}") if self.flag else self.env
+        return f"{first} (or {', '.join(others)})" if others else first
 
     @property
     def default_text(self) -> str:
         """The default in words; "" when there is none."""
-        return self.default_note if self.default is None else f"{self.default} {self.parser.unit}".rstrip()
+        return self.unset if self.default is None else f"{self.default} {self.parser.unit}".rstrip()
 
 
 @overload
 def option(parser: Parser[T], *env: str, default: None, **details: Unpack[Details]) -> T | None: ...
 @overload
 def option(parser: Parser[T], *env: str, default: str = ..., **details: Unpack[Details]) -> T: ...
-def option(parser: Parser[Any], *env: str, default: Any = MISSING, **details: Unpack[Details]) -> Any:
+def option(parser: Parser[Any], *env: str, default: str | None = "", **details: Unpack[Details]) -> Any:
     """Declare an option, as the value of a field of a settings class. The docstring of the field is its help.
 
     Args:
@@ -72,9 +74,8 @@ def option(parser: Parser[Any], *env: str, default: Any = MISSING, **details: Un
             required, or the program finds a value by itself.
         details: see `Details`.
     """
-    text = default if isinstance(default, str) else None
-    declared = Option(parser=parser, env=env, default=text, **details)
-    return field(default=default if text is None else parser.read(text), metadata={"option": declared})
+    declared = Option(parser=parser, env=env, default=default or None, **details)
+    return field(default=parser.read(default) if default else default, metadata={"option": declared})
 
 
 def group(model: type[T]) -> T:
@@ -98,22 +99,3 @@ def declarations(model: Any, prefix: str = "") -> Iterator[tuple[str, type, Fiel
             yield from declarations(one.metadata["group"], f"{prefix}{one.name}.")
         else:
             yield prefix + one.name, model, one
-
-
-def options_of(model: type) -> Mapping[str, Option]:
-    """Return the options of a settings class by path."""
-    return {path: one.metadata["option"] for path, _, one in declarations(model)}
-
-
-def build(model: type[T], values: Mapping[str, Any], prefix: str = "") -> T:
-    """Return an instance of a settings class. `values` are by path; an absent one is the default of its field."""
-    arguments: dict[str, Any] = {}
-    for one in fields(cast("Any", model)):
-        path = prefix + one.name
-        if "group" in one.metadata:
-            arguments[one.name] = build(one.metadata["group"], values, f"{path}.")
-        elif path in values:
-            arguments[one.name] = values[path]
-        elif one.metadata["option"].required_for:
-            arguments[one.name] = ""
-    return model(**arguments)

@@ -1,136 +1,133 @@
-"""From the text of an option to its value: words and numbers."""
+"""From the text of an option to its value: words, numbers and lists."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from dequeuer.settings.fault_text import quoted
+
 T = TypeVar("T")
+C = TypeVar("C")
 
 # The digits are counted: int() refuses more than 4300 with an error of its own, and takes long below that.
-_INTEGER = re.compile(r"-?[0-9]{1,18}\Z")
-_DECIMAL = re.compile(r"-?[0-9]{1,18}(?:\.[0-9]{1,18})?\Z")
-_SIZE = re.compile(r"([0-9]{1,18})(?:\.([0-9]{1,6}))? ?(?:([kKMGT])(i?))?B?\Z")
-_EXPONENT = {"k": 1, "K": 1, "M": 2, "G": 3, "T": 4}
-MAX_OBJECT_BYTES = 48 * 2**30
-"""Bytes that a streamed upload can write: 10,000 parts, each of 5 MiB when the size is not known ahead."""
+_INTEGER = r"-?[0-9]{1,18}"
+_DECIMAL = r"-?[0-9]{1,18}(?:\.[0-9]{1,18})?"
+_SIZE = r"([0-9]{1,18})(?:\.([0-9]{1,6}))? ?(?:([kKMGT])(i?))?B?"
 
 
 class InvalidValueError(Exception):
     """The text is not allowed. The error's own text, if any, names the part that is wrong."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Parser(Generic[T]):
     """Turns text into a value.
 
     Attributes:
         allowed: what may be given, in words; follows "allowed:".
-        read: returns the value, raises `InvalidValueError` and nothing else.
+        convert: returns the value of a match of `pattern`. None and ValueError, which the standard library raises, mean
+            that the text is not allowed; `InvalidValueError` also names the part that is wrong.
+        pattern: the form of the whole text, a regular expression.
         unit: of a bare number, for the text of a default.
         takes_empty: whether a variable that is set but empty is a value; otherwise it counts as not set.
     """
 
     allowed: str
-    read: Callable[[str], T]
+    convert: Callable[[re.Match[str]], T | None]
+    pattern: str = "(?s:.*)"
     unit: str = ""
     takes_empty: bool = False
 
-
-def choice(values: Mapping[str, T], allowed: str) -> Parser[T]:
-    """Return a parser of fixed words (lower case in `values`); the case of the text does not matter."""
-
-    def read(text: str) -> T:
-        try:
-            return values[text.lower()]
-        except KeyError:
-            raise InvalidValueError from None
-
-    return Parser(allowed=allowed, read=read)
+    def read(self, text: str) -> T:
+        """Return the value of a text. Raises `InvalidValueError`, and nothing else, if the text is not allowed."""
+        # fullmatch, not match with $: that would let a trailing newline through into a key or a header.
+        match, value = re.fullmatch(self.pattern, text), None
+        with suppress(ValueError):
+            value = self.convert(match) if match else None
+        if value is None:
+            raise InvalidValueError
+        return value
 
 
-def _integer(text: str, low: int, high: int) -> int:
-    if _INTEGER.match(text) is None or not low <= int(text) <= high:
-        raise InvalidValueError
-    return int(text)
+def matching(pattern: str, allowed: str) -> Parser[str]:
+    """Return a parser of texts of a form; they are not changed."""
+    return Parser(allowed, lambda match: match[0], pattern)
 
 
-def whole(low: int, high: int, what: str = "a whole number", unit: str = "") -> Parser[int]:
+def choice(*values: T, allowed: str = "", **synonyms: T) -> Parser[T]:
+    """Return a parser of fixed words. The case of the text does not matter; `synonyms` are in lower case."""
+    words = {str(value).lower(): value for value in values} | synonyms
+    *first, last = map(str, values)
+    return Parser(allowed or f"{', '.join(first)} or {last}", lambda match: words.get(match[0].lower()))
+
+
+def whole(low: int, high: int, what: str = "a whole number", unit: str = "", pattern: str = _INTEGER) -> Parser[int]:
     """Return a parser of whole numbers from `low` to `high`."""
-    return Parser(allowed=f"{what} from {low} to {high}", read=lambda text: _integer(text, low, high), unit=unit)
+
+    def convert(match: re.Match[str]) -> int | None:
+        number = int(match[0].partition(".")[0])
+        return number if low <= number <= high else None
+
+    return Parser(f"{what} from {low} to {high}", convert, pattern, unit)
 
 
-def port_number() -> Parser[int]:
-    """Return a parser of port numbers; 0 is not allowed."""
-    return whole(1, 65535, "a port")
-
-
-def whole_days(low: int, high: int) -> Parser[int]:
-    """Return a parser of days from `low` to `high`."""
-    return whole(low, high, "whole days", "days")
+def whole_seconds(low: int, high: int) -> Parser[int]:
+    """Return a parser of whole seconds; `30.0` is whole, too."""
+    return whole(low, high, "whole seconds", "s", rf"{_INTEGER}(?:\.0{{1,18}})?")
 
 
 def seconds(low: int, high: int, *, above: bool = False) -> Parser[float]:
     """Return a parser of seconds from `low` (or, with `above`, from more than that) to `high`."""
 
-    def read(text: str) -> float:
-        if _DECIMAL.match(text) is None:
-            raise InvalidValueError
-        number = float(text)
-        if not low <= number <= high or (above and number == low):
-            raise InvalidValueError
-        return number
+    def convert(match: re.Match[str]) -> float | None:
+        number = float(match[0])
+        return number if low <= number <= high and not (above and number == low) else None
 
     bounds = f"more than {low}, at most {high}" if above else f"from {low} to {high}"
-    return Parser(allowed=f"seconds (decimals allowed), {bounds}", read=read, unit="s")
-
-
-def whole_seconds(low: int, high: int) -> Parser[int]:
-    """Return a parser of whole seconds; `30.0` is whole, too."""
-
-    def read(text: str) -> int:
-        before, _, after = text.partition(".")
-        if _DECIMAL.match(text) is None or after.strip("0"):
-            raise InvalidValueError
-        return _integer(before, low, high)
-
-    return Parser(allowed=f"whole seconds from {low} to {high}", read=read, unit="s")
+    return Parser(f"seconds (decimals allowed), {bounds}", convert, _DECIMAL, "s")
 
 
 def size(low: int, high: int, high_text: str) -> Parser[int]:
     """Return a parser of sizes in bytes: `1048576`, `64MiB`, `1.5GB`, and `64Mi` as Kubernetes writes it."""
 
-    def read(text: str) -> int:
-        match = _SIZE.match(text)
-        if match is None:
-            raise InvalidValueError
-        before, after, prefix, binary = match.groups(default="")
-        factor: int = (1024 if binary else 1000) ** _EXPONENT[prefix] if prefix else 1
+    def convert(match: re.Match[str]) -> int | None:
+        before, after, prefix, binary = match.groups("")
+        factor: int = (1024 if binary else 1000) ** " KMGT".index(prefix.upper() or " ")
         # Whole numbers only: a float is wrong by some bytes from 8 PiB on.
-        scale: int = 10 ** len(after)
-        number, remainder = divmod(int(before + after) * factor, scale)
-        if remainder or not low <= number <= high:
-            raise InvalidValueError
-        return number
+        number, remainder = divmod(int(before + after) * factor, int(10 ** len(after)))
+        return number if not remainder and low <= number <= high else None
 
-    return Parser(allowed=f"a size in bytes from {low} to {high_text} (64MiB, 1GB and 64Mi work, too)", read=read)
+    return Parser(f"a size in bytes from {low} to {high_text} (64MiB, 1GB and 64Mi work, too)", convert, _SIZE)
 
 
-def integers(low: int, high: int, *, but: int, what: str) -> Parser[frozenset[int]]:
-    """Return a parser of numbers from `low` to `high`, separated by commas, without `but`; "" is an empty set."""
+def listed(
+    item: Parser[T], collect: Callable[[Sequence[T]], C], allowed: str, *, takes_empty: bool = False
+) -> Parser[C]:
+    """Return a parser of items that commas separate. Of several items the fault names the one that is wrong."""
 
-    def read(text: str) -> frozenset[int]:
-        found = set()
-        for item in text.split(",") if text else ():
-            if _INTEGER.match(item.strip()) is None:
-                raise InvalidValueError
-            number = int(item)
-            if number == but or not low <= number <= high:
-                raise InvalidValueError(f"{number} is not allowed")
-            found.add(number)
-        return frozenset(found)
+    def convert(match: re.Match[str]) -> C:
+        values = []
+        for text in match[0].split(",") if match[0] else ():
+            try:
+                values.append(item.read(text.strip()))
+            except InvalidValueError as error:
+                default = f"because of {quoted(text.strip())}" if text != match[0] else ""
+                raise InvalidValueError(str(error) or default) from None
+        return collect(values)
 
-    allowed = f"{what} from {low} to {high}, but not {but}, separated by commas; set but empty: none"
-    return Parser(allowed=allowed, read=read, takes_empty=True)
+    return Parser(allowed, convert, "(?s:.*)" if takes_empty else "(?s:.+)", takes_empty=takes_empty)
+
+
+OBJECT_SIZE = size(1, 48 * 2**30, "48GiB")
+"""A streamed upload can write 48 GiB: 10,000 parts, each of 5 MiB when the size is not known ahead."""
+PORT = whole(1, 65535, "a port")
+STATUSES: Parser[frozenset[int]] = listed(
+    whole(100, 599, pattern=r"(?!0*200\Z)[0-9]{1,18}"),
+    frozenset,
+    "HTTP statuses from 100 to 599, but not 200, separated by commas; set but empty: none",
+    takes_empty=True,
+)

@@ -6,13 +6,15 @@ from collections.abc import Mapping
 from typing import Literal
 
 from dequeuer.settings.gateway import GatewaySettings
-from dequeuer.settings.option import Option, options_of
+from dequeuer.settings.option import Option, declarations
 from dequeuer.settings.sidecar import SidecarSettings
 
 Program = Literal["sidecar", "gateway"]
 
 MODELS: Mapping[Program, type] = {"sidecar": SidecarSettings, "gateway": GatewaySettings}
-OPTIONS: Mapping[Program, Mapping[str, Option]] = {program: options_of(model) for program, model in MODELS.items()}
+OPTIONS: Mapping[Program, Mapping[str, Option]] = {
+    program: {path: one.metadata["option"] for path, _, one in declarations(model)} for program, model in MODELS.items()
+}
 """By path, in the order of `--help`."""
 
 

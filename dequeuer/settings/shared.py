@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Literal
 
-from dequeuer.settings.name_parsers import ACCOUNT, KMS_KEY, NAME, REGION
 from dequeuer.settings.option import group, option, settings_class
 from dequeuer.settings.parsers import choice
-from dequeuer.settings.url_parsers import URL
+from dequeuer.settings.text_parsers import ACCOUNT, KMS_KEY, NAME, REGION, URL
 from dequeuer.sinks.protection import ObjectProtection, Sse
 
 LogLevel = Literal["debug", "info", "warning", "error"]
@@ -24,42 +23,35 @@ class AwsSettings:
         "AWS_REGION",
         "AWS_DEFAULT_REGION",
         default=None,
-        default_note="`region` of the cluster configuration (sidecar), else of the queue's URL, else the SDK's",
+        unset="`region` of the cluster configuration (sidecar), else of the queue's URL, else the SDK's",
         file_key="region",
     )
     """AWS region of queue and bucket."""
-    endpoint_url: str | None = option(URL, "AWS_ENDPOINT_URL", default=None, default_note="the one of AWS")
+    endpoint_url: str | None = option(URL, "AWS_ENDPOINT_URL", default=None, unset="the one of AWS")
     """Endpoint of SQS and S3, for local servers and private endpoints."""
-    endpoint_url_sqs: str | None = option(URL, "AWS_ENDPOINT_URL_SQS", default=None, default_note="`AWS_ENDPOINT_URL`")
+    endpoint_url_sqs: str | None = option(URL, "AWS_ENDPOINT_URL_SQS", default=None, unset="`AWS_ENDPOINT_URL`")
     """Endpoint of SQS alone."""
-    endpoint_url_s3: str | None = option(URL, "AWS_ENDPOINT_URL_S3", default=None, default_note="`AWS_ENDPOINT_URL`")
+    endpoint_url_s3: str | None = option(URL, "AWS_ENDPOINT_URL_S3", default=None, unset="`AWS_ENDPOINT_URL`")
     """Endpoint of S3 alone."""
-    client: AwsClient = option(
-        choice({"auto": "auto", "slim": "slim", "sdk": "sdk"}, "auto, slim or sdk"),
-        "DEQUEUER_AWS_CLIENT",
-        default="auto",
-    )
+    client: AwsClient = option(choice("auto", "slim", "sdk"), "DEQUEUER_AWS_CLIENT", default="auto")
     """Clients of SQS and S3: slim ones, which cost a fraction of the CPU and memory, or those of AWS's SDK. auto: slim,
     unless only the SDK's can be used: with a proxy, FIPS or dual-stack endpoints, an access point's ARN or a directory
     bucket as `DEQUEUER_BUCKET`, an endpoint URL with a path. With those slim is an error."""
     s3_sse: Sse | None = option(
-        choice(
-            {"aes256": "AES256", "aws:kms": "aws:kms", "aws:kms:dsse": "aws:kms:dsse"},
-            "AES256, aws:kms or aws:kms:dsse",
-        ),
+        choice("AES256", "aws:kms", "aws:kms:dsse"),
         "DEQUEUER_S3_SSE",
         default=None,
-        default_note="the bucket's default encryption",
+        unset="the bucket's default encryption",
     )
     """Server-side encryption that every write to S3 asks for."""
     s3_sse_kms_key_id: str | None = option(
         KMS_KEY,
         "DEQUEUER_S3_SSE_KMS_KEY_ID",
         default=None,
-        default_note="the key of the bucket, else the one that AWS manages",
+        unset="the key of the bucket, else the one that AWS manages",
     )
     """KMS key that encrypts the objects; only with `DEQUEUER_S3_SSE` `aws:kms` or `aws:kms:dsse`."""
-    s3_bucket_owner: str | None = option(ACCOUNT, "DEQUEUER_S3_BUCKET_OWNER", default=None, default_note="not checked")
+    s3_bucket_owner: str | None = option(ACCOUNT, "DEQUEUER_S3_BUCKET_OWNER", default=None, unset="not checked")
     """AWS account that must own the bucket; if another account owns it, S3 refuses every request."""
 
     @property
@@ -85,19 +77,14 @@ class LogSettings:
     """How much is logged, and in which form."""
 
     level: LogLevel = option(
-        choice(
-            {"debug": "debug", "info": "info", "warning": "warning", "warn": "warning", "error": "error"},
-            "debug, info, warning (or warn) or error",
-        ),
+        choice("debug", "info", "warning", "error", warn="warning", allowed="debug, info, warning (or warn) or error"),
         "CORTEX_LOG_LEVEL",
         "DEQUEUER_LOG_LEVEL",
         default="info",
     )
     """Lowest level of lines that are logged."""
     format: LogFormat = option(
-        choice({"json": "json", "console": "console"}, "json or console"),
-        "DEQUEUER_LOG_FORMAT",
-        default_note="json; console when standard output is a terminal",
+        choice("json", "console"), "DEQUEUER_LOG_FORMAT", unset="json; console when standard output is a terminal"
     )
     """Format of the log: one JSON object a line, or text for a terminal."""
 

@@ -2,46 +2,62 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import dataclass
 from typing import Literal
 
 from dequeuer.core.queue_limits import MAX_VISIBILITY_TIMEOUT_S
-from dequeuer.settings.name_parsers import BUCKET, NAME, PATH
 from dequeuer.settings.option import option, settings_class
-from dequeuer.settings.parsers import (
-    MAX_OBJECT_BYTES,
-    choice,
-    integers,
-    port_number,
-    seconds,
-    size,
-    whole,
-    whole_days,
-    whole_seconds,
-)
+from dequeuer.settings.parsers import OBJECT_SIZE, PORT, STATUSES, Parser, choice, seconds, whole, whole_seconds
 from dequeuer.settings.shared import SharedSettings
-from dequeuer.settings.url_parsers import ADDRESS, HOST, HOSTS, QUEUE_URL
-from dequeuer.settings.workers import AutoWorkers, worker_count
+from dequeuer.settings.text_parsers import ADDRESS, BUCKET, HOST, HOSTS, NAME, PATH, QUEUE_URL
 
 ApiKind = Literal["async", "batch"]
 
+API_KIND: Parser[ApiKind] = choice(
+    "async", "batch", asyncapi="async", batchapi="batch", allowed="AsyncAPI or BatchAPI (async and batch mean the same)"
+)
 DEFAULT_CLUSTER_CONFIG = "/configs/cluster/cluster.yaml"
 SHUTDOWN_GRACE_S: dict[ApiKind, float] = {"async": 55, "batch": 25}
 """Below the 60 s and the 30 s that Kubernetes grants the pods of Cortex's async and batch APIs."""
+MAX_WORKERS = 1000
+DEFAULT_MAX_AUTO_WORKERS = 100
+"""Of `auto` without a number; the bound of a fixed number in Cortex."""
+
+_NUMBER = whole(1, MAX_WORKERS)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AutoWorkers:
+    """The sidecar finds the number of workers, between 1 and `maximum`."""
+
+    maximum: int
+
+
+def _workers(match: re.Match[str]) -> int | AutoWorkers:
+    word, colon, maximum = match[0].partition(":")
+    if word.lower() != "auto":
+        return _NUMBER.read(match[0])
+    return AutoWorkers(maximum=_NUMBER.read(maximum) if colon else DEFAULT_MAX_AUTO_WORKERS)
+
+
+WORKERS: Parser[int | AutoWorkers] = Parser(
+    f"{_NUMBER.allowed}, or auto (at most {DEFAULT_MAX_AUTO_WORKERS}), or auto:MAX", _workers
+)
 
 
 @settings_class
 class SidecarSettings(SharedSettings):
-    """The settings of the sidecar."""
+    """Receives messages of an SQS queue and sends them to the container beside it.
 
-    api_kind: ApiKind = option(
-        choice(
-            {"asyncapi": "async", "async": "async", "batchapi": "batch", "batch": "batch"},
-            "AsyncAPI or BatchAPI (async and batch mean the same)",
-        ),
-        "DEQUEUER_API_KIND",
-        flag="api-kind",
-        required_for=("async", "batch"),
-    )
+    Usage:
+      dequeuer [flags]            the sidecar
+      dequeuer gateway [flags]    the HTTP API of async APIs: submit, status, result
+      dequeuer dev [flags]        everything on this machine, without an AWS account
+      dequeuer --version
+    """
+
+    api_kind: ApiKind = option(API_KIND, "DEQUEUER_API_KIND", flag="api-kind", required_for=("async", "batch"))
     """Kind of the API that the container serves."""
     api_name: str = option(NAME, "DEQUEUER_API_NAME", flag="api-name", required_for=("async", "batch"))
     """Name of the API: part of the keys of an async API, and a label of logs and metrics."""
@@ -50,7 +66,7 @@ class SidecarSettings(SharedSettings):
     bucket: str = option(
         BUCKET,
         "DEQUEUER_BUCKET",
-        default_note="`bucket` of the cluster configuration",
+        unset="`bucket` of the cluster configuration",
         required_for=("async",),
         file_key="bucket",
     )
@@ -58,22 +74,22 @@ class SidecarSettings(SharedSettings):
     job_id: str = option(NAME, "DEQUEUER_JOB_ID", flag="job-id", required_for=("batch",))
     """Id of the batch job; refused for an async API."""
     user_host: str | None = option(
-        HOST, "DEQUEUER_USER_HOST", default=None, default_note="127.0.0.1, and ::1 where nobody listens on 127.0.0.1"
+        HOST, "DEQUEUER_USER_HOST", default=None, unset="127.0.0.1, and ::1 where nobody listens on 127.0.0.1"
     )
     """Host of the container, if it listens on another address of the pod. Probes without a host use it, too."""
-    user_port: int = option(port_number(), "DEQUEUER_USER_PORT", "CORTEX_PORT", flag="user-port", default="8080")
+    user_port: int = option(PORT, "DEQUEUER_USER_PORT", "CORTEX_PORT", flag="user-port", default="8080")
     """Port of the container."""
     container_keepalive: bool = option(
-        choice({"true": True, "false": False}, "true or false"), "DEQUEUER_CONTAINER_KEEPALIVE", default="true"
+        choice(True, False, allowed="true or false"), "DEQUEUER_CONTAINER_KEEPALIVE", default="true"
     )
     """Whether connections to the container are used for more than one request. false is for a server that responds with
     200 before it has read the whole body."""
     admin_hosts: tuple[str, ...] = option(HOSTS, "DEQUEUER_ADMIN_HOST", default="0.0.0.0,::")
     """Addresses that the admin server (health, metrics) listens on. The default is every address of IPv4 and IPv6; a
     machine without one of the two listens on the other."""
-    admin_port: int = option(port_number(), "DEQUEUER_ADMIN_PORT", flag="admin-port", default="15000")
+    admin_port: int = option(PORT, "DEQUEUER_ADMIN_PORT", flag="admin-port", default="15000")
     """Port of the admin server; not that of the container."""
-    workers: int | AutoWorkers = option(worker_count(), "DEQUEUER_WORKERS", flag="workers", default="1")
+    workers: int | AutoWorkers = option(WORKERS, "DEQUEUER_WORKERS", flag="workers", default="1")
     """Largest number of requests that the container gets at a time. auto: the sidecar finds the number with the best
     throughput."""
     probes_path: str = option(PATH, "DEQUEUER_PROBES_PATH", flag="probes-path", default="/cortex/spec/probes.json")
@@ -83,7 +99,7 @@ class SidecarSettings(SharedSettings):
         "DEQUEUER_CLUSTER_CONFIG",
         flag="cluster-config",
         default=None,
-        default_note=f"{DEFAULT_CLUSTER_CONFIG}, when it is there",
+        unset=f"{DEFAULT_CLUSTER_CONFIG}, when it is there",
     )
     """Cluster configuration, a YAML file; only `region` and `bucket` are read."""
     statsd_address: tuple[str, int] | None = option(
@@ -98,9 +114,7 @@ class SidecarSettings(SharedSettings):
     max_attempts: int = option(whole(1, 1000), "DEQUEUER_MAX_ATTEMPTS", default="5")
     """Number of receives after which a request or batch fails when the container cannot be reached or breaks the
     connection."""
-    retry_statuses: frozenset[int] = option(
-        integers(100, 599, but=200, what="HTTP statuses"), "DEQUEUER_RETRY_STATUSES", default="429,503"
-    )
+    retry_statuses: frozenset[int] = option(STATUSES, "DEQUEUER_RETRY_STATUSES", default="429,503")
     """Statuses by which the container says "not now": the message is released and the request has not failed."""
     visibility_timeout_s: int = option(
         whole_seconds(2, MAX_VISIBILITY_TIMEOUT_S), "DEQUEUER_VISIBILITY_TIMEOUT", default="30"
@@ -114,13 +128,15 @@ class SidecarSettings(SharedSettings):
     shutdown_grace_s: float = option(
         seconds(0, MAX_VISIBILITY_TIMEOUT_S),
         "DEQUEUER_SHUTDOWN_GRACE",
-        default_note=f"{SHUTDOWN_GRACE_S['async']} s for async, {SHUTDOWN_GRACE_S['batch']} s for batch",
+        unset=f"{SHUTDOWN_GRACE_S['async']} s for async, {SHUTDOWN_GRACE_S['batch']} s for batch",
     )
     """Time to finish what is running after SIGTERM; keep it below the pod's terminationGracePeriodSeconds."""
-    result_retention_days: int = option(whole_days(0, 3650), "DEQUEUER_RESULT_RETENTION_DAYS", default="7")
+    result_retention_days: int = option(
+        whole(0, 3650, "whole days", "days"), "DEQUEUER_RESULT_RETENTION_DAYS", default="7"
+    )
     """How long the objects of an async request are kept, by a lifecycle rule of the bucket; 0: the bucket's rules are
     left alone."""
-    max_result_bytes: int = option(size(1, MAX_OBJECT_BYTES, "48GiB"), "DEQUEUER_MAX_RESULT_BYTES", default="256MiB")
+    max_result_bytes: int = option(OBJECT_SIZE, "DEQUEUER_MAX_RESULT_BYTES", default="256MiB")
     """Largest response that is stored; a request with a larger one fails."""
     in_progress_after_s: float = option(seconds(0, MAX_VISIBILITY_TIMEOUT_S), "DEQUEUER_IN_PROGRESS_AFTER", default="1")
     """`status/in_progress` is written only for a request that still runs after this time; 0: at once."""

@@ -7,7 +7,8 @@ import pytest
 
 from dequeuer.clients.choice import AwsResources, Choice, choose, connect
 from dequeuer.core.errors import ConfigurationError
-from dequeuer.settings import AwsClient, AwsSettings
+from dequeuer.settings import AwsSettings
+from dequeuer.settings.shared import AwsClient
 
 KEYS = {"AWS_ACCESS_KEY_ID": "AKID", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_CONFIG_FILE": "/dev/null"}
 QUEUE = "https://sqs.eu-west-1.amazonaws.com/123456789012/q"

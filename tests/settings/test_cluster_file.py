@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dequeuer.files.reading import MAX_DEPTH, UnreadableError
-from dequeuer.settings.cluster_file import MAX_BYTES, is_absent, read_cluster_file
+from dequeuer.files.reading import MAX_DEPTH, AbsentError, UnreadableError
+from dequeuer.settings.cluster_file import MAX_BYTES, read_cluster_file
 
 KEYS = ("region", "bucket")
 
@@ -102,11 +102,14 @@ def test_a_pipe_does_not_block(tmp_path: Path) -> None:
 
 def test_only_a_path_with_nothing_there_is_absent(tmp_path: Path) -> None:
     path = written(tmp_path, b"")
-    assert not is_absent(path)
-    assert is_absent(str(tmp_path / "none"))
-    assert is_absent(f"{path}/below")
+    for nothing in (str(tmp_path / "none"), f"{path}/below"):
+        with pytest.raises(AbsentError):
+            read_cluster_file(nothing, KEYS)
     (tmp_path / "loop").symlink_to("loop")
-    assert not is_absent(str(tmp_path / "loop"))
+    for something in (path, str(tmp_path), str(tmp_path / "loop")):
+        with pytest.raises(UnreadableError) as caught:
+            read_cluster_file(something, KEYS)
+        assert caught.type is UnreadableError
 
 
 @settings(max_examples=200)

@@ -5,8 +5,7 @@ from pathlib import Path
 import pytest
 
 from dequeuer.settings import SidecarSettings
-from dequeuer.settings.docs import render
-from dequeuer.settings.help_text import descriptions, help_text
+from dequeuer.settings.docs import descriptions, help_text, render
 from dequeuer.settings.option import declarations
 from dequeuer.settings.programs import OPTIONS, Program
 
@@ -43,7 +42,7 @@ def test_defaults_are_allowed_and_descriptions_are_sentences(program: Program) -
         if option.default is not None:
             option.parser.read(option.default)
         assert described[path].endswith(".")
-        assert "|" not in described[path] + option.parser.allowed + option.default_note
+        assert "|" not in described[path] + option.parser.allowed + option.unset
 
 
 def test_an_option_that_only_some_users_require_is_text() -> None:

@@ -1,0 +1,111 @@
+"""Parsers of text: names, files, hosts, addresses and URLs; and the region that a queue's URL names."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from urllib.parse import urlsplit
+
+from dequeuer.core.errors import clip
+from dequeuer.settings.fault_text import quoted
+from dequeuer.settings.parsers import PORT, InvalidValueError, Parser, listed, matching
+
+NAME = matching(
+    "[A-Za-z0-9][A-Za-z0-9._-]{0,127}", 'a letter or digit, then up to 127 of letters, digits, ".", "_" and "-"'
+)
+REGION = matching("[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?", "the name of an AWS region, such as us-west-2")
+BUCKET = matching(
+    # Not two dots in a row, and not the form of an IPv4 address: S3 has no such bucket.
+    r"(?!.*\.\.|[0-9]+(?:\.[0-9]+){3}\Z)[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]|"
+    r"arn:aws[a-z-]*:s3[a-z-]*:[a-z0-9-]+:[0-9]{12}:"
+    r"(?:outpost[/:][a-z0-9-]{1,64}[/:])?accesspoint[/:][A-Za-z0-9._-]{1,128}",
+    'a bucket name (3 to 63 of a-z, 0-9, "." and "-") or the ARN of an access point',
+)
+ACCOUNT = matching("[0-9]{12}", "the id of an AWS account, 12 digits")
+KMS_KEY = matching(
+    "(?:arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:(?:key|alias)/)?[A-Za-z0-9][A-Za-z0-9/_-]{0,255}",
+    "the id, the alias (alias/my-key) or the ARN of a KMS key",
+)
+PATH = Parser("the path of a file", lambda match: match[0] if match[0].isprintable() else None, "(?s:.{0,4096})")
+
+_REGION = "([a-z]+(?:-[a-z]+)+-[0-9]+)"
+_QUEUE_HOST = rf"(?:.*\.)?sqs(?:-fips)?\.{_REGION}\.|{_REGION}\.queue\.amazonaws\.com(?:\.cn)?\Z"
+
+
+def _host(match: re.Match[str]) -> str:
+    host = match[0]
+    if ":" in host or not host.strip("0123456789."):
+        ipaddress.ip_address(host)
+    return host
+
+
+def _address(match: re.Match[str]) -> tuple[str, int]:
+    HOST.read(match[1].removeprefix("[").removesuffix("]"))
+    return match[1], PORT.read(match[2])
+
+
+def _url(match: re.Match[str]) -> str | None:
+    parts = urlsplit(match[0])
+    host, port = parts.hostname or "", parts.port
+    if "@" in parts.netloc:
+        raise InvalidValueError("credentials do not belong in a URL")
+    HOST.read(host)
+    is_plain = parts.scheme in {"http", "https"} and port != 0 and not parts.query and not parts.fragment
+    return match[0] if is_plain else None
+
+
+def _queue_url(match: re.Match[str]) -> str:
+    url = URL.read(match[0])
+    if not urlsplit(url).path.strip("/"):
+        raise InvalidValueError("it names no queue")
+    return url
+
+
+def _queue(match: re.Match[str]) -> tuple[str, str]:
+    named = re.fullmatch(rf"({NAME.pattern})\s*=\s*(.*)", match[0], re.DOTALL)
+    if named is None:
+        raise InvalidValueError(f'{quoted(match[0])} does not begin with an API\'s name and "="')
+    try:
+        return named[1], QUEUE_URL.read(named[2])
+    except InvalidValueError:
+        raise InvalidValueError(f"{quoted(named[2])} is not the URL of a queue") from None
+
+
+def _distinct(names: Sequence[str]) -> tuple[str, ...]:
+    for name, count in Counter(names).items():
+        if count > 1:
+            raise InvalidValueError(f"{clip(name)} is there twice")
+    return tuple(names)
+
+
+def _queues(named: Sequence[tuple[str, str]]) -> Mapping[str, str]:
+    _distinct([name for name, _ in named])
+    return MappingProxyType(dict(named))
+
+
+HOST = Parser(
+    "an IP address or a host name, such as 127.0.0.1 or ::1",
+    _host,
+    r"(?!.*\.\.)[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,251}[A-Za-z0-9_.])?|.*:.*",
+)
+HOSTS = listed(HOST, _distinct, "IP addresses or host names, separated by commas, such as 127.0.0.1,::1; none twice")
+# An IPv6 host keeps its brackets: "::1:8125" is an address without a port, too.
+ADDRESS = Parser("host:port, such as 10.0.0.1:9125 or [::1]:9125", _address, r"(\[.*:.*\]|[^:\[\]]*):(.*)")
+# Visible ASCII only: urlsplit() removes tabs and newlines silently.
+URL = Parser("a URL that begins with http:// or https://, with a host", _url, "[!-~]{1,2048}")
+QUEUE_URL = Parser("the URL of a queue, such as https://sqs.us-west-2.amazonaws.com/123456789012/my-queue", _queue_url)
+QUEUES = listed(
+    Parser("name=URL", _queue), _queues, "name=URL of its queue for each API, separated by commas; no name twice"
+)
+
+
+def queue_region(url: str) -> str | None:
+    """Return the region that the host of a queue's URL names, if it names one."""
+    host = urlsplit(url).hostname or ""
+    if host == "queue.amazonaws.com":
+        return "us-east-1"  # the first region had no name in its host
+    match = re.match(_QUEUE_HOST, host)
+    return match and (match[1] or match[2])
