@@ -159,12 +159,14 @@ class CredentialsCache:
         if keys is not self._keys or self._task is None or self._task.done():
             return
         now = asyncio.get_running_loop().time()
-        if now < self._rejectable_from:
-            return
-        self._rejectable_from = now + RETRY_BACKOFF.max_s
+        if now >= self._rejectable_from:
+            self._rejectable_from = now + RETRY_BACKOFF.max_s
+            self._renewal_requested.set()
+        elif self._error is None and not self._renewal_requested.is_set():
+            return  # the provider has just returned the same keys
         if has_expired:
+            # Also when a renewal is under way, or has failed and is repeated.
             self._is_valid = False
-        self._renewal_requested.set()
 
     async def close(self) -> None:
         """Stop renewing."""

@@ -291,6 +291,34 @@ async def test_refused_keys_that_may_be_valid_stay_in_use_until_there_are_new_on
         assert await use(cache) == "AKID4"
 
 
+async def test_a_report_that_keys_have_expired_counts_although_a_refusal_has_them_renewed_already() -> None:
+    # S3 and SQS have different codes for the same keys.
+    provider = Provider()
+    async with renewed(provider) as cache:
+        await cache.wait_until_valid()
+        first = cache.current()
+        assert (
+            await asyncio.gather(*[cache.replace(first, has_expired=expired) for expired in (False, True)])
+            == [True] * 2
+        )
+        second = cache.current()
+        await asyncio.sleep(31)
+        provider.error = CredentialsUnavailableError("no")
+        assert not await cache.replace(second, has_expired=False)
+        with pytest.raises(CredentialsUnavailableError):
+            await cache.replace(second, has_expired=True)
+        provider.error = None
+        assert await cache.replace(second, has_expired=True)
+        third = cache.current()
+        await asyncio.sleep(31)
+        provider.hangs = True
+        refused = asyncio.create_task(cache.replace(third, has_expired=False))
+        await asyncio.sleep(1)
+        with pytest.raises(CredentialsUnavailableError):
+            await cache.replace(third, has_expired=True)
+        assert not await refused
+
+
 async def test_a_provider_that_returns_the_refused_keys_again_is_no_reason_to_send_again() -> None:
     async with renewed(SameKeys()) as cache:
         await cache.wait_until_valid()
