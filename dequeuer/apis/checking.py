@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from dequeuer.apis.faults import Fault, Location
+from dequeuer.apis.faults import MAX_FAULTS, Fault, Location
 from dequeuer.apis.fields import Field, fields_of, find_field, kinds_with
 from dequeuer.apis.kinds import MODELS, Api
 from dequeuer.apis.model import RULE
@@ -36,7 +37,7 @@ def check_api(document: Document, index: int) -> Api | list[Fault]:
     try:
         return model.model_validate(value)
     except ValidationError as error:
-        return list(_faults(document, index, model, error))
+        return list(islice(_faults(document, index, model, error), MAX_FAULTS + 1))
 
 
 def _check_without_kind(document: Document, index: int, value: dict[str, Any]) -> Iterator[Fault]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from dequeuer.core.errors import ConfigurationError, clip
 
 MAX_FAULTS = 100
-"""Faults that are listed; the others are only counted."""
+"""Faults that are listed: a large file can have any number, and each takes time to describe."""
 
 Location = tuple[str | int, ...]
 """The keys and indexes that lead to a value, from the root of the file."""
@@ -60,5 +60,5 @@ def configuration_error(file: str, faults: Iterable[Fault]) -> ConfigurationErro
     ordered = sorted(faults, key=lambda fault: (fault.line, fault.column, path_text(fault.location)))
     texts = list(dict.fromkeys(fault.render(file) for fault in ordered))
     if len(texts) > MAX_FAULTS:
-        texts = [*texts[:MAX_FAULTS], f"{clip(file)}: and {len(texts) - MAX_FAULTS} more faults"]
+        texts = [*texts[:MAX_FAULTS], f"{clip(file)}: and more faults; at most {MAX_FAULTS} are listed"]
     return ConfigurationError(texts)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import get_args
 
 from pydantic import BaseModel
@@ -39,6 +40,7 @@ class Field:
         return f"a mapping of {keys}"
 
 
+@cache
 def fields_of(model: type[BaseModel]) -> dict[str, Field]:
     """Return the fields of a model by key."""
     fields = {}

@@ -7,7 +7,7 @@ from types import MappingProxyType
 
 from dequeuer.apis.checking import check_api
 from dequeuer.apis.document import read_document
-from dequeuer.apis.faults import DocumentError, configuration_error
+from dequeuer.apis.faults import MAX_FAULTS, DocumentError, configuration_error
 from dequeuer.apis.kinds import Api
 from dequeuer.apis.uniqueness import find_clashes, find_duplicates
 from dequeuer.apis.values import Document
@@ -66,6 +66,8 @@ def parse_apis(data: bytes, file: str) -> Apis:
     faults = [*document.faults, *find_duplicates(document), *find_clashes(document)]
     apis: list[Api] = []
     for index in range(len(document.value)):
+        if len(faults) > MAX_FAULTS:
+            break
         checked = check_api(document, index)
         if isinstance(checked, list):
             faults += checked

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import pytest
 
+from dequeuer.apis import checking
 from dequeuer.apis.faults import MAX_FAULTS
+from dequeuer.core.suggestions import did_you_mean
 from tests.apis.cases import ASYNC, BATCH, REALTIME, SPLITTER, TASK, fault, faults, parse
 
 C = "apis[0].pod.containers[0]"
@@ -320,7 +324,20 @@ def test_all_faults_are_told_at_once_in_the_order_of_the_lines() -> None:
 def test_the_number_of_faults_is_limited() -> None:
     found = faults("- 3\n" * (MAX_FAULTS + 7))
     assert len(found) == MAX_FAULTS + 1
-    assert found[-1] == " and 7 more faults"
+    assert found[-1] == f" and more faults; at most {MAX_FAULTS} are listed"
+
+
+def test_only_the_faults_that_are_listed_are_described(monkeypatch: pytest.MonkeyPatch) -> None:
+    described: list[str] = []
+
+    def record(name: str, known: Iterable[str]) -> str:
+        described.append(name)
+        return did_you_mean(name, known)
+
+    monkeypatch.setattr(checking, "did_you_mean", record)
+    keys = ", ".join(f"k{at}: 1" for at in range(1000))
+    assert len(faults(f"- {{name: a, kind: TaskAPI, {keys}}}\n" * 3)) == MAX_FAULTS + 1
+    assert 0 < len(described) <= MAX_FAULTS + 1
 
 
 def test_a_secret_of_a_container_is_not_quoted() -> None:

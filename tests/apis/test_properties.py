@@ -32,7 +32,7 @@ def read(text: bytes | str) -> Apis | None:
     assert faults
     lines = len(LINES.split(data.decode("utf-8", "replace")))
     for fault in faults:
-        if " more faults" not in fault:
+        if "and more faults" not in fault:
             match = PLACE.match(fault)
             assert match, fault
             assert 1 <= int(match[1]) <= lines, fault
