@@ -15,6 +15,9 @@ from dequeuer.clients.choice import AwsResources, choose, connect
 from dequeuer.core.drain import Drain
 from dequeuer.core.errors import clip
 from dequeuer.gateway.endpoints import NO_ENDPOINTS, Endpoints, load_endpoints
+from dequeuer.gateway.job_buckets import SourceBuckets
+from dequeuer.gateway.job_calls import SqsCounts
+from dequeuer.gateway.job_service import Cluster, Jobs
 from dequeuer.gateway.queue import SqsQueue
 from dequeuer.gateway.routes import CANCEL_TIMEOUT_S, SHUTDOWN_TIMEOUT_S, make_app, make_runner
 from dequeuer.gateway.service import Gateway
@@ -70,8 +73,16 @@ async def _run(settings: GatewaySettings, endpoints: Endpoints) -> int:
             max_payload_bytes=settings.max_payload_bytes,
             inline_bytes=settings.inline_bytes,
         )
+        jobs = Jobs(
+            store=store,
+            buckets=SourceBuckets(lambda bucket: cloud.store(bucket, event_log)),
+            queues=SqsCounts(sqs, cloud.translate),
+            apis={one.api_name: one.job_api for one in endpoints if one.job_api is not None},
+            kinds={one.api_name: one.kind for one in endpoints},
+            cluster=Cluster(uid=settings.cluster_uid, version=settings.cortex_version),
+        )
         limit = IdleLimit(MAX_IDLE_CONNECTIONS)
-        app = make_app(gateway, settings.queues, lambda: drain.requested, endpoints)
+        app = make_app(gateway, settings.queues, lambda: drain.requested, endpoints, jobs)
         limit.watch(app)
         runner = make_runner(app)
         await runner.setup()

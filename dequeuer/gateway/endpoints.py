@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from dequeuer.core.errors import ConfigurationError, clip
 from dequeuer.core.suggestions import did_you_mean
+from dequeuer.jobs.deployed_api import DeployedApi
 
-RESERVED = frozenset({"healthz", "batch", "tasks"})
+RESERVED = frozenset({"healthz", "batch", "tasks", "verifycortex"})
 """First segments of the paths that the gateway answers itself."""
 
 
@@ -20,11 +22,13 @@ class Endpoint:
         api_name: its name.
         kind: as Cortex writes it (`AsyncAPI`).
         path: begins with a slash and does not end with one; it may have several segments.
+        job_api: what its jobs show of it; None for a kind without jobs.
     """
 
     api_name: str
     kind: str
     path: str
+    job_api: DeployedApi | None = None
 
 
 class Endpoints:
@@ -57,9 +61,21 @@ def load_endpoints(path: str, queues: Mapping[str, str] | None) -> Endpoints:
         ConfigurationError: with every fault of the file; or with every API that the gateway cannot serve.
     """
     # It takes 20 MiB and 0.2 s, and only a gateway with such a file needs it.
-    from dequeuer.apis import load_apis  # noqa: PLC0415
+    from dequeuer.apis import BatchApi, TaskApi, load_apis  # noqa: PLC0415
+    from dequeuer.jobs.api_config import deployed_api  # noqa: PLC0415
 
-    endpoints = Endpoints(Endpoint(api_name=api.name, kind=api.kind, path=api.endpoint) for api in load_apis(path))
+    file_name = Path(path).name
+    endpoints = Endpoints(
+        Endpoint(
+            api_name=api.name,
+            kind=api.kind,
+            path=api.endpoint,
+            job_api=deployed_api(api, index=index, file_name=file_name)
+            if isinstance(api, BatchApi | TaskApi)
+            else None,
+        )
+        for index, api in enumerate(load_apis(path))
+    )
     faults = [*_reserved(endpoints), *(_without_queue(endpoints, queues) if queues is not None else ())]
     if faults:
         raise ConfigurationError([f"{clip(path)}: {fault}" for fault in faults])

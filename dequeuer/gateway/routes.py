@@ -23,6 +23,8 @@ from dequeuer.formats.headers import MAX_BYTES, MAX_FIELDS, Fields, are_within_l
 from dequeuer.gateway.cors import enable_cors
 from dequeuer.gateway.endpoints import NO_ENDPOINTS, Endpoint, Endpoints
 from dequeuer.gateway.errors import HeadersTooLargeError, InvalidRequestError, UnknownApiError
+from dequeuer.gateway.job_routes import PREFIXES, add_job_routes
+from dequeuer.gateway.job_service import Jobs
 from dequeuer.gateway.model import Submission, check_api_name
 from dequeuer.gateway.responses import errors_to_responses, json_response, report_response
 from dequeuer.gateway.service import Gateway
@@ -123,6 +125,9 @@ class Routes:
 
     def _unknown_api(self, api_name: str) -> UnknownApiError:
         kind = self._endpoints.kind_of(api_name)
+        if kind in PREFIXES.values():
+            path = next(prefix for prefix, with_jobs in PREFIXES.items() if with_jobs == kind)
+            return UnknownApiError(f"API {api_name} is of kind {kind}: submit its jobs to /{path}/{api_name}")
         if kind is not None:
             return UnknownApiError(
                 f"API {api_name} is of kind {kind}, and this gateway serves AsyncAPIs: "
@@ -165,6 +170,7 @@ def make_app(
     queues: Mapping[str, str],
     is_draining: Callable[[], bool] = lambda: False,
     endpoints: Endpoints = NO_ENDPOINTS,
+    jobs: Jobs | None = None,
 ) -> web.Application:
     """Return the application with all routes."""
     routes = Routes(gateway, queues, is_draining, endpoints)
@@ -177,7 +183,10 @@ def make_app(
     app.router.add_post("/{api_name}/", routes.submit, expect_handler=defer_continue)
     app.router.add_get("/{api_name}/{request_id}", routes.report)
     for endpoint in endpoints:
-        _add_endpoint(app.router, routes, endpoint)
+        if jobs is None or endpoint.job_api is None:
+            _add_endpoint(app.router, routes, endpoint)
+    if jobs is not None:
+        add_job_routes(app, jobs, is_draining, taken=queues)
     return app
 
 

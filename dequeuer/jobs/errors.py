@@ -42,10 +42,10 @@ class UnknownJobError(JobRequestError):
 
 
 class JobEndedError(JobRequestError):
-    """The job of a TaskAPI is over, so it cannot be stopped."""
+    """The job is over, so the action (a verb) means nothing any more."""
 
-    def __init__(self, kind: JobKind, api_name: str, job_id: str) -> None:
-        message = f"{job_id} ({api_name} api): cannot stop {kind} job because it is not in progress"
+    def __init__(self, kind: JobKind, api_name: str, job_id: str, action: str = "stop") -> None:
+        message = f"{job_id} ({api_name} api): cannot {action} {kind} job because it is not in progress"
         super().__init__([Fault("job.job_is_not_in_progress", message)])
 
 

@@ -57,11 +57,13 @@ class Parsed:
         faults: in the order of the checks.
         searches: the files of the sources that are sound, by the name of the source: whether any exist is for the
             caller to check.
+        is_unreadable: the body is not JSON, or values in it are of other types.
     """
 
     submission: Submission | None
     faults: tuple[Fault, ...]
     searches: dict[str, FileSearch]
+    is_unreadable: bool
 
 
 def parse_batch_submission(body: bytes, version: str) -> Parsed:
@@ -94,7 +96,7 @@ def parse_batch_submission(body: bytes, version: str) -> Parsed:
             searches[name] = _search(found.fields[name])
     faults += own
     submission = None if faults else _submission(found.fields, config)
-    return Parsed(submission=submission, faults=tuple(faults), searches=searches)
+    return Parsed(submission=submission, faults=tuple(faults), searches=searches, is_unreadable=bool(found.faults))
 
 
 def parse_task_submission(body: bytes, version: str) -> Parsed:
@@ -111,7 +113,7 @@ def parse_task_submission(body: bytes, version: str) -> Parsed:
         faults += checks.task_schema()
     faults += [*checks.own(), *config_faults]
     submission = None if faults else _submission({"workers": 1, **found.fields}, config)
-    return Parsed(submission=submission, faults=tuple(faults), searches={})
+    return Parsed(submission=submission, faults=tuple(faults), searches={}, is_unreadable=bool(found.faults))
 
 
 def _syntax_fault(body: bytes) -> Fault | None:
@@ -178,7 +180,7 @@ def _tuple(values: list[str] | None) -> tuple[str, ...] | None:
 
 
 def _refused(faults: list[Fault], hint: str) -> Parsed:
-    return Parsed(submission=None, faults=tuple(_hinted(faults, hint)), searches={})
+    return Parsed(submission=None, faults=tuple(_hinted(faults, hint)), searches={}, is_unreadable=True)
 
 
 def _hinted(faults: Iterable[Fault], hint: str) -> list[Fault]:

@@ -16,6 +16,9 @@ from dequeuer.settings.parsers import PORT, InvalidValueError, Parser, listed, m
 NAME = matching(
     "[A-Za-z0-9][A-Za-z0-9._-]{0,127}", 'a letter or digit, then up to 127 of letters, digits, ".", "_" and "-"'
 )
+VERSION = matching(
+    "[A-Za-z0-9][A-Za-z0-9._-]{0,63}", 'a letter or digit, then up to 63 of letters, digits, ".", "_" and "-"'
+)
 REGION = matching("[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?", "the name of an AWS region, such as us-west-2")
 BUCKET = matching(
     # Not two dots in a row, and not the form of an IPv4 address: S3 has no such bucket.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import urllib.error
 import urllib.request
+from pathlib import Path
 
 from tests.integration.cloud import CLUSTER, KEYS, REGION, Bucket
 from tests.integration.servers import free_port
@@ -19,9 +20,10 @@ class Gateway(Sidecar):
         endpoint: URL of SQS and S3.
         bucket: where requests are stored.
         queue_url: the queue of the API.
+        apis: a cortex.yaml with APIs that have jobs.
     """
 
-    def __init__(self, endpoint: str, bucket: Bucket, queue_url: str) -> None:
+    def __init__(self, endpoint: str, bucket: Bucket, queue_url: str, *, apis: Path | None = None) -> None:
         self._port = free_port()
         settings = {
             **KEYS,
@@ -32,15 +34,15 @@ class Gateway(Sidecar):
             "DEQUEUER_GATEWAY_HOST": "127.0.0.1",
             "DEQUEUER_GATEWAY_PORT": str(self._port),
             "DEQUEUER_SHUTDOWN_DELAY": "0",
-            "DEQUEUER_QUEUES": f"api={queue_url}",
+            **({"DEQUEUER_QUEUES": f"api={queue_url}"} if apis is None else {"DEQUEUER_APIS": str(apis)}),
             "DEQUEUER_LOG_FORMAT": "json",
             **AWS_CLIENT,
         }
         super().__init__(settings, "gateway")
 
-    def call(self, path: str, payload: bytes | None = None) -> tuple[int, str]:
+    def call(self, path: str, payload: bytes | None = None, method: str | None = None) -> tuple[int, str]:
         """Submit a payload, or ask for a path."""
-        request = urllib.request.Request(f"http://127.0.0.1:{self._port}{path}", data=payload)
+        request = urllib.request.Request(f"http://127.0.0.1:{self._port}{path}", data=payload, method=method)
         try:
             with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310 - loopback
                 return answer.status, answer.read().decode()

@@ -69,7 +69,7 @@ MUTATIONS = [
         module="worker/settlement.py",
         old="await asyncio.shield(settling)",
         new="await settling",
-        tests=("tests/worker/test_worker_drain.py",),
+        tests=("tests/worker/test_worker.py",),
     ),
     Mutation(
         name="no renewal",
@@ -83,7 +83,7 @@ MUTATIONS = [
         module="worker/lease.py",
         old="        self._renewer.pause(self)\n",
         new="",
-        tests=("tests/worker/test_worker_leases.py",),
+        tests=("tests/worker/test_worker.py",),
     ),
     Mutation(
         name="a change is sent after its lease",
@@ -111,14 +111,14 @@ MUTATIONS = [
         module="worker/worker.py",
         old="            last_release_at = loop.time()\n",
         new="",
-        tests=("tests/worker/test_worker_drain.py",),
+        tests=("tests/worker/test_worker.py",),
     ),
     Mutation(
         name="a release waits for clean-up",
         module="worker/attempts.py",
         old="            if held.settlement is None and not held.was_settlement_attempted\n",
         new="            if False\n",
-        tests=("tests/worker/test_worker_drain.py",),
+        tests=("tests/worker/test_worker.py",),
     ),
     Mutation(
         name="messages whose outcome is not stored use no capacity while they are settled",
@@ -174,7 +174,7 @@ MUTATIONS = [
         module="worker/settlement.py",
         old="                await lease.release(0)\n",
         new="                pass\n",
-        tests=("tests/worker/test_worker_drain.py",),
+        tests=("tests/worker/test_worker.py",),
     ),
     Mutation(
         name="a drain keeps the prefetched messages",

@@ -1,4 +1,5 @@
 import asyncio
+from collections.abc import Sequence
 
 import pytest
 
@@ -8,7 +9,7 @@ from dequeuer.core.message import Done, Fence, Message, Outcome, Reject, Requeue
 from dequeuer.sources.base import Lease
 from dequeuer.worker.attempts import MAX_UNCOUNTED_BODY_CHARS, MAX_UNCOUNTED_SETTLING, MIN_STORING
 from tests.fakes import FakeLease, FakeSource, make_message
-from tests.worker.stage import DONE, ScriptedHandler, Stage, leases
+from tests.worker.stage import DONE, ScriptedHandler, Stage, leases, now
 
 pytestmark = pytest.mark.looptime
 
@@ -265,6 +266,187 @@ async def test_a_lost_lease_cancels_the_work_and_settles_nothing() -> None:
         assert stage.seen.of(SlotsChanged)[-1].busy == 0
 
 
+async def test_a_drain_finishes_running_work_and_receives_nothing_new() -> None:
+    stage = Stage()
+    stage.handler.takes_s = 20
+    lease, late = leases(2)
+    stage.source.bring(lease)
+    async with stage.running(slots=2) as task:
+        await asyncio.sleep(1)
+        stage.drain.request()
+        await asyncio.sleep(1)
+        stage.source.bring(late)
+        await task
+    assert now() == pytest.approx(20, abs=0.1)
+    assert lease.settled == [("ack", 0)]
+    assert late.settled == [("release", 0)]
+    assert stage.handler.handled == [lease.message.body]
+
+
+async def test_an_idle_drain_ends_within_two_seconds_and_releases_late_messages() -> None:
+    stage = Stage()
+    [late] = leases(1)
+    async with stage.running() as task:
+        await asyncio.sleep(10)
+        stage.source.bring()
+        await asyncio.sleep(0.1)
+        stage.drain.request()
+        await asyncio.sleep(0.3)
+        stage.source.bring(late)
+        await task
+        assert now() - 10 < 2
+    assert late.settled == [("release", 0)]
+
+
+class TakingBack(FakeSource):
+    """Delivers a released message to a poll that is open, or whose connection was just closed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open_polls = 0
+
+    async def receive(self, limit: int, *, wait: bool = True) -> Sequence[Lease]:
+        self.open_polls += 1
+        found = await super().receive(limit, wait=wait)
+        self.open_polls -= 1
+        return found
+
+    def released(self, lease: Lease) -> None:
+        if self.open_polls:
+            asyncio.get_running_loop().call_later(0.1, self.bring, lease)
+
+
+@pytest.mark.parametrize("requests", [1, 2])
+@pytest.mark.parametrize("begun_s", [0.1, 5])
+async def test_a_released_message_that_an_open_poll_receives_again_is_released_again(
+    requests: int, begun_s: float
+) -> None:
+    stage = Stage()
+    stage.source = source = TakingBack()
+    stage.handler.takes_s = 1000
+    [lease] = leases(1)
+    lease.on_release = lambda: source.released(lease)
+    source.bring(lease)
+    async with stage.running(slots=2, grace_s=0.7) as task:
+        await asyncio.sleep(1)
+        source.bring()
+        await asyncio.sleep(begun_s)
+        assert source.open_polls == 1
+        for _ in range(requests):
+            stage.drain.request()
+        await task
+        assert now() < 1 + begun_s + 3
+    assert source.open_polls == 0
+    assert lease.settled == [("release", 0)] * 2
+
+
+async def test_the_release_of_a_drain_does_not_wait_for_clean_up() -> None:
+    class CleaningUp(ScriptedHandler):
+        async def handle(self, message: Message, fence: Fence) -> Outcome:
+            try:
+                await asyncio.sleep(1000)
+            finally:
+                await asyncio.sleep(3)  # an upload is being aborted
+                with pytest.raises(LeaseLostError):
+                    fence.check()
+            return DONE
+
+    stage = Stage()
+    stage.handler = CleaningUp()
+    [lease] = leases(1)
+    released_at: list[float] = []
+    lease.on_release = lambda: released_at.append(now())
+    stage.source.bring(lease)
+    async with stage.running(grace_s=1) as task:
+        await asyncio.sleep(5)
+        stage.drain.request()
+        await task
+    assert released_at == [pytest.approx(6.1, abs=0.05)]
+    assert lease.settled == [("release", 0)]
+    assert stage.settlements() == ["released"]
+
+
+async def test_a_drain_while_not_ready_ends_at_once() -> None:
+    stage = Stage()
+    stage.readiness.set(is_open=False)
+    async with stage.running() as task:
+        await asyncio.sleep(10)
+        stage.drain.request()
+        await task
+        assert now() - 10 < 2
+
+
+async def test_after_the_grace_period_unfinished_messages_are_released_at_once() -> None:
+    stage = Stage()
+    stage.handler.takes_s = 1000
+    held = leases(3)
+    stage.source.bring(*held)
+    async with stage.running(slots=3, grace_s=55) as task:
+        await asyncio.sleep(1)
+        stage.drain.request()
+        await task
+        assert now() == pytest.approx(56, abs=0.1)
+    assert [lease.settled for lease in held] == [[("release", 0)]] * 3
+    assert stage.settlements() == ["released"] * 3
+
+
+async def test_a_second_drain_request_skips_the_grace_period() -> None:
+    stage = Stage()
+    stage.handler.takes_s = 1000
+    [lease] = leases(1)
+    stage.source.bring(lease)
+    async with stage.running() as task:
+        await asyncio.sleep(1)
+        stage.drain.request()
+        await asyncio.sleep(1)
+        stage.drain.request()
+        await task
+        assert now() < 4
+    assert lease.settled == [("release", 0)]
+
+
+async def test_leases_are_renewed_during_the_drain() -> None:
+    stage = Stage()
+    stage.handler.takes_s = 50
+    [lease] = leases(1)
+    stage.source.bring(lease)
+    async with stage.running() as task:
+        await asyncio.sleep(1)
+        stage.drain.request()
+        await task
+    assert lease.calls.count(("extend", 30)) == 3
+    assert lease.settled == [("ack", 0)]
+
+
+async def test_no_release_follows_an_acknowledgement_that_is_under_way_when_the_grace_period_ends() -> None:
+    stage = Stage()
+    slow_answer = asyncio.Event()
+    lease = FakeLease(make_message(), ack_may_return=slow_answer)
+    stage.source.bring(lease)
+    async with stage.running(grace_s=5) as task:
+        await asyncio.sleep(1)
+        stage.drain.request()
+        asyncio.get_running_loop().call_later(6, slow_answer.set)
+        await task
+    assert lease.settled == [("ack", 0)]
+    assert stage.settlements() == ["completed"]
+
+
+async def test_a_release_that_hangs_does_not_delay_the_end() -> None:
+    class Hanging(FakeLease):
+        async def release(self, after_s: float = 0.0) -> None:
+            await asyncio.Event().wait()
+
+    stage = Stage()
+    stage.handler.takes_s = 1000
+    stage.source.bring(Hanging(make_message()))
+    async with stage.running(grace_s=1) as task:
+        await asyncio.sleep(1)
+        stage.drain.request()
+        await task
+        assert now() < 8
+
+
 class CountingWatch:
     def __init__(self, over_after: int) -> None:
         self.asked = 0
@@ -330,3 +512,160 @@ async def test_every_received_message_is_reported_as_settled_exactly_once() -> N
             stage.source.bring(*leases(2))
             await asyncio.sleep(1)
     assert len(stage.settlements()) == 6
+
+
+class Renewing(FakeLease):
+    """A renewal takes half a second, and is refused."""
+
+    async def extend(self, seconds: float) -> None:
+        self.calls.append(("extend", seconds))
+        await asyncio.sleep(0.5)
+        raise LeaseLostError("the message does not exist, or the receipt is stale")
+
+
+@pytest.mark.parametrize(
+    ("takes_s", "settlement", "calls"),
+    [(0, "completed", ["ack"]), (15.2, "lease_lost", ["extend"])],
+)
+async def test_no_renewal_is_sent_beside_an_acknowledgement(takes_s: float, settlement: str, calls: list[str]) -> None:
+    # If it were refused, the reason would not be known: the message is deleted, or the receipt is stale.
+    stage = Stage()
+    answered = asyncio.Event()
+    cleaned = asyncio.Event()
+
+    async def clean_up() -> None:
+        cleaned.set()
+
+    lease = Renewing(make_message(), ack_may_return=answered)
+    stage.handler.takes_s = takes_s
+    stage.handler.outcome = Done(state="completed", after_ack=clean_up)
+    stage.source.bring(lease)
+    async with stage.running():
+        asyncio.get_running_loop().call_later(16, answered.set)
+        await asyncio.sleep(20)
+    assert stage.settlements() == [settlement]
+    assert cleaned.is_set() is (settlement == "completed")
+    assert [what for what, _ in lease.calls] == calls
+
+
+async def test_a_message_is_renewed_while_its_acknowledgement_fails() -> None:
+    class Away(FakeLease):
+        async def ack(self) -> None:
+            await asyncio.sleep(4)
+            if now() < 100:
+                raise SourceUnavailableError("away")
+            await super().ack()
+
+    stage = Stage()
+    stage.handler.takes_s = 1
+    lease = Away(make_message())
+    stage.source.bring(lease)
+    async with stage.running():
+        await asyncio.sleep(120)
+    assert stage.settlements() == ["completed"]
+    assert lease.calls.count(("extend", 30)) >= 5
+
+
+async def test_a_message_whose_lease_is_over_is_not_released() -> None:
+    class Unwinding(ScriptedHandler):
+        async def handle(self, message: Message, fence: Fence) -> Outcome:
+            try:
+                await asyncio.sleep(1000)
+            finally:
+                await asyncio.sleep(5)  # an upload is being aborted
+            return DONE
+
+    stage = Stage()
+    stage.handler = Unwinding()
+    lease = FakeLease(make_message(), failures=[LeaseLostError("expired")])
+    stage.source.bring(lease)
+    async with stage.running(grace_s=1) as task:
+        await asyncio.sleep(15.5)
+        stage.drain.request()
+        await task
+    assert lease.settled == []
+    assert stage.settlements() == ["lease_lost"]
+
+
+async def test_a_lease_counts_from_when_the_queue_was_asked() -> None:
+    stage = Stage()
+    stage.handler.takes_s = 40
+    old, late, fresh = leases(3)
+    async with stage.running():
+        await asyncio.sleep(29.5)  # the response may have been unread for that long
+        stage.source.bring(old)
+        await asyncio.sleep(0.5)
+        assert stage.settlements() == ["lease_lost"]
+        assert stage.handler.most_running == 0
+        await asyncio.sleep(20)
+        stage.source.bring(late)
+        await asyncio.sleep(4)
+        assert late.calls == []
+        await asyncio.sleep(1)
+        assert late.calls == [("extend", 30)]
+        await asyncio.sleep(60)
+        assert late.settled == [("ack", 0)]
+        stage.handler.takes_s = 1
+        stage.source.bring(fresh)
+        await asyncio.sleep(2)
+    assert old.calls == []
+
+
+async def test_a_message_that_came_late_is_not_renewed_for_short_work() -> None:
+    stage = Stage()
+    stage.handler.takes_s = 1
+    [late] = leases(1)
+    async with stage.running():
+        await asyncio.sleep(20)
+        stage.source.bring(late)
+        await asyncio.sleep(60)
+    assert late.calls == [("ack", 0)]
+
+
+async def test_a_message_that_is_being_released_is_not_renewed() -> None:
+    stage = Stage()
+    stage.handler.outcome = Retry(after_s=60, reason="later")
+
+    class AckWithoutResponse(FakeLease):
+        async def release(self, after_s: float = 0.0) -> None:
+            await super().release(after_s)
+            raise SourceUnavailableError("the answer is lost")
+
+    lease = AckWithoutResponse(make_message())
+    stage.source.bring(lease)
+    async with stage.running():
+        await asyncio.sleep(100)
+    assert {what for what, _ in lease.calls} == {"release"}
+
+
+async def test_a_message_whose_lease_is_over_on_arrival_is_not_released() -> None:
+    stage = Stage()
+    [lease] = leases(1)
+    async with stage.running():
+        await asyncio.sleep(40)
+        stage.readiness.set(is_open=False)
+        stage.source.bring(lease)
+        await asyncio.sleep(1)
+    assert lease.calls == []
+
+
+async def test_a_release_waits_for_a_renewal_that_is_under_way() -> None:
+    class Slow(FakeLease):
+        async def extend(self, seconds: float) -> None:
+            await asyncio.sleep(0.5)
+            await super().extend(seconds)
+
+    stage = Stage()
+    stage.handler.takes_s = 15.2
+    stage.handler.outcome = Retry(after_s=60, reason="later")
+    lease, held = Slow(make_message("a")), Slow(make_message("b"))
+    stage.source.bring(lease)
+    async with stage.running():
+        await asyncio.sleep(20)
+        assert lease.calls == [("extend", 30), ("release", 60)]
+        stage.handler.takes_s = 100
+        stage.source.bring(held)
+        await asyncio.sleep(15.2)
+        stage.drain.request()
+        stage.drain.request()
+    assert held.calls == [("extend", 30), ("release", 0)]
