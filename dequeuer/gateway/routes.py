@@ -199,8 +199,8 @@ def _add_endpoint(router: web.UrlDispatcher, routes: Routes, endpoint: Endpoint)
         router.add_get(f"{endpoint.path}/{{request_id}}", partial(routes.report_of, endpoint.api_name))
     else:
         refuse = partial(routes.refuse, endpoint.api_name)
-        router.add_route("*", endpoint.path, refuse)
-        router.add_route("*", f"{endpoint.path}/{{rest:.*}}", refuse)
+        router.add_route("*", endpoint.path, refuse, expect_handler=defer_continue)
+        router.add_route("*", f"{endpoint.path}/{{rest:.*}}", refuse, expect_handler=defer_continue)
 
 
 def make_runner(app: web.Application) -> web.AppRunner:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -80,6 +81,18 @@ async def test_other_kinds_are_refused(
         assert answer.status == 404
         assert f"error: API {api_name} is of kind {kind}, and this gateway serves AsyncAPIs" in await answer.text()
     assert queue.sent == []
+
+
+async def test_a_body_that_is_refused_is_not_asked_for(store: Store, queue: FakeQueue) -> None:
+    head = b"POST /v1/answer HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\nExpect: 100-continue\r\n\r\n"
+    async with served(store, queue) as http:
+        base = http._base_url
+        assert base is not None
+        reader, writer = await asyncio.open_connection(base.host, base.port)
+        writer.write(head)
+        assert (await reader.readline()).startswith(b"HTTP/1.1 404 ")
+        writer.close()
+        await writer.wait_closed()
 
 
 async def test_an_unknown_api_is_refused(store: Store, queue: FakeQueue) -> None:
