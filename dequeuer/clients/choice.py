@@ -9,9 +9,8 @@ from urllib.parse import urlsplit
 from dequeuer.aws.partitions import domain
 from dequeuer.aws.profile import profile_switches
 from dequeuer.clients.base import Cloud
-from dequeuer.core.errors import ConfigurationError, clip
+from dequeuer.core.errors import ConfigurationError, clip, mask
 from dequeuer.settings import AwsSettings
-from dequeuer.settings.fault_text import mask
 from dequeuer.settings.text_parsers import queue_region
 
 ClientName: TypeAlias = Literal["slim", "sdk"]

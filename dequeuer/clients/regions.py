@@ -7,8 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from typing import NamedTuple, TypeAlias
 
-from dequeuer.core.errors import clip
-from dequeuer.settings.fault_text import mask
+from dequeuer.core.errors import clip, mask
 from dequeuer.settings.text_parsers import queue_region
 from dequeuer.sources.sqs.operations import Json, SqsOperations
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import ClassVar
 
@@ -13,6 +14,16 @@ def clip(text: str, limit: int = MAX_FOREIGN_TEXT_CHARS) -> str:
     """Return text from outside made safe for one log line: printable, at most `limit` characters."""
     printable = "".join(ch if ch.isprintable() else "\N{REPLACEMENT CHARACTER}" for ch in text[: limit + 1])
     return printable if len(printable) <= limit else printable[: limit - 1] + "\N{HORIZONTAL ELLIPSIS}"
+
+
+def mask(text: str) -> str:
+    """Return text in which no credentials or query of a URL are left, fit for an error."""
+    return re.sub(r"\?.*", "?***", re.sub(r"//.*@", "//***@", text, flags=re.DOTALL), flags=re.DOTALL)
+
+
+def quoted(text: str) -> str:
+    """Return text that a person gave, in quotes, masked and clipped."""
+    return f'"{clip(mask(text))}"'
 
 
 def describe_error(error: Exception) -> str:

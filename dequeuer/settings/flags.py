@@ -7,9 +7,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from dequeuer.core.errors import clip
+from dequeuer.core.errors import clip, quoted
 from dequeuer.core.suggestions import did_you_mean
-from dequeuer.settings.fault_text import quoted
 
 InfoFlag = Literal["help", "version"]
 _INFO_FLAGS: dict[str, InfoFlag] = {"h": "help", "help": "help", "version": "version"}

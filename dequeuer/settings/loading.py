@@ -10,7 +10,7 @@ from typing import TypeVar
 from dequeuer.core.errors import ConfigurationError
 from dequeuer.settings.gateway import GatewaySettings
 from dequeuer.settings.reader import Reader
-from dequeuer.settings.sidecar import DEFAULT_CLUSTER_CONFIG, SHUTDOWN_GRACE_S, ApiKind, SidecarSettings
+from dequeuer.settings.sidecar import DEFAULT_CLUSTER_FILE, SHUTDOWN_GRACE_S, ApiKind, SidecarSettings
 from dequeuer.settings.text_parsers import queue_region
 
 T = TypeVar("T")
@@ -20,7 +20,7 @@ def load_sidecar(
     argv: Sequence[str],
     environ: Mapping[str, str],
     *,
-    cluster_config: str = DEFAULT_CLUSTER_CONFIG,
+    cluster_config: str = DEFAULT_CLUSTER_FILE,
     check_probes: Callable[[str, int], object] | None = None,
 ) -> SidecarSettings:
     """Return the settings of the sidecar.

@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from dequeuer.settings.fault_text import quoted
+from dequeuer.core.errors import quoted
 
 T = TypeVar("T")
 C = TypeVar("C")

@@ -7,11 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import Any, TypeVar, cast
 
-from dequeuer.core.errors import ConfigurationError, clip
+from dequeuer.core.errors import ConfigurationError, clip, quoted
 from dequeuer.files.reading import AbsentError, UnreadableError
 from dequeuer.settings.cluster_file import read_cluster_file
 from dequeuer.settings.environment import is_service_link, unknown_variables
-from dequeuer.settings.fault_text import quoted
 from dequeuer.settings.flags import Flags, parse_flags
 from dequeuer.settings.option import Option, User
 from dequeuer.settings.parsers import InvalidValueError

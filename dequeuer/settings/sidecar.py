@@ -17,7 +17,7 @@ ApiKind = Literal["async", "batch"]
 API_KIND: Parser[ApiKind] = choice(
     "async", "batch", asyncapi="async", batchapi="batch", allowed="AsyncAPI or BatchAPI (async and batch mean the same)"
 )
-DEFAULT_CLUSTER_CONFIG = "/configs/cluster/cluster.yaml"
+DEFAULT_CLUSTER_FILE = "/configs/cluster/cluster.yaml"
 SHUTDOWN_GRACE_S: dict[ApiKind, float] = {"async": 55, "batch": 25}
 """Below the 60 s and the 30 s that Kubernetes grants the pods of Cortex's async and batch APIs."""
 MAX_WORKERS = 1000
@@ -99,7 +99,7 @@ class SidecarSettings(SharedSettings):
         "DEQUEUER_CLUSTER_CONFIG",
         flag="cluster-config",
         default=None,
-        unset=f"{DEFAULT_CLUSTER_CONFIG}, when it is there",
+        unset=f"{DEFAULT_CLUSTER_FILE}, when it is there",
     )
     """Cluster configuration, a YAML file; only `region` and `bucket` are read."""
     statsd_address: tuple[str, int] | None = option(

@@ -9,8 +9,7 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from urllib.parse import urlsplit
 
-from dequeuer.core.errors import clip
-from dequeuer.settings.fault_text import quoted
+from dequeuer.core.errors import clip, quoted
 from dequeuer.settings.parsers import PORT, InvalidValueError, Parser, listed, matching
 
 NAME = matching(

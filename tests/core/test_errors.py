@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from dequeuer.settings.fault_text import mask, quoted
+from dequeuer.core.errors import mask, quoted
 
 Q = "https://sqs.us-west-2.amazonaws.com/1/q"
 
