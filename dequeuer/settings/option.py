@@ -8,7 +8,7 @@ Reading, validation, `--help` and docs/configuration.md use these declarations a
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import Field, dataclass, field, fields
+from dataclasses import MISSING, Field, dataclass, field, fields
 from typing import Any, Literal, TypedDict, TypeVar, Unpack, cast, dataclass_transform, overload
 
 from dequeuer.settings.parsers import Parser
@@ -64,7 +64,7 @@ class Option:
 def option(parser: Parser[T], *env: str, default: None, **details: Unpack[Details]) -> T | None: ...
 @overload
 def option(parser: Parser[T], *env: str, default: str = ..., **details: Unpack[Details]) -> T: ...
-def option(parser: Parser[Any], *env: str, default: str | None = "", **details: Unpack[Details]) -> Any:
+def option(parser: Parser[Any], *env: str, default: Any = MISSING, **details: Unpack[Details]) -> Any:
     """Declare an option, as the value of a field of a settings class. The docstring of the field is its help.
 
     Args:
@@ -74,8 +74,10 @@ def option(parser: Parser[Any], *env: str, default: str | None = "", **details: 
             required, or the program finds a value by itself.
         details: see `Details`.
     """
-    declared = Option(parser=parser, env=env, default=default or None, **details)
-    return field(default=parser.read(default) if default else default, metadata={"option": declared})
+    text = default if isinstance(default, str) else None
+    declared = Option(parser=parser, env=env, default=text, **details)
+    value = parser.read(text) if text is not None else "" if declared.required_for else default
+    return field(default=value, metadata={"option": declared})
 
 
 def group(model: type[T]) -> T:

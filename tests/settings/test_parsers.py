@@ -148,6 +148,10 @@ def test_of_several_items_the_one_that_is_wrong_is_named_without_secrets(text: s
         STATUSES.read(text)
 
 
+def test_a_control_character_beside_a_number_of_a_list_is_white_space() -> None:
+    assert STATUSES.read("500,\x1c502") == {500, 502}
+
+
 def test_only_a_list_that_may_be_empty_takes_an_empty_text() -> None:
     assert STATUSES.read("") == frozenset()
     with pytest.raises(InvalidValueError):

@@ -64,3 +64,12 @@ def test_a_read_through_a_property_is_use() -> None:
     found = set(properties(AwsSettings, "aws."))
     assert ("aws.sqs_endpoint", "aws.endpoint_url_sqs") in found
     assert ("aws.protection", "aws.s3_bucket_owner") in found
+
+
+def test_an_option_without_a_default_that_the_loading_does_not_find_is_no_silent_value() -> None:
+    @settings_class
+    class WithOneMore:
+        made_up: int = option(whole(1, 9), "DEQUEUER_MADE_UP")
+
+    with pytest.raises(TypeError, match="made_up"):
+        WithOneMore()  # type: ignore[call-arg]  # that is the test
