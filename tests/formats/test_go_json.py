@@ -88,6 +88,11 @@ def test_compact_text_is_what_go_writes_whatever_whitespace_it_had(
     assert len(compact(text.encode())) >= len(short)
 
 
+def test_a_long_text_is_escaped_piece_by_piece() -> None:
+    text = b'"' + b"<\xe2\x80\xa8" * 100_000 + b'"'
+    assert compact(text) == b'"' + b"\\u003c\\u2028" * 100_000 + b'"'
+
+
 @pytest.mark.parametrize(
     ("text", "short"),
     [

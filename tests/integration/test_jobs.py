@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -136,6 +137,22 @@ def test_jobs_are_listed_page_by_page(gateway: Gateway) -> None:
     first = json.loads(gateway.call("/batch/sum?limit=2")[1])
     rest = json.loads(gateway.call(f"/batch/sum?after={ids[3]}")[1])
     assert [job["job_id"] for job in first + rest] == ids[::-1]
+
+
+def test_two_gateways_never_give_an_id_twice(cloud: Cloud, bucket: Bucket, tmp_path: Path) -> None:
+    apis = tmp_path / "cortex.yaml"
+    apis.write_text(APIS)
+    with Gateway(cloud.url, bucket, "", apis=apis) as one, Gateway(cloud.url, bucket, "", apis=apis) as two:
+        one.wait_started()
+        two.wait_started()
+        with ThreadPoolExecutor(8) as threads:
+            ids = [job_id for job_id, _ in threads.map(lambda number: submit((one, two)[number % 2], ITEMS), range(60))]
+    assert len(set(ids)) == 60
+    stored = objects(bucket)
+    assert {key for key in stored if "/in_progress/" in key} == {
+        f"{CLUSTER}/jobs/BatchAPI/in_progress/sum/{job_id}" for job_id in ids
+    }
+    assert len(stored) == 180
 
 
 def test_a_task_has_no_payload(gateway: Gateway, bucket: Bucket) -> None:

@@ -310,6 +310,37 @@ MUTATIONS = [
         new="        if False:\n",
         tests=("tests/gateway/test_endpoints.py",),
     ),
+    Mutation(
+        name="a job in the index before its payload",
+        module="gateway/job_service.py",
+        old="                    if payload is not None:\n",
+        new=(
+            "                    await REQUEST_RETRIES.call(StoreUnavailableError, self._jobs.put_in_index, keys)\n"
+            "                    if payload is not None:\n"
+        ),
+        tests=("tests/gateway/test_job_service.py", "tests/gateway/test_job_routes.py"),
+    ),
+    Mutation(
+        name="a job of the same id overwritten",
+        module="jobs/job_store.py",
+        old="        return await self._sink.create(keys.spec, dump_spec(spec), JSON)\n",
+        new="        await self._sink.put(keys.spec, dump_spec(spec), JSON)\n        return True\n",
+        tests=("tests/gateway/test_job_service.py",),
+    ),
+    Mutation(
+        name="a job that was not accepted left in the index",
+        module="jobs/job_store.py",
+        old="        await self._sink.delete([keys.in_progress])\n",
+        new="",
+        tests=("tests/gateway/test_job_service.py",),
+    ),
+    Mutation(
+        name="an id from outside in a key",
+        module="jobs/layout.py",
+        old="        if not is_job_id(self.job_id):\n",
+        new="        if False:\n",
+        tests=("tests/jobs/test_layout.py",),
+    ),
 ]
 
 
