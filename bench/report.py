@@ -77,6 +77,12 @@ def _facts(results: Results) -> Iterable[tuple[str, str]]:
         yield "message on an idle queue to POST", f"{_ms(results.latency_s)} ms"
     if results.idle_percent is not None:
         yield "CPU when idle", f"{results.idle_percent:.2f} % of a core"
+    if results.enqueuer is not None:
+        made = results.enqueuer
+        yield "enqueuer, items/s, items of 100 bytes, batches of 100", made.items_per_s.text(0)
+        yield "  CPU us/item", made.cpu_us.text(1)
+        yield f"  items/s of 1,000 bytes, a file of {made.file_mib:,.0f} MiB", f"{made.large_items_per_s:,.0f}"
+        yield "  peak memory with that file", f"{made.peak_mib:.1f} MiB"
     if results.soak is not None:
         soak = results.soak
         means = f"{soak.first_mib:.1f} MiB, then {soak.last_mib:.1f} MiB"

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from bench.cpu import CpuResult
 from bench.distance import Distance
+from bench.enqueuer import EnqueuerResult
 from bench.memory import Soak
 from bench.spread import Spread
 from bench.startup_and_idle import Start
@@ -24,6 +25,7 @@ class Results:
         start: start-up times.
         latency_s: time from sending a message to an idle queue to its POST.
         idle_percent: CPU while the queue is empty, in percent of a core.
+        enqueuer: items a second, CPU and memory of the enqueuer.
         soak: memory over many messages.
         void: rows whose result cannot be used, and why.
     """
@@ -36,5 +38,6 @@ class Results:
     start: Start | None = None
     latency_s: Spread | None = None
     idle_percent: float | None = None
+    enqueuer: EnqueuerResult | None = None
     soak: Soak | None = None
     void: dict[str, str] = field(default_factory=dict)

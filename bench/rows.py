@@ -33,7 +33,7 @@ CPU_ROWS: Final = (
     CpuRow(name="paced-tls-16", tls=True, rate=50),
     CpuRow(name="batch-16", kind="batch"),
 )
-OTHER_ROWS: Final = ("distance", "memory", "start", "latency", "idle", "soak")
+OTHER_ROWS: Final = ("distance", "memory", "start", "latency", "idle", "enqueuer", "soak")
 NAMES: Final = (*(row.name for row in CPU_ROWS), *OTHER_ROWS)
 
 
@@ -80,6 +80,8 @@ class Amounts:
         quiet_s: how long the queue is idle before each of them.
         idle_s: how long the idle process is measured.
         soak: messages of the soak; 0 means no soak.
+        enqueued: items of the enqueuer's small runs.
+        large_source: bytes of the file of its large run.
     """
 
     hot: Span
@@ -92,6 +94,8 @@ class Amounts:
     quiet_s: float
     idle_s: float
     soak: int
+    enqueued: int
+    large_source: int
 
 
 KB, MB = 1024, 1024 * 1024
@@ -111,6 +115,8 @@ FULL: Final = Amounts(
     quiet_s=10,
     idle_s=30,
     soak=50_000,
+    enqueued=500_000,
+    large_source=2_000_000_000,
 )
 QUICK: Final = Amounts(
     hot=Span(warm=400, measured=1600, tail=100),
@@ -128,4 +134,6 @@ QUICK: Final = Amounts(
     quiet_s=2,
     idle_s=10,
     soak=0,
+    enqueued=200_000,
+    large_source=200_000_000,
 )

@@ -12,7 +12,7 @@ from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
-from bench import certificates, cpu, distance, memory, startup_and_idle
+from bench import certificates, cpu, distance, enqueuer, memory, startup_and_idle
 from bench.child import BenchError
 from bench.context import RunContext
 from bench.nginx import nginx
@@ -112,6 +112,9 @@ def _measurements(made: RunContext, results: Results) -> dict[str, Callable[[], 
         if made.amounts.soak:
             results.soak = memory.soak(made, made.amounts.soak)
 
+    def measure_enqueuer() -> None:
+        results.enqueuer = enqueuer.measure(made)
+
     return {
         **{row.name: partial(measure_cpu, at) for at, row in enumerate(CPU_ROWS)},
         "distance": measure_distance,
@@ -119,5 +122,6 @@ def _measurements(made: RunContext, results: Results) -> dict[str, Callable[[], 
         "start": measure_start,
         "latency": measure_latency,
         "idle": measure_idle,
+        "enqueuer": measure_enqueuer,
         "soak": measure_soak,
     }

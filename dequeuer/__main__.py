@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import sys
 
-from dequeuer.process.early_signals import exit_on_signals
+from dequeuer.process.early_signals import STOPPED_STATUS, exit_on_signals
 
 
 def main() -> None:
     """Run the command line and exit with its status."""
-    if sys.argv[1:2] != ["dev"]:  # `dev` must stop its child processes first; it handles signals itself
-        exit_on_signals()
+    command = sys.argv[1:2]
+    if command != ["dev"]:  # `dev` must stop its child processes first; it handles signals itself
+        exit_on_signals(STOPPED_STATUS if command == ["enqueue"] else 0)
     from dequeuer.cli import main as run  # noqa: PLC0415 - signals must be handled before the slow imports
     from dequeuer.process.standard_streams import flush_or_discard, open_missing_streams  # noqa: PLC0415 - see the line above
 

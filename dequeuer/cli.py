@@ -10,11 +10,12 @@ from collections.abc import Mapping, Sequence
 
 from dequeuer import __version__
 from dequeuer.core.errors import ConfigurationError
-from dequeuer.settings import load_gateway, load_sidecar
+from dequeuer.settings import load_enqueuer, load_gateway, load_sidecar
 from dequeuer.settings.programs import Program
 from dequeuer.settings.reader import read_flags
 
 EXIT_BAD_CONFIGURATION = 2
+_COMMANDS: Mapping[str, Program] = {"gateway": "gateway", "enqueue": "enqueuer"}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -40,8 +41,8 @@ def _run(arguments: list[str]) -> int:
 
         return dev_main(arguments[1:])
     program: Program = "sidecar"
-    if name == "gateway":
-        program, arguments = "gateway", arguments[1:]
+    if name in _COMMANDS:
+        program, arguments = _COMMANDS[name], arguments[1:]
     info = read_flags(program, arguments).info
     if info == "version":
         sys.stdout.write(f"dequeuer {__version__}\n")
@@ -51,7 +52,7 @@ def _run(arguments: list[str]) -> int:
 
         sys.stdout.write(help_text(program))
         return 0
-    return _sidecar(arguments) if program == "sidecar" else _gateway(arguments)
+    return {"sidecar": _sidecar, "gateway": _gateway, "enqueuer": _enqueuer}[program](arguments)
 
 
 def _sidecar(arguments: Sequence[str]) -> int:
@@ -80,6 +81,13 @@ def _load_endpoints(path: str, queues: Mapping[str, str] | None) -> object:
     from dequeuer.gateway.endpoints import load_endpoints  # noqa: PLC0415 - see above
 
     return load_endpoints(path, queues)
+
+
+def _enqueuer(arguments: Sequence[str]) -> int:
+    settings = load_enqueuer(arguments, os.environ)
+    from dequeuer.enqueuer.app import run_enqueuer  # noqa: PLC0415 - see above
+
+    return run_enqueuer(settings)
 
 
 def _fault_report(faults: Sequence[str]) -> str:

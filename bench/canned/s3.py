@@ -6,6 +6,7 @@ import re
 from typing import TypeAlias
 
 from bench.canned.http import Request, head, whole
+from bench.canned.job import SOURCE_KEY, SUBMISSION, Source, listing
 from bench.canned.state import State
 from bench.wire_format import BEGUN, E_TAG, HEADERS_JSON, LAST_MODIFIED, LIFECYCLE, LISTING, deleted
 
@@ -41,11 +42,14 @@ class S3:
     def __init__(self, state: State) -> None:
         self._state = state
         self._payloads: dict[int, tuple[bytes, int]] = {}
+        self._source = Source(0, 100)
 
     def serve(self, request: Request) -> None:
         """Respond to one request."""
         path, _, query = request.target.partition(b"?")
-        reply = self._about_bucket(request, query) if query else self._about_object(request, path)
+        reply = self._about_job(request, path, query) if self._state.shape.source_bytes else _UNKNOWN
+        if reply is _UNKNOWN:
+            reply = self._about_bucket(request, query) if query else self._about_object(request, path)
         operation, answer, filler = reply
         if not operation:
             self._state.record_unexpected(
@@ -73,6 +77,26 @@ class S3:
                 return "HeadObject", found[0].partition(b"\r\n\r\n")[0] + b"\r\n\r\n", 0
             return "GetObject", *found
         return _UNKNOWN
+
+    def _about_job(self, request: Request, path: bytes, query: bytes) -> Reply:
+        """Respond to the enqueuer: the submission, the listing of the source, and its ranges."""
+        shape = self._state.shape
+        if self._source.size != shape.source_bytes:
+            self._source = Source(shape.source_bytes, shape.item_bytes)
+        if request.method != b"GET":
+            return _UNKNOWN
+        if b"list-type" in query:
+            return "ListObjectsV2", whole("200 OK", listing(shape.source_bytes), XML), 0
+        if path.endswith(b"/payload.json"):
+            return "GetObject", whole("200 OK", SUBMISSION, *_OBJECT, _JSON), 0
+        if path.endswith(b"/checkpoint.json"):
+            return "GetObject", _MISSING, 0
+        found = self._source.read(request.head) if path.endswith(SOURCE_KEY.encode()) else None
+        if found is None:
+            return _UNKNOWN
+        body, given = found
+        fields = (f"Content-Range: {given}", 'ETag: "source"', f"Last-Modified: {LAST_MODIFIED}")
+        return "GetObject", whole("206 Partial Content", body, *fields), 0
 
     def _payload(self) -> tuple[bytes, int]:
         size = self._state.shape.payload_bytes

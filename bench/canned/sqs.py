@@ -15,6 +15,7 @@ _ACTION = re.compile(rb"(?i)\r\nx-amz-target: *AmazonSQS\.(\w+)")
 _LIMIT = re.compile(rb'"MaxNumberOfMessages": ?(\d+)')
 _WAIT = re.compile(rb'"WaitTimeSeconds": ?(\d+)')
 _ID = re.compile(rb'"Id": ?"([^"]+)"')
+_ENTRY_ID = re.compile(rb'\{"Id": ?"(\w+)", ?"MessageBody')
 _HEAD = head("200 OK", 0, "x-amzn-RequestId: 1f2e3d4c-5b6a-4789-8a9b-0c1d2e3f4a5b", JSON_TYPE).replace(
     b"Content-Length: 0", b"Content-Length: %d"
 )
@@ -33,6 +34,7 @@ class Sqs:
             "ChangeMessageVisibilityBatch": self._change_batch,
             "ChangeMessageVisibility": lambda request: _give(request, b"{}"),
             "GetQueueAttributes": self._attributes,
+            "SendMessageBatch": self._send_batch,
             "SendMessage": lambda request: _give(request, b'{"MessageId":"m","MD5OfMessageBody":"d"}'),
         }
 
@@ -73,11 +75,16 @@ class Sqs:
     def _change_batch(self, request: Request) -> None:
         _give(request, _successful(_ID.findall(request.body)))
 
+    def _send_batch(self, request: Request) -> None:
+        _give(request, _successful(ids := _ENTRY_ID.findall(request.body)))
+        self._state.sent += len(ids)
+
     def _attributes(self, request: Request) -> None:
         # Never zero: a batch job must not end before it has been measured.
         visible = str(max(1, self.queue.visible))
         counts = {"NotVisible": "0", "Delayed": "0", "": visible}
         attributes = {f"ApproximateNumberOfMessages{name}": value for name, value in counts.items()}
+        attributes["MaximumMessageSize"] = "262144"
         _give(request, json.dumps({"Attributes": attributes}).encode())
 
 

@@ -27,6 +27,8 @@ class Shape:
         sqs_delay_s: the delay of each response of the queue.
         get_delay_s: the delay of each response of the store to GET and HEAD.
         put_delay_s: the delay of each other response of the store.
+        source_bytes: the size of the file of a job that is to be enqueued.
+        item_bytes: of an item of that file, its line break included.
     """
 
     kind: Literal["async", "batch"] = "async"
@@ -38,6 +40,8 @@ class Shape:
     sqs_delay_s: float = 0.0
     get_delay_s: float = 0.0
     put_delay_s: float = 0.0
+    source_bytes: int = 0
+    item_bytes: int = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +79,7 @@ class State:
     shape: Shape = field(default_factory=Shape)
     requests: Counter[str] = field(default_factory=Counter)
     done: int = 0
+    sent: int = 0
     posts: int = 0
     running: int = 0
     max_running: int = 0
@@ -89,7 +94,7 @@ class State:
         """Reset all counts, and serve this shape from now on."""
         self.shape = shape
         self.requests = Counter()
-        self.done = self.posts = self.running = self.max_running = 0
+        self.done = self.sent = self.posts = self.running = self.max_running = 0
         self.first_post_at_s = self.put_at_s = self.watch = None
         self.latencies_s, self.unexpected, self.marks = [], [], []
 
@@ -140,6 +145,7 @@ class State:
         return {
             "requests": dict(self.requests),
             "done": self.done,
+            "sent": self.sent,
             "posts": self.posts,
             "max_running": self.max_running,
             "first_post_at_s": self.first_post_at_s,

@@ -9,7 +9,7 @@ from dequeuer.core.events import Observer
 from dequeuer.sinks.base import ObjectStore
 from dequeuer.sinks.expiry import ExpiryChange
 from dequeuer.sources.sqs.errors import Translate
-from dequeuer.sources.sqs.operations import SqsOperations
+from dequeuer.sources.sqs.operations import SqsClient
 
 READ_TIMEOUT_S: Final = 10
 """For a response, in addition to the wait time of a long poll."""
@@ -22,11 +22,11 @@ class Cloud(Protocol):
     def translate(self) -> Translate:
         """Translates the exceptions of the SQS client."""
 
-    def sqs(self, *, longest_wait_s: float) -> AbstractAsyncContextManager[SqsOperations]:
+    def sqs(self, *, longest_wait_s: float) -> AbstractAsyncContextManager[SqsClient]:
         """Return the context of an SQS client. `longest_wait_s`: longest wait time of a long poll."""
 
-    def store(self, bucket: str, observer: Observer) -> ObjectStore:
-        """Open a bucket. Nothing is sent yet."""
+    def store(self, bucket: str, observer: Observer, *, is_foreign: bool = False) -> ObjectStore:
+        """Open a bucket. Nothing is sent yet. `is_foreign`: it may belong to another account than ours."""
 
     async def ensure_expiry(self, *, bucket: str, prefix: str, days: int) -> ExpiryChange:
         """Write our lifecycle rule unless the bucket has it. Raises `StoreDeniedError`, `StoreUnavailableError`."""

@@ -9,7 +9,7 @@ from typing import NamedTuple, TypeAlias
 
 from dequeuer.core.errors import clip, mask
 from dequeuer.settings.text_parsers import queue_region
-from dequeuer.sources.sqs.operations import Json, SqsOperations
+from dequeuer.sources.sqs.operations import Json, SqsClient
 
 MAX_REGIONS = 32
 """Clients at most. Clients of the gateway name queue URLs, and must not be able to open clients without limit."""
@@ -19,7 +19,7 @@ MAX_CACHED_URLS = 1024
 class Regional(NamedTuple):
     """A client, and its endpoint for error texts."""
 
-    client: SqsOperations
+    client: SqsClient
     endpoint: str
 
 
@@ -27,7 +27,7 @@ OpenRegion: TypeAlias = Callable[[str], AbstractAsyncContextManager[Regional]]
 
 
 @asynccontextmanager
-async def sqs_by_region(open_region: OpenRegion, default: str) -> AsyncIterator[SqsOperations]:
+async def sqs_by_region(open_region: OpenRegion, default: str) -> AsyncIterator[SqsClient]:
     """Yield a client that sends each request to the region of its queue.
 
     Args:
@@ -42,7 +42,7 @@ async def sqs_by_region(open_region: OpenRegion, default: str) -> AsyncIterator[
 
 
 class _RegionalSqs:
-    """`SqsOperations`."""
+    """`SqsClient`."""
 
     def __init__(self, open_region: OpenRegion, default: str, stack: AsyncExitStack) -> None:
         self._open_region = open_region
@@ -71,6 +71,10 @@ class _RegionalSqs:
     async def send_message(self, **request: object) -> Json:
         """`SendMessage`."""
         return await self._call("send_message", request)
+
+    async def send_message_batch(self, **request: object) -> Json:
+        """`SendMessageBatch`."""
+        return await self._call("send_message_batch", request)
 
     async def _call(self, operation: str, request: dict[str, object]) -> Json:
         url = str(request["QueueUrl"])

@@ -29,8 +29,9 @@ from dequeuer.core.errors import ConfigurationError, CredentialsMissingError, cl
 from dequeuer.core.events import Observer
 from dequeuer.settings import AwsSettings
 from dequeuer.sinks.expiry import ExpiryChange
+from dequeuer.sinks.protection import UNPROTECTED
 from dequeuer.sources.sqs import sdk_errors as sqs_sdk
-from dequeuer.sources.sqs.operations import SqsOperations
+from dequeuer.sources.sqs.operations import SqsClient
 
 if TYPE_CHECKING:
     from dequeuer.sinks.s3_sdk.store import SdkStore
@@ -70,7 +71,7 @@ class Aws:
         if not self.region:
             raise ConfigurationError(["AWS_REGION: not set, and the queue's URL names no region; set it (us-west-2)"])
 
-    def sqs(self, *, longest_wait_s: float) -> AbstractAsyncContextManager[SqsOperations]:
+    def sqs(self, *, longest_wait_s: float) -> AbstractAsyncContextManager[SqsClient]:
         """Return the context of an SQS client. `longest_wait_s`: longest wait time of a long poll."""
 
         @asynccontextmanager
@@ -81,13 +82,18 @@ class Aws:
 
         return sqs_by_region(open_region, self.region)
 
-    def store(self, bucket: str, observer: Observer) -> SdkStore:
+    def store(self, bucket: str, observer: Observer, *, is_foreign: bool = False) -> SdkStore:
         """Open a bucket. Nothing is sent yet."""
         from dequeuer.sinks.s3_sdk.bucket import SdkBucket  # noqa: PLC0415 - batch jobs do not need it
         from dequeuer.sinks.s3_sdk.store import SdkStore  # noqa: PLC0415 - likewise
 
         opened = SdkStore(
-            SdkBucket(bucket, self._settings.protection, lambda: self._s3(bucket, S3_READ_TIMEOUT_S)), observer
+            SdkBucket(
+                bucket,
+                UNPROTECTED if is_foreign else self._settings.protection,
+                lambda: self._s3(bucket, S3_READ_TIMEOUT_S),
+            ),
+            observer,
         )
         self._stores.append(opened)
         return opened

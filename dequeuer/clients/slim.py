@@ -19,9 +19,10 @@ from dequeuer.core.events import Observer
 from dequeuer.http.origin import Origin
 from dequeuer.settings import AwsSettings
 from dequeuer.sinks.expiry import ExpiryChange
+from dequeuer.sinks.protection import UNPROTECTED
 from dequeuer.sinks.s3.store import SlimStore, open_slim_store
 from dequeuer.sources.sqs import errors as sqs_errors
-from dequeuer.sources.sqs.operations import SqsOperations
+from dequeuer.sources.sqs.operations import SqsClient
 from dequeuer.sources.sqs.slim import SlimSqs
 
 
@@ -42,7 +43,7 @@ class SlimAws:
         self._stores: list[SlimStore] = []
         self._sqs_origin(region)
 
-    def sqs(self, *, longest_wait_s: float) -> AbstractAsyncContextManager[SqsOperations]:
+    def sqs(self, *, longest_wait_s: float) -> AbstractAsyncContextManager[SqsClient]:
         """Return the context of an SQS client. `longest_wait_s`: longest wait time of a long poll."""
 
         @asynccontextmanager
@@ -56,7 +57,7 @@ class SlimAws:
 
         return sqs_by_region(open_region, self._region)
 
-    def store(self, bucket: str, observer: Observer) -> SlimStore:
+    def store(self, bucket: str, observer: Observer, *, is_foreign: bool = False) -> SlimStore:
         """Open a bucket. Nothing is sent yet."""
         endpoint, path_style = self._s3(bucket)
         store = open_slim_store(
@@ -64,7 +65,7 @@ class SlimAws:
             bucket=bucket,
             path_style=path_style,
             observer=observer,
-            protection=self._settings.protection,
+            protection=UNPROTECTED if is_foreign else self._settings.protection,
         )
         self._stores.append(store)
         return store

@@ -94,6 +94,15 @@ class JobKeys:
         return f"{self.prefix}checkpoint.json"
 
     @property
+    def enqueue_error(self) -> str:
+        """Why the enqueuer gave up. Not in Cortex."""
+        return f"{self.prefix}enqueue_error.json"
+
+    def skipped(self, first: int) -> str:
+        """Return the key of items that were left out, one a line. `first`: how many were before. Not in Cortex."""
+        return f"{self.prefix}skipped/{first:012}.jsonl"
+
+    @property
     def end(self) -> str:
         """How the job ended; created once, before the marker that says the same. Not in Cortex."""
         return f"{self.prefix}end.json"

@@ -6,18 +6,21 @@ import os
 import signal
 from types import FrameType
 
+STOPPED_STATUS = 128 + signal.SIGTERM
+"""Exit status of a program for which 0 means that its work is done."""
 
-def exit_on_signals() -> None:
-    """Make SIGTERM and SIGINT end the process with status 0, until the event loop installs its own handlers.
+
+def exit_on_signals(status: int = 0) -> None:
+    """Make SIGTERM and SIGINT end the process with a status, until the event loop installs its own handlers.
 
     Without a handler, PID 1 of a container ignores these signals. The imports take part of a second: a pod that is
     stopped in that time would be killed only after its whole grace period. Nothing has been received or written yet,
     so there is nothing to release.
     """
+
+    def leave(_number: int, _frame: FrameType | None) -> None:
+        # Not an exception: the code that is being imported could catch it.
+        os._exit(status)
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, _exit)
-
-
-def _exit(_number: int, _frame: FrameType | None) -> None:
-    # Not an exception: the code that is being imported could catch it.
-    os._exit(0)
+        signal.signal(number, leave)

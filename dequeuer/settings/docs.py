@@ -16,7 +16,7 @@ from pathlib import Path
 from textwrap import fill
 
 from dequeuer.settings.option import Option, User, declarations
-from dequeuer.settings.programs import MODELS, OPTIONS, Program
+from dequeuer.settings.programs import MODELS, OPTIONS, USERS, Program
 
 _OPTIONS_HEAD = "| variable | flag | default | allowed | meaning |\n| --- | --- | --- | --- | --- |\n"
 _FILE_HEAD = "| key | stands in for |\n| --- | --- |\n"
@@ -42,9 +42,10 @@ def _docstrings(model: type) -> dict[str, str]:
 
 def required_text(users: Collection[User]) -> str:
     """Return who requires an option, in words; "" when nobody does."""
-    if not users or set(users) in ({"gateway"}, {"async", "batch"}):
+    if not users or set(users) in [set(of_program) for of_program in USERS.values()]:
         return "required" if users else ""
-    return f"required for {' and '.join(users)}"
+    *others, last = users
+    return f"required for {', '.join(others)} and {last}" if others else f"required for {last}"
 
 
 def help_text(program: Program) -> str:
@@ -53,9 +54,7 @@ def help_text(program: Program) -> str:
     text += "Settings (a flag wins over a variable, an earlier variable over a later one):\n"
     for path, option in OPTIONS[program].items():
         flag = f"--{option.flag}, " if option.flag else ""
-        required = required_text(
-            [user for user in option.required_for if (user == "gateway") == (program == "gateway")]
-        )
+        required = required_text([user for user in option.required_for if user in USERS[program]])
         default = option.default_text or ("" if required else "none")
         end = "; ".join(filter(None, [required, default and f"default: {default}"]))
         about = f"{described[path]} Allowed: {option.parser.allowed}. {end[0].upper()}{end[1:]}.".replace("`", "")
@@ -81,12 +80,12 @@ def _rows(program: Program) -> list[str]:
 
 
 def render(page: str) -> str:
-    """Return docs/configuration.md with its tables made anew: sidecar, gateway, both, keys of cluster.yaml."""
-    sidecar, gateway = _rows("sidecar"), _rows("gateway")
-    own, of_gateway = ([row for row in a if row not in b] for a, b in ((sidecar, gateway), (gateway, sidecar)))
-    shared = [row for row in sidecar if row in gateway]
+    """Return docs/configuration.md with its tables made anew: one a program, all programs, keys of cluster.yaml."""
+    rows = {program: _rows(program) for program in MODELS}
+    shared = [row for row in rows["sidecar"] if all(row in others for others in rows.values())]
+    own = [[_OPTIONS_HEAD, *(row for row in of_program if row not in shared)] for of_program in rows.values()]
     keys = [f"| `{one.file_key}` | `{one.env[0]}` |\n" for one in OPTIONS["sidecar"].values() if one.file_key]
-    tables = [[_OPTIONS_HEAD, *own], [_OPTIONS_HEAD, *of_gateway], [_OPTIONS_HEAD, *shared], [_FILE_HEAD, *keys], []]
+    tables = [*own, [_OPTIONS_HEAD, *shared], [_FILE_HEAD, *keys], []]
     return "".join(text + "".join(table) for text, table in zip(_TABLE.split(page), tables, strict=True))
 
 

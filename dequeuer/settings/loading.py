@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import TypeVar
 
 from dequeuer.core.errors import ConfigurationError
+from dequeuer.settings.enqueuer import EnqueuerSettings
 from dequeuer.settings.gateway import GatewaySettings
 from dequeuer.settings.reader import Reader
 from dequeuer.settings.sidecar import DEFAULT_CLUSTER_FILE, SHUTDOWN_GRACE_S, ApiKind, SidecarSettings
@@ -86,6 +87,19 @@ def load_gateway(
     _check_file(reader, "apis_path", check_apis, None if is_faulty else queues)
     computed = {"queues": queues, "aws.region": next(iter(regions), None), "log.format": _default_log_format()}
     return reader.settings(GatewaySettings, computed)
+
+
+def load_enqueuer(argv: Sequence[str], environ: Mapping[str, str]) -> EnqueuerSettings:
+    """Return the settings of the enqueuer.
+
+    Raises:
+        ConfigurationError: with every fault.
+    """
+    reader = Reader("enqueuer", argv, environ)
+    reader.require("enqueuer")
+    _check_kms_key(reader)
+    region = reader.values.get("region") or queue_region(reader.values.get("queue_url", ""))
+    return reader.settings(EnqueuerSettings, {"aws.region": region, "log.format": _default_log_format()})
 
 
 def _check_file(reader: Reader, path: str, check: Callable[[str, T], object] | None, argument: T) -> None:

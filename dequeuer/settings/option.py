@@ -15,8 +15,8 @@ from dequeuer.settings.parsers import Parser
 
 T = TypeVar("T")
 
-User = Literal["async", "batch", "gateway"]
-"""Who uses an option: the sidecar of an async or of a batch API, or the gateway."""
+User = Literal["async", "batch", "gateway", "enqueuer"]
+"""Who uses an option: the sidecar of an async or of a batch API, the gateway, or the enqueuer."""
 
 
 class Details(TypedDict, total=False):

@@ -5,13 +5,23 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal
 
+from dequeuer.settings.enqueuer import EnqueuerSettings
 from dequeuer.settings.gateway import GatewaySettings
-from dequeuer.settings.option import Option, declarations
+from dequeuer.settings.option import Option, User, declarations
 from dequeuer.settings.sidecar import SidecarSettings
 
-Program = Literal["sidecar", "gateway"]
+Program = Literal["sidecar", "gateway", "enqueuer"]
 
-MODELS: Mapping[Program, type] = {"sidecar": SidecarSettings, "gateway": GatewaySettings}
+MODELS: Mapping[Program, type] = {
+    "sidecar": SidecarSettings,
+    "gateway": GatewaySettings,
+    "enqueuer": EnqueuerSettings,
+}
+USERS: Mapping[Program, tuple[User, ...]] = {
+    "sidecar": ("async", "batch"),
+    "gateway": ("gateway",),
+    "enqueuer": ("enqueuer",),
+}
 OPTIONS: Mapping[Program, Mapping[str, Option]] = {
     program: {path: one.metadata["option"] for path, _, one in declarations(model)} for program, model in MODELS.items()
 }

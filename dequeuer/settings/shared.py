@@ -93,7 +93,13 @@ class LogSettings:
 class SharedSettings:
     """The options of every program; the settings of each program inherit them."""
 
-    cluster_uid: str = option(NAME, "DEQUEUER_CLUSTER_UID", flag="cluster-uid", required_for=("async", "gateway"))
-    """Id of the cluster: the first part of the key of every object of an async API."""
+    cluster_uid: str = option(
+        NAME,
+        "DEQUEUER_CLUSTER_UID",
+        "CORTEX_CLUSTER_UID",
+        flag="cluster-uid",
+        required_for=("async", "gateway", "enqueuer"),
+    )
+    """Id of the cluster: the first part of the key of every object."""
     aws: AwsSettings = group(AwsSettings)
     log: LogSettings = group(LogSettings)

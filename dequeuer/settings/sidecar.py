@@ -53,6 +53,7 @@ class SidecarSettings(SharedSettings):
     Usage:
       dequeuer [flags]            the sidecar
       dequeuer gateway [flags]    the HTTP API of async APIs: submit, status, result
+      dequeuer enqueue [flags]    fills the queue of a batch job
       dequeuer dev [flags]        everything on this machine, without an AWS account
       dequeuer --version
     """

@@ -18,6 +18,10 @@ NAME = matching(
 VERSION = matching(
     "[A-Za-z0-9][A-Za-z0-9._-]{0,63}", 'a letter or digit, then up to 63 of letters, digits, ".", "_" and "-"'
 )
+API_NAME = matching(
+    "[a-z](?:[a-z0-9-]{0,40}[a-z0-9])?", 'a-z, 0-9 and "-", at most 42, a letter first, no "-" at the end'
+)
+JOB_ID = matching("[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?", 'a-z, 0-9 and "-", at most 63, no "-" at either end')
 REGION = matching("[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?", "the name of an AWS region, such as us-west-2")
 BUCKET = matching(
     # Not two dots in a row, and not the form of an IPv4 address: S3 has no such bucket.

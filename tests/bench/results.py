@@ -2,6 +2,7 @@
 
 from bench.cpu import CpuResult
 from bench.distance import Distance
+from bench.enqueuer import EnqueuerResult
 from bench.memory import Soak
 from bench.results import Results
 from bench.spread import Spread, spread
@@ -43,5 +44,8 @@ def full() -> Results:
         start=Start(first_post_s=same(0.7), reference_s=same(0.1), ratio=same(7.0)),
         latency_s=same(0.0045),
         idle_percent=0.1,
+        enqueuer=EnqueuerResult(
+            items_per_s=same(40_000), cpu_us=same(20), large_items_per_s=30_000, file_mib=1907, peak_mib=70
+        ),
         soak=Soak(messages=50_000, samples=100, first_mib=50, last_mib=51, apart=0.02),
     )

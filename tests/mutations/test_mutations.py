@@ -27,6 +27,55 @@ class Mutation:
 
 MUTATIONS = [
     Mutation(
+        name="batches sent before the checkpoint that names their files",
+        module="enqueuer/run.py",
+        old="                await self._put(self._keys.checkpoint, dump_checkpoint(window.before), _JSON)\n",
+        new="",
+        tests=("tests/enqueuer/test_run.py",),
+    ),
+    Mutation(
+        name="a restart lists files anew",
+        module="enqueuer/files.py",
+        old="        for last in checkpoint.window:\n",
+        new="        for last in ():\n",
+        tests=("tests/enqueuer/test_run.py",),
+    ),
+    Mutation(
+        name="a restart looks for files after the last ones",
+        module="enqueuer/files.py",
+        old="        if checkpoint.is_last:\n            return\n",
+        new="",
+        tests=("tests/enqueuer/test_run.py",),
+    ),
+    Mutation(
+        name="submission deleted before the completion message",
+        module="enqueuer/run.py",
+        old="        await self._sender.send([self._completion()])\n        await self._delete()\n",
+        new="        await self._delete()\n        await self._sender.send([self._completion()])\n",
+        tests=("tests/enqueuer/test_run.py",),
+    ),
+    Mutation(
+        name="entries that failed are lost",
+        module="sources/sqs/sending.py",
+        old="        return [message for at, message in enumerate(messages) if str(at) not in sent]\n",
+        new="        return []\n",
+        tests=("tests/sources/sqs/test_sending.py",),
+    ),
+    Mutation(
+        name="a changed file is read on",
+        module="sinks/s3/ranges.py",
+        old='    fields = (("if-match", listed.e_tag), ("range", asked)) if listed.e_tag else (("range", asked),)\n',
+        new='    fields = (("range", asked),)\n',
+        tests=("tests/sinks/test_listing_and_ranges.py",),
+    ),
+    Mutation(
+        name="a number ends with its chunk",
+        module="formats/json_values.py",
+        old="        if stop == len(chunk):\n            return None\n        self.close",
+        new="        self.close",
+        tests=("tests/formats/test_json_values.py",),
+    ),
+    Mutation(
         name="status before result",
         module="handlers/async_api/handler.py",
         old="                    result = await self._results.write(response, request)\n",

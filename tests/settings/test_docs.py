@@ -66,7 +66,7 @@ def test_help_shows_what_is_required() -> None:
     paragraphs = help_text("sidecar").split("\n  ")
     assert any(part.startswith("--cluster-uid") for part in paragraphs)
     text = " ".join(help_text("sidecar").split())
-    assert "every object of an async API." in text
+    assert "first part of the key of every object." in text
     assert "Required for async." in text
     assert "Required for batch." in text
     assert "gateway. Required" not in text

@@ -23,6 +23,17 @@ class SqsOperations(Protocol):
     async def send_message(self, **request: object) -> Json: ...  # noqa: D102 - the SDK documents it
 
 
+class SendOperations(Protocol):
+    """The operations that sending many messages needs; see `SqsOperations`."""
+
+    async def send_message_batch(self, **request: object) -> Json: ...  # noqa: D102 - the SDK documents it
+    async def get_queue_attributes(self, **request: object) -> Json: ...  # noqa: D102 - the SDK documents it
+
+
+class SqsClient(SqsOperations, SendOperations, Protocol):
+    """All operations."""
+
+
 def objects(response: Json, name: str) -> list[Json]:
     """Return the objects of a list in a response; entries of other types are left out."""
     entries = response.get(name)

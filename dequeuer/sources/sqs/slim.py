@@ -66,6 +66,10 @@ class SlimSqs:
         """`SendMessage`."""
         return await self._call("SendMessage", request, self._timeout_s)
 
+    async def send_message_batch(self, **request: object) -> Json:
+        """`SendMessageBatch`."""
+        return await self._call("SendMessageBatch", request, self._timeout_s)
+
     async def _call(self, action: str, request: dict[str, object], timeout_s: float) -> Json:
         reply = await self._endpoint.send(
             Request(

@@ -1,0 +1,1 @@
+"""The program that fills the queue of a batch job."""

@@ -1,0 +1,64 @@
+"""Shows progress: a line that is rewritten in a terminal, log lines elsewhere."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, Final, Protocol
+
+from dequeuer.enqueuer.progress import ProgressReport
+
+BAR_CHARS: Final = 30
+TERMINAL_INTERVAL_S: Final = 0.2
+LOG_INTERVAL_S: Final = 10.0
+
+
+class Reporter(Protocol):
+    """Tells the progress."""
+
+    def report(self) -> ProgressReport:
+        """Return the state now."""
+
+
+class Terminal(Protocol):
+    """A text stream."""
+
+    def write(self, text: str, /) -> object:
+        """Write text."""
+
+    def flush(self) -> object:
+        """Show what was written."""
+
+
+async def show_progress(reporter: Reporter, log: Any, terminal: Terminal | None) -> None:
+    """Show progress until it is cancelled. `terminal`: None when there is none."""
+    while True:
+        await asyncio.sleep(LOG_INTERVAL_S if terminal is None else TERMINAL_INTERVAL_S)
+        report = reporter.report()
+        if terminal is None:
+            log.info("enqueue_progress", **progress_fields(report))
+        else:
+            terminal.write(f"\r\x1b[K{bar(report)}")
+            terminal.flush()
+
+
+def progress_fields(report: ProgressReport) -> dict[str, Any]:
+    """Return the fields of a log line; `done` and `left_s` only when they are known."""
+    fields: dict[str, Any] = {"batches": report.batches, "items": report.items, "skipped": report.skipped}
+    fields["items_per_s"] = round(report.items_per_s, 1)
+    if report.done is not None and report.left_s is not None:
+        fields |= {"done": round(report.done, 3), "left_s": round(report.left_s)}
+    return fields
+
+
+def bar(report: ProgressReport) -> str:
+    """Return one line for a terminal."""
+    text = f"{report.batches:,} batches, {report.items:,} items, {report.items_per_s:,.0f} items/s"
+    if report.skipped:
+        text += f", {report.skipped:,} skipped"
+    if report.done is None or report.left_s is None:
+        return text
+    filled = round(BAR_CHARS * report.done)
+    minutes, seconds = divmod(round(report.left_s), 60)
+    hours, minutes = divmod(minutes, 60)
+    left = f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
+    return f"[{'#' * filled}{'.' * (BAR_CHARS - filled)}] {report.done:4.0%}, {left} left, {text}"
