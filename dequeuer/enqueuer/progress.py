@@ -8,7 +8,6 @@ from typing import TypedDict
 
 from dequeuer.core import clock
 from dequeuer.enqueuer.model import Window
-from dequeuer.enqueuer.survey import Amount
 from dequeuer.jobs.checkpoint import Checkpoint
 
 
@@ -50,18 +49,20 @@ class Progress:
     """
 
     def __init__(self, now: Callable[[], float] = clock.monotonic) -> None:
-        self.amount: Amount | None = None
-        """The whole job; None: not known."""
+        self.total: int | None = None
+        """The whole job, in bytes of files or in items; None: not known."""
         self.changed: Callable[[], None] = lambda: None
         """Called after each change."""
         self._now = now
         self._began_at = now()
         self._before = self._state = Checkpoint()
+        self._is_bytes = False
         self._items = self._bytes = 0
         """Done by this process."""
 
-    def begin(self, checkpoint: Checkpoint) -> None:
-        """Set what was done before."""
+    def begin(self, checkpoint: Checkpoint, *, is_bytes: bool) -> None:
+        """Set what was done before. `is_bytes`: what `total` counts."""
+        self.total, self._is_bytes = checkpoint.total, is_bytes
         self._before = self._state = checkpoint
         self._began_at = self._now()
         self.changed()
@@ -99,10 +100,10 @@ class Progress:
     def _share(self) -> float | None:
         if self._state.is_complete:
             return 1.0
-        if self.amount is None or not self.amount.total:
+        if not self.total:
             return None
-        if not self.amount.is_bytes:
-            return min(self._state.items / self.amount.total, 1.0)
+        if not self._is_bytes:
+            return min(self._state.items / self.total, 1.0)
         # How many bytes were done before a restart is not known: its items are taken to be as large as those since.
         before = self._bytes * self._before.items / self._items if self._items else 0
-        return min((before + self._bytes) / self.amount.total, 1.0)
+        return min((before + self._bytes) / self.total, 1.0)

@@ -12,6 +12,7 @@ import asyncio
 import json
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
+from dataclasses import replace
 from typing import Final
 
 from dequeuer.core.errors import FatalError, StoreDeniedError, StoreMissingError, StoreUnavailableError
@@ -21,7 +22,7 @@ from dequeuer.enqueuer.model import Batch, EnqueueFaultError, Window
 from dequeuer.enqueuer.payload import JobPayload, parse_payload
 from dequeuer.enqueuer.progress import Progress
 from dequeuer.enqueuer.sources import portions
-from dequeuer.enqueuer.survey import survey
+from dequeuer.enqueuer.survey import counts_bytes, survey
 from dequeuer.enqueuer.windows import windows
 from dequeuer.jobs.checkpoint import Checkpoint, InvalidCheckpointError, dump_checkpoint, parse_checkpoint
 from dequeuer.jobs.enqueue_error import EnqueueError, dump_error, error_fields
@@ -81,7 +82,7 @@ class Enqueuer:
         if text is None:
             return await self._finished_count()
         payload, checkpoint = parse_payload(text), await self._checkpoint()
-        self._progress.begin(checkpoint)
+        self._progress.begin(checkpoint, is_bytes=counts_bytes(payload))
         if not checkpoint.is_complete:
             checkpoint = await self._send_batches(payload, checkpoint)
         await self._put(self._keys.max_batch_count, str(checkpoint.batches).encode(), _TEXT)
@@ -96,6 +97,7 @@ class Enqueuer:
     async def _send_batches(self, payload: JobPayload, checkpoint: Checkpoint) -> Checkpoint:
         longest = {**self._attributes, "batch_index": "9" * _MAX_INDEX_DIGITS}
         limit = self._sender.max_message_bytes - attributes_size(longest)
+        # Listing takes long for many files: the result is kept in the checkpoint.
         measuring = asyncio.create_task(self._measure(payload), name="survey")
         try:
             return await self._send_windows(payload, checkpoint, limit)
@@ -104,7 +106,8 @@ class Enqueuer:
             await asyncio.gather(measuring, return_exceptions=True)
 
     async def _measure(self, payload: JobPayload) -> None:
-        self._progress.amount = await survey(payload, self._buckets)
+        if self._progress.total is None:
+            self._progress.total = await survey(payload, self._buckets)
 
     async def _send_windows(self, payload: JobPayload, checkpoint: Checkpoint, limit: int) -> Checkpoint:
         async with (
@@ -113,17 +116,17 @@ class Enqueuer:
             aclosing(_one_ahead(made)) as ready,
         ):
             async for window in ready:
-                await self._put(self._keys.checkpoint, dump_checkpoint(window.before), _JSON)
+                await self._put_checkpoint(window.before)
                 if window.skipped:
                     await self._put_skipped(window)
                 await self._sender.send([self._message(batch) for batch in window.batches])
                 checkpoint = window.after
                 self._progress.add(window)
                 if self._should_stop() and not checkpoint.is_complete:
-                    await self._put(self._keys.checkpoint, dump_checkpoint(checkpoint), _JSON)
+                    await self._put_checkpoint(checkpoint)
                     raise EnqueuerStoppedError
-        checkpoint = completed(checkpoint)
-        await self._put(self._keys.checkpoint, dump_checkpoint(checkpoint), _JSON)
+        checkpoint = replace(checkpoint, window=(), is_last=True, is_complete=True)
+        await self._put_checkpoint(checkpoint)
         return checkpoint
 
     def _message(self, batch: Batch) -> OutgoingMessage:
@@ -134,6 +137,10 @@ class Enqueuer:
         return OutgoingMessage(
             f"{self._keys.job_id}-complete", COMPLETION_BODY, {"job_complete": "true", **self._attributes}
         )
+
+    async def _put_checkpoint(self, checkpoint: Checkpoint) -> None:
+        known = replace(checkpoint, total=self._progress.total)
+        await self._put(self._keys.checkpoint, dump_checkpoint(known), _JSON)
 
     async def _put_skipped(self, window: Window) -> None:
         lines = [json.dumps({"error": error_fields(skipped.error)}) + "\n" for skipped in window.skipped]
@@ -180,18 +187,6 @@ class Enqueuer:
                 await retry_until_available(StoreUnavailableError, self._store.delete, [key])
             except StoreDeniedError as error:
                 raise FatalError(f"{key} cannot be deleted: {error}") from error
-
-
-def completed(checkpoint: Checkpoint) -> Checkpoint:
-    """Return the checkpoint of a job whose batches are all in the queue."""
-    return Checkpoint(
-        batches=checkpoint.batches,
-        items=checkpoint.items,
-        skipped=checkpoint.skipped,
-        place=checkpoint.place,
-        is_last=True,
-        is_complete=True,
-    )
 
 
 async def _one_ahead(made: AsyncGenerator[Window, None]) -> AsyncGenerator[Window, None]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Final, NamedTuple
+from typing import Final
 
 from dequeuer.core.errors import DequeuerError
 from dequeuer.enqueuer.content import coding_of
@@ -14,14 +14,12 @@ from dequeuer.jobs.file_search import Buckets, search_files
 _ITEMS_AT_ONCE: Final = 2000
 
 
-class Amount(NamedTuple):
-    """The whole job: a number of items, or of bytes of files."""
-
-    total: int
-    is_bytes: bool
+def counts_bytes(payload: JobPayload) -> bool:
+    """Return whether the work is measured in bytes of files; otherwise in items."""
+    return not isinstance(payload.source, ItemArray) and payload.source.lister == "delimited_files"
 
 
-async def survey(payload: JobPayload, buckets: Buckets) -> Amount | None:
+async def survey(payload: JobPayload, buckets: Buckets) -> int | None:
     """Return how much there is; None when it cannot be known: compressed files tell nothing about their content."""
     source = payload.source
     total = 0
@@ -29,8 +27,8 @@ async def survey(payload: JobPayload, buckets: Buckets) -> Amount | None:
         for total, _ in enumerate(elements(source.text, source.start), 1):
             if not total % _ITEMS_AT_ONCE:
                 await asyncio.sleep(0)
-        return Amount(total, is_bytes=False)
-    is_bytes = source.lister == "delimited_files"
+        return total
+    is_bytes = counts_bytes(payload)
     try:
         async for found in search_files(buckets, source.search):
             if is_bytes and coding_of(found.listed.key) is not None:
@@ -38,4 +36,4 @@ async def survey(payload: JobPayload, buckets: Buckets) -> Amount | None:
             total += found.listed.size if is_bytes else 1
     except DequeuerError:
         return None  # the enqueuer meets the same error, and tells it
-    return Amount(total, is_bytes)
+    return total

@@ -57,6 +57,7 @@ class Checkpoint:
         window: the files, besides that of `place`, that the window which may be under way is made from, in order.
         is_last: there are no files after those.
         is_complete: every batch is in the queue.
+        total: how much there is, for the progress: bytes of files for `delimited_files`, else items; None: not known.
     """
 
     batches: int = 0
@@ -66,6 +67,7 @@ class Checkpoint:
     window: tuple[JobFile, ...] = ()
     is_last: bool = False
     is_complete: bool = False
+    total: int | None = None
 
 
 def dump_checkpoint(checkpoint: Checkpoint) -> bytes:
@@ -80,6 +82,7 @@ def dump_checkpoint(checkpoint: Checkpoint) -> bytes:
         "window": [_file_fields(file) for file in checkpoint.window],
         "is_last": checkpoint.is_last,
         "is_complete": checkpoint.is_complete,
+        "total": checkpoint.total,
     }
     return json.dumps(fields, separators=(",", ":")).encode()
 
@@ -88,7 +91,7 @@ def parse_checkpoint(text: bytes) -> Checkpoint:
     """Return the checkpoint. Raises `InvalidCheckpointError`."""
     try:
         fields = json.loads(text)
-        file = fields["file"]
+        file, total = fields["file"], fields["total"]
         return Checkpoint(
             batches=int(fields["batches"]),
             items=int(fields["items"]),
@@ -97,6 +100,7 @@ def parse_checkpoint(text: bytes) -> Checkpoint:
             window=tuple(_file(one) for one in fields["window"]),
             is_last=bool(fields["is_last"]),
             is_complete=bool(fields["is_complete"]),
+            total=None if total is None else int(total),
         )
     except (ValueError, TypeError, KeyError) as error:
         raise InvalidCheckpointError("checkpoint.json cannot be read") from error

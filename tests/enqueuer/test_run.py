@@ -7,10 +7,15 @@ from typing import Any
 
 import pytest
 
+from dequeuer.core import retry
+from dequeuer.core.errors import FatalError
+from dequeuer.core.retry import Backoff, RetryPolicy
 from dequeuer.enqueuer import read_ahead, windows
 from dequeuer.enqueuer.model import EnqueueFaultError
 from dequeuer.enqueuer.run import EnqueuerStoppedError
+from dequeuer.sinks.base import ListedPage
 from tests.enqueuer.stage import KEYS, KilledError, Killer, Stage, files, items, paths
+from tests.fakes import MemoryStore
 
 
 def lines(first: int, last: int) -> bytes:
@@ -208,3 +213,83 @@ async def test_asked_to_stop_it_ends_after_the_window_and_goes_on_later() -> Non
     await stage.run()
     assert len(stage.sqs.sent) == len(undisturbed.sqs.sent)
     assert stage.sqs.batches == undisturbed.sqs.batches
+
+
+class CountedStore(MemoryStore):
+    """Keeps where listings began."""
+
+    def __init__(self, count: int) -> None:
+        super().__init__(page_size=10)
+        self.seed((f"in/{number:05}", b"1") for number in range(count))
+        self.pages: list[str] = []
+
+    async def list_page(self, prefix: str, *, after: str = "", token: str = "") -> ListedPage:
+        self.pages.append(after or token)
+        return await super().list_page(prefix, after=after, token=token)
+
+
+@pytest.mark.usefixtures("small_windows")
+async def test_a_restart_does_not_list_again_what_was_enqueued() -> None:
+    stage = Stage(paths("s3://data", batch_size=5))
+    stage.buckets["data"] = store = CountedStore(300)
+    stage.use(Killer(at=60))
+    with pytest.raises(KilledError):
+        await stage.run()
+    checkpoint = json.loads(stage.text(KEYS.checkpoint) or "")
+    done = max(key for _, _, key, _, _ in [checkpoint["file"], *checkpoint["window"]])
+    store.pages.clear()
+    stage.use(Killer())
+    await stage.run()
+    assert done > "in/00050"
+    assert min(store.pages) == done
+    assert len(stage.sqs.items) == 300
+    assert checkpoint["total"] == 300
+
+
+async def test_while_the_store_is_away_it_waits_and_loses_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retry, "UNTIL_AVAILABLE", RetryPolicy(backoff=Backoff(initial_s=0, max_s=0)))
+    stage = Stage(files("s3://data/in/", batch_size=3), data=FILES)
+    stage.buckets["data"].range_limit = 5
+    for store in (stage.store, stage.buckets["data"]):
+        store.fail(9)
+    assert await stage.run() == 7
+    assert [item["n"] for item in stage.sqs.items] == list(range(20))
+
+
+@pytest.mark.parametrize("op", ["list_page", "read_range"])
+async def test_a_bucket_that_is_forbidden_is_a_fault(op: str) -> None:
+    stage = Stage(files("s3://data/in/"), data=FILES)
+    stage.buckets["data"].refuse(op)
+    with pytest.raises(EnqueueFaultError, match="refused by the test"):
+        await stage.run()
+
+
+@pytest.mark.parametrize("search", [{"includes": ["["]}, {"excludes": ["nothing else **", "**"]}])
+async def test_a_search_that_finds_nothing_or_is_none_is_a_fault(search: dict[str, Any]) -> None:
+    with pytest.raises(EnqueueFaultError, match=r"no s3 files match search criteria|unexpected end"):
+        await Stage(paths("s3://data", **search), data=FILES).run()
+    with pytest.raises(EnqueueFaultError, match="not a valid s3 path"):
+        await Stage(paths("data"), data=FILES).run()
+
+
+async def test_the_queue_decides_how_large_a_batch_may_be() -> None:
+    stage = Stage(items("x" * 400_000, 1))
+    with pytest.raises(EnqueueFaultError, match=r"item 0: .* size of 400002 bytes exceeds the 262"):
+        await stage.run()
+    stage.sqs.max_bytes = 1 << 20
+    assert await stage.run() == 1
+
+
+async def test_a_checkpoint_that_cannot_be_read_ends_the_job() -> None:
+    stage = Stage(items(1))
+    stage.store.seed([(KEYS.checkpoint, b"{}")])
+    with pytest.raises(EnqueueFaultError, match=r"checkpoint\.json"):
+        await stage.run()
+
+
+@pytest.mark.parametrize("op", ["get", "put", "delete"])
+async def test_a_store_that_refuses_its_own_objects_ends_the_process(op: str) -> None:
+    stage = Stage(items(1))
+    stage.store.refuse(op)
+    with pytest.raises(FatalError, match="cannot be"):
+        await stage.run()

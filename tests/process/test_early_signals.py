@@ -100,8 +100,14 @@ def test_a_signal_during_the_imports_ends_it_with_0(
 
 
 @pytest.mark.parametrize("is_pid_1", [pytest.param(False, id="as any process"), as_pid_1])
-@pytest.mark.parametrize("command", [(), ("gateway",)], ids=["sidecar", "gateway"])
-def test_a_signal_at_any_moment_of_the_start_ends_the_process(command: tuple[str, ...], is_pid_1: bool) -> None:
+@pytest.mark.parametrize(
+    ("command", "status"),
+    [((), 0), (("gateway",), 0), (("enqueue", "-apiName", "api"), 143)],
+    ids=["sidecar", "gateway", "enqueuer"],
+)
+def test_a_signal_at_any_moment_of_the_start_ends_the_process(
+    command: tuple[str, ...], status: int, is_pid_1: bool
+) -> None:
     chance = random.Random(8)
     for _ in range(5):
         with started(command, {"DEQUEUER_SHUTDOWN_DELAY": "5"}, is_pid_1) as process:
@@ -110,7 +116,7 @@ def test_a_signal_at_any_moment_of_the_start_ends_the_process(command: tuple[str
             if not command:
                 time.sleep(chance.uniform(0, 0.4))  # a random moment is needed here; nothing waits for it
             os.kill(pid, signal.SIGTERM)
-            assert process.wait(30) == 0
+            assert process.wait(30) == status
 
 
 def catches(pid: int, number: signal.Signals) -> bool:
