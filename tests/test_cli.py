@@ -12,7 +12,7 @@ import pytest
 
 from dequeuer import __version__, cli
 from dequeuer.core.errors import ConfigurationError
-from dequeuer.settings import GatewaySettings, SidecarSettings
+from dequeuer.settings import EnqueuerSettings, GatewaySettings, SidecarSettings
 from tests.settings.environments import ASYNC, GATEWAY
 
 
@@ -36,6 +36,9 @@ class Calls:
     def run_gateway(self, settings: GatewaySettings) -> int:
         return self._answer("gateway", settings)
 
+    def run_enqueuer(self, settings: EnqueuerSettings) -> int:
+        return self._answer("enqueuer", settings)
+
     def dev_main(self, argv: Sequence[str]) -> int:
         return self._answer("dev", argv)
 
@@ -46,6 +49,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> Calls:
     for name, function, answer in (
         ("dequeuer.sidecar.app", "run_sidecar", calls.run_sidecar),
         ("dequeuer.gateway.app", "run_gateway", calls.run_gateway),
+        ("dequeuer.enqueuer.app", "run_enqueuer", calls.run_enqueuer),
         ("dequeuer.dev.cli", "main", calls.dev_main),
     ):
         module = ModuleType(name)
@@ -82,6 +86,26 @@ def test_the_gateway_is_started(calls: Calls, environ: dict[str, str]) -> None:
     assert settings.port == 1
 
 
+def test_the_enqueuer_is_started_with_the_flags_and_the_environment_of_cortex(
+    calls: Calls, environ: dict[str, str]
+) -> None:
+    environ |= {
+        "CORTEX_CLUSTER_UID": "uid",
+        "CORTEX_BUCKET": "bucket",
+        "CORTEX_REGION": "eu-west-1",
+        "CORTEX_VERSION": "0.42.0",
+    }
+    calls.status = 143
+    queue = "https://sqs.us-west-2.amazonaws.com/123456789012/q.fifo"
+    assert cli.main(["enqueue", "-queue", queue, "-apiName", "api", "-jobID=67f0", "-region", "eu-west-2"]) == 143
+    ((name, settings),) = calls.seen
+    assert name == "enqueuer"
+    assert isinstance(settings, EnqueuerSettings)
+    assert (settings.cluster_uid, settings.bucket, settings.region) == ("uid", "bucket", "eu-west-2")
+    assert (settings.queue_url, settings.api_name, settings.job_id) == (queue, "api", "67f0")
+    assert settings.cortex_version == "0.42.0"
+
+
 def test_dev_reads_its_own_line(calls: Calls, environ: dict[str, str]) -> None:
     calls.status = 3
     assert cli.main(["dev", "--once", "--help", "--", "uvicorn", "--port", "1"]) == 3
@@ -97,7 +121,7 @@ def test_the_line_of_the_process_is_the_default(
 
 
 @pytest.mark.parametrize("argument", ["-h", "--help", "-help"])
-@pytest.mark.parametrize("command", [[], ["gateway"]])
+@pytest.mark.parametrize("command", [[], ["gateway"], ["enqueue"]])
 def test_help_is_printed_even_with_other_faults(
     calls: Calls,
     environ: dict[str, str],
@@ -151,7 +175,7 @@ def test_a_mistyped_command_is_a_fault(
 ) -> None:
     environ |= ASYNC
     assert cli.main(["gatway"]) == 2
-    assert '"gatway": not expected here; a command (gateway, dev) comes first' in capsys.readouterr().err
+    assert '"gatway": not expected here; a command (gateway, enqueue, dev) comes first' in capsys.readouterr().err
 
 
 def _python(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:

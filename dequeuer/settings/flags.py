@@ -71,5 +71,5 @@ def _add(flags: Flags, name: str, value: str | None, known: Collection[str], of_
 
 
 def _unexpected(argument: str) -> str:
-    rule = "a command (gateway, dev) comes first, and all else is flags such as --workers 3"
+    rule = "a command (gateway, enqueue, dev) comes first, and all else is flags such as --workers 3"
     return f"{quoted(argument)}: not expected here; {rule}"
