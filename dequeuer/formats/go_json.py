@@ -6,11 +6,13 @@ store such text, so it is written byte for byte as Go writes it.
 
 from __future__ import annotations
 
+import io
 import json
 import math
 import re
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any, Final, NoReturn
 
 from dequeuer.formats.json_spans import string_end
@@ -35,6 +37,10 @@ class Number(str):
     __slots__ = ()
 
 
+# A number takes a hundred bytes. Short ones, of which a text can have the most, repeat themselves.
+_number = lru_cache(maxsize=4096)(Number)
+
+
 class TooDeepError(ValueError):
     """The JSON text is nested deeper than `MAX_DEPTH`."""
 
@@ -46,7 +52,7 @@ def decode(text: str) -> Any:
     """
     if _depth(text) > MAX_DEPTH:
         raise TooDeepError(f"nested deeper than {MAX_DEPTH} levels")
-    return json.loads(text, parse_int=Number, parse_float=Number, parse_constant=_refuse_constant)
+    return json.loads(text, parse_int=_number, parse_float=_number, parse_constant=_refuse_constant)
 
 
 def encode(value: Any, *, indent: int = 0) -> str:
@@ -56,7 +62,11 @@ def encode(value: Any, *, indent: int = 0) -> str:
         value: None, booleans, integers, floats, strings, `Number`s, mappings and sequences.
         indent: spaces for each level; 0: everything in one line.
     """
-    return "".join(_encode(value, "\n" if indent else "", " " * indent))
+    # Not joined: a list of all pieces would take a hundred times the memory of the text.
+    text = io.StringIO()
+    for piece in _encode(value, "\n" if indent else "", " " * indent):
+        text.write(piece)
+    return text.getvalue()
 
 
 def sort_names(value: Any) -> Any:

@@ -34,9 +34,13 @@ async def call(function: Callable[P, Awaitable[T]], /, *args: P.args, **kwargs: 
             return await REQUEST_RETRIES.call(
                 (StoreUnavailableError, SourceUnavailableError), function, *args, **kwargs
             )
-    except (StoreUnavailableError, SourceUnavailableError, TimeoutError) as error:
-        raise unavailable(error) from error
-    except (StoreDeniedError, SourceDeniedError) as error:
+    except (
+        StoreUnavailableError,
+        SourceUnavailableError,
+        StoreDeniedError,
+        SourceDeniedError,
+        TimeoutError,
+    ) as error:
         raise unavailable(error) from error
 
 

@@ -65,8 +65,8 @@ def status_fields(status: JobStatus) -> dict[str, Any]:
     if progress is not None and progress.worker_counts is not None and not status.has_ended:
         fields["worker_counts"] = worker_count_fields(progress.worker_counts)
     fields |= own
-    if progress is not None:
-        fields["progress"] = progress_fields(progress.progress)
+    if progress is not None or spec.kind == "BatchAPI":
+        fields["progress"] = progress_fields({} if progress is None else progress.progress)
     if status.error is not None:
         fields["error"] = error_fields(status.error)
     if status.is_paused:

@@ -132,7 +132,8 @@ async def test_the_status_has_the_fields_of_cortex(stage: JobStage) -> None:
         '{"api_spec":{"name":"sum","kind":"BatchAPI","id":"api-1","spec_id":"spec-1","pod_id":"pod-1","deployment_id":"",'
         '"key":"uid/apis/sum/api/api-1/0.42.1-spec.json","initial_deployment_time":0,"last_updated":0,"metadata_root":"uid/apis/sum/metadata"},'
         '"job_status":{"job_id":"67e3b0f1a2c4d5e6","api_name":"sum","kind":"BatchAPI","workers":2,"sqs_dead_letter_queue":null,"config":null,'
-        f'"timeout":null,"api_id":"api-1","sqs_url":"{QUEUE}","start_time":"2026-11-26T16:38:16.123456789Z","status":"running","batches_in_queue":2}},'
+        f'"timeout":null,"api_id":"api-1","sqs_url":"{QUEUE}","start_time":"2026-11-26T16:38:16.123456789Z","status":"running","batches_in_queue":2,'
+        '"progress":{"items_total":null,"items_done":null,"items_failed":null,"batches_total":null,"batches_done":null,"rate":null,"eta_seconds":null}},'
         '"metrics":{"succeeded":3,"failed":0,"average_time_per_batch":null},'
         f'"endpoint":"http://{host}/sum?jobID={JOB}"}}'
     )

@@ -17,6 +17,10 @@ HEAD = (
     '"config":null,"timeout":null,"api_id":"api-1"'
 )
 START_TEXT = '"start_time":"2026-11-26T16:38:16.123456789Z"'
+NOTHING_KNOWN = (
+    '"progress":{"items_total":null,"items_done":null,"items_failed":null,"batches_total":null,"batches_done":null,'
+    '"rate":null,"eta_seconds":null}'
+)
 END_TEXT = '"end_time":"2023-11-14T22:13:20Z"'  # LastModified of the marker, in whole seconds
 
 
@@ -41,7 +45,10 @@ async def text(reader: StatusReader) -> str:
 
 async def test_a_job_that_nobody_has_begun_with_is_pending(reader: StatusReader, store: DatedStore) -> None:
     seed_job(store, "payload.json")
-    assert await text(reader) == f'{HEAD},"sqs_url":"",{START_TEXT},"status":"pending","batches_in_queue":0}}'
+    assert (
+        await text(reader)
+        == f'{HEAD},"sqs_url":"",{START_TEXT},"status":"pending","batches_in_queue":0,{NOTHING_KNOWN}}}'
+    )
 
 
 async def test_a_submission_that_was_broken_off_is_unknown(reader: StatusReader, store: DatedStore) -> None:
@@ -69,7 +76,7 @@ async def test_an_ended_job_is_what_its_marker_says_since_that_was_written(
     spec = replace(job_spec(), sqs_url=QUEUE, total_batch_count=7)
     seed_job(store, "enqueuing", "running", state, "stop", "pause", spec=spec, indexed=False)
     assert await text(reader) == (
-        f'{HEAD},"sqs_url":"{QUEUE}","total_batch_count":7,{START_TEXT},"status":"{state}",{END_TEXT},"batches_in_queue":0}}'
+        f'{HEAD},"sqs_url":"{QUEUE}","total_batch_count":7,{START_TEXT},"status":"{state}",{END_TEXT},"batches_in_queue":0,{NOTHING_KNOWN}}}'
     )
 
 
@@ -89,13 +96,16 @@ async def test_while_enqueuing_the_total_is_what_is_in_the_queue(
     seed_job(store, "enqueuing", spec=replace(job_spec(), sqs_url=QUEUE))
     counts.messages[QUEUE] = 4
     assert await text(reader) == (
-        f'{HEAD},"sqs_url":"{QUEUE}","total_batch_count":3,{START_TEXT},"status":"enqueuing","batches_in_queue":3}}'
+        f'{HEAD},"sqs_url":"{QUEUE}","total_batch_count":3,{START_TEXT},"status":"enqueuing","batches_in_queue":3,{NOTHING_KNOWN}}}'
     )
 
 
 async def test_without_a_queue_there_are_no_batches(reader: StatusReader, store: DatedStore) -> None:
     seed_job(store, "running", spec=replace(job_spec(), sqs_url=QUEUE, total_batch_count=9))
-    assert await text(reader) == f'{HEAD},"sqs_url":"{QUEUE}",{START_TEXT},"status":"running","batches_in_queue":0}}'
+    assert (
+        await text(reader)
+        == f'{HEAD},"sqs_url":"{QUEUE}",{START_TEXT},"status":"running","batches_in_queue":0,{NOTHING_KNOWN}}}'
+    )
 
 
 async def test_the_queue_of_an_ended_job_is_not_asked(
@@ -141,7 +151,7 @@ async def test_what_ended_the_job_counts_before_its_marker_is_there(reader: Stat
 
 async def test_a_requested_stop_is_told_while_it_is_not_over(reader: StatusReader, store: DatedStore) -> None:
     seed_job(store, "running", "stop")
-    assert (await text(reader)).endswith('"batches_in_queue":0,"stopping":true}')
+    assert (await text(reader)).endswith(f'"batches_in_queue":0,{NOTHING_KNOWN},"stopping":true}}')
 
 
 async def test_documents_that_cannot_be_read_are_left_out(reader: StatusReader, store: DatedStore) -> None:
@@ -205,5 +215,6 @@ def test_our_own_fields_come_last() -> None:
         '"sqs_dead_letter_queue":{"arn":"arn:\\u003cx\\u003e","max_receive_count":3},"config":{"a":1.0},"timeout":9,'
         in fields
     )
-    assert fields.endswith('"batches_in_queue":0,"output":{"s3_path":"s3://o/p"},"on_bad_item":"skip","priority":2}')
+    own = '"output":{"s3_path":"s3://o/p"},"on_bad_item":"skip","priority":2'
+    assert fields.endswith(f'"batches_in_queue":0,{own},{NOTHING_KNOWN}}}')
     assert dump_spec(spec).decode().startswith(fields.partition(',"status"')[0])
