@@ -117,16 +117,17 @@ class MemoryStore:
         body = self.objects[key][0]
         return ListedObject(key=key, size=len(body), e_tag=f'"{crc32(body):x}"')
 
-    async def put(self, key: str, body: bytes, content_type: str) -> None:
+    async def put(self, key: str, body: bytes, content_type: str, *, check: Check = unchecked) -> None:
+        check()
         self._maybe_fail("put")
         self.objects[key] = (body, content_type)
         self.journal.append(("put", key))
 
     async def create(self, key: str, body: bytes, content_type: str, *, check: Check = unchecked) -> bool:
+        check()
         self._maybe_fail("create")
         if key in self.objects:
             return False
-        check()
         await self.put(key, body, content_type)
         return True
 

@@ -79,7 +79,7 @@ class Settled:
         message_id: the queue's id.
         ref: the valid request id, or "".
         settlement: how the message was settled; a metric label.
-        reason: for the log; clipped, never a payload or a header value.
+        reason: for the log, which clips it; never a payload or a header value.
         held_s: seconds since it was received.
         receive_count: receives so far.
     """

@@ -92,16 +92,7 @@ class RetryPolicy:
 UNTIL_AVAILABLE = RetryPolicy(backoff=Backoff(initial_s=0.2, max_s=5.0))
 """No limit. Pauses are short, so that work resumes soon after an outage; the jitter spreads the callers."""
 
+retry_until_available = UNTIL_AVAILABLE.call
+"""Calls until it succeeds. It ends earlier only when it is cancelled, or with an error that is not `retry_on`.
 
-async def retry_until_available(
-    retry_on: type[Exception] | tuple[type[Exception], ...],
-    function: Callable[P, Awaitable[T]],
-    /,
-    *args: P.args,
-    **kwargs: P.kwargs,
-) -> T:
-    """Call until it succeeds. It ends earlier only when it is cancelled, or with an error that is not `retry_on`.
-
-    The caller must limit it: with a lease whose loss cancels it, with a timeout, or with the end of the process.
-    """
-    return await UNTIL_AVAILABLE.call(retry_on, function, *args, **kwargs)
+The caller must limit it: with a lease whose loss cancels it, with a timeout, or with the end of the process."""

@@ -17,6 +17,7 @@ import re
 from dataclasses import dataclass
 
 from dequeuer.core.errors import InvalidInputError
+from dequeuer.formats.request_id import is_request_id
 
 VERSION = 1
 PREFIX = '{"dequeuer":'
@@ -32,7 +33,7 @@ class Envelope:
     """A request.
 
     Attributes:
-        request_id: not yet validated.
+        request_id: valid in an envelope that was decoded.
         headers: the content of `headers.json`, not yet validated.
         content_type: of the payload; None when it is missing or could not be sent as a header.
         payload: the body.
@@ -63,21 +64,23 @@ def is_envelope(body: str) -> bool:
 
 
 def request_id_of(body: str) -> str:
-    """Return the request id in a message body without parsing the rest, and without validating the id.
+    """Return the request id in a message body without parsing the rest; "" when there is no valid one.
 
-    In an envelope the id must be the first field; otherwise the result is empty.
+    In an envelope the id must be the first field; otherwise it is not found.
     """
-    if not is_envelope(body):
-        return body
-    found = _ID.match(body)
-    return found[1] if found else ""
+    request_id = body
+    if is_envelope(body):
+        found = _ID.match(body)
+        request_id = found[1] if found else ""
+    return request_id if is_request_id(request_id) else ""
 
 
 def decode_envelope(body: str) -> Envelope:
     """Parse an envelope.
 
     Raises:
-        InvalidInputError: it is malformed or has another version. The text quotes nothing from it.
+        InvalidInputError: it is malformed, has another version, or its request id is not valid. The text quotes
+            nothing from it: it holds a payload and headers.
     """
     try:
         fields = json.loads(body)
@@ -92,6 +95,8 @@ def decode_envelope(body: str) -> Envelope:
         payload = base64.b64decode(packed, validate=True)
     except (binascii.Error, ValueError):
         raise InvalidInputError("the envelope's payload is not base64") from None
+    if not is_request_id(request_id):
+        raise InvalidInputError("the message is not a request id: that of an envelope")
     headers = json.dumps(fields.get("headers")).encode()
     return Envelope(
         request_id=request_id,

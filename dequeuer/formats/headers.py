@@ -26,6 +26,11 @@ _NOT_FORWARDED = _HOP_BY_HOP | {
 Fields = list[tuple[str, str]]
 
 
+def forwarded_headers(raw: bytes) -> Fields:
+    """Return the headers in `headers.json` that are sent to the container. Raises like `parse_headers`."""
+    return forwardable(parse_headers(raw))
+
+
 def parse_headers(raw: bytes) -> Fields:
     """Parse `{"Name": ["value", ...]}`; `null` means no headers. An error text never contains a header value.
 

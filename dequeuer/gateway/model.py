@@ -7,9 +7,9 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 from dequeuer.core.errors import clip
+from dequeuer.formats.request_id import is_request_id
 from dequeuer.gateway.errors import InvalidRequestError
 from dequeuer.sinks.base import Payload
-from dequeuer.sinks.layout import is_request_id
 
 # \Z, not $: with $ a trailing newline would be accepted and become part of a key.
 _API_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}\Z")

@@ -82,7 +82,7 @@ class RequestStore:
     async def read_failure(self, keys: RequestKeys) -> str | None:
         """Return why a request failed; None when no reason is stored (status objects of Cortex are empty)."""
         try:
-            document = json.loads(await _call(self._read_small, keys.status("failed")))
+            document = json.loads(await _call(self._read_small, keys.failed))
         except (StoreMissingError, ValueError, RecursionError):
             return None
         error = document.get("error") if isinstance(document, dict) else None

@@ -21,8 +21,8 @@ class Handler(Protocol):
     async def handle(self, message: Message, fence: Fence) -> Outcome:
         """Handle the message. The returned outcome is durable already.
 
-        `fence.check()` comes before every write and deletion. Expected endings are outcomes; an exception is a bug and
-        costs the message one attempt. Can be cancelled at any await.
+        `fence.check()` comes before every write (as its `check`) and every deletion. Expected endings are outcomes; an
+        exception is a bug and costs the message one attempt. Can be cancelled at any await.
         """
 
 

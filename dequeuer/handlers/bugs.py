@@ -14,7 +14,7 @@ from dequeuer.handlers.async_api.failure import failure_body
 from dequeuer.handlers.backoff import backoff_s
 from dequeuer.handlers.base import Handler
 from dequeuer.sinks.base import Store
-from dequeuer.sinks.layout import RequestKeys, is_request_id
+from dequeuer.sinks.layout import RequestKeys
 
 _log = logging.getLogger(__name__)
 
@@ -58,7 +58,7 @@ class FailRequest:
     async def __call__(self, message: Message, fence: Fence, reason: str) -> Outcome:
         """End the request. While the store cannot be used, the message is released."""
         request_id = request_id_of(message.body)
-        if not is_request_id(request_id):
+        if not request_id:
             return Reject(after_s=backoff_s(message.receive_count), reason=reason, poison=True)
         keys = RequestKeys(self.cluster_uid, self.api_name, request_id)
         try:
@@ -68,21 +68,18 @@ class FailRequest:
 
     async def _end(self, message: Message, keys: RequestKeys, fence: Fence, reason: str) -> Outcome:
         names = set(await self.store.list(keys.prefix))
-        if names & {keys.status("completed"), keys.status("failed")}:
+        if names & {keys.completed, keys.failed}:
             return Done(state="already_finished", reason=reason)
         if keys.result not in names:
             await self._store_payload(message, keys, fence)
-            fence.check()
-            await self.store.put(
-                keys.status("failed"), failure_body(reason, None, message.receive_count), "application/json"
-            )
+            failure = failure_body(reason, None, message.receive_count)
+            await self.store.put(keys.failed, failure, "application/json", check=fence.check)
             if keys.result not in await self.store.list(keys.prefix):
                 return Done(state="failed", reason=reason)
             # Another delivery has written a result at the same time: the result is kept.
             fence.check()
-            await self.store.delete([keys.status("failed")])
-        fence.check()
-        await self.store.put(keys.status("completed"), b"", "text/plain")
+            await self.store.delete([keys.failed])
+        await self.store.put(keys.completed, b"", "text/plain", check=fence.check)
         return Done(state="completed", reason=reason)
 
     async def _store_payload(self, message: Message, keys: RequestKeys, fence: Fence) -> None:
@@ -94,8 +91,8 @@ class FailRequest:
         except Exception:  # noqa: BLE001 - reading it may be the bug; the failure is stored all the same
             _log.exception("the payload of a failed message could not be read")
             return
-        fence.check()
-        await self.store.put(keys.payload, envelope.payload, envelope.content_type or "application/octet-stream")
+        content_type = envelope.content_type or "application/octet-stream"
+        await self.store.put(keys.payload, envelope.payload, content_type, check=fence.check)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

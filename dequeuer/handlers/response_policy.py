@@ -21,11 +21,15 @@ from dequeuer.handlers.base import Response
 SUCCESS_STATUSES = frozenset({200})
 
 
-def failure_of(response: Response, accepted: Collection[int] = SUCCESS_STATUSES) -> str:
-    """Return why the status is a failure, as one sentence; "" when it is a success.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """The container has responded, and the work has failed. `reason`: one sentence."""
 
-    Call it after `ResponsePolicy.retry`: a retry status is no failure.
-    """
+    reason: str
+
+
+def failure_of(response: Response, accepted: Collection[int]) -> str:
+    """Return why the status is not one of `accepted`, as one sentence; "" when it is."""
     if response.status in accepted:
         return ""
     return f"the container answered {response.status}, not {' or '.join(map(str, sorted(accepted)))}"
@@ -33,7 +37,7 @@ def failure_of(response: Response, accepted: Collection[int] = SUCCESS_STATUSES)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResponsePolicy:
-    """When a message is released for another attempt, although the container has not done the work.
+    """What a response means, and when a message is released for another attempt.
 
     Attributes:
         max_attempts: receives after which an unavailable container makes the message fail.
@@ -43,14 +47,16 @@ class ResponsePolicy:
     max_attempts: int
     retry_statuses: frozenset[int]
 
-    def retry(self, response: Response, receive_count: int) -> Retry | None:
-        """Return the release of a message whose response has a retry status; None for all other statuses.
+    def verdict(self, response: Response, receive_count: int) -> Retry | Failure | None:
+        """Return what the status of a response means for its message; None: a success.
 
-        `Retry-After` is honoured, from 1 s up to the longest visibility timeout. There is no limit on the number of
-        such attempts: the container has said that it will do the work later.
+        With a retry status the message is released. `Retry-After` is honoured, from 1 s up to the longest visibility
+        timeout. There is no limit on the number of such attempts: the container has said that it will do the work
+        later.
         """
         if response.status not in self.retry_statuses:
-            return None
+            reason = failure_of(response, SUCCESS_STATUSES)
+            return Failure(reason=reason) if reason else None
         requested_s = parse_retry_after(response.retry_after, now=clock.wall(), limit_s=MAX_VISIBILITY_TIMEOUT_S)
         after_s = backoff_s(receive_count) if requested_s is None else max(requested_s, MIN_BACKOFF_S)
         reason = f"the container answered {response.status}"

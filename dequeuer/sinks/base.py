@@ -100,7 +100,7 @@ class Deletions(Protocol):
 class Sink(Deletions, Protocol):
     """Writes. Raises `StoreDeniedError`, `StoreUnavailableError`."""
 
-    async def put(self, key: str, body: bytes, content_type: str) -> None:
+    async def put(self, key: str, body: bytes, content_type: str, *, check: Check = unchecked) -> None:
         """Write an object. When this returns, it is durable."""
 
     async def create(self, key: str, body: bytes, content_type: str, *, check: Check = unchecked) -> bool:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dequeuer.concurrency.slots import Slot, SlotResult, Slots
 from dequeuer.core import clock
 from dequeuer.core.drain import Drain
-from dequeuer.core.errors import LeaseLostError, SourceGoneError, clip
+from dequeuer.core.errors import LeaseLostError, SourceGoneError
 from dequeuer.core.events import Observer, Received, Settled
 from dequeuer.core.message import Done, Message, Outcome, Reject, Retry
 from dequeuer.core.readiness import Readiness
@@ -283,7 +283,7 @@ class Attempts:
                 message_id=message.id,
                 ref=self._handler.ref(message),
                 settlement=held.settlement or "error",
-                reason=clip(held.settlement_reason),
+                reason=held.settlement_reason,
                 held_s=self._loop.time() - received_at,
                 receive_count=message.receive_count,
             )

@@ -86,8 +86,10 @@ class HeldLease:
         stale. SQS accepts a deletion with a stale receipt, but deletes nothing. So they never run at the same time.
 
         Raises:
-            LeaseLostError: the renewal was refused, or the process was stopped until the lease was over.
+            LeaseLostError: the lease is over, the renewal was refused, or the process was stopped until the lease was
+                over.
         """
+        self.check()
         self._renewer.pause(self)
         if self.renewal is not None and not self.renewal.done():
             await asyncio.wait({self.renewal}, timeout=LAST_RENEWAL_TIMEOUT_S)

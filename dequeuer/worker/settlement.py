@@ -55,7 +55,6 @@ class Settler:
         held.set_settlement(settlement, outcome.reason)
 
     async def _settle(self, held: HeldLease, outcome: Outcome) -> Settlement:
-        held.check()
         match outcome:
             case Done():
                 await self._acknowledge(held)
@@ -72,6 +71,7 @@ class Settler:
                     await self._acknowledge(held)
                 return "poison" if outcome.poison else "rejected"
             case Requeue():
+                held.check()
                 # The copy comes first: a crash between the two calls leaves two messages, never none.
                 try:
                     await self._source.copy(held.lease)
@@ -81,7 +81,6 @@ class Settler:
                     await held.stop_renewing()
                     await held.lease.release(REQUEUE_RELEASE_S)
                     return "retried"
-                held.check()
                 await self._acknowledge(held)
                 return "requeued"
 

@@ -10,7 +10,7 @@ from typing import Any
 from dequeuer.enqueuer.progress import Progress
 from dequeuer.enqueuer.run import Enqueuer
 from dequeuer.jobs.layout import JobKeys
-from dequeuer.sinks.base import Payload
+from dequeuer.sinks.base import Check, Payload, unchecked
 from dequeuer.sources.sqs import errors as sqs_errors
 from dequeuer.sources.sqs.sending import MessageSender
 from tests.fakes import MemoryStore, Recorder
@@ -46,9 +46,9 @@ class MortalStore(MemoryStore):
 
     killer: Killer = Killer()
 
-    async def put(self, key: str, body: bytes, content_type: str) -> None:
+    async def put(self, key: str, body: bytes, content_type: str, *, check: Check = unchecked) -> None:
         self.killer.before()
-        await super().put(key, body, content_type)
+        await super().put(key, body, content_type, check=check)
         self.killer.after()
 
     async def delete(self, keys: Collection[str]) -> None:

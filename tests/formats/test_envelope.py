@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from dequeuer.core.errors import InvalidInputError
 from dequeuer.formats.envelope import MAX_BYTES, Envelope, decode_envelope, encode_envelope, is_envelope, request_id_of
-from dequeuer.sinks.layout import is_request_id
+from dequeuer.formats.request_id import is_request_id
 
 GOOD = {"dequeuer": 1, "id": "r1", "headers": {"A": ["b"]}, "type": "text/plain", "payload": "aGVsbG8="}
 
@@ -53,6 +53,7 @@ def test_fields_of_later_writers_are_ignored_and_headers_may_be_left_out() -> No
         json.dumps({**GOOD, "dequeuer": 2}),
         json.dumps({**GOOD, "dequeuer": True}),
         json.dumps({**GOOD, "id": 1}),
+        json.dumps({**GOOD, "id": "../secret"}),
         json.dumps({**GOOD, "payload": None}),
         json.dumps({**GOOD, "payload": "secret!"}),
         json.dumps({**GOOD, "payload": "secretsé"}, ensure_ascii=False),
@@ -66,10 +67,10 @@ def test_what_is_malformed_is_refused_and_not_quoted(body: str) -> None:
     assert len(str(caught.value)) < 200
 
 
-@pytest.mark.parametrize("body", ["r1", "", "[1]", '{"other": 1}'])
-def test_a_plain_body_is_the_request_id(body: str) -> None:
+@pytest.mark.parametrize(("body", "request_id"), [("r1", "r1"), ("", ""), ("[1]", ""), ('{"other": 1}', "")])
+def test_a_plain_body_is_the_request_id_if_it_is_a_valid_one(body: str, request_id: str) -> None:
     assert not is_envelope(body)
-    assert request_id_of(body) == body
+    assert request_id_of(body) == request_id
 
 
 def test_an_id_that_is_not_the_first_field_is_not_found() -> None:

@@ -54,7 +54,7 @@ class Store:
         self._check("list", prefix)
         return await self.memory.list(prefix)
 
-    async def put(self, key: str, body: bytes, content_type: str) -> None:
+    async def put(self, key: str, body: bytes, content_type: str, *, check: Check = unchecked) -> None:
         self._check("put", key)
         await self.memory.put(key, body, content_type)
 

@@ -38,13 +38,13 @@ class BreakingStore(DatedStore):
         self._is_written = is_written
         self._error = error
 
-    async def put(self, key: str, body: bytes, content_type: str) -> None:
+    async def put(self, key: str, body: bytes, content_type: str, *, check: Check = unchecked) -> None:
         self._left -= 1
         if self._left >= 0:
-            await super().put(key, body, content_type)
+            await super().put(key, body, content_type, check=check)
             return
         if self._is_written:
-            await super().put(key, body, content_type)
+            await super().put(key, body, content_type, check=check)
         raise self._error
 
 
@@ -76,11 +76,11 @@ class CrashingStore(DatedStore):
         super().__init__()
         self._left = writes
 
-    async def put(self, key: str, body: bytes, content_type: str) -> None:
+    async def put(self, key: str, body: bytes, content_type: str, *, check: Check = unchecked) -> None:
         if not self._left:
             raise asyncio.CancelledError
         self._left -= 1
-        await super().put(key, body, content_type)
+        await super().put(key, body, content_type, check=check)
 
     async def delete(self, keys: object) -> None:
         raise asyncio.CancelledError

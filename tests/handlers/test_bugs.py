@@ -12,6 +12,7 @@ from dequeuer.core.events import BatchEnded
 from dequeuer.core.message import Done, Fence, Message, Outcome, Reject, Retry
 from dequeuer.formats.envelope import Envelope, encode_envelope
 from dequeuer.handlers.bugs import BugBoundary, FailBatch, FailRequest
+from dequeuer.sinks.base import Check, unchecked
 from tests.fakes import MemoryStore, OpenFence, Recorder, SwitchFence, make_message
 
 PREFIX = "uid/workloads/api/r1/"
@@ -82,8 +83,8 @@ async def test_an_existing_result_completes_the_request() -> None:
 
 async def test_a_result_that_is_written_at_the_same_time_is_kept() -> None:
     class Crossing(MemoryStore):
-        async def put(self, key: str, body: bytes, content_type: str) -> None:
-            await super().put(key, body, content_type)
+        async def put(self, key: str, body: bytes, content_type: str, *, check: Check = unchecked) -> None:
+            await super().put(key, body, content_type, check=check)
             self.seed([(PREFIX + "result.json", b"1")])
 
     store = Crossing()

@@ -12,9 +12,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dequeuer.formats.headers import MAX_BYTES, parse_headers
+from dequeuer.formats.request_id import is_request_id
 from dequeuer.gateway.routes import make_app, make_runner
 from dequeuer.http.server import IdleLimit
-from dequeuer.sinks.layout import is_request_id
 from tests.gateway.fakes import PREFIX, URL, FakeQueue, Store, make_gateway
 from tests.hostile import evidence
 from tests.hostile.evidence import CANARY

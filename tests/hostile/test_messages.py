@@ -15,9 +15,9 @@ from dequeuer.core.drain import Drain
 from dequeuer.core.errors import InvalidInputError
 from dequeuer.core.message import Done, Message, Outcome, Reject, Requeue, Retry
 from dequeuer.formats.headers import forwardable, parse_headers
+from dequeuer.formats.request_id import is_request_id
 from dequeuer.handlers.batch_api.completion import Completion
 from dequeuer.handlers.batch_api.handler import BatchHandler
-from dequeuer.sinks.layout import is_request_id
 from dequeuer.sources.base import Depth
 from tests.fakes import FakeSource, MemoryStore, OpenFence, Recorder
 from tests.handlers.stage import Reply, ScriptedTarget

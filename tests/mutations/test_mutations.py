@@ -283,6 +283,27 @@ MUTATIONS = [
         tests=("tests/handlers/async_api/test_handler.py",),
     ),
     Mutation(
+        name="a status is written after the lease",
+        module="handlers/async_api/request_store.py",
+        old="await self._call(self._store.put, key, body, content_type, check=self._fence.check)",
+        new="await self._call(self._store.put, key, body, content_type)",
+        tests=("tests/handlers/async_api/test_handler.py",),
+    ),
+    Mutation(
+        name="a store does not look at the fence of a write",
+        module="sinks/s3/writing.py",
+        old="        check()\n",
+        new="",
+        tests=("tests/sinks/test_store.py",),
+    ),
+    Mutation(
+        name="a settlement begins after the lease",
+        module="worker/lease.py",
+        old="        self.check()\n        self._renewer.pause(self)\n",
+        new="        self._renewer.pause(self)\n",
+        tests=("tests/worker/test_lease.py",),
+    ),
+    Mutation(
         name="a second result overwrites the first",
         module="handlers/async_api/request_store.py",
         old="is_written = await self._store.create(self._keys.result, body, JSON_TYPE, check=self._fence.check)",

@@ -126,7 +126,8 @@ class StoreClient:
         names = await self._send("list", prefix, lambda: sorted(self._objects.bodies.get(ref, ())))
         return [f"{PREFIX}{ref}/{name}" for name in names]
 
-    async def put(self, key: str, body: bytes, content_type: str) -> None:
+    async def put(self, key: str, body: bytes, content_type: str, *, check: Check = unchecked) -> None:
+        check()
         delivery = self._asked("write", key)
         await self._send("put", key, lambda: self._objects.write(self._sidecar, delivery, key, body))
 

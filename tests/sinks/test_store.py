@@ -10,6 +10,7 @@ import pytest
 from moto.server import ThreadedMotoServer
 
 from dequeuer.core.errors import (
+    LeaseLostError,
     StoreDeniedError,
     StoreMissingError,
     StoreUnavailableError,
@@ -104,6 +105,18 @@ async def test_create_never_replaces(endpoint: str, connect: Connect) -> None:
     assert await store.create("create/x", b"1", "application/json")
     assert not await store.create("create/x", b"2", "application/json")
     assert await read(store, "create/x") == (b"1", "application/json", 1)
+
+
+async def test_when_the_check_raises_nothing_is_written(endpoint: str, connect: Connect) -> None:
+    def lost() -> None:
+        raise LeaseLostError("lost by the test")
+
+    store = connect(endpoint)
+    with pytest.raises(LeaseLostError):
+        await store.put("check/put", b"1", "text/plain", check=lost)
+    with pytest.raises(LeaseLostError):
+        await store.create("check/created", b"1", "text/plain", check=lost)
+    assert await store.list("check/") == []
 
 
 async def test_list_and_delete(endpoint: str, connect: Connect) -> None:

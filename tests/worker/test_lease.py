@@ -161,6 +161,15 @@ async def test_check_fences_when_no_timer_has_run() -> None:
     await asyncio.sleep(1)
 
 
+async def test_a_settlement_does_not_begin_after_the_end_of_the_lease_when_no_timer_has_run() -> None:
+    kept = Kept(30)
+    held = kept.renewer.hold(FakeLease(make_message()), now() - 30)
+    with pytest.raises(LeaseLostError):
+        await held.stop_renewing()
+    assert not held.is_settling
+    assert len(kept.seen.of(LeaseLost)) == 1
+
+
 async def test_a_cancellation_from_outside_is_not_swallowed_when_the_lease_is_lost_too() -> None:
     entered = asyncio.Event()
     lease = FakeLease(make_message(), failures=[LeaseLostError("gone")])

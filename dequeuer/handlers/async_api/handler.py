@@ -28,9 +28,9 @@ from dequeuer.handlers.async_api.request_store import RequestStore, Submitted
 from dequeuer.handlers.async_api.result import ResultWriter
 from dequeuer.handlers.backoff import MAX_BACKOFF_S, backoff_s
 from dequeuer.handlers.base import Target
-from dequeuer.handlers.response_policy import ResponsePolicy, failure_of
+from dequeuer.handlers.response_policy import Failure, ResponsePolicy
 from dequeuer.sinks.base import Deletions, Store
-from dequeuer.sinks.layout import RequestKeys, is_request_id
+from dequeuer.sinks.layout import RequestKeys
 
 REQUEST_ID_HEADER = "X-Cortex-Request-ID"
 MAX_BUFFERED_PAYLOAD_BYTES = 64 * 1024
@@ -84,8 +84,7 @@ class AsyncHandler:
 
     def ref(self, message: Message) -> str:
         """Return the request id; "" when the message has no valid one."""
-        request_id = request_id_of(message.body)
-        return request_id if is_request_id(request_id) else ""
+        return request_id_of(message.body)
 
     async def handle(self, message: Message, fence: Fence) -> Outcome:
         """Handle one request."""
@@ -103,15 +102,14 @@ class AsyncHandler:
 
     def _request_of(self, message: Message, fence: Fence) -> RequestStore:
         """Return the request that a message names. Raises `InvalidInputError` when it names none."""
-        envelope = decode_envelope(message.body) if is_envelope(message.body) else None
-        request_id = message.body if envelope is None else envelope.request_id
-        if not is_request_id(request_id):
-            # Nothing of an envelope is quoted: it holds a payload and headers.
-            what = clip(request_id) if envelope is None else "that of an envelope"
-            raise InvalidInputError(f"the message is not a request id: {what}")
-        keys = RequestKeys(self._cluster_uid, self._api_name, request_id)
-        if envelope is not None:
+        if is_envelope(message.body):
+            envelope = decode_envelope(message.body)
+            keys = RequestKeys(self._cluster_uid, self._api_name, envelope.request_id)
             return InlineRequest(self._store, self._deletions, keys, fence, envelope)
+        request_id = self.ref(message)
+        if not request_id:
+            raise InvalidInputError(f"the message is not a request id: {clip(message.body)}")
+        keys = RequestKeys(self._cluster_uid, self._api_name, request_id)
         may_be_duplicate = message.attributes.get(REPEAT_ATTRIBUTE) == "true"
         return RequestStore(self._store, self._deletions, keys, fence, may_be_duplicate=may_be_duplicate)
 
@@ -176,10 +174,11 @@ class AsyncHandler:
                     request.response_received()
                     duration_s = work.lasted_s()
                     self._observer(ResponseStarted(kind="async", status_code=response.status, duration_s=duration_s))
-                    if retry := self._policy.retry(response, message.receive_count):
-                        return retry
-                    if failure := failure_of(response):
-                        raise _RequestFailedError(failure, response.status)
+                    match self._policy.verdict(response, message.receive_count):
+                        case Retry() as retry:
+                            return retry
+                        case Failure(reason=reason):
+                            raise _RequestFailedError(reason, response.status)
                     result = await self._results.write(response, request)
             except ContainerTimeoutError as error:
                 raise _RequestFailedError(str(error)) from error

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 from dequeuer.core.message import Fence
 from dequeuer.formats.envelope import Envelope
-from dequeuer.formats.headers import forwardable, parse_headers
+from dequeuer.formats.headers import forwarded_headers
 from dequeuer.handlers.async_api.request_store import RequestStore, Submitted
 from dequeuer.sinks.base import Deletions, Payload, Store
 from dequeuer.sinks.layout import RequestKeys
@@ -32,7 +32,7 @@ class InlineRequest(RequestStore):
             chunks=_once(envelope.payload),
             modified_at=0.0,
         )
-        return Submitted(payload=payload, headers=forwardable(parse_headers(envelope.headers)))
+        return Submitted(payload=payload, headers=forwarded_headers(envelope.headers))
 
     async def mark_failed(self, error: str, status_code: int | None, attempts: int) -> None:
         """Store the payload, then write `status/failed`: the payload is lost when the message is deleted."""

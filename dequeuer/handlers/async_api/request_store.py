@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, ParamSpec, TypeVar
 
 from dequeuer.core.errors import InvalidInputError, StoreDeniedError, StoreMissingError, StoreUnavailableError
 from dequeuer.core.message import Fence
 from dequeuer.core.retry import retry_until_available
-from dequeuer.formats.headers import forwardable, parse_headers
+from dequeuer.formats.headers import forwarded_headers
 from dequeuer.handlers.async_api.failure import failure_body
 from dequeuer.sinks.base import Deletions, Payload, Store
 from dequeuer.sinks.layout import RequestKeys
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 JSON_TYPE = "application/json"
 MAX_HEADERS_BYTES = 256 * 1024
@@ -41,7 +44,8 @@ class RequestStore:
     After `response_received` it waits while the store refuses a call, too: the response exists only in this process,
     and without it the container would have to do the work again.
 
-    The fence is checked before every write and every deletion that belongs to the outcome.
+    The fence is checked before every write and every deletion that belongs to the outcome. For a write the store does
+    it, directly before it sends a request.
 
     Args:
         store: where the objects are read and written.
@@ -76,6 +80,10 @@ class RequestStore:
         self.has_response = True
         self._retry_on = (StoreUnavailableError, StoreDeniedError)
 
+    async def _call(self, call: Callable[P, Awaitable[T]], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        """Call the store until it is available, and after a response also until it does not refuse the call."""
+        return await retry_until_available(self._retry_on, call, *args, **kwargs)
+
     async def read(self) -> Submitted:
         """Read payload and headers at the same time.
 
@@ -83,10 +91,11 @@ class RequestStore:
             StoreMissingError: there is no payload.
             InvalidInputError: the headers are malformed.
             StoreDeniedError: the store refuses to return them.
+            StoreUnavailableError: the content of the headers did not arrive whole.
         """
         headers = asyncio.create_task(self._headers(), name="headers")
         try:
-            payload = await retry_until_available(StoreUnavailableError, self._store.get, self._keys.payload)
+            payload = await self._call(self._store.get, self._keys.payload)
             return Submitted(payload=payload, headers=await headers)
         finally:
             if not headers.done():
@@ -96,41 +105,35 @@ class RequestStore:
 
     async def _headers(self) -> Sequence[tuple[str, str]] | None:
         try:
-            raw = await retry_until_available(StoreUnavailableError, self._read_small, self._keys.headers)
+            found = await self._call(self._store.get, self._keys.headers)
         except StoreMissingError:
             return None
-        return forwardable(parse_headers(raw))
-
-    async def _read_small(self, key: str) -> bytes:
-        found = await self._store.get(key)
         if found.size > MAX_HEADERS_BYTES:
             raise InvalidInputError(f"headers.json has {found.size} bytes; at most {MAX_HEADERS_BYTES} are allowed")
-        return b"".join([chunk async for chunk in found.chunks])
+        return forwarded_headers(b"".join([chunk async for chunk in found.chunks]))
 
     async def prior_outcome(self) -> PriorOutcome | None:
         """Look up what another delivery has written; None when there is nothing."""
-        names = set(await retry_until_available(self._retry_on, self._store.list, self._keys.prefix))
-        if self._keys.status("completed") in names:
+        names = set(await self._call(self._store.list, self._keys.prefix))
+        if self._keys.completed in names:
             return "completed"
-        if self._keys.status("failed") in names:
+        if self._keys.failed in names:
             return "failed"
         return "result" if self._keys.result in names else None
 
     async def has_result(self) -> bool:
         """Tell whether there is a result, even if there is also `status/failed`."""
-        return self._keys.result in await retry_until_available(self._retry_on, self._store.list, self._keys.prefix)
+        return self._keys.result in await self._call(self._store.list, self._keys.prefix)
 
     async def mark_in_progress(self) -> None:
         """Write `status/in_progress`. One attempt: the status is only information for clients."""
-        self._fence.check()
-        await self._store.put(self._keys.status("in_progress"), b"", "text/plain")
+        await self._store.put(self._keys.status("in_progress"), b"", "text/plain", check=self._fence.check)
 
     async def put_result(self, body: bytes) -> None:
         """Write a result that is in memory. An existing result is kept: a client may have read it."""
-        await retry_until_available(self._retry_on, self._create_result, body)
+        await self._call(self._create_result, body)
 
     async def _create_result(self, body: bytes) -> None:
-        self._fence.check()
         is_written = await self._store.create(self._keys.result, body, JSON_TYPE, check=self._fence.check)
         # The store can also refuse because two deliveries write at the same time and neither has won: then try again.
         if not is_written and await self.prior_outcome() is None:
@@ -156,23 +159,19 @@ class RequestStore:
 
     async def mark_completed(self) -> None:
         """Write `status/completed`. The result must be durable already."""
-        await self.put(self._keys.status("completed"), b"", "text/plain")
+        await self.put(self._keys.completed, b"", "text/plain")
 
     async def mark_failed(self, error: str, status_code: int | None, attempts: int) -> None:
         """Write `status/failed` with the reason."""
-        await self.put(self._keys.status("failed"), failure_body(error, status_code, attempts), JSON_TYPE)
+        await self.put(self._keys.failed, failure_body(error, status_code, attempts), JSON_TYPE)
 
     async def delete_failed(self) -> None:
         """Delete `status/failed`: another delivery has written a result at the same time."""
-        await retry_until_available(self._retry_on, self._delete_now, (self._keys.status("failed"),))
+        await self._call(self._delete_now, (self._keys.failed,))
 
     async def put(self, key: str, body: bytes, content_type: str) -> None:
         """Write one object of the request; wait while the store is unavailable."""
-        await retry_until_available(self._retry_on, self._put, key, body, content_type)
-
-    async def _put(self, key: str, body: bytes, content_type: str) -> None:
-        self._fence.check()
-        await self._store.put(key, body, content_type)
+        await self._call(self._store.put, key, body, content_type, check=self._fence.check)
 
     async def _delete_now(self, keys: Collection[str]) -> None:
         # Not with `_deletions`, which wait for others: the lease can be lost meanwhile.

@@ -8,12 +8,12 @@ from dequeuer.core import clock
 from dequeuer.core.drain import Drain
 from dequeuer.core.errors import ContainerTimeoutError, ContainerUnavailableError, InvalidResponseError
 from dequeuer.core.events import BatchEnded, Observer, Posted, ResponseStarted
-from dequeuer.core.message import Done, Fence, Message, Outcome, Reject
+from dequeuer.core.message import Done, Fence, Message, Outcome, Reject, Retry
 from dequeuer.formats.json_text import is_json_array
 from dequeuer.handlers.backoff import backoff_s
 from dequeuer.handlers.base import Target
 from dequeuer.handlers.batch_api.completion import Completion, job_headers
-from dequeuer.handlers.response_policy import ResponsePolicy, failure_of
+from dequeuer.handlers.response_policy import Failure, ResponsePolicy
 
 COMPLETE_ATTRIBUTE = "job_complete"
 
@@ -68,14 +68,15 @@ class BatchHandler:
                 self._observer(
                     ResponseStarted(kind="batch", status_code=response.status, duration_s=loop.time() - started)
                 )
-                if retry := self._policy.retry(response, message.receive_count):
-                    return retry
-                if failure := failure_of(response):
-                    return self._failed(started, retry_after_s, failure)
+                match self._policy.verdict(response, message.receive_count):
+                    case Retry() as retry:
+                        return retry
+                    case Failure(reason=reason):
+                        return self._failed(started, retry_after_s, reason)
                 await response.discard()
         except ContainerUnavailableError as error:
-            retry = self._policy.retry_unavailable(error, message.receive_count, is_draining=self._drain.requested)
-            return retry or self._failed(started, retry_after_s, str(error))
+            released = self._policy.retry_unavailable(error, message.receive_count, is_draining=self._drain.requested)
+            return released or self._failed(started, retry_after_s, str(error))
         except (ContainerTimeoutError, InvalidResponseError) as error:
             return self._failed(started, retry_after_s, str(error))
         self._observer(BatchEnded(succeeded=True, duration_s=loop.time() - started))

@@ -93,10 +93,10 @@ class SlimStore:
         """Read with one request, on the condition that the object has still its ETag."""
         return await self._calls.run("get", read_range(self._bucket, listed, start, length), listed.key)
 
-    async def put(self, key: str, body: bytes, content_type: str) -> None:
+    async def put(self, key: str, body: bytes, content_type: str, *, check: Check = unchecked) -> None:
         """Write an object with one request."""
         await self._calls.run(
-            "put", self._writer.put(key, body, (("content-type", header_safe(content_type)),), unchecked), key
+            "put", self._writer.put(key, body, (("content-type", header_safe(content_type)),), check), key
         )
 
     async def create(self, key: str, body: bytes, content_type: str, *, check: Check = unchecked) -> bool:

@@ -53,9 +53,11 @@ class SdkStore:
         """Read with one request, on the condition that the object has still its ETag."""
         return await self._calls.run("get", read_range(self._bucket, listed, start, length), listed.key)
 
-    async def put(self, key: str, body: bytes, content_type: str) -> None:
+    async def put(self, key: str, body: bytes, content_type: str, *, check: Check = unchecked) -> None:
         """Write an object with one request."""
-        putting = self._writer.send("put_object", Key=key, ContentType=header_safe(content_type), **with_checksum(body))
+        putting = self._writer.send(
+            "put_object", check, Key=key, ContentType=header_safe(content_type), **with_checksum(body)
+        )
         await self._calls.run("put", putting, key)
 
     async def create(self, key: str, body: bytes, content_type: str, *, check: Check = unchecked) -> bool:

@@ -28,7 +28,8 @@ class Batcher(Generic[T]):
         send: sends up to ten entries; the request is aborted at the given loop time. Returns one result an entry
             (None: success), or raises for all.
         linger_s: how long an entry waits for others, seconds.
-        expected: returns how many entries can come at most; when that many wait, they are sent at once.
+        expected: returns how many entries can come at most; when that many wait, they are sent at once. None: it is not
+            known.
         name: of its tasks, for logs.
     """
 
@@ -37,7 +38,7 @@ class Batcher(Generic[T]):
         send: Callable[[Sequence[T], float], Awaitable[Sequence[Exception | None]]],
         *,
         linger_s: float,
-        expected: Callable[[], int],
+        expected: Callable[[], int] | None,
         name: str,
     ) -> None:
         self._send = send
@@ -65,7 +66,7 @@ class Batcher(Generic[T]):
         await future
 
     def _schedule(self, loop: asyncio.AbstractEventLoop) -> None:
-        if len(self._waiting) >= self._expected():
+        if self._expected is not None and len(self._waiting) >= self._expected():
             # In the next turn of the event loop, so that callers woken in this turn can join.
             self._cancel_timer()
             self._timer = loop.call_later(0, self._flush)

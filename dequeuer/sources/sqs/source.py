@@ -64,13 +64,15 @@ class SqsSource:
         self._translate = translate
         self._queue_url = queue_url
         self._visibility_timeout_s = visibility_timeout_s
+        self.margin_s = lease_margin_s(visibility_timeout_s)
+        """Work ends this long before the end of a lease, seconds."""
         self._poll_wait_s = poll_wait_s
         self._observer = observer
         self._has_redrive = False
         self._deletions = Batcher(
             self._delete,
             linger_s=min(ACK_LINGER_S, visibility_timeout_s / 20) if gathers_acks else LINGER_S,
-            expected=(lambda: MAX_BATCH_SIZE) if gathers_acks else held,
+            expected=None if gathers_acks else held,
             name="deletions",
         )
         self._changes = Batcher(self._change, linger_s=LINGER_S, expected=held, name="visibility")
@@ -122,7 +124,7 @@ class SqsSource:
 
     def _lease(self, raw: Json, asked_at: float) -> SqsLease | None:
         try:
-            return SqsLease(self, raw, asked_at, self._visibility_timeout_s)
+            return SqsLease(self, raw, asked_at + self._visibility_timeout_s)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             # Even its receipt handle may be missing, so it cannot be settled. The other messages are valid.
             detail = f"an invalid message: {type(error).__name__}"
@@ -254,13 +256,12 @@ class SqsLease:
     Args:
         source: sends its requests.
         raw: the message as SQS sent it.
-        asked_at: loop time at which the lease begins.
-        length_s: length of the lease, seconds.
+        ends_at: loop time at which the lease ends.
     """
 
-    def __init__(self, source: SqsSource, raw: Json, asked_at: float, length_s: float) -> None:
+    def __init__(self, source: SqsSource, raw: Json, ends_at: float) -> None:
         self._source = source
-        self._set_end(asked_at, length_s)
+        self._ends_at = ends_at
         self._receipt = text(raw["ReceiptHandle"])
         self.raw_attributes: Json = raw.get("MessageAttributes") or {}
         self.copied = False
@@ -292,8 +293,9 @@ class SqsLease:
     async def extend(self, seconds: float) -> None:
         """Hide the message for `seconds` from now on, rounded down, so that the total never exceeds 12 hours."""
         asked_at = asyncio.get_running_loop().time()
-        await self._source.change_visibility(self._receipt, int(seconds), "renew", self._ends_at - self._margin_s)
-        self._set_end(asked_at, int(seconds))
+        until = self._ends_at - self._source.margin_s
+        await self._source.change_visibility(self._receipt, int(seconds), "renew", until)
+        self._ends_at = asked_at + int(seconds)
 
     async def ack(self) -> None:
         """Delete the message."""
@@ -305,15 +307,11 @@ class SqsLease:
             self._receipt, min(math.ceil(after_s), MAX_VISIBILITY_TIMEOUT_S), "release", self._settle_until
         )
 
-    def _set_end(self, asked_at: float, length_s: float) -> None:
-        self._ends_at = asked_at + length_s
-        self._margin_s = lease_margin_s(length_s)
-
     @property
     def _settle_until(self) -> float:
         # Work ends one margin before the end of the lease. Half of the margin is for sending the settlement, the other
         # half for its way to the queue.
-        return self._ends_at - self._margin_s / 2
+        return self._ends_at - self._source.margin_s / 2
 
 
 async def _with_deadline(call: Awaitable[Json], until: float) -> Json:

@@ -14,6 +14,7 @@ from dequeuer.core.errors import StoreDeniedError
 from dequeuer.core.message import Done, Retry
 from dequeuer.handlers.async_api.ending import MAX_SHORT_WORK_S, MIN_REDELIVERY_S, RequestEnding
 from dequeuer.handlers.async_api.request_store import RequestStore
+from dequeuer.sinks.base import Check, unchecked
 from dequeuer.sinks.deletion_batching import LINGER_S, DeletionBatcher
 from dequeuer.sinks.layout import RequestKeys
 from tests.fakes import MemoryStore, OpenFence, SwitchFence, make_message
@@ -39,7 +40,8 @@ class SlowStore(MemoryStore):
         await self._travel()
         return found
 
-    async def put(self, key: str, body: bytes, content_type: str) -> None:
+    async def put(self, key: str, body: bytes, content_type: str, *, check: Check = unchecked) -> None:
+        check()
         await self._travel()
         await super().put(key, body, content_type)
         await self._travel()
@@ -109,7 +111,7 @@ async def test_a_short_first_delivery_makes_no_lookup() -> None:
 
 async def test_a_success_after_a_failure_of_another_delivery_is_retried() -> None:
     store = MemoryStore()
-    store.seed([(KEYS.status("failed"), b"{}")])
+    store.seed([(KEYS.failed, b"{}")])
     outcome = await Delivery(store, 1).succeed(MAX_SHORT_WORK_S + 0.1)
     assert isinstance(outcome, Retry)
     assert ends(store) == {"failed"}
@@ -136,7 +138,7 @@ async def test_a_message_that_a_long_poll_has_waited_for_causes_no_lookup(
 async def test_an_old_message_that_arrived_late_looks_for_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(clock, "wall", lambda: 1_000_000.0)
     store = MemoryStore()
-    store.seed([(KEYS.status("failed"), b"{}")])
+    store.seed([(KEYS.failed, b"{}")])
     assert isinstance(await Delivery(store, 1, late_s=7.0, sent_at=999_000.0).succeed(0.1), Retry)
 
 
@@ -175,7 +177,7 @@ async def test_two_messages_of_one_request_end_one_way_whichever_comes_first() -
 async def test_a_deletion_of_a_failure_does_not_wait_for_others_while_its_lease_can_be_lost() -> None:
     store, fence = MemoryStore(), SwitchFence()
     request = RequestStore(store, DeletionBatcher(store), KEYS, fence)
-    store.seed([(KEYS.result, b"1"), (KEYS.status("failed"), b"")])
+    store.seed([(KEYS.result, b"1"), (KEYS.failed, b"")])
     deleting = asyncio.create_task(request.delete_failed())
     await asyncio.sleep(LINGER_S / 2)
     fence.lost = True
@@ -193,4 +195,4 @@ async def test_a_failure_that_finds_a_success_is_never_written(there: str) -> No
     outcome = await Delivery(store, 2).fail(0.0)
     assert isinstance(outcome, Done)
     assert outcome.state == "already_finished"
-    assert ("put", KEYS.status("failed")) not in store.journal
+    assert ("put", KEYS.failed) not in store.journal

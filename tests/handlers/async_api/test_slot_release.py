@@ -11,6 +11,7 @@ from dequeuer.core.events import ignore
 from dequeuer.handlers.async_api.handler import AsyncHandler
 from dequeuer.handlers.async_api.result import MAX_BUFFERED_BYTES, MAX_SMALL_BYTES, ResultWriter
 from dequeuer.handlers.response_policy import ResponsePolicy
+from dequeuer.sinks.base import Check, unchecked
 from tests.fakes import MemoryStore, OpenFence, make_message
 from tests.handlers.stage import Reply, ScriptedResponse, ScriptedTarget
 
@@ -27,9 +28,9 @@ class Recording(OpenFence, MemoryStore, ScriptedTarget):
     def release_slot(self) -> None:
         self.order.append("slot released")
 
-    async def put(self, key: str, body: bytes, content_type: str) -> None:
+    async def put(self, key: str, body: bytes, content_type: str, *, check: Check = unchecked) -> None:
         self.order.append(key.rpartition("/")[2])
-        await super().put(key, body, content_type)
+        await super().put(key, body, content_type, check=check)
 
     @asynccontextmanager
     async def post(
