@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Final
 
 from dequeuer.enqueuer.model import TOO_LARGE_KIND, Batch, EnqueueFaultError, Portion, Skipped, Window, too_large
-from dequeuer.formats.go_json import compact
+from dequeuer.formats.go_json import MAX_TOKENIZED_BYTES, compact
 from dequeuer.jobs.checkpoint import Checkpoint, JobFile, Place
 from dequeuer.jobs.enqueue_error import EnqueueError
 
@@ -25,7 +25,8 @@ _REFUSED_BY_SQS: Final = (("\ufffe".encode(), b"\\ufffe"), ("\uffff".encode(), b
 
 def compact_items(texts: Sequence[bytes]) -> bytes:
     """Return items as they stand in a batch: compact, as Go writes them, without the characters that SQS refuses."""
-    text = compact(b",".join(texts))
+    is_small = sum(map(len, texts)) <= MAX_TOKENIZED_BYTES
+    text = compact(b",".join(texts)) if is_small else b",".join(map(compact, texts))
     if not text.isascii():
         # In valid JSON such characters stand in strings alone. Control characters are escaped in valid JSON.
         for character, escape in _REFUSED_BY_SQS:

@@ -29,6 +29,9 @@ _PIECE_BYTES: Final = 64 * 1024
 """Escaped at a time: a replacement lets no other thread run until it is done."""
 # A bracket in a string does not count, so strings are matched whole.
 _STRINGS = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
+_find_tokens = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*"|[^ \t\r\n"]++', re.DOTALL).findall
+MAX_TOKENIZED_BYTES: Final = 64 * 1024
+"""`compact` takes texts up to this size apart at once: in half of the time, but in up to 200 times their memory."""
 
 
 class Number(str):
@@ -98,6 +101,8 @@ def _escape_html(text: bytes) -> bytes:
 
 
 def _without_whitespace(text: bytes) -> bytes:
+    if len(text) <= MAX_TOKENIZED_BYTES:
+        return b"".join(_find_tokens(text))
     kept = bytearray()
     at = 0
     while (quote := text.find(b'"', at)) >= 0:

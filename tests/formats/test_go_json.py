@@ -6,7 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dequeuer.formats.go_json import MAX_DEPTH, Number, TooDeepError, compact, decode, encode, sort_names
+from dequeuer.formats.go_json import (
+    MAX_DEPTH,
+    MAX_TOKENIZED_BYTES,
+    Number,
+    TooDeepError,
+    compact,
+    decode,
+    encode,
+    sort_names,
+)
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),
@@ -102,3 +111,10 @@ def test_a_long_text_is_escaped_piece_by_piece() -> None:
 )  # fmt: skip
 def test_compact_keeps_strings_and_numbers(text: str, short: str) -> None:
     assert compact(text.encode()).decode() == short
+
+
+@given(st.lists(st.text(max_size=20) | st.lists(st.integers(), max_size=3), max_size=6), st.sampled_from([None, 1]))
+def test_short_and_long_texts_become_compact_the_same_way(values: list[object], indent: int | None) -> None:
+    text = json.dumps([values, '\\ " \n '], indent=indent, ensure_ascii=False).encode(errors="replace")
+    long = text + b" " * MAX_TOKENIZED_BYTES
+    assert compact(text) == compact(long)
