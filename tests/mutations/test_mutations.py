@@ -22,14 +22,14 @@ class Mutation:
     module: str
     old: str
     new: str
-    tests: tuple[str, ...] = ()
+    tests: tuple[str, ...]
 
 
 MUTATIONS = [
     Mutation(
         name="batches sent before the checkpoint that names their files",
         module="enqueuer/run.py",
-        old="                await self._put(self._keys.checkpoint, dump_checkpoint(window.before), _JSON)\n",
+        old="                await self._put_checkpoint(window.before)\n",
         new="",
         tests=("tests/enqueuer/test_run.py",),
     ),
