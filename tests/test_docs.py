@@ -2,6 +2,7 @@
 
 import ast
 import re
+import runpy
 import sys
 import tomllib
 from collections.abc import Iterator
@@ -270,6 +271,12 @@ def test_every_layer_is_held_by_import_linter() -> None:
     named = {name for line in layers["layers"] for name in line.split(" | ")}
     assert layers["exhaustive"]
     assert named == {*(package.partition("/")[0] for package in packages()), "cli", "__main__"}
+
+
+def test_the_page_of_files_is_current() -> None:
+    script = runpy.run_path(str(ROOT / "scripts" / "list_files.py"))
+    page = (ROOT / "docs" / "files.md").read_text(encoding="utf-8")
+    assert page == script["render"](), "run: python scripts/list_files.py"
 
 
 def imported() -> Iterator[tuple[str, str]]:
