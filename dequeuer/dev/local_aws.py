@@ -19,7 +19,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from dequeuer.core.errors import clip
 from dequeuer.dev import environment
 from dequeuer.dev.errors import DevError
-from dequeuer.dev.ports import HOST
+from dequeuer.process.ports import HOST
 
 CLUSTER_UID = "dev"
 BUCKET = "dequeuer-dev"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dequeuer.dev.environment import KEY_ID, REGION, SECRET
 from dequeuer.dev.local_aws import BUCKET, JOB_ID
-from dequeuer.dev.ports import HOST
 from dequeuer.dev.process_specs import Addresses
+from dequeuer.process.ports import HOST
 
 _JSON = "-H 'Content-Type: application/json'"
 

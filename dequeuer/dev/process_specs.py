@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dequeuer.dev import environment, local_aws
-from dequeuer.dev.child_process import ProcessSpec
 from dequeuer.dev.options import Options
-from dequeuer.dev.ports import HOST, free_ports
+from dequeuer.process.child_process import ProcessSpec
+from dequeuer.process.ports import HOST, free_ports
 
 OnLine = Callable[[str, str], None]
 """Called with the name of a process and a line that it printed."""

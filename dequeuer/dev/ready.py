@@ -7,9 +7,10 @@ from collections.abc import Awaitable, Callable
 
 import aiohttp
 
-from dequeuer.dev.child_process import ChildProcess
-from dequeuer.dev.errors import DevError, with_last_lines
-from dequeuer.dev.ports import HOST
+from dequeuer.dev.errors import DevError
+from dequeuer.process.child_process import ChildProcess
+from dequeuer.process.exit_text import with_last_lines
+from dequeuer.process.ports import HOST
 
 POLL_INTERVAL_S = 0.05
 START_TIMEOUT_S = 60.0

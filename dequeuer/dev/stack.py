@@ -11,15 +11,17 @@ from pathlib import Path
 import aiohttp
 
 from dequeuer.dev import async_samples, batch_samples, next_steps, ready
-from dequeuer.dev.child_process import ChildProcess
 from dequeuer.dev.display import FAILED, Display, SampleRow
-from dequeuer.dev.errors import describe_exit
+from dequeuer.dev.errors import ChildExitedError
 from dequeuer.dev.local_aws import API_NAME, LocalAws, open_local_aws, queue_name
 from dequeuer.dev.options import Options
-from dequeuer.dev.ports import HOST, check_free
+from dequeuer.dev.ports import check_free
 from dequeuer.dev.process_specs import Addresses, ProcessSpecs
 from dequeuer.dev.sidecar_log import SettledLine, parse_settled_line
 from dequeuer.dev.supervisor import StopRequestedError, Supervisor
+from dequeuer.process.child_process import ChildProcess
+from dequeuer.process.exit_text import describe_exit
+from dequeuer.process.ports import HOST
 
 EXIT_OK, EXIT_FAILED, EXIT_INTERRUPTED = 0, 1, 130
 
@@ -112,7 +114,7 @@ class Stack:
         try:
             await asyncio.wait({ended, following}, return_when=asyncio.FIRST_COMPLETED)
             if not self._job.is_over:
-                raise sidecar.exit_error()
+                raise ChildExitedError(sidecar.describe_end())
             status = self._summarize(await following, "messages of the job came through")
             self._display.print_text("the sidecar ends once it has seen the queue empty, twice ...")
             code = await ended

@@ -8,7 +8,8 @@ from collections.abc import Coroutine
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from dequeuer.dev.child_process import ChildProcess, ProcessSpec
+from dequeuer.dev.errors import ChildExitedError
+from dequeuer.process.child_process import ChildProcess, ProcessSpec
 
 T = TypeVar("T")
 
@@ -89,7 +90,7 @@ class Supervisor:
             if not working.cancelled():
                 working.exception()  # the errors below take precedence; without this line asyncio would log this one
         if self._exited.done():
-            raise self._exited.result().exit_error()
+            raise ChildExitedError(self._exited.result().describe_end())
         if self._stop_requested.is_set():
             raise StopRequestedError
         return working.result()

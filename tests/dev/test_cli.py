@@ -10,7 +10,7 @@ from dequeuer.dev import cli
 from dequeuer.dev.errors import DevError
 from dequeuer.dev.local_aws import open_local_aws
 from dequeuer.dev.options import Options
-from dequeuer.dev.ports import free_ports
+from dequeuer.process.ports import free_ports
 
 
 def test_an_error_is_one_line_with_status_1(

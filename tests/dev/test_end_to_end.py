@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from dequeuer.dev.ports import free_ports
-from tests.dev.test_child_process import is_alive
+from dequeuer.process.ports import free_ports
+from tests.process.test_child_process import is_alive
 
 TIMEOUT_S = 240
 """It takes about six seconds; a loaded machine may take much longer."""

@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dequeuer.dev import environment, local_aws
-from dequeuer.dev.child_process import ProcessSpec
 from dequeuer.dev.options import parse
 from dequeuer.dev.process_specs import Addresses, ProcessSpecs
+from dequeuer.process.child_process import ProcessSpec
 
 USERS = {
     "PATH": "/usr/bin",

@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 
 from dequeuer.dev import local_aws, ready
-from dequeuer.dev.errors import DevError, describe_exit
-from dequeuer.dev.ports import check_free, free_ports, is_served
+from dequeuer.dev.errors import DevError
+from dequeuer.dev.ports import check_free, is_served
+from dequeuer.process.exit_text import describe_exit
+from dequeuer.process.ports import free_ports
 
 
 @pytest.mark.looptime

@@ -8,10 +8,10 @@ from collections.abc import Callable
 
 import pytest
 
-from dequeuer.dev.child_process import ProcessSpec
 from dequeuer.dev.errors import ChildExitedError, DevError
 from dequeuer.dev.supervisor import StopRequestedError, Supervisor
-from tests.dev.test_child_process import IGNORES_SIGTERM, gone, is_alive
+from dequeuer.process.child_process import ProcessSpec
+from tests.process.test_child_process import IGNORES_SIGTERM, gone, is_alive
 
 PRINTS_AT_ITS_END = """
 import os, signal, sys, time

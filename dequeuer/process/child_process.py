@@ -1,4 +1,4 @@
-"""A child process of the local stack: it runs in a session of its own; its output is read; it can be stopped."""
+"""A child process: it runs in a session of its own; its output is read; it can be stopped."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from dequeuer.dev import die_with_parent
-from dequeuer.dev.errors import ChildExitedError
-from dequeuer.dev.output import OutputReader
+from dequeuer.process import die_with_parent
+from dequeuer.process.child_output import OutputReader
+from dequeuer.process.exit_text import describe_exit, with_last_lines
 
 OUTPUT_END_TIMEOUT_S = 1.0
 """How long to wait for the end of the output after the process has ended: a grandchild may keep the pipe open."""
@@ -27,6 +27,7 @@ class ProcessSpec:
         name: shown to the user.
         command: its program is searched in the `PATH` of `environment`.
         environment: the whole environment; nothing is inherited.
+        folder: the working directory; None: that of this process.
         stop_grace_s: time between SIGTERM and SIGKILL.
         on_line: called with every line that the process prints.
     """
@@ -36,6 +37,7 @@ class ProcessSpec:
     environment: Mapping[str, str]
     stop_grace_s: float
     on_line: Callable[[str], None]
+    folder: Path | None = None
 
 
 class ChildProcess:
@@ -61,10 +63,11 @@ class ChildProcess:
                 *(sys.executable, "-I", "-S", str(Path(die_with_parent.__file__)), str(os.getpid())),
                 *spec.command,
                 env=dict(spec.environment),
+                cwd=spec.folder,
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=write_end,
                 stderr=asyncio.subprocess.STDOUT,
-                # Ctrl-C in the terminal must reach only `dequeuer dev`, which stops the processes in order.
+                # Ctrl-C in the terminal must reach only the parent, which stops the processes in order.
                 start_new_session=True,
             )
         finally:
@@ -75,6 +78,15 @@ class ChildProcess:
     def pid(self) -> int:
         """The process id, which is also the id of its session and of its process group."""
         return self._process.pid
+
+    @property
+    def status(self) -> int | None:
+        """The exit status (negative for a signal); None while it runs."""
+        return self._process.returncode
+
+    def describe_end(self) -> str:
+        """Return how the process ended, and its last lines. Call it after `wait`."""
+        return with_last_lines(f"{self.name} {describe_exit(self._process.returncode or 0)}", tuple(self.output.tail))
 
     async def wait(self) -> int:
         """Wait until the process has ended and its output is read; return the exit status (negative for a signal)."""
@@ -87,10 +99,6 @@ class ChildProcess:
             async with asyncio.timeout(OUTPUT_END_TIMEOUT_S):
                 await self.output.ended.wait()
         return status
-
-    def exit_error(self) -> ChildExitedError:
-        """Return the error for a process that ended by itself. Call it after `wait`."""
-        return ChildExitedError(self.name, self._process.returncode or 0, tuple(self.output.tail))
 
     async def stop(self, stop_now: asyncio.Event) -> None:
         """Send SIGTERM, after the grace period SIGKILL; return when it has ended. `stop_now` ends the grace period."""

@@ -1,7 +1,7 @@
-"""Runs a command that gets SIGTERM when `dequeuer dev` ends, even when that is killed.
+"""Runs a command that gets SIGTERM when its parent ends, even when that is killed.
 
 It is run by its path and imports only the standard library:
-`python -I -S die_with_parent.py <pid of dequeuer dev> <command> ...`. It replaces itself with the command (exec), so
+`python -I -S die_with_parent.py <pid of the parent> <command> ...`. It replaces itself with the command (exec), so
 there is no process in between. After `kill -9` of the parent the kernel sends SIGTERM. This works on Linux only: on
 other systems the child processes keep running when the parent is killed.
 """

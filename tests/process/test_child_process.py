@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from dequeuer.dev.child_process import ChildProcess, ProcessSpec
+from dequeuer.process.child_process import ChildProcess, ProcessSpec
 
 IGNORES_SIGTERM = """
 import signal, time
@@ -61,7 +61,7 @@ async def test_lines_and_exit_status_are_reported() -> None:
     child, lines = await start("import sys; print('one'); print('two', file=sys.stderr); sys.exit(7)")
     assert await child.wait() == 7
     assert sorted([lines.get_nowait(), lines.get_nowait()]) == ["one", "two"]
-    told = str(child.exit_error())
+    told = child.describe_end()
     assert told.startswith("child ended with exit status 7. Its last lines:\n")
     assert "    two" in told
     await child.stop(asyncio.Event())
@@ -80,7 +80,7 @@ async def test_a_process_that_ignores_sigterm_is_killed_after_the_grace() -> Non
     assert await lines.get() == "ignores"
     await child.stop(asyncio.Event())
     assert await child.wait() == -signal.SIGKILL
-    assert "was killed by SIGKILL" in str(child.exit_error())
+    assert "was killed by SIGKILL" in child.describe_end()
 
 
 async def test_stop_now_skips_the_grace() -> None:
@@ -120,7 +120,7 @@ async def test_a_missing_command_exits_127_with_a_message() -> None:
     )
     child = await ChildProcess.start(missing)
     assert await child.wait() == 127
-    assert "cannot start no-such-server: No such file or directory" in str(child.exit_error())
+    assert "cannot start no-such-server: No such file or directory" in child.describe_end()
     await child.stop(asyncio.Event())
 
 
@@ -130,7 +130,7 @@ async def test_output_is_bounded() -> None:
     assert len(child.output.tail) == 200
     assert child.output.tail[-1] == "line 4999"
     assert all(len(line) <= 2000 for line in child.output.tail)
-    assert len(str(child.exit_error())) < 2000
+    assert len(child.describe_end()) < 2000
     await child.stop(asyncio.Event())
 
 
