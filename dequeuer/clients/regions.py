@@ -76,9 +76,29 @@ class _RegionalSqs:
         """`SendMessageBatch`."""
         return await self._call("send_message_batch", request)
 
+    async def create_queue(self, **request: object) -> Json:
+        """`CreateQueue`, in the default region."""
+        return await self._call("create_queue", request)
+
+    async def get_queue_url(self, **request: object) -> Json:
+        """`GetQueueUrl`, in the default region."""
+        return await self._call("get_queue_url", request)
+
+    async def purge_queue(self, **request: object) -> Json:
+        """`PurgeQueue`."""
+        return await self._call("purge_queue", request)
+
+    async def delete_queue(self, **request: object) -> Json:
+        """`DeleteQueue`."""
+        return await self._call("delete_queue", request)
+
     async def _call(self, operation: str, request: dict[str, object]) -> Json:
-        url = str(request["QueueUrl"])
-        region, regional = self._urls.get(url) or await self._of_queue(url)
+        if "QueueUrl" in request:
+            url = str(request["QueueUrl"])
+            region, regional = self._urls.get(url) or await self._of_queue(url)
+        else:  # found or created by its name
+            url = str(request.get("QueueName"))
+            region, regional = self._default, await self.of_region(self._default)
         try:
             response: Json = await getattr(regional.client, operation)(**request)
         except Exception as error:

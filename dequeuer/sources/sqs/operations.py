@@ -30,8 +30,18 @@ class SendOperations(Protocol):
     async def get_queue_attributes(self, **request: object) -> Json: ...  # noqa: D102 - the SDK documents it
 
 
-class SqsClient(SqsOperations, SendOperations, Protocol):
-    """All operations."""
+class QueueManagement(Protocol):
+    """The operations on whole queues, named and called as in the SDK's client. Names are of one region."""
+
+    async def create_queue(self, **request: object) -> Json: ...  # noqa: D102 - the SDK documents it
+    async def get_queue_url(self, **request: object) -> Json: ...  # noqa: D102 - the SDK documents it
+    async def get_queue_attributes(self, **request: object) -> Json: ...  # noqa: D102 - the SDK documents it
+    async def purge_queue(self, **request: object) -> Json: ...  # noqa: D102 - the SDK documents it
+    async def delete_queue(self, **request: object) -> Json: ...  # noqa: D102 - the SDK documents it
+
+
+class SqsClient(SqsOperations, SendOperations, QueueManagement, Protocol):
+    """All operations. Each caller takes the protocol that it needs."""
 
 
 def objects(response: Json, name: str) -> list[Json]:

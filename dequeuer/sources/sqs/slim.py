@@ -17,7 +17,7 @@ _JSON_TYPE = ("content-type", "application/x-amz-json-1.0")
 
 
 class SlimSqs:
-    """`SqsOperations`.
+    """`SqsClient`.
 
     Args:
         endpoint: of SQS.
@@ -69,6 +69,22 @@ class SlimSqs:
     async def send_message_batch(self, **request: object) -> Json:
         """`SendMessageBatch`."""
         return await self._call("SendMessageBatch", request, self._timeout_s)
+
+    async def create_queue(self, **request: object) -> Json:
+        """`CreateQueue`."""
+        return await self._call("CreateQueue", request, self._timeout_s)
+
+    async def get_queue_url(self, **request: object) -> Json:
+        """`GetQueueUrl`."""
+        return await self._call("GetQueueUrl", request, self._timeout_s)
+
+    async def purge_queue(self, **request: object) -> Json:
+        """`PurgeQueue`."""
+        return await self._call("PurgeQueue", request, self._timeout_s)
+
+    async def delete_queue(self, **request: object) -> Json:
+        """`DeleteQueue`."""
+        return await self._call("DeleteQueue", request, self._timeout_s)
 
     async def _call(self, action: str, request: dict[str, object], timeout_s: float) -> Json:
         reply = await self._endpoint.send(
