@@ -10,12 +10,12 @@ from collections.abc import Mapping, Sequence
 
 from dequeuer import __version__
 from dequeuer.core.errors import ConfigurationError
-from dequeuer.settings import load_enqueuer, load_gateway, load_sidecar
+from dequeuer.settings import load_controller, load_enqueuer, load_gateway, load_sidecar
 from dequeuer.settings.programs import Program
 from dequeuer.settings.reader import read_flags
 
 EXIT_BAD_CONFIGURATION = 2
-_COMMANDS: Mapping[str, Program] = {"gateway": "gateway", "enqueue": "enqueuer"}
+_COMMANDS: Mapping[str, Program] = {"gateway": "gateway", "enqueue": "enqueuer", "controller": "controller"}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -52,7 +52,8 @@ def _run(arguments: list[str]) -> int:
 
         sys.stdout.write(help_text(program))
         return 0
-    return {"sidecar": _sidecar, "gateway": _gateway, "enqueuer": _enqueuer}[program](arguments)
+    run = {"sidecar": _sidecar, "gateway": _gateway, "enqueuer": _enqueuer, "controller": _controller}
+    return run[program](arguments)
 
 
 def _sidecar(arguments: Sequence[str]) -> int:
@@ -88,6 +89,19 @@ def _enqueuer(arguments: Sequence[str]) -> int:
     from dequeuer.enqueuer.app import run_enqueuer  # noqa: PLC0415 - see above
 
     return run_enqueuer(settings)
+
+
+def _controller(arguments: Sequence[str]) -> int:
+    settings = load_controller(arguments, os.environ, check_apis=_load_apis)
+    from dequeuer.controller.app import run_controller  # noqa: PLC0415 - see above
+
+    return run_controller(settings)
+
+
+def _load_apis(path: str, _: None) -> object:
+    from dequeuer.apis import load_apis  # noqa: PLC0415 - see above
+
+    return load_apis(path)
 
 
 def _fault_report(faults: Sequence[str]) -> str:

@@ -13,6 +13,7 @@ import pytest
 
 from dequeuer.core.events import Settlement
 from dequeuer.observability.metrics import Metrics
+from dequeuer.observability.metrics.controller import ControllerMetrics
 from dequeuer.observability.metrics.enqueuer import EnqueuerMetrics
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -169,7 +170,7 @@ def test_every_file_of_the_tests_that_is_named_exists(document: Path) -> None:
 def families() -> set[str]:
     """Return the names of all metrics, as Prometheus shows them, but those of every process."""
     kinds = [Metrics("async", "api", "", 1), Metrics("batch", "api", "job", 1)]
-    texts = [*(kind.render() for kind in kinds), EnqueuerMetrics("api", "job").render()]
+    texts = [*(kind.render() for kind in kinds), EnqueuerMetrics("api", "job").render(), ControllerMetrics().render()]
     names = {name for text in texts for name in re.findall(r"# TYPE (\S+)", text.decode())}
     return {name for name in names if not name.startswith("process_")}
 

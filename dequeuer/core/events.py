@@ -35,6 +35,7 @@ Settlement = Literal[
 
 CredentialProviderName = Literal["environment", "web_identity", "container", "imds", "sdk"]
 UnstartedReason = Literal["not_ready", "drain", "waited"]
+OwnershipEnd = Literal["", "ended", "lost", "drain"]
 LimitReason = Literal["started", "more", "fewer", "kept", "undone", "refused"]
 
 
@@ -250,6 +251,89 @@ class ProcessPhaseChanged:
     in_flight: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobObserved:
+    """A controller has looked at a job that it owns.
+
+    Attributes:
+        kind: of the API: BatchAPI or TaskAPI.
+        api_name: of the job.
+        job_id: of the job.
+        state: its status.
+        messages: in its queue.
+        age_s: seconds since it was submitted.
+    """
+
+    kind: str
+    api_name: str
+    job_id: str
+    state: str
+    messages: int
+    age_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobChanged:
+    """A job has another status.
+
+    Attributes:
+        kind: of the API: BatchAPI or TaskAPI.
+        api_name: of the job.
+        job_id: of the job.
+        state: its status.
+        error: why it failed; "" when it did not. Clipped.
+        duration_s: from its submission to its end; None: it has not ended.
+    """
+
+    kind: str
+    api_name: str
+    job_id: str
+    state: str
+    error: str = ""
+    duration_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobOwnershipChanged:
+    """A controller begins to act for a job, or does not act for it any more. `reason`: why not any more."""
+
+    kind: str
+    api_name: str
+    job_id: str
+    is_owned: bool
+    reason: OwnershipEnd = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobPassFailed:
+    """A controller could not act for a job; it tries again. `error`: clipped."""
+
+    kind: str
+    api_name: str
+    job_id: str
+    error: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobProcessStarted:
+    """A process of a job was started: `enqueuer`, or `worker-0` and so on."""
+
+    api_name: str
+    job_id: str
+    process: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobProcessEnded:
+    """A process of a job has ended by itself. `detail`: how; clipped, without its output."""
+
+    api_name: str
+    job_id: str
+    process: str
+    phase: str
+    detail: str
+
+
 Event = (
     Received
     | Posted
@@ -269,6 +353,12 @@ Event = (
     | GateChanged
     | ContainerProtocolChanged
     | ProcessPhaseChanged
+    | JobObserved
+    | JobChanged
+    | JobOwnershipChanged
+    | JobPassFailed
+    | JobProcessStarted
+    | JobProcessEnded
 )
 
 

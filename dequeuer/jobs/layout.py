@@ -103,6 +103,15 @@ class JobKeys:
         return f"{self.prefix}skipped/{first:012}.jsonl"
 
     @property
+    def workers(self) -> str:
+        """The prefix of what the workers have done, one object for each run of a worker. Not in Cortex."""
+        return f"{self.prefix}workers/"
+
+    def worker(self, worker_id: str) -> str:
+        """Return the key of what a run of a worker has done."""
+        return f"{self.workers}{worker_id}.json"
+
+    @property
     def end(self) -> str:
         """How the job ended; created once, before the marker that says the same. Not in Cortex."""
         return f"{self.prefix}end.json"

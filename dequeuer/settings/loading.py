@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import TypeVar
 
 from dequeuer.core.errors import ConfigurationError
+from dequeuer.settings.controller import ControllerSettings
 from dequeuer.settings.enqueuer import EnqueuerSettings
 from dequeuer.settings.gateway import GatewaySettings
 from dequeuer.settings.reader import Reader
@@ -100,6 +101,24 @@ def load_enqueuer(argv: Sequence[str], environ: Mapping[str, str]) -> EnqueuerSe
     _check_kms_key(reader)
     region = reader.values.get("region") or queue_region(reader.values.get("queue_url", ""))
     return reader.settings(EnqueuerSettings, {"aws.region": region, "log.format": _default_log_format()})
+
+
+def load_controller(
+    argv: Sequence[str],
+    environ: Mapping[str, str],
+    *,
+    check_apis: Callable[[str, None], object] | None = None,
+) -> ControllerSettings:
+    """Return the settings of the controller. `check_apis`: is called with the path of the APIs; see `load_gateway`.
+
+    Raises:
+        ConfigurationError: with every fault.
+    """
+    reader = Reader("controller", argv, environ)
+    reader.require("controller")
+    _check_kms_key(reader)
+    _check_file(reader, "apis_path", check_apis, None)
+    return reader.settings(ControllerSettings, {"log.format": _default_log_format()})
 
 
 def _check_file(reader: Reader, path: str, check: Callable[[str, T], object] | None, argument: T) -> None:

@@ -15,8 +15,8 @@ from dequeuer.settings.parsers import Parser
 
 T = TypeVar("T")
 
-User = Literal["async", "batch", "gateway", "enqueuer"]
-"""Who uses an option: the sidecar of an async or of a batch API, the gateway, or the enqueuer."""
+User = Literal["async", "batch", "gateway", "enqueuer", "controller"]
+"""Who uses an option: the sidecar of an async or of a batch API, the gateway, the enqueuer, or the controller."""
 
 
 class Details(TypedDict, total=False):

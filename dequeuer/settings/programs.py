@@ -5,22 +5,25 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal
 
+from dequeuer.settings.controller import ControllerSettings
 from dequeuer.settings.enqueuer import EnqueuerSettings
 from dequeuer.settings.gateway import GatewaySettings
 from dequeuer.settings.option import Option, User, declarations
 from dequeuer.settings.sidecar import SidecarSettings
 
-Program = Literal["sidecar", "gateway", "enqueuer"]
+Program = Literal["sidecar", "gateway", "enqueuer", "controller"]
 
 MODELS: Mapping[Program, type] = {
     "sidecar": SidecarSettings,
     "gateway": GatewaySettings,
     "enqueuer": EnqueuerSettings,
+    "controller": ControllerSettings,
 }
 USERS: Mapping[Program, tuple[User, ...]] = {
     "sidecar": ("async", "batch"),
     "gateway": ("gateway",),
     "enqueuer": ("enqueuer",),
+    "controller": ("controller",),
 }
 OPTIONS: Mapping[Program, Mapping[str, Option]] = {
     program: {path: one.metadata["option"] for path, _, one in declarations(model)} for program, model in MODELS.items()

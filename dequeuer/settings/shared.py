@@ -98,7 +98,7 @@ class SharedSettings:
         "DEQUEUER_CLUSTER_UID",
         "CORTEX_CLUSTER_UID",
         flag="cluster-uid",
-        required_for=("async", "gateway", "enqueuer"),
+        required_for=("async", "gateway", "enqueuer", "controller"),
     )
     """Id of the cluster: the first part of the key of every object."""
     aws: AwsSettings = group(AwsSettings)

@@ -10,7 +10,7 @@ from dequeuer.core.queue_limits import MAX_VISIBILITY_TIMEOUT_S
 from dequeuer.settings.option import option, settings_class
 from dequeuer.settings.parsers import OBJECT_SIZE, PORT, STATUSES, Parser, choice, seconds, whole, whole_seconds
 from dequeuer.settings.shared import SharedSettings
-from dequeuer.settings.text_parsers import ADDRESS, BUCKET, HOST, HOSTS, NAME, PATH, QUEUE_URL
+from dequeuer.settings.text_parsers import ADDRESS, BUCKET, HOST, HOSTS, NAME, PATH, QUEUE_URL, VERSION
 
 ApiKind = Literal["async", "batch"]
 
@@ -144,6 +144,17 @@ class SidecarSettings(SharedSettings):
     completion_delay_s: float = option(seconds(0, 3600), "DEQUEUER_COMPLETION_DELAY", default="10")
     """Time between the two counts of the queue before a batch job counts as complete. The counts of SQS lag behind, so
     do not shorten it on AWS."""
+
+    exit_when_empty: bool = option(
+        choice(True, False, allowed="true or false"), "DEQUEUER_EXIT_WHEN_EMPTY", default="true"
+    )
+    """Whether a batch job's sidecar ends when it has found the queue empty twice. false is for a queue that is still
+    being filled: the sidecar ends by SIGTERM, which whoever runs the job sends when the job is over."""
+    worker_id: str | None = option(NAME, "DEQUEUER_WORKER_ID", default=None, unset="counts are not stored")
+    """Id of this run of a batch job's worker, different for each. With it, with `DEQUEUER_BUCKET` and
+    `DEQUEUER_CLUSTER_UID`, the sidecar stores what it has done as `workers/<id>.json` among the objects of the job."""
+    cortex_version: str = option(VERSION, "CORTEX_VERSION", default="0.42.1")
+    """Version of Cortex whose jobs these are: part of the keys of their objects in S3."""
 
     @property
     def max_workers(self) -> int:

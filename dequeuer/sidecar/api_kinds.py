@@ -15,7 +15,9 @@ from dequeuer.core.refusals import HarmlessCall
 from dequeuer.core.retry import retry_until_available
 from dequeuer.handlers.base import Handler, Target
 from dequeuer.handlers.response_policy import ResponsePolicy
+from dequeuer.jobs.layout import JobKeys
 from dequeuer.settings import SidecarSettings
+from dequeuer.sidecar.batch_counts import BatchCounter, StoredCounts
 from dequeuer.sinks.access import harmless_store_calls, prove_access
 from dequeuer.sinks.expiry import MISSING_PERMISSION, ExpiryChange
 from dequeuer.sinks.layout import workloads_prefix
@@ -33,6 +35,8 @@ class WorkerDependencies:
     policy: ResponsePolicy
     drain: Drain
     observer: Observer
+    counter: BatchCounter | None = None
+    """Of batches, when their counts are stored."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +48,7 @@ class ApiKind:
         watch: detects that the work is over; None: it never is.
         has_failed: whether the process must exit with status 1 when the work is over.
         background: runs once, concurrently with the work; None: nothing to run.
+        finish: runs after the work, within a bounded time; None: nothing to run.
         harmless_calls: calls by service and operation; their results show whether a refused operation is allowed again.
     """
 
@@ -51,6 +56,7 @@ class ApiKind:
     watch: Watch | None
     has_failed: Callable[[], bool]
     background: Callable[[], Coroutine[None, None, None]] | None
+    finish: Callable[[], Coroutine[None, None, None]] | None = None
     harmless_calls: Mapping[tuple[str, str], HarmlessCall] = field(default_factory=dict)
 
 
@@ -136,6 +142,7 @@ def _make_batch(settings: SidecarSettings, dependencies: WorkerDependencies) -> 
     from dequeuer.handlers.batch_api.handler import BatchHandler  # noqa: PLC0415 - see make_api_kind
     from dequeuer.handlers.bugs import BugBoundary, FailBatch  # noqa: PLC0415 - see make_api_kind
 
+    stored = _stored_counts(settings, dependencies)
     completion = Completion(
         job_id=settings.job_id,
         queue=dependencies.source,
@@ -155,7 +162,22 @@ def _make_batch(settings: SidecarSettings, dependencies: WorkerDependencies) -> 
     )
     return ApiKind(
         handler=BugBoundary(handler, FailBatch(observer=dependencies.observer), settings.max_attempts),
-        watch=EmptyQueueWatch(dependencies.source),
+        watch=EmptyQueueWatch(dependencies.source) if settings.exit_when_empty else None,
         has_failed=lambda: completion.failed,
-        background=None,
+        background=stored.run if stored is not None else None,
+        finish=stored.finish if stored is not None else None,
     )
+
+
+def _stored_counts(settings: SidecarSettings, dependencies: WorkerDependencies) -> StoredCounts | None:
+    if dependencies.counter is None or settings.worker_id is None:
+        return None
+    keys = JobKeys(
+        cluster_uid=settings.cluster_uid,
+        kind="BatchAPI",
+        version=settings.cortex_version,
+        api_name=settings.api_name,
+        job_id=settings.job_id,
+    )
+    store = dependencies.cloud.store(settings.bucket, dependencies.observer)
+    return StoredCounts(dependencies.counter, store, keys, settings.worker_id)

@@ -38,6 +38,7 @@ from dequeuer.process.garbage import freeze_startup_objects
 from dequeuer.process.running import run_to_status
 from dequeuer.settings import SidecarSettings
 from dequeuer.sidecar.api_kinds import ApiKind, WorkerDependencies, make_api_kind
+from dequeuer.sidecar.batch_counts import BatchCounter
 from dequeuer.sidecar.health import Health
 from dequeuer.sources.sqs.source import SqsSource
 from dequeuer.worker.lease import LeaseRenewer, poll_wait_s
@@ -98,6 +99,7 @@ class _Sidecar:
         self._drain = drain
         self._metrics = Metrics(settings.api_kind, settings.api_name, settings.job_id, settings.max_workers)
         self._refusals = Refusals()
+        self._counter = BatchCounter() if settings.worker_id and settings.api_kind == "batch" else None
         self._poll_wait_s = poll_wait_s(settings.poll_wait_s, settings.visibility_timeout_s)
         if settings.api_kind == "batch":
             # The job ends after the queue was found empty twice, `completion_delay_s` apart: a longer poll would
@@ -145,6 +147,8 @@ class _Sidecar:
         settings = self._settings
         log = logs.sidecar_event_log(settings.api_name, settings.job_id)
         observers: list[Observer] = [self._refusals, self._metrics, log]
+        if self._counter is not None:
+            observers.append(self._counter)
         if settings.statsd_address is not None:
             statsd = Statsd(settings.statsd_address, settings.api_name, settings.job_id)
             stack.callback(statsd.close)
@@ -198,14 +202,20 @@ class _Sidecar:
                 retry_statuses=settings.retry_statuses,
             )
             dependencies = WorkerDependencies(
-                cloud=self._cloud, source=source, target=target, policy=policy, drain=self._drain, observer=observer
+                cloud=self._cloud,
+                source=source,
+                target=target,
+                policy=policy,
+                drain=self._drain,
+                observer=observer,
+                counter=self._counter,
             )
             kind = await self._drain.run_until_requested(self._make_kind(source, dependencies), "start")
             if kind is None:
                 return None
             self._refusals.set_harmless_calls({**_harmless_calls(source), **kind.harmless_calls})
             if kind.background is not None:
-                background.append(group.create_task(kind.background(), name="expiry-rule"))
+                background.append(group.create_task(kind.background(), name="background"))
             workers = settings.workers
             worker = health.worker = Worker(
                 source=source,
@@ -221,12 +231,16 @@ class _Sidecar:
             observer(ProcessPhaseChanged(phase="started", in_flight=0))
             freeze_startup_objects()
             await worker.run()
+            if kind.finish is not None:
+                await kind.finish()
             return kind
 
     async def _make_kind(self, source: SqsSource, dependencies: WorkerDependencies) -> ApiKind:
         """Open the queue and check the bucket. Waits without a limit while AWS is unavailable."""
         try:
             await retry_until_available(SourceUnavailableError, source.open)
+            if self._counter is not None:
+                self._counter.max_receives = source.max_receives
         except SourceDeniedError as error:
             advice = hint("sqs", "depth", error.code)
             raise FatalError(

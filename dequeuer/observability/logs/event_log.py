@@ -11,6 +11,7 @@ from dequeuer.core.clock import monotonic
 from dequeuer.core.events import Event
 from dequeuer.observability.logs.container import ContainerLines
 from dequeuer.observability.logs.credentials import CredentialsLines
+from dequeuer.observability.logs.jobs import JobLines
 from dequeuer.observability.logs.messages import MessageLines
 from dequeuer.observability.logs.services import ServiceLines, StoreFeatureLines
 
@@ -61,3 +62,14 @@ def gateway_event_log() -> EventLog:
     """Return the event log of the gateway. A call that fails is logged with the request that it fails, not here."""
     log = structlog.get_logger()
     return EventLog(StoreFeatureLines(log), CredentialsLines(log))
+
+
+def controller_event_log(*, clock: Callable[[], float] = monotonic) -> EventLog:
+    """Return the event log of the controller. `clock`: seconds, monotonic."""
+    log = structlog.get_logger()
+    return EventLog(
+        JobLines(log, clock=clock),
+        ServiceLines(log, clock=clock),
+        StoreFeatureLines(log),
+        CredentialsLines(log, clock=clock),
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import math
 import uuid
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -69,6 +70,8 @@ class SqsSource:
         self._poll_wait_s = poll_wait_s
         self._observer = observer
         self._has_redrive = False
+        self.max_receives: int | None = None
+        """Receives of a message before the redrive policy moves it, as of `open`; None: there is no policy."""
         self._deletions = Batcher(
             self._delete,
             linger_s=min(ACK_LINGER_S, visibility_timeout_s / 20) if gathers_acks else LINGER_S,
@@ -85,7 +88,9 @@ class SqsSource:
     async def open(self) -> None:
         """Read the attributes of the queue. Raises when it does not exist, or access is denied."""
         attributes = await self._attributes("RedrivePolicy")
-        self._has_redrive = bool(attributes.get("RedrivePolicy"))
+        policy = attributes.get("RedrivePolicy")
+        self._has_redrive = bool(policy)
+        self.max_receives = _max_receives(str(policy)) if policy else None
 
     async def close(self) -> None:
         """Send the entries that still wait, for `CLOSE_TIMEOUT_S` at most."""
@@ -326,3 +331,10 @@ async def _with_deadline(call: Awaitable[Json], until: float) -> Json:
         if not timeout.expired():
             raise  # a timeout of the client or of the operating system
         raise TimeoutError(f"no response within {loop.time() - started:.3g} s") from None
+
+
+def _max_receives(policy: str) -> int | None:
+    try:
+        return number(json.loads(policy)["maxReceiveCount"])
+    except (ValueError, TypeError, KeyError):
+        return None

@@ -1,0 +1,261 @@
+"""Runs the processes of jobs on this machine. They are children of the controller and end with it."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import sys
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from dequeuer.apis import Apis, BatchApi, TaskApi
+from dequeuer.apis.container import Container
+from dequeuer.controller.launchers.base import ENQUEUER, LauncherUnavailableError, ProcessState
+from dequeuer.controller.launchers.local.environment import (
+    container_environment,
+    expand_all,
+    own_environment,
+)
+from dequeuer.controller.launchers.local.log_file import LogFile
+from dequeuer.controller.launchers.local.pod import LocalPod
+from dequeuer.controller.launchers.local.pod_files import PodFolder, probes_of
+from dequeuer.core.errors import clip
+from dequeuer.core.events import JobProcessEnded, JobProcessStarted, Observer
+from dequeuer.jobs.layout import JobKeys
+from dequeuer.jobs.spec import JobSpec
+from dequeuer.process import enter_root
+from dequeuer.process.child_process import ProcessSpec
+from dequeuer.process.ports import HOST, free_ports
+
+CONTAINER_GRACE_S: Final = 10.0
+"""Time between SIGTERM and SIGKILL of a container whose sidecar has been drained."""
+ENQUEUER_GRACE_S: Final = 30.0
+SIDECAR_MARGIN_S: Final = 5.0
+"""Beyond the time that a sidecar takes for its own drain."""
+ROOT_CHECK_TIMEOUT_S: Final = 10.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LocalSettings:
+    """How processes are run.
+
+    Attributes:
+        folder: of cortex.yaml, in which containers are run.
+        work_folder: for the files of workers, and for logs.
+        environment: of the controller. Programs of this project inherit it, containers all but its settings.
+        cluster_uid: the prefix of all keys.
+        bucket: of the jobs.
+        region: of the queues; None: as the programs find it.
+        version: of Cortex.
+        operator_url: for the clients of Cortex in containers.
+        sidecar_grace_s: the drain of a sidecar.
+        sees_root: containers see `/cortex` and `/mnt` at their real paths.
+    """
+
+    folder: Path
+    work_folder: Path
+    environment: Mapping[str, str]
+    cluster_uid: str
+    bucket: str
+    region: str | None
+    version: str
+    operator_url: str
+    sidecar_grace_s: float
+    sees_root: bool
+
+
+class LocalLauncher:
+    """`Launcher`. Call `close` at the end.
+
+    Args:
+        settings: how processes are run.
+        apis: what the workers of a job are.
+        observer: of processes that start and end.
+    """
+
+    def __init__(self, settings: LocalSettings, apis: Apis, observer: Observer) -> None:
+        self._settings = settings
+        self._apis = apis
+        self._observer = observer
+        self._pods: dict[JobKeys, dict[str, LocalPod]] = {}
+
+    async def start(self, keys: JobKeys, spec: JobSpec, name: str) -> None:
+        """Start a process; see `Launcher`."""
+        pods = self._pods.setdefault(keys, {})
+        if name in pods and not pods[name].state.has_ended:
+            return
+        on_end = self._reporter(keys, name)
+        try:
+            pod = self._enqueuer(keys, spec, on_end) if name == ENQUEUER else self._worker(keys, spec, name, on_end)
+        except OSError as error:
+            raise LauncherUnavailableError(f"{name} cannot be started: {clip(str(error))}") from error
+        pods[name] = pod
+        pod.start()
+        self._observer(JobProcessStarted(api_name=keys.api_name, job_id=keys.job_id, process=name))
+
+    async def observe(self, keys: JobKeys) -> Mapping[str, ProcessState]:
+        """Return the processes of a job; see `Launcher`."""
+        return {name: pod.state for name, pod in self._pods.get(keys, {}).items()}
+
+    async def stop(self, keys: JobKeys, names: Collection[str]) -> None:
+        """Drain processes; see `Launcher`."""
+        pods = self._pods.get(keys, {})
+        found = {name: pods[name] for name in names if name in pods}
+        for pod in found.values():
+            pod.request_stop()  # before the first await, at which this call may be cancelled
+        await asyncio.gather(*(pod.stop() for pod in found.values()))
+        for name, pod in found.items():
+            if pods.get(name) is pod:
+                del pods[name]
+        if not pods:
+            self._pods.pop(keys, None)
+
+    def stop_now(self) -> None:
+        """End the grace periods of all processes."""
+        for pods in self._pods.values():
+            for pod in pods.values():
+                pod.stop_now()
+
+    async def close(self) -> None:
+        """Drain all processes; return when they have ended."""
+        await asyncio.gather(*(self.stop(keys, tuple(pods)) for keys, pods in list(self._pods.items())))
+
+    def _enqueuer(self, keys: JobKeys, spec: JobSpec, on_end: Callable[[ProcessState], None]) -> LocalPod:
+        settings = self._settings
+        region = ("-region", settings.region) if settings.region else ()
+        command = _program(
+            *("enqueue", "-cluster-uid", settings.cluster_uid, *region, "-bucket", settings.bucket),
+            *("-queue", spec.sqs_url, "-apiName", spec.api_name, "-jobID", spec.job_id),
+        )
+        own = {
+            "CORTEX_VERSION": settings.version,
+            "DEQUEUER_ADMIN_HOST": HOST,
+            "DEQUEUER_ADMIN_PORT": str(free_ports(1)[0]),
+        }
+        environment = own_environment(settings.environment, own)
+        process = self._process(keys, ENQUEUER, ENQUEUER, command, environment, ENQUEUER_GRACE_S)
+        return LocalPod([process], None, None, on_end)
+
+    def _worker(self, keys: JobKeys, spec: JobSpec, name: str, on_end: Callable[[ProcessState], None]) -> LocalPod:
+        api = self._apis.get(keys.api_name)
+        if not isinstance(api, BatchApi | TaskApi) or api.kind != keys.kind:
+            raise LauncherUnavailableError(f"the API {keys.api_name} is not in cortex.yaml, or of another kind")
+        folder = PodFolder(self._folder(keys) / name)
+        if isinstance(api, TaskApi):
+            folder.write(spec, None, self._settings.operator_url)
+            return LocalPod(self._containers(keys, name, folder, api, None), None, None, on_end)
+        port, admin_port = free_ports(2)
+        folder.write(spec, probes_of(api.pod, port), self._settings.operator_url)
+        sidecar = self._sidecar(keys, spec, name, folder, port, admin_port)
+        return LocalPod(self._containers(keys, name, folder, api, port), sidecar, admin_port, on_end)
+
+    def _containers(
+        self, keys: JobKeys, name: str, folder: PodFolder, api: BatchApi | TaskApi, port: int | None
+    ) -> list[ProcessSpec]:
+        return [self._container(keys, name, folder, container, port) for container in api.pod.containers]
+
+    def _container(
+        self, keys: JobKeys, name: str, folder: PodFolder, container: Container, port: int | None
+    ) -> ProcessSpec:
+        settings = self._settings
+        environment = container_environment(
+            settings.environment,
+            version=settings.version,
+            port=port,
+            root=None if settings.sees_root else folder.path,
+            own=container.env,
+        )
+        command = expand_all([*(container.command or ()), *(container.args or ())], environment)
+        if settings.sees_root:
+            command = _in_root(folder, command)
+        return self._process(keys, name, container.name, command, environment, CONTAINER_GRACE_S)
+
+    def _sidecar(  # noqa: PLR0913, PLR0917 - what a sidecar has to know
+        self, keys: JobKeys, spec: JobSpec, name: str, folder: PodFolder, port: int, admin_port: int
+    ) -> ProcessSpec:
+        settings = self._settings
+        own = {
+            "DEQUEUER_API_KIND": "BatchAPI",
+            "DEQUEUER_API_NAME": keys.api_name,
+            "DEQUEUER_JOB_ID": keys.job_id,
+            "DEQUEUER_QUEUE_URL": spec.sqs_url,
+            "DEQUEUER_USER_PORT": str(port),
+            "DEQUEUER_ADMIN_HOST": HOST,
+            "DEQUEUER_ADMIN_PORT": str(admin_port),
+            "DEQUEUER_PROBES_PATH": str(folder.probes),
+            "DEQUEUER_SHUTDOWN_GRACE": f"{settings.sidecar_grace_s:g}",
+            "DEQUEUER_BUCKET": settings.bucket,
+            "DEQUEUER_CLUSTER_UID": settings.cluster_uid,
+            "DEQUEUER_WORKER_ID": f"{name}-{secrets.token_hex(4)}",
+            "CORTEX_VERSION": settings.version,
+            # The queue may be empty because the enqueuer is slow: the controller knows when the job is over.
+            "DEQUEUER_EXIT_WHEN_EMPTY": "false",
+        }
+        environment = own_environment(settings.environment, own)
+        grace_s = settings.sidecar_grace_s + SIDECAR_MARGIN_S
+        return self._process(keys, name, "sidecar", _program(), environment, grace_s)
+
+    def _process(  # noqa: PLR0913, PLR0917 - what a process is
+        self,
+        keys: JobKeys,
+        pod: str,
+        name: str,
+        command: list[str],
+        environment: Mapping[str, str],
+        grace_s: float,
+    ) -> ProcessSpec:
+        folder = self._folder(keys) / "logs"
+        folder.mkdir(parents=True, exist_ok=True)
+        label = pod if name == pod else f"{pod}.{name}"
+        return ProcessSpec(
+            name=f"{pod} ({name})" if name != pod else pod,
+            command=command,
+            environment=environment,
+            folder=self._settings.folder,
+            stop_grace_s=grace_s,
+            on_line=LogFile(folder / f"{label}.log").write,
+        )
+
+    def _folder(self, keys: JobKeys) -> Path:
+        return self._settings.work_folder / keys.kind / keys.api_name / keys.job_id
+
+    def _reporter(self, keys: JobKeys, name: str) -> Callable[[ProcessState], None]:
+        def report(state: ProcessState) -> None:
+            detail = clip(state.detail.partition("\n")[0])
+            self._observer(
+                JobProcessEnded(
+                    api_name=keys.api_name, job_id=keys.job_id, process=name, phase=state.phase, detail=detail
+                )
+            )
+
+        return report
+
+
+async def can_see_root(work_folder: Path) -> bool:
+    """Return whether this machine allows containers to see `/cortex` and `/mnt` at their real paths."""
+    folder = PodFolder(work_folder / "check")
+    for path in (folder.new_root, *folder.shared.values()):
+        path.mkdir(parents=True, exist_ok=True)
+    process = await asyncio.create_subprocess_exec(
+        *_in_root(folder, ["true"]), stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL
+    )
+    try:
+        async with asyncio.timeout(ROOT_CHECK_TIMEOUT_S):
+            return await process.wait() == 0
+    except TimeoutError:
+        process.kill()
+        await process.wait()
+        return False
+
+
+def _program(*arguments: str) -> list[str]:
+    # -P: otherwise a queue.py in the working directory would replace Python's own module.
+    return [sys.executable, "-P", "-m", "dequeuer", *arguments]
+
+
+def _in_root(folder: PodFolder, command: list[str]) -> list[str]:
+    shared = [f"{name}={path}" for name, path in folder.shared.items()]
+    script = str(Path(enter_root.__file__))
+    return [sys.executable, "-I", "-S", script, str(folder.new_root), *shared, "--", *command]

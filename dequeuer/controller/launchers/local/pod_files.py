@@ -1,0 +1,75 @@
+"""The files that every container of a worker finds: `/cortex/spec`, `/cortex/client/cli.yaml`, `/mnt`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dequeuer.apis.container import SidecarProbe
+from dequeuer.apis.pod import BatchPod
+from dequeuer.controller.launchers.local.environment import CLI_FOLDER
+from dequeuer.jobs.spec import JobSpec, dump_spec
+
+
+@dataclass(frozen=True, slots=True)
+class PodFolder:
+    """A folder that stands for the root of a worker."""
+
+    path: Path
+
+    @property
+    def probes(self) -> Path:
+        """The readiness probes, for the sidecar."""
+        return self.path / "cortex/spec/probes.json"
+
+    @property
+    def new_root(self) -> Path:
+        """An empty folder, in which the root that containers see can be built."""
+        return self.path / "root"
+
+    @property
+    def shared(self) -> Mapping[str, Path]:
+        """The folders that containers see at their root."""
+        return {"cortex": self.path / "cortex", "mnt": self.path / "mnt"}
+
+    def write(self, spec: JobSpec, probes: Mapping[str, Any] | None, operator_url: str) -> None:
+        """Write all files. Blocks. Raises `OSError`. `probes`: None for a task, which has none."""
+        for folder in (self.probes.parent, self.path / CLI_FOLDER, self.path / "mnt", self.new_root):
+            folder.mkdir(parents=True, exist_ok=True)
+        (self.probes.parent / "job.json").write_bytes(dump_spec(spec, indent=2))
+        if probes is not None:
+            self.probes.write_text(json.dumps(probes), encoding="utf-8")
+        environment = {"name": "default", "operator_endpoint": operator_url}
+        # JSON is YAML.
+        cli = {"default_environment": "default", "environments": [environment]}
+        (self.path / CLI_FOLDER / "cli.yaml").write_text(json.dumps(cli), encoding="utf-8")
+
+
+def probes_of(pod: BatchPod, port: int) -> dict[str, Any]:
+    """Return the content of probes.json. `port`: was chosen for the pod's port; its probes follow."""
+    return {
+        container.name: _probe(container.readiness_probe, {pod.port: port})
+        for container in pod.containers
+        if container.readiness_probe is not None
+    }
+
+
+def _probe(probe: SidecarProbe, ports: Mapping[int, int]) -> dict[str, Any]:
+    """Return a probe as Kubernetes writes it. `ports`: replaces some ports."""
+    fields: dict[str, Any] = {
+        "initialDelaySeconds": probe.initial_delay_s,
+        "timeoutSeconds": probe.timeout_s or 1,
+        "periodSeconds": probe.period_s or 10,
+        "successThreshold": probe.success_threshold or 1,
+        "failureThreshold": probe.failure_threshold or 3,
+    }
+    if probe.http_get is not None:
+        port = probe.http_get.port
+        fields["httpGet"] = {"path": probe.http_get.path, "port": ports.get(port, port)}
+    if probe.tcp_socket is not None:
+        port = probe.tcp_socket.port
+        fields["tcpSocket"] = {"port": ports.get(port, port)}
+    return fields

@@ -1,0 +1,281 @@
+"""Runs one job: owns it, looks at it, and takes one step after the other until it has ended."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import dataclasses
+import logging
+from dataclasses import dataclass
+from typing import Any, Final, assert_never
+
+from dequeuer.controller.decisions import decide
+from dequeuer.controller.ending import JobEnding
+from dequeuer.controller.launchers.base import Launcher, LauncherUnavailableError
+from dequeuer.controller.objects import STORE_ERRORS, JobObjects
+from dequeuer.controller.observation import NoSpecError, Observation
+from dequeuer.controller.observed import Observed
+from dequeuer.controller.ownership import Ownership, OwnershipLostError
+from dequeuer.controller.progress import ProgressMeter
+from dequeuer.controller.steps import End, Finish, MarkRunning, PrepareQueue, RecordTotal, Start, Step, Stop, Wait
+from dequeuer.core.errors import SourceDeniedError, SourceUnavailableError, clip
+from dequeuer.core.events import JobChanged, JobObserved, JobPassFailed, Observer
+from dequeuer.core.retry import Backoff
+from dequeuer.jobs.documents import JobError, dump_progress
+from dequeuer.jobs.layout import JobKeys
+from dequeuer.jobs.queue import queue_attributes, queue_name, queue_tags
+from dequeuer.jobs.spec import InvalidSpecError, JobSpec, dump_spec
+from dequeuer.jobs.state import JobState, has_ended, state_of
+from dequeuer.sources.sqs.management import QueueRefusedError, Queues
+
+_LOG = logging.getLogger(__name__)
+PASS_ERRORS: Final = (*STORE_ERRORS, SourceUnavailableError, SourceDeniedError, LauncherUnavailableError)
+"""The next pass may succeed."""
+PASS_BACKOFF: Final = Backoff(initial_s=1.0, max_s=30.0, min_share=0.5)
+MIN_PAUSE_S: Final = 1.0
+MAX_PAUSE_S: Final = 5.0
+"""Between two looks: short after a step, longer while nothing happens. A pause or a stop works within this time."""
+PAUSE_GROWTH: Final = 1.5
+PROGRESS_INTERVAL_S: Final = 5.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    """What all jobs share.
+
+    Attributes:
+        objects: of jobs.
+        queues: of jobs.
+        launcher: runs their processes.
+        observer: of what happens to them.
+        cluster_name: part of the names of their queues.
+        owner_id: of this controller.
+        ownership_timeout_s: after which the owner of a job counts as dead.
+        queue_delay_s: how far the counts of a queue may lag behind.
+    """
+
+    objects: JobObjects
+    queues: Queues
+    launcher: Launcher
+    observer: Observer
+    cluster_name: str
+    owner_id: str
+    ownership_timeout_s: float
+    queue_delay_s: float
+
+
+class JobRunner:
+    """Runs one job that this controller is to act for."""
+
+    def __init__(self, keys: JobKeys, services: Services) -> None:
+        self._keys = keys
+        self._services = services
+        self._objects = services.objects
+        self._ownership = Ownership(services.objects, keys.prefix, services.owner_id, services.ownership_timeout_s)
+        self._observation = Observation(
+            keys, services.objects, services.queues, services.launcher, delay_s=services.queue_delay_s
+        )
+        self._ending = JobEnding(
+            keys,
+            services.objects,
+            services.queues,
+            services.launcher,
+            cluster_name=services.cluster_name,
+            ownership=self._ownership,
+        )
+        self._meter = ProgressMeter()
+        self._progress = b""
+        self._progress_at = -PROGRESS_INTERVAL_S
+        self._pause_s = MIN_PAUSE_S
+        self._state: JobState = "unknown"
+
+    async def try_acquire(self) -> bool:
+        """Claim the job if nobody acts for it. Raises the errors of `PASS_ERRORS`."""
+        return await self._ownership.try_acquire()
+
+    async def run(self) -> bool:
+        """Act for the job, which must have been acquired. True: it has ended; False: it belongs to somebody else now.
+
+        When it is cancelled, the processes of the job still run, and the job is still owned: call `release`.
+        """
+        keeping = asyncio.create_task(self._ownership.keep(), name=f"own-{self._keys.job_id}")
+        running = asyncio.create_task(self._run_to_end(), name=f"run-{self._keys.job_id}")
+        try:
+            await asyncio.wait({keeping, running}, return_when=asyncio.FIRST_COMPLETED)
+            if running.done():
+                running.result()
+                return True
+        finally:
+            await _end(keeping, running)
+        # The owner that follows starts its own processes; these would do its work a second time.
+        await self._stop_processes()
+        return False
+
+    async def release(self) -> None:
+        """End the job's processes here, and let another controller act for it."""
+        keeping = asyncio.create_task(self._ownership.keep(), name=f"own-{self._keys.job_id}")
+        try:
+            await self._stop_processes()
+        finally:
+            await _end(keeping)
+        with contextlib.suppress(*PASS_ERRORS):
+            await self._ownership.release()
+
+    async def _run_to_end(self) -> None:
+        failures = 0
+        while True:
+            try:
+                if await self._pass():
+                    return
+                failures, pause_s = 0, self._pause_s
+            except OwnershipLostError:
+                await asyncio.Event().wait()  # until `run` sees that the claim has ended
+            except PASS_ERRORS as error:
+                pause_s = PASS_BACKOFF.pause_s(failures)
+                failures += 1
+                self._emit_failure(error)
+            except Exception:  # noqa: BLE001 - logged with its traceback
+                # A bug that one job meets must not end those of all others. The job can be stopped.
+                pause_s = PASS_BACKOFF.pause_s(failures)
+                failures += 1
+                _LOG.exception("a pass over the job %s failed", self._keys.job_id)
+            await asyncio.sleep(pause_s)
+
+    async def _pass(self) -> bool:
+        """Look at the job, and take one step; return whether it is over."""
+        try:
+            seen = await self._observation.look()
+        except NoSpecError:
+            self._ownership.check()
+            await self._ownership.forget()
+            await self._objects.delete([self._keys.in_progress])
+            return True
+        except InvalidSpecError as error:
+            seen = await self._without_spec(error)
+        self._report(seen)
+        step = decide(seen)
+        self._ownership.check()
+        await self._write_progress(seen, is_forced=isinstance(step, End))
+        await self._take(step, seen)
+        self._pause_s = self._pause_after(step)
+        return isinstance(step, Finish)
+
+    def _pause_after(self, step: Step) -> float:
+        if isinstance(step, Wait):
+            return min(MAX_PAUSE_S, max(MIN_PAUSE_S, self._pause_s * PAUSE_GROWTH))
+        return MIN_PAUSE_S if isinstance(step, Start) else 0.0
+
+    async def _take(self, step: Step, seen: Observed) -> None:
+        keys, spec = self._keys, seen.spec
+        self._ownership.check()
+        match step:
+            case Wait():
+                pass
+            case PrepareQueue():
+                await self._prepare_queue(spec)
+            case MarkRunning():
+                await self._objects.put(keys.marker("running"))
+            case RecordTotal(batches):
+                await self._objects.put(keys.spec, dump_spec(dataclasses.replace(spec, total_batch_count=batches)))
+            case Start(names):
+                for name in names:
+                    self._ownership.check()
+                    await self._services.launcher.start(keys, spec, name)
+                    self._observation.runs.started(name, asyncio.get_running_loop().time())
+            case Stop(names):
+                await self._services.launcher.stop(keys, names)
+            case End(state=state, error=error):
+                await self._ending.decide(state, error)
+            case Finish(end):
+                await self._ending.finish(end, spec, self._observation.read_counts)
+                self._emit_end(seen)
+            case _:
+                assert_never(step)
+
+    async def _prepare_queue(self, spec: JobSpec) -> None:
+        name = queue_name(self._services.cluster_name, spec)
+        tags = queue_tags(self._services.cluster_name, spec)
+        try:
+            url = await self._services.queues.ensure(name, queue_attributes(spec), tags)
+        except QueueRefusedError as error:
+            message = f"the queue of the job cannot be created: {error}"
+            await self._ending.decide("enqueue_failed", JobError(message=message))
+            return
+        self._ownership.check()
+        await self._objects.put(self._keys.spec, dump_spec(dataclasses.replace(spec, sqs_url=url)))
+        self._ownership.check()
+        await self._objects.put(self._keys.marker("enqueuing"))
+
+    async def _without_spec(self, error: InvalidSpecError) -> Observed:
+        """Decide the end of a job whose specification cannot be read; its queue and processes are found by its name."""
+        keys = self._keys
+        await self._ending.decide("unexpected_error", JobError(message=str(error)))
+        spec = JobSpec(job_id=keys.job_id, api_name=keys.api_name, kind=keys.kind, workers=0)
+        return await self._observation.look(spec)
+
+    async def _write_progress(self, seen: Observed, *, is_forced: bool) -> None:
+        now_s = asyncio.get_running_loop().time()
+        if seen.end is not None or (not is_forced and now_s - self._progress_at < PROGRESS_INTERVAL_S):
+            return
+        text = dump_progress(self._meter.measure(seen, self._observation.counts, now_s))
+        if text != self._progress:
+            await self._objects.put(self._keys.progress, text)
+            self._progress = text
+        self._progress_at = now_s
+
+    async def _stop_processes(self) -> None:
+        with contextlib.suppress(LauncherUnavailableError):
+            launcher = self._services.launcher
+            await launcher.stop(self._keys, tuple(await launcher.observe(self._keys)))
+
+    def _report(self, seen: Observed) -> None:
+        state = seen.end.state if seen.end is not None else state_of(seen.names, self._keys.kind)
+        state = "pending" if state == "unknown" else state
+        keys = self._keys
+        self._services.observer(
+            JobObserved(
+                kind=keys.kind,
+                api_name=keys.api_name,
+                job_id=keys.job_id,
+                state=state,
+                messages=seen.depth.total if seen.depth is not None else 0,
+                age_s=(seen.now_ns - seen.spec.start_time_ns) / 1e9,
+            )
+        )
+        if state != self._state and not has_ended(state):
+            self._emit_change(state)
+        self._state = state
+
+    def _emit_change(self, state: JobState, error: str = "", duration_s: float | None = None) -> None:
+        keys = self._keys
+        self._services.observer(
+            JobChanged(
+                kind=keys.kind,
+                api_name=keys.api_name,
+                job_id=keys.job_id,
+                state=state,
+                error=error,
+                duration_s=duration_s,
+            )
+        )
+
+    def _emit_end(self, seen: Observed) -> None:
+        end = seen.end
+        if end is not None:
+            duration_s = max(0.0, (end.end_time_ns - seen.spec.start_time_ns) / 1e9)
+            self._emit_change(end.state, clip(end.error.message) if end.error is not None else "", duration_s)
+
+    def _emit_failure(self, error: Exception) -> None:
+        keys = self._keys
+        self._services.observer(
+            JobPassFailed(kind=keys.kind, api_name=keys.api_name, job_id=keys.job_id, error=clip(str(error)))
+        )
+
+
+async def _end(*tasks: asyncio.Task[Any]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.wait(tasks)
+    for task in tasks:
+        if not task.cancelled():
+            task.exception()

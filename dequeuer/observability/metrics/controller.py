@@ -1,0 +1,93 @@
+"""Metrics of the controller."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
+
+from dequeuer.core.events import Event, JobChanged, JobObserved, JobOwnershipChanged, JobPassFailed, JobProcessStarted
+from dequeuer.observability.metrics.families import LONG_BUCKETS_S, add_build_info
+from dequeuer.observability.metrics.series import Histograms, Values
+
+RUNNING_STATES: Final = ("pending", "enqueuing", "running")
+ENDS: Final = (
+    "succeeded",
+    "completed_with_failures",
+    "stopped",
+    "timed_out",
+    "enqueue_failed",
+    "worker_error",
+    "worker_oom",
+    "unexpected_error",
+)
+
+
+class ControllerMetrics:
+    """An observer that counts the jobs of one controller; `render` returns Prometheus' text format 0.0.4."""
+
+    def __init__(self) -> None:
+        self._registry = registry = CollectorRegistry()
+        self._jobs: dict[str, JobObserved] = {}
+        jobs = Values(registry, "gauge", "dequeuer_jobs", "Jobs that this controller runs, by status.", ["state"])
+        self._states = {state: jobs.child(state) for state in RUNNING_STATES}
+        ended = Values(registry, "counter", "dequeuer_jobs_ended_total", "Jobs that have ended, by status.", ["state"])
+        self._ended = {state: ended.child(state) for state in ENDS}
+        durations = Histograms(
+            registry,
+            "dequeuer_job_duration_seconds",
+            "Time from the submission of a job to its end, by status.",
+            LONG_BUCKETS_S,
+            ["state"],
+        )
+        self._durations = {state: durations.child(state) for state in ENDS}
+        self._messages = Values(
+            registry, "gauge", "dequeuer_job_messages", "Messages in the queues of the jobs of an API.", ["api_name"]
+        )
+        self._ages = Values(
+            registry,
+            "gauge",
+            "dequeuer_job_queue_age_seconds",
+            "Time since the submission of the oldest job of an API that has messages in its queue; 0: none has.",
+            ["api_name"],
+        )
+        self._failures = Values(
+            registry, "counter", "dequeuer_job_passes_failed_total", "Steps for a job that failed and are tried again."
+        ).child()
+        started = Values(
+            registry, "counter", "dequeuer_job_processes_started_total", "Processes of jobs started.", ["process"]
+        )
+        self._started = {name: started.child(name) for name in ("enqueuer", "worker")}
+        add_build_info(registry)
+        ProcessCollector(registry=registry)
+
+    def __call__(self, event: Event) -> None:
+        """Count one event."""
+        match event:
+            case JobObserved():
+                self._jobs[event.job_id] = event
+                self._update(event.api_name)
+            case JobOwnershipChanged(is_owned=False):
+                self._jobs.pop(event.job_id, None)
+                self._update(event.api_name)
+            case JobChanged(duration_s=float() as duration_s) if event.state in self._ended:
+                self._ended[event.state].value += 1
+                self._durations[event.state].observe(duration_s)
+            case JobPassFailed():
+                self._failures.value += 1
+            case JobProcessStarted():
+                self._started["enqueuer" if event.process == "enqueuer" else "worker"].value += 1
+            case _:
+                pass
+
+    def render(self) -> bytes:
+        """Return all metrics."""
+        return generate_latest(self._registry)
+
+    def _update(self, api_name: str) -> None:
+        jobs = list(self._jobs.values())
+        for state, value in self._states.items():
+            value.value = sum(job.state == state for job in jobs)
+        of_api = [job for job in jobs if job.api_name == api_name]
+        self._messages.child(api_name).value = sum(job.messages for job in of_api)
+        self._ages.child(api_name).value = max((job.age_s for job in of_api if job.messages), default=0.0)

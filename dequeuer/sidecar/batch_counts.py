@@ -1,0 +1,83 @@
+"""What a worker of a batch job has done, stored among the objects of the job: `workers/<id>.json`."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from dataclasses import replace
+from typing import Final
+
+from dequeuer.core.errors import StoreDeniedError, StoreUnavailableError
+from dequeuer.core.events import BatchEnded, Event, Settled
+from dequeuer.jobs.layout import JobKeys
+from dequeuer.jobs.worker_counts import WorkerCounts, dump_counts
+from dequeuer.sinks.base import Sink
+
+INTERVAL_S: Final = 5.0
+"""A worker that is killed loses the counts of this time. Whoever runs the job allows for that."""
+LAST_WRITE_TIMEOUT_S: Final = 5.0
+_STORE_ERRORS = (StoreUnavailableError, StoreDeniedError)
+
+
+class BatchCounter:
+    """An observer that counts batches.
+
+    Attributes:
+        counts: so far.
+        max_receives: of the queue's redrive policy: a batch that fails at its last receive has failed for good. None:
+            there is no such policy, and a batch fails for good at once.
+    """
+
+    def __init__(self) -> None:
+        self.counts = WorkerCounts()
+        self.max_receives: int | None = None
+
+    def __call__(self, event: Event) -> None:
+        """Count one event."""
+        if isinstance(event, BatchEnded):
+            if event.succeeded:
+                done = WorkerCounts(succeeded=1, seconds=event.duration_s)
+            else:
+                done = WorkerCounts(failed_attempts=1)
+            self.counts += done
+        elif isinstance(event, Settled):
+            if event.settlement in {"rejected", "poison"} and event.receive_count >= (self.max_receives or 0):
+                self.counts = replace(self.counts, failed_batches=self.counts.failed_batches + 1)
+            elif event.settlement == "failed":  # in a batch job: the completion
+                self.counts = replace(self.counts, failed_completions=self.counts.failed_completions + 1)
+
+
+class StoredCounts:
+    """Writes the counts while they change, and once more at the end.
+
+    Args:
+        counter: has them.
+        sink: the bucket of the job.
+        keys: of the job.
+        worker_id: of this run of the worker.
+    """
+
+    def __init__(self, counter: BatchCounter, sink: Sink, keys: JobKeys, worker_id: str) -> None:
+        self._counter = counter
+        self._sink = sink
+        self._key = keys.worker(worker_id)
+        self._written = WorkerCounts()
+
+    async def run(self) -> None:
+        """Write until cancelled. A store that fails is asked again with the next change or interval."""
+        while True:
+            await asyncio.sleep(INTERVAL_S)
+            with suppress(*_STORE_ERRORS):
+                await self._write()
+
+    async def finish(self) -> None:
+        """Write what has not been written, within a bounded time. Without success the job only takes longer to end."""
+        with suppress(*_STORE_ERRORS, TimeoutError):
+            async with asyncio.timeout(LAST_WRITE_TIMEOUT_S):
+                await self._write()
+
+    async def _write(self) -> None:
+        counts = self._counter.counts
+        if counts != self._written:
+            await self._sink.put(self._key, dump_counts(counts), "application/json")
+            self._written = counts

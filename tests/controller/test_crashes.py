@@ -1,0 +1,132 @@
+"""A controller may be killed at any moment: the one that follows brings the job to the same end, once."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any
+
+import pytest
+
+from dequeuer.controller.launchers.base import ENQUEUER
+from dequeuer.jobs.layout import JobKeys
+from dequeuer.jobs.state import JobState
+from tests.controller.stage import KEYS, TASK_KEYS, Calls, Crash, World, make_spec
+
+pytestmark = pytest.mark.looptime
+
+
+QUICK: dict[str, Any] = {"ownership_timeout_s": 6.0, "queue_delay_s": 2.0}
+
+
+class CrashAt(Calls):
+    """Ends the controller at one of its calls: before it has an effect, or after it."""
+
+    def __init__(self, number: int, *, is_after: bool) -> None:
+        super().__init__()
+        self.has_crashed = False
+
+        async def crash(at: int) -> None:
+            if at >= number:
+                self.has_crashed = True
+                raise Crash
+
+        async def crash_again(_: int) -> None:
+            if self.has_crashed:
+                raise Crash
+
+        self.before, self.after = (crash_again, crash) if is_after else (crash, None)
+
+
+async def run_and_crash(world: World, calls: CrashAt, keys: JobKeys) -> None:
+    """Run a controller until it is killed, or the job is over; its processes end with it."""
+    controller, drain = world.controller(calls)
+    running = asyncio.create_task(controller.run())
+    await world.until(lambda: calls.has_crashed or world.is_over(keys))
+    launcher = world.launchers.pop()
+    launcher.processes.clear()
+    drain.request()
+    await asyncio.wait({running})
+    assert running.exception() is None or isinstance(running.exception(), Crash)
+
+
+async def follow(world: World, keys: JobKeys) -> None:
+    controller, drain = world.controller(name="two")
+    running = asyncio.create_task(controller.run())
+    await world.until(lambda: world.is_over(keys))
+    drain.request()
+    await running
+
+
+async def ends_the_same(world: World, keys: JobKeys, state: JobState) -> None:
+    assert world.end(keys).state == state
+    endings = {"succeeded", "stopped", "completed_with_failures", "worker_error", "unexpected_error", "enqueue_failed"}
+    assert world.names(keys) & endings == {state}
+    assert world.sqs.queues == {}
+    assert not {name for name in world.names(keys) if name.startswith("owner/")}
+    ends = [key for op, key in world.store.journal if op == "put" and key == keys.end]
+    assert len(ends) == 1
+
+
+@pytest.mark.parametrize("is_after", [False, True], ids=["before", "after"])
+async def test_a_job_ends_once_wherever_its_controller_is_killed(world: World, is_after: bool) -> None:
+    number = 0
+    while True:
+        number += 1
+        at, calls = World(batches=2, **QUICK), CrashAt(number, is_after=is_after)
+        at.submit(spec=make_spec(workers=1))
+        await run_and_crash(at, calls, KEYS)
+        if calls.has_crashed:
+            if not at.is_over():
+                await follow(at, KEYS)
+            await ends_the_same(at, KEYS, "succeeded")
+            assert at.completions == 1
+            assert json.loads(at.store.objects[KEYS.metrics][0])["succeeded"] == 2
+            # Once for each of the two controllers, at most.
+            assert max(at.started.count(name) for name in {ENQUEUER, "worker-0"}) <= 2
+        at.end_turning()
+        if not calls.has_crashed:
+            break
+    assert number > 60
+
+
+@pytest.mark.parametrize("is_after", [False, True], ids=["before", "after"])
+async def test_a_stopped_job_is_stopped_wherever_its_controller_is_killed(world: World, is_after: bool) -> None:
+    number = 0
+    while True:
+        number += 1
+        at, calls = World(batches=1000, **QUICK), CrashAt(number, is_after=is_after)
+        at.submit(spec=make_spec(workers=1))
+        stopping = asyncio.create_task(_stop_later(at))
+        await run_and_crash(at, calls, KEYS)
+        await stopping
+        if calls.has_crashed:
+            if not at.is_over():
+                await follow(at, KEYS)
+            await ends_the_same(at, KEYS, "stopped")
+        at.end_turning()
+        if not calls.has_crashed:
+            break
+    assert number > 30
+
+
+async def _stop_later(world: World) -> None:
+    await asyncio.sleep(4)
+    world.store.objects[KEYS.stop] = (b"", None)
+
+
+async def test_a_task_ends_once_wherever_its_controller_is_killed(world: World) -> None:
+    number = 0
+    while True:
+        number += 1
+        at, calls = World(**QUICK), CrashAt(number, is_after=True)
+        at.submit(TASK_KEYS, make_spec(TASK_KEYS, workers=1))
+        await run_and_crash(at, calls, TASK_KEYS)
+        if calls.has_crashed:
+            if not at.is_over(TASK_KEYS):
+                await follow(at, TASK_KEYS)
+            await ends_the_same(at, TASK_KEYS, "succeeded")
+        at.end_turning()
+        if not calls.has_crashed:
+            break
+    assert number > 20

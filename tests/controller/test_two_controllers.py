@@ -1,0 +1,85 @@
+"""Two controllers on one bucket: each job runs once, however their calls follow each other."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+
+import pytest
+
+from dequeuer.controller.launchers.base import ENQUEUER
+from dequeuer.core.events import JobOwnershipChanged
+from tests.controller.stage import KEYS, Calls, World, make_spec
+
+pytestmark = pytest.mark.looptime
+
+STALL_S = 9.0
+"""Longer than the time after which a silent owner loses its jobs."""
+
+
+class StallAt(Calls):
+    """Lets one call of a controller take very long, before it has its effect, or before its response comes."""
+
+    def __init__(self, number: int, *, is_after: bool) -> None:
+        super().__init__()
+
+        async def stall(at: int) -> None:
+            if at == number:
+                await asyncio.sleep(STALL_S)
+
+        self.before, self.after = (None, stall) if is_after else (stall, None)
+
+
+async def run_two(world: World, one: Calls, two: Calls) -> None:
+    controllers = [world.controller(calls, name) for calls, name in ((one, "one"), (two, "two"))]
+    running = []
+    for controller, _ in controllers:
+        running.append(asyncio.create_task(controller.run()))
+        await asyncio.sleep(0.5)
+    await world.until(world.is_over)
+    await asyncio.sleep(STALL_S)  # whoever stood still goes on
+    for _, drain in controllers:
+        drain.request()
+    await asyncio.gather(*running)
+    world.end_turning()
+
+
+def has_run_once(world: World) -> None:
+    assert world.end().state == "succeeded"
+    assert world.completions == 1
+    assert [key for op, key in world.store.journal if op == "put"].count(KEYS.end) == 1
+    assert world.sqs.queues == {}
+    assert world.is_over()
+    owned = len([event for event in world.recorder.of(JobOwnershipChanged) if event.is_owned])
+    for name in (ENQUEUER, "worker-0"):
+        assert world.started.count(name) <= owned
+    assert not any(launcher.processes for launcher in world.launchers)
+
+
+@pytest.mark.parametrize("is_after", [False, True], ids=["before", "after"])
+async def test_an_owner_that_stands_still_anywhere_does_no_harm(world: World, is_after: bool) -> None:
+    number = 0
+    while True:
+        number += 1
+        at, calls = World(batches=2, ownership_timeout_s=6.0, queue_delay_s=2.0), StallAt(number, is_after=is_after)
+        at.submit(spec=make_spec(workers=1))
+        await run_two(at, calls, Calls())
+        has_run_once(at)
+        if calls.count < number:
+            break
+    assert number > 60
+
+
+@pytest.mark.parametrize("seed", range(10))
+async def test_calls_in_any_order_run_the_job_once(world: World, seed: int) -> None:
+    chance = random.Random(seed)
+
+    async def delay(_: int) -> None:
+        await asyncio.sleep(chance.choice([0.0, 0.0, 0.0, 0.1, 1.0]))
+
+    at, one, two = World(batches=5), Calls(), Calls()
+    one.before = one.after = two.before = two.after = delay
+    at.submit(spec=make_spec(workers=1))
+    await run_two(at, one, two)
+    has_run_once(at)
+    assert at.started.count(ENQUEUER) == at.started.count("worker-0") == 1

@@ -1,0 +1,41 @@
+from __future__ import annotations
+
+from typing import Any
+
+from dequeuer.core.events import JobChanged, JobObserved, JobOwnershipChanged, JobPassFailed, JobProcessStarted
+from dequeuer.observability.metrics.controller import ControllerMetrics
+
+JOB: dict[str, Any] = {"kind": "BatchAPI", "api_name": "sum", "job_id": "1"}
+
+
+def samples(metrics: ControllerMetrics) -> dict[str, float]:
+    lines = metrics.render().decode().splitlines()
+    return {name: float(value) for name, value in (line.rsplit(" ", 1) for line in lines if not line.startswith("#"))}
+
+
+def test_jobs_are_counted_by_status_and_their_queues_by_api() -> None:
+    metrics = ControllerMetrics()
+    assert samples(metrics)['dequeuer_jobs{state="running"}'] == 0
+    metrics(JobObserved(**JOB, state="running", messages=3, age_s=10.0))
+    metrics(JobObserved(**JOB | {"job_id": "2"}, state="running", messages=0, age_s=99.0))
+    found = samples(metrics)
+    assert found['dequeuer_jobs{state="running"}'] == 2
+    assert found['dequeuer_job_messages{api_name="sum"}'] == 3
+    assert found['dequeuer_job_queue_age_seconds{api_name="sum"}'] == 10
+    metrics(JobOwnershipChanged(**JOB, is_owned=False, reason="ended"))
+    found = samples(metrics)
+    assert found['dequeuer_jobs{state="running"}'] == 1
+    assert found['dequeuer_job_queue_age_seconds{api_name="sum"}'] == 0
+
+
+def test_ends_durations_failures_and_starts_are_counted() -> None:
+    metrics = ControllerMetrics()
+    metrics(JobChanged(**JOB, state="running"))
+    metrics(JobChanged(**JOB, state="succeeded", duration_s=7.0))
+    metrics(JobPassFailed(**JOB, error="no"))
+    metrics(JobProcessStarted(api_name="sum", job_id="1", process="worker-3"))
+    found = samples(metrics)
+    assert found['dequeuer_jobs_ended_total{state="succeeded"}'] == 1
+    assert found['dequeuer_job_duration_seconds_sum{state="succeeded"}'] == 7
+    assert found["dequeuer_job_passes_failed_total"] == 1
+    assert found['dequeuer_job_processes_started_total{process="worker"}'] == 1

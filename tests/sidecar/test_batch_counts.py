@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from dequeuer.core.events import BatchEnded, Settled, Settlement
+from dequeuer.jobs.worker_counts import WorkerCounts, parse_counts
+from dequeuer.sidecar.batch_counts import BatchCounter, StoredCounts
+from tests.controller.stage import KEYS
+from tests.fakes import MemoryStore
+
+KEY = f"{KEYS.prefix}workers/worker-0-1.json"
+
+
+def settled(settlement: Settlement, receive_count: int = 1) -> Settled:
+    return Settled(message_id="m", ref="", settlement=settlement, reason="", held_s=1.0, receive_count=receive_count)
+
+
+def test_attempts_and_batches_are_told_apart() -> None:
+    counter = BatchCounter()
+    counter(BatchEnded(succeeded=True, duration_s=1.5))
+    counter(settled("succeeded"))
+    counter(BatchEnded(succeeded=False, duration_s=9.0))
+    counter(settled("retried"))
+    assert counter.counts == WorkerCounts(succeeded=1, failed_attempts=1, seconds=1.5)
+
+
+@pytest.mark.parametrize(("max_receives", "receive_count", "failed"), [(None, 1, 1), (3, 2, 0), (3, 3, 1), (3, 4, 1)])
+def test_a_batch_has_failed_for_good_at_its_last_receive(
+    max_receives: int | None, receive_count: int, failed: int
+) -> None:
+    counter = BatchCounter()
+    counter.max_receives = max_receives
+    counter(settled("rejected", receive_count))
+    assert counter.counts.failed_batches == failed
+
+
+def test_a_completion_that_the_container_refuses_is_a_failure() -> None:
+    counter = BatchCounter()
+    counter(settled("failed"))
+    assert counter.counts.has_failures
+
+
+@pytest.mark.looptime
+async def test_counts_are_written_while_they_change_and_at_the_end() -> None:
+    store, counter = MemoryStore(), BatchCounter()
+    stored = StoredCounts(counter, store, KEYS, "worker-0-1")
+    running = asyncio.create_task(stored.run())
+    await asyncio.sleep(100)
+    assert store.objects == {}
+    counter(BatchEnded(succeeded=True, duration_s=1.0))
+    await asyncio.sleep(5.1)
+    assert parse_counts(store.objects[KEY][0]).succeeded == 1
+    counter(BatchEnded(succeeded=True, duration_s=1.0))
+    running.cancel()
+    await stored.finish()
+    assert parse_counts(store.objects[KEY][0]).succeeded == 2
+    assert [key for _, key in store.journal] == [KEY, KEY]
+
+
+@pytest.mark.looptime
+async def test_a_store_that_fails_delays_no_end() -> None:
+    store, counter = MemoryStore(), BatchCounter()
+    store.refuse("put")
+    stored = StoredCounts(counter, store, KEYS, "worker-0-1")
+    counter(settled("rejected"))
+    running = asyncio.create_task(stored.run())
+    await asyncio.sleep(60)
+    assert not running.done()
+    running.cancel()
+    await stored.finish()
