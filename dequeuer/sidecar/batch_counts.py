@@ -14,7 +14,9 @@ from dequeuer.jobs.worker_counts import WorkerCounts, dump_counts
 from dequeuer.sinks.base import Sink
 
 INTERVAL_S: Final = 5.0
-"""A worker that is killed loses the counts of this time. Whoever runs the job allows for that."""
+"""A worker that is killed loses the counts of this time. Whoever runs the job allows for that. What failed for good
+decides how the job ends, and is written at once.
+"""
 LAST_WRITE_TIMEOUT_S: Final = 5.0
 _STORE_ERRORS = (StoreUnavailableError, StoreDeniedError)
 
@@ -24,12 +26,14 @@ class BatchCounter:
 
     Attributes:
         counts: so far.
+        has_failed: set when something has failed for good; whoever stores the counts clears it.
         max_receives: of the queue's redrive policy: a batch that fails at its last receive has failed for good. None:
             there is no such policy, and a batch fails for good at once.
     """
 
     def __init__(self) -> None:
         self.counts = WorkerCounts()
+        self.has_failed = asyncio.Event()
         self.max_receives: int | None = None
 
     def __call__(self, event: Event) -> None:
@@ -43,8 +47,10 @@ class BatchCounter:
         elif isinstance(event, Settled):
             if event.settlement in {"rejected", "poison"} and event.receive_count >= (self.max_receives or 0):
                 self.counts = replace(self.counts, failed_batches=self.counts.failed_batches + 1)
+                self.has_failed.set()
             elif event.settlement == "failed":  # in a batch job: the completion
                 self.counts = replace(self.counts, failed_completions=self.counts.failed_completions + 1)
+                self.has_failed.set()
 
 
 class StoredCounts:
@@ -66,7 +72,10 @@ class StoredCounts:
     async def run(self) -> None:
         """Write until cancelled. A store that fails is asked again with the next change or interval."""
         while True:
-            await asyncio.sleep(INTERVAL_S)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(INTERVAL_S):
+                    await self._counter.has_failed.wait()
+            self._counter.has_failed.clear()
             with suppress(*_STORE_ERRORS):
                 await self._write()
 

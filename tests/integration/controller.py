@@ -48,11 +48,13 @@ class Handler(BaseHTTPRequestHandler):
             put(f"complete/{uuid.uuid4().hex}", json.dumps(job))
         else:
             time.sleep(config.get("takes", 0))
+            if items[0] == config.get("fails"):
+                return self.reply(500)
             put(f"sums/{items[0]:06}-{uuid.uuid4().hex}", str(sum(items)))
         self.reply()
 
-    def reply(self):
-        self.send_response(200)
+    def reply(self, status=200):
+        self.send_response(status)
         self.send_header("Content-Length", "0")
         self.end_headers()
 

@@ -9,7 +9,7 @@ import threading
 
 import pytest
 
-from tests.integration.cloud import Cloud, Queue
+from tests.integration.cloud import CLUSTER, Bucket, Cloud, Queue
 from tests.integration.container import Container, Reply, Request, in_turn
 from tests.integration.sidecar import Sidecar, batch_settings
 from tests.integration.waiting import eventually
@@ -148,3 +148,20 @@ def test_statsd_gets_what_cortex_sent(cloud: Cloud, queue: Queue, container: Con
             third = statsd.recv(1000)
     assert first == {b"cortex_batch_succeeded", b"cortex_time_per_batch"}
     assert third == b"cortex_batch_failed:1|c|#api_name:api,job_id:job-1"
+
+
+def test_an_empty_queue_is_no_end_while_it_may_still_be_filled(
+    cloud: Cloud, queue: Queue, bucket: Bucket, container: Container
+) -> None:
+    more = {"DEQUEUER_EXIT_WHEN_EMPTY": "false", "DEQUEUER_WORKER_ID": "worker-0-1"}
+    store = {"DEQUEUER_BUCKET": bucket.name, "DEQUEUER_CLUSTER_UID": CLUSTER}
+    with Sidecar(batch_settings(cloud, queue, container.port, **more, **store)) as sidecar:
+        received = 'dequeuer_source_calls_total{error="none",op="receive"}'
+        eventually(lambda: sidecar.metric(received) >= 5, "receives of an empty queue, long after an end")
+        queue.send("[1]")
+        sidecar.settled(1)
+        sidecar.terminate()
+        assert sidecar.wait() == 0
+    key = f"{CLUSTER}/jobs/BatchAPI/0.42.1/api/job-1/workers/worker-0-1.json"
+    counts = json.loads(bucket.s3.get_object(Bucket=bucket.name, Key=key)["Body"].read())
+    assert (counts["succeeded"], counts["failed_attempts"], counts["failed_batches"]) == (1, 0, 0)

@@ -138,6 +138,19 @@ def test_a_container_that_cannot_start_ends_the_job_with_its_last_lines(
     assert "no module named torch" in status["error"]["message"]
 
 
+def test_a_batch_that_fails_for_good_is_a_failure_of_the_job(
+    cloud: Cloud, bucket: Bucket, gateway: Gateway, apis: Path
+) -> None:
+    with Controller(cloud, bucket, apis):
+        job = Job(gateway, bucket, submission(bucket, fails=500))
+        job.wait_status("completed_with_failures")
+        job.wait_over()
+    assert job.handled() == [first for first in BATCHES if first != 500]
+    assert job.completions() == 1
+    metrics = job.metrics()
+    assert (metrics["succeeded"], metrics["failed"]) == (99, 1)
+
+
 def test_a_task_runs_and_its_output_is_kept(cloud: Cloud, bucket: Bucket, gateway: Gateway, apis: Path) -> None:
     with Controller(cloud, bucket, apis):
         job = Job(gateway, bucket, {"config": {"epochs": 3}}, "/tasks/train")

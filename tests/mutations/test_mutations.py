@@ -27,6 +27,62 @@ class Mutation:
 
 MUTATIONS = [
     Mutation(
+        name="the end of a job is overwritten",
+        module="controller/ending.py",
+        old="        return await self._objects.create(self._keys.end, dump_end(end))\n",
+        new="        await self._objects.put(self._keys.end, dump_end(end))\n        return True\n",
+        tests=("tests/controller/test_two_controllers.py",),
+    ),
+    Mutation(
+        name="processes run on after the end of their job",
+        module="controller/ending.py",
+        old="        await self._launcher.stop(self._keys, tuple(found))\n",
+        new="",
+        tests=("tests/controller/test_life.py",),
+    ),
+    Mutation(
+        name="enqueued without the completion message",
+        module="controller/observation.py",
+        old="        is_sent = _name(keys.payload) not in names\n",
+        new="        is_sent = True\n",
+        tests=("tests/controller/test_life.py",),
+    ),
+    Mutation(
+        name="a slow enqueuer ends the job",
+        module="controller/decisions.py",
+        old="    if seen.total_batches is not None and seen.depth is not None and seen.depth.total == 0:\n",
+        new="    if seen.depth is not None and seen.depth.total == 0:\n",
+        tests=("tests/controller/test_decisions.py",),
+    ),
+    Mutation(
+        name="workers are counted before they are drained",
+        module="controller/decisions.py",
+        old="        return _stop(seen.running()) or done\n",
+        new="        return done\n",
+        tests=("tests/controller/test_decisions.py",),
+    ),
+    Mutation(
+        name="an owner does not look whether it was followed",
+        module="controller/ownership.py",
+        old="            if newest > self.epoch:\n                break\n",
+        new="",
+        tests=("tests/controller/test_ownership.py",),
+    ),
+    Mutation(
+        name="an owner acts although it could not show a sign of life",
+        module="controller/ownership.py",
+        old="        return self.epoch > 0 and self._clock() < self._valid_until\n",
+        new="        return self.epoch > 0\n",
+        tests=("tests/controller/test_ownership.py",),
+    ),
+    Mutation(
+        name="containers are stopped before their sidecar",
+        module="controller/launchers/local/pod.py",
+        old="            for child in reversed(self._children):\n",
+        new="            for child in self._children:\n",
+        tests=("tests/controller/launchers/local/test_pod.py",),
+    ),
+    Mutation(
         name="batches sent before the checkpoint that names their files",
         module="enqueuer/run.py",
         old="                await self._put_checkpoint(window.before)\n",

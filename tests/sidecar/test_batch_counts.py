@@ -60,6 +60,17 @@ async def test_counts_are_written_while_they_change_and_at_the_end() -> None:
 
 
 @pytest.mark.looptime
+async def test_a_failure_for_good_is_written_at_once() -> None:
+    store, counter = MemoryStore(), BatchCounter()
+    running = asyncio.create_task(StoredCounts(counter, store, KEYS, "worker-0-1").run())
+    await asyncio.sleep(1)
+    counter(settled("rejected"))
+    await asyncio.sleep(0.1)
+    assert parse_counts(store.objects[KEY][0]).failed_batches == 1
+    running.cancel()
+
+
+@pytest.mark.looptime
 async def test_a_store_that_fails_delays_no_end() -> None:
     store, counter = MemoryStore(), BatchCounter()
     store.refuse("put")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -74,7 +75,10 @@ class JobLines:
         self._log.info("job_process_started", api_name=event.api_name, job_id=event.job_id, process=event.process)
 
     def _process_ended(self, event: JobProcessEnded) -> None:
-        self._log.warning(
+        # The enqueuer of every job ends by itself.
+        level = logging.INFO if event.phase == "succeeded" else logging.WARNING
+        self._log.log(
+            level,
             "job_process_ended",
             api_name=event.api_name,
             job_id=event.job_id,

@@ -43,6 +43,7 @@ def test_what_happens_to_a_job_is_a_line() -> None:
         JobChanged(**JOB, state="running"),
         JobProcessStarted(**SHOWN, process="worker-0"),
         JobProcessEnded(**SHOWN, process="worker-0", phase="killed", detail="it was killed"),
+        JobProcessEnded(**SHOWN, process="enqueuer", phase="succeeded", detail="exit status 0"),
         JobChanged(**JOB, state="succeeded", duration_s=2.0),
         JobOwnershipChanged(**JOB, is_owned=False, reason="ended"),
     ) == [
@@ -56,6 +57,14 @@ def test_what_happens_to_a_job_is_a_line() -> None:
             "process": "worker-0",
             "phase": "killed",
             "detail": "it was killed",
+        },
+        {
+            "event": "job_process_ended",
+            "log_level": "info",
+            **SHOWN,
+            "process": "enqueuer",
+            "phase": "succeeded",
+            "detail": "exit status 0",
         },
         {"event": "job_ended", "log_level": "info", **SHOWN, "status": "succeeded", "duration_s": 2.0},
     ]
