@@ -6,7 +6,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from dequeuer.core.errors import LeaseLostError, StoreDeniedError, StoreUnavailableError, clip
+from dequeuer.core.errors import LeaseLostError, SourceGoneError, StoreDeniedError, StoreUnavailableError, clip
 from dequeuer.core.events import BatchEnded, Observer
 from dequeuer.core.message import Done, Fence, Message, Outcome, Reject, Retry
 from dequeuer.formats.envelope import decode_envelope, is_envelope, request_id_of
@@ -36,9 +36,9 @@ class BugBoundary:
         """Handle a message."""
         try:
             return await self._handler.handle(message, fence)
-        except LeaseLostError:
-            raise
-        except Exception as error:  # noqa: BLE001 - any exception is a bug: see above
+        except (LeaseLostError, SourceGoneError):
+            raise  # no bug: the worker ends the message
+        except Exception as error:  # noqa: BLE001 - any other exception is a bug: see above
             reason = f"a bug: {type(error).__name__}"
             if message.receive_count < self._max_attempts:
                 _log.exception("a bug: the message is released")

@@ -1,4 +1,4 @@
-"""What is answered to a client of a job instead of what it asked for: Cortex's codes and texts."""
+"""Refusals of requests about jobs, each with Cortex's code and text; those of checks are in `submission_checks`."""
 
 from __future__ import annotations
 

@@ -238,7 +238,7 @@ class Attempts:
     async def _handle(self, message: Message, fence: _Fence) -> Outcome:
         try:
             return await self._handler.handle(message, fence)
-        except LeaseLostError:
+        except (LeaseLostError, SourceGoneError):
             raise
         except Exception as error:  # noqa: BLE001 - a bug costs this message one attempt, not the process
             _log.exception("a bug: the message is released")

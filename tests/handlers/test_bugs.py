@@ -7,7 +7,7 @@ import logging
 
 import pytest
 
-from dequeuer.core.errors import LeaseLostError
+from dequeuer.core.errors import LeaseLostError, SourceGoneError
 from dequeuer.core.events import BatchEnded
 from dequeuer.core.message import Done, Fence, Message, Outcome, Reject, Retry
 from dequeuer.formats.envelope import Envelope, encode_envelope
@@ -125,6 +125,15 @@ async def test_nothing_is_written_once_the_lease_is_lost() -> None:
 async def test_a_lost_lease_is_no_bug() -> None:
     with pytest.raises(LeaseLostError):
         await bounded(MemoryStore(), LeaseLostError("lost")).handle(make_message("r1", 5), OpenFence())
+
+
+async def test_a_deleted_queue_is_no_bug(caplog: pytest.LogCaptureFixture) -> None:
+    """The queue of a job that was stopped is deleted, perhaps while its messages are counted."""
+    store = MemoryStore()
+    with pytest.raises(SourceGoneError):
+        await bounded(store, SourceGoneError("deleted")).handle(make_message("r1", 5), OpenFence())
+    assert not store.journal
+    assert not caplog.text
 
 
 async def test_a_batch_has_failed_an_attempt() -> None:

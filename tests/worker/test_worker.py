@@ -197,6 +197,18 @@ async def test_a_bug_costs_the_message_an_attempt_and_not_the_process() -> None:
     assert "a bug'" not in stage.seen.of(Settled)[0].reason
 
 
+async def test_a_handler_that_finds_the_queue_deleted_is_no_bug(caplog: pytest.LogCaptureFixture) -> None:
+    stage = Stage()
+    stage.handler.outcome = SourceGoneError("deleted")
+    [lease] = leases(1)
+    stage.source.bring(lease)
+    async with stage.running():
+        await asyncio.sleep(1)
+    assert not lease.settled
+    assert stage.seen.of(Settled)[0].reason == "deleted"
+    assert "bug" not in caplog.text
+
+
 async def test_receives_are_repeated_until_the_queue_is_available() -> None:
     stage = Stage()
     for _ in range(20):

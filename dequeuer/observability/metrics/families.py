@@ -1,4 +1,4 @@
-"""Declares every metric: name, help text, labels."""
+"""Declares every metric of the sidecar: name, help text, labels."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Counters, gauges and histograms without locks, as collectors of prometheus_client.
+"""Counters, gauges and histograms without locks, each with a bounded number of label sets, for prometheus_client.
 
 Only the event loop may use them. An increment costs a tenth of an increment of prometheus_client's own metrics, and
 every message makes about a dozen.

@@ -1,4 +1,4 @@
-"""The SQS operations that are used, and reading their responses, which are untrusted input."""
+"""The SQS operations that are used, and reading fields of their responses, which are untrusted input."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An SQS queue, standard or FIFO, over either client."""
+"""An SQS queue, standard or FIFO, over either client; the result of each entry of a batch request is judged here."""
 
 from __future__ import annotations
 
