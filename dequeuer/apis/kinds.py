@@ -119,7 +119,7 @@ class TrafficSplit(Model):
     weight: Weight
     """Part of the requests, in percent. The weights without the shadow's add up to 100."""
     shadow: Boolean = False
-    """Whether it gets copies of requests, whose answers nobody sees; at most one in a splitter."""
+    """Whether it gets copies of requests, whose responses are discarded; at most one in a splitter."""
 
 
 class TrafficSplitter(_Named):

@@ -37,13 +37,13 @@ class Autoscaling(Model):
     downscale_stabilization_period_s: Duration = Field(
         default="5m", validate_default=True, alias="downscale_stabilization_period"
     )
-    """The highest recommendation of this time is the lowest that is followed."""
+    """Replicas are not reduced below the highest recommendation of this period."""
     upscale_stabilization_period_s: Duration = Field(
         default="1m", validate_default=True, alias="upscale_stabilization_period"
     )
-    """The lowest recommendation of this time is the highest that is followed."""
+    """Replicas are not increased above the lowest recommendation of this period."""
     max_downscale_factor: DownscaleFactor = 0.75
-    """The part of the replicas that is kept at least in one step down."""
+    """One step down keeps at least this share of the replicas."""
     max_upscale_factor: UpscaleFactor = 1.5
     """The factor by which replicas grow at most in one step up."""
     downscale_tolerance: DownscaleFactor = 0.05

@@ -1,4 +1,4 @@
-"""`DEQUEUER_WORKERS=auto`: finds the number of slots with which the container gets most work done.
+"""`DEQUEUER_WORKERS=auto`: finds the number of slots above which more slots bring little more throughput.
 
 The sidecar pulls its work, so it can measure the throughput with all slots in use. It compares the throughput of the
 baseline (the number found so far) with that of trials: a little more slots, a little fewer. A trial with more slots is
@@ -26,8 +26,9 @@ MAX_STEP_FACTOR, MIN_STEP_FACTOR = 2.0, 1.25
 """A trial multiplies, or divides, the number of slots by a factor in this range."""
 MAX_TRIAL_PAUSE = 32
 """The most measurements of the baseline between two trials. It is reached when the results do not change any more."""
-REFUSED_MEASUREMENTS = 64
-"""A number that the container refused is not tried again during this many measurements of the baseline."""
+REFUSAL_MEMORY_MEASUREMENTS = 64
+"""A number that the container refused, and every larger one, is not tried again during this many measurements of the
+baseline."""
 REFUSAL_FACTOR = 0.75
 """The number of slots is multiplied by this when the container refuses work and no trial is running."""
 TRIAL_ERROR_SHARE = 0.2
@@ -35,7 +36,8 @@ TRIAL_ERROR_SHARE = 0.2
 MAX_BASELINE_ERROR = 0.2
 """The relative standard error that is allowed while the baseline is only watched for changes."""
 CHANGE_THRESHOLD = 0.2
-"""When the throughput of the baseline changes by more than this, and by more than noise, the container has changed."""
+"""When the throughput of the baseline changes by more than this, as the logarithm of the ratio (+22 %, -18 %), and by
+more than noise, the container has changed."""
 
 Direction = Literal["more", "fewer"]
 
@@ -64,7 +66,7 @@ class AdaptiveLimit:
         self._measurements_until_trial = 0
         self._next_trial_pause = 1
         self._max_accepted = maximum
-        self._max_accepted_measurements = 0
+        self._measurements_until_max_accepted_expires = 0
         self._report("started")
 
     def slot_acquired(self, now: float, busy: int) -> None:
@@ -88,7 +90,7 @@ class AdaptiveLimit:
         measured = self._measurement
         if not measured.has_enough_samples:
             return
-        if not measured.was_saturated:
+        if not measured.has_rate:
             self._discard(now)
         elif self.value == self.baseline:
             # The last measurement before a trial is compared with the trial. The others only detect changes.
@@ -103,7 +105,7 @@ class AdaptiveLimit:
         return TRIAL_ERROR_SHARE * abs(trial_value / self.baseline - 1)
 
     def _discard(self, now: float) -> None:
-        """Discard a measurement with too little work: it shows the queue, not the container."""
+        """Discard a measurement with too little work, or without a success: no rate can be calculated from it."""
         if self.value != self.baseline:
             self._record_failed_trial()
             self._set(now, self.baseline, "undone")
@@ -145,7 +147,8 @@ class AdaptiveLimit:
     def _reduce(self, now: float) -> None:
         """End a trial, or lower the baseline: the container refused work."""
         if self.value > self.baseline:
-            self._max_accepted, self._max_accepted_measurements = self.value - 1, REFUSED_MEASUREMENTS
+            self._max_accepted = self.value - 1
+            self._measurements_until_max_accepted_expires = REFUSAL_MEMORY_MEASUREMENTS
             self._record_failed_trial()
         else:
             self.baseline = max(1, int(self.value * REFUSAL_FACTOR))
@@ -164,9 +167,9 @@ class AdaptiveLimit:
             self._next_trial_pause = min(MAX_TRIAL_PAUSE, 2 * self._next_trial_pause)
 
     def _expire_max_accepted(self) -> None:
-        if self._max_accepted_measurements > 0:
-            self._max_accepted_measurements -= 1
-            if self._max_accepted_measurements == 0:
+        if self._measurements_until_max_accepted_expires > 0:
+            self._measurements_until_max_accepted_expires -= 1
+            if self._measurements_until_max_accepted_expires == 0:
                 self._max_accepted = self.maximum
 
     def _begin_trial(self, now: float) -> None:

@@ -1,4 +1,4 @@
-"""How long messages use a slot: decides how many messages may be received before a slot is free for them."""
+"""How long a message uses a slot. It decides how many messages may be received before a slot is free for them."""
 
 from __future__ import annotations
 
@@ -51,7 +51,10 @@ class SlotTimes:
         return len(self._acquired_at) - stuck
 
     def expected_messages(self, now: float, slots: int, within_s: float) -> int:
-        """Return how many messages `slots` slots are expected to take within `within_s`; 0 without an estimate."""
+        """Return how many messages `slots` slots are expected to take within `within_s` seconds.
+
+        Slots that are in use for unusually long are expected to take none. 0 without an estimate.
+        """
         if self._estimate_s is None:
             return 0
         stuck = len(self._acquired_at) - self.count_active(now)

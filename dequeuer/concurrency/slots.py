@@ -12,8 +12,8 @@ from dequeuer.core.events import Observer, SlotsChanged
 SlotResult = Literal["succeeded", "failed", "refused", "unknown"]
 """What one use of a slot shows about the container.
 
-succeeded: it did the work. failed: it took the work, and the work failed. refused: it did not take the work, because it
-was busy or could not be reached. unknown: the attempt ended for another reason, for example a lost lease.
+succeeded: it did the work. failed: it took the work, and the work failed. refused: it was busy, could not be reached,
+or broke the connection. unknown: the attempt ended for another reason, for example a lost lease.
 """
 
 
@@ -109,7 +109,7 @@ class Slots:
         self.report()
 
     def expected_messages(self, within_s: float) -> int:
-        """Return how many messages are expected to get a slot within `within_s`, free slots not counted."""
+        """Return how many messages all slots together are expected to take within `within_s`; see `SlotTimes`."""
         return self._times.expected_messages(self._now(), self._limit.value, within_s)
 
     def are_stuck(self) -> bool:

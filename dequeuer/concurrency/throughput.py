@@ -5,22 +5,24 @@ from __future__ import annotations
 import math
 
 MIN_SAMPLES = 4
-"""Messages that a measurement needs; it also needs as many as there are slots."""
+"""A measurement needs at least this many messages, and at least one for each slot."""
 MAX_SAMPLES_PER_SLOT = 30
 """More messages than these for each slot add no precision."""
-MIN_SLOTS_COUNTED = 10
-"""With fewer slots than these, `MAX_SAMPLES_PER_SLOT` is applied as if there were this many."""
+MIN_SLOTS_FOR_MAX_SAMPLES = 10
+"""With fewer slots than this, `MAX_SAMPLES_PER_SLOT` is multiplied by this number."""
 MIN_DURATION_S = 0.5
 """The shortest measurement: a short delay caused by other processes on the node must not look like a slow container."""
 MIN_UTILIZATION = 0.8
-"""The share of the slots that must be in use. With less the queue is measured, not the container."""
+"""The share of the slots that must be in use on average. With fewer the queue is measured, not the container."""
 MIN_NOISE = 0.1
-"""Relative standard deviation of the times, at least: a few times that are equal by chance do not prove that noise is
-absent."""
+"""The smallest relative standard deviation of the durations that is used: a few durations that are equal by chance do
+not prove that there is no noise."""
 
 
 class Throughput:
-    """Measures from the moment when all slots have new messages. Times are seconds of any one clock.
+    """Measures from the end of `skip` messages on. Times are seconds of any one clock.
+
+    When `skip` messages have ended, the slots work on messages that began with this number of slots.
 
     By Little's law the throughput is the number of busy slots divided by the time that a message takes. That is far
     less noisy than counting messages between two moments. The time of failed messages counts, but they do not count as
@@ -28,7 +30,7 @@ class Throughput:
 
     Args:
         limit: slots.
-        skip: messages that are not counted because they began with another number of slots.
+        skip: messages (at least 1) after whose end the measurement begins. They are not counted.
     """
 
     def __init__(self, limit: int, skip: int) -> None:
@@ -72,17 +74,17 @@ class Throughput:
     def is_precise_enough(self, max_error: float) -> bool:
         """Tell whether `error` is at most `max_error`, or more messages would not make it smaller."""
         return self.has_enough_samples and (
-            self.error <= max_error or self._count >= MAX_SAMPLES_PER_SLOT * max(MIN_SLOTS_COUNTED, self.limit)
+            self.error <= max_error or self._count >= MAX_SAMPLES_PER_SLOT * max(MIN_SLOTS_FOR_MAX_SAMPLES, self.limit)
         )
 
     @property
-    def was_saturated(self) -> bool:
-        """Whether the slots were in use, and some messages succeeded."""
+    def has_rate(self) -> bool:
+        """Whether a rate can be calculated: enough of the slots were in use, and a message succeeded."""
         return self._succeeded > 0 and self._busy_slot_s >= MIN_UTILIZATION * self.limit * self._duration_s()
 
     @property
     def rate(self) -> float:
-        """Successful messages a second; defined only when it `was_saturated`."""
+        """Successful messages a second; defined only with `has_rate`."""
         return self._succeeded / self._sum_s * self._busy_slot_s / self._duration_s()
 
     @property

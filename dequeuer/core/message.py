@@ -59,7 +59,7 @@ class Done:
 class Retry:
     """No outcome yet: release the message, hidden for `after_s` seconds (0: visible at once).
 
-    `container_unavailable`: the container did not do the work, because it was too busy or not reachable.
+    `container_unavailable`: the container was busy, could not be reached, or broke the connection.
     """
 
     after_s: float

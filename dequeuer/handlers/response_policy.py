@@ -67,7 +67,7 @@ class ResponsePolicy:
     ) -> Retry | None:
         """Return the release of a message for which there is no complete response; None when its attempts are used up.
 
-        `is_draining`: the pod stops, and its container too. The message is visible to other workers at once, and this
+        `is_draining`: the pod stops, and its container too. The message is visible to other sidecars at once, and this
         attempt never makes it fail.
         """
         if is_draining:

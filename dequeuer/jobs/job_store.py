@@ -1,7 +1,7 @@
 """Writes jobs into S3, and the requests of clients to stop, pause and resume them.
 
 A job is written in an order that makes every crash harmless: `spec.json`, `payload.json`, then its entry in the index
-of jobs that have not ended. Whoever runs jobs finds them in the index alone, so it never sees half of one.
+of jobs that have not ended. A controller finds jobs only in the index, so it never sees a part of one.
 """
 
 from __future__ import annotations

@@ -120,8 +120,8 @@ class SidecarSettings(SharedSettings):
     visibility_timeout_s: int = option(
         whole_seconds(2, MAX_VISIBILITY_TIMEOUT_S), "DEQUEUER_VISIBILITY_TIMEOUT", default="30"
     )
-    """Length of the lease on a message. It is renewed at half its length; after a crash another worker gets the message
-    within this time."""
+    """Length of the lease on a message. It is renewed at half its length; after a crash another sidecar gets the
+    message within this time."""
     # 0 would send paid requests without a pause.
     poll_wait_s: int = option(whole_seconds(1, 20), "DEQUEUER_POLL_WAIT", default="20")
     """How long a receive waits at SQS while the queue is empty; 20 costs least. At most two thirds of
@@ -131,7 +131,7 @@ class SidecarSettings(SharedSettings):
         "DEQUEUER_SHUTDOWN_GRACE",
         unset=f"{SHUTDOWN_GRACE_S['async']} s for async, {SHUTDOWN_GRACE_S['batch']} s for batch",
     )
-    """Time to finish what is running after SIGTERM; keep it below the pod's terminationGracePeriodSeconds."""
+    """Time to finish what is running after SIGTERM. The pod's terminationGracePeriodSeconds must be 5 s longer."""
     result_retention_days: int = option(
         whole(0, 3650, "whole days", "days"), "DEQUEUER_RESULT_RETENTION_DAYS", default="7"
     )

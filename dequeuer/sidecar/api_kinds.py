@@ -22,7 +22,7 @@ from dequeuer.sinks.access import harmless_store_calls, prove_access
 from dequeuer.sinks.expiry import MISSING_PERMISSION, ExpiryChange
 from dequeuer.sinks.layout import workloads_prefix
 from dequeuer.sources.base import Source
-from dequeuer.worker.worker import Watch
+from dequeuer.worker.worker import EndOfWork
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,18 +45,18 @@ class ApiKind:
 
     Attributes:
         handler: handles its messages.
-        watch: detects that the work is over; None: it never is.
+        end_of_work: detects that the work is over; None: it never is.
         has_failed: whether the process must exit with status 1 when the work is over.
         background: runs once, concurrently with the work; None: nothing to run.
-        finish: runs after the work, within a bounded time; None: nothing to run.
+        finish: runs after the work, until the given loop time or 0.5 s, whichever is later; None: nothing to run.
         harmless_calls: calls by service and operation; their results show whether a refused operation is allowed again.
     """
 
     handler: Handler
-    watch: Watch | None
+    end_of_work: EndOfWork | None
     has_failed: Callable[[], bool]
     background: Callable[[], Coroutine[None, None, None]] | None
-    finish: Callable[[], Coroutine[None, None, None]] | None = None
+    finish: Callable[[float], Coroutine[None, None, None]] | None = None
     harmless_calls: Mapping[tuple[str, str], HarmlessCall] = field(default_factory=dict)
 
 
@@ -104,7 +104,7 @@ async def _make_async(settings: SidecarSettings, dependencies: WorkerDependencie
     )
     return ApiKind(
         handler=bounded,
-        watch=None,
+        end_of_work=None,
         has_failed=lambda: False,
         # With a retention of 0 days the lifecycle rules of the bucket are not read.
         background=background if settings.result_retention_days else None,
@@ -138,7 +138,7 @@ async def _ensure_expiry(settings: SidecarSettings, dependencies: WorkerDependen
 
 
 def _make_batch(settings: SidecarSettings, dependencies: WorkerDependencies) -> ApiKind:
-    from dequeuer.handlers.batch_api.completion import Completion, EmptyQueueWatch  # noqa: PLC0415 - see make_api_kind
+    from dequeuer.handlers.batch_api.completion import Completion, EndWhenEmpty  # noqa: PLC0415 - see make_api_kind
     from dequeuer.handlers.batch_api.handler import BatchHandler  # noqa: PLC0415 - see make_api_kind
     from dequeuer.handlers.bugs import BugBoundary, FailBatch  # noqa: PLC0415 - see make_api_kind
 
@@ -162,7 +162,7 @@ def _make_batch(settings: SidecarSettings, dependencies: WorkerDependencies) -> 
     )
     return ApiKind(
         handler=BugBoundary(handler, FailBatch(observer=dependencies.observer), settings.max_attempts),
-        watch=EmptyQueueWatch(dependencies.source) if settings.exit_when_empty else None,
+        end_of_work=EndWhenEmpty(dependencies.source) if settings.exit_when_empty else None,
         has_failed=lambda: completion.failed,
         background=stored.run if stored is not None else None,
         finish=stored.finish if stored is not None else None,

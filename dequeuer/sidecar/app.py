@@ -225,14 +225,14 @@ class _Sidecar:
                 drain=self._drain,
                 slots=workers if isinstance(workers, int) else AdaptiveLimit(workers.maximum, observer),
                 grace_s=settings.shutdown_grace_s,
-                watch=kind.watch,
+                end_of_work=kind.end_of_work,
                 observer=observer,
             )
             observer(ProcessPhaseChanged(phase="started", in_flight=0))
             freeze_startup_objects()
             await worker.run()
             if kind.finish is not None:
-                await kind.finish()
+                await kind.finish(worker.must_end_at)
             return kind
 
     async def _make_kind(self, source: SqsSource, dependencies: WorkerDependencies) -> ApiKind:

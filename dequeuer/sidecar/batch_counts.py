@@ -14,10 +14,12 @@ from dequeuer.jobs.worker_counts import WorkerCounts, dump_counts
 from dequeuer.sinks.base import Sink
 
 INTERVAL_S: Final = 5.0
-"""A worker that is killed loses the counts of this time. Whoever runs the job allows for that. What failed for good
-decides how the job ends, and is written at once.
-"""
+"""A worker that is killed loses the counts of this time. The controller allows for that. What failed for good
+decides how the job ends, and is written at once."""
 LAST_WRITE_TIMEOUT_S: Final = 5.0
+"""The longest time that the last write may take."""
+MIN_LAST_WRITE_S: Final = 0.5
+"""The time that the last write may take in every case, also when the worker has used up the time of the drain."""
 _STORE_ERRORS = (StoreUnavailableError, StoreDeniedError)
 
 
@@ -79,10 +81,15 @@ class StoredCounts:
             with suppress(*_STORE_ERRORS):
                 await self._write()
 
-    async def finish(self) -> None:
-        """Write what has not been written, within a bounded time. Without success the job only takes longer to end."""
+    async def finish(self, until: float) -> None:
+        """Write what has not been written. Without success the job only takes longer to end.
+
+        `until`: loop time at which the pod may be killed soon. The write then still gets `MIN_LAST_WRITE_S`; it never
+        takes longer than `LAST_WRITE_TIMEOUT_S`.
+        """
+        left_s = until - asyncio.get_running_loop().time()
         with suppress(*_STORE_ERRORS, TimeoutError):
-            async with asyncio.timeout(LAST_WRITE_TIMEOUT_S):
+            async with asyncio.timeout(min(LAST_WRITE_TIMEOUT_S, max(MIN_LAST_WRITE_S, left_s))):
                 await self._write()
 
     async def _write(self) -> None:

@@ -10,7 +10,7 @@ from dequeuer.core.message import Message
 
 
 def lease_margin_s(length_s: float) -> float:
-    """Return how many seconds before its end a lease counts as lost: another worker may receive the message soon."""
+    """Return how many seconds before its end a lease counts as lost: another sidecar may receive the message soon."""
     return min(1.0, length_s / 10)
 
 

@@ -18,23 +18,23 @@ from dequeuer.handlers.base import Handler
 from dequeuer.sources.base import Lease
 from dequeuer.worker.lease import NOT_RENEWED, HeldLease, LeaseRenewer
 from dequeuer.worker.prefetch import PrefetchBuffer
-from dequeuer.worker.settlement import SETTLEMENT_TIMEOUT_S, Settler
+from dequeuer.worker.settlement import Settler
 
 _log = logging.getLogger(__name__)
 
-MIN_STORING = 20
-"""So many messages may be stored or settled at the same time, besides those in slots. The limit is the largest of three
-numbers: this one, the number of slots, and `STORING_PER_SLOT` times the number of slots (at most `MAX_STORING`)."""
+MIN_STORING_LIMIT = 20
+"""The limit of messages that are stored or settled, besides those in slots, is
+max(`MIN_STORING_LIMIT`, slots, min(`STORING_PER_SLOT` * slots, `MAX_STORING_LIMIT`))."""
 STORING_PER_SLOT = 5
-"""Example: a request to the store takes 20 to 30 ms. A message is in its slot for 20 ms and is then stored for 60 ms,
-so three messages are being stored for each slot. Two are added for messages that are being received."""
-MAX_STORING = 200
+"""Messages that may be stored or settled for each slot: three that are stored (20 ms in the slot, then 60 ms at the
+store), and two that are being received."""
+MAX_STORING_LIMIT = 200
 """The upper limit of `STORING_PER_SLOT` times the slots: each message may keep 64 KiB in memory. It is enough for 2,000
 messages a second that are stored for 60 ms each, which are 120 at a time."""
 MAX_UNCOUNTED_SETTLING = 200
-"""A message whose outcome is stored uses no capacity while it is acknowledged. This holds for so many messages at a
-time; each further one uses capacity. With a queue 20 ms away and 2,000 messages a second about 60 are acknowledged at
-a time."""
+"""A message whose outcome is stored uses no capacity while it is acknowledged. This holds for up to this many messages
+at a time; each further one uses capacity. With a queue 20 ms away and 2,000 messages a second about 60 are acknowledged
+at a time."""
 MAX_UNCOUNTED_BODY_CHARS = 4096
 """A message with a longer body uses capacity until it is settled, because its body stays in memory until then."""
 CLEAN_UP_TIMEOUT_S = 0.1
@@ -98,10 +98,11 @@ class Attempts:
         self._changed = changed
         self._observer = observer
         self._tasks: set[asyncio.Task[None]] = set()
-        self._unsettled: dict[HeldLease, None] = {}
-        """A dict, not a set: the order of releases must be the same in each run of the simulation."""
+        self._unreported: dict[HeldLease, float] = {}
+        """The leases of the attempts under way; the values are the loop times at which the attempts began. A dict keeps
+        their order: the order of releases must be the same in each run of the simulation."""
         self._using_capacity = 0
-        """Messages in flight that use capacity."""
+        """Started messages that use capacity."""
         self._acknowledging = 0
         """Messages that only wait for their acknowledgement: up to `MAX_UNCOUNTED_SETTLING` of them use no capacity."""
         self._is_stopped = False
@@ -111,11 +112,11 @@ class Attempts:
         return len(self._tasks)
 
     def free_capacity(self) -> int:
-        """Return how many more messages may be in flight. Prefetched messages are not counted."""
+        """Return how many more attempts may be started. Prefetched messages are not started, so they do not count."""
         slots = self._slots.total
-        max_storing = max(MIN_STORING, slots, min(STORING_PER_SLOT * slots, MAX_STORING))
+        storing_limit = max(MIN_STORING_LIMIT, slots, min(STORING_PER_SLOT * slots, MAX_STORING_LIMIT))
         used = self._using_capacity + max(0, self._acknowledging - MAX_UNCOUNTED_SETTLING)
-        return slots + max_storing - used
+        return slots + storing_limit - used
 
     def accept(self, leases: Sequence[Lease], asked_at: float) -> None:
         """Start, prefetch or release received messages. `asked_at`: loop time when the queue was asked for them."""
@@ -144,8 +145,8 @@ class Attempts:
         if slot is not None and slot.release(result):
             self._on_capacity_freed()
 
-    def stop(self) -> None:
-        """Start no prefetched message any more."""
+    def stop_starting(self) -> None:
+        """Start no more prefetched messages."""
         self._is_stopped = True
 
     def _on_capacity_freed(self) -> None:
@@ -176,11 +177,12 @@ class Attempts:
         while self._tasks:
             await asyncio.wait(set(self._tasks))
 
-    async def cancel(self) -> None:
-        """Cancel all attempts, and release the messages that are not settled; `2 * SETTLEMENT_TIMEOUT_S` at most.
+    async def cancel(self, until: float) -> None:
+        """Cancel all attempts, and release the messages that are not settled.
 
-        A release waits for the clean-up for `CLEAN_UP_TIMEOUT_S` only: aborting an upload can take seconds, and the
-        process may be killed before.
+        A release waits for the clean-up of its work for `CLEAN_UP_TIMEOUT_S` only: aborting an upload can take seconds,
+        and the process may be killed before. Returns at the loop time `until` at latest; releases that are under way
+        then go on.
         """
         for task in self._tasks:
             task.cancel()
@@ -189,11 +191,14 @@ class Attempts:
         await asyncio.wait(set(self._tasks), timeout=CLEAN_UP_TIMEOUT_S)
         releasing = [
             asyncio.create_task(self._release_unsettled(held), name="release")
-            for held in self._unsettled
+            for held in self._unreported
             if held.settlement is None and not held.was_settlement_attempted
         ]
         if left := {*self._tasks, *releasing}:
-            await asyncio.wait(left, timeout=2 * SETTLEMENT_TIMEOUT_S - CLEAN_UP_TIMEOUT_S)
+            await asyncio.wait(left, timeout=max(0.0, until - self._loop.time()))
+        for held in [held for held in self._unreported if held.settlement is not None]:
+            # The clean-up of its work still goes on, and the process may end before it. So the end is reported now.
+            self._report(held)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
@@ -203,9 +208,8 @@ class Attempts:
     async def _run(self, lease: Lease, message: Message, asked_at: float, slot: Slot | None) -> None:
         outcome: Outcome | None = None
         uses_capacity = True
-        received_at = self._loop.time()
         held = self._renewer.hold(lease, asked_at)
-        self._unsettled[held] = None
+        self._unreported[held] = self._loop.time()
         try:
             try:
                 async with held:
@@ -214,12 +218,11 @@ class Attempts:
                         outcome = await self._handle(message, _Fence(self, held, slot))
                     finally:
                         self.release_slot(slot, _slot_result(outcome))
-                    if _is_stored(message, outcome):
+                    if _frees_capacity(message, outcome):
                         uses_capacity = False
                         self._stop_counting()
                     await self._settler.settle(held, outcome)
             finally:
-                del self._unsettled[held]
                 self._free_capacity(is_using_capacity=uses_capacity)
             if isinstance(outcome, Done) and outcome.after_ack is not None:
                 await outcome.after_ack()
@@ -233,7 +236,7 @@ class Attempts:
                 await self._release_unsettled(held)
             raise
         finally:
-            self._report(message, held, received_at)
+            self._report(held)
 
     async def _handle(self, message: Message, fence: _Fence) -> Outcome:
         try:
@@ -277,21 +280,26 @@ class Attempts:
             held.lost_reason = "released"
             await self._settler.release_now([held.lease])
 
-    def _report(self, message: Message, held: HeldLease, received_at: float) -> None:
+    def _report(self, held: HeldLease) -> None:
+        """Report the end of an attempt, once."""
+        began_at = self._unreported.pop(held, None)
+        if began_at is None:
+            return
+        message = held.lease.message
         self._observer(
             Settled(
                 message_id=message.id,
                 ref=self._handler.ref(message),
                 settlement=held.settlement or "error",
                 reason=held.settlement_reason,
-                held_s=self._loop.time() - received_at,
+                held_s=self._loop.time() - began_at,
                 receive_count=message.receive_count,
             )
         )
 
 
-def _is_stored(message: Message, outcome: Outcome) -> bool:
-    """Tell whether only the acknowledgement is left, and the message has a short body."""
+def _frees_capacity(message: Message, outcome: Outcome) -> bool:
+    """Tell whether the message uses no capacity from now on: its outcome is stored, and its body is short."""
     is_stored = isinstance(outcome, Done) and outcome.state in _STORED_STATES
     return is_stored and len(message.body) <= MAX_UNCOUNTED_BODY_CHARS
 

@@ -35,8 +35,8 @@ class HeldLease:
     def __init__(self, renewer: LeaseRenewer, lease: Lease, asked_at: float) -> None:
         self.lease = lease
         self.asked_at = asked_at
-        self.ends_at = renewer.ends_at(asked_at)
-        """Loop time when the work must stop unless the lease is renewed: `lease_margin_s` before its end."""
+        self.stop_at = renewer.stop_at(asked_at)
+        """Loop time at which the work must stop unless the lease is renewed: `lease_margin_s` before the lease ends."""
         self.lost_reason: str | None = None
         """Why the lease is lost; None while it is held."""
         self.renewal: asyncio.Task[None] | None = None
@@ -45,7 +45,8 @@ class HeldLease:
         self.is_settling = False
         """Whether a settlement may have been sent. Then a refused renewal does not mean that the lease is lost."""
         self.was_settlement_attempted = False
-        """Whether a settlement was attempted. It stays True when the attempt fails."""
+        """Whether a settlement was attempted. It stays True when the attempt fails. Then `Attempts.cancel` does not
+        release the message: the queue may have the settlement."""
         self.settlement: Settlement | None = None
         """How the message was settled; None: not yet, or it is not known."""
         self.settlement_reason = ""
@@ -53,8 +54,8 @@ class HeldLease:
         self._loop = renewer.loop
         self._time = self._loop.time
         self._task: asyncio.Task[object] | None = None
-        self._cancellations = 0
-        self._is_cancelled = False
+        self._cancellations_at_entry = 0
+        self._is_cancelled_by_fence = False
 
     def check(self) -> None:
         """Raise `LeaseLostError` when the lease is over, even before a timer has fenced it."""
@@ -71,7 +72,7 @@ class HeldLease:
 
     def is_over(self) -> bool:
         """Tell whether the lease is lost, or was not renewed in time."""
-        return self.lost_reason is not None or self._time() >= self.ends_at
+        return self.lost_reason is not None or self._time() >= self.stop_at
 
     def max_release_s(self) -> float:
         """Return for how long a release can hide the message at most: what is left of the 12 hours of SQS."""
@@ -83,7 +84,9 @@ class HeldLease:
 
         A renewal after a release would hide the message again. When a renewal and an acknowledgement run at the same
         time and the renewal is refused, there are two possible reasons: the message is deleted, or the receipt is
-        stale. SQS accepts a deletion with a stale receipt, but deletes nothing. So they never run at the same time.
+        stale. SQS accepts a deletion with a stale receipt, but deletes nothing. So a settlement waits for the renewal.
+        A renewal that takes longer than `LAST_RENEWAL_TIMEOUT_S` may still run beside the settlement; when it is
+        refused, the refusal is ignored (`is_settling`).
 
         Raises:
             LeaseLostError: the lease is over, the renewal was refused, or the process was stopped until the lease was
@@ -93,8 +96,8 @@ class HeldLease:
         self._renewer.pause(self)
         if self.renewal is not None and not self.renewal.done():
             await asyncio.wait({self.renewal}, timeout=LAST_RENEWAL_TIMEOUT_S)
-            # A renewal is given up at `ends_at`. The settlement may still use the margin after it.
-            if self.lost_reason is None and self._time() >= self.ends_at + self._renewer.margin_s:
+            # A renewal ends at `stop_at` at latest. A settlement may still be sent in the margin after it.
+            if self.lost_reason is None and self._time() >= self.stop_at + self._renewer.margin_s:
                 raise LeaseLostError(NOT_RENEWED)
         if self.lost_reason is not None:
             raise LeaseLostError(self.lost_reason)
@@ -108,8 +111,8 @@ class HeldLease:
     def fence(self, reason: str) -> None:
         """Mark the lease as lost, and cancel the work."""
         self._mark_lost(reason)
-        if self._task is not None and not self._is_cancelled:
-            self._is_cancelled = True
+        if self._task is not None and not self._is_cancelled_by_fence:
+            self._is_cancelled_by_fence = True
             self._task.cancel()
 
     def _mark_lost(self, reason: str) -> None:
@@ -121,7 +124,7 @@ class HeldLease:
         task = asyncio.current_task(self._loop)
         if task is None:
             raise RuntimeError("a lease can be held only by a task")
-        self._task, self._cancellations = task, task.cancelling()
+        self._task, self._cancellations_at_entry = task, task.cancelling()
         self._renewer.add(self)
         return self
 
@@ -133,8 +136,9 @@ class HeldLease:
         if self.lost_reason is None or task is None:
             return
         # Only the cancellation by `fence` is swallowed. A cancellation from outside goes on.
-        is_from_outside = self._is_cancelled and task.uncancel() > self._cancellations
-        if kind is None or (issubclass(kind, asyncio.CancelledError) and self._is_cancelled and not is_from_outside):
+        is_from_outside = self._is_cancelled_by_fence and task.uncancel() > self._cancellations_at_entry
+        is_by_fence = self._is_cancelled_by_fence and not is_from_outside
+        if kind is None or (issubclass(kind, asyncio.CancelledError) and is_by_fence):
             raise LeaseLostError(self.lost_reason) from error
 
 
@@ -151,11 +155,11 @@ class LeaseRenewer:
         self.margin_s = lease_margin_s(length_s)
         """Work stops this long before the queue can deliver the message to another sidecar, seconds."""
         self._observer = observer
-        # When each lease is due, soonest first: all leases have one length, so they become due in the order in which
-        # they are added. A message that is settled is removed at once, and its body is freed with it.
         self._due_at: dict[HeldLease, float] = {}
+        """When each lease is due, the soonest first: all leases have one length, so they become due in the order in
+        which they are added. A dict, not a heap: a settled message is removed at once, and its body is freed."""
         self._timers: dict[HeldLease, asyncio.TimerHandle] = {}
-        """Leases that do not fit this order, after a long poll or after `resume`: each has a timer."""
+        """Leases that do not fit into the order of `_due_at`, after a long poll or after `resume`: each has a timer."""
         self._held: set[HeldLease] = set()
         self._renewals: set[asyncio.Task[None]] = set()
         self._has_due = asyncio.Event()
@@ -165,7 +169,7 @@ class LeaseRenewer:
     def __len__(self) -> int:
         return len(self._held)
 
-    def ends_at(self, asked_at: float) -> float:
+    def stop_at(self, asked_at: float) -> float:
         """Return when the work on a message must stop. `asked_at`: when the queue was asked for it. Loop times."""
         return asked_at + self.length_s - self.margin_s
 
@@ -174,15 +178,15 @@ class LeaseRenewer:
 
         Args:
             lease: the claim on it.
-            asked_at: loop time when the queue was asked for it. The lease counts from then: when the queue handed the
-                message out is not known, and its response may have been under way, or unread, for a long time.
+            asked_at: loop time when the queue was asked for it. The lease is counted from this time, because it is not
+                known when the queue delivered the message: its response may have been under way, or unread, for long.
         """
         return HeldLease(self, lease, asked_at)
 
     def add(self, held: HeldLease) -> None:
         """Begin to renew a lease."""
         self._held.add(held)
-        left_s = held.ends_at - self.loop.time()
+        left_s = held.stop_at - self.loop.time()
         if left_s < self.length_s * 0.7:
             # It came at the end of a long poll, so it is due before others that were added earlier.
             self._timers[held] = self.loop.call_later(left_s / 2, self._start_by_timer, held)
@@ -203,7 +207,7 @@ class LeaseRenewer:
         """Renew a paused lease when half of it is over, or at once."""
         held.is_renewal_paused = False
         if held in self._held and (held.renewal is None or held.renewal.done()):
-            due_in_s = held.ends_at - self.length_s / 2 - self.loop.time()
+            due_in_s = held.stop_at - self.length_s / 2 - self.loop.time()
             self._timers[held] = self.loop.call_later(max(0.0, due_in_s), self._start_by_timer, held)
 
     def report_lost(self, held: HeldLease, reason: str) -> None:
@@ -249,7 +253,7 @@ class LeaseRenewer:
 
     async def _renew(self, held: HeldLease) -> None:
         try:
-            async with asyncio.timeout_at(held.ends_at) as end:
+            async with asyncio.timeout_at(held.stop_at) as end:
                 await self._extend(held, end)
         except LeaseLostError as error:
             reason = f"renewal refused: {error}"
@@ -265,7 +269,7 @@ class LeaseRenewer:
             reason = f"renewal failed: {type(error).__name__}"
         else:
             return
-        # Once a settlement may have been sent, the response to it decides.
+        # Once a settlement may have been sent, only the response to it shows whether the lease was lost.
         if held in self._held and not held.is_settling:
             held.fence(reason)
 
@@ -281,16 +285,17 @@ class LeaseRenewer:
             # The queue accepts whole seconds only.
             length_s = self.length_s if length_s >= self.length_s else math.floor(length_s)
             if length_s < self.length_s / 2:
-                # The 12 hours are used up. Wait until the lease ends; then the loop raises `TimeoutError`.
-                await asyncio.sleep(held.ends_at - now)
+                # The 12 hours are used up. Wait until the work must stop: then the timeout `end` of this task raises
+                # `TimeoutError`.
+                await asyncio.sleep(held.stop_at - now)
             try:
                 await held.lease.extend(length_s)
             except (SourceUnavailableError, SourceDeniedError):
                 max_pause_s = min(MAX_RENEWAL_PAUSE_S, self.length_s / 10)
                 await asyncio.sleep(random.uniform(0.1, max_pause_s))  # noqa: S311 - jitter
                 continue
-            held.ends_at = now + length_s - self.margin_s
-            end.reschedule(held.ends_at)
+            held.stop_at = now + length_s - self.margin_s
+            end.reschedule(held.stop_at)
             if loop.time() - now < self.length_s / 4:
                 if held in self._held and not held.is_renewal_paused:
                     self._schedule(held)

@@ -19,8 +19,8 @@ from dequeuer.worker.receives import Receive, Receives
 from dequeuer.worker.settlement import REPEATABLE_ERRORS
 
 
-class Watch(Protocol):
-    """Decides when no more messages will come."""
+class EndOfWork(Protocol):
+    """Decides when the work is over: no more messages will come."""
 
     def saw_messages(self) -> None:
         """Record that a receive brought messages."""
@@ -32,10 +32,9 @@ class Watch(Protocol):
 class Poller:
     """Starts receives whenever there is capacity for all messages that they may bring.
 
-    While work is short, it receives before a slot is free: those messages are prefetched. While work is long, or
-    nothing is known of it, it asks for no more messages than there are free slots. When another
-    receive is under way, a new one is started only if there is room for ten messages: so each request of a full queue
-    brings ten.
+    While work is short, it receives before a slot is free: those messages are prefetched. While work is long, or its
+    length is not known, it asks for no more messages than there are free slots. When another receive is under way, a
+    new one is started only if there is room for ten messages: so each request brings ten while the queue is full.
 
     Args:
         source: the queue.
@@ -44,7 +43,7 @@ class Poller:
         slots: used to estimate how many messages get a slot now or soon.
         prefetched: messages that wait for a slot.
         attempts: start the work on what was received.
-        watch: decides when the work is over; None: it never is.
+        end_of_work: decides when the work is over; None: it never is.
         changed: wakes `run`. It is set when a slot or capacity became free, and when a receive ended.
     """
 
@@ -57,7 +56,7 @@ class Poller:
         slots: Slots,
         prefetched: PrefetchBuffer,
         attempts: Attempts,
-        watch: Watch | None,
+        end_of_work: EndOfWork | None,
         changed: asyncio.Event,
     ) -> None:
         self._readiness = readiness
@@ -65,7 +64,7 @@ class Poller:
         self._slots = slots
         self._prefetched = prefetched
         self._attempts = attempts
-        self._watch = watch
+        self._end_of_work = end_of_work
         self._changed = changed
         self._receives = Receives(source, changed)
         self._prefetch_limit = PrefetchLimit(slots)
@@ -79,7 +78,7 @@ class Poller:
         return not self._receives.oldest_exceeds(stuck_after_s)
 
     async def run(self) -> None:
-        """Receive until cancelled, or until the watch says that the work is over.
+        """Receive until cancelled, or until `end_of_work` says that the work is over.
 
         Raises:
             SourceGoneError: the queue does not exist any more.
@@ -106,11 +105,11 @@ class Poller:
             self._changed.set()
 
     def max_response_wait_s(self) -> float:
-        """Return for how many more seconds the response of the newest receive can be on its way."""
+        """Return for how many more seconds messages can still be expected: see `Receives.max_response_wait_s`."""
         return self._receives.max_response_wait_s()
 
     async def release_late_messages(self) -> None:
-        """After `run` has ended: begin to release what the receives under way still bring, until none is left."""
+        """After `run` has ended: begin to release what the receives under way still bring, until no receive is left."""
         while self._receives:
             await self._receives.wait_one()
             while (receive := self._receives.pop_ended()) is not None:
@@ -131,8 +130,8 @@ class Poller:
             leases = receive.task.result()
             if leases:
                 self._prefetch_limit.record(leases, None if receive.is_long_poll else receive.took_s)
-                if self._watch is not None:
-                    self._watch.saw_messages()
+                if self._end_of_work is not None:
+                    self._end_of_work.saw_messages()
                 self._attempts.accept(leases, receive.asked_at)
             elif receive.is_long_poll and await self._is_over():
                 return True
@@ -143,9 +142,9 @@ class Poller:
         return False
 
     async def _is_over(self) -> bool:
-        if self._watch is None or self._attempts or self._receives or self._prefetched:
+        if self._end_of_work is None or self._attempts or self._receives or self._prefetched:
             return False
-        return await self._watch.is_over()
+        return await self._end_of_work.is_over()
 
     def _begin_backoff(self) -> None:
         """Ask nothing for a while: the queue is unavailable, or denies the receive."""
@@ -177,12 +176,14 @@ class Poller:
         if min(free_slots + max_prefetched - prefetched, capacity) < min_size:
             return 0
         wanted = min(max_prefetched, self._slots.expected_messages(self._prefetch_window_s))
-        # Ask again when `refill_at` or fewer messages are prefetched. It is half of `wanted`, or `wanted` minus ten,
-        # whichever is larger, and always smaller than the number of messages that the slots take during one receive.
-        # Not one message at a time: a request for ten costs as much as a request for one.
+        # Ask again when `refill_at` or fewer messages are prefetched: half of `wanted`, or `wanted` minus ten,
+        # whichever is larger. Not one message at a time: a request for ten costs as much as a request for one.
+        # `refill_at` is below the number of messages that the slots take during one receive: asking earlier is not
+        # necessary.
         used_during_receive = self._slots.expected_messages(self._prefetch_limit.lead_time_s)
         refill_at = min(max(wanted // 2, wanted - MAX_BATCH_SIZE), used_during_receive - 1)
-        if free_slots <= 0 and prefetched - min(0, free_slots) > max(0, refill_at):
+        # Messages on the way to slots that are not free yet count as prefetched.
+        if free_slots <= 0 and prefetched - free_slots > max(0, refill_at):
             return 0
         room = min(free_slots + wanted - prefetched, capacity)
         return min(MAX_BATCH_SIZE, room) if room >= min_size else 0

@@ -68,7 +68,7 @@ class PrefetchBuffer:
         """Add messages of one receive. `asked_at`: loop time when the queue was asked for them."""
         now = asyncio.get_running_loop().time()
         # After a long poll little of the lease may be left.
-        lease_allows_until = self._renewer.ends_at(asked_at) - self._renewer.length_s * LEASE_FRACTION
+        lease_allows_until = self._renewer.stop_at(asked_at) - self._renewer.length_s * LEASE_FRACTION
         expires_at = min(now + self.max_wait_s, lease_allows_until)
         self._messages.extend(
             [PrefetchedMessage(lease=lease, asked_at=asked_at, expires_at=expires_at) for lease in leases]
@@ -101,15 +101,15 @@ class PrefetchBuffer:
         Nothing is sent when their leases are over: another sidecar may have the messages by now.
         """
         self._observer(ReleasedUnstarted(messages=len(leases), reason=reason))
-        if asyncio.get_running_loop().time() < self._renewer.ends_at(asked_at):
+        if asyncio.get_running_loop().time() < self._renewer.stop_at(asked_at):
             await self._settler.release_now(leases)
 
-    async def wait_released(self) -> None:
-        """Return when no release is under way, after `SETTLEMENT_TIMEOUT_S` at most. Call `release_all` before."""
+    async def wait_released(self, until: float) -> None:
+        """Return when no release is under way, at the loop time `until` at latest. Call `release_all` before."""
         if self._timer is not None:
             self._timer.cancel()
         if self._releases:
-            await asyncio.wait(set(self._releases))
+            await asyncio.wait(set(self._releases), timeout=max(0.0, until - self._renewer.loop.time()))
 
     def _set_timer(self) -> None:
         if self._timer is None and self._messages:

@@ -1,4 +1,4 @@
-"""How many messages may be prefetched: as many as the slots take while a receive is under way."""
+"""How many messages may be prefetched: ten more than the slots take while a receive is under way, and at least 20."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from dequeuer.core.queue_limits import MAX_BATCH_SIZE
 from dequeuer.sources.base import Lease
 from dequeuer.worker.receives import MAX_CONCURRENT_RECEIVES
 
-BASE_LIMIT = 20
-"""The limit while receives are short: ten messages that wait now, and ten that come with the next receive."""
+MIN_LIMIT = 20
+"""The smallest limit, used while receives are short: ten messages that wait now, and ten of the next receive."""
 MAX_LIMIT = MAX_CONCURRENT_RECEIVES * MAX_BATCH_SIZE
-"""The limit, however long receives take."""
+"""The largest limit, however long receives take."""
 MAX_EXTRA_PER_SLOT = 5
-"""Messages above `BASE_LIMIT` for each slot, at most. When a container with one slot hangs, all prefetched messages are
-released, and each of them has cost a receive."""
+"""At most this many messages above `MIN_LIMIT` for each slot. When a container with one slot hangs, all prefetched
+messages are released, and each of them has cost a receive."""
 MAX_EXTRA_CHARS = 2 * 1024 * 1024
-"""The messages above `BASE_LIMIT` have together at most about this many characters in their bodies. One body can have
+"""The messages above `MIN_LIMIT` have together at most about this many characters in their bodies. One body can have
 1 MiB."""
 RECEIVE_TIME_WEIGHT = 0.1
 """Weight of the last receive in the estimate of the time that one takes."""
@@ -39,11 +39,11 @@ class PrefetchLimit:
         self._slots = slots
         self._receive_s = 0.0
         self._body_chars = 1.0
-        self.value = BASE_LIMIT
+        self.value = MIN_LIMIT
         """How many messages may wait for a slot, together with those that receives under way may bring. Messages for
         free slots are not counted."""
         self.lead_time_s = MIN_LEAD_TIME_S
-        """How long before they are needed messages must be asked for: the time of a receive, seconds."""
+        """Messages must be asked for this long before they are needed: the time that a receive takes, seconds."""
 
     def record(self, leases: Sequence[Lease], took_s: float | None) -> None:
         """Record a receive that brought `leases`. `took_s`: seconds; None: it may have waited at the queue."""
@@ -57,4 +57,4 @@ class PrefetchLimit:
             self.lead_time_s = max(MIN_LEAD_TIME_S, self._receive_s)
         max_extra = min(MAX_EXTRA_PER_SLOT * self._slots.total, int(MAX_EXTRA_CHARS / self._body_chars))
         needed = MAX_BATCH_SIZE + self._slots.expected_messages(self._receive_s)
-        self.value = max(BASE_LIMIT, min(needed, BASE_LIMIT + max_extra, MAX_LIMIT))
+        self.value = max(MIN_LIMIT, min(needed, MIN_LIMIT + max_extra, MAX_LIMIT))

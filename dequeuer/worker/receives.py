@@ -94,7 +94,7 @@ class Receives:
         self._changed.set()
 
     def pop_ended(self) -> Receive | None:
-        """Return the next receive that has ended; None: there is none. Its messages are the caller's from now on."""
+        """Return the next receive that has ended; None: there is none. The caller must settle its messages."""
         if not self._ended:
             return None
         receive = self._ended.popleft()
@@ -115,9 +115,9 @@ class Receives:
             self._allowed = max(1, self._allowed - 1)
 
     def max_response_wait_s(self) -> float:
-        """Return for how many more seconds the response of the newest receive can be on its way.
+        """Return for how many more seconds messages can still be expected.
 
-        After that time the receive is a long poll at an empty queue.
+        It is `EMPTY_QUEUE_AFTER_S` from the newest receive: one that takes longer is a long poll at an empty queue.
         """
         asked_at = max((receive.asked_at for receive in self._running.values()), default=None)
         return 0.0 if asked_at is None else max(0.0, asked_at + EMPTY_QUEUE_AFTER_S - asyncio.get_running_loop().time())

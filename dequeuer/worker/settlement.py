@@ -13,8 +13,8 @@ from dequeuer.sources.base import Lease, Source
 from dequeuer.worker.lease import HeldLease
 
 SETTLEMENT_TIMEOUT_S = 2.0
-"""Limit for a settlement that is cancelled, and for releases when the process ends. Up to two of these times follow the
-grace period: with them `DEQUEUER_SHUTDOWN_GRACE` must be shorter than the pod's terminationGracePeriodSeconds."""
+"""How long the caller of a settlement waits for it after it was cancelled, and the limit for releases of messages that
+no work has begun on. The end of the process has a limit of its own: `RELEASE_TIMEOUT_S` of the worker."""
 REQUEUE_RELEASE_S = 10.0
 """For how long a completion message is hidden when it could not be sent again."""
 REPEATABLE_ERRORS = (SourceUnavailableError, SourceDeniedError)
@@ -76,8 +76,8 @@ class Settler:
                 try:
                     await self._source.copy(held.lease)
                 except SourceDeniedError:
-                    # A release raises the receive count by one later. That is better than to hold the message: the job
-                    # does not end while a message is in flight.
+                    # The message is released: the next receive then raises the count. That is better than to hold it,
+                    # because the job does not end while a message is in flight.
                     await held.stop_renewing()
                     await held.lease.release(REQUEUE_RELEASE_S)
                     return "retried"

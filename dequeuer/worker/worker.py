@@ -13,14 +13,24 @@ from dequeuer.handlers.base import Handler
 from dequeuer.sources.base import Source
 from dequeuer.worker.attempts import Attempts
 from dequeuer.worker.lease import LeaseRenewer
-from dequeuer.worker.poller import Poller, Watch
+from dequeuer.worker.poller import EndOfWork, Poller
 from dequeuer.worker.prefetch import PrefetchBuffer
 from dequeuer.worker.settlement import Settler
 
-__all__ = ["Readiness", "Watch", "Worker"]
+__all__ = ["EndOfWork", "Readiness", "Worker"]
 
 MAX_REDELIVERY_S = 1.0
 """How long open polls are read after the last release: the queue may deliver a released message to one of them."""
+RELEASE_TIMEOUT_S = 2.5
+"""The worker ends at latest this long after the grace period, also when the queue does not respond.
+
+After it come the last counts of a batch job, `SqsSource.close`, and the ends of the admin server and of the event loop:
+each takes 0.5 s at most. So the process ends within 5 s after `DEQUEUER_SHUTDOWN_GRACE`. The pod needs a
+terminationGracePeriodSeconds of that grace period plus 5 s, or the kubelet may kill the process before all messages are
+released.
+"""
+LATE_RELEASE_S = 0.25
+"""The part of `RELEASE_TIMEOUT_S` that is reserved for releasing the messages of the last polls."""
 
 
 class Worker:
@@ -35,7 +45,7 @@ class Worker:
         drain: ends the work.
         slots: messages in the container at the same time: a number, or a limit that changes.
         grace_s: how long running work may go on after the drain is requested, seconds.
-        watch: decides when the work is over; None: the worker runs until the drain.
+        end_of_work: decides when the work is over; None: the worker runs until the drain.
         observer: receives every event.
     """
 
@@ -49,7 +59,7 @@ class Worker:
         drain: Drain,
         slots: int | ConcurrencyLimit,
         grace_s: float,
-        watch: Watch | None,
+        end_of_work: EndOfWork | None,
         observer: Observer,
     ) -> None:
         self._drain = drain
@@ -59,6 +69,8 @@ class Worker:
         settler = Settler(source)
         self._slots = Slots(FixedLimit(slots) if isinstance(slots, int) else slots, observer)
         self._prefetched = PrefetchBuffer(settler, renewer, observer)
+        self.must_end_at = math.inf
+        """Loop time by which `run` returns. It is known when the drain begins, or the work is over."""
         self._attempts = Attempts(
             handler=handler,
             renewer=renewer,
@@ -77,7 +89,7 @@ class Worker:
             slots=self._slots,
             prefetched=self._prefetched,
             attempts=self._attempts,
-            watch=watch,
+            end_of_work=end_of_work,
             changed=changed,
         )
 
@@ -86,7 +98,7 @@ class Worker:
         return self._poller.is_live(stuck_after_s)
 
     async def run(self) -> None:
-        """Work until the drain is requested, or the watch says that the work is over. Then everything is settled.
+        """Work until the drain is requested, or `end_of_work` says that the work is over. Then everything is settled.
 
         Raises:
             SourceGoneError: the queue does not exist any more.
@@ -114,9 +126,10 @@ class Worker:
     async def _settle_everything(self) -> None:
         loop = asyncio.get_running_loop()
         grace_ends_at = loop.time() + self._grace_s
+        self.must_end_at = grace_ends_at + RELEASE_TIMEOUT_S
         if self._drain.requested:
             self._observer(ProcessPhaseChanged(phase="drain", in_flight=len(self._attempts)))
-        self._attempts.stop()
+        self._attempts.stop_starting()
         late_messages = asyncio.create_task(self._poller.release_late_messages(), name="release-late-messages")
         # The queue may deliver a released message to an open poll of this worker, even if its connection was just
         # closed, because some queues do not notice that. So polls stay open, and what they bring is released again.
@@ -130,13 +143,17 @@ class Worker:
             await asyncio.wait({forced, running}, timeout=left_s, return_when=asyncio.FIRST_COMPLETED)
             forced.cancel()
             running.cancel()
+        # Work that ended early, or a forced drain, leaves a part of the grace period unused.
+        end_at = min(loop.time(), grace_ends_at) + RELEASE_TIMEOUT_S
+        close_polls_at = end_at - LATE_RELEASE_S
         if self._attempts:
             self._observer(ProcessPhaseChanged(phase="release", in_flight=len(self._attempts)))
-            await self._attempts.cancel()
+            await self._attempts.cancel(close_polls_at)
             last_release_at = loop.time()
-        await asyncio.wait({late_messages}, timeout=max(0.0, last_release_at + MAX_REDELIVERY_S - loop.time()))
+        close_polls_at = min(close_polls_at, last_release_at + MAX_REDELIVERY_S)
+        await asyncio.wait({late_messages}, timeout=max(0.0, close_polls_at - loop.time()))
         self._poller.cancel_receives()
-        await asyncio.wait({late_messages})
-        await self._prefetched.wait_released()
+        await asyncio.wait({late_messages}, timeout=max(0.0, end_at - loop.time()))
+        await self._prefetched.wait_released(end_at)
         if self._drain.requested:
             self._observer(ProcessPhaseChanged(phase="drained", in_flight=len(self._attempts)))

@@ -219,6 +219,13 @@ MUTATIONS = [
         tests=("tests/worker/test_worker.py",),
     ),
     Mutation(
+        name="the end of the drain waits for a queue that does not respond",
+        module="worker/prefetch.py",
+        old="set(self._releases), timeout=max(0.0, until - self._renewer.loop.time()))",
+        new="set(self._releases))",
+        tests=("tests/worker/test_worker.py",),
+    ),
+    Mutation(
         name="a release waits for clean-up",
         module="worker/attempts.py",
         old="            if held.settlement is None and not held.was_settlement_attempted\n",

@@ -11,8 +11,13 @@ import pytest
 
 import dequeuer.sidecar.app as app_module
 from dequeuer.core.errors import ConfigurationError, FatalError
+from dequeuer.observability.admin import SHUTDOWN_TIMEOUT_S
+from dequeuer.process.running import LOOP_CLOSE_TIMEOUT_S
 from dequeuer.settings import load_sidecar
 from dequeuer.sidecar.app import run_sidecar
+from dequeuer.sidecar.batch_counts import MIN_LAST_WRITE_S
+from dequeuer.sources.sqs.source import CLOSE_TIMEOUT_S
+from dequeuer.worker.worker import RELEASE_TIMEOUT_S
 
 
 @pytest.fixture(autouse=True)
@@ -92,3 +97,9 @@ def test_a_port_in_use_exits_1_and_names_the_setting(tmp_path: Path, capsys: pyt
         )
         assert run_sidecar(load_sidecar([], settings)) == 1
     assert any("DEQUEUER_ADMIN_PORT" in str(line.get("error")) for line in lines(capsys))
+
+
+def test_all_that_follows_the_grace_period_takes_five_seconds_at_most() -> None:
+    after_s = RELEASE_TIMEOUT_S + MIN_LAST_WRITE_S + CLOSE_TIMEOUT_S + SHUTDOWN_TIMEOUT_S + LOOP_CLOSE_TIMEOUT_S
+    # `docs/operations.md` tells users to set terminationGracePeriodSeconds to DEQUEUER_SHUTDOWN_GRACE + 5 s.
+    assert after_s <= 5 - 0.25

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import asyncio
+import math
 
 import pytest
 
 from dequeuer.core.events import BatchEnded, Settled, Settlement
 from dequeuer.jobs.worker_counts import WorkerCounts, parse_counts
 from dequeuer.sidecar.batch_counts import BatchCounter, StoredCounts
+from dequeuer.sinks.base import Check, unchecked
 from tests.controller.stage import KEYS
 from tests.fakes import MemoryStore
 
@@ -54,7 +56,7 @@ async def test_counts_are_written_while_they_change_and_at_the_end() -> None:
     assert parse_counts(store.objects[KEY][0]).succeeded == 1
     counter(BatchEnded(succeeded=True, duration_s=1.0))
     running.cancel()
-    await stored.finish()
+    await stored.finish(math.inf)
     assert parse_counts(store.objects[KEY][0]).succeeded == 2
     assert [key for _, key in store.journal] == [KEY, KEY]
 
@@ -80,4 +82,19 @@ async def test_a_store_that_fails_delays_no_end() -> None:
     await asyncio.sleep(60)
     assert not running.done()
     running.cancel()
-    await stored.finish()
+    await stored.finish(math.inf)
+
+
+@pytest.mark.looptime
+@pytest.mark.parametrize(("left_s", "takes_s"), [(-1, 0.5), (0, 0.5), (2, 2), (60, 5), (math.inf, 5)])
+async def test_a_store_that_hangs_delays_the_end_by_what_is_left_of_the_drain(left_s: float, takes_s: float) -> None:
+    class Hanging(MemoryStore):
+        async def put(self, key: str, body: bytes, content_type: str, *, check: Check = unchecked) -> None:
+            await asyncio.Event().wait()
+
+    counter = BatchCounter()
+    stored = StoredCounts(counter, Hanging(), KEYS, "worker-0-1")
+    counter(settled("rejected"))
+    began_at = asyncio.get_running_loop().time()
+    await stored.finish(began_at + left_s)
+    assert asyncio.get_running_loop().time() - began_at == pytest.approx(takes_s)

@@ -18,7 +18,7 @@ from dequeuer.core.retry import retry_until_available
 from dequeuer.handlers.async_api.handler import AsyncHandler
 from dequeuer.handlers.async_api.result import ResultWriter
 from dequeuer.handlers.base import Handler
-from dequeuer.handlers.batch_api.completion import Completion, EmptyQueueWatch
+from dequeuer.handlers.batch_api.completion import Completion, EndWhenEmpty
 from dequeuer.handlers.batch_api.handler import BatchHandler
 from dequeuer.handlers.response_policy import ResponsePolicy
 from dequeuer.probes.gate import Gate
@@ -127,7 +127,7 @@ class SimSidecar:
             drain=self.drain,
             slots=AdaptiveLimit(shape.slots, ignore) if shape.finds_slots else shape.slots,
             grace_s=shape.grace_s,
-            watch=EmptyQueueWatch(self._source) if shape.kind == "batch" else None,
+            end_of_work=EndWhenEmpty(self._source) if shape.kind == "batch" else None,
             observer=ignore,
         )
         self._process: asyncio.Task[None] | None = None

@@ -12,7 +12,7 @@ from dequeuer.core.events import Settled
 from dequeuer.core.message import Done, Fence, Message, Outcome
 from dequeuer.sources.base import Lease
 from dequeuer.worker.lease import LeaseRenewer
-from dequeuer.worker.worker import Watch, Worker
+from dequeuer.worker.worker import EndOfWork, Worker
 from tests.fakes import FakeLease, FakeSource, Recorder, make_message
 
 DONE = Done(state="completed")
@@ -104,7 +104,7 @@ class Stage:
 
     @asynccontextmanager
     async def running(
-        self, slots: int | ConcurrencyLimit = 1, grace_s: float = 55, watch: Watch | None = None
+        self, slots: int | ConcurrencyLimit = 1, grace_s: float = 55, end_of_work: EndOfWork | None = None
     ) -> AsyncIterator[asyncio.Task[None]]:
         self.worker = Worker(
             source=self.source,
@@ -114,7 +114,7 @@ class Stage:
             drain=self.drain,
             slots=slots,
             grace_s=grace_s,
-            watch=watch,
+            end_of_work=end_of_work,
             observer=self.seen,
         )
         leases = asyncio.create_task(self.renewer.run())

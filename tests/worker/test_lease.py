@@ -135,7 +135,7 @@ async def test_a_renewed_lease_counts_from_the_request_not_from_the_response() -
     lease = Slow(make_message())
     async with Kept(30) as renewer, renewer.hold(lease, now()) as hold:
         await asyncio.sleep(25)
-        assert hold.ends_at == pytest.approx(15 + 30 - renewer.margin_s)
+        assert hold.stop_at == pytest.approx(15 + 30 - renewer.margin_s)
     assert [at for _, at in lease.calls] == [15, 24]
 
 

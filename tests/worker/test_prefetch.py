@@ -1,4 +1,5 @@
 import asyncio
+import math
 
 import pytest
 
@@ -22,13 +23,13 @@ async def test_an_expired_message_is_not_taken_although_it_came_after_others() -
     early, late = FakeLease(make_message("early")), FakeLease(make_message("late"))
     buffer.add([early], loop.time())
     # The response to the receive came late: 0.5 s are left to wait, and a quarter of the lease for the work.
-    buffer.add([late], loop.time() + 0.5 + LEASE_S / 4 - (renewer.ends_at(0.0)))
+    buffer.add([late], loop.time() + 0.5 + LEASE_S / 4 - (renewer.stop_at(0.0)))
     await asyncio.sleep(1)
     first = buffer.take()
     assert first is not None
     assert first.lease is early
     assert buffer.take() is None
-    await buffer.wait_released()
+    await buffer.wait_released(math.inf)
     assert [(event.messages, event.reason) for event in seen.of(ReleasedUnstarted)] == [(1, "waited")]
     assert late.settled == [("release", 0)]
 
@@ -43,5 +44,5 @@ async def test_messages_that_expire_one_after_another_are_all_released_in_time()
         await asyncio.sleep(0.5)
     await asyncio.sleep(buffer.max_wait_s)
     assert len(buffer) == 0
-    await buffer.wait_released()
+    await buffer.wait_released(math.inf)
     assert [lease.settled for lease in leases] == [[("release", 0)]] * 3

@@ -8,7 +8,7 @@ import pytest
 
 from dequeuer.concurrency.slot_times import PREFETCH_WINDOW_S
 from dequeuer.concurrency.slots import FixedLimit, Slots
-from dequeuer.worker.prefetch_limit import BASE_LIMIT, MAX_EXTRA_PER_SLOT, MAX_LIMIT, MIN_LEAD_TIME_S, PrefetchLimit
+from dequeuer.worker.prefetch_limit import MAX_EXTRA_PER_SLOT, MAX_LIMIT, MIN_LEAD_TIME_S, MIN_LIMIT, PrefetchLimit
 from tests.fakes import FakeLease, Recorder, make_message
 
 pytestmark = pytest.mark.looptime
@@ -29,10 +29,10 @@ def brought(chars: int = 100) -> list[FakeLease]:
 
 async def test_the_limit_is_twenty_before_the_time_of_a_receive_is_known() -> None:
     prefetch = PrefetchLimit(await slots_of(100, 0.02))
-    assert (prefetch.value, prefetch.lead_time_s) == (BASE_LIMIT, MIN_LEAD_TIME_S)
+    assert (prefetch.value, prefetch.lead_time_s) == (MIN_LIMIT, MIN_LEAD_TIME_S)
     # A long poll waits at the queue, so its time does not show the distance to the queue.
     prefetch.record(brought(), None)
-    assert (prefetch.value, prefetch.lead_time_s) == (BASE_LIMIT, MIN_LEAD_TIME_S)
+    assert (prefetch.value, prefetch.lead_time_s) == (MIN_LIMIT, MIN_LEAD_TIME_S)
 
 
 @pytest.mark.parametrize(
@@ -40,9 +40,9 @@ async def test_the_limit_is_twenty_before_the_time_of_a_receive_is_known() -> No
     [
         (40, 0.025, 0.02, 10 + 32),
         (40, 0.025, 0.1, MAX_LIMIT),
-        (100, 0.02, 0.001, BASE_LIMIT),
-        (2, 0.01, 0.1, BASE_LIMIT + 2 * MAX_EXTRA_PER_SLOT),
-        (3, 5, 0.1, BASE_LIMIT),
+        (100, 0.02, 0.001, MIN_LIMIT),
+        (2, 0.01, 0.1, MIN_LIMIT + 2 * MAX_EXTRA_PER_SLOT),
+        (3, 5, 0.1, MIN_LIMIT),
     ],
 )
 async def test_the_limit_is_what_the_slots_take_during_a_receive(
@@ -57,9 +57,9 @@ async def test_the_limit_is_what_the_slots_take_during_a_receive(
 async def test_the_limit_is_low_while_bodies_are_large() -> None:
     prefetch = PrefetchLimit(await slots_of(100, 0.02))
     prefetch.record([*brought(), *brought(256 * 1024)], 0.05)
-    assert prefetch.value == BASE_LIMIT + 8
+    assert prefetch.value == MIN_LIMIT + 8
     prefetch.record(brought(), 0.05)
-    assert prefetch.value == BASE_LIMIT + 8
+    assert prefetch.value == MIN_LIMIT + 8
     for _ in range(200):
         prefetch.record(brought(), 0.05)
     assert prefetch.value == MAX_LIMIT

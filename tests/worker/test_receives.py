@@ -13,8 +13,8 @@ from dequeuer.core.errors import SourceGoneError, SourceUnavailableError
 from dequeuer.core.events import ReleasedUnstarted
 from dequeuer.core.message import Fence, Message, Outcome
 from dequeuer.sources.base import Lease
-from dequeuer.worker.attempts import MAX_STORING, MAX_UNCOUNTED_SETTLING
-from dequeuer.worker.prefetch_limit import BASE_LIMIT, MAX_EXTRA_PER_SLOT, MAX_LIMIT
+from dequeuer.worker.attempts import MAX_STORING_LIMIT, MAX_UNCOUNTED_SETTLING
+from dequeuer.worker.prefetch_limit import MAX_EXTRA_PER_SLOT, MAX_LIMIT, MIN_LIMIT
 from dequeuer.worker.receives import MAX_CONCURRENT_RECEIVES
 from dequeuer.worker.settlement import SETTLEMENT_TIMEOUT_S
 from tests.fakes import FakeLease, FakeSource, make_message
@@ -102,8 +102,8 @@ async def test_all_receives_together_bring_no_more_than_fits_the_slots_and_the_p
     async with stage.running(slots=slots):
         await asyncio.sleep(10)
         # What the slots take during a receive, and ten for now.
-        ahead = max(BASE_LIMIT, 10 + math.ceil(slots * 0.05 / takes_s))
-        assert source.most_held <= slots + min(ahead, BASE_LIMIT + MAX_EXTRA_PER_SLOT * slots, MAX_LIMIT)
+        ahead = max(MIN_LIMIT, 10 + math.ceil(slots * 0.05 / takes_s))
+        assert source.most_held <= slots + min(ahead, MIN_LIMIT + MAX_EXTRA_PER_SLOT * slots, MAX_LIMIT)
         assert stage.handler.most_running <= slots
 
 
@@ -124,7 +124,7 @@ async def test_few_large_messages_are_prefetched_at_any_distance_of_the_queue() 
         await asyncio.sleep(5)
         assert len(stage.handler.handled) > 1000
         # 2 MiB of them above the base limit.
-        assert source.most_held <= 20 + BASE_LIMIT + 8
+        assert source.most_held <= 20 + MIN_LIMIT + 8
 
 
 @pytest.mark.parametrize("slots", [4, 20])
@@ -135,7 +135,7 @@ async def test_prefetched_messages_are_released_when_a_container_far_from_the_qu
         stage.handler.takes_s = 60
         await asyncio.sleep(5)
         given_back = sum(event.messages for event in stage.seen.of(ReleasedUnstarted))
-        assert given_back <= min(BASE_LIMIT + MAX_EXTRA_PER_SLOT * slots, MAX_LIMIT)
+        assert given_back <= min(MIN_LIMIT + MAX_EXTRA_PER_SLOT * slots, MAX_LIMIT)
         held = [lease for lease in source.handed if not lease.settled]
         assert len(held) == slots
         asked = len(source.limits)
@@ -267,5 +267,5 @@ async def test_the_number_of_slots_limits_the_messages_being_stored() -> None:
     stage.source = source = HeldUp(3000)
     async with stage.running(slots=50):
         await asyncio.sleep(5)
-        assert len(stage.handler.handled) == 50 + MAX_STORING + MAX_UNCOUNTED_SETTLING
+        assert len(stage.handler.handled) == 50 + MAX_STORING_LIMIT + MAX_UNCOUNTED_SETTLING
         assert len(source.handed) == len(stage.handler.handled)

@@ -7,7 +7,8 @@ from dequeuer.core.errors import LeaseLostError, SourceDeniedError, SourceGoneEr
 from dequeuer.core.events import LeaseLost, Settled, SlotsChanged
 from dequeuer.core.message import Done, Fence, Message, Outcome, Reject, Requeue, Retry
 from dequeuer.sources.base import Lease
-from dequeuer.worker.attempts import MAX_UNCOUNTED_BODY_CHARS, MAX_UNCOUNTED_SETTLING, MIN_STORING
+from dequeuer.worker.attempts import MAX_UNCOUNTED_BODY_CHARS, MAX_UNCOUNTED_SETTLING, MIN_STORING_LIMIT
+from dequeuer.worker.worker import LATE_RELEASE_S, RELEASE_TIMEOUT_S
 from tests.fakes import FakeLease, FakeSource, make_message
 from tests.worker.stage import DONE, ScriptedHandler, Stage, leases, now
 
@@ -106,7 +107,7 @@ async def test_receives_in_tens_and_never_more_than_there_are_free_slots() -> No
 async def test_messages_being_acknowledged_use_no_slot_but_their_number_is_limited() -> None:
     stage = Stage()
     release = asyncio.Event()
-    most = 1 + MIN_STORING + MAX_UNCOUNTED_SETTLING
+    most = 1 + MIN_STORING_LIMIT + MAX_UNCOUNTED_SETTLING
     for number in range(most + 10):
         stage.source.bring(FakeLease(make_message(f"r{number}"), ack_may_return=release))
     async with stage.running(slots=1):
@@ -132,11 +133,11 @@ async def test_only_small_messages_whose_outcome_is_stored_use_no_capacity_while
     stage = Stage()
     stage.handler.outcome = outcome
     release = asyncio.Event()
-    for _ in range(MIN_STORING + 10):
+    for _ in range(MIN_STORING_LIMIT + 10):
         stage.source.bring(FakeLease(make_message(body), ack_may_return=release))
     async with stage.running(slots=1):
         await asyncio.sleep(5)
-        assert len(stage.handler.handled) == MIN_STORING + 1
+        assert len(stage.handler.handled) == MIN_STORING_LIMIT + 1
 
 
 async def test_a_slot_is_free_after_the_response_and_the_number_of_messages_being_stored_is_limited() -> None:
@@ -153,12 +154,12 @@ async def test_a_slot_is_free_after_the_response_and_the_number_of_messages_bein
     stage = Stage()
     stage.handler = Storing()
     stage.handler.takes_s = 1
-    brought = leases(MIN_STORING + 10)
+    brought = leases(MIN_STORING_LIMIT + 10)
     for lease in brought:
         stage.source.bring(lease)
     async with stage.running(slots=1):
         await asyncio.sleep(100)
-        assert len(stage.handler.handled) == MIN_STORING + 1
+        assert len(stage.handler.handled) == MIN_STORING_LIMIT + 1
         assert stage.handler.most_running == 1
         stored.set()
         await asyncio.sleep(100)
@@ -459,7 +460,75 @@ async def test_a_release_that_hangs_does_not_delay_the_end() -> None:
         assert now() < 8
 
 
-class CountingWatch:
+class HangingLease(FakeLease):
+    """The queue responds to none of its calls."""
+
+    async def extend(self, seconds: float) -> None:
+        await asyncio.Event().wait()
+
+    async def ack(self) -> None:
+        await asyncio.Event().wait()
+
+    async def release(self, after_s: float = 0.0) -> None:
+        await asyncio.Event().wait()
+
+
+class HangingCleanUp(ScriptedHandler):
+    """Its work takes long, and so does the clean-up of work that is cancelled."""
+
+    async def handle(self, message: Message, fence: Fence) -> Outcome:
+        try:
+            return await super().handle(message, fence)
+        except asyncio.CancelledError:
+            await asyncio.sleep(1000)
+            raise
+
+
+@pytest.mark.parametrize("requests", [1, 2])
+@pytest.mark.parametrize("takes_s", [11, 1000])
+@pytest.mark.parametrize("handler", [ScriptedHandler, HangingCleanUp])
+@pytest.mark.parametrize("grace_s", [0, 3])
+async def test_when_nothing_responds_the_worker_ends_within_the_grace_period_and_the_release_timeout(
+    requests: int, takes_s: float, handler: type[ScriptedHandler], grace_s: float
+) -> None:
+    stage = Stage(lease_s=30)
+    stage.handler = handler()
+    stage.handler.takes_s = takes_s
+    stage.source.bring(*[HangingLease(make_message(f"r{number}")) for number in range(3)])
+    async with stage.running(slots=3, grace_s=grace_s) as task:
+        await asyncio.sleep(1)
+        stage.source.bring()
+        await asyncio.sleep(13.5)  # with short work the acknowledgement is under way; a renewal is sent after 15 s
+        for _ in range(requests):
+            stage.drain.request()
+        drained_at = now()
+        running_s = 0 if requests == 2 else grace_s
+        end_at = drained_at + running_s + RELEASE_TIMEOUT_S
+        # The last poll brings a message, as late as it can.
+        late = HangingLease(make_message("late"))
+        asyncio.get_running_loop().call_at(end_at - LATE_RELEASE_S - 0.1, stage.source.bring, late)
+        await task
+        assert now() <= end_at + 0.001
+    assert set(stage.settlements()) == {"released"}
+    assert len(stage.settlements()) == 3
+
+
+async def test_messages_are_released_and_reported_while_their_clean_up_hangs() -> None:
+    stage = Stage()
+    stage.handler = HangingCleanUp()
+    stage.handler.takes_s = 1000
+    [lease, late] = leases(2)
+    stage.source.bring(lease)
+    async with stage.running(slots=2, grace_s=3) as task:
+        await asyncio.sleep(1)
+        stage.drain.request()
+        asyncio.get_running_loop().call_at(1 + 3 + RELEASE_TIMEOUT_S - LATE_RELEASE_S - 0.1, stage.source.bring, late)
+        await task
+    assert [lease.settled, late.settled] == [[("release", 0)]] * 2
+    assert stage.settlements() == ["released"]
+
+
+class CountingEnd:
     def __init__(self, over_after: int) -> None:
         self.asked = 0
         self.messages = 0
@@ -475,26 +544,26 @@ class CountingWatch:
 
 async def test_the_watch_ends_the_work_when_nothing_is_left() -> None:
     stage = Stage()
-    watch = CountingWatch(over_after=2)
+    end_of_work = CountingEnd(over_after=2)
     stage.source.bring(*leases(1))
-    async with stage.running(watch=watch) as task:
+    async with stage.running(end_of_work=end_of_work) as task:
         await asyncio.sleep(1)
         stage.source.bring()
         stage.source.bring()
         await task
-    assert (watch.messages, watch.asked) == (1, 2)
+    assert (end_of_work.messages, end_of_work.asked) == (1, 2)
     assert stage.handler.handled == ["r0"]
 
 
 async def test_the_watch_is_not_asked_while_a_message_is_in_flight() -> None:
     stage = Stage()
-    watch = CountingWatch(over_after=1)
+    end_of_work = CountingEnd(over_after=1)
     stage.handler.takes_s = 10
     stage.source.bring(*leases(1))
     stage.source.bring()
-    async with stage.running(slots=2, watch=watch) as task:
+    async with stage.running(slots=2, end_of_work=end_of_work) as task:
         await asyncio.sleep(5)
-        assert watch.asked == 0
+        assert end_of_work.asked == 0
         await asyncio.sleep(6)
         stage.source.bring()
         await task

@@ -8,9 +8,9 @@ import pytest
 from dequeuer.core.events import Received, ReleasedUnstarted
 from dequeuer.core.message import Done, Fence, Message, Outcome, Retry
 from dequeuer.sources.base import Lease
-from dequeuer.worker.attempts import MAX_UNCOUNTED_SETTLING, MIN_STORING
+from dequeuer.worker.attempts import MAX_UNCOUNTED_SETTLING, MIN_STORING_LIMIT
 from dequeuer.worker.prefetch import MAX_PREFETCH_WAIT_S
-from dequeuer.worker.prefetch_limit import BASE_LIMIT
+from dequeuer.worker.prefetch_limit import MIN_LIMIT
 from tests.fakes import FakeLease, FakeSource
 from tests.worker.stage import DeepSource, ScriptedHandler, Stage, leases, now, until
 
@@ -79,13 +79,13 @@ async def test_at_most_twenty_are_prefetched_and_the_limit_of_messages_in_flight
     async with stage.running(slots=2):
         for _ in range(300):
             await asyncio.sleep(0.001)
-            assert len(waiting(stage, source)) <= BASE_LIMIT
+            assert len(waiting(stage, source)) <= MIN_LIMIT
 
     stage, source = deep(4000, Varying(0.001))
     stage.source = HeldUp(source)
     async with stage.running(slots=2):
         await asyncio.sleep(5)
-        assert len(stage.seen.of(Received)) == 2 + MIN_STORING + MAX_UNCOUNTED_SETTLING
+        assert len(stage.seen.of(Received)) == 2 + MIN_STORING_LIMIT + MAX_UNCOUNTED_SETTLING
         assert waiting(stage, source) == []
 
 

@@ -148,7 +148,7 @@ class Completion:
             return str(error)
 
 
-class EmptyQueueWatch:
+class EndWhenEmpty:
     """Detects that a job's queue is empty: two counts of zero in a row, each after a receive without messages."""
 
     def __init__(self, queue: CountedQueue) -> None:

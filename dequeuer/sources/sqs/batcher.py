@@ -22,7 +22,7 @@ class Batcher(Generic[T]):
     """Collects entries for a short time, sends them together, and returns or raises the result of each to its caller.
 
     Each entry has a deadline, because it may have waited here, or the process may have been stopped: a request that is
-    sent after the end of the lease would change a message that another worker has received by then.
+    sent after the end of the lease would change a message that another sidecar has received by then.
 
     Args:
         send: sends up to ten entries; the request is aborted at the given loop time. Returns one result an entry

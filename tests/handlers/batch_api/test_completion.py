@@ -5,7 +5,7 @@ import pytest
 from dequeuer.core.drain import Drain
 from dequeuer.core.errors import ContainerUnavailableError, SourceUnavailableError
 from dequeuer.core.message import Done, Outcome, Requeue, Retry
-from dequeuer.handlers.batch_api.completion import Completion, EmptyQueueWatch
+from dequeuer.handlers.batch_api.completion import Completion, EndWhenEmpty
 from dequeuer.handlers.response_policy import ResponsePolicy
 from dequeuer.sources.base import Depth
 from tests.fakes import FakeSource, OpenFence, Recorder, make_message
@@ -189,13 +189,13 @@ async def test_two_sidecars_with_one_each_do_not_wait_for_each_other_for_ever() 
 
 async def test_the_queue_is_empty_after_two_counts_of_zero_in_a_row() -> None:
     queue = FakeSource(depths=[depth(0), depth(1), depth(0), depth(0)])
-    watch = EmptyQueueWatch(queue)
-    assert [await watch.is_over() for _ in range(4)] == [False, False, False, True]
+    end = EndWhenEmpty(queue)
+    assert [await end.is_over() for _ in range(4)] == [False, False, False, True]
 
 
 async def test_messages_in_between_restart_the_counts() -> None:
-    watch = EmptyQueueWatch(FakeSource(depths=[depth(0)]))
-    assert not await watch.is_over()
-    watch.saw_messages()
-    assert not await watch.is_over()
-    assert await watch.is_over()
+    end = EndWhenEmpty(FakeSource(depths=[depth(0)]))
+    assert not await end.is_over()
+    end.saw_messages()
+    assert not await end.is_over()
+    assert await end.is_over()
