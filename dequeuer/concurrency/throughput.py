@@ -9,7 +9,7 @@ MIN_SAMPLES = 4
 MAX_SAMPLES_PER_SLOT = 30
 """More messages than these for each slot add no precision."""
 MIN_SLOTS_FOR_MAX_SAMPLES = 10
-"""With fewer slots than this, `MAX_SAMPLES_PER_SLOT` is multiplied by this number."""
+"""With fewer slots than this, `MAX_SAMPLES_PER_SLOT` is multiplied by this number instead of the number of slots."""
 MIN_DURATION_S = 0.5
 """The shortest measurement: a short delay caused by other processes on the node must not look like a slow container."""
 MIN_UTILIZATION = 0.8
@@ -22,7 +22,7 @@ not prove that there is no noise."""
 class Throughput:
     """Measures from the end of `skip` messages on. Times are seconds of any one clock.
 
-    When `skip` messages have ended, the slots work on messages that began with this number of slots.
+    The slots then work on messages that began with this number of slots.
 
     By Little's law the throughput is the number of busy slots divided by the time that a message takes. That is far
     less noisy than counting messages between two moments. The time of failed messages counts, but they do not count as
