@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from dequeuer.core.errors import StoreDeniedError, StoreUnavailableError
 from dequeuer.core.retry import UNTIL_AVAILABLE, RetryPolicy
-from dequeuer.jobs.globs import Glob, compile_glob
+from dequeuer.jobs.globs import Glob, compile_globs
 from dequeuer.jobs.s3_path import S3Path, parse_s3_path
 from dequeuer.sinks.base import ListedObject, ListedPage, Listing
 
@@ -74,7 +75,7 @@ async def search_files(
         StoreDeniedError, StoreUnavailableError: as the listings and `retry` say.
     """
     paths = [parse_s3_path(text) for text in search.s3_paths]
-    includes, excludes = _compiled(search.includes), _compiled(search.excludes)
+    selection = _Selection(search)
     for path_index, path in enumerate(paths):
         if after is not None and path_index < after.path_index:
             continue
@@ -82,7 +83,7 @@ async def search_files(
         async for page in _pages(buckets.listing(path.bucket), path.key, begin, retry):
             for listed in page.objects:
                 found = S3Path(path.bucket, listed.key)
-                if not listed.key.endswith("/") and _is_wanted(str(found), includes, excludes):
+                if not listed.key.endswith("/") and await selection.holds(str(found)):
                     yield S3Object(path=found, listed=listed, position=Position(path_index=path_index, key=listed.key))
 
 
@@ -100,11 +101,26 @@ async def _pages(listing: Listing, prefix: str, after: str, retry: RetryPolicy) 
         token = page.next_token
 
 
-def _compiled(patterns: Sequence[str]) -> list[Glob]:
-    return [compile_glob(pattern) for pattern in patterns]
+class _Selection:
+    """The globs of a search."""
+
+    def __init__(self, search: FileSearch) -> None:
+        self._includes, self._excludes = _compiled(search.includes), _compiled(search.excludes)
+
+    async def holds(self, path: str) -> bool:
+        """Return whether a file is wanted."""
+        if self._includes is not None and not await _matches(self._includes, path):
+            return False
+        return self._excludes is None or not await _matches(self._excludes, path)
 
 
-def _is_wanted(path: str, includes: Sequence[Glob], excludes: Sequence[Glob]) -> bool:
-    if includes and not any(glob.matches(path) for glob in includes):
-        return False
-    return not any(glob.matches(path) for glob in excludes)
+def _compiled(patterns: Sequence[str]) -> Glob | None:
+    return compile_globs(patterns) if patterns else None
+
+
+async def _matches(glob: Glob, path: str) -> bool:
+    for result in glob.scan(path):
+        if result is not None:
+            return result
+        await asyncio.sleep(0)
+    return False

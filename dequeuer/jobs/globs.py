@@ -9,21 +9,28 @@ r"""Glob patterns with the syntax and meaning of gobwas/glob, the library of Cor
 | `{a,b}` | any of the patterns; may be nested |
 | `\` | the character after it is taken as it is |
 
-A pattern matches a whole text. It is compiled to an automaton whose states are computed when they are first needed, so
-a match takes time in proportion to the length of the text, whatever the pattern is.
+A pattern matches a whole text. All patterns of a list become one automaton, whose states are computed when they are
+first needed: a match takes time in proportion to the length of the text, whatever the patterns are, and bounded memory.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final
 
 from dequeuer.core.errors import DequeuerError
 from dequeuer.jobs.glob_syntax import GlobSyntaxError, Group, Term, tokens
 
-MAX_PATTERN_CHARS = 4096
+MAX_PATTERN_CHARS: Final = 4096
 """Several times the longest path in S3."""
-MAX_CACHED_STEPS = 20_000
-"""Steps of the automaton that are remembered; more are computed again."""
+MAX_LIST_CHARS: Final = 64 * 1024
+"""Of all patterns of a list. A step that was not made before takes time in proportion to it."""
+MAX_WORK: Final = 20_000
+"""States that are looked at between two pauses of `Glob.scan`, about 10 ms."""
+MAX_CACHED: Final = 200_000
+"""States in the sets that are remembered, about 20 MB; more are computed again."""
+_SET_COST = 8
+"""What the set itself takes, in states."""
 
 
 class GlobError(DequeuerError):
@@ -31,26 +38,49 @@ class GlobError(DequeuerError):
 
 
 class Glob:
-    """A compiled pattern; see `compile_glob`."""
+    """Compiled patterns; see `compile_globs`."""
 
-    def __init__(self, parts: Iterator[Group | Term]) -> None:
+    def __init__(self, patterns: Iterable[Iterator[Group | Term]]) -> None:
         self._terms: list[tuple[Term, int] | None] = []
         """For each state a term, and the state after it."""
         self._jumps: list[list[int]] = []
         """For each state those that are reached without a character."""
-        self._end = self._build(parts)
-        self._start = self._reachable([0])
-        self._cache: dict[tuple[frozenset[int], str], frozenset[int]] = {}
+        begin = self._add_state()
+        ends = set[int]()
+        for parts in patterns:
+            self._jumps[begin].append(len(self._terms))
+            ends.add(self._build(parts))
+        self._ends = frozenset(ends)
+        self._start = self._reachable([begin])
+        self._steps: dict[tuple[frozenset[int], str], frozenset[int]] = {}
+        self._sets: dict[frozenset[int], frozenset[int]] = {}
+        """One object for all equal sets: comparing large ones takes long."""
+        self._cached = self._work = 0
 
     def matches(self, text: str) -> bool:
-        """Return whether the pattern matches the whole text."""
-        states, cache = self._start, self._cache
+        """Return whether a pattern matches the whole text."""
+        return any(self.scan(text))
+
+    def scan(self, text: str) -> Iterator[bool | None]:
+        """Yield whether a pattern matches the whole text, and None for each pause before it.
+
+        Hazard: a long text and hostile patterns take seconds, so nothing else would run in the event loop.
+        """
+        states, steps = self._start, self._steps
+        self._work += len(text)
         for character in text:
-            following = cache.get((states, character))
-            states = self._follow(states, character) if following is None else following
-            if not states:
-                return False
-        return self._end in states
+            following = steps.get((states, character))
+            if following is None:
+                self._work += len(states)
+                if self._work > MAX_WORK:
+                    self._work = 0
+                    yield None
+                following = self._follow(states, character)
+            if not following:
+                yield False
+                return
+            states = following
+        yield not self._ends.isdisjoint(states)
 
     def _follow(self, states: frozenset[int], character: str) -> frozenset[int]:
         reached = []
@@ -59,10 +89,14 @@ class Glob:
             if step is not None and step[0].accepts(character):
                 reached.append(state if step[0].repeats else step[1])
         following = self._reachable(reached)
-        if len(self._cache) >= MAX_CACHED_STEPS:
-            self._cache.clear()
-        self._cache[states, character] = following
-        return following
+        if self._cached > MAX_CACHED:
+            self._steps.clear()
+            self._sets.clear()
+            self._cached = 0
+        known = self._sets.setdefault(following, following)
+        self._cached += _SET_COST + (len(known) if known is following else 0)
+        self._steps[states, character] = known
+        return known
 
     def _reachable(self, states: Iterable[int]) -> frozenset[int]:
         """Return the states, and those that are reached from them without a character."""
@@ -103,11 +137,18 @@ class Glob:
         return len(self._terms) - 1
 
 
-def compile_glob(pattern: str) -> Glob:
-    """Return the compiled pattern. Raises `GlobError`."""
-    if len(pattern) > MAX_PATTERN_CHARS:
+def compile_globs(patterns: Sequence[str]) -> Glob:
+    """Return the compiled patterns of a list. Raises `GlobError`: of the first one that is none."""
+    if sum(map(len, patterns)) > MAX_LIST_CHARS:
+        raise GlobError(f"the patterns have more than {MAX_LIST_CHARS} characters")
+    if any(len(pattern) > MAX_PATTERN_CHARS for pattern in patterns):
         raise GlobError(f"the pattern is longer than {MAX_PATTERN_CHARS} characters")
     try:
-        return Glob(tokens(pattern))
+        return Glob(map(tokens, patterns))
     except GlobSyntaxError as error:
         raise GlobError(str(error)) from None
+
+
+def compile_glob(pattern: str) -> Glob:
+    """Return the compiled pattern. Raises `GlobError`."""
+    return compile_globs([pattern])

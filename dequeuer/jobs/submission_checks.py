@@ -13,14 +13,14 @@ from dequeuer.core.errors import clip
 from dequeuer.formats.go_unmarshal import MAX_STRINGS
 from dequeuer.formats.json_spans import larger_elements, value_start
 from dequeuer.jobs.errors import FOREIGN, Fault
-from dequeuer.jobs.globs import GlobError, compile_glob
+from dequeuer.jobs.globs import MAX_LIST_CHARS, GlobError, compile_glob
 from dequeuer.jobs.s3_path import INVALID_S3_PATH, InvalidS3PathError, parse_s3_path
 from dequeuer.jobs.submission import MAX_ITEM_BYTES
 
 SOURCES: Final = ("item_list", "file_path_lister", "delimited_files")
 LISTERS: Final = SOURCES[1:]
 MAX_GLOBS: Final = 1000
-"""Patterns of one list. Each file is compared with all of them."""
+"""Patterns of one list."""
 MAX_PRIORITY: Final = 100
 MAX_CONFIG_BYTES: Final = 1 << 20
 """Of its JSON text. Kubernetes limits the ConfigMap that carries it to the same size."""
@@ -146,6 +146,10 @@ def _too_many(name: str, values: list[str], limit: int) -> list[Fault]:
 
 
 def _wrong_globs(name: str, patterns: list[str]) -> Iterator[Fault]:
+    size = sum(map(len, patterns))
+    if size > MAX_LIST_CHARS:
+        yield Fault(FOREIGN, f"{name}: {size} characters in all exceed the limit ({MAX_LIST_CHARS} characters)")
+        return
     for pattern in patterns:
         try:
             compile_glob(pattern)

@@ -3,12 +3,13 @@
 import contextlib
 import re
 import time
+import tracemalloc
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dequeuer.jobs.globs import MAX_PATTERN_CHARS, GlobError, compile_glob
+from dequeuer.jobs.globs import MAX_PATTERN_CHARS, GlobError, compile_glob, compile_globs
 
 S3 = "s3://bucket/"
 
@@ -124,3 +125,36 @@ def test_an_escaped_text_matches_itself_alone(text: str) -> None:
     glob = compile_glob("".join(f"\\{character}" for character in text))
     assert glob.matches(text)
     assert not glob.matches(text + "x")
+
+
+def test_one_of_many_patterns_matches() -> None:
+    glob = compile_globs(["a*", "{b,c}d", "**/x"])
+    assert [text for text in ("a", "abc", "a/b", "cd", "bcd", "d", "p/q/x", "") if glob.matches(text)] == [
+        "a",
+        "abc",
+        "cd",
+        "p/q/x",
+    ]
+    assert not compile_globs([]).matches("")
+
+
+def test_hostile_patterns_take_bounded_memory() -> None:
+    glob = compile_globs(["**a" * 15 + f"z{number}" for number in range(200)])
+    tracemalloc.start()
+    assert not any(glob.matches(f"{number}{'a' * 200}") for number in range(3))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    # All of the states that are met would take 50 MB.
+    assert peak < 32 << 20
+
+
+def test_hostile_patterns_let_others_run_all_the_time() -> None:
+    results = list(compile_globs(["**a" * 1365] * 4).scan("a" * 200))
+    assert results[-1] is False
+    assert results[:-1] == [None] * (len(results) - 1)
+    assert len(results) > 5
+
+
+def test_patterns_that_are_too_long_together_are_refused() -> None:
+    with pytest.raises(GlobError, match="the patterns have more than 65536 characters"):
+        compile_globs(["x" * 4096] * 17)

@@ -87,6 +87,12 @@ def test_too_many_globs_are_one_fault() -> None:
     ]
 
 
+def test_globs_that_are_too_long_together_are_one_fault() -> None:
+    found = faults({"workers": 1, "delimited_files": FILES | {"excludes": ["x" * 4096] * 17}})
+    message = "delimited_files: excludes: 69632 characters in all exceed the limit (65536 characters)"
+    assert found == [("error", message)]
+
+
 def test_too_many_paths_are_one_fault() -> None:
     found = faults({"workers": 1, "delimited_files": FILES | {"s3_paths": ["x"] * 100_001}})
     assert found == [
