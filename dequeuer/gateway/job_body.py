@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -16,8 +17,11 @@ MAX_SMALL_BYTES = 256 * 1024
 MAX_LARGE = 8
 """Larger bodies that are in memory at the same time; each takes a few times its size while it is parsed."""
 TURN_TIMEOUT_S = 30.0
-BODY_TIMEOUT_S = 120.0
-"""For the whole of a body. A client that sends slowly keeps others waiting."""
+SLACK_S = 15.0
+MIN_BYTES_PER_S = 64 * 1024
+"""A client that sends a large body slower than this, for longer than the slack, keeps others waiting: it is refused."""
+SMALL_TIMEOUT_S = 120.0
+"""For the beginning of a body, up to `MAX_SMALL_BYTES`."""
 
 
 class SubmissionBodies:
@@ -35,9 +39,11 @@ class SubmissionBodies:
             JobsUnavailableError: too many large ones are being read, or the client is too slow.
             GatewayError: the client has gone, or its framing is malformed.
         """
-        size = request.content_length
-        if size is not None and size <= MAX_SMALL_BYTES:
-            yield await _read(request)
+        body, chunks = bytearray(), read_body(request)
+        # A client gets a turn only for what it has sent: those that announce a large body and send none hold nothing.
+        await _read(chunks, body, MAX_SMALL_BYTES, SMALL_TIMEOUT_S, math.inf)
+        if len(body) <= MAX_SMALL_BYTES:
+            yield bytes(body)
             return
         try:
             async with asyncio.timeout(TURN_TIMEOUT_S):
@@ -45,19 +51,25 @@ class SubmissionBodies:
         except TimeoutError:
             raise JobsUnavailableError(f"{MAX_LARGE} large submissions are being read already: try again") from None
         try:
-            yield await _read(request)
+            await _read(chunks, body, MAX_BODY_BYTES, SLACK_S, MIN_BYTES_PER_S)
+            if len(body) > MAX_BODY_BYTES:
+                raise InvalidSubmissionError([Fault(FOREIGN, "http: request body too large")])
+            yield bytes(body)
         finally:
             self._turns.release()
 
 
-async def _read(request: web.Request) -> bytes:
-    body = bytearray()
+async def _read(
+    chunks: AsyncIterator[bytes], body: bytearray, limit: int, slack_s: float, min_bytes_per_s: float
+) -> None:
+    """Append until the body is larger than `limit`, or ends. Raises `JobsUnavailableError` when it is too slow."""
     try:
-        async with asyncio.timeout(BODY_TIMEOUT_S):
-            async for chunk in read_body(request):
+        async with asyncio.timeout(slack_s) as timeout:
+            began = asyncio.get_running_loop().time()
+            async for chunk in chunks:
                 body += chunk
-                if len(body) > MAX_BODY_BYTES:
-                    raise InvalidSubmissionError([Fault(FOREIGN, "http: request body too large")])
+                if len(body) > limit:
+                    return
+                timeout.reschedule(began + slack_s + len(body) / min_bytes_per_s)
     except TimeoutError:
-        raise JobsUnavailableError(f"the body did not arrive within {BODY_TIMEOUT_S:g} s") from None
-    return bytes(body)
+        raise JobsUnavailableError("the body arrives too slowly") from None

@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
 
@@ -224,6 +225,40 @@ async def test_large_submissions_wait_for_each_other(stage: JobStage, monkeypatc
         assert (status, kind) == (503, "error")
         assert message == "0 large submissions are being read already: try again"
         assert (await call(http, "POST", "/batch/sum", SUBMISSION))[0] == 200
+
+
+async def test_clients_that_announce_large_bodies_and_send_nothing_keep_no_one_waiting(
+    stage: JobStage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(job_body, "TURN_TIMEOUT_S", 0.01)
+    async with stage.served() as http:
+        base = http._base_url
+        assert base is not None
+        writers = []
+        for _ in range(2 * job_body.MAX_LARGE):
+            _, writer = await asyncio.open_connection(base.host, base.port)
+            writer.write(b'POST /batch/sum HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n{"workers"')
+            await writer.drain()
+            writers.append(writer)
+        body = json.dumps(SUBMISSION).encode() + b" " * 300_000
+        assert (await call(http, "POST", "/batch/sum", body))[0] == 200
+        for writer in writers:
+            writer.close()
+
+
+async def test_a_large_body_that_stops_arriving_gives_its_turn_away(
+    stage: JobStage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(job_body, "SLACK_S", 0.0)
+    monkeypatch.setattr(job_body, "MIN_BYTES_PER_S", 1e9)
+
+    async def stalled() -> AsyncIterator[bytes]:
+        yield b" " * 300_000
+        await asyncio.Event().wait()
+
+    async with stage.served() as http, http.post("/batch/sum", data=stalled()) as answer:
+        assert answer.status == 503
+        assert json.loads(await answer.text())["message"] == "the body arrives too slowly"
 
 
 DRY = "/batch/sum?dryRun="
