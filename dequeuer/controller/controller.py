@@ -16,6 +16,8 @@ from dequeuer.jobs.layout import JOB_KINDS, JobKeys, in_progress_prefix
 from dequeuer.jobs.spec import InvalidSpecError, JobSpec, parse_spec
 
 SCAN_INTERVAL_S: Final = 2.0
+OWNER_LOOKS: Final = 6
+"""At the owner of a job, within the time after which a silent one is followed."""
 
 
 class Controller:
@@ -48,6 +50,8 @@ class Controller:
         self._drain = drain
         self._waiting: dict[JobKeys, JobRunner] = {}
         self._specs: dict[JobKeys, JobSpec | None] = {}
+        self._tries_after: dict[JobKeys, float] = {}
+        """When to look again at jobs that others run, in the time of the event loop."""
         self._running: dict[JobKeys, tuple[JobRunner, asyncio.Task[None]]] = {}
         self.is_scanning = True
         """Whether the last look at the index of jobs succeeded."""
@@ -67,16 +71,18 @@ class Controller:
 
     async def _scan(self) -> None:
         found = await self._unfinished()
-        for keys in [*self._waiting, *self._specs]:
-            if keys not in found:
-                self._waiting.pop(keys, None)
-                self._specs.pop(keys, None)
-        waiting = [await self._look(keys) for keys in found if keys not in self._running]
+        for known in (self._waiting, self._specs, self._tries_after):
+            for keys in known.keys() - found:
+                del known[keys]
+        now_s = asyncio.get_running_loop().time()
+        free = [keys for keys in found if keys not in self._running and self._tries_after.get(keys, 0.0) <= now_s]
+        waiting = [await self._look(keys) for keys in free]
         room = self._max_jobs - len(self._running)
         for job in admitted([job for job in waiting if job is not None], room):
             runner = self._waiting.setdefault(job.keys, JobRunner(job.keys, self._services))
+            self._tries_after[job.keys] = now_s + self._services.ownership_timeout_s / OWNER_LOOKS
             if not self._drain.requested and await runner.try_acquire():
-                del self._waiting[job.keys]
+                del self._waiting[job.keys], self._tries_after[job.keys]
                 self._emit(job.keys, is_owned=True)
                 task = asyncio.create_task(self._run(job.keys, runner), name=f"job-{job.keys.job_id}")
                 self._running[job.keys] = runner, task

@@ -33,6 +33,16 @@ async def test_the_first_one_owns_a_job(store: MemoryStore) -> None:
     assert list(store.objects) == [f"{PREFIX}owner/00000001"]
 
 
+async def test_an_owner_that_gives_no_sign_of_life_may_not_act_for_long(store: MemoryStore) -> None:
+    one = ownership(store, "one")
+    await one.try_acquire()
+    await asyncio.sleep(19)
+    one.check()
+    await asyncio.sleep(1)
+    with pytest.raises(OwnershipLostError):
+        one.check()
+
+
 async def test_a_silent_owner_is_followed_after_the_timeout(store: MemoryStore) -> None:
     one, two = ownership(store, "one"), ownership(store, "two")
     await one.try_acquire()

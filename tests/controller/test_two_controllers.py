@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections.abc import Awaitable, Callable
+from typing import Any
 
 import pytest
 
@@ -13,21 +15,45 @@ from tests.controller.stage import KEYS, Calls, World, make_spec
 
 pytestmark = pytest.mark.looptime
 
-STALL_S = 9.0
+STALL_S = 15.0
 """Longer than the time after which a silent owner loses its jobs."""
 
 
 class StallAt(Calls):
-    """Lets one call of a controller take very long, before it has its effect, or before its response comes."""
+    """Lets a controller stand still at one of its calls; other calls of it wait, too.
 
-    def __init__(self, number: int, *, is_after: bool) -> None:
+    Args:
+        number: of the call.
+        where: `before` the call is sent, `after` its effect, or `between`: it was sent, and has its effect late, although
+            the controller may have given it up.
+    """
+
+    def __init__(self, number: int, where: str) -> None:
         super().__init__()
+        self._number = number
+        self._where = where
+        self._until = 0.0
+        self._late: asyncio.Task[Any] | None = None
+        self.before = self.after = self._wait
 
-        async def stall(at: int) -> None:
-            if at == number:
-                await asyncio.sleep(STALL_S)
+    async def _wait(self, at: int) -> None:
+        await asyncio.sleep(max(0.0, self._until - asyncio.get_running_loop().time()))
 
-        self.before, self.after = (None, stall) if is_after else (stall, None)
+    async def through(self, call: Callable[[], Awaitable[Any]]) -> Any:
+        async def slow() -> Any:
+            self._until = asyncio.get_running_loop().time() + STALL_S
+            if self._where == "after":
+                return await call()
+            await self._wait(0)
+            return await call()
+
+        if self.count + 1 != self._number:
+            return await super().through(call)
+        if self._where != "between":
+            return await super().through(slow)
+        self.count += 1
+        self._late = asyncio.create_task(slow())
+        return await asyncio.shield(self._late)
 
 
 async def run_two(world: World, one: Calls, two: Calls) -> None:
@@ -56,12 +82,12 @@ def has_run_once(world: World) -> None:
     assert not any(launcher.processes for launcher in world.launchers)
 
 
-@pytest.mark.parametrize("is_after", [False, True], ids=["before", "after"])
-async def test_an_owner_that_stands_still_anywhere_does_no_harm(world: World, is_after: bool) -> None:
+@pytest.mark.parametrize("where", ["before", "between", "after"])
+async def test_an_owner_that_stands_still_anywhere_does_no_harm(world: World, where: str) -> None:
     number = 0
     while True:
         number += 1
-        at, calls = World(batches=2, ownership_timeout_s=6.0, queue_delay_s=2.0), StallAt(number, is_after=is_after)
+        at, calls = World(batches=2, ownership_timeout_s=6.0, queue_delay_s=2.0), StallAt(number, where)
         at.submit(spec=make_spec(workers=1))
         await run_two(at, calls, Calls())
         has_run_once(at)

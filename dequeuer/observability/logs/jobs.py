@@ -65,7 +65,8 @@ class JobLines:
             return
         self._failing.pop(event.job_id, None)
         if event.reason != "ended":
-            self._log.warning("job_given_up", **job, reason=event.reason)
+            level = logging.INFO if event.reason == "drain" else logging.WARNING
+            self._log.log(level, "job_given_up", **job, reason=event.reason)
 
     def _pass_failed(self, event: JobPassFailed) -> None:
         if self._failing.setdefault(event.job_id, FailurePeriod()).failed(self._clock()):
