@@ -59,7 +59,7 @@ class MemoryStore:
     refused: set[str] = field(default_factory=set)
 
     page_size: int = 1000
-    """Objects of a page of `list_page`."""
+    """Objects of a page, of which `list` returns the first."""
     range_limit: int | None = None
     """The most bytes that `read_range` returns; None: as many as it was asked for."""
 
@@ -90,7 +90,7 @@ class MemoryStore:
 
     async def list(self, prefix: str) -> Sequence[str]:
         self._maybe_fail("list")
-        return sorted(key for key in self.objects if key.startswith(prefix))
+        return sorted(key for key in self.objects if key.startswith(prefix))[: self.page_size]
 
     async def list_page(self, prefix: str, *, after: str = "", token: str = "") -> ListedPage:
         self._maybe_fail("list_page")

@@ -10,10 +10,11 @@ from dequeuer.core.errors import StoreMissingError
 from dequeuer.jobs.documents import InvalidDocumentError, parse_end, parse_metrics, parse_progress
 from dequeuer.jobs.errors import UnknownJobError
 from dequeuer.jobs.layout import JobKeys
+from dequeuer.jobs.object_names import object_names
 from dequeuer.jobs.spec import InvalidSpecError, JobSpec, parse_spec
 from dequeuer.jobs.state import JobState, has_ended, state_of
 from dequeuer.jobs.status import JobStatus
-from dequeuer.sinks.base import Fetch
+from dequeuer.sinks.base import Fetch, Listing
 
 T = TypeVar("T")
 
@@ -31,6 +32,10 @@ class QueueCounts(Protocol):
         """
 
 
+class JobObjects(Fetch, Listing, Protocol):
+    """The bucket of the jobs."""
+
+
 class StatusReader:
     """Reads the status of jobs.
 
@@ -40,14 +45,13 @@ class StatusReader:
         StoreUnavailableError, StoreDeniedError, SourceUnavailableError, SourceDeniedError: as the store and the queue.
     """
 
-    def __init__(self, fetch: Fetch, queues: QueueCounts) -> None:
+    def __init__(self, fetch: JobObjects, queues: QueueCounts) -> None:
         self._fetch = fetch
         self._queues = queues
 
     async def read(self, keys: JobKeys) -> JobStatus:
         """Return the status of one job."""
-        found = await self._fetch.list(keys.prefix)
-        names = {key.removeprefix(keys.prefix) for key in found}
+        names = await object_names(self._fetch, keys.prefix)
         if not names:
             raise UnknownJobError(keys.kind, keys.api_name, keys.job_id)
         return await self.read_listed(keys, names)

@@ -51,6 +51,15 @@ async def test_a_job_that_nobody_has_begun_with_is_pending(reader: StatusReader,
     )
 
 
+async def test_a_job_with_very_many_objects_has_the_status_of_its_last_marker(
+    reader: StatusReader, store: DatedStore
+) -> None:
+    seed_job(store, "payload.json", "running", "succeeded")
+    store.seed([(job_keys().skipped(number), b"") for number in range(3000)])
+    store.seed([(job_keys().stop, b"")])
+    assert (await reader.read(job_keys())).state == "succeeded"
+
+
 async def test_a_submission_that_was_broken_off_is_unknown(reader: StatusReader, store: DatedStore) -> None:
     seed_job(store, "payload.json", indexed=False)
     store.seed([(f"{job_keys().in_progress}0", b"")])  # another job, whose id begins alike
