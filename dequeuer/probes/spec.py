@@ -10,10 +10,10 @@ import ipaddress
 import json
 import re
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import NoReturn
 
 from dequeuer.core.errors import ConfigurationError, clip
+from dequeuer.files.reading import AbsentError, BelowFileError, UnreadableError, read_bounded
 from dequeuer.http.origin import LOCALHOST, LOCALHOST_IPV6
 from dequeuer.probes.base import Probe, ProbeTiming
 from dequeuer.probes.http_get import HttpGetProbe
@@ -116,15 +116,11 @@ def _read(path: str) -> Mapping[str, object]:
 
     shown = clip(path)
     try:
-        with Path(path).open("rb") as file:
-            data = file.read(MAX_FILE_BYTES + 1)
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError) as error:
-        fault = f"{shown}: cannot be read: {clip(str(error))}; make it readable, or leave it out"
-        raise ConfigurationError([fault]) from error
-    if len(data) > MAX_FILE_BYTES:
-        raise ConfigurationError([f"{shown}: is larger than {MAX_FILE_BYTES} bytes"])
+        data = read_bounded(path, MAX_FILE_BYTES)
+    except UnreadableError as error:
+        if isinstance(error, AbsentError) and not isinstance(error, BelowFileError):
+            return {}
+        raise ConfigurationError([f"{shown}: {error}; allowed is a file, or none at all"]) from error
     try:
         content: object = json.loads(data.decode(), parse_constant=not_json)
     except (ValueError, RecursionError) as error:

@@ -1,6 +1,7 @@
 """What `probes.json` may contain, and the faults for all other content."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -367,10 +368,20 @@ def test_a_file_that_is_no_object_of_probes(path: Path, content: bytes, fault: s
     assert len(found) < len(str(path)) + 400
 
 
-@pytest.mark.parametrize("name", [".", "probes.json/below", "nul\0byte"], ids=["folder", "not a folder", "nul"])
-def test_a_file_that_cannot_be_read(path: Path, name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "fault"),
+    [
+        (".", "is no regular file"),
+        ("pipe", "is no regular file"),
+        ("probes.json/below", "cannot be read"),
+        ("nul\0byte", "cannot be read"),
+    ],
+    ids=["folder", "pipe", "not a folder", "nul"],
+)
+def test_a_file_that_cannot_be_read(path: Path, name: str, fault: str) -> None:
     path.write_text("{}")
-    with pytest.raises(ConfigurationError, match="cannot be read"):
+    os.mkfifo(path.parent / "pipe")
+    with pytest.raises(ConfigurationError, match=fault):
         load_probes(f"{path.parent}/{name}", 8080)
 
 
