@@ -28,6 +28,9 @@ class Cloud(Protocol):
     def store(self, bucket: str, observer: Observer, *, is_foreign: bool = False) -> ObjectStore:
         """Open a bucket. Nothing is sent yet. `is_foreign`: it may belong to another account than ours."""
 
+    async def close_store(self, store: ObjectStore) -> None:
+        """Close a bucket that nobody uses any more, before the rest."""
+
     async def ensure_expiry(self, *, bucket: str, prefix: str, days: int) -> ExpiryChange:
         """Write our lifecycle rule unless the bucket has it. Raises `StoreDeniedError`, `StoreUnavailableError`."""
 

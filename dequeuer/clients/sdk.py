@@ -28,6 +28,7 @@ from dequeuer.core import clock
 from dequeuer.core.errors import ConfigurationError, CredentialsMissingError, clip
 from dequeuer.core.events import Observer
 from dequeuer.settings import AwsSettings
+from dequeuer.sinks.base import ObjectStore
 from dequeuer.sinks.expiry import ExpiryChange
 from dequeuer.sinks.protection import UNPROTECTED
 from dequeuer.sources.sqs import sdk_errors as sqs_sdk
@@ -97,6 +98,12 @@ class Aws:
         )
         self._stores.append(opened)
         return opened
+
+    async def close_store(self, store: ObjectStore) -> None:
+        """Close a bucket."""
+        for opened in [opened for opened in self._stores if opened is store]:
+            self._stores.remove(opened)
+            await opened.close()
 
     async def ensure_expiry(self, *, bucket: str, prefix: str, days: int) -> ExpiryChange:
         """Write our lifecycle rule unless the bucket has it. Raises `StoreDeniedError`, `StoreUnavailableError`."""

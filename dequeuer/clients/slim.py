@@ -18,6 +18,7 @@ from dequeuer.core.errors import ConfigurationError, clip
 from dequeuer.core.events import Observer
 from dequeuer.http.origin import Origin
 from dequeuer.settings import AwsSettings
+from dequeuer.sinks.base import ObjectStore
 from dequeuer.sinks.expiry import ExpiryChange
 from dequeuer.sinks.protection import UNPROTECTED
 from dequeuer.sinks.s3.store import SlimStore, open_slim_store
@@ -69,6 +70,12 @@ class SlimAws:
         )
         self._stores.append(store)
         return store
+
+    async def close_store(self, store: ObjectStore) -> None:
+        """Close a bucket."""
+        for opened in [opened for opened in self._stores if opened is store]:
+            self._stores.remove(opened)
+            await opened.close()
 
     async def ensure_expiry(self, *, bucket: str, prefix: str, days: int) -> ExpiryChange:
         """Write our lifecycle rule unless the bucket has it. Raises `StoreDeniedError`, `StoreUnavailableError`."""

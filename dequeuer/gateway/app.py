@@ -75,7 +75,7 @@ async def _run(settings: GatewaySettings, endpoints: Endpoints) -> int:
         )
         jobs = Jobs(
             store=store,
-            buckets=SourceBuckets(lambda bucket: cloud.store(bucket, event_log, is_foreign=True)),
+            buckets=SourceBuckets(lambda bucket: cloud.store(bucket, event_log, is_foreign=True), cloud.close_store),
             queues=SqsCounts(sqs, cloud.translate),
             apis={one.api_name: one.job_api for one in endpoints if one.job_api is not None},
             kinds={one.api_name: one.kind for one in endpoints},

@@ -6,13 +6,13 @@ from dataclasses import replace
 import pytest
 
 from dequeuer.core.errors import SourceDeniedError, SourceUnavailableError, StoreDeniedError, StoreUnavailableError
-from dequeuer.gateway import job_service, retry
+from dequeuer.gateway import job_buckets, job_service, retry
 from dequeuer.gateway.job_buckets import MAX_BUCKETS, SourceBuckets
 from dequeuer.gateway.job_calls import SqsCounts
 from dequeuer.jobs.errors import JobsUnavailableError
 from dequeuer.jobs.job_id import JobIds
 from dequeuer.jobs.submission import ItemList, Submission
-from dequeuer.sinks.base import Check, Listing, unchecked
+from dequeuer.sinks.base import Check, ListedPage, unchecked
 from dequeuer.sources.sqs.errors import SqsResponseError, translate
 from tests.fakes import MemoryStore
 from tests.gateway.jobs import APIS, JobStage
@@ -163,19 +163,52 @@ async def test_a_large_body_does_not_hold_the_loop(monkeypatch: pytest.MonkeyPat
     assert turns > 10
 
 
-async def test_the_number_of_buckets_is_limited() -> None:
-    opened: list[str] = []
+class OpenBuckets:
+    """Opens and closes buckets, and remembers which are open."""
 
-    def open_bucket(name: str) -> Listing:
-        opened.append(name)
-        return MemoryStore()
+    def __init__(self) -> None:
+        self.open: dict[int, str] = {}
+        self.buckets = SourceBuckets(self.open_bucket, self.close_bucket)
 
-    buckets = SourceBuckets(open_bucket)
+    def open_bucket(self, name: str) -> MemoryStore:
+        store = MemoryStore()
+        self.open[id(store)] = name
+        return store
+
+    async def close_bucket(self, store: object) -> None:
+        del self.open[id(store)]
+
+
+async def test_a_bucket_makes_room_for_another() -> None:
+    opened = OpenBuckets()
     for number in range(MAX_BUCKETS):
-        assert buckets.listing(f"b{number}") is buckets.listing(f"b{number}")
-    assert len(opened) == MAX_BUCKETS
-    with pytest.raises(StoreDeniedError, match=r"256 buckets"):
-        buckets.listing("one-more")
+        await opened.buckets.listing(f"b{number}").list_page("")
+    await opened.buckets.listing("b0").list_page("")
+    await opened.buckets.listing("one-more").list_page("")
+    assert len(opened.open) == MAX_BUCKETS
+    assert "b0" in opened.open.values()
+    assert "b1" not in opened.open.values()
+
+
+async def test_a_bucket_that_is_being_listed_stays_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(job_buckets, "MAX_BUCKETS", 1)
+    opened, begun, end = OpenBuckets(), asyncio.Event(), asyncio.Event()
+
+    async def list_page(_self: MemoryStore, _prefix: str, *, after: str = "", token: str = "") -> ListedPage:
+        assert not after + token
+        begun.set()
+        await end.wait()
+        return ListedPage(objects=[], next_token="")
+
+    monkeypatch.setattr(MemoryStore, "list_page", list_page)
+    listing = asyncio.create_task(opened.buckets.listing("a").list_page(""))
+    await begun.wait()
+    with pytest.raises(StoreUnavailableError, match="1 buckets are being listed already"):
+        await opened.buckets.listing("b").list_page("")
+    end.set()
+    assert not (await listing).objects
+    await opened.buckets.listing("b").list_page("")
+    assert len(opened.open) == 1
 
 
 class FakeSqs:
