@@ -30,7 +30,8 @@ REFUSAL_MEMORY_MEASUREMENTS = 64
 """A number that the container refused, and every larger one, is not tried again during this many measurements of the
 baseline."""
 REFUSAL_FACTOR = 0.75
-"""The number of slots is multiplied by this when the container refuses work and no trial is running."""
+"""The number of slots is multiplied by this when the container refuses work and no trial with more slots is
+running."""
 TRIAL_ERROR_SHARE = 0.2
 """The standard error that is allowed when a trial is decided, as a share of its step: a step of 50 % allows 10 %."""
 MAX_BASELINE_ERROR = 0.2

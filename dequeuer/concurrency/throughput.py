@@ -7,7 +7,7 @@ import math
 MIN_SAMPLES = 4
 """A measurement needs at least this many messages, and at least one for each slot."""
 MAX_SAMPLES_PER_SLOT = 30
-"""More messages than these for each slot add no precision."""
+"""The most messages for each slot that are waited for: then a decision is made with the precision that there is."""
 MIN_SLOTS_FOR_MAX_SAMPLES = 10
 """With fewer slots than this, `MAX_SAMPLES_PER_SLOT` is multiplied by this number instead of the number of slots."""
 MIN_DURATION_S = 0.5
@@ -20,9 +20,9 @@ not prove that there is no noise."""
 
 
 class Throughput:
-    """Measures from the end of `skip` messages on. Times are seconds of any one clock.
+    """Measures from the end of `skip` messages on: from then on the slots work on messages that began with this number.
 
-    The slots then work on messages that began with this number of slots.
+    Times are seconds of any one clock.
 
     By Little's law the throughput is the number of busy slots divided by the time that a message takes. That is far
     less noisy than counting messages between two moments. The time of failed messages counts, but they do not count as
@@ -72,7 +72,7 @@ class Throughput:
         return self._count >= max(MIN_SAMPLES, self.limit) and self._duration_s() >= MIN_DURATION_S
 
     def is_precise_enough(self, max_error: float) -> bool:
-        """Tell whether `error` is at most `max_error`, or more messages would not make it smaller."""
+        """Tell whether `error` is at most `max_error`, or the most messages are counted."""
         return self.has_enough_samples and (
             self.error <= max_error or self._count >= MAX_SAMPLES_PER_SLOT * max(MIN_SLOTS_FOR_MAX_SAMPLES, self.limit)
         )

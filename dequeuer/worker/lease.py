@@ -1,4 +1,4 @@
-"""Held leases: each is renewed at half its length while the work runs, and fenced when it is lost."""
+"""Held leases: each is renewed while the work runs, about every half of its length, and fenced when it is lost."""
 
 from __future__ import annotations
 
@@ -96,7 +96,8 @@ class HeldLease:
         self._renewer.pause(self)
         if self.renewal is not None and not self.renewal.done():
             await asyncio.wait({self.renewal}, timeout=LAST_RENEWAL_TIMEOUT_S)
-            # A renewal ends at `stop_at` at latest. A settlement may still be sent in the margin after it.
+            # A renewal ends at `stop_at` at latest. In the margin after it a release may still be sent; a deletion may
+            # not: `Settler` checks the lease again.
             if self.lost_reason is None and self._time() >= self.stop_at + self._renewer.margin_s:
                 raise LeaseLostError(NOT_RENEWED)
         if self.lost_reason is not None:
@@ -143,7 +144,10 @@ class HeldLease:
 
 
 class LeaseRenewer:
-    """Renews every held lease when half of it is over. One task serves all leases. Made on the event loop.
+    """Renews held leases. Made on the event loop.
+
+    A renewal is due half a length after the work began or the renewal before ended, and earlier when less than 70 % of
+    the lease was left then. One task schedules all of them; each renewal is a task of its own.
 
     Args:
         length_s: length of a lease: the visibility timeout that a receive and each renewal set, seconds.
@@ -300,4 +304,4 @@ class LeaseRenewer:
                 if held in self._held and not held.is_renewal_paused:
                     self._schedule(held)
                 return
-            # The response took so long that the next renewal is due already.
+            # After so slow a response, another half of the length would leave too little: renew again at once.

@@ -176,13 +176,13 @@ class Poller:
         if min(free_slots + max_prefetched - prefetched, capacity) < min_size:
             return 0
         wanted = min(max_prefetched, self._slots.expected_messages(self._prefetch_window_s))
-        # Ask again when `refill_at` or fewer messages are prefetched: half of `wanted`, or `wanted` minus ten,
-        # whichever is larger. Not one message at a time: a request for ten costs as much as a request for one.
-        # `refill_at` is below the number of messages that the slots take during one receive: asking earlier is not
-        # necessary.
+        # Ask again when `refill_at` or fewer messages are prefetched. It is half of `wanted`, or `wanted` minus ten if
+        # that is larger, because a request for ten costs as much as one for a single message. It is always below the
+        # number of messages that the slots take during one receive: asking earlier is not necessary.
         used_during_receive = self._slots.expected_messages(self._prefetch_limit.lead_time_s)
         refill_at = min(max(wanted // 2, wanted - MAX_BATCH_SIZE), used_during_receive - 1)
-        # Messages on the way to slots that are not free yet count as prefetched.
+        # `free_slots` is below zero when the receives under way may bring more messages than there are free slots. The
+        # excess counts as prefetched.
         if free_slots <= 0 and prefetched - free_slots > max(0, refill_at):
             return 0
         room = min(free_slots + wanted - prefetched, capacity)

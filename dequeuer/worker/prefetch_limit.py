@@ -25,7 +25,7 @@ RECEIVE_TIME_WEIGHT = 0.1
 BODY_SIZE_DECAY = 0.98
 """The estimate of the body size rises at once, and falls by this factor with each receive."""
 MIN_LEAD_TIME_S = 0.05
-"""The next messages are asked for at least this long before the last prefetched one gets a slot."""
+"""The shortest time of a receive that is assumed when it is decided how early the next messages are asked for."""
 
 
 class PrefetchLimit:

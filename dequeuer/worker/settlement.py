@@ -13,8 +13,8 @@ from dequeuer.sources.base import Lease, Source
 from dequeuer.worker.lease import HeldLease
 
 SETTLEMENT_TIMEOUT_S = 2.0
-"""How long the caller of a settlement waits for it after it was cancelled, and the limit for releases of messages that
-no work has begun on. The end of the process has a limit of its own: `RELEASE_TIMEOUT_S` of the worker."""
+"""How long `settle` waits for the response after its caller was cancelled; also the longest time that `release_now`
+takes. The end of the process has a limit of its own: `RELEASE_TIMEOUT_S` of the worker."""
 REQUEUE_RELEASE_S = 10.0
 """For how long a completion message is hidden when it could not be sent again."""
 REPEATABLE_ERRORS = (SourceUnavailableError, SourceDeniedError)
@@ -76,8 +76,8 @@ class Settler:
                 try:
                     await self._source.copy(held.lease)
                 except SourceDeniedError:
-                    # The message is released: the next receive then raises the count. That is better than to hold it,
-                    # because the job does not end while a message is in flight.
+                    # Released, not held, although that raises its receive count: while two sidecars hold a completion
+                    # message each, neither message is the last one, and the job would never end.
                     await held.stop_renewing()
                     await held.lease.release(REQUEUE_RELEASE_S)
                     return "retried"

@@ -24,10 +24,10 @@ MAX_REDELIVERY_S = 1.0
 RELEASE_TIMEOUT_S = 2.5
 """The worker ends at latest this long after the grace period, also when the queue does not respond.
 
-After it come the last counts of a batch job, `SqsSource.close`, and the ends of the admin server and of the event loop:
-each takes 0.5 s at most. So the process ends within 5 s after `DEQUEUER_SHUTDOWN_GRACE`. The pod needs a
-terminationGracePeriodSeconds of that grace period plus 5 s, or the kubelet may kill the process before all messages are
-released.
+After it come the last counts of a batch job, `SqsSource.close`, aborts of uploads, and the ends of the admin server and
+of the event loop: each takes 0.5 s at most. So the process ends within 5 s after `DEQUEUER_SHUTDOWN_GRACE`. The pod
+needs a terminationGracePeriodSeconds of that grace period plus 5 s, or the kubelet may kill the process before all
+messages are released.
 """
 LATE_RELEASE_S = 0.25
 """The part of `RELEASE_TIMEOUT_S` that is reserved for releasing the messages of the last polls."""

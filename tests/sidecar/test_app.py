@@ -16,6 +16,7 @@ from dequeuer.process.running import LOOP_CLOSE_TIMEOUT_S
 from dequeuer.settings import load_sidecar
 from dequeuer.sidecar.app import run_sidecar
 from dequeuer.sidecar.batch_counts import MIN_LAST_WRITE_S
+from dequeuer.sinks.s3.parts import ABORTS_CLOSE_TIMEOUT_S
 from dequeuer.sources.sqs.source import CLOSE_TIMEOUT_S
 from dequeuer.worker.worker import RELEASE_TIMEOUT_S
 
@@ -100,6 +101,7 @@ def test_a_port_in_use_exits_1_and_names_the_setting(tmp_path: Path, capsys: pyt
 
 
 def test_all_that_follows_the_grace_period_takes_five_seconds_at_most() -> None:
-    after_s = RELEASE_TIMEOUT_S + MIN_LAST_WRITE_S + CLOSE_TIMEOUT_S + SHUTDOWN_TIMEOUT_S + LOOP_CLOSE_TIMEOUT_S
+    after_s = RELEASE_TIMEOUT_S + MIN_LAST_WRITE_S + CLOSE_TIMEOUT_S + ABORTS_CLOSE_TIMEOUT_S
+    after_s += SHUTDOWN_TIMEOUT_S + LOOP_CLOSE_TIMEOUT_S
     # `docs/operations.md` tells users to set terminationGracePeriodSeconds to DEQUEUER_SHUTDOWN_GRACE + 5 s.
     assert after_s <= 5 - 0.25

@@ -135,7 +135,7 @@ class Uploads:
             await sent.wait()
 
     async def close(self) -> None:
-        """Wait for running aborts, `ABORT_TIMEOUT_S` at most."""
+        """Wait for running aborts; see `Aborts.close`."""
         await self._aborts.close()
 
 

@@ -14,6 +14,8 @@ from dequeuer.sinks.s3.retry import retry_upload_request
 T = TypeVar("T")
 
 ABORT_TIMEOUT_S = 5.0
+ABORTS_CLOSE_TIMEOUT_S = 0.25
+"""How long the end of the process waits for aborts. The bucket's lifecycle rule deletes the parts that are left."""
 _NO_UPLOADS = ("NotImplemented", "MethodNotAllowed")
 """Codes of a store without multipart uploads. They say nothing about permissions."""
 
@@ -109,6 +111,10 @@ class Aborts:
         task.add_done_callback(self._running.discard)
 
     async def close(self) -> None:
-        """Wait for running aborts, `ABORT_TIMEOUT_S` at most."""
+        """Wait for running aborts, `ABORTS_CLOSE_TIMEOUT_S` at most; cancel those that take longer."""
         if self._running:
-            await asyncio.wait(set(self._running))
+            _, late = await asyncio.wait(set(self._running), timeout=ABORTS_CLOSE_TIMEOUT_S)
+            for task in late:
+                task.cancel()
+            if late:
+                await asyncio.wait(late)

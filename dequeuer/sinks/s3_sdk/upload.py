@@ -87,7 +87,7 @@ class Uploads:
         await check_uploads(_Upload(self._bucket, self._writer, key, UNTYPED, unchecked))
 
     async def close(self) -> None:
-        """Wait for running aborts, `ABORT_TIMEOUT_S` at most."""
+        """Wait for running aborts; see `Aborts.close`."""
         await self._aborts.close()
 
 

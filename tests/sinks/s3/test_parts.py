@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+import asyncio
 from hashlib import md5
 
 import pytest
 
 from dequeuer.core.errors import StoreDeniedError, StoreMissingError, StoreUnavailableError
-from dequeuer.sinks.s3.parts import Part, check_uploads, is_made_of, within_upload
+from dequeuer.sinks.s3.parts import ABORTS_CLOSE_TIMEOUT_S, Aborts, Part, check_uploads, is_made_of, within_upload
 
 HASHES = [md5(body, usedforsecurity=False) for body in (b"one", b"three")]
 PARTS = [Part(f'"{HASHES[0].hexdigest()}"', 3, ""), Part(f'"{HASHES[1].hexdigest()}"', 5, "")]
@@ -54,6 +55,24 @@ class FakeUpload:
 
     async def abort(self) -> None:
         self.aborted = True
+
+
+class HangingUpload(FakeUpload):
+    async def abort(self) -> None:
+        await asyncio.Event().wait()
+
+
+@pytest.mark.looptime
+async def test_an_abort_that_hangs_does_not_hold_the_end_of_the_process() -> None:
+    aborts, loop = Aborts(), asyncio.get_running_loop()
+    done = FakeUpload(None)
+    aborts.start(HangingUpload(None))
+    aborts.start(done)
+    began_at = loop.time()
+    await aborts.close()
+    assert loop.time() - began_at == pytest.approx(ABORTS_CLOSE_TIMEOUT_S)
+    assert done.aborted
+    assert asyncio.all_tasks() == {asyncio.current_task()}
 
 
 async def test_a_check_aborts_what_it_has_begun() -> None:
