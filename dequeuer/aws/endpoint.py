@@ -1,4 +1,4 @@
-"""Signed requests to one endpoint of AWS, or to a server with the same API."""
+"""Signed requests to one endpoint of AWS, or to a server with the same API: sent again once, the clock corrected."""
 
 from __future__ import annotations
 

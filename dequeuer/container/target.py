@@ -1,4 +1,4 @@
-"""The container beside the sidecar, over HTTP. Only this module sends requests to its API."""
+"""The container beside the sidecar: its API is called here alone. The POST, headers, timeouts, decoded responses."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The composition root of the gateway: builds every part, starts and stops them."""
+"""The composition root of the gateway: builds every part, starts and stops them; the exit status."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The gateway's HTTP routes, in two forms.
+"""The gateway's HTTP routes for requests, in two forms. In the public form it makes the id of a request.
 
 - Public form: `POST /<api name>`, `GET /<api name>/<id>`, and the same at the endpoint that cortex.yaml gives the API.
   An endpoint wins over a name. The queue comes from the settings. The gateway creates the id: a client that chose it

@@ -1,4 +1,4 @@
-"""The composition root of the sidecar: builds every part, and starts and stops them in order."""
+"""The composition root of the sidecar: builds every part, starts and stops them in order; the exit status."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The lifecycle rule of the bucket: S3 deletes results after some days.
+"""The lifecycle rule of the bucket, by which S3 deletes results after some days: whether it must be written.
 
 S3 has no request that adds a rule: a PUT replaces the whole configuration. So our rule is merged into the present
 configuration, and the rules of others are written back unchanged. Two writers at the same time can still overwrite each

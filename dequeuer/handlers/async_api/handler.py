@@ -1,4 +1,4 @@
-"""The async API: a message names a request in the store; its result goes back to the store."""
+"""The async API: a message names a request in the store; its result goes back to the store. Decides the outcome."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From the container's response to `result.json`: JSON is checked while it is streamed; no objects are built."""
+"""From the container's response to `result.json`: JSON is checked while it is streamed; sizes are limited."""
 
 from __future__ import annotations
 
