@@ -49,6 +49,8 @@ MAX_PARSED_INLINE_BYTES = 16 * 1024
 """A larger body is parsed in a thread: hostile text takes more than a microsecond for each byte."""
 MAX_PARSING = 2
 """Bodies that are parsed at the same time."""
+PARSING_TIMEOUT_S = 30.0
+"""For the turn to be parsed: 10 MiB of hostile text take 15 s."""
 MAX_READ_AT_ONCE = 16
 """Jobs of a list whose status is found out at the same time."""
 
@@ -260,8 +262,15 @@ class Jobs:
     async def _compute(self, size: int, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         if size <= MAX_PARSED_INLINE_BYTES:
             return function(*args, **kwargs)
-        async with self._parsing:
+        try:
+            async with asyncio.timeout(PARSING_TIMEOUT_S):
+                await self._parsing.acquire()
+        except TimeoutError:
+            raise JobsUnavailableError("other submissions take long to parse: try again") from None
+        try:
             return await asyncio.to_thread(function, *args, **kwargs)
+        finally:
+            self._parsing.release()
 
 
 def _new_spec(job_id: str, api: DeployedApi, submission: Submission) -> JobSpec:

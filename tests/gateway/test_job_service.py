@@ -163,6 +163,15 @@ async def test_a_large_body_does_not_hold_the_loop(monkeypatch: pytest.MonkeyPat
     assert turns > 10
 
 
+async def test_a_submission_does_not_wait_for_ever_while_others_are_parsed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(job_service, "MAX_PARSING", 0)
+    monkeypatch.setattr(job_service, "PARSING_TIMEOUT_S", 0.01)
+    jobs = JobStage().jobs(APIS)
+    assert (await jobs.parse(SUM, b" ")).faults
+    with pytest.raises(JobsUnavailableError, match="other submissions take long to parse: try again"):
+        await jobs.parse(SUM, b" " * 20_000)
+
+
 class OpenBuckets:
     """Opens and closes buckets, and remembers which are open."""
 
