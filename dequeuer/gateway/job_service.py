@@ -24,7 +24,7 @@ from dequeuer.jobs.errors import (
     UnknownJobError,
     WrongApiKindError,
 )
-from dequeuer.jobs.file_search import Buckets, FileSearch, search_files
+from dequeuer.jobs.file_search import Buckets, FilesDeniedError, FileSearch, search_files
 from dequeuer.jobs.job_id import JobIds, created_ns
 from dequeuer.jobs.job_listing import ListedJob, list_jobs
 from dequeuer.jobs.job_store import JobStore
@@ -227,7 +227,8 @@ class Jobs:
             cause = clip(f"{type(error).__name__}: {error}")
             structlog.get_logger().warning("job_files_refused", source=name, error=cause)
             code = f" ({clip(error.code)})" if error.code else ""
-            message = f"{name}: S3 refuses to list the files{code}: check the buckets, and who may list them"
+            files = clip(str(error.path)) if isinstance(error, FilesDeniedError) else "the files"
+            message = f"{name}: S3 refuses to list {files}{code}: check the buckets, and who may list them"
             return Fault(FOREIGN, message)
         except TimeoutError as error:
             message = f"{name}: no file was found in {SEARCH_TIMEOUT_S:g} s: name longer prefixes in s3_paths"

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from dequeuer.core.errors import StoreDeniedError, StoreUnavailableError
+from dequeuer.core.errors import StoreDeniedError, StoreUnavailableError, clip
 from dequeuer.core.retry import UNTIL_AVAILABLE, RetryPolicy
 from dequeuer.jobs.globs import Glob, compile_globs
 from dequeuer.jobs.s3_path import S3Path, parse_s3_path
@@ -46,6 +46,16 @@ class S3Object:
     position: Position
 
 
+class FilesDeniedError(StoreDeniedError):
+    """The files below `path` may not be listed, or there is no such bucket."""
+
+    def __init__(self, path: S3Path, error: StoreDeniedError) -> None:
+        # What the store says of our own bucket, which setting names it, would mislead.
+        reason = "there is no such bucket" if error.code == "NoSuchBucket" else str(error)
+        super().__init__(f"{clip(str(path))}: {reason}", error.code)
+        self.path = path
+
+
 class Buckets(Protocol):
     """Buckets in any region. Nothing is sent when one is opened."""
 
@@ -72,7 +82,7 @@ async def search_files(
 
     Raises:
         InvalidS3PathError, GlobError: the search is not valid; nothing was sent.
-        StoreDeniedError, StoreUnavailableError: as the listings and `retry` say.
+        FilesDeniedError, StoreUnavailableError: as the listings and `retry` say.
     """
     paths = [parse_s3_path(text) for text in search.s3_paths]
     selection = _Selection(search)
@@ -80,20 +90,22 @@ async def search_files(
         if after is not None and path_index < after.path_index:
             continue
         begin = after.key if after is not None and path_index == after.path_index else ""
-        async for page in _pages(buckets.listing(path.bucket), path.key, begin, retry):
+        async for page in _pages(buckets.listing(path.bucket), path, begin, retry):
             for listed in page.objects:
                 found = S3Path(path.bucket, listed.key)
                 if not listed.key.endswith("/") and await selection.holds(str(found)):
                     yield S3Object(path=found, listed=listed, position=Position(path_index=path_index, key=listed.key))
 
 
-async def _pages(listing: Listing, prefix: str, after: str, retry: RetryPolicy) -> AsyncIterator[ListedPage]:
+async def _pages(listing: Listing, path: S3Path, after: str, retry: RetryPolicy) -> AsyncIterator[ListedPage]:
     token = ""
     while True:
-        page = await retry.call(
-            StoreUnavailableError, listing.list_page, prefix, after="" if token else after, token=token
-        )
-        if after and not token and page.objects and page.objects[0].key.encode() <= after.encode():
+        begin = "" if token else after
+        try:
+            page = await retry.call(StoreUnavailableError, listing.list_page, path.key, after=begin, token=token)
+        except StoreDeniedError as error:
+            raise FilesDeniedError(path, error) from error
+        if begin and page.objects and page.objects[0].key.encode() <= begin.encode():
             raise StoreDeniedError("the listing does not begin after the key that was asked for")
         yield page
         if not page.next_token:

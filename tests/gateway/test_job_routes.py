@@ -183,7 +183,7 @@ async def test_an_async_api_keeps_a_name_that_is_a_path_of_jobs(stage: JobStage)
         ({"workers": 1}, "job.specify_exactly_one_key", f"specify exactly one of the following keys: item_list, file_path_lister, or delimited_files{HINT}"),
         ({"workers": 1, "file_path_lister": {"s3_paths": ["s3://files/none"], "batch_size": 1}}, "batchapi.no_s3_files_found", "file_path_lister: no s3 files match search criteria"),
         ({"workers": 1, "delimited_files": {"s3_paths": ["s3://files/"], "excludes": ["**"], "batch_size": 1}}, "batchapi.no_s3_files_found", "delimited_files: no s3 files match search criteria"),
-        ({"workers": 1, "delimited_files": {"s3_paths": ["s3://secret/"], "batch_size": 1}}, "error", "delimited_files: S3 refuses to list the files (AccessDenied): check the buckets, and who may list them"),
+        ({"workers": 1, "delimited_files": {"s3_paths": ["s3://secret/"], "batch_size": 1}}, "error", "delimited_files: S3 refuses to list s3://secret/ (AccessDenied): check the buckets, and who may list them"),
         (b" " * (10 << 20) + b"{}", "error", "http: request body too large"),
     ],
 )  # fmt: skip

@@ -110,3 +110,18 @@ async def test_a_store_that_begins_at_the_first_key_again_is_refused() -> None:
     deaf.seed([("1", b""), ("2", b"")])
     with pytest.raises(StoreDeniedError, match="does not begin after"):
         await anext(search_files(MemoryBuckets({"a": deaf}), paths("s3://a"), after=Position(path_index=0, key="1")))
+
+
+async def test_a_bucket_that_may_not_be_listed_is_named() -> None:
+    store = MemoryStore()
+    store.refuse("list_page")
+    with pytest.raises(StoreDeniedError, match=r"^s3://theirs/a: list_page refused by the test$") as caught:
+        await anext(search_files(MemoryBuckets({"theirs": store}), FileSearch(s3_paths=("s3://theirs/a",))))
+    assert caught.value.code == "AccessDenied"
+
+
+async def test_a_bucket_that_does_not_exist_is_not_taken_for_our_own() -> None:
+    store = MemoryStore()
+    store.fail(error=StoreDeniedError("the bucket does not exist: check DEQUEUER_BUCKET", "NoSuchBucket"))
+    with pytest.raises(StoreDeniedError, match=r"^s3://theirs/: there is no such bucket$"):
+        await anext(search_files(MemoryBuckets({"theirs": store}), FileSearch(s3_paths=("s3://theirs",))))
