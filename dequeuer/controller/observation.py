@@ -28,6 +28,8 @@ the counts of the queue are wrong for once."""
 COUNTS_INTERVAL_S: Final = 5.0
 """Between two readings of the counts of the workers, while there is work."""
 _WORKERS: Final = "workers/"
+_FAILURES: Final = "failures/"
+"""Written before a batch is gone from the queue, so unlike the counts it is never missing."""
 
 
 class NoSpecError(InvalidSpecError):
@@ -93,7 +95,7 @@ class Observation:
             enqueue_error=error,
             depth=depth,
             processes=processes,
-            has_failures=self.counts.has_failures,
+            has_failures=self.counts.has_failures or _FAILURES in names,
             is_empty_for_long=self._looks.is_empty_for_long(now_s, factor=1.0 if is_accounted else UNACCOUNTED_FACTOR),
             is_gone_for_long=self._looks.is_gone_for_long,
             enqueuer_failures=self.runs.enqueuer_failures,

@@ -48,7 +48,7 @@ class ProgressMeter:
             progress={
                 "items_total": items if is_known else None,
                 "items_done": min(items, round(done * per_batch)),
-                "items_failed": min(items, round(counts.failed_batches * per_batch)),
+                "items_failed": min(items, counts.failed_items + round(counts.failed_batches * per_batch)),
                 "batches_total": seen.total_batches,
                 "batches_done": done,
                 "rate": None if rate is None else round(rate * per_batch, 3),

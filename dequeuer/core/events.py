@@ -73,6 +73,13 @@ class BatchEnded:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ItemsFailed:
+    """Items of a batch failed for good, as the container says. Those of a batch that failed are not among them."""
+
+    items: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settled:
     """The lease of a message is no longer held. There is exactly one for each `Received`.
 
@@ -339,6 +346,7 @@ Event = (
     | Posted
     | ResponseStarted
     | BatchEnded
+    | ItemsFailed
     | Settled
     | SlotsChanged
     | LimitChanged

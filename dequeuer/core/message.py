@@ -72,12 +72,13 @@ class Reject:
     """A failed attempt, or (`poison`) a message that can never be handled.
 
     With a redrive policy the message is released (hidden for `after_s` seconds), so that the queue moves it to the
-    dead-letter queue in the end. Without one it is deleted.
+    dead-letter queue in the end. Without one it is deleted. `code`: what failed, for the records of a job.
     """
 
     after_s: float
     reason: str
     poison: bool = False
+    code: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

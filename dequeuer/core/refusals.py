@@ -33,6 +33,8 @@ _OBJECT_KINDS = {
     "put": frozenset({"result.json", "completed", "failed", "in_progress"}),
     "get": frozenset({"payload", "headers.json"}),
 }
+_LINES = ".jsonl"
+"""Results of a batch job. They may be in another bucket than what else the sidecar writes."""
 _PROGRESS_STATUS = "in_progress"
 """Written while the work runs. That this status can be written does not show that results can be."""
 
@@ -78,6 +80,8 @@ def access_result_of(event: SourceCalled | StoreCalled) -> AccessResult | None:
 
 def _object_kind(event: StoreCalled) -> str:
     name = event.key.rpartition("/")[2]
+    if event.op == "put" and name.endswith(_LINES):
+        return _LINES
     return name if name in _OBJECT_KINDS.get(event.op, ()) else ""
 
 

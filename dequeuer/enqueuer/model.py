@@ -60,9 +60,16 @@ class Portion(NamedTuple):
 
 
 class Batch(NamedTuple):
-    """A batch as it is sent: its number in the job, from 0, and the body of its message."""
+    """A batch as it is sent.
+
+    Attributes:
+        number: in the job, from 0.
+        first_item: number of its first item in the job, from 0; items that were left out have none.
+        body: of its message.
+    """
 
     number: int
+    first_item: int
     body: str
 
 

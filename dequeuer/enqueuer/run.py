@@ -32,7 +32,7 @@ from dequeuer.sources.sqs.sending import MessageSender, OutgoingMessage, attribu
 
 COMPLETION_BODY: Final = '{"message":"job_complete"}'
 _JSON, _TEXT = "application/json", "text/plain"
-_MAX_INDEX_DIGITS: Final = 12
+_LONGEST_INDEX: Final = "9" * 12
 
 
 class EnqueuerStoppedError(Exception):
@@ -95,7 +95,7 @@ class Enqueuer:
         await self._put(self._keys.enqueue_error, dump_error(error), _JSON)
 
     async def _send_batches(self, payload: JobPayload, checkpoint: Checkpoint) -> Checkpoint:
-        longest = {**self._attributes, "batch_index": "9" * _MAX_INDEX_DIGITS}
+        longest = {**self._attributes, "batch_index": _LONGEST_INDEX, "item_index": _LONGEST_INDEX}
         limit = self._sender.max_message_bytes - attributes_size(longest)
         # Listing takes long for many files: the result is kept in the checkpoint.
         measuring = asyncio.create_task(self._measure(payload), name="survey")
@@ -130,7 +130,7 @@ class Enqueuer:
         return checkpoint
 
     def _message(self, batch: Batch) -> OutgoingMessage:
-        attributes = {**self._attributes, "batch_index": str(batch.number)}
+        attributes = {**self._attributes, "batch_index": str(batch.number), "item_index": str(batch.first_item)}
         return OutgoingMessage(f"{self._keys.job_id}-{batch.number}", batch.body, attributes)
 
     def _completion(self) -> OutgoingMessage:

@@ -144,7 +144,7 @@ class _WindowBuilder:
         body = b"[" + b",".join(self._parts) + b"]"
         if len(body) > self._body_limit:
             raise self._too_large(index, len(body))
-        self._batches.append(Batch(index, body.decode()))
+        self._batches.append(Batch(index, self._before.items + self._items, body.decode()))
         self._items += self._count
         self._bytes += len(body)
         self._parts, self._count, self._part_bytes = [], 0, 0

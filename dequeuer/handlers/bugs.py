@@ -104,4 +104,4 @@ class FailBatch:
     async def __call__(self, message: Message, _fence: Fence, reason: str) -> Outcome:
         """Count the failed attempt."""
         self.observer(BatchEnded(succeeded=False, duration_s=0.0))
-        return Reject(after_s=backoff_s(message.receive_count), reason=reason)
+        return Reject(after_s=backoff_s(message.receive_count), reason=reason, code="bug")

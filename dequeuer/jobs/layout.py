@@ -107,6 +107,11 @@ class JobKeys:
         """The prefix of what the workers have done, one object for each run of a worker. Not in Cortex."""
         return f"{self.prefix}workers/"
 
+    @property
+    def failures(self) -> str:
+        """The prefix of the records of batches of which items failed for good. Not in Cortex."""
+        return f"{self.prefix}failures/"
+
     def worker(self, worker_id: str) -> str:
         """Return the key of what a run of a worker has done."""
         return f"{self.workers}{worker_id}.json"

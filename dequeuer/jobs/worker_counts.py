@@ -23,6 +23,7 @@ class WorkerCounts:
         failed_attempts: attempts at batches that failed; Cortex's `failed`.
         failed_batches: batches that failed for good.
         seconds: time that the batches that succeeded took in the container.
+        failed_items: that the container named as failed; those of batches that failed are not among them.
         failed_completions: the container did not accept `/on-job-complete`.
     """
 
@@ -30,12 +31,13 @@ class WorkerCounts:
     failed_attempts: int = 0
     failed_batches: int = 0
     seconds: float = 0.0
+    failed_items: int = 0
     failed_completions: int = 0
 
     @property
     def has_failures(self) -> bool:
         """Whether something failed for good: the job is completed, with failures."""
-        return self.failed_batches > 0 or self.failed_completions > 0
+        return self.failed_batches > 0 or self.failed_items > 0 or self.failed_completions > 0
 
     def __add__(self, other: WorkerCounts) -> WorkerCounts:
         return WorkerCounts(**{one.name: getattr(self, one.name) + getattr(other, one.name) for one in fields(self)})
@@ -60,6 +62,7 @@ def parse_counts(text: bytes) -> WorkerCounts:
             failed_attempts=int(found["failed_attempts"]),
             failed_batches=int(found["failed_batches"]),
             seconds=float(found["seconds"]),
+            failed_items=int(found["failed_items"]),
             failed_completions=int(found["failed_completions"]),
         )
     except (ValueError, TypeError, KeyError) as error:

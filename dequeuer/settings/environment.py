@@ -38,7 +38,13 @@ def unknown_variables(environ: Mapping[str, str], known: Collection[str]) -> lis
     unknown = [name for name in unknown if not is_service_link(name, environ[name])]
     # The value is not repeated: it may be a secret.
     return [
-        f"{clip(name)}: unknown variable{did_you_mean(name, known) if at < MAX_SUGGESTIONS else ''}; "
+        f"{clip(name)}: unknown variable{_suggestion(name, known) if at < MAX_SUGGESTIONS else ''}; "
         "correct or remove it"
         for at, name in enumerate(unknown)
     ]
+
+
+def _suggestion(name: str, known: Collection[str]) -> str:
+    # The words in another order: a short name can have more letters in the same order.
+    words = sorted(name.split("_"))
+    return did_you_mean(name, [one for one in known if sorted(one.split("_")) == words] or known)

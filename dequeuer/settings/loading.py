@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import TypeVar
 
-from dequeuer.core.errors import ConfigurationError
+from dequeuer.core.errors import ConfigurationError, quoted
 from dequeuer.settings.controller import ControllerSettings
 from dequeuer.settings.enqueuer import EnqueuerSettings
 from dequeuer.settings.gateway import GatewaySettings
 from dequeuer.settings.reader import Reader
 from dequeuer.settings.sidecar import DEFAULT_CLUSTER_FILE, SHUTDOWN_GRACE_S, ApiKind, SidecarSettings
-from dequeuer.settings.text_parsers import queue_region
+from dequeuer.settings.text_parsers import API_NAME, JOB_ID, queue_region
 
 T = TypeVar("T")
 
@@ -44,6 +45,7 @@ def load_sidecar(
     if kind == "async" and "job_id" in reader.values:
         wrong, other = "is for batch APIs, and the kind of this API is async", reader.source("api_kind")
         reader.faults.append(f"{reader.source('job_id')}: {wrong}; remove it, or correct {other}")
+    _check_job(reader, kind)
     user_port = reader.values.get("user_port")
     if user_port is not None and user_port == reader.values.get("admin_port"):
         wrong, other = f"{user_port} is the port of the container as well", reader.source("user_port")
@@ -128,6 +130,26 @@ def _check_file(reader: Reader, path: str, check: Callable[[str, T], object] | N
             check(reader.values[path], argument)
         except ConfigurationError as error:
             reader.faults += [f"{reader.source(path)}: {fault}" for fault in error.faults]
+
+
+def _check_job(reader: Reader, kind: ApiKind | None) -> None:
+    """Add the faults of the options that say where the objects of a batch job are."""
+    if kind == "async" and "output" in reader.values:
+        wrong = (
+            f"is for batch APIs, and the kind of this API is async; remove it, or correct {reader.source('api_kind')}"
+        )
+        reader.faults.append(f"{reader.source('output')}: {wrong}")
+    given = [path for path in ("output", "worker_id") if path in reader.values]
+    if kind != "batch" or not given:
+        return
+    if missing := [path for path in ("bucket", "cluster_uid") if path not in reader.sources]:
+        for option in given:
+            reader.add_fault(option, f"needs {' and '.join(map(reader.source, missing))}", "set them, or remove it")
+    for path, parser in (("api_name", API_NAME), ("job_id", JOB_ID)):
+        name = reader.values.get(path)
+        if name is not None and re.fullmatch(parser.pattern, name) is None:
+            wrong = f"{quoted(name)} cannot be part of the keys of a job, and {reader.source(given[0])} is given"
+            reader.add_fault(path, wrong, "correct one of them", parser.allowed)
 
 
 def _check_kms_key(reader: Reader) -> None:

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 from dequeuer.core.queue_limits import MAX_VISIBILITY_TIMEOUT_S
+from dequeuer.jobs.s3_path import S3Path
 from dequeuer.settings.option import option, settings_class
 from dequeuer.settings.parsers import OBJECT_SIZE, PORT, STATUSES, Parser, choice, seconds, whole, whole_seconds
 from dequeuer.settings.shared import SharedSettings
-from dequeuer.settings.text_parsers import ADDRESS, BUCKET, HOST, HOSTS, NAME, PATH, QUEUE_URL, VERSION
+from dequeuer.settings.text_parsers import ADDRESS, BUCKET, HOST, HOSTS, NAME, PATH, QUEUE_URL, S3_PATH, VERSION
 
 ApiKind = Literal["async", "batch"]
 
@@ -71,7 +72,11 @@ class SidecarSettings(SharedSettings):
         required_for=("async",),
         file_key="bucket",
     )
-    """S3 bucket of the async APIs' payloads and results."""
+    """S3 bucket of the async APIs' payloads and results. For a batch API, with `DEQUEUER_OUTPUT` or
+    `DEQUEUER_WORKER_ID`: the bucket of its jobs; else it is not used."""
+    output: S3Path | None = option(S3_PATH, "DEQUEUER_OUTPUT", default=None)
+    """Where the results of the items of a batch job go: `output.s3_path` of its submission. The container then answers
+    each batch with its results. Needs `DEQUEUER_BUCKET` and `DEQUEUER_CLUSTER_UID`."""
     job_id: str = option(NAME, "DEQUEUER_JOB_ID", flag="job-id", required_for=("batch",))
     """Id of the batch job; refused for an async API."""
     user_host: str | None = option(
@@ -152,9 +157,15 @@ class SidecarSettings(SharedSettings):
     being filled: the sidecar ends by SIGTERM, which whoever runs the job sends when the job is over."""
     worker_id: str | None = option(NAME, "DEQUEUER_WORKER_ID", default=None, unset="counts are not stored")
     """Id of this run of a batch job's worker, different for each. With it, with `DEQUEUER_BUCKET` and
-    `DEQUEUER_CLUSTER_UID`, the sidecar stores what it has done as `workers/<id>.json` among the objects of the job."""
+    `DEQUEUER_CLUSTER_UID`, the sidecar stores what it has done as `workers/<id>.json` among the objects of the job, and
+    which batches failed for good below `failures/`."""
     cortex_version: str = option(VERSION, "CORTEX_VERSION", default="0.42.1")
     """Version of Cortex whose jobs these are: part of the keys of their objects in S3."""
+
+    @property
+    def has_job_objects(self) -> bool:
+        """Whether this sidecar writes objects of a batch job."""
+        return self.api_kind == "batch" and (self.output is not None or self.worker_id is not None)
 
     @property
     def max_workers(self) -> int:

@@ -15,13 +15,13 @@ from dequeuer.core.refusals import HarmlessCall
 from dequeuer.core.retry import retry_until_available
 from dequeuer.handlers.base import Handler, Target
 from dequeuer.handlers.response_policy import ResponsePolicy
-from dequeuer.jobs.layout import JobKeys
 from dequeuer.settings import SidecarSettings
-from dequeuer.sidecar.batch_counts import BatchCounter, StoredCounts
+from dequeuer.sidecar.batch_counts import BatchCounter
 from dequeuer.sinks.access import harmless_store_calls, prove_access
 from dequeuer.sinks.expiry import MISSING_PERMISSION, ExpiryChange
 from dequeuer.sinks.layout import workloads_prefix
 from dequeuer.sources.base import Source
+from dequeuer.sources.sqs.operations import SendOperations
 from dequeuer.worker.worker import EndOfWork
 
 
@@ -35,6 +35,9 @@ class WorkerDependencies:
     policy: ResponsePolicy
     drain: Drain
     observer: Observer
+    sqs: SendOperations
+    max_receives: Callable[[], int | None]
+    """Of the queue's redrive policy, after the source was opened."""
     counter: BatchCounter | None = None
     """Of batches, when their counts are stored."""
 
@@ -68,7 +71,7 @@ async def make_api_kind(settings: SidecarSettings, dependencies: WorkerDependenc
     """
     if settings.api_kind == "async":
         return await _make_async(settings, dependencies)
-    return _make_batch(settings, dependencies)
+    return await _make_batch(settings, dependencies)
 
 
 async def _make_async(settings: SidecarSettings, dependencies: WorkerDependencies) -> ApiKind:
@@ -137,12 +140,16 @@ async def _ensure_expiry(settings: SidecarSettings, dependencies: WorkerDependen
         log.info("expiry_rule", bucket=settings.bucket, prefix=prefix, days=settings.result_retention_days, rule=change)
 
 
-def _make_batch(settings: SidecarSettings, dependencies: WorkerDependencies) -> ApiKind:
+async def _make_batch(settings: SidecarSettings, dependencies: WorkerDependencies) -> ApiKind:
     from dequeuer.handlers.batch_api.completion import Completion, EndWhenEmpty  # noqa: PLC0415 - see make_api_kind
     from dequeuer.handlers.batch_api.handler import BatchHandler  # noqa: PLC0415 - see make_api_kind
     from dequeuer.handlers.bugs import BugBoundary, FailBatch  # noqa: PLC0415 - see make_api_kind
 
-    stored = _stored_counts(settings, dependencies)
+    objects = None
+    if settings.has_job_objects:
+        from dequeuer.sidecar.batch_objects import open_batch_objects  # noqa: PLC0415 - see make_api_kind
+
+        objects = await open_batch_objects(settings, dependencies)
     completion = Completion(
         job_id=settings.job_id,
         queue=dependencies.source,
@@ -159,25 +166,15 @@ def _make_batch(settings: SidecarSettings, dependencies: WorkerDependencies) -> 
         policy=dependencies.policy,
         drain=dependencies.drain,
         observer=dependencies.observer,
+        results=None if objects is None else objects.results,
     )
+    bounded = BugBoundary(handler, FailBatch(observer=dependencies.observer), settings.max_attempts)
+    stored = None if objects is None else objects.counts
     return ApiKind(
-        handler=BugBoundary(handler, FailBatch(observer=dependencies.observer), settings.max_attempts),
+        handler=bounded if objects is None else objects.recording(bounded),
         end_of_work=EndWhenEmpty(dependencies.source) if settings.exit_when_empty else None,
         has_failed=lambda: completion.failed,
         background=stored.run if stored is not None else None,
         finish=stored.finish if stored is not None else None,
+        harmless_calls={} if objects is None else objects.harmless_calls,
     )
-
-
-def _stored_counts(settings: SidecarSettings, dependencies: WorkerDependencies) -> StoredCounts | None:
-    if dependencies.counter is None or settings.worker_id is None:
-        return None
-    keys = JobKeys(
-        cluster_uid=settings.cluster_uid,
-        kind="BatchAPI",
-        version=settings.cortex_version,
-        api_name=settings.api_name,
-        job_id=settings.job_id,
-    )
-    store = dependencies.cloud.store(settings.bucket, dependencies.observer)
-    return StoredCounts(dependencies.counter, store, keys, settings.worker_id)

@@ -208,6 +208,8 @@ class _Sidecar:
                 policy=policy,
                 drain=self._drain,
                 observer=observer,
+                sqs=client,
+                max_receives=lambda: source.max_receives,
                 counter=self._counter,
             )
             kind = await self._drain.run_until_requested(self._make_kind(source, dependencies), "start")

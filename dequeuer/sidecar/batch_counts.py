@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Final
 
 from dequeuer.core.errors import StoreDeniedError, StoreUnavailableError
-from dequeuer.core.events import BatchEnded, Event, Settled
+from dequeuer.core.events import BatchEnded, Event, ItemsFailed, Settled
 from dequeuer.jobs.layout import JobKeys
 from dequeuer.jobs.worker_counts import WorkerCounts, dump_counts
 from dequeuer.sinks.base import Sink
@@ -46,6 +46,9 @@ class BatchCounter:
             else:
                 done = WorkerCounts(failed_attempts=1)
             self.counts += done
+        elif isinstance(event, ItemsFailed):
+            self.counts += WorkerCounts(failed_items=event.items)
+            self.has_failed.set()
         elif isinstance(event, Settled):
             if event.settlement in {"rejected", "poison"} and event.receive_count >= (self.max_receives or 0):
                 self.counts = replace(self.counts, failed_batches=self.counts.failed_batches + 1)

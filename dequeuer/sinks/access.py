@@ -25,6 +25,15 @@ async def prove_access(store: Store, bucket: str, below: str) -> None:
         await retry_until_available(StoreUnavailableError, store.list, f"{below}status")
     except StoreDeniedError as error:
         raise _refused("listed (ListObjectsV2)", "list", bucket, below, error) from error
+    await prove_write(store, bucket, below)
+
+
+async def prove_write(store: Store, bucket: str, below: str) -> None:
+    """Check that objects below the prefix can be written. Waits while the store is unavailable.
+
+    Raises:
+        FatalError: it is denied.
+    """
     try:
         await retry_until_available(StoreUnavailableError, store.check_write, f"{below}{CHECK}")
     except StoreDeniedError as error:

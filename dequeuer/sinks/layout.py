@@ -45,3 +45,28 @@ class RequestKeys:
     def status(self, name: str) -> str:
         """Return the key of a status object; `name` is one of `STATUSES`."""
         return f"{self.prefix}status/{name}"
+
+
+@dataclass(frozen=True, slots=True)
+class OutputKeys:
+    """The keys of the results of one job. Not in Cortex.
+
+    Attributes:
+        prefix: of all of them, with its slash.
+    """
+
+    prefix: str
+
+    def results(self, batch: str) -> str:
+        """Return the key of the results of a batch, one a line."""
+        return f"{self.prefix}results/{batch}.jsonl"
+
+    def errors(self, batch: str) -> str:
+        """Return the key of the items of a batch that failed for good, one a line."""
+        return f"{self.prefix}errors/{batch}.jsonl"
+
+
+def output_keys(key: str, job_id: str) -> OutputKeys:
+    """Return the keys of the results of a job. `key`: of `output.s3_path`, "" for a whole bucket."""
+    below = key.rstrip("/")
+    return OutputKeys(f"{below}/{job_id}/" if below else f"{job_id}/")

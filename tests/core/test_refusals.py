@@ -59,6 +59,15 @@ async def test_an_object_of_another_kind_that_can_be_written_ends_nothing() -> N
     assert refusals.may_receive.is_open
 
 
+async def test_results_of_a_job_that_are_refused_are_not_ended_by_its_counts_in_another_bucket() -> None:
+    refusals = Refusals()
+    refusals(stored(refused=True, key="out/67f0/results/00000001.jsonl"))
+    refusals(stored(refused=False, key="uid/jobs/BatchAPI/0.42.1/api/67f0/workers/w.json"))
+    assert not refusals.may_receive.is_open
+    refusals(stored(refused=False, key="out/67f0/results/00000002.jsonl"))
+    assert refusals.may_receive.is_open
+
+
 async def test_outcomes_that_can_be_written_are_enough() -> None:
     refusals = Refusals()
     refusals(stored(refused=True, key="a/b/status/in_progress"))

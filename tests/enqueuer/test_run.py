@@ -43,7 +43,7 @@ async def test_the_messages_have_the_form_of_cortex_and_the_index_of_their_batch
     assert batch["MessageBody"] == "[3]"
     assert batch["MessageGroupId"] == batch["MessageDeduplicationId"] == "67f0-1"
     attributes = {name: value["StringValue"] for name, value in batch["MessageAttributes"].items()}
-    assert attributes == {"api_name": "api", "job_id": "67f0", "batch_index": "1"}
+    assert attributes == {"api_name": "api", "job_id": "67f0", "batch_index": "1", "item_index": "2"}
     assert completion["MessageBody"] == '{"message":"job_complete"}'
     attributes = {name: value["StringValue"] for name, value in completion["MessageAttributes"].items()}
     assert attributes == {"job_complete": "true", "api_name": "api", "job_id": "67f0"}
@@ -293,3 +293,12 @@ async def test_a_store_that_refuses_its_own_objects_ends_the_process(op: str) ->
     stage.store.refuse(op)
     with pytest.raises(FatalError, match="cannot be"):
         await stage.run()
+
+
+async def test_the_index_of_the_first_item_does_not_count_items_that_were_left_out() -> None:
+    stage = Stage(files("s3://data", batch_size=2, on_bad_item="skip"), data={"a": b'1\n"\xff"\n2\n3\n4\n5\n'})
+    await stage.run()
+    found = [
+        (entry["MessageBody"], entry["MessageAttributes"]["item_index"]["StringValue"]) for entry in stage.sqs.sent[:-1]
+    ]
+    assert found == [("[1,2]", "0"), ("[3,4]", "2"), ("[5]", "4")]

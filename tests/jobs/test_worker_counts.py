@@ -6,7 +6,7 @@ import pytest
 
 from dequeuer.jobs.worker_counts import InvalidCountsError, WorkerCounts, dump_counts, dump_metrics, parse_counts, total
 
-SOME = WorkerCounts(succeeded=3, failed_attempts=2, failed_batches=1, seconds=1.5, failed_completions=1)
+SOME = WorkerCounts(succeeded=3, failed_attempts=2, failed_batches=1, seconds=1.5, failed_items=4, failed_completions=1)
 
 
 def test_counts_come_back_as_they_were() -> None:
@@ -27,5 +27,6 @@ def test_metrics_are_those_of_cortex() -> None:
 
 def test_what_failed_for_good_is_a_failure() -> None:
     assert WorkerCounts(failed_batches=1).has_failures
+    assert WorkerCounts(failed_items=1).has_failures
     assert WorkerCounts(failed_completions=1).has_failures
     assert not WorkerCounts(failed_attempts=9).has_failures

@@ -98,3 +98,34 @@ def test_a_bad_value_is_a_fault_that_names_it(name: str, value: str) -> None:
     (fault,) = faults([], ASYNC | {name: value})
     assert fault.startswith(name)
     assert f'"{value}" is not allowed' in fault
+
+
+JOB = {"DEQUEUER_BUCKET": "my-bucket", "DEQUEUER_CLUSTER_UID": "cluster-1"}
+
+
+@pytest.mark.parametrize("given", ["s3", "b/p", "s3://-b", "s3:///p", "s3://bucket/a\nb", "s3://bucket/\u00e4"])
+def test_an_output_that_is_no_path_is_a_fault(given: str) -> None:
+    (fault,) = faults([], BATCH | JOB | {"DEQUEUER_OUTPUT": given})
+    assert fault.startswith("DEQUEUER_OUTPUT: ")
+
+
+def test_the_objects_of_a_job_need_their_place() -> None:
+    for given in ({"DEQUEUER_OUTPUT": "s3://b/p"}, {"DEQUEUER_WORKER_ID": "w"}):
+        (fault,) = faults([], BATCH | given)
+        assert fault.startswith(next(iter(given)))
+        assert "DEQUEUER_BUCKET" in fault
+        assert "DEQUEUER_CLUSTER_UID" in fault
+        told = faults([], BATCH | JOB | given | {"DEQUEUER_API_NAME": "My_api", "DEQUEUER_JOB_ID": "j.1"})
+        assert len(told) == 2
+        assert all("cannot be part of the keys of a job" in one for one in told)
+        assert load([], BATCH | JOB | given).has_job_objects
+
+
+def test_without_an_output_and_a_worker_id_a_batch_sidecar_has_no_objects() -> None:
+    names = {"DEQUEUER_API_NAME": "My_api", "DEQUEUER_JOB_ID": "j.1"}
+    assert not load([], BATCH | JOB | names).has_job_objects
+
+
+def test_an_output_contradicts_an_async_api() -> None:
+    (fault,) = faults([], ASYNC | {"DEQUEUER_OUTPUT": "s3://b/p"})
+    assert "is for batch APIs" in fault

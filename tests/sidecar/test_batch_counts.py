@@ -5,7 +5,7 @@ import math
 
 import pytest
 
-from dequeuer.core.events import BatchEnded, Settled, Settlement
+from dequeuer.core.events import BatchEnded, ItemsFailed, Settled, Settlement
 from dequeuer.jobs.worker_counts import WorkerCounts, parse_counts
 from dequeuer.sidecar.batch_counts import BatchCounter, StoredCounts
 from dequeuer.sinks.base import Check, unchecked
@@ -36,6 +36,13 @@ def test_a_batch_has_failed_for_good_at_its_last_receive(
     counter.max_receives = max_receives
     counter(settled("rejected", receive_count))
     assert counter.counts.failed_batches == failed
+
+
+def test_items_that_failed_are_counted() -> None:
+    counter = BatchCounter()
+    counter(ItemsFailed(items=2))
+    counter(ItemsFailed(items=3))
+    assert counter.counts == WorkerCounts(failed_items=5)
 
 
 def test_a_completion_that_the_container_refuses_is_a_failure() -> None:

@@ -12,7 +12,7 @@ from dequeuer.core import clock
 from dequeuer.core.errors import LeaseLostError, SourceDeniedError, SourceUnavailableError, clip
 from dequeuer.core.events import Observer, SourceCalled, SourceOp
 from dequeuer.core.message import Message
-from dequeuer.core.queue_limits import MAX_BATCH_SIZE, MAX_VISIBILITY_TIMEOUT_S
+from dequeuer.core.queue_limits import MAX_BATCH_SIZE, MAX_RECEIVES, MAX_VISIBILITY_TIMEOUT_S
 from dequeuer.sources.base import Depth, Lease, lease_margin_s
 from dequeuer.sources.sqs.batcher import Batcher
 from dequeuer.sources.sqs.errors import Translate, from_code
@@ -333,8 +333,9 @@ async def _with_deadline(call: Awaitable[Json], until: float) -> Json:
         raise TimeoutError(f"no response within {loop.time() - started:.3g} s") from None
 
 
-def _max_receives(policy: str) -> int | None:
+def _max_receives(policy: str) -> int:
     try:
-        return number(json.loads(policy)["maxReceiveCount"])
+        return number(json.loads(policy)["maxReceiveCount"]) or MAX_RECEIVES
     except (ValueError, TypeError, KeyError):
-        return None
+        # Taken for the last one, a receive would end a batch that is delivered again.
+        return MAX_RECEIVES

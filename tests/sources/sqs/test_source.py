@@ -214,6 +214,16 @@ async def test_open_finds_the_redrive_policy(attributes: dict[str, str]) -> None
     source = make(client)
     await source.open()
     assert source.has_redrive is bool(attributes)
+    assert source.max_receives == (3 if attributes else None)
+
+
+@pytest.mark.parametrize("policy", ["x", "[]", "{}", '{"maxReceiveCount":"many"}'])
+async def test_a_policy_that_cannot_be_read_ends_no_message_early(policy: str) -> None:
+    client = FakeSqs()
+    client.answers["attributes"] = [{"Attributes": {"RedrivePolicy": policy}}]
+    source = make(client)
+    await source.open()
+    assert (source.has_redrive, source.max_receives) == (True, 1000)
 
 
 @pytest.mark.parametrize("fifo", [False, True])

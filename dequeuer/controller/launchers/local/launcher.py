@@ -193,6 +193,8 @@ class LocalLauncher:
             # The queue may be empty because the enqueuer is slow: the controller knows when the job is over.
             "DEQUEUER_EXIT_WHEN_EMPTY": "false",
         }
+        if spec.output_s3_path is not None:
+            own["DEQUEUER_OUTPUT"] = spec.output_s3_path
         environment = own_environment(settings.environment, own)
         grace_s = settings.sidecar_grace_s + SIDECAR_MARGIN_S
         return self._process(keys, name, "sidecar", _program(), environment, grace_s)

@@ -1,0 +1,88 @@
+"""Records the batches that failed for good: the queue has them no more."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Final
+
+from dequeuer.core.errors import InvalidInputError, clip
+from dequeuer.core.message import Done, Fence, Message, Outcome, Reject, Retry
+from dequeuer.formats.json_text import is_json_array
+from dequeuer.handlers.base import Handler
+from dequeuer.handlers.batch_api.batch import (
+    BATCH_INDEX,
+    PART,
+    batch_name,
+    batch_of,
+    count_items,
+    number_of,
+)
+from dequeuer.handlers.batch_api.records import FailureRecords
+from dequeuer.handlers.batch_api.results import JobResults
+
+_UNSAFE: Final = re.compile(r"[^A-Za-z0-9-]")
+
+
+class FailureRecorder:
+    """`Handler` around another one: an outcome after which a batch is not delivered again is recorded before it.
+
+    A record is named as the objects of the batch, or `message-<id>` when its message names no batch. While the store
+    cannot be used, the message is kept.
+
+    Args:
+        handler: the other one.
+        is_completion: tells completion messages from batches.
+        records: of the job.
+        max_receives: receives after which the queue moves a message away; None: it never does.
+        results: of the job, when they are kept: all items of the batch get their error.
+    """
+
+    def __init__(
+        self,
+        handler: Handler,
+        *,
+        is_completion: Callable[[Message], bool],
+        records: FailureRecords,
+        max_receives: int | None,
+        results: JobResults | None,
+    ) -> None:
+        self._handler = handler
+        self._is_completion = is_completion
+        self._records = records
+        self._max_receives = max_receives
+        self._results = results
+        self.needs_slot = handler.needs_slot
+        self.ref = handler.ref
+
+    async def handle(self, message: Message, fence: Fence) -> Outcome:
+        """Handle a message."""
+        outcome = await self._handler.handle(message, fence)
+        if not isinstance(outcome, (Reject, Retry)) or self._is_completion(message):
+            return outcome
+        if self._max_receives is None and isinstance(outcome, Retry):
+            return outcome
+        if self._max_receives is not None and message.receive_count < self._max_receives:
+            return outcome
+        return await self._record(message, outcome, fence)
+
+    async def _record(self, message: Message, outcome: Reject | Retry, fence: Fence) -> Outcome:
+        code = outcome.code if isinstance(outcome, Reject) else "released"
+        error = {"code": code, "message": clip(outcome.reason), "attempts": message.receive_count}
+        body = message.body.encode(errors="surrogatepass")
+        items = await count_items(body) if is_json_array(body) else 0
+        failed = items
+        if self._results is not None and items:
+            try:
+                batch = batch_of(message, items)
+            except InvalidInputError:
+                pass
+            else:
+                failed = await self._results.begin(batch, body, fence).fail(error)
+                if not failed:
+                    # Each item has its result or is tried again: an earlier delivery has come that far.
+                    return Done(state="already_finished", reason=outcome.reason)
+        index, part = number_of(message, BATCH_INDEX), number_of(message, PART) or 0
+        name = f"message-{_UNSAFE.sub('', message.id)[:64]}" if index is None else batch_name(index, part)
+        await self._records.create(name, index=index, part=part, items=failed, error=error, fence=fence)
+        return outcome
