@@ -6,9 +6,10 @@ import re
 from collections.abc import Callable
 from typing import Final
 
-from dequeuer.core.errors import InvalidInputError, clip
+from dequeuer.core.errors import InvalidInputError, SourceDeniedError, SourceGoneError, clip
 from dequeuer.core.message import Done, Fence, Message, Outcome, Reject, Retry
 from dequeuer.formats.json_text import is_json_array
+from dequeuer.handlers.backoff import MAX_BACKOFF_S
 from dequeuer.handlers.base import Handler
 from dequeuer.handlers.batch_api.batch import (
     BATCH_INDEX,
@@ -78,7 +79,10 @@ class FailureRecorder:
             except InvalidInputError:
                 pass
             else:
-                failed = await self._results.begin(batch, body, fence).fail(error)
+                try:
+                    failed = await self._results.begin(batch, body, fence).fail(error)
+                except (SourceDeniedError, SourceGoneError) as denied:
+                    return Retry(after_s=MAX_BACKOFF_S, reason=f"{clip(outcome.reason)}; the queue: {denied}")
                 if not failed:
                     # Each item has its result or is tried again: an earlier delivery has come that far.
                     return Done(state="already_finished", reason=outcome.reason)

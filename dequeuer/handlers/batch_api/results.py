@@ -190,22 +190,29 @@ class BatchResults:
             await self._settle_rest(answer.failures if is_ours else None)
 
     async def fail(self, error: Mapping[str, object]) -> int:
-        """Store that the batch failed for good; return how many of its items did. Others have results already."""
-        self._wait_for_refusals()
-        await self._create(self._results, b"")
-        stored = await self._indexes(self._results)
-        failed = {item: error for item in self._batch.items if item not in stored}
-        if failed:
-            await self._create(self._errors, _error_lines(failed))
-        return len(failed)
+        """Store that the batch failed for good; return how many of its items did.
 
-    async def _settle_rest(self, failures: Mapping[int, ItemFailure] | None) -> None:
-        """Decide about the items without a result. `failures`: of the answer that made the results; None: not known."""
+        Another delivery may have come first, and decides then: it may have results, or have items tried again.
+        """
+        self._wait_for_refusals()
+        items = self._batch.items
+        if await self._create(self._results, b"") and await self._create(
+            self._errors, _error_lines(dict.fromkeys(items, error))
+        ):
+            return len(items)
+        return await self._settle_rest(None)
+
+    async def _settle_rest(self, failures: Mapping[int, ItemFailure] | None) -> int:
+        """Decide about the items without a result; return how many failed for good.
+
+        `failures`: of the answer that made the results; None: not known.
+        """
         items = self._batch.items
         stored = await self._indexes(self._results)
         rest = [at for at, item in enumerate(items) if item not in stored]
         if not rest:
-            return
+            return 0
+        failed = 0
         final = await self._final(rest, failures)
         if final or failures is None:
             # Also without a line: otherwise the delivery that has the answer could still decide otherwise.
@@ -215,12 +222,13 @@ class BatchResults:
                 decided = {items[at] for at in final}
             else:
                 decided = await self._indexes(self._errors)
-            if failed := [at for at in rest if items[at] in decided]:
-                await self._record(len(failed))
+            if failed := sum(items[at] in decided for at in rest):
+                await self._record(failed)
             rest = [at for at in rest if items[at] not in decided]
         if rest:
             self._fence.check()
             await self._job.send(self._job.part(self._batch, self._body, rest))
+        return failed
 
     async def _record(self, failed: int) -> None:
         batch = self._batch

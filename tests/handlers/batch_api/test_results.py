@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -20,8 +21,9 @@ from dequeuer.core.errors import (
 from dequeuer.core.events import BatchEnded, ItemsFailed
 from dequeuer.core.message import Done, Outcome, Reject, Retry
 from dequeuer.handlers.batch_api import answer
+from dequeuer.sinks.base import Check, unchecked
 from tests.fakes import SwitchFence
-from tests.handlers.batch_api.stage import KEYS, Job, Killer, array, doubled, partial
+from tests.handlers.batch_api.stage import KEYS, Job, Killer, MortalStore, array, doubled, partial
 from tests.handlers.stage import Reply
 
 pytestmark = pytest.mark.looptime
@@ -373,6 +375,48 @@ async def test_killed_at_any_call_no_line_is_lost_or_doubled(max_receives: int |
         assert {name.partition("-")[0] for name in job.failures} >= {"00000001", "00000004"} & {
             f"0000000{batch}" for batch, items in ((1, {3}), (4, {9, 10})) if items & job.errors.keys()
         }, at
+
+
+def all_again(items: list[Any]) -> Reply:
+    return partial([None] * len(items), *((at, "busy", True) for at in range(len(items))))
+
+
+@pytest.mark.parametrize("at", range(1, 9))
+@pytest.mark.parametrize("batch", [1, 2, 3, 4])
+@pytest.mark.parametrize("receive_count", [1, 2])
+async def test_two_deliveries_at_the_same_time_decide_once(batch: int, at: int, receive_count: int) -> None:
+    job = whole_job(None)
+    messages = [message for message, _ in job.queue.messages.values()]
+    job.queue.messages.clear()
+    message = messages[batch]
+    job.queue.messages[message.id] = (message, 1)
+
+    turns = iter(range(1, 1000))
+
+    class Crossing(MortalStore):
+        """Before or after one call of the first delivery the second one comes, from beginning to end."""
+
+        async def create(self, key: str, body: bytes, content_type: str, *, check: Check = unchecked) -> bool:
+            await self.cross()
+            is_written = await super().create(key, body, content_type, check=check)
+            await self.cross()
+            return is_written
+
+        async def cross(self) -> None:
+            if next(turns) == at:
+                # With the first receive of a duplicate the container is called again, and may answer otherwise.
+                job.container.answer = all_again
+                await job.process().handle(replace(message, receive_count=receive_count), job.fence)
+                job.container.answer = ordinary
+
+    job.store = Crossing()
+    job.store.killer = job.killer
+    await job.process().handle(message, job.fence)
+    del job.queue.messages[message.id]
+    await job.work()
+    first = int(message.attributes["item_index"])
+    items = set(range(first, first + len(json.loads(message.body))))
+    assert job.results.keys() | job.errors.keys() == items
 
 
 WORDS = st.tuples(st.sampled_from(["ok", "ok", "bad", "again", "fail"]), st.integers(0, 9))
