@@ -14,6 +14,7 @@ from dequeuer.core.message import Done, Reject
 from dequeuer.handlers.response_policy import ResponsePolicy
 from dequeuer.sidecar.api_kinds import ApiKind, WorkerDependencies, make_api_kind
 from dequeuer.sidecar.batch_counts import BatchCounter
+from dequeuer.sinks.base import ObjectStore
 from dequeuer.sinks.expiry import ExpiryChange
 from dequeuer.sources.sqs.errors import Translate, translate
 from dequeuer.sources.sqs.operations import SqsClient
@@ -44,6 +45,9 @@ class MemoryCloud:
     def store(self, bucket: str, observer: Observer, *, is_foreign: bool = False) -> MemoryStore:
         self.opened.append((bucket, is_foreign))
         return self.buckets[bucket]
+
+    async def close_store(self, store: ObjectStore) -> None:
+        raise NotImplementedError
 
     async def ensure_expiry(self, *, bucket: str, prefix: str, days: int) -> ExpiryChange:
         raise NotImplementedError
