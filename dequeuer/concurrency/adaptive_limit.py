@@ -19,7 +19,8 @@ from dequeuer.core.events import LimitChanged, LimitReason, Observer
 
 MIN_GAIN_SHARE = 1 / 3
 """The gain in throughput that a trial needs, as a share of the gain in slots: 50 % more slots are kept for at least
-17 % more throughput. A trial with fewer slots is kept when it loses less than this share."""
+17 % more throughput. A trial with fewer slots is kept when it loses less than this share of the
+loss in slots: half of the slots may cost up to 17 % of the throughput."""
 DECISION_STANDARD_ERRORS = 2.0
 """A measurement that is this many standard errors from the threshold allows a decision before it is precise enough."""
 MAX_STEP_FACTOR, MIN_STEP_FACTOR = 2.0, 1.25

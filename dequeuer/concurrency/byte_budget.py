@@ -55,7 +55,7 @@ class ByteBudget:
         return False
 
     def release(self, size: int) -> None:
-        """Return bytes that were taken."""
+        """Give back bytes that were taken."""
         self._free += size
         self._serve()
 

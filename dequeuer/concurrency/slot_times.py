@@ -6,7 +6,7 @@ PREFETCH_WINDOW_S = 0.5
 """A message may be prefetched when it is expected to get a slot within this time."""
 ESTIMATE_DECAY = 0.9
 """Weight of the old estimate when a shorter time is measured. The estimate rises at once and falls slowly: a message
-that is prefetched too early is released, and that costs a receive."""
+that is prefetched too early is released, and its receive count has been raised by one."""
 MIN_SLOT_TIME_S = 0.001
 """A shorter estimate shows the resolution of the clock, not the time of the work."""
 

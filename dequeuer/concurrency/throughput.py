@@ -20,7 +20,7 @@ not prove that there is no noise."""
 
 
 class Throughput:
-    """Measures from the end of `skip` messages on: from then on the slots work on messages that began with this number.
+    """Measures from the end of `skip` messages on: then the slots work on messages that began after `limit` was set.
 
     Times are seconds of any one clock.
 

@@ -26,8 +26,8 @@ MIN_STORING_LIMIT = 20
 """The limit of messages that are stored or settled, besides those in slots, is
 max(`MIN_STORING_LIMIT`, slots, min(`STORING_PER_SLOT` * slots, `MAX_STORING_LIMIT`))."""
 STORING_PER_SLOT = 5
-"""For each slot: three messages that are stored (20 ms in the slot, then 60 ms at the store), and two that receives
-under way may bring: these count against the same capacity."""
+"""For each slot: five, so for example three that are stored (20 ms in the slot, then 60 ms at the store), and two that
+receives under way may bring: these count against the same capacity."""
 MAX_STORING_LIMIT = 200
 """The upper limit of `STORING_PER_SLOT` times the slots: each message may keep 64 KiB in memory. It is enough for 2,000
 messages a second that are stored for 60 ms each, which are 120 at a time."""
@@ -41,7 +41,7 @@ CLEAN_UP_TIMEOUT_S = 0.1
 """How long a release waits for the clean-up of cancelled work."""
 _STORED_STATES = frozenset({"completed", "failed", "already_finished"})
 """A message in one of these states has its outcome in the store: a redelivery finds it, and does not call the
-container. A completion message that failed has this state, too, although nothing is stored of it; each job has one."""
+container. A completion message that failed is `failed`, too, with nothing stored: a job ends with one."""
 
 
 class _Fence:
@@ -269,6 +269,10 @@ class Attempts:
         if held.is_over():
             # Another sidecar may have the message by now, so nothing is sent for it.
             held.set_settlement("lease_lost", held.lost_reason or NOT_RENEWED)
+            return
+        if held.was_settlement_attempted:
+            # The queue may still carry out a deletion. A release before it would let another sidecar do the work again.
+            held.set_settlement("error", "the queue did not respond to the settlement")
             return
         held.set_settlement("released", "the grace period of the drain is over")
         try:

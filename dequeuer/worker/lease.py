@@ -45,8 +45,8 @@ class HeldLease:
         self.is_settling = False
         """Whether a settlement may have been sent. Then a refused renewal does not mean that the lease is lost."""
         self.was_settlement_attempted = False
-        """Whether a settlement was attempted. It stays True when the attempt fails. Then `Attempts.cancel` does not
-        release the message: the queue may have the settlement."""
+        """Whether a settlement was attempted. It stays True when the attempt fails. Then no release follows at the
+        end of the process: the queue may have the settlement."""
         self.settlement: Settlement | None = None
         """How the message was settled; None: not yet, or it is not known."""
         self.settlement_reason = ""
@@ -146,8 +146,9 @@ class HeldLease:
 class LeaseRenewer:
     """Renews held leases. Made on the event loop.
 
-    A renewal is due half a length after the work began or the renewal before ended, and earlier when less than 70 % of
-    the lease was left then. One task schedules all of them; each renewal is a task of its own.
+    A renewal is due half a length after the work began or the renewal before ended. The first one is earlier when less
+    than 70 % of a length was left before `stop_at`; and after a renewal that took a quarter of the length or more the
+    next one follows at once. One task schedules all of them; each renewal is a task of its own.
 
     Args:
         length_s: length of a lease: the visibility timeout that a receive and each renewal set, seconds.

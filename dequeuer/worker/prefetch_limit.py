@@ -16,7 +16,7 @@ MAX_LIMIT = MAX_CONCURRENT_RECEIVES * MAX_BATCH_SIZE
 """The largest limit, however long receives take."""
 MAX_EXTRA_PER_SLOT = 5
 """At most this many messages above `MIN_LIMIT` for each slot. When a container with one slot hangs, all prefetched
-messages are released, and each of them has cost a receive."""
+messages are released, and the receive count of each has been raised by one."""
 MAX_EXTRA_CHARS = 2 * 1024 * 1024
 """The messages above `MIN_LIMIT` have together at most about this many characters in their bodies. One body can have
 1 MiB."""

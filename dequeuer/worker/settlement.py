@@ -1,4 +1,4 @@
-"""Settling messages: acknowledge, release, or send again. Cancellation does not interrupt a settlement."""
+"""Settling messages: acknowledge, release, or send again. A cancelled caller waits for the response, for up to 2 s."""
 
 from __future__ import annotations
 

@@ -131,8 +131,8 @@ class Worker:
             self._observer(ProcessPhaseChanged(phase="drain", in_flight=len(self._attempts)))
         self._attempts.stop_starting()
         late_messages = asyncio.create_task(self._poller.release_late_messages(), name="release-late-messages")
-        # The queue may deliver a released message to an open poll of this worker, even if its connection was just
-        # closed, because some queues do not notice that. So polls stay open, and what they bring is released again.
+        # The queue may deliver a released message to an open poll of this worker. Some queues also deliver it to a poll
+        # whose connection was just closed. So polls stay open, and what they bring is released again.
         await asyncio.wait({late_messages}, timeout=self._poller.max_response_wait_s())
         last_release_at = loop.time() if self._prefetched else -math.inf
         self._prefetched.release_all("drain")

@@ -29,6 +29,13 @@ _RESULTS = "tests/handlers/batch_api/test_results.py"
 
 MUTATIONS = [
     Mutation(
+        name="a release after an acknowledgement without a response",
+        module="worker/attempts.py",
+        old="        if held.was_settlement_attempted:\n",
+        new="        if held.is_over():\n",
+        tests=("tests/worker/test_worker.py",),
+    ),
+    Mutation(
         name="a batch acknowledged before its results are stored",
         module="handlers/batch_api/handler.py",
         old="            await results.finish(answer)\n",
