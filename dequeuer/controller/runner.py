@@ -37,6 +37,8 @@ MAX_PAUSE_S: Final = 5.0
 """Between two looks: short after a step, longer while nothing happens. A pause or a stop works within this time."""
 PAUSE_GROWTH: Final = 1.5
 PROGRESS_INTERVAL_S: Final = 5.0
+LATE_START_TIMEOUT_S: Final = 30.0
+"""How long the end of the job's processes waits for one that is being started."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +90,8 @@ class JobRunner:
         self._progress_at = -PROGRESS_INTERVAL_S
         self._pause_s = MIN_PAUSE_S
         self._state: JobState = "unknown"
+        self._starting: asyncio.Task[None] | None = None
+        """The last start of a process. It is not cancelled, because it could have its effect all the same."""
 
     async def try_acquire(self) -> bool:
         """Claim the job if nobody acts for it. Raises the errors of `PASS_ERRORS`."""
@@ -180,7 +184,8 @@ class JobRunner:
             case Start(names):
                 for name in names:
                     self._ownership.check()
-                    await self._services.launcher.start(keys, spec, name)
+                    self._starting = asyncio.create_task(self._services.launcher.start(keys, spec, name), name="start")
+                    await asyncio.shield(self._starting)
                     self._observation.runs.started(name, asyncio.get_running_loop().time())
             case Stop(names):
                 await self._services.launcher.stop(keys, names)
@@ -224,6 +229,11 @@ class JobRunner:
         self._progress_at = now_s
 
     async def _stop_processes(self) -> None:
+        if self._starting is not None and not self._starting.done():
+            # Otherwise it would start a process that nobody knows of.
+            await asyncio.wait({self._starting}, timeout=LATE_START_TIMEOUT_S)
+        if self._starting is not None and self._starting.done() and not self._starting.cancelled():
+            self._starting.exception()  # the caller of a start that was given up does not see it
         with contextlib.suppress(LauncherUnavailableError):
             launcher = self._services.launcher
             await launcher.stop(self._keys, tuple(await launcher.observe(self._keys)))

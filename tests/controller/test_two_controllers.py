@@ -11,6 +11,8 @@ import pytest
 
 from dequeuer.controller.launchers.base import ENQUEUER
 from dequeuer.core.events import JobOwnershipChanged
+from dequeuer.jobs.layout import JobKeys
+from dequeuer.jobs.spec import JobSpec
 from tests.controller.stage import KEYS, Calls, World, make_spec
 
 pytestmark = pytest.mark.looptime
@@ -94,6 +96,31 @@ async def test_an_owner_that_stands_still_anywhere_does_no_harm(world: World, wh
         if calls.count < number:
             break
     assert number > 60
+
+
+async def test_a_process_whose_start_was_given_up_is_stopped_when_it_comes(world: World) -> None:
+    controller, drain = world.controller()
+    [launcher] = world.launchers
+    start = launcher.start
+
+    async def start_late(keys: JobKeys, spec: JobSpec, name: str) -> None:
+        async def late() -> None:
+            await asyncio.sleep(STALL_S)
+            await start(keys, spec, name)
+
+        await asyncio.shield(asyncio.create_task(late()))
+
+    launcher.start = start_late  # type: ignore[method-assign]
+    world.submit()
+    running = asyncio.create_task(controller.run())
+    await world.until(lambda: KEYS.marker("enqueuing") in world.store.objects)
+    await asyncio.sleep(5)  # the enqueuer is being started
+    drain.request()
+    await running
+    await asyncio.sleep(2 * STALL_S)
+    assert world.started == world.stopped == [ENQUEUER]
+    assert not launcher.processes
+    world.end_turning()
 
 
 @pytest.mark.parametrize("seed", range(10))
