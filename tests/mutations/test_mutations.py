@@ -103,7 +103,7 @@ MUTATIONS = [
         module="controller/ending.py",
         old="        return await self._objects.create(self._keys.end, dump_end(end))\n",
         new="        await self._objects.put(self._keys.end, dump_end(end))\n        return True\n",
-        tests=("tests/controller/test_two_controllers.py",),
+        tests=("tests/controller/test_ending.py",),
     ),
     Mutation(
         name="processes run on after the end of their job",
@@ -576,7 +576,9 @@ def test_a_test_fails_without_the_piece(mutation: Mutation, copy: Path) -> None:
 
 def run_tests(folder: Path, *tests: str, timeout_s: float = 120) -> int:
     """Return pytest's exit status: 0 all passed, 1 a test failed; any other status is an error of pytest."""
-    command = [sys.executable, "-B", "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "-p", "no:xdist", *tests]
+    # Tracebacks of Python itself: on Python 3.11 pytest's own can end in an internal error (a SystemError of `ast`).
+    options = ["-q", "-x", "--tb=native", "-p", "no:cacheprovider", "-p", "no:xdist"]
+    command = [sys.executable, "-B", "-m", "pytest", *options, *tests]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")}
     run = subprocess.run(
         command, cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=timeout_s
