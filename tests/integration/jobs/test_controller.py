@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.integration.cloud import Bucket, Cloud
-from tests.integration.controller import Controller, Job, write_apis
+from tests.integration.jobs.controller import Controller, Job, write_apis
 from tests.integration.gateway import Gateway
 from tests.integration.waiting import eventually
 
