@@ -1,7 +1,7 @@
 """`DEQUEUER_WORKERS=auto`: finds the number of slots above which more slots bring little more throughput.
 
 The sidecar pulls its work, so it can measure the throughput with all slots in use. It compares the throughput of the
-baseline (the number found so far) with that of trials: a little more slots, a little fewer. A trial with more slots is
+baseline (the number found so far) with that of trials, which have more slots or fewer. A trial with more slots is
 kept when the throughput grows by enough, compared with the slots that were added; a trial with fewer slots is kept when
 the throughput falls only a little. For a container that works on a fixed number of requests at a time this ends at that
 number: with more slots each message takes longer, and the throughput does not rise. No input or output: times are
@@ -28,8 +28,8 @@ MAX_STEP_FACTOR, MIN_STEP_FACTOR = 2.0, 1.25
 MAX_TRIAL_PAUSE = 32
 """The most measurements of the baseline between two trials. It is reached when the results do not change any more."""
 REFUSAL_MEMORY_MEASUREMENTS = 64
-"""A number that the container refused, and every larger one, is not tried again during this many measurements of the
-baseline."""
+"""A number whose trial ended with a refusal, and every larger one, is not tried again during this many measurements of
+the baseline."""
 REFUSAL_FACTOR = 0.75
 """The number of slots is multiplied by this when the container refuses work and no trial with more slots is
 running."""

@@ -12,9 +12,10 @@ from dequeuer.core.events import Observer, SlotsChanged
 SlotResult = Literal["succeeded", "failed", "refused", "unknown"]
 """What one use of a slot shows about the container.
 
-succeeded: it did the work. failed: the message failed for good, usually because the work failed; also when its input is
-missing, or when its last attempt did not reach the container. refused: it was busy, could not be reached,
-or broke the connection. unknown: the attempt ended for another reason, for example a lost lease.
+succeeded: it did the work. failed: the message failed for good, or an attempt at a batch failed: usually because the
+work failed, but also when its input is missing, or when its last attempt did not reach the container. refused: it was
+busy, could not be reached, or broke the connection. unknown: the attempt ended for another reason, for example a lost
+lease.
 """
 
 

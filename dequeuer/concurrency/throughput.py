@@ -72,7 +72,7 @@ class Throughput:
         return self._count >= max(MIN_SAMPLES, self.limit) and self._duration_s() >= MIN_DURATION_S
 
     def is_precise_enough(self, max_error: float) -> bool:
-        """Tell whether `error` is at most `max_error`, or the most messages are counted."""
+        """Tell whether `error` is at most `max_error`, or the maximum number of messages has been counted."""
         return self.has_enough_samples and (
             self.error <= max_error or self._count >= MAX_SAMPLES_PER_SLOT * max(MIN_SLOTS_FOR_MAX_SAMPLES, self.limit)
         )

@@ -35,6 +35,7 @@ Settlement = Literal[
 
 CredentialProviderName = Literal["environment", "web_identity", "container", "imds", "sdk"]
 UnstartedReason = Literal["not_ready", "drain", "waited"]
+"""Why a message was released without an attempt. waited: it got no slot in time, or none was expected."""
 OwnershipEnd = Literal["", "ended", "lost", "drain"]
 LimitReason = Literal["started", "more", "fewer", "kept", "undone", "refused"]
 

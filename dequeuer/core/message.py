@@ -43,7 +43,10 @@ class Fence(Protocol):
         """Return while the lease is held; raise `LeaseLostError` when it is lost or its time is over."""
 
     def release_slot(self) -> None:
-        """Free the message's slot for another one, because the container has given its complete response."""
+        """Free the message's slot for another one: the container has given its complete response, and it is a success.
+
+        The slot is counted as `succeeded`. After a failure it is freed by the end of the attempt instead.
+        """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

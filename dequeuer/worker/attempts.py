@@ -26,8 +26,8 @@ MIN_STORING_LIMIT = 20
 """The limit of messages that are stored or settled, besides those in slots, is
 max(`MIN_STORING_LIMIT`, slots, min(`STORING_PER_SLOT` * slots, `MAX_STORING_LIMIT`))."""
 STORING_PER_SLOT = 5
-"""For each slot: five, so for example three that are stored (20 ms in the slot, then 60 ms at the store), and two that
-receives under way may bring: these count against the same capacity."""
+"""Messages for each slot. Example: work takes 20 ms and storing takes 60 ms, so three messages a slot are being stored.
+Two are left for what receives under way may bring, because that counts against the same capacity."""
 MAX_STORING_LIMIT = 200
 """The upper limit of `STORING_PER_SLOT` times the slots: each message may keep 64 KiB in memory. It is enough for 2,000
 messages a second that are stored for 60 ms each, which are 120 at a time."""
@@ -41,7 +41,8 @@ CLEAN_UP_TIMEOUT_S = 0.1
 """How long a release waits for the clean-up of cancelled work."""
 _STORED_STATES = frozenset({"completed", "failed", "already_finished"})
 """A message in one of these states has its outcome in the store: a redelivery finds it, and does not call the
-container. A completion message that failed is `failed`, too, with nothing stored: a job ends with one."""
+container. One exception: a completion message that failed is `failed`, too, and nothing is stored for it. There is at
+most one in each process."""
 
 
 class _Fence:
@@ -56,7 +57,7 @@ class _Fence:
         self.check = held.check
 
     def release_slot(self) -> None:
-        """Free the slot: the container has given its whole response."""
+        """Free the slot after a success: see `Fence`."""
         self._attempts.release_slot(self._slot, "succeeded")
 
 
@@ -178,7 +179,7 @@ class Attempts:
             await asyncio.wait(set(self._tasks))
 
     async def cancel(self, until: float) -> None:
-        """Cancel all attempts, and release the messages that are not settled.
+        """Cancel all attempts, and release the messages whose settlement was not attempted.
 
         A release waits for the clean-up of its work for `CLEAN_UP_TIMEOUT_S` only: aborting an upload can take seconds,
         and the process may be killed before. Returns at the loop time `until` at latest; releases that are under way
@@ -274,7 +275,7 @@ class Attempts:
             # The queue may still carry out a deletion. A release before it would let another sidecar do the work again.
             held.set_settlement("error", "the queue did not respond to the settlement")
             return
-        held.set_settlement("released", "the grace period of the drain is over")
+        held.set_settlement("released", "the worker ended before the work did")
         try:
             await held.stop_renewing()
         except LeaseLostError as error:

@@ -96,8 +96,9 @@ class HeldLease:
         self._renewer.pause(self)
         if self.renewal is not None and not self.renewal.done():
             await asyncio.wait({self.renewal}, timeout=LAST_RENEWAL_TIMEOUT_S)
-            # A renewal ends at `stop_at` at latest. In the margin after it a release may still be sent; a deletion may
-            # not: `Settler` checks the lease again.
+            # A renewal ends at `stop_at` at latest. A lease that is not held any more (a release at the end of the
+            # process) is not fenced then, and its release may still be sent in the margin after that time. A deletion
+            # may not: `Settler` checks the lease again.
             if self.lost_reason is None and self._time() >= self.stop_at + self._renewer.margin_s:
                 raise LeaseLostError(NOT_RENEWED)
         if self.lost_reason is not None:

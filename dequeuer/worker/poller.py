@@ -117,8 +117,6 @@ class Poller:
                 if not task.cancelled() and task.exception() is None and (leases := task.result()):
                     # Not awaited here: a release can hang for `SETTLEMENT_TIMEOUT_S`, and there can be ten receives.
                     self._prefetched.start_release(leases, receive.asked_at, "drain")
-            # The done callback that records the end of a receive runs in the loop's next turn.
-            await asyncio.sleep(0)
 
     def cancel_receives(self) -> None:
         """Cancel the receives under way; their connections are closed."""
@@ -181,8 +179,8 @@ class Poller:
         # number of messages that the slots take during one receive: asking earlier is not necessary.
         used_during_receive = self._slots.expected_messages(self._prefetch_limit.lead_time_s)
         refill_at = min(max(wanted // 2, wanted - MAX_BATCH_SIZE), used_during_receive - 1)
-        # `free_slots` is below zero when the receives under way may bring more messages than there are free slots. The
-        # excess counts as prefetched.
+        # `free_slots` is below zero when the receives under way may bring more messages than there are free slots, and
+        # when the limit was lowered. Both count as prefetched.
         if free_slots <= 0 and prefetched - free_slots > max(0, refill_at):
             return 0
         room = min(free_slots + wanted - prefetched, capacity)

@@ -11,8 +11,8 @@ from dequeuer.sources.base import Lease, Source
 
 MAX_CONCURRENT_RECEIVES = 10
 EMPTY_QUEUE_AFTER_S = 0.5
-"""When a receive has no response after this time, the queue is taken to be empty: with messages the response comes
-sooner. The receive goes on."""
+"""Used when the worker ends: a receive without a response after this time is taken for a long poll at an empty queue,
+and is not waited for before prefetched messages are released."""
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -79,8 +79,8 @@ class Receives:
         receive.task.add_done_callback(self._record_end)
 
     async def _run(self, receive: Receive) -> Sequence[Lease]:
-        # The time is set again directly before the request. The process may have been stopped since `start`: with the
-        # old time the leases would look as if they had ended, and the messages could not be released.
+        # The time is set again directly before the request. The process may have been paused (SIGSTOP) since `start`:
+        # with the old time the leases would look as if they had ended, and the messages could not be released.
         receive.asked_at = asyncio.get_running_loop().time()
         return await self._source.receive(receive.limit, wait=receive.is_long_poll)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Sequence
 
 from dequeuer.core.errors import LeaseLostError, SourceDeniedError, SourceGoneError, SourceUnavailableError
@@ -27,6 +28,8 @@ class Settler:
     def __init__(self, source: Source) -> None:
         self._source = source
         self._running: set[asyncio.Task[Settlement] | asyncio.Task[None]] = set()
+        self.last_release_at = -math.inf
+        """Loop time at which a message was last made visible at once; the request may still be under way."""
 
     async def settle(self, held: HeldLease, outcome: Outcome) -> None:
         """Settle a message, and record how. Repeats the calls while the queue is unavailable and the lease is held.
@@ -61,7 +64,7 @@ class Settler:
                 return outcome.state
             case Retry():
                 await held.stop_renewing()
-                await held.lease.release(min(outcome.after_s, held.max_release_s()))
+                await self._release(held.lease, min(outcome.after_s, held.max_release_s()))
                 return "retried"
             case Reject():
                 if self._source.has_redrive:
@@ -95,6 +98,16 @@ class Settler:
             held.resume_renewing()
             raise
 
+    async def _release(self, lease: Lease, after_s: float) -> None:
+        if after_s > 0:
+            await lease.release(after_s)
+            return
+        self.last_release_at = asyncio.get_running_loop().time()
+        try:
+            await lease.release(0)
+        finally:
+            self.last_release_at = asyncio.get_running_loop().time()
+
     async def release_now(self, leases: Sequence[Lease]) -> None:
         """Release messages with visibility 0; returns after `SETTLEMENT_TIMEOUT_S` at most.
 
@@ -103,7 +116,7 @@ class Settler:
 
         async def release(lease: Lease) -> None:
             try:
-                await lease.release(0)
+                await self._release(lease, 0)
             except (*REPEATABLE_ERRORS, LeaseLostError, SourceGoneError):
                 return
 

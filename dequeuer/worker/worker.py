@@ -19,8 +19,9 @@ from dequeuer.worker.settlement import Settler
 
 __all__ = ["EndOfWork", "Readiness", "Worker"]
 
-MAX_REDELIVERY_S = 1.0
-"""How long open polls are read after the last release: the queue may deliver a released message to one of them."""
+READ_POLLS_AFTER_RELEASE_S = 1.0
+"""How long open polls are read after the last release with visibility 0, of any code: the queue may deliver the message
+to one of them."""
 RELEASE_TIMEOUT_S = 2.5
 """The worker ends at latest this long after the grace period, also when the queue does not respond.
 
@@ -66,7 +67,7 @@ class Worker:
         self._grace_s = grace_s
         self._observer = observer
         changed = asyncio.Event()
-        settler = Settler(source)
+        self._settler = settler = Settler(source)
         self._slots = Slots(FixedLimit(slots) if isinstance(slots, int) else slots, observer)
         self._prefetched = PrefetchBuffer(settler, renewer, observer)
         self.must_end_at = math.inf
@@ -132,9 +133,9 @@ class Worker:
         self._attempts.stop_starting()
         late_messages = asyncio.create_task(self._poller.release_late_messages(), name="release-late-messages")
         # The queue may deliver a released message to an open poll of this worker. Some queues also deliver it to a poll
-        # whose connection was just closed. So polls stay open, and what they bring is released again.
+        # whose connection was just closed. So polls stay open, and what they bring is released again. First wait for
+        # the receives that will soon end with messages: then fewer polls are open when messages are released.
         await asyncio.wait({late_messages}, timeout=self._poller.max_response_wait_s())
-        last_release_at = loop.time() if self._prefetched else -math.inf
         self._prefetched.release_all("drain")
         if self._attempts:
             forced = asyncio.create_task(self._drain.wait_forced(), name="drain-forced")
@@ -149,9 +150,12 @@ class Worker:
         if self._attempts:
             self._observer(ProcessPhaseChanged(phase="release", in_flight=len(self._attempts)))
             await self._attempts.cancel(close_polls_at)
-            last_release_at = loop.time()
-        close_polls_at = min(close_polls_at, last_release_at + MAX_REDELIVERY_S)
-        await asyncio.wait({late_messages}, timeout=max(0.0, close_polls_at - loop.time()))
+        # What late receives bring is released, too, so the time of the last release may change meanwhile.
+        while not late_messages.done():
+            left_s = min(close_polls_at, self._settler.last_release_at + READ_POLLS_AFTER_RELEASE_S) - loop.time()
+            if left_s <= 0:
+                break
+            await asyncio.wait({late_messages}, timeout=left_s)
         self._poller.cancel_receives()
         await asyncio.wait({late_messages}, timeout=max(0.0, end_at - loop.time()))
         await self._prefetched.wait_released(end_at)

@@ -286,8 +286,8 @@ MUTATIONS = [
     Mutation(
         name="a released message that the own poll receives again is not released again",
         module="worker/worker.py",
-        old="            last_release_at = loop.time()\n",
-        new="",
+        old="            left_s = min(close_polls_at, self._settler.last_release_at + READ_POLLS_AFTER_RELEASE_S) - loop.time()\n",
+        new="            left_s = 0.0\n",
         tests=("tests/worker/test_worker.py",),
     ),
     Mutation(
@@ -356,7 +356,7 @@ MUTATIONS = [
     Mutation(
         name="no release on SIGTERM",
         module="worker/settlement.py",
-        old="                await lease.release(0)\n",
+        old="                await self._release(lease, 0)\n",
         new="                pass\n",
         tests=("tests/worker/test_worker.py",),
     ),

@@ -353,6 +353,27 @@ async def test_a_released_message_that_an_open_poll_receives_again_is_released_a
     assert lease.settled == [("release", 0)] * 2
 
 
+async def test_polls_are_read_also_after_work_that_releases_its_message_itself() -> None:
+    """The container got SIGTERM, too: the connection broke, and the message is released at once."""
+    stage = Stage()
+    stage.source = source = TakingBack()
+    stage.handler.outcome = Retry(after_s=0, reason="the container is stopping")
+    stage.handler.takes_s = 4
+    [lease] = leases(1)
+    lease.on_release = lambda: source.released(lease)
+    source.bring(lease)
+    async with stage.running(slots=2, grace_s=20) as task:
+        await asyncio.sleep(1)
+        source.bring()
+        await asyncio.sleep(1)
+        assert source.open_polls == 1
+        stage.drain.request()
+        await task
+        assert now() < 4 + 3
+    assert source.open_polls == 0
+    assert lease.settled == [("release", 0)] * 2
+
+
 async def test_the_release_of_a_drain_does_not_wait_for_clean_up() -> None:
     class CleaningUp(ScriptedHandler):
         async def handle(self, message: Message, fence: Fence) -> Outcome:

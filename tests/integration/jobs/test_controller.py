@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from tests.integration.cloud import Bucket, Cloud
-from tests.integration.jobs.controller import Controller, Job, write_apis
 from tests.integration.gateway import Gateway
+from tests.integration.jobs.controller import Controller, Job, write_apis
 from tests.integration.waiting import eventually
 
 BATCHES = list(range(0, 1000, 10))
