@@ -28,8 +28,8 @@ class Settler:
     def __init__(self, source: Source) -> None:
         self._source = source
         self._running: set[asyncio.Task[Settlement] | asyncio.Task[None]] = set()
-        self.last_release_at = -math.inf
-        """Loop time at which a message was last made visible at once; the request may still be under way."""
+        self._released_at = -math.inf
+        self._releasing = 0
 
     async def settle(self, held: HeldLease, outcome: Outcome) -> None:
         """Settle a message, and record how. Repeats the calls while the queue is unavailable and the lease is held.
@@ -98,15 +98,21 @@ class Settler:
             held.resume_renewing()
             raise
 
+    @property
+    def last_release_at(self) -> float:
+        """Loop time of the last release with visibility 0: now while one is under way."""
+        return asyncio.get_running_loop().time() if self._releasing else self._released_at
+
     async def _release(self, lease: Lease, after_s: float) -> None:
         if after_s > 0:
             await lease.release(after_s)
             return
-        self.last_release_at = asyncio.get_running_loop().time()
+        self._releasing += 1
         try:
             await lease.release(0)
         finally:
-            self.last_release_at = asyncio.get_running_loop().time()
+            self._releasing -= 1
+            self._released_at = asyncio.get_running_loop().time()
 
     async def release_now(self, leases: Sequence[Lease]) -> None:
         """Release messages with visibility 0; returns after `SETTLEMENT_TIMEOUT_S` at most.

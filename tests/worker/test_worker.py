@@ -529,7 +529,7 @@ async def test_when_nothing_responds_the_worker_ends_within_the_grace_period_and
     stage.handler = handler()
     stage.handler.takes_s = takes_s
     stage.source.bring(*[HangingLease(make_message(f"r{number}")) for number in range(3)])
-    async with stage.running(slots=3, grace_s=grace_s) as task:
+    async with stage.running(slots=4, grace_s=grace_s) as task:  # one is free, so a poll is open
         await asyncio.sleep(1)
         stage.source.bring()
         await asyncio.sleep(13.5)  # with short work the acknowledgement is under way; a renewal is sent after 15 s
