@@ -96,7 +96,7 @@ def log(event: Event) -> None:
     sidecar_event_log("api")(event)
 
 
-def strays(store: MemoryStore, prefix: str = REQUEST) -> list[str]:
+def keys_outside(store: MemoryStore, prefix: str = REQUEST) -> list[str]:
     """Return every key that was written or deleted outside the request's own prefix."""
     return [key for _, key in store.journal if not key.startswith(prefix) or "/../" in key]
 

@@ -98,7 +98,7 @@ def dripping(begin: bytes, piece: bytes) -> Script:
     return script
 
 
-def hasty(raw: bytes) -> Script:
+def responding_early(raw: bytes) -> Script:
     """Respond when the head has arrived, and read nothing of the body."""
 
     async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -112,7 +112,7 @@ def hasty(raw: bytes) -> Script:
     return script
 
 
-def late(raw: bytes, extra: bytes, sent: asyncio.Event) -> Script:
+def responding_twice(raw: bytes, extra: bytes, sent: asyncio.Event) -> Script:
     """Respond to each request, and send `extra` later; `sent` is set when it was sent."""
 
     async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

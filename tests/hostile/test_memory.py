@@ -15,8 +15,8 @@ import brotli  # type: ignore[import-untyped]
 import pytest
 
 from tests.hostile.evidence import CANARY
+from tests.hostile.measured_process import CONCURRENT_REQUESTS
 from tests.hostile.server import HEAD, Script, answering, flooding, serving
-from tests.hostile.victim import AT_ONCE
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -26,9 +26,13 @@ else:
 C = CANARY.encode()
 CHUNKED = HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
 BOMB_BYTES = 24 * 2**20
-MOST_MIB = 40
+MAX_MIB = 40
 """More than two parts of an upload (10 MiB), a window of brotli (16 MiB), and what Python keeps back."""
-MOST_OF_A_CROWD_MIB = {"many gzip": 60, "many zstd": 40 + AT_ONCE * 8, "many br": 40 + AT_ONCE * 16}
+MAX_CONCURRENT_MIB = {
+    "many gzip": 60,
+    "many zstd": 40 + CONCURRENT_REQUESTS * 8,
+    "many br": 40 + CONCURRENT_REQUESTS * 16,
+}
 """Each response that is being read can have its own window: 32 KiB, 8 MiB, 16 MiB."""
 
 
@@ -57,15 +61,15 @@ ATTACKS: dict[str, tuple[str, Script, str]] = {
     "br": ("answer", encoded(b"br", BROTLI), "failed"),
     "zstd": ("answer", encoded(b"zstd", ZSTD), "failed"),
     "zstd, wide window": ("answer", encoded(b"zstd", WIDE_ZSTD), "failed"),
-    "many gzip": ("crowd", encoded(b"gzip", GZIP), "failed"),
-    "many zstd": ("crowd", encoded(b"zstd", ZSTD), "failed"),
-    "many zstd, wide window": ("crowd", encoded(b"zstd", WIDE_ZSTD), "failed"),
-    "many br": ("crowd", encoded(b"br", BROTLI), "failed"),
+    "many gzip": ("concurrent", encoded(b"gzip", GZIP), "failed"),
+    "many zstd": ("concurrent", encoded(b"zstd", ZSTD), "failed"),
+    "many zstd, wide window": ("concurrent", encoded(b"zstd", WIDE_ZSTD), "failed"),
+    "many br": ("concurrent", encoded(b"br", BROTLI), "failed"),
     "endless body": ("answer", flooding(HEAD + b"\r\n", b" "), "failed"),
     "endless headers": ("answer", flooding(HEAD, b"X-A: " + C * 500 + b"\r\n"), "failed"),
-    "endless interim": ("impatient", flooding(b"", b"HTTP/1.1 103 E\r\nA: " + C + b"\r\n\r\n"), "failed"),
-    "endless extension": ("impatient", flooding(CHUNKED + b"5;", C), "failed"),
-    "endless line ends": ("impatient", flooding(b"", b"\r\n"), "failed"),
+    "endless interim": ("short_timeout", flooding(b"", b"HTTP/1.1 103 E\r\nA: " + C + b"\r\n\r\n"), "failed"),
+    "endless extension": ("short_timeout", flooding(CHUNKED + b"5;", C), "failed"),
+    "endless line ends": ("short_timeout", flooding(b"", b"\r\n"), "failed"),
     "probe: body": ("probe", flooding(HEAD + b"\r\n", C), "True"),
     "probe: headers": ("probe", flooding(HEAD, b"X-A: " + C + b"\r\n"), "False"),
     "probe: large headers": ("probe", flooding(HEAD, b"X-A: " + C * 6000 + b"\r\n"), "False"),
@@ -85,7 +89,7 @@ async def ports() -> AsyncIterator[list[int]]:
 async def test_no_response_takes_more_than_its_share_of_memory(ports: list[int]) -> None:
     arguments = [f"{kind}:{port}" for (kind, _, _), port in zip(ATTACKS.values(), ports, strict=True)]
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tests.hostile.victim", *arguments, stdout=asyncio.subprocess.PIPE
+        sys.executable, "-m", "tests.hostile.measured_process", *arguments, stdout=asyncio.subprocess.PIPE
     )
     try:
         stdout, _ = await asyncio.wait_for(process.communicate(), 150)
@@ -99,4 +103,4 @@ async def test_no_response_takes_more_than_its_share_of_memory(ports: list[int])
     }
     assert [name for name, it in results.items() if it["leaked"]] == []
     mib = {name: it["mib"] for name, it in results.items()}
-    assert {name: grown for name, grown in mib.items() if grown > MOST_OF_A_CROWD_MIB.get(name, MOST_MIB)} == {}
+    assert {name: grown for name, grown in mib.items() if grown > MAX_CONCURRENT_MIB.get(name, MAX_MIB)} == {}

@@ -73,7 +73,7 @@ async def test_any_message_is_a_request_or_poison(body: str, attributes: dict[st
     judge(outcome, delivered, handler.ref(delivered))
     if is_request_id(body):
         assert outcome == Done(state="completed", after_ack=outcome.after_ack if isinstance(outcome, Done) else None)
-        assert evidence.strays(store, prefix) == []
+        assert evidence.keys_outside(store, prefix) == []
     else:
         assert isinstance(outcome, Reject)
         assert outcome.poison
@@ -107,7 +107,7 @@ async def test_any_submission_ends_one_way(headers: bytes, payload: bytes, recei
     judge(outcome, delivered, handler.ref(delivered))
     assert isinstance(outcome, Done)
     assert CANARY not in outcome.reason
-    assert evidence.strays(store) == []
+    assert evidence.keys_outside(store) == []
     marks = [key for key in store.objects if key.endswith(("/completed", "/failed"))]
     assert marks == [f"{evidence.REQUEST}status/{outcome.state}"]
     for request in target.requests:

@@ -63,7 +63,7 @@ REFUSED = {
     "garbage": answering(C + b"\r\n\r\n"),
     "half a head": answering(b"HTTP/1.1 200 OK\r\nSet-Cookie: " + C, then="close"),
     "a reset": answering(b"HTTP/1.1 200 OK\r\nSet-Cookie: " + C, then="reset"),
-    "a location that is none": answering(REDIRECT + b"http://[" + C + b"\r\n\r\n"),
+    "an invalid location": answering(REDIRECT + b"http://[" + C + b"\r\n\r\n"),
     "a location without port": answering(REDIRECT + b"http://127.0.0.1:99999/\r\n\r\n"),
     "a location that is no HTTP": answering(REDIRECT + b"file://127.0.0.1/" + C + b"\r\n\r\n"),
 }

@@ -37,7 +37,7 @@ EVERYTHING: dict[str, Script] = {
     "garbage": answering(b"garbage\r\n\r\n", then="close"),
     "nothing": answering(b"", then="close"),
     "a reset": answering(b"HTTP/1.1 200 OK\r\n", then="reset"),
-    "a length that is none": answering(b"HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n", then="close"),
+    "an invalid length": answering(b"HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n", then="close"),
     "two lengths": answering(b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab", then="close"),
     "endless headers": flooding(b"HTTP/1.1 200 OK\r\n", b"X-A: b\r\n"),
     "an odd status": answering(http(b"", b"999 Odd")),
@@ -82,8 +82,8 @@ LISTS = {
     "nothing": b"",
     "half a list": b"<ListBucketResult><Contents><Key>k/a</Key>",
     "another document": b"<html><body>login</body></html>",
-    "an entry without its parts": b"<ListBucketResult><Contents><Key>k/a</Key></Contents></ListBucketResult>",
-    "a size that is none": (
+    "an entry without required fields": b"<ListBucketResult><Contents><Key>k/a</Key></Contents></ListBucketResult>",
+    "an invalid size": (
         b"<ListBucketResult><Contents><Key>k/a</Key><Size>x</Size><LastModified>x</LastModified></Contents>"
         b"</ListBucketResult>"
     ),

@@ -30,11 +30,11 @@ from dequeuer.sources.sqs.source import SqsSource
 from tests.fakes import Recorder
 from tests.hostile.server import Script, answering, dripping, flooding, serving
 
-AWAY = (SourceUnavailableError, SourceDeniedError, SourceGoneError)
+SOURCE_ERRORS = (SourceUnavailableError, SourceDeniedError, SourceGoneError)
 """The errors that a source may raise."""
 
 
-class Liar:
+class FixedResponseClient:
     """The SDK's client, with one response to all calls."""
 
     def __init__(self, answer: Any) -> None:
@@ -50,7 +50,7 @@ CLIENTS: tuple[ClientName, ...] = ("slim", "sdk")
 
 
 @pytest.fixture(autouse=True)
-def in_no_haste(monkeypatch: pytest.MonkeyPatch) -> None:
+def without_receive_pause(monkeypatch: pytest.MonkeyPatch) -> None:
     # The pause after a receive without messages is real time here; tests/sources tests it.
     monkeypatch.setattr("dequeuer.sources.sqs.source.MIN_EMPTY_POLL_INTERVAL_S", 0.0)
 
@@ -71,17 +71,17 @@ GOOD = {"MessageId": "m", "ReceiptHandle": "r", "Body": "b"}
 
 
 @pytest.mark.parametrize("missing", GOOD)
-async def test_a_message_without_its_parts_is_left_out_and_counted(missing: str) -> None:
+async def test_a_message_without_a_required_field_is_left_out_and_counted(missing: str) -> None:
     half = {name: value for name, value in GOOD.items() if name != missing}
     seen = Recorder()
-    leases = await source(Liar({"Messages": [half, GOOD]}), seen).receive(10)
+    leases = await source(FixedResponseClient({"Messages": [half, GOOD]}), seen).receive(10)
     assert [lease.message.id for lease in leases] == ["m"]
     assert [event.error for event in seen.of(SourceCalled)] == [None, "invalid"]
 
 
 async def test_messages_of_which_none_can_be_read_are_an_outage_not_a_quiet_queue() -> None:
     with pytest.raises(SourceUnavailableError):
-        await source(Liar({"Messages": [{"Body": "b"}]})).receive(10)
+        await source(FixedResponseClient({"Messages": [{"Body": "b"}]})).receive(10)
 
 
 @pytest.mark.parametrize(
@@ -98,7 +98,7 @@ async def test_messages_of_which_none_can_be_read_are_an_outage_not_a_quiet_queu
 async def test_invalid_counts_are_not_known(
     attributes: Mapping[str, object], receive_count: int, sent_at: float | None
 ) -> None:
-    (lease,) = await source(Liar({"Messages": [GOOD | {"Attributes": attributes}]})).receive(10)
+    (lease,) = await source(FixedResponseClient({"Messages": [GOOD | {"Attributes": attributes}]})).receive(10)
     assert (lease.message.receive_count, lease.message.sent_at) == (receive_count, sent_at)
 
 
@@ -112,16 +112,16 @@ async def test_a_missing_count_is_not_zero(name: str, value: object) -> None:
     seen = Recorder()
     attributes = dict.fromkeys(NAMES, "0") | {name: value}
     with pytest.raises(SourceUnavailableError):
-        await source(Liar({"Attributes": attributes}), seen).depth()
+        await source(FixedResponseClient({"Attributes": attributes}), seen).depth()
     assert seen.of(SourceCalled)[-1].error == "unavailable"
-    assert await source(Liar({"Attributes": dict.fromkeys(NAMES, "0")})).depth() == Depth(
+    assert await source(FixedResponseClient({"Attributes": dict.fromkeys(NAMES, "0")})).depth() == Depth(
         visible=0, in_flight=0, delayed=0
     )
 
 
 async def settle(answer: Any, count: int = 3) -> list[type[BaseException] | None]:
     """Acknowledge some messages at the same time; return the result of each."""
-    client = Liar({"Messages": [GOOD | {"ReceiptHandle": str(at)} for at in range(count)]})
+    client = FixedResponseClient({"Messages": [GOOD | {"ReceiptHandle": str(at)} for at in range(count)]})
     queue = source(client)
     leases = await queue.receive(10)
     client.answer = answer
@@ -129,7 +129,7 @@ async def settle(answer: Any, count: int = 3) -> list[type[BaseException] | None
     return [type(result) if result is not None else None for result in results]
 
 
-AWAY_ALL: list[type[BaseException] | None] = [SourceUnavailableError] * 3
+ALL_UNAVAILABLE: list[type[BaseException] | None] = [SourceUnavailableError] * 3
 
 
 @pytest.mark.parametrize(
@@ -153,8 +153,8 @@ AWAY_ALL: list[type[BaseException] | None] = [SourceUnavailableError] * 3
     ],
 )
 async def test_a_response_about_another_entry_acknowledges_nothing(entries: object) -> None:
-    assert await settle({"Successful": entries}) == AWAY_ALL
-    assert await settle({"Failed": entries}) == AWAY_ALL
+    assert await settle({"Successful": entries}) == ALL_UNAVAILABLE
+    assert await settle({"Failed": entries}) == ALL_UNAVAILABLE
 
 
 async def test_every_message_is_judged_by_its_own_entry() -> None:
@@ -185,11 +185,11 @@ ANSWERS = st.dictionaries(st.sampled_from(["Messages", "Successful", "Failed", "
 @given(ANSWERS)
 @settings(max_examples=150, suppress_health_check=list(HealthCheck), print_blob=True)
 async def test_any_response_is_a_success_or_one_of_our_errors(answer: dict[str, Any]) -> None:
-    queue = source(Liar(answer))
+    queue = source(FixedResponseClient(answer))
     for call in (lambda: queue.receive(10), queue.depth, queue.open):
         try:
             result = await call()
-        except AWAY:
+        except SOURCE_ERRORS:
             continue
         for lease in result if isinstance(result, list) else ():
             assert isinstance(lease.message, Message)
@@ -197,7 +197,7 @@ async def test_any_response_is_a_success_or_one_of_our_errors(answer: dict[str, 
     verdicts = await settle(answer)
     named = [entry.get("Id") for entry in _list(answer, "Successful") if isinstance(entry, dict)]
     assert [at for at, verdict in enumerate(verdicts) if verdict is None and str(at) not in named] == []
-    assert {verdict for verdict in verdicts if verdict} <= {*AWAY, LeaseLostError}
+    assert {verdict for verdict in verdicts if verdict} <= {*SOURCE_ERRORS, LeaseLostError}
 
 
 def _list(answer: Mapping[str, Any], name: str) -> list[Any]:
@@ -252,7 +252,7 @@ async def ask(script: Script, client_name: ClientName) -> list[str]:
             for call in (lambda: queue.receive(10), queue.depth, queue.open, lambda: queue.delete("r", math.inf)):
                 try:
                     await call()
-                except (*AWAY, LeaseLostError) as error:
+                except (*SOURCE_ERRORS, LeaseLostError) as error:
                     raised.append(type(error).__name__)
             await queue.close()
     return raised

@@ -1,6 +1,6 @@
-"""A process that is attacked, and prints how much memory each attack took.
+"""A process that gets hostile responses, and prints how much memory each of them took.
 
-`python -m tests.hostile.victim <what>:<port> ...` writes one JSON object a line.
+`python -m tests.hostile.measured_process <what>:<port> ...` writes one JSON object a line.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from tests.fakes import make_message
 from tests.hostile import evidence
 
 MAX_BYTES = 16 * 2**20
-AT_ONCE = 10
+CONCURRENT_REQUESTS = 10
 
 
 def _memory_kib(field: str) -> int:
@@ -45,21 +45,23 @@ async def answer(port: int, timeout_s: float = 20) -> str:
         await target.close()
 
 
-async def impatient(port: int) -> str:
+async def short_timeout(port: int) -> str:
     """Send one request with a short timeout."""
     return await answer(port, 1.0)
 
 
-async def crowd(port: int) -> str:
+async def concurrent(port: int) -> str:
     """Send many requests at the same time; they share the memory limit for results."""
     target = HttpTarget(port=port, timeout_s=60)
     store = evidence.Discard()
-    for at in range(AT_ONCE):
+    for at in range(CONCURRENT_REQUESTS):
         store.seed([(f"{evidence.PREFIX}{at}/payload", b"x")])
     handler = evidence.async_handler(store, target, MAX_BYTES)
     try:
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(evidence.work(handler, make_message(str(at)))) for at in range(AT_ONCE)]
+            tasks = [
+                group.create_task(evidence.work(handler, make_message(str(at)))) for at in range(CONCURRENT_REQUESTS)
+            ]
         return ",".join(sorted({getattr(task.result(), "state", "retried") for task in tasks}))
     finally:
         await target.close()
@@ -73,8 +75,8 @@ async def probe(port: int) -> str:
 
 KINDS: dict[str, Callable[[int], Awaitable[str]]] = {
     "answer": answer,
-    "impatient": impatient,
-    "crowd": crowd,
+    "short_timeout": short_timeout,
+    "concurrent": concurrent,
     "probe": probe,
 }
 
