@@ -312,7 +312,7 @@ def test_a_fault_names_its_place_and_what_is_allowed(text: str, expected: str) -
     assert expected in fault(text)
 
 
-def test_all_faults_are_told_at_once_in_the_order_of_the_lines() -> None:
+def test_all_faults_are_reported_at_once_in_the_order_of_the_lines() -> None:
     text = (
         pod(ASYNC, "port: 0").replace("name: text", "name: Text")
         + "  autoscaling: {window: 1s}\n"

@@ -24,7 +24,7 @@ from dequeuer.formats.json_text import MAX_DEPTH, InvalidJsonError, check_json
         (b"[" * (MAX_DEPTH + 1), "invalid character '[' exceeded max depth"),
     ],
 )  # fmt: skip
-def test_what_is_not_json_is_told_as_go_tells_it(text: bytes, fault: str) -> None:
+def test_invalid_json_is_reported_in_the_words_of_go(text: bytes, fault: str) -> None:
     with pytest.raises(InvalidJsonError) as caught:
         check_json(text)
     assert syntax_error(text, caught.value) == fault
@@ -41,7 +41,7 @@ def test_what_is_not_json_is_told_as_go_tells_it(text: bytes, fault: str) -> Non
         (b"[1]", "schema.T", "", "", "json: cannot unmarshal array into Go value of type schema.T"),
     ],
 )
-def test_what_is_of_the_wrong_type_is_told_as_go_tells_it(
+def test_a_wrong_type_is_reported_in_the_words_of_go(
     value: bytes, go_type: str, struct: str, field: str, fault: str
 ) -> None:
     assert type_error(value, go_type, struct, field) == fault

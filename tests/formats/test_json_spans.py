@@ -43,7 +43,7 @@ def test_brackets_and_quotes_in_strings_are_no_ends() -> None:
 
 
 @given(st.lists(st.sampled_from([0, 1, 5_000, LIMIT - 2, LIMIT - 1, 40_000]), max_size=12), st.booleans(), INDENTS)
-def test_larger_elements_are_told_with_their_index_and_size(
+def test_larger_elements_are_reported_with_their_index_and_size(
     sizes: list[int], deep: bool, indent: str | int | None
 ) -> None:
     items = [[[[["x" * size]]]] if deep else "x" * size for size in sizes]

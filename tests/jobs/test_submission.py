@@ -100,7 +100,7 @@ def test_too_many_paths_are_one_fault() -> None:
     ]
 
 
-def test_of_many_faults_in_a_list_the_first_are_told() -> None:
+def test_the_first_of_many_faults_in_a_list_are_reported() -> None:
     assert len(faults({"workers": 1, "delimited_files": FILES | {"s3_paths": ["x"] * 10_000}})) == 20
 
 

@@ -33,7 +33,7 @@ MUTATIONS = [
         module="worker/attempts.py",
         old="        if held.was_settlement_attempted:\n",
         new="        if held.is_over():\n",
-        tests=("tests/worker/test_worker.py",),
+        tests=("tests/worker/test_worker_drain.py",),
     ),
     Mutation(
         name="a batch acknowledged before its results are stored",
@@ -246,7 +246,7 @@ MUTATIONS = [
         module="worker/settlement.py",
         old="await asyncio.shield(settling)",
         new="await settling",
-        tests=("tests/worker/test_worker.py",),
+        tests=("tests/worker/test_worker_drain.py",),
     ),
     Mutation(
         name="no renewal",
@@ -260,7 +260,7 @@ MUTATIONS = [
         module="worker/lease.py",
         old="        self._renewer.pause(self)\n",
         new="",
-        tests=("tests/worker/test_worker.py",),
+        tests=("tests/worker/test_worker_leases.py",),
     ),
     Mutation(
         name="a change is sent after its lease",
@@ -288,21 +288,21 @@ MUTATIONS = [
         module="worker/worker.py",
         old="            left_s = min(close_polls_at, self._settler.last_release_at + READ_POLLS_AFTER_RELEASE_S) - loop.time()\n",
         new="            left_s = 0.0\n",
-        tests=("tests/worker/test_worker.py",),
+        tests=("tests/worker/test_worker_drain.py",),
     ),
     Mutation(
         name="the end of the drain waits for a queue that does not respond",
         module="worker/prefetch.py",
         old="set(self._releases), timeout=max(0.0, until - self._renewer.loop.time()))",
         new="set(self._releases))",
-        tests=("tests/worker/test_worker.py",),
+        tests=("tests/worker/test_worker_drain.py",),
     ),
     Mutation(
         name="a release waits for clean-up",
         module="worker/attempts.py",
         old="            if held.settlement is None and not held.was_settlement_attempted\n",
         new="            if False\n",
-        tests=("tests/worker/test_worker.py",),
+        tests=("tests/worker/test_worker_drain.py",),
     ),
     Mutation(
         name="messages whose outcome is not stored use no capacity while they are settled",
@@ -358,7 +358,7 @@ MUTATIONS = [
         module="worker/settlement.py",
         old="                await self._release(lease, 0)\n",
         new="                pass\n",
-        tests=("tests/worker/test_worker.py",),
+        tests=("tests/worker/test_worker_drain.py",),
     ),
     Mutation(
         name="a drain keeps the prefetched messages",

@@ -66,7 +66,7 @@ def test_an_inline_payload_has_to_fit_into_a_message(given: str) -> None:
         load_gateway([], GATEWAY | {"DEQUEUER_INLINE_BYTES": given})
 
 
-def test_the_faults_of_the_apis_are_told_with_those_of_the_settings() -> None:
+def test_the_faults_of_the_apis_are_reported_with_those_of_the_settings() -> None:
     asked: list[tuple[str, Mapping[str, str] | None]] = []
 
     def check(path: str, queues: Mapping[str, str] | None) -> None:
