@@ -6,19 +6,19 @@ from collections.abc import AsyncIterator
 
 from dequeuer.concurrency.byte_budget import ByteBudget
 from dequeuer.core.errors import InvalidResponseError
-from dequeuer.formats.json_text import JsonValidator, check_json
+from dequeuer.formats.json_text import check_json
 from dequeuer.formats.media_type import is_json
 from dequeuer.handlers.async_api.request_store import RequestStore
 from dequeuer.handlers.base import Response
-
-MAX_SMALL_BYTES = 64 * 1024
-"""Responses with a known size up to this one are read at once. They take no room in the buffers."""
-MAX_BUFFERED_BYTES = 1024 * 1024
-"""Responses up to this size are buffered while there is room, and written with one request, which can be repeated."""
-TOTAL_BUFFER_BYTES = 6 * MAX_BUFFERED_BYTES
-"""For the responses of all requests that are buffered at the same time."""
-BUFFER_WAIT_TIMEOUT_S = 1.0
-"""How long a response waits for room in the buffers, seconds: far below the write timeout of any web server."""
+from dequeuer.handlers.response_body import (
+    BUFFER_WAIT_TIMEOUT_S,
+    MAX_BUFFERED_BYTES,
+    MAX_SMALL_BYTES,
+    TOTAL_BUFFER_BYTES,
+    check_size,
+    fill,
+    json_chunks,
+)
 
 
 class ResultWriter:
@@ -50,16 +50,16 @@ class ResultWriter:
             raise InvalidResponseError("the response's Content-Type is not application/json")
         if response.size is not None and response.size <= MAX_SMALL_BYTES:
             return await self._read_small(response, response.size)
-        body = self._validated(response)
+        body = json_chunks(response, self._max_bytes)
         head = bytearray()
-        if response.size is None and await _fill(head, body, MAX_SMALL_BYTES):
+        if response.size is None and await fill(head, body, MAX_SMALL_BYTES):
             return bytes(head)
         share = MAX_BUFFERED_BYTES if response.size is None else response.size
         if share > MAX_BUFFERED_BYTES or not await self._buffers.take(share, BUFFER_WAIT_TIMEOUT_S):
             await request.put_large_result(_rest(head, body), response.size)
             return None
         try:
-            if await _fill(head, body, share):
+            if await fill(head, body, share):
                 await request.put_result(bytes(head))
             else:
                 # The room stays taken: the upload takes over the buffered bytes gradually.
@@ -69,38 +69,10 @@ class ResultWriter:
         return None
 
     async def _read_small(self, response: Response, size: int) -> bytes:
-        self._check_size(size)
+        check_size(size, self._max_bytes)
         body = b"".join([chunk async for chunk in response.chunks()])
         check_json(body)
         return body
-
-    async def _validated(self, response: Response) -> AsyncIterator[bytes]:
-        if response.size is not None:
-            self._check_size(response.size)
-        validator = JsonValidator()
-        size = 0
-        async for chunk in response.chunks():
-            size += len(chunk)
-            self._check_size(size)
-            validator.feed(chunk)
-            yield chunk
-        validator.close()
-
-    def _check_size(self, size: int) -> None:
-        if size > self._max_bytes:
-            raise InvalidResponseError(
-                f"the response is larger than DEQUEUER_MAX_RESULT_BYTES ({self._max_bytes} bytes)"
-            )
-
-
-async def _fill(buffer: bytearray, body: AsyncIterator[bytes], limit: int) -> bool:
-    """Read up to about `limit` bytes; True when the body has ended."""
-    while len(buffer) <= limit:
-        try:
-            buffer += await anext(body)
-        except StopAsyncIteration:
-            return True
-    return False
 
 
 async def _rest(head: bytearray, body: AsyncIterator[bytes]) -> AsyncIterator[bytes]:

@@ -16,15 +16,16 @@ from dequeuer.concurrency.byte_budget import ByteBudget
 from dequeuer.core.errors import InvalidResponseError
 from dequeuer.formats.json_lines import WHITESPACE, ArrayLines
 from dequeuer.formats.json_spans import Span, elements, members, value_start
-from dequeuer.formats.json_text import JsonValidator
 from dequeuer.handlers.base import Response
+from dequeuer.handlers.response_body import (
+    BUFFER_WAIT_TIMEOUT_S,
+    MAX_BUFFERED_BYTES,
+    MAX_SMALL_BYTES,
+    TOTAL_BUFFER_BYTES,
+    fill,
+    json_chunks,
+)
 
-MAX_SMALL_BYTES: Final = 64 * 1024
-"""Answers up to this size take no room in the buffers."""
-MAX_BUFFERED_BYTES: Final = 1024 * 1024
-"""Answers up to this size are buffered while there is room, and written with one request, which can be repeated."""
-TOTAL_BUFFER_BYTES: Final = 6 * MAX_BUFFERED_BYTES
-BUFFER_WAIT_TIMEOUT_S: Final = 1.0
 MAX_PARTIAL_BYTES: Final = 16 * MAX_BUFFERED_BYTES
 """Of an answer with failures. Those that find no room in the buffers are in memory one at a time."""
 MAX_ERROR_CHARS: Final = 4096
@@ -101,15 +102,14 @@ class AnswerReader:
         answer.room, answer.is_partial = 0, False
 
     async def _read(self, answer: Answer, response: Response, items: Sequence[int]) -> Answer:
-        body = self._validated(response)
+        body = json_chunks(response, self._max_bytes)
         head = bytearray()
-        limit = MAX_SMALL_BYTES
-        if await _fill(head, body, limit):
+        if await fill(head, body, MAX_SMALL_BYTES):
             return await _parsed(answer, bytes(head), items)
         is_small = response.size is None or response.size <= MAX_BUFFERED_BYTES
         if is_small and await self._buffers.take(MAX_BUFFERED_BYTES, BUFFER_WAIT_TIMEOUT_S):
             answer.room = MAX_BUFFERED_BYTES
-            if await _fill(head, body, MAX_BUFFERED_BYTES):
+            if await fill(head, body, MAX_BUFFERED_BYTES):
                 return await _parsed(answer, bytes(head), items)
         start = bytes(head).lstrip(WHITESPACE)[:1]
         if start == b"[":
@@ -119,35 +119,9 @@ class AnswerReader:
             raise InvalidResponseError(_FORM)
         await self._partial.acquire()
         answer.is_partial = True
-        if not await _fill(head, body, MAX_PARTIAL_BYTES):
+        if not await fill(head, body, MAX_PARTIAL_BYTES):
             raise InvalidResponseError(f"the answer has failures and is larger than {MAX_PARTIAL_BYTES} bytes")
         return await _parsed(answer, bytes(head), items)
-
-    async def _validated(self, response: Response) -> AsyncIterator[bytes]:
-        validator = JsonValidator()
-        size = response.size or 0
-        self._check_size(size)
-        size = 0
-        async for chunk in response.chunks():
-            size += len(chunk)
-            self._check_size(size)
-            validator.feed(chunk)
-            yield chunk
-        validator.close()
-
-    def _check_size(self, size: int) -> None:
-        if size > self._max_bytes:
-            raise InvalidResponseError(f"the answer is larger than DEQUEUER_MAX_RESULT_BYTES ({self._max_bytes} bytes)")
-
-
-async def _fill(buffer: bytearray, body: AsyncIterator[bytes], limit: int) -> bool:
-    """Read up to about `limit` bytes; True when the body has ended."""
-    while len(buffer) <= limit:
-        try:
-            buffer += await anext(body)
-        except StopAsyncIteration:
-            return True
-    return False
 
 
 async def _lines(head: bytearray, body: AsyncIterator[bytes], items: Sequence[int]) -> AsyncIterator[bytes]:

@@ -16,7 +16,8 @@ from dequeuer.core.errors import (
 from dequeuer.core.events import ResponseStarted
 from dequeuer.core.message import Done, Fence, Outcome, Reject, Retry
 from dequeuer.handlers.async_api.handler import MAX_BUFFERED_PAYLOAD_BYTES, AsyncHandler
-from dequeuer.handlers.async_api.result import MAX_BUFFERED_BYTES, MAX_SMALL_BYTES, ResultWriter
+from dequeuer.handlers.async_api.result import ResultWriter
+from dequeuer.handlers.response_body import MAX_BUFFERED_BYTES, MAX_SMALL_BYTES
 from dequeuer.handlers.response_policy import ResponsePolicy
 from tests.fakes import MemoryStore, OpenFence, Recorder, SwitchFence, make_message
 from tests.handlers.stage import NOT_HTTP, UNREACHABLE, Reply, ScriptedTarget

@@ -6,12 +6,8 @@ from collections.abc import AsyncIterator
 import pytest
 
 from dequeuer.handlers.async_api.request_store import RequestStore
-from dequeuer.handlers.async_api.result import (
-    BUFFER_WAIT_TIMEOUT_S,
-    MAX_BUFFERED_BYTES,
-    TOTAL_BUFFER_BYTES,
-    ResultWriter,
-)
+from dequeuer.handlers.async_api.result import ResultWriter
+from dequeuer.handlers.response_body import BUFFER_WAIT_TIMEOUT_S, MAX_BUFFERED_BYTES, TOTAL_BUFFER_BYTES
 from dequeuer.sinks.base import Check, unchecked
 from dequeuer.sinks.layout import RequestKeys
 from tests.fakes import MemoryStore, OpenFence

@@ -9,7 +9,8 @@ from dequeuer.core.drain import Drain
 from dequeuer.core.errors import ContainerUnavailableError
 from dequeuer.core.events import ignore
 from dequeuer.handlers.async_api.handler import AsyncHandler
-from dequeuer.handlers.async_api.result import MAX_BUFFERED_BYTES, MAX_SMALL_BYTES, ResultWriter
+from dequeuer.handlers.async_api.result import ResultWriter
+from dequeuer.handlers.response_body import MAX_BUFFERED_BYTES, MAX_SMALL_BYTES
 from dequeuer.handlers.response_policy import ResponsePolicy
 from dequeuer.sinks.base import Check, unchecked
 from tests.fakes import MemoryStore, OpenFence, make_message

@@ -21,6 +21,7 @@ from dequeuer.core.errors import (
 from dequeuer.core.events import BatchEnded, ItemsFailed
 from dequeuer.core.message import Done, Outcome, Reject, Retry
 from dequeuer.handlers.batch_api import answer
+from dequeuer.handlers.response_body import TOTAL_BUFFER_BYTES
 from dequeuer.sinks.base import Check, unchecked
 from tests.fakes import SwitchFence
 from tests.handlers.batch_api.stage import KEYS, Job, Killer, MortalStore, array, doubled, partial
@@ -330,7 +331,7 @@ async def test_memory_of_answers_is_given_back(monkeypatch: pytest.MonkeyPatch) 
     expected = ["succeeded", "Reject", "succeeded", "succeeded", "Reject", "succeeded", "Reject", "Retry"]
     assert states(outcomes) == expected
     assert job.reader is not None
-    assert job.reader._buffers.free == answer.TOTAL_BUFFER_BYTES
+    assert job.reader._buffers.free == TOTAL_BUFFER_BYTES
     assert not job.reader._partial.locked()
 
 
