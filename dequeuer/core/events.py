@@ -75,9 +75,17 @@ class BatchEnded:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ItemsFailed:
-    """Items of a batch failed for good, as the container says. Those of a batch that failed are not among them."""
+    """Items of a batch failed for good: as the container says, or when they were tried again by themselves.
+
+    Those of a batch that failed are not among them.
+    """
 
     items: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchFailed:
+    """A batch of the job failed for good, all of it. Recorded already, and reported once, however often delivered."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -348,6 +356,7 @@ Event = (
     | ResponseStarted
     | BatchEnded
     | ItemsFailed
+    | BatchFailed
     | Settled
     | SlotsChanged
     | LimitChanged

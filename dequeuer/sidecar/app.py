@@ -241,8 +241,6 @@ class _Sidecar:
         """Open the queue and check the bucket. Waits without a limit while AWS is unavailable."""
         try:
             await retry_until_available(SourceUnavailableError, source.open)
-            if self._counter is not None:
-                self._counter.max_receives = source.max_receives
         except SourceDeniedError as error:
             advice = hint("sqs", "depth", error.code)
             raise FatalError(

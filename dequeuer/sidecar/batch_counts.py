@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
-from dataclasses import replace
 from typing import Final
 
 from dequeuer.core.errors import StoreDeniedError, StoreUnavailableError
-from dequeuer.core.events import BatchEnded, Event, ItemsFailed, Settled
+from dequeuer.core.events import BatchEnded, BatchFailed, Event, ItemsFailed, Settled
 from dequeuer.jobs.layout import JobKeys
 from dequeuer.jobs.worker_counts import WorkerCounts, dump_counts
 from dequeuer.sinks.base import Sink
@@ -29,14 +28,11 @@ class BatchCounter:
     Attributes:
         counts: so far.
         has_failed: set when something has failed for good; whoever stores the counts clears it.
-        max_receives: of the queue's redrive policy: a batch that fails at its last receive has failed for good. None:
-            there is no such policy, and a batch fails for good at once.
     """
 
     def __init__(self) -> None:
         self.counts = WorkerCounts()
         self.has_failed = asyncio.Event()
-        self.max_receives: int | None = None
 
     def __call__(self, event: Event) -> None:
         """Count one event."""
@@ -49,13 +45,12 @@ class BatchCounter:
         elif isinstance(event, ItemsFailed):
             self.counts += WorkerCounts(failed_items=event.items)
             self.has_failed.set()
-        elif isinstance(event, Settled):
-            if event.settlement in {"rejected", "poison"} and event.receive_count >= (self.max_receives or 0):
-                self.counts = replace(self.counts, failed_batches=self.counts.failed_batches + 1)
-                self.has_failed.set()
-            elif event.settlement == "failed":  # in a batch job: the completion
-                self.counts = replace(self.counts, failed_completions=self.counts.failed_completions + 1)
-                self.has_failed.set()
+        elif isinstance(event, BatchFailed):
+            self.counts += WorkerCounts(failed_batches=1)
+            self.has_failed.set()
+        elif isinstance(event, Settled) and event.settlement == "failed":  # in a batch job: the completion
+            self.counts += WorkerCounts(failed_completions=1)
+            self.has_failed.set()
 
 
 class StoredCounts:

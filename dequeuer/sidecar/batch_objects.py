@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from dequeuer.core.refusals import HarmlessCall
 from dequeuer.handlers.base import Handler
@@ -28,28 +29,16 @@ class BatchObjects:
     """The parts of a batch job's sidecar that store something.
 
     Attributes:
-        records: of the batches of which items failed.
+        recording: makes a handler that records which batches fail for good in another one.
         results: None: they are not kept.
         counts: None: they are not stored.
-        max_receives: of the queue's redrive policy; None: there is none.
         harmless_calls: see `ApiKind`.
     """
 
-    records: FailureRecords
+    recording: Callable[[Handler], Handler]
     results: JobResults | None
     counts: StoredCounts | None
-    max_receives: int | None
     harmless_calls: Mapping[tuple[str, str], HarmlessCall]
-
-    def recording(self, handler: Handler) -> FailureRecorder:
-        """Return a handler that records which batches fail for good in another one."""
-        return FailureRecorder(
-            handler,
-            is_completion=is_completion,
-            records=self.records,
-            max_receives=self.max_receives,
-            results=self.results,
-        )
 
 
 async def open_batch_objects(settings: SidecarSettings, dependencies: WorkerDependencies) -> BatchObjects:
@@ -76,13 +65,15 @@ async def open_batch_objects(settings: SidecarSettings, dependencies: WorkerDepe
     if settings.output is not None:
         results, calls_of_results = await _open_results(settings, dependencies, settings.output, store, records)
         calls = {which: _by_key(calls_of_results[which], calls[which], keys.prefix) for which in calls}
-    return BatchObjects(
+    recording = partial(
+        FailureRecorder,
+        is_completion=is_completion,
         records=records,
-        results=results,
-        counts=counts,
         max_receives=dependencies.max_receives(),
-        harmless_calls=calls,
+        results=results,
+        observer=dependencies.observer,
     )
+    return BatchObjects(recording=recording, results=results, counts=counts, harmless_calls=calls)
 
 
 async def _open_results(

@@ -99,6 +99,20 @@ MUTATIONS = [
         tests=(_RESULTS,),
     ),
     Mutation(
+        name="items that were tried again and failed are counted as a batch",
+        module="handlers/batch_api/failures.py",
+        old="ItemsFailed(items=failed) if part else BatchFailed()",
+        new="BatchFailed()",
+        tests=("tests/sidecar/test_batch_objects.py",),
+    ),
+    Mutation(
+        name="a batch that is delivered again after its failure is counted twice",
+        module="handlers/batch_api/records.py",
+        old="return await retry_until_available(_UNAVAILABLE, create,",
+        new="return True | await retry_until_available(_UNAVAILABLE, create,",
+        tests=("tests/sidecar/test_batch_objects.py",),
+    ),
+    Mutation(
         name="the end of a job is overwritten",
         module="controller/ending.py",
         old="        return await self._objects.create(self._keys.end, dump_end(end))\n",

@@ -5,7 +5,7 @@ import math
 
 import pytest
 
-from dequeuer.core.events import BatchEnded, ItemsFailed, Settled, Settlement
+from dequeuer.core.events import BatchEnded, BatchFailed, ItemsFailed, Settled, Settlement
 from dequeuer.jobs.worker_counts import WorkerCounts, parse_counts
 from dequeuer.sidecar.batch_counts import BatchCounter, StoredCounts
 from dequeuer.sinks.base import Check, unchecked
@@ -15,8 +15,8 @@ from tests.fakes import MemoryStore
 KEY = f"{KEYS.prefix}workers/worker-0-1.json"
 
 
-def settled(settlement: Settlement, receive_count: int = 1) -> Settled:
-    return Settled(message_id="m", ref="", settlement=settlement, reason="", held_s=1.0, receive_count=receive_count)
+def settled(settlement: Settlement) -> Settled:
+    return Settled(message_id="m", ref="", settlement=settlement, reason="", held_s=1.0, receive_count=1)
 
 
 def test_attempts_and_batches_are_told_apart() -> None:
@@ -28,14 +28,12 @@ def test_attempts_and_batches_are_told_apart() -> None:
     assert counter.counts == WorkerCounts(succeeded=1, failed_attempts=1, seconds=1.5)
 
 
-@pytest.mark.parametrize(("max_receives", "receive_count", "failed"), [(None, 1, 1), (3, 2, 0), (3, 3, 1), (3, 4, 1)])
-def test_a_batch_has_failed_for_good_at_its_last_receive(
-    max_receives: int | None, receive_count: int, failed: int
-) -> None:
+def test_a_batch_has_failed_when_that_is_recorded_and_not_when_an_attempt_is_settled() -> None:
     counter = BatchCounter()
-    counter.max_receives = max_receives
-    counter(settled("rejected", receive_count))
-    assert counter.counts.failed_batches == failed
+    counter(settled("rejected"))
+    assert counter.counts.failed_batches == 0
+    counter(BatchFailed())
+    assert counter.counts.failed_batches == 1
 
 
 def test_items_that_failed_are_counted() -> None:
@@ -73,7 +71,7 @@ async def test_a_failure_for_good_is_written_at_once() -> None:
     store, counter = MemoryStore(), BatchCounter()
     running = asyncio.create_task(StoredCounts(counter, store, KEYS, "worker-0-1").run())
     await asyncio.sleep(1)
-    counter(settled("rejected"))
+    counter(BatchFailed())
     await asyncio.sleep(0.1)
     assert parse_counts(store.objects[KEY][0]).failed_batches == 1
     running.cancel()
@@ -84,7 +82,7 @@ async def test_a_store_that_fails_delays_no_end() -> None:
     store, counter = MemoryStore(), BatchCounter()
     store.refuse("put")
     stored = StoredCounts(counter, store, KEYS, "worker-0-1")
-    counter(settled("rejected"))
+    counter(BatchFailed())
     running = asyncio.create_task(stored.run())
     await asyncio.sleep(60)
     assert not running.done()
@@ -101,7 +99,7 @@ async def test_a_store_that_hangs_delays_the_end_by_what_is_left_of_the_drain(le
 
     counter = BatchCounter()
     stored = StoredCounts(counter, Hanging(), KEYS, "worker-0-1")
-    counter(settled("rejected"))
+    counter(BatchFailed())
     began_at = asyncio.get_running_loop().time()
     await stored.finish(began_at + left_s)
     assert asyncio.get_running_loop().time() - began_at == pytest.approx(takes_s)

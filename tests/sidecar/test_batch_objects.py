@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
 
 import pytest
 
 from dequeuer.core.drain import Drain
-from dequeuer.core.errors import FatalError
+from dequeuer.core.errors import ContainerUnavailableError, FatalError
 from dequeuer.core.events import Observer
-from dequeuer.core.message import Done, Reject
+from dequeuer.core.message import Done, Reject, Retry
 from dequeuer.handlers.response_policy import ResponsePolicy
+from dequeuer.jobs.worker_counts import WorkerCounts
 from dequeuer.sidecar.api_kinds import ApiKind, WorkerDependencies, make_api_kind
 from dequeuer.sidecar.batch_counts import BatchCounter
 from dequeuer.sinks.base import ObjectStore
@@ -19,7 +21,7 @@ from dequeuer.sinks.expiry import ExpiryChange
 from dequeuer.sources.sqs.errors import Translate, translate
 from dequeuer.sources.sqs.operations import SqsClient
 from tests.enqueuer.stage import FakeSqs
-from tests.fakes import FakeSource, MemoryStore, OpenFence, Recorder, make_message
+from tests.fakes import FakeSource, MemoryStore, OpenFence, make_message
 from tests.handlers.stage import Reply, ScriptedTarget
 from tests.settings.environments import BATCH, load
 
@@ -60,7 +62,8 @@ class MemoryCloud:
 
 
 class Stage:
-    def __init__(self, environ: Mapping[str, str], reply: Reply | None = None) -> None:
+    def __init__(self, environ: Mapping[str, str], reply: Reply | None = None, max_receives: int | None = None) -> None:
+        self.max_receives = max_receives
         self.settings = load([], environ)
         self.cloud = MemoryCloud()
         self.target = ScriptedTarget([reply or Reply(body=b"[1]")])
@@ -73,9 +76,9 @@ class Stage:
             target=self.target,
             policy=ResponsePolicy(max_attempts=5, retry_statuses=frozenset()),
             drain=Drain(),
-            observer=Recorder(),
+            observer=self.counter,
             sqs=FakeSqs(),
-            max_receives=lambda: None,
+            max_receives=lambda: self.max_receives,
             counter=self.counter,
         )
         return await make_api_kind(self.settings, dependencies)
@@ -99,6 +102,36 @@ async def test_batches_that_failed_and_counts_are_among_the_objects_of_the_job()
     assert isinstance(await kind.handler.handle(MESSAGE, OpenFence()), Reject)
     assert kind.finish is not None
     assert set(stage.cloud.buckets["jobs"].objects) == {f"{PREFIX}failures/00000002.json"}
+    assert stage.counter.counts == WorkerCounts(failed_attempts=1, failed_batches=1)
+
+
+async def test_a_batch_that_is_delivered_again_after_its_failure_has_failed_once() -> None:
+    stage = Stage(JOB, Reply(status=500))
+    handler = (await stage.kind()).handler
+    for _ in range(2):
+        assert isinstance(await handler.handle(MESSAGE, OpenFence()), Reject)
+    assert stage.counter.counts == WorkerCounts(failed_attempts=2, failed_batches=1)
+
+
+@pytest.mark.parametrize(("receive_count", "failed"), [(1, 0), (2, 0), (3, 1), (4, 1)])
+@pytest.mark.parametrize("reply", [Reply(status=500), Reply(error=ContainerUnavailableError("refused"))])
+async def test_a_batch_has_failed_for_good_at_its_last_receive_however_it_ends(
+    reply: Reply, receive_count: int, failed: int
+) -> None:
+    stage = Stage(JOB, reply, max_receives=3)
+    handler = (await stage.kind()).handler
+    outcome = await handler.handle(replace(MESSAGE, receive_count=receive_count), OpenFence())
+    assert isinstance(outcome, Retry if reply.error else Reject)
+    assert stage.counter.counts.failed_batches == failed
+    assert len(stage.cloud.buckets["jobs"].objects) == failed
+
+
+async def test_items_that_are_tried_again_and_fail_are_no_batch_of_the_job() -> None:
+    stage = Stage(JOB | {"DEQUEUER_OUTPUT": "s3://jobs/out/"}, Reply(status=500))
+    handler = (await stage.kind()).handler
+    part = make_message("[7,8]", batch_index="2", batch_part="1", item_indexes="5,9")
+    assert isinstance(await handler.handle(part, OpenFence()), Reject)
+    assert stage.counter.counts == WorkerCounts(failed_attempts=1, failed_items=2)
 
 
 @pytest.mark.parametrize(

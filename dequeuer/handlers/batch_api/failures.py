@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Final
 
 from dequeuer.core.errors import InvalidInputError, SourceDeniedError, SourceGoneError, clip
+from dequeuer.core.events import BatchFailed, ItemsFailed, Observer
 from dequeuer.core.message import Done, Fence, Message, Outcome, Reject, Retry
 from dequeuer.formats.json_text import is_json_array
 from dequeuer.handlers.backoff import MAX_BACKOFF_S
@@ -37,9 +38,10 @@ class FailureRecorder:
         records: of the job.
         max_receives: receives after which the queue moves a message away; None: it never does.
         results: of the job, when they are kept: all items of the batch get their error.
+        observer: gets `BatchFailed`, and `ItemsFailed` for items that are tried again.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - one parameter for each collaborator
         self,
         handler: Handler,
         *,
@@ -47,12 +49,14 @@ class FailureRecorder:
         records: FailureRecords,
         max_receives: int | None,
         results: JobResults | None,
+        observer: Observer,
     ) -> None:
         self._handler = handler
         self._is_completion = is_completion
         self._records = records
         self._max_receives = max_receives
         self._results = results
+        self._observer = observer
         self.needs_slot = handler.needs_slot
         self.ref = handler.ref
 
@@ -88,5 +92,7 @@ class FailureRecorder:
                     return Done(state="already_finished", reason=outcome.reason)
         index, part = number_of(message, BATCH_INDEX), number_of(message, PART) or 0
         name = f"message-{_UNSAFE.sub('', message.id)[:64]}" if index is None else batch_name(index, part)
-        await self._records.create(name, index=index, part=part, items=failed, error=error, fence=fence)
+        if await self._records.create(name, index=index, part=part, items=failed, error=error, fence=fence):
+            # Items that were tried again are no batch of the job, which has succeeded but for them.
+            self._observer(ItemsFailed(items=failed) if part else BatchFailed())
         return outcome

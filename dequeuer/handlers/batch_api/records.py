@@ -35,8 +35,8 @@ class FailureRecords:
         items: int,
         error: Mapping[str, object],
         fence: Fence,
-    ) -> None:
-        """Create a record; one that is there already stays. Waits while the store cannot be used: the lease limits it.
+    ) -> bool:
+        """Create a record, and return whether it was not there. Waits while the store cannot be used, in the lease.
 
         Args:
             name: of the objects of the batch, or of its message.
@@ -49,4 +49,5 @@ class FailureRecords:
         fields = {"batch_index": index, "part": part, "items": items, "error": error}
         text = json.dumps(fields, separators=(",", ":")).encode()
         key = f"{self._prefix}{name}.json"
-        await retry_until_available(_UNAVAILABLE, self._store.create, key, text, "application/json", check=fence.check)
+        create = self._store.create
+        return await retry_until_available(_UNAVAILABLE, create, key, text, "application/json", check=fence.check)

@@ -217,8 +217,6 @@ class BatchResults:
         if final or failures is None:
             # Also without a line: otherwise the delivery that has the answer could still decide otherwise.
             if await self._create(self._errors, _error_lines({items[at]: final[at] for at in final})):
-                if final:
-                    self._job.observer(ItemsFailed(items=len(final)))
                 decided = {items[at] for at in final}
             else:
                 decided = await self._indexes(self._errors)
@@ -233,9 +231,10 @@ class BatchResults:
     async def _record(self, failed: int) -> None:
         batch = self._batch
         error = {"code": ITEM_FAILED, "message": "the container named items as failed", "attempts": batch.part + 1}
-        await self._job.records.create(
+        if await self._job.records.create(
             batch.name, index=batch.index, part=batch.part, items=failed, error=error, fence=self._fence
-        )
+        ):
+            self._job.observer(ItemsFailed(items=failed))
 
     async def _final(
         self, rest: Sequence[int], failures: Mapping[int, ItemFailure] | None

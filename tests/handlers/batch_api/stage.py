@@ -221,6 +221,7 @@ class Job:
             records=records,
             max_receives=self.queue.max_receives,
             results=kept,
+            observer=self.seen,
         )
 
     async def work(self) -> list[Outcome]:
