@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import structlog
 
@@ -16,13 +17,15 @@ from dequeuer.core.retry import retry_until_available
 from dequeuer.handlers.base import Handler, Target
 from dequeuer.handlers.response_policy import ResponsePolicy
 from dequeuer.settings import SidecarSettings
-from dequeuer.sidecar.batch_counts import BatchCounter
 from dequeuer.sinks.access import harmless_store_calls, prove_access
 from dequeuer.sinks.expiry import MISSING_PERMISSION, ExpiryChange
 from dequeuer.sinks.layout import workloads_prefix
 from dequeuer.sources.base import Source
 from dequeuer.sources.sqs.operations import SendOperations
 from dequeuer.worker.worker import EndOfWork
+
+if TYPE_CHECKING:  # a sidecar that stores no counts does not pay for them
+    from dequeuer.sidecar.batch_counts import BatchCounter
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

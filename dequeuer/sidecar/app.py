@@ -9,6 +9,7 @@ import signal
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from functools import partial
+from typing import TYPE_CHECKING
 
 import structlog
 
@@ -38,11 +39,13 @@ from dequeuer.process.garbage import freeze_startup_objects
 from dequeuer.process.running import run_to_status
 from dequeuer.settings import SidecarSettings
 from dequeuer.sidecar.api_kinds import ApiKind, WorkerDependencies, make_api_kind
-from dequeuer.sidecar.batch_counts import BatchCounter
 from dequeuer.sidecar.health import Health
 from dequeuer.sources.sqs.source import SqsSource
 from dequeuer.worker.lease import LeaseRenewer, poll_wait_s
 from dequeuer.worker.worker import Worker
+
+if TYPE_CHECKING:
+    from dequeuer.sidecar.batch_counts import BatchCounter
 
 EXIT_OK, EXIT_FAILED = 0, 1
 
@@ -99,7 +102,7 @@ class _Sidecar:
         self._drain = drain
         self._metrics = Metrics(settings.api_kind, settings.api_name, settings.job_id, settings.max_workers)
         self._refusals = Refusals()
-        self._counter = BatchCounter() if settings.worker_id and settings.api_kind == "batch" else None
+        self._counter = _make_counter(settings)
         self._poll_wait_s = poll_wait_s(settings.poll_wait_s, settings.visibility_timeout_s)
         if settings.api_kind == "batch":
             # The job ends after the queue was found empty twice, `completion_delay_s` apart: a longer poll would
@@ -248,6 +251,14 @@ class _Sidecar:
                 f"the permission sqs:GetQueueAttributes is needed; {advice}"
             ) from error
         return await make_api_kind(self._settings, dependencies)
+
+
+def _make_counter(settings: SidecarSettings) -> BatchCounter | None:
+    if settings.api_kind != "batch" or settings.worker_id is None:
+        return None
+    from dequeuer.sidecar.batch_counts import BatchCounter  # noqa: PLC0415 - only such a sidecar pays for it
+
+    return BatchCounter()
 
 
 def _harmless_calls(source: SqsSource) -> Mapping[tuple[str, str], HarmlessCall]:

@@ -3,6 +3,8 @@
 import json
 import signal
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -98,6 +100,20 @@ def test_a_port_in_use_exits_1_and_names_the_setting(tmp_path: Path, capsys: pyt
         )
         assert run_sidecar(load_sidecar([], settings)) == 1
     assert any("DEQUEUER_ADMIN_PORT" in str(line.get("error")) for line in lines(capsys))
+
+
+def test_a_batch_job_that_stores_nothing_does_not_load_what_stores() -> None:
+    code = "import sys, dequeuer.sidecar.app, dequeuer.handlers.batch_api.handler; print(*sorted(sys.modules))"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    modules = set(loaded.stdout.split())
+    assert "dequeuer.handlers.batch_api.completion" in modules
+    stores = {"dequeuer.jobs.layout", "dequeuer.jobs.worker_counts", "dequeuer.sidecar.batch_counts"}
+    stores |= {
+        "dequeuer.formats.json_spans",
+        "dequeuer.handlers.batch_api.batch",
+        "dequeuer.handlers.batch_api.results",
+    }
+    assert not modules & stores
 
 
 def test_all_that_follows_the_grace_period_takes_five_seconds_at_most() -> None:

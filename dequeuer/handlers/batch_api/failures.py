@@ -16,12 +16,11 @@ from dequeuer.handlers.batch_api.batch import (
     BATCH_INDEX,
     PART,
     batch_name,
-    batch_of,
     count_items,
     number_of,
 )
 from dequeuer.handlers.batch_api.records import FailureRecords
-from dequeuer.handlers.batch_api.results import JobResults
+from dequeuer.handlers.batch_api.results import BatchResults, JobResults
 
 _UNSAFE: Final = re.compile(r"[^A-Za-z0-9-]")
 
@@ -77,22 +76,27 @@ class FailureRecorder:
         body = message.body.encode(errors="surrogatepass")
         items = await count_items(body) if is_json_array(body) else 0
         failed = items
-        if self._results is not None and items:
+        results = await self._results_of(message, body, fence) if items else None
+        if results is not None:
             try:
-                batch = batch_of(message, items)
-            except InvalidInputError:
-                pass
-            else:
-                try:
-                    failed = await self._results.begin(batch, body, fence).fail(error)
-                except (SourceDeniedError, SourceGoneError) as denied:
-                    return Retry(after_s=MAX_BACKOFF_S, reason=f"{clip(outcome.reason)}; the queue: {denied}")
-                if not failed:
-                    # Each item has its result or is tried again: an earlier delivery has come that far.
-                    return Done(state="already_finished", reason=outcome.reason)
+                failed = await results.fail(error)
+            except (SourceDeniedError, SourceGoneError) as denied:
+                return Retry(after_s=MAX_BACKOFF_S, reason=f"{clip(outcome.reason)}; the queue: {denied}")
+            if not failed:
+                # Each item has its result or is tried again: an earlier delivery has come that far.
+                return Done(state="already_finished", reason=outcome.reason)
         index, part = number_of(message, BATCH_INDEX), number_of(message, PART) or 0
         name = f"message-{_UNSAFE.sub('', message.id)[:64]}" if index is None else batch_name(index, part)
         if await self._records.create(name, index=index, part=part, items=failed, error=error, fence=fence):
             # Items that were tried again are no batch of the job, which has succeeded but for them.
             self._observer(ItemsFailed(items=failed) if part else BatchFailed())
         return outcome
+
+    async def _results_of(self, message: Message, body: bytes, fence: Fence) -> BatchResults | None:
+        """Return the results of a batch; None when they are not kept, or its message does not say which batch it is."""
+        if self._results is None:
+            return None
+        try:
+            return await self._results.begin(message, body, fence)
+        except InvalidInputError:
+            return None

@@ -22,7 +22,6 @@ from dequeuer.core.message import Done, Fence, Message, Outcome, Reject, Retry
 from dequeuer.formats.json_text import is_json_array
 from dequeuer.handlers.backoff import MAX_BACKOFF_S, backoff_s
 from dequeuer.handlers.base import Target
-from dequeuer.handlers.batch_api.batch import batch_of, count_items
 from dequeuer.handlers.batch_api.completion import Completion, job_headers
 from dequeuer.handlers.response_policy import Failure, ResponsePolicy
 
@@ -89,7 +88,7 @@ class BatchHandler:
         if self._results is None:
             return await self._attempt(message, body, None, fence)
         try:
-            results = self._results.begin(batch_of(message, await count_items(body)), body, fence)
+            results = await self._results.begin(message, body, fence)
         except InvalidInputError as error:
             return _poison(message, str(error))
         has_response = False

@@ -18,13 +18,22 @@ from typing import Final, ParamSpec, Protocol, TypeVar
 
 from dequeuer.core.errors import StoreDeniedError, StoreMissingError, StoreUnavailableError
 from dequeuer.core.events import ItemsFailed, Observer
-from dequeuer.core.message import Fence
+from dequeuer.core.message import Fence, Message
 from dequeuer.core.retry import retry_until_available
 from dequeuer.formats.json_lines import line_indexes
 from dequeuer.formats.json_spans import elements
 from dequeuer.handlers.base import Response
 from dequeuer.handlers.batch_api.answer import Answer, AnswerReader, ItemFailure
-from dequeuer.handlers.batch_api.batch import BATCH_INDEX, ITEM_INDEXES, PART, Batch, batch_name, format_ranges
+from dequeuer.handlers.batch_api.batch import (
+    BATCH_INDEX,
+    ITEM_INDEXES,
+    PART,
+    Batch,
+    batch_name,
+    batch_of,
+    count_items,
+    format_ranges,
+)
 from dequeuer.handlers.batch_api.records import FailureRecords
 from dequeuer.sinks.base import Store
 from dequeuer.sinks.layout import OutputKeys
@@ -93,9 +102,13 @@ class JobResults:
         self._job_id = job_id
         self._is_sender_open = False
 
-    def begin(self, batch: Batch, body: bytes, fence: Fence) -> BatchResults:
-        """Return the results of one delivery. `body`: the items, a JSON array."""
-        return BatchResults(self, batch, body, fence)
+    async def begin(self, message: Message, body: bytes, fence: Fence) -> BatchResults:
+        """Return the results of one delivery. `body`: the items, a JSON array.
+
+        Raises:
+            InvalidInputError: the message does not say which items of the job it has.
+        """
+        return BatchResults(self, batch_of(message, await count_items(body)), body, fence)
 
     async def max_message_bytes(self) -> int:
         """Return the limit of a message. Raises as `PartSender`."""
