@@ -8,7 +8,7 @@ from dequeuer.core.queue_limits import MAX_VISIBILITY_TIMEOUT_S
 from dequeuer.settings.option import option, settings_class
 from dequeuer.settings.parsers import PORT, choice, seconds, whole
 from dequeuer.settings.shared import SharedSettings
-from dequeuer.settings.text_parsers import BUCKET, HOSTS, NAME, PATH, URL, VERSION
+from dequeuer.settings.text_parsers import BUCKET, HOSTS, NAME, PATH, URL
 
 LauncherName = Literal["local"]
 
@@ -32,8 +32,6 @@ class ControllerSettings(SharedSettings):
     cluster_name: str = option(NAME, "DEQUEUER_CLUSTER_NAME", default="cortex")
     """Name of the cluster: its hash is part of the names of queues, and it is one of their tags. All controllers of a
     bucket need the same."""
-    cortex_version: str = option(VERSION, "CORTEX_VERSION", default="0.42.1")
-    """Version of Cortex whose jobs these are: part of the keys of their objects in S3."""
     max_jobs: int = option(whole(1, 1000), "DEQUEUER_MAX_JOBS", default="10")
     """Jobs that this controller runs at a time. Others wait, or run with another controller; a higher priority goes
     first, then the older job."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dequeuer.settings.option import option, settings_class
 from dequeuer.settings.parsers import PORT
 from dequeuer.settings.shared import SharedSettings
-from dequeuer.settings.text_parsers import API_NAME, BUCKET, HOSTS, JOB_ID, QUEUE_URL, REGION, VERSION
+from dequeuer.settings.text_parsers import API_NAME, BUCKET, HOSTS, JOB_ID, QUEUE_URL, REGION
 
 
 @settings_class
@@ -30,8 +30,6 @@ class EnqueuerSettings(SharedSettings):
     """Name of the batch API."""
     job_id: str = option(JOB_ID, "DEQUEUER_JOB_ID", flag="jobID", required_for=("enqueuer",))
     """Id of the job."""
-    cortex_version: str = option(VERSION, "CORTEX_VERSION", default="0.42.1")
-    """Version of Cortex in the keys of jobs."""
     admin_hosts: tuple[str, ...] = option(HOSTS, "DEQUEUER_ADMIN_HOST", default="0.0.0.0,::")
     """Addresses that the admin server (health, metrics) listens on."""
     admin_port: int = option(PORT, "DEQUEUER_ADMIN_PORT", flag="admin-port", default="15000")

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dequeuer.settings.option import option, settings_class
 from dequeuer.settings.parsers import OBJECT_SIZE, PORT, seconds, size
 from dequeuer.settings.shared import SharedSettings
-from dequeuer.settings.text_parsers import BUCKET, HOSTS, PATH, QUEUES, VERSION
+from dequeuer.settings.text_parsers import BUCKET, HOSTS, PATH, QUEUES
 
 
 @settings_class
@@ -36,8 +36,6 @@ class GatewaySettings(SharedSettings):
     """A `cortex.yaml` with the APIs that are served. The `networking.endpoint` of each AsyncAPI is a path of the
     gateway besides its name; each AsyncAPI needs its queue in `DEQUEUER_QUEUES`. BatchAPIs and TaskAPIs
     take jobs."""
-    cortex_version: str = option(VERSION, "CORTEX_VERSION", default="0.42.1")
-    """Version of Cortex whose jobs these are: part of the keys of their objects in S3."""
     max_payload_bytes: int = option(OBJECT_SIZE, "DEQUEUER_MAX_PAYLOAD_BYTES", default="1GiB")
     """Largest payload that is accepted."""
     inline_bytes: int = option(size(0, 128 * 1024, "128KiB"), "DEQUEUER_INLINE_BYTES", default="0")

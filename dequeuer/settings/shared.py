@@ -6,7 +6,7 @@ from typing import Literal
 
 from dequeuer.settings.option import group, option, settings_class
 from dequeuer.settings.parsers import choice
-from dequeuer.settings.text_parsers import ACCOUNT, KMS_KEY, NAME, REGION, URL
+from dequeuer.settings.text_parsers import ACCOUNT, KMS_KEY, NAME, REGION, URL, VERSION
 from dequeuer.sinks.protection import ObjectProtection, Sse
 
 LogLevel = Literal["debug", "info", "warning", "error"]
@@ -101,5 +101,7 @@ class SharedSettings:
         required_for=("async", "gateway", "enqueuer", "controller"),
     )
     """Id of the cluster: the first part of the key of every object."""
+    cortex_version: str = option(VERSION, "CORTEX_VERSION", default="0.42.1")
+    """Version of Cortex whose jobs these are: part of the keys of their objects in S3."""
     aws: AwsSettings = group(AwsSettings)
     log: LogSettings = group(LogSettings)

@@ -11,7 +11,7 @@ from dequeuer.jobs.s3_path import S3Path
 from dequeuer.settings.option import option, settings_class
 from dequeuer.settings.parsers import OBJECT_SIZE, PORT, STATUSES, Parser, choice, seconds, whole, whole_seconds
 from dequeuer.settings.shared import SharedSettings
-from dequeuer.settings.text_parsers import ADDRESS, BUCKET, HOST, HOSTS, NAME, PATH, QUEUE_URL, S3_PATH, VERSION
+from dequeuer.settings.text_parsers import ADDRESS, BUCKET, HOST, HOSTS, NAME, PATH, QUEUE_URL, S3_PATH
 
 ApiKind = Literal["async", "batch"]
 
@@ -159,8 +159,6 @@ class SidecarSettings(SharedSettings):
     """Id of this run of a batch job's worker, different for each. With it, with `DEQUEUER_BUCKET` and
     `DEQUEUER_CLUSTER_UID`, the sidecar stores what it has done as `workers/<id>.json` among the objects of the job, and
     which batches failed for good below `failures/`."""
-    cortex_version: str = option(VERSION, "CORTEX_VERSION", default="0.42.1")
-    """Version of Cortex whose jobs these are: part of the keys of their objects in S3."""
 
     @property
     def has_job_objects(self) -> bool:
