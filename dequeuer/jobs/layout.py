@@ -6,25 +6,26 @@ import re
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias, get_args
 
+from dequeuer.jobs.names import API_NAME, JOB_ID, VERSION
+
 JobKind: TypeAlias = Literal["BatchAPI", "TaskAPI"]
 """The kinds of APIs that have jobs."""
 JOB_KINDS: tuple[JobKind, ...] = get_args(JobKind)
 
-MAX_API_NAME_CHARS = 42
-# \Z, not $: with $ a key could end with a line break. API names: a DNS label of RFC 1035, as in Cortex.
-_API_NAME = re.compile(r"[a-z](?:[a-z0-9-]{0,40}[a-z0-9])?\Z")
-_JOB_ID = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\Z")
-_VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z")
+# fullmatch, not match with $: that would let a trailing newline through into a key.
+_is_api_name = re.compile(API_NAME).fullmatch
+_is_job_id = re.compile(JOB_ID).fullmatch
+_is_version = re.compile(VERSION).fullmatch
 
 
 def is_api_name(text: str) -> bool:
     """Return whether `text` may be the name of an API with jobs, and so part of a key."""
-    return _API_NAME.match(text) is not None
+    return _is_api_name(text) is not None
 
 
 def is_job_id(text: str) -> bool:
     """Return whether `text` may be the id of a job, and so part of a key. Cortex's ids are 16 hexadecimal digits."""
-    return _JOB_ID.match(text) is not None
+    return _is_job_id(text) is not None
 
 
 def api_jobs_prefix(cluster_uid: str, kind: JobKind, version: str, api_name: str) -> str:
@@ -147,5 +148,5 @@ class JobKeys:
 
 
 def _check(version: str = "0", api_name: str = "a") -> None:
-    if _VERSION.match(version) is None or not is_api_name(api_name):
+    if _is_version(version) is None or not is_api_name(api_name):
         raise ValueError("not a name that may be part of a key")

@@ -42,9 +42,6 @@ def load_sidecar(
     reader.use_file(cluster_config)
     kind: ApiKind | None = reader.values.get("api_kind")
     reader.require(*((kind,) if kind else ("async", "batch")))
-    if kind == "async" and "job_id" in reader.values:
-        wrong, other = "is for batch APIs, and the kind of this API is async", reader.source("api_kind")
-        reader.faults.append(f"{reader.source('job_id')}: {wrong}; remove it, or correct {other}")
     _check_job(reader, kind)
     user_port = reader.values.get("user_port")
     if user_port is not None and user_port == reader.values.get("admin_port"):
@@ -133,12 +130,11 @@ def _check_file(reader: Reader, path: str, check: Callable[[str, T], object] | N
 
 
 def _check_job(reader: Reader, kind: ApiKind | None) -> None:
-    """Add the faults of the options that say where the objects of a batch job are."""
-    if kind == "async" and "output" in reader.values:
-        wrong = (
-            f"is for batch APIs, and the kind of this API is async; remove it, or correct {reader.source('api_kind')}"
-        )
-        reader.faults.append(f"{reader.source('output')}: {wrong}")
+    """Add the faults of the options that name a batch job, and of those that say where its objects are."""
+    for path in ("job_id", "output"):
+        if kind == "async" and path in reader.values:
+            wrong, other = "is for batch APIs, and the kind of this API is async", reader.source("api_kind")
+            reader.faults.append(f"{reader.source(path)}: {wrong}; remove it, or correct {other}")
     given = [path for path in ("output", "worker_id") if path in reader.values]
     if kind != "batch" or not given:
         return

@@ -10,6 +10,7 @@ from types import MappingProxyType
 from urllib.parse import urlsplit
 
 from dequeuer.core.errors import clip, quoted
+from dequeuer.jobs import names
 from dequeuer.jobs.s3_path import InvalidS3PathError, S3Path, parse_s3_path
 from dequeuer.settings.parsers import PORT, InvalidValueError, Parser, listed, matching
 
@@ -24,13 +25,9 @@ def _s3_path(match: re.Match[str]) -> S3Path | None:
 NAME = matching(
     "[A-Za-z0-9][A-Za-z0-9._-]{0,127}", 'a letter or digit, then up to 127 of letters, digits, ".", "_" and "-"'
 )
-VERSION = matching(
-    "[A-Za-z0-9][A-Za-z0-9._-]{0,63}", 'a letter or digit, then up to 63 of letters, digits, ".", "_" and "-"'
-)
-API_NAME = matching(
-    "[a-z](?:[a-z0-9-]{0,40}[a-z0-9])?", 'a-z, 0-9 and "-", at most 42, a letter first, no "-" at the end'
-)
-JOB_ID = matching("[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?", 'a-z, 0-9 and "-", at most 63, no "-" at either end')
+VERSION = matching(names.VERSION, 'a letter or digit, then up to 63 of letters, digits, ".", "_" and "-"')
+API_NAME = matching(names.API_NAME, 'a-z, 0-9 and "-", at most 42, a letter first, no "-" at the end')
+JOB_ID = matching(names.JOB_ID, 'a-z, 0-9 and "-", at most 63, no "-" at either end')
 REGION = matching("[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?", "the name of an AWS region, such as us-west-2")
 BUCKET = matching(
     # Not two dots in a row, and not the form of an IPv4 address: S3 has no such bucket.
