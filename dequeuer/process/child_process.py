@@ -52,7 +52,14 @@ class ChildProcess:
 
     @classmethod
     async def start(cls, spec: ProcessSpec) -> ChildProcess:
-        """Start the process. When its command does not exist, it prints an error and ends with status 127."""
+        """Start the process. When its command does not exist, it prints an error and ends with status 127.
+
+        Raises:
+            OSError: the machine has no room for another process, or there is no such folder.
+            ValueError: no process can have this command or environment.
+        """
+        if any("\0" in text for text in (*spec.command, *spec.environment.values())):
+            raise ValueError("a NUL character in the command or the environment")  # uvloop would cut the text there
         loop = asyncio.get_running_loop()
         output = OutputReader(spec.on_line)
         # asyncio's own pipe is not used: its `wait` may also wait for the end of the output, which grandchildren delay.

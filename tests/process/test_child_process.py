@@ -7,6 +7,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from dequeuer.process.child_process import ChildProcess, ProcessSpec
 
 IGNORES_SIGTERM = """
@@ -155,3 +157,8 @@ async def test_a_process_gets_only_the_environment_of_its_specification() -> Non
     assert await child.wait() == 0
     assert lines == ["['GIVEN']"]
     await child.stop(asyncio.Event())
+
+
+async def test_a_text_that_no_process_can_get_is_told() -> None:
+    with pytest.raises(ValueError, match="NUL"):
+        await start("print()\0")

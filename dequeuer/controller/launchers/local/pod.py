@@ -71,7 +71,7 @@ class LocalPod:
             if self._admin_port is None:
                 self._set("ready")
             await asyncio.wait({*ends, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        except OSError as error:  # no more processes, no such folder
+        except (OSError, ValueError) as error:  # no more processes, no such folder, a NUL character
             self._end("failed", f"cannot be started: {error}")
         finally:
             watching.cancel()

@@ -161,6 +161,17 @@ async def test_a_command_that_does_not_exist_is_a_process_that_failed(
     await launcher.close()
 
 
+async def test_a_command_that_no_process_can_have_is_a_process_that_failed(
+    make: Callable[..., LocalLauncher], recorder: Recorder
+) -> None:
+    launcher = make("print()\0")
+    await launcher.start(TASK_KEYS, SPEC, "worker-0")
+    state = await ended(launcher)
+    assert state.phase == "failed"
+    assert "cannot be started" in state.detail
+    assert len(recorder.of(JobProcessEnded)) == 1
+
+
 async def test_an_api_that_is_not_in_the_file_cannot_be_started(make: Callable[..., LocalLauncher]) -> None:
     launcher = make(ENDS)
     with pytest.raises(LauncherUnavailableError, match="of another kind"):
