@@ -108,8 +108,7 @@ class Controller:
 
     async def _look(self, keys: JobKeys) -> WaitingJob | None:
         """Return a job that may be taken on; None when it is for others."""
-        objects = self._services.objects
-        is_stopped = await objects.read(keys.stop) is not None
+        is_stopped = await self._is_stopped(keys)
         if not is_stopped and not self._serves(keys):
             return None
         if keys not in self._specs:
@@ -120,6 +119,12 @@ class Controller:
         return WaitingJob(
             keys=keys, priority=priority, submitted_ns=submitted_ns, is_stopped=is_stopped or spec is None
         )
+
+    async def _is_stopped(self, keys: JobKeys) -> bool:
+        try:
+            return await self._services.objects.read(keys.stop) is not None
+        except ObjectTooLargeError:
+            return True
 
     async def _spec(self, keys: JobKeys) -> JobSpec | None:
         try:
@@ -132,8 +137,7 @@ class Controller:
             has_ended = await runner.run()
             self._emit(keys, is_owned=False, reason="ended" if has_ended else "lost")
         finally:
-            if not self._drain.requested:
-                del self._running[keys]
+            del self._running[keys]
 
     async def _release_all(self) -> None:
         """Stop acting for all jobs, drain their processes together, and hand them over."""

@@ -29,7 +29,8 @@ class ObjectTooLargeError(DequeuerError):
 class JobObjects:
     """The objects of jobs in the bucket.
 
-    Methods raise `StoreUnavailableError` and `StoreDeniedError`: the caller tries again with its next pass.
+    Methods raise `StoreUnavailableError` and `StoreDeniedError`: the caller tries again with its next pass. `read` also
+    raises `ObjectTooLargeError`.
     """
 
     def __init__(self, store: ObjectStore) -> None:

@@ -105,14 +105,8 @@ class Observation:
 
     async def read_counts(self) -> WorkerCounts:
         """Return what all workers of the job have done so far."""
-        found = [await self._objects.read(key) for key in await self._objects.keys(self._keys.workers)]
-        counts = []
-        for text in found:
-            try:
-                counts.append(parse_counts(text or b""))
-            except InvalidCountsError:
-                continue
-        return total(counts)
+        found = [await self._read(key, parse_counts) for key in await self._objects.keys(self._keys.workers)]
+        return total(counts for counts in found if counts is not None)
 
     async def _spec(self) -> JobSpec:
         try:
@@ -133,12 +127,14 @@ class Observation:
         return await self._parsed(self._keys.checkpoint, names, parse_checkpoint)
 
     async def _parsed(self, key: str, names: frozenset[str], parse: Callable[[bytes], T]) -> T | None:
-        if _name(key) not in names:
-            return None
+        return await self._read(key, parse) if _name(key) in names else None
+
+    async def _read(self, key: str, parse: Callable[[bytes], T]) -> T | None:
+        """Return what an object says; None when there is none, or when it cannot be read."""
         try:
             text = await self._objects.read(key)
             return None if text is None else parse(text)
-        except (InvalidCheckpointError, InvalidDocumentError, ObjectTooLargeError, ValueError):
+        except (InvalidCheckpointError, InvalidCountsError, ObjectTooLargeError, ValueError):
             return None
 
 

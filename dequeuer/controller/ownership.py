@@ -15,7 +15,7 @@ import json
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
-from dequeuer.controller.objects import STORE_ERRORS, JobObjects
+from dequeuer.controller.objects import STORE_ERRORS, JobObjects, ObjectTooLargeError
 from dequeuer.core.errors import DequeuerError
 
 EPOCH_DIGITS: Final = 8
@@ -111,7 +111,8 @@ class Ownership:
         if self.is_held:
             epoch = self.epoch
             self._lose()
-            await self._objects.put(self._key(epoch), self._text(is_released=True))
+            if not self._is_forgotten:
+                await self._objects.put(self._key(epoch), self._text(is_released=True))
 
     async def forget(self) -> None:
         """Delete the traces of all claims, at the end of the job. This one holds as long as before."""
@@ -127,7 +128,10 @@ class Ownership:
 
     async def _newest(self) -> _Seen:
         epoch = await self._newest_epoch()
-        return _Seen(epoch, await self._objects.read(self._key(epoch)) if epoch else None)
+        try:
+            return _Seen(epoch, await self._objects.read(self._key(epoch)) if epoch else None)
+        except ObjectTooLargeError:
+            return _Seen(epoch, None)
 
     async def _newest_epoch(self) -> int:
         names = [key.removeprefix(self._folder) for key in await self._objects.keys(self._folder)]

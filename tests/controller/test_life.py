@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
+from dequeuer.controller import objects
 from dequeuer.controller.launchers.base import ENQUEUER, ProcessState
-from dequeuer.core.events import JobChanged, JobObserved, JobPassFailed
+from dequeuer.core.events import Event, JobChanged, JobObserved, JobOwnershipChanged, JobPassFailed
 from dequeuer.jobs.enqueue_error import EnqueueError, dump_error
 from dequeuer.jobs.layout import JobKeys
 from dequeuer.jobs.spec import DeadLetterQueue, parse_spec
@@ -366,3 +367,39 @@ async def test_a_drain_leaves_the_job_to_the_next_controller_at_once(world: Worl
         assert asyncio.get_running_loop().time() - began_at < 10
         await world.until(world.is_over)
     assert world.end().state == "succeeded"
+
+
+async def test_a_job_that_ends_as_the_drain_begins_is_not_given_up(world: World) -> None:
+    world.submit()
+    controller, drain = world.controller()
+    observer = controller._services.observer
+
+    def drain_at_the_end(event: Event) -> None:
+        observer(event)
+        if isinstance(event, JobOwnershipChanged) and event.reason == "ended":
+            drain.request()
+
+    object.__setattr__(controller._services, "observer", drain_at_the_end)
+    async with asyncio.timeout(600):
+        await controller.run()
+    assert world.is_over()
+    assert [event.reason for event in world.recorder.of(JobOwnershipChanged)] == ["", "ended"]
+    assert not {name for name in world.names() if name.startswith("owner/")}
+
+
+async def test_objects_that_are_far_too_large_delay_no_job(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(objects, "MAX_OBJECT_BYTES", 2000)
+    world.submit()
+    world.store.objects[f"{KEYS.workers}a.json"] = (b"x" * 2001, None)
+    async with running(world):
+        await world.until(world.is_over)
+    assert world.end().state == "succeeded"
+
+
+async def test_a_stop_is_a_stop_whatever_its_size(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(objects, "MAX_OBJECT_BYTES", 2000)
+    world.submit()
+    world.store.objects[KEYS.stop] = (b"x" * 2001, None)
+    async with running(world):
+        await world.until(world.is_over)
+    assert world.end().state == "stopped"

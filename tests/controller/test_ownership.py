@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from dequeuer.controller import objects
 from dequeuer.controller.objects import JobObjects
 from dequeuer.controller.ownership import Ownership, OwnershipLostError
 from tests.controller.stage import Calls, Passing
@@ -134,3 +135,22 @@ async def test_nothing_is_left_at_the_end(store: MemoryStore) -> None:
     await asyncio.sleep(100)
     assert store.objects == {}
     assert keeping.done()
+
+
+async def test_a_release_after_the_end_of_the_job_leaves_nothing(store: MemoryStore) -> None:
+    one = ownership(store, "one")
+    await one.try_acquire()
+    await one.forget()
+    await one.release()
+    assert store.objects == {}
+
+
+async def test_an_object_that_is_far_too_large_is_that_of_a_live_owner(
+    store: MemoryStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(objects, "MAX_OBJECT_BYTES", 100)
+    store.objects[f"{PREFIX}owner/00000001"] = (b"x" * 101, None)
+    one = ownership(store, "one")
+    assert not await one.try_acquire()
+    await asyncio.sleep(30)
+    assert await one.try_acquire()
