@@ -17,6 +17,7 @@ from typing import Final, NamedTuple
 
 from dequeuer.controller.objects import STORE_ERRORS, JobObjects, ObjectTooLargeError
 from dequeuer.core.errors import DequeuerError
+from dequeuer.formats.go_json import decode_object
 
 EPOCH_DIGITS: Final = 8
 _FOLDER: Final = "owner/"
@@ -147,7 +148,7 @@ class Ownership:
 def _parse(text: bytes | None) -> tuple[str, bool]:
     """Return the owner, and whether it has released the job. Text of others than us counts as that of a live owner."""
     try:
-        fields = json.loads(text or b"{}")
+        fields = decode_object(text or b"{}")
         return str(fields.get("owner", "")), fields.get("released") is True
-    except (ValueError, AttributeError):
+    except ValueError:
         return "", False

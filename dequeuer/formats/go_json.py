@@ -58,6 +58,14 @@ def decode(text: str) -> Any:
     return json.loads(text, parse_int=_number, parse_float=_number, parse_constant=_refuse_constant)
 
 
+def decode_object(text: bytes) -> dict[str, Any]:
+    """Return the object that a JSON text is; see `decode`. Raises `ValueError` also for every other text."""
+    value = decode(text.decode())
+    if not isinstance(value, dict):
+        raise ValueError("no object")  # noqa: TRY004 - one kind of error for every unusable text
+    return value
+
+
 def encode(value: Any, *, indent: int = 0) -> str:
     """Return `value` as Go encodes it. The members of a mapping keep their order; `sort_names` gives that of Go's maps.
 

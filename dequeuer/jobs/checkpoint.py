@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dequeuer.core.errors import DequeuerError
+from dequeuer.formats.go_json import decode_object
 from dequeuer.jobs.file_search import Position
 from dequeuer.jobs.s3_path import S3Path
 from dequeuer.sinks.base import ListedObject
@@ -90,7 +91,7 @@ def dump_checkpoint(checkpoint: Checkpoint) -> bytes:
 def parse_checkpoint(text: bytes) -> Checkpoint:
     """Return the checkpoint. Raises `InvalidCheckpointError`."""
     try:
-        fields = json.loads(text)
+        fields = decode_object(text)
         file, total = fields["file"], fields["total"]
         return Checkpoint(
             batches=int(fields["batches"]),

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
 from dequeuer.core.errors import DequeuerError
-from dequeuer.formats.go_json import Number, decode, encode
+from dequeuer.formats.go_json import Number, decode_object, encode
 from dequeuer.formats.go_time import format_time, parse_time
 from dequeuer.jobs.state import JobState, has_ended, parse_state
 
@@ -163,12 +163,9 @@ def parse_metrics(text: bytes) -> dict[str, JsonNumber]:
 
 def _object(text: bytes) -> dict[str, Any]:
     try:
-        fields = decode(text.decode())
+        return decode_object(text)
     except ValueError as error:
-        raise InvalidDocumentError("not JSON") from error
-    if not isinstance(fields, dict):
-        raise InvalidDocumentError("no object")
-    return fields
+        raise InvalidDocumentError("no JSON object") from error
 
 
 def _error(fields: dict[str, Any]) -> JobError:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dequeuer.core.errors import clip
+from dequeuer.formats.go_json import decode_object
 
 MAX_MESSAGE_CHARS = 1024
 
@@ -46,7 +47,7 @@ def dump_error(error: EnqueueError) -> bytes:
 def parse_error(text: bytes) -> EnqueueError | None:
     """Return the fault; None when the text is none."""
     try:
-        fields = json.loads(text)
+        fields = decode_object(text)
         source, offset = fields["source"], fields["offset"]
         return EnqueueError(
             message=str(fields["message"]),

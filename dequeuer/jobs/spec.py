@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias, TypeVar
 
 from dequeuer.core.errors import DequeuerError
-from dequeuer.formats.go_json import Number, decode, encode
+from dequeuer.formats.go_json import Number, decode_object, encode
 from dequeuer.formats.go_time import format_time, parse_time
 from dequeuer.jobs.layout import JOB_KINDS, JobKind
 
@@ -117,11 +117,9 @@ def parse_spec(text: bytes) -> JobSpec:
     Raises `InvalidSpecError`, which quotes nothing of the text.
     """
     try:
-        fields = decode(text.decode())
+        fields = decode_object(text)
     except ValueError as error:
-        raise InvalidSpecError("spec.json is not JSON") from error
-    if not isinstance(fields, dict):
-        raise InvalidSpecError("spec.json is no object")
+        raise InvalidSpecError("spec.json is no JSON object") from error
     kind = next((kind for kind in JOB_KINDS if kind == fields.get("kind")), None)
     if kind is None:
         raise InvalidSpecError("kind in spec.json is none that has jobs")

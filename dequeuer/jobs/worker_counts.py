@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
 
 from dequeuer.core.errors import DequeuerError
-from dequeuer.formats.go_json import encode
+from dequeuer.formats.go_json import decode_object, encode
 
 
 class InvalidCountsError(DequeuerError):
@@ -56,7 +55,7 @@ def dump_counts(counts: WorkerCounts) -> bytes:
 def parse_counts(text: bytes) -> WorkerCounts:
     """Return what a worker has done. Raises `InvalidCountsError`."""
     try:
-        found = json.loads(text)
+        found = decode_object(text)
         return WorkerCounts(
             succeeded=int(found["succeeded"]),
             failed_attempts=int(found["failed_attempts"]),

@@ -13,7 +13,12 @@ def test_counts_come_back_as_they_were() -> None:
     assert parse_counts(dump_counts(SOME)) == SOME
 
 
-@pytest.mark.parametrize("text", [b"", b"{", b"[]", b"{}", b'{"succeeded": "x"}', b"null"])
+INFINITE = dump_counts(SOME).replace(b":3,", b":Infinity,")
+
+
+@pytest.mark.parametrize(
+    "text", [b"", b"{", b"[]", b"{}", b'{"succeeded": "x"}', b"null", INFINITE, b'{"succeeded": ' + b"[" * 100_000]
+)
 def test_other_text_is_refused(text: bytes) -> None:
     with pytest.raises(InvalidCountsError):
         parse_counts(text)
