@@ -117,7 +117,7 @@ async def _run(settings: EnqueuerSettings) -> int:
         )
         freeze_startup_objects()
         terminal = sys.stderr if sys.stderr is not None and sys.stderr.isatty() else None
-        showing = asyncio.create_task(show_progress(progress, log, terminal), name="progress")
+        showing = asyncio.create_task(show_progress(progress.report, log, terminal), name="progress")
         try:
             return await _until_stopped(enqueuer, drain, progress, log)
         finally:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any, Final, Protocol
 
 from dequeuer.enqueuer.progress import ProgressReport
@@ -10,13 +11,6 @@ from dequeuer.enqueuer.progress import ProgressReport
 BAR_CHARS: Final = 30
 TERMINAL_INTERVAL_S: Final = 0.2
 LOG_INTERVAL_S: Final = 10.0
-
-
-class Reporter(Protocol):
-    """Tells the progress."""
-
-    def report(self) -> ProgressReport:
-        """Return the state now."""
 
 
 class Terminal(Protocol):
@@ -29,15 +23,15 @@ class Terminal(Protocol):
         """Show what was written."""
 
 
-async def show_progress(reporter: Reporter, log: Any, terminal: Terminal | None) -> None:
-    """Show progress until it is cancelled. `terminal`: None when there is none."""
+async def show_progress(report: Callable[[], ProgressReport], log: Any, terminal: Terminal | None) -> None:
+    """Show progress until it is cancelled. `report`: returns the state now; `terminal`: None when there is none."""
     while True:
         await asyncio.sleep(LOG_INTERVAL_S if terminal is None else TERMINAL_INTERVAL_S)
-        report = reporter.report()
+        now = report()
         if terminal is None:
-            log.info("enqueue_progress", **progress_fields(report))
+            log.info("enqueue_progress", **progress_fields(now))
         else:
-            terminal.write(f"\r\x1b[K{bar(report)}")
+            terminal.write(f"\r\x1b[K{bar(now)}")
             terminal.flush()
 
 

@@ -113,7 +113,7 @@ class Shown:
 @pytest.mark.parametrize(("is_terminal", "count"), [(True, 150), (False, 3)])
 async def test_a_terminal_is_written_often_and_a_log_every_ten_seconds(is_terminal: bool, count: int) -> None:
     shown = Shown()
-    showing = asyncio.create_task(show_progress(shown, shown, shown if is_terminal else None))
+    showing = asyncio.create_task(show_progress(shown.report, shown, shown if is_terminal else None))
     await asyncio.sleep(30.1)
     showing.cancel()
     assert len(shown.lines) == count

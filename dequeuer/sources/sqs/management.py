@@ -8,13 +8,8 @@ from typing import Final
 from dequeuer.core.errors import DequeuerError, SourceDeniedError, SourceGoneError, SourceUnavailableError
 from dequeuer.sources.base import Depth
 from dequeuer.sources.sqs.errors import Translate
-from dequeuer.sources.sqs.operations import Json, QueueManagement, count, text
+from dequeuer.sources.sqs.operations import DEPTH_ATTRIBUTES, Json, QueueManagement, depth_of, text
 
-_COUNTS: Final = (
-    "ApproximateNumberOfMessages",
-    "ApproximateNumberOfMessagesNotVisible",
-    "ApproximateNumberOfMessagesDelayed",
-)
 _OTHER_ATTRIBUTES: Final = ("QueueNameExists", "QueueAlreadyExists")
 
 
@@ -60,14 +55,12 @@ class Queues:
         """Return how many messages a queue holds; None when it does not exist."""
         try:
             response = await self._call(
-                self._client.get_queue_attributes, QueueUrl=queue_url, AttributeNames=list(_COUNTS)
+                self._client.get_queue_attributes, QueueUrl=queue_url, AttributeNames=list(DEPTH_ATTRIBUTES)
             )
         except SourceGoneError:
             return None
         attributes = response.get("Attributes")
-        found = attributes if isinstance(attributes, Mapping) else {}
-        visible, in_flight, delayed = (count(found, name) for name in _COUNTS)
-        return Depth(visible=visible, in_flight=in_flight, delayed=delayed)
+        return depth_of(attributes if isinstance(attributes, Mapping) else {})
 
     async def purge(self, queue_url: str) -> None:
         """Delete the messages of a queue. One that does not exist, or that was purged a moment ago, is no error."""

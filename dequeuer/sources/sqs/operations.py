@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Final, Protocol, TypeAlias
 
 from dequeuer.core.errors import SourceUnavailableError
+from dequeuer.sources.base import Depth
 
 _NUMBER = re.compile(r"[0-9]{1,15}\Z")
 
 Json: TypeAlias = Mapping[str, Any]
+
+DEPTH_ATTRIBUTES: Final = (
+    "ApproximateNumberOfMessages",
+    "ApproximateNumberOfMessagesNotVisible",
+    "ApproximateNumberOfMessagesDelayed",
+)
+"""What `depth_of` needs."""
 
 
 class SqsOperations(Protocol):
@@ -75,3 +83,9 @@ def count(attributes: Mapping[str, object], name: str) -> int:
     if messages is None:
         raise SourceUnavailableError(f"the response of the queue has no {name}")
     return messages
+
+
+def depth_of(attributes: Mapping[str, object]) -> Depth:
+    """Return how many messages a queue holds; see `count`."""
+    visible, in_flight, delayed = (count(attributes, name) for name in DEPTH_ATTRIBUTES)
+    return Depth(visible=visible, in_flight=in_flight, delayed=delayed)

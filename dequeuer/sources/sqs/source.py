@@ -16,7 +16,16 @@ from dequeuer.core.queue_limits import MAX_BATCH_SIZE, MAX_RECEIVES, MAX_VISIBIL
 from dequeuer.sources.base import Depth, Lease, lease_margin_s
 from dequeuer.sources.sqs.batcher import Batcher
 from dequeuer.sources.sqs.errors import Translate, from_code
-from dequeuer.sources.sqs.operations import Json, SqsOperations, count, entry_id, number, objects, text
+from dequeuer.sources.sqs.operations import (
+    DEPTH_ATTRIBUTES,
+    Json,
+    SqsOperations,
+    depth_of,
+    entry_id,
+    number,
+    objects,
+    text,
+)
 
 LINGER_S = 0.02
 """How long a deletion, a release or a renewal waits for others, to share a request."""
@@ -153,14 +162,12 @@ class SqsSource:
 
     async def depth(self) -> Depth:
         """Return the approximate counts."""
-        names = ("", "NotVisible", "Delayed")
-        attributes = await self._attributes(*(f"ApproximateNumberOfMessages{name}" for name in names))
+        attributes = await self._attributes(*DEPTH_ATTRIBUTES)
         try:
-            visible, in_flight, delayed = (count(attributes, f"ApproximateNumberOfMessages{name}") for name in names)
+            return depth_of(attributes)
         except SourceUnavailableError as error:
             self._observer(SourceCalled(op="depth", messages=0, duration_s=0.0, error="unavailable", detail=str(error)))
             raise
-        return Depth(visible=visible, in_flight=in_flight, delayed=delayed)
 
     async def copy(self, lease: Lease) -> None:
         """Send the message again as a new one, unless that was done before."""

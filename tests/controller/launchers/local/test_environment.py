@@ -41,9 +41,9 @@ def test_a_container_has_the_environment_of_cortex() -> None:
 
 
 def test_a_container_without_a_root_of_its_own_is_told_where_it_is() -> None:
-    found = container_environment({}, version="1", port=None, root=Path("/work/pod"), own={})
-    assert found["CORTEX_ROOT"] == "/work/pod"
-    assert found["CORTEX_CLI_CONFIG_DIR"] == "/work/pod/cortex/client"
+    found = container_environment({}, version="1", port=None, root=Path("/srv/pod"), own={})
+    assert found["CORTEX_ROOT"] == "/srv/pod"
+    assert found["CORTEX_CLI_CONFIG_DIR"] == "/srv/pod/cortex/client"
     assert "CORTEX_PORT" not in found
 
 
