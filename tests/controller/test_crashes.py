@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -68,46 +70,25 @@ async def ends_the_same(world: World, keys: JobKeys, state: JobState) -> None:
     assert len(ends) == 1
 
 
-@pytest.mark.parametrize("is_after", [False, True], ids=["before", "after"])
-async def test_a_job_ends_once_wherever_its_controller_is_killed(world: World, is_after: bool) -> None:
-    number = 0
-    while True:
-        number += 1
-        at, calls = World(batches=2, **QUICK), CrashAt(number, is_after=is_after)
-        at.submit(spec=make_spec(workers=1))
-        await run_and_crash(at, calls, KEYS)
+async def crashes(
+    keys: JobKeys, state: JobState, *, is_after: bool, batches: int = 2, stops: bool = False
+) -> AsyncIterator[World]:
+    """Yield a world for each call at which a controller was killed; the job has ended there, with the next one."""
+    for number in itertools.count(1):
+        at, calls = World(batches=batches, **QUICK), CrashAt(number, is_after=is_after)
+        at.submit(keys, make_spec(keys, workers=1))
+        stopping = asyncio.create_task(_stop_later(at)) if stops else None
+        await run_and_crash(at, calls, keys)
+        if stopping is not None:
+            await stopping
         if calls.has_crashed:
-            if not at.is_over():
-                await follow(at, KEYS)
-            await ends_the_same(at, KEYS, "succeeded")
-            assert at.completions == 1
-            assert json.loads(at.store.objects[KEYS.metrics][0])["succeeded"] == 2
-            # Once for each of the two controllers, at most.
-            assert max(at.started.count(name) for name in {ENQUEUER, "worker-0"}) <= 2
+            if not at.is_over(keys):
+                await follow(at, keys)
+            await ends_the_same(at, keys, state)
+            yield at
         at.end_turning()
         if not calls.has_crashed:
-            break
-    assert number > 60
-
-
-@pytest.mark.parametrize("is_after", [False, True], ids=["before", "after"])
-async def test_a_stopped_job_is_stopped_wherever_its_controller_is_killed(world: World, is_after: bool) -> None:
-    number = 0
-    while True:
-        number += 1
-        at, calls = World(batches=1000, **QUICK), CrashAt(number, is_after=is_after)
-        at.submit(spec=make_spec(workers=1))
-        stopping = asyncio.create_task(_stop_later(at))
-        await run_and_crash(at, calls, KEYS)
-        await stopping
-        if calls.has_crashed:
-            if not at.is_over():
-                await follow(at, KEYS)
-            await ends_the_same(at, KEYS, "stopped")
-        at.end_turning()
-        if not calls.has_crashed:
-            break
-    assert number > 30
+            return
 
 
 async def _stop_later(world: World) -> None:
@@ -115,18 +96,23 @@ async def _stop_later(world: World) -> None:
     world.store.objects[KEYS.stop] = (b"", None)
 
 
+@pytest.mark.parametrize("is_after", [False, True], ids=["before", "after"])
+async def test_a_job_ends_once_wherever_its_controller_is_killed(world: World, is_after: bool) -> None:
+    count = 0
+    async for at in crashes(KEYS, "succeeded", is_after=is_after):
+        count += 1
+        assert at.completions == 1
+        assert json.loads(at.store.objects[KEYS.metrics][0])["succeeded"] == 2
+        # Once for each of the two controllers, at most.
+        assert max(at.started.count(name) for name in {ENQUEUER, "worker-0"}) <= 2
+    assert count >= 60
+
+
+@pytest.mark.parametrize("is_after", [False, True], ids=["before", "after"])
+async def test_a_stopped_job_is_stopped_wherever_its_controller_is_killed(world: World, is_after: bool) -> None:
+    found = [at async for at in crashes(KEYS, "stopped", is_after=is_after, batches=1000, stops=True)]
+    assert len(found) >= 30
+
+
 async def test_a_task_ends_once_wherever_its_controller_is_killed(world: World) -> None:
-    number = 0
-    while True:
-        number += 1
-        at, calls = World(**QUICK), CrashAt(number, is_after=True)
-        at.submit(TASK_KEYS, make_spec(TASK_KEYS, workers=1))
-        await run_and_crash(at, calls, TASK_KEYS)
-        if calls.has_crashed:
-            if not at.is_over(TASK_KEYS):
-                await follow(at, TASK_KEYS)
-            await ends_the_same(at, TASK_KEYS, "succeeded")
-        at.end_turning()
-        if not calls.has_crashed:
-            break
-    assert number > 20
+    assert len([at async for at in crashes(TASK_KEYS, "succeeded", is_after=True)]) >= 20

@@ -14,6 +14,7 @@ import pytest
 from dequeuer.controller import objects
 from dequeuer.controller.launchers.base import ENQUEUER, ProcessState
 from dequeuer.core.events import Event, JobChanged, JobObserved, JobOwnershipChanged, JobPassFailed
+from dequeuer.jobs.documents import JobEnd, JobError
 from dequeuer.jobs.enqueue_error import EnqueueError, dump_error
 from dequeuer.jobs.layout import JobKeys
 from dequeuer.jobs.spec import DeadLetterQueue, parse_spec
@@ -34,15 +35,31 @@ async def running(world: World, **more: Any) -> AsyncIterator[None]:
     await task
 
 
+@asynccontextmanager
+async def until_over(world: World, *, within_s: float = 600.0) -> AsyncIterator[None]:
+    async with running(world):
+        yield
+        await world.until(world.is_over, within_s)
+
+
+async def run_to_end(world: World) -> JobEnd:
+    async with until_over(world):
+        pass
+    return world.end()
+
+
+def error_of(end: JobEnd) -> JobError:
+    assert end.error is not None
+    return end.error
+
+
 def state(world: World, keys: JobKeys = KEYS) -> str:
     return state_of(world.names(keys), keys.kind)
 
 
 async def test_a_job_runs_from_submission_to_succeeded(world: World) -> None:
     world.submit()
-    async with running(world):
-        await world.until(world.is_over)
-    assert world.end().state == "succeeded"
+    assert (await run_to_end(world)).state == "succeeded"
     assert world.completions == 1
     assert state(world) == "succeeded"
     assert world.sqs.queues == {}
@@ -78,9 +95,7 @@ async def test_the_queue_has_the_name_the_attributes_and_the_tags_of_cortex(worl
 async def test_a_queue_of_that_name_with_other_attributes_is_taken(world: World) -> None:
     await world.sqs.create_queue(QueueName=QUEUE, Attributes={"FifoQueue": "true"}, tags={})
     world.submit()
-    async with running(world):
-        await world.until(world.is_over)
-    assert world.end().state == "succeeded"
+    assert (await run_to_end(world)).state == "succeeded"
 
 
 async def test_workers_start_with_the_first_batches(world: World) -> None:
@@ -95,41 +110,36 @@ async def test_workers_start_with_the_first_batches(world: World) -> None:
 async def test_a_batch_that_failed_for_good_is_told_from_one_that_did_not(world: World) -> None:
     world.failing = 1
     world.submit()
-    async with running(world):
-        await world.until(world.is_over)
-    assert world.end().state == "completed_with_failures"
+    assert (await run_to_end(world)).state == "completed_with_failures"
     assert json.loads(world.store.objects[KEYS.metrics][0])["failed"] == 1
 
 
 async def test_a_dead_worker_is_replaced(world: World) -> None:
     world.batches = 30
     world.submit()
-    async with running(world):
+    async with until_over(world):
         await world.until(lambda: world.done >= 3)
         world.launchers[0].end("worker-1", phase="killed")
         await world.until(lambda: world.started.count("worker-1") == 2)
-        await world.until(world.is_over)
     assert world.end().state == "succeeded"
 
 
 async def test_a_killed_enqueuer_is_started_again(world: World) -> None:
     world.batches = 30
     world.submit()
-    async with running(world):
+    async with until_over(world):
         await world.until(lambda: world.sent >= 5)
         world.launchers[0].end(ENQUEUER, phase="killed")
-        await world.until(world.is_over)
     assert world.started.count(ENQUEUER) == 2
     assert world.end().state == "succeeded"
 
 
 async def test_an_enqueuer_that_is_killed_before_the_completion_message_is_started_again(world: World) -> None:
     world.submit()
-    async with running(world):
+    async with until_over(world):
         await world.until(lambda: KEYS.max_batch_count in world.store.objects)
         assert KEYS.payload in world.store.objects
         world.launchers[0].end(ENQUEUER, phase="killed")
-        await world.until(world.is_over)
     assert world.started.count(ENQUEUER) == 2
     assert (world.end().state, world.completions) == ("succeeded", 1)
 
@@ -137,16 +147,15 @@ async def test_an_enqueuer_that_is_killed_before_the_completion_message_is_start
 async def test_an_enqueuer_that_gives_up_ends_the_job_with_its_error(world: World) -> None:
     world.batches = 100
     world.submit()
-    async with running(world):
+    async with until_over(world):
         await world.until(lambda: world.done >= 3)
         error = EnqueueError(message="too large", source="s3://bucket/key", offset=7)
         world.store.objects[KEYS.enqueue_error] = (dump_error(error), None)
         world.launchers[0].end(ENQUEUER)
-        await world.until(world.is_over)
     end = world.end()
     assert end.state == "enqueue_failed"
-    assert end.error is not None
-    assert (end.error.message, end.error.source, end.error.offset) == ("too large", "s3://bucket/key", 7)
+    error = error_of(end)
+    assert (error.message, error.source, error.offset) == ("too large", "s3://bucket/key", 7)
     assert world.sqs.purged == [QUEUE]
     assert KEYS.payload not in world.store.objects
 
@@ -154,12 +163,9 @@ async def test_an_enqueuer_that_gives_up_ends_the_job_with_its_error(world: Worl
 async def test_an_enqueuer_that_never_gets_anywhere_ends_the_job(world: World) -> None:
     world.starts[ENQUEUER] = [ProcessState(phase="failed", detail="ended with exit status 2")] * 9
     world.submit()
-    async with running(world):
-        await world.until(world.is_over)
-    end = world.end()
+    end = await run_to_end(world)
     assert end.state == "enqueue_failed"
-    assert end.error is not None
-    assert end.error.message == "ended with exit status 2"
+    assert error_of(end).message == "ended with exit status 2"
     assert len(world.started) == 5
 
 
@@ -167,21 +173,16 @@ async def test_workers_that_end_at_start_five_times_end_the_job(world: World) ->
     broken = ProcessState(phase="failed", detail="ended with exit status 1\nImportError: torch")
     world.starts = {"worker-0": [broken] * 9, "worker-1": [broken] * 9}
     world.submit()
-    async with running(world):
-        await world.until(world.is_over)
-    end = world.end()
+    end = await run_to_end(world)
     assert end.state == "worker_error"
-    assert end.error is not None
-    assert end.error.message == "ended with exit status 1\nImportError: torch"
+    assert error_of(end).message == "ended with exit status 1\nImportError: torch"
     assert 5 <= len([name for name in world.started if name != ENQUEUER]) <= 6
 
 
 async def test_workers_without_memory_end_the_job_as_such(world: World) -> None:
     world.starts = {"worker-0": [ProcessState(phase="killed_oom", detail="ran out of memory")] * 9}
     world.submit(spec=make_spec(workers=1))
-    async with running(world):
-        await world.until(world.is_over)
-    assert world.end().state == "worker_oom"
+    assert (await run_to_end(world)).state == "worker_oom"
 
 
 async def test_one_worker_that_becomes_ready_forgives_the_failures_of_others(world: World) -> None:
@@ -189,9 +190,7 @@ async def test_one_worker_that_becomes_ready_forgives_the_failures_of_others(wor
     world.batches = 40
     world.starts = {"worker-1": [broken] * 7}
     world.submit()
-    async with running(world):
-        await world.until(world.is_over)
-    assert world.end().state == "succeeded"
+    assert (await run_to_end(world)).state == "succeeded"
 
 
 async def test_a_container_that_is_not_ready_yet_is_no_error(world: World) -> None:
@@ -205,11 +204,10 @@ async def test_a_container_that_is_not_ready_yet_is_no_error(world: World) -> No
 async def test_a_stop_ends_the_job_whatever_it_does(world: World) -> None:
     world.batches = 1000
     world.submit()
-    async with running(world):
+    async with until_over(world, within_s=10):
         await world.until(lambda: world.sent > 1)
         assert KEYS.max_batch_count not in world.store.objects
         world.store.objects[KEYS.stop] = (b"", None)
-        await world.until(world.is_over, within_s=10)
     assert world.end().state == "stopped"
     assert (world.sqs.purged, world.sqs.deleted, world.sqs.queues) == ([QUEUE], [QUEUE], {})
     assert sorted(world.stopped) == [ENQUEUER, "worker-0", "worker-1"]
@@ -218,9 +216,7 @@ async def test_a_stop_ends_the_job_whatever_it_does(world: World) -> None:
 async def test_a_stop_before_the_start_creates_no_queue(world: World) -> None:
     world.submit()
     world.store.objects[KEYS.stop] = (b"", None)
-    async with running(world):
-        await world.until(world.is_over)
-    assert world.end().state == "stopped"
+    assert (await run_to_end(world)).state == "stopped"
     assert (world.sqs.created, world.started) == ([], [])
 
 
@@ -228,16 +224,14 @@ async def test_the_timeout_counts_from_the_submission(world: World) -> None:
     world.works = False
     world.submit(spec=make_spec(timeout_s=300))
     await asyncio.sleep(200)
-    async with running(world):
-        await world.until(world.is_over)
-    assert world.end().state == "timed_out"
+    assert (await run_to_end(world)).state == "timed_out"
     assert asyncio.get_running_loop().time() == pytest.approx(300, abs=15)
 
 
 async def test_a_pause_stops_the_work_within_ten_seconds_and_a_resume_goes_on(world: World) -> None:
     world.batches = 40
     world.submit()
-    async with running(world):
+    async with until_over(world):
         await world.until(lambda: world.done >= 3)
         world.store.objects[KEYS.pause] = (b"", None)
         await asyncio.sleep(10)
@@ -245,37 +239,30 @@ async def test_a_pause_stops_the_work_within_ten_seconds_and_a_resume_goes_on(wo
         await asyncio.sleep(1000)
         assert (world.done, world.is_over()) == (done, False)
         del world.store.objects[KEYS.pause]
-        await world.until(world.is_over)
     assert world.end().state == "succeeded"
 
 
 async def test_a_deleted_queue_ends_the_job(world: World) -> None:
     world.batches = 1000
     world.submit()
-    async with running(world):
+    async with until_over(world):
         await world.until(lambda: world.done >= 3)
         world.sqs.queues.clear()
-        await world.until(world.is_over)
     assert world.end().state == "unexpected_error"
 
 
 async def test_a_dead_letter_queue_that_does_not_exist_is_told(world: World) -> None:
     world.sqs.refusal = "InvalidParameterValue"
     world.submit()
-    async with running(world):
-        await world.until(world.is_over)
-    end = world.end()
+    end = await run_to_end(world)
     assert end.state == "enqueue_failed"
-    assert end.error is not None
-    assert "cannot be created" in end.error.message
+    assert "cannot be created" in error_of(end).message
 
 
 async def test_a_specification_that_cannot_be_read_ends_the_job(world: World) -> None:
     world.submit()
     world.store.objects[KEYS.spec] = (b"{", None)
-    async with running(world):
-        await world.until(world.is_over)
-    assert world.end().state == "unexpected_error"
+    assert (await run_to_end(world)).state == "unexpected_error"
 
 
 async def test_a_job_without_a_specification_is_forgotten(world: World) -> None:
@@ -288,10 +275,9 @@ async def test_a_job_without_a_specification_is_forgotten(world: World) -> None:
 
 async def test_an_outage_of_the_store_delays_the_job(world: World) -> None:
     world.submit()
-    async with running(world):
+    async with until_over(world, within_s=3000):
         await world.until(lambda: world.done >= 1)
         world.store.fail(200)
-        await world.until(world.is_over, within_s=3000)
     assert world.end().state == "succeeded"
     assert world.recorder.of(JobPassFailed)
 
@@ -391,15 +377,11 @@ async def test_objects_that_are_far_too_large_delay_no_job(world: World, monkeyp
     monkeypatch.setattr(objects, "MAX_OBJECT_BYTES", 2000)
     world.submit()
     world.store.objects[f"{KEYS.workers}a.json"] = (b"x" * 2001, None)
-    async with running(world):
-        await world.until(world.is_over)
-    assert world.end().state == "succeeded"
+    assert (await run_to_end(world)).state == "succeeded"
 
 
 async def test_a_stop_is_a_stop_whatever_its_size(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(objects, "MAX_OBJECT_BYTES", 2000)
     world.submit()
     world.store.objects[KEYS.stop] = (b"x" * 2001, None)
-    async with running(world):
-        await world.until(world.is_over)
-    assert world.end().state == "stopped"
+    assert (await run_to_end(world)).state == "stopped"

@@ -123,9 +123,9 @@ async def test_a_process_whose_start_was_given_up_is_stopped_when_it_comes(world
     world.end_turning()
 
 
-@pytest.mark.parametrize("seed", range(10))
-async def test_calls_in_any_order_run_the_job_once(world: World, seed: int) -> None:
-    chance = random.Random(seed)
+@pytest.mark.parametrize("order", range(10))
+async def test_calls_in_any_order_run_the_job_once(world: World, order: int) -> None:
+    chance = random.Random(order)
 
     async def delay(_: int) -> None:
         await asyncio.sleep(chance.choice([0.0, 0.0, 0.0, 0.1, 1.0]))
