@@ -11,7 +11,6 @@ from dequeuer.controller.admission import WaitingJob, admitted
 from dequeuer.controller.objects import ObjectTooLargeError
 from dequeuer.controller.runner import PASS_ERRORS, JobRunner, Services
 from dequeuer.core.drain import Drain
-from dequeuer.core.events import JobOwnershipChanged, OwnershipEnd
 from dequeuer.jobs.layout import JOB_KINDS, JobKeys, in_progress_prefix
 from dequeuer.jobs.spec import InvalidSpecError, JobSpec, parse_spec
 
@@ -83,7 +82,6 @@ class Controller:
             self._tries_after[job.keys] = now_s + self._services.ownership_timeout_s / OWNER_LOOKS
             if not self._drain.requested and await runner.try_acquire():
                 del self._waiting[job.keys], self._tries_after[job.keys]
-                self._emit(job.keys, is_owned=True)
                 task = asyncio.create_task(self._run(job.keys, runner), name=f"job-{job.keys.job_id}")
                 self._running[job.keys] = runner, task
 
@@ -134,20 +132,17 @@ class Controller:
 
     async def _run(self, keys: JobKeys, runner: JobRunner) -> None:
         try:
-            has_ended = await runner.run()
-            self._emit(keys, is_owned=False, reason="ended" if has_ended else "lost")
+            await runner.run()
         finally:
             del self._running[keys]
 
     async def _release_all(self) -> None:
         """Stop acting for all jobs, drain their processes together, and hand them over."""
-        running = list(self._running.items())
-        for _, (_, task) in running:
+        running = list(self._running.values())
+        for _, task in running:
             task.cancel()
-        await asyncio.gather(*(task for _, (_, task) in running), return_exceptions=True)
-        await asyncio.gather(*(runner.release() for _, (runner, _) in running))
-        for keys, _ in running:
-            self._emit(keys, is_owned=False, reason="drain")
+        await asyncio.gather(*(task for _, task in running), return_exceptions=True)
+        await asyncio.gather(*(runner.release() for runner, _ in running))
 
     async def _pause(self) -> None:
         # Controllers that were started together must not ask at the same moments.
@@ -156,14 +151,3 @@ class Controller:
                 await self._drain.wait_requested()
         except TimeoutError:
             return
-
-    def _emit(self, keys: JobKeys, *, is_owned: bool, reason: OwnershipEnd = "") -> None:
-        self._services.observer(
-            JobOwnershipChanged(
-                kind=keys.kind,
-                api_name=keys.api_name,
-                job_id=keys.job_id,
-                is_owned=is_owned,
-                reason=reason,
-            )
-        )

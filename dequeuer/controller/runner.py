@@ -16,16 +16,17 @@ from dequeuer.controller.objects import STORE_ERRORS, JobObjects
 from dequeuer.controller.observation import NoSpecError, Observation
 from dequeuer.controller.observed import Observed
 from dequeuer.controller.ownership import Ownership, OwnershipLostError
+from dequeuer.controller.processes import JobProcesses
 from dequeuer.controller.progress import ProgressMeter
+from dequeuer.controller.reports import JobReports
 from dequeuer.controller.steps import End, Finish, MarkRunning, PrepareQueue, RecordTotal, Start, Step, Stop, Wait
-from dequeuer.core.errors import SourceDeniedError, SourceUnavailableError, clip
-from dequeuer.core.events import JobChanged, JobObserved, JobPassFailed, Observer
+from dequeuer.core.errors import SourceDeniedError, SourceUnavailableError
+from dequeuer.core.events import Observer
 from dequeuer.core.retry import Backoff
 from dequeuer.jobs.documents import JobError, dump_progress
 from dequeuer.jobs.layout import JobKeys
 from dequeuer.jobs.queue import queue_attributes, queue_name, queue_tags
 from dequeuer.jobs.spec import InvalidSpecError, JobSpec, dump_spec
-from dequeuer.jobs.state import JobState, has_ended, state_of
 from dequeuer.sources.sqs.management import QueueRefusedError, Queues
 
 _LOG = logging.getLogger(__name__)
@@ -37,8 +38,6 @@ MAX_PAUSE_S: Final = 5.0
 """Between two looks: short after a step, longer while nothing happens. A pause or a stop works within this time."""
 PAUSE_GROWTH: Final = 1.5
 PROGRESS_INTERVAL_S: Final = 5.0
-LATE_START_TIMEOUT_S: Final = 30.0
-"""How long the end of the job's processes waits for one that is being started."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,45 +84,52 @@ class JobRunner:
             cluster_name=services.cluster_name,
             ownership=self._ownership,
         )
+        self._processes = JobProcesses(keys, services.launcher)
+        self._reports = JobReports(keys, services.observer)
         self._meter = ProgressMeter()
         self._progress = b""
         self._progress_at = -PROGRESS_INTERVAL_S
         self._pause_s = MIN_PAUSE_S
-        self._state: JobState = "unknown"
-        self._starting: asyncio.Task[None] | None = None
-        """The last start of a process. It is not cancelled, because it could have its effect all the same."""
 
     async def try_acquire(self) -> bool:
         """Claim the job if nobody acts for it. Raises the errors of `PASS_ERRORS`."""
-        return await self._ownership.try_acquire()
+        is_acquired = await self._ownership.try_acquire()
+        if is_acquired:
+            self._reports.acquired()
+        return is_acquired
 
-    async def run(self) -> bool:
-        """Act for the job, which must have been acquired. True: it has ended; False: it belongs to somebody else now.
+    async def run(self) -> None:
+        """Act for the job, which must have been acquired, until it has ended, or belongs to somebody else.
 
         When it is cancelled, the processes of the job still run, and the job is still owned: call `release`.
         """
         keeping = asyncio.create_task(self._ownership.keep(), name=f"own-{self._keys.job_id}")
         running = asyncio.create_task(self._run_to_end(), name=f"run-{self._keys.job_id}")
+        has_ended = False
         try:
             await asyncio.wait({keeping, running}, return_when=asyncio.FIRST_COMPLETED)
             if running.done():
                 running.result()
-                return True
+                has_ended = True
         finally:
             await _end(keeping, running)
+        if has_ended:
+            self._reports.given_up("ended")
+            return
         # The owner that follows starts its own processes; these would do its work a second time.
-        await self._stop_processes()
-        return False
+        await self._processes.stop_all()
+        self._reports.given_up("lost")
 
     async def release(self) -> None:
         """End the job's processes here, and let another controller act for it."""
         keeping = asyncio.create_task(self._ownership.keep(), name=f"own-{self._keys.job_id}")
         try:
-            await self._stop_processes()
+            await self._processes.stop_all()
         finally:
             await _end(keeping)
         with contextlib.suppress(*PASS_ERRORS):
             await self._ownership.release()
+        self._reports.given_up("drain")
 
     async def _run_to_end(self) -> None:
         failures = 0
@@ -137,7 +143,7 @@ class JobRunner:
             except PASS_ERRORS as error:
                 pause_s = PASS_BACKOFF.pause_s(failures)
                 failures += 1
-                self._emit_failure(error)
+                self._reports.pass_failed(error)
             except Exception:  # noqa: BLE001 - logged with its traceback
                 # A bug that one job meets must not end those of all others. The job can be stopped.
                 pause_s = PASS_BACKOFF.pause_s(failures)
@@ -156,7 +162,7 @@ class JobRunner:
             return True
         except InvalidSpecError as error:
             seen = await self._without_spec(error)
-        self._report(seen)
+        self._reports.looked(seen)
         step = decide(seen)
         self._ownership.check()
         await self._write_progress(seen, is_forced=isinstance(step, End))
@@ -184,16 +190,15 @@ class JobRunner:
             case Start(names):
                 for name in names:
                     self._ownership.check()
-                    self._starting = asyncio.create_task(self._services.launcher.start(keys, spec, name), name="start")
-                    await asyncio.shield(self._starting)
+                    await self._processes.start(spec, name)
                     self._observation.runs.started(name, asyncio.get_running_loop().time())
             case Stop(names):
-                await self._services.launcher.stop(keys, names)
+                await self._processes.stop(names)
             case End(state=state, error=error):
                 await self._ending.decide(state, error)
             case Finish(end):
                 await self._ending.finish(end, spec, self._observation.read_counts)
-                self._emit_end(seen)
+                self._reports.ended(end, spec)
             case _:
                 assert_never(step)
 
@@ -227,59 +232,6 @@ class JobRunner:
             await self._objects.put(self._keys.progress, text)
             self._progress = text
         self._progress_at = now_s
-
-    async def _stop_processes(self) -> None:
-        if self._starting is not None and not self._starting.done():
-            # Otherwise it would start a process that nobody knows of.
-            await asyncio.wait({self._starting}, timeout=LATE_START_TIMEOUT_S)
-        if self._starting is not None and self._starting.done() and not self._starting.cancelled():
-            self._starting.exception()  # the caller of a start that was given up does not see it
-        with contextlib.suppress(LauncherUnavailableError):
-            launcher = self._services.launcher
-            await launcher.stop(self._keys, tuple(await launcher.observe(self._keys)))
-
-    def _report(self, seen: Observed) -> None:
-        state = seen.end.state if seen.end is not None else state_of(seen.names, self._keys.kind)
-        state = "pending" if state == "unknown" else state
-        keys = self._keys
-        self._services.observer(
-            JobObserved(
-                kind=keys.kind,
-                api_name=keys.api_name,
-                job_id=keys.job_id,
-                state=state,
-                messages=seen.depth.total if seen.depth is not None else 0,
-                age_s=(seen.now_ns - seen.spec.start_time_ns) / 1e9,
-            )
-        )
-        if state != self._state and not has_ended(state):
-            self._emit_change(state)
-        self._state = state
-
-    def _emit_change(self, state: JobState, error: str = "", duration_s: float | None = None) -> None:
-        keys = self._keys
-        self._services.observer(
-            JobChanged(
-                kind=keys.kind,
-                api_name=keys.api_name,
-                job_id=keys.job_id,
-                state=state,
-                error=error,
-                duration_s=duration_s,
-            )
-        )
-
-    def _emit_end(self, seen: Observed) -> None:
-        end = seen.end
-        if end is not None:
-            duration_s = max(0.0, (end.end_time_ns - seen.spec.start_time_ns) / 1e9)
-            self._emit_change(end.state, clip(end.error.message) if end.error is not None else "", duration_s)
-
-    def _emit_failure(self, error: Exception) -> None:
-        keys = self._keys
-        self._services.observer(
-            JobPassFailed(kind=keys.kind, api_name=keys.api_name, job_id=keys.job_id, error=clip(str(error)))
-        )
 
 
 async def _end(*tasks: asyncio.Task[Any]) -> None:

@@ -149,8 +149,8 @@ async def test_an_enqueuer_that_gives_up_ends_the_job_with_its_error(world: Worl
     world.submit()
     async with until_over(world):
         await world.until(lambda: world.done >= 3)
-        error = EnqueueError(message="too large", source="s3://bucket/key", offset=7)
-        world.store.objects[KEYS.enqueue_error] = (dump_error(error), None)
+        fault = EnqueueError(message="too large", source="s3://bucket/key", offset=7)
+        world.store.objects[KEYS.enqueue_error] = (dump_error(fault), None)
         world.launchers[0].end(ENQUEUER)
     end = world.end()
     assert end.state == "enqueue_failed"
