@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Final, Literal, TypeAlias
+from typing import Final, Literal, TypeAlias, get_args
 
 from dequeuer.jobs.layout import JobKind
 
@@ -21,21 +21,9 @@ JobState: TypeAlias = Literal[
     "pending",
     "unknown",
 ]
-"""The statuses of Cortex; `unknown` is that of a job without a marker."""
+"""The statuses of Cortex, in its order; `unknown`, the last one, is that of a job without a marker."""
 
-_BATCH_ORDER: Final[tuple[JobState, ...]] = (
-    "timed_out",
-    "worker_oom",
-    "worker_error",
-    "enqueue_failed",
-    "unexpected_error",
-    "completed_with_failures",
-    "succeeded",
-    "stopped",
-    "running",
-    "enqueuing",
-    "pending",
-)
+_BATCH_ORDER: Final[tuple[JobState, ...]] = get_args(JobState)
 # A stopped batch job that had ended before stays what it was; a stopped task job is stopped.
 _ORDER: Final[dict[JobKind, tuple[JobState, ...]]] = {
     "BatchAPI": _BATCH_ORDER,
