@@ -69,7 +69,7 @@ class Parsed:
 def parse_batch_submission(body: bytes, version: str) -> Parsed:
     """Parse and check the body of a submission to a BatchAPI.
 
-    It takes up to a second for each MiB of hostile text, so call it in a thread; its memory is a few times `body`.
+    It takes up to 1.5 s for each MiB of hostile text, so call it in a thread; its memory is a few times `body`.
 
     Args:
         body: `MAX_BODY_BYTES` at most.
