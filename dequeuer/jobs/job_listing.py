@@ -6,15 +6,13 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 from dequeuer.jobs.layout import is_job_id
+from dequeuer.jobs.object_names import names_below
 from dequeuer.sinks.base import Listing
-
-_AFTER_SLASH = "0"
-"""The character that follows the slash: keys of a job come before its id with this one."""
 
 
 @dataclass(frozen=True, slots=True)
 class ListedJob:
-    """A job, and the names of the objects below its prefix."""
+    """A job, and the names of the objects directly below its prefix; a folder is `name/`."""
 
     job_id: str
     names: frozenset[str]
@@ -33,20 +31,14 @@ async def list_jobs(listing: Listing, prefix: str, *, after: str = "") -> AsyncI
     Raises:
         StoreUnavailableError, StoreDeniedError: as the listing.
     """
-    begin, token = f"{prefix}{after}{_AFTER_SLASH}" if after else "", ""
     job_id, names = "", set[str]()
-    while True:
-        page = await listing.list_page(prefix, after="" if token else begin, token=token)
-        for listed in page.objects:
-            of_job, _, name = listed.key.removeprefix(prefix).partition("/")
-            if of_job != job_id:
-                if _is_job(job_id, names):
-                    yield ListedJob(job_id, frozenset(names))
-                job_id, names = of_job, set()
-            names.add(name)
-        token = page.next_token
-        if not token:
-            break
+    async for path in names_below(listing, prefix, depth=1, after=after):
+        of_job, _, name = path.partition("/")
+        if of_job != job_id:
+            if _is_job(job_id, names):
+                yield ListedJob(job_id, frozenset(names))
+            job_id, names = of_job, set()
+        names.add(name)
     if _is_job(job_id, names):
         yield ListedJob(job_id, frozenset(names))
 

@@ -1,6 +1,8 @@
-"""Lists the objects of a job without those in its folders, of which there may be any number."""
+"""Lists objects without those in their folders, of which there may be any number."""
 
 from __future__ import annotations
+
+from collections.abc import AsyncIterator
 
 from dequeuer.sinks.base import Listing
 
@@ -13,17 +15,38 @@ async def object_names(listing: Listing, prefix: str) -> frozenset[str]:
 
     Raises `StoreDeniedError`, `StoreUnavailableError`.
     """
-    names: set[str] = set()
-    after = token = ""
+    return frozenset([name async for name in names_below(listing, prefix)])
+
+
+async def names_below(listing: Listing, prefix: str, *, depth: int = 0, after: str = "") -> AsyncIterator[str]:
+    """Yield the names of the objects below `prefix`, in the order of their keys; a folder that is not entered is `name/`.
+
+    Args:
+        listing: of the bucket.
+        prefix: ends with a slash.
+        depth: how many folders below it are entered.
+        after: the path of a folder; begin with what follows it.
+
+    Raises:
+        StoreUnavailableError, StoreDeniedError: as the listing.
+    """
+    begin, token, name = _after_folder(prefix, f"{after}/") if after else "", "", ""
     while True:
-        page = await listing.list_page(prefix, after=after, token=token)
-        name = ""
+        page = await listing.list_page(prefix, after=begin, token=token)
         for listed in page.objects:
-            name = listed.key.removeprefix(prefix)
-            folder, slash, _ = name.partition("/")
-            names.add(folder + slash)
+            last, name = name, _shallow(listed.key.removeprefix(prefix), depth)
+            if name != last:
+                yield name
         if not page.next_token:
-            return frozenset(names)
-        folder, slash, _ = name.partition("/")
+            return
         # The rest of a folder is skipped: its pages would hold nothing new.
-        after, token = (f"{prefix}{folder}/{_LAST}", "") if slash else ("", page.next_token)
+        begin, token = (_after_folder(prefix, name), "") if name.endswith("/") else ("", page.next_token)
+
+
+def _shallow(name: str, depth: int) -> str:
+    parts = name.split("/", depth + 1)
+    return "/".join([*parts[:-1], ""]) if len(parts) > depth + 1 else name
+
+
+def _after_folder(prefix: str, folder: str) -> str:
+    return f"{prefix}{folder}{_LAST}"

@@ -8,7 +8,7 @@ from dequeuer.core.errors import StoreMissingError
 from dequeuer.formats.go_time import parse_time
 from dequeuer.jobs.layout import JobKeys, JobKind
 from dequeuer.jobs.spec import JobSpec, dump_spec
-from dequeuer.sinks.base import Payload
+from dequeuer.sinks.base import ListedPage, Payload
 from tests.fakes import MemoryStore
 
 JOB = "67e3b0f1a2c4d5e6"
@@ -25,6 +25,17 @@ class DatedStore(MemoryStore):
             raise StoreMissingError(key)
         found = await super().get(key)
         return Payload(size=found.size, content_type=found.content_type, chunks=found.chunks, modified_at=MODIFIED_AT_S)
+
+
+@dataclass
+class CountingStore(MemoryStore):
+    """A store that counts the pages that it is asked for."""
+
+    pages: int = 0
+
+    async def list_page(self, prefix: str, *, after: str = "", token: str = "") -> ListedPage:
+        self.pages += 1
+        return await super().list_page(prefix, after=after, token=token)
 
 
 @dataclass

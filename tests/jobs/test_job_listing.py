@@ -3,7 +3,7 @@ import pytest
 from dequeuer.jobs.job_listing import ListedJob, list_jobs
 from dequeuer.jobs.layout import api_jobs_prefix
 from tests.fakes import MemoryStore
-from tests.jobs.stage import job_spec, seed_job
+from tests.jobs.stage import CountingStore, job_spec, seed_job
 
 PREFIX = api_jobs_prefix("uid", "BatchAPI", "0.42.1", "sum")
 IDS = [f"67e3b0f1a2c4d5e{digit}" for digit in "123456789"]
@@ -41,3 +41,14 @@ async def test_what_has_no_specification_and_the_jobs_of_other_apis_are_left_out
     assert await listed(store) == [ListedJob(IDS[0], frozenset({"spec.json"}))]
     assert keys.spec in store.objects
     assert await listed(MemoryStore()) == []
+
+
+async def test_the_folders_of_a_job_cost_few_requests() -> None:
+    store = CountingStore(page_size=10)
+    for job_id in IDS[:2]:
+        keys = seed_job(store, "running", spec=job_spec(job_id))
+        store.seed((f"{keys.failures}{number:05}.json", b"") for number in range(1000))
+    assert await listed(store) == [
+        ListedJob(job_id, frozenset({"failures/", "running", "spec.json"})) for job_id in IDS[:2]
+    ]
+    assert store.pages == 3
