@@ -14,7 +14,7 @@ from dequeuer.core.errors import (
     StoreDeniedError,
     StoreUnavailableError,
 )
-from dequeuer.gateway.retry import REQUEST_RETRIES
+from dequeuer.gateway.retry import retry_briefly
 from dequeuer.jobs.errors import JobsUnavailableError
 from dequeuer.sources.sqs.errors import Translate
 from dequeuer.sources.sqs.operations import SqsOperations, count
@@ -31,9 +31,7 @@ async def call(function: Callable[P, Awaitable[T]], /, *args: P.args, **kwargs: 
     """Call `function`, which must do no harm when it is repeated. Raises `JobsUnavailableError`."""
     try:
         async with asyncio.timeout(CALL_TIMEOUT_S):
-            return await REQUEST_RETRIES.call(
-                (StoreUnavailableError, SourceUnavailableError), function, *args, **kwargs
-            )
+            return await retry_briefly((StoreUnavailableError, SourceUnavailableError), function, *args, **kwargs)
     except (
         StoreUnavailableError,
         SourceUnavailableError,

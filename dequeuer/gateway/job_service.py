@@ -12,7 +12,7 @@ import structlog
 
 from dequeuer.core.errors import DequeuerError, StoreDeniedError, StoreUnavailableError, clip
 from dequeuer.gateway.job_calls import call, unavailable
-from dequeuer.gateway.retry import REQUEST_RETRIES
+from dequeuer.gateway.retry import REQUEST_RETRIES, retry_briefly
 from dequeuer.jobs.deployed_api import DeployedApi
 from dequeuer.jobs.errors import (
     FOREIGN,
@@ -146,12 +146,12 @@ class Jobs:
             payload = await self._compute(len(items.items) if items else 0, dump_payload, submission)
         try:
             async with asyncio.timeout(STORE_TIMEOUT_S):
-                spec = await REQUEST_RETRIES.call(StoreUnavailableError, self._create_spec, api, submission)
+                spec = await retry_briefly(StoreUnavailableError, self._create_spec, api, submission)
                 keys = self.keys(api, spec.job_id)
                 try:
                     if payload is not None:
-                        await REQUEST_RETRIES.call(StoreUnavailableError, self._jobs.put_payload, keys, payload)
-                    await REQUEST_RETRIES.call(StoreUnavailableError, self._jobs.put_in_index, keys)
+                        await retry_briefly(StoreUnavailableError, self._jobs.put_payload, keys, payload)
+                    await retry_briefly(StoreUnavailableError, self._jobs.put_in_index, keys)
                 except BaseException:
                     await self._discard(keys)
                     raise

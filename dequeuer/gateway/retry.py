@@ -15,7 +15,11 @@ REQUEST_RETRIES = RetryPolicy(backoff=Backoff(initial_s=0.1, max_s=0.8), max_att
 
 
 async def retry_briefly(
-    retry_on: type[Exception], function: Callable[P, Awaitable[T]], /, *args: P.args, **kwargs: P.kwargs
+    retry_on: type[Exception] | tuple[type[Exception], ...],
+    function: Callable[P, Awaitable[T]],
+    /,
+    *args: P.args,
+    **kwargs: P.kwargs,
 ) -> T:
     """Repeat as `REQUEST_RETRIES` says; the last error is raised as it is."""
     return await REQUEST_RETRIES.call(retry_on, function, *args, **kwargs)

@@ -12,11 +12,10 @@ from aiohttp import ClientSession
 
 from dequeuer.core.errors import StoreDeniedError
 from dequeuer.formats.go_time import parse_time
-from dequeuer.gateway import job_body, job_calls, job_events, job_service, retry
+from dequeuer.gateway import job_body, job_events
 from dequeuer.jobs.job_id import created_ns
 from dequeuer.jobs.spec import parse_spec
 from tests.gateway.jobs import JobStage
-from tests.gateway.test_routes import NO_PAUSE
 from tests.jobs.stage import JOB, QUEUE, job_spec, seed_job
 
 SUBMISSION = {"workers": 2, "item_list": {"items": [1.0, "<a>"], "batch_size": 1}, "config": {"b": 1, "a": 2}}
@@ -24,11 +23,7 @@ HINT = "\n\njob submission schema can be found at https://docs.cortexlabs.com/v/
 NOT_FOUND = f"failed to get job state: unable to find BatchAPI job {JOB} (sum api)"
 
 
-@pytest.fixture(autouse=True)
-def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    policy = replace(retry.REQUEST_RETRIES, backoff=NO_PAUSE)
-    monkeypatch.setattr(job_calls, "REQUEST_RETRIES", policy)
-    monkeypatch.setattr(job_service, "REQUEST_RETRIES", policy)
+pytestmark = pytest.mark.usefixtures("no_pauses")
 
 
 @pytest.fixture

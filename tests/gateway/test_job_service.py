@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from dequeuer.core.errors import SourceDeniedError, SourceUnavailableError, StoreDeniedError, StoreUnavailableError
-from dequeuer.gateway import job_buckets, job_service, retry
+from dequeuer.gateway import job_buckets, job_service
 from dequeuer.gateway.job_buckets import MAX_BUCKETS, SourceBuckets
 from dequeuer.gateway.job_calls import SqsCounts
 from dequeuer.jobs.errors import JobsUnavailableError
@@ -16,17 +16,13 @@ from dequeuer.sinks.base import Check, ListedPage, unchecked
 from dequeuer.sources.sqs.errors import SqsResponseError, translate
 from tests.fakes import MemoryStore
 from tests.gateway.jobs import APIS, JobStage
-from tests.gateway.test_routes import NO_PAUSE
 from tests.jobs.stage import DatedStore
 
 SUM = APIS[0]
 SUBMISSION = Submission(workers=1, item_list=ItemList(items=b"[1]", batch_size=1))
 
 
-@pytest.fixture(autouse=True)
-def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    policy = replace(retry.REQUEST_RETRIES, backoff=NO_PAUSE)
-    monkeypatch.setattr(job_service, "REQUEST_RETRIES", policy)
+pytestmark = pytest.mark.usefixtures("no_pauses")
 
 
 class BreakingStore(DatedStore):

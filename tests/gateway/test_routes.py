@@ -5,7 +5,6 @@ import json
 import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import replace
 from io import BytesIO
 from typing import TypeAlias
 
@@ -15,15 +14,12 @@ from aiohttp import ClientPayloadError, ClientSession, web
 from structlog.testing import capture_logs
 
 from dequeuer.core.errors import SourceGoneError, SourceUnavailableError, StoreUnavailableError
-from dequeuer.core.retry import Backoff
-from dequeuer.gateway import retry as gateway_retry
 from dequeuer.gateway import upload
 from dequeuer.gateway.routes import make_app, make_runner
 from dequeuer.gateway.service import MAX_BUFFERED_BYTES
 from tests.gateway.fakes import PREFIX, URL, FakeQueue, Store, make_gateway
 
 LIMIT = 64 * 1024 * 1024
-NO_PAUSE = Backoff(initial_s=0.0, max_s=0.0)
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")
 IN_CLUSTER = {"X-Request-ID": "id1", "X-Cortex-API-Name": "api", "X-Cortex-Queue-URL": URL}
 
@@ -401,8 +397,8 @@ async def test_an_unavailable_queue(serve: Serve, store: Store, queue: FakeQueue
 
 
 @pytest.mark.parametrize("op", ["put", "list", "get"])
-async def test_an_unavailable_store(serve: Serve, store: Store, op: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gateway_retry, "REQUEST_RETRIES", replace(gateway_retry.REQUEST_RETRIES, backoff=NO_PAUSE))
+@pytest.mark.usefixtures("no_pauses")
+async def test_an_unavailable_store(serve: Serve, store: Store, op: str) -> None:
     store.memory.seed([(f"{PREFIX}id1/status/completed", b""), (f"{PREFIX}id1/result.json", b"1")])
     store.break_at(op, "", StoreUnavailableError("secret-host"))
     async with serve() as http, http.post("/api") if op == "put" else http.get("/api/id1") as answer:
