@@ -51,6 +51,8 @@ MAX_PARSING = 2
 """Bodies that are parsed at the same time."""
 PARSING_TIMEOUT_S = 30.0
 """For the turn to be parsed: 10 MiB of hostile text take 15 s."""
+LIST_TIMEOUT_S = 30.0
+"""For a list of jobs, with the status of each."""
 MAX_READ_AT_ONCE = 16
 """Jobs of a list whose status is found out at the same time."""
 
@@ -168,6 +170,13 @@ class Jobs:
 
         The text is the `after` of the jobs that follow; "" when there are none.
         """
+        try:
+            async with asyncio.timeout(LIST_TIMEOUT_S):
+                return await self._newest(api, limit, after)
+        except TimeoutError as error:
+            raise unavailable(error) from error
+
+    async def _newest(self, api: DeployedApi, limit: int, after: str) -> tuple[list[JobStatus], str]:
         prefix = api_jobs_prefix(self.cluster.uid, api.kind, self.cluster.version, api.name)
         listed = await call(self._first_jobs, prefix, limit + 1, after)
         turns = asyncio.Semaphore(MAX_READ_AT_ONCE)
@@ -179,10 +188,15 @@ class Jobs:
                 except (UnknownJobError, InvalidSpecError):  # deleted since, or never whole
                     return None
 
-        statuses = await asyncio.gather(*(read(job) for job in listed[:limit]))
-        return [status for status in statuses if status is not None], listed[limit - 1].job_id if len(
-            listed
-        ) > limit else ""
+        try:
+            async with asyncio.TaskGroup() as group:
+                reading = [group.create_task(read(job), name="job-status") for job in listed[:limit]]
+        except BaseExceptionGroup as group_error:
+            # The first error is the cause; it cancelled the others.
+            first = group_error.exceptions[0]
+            raise first from first.__cause__
+        statuses = [status for task in reading if (status := task.result()) is not None]
+        return statuses, listed[limit - 1].job_id if len(listed) > limit else ""
 
     async def stop(self, api: DeployedApi, job_id: str) -> None:
         """Ask for the end of a job. A batch job that has ended stays what it is; for a task job it is an error."""

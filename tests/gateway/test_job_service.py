@@ -12,11 +12,11 @@ from dequeuer.gateway.job_calls import SqsCounts
 from dequeuer.jobs.errors import JobsUnavailableError
 from dequeuer.jobs.job_id import JobIds
 from dequeuer.jobs.submission import ItemList, Submission
-from dequeuer.sinks.base import Check, ListedPage, unchecked
+from dequeuer.sinks.base import Check, ListedPage, Payload, unchecked
 from dequeuer.sources.sqs.errors import SqsResponseError, translate
 from tests.fakes import MemoryStore
 from tests.gateway.jobs import APIS, JobStage
-from tests.jobs.stage import DatedStore
+from tests.jobs.stage import DatedStore, job_spec, seed_job
 
 SUM = APIS[0]
 SUBMISSION = Submission(workers=1, item_list=ItemList(items=b"[1]", batch_size=1))
@@ -127,18 +127,59 @@ async def test_ids_that_are_all_taken_are_an_error(monkeypatch: pytest.MonkeyPat
 
 @pytest.mark.looptime
 async def test_a_search_without_end_is_given_up(looptime: float) -> None:
-    class SlowStore(MemoryStore):
+    class EndlessStore(MemoryStore):
         async def list_page(self, prefix: str, *, after: str = "", token: str = "") -> object:  # type: ignore[override]
             await asyncio.sleep(1)
             return replace(await super().list_page(prefix), objects=[], next_token="more")
 
     stage = JobStage()
-    stage.buckets.stores["files"] = SlowStore()
+    stage.buckets.stores["files"] = EndlessStore()
     jobs = stage.jobs()
     body = b'{"workers":1,"delimited_files":{"batch_size":1,"s3_paths":["s3://files"]}}'
     with pytest.raises(JobsUnavailableError, match="longer prefixes"):
         await jobs.check(await jobs.parse(SUM, body))
     assert looptime == job_service.SEARCH_TIMEOUT_S
+
+
+class SlowStore(DatedStore):
+    """A store whose objects take ten seconds; `reading` are those that are waited for. `error`: of all but the first."""
+
+    def __init__(self, error: Exception | None = None) -> None:
+        super().__init__()
+        self.reading: set[str] = set()
+        self.error = error
+
+    async def get(self, key: str) -> Payload:
+        if self.error is not None and self.reading:
+            raise self.error
+        self.reading.add(key)
+        try:
+            await asyncio.sleep(10)
+            return await super().get(key)
+        finally:
+            self.reading.remove(key)
+
+
+@pytest.mark.looptime
+async def test_a_list_of_jobs_that_takes_long_is_given_up(looptime: float) -> None:
+    stage = JobStage()
+    stage.store = store = SlowStore()
+    for number in range(100):
+        seed_job(store, "running", spec=job_spec(f"{number:016x}"))
+    with pytest.raises(JobsUnavailableError):
+        await stage.jobs().newest(SUM, 100, "")
+    assert not store.reading
+    assert looptime == job_service.LIST_TIMEOUT_S
+
+
+async def test_nobody_reads_on_for_a_list_that_failed() -> None:
+    stage = JobStage()
+    stage.store = store = SlowStore(StoreDeniedError("no", "AccessDenied"))
+    for number in range(100):
+        seed_job(store, "running", spec=job_spec(f"{number:016x}"))
+    with pytest.raises(JobsUnavailableError, match="refuses the gateway"):
+        await stage.jobs().newest(SUM, 100, "")
+    assert not store.reading
 
 
 async def test_a_large_body_does_not_hold_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
