@@ -8,13 +8,15 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from aiohttp import ClientSession
+from aiohttp import ClientPayloadError, ClientSession
 
 from dequeuer.core.errors import StoreDeniedError
 from dequeuer.formats.go_time import parse_time
-from dequeuer.gateway import job_body, job_events
+from dequeuer.gateway import job_body, job_dry_run, job_events
 from dequeuer.jobs.job_id import created_ns
 from dequeuer.jobs.spec import parse_spec
+from dequeuer.sinks.base import ListedPage
+from tests.fakes import MemoryStore
 from tests.gateway.jobs import JobStage
 from tests.jobs.stage import JOB, QUEUE, job_spec, seed_job
 
@@ -278,6 +280,32 @@ async def test_a_dry_run_of_many_files_is_streamed(stage: JobStage) -> None:
         status, _, text = await call(http, "POST", f"{DRY}true", body)
     assert status == 200
     assert text == "".join(f"s3://files/{key}\n" for key in keys) + "validations passed"
+
+
+class EndlessStore(MemoryStore):
+    """A store with one page of files, and any number of pages without one after it."""
+
+    async def list_page(self, prefix: str, *, after: str = "", token: str = "") -> ListedPage:
+        await asyncio.sleep(0)
+        page = await super().list_page(prefix)
+        return ListedPage(objects=() if token else page.objects, next_token="more")
+
+
+@pytest.mark.parametrize("is_long", [False, True])
+async def test_a_dry_run_without_end_is_given_up(
+    stage: JobStage, is_long: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(job_dry_run, "TIMEOUT_S", 0.05)
+    stage.buckets.stores["files"] = EndlessStore()
+    stage.buckets.stores["files"].seed([("k" * 900 + str(number), b"x") for number in range(100 if is_long else 1)])
+    body = {"workers": 1, "delimited_files": {"s3_paths": ["s3://files"], "batch_size": 1}}
+    async with asyncio.timeout(10), stage.served() as http:
+        if is_long:
+            with pytest.raises(ClientPayloadError):
+                await call(http, "POST", f"{DRY}true", body)
+        else:
+            message = "the files could not be listed in 0.05 s: name longer prefixes in s3_paths"
+            assert await error(http, "POST", f"{DRY}true", body) == (503, "error", message)
 
 
 async def test_a_fault_of_a_dry_run_is_plain_text(stage: JobStage) -> None:
