@@ -8,12 +8,16 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import ClassVar
+from urllib.parse import urlsplit
 
 import boto3
 import pytest
@@ -33,7 +37,7 @@ sys.exit(run_gateway(GatewaySettings(
     shutdown_delay_s=facts.get("delay_s", 0),
     queues=MappingProxyType(facts["queues"]), apis_path=facts["apis_path"], max_payload_bytes=2**30, inline_bytes=facts.get("inline_bytes", 0),
     aws=AwsSettings(region="us-east-1", endpoint_url=facts["endpoint"], endpoint_url_sqs=None, endpoint_url_s3=None,
-        client=facts.get("client", "auto")),
+        client=facts.get("client", "auto"), s3_bucket_owner=facts.get("owner")),
     log=LogSettings(level="info", format="json"),
 )))
 """
@@ -79,7 +83,13 @@ def client(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> N
 
 @contextmanager
 def gateway(
-    endpoint: str, *, bucket: str = "bucket", port: int = 0, delay_s: float = 0, apis_path: str | None = None
+    endpoint: str,
+    *,
+    bucket: str = "bucket",
+    port: int = 0,
+    delay_s: float = 0,
+    apis_path: str | None = None,
+    owner: str | None = None,
 ) -> Iterator[Process]:
     facts = {
         "delay_s": delay_s,
@@ -88,6 +98,7 @@ def gateway(
         "endpoint": endpoint,
         "port": port,
         "apis_path": apis_path,
+        "owner": owner,
         "queues": {"api": f"{endpoint}/123456789012/q.fifo"},
     }
     process = subprocess.Popen(
@@ -141,6 +152,51 @@ def test_an_api_of_a_file_is_served_at_its_endpoint(endpoint: str, tmp_path: Pat
         request_id = json.loads(running.call("/v1/text", b"x"))["id"]
         assert json.loads(running.call(f"/v1/text/{request_id}"))["status"] == "in_queue"
         assert running.stop()[0] == 0
+
+
+class OwnedS3(BaseHTTPRequestHandler):
+    """S3 with one file in each bucket; it remembers whose account each bucket was expected to be of."""
+
+    owners: ClassVar[dict[str, set[str | None]]] = {}
+
+    def do_GET(self) -> None:
+        self._answer(
+            b"<ListBucketResult><IsTruncated>false</IsTruncated><Contents><Key>a</Key><Size>1</Size></Contents>"
+            b"</ListBucketResult>"
+        )
+
+    def do_PUT(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self._answer(b"")
+
+    def _answer(self, body: bytes) -> None:
+        bucket = urlsplit(self.path).path.split("/")[1]
+        self.owners.setdefault(bucket, set()).add(self.headers["x-amz-expected-bucket-owner"])
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_args: object) -> None:
+        """Say nothing."""
+
+
+def test_the_owner_is_expected_of_the_own_bucket_and_not_of_those_of_files(tmp_path: Path) -> None:
+    path = tmp_path / "cortex.yaml"
+    path.write_text(
+        "- {name: sum, kind: BatchAPI, pod: {containers: [{name: a, image: b, command: [c]}]}}\n- {name: api, kind: AsyncAPI, pod: {containers: [{name: a, image: b}]}}\n"
+    )
+    OwnedS3.owners.clear()
+    with ThreadingHTTPServer(("127.0.0.1", 0), OwnedS3) as s3:
+        threading.Thread(target=s3.serve_forever).start()
+        try:
+            with gateway(f"http://127.0.0.1:{s3.server_port}", apis_path=str(path), owner="012345678901") as running:
+                files = {"s3_paths": ["s3://other"], "batch_size": 1}
+                running.call("/batch/sum", json.dumps({"workers": 1, "delimited_files": files}).encode())
+                assert running.stop()[0] == 0
+        finally:
+            s3.shutdown()
+    assert OwnedS3.owners == {"other": {None}, "bucket": {"012345678901"}}
 
 
 def test_a_bucket_that_does_not_exist(endpoint: str) -> None:
