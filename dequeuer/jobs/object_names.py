@@ -19,7 +19,10 @@ async def object_names(listing: Listing, prefix: str) -> frozenset[str]:
 
 
 async def names_below(listing: Listing, prefix: str, *, depth: int = 0, after: str = "") -> AsyncIterator[str]:
-    """Yield the names of the objects below `prefix`, in the order of their keys; a folder that is not entered ends in `/`.
+    """Yield the names of the objects below `prefix`, in the order of their keys.
+
+    A folder that is not entered counts as one object, `name/`.
+
 
     Args:
         listing: of the bucket.

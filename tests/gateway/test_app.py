@@ -184,7 +184,8 @@ class OwnedS3(BaseHTTPRequestHandler):
 def test_the_owner_is_expected_of_the_own_bucket_and_not_of_those_of_files(tmp_path: Path) -> None:
     path = tmp_path / "cortex.yaml"
     path.write_text(
-        "- {name: sum, kind: BatchAPI, pod: {containers: [{name: a, image: b, command: [c]}]}}\n- {name: api, kind: AsyncAPI, pod: {containers: [{name: a, image: b}]}}\n"
+        "- {name: sum, kind: BatchAPI, pod: {containers: [{name: a, image: b, command: [c]}]}}\n"
+        "- {name: api, kind: AsyncAPI, pod: {containers: [{name: a, image: b}]}}\n"
     )
     OwnedS3.owners.clear()
     with ThreadingHTTPServer(("127.0.0.1", 0), OwnedS3) as s3:
