@@ -1,14 +1,16 @@
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 
 import pytest
+from moto.server import ThreadedMotoServer
 
 from dequeuer.core.retry import Backoff
 from dequeuer.sinks.s3 import retry as upload_retry
 from tests.fakes import Recorder
 from tests.sinks.fake_s3 import FakeS3, fake_s3
+from tests.sinks.stores import CLIENTS, Connect, boto, connecting
 
 
 @pytest.fixture
@@ -23,3 +25,20 @@ async def s3(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[FakeS3]:
 @pytest.fixture
 def seen() -> Recorder:
     return Recorder()
+
+
+@pytest.fixture(params=CLIENTS)
+async def connect(request: pytest.FixtureRequest) -> AsyncIterator[Connect]:
+    async with connecting(request.param) as connect:
+        yield connect
+
+
+@pytest.fixture(scope="module")
+def endpoint() -> Iterator[str]:
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    url = f"http://{host}:{port}"
+    boto(url).create_bucket(Bucket="bucket")
+    yield url
+    server.stop()

@@ -8,6 +8,8 @@ from contextlib import asynccontextmanager
 from types import SimpleNamespace
 from typing import Any, Protocol
 
+import boto3
+
 from dequeuer.aws.credentials.renewal import CredentialChain, CredentialsCache, FrozenKeys
 from dequeuer.aws.endpoint import AwsEndpoint, origin_of
 from dequeuer.aws.signing import Signer
@@ -83,3 +85,10 @@ async def connecting(client: str) -> AsyncIterator[Connect]:
     finally:
         for store in opened:
             await store.close()
+
+
+def boto(url: str) -> Any:
+    """Return a client that sees what stores have written."""
+    return boto3.client(
+        "s3", endpoint_url=url, region_name="us-east-1", aws_access_key_id="test", aws_secret_access_key="test"
+    )

@@ -1,10 +1,8 @@
 """Pages of listings and ranges of objects, with both clients: the same promises, against a server and raw responses."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
 
 import pytest
-from moto.server import ThreadedMotoServer
 
 from dequeuer.core.errors import (
     ObjectReplacedError,
@@ -16,26 +14,8 @@ from dequeuer.core.events import StoreCalled
 from dequeuer.sinks.base import ListedObject, ListedPage
 from tests.fakes import Recorder
 from tests.sinks.fake_s3 import fields_of
-from tests.sinks.stores import CLIENTS, ClosableStore, Connect, connecting
-from tests.sinks.test_store import answer, boto, server
-
-
-@pytest.fixture(params=CLIENTS)
-async def connect(request: pytest.FixtureRequest) -> AsyncIterator[Connect]:
-    async with connecting(request.param) as connect:
-        yield connect
-
-
-@pytest.fixture(scope="module")
-def endpoint() -> Iterator[str]:
-    running = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    running.start()
-    host, port = running.get_host_and_port()
-    url = f"http://{host}:{port}"
-    boto(url).create_bucket(Bucket="bucket")
-    yield url
-    running.stop()
-
+from tests.sinks.raw import answer, server
+from tests.sinks.stores import ClosableStore, Connect, boto
 
 LISTED = ListedObject(key="k", size=10, e_tag='"tag"')
 

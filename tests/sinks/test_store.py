@@ -1,13 +1,9 @@
 """Both clients against an S3 in this process, and against a server with raw responses."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
-from typing import Any
+from collections.abc import AsyncIterator
 
-import boto3
 import pytest
-from moto.server import ThreadedMotoServer
 
 from dequeuer.core.errors import (
     LeaseLostError,
@@ -19,30 +15,8 @@ from dequeuer.core.events import StoreCalled
 from dequeuer.sinks.base import Store
 from tests.fakes import Recorder, chunked
 from tests.sinks.fake_s3 import fields_of
-from tests.sinks.stores import CLIENTS, Chain, Connect, connecting
-
-
-@pytest.fixture(params=CLIENTS)
-async def connect(request: pytest.FixtureRequest) -> AsyncIterator[Connect]:
-    async with connecting(request.param) as connect:
-        yield connect
-
-
-@pytest.fixture(scope="module")
-def endpoint() -> Iterator[str]:
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    url = f"http://{host}:{port}"
-    boto(url).create_bucket(Bucket="bucket")
-    yield url
-    server.stop()
-
-
-def boto(url: str) -> Any:
-    return boto3.client(
-        "s3", endpoint_url=url, region_name="us-east-1", aws_access_key_id="test", aws_secret_access_key="test"
-    )
+from tests.sinks.raw import answer, server
+from tests.sinks.stores import Chain, Connect, boto
 
 
 async def read(store: Store, key: str) -> tuple[bytes, str | None, int]:
@@ -146,32 +120,6 @@ async def test_missing_objects_and_missing_buckets_are_different_errors(endpoint
 async def test_listing_a_bucket_that_is_not_there(endpoint: str, connect: Connect) -> None:
     with pytest.raises(StoreDeniedError, match="DEQUEUER_BUCKET"):
         await connect(endpoint, bucket="no-such-bucket").list("x/")
-
-
-@asynccontextmanager
-async def server(*answers: bytes) -> AsyncIterator[tuple[str, list[bytes]]]:
-    """Send the raw responses in turn, each on a connection of its own; the last one again and again."""
-    left, heads = list(answers), []
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            heads.append(await reader.readuntil(b"\r\n\r\n"))
-            writer.write(left.pop(0) if len(left) > 1 else left[0])
-            await writer.drain()
-        except (asyncio.IncompleteReadError, ConnectionError):
-            pass
-        finally:
-            writer.close()
-
-    running = await asyncio.start_server(serve, "127.0.0.1", 0)
-    async with running:
-        yield f"http://127.0.0.1:{running.sockets[0].getsockname()[1]}", heads
-
-
-def answer(status: int, body: bytes = b"", **headers: str) -> bytes:
-    lines = [f"HTTP/1.1 {status} X", f"Content-Length: {len(body)}", "Connection: close"]
-    lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
-    return ("\r\n".join(lines) + "\r\n\r\n").encode() + body
 
 
 @pytest.mark.parametrize(
