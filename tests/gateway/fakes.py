@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Collection, Sequence
 from collections.abc import Set as AbstractSet
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from typing import Any
+
+from aiohttp import ClientSession, web
 
 from dequeuer.core.errors import StoreUnavailableError
+from dequeuer.gateway.routes import make_runner
 from dequeuer.gateway.service import Gateway
 from dequeuer.sinks.base import Check, Payload, unchecked
 from tests.fakes import MemoryStore, chunked
@@ -123,3 +128,17 @@ async def broken_body(begin: bytes, error: Exception) -> AsyncIterator[bytes]:
     async for chunk in chunked(begin):
         yield chunk
     raise error
+
+
+@asynccontextmanager
+async def serving(app: web.Application, **session_options: Any) -> AsyncIterator[ClientSession]:
+    """Serve an application as the gateway does; yield a client of it."""
+    runner = make_runner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    host, port = runner.addresses[0][:2]
+    try:
+        async with ClientSession(f"http://{host}:{port}", **session_options) as session:
+            yield session
+    finally:
+        await runner.cleanup()

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from typing import Any
 
-from aiohttp import ClientSession, web
+from aiohttp import ClientSession
 
 from dequeuer.gateway.endpoints import Endpoint, Endpoints
 from dequeuer.gateway.job_service import Cluster, Jobs
-from dequeuer.gateway.routes import make_app, make_runner
+from dequeuer.gateway.routes import make_app
 from dequeuer.jobs.deployed_api import DeployedApi
 from dequeuer.jobs.layout import JobKind
 from dequeuer.sinks.base import Listing
 from tests.fakes import MemoryStore
-from tests.gateway.fakes import URL, FakeQueue, Store, make_gateway
+from tests.gateway.fakes import URL, FakeQueue, Store, make_gateway, serving
 from tests.jobs.stage import DatedStore, FakeCounts
 
 
@@ -31,6 +33,7 @@ def job_api(name: str, kind: JobKind = "BatchAPI", endpoint: str = "") -> Deploy
 
 
 APIS = [job_api("sum"), job_api("mean", endpoint="/v1/mean"), job_api("train", "TaskAPI")]
+SUBMISSION = {"workers": 2, "item_list": {"items": [1.0, "<a>"], "batch_size": 1}, "config": {"b": 1, "a": 2}}
 KINDS = {api.name: str(api.kind) for api in APIS} | {"text": "AsyncAPI"}
 
 
@@ -88,12 +91,33 @@ class JobStage:
             endpoints,
             self.jobs(apis),
         )
-        runner = make_runner(app)
-        await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        host, port = runner.addresses[0][:2]
-        try:
-            async with ClientSession(f"http://{host}:{port}") as session:
-                yield session
-        finally:
-            await runner.cleanup()
+        async with serving(app) as session:
+            yield session
+
+
+async def call(http: ClientSession, method: str, path: str, body: Any = None) -> tuple[int, str, str]:
+    """Return status, media type and text."""
+    data = body if isinstance(body, bytes | None) else json.dumps(body).encode()
+    async with http.request(method, path, data=data) as answer:
+        return answer.status, answer.headers["Content-Type"], await answer.text()
+
+
+async def error(http: ClientSession, method: str, path: str, body: Any = None) -> tuple[int, str, str]:
+    """Return status, kind and message of an error in Cortex's form."""
+    status, media_type, text = await call(http, method, path, body)
+    assert media_type == "application/json"
+    assert text.endswith("}\n")
+    fields = json.loads(text)
+    assert list(fields)[:2] == ["kind", "message"]
+    if "faults" in fields:
+        assert fields["faults"][0] == {"kind": fields["kind"], "message": fields["message"]}
+    return status, fields["kind"], fields["message"]
+
+
+async def problem(http: ClientSession, method: str, path: str) -> tuple[int, str]:
+    """Return status and detail of an error in our form."""
+    status, media_type, text = await call(http, method, path)
+    assert media_type == "application/problem+json"
+    fields = json.loads(text)
+    assert fields["status"] == status
+    return status, fields["detail"]

@@ -6,12 +6,12 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-from aiohttp import ClientSession, web
+from aiohttp import ClientSession
 
 from dequeuer.core.errors import ConfigurationError
 from dequeuer.gateway.endpoints import Endpoint, Endpoints, load_endpoints
-from dequeuer.gateway.routes import make_app, make_runner
-from tests.gateway.fakes import PREFIX, URL, FakeQueue, Store, make_gateway
+from dequeuer.gateway.routes import make_app
+from tests.gateway.fakes import PREFIX, URL, FakeQueue, Store, make_gateway, serving
 
 ENDPOINTS = Endpoints(
     [
@@ -28,15 +28,8 @@ QUEUES = {"api": URL, "v1": f"{URL}1", "other": f"{URL}2", "swapped": f"{URL}3"}
 
 @asynccontextmanager
 async def served(store: Store, queue: FakeQueue) -> AsyncIterator[ClientSession]:
-    runner = make_runner(make_app(make_gateway(store, queue, 1000), QUEUES, endpoints=ENDPOINTS))
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    host, port = runner.addresses[0][:2]
-    try:
-        async with ClientSession(f"http://{host}:{port}") as session:
-            yield session
-    finally:
-        await runner.cleanup()
+    async with serving(make_app(make_gateway(store, queue, 1000), QUEUES, endpoints=ENDPOINTS)) as session:
+        yield session
 
 
 @pytest.mark.parametrize("path", ["/v1/text", "/v1/text/", "/api", "/api/"])

@@ -17,7 +17,7 @@ from dequeuer.core.errors import SourceGoneError, SourceUnavailableError, StoreU
 from dequeuer.gateway import upload
 from dequeuer.gateway.routes import make_app, make_runner
 from dequeuer.gateway.service import MAX_BUFFERED_BYTES
-from tests.gateway.fakes import PREFIX, URL, FakeQueue, Store, make_gateway
+from tests.gateway.fakes import PREFIX, URL, FakeQueue, Store, make_gateway, serving
 
 LIMIT = 64 * 1024 * 1024
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")
@@ -31,15 +31,9 @@ def serve(store: Store, queue: FakeQueue) -> Serve:
     @asynccontextmanager
     async def run(queues: dict[str, str] | None = None) -> AsyncIterator[ClientSession]:
         gateway = make_gateway(store, queue, LIMIT)
-        runner = make_runner(make_app(gateway, {"api": URL} if queues is None else queues))
-        await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        host, port = runner.addresses[0][:2]
-        try:
-            async with ClientSession(f"http://{host}:{port}", auto_decompress=False) as session:
-                yield session
-        finally:
-            await runner.cleanup()
+        app = make_app(gateway, {"api": URL} if queues is None else queues)
+        async with serving(app, auto_decompress=False) as session:
+            yield session
 
     return run
 

@@ -534,10 +534,10 @@ MUTATIONS = [
         module="gateway/job_service.py",
         old="                    if payload is not None:\n",
         new=(
-            "                    await REQUEST_RETRIES.call(StoreUnavailableError, self._jobs.put_in_index, keys)\n"
+            "                    await retry_briefly(StoreUnavailableError, self._jobs.put_in_index, keys)\n"
             "                    if payload is not None:\n"
         ),
-        tests=("tests/gateway/test_job_service.py", "tests/gateway/test_job_routes.py"),
+        tests=("tests/gateway/test_job_service.py", "tests/gateway/test_job_submission.py"),
     ),
     Mutation(
         name="a job of the same id overwritten",
