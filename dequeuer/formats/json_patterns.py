@@ -9,11 +9,15 @@ Hazards:
 from __future__ import annotations
 
 import re
+from typing import Final
+
+MAX_MATCH_BYTES: Final = 16 * 1024
+"""Bytes matched at a time. A match over many tiny values takes up to 200 times their size in memory."""
 
 _WHITESPACE = rb"[ \t\n\r]*+"
 _STRING_BODY = rb'[^"\\\x00-\x1f]*+(?:\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})[^"\\\x00-\x1f]*+)*'
-_NUMBER = rb"-?(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?(?:[eE][+-]?[0-9]++)?"
-_SCALAR = rb'(?:"' + _STRING_BODY + rb'"|' + _NUMBER + rb"|true|false|null)"
+NUMBER: Final = rb"-?(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?(?:[eE][+-]?[0-9]++)?"
+_SCALAR = rb'(?:"' + _STRING_BODY + rb'"|' + NUMBER + rb"|true|false|null)"
 _NAME = _WHITESPACE + rb'"' + _STRING_BODY + rb'"' + _WHITESPACE + rb":"
 
 

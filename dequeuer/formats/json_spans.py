@@ -9,15 +9,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from typing import Final
 
-from dequeuer.formats.json_patterns import match_items, match_value, match_whitespace
+from dequeuer.formats.json_patterns import MAX_MATCH_BYTES, match_items, match_value, match_whitespace
 
 Span = tuple[int, int]
 """The first byte of a value, and the one after its last."""
-
-MAX_MATCH_BYTES: Final = 16 * 1024
-"""Bytes matched at a time. A match over many tiny values takes up to 200 times their size in memory."""
 
 _QUOTE, _BACKSLASH, _COMMA = b'"\\,'
 _OPENING, _CLOSING = frozenset(b"[{"), frozenset(b"]}")

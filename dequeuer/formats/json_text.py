@@ -13,6 +13,7 @@ from typing import Final
 
 from dequeuer.core.errors import InvalidResponseError
 from dequeuer.formats.json_patterns import (
+    MAX_MATCH_BYTES,
     match_digits,
     match_items,
     match_members,
@@ -35,9 +36,6 @@ _DIGITS, _DIGITS_BUT_ZERO, _EXPONENT, _SIGNS, _HEX = (
 )
 _ESCAPES = frozenset(b'"\\/bfnrt')
 _LITERALS = {literal[0]: literal[1:] for literal in (b"true", b"false", b"null")}
-
-MAX_MATCH_BYTES: Final = 16 * 1024
-"""Bytes matched at a time. A match over many tiny values takes up to 200 times their size in memory."""
 
 State = Callable[[bytes, int], int]
 """Takes a chunk and a position in it, consumes some bytes, sets the next state, returns the next position."""

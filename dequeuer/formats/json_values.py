@@ -14,14 +14,13 @@ from collections.abc import Iterator
 from typing import Final, NamedTuple, TypeAlias
 
 from dequeuer.core.errors import DequeuerError
-from dequeuer.formats.json_patterns import match_value, match_whitespace
-from dequeuer.formats.json_text import MAX_MATCH_BYTES, InvalidJsonError, JsonValidator
+from dequeuer.formats.json_patterns import MAX_MATCH_BYTES, NUMBER, match_value, match_whitespace
+from dequeuer.formats.json_text import InvalidJsonError, JsonValidator
 
 _BEGINS_NUMBER: Final = frozenset(b"-0123456789")
 _match_number_bytes = re.compile(rb"[-+.0-9eE]*+").match
-_NUMBER = rb"-?(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?(?:[eE][+-]?[0-9]++)?"
-_match_ended_number = re.compile(_NUMBER + rb"(?=[^-+.0-9eE])").match
-_is_number = re.compile(_NUMBER).fullmatch
+_match_ended_number = re.compile(NUMBER + rb"(?=[^-+.0-9eE])").match
+_is_number = re.compile(NUMBER).fullmatch
 NOT_UTF8: Final = "invalid UTF-8"
 
 
