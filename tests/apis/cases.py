@@ -9,40 +9,22 @@ import pytest
 from dequeuer.apis import Api, Apis, parse_apis
 from dequeuer.core.errors import ConfigurationError
 
-REALTIME = """\
-- name: answer
-  kind: RealtimeAPI
+
+def _with_pod(name: str, kind: str, container: str = "") -> str:
+    return f"""\
+- name: {name}
+  kind: {kind}
   pod:
     containers:
     - name: api
-      image: registry.example/answer:1
-"""
-ASYNC = """\
-- name: text
-  kind: AsyncAPI
-  pod:
-    containers:
-    - name: api
-      image: registry.example/text:1
-"""
-BATCH = """\
-- name: sum
-  kind: BatchAPI
-  pod:
-    containers:
-    - name: api
-      image: registry.example/sum:1
-      command: [python, main.py]
-"""
-TASK = """\
-- name: train
-  kind: TaskAPI
-  pod:
-    containers:
-    - name: api
-      image: registry.example/train:1
-      command: [python, train.py]
-"""
+      image: registry.example/{name}:1
+{container}"""
+
+
+REALTIME = _with_pod("answer", "RealtimeAPI")
+ASYNC = _with_pod("text", "AsyncAPI")
+BATCH = _with_pod("sum", "BatchAPI", "      command: [python, main.py]\n")
+TASK = _with_pod("train", "TaskAPI", "      command: [python, train.py]\n")
 SPLITTER = """\
 - name: split
   kind: TrafficSplitter
