@@ -26,6 +26,7 @@ from dequeuer.http.server import IdleLimit
 from dequeuer.observability import logs
 from dequeuer.process.running import run_to_status
 from dequeuer.settings import GatewaySettings
+from dequeuer.sources.sqs.management import Queues
 
 EXIT_OK, EXIT_FAILED = 0, 1
 MAX_IDLE_CONNECTIONS = 1000
@@ -76,7 +77,7 @@ async def _run(settings: GatewaySettings, endpoints: Endpoints) -> int:
         jobs = Jobs(
             store=store,
             buckets=SourceBuckets(lambda bucket: cloud.store(bucket, event_log, is_foreign=True), cloud.close_store),
-            queues=SqsCounts(sqs, cloud.translate),
+            queues=SqsCounts(Queues(sqs, cloud.translate)),
             apis={one.api_name: one.job_api for one in endpoints if one.job_api is not None},
             kinds={one.api_name: one.kind for one in endpoints},
             cluster=Cluster(uid=settings.cluster_uid, version=settings.cortex_version),

@@ -7,24 +7,20 @@ from collections.abc import Awaitable, Callable
 from typing import ParamSpec, TypeVar
 
 from dequeuer.core.errors import (
-    LeaseLostError,
     SourceDeniedError,
-    SourceGoneError,
     SourceUnavailableError,
     StoreDeniedError,
     StoreUnavailableError,
 )
 from dequeuer.gateway.retry import retry_briefly
 from dequeuer.jobs.errors import JobsUnavailableError
-from dequeuer.sources.sqs.errors import Translate
-from dequeuer.sources.sqs.operations import SqsOperations, count
+from dequeuer.sources.sqs.management import Queues
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 CALL_TIMEOUT_S = 20.0
 """With its retries."""
-_COUNTS = ("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible")
 
 
 async def call(function: Callable[P, Awaitable[T]], /, *args: P.args, **kwargs: P.kwargs) -> T:
@@ -54,20 +50,10 @@ def unavailable(error: Exception) -> JobsUnavailableError:
 class SqsCounts:
     """`jobs.status_reading.QueueCounts` on SQS."""
 
-    def __init__(self, client: SqsOperations, translate: Translate) -> None:
-        self._client = client
-        self._translate = translate
+    def __init__(self, queues: Queues) -> None:
+        self._queues = queues
 
     async def count(self, queue_url: str) -> int | None:
         """Return how many messages are visible or in flight."""
-        try:
-            response = await self._client.get_queue_attributes(QueueUrl=queue_url, AttributeNames=list(_COUNTS))
-        except Exception as error:
-            _, translated = self._translate(error)
-            if isinstance(translated, SourceGoneError):
-                return None
-            if isinstance(translated, LeaseLostError):  # SQS refused a parameter; counting involves no receipt handle
-                translated = SourceDeniedError(str(translated))
-            raise translated from error
-        attributes = response.get("Attributes") or {}
-        return sum(count(attributes, name) for name in _COUNTS)
+        depth = await self._queues.depth(queue_url)
+        return None if depth is None else depth.visible + depth.in_flight

@@ -14,6 +14,7 @@ from dequeuer.jobs.job_id import JobIds
 from dequeuer.jobs.submission import ItemList, Submission
 from dequeuer.sinks.base import Check, ListedPage, Payload, unchecked
 from dequeuer.sources.sqs.errors import SqsResponseError, translate
+from dequeuer.sources.sqs.management import Queues
 from tests.fakes import MemoryStore
 from tests.gateway.jobs import APIS, JobStage
 from tests.jobs.stage import DatedStore, job_spec, seed_job
@@ -262,18 +263,22 @@ class FakeSqs:
         self._outcome = outcome
 
     async def get_queue_attributes(self, **request: object) -> dict[str, object]:
-        assert request["AttributeNames"] == ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+        assert request["QueueUrl"] == "url"
         if isinstance(self._outcome, Exception):
             raise self._outcome
         return self._outcome
 
 
 async def count(outcome: dict[str, object] | Exception) -> int | None:
-    return await SqsCounts(FakeSqs(outcome), translate).count("url")  # type: ignore[arg-type]
+    return await SqsCounts(Queues(FakeSqs(outcome), translate)).count("url")  # type: ignore[arg-type]
 
 
 async def test_messages_of_a_queue_are_counted() -> None:
-    attributes = {"ApproximateNumberOfMessages": "4", "ApproximateNumberOfMessagesNotVisible": "3"}
+    attributes = {
+        "ApproximateNumberOfMessages": "4",
+        "ApproximateNumberOfMessagesNotVisible": "3",
+        "ApproximateNumberOfMessagesDelayed": "2",
+    }
     assert await count({"Attributes": attributes}) == 7
     assert await count(SqsResponseError(400, "QueueDoesNotExist", "gone")) is None
 
