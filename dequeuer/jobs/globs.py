@@ -57,10 +57,6 @@ class Glob:
         """One object for all equal sets: comparing large ones takes long."""
         self._cached = self._work = 0
 
-    def matches(self, text: str) -> bool:
-        """Return whether a pattern matches the whole text."""
-        return any(self.scan(text))
-
     def scan(self, text: str) -> Iterator[bool | None]:
         """Yield whether a pattern matches the whole text, and None for each pause before it.
 
