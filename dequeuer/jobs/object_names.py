@@ -43,7 +43,7 @@ async def names_below(listing: Listing, prefix: str, *, depth: int = 0, after: s
         if not page.next_token:
             return
         # The rest of a folder is skipped: its pages would hold nothing new.
-        begin, token = (_after_folder(prefix, name), "") if name.endswith("/") else ("", page.next_token)
+        begin, token = (_after_folder(prefix, name), "") if name.count("/") > depth else ("", page.next_token)
 
 
 def _shallow(name: str, depth: int) -> str:

@@ -52,3 +52,10 @@ async def test_the_folders_of_a_job_cost_few_requests() -> None:
         ListedJob(job_id, frozenset({"failures/", "running", "spec.json"})) for job_id in IDS[:2]
     ]
     assert store.pages == 3
+
+
+async def test_an_object_with_the_name_of_a_folder_hides_no_job() -> None:
+    store = MemoryStore(page_size=1)
+    keys = seed_job(store, spec=job_spec(IDS[0]))
+    store.seed([(keys.prefix, b"")])
+    assert [job.job_id for job in await listed(store)] == [IDS[0]]
