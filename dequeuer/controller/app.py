@@ -19,7 +19,7 @@ from dequeuer import __version__
 from dequeuer.apis import Apis, load_apis
 from dequeuer.clients.choice import AwsResources, choose, connect
 from dequeuer.controller.controller import Controller
-from dequeuer.controller.launchers.local.launcher import LocalLauncher, LocalSettings, can_see_root
+from dequeuer.controller.launchers.local.launcher import LocalLauncher, LocalSettings
 from dequeuer.controller.objects import JobObjects
 from dequeuer.controller.runner import Services
 from dequeuer.core.drain import Drain
@@ -30,6 +30,7 @@ from dequeuer.observability import logs
 from dequeuer.observability.admin import AdminServer
 from dequeuer.observability.metrics import combine
 from dequeuer.observability.metrics.controller import ControllerMetrics
+from dequeuer.pods.commands import can_see_root
 from dequeuer.process.garbage import freeze_startup_objects
 from dequeuer.process.running import run_to_status
 from dequeuer.settings import ControllerSettings

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-import sys
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,19 +12,15 @@ from typing import Final
 from dequeuer.apis import Apis, BatchApi, TaskApi
 from dequeuer.apis.container import Container
 from dequeuer.controller.launchers.base import ENQUEUER, LauncherUnavailableError, ProcessState
-from dequeuer.controller.launchers.local.environment import (
-    container_environment,
-    expand_all,
-    own_environment,
-)
 from dequeuer.controller.launchers.local.log_file import LogFile
 from dequeuer.controller.launchers.local.pod import LocalPod
-from dequeuer.controller.launchers.local.pod_files import PodFolder, probes_of
 from dequeuer.core.errors import clip
 from dequeuer.core.events import JobProcessEnded, JobProcessStarted, Observer
 from dequeuer.jobs.layout import JobKeys
-from dequeuer.jobs.spec import JobSpec
-from dequeuer.process import enter_root
+from dequeuer.jobs.spec import JobSpec, dump_spec
+from dequeuer.pods.commands import container_command, program
+from dequeuer.pods.environment import container_environment, own_environment
+from dequeuer.pods.files import PodFolder, probes_of
 from dequeuer.process.child_process import ProcessSpec
 from dequeuer.process.ports import HOST, free_ports
 
@@ -34,7 +29,6 @@ CONTAINER_GRACE_S: Final = 10.0
 ENQUEUER_GRACE_S: Final = 30.0
 SIDECAR_MARGIN_S: Final = 5.0
 """Beyond the time that a sidecar takes for its own drain."""
-ROOT_CHECK_TIMEOUT_S: Final = 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,7 +119,7 @@ class LocalLauncher:
     def _enqueuer(self, keys: JobKeys, spec: JobSpec, on_end: Callable[[ProcessState], None]) -> LocalPod:
         settings = self._settings
         region = ("-region", settings.region) if settings.region else ()
-        command = _program(
+        command = program(
             *("enqueue", "-cluster-uid", settings.cluster_uid, *region, "-bucket", settings.bucket),
             *("-queue", spec.sqs_url, "-apiName", spec.api_name, "-jobID", spec.job_id),
         )
@@ -144,10 +138,10 @@ class LocalLauncher:
             raise LauncherUnavailableError(f"the API {keys.api_name} is not in cortex.yaml, or of another kind")
         folder = PodFolder(self._folder(keys) / name)
         if isinstance(api, TaskApi):
-            folder.write(spec, None, self._settings.operator_url)
+            folder.write(dump_spec(spec, indent=2), None, self._settings.operator_url)
             return LocalPod(self._containers(keys, name, folder, api, None), None, None, on_end)
         port, admin_port = free_ports(2)
-        folder.write(spec, probes_of(api.pod, port), self._settings.operator_url)
+        folder.write(dump_spec(spec, indent=2), probes_of(api.pod, port), self._settings.operator_url)
         sidecar = self._sidecar(keys, spec, name, folder, port, admin_port)
         return LocalPod(self._containers(keys, name, folder, api, port), sidecar, admin_port, on_end)
 
@@ -167,9 +161,7 @@ class LocalLauncher:
             root=None if settings.sees_root else folder.path,
             own=container.env,
         )
-        command = expand_all([*(container.command or ()), *(container.args or ())], environment)
-        if settings.sees_root:
-            command = _in_root(folder, command)
+        command = container_command(container, environment, folder, sees_root=settings.sees_root)
         return self._process(keys, name, container.name, command, environment, CONTAINER_GRACE_S)
 
     def _sidecar(  # noqa: PLR0913, PLR0917 - what a sidecar has to know
@@ -197,7 +189,7 @@ class LocalLauncher:
             own["DEQUEUER_OUTPUT"] = spec.output_s3_path
         environment = own_environment(settings.environment, own)
         grace_s = settings.sidecar_grace_s + SIDECAR_MARGIN_S
-        return self._process(keys, name, "sidecar", _program(), environment, grace_s)
+        return self._process(keys, name, "sidecar", program(), environment, grace_s)
 
     def _process(  # noqa: PLR0913, PLR0917 - what a process is
         self,
@@ -233,31 +225,3 @@ class LocalLauncher:
             )
 
         return report
-
-
-async def can_see_root(work_folder: Path) -> bool:
-    """Return whether this machine allows containers to see `/cortex` and `/mnt` at their real paths."""
-    folder = PodFolder(work_folder / "check")
-    for path in (folder.new_root, *folder.shared.values()):
-        path.mkdir(parents=True, exist_ok=True)
-    process = await asyncio.create_subprocess_exec(
-        *_in_root(folder, ["true"]), stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL
-    )
-    try:
-        async with asyncio.timeout(ROOT_CHECK_TIMEOUT_S):
-            return await process.wait() == 0
-    except TimeoutError:
-        process.kill()
-        await process.wait()
-        return False
-
-
-def _program(*arguments: str) -> list[str]:
-    # -P: otherwise a queue.py in the working directory would replace Python's own module.
-    return [sys.executable, "-P", "-m", "dequeuer", *arguments]
-
-
-def _in_root(folder: PodFolder, command: list[str]) -> list[str]:
-    shared = [f"{name}={path}" for name, path in folder.shared.items()]
-    script = str(Path(enter_root.__file__))
-    return [sys.executable, "-I", "-S", script, str(folder.new_root), *shared, "--", *command]

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from dequeuer.controller.launchers.base import Phase, ProcessState
-from dequeuer.controller.launchers.local.readiness import is_ready
+from dequeuer.pods.readiness import is_ready
 from dequeuer.process.child_process import ChildProcess, ProcessSpec
 
 POLL_INTERVAL_S: Final = 0.5

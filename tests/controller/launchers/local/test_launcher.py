@@ -14,8 +14,9 @@ import pytest
 
 from dequeuer.apis import parse_apis
 from dequeuer.controller.launchers.base import LauncherUnavailableError, ProcessState
-from dequeuer.controller.launchers.local.launcher import LocalLauncher, LocalSettings, can_see_root
+from dequeuer.controller.launchers.local.launcher import LocalLauncher, LocalSettings
 from dequeuer.core.events import JobProcessEnded, JobProcessStarted
+from dequeuer.pods.commands import can_see_root
 from tests.controller.stage import KEYS, TASK_KEYS, make_spec
 from tests.fakes import Recorder
 

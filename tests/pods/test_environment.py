@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from dequeuer.controller.launchers.local.environment import container_environment, expand, own_environment
+from dequeuer.pods.environment import container_environment, expand, own_environment
 
 INHERITED = {"PATH": "/bin", "AWS_REGION": "us-west-2", "DEQUEUER_BUCKET": "b", "CORTEX_LOG_LEVEL": "debug"}
 

@@ -1,4 +1,4 @@
-"""The files that every container of a worker finds: `/cortex/spec`, `/cortex/client/cli.yaml`, `/mnt`."""
+"""The files that every container of a pod finds: `/cortex/spec`, `/cortex/client/cli.yaml`, `/mnt`."""
 
 from __future__ import annotations
 
@@ -9,14 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from dequeuer.apis.container import SidecarProbe
-from dequeuer.apis.pod import BatchPod
-from dequeuer.controller.launchers.local.environment import CLI_FOLDER
-from dequeuer.jobs.spec import JobSpec, dump_spec
+from dequeuer.apis.pod import AsyncPod, BatchPod
+from dequeuer.pods.environment import CLI_FOLDER
 
 
 @dataclass(frozen=True, slots=True)
 class PodFolder:
-    """A folder that stands for the root of a worker."""
+    """A folder that stands for the root of a pod."""
 
     path: Path
 
@@ -35,11 +34,18 @@ class PodFolder:
         """The folders that containers see at their root."""
         return {"cortex": self.path / "cortex", "mnt": self.path / "mnt"}
 
-    def write(self, spec: JobSpec, probes: Mapping[str, Any] | None, operator_url: str) -> None:
-        """Write all files. Blocks. Raises `OSError`. `probes`: None for a task, which has none."""
+    def write(self, job: bytes | None, probes: Mapping[str, Any] | None, operator_url: str) -> None:
+        """Write all files. Blocks. Raises `OSError`.
+
+        Args:
+            job: the content of job.json; None: the pod does not belong to a job.
+            probes: the content of probes.json; None for a task, which has none.
+            operator_url: for clients of Cortex.
+        """
         for folder in (self.probes.parent, self.path / CLI_FOLDER, self.path / "mnt", self.new_root):
             folder.mkdir(parents=True, exist_ok=True)
-        (self.probes.parent / "job.json").write_bytes(dump_spec(spec, indent=2))
+        if job is not None:
+            (self.probes.parent / "job.json").write_bytes(job)
         if probes is not None:
             self.probes.write_text(json.dumps(probes), encoding="utf-8")
         environment = {"name": "default", "operator_endpoint": operator_url}
@@ -48,7 +54,7 @@ class PodFolder:
         (self.path / CLI_FOLDER / "cli.yaml").write_text(json.dumps(cli), encoding="utf-8")
 
 
-def probes_of(pod: BatchPod, port: int) -> dict[str, Any]:
+def probes_of(pod: AsyncPod | BatchPod, port: int) -> dict[str, Any]:
     """Return the content of probes.json. `port`: was chosen for the pod's port; its probes follow."""
     return {
         container.name: _probe(container.readiness_probe, {pod.port: port})

@@ -6,7 +6,8 @@ from pathlib import Path
 import yaml
 
 from dequeuer.apis import BatchApi, parse_apis
-from dequeuer.controller.launchers.local.pod_files import PodFolder, probes_of
+from dequeuer.jobs.spec import dump_spec
+from dequeuer.pods.files import PodFolder, probes_of
 from dequeuer.probes.spec import load_probes
 from tests.controller.stage import make_spec
 
@@ -30,7 +31,7 @@ def api() -> BatchApi:
 
 def test_probes_of_the_port_of_the_pod_follow_the_one_that_was_chosen(tmp_path: Path) -> None:
     folder = PodFolder(tmp_path / "pod")
-    folder.write(make_spec(), probes_of(api().pod, 1234), "http://gateway")
+    folder.write(None, probes_of(api().pod, 1234), "http://gateway")
     times = {"initialDelaySeconds": 0, "timeoutSeconds": 1, "successThreshold": 1, "failureThreshold": 3}
     assert json.loads(folder.probes.read_text()) == {
         "a": {**times, "periodSeconds": 2, "httpGet": {"path": "/ready", "port": 1234}},
@@ -41,7 +42,8 @@ def test_probes_of_the_port_of_the_pod_follow_the_one_that_was_chosen(tmp_path: 
 
 def test_the_files_are_those_of_cortex(tmp_path: Path) -> None:
     folder = PodFolder(tmp_path / "pod")
-    folder.write(make_spec(config={"a": [1]}, sqs_url="https://sqs/queue", total_batch_count=3), None, "http://gateway")
+    spec = make_spec(config={"a": [1]}, sqs_url="https://sqs/queue", total_batch_count=3)
+    folder.write(dump_spec(spec, indent=2), None, "http://gateway")
     text = (tmp_path / "pod/cortex/spec/job.json").read_text()
     assert text.startswith('{\n  "job_id": "67a0000000000001",\n  "api_name": "sum",\n  "kind": "BatchAPI",\n')
     assert not folder.probes.exists()

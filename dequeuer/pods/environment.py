@@ -1,4 +1,4 @@
-"""The environments of containers and sidecars, and `$(NAME)` in commands."""
+"""The environments of containers and of the programs beside them, and `$(NAME)` in commands."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def container_environment(
     """Return the environment of a container.
 
     Args:
-        inherited: of the controller; its settings are left out.
+        inherited: of the program that starts it; settings of this project are left out.
         version: of Cortex.
         port: that the container has to listen on; None: a task has none.
         root: the folder that stands for the root, when the container does not see `/cortex` itself.
@@ -57,7 +57,7 @@ def container_environment(
 
 
 def own_environment(inherited: Mapping[str, str], own: Mapping[str, str]) -> dict[str, str]:
-    """Return the environment of a program of this project: what the controller has, and `own`."""
+    """Return the environment of a program of this project: what `inherited` has, and `own`."""
     source = Path(dequeuer.__file__).parent.parent
     path = inherited.get("PYTHONPATH", "")
     if source.name not in {"site-packages", "dist-packages"}:
