@@ -1,3 +1,4 @@
+import json
 from dataclasses import replace
 
 import pytest
@@ -227,3 +228,25 @@ def test_our_own_fields_come_last() -> None:
     own = '"output":{"s3_path":"s3://o/p"},"on_bad_item":"skip","priority":2'
     assert fields.endswith(f'"batches_in_queue":0,{own},{NOTHING_KNOWN}}}')
     assert dump_spec(spec).decode().startswith(fields.partition(',"status"')[0])
+
+
+async def test_a_job_that_cortex_has_ended_is_read(reader: StatusReader, store: DatedStore) -> None:
+    """Only the objects that Cortex leaves behind: none of ours, no index, no queue."""
+    keys = job_keys()
+    spec = (
+        '{"job_id":"67e3b0f1a2c4d5e6","api_name":"sum","kind":"BatchAPI","workers":2,'
+        '"sqs_dead_letter_queue":{"arn":"arn:aws:sqs:us-west-2:000000000000:dead","max_receive_count":3},'
+        '"config":{"a":1},"timeout":600,"api_id":"api-1","sqs_url":"' + QUEUE + '","total_batch_count":2,'
+        '"start_time":"2022-03-01T10:00:00.5Z"}'
+    )
+    metrics = '{"succeeded":2,"failed":1,"average_time_per_batch":0.25}'
+    store.seed([(keys.spec, spec.encode()), (keys.metrics, metrics.encode()), (keys.max_batch_count, b"2")])
+    store.seed([(keys.marker("running"), b""), (keys.marker("completed_with_failures"), b"")])
+    status = await reader.read(keys)
+    fields = json.loads(await text(reader))
+    assert fields["status"] == "completed_with_failures"
+    assert fields["start_time"] == "2022-03-01T10:00:00.5Z"
+    assert fields["sqs_dead_letter_queue"]["max_receive_count"] == 3
+    assert fields["config"] == {"a": 1}
+    assert fields["batches_in_queue"] == 0
+    assert encode(status.metrics) == metrics
