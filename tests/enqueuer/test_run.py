@@ -302,3 +302,14 @@ async def test_the_index_of_the_first_item_does_not_count_items_that_were_left_o
         (entry["MessageBody"], entry["MessageAttributes"]["item_index"]["StringValue"]) for entry in stage.sqs.sent[:-1]
     ]
     assert found == [("[1,2]", "0"), ("[3,4]", "2"), ("[5]", "4")]
+
+
+@pytest.mark.parametrize("search", [paths, files])
+async def test_very_many_tiny_files_cost_a_checkpoint_for_a_thousand(search: Callable[..., Any]) -> None:
+    count = 5_000
+    data = {f"in/{number:05}": b"%d" % number for number in range(count)}
+    stage = Stage(search("s3://data/in/", batch_size=100), data=data)
+    assert await stage.run() == count // 100
+    found = [int(str(item).removeprefix("s3://data/in/")) for item in stage.sqs.items]
+    assert found == list(range(count))
+    assert stage.store.journal.count(("put", KEYS.checkpoint)) <= count // windows.MAX_WINDOW_FILES + 1
