@@ -21,6 +21,8 @@ from dequeuer.formats.go_json import decode_object
 
 EPOCH_DIGITS: Final = 8
 _FOLDER: Final = "owner/"
+_MIN_PAUSE_S: Final = 0.001
+"""A shorter one may not move the clock: the claim would neither be renewed nor end."""
 
 
 class OwnershipLostError(DequeuerError):
@@ -52,6 +54,8 @@ class Ownership:
         self._seen_at = 0.0
         self._valid_until = 0.0
         self._is_forgotten = False
+        self._beating = asyncio.Lock()
+        """Held while the object is rewritten: a rewrite that is under way would create it anew after `forget`."""
         self.epoch = 0
         """Of this controller; 0: it does not own the job."""
 
@@ -86,14 +90,14 @@ class Ownership:
         """Renew the claim until it is lost, then return. Cancel it to end it earlier."""
         beat, pause_s = 0, self._timeout_s / 3
         while self.is_held:
-            await asyncio.sleep(min(pause_s, max(0.0, self._valid_until - self._clock())))
+            await asyncio.sleep(min(pause_s, max(_MIN_PAUSE_S, self._valid_until - self._clock())))
             asked_at = self._clock()
             beat += 1
             if self._is_forgotten:
                 continue
             try:
                 self.check()
-                async with asyncio.timeout(max(0.0, self._valid_until - asked_at)):
+                async with asyncio.timeout(max(0.0, self._valid_until - asked_at)), self._beating:
                     await self._objects.put(self._key(self.epoch), self._text(beat=beat))
                     newest = await self._newest_epoch()
             except OwnershipLostError:
@@ -118,7 +122,8 @@ class Ownership:
     async def forget(self) -> None:
         """Delete the traces of all claims, at the end of the job. This one holds as long as before."""
         self._is_forgotten = True
-        await self._objects.delete(await self._objects.keys(self._folder))
+        async with self._beating:
+            await self._objects.delete(await self._objects.keys(self._folder))
 
     def _hold(self, epoch: int, asked_at: float) -> None:
         self.epoch = epoch

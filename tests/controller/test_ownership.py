@@ -137,6 +137,28 @@ async def test_nothing_is_left_at_the_end(store: MemoryStore) -> None:
     assert keeping.done()
 
 
+async def test_a_sign_of_life_that_is_under_way_at_the_end_leaves_nothing(store: MemoryStore) -> None:
+    calls, is_under_way, may_arrive = Calls(), asyncio.Event(), asyncio.Event()
+    one = Ownership(JobObjects(Passing(store, calls)), PREFIX, "one", 30.0)
+    await one.try_acquire()
+
+    async def delay(_: int) -> None:
+        calls.before = None
+        is_under_way.set()
+        await may_arrive.wait()
+
+    calls.before = delay
+    keeping = asyncio.create_task(one.keep())
+    await is_under_way.wait()
+    forgetting = asyncio.create_task(one.forget())
+    await asyncio.sleep(1)
+    may_arrive.set()
+    await forgetting
+    await asyncio.sleep(100)
+    assert store.objects == {}
+    assert keeping.done()
+
+
 async def test_a_release_after_the_end_of_the_job_leaves_nothing(store: MemoryStore) -> None:
     one = ownership(store, "one")
     await one.try_acquire()
