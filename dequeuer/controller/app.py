@@ -19,6 +19,7 @@ from dequeuer import __version__
 from dequeuer.apis import Apis, load_apis
 from dequeuer.clients.choice import AwsResources, choose, connect
 from dequeuer.controller.controller import Controller
+from dequeuer.controller.launchers.local.compute import LocalCompute
 from dequeuer.controller.launchers.local.launcher import LocalLauncher, LocalSettings
 from dequeuer.controller.objects import JobObjects
 from dequeuer.controller.runner import Services
@@ -128,6 +129,14 @@ async def _local_launcher(
     settings: ControllerSettings, apis: Apis, work_folder: Path, observer: Observer
 ) -> LocalLauncher:
     folder = Path(os.path.abspath(settings.apis_path)).parent  # noqa: ASYNC240, PTH100 - reads the working directory
+    sees_root = await can_see_root(work_folder)
+    compute = LocalCompute.of_machine(sees_root=sees_root)
+    log = structlog.get_logger()
+    log.info("launcher_chosen", launcher="local", sees_root=sees_root, memory_limits=compute.memory_limits)
+    for one in compute.not_used(apis):
+        log.warning(
+            "compute_not_used", api_name=one.api_name, container=one.container, fields=one.fields, reason=one.reason
+        )
     local = LocalSettings(
         folder=folder,
         work_folder=work_folder,
@@ -138,9 +147,9 @@ async def _local_launcher(
         version=settings.cortex_version,
         operator_url=settings.operator_url,
         sidecar_grace_s=settings.shutdown_grace_s,
-        sees_root=await can_see_root(work_folder),
+        sees_root=sees_root,
     )
-    return LocalLauncher(local, apis, observer)
+    return LocalLauncher(local, apis, compute, observer)
 
 
 _LAUNCHERS: Final[Mapping[LauncherName, _MakeLauncher]] = {"local": _local_launcher}

@@ -18,14 +18,18 @@ CHECK_TIMEOUT_MARGIN_S = 1.0
 class ProbeState:
     """The state of one probe, computed from its results as the kubelet does it.
 
-    A probe starts as failed. Its state changes only after as many equal results in a row as the threshold says.
+    Its state changes only after as many equal results in a row as the threshold says.
+
+    Args:
+        timing: of the probe.
+        healthy: at the start: a readiness probe is failed, and a liveness probe is not.
     """
 
-    def __init__(self, timing: ProbeTiming) -> None:
+    def __init__(self, timing: ProbeTiming, *, healthy: bool = False) -> None:
         self._timing = timing
         self._last: bool | None = None
         self._in_a_row = 0
-        self.healthy = False
+        self.healthy = healthy
 
     def record(self, *, ok: bool) -> bool:
         """Count one result; return True when it changes the state, or is the first one."""
@@ -99,7 +103,7 @@ class Gate(Condition):
         await asyncio.sleep(runner.timing.initial_delay_s)
         while True:
             started = loop.time()
-            result = await _check(runner.probe)
+            result = await check_once(runner.probe)
             if runner.restart.is_set():
                 # The check may have begun before the connection failed: its result may be about the old container.
                 runner.begin()
@@ -130,7 +134,8 @@ class Gate(Condition):
         self._observer(GateChanged(is_open=is_open))
 
 
-async def _check(probe: Probe) -> ProbeResult:
+async def check_once(probe: Probe) -> ProbeResult:
+    """Check once, also with a probe that hangs or raises. Raises only `CancelledError`."""
     try:
         async with asyncio.timeout(probe.timing.timeout_s + CHECK_TIMEOUT_MARGIN_S):
             return await probe.check()

@@ -91,6 +91,11 @@ class ChildProcess:
         """The exit status (negative for a signal); None while it runs."""
         return self._process.returncode
 
+    def kill(self) -> None:
+        """Send SIGKILL."""
+        if self._process.returncode is None:
+            self._signal(signal.SIGKILL)
+
     def describe_end(self) -> str:
         """Return how the process ended, and its last lines. Call it after `wait`."""
         return with_last_lines(f"{self.name} {describe_exit(self._process.returncode or 0)}", tuple(self.output.tail))
@@ -114,8 +119,7 @@ class ChildProcess:
         if self._process.returncode is None:
             self._signal(signal.SIGTERM)
             await asyncio.wait({ended, stopping_now}, timeout=self._grace_s, return_when=asyncio.FIRST_COMPLETED)
-        if self._process.returncode is None:
-            self._signal(signal.SIGKILL)
+        self.kill()
         stopping_now.cancel()
         await asyncio.wait({ended, stopping_now})
         self.output.close()

@@ -1,9 +1,10 @@
 """Runs a command for which some folders replace those of the same name at the root of the file system.
 
 It is run by its path and imports only the standard library:
-`python -I -S enter_root.py <new root> <name>=<folder> ... -- <command> ...`. The command sees `/<name>` with the
-content of the folder; everything else is as before, for this command and its children alone. It needs root's rights, or
-user namespaces. It replaces itself with the command (exec).
+`python -I -S enter_root.py <new root> <bytes of /dev/shm, or 0> <name>=<folder> ... -- <command> ...`. The command
+sees `/<name>` with the content of the folder, and, if bytes are given, an empty `/dev/shm` of that size; everything
+else is as before, for this command and its children alone. It needs root's rights, or user namespaces. It replaces
+itself with the command (exec).
 """
 
 from __future__ import annotations
@@ -23,10 +24,10 @@ def main(argv: list[str]) -> int:
     """Replace this process with the command. Returns only when that fails."""
     end = argv.index("--")
     root, command = Path(argv[1]), argv[end + 1 :]
-    folders = dict(pair.split("=", 1) for pair in argv[2:end])
+    folders = dict(pair.split("=", 1) for pair in argv[3:end])
     here = Path.cwd()
     try:
-        enter(root, folders)
+        enter(root, folders, shm_bytes=int(argv[2]))
         os.chdir(here)
         os.execvp(command[0], command)  # noqa: S606 - the purpose of this module
     except OSError as error:
@@ -34,8 +35,8 @@ def main(argv: list[str]) -> int:
     return CANNOT_START
 
 
-def enter(root: Path, folders: dict[str, str]) -> None:
-    """Build the new root in an empty folder, and enter it. Raises `OSError`."""
+def enter(root: Path, folders: dict[str, str], shm_bytes: int) -> None:
+    """Build the new root in an empty folder, and enter it. `shm_bytes`: 0: `/dev/shm` as it is. Raises `OSError`."""
     user, group = os.geteuid(), os.getegid()
     _call("unshare", CLONE_NEWNS | (CLONE_NEWUSER if user else 0))
     if user:
@@ -51,6 +52,8 @@ def enter(root: Path, folders: dict[str, str]) -> None:
     for name, folder in folders.items():
         (root / name).mkdir()
         _mount(folder, str(root / name), "", MS_BIND | MS_REC)
+    if shm_bytes:
+        _mount("tmpfs", str(root / "dev/shm"), "tmpfs", 0, f"size={shm_bytes}")
     os.chroot(root)
 
 
@@ -65,8 +68,8 @@ def _adopt(entry: Path, place: Path) -> None:
     _mount(str(entry), str(place), "", MS_BIND | MS_REC)
 
 
-def _mount(source: str, target: str, kind: str, flags: int) -> None:
-    _call("mount", source.encode(), target.encode(), kind.encode(), flags, None, name=target)
+def _mount(source: str, target: str, kind: str, flags: int, options: str = "") -> None:
+    _call("mount", source.encode(), target.encode(), kind.encode(), flags, options.encode() or None, name=target)
 
 
 def _call(function: str, *arguments: object, name: str = "") -> None:

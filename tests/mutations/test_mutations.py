@@ -36,6 +36,20 @@ MUTATIONS = [
         tests=("tests/worker/test_worker_drain.py",),
     ),
     Mutation(
+        name="a container that is drained may use any amount of memory",
+        module="controller/launchers/local/pod.py",
+        old="            self.child.kill()  # here",
+        new="            pass  # here",
+        tests=("tests/controller/launchers/local/test_pod.py",),
+    ),
+    Mutation(
+        name="other people's processes lose their cgroup",
+        module="process/cgroups.py",
+        old=".split() != [str(os.getpid())]:",
+        new=".split() == []:",
+        tests=("tests/process/test_cgroups.py",),
+    ),
+    Mutation(
         name="a batch acknowledged before its results are stored",
         module="handlers/batch_api/handler.py",
         old="            await results.finish(answer)\n",
@@ -164,8 +178,8 @@ MUTATIONS = [
     Mutation(
         name="containers are stopped before their sidecar",
         module="controller/launchers/local/pod.py",
-        old="            for child in reversed(self._children):\n",
-        new="            for child in self._children:\n",
+        old="            for part in reversed(self._parts):\n",
+        new="            for part in self._parts:\n",
         tests=("tests/controller/launchers/local/test_pod.py",),
     ),
     Mutation(

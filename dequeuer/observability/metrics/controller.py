@@ -6,7 +6,15 @@ from typing import Final
 
 from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
 
-from dequeuer.core.events import Event, JobChanged, JobObserved, JobOwnershipChanged, JobPassFailed, JobProcessStarted
+from dequeuer.core.events import (
+    Event,
+    JobChanged,
+    JobObserved,
+    JobOwnershipChanged,
+    JobPassFailed,
+    JobProcessEnded,
+    JobProcessStarted,
+)
 from dequeuer.observability.metrics.families import LONG_BUCKETS_S, add_build_info
 from dequeuer.observability.metrics.series import Histograms, Values
 
@@ -21,6 +29,8 @@ ENDS: Final = (
     "worker_oom",
     "unexpected_error",
 )
+PROCESSES: Final = ("enqueuer", "worker")
+PHASES: Final = ("succeeded", "failed", "killed", "killed_oom")
 
 
 class ControllerMetrics:
@@ -57,7 +67,17 @@ class ControllerMetrics:
         started = Values(
             registry, "counter", "dequeuer_job_processes_started_total", "Processes of jobs started.", ["process"]
         )
-        self._started = {name: started.child(name) for name in ("enqueuer", "worker")}
+        self._started = {name: started.child(name) for name in PROCESSES}
+        ended_processes = Values(
+            registry,
+            "counter",
+            "dequeuer_job_processes_ended_total",
+            "Processes of jobs that ended by themselves, by how they ended.",
+            ["process", "phase"],
+        )
+        self._ended_processes = {
+            (name, phase): ended_processes.child(name, phase) for name in PROCESSES for phase in PHASES
+        }
         add_build_info(registry)
         ProcessCollector(registry=registry)
 
@@ -76,7 +96,9 @@ class ControllerMetrics:
             case JobPassFailed():
                 self._failures.value += 1
             case JobProcessStarted():
-                self._started["enqueuer" if event.process == "enqueuer" else "worker"].value += 1
+                self._started[_kind(event.process)].value += 1
+            case JobProcessEnded() if event.phase in PHASES:
+                self._ended_processes[_kind(event.process), event.phase].value += 1
             case _:
                 pass
 
@@ -91,3 +113,7 @@ class ControllerMetrics:
         of_api = [job for job in jobs if job.api_name == api_name]
         self._messages.child(api_name).value = sum(job.messages for job in of_api)
         self._ages.child(api_name).value = max((job.age_s for job in of_api if job.messages), default=0.0)
+
+
+def _kind(process: str) -> str:
+    return "enqueuer" if process == "enqueuer" else "worker"

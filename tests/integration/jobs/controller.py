@@ -30,6 +30,22 @@ with open(root + "/mnt/seen", "w") as file:
 if config.get("broken"):
     sys.exit("no module named torch")
 s3 = boto3.client("s3")
+stuck = [True] if config.get("dead") else []
+
+
+def grow():
+    held = []
+    while True:
+        held.append(bytearray(b"x") * (4 << 20))
+        time.sleep(0.005)
+
+
+def once(name):
+    try:
+        os.close(os.open(f"{config['marks']}/{name}", os.O_CREAT | os.O_EXCL))
+    except FileExistsError:
+        return False
+    return True
 
 
 def put(name, text):
@@ -40,7 +56,7 @@ class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_GET(self):
-        self.reply()
+        self.reply(500 if stuck else 200)
 
     def do_POST(self):
         items = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
@@ -48,6 +64,11 @@ class Handler(BaseHTTPRequestHandler):
             put(f"complete/{uuid.uuid4().hex}", json.dumps(job))
         else:
             time.sleep(config.get("takes", 0))
+            if items[0] == config.get("grows") and once("grew"):
+                grow()
+            if items[0] == config.get("sticks") and once("stuck"):
+                stuck.append(True)
+                time.sleep(600)
             if items[0] == config.get("fails"):
                 return self.reply(500)
             put(f"sums/{items[0]:06}-{uuid.uuid4().hex}", str(sum(items)))
@@ -62,6 +83,8 @@ class Handler(BaseHTTPRequestHandler):
         pass
 
 
+if config.get("grows") == "at start":
+    grow()
 ThreadingHTTPServer(("127.0.0.1", int(os.environ["CORTEX_PORT"])), Handler).serve_forever()
 '''
 APIS = """
@@ -75,6 +98,7 @@ APIS = """
         command: [{python}, main.py]
         env: {{URL: "http://localhost:$(CORTEX_PORT)"}}
         readiness_probe: {{http_get: {{path: /, port: 8080}}, period_seconds: 1}}
+        {more}
 - name: train
   kind: TaskAPI
   pod:
@@ -86,11 +110,11 @@ APIS = """
 """
 
 
-def write_apis(folder: Path) -> Path:
-    """Write the container and its cortex.yaml; return the path of that."""
+def write_apis(folder: Path, more: str = "") -> Path:
+    """Write the container and its cortex.yaml; return the path of that. `more`: fields of the container."""
     (folder / "main.py").write_text(CONTAINER)
     path = folder / "cortex.yaml"
-    path.write_text(APIS.format(python=sys.executable))
+    path.write_text(APIS.format(python=sys.executable, more=more))
     return path
 
 

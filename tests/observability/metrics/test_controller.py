@@ -2,7 +2,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from dequeuer.core.events import JobChanged, JobObserved, JobOwnershipChanged, JobPassFailed, JobProcessStarted
+from dequeuer.core.events import (
+    JobChanged,
+    JobObserved,
+    JobOwnershipChanged,
+    JobPassFailed,
+    JobProcessEnded,
+    JobProcessStarted,
+)
 from dequeuer.observability.metrics.controller import ControllerMetrics
 
 JOB: dict[str, Any] = {"kind": "BatchAPI", "api_name": "sum", "job_id": "1"}
@@ -26,6 +33,16 @@ def test_jobs_are_counted_by_status_and_their_queues_by_api() -> None:
     found = samples(metrics)
     assert found['dequeuer_jobs{state="running"}'] == 1
     assert found['dequeuer_job_queue_age_seconds{api_name="sum"}'] == 0
+
+
+def test_ends_of_processes_are_counted_by_how_they_ended() -> None:
+    metrics = ControllerMetrics()
+    assert samples(metrics)['dequeuer_job_processes_ended_total{phase="failed",process="enqueuer"}'] == 0
+    for process, phase in [("worker-12", "killed_oom"), ("worker-3", "killed_oom"), ("enqueuer", "succeeded")]:
+        metrics(JobProcessEnded(api_name="sum", job_id="1", process=process, phase=phase, detail=""))
+    found = samples(metrics)
+    assert found['dequeuer_job_processes_ended_total{phase="killed_oom",process="worker"}'] == 2
+    assert found['dequeuer_job_processes_ended_total{phase="succeeded",process="enqueuer"}'] == 1
 
 
 def test_ends_durations_failures_and_starts_are_counted() -> None:

@@ -6,19 +6,23 @@ import asyncio
 import secrets
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 from dequeuer.apis import Apis, BatchApi, TaskApi
 from dequeuer.apis.container import Container
 from dequeuer.controller.launchers.base import ENQUEUER, LauncherUnavailableError, ProcessState
+from dequeuer.controller.launchers.local.compute import LocalCompute
+from dequeuer.controller.launchers.local.guards import Guard
+from dequeuer.controller.launchers.local.liveness import Liveness, probe_of
 from dequeuer.controller.launchers.local.log_file import LogFile
-from dequeuer.controller.launchers.local.pod import LocalPod
+from dequeuer.controller.launchers.local.pod import LocalPod, Prepared
 from dequeuer.core.errors import clip
 from dequeuer.core.events import JobProcessEnded, JobProcessStarted, Observer
 from dequeuer.jobs.layout import JobKeys
 from dequeuer.jobs.spec import JobSpec, dump_spec
-from dequeuer.pods.commands import container_command, program
+from dequeuer.pods.commands import container_command, probe_command, program
 from dequeuer.pods.environment import container_environment, own_environment
 from dequeuer.pods.files import PodFolder, probes_of
 from dequeuer.process.child_process import ProcessSpec
@@ -66,12 +70,14 @@ class LocalLauncher:
     Args:
         settings: how processes are run.
         apis: what the workers of a job are.
+        compute: the limits of containers.
         observer: of processes that start and end.
     """
 
-    def __init__(self, settings: LocalSettings, apis: Apis, observer: Observer) -> None:
+    def __init__(self, settings: LocalSettings, apis: Apis, compute: LocalCompute, observer: Observer) -> None:
         self._settings = settings
         self._apis = apis
+        self._compute = compute
         self._observer = observer
         self._pods: dict[JobKeys, dict[str, LocalPod]] = {}
 
@@ -130,7 +136,7 @@ class LocalLauncher:
         }
         environment = own_environment(settings.environment, own)
         process = self._process(keys, ENQUEUER, ENQUEUER, command, environment, ENQUEUER_GRACE_S)
-        return LocalPod([process], None, None, on_end)
+        return LocalPod(ENQUEUER, [lambda: Prepared(process=process)], None, None, on_end)
 
     def _worker(self, keys: JobKeys, spec: JobSpec, name: str, on_end: Callable[[ProcessState], None]) -> LocalPod:
         api = self._apis.get(keys.api_name)
@@ -139,30 +145,45 @@ class LocalLauncher:
         folder = PodFolder(self._folder(keys) / name)
         if isinstance(api, TaskApi):
             folder.write(dump_spec(spec, indent=2), None, self._settings.operator_url)
-            return LocalPod(self._containers(keys, name, folder, api, None), None, None, on_end)
+            return LocalPod(name, self._containers(keys, name, folder, api, {}), None, None, on_end)
         port, admin_port = free_ports(2)
         folder.write(dump_spec(spec, indent=2), probes_of(api.pod, port), self._settings.operator_url)
         sidecar = self._sidecar(keys, spec, name, folder, port, admin_port)
-        return LocalPod(self._containers(keys, name, folder, api, port), sidecar, admin_port, on_end)
+        containers = self._containers(keys, name, folder, api, {api.pod.port: port})
+        return LocalPod(name, containers, sidecar, admin_port, on_end)
 
     def _containers(
-        self, keys: JobKeys, name: str, folder: PodFolder, api: BatchApi | TaskApi, port: int | None
-    ) -> list[ProcessSpec]:
-        return [self._container(keys, name, folder, container, port) for container in api.pod.containers]
+        self, keys: JobKeys, name: str, folder: PodFolder, api: BatchApi | TaskApi, ports: Mapping[int, int]
+    ) -> list[Callable[[], Prepared]]:
+        """Return the containers of a worker. `ports`: the pod's own, and the one that replaces it; a task has none."""
+        return [partial(self._container, keys, name, folder, container, ports) for container in api.pod.containers]
 
     def _container(
-        self, keys: JobKeys, name: str, folder: PodFolder, container: Container, port: int | None
-    ) -> ProcessSpec:
+        self, keys: JobKeys, name: str, folder: PodFolder, container: Container, ports: Mapping[int, int]
+    ) -> Prepared:
         settings = self._settings
         environment = container_environment(
             settings.environment,
             version=settings.version,
-            port=port,
+            port=next(iter(ports.values()), None),
             root=None if settings.sees_root else folder.path,
             own=container.env,
         )
         command = container_command(container, environment, folder, sees_root=settings.sees_root)
-        return self._process(keys, name, container.name, command, environment, CONTAINER_GRACE_S)
+        limited = self._compute.limit(f"{name}-{container.name}", container.compute)
+        guards: list[Guard] = [*limited.guards]
+        if (probe := container.liveness_probe) is not None:
+            process = ProcessSpec(
+                name=f"{name} ({container.name}) liveness probe",
+                command=probe_command(container, folder, sees_root=settings.sees_root),
+                environment=environment,
+                folder=settings.folder,
+                stop_grace_s=0,
+                on_line=lambda _: None,
+            )
+            guards.append(Liveness(probe_of(probe, process, ports)))
+        process = self._process(keys, name, container.name, [*limited.prefix, *command], environment, CONTAINER_GRACE_S)
+        return Prepared(process=process, guards=tuple(guards))
 
     def _sidecar(  # noqa: PLR0913, PLR0917 - what a sidecar has to know
         self, keys: JobKeys, spec: JobSpec, name: str, folder: PodFolder, port: int, admin_port: int

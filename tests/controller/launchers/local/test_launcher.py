@@ -14,6 +14,7 @@ import pytest
 
 from dequeuer.apis import parse_apis
 from dequeuer.controller.launchers.base import LauncherUnavailableError, ProcessState
+from dequeuer.controller.launchers.local.compute import LocalCompute
 from dequeuer.controller.launchers.local.launcher import LocalLauncher, LocalSettings
 from dequeuer.core.events import JobProcessEnded, JobProcessStarted
 from dequeuer.pods.commands import can_see_root
@@ -46,11 +47,11 @@ def recorder() -> Recorder:
 async def make(tmp_path: Path, recorder: Recorder) -> AsyncIterator[Callable[..., LocalLauncher]]:
     made: list[LocalLauncher] = []
 
-    def launcher(code: str, **fields: Any) -> LocalLauncher:
+    def launcher(code: str, more: str = "", **fields: Any) -> LocalLauncher:
         text = f"""
 - name: sum
   kind: TaskAPI
-  pod: {{containers: [{{name: train, image: train, command: [{sys.executable}, -uc], args: [{json.dumps(code)}]}}]}}
+  pod: {{containers: [{{name: train, image: train, command: [{sys.executable}, -uc], args: [{json.dumps(code)}], {more}}}]}}
 """
         given: dict[str, Any] = {
             "folder": tmp_path,
@@ -65,7 +66,8 @@ async def make(tmp_path: Path, recorder: Recorder) -> AsyncIterator[Callable[...
             "sees_root": False,
         }
         apis = parse_apis(text.encode(), "cortex.yaml")
-        made.append(LocalLauncher(LocalSettings(**(given | fields)), apis, recorder))
+        settings = LocalSettings(**(given | fields))
+        made.append(LocalLauncher(settings, apis, LocalCompute.of_machine(sees_root=settings.sees_root), recorder))
         return made[-1]
 
     yield launcher
@@ -154,7 +156,7 @@ async def test_a_command_that_does_not_exist_is_a_process_that_failed(
 ) -> None:
     text = b"- {name: sum, kind: TaskAPI, pod: {containers: [{name: a, image: a, command: [no-such-program]}]}}"
     launcher = make(ENDS)
-    launcher = LocalLauncher(launcher._settings, parse_apis(text, "cortex.yaml"), recorder)
+    launcher = LocalLauncher(launcher._settings, parse_apis(text, "cortex.yaml"), launcher._compute, recorder)
     await launcher.start(TASK_KEYS, SPEC, "worker-0")
     state = await ended(launcher)
     assert state.phase == "failed"
@@ -200,3 +202,60 @@ async def test_a_container_finds_its_files_at_their_real_paths_where_the_machine
     assert log_of(tmp_path) == f"{'real' if sees_root else pod} {{\n"
     assert (pod / "mnt/file").exists()
     assert not os.path.exists("/mnt/file")  # noqa: ASYNC240, PTH110 - of a test
+
+
+GROWS = """
+import time
+held = []
+while True:
+    held.append(bytearray(b'x') * (8 << 20))
+    time.sleep(0.01)
+"""
+SHOWS = (
+    "import os; print(len(os.sched_getaffinity(0)), os.statvfs('/dev/shm').f_blocks * os.statvfs('/dev/shm').f_bsize)"
+)
+
+
+async def test_a_container_that_needs_too_much_memory_is_killed(
+    make: Callable[..., LocalLauncher], recorder: Recorder
+) -> None:
+    launcher = make(GROWS, "compute: {mem: 64Mi}")
+    await launcher.start(TASK_KEYS, SPEC, "worker-0")
+    assert (await ended(launcher)).phase == "killed_oom"
+    (event,) = recorder.of(JobProcessEnded)
+    assert event.phase == "killed_oom"
+    assert event.detail.startswith("worker-0 (train) was killed because it ")
+    assert event.detail.endswith("more than its compute.mem (64 MiB). It printed nothing.")
+
+
+async def test_a_container_has_the_cpus_and_the_shared_memory_that_it_asks_for(
+    make: Callable[..., LocalLauncher], tmp_path: Path
+) -> None:
+    sees_root = await can_see_root(tmp_path / "work")
+    launcher = make(SHOWS, "compute: {cpu: 0.5, mem: 64Mi, shm: 12Mi}", sees_root=sees_root)
+    await launcher.start(TASK_KEYS, SPEC, "worker-0")
+    assert (await ended(launcher)).phase == "succeeded", log_of(tmp_path)
+    machine = os.statvfs("/dev/shm")  # noqa: S108 - its size
+    assert log_of(tmp_path) == f"1 {12 << 20 if sees_root else machine.f_blocks * machine.f_bsize}\n"
+
+
+async def test_a_container_that_fails_its_liveness_probe_is_ended(
+    make: Callable[..., LocalLauncher], tmp_path: Path
+) -> None:
+    sees_root = await can_see_root(tmp_path / "work")
+    code = f"{SLEEPS.replace('here', 'lives')}"
+    path = "/mnt/alive" if sees_root else tmp_path / "work/TaskAPI/sum" / TASK_KEYS.job_id / "worker-0/mnt/alive"
+    probe = f"liveness_probe: {{exec: {{command: [test, -f, {path}]}}, period_seconds: 1, failure_threshold: 1}}"
+    launcher = make(f"open({str(path)!r}, 'w').close()\n{code}", probe, sees_root=sees_root)
+    launcher_probe = tmp_path / "work/TaskAPI/sum" / TASK_KEYS.job_id / "worker-0/mnt/alive"
+    launcher_probe.parent.mkdir(parents=True)
+    launcher_probe.touch()  # the first probe may be earlier than the container
+    await launcher.start(TASK_KEYS, SPEC, "worker-0")
+    await until(lambda: "lives" in log_of(tmp_path))
+    assert not (await launcher.observe(TASK_KEYS))["worker-0"].has_ended
+    launcher_probe.unlink()
+    state = await ended(launcher)
+    assert log_of(tmp_path) == "lives\nbye\n"
+    assert (state.phase, state.was_ready) == ("failed", True)
+    first = "worker-0 (train) was ended because its liveness probe failed once (its command ended with status 1)."
+    assert state.detail.startswith(first)

@@ -11,7 +11,8 @@ from collections.abc import Callable
 import pytest
 
 from dequeuer.controller.launchers.base import ProcessState
-from dequeuer.controller.launchers.local.pod import LocalPod
+from dequeuer.controller.launchers.local.guards import Guard, Verdict
+from dequeuer.controller.launchers.local.pod import LocalPod, Prepared
 from dequeuer.process.child_process import ProcessSpec
 from dequeuer.process.ports import free_ports
 
@@ -43,12 +44,15 @@ server.serve_forever(poll_interval=0.05)
 class Stage:
     """A pod, and what its processes print."""
 
-    def __init__(self, container: str = CONTAINER, *, health: int = 200, status: int = 0) -> None:
+    def __init__(
+        self, container: str = CONTAINER, *, health: int = 200, status: int = 0, guards: tuple[Guard, ...] = ()
+    ) -> None:
         self.lines: list[str] = []
         self.ends: list[ProcessState] = []
         (port,) = free_ports(1)
         sidecar = self.spec("sidecar", SIDECAR % (health, status, port))
-        self.pod = LocalPod([self.spec("container", container)], sidecar, port, self.ends.append)
+        prepared = Prepared(process=self.spec("container", container), guards=guards)
+        self.pod = LocalPod("worker-0", [lambda: prepared], sidecar, port, self.ends.append)
         self.pod.start()
 
     def spec(self, name: str, code: str) -> ProcessSpec:
@@ -66,7 +70,7 @@ class Stage:
                 await asyncio.sleep(0.02)
 
     def pid(self, index: int) -> int:
-        return self.pod._children[index].pid
+        return self.pod._parts[index].child.pid
 
 
 async def test_the_sidecar_is_drained_before_its_container() -> None:
@@ -115,3 +119,99 @@ async def test_a_grace_period_can_be_ended() -> None:
     stage.pod.stop_now()
     async with asyncio.timeout(10):
         await stopping
+
+
+class Judge(Guard):
+    """Ends the container when it is told to, and knows why it has ended."""
+
+    def __init__(self, verdict: Verdict | Exception | None = None, *, known: Verdict | None = None) -> None:
+        self._verdict = verdict
+        self._known = known
+        self.may_judge = asyncio.Event()
+        self.closed = 0
+
+    async def watch(self, pid: int) -> Verdict:
+        await self.may_judge.wait()
+        if self._verdict is None:
+            return await super().watch(pid)
+        if isinstance(self._verdict, Exception):
+            raise self._verdict
+        return self._verdict
+
+    def explain(self, status: int) -> Verdict | None:
+        return self._known
+
+    async def close(self) -> None:
+        self.closed += 1
+
+
+OOM = Verdict(phase="killed_oom", reason="was killed: too large")
+UNLIVE = Verdict(phase="failed", reason="was ended: not live", has_grace=True)
+
+
+async def test_a_container_that_is_judged_ends_within_its_grace_and_takes_its_sidecar_along() -> None:
+    judge = Judge(UNLIVE)
+    stage = Stage(guards=(Judge(), judge))
+    await stage.until(lambda: stage.pod.state.phase == "ready")
+    judge.may_judge.set()
+    await stage.until(lambda: stage.ends)
+    assert stage.lines[2:] == ["container ends", "sidecar ends"]
+    (state,) = stage.ends
+    assert (state.phase, state.was_ready) == ("failed", True)
+    assert state.detail.startswith("container was ended: not live. Its last lines:\n")
+    assert judge.closed == 1
+
+
+async def test_a_container_that_uses_too_much_is_killed() -> None:
+    judge = Judge(OOM)
+    stage = Stage(guards=(judge,))
+    await stage.until(lambda: stage.pod.state.phase == "ready")
+    judge.may_judge.set()
+    await stage.until(lambda: stage.ends)
+    assert stage.lines[2:] == ["sidecar ends"]
+    assert stage.ends[0].phase == "killed_oom"
+    assert stage.ends[0].detail.startswith("container was killed: too large.")
+
+
+async def test_a_container_that_uses_too_much_while_it_is_drained_is_killed() -> None:
+    judge = Judge(OOM)
+    stage = Stage(guards=(judge,))
+    await stage.until(lambda: stage.pod.state.phase == "ready")
+    stopping = asyncio.create_task(stage.pod.stop())
+    judge.may_judge.set()
+    await stopping
+    assert stage.lines[2:] == ["sidecar ends"]
+    assert (stage.pod.state.phase, stage.ends, judge.closed) == ("succeeded", [], 1)
+
+
+async def test_a_guard_knows_better_than_the_exit_status() -> None:
+    stage = Stage(guards=(Judge(), Judge(known=OOM)))
+    await stage.until(lambda: stage.pod.state.phase == "ready")
+    os.kill(stage.pid(0), signal.SIGKILL)
+    await stage.until(lambda: stage.ends)
+    assert stage.ends[0].phase == "killed_oom"
+
+
+async def test_no_container_runs_without_its_guards() -> None:
+    judge = Judge(RuntimeError("bug"))
+    stage = Stage(guards=(judge,))
+    await stage.until(lambda: stage.pod.state.phase == "ready")
+    judge.may_judge.set()
+    await stage.until(lambda: stage.ends)
+    assert stage.ends[0].detail.startswith("container was ended because it cannot be watched: RuntimeError('bug')")
+
+
+async def test_what_cannot_be_prepared_cannot_be_started() -> None:
+    stage = Stage()
+    await stage.pod.stop()
+    judge = Judge()
+    prepared = Prepared(process=stage.spec("container", CONTAINER), guards=(judge,))
+
+    def refuse() -> Prepared:
+        raise OSError("no room for a cgroup")
+
+    pod = LocalPod("worker-0", [lambda: prepared, refuse], None, None, stage.ends.append)
+    pod.start()
+    await stage.until(lambda: stage.ends)
+    assert stage.ends == [ProcessState(phase="failed", detail="worker-0 cannot be started: no room for a cgroup")]
+    assert judge.closed == 1

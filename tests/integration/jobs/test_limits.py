@@ -1,0 +1,85 @@
+"""Containers that need too much memory, or are not live any more: real processes, with a controller and a gateway."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import pytest
+
+from tests.integration.cloud import Bucket, Cloud
+from tests.integration.gateway import Gateway
+from tests.integration.jobs.controller import Controller, Job, write_apis
+
+BATCHES = list(range(0, 200, 10))
+MEMORY = "compute: {mem: 160Mi}"
+LIVENESS = "liveness_probe: {http_get: {path: /, port: 8080}, period_seconds: 1, failure_threshold: 2}"
+Submit: TypeAlias = Callable[..., tuple[Job, Controller]]
+
+
+@pytest.fixture
+def submit(cloud: Cloud, bucket: Bucket, tmp_path: Path) -> Iterator[Submit]:
+    """Run gateway and controller, and submit a job to a container with these fields."""
+    marks = tmp_path / "marks"
+    marks.mkdir()
+    with ExitStack() as stack:
+
+        def run(more: str, **config: Any) -> tuple[Job, Controller]:
+            apis = write_apis(tmp_path, more)
+            gateway = stack.enter_context(Gateway(cloud.url, bucket, "", apis=apis))
+            gateway.wait_started()
+            controller = stack.enter_context(Controller(cloud, bucket, apis))
+            items = {"items": list(range(200)), "batch_size": 10}
+            given = {"bucket": bucket.name, "marks": str(marks), **config}
+            return Job(gateway, bucket, {"workers": 2, "item_list": items, "config": given}), controller
+
+        yield run
+
+
+def ends(controller: Controller) -> list[str]:
+    return [event["phase"] for event in controller.events("job_process_ended") if event["process"] != "enqueuer"]
+
+
+@pytest.mark.parametrize(
+    ("more", "config", "phase", "why"),
+    [
+        (MEMORY, {"grows": 20, "takes": 0.5}, "killed_oom", "more than its compute.mem (160 MiB)"),
+        (LIVENESS, {"sticks": 20, "takes": 0.5}, "failed", "its liveness probe failed 2 times in a row (HTTP 500"),
+    ],
+    ids=["memory", "liveness"],
+)
+def test_a_worker_that_was_ready_is_replaced_and_costs_no_more_than_a_receive(
+    submit: Submit, more: str, config: dict[str, Any], phase: str, why: str
+) -> None:
+    job, controller = submit(more, **config)
+    job.wait_status("succeeded")
+    job.wait_over()
+    assert job.handled() == BATCHES
+    assert job.completions() == 1
+    assert job.metrics()["failed"] <= 1
+    assert ends(controller) == [phase]
+    [line] = [event for event in controller.events("job_process_ended") if event["process"] != "enqueuer"]
+    assert why in line["detail"]
+    started = [event["process"] for event in controller.events("job_process_started")]
+    assert sorted(started) == sorted(["enqueuer", "worker-0", "worker-1", line["process"]])
+    metric = f'dequeuer_job_processes_ended_total{{phase="{phase}",process="worker"}}'
+    assert controller.metric(metric) == 1
+
+
+@pytest.mark.parametrize(
+    ("more", "config", "status", "why"),
+    [
+        (MEMORY, {"grows": "at start"}, "worker_oom", "more than its compute.mem (160 MiB)"),
+        (LIVENESS, {"dead": True}, "worker_error", "its liveness probe failed 2 times in a row (HTTP 500"),
+    ],
+    ids=["memory", "liveness"],
+)
+def test_workers_that_never_get_ready_end_the_job(
+    submit: Submit, more: str, config: dict[str, Any], status: str, why: str
+) -> None:
+    job, controller = submit(more, **config)
+    assert why in job.wait_status("worker_oom", "worker_error")["error"]["message"]
+    assert job.status()["status"] == status
+    assert len(ends(controller)) >= 5
