@@ -1,0 +1,1 @@
+"""Whole lives of batch jobs as processes, which are killed at random moments."""
