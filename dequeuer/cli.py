@@ -39,7 +39,7 @@ def _run(arguments: list[str]) -> int:
     if name == "dev":
         from dequeuer.dev.cli import main as dev_main  # noqa: PLC0415 - see above
 
-        return dev_main(arguments[1:])
+        return dev_main(arguments[1:], check_apis=_check_endpoints)
     program: Program = "sidecar"
     if name in _COMMANDS:
         program, arguments = _COMMANDS[name], arguments[1:]
@@ -82,6 +82,10 @@ def _load_endpoints(path: str, queues: Mapping[str, str] | None) -> object:
     from dequeuer.gateway.endpoints import load_endpoints  # noqa: PLC0415 - see above
 
     return load_endpoints(path, queues)
+
+
+def _check_endpoints(path: str) -> object:
+    return _load_endpoints(path, None)
 
 
 def _enqueuer(arguments: Sequence[str]) -> int:

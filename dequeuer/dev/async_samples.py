@@ -12,7 +12,7 @@ import aiohttp
 from dequeuer.core.errors import clip
 from dequeuer.dev.display import FINISHED, MAX_RESULT_CHARACTERS, Display, SampleRow
 from dequeuer.dev.errors import DevError
-from dequeuer.dev.sidecar_log import SettledLine
+from dequeuer.dev.log_line import SettledLine, settled_text
 
 POLL_INTERVAL_S = 0.1
 MAX_RESPONSE_BYTES = 64 * 1024
@@ -64,8 +64,7 @@ class SampleRequests:
             return
         if message.ref in self._submitted and message.settlement in _SHOWN_IN_ROWS:
             return
-        reason = f": {message.reason}" if message.reason else ""
-        self.display.print_text(f"  {message.ref:<36}  {message.settlement:<11}  {message.held_s:5.1f} s{reason}")
+        self.display.print_text(settled_text(message))
 
     async def _submit(self, payload: str) -> None:
         headers = {"Content-Type": "application/json"}

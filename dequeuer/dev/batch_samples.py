@@ -1,98 +1,166 @@
-"""A sample job of a batch API: batches and the completion message. Their state is read from the sidecar's log."""
+"""A sample job: submitted, followed and read over HTTP and S3, as any client does it."""
 
 from __future__ import annotations
 
 import asyncio
 import json
-import time
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from typing import Any
 
+import aiohttp
+
+from dequeuer.core.clock import monotonic
 from dequeuer.core.errors import clip
-from dequeuer.dev.display import FINISHED, MAX_RESULT_CHARACTERS, Display, SampleRow
-from dequeuer.dev.local_aws import LocalAws
-from dequeuer.dev.sidecar_log import SettledLine
+from dequeuer.dev.display import MAX_RESULT_CHARACTERS, Display, SampleRow
+from dequeuer.dev.errors import DevError
+from dequeuer.dev.local_aws import BUCKET, LocalAws
+from dequeuer.dev.options import Options
+from dequeuer.dev.sample_container import ALWAYS, FAILS, ONCE
+from dequeuer.jobs.state import has_ended, parse_state
 
 ITEMS_PER_BATCH = 3
-REDRAW_INTERVAL_S = 0.25
-_COMPLETION = "/on-job-complete"
-_STATUS = {
-    "succeeded": "succeeded",
-    "job_completed": "completed",
-    "failed": "failed",
-    "rejected": "failed",
-    "poison": "failed",
-    "error": "failed",
-}
-"""The status by settlement. With any other settlement the message is in the queue again."""
+POLL_INTERVAL_S = 0.25
+OUTPUT_FOLDER = "output"
+MAX_SHOWN_LINES = 20
+"""Results and errors that are shown, each."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sample:
+    """What is submitted.
+
+    Attributes:
+        submission: the body.
+        expected_failures: items that fail for good, because they ask for it.
+        keeps_results: whether the submission has an `output`.
+    """
+
+    submission: dict[str, Any]
+    expected_failures: int
+    keeps_results: bool
+
+
+def make_sample(options: Options) -> Sample:
+    """Return the job that the options ask for.
+
+    Without a payload two of the items fail, so that a retry and an error are seen. A container of the user's own has to
+    answer in a certain form when results are kept, so they are not.
+    """
+    built_in = options.payload is None
+    if options.payload is None:
+        items: list[Any] = [{"item": number} for number in range(1, options.samples * ITEMS_PER_BATCH + 1)]
+        items[1][FAILS], items[2][FAILS] = ONCE, ALWAYS
+        batch_size = ITEMS_PER_BATCH
+    else:
+        given = json.loads(options.payload)
+        batch = given if isinstance(given, list) and given else [given]
+        items, batch_size = batch * options.samples, len(batch)
+    keeps_results = not options.command
+    submission: dict[str, Any] = {
+        "workers": options.workers,
+        "item_list": {"items": items, "batch_size": batch_size},
+    }
+    if keeps_results:
+        submission["output"] = {"s3_path": f"s3://{BUCKET}/{OUTPUT_FOLDER}"}
+    return Sample(
+        submission=submission,
+        expected_failures=1 if built_in and keeps_results else 0,
+        keeps_results=keeps_results,
+    )
 
 
 @dataclass(slots=True)
 class SampleJob:
-    """The batches of one run. Call `on_settled` for every message that the sidecar has settled."""
+    """The job of one run.
 
+    Attributes:
+        url: of the API at the gateway.
+        job_id: "" before the submission.
+    """
+
+    session: aiohttp.ClientSession
+    url: str
     display: Display
-    rows: list[SampleRow] = field(default_factory=list)
-    _row_of: dict[str, int] = field(default_factory=dict)
-    _started: float = field(default_factory=time.monotonic)
-    _changed: asyncio.Event = field(default_factory=asyncio.Event)
+    job_id: str = ""
+    _started: float = field(default_factory=monotonic)
 
-    @property
-    def is_over(self) -> bool:
-        """Whether all messages are finished."""
-        return all(row.status in FINISHED for row in self.rows)
+    async def submit(self, sample: Sample) -> None:
+        """Submit the job.
 
-    async def enqueue(self, local_aws: LocalAws, bodies: list[str]) -> None:
-        """Send the batches, then the completion message."""
-        ids = await local_aws.send_batches(bodies)
-        ids.append(await local_aws.send_completion())
-        names = [f"batch {number} of {len(bodies)}" for number in range(1, len(bodies) + 1)]
-        self._started = time.monotonic()
-        self.rows = [SampleRow(name=name, status="in_queue", seconds=0.0) for name in [*names, _COMPLETION]]
-        self._row_of = {message_id: number for number, message_id in enumerate(ids)}
+        Raises:
+            DevError: it was refused.
+        """
+        self._started = monotonic()
+        answer = await self._ask("POST", self.url, json.dumps(sample.submission).encode())
+        self.job_id = str(answer["job_id"])
 
-    def on_settled(self, message: SettledLine) -> None:
-        """Update the row of a settled message."""
-        # The completion message gets a new id each time it is sent again: an unknown id can only be that message.
-        number = self._row_of.get(message.ref, len(self.rows) - 1)
-        if number < 0 or self.rows[number].status in FINISHED:
-            return
-        self.rows[number] = replace(
-            self.rows[number],
-            status=_STATUS.get(message.settlement, "in_queue"),
-            seconds=time.monotonic() - self._started,
-            result=_explain(message),
-        )
-        self._changed.set()
-
-    async def follow(self) -> list[SampleRow]:
-        """Show the rows until all messages are finished; return the final rows."""
+    async def follow(self) -> dict[str, Any]:
+        """Show how far the job is until it has ended; return its last status."""
         with self.display.live():
-            self.display.show(self.rows)
-            while not self.is_over:
-                try:
-                    async with asyncio.timeout(REDRAW_INTERVAL_S):
-                        await self._changed.wait()
-                except TimeoutError:
-                    pass
-                self._changed.clear()
-                now = time.monotonic() - self._started
-                self.rows = [row if row.status in FINISHED else replace(row, seconds=now) for row in self.rows]
-                self.display.show(self.rows)
-        return self.rows
+            while True:
+                answer = await self._ask("GET", f"{self.url}?jobID={self.job_id}")
+                status: dict[str, Any] = answer["job_status"]
+                self.display.show([self._row(status)])
+                if has_ended(parse_state(status["status"])):
+                    return status
+                await asyncio.sleep(POLL_INTERVAL_S)
+
+    def _row(self, status: dict[str, Any]) -> SampleRow:
+        return SampleRow(
+            name=self.job_id,
+            status=str(status["status"]),
+            seconds=monotonic() - self._started,
+            result=_progress_text(status),
+        )
+
+    async def _ask(self, method: str, url: str, body: bytes | None = None) -> dict[str, Any]:
+        try:
+            async with self.session.request(method, url, data=body) as answer:
+                text = await answer.text()
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise DevError(f"the gateway does not answer: {clip(str(error) or type(error).__name__)}") from error
+        if answer.status != 200:
+            raise DevError(f"the gateway answered {answer.status} to the sample job: {clip(text)}")
+        found: dict[str, Any] = json.loads(text)
+        return found
 
 
-def batches(count: int, given: str | None) -> list[str]:
-    """Return the batches as JSON arrays."""
-    if given is not None:
-        items = json.loads(given)
-        return [given if isinstance(items, list) else json.dumps([items])] * count
-    first = range(1, count * ITEMS_PER_BATCH, ITEMS_PER_BATCH)
-    return [json.dumps([{"item": start + offset} for offset in range(ITEMS_PER_BATCH)]) for start in first]
+def succeeded(status: dict[str, Any], sample: Sample) -> bool:
+    """Return whether the job ended as it had to."""
+    if sample.expected_failures == 0:
+        return bool(status["status"] == "succeeded")
+    failed = (status.get("progress") or {}).get("items_failed")
+    return bool(status["status"] == "completed_with_failures" and failed == sample.expected_failures)
 
 
-def _explain(message: SettledLine) -> str:
-    if message.settlement == "succeeded":
-        return f"done within {message.held_s:.1f} s"
-    if message.settlement == "job_completed":
-        return "the container was told that the job is complete"
-    return clip(message.reason or message.settlement, MAX_RESULT_CHARACTERS)
+async def results_text(local_aws: LocalAws, job_id: str) -> str:
+    """Return the results and errors of all items, as they are in S3."""
+    parts = []
+    for title, folder in (("results", "results"), ("errors", "errors")):
+        prefix = f"{OUTPUT_FOLDER}/{job_id}/{folder}/"
+        lines = sorted(await local_aws.read_lines(prefix), key=_index)
+        shown = [f"  {line}" for line in lines[:MAX_SHOWN_LINES]]
+        if len(lines) > MAX_SHOWN_LINES:
+            shown.append(f"  ... and {len(lines) - MAX_SHOWN_LINES} more")
+        parts.append("\n".join([f"\n{title} by item, in s3://{BUCKET}/{prefix}", *(shown or ["  none"])]))
+    return "\n".join(parts)
+
+
+def _index(line: str) -> int:
+    index = json.loads(line)["index"]
+    return index if isinstance(index, int) else 0
+
+
+def _progress_text(status: dict[str, Any]) -> str:
+    progress = status.get("progress") or {}
+    error = status.get("error") or {}
+    done, total = progress.get("items_done"), progress.get("items_total")
+    failed = progress.get("items_failed")
+    texts = []
+    if done is not None:
+        texts.append(f"{done} of {total} items" if total is not None else f"{done} items")
+    if failed:
+        texts.append(f"{failed} failed")
+    if error.get("message"):
+        texts.append(str(error["message"]))
+    return clip(", ".join(texts), MAX_RESULT_CHARACTERS)

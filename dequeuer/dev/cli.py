@@ -5,23 +5,35 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Protocol
 
+from dequeuer.core.errors import ConfigurationError
 from dequeuer.dev.display import stdout_display
 from dequeuer.dev.environment import remove_aws_settings
 from dequeuer.dev.errors import DevError
 from dequeuer.dev.options import Options, parse
+from dequeuer.dev.run_folder import MARKER, open_run_folder
 
-EXIT_FAILED, EXIT_INTERRUPTED = 1, 130
+EXIT_FAILED, EXIT_BAD_FILE, EXIT_INTERRUPTED = 1, 2, 130
 
 
-def main(argv: Sequence[str]) -> int:
-    """Run the local stack; return the exit status. Ends the process (`SystemExit`) after --help and usage errors."""
+def main(argv: Sequence[str], *, check_apis: Callable[[str], object]) -> int:
+    """Run the local stack; return the exit status. Ends the process (`SystemExit`) after --help and usage errors.
+
+    Args:
+        argv: the arguments after `dev`.
+        check_apis: raises `ConfigurationError` with what the gateway does not accept of a cortex.yaml.
+    """
     options = parse(argv)
     try:
-        return asyncio.run(_run(options))
+        return _run(options, check_apis)
+    except ConfigurationError as error:
+        count = "1 fault" if len(error.faults) == 1 else f"{len(error.faults)} faults"
+        lines = (f"dequeuer dev: {count} in {options.file}", *(f"  {fault}" for fault in error.faults))
+        print("\n".join(lines), file=sys.stderr)
+        return EXIT_BAD_FILE
     except DevError as error:
         print(f"dequeuer dev: {error}", file=sys.stderr)
     except KeyboardInterrupt:  # before the supervisor was started; from then on it handles SIGINT
@@ -32,11 +44,39 @@ def main(argv: Sequence[str]) -> int:
     return EXIT_FAILED
 
 
-async def _run(options: Options) -> int:
+def _run(options: Options, check_apis: Callable[[str], object]) -> int:
     inherited = dict(os.environ)
     remove_aws_settings(os.environ)
-    # Imported after the environment was changed, because the SDK reads it.
-    from dequeuer.dev.stack import Stack  # noqa: PLC0415 - see above
+    with open_run_folder() as run:
+        stack = _make_stack(options, {**inherited, MARKER: run.run_id}, run.path, check_apis)
+        return asyncio.run(stack.run())
 
-    with tempfile.TemporaryDirectory(prefix="dequeuer-dev-", ignore_cleanup_errors=True) as directory:
-        return await Stack(options, inherited, Path(directory), stdout_display()).run()
+
+class _Stack(Protocol):
+    async def run(self) -> int:
+        """Run it; return the exit status."""
+
+
+def _make_stack(
+    options: Options, inherited: Mapping[str, str], directory: Path, check_apis: Callable[[str], object]
+) -> _Stack:
+    display = stdout_display()
+    # Imported after the environment was changed, because the SDK reads it. Each only where it is used: the models of
+    # cortex.yaml take 0.2 s.
+    if options.file is None and options.kind == "async":
+        from dequeuer.dev.request_stack import RequestStack  # noqa: PLC0415 - see above
+
+        return RequestStack(options, inherited, directory, display)
+    from dequeuer.dev.project import load_project  # noqa: PLC0415 - see above
+    from dequeuer.dev.project_stack import ProjectStack  # noqa: PLC0415 - see above
+
+    if options.file is not None:
+        from dequeuer.dev.announcement import Announcement  # noqa: PLC0415 - see above
+
+        project = load_project(options.file, check_apis)
+        return ProjectStack(options, project, inherited, directory, display, Announcement(options, display))
+    from dequeuer.dev.sample_job_run import SampleJobRun  # noqa: PLC0415 - see above
+    from dequeuer.dev.sample_project import write_sample_project  # noqa: PLC0415 - see above
+
+    project = load_project(str(write_sample_project(directory, options.command)), check_apis)
+    return ProjectStack(options, project, inherited, directory, display, SampleJobRun(options, display))

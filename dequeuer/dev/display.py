@@ -45,17 +45,17 @@ class Display(Protocol):
 
 
 class PlainDisplay:
-    """Prints a line whenever a status changes: for logs, files and CI."""
+    """Prints a line whenever a status or a result changes: for logs, files and CI."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
-        self._seen: dict[str, str] = {}
+        self._seen: dict[str, tuple[str, str]] = {}
 
     def show(self, rows: Sequence[SampleRow]) -> None:
-        """Print the rows whose status is new."""
+        """Print the rows whose status or result is new."""
         for row in rows:
-            if self._seen.get(row.name) != row.status:
-                self._seen[row.name] = row.status
+            if self._seen.get(row.name) != (row.status, row.result):
+                self._seen[row.name] = (row.status, row.result)
                 self.print_text(f"  {row.name:<36}  {row.status:<11}  {row.seconds:5.1f} s  {row.result}".rstrip())
 
     def print_text(self, text: str) -> None:

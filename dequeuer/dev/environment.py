@@ -3,7 +3,7 @@
 Hazard: with one inherited AWS_PROFILE or AWS_ENDPOINT_URL_S3 a test could write to a production bucket. Therefore all
 AWS_* variables are dropped, not only known ones, and the AWS files in the home directory are not read. Gateway and
 sidecar inherit only what a process needs to start: a DEQUEUER_* or HTTP_PROXY of the user's shell must not change how
-they behave.
+they behave. The controller inherits what containers get, because it starts those of jobs.
 """
 
 from __future__ import annotations
@@ -12,15 +12,17 @@ import os
 from collections.abc import Mapping, MutableMapping
 from pathlib import Path
 
-import dequeuer
+from dequeuer.dev.run_folder import MARKER
+from dequeuer.pods.environment import own_environment
 
 REGION = "us-east-1"
 KEY_ID = SECRET = "test"  # noqa: S105 - the local servers accept any key
 
 _KEPT = frozenset(
-    {"PATH", "HOME", "LANG", "LANGUAGE", "TZ", "VIRTUAL_ENV", "LD_LIBRARY_PATH", "PYTHONPATH", "PYTHONHOME"}
+    {"PATH", "HOME", "LANG", "LANGUAGE", "TZ", "VIRTUAL_ENV", "LD_LIBRARY_PATH", "PYTHONPATH", "PYTHONHOME", MARKER}
 )
 _LOOPBACK = "127.0.0.1,localhost"
+_OWN = ("DEQUEUER_", "CORTEX_")
 
 
 def local_account(endpoint_url: str) -> dict[str, str]:
@@ -37,19 +39,24 @@ def local_account(endpoint_url: str) -> dict[str, str]:
 def base_environment(inherited: Mapping[str, str], directory: Path) -> dict[str, str]:
     """Return the common environment of gateway, sidecar and ministack. `directory` is for temporary files."""
     kept = {name: value for name, value in inherited.items() if name in _KEPT or name.startswith("LC_")}
-    root = Path(dequeuer.__file__).parent.parent
-    if root.name not in {"site-packages", "dist-packages"}:
-        # dequeuer runs from its source tree: children are started with -P, so the working directory is not searched.
-        kept["PYTHONPATH"] = os.pathsep.join(filter(None, (str(root), kept.get("PYTHONPATH", ""))))
-    return kept | _no_aws_files() | {"PYTHONUNBUFFERED": "1", "TMPDIR": str(directory)}
+    own = {**_no_aws_files(), "PYTHONUNBUFFERED": "1", "TMPDIR": str(directory)}
+    return own_environment(kept, own)
+
+
+def user_environment(inherited: Mapping[str, str], endpoint_url: str) -> dict[str, str]:
+    """Return what the user's commands inherit: the user's environment, but with the local AWS account.
+
+    Settings of this project are left out: they are not meant for what is started here.
+    """
+    kept = {name: value for name, value in inherited.items() if not _is_aws(name) and not name.startswith(_OWN)}
+    for name in ("NO_PROXY", "no_proxy"):
+        kept[name] = ",".join(filter(None, (inherited.get(name, ""), _LOOPBACK)))
+    return kept | local_account(endpoint_url) | {"PYTHONUNBUFFERED": "1"}
 
 
 def container_environment(inherited: Mapping[str, str], endpoint_url: str, port: int) -> dict[str, str]:
-    """Return the environment of the user's command: the user's environment, but with the local AWS account."""
-    kept = {name: value for name, value in inherited.items() if not _is_aws(name)}
-    for name in ("NO_PROXY", "no_proxy"):
-        kept[name] = ",".join(filter(None, (inherited.get(name, ""), _LOOPBACK)))
-    return kept | local_account(endpoint_url) | {"CORTEX_PORT": str(port), "PYTHONUNBUFFERED": "1"}
+    """Return the environment of the container that the command line gives."""
+    return user_environment(inherited, endpoint_url) | {"CORTEX_PORT": str(port)}
 
 
 def remove_aws_settings(environment: MutableMapping[str, str]) -> None:

@@ -1,12 +1,11 @@
-"""The embedded SQS and S3 (ministack): how it is started, and the bucket and queue that are created in it."""
+"""The embedded SQS and S3 (ministack): how it is started, and the bucket and the queues that are created in it."""
 
 from __future__ import annotations
 
 import importlib.util
 import shutil
 import sys
-import uuid
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,8 +23,6 @@ from dequeuer.process.ports import HOST
 CLUSTER_UID = "dev"
 BUCKET = "dequeuer-dev"
 API_NAME = "sample"
-JOB_ID = "dev-job"
-MAX_BATCH_SEND = 10
 
 
 def find_server(path: str | None) -> list[str]:
@@ -61,58 +58,42 @@ def server_environment(base: Mapping[str, str], port: int) -> dict[str, str]:
     }
 
 
-def queue_name(kind: str, *, fifo: bool) -> str:
-    """Return a queue name in Cortex's layout: prefix, kind of API, API name, and the job or deployment."""
-    name = f"cx_{CLUSTER_UID}_{kind[0]}_{API_NAME}_{JOB_ID if kind == 'batch' else '1'}"
+def queue_name(api_name: str, *, fifo: bool) -> str:
+    """Return the name of the queue of an async API."""
+    name = f"cx_{CLUSTER_UID}_a_{api_name}_1"
     return f"{name}.fifo" if fifo else name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LocalAws:
-    """The queue of the local stack. Its bucket exists, too."""
+    """What was created in the local SQS and S3, besides `BUCKET`.
 
-    queue_url: str
-    sqs: Any
+    Attributes:
+        queue_urls: by the name of the API.
+        s3: the client of the SDK.
+    """
 
-    async def send_batches(self, bodies: Sequence[str]) -> list[str]:
-        """Enqueue batches; return their message ids in the same order.
+    queue_urls: Mapping[str, str]
+    s3: Any
 
-        Raises:
-            DevError: the queue accepted only some of them.
-        """
-        ids: list[str] = []
-        for first in range(0, len(bodies), MAX_BATCH_SEND):
-            entries = [
-                {"Id": str(number), "MessageBody": body} | self._fifo_fields()
-                for number, body in enumerate(bodies[first : first + MAX_BATCH_SEND])
-            ]
-            answer = await self.sqs.send_message_batch(QueueUrl=self.queue_url, Entries=entries)
-            taken = {entry["Id"]: entry["MessageId"] for entry in answer.get("Successful", [])}
-            if len(taken) < len(entries):
-                raise DevError("the embedded SQS did not take all batches: run again with --verbose to see its log")
-            ids += [taken[entry["Id"]] for entry in entries]
-        return ids
-
-    async def send_completion(self) -> str:
-        """Enqueue the completion message of the job; return its id."""
-        values = {"job_complete": "true", "api_name": API_NAME, "job_id": JOB_ID}
-        answer = await self.sqs.send_message(
-            QueueUrl=self.queue_url,
-            MessageBody="job_complete",
-            MessageAttributes={name: {"DataType": "String", "StringValue": value} for name, value in values.items()},
-            **self._fifo_fields(),
-        )
-        return str(answer["MessageId"])
-
-    def _fifo_fields(self) -> dict[str, str]:
-        # Each message has its own message group, as in Cortex: otherwise messages would wait for each other.
-        one = str(uuid.uuid4())
-        return {"MessageGroupId": one, "MessageDeduplicationId": one} if self.queue_url.endswith(".fifo") else {}
+    async def read_lines(self, prefix: str) -> list[str]:
+        """Return the lines of the objects below a prefix, in the order of their keys. Only for a few small objects."""
+        listed = await self.s3.list_objects_v2(Bucket=BUCKET, Prefix=prefix)
+        lines: list[str] = []
+        for entry in listed.get("Contents", ()):
+            answer = await self.s3.get_object(Bucket=BUCKET, Key=entry["Key"])
+            async with answer["Body"] as body:
+                lines += (await body.read()).decode().splitlines()
+        return lines
 
 
 @asynccontextmanager
-async def open_local_aws(endpoint_url: str, name: str) -> AsyncIterator[LocalAws]:
-    """Create the bucket and the queue `name`. Call `environment.remove_aws_settings` first.
+async def open_local_aws(endpoint_url: str, queue_names: Mapping[str, str]) -> AsyncIterator[LocalAws]:
+    """Create the bucket and the queues. Call `environment.remove_aws_settings` first.
+
+    Args:
+        endpoint_url: of SQS and S3.
+        queue_names: the queue of each API.
 
     Raises:
         DevError: a call to SQS or S3 failed, here or within the context.
@@ -130,12 +111,15 @@ async def open_local_aws(endpoint_url: str, name: str) -> AsyncIterator[LocalAws
         )
 
     try:
-        async with client("sqs") as sqs:
-            async with client("s3") as s3:
-                await s3.create_bucket(Bucket=BUCKET)
-            attributes = {"FifoQueue": "true"} if name.endswith(".fifo") else {}
-            created = await sqs.create_queue(QueueName=name, Attributes=attributes)
-            yield LocalAws(queue_url=created["QueueUrl"], sqs=sqs)
+        async with client("s3") as s3:
+            await s3.create_bucket(Bucket=BUCKET)
+            queue_urls: dict[str, str] = {}
+            async with client("sqs") as sqs:
+                for api_name, name in queue_names.items():
+                    attributes = {"FifoQueue": "true"} if name.endswith(".fifo") else {}
+                    created = await sqs.create_queue(QueueName=name, Attributes=attributes)
+                    queue_urls[api_name] = created["QueueUrl"]
+            yield LocalAws(queue_urls=queue_urls, s3=s3)
     except (BotoCoreError, ClientError) as error:
         text = f"the embedded SQS and S3 cannot be used ({clip(str(error))}): run again with --verbose to see their log"
         raise DevError(text) from error

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from dequeuer.dev.addresses import Addresses
 from dequeuer.dev.environment import KEY_ID, REGION, SECRET
-from dequeuer.dev.local_aws import BUCKET, JOB_ID
-from dequeuer.dev.process_specs import Addresses
-from dequeuer.process.ports import HOST
+from dequeuer.dev.local_aws import BUCKET
 
 _JSON = "-H 'Content-Type: application/json'"
+END = "Ctrl-C ends it."
 
 
 def after_async(addresses: Addresses, url: str, request_id: str) -> str:
@@ -17,34 +17,31 @@ def after_async(addresses: Addresses, url: str, request_id: str) -> str:
             "\nTry it, in another terminal:",
             f'  curl -X POST {url} {_JSON} -d \'{{"text": "hello"}}\'',
             f"  curl {url}/{request_id}",
-            *_around(addresses),
+            f"  curl {addresses.admin_url}/metrics",
+            list_objects(addresses),
+            END,
         )
     )
 
 
-def after_batch(addresses: Addresses) -> str:
-    """Return the commands after a job. The job is over; the container is still running."""
-    job = f"{_JSON} -H 'X-Cortex-Job-ID: {JOB_ID}'"
-    container = f"http://{HOST}:{addresses.user}"
+def after_batch(addresses: Addresses, url: str, job_id: str) -> str:
+    """Return the commands after the sample job, which is over; others can be submitted."""
+    submission = '{"workers": 2, "item_list": {"items": [{"item": 1}, {"item": 2}], "batch_size": 1}}'
     return "\n".join(
         (
-            "\nThe job is over; the container is still there. What the sidecar sent to it:",
-            f"  curl -X POST {container}/ {job} -d '[{{\"item\": 1}}]'",
-            f'  curl -X POST {container}/on-job-complete {job} -d \'{{"message":"job_complete"}}\'',
-            *_aws(addresses),
-            "Ctrl-C ends it.",
+            "\nTry it, in another terminal:",
+            f"  curl -X POST {url} -d '{submission}'",
+            f"  curl {url}                                  (the jobs)",
+            f"  curl '{url}?jobID={job_id}'",
+            f"  curl -N '{url}/events?jobID={job_id}'",
+            f"  curl -X DELETE '{url}?jobID={job_id}'",
+            list_objects(addresses),
+            END,
         )
     )
 
 
-def _around(addresses: Addresses) -> tuple[str, ...]:
-    return (
-        f"  curl {addresses.admin_url}/metrics",
-        *_aws(addresses),
-        "Ctrl-C ends it.",
-    )
-
-
-def _aws(addresses: Addresses) -> tuple[str, ...]:
+def list_objects(addresses: Addresses) -> str:
+    """Return the command that lists what is in the local S3."""
     keys = f"AWS_ACCESS_KEY_ID={KEY_ID} AWS_SECRET_ACCESS_KEY={SECRET} AWS_REGION={REGION}"
-    return (f"  {keys} aws --endpoint-url {addresses.aws_url} s3 ls --recursive s3://{BUCKET}",)
+    return f"  {keys} aws --endpoint-url {addresses.aws_url} s3 ls --recursive s3://{BUCKET}"

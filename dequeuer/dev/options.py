@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, cast
 
@@ -12,6 +12,8 @@ from dequeuer.core.errors import clip
 
 MAX_SAMPLES = 100
 MAX_WORKERS = 100
+DEFAULT_SAMPLES = 3
+DEFAULT_WORKERS = 2
 COMMAND_PORT = 8080
 """The default port of the user's command, as in Cortex."""
 
@@ -22,9 +24,11 @@ examples:
   dequeuer dev --user-port 8080                      your container, which is running already
   dequeuer dev -- uvicorn app:app --port 8080        your container, started and stopped for you
   dequeuer dev --kind batch --once                   a batch job instead of an async API
+  dequeuer dev -f cortex.yaml                        the async, batch and task APIs of a file
 
 Your command gets your environment without AWS_* and without proxies for loopback: its AWS SDK calls the local SQS and
-S3, never your account. CORTEX_PORT is the port that it must listen on.
+S3, never your account. CORTEX_PORT is the port that it must listen on. With --kind batch there is one for each worker:
+a command can also have it as '$(CORTEX_PORT)'.
 """
 
 
@@ -33,19 +37,22 @@ class Options:
     """The parsed command line.
 
     Attributes:
+        file: a cortex.yaml; None: one API of `kind`.
         kind: the kind of API.
-        once: end when the samples are done.
+        once: end when the samples are done; with a file, when all of it accepts work.
         samples: number of requests or batches to submit.
         payload: JSON to submit instead of the built-in samples; None means the built-in ones.
         user_port: the port of the container; None means a free port for the built-in container.
         command: starts the user's container; empty means the built-in container, or one that is running already.
         gateway_port: None means a free port.
-        workers: the maximum number of requests in flight.
+        aws_port: of SQS and S3; None means a free port.
+        workers: the maximum number of requests in flight; the workers of a job.
         fifo: whether the queue is a FIFO queue.
         ready_timeout_s: how long the container may take until it listens on its port.
         verbose: show the logs of all processes.
     """
 
+    file: str | None
     kind: Literal["async", "batch"]
     once: bool
     samples: int
@@ -53,6 +60,7 @@ class Options:
     user_port: int | None
     command: tuple[str, ...]
     gateway_port: int | None
+    aws_port: int | None
     workers: int
     fifo: bool
     ready_timeout_s: int
@@ -66,23 +74,68 @@ def parse(argv: Sequence[str]) -> Options:
     given = parser.parse_args(arguments)
     if command is not None and not command:
         parser.error("nothing follows '--': give the command that starts your container (-- uvicorn app:app)")
-    if given.kind == "batch" and given.port is not None:
-        parser.error("--port is the gateway's port, and a batch job has no gateway: leave it out")
-    if given.port is not None and given.port == (given.user_port or (COMMAND_PORT if command else None)):
-        parser.error(f"--port {given.port} is the container's port, too: give the gateway another one")
+    if given.file is not None:
+        _check_file_alone(parser, given, command)
+    kind = cast("Literal['async', 'batch']", given.kind or "async")
+    if kind == "batch":
+        _check_batch(parser, given)
+    user_port = given.user_port or (COMMAND_PORT if command and kind == "async" else None)
+    _check_ports_differ(parser, {"--port": given.port, "--aws-port": given.aws_port, "--user-port": user_port})
     return Options(
-        kind=cast("Literal['async', 'batch']", given.kind),
+        file=given.file,
+        kind=kind,
         once=given.once,
-        samples=given.samples,
+        samples=given.samples or DEFAULT_SAMPLES,
         payload=given.payload,
-        user_port=given.user_port or (COMMAND_PORT if command else None),
+        user_port=user_port,
         command=tuple(command or ()),
         gateway_port=given.port,
-        workers=given.workers,
-        fifo=given.queue == "fifo",
+        aws_port=given.aws_port,
+        workers=given.workers or DEFAULT_WORKERS,
+        fifo=given.queue != "standard",
         ready_timeout_s=given.ready_timeout,
         verbose=given.verbose,
     )
+
+
+def _check_file_alone(
+    parser: argparse.ArgumentParser, given: argparse.Namespace, command: Sequence[str] | None
+) -> None:
+    """End with a usage error when something is given that the file says."""
+    said = {
+        "--kind": given.kind,
+        "--samples": given.samples,
+        "--payload": given.payload,
+        "--user-port": given.user_port,
+        "--workers": given.workers,
+        "--queue": given.queue,
+        "a command after '--'": command,
+    }
+    extra = [name for name, value in said.items() if value is not None]
+    if extra:
+        parser.error(f"{', '.join(extra)}: not with -f, whose file says what is run: leave it out")
+
+
+def _check_batch(parser: argparse.ArgumentParser, given: argparse.Namespace) -> None:
+    """End with a usage error when something is given that a job cannot have."""
+    if given.user_port is not None:
+        parser.error(
+            "--user-port: each worker of a job has a container and a port of its own: give the command that starts "
+            "yours (-- uvicorn app:app --port '$(CORTEX_PORT)')"
+        )
+    if given.queue is not None:
+        parser.error("--queue: the controller makes the queue of a job, always a FIFO queue: leave it out")
+
+
+def _check_ports_differ(parser: argparse.ArgumentParser, ports: Mapping[str, int | None]) -> None:
+    """End with a usage error when a port has two uses."""
+    seen: dict[int, str] = {}
+    for name, port in ports.items():
+        if port is not None and port in seen:
+            other = "the container's port" if name == "--user-port" else name
+            parser.error(f"{seen[port]} {port} is {other}, too: take another one")
+        if port is not None:
+            seen[port] = name
 
 
 def _split(argv: Sequence[str]) -> tuple[list[str], list[str] | None]:
@@ -98,21 +151,24 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="dequeuer dev",
         usage="dequeuer dev [options] [-- command ...]",
-        description="Run everything on this machine, without an AWS account: SQS and S3, the gateway, the sidecar and "
-        "a container. A few sample requests show that it works. It runs until Ctrl-C.",
+        description="Run everything on this machine, without an AWS account: SQS and S3, the gateway, sidecars and "
+        "containers, for batch jobs the controller. A few samples show that it works. It runs until Ctrl-C.",
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
     add = parser.add_argument
-    add("--kind", choices=("async", "batch"), default="async", help="kind of API (default: async)")
-    add("--once", action="store_true", help="end when the samples are done; status 1 if one failed")
-    add("--samples", type=_bounded(1, MAX_SAMPLES), default=3, metavar="N", help=f"1 to {MAX_SAMPLES} (default: 3)")
+    add("-f", "--file", metavar="FILE", help="a cortex.yaml: run its APIs instead of a sample")
+    add("--kind", choices=("async", "batch"), help="kind of API of the samples (default: async)")
+    once = "end when the samples are done, status 1 if one failed; with -f: when all APIs accept work"
+    add("--once", action="store_true", help=once)
+    samples = f"requests, or batches of a job: 1 to {MAX_SAMPLES} (default: {DEFAULT_SAMPLES})"
+    add("--samples", type=_bounded(1, MAX_SAMPLES), metavar="N", help=samples)
     add(
         "--payload",
         type=_json,
         metavar="JSON",
-        help="payload of each sample, if your container needs a certain form",
+        help="payload of each request, or the items of each batch, if your container needs a certain form",
     )
     add(
         "--user-port",
@@ -121,16 +177,18 @@ def _parser() -> argparse.ArgumentParser:
         help="port that your container listens on (default: 8080)",
     )
     add("--port", type=_bounded(1, 65535), metavar="PORT", help="port of the gateway (default: a free one)")
-    add("--workers", type=_bounded(1, MAX_WORKERS), default=2, metavar="N", help=f"1 to {MAX_WORKERS} (default: 2)")
+    add("--aws-port", type=_bounded(1, 65535), metavar="PORT", help="port of SQS and S3 (default: a free one)")
+    workers = f"requests at a time, or workers of a job: 1 to {MAX_WORKERS} (default: {DEFAULT_WORKERS})"
+    add("--workers", type=_bounded(1, MAX_WORKERS), metavar="N", help=workers)
     queue = parser.add_mutually_exclusive_group()
-    queue.add_argument("--queue", choices=("fifo", "standard"), default="fifo", help="kind of queue (default: fifo)")
+    queue.add_argument("--queue", choices=("fifo", "standard"), help="kind of queue of the async API (default: fifo)")
     queue.add_argument("--fifo", action="store_const", const="fifo", dest="queue", help="the same as --queue fifo")
     add(
         "--ready-timeout",
         type=_bounded(1, 3600),
         default=120,
         metavar="SECONDS",
-        help="for the start of your container (default: 120)",
+        help="for the start of your containers (default: 120)",
     )
     add("--verbose", action="store_true", help="show the logs of all processes")
     return parser

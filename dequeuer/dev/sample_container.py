@@ -1,6 +1,7 @@
 """A sample container for users without one: `python -m dequeuer.dev.sample_container --port 8080`.
 
-It behaves like a model server: each request takes `INFERENCE_S` and gets a JSON response.
+It behaves like a model server: each request takes `INFERENCE_S` and gets a JSON response. Items of a batch can ask for
+a failure: `{"item": 1, "fails": "once"}`.
 """
 
 from __future__ import annotations
@@ -11,11 +12,14 @@ import json
 import time
 from collections.abc import Sequence
 from json import JSONDecodeError
+from typing import Any
 
 from aiohttp import web
 
 INFERENCE_S = 0.4
 MAX_BODY_BYTES = 16 * 1024 * 1024
+FAILS, ONCE, ALWAYS = "fails", "once", "always"
+"""The field of an item, and its values. `once`: the first time that this process gets the item; it asks for a retry."""
 
 
 class SampleModel:
@@ -24,6 +28,7 @@ class SampleModel:
     def __init__(self, inference_s: float = INFERENCE_S) -> None:
         self._inference_s = inference_s
         self._items = 0
+        self._failed_once: set[str] = set()
 
     async def predict(self, request: web.Request) -> web.Response:
         """`POST /`: an async request, or a batch of a job."""
@@ -35,16 +40,34 @@ class SampleModel:
         await asyncio.sleep(self._inference_s)
         took_ms = round((time.monotonic() - started) * 1000)
         if "X-Cortex-Job-ID" in request.headers and isinstance(payload, list):
-            self._items += len(payload)
-            print(f"a batch of {len(payload)} items, {self._items} so far", flush=True)
-            return web.json_response({"items": len(payload)})
+            return web.json_response(self._batch(payload))
         return web.json_response({"echo": payload, "inference_ms": took_ms})
 
     async def on_job_complete(self, request: web.Request) -> web.Response:
         """`POST /on-job-complete`: every batch of the job is done."""
         await request.read()
-        print(f"/on-job-complete: all done, {self._items} items", flush=True)
+        print("/on-job-complete: every batch is done", flush=True)
         return web.json_response({})
+
+    def _batch(self, items: list[Any]) -> dict[str, Any]:
+        """Return the answer to a batch whose results are kept."""
+        failures = [failure for index, item in enumerate(items) if (failure := self._failure(index, item))]
+        failed = {failure["index"] for failure in failures}
+        self._items += len(items) - len(failed)
+        told = f", {len(failed)} of them failed" if failed else ""
+        print(f"a batch of {len(items)} items{told}; {self._items} done so far", flush=True)
+        results = [None if index in failed else {"echo": item} for index, item in enumerate(items)]
+        return {"results": results, "failures": failures}
+
+    def _failure(self, index: int, item: Any) -> dict[str, Any] | None:
+        asks_for = item.get(FAILS) if isinstance(item, dict) else None
+        if asks_for == ALWAYS:
+            return {"index": index, "error": "this item asks for a failure"}
+        text = json.dumps(item)
+        if asks_for == ONCE and text not in self._failed_once:
+            self._failed_once.add(text)
+            return {"index": index, "error": "this item asks for a retry", "retry": True}
+        return None
 
 
 def make_app(model: SampleModel) -> web.Application:

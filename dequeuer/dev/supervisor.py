@@ -6,7 +6,7 @@ import asyncio
 import signal
 from collections.abc import Coroutine
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Protocol, Self, TypeVar
 
 from dequeuer.dev.errors import ChildExitedError
 from dequeuer.process.child_process import ChildProcess, ProcessSpec
@@ -21,8 +21,17 @@ class StopRequestedError(Exception):
     """The user stops the stack with Ctrl-C or a signal. Not an error."""
 
 
+class Stoppable(Protocol):
+    """Something that runs processes."""
+
+    async def stop(self, stop_now: asyncio.Event) -> None:
+        """Stop them; return when they have ended. `stop_now` ends the grace periods."""
+
+
 class Supervisor:
     """Starts child processes, detects when one ends, and stops them in the reverse order of their start.
+
+    What was added with `add` is stopped before them, all at the same time.
 
     An asynchronous context manager. Inside it, SIGINT, SIGTERM and SIGHUP stop the stack; a second signal skips the
     grace periods. When it is left, even by an exception, no child process is running.
@@ -30,6 +39,7 @@ class Supervisor:
 
     def __init__(self) -> None:
         self._children: list[ChildProcess] = []
+        self._added: list[Stoppable] = []
         self._watchers: list[asyncio.Task[None]] = []
         self._exit_expected: set[ChildProcess] = set()
         self._stop_requested = asyncio.Event()
@@ -66,6 +76,10 @@ class Supervisor:
         self._watchers.append(asyncio.create_task(self._watch(child), name=f"{spec.name}-watch"))
         return child
 
+    def add(self, stoppable: Stoppable) -> None:
+        """Stop this at the end, before the child processes. It may end, or start anew, as it likes."""
+        self._added.append(stoppable)
+
     def expect_exit(self, child: ChildProcess) -> None:
         """From now on the end of this child process is not an error."""
         self._exit_expected.add(child)
@@ -101,6 +115,7 @@ class Supervisor:
             self._exited.set_result(child)
 
     async def _stop(self) -> None:
+        await asyncio.gather(*(one.stop(self._stop_now) for one in self._added))
         for child in reversed(self._children):
             self.expect_exit(child)
             await child.stop(self._stop_now)

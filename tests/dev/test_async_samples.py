@@ -13,7 +13,7 @@ from aiohttp.test_utils import TestServer
 from dequeuer.dev.async_samples import SampleRequests, payloads, read_report
 from dequeuer.dev.display import PlainDisplay
 from dequeuer.dev.errors import DevError
-from dequeuer.dev.sidecar_log import SettledLine
+from dequeuer.dev.log_line import SettledLine
 
 
 class Gateway:

@@ -1,132 +1,171 @@
 from __future__ import annotations
 
-import asyncio
 import io
 import json
-from typing import Any
+from typing import Any, Self
 
+import aiohttp
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 
-from dequeuer.dev.batch_samples import SampleJob, batches
+from dequeuer.dev.batch_samples import SampleJob, make_sample, results_text, succeeded
 from dequeuer.dev.display import PlainDisplay
 from dequeuer.dev.errors import DevError
 from dequeuer.dev.local_aws import LocalAws, queue_name
-from dequeuer.dev.sidecar_log import SettledLine, parse_settled_line
+from dequeuer.dev.options import parse
 
 
-class Sqs:
-    """Takes messages and numbers them. `refused` are not taken."""
-
-    def __init__(self, refused: frozenset[str] = frozenset()) -> None:
-        self.sent: list[dict[str, Any]] = []
-        self._refused = refused
-
-    async def send_message_batch(self, *, QueueUrl: str, Entries: list[dict[str, Any]]) -> dict[str, Any]:  # noqa: N803 - the SDK's names
-        taken = [entry for entry in Entries if entry["MessageBody"] not in self._refused]
-        # SQS promises no order.
-        return {"Successful": [{"Id": entry["Id"], "MessageId": self._take(entry)} for entry in reversed(taken)]}
-
-    async def send_message(self, **message: Any) -> dict[str, Any]:
-        return {"MessageId": self._take(message)}
-
-    def _take(self, message: dict[str, Any]) -> str:
-        self.sent.append(message)
-        return f"of {message['MessageBody']}"
+def test_the_built_in_job_has_an_item_that_is_tried_again_and_one_that_fails() -> None:
+    sample = make_sample(parse(["--kind", "batch"]))
+    items = sample.submission["item_list"]["items"]
+    assert [item["item"] for item in items] == list(range(1, 10))
+    assert [item.get("fails") for item in items[:4]] == [None, "once", "always", None]
+    assert sample.submission["workers"] == 2
+    assert sample.submission["output"] == {"s3_path": "s3://dequeuer-dev/output"}
+    assert sample.expected_failures == 1
 
 
-def local_aws(sqs: Sqs, url: str = "http://127.0.0.1:1/0/q.fifo") -> LocalAws:
-    return LocalAws(queue_url=url, sqs=sqs)
+def test_a_payload_is_the_items_of_each_batch() -> None:
+    sample = make_sample(parse(["--kind", "batch", "--samples", "2", "--payload", "[1, 2]"]))
+    assert sample.submission["item_list"] == {"items": [1, 2, 1, 2], "batch_size": 2}
+    assert sample.expected_failures == 0
+    one = make_sample(parse(["--kind", "batch", "--payload", '{"a": 1}', "--samples", "1"]))
+    assert one.submission["item_list"] == {"items": [{"a": 1}], "batch_size": 1}
 
 
-def said(ref: str, settlement: str, reason: str = "") -> SettledLine:
-    return SettledLine(ref=ref, settlement=settlement, reason=reason, held_s=0.4)
+def test_results_of_the_users_container_are_not_kept() -> None:
+    sample = make_sample(parse(["--kind", "batch", "--", "serve"]))
+    assert "output" not in sample.submission
+    assert sample.expected_failures == 0
 
 
-async def enqueued(bodies: list[str], sqs: Sqs | None = None) -> SampleJob:
-    job = SampleJob(PlainDisplay(io.StringIO()))
-    await job.enqueue(local_aws(sqs or Sqs()), bodies)
-    return job
+@pytest.mark.parametrize(
+    ("status", "failed", "line", "is_success"),
+    [
+        ("completed_with_failures", 1, [], True),
+        ("completed_with_failures", 2, [], False),
+        ("completed_with_failures", None, [], False),
+        ("succeeded", 0, [], False),
+        ("succeeded", 0, ["--", "serve"], True),
+        ("completed_with_failures", 1, ["--", "serve"], False),
+        ("worker_error", 1, [], False),
+    ],
+)
+def test_only_the_expected_end_is_a_success(status: str, failed: int | None, line: list[str], is_success: bool) -> None:
+    sample = make_sample(parse(["--kind", "batch", *line]))
+    found = {"status": status, "progress": None if failed is None else {"items_failed": failed}}
+    assert succeeded(found, sample) is is_success
 
 
-async def test_a_job_is_its_batches_and_one_completion_message() -> None:
-    sqs = Sqs()
-    job = await enqueued([f"[{number}]" for number in range(23)], sqs)
-    assert len(sqs.sent) == 24
-    end = sqs.sent[-1]
-    told = {name: value["StringValue"] for name, value in end["MessageAttributes"].items()}
-    assert told == {"job_complete": "true", "api_name": "sample", "job_id": "dev-job"}
-    assert len({message["MessageGroupId"] for message in sqs.sent}) == 24
-    assert [row.name for row in job.rows[-2:]] == ["batch 23 of 23", "/on-job-complete"]
-    job.on_settled(said("of [11]", "succeeded"))
-    assert [row.name for row in job.rows if row.status == "succeeded"] == ["batch 12 of 23"]
+class Gateway:
+    """Takes one job; each look at it is one status further."""
+
+    def __init__(self, *statuses: dict[str, Any]) -> None:
+        self._statuses = list(statuses)
+        self.submitted: list[Any] = []
+
+    async def submit(self, request: web.Request) -> web.Response:
+        self.submitted.append(json.loads(await request.read()))
+        return web.json_response({"job_id": "67a0"})
+
+    async def status(self, request: web.Request) -> web.Response:
+        assert request.query["jobID"] == "67a0"
+        found = self._statuses.pop(0) if len(self._statuses) > 1 else self._statuses[0]
+        return web.json_response({"job_status": found})
+
+    def app(self) -> web.Application:
+        app = web.Application()
+        app.router.add_post("/batch/sample", self.submit)
+        app.router.add_get("/batch/sample", self.status)
+        return app
 
 
-async def test_messages_to_a_standard_queue_have_no_group() -> None:
-    sqs = Sqs()
-    await local_aws(sqs, "http://127.0.0.1:1/0/q").send_batches(["[1]"])
-    assert "MessageGroupId" not in sqs.sent[0]
+async def test_a_job_is_submitted_and_shown_until_it_has_ended() -> None:
+    gateway = Gateway(
+        {"status": "pending"},
+        {"status": "running", "progress": {"items_total": None, "items_done": 3, "items_failed": 0}},
+        {"status": "running", "progress": {"items_total": 9, "items_done": 6, "items_failed": 1}},
+        {"status": "worker_error", "error": {"message": "no torch"}},
+    )
+    stream = io.StringIO()
+    async with TestServer(gateway.app(), host="127.0.0.1") as server, aiohttp.ClientSession() as session:
+        job = SampleJob(session, str(server.make_url("/batch/sample")), PlainDisplay(stream))
+        sample = make_sample(parse(["--kind", "batch"]))
+        await job.submit(sample)
+        status = await job.follow()
+    assert gateway.submitted == [sample.submission]
+    assert status["status"] == "worker_error"
+    shown = [" ".join(line.split()[1:2] + line.split()[4:]) for line in stream.getvalue().splitlines()]
+    assert shown == ["pending", "running 3 items", "running 6 of 9 items, 1 failed", "worker_error no torch"]
 
 
-async def test_a_batch_that_the_queue_did_not_take_is_an_error() -> None:
-    with pytest.raises(DevError, match="did not take all batches"):
-        await enqueued(["[1]", "[2]"], Sqs(refused=frozenset({"[2]"})))
+async def test_a_refused_job_is_an_error_with_its_reason() -> None:
+    async def refuse(_request: web.Request) -> web.Response:
+        return web.json_response({"kind": "error", "message": "no such API"}, status=400)
+
+    app = web.Application()
+    app.router.add_post("/batch/sample", refuse)
+    async with TestServer(app, host="127.0.0.1") as server, aiohttp.ClientSession() as session:
+        job = SampleJob(session, str(server.make_url("/batch/sample")), PlainDisplay(io.StringIO()))
+        with pytest.raises(DevError, match=r"answered 400 to the sample job: .*no such API"):
+            await job.submit(make_sample(parse(["--kind", "batch"])))
 
 
-async def test_the_job_is_over_when_all_is_settled() -> None:
-    job = await enqueued(["[1]", "[2]"])
-    following = asyncio.create_task(job.follow())
-    job.on_settled(said("of [1]", "retried", "the container answered 503"))
-    assert job.rows[0].status == "in_queue"
-    job.on_settled(said("of [1]", "succeeded"))
-    job.on_settled(said("of [2]", "rejected", "the container answered 500, not 200"))
-    job.on_settled(said("of job_complete", "requeued"))
-    assert not job.is_over
-    job.on_settled(said("a new id", "job_completed"))
-    rows = await following
-    assert [row.status for row in rows] == ["succeeded", "failed", "completed"]
-    assert rows[1].result == "the container answered 500, not 200"
+class S3:
+    """Objects in the memory."""
+
+    def __init__(self, objects: dict[str, str]) -> None:
+        self._objects = objects
+
+    async def list_objects_v2(self, *, Bucket: str, Prefix: str) -> dict[str, Any]:  # noqa: N803 - the SDK's names
+        keys = sorted(key for key in self._objects if key.startswith(Prefix))
+        return {"Contents": [{"Key": key} for key in keys]} if keys else {}
+
+    async def get_object(self, *, Bucket: str, Key: str) -> dict[str, Any]:  # noqa: N803 - the SDK's names
+        return {"Body": Body(self._objects[Key])}
 
 
-async def test_a_finished_row_does_not_change() -> None:
-    job = await enqueued(["[1]"])
-    job.on_settled(said("of [1]", "succeeded"))
-    job.on_settled(said("of [1]", "rejected"))
-    assert job.rows[0].status == "succeeded"
+class Body:
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        pass
+
+    async def read(self) -> bytes:
+        return self._text.encode()
 
 
-async def test_a_completion_that_the_container_refused_is_a_failure() -> None:
-    job = await enqueued(["[1]"])
-    job.on_settled(said("of job_complete", "failed", "/on-job-complete: the container answered 500"))
-    assert job.rows[-1].status == "failed"
+async def test_results_are_shown_in_the_order_of_the_items() -> None:
+    objects = {
+        "output/67a0/results/00000000.jsonl": '{"index":0,"result":1}\n{"index":2,"result":3}\n',
+        "output/67a0/results/00000001-1.jsonl": '{"index":1,"result":2}\n',
+        "output/67a0/errors/00000001.jsonl": "",
+    }
+    text = await results_text(LocalAws(queue_urls={}, s3=S3(objects)), "67a0")
+    assert text.splitlines() == [
+        "",
+        "results by item, in s3://dequeuer-dev/output/67a0/results/",
+        '  {"index":0,"result":1}',
+        '  {"index":1,"result":2}',
+        '  {"index":2,"result":3}',
+        "",
+        "errors by item, in s3://dequeuer-dev/output/67a0/errors/",
+        "  none",
+    ]
 
 
-def test_before_anything_is_enqueued_settled_messages_are_ignored() -> None:
-    job = SampleJob(PlainDisplay(io.StringIO()))
-    job.on_settled(said("stray", "succeeded"))
-    assert job.rows == []
-
-
-def test_batches_hold_different_items_and_are_arrays() -> None:
-    items = [item["item"] for body in batches(3, None) for item in json.loads(body)]
-    assert items == [1, 2, 3, 4, 5, 6, 7, 8, 9]
-    assert batches(2, '{"a": 1}') == ['[{"a": 1}]'] * 2
-    assert batches(1, "[1, 2]") == ["[1, 2]"]
+async def test_of_many_results_some_are_shown() -> None:
+    lines = "".join(f'{{"index":{number},"result":0}}\n' for number in range(50))
+    text = await results_text(LocalAws(queue_urls={}, s3=S3({"output/67a0/results/00000000.jsonl": lines})), "67a0")
+    assert "  ... and 30 more" in text.splitlines()
+    assert text.count('"result"') == 20
 
 
 def test_names_of_queues_are_in_cortex_layout_and_good_for_sqs() -> None:
-    assert queue_name("async", fifo=True) == "cx_dev_a_sample_1.fifo"
-    assert queue_name("batch", fifo=False) == "cx_dev_b_sample_dev-job"
-
-
-@pytest.mark.parametrize("line", ["", "Traceback (most recent call last):", "[]", "null", '{"event":"started"}', "{"])
-def test_other_lines_of_the_sidecar_are_ignored(line: str) -> None:
-    assert parse_settled_line(line) is None
-
-
-def test_a_settled_message_is_read_from_the_log() -> None:
-    line = '{"event":"message_settled","message_id":"m","settlement":"rejected","held_s":0.25,"reason":"why"}'
-    assert parse_settled_line(line) == SettledLine(ref="m", settlement="rejected", reason="why", held_s=0.25)
-    of_request = parse_settled_line(
-        '{"event":"message_settled","request_id":"r","settlement":"completed","held_s":null}'
-    )
-    assert of_request == SettledLine(ref="r", settlement="completed", reason="", held_s=0.0)
+    assert queue_name("sample", fifo=True) == "cx_dev_a_sample_1.fifo"
+    assert queue_name("sample", fifo=False) == "cx_dev_a_sample_1"

@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+from dequeuer.core.errors import ConfigurationError
 from dequeuer.dev import cli
 from dequeuer.dev.errors import DevError
 from dequeuer.dev.local_aws import open_local_aws
@@ -13,37 +14,46 @@ from dequeuer.dev.options import Options
 from dequeuer.process.ports import free_ports
 
 
+def accept(_path: str) -> None:
+    """Accept every file."""
+
+
+def run_as(monkeypatch: pytest.MonkeyPatch, outcome: Exception | type[BaseException] | int) -> int:
+    def run(_options: Options, _check: object) -> int:
+        if isinstance(outcome, int):
+            return outcome
+        raise outcome
+
+    monkeypatch.setattr(cli, "_run", run)
+    return cli.main(["-f", "cortex.yaml"], check_apis=accept)
+
+
 def test_an_error_is_one_line_with_status_1(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    async def run(_options: Options) -> int:
-        raise DevError("no luck today")
-
-    monkeypatch.setattr(cli, "_run", run)
-    assert cli.main([]) == 1
+    assert run_as(monkeypatch, DevError("no luck today")) == 1
     assert capsys.readouterr() == ("", "dequeuer dev: no luck today\n")
 
 
-def test_the_status_is_that_of_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def run(options: Options) -> int:
-        return options.samples
+def test_faults_of_a_file_are_listed_with_status_2(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run_as(monkeypatch, ConfigurationError(["a fault", "another"])) == 2
+    assert capsys.readouterr() == ("", "dequeuer dev: 2 faults in cortex.yaml\n  a fault\n  another\n")
 
-    monkeypatch.setattr(cli, "_run", run)
-    assert cli.main(["--samples", "42"]) == 42
+
+def test_the_status_is_that_of_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert run_as(monkeypatch, 42) == 42
 
 
 def test_interrupted_before_it_began(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def run(_options: Options) -> int:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(cli, "_run", run)
-    assert cli.main([]) == 130
+    assert run_as(monkeypatch, KeyboardInterrupt) == 130
 
 
 async def test_when_the_reader_of_the_output_exits_it_ends_without_an_error_text() -> None:
     read_end, write_end = os.pipe()
     os.close(read_end)
-    code = "import sys; from dequeuer.dev.cli import main; sys.exit(main(['--once', '--user-port', '1']))"
+    code = "import sys; from dequeuer.cli import main; sys.exit(main(['dev', '--once', '--user-port', '1']))"
     try:
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-c", code), stdout=write_end, stderr=asyncio.subprocess.PIPE
@@ -60,5 +70,5 @@ async def test_an_embedded_server_that_does_not_respond_is_reported(monkeypatch:
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
     (port,) = free_ports(1)
     with pytest.raises(DevError, match=r"the embedded SQS and S3 cannot be used .*--verbose"):
-        async with open_local_aws(f"http://127.0.0.1:{port}", "q.fifo"):
+        async with open_local_aws(f"http://127.0.0.1:{port}", {"api": "q.fifo"}):
             pass

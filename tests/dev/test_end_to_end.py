@@ -16,6 +16,7 @@ import pytest
 from dequeuer.process.ports import free_ports
 from tests.process.test_child_process import is_alive
 
+ROOT = Path(__file__).resolve().parents[2]
 TIMEOUT_S = 240
 """It takes about six seconds; a loaded machine may take much longer."""
 
@@ -52,17 +53,20 @@ class Ended:
         return found
 
 
-async def start(*line: str, env: Mapping[str, str] | None = None) -> asyncio.subprocess.Process:
+async def start(
+    *line: str, env: Mapping[str, str] | None = None, folder: Path | None = None
+) -> asyncio.subprocess.Process:
     return await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "dequeuer", "dev", *line),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
-        env=os.environ | (env or {}),
+        env={**os.environ, "PYTHONPATH": str(ROOT), **(env or {})},
+        cwd=folder,
     )
 
 
-async def dev(*line: str, env: Mapping[str, str] | None = None) -> Ended:
-    process = await start(*line, env=env)
+async def dev(*line: str, env: Mapping[str, str] | None = None, folder: Path | None = None) -> Ended:
+    process = await start(*line, env=env, folder=folder)
     try:
         async with asyncio.timeout(TIMEOUT_S):
             out, err = await process.communicate()
@@ -88,17 +92,33 @@ async def test_requests_are_completed_by_the_container(queue: str) -> None:
 
 
 async def test_a_job_runs_to_its_end() -> None:
-    ended = await dev("--once", "--kind", "batch", "--samples", "4")
+    ended = await dev("--once", "--kind", "batch", "--samples", "2")
     assert (ended.status, ended.err) == (0, "")
-    assert {name: shown[-1] for name, shown in ended.states().items()} == {
-        "batch 1 of 4": "succeeded",
-        "batch 2 of 4": "succeeded",
-        "batch 3 of 4": "succeeded",
-        "batch 4 of 4": "succeeded",
-        "/on-job-complete": "completed",
-    }
-    assert ended.out.count("container | /on-job-complete: all done, 12 items") == 1
-    assert "the sidecar ended with exit status 0" in ended.out
+    (states,) = ended.states().values()
+    assert states[-1] == "completed_with_failures"
+    assert "6 of 6 items, 1 failed" in ended.out
+    results, _, errors = ended.out.partition("errors by item")
+    assert re.findall(r'^  \{"index":(\d+),"result":', results, re.MULTILINE) == ["0", "1", "3", "4", "5"]
+    assert re.findall(r'^  \{"index":(\d+),"error":', errors, re.MULTILINE) == ["2"]
+    assert len(re.findall(r"^sample worker-[01].api \| /on-job-complete", ended.out, re.MULTILINE)) == 1
+    assert "the job ended as it should: 1 item asks for a failure" in ended.out
+
+
+async def test_a_job_runs_with_the_users_command_in_the_folder_of_the_user(tmp_path: Path) -> None:
+    (tmp_path / "server.py").write_text(CONTAINER)
+    command = (sys.executable, "server.py", "$(CORTEX_PORT)", "200")
+    line = ("--once", "--kind", "batch", "--workers", "1", "--payload", "[1, 2]", "--", *command)
+    ended = await dev(*line, folder=tmp_path)
+    assert (ended.status, ended.err) == (0, "")
+    assert "the job ended as succeeded" in ended.out
+
+
+async def test_a_job_whose_container_does_not_start_makes_it_fail_with_the_reason() -> None:
+    command = (sys.executable, "-c", "print('no model file'); raise SystemExit(3)")
+    ended = await dev("--once", "--kind", "batch", "--", *command)
+    assert ended.status == 1
+    assert "sample worker-0.api | no model file" in ended.out
+    assert "the job ended as worker_error" in ended.out
 
 
 async def test_the_users_container_is_started_used_and_stopped_and_knows_no_real_account() -> None:
@@ -114,7 +134,7 @@ async def test_the_users_container_is_started_used_and_stopped_and_knows_no_real
 
 
 async def test_the_server_of_the_quickstart_works_as_the_page_says() -> None:
-    page = (Path(__file__).parents[2] / "docs" / "quickstart.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs" / "quickstart.md").read_text(encoding="utf-8")
     server = page.partition("```python\n")[2].partition("```")[0]
     (port,) = free_ports(1)
     ended = await dev("--once", "--samples", "1", "--user-port", str(port), "--", sys.executable, "-c", server)
@@ -161,7 +181,7 @@ async def test_it_runs_until_ctrl_c_and_no_process_remains() -> None:
                 assert raw, lines
                 lines.append(raw.decode())
             children = children_of(process.pid)
-            assert len(children) == 4
+            assert len(children) == 5  # with the watchdog
             process.send_signal(signal.SIGINT)
             rest, err = await process.communicate()
     except BaseException:

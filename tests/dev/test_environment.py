@@ -7,8 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dequeuer.dev import environment, local_aws
+from dequeuer.dev.addresses import Addresses
 from dequeuer.dev.options import parse
-from dequeuer.dev.process_specs import Addresses, ProcessSpecs
+from dequeuer.dev.process_specs import ProcessSpecs
+from dequeuer.dev.request_specs import container_spec, sidecar_spec
+from dequeuer.dev.run_folder import MARKER
 from dequeuer.process.child_process import ProcessSpec
 
 USERS = {
@@ -53,10 +56,14 @@ ALLOWED_AWS = {
 
 
 def specs(*line: str) -> dict[str, ProcessSpec]:
-    made = ProcessSpecs(parse(line), ADDRESSES, USERS, Path("/somewhere"), lambda _name, _line: None)
+    options, folder = parse(line), Path("/somewhere")
+    made = ProcessSpecs(ADDRESSES, USERS, folder, lambda _name, _line: None)
     queue_url = "http://127.0.0.1:4001/000000000000/q.fifo"
-    container = made.container()
-    found = {"gateway": made.gateway(queue_url), "sidecar": made.sidecar(queue_url)}
+    container = container_spec(made, options, USERS)
+    found = {
+        "gateway": made.gateway({"sample": queue_url}),
+        "sidecar": sidecar_spec(made, options, queue_url, folder),
+    }
     return found if container is None else found | {"container": container}
 
 
@@ -65,7 +72,7 @@ def aws_of(env: dict[str, str]) -> dict[str, str]:
 
 
 def test_no_process_gets_the_users_account() -> None:
-    for line in ([], ["--kind", "batch"], ["--", "serve"]):
+    for line in ([], ["--", "serve"]):
         for spec in specs(*line).values():
             env = dict(spec.environment)
             assert aws_of(env).items() <= ALLOWED_AWS.items(), spec.name
@@ -133,13 +140,24 @@ def test_the_sidecar_is_configured_by_variables() -> None:
     assert env["DEQUEUER_ADMIN_HOST"] == "127.0.0.1"
 
 
-def test_a_jobs_sidecar_has_a_job_and_no_bucket() -> None:
-    env = specs("--kind", "batch")["sidecar"].environment
-    assert env["DEQUEUER_JOB_ID"] == "dev-job"
-    assert "DEQUEUER_BUCKET" not in env
+def test_what_the_users_commands_inherit_has_the_local_account_and_no_settings_of_ours() -> None:
+    env = environment.user_environment(USERS, "http://127.0.0.1:4001")
+    assert aws_of(env) == ALLOWED_AWS
+    assert not {name for name in env if name.startswith(("DEQUEUER_", "CORTEX_"))}
+    assert (env["MODEL_PATH"], env["NO_PROXY"]) == ("/models", "intranet,127.0.0.1,localhost")
+
+
+def test_the_watchdog_finds_every_process_of_a_run() -> None:
+    users = {**USERS, MARKER: "123"}
+    for env in (
+        environment.base_environment(users, Path("/somewhere")),
+        environment.user_environment(users, "http://127.0.0.1:4001"),
+        environment.container_environment(users, "http://127.0.0.1:4001", 1),
+    ):
+        assert env[MARKER] == "123"
 
 
 def test_ports_are_given_or_free_and_all_different() -> None:
-    chosen = Addresses.choose(parse(["--port", "4100", "--user-port", "4200"]))
-    assert (chosen.gateway, chosen.user) == (4100, 4200)
+    chosen = Addresses.choose(parse(["--port", "4100", "--user-port", "4200", "--aws-port", "4300"]))
+    assert (chosen.gateway, chosen.user, chosen.aws) == (4100, 4200, 4300)
     assert len({chosen.aws, chosen.gateway, chosen.admin, chosen.user}) == 4

@@ -7,6 +7,7 @@ from dequeuer.dev.options import Options, parse
 
 def test_without_anything_it_is_an_async_api_with_a_built_in_container() -> None:
     assert parse([]) == Options(
+        file=None,
         kind="async",
         once=False,
         samples=3,
@@ -14,6 +15,7 @@ def test_without_anything_it_is_an_async_api_with_a_built_in_container() -> None
         user_port=None,
         command=(),
         gateway_port=None,
+        aws_port=None,
         workers=2,
         fifo=True,
         ready_timeout_s=120,
@@ -22,9 +24,10 @@ def test_without_anything_it_is_an_async_api_with_a_built_in_container() -> None
 
 
 def test_everything_can_be_given() -> None:
-    line = "--kind async --once --samples 7 --user-port 9000 --port 9001 --workers 5 --queue standard --verbose"
+    line = "--kind async --once --samples 7 --user-port 9000 --port 9001 --aws-port 9002 --workers 5 --queue standard --verbose"
     options = parse([*line.split(), "--payload", "[1]", "--ready-timeout", "9"])
     assert (options.once, options.samples, options.user_port, options.gateway_port) == (True, 7, 9000, 9001)
+    assert options.aws_port == 9002
     assert (options.workers, options.fifo, options.verbose) == (5, False, True)
     assert (options.payload, options.ready_timeout_s) == ("[1]", 9)
 
@@ -38,6 +41,15 @@ def test_what_follows_two_dashes_is_the_users_command_untouched() -> None:
 def test_a_command_is_expected_on_8080_by_default() -> None:
     assert parse(["--", "serve"]).user_port == 8080
     assert parse(["--user-port", "5000", "--", "serve"]).user_port == 5000
+
+
+def test_a_command_for_a_job_has_no_port_of_its_own() -> None:
+    assert parse(["--kind", "batch", "--", "serve"]).user_port is None
+
+
+def test_a_file_says_what_is_run() -> None:
+    options = parse(["-f", "cortex.yaml", "--port", "8888", "--aws-port", "4566", "--once"])
+    assert (options.file, options.gateway_port, options.aws_port, options.once) == ("cortex.yaml", 8888, 4566, True)
 
 
 def test_fifo_is_short_for_queue_fifo() -> None:
@@ -60,9 +72,13 @@ def test_fifo_is_short_for_queue_fifo() -> None:
         (["--sample", "3"], "unrecognized arguments: --sample 3"),
         (["uvicorn", "app:app"], "unrecognized arguments: uvicorn"),
         (["--"], "nothing follows '--'"),
-        (["--kind", "batch", "--port", "9000"], "--port is the gateway's"),
-        (["--port", "8080", "--", "serve"], "is the container's port, too"),
+        (["--port", "8080", "--", "serve"], "--port 8080 is the container's port, too"),
         (["--port", "9000", "--user-port", "9000"], "is the container's port, too"),
+        (["--port", "9000", "--aws-port", "9000"], "--port 9000 is --aws-port, too"),
+        (["--kind", "batch", "--user-port", "9000"], "each worker of a job has a container and a port of its own"),
+        (["--kind", "batch", "--queue", "fifo"], "the controller makes the queue of a job"),
+        (["-f", "cortex.yaml", "--kind", "batch", "--workers", "2"], "--kind, --workers: not with -f"),
+        (["-f", "cortex.yaml", "--", "serve"], "a command after '--': not with -f"),
     ],
 )
 def test_invalid_arguments_are_reported_with_status_2(

@@ -25,20 +25,28 @@ async def test_a_list_without_a_job_is_a_request(client: TestClient) -> None:  #
     assert (await answer.json())["echo"] == [1]
 
 
-async def test_items_of_a_job_are_counted_to_its_end(
+async def test_items_of_a_job_have_results_or_the_failure_that_they_ask_for(
     client: TestClient,  # type: ignore[type-arg]  # see above
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     job = {"X-Cortex-Job-ID": "j"}
-    for batch in ([1, 2, 3], [4, 5]):
-        answer = await client.post("/", json=batch, headers=job)
-        assert await answer.json() == {"items": len(batch)}
+    once, always = {"item": 1, "fails": "once"}, {"item": 2, "fails": "always"}
+    answer = await client.post("/", json=[once, 7, always], headers=job)
+    assert await answer.json() == {
+        "results": [None, {"echo": 7}, None],
+        "failures": [
+            {"index": 0, "error": "this item asks for a retry", "retry": True},
+            {"index": 2, "error": "this item asks for a failure"},
+        ],
+    }
+    answer = await client.post("/", json=[once], headers=job)
+    assert await answer.json() == {"results": [{"echo": once}], "failures": []}
     answer = await client.post("/on-job-complete", json={"message": "job_complete"}, headers=job)
     assert answer.status == 200
     assert capsys.readouterr().out.splitlines() == [
-        "a batch of 3 items, 3 so far",
-        "a batch of 2 items, 5 so far",
-        "/on-job-complete: all done, 5 items",
+        "a batch of 3 items, 2 of them failed; 1 done so far",
+        "a batch of 1 items; 2 done so far",
+        "/on-job-complete: every batch is done",
     ]
 
 

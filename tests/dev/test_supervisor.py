@@ -61,6 +61,31 @@ async def test_child_processes_end_in_the_reverse_order_of_their_start() -> None
     assert printed.lines[3:] == ["third ends", "second ends", "first ends"]
 
 
+class Added:
+    """Something that runs processes of its own."""
+
+    def __init__(self, name: str, printed: Printed, others: asyncio.Barrier) -> None:
+        self._name = name
+        self._printed = printed
+        self._others = others
+
+    async def stop(self, stop_now: asyncio.Event) -> None:
+        assert not stop_now.is_set()
+        async with asyncio.timeout(30):
+            await self._others.wait()  # returns when all are being stopped
+        self._printed.lines.append(f"{self._name} ends")
+
+
+async def test_what_was_added_is_stopped_first_and_all_of_it_at_the_same_time() -> None:
+    printed, others = Printed(), asyncio.Barrier(2)
+    async with Supervisor() as supervisor:
+        supervisor.add(Added("pod", printed, others))
+        await supervisor.start(spec("server", PRINTS_AT_ITS_END, printed.of("server")))
+        await printed.wait_until("server runs")
+        supervisor.add(Added("pod", printed, others))
+    assert printed.lines == ["server runs", "pod ends", "pod ends", "server ends"]
+
+
 async def test_work_returns_its_result_while_all_live() -> None:
     async def work() -> str:
         return "done"

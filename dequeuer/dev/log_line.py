@@ -1,4 +1,4 @@
-"""Reads the sidecar's log: one JSON object a line, as in a cluster."""
+"""Reads the logs of our programs: one JSON object a line, as in a cluster."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class SettledLine:
 
 def parse_settled_line(line: str) -> SettledLine | None:
     """Parse a line of the event `message_settled`; return None for any other line."""
-    fields = _fields(line)
+    fields = fields_of(line)
     if fields.get("event") != "message_settled":
         return None
     ref = fields.get("request_id") or fields.get("message_id") or ""
@@ -39,7 +39,14 @@ def parse_settled_line(line: str) -> SettledLine | None:
     )
 
 
-def _fields(line: str) -> dict[str, Any]:
+def settled_text(message: SettledLine) -> str:
+    """Return the line for people."""
+    reason = f": {message.reason}" if message.reason else ""
+    return f"  {message.ref:<36}  {message.settlement:<11}  {message.held_s:5.1f} s{reason}"
+
+
+def fields_of(line: str) -> dict[str, Any]:
+    """Return the fields of a line; none for what is no JSON object."""
     try:
         fields = json.loads(line)
     except ValueError:  # a traceback, or a line that was cut off

@@ -1,0 +1,59 @@
+"""`-f`: says where the APIs are, once all of them accept work."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from dequeuer.apis import Api, AsyncApi, BatchApi
+from dequeuer.dev.addresses import Addresses
+from dequeuer.dev.display import Display
+from dequeuer.dev.local_aws import BUCKET
+from dequeuer.dev.next_steps import END, list_objects
+from dequeuer.dev.options import Options
+from dequeuer.dev.project import NOT_RUN, Project
+from dequeuer.dev.project_stack import ReadyProject
+from dequeuer.dev.running import EXIT_OK
+
+
+class Announcement:
+    """`Use` of a project."""
+
+    def __init__(self, options: Options, display: Display) -> None:
+        self._options = options
+        self._display = display
+
+    async def __call__(self, ready: ReadyProject) -> int:
+        """Say that all accept work; return at once, or never."""
+        self._display.print_text(project_ready(ready.addresses, ready.project))
+        if not self._options.once:
+            self._display.print_text(END)
+            await asyncio.Event().wait()
+        return EXIT_OK
+
+
+def project_ready(addresses: Addresses, project: Project) -> str:
+    """Return the line that says that all accept work, and where the APIs are."""
+    apis = [_where(addresses, api) for api in (*project.async_apis, *project.job_apis)]
+    lines = [
+        f"ready: {addresses.gateway_url}",
+        *_columns(apis),
+        f"  SQS and S3: {addresses.aws_url}, with the bucket {BUCKET}",
+        list_objects(addresses),
+    ]
+    if project.not_run:
+        names = ", ".join(f"{api.name} ({api.kind})" for api in project.not_run)
+        lines.append(f"not run: {names}: {NOT_RUN}")
+    return "\n".join(lines)
+
+
+def _where(addresses: Addresses, api: Api) -> tuple[str, str, str]:
+    if isinstance(api, AsyncApi):
+        return api.kind, api.name, f"POST {addresses.gateway_url}{api.endpoint}"
+    folder = "batch" if isinstance(api, BatchApi) else "tasks"
+    return api.kind, api.name, f"POST {addresses.gateway_url}/{folder}/{api.name}"
+
+
+def _columns(rows: Sequence[tuple[str, str, str]]) -> list[str]:
+    width = max((len(name) for _, name, _ in rows), default=0)
+    return [f"  {kind:<8}  {name:<{width}}  {what}" for kind, name, what in rows]

@@ -1,0 +1,114 @@
+"""The pod of an AsyncAPI of a cortex.yaml: its containers and its sidecar, each started again when it ends."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Final
+
+from dequeuer.apis import AsyncApi
+from dequeuer.dev.process_specs import STOP_GRACE_S, ProcessSpecs
+from dequeuer.dev.restarted_process import RestartedProcess
+from dequeuer.pods.commands import container_command
+from dequeuer.pods.environment import container_environment
+from dequeuer.pods.files import PodFolder, probes_of
+from dequeuer.pods.readiness import is_ready
+from dequeuer.process.child_process import ProcessSpec
+from dequeuer.process.ports import free_ports
+
+_SIDECAR: Final = "dequeuer"
+"""In the name of its process. No container may have this name."""
+
+
+def is_container_name(name: str) -> bool:
+    """Return whether a process of this name belongs to a pod."""
+    return " " in name
+
+
+def is_sidecar_name(name: str) -> bool:
+    """Return whether a process of this name is the sidecar of a pod."""
+    return name.endswith(f" {_SIDECAR}")
+
+
+class AsyncPod:
+    """One replica of an API.
+
+    Args:
+        api: of the file.
+        queue_url: its queue.
+        specs: how processes are run.
+        inherited: the environment that containers inherit.
+        folder: of the file, in which containers run.
+        pod_folder: for the files that containers find.
+        version: of Cortex.
+        sees_root: containers see `/cortex` and `/mnt` at their real paths.
+        on_end: called with a text when a process has ended by itself.
+    """
+
+    def __init__(  # noqa: PLR0913 - what a pod is made of
+        self,
+        api: AsyncApi,
+        queue_url: str,
+        specs: ProcessSpecs,
+        *,
+        inherited: Mapping[str, str],
+        folder: Path,
+        pod_folder: Path,
+        version: str,
+        sees_root: bool,
+        on_end: Callable[[str], None],
+    ) -> None:
+        self.api = api
+        self._specs = specs
+        self._inherited = inherited
+        self._folder = folder
+        self._pod_folder = PodFolder(pod_folder)
+        self._version = version
+        self._sees_root = sees_root
+        self._port, self._admin_port = free_ports(2)
+        self._containers = [RestartedProcess(spec, on_end) for spec in self._container_specs()]
+        self.sidecar_spec = self._sidecar_spec(queue_url)
+        self._sidecar = RestartedProcess(self.sidecar_spec, on_end)
+
+    def start(self) -> None:
+        """Write the files and start all processes, in the background. Raises `OSError`."""
+        self._pod_folder.write(None, probes_of(self.api.pod, self._port), self._specs.addresses.gateway_url)
+        for process in (*self._containers, self._sidecar):
+            process.start()
+
+    async def is_ready(self) -> bool:
+        """Return whether the sidecar receives messages."""
+        return await is_ready(self._admin_port)
+
+    async def stop(self, stop_now: asyncio.Event) -> None:
+        """Drain the sidecar while its containers still run, then stop these."""
+        await self._sidecar.stop(stop_now)
+        await asyncio.gather(*(container.stop(stop_now) for container in self._containers))
+
+    def _container_specs(self) -> list[ProcessSpec]:
+        made = []
+        for container in self.api.pod.containers:
+            environment = container_environment(
+                self._inherited,
+                version=self._version,
+                port=self._port,
+                root=None if self._sees_root else self._pod_folder.path,
+                own=container.env,
+            )
+            command = container_command(container, environment, self._pod_folder, sees_root=self._sees_root)
+            name = f"{self.api.name} {container.name}"
+            made.append(self._specs.process(name, command, environment, STOP_GRACE_S, self._folder))
+        return made
+
+    def _sidecar_spec(self, queue_url: str) -> ProcessSpec:
+        own = {
+            "DEQUEUER_API_NAME": self.api.name,
+            "DEQUEUER_QUEUE_URL": queue_url,
+            "DEQUEUER_USER_PORT": str(self._port),
+            "DEQUEUER_ADMIN_PORT": str(self._admin_port),
+            "DEQUEUER_WORKERS": str(self.api.pod.max_concurrency),
+            "DEQUEUER_PROBES_PATH": str(self._pod_folder.probes),
+            "CORTEX_VERSION": self._version,
+        }
+        return self._specs.sidecar(f"{self.api.name} {_SIDECAR}", own)

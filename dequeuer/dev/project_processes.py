@@ -1,0 +1,144 @@
+"""Starts everything that a cortex.yaml needs, and finds out when all of it accepts work."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import AsyncExitStack
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+import aiohttp
+
+from dequeuer.core.clock import monotonic
+from dequeuer.core.errors import clip
+from dequeuer.dev import ready
+from dequeuer.dev.async_pod import AsyncPod
+from dequeuer.dev.errors import DevError
+from dequeuer.dev.local_aws import BUCKET, CLUSTER_UID, LocalAws, open_local_aws, queue_name
+from dequeuer.dev.process_specs import SHUTDOWN_GRACE_S, ProcessSpecs
+from dequeuer.dev.project import Project
+from dequeuer.dev.supervisor import Supervisor
+from dequeuer.pods.commands import can_see_root, program
+from dequeuer.process.child_process import ChildProcess, ProcessSpec
+from dequeuer.process.ports import HOST
+
+VERSION: Final = "0.42.1"
+"""Of Cortex: part of the keys of jobs, and what containers are told."""
+COMPLETION_DELAY_S = 1
+"""The local SQS counts exactly, and the user is waiting."""
+POLL_WAIT_S = 1
+CONTROLLER_GRACE_S = 2 * SHUTDOWN_GRACE_S + 15.0
+"""It drains sidecars, then stops their containers."""
+
+
+class ProjectProcesses:
+    """The processes of one run.
+
+    Args:
+        project: what is run.
+        specs: how processes are run.
+        inherited: the environment that containers inherit.
+        directory: for the files of pods.
+        say: shows a text.
+        ready_timeout_s: how long the containers of async APIs may take until they are ready.
+    """
+
+    def __init__(  # noqa: PLR0913 - what a run is made of
+        self,
+        project: Project,
+        specs: ProcessSpecs,
+        *,
+        inherited: Mapping[str, str],
+        directory: Path,
+        say: Callable[[str], None],
+        ready_timeout_s: float,
+    ) -> None:
+        self._project = project
+        self._specs = specs
+        self._inherited = inherited
+        self._directory = directory
+        self._say = say
+        self._ready_timeout_s = ready_timeout_s
+        self._server = specs.server()
+
+    @property
+    def work_folder(self) -> Path:
+        """The work folder of the controller."""
+        return self._directory / "jobs"
+
+    async def start(self, supervisor: Supervisor, stack: AsyncExitStack, session: aiohttp.ClientSession) -> LocalAws:
+        """Start all processes; return when all accept work.
+
+        Raises:
+            DevError: that does not happen.
+        """
+        addresses = self._specs.addresses
+        server = await supervisor.start(self._server)
+        sees_root = await can_see_root(self._directory)
+        listens = partial(ready.is_listening, addresses.aws)
+        await ready.wait_until(listens, "ministack does not listen", child=server)
+        names = {api.name: queue_name(api.name, fifo=True) for api in self._project.async_apis}
+        local_aws = await stack.enter_async_context(open_local_aws(addresses.aws_url, names))
+        gateway = await supervisor.start(self._specs.gateway(local_aws.queue_urls, self._project.path))
+        controller = await supervisor.start(self._controller()) if self._project.job_apis else None
+        pods = [self._start_pod(supervisor, api_name, sees_root, url) for api_name, url in local_aws.queue_urls.items()]
+        await self._ready(session, f"{addresses.gateway_url}/healthz", "the gateway is not ready", gateway)
+        if controller is not None:
+            await self._ready(session, f"{addresses.admin_url}/healthz", "the controller is not ready", controller)
+        await self._pods_ready(pods)
+        return local_aws
+
+    def _start_pod(self, supervisor: Supervisor, api_name: str, sees_root: bool, queue_url: str) -> AsyncPod:  # noqa: FBT001 - private
+        api = next(api for api in self._project.async_apis if api.name == api_name)
+        pod = AsyncPod(
+            api,
+            queue_url,
+            self._specs,
+            inherited=self._inherited,
+            folder=self._project.path.parent,
+            pod_folder=self._directory / "pods" / api_name,
+            version=VERSION,
+            sees_root=sees_root,
+            on_end=self._say,
+        )
+        try:
+            pod.start()
+        except OSError as error:
+            raise DevError(f"the files of {api_name} cannot be written: {clip(str(error))}") from error
+        supervisor.add(pod)
+        return pod
+
+    def _controller(self) -> ProcessSpec:
+        addresses = self._specs.addresses
+        own = {
+            "CORTEX_VERSION": VERSION,
+            "DEQUEUER_APIS": str(self._project.path),
+            "DEQUEUER_BUCKET": BUCKET,
+            "DEQUEUER_CLUSTER_UID": CLUSTER_UID,
+            "DEQUEUER_CLUSTER_NAME": CLUSTER_UID,
+            "DEQUEUER_WORK_FOLDER": str(self.work_folder),
+            "DEQUEUER_OPERATOR_URL": addresses.gateway_url,
+            "DEQUEUER_ADMIN_HOST": HOST,
+            "DEQUEUER_ADMIN_PORT": str(addresses.admin),
+            "DEQUEUER_COMPLETION_DELAY": str(COMPLETION_DELAY_S),
+            "DEQUEUER_SHUTDOWN_GRACE": str(SHUTDOWN_GRACE_S),
+            # Inherited by the sidecars of jobs.
+            "DEQUEUER_POLL_WAIT": str(POLL_WAIT_S),
+        }
+        environment = self._specs.ours(self._inherited, own)
+        return self._specs.process("controller", program("controller"), environment, CONTROLLER_GRACE_S)
+
+    async def _ready(self, session: aiohttp.ClientSession, url: str, failure: str, child: ChildProcess) -> None:
+        await ready.wait_until(partial(ready.responds_ok, session, url), failure, child=child)
+
+    async def _pods_ready(self, pods: list[AsyncPod]) -> None:
+        ends = monotonic() + self._ready_timeout_s
+        for pod in pods:
+            name = pod.api.name
+            await ready.wait_until(
+                pod.is_ready,
+                f"the container of {name} is not ready (more time: --ready-timeout)",
+                timeout_s=max(0.0, ends - monotonic()),
+                on_slow=partial(self._say, f"still waiting for the container of {name} to be ready ..."),
+            )

@@ -1,0 +1,143 @@
+"""`dequeuer dev -f`, and `--kind batch`: runs a cortex.yaml, and what is done with it once it accepts work."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+import aiohttp
+
+from dequeuer.dev.addresses import Addresses, check_ports
+from dequeuer.dev.async_pod import is_container_name, is_sidecar_name
+from dequeuer.dev.controller_log import parse_job_line
+from dequeuer.dev.display import Display
+from dequeuer.dev.environment import user_environment
+from dequeuer.dev.job_logs import JobLogs
+from dequeuer.dev.local_aws import LocalAws
+from dequeuer.dev.log_line import parse_settled_line, settled_text
+from dequeuer.dev.options import Options
+from dequeuer.dev.process_specs import ProcessSpecs
+from dequeuer.dev.project import Project
+from dequeuer.dev.project_processes import ProjectProcesses
+from dequeuer.dev.running import run_supervised
+from dequeuer.dev.supervisor import Supervisor
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadyProject:
+    """A project that accepts work.
+
+    Attributes:
+        project: what is run.
+        addresses: the ports.
+        session: for requests to the gateway.
+        local_aws: SQS and S3.
+        logs: what the containers of jobs print.
+    followed: ids of jobs whose statuses are shown in another way.
+    """
+
+    project: Project
+    addresses: Addresses
+    session: aiohttp.ClientSession
+    local_aws: LocalAws
+    logs: JobLogs
+    followed: set[str]
+
+
+Use: TypeAlias = Callable[[ReadyProject], Awaitable[int]]
+"""Uses a project, and returns the exit status."""
+
+
+class ProjectStack:
+    """One run.
+
+    Args:
+        options: the command line.
+        project: what is run.
+        inherited: the user's environment.
+        directory: of the run.
+        display: for the user.
+        use: what is done when all accept work; the processes run until it returns.
+    """
+
+    def __init__(  # noqa: PLR0913, PLR0917 - what a run is made of
+        self,
+        options: Options,
+        project: Project,
+        inherited: Mapping[str, str],
+        directory: Path,
+        display: Display,
+        use: Use,
+    ) -> None:
+        check_ports(options)
+        self._options = options
+        self._project = project
+        self._display = display
+        self._use = use
+        self._addresses = Addresses.choose(options)
+        specs = ProcessSpecs(self._addresses, inherited, directory, self._on_line)
+        self._followed: set[str] = set()
+        self._processes = ProjectProcesses(
+            project,
+            specs,
+            inherited=user_environment(inherited, self._addresses.aws_url),
+            directory=directory,
+            say=self._say,
+            ready_timeout_s=options.ready_timeout_s,
+        )
+        self._logs = JobLogs(self._processes.work_folder, self._on_job_line)
+
+    async def run(self) -> int:
+        """Run the stack; return the exit status. All child processes have ended when this returns or raises.
+
+        Raises:
+            DevError: the stack cannot continue.
+        """
+        return await run_supervised(self._work, self._display, once=self._options.once)
+
+    async def _work(self, supervisor: Supervisor) -> int:
+        names = ", ".join(api.name for api in (*self._project.async_apis, *self._project.job_apis))
+        self._display.print_text(f"starting SQS and S3, the gateway and what {names} needs, on loopback ...")
+        async with AsyncExitStack() as stack:
+            session = await stack.enter_async_context(aiohttp.ClientSession(trust_env=False))
+            local_aws = await self._processes.start(supervisor, stack, session)
+            following = asyncio.create_task(self._logs.follow(), name="dev-job-logs")
+            try:
+                return await self._use(
+                    ReadyProject(
+                        project=self._project,
+                        addresses=self._addresses,
+                        session=session,
+                        local_aws=local_aws,
+                        logs=self._logs,
+                        followed=self._followed,
+                    )
+                )
+            finally:
+                following.cancel()
+                await asyncio.wait({following})
+
+    def _on_line(self, name: str, line: str) -> None:
+        is_sidecar = is_sidecar_name(name)
+        if not is_sidecar and is_container_name(name):
+            self._say(f"{name} | {line}")
+            return
+        if self._options.verbose:
+            self._say(f"{name} | {line}")
+        if is_sidecar and (message := parse_settled_line(line)) is not None:
+            self._say(settled_text(message))
+        told = parse_job_line(line) if name == "controller" else None
+        if told is not None and not (told.is_status and told.job_id in self._followed):
+            self._say(told.text)
+
+    def _on_job_line(self, api_name: str, container: str, line: str) -> None:
+        self._say(f"{api_name} {container} | {line}")
+
+    def _say(self, text: str) -> None:
+        # The event loop calls this and would only log the error. `_work` prints, too, and ends by the same error.
+        with suppress(BrokenPipeError):
+            self._display.print_text(text)

@@ -1,0 +1,34 @@
+"""Runs child processes and the work that needs them, until the work is over or the user stops it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from typing import Any, Final
+
+from dequeuer.dev.display import Display
+from dequeuer.dev.supervisor import StopRequestedError, Supervisor
+
+EXIT_OK: Final = 0
+EXIT_FAILED: Final = 1
+EXIT_INTERRUPTED: Final = 130
+
+
+async def run_supervised(
+    work: Callable[[Supervisor], Coroutine[Any, Any, int]], display: Display, *, once: bool
+) -> int:
+    """Return the exit status of `work`. All child processes have ended when this returns or raises.
+
+    Args:
+        work: starts processes with the supervisor, and uses them.
+        display: for the user.
+        once: `work` was meant to end by itself, so a stop by the user is no success.
+
+    Raises:
+        DevError: the stack cannot continue.
+    """
+    async with Supervisor() as supervisor:
+        try:
+            return await supervisor.run(work(supervisor))
+        except StopRequestedError:
+            display.print_text("stopping, running work first (Ctrl-C again: at once)")
+    return EXIT_INTERRUPTED if once else EXIT_OK
