@@ -3,7 +3,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -39,7 +39,8 @@ class Calls:
     def run_enqueuer(self, settings: EnqueuerSettings) -> int:
         return self._answer("enqueuer", settings)
 
-    def dev_main(self, argv: Sequence[str]) -> int:
+    def dev_main(self, argv: Sequence[str], *, check_apis: Callable[[str], object]) -> int:
+        assert callable(check_apis)
         return self._answer("dev", argv)
 
 
