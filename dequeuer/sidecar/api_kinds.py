@@ -22,7 +22,7 @@ from dequeuer.sinks.expiry import MISSING_PERMISSION, ExpiryChange
 from dequeuer.sinks.layout import workloads_prefix
 from dequeuer.sources.base import Source
 from dequeuer.sources.sqs.operations import SendOperations
-from dequeuer.worker.worker import EndOfWork
+from dequeuer.worker.poller import EndOfWork
 
 if TYPE_CHECKING:  # a sidecar that stores no counts does not pay for them
     from dequeuer.sidecar.batch_counts import BatchCounter

@@ -89,16 +89,16 @@ class HeldLease:
         refused, the refusal is ignored (`is_settling`).
 
         Raises:
-            LeaseLostError: the lease is over, the renewal was refused, or the process was stopped until the lease was
-                over.
+            LeaseLostError: the lease is over, the renewal was refused, or the process was paused (SIGSTOP) until the
+                lease was over.
         """
         self.check()
         self._renewer.pause(self)
         if self.renewal is not None and not self.renewal.done():
             await asyncio.wait({self.renewal}, timeout=LAST_RENEWAL_TIMEOUT_S)
-            # A renewal ends at `stop_at` at latest. A lease that is not held any more (a release at the end of the
-            # process) is not fenced then, and its release may still be sent in the margin after that time. A deletion
-            # may not: `Settler` checks the lease again.
+            # The wait may have lasted past `stop_at`. While the work runs, the renewal has fenced the lease then. At
+            # the end of the process nothing fences it: a release may still be sent until the lease ends, one margin
+            # later. A deletion may not: `Settler` checks the lease again.
             if self.lost_reason is None and self._time() >= self.stop_at + self._renewer.margin_s:
                 raise LeaseLostError(NOT_RENEWED)
         if self.lost_reason is not None:
@@ -145,7 +145,7 @@ class HeldLease:
 
 
 class LeaseRenewer:
-    """Renews held leases. Made on the event loop.
+    """Renews held leases. Create it while the event loop runs.
 
     A renewal is due half a length after the work began or the renewal before ended. The first one is earlier when less
     than 70 % of a length was left before `stop_at`; and after a renewal that took a quarter of the length or more the
@@ -165,7 +165,8 @@ class LeaseRenewer:
         """When each lease is due, the soonest first: all leases have one length, so they become due in the order in
         which they are added. A dict, not a heap: a settled message is removed at once, and its body is freed."""
         self._timers: dict[HeldLease, asyncio.TimerHandle] = {}
-        """Leases that do not fit into the order of `_due_at`, after a long poll or after `resume`: each has a timer."""
+        """Leases that do not fit into the order of `_due_at`: after a long poll, after `resume`, and at the end of the
+        12 hours. Each has a timer."""
         self._held: set[HeldLease] = set()
         self._renewals: set[asyncio.Task[None]] = set()
         self._has_due = asyncio.Event()
@@ -221,7 +222,13 @@ class LeaseRenewer:
         self._observer(LeaseLost(message_id=held.lease.message.id, reason=reason))
 
     def _schedule(self, held: HeldLease) -> None:
-        self._due_at[held] = self.loop.time() + self.length_s / 2
+        due_at = self.loop.time() + self.length_s / 2
+        if due_at > held.stop_at:
+            # The last renewal before the 12 hours are used up was for less than a whole length, and took long. Nothing
+            # else fences the lease while no renewal runs.
+            self._timers[held] = self.loop.call_at(held.stop_at, self._start_by_timer, held)
+            return
+        self._due_at[held] = due_at
         self._has_due.set()
 
     def _unschedule(self, held: HeldLease) -> None:
@@ -287,20 +294,20 @@ class LeaseRenewer:
             if held.is_over():
                 # After a stall. The queue may deliver the message at any time; a renewal would only delay that.
                 raise TimeoutError
-            length_s = held.asked_at + MAX_VISIBILITY_TIMEOUT_S - now - self.margin_s
+            left_s = held.asked_at + MAX_VISIBILITY_TIMEOUT_S - now - self.margin_s
             # The queue accepts whole seconds only.
-            length_s = self.length_s if length_s >= self.length_s else math.floor(length_s)
-            if length_s < self.length_s / 2:
+            granted_s = self.length_s if left_s >= self.length_s else math.floor(left_s)
+            if granted_s < self.length_s / 2:
                 # The 12 hours are used up. Wait until the work must stop: then the timeout `end` of this task raises
                 # `TimeoutError`.
                 await asyncio.sleep(held.stop_at - now)
             try:
-                await held.lease.extend(length_s)
+                await held.lease.extend(granted_s)
             except (SourceUnavailableError, SourceDeniedError):
                 max_pause_s = min(MAX_RENEWAL_PAUSE_S, self.length_s / 10)
                 await asyncio.sleep(random.uniform(0.1, max_pause_s))  # noqa: S311 - jitter
                 continue
-            held.stop_at = now + length_s - self.margin_s
+            held.stop_at = now + granted_s - self.margin_s
             end.reschedule(held.stop_at)
             if loop.time() - now < self.length_s / 4:
                 if held in self._held and not held.is_renewal_paused:

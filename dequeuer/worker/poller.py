@@ -124,6 +124,10 @@ class Poller:
 
     async def _process(self, receive: Receive) -> bool:
         """Start attempts for what a receive brought. True: the work is over."""
+        if receive.task.cancelled():
+            # Nobody cancels receives while this runs: the request inside was cancelled. `result` would end this task.
+            self._begin_backoff()
+            return False
         try:
             leases = receive.task.result()
             if leases:
@@ -174,9 +178,9 @@ class Poller:
         if min(free_slots + max_prefetched - prefetched, capacity) < min_size:
             return 0
         wanted = min(max_prefetched, self._slots.expected_messages(self._prefetch_window_s))
-        # Ask again when `refill_at` or fewer messages are prefetched. It is half of `wanted`, or `wanted` minus ten if
-        # that is larger, because a request for ten costs as much as one for a single message. It is always below the
-        # number of messages that the slots take during one receive: asking earlier is not necessary.
+        # Ask again when `refill_at` or fewer messages are prefetched: at half of `wanted`; when `wanted` is above 20,
+        # as soon as a full request of ten fits, because it costs as much as one for a single message. `refill_at` is
+        # below the number of messages that the slots take during one receive: asking earlier is not necessary.
         used_during_receive = self._slots.expected_messages(self._prefetch_limit.lead_time_s)
         refill_at = min(max(wanted // 2, wanted - MAX_BATCH_SIZE), used_during_receive - 1)
         # `free_slots` is below zero when the receives under way may bring more messages than there are free slots, and

@@ -69,7 +69,7 @@ class Settler:
             case Reject():
                 if self._source.has_redrive:
                     await held.stop_renewing()
-                    await held.lease.release(outcome.after_s)
+                    await self._release(held.lease, min(outcome.after_s, held.max_release_s()))
                 else:
                     await self._acknowledge(held)
                 return "poison" if outcome.poison else "rejected"
@@ -82,7 +82,7 @@ class Settler:
                     # Released, not held, although that raises its receive count: while two sidecars hold a completion
                     # message each, neither message is the last one, and the job would never end.
                     await held.stop_renewing()
-                    await held.lease.release(REQUEUE_RELEASE_S)
+                    await self._release(held.lease, min(REQUEUE_RELEASE_S, held.max_release_s()))
                     return "retried"
                 await self._acknowledge(held)
                 return "requeued"

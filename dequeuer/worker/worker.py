@@ -17,11 +17,9 @@ from dequeuer.worker.poller import EndOfWork, Poller
 from dequeuer.worker.prefetch import PrefetchBuffer
 from dequeuer.worker.settlement import Settler
 
-__all__ = ["EndOfWork", "Readiness", "Worker"]
-
 READ_POLLS_AFTER_RELEASE_S = 1.0
-"""How long open polls are read after the last release with visibility 0, of any code: the queue may deliver the message
-to one of them."""
+"""How long open polls are read after the last release with visibility 0, whichever part of the worker sent it: the
+queue may deliver the released message to one of them."""
 RELEASE_TIMEOUT_S = 2.5
 """The worker ends at latest this long after the grace period, also when the queue does not respond.
 

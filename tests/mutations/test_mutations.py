@@ -279,7 +279,7 @@ MUTATIONS = [
     Mutation(
         name="no renewal",
         module="worker/lease.py",
-        old="                await held.lease.extend(length_s)\n",
+        old="                await held.lease.extend(granted_s)\n",
         new="                pass\n",
         tests=("tests/worker/test_lease.py",),
     ),

@@ -12,7 +12,8 @@ from dequeuer.core.events import Settled
 from dequeuer.core.message import Done, Fence, Message, Outcome
 from dequeuer.sources.base import Lease
 from dequeuer.worker.lease import LeaseRenewer
-from dequeuer.worker.worker import EndOfWork, Worker
+from dequeuer.worker.poller import EndOfWork
+from dequeuer.worker.worker import Worker
 from tests.fakes import FakeLease, FakeSource, Recorder, make_message
 
 DONE = Done(state="completed")

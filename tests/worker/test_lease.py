@@ -274,3 +274,24 @@ async def test_at_the_end_of_the_twelve_hours_the_lease_is_fenced_in_time() -> N
                 await asyncio.sleep(2 * MAX_VISIBILITY_TIMEOUT_S)
         at, seconds = asked[-1]
         assert now() <= at + seconds
+
+
+@pytest.mark.parametrize("takes_s", [0, 2, 5, 7])
+@pytest.mark.parametrize("left_s", range(60, 75))
+async def test_after_a_slow_last_renewal_the_lease_is_fenced_before_it_ends(takes_s: int, left_s: int) -> None:
+    """Near the 12 hours a renewal is for less than the whole length: half a length later it may be over."""
+    granted: list[tuple[float, float]] = []
+
+    class Slow(FakeLease):
+        async def extend(self, seconds: float) -> None:
+            granted.append((now(), int(seconds)))
+            await asyncio.sleep(takes_s)
+
+    async with Kept(30) as renewer:
+        held = renewer.hold(Slow(make_message()), now() + left_s - MAX_VISIBILITY_TIMEOUT_S)
+        held.stop_at = renewer.stop_at(now())
+        with pytest.raises(LeaseLostError):
+            async with held:
+                await asyncio.sleep(100)
+    at, seconds = granted[-1]
+    assert 40 < now() <= at + seconds - renewer.margin_s + 0.001

@@ -1,4 +1,5 @@
 import asyncio
+from collections.abc import Sequence
 
 import pytest
 
@@ -342,3 +343,20 @@ async def test_every_received_message_is_reported_as_settled_exactly_once() -> N
             stage.source.bring(*leases(2))
             await asyncio.sleep(1)
     assert len(stage.settlements()) == 6
+
+
+async def test_a_receive_whose_request_was_cancelled_is_repeated() -> None:
+    class Cancelling(FakeSource):
+        async def receive(self, limit: int, *, wait: bool = True) -> Sequence[Lease]:
+            if not self.limits:
+                self.limits.append(limit)
+                raise asyncio.CancelledError
+            return await super().receive(limit, wait=wait)
+
+    stage = Stage()
+    stage.source = Cancelling()
+    stage.source.bring(*leases(1))
+    async with stage.running() as task:
+        await asyncio.sleep(1)
+        assert stage.settlements() == ["completed"]
+        assert not task.done()
