@@ -211,4 +211,4 @@ class AdaptiveLimit:
         self._measurement.record_busy(before.last_at, self._busy)
 
     def _report(self, reason: LimitReason) -> None:
-        self._observer(LimitChanged(limit=self.value, settled=self.baseline, reason=reason))
+        self._observer(LimitChanged(limit=self.value, baseline=self.baseline, reason=reason))

@@ -64,7 +64,7 @@ class Slot:
 
 
 class Slots:
-    """All slots of one worker. Made on the event loop.
+    """All slots of one worker. Create it while the event loop runs.
 
     Args:
         limit: how many there are.

@@ -20,9 +20,9 @@ not prove that there is no noise."""
 
 
 class Throughput:
-    """Measures from the end of `skip` messages on: then the slots work on messages that began after `limit` was set.
+    """The throughput while `limit` slots are set. Times are seconds of any one clock.
 
-    Times are seconds of any one clock.
+    The measurement begins when `skip` messages have ended: most that began under the old limit are over by then.
 
     By Little's law the throughput is the number of busy slots divided by the time that a message takes. That is far
     less noisy than counting messages between two moments. The time of failed messages counts, but they do not count as

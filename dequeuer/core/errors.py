@@ -107,16 +107,17 @@ class ContainerUnavailableError(DequeuerError):
     """The container was not reachable, or the connection broke before the response was complete.
 
     Attributes:
-        counts: whether it counts as one of the `max_attempts` of a message.
+        can_end_message: whether the message fails with this error when it was received `max_attempts` times. The
+            receive counts in either case.
     """
 
-    counts: ClassVar[bool] = True
+    can_end_message: ClassVar[bool] = True
 
 
 class ContainerNotHttpError(ContainerUnavailableError):
     """The container has never spoken HTTP/1: it has processed no request, so none has failed."""
 
-    counts = False
+    can_end_message = False
 
 
 class ContainerTimeoutError(DequeuerError):

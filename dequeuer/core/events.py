@@ -16,6 +16,9 @@ Feature = Literal[
     "checksums_on_reading",
 ]
 ErrorKind = Literal["unavailable", "denied", "missing", "refused", "invalid"]
+"""unavailable: an outage. denied: a refusal (permission, KMS key, region, bucket). missing: there is no such queue or
+object. refused: the queue does not accept the receipt handle, so the lease is lost. invalid: the response cannot be
+read."""
 Settlement = Literal[
     "completed",
     "failed",
@@ -35,14 +38,17 @@ Settlement = Literal[
 
 CredentialProviderName = Literal["environment", "web_identity", "container", "imds", "sdk"]
 UnstartedReason = Literal["not_ready", "drain", "waited"]
-"""Why a message was released without an attempt. waited: it got no slot in time, or none was expected."""
+"""Why a message was released before its work began. waited: it got no slot in time, or none was expected."""
 OwnershipEnd = Literal["", "ended", "lost", "drain"]
 LimitReason = Literal["started", "more", "fewer", "kept", "undone", "refused"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Received:
-    """A message was received and its lease is held. `queued_s`: time since it was sent; None when not known."""
+    """The work on a received message begins. Not emitted for messages that are released before: `ReleasedUnstarted`.
+
+    `queued_s`: time since it was sent; None when not known.
+    """
 
     message_id: str
     receive_count: int
@@ -67,7 +73,10 @@ class ResponseStarted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchEnded:
-    """An attempt at a batch ended. `duration_s`: from the POST to the end of the response."""
+    """A batch of the job succeeded, or an attempt at a message with items failed. A release emits nothing.
+
+    `duration_s`: from the POST to the end of the response; after a failure, to the decision that it is one.
+    """
 
     succeeded: bool
     duration_s: float
@@ -77,7 +86,7 @@ class BatchEnded:
 class ItemsFailed:
     """Items of a batch failed for good: as the container says, or when they were tried again by themselves.
 
-    Those of a batch that failed are not among them.
+    The items of a `BatchFailed` are not counted here.
     """
 
     items: int
@@ -85,7 +94,10 @@ class ItemsFailed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchFailed:
-    """A batch of the job failed for good, all of it. Recorded already, and reported once, however often delivered."""
+    """A batch of the job failed for good, all of it. Recorded already, and reported at most once.
+
+    It is not reported when the response to the write of its record was lost: then the record alone tells of it.
+    """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,7 +109,7 @@ class Settled:
         ref: the valid request id, or "".
         settlement: how the message was settled; a metric label.
         reason: for the log, which clips it; never a payload or a header value.
-        held_s: seconds since it was received.
+        held_s: seconds since its work began.
         receive_count: receives so far.
     """
 
@@ -123,13 +135,13 @@ class LimitChanged:
 
     Attributes:
         limit: from now on; may be a trial.
-        settled: the best limit found so far.
+        baseline: the best limit found so far.
         reason: a trial with a higher or lower limit begins (`more`, `fewer`), or it was successful (`kept`) or not
-            (`undone`); `refused`: the container refused messages.
+            (`undone`); `refused`: the container refused messages; `started`: the first value.
     """
 
     limit: int
-    settled: int
+    baseline: int
     reason: LimitReason
 
 
@@ -147,7 +159,7 @@ class SourceCalled:
 
     Attributes:
         op: the operation.
-        messages: how many messages were sent or received with it.
+        messages: how many were received or sent, or for how many entries it succeeded; 0 for a message sent alone.
         duration_s: until the response.
         error: None after a success.
         detail: for the log.
@@ -232,7 +244,16 @@ class LeaseLost:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Probed:
-    """A probe ran once. `changed`: the result changed its state, or is its first one."""
+    """A probe ran once.
+
+    Attributes:
+        probe: its name.
+        ok: the result of this run.
+        healthy: the state of the probe after the thresholds.
+        changed: whether `healthy` changed, or this is the first run.
+        detail: for the log.
+        warning: the detail is worth a log line, also when `ok`.
+    """
 
     probe: str
     ok: bool

@@ -52,6 +52,7 @@ REGION = frozenset(
 """The bucket or the queue is in another region."""
 
 BUCKET = frozenset({"NoSuchBucket"})
+"""The bucket does not exist."""
 
 _PERMISSION = frozenset(
     {
@@ -82,6 +83,7 @@ _OTHERS = frozenset(
         "UnsupportedOperation",
     }
 )
+"""Refusals of what the request asks for, not of who asks. They count only with a status that says so: `is_refusal`."""
 
 KNOWN = frozenset({*_KMS.values(), *CREDENTIALS, *REGION, *BUCKET, *_PERMISSION, *_OTHERS})
 """Values of the metric label `code`; all other codes are `other`."""

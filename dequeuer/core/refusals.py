@@ -54,7 +54,10 @@ class AccessResult(NamedTuple):
 
     @property
     def allowed_kinds(self) -> frozenset[str]:
-        """The kinds of objects that are certainly allowed when this call was allowed."""
+        """The kinds whose refusal ends with this call: its own, and `in_progress`, which needs no other permission.
+
+        Not the other way round: see `_PROGRESS_STATUS`.
+        """
         return frozenset(
             {self.object_kind} if self.object_kind == _PROGRESS_STATUS else {self.object_kind, _PROGRESS_STATUS}
         )
@@ -103,7 +106,10 @@ class RefusedOperations:
         return bool(self._refused_kinds)
 
     def record(self, event: SourceCalled | StoreCalled) -> AccessResult | None:
-        """Record a call. Return its result for the whole operation; None when it changes nothing."""
+        """Record a call. Return its result for the whole operation.
+
+        None when the call shows nothing, or the operation is still refused for another kind.
+        """
         result = access_result_of(event)
         if result is None:
             return None

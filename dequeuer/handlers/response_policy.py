@@ -1,8 +1,8 @@
 """What a response of the container means, or the lack of one: success, failure, or another attempt (429, 503).
 
-All decisions by HTTP status are here, for async and batch APIs alike. A redirect is not followed
-(`container/target.py`), so 302 is a failure like any other status. For async APIs the body of a success is checked in
-`async_api/result.py`.
+All decisions by HTTP status are here, for async and batch APIs alike, except the statuses that the completion of a job
+accepts (`batch_api/completion.py`). A redirect is not followed (`container/target.py`), so 302 is a failure like any
+other status. For async APIs the body of a success is checked in `async_api/result.py`.
 """
 
 from __future__ import annotations
@@ -72,6 +72,6 @@ class ResponsePolicy:
         """
         if is_draining:
             return Retry(after_s=0, reason=str(error))
-        if error.counts and receive_count >= self.max_attempts:
+        if error.can_end_message and receive_count >= self.max_attempts:
             return None
         return Retry(after_s=backoff_s(receive_count), reason=str(error), container_unavailable=True)

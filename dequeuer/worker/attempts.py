@@ -1,4 +1,4 @@
-"""The attempts: starts received messages, and holds, handles, settles and reports each of them in a task of its own."""
+"""Starts the work on received messages. Each is held, handled, settled and reported in a task of its own."""
 
 from __future__ import annotations
 
@@ -23,11 +23,12 @@ from dequeuer.worker.settlement import Settler
 _log = logging.getLogger(__name__)
 
 MIN_STORING_LIMIT = 20
-"""The limit of messages that are stored or settled, besides those in slots, is
+"""How many messages may be in work besides those in slots (their outcome is being written, or they are being settled):
 max(`MIN_STORING_LIMIT`, slots, min(`STORING_PER_SLOT` * slots, `MAX_STORING_LIMIT`))."""
 STORING_PER_SLOT = 5
-"""Messages for each slot. Example: work takes 20 ms and storing takes 60 ms, so three messages a slot are being stored.
-Two are left for what receives under way may bring, because that counts against the same capacity."""
+"""Messages without a slot that are allowed for each slot. Example: work takes 20 ms and writing the outcome 60 ms, so
+three messages a slot are being written. The other two are for receives under way, which count against the same
+capacity."""
 MAX_STORING_LIMIT = 200
 """The upper limit of `STORING_PER_SLOT` times the slots: each message may keep 64 KiB in memory. It is enough for 2,000
 messages a second that are stored for 60 ms each, which are 120 at a time."""
@@ -62,7 +63,10 @@ class _Fence:
 
 
 class Attempts:
-    """Starts attempts as far as there are slots and capacity, and keeps those that are under way.
+    """Starts the work on messages as far as there are slots and capacity, and keeps what is under way.
+
+    Here an attempt is work that has begun. A message that is released before has had none, although SQS counts its
+    receive.
 
     Args:
         handler: handles the messages.
@@ -221,10 +225,10 @@ class Attempts:
                         self.release_slot(slot, _slot_result(outcome))
                     if _frees_capacity(message, outcome):
                         uses_capacity = False
-                        self._stop_counting()
+                        self._outcome_stored()
                     await self._settler.settle(held, outcome)
             finally:
-                self._free_capacity(is_using_capacity=uses_capacity)
+                self._settled(is_using_capacity=uses_capacity)
             if isinstance(outcome, Done) and outcome.after_ack is not None:
                 await outcome.after_ack()
         except LeaseLostError as error:
@@ -245,17 +249,18 @@ class Attempts:
         except (LeaseLostError, SourceGoneError):
             raise
         except Exception as error:  # noqa: BLE001 - a bug costs this message one attempt, not the process
+            # `BugBoundary` has caught the bugs of its handler. This one is around it, or in what ends such a message.
             _log.exception("a bug: the message is released")
             return Retry(after_s=backoff_s(message.receive_count), reason=f"a bug: {type(error).__name__}")
 
-    def _stop_counting(self) -> None:
+    def _outcome_stored(self) -> None:
         """Free the capacity of a message whose outcome is stored, before it is acknowledged."""
         self._using_capacity -= 1
         self._acknowledging += 1
         if self._acknowledging <= MAX_UNCOUNTED_SETTLING:
             self._on_capacity_freed()
 
-    def _free_capacity(self, *, is_using_capacity: bool) -> None:
+    def _settled(self, *, is_using_capacity: bool) -> None:
         """Free the capacity of a message that is settled."""
         if is_using_capacity:
             self._using_capacity -= 1

@@ -105,7 +105,10 @@ class PrefetchBuffer:
             await self._settler.release_now(leases)
 
     async def wait_released(self, until: float) -> None:
-        """Return when no release is under way, at the loop time `until` at latest. Call `release_all` before."""
+        """Return when no release is under way, at the loop time `until` at latest. Call `release_all` before.
+
+        The timer of `add` is cancelled: no message is left that could expire.
+        """
         if self._timer is not None:
             self._timer.cancel()
         if self._releases:

@@ -201,6 +201,6 @@ def test_every_step_is_reported() -> None:
     container.refuses_above = 1
     container.run(5)
     steps = seen.of(LimitChanged)
-    assert steps[0] == LimitChanged(limit=1, settled=1, reason="started")
+    assert steps[0] == LimitChanged(limit=1, baseline=1, reason="started")
     assert {step.reason for step in steps} == {"started", "more", "fewer", "kept", "undone", "refused"}
-    assert (steps[-1].limit, steps[-1].settled) == (limit.value, limit.baseline)
+    assert (steps[-1].limit, steps[-1].baseline) == (limit.value, limit.baseline)

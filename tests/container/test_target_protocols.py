@@ -70,7 +70,7 @@ async def test_when_the_check_finds_nothing_the_request_fails_as_usual() -> None
     async with checked(answering(b"", close=True), "") as (target, _):
         with pytest.raises(ContainerUnavailableError) as caught:
             await read(target)
-        assert caught.value.counts
+        assert caught.value.can_end_message
 
 
 async def test_after_a_valid_response_an_invalid_one_fails_its_own_request() -> None:

@@ -61,9 +61,9 @@ class MessageLines:
 
     def _limit_changed(self, event: LimitChanged) -> None:
         # There are trials every minute; only a new result is logged.
-        if event.settled != self._settled_limit:
-            self._settled_limit = event.settled
-            self._log.info("concurrency_found", limit=event.settled, reason=event.reason)
+        if event.baseline != self._settled_limit:
+            self._settled_limit = event.baseline
+            self._log.info("concurrency_found", limit=event.baseline, reason=event.reason)
 
     def _phase_changed(self, event: ProcessPhaseChanged) -> None:
         level, line = _PHASES[event.phase]

@@ -75,7 +75,7 @@ class MessageFamilies:
 
         settled = counter("dequeuer_messages_total", "Messages settled, by settlement.", "settlement")
         self.settled = {how: settled.child(how) for how in get_args(Settlement)}
-        self.received = counter("dequeuer_messages_received_total", "Messages received.").child()
+        self.received = counter("dequeuer_messages_received_total", "Messages whose work began.").child()
         self.acked = counter("dequeuer_messages_acked_total", "Messages that the queue was asked to delete.").child()
         self.lost = counter("dequeuer_leases_lost_total", "Leases lost while work was going on.").child()
         self.in_flight = gauge("dequeuer_in_flight", "Messages that are held now.").child()
@@ -100,7 +100,7 @@ class MessageFamilies:
         self.held = Histograms(
             registry,
             "dequeuer_message_held_seconds",
-            "Time from receiving a message to settling it.",
+            "Time from the begin of the work on a message to its settlement.",
             LONG_BUCKETS_S,
         ).child()
         self.queue_time = Histograms(

@@ -147,7 +147,7 @@ class Metrics:
         self._messages.slots.value = event.total
 
     def _limit_changed(self, event: LimitChanged) -> None:
-        self._messages.limit.value = event.settled
+        self._messages.limit.value = event.baseline
         self._messages.changes[event.reason].value += 1
 
     def _released_unstarted(self, event: ReleasedUnstarted) -> None:

@@ -253,11 +253,11 @@ def test_a_warning_of_a_probe_is_logged_once_until_its_state_changes(observer: E
 
 
 def test_concurrency_is_a_line_when_something_is_found_not_for_every_trial(observer: EventLog, lines: Lines) -> None:
-    observer(LimitChanged(limit=1, settled=1, reason="started"))
-    observer(LimitChanged(limit=2, settled=1, reason="more"))
-    observer(LimitChanged(limit=2, settled=2, reason="kept"))
-    observer(LimitChanged(limit=4, settled=2, reason="more"))
-    observer(LimitChanged(limit=2, settled=2, reason="undone"))
+    observer(LimitChanged(limit=1, baseline=1, reason="started"))
+    observer(LimitChanged(limit=2, baseline=1, reason="more"))
+    observer(LimitChanged(limit=2, baseline=2, reason="kept"))
+    observer(LimitChanged(limit=4, baseline=2, reason="more"))
+    observer(LimitChanged(limit=2, baseline=2, reason="undone"))
     found = [(line["event"], line["limit"], line["reason"]) for line in lines()]
     assert found == [("concurrency_found", 1, "started"), ("concurrency_found", 2, "kept")]
 

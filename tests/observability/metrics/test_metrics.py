@@ -271,8 +271,8 @@ def test_gauges_show_the_latest() -> None:
 def test_automatic_concurrency_and_messages_given_back() -> None:
     metrics = Metrics("async", "api", "", 50)
     assert value(metrics, "dequeuer_concurrency_limit") == value(metrics, "dequeuer_concurrency_maximum") == 50
-    metrics(LimitChanged(limit=1, settled=1, reason="started"))
-    metrics(LimitChanged(limit=2, settled=1, reason="more"))
+    metrics(LimitChanged(limit=1, baseline=1, reason="started"))
+    metrics(LimitChanged(limit=2, baseline=1, reason="more"))
     metrics(ReleasedUnstarted(messages=3, reason="waited"))
     metrics(ReleasedUnstarted(messages=2, reason="waited"))
     assert value(metrics, "dequeuer_concurrency_limit") == 1
