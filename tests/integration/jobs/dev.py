@@ -1,0 +1,134 @@
+"""`dequeuer dev -f` as a process, and what it leaves behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import Any, Self
+
+from tests.integration.servers import free_port
+from tests.integration.sidecar import ROOT
+from tests.integration.waiting import DEADLINE_S, eventually
+
+
+class Dev:
+    """One run of a cortex.yaml.
+
+    Args:
+        apis: the file.
+        arguments: more of the command line.
+    """
+
+    def __init__(self, apis: Path, *arguments: str) -> None:
+        self.port, self.aws_port = free_port(), free_port()
+        self._temporary = apis.parent / "temporary"
+        self._temporary.mkdir(exist_ok=True)
+        environment = {
+            **{name: value for name, value in os.environ.items() if not name.startswith("DEQUEUER_")},
+            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+            "PYTHONPATH": str(ROOT),
+            # The folder of the run, and by it the processes of the run, are found again.
+            "TMPDIR": str(self._temporary),
+            # No process may get this account.
+            "AWS_PROFILE": "production",
+        }
+        ports = ("--port", str(self.port), "--aws-port", str(self.aws_port))
+        self.lines: list[str] = []
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "dequeuer", "dev", "-f", str(apis), *ports, *arguments],
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+        self._reader = threading.Thread(target=self._read)
+        self._reader.start()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+        self.wait()
+        self.wait_gone()
+
+    def _read(self) -> None:
+        assert self.process.stdout is not None
+        self.lines.extend(line.rstrip("\n") for line in self.process.stdout)
+
+    def send(self, number: signal.Signals) -> None:
+        """Send a signal."""
+        self.process.send_signal(number)
+
+    def wait(self) -> int:
+        """Wait for its end; return the exit status."""
+        status = self.process.wait(DEADLINE_S)
+        self._reader.join(DEADLINE_S)
+        if self.process.stdout is not None:
+            self.process.stdout.close()
+        return status
+
+    def wait_ready(self) -> Self:
+        """Wait for the line that says that all accept work."""
+        ready = f"ready: http://127.0.0.1:{self.port}"
+        eventually(lambda: ready in self.lines or self.process.poll() is not None, "dev to be ready")
+        assert ready in self.lines, self.lines
+        return self
+
+    def wait_line(self, pattern: str) -> str:
+        """Wait for a line that contains a match; return the line."""
+        found = re.compile(pattern)
+        return eventually(
+            lambda: next((line for line in [*self.lines] if found.search(line)), None), f"{pattern}: {self.lines}"
+        )
+
+    def call(self, path: str, body: Any = None) -> Any:
+        """Submit JSON, or ask for a path; return the JSON of the answer."""
+        data = None if body is None else json.dumps(body).encode()
+        headers = {"Content-Type": "application/json"}
+        request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", data=data, headers=headers)
+        try:
+            with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310 - loopback
+                return json.loads(answer.read())
+        except urllib.error.HTTPError as error:
+            with error:
+                raise AssertionError(f"{error.code}: {error.read().decode()}") from None
+
+    def wait_job(self, path: str, job_id: str, *states: str) -> dict[str, Any]:
+        """Wait until a job has one of these statuses; return its status."""
+
+        def look() -> dict[str, Any] | None:
+            status: dict[str, Any] = self.call(f"{path}?jobID={job_id}")["job_status"]
+            return status if status["status"] in states else None
+
+        return eventually(look, f"{job_id} to be {states}")
+
+    def processes(self) -> dict[int, str]:
+        """Return the processes of the run but `dev` itself: the watchdog, its children, and whatever these started."""
+        mark = str(self._temporary).encode()
+        found: dict[int, str] = {}
+        for folder in Path("/proc").glob("[0-9]*"):
+            try:
+                command = (folder / "cmdline").read_bytes()
+                if mark in command or mark in (folder / "environ").read_bytes():
+                    found[int(folder.name)] = command.replace(b"\0", b" ").decode(errors="replace")
+            except OSError:
+                continue
+        found.pop(self.process.pid, None)
+        return found
+
+    def wait_gone(self) -> None:
+        """Wait until neither a process nor a file of the run is left."""
+        eventually(lambda: not self.processes(), f"the end of all processes: {self.processes()}")
+        eventually(lambda: not [*self._temporary.iterdir()], "the end of the folder of the run")
