@@ -1,5 +1,5 @@
 """The command line: selects the command, answers `--help` and `--version`, reports bad settings."""
-# argparse is not used: it makes start-up slower, and it does not read Go's flags (`-name=value`). Each command is
+# argparse is not used here: it makes start-up slower, and it does not read Go's flags (`-name=value`). Each command is
 # imported only when it runs, because the libraries of the other commands would take memory.
 
 from __future__ import annotations
@@ -40,6 +40,10 @@ def _run(arguments: list[str]) -> int:
         from dequeuer.dev.cli import main as dev_main  # noqa: PLC0415 - see above
 
         return dev_main(arguments[1:], check_apis=_check_endpoints)
+    if name == "jobs":
+        from dequeuer.jobs_command.cli import main as jobs_main  # noqa: PLC0415 - see above
+
+        return jobs_main(arguments[1:])
     program: Program = "sidecar"
     if name in _COMMANDS:
         program, arguments = _COMMANDS[name], arguments[1:]

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from typing import Any, Final, Protocol
 
 from dequeuer.enqueuer.progress import ProgressReport
+from dequeuer.terminal import progress
 
-BAR_CHARS: Final = 30
 TERMINAL_INTERVAL_S: Final = 0.2
 LOG_INTERVAL_S: Final = 10.0
 
@@ -51,8 +51,4 @@ def bar(report: ProgressReport) -> str:
         text += f", {report.skipped:,} skipped"
     if report.done is None or report.left_s is None:
         return text
-    filled = round(BAR_CHARS * report.done)
-    minutes, seconds = divmod(round(report.left_s), 60)
-    hours, minutes = divmod(minutes, 60)
-    left = f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
-    return f"[{'#' * filled}{'.' * (BAR_CHARS - filled)}] {report.done:4.0%}, {left} left, {text}"
+    return f"{progress.bar(report.done)}, {progress.duration(report.left_s)} left, {text}"

@@ -17,6 +17,7 @@ from textwrap import fill
 
 from dequeuer.settings.option import Option, User, declarations
 from dequeuer.settings.programs import MODELS, OPTIONS, USERS, Program
+from dequeuer.settings.shared import SharedSettings
 
 _OPTIONS_HEAD = "| variable | flag | default | allowed | meaning |\n| --- | --- | --- | --- | --- |\n"
 _FILE_HEAD = "| key | stands in for |\n| --- | --- |\n"
@@ -82,7 +83,8 @@ def _rows(program: Program) -> list[str]:
 def render(page: str) -> str:
     """Return docs/configuration.md with its tables made anew: one a program, all programs, keys of cluster.yaml."""
     rows = {program: _rows(program) for program in MODELS}
-    shared = [row for row in rows["sidecar"] if all(row in others for others in rows.values())]
+    services = [rows[program] for program, model in MODELS.items() if issubclass(model, SharedSettings)]
+    shared = [row for row in rows["sidecar"] if all(row in others for others in services)]
     own = [[_OPTIONS_HEAD, *(row for row in of_program if row not in shared)] for of_program in rows.values()]
     keys = [f"| `{one.file_key}` | `{one.env[0]}` |\n" for one in OPTIONS["sidecar"].values() if one.file_key]
     tables = [*own, [_OPTIONS_HEAD, *shared], [_FILE_HEAD, *keys], []]

@@ -12,6 +12,7 @@ from dequeuer.core.errors import ConfigurationError, quoted
 from dequeuer.settings.controller import ControllerSettings
 from dequeuer.settings.enqueuer import EnqueuerSettings
 from dequeuer.settings.gateway import GatewaySettings
+from dequeuer.settings.jobs_command import JobsCommandSettings
 from dequeuer.settings.reader import Reader
 from dequeuer.settings.sidecar import DEFAULT_CLUSTER_FILE, SHUTDOWN_GRACE_S, ApiKind, SidecarSettings
 from dequeuer.settings.text_parsers import API_NAME, JOB_ID, queue_region
@@ -118,6 +119,18 @@ def load_controller(
     _check_kms_key(reader)
     _check_file(reader, "apis_path", check_apis, None)
     return reader.settings(ControllerSettings, {"log.format": _default_log_format()})
+
+
+def load_jobs_command(argv: Sequence[str], environ: Mapping[str, str], *, needs_gateway: bool) -> JobsCommandSettings:
+    """Return the settings of `dequeuer jobs`. `needs_gateway`: whether the gateway must be given.
+
+    Raises:
+        ConfigurationError: with every fault.
+    """
+    reader = Reader("jobs_command", argv, environ)
+    if needs_gateway:
+        reader.require("jobs_command")
+    return reader.settings(JobsCommandSettings, {})
 
 
 def _check_file(reader: Reader, path: str, check: Callable[[str, T], object] | None, argument: T) -> None:

@@ -15,8 +15,9 @@ from dequeuer.settings.parsers import Parser
 
 T = TypeVar("T")
 
-User = Literal["async", "batch", "gateway", "enqueuer", "controller"]
-"""Who uses an option: the sidecar of an async or of a batch API, the gateway, the enqueuer, or the controller."""
+User = Literal["async", "batch", "gateway", "enqueuer", "controller", "jobs_command"]
+"""Who uses an option: the sidecar of an async or of a batch API, the gateway, the enqueuer, the controller, or
+`dequeuer jobs`."""
 
 
 class Details(TypedDict, total=False):

@@ -8,22 +8,25 @@ from typing import Literal
 from dequeuer.settings.controller import ControllerSettings
 from dequeuer.settings.enqueuer import EnqueuerSettings
 from dequeuer.settings.gateway import GatewaySettings
+from dequeuer.settings.jobs_command import JobsCommandSettings
 from dequeuer.settings.option import Option, User, declarations
 from dequeuer.settings.sidecar import SidecarSettings
 
-Program = Literal["sidecar", "gateway", "enqueuer", "controller"]
+Program = Literal["sidecar", "gateway", "enqueuer", "controller", "jobs_command"]
 
 MODELS: Mapping[Program, type] = {
     "sidecar": SidecarSettings,
     "gateway": GatewaySettings,
     "enqueuer": EnqueuerSettings,
     "controller": ControllerSettings,
+    "jobs_command": JobsCommandSettings,
 }
 USERS: Mapping[Program, tuple[User, ...]] = {
     "sidecar": ("async", "batch"),
     "gateway": ("gateway",),
     "enqueuer": ("enqueuer",),
     "controller": ("controller",),
+    "jobs_command": ("jobs_command",),
 }
 OPTIONS: Mapping[Program, Mapping[str, Option]] = {
     program: {path: one.metadata["option"] for path, _, one in declarations(model)} for program, model in MODELS.items()

@@ -21,10 +21,13 @@ class Gateway(Sidecar):
         bucket: where requests are stored.
         queue_url: the queue of the API.
         apis: a cortex.yaml with APIs that have jobs.
+        port: to listen on; 0: a free one.
     """
 
-    def __init__(self, endpoint: str, bucket: Bucket, queue_url: str, *, apis: Path | None = None) -> None:
-        self._port = free_port()
+    def __init__(
+        self, endpoint: str, bucket: Bucket, queue_url: str, *, apis: Path | None = None, port: int = 0
+    ) -> None:
+        self.port = port or free_port()
         settings = {
             **KEYS,
             "AWS_REGION": REGION,
@@ -32,7 +35,7 @@ class Gateway(Sidecar):
             "DEQUEUER_BUCKET": bucket.name,
             "DEQUEUER_CLUSTER_UID": CLUSTER,
             "DEQUEUER_GATEWAY_HOST": "127.0.0.1",
-            "DEQUEUER_GATEWAY_PORT": str(self._port),
+            "DEQUEUER_GATEWAY_PORT": str(self.port),
             "DEQUEUER_SHUTDOWN_DELAY": "0",
             **({"DEQUEUER_QUEUES": f"api={queue_url}"} if apis is None else {"DEQUEUER_APIS": str(apis)}),
             "DEQUEUER_LOG_FORMAT": "json",
@@ -42,7 +45,7 @@ class Gateway(Sidecar):
 
     def call(self, path: str, payload: bytes | None = None, method: str | None = None) -> tuple[int, str]:
         """Submit a payload, or ask for a path."""
-        request = urllib.request.Request(f"http://127.0.0.1:{self._port}{path}", data=payload, method=method)
+        request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", data=payload, method=method)
         try:
             with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310 - loopback
                 return answer.status, answer.read().decode()

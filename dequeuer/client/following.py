@@ -1,0 +1,73 @@
+"""Follows a job to its end, through restarts of the gateway and lost connections."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
+from typing import Final, Protocol
+
+from dequeuer.client.errors import GatewayAbsentError, GatewayLostError, GatewayUnavailableError
+from dequeuer.client.job_status import JobStatus
+from dequeuer.core.retry import Backoff
+
+RECONNECT_BACKOFF: Final = Backoff(initial_s=1.0, max_s=8.0, min_share=0.5)
+OUTAGE_LIMIT_S: Final = 300.0
+
+
+class EventSource(Protocol):
+    """The jobs of an API."""
+
+    def events(self, job_id: str) -> AsyncGenerator[JobStatus, None]:
+        """As `client.jobs.ApiJobs.events`."""
+
+
+async def follow(
+    jobs: EventSource,
+    job_id: str,
+    *,
+    on_outage: Callable[[GatewayUnavailableError], None],
+    is_known: bool = False,
+    outage_limit_s: float = OUTAGE_LIMIT_S,
+) -> AsyncGenerator[JobStatus, None]:
+    """Yield the status of a job and each one that differs from the one before; end after that of a job that has ended.
+
+    Args:
+        jobs: of its API.
+        job_id: of the job.
+        on_outage: is called when the gateway cannot be used, once for each outage.
+        is_known: whether the gateway has answered already. Otherwise one at which nothing listens is an error at once.
+        outage_limit_s: how long the gateway may be away in a row.
+
+    Raises:
+        GatewayUnavailableError: it was away for longer.
+        RequestRefusedError, InvalidAnswerError: of `client.errors`.
+    """
+    loop = asyncio.get_running_loop()
+    latest: JobStatus | None = None
+    away_since: float | None = None
+    failures = 0
+    while True:
+        try:
+            async with aclosing(jobs.events(job_id)) as statuses:
+                async for status in statuses:
+                    is_known, away_since, failures = True, None, 0
+                    if status != latest:
+                        latest = status
+                        yield status
+                    if status.has_ended:
+                        return
+            raise GatewayLostError("the gateway ended the stream of events")
+        except GatewayUnavailableError as error:
+            if not is_known and isinstance(error, GatewayAbsentError):
+                raise
+            # A gateway that drains ends streams: that is no outage while another one answers.
+            pause_s = max(RECONNECT_BACKOFF.pause_s(failures), error.retry_after_s or 0.0)
+            failures += 1
+            if failures == 2:
+                on_outage(error)
+            if away_since is None:
+                away_since = loop.time()
+            if loop.time() + pause_s - away_since > outage_limit_s:
+                raise
+        await asyncio.sleep(pause_s)

@@ -1,0 +1,77 @@
+"""The HTTP connection to one gateway. It follows no redirects, stores no cookies, and uses no proxy and no `.netrc`."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Final
+
+import aiohttp
+
+from dequeuer import __version__
+from dequeuer.client.answers import Answer, translated
+
+CONNECT_TIMEOUT_S: Final = 10.0
+MAX_LINE_BYTES: Final = 16 * 1024
+"""Of one header line of an answer."""
+
+
+@asynccontextmanager
+async def open_gateway(url: str) -> AsyncIterator[Gateway]:
+    """Open the connection to a gateway; it is closed with the context.
+
+    Args:
+        url: `http://` or `https://`, host, port, and perhaps a path that is put before all paths.
+    """
+    async with aiohttp.ClientSession(
+        cookie_jar=aiohttp.DummyCookieJar(),
+        # A compressed answer could be a thousand times its size.
+        headers={"User-Agent": f"dequeuer/{__version__}", "Accept-Encoding": "identity"},
+        auto_decompress=False,
+        # A proxy for the rest of the world cannot reach the gateway of a cluster, and `.netrc` holds credentials.
+        trust_env=False,
+        max_line_size=MAX_LINE_BYTES,
+        max_field_size=MAX_LINE_BYTES,
+    ) as session:
+        yield Gateway(session, url.rstrip("/"))
+
+
+class Gateway:
+    """Sends requests. `url`: without a slash at its end."""
+
+    def __init__(self, session: aiohttp.ClientSession, url: str) -> None:
+        self._session = session
+        self._url = url
+
+    async def open(
+        self, method: str, path: str, query: Mapping[str, str], *, idle_timeout_s: float, body: bytes | None = None
+    ) -> Answer:
+        """Send a request; return its answer, which is no error. The caller closes it.
+
+        Args:
+            method: of HTTP.
+            path: begins with a slash, and needs no escapes.
+            query: is escaped.
+            idle_timeout_s: for the beginning of the answer, and between any two of its bytes.
+            body: JSON.
+
+        Raises:
+            GatewayUnavailableError, RequestRefusedError, InvalidAnswerError: of `client.errors`.
+        """
+        with translated(self._url):
+            response = await self._session.request(
+                method,
+                f"{self._url}{path}",
+                params=query,
+                data=body,
+                headers={"Content-Type": "application/json"} if body is not None else None,
+                allow_redirects=False,
+                timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIMEOUT_S, sock_read=idle_timeout_s),
+            )
+        answer = Answer(response, self._url)
+        try:
+            await answer.check()
+        except BaseException:
+            await answer.aclose()
+            raise
+        return answer

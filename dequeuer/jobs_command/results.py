@@ -1,0 +1,80 @@
+"""`dequeuer jobs results`: streams the results of a job. Results that were cut off are never taken for all of them."""
+
+from __future__ import annotations
+
+import codecs
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import aclosing, contextmanager
+from pathlib import Path
+from typing import BinaryIO, Final
+
+from dequeuer.client.errors import GatewayBusyError, GatewayLostError
+from dequeuer.client.jobs import ApiJobs
+from dequeuer.core.errors import ConfigurationError, clip, quoted
+from dequeuer.core.retry import Backoff, RetryPolicy
+from dequeuer.jobs_command import exit_statuses
+from dequeuer.jobs_command.options import Options
+from dequeuer.jobs_command.output import Output, RawOutput
+from dequeuer.terminal.text import visible_json
+
+FILE_RETRIES: Final = RetryPolicy(backoff=Backoff(initial_s=1.0, max_s=8.0, min_share=0.5), max_attempts=6)
+"""A file is written anew when the connection breaks. What was printed cannot be taken back."""
+
+
+async def write_results(jobs: ApiJobs, options: Options, output: Output) -> int:
+    """Write the results to standard output or to a file; return the exit status."""
+    if options.output is None:
+        await _print(jobs, options, output)
+    else:
+        await FILE_RETRIES.call((GatewayBusyError, GatewayLostError), _save, jobs, options, Path(options.output))
+    return exit_statuses.OK
+
+
+async def _print(jobs: ApiJobs, options: Options, output: Output) -> None:
+    out = RawOutput(output.stream)
+    decoder = codecs.getincrementaldecoder("utf-8")("replace")
+    async with aclosing(await jobs.results(options.job, options.only)) as answer:
+        try:
+            async for chunk in answer.chunks():
+                await out.write(visible_json(decoder.decode(chunk)).encode() if out.is_terminal else chunk)
+        except GatewayLostError:
+            output.note("dequeuer jobs: the results are cut off here; --output FILE tries again")
+            raise
+
+
+async def _save(jobs: ApiJobs, options: Options, path: Path) -> None:
+    async with aclosing(await jobs.results(options.job, options.only)) as answer:
+        with _replacing(path) as file:
+            async for chunk in answer.chunks():
+                file.write(chunk)
+
+
+@contextmanager
+def _replacing(path: Path) -> Iterator[BinaryIO]:
+    """Yield a file beside the one that it replaces when the context ends; after an error it is deleted.
+
+    A process that is killed leaves it: a hidden file that ends in `.part`.
+    """
+    target = Path(os.path.realpath(path))  # a link stays a link
+    if target.exists() and not target.is_file():
+        fault = f"--output: {quoted(str(path))} is no regular file; name one, or redirect standard output"
+        raise ConfigurationError([fault])
+    part = target.with_name(f".{target.name[:200]}.{secrets.token_hex(4)}.part")
+    try:
+        file = part.open("xb")
+    except OSError as error:
+        reason = clip(error.strerror or type(error).__name__)
+        raise ConfigurationError(
+            [f"--output: {quoted(str(path))} cannot be written ({reason}); name another"]
+        ) from None
+    try:
+        with file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(target)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise

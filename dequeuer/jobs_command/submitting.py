@@ -1,0 +1,79 @@
+"""`dequeuer jobs submit`: reads a submission, submits it or only checks it."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from typing import Final
+
+from dequeuer.client.errors import GatewayBusyError, GatewayLostError
+from dequeuer.client.jobs import ApiJobs
+from dequeuer.core.errors import ConfigurationError, quoted
+from dequeuer.files.reading import UnreadableError, read_bounded
+from dequeuer.jobs_command import exit_statuses
+from dequeuer.jobs_command.following import watch
+from dequeuer.jobs_command.options import Options
+from dequeuer.jobs_command.output import Output
+
+MAX_SUBMISSION_BYTES: Final = 10 << 20
+"""As the gateway has it."""
+
+
+async def submit(jobs: ApiJobs, options: Options, output: Output) -> int:
+    """Submit the job, and perhaps follow it; return the exit status."""
+    submission = await _read(options.file)
+    if options.is_dry_run:
+        return await _check(jobs, submission, options, output)
+    look = f"look at `dequeuer jobs list {options.api}` before you submit it again"
+    try:
+        spec = await jobs.submit(submission)
+    except GatewayBusyError:
+        output.note("dequeuer jobs: the job was not accepted; submit it again later")
+        raise
+    except GatewayLostError:
+        output.note(f"dequeuer jobs: the gateway may have accepted the job, or not: {look}")
+        raise
+    except asyncio.CancelledError:
+        output.note(f"\ndequeuer jobs: the gateway may have accepted the job, or not: {look}".lstrip())
+        raise
+    job_id = str(spec["job_id"])
+    if not options.is_json:
+        output.line(job_id)
+    elif not options.waits:
+        output.json(spec)
+    if options.waits:
+        if options.is_json:  # a program that is interrupted knows the job nevertheless
+            output.note(f"dequeuer jobs: submitted job {job_id}")
+        return await watch(jobs, job_id, options, output, was_submitted=True)
+    return exit_statuses.OK
+
+
+async def _check(jobs: ApiJobs, submission: bytes, options: Options, output: Output) -> int:
+    async for path in jobs.dry_run(submission):
+        if options.is_json:
+            output.json({"file": path})
+        else:
+            output.line(path)
+    if options.is_json:
+        output.json({"valid": True})
+    else:
+        output.note("dequeuer jobs: the submission is valid; nothing was submitted")
+    return exit_statuses.OK
+
+
+async def _read(path: str) -> bytes:
+    """Return the submission. Raises `ConfigurationError`."""
+    if path == "-":
+        # A pipe that nobody writes to blocks the thread, not the signals.
+        data: bytes = await asyncio.to_thread(sys.stdin.buffer.read, MAX_SUBMISSION_BYTES + 1)
+        if len(data) > MAX_SUBMISSION_BYTES:
+            raise ConfigurationError([f"standard input is larger than {MAX_SUBMISSION_BYTES} bytes; {_SMALLER}"])
+        return data
+    try:
+        return read_bounded(path, MAX_SUBMISSION_BYTES)
+    except UnreadableError as error:
+        action = _SMALLER if "larger" in str(error) else "name the file of the submission, or - for standard input"
+        raise ConfigurationError([f"{quoted(path)} {error}; {action}"]) from None
+
+
+_SMALLER: Final = "put the items into files in S3 (file_path_lister, delimited_files)"

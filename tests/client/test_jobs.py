@@ -1,0 +1,161 @@
+"""The client against the gateway itself."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from dequeuer.client.errors import GatewayBusyError, GatewayLostError, InvalidAnswerError, RequestRefusedError
+from dequeuer.client.jobs import PAGE_JOBS, ApiJobs, Kind
+from dequeuer.jobs.deployed_api import DeployedApi
+from tests.client.stage import answer, calling, canned, chunked, status_fields
+from tests.gateway.jobs import APIS, SUBMISSION, JobStage
+from tests.jobs.stage import JOB, job_spec, seed_job
+
+BODY = json.dumps(SUBMISSION).encode()
+
+
+@asynccontextmanager
+async def served(
+    stage: JobStage, api: str = "sum", kind: Kind | None = None, apis: list[DeployedApi] = APIS
+) -> AsyncIterator[ApiJobs]:
+    async with stage.served(apis) as http, calling(str(http._base_url).rstrip("/"), api, kind) as jobs:
+        yield jobs
+
+
+async def test_a_job_is_submitted_and_reported(stage: JobStage) -> None:
+    async with served(stage) as jobs:
+        spec = await jobs.submit(BODY)
+        report = await jobs.report(spec["job_id"])
+    assert report["job_status"]["status"] == "pending"
+    assert {name: report["job_status"][name] for name in spec} == spec
+
+
+async def test_a_job_is_paused_resumed_and_stopped(stage: JobStage) -> None:
+    keys = seed_job(stage.store, "running")
+    async with served(stage) as jobs:
+        assert await jobs.pause(JOB) == {"message": f"paused job {JOB}"}
+        assert keys.pause in stage.store.objects
+        await jobs.resume(JOB)
+        assert keys.pause not in stage.store.objects
+        await jobs.stop(JOB)
+        assert keys.stop in stage.store.objects
+
+
+async def test_the_kind_of_an_api_is_found_out(stage: JobStage) -> None:
+    async with served(stage, "train") as jobs:
+        job_id = (await jobs.submit(b"{}"))["job_id"]
+        assert (await jobs.report(job_id))["job_status"]["kind"] == "TaskAPI"
+    async with served(stage, "train") as jobs:
+        assert [status.job_id async for status in jobs.newest(5)] == [job_id]
+    async with served(stage, "train", "batch") as jobs:
+        with pytest.raises(RequestRefusedError, match="only allowed for BatchAPI"):
+            await jobs.report(job_id)
+    async with served(stage, "text") as jobs:
+        with pytest.raises(RequestRefusedError, match="of kind AsyncAPI"):
+            await jobs.submit(BODY)
+    async with served(stage, "other") as jobs:
+        with pytest.raises(RequestRefusedError, match="other is not deployed"):
+            await jobs.submit(BODY)
+
+
+async def test_all_faults_of_a_submission_come(stage: JobStage) -> None:
+    async with served(stage) as jobs:
+        with pytest.raises(RequestRefusedError) as caught:
+            await jobs.submit(b'{"workers": 0, "timeout": 0, "item_list": {"items": [1], "batch_size": 0}}')
+    assert [fault.message.partition(":")[0] for fault in caught.value.faults] == ["item_list", "workers", "timeout"]
+    assert stage.store.objects == {}
+
+
+async def test_an_unknown_job_is_refused_everywhere(stage: JobStage) -> None:
+    async with served(stage) as jobs:
+        for call in (jobs.report, jobs.stop, jobs.pause, jobs.resume):
+            with pytest.raises(RequestRefusedError, match="unable to find BatchAPI job"):
+                await call(JOB)
+        with pytest.raises(RequestRefusedError, match="unable to find BatchAPI job"):
+            await anext(jobs.events(JOB))
+
+
+async def test_a_list_goes_over_pages(stage: JobStage) -> None:
+    for number in range(3 * PAGE_JOBS):
+        seed_job(stage.store, "pending", spec=job_spec(f"67e3b0f1a2c4{number:04x}"))
+    async with served(stage) as jobs:
+        found = [status.job_id async for status in jobs.newest(PAGE_JOBS + 5)]
+        assert found == [f"67e3b0f1a2c4{number:04x}" for number in range(PAGE_JOBS + 5)]
+        assert len([status async for status in jobs.newest(10_000)]) == 3 * PAGE_JOBS
+
+
+async def test_a_list_that_leads_in_circles_ends() -> None:
+    page = answer([status_fields()], Link=f'</batch/sum?limit=1&after={JOB}>; rel="next"')
+    async with canned(page) as gateway, calling(gateway.url) as jobs:
+        assert len([status async for status in jobs.newest(1000)]) == 2
+
+
+async def test_a_list_with_more_jobs_than_asked_for_is_cut() -> None:
+    async with canned(answer([status_fields()] * 50)) as gateway, calling(gateway.url) as jobs:
+        assert len([status async for status in jobs.newest(3)]) == 3
+
+
+async def test_a_dry_run_yields_the_files(stage: JobStage) -> None:
+    stage.buckets.add("b", "a/1.json", "a/2.json", "c")
+    lister = {"s3_paths": ["s3://b/a/"], "batch_size": 1}
+    async with served(stage) as jobs:
+        found = [path async for path in jobs.dry_run(json.dumps({"workers": 1, "file_path_lister": lister}).encode())]
+        assert found == ["s3://b/a/1.json", "s3://b/a/2.json"]
+        assert [path async for path in jobs.dry_run(BODY)] == []
+        lister["s3_paths"] = ["s3://b/x"]
+        with pytest.raises(RequestRefusedError, match="no s3 files match"):
+            await anext(jobs.dry_run(json.dumps({"workers": 1, "file_path_lister": lister}).encode()))
+    assert stage.store.objects == {}
+
+
+@pytest.mark.parametrize(
+    ("response", "error"),
+    [
+        (chunked(b"s3://b/1\n", whole=False), GatewayLostError),
+        (chunked(b"s3://b/1\n"), InvalidAnswerError),
+        (chunked(b"s3://b/1\n", b"x" * 100_000, b"\nvalidations passed"), InvalidAnswerError),
+        (answer({"job_id": JOB}), InvalidAnswerError),
+    ],
+)
+async def test_a_dry_run_that_is_cut_off_is_not_valid(response: bytes, error: type[Exception]) -> None:
+    async with canned(response) as gateway, calling(gateway.url) as jobs:
+        with pytest.raises(error):
+            [path async for path in jobs.dry_run(b"{}")]
+
+
+async def test_a_submission_is_sent_once() -> None:
+    busy = answer({"kind": "error", "message": "try again"}, 503)
+    for response, error in ((busy, GatewayBusyError), (b"HTTP/1.1 200", GatewayLostError)):
+        async with canned(response) as gateway, calling(gateway.url) as jobs:
+            with pytest.raises(error):
+                await jobs.submit(BODY)
+            assert gateway.requests == [("POST /batch/sum", BODY)]
+
+
+@pytest.mark.parametrize("body", [[1], {}, {"job_id": 1}, {"job_id": "../x"}, {"job_id": "a\x1b"}])
+async def test_a_submission_is_answered_with_an_id(body: object) -> None:
+    async with canned(answer(body)) as gateway, calling(gateway.url) as jobs:
+        with pytest.raises(InvalidAnswerError, match="without the id"):
+            await jobs.submit(BODY)
+
+
+async def test_the_status_is_followed_by_events(stage: JobStage) -> None:
+    seed_job(stage.store, "succeeded")
+    async with served(stage) as jobs:
+        assert [status.state async for status in jobs.events(JOB)] == ["succeeded"]
+
+
+async def test_the_path_of_a_gateway_behind_a_load_balancer_is_kept() -> None:
+    async with canned(answer({"message": "x"})) as gateway, calling(f"{gateway.url}/jobs/v1/") as jobs:
+        await jobs.pause(JOB)
+    assert gateway.requests[0][0] == f"PUT /jobs/v1/batch/sum?jobID={JOB}&action=pause"
+
+
+async def test_a_name_that_is_none_is_part_of_no_path() -> None:
+    with pytest.raises(ValueError, match="not the name"):
+        async with calling("http://127.0.0.1:1", "../x"):
+            pass

@@ -1,0 +1,182 @@
+"""The command as a process: exit statuses, standard output and standard error apart, signals, pipes."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.client.stage import HOLD, answer, canned, chunked, events, refusal, status_fields
+from tests.integration.waiting import eventually
+from tests.jobs.stage import JOB
+from tests.jobs_command.stage import ROOT, ended, run, start
+
+ENDS = {
+    "succeeded": 0,
+    "completed_with_failures": 3,
+    "stopped": 4,
+    "timed_out": 5,
+    "enqueue_failed": 6,
+    "worker_error": 6,
+    "worker_oom": 6,
+    "unexpected_error": 6,
+}
+
+
+@pytest.mark.parametrize(("state", "status"), ENDS.items())
+async def test_the_exit_status_is_that_of_the_end_of_the_job(state: str, status: int) -> None:
+    async with canned(events(status_fields(state))) as gateway:
+        done = await run("watch", "sum", JOB, "--json", env={"DEQUEUER_GATEWAY_URL": gateway.url})
+    assert (done.status, done.err) == (status, "")
+    assert json.loads(done.out) == status_fields(state)
+
+
+async def test_a_submission_comes_from_standard_input() -> None:
+    async with canned(answer({"job_id": JOB})) as gateway:
+        done = await run("submit", "sum", "-", "--gateway", gateway.url, stdin=b'{"workers":1}')
+    assert (done.status, done.out, done.err) == (0, f"{JOB}\n", "")
+    assert gateway.requests == [("POST /batch/sum", b'{"workers":1}')]
+
+
+async def test_a_refusal_is_on_standard_error() -> None:
+    async with canned(refusal("workers: no", "items: \x1b[2J")) as gateway:
+        done = await run("submit", "sum", "-", "--gateway", gateway.url, stdin=b"{}")
+    assert (done.status, done.out) == (1, "")
+    assert done.err == (
+        "dequeuer jobs: the gateway refused the submission: 2 faults\n  workers: no\n  items: \N{REPLACEMENT CHARACTER}[2J\n"
+    )
+
+
+async def test_no_gateway_is_said_at_once() -> None:
+    async with canned(HOLD) as gateway:
+        url = gateway.url
+    for line in (["list", "sum"], ["watch", "sum", JOB], ["results", "sum", JOB], ["submit", "sum", os.devnull]):
+        done = await run(*line, "--gateway", url)
+        if line[0] == "submit":  # /dev/null is no regular file
+            assert (done.status, "is no regular file" in done.err) == (2, True)
+        else:
+            assert (done.status, done.out) == (7, "")
+            assert done.err.startswith(f"dequeuer jobs: nothing can be reached at {url} (")
+    unset = await run("list", "sum")
+    assert (unset.status, unset.out) == (2, "")
+    assert unset.err.startswith("dequeuer jobs: DEQUEUER_GATEWAY_URL (or --gateway): is missing; allowed: a URL")
+    wrong = await run("list", "sum", "--gateway", "ftp://x", env={"DEQUEUER_TYPO": "1"})
+    assert wrong.status == 2
+    assert len(wrong.err.splitlines()) == 2
+
+
+async def test_ctrl_c_leaves_the_job_and_says_so() -> None:
+    async with canned(HOLD) as gateway:
+        process = await start("watch", "sum", JOB, "--gateway", gateway.url)
+        await asyncio.wait_for(gateway.asked.wait(), 60)
+        process.send_signal(signal.SIGINT)
+        done = await ended(process)
+    assert (done.status, done.out) == (130, "")
+    assert done.err == (
+        f"dequeuer jobs: Job {JOB} goes on: `dequeuer jobs watch sum {JOB}` follows it, "
+        f"`dequeuer jobs stop sum {JOB}` ends it\n"
+    )
+    assert [line for line, _ in gateway.requests] == [f"GET /batch/sum/events?jobID={JOB}"]
+
+
+async def test_ctrl_c_during_a_submission_says_that_it_may_be_accepted() -> None:
+    async with canned(HOLD) as gateway:
+        process = await start("submit", "sum", "-", "--gateway", gateway.url, stdin=asyncio.subprocess.PIPE)
+        assert process.stdin is not None
+        process.stdin.write(b"{}")
+        process.stdin.write_eof()
+        await asyncio.wait_for(gateway.asked.wait(), 60)
+        process.send_signal(signal.SIGTERM)
+        done = await ended(process)
+    assert done.status == 143
+    assert "the gateway may have accepted the job, or not" in done.err
+
+
+def wait_for_reader(pid: int) -> None:
+    """Wait until a process has a thread that reads."""
+    eventually(lambda: len(list(Path(f"/proc/{pid}/task").iterdir())) > 1, "a thread")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+async def test_standard_input_that_never_ends_does_not_hold_a_signal(number: signal.Signals) -> None:
+    process = await start("submit", "sum", "-", "--gateway", "http://127.0.0.1:1", stdin=asyncio.subprocess.PIPE)
+    async with asyncio.timeout(60):
+        await asyncio.to_thread(wait_for_reader, process.pid)
+        process.send_signal(number)
+        assert await process.wait() == 128 + number
+    await process.communicate()
+
+
+async def test_a_reader_that_has_gone_ends_the_command_quietly() -> None:
+    line = b'{"index":0,"result":1}\n' * 1000
+    async with canned(chunked(*[line] * 200)) as gateway:
+        command = f"{sys.executable} -m dequeuer jobs results sum {JOB} --gateway {gateway.url}"
+        process = await asyncio.create_subprocess_exec(
+            *("bash", "-c", f"{command} | head -n 1; echo ${{PIPESTATUS[0]}}"),
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+        )
+        done = await ended(process)
+    assert (done.out, done.err) == ('{"index":0,"result":1}\n141\n', "")
+
+
+async def test_a_list_for_a_reader_that_has_gone_ends_quietly() -> None:
+    page = answer([status_fields(config={"x": "x" * 10_000})] * 20)
+    async with canned(page) as gateway:
+        process = await start("list", "sum", "--json", "--gateway", gateway.url)
+        assert process.stdout is not None
+        process.stdout._transport.close()  # type: ignore[attr-defined]
+        async with asyncio.timeout(60):
+            assert await process.wait() == 141
+        assert process.stderr is not None
+        assert await process.stderr.read() == b""
+
+
+async def test_a_full_disk_is_an_error() -> None:
+    async with canned(chunked(b"x\n" * 1000)) as gateway:
+        with open("/dev/full", "wb") as full:  # noqa: ASYNC230, PTH123 - a device
+            process = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-m", "dequeuer", "jobs", "results", "sum", JOB, "--gateway", gateway.url),
+                stdout=full,
+                stderr=asyncio.subprocess.PIPE,
+                env={**os.environ, "PYTHONPATH": str(ROOT)},
+            )
+            _, err = await process.communicate()
+    assert process.returncode == 1
+    assert b"No space left on device" in err
+
+
+async def test_a_stream_that_knows_few_characters_gets_escapes() -> None:
+    async with canned(answer({"message": "paused \N{SNOWMAN}"})) as gateway:
+        done = await run("pause", "sum", JOB, "--gateway", gateway.url, env={"PYTHONIOENCODING": "ascii"})
+    assert (done.status, done.out, done.err) == (0, "paused \\u2603\n", "")
+
+
+async def test_help_needs_no_http_client_and_other_programs_do_not_load_the_command() -> None:
+    code = "import sys\nsys.argv[1:] = {line!r}\nfrom dequeuer.cli import main\ntry:\n    main()\nexcept SystemExit: pass\nprint(*sys.modules)"
+    loaded = {}
+    for line in (["jobs", "--help"], ["jobs", "logs", "sum", "1"], ["--help"], ["gateway", "--help"]):
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-c", code.format(line=line)),
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.DEVNULL,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+        )
+        loaded[" ".join(line)] = (await ended_quietly(process)).split()
+    assert "aiohttp" not in loaded["jobs --help"] + loaded["jobs logs sum 1"]
+    for other in ("--help", "gateway --help"):
+        assert not [
+            name for name in loaded[other] if name.startswith(("dequeuer.jobs_command", "dequeuer.client.", "argparse"))
+        ]
+
+
+async def ended_quietly(process: asyncio.subprocess.Process) -> str:
+    out, _ = await process.communicate()
+    assert process.returncode == 0
+    return out.decode()

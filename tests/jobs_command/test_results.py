@@ -1,0 +1,113 @@
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from dequeuer.jobs_command.calling import run_call
+from dequeuer.jobs_command.options import parse
+from dequeuer.jobs_command.output import Output
+from tests.client.stage import answer, canned, chunked, refusal
+from tests.jobs.stage import JOB
+from tests.jobs_command.stage import Ended, call, run
+
+LINES = b"".join(b'{"index":%d,"result":"\xe2\x98\x83"}\n' % number for number in range(1000))
+PIECES = [LINES[at : at + 999] for at in range(0, len(LINES), 999)]
+WHOLE = chunked(*PIECES, media_type="application/x-ndjson")
+CUT = chunked(*PIECES[:5], whole=False)
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Iterator[Path]:
+    """The file of results; no other file is left beside it."""
+    path = tmp_path / "results.jsonl"
+    yield path
+    assert [other for other in tmp_path.iterdir() if other != path] == []
+
+
+def old(file: Path) -> None:
+    file.write_bytes(b"old")
+
+
+def content(file: Path) -> bytes:
+    return file.read_bytes()
+
+
+async def test_results_are_streamed_to_standard_output() -> None:
+    async with canned(WHOLE) as gateway:
+        done = await run("results", "sum", JOB, "--only", "results", "--gateway", gateway.url)
+    assert (done.status, done.out.encode(), done.err) == (0, LINES, "")
+    assert gateway.requests == [(f"GET /batch/sum/results?jobID={JOB}&only=results", b"")]
+
+
+async def test_printed_results_that_are_cut_off_are_a_failure() -> None:
+    async with canned(CUT) as gateway:
+        done = await run("results", "sum", JOB, "--gateway", gateway.url)
+    assert (done.status, done.out.encode()) == (7, b"".join(PIECES[:5]))
+    assert "the results are cut off here" in done.err
+
+
+async def test_a_file_is_replaced_when_it_is_whole(file: Path) -> None:
+    old(file)
+    async with canned(WHOLE) as gateway:
+        assert await call(gateway.url, "results", "sum", JOB, "--output", str(file)) == Ended(0, "", "")
+    assert content(file) == LINES
+
+
+async def test_a_file_is_written_anew_after_a_cut(file: Path) -> None:
+    busy = answer({"kind": "error", "message": "x"}, 503)
+    async with canned(CUT, busy, WHOLE) as gateway:
+        assert (await call(gateway.url, "results", "sum", JOB, "--output", str(file))).status == 0
+    assert content(file) == LINES
+
+
+@pytest.mark.parametrize(("response", "status"), [(CUT, 7), (refusal("no results", status=404), 1), (b"", 7)])
+async def test_a_file_that_is_not_whole_replaces_nothing(file: Path, response: bytes, status: int) -> None:
+    old(file)
+    async with canned(response or b"HTTP/1.1") as gateway:
+        assert (await call(gateway.url, "results", "sum", JOB, "--output", str(file))).status == status
+    assert content(file) == b"old"
+
+
+async def test_a_full_disk_replaces_nothing(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    old(file)
+    async with canned(WHOLE) as gateway:
+        with pytest.raises(OSError, match="No space left"):
+            await call(gateway.url, "results", "sum", JOB, "--output", str(file))
+    assert content(file) == b"old"
+
+
+async def test_a_link_stays_a_link(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    link, target = tmp_path / "link", tmp_path / "folder" / "target"
+    link.symlink_to(target)
+    async with canned(WHOLE) as gateway:
+        await call(gateway.url, "results", "sum", JOB, "--output", str(link))
+    assert link.is_symlink()
+    assert content(target) == LINES
+
+
+@pytest.mark.parametrize(("name", "text"), [("", "no regular file"), ("none/x", "cannot be written (No such file")])
+async def test_a_place_that_takes_no_file_is_said(tmp_path: Path, name: str, text: str) -> None:
+    async with canned(WHOLE) as gateway:
+        done = await run("results", "sum", JOB, "--gateway", gateway.url, "--output", str(tmp_path / name))
+    assert done.status == 2
+    assert text in done.err
+
+
+async def test_results_in_a_terminal_cannot_act_on_it() -> None:
+    controller, terminal = os.openpty()
+    body = '{"a":"\x9b2J"}\n'.encode()
+    with os.fdopen(controller, "rb", buffering=0) as reading, os.fdopen(terminal, "w") as stream:
+        async with canned(chunked(body[:7], body[7:])) as gateway:
+            output = Output(stream, io.StringIO())
+            assert await run_call(parse(["results", "sum", JOB]), gateway.url, output) == 0
+        shown = reading.read(1000)
+    assert shown == b'{"a":"\\u009b2J"}\r\n'
