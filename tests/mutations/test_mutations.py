@@ -574,6 +574,63 @@ MUTATIONS = [
         new="        if False:\n",
         tests=("tests/jobs/test_layout.py",),
     ),
+    Mutation(
+        name="an answer without a length is taken for a whole one",
+        module="client/answers.py",
+        old='        if "Content-Length" not in headers and ',
+        new="        if False and ",
+        tests=("tests/client/test_answers.py",),
+    ),
+    Mutation(
+        name="half of the results stay beside their file",
+        module="jobs_command/results.py",
+        old="        part.unlink(missing_ok=True)\n",
+        new="",
+        tests=("tests/jobs_command/test_results.py",),
+    ),
+    Mutation(
+        name="text of a gateway acts on a terminal",
+        module="jobs_command/output.py",
+        old="        self._print(visible(text))\n",
+        new="        self._print(text)\n",
+        tests=("tests/jobs_command/test_calling.py",),
+    ),
+    Mutation(
+        name="text of a log acts on a terminal",
+        module="jobs_command/logs.py",
+        old="encode() if out.is_terminal else line",
+        new="encode() if False else line",
+        tests=("tests/jobs_command/test_logs.py",),
+    ),
+    Mutation(
+        name="a submission whose answer was lost is sent again",
+        module="client/jobs.py",
+        old='        answer = await self._open("POST", "", {}, idle_timeout_s=SUBMIT_IDLE_TIMEOUT_S, body=submission)\n',
+        new="        answer = await CALL_RETRIES.call((GatewayBusyError, GatewayLostError), self._gateway.open, "
+        '"POST", f"/batch/{self._api_name}", {}, idle_timeout_s=9, body=submission)\n',
+        tests=("tests/client/test_jobs.py",),
+    ),
+    Mutation(
+        name="a dry run that was cut off is valid",
+        module="client/jobs.py",
+        old="        if rest != _VALID:\n",
+        new="        if False:\n",
+        tests=("tests/client/test_jobs.py",),
+    ),
+    Mutation(
+        name="a redirect is followed with the submission",
+        module="client/gateway.py",
+        old="allow_redirects=False",
+        new="allow_redirects=True",
+        tests=("tests/client/test_answers.py",),
+    ),
+    Mutation(
+        name="a log that is replaced while it is followed loses lines",
+        module="jobs_command/log_files.py",
+        old="            yield from self._read(self._file)\n            if not was_replaced:\n",
+        new="            if not was_replaced:\n                yield from self._read(self._file)\n",
+        tests=("tests/jobs_command/test_log_files.py",),
+    ),
 ]
 
 
