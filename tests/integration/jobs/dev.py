@@ -1,4 +1,4 @@
-"""`dequeuer dev -f` as a process, and what it leaves behind."""
+"""`dequeuer dev` as a process, and what it leaves behind."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import sys
 import threading
 import urllib.error
 import urllib.request
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -18,18 +19,25 @@ from tests.integration.servers import free_port
 from tests.integration.sidecar import ROOT
 from tests.integration.waiting import DEADLINE_S, eventually
 
+DEQUEUER = (sys.executable, "-m", "dequeuer")
+
+
+def run_apis(apis: Path, *more: str) -> Dev:
+    """Run the APIs of a file."""
+    return Dev(["-f", str(apis), *more], apis.parent)
+
 
 class Dev:
-    """One run of a cortex.yaml.
+    """One run, on ports of its own.
 
     Args:
-        apis: the file.
-        arguments: more of the command line.
+        arguments: what follows `dev`; its ports are replaced.
+        folder: for temporary files.
     """
 
-    def __init__(self, apis: Path, *arguments: str) -> None:
+    def __init__(self, arguments: Sequence[str], folder: Path) -> None:
         self.port, self.aws_port = free_port(), free_port()
-        self._temporary = apis.parent / "temporary"
+        self._temporary = folder / "temporary"
         self._temporary.mkdir(exist_ok=True)
         environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith("DEQUEUER_")},
@@ -40,10 +48,11 @@ class Dev:
             # No process may get this account.
             "AWS_PROFILE": "production",
         }
-        ports = ("--port", str(self.port), "--aws-port", str(self.aws_port))
         self.lines: list[str] = []
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "dequeuer", "dev", "-f", str(apis), *ports, *arguments],
+            # The last one of two is taken.
+            [*DEQUEUER, "dev", *arguments, "--port", str(self.port), "--aws-port", str(self.aws_port)],
+            cwd=ROOT,
             env=environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

@@ -15,7 +15,7 @@ import boto3
 import pytest
 
 from tests.integration.cloud import KEYS
-from tests.integration.jobs.dev import Dev
+from tests.integration.jobs.dev import Dev, run_apis
 from tests.integration.waiting import eventually
 
 BATCH_CONTAINER = """
@@ -146,7 +146,7 @@ def items(count: int, size: int = 1) -> dict[str, Any]:
 
 
 def test_a_batch_container_of_cortex_runs_unchanged_in_one_command(tmp_path: Path) -> None:
-    with Dev(write(tmp_path, BATCH_APIS, BATCH_CONTAINER)) as dev:
+    with run_apis(write(tmp_path, BATCH_APIS, BATCH_CONTAINER)) as dev:
         dev.wait_ready()
         s3 = s3_of(dev)
         s3.create_bucket(Bucket="sums")
@@ -169,7 +169,7 @@ def test_a_batch_container_of_cortex_runs_unchanged_in_one_command(tmp_path: Pat
 
 
 def test_async_batch_and_task_apis_of_one_file_accept_work(tmp_path: Path) -> None:
-    with Dev(write(tmp_path, APIS)) as dev:
+    with run_apis(write(tmp_path, APIS)) as dev:
         dev.wait_ready()
         assert dev.wait_line("^not run: hello [(]RealtimeAPI[)]")
         request = dev.call("/v1/text", {"a": 1})["id"]
@@ -191,7 +191,7 @@ def test_async_batch_and_task_apis_of_one_file_accept_work(tmp_path: Path) -> No
 
 
 def test_a_container_that_ends_is_shown_with_its_last_lines_and_its_request_comes_out(tmp_path: Path) -> None:
-    with Dev(write(tmp_path, APIS)) as dev:
+    with run_apis(write(tmp_path, APIS)) as dev:
         dev.wait_ready()
         request = dev.call("/v1/text", "exit")["id"]
         eventually(lambda: dev.call(f"/v1/text/{request}")["status"] == "completed", "the request")
@@ -201,7 +201,7 @@ def test_a_container_that_ends_is_shown_with_its_last_lines_and_its_request_come
 
 
 def test_once_ends_when_all_accept_work(tmp_path: Path) -> None:
-    with Dev(write(tmp_path, APIS), "--once") as dev:
+    with run_apis(write(tmp_path, APIS), "--once") as dev:
         assert dev.wait() == 0
         assert f"ready: http://127.0.0.1:{dev.port}" in dev.lines
         assert not dev.processes()
@@ -209,7 +209,7 @@ def test_once_ends_when_all_accept_work(tmp_path: Path) -> None:
 
 def test_a_container_that_does_not_become_ready_ends_it_with_its_name(tmp_path: Path) -> None:
     path = write(tmp_path, APIS, "import time; print('loading the model', flush=True); time.sleep(600)")
-    with Dev(path, "--ready-timeout", "3") as dev:
+    with run_apis(path, "--ready-timeout", "3") as dev:
         assert dev.wait() == 1
         assert "dequeuer dev: after" in dev.lines[-1]
         assert "the container of text is not ready" in dev.lines[-1]
@@ -218,7 +218,7 @@ def test_a_container_that_does_not_become_ready_ends_it_with_its_name(tmp_path: 
 
 def test_faults_of_the_file_are_told_before_anything_runs(tmp_path: Path) -> None:
     apis = "- {name: a, kind: AsyncAPI, pod: {containers: [{name: api, image: i}]}}\n"
-    with Dev(write(tmp_path, apis + apis.replace("name: a,", "name: b,"))) as dev:
+    with run_apis(write(tmp_path, apis + apis.replace("name: a,", "name: b,"))) as dev:
         assert dev.wait() == 2
         assert dev.lines[0].startswith("dequeuer dev: 2 faults in ")
         assert [".command (API a): is missing" in dev.lines[1], ".command (API b): is missing" in dev.lines[2]] == [
@@ -229,7 +229,7 @@ def test_faults_of_the_file_are_told_before_anything_runs(tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("name", ["gateway", "controller"])
 def test_when_one_of_the_programs_is_killed_all_end(tmp_path: Path, name: str) -> None:
-    with Dev(write(tmp_path, STUBBORN_APIS)) as dev:
+    with run_apis(write(tmp_path, STUBBORN_APIS)) as dev:
         dev.wait_ready()
         dev.call("/batch/echo", items(50))
         dev.wait_line(r"^echo worker-1\.api")
@@ -243,7 +243,7 @@ def test_when_one_of_the_programs_is_killed_all_end(tmp_path: Path, name: str) -
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL], ids=["ctrl-c", "kill"])
 def test_at_any_moment_nothing_is_left(tmp_path: Path, number: signal.Signals, seed: int) -> None:
     chance = random.Random(seed)
-    with Dev(write(tmp_path, STUBBORN_APIS)) as dev:
+    with run_apis(write(tmp_path, STUBBORN_APIS)) as dev:
         if seed % 2:
             dev.wait_ready()
             dev.call("/batch/echo", items(50))
