@@ -6,15 +6,14 @@ import sys
 
 from dequeuer.process.early_signals import STOPPED_STATUS, exit_on_signals
 
-_STATUSES = {"enqueue": STOPPED_STATUS, "jobs": None}
+_STATUSES = {"enqueue": STOPPED_STATUS, "jobs": None, "dev": None}
 """Exit statuses of commands that a signal ends while they are imported; None: that of the signal."""
 
 
 def main() -> None:
     """Run the command line and exit with its status."""
     command = sys.argv[1:2]
-    if command != ["dev"]:  # `dev` must stop its child processes first; it handles signals itself
-        exit_on_signals(_STATUSES.get("".join(command), 0))
+    exit_on_signals(_STATUSES.get("".join(command), 0))
     from dequeuer.cli import main as run  # noqa: PLC0415 - signals must be handled before the slow imports
     from dequeuer.process.standard_streams import flush_or_discard, open_missing_streams  # noqa: PLC0415 - see the line above
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from pathlib import Path
 
 from dequeuer.apis import Api, AsyncApi, BatchApi
 from dequeuer.dev.addresses import Addresses
@@ -25,15 +26,21 @@ class Announcement:
 
     async def __call__(self, ready: ReadyProject) -> int:
         """Say that all accept work; return at once, or never."""
-        self._display.print_text(project_ready(ready.addresses, ready.project))
+        self._display.print_text(project_ready(ready.addresses, ready.project, ready.work_folder))
         if not self._options.once:
             self._display.print_text(END)
             await asyncio.Event().wait()
         return EXIT_OK
 
 
-def project_ready(addresses: Addresses, project: Project) -> str:
-    """Return the line that says that all accept work, and where the APIs are."""
+def project_ready(addresses: Addresses, project: Project, work_folder: Path) -> str:
+    """Return the line that says that all accept work, and where the APIs are.
+
+    Args:
+        addresses: the ports.
+        project: what is run.
+        work_folder: of the controller.
+    """
     apis = [_where(addresses, api) for api in (*project.async_apis, *project.job_apis)]
     lines = [
         f"ready: {addresses.gateway_url}",
@@ -41,6 +48,11 @@ def project_ready(addresses: Addresses, project: Project) -> str:
         f"  SQS and S3: {addresses.aws_url}, with the bucket {BUCKET}",
         list_objects(addresses),
     ]
+    if project.job_apis:
+        lines += [
+            f"  dequeuer jobs submit {project.job_apis[0].name} FILE --wait --gateway {addresses.gateway_url}",
+            f"  dequeuer jobs logs {project.job_apis[0].name} JOB --work-folder {work_folder}",
+        ]
     if project.not_run:
         names = ", ".join(f"{api.name} ({api.kind})" for api in project.not_run)
         lines.append(f"not run: {names}: {NOT_RUN}")

@@ -36,7 +36,7 @@ def main(argv: Sequence[str], *, check_apis: Callable[[str], object]) -> int:
         return EXIT_BAD_FILE
     except DevError as error:
         print(f"dequeuer dev: {error}", file=sys.stderr)
-    except KeyboardInterrupt:  # before the supervisor was started; from then on it handles SIGINT
+    except KeyboardInterrupt:  # after the supervisor, which handles SIGINT, has ended
         return EXIT_INTERRUPTED
     except BrokenPipeError:
         # The reader of the output has exited (`dequeuer dev | head`); Python would print another error at exit.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dequeuer.dev.addresses import Addresses
 from dequeuer.dev.environment import KEY_ID, REGION, SECRET
-from dequeuer.dev.local_aws import BUCKET
+from dequeuer.dev.local_aws import API_NAME, BUCKET
 
 _JSON = "-H 'Content-Type: application/json'"
 END = "Ctrl-C ends it."
@@ -31,10 +31,9 @@ def after_batch(addresses: Addresses, url: str, job_id: str) -> str:
         (
             "\nTry it, in another terminal:",
             f"  curl -X POST {url} -d '{submission}'",
-            f"  curl {url}                                  (the jobs)",
+            f"  dequeuer jobs list {API_NAME} --gateway {addresses.gateway_url}",
+            f"  dequeuer jobs status {API_NAME} {job_id} --gateway {addresses.gateway_url}",
             f"  curl '{url}?jobID={job_id}'",
-            f"  curl -N '{url}/events?jobID={job_id}'",
-            f"  curl -X DELETE '{url}?jobID={job_id}'",
             list_objects(addresses),
             END,
         )

@@ -37,7 +37,8 @@ class ReadyProject:
         session: for requests to the gateway.
         local_aws: SQS and S3.
         logs: what the containers of jobs print.
-    followed: ids of jobs whose statuses are shown in another way.
+        work_folder: of the controller.
+        followed: ids of jobs whose statuses are shown in another way.
     """
 
     project: Project
@@ -45,6 +46,7 @@ class ReadyProject:
     session: aiohttp.ClientSession
     local_aws: LocalAws
     logs: JobLogs
+    work_folder: Path
     followed: set[str]
 
 
@@ -114,6 +116,7 @@ class ProjectStack:
                         session=session,
                         local_aws=local_aws,
                         logs=self._logs,
+                        work_folder=self._processes.work_folder,
                         followed=self._followed,
                     )
                 )

@@ -40,7 +40,7 @@ def open_run_folder() -> Iterator[RunFolder]:
     The watchdog does both even when this process is killed.
     """
     run_id = secrets.token_hex(16)
-    # Until the watchdog runs, nothing would delete the folder after a signal.
+    # A signal ends this process at once until the supervisor handles it: then the watchdog deletes the folder.
     unblocked = signal.pthread_sigmask(signal.SIG_BLOCK, _ENDS)
     try:
         folder = tempfile.mkdtemp(prefix="dequeuer-dev-")

@@ -46,7 +46,7 @@ def test_the_status_is_that_of_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
     assert run_as(monkeypatch, 42) == 42
 
 
-def test_interrupted_before_it_began(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_interrupted_after_everything_was_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
     assert run_as(monkeypatch, KeyboardInterrupt) == 130
 
 

@@ -43,19 +43,21 @@ def test_async_batch_and_task_apis_are_run_and_the_others_are_named(tmp_path: Pa
     assert [api.name for api in project.async_apis] == ["text"]
     assert [api.name for api in project.job_apis] == ["sum", "train"]
     assert [api.name for api in project.not_run] == ["hello", "split"]
-    text = project_ready(ADDRESSES, project)
+    text = project_ready(ADDRESSES, project, tmp_path)
     assert text.splitlines()[:4] == [
         "ready: http://127.0.0.1:4002",
         "  AsyncAPI  text   POST http://127.0.0.1:4002/my/text",
         "  BatchAPI  sum    POST http://127.0.0.1:4002/batch/sum",
         "  TaskAPI   train  POST http://127.0.0.1:4002/tasks/train",
     ]
+    assert "  dequeuer jobs submit sum FILE --wait --gateway http://127.0.0.1:4002" in text
+    assert f"  dequeuer jobs logs sum JOB --work-folder {tmp_path}" in text
     assert "not run: hello (RealtimeAPI), split (TrafficSplitter): dev runs AsyncAPIs, BatchAPIs and TaskAPIs" in text
 
 
 def test_when_all_is_run_nothing_else_is_said(tmp_path: Path) -> None:
     project = load_project(write(tmp_path, MIXED.partition("- {name: hello")[0]), check)
-    assert "not run" not in project_ready(ADDRESSES, project)
+    assert "not run" not in project_ready(ADDRESSES, project, tmp_path)
 
 
 def test_the_path_is_absolute_because_containers_run_in_its_folder(
