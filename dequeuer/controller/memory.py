@@ -66,10 +66,16 @@ class QueueLooks:
         self._empty_since: float | None = None
         self._gone = 0
 
-    def update(self, messages: int | None, now_s: float) -> None:
-        """Record a look. `messages`: None when there was no queue."""
+    def update(self, messages: int | None, now_s: float, *, is_sent: bool) -> None:
+        """Record a look.
+
+        Args:
+            messages: None when there was no queue.
+            now_s: when it was.
+            is_sent: everything was sent before it. A queue that was empty until then may be filled by now.
+        """
         self._gone = self._gone + 1 if messages is None else 0
-        if messages != 0:
+        if messages != 0 or not is_sent:
             self._empty_since = None
         elif self._empty_since is None:
             self._empty_since = now_s

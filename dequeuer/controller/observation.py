@@ -83,7 +83,7 @@ class Observation:
         is_empty = depth is not None and depth.total == 0
         if _WORKERS in names and (is_empty or now_s - self._counts_read_at >= COUNTS_INTERVAL_S):
             self.counts, self._counts_read_at = await self.read_counts(), now_s
-        self._looks.update(depth.total if depth is not None else None, now_s)
+        self._looks.update(depth.total if depth is not None else None, now_s, is_sent=batches is not None)
         self.runs.update(processes, checkpoint.batches if checkpoint is not None else 0, now_s)
         is_accounted = batches is not None and self.counts.succeeded + self.counts.failed_batches >= batches
         return Observed(

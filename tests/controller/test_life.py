@@ -23,6 +23,8 @@ from tests.controller.stage import KEYS, TASK_KEYS, World, make_spec
 
 pytestmark = pytest.mark.looptime
 
+LAG_S = 8.0
+"""How far the counts of the queue lag behind: less than the `queue_delay_s` of the world."""
 QUEUE = "cx_1ee11af4_b_sum_67a0000000000001.fifo"
 
 
@@ -239,6 +241,34 @@ async def test_a_pause_stops_the_work_within_ten_seconds_and_a_resume_goes_on(wo
         await asyncio.sleep(1000)
         assert (world.done, world.is_over()) == (done, False)
         del world.store.objects[KEYS.pause]
+    assert world.end().state == "succeeded"
+
+
+async def test_a_queue_that_was_empty_before_all_batches_were_sent_is_not_empty_because_its_counts_lag(
+    world: World,
+) -> None:
+    count, sent_at = world.sqs.get_queue_attributes, 0.0
+    loop = asyncio.get_running_loop()
+
+    async def lagging(**request: Any) -> dict[str, Any]:
+        nonlocal sent_at
+        counts = await count(**request)
+        if world.sent and not sent_at:
+            sent_at = loop.time()
+        if loop.time() - sent_at < LAG_S:
+            counts = {"Attributes": dict.fromkeys(counts["Attributes"], "0")}
+        return counts
+
+    world.batches, world.works = 1, False
+    world.sqs.get_queue_attributes = lagging  # type: ignore[method-assign]
+    world.store.objects[KEYS.pause] = (b"", None)
+    world.submit()
+    async with until_over(world):
+        await asyncio.sleep(120)  # nothing was sent in all this time
+        del world.store.objects[KEYS.pause]
+        await asyncio.sleep(2 * LAG_S)
+        world.works = True
+    assert (world.done, world.completions) == (1, 1)
     assert world.end().state == "succeeded"
 
 

@@ -47,22 +47,30 @@ def test_an_enqueuer_that_got_further_has_not_failed_in_vain() -> None:
 
 def test_a_queue_is_empty_when_every_look_says_so_for_long_enough() -> None:
     looks = QueueLooks(10)
-    looks.update(0, 100)
+    looks.update(0, 100, is_sent=True)
     assert not looks.is_empty_for_long(109)
-    looks.update(0, 110)
+    looks.update(0, 110, is_sent=True)
     assert looks.is_empty_for_long(110)
     assert not looks.is_empty_for_long(110, factor=6)
-    looks.update(1, 111)
-    looks.update(0, 112)
+    looks.update(1, 111, is_sent=True)
+    looks.update(0, 112, is_sent=True)
     assert not looks.is_empty_for_long(121)
+
+
+def test_a_queue_into_which_not_everything_was_sent_is_not_empty() -> None:
+    looks = QueueLooks(10)
+    looks.update(0, 100, is_sent=False)
+    looks.update(0, 120, is_sent=True)
+    assert not looks.is_empty_for_long(129)
+    assert looks.is_empty_for_long(130)
 
 
 def test_a_queue_is_gone_when_several_looks_in_a_row_say_so() -> None:
     looks = QueueLooks(10)
     for _ in range(GONE_LOOKS - 1):
-        looks.update(None, 0)
+        looks.update(None, 0, is_sent=True)
     assert not looks.is_gone_for_long
-    looks.update(0, 0)
+    looks.update(0, 0, is_sent=True)
     for _ in range(GONE_LOOKS):
-        looks.update(None, 0)
+        looks.update(None, 0, is_sent=True)
     assert looks.is_gone_for_long
