@@ -21,7 +21,7 @@ Kind: TypeAlias = Literal["batch", "task"]
 Only: TypeAlias = Literal["results", "errors"]
 
 MAX_STATUS_BYTES: Final = 16 << 20
-MAX_PAGE_BYTES: Final = 64 << 20
+MAX_PAGE_BYTES: Final = 32 << 20
 """A page of a list: each of its jobs has its config, up to 1 MiB."""
 PAGE_JOBS: Final = 20
 MAX_PATH_BYTES: Final = 8192

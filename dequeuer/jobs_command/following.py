@@ -58,7 +58,7 @@ async def watch(jobs: ApiJobs, job_id: str, options: Options, output: Output, *,
         output.note(f"dequeuer jobs: waited for {options.timeout_s} s. {_goes_on(options.api, job_id)}")
         return exit_statuses.WAITED_TOO_LONG
     except asyncio.CancelledError:
-        output.note(f"\ndequeuer jobs: {_goes_on(options.api, job_id)}".lstrip())
+        output.note(f"dequeuer jobs: {_goes_on(options.api, job_id)}")
         raise
     except GatewayUnavailableError:
         if is_known:

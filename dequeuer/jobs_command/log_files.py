@@ -104,11 +104,10 @@ class LogReader:
 def _open(path: Path) -> BinaryIO | None:
     """Open a regular file; None: there is none. A pipe would block, and a link could lead anywhere."""
     try:
+        if not stat.S_ISREG(path.lstat().st_mode):
+            return None
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError:
-        return None
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        os.close(descriptor)
+    except FileNotFoundError:
         return None
     return os.fdopen(descriptor, "rb", buffering=0)
 

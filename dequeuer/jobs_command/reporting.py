@@ -10,7 +10,7 @@ from dequeuer.client.jobs import ApiJobs
 from dequeuer.jobs_command import exit_statuses
 from dequeuer.jobs_command.options import Options
 from dequeuer.jobs_command.output import Output
-from dequeuer.jobs_command.texts import job_lines, list_lines
+from dequeuer.jobs_command.texts import job_lines, list_lines, list_row
 
 _CHANGES: Final[Mapping[str, Callable[[ApiJobs, str], Awaitable[dict[str, Any]]]]] = {
     "stop": ApiJobs.stop,
@@ -25,8 +25,8 @@ async def list_jobs(jobs: ApiJobs, options: Options, output: Output) -> int:
         async for status in jobs.newest(options.limit):
             output.json(status.fields)
         return exit_statuses.OK
-    found = [status async for status in jobs.newest(options.limit)]
-    for line in list_lines(found):
+    rows = [list_row(status) async for status in jobs.newest(options.limit)]
+    for line in list_lines(rows):
         output.line(line)
     return exit_statuses.OK
 

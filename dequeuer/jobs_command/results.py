@@ -10,16 +10,19 @@ from contextlib import aclosing, contextmanager
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from dequeuer.client.errors import GatewayBusyError, GatewayLostError
+from dequeuer.client.answers import Answer
+from dequeuer.client.errors import GatewayAbsentError, GatewayBusyError, GatewayLostError
 from dequeuer.client.jobs import ApiJobs
 from dequeuer.core.errors import ConfigurationError, clip, quoted
 from dequeuer.core.retry import Backoff, RetryPolicy
+from dequeuer.jobs.state import has_ended, parse_state
 from dequeuer.jobs_command import exit_statuses
 from dequeuer.jobs_command.options import Options
 from dequeuer.jobs_command.output import Output, RawOutput
 from dequeuer.terminal.text import visible_json
 
-FILE_RETRIES: Final = RetryPolicy(backoff=Backoff(initial_s=1.0, max_s=8.0, min_share=0.5), max_attempts=6)
+STATUS_FIELD: Final = "X-Dequeuer-Job-Status"
+FILE_RETRIES: Final = RetryPolicy(backoff=Backoff(initial_s=1.0, max_s=16.0, min_share=0.5), max_attempts=10)
 """A file is written anew when the connection breaks. What was printed cannot be taken back."""
 
 
@@ -28,7 +31,7 @@ async def write_results(jobs: ApiJobs, options: Options, output: Output) -> int:
     if options.output is None:
         await _print(jobs, options, output)
     else:
-        await FILE_RETRIES.call((GatewayBusyError, GatewayLostError), _save, jobs, options, Path(options.output))
+        await _save(jobs, options, Path(options.output), output)
     return exit_statuses.OK
 
 
@@ -36,6 +39,7 @@ async def _print(jobs: ApiJobs, options: Options, output: Output) -> None:
     out = RawOutput(output.stream)
     decoder = codecs.getincrementaldecoder("utf-8")("replace")
     async with aclosing(await jobs.results(options.job, options.only)) as answer:
+        _tell_state(answer, output)
         try:
             async for chunk in answer.chunks():
                 await out.write(visible_json(decoder.decode(chunk)).encode() if out.is_terminal else chunk)
@@ -44,11 +48,32 @@ async def _print(jobs: ApiJobs, options: Options, output: Output) -> None:
             raise
 
 
-async def _save(jobs: ApiJobs, options: Options, path: Path) -> None:
-    async with aclosing(await jobs.results(options.job, options.only)) as answer:
-        with _replacing(path) as file:
-            async for chunk in answer.chunks():
-                file.write(chunk)
+def _tell_state(answer: Answer, output: Output) -> None:
+    """Say that there may be more results later. The gateway tells the status that the job had before it read them."""
+    state = answer.field(STATUS_FIELD)
+    if state and not has_ended(parse_state(state)):
+        output.note(f"dequeuer jobs: the job has not ended ({clip(state)}): these are its results so far")
+
+
+async def _save(jobs: ApiJobs, options: Options, path: Path, output: Output) -> None:
+    was_reached = False
+
+    async def attempt() -> None:
+        nonlocal was_reached
+        try:
+            answer = await jobs.results(options.job, options.only)
+        except GatewayAbsentError as error:
+            if was_reached:  # it is being restarted
+                raise GatewayLostError(str(error)) from error
+            raise
+        was_reached = True
+        async with aclosing(answer):
+            with _replacing(path) as file:
+                async for chunk in answer.chunks():
+                    file.write(chunk)
+            _tell_state(answer, output)
+
+    await FILE_RETRIES.call((GatewayBusyError, GatewayLostError), attempt)
 
 
 @contextmanager

@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 from collections.abc import Coroutine
+from types import FrameType
 from typing import Any
 
 from dequeuer.process.running import run_to_status
@@ -14,7 +15,7 @@ from dequeuer.process.running import run_to_status
 def run_until_signal(command: Coroutine[Any, Any, int]) -> int:
     """Return the exit status of a command. SIGINT and SIGTERM cancel it: the status is that of the signal then.
 
-    A second signal ends the process at once: a server that does not answer, or a disk that hangs, cannot hold it.
+    A second signal ends the process at once: nothing that blocks can hold it.
     """
     return run_to_status(_run(command))
 
@@ -24,14 +25,15 @@ async def _run(command: Coroutine[Any, Any, int]) -> int:
     task = asyncio.ensure_future(command)
     seen: list[int] = []
 
-    def stop(number: int) -> None:
+    def stop(number: int, _frame: FrameType | None) -> None:
         if seen:
             os._exit(128 + number)
         seen.append(number)
-        task.cancel()
+        loop.call_soon_threadsafe(task.cancel)
 
     for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop, number)
+        # Not a handler of the event loop: that would never run while a write to a full pipe blocks the loop.
+        signal.signal(number, stop)
     try:
         return await task
     except asyncio.CancelledError:

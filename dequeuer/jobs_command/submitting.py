@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from typing import Final
 
 from dequeuer.client.errors import GatewayBusyError, GatewayLostError
@@ -30,11 +29,8 @@ async def submit(jobs: ApiJobs, options: Options, output: Output) -> int:
     except GatewayBusyError:
         output.note("dequeuer jobs: the job was not accepted; submit it again later")
         raise
-    except GatewayLostError:
+    except (GatewayLostError, asyncio.CancelledError):
         output.note(f"dequeuer jobs: the gateway may have accepted the job, or not: {look}")
-        raise
-    except asyncio.CancelledError:
-        output.note(f"\ndequeuer jobs: the gateway may have accepted the job, or not: {look}".lstrip())
         raise
     job_id = str(spec["job_id"])
     if not options.is_json:
@@ -65,7 +61,7 @@ async def _read(path: str) -> bytes:
     """Return the submission. Raises `ConfigurationError`."""
     if path == "-":
         # A pipe that nobody writes to blocks the thread, not the signals.
-        data: bytes = await asyncio.to_thread(sys.stdin.buffer.read, MAX_SUBMISSION_BYTES + 1)
+        data = await asyncio.to_thread(_read_standard_input)
         if len(data) > MAX_SUBMISSION_BYTES:
             raise ConfigurationError([f"standard input is larger than {MAX_SUBMISSION_BYTES} bytes; {_SMALLER}"])
         return data
@@ -74,6 +70,11 @@ async def _read(path: str) -> bytes:
     except UnreadableError as error:
         action = _SMALLER if "larger" in str(error) else "name the file of the submission, or - for standard input"
         raise ConfigurationError([f"{quoted(path)} {error}; {action}"]) from None
+
+
+def _read_standard_input() -> bytes:
+    with open(0, "rb", closefd=False) as file:
+        return file.read(MAX_SUBMISSION_BYTES + 1)
 
 
 _SMALLER: Final = "put the items into files in S3 (file_path_lister, delimited_files)"

@@ -16,9 +16,22 @@ LIST_HEAD: Final = ("JOB", "STATUS", "SUBMITTED", "TIME", "DONE", "FAILED")
 MAX_ERROR_LINES: Final = 30
 
 
-def list_lines(jobs: Iterable[JobStatus]) -> list[str]:
-    """Return the lines of a list of jobs: a head, and one for each."""
-    return columns([LIST_HEAD, *map(_row, jobs)], right=frozenset({3, 4, 5}))
+def list_lines(rows: Iterable[tuple[str, ...]]) -> list[str]:
+    """Return the lines of a list of jobs: a head, and one for each `list_row`."""
+    return columns([LIST_HEAD, *rows], right=frozenset({3, 4, 5}))
+
+
+def list_row(status: JobStatus) -> tuple[str, ...]:
+    """Return the row of a job: all that a list keeps of it, since a status may take megabytes."""
+    progress = status.progress
+    return (
+        visible(status.job_id),
+        visible(_state(status)),
+        _date(status.start_time_s),
+        _time(status),
+        _part(progress.items_done, progress.items_total),
+        "" if progress.items_failed is None else f"{progress.items_failed:,}",
+    )
 
 
 def job_lines(status: JobStatus) -> list[str]:
@@ -54,18 +67,6 @@ def error_lines(status: JobStatus) -> list[str]:
         return []
     first, *more = (visible(line, keep="\t") for line in status.error.split("\n"))
     return [first, *(f"  {line}" for line in more[-MAX_ERROR_LINES:])]
-
-
-def _row(status: JobStatus) -> tuple[str, ...]:
-    progress = status.progress
-    return (
-        visible(status.job_id),
-        visible(_state(status)),
-        _date(status.start_time_s),
-        _time(status),
-        _part(progress.items_done, progress.items_total),
-        "" if progress.items_failed is None else f"{progress.items_failed:,}",
-    )
 
 
 def _state(status: JobStatus) -> str:

@@ -52,10 +52,12 @@ class SidecarSettings(SharedSettings):
     """Receives messages of an SQS queue and sends them to the container beside it.
 
     Usage:
-      dequeuer [flags]            the sidecar
-      dequeuer gateway [flags]    the HTTP API of async APIs: submit, status, result
-      dequeuer enqueue [flags]    fills the queue of a batch job
-      dequeuer dev [flags]        everything on this machine, without an AWS account
+      dequeuer [flags]              the sidecar
+      dequeuer gateway [flags]      the HTTP API of async APIs: submit, status, result
+      dequeuer enqueue [flags]      fills the queue of a batch job
+      dequeuer controller [flags]   runs jobs to their end
+      dequeuer jobs COMMAND         submits, follows and stops jobs, at a gateway
+      dequeuer dev [flags]          everything on this machine, without an AWS account
       dequeuer --version
     """
 

@@ -42,10 +42,15 @@ def refusal(*messages: str, kind: str = "error", status: int = 400) -> bytes:
     return answer({**faults[0], "faults": faults}, status)
 
 
-def chunked(*pieces: bytes, whole: bool = True, media_type: str = "text/event-stream") -> bytes:
+def chunked(*pieces: bytes, whole: bool = True, media_type: str = "text/event-stream", **fields: str) -> bytes:
     """Return a response in chunks. `whole`: with its end; without it the response is cut off."""
-    head = f"HTTP/1.1 200 OK\r\nContent-Type: {media_type}\r\nTransfer-Encoding: chunked\r\n\r\n".encode()
-    return head + b"".join(b"%x\r\n%b\r\n" % (len(piece), piece) for piece in pieces) + (b"0\r\n\r\n" if whole else b"")
+    more = "".join(f"{name.replace('_', '-')}: {value}\r\n" for name, value in fields.items())
+    head = f"HTTP/1.1 200 OK\r\nContent-Type: {media_type}\r\nTransfer-Encoding: chunked\r\n{more}\r\n"
+    return (
+        head.encode()
+        + b"".join(b"%x\r\n%b\r\n" % (len(piece), piece) for piece in pieces)
+        + (b"0\r\n\r\n" if whole else b"")
+    )
 
 
 def event(fields: Any) -> bytes:
@@ -56,8 +61,12 @@ def events(*statuses: dict[str, Any], whole: bool = True) -> bytes:
     return chunked(*map(event, statuses), whole=whole)
 
 
-HOLD = b""
-"""Instead of a response: the connection stays open, and nothing comes."""
+class Held(bytes):
+    """A response after which the connection stays open, and nothing more comes."""
+
+
+HOLD = Held()
+"""No response."""
 
 
 @dataclass
@@ -79,10 +88,10 @@ class CannedGateway:
         self.heads.append(head)
         self.asked.set()
         response = self.responses.pop(0) if len(self.responses) > 1 else self.responses[0]
-        if response == HOLD:
-            await asyncio.Event().wait()
         writer.write(response)
         await writer.drain()
+        if isinstance(response, Held):
+            await asyncio.Event().wait()
 
 
 @asynccontextmanager

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import json
 import os
 import signal
 import sys
+import termios
+from array import array
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -136,6 +141,64 @@ async def test_a_list_for_a_reader_that_has_gone_ends_quietly() -> None:
             assert await process.wait() == 141
         assert process.stderr is not None
         assert await process.stderr.read() == b""
+
+
+@asynccontextmanager
+async def unread(*line: str) -> AsyncIterator[asyncio.subprocess.Process]:
+    """Run a command whose standard output is a pipe that nobody reads, and that is full."""
+    reading, writing = os.pipe()
+    try:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "dequeuer", "jobs", *line),
+            stdout=writing,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+        )
+        os.close(writing)
+        await asyncio.to_thread(eventually, lambda: is_full(reading), "the pipe to be full")
+        yield process
+        async with asyncio.timeout(60):
+            await process.wait()
+    finally:
+        os.close(reading)
+
+
+async def test_a_reader_that_reads_nothing_does_not_hold_a_signal() -> None:
+    line = b'{"index":0,"result":1}\n' * 1000
+    async with (
+        canned(chunked(*[line] * 200)) as gateway,
+        unread("results", "sum", JOB, "--gateway", gateway.url) as process,
+    ):
+        process.send_signal(signal.SIGINT)
+    assert process.returncode == 130
+
+
+async def test_a_second_signal_ends_a_list_that_nobody_reads() -> None:
+    page = answer([status_fields(config={"x": "x" * 100_000})] * 20)
+    async with canned(page) as gateway, unread("list", "sum", "--json", "--gateway", gateway.url) as process:
+        process.send_signal(signal.SIGINT)
+        process.send_signal(signal.SIGTERM)
+    assert process.returncode in {130, 143}
+
+
+def is_full(descriptor: int) -> bool:
+    """Return whether a pipe holds as much as it can: 64 KiB, less what does not fit whole."""
+    size = array("i", [0])
+    fcntl.ioctl(descriptor, termios.FIONREAD, size)
+    return size[0] >= 60 * 1024
+
+
+async def test_standard_input_that_is_closed_is_empty() -> None:
+    async with canned(refusal("EOF")) as gateway:
+        command = f"{sys.executable} -m dequeuer jobs submit sum - --gateway {gateway.url} <&-"
+        process = await asyncio.create_subprocess_exec(
+            *("bash", "-c", command),
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+        )
+        done = await ended(process)
+    assert (done.status, done.err) == (1, "dequeuer jobs: the gateway refused the submission: 1 fault\n  EOF\n")
+    assert gateway.requests == [("POST /batch/sum", b"")]
 
 
 async def test_a_full_disk_is_an_error() -> None:

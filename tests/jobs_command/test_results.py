@@ -1,18 +1,24 @@
 from __future__ import annotations
 
+import asyncio
 import io
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from dequeuer.client.answers import Answer
+from dequeuer.client.errors import GatewayAbsentError
+from dequeuer.client.jobs import ApiJobs, Only
 from dequeuer.jobs_command.calling import run_call
 from dequeuer.jobs_command.options import parse
 from dequeuer.jobs_command.output import Output
-from tests.client.stage import answer, canned, chunked, refusal
+from tests.client.stage import Held, answer, canned, chunked, refusal
+from tests.integration.waiting import eventually
 from tests.jobs.stage import JOB
-from tests.jobs_command.stage import Ended, call, run
+from tests.jobs_command.stage import Ended, call, ended, run, start
 
 LINES = b"".join(b'{"index":%d,"result":"\xe2\x98\x83"}\n' % number for number in range(1000))
 PIECES = [LINES[at : at + 999] for at in range(0, len(LINES), 999)]
@@ -70,6 +76,45 @@ async def test_a_file_that_is_not_whole_replaces_nothing(file: Path, response: b
     async with canned(response or b"HTTP/1.1") as gateway:
         assert (await call(gateway.url, "results", "sum", JOB, "--output", str(file))).status == status
     assert content(file) == b"old"
+
+
+async def test_a_file_is_written_anew_when_the_gateway_is_restarted(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    results, calls = ApiJobs.results, 0
+
+    async def away_at_the_second_call(jobs: ApiJobs, job_id: str, only: Only | None) -> Answer:
+        nonlocal calls
+        calls += 1
+        if calls == 2:
+            raise GatewayAbsentError("nothing listens")
+        return await results(jobs, job_id, only)
+
+    monkeypatch.setattr(ApiJobs, "results", away_at_the_second_call)
+    async with canned(CUT, WHOLE) as gateway:
+        assert (await call(gateway.url, "results", "sum", JOB, "--output", str(file))).status == 0
+    assert content(file) == LINES
+
+
+async def test_a_download_that_is_interrupted_leaves_nothing(file: Path) -> None:
+    old(file)
+    async with canned(Held(CUT)) as gateway:
+        process = await start("results", "sum", JOB, "--gateway", gateway.url, "--output", str(file))
+        await asyncio.to_thread(eventually, lambda: len(list(file.parent.iterdir())) > 1, "a part")
+        process.send_signal(signal.SIGINT)
+        assert (await ended(process)).status == 130
+    assert content(file) == b"old"
+
+
+@pytest.mark.parametrize(("state", "told"), [("running", True), ("succeeded", False), ("stopped", False)])
+@pytest.mark.parametrize("to_file", [False, True])
+async def test_results_of_a_job_that_goes_on_are_called_so(file: Path, state: str, told: bool, to_file: bool) -> None:
+    more = ["--output", str(file)] if to_file else []
+    async with canned(chunked(LINES, X_Dequeuer_Job_Status=state)) as gateway:
+        done = await run("results", "sum", JOB, "--gateway", gateway.url, *more)
+    assert (done.status, content(file) if to_file else done.out.encode()) == (0, LINES)
+    note = f"dequeuer jobs: the job has not ended ({state}): these are its results so far\n"
+    assert done.err == (note if told else "")
 
 
 async def test_a_full_disk_replaces_nothing(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:

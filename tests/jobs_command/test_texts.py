@@ -10,7 +10,7 @@ from dequeuer.core import clock
 from dequeuer.formats.go_json import decode
 from dequeuer.formats.go_time import parse_time
 from dequeuer.jobs_command import exit_statuses
-from dequeuer.jobs_command.texts import change_line, error_lines, job_lines, list_lines
+from dequeuer.jobs_command.texts import change_line, error_lines, job_lines, list_lines, list_row
 from tests.client.stage import status_fields
 from tests.jobs.stage import JOB
 
@@ -75,7 +75,7 @@ def test_a_failed_job_shows_the_last_lines_of_its_log() -> None:
 def test_jobs_are_a_table() -> None:
     stopping = job("enqueuing", stopping=True, progress={"items_done": 5})
     ended = job("succeeded", progress=PROGRESS, end_time="2026-11-26T16:38:30Z", stopping=True)
-    assert list_lines([stopping, ended]) == [
+    assert list_lines(map(list_row, [stopping, ended])) == [
         "JOB               STATUS                SUBMITTED             TIME       DONE  FAILED",
         f"{JOB}  enqueuing (stopping)  2026-11-26 16:38:16Z  1:02          5",
         f"{JOB}  succeeded             2026-11-26 16:38:16Z  0:14  250/1,000       3",
@@ -85,7 +85,7 @@ def test_jobs_are_a_table() -> None:
 def test_text_of_a_hostile_server_cannot_act_on_a_terminal() -> None:
     evil = "\x1b[2J\x9b\u202e\r\n"
     status = job(evil, error={"message": evil * 2}, output={"s3_path": evil}, worker_counts={evil: 1}, api_name=evil)
-    for line in [*job_lines(status), *list_lines([status])]:
+    for line in [*job_lines(status), *list_lines([list_row(status)])]:
         assert line.isprintable()
 
 
