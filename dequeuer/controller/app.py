@@ -27,6 +27,7 @@ from dequeuer.core.drain import Drain
 from dequeuer.core.errors import ConfigurationError, FatalError, clip
 from dequeuer.core.events import Observer
 from dequeuer.jobs.layout import JOB_KINDS, JobKeys
+from dequeuer.jobs.output_buckets import OutputBuckets
 from dequeuer.observability import logs
 from dequeuer.observability.admin import AdminServer
 from dequeuer.observability.metrics import combine
@@ -79,8 +80,15 @@ async def _run(settings: ControllerSettings) -> int:
         if sqs is None:
             return EXIT_OK
         launcher = await _LAUNCHERS[settings.launcher](settings, apis, work_folder, observer)
+        store = cloud.store(settings.bucket, observer)
         services = Services(
-            objects=JobObjects(cloud.store(settings.bucket, observer)),
+            objects=JobObjects(store),
+            outputs=OutputBuckets(
+                settings.bucket,
+                store,
+                lambda bucket: cloud.store(bucket, observer, is_foreign=True),
+                cloud.close_store,
+            ),
             queues=Queues(sqs, cloud.translate),
             launcher=launcher,
             observer=observer,

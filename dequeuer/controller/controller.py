@@ -69,12 +69,15 @@ class Controller:
             await self._release_all()
 
     async def _scan(self) -> None:
+        were_running = frozenset(self._running)
         found = await self._unfinished()
         for known in (self._waiting, self._specs, self._tries_after):
             for keys in known.keys() - found:
                 del known[keys]
         now_s = asyncio.get_running_loop().time()
-        free = [keys for keys in found if keys not in self._running and self._tries_after.get(keys, 0.0) <= now_s]
+        # A job that was running here may have ended since it was listed. Claiming it would leave an owner behind.
+        running = were_running | self._running.keys()
+        free = [keys for keys in found if keys not in running and self._tries_after.get(keys, 0.0) <= now_s]
         waiting = [await self._look(keys) for keys in free]
         room = self._max_jobs - len(self._running)
         for job in admitted([job for job in waiting if job is not None], room):

@@ -7,6 +7,7 @@ from typing import Final
 
 from dequeuer.controller.launchers.base import Launcher
 from dequeuer.controller.objects import JobObjects
+from dequeuer.controller.output import JobOutput
 from dequeuer.controller.ownership import Ownership
 from dequeuer.core import clock
 from dequeuer.core.errors import clip
@@ -30,6 +31,7 @@ class JobEnding:
         objects: of jobs.
         queues: of jobs.
         launcher: runs the job's processes.
+        output: its results.
         cluster_name: part of the queue's name.
         ownership: of the job; checked directly before each action.
     """
@@ -40,6 +42,7 @@ class JobEnding:
         objects: JobObjects,
         queues: Queues,
         launcher: Launcher,
+        output: JobOutput,
         *,
         cluster_name: str,
         ownership: Ownership,
@@ -48,6 +51,7 @@ class JobEnding:
         self._objects = objects
         self._queues = queues
         self._launcher = launcher
+        self._output = output
         self._cluster_name = cluster_name
         self._ownership, self._check = ownership, ownership.check
 
@@ -59,11 +63,14 @@ class JobEnding:
         self._check()
         return await self._objects.create(self._keys.end, dump_end(end))
 
-    async def finish(self, end: JobEnd, spec: JobSpec, count: Callable[[], Awaitable[WorkerCounts]]) -> None:
-        """Do what follows the end. The order lets every crash be followed by another call.
+    async def finish(
+        self, end: JobEnd, spec: JobSpec, count: Callable[[], Awaitable[WorkerCounts]], *, is_stopped: bool
+    ) -> JobEnd:
+        """Do what follows the end; return how the job ended in view of its results.
 
-        First nothing is delivered any more, then the workers are drained and counted, then the end is shown, then
-        queue and input are deleted. The index comes last: from then on no controller looks at the job.
+        The order lets every crash be followed by another call. First nothing is delivered any more, then the workers
+        are drained and counted, then results are counted, then the end is shown, then queue and input are deleted. The
+        index comes last: from then on no controller looks at the job.
         """
         is_batch = spec.kind == "BatchAPI"
         queue_url = await self._queue_url(spec) if is_batch else None
@@ -77,6 +84,7 @@ class JobEnding:
             counts = await count()
             self._check()
             await self._objects.put(self._keys.metrics, dump_metrics(counts))
+            end = await self._output.finish(end, spec, is_stopped=is_stopped)
         self._check()
         await self._objects.put(self._keys.marker(end.state))
         if queue_url is not None:
@@ -87,6 +95,7 @@ class JobEnding:
         await self._ownership.forget()
         self._check()
         await self._objects.delete([self._keys.in_progress])
+        return end
 
     async def _queue_url(self, spec: JobSpec) -> str | None:
         # By name, too: a controller may have been killed between the creation and the note of its URL.

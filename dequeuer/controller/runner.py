@@ -15,6 +15,7 @@ from dequeuer.controller.launchers.base import Launcher, LauncherUnavailableErro
 from dequeuer.controller.objects import STORE_ERRORS, JobObjects
 from dequeuer.controller.observation import NoSpecError, Observation
 from dequeuer.controller.observed import Observed
+from dequeuer.controller.output import JobOutput
 from dequeuer.controller.ownership import Ownership, OwnershipLostError
 from dequeuer.controller.processes import JobProcesses
 from dequeuer.controller.progress import ProgressMeter
@@ -25,6 +26,7 @@ from dequeuer.core.events import Observer
 from dequeuer.core.retry import Backoff
 from dequeuer.jobs.documents import JobError, dump_progress
 from dequeuer.jobs.layout import JobKeys
+from dequeuer.jobs.output_buckets import OutputBuckets
 from dequeuer.jobs.queue import queue_attributes, queue_name, queue_tags
 from dequeuer.jobs.spec import InvalidSpecError, JobSpec, dump_spec
 from dequeuer.sources.sqs.management import QueueRefusedError, Queues
@@ -48,6 +50,7 @@ class Services:
         objects: of jobs.
         queues: of jobs.
         launcher: runs their processes.
+        outputs: the buckets of their results.
         observer: of what happens to them.
         cluster_name: part of the names of their queues.
         owner_id: of this controller.
@@ -58,6 +61,7 @@ class Services:
     objects: JobObjects
     queues: Queues
     launcher: Launcher
+    outputs: OutputBuckets
     observer: Observer
     cluster_name: str
     owner_id: str
@@ -81,6 +85,7 @@ class JobRunner:
             services.objects,
             services.queues,
             services.launcher,
+            JobOutput(keys, services.objects, services.outputs, self._ownership),
             cluster_name=services.cluster_name,
             ownership=self._ownership,
         )
@@ -197,7 +202,8 @@ class JobRunner:
             case End(state=state, error=error):
                 await self._ending.decide(state, error)
             case Finish(end):
-                await self._ending.finish(end, spec, self._observation.read_counts)
+                is_stopped = "stop" in seen.names
+                end = await self._ending.finish(end, spec, self._observation.read_counts, is_stopped=is_stopped)
                 self._reports.ended(end, spec)
             case _:
                 assert_never(step)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import aclosing
+from functools import partial
 from typing import Final, NamedTuple
 
+from dequeuer.concurrency.in_order import in_order
 from dequeuer.enqueuer.files import StartedFile
 from dequeuer.jobs.checkpoint import JobFile
 
@@ -65,37 +66,17 @@ async def read_ahead(
 
     Errors of `read` are raised when their segment is due; so are those of `wanted`, after all segments before them.
     """
-    ahead: deque[tuple[Segment, asyncio.Task[bytes]]] = deque()
-    total = 0
-    has_more = True
-    late: Exception | None = None
-    try:
-        while True:
-            while has_more and len(ahead) < MAX_SEGMENTS_AHEAD and (total < MAX_BYTES_AHEAD or not ahead):
-                try:
-                    segment = await anext(wanted, None)
-                except Exception as error:  # noqa: BLE001 - raised below, when it is due
-                    segment, late = None, error
-                if segment is None:
-                    has_more = False
-                    break
-                total += segment.length
-                ahead.append((segment, asyncio.create_task(_body(read, segment), name="read-segment")))
-            if not ahead:
-                break
-            segment, task = ahead[0]
-            body = await task
-            ahead.popleft()
-            total -= segment.length
+    parts = in_order(
+        wanted,
+        partial(_body, read),
+        max_ahead=MAX_SEGMENTS_AHEAD,
+        size=lambda segment: segment.length,
+        max_size=MAX_BYTES_AHEAD,
+    )
+    async with aclosing(parts):
+        async for segment, body in parts:
             yield ReadSegment(segment, body)
-            del body, task
-        if late is not None:
-            raise late
-    finally:
-        tasks = [task for _, task in ahead]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+            del body
 
 
 async def _body(read: Callable[[Segment], Awaitable[bytes]], segment: Segment) -> bytes:

@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 from contextlib import AsyncExitStack, suppress
+from functools import partial
 
 import structlog
 from aiohttp import web
@@ -23,6 +24,7 @@ from dequeuer.gateway.routes import CANCEL_TIMEOUT_S, SHUTDOWN_TIMEOUT_S, make_a
 from dequeuer.gateway.service import Gateway
 from dequeuer.http.listening import addresses_text
 from dequeuer.http.server import IdleLimit
+from dequeuer.jobs.output_buckets import OutputBuckets
 from dequeuer.observability import logs
 from dequeuer.process.running import run_to_status
 from dequeuer.settings import GatewaySettings
@@ -74,9 +76,11 @@ async def _run(settings: GatewaySettings, endpoints: Endpoints) -> int:
             max_payload_bytes=settings.max_payload_bytes,
             inline_bytes=settings.inline_bytes,
         )
+        open_foreign = partial(cloud.store, observer=event_log, is_foreign=True)
         jobs = Jobs(
             store=store,
-            buckets=SourceBuckets(lambda bucket: cloud.store(bucket, event_log, is_foreign=True), cloud.close_store),
+            buckets=SourceBuckets(open_foreign, cloud.close_store),
+            outputs=OutputBuckets(settings.bucket, store, open_foreign, cloud.close_store),
             queues=SqsCounts(Queues(sqs, cloud.translate)),
             apis={one.api_name: one.job_api for one in endpoints if one.job_api is not None},
             kinds={one.api_name: one.kind for one in endpoints},

@@ -21,6 +21,7 @@ from dequeuer.jobs.errors import (
     JobEndedError,
     JobRequestError,
     JobsUnavailableError,
+    NoOutputError,
     UnknownJobError,
 )
 from dequeuer.jobs.spec import InvalidSpecError
@@ -32,6 +33,7 @@ _PROBLEM_STATUS: dict[type[JobRequestError], int] = {
     ApiNotDeployedError: 404,
     UnknownJobError: 404,
     JobEndedError: 409,
+    NoOutputError: 409,
 }
 
 

@@ -19,11 +19,13 @@ from dequeuer.gateway.job_body import SubmissionBodies
 from dequeuer.gateway.job_dry_run import dry_run_response
 from dequeuer.gateway.job_events import JobEvents
 from dequeuer.gateway.job_responses import ErrorResponse, answer, cortex_error, json_text, problem
+from dequeuer.gateway.job_results import ResultResponses
 from dequeuer.gateway.job_service import Jobs
 from dequeuer.gateway.upload import defer_continue
 from dequeuer.jobs.deployed_api import DeployedApi, api_spec_fields
 from dequeuer.jobs.errors import Fault, JobRequestError, MissingParameterError
 from dequeuer.jobs.layout import JobKind, is_job_id
+from dequeuer.jobs.results import ONLY
 from dequeuer.jobs.spec import spec_fields
 from dequeuer.jobs.status import JobStatus, status_fields
 
@@ -47,6 +49,7 @@ class JobRoutes:
         self._jobs = jobs
         self._bodies = SubmissionBodies()
         self._events = JobEvents(is_draining)
+        self._results = ResultResponses(jobs)
         self._log = structlog.get_logger()
 
     async def submit(self, request: web.Request, api: DeployedApi) -> web.StreamResponse:
@@ -123,6 +126,14 @@ class JobRoutes:
                     request.transport.abort()
         return response
 
+    async def results(self, request: web.Request, api: DeployedApi) -> web.StreamResponse:
+        """`GET /batch/<api>/results?jobID=[&only=results|errors]`: the results that are there, one a line."""
+        only = request.query.get("only")
+        found = next((one for one in ONLY if one == only), None)
+        if only is not None and found is None:
+            raise _invalid("only", only, " or ".join(ONLY))
+        return await self._results.respond(request, api, _job_id(request), found)
+
 
 def add_job_routes(
     app: web.Application, jobs: Jobs, is_draining: Callable[[], bool], taken: Iterable[str] = ()
@@ -162,6 +173,7 @@ def _add(router: web.UrlDispatcher, path: str, routes: JobRoutes, find: Callable
     router.add_delete(path, handler(routes.stop, cortex_error))
     router.add_put(path, handler(routes.change, problem))
     router.add_get(f"{path}/events", handler(routes.events, problem), allow_head=False)
+    router.add_get(f"{path}/results", handler(routes.results, problem))
 
 
 async def _verify_cortex(_request: web.Request) -> web.StreamResponse:

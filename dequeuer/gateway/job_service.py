@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import ParamSpec, TypeVar
 
@@ -21,6 +22,7 @@ from dequeuer.jobs.errors import (
     InvalidSubmissionError,
     JobEndedError,
     JobsUnavailableError,
+    NoOutputError,
     UnknownJobError,
     WrongApiKindError,
 )
@@ -29,6 +31,9 @@ from dequeuer.jobs.job_id import JobIds, created_ns
 from dequeuer.jobs.job_listing import ListedJob, list_jobs
 from dequeuer.jobs.job_store import JobStore
 from dequeuer.jobs.layout import JobKeys, JobKind, api_jobs_prefix, is_job_id
+from dequeuer.jobs.output_buckets import OutputBuckets
+from dequeuer.jobs.results import Only, ResultReader
+from dequeuer.jobs.s3_path import InvalidS3PathError
 from dequeuer.jobs.spec import InvalidSpecError, JobSpec
 from dequeuer.jobs.status import JobStatus
 from dequeuer.jobs.status_reading import QueueCounts, StatusReader
@@ -78,6 +83,7 @@ class Jobs:
     Args:
         store: the bucket of the cluster.
         buckets: those of the files that submissions name.
+        outputs: those of results.
         queues: counts the batches of running jobs.
         apis: that have jobs, by name.
         kinds: of all APIs, by name.
@@ -89,6 +95,7 @@ class Jobs:
         *,
         store: ObjectStore,
         buckets: Buckets,
+        outputs: OutputBuckets,
         queues: QueueCounts,
         apis: Mapping[str, DeployedApi],
         kinds: Mapping[str, str],
@@ -99,6 +106,7 @@ class Jobs:
         self._jobs = JobStore(store)
         self._reader = StatusReader(store, queues)
         self._buckets = buckets
+        self._results = ResultReader(store, outputs, REQUEST_RETRIES)
         self._apis = apis
         self._kinds = kinds
         self._ids = JobIds()
@@ -164,6 +172,20 @@ class Jobs:
     async def status(self, api: DeployedApi, job_id: str) -> JobStatus:
         """Return the status of a job. Raises `UnknownJobError`."""
         return await call(self._reader.read, self.keys(api, job_id))
+
+    async def results(self, api: DeployedApi, spec: JobSpec, only: Only | None) -> AsyncGenerator[bytes, None]:
+        """Yield the lines of a job's results that are there; see `ResultReader`. Raises `NoOutputError`."""
+        if spec.output_s3_path is None:
+            raise NoOutputError(spec.kind, spec.api_name, spec.job_id)
+        lines = self._results.read(self.keys(api, spec.job_id), spec, spec.output_s3_path, only)
+        try:
+            async with aclosing(lines):
+                async for chunk in lines:
+                    yield chunk
+        except InvalidS3PathError as error:
+            raise InvalidSpecError("output.s3_path in spec.json is no path") from error
+        except (StoreDeniedError, StoreUnavailableError) as error:
+            raise unavailable(error) from error
 
     async def newest(self, api: DeployedApi, limit: int, after: str) -> tuple[list[JobStatus], str]:
         """Return the newest jobs, at most `limit`, of those older than the job `after`; "": of all.

@@ -71,5 +71,13 @@ class MissingParameterError(JobRequestError):
         super().__init__([Fault("endpoints.query_param_required", f"query param required: {name}")])
 
 
+class NoOutputError(JobRequestError):
+    """The results of the job are not kept."""
+
+    def __init__(self, kind: JobKind, api_name: str, job_id: str) -> None:
+        message = f"{job_id} ({api_name} api): results of this {kind} job are not kept: it was submitted without output"
+        super().__init__([Fault("job.no_output", message)])
+
+
 class JobsUnavailableError(DequeuerError):
     """The store or the queue cannot be used for now: the client can try again."""

@@ -99,9 +99,14 @@ class JobKeys:
         """Why the enqueuer gave up. Not in Cortex."""
         return f"{self.prefix}enqueue_error.json"
 
+    @property
+    def skipped_folder(self) -> str:
+        """The prefix of the items that were left out. Not in Cortex."""
+        return f"{self.prefix}skipped/"
+
     def skipped(self, first: int) -> str:
-        """Return the key of items that were left out, one a line. `first`: how many were before. Not in Cortex."""
-        return f"{self.prefix}skipped/{first:012}.jsonl"
+        """Return the key of items that were left out, one a line. `first`: how many were before."""
+        return f"{self.skipped_folder}{first:012}.jsonl"
 
     @property
     def workers(self) -> str:

@@ -64,8 +64,11 @@ class StatusReader:
         metrics = await self._document(keys.metrics, names, parse_metrics)
         state, end_time_ns = await self._marked(keys, names)
         if end is not None and not has_ended(state):
-            # It has ended; the marker that says so is about to be written.
-            state, end_time_ns = end.state, end.end_time_ns
+            if spec.output_s3_path is None:
+                # It has ended; the marker that says so is about to be written.
+                state, end_time_ns = end.state, end.end_time_ns
+            else:
+                end = None  # its results are still being counted, and may change how it ends
         status = JobStatus(
             spec=spec,
             state=state,

@@ -87,7 +87,7 @@ async def _open_results(
         # It may belong to another account, where our key and the owner of our bucket mean nothing.
         store = dependencies.cloud.store(output.bucket, dependencies.observer, is_foreign=True)
     kept = output_keys(output.key, settings.job_id)
-    below = f"{kept.prefix}results/"
+    below = kept.folder("results")
     await prove_access(store, output.bucket, below)
     sender = MessageSender(dependencies.sqs, dependencies.cloud.translate, settings.queue_url, dependencies.observer)
     results = JobResults(

@@ -57,13 +57,22 @@ class OutputKeys:
 
     prefix: str
 
+    def folder(self, name: str) -> str:
+        """Return the prefix of the objects of one folder; `name` is `results` or `errors`."""
+        return f"{self.prefix}{name}/"
+
     def results(self, batch: str) -> str:
         """Return the key of the results of a batch, one a line."""
-        return f"{self.prefix}results/{batch}.jsonl"
+        return f"{self.folder('results')}{batch}.jsonl"
 
     def errors(self, batch: str) -> str:
         """Return the key of the items of a batch that failed for good, one a line."""
-        return f"{self.prefix}errors/{batch}.jsonl"
+        return f"{self.folder('errors')}{batch}.jsonl"
+
+    @property
+    def manifest(self) -> str:
+        """What there is of the job, written at its end."""
+        return f"{self.prefix}manifest.json"
 
 
 def output_keys(key: str, job_id: str) -> OutputKeys:

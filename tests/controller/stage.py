@@ -13,11 +13,14 @@ from dequeuer.controller.launchers.base import ENQUEUER, ProcessState
 from dequeuer.controller.objects import JobObjects
 from dequeuer.controller.runner import Services
 from dequeuer.core.drain import Drain
+from dequeuer.handlers.batch_api.batch import batch_name
 from dequeuer.jobs.checkpoint import Checkpoint, dump_checkpoint
 from dequeuer.jobs.documents import JobEnd, parse_end
 from dequeuer.jobs.layout import JobKeys
+from dequeuer.jobs.output_buckets import OutputBuckets
 from dequeuer.jobs.spec import JobSpec, dump_spec
 from dequeuer.jobs.worker_counts import WorkerCounts, dump_counts
+from dequeuer.sinks.layout import output_keys
 from dequeuer.sources.sqs.errors import SqsResponseError, translate
 from dequeuer.sources.sqs.management import Queues
 from tests.fakes import MemoryStore, Recorder
@@ -166,12 +169,18 @@ class FakeLauncher:
                 self.processes[keys, of] = dataclasses.replace(state, **{"phase": "failed"} | fields)
 
 
+async def stay_open(_: object) -> None:
+    return
+
+
 @dataclass
 class World:
     """S3, SQS, and what processes do. `batches`: of the job; each takes a second of a worker."""
 
     batches: int = 6
     store: MemoryStore = field(default_factory=MemoryStore)
+    output: MemoryStore = field(default_factory=MemoryStore)
+    """The bucket of results of jobs that have an output."""
     sqs: FakeSqs = field(default_factory=FakeSqs)
     launchers: list[FakeLauncher] = field(default_factory=list)
     started: list[str] = field(default_factory=list)
@@ -181,6 +190,8 @@ class World:
     recorder: Recorder = field(default_factory=Recorder)
     failing: int = 0
     """Batches that fail for good."""
+    lost: frozenset[int] = frozenset()
+    """Batches whose worker is killed at their last receive: nothing tells what became of them."""
     enqueues: bool = True
     works: bool = True
     sent: int = 0
@@ -207,8 +218,10 @@ class World:
         calls, drain, launcher = calls or Calls(), Drain(), FakeLauncher(self)
         self.launchers.append(launcher)
         store: Any = Passing(self.store, calls)
+        output: Any = Passing(self.output, calls)
         services = Services(
             objects=JobObjects(store),
+            outputs=OutputBuckets("bucket", store, lambda _: output, stay_open),
             queues=Queues(Passing(self.sqs, calls), translate),
             launcher=Passing(launcher, calls),
             observer=self.recorder,
@@ -252,11 +265,23 @@ class World:
             if self.done < self.batches:
                 self.done += 1
                 failed = 1 if self.done <= self.failing else 0
+                if self.done - 1 in self.lost:
+                    return dataclasses.replace(state, phase="ready", was_ready=True)
+                self._store_results(keys, self.done - 1, is_failed=bool(failed))
                 counts = WorkerCounts(succeeded=1 - failed, failed_batches=failed, failed_attempts=failed, seconds=1.0)
                 self.store.objects[f"{keys.prefix}workers/{self.done:04}.json"] = (dump_counts(counts), None)
             else:
                 self.completions += 1
         return dataclasses.replace(state, phase="ready", was_ready=True)
+
+    def _store_results(self, keys: JobKeys, batch: int, *, is_failed: bool) -> None:
+        output, items = output_keys("out", keys.job_id), range(10 * batch, 10 * batch + 10)
+        results = "".join(f'{{"index":{item},"result":{item}}}\n' for item in items)
+        errors = results.replace('"result":', '"error":')
+        name = batch_name(batch, 0)
+        self.output.seed([(output.results(name), b"" if is_failed else results.encode())])
+        if is_failed:
+            self.output.seed([(output.errors(name), errors.encode())])
 
     def _enqueue(self, keys: JobKeys, queue: FakeQueue, state: ProcessState) -> ProcessState:
         if not self.enqueues:

@@ -403,6 +403,28 @@ async def test_a_job_that_ends_as_the_drain_begins_is_not_given_up(world: World)
     assert not {name for name in world.names() if name.startswith("owner/")}
 
 
+async def test_a_job_that_ends_while_jobs_are_listed_is_not_claimed_again(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.submit()
+    controller, drain = world.controller()
+    unfinished = controller._unfinished
+
+    async def list_slowly() -> list[JobKeys]:
+        found = await unfinished()
+        if controller._running:
+            await world.until(lambda: not controller._running)
+        return found
+
+    monkeypatch.setattr(controller, "_unfinished", list_slowly)
+    running = asyncio.create_task(controller.run())
+    await world.until(world.is_over)
+    await asyncio.sleep(10)
+    drain.request()
+    await running
+    assert [event.reason for event in world.recorder.of(JobOwnershipChanged)] == ["", "ended"]
+
+
 async def test_objects_that_are_far_too_large_delay_no_job(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(objects, "MAX_OBJECT_BYTES", 2000)
     world.submit()

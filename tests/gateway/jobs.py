@@ -14,7 +14,8 @@ from dequeuer.gateway.job_service import Cluster, Jobs
 from dequeuer.gateway.routes import make_app
 from dequeuer.jobs.deployed_api import DeployedApi
 from dequeuer.jobs.layout import JobKind
-from dequeuer.sinks.base import Listing
+from dequeuer.jobs.output_buckets import OutputBuckets
+from dequeuer.sinks.base import Listing, ObjectStore
 from tests.fakes import MemoryStore
 from tests.gateway.fakes import URL, FakeQueue, Store, make_gateway, serving
 from tests.jobs.stage import DatedStore, FakeCounts
@@ -42,6 +43,16 @@ class FakeBuckets:
 
     def __init__(self) -> None:
         self.stores: dict[str, MemoryStore] = {}
+        self.closed: list[MemoryStore] = []
+
+    def add_once(self, bucket: str) -> MemoryStore:
+        """Open a bucket, which may be empty."""
+        return self.stores.setdefault(bucket, MemoryStore())
+
+    async def close(self, store: ObjectStore) -> None:
+        """Note which bucket was closed."""
+        assert isinstance(store, MemoryStore)
+        self.closed.append(store)
 
     def listing(self, bucket: str) -> Listing:
         if bucket not in self.stores:
@@ -69,6 +80,7 @@ class JobStage:
         return Jobs(
             store=self.store,
             buckets=self.buckets,
+            outputs=OutputBuckets("bucket", self.store, self.buckets.add_once, self.buckets.close),
             queues=self.counts,
             apis={api.name: api for api in apis},
             kinds=KINDS if apis else {},

@@ -118,6 +118,16 @@ async def test_without_a_queue_there_are_no_batches(reader: StatusReader, store:
     )
 
 
+async def test_a_job_with_output_has_ended_when_its_manifest_is_there(reader: StatusReader, store: DatedStore) -> None:
+    spec = replace(job_spec(), output_s3_path="s3://bucket/out")
+    keys = seed_job(store, "enqueuing", "running", spec=spec)
+    store.seed([(keys.end, dump_end(JobEnd(state="succeeded", end_time_ns=START)))])
+    status = await reader.read(keys)
+    assert (status.state, status.end_time_ns) == ("running", None)
+    store.seed([(keys.marker("succeeded"), b"")])
+    assert (await reader.read(keys)).state == "succeeded"
+
+
 async def test_the_queue_of_an_ended_job_is_not_asked(
     reader: StatusReader, store: DatedStore, counts: FakeCounts
 ) -> None:
