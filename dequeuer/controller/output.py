@@ -12,7 +12,7 @@ from typing import Final
 from dequeuer.controller.manifest import ManifestWriter
 from dequeuer.controller.objects import JobObjects, ObjectTooLargeError
 from dequeuer.controller.ownership import Ownership
-from dequeuer.core.errors import StoreDeniedError, StoreUnavailableError
+from dequeuer.core.errors import StoreDeniedError, StoreUnavailableError, clip
 from dequeuer.jobs.checkpoint import InvalidCheckpointError, parse_checkpoint
 from dequeuer.jobs.documents import InvalidDocumentError, JobEnd, JobError, dump_end, dump_progress, parse_progress
 from dequeuer.jobs.layout import JobKeys
@@ -66,16 +66,16 @@ class JobOutput:
         try:
             return await self._write(end, spec, spec.output_s3_path)
         except InvalidS3PathError as error:
-            reason = str(error)
+            reason = clip(str(error))
         except StoreDeniedError as error:
-            reason = f"{error}; {_NEEDS}"
+            reason = f"{clip(str(error))}; {_NEEDS}"
         except StoreUnavailableError as error:
             now_s = asyncio.get_running_loop().time()
             self._away_since = now_s if self._away_since is None else self._away_since
             patience_s = STOPPED_PATIENCE_S if is_stopped else PATIENCE_S
             if now_s - self._away_since < patience_s:
                 raise
-            reason = f"{error}, for {patience_s:g} s"
+            reason = f"{clip(str(error))}, for {patience_s:g} s"
         return await self._settle(end, _without_manifest(end, spec.output_s3_path, reason))
 
     async def _write(self, end: JobEnd, spec: JobSpec, s3_path: str) -> JobEnd:
@@ -151,7 +151,7 @@ def in_view_of(end: JobEnd, sums: ResultSums, spec: JobSpec) -> JobEnd:
 
 def _without_manifest(end: JobEnd, s3_path: str, reason: str) -> JobEnd:
     """Return how a job ended whose results cannot be looked at: nobody knows whether all of them are there."""
-    text = f"manifest.json could not be written to {s3_path}: {reason}"
+    text = f"manifest.json could not be written to {clip(s3_path)}: {reason}"
     if end.error is None:
         error = JobError(message=text)
     elif text in end.error.message:
