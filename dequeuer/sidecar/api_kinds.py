@@ -78,9 +78,10 @@ async def make_api_kind(settings: SidecarSettings, dependencies: WorkerDependenc
 
 
 async def _make_async(settings: SidecarSettings, dependencies: WorkerDependencies) -> ApiKind:
+    from dequeuer.handlers.async_api.final_failure import FailRequest  # noqa: PLC0415 - see make_api_kind
     from dequeuer.handlers.async_api.handler import AsyncHandler  # noqa: PLC0415 - see make_api_kind
     from dequeuer.handlers.async_api.result import ResultWriter  # noqa: PLC0415 - see make_api_kind
-    from dequeuer.handlers.bugs import BugBoundary, FailRequest  # noqa: PLC0415 - see make_api_kind
+    from dequeuer.handlers.bugs import BugBoundary  # noqa: PLC0415 - see make_api_kind
     from dequeuer.sinks.deletion_batching import DeletionBatcher  # noqa: PLC0415 - see make_api_kind
 
     store = dependencies.cloud.store(settings.bucket, dependencies.observer)
@@ -145,8 +146,9 @@ async def _ensure_expiry(settings: SidecarSettings, dependencies: WorkerDependen
 
 async def _make_batch(settings: SidecarSettings, dependencies: WorkerDependencies) -> ApiKind:
     from dequeuer.handlers.batch_api.completion import Completion, EndWhenEmpty  # noqa: PLC0415 - see make_api_kind
+    from dequeuer.handlers.batch_api.final_failure import FailBatch  # noqa: PLC0415 - see make_api_kind
     from dequeuer.handlers.batch_api.handler import BatchHandler  # noqa: PLC0415 - see make_api_kind
-    from dequeuer.handlers.bugs import BugBoundary, FailBatch  # noqa: PLC0415 - see make_api_kind
+    from dequeuer.handlers.bugs import BugBoundary  # noqa: PLC0415 - see make_api_kind
 
     objects = None
     if settings.has_job_objects:
@@ -171,7 +173,8 @@ async def _make_batch(settings: SidecarSettings, dependencies: WorkerDependencie
         observer=dependencies.observer,
         results=None if objects is None else objects.results,
     )
-    bounded = BugBoundary(handler, FailBatch(observer=dependencies.observer), settings.max_attempts)
+    fail = FailBatch(completion=completion, observer=dependencies.observer)
+    bounded = BugBoundary(handler, fail, settings.max_attempts)
     stored = None if objects is None else objects.counts
     return ApiKind(
         handler=bounded if objects is None else objects.recording(bounded),

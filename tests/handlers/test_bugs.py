@@ -7,13 +7,19 @@ import logging
 
 import pytest
 
+from dequeuer.core.drain import Drain
 from dequeuer.core.errors import LeaseLostError, SourceGoneError
 from dequeuer.core.events import BatchEnded
 from dequeuer.core.message import Done, Fence, Message, Outcome, Reject, Retry
 from dequeuer.formats.envelope import Envelope, encode_envelope
-from dequeuer.handlers.bugs import BugBoundary, FailBatch, FailRequest
+from dequeuer.handlers.async_api.final_failure import FailRequest
+from dequeuer.handlers.batch_api.completion import Completion
+from dequeuer.handlers.batch_api.final_failure import FailBatch
+from dequeuer.handlers.bugs import BugBoundary
+from dequeuer.handlers.response_policy import ResponsePolicy
 from dequeuer.sinks.base import Check, unchecked
-from tests.fakes import MemoryStore, OpenFence, Recorder, SwitchFence, make_message
+from tests.fakes import FakeSource, MemoryStore, OpenFence, Recorder, SwitchFence, make_message
+from tests.handlers.stage import ScriptedTarget
 
 PREFIX = "uid/workloads/api/r1/"
 
@@ -108,6 +114,52 @@ async def test_the_payload_of_an_envelope_is_kept() -> None:
     assert store.objects[PREFIX + "payload"] == (b"pixels", "image/png")
 
 
+INPUT = [(PREFIX + "payload", b"1"), (PREFIX + "headers.json", b"{}")]
+
+
+@pytest.mark.parametrize(
+    ("found", "left"),
+    [
+        (None, {"payload", "status/failed"}),
+        ("status/failed", {"payload", "status/failed"}),
+        ("status/completed", {"status/completed"}),
+        ("result.json", {"result.json", "status/completed"}),
+    ],
+)
+async def test_after_the_acknowledgement_the_input_goes_as_after_any_other_end(
+    found: str | None, left: set[str]
+) -> None:
+    store = MemoryStore()
+    store.seed([*INPUT, *([(PREFIX + found, b"")] if found else [])])
+    outcome = await handle(store)
+    assert isinstance(outcome, Done)
+    assert PREFIX + "headers.json" in store.objects
+    store.fail()  # it is tried again
+    await after_ack(outcome)
+    assert {key.removeprefix(PREFIX) for key in store.objects} == left
+
+
+async def test_the_payload_of_an_envelope_goes_when_the_request_has_a_result_after_all() -> None:
+    class Crossing(MemoryStore):
+        async def put(self, key: str, body: bytes, content_type: str, *, check: Check = unchecked) -> None:
+            await super().put(key, body, content_type, check=check)
+            if key.endswith("failed"):
+                self.seed([(PREFIX + "result.json", b"1")])
+
+    store = Crossing()
+    envelope = Envelope(request_id="r1", headers=b"{}", content_type="image/png", payload=b"pixels")
+    outcome = await handle(store, body=encode_envelope(envelope))
+    await after_ack(outcome)
+    assert {key.removeprefix(PREFIX) for key in store.objects} == {"result.json", "status/completed"}
+
+
+async def after_ack(outcome: Outcome) -> None:
+    """Do what the worker does after the acknowledgement."""
+    assert isinstance(outcome, Done)
+    assert outcome.after_ack is not None
+    await outcome.after_ack()
+
+
 async def test_what_is_no_request_is_rejected() -> None:
     outcome = await handle(MemoryStore(), body="../etc")
     assert isinstance(outcome, Reject)
@@ -136,11 +188,33 @@ async def test_a_deleted_queue_is_no_bug(caplog: pytest.LogCaptureFixture) -> No
     assert not caplog.text
 
 
+def completion(seen: Recorder) -> Completion:
+    return Completion(
+        job_id="job-1",
+        queue=FakeSource(),
+        target=ScriptedTarget(),
+        delay_s=10,
+        policy=ResponsePolicy(max_attempts=5, retry_statuses=frozenset()),
+        drain=Drain(),
+        observer=seen,
+    )
+
+
 async def test_a_batch_has_failed_an_attempt() -> None:
     seen = Recorder()
-    handler = BugBoundary(Buggy(), FailBatch(observer=seen), 5)
+    handler = BugBoundary(Buggy(), FailBatch(completion=completion(seen), observer=seen), 5)
     assert isinstance(await handler.handle(make_message("[1]", 1), OpenFence()), Retry)
     outcome = await handler.handle(make_message("[1]", 5), OpenFence())
     assert isinstance(outcome, Reject)
     assert not outcome.poison
     assert seen.of(BatchEnded) == [BatchEnded(succeeded=False, duration_s=0.0)]
+
+
+async def test_a_completion_message_is_no_batch_and_the_job_must_not_wait_for_it() -> None:
+    seen = Recorder()
+    ended = completion(seen)
+    handler = BugBoundary(Buggy(), FailBatch(completion=ended, observer=seen), 5)
+    outcome = await handler.handle(make_message("{}", 5, job_complete="true"), OpenFence())
+    assert outcome == Done(state="failed", reason="a bug: KeyError")
+    assert ended.failed
+    assert not seen.events

@@ -20,9 +20,9 @@ T = TypeVar("T")
 
 JSON_TYPE = "application/json"
 MAX_HEADERS_BYTES = 256 * 1024
-"""Of `headers.json`."""
+"""The largest `headers.json`."""
 CLEANUP_TIMEOUT_S = 30.0
-"""For the deletion of input after the acknowledgement, with its retries, seconds."""
+"""How long the deletion of the input may take after the acknowledgement, with its retries, seconds."""
 
 PriorOutcome = Literal["completed", "failed", "result"]
 """What another delivery, earlier or at the same time, has written: a final status, or a result without one."""
@@ -146,6 +146,7 @@ class RequestStore:
 
         Raises:
             StoreDeniedError: at once. The container cannot be made to wait for as long as a refusal lasts.
+            StoreUnavailableError: in the upload, which is not repeated. The result is lost.
         """
         self._retry_on = (StoreUnavailableError,)
         # Look first: when the result exists, an upload of gigabytes would be wasted.
@@ -187,9 +188,14 @@ class RequestStore:
         await self._delete_best_effort(self._keys.headers)
 
     async def _delete_best_effort(self, *keys: str) -> None:
-        try:
-            async with asyncio.timeout(CLEANUP_TIMEOUT_S):
-                await retry_until_available((StoreUnavailableError, StoreDeniedError), self._deletions.delete, keys)
-        except TimeoutError:
-            # Failed calls are counted and logged by the store's events. The outcome does not depend on the deletion.
-            return
+        await delete_best_effort(self._deletions, keys)
+
+
+async def delete_best_effort(deletions: Deletions, keys: Collection[str]) -> None:
+    """After the acknowledgement: delete objects. The lifecycle rule of the bucket deletes what is left."""
+    try:
+        async with asyncio.timeout(CLEANUP_TIMEOUT_S):
+            await retry_until_available((StoreUnavailableError, StoreDeniedError), deletions.delete, keys)
+    except TimeoutError:
+        # Failed calls are counted and logged by the store's events. The outcome does not depend on the deletion.
+        return

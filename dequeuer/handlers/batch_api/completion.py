@@ -51,7 +51,8 @@ class Completion:
     sent again makes sure that one of them receives both in the end.
 
     Attributes:
-        failed: the container did not accept the completion; the process must exit with status 1.
+        failed: the completion was given up (the container did not accept it, or a bug); the process must exit with
+            status 1.
     """
 
     def __init__(  # noqa: PLR0913 - one parameter for each collaborator
@@ -129,8 +130,12 @@ class Completion:
                 return Done(state="job_completed")
             if attempt < self._policy.max_attempts and not await self._pause(backoff_s(attempt)):
                 return Retry(after_s=0, reason="the process is stopping")
+        return self.give_up(f"{PATH}: {reason}")
+
+    def give_up(self, reason: str) -> Outcome:
+        """End the completion without the container: its message is deleted, because the job must end."""
         self._is_ended = self.failed = True
-        return Done(state="failed", reason=f"{PATH}: {reason}")
+        return Done(state="failed", reason=reason)
 
     async def _post(self) -> str:
         """Notify the container; return the reason of a failure, "" after a success."""

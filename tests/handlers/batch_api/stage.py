@@ -14,10 +14,11 @@ from dequeuer.handlers.base import Handler
 from dequeuer.handlers.batch_api.answer import AnswerReader
 from dequeuer.handlers.batch_api.completion import Completion
 from dequeuer.handlers.batch_api.failures import FailureRecorder
+from dequeuer.handlers.batch_api.final_failure import FailBatch
 from dequeuer.handlers.batch_api.handler import BatchHandler, is_completion
 from dequeuer.handlers.batch_api.records import FailureRecords
 from dequeuer.handlers.batch_api.results import JobResults
-from dequeuer.handlers.bugs import BugBoundary, FailBatch
+from dequeuer.handlers.bugs import BugBoundary
 from dequeuer.handlers.response_policy import ResponsePolicy
 from dequeuer.sinks.base import Check, Payload, unchecked
 from dequeuer.sinks.layout import output_keys
@@ -198,25 +199,27 @@ class Job:
             observer=self.seen,
         )
         kept = results if self.keeps_results else None
+        completion = Completion(
+            job_id="67f0",
+            queue=FakeSource(depths=[Depth(visible=0, in_flight=1, delayed=0)]),
+            target=self.container,
+            delay_s=10,
+            policy=self.policy,
+            drain=self.drain,
+            observer=self.seen,
+        )
         handler = BatchHandler(
             job_id="67f0",
             target=self.container,
-            completion=Completion(
-                job_id="67f0",
-                queue=FakeSource(depths=[Depth(visible=0, in_flight=1, delayed=0)]),
-                target=self.container,
-                delay_s=10,
-                policy=self.policy,
-                drain=self.drain,
-                observer=self.seen,
-            ),
+            completion=completion,
             policy=self.policy,
             drain=self.drain,
             observer=self.seen,
             results=kept,
         )
+        fail = FailBatch(completion=completion, observer=self.seen)
         return FailureRecorder(
-            BugBoundary(handler, FailBatch(observer=self.seen), self.policy.max_attempts),
+            BugBoundary(handler, fail, self.policy.max_attempts),
             is_completion=is_completion,
             records=records,
             max_receives=self.queue.max_receives,

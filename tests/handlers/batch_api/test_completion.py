@@ -199,3 +199,10 @@ async def test_messages_in_between_restart_the_counts() -> None:
     end.saw_messages()
     assert not await end.is_over()
     assert await end.is_over()
+
+
+async def test_a_completion_that_is_given_up_fails_the_job_and_further_messages_are_duplicates() -> None:
+    job = Job(1)
+    assert job.completion.give_up("a bug") == Done(state="failed", reason="a bug")
+    assert job.completion.failed
+    assert await job.handle() == Done(state="duplicate")
