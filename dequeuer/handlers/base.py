@@ -21,7 +21,8 @@ class Handler(Protocol):
     async def handle(self, message: Message, fence: Fence) -> Outcome:
         """Handle the message. The returned outcome is durable already.
 
-        `fence.check()` comes before every write (as its `check`) and every deletion. Expected endings are outcomes; an
+        Pass `fence.check` as the `check` of every write, and call it before every deletion that comes before the
+        acknowledgement. Expected endings are outcomes. `LeaseLostError` and `SourceGoneError` may be raised; any other
         exception is a bug and costs the message one attempt. Can be cancelled at any await.
         """
 
@@ -85,4 +86,6 @@ class Target(Protocol):
 
         Raises:
             ContainerUnavailableError, ContainerTimeoutError, InvalidResponseError.
+            InvalidInputError: a header cannot be sent.
+            StoreUnavailableError: `body` is not as long as `size`.
         """

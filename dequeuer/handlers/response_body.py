@@ -39,7 +39,7 @@ def check_size(size: int, max_bytes: int) -> None:
 
 
 async def fill(buffer: bytearray, body: AsyncIterator[bytes], limit: int) -> bool:
-    """Read up to about `limit` bytes; True when the body has ended."""
+    """Read until the buffer has more than `limit` bytes (False), or the body has ended (True)."""
     while len(buffer) <= limit:
         try:
             buffer += await anext(body)

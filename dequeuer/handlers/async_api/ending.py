@@ -4,10 +4,11 @@ A queue can deliver a message twice, and one delivery can succeed while the othe
 over the two statuses, so each delivery writes first and then looks what the other has written: a failure looks before
 and after it writes `failed`; a success writes its result and then looks for `failed`.
 
-Each look costs a request to the store, so a first delivery with short work does not look. To make this safe, a
-redelivery waits before it fails, until short work of the delivery before it has ended. Short is measured from the
-moment when the queue can have delivered the message: the response to a receive can be on its way for seconds, and a
-message can be prefetched. A message that may be one of several for its request is treated as a redelivery.
+Each look costs a request to the store, so the success of a first delivery with short work does not look. To make this
+safe, a redelivery that fails waits first, until such a delivery has ended. The work is short when it ends within
+`MAX_SHORT_WORK_S` of the earliest time at which the queue can have delivered the message: the response to a receive can
+be on its way for seconds, and a message can be prefetched. A message that may be one of several for its request is
+treated as a redelivery.
 """
 
 from __future__ import annotations
@@ -81,7 +82,10 @@ class RequestEnding:
         return self._time() - self._began
 
     def _age_s(self) -> float:
-        """Return the most seconds for which the message can have been delivered: since it was asked for and sent."""
+        """Return an upper limit of the seconds since the queue delivered the message.
+
+        It was delivered after it was asked for, and after it was sent.
+        """
         age_s = self._time() - self._asked_at
         if age_s > MAX_SHORT_WORK_S and self._message.sent_at is not None:
             # Without this, each message that a long poll has waited for would cost a request.

@@ -98,7 +98,7 @@ class AsyncHandler:
         except StoreUnavailableError as error:
             return Retry(after_s=backoff_s(message.receive_count), reason=f"the store is unavailable: {error}")
         except StoreDeniedError as error:
-            return await self._store_denied(message, request, fence, error)
+            return await self._store_denied(message, request, ending, error)
 
     def _request_of(self, message: Message, fence: Fence) -> RequestStore:
         """Return the request that a message names. Raises `InvalidInputError` when it names none."""
@@ -124,16 +124,17 @@ class AsyncHandler:
             return retry or await ending.failed(str(error), None)
 
     async def _store_denied(
-        self, message: Message, request: RequestStore, fence: Fence, error: StoreDeniedError
+        self, message: Message, request: RequestStore, ending: RequestEnding, error: StoreDeniedError
     ) -> Outcome:
-        """Release a request whose input cannot be read, or whose large result cannot be written; fail the last attempt.
+        """Release a request whose input cannot be read, or whose large result cannot be written.
 
-        When the failure cannot be written either, the message stays in the queue.
+        On the last attempt `status/failed` is written instead. When that is refused, too, the message stays in the
+        queue.
         """
         reason = f"the store refuses the request: {error}"
         if message.receive_count >= self._policy.max_attempts:
             try:
-                return await RequestEnding(message, request, fence.asked_at).failed(reason, None)
+                return await ending.failed(reason, None)
             except (StoreDeniedError, StoreUnavailableError):
                 pass
         return Retry(after_s=MAX_BACKOFF_S if request.has_response else backoff_s(message.receive_count), reason=reason)
@@ -191,7 +192,7 @@ class AsyncHandler:
 
 
 class _ProgressMarker:
-    """Writes `status/in_progress` when the work inside lasts longer than `after_s`: short work saves the request."""
+    """Writes `status/in_progress` when the work inside lasts longer than `after_s`. Shorter work costs no PUT."""
 
     __slots__ = ("_loop", "_request", "_started", "_timer", "_writing")
 

@@ -18,8 +18,8 @@ class InlineRequest(RequestStore):
     """`RequestStore` whose input is not in the store. Only a failure stores the payload, for people to look at."""
 
     def __init__(self, store: Store, deletions: Deletions, keys: RequestKeys, fence: Fence, envelope: Envelope) -> None:
-        # Every message of the request has its input. So missing input, which shows elsewhere that a request may be
-        # finished, never shows it here.
+        # Elsewhere missing headers or a missing payload show that the request may have ended already. An inline message
+        # always has both, so only its `may_repeat` says that it may be a duplicate.
         super().__init__(store, deletions, keys, fence, may_be_duplicate=envelope.may_repeat)
         self._envelope = envelope
 

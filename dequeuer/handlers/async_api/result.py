@@ -39,7 +39,7 @@ class ResultWriter:
         """Check that the response is a result, and store its bytes unchanged.
 
         The bytes of a small one are returned; the caller stores them after it has left the response, because the
-        container does not have to wait for that.
+        container does not have to wait for that. None: the result is stored already.
 
         Raises:
             InvalidResponseError: it is not a result; nothing is stored.

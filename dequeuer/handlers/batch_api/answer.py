@@ -27,9 +27,9 @@ from dequeuer.handlers.response_body import (
 )
 
 MAX_PARTIAL_BYTES: Final = 16 * MAX_BUFFERED_BYTES
-"""Of an answer with failures. Those that find no room in the buffers are in memory one at a time."""
+"""The largest answer with failures. Such answers that find no room in the buffers are in memory one at a time."""
 MAX_ERROR_CHARS: Final = 4096
-"""Of the error of an item; the rest is cut off."""
+"""Characters of an item's error that are kept."""
 _PIECE_BYTES: Final = 64 * 1024
 _FORM: Final = 'the answer is neither an array nor {"results": [...], "failures": [...]}'
 
@@ -52,8 +52,8 @@ class Answer:
             when the answer turns out to be none, and the errors of `Response.chunks`.
         failures: by position in the batch.
         room: bytes taken in the buffers.
-        is_ours: whether the lines of `stream` were stored by its reader.
-        is_partial: whether it holds the place of the one partial answer outside the buffers.
+        is_ours: whether this delivery created the results object from `stream`; False: another delivery did.
+        holds_partial_lock: whether it is the one answer with failures that is in memory outside the buffers.
     """
 
     lines: bytes = b""
@@ -61,7 +61,7 @@ class Answer:
     failures: Mapping[int, ItemFailure] = field(default_factory=dict)
     room: int = 0
     is_ours: bool = False
-    is_partial: bool = False
+    holds_partial_lock: bool = False
 
 
 class AnswerReader:
@@ -81,7 +81,7 @@ class AnswerReader:
 
         Args:
             response: with an accepted status.
-            items: the number of each item of the batch in the job.
+            items: the index in the job of each item of the batch.
 
         Raises:
             InvalidResponseError: it is no answer to this batch.
@@ -97,9 +97,9 @@ class AnswerReader:
     def release(self, answer: Answer) -> None:
         """Give back the memory of an answer."""
         self._buffers.release(answer.room)
-        if answer.is_partial:
+        if answer.holds_partial_lock:
             self._partial.release()
-        answer.room, answer.is_partial = 0, False
+        answer.room, answer.holds_partial_lock = 0, False
 
     async def _read(self, answer: Answer, response: Response, items: Sequence[int]) -> Answer:
         body = json_chunks(response, self._max_bytes)
@@ -118,7 +118,7 @@ class AnswerReader:
         if start != b"{":
             raise InvalidResponseError(_FORM)
         await self._partial.acquire()
-        answer.is_partial = True
+        answer.holds_partial_lock = True
         if not await fill(head, body, MAX_PARTIAL_BYTES):
             raise InvalidResponseError(f"the answer has failures and is larger than {MAX_PARTIAL_BYTES} bytes")
         return await _parsed(answer, bytes(head), items)

@@ -17,10 +17,10 @@ BATCH_INDEX: Final = "batch_index"
 """Number of the batch in the job, from 0."""
 ITEM_INDEX: Final = "item_index"
 """Number of its first item in the job, from 0."""
-PART: Final = "batch_part"
+RETRY_NUMBER: Final = "batch_part"
 """Of items that are tried again: how often they were tried before. A batch as it was enqueued has none."""
 ITEM_INDEXES: Final = "item_indexes"
-"""Of items that are tried again: their numbers in the job, such as `3,7-9`."""
+"""Of items that are tried again: their indexes in the job, such as `3,7-9`."""
 _ITEMS_AT_A_TIME: Final = 4096
 _number = re.compile(r"[0-9]{1,15}\Z").match
 _ranges = re.compile(r"[0-9]{1,15}(?:-[0-9]{1,15})?(?:,[0-9]{1,15}(?:-[0-9]{1,15})?)*+\Z").match
@@ -33,33 +33,33 @@ class Batch:
 
     Attributes:
         index: of the batch in the job.
-        part: 0, or how often the items were tried before.
-        items: the number of each item in the job, ascending.
+        retry_number: 0, or how often the items were tried before.
+        items: the index of each item in the job, ascending.
     """
 
     index: int
-    part: int
+    retry_number: int
     items: Sequence[int]
 
     @property
     def name(self) -> str:
         """The name of its objects."""
-        return batch_name(self.index, self.part)
+        return batch_name(self.index, self.retry_number)
 
 
-def batch_name(index: int, part: int) -> str:
+def batch_name(index: int, retry_number: int) -> str:
     """Return the name of the objects of a batch: `00000012`; of items that are tried again `00000012-1`."""
-    return f"{index:08}-{part}" if part else f"{index:08}"
+    return f"{index:08}-{retry_number}" if retry_number else f"{index:08}"
 
 
 def number_of(message: Message, attribute: str) -> int | None:
-    """Return a number among the attributes; None when it is none."""
+    """Return an attribute as a number; None when it is missing or not a number."""
     text = message.attributes.get(attribute, "")
     return int(text) if _number(text) else None
 
 
 async def count_items(body: bytes) -> int:
-    """Return the number of items in the body of a message, a JSON array. Lets others work meanwhile."""
+    """Return the number of items in the body of a message, a JSON array. Yields to the event loop."""
     count = 0
     for _ in elements(body, body.index(b"[")):
         count += 1
@@ -70,15 +70,16 @@ async def count_items(body: bytes) -> int:
 
 def batch_of(message: Message, count: int) -> Batch:
     """Return which batch a message with `count` items is. Raises `InvalidInputError`."""
-    index, part = number_of(message, BATCH_INDEX), number_of(message, PART) or 0
+    index, retry_number = number_of(message, BATCH_INDEX), number_of(message, RETRY_NUMBER) or 0
     if index is None:
         raise InvalidInputError(_NOT_NAMED)
-    if part:
-        return Batch(index=index, part=part, items=_parse_ranges(message.attributes.get(ITEM_INDEXES, ""), count))
+    if retry_number:
+        items = _parse_ranges(message.attributes.get(ITEM_INDEXES, ""), count)
+        return Batch(index=index, retry_number=retry_number, items=items)
     first = number_of(message, ITEM_INDEX)
     if first is None:
         raise InvalidInputError(_NOT_NAMED)
-    return Batch(index=index, part=0, items=range(first, first + count))
+    return Batch(index=index, retry_number=0, items=range(first, first + count))
 
 
 def format_ranges(numbers: Iterable[int]) -> str:
@@ -96,10 +97,10 @@ def _parse_ranges(text: str, count: int) -> Sequence[int]:
     if not _ranges(text):
         raise InvalidInputError(_NOT_NAMED)
     spans = []
-    for part in text.split(","):
-        first, _, last = part.partition("-")
+    for span_text in text.split(","):
+        first, _, last = span_text.partition("-")
         spans.append(range(int(first), int(last or first) + 1))
-    # Looked at before a hostile range is expanded.
+    # Checked before the ranges are expanded: a hostile one can have 10^15 numbers.
     is_ascending = all(spans) and all(before[-1] < after[0] for before, after in pairwise(spans))
     if not is_ascending or sum(span[-1] - span[0] + 1 for span in spans) != count:
         raise InvalidInputError("the message names other items than it has")

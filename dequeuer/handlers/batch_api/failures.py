@@ -1,9 +1,9 @@
-"""Records the batches that failed for good: the queue has them no more."""
+"""Records a batch before the outcome of its handler takes it out of the queue for good."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from dequeuer.core.errors import InvalidInputError, SourceDeniedError, SourceGoneError, clip
@@ -14,7 +14,7 @@ from dequeuer.handlers.backoff import MAX_BACKOFF_S
 from dequeuer.handlers.base import Handler
 from dequeuer.handlers.batch_api.batch import (
     BATCH_INDEX,
-    PART,
+    RETRY_NUMBER,
     batch_name,
     count_items,
     number_of,
@@ -28,8 +28,12 @@ _UNSAFE: Final = re.compile(r"[^A-Za-z0-9-]")
 class FailureRecorder:
     """`Handler` around another one: an outcome after which a batch is not delivered again is recorded before it.
 
+    A batch whose last receive ends without an outcome is not recorded: it was released before its work began, it was
+    cancelled at the end of the grace period, or its lease was lost. It is only in the dead-letter queue.
+
     A record is named as the objects of the batch, or `message-<id>` when its message names no batch. While the store
-    cannot be used, the message is kept.
+    cannot be used, the message is kept. When the queue refuses the message for items that are tried again, these items
+    are recorded at the last receive.
 
     Args:
         handler: the other one.
@@ -80,17 +84,33 @@ class FailureRecorder:
         if results is not None:
             try:
                 failed = await results.fail(error)
-            except (SourceDeniedError, SourceGoneError) as denied:
-                return Retry(after_s=MAX_BACKOFF_S, reason=f"{clip(outcome.reason)}; the queue: {denied}")
+            except (SourceDeniedError, SourceGoneError) as refused:
+                reason = f"{clip(outcome.reason)}; the queue: {refused}"
+                return await self._record_unsent(message, results, reason, fence)
             if not failed:
                 # Each item has its result or is tried again: an earlier delivery has come that far.
                 return Done(state="already_finished", reason=outcome.reason)
-        index, part = number_of(message, BATCH_INDEX), number_of(message, PART) or 0
-        name = f"message-{_UNSAFE.sub('', message.id)[:64]}" if index is None else batch_name(index, part)
-        if await self._records.create(name, index=index, part=part, items=failed, error=error, fence=fence):
-            # Items that were tried again are no batch of the job, which has succeeded but for them.
-            self._observer(ItemsFailed(items=failed) if part else BatchFailed())
+        is_retry = bool(number_of(message, RETRY_NUMBER))
+        if await self._create(message, failed, error, fence):
+            # What is tried again is no batch of the job: its own batch has succeeded already, except for these items.
+            self._observer(ItemsFailed(items=failed) if is_retry else BatchFailed())
         return outcome
+
+    async def _record_unsent(self, message: Message, results: BatchResults, reason: str, fence: Fence) -> Outcome:
+        """Release a batch of which items have no result and cannot be sent again; at its last receive they failed."""
+        if self._max_receives is not None:
+            failed = await results.count_missing()
+            error = {"code": "released", "message": clip(reason), "attempts": message.receive_count}
+            if await self._create(message, failed, error, fence):
+                self._observer(ItemsFailed(items=failed))
+        return Retry(after_s=MAX_BACKOFF_S, reason=reason)
+
+    async def _create(self, message: Message, items: int, error: Mapping[str, object], fence: Fence) -> bool:
+        index, retry_number = number_of(message, BATCH_INDEX), number_of(message, RETRY_NUMBER) or 0
+        name = f"message-{_UNSAFE.sub('', message.id)[:64]}" if index is None else batch_name(index, retry_number)
+        return await self._records.create(
+            name, index=index, retry_number=retry_number, items=items, error=error, fence=fence
+        )
 
     async def _results_of(self, message: Message, body: bytes, fence: Fence) -> BatchResults | None:
         """Return the results of a batch; None when they are not kept, or its message does not say which batch it is."""

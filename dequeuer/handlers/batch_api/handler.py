@@ -46,7 +46,8 @@ class BatchHandler:
         completion: of the job.
         policy: what a response means.
         drain: whether the process stops.
-        observer: gets `BatchEnded`; not for items that are tried again, which are no batch of the job.
+        observer: gets `BatchEnded` for each attempt that failed, and for each batch of the job that succeeded. Items
+            that are tried again are no batch of the job, so their success is none, but a failed attempt at them is one.
         results: keeps the results of the items; None: the body of a response is ignored.
     """
 
@@ -92,17 +93,22 @@ class BatchHandler:
         except InvalidInputError as error:
             return _poison(message, str(error))
         has_response = False
+        started = asyncio.get_running_loop().time()
         try:
             if message.receive_count > 1 and await results.has_ended():
                 return Done(state="already_finished")
+            # From here on the store is used only after the container has responded.
             has_response = True
             return await self._attempt(message, body, results, fence)
-        except (StoreUnavailableError, SourceDeniedError, SourceGoneError) as error:
+        except StoreUnavailableError as error:
             return Retry(after_s=backoff_s(message.receive_count), reason=f"the results are not stored: {error}")
+        except (SourceDeniedError, SourceGoneError) as error:
+            reason = f"the items that are tried again could not be sent to the queue: {error}"
+            return Retry(after_s=backoff_s(message.receive_count), reason=reason)
         except StoreDeniedError as error:
             reason = f"the store refuses the results: {error}"
             if message.receive_count >= self._policy.max_attempts:
-                return Reject(after_s=backoff_s(message.receive_count), reason=reason, code="store")
+                return self._failed(message, started, reason, "store")
             return Retry(after_s=MAX_BACKOFF_S if has_response else backoff_s(message.receive_count), reason=reason)
 
     async def _attempt(self, message: Message, body: bytes, results: BatchResults | None, fence: Fence) -> Outcome:
@@ -135,7 +141,7 @@ class BatchHandler:
         if results is not None and answer is not None:
             fence.release_slot()
             await results.finish(answer)
-        if results is None or not results.is_part:
+        if results is None or not results.is_retry:
             self._observer(BatchEnded(succeeded=True, duration_s=duration_s))
         return Done(state="succeeded")
 

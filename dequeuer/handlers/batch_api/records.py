@@ -1,4 +1,7 @@
-"""Objects that say of which batches items failed for good: whoever ends the job sees that something failed."""
+"""The objects below `failures/`: one for each batch with items that failed for good.
+
+The controller looks for them when it ends the job.
+"""
 
 from __future__ import annotations
 
@@ -31,23 +34,33 @@ class FailureRecords:
         name: str,
         *,
         index: int | None,
-        part: int,
+        retry_number: int,
         items: int,
         error: Mapping[str, object],
         fence: Fence,
     ) -> bool:
-        """Create a record, and return whether it was not there. Waits while the store cannot be used, in the lease.
+        """Create a record. Return True when this call did, False when it exists already.
+
+        Waits while the store is unavailable or refuses, until the lease is lost. When a response was lost, it returns
+        False although this call created the record.
 
         Args:
             name: of the objects of the batch, or of its message.
             index: of the batch in the job; None when its message names none.
-            part: how often its items were tried before, as a batch of their own.
+            retry_number: how often its items were tried before, as a batch of their own; stored as `part`.
             items: how many of them failed.
             error: `code`, `message` and `attempts`.
             fence: of the delivery.
         """
-        fields = {"batch_index": index, "part": part, "items": items, "error": error}
+        fields = {"batch_index": index, "part": retry_number, "items": items, "error": error}
         text = json.dumps(fields, separators=(",", ":")).encode()
         key = f"{self._prefix}{name}.json"
-        create = self._store.create
-        return await retry_until_available(_UNAVAILABLE, create, key, text, "application/json", check=fence.check)
+        return await retry_until_available(_UNAVAILABLE, self._create_once, key, text, fence)
+
+    async def _create_once(self, key: str, text: bytes, fence: Fence) -> bool:
+        # The store can also refuse because two deliveries write at the same time and neither has won. A look for the
+        # object would need a permission to list the bucket of the job, so it is written again.
+        for _ in range(2):
+            if await self._store.create(key, text, "application/json", check=fence.check):
+                return True
+        return False

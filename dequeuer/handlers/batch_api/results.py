@@ -1,13 +1,13 @@
-"""Results by item: the order of the writes that makes each item of a job one line, whatever is delivered twice.
+"""Results by item: the order of the writes, so that each item has exactly one line, also when messages come twice.
 
-A batch has two objects, each created on the condition that there is none. `results/<batch>.jsonl` comes first: the
-delivery that creates it decides which items have a result. Items of the batch that are not in it have failed for good
-when they are in `errors/<batch>.jsonl`, and are otherwise sent again as a batch of their own, with objects of its own
-(`<batch>-1`). Only then is the message acknowledged. A delivery that finds the results there takes what follows from
-the two objects, never from its own answer. So no item is in two objects, and after a crash between any two calls the
-next delivery finishes what is left.
+A batch has up to two objects, each created on the condition that there is none. `results/<batch>.jsonl` comes first:
+the delivery that creates it decides which items have a result. `errors/<batch>.jsonl` is created when items without a
+result have failed for good, or when the answer that made the results is not known any more. Items that are in neither
+object are sent again as a batch of their own, with objects of its own (`<batch>-1`). Only then is the message
+acknowledged. A delivery that finds the results there takes what follows from the two objects, never from its own
+answer. So no item is in two objects, and after a crash between any two calls the next delivery finishes what is left.
 
-A batch that failed for good has results without a line.
+A batch that failed for good has an empty results object.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from dequeuer.handlers.batch_api.answer import Answer, AnswerReader, ItemFailure
 from dequeuer.handlers.batch_api.batch import (
     BATCH_INDEX,
     ITEM_INDEXES,
-    PART,
+    RETRY_NUMBER,
     Batch,
     batch_name,
     batch_of,
@@ -49,7 +49,7 @@ _LOST: Final = ItemFailure("the container named this item as failed; its error i
 _NOT_CREATED: Final = "the object was neither written nor is it there"
 
 
-class PartSender(Protocol):
+class RetrySender(Protocol):
     """Sends messages to the queue of the job. Raises `SourceGoneError`, `SourceDeniedError`."""
 
     @property
@@ -64,15 +64,15 @@ class PartSender(Protocol):
 
 
 class JobResults:
-    """The results of one job. `begin` makes the part of one delivery of a batch.
+    """The results of one job. `begin` returns the `BatchResults` of one delivery.
 
     Args:
         store: the bucket of the results.
         keys: of the results.
         sender: of the job's queue.
-        api_name: an attribute of messages.
-        job_id: likewise.
-        reader: of answers.
+        api_name: of the job; an attribute of the messages that are sent.
+        job_id: of the job; an attribute, too.
+        reader: reads the answers of the container.
         max_attempts: how often an item that asks for it is tried.
         records: of the job's batches of which items failed.
         observer: gets `ItemsFailed`.
@@ -83,7 +83,7 @@ class JobResults:
         *,
         store: Store,
         keys: OutputKeys,
-        sender: PartSender,
+        sender: RetrySender,
         api_name: str,
         job_id: str,
         reader: AnswerReader,
@@ -111,37 +111,38 @@ class JobResults:
         return BatchResults(self, batch_of(message, await count_items(body)), body, fence)
 
     async def max_message_bytes(self) -> int:
-        """Return the limit of a message. Raises as `PartSender`."""
+        """Return the limit of a message. Raises as `RetrySender`."""
         if not self._is_sender_open:
             await self._sender.open()
             self._is_sender_open = True
         return self._sender.max_message_bytes
 
-    def part(self, batch: Batch, body: bytes, positions: Sequence[int]) -> OutgoingMessage:
-        """Return the message that has the items at some positions of a batch tried again."""
+    def retry_message(self, batch: Batch, body: bytes, positions: Sequence[int]) -> OutgoingMessage:
+        """Return the message with which the items at `positions` of a batch are tried again."""
         wanted = set(positions)
         texts = [body[start:end] for at, (start, end) in enumerate(elements(body, body.index(b"["))) if at in wanted]
-        part = batch.part + 1
+        retry_number = batch.retry_number + 1
         attributes = {
             **self._attributes,
             BATCH_INDEX: str(batch.index),
-            PART: str(part),
+            RETRY_NUMBER: str(retry_number),
             ITEM_INDEXES: format_ranges(batch.items[at] for at in positions),
         }
         text = (b"[" + b",".join(texts) + b"]").decode()
-        return OutgoingMessage(f"{self._job_id}-{batch_name(batch.index, part)}", text, attributes)
+        return OutgoingMessage(f"{self._job_id}-{batch_name(batch.index, retry_number)}", text, attributes)
 
     async def send(self, message: OutgoingMessage) -> None:
-        """Send a message. Raises as `PartSender`."""
+        """Send a message. Raises as `RetrySender`."""
         await self._sender.send([message])
 
 
 class BatchResults:
     """The results of one delivery of a batch.
 
-    Methods raise `StoreUnavailableError` and `StoreDeniedError` before the container has answered, and when a large
-    answer could not be stored; after that they wait. They raise `LeaseLostError` at any time, and the errors of
-    `PartSender`.
+    While the store is unavailable, methods wait. A large answer is the exception: it is written in one attempt, and
+    `read` raises `StoreUnavailableError`. `StoreDeniedError` is raised until the answer is read; `finish`, `fail`, and
+    `has_ended` once it has found results, wait for the end of a refusal, too. Methods raise `LeaseLostError` at any
+    time, and the errors of `RetrySender`.
     """
 
     def __init__(self, job: JobResults, batch: Batch, body: bytes, fence: Fence) -> None:
@@ -154,9 +155,9 @@ class BatchResults:
         self._retry_on: tuple[type[Exception], ...] = (StoreUnavailableError,)
 
     @property
-    def is_part(self) -> bool:
+    def is_retry(self) -> bool:
         """Whether these are items of a batch that are tried again."""
-        return self._batch.part > 0
+        return self._batch.retry_number > 0
 
     async def has_ended(self) -> bool:
         """Finish what an earlier delivery has left undone; return False when the container must be called."""
@@ -205,7 +206,8 @@ class BatchResults:
     async def fail(self, error: Mapping[str, object]) -> int:
         """Store that the batch failed for good; return how many of its items did.
 
-        Another delivery may have come first, and decides then: it may have results, or have items tried again.
+        When another delivery has created one of the objects before, that object decides: items may have results, or
+        are tried again.
         """
         self._wait_for_refusals()
         items = self._batch.items
@@ -214,6 +216,11 @@ class BatchResults:
         ):
             return len(items)
         return await self._settle_rest(None)
+
+    async def count_missing(self) -> int:
+        """Return how many items have no result."""
+        stored = await self._indexes(self._results)
+        return sum(item not in stored for item in self._batch.items)
 
     async def _settle_rest(self, failures: Mapping[int, ItemFailure] | None) -> int:
         """Decide about the items without a result; return how many failed for good.
@@ -228,7 +235,8 @@ class BatchResults:
         failed = 0
         final = await self._final(rest, failures)
         if final or failures is None:
-            # Also without a line: otherwise the delivery that has the answer could still decide otherwise.
+            # Created also when it is empty. Without it, the delivery that has the answer could still record these items
+            # as failed, while this one sends them again.
             if await self._create(self._errors, _error_lines({items[at]: final[at] for at in final})):
                 decided = {items[at] for at in final}
             else:
@@ -238,14 +246,20 @@ class BatchResults:
             rest = [at for at in rest if items[at] not in decided]
         if rest:
             self._fence.check()
-            await self._job.send(self._job.part(self._batch, self._body, rest))
+            await self._job.send(self._job.retry_message(self._batch, self._body, rest))
         return failed
 
     async def _record(self, failed: int) -> None:
         batch = self._batch
-        error = {"code": ITEM_FAILED, "message": "the container named items as failed", "attempts": batch.part + 1}
+        attempts = batch.retry_number + 1
+        error = {"code": ITEM_FAILED, "message": "the container named items as failed", "attempts": attempts}
         if await self._job.records.create(
-            batch.name, index=batch.index, part=batch.part, items=failed, error=error, fence=self._fence
+            batch.name,
+            index=batch.index,
+            retry_number=batch.retry_number,
+            items=failed,
+            error=error,
+            fence=self._fence,
         ):
             self._job.observer(ItemsFailed(items=failed))
 
@@ -253,11 +267,13 @@ class BatchResults:
         self, rest: Sequence[int], failures: Mapping[int, ItemFailure] | None
     ) -> Mapping[int, Mapping[str, object]]:
         """Return the errors of the items that are not tried again, by position."""
-        attempts = self._batch.part + 1
+        attempts = self._batch.retry_number + 1
         known = {at: (failures or {}).get(at, _LOST) for at in rest}
         again = [at for at in rest if known[at].retry] if attempts < self._job.max_attempts else []
-        if again and self._job.part(self._batch, self._body, again).size > await self._job.max_message_bytes():
-            again = []
+        if again:
+            message = self._job.retry_message(self._batch, self._body, again)
+            if message.size > await self._job.max_message_bytes():
+                again = []
         kept = set(again)
         return {
             at: {"code": ITEM_FAILED, "message": known[at].message, "attempts": attempts}

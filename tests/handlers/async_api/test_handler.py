@@ -19,6 +19,7 @@ from dequeuer.handlers.async_api.handler import MAX_BUFFERED_PAYLOAD_BYTES, Asyn
 from dequeuer.handlers.async_api.result import ResultWriter
 from dequeuer.handlers.response_body import MAX_BUFFERED_BYTES, MAX_SMALL_BYTES
 from dequeuer.handlers.response_policy import ResponsePolicy
+from dequeuer.sinks.base import Payload
 from tests.fakes import MemoryStore, OpenFence, Recorder, SwitchFence, make_message
 from tests.handlers.stage import NOT_HTTP, UNREACHABLE, Reply, ScriptedTarget
 
@@ -29,8 +30,14 @@ MAX_BYTES = 8 * 1024 * 1024
 
 
 class Stage:
-    def __init__(self, *replies: Reply, payload: bytes | None = b"payload", headers: bytes | None = b"{}") -> None:
-        self.store = MemoryStore()
+    def __init__(
+        self,
+        *replies: Reply,
+        payload: bytes | None = b"payload",
+        headers: bytes | None = b"{}",
+        store: MemoryStore | None = None,
+    ) -> None:
+        self.store = store or MemoryStore()
         self.put("status/in_queue", b"")
         if payload is not None:
             self.put("payload", payload, "image/png")
@@ -388,6 +395,21 @@ async def test_an_unreadable_payload_fails_the_request_after_the_last_attempt() 
     assert isinstance(outcome, Done)
     assert outcome.state == "failed"
     assert "refuses" in str(stage.failure()["error"])
+
+
+async def test_a_failure_after_a_refusal_waits_from_the_begin_of_the_delivery() -> None:
+    """A redelivery waits for two seconds before it fails. What the delivery took already counts."""
+
+    class Slow(MemoryStore):
+        async def get(self, key: str) -> Payload:
+            await asyncio.sleep(1.5)
+            return await super().get(key)
+
+    stage = Stage(store=Slow())
+    stage.store.refuse("get")
+    began = asyncio.get_running_loop().time()
+    await stage.handle(receive_count=5)
+    assert asyncio.get_running_loop().time() - began == pytest.approx(2)
 
 
 @pytest.mark.parametrize("also", ["put", "list"])

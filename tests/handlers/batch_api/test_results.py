@@ -18,7 +18,7 @@ from dequeuer.core.errors import (
     SourceDeniedError,
     StoreUnavailableError,
 )
-from dequeuer.core.events import BatchEnded, ItemsFailed
+from dequeuer.core.events import BatchEnded, BatchFailed, ItemsFailed
 from dequeuer.core.message import Done, Outcome, Reject, Retry
 from dequeuer.handlers.batch_api import answer
 from dequeuer.handlers.response_body import TOTAL_BUFFER_BYTES
@@ -296,6 +296,67 @@ async def test_a_refused_message_is_released_and_sent_by_the_next_delivery() -> 
     job.enqueue(0, 1, 2)
     assert states(await job.work()) == ["Retry", "already_finished", "succeeded"]
     assert job.results == {0: 1, 1: 7}
+
+
+async def test_items_whose_message_is_refused_until_the_last_receive_are_recorded() -> None:
+    job = Job(lambda _: partial([1, None, None], (1, "later", True), (2, "later", True)), max_receives=3)
+    job.queue.failures = [SourceDeniedError("no permission to send", "AccessDenied")] * 99
+    job.enqueue(4, 1, 2, 3)
+    outcomes = await job.work()
+    assert states(outcomes) == ["Retry", "Retry", "Retry"]
+    assert all("could not be sent" in outcome.reason for outcome in outcomes)
+    assert [message.id for message in job.queue.dead] == ["67f0-4"]
+    assert job.results == {0: 1}
+    assert job.failures["00000004"]["items"] == 2
+    assert job.failures["00000004"]["error"]["code"] == "released"
+    assert "no permission to send" in job.failures["00000004"]["error"]["message"]
+    assert job.seen.of(ItemsFailed) == [ItemsFailed(items=2)]
+
+
+async def test_a_refused_message_is_kept_when_the_queue_moves_none_away() -> None:
+    job = Job(lambda _: Reply(status=500), max_receives=None)
+    job.enqueue(0, 1, 2)
+    # Another delivery has stored results meanwhile, and was killed before it sent the rest.
+    job.store.seed([(KEYS.results("00000000"), b'{"index":0,"result":1}\n')])
+    job.queue.failures = [SourceDeniedError("denied", "AccessDenied")]
+    message = job.queue.receive()
+    assert message is not None
+    outcome = await job.process().handle(message, job.fence)
+    assert isinstance(outcome, Retry)
+    assert not job.failures
+
+
+async def test_an_attempt_whose_results_the_store_refuses_at_the_end_has_failed() -> None:
+    job = Job(lambda _: array(["x" * 2_000_000]))
+    job.store.refuse("put_stream")
+    job.enqueue(0, 1)
+    for _ in range(3):
+        message = job.queue.receive()
+        assert message is not None
+        outcome = await job.process().handle(message, job.fence)
+    assert isinstance(outcome, Reject)
+    assert outcome.code == "store"
+    assert [event.succeeded for event in job.seen.of(BatchEnded)] == [False]
+
+
+async def test_a_record_that_two_deliveries_write_at_the_same_time_is_written() -> None:
+    class Conflicting(MortalStore):
+        """Refuses the first write of each object, because of another one under way that fails, too."""
+
+        async def create(self, key: str, body: bytes, content_type: str, *, check: Check = unchecked) -> bool:
+            if key in tried:
+                return await super().create(key, body, content_type, check=check)
+            tried.add(key)
+            return False
+
+    tried: set[str] = set()
+    job = Job(lambda _: Reply(status=500), keeps_results=False)
+    job.store = Conflicting()
+    job.store.killer = job.killer
+    job.enqueue(0, 1)
+    assert states(await job.work()) == ["Reject"]
+    assert set(job.failures) == {"00000000"}
+    assert len(job.seen.of(BatchFailed)) == 1
 
 
 async def test_nothing_is_stored_or_sent_once_the_lease_is_lost() -> None:
