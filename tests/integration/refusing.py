@@ -170,8 +170,10 @@ class RefusingCloud:
     def _read(self, handler: BaseHTTPRequestHandler, body: bytes) -> Call:
         if target := handler.headers.get("X-Amz-Target"):
             action = target.partition(".")[2].removesuffix("Batch")
-            queue = str(json.loads(body).get("QueueUrl", "")).rpartition("/")[2]
-            needs = [(f"sqs:{action}", f"arn:aws:sqs:us-west-2:000000000000:{queue}")]
+            given = json.loads(body)
+            queue = str(given.get("QueueUrl") or given.get("QueueName", "")).rpartition("/")[2]
+            actions = [action, "TagQueue"] if action == "CreateQueue" and given.get("tags") else [action]
+            needs = [(f"sqs:{one}", f"arn:aws:sqs:us-west-2:000000000000:{queue}") for one in actions]
             of_key = {"ReceiveMessage": ["kms:Decrypt"], "SendMessage": ["kms:GenerateDataKey", "kms:Decrypt"]}
             keys = of_key.get(action, [])
             return Call(service="sqs", needs=(*needs, *((name, KEY_ARN) for name in keys if "sqs" in self.keyed)))
