@@ -163,6 +163,7 @@ async def _make_batch(settings: SidecarSettings, dependencies: WorkerDependencie
         policy=dependencies.policy,
         drain=dependencies.drain,
         observer=dependencies.observer,
+        max_receives=dependencies.max_receives,
     )
     handler = BatchHandler(
         job_id=settings.job_id,

@@ -117,12 +117,14 @@ class Settler:
     async def release_now(self, leases: Sequence[Lease]) -> None:
         """Release messages with visibility 0; returns after `SETTLEMENT_TIMEOUT_S` at most.
 
-        A release that fails is not repeated: the message becomes visible when its lease ends.
+        Nothing has failed, so a message at its last receive is sent again instead: the queue would move it to the
+        dead-letter queue. What fails is not repeated: the message becomes visible when its lease ends.
         """
 
         async def release(lease: Lease) -> None:
             try:
-                await self._release(lease, 0)
+                if not await self._is_sent_again(lease):
+                    await self._release(lease, 0)
             except (*REPEATABLE_ERRORS, LeaseLostError, SourceGoneError):
                 return
 
@@ -131,6 +133,18 @@ class Settler:
         for task in releasing:
             self._track(task)
         await asyncio.wait(releasing, timeout=SETTLEMENT_TIMEOUT_S)
+
+    async def _is_sent_again(self, lease: Lease) -> bool:
+        """Send a message at its last receive as a new one, and delete it; return whether that was done."""
+        limit = self._source.max_receives
+        if limit is None or lease.message.receive_count < limit:
+            return False
+        try:
+            await self._source.copy(lease)
+        except SourceDeniedError:
+            return False
+        await lease.ack()
+        return True
 
     def _track(self, task: asyncio.Task[Settlement] | asyncio.Task[None]) -> None:
         """Keep a reference to a task that may outlive its caller. Retrieve its error, or asyncio would log it."""

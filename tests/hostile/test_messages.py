@@ -124,7 +124,14 @@ async def test_any_message_of_a_job_has_an_outcome(body: str, attributes: dict[s
     target, drain, observer = ScriptedTarget(), Drain(), Recorder()
     queue = FakeSource(depths=[Depth(visible=0, in_flight=1, delayed=0)])
     completion = Completion(
-        job_id="job", queue=queue, target=target, delay_s=1, policy=evidence.POLICY, drain=drain, observer=observer
+        job_id="job",
+        queue=queue,
+        target=target,
+        delay_s=1,
+        policy=evidence.POLICY,
+        drain=drain,
+        observer=observer,
+        max_receives=lambda: None,
     )
     handler = BatchHandler(
         job_id="job", target=target, completion=completion, policy=evidence.POLICY, drain=drain, observer=observer

@@ -121,7 +121,7 @@ class SimSidecar:
         self._gate = Gate([self.container], ignore)
         self.worker = Worker(
             source=self._source,
-            handler=_DeliveryHandler(self._handler()),
+            handler=DeliveryHandler(self._handler()),
             readiness=AllOf(self._gate, self._refusals.may_receive),
             renewer=self._renewer,
             drain=self.drain,
@@ -171,6 +171,7 @@ class SimSidecar:
             policy=policy,
             drain=self.drain,
             observer=ignore,
+            max_receives=lambda: self._source.max_receives,
         )
         return BatchHandler(
             job_id="job",
@@ -245,7 +246,7 @@ class _RecordingRenewer(LeaseRenewer):
         )
 
 
-class _DeliveryHandler:
+class DeliveryHandler:
     """The real handler. It sets `DELIVERY`, so that store calls are recorded with the receipt of their message."""
 
     def __init__(self, handler: Handler) -> None:

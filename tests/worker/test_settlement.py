@@ -40,6 +40,24 @@ class NoCopies(FakeSource):
 
 
 @pytest.mark.parametrize(
+    ("source", "receive_count", "copies", "expected"),
+    [
+        (FakeSource(has_redrive=True, max_receives=3), 3, 1, ("ack", 0)),
+        (FakeSource(has_redrive=True, max_receives=3), 4, 1, ("ack", 0)),
+        (FakeSource(has_redrive=True, max_receives=3), 2, 0, ("release", 0)),
+        (FakeSource(), 1000, 0, ("release", 0)),
+        (NoCopies(has_redrive=True, max_receives=3), 3, 0, ("release", 0)),
+    ],
+)
+async def test_a_message_that_has_not_failed_is_not_released_at_its_last_receive_but_sent_again(
+    source: FakeSource, receive_count: int, copies: int, expected: tuple[str, float]
+) -> None:
+    lease = FakeLease(make_message(receive_count=receive_count))
+    await Settler(source).release_now([lease])
+    assert (len(source.copies), lease.calls) == (copies, [expected])
+
+
+@pytest.mark.parametrize(
     "outcome",
     [
         Retry(after_s=60, reason="later"),

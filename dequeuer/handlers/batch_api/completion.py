@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import random
-from typing import Protocol
+from collections.abc import Callable
+from typing import Final, Protocol
 
 from dequeuer.core.drain import Drain
 from dequeuer.core.errors import (
@@ -23,6 +24,7 @@ from dequeuer.handlers.response_policy import ResponsePolicy, failure_of
 from dequeuer.sources.base import Depth
 
 PATH = "/on-job-complete"
+_STOPPING: Final = "the process is stopping"
 BODY = b'{"message":"job_complete"}'
 ACCEPTED_STATUSES = frozenset({200, 404})
 """404 is a success, too: the container does not have to have the route."""
@@ -50,6 +52,19 @@ class Completion:
     is received is a duplicate and is deleted. When two sidecars hold one each, the random pause before a message is
     sent again makes sure that one of them receives both in the end.
 
+    Released at its last receive, the message would be moved to the dead-letter queue, and the container would never be
+    notified. So it is sent again instead, when nothing has failed.
+
+    Args:
+        job_id: the job.
+        queue: holds the messages of the job.
+        target: the container.
+        delay_s: between the two counts.
+        policy: what a response means.
+        drain: whether the process stops.
+        observer: gets `ResponseStarted`.
+        max_receives: receives after which the queue moves a message away; None: it never does.
+
     Attributes:
         failed: the completion was given up (the container did not accept it, or a bug); the process must exit with
             status 1.
@@ -65,8 +80,10 @@ class Completion:
         policy: ResponsePolicy,
         drain: Drain,
         observer: Observer,
+        max_receives: Callable[[], int | None],
     ) -> None:
         self._headers = job_headers(job_id)
+        self._max_receives = max_receives
         self._queue = queue
         self._target = target
         self._delay_s = delay_s
@@ -93,12 +110,19 @@ class Completion:
     async def _decide(self, message: Message, fence: Fence) -> Outcome:
         if await self._is_last():
             if not await self._pause(self._delay_s):
-                return Retry(after_s=0, reason="the process is stopping")
+                return self._stop(message)
             if await self._is_last():
                 return await self._notify(message, fence)
         if not await self._pause(self._delay_s * random.uniform(1.0, 2.0)):  # noqa: S311 - breaks a tie
-            return Retry(after_s=0, reason="the process is stopping")
+            return self._stop(message)
         return Requeue(reason="the job is not complete yet")
+
+    def _stop(self, message: Message) -> Outcome:
+        return Requeue(reason=_STOPPING) if self._is_last_receive(message) else Retry(after_s=0, reason=_STOPPING)
+
+    def _is_last_receive(self, message: Message) -> bool:
+        limit = self._max_receives()
+        return limit is not None and message.receive_count >= limit
 
     async def _is_last(self) -> bool:
         depth = await retry_until_available((SourceUnavailableError, SourceDeniedError), self._queue.depth)
@@ -122,14 +146,17 @@ class Completion:
             except ContainerUnavailableError as error:
                 reason = str(error)
                 is_draining = self._drain.requested
-                if retry := self._policy.retry_unavailable(error, message.receive_count, is_draining=is_draining):
+                retry = self._policy.retry_unavailable(error, message.receive_count, is_draining=is_draining)
+                if retry is not None and not self._is_last_receive(message):
                     # The container may be restarting: a released message is received after the probes pass again.
                     return retry
+                if retry is not None and (is_draining or not error.can_end_message):
+                    return Requeue(reason=reason)
             if not reason:
                 self._is_ended = True
                 return Done(state="job_completed")
             if attempt < self._policy.max_attempts and not await self._pause(backoff_s(attempt)):
-                return Retry(after_s=0, reason="the process is stopping")
+                return self._stop(message)
         return self.give_up(f"{PATH}: {reason}")
 
     def give_up(self, reason: str) -> Outcome:

@@ -207,6 +207,7 @@ class Job:
             policy=self.policy,
             drain=self.drain,
             observer=self.seen,
+            max_receives=lambda: None,
         )
         handler = BatchHandler(
             job_id="67f0",

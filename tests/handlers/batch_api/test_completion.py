@@ -21,7 +21,7 @@ def depth(total: int) -> Depth:
 
 
 class Job:
-    def __init__(self, *totals: int, replies: list[Reply] | None = None) -> None:
+    def __init__(self, *totals: int, replies: list[Reply] | None = None, max_receives: int | None = None) -> None:
         self.queue = FakeSource(depths=[depth(total) for total in totals])
         self.target = ScriptedTarget(replies or [Reply()])
         self.drain = Drain()
@@ -33,10 +33,12 @@ class Job:
             policy=ResponsePolicy(max_attempts=3, retry_statuses=frozenset({503})),
             drain=self.drain,
             observer=Recorder(),
+            max_receives=lambda: max_receives,
         )
 
-    async def handle(self) -> Outcome:
-        return await self.completion.handle(MESSAGE, OpenFence())
+    async def handle(self, receive_count: int = 1) -> Outcome:
+        message = make_message(MESSAGE.body, receive_count, **MESSAGE.attributes)
+        return await self.completion.handle(message, OpenFence())
 
 
 def now() -> float:
@@ -206,3 +208,37 @@ async def test_a_completion_that_is_given_up_fails_the_job_and_further_messages_
     assert job.completion.give_up("a bug") == Done(state="failed", reason="a bug")
     assert job.completion.failed
     assert await job.handle() == Done(state="duplicate")
+
+
+@pytest.mark.parametrize("totals", [(1,), (2,)])
+async def test_a_drain_at_the_last_receive_sends_it_again_so_that_it_is_not_dead_lettered(
+    totals: tuple[int, ...],
+) -> None:
+    for receive_count, expected in ((2, Retry), (3, Requeue)):
+        job = Job(*totals, max_receives=3)
+        handling = asyncio.create_task(job.handle(receive_count))
+        await asyncio.sleep(1)
+        job.drain.request()
+        assert isinstance(await handling, expected)
+        assert job.target.requests == []
+
+
+async def test_a_container_that_ends_with_the_pod_at_the_last_receive_has_it_sent_again() -> None:
+    job = Job(1, replies=[Reply(error=UNREACHABLE.error, takes_s=5)], max_receives=3)
+    handling = asyncio.create_task(job.handle(3))
+    await asyncio.sleep(12)  # the container has been called
+    job.drain.request()
+    assert isinstance(await handling, Requeue)
+
+
+async def test_a_container_that_never_spoke_http_at_the_last_receive_has_it_sent_again() -> None:
+    assert isinstance(await Job(1, replies=[NOT_HTTP], max_receives=2).handle(2), Requeue)
+
+
+async def test_a_container_that_is_unreachable_at_the_last_receive_has_failed() -> None:
+    job = Job(1, replies=[UNREACHABLE], max_receives=2)
+    assert isinstance(await job.handle(1), Retry)
+    outcome = await job.handle(2)
+    assert isinstance(outcome, Done)
+    assert outcome.state == "failed"
+    assert job.completion.failed
