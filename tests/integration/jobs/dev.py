@@ -32,7 +32,7 @@ class Dev:
 
     Args:
         arguments: what follows `dev`; its ports are replaced.
-        folder: for temporary files.
+        folder: in which it is typed; also for temporary files.
     """
 
     def __init__(self, arguments: Sequence[str], folder: Path) -> None:
@@ -52,7 +52,7 @@ class Dev:
         self.process = subprocess.Popen(
             # The last one of two is taken.
             [*DEQUEUER, "dev", *arguments, "--port", str(self.port), "--aws-port", str(self.aws_port)],
-            cwd=ROOT,
+            cwd=folder,
             env=environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
