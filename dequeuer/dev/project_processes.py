@@ -20,6 +20,7 @@ from dequeuer.dev.process_specs import SHUTDOWN_GRACE_S, ProcessSpecs
 from dequeuer.dev.project import Project
 from dequeuer.dev.supervisor import Supervisor
 from dequeuer.pods.commands import can_see_root, program
+from dequeuer.pods.environment import own_environment
 from dequeuer.process.child_process import ChildProcess, ProcessSpec
 from dequeuer.process.ports import HOST
 
@@ -126,7 +127,7 @@ class ProjectProcesses:
             # Inherited by the sidecars of jobs.
             "DEQUEUER_POLL_WAIT": str(POLL_WAIT_S),
         }
-        environment = self._specs.ours(self._inherited, own)
+        environment = own_environment(self._specs.ours(self._inherited, own), {})
         return self._specs.process("controller", program("controller"), environment, CONTROLLER_GRACE_S)
 
     async def _ready(self, session: aiohttp.ClientSession, url: str, failure: str, child: ChildProcess) -> None:

@@ -141,6 +141,7 @@ class ProjectStack:
         self._say(f"{api_name} {container} | {line}")
 
     def _say(self, text: str) -> None:
-        # The event loop calls this and would only log the error. `_work` prints, too, and ends by the same error.
-        with suppress(BrokenPipeError):
+        # Whoever reads the output has gone, or the terminal. The event loop would only log the error; `_work`
+        # prints, too, and ends by the same one.
+        with suppress(OSError):
             self._display.print_text(text)

@@ -115,7 +115,7 @@ class Supervisor:
             self._exited.set_result(child)
 
     async def _stop(self) -> None:
-        await asyncio.gather(*(one.stop(self._stop_now) for one in self._added))
+        failed = await asyncio.gather(*(one.stop(self._stop_now) for one in self._added), return_exceptions=True)
         for child in reversed(self._children):
             self.expect_exit(child)
             await child.stop(self._stop_now)
@@ -125,3 +125,6 @@ class Supervisor:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             loop.remove_signal_handler(number)
+        for error in failed:
+            if error is not None:  # a bug, which must not keep the other processes running
+                raise error

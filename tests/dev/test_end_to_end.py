@@ -60,8 +60,9 @@ async def start(
         *(sys.executable, "-m", "dequeuer", "dev", *line),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
-        env={**os.environ, "PYTHONPATH": str(ROOT), **(env or {})},
-        cwd=folder,
+        # From the source tree its processes find each other without this variable.
+        env={**os.environ, "PYTHONPATH": "" if folder is None else str(ROOT), **(env or {})},
+        cwd=folder or ROOT,
     )
 
 

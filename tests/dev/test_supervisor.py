@@ -86,6 +86,21 @@ async def test_what_was_added_is_stopped_first_and_all_of_it_at_the_same_time() 
     assert printed.lines == ["server runs", "pod ends", "pod ends", "server ends"]
 
 
+class Broken:
+    async def stop(self, stop_now: asyncio.Event) -> None:
+        raise ZeroDivisionError("a bug")
+
+
+async def test_a_bug_while_one_is_stopped_keeps_no_other_process_running() -> None:
+    printed = Printed()
+    with pytest.raises(ZeroDivisionError):
+        async with Supervisor() as supervisor:
+            supervisor.add(Broken())
+            child = await supervisor.start(spec("server", PRINTS_AT_ITS_END, printed.of("server")))
+            await printed.wait_until("server runs")
+    assert not is_alive(child.pid)
+
+
 async def test_work_returns_its_result_while_all_live() -> None:
     async def work() -> str:
         return "done"
