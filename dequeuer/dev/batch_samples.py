@@ -1,9 +1,10 @@
-"""A sample job: submitted, followed and read over HTTP and S3, as any client does it."""
+"""A sample job: submitted, followed and read over HTTP, as any client does it."""
 
 from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,7 +14,7 @@ from dequeuer.core.clock import monotonic
 from dequeuer.core.errors import clip
 from dequeuer.dev.display import MAX_RESULT_CHARACTERS, Display, SampleRow
 from dequeuer.dev.errors import DevError
-from dequeuer.dev.local_aws import BUCKET, LocalAws
+from dequeuer.dev.local_aws import BUCKET
 from dequeuer.dev.options import Options
 from dequeuer.dev.sample_container import ALWAYS, FAILS, ONCE
 from dequeuer.jobs.state import has_ended, parse_state
@@ -22,7 +23,7 @@ ITEMS_PER_BATCH = 3
 POLL_INTERVAL_S = 0.25
 OUTPUT_FOLDER = "output"
 MAX_SHOWN_LINES = 20
-"""Results and errors that are shown, each."""
+"""Results and errors that are shown."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,7 +114,15 @@ class SampleJob:
             result=_progress_text(status),
         )
 
+    async def results(self) -> list[str]:
+        """Return the lines of all items: a result or an error each. Call it after `follow`."""
+        return (await self._text("GET", f"{self.url}/results?jobID={self.job_id}")).splitlines()
+
     async def _ask(self, method: str, url: str, body: bytes | None = None) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(await self._text(method, url, body))
+        return found
+
+    async def _text(self, method: str, url: str, body: bytes | None = None) -> str:
         try:
             async with self.session.request(method, url, data=body) as answer:
                 text = await answer.text()
@@ -121,8 +130,15 @@ class SampleJob:
             raise DevError(f"the gateway does not answer: {clip(str(error) or type(error).__name__)}") from error
         if answer.status != 200:
             raise DevError(f"the gateway answered {answer.status} to the sample job: {clip(text)}")
-        found: dict[str, Any] = json.loads(text)
-        return found
+        return text
+
+
+def shown_lines(lines: Sequence[str]) -> str:
+    """Return the first lines, indented, and how many more there are."""
+    shown = [f"  {line}" for line in lines[:MAX_SHOWN_LINES]]
+    if len(lines) > MAX_SHOWN_LINES:
+        shown.append(f"  ... and {len(lines) - MAX_SHOWN_LINES} more")
+    return "\n".join(shown)
 
 
 def succeeded(status: dict[str, Any], sample: Sample) -> bool:
@@ -131,24 +147,6 @@ def succeeded(status: dict[str, Any], sample: Sample) -> bool:
         return bool(status["status"] == "succeeded")
     failed = (status.get("progress") or {}).get("items_failed")
     return bool(status["status"] == "completed_with_failures" and failed == sample.expected_failures)
-
-
-async def results_text(local_aws: LocalAws, job_id: str) -> str:
-    """Return the results and errors of all items, as they are in S3."""
-    parts = []
-    for title, folder in (("results", "results"), ("errors", "errors")):
-        prefix = f"{OUTPUT_FOLDER}/{job_id}/{folder}/"
-        lines = sorted(await local_aws.read_lines(prefix), key=_index)
-        shown = [f"  {line}" for line in lines[:MAX_SHOWN_LINES]]
-        if len(lines) > MAX_SHOWN_LINES:
-            shown.append(f"  ... and {len(lines) - MAX_SHOWN_LINES} more")
-        parts.append("\n".join([f"\n{title} by item, in s3://{BUCKET}/{prefix}", *(shown or ["  none"])]))
-    return "\n".join(parts)
-
-
-def _index(line: str) -> int:
-    index = json.loads(line)["index"]
-    return index if isinstance(index, int) else 0
 
 
 def _progress_text(status: dict[str, Any]) -> str:

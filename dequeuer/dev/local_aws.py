@@ -5,9 +5,7 @@ from __future__ import annotations
 import importlib.util
 import shutil
 import sys
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -64,39 +62,17 @@ def queue_name(api_name: str, *, fifo: bool) -> str:
     return f"{name}.fifo" if fifo else name
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LocalAws:
-    """What was created in the local SQS and S3, besides `BUCKET`.
+async def make_bucket_and_queues(endpoint_url: str, queue_names: Mapping[str, str]) -> dict[str, str]:
+    """Create `BUCKET` and the queues; return the URLs of the queues by the name of the API.
 
-    Attributes:
-        queue_urls: by the name of the API.
-        s3: the client of the SDK.
-    """
-
-    queue_urls: Mapping[str, str]
-    s3: Any
-
-    async def read_lines(self, prefix: str) -> list[str]:
-        """Return the lines of the objects below a prefix, in the order of their keys. Only for a few small objects."""
-        listed = await self.s3.list_objects_v2(Bucket=BUCKET, Prefix=prefix)
-        lines: list[str] = []
-        for entry in listed.get("Contents", ()):
-            answer = await self.s3.get_object(Bucket=BUCKET, Key=entry["Key"])
-            async with answer["Body"] as body:
-                lines += (await body.read()).decode().splitlines()
-        return lines
-
-
-@asynccontextmanager
-async def open_local_aws(endpoint_url: str, queue_names: Mapping[str, str]) -> AsyncIterator[LocalAws]:
-    """Create the bucket and the queues. Call `environment.remove_aws_settings` first.
+    Call `environment.remove_aws_settings` first.
 
     Args:
         endpoint_url: of SQS and S3.
         queue_names: the queue of each API.
 
     Raises:
-        DevError: a call to SQS or S3 failed, here or within the context.
+        DevError: a call to SQS or S3 failed.
     """
     session = aiobotocore.session.get_session()
 
@@ -119,7 +95,7 @@ async def open_local_aws(endpoint_url: str, queue_names: Mapping[str, str]) -> A
                     attributes = {"FifoQueue": "true"} if name.endswith(".fifo") else {}
                     created = await sqs.create_queue(QueueName=name, Attributes=attributes)
                     queue_urls[api_name] = created["QueueUrl"]
-            yield LocalAws(queue_urls=queue_urls, s3=s3)
+            return queue_urls
     except (BotoCoreError, ClientError) as error:
         text = f"the embedded SQS and S3 cannot be used ({clip(str(error))}): run again with --verbose to see their log"
         raise DevError(text) from error

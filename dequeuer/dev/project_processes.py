@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from contextlib import AsyncExitStack
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -15,7 +14,7 @@ from dequeuer.core.errors import clip
 from dequeuer.dev import ready
 from dequeuer.dev.async_pod import AsyncPod
 from dequeuer.dev.errors import DevError
-from dequeuer.dev.local_aws import BUCKET, CLUSTER_UID, LocalAws, open_local_aws, queue_name
+from dequeuer.dev.local_aws import BUCKET, CLUSTER_UID, make_bucket_and_queues, queue_name
 from dequeuer.dev.process_specs import SHUTDOWN_GRACE_S, ProcessSpecs
 from dequeuer.dev.project import Project
 from dequeuer.dev.supervisor import Supervisor
@@ -68,7 +67,7 @@ class ProjectProcesses:
         """The work folder of the controller."""
         return self._directory / "jobs"
 
-    async def start(self, supervisor: Supervisor, stack: AsyncExitStack, session: aiohttp.ClientSession) -> LocalAws:
+    async def start(self, supervisor: Supervisor, session: aiohttp.ClientSession) -> None:
         """Start all processes; return when all accept work.
 
         Raises:
@@ -80,15 +79,14 @@ class ProjectProcesses:
         listens = partial(ready.is_listening, addresses.aws)
         await ready.wait_until(listens, "ministack does not listen", child=server)
         names = {api.name: queue_name(api.name, fifo=True) for api in self._project.async_apis}
-        local_aws = await stack.enter_async_context(open_local_aws(addresses.aws_url, names))
-        gateway = await supervisor.start(self._specs.gateway(local_aws.queue_urls, self._project.path))
+        queue_urls = await make_bucket_and_queues(addresses.aws_url, names)
+        gateway = await supervisor.start(self._specs.gateway(queue_urls, self._project.path))
         controller = await supervisor.start(self._controller()) if self._project.job_apis else None
-        pods = [self._start_pod(supervisor, api_name, sees_root, url) for api_name, url in local_aws.queue_urls.items()]
+        pods = [self._start_pod(supervisor, api_name, sees_root, url) for api_name, url in queue_urls.items()]
         await self._ready(session, f"{addresses.gateway_url}/healthz", "the gateway is not ready", gateway)
         if controller is not None:
             await self._ready(session, f"{addresses.admin_url}/healthz", "the controller is not ready", controller)
         await self._pods_ready(pods)
-        return local_aws
 
     def _start_pod(self, supervisor: Supervisor, api_name: str, sees_root: bool, queue_url: str) -> AsyncPod:  # noqa: FBT001 - private
         api = next(api for api in self._project.async_apis if api.name == api_name)

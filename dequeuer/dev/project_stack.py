@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import AsyncExitStack, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
@@ -17,7 +17,6 @@ from dequeuer.dev.controller_log import parse_job_line
 from dequeuer.dev.display import Display
 from dequeuer.dev.environment import user_environment
 from dequeuer.dev.job_logs import JobLogs
-from dequeuer.dev.local_aws import LocalAws
 from dequeuer.dev.log_line import parse_settled_line, settled_text
 from dequeuer.dev.options import Options
 from dequeuer.dev.process_specs import ProcessSpecs
@@ -35,7 +34,6 @@ class ReadyProject:
         project: what is run.
         addresses: the ports.
         session: for requests to the gateway.
-        local_aws: SQS and S3.
         logs: what the containers of jobs print.
         work_folder: of the controller.
         followed: ids of jobs whose statuses are shown in another way.
@@ -44,7 +42,6 @@ class ReadyProject:
     project: Project
     addresses: Addresses
     session: aiohttp.ClientSession
-    local_aws: LocalAws
     logs: JobLogs
     work_folder: Path
     followed: set[str]
@@ -104,9 +101,8 @@ class ProjectStack:
     async def _work(self, supervisor: Supervisor) -> int:
         names = ", ".join(api.name for api in (*self._project.async_apis, *self._project.job_apis))
         self._display.print_text(f"starting SQS and S3, the gateway and what {names} needs, on loopback ...")
-        async with AsyncExitStack() as stack:
-            session = await stack.enter_async_context(aiohttp.ClientSession(trust_env=False))
-            local_aws = await self._processes.start(supervisor, stack, session)
+        async with aiohttp.ClientSession(trust_env=False) as session:
+            await self._processes.start(supervisor, session)
             following = asyncio.create_task(self._logs.follow(), name="dev-job-logs")
             try:
                 return await self._use(
@@ -114,7 +110,6 @@ class ProjectStack:
                         project=self._project,
                         addresses=self._addresses,
                         session=session,
-                        local_aws=local_aws,
                         logs=self._logs,
                         work_folder=self._processes.work_folder,
                         followed=self._followed,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from contextlib import AsyncExitStack, suppress
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -13,7 +13,7 @@ import aiohttp
 from dequeuer.dev import async_samples, next_steps, ready
 from dequeuer.dev.addresses import Addresses, check_ports
 from dequeuer.dev.display import FAILED, Display, SampleRow
-from dequeuer.dev.local_aws import API_NAME, open_local_aws, queue_name
+from dequeuer.dev.local_aws import API_NAME, make_bucket_and_queues, queue_name
 from dequeuer.dev.log_line import parse_settled_line
 from dequeuer.dev.options import Options
 from dequeuer.dev.process_specs import ProcessSpecs
@@ -49,8 +49,7 @@ class RequestStack:
     async def _work(self, supervisor: Supervisor) -> int:
         addresses, options = self._addresses, self._options
         self._display.print_text("starting SQS and S3, the gateway, the sidecar and the container on loopback ...")
-        async with AsyncExitStack() as stack:
-            session = await stack.enter_async_context(aiohttp.ClientSession(trust_env=False))
+        async with aiohttp.ClientSession(trust_env=False) as session:
             server = await supervisor.start(self._server)
             spec = container_spec(self._specs, options, self._inherited)
             container = None if spec is None else await supervisor.start(spec)
@@ -58,8 +57,8 @@ class RequestStack:
                 partial(ready.is_listening, addresses.aws), "ministack does not listen", child=server
             )
             names = {API_NAME: queue_name(API_NAME, fifo=options.fifo)}
-            local_aws = await stack.enter_async_context(open_local_aws(addresses.aws_url, names))
-            return await self._run_samples(supervisor, local_aws.queue_urls, session, container)
+            queue_urls = await make_bucket_and_queues(addresses.aws_url, names)
+            return await self._run_samples(supervisor, queue_urls, session, container)
 
     async def _run_samples(
         self,

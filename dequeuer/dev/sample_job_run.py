@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from dequeuer.dev import next_steps
-from dequeuer.dev.batch_samples import SampleJob, make_sample, results_text, succeeded
+from dequeuer.dev.batch_samples import SampleJob, make_sample, shown_lines, succeeded
 from dequeuer.dev.display import Display
 from dequeuer.dev.local_aws import API_NAME
 from dequeuer.dev.options import Options
@@ -33,7 +33,7 @@ class SampleJobRun:
         status = await job.follow()
         ready.logs.look()
         if sample.keeps_results:
-            say(await results_text(ready.local_aws, job.job_id))
+            say(f"\nresults, one line for each item:\n{shown_lines(await job.results())}")
         is_success = succeeded(status, sample)
         say(_summary(status, sample.expected_failures, is_success=is_success))
         if not options.once:

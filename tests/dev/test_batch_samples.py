@@ -2,17 +2,17 @@ from __future__ import annotations
 
 import io
 import json
-from typing import Any, Self
+from typing import Any
 
 import aiohttp
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from dequeuer.dev.batch_samples import SampleJob, make_sample, results_text, succeeded
+from dequeuer.dev.batch_samples import SampleJob, make_sample, shown_lines, succeeded
 from dequeuer.dev.display import PlainDisplay
 from dequeuer.dev.errors import DevError
-from dequeuer.dev.local_aws import LocalAws, queue_name
+from dequeuer.dev.local_aws import queue_name
 from dequeuer.dev.options import parse
 
 
@@ -74,10 +74,15 @@ class Gateway:
         found = self._statuses.pop(0) if len(self._statuses) > 1 else self._statuses[0]
         return web.json_response({"job_status": found})
 
+    async def results(self, request: web.Request) -> web.Response:
+        assert request.query["jobID"] == "67a0"
+        return web.Response(text='{"index":0,"result":1}\n{"index":1,"error":{}}\n')
+
     def app(self) -> web.Application:
         app = web.Application()
         app.router.add_post("/batch/sample", self.submit)
         app.router.add_get("/batch/sample", self.status)
+        app.router.add_get("/batch/sample/results", self.results)
         return app
 
 
@@ -94,6 +99,7 @@ async def test_a_job_is_submitted_and_shown_until_it_has_ended() -> None:
         sample = make_sample(parse(["--kind", "batch"]))
         await job.submit(sample)
         status = await job.follow()
+        assert await job.results() == ['{"index":0,"result":1}', '{"index":1,"error":{}}']
     assert gateway.submitted == [sample.submission]
     assert status["status"] == "worker_error"
     shown = [" ".join(line.split()[1:2] + line.split()[4:]) for line in stream.getvalue().splitlines()]
@@ -112,58 +118,11 @@ async def test_a_refused_job_is_an_error_with_its_reason() -> None:
             await job.submit(make_sample(parse(["--kind", "batch"])))
 
 
-class S3:
-    """Objects in the memory."""
-
-    def __init__(self, objects: dict[str, str]) -> None:
-        self._objects = objects
-
-    async def list_objects_v2(self, *, Bucket: str, Prefix: str) -> dict[str, Any]:  # noqa: N803 - the SDK's names
-        keys = sorted(key for key in self._objects if key.startswith(Prefix))
-        return {"Contents": [{"Key": key} for key in keys]} if keys else {}
-
-    async def get_object(self, *, Bucket: str, Key: str) -> dict[str, Any]:  # noqa: N803 - the SDK's names
-        return {"Body": Body(self._objects[Key])}
-
-
-class Body:
-    def __init__(self, text: str) -> None:
-        self._text = text
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        pass
-
-    async def read(self) -> bytes:
-        return self._text.encode()
-
-
-async def test_results_are_shown_in_the_order_of_the_items() -> None:
-    objects = {
-        "output/67a0/results/00000000.jsonl": '{"index":0,"result":1}\n{"index":2,"result":3}\n',
-        "output/67a0/results/00000001-1.jsonl": '{"index":1,"result":2}\n',
-        "output/67a0/errors/00000001.jsonl": "",
-    }
-    text = await results_text(LocalAws(queue_urls={}, s3=S3(objects)), "67a0")
-    assert text.splitlines() == [
-        "",
-        "results by item, in s3://dequeuer-dev/output/67a0/results/",
-        '  {"index":0,"result":1}',
-        '  {"index":1,"result":2}',
-        '  {"index":2,"result":3}',
-        "",
-        "errors by item, in s3://dequeuer-dev/output/67a0/errors/",
-        "  none",
-    ]
-
-
-async def test_of_many_results_some_are_shown() -> None:
-    lines = "".join(f'{{"index":{number},"result":0}}\n' for number in range(50))
-    text = await results_text(LocalAws(queue_urls={}, s3=S3({"output/67a0/results/00000000.jsonl": lines})), "67a0")
-    assert "  ... and 30 more" in text.splitlines()
-    assert text.count('"result"') == 20
+def test_of_many_results_some_are_shown() -> None:
+    shown = shown_lines([str(number) for number in range(50)]).splitlines()
+    assert shown[:2] == ["  0", "  1"]
+    assert shown[20:] == ["  ... and 30 more"]
+    assert shown_lines(["0"]) == "  0"
 
 
 def test_names_of_queues_are_in_cortex_layout_and_good_for_sqs() -> None:

@@ -9,7 +9,7 @@ import pytest
 from dequeuer.core.errors import ConfigurationError
 from dequeuer.dev import cli
 from dequeuer.dev.errors import DevError
-from dequeuer.dev.local_aws import open_local_aws
+from dequeuer.dev.local_aws import make_bucket_and_queues
 from dequeuer.dev.options import Options
 from dequeuer.process.ports import free_ports
 
@@ -70,5 +70,4 @@ async def test_an_embedded_server_that_does_not_respond_is_reported(monkeypatch:
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
     (port,) = free_ports(1)
     with pytest.raises(DevError, match=r"the embedded SQS and S3 cannot be used .*--verbose"):
-        async with open_local_aws(f"http://127.0.0.1:{port}", {"api": "q.fifo"}):
-            pass
+        await make_bucket_and_queues(f"http://127.0.0.1:{port}", {"api": "q.fifo"})
