@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Final
 
+from dequeuer.files.log_reader import OLDER, LogReader
 from dequeuer.process.child_output import MAX_LINE_CHARACTERS
 
 INTERVAL_S: Final = 0.25
-MAX_BYTES_A_LOOK: Final = 64 * 1024
-"""Of a file. A container that prints more is shown later."""
+MAX_LINES_A_LOOK: Final = 500
+"""Of a container. One that prints more is shown later."""
 _PATTERN = "*/*/*/logs/worker-*.log"
-_HIDDEN = (".sidecar.log", ".1.log")
+_HIDDEN = (".sidecar.log", OLDER)
 
 
 class JobLogs:
@@ -27,7 +29,8 @@ class JobLogs:
     def __init__(self, work_folder: Path, on_line: Callable[[str, str, str], None]) -> None:
         self._work_folder = work_folder
         self._on_line = on_line
-        self._read: dict[Path, int] = {}
+        self._readers: dict[Path, LogReader] = {}
+        self._unread: dict[Path, Iterator[bytes]] = {}
 
     async def follow(self) -> None:
         """Look for new lines until cancelled."""
@@ -42,17 +45,14 @@ class JobLogs:
                 self._look_at(path)
 
     def _look_at(self, path: Path) -> None:
-        begin = self._read.get(path, 0)
+        reader = self._readers.setdefault(path, LogReader(path.parent, path.stem))
+        lines = self._unread.pop(path, None) or reader.lines()
+        count = 0
         try:
-            with path.open("rb") as file:
-                if file.seek(0, 2) < begin:
-                    begin = 0  # a new file: the old one became large
-                file.seek(begin)
-                data = file.read(MAX_BYTES_A_LOOK)
+            for line in islice(lines, MAX_LINES_A_LOOK):
+                count += 1
+                self._on_line(path.parts[-4], path.stem, line.decode(errors="replace")[:MAX_LINE_CHARACTERS])
         except OSError:
             return
-        end = data.rfind(b"\n") + 1
-        self._read[path] = begin + end
-        api, container = path.parts[-4], path.stem
-        for line in data[:end].decode(errors="replace").splitlines():
-            self._on_line(api, container, line[:MAX_LINE_CHARACTERS])
+        if count == MAX_LINES_A_LOOK:
+            self._unread[path] = lines

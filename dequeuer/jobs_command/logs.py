@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Final
 
 from dequeuer.core.errors import ConfigurationError, quoted
+from dequeuer.files.log_reader import LogReader, log_names
 from dequeuer.jobs.layout import JOB_KINDS
 from dequeuer.jobs_command import exit_statuses
-from dequeuer.jobs_command.log_files import LogReader, log_names
 from dequeuer.jobs_command.options import Options
 from dequeuer.jobs_command.output import Output, RawOutput
 from dequeuer.terminal.text import visible
@@ -30,20 +30,16 @@ async def print_logs(options: Options, work_folder: str | None, output: Output) 
     out = RawOutput(output.stream)
     readers: dict[str, LogReader] = {}
     tail = options.tail
-    try:
-        while True:
-            for name in log_names(folder):
-                if name not in readers and _is_wanted(name, options.worker):
-                    readers[name] = LogReader(folder, name, tail)
-            tail = None  # a log that appears from now on is new as a whole
-            for name, reader in readers.items():
-                await _print(name, reader, out, is_last=not options.follows)
-            if not options.follows:
-                break
-            await asyncio.sleep(FOLLOW_INTERVAL_S)
-    finally:
-        for reader in readers.values():
-            reader.close()
+    while True:
+        for name in log_names(folder):
+            if name not in readers and _is_wanted(name, options.worker):
+                readers[name] = LogReader(folder, name, tail)
+        tail = None  # a log that appears from now on is new as a whole
+        for name, reader in readers.items():
+            await _print(name, reader, out, is_last=not options.follows)
+        if not options.follows:
+            break
+        await asyncio.sleep(FOLLOW_INTERVAL_S)
     if not readers:
         output.note(f"dequeuer jobs: there are no such logs in {quoted(str(folder))}: has the worker been started?")
         return exit_statuses.REFUSED

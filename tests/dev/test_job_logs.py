@@ -72,10 +72,20 @@ def test_when_a_file_became_large_the_next_one_is_shown_from_its_beginning(
     assert [line for *_, line in seen] == ["12345678", "next"]
 
 
+def test_what_was_printed_before_a_file_became_large_is_shown_too(folder: Path, logs: JobLogs, seen: SEEN) -> None:
+    log = LogFile(folder / "worker-0.api.log", max_bytes=20)
+    for line in ("one", "two", "three", "four", "five", "six"):
+        if line == "two":
+            logs.look()
+        log.write(line)
+    logs.look()
+    assert [line for *_, line in seen] == ["one", "two", "three", "four", "five", "six"]
+
+
 def test_of_much_output_a_part_is_read_at_a_time(
     folder: Path, logs: JobLogs, seen: SEEN, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(job_logs, "MAX_BYTES_A_LOOK", 16)
+    monkeypatch.setattr(job_logs, "MAX_LINES_A_LOOK", 2)
     log = LogFile(folder / "worker-0.api.log")
     for number in range(10):
         log.write(f"line {number}")

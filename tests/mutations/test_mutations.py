@@ -647,10 +647,10 @@ MUTATIONS = [
     ),
     Mutation(
         name="a log that is replaced while it is followed loses lines",
-        module="jobs_command/log_files.py",
-        old="            yield from self._read(self._file)\n            if not was_replaced:\n",
-        new="            if not was_replaced:\n                yield from self._read(self._file)\n",
-        tests=("tests/jobs_command/test_log_files.py",),
+        module="files/log_reader.py",
+        old="                return file, files[at + 1 :]\n",
+        new="                return files[-1], []\n",
+        tests=("tests/files/test_log_reader.py",),
     ),
 ]
 

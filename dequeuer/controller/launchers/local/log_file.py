@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
+from dequeuer.files.log_reader import OLDER
+
 MAX_BYTES: Final = 8 << 20
 """Of a file; the one before it is kept, too."""
 
@@ -22,7 +24,7 @@ class LogFile:
         data = line.encode(errors="replace") + b"\n"
         try:
             if self._size + len(data) > self._max_bytes:
-                self._path.replace(self._path.with_suffix(".1.log"))
+                self._path.replace(self._path.with_suffix(OLDER))
                 self._size = 0
             with self._path.open("ab") as file:
                 file.write(data)

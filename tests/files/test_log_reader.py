@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from dequeuer.controller.launchers.local.log_file import LogFile
-from dequeuer.jobs_command import log_files
-from dequeuer.jobs_command.log_files import LogReader, log_names
+from dequeuer.files import log_reader
+from dequeuer.files.log_reader import LogReader, log_names
 
 NAME = "worker-0.api"
 
@@ -24,9 +24,7 @@ def read(reader: LogReader) -> list[str]:
 
 def all_of(folder: Path, tail: int | None = None) -> list[str]:
     reader = LogReader(folder, NAME, tail)
-    found = read(reader) + [line.decode() for line in reader.rest()]
-    reader.close()
-    return found
+    return read(reader) + [line.decode() for line in reader.rest()]
 
 
 def numbered(first: int, last: int) -> list[str]:
@@ -44,7 +42,7 @@ def test_both_files_of_a_log_are_read_in_their_order(tmp_path: Path) -> None:
 def test_the_last_lines_go_over_both_files(
     tmp_path: Path, tail: int, read_bytes: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(log_files, "READ_BYTES", read_bytes)
+    monkeypatch.setattr(log_reader, "READ_BYTES", read_bytes)
     write(tmp_path, *numbered(0, 150))
     assert all_of(tmp_path, tail) == all_of(tmp_path)[len(all_of(tmp_path)) - min(tail, len(all_of(tmp_path))) :]
 
@@ -54,7 +52,6 @@ def test_a_log_that_grows_is_followed_through_its_replacements(tmp_path: Path) -
     for first in range(0, 2000, 37):
         write(tmp_path, *numbered(first, first + 37))
         found += read(reader)
-    reader.close()
     assert found == numbered(0, first + 37)
 
 
@@ -64,7 +61,6 @@ def test_a_log_that_was_replaced_twice_between_two_looks_goes_on_with_what_is_th
     found = read(reader)
     write(tmp_path, *numbered(10, 250))
     found += read(reader)
-    reader.close()
     assert found[:10] == numbered(0, 10)
     assert found[-50:] == numbered(200, 250)
     assert found == sorted(set(found))
@@ -75,7 +71,6 @@ def test_a_log_that_appears_later_is_read_from_its_beginning(tmp_path: Path) -> 
     assert read(reader) == []
     write(tmp_path, "one", "two")
     assert read(reader) == ["one", "two"]
-    reader.close()
 
 
 def test_half_a_line_waits_for_the_rest_of_it(tmp_path: Path) -> None:
@@ -87,14 +82,12 @@ def test_half_a_line_waits_for_the_rest_of_it(tmp_path: Path) -> None:
         file.write(b"o\nthr")
     assert read(reader) == ["two"]
     assert list(reader.rest()) == [b"thr"]
-    reader.close()
 
 
 def test_a_line_without_end_takes_bounded_memory(tmp_path: Path) -> None:
     (tmp_path / f"{NAME}.log").write_bytes(b"x" * 1_000_000)
     reader = LogReader(tmp_path, NAME)
-    assert max(len(line) for line in [*reader.lines(), *reader.rest()]) <= 2 * log_files.MAX_LINE_BYTES
-    reader.close()
+    assert max(len(line) for line in [*reader.lines(), *reader.rest()]) <= 2 * log_reader.MAX_LINE_BYTES
 
 
 def test_what_is_no_regular_file_is_not_read(tmp_path: Path) -> None:
