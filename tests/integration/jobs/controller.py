@@ -72,12 +72,15 @@ class Handler(BaseHTTPRequestHandler):
             if items[0] == config.get("fails"):
                 return self.reply(500)
             put(f"sums/{items[0]:06}-{uuid.uuid4().hex}", str(sum(items)))
+            if config.get("answers"):
+                return self.reply(body=json.dumps([2 * item for item in items]).encode())
         self.reply()
 
-    def reply(self, status=200):
+    def reply(self, status=200, body=b""):
         self.send_response(status)
-        self.send_header("Content-Length", "0")
+        self.send_header("Content-Length", str(len(body)))
         self.end_headers()
+        self.wfile.write(body)
 
     def log_message(self, *_):
         pass

@@ -96,6 +96,28 @@ def test_a_job_from_its_submission_to_its_logs(cloud: Cloud, bucket: Bucket, she
         assert (status, json.loads(out)["status"]) == (6, "worker_error")
 
 
+def test_the_results_of_a_job_are_read(cloud: Cloud, bucket: Bucket, shell: Shell, apis: Path, tmp_path: Path) -> None:
+    body = submission(bucket, answers=True, fails=500) | {"output": {"s3_path": f"s3://{bucket.name}/out"}}
+    with Controller(cloud, bucket, apis):
+        status, out, _ = shell.run("submit", "sum", "-", "--wait", "--json", body=body)
+        assert status == 3
+        job_id = json.loads(out)["job_id"]
+        status, out, err = shell.run("results", "sum", job_id)
+        assert (status, err) == (0, "")
+        lines = [json.loads(line) for line in out.splitlines()]
+        assert [line["index"] for line in lines] == list(range(1000))
+        assert [line["index"] for line in lines if "error" in line] == list(range(500, 510))
+        assert all(line["result"] == 2 * line["index"] for line in lines if "result" in line)
+        _, errors, _ = shell.run("results", "sum", job_id, "--only", "errors")
+        assert errors.splitlines() == out.splitlines()[500:510]
+        file = tmp_path / "results.jsonl"
+        assert shell.run("results", "sum", job_id, "--output", str(file)) == (0, "", "")
+        assert file.read_text() == out
+        without = shell.run("submit", "sum", "-", body=submission(bucket))[1].strip()
+        status, out, err = shell.run("results", "sum", without)
+        assert (status, out, "it was submitted without output" in err) == (1, "", True)
+
+
 def test_a_job_is_paused_resumed_watched_and_stopped(cloud: Cloud, bucket: Bucket, shell: Shell, apis: Path) -> None:
     with Controller(cloud, bucket, apis) as controller:
         job_id = shell.run("submit", "sum", "-", body=submission(bucket, takes=0.5))[1].strip()
