@@ -224,8 +224,8 @@ class LeaseRenewer:
     def _schedule(self, held: HeldLease) -> None:
         due_at = self.loop.time() + self.length_s / 2
         if due_at > held.stop_at:
-            # The last renewal before the 12 hours are used up was for less than a whole length, and took long. Nothing
-            # else fences the lease while no renewal runs.
+            # The last renewal before the 12 hours are used up was for less than a whole length: half a length later it
+            # may be over. While no renewal runs, nothing else fences the lease.
             self._timers[held] = self.loop.call_at(held.stop_at, self._start_by_timer, held)
             return
         self._due_at[held] = due_at

@@ -59,7 +59,7 @@ class FailRequest:
         return self._done("completed", reason, keys.payload, keys.headers)
 
     def _done(self, state: FinalState, reason: str, *input_keys: str) -> Done:
-        """Return the end of the request. `input_keys`: deleted after it, because the headers may hold credentials."""
+        """Return the end of the request. `input_keys`: objects that are deleted after the acknowledgement."""
         return Done(state=state, after_ack=partial(delete_best_effort, self.store, input_keys), reason=reason)
 
     async def _store_payload(self, message: Message, keys: RequestKeys, fence: Fence) -> None:

@@ -28,8 +28,9 @@ _UNSAFE: Final = re.compile(r"[^A-Za-z0-9-]")
 class FailureRecorder:
     """`Handler` around another one: an outcome after which a batch is not delivered again is recorded before it.
 
-    A batch whose last receive ends without an outcome is not recorded: it was released before its work began, it was
-    cancelled at the end of the grace period, or its lease was lost. It is only in the dead-letter queue.
+    A batch whose last receive ends without an outcome is not recorded: its sidecar was killed, its lease was lost, or
+    it was released before its work had ended and the queue did not take it as a new message (`Settler.release_now`).
+    It is only in the dead-letter queue.
 
     A record is named as the objects of the batch, or `message-<id>` when its message names no batch. While the store
     cannot be used, the message is kept. When the queue refuses the message for items that are tried again, these items
