@@ -71,6 +71,8 @@ class Controller:
     async def _scan(self) -> None:
         were_running = frozenset(self._running)
         found = await self._unfinished()
+        for keys in self._waiting.keys() - found:
+            await self._waiting[keys].withdraw()
         for known in (self._waiting, self._specs, self._tries_after):
             for keys in known.keys() - found:
                 del known[keys]

@@ -54,6 +54,8 @@ class Ownership:
         self._seen_at = 0.0
         self._valid_until = 0.0
         self._is_forgotten = False
+        self._may_have_claimed = False
+        """A claim may be stored that this controller does not know of: the response to its creation was lost."""
         self._beating = asyncio.Lock()
         """Held while the object is rewritten: a rewrite that is under way would create it anew after `forget`."""
         self.epoch = 0
@@ -81,7 +83,7 @@ class Ownership:
             # The response to our creation was lost.
             self._hold(seen.epoch, asked_at)
         elif seen.epoch == 0 or is_released or is_silent:
-            asked_at = self._clock()
+            asked_at, self._may_have_claimed = self._clock(), True
             if await self._objects.create(self._key(seen.epoch + 1), self._text(beat=0)):
                 self._hold(seen.epoch + 1, asked_at)
         return self.is_held
@@ -124,6 +126,11 @@ class Ownership:
         self._is_forgotten = True
         async with self._beating:
             await self._objects.delete(await self._objects.keys(self._folder))
+
+    async def withdraw(self) -> None:
+        """Delete what may be there of our claims to a job that has ended without us."""
+        if self._may_have_claimed:
+            await self.forget()
 
     def _hold(self, epoch: int, asked_at: float) -> None:
         self.epoch = epoch

@@ -103,6 +103,10 @@ class JobRunner:
             self._reports.acquired()
         return is_acquired
 
+    async def withdraw(self) -> None:
+        """Leave no claim to a job that has ended without us. Raises the errors of `PASS_ERRORS`."""
+        await self._ownership.withdraw()
+
     async def run(self) -> None:
         """Act for the job, which must have been acquired, until it has ended, or belongs to somebody else.
 

@@ -136,3 +136,25 @@ async def test_calls_in_any_order_run_the_job_once(world: World, order: int) -> 
     await run_two(at, one, two)
     has_run_once(at)
     assert at.started.count(ENQUEUER) == at.started.count("worker-0") == 1
+
+
+async def test_a_claim_whose_creation_had_no_answer_is_deleted_when_the_job_has_ended_meanwhile(world: World) -> None:
+    create = world.store.create
+
+    async def without_answer(key: str, *args: Any, **kwargs: Any) -> bool:
+        await create(key, *args, **kwargs)
+        if "/owner/" in key:
+            # The other controller has just deleted all claims; now it deletes the entry in the index.
+            del world.store.objects[KEYS.in_progress]
+        return False  # as when it is sent again after the response was lost
+
+    world.store.create = without_answer  # type: ignore[method-assign]
+    world.submit()
+    controller, drain = world.controller()
+    running = asyncio.create_task(controller.run())
+    await world.until(lambda: ("put", f"{KEYS.prefix}owner/00000001") in world.store.journal)
+    await asyncio.sleep(10)
+    drain.request()
+    await running
+    assert not {name for name in world.names() if name.startswith("owner/")}
+    world.end_turning()
