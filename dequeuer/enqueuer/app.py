@@ -119,14 +119,14 @@ async def _run(settings: EnqueuerSettings) -> int:
         terminal = sys.stderr if sys.stderr is not None and sys.stderr.isatty() else None
         showing = asyncio.create_task(show_progress(progress.report, log, terminal), name="progress")
         try:
-            return await _until_stopped(enqueuer, drain, progress, log)
+            return await enqueue_until_stopped(enqueuer, drain, progress, log)
         finally:
             showing.cancel()
             if terminal is not None:
                 terminal.write("\n")
 
 
-async def _until_stopped(
+async def enqueue_until_stopped(
     enqueuer: Enqueuer, drain: Drain, progress: Progress, log: structlog.typing.FilteringBoundLogger
 ) -> int:
     """Run until the end, or until a stop has taken too long; return the exit status."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, pairwise
 from typing import Final, Literal
 
 from dequeuer.jobs.state import has_ended, parse_state
@@ -17,7 +17,8 @@ JobRule = Literal[
     "line twice",  # an item has two lines in results and errors together
     "wrong line",  # a result that the container has not given, or an index that is not one of the job
     "completion",  # the container was not told once that the job is complete, or before that, or after another end
-    "two ends",  # end.json has had two contents, or none
+    "stuck",  # the job has not ended
+    "two ends",  # it has ended in two ways
     "marker",  # status, marker and end.json do not say the same
     "wrong end",  # the end does not follow from what has happened
     "left over",  # queue, entry in the index, input, or claims of controllers exist after the end
@@ -53,6 +54,8 @@ class JobViolation:
 
 def judge_job(facts: JobFacts, *, overlap_s: float) -> list[JobViolation]:
     """Return the broken promises. `overlap_s`: how long a change of the owner of a job takes at most, drain included."""
+    if not facts.ends:
+        return [_broken("stuck", "the job has not ended")]
     rules = (_items(facts), _lines(facts), _completion(facts), _end(facts), _owners(facts, overlap_s), _counts(facts))
     return [violation for found in rules for violation in found]
 
@@ -67,8 +70,9 @@ def _items(facts: JobFacts) -> Iterator[JobViolation]:
     tried = {item for call in facts.calls for item in call.items}
     if missing := set(range(facts.items)) - tried - facts.dead:
         yield _broken("unhandled", f"{_some(missing)}: the container has never got them")
-    accepted = {item for call in facts.calls if call.status == 200 for item in call.items}
-    failed = tried - accepted
+    accepted = _accepted(facts)
+    # Nobody can know of a batch whose worker was killed at its last receive, unless results are kept.
+    failed = tried - accepted - (frozenset() if facts.has_output else facts.dead)
     if failed and facts.end == "succeeded":
         yield _broken("wrong end", f"succeeded, but {_some(failed)} were never accepted")
     if facts.skipped_lines != facts.skipped:
@@ -95,8 +99,8 @@ def _completion(facts: JobFacts) -> Iterator[JobViolation]:
     told = [call for call in facts.calls if call.is_completion]
     accepted = [call for call in told if call.status in ACCEPTED]
     if facts.end in COMPLETED and not accepted:
-        is_known = facts.end == "completed_with_failures" and (told or facts.completion_died)
-        if not is_known:
+        is_known = facts.end == "completed_with_failures" and told
+        if not is_known and not facts.completion_died:
             yield _broken("completion", f"the job {facts.end}, but the container was not told so")
     if sum(not call.may_be_cut for call in accepted) > 1:
         yield _broken("completion", f"the container was told {len(accepted)} times that the job is complete")
@@ -110,8 +114,11 @@ def _completion(facts: JobFacts) -> Iterator[JobViolation]:
 
 
 def _end(facts: JobFacts) -> Iterator[JobViolation]:
-    if len(facts.ends) != 1:
-        yield _broken("two ends", f"end.json was written {len(facts.ends)} times")
+    for before, after in pairwise(facts.ends):
+        # Its results may show that items of a job which seemed to succeed have failed.
+        is_corrected = facts.has_output and (before, after) == ("succeeded", "completed_with_failures")
+        if before != after and not is_corrected:
+            yield _broken("two ends", f"{before}, then {after}")
     markers = {name for name in facts.names if has_ended(parse_state(name))}
     if markers != {facts.end} or facts.status != facts.end:
         yield _broken("marker", f"end.json says {facts.end}, markers {sorted(markers)}, the status {facts.status}")
@@ -119,7 +126,7 @@ def _end(facts: JobFacts) -> Iterator[JobViolation]:
     if facts.end not in COMPLETED and (cause is None or cause not in facts.causes):
         yield _broken("wrong end", f"{facts.end}: nothing has happened that ends a job so")
     has_errors = any(line.result is None for line in facts.lines)
-    has_failures = has_errors or facts.records > 0 or bool(facts.dead)
+    has_failures = has_errors or facts.records > 0 or (facts.has_output and bool(facts.dead - _accepted(facts)))
     if facts.end == "succeeded" and has_failures:
         yield _broken("wrong end", "succeeded, but items failed for good")
     told = [call.status in ACCEPTED for call in facts.calls if call.is_completion]
@@ -157,6 +164,10 @@ def _counts(facts: JobFacts) -> Iterator[JobViolation]:
         yield _broken(
             "counts", f"metrics.json says {failed} failed attempts, the container saw {len(calls) - accepted}"
         )
+
+
+def _accepted(facts: JobFacts) -> set[int]:
+    return {item for call in facts.calls if call.status == 200 for item in call.items}
 
 
 def _some(items: Iterable[int]) -> str:

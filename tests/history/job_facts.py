@@ -14,12 +14,12 @@ Cause = Literal["stop", "timeout", "bad item", "bad container"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """A request that a container of the job has answered.
+    """A request that a container of the job has got.
 
     Attributes:
         at: when it came, seconds.
         path: `/`, or that of the completion.
-        status: of the response.
+        status: of the response; 0: there was none.
         items: indexes of the items of the batch in the job.
         results: the answer by item: its JSON text; items that the container named as failed are left out.
         may_be_cut: the worker may not have got the response, or could not act on it: something of it was killed.
@@ -69,8 +69,7 @@ class JobFacts:
         has_output: results are kept.
         calls: by time.
         lines: of all results and errors.
-        ends: the contents that `end.json` has had.
-        end: the status that it tells; "": there is none.
+        ends: the statuses that `end.json` has told, one for each time that it was written.
         ended_at: when it was created, seconds, on the clock of `calls`.
         status: what a client is told.
         total_batches: that a client is told; None: unknown.
@@ -80,7 +79,7 @@ class JobFacts:
         has_queue: its queue exists.
         dead: items of messages in the dead-letter queue.
         records: how many batches are recorded as failed for good, wholly or in part.
-        completion_died: the message of the completion is in the dead-letter queue.
+        completion_died: the message of the completion is in the dead-letter queue, as after kills at its last receive.
         causes: why it may have ended early.
         runs: of workers.
         is_calm: nothing was killed, stopped or refused, so that counts are exact.
@@ -94,7 +93,6 @@ class JobFacts:
     calls: Sequence[Call]
     lines: Sequence[Line] = ()
     ends: Sequence[str]
-    end: str
     ended_at: float
     status: str
     total_batches: int | None
@@ -108,3 +106,8 @@ class JobFacts:
     causes: frozenset[Cause] = frozenset()
     runs: Sequence[WorkerRun] = ()
     is_calm: bool = False
+
+    @property
+    def end(self) -> str:
+        """How the job ended; "": it has not."""
+        return self.ends[-1] if self.ends else ""

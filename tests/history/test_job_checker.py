@@ -21,8 +21,7 @@ GOOD = JobFacts(
     has_output=True,
     calls=(FIRST, SECOND, DONE),
     lines=LINES,
-    ends=("the end",),
-    end="succeeded",
+    ends=("succeeded",),
     ended_at=60.0,
     status="succeeded",
     total_batches=2,
@@ -31,14 +30,14 @@ GOOD = JobFacts(
     runs=(WorkerRun(controller="a", name="worker-0", began_at=0.0, ended_at=60.0),),
     is_calm=True,
 )
-STOPPED = replace(GOOD, end="stopped", status="stopped", names=frozenset({"stopped"}), calls=(FIRST,), lines=LINES[:2], causes=frozenset({"stop"}))  # fmt: skip
+STOPPED = replace(GOOD, ends=("stopped",), status="stopped", names=frozenset({"stopped"}), calls=(FIRST,), lines=LINES[:2], causes=frozenset({"stop"}))  # fmt: skip
 REFUSED = replace(SECOND, status=500, results={})
 ERRORS = tuple(replace(line, result=None) for line in LINES[2:])
 FAILED = replace(
     GOOD,
     calls=(FIRST, REFUSED, DONE),
     lines=LINES[:2] + ERRORS,
-    end="completed_with_failures",
+    ends=("completed_with_failures",),
     status="completed_with_failures",
     names=frozenset({"completed_with_failures"}),
     metrics={"succeeded": 1, "failed": 1},
@@ -63,6 +62,7 @@ def rules(facts: JobFacts) -> set[JobRule]:
         replace(GOOD, calls=(FIRST, SECOND, replace(DONE, status=500), DONE)),
         replace(FAILED, calls=(FIRST, REFUSED, replace(DONE, status=500))),
         replace(FAILED, calls=(FIRST, REFUSED), completion_died=True),
+        replace(FAILED, ends=("succeeded", "completed_with_failures")),
         replace(
             FAILED, calls=(FIRST, DONE), lines=LINES[:2], dead=frozenset({2, 3}), metrics={"succeeded": 1, "failed": 0}
         ),
@@ -92,15 +92,16 @@ BROKEN: list[tuple[JobFacts, dict[str, Any], JobRule]] = [
     (GOOD, {"calls": (FIRST, SECOND, DONE, DONE)}, "completion"),
     (GOOD, {"calls": (FIRST, replace(DONE, at=1.5), SECOND)}, "completion"),
     (STOPPED, {"calls": (FIRST, SECOND, replace(DONE, at=61.0))}, "completion"),
-    (GOOD, {"ends": ("an end", "another one")}, "two ends"),
-    (GOOD, {"ends": ()}, "two ends"),
+    (FAILED, {"ends": ("stopped", "completed_with_failures")}, "two ends"),
+    (FAILED, {"ends": ("succeeded", "completed_with_failures"), "has_output": False}, "two ends"),
+    (GOOD, {"ends": ()}, "stuck"),
     (GOOD, {"names": GOOD.names | {"stopped"}}, "marker"),
     (GOOD, {"names": GOOD.names - {"succeeded"}}, "marker"),
     (GOOD, {"status": "running"}, "marker"),
     (STOPPED, {"causes": frozenset()}, "wrong end"),
-    (STOPPED, {"end": "unexpected_error", "status": "unexpected_error", "names": frozenset({"unexpected_error"})}, "wrong end"),
-    (FAILED, {"end": "succeeded", "status": "succeeded", "names": GOOD.names}, "wrong end"),
-    (GOOD, {"end": "completed_with_failures", "status": "completed_with_failures", "names": frozenset({"completed_with_failures"})}, "wrong end"),
+    (STOPPED, {"ends": ("unexpected_error",), "status": "unexpected_error", "names": frozenset({"unexpected_error"})}, "wrong end"),
+    (FAILED, {"ends": ("succeeded",), "status": "succeeded", "names": GOOD.names}, "wrong end"),
+    (GOOD, {"ends": ("completed_with_failures",), "status": "completed_with_failures", "names": frozenset({"completed_with_failures"})}, "wrong end"),
     (GOOD, {"has_output": False, "lines": (), "calls": (FIRST, REFUSED, DONE), "metrics": {"succeeded": 1, "failed": 1}, "is_calm": False}, "wrong end"),
     (GOOD, {"has_queue": True}, "left over"),
     (GOOD, {"is_in_index": True}, "left over"),

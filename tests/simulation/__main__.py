@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from tests.history.records import save
-from tests.simulation.report import MESSAGES_PER_WORLD, report
+from tests.simulation.report import MESSAGES_PER_WORLD, report, report_jobs
 from tests.simulation.world import simulate
 
 
@@ -16,6 +16,12 @@ def main() -> int:
     """Run."""
     parser = argparse.ArgumentParser(prog="python -m tests.simulation", description=__doc__)
     parser.add_argument("--lives", type=int, default=100_000, help="messages in all (default: %(default)s)")
+    parser.add_argument(
+        "--batch-jobs",
+        type=int,
+        default=0,
+        help="batch jobs, with controllers, a world for each (default: %(default)s)",
+    )
     parser.add_argument(
         "--seed", type=int, default=None, help="seed of the first world; the next worlds have the next numbers"
     )
@@ -30,7 +36,8 @@ def main() -> int:
         save(outcome.history, options.save)
         print("\n".join(map(str, outcome.violations)) or "no promise was broken")
         return 1 if outcome.violations else 0
-    return report(first, -(-options.lives // MESSAGES_PER_WORLD), options.jobs)
+    broken = report(first, -(-options.lives // MESSAGES_PER_WORLD), options.jobs) if options.lives else 0
+    return (report_jobs(first, options.batch_jobs, options.jobs) if options.batch_jobs else 0) | broken
 
 
 if __name__ == "__main__":

@@ -118,7 +118,7 @@ class SimContainer:
             work_s += random.uniform(0, 60)
         loop = asyncio.get_running_loop()
         work = self._running[call] = loop.create_future()
-        timer = loop.call_later(min(work_s, self._timeout_s), _finish, work)
+        timer = loop.call_later(min(work_s, self._timeout_s), finish, work)
         try:
             await work
         finally:
@@ -157,6 +157,7 @@ class SimContainer:
         )
 
 
-def _finish(work: asyncio.Future[None]) -> None:
+def finish(work: asyncio.Future[None]) -> None:
+    """End the work on a request, unless it was broken off."""
     if not work.done():
         work.set_result(None)

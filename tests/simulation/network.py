@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -110,7 +111,7 @@ class Connection:
         except asyncio.CancelledError:
             if random.random() < 0.5 and not self._is_unavailable() and self._denial(action, False) is None:
                 # The request was sent before the cancellation.
-                asyncio.get_running_loop().call_later(random.uniform(0.0, 0.05), effect)
+                asyncio.get_running_loop().call_later(random.uniform(0.0, 0.05), _run_unread, effect)
             raise
         draw = random.random()
         if self._is_unavailable() or draw < self.rates.unavailable:
@@ -125,3 +126,8 @@ class Connection:
         if draw < self.rates.unavailable + self.rates.response_lost:
             raise self._error()
         return result
+
+
+def _run_unread(effect: Callable[[], object]) -> None:
+    with contextlib.suppress(Exception):  # an error is a response, too, which nobody reads
+        effect()

@@ -40,7 +40,7 @@ class Queue:
     def __init__(self, rates: FaultRates, record: Callable[[Record], None], max_receives: int | None) -> None:
         self._rates = rates
         self._record = record
-        self._max_receives = max_receives
+        self.max_receives = max_receives
         self._strict = random.random() < 0.5
         self._numbers = itertools.count(1)
         self._by_receipt: dict[str, QueuedMessage] = {}
@@ -53,7 +53,7 @@ class Queue:
     @property
     def has_redrive(self) -> bool:
         """Whether there is a dead-message queue."""
-        return self._max_receives is not None
+        return self.max_receives is not None
 
     def submit(self, ref: str, body: str, kind: str = "", attributes: Mapping[str, Any] | None = None) -> None:
         """Add a message. `kind` is recorded: `completion`, or `invalid_input`."""
@@ -91,7 +91,7 @@ class Queue:
             at, _, message = heapq.heappop(self._visible)
             if not message.is_present or at != message.visible_at:
                 continue  # deleted, or hidden again since this entry was added
-            if self._max_receives is not None and message.count >= self._max_receives:
+            if self.max_receives is not None and message.count >= self.max_receives:
                 self._dead_letter(message)
                 continue
             response.append(self._deliver(message, sidecar, length_s, waited_s))

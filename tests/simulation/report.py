@@ -6,9 +6,11 @@ import multiprocessing
 import time
 import traceback
 from collections import Counter
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 
+from tests.simulation.jobs.world import simulate_job
 from tests.simulation.world import simulate
 
 MESSAGES_PER_WORLD = 400
@@ -26,12 +28,11 @@ class Summary:
 
 
 def summarize(seed: int) -> Summary:
-    """Run one world. An exception becomes a violation."""
+    """Run one world of messages. An exception becomes a violation."""
     try:
         outcome = simulate(seed, MESSAGES_PER_WORLD)
     except Exception as error:  # noqa: BLE001 - any exception is reported with its seed
-        trace = "".join(traceback.format_exception(error))
-        return Summary(seed=seed, counts=Counter(), faults=Counter(), violations=(trace,))
+        return _failed(seed, error)
     counts: Counter[str] = Counter()
     for record in outcome.history:
         if record.what in {"submitted", "delivered", "called", "fenced", "dead_lettered"}:
@@ -46,19 +47,47 @@ def summarize(seed: int) -> Summary:
     )
 
 
-def report(first: int, worlds: int, jobs: int) -> int:
-    """Run `worlds` worlds and print the table. Return 1 when a promise was broken."""
-    print(
-        f"simulation: {worlds} worlds of {MESSAGES_PER_WORLD} messages, seeds {first} to {first + worlds - 1}",
-        flush=True,
+def summarize_job(seed: int) -> Summary:
+    """Run one world with a batch job. An exception becomes a violation."""
+    try:
+        outcome = simulate_job(seed)
+    except Exception as error:  # noqa: BLE001 - any exception is reported with its seed
+        return _failed(seed, error)
+    facts = outcome.facts
+    counts = Counter({f"job {facts.end or 'stuck'}": 1, "called": len(facts.calls), "lines": len(facts.lines)})
+    counts["runs of workers"] = len(facts.runs)
+    return Summary(
+        seed=seed,
+        counts=counts,
+        faults=outcome.faults,
+        violations=tuple(map(str, outcome.violations[:SHOWN])),
     )
+
+
+def _failed(seed: int, error: Exception) -> Summary:
+    trace = "".join(traceback.format_exception(error))
+    return Summary(seed=seed, counts=Counter(), faults=Counter(), violations=(trace,))
+
+
+def report(first: int, worlds: int, processes: int) -> int:
+    """Run `worlds` worlds of messages and print the table. Return 1 when a promise was broken."""
+    return _report(f"{worlds} worlds of {MESSAGES_PER_WORLD} messages", summarize, first, worlds, processes)
+
+
+def report_jobs(first: int, worlds: int, processes: int) -> int:
+    """The same with worlds that have a batch job each."""
+    return _report(f"{worlds} batch jobs", summarize_job, first, worlds, processes)
+
+
+def _report(what: str, run: Callable[[int], Summary], first: int, worlds: int, processes: int) -> int:
+    print(f"simulation: {what}, seeds {first} to {first + worlds - 1}", flush=True)
     began = time.monotonic()
     counts: Counter[str] = Counter()
     faults: Counter[str] = Counter()
     failed: list[Summary] = []
     # Not forked: the copy of a process that has threads can hang.
-    with ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn")) as pool:
-        for summary in pool.map(summarize, range(first, first + worlds), chunksize=4):
+    with ProcessPoolExecutor(processes, mp_context=multiprocessing.get_context("spawn")) as pool:
+        for summary in pool.map(run, range(first, first + worlds), chunksize=4):
             counts += summary.counts
             faults += summary.faults
             if summary.violations:
@@ -66,6 +95,6 @@ def report(first: int, worlds: int, jobs: int) -> int:
     for name, count in [*sorted(counts.items()), *sorted(faults.items())]:
         print(f"  {name:<28} {count:>9,}")
     for summary in failed[:SHOWN]:
-        print(f"seed {summary.seed}: replay with --seed {summary.seed} --save FILE", *summary.violations, sep="\n  ")
+        print(f"seed {summary.seed}: --seed {summary.seed} repeats it", *summary.violations, sep="\n  ")
     print(f"simulation: {len(failed)} worlds broke a promise; {time.monotonic() - began:.0f} s")
     return 1 if failed else 0

@@ -30,7 +30,7 @@ def fingerprint(seed: int) -> str:
 
 def test_a_sample_of_worlds_keeps_every_promise() -> None:
     seed = int(os.environ.get("SIMULATION_SEED") or int.from_bytes(os.urandom(4), "big"))
-    assert report(seed, worlds=20, jobs=1) == 0, f"SIMULATION_SEED={seed}"
+    assert report(seed, worlds=20, processes=1) == 0, f"SIMULATION_SEED={seed}"
 
 
 @pytest.mark.parametrize(

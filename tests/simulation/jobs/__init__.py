@@ -1,0 +1,1 @@
+"""Worlds with batch jobs: gateway, controllers, enqueuers and workers of real parts, in virtual time."""
