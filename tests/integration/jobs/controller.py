@@ -48,6 +48,14 @@ def once(name):
     return True
 
 
+def answer(items):
+    if config["answers"] != "partly":
+        return [2 * item for item in items]
+    failing = [at for at, item in enumerate(items) if item % 10 in (3, 7) and (item % 10 == 3 or len(items) > 1)]
+    results = [None if at in failing else 2 * item for at, item in enumerate(items)]
+    return {"results": results, "failures": [{"index": at, "error": "bad", "retry": items[at] % 10 == 7} for at in failing]}
+
+
 def put(name, text):
     s3.put_object(Bucket=config["bucket"], Key=f"output/{name}", Body=text.encode())
 
@@ -71,9 +79,12 @@ class Handler(BaseHTTPRequestHandler):
                 time.sleep(600)
             if items[0] == config.get("fails"):
                 return self.reply(500)
+            if items[0] == config.get("holds"):
+                put("held", "")
+                time.sleep(120)
             put(f"sums/{items[0]:06}-{uuid.uuid4().hex}", str(sum(items)))
             if config.get("answers"):
-                return self.reply(body=json.dumps([2 * item for item in items]).encode())
+                return self.reply(body=json.dumps(answer(items)).encode())
         self.reply()
 
     def reply(self, status=200, body=b""):
