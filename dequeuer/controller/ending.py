@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Final
 
 from dequeuer.controller.launchers.base import Launcher
 from dequeuer.controller.objects import JobObjects
@@ -11,16 +10,13 @@ from dequeuer.controller.output import JobOutput
 from dequeuer.controller.ownership import Ownership
 from dequeuer.core import clock
 from dequeuer.core.errors import clip
-from dequeuer.jobs.documents import JobEnd, JobError, dump_end
+from dequeuer.jobs.documents import MAX_ERROR_CHARS, JobEnd, JobError, dump_end
 from dequeuer.jobs.layout import JobKeys
 from dequeuer.jobs.queue import queue_name
 from dequeuer.jobs.spec import JobSpec
 from dequeuer.jobs.state import JobState
 from dequeuer.jobs.worker_counts import WorkerCounts, dump_metrics
 from dequeuer.sources.sqs.management import Queues
-
-MAX_ERROR_CHARS: Final = 4096
-"""Of the text of an error in `end.json`, with the last log lines of a container."""
 
 
 class JobEnding:

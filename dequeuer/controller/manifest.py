@@ -9,6 +9,7 @@ from typing import Final
 
 from dequeuer.concurrency.in_order import in_order
 from dequeuer.controller.objects import JSON_TYPE
+from dequeuer.core.errors import StoreUnavailableError
 from dequeuer.core.retry import Backoff, RetryPolicy
 from dequeuer.jobs.documents import JobEnd
 from dequeuer.jobs.manifest import Digest, ResultSums, manifest_begin, manifest_end, object_text
@@ -56,7 +57,10 @@ class ManifestWriter:
             StoreUnavailableError, StoreDeniedError: nothing was written.
         """
         async with aclosing(self._text(sums, settle)) as text:
-            await self._store.put_stream(self._keys.manifest, text, JSON_TYPE, check=self._check)
+            is_written = await self._store.put_stream(self._keys.manifest, text, JSON_TYPE, check=self._check)
+        # The store can also refuse because two controllers write at the same time and neither has won.
+        if not is_written and not await self.exists():
+            raise StoreUnavailableError("the manifest was neither written nor is it there")
 
     async def _text(
         self, sums: ResultSums, settle: Callable[[ResultSums], Awaitable[JobEnd]]

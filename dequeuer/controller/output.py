@@ -14,12 +14,21 @@ from dequeuer.controller.objects import JobObjects, ObjectTooLargeError
 from dequeuer.controller.ownership import Ownership
 from dequeuer.core.errors import StoreDeniedError, StoreUnavailableError, clip
 from dequeuer.jobs.checkpoint import InvalidCheckpointError, parse_checkpoint
-from dequeuer.jobs.documents import InvalidDocumentError, JobEnd, JobError, dump_end, dump_progress, parse_progress
+from dequeuer.jobs.documents import (
+    MAX_ERROR_CHARS,
+    InvalidDocumentError,
+    JobEnd,
+    JobError,
+    dump_end,
+    dump_progress,
+    parse_progress,
+)
 from dequeuer.jobs.layout import JobKeys
 from dequeuer.jobs.manifest import ResultSums
 from dequeuer.jobs.output_buckets import OutputBuckets
 from dequeuer.jobs.s3_path import InvalidS3PathError, parse_s3_path
 from dequeuer.jobs.spec import JobSpec
+from dequeuer.jobs.state import JobState
 from dequeuer.sinks.layout import output_keys
 
 PATIENCE_S: Final = 600.0
@@ -27,6 +36,7 @@ PATIENCE_S: Final = 600.0
 STOPPED_PATIENCE_S: Final = 30.0
 """The same when a stop is requested."""
 MAX_SHOWN_RANGES: Final = 20
+_ALL_DONE: Final[frozenset[JobState]] = frozenset({"succeeded", "completed_with_failures"})
 _NEEDS: Final = "the controller needs s3:ListBucket, s3:GetObject and s3:PutObject there"
 
 
@@ -84,7 +94,7 @@ class JobOutput:
 
         async def settle(sums: ResultSums) -> JobEnd:
             nonlocal settled
-            await self._correct_progress(sums)
+            await self._correct_progress(sums, end)
             settled = await self._settle(end, in_view_of(end, sums, spec))
             return settled
 
@@ -113,7 +123,7 @@ class JobOutput:
             pass  # what cannot be read is not known
         return ResultSums(total_batches=batches, total_items=items)
 
-    async def _correct_progress(self, sums: ResultSums) -> None:
+    async def _correct_progress(self, sums: ResultSums, end: JobEnd) -> None:
         """Store how many items failed: the counts of workers that were killed are not whole."""
         try:
             text = await self._objects.read(self._keys.progress)
@@ -122,7 +132,8 @@ class JobOutput:
             progress = parse_progress(text)
         except (InvalidDocumentError, ObjectTooLargeError):
             return
-        failed = sums.errors + (sums.missing_items or 0)
+        # Of a job that was ended early, what is missing was not tried.
+        failed = sums.errors + (sums.missing_items or 0 if end.state in _ALL_DONE else 0)
         corrected = dump_progress(dataclasses.replace(progress, progress={**progress.progress, "items_failed": failed}))
         if corrected != text:
             self._check()
@@ -131,7 +142,7 @@ class JobOutput:
 
 def in_view_of(end: JobEnd, sums: ResultSums, spec: JobSpec) -> JobEnd:
     """Return how a job ended: one that has done everything, but without a record of all of it, has failures."""
-    if end.state not in {"succeeded", "completed_with_failures"}:
+    if end.state not in _ALL_DONE:
         return end
     items, batches = sums.missing_items or 0, sums.missing_batches or 0
     if not items and not batches:
@@ -157,7 +168,8 @@ def _without_manifest(end: JobEnd, s3_path: str, reason: str) -> JobEnd:
     elif text in end.error.message:
         error = end.error
     else:
-        error = dataclasses.replace(end.error, message=f"{end.error.message}\n{text}")
+        room = MAX_ERROR_CHARS - len(text) - 1
+        error = dataclasses.replace(end.error, message=f"{end.error.message[:room]}\n{text}")
     return dataclasses.replace(
         end, state="completed_with_failures" if end.state == "succeeded" else end.state, error=error
     )

@@ -43,6 +43,9 @@ PROGRESS_FIELDS: Final = (
 )
 """`rate`: items a second; `eta_seconds`: time that is left. Each is null while it is not known."""
 
+MAX_ERROR_CHARS: Final = 4096
+"""Of the text of an error in `end.json`, with the last log lines of a container."""
+
 JsonNumber: TypeAlias = int | float | Number | None
 """Written as it is; numbers that were read keep their text."""
 

@@ -11,7 +11,8 @@ import pytest
 
 from dequeuer.controller import manifest, output
 from dequeuer.core.events import JobChanged
-from dequeuer.jobs.documents import JobEnd
+from dequeuer.jobs.documents import MAX_ERROR_CHARS, JobEnd
+from dequeuer.jobs.enqueue_error import EnqueueError, dump_error
 from dequeuer.jobs.spec import DeadLetterQueue
 from tests.controller.stage import KEYS, World, make_spec
 
@@ -190,6 +191,18 @@ async def test_an_earlier_error_is_kept(world: World) -> None:
     assert message(end).startswith("the job did not end within its timeout\nmanifest.json could not be written")
 
 
+async def test_a_long_error_leaves_room_for_the_other_one(world: World) -> None:
+    submit(world)
+    world.output.refuse("list")
+    fault = EnqueueError(message="\n".join(["x" * 200] * 30), source="s3://bucket/key", offset=7)
+    world.store.seed([(KEYS.enqueue_error, dump_error(fault))])
+    end = await run_to_end(world)
+    assert end.state == "enqueue_failed"
+    assert len(message(end)) <= MAX_ERROR_CHARS
+    assert message(end).startswith("x" * 200)
+    assert message(end).endswith("s3:PutObject there")
+
+
 async def test_an_object_that_vanishes_while_it_is_read_is_looked_for_anew(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -235,6 +248,39 @@ async def test_a_manifest_is_written_once(world: World) -> None:
     world.output.seed([(MANIFEST, b"{}")])
     assert (await run_to_end(world)).state == "succeeded"
     assert world.output.objects[MANIFEST][0] == b"{}"
+
+
+async def test_items_of_a_stopped_job_that_were_not_tried_are_missing_but_have_not_failed(world: World) -> None:
+    submit(world)
+    world.batches, world.failing = 30, 1
+    controller, drain = world.controller()
+    task = asyncio.create_task(controller.run())
+    await world.until(lambda: world.done >= 3)
+    world.works = False
+    await world.until(lambda: KEYS.max_batch_count in world.store.objects)
+    await asyncio.sleep(10)
+    world.store.objects[KEYS.stop] = (b"", None)
+    await world.until(world.is_over)
+    drain.request()
+    await task
+    assert written(world)["items"]["missing"] == 300 - 10 * world.done
+    assert json.loads(world.store.objects[KEYS.progress][0])["progress"]["items_failed"] == 10
+
+
+async def test_a_manifest_that_was_refused_but_is_not_there_is_written_again(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    submit(world)
+    put_stream = world.output.put_stream
+    refusals = [False, False]
+
+    async def refuse_first(*args: Any, **kwargs: Any) -> bool:
+        return refusals.pop() if refusals else await put_stream(*args, **kwargs)
+
+    monkeypatch.setattr(world.output, "put_stream", refuse_first)
+    assert (await run_to_end(world)).state == "succeeded"
+    assert refusals == []
+    assert written(world)["items"]["succeeded"] == 60
 
 
 async def test_keys_of_others_are_left_out(world: World) -> None:
