@@ -13,9 +13,8 @@ from dequeuer.dev.restarted_process import RestartedProcess
 from dequeuer.pods.commands import container_command
 from dequeuer.pods.environment import container_environment
 from dequeuer.pods.files import PodFolder, probes_of
-from dequeuer.pods.readiness import is_ready
 from dequeuer.process.child_process import ProcessSpec
-from dequeuer.process.ports import free_ports
+from dequeuer.process.ports import HOST, free_ports
 
 _SIDECAR: Final = "dequeuer"
 """In the name of its process. No container may have this name."""
@@ -77,9 +76,10 @@ class AsyncPod:
         for process in (*self._containers, self._sidecar):
             process.start()
 
-    async def is_ready(self) -> bool:
-        """Return whether the sidecar receives messages."""
-        return await is_ready(self._admin_port)
+    @property
+    def health_url(self) -> str:
+        """Where the sidecar says whether it receives messages, and why it does not."""
+        return f"http://{HOST}:{self._admin_port}/healthz"
 
     async def stop(self, stop_now: asyncio.Event) -> None:
         """Drain the sidecar while its containers still run, then stop these."""

@@ -45,6 +45,14 @@ def settled_text(message: SettledLine) -> str:
     return f"  {message.ref:<36}  {message.settlement:<11}  {message.held_s:5.1f} s{reason}"
 
 
+def probe_text(line: str) -> str | None:
+    """Return what a line says of a probe that begins to fail; None for any other line."""
+    fields = fields_of(line)
+    if fields.get("event") != "probe_failing":
+        return None
+    return f"  {fields.get('api_name')}: the probe {fields.get('probe')} fails: {fields.get('detail')}"
+
+
 def fields_of(line: str) -> dict[str, Any]:
     """Return the fields of a line; none for what is no JSON object."""
     try:

@@ -86,7 +86,7 @@ class ProjectProcesses:
         await self._ready(session, f"{addresses.gateway_url}/healthz", "the gateway is not ready", gateway)
         if controller is not None:
             await self._ready(session, f"{addresses.admin_url}/healthz", "the controller is not ready", controller)
-        await self._pods_ready(pods)
+        await self._pods_ready(session, pods)
 
     def _start_pod(self, supervisor: Supervisor, api_name: str, sees_root: bool, queue_url: str) -> AsyncPod:  # noqa: FBT001 - private
         api = next(api for api in self._project.async_apis if api.name == api_name)
@@ -131,13 +131,23 @@ class ProjectProcesses:
     async def _ready(self, session: aiohttp.ClientSession, url: str, failure: str, child: ChildProcess) -> None:
         await ready.wait_until(partial(ready.responds_ok, session, url), failure, child=child)
 
-    async def _pods_ready(self, pods: list[AsyncPod]) -> None:
+    async def _pods_ready(self, session: aiohttp.ClientSession, pods: list[AsyncPod]) -> None:
         ends = monotonic() + self._ready_timeout_s
         for pod in pods:
-            name = pod.api.name
-            await ready.wait_until(
-                pod.is_ready,
-                f"the container of {name} is not ready (more time: --ready-timeout)",
-                timeout_s=max(0.0, ends - monotonic()),
-                on_slow=partial(self._say, f"still waiting for the container of {name} to be ready ..."),
-            )
+            name, why = pod.api.name, ""
+
+            async def is_ready(pod: AsyncPod = pod) -> bool:
+                nonlocal why
+                reason = await ready.reason_not_ready(session, pod.health_url)
+                why = reason or why
+                return reason is None
+
+            try:
+                await ready.wait_until(
+                    is_ready,
+                    f"{name} is not ready (more time: --ready-timeout)",
+                    timeout_s=max(0.0, ends - monotonic()),
+                    on_slow=partial(self._say, f"still waiting for {name} to be ready ..."),
+                )
+            except DevError as error:
+                raise DevError(f"{error}: {why or 'its sidecar does not answer'}") from error

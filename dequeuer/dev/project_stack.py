@@ -17,7 +17,7 @@ from dequeuer.dev.controller_log import parse_job_line
 from dequeuer.dev.display import Display
 from dequeuer.dev.environment import user_environment
 from dequeuer.dev.job_logs import JobLogs
-from dequeuer.dev.log_line import parse_settled_line, settled_text
+from dequeuer.dev.log_line import parse_settled_line, probe_text, settled_text
 from dequeuer.dev.options import Options
 from dequeuer.dev.process_specs import ProcessSpecs
 from dequeuer.dev.project import Project
@@ -126,8 +126,8 @@ class ProjectStack:
             return
         if self._options.verbose:
             self._say(f"{name} | {line}")
-        if is_sidecar and (message := parse_settled_line(line)) is not None:
-            self._say(settled_text(message))
+        if is_sidecar and (text := _sidecar_text(line)) is not None:
+            self._say(text)
         told = parse_job_line(line) if name == "controller" else None
         if told is not None and not (told.is_status and told.job_id in self._followed):
             self._say(told.text)
@@ -140,3 +140,8 @@ class ProjectStack:
         # prints, too, and ends by the same one.
         with suppress(OSError):
             self._display.print_text(text)
+
+
+def _sidecar_text(line: str) -> str | None:
+    message = parse_settled_line(line)
+    return probe_text(line) if message is None else settled_text(message)

@@ -7,7 +7,9 @@ from collections.abc import Awaitable, Callable
 
 import aiohttp
 
+from dequeuer.core.errors import clip
 from dequeuer.dev.errors import DevError
+from dequeuer.observability.admin import REASON_HEADER
 from dequeuer.process.child_process import ChildProcess
 from dequeuer.process.exit_text import with_last_lines
 from dequeuer.process.ports import HOST
@@ -42,6 +44,18 @@ async def responds_ok(session: aiohttp.ClientSession, url: str) -> bool:
         return False
 
 
+async def reason_not_ready(session: aiohttp.ClientSession, url: str) -> str | None:
+    """Return why the `/healthz` of a program does not say that it is ready; None: it is.
+
+    "" when nothing answers, or without a reason.
+    """
+    try:
+        async with session.get(url, timeout=aiohttp.ClientTimeout(total=5.0)) as answer:
+            return None if answer.status == 200 else clip(answer.headers.get(REASON_HEADER, ""))
+    except (aiohttp.ClientError, TimeoutError):
+        return ""
+
+
 async def wait_until(
     check: Callable[[], Awaitable[bool]],
     failure: str,
@@ -61,7 +75,7 @@ async def wait_until(
     while not await check():
         waited_s = loop.time() - began
         if waited_s > timeout_s:
-            message = f"after {timeout_s:g} s {failure}"
+            message = f"after {round(timeout_s, 1):g} s {failure}"
             raise DevError(message if child is None else with_last_lines(message, tuple(child.output.tail)))
         if waited_s > SLOW_AFTER_S and not is_reported:
             is_reported = True

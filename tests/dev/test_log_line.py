@@ -5,7 +5,7 @@ import json
 import pytest
 
 from dequeuer.dev.controller_log import JobLine, parse_job_line
-from dequeuer.dev.log_line import SettledLine, parse_settled_line, settled_text
+from dequeuer.dev.log_line import SettledLine, parse_settled_line, probe_text, settled_text
 
 
 @pytest.mark.parametrize("line", ["", "Traceback (most recent call last):", "[]", "null", '{"event":"started"}', "{"])
@@ -23,6 +23,12 @@ def test_a_settled_message_is_read_from_the_log() -> None:
         '{"event":"message_settled","request_id":"r","settlement":"completed","held_s":null}'
     )
     assert of_request == SettledLine(ref="r", settlement="completed", reason="", held_s=0.0)
+
+
+def test_a_probe_that_begins_to_fail_is_told() -> None:
+    line = '{"event":"probe_failing","api_name":"text","probe":"api:http_get","detail":"HTTP 501"}'
+    assert probe_text(line) == "  text: the probe api:http_get fails: HTTP 501"
+    assert probe_text(line.replace("probe_failing", "probe_healthy")) is None
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,10 @@ import socket
 import sys
 from pathlib import Path
 
+import aiohttp
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 
 from dequeuer.dev import local_aws, ready
 from dequeuer.dev.errors import DevError
@@ -37,6 +40,22 @@ async def test_after_the_timeout_it_fails_and_reports_slowness_once_before() -> 
             check, "the container does not listen", timeout_s=12, on_slow=lambda: said.append("still waiting")
         )
     assert said == ["still waiting"]
+
+
+async def test_why_a_program_is_not_ready_is_what_it_says() -> None:
+    async def healthz(request: web.Request) -> web.Response:
+        status = int(request.query["status"])
+        return web.Response(status=status, headers={"X-Dequeuer-Reason": "no container"} if status == 500 else {})
+
+    app = web.Application()
+    app.router.add_get("/healthz", healthz)
+    async with TestServer(app, host="127.0.0.1") as server, aiohttp.ClientSession() as session:
+        url = str(server.make_url("/healthz"))
+        assert await ready.reason_not_ready(session, f"{url}?status=200") is None
+        assert await ready.reason_not_ready(session, f"{url}?status=500") == "no container"
+        assert await ready.reason_not_ready(session, f"{url}?status=503") == ""
+    async with aiohttp.ClientSession() as session:
+        assert await ready.reason_not_ready(session, url) == ""
 
 
 async def test_a_port_listens_or_does_not() -> None:

@@ -30,7 +30,7 @@ class Seen:
         self._more.set()
 
     async def until(self, condition: Callable[[], object]) -> None:
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(30):
             while not condition():
                 self._more.clear()
                 await self._more.wait()

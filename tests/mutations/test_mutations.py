@@ -239,6 +239,27 @@ MUTATIONS = [
         tests=("tests/jobs/test_results.py",),
     ),
     Mutation(
+        name="what dev leaves behind when it is killed runs on",
+        module="dev/watchdog.py",
+        old="    _until_gone(marker, KILL_TIMEOUT_S, signal.SIGKILL)\n",
+        new="",
+        tests=("tests/dev/test_run_folder.py",),
+    ),
+    Mutation(
+        name="a container that ends is not started again",
+        module="dev/restarted_process.py",
+        old="            await self._pause(pause_s)\n",
+        new="            return\n",
+        tests=("tests/dev/test_restarted_process.py",),
+    ),
+    Mutation(
+        name="the user's commands get the user's account",
+        module="dev/environment.py",
+        old="if not _is_aws(name) and not name.startswith(_OWN)}",
+        new="if not name.startswith(_OWN)}",
+        tests=("tests/dev/test_environment.py",),
+    ),
+    Mutation(
         name="an owner does not look whether it was followed",
         module="controller/ownership.py",
         old="            if newest > self.epoch:\n                break\n",

@@ -207,13 +207,17 @@ def test_once_ends_when_all_accept_work(tmp_path: Path) -> None:
         assert not dev.processes()
 
 
-def test_a_container_that_does_not_become_ready_ends_it_with_its_name(tmp_path: Path) -> None:
-    path = write(tmp_path, APIS, "import time; print('loading the model', flush=True); time.sleep(600)")
-    with run_apis(path, "--ready-timeout", "3") as dev:
+def test_a_container_that_does_not_become_ready_ends_it_with_the_reason(tmp_path: Path) -> None:
+    probe = "readiness_probe: {http_get: {port: 8080, path: /nothing}}"
+    apis = APIS.partition("- name: echo")[0].replace(
+        "main.py]", f"main.py], {probe.replace('{', '{{').replace('}', '}}')}"
+    )
+    with run_apis(write(tmp_path, apis), "--ready-timeout", "3") as dev:
         assert dev.wait() == 1
-        assert "dequeuer dev: after" in dev.lines[-1]
-        assert "the container of text is not ready" in dev.lines[-1]
-        assert "text api | loading the model" in dev.lines
+        assert dev.lines[-1].startswith("dequeuer dev: after 3 s text is not ready (more time: --ready-timeout): ")
+        assert dev.lines[-1].endswith("a probe of the container fails")
+        assert "  text: the probe api:http_get fails: HTTP 501" in dev.lines
+        assert any(line.startswith("text api | account test") for line in dev.lines)
 
 
 def test_faults_of_the_file_are_told_before_anything_runs(tmp_path: Path) -> None:
