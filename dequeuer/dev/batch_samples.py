@@ -92,18 +92,19 @@ class SampleJob:
             DevError: it was refused.
         """
         self._started = monotonic()
-        answer = await self._ask("POST", self.url, json.dumps(sample.submission).encode())
-        self.job_id = str(answer["job_id"])
+        answer = _accepted(*await self._ask("POST", self.url, json.dumps(sample.submission).encode()))
+        self.job_id = str(json.loads(answer)["job_id"])
 
     async def follow(self) -> dict[str, Any]:
         """Show how far the job is until it has ended; return its last status."""
         with self.display.live():
             while True:
-                answer = await self._ask("GET", f"{self.url}?jobID={self.job_id}")
-                status: dict[str, Any] = answer["job_status"]
-                self.display.show([self._row(status)])
-                if has_ended(parse_state(status["status"])):
-                    return status
+                code, text = await self._ask("GET", f"{self.url}?jobID={self.job_id}")
+                if code != 503:  # temporarily not available: ask again
+                    status: dict[str, Any] = json.loads(_accepted(code, text))["job_status"]
+                    self.display.show([self._row(status)])
+                    if has_ended(parse_state(status["status"])):
+                        return status
                 await asyncio.sleep(POLL_INTERVAL_S)
 
     def _row(self, status: dict[str, Any]) -> SampleRow:
@@ -116,21 +117,21 @@ class SampleJob:
 
     async def results(self) -> list[str]:
         """Return the lines of all items: a result or an error each. Call it after `follow`."""
-        return (await self._text("GET", f"{self.url}/results?jobID={self.job_id}")).splitlines()
+        text = _accepted(*await self._ask("GET", f"{self.url}/results?jobID={self.job_id}"))
+        return text.rstrip("\n").split("\n")  # not `splitlines`: JSON can contain other ends of lines
 
-    async def _ask(self, method: str, url: str, body: bytes | None = None) -> dict[str, Any]:
-        found: dict[str, Any] = json.loads(await self._text(method, url, body))
-        return found
-
-    async def _text(self, method: str, url: str, body: bytes | None = None) -> str:
+    async def _ask(self, method: str, url: str, body: bytes | None = None) -> tuple[int, str]:
         try:
             async with self.session.request(method, url, data=body) as answer:
-                text = await answer.text()
+                return answer.status, await answer.text()
         except (aiohttp.ClientError, TimeoutError) as error:
             raise DevError(f"the gateway does not answer: {clip(str(error) or type(error).__name__)}") from error
-        if answer.status != 200:
-            raise DevError(f"the gateway answered {answer.status} to the sample job: {clip(text)}")
-        return text
+
+
+def _accepted(status: int, text: str) -> str:
+    if status != 200:
+        raise DevError(f"the gateway answered {status} to the sample job: {clip(text)}")
+    return text
 
 
 def shown_lines(lines: Sequence[str]) -> str:

@@ -59,7 +59,7 @@ def test_only_the_expected_end_is_a_success(status: str, failed: int | None, lin
 
 
 class Gateway:
-    """Takes one job; each look at it is one status further."""
+    """Takes one job; each look at it is one status further. Without a status it is not available."""
 
     def __init__(self, *statuses: dict[str, Any]) -> None:
         self._statuses = list(statuses)
@@ -72,11 +72,11 @@ class Gateway:
     async def status(self, request: web.Request) -> web.Response:
         assert request.query["jobID"] == "67a0"
         found = self._statuses.pop(0) if len(self._statuses) > 1 else self._statuses[0]
-        return web.json_response({"job_status": found})
+        return web.json_response({"job_status": found}) if found else web.Response(status=503)
 
     async def results(self, request: web.Request) -> web.Response:
         assert request.query["jobID"] == "67a0"
-        return web.Response(text='{"index":0,"result":1}\n{"index":1,"error":{}}\n')
+        return web.Response(text='{"index":0,"result":"\u2028"}\n{"index":1,"error":{}}\n')
 
     def app(self) -> web.Application:
         app = web.Application()
@@ -89,6 +89,7 @@ class Gateway:
 async def test_a_job_is_submitted_and_shown_until_it_has_ended() -> None:
     gateway = Gateway(
         {"status": "pending"},
+        {},
         {"status": "running", "progress": {"items_total": None, "items_done": 3, "items_failed": 0}},
         {"status": "running", "progress": {"items_total": 9, "items_done": 6, "items_failed": 1}},
         {"status": "worker_error", "error": {"message": "no torch"}},
@@ -99,7 +100,7 @@ async def test_a_job_is_submitted_and_shown_until_it_has_ended() -> None:
         sample = make_sample(parse(["--kind", "batch"]))
         await job.submit(sample)
         status = await job.follow()
-        assert await job.results() == ['{"index":0,"result":1}', '{"index":1,"error":{}}']
+        assert await job.results() == ['{"index":0,"result":"\u2028"}', '{"index":1,"error":{}}']
     assert gateway.submitted == [sample.submission]
     assert status["status"] == "worker_error"
     shown = [" ".join(line.split()[1:2] + line.split()[4:]) for line in stream.getvalue().splitlines()]

@@ -89,16 +89,19 @@ def test_at_the_end_of_the_context_nothing_runs_and_no_file_is_left() -> None:
     assert not folder.exists()
 
 
+def watchdog_of(run_id: str) -> int:
+    """Return its process id, once it has its command line."""
+    ends = time.monotonic() + DEADLINE_S
+    while time.monotonic() < ends:
+        for entry in Path("/proc").glob("[0-9]*"):
+            with suppress(OSError):
+                if f"{MARKER}={run_id}".encode() in (entry / "cmdline").read_bytes():
+                    return int(entry.name)
+        time.sleep(0.01)
+    raise AssertionError("there is no watchdog")
+
+
 def test_without_its_watchdog_no_file_is_left_all_the_same() -> None:
     with open_run_folder() as run:
-        for entry in Path("/proc").glob("[0-9]*"):
-            try:
-                command = (entry / "cmdline").read_bytes()
-            except OSError:
-                continue
-            if f"{MARKER}={run.run_id}".encode() in command:
-                os.kill(int(entry.name), signal.SIGKILL)
-                break
-        else:
-            raise AssertionError("there is no watchdog")
+        os.kill(watchdog_of(run.run_id), signal.SIGKILL)
     assert not run.path.exists()
