@@ -13,7 +13,7 @@ from collections.abc import Mapping, MutableMapping
 from pathlib import Path
 
 from dequeuer.dev.run_folder import MARKER
-from dequeuer.pods.environment import own_environment
+from dequeuer.pods.programs import own_environment
 
 REGION = "us-east-1"
 KEY_ID = SECRET = "test"  # noqa: S105 - the local servers accept any key

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from dequeuer.dev import environment, local_aws
 from dequeuer.dev.addresses import Addresses
-from dequeuer.pods.commands import program
+from dequeuer.pods.programs import program
 from dequeuer.process.child_process import ProcessSpec
 from dequeuer.process.ports import HOST
 

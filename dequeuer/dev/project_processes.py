@@ -18,8 +18,8 @@ from dequeuer.dev.local_aws import BUCKET, CLUSTER_UID, make_bucket_and_queues, 
 from dequeuer.dev.process_specs import SHUTDOWN_GRACE_S, ProcessSpecs
 from dequeuer.dev.project import Project
 from dequeuer.dev.supervisor import Supervisor
-from dequeuer.pods.commands import can_see_root, program
-from dequeuer.pods.environment import own_environment
+from dequeuer.pods.commands import can_see_root
+from dequeuer.pods.programs import own_environment, program
 from dequeuer.process.child_process import ChildProcess, ProcessSpec
 from dequeuer.process.ports import HOST
 

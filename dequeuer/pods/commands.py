@@ -1,4 +1,4 @@
-"""The commands of the processes of a pod."""
+"""The commands of containers."""
 
 from __future__ import annotations
 
@@ -15,12 +15,6 @@ from dequeuer.process import enter_root
 
 ROOT_CHECK_TIMEOUT_S: Final = 10.0
 SHM_CHECK_BYTES: Final = 1 << 20
-
-
-def program(*arguments: str) -> list[str]:
-    """Return the command of a program of this project."""
-    # -P: otherwise a queue.py in the working directory would replace Python's own module.
-    return [sys.executable, "-P", "-m", "dequeuer", *arguments]
 
 
 def container_command(

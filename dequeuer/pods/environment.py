@@ -1,14 +1,11 @@
-"""The environments of containers and of the programs beside them, and `$(NAME)` in commands."""
+"""The environment of containers, and `$(NAME)` in their commands."""
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
-
-import dequeuer
 
 CLI_FOLDER: Final = "cortex/client"
 _REFERENCE = re.compile(r"\$(?:\$|\(([-._A-Za-z0-9]+)\))")
@@ -54,13 +51,3 @@ def container_environment(
     for name in sorted(own):
         result[name] = expand(own[name], result)
     return result
-
-
-def own_environment(inherited: Mapping[str, str], own: Mapping[str, str]) -> dict[str, str]:
-    """Return the environment of a program of this project: what `inherited` has, and `own`."""
-    source = Path(dequeuer.__file__).parent.parent
-    path = inherited.get("PYTHONPATH", "")
-    if source.name not in {"site-packages", "dist-packages"}:
-        # It runs from its source tree. Children are started with -P, so the working directory is not searched.
-        path = os.pathsep.join(filter(None, (str(source), path)))
-    return {**inherited, **({"PYTHONPATH": path} if path else {}), **own}

@@ -1,11 +1,10 @@
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
 
-from dequeuer.pods.environment import container_environment, expand, own_environment
+from dequeuer.pods.environment import container_environment, expand
 
 INHERITED = {"PATH": "/bin", "AWS_REGION": "us-west-2", "DEQUEUER_BUCKET": "b", "CORTEX_LOG_LEVEL": "debug"}
 
@@ -45,11 +44,3 @@ def test_a_container_without_a_root_of_its_own_is_told_where_it_is() -> None:
     assert found["CORTEX_ROOT"] == "/srv/pod"
     assert found["CORTEX_CLI_CONFIG_DIR"] == "/srv/pod/cortex/client"
     assert "CORTEX_PORT" not in found
-
-
-def test_programs_of_this_project_are_found_from_any_folder() -> None:
-    found = own_environment({**INHERITED, "PYTHONPATH": "/other"}, {"DEQUEUER_BUCKET": "c"})
-    assert found["DEQUEUER_BUCKET"] == "c"
-    first, *rest = found["PYTHONPATH"].split(os.pathsep)
-    assert (Path(first) / "dequeuer" / "__main__.py").exists() or first == "/other"
-    assert "/other" in [first, *rest]

@@ -22,9 +22,10 @@ from dequeuer.core.errors import clip
 from dequeuer.core.events import JobProcessEnded, JobProcessStarted, Observer
 from dequeuer.jobs.layout import JobKeys
 from dequeuer.jobs.spec import JobSpec, dump_spec
-from dequeuer.pods.commands import container_command, probe_command, program
-from dequeuer.pods.environment import container_environment, own_environment
+from dequeuer.pods.commands import container_command, probe_command
+from dequeuer.pods.environment import container_environment
 from dequeuer.pods.files import PodFolder, probes_of
+from dequeuer.pods.programs import own_environment, program
 from dequeuer.process.child_process import ProcessSpec
 from dequeuer.process.ports import HOST, free_ports
 
