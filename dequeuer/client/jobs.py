@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
-from contextlib import aclosing
+from contextlib import aclosing, asynccontextmanager
 from typing import Any, Final, Literal, TypeAlias
 
 from dequeuer.client.answers import Answer
@@ -29,7 +30,11 @@ MAX_PATH_BYTES: Final = 8192
 
 CALL_IDLE_TIMEOUT_S: Final = 60.0
 """The gateway takes up to 30 s for a list."""
+CALL_TIMEOUT_S: Final = 180.0
+"""For a whole answer, which a server could send byte by byte."""
 SUBMIT_IDLE_TIMEOUT_S: Final = 120.0
+SUBMIT_TIMEOUT_S: Final = 600.0
+"""The request is up to 10 MiB, and may go over a slow line."""
 DRY_RUN_IDLE_TIMEOUT_S: Final = 960.0
 """The gateway lists files for up to 15 min, in which it may have nothing to send."""
 EVENTS_IDLE_TIMEOUT_S: Final = 45.0
@@ -66,9 +71,10 @@ class ApiJobs:
 
     async def submit(self, submission: bytes) -> dict[str, Any]:
         """Submit a job; return its specification. It is sent once: one that was lost may have been accepted."""
-        answer = await self._open("POST", "", {}, idle_timeout_s=SUBMIT_IDLE_TIMEOUT_S, body=submission)
-        async with aclosing(answer):
-            fields = await answer.json(MAX_STATUS_BYTES)
+        async with _whole_within(SUBMIT_TIMEOUT_S):
+            answer = await self._open("POST", "", {}, idle_timeout_s=SUBMIT_IDLE_TIMEOUT_S, body=submission)
+            async with aclosing(answer):
+                fields = await answer.json(MAX_STATUS_BYTES)
         job_id = fields.get("job_id") if isinstance(fields, dict) else None
         if not isinstance(job_id, str) or isinstance(job_id, Number) or not is_job_id(job_id):
             raise InvalidAnswerError("the gateway answers a submission without the id of a job")
@@ -111,7 +117,10 @@ class ApiJobs:
             after = following
 
     async def _page(self, query: Mapping[str, str]) -> tuple[list[JobStatus], str]:
-        async with aclosing(await self._open("GET", "", query, idle_timeout_s=CALL_IDLE_TIMEOUT_S)) as answer:
+        async with (
+            _whole_within(CALL_TIMEOUT_S),
+            aclosing(await self._open("GET", "", query, idle_timeout_s=CALL_IDLE_TIMEOUT_S)) as answer,
+        ):
             values = await answer.json(MAX_PAGE_BYTES)
         if not isinstance(values, list):
             raise InvalidAnswerError("the gateway does not answer with a list of jobs")
@@ -150,7 +159,10 @@ class ApiJobs:
         return await CALL_RETRIES.call((GatewayBusyError, GatewayLostError), self._call_once, method, query)
 
     async def _call_once(self, method: str, query: Mapping[str, str]) -> dict[str, Any]:
-        async with aclosing(await self._open(method, "", query, idle_timeout_s=CALL_IDLE_TIMEOUT_S)) as answer:
+        async with (
+            _whole_within(CALL_TIMEOUT_S),
+            aclosing(await self._open(method, "", query, idle_timeout_s=CALL_IDLE_TIMEOUT_S)) as answer,
+        ):
             fields = await answer.json(MAX_STATUS_BYTES)
         if not isinstance(fields, dict):
             raise InvalidAnswerError("the gateway does not answer with an object")
@@ -174,6 +186,15 @@ class ApiJobs:
             )
         self._is_known = True
         return answer
+
+
+@asynccontextmanager
+async def _whole_within(seconds: float) -> AsyncIterator[None]:
+    try:
+        async with asyncio.timeout(seconds):
+            yield
+    except TimeoutError as error:
+        raise GatewayLostError(f"the gateway gave no whole answer within {seconds:g} s") from error
 
 
 def _value(data: bytes) -> object:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 
 import pytest
@@ -16,6 +17,7 @@ from dequeuer.client.errors import (
 )
 from tests.client.stage import HOLD, answer, calling, canned, chunked, refusal, status_fields
 from tests.jobs.stage import JOB
+from tests.tcp_server import tcp_server
 
 
 async def report(*responses: bytes) -> int:
@@ -25,7 +27,7 @@ async def report(*responses: bytes) -> int:
         return len(gateway.requests)
 
 
-OK = answer({"job_status": status_fields()})
+OK = answer({"job_status": status_fields(), "api_spec": "x" * 10_000})
 
 
 async def test_every_fault_is_told_in_its_order_and_on_one_line() -> None:
@@ -123,6 +125,25 @@ async def test_a_server_that_does_not_answer_is_left(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(jobs, "CALL_IDLE_TIMEOUT_S", 0.05)
     with pytest.raises(GatewayLostError, match="no answer in time"):
         await report(HOLD)
+
+
+async def test_a_server_that_sends_byte_by_byte_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jobs, "CALL_TIMEOUT_S", 0.2)
+    sent = 0
+
+    async def trickle(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal sent
+        writer.write(OK[:-1000])
+        while True:
+            writer.write(b" ")
+            await writer.drain()
+            sent += 1
+            await asyncio.sleep(0.01)
+
+    async with tcp_server(trickle) as port, calling(f"http://127.0.0.1:{port}") as api:
+        with pytest.raises(GatewayLostError, match=r"no whole answer within 0\.2 s"):
+            await api.report(JOB)
+    assert sent > 1
 
 
 async def test_where_nothing_listens_is_said_at_once() -> None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import io
 import os
+import re
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -96,14 +97,22 @@ async def test_a_file_is_written_anew_when_the_gateway_is_restarted(
     assert content(file) == LINES
 
 
-async def test_a_download_that_is_interrupted_leaves_nothing(file: Path) -> None:
+async def test_a_download_in_bounded_memory_that_is_interrupted_leaves_nothing(file: Path) -> None:
     old(file)
-    async with canned(Held(CUT)) as gateway:
+    pieces = [b"x" * (1 << 20)] * 100
+    async with canned(Held(chunked(*pieces, whole=False))) as gateway:
         process = await start("results", "sum", JOB, "--gateway", gateway.url, "--output", str(file))
-        await asyncio.to_thread(eventually, lambda: len(list(file.parent.iterdir())) > 1, "a part")
+        await asyncio.to_thread(eventually, lambda: size_of_parts(file) > 99 << 20, "nearly all of it")
+        peak = re.search(r"VmHWM:\s+(\d+) kB", content(Path(f"/proc/{process.pid}/status")).decode())
         process.send_signal(signal.SIGINT)
         assert (await ended(process)).status == 130
+    assert peak is not None
+    assert int(peak[1]) < 80 << 10  # of that, 41 MiB are Python and its libraries
     assert content(file) == b"old"
+
+
+def size_of_parts(file: Path) -> int:
+    return sum(path.stat().st_size for path in file.parent.glob("*.part"))
 
 
 @pytest.mark.parametrize(("state", "told"), [("running", True), ("succeeded", False), ("stopped", False)])

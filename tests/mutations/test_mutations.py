@@ -703,8 +703,8 @@ MUTATIONS = [
     Mutation(
         name="a submission whose answer was lost is sent again",
         module="client/jobs.py",
-        old='        answer = await self._open("POST", "", {}, idle_timeout_s=SUBMIT_IDLE_TIMEOUT_S, body=submission)\n',
-        new="        answer = await CALL_RETRIES.call((GatewayBusyError, GatewayLostError), self._gateway.open, "
+        old='answer = await self._open("POST", "", {}, idle_timeout_s=SUBMIT_IDLE_TIMEOUT_S, body=submission)\n',
+        new="answer = await CALL_RETRIES.call((GatewayBusyError, GatewayLostError), self._gateway.open, "
         '"POST", f"/batch/{self._api_name}", {}, idle_timeout_s=9, body=submission)\n',
         tests=("tests/client/test_jobs.py",),
     ),
