@@ -29,7 +29,7 @@ READ_BYTES: Final = 64 * 1024
 MAX_RETRY_AFTER_S: Final = 30.0
 """A server that asks for a longer pause is asked again after this one."""
 
-_BUSY: Final = frozenset({429, 502, 503, 504})
+_UNAVAILABLE: Final = frozenset({429, 502, 503, 504})
 
 
 class Answer:
@@ -90,10 +90,12 @@ class Answer:
                 f"{self._origin} redirects to {where}, and redirects are not followed: give the address of the gateway"
             )
         faults = _faults(await self._beginning())
-        if status in _BUSY:
-            text = faults[0].message if faults else f"{self._origin} answers with status {status}"
+        if status in _UNAVAILABLE:
             retry_after_s = parse_retry_after(self.field("Retry-After"), now=clock.wall(), limit_s=MAX_RETRY_AFTER_S)
-            raise GatewayBusyError(text, retry_after_s)
+            if faults:
+                raise GatewayBusyError(faults[0].message, retry_after_s)
+            # Of a load balancer, which may have lost the gateway while that did what it was asked for.
+            raise GatewayLostError(f"{self._origin} answers with status {status}", retry_after_s)
         if not faults:
             raise InvalidAnswerError(f"{self._origin} answers with status {status}: is it a gateway that has jobs?")
         raise RequestRefusedError(status, faults)

@@ -39,11 +39,14 @@ class GatewayAbsentError(GatewayUnavailableError):
 
 
 class GatewayBusyError(GatewayUnavailableError):
-    """The gateway, or a load balancer before it, answered that it cannot do this now."""
+    """The gateway answered that it cannot do this now, and has not done it."""
 
 
 class GatewayLostError(GatewayUnavailableError):
-    """The connection broke, or no answer came in time. The gateway may have done what it was asked for."""
+    """The connection broke, here or behind a load balancer, or no answer came in time.
+
+    The gateway may have done what it was asked for.
+    """
 
 
 class RequestRefusedError(ClientError):

@@ -7,7 +7,13 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from typing import Final, Protocol
 
-from dequeuer.client.errors import GatewayAbsentError, GatewayLostError, GatewayUnavailableError
+from dequeuer.client.errors import (
+    ClientError,
+    GatewayAbsentError,
+    GatewayLostError,
+    GatewayUnavailableError,
+    InvalidAnswerError,
+)
 from dequeuer.client.job_status import JobStatus
 from dequeuer.core.retry import Backoff
 
@@ -26,7 +32,7 @@ async def follow(
     jobs: EventSource,
     job_id: str,
     *,
-    on_outage: Callable[[GatewayUnavailableError], None],
+    on_outage: Callable[[ClientError], None],
     is_known: bool = False,
     outage_limit_s: float = OUTAGE_LIMIT_S,
 ) -> AsyncGenerator[JobStatus, None]:
@@ -36,12 +42,13 @@ async def follow(
         jobs: of its API.
         job_id: of the job.
         on_outage: is called when the gateway cannot be used, once for each outage.
-        is_known: whether the gateway has answered already. Otherwise one at which nothing listens is an error at once.
+        is_known: whether the gateway has answered already. Otherwise an address at which nothing listens, or something
+            else, is an error at once. Later a load balancer may give such answers while the gateway is restarted.
         outage_limit_s: how long the gateway may be away in a row.
 
     Raises:
-        GatewayUnavailableError: it was away for longer.
-        RequestRefusedError, InvalidAnswerError: of `client.errors`.
+        GatewayUnavailableError, InvalidAnswerError: it was away for longer.
+        RequestRefusedError: there is no such job.
     """
     loop = asyncio.get_running_loop()
     latest: JobStatus | None = None
@@ -58,11 +65,12 @@ async def follow(
                     if status.has_ended:
                         return
             raise GatewayLostError("the gateway ended the stream of events")
-        except GatewayUnavailableError as error:
-            if not is_known and isinstance(error, GatewayAbsentError):
+        except (GatewayUnavailableError, InvalidAnswerError) as error:
+            if not is_known and isinstance(error, GatewayAbsentError | InvalidAnswerError):
                 raise
+            asked_s = error.retry_after_s if isinstance(error, GatewayUnavailableError) else None
             # A gateway that drains ends streams: that is no outage while another one answers.
-            pause_s = max(RECONNECT_BACKOFF.pause_s(failures), error.retry_after_s or 0.0)
+            pause_s = max(RECONNECT_BACKOFF.pause_s(failures), asked_s or 0.0)
             failures += 1
             if failures == 2:
                 on_outage(error)

@@ -172,18 +172,18 @@ class ApiJobs:
         self, method: str, suffix: str, query: Mapping[str, str], *, idle_timeout_s: float, body: bytes | None = None
     ) -> Answer:
         """Send a request to the path of the API; find out its kind with the first one."""
-        path = f"{self._api_name}{suffix}"
+
+        async def send() -> Answer:
+            path = f"{_PATHS[self._kind]}{self._api_name}{suffix}"
+            return await self._gateway.open(method, path, query, idle_timeout_s=idle_timeout_s, body=body)
+
         try:
-            answer = await self._gateway.open(
-                method, _PATHS[self._kind] + path, query, idle_timeout_s=idle_timeout_s, body=body
-            )
+            answer = await send()
         except RequestRefusedError as error:
             if self._is_known or error.faults[0].kind != _WRONG_KIND or "of kind TaskAPI" not in str(error):
                 raise
             self._kind = "task"
-            answer = await self._gateway.open(
-                method, _PATHS[self._kind] + path, query, idle_timeout_s=idle_timeout_s, body=body
-            )
+            answer = await send()
         self._is_known = True
         return answer
 

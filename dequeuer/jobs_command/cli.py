@@ -35,13 +35,13 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _run(options: Options, settings: JobsCommandSettings, output: Output) -> int:
+    from dequeuer.jobs_command.running import run_until_signal  # noqa: PLC0415 - asyncio takes time to import
+
     if options.command == "logs":
         from dequeuer.jobs_command.logs import print_logs  # noqa: PLC0415 - it needs no HTTP client
-        from dequeuer.jobs_command.running import run_until_signal  # noqa: PLC0415 - asyncio takes time to import
 
         return run_until_signal(print_logs(options, settings.work_folder, output))
     from dequeuer.jobs_command.calling import run_call  # noqa: PLC0415 - the HTTP client takes time to import
-    from dequeuer.jobs_command.running import run_until_signal  # noqa: PLC0415 - see above
 
     return run_until_signal(run_call(options, settings.gateway_url, output))
 

@@ -8,7 +8,7 @@ from contextlib import aclosing
 from datetime import UTC, datetime
 from typing import Final, Protocol
 
-from dequeuer.client.errors import GatewayUnavailableError
+from dequeuer.client.errors import ClientError, GatewayUnavailableError, InvalidAnswerError
 from dequeuer.client.following import follow
 from dequeuer.client.job_status import JobStatus
 from dequeuer.client.jobs import ApiJobs
@@ -43,7 +43,7 @@ async def watch(jobs: ApiJobs, job_id: str, options: Options, output: Output, *,
     result = exit_statuses.GATEWAY_UNAVAILABLE
     is_known = was_submitted
 
-    def tell(error: GatewayUnavailableError) -> None:
+    def tell(error: ClientError) -> None:
         view.tell(f"dequeuer jobs: {error}; trying again, the job goes on")
 
     try:
@@ -60,7 +60,7 @@ async def watch(jobs: ApiJobs, job_id: str, options: Options, output: Output, *,
     except asyncio.CancelledError:
         output.note(f"dequeuer jobs: {_goes_on(options.api, job_id)}")
         raise
-    except GatewayUnavailableError:
+    except (GatewayUnavailableError, InvalidAnswerError):
         if is_known:
             output.note(f"dequeuer jobs: {_goes_on(options.api, job_id)}")
         raise

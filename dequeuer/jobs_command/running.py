@@ -40,3 +40,7 @@ async def _run(command: Coroutine[Any, Any, int]) -> int:
         if not seen:
             raise
         return 128 + seen[0]
+    finally:
+        # The event loop is closed next: a handler that calls it would fail.
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)

@@ -104,13 +104,21 @@ async def test_a_gateway_that_is_busy_is_asked_again() -> None:
     with pytest.raises(GatewayBusyError, match="try again") as caught:
         await report(busy)
     assert caught.value.retry_after_s == 7.0
-    with pytest.raises(GatewayBusyError, match="status 502"):
-        await report(answer(b"<html>", 502, Retry_After="1e9"))
+
+
+@pytest.mark.parametrize("status", [429, 502, 503, 504])
+async def test_what_a_load_balancer_says_leaves_open_what_the_gateway_has_done(status: int) -> None:
+    page = answer(b"<html>", status, "text/html", Retry_After="5")
+    assert await report(page, OK) == 2
+    with pytest.raises(GatewayLostError, match=f"status {status}") as caught:
+        await report(page)
+    assert caught.value.retry_after_s == 5.0
 
 
 async def test_a_long_pause_that_a_server_asks_for_is_cut() -> None:
+    busy = answer({"kind": "error", "message": "try again"}, 503, Retry_After="99999999999999")
     with pytest.raises(GatewayBusyError) as caught:
-        await report(answer(b"", 503, Retry_After="99999999999999"))
+        await report(busy)
     assert caught.value.retry_after_s == answers.MAX_RETRY_AFTER_S
 
 

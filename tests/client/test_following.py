@@ -9,10 +9,11 @@ import pytest
 
 from dequeuer.client import following
 from dequeuer.client.errors import (
+    ClientError,
     GatewayAbsentError,
     GatewayBusyError,
     GatewayLostError,
-    GatewayUnavailableError,
+    InvalidAnswerError,
     RefusedFault,
     RequestRefusedError,
 )
@@ -48,7 +49,7 @@ class Streams:
             yield one
 
 
-class Outages(list[GatewayUnavailableError]):
+class Outages(list[ClientError]):
     """What was told of outages."""
 
 
@@ -97,6 +98,17 @@ async def test_an_address_at_which_nothing_listens_is_an_error_at_once(looptime:
         await states(Streams([ABSENT], [DONE]))
     assert looptime == 0.0
     assert await states(Streams([ABSENT], [DONE]), is_known=True) == ["succeeded"]
+
+
+async def test_the_page_of_a_load_balancer_is_an_outage_once_the_gateway_was_there() -> None:
+    page = InvalidAnswerError("status 404: is it a gateway")
+    outages = Outages()
+    assert await states(Streams([RUNNING, LOST], [page], [page], [DONE]), outages) == ["running", "succeeded"]
+    assert outages == [page]
+    with pytest.raises(InvalidAnswerError):
+        await states(Streams([page], [DONE]))
+    with pytest.raises(InvalidAnswerError):
+        await states(Streams([RUNNING, LOST], [page]))
 
 
 async def test_a_job_that_is_deleted_is_an_error_at_once() -> None:

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import asyncio
 import json
 from functools import partial
 
@@ -74,12 +73,3 @@ async def test_waiting_has_a_limit() -> None:
     assert done.status == 8
     assert "waited for 1 s" in done.err
     assert f"`dequeuer jobs stop sum {JOB}` ends it" in done.err
-
-
-async def test_who_stops_waiting_is_told_that_the_job_goes_on(capsys: pytest.CaptureFixture[str]) -> None:
-    async with canned(HOLD) as gateway:
-        task = asyncio.create_task(call(gateway.url, "watch", "sum", JOB))
-        await gateway.asked.wait()
-        task.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await task
