@@ -15,7 +15,7 @@ from dequeuer.gateway.job_responses import problem
 from dequeuer.gateway.job_service import Jobs
 from dequeuer.jobs.deployed_api import DeployedApi
 from dequeuer.jobs.errors import Fault, JobsUnavailableError, NoOutputError
-from dequeuer.jobs.results import Only
+from dequeuer.jobs.result_objects import Folder
 
 MAX_STREAMS: Final = 16
 """Of this process. Each reads up to 4 MiB ahead."""
@@ -36,7 +36,7 @@ class ResultResponses:
         self._streams = 0
 
     async def respond(
-        self, request: web.Request, api: DeployedApi, job_id: str, only: Only | None
+        self, request: web.Request, api: DeployedApi, job_id: str, only: Folder | None
     ) -> web.StreamResponse:
         """Send the results of a job; to HEAD only what is known without reading them.
 

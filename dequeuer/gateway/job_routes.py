@@ -25,7 +25,7 @@ from dequeuer.gateway.upload import defer_continue
 from dequeuer.jobs.deployed_api import DeployedApi, api_spec_fields
 from dequeuer.jobs.errors import Fault, JobRequestError, MissingParameterError
 from dequeuer.jobs.layout import JobKind, is_job_id
-from dequeuer.jobs.results import ONLY
+from dequeuer.jobs.result_objects import FOLDERS
 from dequeuer.jobs.spec import spec_fields
 from dequeuer.jobs.status import JobStatus, status_fields
 
@@ -129,9 +129,9 @@ class JobRoutes:
     async def results(self, request: web.Request, api: DeployedApi) -> web.StreamResponse:
         """`GET /batch/<api>/results?jobID=[&only=results|errors]`: the results that are there, one a line."""
         only = request.query.get("only")
-        found = next((one for one in ONLY if one == only), None)
+        found = next((folder for folder in FOLDERS if folder == only), None)
         if only is not None and found is None:
-            raise _invalid("only", only, " or ".join(ONLY))
+            raise _invalid("only", only, " or ".join(FOLDERS))
         return await self._results.respond(request, api, _job_id(request), found)
 
 

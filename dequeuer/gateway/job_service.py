@@ -32,7 +32,8 @@ from dequeuer.jobs.job_listing import ListedJob, list_jobs
 from dequeuer.jobs.job_store import JobStore
 from dequeuer.jobs.layout import JobKeys, JobKind, api_jobs_prefix, is_job_id
 from dequeuer.jobs.output_buckets import OutputBuckets
-from dequeuer.jobs.results import Only, ResultReader
+from dequeuer.jobs.result_objects import Folder
+from dequeuer.jobs.results import ResultReader
 from dequeuer.jobs.s3_path import InvalidS3PathError
 from dequeuer.jobs.spec import InvalidSpecError, JobSpec
 from dequeuer.jobs.status import JobStatus
@@ -173,7 +174,7 @@ class Jobs:
         """Return the status of a job. Raises `UnknownJobError`."""
         return await call(self._reader.read, self.keys(api, job_id))
 
-    async def results(self, api: DeployedApi, spec: JobSpec, only: Only | None) -> AsyncGenerator[bytes, None]:
+    async def results(self, api: DeployedApi, spec: JobSpec, only: Folder | None) -> AsyncGenerator[bytes, None]:
         """Yield the lines of a job's results that are there; see `ResultReader`. Raises `NoOutputError`."""
         if spec.output_s3_path is None:
             raise NoOutputError(spec.kind, spec.api_name, spec.job_id)

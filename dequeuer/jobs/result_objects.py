@@ -11,6 +11,7 @@ from dequeuer.sinks.base import ListedObject, Listing
 from dequeuer.sinks.layout import OutputKeys
 
 Folder: TypeAlias = Literal["results", "errors"]
+"""What the lines of its objects are."""
 FOLDERS: Final[tuple[Folder, ...]] = ("results", "errors")
 _name = re.compile(r"([0-9]{8,15})(?:-([1-9][0-9]{0,3}))?\.jsonl").fullmatch
 

@@ -17,9 +17,9 @@ CALL_TIMEOUT_S: Final = 60.0
 
 
 class ResultStore:
-    """Reads results. Raises `StoreUnavailableError`, also for an object that is gone since it was listed.
+    """Reads results.
 
-    Raises `StoreDeniedError`, too.
+    Methods raise `StoreDeniedError`, and `StoreUnavailableError`: also for an object that is gone since it was listed.
 
     Args:
         store: the bucket.

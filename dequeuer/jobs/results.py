@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from typing import Final, Literal, TypeAlias
 
 from dequeuer.core.retry import RetryPolicy
 from dequeuer.jobs.layout import JobKeys
@@ -16,9 +15,6 @@ from dequeuer.jobs.s3_path import parse_s3_path
 from dequeuer.jobs.spec import JobSpec
 from dequeuer.sinks.base import ObjectStore
 from dequeuer.sinks.layout import output_keys
-
-Only: TypeAlias = Literal["results", "errors"]
-ONLY: Final[tuple[Only, ...]] = FOLDERS
 
 
 class ResultReader:
@@ -36,7 +32,7 @@ class ResultReader:
         self._retry = retry
 
     async def read(
-        self, keys: JobKeys, spec: JobSpec, s3_path: str, only: Only | None = None
+        self, keys: JobKeys, spec: JobSpec, s3_path: str, only: Folder | None = None
     ) -> AsyncGenerator[bytes, None]:
         """Yield JSON lines, several or a piece of one at a time: of each item its result or its error, by `index`.
 
@@ -53,7 +49,7 @@ class ResultReader:
             StoreUnavailableError, StoreDeniedError: as the stores. What was yielded is not all.
         """
         path = parse_s3_path(s3_path)
-        folders: tuple[Folder, ...] = FOLDERS if only is None else (only,)
+        folders = FOLDERS if only is None else (only,)
         async with self._outputs.open(path.bucket) as bucket:
             store = ResultStore(bucket, self._retry)
             batches = result_batches(store, output_keys(path.key, spec.job_id), folders)

@@ -16,8 +16,8 @@ from dequeuer.core.errors import StoreDeniedError, StoreUnavailableError
 from dequeuer.core.retry import Backoff, RetryPolicy
 from dequeuer.jobs import result_lines, result_store
 from dequeuer.jobs.output_buckets import OutputBuckets
-from dequeuer.jobs.result_objects import result_batches
-from dequeuer.jobs.results import Only, ResultReader
+from dequeuer.jobs.result_objects import FOLDERS, Folder, result_batches
+from dequeuer.jobs.results import ResultReader
 from dequeuer.jobs.s3_path import InvalidS3PathError
 from dequeuer.sinks.base import Payload
 from dequeuer.sinks.layout import output_keys
@@ -42,7 +42,7 @@ async def no_close(_: object) -> None:
     raise AssertionError
 
 
-async def read(store: MemoryStore, only: Only | None = None) -> list[Any]:
+async def read(store: MemoryStore, only: Folder | None = None) -> list[Any]:
     """Return the lines as they come, each of them JSON."""
     chunks = [chunk async for chunk in reader(store).read(job_keys(), SKIPPING, PATH, only)]
     text = b"".join(chunks)
@@ -93,7 +93,7 @@ async def test_every_item_has_its_line_in_order(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(result_lines, "SMALL_BYTES", small_bytes)
         assert [(line["index"], list(line)[1]) for line in await read(store)] == expected
-        for only in ("results", "errors"):
+        for only in FOLDERS:
             wanted = [at for at, name in expected if f"{name}s" == only]
             assert [line["index"] for line in await read(store, only)] == wanted
 
