@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import random
 from pathlib import Path
 
 import pytest
@@ -53,6 +54,28 @@ def test_a_log_that_grows_is_followed_through_its_replacements(tmp_path: Path) -
         write(tmp_path, *numbered(first, first + 37))
         found += read(reader)
     assert found == numbered(0, first + 37)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_no_line_is_lost_or_doubled_whenever_one_looks(
+    tmp_path: Path, seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chance = random.Random(seed)
+    monkeypatch.setattr(log_reader, "READ_BYTES", chance.choice([1, 5, 64, 1000]))
+    log = LogFile(tmp_path / f"{NAME}.log", max_bytes=chance.choice([15, 100, 1000]))
+    reader, written, found = LogReader(tmp_path, NAME), list[str](), list[str]()
+    for _ in range(300):
+        before = log_numbers(tmp_path)
+        written.append("x" * chance.randrange(12))
+        log.write(written[-1])
+        if log_numbers(tmp_path) != before or chance.random() < 0.2:  # a look after each replacement at the latest
+            found += read(reader)
+    found += read(reader)
+    assert found == written
+
+
+def log_numbers(folder: Path) -> list[int]:
+    return [path.stat().st_ino for path in sorted(folder.iterdir())]
 
 
 def test_a_log_that_was_replaced_twice_between_two_looks_goes_on_with_what_is_there(tmp_path: Path) -> None:
