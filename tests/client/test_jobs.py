@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 
 import pytest
 
@@ -51,6 +51,14 @@ async def test_the_kind_of_an_api_is_found_out(stage: JobStage) -> None:
         assert (await jobs.report(job_id))["job_status"]["kind"] == "TaskAPI"
     async with served(stage, "train") as jobs:
         assert [status.job_id async for status in jobs.newest(5)] == [job_id]
+    for call in (ApiJobs.pause, ApiJobs.resume, ApiJobs.stop):
+        async with served(stage, "train") as jobs:
+            assert job_id in (await call(jobs, job_id))["message"]
+    async with served(stage, "train") as jobs, aclosing(jobs.events(job_id)) as statuses:
+        assert (await anext(statuses)).kind == "TaskAPI"
+    async with served(stage, "train") as jobs:
+        with pytest.raises(RequestRefusedError, match="submitted without output"):
+            await jobs.results(job_id, None)
     async with served(stage, "train", "batch") as jobs:
         with pytest.raises(RequestRefusedError, match="only allowed for BatchAPI"):
             await jobs.report(job_id)
