@@ -10,7 +10,8 @@ FinalState = Literal["completed", "failed", "already_finished", "succeeded", "jo
 """How a finished message ended; a metric label, so the set of values is fixed."""
 
 REPEAT_ATTRIBUTE = "may_repeat"
-"""The attribute of a message that may be one of several for its request: the client chose the id, and may repeat it."""
+"""The attribute of a message that may be one of several for its work, also when it is received for the first time: the
+client chose the id, and may repeat it; or a sidecar has sent it again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +31,11 @@ class Message:
     receive_count: int
     sent_at: float | None
     attributes: Mapping[str, str]
+
+    @property
+    def may_repeat(self) -> bool:
+        """Whether it is marked as one that may be sent more than once: its first receive does not mean new work."""
+        return self.attributes.get(REPEAT_ATTRIBUTE) == "true"
 
 
 class Fence(Protocol):

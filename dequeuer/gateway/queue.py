@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any, Protocol
 
 from dequeuer.core.errors import LeaseLostError, SourceDeniedError, SourceUnavailableError
-from dequeuer.core.message import REPEAT_ATTRIBUTE
 from dequeuer.gateway.retry import retry_briefly
 from dequeuer.sources.sqs.errors import Translate
+from dequeuer.sources.sqs.operations import REPEATED
 
 
 class Queue(Protocol):
@@ -44,7 +44,7 @@ class SqsQueue:
         """Send the message; retry for a few seconds while SQS is unavailable."""
         request: dict[str, Any] = {"QueueUrl": queue_url, "MessageBody": body}
         if may_repeat:
-            request["MessageAttributes"] = {REPEAT_ATTRIBUTE: {"DataType": "String", "StringValue": "true"}}
+            request["MessageAttributes"] = REPEATED
         if queue_url.endswith(".fifo"):
             # Each request has its own message group, as in Cortex: otherwise requests would wait for each other.
             request |= {"MessageGroupId": request_id, "MessageDeduplicationId": request_id}

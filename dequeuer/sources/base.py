@@ -72,4 +72,7 @@ class Source(Protocol):
         """Return how many messages the queue holds."""
 
     async def copy(self, lease: Lease) -> None:
-        """Send the message again as a new one, once however often this is called. The message itself stays."""
+        """Send the message again as a new one, marked as `may_repeat`; once, however often this is called.
+
+        The message itself stays.
+        """

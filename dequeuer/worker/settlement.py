@@ -118,7 +118,8 @@ class Settler:
         """Release messages with visibility 0; returns after `SETTLEMENT_TIMEOUT_S` at most.
 
         Nothing has failed, so a message at its last receive is sent again instead: the queue would move it to the
-        dead-letter queue. What fails is not repeated: the message becomes visible when its lease ends.
+        dead-letter queue. It is marked, because its receive count begins anew. What fails is not repeated: the message
+        becomes visible when its lease ends.
         """
 
         async def release(lease: Lease) -> None:

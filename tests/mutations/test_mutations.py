@@ -101,7 +101,7 @@ MUTATIONS = [
     Mutation(
         name="a redelivery of what is stored calls the container",
         module="handlers/batch_api/handler.py",
-        old="            if message.receive_count > 1 and await results.has_ended():\n",
+        old="            if (message.receive_count > 1 or message.may_repeat) and await results.has_ended():\n",
         new="            if False:\n",
         tests=(_RESULTS,),
     ),

@@ -20,7 +20,7 @@ from dequeuer.core.errors import (
     clip,
 )
 from dequeuer.core.events import Observer, Posted, ResponseStarted
-from dequeuer.core.message import REPEAT_ATTRIBUTE, Fence, Message, Outcome, Reject, Retry
+from dequeuer.core.message import Fence, Message, Outcome, Reject, Retry
 from dequeuer.formats.envelope import decode_envelope, is_envelope, request_id_of
 from dequeuer.handlers.async_api.ending import RequestEnding
 from dequeuer.handlers.async_api.inline import InlineRequest
@@ -105,13 +105,13 @@ class AsyncHandler:
         if is_envelope(message.body):
             envelope = decode_envelope(message.body)
             keys = RequestKeys(self._cluster_uid, self._api_name, envelope.request_id)
-            return InlineRequest(self._store, self._deletions, keys, fence, envelope)
+            may_be_duplicate = envelope.may_repeat or message.may_repeat
+            return InlineRequest(self._store, self._deletions, keys, fence, envelope, may_be_duplicate=may_be_duplicate)
         request_id = self.ref(message)
         if not request_id:
             raise InvalidInputError(f"the message is not a request id: {clip(message.body)}")
         keys = RequestKeys(self._cluster_uid, self._api_name, request_id)
-        may_be_duplicate = message.attributes.get(REPEAT_ATTRIBUTE) == "true"
-        return RequestStore(self._store, self._deletions, keys, fence, may_be_duplicate=may_be_duplicate)
+        return RequestStore(self._store, self._deletions, keys, fence, may_be_duplicate=message.may_repeat)
 
     async def _attempt(self, message: Message, request: RequestStore, ending: RequestEnding, fence: Fence) -> Outcome:
         """Make one attempt, and decide what a failure means."""

@@ -17,10 +17,19 @@ DEFAULT_CONTENT_TYPE = "application/octet-stream"
 class InlineRequest(RequestStore):
     """`RequestStore` whose input is not in the store. Only a failure stores the payload, for people to look at."""
 
-    def __init__(self, store: Store, deletions: Deletions, keys: RequestKeys, fence: Fence, envelope: Envelope) -> None:
+    def __init__(  # noqa: PLR0913 - as `RequestStore`
+        self,
+        store: Store,
+        deletions: Deletions,
+        keys: RequestKeys,
+        fence: Fence,
+        envelope: Envelope,
+        *,
+        may_be_duplicate: bool,
+    ) -> None:
         # Elsewhere missing headers or a missing payload show that the request may have ended already. An inline message
-        # always has both, so only its `may_repeat` says that it may be a duplicate.
-        super().__init__(store, deletions, keys, fence, may_be_duplicate=envelope.may_repeat)
+        # always has both, so only a mark says that it may be a duplicate.
+        super().__init__(store, deletions, keys, fence, may_be_duplicate=may_be_duplicate)
         self._envelope = envelope
 
     async def read(self) -> Submitted:

@@ -95,7 +95,7 @@ class BatchHandler:
         has_response = False
         started = asyncio.get_running_loop().time()
         try:
-            if message.receive_count > 1 and await results.has_ended():
+            if (message.receive_count > 1 or message.may_repeat) and await results.has_ended():
                 return Done(state="already_finished")
             # From here on the store is used only after the container has responded.
             has_response = True

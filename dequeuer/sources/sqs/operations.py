@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any, Final, Protocol, TypeAlias
 
 from dequeuer.core.errors import SourceUnavailableError
+from dequeuer.core.message import REPEAT_ATTRIBUTE
 from dequeuer.sources.base import Depth
 
 _NUMBER = re.compile(r"[0-9]{1,15}\Z")
@@ -19,6 +20,8 @@ DEPTH_ATTRIBUTES: Final = (
     "ApproximateNumberOfMessagesDelayed",
 )
 """What `depth_of` needs."""
+REPEATED: Final = {REPEAT_ATTRIBUTE: {"DataType": "String", "StringValue": "true"}}
+"""The attribute of a message that may be sent more than once."""
 
 
 class SqsOperations(Protocol):

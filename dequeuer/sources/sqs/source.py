@@ -18,6 +18,7 @@ from dequeuer.sources.sqs.batcher import Batcher
 from dequeuer.sources.sqs.errors import Translate, from_code
 from dequeuer.sources.sqs.operations import (
     DEPTH_ATTRIBUTES,
+    REPEATED,
     Json,
     SqsOperations,
     depth_of,
@@ -170,7 +171,7 @@ class SqsSource:
             raise
 
     async def copy(self, lease: Lease) -> None:
-        """Send the message again as a new one, unless that was done before."""
+        """Send the message again as a new one, marked as `may_repeat`, unless that was done before."""
         if not isinstance(lease, SqsLease):
             raise TypeError(type(lease).__name__)
         if lease.copied:
@@ -182,7 +183,7 @@ class SqsSource:
         sending = self._client.send_message(
             QueueUrl=self._queue_url,
             MessageBody=lease.message.body,
-            MessageAttributes=lease.raw_attributes,
+            MessageAttributes={**lease.raw_attributes, **REPEATED},
             **fifo,
         )
         await self._call("send", sending)

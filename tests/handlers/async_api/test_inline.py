@@ -6,9 +6,9 @@ import json
 
 import pytest
 
-from dequeuer.core.message import Done, Outcome, Reject, Retry
+from dequeuer.core.message import REPEAT_ATTRIBUTE, Done, Outcome, Reject, Retry
 from dequeuer.formats.envelope import Envelope, encode_envelope
-from tests.fakes import make_message
+from tests.fakes import OpenFence, make_message
 from tests.handlers.async_api.test_handler import PREFIX, Stage
 from tests.handlers.stage import UNREACHABLE, Reply
 
@@ -74,10 +74,13 @@ async def test_a_redelivery_of_finished_work_does_not_call_the_container() -> No
     assert len(stage.target.requests) == 1
 
 
-async def test_a_repeated_message_does_not_call_the_container() -> None:
+@pytest.mark.parametrize("by_client", [True, False])
+async def test_a_repeated_message_does_not_call_the_container(by_client: bool) -> None:
     stage = stage_with()
     await finish(stage, await stage.handle(1, envelope()))
-    await finish(stage, await stage.handle(1, envelope(again=True)))
+    attributes = {} if by_client else {REPEAT_ATTRIBUTE: "true"}
+    message = make_message(envelope(again=by_client), 1, **attributes)
+    await finish(stage, await stage.handler.handle(message, OpenFence()))
     assert len(stage.target.requests) == 1
     assert "status/failed" not in stage.names()
 

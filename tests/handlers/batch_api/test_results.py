@@ -19,7 +19,7 @@ from dequeuer.core.errors import (
     StoreUnavailableError,
 )
 from dequeuer.core.events import BatchEnded, BatchFailed, ItemsFailed
-from dequeuer.core.message import Done, Outcome, Reject, Retry
+from dequeuer.core.message import REPEAT_ATTRIBUTE, Done, Outcome, Reject, Retry
 from dequeuer.handlers.batch_api import answer
 from dequeuer.handlers.response_body import TOTAL_BUFFER_BYTES
 from dequeuer.sinks.base import Check, unchecked
@@ -248,6 +248,19 @@ async def test_a_second_delivery_of_what_is_stored_does_not_call_the_container()
     assert message is not None
     await job.process().handle(message, job.fence)
     assert states(await job.work()) == ["already_finished"]
+    assert len(job.container.requests) == 1
+
+
+async def test_a_message_that_was_sent_again_may_have_been_finished_before() -> None:
+    """Its receive count is 1: only the mark of a copy tells that it is not new."""
+    job = Job(doubled)
+    job.enqueue(0, 1)
+    message = job.queue.receive()
+    assert message is not None
+    await job.process().handle(message, job.fence)
+    attributes = {**message.attributes, REPEAT_ATTRIBUTE: "true"}
+    copy = replace(message, id="copy", receive_count=1, attributes=attributes)
+    assert states([await job.process().handle(copy, job.fence)]) == ["already_finished"]
     assert len(job.container.requests) == 1
 
 
