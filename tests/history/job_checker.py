@@ -56,7 +56,14 @@ def judge_job(facts: JobFacts, *, overlap_s: float) -> list[JobViolation]:
     """Return the broken promises. `overlap_s`: how long a change of the owner of a job takes at most, drain included."""
     if not facts.ends:
         return [_broken("stuck", "the job has not ended")]
-    rules = (_items(facts), _lines(facts), _completion(facts), _end(facts), _owners(facts, overlap_s), _counts(facts))
+    rules = (
+        _items(facts),
+        _lines(facts),
+        _completion(facts, overlap_s),
+        _end(facts),
+        _owners(facts, overlap_s),
+        _counts(facts),
+    )
     return [violation for found in rules for violation in found]
 
 
@@ -95,7 +102,7 @@ def _lines(facts: JobFacts) -> Iterator[JobViolation]:
         yield _broken("line missing", f"{_some(missing)}: in neither results nor errors")
 
 
-def _completion(facts: JobFacts) -> Iterator[JobViolation]:
+def _completion(facts: JobFacts, overlap_s: float) -> Iterator[JobViolation]:
     told = [call for call in facts.calls if call.is_completion]
     accepted = [call for call in told if call.status in ACCEPTED]
     if facts.end in COMPLETED and not accepted:
@@ -104,12 +111,16 @@ def _completion(facts: JobFacts) -> Iterator[JobViolation]:
             yield _broken("completion", f"the job {facts.end}, but the container was not told so")
     if sum(not call.may_be_cut for call in accepted) > 1:
         yield _broken("completion", f"the container was told {len(accepted)} times that the job is complete")
-    if facts.end not in COMPLETED and any(call.at > facts.ended_at for call in told):
+    if facts.end not in COMPLETED and any(call.at > facts.ended_at + overlap_s for call in told):
         yield _broken("completion", f"the container was told that the job is complete after it had {facts.end}")
     first = min((call.at for call in accepted), default=None)
     if first is not None:
         before = {item for call in facts.calls if call.at <= first for item in call.items}
-        if late := {item for call in facts.calls for item in call.items} - before:
+        # A job that was stopped is not complete because its queue was emptied.
+        due = (
+            {item for call in facts.calls for item in call.items} if facts.end in COMPLETED else set(range(facts.items))
+        )
+        if late := due - before - facts.dead:
             yield _broken("completion", f"the container was told before it had got {_some(late)}")
 
 

@@ -36,6 +36,27 @@ MUTATIONS = [
         tests=("tests/worker/test_worker_drain.py",),
     ),
     Mutation(
+        name="a message that has not failed is released at its last receive",
+        module="worker/settlement.py",
+        old="                if not await self._is_sent_again(lease):\n",
+        new="                if lease is not None:\n",
+        tests=("tests/worker/test_settlement.py",),
+    ),
+    Mutation(
+        name="a completion message that is drained at its last receive is released",
+        module="handlers/batch_api/completion.py",
+        old="        return limit is not None and message.receive_count >= limit\n",
+        new="        return limit is not None and message.receive_count > limit\n",
+        tests=("tests/handlers/batch_api/test_completion.py",),
+    ),
+    Mutation(
+        name="a queue is empty although not everything was sent",
+        module="controller/memory.py",
+        old="        if messages != 0 or not is_sent:\n",
+        new="        if messages != 0:\n",
+        tests=("tests/controller/test_memory.py",),
+    ),
+    Mutation(
         name="a container that is drained may use any amount of memory",
         module="controller/launchers/local/pod.py",
         old="            self.child.kill()  # here",

@@ -23,6 +23,8 @@ Disturbance = Literal[
     "stop all processes",
     "pause",
 ]
+MAX_BAD = 3
+"""Bad items of a job: they are large, and a large submission is parsed in a thread, which a simulation cannot have."""
 DISTURBANCES: tuple[Disturbance, ...] = (
     "kill controller",
     "drain controller",
@@ -102,6 +104,7 @@ def draw_job() -> JobPlan:
     items = random.choice([1, 10, 60, 150])
     numbers = range(items)
     source: Source = random.choice(["item_list", "file_path_lister", "delimited_files"])
+    has_bad = source != "file_path_lister" and random.random() < 0.3
     behaviour = Behaviour(
         has_output=random.random() < 0.7,
         failing=_some(numbers, 0.02),
@@ -115,7 +118,7 @@ def draw_job() -> JobPlan:
         source=source,
         items=items,
         batch_size=random.choice([1, 3, 10]),
-        bad=_some(numbers, 0.03) if source != "file_path_lister" and random.random() < 0.3 else frozenset(),
+        bad=frozenset(random.sample(numbers, min(items, MAX_BAD))) if has_bad else frozenset(),
         skips=random.random() < 0.8,
         behaviour=behaviour,
         workers=random.choice([1, 2, 4]),

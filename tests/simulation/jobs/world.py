@@ -380,8 +380,8 @@ class JobWorld:
 
     def _names(self, objects: Collection[str]) -> frozenset[str]:
         names = frozenset(name.partition("/")[0] + "/" * ("/" in name) for name in objects)
-        # A controller may claim a job that has ended a moment ago, and be killed before it deletes its claim.
-        return names - {"owner/"} if self._has_killed else names
+        # A controller may claim a job that has ended a moment ago, and be killed, or lose it, before it deletes its claim.
+        return names if self._is_calm else names - {"owner/"}
 
     def _lines(self) -> list[Line]:
         found = []
