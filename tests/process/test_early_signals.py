@@ -99,8 +99,11 @@ def test_a_signal_during_the_imports_ends_it_with_0(
         assert process.stderr.read() == b""
 
 
+@pytest.mark.parametrize("command", [("jobs", "list", "sum"), ("dev", "--once")], ids=["jobs", "dev"])
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_command_of_a_person_ends_with_the_status_of_the_signal(tmp_path: Path, number: signal.Signals) -> None:
+def test_a_command_of_a_person_ends_with_the_status_of_the_signal(
+    tmp_path: Path, number: signal.Signals, command: tuple[str, ...]
+) -> None:
     (tmp_path / "argparse.py").write_text(SLOW_IMPORT, encoding="utf-8")
     reached = tmp_path / "reached"
     os.mkfifo(tmp_path / "fifo")
@@ -109,7 +112,7 @@ def test_a_command_of_a_person_ends_with_the_status_of_the_signal(tmp_path: Path
         "REACHED": str(reached),
         "NEVER_WRITTEN": str(tmp_path / "fifo"),
     }
-    with started(("jobs", "list", "sum"), slow, is_pid_1=False) as process:
+    with started(command, slow, is_pid_1=False) as process:
         eventually(reached.exists, "an import that does not end")
         os.kill(process.pid, number)
         assert process.wait(30) == 128 + number
