@@ -69,9 +69,13 @@ class FileItems:
             if is_last:
                 self._decoder.close()
         except InvalidResponseError as error:
-            message = "the compressed data is damaged, or ends too early"
-            # Not skipped: what is lost cannot be told.
-            raise EnqueueFaultError(fault_of(self._file, message, self._read)) from error
+            raise self._damaged() from error
+        if not self._file.listed.size:  # compressed, even nothing has some bytes
+            raise self._damaged()
+
+    def _damaged(self) -> EnqueueFaultError:
+        # Not skipped: what is lost cannot be told.
+        return EnqueueFaultError(fault_of(self._file, "the compressed data is damaged, or ends too early", self._read))
 
     def _portion(self, piece: bytes) -> Portion:
         """Return the items that end in a piece of the content."""

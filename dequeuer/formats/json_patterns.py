@@ -35,8 +35,15 @@ def _nested(value: bytes, levels: int) -> bytes:
 
 _VALUE = _nested(_SCALAR, 2)
 
+replace_strings = re.compile(rb'"' + _STRING_BODY + rb'"').sub
+"""Replaces strings."""
+match_openings = re.compile(rb"(?:[\[ \t\n\r]++|\{" + _NAME + rb")*").match
+"""Matches the beginnings of containers that begin with each other; of objects also the first name, with its colon."""
+match_closings = re.compile(rb"(?:[ \t\n\r]*+[\]}])*").match
+"""Matches the ends of containers."""
+
 match_whitespace = re.compile(_WHITESPACE).match
-"""Always matches, possibly the empty text; so do the others, but `match_value`."""
+"""Always matches, possibly the empty text; so do all others, but `match_value`."""
 match_string_body = re.compile(_STRING_BODY).match
 match_digits = re.compile(rb"[0-9]*+").match
 match_value = re.compile(_nested(_SCALAR, 3)).match

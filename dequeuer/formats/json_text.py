@@ -1,7 +1,8 @@
 """Validates JSON text (RFC 8259) chunk by chunk, without building objects, in a bounded amount of memory.
 
 Regular expressions match what is regular (`json_patterns`), which is fast: containers a few levels deep, sequences of
-such values in arrays and objects, the content of strings. A small automaton does the rest. Its state is kept from one
+such values in arrays and objects, the content of strings. Python's own scanner takes small containers that are deeper
+(`json_scan`). A small automaton does the rest. Its state is kept from one
 chunk to the next, so that a long string or number is never held in memory as a whole.
 """
 
@@ -14,16 +15,20 @@ from typing import Final
 from dequeuer.core.errors import InvalidResponseError
 from dequeuer.formats.json_patterns import (
     MAX_MATCH_BYTES,
+    match_closings,
     match_digits,
     match_items,
     match_members,
+    match_openings,
     match_string_body,
     match_value,
     match_whitespace,
+    replace_strings,
 )
+from dequeuer.formats.json_scan import ContainerScanner
 
 MAX_DEPTH: Final = 10_000
-"""Levels of containers. Two or three more may be accepted at the innermost level, where a value is matched whole."""
+"""Levels of containers. Two or three more may be accepted at the innermost level, where a pattern matches a value."""
 
 _OPEN_ARRAY, _OPEN_OBJECT, _CLOSE_ARRAY, _CLOSE_OBJECT = b"[{]}"
 _QUOTE, _BACKSLASH, _COMMA, _COLON, _MINUS, _ZERO, _DOT = b'"\\,:-0.'
@@ -34,7 +39,10 @@ _DIGITS, _DIGITS_BUT_ZERO, _EXPONENT, _SIGNS, _HEX = (
     frozenset(b"+-"),
     frozenset(b"0123456789abcdefABCDEF"),
 )
+_CLOSINGS = frozenset(b"]}")
 _ESCAPES = frozenset(b'"\\/bfnrt')
+_CLOSING_OF = bytes.maketrans(b"[{", b"]}")
+_BETWEEN = b" \t\n\r:"
 _LITERALS = {literal[0]: literal[1:] for literal in (b"true", b"false", b"null")}
 
 State = Callable[[bytes, int], int]
@@ -77,6 +85,9 @@ class JsonValidator:
         self._pending = b""
         self._hex_left = 0
         self._is_key = False
+        self._scanner = ContainerScanner()
+        self._has_wrong_end = False
+        """One of the next ends of containers is a fault. Without it each of them would be looked at again and again."""
 
     def feed(self, chunk: bytes) -> None:
         """Validate the next bytes."""
@@ -110,16 +121,44 @@ class JsonValidator:
 
     def _value(self, chunk: bytes, at: int) -> int:
         """Expect a value."""
-        if self._containers and self._containers[-1] == _OPEN_ARRAY:
+        is_item = bool(self._containers) and self._containers[-1] == _OPEN_ARRAY
+        if is_item:
             at = match_items(chunk, at).end()  # type: ignore[union-attr] # always matches
         at = match_whitespace(chunk, at).end()  # type: ignore[union-attr] # always matches
         if at == len(chunk):
             return at
         # Most containers are small and shallow: one match takes the whole container.
-        if chunk[at] in (_OPEN_ARRAY, _OPEN_OBJECT) and (match := match_value(chunk, at)) is not None:
-            self._state = self._after
-            return match.end()
+        if chunk[at] in (_OPEN_ARRAY, _OPEN_OBJECT):
+            match = match_value(chunk, at)
+            end = self._deep_end(chunk, at, is_item=is_item) if match is None else match.end()
+            if end > at:
+                self._state = self._after
+                return end
+            return self._enter(chunk, at)
         return self._begin(chunk, at)
+
+    def _deep_end(self, chunk: bytes, at: int, *, is_item: bool) -> int:
+        """Return the end of a container, and of those that follow it in an array; `at` when it is not known."""
+        # A level takes two bytes: what is found in a piece never makes more than the allowed levels.
+        if len(self._containers) + len(chunk) // 2 > MAX_DEPTH:
+            return at
+        if is_item:
+            return self._scanner.items(chunk, at)[0]
+        return self._scanner.end(chunk, at) or at
+
+    def _enter(self, chunk: bytes, at: int) -> int:
+        """Enter a container, and those that begin with it."""
+        # Each takes a byte at least, so they are never too many.
+        most = at + MAX_DEPTH - len(self._containers)
+        end = match_openings(chunk, at, most).end()  # type: ignore[union-attr] # always matches
+        run = chunk[at:end]
+        opened = (replace_strings(b"", run) if b'"' in run else run).translate(None, _BETWEEN)
+        if not opened:
+            return self._begin(chunk, at)
+        self._containers += opened
+        # An object's first name is in the run, so a value comes next.
+        self._state = self._first_item if opened[-1] == _OPEN_ARRAY else self._value
+        return end
 
     def _first_item(self, chunk: bytes, at: int) -> int:
         """After `[`, expect a value or the end."""
@@ -188,12 +227,27 @@ class JsonValidator:
         if not self._containers:
             raise self._wrong(at, "something after the value")
         byte, inside = chunk[at], self._containers[-1]
+        if byte in _CLOSINGS and not self._has_wrong_end:
+            end = self._leave_all(chunk, at)
+            if end > at:
+                return end
+            self._has_wrong_end = True
         if byte == _COMMA:
             self._state = self._value if inside == _OPEN_ARRAY else self._key
             return at + 1
         if byte == (_CLOSE_ARRAY if inside == _OPEN_ARRAY else _CLOSE_OBJECT):
             return self._leave(at)
         raise self._wrong(at, "neither a comma nor the end")
+
+    def _leave_all(self, chunk: bytes, at: int) -> int:
+        """Leave the containers that end one after the other. Returns `at` when not all of them are open."""
+        end = match_closings(chunk, at).end()  # type: ignore[union-attr] # always matches
+        closed = chunk[at:end].translate(None, _BETWEEN)
+        count = len(closed)
+        if count > len(self._containers) or self._containers[: -count - 1 : -1].translate(_CLOSING_OF) != closed:
+            return at
+        del self._containers[-count:]
+        return end
 
     def _leave(self, at: int) -> int:
         self._containers.pop()

@@ -79,6 +79,19 @@ def test_damaged_compressed_data_is_a_fault_whatever_bad_items_are(body: bytes, 
         list(portions(body, "x.gz", skips=skips))
 
 
+@pytest.mark.parametrize("suffix", ["gz", "zst"])
+@pytest.mark.parametrize("skips", [False, True])
+def test_a_compressed_file_without_a_byte_ends_too_early(suffix: str, *, skips: bool) -> None:
+    with pytest.raises(EnqueueFaultError, match="ends too early") as caught:
+        list(portions(b"", f"k.{suffix}", skips=skips))
+    assert (caught.value.error.source, caught.value.error.offset) == (f"s3://b/k.{suffix}", 0)
+    assert texts(b"") == []
+
+
+def test_nothing_may_be_compressed() -> None:
+    assert texts(gzip.compress(b""), "k.gz") == texts(zstd.compress(b""), "k.zst") == []
+
+
 def test_truncated_zstd_is_a_fault() -> None:
     with pytest.raises(EnqueueFaultError, match="damaged"):
         list(portions(ZSTD[:-2], "x.zst"))
