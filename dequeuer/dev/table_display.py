@@ -16,15 +16,14 @@ from dequeuer.dev.display import SampleRow
 
 _COLOURS = {
     "in_queue": "yellow",
+    "pending": "yellow",
+    "enqueuing": "yellow",
+    "running": "cyan",
     "in_progress": "cyan",
     "completed": "green",
     "succeeded": "green",
     "failed": "bold red",
 }
-
-
-MIN_ID_WIDTH = 36
-"""A whole UUID, so that the user can copy it."""
 
 
 class TableDisplay:
@@ -65,7 +64,8 @@ class TableDisplay:
 
 def _table(rows: Sequence[SampleRow]) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, expand=True)
-    table.add_column("id", no_wrap=True, min_width=MIN_ID_WIDTH)
+    # Ids are shown whole, so that the user can copy them.
+    table.add_column("id", no_wrap=True, min_width=max((len(row.name) for row in rows), default=0))
     table.add_column("status", no_wrap=True, min_width=11)
     table.add_column("time", justify="right", no_wrap=True, min_width=7)
     table.add_column("result", no_wrap=True, overflow="ellipsis", ratio=1)

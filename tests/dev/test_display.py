@@ -96,6 +96,22 @@ def test_a_long_result_is_cut_before_anything_else() -> None:
 
 
 @pytest.mark.usefixtures("wide")
+def test_how_far_a_job_is_can_be_read_in_a_narrow_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    stream = io.StringIO()
+    display = TableDisplay(stream)
+    progress = "9 of 9 items, 1 failed"
+    with display.live():
+        display.show(
+            [SampleRow(name="67144990ed5854ff", status="completed_with_failures", seconds=13.9, result=progress)]
+        )
+    last = last_line(stream)
+    assert last.startswith(" 67144990ed5854ff ")
+    assert last.rstrip().endswith(progress)
+    assert len(last) <= 80
+
+
+@pytest.mark.usefixtures("wide")
 def test_text_of_others_is_no_markup() -> None:
     stream = io.StringIO()
     display = TableDisplay(stream)
