@@ -101,7 +101,9 @@ class VirtualLoop(asyncio.SelectorEventLoop):
                 handle._run()
 
     def _record_error(self, _loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-        self.errors.append(f"{context.get('message')}: {context.get('exception')!r} {context.get('future')!r}")
+        self.errors.append(
+            f"{context.get('message')}: {context.get('exception')!r} {context.get('future') or context.get('task')!r}"
+        )
 
     def _make(
         self, loop: asyncio.AbstractEventLoop, coro: Any, context: Context | None = None, **options: Any

@@ -93,6 +93,8 @@ class Connection:
         self._is_unavailable = is_unavailable
         self._error = error
         self.is_dead = False
+        self._unanswered: list[asyncio.Future[None]] = []
+        """A task that waits for what nothing refers to is deleted as garbage, and asyncio reports it."""
 
     async def delay(self) -> None:
         """Wait as long as a request takes to the server."""
@@ -100,12 +102,16 @@ class Connection:
             await asyncio.sleep(self._distance_s)
         await self.rates.delay()
 
+    def _no_response(self) -> asyncio.Future[None]:
+        self._unanswered.append(asyncio.get_running_loop().create_future())
+        return self._unanswered[-1]
+
     async def send(
         self, action: Action, effect: Callable[[], T], *, before_effect: Callable[[], Awaitable[None]] | None = None
     ) -> T:
         """Run `effect` at the server. It may run after the caller was cancelled: the request can be sent already."""
         if self.is_dead:
-            await asyncio.get_running_loop().create_future()
+            await self._no_response()
         try:
             await (before_effect or self.delay)()
         except asyncio.CancelledError:
@@ -122,7 +128,7 @@ class Connection:
         if random.random() < DELAYED_RESPONSE_SHARE:
             await self.rates.delay()
         if self.is_dead:
-            await asyncio.get_running_loop().create_future()
+            await self._no_response()
         if draw < self.rates.unavailable + self.rates.response_lost:
             raise self._error()
         return result

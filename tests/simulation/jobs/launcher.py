@@ -23,6 +23,8 @@ class SimLauncher:
         self._make = make
         self._pods: dict[tuple[JobKeys, str], SimPod] = {}
         self._is_dead = False
+        self._unanswered: list[asyncio.Future[None]] = []
+        """See `Connection`."""
 
     @property
     def pods(self) -> list[SimPod]:
@@ -61,6 +63,7 @@ class SimLauncher:
     async def _call(self) -> None:
         await asyncio.sleep(random.uniform(0, 0.1))
         if self._is_dead:
-            await asyncio.get_running_loop().create_future()
+            self._unanswered.append(asyncio.get_running_loop().create_future())
+            await self._unanswered[-1]
         if random.random() < self._rates.unavailable:
             raise LauncherUnavailableError("unavailable")

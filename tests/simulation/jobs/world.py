@@ -42,6 +42,8 @@ T = TypeVar("T")
 END_TIMEOUT_S: Final = 4 * 3600.0
 """How long a job may take after the end of all faults."""
 CHECK_INTERVAL_S: Final = 5.0
+LOSING: Final = frozenset({"kill worker", "kill controller", "SQS outage", "stop all processes"})
+"""Faults that end leases without a settlement: they may use up the receives of a message. Others may not."""
 LEFTOVER_TIMEOUT_S: Final = 60.0
 SETTLE_S: Final = 120.0
 """How long the world goes on after the end of the job: whatever was late comes now."""
@@ -106,10 +108,12 @@ class JobWorld:
         )
         self._numbers = itertools.count(1)
         self._controllers: list[SimController] = []
+        self._gone: list[SimController] = []
         self._made: list[tuple[str, SimPod]] = []
         self._disturbances: list[asyncio.Task[None]] = []
         self._jumped_s = 0.0
         self._has_killed = False
+        self._may_lose_receives = plan.rates != FaultRates()
         self._is_calm = plan.rates == FaultRates() and plan.disturbances == 0
         self._keys: JobKeys | None = None
         self._status: tuple[str, int | None] = ("", None)
@@ -133,12 +137,30 @@ class JobWorld:
                 await asyncio.sleep(random.expovariate(1 / self.plan.pace_s))
                 self.disturb(random.choice(DISTURBANCES))
             await asyncio.gather(stopping, *self._disturbances)
-            self.plan.rates.clear()
-            await self._wait_for_end()
-            await asyncio.sleep(SETTLE_S)
-            status = await _ask(self._jobs.status, self.keys)
-            self._status = status.state, status.spec.total_batch_count
-            await self._end()
+            await self._finish()
+
+    async def _finish(self) -> None:
+        """End all faults; wait for the end of the job, and for whatever is late; end all processes."""
+        self.plan.rates.clear()
+        await self._wait_for_end()
+        await asyncio.sleep(SETTLE_S)
+        status = await _ask(self._jobs.status, self.keys)
+        self._status = status.state, status.spec.total_batch_count
+        await self._end()
+
+    async def run_paused(self, seconds: float) -> None:
+        """The same without disturbances, for a job that is paused before a controller finds it."""
+        await self.submit()
+        await self._jobs.pause(API, self.keys.job_id)
+        resuming = asyncio.create_task(self._resume_after(seconds))
+        with self._bugs:
+            self._start_controller()
+            await resuming
+            await self._finish()
+
+    async def _resume_after(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+        await _ask(self._jobs.resume, self.keys)
 
     async def submit(self) -> None:
         """Submit the job, as a client of the gateway does."""
@@ -231,6 +253,7 @@ class JobWorld:
     def disturb(self, disturbance: Disturbance) -> None:
         """Start a fault."""
         self.faults[disturbance] += 1
+        self._may_lose_receives |= disturbance in LOSING
         actions: dict[Disturbance, Callable[[], Coroutine[None, None, None]]] = {
             "kill controller": self._kill_controller,
             "drain controller": self._drain_controller,
@@ -249,6 +272,7 @@ class JobWorld:
         if self._controllers:
             self._has_killed = True
             controller = self._controllers.pop(random.randrange(len(self._controllers)))
+            self._gone.append(controller)
             await controller.kill()
             await self._replace()
 
@@ -289,8 +313,7 @@ class JobWorld:
     async def _pause(self) -> None:
         with suppress(JobRequestError):
             await _ask(self._jobs.pause, self.keys)
-            await asyncio.sleep(random.uniform(0, MAX_PAUSE_S))
-            await _ask(self._jobs.resume, self.keys)
+            await self._resume_after(random.uniform(0, MAX_PAUSE_S))
 
     # The end
 
@@ -366,7 +389,7 @@ class JobWorld:
             has_queue=bool(self._servers.account.queues),
             dead=frozenset(number_of(item) for body in dead - {COMPLETION_BODY} for item in json.loads(body)),
             records=sum(name.startswith("failures/") for name in objects),
-            completion_died=COMPLETION_BODY in dead,
+            completion_died=self._may_lose_receives and COMPLETION_BODY in dead,
             causes=plan.causes,
             runs=[
                 WorkerRun(
