@@ -6,8 +6,16 @@ from typing import TypedDict
 
 from dequeuer.controller.observed import Observed
 from dequeuer.core.errors import clip
-from dequeuer.core.events import JobChanged, JobObserved, JobOwnershipChanged, JobPassFailed, Observer, OwnershipEnd
-from dequeuer.jobs.documents import JobEnd
+from dequeuer.core.events import (
+    JobChanged,
+    JobMeasured,
+    JobObserved,
+    JobOwnershipChanged,
+    JobPassFailed,
+    Observer,
+    OwnershipEnd,
+)
+from dequeuer.jobs.documents import JobEnd, JobProgress
 from dequeuer.jobs.layout import JobKeys
 from dequeuer.jobs.spec import JobSpec
 from dequeuer.jobs.state import JobState, has_ended, state_of
@@ -46,6 +54,22 @@ class JobReports:
         if state != self._state and not has_ended(state):
             self._observer(JobChanged(**self._job, state=state))
         self._state = state
+
+    def measured(self, progress: JobProgress) -> None:
+        """Report how far a batch job is."""
+        if not progress.progress:
+            return
+        known = {name: int(number) for name, number in progress.progress.items() if number is not None}
+        self._observer(
+            JobMeasured(
+                **self._job,
+                batches_total=known.get("batches_total", 0),
+                batches_done=known.get("batches_done", 0),
+                items_total=known.get("items_total", 0),
+                items_done=known.get("items_done", 0),
+                items_failed=known.get("items_failed", 0),
+            )
+        )
 
     def ended(self, end: JobEnd, spec: JobSpec) -> None:
         """Report that everything is done that follows the end."""

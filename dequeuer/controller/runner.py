@@ -237,7 +237,9 @@ class JobRunner:
         now_s = asyncio.get_running_loop().time()
         if seen.end is not None or (not is_forced and now_s - self._progress_at < PROGRESS_INTERVAL_S):
             return
-        text = dump_progress(self._meter.measure(seen, self._observation.counts, now_s))
+        progress = self._meter.measure(seen, self._observation.counts, now_s)
+        self._reports.measured(progress)
+        text = dump_progress(progress)
         if text != self._progress:
             await self._objects.put(self._keys.progress, text)
             self._progress = text

@@ -310,6 +310,31 @@ class JobObserved:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class JobMeasured:
+    """A controller has measured how far a batch job is. What is not known yet counts as 0.
+
+    Attributes:
+        kind: of the API: BatchAPI.
+        api_name: of the job.
+        job_id: of the job.
+        batches_total: of the job; 0 while they are being enqueued.
+        batches_done: neither in the queue nor with a worker.
+        items_total: of the job; 0 while they are being enqueued.
+        items_done: of the batches that are done, those that failed included.
+        items_failed: for good.
+    """
+
+    kind: str
+    api_name: str
+    job_id: str
+    batches_total: int
+    batches_done: int
+    items_total: int
+    items_done: int
+    items_failed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class JobChanged:
     """A job has another status.
 
@@ -393,6 +418,7 @@ Event = (
     | ContainerProtocolChanged
     | ProcessPhaseChanged
     | JobObserved
+    | JobMeasured
     | JobChanged
     | JobOwnershipChanged
     | JobPassFailed

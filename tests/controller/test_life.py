@@ -13,7 +13,7 @@ import pytest
 
 from dequeuer.controller import objects
 from dequeuer.controller.launchers.base import ENQUEUER, ProcessState
-from dequeuer.core.events import Event, JobChanged, JobObserved, JobOwnershipChanged, JobPassFailed
+from dequeuer.core.events import Event, JobChanged, JobMeasured, JobObserved, JobOwnershipChanged, JobPassFailed
 from dequeuer.jobs.documents import JobEnd, JobError
 from dequeuer.jobs.enqueue_error import EnqueueError, dump_error
 from dequeuer.jobs.layout import JobKeys
@@ -322,12 +322,15 @@ async def test_progress_is_written_while_the_job_runs(world: World) -> None:
         await asyncio.sleep(10)
         written = json.loads(world.store.objects[KEYS.progress][0])
         observed = world.recorder.of(JobObserved)[-1]
+        measured = world.recorder.of(JobMeasured)[-1]
     assert written["worker_counts"] == {"ready": 2}
     progress = written["progress"]
     assert (progress["items_total"], progress["batches_total"], progress["items_failed"]) == (600, 60, 0)
     assert progress["batches_done"] * 10 == progress["items_done"] > 0
     assert 0 < progress["rate"] < 10
     assert progress["eta_seconds"] > 0
+    assert (measured.batches_total, measured.items_total, measured.items_failed) == (60, 600, 0)
+    assert (measured.batches_done, measured.items_done) == (progress["batches_done"], progress["items_done"])
     assert (observed.state, observed.messages > 0) == ("running", True)
 
 

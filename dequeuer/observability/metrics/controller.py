@@ -9,6 +9,7 @@ from prometheus_client import CollectorRegistry, ProcessCollector, generate_late
 from dequeuer.core.events import (
     Event,
     JobChanged,
+    JobMeasured,
     JobObserved,
     JobOwnershipChanged,
     JobPassFailed,
@@ -39,6 +40,7 @@ class ControllerMetrics:
     def __init__(self) -> None:
         self._registry = registry = CollectorRegistry()
         self._jobs: dict[str, JobObserved] = {}
+        self._measured: dict[str, JobMeasured] = {}
         jobs = Values(registry, "gauge", "dequeuer_jobs", "Jobs that this controller runs, by status.", ["state"])
         self._states = {state: jobs.child(state) for state in RUNNING_STATES}
         ended = Values(registry, "counter", "dequeuer_jobs_ended_total", "Jobs that have ended, by status.", ["state"])
@@ -60,6 +62,20 @@ class ControllerMetrics:
             "dequeuer_job_queue_age_seconds",
             "Time since the submission of the oldest job of an API that has messages in its queue; 0: none has.",
             ["api_name"],
+        )
+        self._batches = Values(
+            registry,
+            "gauge",
+            "dequeuer_job_batches",
+            "Batches of the jobs of an API that this controller runs.",
+            ["api_name", "state"],
+        )
+        self._items = Values(
+            registry,
+            "gauge",
+            "dequeuer_job_items",
+            "Items of the jobs of an API that this controller runs.",
+            ["api_name", "state"],
         )
         self._failures = Values(
             registry, "counter", "dequeuer_job_passes_failed_total", "Steps for a job that failed and are tried again."
@@ -87,9 +103,14 @@ class ControllerMetrics:
             case JobObserved():
                 self._jobs[event.job_id] = event
                 self._update(event.api_name)
+            case JobMeasured():
+                self._measured[event.job_id] = event
+                self._update_progress(event.api_name)
             case JobOwnershipChanged(is_owned=False):
                 self._jobs.pop(event.job_id, None)
+                self._measured.pop(event.job_id, None)
                 self._update(event.api_name)
+                self._update_progress(event.api_name)
             case JobChanged(duration_s=float() as duration_s) if event.state in self._ended:
                 self._ended[event.state].value += 1
                 self._durations[event.state].observe(duration_s)
@@ -113,6 +134,15 @@ class ControllerMetrics:
         of_api = [job for job in jobs if job.api_name == api_name]
         self._messages.child(api_name).value = sum(job.messages for job in of_api)
         self._ages.child(api_name).value = max((job.age_s for job in of_api if job.messages), default=0.0)
+
+    def _update_progress(self, api_name: str) -> None:
+        jobs = [job for job in self._measured.values() if job.api_name == api_name]
+        self._batches.child(api_name, "done").value = sum(job.batches_done for job in jobs)
+        # Of each job: one that is still being enqueued has no total yet.
+        self._batches.child(api_name, "left").value = sum(max(0, job.batches_total - job.batches_done) for job in jobs)
+        self._items.child(api_name, "done").value = sum(job.items_done for job in jobs)
+        self._items.child(api_name, "failed").value = sum(job.items_failed for job in jobs)
+        self._items.child(api_name, "left").value = sum(max(0, job.items_total - job.items_done) for job in jobs)
 
 
 def _kind(process: str) -> str:

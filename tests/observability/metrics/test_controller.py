@@ -4,6 +4,7 @@ from typing import Any
 
 from dequeuer.core.events import (
     JobChanged,
+    JobMeasured,
     JobObserved,
     JobOwnershipChanged,
     JobPassFailed,
@@ -33,6 +34,35 @@ def test_jobs_are_counted_by_status_and_their_queues_by_api() -> None:
     found = samples(metrics)
     assert found['dequeuer_jobs{state="running"}'] == 1
     assert found['dequeuer_job_queue_age_seconds{api_name="sum"}'] == 0
+
+
+def test_batches_and_items_are_those_of_the_jobs_that_run() -> None:
+    metrics = ControllerMetrics()
+    measured: dict[str, Any] = {
+        "batches_total": 10,
+        "batches_done": 4,
+        "items_total": 100,
+        "items_done": 40,
+        "items_failed": 3,
+    }
+    metrics(JobMeasured(**JOB, **measured))
+    enqueuing = measured | {"batches_total": 0, "items_total": 0}
+    metrics(JobMeasured(**JOB | {"job_id": "2"}, **enqueuing))
+    metrics(JobMeasured(**JOB | {"job_id": "3", "api_name": "other"}, **measured))
+
+    def found(name: str) -> list[float]:
+        states = ("done", "failed", "left")
+        return [
+            number
+            for state in states
+            if (number := samples(metrics).get(f'{name}{{api_name="sum",state="{state}"}}')) is not None
+        ]
+
+    assert found("dequeuer_job_batches") == [8, 6]
+    assert found("dequeuer_job_items") == [80, 6, 60]
+    metrics(JobOwnershipChanged(**JOB, is_owned=False, reason="ended"))
+    assert found("dequeuer_job_batches") == [4, 0]
+    assert found("dequeuer_job_items") == [40, 3, 0]
 
 
 def test_ends_of_processes_are_counted_by_how_they_ended() -> None:
