@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Collection
 from typing import Final
 
 from dequeuer.controller.launchers.base import Launcher, LauncherUnavailableError
+from dequeuer.core.retry import retry_until_available
 from dequeuer.jobs.layout import JobKeys
 from dequeuer.jobs.spec import JobSpec
 
@@ -34,11 +34,13 @@ class JobProcesses:
         await self._launcher.stop(self._keys, names)
 
     async def stop_all(self) -> None:
-        """Drain all processes, as far as the launcher can do it now."""
+        """Drain all processes. The launcher is asked until it can do it: nobody else would end them."""
         if self._starting is not None and not self._starting.done():
             # Otherwise it would start a process that nobody knows of.
             await asyncio.wait({self._starting}, timeout=LATE_START_TIMEOUT_S)
         if self._starting is not None and self._starting.done() and not self._starting.cancelled():
             self._starting.exception()  # the caller of a start that was given up does not see it
-        with contextlib.suppress(LauncherUnavailableError):
-            await self.stop(tuple(await self._launcher.observe(self._keys)))
+        await retry_until_available(LauncherUnavailableError, self._stop_all)
+
+    async def _stop_all(self) -> None:
+        await self.stop(tuple(await self._launcher.observe(self._keys)))

@@ -40,6 +40,9 @@ MAX_PAUSE_S: Final = 5.0
 """Between two looks: short after a step, longer while nothing happens. A pause or a stop works within this time."""
 PAUSE_GROWTH: Final = 1.5
 PROGRESS_INTERVAL_S: Final = 5.0
+RELEASE_TIMEOUT_S: Final = 120.0
+"""For the end of the processes of a job that is handed over, longer than they may take to drain. The process of a
+controller must end, also when its launcher is away."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,7 +136,9 @@ class JobRunner:
         """End the job's processes here, and let another controller act for it."""
         keeping = asyncio.create_task(self._ownership.keep(), name=f"own-{self._keys.job_id}")
         try:
-            await self._processes.stop_all()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(RELEASE_TIMEOUT_S):
+                    await self._processes.stop_all()
         finally:
             await _end(keeping)
         with contextlib.suppress(*PASS_ERRORS):
