@@ -16,6 +16,10 @@ from dequeuer.settings.reader import read_flags
 
 EXIT_BAD_CONFIGURATION = 2
 _COMMANDS: Mapping[str, Program] = {"gateway": "gateway", "enqueue": "enqueuer", "controller": "controller"}
+_NO_DEV = (
+    "dequeuer dev: not part of this installation, as in the image, which has no SQS and S3 to start; in a clone of the "
+    "repository `pip install -c constraints.txt '.[dev]'` installs all of it\n"
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -37,9 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(arguments: list[str]) -> int:
     name = arguments[0] if arguments else ""
     if name == "dev":
-        from dequeuer.dev.cli import main as dev_main  # noqa: PLC0415 - see above
-
-        return dev_main(arguments[1:], check_apis=_check_endpoints)
+        return _dev(arguments[1:])
     if name == "jobs":
         from dequeuer.jobs_command.cli import main as jobs_main  # noqa: PLC0415 - see above
 
@@ -58,6 +60,17 @@ def _run(arguments: list[str]) -> int:
         return 0
     run = {"sidecar": _sidecar, "gateway": _gateway, "enqueuer": _enqueuer, "controller": _controller}
     return run[program](arguments)
+
+
+def _dev(arguments: Sequence[str]) -> int:
+    try:
+        from dequeuer.dev.cli import main as dev_main  # noqa: PLC0415 - see above
+    except ModuleNotFoundError as error:
+        if error.name != "dequeuer.dev":
+            raise
+        sys.stderr.write(_NO_DEV)
+        return EXIT_BAD_CONFIGURATION
+    return dev_main(arguments, check_apis=_check_endpoints)
 
 
 def _sidecar(arguments: Sequence[str]) -> int:

@@ -24,7 +24,7 @@ def faults() -> Iterator[str]:
     for tool in ("pip", "pip3", "gcc", "cc", "make"):
         if shutil.which(tool) or Path("/opt/dequeuer/bin", tool).exists():
             yield f"{tool} is in the image"
-    for module in ("pip", "setuptools", "hatchling", "moto", "ministack"):
+    for module in ("pip", "setuptools", "hatchling", "moto", "ministack", "dequeuer.dev"):
         if importlib.util.find_spec(module):
             yield f"the package {module} is in the image"
     # The Python of the base image has its own packages, outside of the environment that runs the sidecar.
@@ -49,7 +49,7 @@ def modules() -> Iterator[str]:
     """Yield modules of dequeuer that cannot be imported, and imported modules without a compiled file."""
     package = importlib.import_module("dequeuer")
     for found in pkgutil.walk_packages(package.__path__, "dequeuer."):
-        if found.name != "dequeuer.__main__" and not found.name.startswith("dequeuer.dev"):
+        if found.name != "dequeuer.__main__":
             try:
                 importlib.import_module(found.name)
             except Exception as error:  # noqa: BLE001 - any error is a fault of the image

@@ -1,4 +1,4 @@
-"""Delete from an installed environment the files that the sidecar never reads. The Dockerfile runs it.
+"""Delete from an installed environment the files that the image never reads. The Dockerfile runs it.
 
 Usage: prune_venv.py ENVIRONMENT
 """
@@ -13,14 +13,20 @@ from pathlib import Path
 SERVICES = frozenset({"s3", "signin", "sqs", "sso", "sso-oidc", "sts"})
 SOURCE_SUFFIXES = frozenset({".c", ".h", ".hash", ".pxd", ".pyi", ".pyx"})
 TEST_FOLDERS = frozenset({"test", "tests"})
+LOCAL_STACK = Path("dequeuer", "dev")
+"""`dequeuer dev` starts an SQS and an S3 that the image does not have."""
 
 
 def unneeded(packages: Path) -> Iterator[Path]:
     """Yield the files and folders to delete below a site-packages folder.
 
     Raises:
-        FileNotFoundError: A service that must stay does not exist: botocore has renamed it.
+        FileNotFoundError: A service that must stay, or a folder that must go, does not exist: it was renamed.
     """
+    if not (packages / LOCAL_STACK).is_dir():
+        message = f"{packages / LOCAL_STACK} is missing: it was moved, correct LOCAL_STACK in {Path(__file__).name}"
+        raise FileNotFoundError(message)
+    yield packages / LOCAL_STACK
     data = packages / "botocore" / "data"
     for name in SERVICES:
         if not (data / name).is_dir():

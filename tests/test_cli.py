@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -111,6 +112,30 @@ def test_dev_reads_its_own_line(calls: Calls, environ: dict[str, str]) -> None:
     calls.status = 3
     assert cli.main(["dev", "--once", "--help", "--", "uvicorn", "--port", "1"]) == 3
     assert calls.seen == [("dev", ["--once", "--help", "--", "uvicorn", "--port", "1"])]
+
+
+def test_dev_is_refused_where_it_is_not_installed(tmp_path: Path) -> None:
+    package = Path(cli.__file__).parent
+    shutil.copytree(package, tmp_path / "dequeuer", ignore=shutil.ignore_patterns("dev", "__pycache__"))
+    refused = subprocess.run(
+        [sys.executable, "-m", "dequeuer", "dev", "--once"],
+        cwd=tmp_path,
+        env={"PYTHONPATH": str(tmp_path), "PYTHONDONTWRITEBYTECODE": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert refused.stderr.startswith("dequeuer dev: not part of this installation")
+    assert len(refused.stderr.splitlines()) == 1
+
+
+def test_a_missing_library_of_dev_is_not_called_a_missing_dev(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "dequeuer.dev.cli", raising=False)
+    monkeypatch.setitem(sys.modules, "dequeuer.dev.display", None)
+    with pytest.raises(ModuleNotFoundError, match="display"):
+        cli.main(["dev", "--once"])
 
 
 def test_the_line_of_the_process_is_the_default(

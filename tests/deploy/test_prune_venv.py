@@ -3,6 +3,7 @@ import sys
 from pathlib import Path
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "prune_venv.py"
+DEV = "dequeuer/dev/cli.py"
 KEPT = ("s3", "signin", "sqs", "sso", "sso-oidc", "sts")
 
 
@@ -28,18 +29,28 @@ def left(packages: Path) -> set[str]:
 def test_keeps_what_the_credential_chain_needs_and_nothing_else(tmp_path: Path) -> None:
     needed = {f"botocore/data/{name}/2012-11-05/service-2.json.gz" for name in KEPT}
     needed |= {"botocore/data/endpoints.json", "botocore/data/partitions.json", "yaml/_yaml.so", "testing/a.py"}
-    surplus = {"botocore/data/ec2/2016-11-15/service-2.json.gz", "yaml/tests/test_a.py", "yaml/_yaml.pyx"}
+    needed |= {"dequeuer/cli.py", "other/dev/cli.py"}
+    surplus = {"botocore/data/ec2/2016-11-15/service-2.json.gz", "yaml/tests/test_a.py", "yaml/_yaml.pyx", DEV}
     packages = make(tmp_path, *needed, *surplus)
     assert prune(tmp_path).returncode == 0
     assert left(packages) == needed
 
 
 def test_stops_when_botocore_has_moved_its_data(tmp_path: Path) -> None:
-    packages = make(tmp_path, "botocore/data/ec2/2016-11-15/service-2.json.gz")
+    packages = make(tmp_path, "botocore/data/ec2/2016-11-15/service-2.json.gz", DEV)
     result = prune(tmp_path)
     assert result.returncode == 1
     assert "botocore's layout changed" in result.stderr
-    assert left(packages) == {"botocore/data/ec2/2016-11-15/service-2.json.gz"}
+    assert left(packages) == {"botocore/data/ec2/2016-11-15/service-2.json.gz", DEV}
+
+
+def test_stops_when_the_local_stack_has_moved(tmp_path: Path) -> None:
+    needed = {f"botocore/data/{name}/2012-11-05/service-2.json.gz" for name in KEPT}
+    packages = make(tmp_path, *needed, "dequeuer/develop/cli.py")
+    result = prune(tmp_path)
+    assert result.returncode == 1
+    assert "correct LOCAL_STACK" in result.stderr
+    assert left(packages) == needed | {"dequeuer/develop/cli.py"}
 
 
 def test_refuses_a_folder_that_is_no_environment(tmp_path: Path) -> None:
