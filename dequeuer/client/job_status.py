@@ -16,6 +16,7 @@ from dequeuer.jobs.state import has_ended, parse_state
 
 MAX_ERROR_CHARS: Final = 20_000
 """Of the text of an error: the last lines of a container's log are part of it."""
+_YEAR_10000_S: Final = 253_402_300_800.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,9 +131,11 @@ def _real(value: object) -> float | None:
 
 def _time(value: object) -> float | None:
     try:
-        return parse_time(value) / 1e9 if isinstance(value, str) else None
+        seconds = parse_time(value) / 1e9 if isinstance(value, str) else None
     except (ValueError, OverflowError):
         return None
+    # The division rounds, and no date has a year of five digits.
+    return seconds if seconds is not None and seconds < _YEAR_10000_S else None
 
 
 def _error(fields: Mapping[str, Any]) -> str:

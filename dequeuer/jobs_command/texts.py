@@ -65,7 +65,8 @@ def error_lines(status: JobStatus) -> list[str]:
     """Return the lines of the error, visible: the first one, and the last ones, which are indented."""
     if not status.error:
         return []
-    first, *more = (visible(line, keep="\t") for line in status.error.split("\n"))
+    # A tab is one character, but several columns: a line with one would wrap in a terminal where it seems to fit.
+    first, *more = (visible(line.expandtabs()) for line in status.error.split("\n"))
     return [first, *(f"  {line}" for line in more[-MAX_ERROR_LINES:])]
 
 

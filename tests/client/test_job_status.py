@@ -81,6 +81,11 @@ def test_fields_of_a_wrong_type_are_as_if_they_were_not_there(value: str) -> Non
     assert status.progress.rate in {None, 0.5}
 
 
+def test_a_time_that_would_be_rounded_into_a_year_that_dates_do_not_have_is_unknown() -> None:
+    assert read(end_time="9999-12-31T23:59:59.999999999Z").end_time_s is None
+    assert read(end_time="9999-12-31T23:59:59Z").end_time_s == 253_402_300_799.0
+
+
 @pytest.mark.parametrize("value", [None, [], "x", {}, {"job_id": "x"}, {"job_id": "x", "status": 1}])
 def test_what_has_no_id_and_no_status_is_no_status(value: object) -> None:
     with pytest.raises(InvalidAnswerError, match="without the id"):

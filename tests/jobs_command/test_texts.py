@@ -72,6 +72,19 @@ def test_a_failed_job_shows_the_last_lines_of_its_log() -> None:
     assert error_lines(status)[:2] == ["no worker starts", "  line 70\\x1b[2J"]
 
 
+def test_a_tab_in_an_error_is_as_wide_as_it_is_shown() -> None:
+    status = job("worker_error", error={"message": "panic:\tno\n\tmain.go:7\t+0x1f"})
+    assert error_lines(status) == ["panic:  no", "          main.go:7       +0x1f"]
+    assert job_lines(status)[-2:] == ["error      panic:  no", "          main.go:7       +0x1f"]
+
+
+@pytest.mark.parametrize("start", ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59.999999999Z"])
+def test_the_first_and_the_last_moment_are_no_error(start: str) -> None:
+    status = job(start_time=start, end_time=start)
+    assert job_lines(status)
+    assert list_row(status)[0] == JOB
+
+
 def test_jobs_are_a_table() -> None:
     stopping = job("enqueuing", stopping=True, progress={"items_done": 5})
     ended = job("succeeded", progress=PROGRESS, end_time="2026-11-26T16:38:30Z", stopping=True)
