@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import codecs
 import os
 from typing import Any, TextIO
 
 from dequeuer.formats.go_json import encode
 from dequeuer.terminal.live import can_rewrite
-from dequeuer.terminal.text import visible, visible_json
+from dequeuer.terminal.text import ascii_json, visible, visible_json
 
 
 class Output:
@@ -22,6 +23,7 @@ class Output:
         self.stream = out
         self._err = err
         self._is_terminal = out.isatty()
+        self._is_unicode = codecs.lookup(out.encoding or "utf-8").name == "utf-8"
 
     @property
     def is_live(self) -> bool:
@@ -35,6 +37,8 @@ class Output:
     def json(self, value: Any) -> None:
         """Print a line of JSON."""
         text = encode(value)
+        if not self._is_unicode:  # the stream's own escapes (`\\xe9`) are none of JSON
+            text = ascii_json(text)
         self._print(visible_json(text) if self._is_terminal else text)
 
     def note(self, text: str) -> None:

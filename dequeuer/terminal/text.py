@@ -32,6 +32,11 @@ def visible_json(text: str) -> str:
     return "".join(ch if ch == "\n" or ch.isprintable() else _json_escape(ch) for ch in text)
 
 
+def ascii_json(text: str) -> str:
+    r"""Return JSON text of the same value in ASCII: `\u00e9`. See `visible_json`."""
+    return "".join(ch if ch.isascii() else _json_escape(ch) for ch in text)
+
+
 def cells(text: str) -> int:
     """Return how many columns of a terminal a visible text takes."""
     if _PLAIN.fullmatch(text):

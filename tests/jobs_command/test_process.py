@@ -221,6 +221,15 @@ async def test_a_stream_that_knows_few_characters_gets_escapes() -> None:
     assert (done.status, done.out, done.err) == (0, "paused \\u2603\n", "")
 
 
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+async def test_json_is_json_on_a_stream_that_knows_few_characters(encoding: str) -> None:
+    value = {"message": "gr\xfc\xdfe \N{SNOWMAN} \N{SNAKE}"}
+    async with canned(answer(value)) as gateway:
+        line = ("pause", "sum", JOB, "--json", "--gateway", gateway.url)
+        done = await run(*line, env={"PYTHONIOENCODING": encoding})
+    assert (done.status, json.loads(done.out), done.err) == (0, value, "")
+
+
 async def test_help_needs_no_http_client_and_other_programs_do_not_load_the_command() -> None:
     code = "import sys\nsys.argv[1:] = {line!r}\nfrom dequeuer.cli import main\ntry:\n    main()\nexcept SystemExit: pass\nprint(*sys.modules)"
     loaded = {}

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from dequeuer.terminal.text import cells, clip_cells, visible, visible_json
+from dequeuer.terminal.text import ascii_json, cells, clip_cells, visible, visible_json
 
 HOSTILE = "\x1b]52;c;cm0gLXJmIC8=\x07\x9b2J\u202eevil\x00\x7f\r\n\U000e0001"
 
@@ -32,6 +32,8 @@ def test_json_in_a_terminal_has_the_same_value() -> None:
     assert json.loads(first) == value
     assert json.loads(second) == "\U000e0001"
     assert "日本語" in shown
+    assert ascii_json(text).isascii()
+    assert json.loads(ascii_json(text).partition("\n")[0]) == value
 
 
 @pytest.mark.parametrize(("text", "width"), [("abc", 3), ("日本", 4), ("e\u0301", 1), ("", 0)])
