@@ -86,7 +86,8 @@ class Processes:
 
         It may send everything within a second, so it stands still while somebody looks whether its kill is due.
         """
-        pids = [pid for controller in self.controllers for pid in enqueuers(controller)]
+        commands = [entry for controller in self.controllers for entry in controller.commands().items()]
+        pids = [pid for pid, command in commands if "enqueue" in command]  # `python -P -m dequeuer enqueue ...`
         if not pids:
             return False
         with suppress(ProcessLookupError):
@@ -131,17 +132,3 @@ class Processes:
     def handled(self) -> int:
         """Return how many answers the containers have given."""
         return sum(path.read_bytes().count(b"\n") for path in self.calls.iterdir())
-
-
-def enqueuers(controller: Controller) -> list[int]:
-    """Return the enqueuers that a controller runs: `python -P -m dequeuer enqueue ...`."""
-    found = []
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            parent = (folder / "stat").read_text().rpartition(")")[2].split()[1]
-            command = (folder / "cmdline").read_bytes().split(b"\0")
-        except OSError:
-            continue  # it has ended
-        if int(parent) == controller.process.pid and b"enqueue" in command:
-            found.append(int(folder.name))
-    return found

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import json
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPConnection
@@ -89,8 +88,3 @@ SOURCES: Final[Mapping[str, Callable[[Sources], dict[str, Any]]]] = {
     "file_path_lister": Sources.file_path_lister,
     "delimited_files": Sources.delimited_files,
 }
-
-
-def submission_bytes(body: Mapping[str, Any]) -> bytes:
-    """Return the body of a submission."""
-    return json.dumps(body, separators=(",", ":")).encode()

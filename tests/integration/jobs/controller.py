@@ -162,15 +162,19 @@ class Controller(Sidecar):
 
     def children(self, *words: str) -> list[int]:
         """Return the child processes whose command line ends with these words."""
-        found = []
+        return [pid for pid, command in self.commands().items() if command[-len(words) :] == list(words)]
+
+    def commands(self) -> dict[int, list[str]]:
+        """Return the command lines of the child processes."""
+        found = {}
         for folder in Path("/proc").glob("[0-9]*"):
             try:
                 parent = (folder / "stat").read_text().rpartition(")")[2].split()[1]
                 command = (folder / "cmdline").read_bytes().decode().rstrip("\0").split("\0")
             except OSError:
                 continue
-            if int(parent) == self.process.pid and command[-len(words) :] == list(words):
-                found.append(int(folder.name))
+            if int(parent) == self.process.pid:
+                found[int(folder.name)] = command
         return found
 
 

@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,21 +14,9 @@ import pytest
 
 from tests.integration.cloud import Bucket, Cloud
 from tests.integration.gateway import Gateway
-from tests.integration.jobs.controller import Controller, write_apis
+from tests.integration.jobs.controller import Controller
 from tests.integration.sidecar import ROOT
 from tests.integration.waiting import DEADLINE_S, eventually
-
-
-@pytest.fixture
-def apis(tmp_path: Path) -> Path:
-    return write_apis(tmp_path)
-
-
-@pytest.fixture
-def gateway(cloud: Cloud, bucket: Bucket, apis: Path) -> Iterator[Gateway]:
-    with Gateway(cloud.url, bucket, "", apis=apis) as running:
-        running.wait_started()
-        yield running
 
 
 class Shell:

@@ -5,31 +5,16 @@ from __future__ import annotations
 import json
 import os
 import signal
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from tests.integration.cloud import Bucket, Cloud
 from tests.integration.gateway import Gateway
-from tests.integration.jobs.controller import Controller, Job, write_apis
+from tests.integration.jobs.controller import Controller, Job
 from tests.integration.waiting import eventually
 
 BATCHES = list(range(0, 1000, 10))
 SIDECAR = ("-m", "dequeuer")
-
-
-@pytest.fixture
-def apis(tmp_path: Path) -> Path:
-    return write_apis(tmp_path)
-
-
-@pytest.fixture
-def gateway(cloud: Cloud, bucket: Bucket, apis: Path) -> Iterator[Gateway]:
-    with Gateway(cloud.url, bucket, "", apis=apis) as running:
-        running.wait_started()
-        yield running
 
 
 def submission(bucket: Bucket, **config: Any) -> dict[str, Any]:

@@ -7,7 +7,6 @@ import json
 import os
 import signal
 import socket
-from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -16,24 +15,12 @@ import pytest
 
 from tests.integration.cloud import CLUSTER, Bucket, Cloud
 from tests.integration.gateway import Gateway
-from tests.integration.jobs.controller import Controller, Job, write_apis
+from tests.integration.jobs.controller import Controller, Job
 from tests.integration.waiting import eventually
 
 SPEC = '{"job_id":"%s","api_name":"sum","kind":"BatchAPI","workers":1,"start_time":"2026-11-26T00:00:00Z","output":{"s3_path":"%s"}}'
 FAILING = set(range(3, 1000, 10))
 """Items that the container names as failed; those that end in 7 it asks to try again."""
-
-
-@pytest.fixture
-def apis(tmp_path: Path) -> Path:
-    return write_apis(tmp_path)
-
-
-@pytest.fixture
-def gateway(cloud: Cloud, bucket: Bucket, apis: Path) -> Iterator[Gateway]:
-    with Gateway(cloud.url, bucket, "", apis=apis) as running:
-        running.wait_started()
-        yield running
 
 
 def submission(bucket: Bucket, output: Bucket, **config: Any) -> dict[str, Any]:

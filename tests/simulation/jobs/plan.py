@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Literal, get_args
 
 from tests.history.job_facts import Cause
 from tests.simulation.jobs.container import Behaviour
@@ -25,18 +25,7 @@ Disturbance = Literal[
 ]
 MAX_BAD = 3
 """Bad items of a job: they are large, and a large submission is parsed in a thread, which a simulation cannot have."""
-DISTURBANCES: tuple[Disturbance, ...] = (
-    "kill controller",
-    "drain controller",
-    "stall controller",
-    "kill worker",
-    "kill enqueuer",
-    "restart container",
-    "SQS outage",
-    "S3 outage",
-    "stop all processes",
-    "pause",
-)
+DISTURBANCES: tuple[Disturbance, ...] = get_args(Disturbance)
 
 
 @dataclass(frozen=True, kw_only=True)
