@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 
 from dequeuer import __version__
 from dequeuer.core.errors import ConfigurationError
+from dequeuer.core.plurals import counted
 from dequeuer.settings import load_controller, load_enqueuer, load_gateway, load_sidecar
 from dequeuer.settings.programs import Program
 from dequeuer.settings.reader import read_flags
@@ -126,9 +127,8 @@ def _load_apis(path: str, _: None) -> object:
 
 
 def _fault_report(faults: Sequence[str]) -> str:
-    count = "1 fault" if len(faults) == 1 else f"{len(faults)} faults"
     lines = [
-        f"dequeuer cannot start: {count} in its configuration",
+        f"dequeuer cannot start: {counted(len(faults), 'fault')} in its configuration",
         *(f"  {fault}" for fault in faults),
         "`dequeuer --help` lists every setting and what it may be.",
     ]

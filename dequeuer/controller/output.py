@@ -13,6 +13,7 @@ from dequeuer.controller.manifest import ManifestWriter
 from dequeuer.controller.objects import JobObjects, ObjectTooLargeError
 from dequeuer.controller.ownership import Ownership
 from dequeuer.core.errors import StoreDeniedError, StoreUnavailableError, clip
+from dequeuer.core.plurals import counted
 from dequeuer.jobs.checkpoint import InvalidCheckpointError, parse_checkpoint
 from dequeuer.jobs.documents import (
     MAX_ERROR_CHARS,
@@ -152,7 +153,7 @@ def in_view_of(end: JobEnd, sums: ResultSums, spec: JobSpec) -> JobEnd:
     if batches:
         ranges = [str(first) if first == last else f"{first}-{last}" for first, last in sums.missing_ranges]
         shown = ", ".join(ranges[:MAX_SHOWN_RANGES]) + (", ..." if len(ranges) > MAX_SHOWN_RANGES else "")
-        text += f"; nothing is recorded of {batches} batches ({shown})"
+        text += f"; nothing is recorded of {counted(batches, 'batch')} ({shown})"
     if spec.dead_letter_queue is not None:
         text += f": their workers ended at the last receive; they are in {spec.dead_letter_queue.arn}"
     else:

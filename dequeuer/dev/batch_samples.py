@@ -12,6 +12,7 @@ import aiohttp
 
 from dequeuer.core.clock import monotonic
 from dequeuer.core.errors import clip
+from dequeuer.core.plurals import counted
 from dequeuer.dev.display import MAX_RESULT_CHARACTERS, Display, SampleRow
 from dequeuer.dev.errors import DevError
 from dequeuer.dev.local_aws import BUCKET
@@ -157,7 +158,7 @@ def _progress_text(status: dict[str, Any]) -> str:
     failed = progress.get("items_failed")
     texts = []
     if done is not None:
-        texts.append(f"{done} of {total} items" if total is not None else f"{done} items")
+        texts.append(f"{done:,} of {counted(total, 'item')}" if total is not None else counted(done, "item"))
     if failed:
         texts.append(f"{failed} failed")
     if error.get("message"):

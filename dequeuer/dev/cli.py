@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Protocol
 
 from dequeuer.core.errors import ConfigurationError
+from dequeuer.core.plurals import counted
 from dequeuer.dev.display import stdout_display
 from dequeuer.dev.environment import remove_aws_settings
 from dequeuer.dev.errors import DevError
@@ -30,7 +31,7 @@ def main(argv: Sequence[str], *, check_apis: Callable[[str], object]) -> int:
     try:
         return _run(options, check_apis)
     except ConfigurationError as error:
-        count = "1 fault" if len(error.faults) == 1 else f"{len(error.faults)} faults"
+        count = counted(len(error.faults), "fault")
         lines = (f"dequeuer dev: {count} in {options.file}", *(f"  {fault}" for fault in error.faults))
         print("\n".join(lines), file=sys.stderr)
         return EXIT_BAD_FILE

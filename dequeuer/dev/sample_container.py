@@ -16,6 +16,8 @@ from typing import Any
 
 from aiohttp import web
 
+from dequeuer.core.plurals import counted
+
 INFERENCE_S = 0.4
 MAX_BODY_BYTES = 16 * 1024 * 1024
 FAILS, ONCE, ALWAYS = "fails", "once", "always"
@@ -55,7 +57,7 @@ class SampleModel:
         failed = {failure["index"] for failure in failures}
         self._items += len(items) - len(failed)
         told = f", {len(failed)} of them failed" if failed else ""
-        print(f"a batch of {len(items)} items{told}; {self._items} done so far", flush=True)
+        print(f"a batch of {counted(len(items), 'item')}{told}; {self._items} done so far", flush=True)
         results = [None if index in failed else {"echo": item} for index, item in enumerate(items)]
         return {"results": results, "failures": failures}
 

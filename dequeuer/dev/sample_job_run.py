@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+from dequeuer.core.plurals import counted
 from dequeuer.dev import next_steps
 from dequeuer.dev.batch_samples import SampleJob, make_sample, shown_lines, succeeded
 from dequeuer.dev.display import Display
@@ -27,7 +28,7 @@ class SampleJobRun:
         sample = make_sample(options)
         job = SampleJob(ready.session, url, self._display)
         items = len(sample.submission["item_list"]["items"])
-        say(f"ready: POST {url}, {items} items for {options.workers} workers\n")
+        say(f"ready: POST {url}, {counted(items, 'item')} for {counted(options.workers, 'worker')}\n")
         await job.submit(sample)
         ready.followed.add(job.job_id)
         status = await job.follow()

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any, Final, Protocol
 
+from dequeuer.core.plurals import counted
 from dequeuer.enqueuer.progress import ProgressReport
 from dequeuer.terminal import progress
 
@@ -46,7 +47,7 @@ def progress_fields(report: ProgressReport) -> dict[str, Any]:
 
 def bar(report: ProgressReport) -> str:
     """Return one line for a terminal."""
-    text = f"{report.batches:,} batches, {report.items:,} items, {report.items_per_s:,.0f} items/s"
+    text = f"{counted(report.batches, 'batch')}, {counted(report.items, 'item')}, {report.items_per_s:,.0f} items/s"
     if report.skipped:
         text += f", {report.skipped:,} skipped"
     if report.done is None or report.left_s is None:

@@ -8,6 +8,7 @@ from typing import Final, TypeAlias
 from dequeuer.client.errors import GatewayUnavailableError, InvalidAnswerError, RequestRefusedError
 from dequeuer.client.gateway import open_gateway
 from dequeuer.client.jobs import ApiJobs
+from dequeuer.core.plurals import counted
 from dequeuer.jobs_command import exit_statuses
 from dequeuer.jobs_command.following import watch
 from dequeuer.jobs_command.options import Command, Options
@@ -53,8 +54,7 @@ _CALLS: Final[Mapping[Command, _Call]] = {
 
 def _tell_refusal(error: RequestRefusedError, options: Options, output: Output) -> None:
     what = "the submission" if options.command == "submit" else "the request"
-    count = "1 fault" if len(error.faults) == 1 else f"{len(error.faults)} faults"
-    output.note(f"dequeuer jobs: the gateway refused {what}: {count}")
+    output.note(f"dequeuer jobs: the gateway refused {what}: {counted(len(error.faults), 'fault')}")
     for fault in error.faults:
         output.note(f"  {fault.message}")
     if options.is_json:

@@ -8,6 +8,7 @@ from typing import Final
 
 from dequeuer.client.job_status import JobStatus, Progress
 from dequeuer.core import clock
+from dequeuer.core.plurals import counted
 from dequeuer.terminal.progress import bar, duration
 from dequeuer.terminal.table import columns
 from dequeuer.terminal.text import visible
@@ -56,7 +57,7 @@ def job_lines(status: JobStatus) -> list[str]:
 
 def change_line(status: JobStatus) -> str:
     """Return one line about how far a job is."""
-    items = _items(status.progress, "items ") or _batches(status)
+    items = _items(status.progress, "item") or _batches(status)
     took = f"took {_time(status)}" if status.has_ended and _time(status) else ""
     return ", ".join(filter(None, (_state(status), items, _left(status), took)))
 
@@ -102,18 +103,20 @@ def _batches(status: JobStatus) -> str:
     progress = status.progress
     if progress.batches_done is None and progress.batches_total is None:
         return f"{status.batches_in_queue:,} in the queue" if status.batches_in_queue else ""
-    return _of("done", progress.batches_done or 0, progress.batches_total)
+    return _done(progress.batches_done or 0, progress.batches_total)
 
 
-def _items(progress: Progress, what: str = "") -> str:
+def _items(progress: Progress, noun: str = "") -> str:
     if progress.items_done is None and progress.items_total is None:
         return ""
     failed = f", {progress.items_failed:,} failed" if progress.items_failed else ""
-    return _of(f"{what}done", progress.items_done or 0, progress.items_total) + failed
+    return _done(progress.items_done or 0, progress.items_total, noun) + failed
 
 
-def _of(what: str, done: int, total: int | None) -> str:
-    return f"{done:,} {what}" if total is None else f"{done:,} of {total:,} {what}"
+def _done(done: int, total: int | None, noun: str = "") -> str:
+    last = done if total is None else total
+    of = "" if total is None else f"{done:,} of "
+    return f"{of}{counted(last, noun) if noun else f'{last:,}'} done"
 
 
 def _left(status: JobStatus) -> str:

@@ -91,6 +91,7 @@ async def test_a_job_is_submitted_and_shown_until_it_has_ended() -> None:
         {"status": "pending"},
         {},
         {"status": "running", "progress": {"items_total": None, "items_done": 3, "items_failed": 0}},
+        {"status": "running", "progress": {"items_total": 1, "items_done": 0}},
         {"status": "running", "progress": {"items_total": 9, "items_done": 6, "items_failed": 1}},
         {"status": "worker_error", "error": {"message": "no torch"}},
     )
@@ -104,7 +105,13 @@ async def test_a_job_is_submitted_and_shown_until_it_has_ended() -> None:
     assert gateway.submitted == [sample.submission]
     assert status["status"] == "worker_error"
     shown = [" ".join(line.split()[1:2] + line.split()[4:]) for line in stream.getvalue().splitlines()]
-    assert shown == ["pending", "running 3 items", "running 6 of 9 items, 1 failed", "worker_error no torch"]
+    assert shown == [
+        "pending",
+        "running 3 items",
+        "running 0 of 1 item",
+        "running 6 of 9 items, 1 failed",
+        "worker_error no torch",
+    ]
 
 
 async def test_a_refused_job_is_an_error_with_its_reason() -> None:

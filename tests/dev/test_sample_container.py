@@ -45,7 +45,7 @@ async def test_items_of_a_job_have_results_or_the_failure_that_they_ask_for(
     assert answer.status == 200
     assert capsys.readouterr().out.splitlines() == [
         "a batch of 3 items, 2 of them failed; 1 done so far",
-        "a batch of 1 items; 2 done so far",
+        "a batch of 1 item; 2 done so far",
         "/on-job-complete: every batch is done",
     ]
 

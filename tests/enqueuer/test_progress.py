@@ -86,7 +86,7 @@ def test_a_bar_and_a_log_line_have_the_same_facts() -> None:
         "batches": 1200, "items": 120_000, "skipped": 0, "items_per_s": 20_000.4, "done": 0.5, "left_s": 3700,
     }  # fmt: skip
     unknown = ProgressReport(batches=1, items=2, skipped=3, items_per_s=4.0, done=None, left_s=None)
-    assert bar(unknown) == "1 batches, 2 items, 4 items/s, 3 skipped"
+    assert bar(unknown) == "1 batch, 2 items, 4 items/s, 3 skipped"
     assert "done" not in progress_fields(unknown)
 
 

@@ -60,6 +60,18 @@ def test_a_job_of_which_little_is_known_is_shown_nevertheless() -> None:
     assert change_line(job("pending")) == "pending, 3 in the queue"
 
 
+@pytest.mark.parametrize(
+    ("progress", "text"),
+    [
+        ({"items_done": 1}, "1 item done"),
+        ({"items_done": 0, "items_total": 1}, "0 of 1 item done"),
+        ({"items_done": 1, "items_total": 2000}, "1 of 2,000 items done"),
+    ],
+)
+def test_one_item_is_no_plural(progress: dict[str, int], text: str) -> None:
+    assert change_line(job(progress=progress)) == f"running, {text}"
+
+
 def test_a_failed_job_shows_the_last_lines_of_its_log() -> None:
     log = "\n".join(f"line {number}\x1b[2J" for number in range(100))
     status = job("worker_error", end_time="2026-11-26T16:38:30Z", error={"message": f"no worker starts\n{log}"})
