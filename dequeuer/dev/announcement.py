@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
 from pathlib import Path
 
 from dequeuer.apis import Api, AsyncApi, BatchApi
@@ -15,6 +14,7 @@ from dequeuer.dev.options import Options
 from dequeuer.dev.project import NOT_RUN, Project
 from dequeuer.dev.project_stack import ReadyProject
 from dequeuer.dev.running import EXIT_OK
+from dequeuer.terminal.table import columns
 
 
 class Announcement:
@@ -44,7 +44,7 @@ def project_ready(addresses: Addresses, project: Project, work_folder: Path) -> 
     apis = [_where(addresses, api) for api in (*project.async_apis, *project.job_apis)]
     lines = [
         f"ready: {addresses.gateway_url}",
-        *_columns(apis),
+        *(f"  {line}" for line in columns(apis)),
         f"  SQS and S3: {addresses.aws_url}, with the bucket {BUCKET}",
         list_objects(addresses),
     ]
@@ -64,8 +64,3 @@ def _where(addresses: Addresses, api: Api) -> tuple[str, str, str]:
         return api.kind, api.name, f"POST {addresses.gateway_url}{api.endpoint}"
     folder = "batch" if isinstance(api, BatchApi) else "tasks"
     return api.kind, api.name, f"POST {addresses.gateway_url}/{folder}/{api.name}"
-
-
-def _columns(rows: Sequence[tuple[str, str, str]]) -> list[str]:
-    width = max((len(name) for _, name, _ in rows), default=0)
-    return [f"  {kind:<8}  {name:<{width}}  {what}" for kind, name, what in rows]

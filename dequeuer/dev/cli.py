@@ -11,7 +11,7 @@ from typing import Protocol
 
 from dequeuer.core.errors import ConfigurationError
 from dequeuer.core.plurals import counted
-from dequeuer.dev.display import stdout_display
+from dequeuer.dev.display import JOB_WIDTHS, REQUEST_WIDTHS, make_display
 from dequeuer.dev.environment import remove_aws_settings
 from dequeuer.dev.errors import DevError
 from dequeuer.dev.options import Options, parse
@@ -61,7 +61,7 @@ class _Stack(Protocol):
 def _make_stack(
     options: Options, inherited: Mapping[str, str], directory: Path, check_apis: Callable[[str], object]
 ) -> _Stack:
-    display = stdout_display()
+    display = make_display(sys.stdout, JOB_WIDTHS if options.kind == "batch" else REQUEST_WIDTHS)
     # Imported after the environment was changed, because the SDK reads it. Each only where it is used: the models of
     # cortex.yaml take 0.2 s.
     if options.file is None and options.kind == "async":

@@ -41,7 +41,6 @@ class Supervisor:
         self._children: list[ChildProcess] = []
         self._added: list[Stoppable] = []
         self._watchers: list[asyncio.Task[None]] = []
-        self._exit_expected: set[ChildProcess] = set()
         self._stop_requested = asyncio.Event()
         self._stop_now = asyncio.Event()
         self._exited: asyncio.Future[ChildProcess] = asyncio.get_running_loop().create_future()
@@ -70,7 +69,7 @@ class Supervisor:
         self._stop_requested.set()
 
     async def start(self, spec: ProcessSpec) -> ChildProcess:
-        """Start a child process. If it ends before `expect_exit` was called, `run` raises."""
+        """Start a child process. If it ends by itself, `run` raises."""
         child = await ChildProcess.start(spec)
         self._children.append(child)
         self._watchers.append(asyncio.create_task(self._watch(child), name=f"{spec.name}-watch"))
@@ -79,10 +78,6 @@ class Supervisor:
     def add(self, stoppable: Stoppable) -> None:
         """Stop this at the end, before the child processes. It may end, or start anew, as it likes."""
         self._added.append(stoppable)
-
-    def expect_exit(self, child: ChildProcess) -> None:
-        """From now on the end of this child process is not an error."""
-        self._exit_expected.add(child)
 
     async def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Await `work` while all child processes run.
@@ -111,13 +106,12 @@ class Supervisor:
 
     async def _watch(self, child: ChildProcess) -> None:
         await child.wait()
-        if child not in self._exit_expected and not self._exited.done():
+        if not self._exited.done():
             self._exited.set_result(child)
 
     async def _stop(self) -> None:
         failed = await asyncio.gather(*(one.stop(self._stop_now) for one in self._added), return_exceptions=True)
         for child in reversed(self._children):
-            self.expect_exit(child)
             await child.stop(self._stop_now)
         if self._watchers:
             await asyncio.wait(self._watchers)

@@ -4,12 +4,13 @@ import io
 import os
 import pty
 from collections.abc import Iterator
-from typing import TextIO
+from typing import TextIO, get_args
 
 import pytest
 
-from dequeuer.dev.display import PlainDisplay, SampleRow, make_display
+from dequeuer.dev.display import JOB_WIDTHS, PlainDisplay, SampleRow, make_display
 from dequeuer.dev.table_display import TableDisplay
+from dequeuer.jobs.state import JobState
 
 ID = "0a1b2c3d-0000-4000-8000-000000000001"
 QUEUED = SampleRow(name=ID, status="in_queue", seconds=0.04)
@@ -28,6 +29,15 @@ def test_plain_lines_report_each_change_once() -> None:
         f"  {ID}  in_progress    0.3 s",
         f'  {ID}  completed      0.7 s  {{"label": "cat"}}',
     ]
+
+
+def test_rows_of_a_job_are_aligned_whatever_its_status() -> None:
+    stream = io.StringIO()
+    display = PlainDisplay(stream, JOB_WIDTHS)
+    for status in get_args(JobState):
+        display.show([SampleRow(name="67144af9550f37ff", status=status, seconds=1.0, result="x")])
+    lines = stream.getvalue().splitlines()
+    assert {line.index("  1.0 s  x") for line in lines} == {2 + 16 + 2 + 23 + 2}
 
 
 def test_a_row_that_returns_to_in_queue_is_printed_again() -> None:

@@ -48,8 +48,8 @@ class Ended:
     def states(self) -> dict[str, list[str]]:
         """States by row, in the order in which they were shown."""
         found: dict[str, list[str]] = {}
-        for name, state in re.findall(r"^  (\S.{35})  (\w+) +\d+\.\d s", self.out, re.MULTILINE):
-            found.setdefault(name.strip(), []).append(state)
+        for name, state in re.findall(r"^  ([0-9a-f-]{16,36})  (\w+) +\d+\.\d s", self.out, re.MULTILINE):
+            found.setdefault(name, []).append(state)
         return found
 
 

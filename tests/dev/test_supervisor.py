@@ -131,13 +131,6 @@ async def test_an_exit_that_makes_the_work_fail_is_the_reported_error() -> None:
             await supervisor.run(work())
 
 
-async def test_an_expected_exit_is_no_error() -> None:
-    async with Supervisor() as supervisor:
-        child = await supervisor.start(spec("sidecar", "raise SystemExit(0)"))
-        supervisor.expect_exit(child)
-        assert await supervisor.run(child.wait()) == 0
-
-
 async def test_an_error_of_the_work_leaves_nothing_behind() -> None:
     pids: list[int] = []
 
