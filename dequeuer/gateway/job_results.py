@@ -16,6 +16,7 @@ from dequeuer.gateway.job_service import Jobs
 from dequeuer.jobs.deployed_api import DeployedApi
 from dequeuer.jobs.errors import Fault, JobsUnavailableError, NoOutputError
 from dequeuer.jobs.result_objects import Folder
+from dequeuer.jobs.state import STATUS_HEADER
 
 MAX_STREAMS: Final = 16
 """Of this process. Each reads up to 4 MiB ahead."""
@@ -23,8 +24,6 @@ WRITE_TIMEOUT_S: Final = 60.0
 """For each `PIECE_BYTES`. A client that takes less is cut off: others wait for its turn."""
 PIECE_BYTES: Final = 256 * 1024
 MEDIA_TYPE: Final = "application/jsonl"
-STATUS_HEADER: Final = "X-Dequeuer-Job-Status"
-"""Status of the job before its results were read: after a final one, no more of them will come."""
 _OLD_HTTP: Final = Fault("error", "results are sent in chunks, whose end tells that they are whole: use HTTP/1.1")
 
 

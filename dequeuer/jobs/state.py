@@ -23,6 +23,9 @@ JobState: TypeAlias = Literal[
 ]
 """The statuses of Cortex, in its order; `unknown`, the last one, is that of a job without a marker."""
 
+STATUS_HEADER: Final = "X-Dequeuer-Job-Status"
+"""Of results: the status that the job had before they were read. After a final one, no more of them will come."""
+
 _BATCH_ORDER: Final[tuple[JobState, ...]] = get_args(JobState)
 # A stopped batch job that had ended before stays what it was; a stopped task job is stopped.
 _ORDER: Final[dict[JobKind, tuple[JobState, ...]]] = {

@@ -15,13 +15,12 @@ from dequeuer.client.errors import GatewayAbsentError, GatewayBusyError, Gateway
 from dequeuer.client.jobs import ApiJobs
 from dequeuer.core.errors import ConfigurationError, clip, quoted
 from dequeuer.core.retry import Backoff, RetryPolicy
-from dequeuer.jobs.state import has_ended, parse_state
+from dequeuer.jobs.state import STATUS_HEADER, has_ended, parse_state
 from dequeuer.jobs_command import exit_statuses
 from dequeuer.jobs_command.options import Options
 from dequeuer.jobs_command.output import Output, RawOutput
 from dequeuer.terminal.text import visible_json
 
-STATUS_FIELD: Final = "X-Dequeuer-Job-Status"
 FILE_RETRIES: Final = RetryPolicy(backoff=Backoff(initial_s=1.0, max_s=16.0, min_share=0.5), max_attempts=10)
 """A file is written anew when the connection breaks. What was printed cannot be taken back."""
 
@@ -50,7 +49,7 @@ async def _print(jobs: ApiJobs, options: Options, output: Output) -> None:
 
 def _tell_state(answer: Answer, output: Output) -> None:
     """Say that there may be more results later. The gateway tells the status that the job had before it read them."""
-    state = answer.field(STATUS_FIELD)
+    state = answer.field(STATUS_HEADER)
     if state and not has_ended(parse_state(state)):
         output.note(f"dequeuer jobs: the job has not ended ({clip(state)}): these are its results so far")
 

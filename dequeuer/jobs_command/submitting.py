@@ -9,13 +9,11 @@ from dequeuer.client.errors import GatewayBusyError, GatewayLostError
 from dequeuer.client.jobs import ApiJobs
 from dequeuer.core.errors import ConfigurationError, quoted
 from dequeuer.files.reading import UnreadableError, read_bounded
+from dequeuer.jobs.submission import MAX_BODY_BYTES
 from dequeuer.jobs_command import exit_statuses
 from dequeuer.jobs_command.following import watch
 from dequeuer.jobs_command.options import Options
 from dequeuer.jobs_command.output import Output
-
-MAX_SUBMISSION_BYTES: Final = 10 << 20
-"""As the gateway has it."""
 
 
 async def submit(jobs: ApiJobs, options: Options, output: Output) -> int:
@@ -62,11 +60,11 @@ async def _read(path: str) -> bytes:
     if path == "-":
         # A pipe that nobody writes to blocks the thread, not the signals.
         data = await asyncio.to_thread(_read_standard_input)
-        if len(data) > MAX_SUBMISSION_BYTES:
-            raise ConfigurationError([f"standard input is larger than {MAX_SUBMISSION_BYTES} bytes; {_SMALLER}"])
+        if len(data) > MAX_BODY_BYTES:
+            raise ConfigurationError([f"standard input is larger than {MAX_BODY_BYTES} bytes; {_SMALLER}"])
         return data
     try:
-        return read_bounded(path, MAX_SUBMISSION_BYTES)
+        return read_bounded(path, MAX_BODY_BYTES)
     except UnreadableError as error:
         action = _SMALLER if "larger" in str(error) else "name the file of the submission, or - for standard input"
         raise ConfigurationError([f"{quoted(path)} {error}; {action}"]) from None
@@ -74,7 +72,7 @@ async def _read(path: str) -> bytes:
 
 def _read_standard_input() -> bytes:
     with open(0, "rb", closefd=False) as file:
-        return file.read(MAX_SUBMISSION_BYTES + 1)
+        return file.read(MAX_BODY_BYTES + 1)
 
 
 _SMALLER: Final = "put the items into files in S3 (file_path_lister, delimited_files)"
