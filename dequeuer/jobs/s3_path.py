@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import Final
 
 from dequeuer.core.errors import DequeuerError
 
 INVALID_S3_PATH = "aws.invalid_s3_path"
 """The code of Cortex for a text that is no such path."""
+OUTPUT_PATH: Final = r"s3://[ -~]{3,900}"
+"""What a path for results looks like: it becomes a setting of the sidecar, and S3 takes keys of up to 1,024 bytes."""
 _EXAMPLE = "s3://cortex-examples/pytorch/iris-classifier/weights.pth"
 # The bucket becomes part of a host name, so it is not taken from outside unchecked.
 _PATH = re.compile(r"s3://([A-Za-z0-9][A-Za-z0-9._-]{0,254})(?:/(.*))?", re.DOTALL)

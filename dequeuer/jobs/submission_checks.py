@@ -5,6 +5,7 @@ A field whose type is wrong has a fault already (`formats.go_unmarshal`), so its
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any, Final
@@ -14,7 +15,7 @@ from dequeuer.formats.go_unmarshal import MAX_STRINGS
 from dequeuer.formats.json_spans import larger_elements, value_start
 from dequeuer.jobs.errors import FOREIGN, Fault
 from dequeuer.jobs.globs import MAX_LIST_CHARS, GlobError, compile_glob
-from dequeuer.jobs.s3_path import INVALID_S3_PATH, InvalidS3PathError, parse_s3_path
+from dequeuer.jobs.s3_path import INVALID_S3_PATH, OUTPUT_PATH, InvalidS3PathError, parse_s3_path
 from dequeuer.jobs.submission import MAX_ITEM_BYTES
 
 SOURCES: Final = ("item_list", "file_path_lister", "delimited_files")
@@ -71,7 +72,7 @@ class Checks:
             message = f"config has size {size} bytes which exceeds the limit ({MAX_CONFIG_BYTES} bytes)"
             yield Fault("job.config_size_exceeds_limit", message)
         if "output" in self._fields and self._is_sound("output", "s3_path"):
-            yield from _s3_path_faults("output: s3_path", [self._fields["output"].get("s3_path", "")])
+            yield from _output_faults(self._fields["output"].get("s3_path", ""))
         on_bad_item = self._fields.get("on_bad_item", "fail")
         if on_bad_item not in {"fail", "skip"}:
             message = f'on_bad_item: invalid value (got "{clip(on_bad_item)}", must be "fail" or "skip")'
@@ -167,6 +168,14 @@ def _wrong_s3_paths(name: str, paths: list[str]) -> Iterator[Fault]:
             parse_s3_path(path)
         except InvalidS3PathError:
             yield Fault(INVALID_S3_PATH, f"{name}: {InvalidS3PathError(clip(path))}")
+
+
+def _output_faults(path: str) -> Iterator[Fault]:
+    yield from (found := [*_s3_path_faults("output: s3_path", [path])])
+    # The workers would be started in vain: their sidecars refuse it.
+    if not found and re.fullmatch(OUTPUT_PATH, path) is None:
+        message = f'output: s3_path: must be up to 905 printable ASCII characters (got "{clip(path)}")'
+        yield Fault(INVALID_S3_PATH, message)
 
 
 def _or(names: Iterable[str]) -> str:

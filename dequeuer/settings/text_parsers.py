@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from dequeuer.core.errors import clip, quoted
 from dequeuer.jobs import names
-from dequeuer.jobs.s3_path import InvalidS3PathError, S3Path, parse_s3_path
+from dequeuer.jobs.s3_path import OUTPUT_PATH, InvalidS3PathError, S3Path, parse_s3_path
 from dequeuer.settings.parsers import PORT, InvalidValueError, Parser, listed, matching
 
 
@@ -41,7 +41,7 @@ KMS_KEY = matching(
     "(?:arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:(?:key|alias)/)?[A-Za-z0-9][A-Za-z0-9/_-]{0,255}",
     "the id, the alias (alias/my-key) or the ARN of a KMS key",
 )
-S3_PATH = Parser("s3://bucket, or s3://bucket/prefix, the bucket by its name", _s3_path, r"s3://[ -~]{3,1000}")
+S3_PATH = Parser("s3://bucket, or s3://bucket/prefix, the bucket by its name", _s3_path, OUTPUT_PATH)
 PATH = Parser("the path of a file", lambda match: match[0] if match[0].isprintable() else None, "(?s:.{0,4096})")
 
 _REGION = "([a-z]+(?:-[a-z]+)+-[0-9]+)"

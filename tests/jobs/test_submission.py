@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dequeuer.core.errors import clip
 from dequeuer.formats.go_json import Number
 from dequeuer.formats.json_spans import elements
 from dequeuer.jobs.file_search import FileSearch
@@ -60,6 +61,9 @@ MORE = "configreader.must_be_greater_than_or_equal_to"
         ({"workers": 1, "delimited_files": FILES | {"s3_paths": ["s3:///a"]}}, "aws.invalid_s3_path", 'delimited_files: "s3:///a" is not a valid s3 path (e.g. s3://cortex-examples/pytorch/iris-classifier/weights.pth is a valid s3 path)'),
         (GOOD | {"output": {"s3_path": "b/p"}}, "aws.invalid_s3_path", 'output: s3_path: "b/p" is not a valid s3 path (e.g. s3://cortex-examples/pytorch/iris-classifier/weights.pth is a valid s3 path)'),
         (GOOD | {"output": {}}, "aws.invalid_s3_path", 'output: s3_path: "" is not a valid s3 path (e.g. s3://cortex-examples/pytorch/iris-classifier/weights.pth is a valid s3 path)'),
+        (GOOD | {"output": {"s3_path": "s3://b/caf\u00e9"}}, "aws.invalid_s3_path", 'output: s3_path: must be up to 905 printable ASCII characters (got "s3://b/caf\u00e9")'),
+        (GOOD | {"output": {"s3_path": "s3://b/a\nb"}}, "aws.invalid_s3_path", 'output: s3_path: must be up to 905 printable ASCII characters (got "s3://b/a\ufffdb")'),
+        (GOOD | {"output": {"s3_path": "s3://" + "b/" * 451}}, "aws.invalid_s3_path", f'output: s3_path: must be up to 905 printable ASCII characters (got "{clip("s3://" + "b/" * 451)}")'),
         (GOOD | {"on_bad_item": "ignore"}, "configreader.invalid_str", 'on_bad_item: invalid value (got "ignore", must be "fail" or "skip")'),
         (GOOD | {"priority": -1}, MORE, "priority: must be greater than or equal to 0 (got -1)"),
         (GOOD | {"priority": 101}, "configreader.must_be_less_than_or_equal_to", "priority: must be less than or equal to 100 (got 101)"),
