@@ -77,7 +77,8 @@ class MemoryWatch:
     async def wait_above(self, session: int, limit_bytes: int) -> int:
         """Wait until the processes of a session use more; return how much, in bytes.
 
-        A program that fills memory fast has used more by then: all that it can take in one interval.
+        A program that fills memory fast has used more by then: all that it can take in one interval. When the memory
+        cannot be looked at, the error is raised.
         """
         future: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self._limits[session], self._waiting[session] = limit_bytes, future
@@ -92,8 +93,15 @@ class MemoryWatch:
 
     async def _look(self) -> None:
         while True:
-            for session, used in (await asyncio.to_thread(above, dict(self._limits))).items():
-                waiting = self._waiting.get(session)
-                if waiting is not None and not waiting.done():
-                    waiting.set_result(used)
+            try:
+                found = await asyncio.to_thread(above, dict(self._limits))
+            except Exception as error:  # noqa: BLE001 - no more files, no more threads: nobody may wait in vain
+                found = {}
+                for waiting in self._waiting.values():
+                    if not waiting.done():
+                        waiting.set_exception(error)
+            for session, used in found.items():
+                above_limit = self._waiting.get(session)
+                if above_limit is not None and not above_limit.done():
+                    above_limit.set_result(used)
             await asyncio.sleep(self._interval_s)

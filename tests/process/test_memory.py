@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from dequeuer.process import memory
 from dequeuer.process.memory import MemoryWatch, above, can_measure
 
 MIB = 1 << 20
@@ -93,3 +95,17 @@ async def test_a_watch_waits_until_a_session_uses_too_much() -> None:
     assert watch._looking is not None
     await asyncio.wait({watch._looking}, timeout=60)
     assert watch._looking.cancelled(), "nobody waits any more"
+
+
+async def test_who_waits_is_told_when_nobody_looks(monkeypatch: pytest.MonkeyPatch) -> None:
+    def cannot_look(_limits: Mapping[int, int]) -> dict[int, int]:
+        raise OSError(errno.EMFILE, "too many open files")
+
+    monkeypatch.setattr(memory, "above", cannot_look)
+    watch = MemoryWatch(interval_s=0.01)
+    async with asyncio.timeout(60):
+        waiting = [watch.wait_above(session, MIB) for session in (1, 2)]
+        errors = await asyncio.gather(*waiting, return_exceptions=True)
+        assert [type(error) for error in errors] == [OSError, OSError]
+        with pytest.raises(OSError, match="too many open files"):
+            await watch.wait_above(3, MIB)
