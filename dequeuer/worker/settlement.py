@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from dequeuer.core.errors import LeaseLostError, SourceDeniedError, SourceGoneError, SourceUnavailableError
 from dequeuer.core.events import Settlement
@@ -77,7 +78,8 @@ class Settler:
                 held.check()
                 # The copy comes first: a crash between the two calls leaves two messages, never none.
                 try:
-                    await self._source.copy(held.lease)
+                    with self._making_visible():
+                        await self._source.copy(held.lease)
                 except SourceDeniedError:
                     # Released, not held, although that raises its receive count: while two sidecars hold a completion
                     # message each, neither message is the last one, and the job would never end.
@@ -100,16 +102,21 @@ class Settler:
 
     @property
     def last_release_at(self) -> float:
-        """Loop time of the last release with visibility 0: now while one is under way."""
+        """Loop time at which a message last became visible (released with 0, or sent again); now while one does."""
         return asyncio.get_running_loop().time() if self._releasing else self._released_at
 
     async def _release(self, lease: Lease, after_s: float) -> None:
         if after_s > 0:
             await lease.release(after_s)
             return
+        with self._making_visible():
+            await lease.release(0)
+
+    @contextmanager
+    def _making_visible(self) -> Iterator[None]:
         self._releasing += 1
         try:
-            await lease.release(0)
+            yield
         finally:
             self._releasing -= 1
             self._released_at = asyncio.get_running_loop().time()
@@ -141,7 +148,8 @@ class Settler:
         if limit is None or lease.message.receive_count < limit:
             return False
         try:
-            await self._source.copy(lease)
+            with self._making_visible():
+                await self._source.copy(lease)
         except SourceDeniedError:
             return False
         await lease.ack()

@@ -18,8 +18,8 @@ from dequeuer.worker.prefetch import PrefetchBuffer
 from dequeuer.worker.settlement import Settler
 
 READ_POLLS_AFTER_RELEASE_S = 1.0
-"""How long open polls are read after the last release with visibility 0, whichever part of the worker sent it: the
-queue may deliver the released message to one of them."""
+"""How long open polls are read after the last message was released with visibility 0, or sent again, by whichever part
+of the worker: the queue may deliver it to one of them."""
 RELEASE_TIMEOUT_S = 2.5
 """The worker ends at latest this long after the grace period, also when the queue does not respond.
 

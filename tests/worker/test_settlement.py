@@ -34,6 +34,30 @@ async def test_a_release_that_is_under_way_is_the_last_release_until_it_ends() -
     assert settler.last_release_at == pytest.approx(ended_at)
 
 
+class SlowSource(FakeSource):
+    async def copy(self, lease: Lease) -> None:
+        await asyncio.sleep(1.5)
+        await super().copy(lease)
+
+
+async def test_a_message_that_is_sent_again_may_come_to_an_open_poll_as_one_that_is_released() -> None:
+    settler, loop = Settler(SlowSource(has_redrive=True, max_receives=1)), asyncio.get_running_loop()
+    releasing = asyncio.create_task(settler.release_now([FakeLease(make_message(receive_count=1))]))
+    await asyncio.sleep(1)
+    assert settler.last_release_at == loop.time()
+    await releasing
+    sent_at = loop.time()
+    await asyncio.sleep(1)
+    assert settler.last_release_at == pytest.approx(sent_at)
+
+
+async def test_so_may_a_completion_message_that_is_sent_again() -> None:
+    settler, loop = Settler(FakeSource()), asyncio.get_running_loop()
+    held = LeaseRenewer(30, Recorder()).hold(FakeLease(make_message()), loop.time())
+    await settler.settle(held, Requeue(reason="the process is stopping"))
+    assert settler.last_release_at == pytest.approx(loop.time())
+
+
 class NoCopies(FakeSource):
     async def copy(self, lease: Lease) -> None:
         raise SourceDeniedError("denied")
