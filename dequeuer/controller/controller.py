@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Final
 
 from dequeuer.controller.admission import WaitingJob, admitted
@@ -72,8 +73,10 @@ class Controller:
         were_running = frozenset(self._running)
         found = await self._unfinished()
         for keys in self._waiting.keys() - found:
-            await self._waiting[keys].withdraw()
-        for known in (self._waiting, self._specs, self._tries_after):
+            with suppress(*PASS_ERRORS):  # tried again with the next look: a refusal must not keep other jobs waiting
+                await self._waiting[keys].withdraw()
+                del self._waiting[keys]
+        for known in (self._specs, self._tries_after):
             for keys in known.keys() - found:
                 del known[keys]
         now_s = asyncio.get_running_loop().time()

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import random
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
 
+from dequeuer.controller import controller as controller_module
 from dequeuer.controller.launchers.base import ENQUEUER
+from dequeuer.controller.runner import JobRunner
+from dequeuer.core.errors import StoreDeniedError
 from dequeuer.core.events import JobOwnershipChanged
 from dequeuer.jobs.layout import JobKeys
 from dequeuer.jobs.spec import JobSpec
@@ -157,4 +161,37 @@ async def test_a_claim_whose_creation_had_no_answer_is_deleted_when_the_job_has_
     drain.request()
     await running
     assert not {name for name in world.names() if name.startswith("owner/")}
+    world.end_turning()
+
+
+async def test_a_claim_that_cannot_be_deleted_keeps_no_other_job_waiting(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = dataclasses.replace(KEYS, job_id="67a0000000000002")
+    world.submit()
+    controller, drain = world.controller()
+    allowed = asyncio.Event()
+
+    class Claimed(JobRunner):
+        async def try_acquire(self) -> bool:
+            if self._keys == other:
+                return await super().try_acquire()
+            del world.store.objects[KEYS.in_progress]  # it ends with its other controller
+            return False
+
+        async def withdraw(self) -> None:
+            if not allowed.is_set():
+                raise StoreDeniedError("s3:DeleteObject")
+            withdrawn.set()
+
+    withdrawn = asyncio.Event()
+    monkeypatch.setattr(controller_module, "JobRunner", Claimed)
+    running = asyncio.create_task(controller.run())
+    await world.until(lambda: KEYS.in_progress not in world.store.objects)
+    world.submit(other)
+    await world.until(lambda: world.is_over(other))
+    allowed.set()
+    await world.until(withdrawn.is_set)
+    drain.request()
+    await running
     world.end_turning()
