@@ -58,6 +58,8 @@ class Ownership:
         """A claim may be stored that this controller does not know of: the response to its creation was lost."""
         self._beating = asyncio.Lock()
         """Held while the object is rewritten: a rewrite that is under way would create it anew after `forget`."""
+        self._beat = 0
+        """Of the last sign of life. It only grows in an epoch: a text that is the same again looks like silence."""
         self.epoch = 0
         """Of this controller; 0: it does not own the job."""
 
@@ -77,30 +79,35 @@ class Ownership:
         seen = await self._newest()
         if seen != self._seen:
             self._seen, self._seen_at = seen, self._clock()
-        owner_id, is_released = _parse(seen.text)
+        owner_id, is_released, beat = _parse(seen.text)
         is_silent = asked_at - self._seen_at >= self._timeout_s
         if owner_id == self._owner_id and not is_released:
-            # The response to our creation was lost.
-            self._hold(seen.epoch, asked_at)
+            # The response to our creation was lost, or the claim has ended and nobody has followed. Somebody may be
+            # about to, who has seen it silent: it is ours after a sign of life, when there is no newer one then.
+            asked_at, self._may_have_claimed, self._beat = self._clock(), True, beat + 1
+            await self._objects.put(self._key(seen.epoch), self._text())
+            if await self._newest_epoch() == seen.epoch:
+                self._hold(seen.epoch, asked_at)
         elif seen.epoch == 0 or is_released or is_silent:
             asked_at, self._may_have_claimed = self._clock(), True
-            if await self._objects.create(self._key(seen.epoch + 1), self._text(beat=0)):
+            self._beat = 0
+            if await self._objects.create(self._key(seen.epoch + 1), self._text()):
                 self._hold(seen.epoch + 1, asked_at)
         return self.is_held
 
     async def keep(self) -> None:
         """Renew the claim until it is lost, then return. Cancel it to end it earlier."""
-        beat, pause_s = 0, self._timeout_s / 3
+        pause_s = self._timeout_s / 3
         while self.is_held:
             await asyncio.sleep(min(pause_s, max(_MIN_PAUSE_S, self._valid_until - self._clock())))
             asked_at = self._clock()
-            beat += 1
+            self._beat += 1
             if self._is_forgotten:
                 continue
             try:
                 self.check()
                 async with asyncio.timeout(max(0.0, self._valid_until - asked_at)), self._beating:
-                    await self._objects.put(self._key(self.epoch), self._text(beat=beat))
+                    await self._objects.put(self._key(self.epoch), self._text())
                     newest = await self._newest_epoch()
             except OwnershipLostError:
                 break
@@ -153,14 +160,17 @@ class Ownership:
     def _key(self, epoch: int) -> str:
         return f"{self._folder}{epoch:0{EPOCH_DIGITS}}"
 
-    def _text(self, *, beat: int = 0, is_released: bool = False) -> bytes:
-        return json.dumps({"owner": self._owner_id, "beat": beat, "released": is_released}).encode()
+    def _text(self, *, is_released: bool = False) -> bytes:
+        return json.dumps({"owner": self._owner_id, "beat": self._beat, "released": is_released}).encode()
 
 
-def _parse(text: bytes | None) -> tuple[str, bool]:
-    """Return the owner, and whether it has released the job. Text of others than us counts as that of a live owner."""
+def _parse(text: bytes | None) -> tuple[str, bool, int]:
+    """Return the owner, whether it has released the job, and the number of its last sign of life.
+
+    Text of others than us counts as that of a live owner.
+    """
     try:
         fields = decode_object(text or b"{}")
-        return str(fields.get("owner", "")), fields.get("released") is True
+        return str(fields.get("owner", "")), fields.get("released") is True, int(str(fields.get("beat", 0)))
     except ValueError:
-        return "", False
+        return "", False, 0

@@ -82,6 +82,41 @@ async def test_an_owner_that_cannot_write_stops_acting_before_another_one_begins
     assert await two.try_acquire()
 
 
+async def test_an_owner_that_comes_back_has_given_a_sign_of_life_before_it_acts(store: MemoryStore) -> None:
+    one, two = ownership(store, "one"), ownership(store, "two")
+    await one.try_acquire()
+    keeping = asyncio.create_task(one.keep())
+    await asyncio.sleep(11)
+    keeping.cancel()
+    await two.try_acquire()
+    await asyncio.sleep(29)
+    assert not one.is_held
+    again = ownership(store, "one")
+    assert await again.try_acquire()
+    await asyncio.sleep(1)
+    assert not await two.try_acquire(), "it would have followed now"
+    keeping = asyncio.create_task(again.keep())
+    for _ in range(20):
+        await asyncio.sleep(5)
+        again.check()
+        assert not await two.try_acquire()
+    keeping.cancel()
+
+
+async def test_an_owner_that_comes_back_while_another_one_follows_does_not_act(store: MemoryStore) -> None:
+    calls = Calls()
+    store.objects[f"{PREFIX}owner/00000001"] = (b'{"owner": "one", "beat": 4, "released": false}', None)
+    again = Ownership(JobObjects(Passing(store, calls)), PREFIX, "one", 30.0)
+
+    async def follow(number: int) -> None:
+        if number == 3:  # after its look at the objects
+            store.objects[f"{PREFIX}owner/00000002"] = (b'{"owner": "two", "beat": 0}', None)
+
+    calls.before = follow
+    assert not await again.try_acquire()
+    assert not await again.try_acquire()
+
+
 async def test_an_owner_sees_that_another_one_has_followed_it(store: MemoryStore) -> None:
     one, two = ownership(store, "one"), ownership(store, "two")
     await one.try_acquire()
