@@ -81,7 +81,8 @@ class ManifestWriter:
         yield (text + manifest_end(sums, self._spec, end)).encode()
 
     async def _digests(self, batch: ResultBatch) -> list[Digest]:
-        return [await self._digest(one.listed.key) for one in batch.objects]
+        # Again and alone: one stream in millions breaks, and a job may have that many objects.
+        return [await _RETRIES.call(StoreUnavailableError, self._digest, one.listed.key) for one in batch.objects]
 
     async def _digest(self, key: str) -> Digest:
         size, lines, last, checksum = 0, 0, b"\n", hashlib.sha256()

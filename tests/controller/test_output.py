@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import json
+from collections.abc import AsyncIterator
 from hashlib import sha256
 from typing import Any
 
 import pytest
 
 from dequeuer.controller import manifest, output
+from dequeuer.core.errors import StoreUnavailableError
 from dequeuer.core.events import JobChanged
 from dequeuer.jobs.documents import MAX_ERROR_CHARS, JobEnd
 from dequeuer.jobs.enqueue_error import EnqueueError, dump_error
 from dequeuer.jobs.spec import DeadLetterQueue
+from dequeuer.sinks.base import Payload
 from tests.controller.stage import KEYS, World, make_spec
 
 pytestmark = pytest.mark.looptime
@@ -219,6 +223,36 @@ async def test_an_object_that_vanishes_while_it_is_read_is_looked_for_anew(
     end = await run_to_end(world)
     assert end.state == "completed_with_failures"
     assert written(world)["missing_batches"]["ranges"] == [[3, 3]]
+
+
+async def test_an_object_whose_stream_breaks_is_read_again_alone(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    submit(world)
+    get, put_stream = world.output.get, world.output.put_stream
+    breaking, begun = [f"{PREFIX}results/00000001.jsonl", f"{PREFIX}results/00000004.jsonl"], 0
+
+    async def broken(payload: Payload) -> AsyncIterator[bytes]:
+        async for chunk in payload.chunks:
+            yield chunk[:10]
+            raise StoreUnavailableError("the connection broke")
+
+    async def get_breaking(key: str) -> Payload:
+        payload = await get(key)
+        if key not in breaking:
+            return payload
+        breaking.remove(key)
+        return dataclasses.replace(payload, chunks=broken(payload))
+
+    async def count(*args: Any, **kwargs: Any) -> bool:
+        nonlocal begun
+        begun += 1
+        return await put_stream(*args, **kwargs)
+
+    monkeypatch.setattr(world.output, "get", get_breaking)
+    monkeypatch.setattr(world.output, "put_stream", count)
+    assert (await run_to_end(world)).state == "succeeded"
+    assert (breaking, begun) == ([], 1)
+    for one in written(world)["objects"]:
+        assert one["sha256"] == sha256(world.output.objects[PREFIX + one["key"]][0]).hexdigest()
 
 
 @pytest.mark.parametrize("name", ["max_batch_count", "checkpoint.json", "progress.json"])
