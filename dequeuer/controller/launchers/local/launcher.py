@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -171,10 +171,12 @@ class LocalLauncher:
             own=container.env,
         )
         command = container_command(container, environment, folder, sees_root=settings.sees_root)
+        process = self._process(keys, name, container.name, command, environment, CONTAINER_GRACE_S)
+        # Last: nothing that follows may fail, because only what is returned is closed.
         limited = self._compute.limit(f"{name}-{container.name}", container.compute)
         guards: list[Guard] = [*limited.guards]
         if (probe := container.liveness_probe) is not None:
-            process = ProcessSpec(
+            probing = ProcessSpec(
                 name=f"{name} ({container.name}) liveness probe",
                 command=probe_command(container, folder, sees_root=settings.sees_root),
                 environment=environment,
@@ -182,8 +184,8 @@ class LocalLauncher:
                 stop_grace_s=0,
                 on_line=lambda _: None,
             )
-            guards.append(Liveness(probe_of(probe, process, ports)))
-        process = self._process(keys, name, container.name, [*limited.prefix, *command], environment, CONTAINER_GRACE_S)
+            guards.append(Liveness(probe_of(probe, probing, ports)))
+        process = replace(process, command=[*limited.prefix, *command])
         return Prepared(process=process, guards=tuple(guards))
 
     def _sidecar(  # noqa: PLR0913, PLR0917 - what a sidecar has to know

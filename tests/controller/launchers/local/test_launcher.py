@@ -107,6 +107,18 @@ async def test_a_task_runs_and_its_output_is_kept(
     assert (event.phase, event.detail) == ("succeeded", "worker-0 (train) ended with exit status 0. Its last lines:")
 
 
+async def test_a_container_that_cannot_be_started_keeps_no_cpu(
+    make: Callable[..., LocalLauncher], tmp_path: Path
+) -> None:
+    launcher = make(ENDS, "compute: {cpu: 1}")
+    logs = tmp_path / "work/TaskAPI/sum" / TASK_KEYS.job_id / "logs"
+    logs.parent.mkdir(parents=True)
+    logs.write_text("where a folder should be")
+    await launcher.start(TASK_KEYS, SPEC, "worker-0")
+    assert (await ended(launcher)).phase == "failed"
+    assert set(launcher._compute._cpus._users.values()) == {0}
+
+
 async def test_the_end_of_a_process_says_how_and_has_its_last_lines(make: Callable[..., LocalLauncher]) -> None:
     launcher = make(FAILS)
     await launcher.start(TASK_KEYS, SPEC, "worker-0")
