@@ -232,6 +232,36 @@ MUTATIONS = [
         tests=("tests/controller/test_ownership.py",),
     ),
     Mutation(
+        name="an owner that comes back does not look whether it was followed",
+        module="controller/ownership.py",
+        old="            if await self._newest_epoch() == seen.epoch:\n",
+        new="            if seen.epoch:\n",
+        tests=("tests/controller/test_ownership.py",),
+    ),
+    Mutation(
+        name="a claim that may not be deleted keeps all jobs waiting",
+        module="controller/controller.py",
+        old="            with suppress(*PASS_ERRORS):",
+        new="            with suppress():",
+        tests=(
+            "tests/controller/test_two_controllers.py::test_a_claim_that_cannot_be_deleted_keeps_no_other_job_waiting",
+        ),
+    ),
+    Mutation(
+        name="a container whose memory cannot be looked at goes on without its limit",
+        module="process/memory.py",
+        old="                        waiting.set_exception(error)",
+        new="                        pass",
+        tests=("tests/process/test_memory.py",),
+    ),
+    Mutation(
+        name="a message that is sent again during a drain comes to a poll that nobody reads",
+        module="worker/settlement.py",
+        old="            with self._making_visible():\n                await self._source.copy(lease)\n",
+        new="            await self._source.copy(lease)\n",
+        tests=("tests/worker/test_settlement.py",),
+    ),
+    Mutation(
         name="a job that ended while jobs were listed is claimed again",
         module="controller/controller.py",
         old="running = were_running | self._running.keys()",

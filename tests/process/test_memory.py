@@ -103,7 +103,7 @@ async def test_who_waits_is_told_when_nobody_looks(monkeypatch: pytest.MonkeyPat
 
     monkeypatch.setattr(memory, "above", cannot_look)
     watch = MemoryWatch(interval_s=0.01)
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(20):
         waiting = [watch.wait_above(session, MIB) for session in (1, 2)]
         errors = await asyncio.gather(*waiting, return_exceptions=True)
         assert [type(error) for error in errors] == [OSError, OSError]
