@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, cast
 
 from dequeuer.core.errors import clip
+from dequeuer.settings.arguments import whole_number
 
 MAX_SAMPLES = 100
 MAX_WORKERS = 100
@@ -163,7 +164,7 @@ def _parser() -> argparse.ArgumentParser:
     once = "end when the samples are done, status 1 if one failed; with -f: when all APIs accept work"
     add("--once", action="store_true", help=once)
     samples = f"requests, or batches of a job: 1 to {MAX_SAMPLES} (default: {DEFAULT_SAMPLES})"
-    add("--samples", type=_bounded(1, MAX_SAMPLES), metavar="N", help=samples)
+    add("--samples", type=whole_number(1, MAX_SAMPLES), metavar="N", help=samples)
     add(
         "--payload",
         type=_json,
@@ -172,38 +173,26 @@ def _parser() -> argparse.ArgumentParser:
     )
     add(
         "--user-port",
-        type=_bounded(1, 65535),
+        type=whole_number(1, 65535),
         metavar="PORT",
         help="port that your container listens on (default: 8080)",
     )
-    add("--port", type=_bounded(1, 65535), metavar="PORT", help="port of the gateway (default: a free one)")
-    add("--aws-port", type=_bounded(1, 65535), metavar="PORT", help="port of SQS and S3 (default: a free one)")
+    add("--port", type=whole_number(1, 65535), metavar="PORT", help="port of the gateway (default: a free one)")
+    add("--aws-port", type=whole_number(1, 65535), metavar="PORT", help="port of SQS and S3 (default: a free one)")
     workers = f"requests at a time, or workers of a job: 1 to {MAX_WORKERS} (default: {DEFAULT_WORKERS})"
-    add("--workers", type=_bounded(1, MAX_WORKERS), metavar="N", help=workers)
+    add("--workers", type=whole_number(1, MAX_WORKERS), metavar="N", help=workers)
     queue = parser.add_mutually_exclusive_group()
     queue.add_argument("--queue", choices=("fifo", "standard"), help="kind of queue of the async API (default: fifo)")
     queue.add_argument("--fifo", action="store_const", const="fifo", dest="queue", help="the same as --queue fifo")
     add(
         "--ready-timeout",
-        type=_bounded(1, 3600),
+        type=whole_number(1, 3600),
         default=120,
         metavar="SECONDS",
         help="for the start of your containers (default: 120)",
     )
     add("--verbose", action="store_true", help="show the logs of all processes")
     return parser
-
-
-def _bounded(low: int, high: int) -> Callable[[str], int]:
-    """Return a function that parses a whole number within limits. argparse shows its error text unchanged."""
-
-    def read(text: str) -> int:
-        if text.isascii() and text.isdecimal() and len(text) < 10 and low <= int(text) <= high:
-            return int(text)
-        message = f'"{clip(text)}" is not a whole number from {low} to {high}'
-        raise argparse.ArgumentTypeError(message)
-
-    return read
 
 
 def _json(text: str) -> str:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
 from dequeuer.core.errors import clip
 from dequeuer.jobs.layout import is_api_name, is_job_id
+from dequeuer.settings.arguments import whole_number
 
 Command: TypeAlias = Literal["submit", "list", "status", "watch", "results", "logs", "stop", "pause", "resume"]
 
@@ -111,7 +112,7 @@ def _parser() -> argparse.ArgumentParser:
 
     listing = _command(commands, "list", "list the newest jobs", has_job=False)
     listing.add_argument(
-        "--limit", type=_whole(1, MAX_LISTED), default=20, metavar="N", help=f"1 to {MAX_LISTED} (default: 20)"
+        "--limit", type=whole_number(1, MAX_LISTED), default=20, metavar="N", help=f"1 to {MAX_LISTED} (default: 20)"
     )
 
     _command(commands, "status", "show a job")
@@ -159,15 +160,15 @@ def _add_logs(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     logs.add_argument(
         "--work-folder", metavar="PATH", help="work folder of the controller (default: DEQUEUER_WORK_FOLDER)"
     )
-    logs.add_argument("--worker", type=_whole(0, MAX_WORKER), metavar="N", help="only of this worker, from 0")
-    logs.add_argument("--tail", type=_whole(0, MAX_TAIL), metavar="N", help="only the last lines of each log")
+    logs.add_argument("--worker", type=whole_number(0, MAX_WORKER), metavar="N", help="only of this worker, from 0")
+    logs.add_argument("--tail", type=whole_number(0, MAX_TAIL), metavar="N", help="only the last lines of each log")
     logs.add_argument("-f", "--follow", action="store_true", dest="follows", help="go on until Ctrl-C")
 
 
 def _add_timeout(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--timeout",
-        type=_whole(1, MAX_TIMEOUT_S),
+        type=whole_number(1, MAX_TIMEOUT_S),
         dest="timeout_s",
         metavar="SECONDS",
         help="wait for the end of the job no longer than this (default: as long as it takes)",
@@ -188,14 +189,3 @@ def _job(text: str) -> str:
     raise argparse.ArgumentTypeError(
         f'"{clip(text)}" is not the id of a job: a-z, 0-9 and "-", at most 63; `dequeuer jobs list` shows them'
     )
-
-
-def _whole(low: int, high: int) -> Callable[[str], int]:
-    """Return a function that parses a whole number within limits. argparse shows its error text unchanged."""
-
-    def read(text: str) -> int:
-        if text.isascii() and text.isdecimal() and len(text) < 10 and low <= int(text) <= high:
-            return int(text)
-        raise argparse.ArgumentTypeError(f'"{clip(text)}" is not a whole number from {low} to {high}')
-
-    return read
