@@ -112,6 +112,29 @@ async def test_one_that_cannot_be_started_is_tried_again(tmp_path: Path) -> None
     await process.stop(asyncio.Event())
 
 
+async def test_pauses_grow_and_are_short_again_once_it_ran_for_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
+    lives, pauses, now = [0.0] * 8 + [restarted_process.STEADY_S + 1, 0.0, 0.0], [], 0.0
+    process = RestartedProcess(spec(STAYS, Seen()), lambda _: None)
+
+    async def live() -> str:
+        nonlocal now
+        now += lives.pop(0)
+        return "it ended"
+
+    async def pause(pause_s: float) -> None:
+        pauses.append(pause_s)
+        if not lives:
+            process._stop_requested.set()
+
+    monkeypatch.setattr(restarted_process, "monotonic", lambda: now)
+    monkeypatch.setattr(process, "_run_once", live)
+    monkeypatch.setattr(process, "_pause", pause)
+    process.start()
+    assert process._life is not None
+    await process._life
+    assert pauses == [0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 30.0, 0.5, 0.5, 1.0]
+
+
 async def test_one_that_was_never_started_has_nothing_to_stop() -> None:
     seen = Seen()
     await RestartedProcess(spec(STAYS, seen), seen).stop(asyncio.Event())

@@ -22,6 +22,15 @@ async def test_changes_are_lines_where_there_is_no_terminal() -> None:
     assert [line[11:].partition(",")[0] for line in done.lines] == ["pending", "running", "running (paused)", "stopped"]
 
 
+async def test_progress_is_a_line_when_the_last_one_is_old(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(following, "LINE_INTERVAL_S", 0.0)
+    changes = [status_fields(batches_in_queue=count) for count in (3, 2, 1)]
+    async with canned(events(*changes, status_fields("succeeded", batches_in_queue=0))) as gateway:
+        done = await call(gateway.url, "watch", "sum", JOB)
+    running = [f"running, {count} in the queue" for count in (3, 2, 1)]
+    assert [line[11:] for line in done.lines] == [*running, "succeeded"]
+
+
 async def test_the_error_of_a_job_is_printed_at_its_end() -> None:
     failed = status_fields("worker_error", error={"message": "no worker starts\nno module named \x1btorch"})
     async with canned(events(status_fields(), failed)) as gateway:

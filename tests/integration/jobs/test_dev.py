@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 import signal
 import sys
 import time
@@ -231,13 +232,14 @@ def test_faults_of_the_file_are_told_before_anything_runs(tmp_path: Path) -> Non
         assert len(dev.lines) == 3
 
 
-@pytest.mark.parametrize("name", ["gateway", "controller"])
+@pytest.mark.parametrize("name", ["ministack", "gateway", "controller"])
 def test_when_one_of_the_programs_is_killed_all_end(tmp_path: Path, name: str) -> None:
     with run_apis(write(tmp_path, STUBBORN_APIS)) as dev:
         dev.wait_ready()
         dev.call("/batch/echo", items(50))
         dev.wait_line(r"^echo worker-1\.api")
-        (pid,) = (pid for pid, command in dev.processes().items() if command.strip().endswith(f"dequeuer {name}"))
+        program = re.compile(rf"(dequeuer |-m |/){name}$")
+        (pid,) = (pid for pid, command in dev.processes().items() if program.search(command.strip()))
         os.kill(pid, signal.SIGKILL)
         assert dev.wait() == 1
         assert f"{name} was killed by SIGKILL" in "\n".join(dev.lines)

@@ -109,6 +109,7 @@ class JobWorld:
         self._numbers = itertools.count(1)
         self._controllers: list[SimController] = []
         self._gone: list[SimController] = []
+        """Those that were killed: what waits for ever in them must not be collected."""
         self._made: list[tuple[str, SimPod]] = []
         self._disturbances: list[asyncio.Task[None]] = []
         self._jumped_s = 0.0
