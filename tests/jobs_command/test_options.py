@@ -73,6 +73,7 @@ def test_the_help_has_every_exit_status(capsys: pytest.CaptureFixture[str]) -> N
         value = getattr(exit_statuses, name)
         if name.isupper() and isinstance(value, int):
             assert f"\n  {value} " in shown, name
+    assert "\n  130  Ctrl-C (143 SIGTERM)" in shown
 
 
 def test_every_field_is_described() -> None:

@@ -7,6 +7,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from dequeuer.core.plurals import counted
 from tests.faults.__main__ import new_seed
 from tests.faults.jobs.life import run_life
 from tests.faults.jobs.sources import SOURCES, Sources
@@ -34,7 +35,7 @@ def main() -> int:
                     verdict = run_life(cloud, sources, source, chosen.items, seed, Path(job_folder))
                 print(verdict, flush=True)
                 broken += bool(verdict.violations)
-    print(f"{broken} jobs broke a promise")
+    print(f"{counted(broken, 'job')} broke a promise")
     return 1 if broken else 0
 
 
