@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shlex
 from pathlib import Path
 
 from dequeuer.apis import Api, AsyncApi, BatchApi
@@ -51,7 +52,7 @@ def project_ready(addresses: Addresses, project: Project, work_folder: Path) -> 
     if project.job_apis:
         lines += [
             f"  dequeuer jobs submit {project.job_apis[0].name} FILE --wait --gateway {addresses.gateway_url}",
-            f"  dequeuer jobs logs {project.job_apis[0].name} JOB --work-folder {work_folder}",
+            f"  dequeuer jobs logs {project.job_apis[0].name} JOB --work-folder {shlex.quote(str(work_folder))}",
         ]
     if project.not_run:
         names = ", ".join(f"{api.name} ({api.kind})" for api in project.not_run)

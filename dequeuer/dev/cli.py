@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from dequeuer.core.errors import ConfigurationError
+from dequeuer.core.errors import ConfigurationError, clip
 from dequeuer.core.plurals import counted
 from dequeuer.dev.display import JOB_WIDTHS, REQUEST_WIDTHS, make_display
 from dequeuer.dev.environment import remove_aws_settings
@@ -32,7 +32,7 @@ def main(argv: Sequence[str], *, check_apis: Callable[[str], object]) -> int:
         return _run(options, check_apis)
     except ConfigurationError as error:
         count = counted(len(error.faults), "fault")
-        lines = (f"dequeuer dev: {count} in {options.file}", *(f"  {fault}" for fault in error.faults))
+        lines = (f"dequeuer dev: {count} in {clip(str(options.file))}", *(f"  {fault}" for fault in error.faults))
         print("\n".join(lines), file=sys.stderr)
         return EXIT_BAD_FILE
     except DevError as error:
@@ -40,9 +40,16 @@ def main(argv: Sequence[str], *, check_apis: Callable[[str], object]) -> int:
     except KeyboardInterrupt:  # after the supervisor, which handles SIGINT, has ended
         return EXIT_INTERRUPTED
     except BrokenPipeError:
-        # The reader of the output has exited (`dequeuer dev | head`); Python would print another error at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()  # `dequeuer dev | head`
+    except OSError as error:  # the disk of the output or of the run's folder is full
+        print(f"dequeuer dev: {clip(str(error))}", file=sys.stderr)
+        _drop_output()
     return EXIT_FAILED
+
+
+def _drop_output() -> None:
+    """Drop what could not be written: Python would try again at its exit, and print another error."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _run(options: Options, check_apis: Callable[[str], object]) -> int:

@@ -85,7 +85,7 @@ def _replacing(path: Path) -> Iterator[BinaryIO]:
     if target.exists() and not target.is_file():
         fault = f"--output: {quoted(str(path))} is no regular file; name one, or redirect standard output"
         raise ConfigurationError([fault])
-    part = target.with_name(f".{target.name[:200]}.{secrets.token_hex(4)}.part")
+    part = target.with_name(f".{target.name[:50]}.{secrets.token_hex(4)}.part")
     try:
         file = part.open("xb")
     except OSError as error:
@@ -99,6 +99,8 @@ def _replacing(path: Path) -> Iterator[BinaryIO]:
             file.flush()
             os.fsync(file.fileno())
         part.replace(target)
-    except BaseException:
+    except BaseException as error:
+        if isinstance(error, OSError):
+            error.filename = error.filename or str(path)  # a full disk names no file
         part.unlink(missing_ok=True)
         raise

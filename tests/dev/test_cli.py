@@ -42,6 +42,17 @@ def test_faults_of_a_file_are_listed_with_status_2(
     assert capsys.readouterr() == ("", "dequeuer dev: 2 faults in cortex.yaml\n  a fault\n  another\n")
 
 
+def test_the_name_of_a_file_cannot_act_on_a_terminal(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def run(_options: Options, _check: object) -> int:
+        raise ConfigurationError(["a fault"])
+
+    monkeypatch.setattr(cli, "_run", run)
+    assert cli.main(["-f", "\x1b[2J.yaml"], check_apis=accept) == 2
+    assert "\x1b" not in capsys.readouterr().err
+
+
 def test_the_status_is_that_of_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
     assert run_as(monkeypatch, 42) == 42
 
@@ -62,6 +73,16 @@ async def test_when_the_reader_of_the_output_exits_it_ends_without_an_error_text
         os.close(write_end)
     _, err = await process.communicate()
     assert (process.returncode, err) == (1, b"")
+
+
+async def test_a_full_disk_of_the_output_is_one_line() -> None:
+    code = "import sys; from dequeuer.cli import main; sys.exit(main(['dev', '--once', '--user-port', '1']))"
+    with open("/dev/full", "wb") as full:  # noqa: ASYNC230, PTH123 - a device
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-c", code), stdout=full, stderr=asyncio.subprocess.PIPE
+        )
+        _, err = await process.communicate()
+    assert (process.returncode, err) == (1, b"dequeuer dev: [Errno 28] No space left on device\n")
 
 
 async def test_an_embedded_server_that_does_not_respond_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -52,6 +52,8 @@ def test_async_batch_and_task_apis_are_run_and_the_others_are_named(tmp_path: Pa
     ]
     assert "  dequeuer jobs submit sum FILE --wait --gateway http://127.0.0.1:4002" in text
     assert f"  dequeuer jobs logs sum JOB --work-folder {tmp_path}" in text
+    text = project_ready(ADDRESSES, project, tmp_path / "my jobs")
+    assert f"  dequeuer jobs logs sum JOB --work-folder '{tmp_path}/my jobs'" in text
     assert "not run: hello (RealtimeAPI), split (TrafficSplitter): dev runs AsyncAPIs, BatchAPIs and TaskAPIs" in text
 
 

@@ -133,9 +133,16 @@ async def test_a_full_disk_replaces_nothing(file: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr(os, "fsync", full)
     old(file)
     async with canned(WHOLE) as gateway:
-        with pytest.raises(OSError, match="No space left"):
+        with pytest.raises(OSError, match=f"No space left on device: '{file}'"):
             await call(gateway.url, "results", "sum", JOB, "--output", str(file))
     assert content(file) == b"old"
+
+
+async def test_the_file_may_have_the_longest_name_that_there_is(tmp_path: Path) -> None:
+    file = tmp_path / ("\u00e9" * 127)
+    async with canned(WHOLE) as gateway:
+        await call(gateway.url, "results", "sum", JOB, "--output", str(file))
+    assert content(file) == LINES
 
 
 async def test_a_link_stays_a_link(tmp_path: Path) -> None:
