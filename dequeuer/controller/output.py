@@ -125,7 +125,10 @@ class JobOutput:
         return ResultSums(total_batches=batches, total_items=items)
 
     async def _correct_progress(self, sums: ResultSums, end: JobEnd) -> None:
-        """Store how many items failed: the counts of workers that were killed are not whole."""
+        """Store how many items failed, and of a job that was ended early how many are done.
+
+        The counts of workers that were killed are not whole, and drained ones go on after the last look.
+        """
         try:
             text = await self._objects.read(self._keys.progress)
             if text is None:
@@ -133,9 +136,12 @@ class JobOutput:
             progress = parse_progress(text)
         except (InvalidDocumentError, ObjectTooLargeError):
             return
-        # Of a job that was ended early, what is missing was not tried.
-        failed = sums.errors + (sums.missing_items or 0 if end.state in _ALL_DONE else 0)
-        corrected = dump_progress(dataclasses.replace(progress, progress={**progress.progress, "items_failed": failed}))
+        if end.state in _ALL_DONE:
+            counts = {"items_failed": sums.errors + (sums.missing_items or 0)}
+        else:  # what is missing was not tried
+            done = sums.results + sums.errors
+            counts = {"items_failed": sums.errors, "items_done": done, "batches_done": sums.recorded_batches}
+        corrected = dump_progress(dataclasses.replace(progress, progress={**progress.progress, **counts}))
         if corrected != text:
             self._check()
             await self._objects.put(self._keys.progress, corrected)

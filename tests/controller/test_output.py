@@ -301,6 +301,26 @@ async def test_items_of_a_stopped_job_that_were_not_tried_are_missing_but_have_n
     assert json.loads(world.store.objects[KEYS.progress][0])["progress"]["items_failed"] == 10
 
 
+async def test_what_workers_did_after_the_stop_is_done_in_the_status_and_in_the_manifest(world: World) -> None:
+    submit(world)
+    world.batches = 30
+    controller, drain = world.controller()
+    task = asyncio.create_task(controller.run())
+    await world.until(lambda: world.done >= 3)
+    world.works = False
+    await world.until(lambda: KEYS.max_batch_count in world.store.objects)
+    world.store.objects[KEYS.stop] = (b"", None)
+    await world.until(lambda: KEYS.end in world.store.objects)
+    body = world.output.objects[f"{PREFIX}results/00000000.jsonl"][0]
+    world.output.seed([(f"{PREFIX}results/00000029.jsonl", body)])  # the batch that a worker had when it was drained
+    await world.until(world.is_over)
+    drain.request()
+    await task
+    found, progress = written(world), json.loads(world.store.objects[KEYS.progress][0])["progress"]
+    assert found["batches"]["succeeded"] == progress["batches_done"] == world.done + 1
+    assert found["items"]["succeeded"] == progress["items_done"] == 10 * (world.done + 1)
+
+
 async def test_a_manifest_that_was_refused_but_is_not_there_is_written_again(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
