@@ -19,6 +19,7 @@ from dequeuer.jobs.documents import JobEnd, JobProgress
 from dequeuer.jobs.layout import JobKeys
 from dequeuer.jobs.spec import JobSpec
 from dequeuer.jobs.state import JobState, has_ended, state_of
+from dequeuer.process.exit_text import without_last_lines
 
 
 class _Job(TypedDict):
@@ -73,7 +74,7 @@ class JobReports:
 
     def ended(self, end: JobEnd, spec: JobSpec) -> None:
         """Report that everything is done that follows the end."""
-        error = clip(end.error.message) if end.error is not None else ""
+        error = clip(without_last_lines(end.error.message)) if end.error is not None else ""
         duration_s = max(0.0, (end.end_time_ns - spec.start_time_ns) / 1e9)
         self._observer(JobChanged(**self._job, state=end.state, error=error, duration_s=duration_s))
 

@@ -23,5 +23,15 @@ def with_last_lines(message: str, tail: Sequence[str]) -> str:
     """Return the message, followed by the last lines of a process's output."""
     if not tail:
         return f"{message}. It printed nothing."
-    lines = "\n".join(f"    {line}" for line in tail[-MAX_SHOWN_LINES:])
-    return f"{message}. Its last lines:\n{lines}"
+    lines = "\n".join(f"{_INDENT}{line}" for line in tail[-MAX_SHOWN_LINES:])
+    return f"{message}.{_HEAD}\n{lines}"
+
+
+def without_last_lines(text: str) -> str:
+    """Return a text in one line, without the output that `with_last_lines` added: it may hold secrets."""
+    kept = (line.removesuffix(_HEAD) for line in text.split("\n") if not line.startswith(_INDENT))
+    return " ".join(kept)
+
+
+_HEAD = " Its last lines:"
+_INDENT = "    "
