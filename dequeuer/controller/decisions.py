@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import Final
 
 from dequeuer.controller.launchers.base import ENQUEUER, ProcessState, worker_name
@@ -18,9 +19,12 @@ from dequeuer.controller.steps import (
     Wait,
 )
 from dequeuer.jobs.documents import JobError
+from dequeuer.jobs.spec import MAX_WORKERS
 
 MAX_START_FAILURES: Final = 5
 """Runs in a row that end without having been of use."""
+MAX_STARTS: Final = 100
+"""Workers that are started in one step: a stop need not wait for thousands of them."""
 QUEUE_GONE: Final = "the queue of the job was deleted while the job was running"
 TIMED_OUT: Final = "the job did not end within its timeout"
 
@@ -93,9 +97,11 @@ def _decide_workers(seen: Observed) -> Step:
     ended = _ended_workers(seen)
     if seen.worker_failures >= MAX_START_FAILURES and ended:
         return _worker_failed(ended[-1])
-    wanted = [worker_name(index) for index in range(seen.spec.workers)]
-    missing = [name for name in wanted if name not in seen.running() and name not in seen.waits]
-    return Start(tuple(missing)) if missing else Wait()
+    # Hazard: a specification that Cortex has stored may ask for any number of workers.
+    wanted = (worker_name(index) for index in range(min(seen.spec.workers, MAX_WORKERS)))
+    left_alone = seen.running() | seen.waits
+    missing = tuple(islice((name for name in wanted if name not in left_alone), MAX_STARTS))
+    return Start(missing) if missing else Wait()
 
 
 def _ended_workers(seen: Observed) -> list[ProcessState]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias, TypeVar
+from typing import Any, Final, Literal, TypeAlias, TypeVar
 
 from dequeuer.core.errors import DequeuerError
 from dequeuer.formats.go_json import Number, decode_object, encode
@@ -13,6 +13,8 @@ from dequeuer.jobs.layout import JOB_KINDS, JobKind
 
 T = TypeVar("T")
 
+MAX_WORKERS: Final = 10_000
+"""Of a job; not in Cortex."""
 OnBadItem: TypeAlias = Literal["fail", "skip"]
 """What an item that cannot be enqueued does: it ends the job, or the job goes on without it."""
 

@@ -16,6 +16,7 @@ from dequeuer.formats.json_spans import larger_elements, value_start
 from dequeuer.jobs.errors import FOREIGN, Fault
 from dequeuer.jobs.globs import MAX_LIST_CHARS, GlobError, compile_glob
 from dequeuer.jobs.s3_path import INVALID_S3_PATH, OUTPUT_PATH, InvalidS3PathError, parse_s3_path
+from dequeuer.jobs.spec import MAX_WORKERS
 from dequeuer.jobs.submission import MAX_ITEM_BYTES
 
 SOURCES: Final = ("item_list", "file_path_lister", "delimited_files")
@@ -48,6 +49,9 @@ class Checks:
             if name in self._fields:
                 yield from self._at_least_one(name, "batch_size")
         yield from self._at_least_one("workers")
+        if self._is_sound("workers") and (workers := self._fields.get("workers", 0)) > MAX_WORKERS:
+            message = f"workers: must be less than or equal to {MAX_WORKERS} (got {workers})"
+            yield Fault("configreader.must_be_less_than_or_equal_to", message)
         if "timeout" in self._fields:
             yield from self._at_least_one("timeout")
         queue = self._fields.get("sqs_dead_letter_queue")

@@ -7,13 +7,14 @@ from typing import Any
 
 import pytest
 
-from dequeuer.controller.decisions import MAX_START_FAILURES, QUEUE_GONE, TIMED_OUT, decide
+from dequeuer.controller.decisions import MAX_START_FAILURES, MAX_STARTS, QUEUE_GONE, TIMED_OUT, decide
 from dequeuer.controller.launchers.base import ENQUEUER, Phase, ProcessState
 from dequeuer.controller.observed import Observed
 from dequeuer.controller.steps import End, Finish, MarkRunning, PrepareQueue, RecordTotal, Start, Step, Stop, Wait
 from dequeuer.jobs.checkpoint import Checkpoint
 from dequeuer.jobs.documents import JobEnd, JobError
 from dequeuer.jobs.enqueue_error import EnqueueError
+from dequeuer.jobs.spec import MAX_WORKERS
 from dequeuer.sources.base import Depth
 from tests.controller.stage import EPOCH_S, TASK_KEYS, make_spec
 
@@ -101,3 +102,12 @@ TASK_TABLE: list[tuple[str, dict[str, Any], Step]] = [
 @pytest.mark.parametrize(("fields", "step"), [row[1:] for row in TASK_TABLE], ids=[row[0] for row in TASK_TABLE])
 def test_a_task_takes_this_step(fields: dict[str, Any], step: Step) -> None:
     assert decide(seen(**({"spec": TASK, "names": RUNNING, "depth": None} | fields))) == step
+
+
+def test_workers_of_a_stored_job_without_a_bound_are_started_some_at_a_time() -> None:
+    spec = dataclasses.replace(SPEC, workers=2**63 - 1)
+    running = {ENQUEUER: state(), "worker-0": state()}
+    step = decide(seen(names=RUNNING, spec=spec, processes=running, checkpoint=Checkpoint(batches=2)))
+    assert step == Start(tuple(f"worker-{index}" for index in range(1, MAX_STARTS + 1)))
+    everyone = running | {f"worker-{index}": state() for index in range(MAX_WORKERS)}
+    assert decide(seen(names=RUNNING, spec=spec, processes=everyone, checkpoint=Checkpoint(batches=2))) == Wait()

@@ -51,6 +51,7 @@ MORE = "configreader.must_be_greater_than_or_equal_to"
         (GOOD | {"item_list": {"items": [1], "batch_size": 0}}, MORE, f"item_list: batch_size: {LEAST} 0){HINT}"),
         (GOOD | {"item_list": {"items": [1]}}, MORE, f"item_list: batch_size: {LEAST} 0){HINT}"),
         (GOOD | {"workers": -3}, MORE, f"workers: {LEAST} -3){HINT}"),
+        (GOOD | {"workers": 10001}, "configreader.must_be_less_than_or_equal_to", f"workers: must be less than or equal to 10000 (got 10001){HINT}"),
         (without("workers"), MORE, f"workers: {LEAST} 0){HINT}"),
         (GOOD | {"timeout": 0}, MORE, f"timeout: {LEAST} 0){HINT}"),
         (GOOD | {"sqs_dead_letter_queue": {"arn": "", "max_receive_count": 1}}, "configreader.cannot_be_empty", f"sqs_dead_letter_queue: arn: cannot be empty{HINT}"),
