@@ -92,6 +92,7 @@ class Completion:
         self._observer = observer
         self._held_id: str | None = None
         self._is_ended = False
+        self._given_up_id: str | None = None
         self.failed = False
 
     async def handle(self, message: Message, fence: Fence) -> Outcome:
@@ -99,6 +100,9 @@ class Completion:
         if message.id == self._held_id:
             # The same message was delivered twice: deleting it would delete the held one.
             return Retry(after_s=backoff_s(message.receive_count), reason="the message is being handled already")
+        if message.id == self._given_up_id:
+            # Its lease was lost before its end. As a duplicate it would hide that the container has not accepted it.
+            return self.give_up(message, "the completion was given up before")
         if self._held_id is not None or self._is_ended:
             return Done(state="duplicate")
         self._held_id = message.id
@@ -157,11 +161,12 @@ class Completion:
                 return Done(state="job_completed")
             if attempt < self._policy.max_attempts and not await self._pause(backoff_s(attempt)):
                 return self._stop(message)
-        return self.give_up(f"{PATH}: {reason}")
+        return self.give_up(message, f"{PATH}: {reason}")
 
-    def give_up(self, reason: str) -> Outcome:
+    def give_up(self, message: Message, reason: str) -> Outcome:
         """End the completion without the container: its message is deleted, because the job must end."""
         self._is_ended = self.failed = True
+        self._given_up_id = message.id
         return Done(state="failed", reason=reason)
 
     async def _post(self) -> str:

@@ -26,6 +26,6 @@ class FailBatch:
     async def __call__(self, message: Message, _fence: Fence, reason: str) -> Outcome:
         """Count the failed attempt, or end the completion."""
         if is_completion(message):
-            return self.completion.give_up(reason)
+            return self.completion.give_up(message, reason)
         self.observer(BatchEnded(succeeded=False, duration_s=0.0))
         return Reject(after_s=backoff_s(message.receive_count), reason=reason, code="bug")

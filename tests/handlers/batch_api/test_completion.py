@@ -205,9 +205,18 @@ async def test_messages_in_between_restart_the_counts() -> None:
 
 async def test_a_completion_that_is_given_up_fails_the_job_and_further_messages_are_duplicates() -> None:
     job = Job(1)
-    assert job.completion.give_up("a bug") == Done(state="failed", reason="a bug")
+    assert job.completion.give_up(make_message("another"), "a bug") == Done(state="failed", reason="a bug")
     assert job.completion.failed
     assert await job.handle() == Done(state="duplicate")
+
+
+async def test_a_completion_that_was_given_up_is_no_duplicate_when_its_lease_was_lost_before_its_end() -> None:
+    job = Job(1, replies=[Reply(status=500)])
+    for receive_count in (1, 2):
+        outcome = await job.handle(receive_count)
+        assert isinstance(outcome, Done)
+        assert outcome.state == "failed"
+    assert len(job.target.requests) == 3
 
 
 @pytest.mark.parametrize("totals", [(1,), (2,)])
