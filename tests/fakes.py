@@ -17,7 +17,7 @@ from dequeuer.core.errors import (
     StoreUnavailableError,
 )
 from dequeuer.core.events import Event
-from dequeuer.core.message import Message
+from dequeuer.core.message import REPEAT_ATTRIBUTE, Message
 from dequeuer.sinks.base import Check, ListedObject, ListedPage, Payload, unchecked
 from dequeuer.sources.base import Depth, Lease
 
@@ -200,7 +200,14 @@ class FakeLease:
 
 def make_message(body: str = "request-1", receive_count: int = 1, **attributes: str) -> Message:
     """Return a message."""
-    return Message(id=f"m-{body[:20]}", body=body, receive_count=receive_count, sent_at=None, attributes=attributes)
+    return Message(
+        id=f"m-{body[:20]}",
+        body=body,
+        receive_count=receive_count,
+        sent_at=None,
+        attributes=attributes,
+        may_repeat=attributes.get(REPEAT_ATTRIBUTE) == "true",
+    )
 
 
 @dataclass

@@ -24,6 +24,7 @@ class Message:
         receive_count: how often the queue has delivered it, this time included; 1 the first time.
         sent_at: when it was sent, seconds since the epoch; None when not known.
         attributes: the message attributes, as text.
+        may_repeat: whether `REPEAT_ATTRIBUTE` is among them: its first receive does not mean new work.
     """
 
     id: str
@@ -31,11 +32,7 @@ class Message:
     receive_count: int
     sent_at: float | None
     attributes: Mapping[str, str]
-
-    @property
-    def may_repeat(self) -> bool:
-        """Whether it is marked as one that may be sent more than once: its first receive does not mean new work."""
-        return self.attributes.get(REPEAT_ATTRIBUTE) == "true"
+    may_repeat: bool = False
 
 
 class Fence(Protocol):

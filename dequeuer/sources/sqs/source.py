@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dequeuer.core import clock
 from dequeuer.core.errors import LeaseLostError, SourceDeniedError, SourceUnavailableError, clip
 from dequeuer.core.events import Observer, SourceCalled, SourceOp
-from dequeuer.core.message import Message
+from dequeuer.core.message import REPEAT_ATTRIBUTE, Message
 from dequeuer.core.queue_limits import MAX_BATCH_SIZE, MAX_RECEIVES, MAX_VISIBILITY_TIMEOUT_S
 from dequeuer.sources.base import Depth, Lease, lease_margin_s
 from dequeuer.sources.sqs.batcher import Batcher
@@ -281,17 +281,19 @@ class SqsLease:
         self._copy_id = ""
         system = raw.get("Attributes") or {}
         sent_ms = number(system.get("SentTimestamp"))
+        attributes = {
+            name: value["StringValue"]
+            for name, value in self.raw_attributes.items()
+            if isinstance(value.get("StringValue"), str)
+        }
         self.message = Message(
             id=text(raw["MessageId"]),
             body=text(raw["Body"]),
             # Receive count and sent time are not essential: the message is valid without them.
             receive_count=max(1, number(system.get("ApproximateReceiveCount")) or 1),
             sent_at=sent_ms / 1000 if sent_ms is not None else None,
-            attributes={
-                name: value["StringValue"]
-                for name, value in self.raw_attributes.items()
-                if isinstance(value.get("StringValue"), str)
-            },
+            attributes=attributes,
+            may_repeat=attributes.get(REPEAT_ATTRIBUTE) == "true",
         )
 
     @property

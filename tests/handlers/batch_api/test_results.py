@@ -19,7 +19,7 @@ from dequeuer.core.errors import (
     StoreUnavailableError,
 )
 from dequeuer.core.events import BatchEnded, BatchFailed, ItemsFailed
-from dequeuer.core.message import REPEAT_ATTRIBUTE, Done, Outcome, Reject, Retry
+from dequeuer.core.message import Done, Outcome, Reject, Retry
 from dequeuer.handlers.batch_api import answer
 from dequeuer.handlers.response_body import TOTAL_BUFFER_BYTES
 from dequeuer.sinks.base import Check, unchecked
@@ -258,8 +258,7 @@ async def test_a_message_that_was_sent_again_may_have_been_finished_before() -> 
     message = job.queue.receive()
     assert message is not None
     await job.process().handle(message, job.fence)
-    attributes = {**message.attributes, REPEAT_ATTRIBUTE: "true"}
-    copy = replace(message, id="copy", receive_count=1, attributes=attributes)
+    copy = replace(message, id="copy", receive_count=1, may_repeat=True)
     assert states([await job.process().handle(copy, job.fence)]) == ["already_finished"]
     assert len(job.container.requests) == 1
 

@@ -97,6 +97,13 @@ async def test_receive_asks_for_what_is_wanted_and_reads_what_comes() -> None:
     assert second.message.attributes == {}
 
 
+async def test_a_message_that_was_sent_again_is_told_from_a_new_one() -> None:
+    client = FakeSqs()
+    mark = {"may_repeat": {"DataType": "String", "StringValue": "true"}}
+    client.answers["receive"] = [{"Messages": [raw(1, MessageAttributes=mark), raw(2)]}]
+    assert [lease.message.may_repeat for lease in await make(client).receive(10)] == [True, False]
+
+
 async def test_a_quiet_poll_brings_nothing() -> None:
     assert await make(FakeSqs()).receive(1) == []
 
