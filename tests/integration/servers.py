@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
 import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -18,12 +19,23 @@ from tests.integration.waiting import eventually
 NODE_FOLDER = Path(__file__).resolve().parents[1] / "node"
 
 
+FIRST_PORT, PORTS = 12_000, 20_000
+"""Below the ports that the kernel gives to outgoing connections (from 32768 on Linux, 49152 on macOS): of those, one that
+is free now can be taken by any connection before a process that is started listens on it."""
+MAX_WORKERS = 8
+"""Test processes that look for ports at the same time, each among its own."""
+_numbers = itertools.count(os.getpid())
+
+
 def free_port() -> int:
-    """Return a free port."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """Return a free port, another one each time."""
+    share = PORTS // MAX_WORKERS
+    first = FIRST_PORT + share * (int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:]) % MAX_WORKERS)
+    for number in itertools.islice(_numbers, share):
+        with suppress(OSError), socket.socket() as probe:
+            probe.bind(("127.0.0.1", first + number % share))
+            return first + number % share
+    raise AssertionError("no port is free")
 
 
 def listens(port: int) -> bool:
