@@ -55,7 +55,8 @@ def test_large_containers_are_not_found() -> None:
         text = b'["' + b"x" * (size - 4) + b'"]'
         assert ContainerScanner().end(text * 2, 0) == size
     assert ContainerScanner().end(b'["' + b"x" * (MAX_FOUND_BYTES - 3) + b'"]', 0) is None
-    assert ContainerScanner().end(b"[" * 5000 + b"]" * 5000, 0) is None
+    # How deep Python's scanner goes depends on its version: either it finds the right end, or none.
+    assert ContainerScanner().end(b"[" * 5000 + b"]" * 5000, 0) in (None, 10_000)
 
 
 def test_small_containers_are_found_at_every_place_of_a_text() -> None:
