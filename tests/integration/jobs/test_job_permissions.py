@@ -184,17 +184,29 @@ class Running:
     """A job that a controller runs with a policy. The container writes to a bucket of its own."""
 
     def __init__(
-        self, cloud: Cloud, bucket: Bucket, folder: Path, stack: ExitStack, *, batch_size: int = 10, takes_s: float = 0
+        self,
+        cloud: Cloud,
+        bucket: Bucket,
+        folder: Path,
+        stack: ExitStack,
+        *,
+        batch_size: int = 10,
+        takes_s: float = 0,
+        keeps_results: bool = False,
     ) -> None:
         self.cloud, self.bucket, self._stack = cloud, bucket, stack
         self.apis = write_apis(folder)
-        self.output = cloud.bucket()
-        granted = policy("controller", bucket=bucket.name)
+        self.output, self.results = cloud.bucket(), cloud.bucket()
+        names = {"bucket": bucket.name, "output": self.results.name, "prefix": "out"}
+        granted = policy("controller", *(["batch-output"] if keeps_results else []), **names)
         self.granted = replace(granted, grants=(*granted.grants, ("s3:*", f"arn:aws:s3:::{self.output.name}/*")))
         gateway = stack.enter_context(Gateway(cloud.url, bucket, "", apis=self.apis))
         gateway.wait_started()
         items: dict[str, Any] = {"items": list(range(40)), "batch_size": batch_size}
-        body = {"workers": 1, "item_list": items, "config": {"bucket": self.output.name, "takes": takes_s}}
+        config = {"bucket": self.output.name, "takes": takes_s, "answers": "all" if keeps_results else ""}
+        body: dict[str, Any] = {"workers": 1, "item_list": items, "config": config}
+        if keeps_results:
+            body["output"] = {"s3_path": f"s3://{self.results.name}/out"}
         self.job = Job(gateway, bucket, body)
 
     def start(self, granted: Policy, keyed: Collection[str] = BOTH) -> tuple[Controller, RefusingCloud]:
@@ -228,6 +240,25 @@ def test_the_policy_of_the_controller_is_enough(cloud: Cloud, running: Running, 
     assert not running.has_queue()
 
 
+@pytest.mark.parametrize("may_read", [True, False])
+def test_the_policy_of_the_controller_of_a_job_with_results(
+    cloud: Cloud, bucket: Bucket, tmp_path: Path, *, may_read: bool
+) -> None:
+    with ExitStack() as stack:
+        running = Running(cloud, bucket, tmp_path, stack, keeps_results=True)
+        granted = running.granted if may_read else without(running.granted, "s3:GetObject", running.results.name)
+        _, refusing = running.start(granted)
+        status = running.job.wait_status("succeeded", "completed_with_failures")
+        stored = {found["Key"] for found in cloud.s3.list_objects_v2(Bucket=running.results.name)["Contents"]}
+        assert (f"out/{running.job.id}/manifest.json" in stored) is may_read
+        if may_read:
+            assert status["status"] == "succeeded"
+            assert not refusing.refused
+        else:
+            assert status["status"] == "completed_with_failures"
+            assert "manifest.json could not be written" in status["error"]["message"]
+
+
 @pytest.mark.parametrize(
     ("action", "status"),
     [
@@ -257,9 +288,9 @@ def test_what_holds_a_job_up(running: Running, action: str, status: str) -> None
 def test_batches_that_take_longer_than_a_lease_wait_for_a_permission(
     cloud: Cloud, bucket: Bucket, tmp_path: Path
 ) -> None:
-    """The lease of the sidecars is 30 s. A shorter batch needs no renewal."""
+    """The lease of the sidecars is 3 s here. A shorter batch needs no renewal."""
     with ExitStack() as stack:
-        running = Running(cloud, bucket, tmp_path, stack, batch_size=40, takes_s=35)
+        running = Running(cloud, bucket, tmp_path, stack, batch_size=40, takes_s=6)
         _, refusing = running.start(without(running.granted, "sqs:ChangeMessageVisibility"))
         eventually(lambda: refusing.refused["sqs:ChangeMessageVisibility"] > 1, "the refusal, and another attempt")
         assert running.job.status()["status"] == "running"
