@@ -8,9 +8,8 @@ from contextlib import aclosing
 from typing import Final
 
 from dequeuer.concurrency.in_order import in_order
-from dequeuer.controller.objects import JSON_TYPE
+from dequeuer.controller.objects import JSON_TYPE, RETRIES
 from dequeuer.core.errors import StoreUnavailableError
-from dequeuer.core.retry import Backoff, RetryPolicy
 from dequeuer.jobs.documents import JobEnd
 from dequeuer.jobs.manifest import Digest, ResultSums, manifest_begin, manifest_end, object_text
 from dequeuer.jobs.result_objects import ResultBatch, result_batches
@@ -21,7 +20,6 @@ from dequeuer.sinks.layout import OutputKeys
 
 MAX_BATCHES_AHEAD: Final = 16
 """Batches that are read at the same time, one object of each."""
-_RETRIES: Final = RetryPolicy(backoff=Backoff(initial_s=0.2, max_s=2.0), max_attempts=4)
 _TEXT_BYTES: Final = 64 * 1024
 
 
@@ -37,7 +35,7 @@ class ManifestWriter:
 
     def __init__(self, store: ObjectStore, keys: OutputKeys, spec: JobSpec, check: Check) -> None:
         self._store = store
-        self._reads = ResultStore(store, _RETRIES)
+        self._reads = ResultStore(store, RETRIES)
         self._keys = keys
         self._spec = spec
         self._check = check
@@ -82,7 +80,7 @@ class ManifestWriter:
 
     async def _digests(self, batch: ResultBatch) -> list[Digest]:
         # Again and alone: one stream in millions breaks, and a job may have that many objects.
-        return [await _RETRIES.call(StoreUnavailableError, self._digest, one.listed.key) for one in batch.objects]
+        return [await RETRIES.call(StoreUnavailableError, self._digest, one.listed.key) for one in batch.objects]
 
     async def _digest(self, key: str) -> Digest:
         size, lines, last, checksum = 0, 0, b"\n", hashlib.sha256()

@@ -19,7 +19,8 @@ MAX_OBJECT_BYTES: Final = 8 << 20
 CALL_TIMEOUT_S: Final = 20.0
 """For one call, its retries included."""
 JSON_TYPE: Final = "application/json"
-_RETRIES = RetryPolicy(backoff=Backoff(initial_s=0.2, max_s=2.0), max_attempts=4)
+RETRIES: Final = RetryPolicy(backoff=Backoff(initial_s=0.2, max_s=2.0), max_attempts=4)
+"""Of calls to an unavailable store."""
 
 
 class ObjectTooLargeError(DequeuerError):
@@ -84,7 +85,7 @@ class JobObjects:
 async def _bounded(call: Callable[P, Awaitable[T]], /, *args: P.args, **kwargs: P.kwargs) -> T:
     try:
         async with asyncio.timeout(CALL_TIMEOUT_S):
-            return await _RETRIES.call(StoreUnavailableError, call, *args, **kwargs)
+            return await RETRIES.call(StoreUnavailableError, call, *args, **kwargs)
     except TimeoutError as error:
         raise StoreUnavailableError("no response of the store in time") from error
 

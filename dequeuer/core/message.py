@@ -35,6 +35,14 @@ class Message:
     may_repeat: bool = False
 
 
+def is_last_receive(message: Message, max_receives: int | None) -> bool:
+    """Tell whether the queue moves the message to the dead-letter queue instead of delivering it once more.
+
+    `max_receives`: of the queue's redrive policy; None: there is none.
+    """
+    return max_receives is not None and message.receive_count >= max_receives
+
+
 class Fence(Protocol):
     """Checked before every write: after the lease is lost, nothing may be written or deleted for the message."""
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 from dequeuer.core.errors import LeaseLostError, SourceDeniedError, SourceGoneError, SourceUnavailableError
 from dequeuer.core.events import Settlement
-from dequeuer.core.message import Done, Outcome, Reject, Requeue, Retry
+from dequeuer.core.message import Done, Outcome, Reject, Requeue, Retry, is_last_receive
 from dequeuer.core.retry import retry_until_available
 from dequeuer.sources.base import Lease, Source
 from dequeuer.worker.lease import HeldLease
@@ -144,8 +144,7 @@ class Settler:
 
     async def _is_sent_again(self, lease: Lease) -> bool:
         """Send a message at its last receive as a new one, and delete it; return whether that was done."""
-        limit = self._source.max_receives
-        if limit is None or lease.message.receive_count < limit:
+        if not is_last_receive(lease.message, self._source.max_receives):
             return False
         try:
             with self._making_visible():

@@ -44,9 +44,9 @@ MUTATIONS = [
     ),
     Mutation(
         name="a completion message that is drained at its last receive is released",
-        module="handlers/batch_api/completion.py",
-        old="        return limit is not None and message.receive_count >= limit\n",
-        new="        return limit is not None and message.receive_count > limit\n",
+        module="core/message.py",
+        old="    return max_receives is not None and message.receive_count >= max_receives\n",
+        new="    return max_receives is not None and message.receive_count > max_receives\n",
         tests=("tests/handlers/batch_api/test_completion.py",),
     ),
     Mutation(

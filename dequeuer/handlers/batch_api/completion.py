@@ -16,7 +16,7 @@ from dequeuer.core.errors import (
     SourceUnavailableError,
 )
 from dequeuer.core.events import Observer, ResponseStarted
-from dequeuer.core.message import Done, Fence, Message, Outcome, Requeue, Retry
+from dequeuer.core.message import Done, Fence, Message, Outcome, Requeue, Retry, is_last_receive
 from dequeuer.core.retry import retry_until_available
 from dequeuer.handlers.backoff import backoff_s
 from dequeuer.handlers.base import Target
@@ -125,8 +125,7 @@ class Completion:
         return Requeue(reason=_STOPPING) if self._is_last_receive(message) else Retry(after_s=0, reason=_STOPPING)
 
     def _is_last_receive(self, message: Message) -> bool:
-        limit = self._max_receives()
-        return limit is not None and message.receive_count >= limit
+        return is_last_receive(message, self._max_receives())
 
     async def _is_last(self) -> bool:
         depth = await retry_until_available((SourceUnavailableError, SourceDeniedError), self._queue.depth)

@@ -8,7 +8,7 @@ from typing import Final
 
 from dequeuer.core.errors import InvalidInputError, SourceDeniedError, SourceGoneError, clip
 from dequeuer.core.events import BatchFailed, ItemsFailed, Observer
-from dequeuer.core.message import Done, Fence, Message, Outcome, Reject, Retry
+from dequeuer.core.message import Done, Fence, Message, Outcome, Reject, Retry, is_last_receive
 from dequeuer.formats.json_text import is_json_array
 from dequeuer.handlers.backoff import MAX_BACKOFF_S
 from dequeuer.handlers.base import Handler
@@ -69,11 +69,10 @@ class FailureRecorder:
         outcome = await self._handler.handle(message, fence)
         if not isinstance(outcome, (Reject, Retry)) or self._is_completion(message):
             return outcome
-        if self._max_receives is None and isinstance(outcome, Retry):
-            return outcome
-        if self._max_receives is not None and message.receive_count < self._max_receives:
-            return outcome
-        return await self._record(message, outcome, fence)
+        is_deleted = self._max_receives is None and isinstance(outcome, Reject)
+        if is_deleted or is_last_receive(message, self._max_receives):
+            return await self._record(message, outcome, fence)
+        return outcome
 
     async def _record(self, message: Message, outcome: Reject | Retry, fence: Fence) -> Outcome:
         code = outcome.code if isinstance(outcome, Reject) else "released"
