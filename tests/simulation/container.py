@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -50,26 +50,22 @@ class SimResponse:
             pass
 
 
-class SimContainer:
-    """One container. It runs until `stop`, which breaks the calls that are running."""
+class RunningContainer:
+    """One container. It runs until `stop`, which breaks the calls that are running. Subclasses are `Target`, too."""
 
     name = "sim"
 
-    def __init__(
-        self, sidecar: str, rates: FaultRates, record: Callable[[Record], None], timeout_s: float, work_s: float
-    ) -> None:
-        self._sidecar = sidecar
-        self._rates = rates
-        self._record = record
-        self._timeout_s = timeout_s
-        self._work_s = work_s
+    def __init__(self, *, is_up: bool, probe_periods_s: Sequence[float]) -> None:
         self._running: dict[str, asyncio.Future[None]] = {}
-        self._calls = 0
-        self.is_up = True
-        self.timing = ProbeTiming(period_s=random.choice([2.0, 10.0]), failure_threshold=1)
+        self.is_up = is_up
+        self.timing = ProbeTiming(period_s=random.choice(probe_periods_s), failure_threshold=1)
 
     async def check(self) -> ProbeResult:
         return ProbeResult(ok=self.is_up, detail="")
+
+    def start(self) -> None:
+        """Become ready, also after a stop."""
+        self.is_up = True
 
     def stop(self) -> None:
         """Stop, as after a crash or an eviction."""
@@ -78,9 +74,37 @@ class SimContainer:
             if not work.done():
                 work.set_exception(ContainerUnavailableError("the container stopped"))
 
-    def start(self) -> None:
-        """Run again."""
-        self.is_up = True
+    async def run_call(self, call: str, work_s: float, timeout_s: float) -> None:
+        """Let a call take its time. The caller removes it from the running ones at its end.
+
+        Raises:
+            ContainerTimeoutError: that is longer than `timeout_s`.
+            ContainerUnavailableError: the container was stopped meanwhile.
+        """
+        loop = asyncio.get_running_loop()
+        work = self._running[call] = loop.create_future()
+        timer = loop.call_later(min(work_s, timeout_s), finish, work)
+        try:
+            await work
+        finally:
+            timer.cancel()
+        if work_s > timeout_s:
+            raise ContainerTimeoutError("no complete response")
+
+
+class SimContainer(RunningContainer):
+    """The container of one sidecar."""
+
+    def __init__(
+        self, sidecar: str, rates: FaultRates, record: Callable[[Record], None], timeout_s: float, work_s: float
+    ) -> None:
+        super().__init__(is_up=True, probe_periods_s=[2.0, 10.0])
+        self._sidecar = sidecar
+        self._rates = rates
+        self._record = record
+        self._timeout_s = timeout_s
+        self._work_s = work_s
+        self._calls = 0
 
     @asynccontextmanager
     async def post(
@@ -116,15 +140,7 @@ class SimContainer:
         work_s = random.expovariate(1 / self._work_s)
         if kind == "slow" or random.random() < self._rates.container / 4:
             work_s += random.uniform(0, 60)
-        loop = asyncio.get_running_loop()
-        work = self._running[call] = loop.create_future()
-        timer = loop.call_later(min(work_s, self._timeout_s), finish, work)
-        try:
-            await work
-        finally:
-            timer.cancel()
-        if work_s > self._timeout_s:
-            raise ContainerTimeoutError("no complete response")
+        await self.run_call(call, work_s, self._timeout_s)
         return self._response(kind, call)
 
     def _response(self, kind: str, call: str) -> SimResponse:

@@ -12,10 +12,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from dequeuer.core.errors import ContainerTimeoutError, ContainerUnavailableError
-from dequeuer.probes.base import ProbeResult, ProbeTiming
 from tests.history.job_facts import Call
 from tests.history.records import ON_COMPLETE
-from tests.simulation.container import SimResponse, finish
+from tests.simulation.container import RunningContainer, SimResponse
 from tests.simulation.network import FaultRates
 from tests.simulation.store import DELIVERY
 
@@ -62,37 +61,19 @@ class Behaviour:
         return json.dumps(body).encode(), given
 
 
-class JobContainer:
-    """One container. It runs until `stop`, which breaks the calls that are running."""
-
-    name = "job"
+class JobContainer(RunningContainer):
+    """The container of one worker."""
 
     def __init__(
         self, worker: str, behaviour: Behaviour, rates: FaultRates, record: Callable[[str, Call], None]
     ) -> None:
         """Store what decides about responses. `record` is called with the receipt of the message, and the response."""
+        super().__init__(is_up=False, probe_periods_s=[1.0, 5.0])
         self._worker = worker
         self._behaviour = behaviour
         self._rates = rates
         self._record = record
         self._numbers = itertools.count()
-        self._running: dict[int, asyncio.Future[None]] = {}
-        self.is_up = False
-        self.timing = ProbeTiming(period_s=random.choice([1.0, 5.0]), failure_threshold=1)
-
-    async def check(self) -> ProbeResult:
-        return ProbeResult(ok=self.is_up, detail="")
-
-    def start(self) -> None:
-        """Become ready."""
-        self.is_up = True
-
-    def stop(self) -> None:
-        """Stop, as after a crash or an eviction."""
-        self.is_up = False
-        for work in self._running.values():
-            if not work.done():
-                work.set_exception(ContainerUnavailableError("the container stopped"))
 
     @asynccontextmanager
     async def post(
@@ -105,16 +86,15 @@ class JobContainer:
         whole = body if isinstance(body, bytes) else b"".join([chunk async for chunk in body])
         if not self.is_up:
             raise ContainerUnavailableError("connection refused")
-        loop, number = asyncio.get_running_loop(), next(self._numbers)
-        at = loop.time()
+        call, at = f"{self._worker}:{next(self._numbers)}", asyncio.get_running_loop().time()
         numbers = () if path == ON_COMPLETE else tuple(number_of(item) for item in json.loads(whole))
         try:
             try:
-                await self._work(number)
+                await self._work(call)
             except (ContainerTimeoutError, ContainerUnavailableError):
                 self._record(DELIVERY.get(), Call(at=at, path=path, status=NO_RESPONSE, items=numbers))
                 raise
-            response, results = self._respond(path, numbers, f"{self._worker}:{number}")
+            response, results = self._respond(path, numbers, call)
             self._record(
                 DELIVERY.get(),
                 Call(
@@ -128,21 +108,13 @@ class JobContainer:
             )
             yield response
         finally:
-            self._running.pop(number, None)
+            self._running.pop(call, None)
 
-    async def _work(self, number: int) -> None:
+    async def _work(self, call: str) -> None:
         work_s = random.expovariate(1 / self._behaviour.work_s)
         if random.random() < self._rates.container / 4:
             work_s += random.uniform(0, 1.2 * TIMEOUT_S)
-        loop = asyncio.get_running_loop()
-        work = self._running[number] = loop.create_future()
-        timer = loop.call_later(min(work_s, TIMEOUT_S), finish, work)
-        try:
-            await work
-        finally:
-            timer.cancel()
-        if work_s > TIMEOUT_S:
-            raise ContainerTimeoutError("no complete response")
+        await self.run_call(call, work_s, TIMEOUT_S)
 
     def _respond(self, path: str, numbers: tuple[int, ...], call: str) -> tuple[SimResponse, dict[int, str]]:
         behaviour = self._behaviour
