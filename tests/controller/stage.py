@@ -28,6 +28,8 @@ from tests.fakes import MemoryStore, Recorder
 CLUSTER = "cluster-uid"
 EPOCH_S = 1_700_000_000.0
 KEYS = JobKeys(cluster_uid=CLUSTER, kind="BatchAPI", version="0.42.1", api_name="sum", job_id="67a0000000000001")
+QUEUE = "cx_1ee11af4_b_sum_67a0000000000001.fifo"
+"""The name of the queue of the job `KEYS`."""
 TASK_KEYS = dataclasses.replace(KEYS, kind="TaskAPI")
 
 

@@ -180,7 +180,7 @@ MUTATIONS = [
         module="controller/ending.py",
         old="        await self._launcher.stop(self._keys, tuple(found))\n",
         new="",
-        tests=("tests/controller/test_life.py",),
+        tests=("tests/controller/test_early_ends.py",),
     ),
     Mutation(
         name="enqueued without the completion message",
@@ -266,7 +266,7 @@ MUTATIONS = [
         module="controller/controller.py",
         old="running = were_running | self._running.keys()",
         new="running = self._running.keys()",
-        tests=("tests/controller/test_life.py",),
+        tests=("tests/controller/test_controller.py",),
     ),
     Mutation(
         name="results that are cut off look whole",

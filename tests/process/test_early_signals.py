@@ -76,20 +76,26 @@ def inner(process: subprocess.Popen[bytes], is_pid_1: bool) -> int:
     return int(eventually(lambda: children.read_text(encoding="ascii").split(), "the child of unshare")[0])
 
 
+def slow_import(folder: Path, module: str) -> tuple[dict[str, str], Path]:
+    """Return variables with which the import of a module does not end, and the file that shows that it has begun."""
+    (folder / f"{module}.py").write_text(SLOW_IMPORT, encoding="utf-8")
+    os.mkfifo(folder / "fifo")
+    reached = folder / "reached"
+    variables = {
+        "PYTHONPATH": f"{folder}:{ROOT}",
+        "REACHED": str(reached),
+        "NEVER_WRITTEN": str(folder / "fifo"),
+    }
+    return variables, reached
+
+
 @pytest.mark.parametrize("is_pid_1", [pytest.param(False, id="as any process"), as_pid_1])
 @pytest.mark.parametrize("command", [(), ("gateway",)], ids=["sidecar", "gateway"])
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_during_the_imports_ends_it_with_0(
     tmp_path: Path, command: tuple[str, ...], number: signal.Signals, is_pid_1: bool
 ) -> None:
-    (tmp_path / "structlog.py").write_text(SLOW_IMPORT, encoding="utf-8")
-    reached = tmp_path / "reached"
-    os.mkfifo(tmp_path / "fifo")
-    slow = {
-        "PYTHONPATH": f"{tmp_path}:{ROOT}",
-        "REACHED": str(reached),
-        "NEVER_WRITTEN": str(tmp_path / "fifo"),
-    }
+    slow, reached = slow_import(tmp_path, "structlog")
     with started(command, slow, is_pid_1) as process:
         pid = inner(process, is_pid_1)
         eventually(reached.exists, "an import that does not end")
@@ -104,14 +110,7 @@ def test_a_signal_during_the_imports_ends_it_with_0(
 def test_a_command_of_a_person_ends_with_the_status_of_the_signal(
     tmp_path: Path, number: signal.Signals, command: tuple[str, ...]
 ) -> None:
-    (tmp_path / "argparse.py").write_text(SLOW_IMPORT, encoding="utf-8")
-    reached = tmp_path / "reached"
-    os.mkfifo(tmp_path / "fifo")
-    slow = {
-        "PYTHONPATH": f"{tmp_path}:{ROOT}",
-        "REACHED": str(reached),
-        "NEVER_WRITTEN": str(tmp_path / "fifo"),
-    }
+    slow, reached = slow_import(tmp_path, "argparse")
     with started(command, slow, is_pid_1=False) as process:
         eventually(reached.exists, "an import that does not end")
         os.kill(process.pid, number)
