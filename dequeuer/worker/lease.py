@@ -45,8 +45,8 @@ class HeldLease:
         self.is_settling = False
         """Whether a settlement may have been sent. Then a refused renewal does not mean that the lease is lost."""
         self.was_settlement_attempted = False
-        """Whether a settlement was attempted. It stays True when the attempt fails. Then no release follows at the
-        end of the process: the queue may have the settlement."""
+        """Whether a settlement that the queue may have was attempted. It stays True when the attempt fails. Then no
+        release follows at the end of the process."""
         self.settlement: Settlement | None = None
         """How the message was settled; None: not yet, or it is not known."""
         self.settlement_reason = ""

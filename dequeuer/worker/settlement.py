@@ -42,7 +42,8 @@ class Settler:
             LeaseLostError: the lease ended before, or the queue refused it.
             SourceGoneError: the queue does not exist any more.
         """
-        held.was_settlement_attempted = True
+        # A message that is to be sent again can be released until its deletion begins: the copy may fail for long.
+        held.was_settlement_attempted = not isinstance(outcome, Requeue)
         settling = asyncio.create_task(
             retry_until_available(REPEATABLE_ERRORS, self._settle, held, outcome), name="settle"
         )
@@ -86,6 +87,7 @@ class Settler:
                     await held.stop_renewing()
                     await self._release(held.lease, min(REQUEUE_RELEASE_S, held.max_release_s()))
                     return "retried"
+                held.was_settlement_attempted = True
                 await self._acknowledge(held)
                 return "requeued"
 

@@ -3,8 +3,8 @@ from collections.abc import Sequence
 
 import pytest
 
-from dequeuer.core.errors import LeaseLostError
-from dequeuer.core.message import Fence, Message, Outcome, Retry
+from dequeuer.core.errors import LeaseLostError, SourceUnavailableError
+from dequeuer.core.message import Fence, Message, Outcome, Requeue, Retry
 from dequeuer.sources.base import Lease
 from dequeuer.worker.worker import LATE_RELEASE_S, RELEASE_TIMEOUT_S
 from tests.fakes import FakeLease, FakeSource, make_message
@@ -198,6 +198,24 @@ async def test_no_release_follows_an_acknowledgement_that_is_under_way_when_the_
         await task
     assert lease.settled == [("ack", 0)]
     assert stage.settlements() == ["completed"]
+
+
+async def test_a_message_that_could_not_be_sent_again_until_the_end_is_released() -> None:
+    class NoCopies(FakeSource):
+        async def copy(self, lease: Lease) -> None:
+            raise SourceUnavailableError("away")
+
+    stage = Stage()
+    stage.source = NoCopies()
+    stage.handler.outcome = Requeue(reason="not yet")
+    [lease] = leases(1)
+    stage.source.bring(lease)
+    async with stage.running(grace_s=5) as task:
+        await asyncio.sleep(1)
+        stage.drain.request()
+        await task
+    assert lease.settled == [("release", 0)]
+    assert stage.settlements() == ["released"]
 
 
 async def test_no_release_follows_an_acknowledgement_that_the_queue_never_answers() -> None:
