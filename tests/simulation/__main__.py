@@ -23,14 +23,19 @@ def main() -> int:
         help="batch jobs, with controllers, a world for each (default: %(default)s)",
     )
     parser.add_argument(
-        "--seed", type=int, default=None, help="seed of the first world; the next worlds have the next numbers"
+        "--seed",
+        type=int,
+        default=None,
+        help="seed of the first world; the next worlds have the next numbers (default: SIMULATION_SEED, or a new one)",
     )
     parser.add_argument(
         "--save", type=Path, default=None, help="run only the world of --seed, and write its history to this file"
     )
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes (default: %(default)s)")
     options = parser.parse_args()
-    first = options.seed if options.seed is not None else int.from_bytes(os.urandom(4), "big")
+    first = options.seed
+    if first is None:
+        first = int(os.environ.get("SIMULATION_SEED") or int.from_bytes(os.urandom(4), "big"))
     if options.save is not None:
         outcome = simulate(first, MESSAGES_PER_WORLD)
         save(outcome.history, options.save)
