@@ -10,13 +10,10 @@ import socket
 import ssl
 from collections.abc import Callable, Sequence
 from itertools import chain, zip_longest
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, Generic, TypeAlias, TypeVar
 
 from dequeuer.http.errors import UnreachableError
 from dequeuer.http.origin import Origin
-
-if TYPE_CHECKING:
-    from dequeuer.http.connection import Connection
 
 CONNECT_TIMEOUT_S = 5.0
 """For a connection to any of the addresses, TLS included."""
@@ -30,8 +27,10 @@ MAX_ADDRESSES = 16
 Address: TypeAlias = tuple[int, tuple[Any, ...]]
 """An address family, and a socket address of it."""
 
+ConnectionT = TypeVar("ConnectionT", bound=asyncio.Protocol)
 
-class Dialer:
+
+class Dialer(Generic[ConnectionT]):
     """Connects to one origin.
 
     Connections to the addresses of a name are started `CONNECTION_ATTEMPT_DELAY_S` apart, or as soon as the one before
@@ -44,14 +43,14 @@ class Dialer:
         timeout_s: for a connection to any of the addresses, TLS included.
     """
 
-    def __init__(self, origin: Origin, protocol: Callable[[], Connection], timeout_s: float) -> None:
+    def __init__(self, origin: Origin, protocol: Callable[[], ConnectionT], timeout_s: float) -> None:
         self._origin = origin
         self._timeout_s = timeout_s
         self._protocol = protocol
         self._hosts: Sequence[str] = (origin.host, *origin.alternatives)
         self._failed: Address | None = None
 
-    async def dial(self, loop: asyncio.AbstractEventLoop) -> Connection:
+    async def dial(self, loop: asyncio.AbstractEventLoop) -> ConnectionT:
         """Return a new connection. Raises `UnreachableError`."""
         first: UnreachableError | None = None
         for host in self._hosts:
@@ -69,7 +68,7 @@ class Dialer:
         self._hosts = (self._origin.host, *self._origin.alternatives)
         raise first or UnreachableError(self._origin.authority, "no address")
 
-    async def _dial(self, loop: asyncio.AbstractEventLoop, host: str) -> Connection:
+    async def _dial(self, loop: asyncio.AbstractEventLoop, host: str) -> ConnectionT:
         authority = self._origin.authority
         try:
             found = _numeric(host, self._origin.port)
@@ -85,7 +84,7 @@ class Dialer:
             refused = isinstance(error, ConnectionRefusedError)
             raise UnreachableError(authority, _reason(error), nobody_listens=refused) from error
 
-    async def _open(self, loop: asyncio.AbstractEventLoop, found: Sequence[Address]) -> Connection:
+    async def _open(self, loop: asyncio.AbstractEventLoop, found: Sequence[Address]) -> ConnectionT:
         tls = self._origin.tls
         connected, address = await _first_connection(loop, found)
         try:
