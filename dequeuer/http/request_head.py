@@ -28,7 +28,7 @@ _OTHER_VERSION: Final = re.compile(rb"[^\r\n ]+ [^\r\n ]+ HTTP/(?!1\.[01]\r)[0-9
 _BARE_LINE_END: Final = re.compile(rb"(?<!\r)\n|\r(?!\n|\Z)")
 _ABSOLUTE: Final = re.compile(rb"https?://([^/?]+)([/?].*)?", re.IGNORECASE | re.DOTALL)
 _HOST: Final = re.compile(rb"(?:[A-Za-z0-9._~%!$&'()*+;=-]*|\[[0-9A-Fa-f:.]+\])(?::[0-9]{0,5})?")
-_TE_FIELDS: Final = re.compile(rb"\r\ntransfer-encoding:[ \t]*([^\r\n]*)", re.IGNORECASE)
+_TE_FIELDS: Final = re.compile(rb"\r\ntransfer-encoding:[ \t]*([^\n]*?)\r\n", re.IGNORECASE)
 _LENGTH_FIELDS: Final = re.compile(rb"\r\ncontent-length[ \t]*:", re.IGNORECASE)
 _CODING: Final = re.compile(_TOKEN)
 
@@ -123,11 +123,17 @@ class RequestHead:
             self.special.setdefault(lower, []).append(value)
 
 
-def check_unfinished(buffer: bytes | bytearray) -> None:
-    """Refuse the beginning of a head that cannot become a valid one. Raises `RequestError`."""
-    if _BARE_LINE_END.search(buffer):
+def check_unfinished(buffer: bytes | bytearray, searched: int) -> None:
+    """Refuse the beginning of a head that cannot become a valid one.
+
+    `searched`: bytes that were checked already, so that a head that comes in many pieces is not read again for each.
+
+    Raises:
+        RequestError: it cannot.
+    """
+    if _BARE_LINE_END.search(buffer, max(0, searched - 1)):
         raise RequestError(400, "a line of the request ends without CR LF")
-    if len(buffer) > MAX_TARGET_BYTES and b"\r\n" not in buffer:
+    if len(buffer) > MAX_TARGET_BYTES and buffer.find(b"\r\n", 0, MAX_TARGET_BYTES) < 0:
         raise RequestError(414, f"the target of the request is longer than {MAX_TARGET_BYTES} bytes")
     if len(buffer) > MAX_HEAD_BYTES:
         raise RequestError(431, f"the head of the request is larger than {MAX_HEAD_BYTES} bytes")

@@ -162,6 +162,8 @@ def test_http10_needs_no_host() -> None:
         (b"Transfer-Encoding : chunked",),
         (b"Transfer-Encoding:",),
         (b"Transfer-Encoding: chunked\t",),
+        (b"Transfer-Encoding: chunked\r",),
+        (b"A: b", b" c", b"Transfer-Encoding: chunked"),
         (b"X: y", b" Transfer-Encoding: chunked"),
         (b"X: y\nTransfer-Encoding: chunked",),
         (b"X: y\rTransfer-Encoding: chunked",),
@@ -261,13 +263,13 @@ def test_what_is_too_large_is_refused_by_its_status() -> None:
 )
 def test_a_beginning_that_cannot_become_valid_is_refused_at_once(beginning: bytes, status: int) -> None:
     with pytest.raises(RequestError) as caught:
-        check_unfinished(beginning)
+        check_unfinished(beginning, 0)
     assert caught.value.status == status
 
 
 @pytest.mark.parametrize("beginning", [b"G", b"GET / HTTP/1.1\r", b"GET / HTTP/1.1\r\n", b"GET / HTTP/1.1\r\nX: y\r"])
 def test_a_beginning_that_can_become_valid_is_waited_for(beginning: bytes) -> None:
-    check_unfinished(beginning)
+    check_unfinished(beginning, 0)
 
 
 def test_no_error_quotes_the_request() -> None:
@@ -275,3 +277,17 @@ def test_no_error_quotes_the_request() -> None:
         with pytest.raises(RequestError) as caught:
             read_request_head(data)
         assert "secret" not in caught.value.text
+
+
+def test_a_line_end_is_judged_across_the_border_of_two_reads() -> None:
+    data = b"GET / HTTP/1.1\r\nX: y\r\n"
+    for border in range(len(data)):
+        check_unfinished(data[:border], 0)
+        check_unfinished(data, border)
+    bare = b"GET / HTTP/1.1\r\nX: y\n"
+    check_unfinished(bare[:-1], 0)
+    with pytest.raises(RequestError):
+        check_unfinished(bare, len(bare) - 1)
+    check_unfinished(b"GET / HTTP/1.1\r", 0)
+    with pytest.raises(RequestError):
+        check_unfinished(b"GET / HTTP/1.1\rX", len(b"GET / HTTP/1.1\r"))

@@ -1,0 +1,1 @@
+"""Program: the realtime sidecar, a reverse proxy in front of one container."""

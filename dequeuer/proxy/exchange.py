@@ -1,0 +1,430 @@
+"""One request of a client, from its head to the last byte of the response."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Final, Protocol
+
+from dequeuer.concurrency.slots import SlotResult
+from dequeuer.core import clock
+from dequeuer.http.errors import MalformedError
+from dequeuer.http.framing import BodyReader, Trailers
+from dequeuer.http.request_head import RequestHead
+from dequeuer.http.response_head import ResponseHead
+from dequeuer.proxy.admission import Admission, QueueFullError, RejectionReason
+from dequeuer.proxy.container_connection import ContainerConnection, FailureKind
+from dequeuer.proxy.container_pool import ContainerPool
+from dequeuer.proxy.forwarding import last_chunk, request_head, response_head
+from dequeuer.proxy.limits import ProxyLimits
+from dequeuer.proxy.record import RequestObserver, RequestRecord
+from dequeuer.proxy.trace_context import traceparent
+from dequeuer.proxy.tunnel import Tunnel
+
+MAX_WAITING_BODY_BYTES: Final = 64 * 1024
+"""Of a request that waits for its admission: above it the client is not read."""
+# Safe methods (RFC 9110, section 9.2.1). Of another one nobody knows whether it was executed.
+_REPEATABLE: Final = frozenset({b"GET", b"HEAD", b"OPTIONS"})
+_NOT_NOW: Final = frozenset({429, 503})
+_PROBE: Final = b"kube-probe/"
+
+QUEUE_FULL_TEXT: Final = "pending request queue full"
+_REJECTIONS: Final[dict[RejectionReason, str]] = {
+    "queue_timeout": "the request has waited for too long in the queue",
+    "not_ready": "the container is not ready",
+}
+_FAILURES: Final[dict[FailureKind, str]] = {
+    "upstream_broken": "the container closed the connection without a response",
+    "upstream_malformed": "the response of the container is not valid HTTP/1",
+}
+
+
+class Client(Protocol):
+    """The connection of the client of an exchange."""
+
+    @property
+    def address(self) -> bytes:
+        """The address of the client, as `X-Forwarded-For` has it."""
+
+    @property
+    def may_persist(self) -> bool:
+        """Whether the connection may carry another request, as far as this side is concerned."""
+
+    def write(self, data: bytes) -> None:
+        """Send a part of the response."""
+
+    def pause_reading(self) -> None:
+        """Read nothing until `resume_reading`."""
+
+    def resume_reading(self) -> None:
+        """Read again."""
+
+    def exchange_ended(self, *, keep: bool) -> None:
+        """Go on with the next request, or close once everything was sent."""
+
+    def cut(self) -> None:
+        """Close in a way that nobody takes for the end of the response."""
+
+    def become_tunnel(self, tunnel: Tunnel) -> None:
+        """Pass everything that arrives from now on to the tunnel."""
+
+    def close(self) -> None:
+        """Close once everything was sent."""
+
+
+@dataclass(slots=True, kw_only=True)
+class ProxyParts:
+    """What all exchanges share."""
+
+    loop: asyncio.AbstractEventLoop
+    limits: ProxyLimits
+    admission: Admission
+    pool: ContainerPool
+    observer: RequestObserver
+
+
+class Exchange:
+    """Forwards one request. It is a `Waiter` of the admission, and the `ResponseReceiver` of its connection."""
+
+    __slots__ = (
+        "_admitted",
+        "_body",
+        "_chunked_out",
+        "_client",
+        "_connection",
+        "_continued",
+        "_counts",
+        "_dial",
+        "_ended",
+        "_head",
+        "_keep",
+        "_parts",
+        "_pending",
+        "_pending_bytes",
+        "_responding",
+        "deadline",
+        "record",
+    )
+
+    def __init__(self, parts: ProxyParts, client: Client, head: RequestHead) -> None:
+        self._parts = parts
+        self._client = client
+        self._head = head
+        self._body: BodyReader = head.body_reader()
+        self._connection: ContainerConnection | None = None
+        self._dial: asyncio.Task[None] | None = None
+        self._pending: list[bytes] = []
+        self._pending_bytes = 0
+        self._admitted = self._counts = self._responding = self._ended = False
+        self._continued = self._chunked_out = False
+        self._keep = False
+        self.deadline = 0.0
+        """Loop time until which the head of the response must have arrived; 0: there is no limit."""
+        self.record = RequestRecord(head.method, head.target, clock.monotonic())
+
+    @property
+    def method(self) -> bytes:
+        """The method of the request."""
+        return self._head.method
+
+    @property
+    def request_is_whole(self) -> bool:
+        """Whether nothing more of the request is expected."""
+        return self._body.is_done
+
+    @property
+    def awaits_body(self) -> bool:
+        """Whether the client is expected to send more of the body."""
+        return not self._body.is_done and self._connection is not None
+
+    def begin(self, rest: bytes) -> int:
+        """Take the request in; return how many bytes of `rest` belong to its body."""
+        limit = self._parts.limits.max_body_bytes
+        if limit and (self._head.body_length or 0) > limit:
+            self._refuse_too_large(limit)
+            return len(rest)
+        used = self.feed(rest) if rest and not self._body.is_done else 0
+        if self._ended:
+            return used
+        agents = self._head.special.get(b"user-agent")
+        if agents and agents[0].startswith(_PROBE):
+            self._connect()
+            return used
+        self._counts = True
+        try:
+            self._admitted = self._parts.admission.enter(self)
+        except QueueFullError:
+            self._counts = False
+            self._refuse(503, "queue_full", QUEUE_FULL_TEXT)
+            return used
+        if self._admitted:
+            self._start()
+        return used
+
+    def feed(self, data: bytes) -> int:
+        """Take more of the body; return how many bytes of `data` belong to it."""
+        try:
+            piece, used = self._body.feed(data)
+        except MalformedError:
+            self._refuse(400, "bad_request", "the chunks of the request are not valid")
+            return len(data)
+        if piece:
+            self.record.bytes_in += len(piece)
+            limit = self._parts.limits.max_body_bytes
+            if limit and self.record.bytes_in > limit:
+                self._refuse_too_large(limit)
+                return len(data)
+        end = self._body.is_done
+        if self._connection is None:
+            self._pending.append(self._framed(piece))
+            self._pending_bytes += len(piece)
+            if self._pending_bytes > MAX_WAITING_BODY_BYTES and not end:
+                self._client.pause_reading()
+        else:
+            self._connection.write(self._framed(piece))
+            if end:
+                self._connection.end_request()
+        return used
+
+    def _framed(self, piece: bytes) -> bytes:
+        """Return a part of the body as the container gets it; after the last one, the end too."""
+        if not self._head.is_chunked:
+            return piece
+        chunk = b"%x\r\n%b\r\n" % (len(piece), piece) if piece else b""
+        return chunk + last_chunk(self._body.trailers) if self._body.is_done else chunk
+
+    # Waiter.
+
+    def admitted(self) -> None:
+        """Begin: a slot is free."""
+        self._admitted = True
+        self._start()
+
+    def rejected(self, reason: RejectionReason) -> None:
+        """Answer that the request has waited for too long."""
+        self._counts = False
+        self._refuse(503, reason, _REJECTIONS[reason])
+
+    def _start(self) -> None:
+        self.record.admitted_at = clock.monotonic()
+        if self._parts.limits.request_timeout_s:
+            self.deadline = self._parts.loop.time() + self._parts.limits.request_timeout_s
+        self._connect()
+
+    def _connect(self, *, fresh: bool = False) -> None:
+        may_repeat = self._may_repeat
+        connection = None if fresh else self._parts.pool.take_idle(must_be_open=not may_repeat)
+        if connection is not None:
+            self._send(connection)
+        else:
+            self._dial = self._parts.pool.dial(self._send, self._unreachable)
+
+    @property
+    def _may_repeat(self) -> bool:
+        return not self._head.has_body and self._head.method in _REPEATABLE and not self._head.upgrade
+
+    def _send(self, connection: ContainerConnection) -> None:
+        self._dial = None
+        if self._ended:
+            connection.close()
+            return
+        if not connection.is_open:
+            self.on_failure("upstream_broken")
+            return
+        self._connection = connection
+        parents = self._head.special.get(b"traceparent", ())
+        field, self.record.trace_id = traceparent(parents[0] if len(parents) == 1 else None)
+        head = request_head(self._head, self._client.address, field, keep_alive=self._parts.pool.keep_alive)
+        data = b"".join([head, *self._pending])
+        self._pending.clear()
+        if not self._body.is_done:
+            # Before the write: it may find the buffer full, and stop the client again.
+            self._client.resume_reading()
+        connection.begin(self, data, has_body=self._head.has_body)
+        if self._body.is_done:
+            connection.end_request()
+
+    def _unreachable(self) -> None:
+        self._dial = None
+        if not self._ended:
+            self._refuse(502, "upstream_unreachable", "the container does not accept the connection", "refused")
+
+    # ResponseReceiver.
+
+    def on_interim(self, head: ResponseHead) -> None:
+        """Pass a response of 1xx on."""
+        if not self._head.is_http10:
+            self._continued = self._continued or head.status == 100
+            self._client.write(response_head(head, chunked=False, connection=b""))
+
+    def on_response(self, head: ResponseHead, body: BodyReader) -> None:
+        """Pass the head of the response on."""
+        self.deadline = 0.0
+        self._responding = True
+        self.record.status = head.status
+        self.record.first_byte_at = clock.monotonic()
+        has_length = body.is_done or head.body_length is not None
+        self._chunked_out = not has_length and not self._head.is_http10
+        # A client that waits for "100 Continue" may never send the body, or send it as soon as it has this response.
+        waits_for_continue = self._head.expects_continue and not self._continued and not self._body.is_done
+        self._keep = (
+            self._head.keep_alive
+            and self._client.may_persist
+            and not waits_for_continue
+            and (has_length or self._chunked_out)
+        )
+        connection = b""
+        if not self._keep:
+            connection = b"close"
+        elif self._head.is_http10:
+            connection = b"keep-alive"
+        self._client.write(response_head(head, chunked=self._chunked_out, connection=connection))
+
+    def on_response_data(self, piece: bytes) -> None:
+        """Pass a part of the body on."""
+        self.record.bytes_out += len(piece)
+        self._client.write(b"%x\r\n%b\r\n" % (len(piece), piece) if self._chunked_out else piece)
+
+    def on_response_end(self, trailers: Trailers) -> None:
+        """End the response."""
+        if self._chunked_out:
+            self._client.write(last_chunk(trailers))
+        status = self.record.status
+        self._connection = None
+        self._finish("refused" if status in _NOT_NOW else "succeeded" if status < 500 else "failed")
+        self._client.exchange_ended(keep=self._keep and self._body.is_done)
+
+    def on_upgrade(self, head: ResponseHead, rest: bytes) -> None:
+        """Turn both connections into a tunnel."""
+        connection = self._connection
+        if not self._head.upgrade or connection is None:
+            if connection is not None:
+                connection.abort()
+            self.on_failure("upstream_malformed")
+            return
+        self.deadline = 0.0
+        self._responding = True
+        self.record.status, self.record.first_byte_at, self.record.is_upgrade = 101, clock.monotonic(), True
+        self._client.write(response_head(head, chunked=False, connection=b"Upgrade"))
+        self._parts.observer.upgrade_opened()
+        protocol = self._head.upgrade.lower()
+        tunnel = Tunnel(self._client, connection, self._tunnel_ended, is_websocket=protocol == b"websocket")
+        connection.become_tunnel(tunnel.from_container)
+        self._client.become_tunnel(tunnel)
+        if rest:
+            tunnel.from_container(rest)
+
+    def _tunnel_ended(self, tunnel: Tunnel) -> None:
+        self.record.bytes_in, self.record.bytes_out = tunnel.bytes_in, tunnel.bytes_out
+        self._connection = None
+        self._parts.observer.upgrade_closed()
+        self._finish("succeeded")
+
+    def on_failure(self, kind: FailureKind) -> None:
+        """Answer for the container, or cut a response that has begun."""
+        connection, self._connection = self._connection, None
+        if self._ended:
+            return
+        if self._responding:
+            self.record.reason = "cut"
+            self._finish("refused")
+            self._client.cut()
+        elif (
+            kind == "upstream_broken"
+            and connection is not None
+            and connection.is_reused
+            and not connection.response_began
+            and self._may_repeat
+        ):
+            # The container closed an idle connection: nothing of a request of a safe method was lost.
+            self._connect(fresh=True)
+        else:
+            self._refuse(502, kind, _FAILURES[kind], "refused")
+
+    def on_writable(self, is_writable: bool) -> None:  # noqa: FBT001 - a protocol of callbacks
+        """Slow the client down, or let it go on."""
+        if is_writable:
+            self._client.resume_reading()
+        else:
+            self._client.pause_reading()
+
+    # Called by the client's connection.
+
+    def client_writable(self, is_writable: bool) -> None:  # noqa: FBT001 - a protocol of callbacks
+        """Slow the container down, or let it go on."""
+        if self._connection is not None:
+            if is_writable:
+                self._connection.resume_reading()
+            else:
+                self._connection.pause_reading()
+
+    def client_left(self) -> None:
+        """End everything: nobody waits for the response."""
+        if not self._ended:
+            self.record.reason = "client_gone"
+            if not self._responding:
+                self.record.status = 0
+            self._finish("unknown")
+
+    def expire(self, now: float) -> None:
+        """Answer that the container takes too long, if it does."""
+        if self.deadline and now >= self.deadline and not self._ended:
+            self._refuse(504, "timeout", "the container has not responded in time", "failed")
+
+    def body_timed_out(self) -> None:
+        """Answer that the client takes too long to send the body."""
+        if self._responding:
+            self.record.reason = "cut"
+            self._finish("unknown")
+            self._client.cut()
+        else:
+            self._refuse(408, "timeout", "the body of the request has not arrived in time")
+
+    def _refuse_too_large(self, limit: int) -> None:
+        self._refuse(413, "too_large", f"the body of the request is larger than {limit} bytes")
+
+    def _refuse(self, status: int, reason: str, text: str, result: SlotResult = "unknown") -> None:
+        """Answer for ourselves, or cut a response that has begun."""
+        if self._ended:
+            return
+        self.record.reason = reason
+        if self._responding:
+            self.record.reason = "cut"
+            self._finish(result)
+            self._client.cut()
+            return
+        self.record.status = status
+        keep = self._body.is_done and self._head.keep_alive and self._client.may_persist
+        self._finish(result)
+        self._client.write(own_response(status, reason, text, keep=keep, without_body=self._head.method == b"HEAD"))
+        self._client.exchange_ended(keep=keep)
+
+    def _finish(self, result: SlotResult) -> None:
+        """Free what the exchange holds, and report it."""
+        self._ended = True
+        self._pending.clear()
+        if self._dial is not None:
+            self._dial.cancel()
+            self._dial = None
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.abort()
+        if self._counts:
+            self._counts = False
+            self._parts.admission.leave(self, result)
+        self.record.ended_at = clock.monotonic()
+        self._parts.observer.request_ended(self.record)
+
+
+def own_response(status: int, reason: str, text: str, *, keep: bool, without_body: bool = False) -> bytes:
+    """Return a response of the proxy itself. `reason`: of `X-Dequeuer-Reason`."""
+    body = f"{text}\n".encode()
+    retry = "Retry-After: 1\r\n" if status == 503 else ""
+    return (
+        f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\n"
+        "Content-Type: text/plain; charset=utf-8\r\n"
+        f"Content-Length: {len(body)}\r\n"
+        f"X-Dequeuer-Reason: {reason}\r\n{retry}"
+        f"{'' if keep else 'Connection: close' + chr(13) + chr(10)}\r\n"
+    ).encode() + (b"" if without_body else body)
