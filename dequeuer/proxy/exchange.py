@@ -395,7 +395,8 @@ class Exchange:
             self._client.cut()
             return
         self.record.status = status
-        keep = self._body.is_done and self._head.keep_alive and self._client.may_persist
+        # Of a request that is refused itself, nobody knows where it ends.
+        keep = status >= 500 and self._body.is_done and self._head.keep_alive and self._client.may_persist
         self._finish(result)
         self._client.write(own_response(status, reason, text, keep=keep, without_body=self._head.method == b"HEAD"))
         self._client.exchange_ended(keep=keep)
