@@ -11,12 +11,19 @@ from collections.abc import Mapping, Sequence
 from dequeuer import __version__
 from dequeuer.core.errors import ConfigurationError
 from dequeuer.core.plurals import counted
-from dequeuer.settings import load_controller, load_enqueuer, load_gateway, load_sidecar
+from dequeuer.settings import load_controller, load_enqueuer, load_gateway, load_proxy, load_sidecar
 from dequeuer.settings.programs import Program
 from dequeuer.settings.reader import read_flags
 
 EXIT_BAD_CONFIGURATION = 2
-_COMMANDS: Mapping[str, Program] = {"gateway": "gateway", "enqueue": "enqueuer", "controller": "controller"}
+_COMMANDS: Mapping[str, Program] = {
+    "gateway": "gateway",
+    "enqueue": "enqueuer",
+    "controller": "controller",
+    "proxy": "proxy",
+}
+_REALTIME = {"realtime", "realtimeapi"}
+"""The kinds of APIs whose sidecar is the proxy, in lower case."""
 _NO_DEV = (
     "dequeuer dev: not part of this installation, as in the image, which has no SQS and S3 to start; in a clone of the "
     "repository `pip install -c constraints.txt '.[dev]'` installs all of it\n"
@@ -50,6 +57,8 @@ def _run(arguments: list[str]) -> int:
     program: Program = "sidecar"
     if name in _COMMANDS:
         program, arguments = _COMMANDS[name], arguments[1:]
+    elif _api_kind(arguments).lower() in _REALTIME:
+        program = "proxy"
     info = read_flags(program, arguments).info
     if info == "version":
         sys.stdout.write(f"dequeuer {__version__}\n")
@@ -59,8 +68,20 @@ def _run(arguments: list[str]) -> int:
 
         sys.stdout.write(help_text(program))
         return 0
-    run = {"sidecar": _sidecar, "gateway": _gateway, "enqueuer": _enqueuer, "controller": _controller}
+    run = {
+        "sidecar": _sidecar,
+        "gateway": _gateway,
+        "enqueuer": _enqueuer,
+        "controller": _controller,
+        "proxy": _proxy,
+    }
     return run[program](arguments)
+
+
+def _api_kind(arguments: Sequence[str]) -> str:
+    """Return the kind of the API that this is the sidecar of, as it was given."""
+    flag = read_flags("proxy", arguments).values.get("api-kind")
+    return (flag or os.environ.get("DEQUEUER_API_KIND", "")).strip()
 
 
 def _dev(arguments: Sequence[str]) -> int:
@@ -87,6 +108,19 @@ def _load_probes(path: str, user_port: int) -> object:
     from dequeuer.probes.spec import load_probes  # noqa: PLC0415 - see above
 
     return load_probes(path, user_port)
+
+
+def _proxy(arguments: Sequence[str]) -> int:
+    settings = load_proxy(arguments, os.environ, check_probes=_load_realtime_probes)
+    from dequeuer.proxy.app import run_proxy  # noqa: PLC0415 - see above
+
+    return run_proxy(settings)
+
+
+def _load_realtime_probes(path: str, user_port: int) -> object:
+    from dequeuer.probes.spec import ProbeRules, load_probes  # noqa: PLC0415 - see above
+
+    return load_probes(path, user_port, rules=ProbeRules(leaves_others=True))
 
 
 def _gateway(arguments: Sequence[str]) -> int:

@@ -201,7 +201,9 @@ def test_a_mistyped_command_is_a_fault(
 ) -> None:
     environ |= ASYNC
     assert cli.main(["gatway"]) == 2
-    assert '"gatway": not expected here; a command (gateway, enqueue, dev) comes first' in capsys.readouterr().err
+    assert (
+        '"gatway": not expected here; a command (proxy, gateway, enqueue, dev) comes first' in capsys.readouterr().err
+    )
 
 
 def _python(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:

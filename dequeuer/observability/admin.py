@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from types import MappingProxyType
 
 from aiohttp import web
 
@@ -37,17 +38,19 @@ class AdminServer:
         is_live: Callable[[], bool],
         *,
         not_ready_reason: Callable[[], str] = lambda: "",
+        actions: Mapping[str, Callable[[], Awaitable[str]]] = MappingProxyType({}),
     ) -> None:
         """Prepare to listen on `port` of all `hosts`; port 0 selects a free port. The callables must not block.
 
         `not_ready_reason` returns one line for people, or "". Cortex fixed the body of the response, so the line is
-        sent as a header.
+        sent as a header. `actions` are further paths: a GET or POST of one awaits the call and responds with its text.
         """
         self._hosts, self._listen_port = tuple(hosts), port
         self._render = metrics_render
         self._is_ready = is_ready
         self._is_live = is_live
         self._not_ready_reason = not_ready_reason
+        self._actions = actions
         self._runner: web.AppRunner | None = None
 
     @property
@@ -62,6 +65,9 @@ class AdminServer:
         app.router.add_get("/healthz", self._healthz)
         app.router.add_get("/livez", self._livez)
         app.router.add_get("/metrics", self._metrics)
+        for path, action in self._actions.items():
+            app.router.add_route("GET", path, _responding(action))
+            app.router.add_route("POST", path, _responding(action))
         limit = IdleLimit(MAX_IDLE_CONNECTIONS)
         limit.watch(app)
         runner = web.AppRunner(
@@ -108,6 +114,13 @@ class AdminServer:
 
     async def _metrics(self, _request: web.Request) -> web.Response:
         return web.Response(body=self._render(), headers={"Content-Type": CONTENT_TYPE})
+
+
+def _responding(action: Callable[[], Awaitable[str]]) -> Callable[[web.Request], Awaitable[web.Response]]:
+    async def respond(_request: web.Request) -> web.Response:
+        return web.Response(text=await action())
+
+    return respond
 
 
 def _response(is_good: bool, good: str, bad: str) -> web.Response:  # noqa: FBT001 - private

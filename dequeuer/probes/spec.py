@@ -10,6 +10,7 @@ import ipaddress
 import json
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import NoReturn
 
 from dequeuer.core.errors import ConfigurationError, clip
@@ -39,6 +40,8 @@ PROBE_FIELDS = (
     "failureThreshold",
     "terminationGracePeriodSeconds",
 )
+KUBELET_KINDS = ("exec", "grpc")
+"""Probes that only the kubelet can run."""
 HTTP_GET_FIELDS = ("path", "port", "host", "scheme", "httpHeaders")
 TCP_SOCKET_FIELDS = ("port", "host")
 HEADER_FIELDS = ("name", "value")
@@ -50,7 +53,29 @@ UNSENDABLE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f\ud800-\udfff]")
 """Control characters other than the tab, and halves of surrogate pairs."""
 
 
-def load_probes(path: str, user_port: int, user_host: str | None = None) -> list[Probe]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProbeRules:
+    """What differs between the programs that run probes.
+
+    Attributes:
+        leaves_others: whether probes of other kinds are left to the kubelet; otherwise they are faults.
+        always_has_default: whether the default probe is there beside others, too.
+        startup_period_s: the longest period of a probe until its first success.
+        default_startup_period_s: the same for the default probe.
+    """
+
+    leaves_others: bool = False
+    always_has_default: bool = True
+    startup_period_s: float = 1.0
+    default_startup_period_s: float = 0.1
+
+
+SIDECAR_RULES = ProbeRules()
+
+
+def load_probes(
+    path: str, user_port: int, user_host: str | None = None, rules: ProbeRules = SIDECAR_RULES
+) -> list[Probe]:
     """Return the probes of the file at `path`, which may be absent, and the default probe.
 
     The default probe connects to `user_port`. It is left out when a `tcpSocket` probe does the same.
@@ -59,6 +84,7 @@ def load_probes(path: str, user_port: int, user_host: str | None = None) -> list
         path: of probes.json.
         user_port: of the container.
         user_host: for probes that name no host; None: 127.0.0.1, and ::1 when nothing listens there.
+        rules: of the program.
 
     Raises:
         ConfigurationError: with every fault of the file.
@@ -72,14 +98,17 @@ def load_probes(path: str, user_port: int, user_host: str | None = None) -> list
             continue
         container = clip(name, MAX_NAME)
         section = _Section(faults, f"{file}: container '{container}'", "", given, PROBE_FIELDS)
-        probe = _probe(section, container, container_host)
+        if rules.leaves_others and any(kind in section.given for kind in KUBELET_KINDS):
+            continue
+        probe = _probe(section, container, container_host, rules.startup_period_s)
         if probe is not None:
             probes.append(probe)
     if faults:
         more = [f"{file}: and {len(faults) - MAX_FAULTS} more faults"] if len(faults) > MAX_FAULTS else []
         raise ConfigurationError(faults[:MAX_FAULTS] + more)
-    if not any(container_host.is_checked_by(probe, user_port) for probe in probes):
-        timing = ProbeTiming(period_s=1.0, failure_threshold=1, startup_period_s=0.1)
+    needs_default = rules.always_has_default or not probes
+    if needs_default and not any(container_host.is_checked_by(probe, user_port) for probe in probes):
+        timing = ProbeTiming(period_s=1.0, failure_threshold=1, startup_period_s=rules.default_startup_period_s)
         # The name of a container cannot have an underscore, so this name is unique.
         name = "user_port:tcp_socket"
         probes.append(
@@ -134,16 +163,17 @@ def _read(path: str) -> Mapping[str, object]:
     return content
 
 
-def _probe(section: _Section, container: str, container_host: _ContainerHost) -> Probe | None:
+def _probe(section: _Section, container: str, container_host: _ContainerHost, startup_period_s: float) -> Probe | None:
     timing = ProbeTiming(
         initial_delay_s=section.number("initialDelaySeconds", 0),
         timeout_s=section.number("timeoutSeconds", 1),
         period_s=section.number("periodSeconds", 10),
         success_threshold=section.number("successThreshold", 1),
         failure_threshold=section.number("failureThreshold", 3),
+        startup_period_s=startup_period_s,
     )
     section.number("terminationGracePeriodSeconds", 0)
-    unsupported = [kind for kind in ("exec", "grpc") if kind in section.given]
+    unsupported = [kind for kind in KUBELET_KINDS if kind in section.given]
     for kind in unsupported:
         section.fault(kind, "the kubelet can run such a probe, this sidecar cannot; use httpGet or tcpSocket")
     http, tcp = section.section("httpGet", HTTP_GET_FIELDS), section.section("tcpSocket", TCP_SOCKET_FIELDS)

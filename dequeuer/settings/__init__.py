@@ -3,7 +3,8 @@
 from dequeuer.settings.controller import ControllerSettings
 from dequeuer.settings.enqueuer import EnqueuerSettings
 from dequeuer.settings.gateway import GatewaySettings
-from dequeuer.settings.loading import load_controller, load_enqueuer, load_gateway, load_sidecar
+from dequeuer.settings.loading import load_controller, load_enqueuer, load_gateway, load_proxy, load_sidecar
+from dequeuer.settings.proxy import ProxySettings
 from dequeuer.settings.shared import AwsSettings, LogSettings
 from dequeuer.settings.sidecar import SidecarSettings
 
@@ -13,9 +14,11 @@ __all__ = [
     "EnqueuerSettings",
     "GatewaySettings",
     "LogSettings",
+    "ProxySettings",
     "SidecarSettings",
     "load_controller",
     "load_enqueuer",
     "load_gateway",
+    "load_proxy",
     "load_sidecar",
 ]

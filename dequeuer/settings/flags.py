@@ -30,8 +30,17 @@ class Flags:
     faults: list[str] = field(default_factory=list)
 
 
-def parse_flags(argv: Sequence[str], known: Collection[str], of_others: Collection[str] = ()) -> Flags:
-    """Parse a command line. `of_others` are the flags of other programs, for a fault that says so."""
+def parse_flags(
+    argv: Sequence[str], known: Collection[str], of_others: Collection[str] = (), switches: Collection[str] = ()
+) -> Flags:
+    """Parse a command line.
+
+    Args:
+        argv: the arguments.
+        known: the flags.
+        of_others: the flags of other programs, for a fault that says so.
+        switches: those of `known` that may stand without a value, and never take the next argument for it.
+    """
     flags, rest = Flags(), list(reversed(argv))
     while rest:
         argument = rest.pop()
@@ -43,6 +52,8 @@ def parse_flags(argv: Sequence[str], known: Collection[str], of_others: Collecti
             flags.faults.append(_unexpected(argument))
         elif flag[1] in _INFO_FLAGS and flag[2] is None:
             flags.info = flags.info or _INFO_FLAGS[flag[1]]
+        elif flag[2] is None and flag[1] in switches:
+            _add(flags, flag[1], "true", known, of_others)
         elif flag[2] is None and flag[1] not in _INFO_FLAGS and rest and not _is_flag(rest[-1], known):
             _add(flags, flag[1], rest.pop(), known, of_others)
         else:
@@ -71,5 +82,5 @@ def _add(flags: Flags, name: str, value: str | None, known: Collection[str], of_
 
 
 def _unexpected(argument: str) -> str:
-    rule = "a command (gateway, enqueue, dev) comes first, and all else is flags such as --workers 3"
+    rule = "a command (proxy, gateway, enqueue, dev) comes first, and all else is flags such as --workers 3"
     return f"{quoted(argument)}: not expected here; {rule}"

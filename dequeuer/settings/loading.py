@@ -13,6 +13,7 @@ from dequeuer.settings.controller import ControllerSettings
 from dequeuer.settings.enqueuer import EnqueuerSettings
 from dequeuer.settings.gateway import GatewaySettings
 from dequeuer.settings.jobs_command import JobsCommandSettings
+from dequeuer.settings.proxy import ProxySettings
 from dequeuer.settings.reader import Reader
 from dequeuer.settings.sidecar import DEFAULT_CLUSTER_FILE, SHUTDOWN_GRACE_S, ApiKind, SidecarSettings
 from dequeuer.settings.text_parsers import API_NAME, JOB_ID, queue_region
@@ -88,6 +89,31 @@ def load_gateway(
     _check_file(reader, "apis_path", check_apis, None if is_faulty else queues)
     computed = {"queues": queues, "aws.region": next(iter(regions), None), "log.format": _default_log_format()}
     return reader.settings(GatewaySettings, computed)
+
+
+def load_proxy(
+    argv: Sequence[str],
+    environ: Mapping[str, str],
+    *,
+    check_probes: Callable[[str, int], object] | None = None,
+) -> ProxySettings:
+    """Return the settings of the realtime proxy. `check_probes`: see `load_sidecar`.
+
+    Raises:
+        ConfigurationError: with every fault.
+    """
+    reader = Reader("proxy", argv, environ)
+    reader.require("proxy")
+    ports: dict[object, str] = {}
+    for path in ("user_port", "port", "admin_port"):
+        port = reader.values.get(path)
+        if port in ports:
+            wrong, other = f"{port} is given twice", ports[port]
+            reader.add_fault(path, wrong, "change one of them", f"any port but that of {other}")
+        elif port is not None:
+            ports[port] = reader.source(path)
+    _check_file(reader, "probes_path", check_probes, reader.values.get("user_port") or 1)
+    return reader.settings(ProxySettings, {"log.format": _default_log_format()})
 
 
 def load_enqueuer(argv: Sequence[str], environ: Mapping[str, str]) -> EnqueuerSettings:

@@ -15,9 +15,9 @@ from dequeuer.settings.parsers import Parser
 
 T = TypeVar("T")
 
-User = Literal["async", "batch", "gateway", "enqueuer", "controller", "jobs_command"]
-"""Who uses an option: the sidecar of an async or of a batch API, the gateway, the enqueuer, the controller, or
-`dequeuer jobs`."""
+User = Literal["async", "batch", "gateway", "enqueuer", "controller", "jobs_command", "proxy"]
+"""Who uses an option: the sidecar of an async or of a batch API, the gateway, the enqueuer, the controller,
+`dequeuer jobs`, or the realtime proxy."""
 
 
 class Details(TypedDict, total=False):
@@ -29,12 +29,15 @@ class Details(TypedDict, total=False):
             of type str may be required for some and not for others.
         file_key: the key of cluster.yaml that is read when neither flag nor variable is given.
         unset: what applies when nothing is given and there is no `default`, in words.
+        is_switch: whether the flag may stand without a value, which then is `true`, and never takes the argument that
+            follows it: Go's boolean flags.
     """
 
     flag: str
     required_for: tuple[User, ...]
     file_key: str
     unset: str
+    is_switch: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -48,6 +51,7 @@ class Option:
     required_for: tuple[User, ...] = ()
     file_key: str | None = None
     unset: str = ""
+    is_switch: bool = False
 
     @property
     def title(self) -> str:

@@ -91,6 +91,16 @@ def seconds(low: int, high: int, *, above: bool = False) -> Parser[float]:
     return Parser(f"seconds (decimals allowed), {bounds}", convert, _DECIMAL, "s")
 
 
+def share() -> Parser[float]:
+    """Return a parser of a part of a whole."""
+
+    def convert(match: re.Match[str]) -> float | None:
+        number = float(match[0])
+        return number if 0 <= number <= 1 else None
+
+    return Parser("a number from 0 to 1", convert, _DECIMAL)
+
+
 def size(low: int, high: int, high_text: str) -> Parser[int]:
     """Return a parser of sizes in bytes: `1048576`, `64MiB`, `1.5GB`, and `64Mi` as Kubernetes writes it."""
 

@@ -10,9 +10,10 @@ from dequeuer.settings.enqueuer import EnqueuerSettings
 from dequeuer.settings.gateway import GatewaySettings
 from dequeuer.settings.jobs_command import JobsCommandSettings
 from dequeuer.settings.option import Option, User, declarations
+from dequeuer.settings.proxy import ProxySettings
 from dequeuer.settings.sidecar import SidecarSettings
 
-Program = Literal["sidecar", "gateway", "enqueuer", "controller", "jobs_command"]
+Program = Literal["sidecar", "gateway", "enqueuer", "controller", "jobs_command", "proxy"]
 
 MODELS: Mapping[Program, type] = {
     "sidecar": SidecarSettings,
@@ -20,6 +21,7 @@ MODELS: Mapping[Program, type] = {
     "enqueuer": EnqueuerSettings,
     "controller": ControllerSettings,
     "jobs_command": JobsCommandSettings,
+    "proxy": ProxySettings,
 }
 USERS: Mapping[Program, tuple[User, ...]] = {
     "sidecar": ("async", "batch"),
@@ -27,6 +29,7 @@ USERS: Mapping[Program, tuple[User, ...]] = {
     "enqueuer": ("enqueuer",),
     "controller": ("controller",),
     "jobs_command": ("jobs_command",),
+    "proxy": ("proxy",),
 }
 OPTIONS: Mapping[Program, Mapping[str, Option]] = {
     program: {path: one.metadata["option"] for path, _, one in declarations(model)} for program, model in MODELS.items()
@@ -42,3 +45,8 @@ def variables() -> set[str]:
 def flags(program: Program) -> set[str]:
     """Return the flags of a program, without their dashes."""
     return {option.flag for option in OPTIONS[program].values() if option.flag}
+
+
+def switches(program: Program) -> set[str]:
+    """Return the flags of a program that may stand without a value."""
+    return {option.flag for option in OPTIONS[program].values() if option.flag and option.is_switch}

@@ -14,7 +14,7 @@ from dequeuer.settings.environment import is_service_link, unknown_variables
 from dequeuer.settings.flags import Flags, parse_flags
 from dequeuer.settings.option import Option, User
 from dequeuer.settings.parsers import InvalidValueError
-from dequeuer.settings.programs import OPTIONS, Program, flags, variables
+from dequeuer.settings.programs import OPTIONS, Program, flags, switches, variables
 
 T = TypeVar("T")
 
@@ -22,7 +22,7 @@ T = TypeVar("T")
 def read_flags(program: Program, argv: Sequence[str]) -> Flags:
     """Return the flags of a command line. The values are not parsed."""
     known = flags(program)
-    return parse_flags(argv, known, set().union(*map(flags, OPTIONS)) - known)
+    return parse_flags(argv, known, set().union(*map(flags, OPTIONS)) - known, switches(program))
 
 
 class Reader:

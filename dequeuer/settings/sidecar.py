@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
 from typing import Literal
 
 from dequeuer.core.queue_limits import MAX_VISIBILITY_TIMEOUT_S
 from dequeuer.jobs.s3_path import S3Path
+from dequeuer.settings.auto_workers import AutoWorkers, number_or_auto
 from dequeuer.settings.option import option, settings_class
 from dequeuer.settings.parsers import OBJECT_SIZE, PORT, STATUSES, Parser, choice, seconds, whole, whole_seconds
 from dequeuer.settings.shared import SharedSettings
@@ -16,7 +15,11 @@ from dequeuer.settings.text_parsers import ADDRESS, BUCKET, HOST, HOSTS, NAME, P
 ApiKind = Literal["async", "batch"]
 
 API_KIND: Parser[ApiKind] = choice(
-    "async", "batch", asyncapi="async", batchapi="batch", allowed="AsyncAPI or BatchAPI (async and batch mean the same)"
+    "async",
+    "batch",
+    asyncapi="async",
+    batchapi="batch",
+    allowed="AsyncAPI or BatchAPI (async and batch mean the same); RealtimeAPI starts the proxy",
 )
 DEFAULT_CLUSTER_FILE = "/configs/cluster/cluster.yaml"
 SHUTDOWN_GRACE_S: dict[ApiKind, float] = {"async": 55, "batch": 25}
@@ -25,26 +28,7 @@ MAX_WORKERS = 1000
 DEFAULT_MAX_AUTO_WORKERS = 100
 """Of `auto` without a number; the bound of a fixed number in Cortex."""
 
-_NUMBER = whole(1, MAX_WORKERS)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AutoWorkers:
-    """The sidecar finds the number of workers, between 1 and `maximum`."""
-
-    maximum: int
-
-
-def _workers(match: re.Match[str]) -> int | AutoWorkers:
-    word, colon, maximum = match[0].partition(":")
-    if word.lower() != "auto":
-        return _NUMBER.read(match[0])
-    return AutoWorkers(maximum=_NUMBER.read(maximum) if colon else DEFAULT_MAX_AUTO_WORKERS)
-
-
-WORKERS: Parser[int | AutoWorkers] = Parser(
-    f"{_NUMBER.allowed}, or auto (at most {DEFAULT_MAX_AUTO_WORKERS}), or auto:MAX", _workers
-)
+WORKERS: Parser[int | AutoWorkers] = number_or_auto(whole(1, MAX_WORKERS), DEFAULT_MAX_AUTO_WORKERS)
 
 
 @settings_class
@@ -53,6 +37,7 @@ class SidecarSettings(SharedSettings):
 
     Usage:
       dequeuer [flags]              the sidecar
+      dequeuer proxy [flags]        the sidecar of a realtime API
       dequeuer gateway [flags]      the HTTP API of async APIs: submit, status, result
       dequeuer enqueue [flags]      fills the queue of a batch job
       dequeuer controller [flags]   runs jobs to their end

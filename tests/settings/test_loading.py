@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from dequeuer.settings import AwsSettings, LogSettings, SidecarSettings, load_gateway
-from dequeuer.settings.sidecar import AutoWorkers
+from dequeuer.settings.auto_workers import AutoWorkers
 from tests.settings.environments import ASYNC, BATCH, GATEWAY, faults, load
 
 

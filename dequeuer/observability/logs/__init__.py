@@ -10,7 +10,20 @@ Where a log line comes from:
    of other libraries, are written by `setup` as lines of the same form, from WARNING on.
 """
 
-from dequeuer.observability.logs.event_log import EventLog, controller_event_log, gateway_event_log, sidecar_event_log
+from dequeuer.observability.logs.event_log import (
+    EventLog,
+    container_event_log,
+    controller_event_log,
+    gateway_event_log,
+    sidecar_event_log,
+)
 from dequeuer.observability.logs.setup import configure
 
-__all__ = ["EventLog", "configure", "controller_event_log", "gateway_event_log", "sidecar_event_log"]
+__all__ = [
+    "EventLog",
+    "configure",
+    "container_event_log",
+    "controller_event_log",
+    "gateway_event_log",
+    "sidecar_event_log",
+]

@@ -64,6 +64,11 @@ def gateway_event_log() -> EventLog:
     return EventLog(StoreFeatureLines(log), CredentialsLines(log))
 
 
+def container_event_log(log: Any) -> EventLog:
+    """Return the log of what happens to the container, with the fields of `log`."""
+    return EventLog(ContainerLines(log))
+
+
 def controller_event_log(*, clock: Callable[[], float] = monotonic) -> EventLog:
     """Return the event log of the controller. `clock`: seconds, monotonic."""
     log = structlog.get_logger()

@@ -1,0 +1,269 @@
+"""The composition root of the proxy: builds every part, starts and stops them in order; the exit status."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Callable, Mapping
+from contextlib import AsyncExitStack, suppress
+from typing import Any
+
+import structlog
+
+from dequeuer import __version__
+from dequeuer.concurrency.adaptive_limit import AdaptiveLimit
+from dequeuer.concurrency.slots import ConcurrencyLimit, FixedLimit
+from dequeuer.core.drain import Drain
+from dequeuer.core.errors import FatalError, clip
+from dequeuer.core.events import Event, GateChanged
+from dequeuer.http.listening import addresses_text
+from dequeuer.http.origin import LOCALHOST, LOCALHOST_IPV6, Origin
+from dequeuer.observability import logs
+from dequeuer.observability.admin import AdminServer
+from dequeuer.observability.metrics import combine
+from dequeuer.probes.gate import Gate
+from dequeuer.probes.spec import ProbeRules, load_probes
+from dequeuer.process.garbage import freeze_startup_objects
+from dequeuer.process.open_files import raise_open_files_limit
+from dequeuer.process.running import run_to_status
+from dequeuer.proxy.access_log import AccessLog
+from dequeuer.proxy.admission import Admission
+from dequeuer.proxy.container_pool import ContainerPool
+from dequeuer.proxy.exchange import ProxyParts
+from dequeuer.proxy.in_flight import publish_in_flight
+from dequeuer.proxy.limits import ProxyLimits
+from dequeuer.proxy.listener import Listener
+from dequeuer.proxy.metrics import ProxyMetrics
+from dequeuer.proxy.record import RequestObserver, RequestRecord
+from dequeuer.settings import ProxySettings
+
+EXIT_OK, EXIT_FAILED = 0, 1
+RESERVED_FILES = 128
+"""Descriptors for all else: the admin server and its connections, probes, listeners, the event loop."""
+STARTUP_PERIOD_S = 0.05
+"""The longest period of a probe until the container is ready: requests wait for it."""
+
+
+def run_proxy(settings: ProxySettings) -> int:
+    """Serve until SIGTERM or SIGINT, and through the drain after it. Returns the exit status.
+
+    A second signal skips the rest of the drain; the status is then 1.
+
+    Raises:
+        ConfigurationError: probes.json is wrong.
+    """
+    return run_to_status(_run(settings))
+
+
+async def _run(settings: ProxySettings) -> int:
+    logs.configure(settings.log.level, settings.log.format)
+    fields = {"api_name": settings.api_name} if settings.api_name else {}
+    log = structlog.get_logger().bind(**fields)
+    proxy = _Proxy(settings, log)
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, proxy.drain.request)
+    try:
+        return await proxy.run()
+    except FatalError as error:
+        log.error("cannot_go_on", error=str(error))  # noqa: TRY400 - a traceback would not help
+        return EXIT_FAILED
+
+
+class _Proxy:
+    """All parts of one process."""
+
+    def __init__(self, settings: ProxySettings, log: Any) -> None:
+        self._settings = settings
+        self._log = log
+        self.drain = Drain()
+        self._leaving = asyncio.Event()
+        self._drained = asyncio.Event()
+        self._metrics = ProxyMetrics()
+
+    async def run(self) -> int:
+        """Run until the drain is over; return the exit status."""
+        settings, log, loop = self._settings, self._log, asyncio.get_running_loop()
+        open_files = raise_open_files_limit()
+        limit = self._make_limit()
+        admission = Admission(
+            limit=limit,
+            max_queued=settings.max_queue_length,
+            queue_timeout_s=settings.queue_timeout_s,
+            ready_timeout_s=settings.ready_timeout_s,
+            now=loop.time,
+        )
+        probes = load_probes(
+            settings.probes_path,
+            settings.user_port,
+            settings.user_host,
+            ProbeRules(
+                leaves_others=True,
+                always_has_default=settings.has_tcp_probe,
+                startup_period_s=STARTUP_PERIOD_S,
+                default_startup_period_s=STARTUP_PERIOD_S,
+            ),
+        )
+        observer = combine(logs.container_event_log(log), _GateWatch(admission))
+        gate = Gate(probes, observer)
+        async with AsyncExitStack() as stack:
+            admin = AdminServer(
+                settings.admin_hosts,
+                settings.admin_port,
+                self._metrics.render,
+                is_ready=lambda: gate.is_open and not self._is_leaving,
+                is_live=lambda: True,
+                not_ready_reason=lambda: "draining" if self._is_leaving else "a probe of the container fails",
+                actions={"/drain": self._start_drain, "/wait-for-drain": self._wait_for_drain},
+            )
+            await admin.start()
+            stack.push_async_callback(admin.stop)
+            pool = ContainerPool(
+                self._origin(), keep_alive=settings.container_keepalive, on_unreachable=gate.connection_failed
+            )
+            stack.push_async_callback(pool.close)
+            listener = Listener(
+                ProxyParts(
+                    loop=loop,
+                    limits=self._limits(open_files),
+                    admission=admission,
+                    pool=pool,
+                    observer=self._observer(),
+                )
+            )
+            stack.push_async_callback(listener.close)
+            self._metrics.read_from(
+                executing=lambda: admission.executing,
+                queued=lambda: admission.queued,
+                limit=lambda: limit.value,
+                connections=lambda: listener.connections,
+            )
+            port = await self._listen(listener)
+            log.info(
+                "proxy_started", version=__version__, api_kind=settings.api_kind, hosts=list(settings.hosts), port=port
+            )
+            async with asyncio.TaskGroup() as group:
+                background = (
+                    group.create_task(gate.run(), name="probes"),
+                    group.create_task(
+                        publish_in_flight(lambda: admission.executing + admission.queued, self._publish),
+                        name="in-flight",
+                    ),
+                )
+                freeze_startup_objects()
+                await self._serve(listener)
+                for task in background:
+                    task.cancel()
+        return EXIT_FAILED if self.drain.is_forced else EXIT_OK
+
+    @property
+    def _is_leaving(self) -> bool:
+        return self._leaving.is_set() or self.drain.requested
+
+    def _publish(self, mean: float) -> None:
+        self._metrics.in_flight.value = mean
+
+    def _make_limit(self) -> ConcurrencyLimit:
+        given = self._settings.max_concurrency
+        return FixedLimit(given) if isinstance(given, int) else AdaptiveLimit(given.maximum, lambda _event: None)
+
+    def _origin(self) -> Origin:
+        host, port = self._settings.user_host, self._settings.user_port
+        if host is not None:
+            return Origin(host=host, port=port)
+        return Origin(host=LOCALHOST, port=port, alternatives=(LOCALHOST_IPV6,))
+
+    def _limits(self, open_files: int) -> ProxyLimits:
+        settings = self._settings
+        # Without free descriptors the container could not be reached.
+        given = settings.max_concurrency
+        most = max(1, open_files - (given if isinstance(given, int) else given.maximum) - RESERVED_FILES)
+        if most < settings.max_connections:
+            self._log.warning("open_files_limit", connections=most, open_files=open_files)
+        return ProxyLimits(
+            max_connections=min(settings.max_connections, most),
+            head_timeout_s=settings.head_timeout_s,
+            body_timeout_s=settings.body_timeout_s,
+            keepalive_timeout_s=settings.keepalive_timeout_s,
+            request_timeout_s=settings.request_timeout_s,
+            max_body_bytes=settings.max_body_bytes or 0,
+        )
+
+    def _observer(self) -> RequestObserver:
+        return _Both(self._metrics, AccessLog(self._log, self._settings.access_log))
+
+    async def _listen(self, listener: Listener) -> int:
+        hosts, port = self._settings.hosts, self._settings.port
+        try:
+            return await listener.listen(hosts, port)
+        except (OSError, OverflowError) as error:
+            message = (
+                f"The proxy cannot listen on {clip(addresses_text(hosts, port))} ({clip(str(error))}). Free that port, "
+                "or choose another with DEQUEUER_PROXY_PORT or --port (1-65535), or other addresses with "
+                "DEQUEUER_PROXY_HOST."
+            )
+            raise FatalError(message) from error
+
+    async def _serve(self, listener: Listener) -> None:
+        """Serve until SIGTERM, and drain."""
+        settings = self._settings
+        leaving = asyncio.create_task(self._leaving.wait(), name="leaving")
+        asked = asyncio.create_task(self.drain.wait_requested(), name="drain-requested")
+        await asyncio.wait({leaving, asked}, return_when=asyncio.FIRST_COMPLETED)
+        leaving.cancel()
+        self._log.info("proxy_draining", closes_after_s=settings.shutdown_delay_s, grace_s=settings.shutdown_grace_s)
+        draining = asyncio.create_task(self._drain_in_order(listener), name="drain")
+        forced = asyncio.create_task(self.drain.wait_forced(), name="drain-forced")
+        await asyncio.wait({draining, forced}, return_when=asyncio.FIRST_COMPLETED)
+        draining.cancel()
+        with suppress(asyncio.CancelledError):
+            await draining
+        self._drained.set()
+        self._log.info("proxy_drained")
+        await asked  # `/drain` does not end the process
+        forced.cancel()
+
+    async def _drain_in_order(self, listener: Listener) -> None:
+        # A load balancer sends requests until it has seen /healthz fail.
+        await asyncio.sleep(self._settings.shutdown_delay_s)
+        listener.stop_listening()
+        await listener.drain(self._settings.shutdown_grace_s)
+
+    async def _start_drain(self) -> str:
+        self._leaving.set()
+        return "draining\n"
+
+    async def _wait_for_drain(self) -> str:
+        await self._drained.wait()
+        return "drained\n"
+
+
+class _GateWatch:
+    """An observer that admits requests while the container is ready."""
+
+    def __init__(self, admission: Admission) -> None:
+        self._admission = admission
+        self.handlers: Mapping[type[Event], Callable[[Any], None]] = {GateChanged: self._changed}
+
+    def __call__(self, event: Event) -> None:
+        """Take an event."""
+        if isinstance(event, GateChanged):
+            self._changed(event)
+
+    def _changed(self, event: GateChanged) -> None:
+        self._admission.set_ready(event.is_open)
+
+
+class _Both:
+    """A `RequestObserver` that tells two."""
+
+    def __init__(self, metrics: ProxyMetrics, access_log: AccessLog) -> None:
+        self._metrics = metrics
+        self._access_log = access_log
+        self.upgrade_opened = metrics.upgrade_opened
+        self.upgrade_closed = metrics.upgrade_closed
+
+    def request_ended(self, record: RequestRecord) -> None:
+        """Count it, and write its line."""
+        self._metrics.request_ended(record)
+        self._access_log.request_ended(record)
