@@ -32,7 +32,9 @@ class ClientConnection(asyncio.Protocol):
     """HTTP/1 on one transport.
 
     Args:
-        parts: what all connections share.
+        parts: what all exchanges share.
+        waiting: the connections without a request under way, those that have waited longest first; it keeps itself in
+            there.
         on_opened: called with it once it is connected.
         on_closed: called with it once it is closed.
     """
@@ -54,15 +56,19 @@ class ClientConnection(asyncio.Protocol):
         "_parts",
         "_transport",
         "_tunnel",
+        "_waiting",
+        "checked_from",
     )
 
     def __init__(
         self,
         parts: ProxyParts,
+        waiting: dict[ClientConnection, None],
         on_opened: Callable[[ClientConnection], None],
         on_closed: Callable[[ClientConnection], None],
     ) -> None:
         self._parts = parts
+        self._waiting = waiting
         self._on_opened = on_opened
         self._on_closed = on_closed
         self._transport: asyncio.Transport | None = None
@@ -72,6 +78,8 @@ class ClientConnection(asyncio.Protocol):
         self._ahead = b""
         self._address = b""
         self._deadline = self._blocked_until = 0.0
+        self.checked_from = 0.0
+        """Loop time from which `expire` has something to do."""
         self._blocked_bytes = 0
         self._is_blocked = self._is_paused = self._is_closing = self._must_close = False
 
@@ -91,14 +99,9 @@ class ClientConnection(asyncio.Protocol):
         return not self._must_close
 
     @property
-    def is_idle(self) -> bool:
-        """Whether no request is under way."""
-        return self._exchange is None and self._tunnel is None and not self._buffer and not self._is_closing
-
-    @property
-    def tunnel(self) -> Tunnel | None:
-        """The tunnel that it has become."""
-        return self._tunnel
+    def has_partial_head(self) -> bool:
+        """Whether the beginning of a request has arrived."""
+        return bool(self._buffer)
 
     def write(self, data: bytes) -> None:
         """Send bytes."""
@@ -122,12 +125,17 @@ class ClientConnection(asyncio.Protocol):
         """Go on with the next request, or close once everything was sent."""
         exchange, self._exchange = self._exchange, None
         if not keep or self._must_close or self._transport is None:
-            self._linger(expects_data=exchange is None or not exchange.request_is_whole)
+            self._linger(expects_data=exchange is None or exchange.may_be_followed)
             return
         if len(self._ahead) <= MAX_AHEAD_BYTES:
             self.resume_reading()
-        self._deadline = self._parts.loop.time() + self._parts.limits.keepalive_timeout_s
+        self._wait(self._parts.limits.keepalive_timeout_s)
         self._go_on_ahead()
+
+    def _wait(self, timeout_s: float) -> None:
+        """Wait for the next request."""
+        self._deadline = self.checked_from = self._parts.loop.time() + timeout_s
+        self._waiting[self] = None
 
     def _go_on_ahead(self) -> None:
         """Begin the next request if the client has sent it already, and reads what it is sent."""
@@ -148,6 +156,8 @@ class ClientConnection(asyncio.Protocol):
         """Pass everything that arrives from now on to the tunnel."""
         self._tunnel = tunnel
         self._exchange = None
+        if self._must_close:
+            tunnel.go_away()
         ahead, self._ahead = self._ahead, b""
         self.resume_reading()
         if ahead:
@@ -156,11 +166,14 @@ class ClientConnection(asyncio.Protocol):
     def close(self) -> None:
         """Close once everything was sent."""
         self._is_closing = True
+        self._waiting.pop(self, None)
+        self.checked_from = 0.0
         if self._transport is not None:
             self._transport.close()
 
     def abort(self) -> None:
         """Close at once."""
+        self._waiting.pop(self, None)
         if self._transport is not None:
             self._transport.abort()
 
@@ -169,9 +182,14 @@ class ClientConnection(asyncio.Protocol):
     def close_after_response(self) -> None:
         """Let the present request end, or the next one of an idle connection, and take no other."""
         self._must_close = True
+        if self._tunnel is not None:
+            self._tunnel.go_away()
 
     def expire(self, now: float) -> None:
-        """Close the connection if it has waited for too long; to be called about twice a second."""
+        """Close the connection if it has waited for too long; to be called about twice a second.
+
+        Before `checked_from` there is nothing to do.
+        """
         transport, exchange = self._transport, self._exchange
         if transport is None:
             return
@@ -220,7 +238,7 @@ class ClientConnection(asyncio.Protocol):
         # The transports of uvloop are not subclasses of asyncio's.
         self._transport = cast("asyncio.Transport", transport)
         self._transport.set_write_buffer_limits(high=WRITE_BUFFER_BYTES)
-        self._deadline = self._parts.loop.time() + self._parts.limits.head_timeout_s
+        self._wait(self._parts.limits.head_timeout_s)
         self._on_opened(self)
 
     def data_received(self, data: bytes) -> None:
@@ -271,7 +289,7 @@ class ClientConnection(asyncio.Protocol):
                 check_unfinished(buffer, searched)
                 if self._buffer is None:
                     self._buffer = bytearray(buffer)
-                    self._deadline = self._parts.loop.time() + self._parts.limits.head_timeout_s
+                    self._deadline = self.checked_from = self._parts.loop.time() + self._parts.limits.head_timeout_s
                 return
             head = read_request_head(bytes(buffer[:end]))
         except RequestError as error:
@@ -279,6 +297,8 @@ class ClientConnection(asyncio.Protocol):
             return
         rest = bytes(buffer[end:])
         self._buffer = None
+        del self._waiting[self]
+        self.checked_from = 0.0
         self._deadline = self._parts.loop.time() + self._parts.limits.body_timeout_s
         self._exchange = exchange = Exchange(self._parts, self, head)
         used = exchange.begin(rest)
@@ -299,6 +319,8 @@ class ClientConnection(asyncio.Protocol):
     def _linger(self, *, expects_data: bool) -> None:
         """Close, but after what the client still sends has been read: unread bytes would reset the connection."""
         self._is_closing = True
+        self._waiting.pop(self, None)
+        self.checked_from = 0.0
         self._ahead = b""
         self._buffer = None
         transport = self._transport
@@ -323,6 +345,8 @@ class ClientConnection(asyncio.Protocol):
 
     def _client_left(self) -> None:
         self._is_closing = True
+        self._waiting.pop(self, None)
+        self.checked_from = 0.0
         exchange, self._exchange = self._exchange, None
         if exchange is not None:
             exchange.client_left()

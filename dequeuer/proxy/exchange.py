@@ -134,6 +134,11 @@ class Exchange:
         return self._body.is_done
 
     @property
+    def may_be_followed(self) -> bool:
+        """Whether the client may be sending more, of this request or another one."""
+        return not self._body.is_done or self._head.keep_alive
+
+    @property
     def awaits_body(self) -> bool:
         """Whether the client is expected to send more of the body."""
         return not self._body.is_done and self._connection is not None

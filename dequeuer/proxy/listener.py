@@ -16,6 +16,8 @@ CHECK_INTERVAL_S: Final = 0.5
 """Deadlines are noticed up to this much late."""
 BACKLOG: Final = 1024
 """Connections that the kernel keeps until they are accepted."""
+KEEPALIVE: Final = ((socket.TCP_KEEPIDLE, 60), (socket.TCP_KEEPINTVL, 15), (socket.TCP_KEEPCNT, 4))
+"""Seconds until a silent client is asked for a sign of life, seconds between two questions, and how many."""
 LAST_REQUEST_S: Final = 1.0
 """How long an idle connection may still send a request once the proxy listens no more: one may be on its way."""
 
@@ -26,8 +28,8 @@ class Listener:
     def __init__(self, parts: ProxyParts) -> None:
         self._parts = parts
         self._servers: list[asyncio.Server] = []
-        # In the order in which they were opened.
-        self._connections: dict[ClientConnection, None] = {}
+        self._connections: set[ClientConnection] = set()
+        self._waiting: dict[ClientConnection, None] = {}
         self._is_draining = False
         self._timer: asyncio.TimerHandle | None = None
         self._when_empty: asyncio.Event = asyncio.Event()
@@ -36,11 +38,6 @@ class Listener:
     def connections(self) -> int:
         """How many are open."""
         return len(self._connections)
-
-    @property
-    def upgrades(self) -> int:
-        """How many of them are tunnels."""
-        return sum(connection.tunnel is not None for connection in self._connections)
 
     async def listen(self, hosts: Sequence[str], port: int) -> int:
         """Listen on all of `hosts`, or on none; port 0: any free port. Returns the port.
@@ -54,27 +51,31 @@ class Listener:
         for listening in sockets:
             # Connections inherit it. It is the most that is read at a time.
             listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BYTES)
+            # And this: a client that vanishes without a word would keep its place for ever.
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+            for option, value in KEEPALIVE:
+                listening.setsockopt(socket.IPPROTO_TCP, option, value)
             server = await self._parts.loop.create_server(self._make, sock=listening, backlog=BACKLOG)
             self._servers.append(server)
         self._check()
         return found
 
     def stop_listening(self) -> None:
-        """Accept no connection any more. Responses carry `Connection: close` from now on."""
+        """Accept no connection any more.
+
+        Responses carry `Connection: close` from now on, and WebSockets are told that the server goes away.
+        """
         self._is_draining = True
         for server in self._servers:
             server.close()
         self._servers.clear()
-        for connection in self._connections:
+        for connection in list(self._connections):
             connection.close_after_response()
 
     async def drain(self, grace_s: float) -> None:
-        """Let every request end, tell WebSockets that the server goes away, and cut what is left after `grace_s`."""
+        """Let every request end, and cut what is left after `grace_s`."""
         loop = self._parts.loop
         ends_at = loop.time() + grace_s
-        for connection in list(self._connections):
-            if connection.tunnel is not None:
-                connection.tunnel.go_away()
         loop.call_later(min(LAST_REQUEST_S, grace_s / 2), self._close_idle)
         while self._connections and (left_s := ends_at - loop.time()) > 0:
             self._when_empty.clear()
@@ -96,23 +97,23 @@ class Listener:
             connection.abort()
 
     def _close_idle(self) -> None:
-        for connection in list(self._connections):
-            if connection.is_idle:
+        for connection in list(self._waiting):
+            if not connection.has_partial_head:
                 connection.close()
 
     def _make(self) -> ClientConnection:
-        return ClientConnection(self._parts, self._opened, self._closed)
+        return ClientConnection(self._parts, self._waiting, self._opened, self._closed)
 
     def _opened(self, connection: ClientConnection) -> None:
         if len(self._connections) >= self._parts.limits.max_connections:
-            idle = next((other for other in self._connections if other.is_idle), None)
-            (idle or connection).abort()
-        self._connections[connection] = None
+            # The one that has waited longest: it may be this one, when all others have a request.
+            next(iter(self._waiting)).abort()
+        self._connections.add(connection)
         if self._is_draining:
             connection.close_after_response()
 
     def _closed(self, connection: ClientConnection) -> None:
-        self._connections.pop(connection, None)
+        self._connections.discard(connection)
         if not self._connections:
             self._when_empty.set()
 
@@ -121,6 +122,6 @@ class Listener:
         now = self._parts.loop.time()
         self._parts.admission.expire()
         self._parts.pool.close_idle()
-        for connection in list(self._connections):
+        for connection in [one for one in self._connections if one.checked_from <= now]:
             connection.expire(now)
         self._timer = self._parts.loop.call_later(CHECK_INTERVAL_S, self._check)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from itertools import count
 
 import pytest
+import uvloop
 
 from dequeuer.concurrency.slots import FixedLimit
 from dequeuer.http.origin import LOCALHOST, Origin
@@ -148,6 +149,12 @@ class Stand:
 
 
 MakeStand = Callable[..., Awaitable[Stand]]
+
+
+def pytest_asyncio_loop_factories(item: pytest.Function) -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """Run what has sockets on the event loop of the program, too: the two differ in when they pause and what they join."""
+    loops: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {"asyncio": asyncio.new_event_loop}
+    return loops | {"uvloop": uvloop.new_event_loop} if "make_stand" in item.fixturenames else loops
 
 
 @pytest.fixture

@@ -81,6 +81,7 @@ async def test_a_drain_lets_requests_end_and_closes_their_connections(make_stand
     go_on.set()
     assert b"\r\nConnection: close\r\n" in await running.head()
     assert await running.rest() == b"hello"
+    running.writer.close()
     await asyncio.wait_for(draining, 30)
 
 
@@ -94,6 +95,7 @@ async def test_a_request_on_an_idle_connection_is_served_after_the_listeners_are
     await client.send(GET)
     assert b"\r\nConnection: close\r\n" in await client.head()
     assert await client.rest() == b"hello"
+    client.writer.close()
     await asyncio.wait_for(draining, 30)
 
 

@@ -51,7 +51,7 @@ async def test_bytes_pass_in_both_directions(make_stand: MakeStand) -> None:
     for size in (1, 1000, 1 << 20):
         await client.send(bytes(size))
         assert await client.exactly(size) == bytes(size)
-    assert (stand.records.open_upgrades, stand.listener.upgrades, stand.admission.executing) == (1, 1, 1)
+    assert (stand.records.open_upgrades, stand.admission.executing) == (1, 1)
     client.writer.close()
     [record] = await stand.records.wait_for(1)
     assert (record.status, record.is_upgrade, record.reason) == (101, True, "")
