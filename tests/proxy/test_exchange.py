@@ -309,7 +309,8 @@ async def test_a_get_on_a_connection_that_the_container_closes_is_sent_again(mak
     assert len(stand.requests) == 3
 
 
-async def test_a_post_is_never_sent_again(make_stand: MakeStand) -> None:
+@pytest.mark.parametrize("body", [b"2", b""])
+async def test_a_post_is_never_sent_again(make_stand: MakeStand, body: bytes) -> None:
     async def behave(side: ContainerSide) -> None:
         await side.request()
         side.send(ok())
@@ -318,7 +319,7 @@ async def test_a_post_is_never_sent_again(make_stand: MakeStand) -> None:
     stand = await make_stand(behave)
     client = await stand.ask(post(b"1"))
     await response(client)
-    await client.send(post(b"2"))
+    await client.send(post(body))
     assert own((await response(client))[0]) == (502, "upstream_broken")
     assert len(stand.requests) == 2
 
