@@ -10,6 +10,7 @@ from typing import Any
 
 from bench.child import BenchError
 from bench.cpu import CpuResult
+from bench.proxy.results import Holding
 from bench.results import Results
 from bench.rows import CPU_ROWS
 
@@ -33,6 +34,10 @@ def _growth(results: Results) -> float | None:
     return results.memory["100 MB"] / results.memory["10 MB"] if results.memory else None
 
 
+def _held(take: Callable[[Holding], float]) -> Measured:
+    return lambda results: take(results.proxy_memory["dequeuer"]) if results.proxy_memory else None
+
+
 KNOWN: dict[str, Measured] = {
     # For CPU the smallest of the runs counts, because other load can only add.
     **{f"cpu_ratio.{row.name}": _of_row(row.name, lambda result: result.ratio.minimum) for row in CPU_ROWS},
@@ -48,6 +53,12 @@ KNOWN: dict[str, Measured] = {
     # A rate is a time, so it is held as CPU, and far above what is measured; memory holds on any machine.
     "enqueuer.cpu_us_an_item": lambda results: results.enqueuer.cpu_us.minimum if results.enqueuer else None,
     "enqueuer.peak_mib": lambda results: results.enqueuer.peak_mib if results.enqueuer else None,
+    # Each round has all programs in turn: the best one counts, as for CPU.
+    "proxy.cpu_to_floor": lambda results: results.proxy.to_floor.minimum if results.proxy else None,
+    "proxy.cpu_to_aiohttp": lambda results: results.proxy.to_usual.minimum if results.proxy else None,
+    "proxy.streams_mib": _held(lambda held: held.streams_mib),
+    "proxy.idle_mib": _held(lambda held: held.idle_mib),
+    "proxy.body_mib": _held(lambda held: max(held.download_mib, held.upload_mib)),
     "start.ratio": lambda results: results.start.ratio.median if results.start else None,
     "memory.busy_100_workers_mib": lambda results: results.busy_mib,
     "memory.at_100_mb_mib": lambda results: results.memory.get("100 MB"),

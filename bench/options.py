@@ -46,7 +46,7 @@ def parse(arguments: Sequence[str]) -> Options:
     """Parse the command line. For invalid arguments the process exits with status 2 and an error text."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__, allow_abbrev=False)
     parser.description = "Measure the whole sidecar process, and compare it with a minimal client in the same run."
-    parser.add_argument("--quick", action="store_true", help="measure less of everything, about a minute and a half")
+    parser.add_argument("--quick", action="store_true", help="measure less of everything, about two minutes and a half")
     parser.add_argument("--runs", type=_positive, help=f"runs of each CPU row; default {RUNS}, with --quick 1")
     parser.add_argument("--only", type=_rows, default=NAMES, metavar="ROW[,ROW]", help=f"rows: {', '.join(NAMES)}")
     parser.add_argument("--servers", choices=("own", "nginx"), help="store and container; nginx when it is on PATH")

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from bench.proxy.results import Holding, ProxyResult
 from bench.results import Results
 from bench.spread import Spread
 from bench.targets import TARGETS, verdict
@@ -19,6 +20,10 @@ def text(results: Results) -> str:
         parts.append(_cpu(results))
     if facts := list(_facts(results)):
         parts.append(table(("measured", "result"), facts))
+    if results.proxy is not None:
+        parts.append(_proxy(results.proxy))
+    if results.proxy_memory:
+        parts.append(_proxy_memory(results.proxy_memory))
     parts.append(_to_reach(results))
     parts += [f"VOID {name}: {reason}" for name, reason in results.void.items()]
     return "\n\n".join(parts)
@@ -87,6 +92,49 @@ def _facts(results: Results) -> Iterable[tuple[str, str]]:
         soak = results.soak
         means = f"{soak.first_mib:.1f} MiB, then {soak.last_mib:.1f} MiB"
         yield f"memory, first and last quarter of {soak.messages} messages", f"{means} ({soak.apart * 100:+.1f} %)"
+
+
+def _proxy(result: ProxyResult) -> str:
+    head = (
+        *("proxy", "CPU us/request", "requests/s", "at half load: requests/s", "CPU us/request"),
+        *("p50 added, ms", "p99 added, ms", "p99.9 added, ms"),
+    )
+    rows = [
+        (
+            name,
+            it.cpu_us.text(1),
+            it.per_s.text(0),
+            f"{it.rate:.0f}",
+            it.paced_us.text(1),
+            it.added_ms.p50.text(3),
+            it.added_ms.p99.text(3),
+            it.added_ms.p999.text(3),
+        )
+        for name, it in result.programs.items()
+    ]
+    direct = result.direct_ms
+    facts = (
+        ("CPU of dequeuer to the floor, at half load", f"{result.to_floor.text(2)}x"),
+        ("  each as fast as it can", f"{result.to_full_floor.text(2)}x"),
+        ("CPU of dequeuer to a proxy with aiohttp", f"{result.to_usual.text(3)}x"),
+        ("CPU of the raw client", f"{result.client_us:.1f} us/request"),
+        ("p50, p99, p99.9 without a proxy, ms", ", ".join(it.text(3) for it in (direct.p50, direct.p99, direct.p999))),
+    )
+    return "\n".join([table(head, rows), "", table(("measured", "result"), facts)])
+
+
+def _proxy_memory(found: Mapping[str, Holding]) -> str:
+    head = ("proxy, MiB", "1,000 streams", "10,000 idle", "download", "upload", "download MiB/s", "upload MiB/s")
+    rows = [
+        (
+            name,
+            *(f"{mib:.1f}" for mib in (it.streams_mib, it.idle_mib, it.download_mib, it.upload_mib)),
+            f"{it.download_mib_per_s:.0f}",
+            f"{it.upload_mib_per_s:.0f}",
+        )
+        for name, it in found.items()
+    ]
+    return table(head, rows)
 
 
 def _ms(seconds: Spread) -> str:

@@ -8,6 +8,7 @@ from bench.cpu import CpuResult
 from bench.distance import Distance
 from bench.enqueuer import EnqueuerResult
 from bench.memory import Soak
+from bench.proxy.results import Holding, ProxyResult
 from bench.spread import Spread
 from bench.startup_and_idle import Start
 
@@ -26,6 +27,8 @@ class Results:
         latency_s: time from sending a message to an idle queue to its POST.
         idle_percent: CPU while the queue is empty, in percent of a core.
         enqueuer: items a second, CPU and memory of the enqueuer.
+        proxy: small requests through the proxies.
+        proxy_memory: memory of the proxies, and large bodies, by name.
         soak: memory over many messages.
         void: rows whose result cannot be used, and why.
     """
@@ -39,5 +42,7 @@ class Results:
     latency_s: Spread | None = None
     idle_percent: float | None = None
     enqueuer: EnqueuerResult | None = None
+    proxy: ProxyResult | None = None
+    proxy_memory: dict[str, Holding] = field(default_factory=dict)
     soak: Soak | None = None
     void: dict[str, str] = field(default_factory=dict)

@@ -33,7 +33,7 @@ CPU_ROWS: Final = (
     CpuRow(name="paced-tls-16", tls=True, rate=50),
     CpuRow(name="batch-16", kind="batch"),
 )
-OTHER_ROWS: Final = ("distance", "memory", "start", "latency", "idle", "enqueuer", "soak")
+OTHER_ROWS: Final = (*("distance", "memory", "start", "latency", "idle", "enqueuer", "proxy", "proxy-memory", "soak"),)
 NAMES: Final = (*(row.name for row in CPU_ROWS), *OTHER_ROWS)
 
 
@@ -66,6 +66,25 @@ class Size:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ProxyAmounts:
+    """How much is measured of the proxies.
+
+    Attributes:
+        rounds: each has all programs.
+        warm: requests before those of a round that are measured.
+        requests: requests of a round.
+        paced_s: how long latency is measured, in a round, for each program.
+        body_mib: size of the large body.
+    """
+
+    rounds: int
+    warm: int
+    requests: int
+    paced_s: float
+    body_mib: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Amounts:
     """How much is measured.
 
@@ -82,6 +101,7 @@ class Amounts:
         soak: messages of the soak; 0 means no soak.
         enqueued: items of the enqueuer's small runs.
         large_source: bytes of the file of its large run.
+        proxy: of the rows of the proxies.
     """
 
     hot: Span
@@ -96,6 +116,7 @@ class Amounts:
     soak: int
     enqueued: int
     large_source: int
+    proxy: ProxyAmounts
 
 
 KB, MB = 1024, 1024 * 1024
@@ -117,6 +138,7 @@ FULL: Final = Amounts(
     soak=50_000,
     enqueued=500_000,
     large_source=2_000_000_000,
+    proxy=ProxyAmounts(rounds=7, warm=2000, requests=20_000, paced_s=5.0, body_mib=1024),
 )
 QUICK: Final = Amounts(
     hot=Span(warm=400, measured=1600, tail=100),
@@ -136,4 +158,5 @@ QUICK: Final = Amounts(
     soak=0,
     enqueued=200_000,
     large_source=200_000_000,
+    proxy=ProxyAmounts(rounds=3, warm=500, requests=4000, paced_s=1.0, body_mib=256),
 )

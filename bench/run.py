@@ -17,6 +17,7 @@ from bench.child import BenchError
 from bench.context import RunContext
 from bench.nginx import nginx
 from bench.options import Options
+from bench.proxy import run as proxy
 from bench.results import Results
 from bench.rows import CPU_ROWS, FULL, QUICK, Amounts
 from bench.servers import Servers, canned
@@ -123,5 +124,16 @@ def _measurements(made: RunContext, results: Results) -> dict[str, Callable[[], 
         "latency": measure_latency,
         "idle": measure_idle,
         "enqueuer": measure_enqueuer,
+        **_proxy_measurements(made, results),
         "soak": measure_soak,
     }
+
+
+def _proxy_measurements(made: RunContext, results: Results) -> dict[str, Callable[[], None]]:
+    def measure_proxy() -> None:
+        results.proxy = proxy.measure(made)
+
+    def measure_proxy_memory() -> None:
+        results.proxy_memory = proxy.hold(made)
+
+    return {"proxy": measure_proxy, "proxy-memory": measure_proxy_memory}

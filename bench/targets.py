@@ -54,7 +54,7 @@ def _soak(results: Results) -> float | None:
     return results.soak.apart * 100 if results.soak and results.soak.messages >= SOAK_MESSAGES else None
 
 
-TARGETS: Final = (
+_OF_MESSAGES: Final = (
     Target(
         what="CPU a message to the floor, 16 workers, HTTP",
         go="11x",
@@ -162,6 +162,56 @@ TARGETS: Final = (
         unit=" %",
         digits=1,
         measured=_soak,
+    ),
+)
+
+
+TARGETS: Final = (
+    *_OF_MESSAGES,
+    Target(
+        what="CPU a request of the proxy to the floor, half load",
+        go="-",
+        nearer=3,
+        farther=3,
+        unit="x",
+        digits=1,
+        measured=lambda results: results.proxy.to_floor.median if results.proxy else None,
+    ),
+    Target(
+        what="CPU a request of the proxy to one with aiohttp",
+        go="-",
+        nearer=0.25,
+        farther=0.25,
+        unit="x",
+        digits=2,
+        measured=lambda results: results.proxy.to_usual.median if results.proxy else None,
+    ),
+    Target(
+        what="p99 that the proxy adds at half load",
+        go="-",
+        nearer=1,
+        farther=1,
+        unit=" ms",
+        digits=2,
+        measured=lambda results: results.proxy.programs["dequeuer"].added_ms.p99.median if results.proxy else None,
+    ),
+    Target(
+        what="memory of the proxy with 1,000 streams",
+        go="-",
+        nearer=100,
+        farther=100,
+        unit=" MiB",
+        digits=0,
+        measured=lambda results: results.proxy_memory["dequeuer"].streams_mib if results.proxy_memory else None,
+    ),
+    Target(
+        what="memory of the proxy with 10,000 idle connections",
+        go="-",
+        nearer=100,
+        farther=100,
+        unit=" MiB",
+        digits=0,
+        measured=lambda results: results.proxy_memory["dequeuer"].idle_mib if results.proxy_memory else None,
     ),
 )
 

@@ -4,6 +4,7 @@ from bench.cpu import CpuResult
 from bench.distance import Distance
 from bench.enqueuer import EnqueuerResult
 from bench.memory import Soak
+from bench.proxy.results import Forwarding, Holding, Latency, ProxyResult
 from bench.results import Results
 from bench.spread import Spread, spread
 from bench.startup_and_idle import Start
@@ -28,6 +29,39 @@ def cpu(ratio: Spread, requests: float = 5.25) -> CpuResult:
     )
 
 
+def latency(p50: float, p99: float, p999: float) -> Latency:
+    return Latency(p50=same(p50), p99=same(p99), p999=same(p999))
+
+
+def proxy() -> ProxyResult:
+    forwarding = Forwarding(
+        cpu_us=same(30.0),
+        per_s=same(30_000),
+        rate=15_000,
+        paced_us=same(36.0),
+        added_ms=latency(0.1, 0.4, 0.9),
+    )
+    return ProxyResult(
+        programs={"dequeuer": forwarding},
+        direct_ms=latency(0.04, 0.1, 0.2),
+        to_floor=spread([2.0, 2.5, 9.0]),
+        to_full_floor=same(5.0),
+        to_usual=spread([0.2, 0.3, 0.4]),
+        client_us=4.0,
+    )
+
+
+def holding() -> Holding:
+    return Holding(
+        streams_mib=58,
+        idle_mib=64,
+        download_mib=49,
+        upload_mib=48,
+        download_mib_per_s=1300,
+        upload_mib_per_s=1000,
+    )
+
+
 def full() -> Results:
     return Results(
         about={"servers": "own"},
@@ -47,5 +81,7 @@ def full() -> Results:
         enqueuer=EnqueuerResult(
             items_per_s=same(40_000), cpu_us=same(20), large_items_per_s=30_000, file_mib=1907, peak_mib=70
         ),
+        proxy=proxy(),
+        proxy_memory={"dequeuer": holding()},
         soak=Soak(messages=50_000, samples=100, first_mib=50, last_mib=51, apart=0.02),
     )

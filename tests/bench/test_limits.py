@@ -36,6 +36,15 @@ def test_the_best_round_decides_about_distance(tmp_path: Path) -> None:
     ]
 
 
+def test_the_best_round_of_the_proxies_decides_and_the_larger_body(tmp_path: Path) -> None:
+    text = "[proxy]\ncpu_to_floor = 1.9\ncpu_to_aiohttp = 0.2\nstreams_mib = 58\nidle_mib = 60\nbody_mib = 48\n"
+    assert limits.exceeded(limits.load(written(tmp_path, text)), full()) == [
+        "proxy.cpu_to_floor is 2.00, at most 1.9 is allowed",
+        "proxy.idle_mib is 64.00, at most 60 is allowed",
+        "proxy.body_mib is 49.00, at most 48 is allowed",
+    ]
+
+
 def test_what_was_not_measured_exceeds_nothing() -> None:
     assert not limits.exceeded(limits.load(ROOT / "bench" / "limits.toml"), Results())
 

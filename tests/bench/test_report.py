@@ -31,6 +31,17 @@ def test_a_row_of_cpu_has_its_spread_and_its_requests() -> None:
     assert "  async-16: GetObject 2, ReceiveMessage 0.1" in text
 
 
+def test_the_proxies_have_a_row_each_and_what_is_to_be_reached() -> None:
+    text = report.text(full())
+    assert line(text, "dequeuer |")[:5] == ["dequeuer", "30.0", "30000", "15000", "36.0"]
+    assert line(text, "CPU of dequeuer to the floor")[1] == "2.50 (2.00..9.00)x"
+    assert line(text, "CPU a request of the proxy to the floor")[-2:] == ["2.5x", "reached"]
+    assert line(text, "CPU a request of the proxy to one with aiohttp")[-1] == "short by 0.05x"
+    assert line(text, "p99 that the proxy adds")[-2:] == ["0.40 ms", "reached"]
+    assert line(text, "memory of the proxy with 10,000")[-2:] == ["64 MiB", "reached"]
+    assert "| dequeuer   | 58.0 " in text
+
+
 def test_a_void_row_is_reported() -> None:
     assert "VOID idle: it went away" in report.text(Results(void={"idle": "it went away"}))
 

@@ -1,0 +1,1 @@
+"""The rows of the realtime proxy: `dequeuer proxy` and others between a raw client and a canned container."""
