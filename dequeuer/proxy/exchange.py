@@ -10,16 +10,16 @@ from typing import Final, Protocol
 from dequeuer.concurrency.slots import SlotResult
 from dequeuer.core import clock
 from dequeuer.http.errors import MalformedError
+from dequeuer.http.forwarding import last_chunk, request_head, response_head
 from dequeuer.http.framing import BodyReader, Trailers
 from dequeuer.http.request_head import RequestHead
 from dequeuer.http.response_head import ResponseHead
+from dequeuer.http.trace_context import traceparent
 from dequeuer.proxy.admission import Admission, QueueFullError, RejectionReason
 from dequeuer.proxy.container_connection import ContainerConnection, FailureKind
 from dequeuer.proxy.container_pool import ContainerPool
-from dequeuer.proxy.forwarding import last_chunk, request_head, response_head
 from dequeuer.proxy.limits import ProxyLimits
 from dequeuer.proxy.record import RequestObserver, RequestRecord
-from dequeuer.proxy.trace_context import traceparent
 from dequeuer.proxy.tunnel import Tunnel
 
 MAX_WAITING_BODY_BYTES: Final = 64 * 1024

@@ -146,17 +146,17 @@ MUTATIONS = [
     ),
     Mutation(
         name="trailers change what the head said",
-        module="proxy/forwarding.py",
+        module="http/forwarding.py",
         old='        if name.lower().replace(b"_", b"-") not in _NOT_IN_TRAILERS\n',
         new="        if name\n",
-        tests=("tests/proxy/test_forwarding.py",),
+        tests=("tests/http/test_forwarding.py",),
     ),
     Mutation(
         name="fields of one connection are passed on",
-        module="proxy/forwarding.py",
+        module="http/forwarding.py",
         old='            if lower not in dropped and (lower not in named or lower == b"content-type")\n',
         new="            if lower not in dropped\n",
-        tests=("tests/proxy/test_forwarding.py",),
+        tests=("tests/http/test_forwarding.py",),
     ),
     Mutation(
         name="a WebSocket is told that the server goes away inside a frame",

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from dequeuer.proxy.trace_context import traceparent
+from dequeuer.http.trace_context import traceparent
 
 VALID = b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 

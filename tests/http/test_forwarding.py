@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from dequeuer.http.forwarding import last_chunk, request_head, response_head
 from dequeuer.http.request_head import read_request_head
 from dequeuer.http.response_head import read_response_head
-from dequeuer.proxy.forwarding import last_chunk, request_head, response_head
 
 TRACE = b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
