@@ -43,6 +43,9 @@ class ResponseReceiver(Protocol):
     def on_response_data(self, piece: bytes) -> None:
         """A part of the body."""
 
+    def on_read_end(self) -> None:
+        """What has arrived was passed on, and the response goes on."""
+
     def on_response_end(self, trailers: Trailers) -> None:
         """The response is whole. The connection is free."""
 
@@ -193,6 +196,8 @@ class ContainerConnection(asyncio.Protocol):
                 data = self._read_heads(receiver, data)
             if self._body is not None and self._receiver is receiver:
                 self._read_body(receiver, self._body, data)
+            if self._receiver is receiver:
+                receiver.on_read_end()
         except MalformedError:
             self._fail("upstream_malformed")
 

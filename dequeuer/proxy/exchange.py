@@ -99,6 +99,7 @@ class Exchange:
         "_ended",
         "_head",
         "_keep",
+        "_out",
         "_parts",
         "_pending",
         "_pending_bytes",
@@ -119,6 +120,7 @@ class Exchange:
         self._admitted = self._counts = self._responding = self._ended = False
         self._continued = self._chunked_out = False
         self._keep = False
+        self._out = b""
         self.deadline = 0.0
         """Loop time until which the head of the response must have arrived; 0: there is no limit."""
         self.record = RequestRecord(head.method, head.target, clock.monotonic())
@@ -284,19 +286,28 @@ class Exchange:
             connection = b"close"
         elif self._head.is_http10:
             connection = b"keep-alive"
-        self._client.write(response_head(head, chunked=self._chunked_out, connection=connection))
+        self._out = response_head(head, chunked=self._chunked_out, connection=connection)
 
     def on_response_data(self, piece: bytes) -> None:
         """Pass a part of the body on."""
         self.record.bytes_out += len(piece)
-        self._client.write(b"%x\r\n%b\r\n" % (len(piece), piece) if self._chunked_out else piece)
+        data = b"%x\r\n%b\r\n" % (len(piece), piece) if self._chunked_out else piece
+        self._out = self._out + data if self._out else data
+
+    def on_read_end(self) -> None:
+        """Send what came with one read of the container's connection: each write is a system call."""
+        out, self._out = self._out, b""
+        if out:
+            self._client.write(out)
 
     def on_response_end(self, trailers: Trailers) -> None:
         """End the response."""
         if self._chunked_out:
-            self._client.write(last_chunk(trailers))
-        status = self.record.status
+            self._out += last_chunk(trailers)
+        # Before the write: it may find the buffer full. The connection may have the next request already.
         self._connection = None
+        self.on_read_end()
+        status = self.record.status
         self._finish("refused" if status in _NOT_NOW else "succeeded" if status < 500 else "failed")
         self._client.exchange_ended(keep=self._keep and self._body.is_done)
 
@@ -333,6 +344,7 @@ class Exchange:
             return
         if self._responding:
             self.record.reason = "cut"
+            self.on_read_end()
             self._finish("refused")
             self._client.cut()
         elif (

@@ -35,6 +35,8 @@ class Receiver:
     def on_response_data(self, piece: bytes) -> None:
         pass
 
+    def on_read_end(self) -> None: ...
+
     def on_response_end(self, trailers: Trailers) -> None:
         self.ended.set()
 
