@@ -17,6 +17,8 @@ _CHUNK_ALLOWANCE_BYTES: Final = 16
 # The chunks of requests and of responses have one syntax, so the parser of requests reads both.
 _CHUNKED_PRELUDE: Final = b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n"
 _END: Final = b"\r\n\r\n"
+MAX_LENGTH: Final = 2**63 - 1
+"""Of a body. Above it, a server that keeps the length in a signed number would read another one."""
 
 Trailers = list[tuple[bytes, bytes]]
 """Names and values, as they were sent."""

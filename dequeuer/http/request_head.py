@@ -11,7 +11,7 @@ from typing import Final
 
 import httptools
 
-from dequeuer.http.framing import BodyReader, ChunkedBody, LengthBody, NoBody
+from dequeuer.http.framing import MAX_LENGTH, BodyReader, ChunkedBody, LengthBody, NoBody
 
 MAX_HEAD_BYTES: Final = 64 * 1024
 """Size of the head of a request."""
@@ -238,6 +238,8 @@ def _read_framing(head: RequestHead) -> None:
     elif b"content-length" in special:
         # The parser has checked that it is one decimal number below 2**64.
         head.body_length = int(special[b"content-length"][0])
+        if head.body_length > MAX_LENGTH:
+            raise RequestError(400, "Content-Length is not valid")
     protocols = special.get(b"upgrade")
     if protocols and b"upgrade" in head.connection_options and not head.is_http10 and not head.has_body:
         upgrade = b", ".join(protocols)

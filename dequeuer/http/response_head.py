@@ -8,7 +8,7 @@ from typing import Final
 import httptools
 
 from dequeuer.http.errors import MalformedError
-from dequeuer.http.framing import BodyReader, ChunkedBody, LengthBody, NoBody, UntilCloseBody
+from dequeuer.http.framing import MAX_LENGTH, BodyReader, ChunkedBody, LengthBody, NoBody, UntilCloseBody
 from dequeuer.http.protocols import guess_protocol
 from dequeuer.http.request_head import Field
 
@@ -108,3 +108,5 @@ def _read_framing(head: ResponseHead) -> None:
         if len(lengths) > 1:
             raise MalformedError("a response whose length is ambiguous")
         head.body_length = int(lengths.pop())
+        if head.body_length > MAX_LENGTH:
+            raise MalformedError("a response whose length is too large")

@@ -45,6 +45,7 @@ class ClientConnection(asyncio.Protocol):
         "_blocked_bytes",
         "_blocked_until",
         "_buffer",
+        "_counted_bytes",
         "_deadline",
         "_exchange",
         "_is_blocked",
@@ -75,6 +76,7 @@ class ClientConnection(asyncio.Protocol):
         self._exchange: Exchange | None = None
         self._tunnel: Tunnel | None = None
         self._buffer: bytearray | None = None
+        self._counted_bytes = 0
         self._ahead = b""
         self._address = b""
         self._deadline = self._blocked_until = 0.0
@@ -227,7 +229,7 @@ class ClientConnection(asyncio.Protocol):
         if self._exchange is not None:
             self._exchange.body_timed_out()
         elif self._buffer:
-            self._refuse(RequestError(408, "the head of the request has not arrived in time"))
+            self._refuse(RequestError(408, "the head of the request has not arrived in time"), self._buffer)
         else:
             self.abort() if self._is_closing else self.close()
 
@@ -280,23 +282,26 @@ class ClientConnection(asyncio.Protocol):
             buffer = self._buffer
         if buffer.startswith(b"\r\n") and (lines := _EMPTY_LINES.match(buffer)):
             # RFC 9112, section 2.2: empty lines before a request are ignored. They do not extend its deadline.
-            buffer, searched, self._buffer = bytes(buffer[lines.end() :]), 0, None
+            buffer, searched = bytes(buffer[lines.end() :]), 0
+            self._drop_buffer()
             if not buffer:
                 return
         try:
             end = find_head_end(buffer, searched)
             if not end:
                 check_unfinished(buffer, searched)
+                grown, self._counted_bytes = len(buffer) - self._counted_bytes, len(buffer)
+                self._parts.unfinished_heads.grow(grown)
                 if self._buffer is None:
                     self._buffer = bytearray(buffer)
                     self._deadline = self.checked_from = self._parts.loop.time() + self._parts.limits.head_timeout_s
                 return
             head = read_request_head(bytes(buffer[:end]))
         except RequestError as error:
-            self._refuse(error)
+            self._refuse(error, buffer)
             return
         rest = bytes(buffer[end:])
-        self._buffer = None
+        self._drop_buffer()
         del self._waiting[self]
         self.checked_from = 0.0
         self._deadline = self._parts.loop.time() + self._parts.limits.body_timeout_s
@@ -306,14 +311,19 @@ class ClientConnection(asyncio.Protocol):
             self._keep_ahead(rest[used:])
             self._go_on_ahead()
 
-    def _refuse(self, error: RequestError) -> None:
-        """Answer a request that is not read any further, and close."""
+    def _drop_buffer(self) -> None:
+        self._parts.unfinished_heads.shrink(self._counted_bytes)
+        self._counted_bytes = 0
         self._buffer = None
+
+    def _refuse(self, error: RequestError, received: bytes | bytearray) -> None:
+        """Answer a request of which no more is read than was `received`, and close."""
+        without_body = received.startswith(b"HEAD ")
         now = clock.monotonic()
         record = RequestRecord(b"", b"", now)
         record.status, record.reason, record.ended_at = error.status, _REASONS.get(error.status, "bad_request"), now
         self._parts.observer.request_ended(record)
-        self.write(own_response(error.status, record.reason, error.text, keep=False))
+        self.write(own_response(error.status, record.reason, error.text, keep=False, without_body=without_body))
         self._linger(expects_data=True)
 
     def _linger(self, *, expects_data: bool) -> None:
@@ -322,7 +332,7 @@ class ClientConnection(asyncio.Protocol):
         self._waiting.pop(self, None)
         self.checked_from = 0.0
         self._ahead = b""
-        self._buffer = None
+        self._drop_buffer()
         transport = self._transport
         if transport is None or transport.is_closing():
             return
@@ -347,6 +357,7 @@ class ClientConnection(asyncio.Protocol):
         self._is_closing = True
         self._waiting.pop(self, None)
         self.checked_from = 0.0
+        self._drop_buffer()
         exchange, self._exchange = self._exchange, None
         if exchange is not None:
             exchange.client_left()

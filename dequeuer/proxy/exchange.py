@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Final, Protocol
 
@@ -21,6 +21,7 @@ from dequeuer.proxy.container_pool import ContainerPool
 from dequeuer.proxy.limits import ProxyLimits
 from dequeuer.proxy.record import RequestObserver, RequestRecord
 from dequeuer.proxy.tunnel import Tunnel
+from dequeuer.proxy.unfinished_heads import UnfinishedHeads
 
 MAX_WAITING_BODY_BYTES: Final = 64 * 1024
 """Of a request that waits for its admission: above it the client is not read."""
@@ -82,6 +83,7 @@ class ProxyParts:
     admission: Admission
     pool: ContainerPool
     observer: RequestObserver
+    unfinished_heads: UnfinishedHeads = field(default_factory=UnfinishedHeads)
 
 
 class Exchange:

@@ -150,6 +150,7 @@ def test_http10_needs_no_host() -> None:
         (b"Content-Length:",),
         (b"Content-Length: 5 5",),
         (b"Content-Length: 18446744073709551616",),
+        (b"Content-Length: 9223372036854775808",),
         (b"Content-Length: 5", b"Transfer-Encoding: chunked"),
         (b"Transfer-Encoding: chunked", b"Content-Length: 5"),
         (b"Transfer-Encoding: gzip", b"Content-Length: 5"),

@@ -499,6 +499,14 @@ async def test_a_malformed_request_reaches_nobody(make_stand: MakeStand) -> None
     assert (record.method, record.status, record.reason) == (b"", 400, "bad_request")
 
 
+@pytest.mark.parametrize("rest", [b"Expect: cow\r\n\r\n", b"A : b\r\n\r\n", b"A: b\n"])
+async def test_the_refusal_of_a_malformed_head_request_has_no_body(make_stand: MakeStand, rest: bytes) -> None:
+    stand = await make_stand(answering(ok()))
+    client = await stand.ask(b"HEAD / HTTP/1.1\r\nHost: h\r\n" + rest)
+    assert (await client.head()).startswith(b"HTTP/1.1 4")
+    assert await client.rest() == b""
+
+
 async def test_malformed_chunks_end_the_request_for_the_container_too(make_stand: MakeStand) -> None:
     async def behave(side: ContainerSide) -> None:
         await side.head()
