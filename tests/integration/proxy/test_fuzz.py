@@ -1,0 +1,35 @@
+"""The fuzzer, for as long as `PROXY_FUZZ_SECONDS` says; what it found before is checked first."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from tests.integration.proxy.fuzz import examine, run
+from tests.integration.proxy.grammar import Attack
+from tests.integration.proxy.recorder import Recorder
+
+SECONDS = float(os.environ.get("PROXY_FUZZ_SECONDS", "60"))
+SEED = int(os.environ.get("PROXY_FUZZ_SEED", "1"))
+
+FOUND = {
+    "a length that is negative in 64 bits": Attack(
+        b"POST /a HTTP/1.1\r\nHost: h\r\nContent-Length: 9446744073709551616\r\n\r\nabc", ()
+    ),
+}
+"""Bytes that a proxy has passed on wrongly."""
+
+
+@pytest.mark.parametrize("attack", FOUND.values(), ids=FOUND)
+def test_what_was_found_before_is_mended(attack: Attack, shared_proxy: int, shared_recorder: Recorder) -> None:
+    assert examine(shared_proxy, shared_recorder, attack) == "refused"
+
+
+def test_random_requests_are_passed_on_as_they_are_meant_or_not_at_all(
+    shared_proxy: int, shared_recorder: Recorder
+) -> None:
+    counts = run(shared_proxy, shared_recorder, seconds=SECONDS, seed=SEED)
+    # Neither of the two is rare: a grammar that went astray would find nothing.
+    assert counts["passed"] > sum(counts.values()) / 10, counts
+    assert counts["refused"] > sum(counts.values()) / 10, counts
