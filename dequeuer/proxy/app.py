@@ -29,11 +29,11 @@ from dequeuer.process.running import run_to_status
 from dequeuer.proxy.access_log import AccessLog
 from dequeuer.proxy.admission import Admission
 from dequeuer.proxy.container_pool import ContainerPool
-from dequeuer.proxy.exchange import ProxyParts
 from dequeuer.proxy.in_flight import publish_in_flight
 from dequeuer.proxy.limits import ProxyLimits
 from dequeuer.proxy.listener import Listener
 from dequeuer.proxy.metrics import ProxyMetrics
+from dequeuer.proxy.parts import ProxyParts
 from dequeuer.proxy.record import RequestObserver, RequestRecord
 from dequeuer.settings import ProxySettings
 

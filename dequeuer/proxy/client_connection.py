@@ -13,7 +13,9 @@ from typing import Final, cast
 from dequeuer.core import clock
 from dequeuer.http.framing import find_head_end
 from dequeuer.http.request_head import RequestError, check_unfinished, read_request_head
-from dequeuer.proxy.exchange import Exchange, ProxyParts, own_response
+from dequeuer.proxy.exchange import Exchange
+from dequeuer.proxy.own_responses import own_response
+from dequeuer.proxy.parts import ProxyParts
 from dequeuer.proxy.record import RequestRecord
 from dequeuer.proxy.tunnel import Tunnel
 

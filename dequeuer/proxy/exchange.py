@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
-from http import HTTPStatus
-from typing import Final, Protocol
+from typing import Final
 
 from dequeuer.concurrency.slots import SlotResult
 from dequeuer.core import clock
@@ -15,13 +13,12 @@ from dequeuer.http.framing import BodyReader, Trailers
 from dequeuer.http.request_head import RequestHead
 from dequeuer.http.response_head import ResponseHead
 from dequeuer.http.trace_context import traceparent
-from dequeuer.proxy.admission import Admission, QueueFullError, RejectionReason
+from dequeuer.proxy.admission import QueueFullError, RejectionReason
 from dequeuer.proxy.container_connection import ContainerConnection, FailureKind
-from dequeuer.proxy.container_pool import ContainerPool
-from dequeuer.proxy.limits import ProxyLimits
-from dequeuer.proxy.record import RequestObserver, RequestRecord
+from dequeuer.proxy.own_responses import FAILURE_TEXTS, QUEUE_FULL_TEXT, REJECTION_TEXTS, own_response
+from dequeuer.proxy.parts import Client, ProxyParts
+from dequeuer.proxy.record import RequestRecord
 from dequeuer.proxy.tunnel import Tunnel
-from dequeuer.proxy.unfinished_heads import UnfinishedHeads
 
 MAX_WAITING_BODY_BYTES: Final = 64 * 1024
 """Of a request that waits for its admission: above it the client is not read."""
@@ -29,61 +26,6 @@ MAX_WAITING_BODY_BYTES: Final = 64 * 1024
 _REPEATABLE: Final = frozenset({b"GET", b"HEAD", b"OPTIONS"})
 _NOT_NOW: Final = frozenset({429, 503})
 _PROBE: Final = b"kube-probe/"
-
-QUEUE_FULL_TEXT: Final = "pending request queue full"
-_REJECTIONS: Final[dict[RejectionReason, str]] = {
-    "queue_timeout": "the request has waited for too long in the queue",
-    "not_ready": "the container is not ready",
-}
-_FAILURES: Final[dict[FailureKind, str]] = {
-    "upstream_broken": "the container closed the connection without a response",
-    "upstream_malformed": "the response of the container is not valid HTTP/1",
-}
-
-
-class Client(Protocol):
-    """The connection of the client of an exchange."""
-
-    @property
-    def address(self) -> bytes:
-        """The address of the client, as `X-Forwarded-For` has it."""
-
-    @property
-    def may_persist(self) -> bool:
-        """Whether the connection may carry another request, as far as this side is concerned."""
-
-    def write(self, data: bytes) -> None:
-        """Send a part of the response."""
-
-    def pause_reading(self) -> None:
-        """Read nothing until `resume_reading`."""
-
-    def resume_reading(self) -> None:
-        """Read again."""
-
-    def exchange_ended(self, *, keep: bool) -> None:
-        """Go on with the next request, or close once everything was sent."""
-
-    def cut(self) -> None:
-        """Close in a way that nobody takes for the end of the response."""
-
-    def become_tunnel(self, tunnel: Tunnel) -> None:
-        """Pass everything that arrives from now on to the tunnel."""
-
-    def close(self) -> None:
-        """Close once everything was sent."""
-
-
-@dataclass(slots=True, kw_only=True)
-class ProxyParts:
-    """What all exchanges share."""
-
-    loop: asyncio.AbstractEventLoop
-    limits: ProxyLimits
-    admission: Admission
-    pool: ContainerPool
-    observer: RequestObserver
-    unfinished_heads: UnfinishedHeads = field(default_factory=UnfinishedHeads)
 
 
 class Exchange:
@@ -213,7 +155,7 @@ class Exchange:
     def rejected(self, reason: RejectionReason) -> None:
         """Answer that the request has waited for too long."""
         self._counts = False
-        self._refuse(503, reason, _REJECTIONS[reason])
+        self._refuse(503, reason, REJECTION_TEXTS[reason])
 
     def _start(self) -> None:
         self.record.admitted_at = clock.monotonic()
@@ -359,7 +301,7 @@ class Exchange:
             # The container closed an idle connection: nothing of a request of a safe method was lost.
             self._connect(fresh=True)
         else:
-            self._refuse(502, kind, _FAILURES[kind], "refused")
+            self._refuse(502, kind, FAILURE_TEXTS[kind], "refused")
 
     def on_writable(self, is_writable: bool) -> None:  # noqa: FBT001 - a protocol of callbacks
         """Slow the client down, or let it go on."""
@@ -435,16 +377,3 @@ class Exchange:
             self._parts.admission.leave(self, result)
         self.record.ended_at = clock.monotonic()
         self._parts.observer.request_ended(self.record)
-
-
-def own_response(status: int, reason: str, text: str, *, keep: bool, without_body: bool = False) -> bytes:
-    """Return a response of the proxy itself. `reason`: of `X-Dequeuer-Reason`."""
-    body = f"{text}\n".encode()
-    retry = "Retry-After: 1\r\n" if status == 503 else ""
-    return (
-        f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\n"
-        "Content-Type: text/plain; charset=utf-8\r\n"
-        f"Content-Length: {len(body)}\r\n"
-        f"X-Dequeuer-Reason: {reason}\r\n{retry}"
-        f"{'' if keep else 'Connection: close' + chr(13) + chr(10)}\r\n"
-    ).encode() + (b"" if without_body else body)

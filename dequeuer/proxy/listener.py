@@ -10,7 +10,7 @@ from typing import Final
 from dequeuer.http.listening import open_listeners
 from dequeuer.proxy.client_connection import ClientConnection
 from dequeuer.proxy.container_connection import RECEIVE_BYTES
-from dequeuer.proxy.exchange import ProxyParts
+from dequeuer.proxy.parts import ProxyParts
 
 CHECK_INTERVAL_S: Final = 0.5
 """Deadlines are noticed up to this much late."""

@@ -16,9 +16,9 @@ from dequeuer.concurrency.slots import FixedLimit
 from dequeuer.http.origin import LOCALHOST, Origin
 from dequeuer.proxy.admission import Admission
 from dequeuer.proxy.container_pool import ContainerPool
-from dequeuer.proxy.exchange import ProxyParts
 from dequeuer.proxy.limits import ProxyLimits
 from dequeuer.proxy.listener import Listener
+from dequeuer.proxy.parts import ProxyParts
 from dequeuer.proxy.record import RequestRecord
 from tests.tcp_server import tcp_server
 

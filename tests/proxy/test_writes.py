@@ -10,8 +10,8 @@ from dequeuer.proxy.admission import Admission
 from dequeuer.proxy.client_connection import ClientConnection
 from dequeuer.proxy.container_connection import ContainerConnection
 from dequeuer.proxy.container_pool import ContainerPool
-from dequeuer.proxy.exchange import ProxyParts
 from dequeuer.proxy.limits import ProxyLimits
+from dequeuer.proxy.parts import ProxyParts
 from tests.proxy.conftest import Records, ok
 
 REQUEST = b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\n\r\nbody"
