@@ -138,8 +138,11 @@ class ClientConnection(asyncio.Protocol):
 
     def _wait(self, timeout_s: float) -> None:
         """Wait for the next request."""
-        self._deadline = self.checked_from = self._parts.loop.time() + timeout_s
+        self._deadline = self._parts.loop.time() + timeout_s
         self._waiting[self] = None
+        # Until the client has read the response before, it has the time for that, which is shorter.
+        is_read = self._transport is None or not self._transport.get_write_buffer_size()
+        self.checked_from = self._deadline if is_read else 0.0
 
     def _go_on_ahead(self) -> None:
         """Begin the next request if the client has sent it already, and reads what it is sent."""
@@ -206,6 +209,8 @@ class ClientConnection(asyncio.Protocol):
             self._check_reader(size, now)
             return
         self._blocked_bytes = 0
+        if exchange is None and self._tunnel is None:
+            self.checked_from = self._deadline
         waits_for_client = exchange is None or (exchange.awaits_body and not self._is_paused)
         if self._tunnel is None and waits_for_client and now >= self._deadline:
             self._timed_out()

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from dequeuer.proxy.limits import ProxyLimits
-from tests.proxy.conftest import ContainerSide, MakeStand, answering, ok
+from tests.proxy.conftest import ContainerSide, MakeStand, answering, ok, until
 
 GET = b"GET /a HTTP/1.1\r\nHost: h\r\n\r\n"
 LARGE = 32 << 20
@@ -101,6 +101,15 @@ async def test_a_client_that_asks_and_does_not_read_is_not_answered_without_end(
     for _ in range(5000):
         await client.head()
         await client.exactly(60_000)
+
+
+async def test_a_client_that_leaves_the_end_of_its_last_response_unread_is_cut(make_stand: MakeStand) -> None:
+    stand = await make_stand(answering(ok(bytes(50_000))), limits=ProxyLimits(body_timeout_s=0.01))
+    client = await stand.ask(GET * 1000)
+    # The connection was idle when its last response had been taken from the container, and may be so for a minute.
+    await until(lambda: not stand.listener.connections)
+    assert len(stand.requests) < 1000
+    client.writer.close()
 
 
 async def test_requests_sent_ahead_are_not_read_without_end(make_stand: MakeStand) -> None:
