@@ -20,6 +20,7 @@ from dequeuer.gateway.job_buckets import SourceBuckets
 from dequeuer.gateway.job_calls import SqsCounts
 from dequeuer.gateway.job_service import Cluster, Jobs
 from dequeuer.gateway.queue import SqsQueue
+from dequeuer.gateway.realtime import Forwarder
 from dequeuer.gateway.routes import CANCEL_TIMEOUT_S, SHUTDOWN_TIMEOUT_S, make_app, make_runner
 from dequeuer.gateway.service import Gateway
 from dequeuer.http.listening import addresses_text
@@ -44,7 +45,11 @@ def run_gateway(settings: GatewaySettings) -> int:
     Raises:
         ConfigurationError: no region is configured, or the file of the APIs has faults; no call to AWS was made.
     """
-    endpoints = load_endpoints(settings.apis_path, settings.queues) if settings.apis_path else NO_ENDPOINTS
+    endpoints = (
+        load_endpoints(settings.apis_path, settings.queues, settings.realtime_urls)
+        if settings.apis_path
+        else NO_ENDPOINTS
+    )
     return run_to_status(_run(settings, endpoints))
 
 
@@ -87,7 +92,8 @@ async def _run(settings: GatewaySettings, endpoints: Endpoints) -> int:
             cluster=Cluster(uid=settings.cluster_uid, version=settings.cortex_version),
         )
         limit = IdleLimit(MAX_IDLE_CONNECTIONS)
-        app = make_app(gateway, settings.queues, lambda: drain.requested, endpoints, jobs)
+        forwarder = Forwarder(limit.when_lost, lambda: limit.is_draining)
+        app = make_app(gateway, settings.queues, lambda: drain.requested, endpoints, jobs, forwarder)
         limit.watch(app)
         runner = make_runner(app)
         await runner.setup()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler
 
@@ -11,16 +13,23 @@ _SIMPLE_HEADERS = {"accept", "accept-language", "content-language", "origin"}
 _HEADERS = {"content-type": "Content-Type", "x-requested-with": "X-Requested-With", "user-agent": "User-Agent"}
 
 
-def enable_cors(app: web.Application) -> None:
-    """Let web pages of any origin read every response of `app`, and answer their preflight requests."""
-    app.middlewares.append(_answer_preflight)
+def enable_cors(app: web.Application, is_left_alone: Callable[[web.Request], bool] = lambda _: False) -> None:
+    """Let web pages of any origin read every response of `app`, and answer their preflight requests.
+
+    `is_left_alone`: whether somebody else answers the preflight of a request; it does not block.
+    """
+
+    @web.middleware
+    async def answer_preflight(request: web.Request, handler: Handler) -> web.StreamResponse:
+        if request.method != "OPTIONS" or is_left_alone(request):
+            return await handler(request)
+        return _preflight_response(request)
+
+    app.middlewares.append(answer_preflight)
     app.on_response_prepare.append(_add_cors_headers)
 
 
-@web.middleware
-async def _answer_preflight(request: web.Request, handler: Handler) -> web.StreamResponse:
-    if request.method != "OPTIONS":
-        return await handler(request)
+def _preflight_response(request: web.Request) -> web.Response:
     if hdrs.ORIGIN not in request.headers:
         return web.Response()
     if hdrs.ACCESS_CONTROL_REQUEST_METHOD not in request.headers:

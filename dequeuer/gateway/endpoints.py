@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from dequeuer.core.errors import ConfigurationError, clip
 from dequeuer.core.suggestions import did_you_mean
@@ -12,6 +13,8 @@ from dequeuer.jobs.deployed_api import DeployedApi
 
 RESERVED = frozenset({"healthz", "batch", "tasks", "verifycortex"})
 """First segments of the paths that the gateway answers itself."""
+REALTIME_PORT = 8888
+"""Of the Service of a RealtimeAPI in Cortex's clusters."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,12 +26,14 @@ class Endpoint:
         kind: as Cortex writes it (`AsyncAPI`).
         path: begins with a slash and does not end with one; it may have several segments.
         job_api: what its jobs show of it; None for a kind without jobs.
+        address: host and port of a RealtimeAPI; None for another kind, and where nothing is forwarded.
     """
 
     api_name: str
     kind: str
     path: str
     job_api: DeployedApi | None = None
+    address: tuple[str, int] | None = None
 
 
 class Endpoints:
@@ -50,12 +55,15 @@ NO_ENDPOINTS = Endpoints()
 """Without a file: APIs are found by the names of their queues."""
 
 
-def load_endpoints(path: str, queues: Mapping[str, str] | None) -> Endpoints:
+def load_endpoints(
+    path: str, queues: Mapping[str, str] | None, urls: Mapping[str, tuple[str, int]] = MappingProxyType({})
+) -> Endpoints:
     """Return the endpoints of a file. Blocks while it is read.
 
     Args:
         path: of the file.
         queues: queue URLs by API name; None when they are not known, and cannot be compared with the file.
+        urls: addresses of RealtimeAPIs that are not at `api-<name>`.
 
     Raises:
         ConfigurationError: with every fault of the file; or with every API that the gateway cannot serve.
@@ -73,10 +81,12 @@ def load_endpoints(path: str, queues: Mapping[str, str] | None) -> Endpoints:
             job_api=deployed_api(api, index=index, file_name=file_name)
             if isinstance(api, BatchApi | TaskApi)
             else None,
+            address=urls.get(api.name, (f"api-{api.name}", REALTIME_PORT)) if api.kind == "RealtimeAPI" else None,
         )
         for index, api in enumerate(load_apis(path))
     )
     faults = [*_reserved(endpoints), *(_without_queue(endpoints, queues) if queues is not None else ())]
+    faults += _not_realtime(endpoints, urls)
     if faults:
         raise ConfigurationError([f"{clip(path)}: {fault}" for fault in faults])
     return endpoints
@@ -105,4 +115,16 @@ def _without_queue(endpoints: Endpoints, queues: Mapping[str, str]) -> Iterator[
             yield (
                 f"API {api.api_name} is of kind {api.kind}, and DEQUEUER_QUEUES names a queue for it; "
                 "allowed: queues of AsyncAPIs; remove it from DEQUEUER_QUEUES"
+            )
+
+
+def _not_realtime(endpoints: Endpoints, urls: Iterable[str]) -> Iterator[str]:
+    names = [api.api_name for api in endpoints if api.kind == "RealtimeAPI"]
+    for name in urls:
+        if name not in names:
+            kind = endpoints.kind_of(name)
+            what = f"is of kind {kind}" if kind else f"is not in the file{did_you_mean(name, names)}"
+            yield (
+                f"API {name} {what}, and DEQUEUER_REALTIME_URLS names an address for it; allowed: the names of "
+                "RealtimeAPIs; remove it from DEQUEUER_REALTIME_URLS"
             )

@@ -26,6 +26,7 @@ from dequeuer.gateway.errors import HeadersTooLargeError, InvalidRequestError, U
 from dequeuer.gateway.job_routes import PREFIXES, add_job_routes
 from dequeuer.gateway.job_service import Jobs
 from dequeuer.gateway.model import Submission, check_api_name
+from dequeuer.gateway.realtime import Forwarder
 from dequeuer.gateway.responses import errors_to_responses, json_response, report_response
 from dequeuer.gateway.service import Gateway
 from dequeuer.gateway.upload import defer_continue, read_body, stored_content_type, stored_headers
@@ -130,7 +131,7 @@ class Routes:
             return UnknownApiError(f"API {api_name} is of kind {kind}: submit its jobs to /{path}/{api_name}")
         if kind is not None:
             return UnknownApiError(
-                f"API {api_name} is of kind {kind}, and this gateway serves AsyncAPIs: "
+                f"API {api_name} is of kind {kind}, and this gateway does not serve it: "
                 "send the request to where that API itself is served"
             )
         return UnknownApiError(
@@ -165,17 +166,19 @@ class Routes:
         return await report_response(request, request_id, await self._gateway.look_up(api_name, request_id))
 
 
-def make_app(
+def make_app(  # noqa: PLR0913, PLR0917 - what the paths lead to
     gateway: Gateway,
     queues: Mapping[str, str],
     is_draining: Callable[[], bool] = lambda: False,
     endpoints: Endpoints = NO_ENDPOINTS,
     jobs: Jobs | None = None,
+    forwarder: Forwarder | None = None,
 ) -> web.Application:
-    """Return the application with all routes."""
+    """Return the application with all routes. `forwarder`: None: requests to RealtimeAPIs are refused."""
     routes = Routes(gateway, queues, is_draining, endpoints)
     app = web.Application(middlewares=[errors_to_responses])
-    enable_cors(app)
+    forwarded: set[web.AbstractRoute] = set()
+    enable_cors(app, lambda request: request.match_info.route in forwarded)
     app.router.add_get("/healthz", routes.healthz)
     app.router.add_post("/", routes.submit_in_cluster, expect_handler=defer_continue)
     app.router.add_get("/{request_id}", routes.report_in_cluster)
@@ -183,7 +186,9 @@ def make_app(
     app.router.add_post("/{api_name}/", routes.submit, expect_handler=defer_continue)
     app.router.add_get("/{api_name}/{request_id}", routes.report)
     for endpoint in endpoints:
-        if jobs is None or endpoint.job_api is None:
+        if forwarder is not None and endpoint.address is not None:
+            forwarded |= _add_forwarded(app.router, forwarder, endpoint)
+        elif jobs is None or endpoint.job_api is None:
             _add_endpoint(app.router, routes, endpoint)
     if jobs is not None:
         add_job_routes(app, jobs, is_draining, taken=queues)
@@ -201,6 +206,15 @@ def _add_endpoint(router: web.UrlDispatcher, routes: Routes, endpoint: Endpoint)
         refuse = partial(routes.refuse, endpoint.api_name)
         router.add_route("*", endpoint.path, refuse, expect_handler=defer_continue)
         router.add_route("*", f"{endpoint.path}/{{rest:.*}}", refuse, expect_handler=defer_continue)
+
+
+def _add_forwarded(router: web.UrlDispatcher, forwarder: Forwarder, endpoint: Endpoint) -> set[web.AbstractRoute]:
+    """Add the routes of a RealtimeAPI: every method, and every path behind its endpoint, with line ends in it, too."""
+    forward = partial(forwarder.forward, endpoint)
+    return {
+        router.add_route("*", path, forward, expect_handler=defer_continue)
+        for path in (endpoint.path, f"{endpoint.path}/{{rest:[\\s\\S]*}}")
+    }
 
 
 def make_runner(app: web.Application) -> web.AppRunner:

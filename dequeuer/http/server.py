@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
@@ -31,6 +32,7 @@ class IdleLimit:
         # In the order in which they became idle.
         self._idle: dict[RequestHandler, None] = {}
         self._busy = 0
+        self._on_lost: dict[RequestHandler, Callable[[], None]] = {}
         self._is_draining = False
         self._quiet = asyncio.Event()
         self._quiet.set()
@@ -85,6 +87,30 @@ class IdleLimit:
                 await self._quiet.wait()
         except TimeoutError:
             return
+
+    @property
+    def is_draining(self) -> bool:
+        """Whether no new connection is accepted."""
+        return self._is_draining
+
+    @contextmanager
+    def when_lost(self, request: web.Request, call: Callable[[], None]) -> Iterator[None]:
+        """Call a function when the connection of a request is lost within the context; at once when it is already."""
+        connection = request.protocol
+        self._on_lost[connection] = call
+        if connection.transport is None:
+            call()
+        try:
+            yield
+        finally:
+            self._on_lost.pop(connection, None)
+
+    def lose(self, handler: RequestHandler) -> None:
+        """Tell who waits for it that a connection is lost."""
+        self.unmark_idle(handler)
+        call = self._on_lost.pop(handler, None)
+        if call is not None:
+            call()
 
     def mark_idle(self, handler: RequestHandler) -> None:
         """Count a connection as idle; above the limit, close the one that has been idle longest."""
@@ -147,7 +173,7 @@ class _Connection(asyncio.Protocol):
         self._handler.resume_writing()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._limit.unmark_idle(self._handler)
+        self._limit.lose(self._handler)
         self._handler.connection_lost(exc)
 
 

@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from dequeuer.settings.option import option, settings_class
 from dequeuer.settings.parsers import OBJECT_SIZE, PORT, seconds, size
 from dequeuer.settings.shared import SharedSettings
-from dequeuer.settings.text_parsers import BUCKET, HOSTS, PATH, QUEUES
+from dequeuer.settings.text_parsers import API_URLS, BUCKET, HOSTS, PATH, QUEUES
 
 
 @settings_class
 class GatewaySettings(SharedSettings):
-    """The HTTP API of async APIs: accepts requests, returns their status and result.
+    """The HTTP API of async and realtime APIs: stores requests, returns results; or forwards.
 
     Usage:
       dequeuer gateway [flags]
@@ -35,7 +35,11 @@ class GatewaySettings(SharedSettings):
     apis_path: str | None = option(PATH, "DEQUEUER_APIS", default=None)
     """A `cortex.yaml` with the APIs that are served. The `networking.endpoint` of each AsyncAPI is a path of the
     gateway besides its name; each AsyncAPI needs its queue in `DEQUEUER_QUEUES`. BatchAPIs and TaskAPIs
-    take jobs."""
+    take jobs; requests to the endpoint of a RealtimeAPI are forwarded to it."""
+    realtime_urls: Mapping[str, tuple[str, int]] = option(
+        API_URLS, "DEQUEUER_REALTIME_URLS", unset="http://api-<name>:8888 for each RealtimeAPI, as in Cortex's clusters"
+    )
+    """Addresses of RealtimeAPIs of `DEQUEUER_APIS`, where they are not at the default one."""
     max_payload_bytes: int = option(OBJECT_SIZE, "DEQUEUER_MAX_PAYLOAD_BYTES", default="1GiB")
     """Largest payload that is accepted."""
     inline_bytes: int = option(size(0, 128 * 1024, "128KiB"), "DEQUEUER_INLINE_BYTES", default="0")

@@ -87,7 +87,15 @@ def load_gateway(
         reader.add_fault("aws.region", wrong, "set it")
     is_faulty = "queues" in reader.sources and "queues" not in reader.values
     _check_file(reader, "apis_path", check_apis, None if is_faulty else queues)
-    computed = {"queues": queues, "aws.region": next(iter(regions), None), "log.format": _default_log_format()}
+    urls = reader.values.get("realtime_urls", MappingProxyType({}))
+    if urls and "apis_path" not in reader.sources:
+        reader.add_fault("apis_path", "is missing, and DEQUEUER_REALTIME_URLS names APIs of that file", "set it")
+    computed = {
+        "queues": queues,
+        "realtime_urls": urls,
+        "aws.region": next(iter(regions), None),
+        "log.format": _default_log_format(),
+    }
     return reader.settings(GatewaySettings, computed)
 
 

@@ -99,6 +99,24 @@ def _queues(named: Sequence[tuple[str, str]]) -> Mapping[str, str]:
     return MappingProxyType(dict(named))
 
 
+def _api_url(match: re.Match[str]) -> tuple[str, tuple[str, int]]:
+    named = re.fullmatch(rf"({NAME.pattern})\s*=\s*(.*)", match[0], re.DOTALL)
+    if named is None:
+        raise InvalidValueError(f'{quoted(match[0])} does not begin with an API\'s name and "="')
+    try:
+        url = urlsplit(URL.read(named[2]))
+    except InvalidValueError:
+        raise InvalidValueError(f"{quoted(named[2])} is not http://host:port") from None
+    if url.scheme != "http" or url.path.strip("/"):
+        raise InvalidValueError(f"{quoted(named[2])} is not http://host:port, without a path")
+    return named[1], (url.hostname or "", url.port or 80)
+
+
+def _api_urls(named: Sequence[tuple[str, tuple[str, int]]]) -> Mapping[str, tuple[str, int]]:
+    _distinct([name for name, _ in named])
+    return MappingProxyType(dict(named))
+
+
 HOST = Parser(
     "an IP address or a host name, such as 127.0.0.1 or ::1",
     _host,
@@ -112,6 +130,13 @@ URL = Parser("a URL that begins with http:// or https://, with a host", _url, "[
 QUEUE_URL = Parser("the URL of a queue, such as https://sqs.us-west-2.amazonaws.com/123456789012/my-queue", _queue_url)
 QUEUES = listed(
     Parser("name=URL", _queue), _queues, "name=URL of its queue for each API, separated by commas; no name twice"
+)
+
+
+API_URLS = listed(
+    Parser("name=http://host:port", _api_url),
+    _api_urls,
+    "name=http://host:port of each API, separated by commas; no name twice",
 )
 
 

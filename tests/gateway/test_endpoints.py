@@ -72,7 +72,7 @@ async def test_other_kinds_are_refused(
 ) -> None:
     async with served(store, queue) as http, http.request(method, path) as answer:
         assert answer.status == 404
-        assert f"error: API {api_name} is of kind {kind}, and this gateway serves AsyncAPIs" in await answer.text()
+        assert f"error: API {api_name} is of kind {kind}, and this gateway does not serve it" in await answer.text()
     assert queue.sent == []
 
 
@@ -113,7 +113,7 @@ def test_the_endpoints_of_a_file(tmp_path: Path) -> None:
     endpoints = load_endpoints(path, {"text": URL})
     assert list(endpoints) == [
         Endpoint(api_name="text", kind="AsyncAPI", path="/v1/text"),
-        Endpoint(api_name="answer", kind="RealtimeAPI", path="/answer"),
+        Endpoint(api_name="answer", kind="RealtimeAPI", path="/answer", address=("api-answer", 8888)),
     ]
     assert (endpoints.kind_of("answer"), endpoints.kind_of("none")) == ("RealtimeAPI", None)
 
@@ -134,6 +134,19 @@ def test_an_api_of_another_kind_has_no_queue(tmp_path: Path) -> None:
         ConfigurationError, match="API answer is of kind RealtimeAPI, and DEQUEUER_QUEUES names a queue"
     ):
         load_endpoints(written(tmp_path, REALTIME), {"answer": URL})
+
+
+def test_an_address_replaces_that_of_a_cortex_cluster(tmp_path: Path) -> None:
+    (one,) = load_endpoints(written(tmp_path, REALTIME), {}, {"answer": ("10.0.0.1", 80)})
+    assert one.address == ("10.0.0.1", 80)
+
+
+@pytest.mark.parametrize(
+    ("name", "what"), [("text", "is of kind AsyncAPI"), ("anser", "is not in the file .did you mean answer")]
+)
+def test_only_a_realtime_api_has_an_address(tmp_path: Path, name: str, what: str) -> None:
+    with pytest.raises(ConfigurationError, match=f"API {name} {what}"):
+        load_endpoints(written(tmp_path, ASYNC + REALTIME), {"text": URL}, {name: ("10.0.0.1", 80)})
 
 
 @pytest.mark.parametrize("endpoint", ["healthz", "batch", "tasks/x"])

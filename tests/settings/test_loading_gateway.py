@@ -89,3 +89,19 @@ def test_the_apis_are_only_checked_when_they_are_given() -> None:
     )
     environ = GATEWAY | {"DEQUEUER_APIS": "a.yaml"}
     assert load_gateway([], environ, check_apis=lambda _path, _queues: None).apis_path == "a.yaml"
+
+
+def test_addresses_of_realtime_apis_need_their_file() -> None:
+    urls = {"DEQUEUER_REALTIME_URLS": "a=http://10.0.0.1:80, b=http://[::1]"}
+    with pytest.raises(ConfigurationError, match="DEQUEUER_APIS: is missing, and DEQUEUER_REALTIME_URLS names APIs"):
+        load_gateway([], GATEWAY | urls)
+    settings = load_gateway([], GATEWAY | urls | {"DEQUEUER_APIS": "a.yaml"})
+    assert settings.realtime_urls == {"a": ("10.0.0.1", 80), "b": ("::1", 80)}
+
+
+@pytest.mark.parametrize(
+    "value", ["a", "a=b:80", "a=https://b:80", "a=http://b/path", "a=http://b,a=http://c", "a=http://b:0"]
+)
+def test_an_address_of_a_realtime_api_is_host_and_port(value: str) -> None:
+    with pytest.raises(ConfigurationError, match="DEQUEUER_REALTIME_URLS"):
+        load_gateway([], GATEWAY | {"DEQUEUER_APIS": "a.yaml", "DEQUEUER_REALTIME_URLS": value})

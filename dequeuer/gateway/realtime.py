@@ -1,0 +1,221 @@
+"""Forwards requests to realtime APIs: the path behind their endpoint, and everything else as it came."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractContextManager, suppress
+from typing import Final, TypeAlias
+
+import structlog
+from aiohttp import web
+
+from dequeuer.gateway.endpoints import Endpoint
+from dequeuer.gateway.tunnel import ClientBytes, run_tunnel
+from dequeuer.gateway.upstream import Upstream, UpstreamBrokenError
+from dequeuer.gateway.written_response import WrittenResponse, reset, write, write_refusal
+from dequeuer.http.errors import MalformedError
+from dequeuer.http.forwarding import last_chunk, request_head, response_head
+from dequeuer.http.framing import UntilCloseBody
+from dequeuer.http.request_head import RequestError, RequestHead, read_request_head
+from dequeuer.http.response_head import ResponseHead
+from dequeuer.http.trace_context import traceparent
+
+BODY_TIMEOUT_S: Final = 60.0
+"""A client that sends nothing for this long in the middle of a body gets an error."""
+PREFIX_FIELD: Final = b"X-Forwarded-Prefix"
+_CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
+_REASONS: Final = {408: "timeout", 413: "too_large", 414: "too_large", 431: "too_large", 501: "not_implemented"}
+
+WhenLost: TypeAlias = Callable[[web.Request, Callable[[], None]], AbstractContextManager[None]]
+"""Calls the function when the client's connection is lost within the context."""
+
+
+class Forwarder:
+    """Forwards requests.
+
+    Args:
+        when_lost: see `WhenLost`.
+        is_closing: whether connections of clients are to be closed after the response.
+    """
+
+    def __init__(self, when_lost: WhenLost, is_closing: Callable[[], bool]) -> None:
+        self._when_lost = when_lost
+        self._is_closing = is_closing
+
+    async def forward(self, api: Endpoint, request: web.Request) -> web.StreamResponse:
+        """Forward a request, and its response. The API's connection is cut when the client leaves."""
+        try:
+            head = read_request_head(_as_sent(request))
+        except RequestError as error:
+            reason = _REASONS.get(error.status, "bad_request")
+            return await write_refusal(request, error.status, reason, error.text)
+        if api.address is None:
+            raise ValueError(f"the API {api.api_name} has no address")
+        exchange = Exchange(request, head, api, self._is_closing)
+        return await self._until_lost(request, exchange.run(*api.address), exchange)
+
+    async def _until_lost(
+        self, request: web.Request, running: Awaitable[WrittenResponse], exchange: Exchange
+    ) -> WrittenResponse:
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(None) as scope:
+
+                def lost() -> None:
+                    if not exchange.is_tunnel:  # a tunnel still passes on what the client sent before
+                        scope.reschedule(loop.time())
+
+                with self._when_lost(request, lost):
+                    return await running
+        except OSError:  # the timeout of the scope, too: the client is gone, or reads nothing
+            reset(request)
+            return WrittenResponse(499, keep=False)
+
+
+class Exchange:
+    """One request and its response.
+
+    Args:
+        request: of the client.
+        head: of the request, read strictly.
+        api: that gets it.
+        is_closing: see `Forwarder`.
+    """
+
+    def __init__(self, request: web.Request, head: RequestHead, api: Endpoint, is_closing: Callable[[], bool]) -> None:
+        self._request = request
+        self._head = head
+        self._api = api
+        self._is_closing = is_closing
+        self._body_error: RequestError | None = None
+        self.is_tunnel = False
+
+    async def run(self, host: str, port: int) -> WrittenResponse:
+        """Run it; return the response, which was written. Raises `OSError`: the client is gone."""
+        try:
+            upstream = await Upstream.connect(host, port)
+        except OSError as error:
+            structlog.get_logger().warning("api_unreachable", api_name=self._api.api_name, error=type(error).__name__)
+            return await self._refuse(502, "upstream_unreachable", "the API cannot be reached")
+        with upstream:
+            with suppress(OSError):  # reading the response shows what happened
+                await upstream.send(self._forwarded_head())
+            if self._head.expects_continue and self._head.has_body:
+                await write(self._request, _CONTINUE)
+            sending = asyncio.create_task(self._send_body(upstream), name="gateway-send-body")
+            try:
+                return await self._answer(upstream)
+            finally:
+                sending.cancel()
+                await asyncio.wait({sending})
+
+    def _forwarded_head(self) -> bytes:
+        """Return the head for the API."""
+        head = self._head
+        prefix = self._api.path.encode()
+        head.target = target_behind(head.target, prefix)
+        # An API that does not know Expect would wait for the body, and the body for the API: the gateway asks for it.
+        dropped = {b"expect", PREFIX_FIELD.lower()}
+        head.fields = [field for field in head.fields if field[0] not in dropped]
+        head.fields.append((PREFIX_FIELD.lower(), PREFIX_FIELD, prefix))
+        trace, _ = traceparent(next(iter(head.special.get(b"traceparent", ())), None))
+        return request_head(head, (self._request.remote or "unknown").encode(), trace, keep_alive=False)
+
+    async def _send_body(self, upstream: Upstream) -> None:
+        """Send the body as it arrives. When it breaks, the request does, too."""
+        if not self._head.has_body:
+            return
+        content, is_chunked = self._request.content, self._head.is_chunked
+        try:
+            while True:
+                async with asyncio.timeout(BODY_TIMEOUT_S):
+                    data = await content.readany()
+                if not data:
+                    break
+                with suppress(OSError):  # a response may still come: it decides
+                    await upstream.send(b"%x\r\n%b\r\n" % (len(data), data) if is_chunked else data)
+        except TimeoutError:
+            self._body_error = RequestError(408, f"no data of the body arrived for {BODY_TIMEOUT_S:g} s")
+        except (OSError, web.RequestPayloadError):
+            self._body_error = RequestError(400, "the body of the request is incomplete or malformed")
+        if self._body_error is not None:
+            upstream.abort()
+        elif is_chunked:
+            with suppress(OSError):
+                await upstream.send(last_chunk([]))
+
+    async def _answer(self, upstream: Upstream) -> WrittenResponse:
+        try:
+            response = await upstream.read_head()
+            while response.is_interim:
+                if response.status != 100 and not self._head.is_http10:
+                    await write(self._request, response_head(response, chunked=False, connection=b""))
+                response = await upstream.read_head()
+        except UpstreamBrokenError:
+            if self._body_error is not None:
+                status = self._body_error.status
+                return await self._refuse(status, _REASONS.get(status, "bad_request"), self._body_error.text)
+            return await self._refuse(502, "upstream_broken", "the API closed the connection before its response")
+        except MalformedError:
+            return await self._refuse(502, "upstream_malformed", "the response of the API is not valid HTTP/1")
+        if response.status != 101:
+            return await self._pass_on(upstream, response)
+        if not self._head.upgrade:
+            return await self._refuse(502, "upstream_malformed", "the API switched protocols, and nobody asked for it")
+        return await self._switch(upstream, response)
+
+    async def _pass_on(self, upstream: Upstream, response: ResponseHead) -> WrittenResponse:
+        """Pass the response on as it arrives; one that breaks ends with a reset, never as if it were whole."""
+        request, method = self._request, self._head.method
+        is_chunked = response.has_body(method) and response.body_length is None and not self._head.is_http10
+        keep = self._head.keep_alive and not self._head.is_http10 and not self._is_closing() and not self._head.upgrade
+        await write(request, response_head(response, chunked=is_chunked, connection=b"" if keep else b"close"))
+        body = response.body_reader(method)
+        while not body.is_done:
+            try:
+                data = await upstream.read()
+                piece, _ = body.feed(data)
+            except (OSError, MalformedError):
+                return self._cut(response.status)
+            if not data:
+                if not isinstance(body, UntilCloseBody):
+                    return self._cut(response.status)
+                break
+            if piece:
+                await write(request, b"%x\r\n%b\r\n" % (len(piece), piece) if is_chunked else piece)
+        if is_chunked:
+            await write(request, last_chunk(body.trailers))
+        return WrittenResponse(response.status, keep=keep)
+
+    async def _switch(self, upstream: Upstream, response: ResponseHead) -> WrittenResponse:
+        client = ClientBytes(self._request)
+        self.is_tunnel = True
+        await write(self._request, response_head(response, chunked=False, connection=b"Upgrade"))
+        await run_tunnel(client, self._request.writer, upstream)
+        return WrittenResponse(101, keep=False)
+
+    def _cut(self, status: int) -> WrittenResponse:
+        reset(self._request)
+        return WrittenResponse(status, keep=False)
+
+    async def _refuse(self, status: int, reason: str, text: str) -> WrittenResponse:
+        return await write_refusal(self._request, status, reason, f"{text} ({self._api.api_name})")
+
+
+def target_behind(target: bytes, prefix: bytes) -> bytes:
+    """Return the target without the segments of the prefix; every other byte stays as it is.
+
+    The client may have written the prefix with escapes, so its segments are counted, not compared.
+    """
+    path, mark, query = target.partition(b"?")
+    rest = path.split(b"/", prefix.count(b"/") + 1)[prefix.count(b"/") + 1 :]
+    return b"/" + b"".join(rest) + mark + query
+
+
+def _as_sent(request: web.Request) -> bytes:
+    """Return the head of a request as it was sent: it is read again, as strictly as the proxy does."""
+    target = request.raw_path.encode("utf-8", "surrogateescape")
+    version = b"%d.%d" % (request.version.major, request.version.minor)
+    line = b"%b %b HTTP/%b" % (request.method.encode(), target, version)
+    return b"\r\n".join([line, *(b"%b: %b" % field for field in request.raw_headers), b"", b""])

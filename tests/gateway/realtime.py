@@ -1,0 +1,100 @@
+"""A gateway in front of a realtime API that a test writes, byte by byte."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from dequeuer.gateway.endpoints import Endpoint, Endpoints
+from dequeuer.gateway.realtime import Forwarder
+from dequeuer.gateway.routes import make_app, make_runner
+from dequeuer.http.server import IdleLimit
+from tests.gateway.fakes import FakeQueue, Store, make_gateway
+
+DEADLINE_S = 60
+Serve: TypeAlias = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+@dataclass
+class Client:
+    """A connection to the gateway."""
+
+    reader: asyncio.StreamReader
+    writer: asyncio.StreamWriter
+
+    def send(self, data: bytes) -> None:
+        self.writer.write(data)
+
+    async def until(self, end: bytes) -> bytes:
+        return await self.reader.readuntil(end)
+
+    async def rest(self) -> bytes:
+        """Everything until the connection ends."""
+        return await self.reader.read()
+
+
+@dataclass
+class Stage:
+    """The gateway's port, and what the API saw."""
+
+    port: int
+    seen: list[bytes] = field(default_factory=list)
+    connections: int = 0
+
+    @asynccontextmanager
+    async def client(self) -> AsyncIterator[Client]:
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+        try:
+            yield Client(reader, writer)
+        finally:
+            writer.transport.abort()
+
+    async def ask(self, request: bytes) -> bytes:
+        """Send a request on a connection of its own; return everything until its end."""
+        async with self.client() as client:
+            client.send(request)
+            return await client.rest()
+
+
+@asynccontextmanager
+async def realtime(serve: Serve | None, path: str = "/v1/hello") -> AsyncIterator[Stage]:
+    """Serve a gateway with one realtime API; None: nobody listens at its address."""
+    stage = Stage(port=0)
+
+    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        assert serve is not None
+        stage.connections += 1
+        try:
+            stage.seen.append(await reader.readuntil(b"\r\n\r\n"))
+            await serve(reader, writer)
+        except (OSError, asyncio.IncompleteReadError):
+            pass
+        finally:
+            writer.close()
+
+    server = await asyncio.start_server(connected, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    if serve is None:
+        server.close()
+        await server.wait_closed()
+    limit = IdleLimit(10)
+    endpoint = Endpoint(api_name="hello", kind="RealtimeAPI", path=path, address=("127.0.0.1", port))
+    forwarder = Forwarder(limit.when_lost, lambda: limit.is_draining)
+    store = Store()
+    queue = FakeQueue(store)
+    app = make_app(make_gateway(store, queue), {}, endpoints=Endpoints([endpoint]), forwarder=forwarder)
+    limit.watch(app)
+    runner = make_runner(app)
+    await runner.setup()
+    await limit.listen(runner, ["127.0.0.1"], 0)
+    stage.port = runner.addresses[0][1]
+    try:
+        async with asyncio.timeout(DEADLINE_S):
+            yield stage
+    finally:
+        await runner.cleanup()
+        server.close()
+        await server.wait_closed()
