@@ -131,6 +131,11 @@ class Recorder:
         with self._lock:
             return any(seen.is_open for seen in self._connections)
 
+    def targets(self) -> list[bytes]:
+        """Return those of all requests since the last call of `take`."""
+        with self._lock:
+            return [request.target for request in self._requests]
+
     def take(self) -> Recording:
         """Wait until nothing is under way; return what came since the last call."""
 
