@@ -118,8 +118,8 @@ def _end_to_end(fields: list[Field], dropped: frozenset[bytes], named: frozenset
     """Return the lines of the fields that are for the other end. `named`: what the Connection field names."""
     if named:
         return [
-            b"%b: %b" % (name, value)
+            b": ".join((name, value))
             for lower, name, value in fields
             if lower not in dropped and (lower not in named or lower == b"content-type")
         ]
-    return [b"%b: %b" % (name, value) for lower, name, value in fields if lower not in dropped]
+    return [b": ".join((name, value)) for lower, name, value in fields if lower not in dropped]

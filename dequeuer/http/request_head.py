@@ -11,6 +11,7 @@ from typing import Final
 
 import httptools
 
+from dequeuer.http.field_values import connection_options, remembered
 from dequeuer.http.framing import MAX_LENGTH, BodyReader, ChunkedBody, LengthBody, NoBody
 
 MAX_HEAD_BYTES: Final = 64 * 1024
@@ -161,7 +162,7 @@ def read_request_head(data: bytes) -> RequestHead:
         raise _bad_fields(data) from None
     if len(head.fields) > MAX_FIELDS:
         raise RequestError(431, f"the request has more than {MAX_FIELDS} fields")
-    _check_names(head)
+    _check_names(head, data)
     _read_target_and_host(head)
     _read_framing(head)
     if b"expect" in head.special and not head.is_http10:
@@ -192,7 +193,9 @@ def _is_unknown_coding(value: bytes) -> bool:
     return is_valid and codings != [b"chunked"]
 
 
-def _check_names(head: RequestHead) -> None:
+def _check_names(head: RequestHead, data: bytes) -> None:
+    if b"_" not in data:
+        return
     for lower, _, _ in head.fields:
         if b"_" in lower and lower.replace(b"-", b"_") in _MISLEADING:
             raise RequestError(400, "a field is named with _ like one that frames or routes a request")
@@ -202,12 +205,12 @@ def _read_target_and_host(head: RequestHead) -> None:
     target, hosts = head.target, head.special.get(b"host", ())
     if len(hosts) > 1 or (not hosts and not head.is_http10):
         raise RequestError(400, "a request has exactly one Host field")
-    if hosts and not _HOST.fullmatch(hosts[0]):
+    if hosts and not _is_host(hosts[0]):
         raise RequestError(400, "the Host field is not valid")
     if target.startswith(b"/") or (target == b"*" and head.method == b"OPTIONS"):
         return
     absolute = _ABSOLUTE.fullmatch(target)
-    if absolute is None or not _HOST.fullmatch(absolute[1]):
+    if absolute is None or not _is_host(absolute[1]):
         raise RequestError(400, "the target of the request is no path")
     if hosts and hosts[0].lower() != absolute[1].lower():
         raise RequestError(400, "the target of the request and its Host field name different hosts")
@@ -218,13 +221,18 @@ def _read_target_and_host(head: RequestHead) -> None:
     head.target = rest if rest.startswith(b"/") else b"/" + rest
 
 
+@remembered
+def _is_host(value: bytes) -> bool:
+    return _HOST.fullmatch(value) is not None
+
+
 def _read_framing(head: RequestHead) -> None:
     special = head.special
     if b"connection" in special:
-        options = {option.strip(b" \t").lower() for value in special[b"connection"] for option in value.split(b",")}
+        options = connection_options(special[b"connection"])
         if not _FRAMING.isdisjoint(options):
             raise RequestError(400, "Connection names a field that frames or routes the request")
-        head.connection_options = frozenset(options - {b""})
+        head.connection_options = options
         head.keep_alive = b"close" not in options and (not head.is_http10 or b"keep-alive" in options)
     if b"transfer-encoding" in special:
         codings = special[b"transfer-encoding"]

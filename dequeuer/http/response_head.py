@@ -8,6 +8,7 @@ from typing import Final
 import httptools
 
 from dequeuer.http.errors import MalformedError
+from dequeuer.http.field_values import connection_options
 from dequeuer.http.framing import MAX_LENGTH, BodyReader, ChunkedBody, LengthBody, NoBody, UntilCloseBody
 from dequeuer.http.protocols import guess_protocol
 from dequeuer.http.request_head import Field
@@ -95,8 +96,7 @@ def read_response_head(data: bytes) -> ResponseHead:
 def _read_framing(head: ResponseHead) -> None:
     special = head.special
     if b"connection" in special:
-        options = {option.strip(b" \t").lower() for value in special[b"connection"] for option in value.split(b",")}
-        head.connection_options = frozenset(options - {b""})
+        head.connection_options = options = connection_options(special[b"connection"])
         head.keep_alive = b"close" not in options and (not head.is_http10 or b"keep-alive" in options)
     if b"transfer-encoding" in special:
         codings = special[b"transfer-encoding"]
