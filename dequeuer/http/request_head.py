@@ -150,7 +150,8 @@ def read_request_head(data: bytes) -> RequestHead:
         raise RequestError(414, f"the target of the request is longer than {MAX_TARGET_BYTES} bytes")
     if len(data) > MAX_HEAD_BYTES:
         raise RequestError(431, f"the head of the request is larger than {MAX_HEAD_BYTES} bytes")
-    if method == b"CONNECT":
+    # Some servers take methods for upper case, and would make a tunnel of a connection that others use, too.
+    if method.upper() == b"CONNECT":
         raise RequestError(501, "this is no forward proxy: CONNECT is not served")
     head = RequestHead(method, target, is_http10=minor == b"0")
     parser = httptools.HttpRequestParser(head)

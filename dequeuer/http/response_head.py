@@ -16,7 +16,7 @@ from dequeuer.http.request_head import Field
 MAX_HEAD_BYTES: Final = 64 * 1024
 """Size of the head of a response."""
 MAX_FIELDS: Final = 256
-_STATUS_LINE: Final = re.compile(rb"HTTP/1\.([01]) ([1-5][0-9][0-9])(?: ([^\r\n\0]*))?\r\n")
+_STATUS_LINE: Final = re.compile(rb"HTTP/1\.([01]) ([1-5][0-9][0-9])(?: ([\t -~\x80-\xff]*))?\r\n")
 _SPECIAL: Final = frozenset({b"connection", b"content-length", b"transfer-encoding", b"keep-alive", b"upgrade"})
 
 

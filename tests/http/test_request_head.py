@@ -92,6 +92,7 @@ def test_another_version_is_505(version: bytes) -> None:
 
 def test_connect_is_501() -> None:
     assert status_of(b"CONNECT h:443 HTTP/1.1\r\nHost: h:443\r\n\r\n") == 501
+    assert status_of(b"connect /a HTTP/1.1\r\nHost: h\r\n\r\n") == 501
 
 
 @pytest.mark.parametrize(
