@@ -404,6 +404,7 @@ REQUEST_LINES = [
     Case("TRACE", b"TRACE /a HTTP/1.1\r\nHost: h\r\n\r\n", PASS),
     Case("status line", b"HTTP/1.1 200 OK\r\nHost: h\r\n\r\n", 400),
     Case("CONNECT", b"CONNECT h:443 HTTP/1.1\r\nHost: h:443\r\n\r\n", 501),
+    Case("CONNECT in lower case", b"connect /a HTTP/1.1\r\nHost: h\r\n\r\n" + SMUGGLED, 501),
     Case("CONNECT of a path", b"CONNECT /a HTTP/1.1\r\nHost: h\r\n\r\n", 501),
     Case("CONNECT, then a request", b"CONNECT h:80 HTTP/1.1\r\nHost: h:80\r\n\r\n" + SMUGGLED, 501),
 ]  # fmt: skip

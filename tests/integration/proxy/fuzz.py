@@ -8,15 +8,23 @@ from __future__ import annotations
 import argparse
 import time
 from collections import Counter
+from collections.abc import Callable
+from typing import TypeAlias
 
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import seed as seeded
+from hypothesis import strategies as st
 
-from tests.integration.proxy.grammar import Attack, attacks
+from tests.integration.proxy.client import converse
+from tests.integration.proxy.grammar import Attack, answers, attacks
 from tests.integration.proxy.judge import read_requests
 from tests.integration.proxy.proxy_process import IMPATIENT, Proxy
-from tests.integration.proxy.recorder import Recorder, recording
-from tests.integration.proxy.rules import check_answers, check_container, check_readers, send
+from tests.integration.proxy.recorder import CLOSE, Recorder, echo, recording
+from tests.integration.proxy.response_judge import read_response, read_responses
+from tests.integration.proxy.rules import SETTLED, check_answers, check_container, check_readers, send
+
+Examine: TypeAlias = "Callable[[int, Recorder, Attack], str]"
+Source: TypeAlias = "Callable[[], st.SearchStrategy[Attack]]"
 
 BATCH = 250
 """Examples a seed."""
@@ -43,8 +51,30 @@ def examine(port: int, recorder: Recorder, attack: Attack) -> str:
     return "passed" if meant.partial is None and not meant.rest else "unfinished"
 
 
-def run(port: int, recorder: Recorder, *, seconds: float, seed: int) -> Counter[str]:
-    """Examine attacks for so long; return what became of them. Raises `AssertionError` with the smallest one found."""
+def examine_answer(port: int, recorder: Recorder, attack: Attack) -> str:
+    """Let the container send an attack, and check what two clients get; return what became of it, in a word."""
+    method = b"HEAD" if len(attack.data) % 4 == 0 else b"GET"
+    recorder.answer = lambda request: [*attack.pieces, CLOSE] if request.target == b"/first" else echo(request)
+    received = converse(port, [method + b" /first HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"])
+    last = converse(port, [SETTLED])
+    assert last.data.endswith(b"\r\n\r\nGET /settled"), f"the response to another request: {last.data!r}"
+    responses = read_responses(received.data, [method], is_closed=not received.is_reset)
+    if not responses or not responses[0].is_whole:
+        return "cut"
+    [response] = responses
+    if response.values(b"x-dequeuer-reason"):
+        assert response.status == 502, response
+        return "refused"
+    meant = read_response(attack.data, method)
+    assert meant is not None and meant.is_whole, f"half a response looks whole: {response}"  # noqa: PT018
+    assert (response.status, response.body) == (meant.status, meant.body), f"{response} is not {meant}"
+    return "passed"
+
+
+def run(
+    port: int, recorder: Recorder, *, seconds: float, seed: int, examine: Examine = examine, source: Source = attacks
+) -> Counter[str]:
+    """Examine attacks for so long; return what became of them. Raises `AssertionError` with the first that is wrong."""
     ends = time.monotonic() + seconds
     counts: Counter[str] = Counter()
     while time.monotonic() < ends:
@@ -57,7 +87,7 @@ def run(port: int, recorder: Recorder, *, seconds: float, seed: int) -> Counter[
             phases=[Phase.generate],
             suppress_health_check=list(HealthCheck),
         )
-        @given(attack=attacks())
+        @given(attack=source())
         def batch(attack: Attack) -> None:
             counts[examine(port, recorder, attack)] += 1
 
@@ -79,8 +109,13 @@ def main() -> None:
     with recording() as recorder, Proxy(recorder.port, **IMPATIENT) as proxy:
         proxy.wait_ready()
         before_kib = proxy.memory_kib()
-        counts = run(proxy.port, recorder, seconds=60 * options.minutes, seed=options.seed)
-        print(f"{sum(counts.values())} attacks: {dict(counts)}; memory {before_kib} -> {proxy.memory_kib()} KiB")
+        seconds = 30 * options.minutes
+        requests = run(proxy.port, recorder, seconds=seconds, seed=options.seed)
+        print(f"{sum(requests.values())} clients: {dict(requests)}; memory {before_kib} -> {proxy.memory_kib()} KiB")
+        responses = run(
+            proxy.port, recorder, seconds=seconds, seed=options.seed, examine=examine_answer, source=answers
+        )
+        print(f"{sum(responses.values())} containers: {dict(responses)}; memory {proxy.memory_kib()} KiB")
 
 
 if __name__ == "__main__":

@@ -124,3 +124,40 @@ def attacks(draw: st.DrawFn) -> Attack:
         data = draw(_mutated(data))
     borders = draw(st.lists(st.integers(0, 2**16), max_size=3))
     return Attack(data, tuple(borders))
+
+
+STATUSES = [b"200 OK"] * 12 + [
+    b"204 No Content",
+    b"304 Not Modified",
+    b"404 Not Found",
+    b"500 Error",
+    b"101 Switching Protocols",
+    b"200",
+]
+RESPONSE_FIELDS = [
+    *(b"A: b", b"A:", b"Content-Type: text/plain", b"Connection: close", b"Connection: keep-alive", b"Connection: A"),
+    *(b"Set-Cookie: a=b", b"Keep-Alive: timeout=5", b"Content-Length: 3", b"Transfer-Encoding: chunked", b"Upgrade: h2c", b"A : b"),
+]  # fmt: skip
+INTERIM = [b"HTTP/1.1 100 Continue\r\n\r\n", b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n"]
+
+
+@st.composite
+def answers(draw: st.DrawFn) -> Attack:
+    """Return what a container sends, most of it with something wrong."""
+    fields = draw(st.lists(st.sampled_from(RESPONSE_FIELDS[:8]), max_size=3))
+    if not draw(st.integers(0, 4)):
+        fields.append(draw(st.sampled_from(RESPONSE_FIELDS)))
+    framing = draw(st.sampled_from(["none", "length", "length", "chunked", "chunked"]))
+    body = draw(_CONTENT)
+    if framing == "length":
+        fields.insert(draw(st.integers(0, len(fields))), b"Content-Length: %d" % len(body))
+    elif framing == "chunked":
+        body = draw(_chunked())
+        fields.insert(draw(st.integers(0, len(fields))), b"Transfer-Encoding: chunked")
+    version = draw(st.sampled_from([b"HTTP/1.1"] * 8 + [b"HTTP/1.0", b"HTTP/2.0"]))
+    head = b"\r\n".join([version + b" " + draw(st.sampled_from(STATUSES)), *fields, b"", b""])
+    data = b"".join(draw(st.lists(st.sampled_from(INTERIM), max_size=1))) + head + body
+    for _ in range(draw(st.sampled_from([0, 0, 1, 1, 2]))):
+        data = draw(_mutated(data))
+    data += draw(st.sampled_from([b"", b"", b"", b"HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\ninjected"]))
+    return Attack(data, tuple(draw(st.lists(st.integers(0, 2**16), max_size=1))))

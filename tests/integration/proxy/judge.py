@@ -185,7 +185,7 @@ def read_fields(lines: Sequence[bytes]) -> Fields:
 
 def _check_target(request: Request, doubts: list[str]) -> None:
     target = request.target
-    if request.method == b"CONNECT":
+    if request.method.upper() == b"CONNECT":
         raise FaultError("CONNECT")
     if b"#" in target:
         raise FaultError("fragment")

@@ -169,6 +169,8 @@ class _Connection(asyncio.Protocol):
     def __init__(self, recorder: Recorder) -> None:
         self._recorder = recorder
         self._continued = False
+        # A response that was not sent to its end yet when the next request came is not.
+        self._timers: list[asyncio.TimerHandle] = []
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
@@ -179,10 +181,14 @@ class _Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         for request in self._recorder.received(self._seen, data):
             self._continued = False
+            for timer in self._timers:
+                timer.cancel()
             first, *rest = self._recorder.answer(request)
             self._send(first)
-            for number, part in enumerate(rest, 1):
+            self._timers = [
                 self._recorder.loop.call_later(number * PAUSE_S, self._send, part)
+                for number, part in enumerate(rest, 1)
+            ]
         reading = self._seen.reading
         if reading.fault:
             self._transport.abort()

@@ -101,6 +101,7 @@ REFUSED = [
     Answer("CR in the reason", [ok(b"Content-Length: 2", body=b"ab", status=b"200 O\rK")], 502),
     Answer("LF in the reason", [ok(b"Content-Length: 2", body=b"ab", status=b"200 OK\nA: b")], 502),
     Answer("NUL in the reason", [ok(b"Content-Length: 2", body=b"ab", status=b"200 O\x00K")], 502),
+    Answer("DEL in the reason", [ok(b"Content-Length: 2", body=b"ab", status=b"200 O\x7fK")], 502),
     Answer("status of two digits", [ok(b"Content-Length: 2", body=b"ab", status=b"20 OK")], 502),
     Answer("status of four digits", [ok(b"Content-Length: 2", body=b"ab", status=b"2000 OK")], 502),
     Answer("status 000", [ok(b"Content-Length: 2", body=b"ab", status=b"000 No")], 502),

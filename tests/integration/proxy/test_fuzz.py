@@ -6,14 +6,15 @@ import os
 
 import pytest
 
-from tests.integration.proxy.fuzz import examine, run
-from tests.integration.proxy.grammar import Attack
-from tests.integration.proxy.recorder import Recorder
+from tests.integration.proxy.fuzz import examine, examine_answer, run
+from tests.integration.proxy.grammar import Attack, answers
+from tests.integration.proxy.recorder import Recorder, echo
 
 SECONDS = float(os.environ.get("PROXY_FUZZ_SECONDS", "60"))
 SEED = int(os.environ.get("PROXY_FUZZ_SEED", "1"))
 
 FOUND = {
+    "a method that some servers take for CONNECT": Attack(b"Connect /a HTTP/1.1\r\nHost: h\r\n\r\n", ()),
     "a length that is negative in 64 bits": Attack(
         b"POST /a HTTP/1.1\r\nHost: h\r\nContent-Length: 9446744073709551616\r\n\r\nabc", ()
     ),
@@ -33,3 +34,20 @@ def test_random_requests_are_passed_on_as_they_are_meant_or_not_at_all(
     # Neither of the two is rare: a grammar that went astray would find nothing.
     assert counts["passed"] > sum(counts.values()) / 10, counts
     assert counts["refused"] > sum(counts.values()) / 10, counts
+
+
+def test_random_responses_are_passed_on_whole_or_not_at_all(shared_proxy: int, shared_recorder: Recorder) -> None:
+    try:
+        counts = run(
+            shared_proxy,
+            shared_recorder,
+            seconds=SECONDS / 3,
+            seed=SEED,
+            examine=examine_answer,
+            source=answers,
+        )
+    finally:
+        shared_recorder.answer = echo
+        shared_recorder.take()
+    for end in ("passed", "refused", "cut"):
+        assert counts[end] > sum(counts.values()) / 50, counts
