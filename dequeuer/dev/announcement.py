@@ -6,7 +6,7 @@ import asyncio
 import shlex
 from pathlib import Path
 
-from dequeuer.apis import Api, AsyncApi, BatchApi
+from dequeuer.apis import Api, AsyncApi, BatchApi, RealtimeApi
 from dequeuer.dev.addresses import Addresses
 from dequeuer.dev.display import Display
 from dequeuer.dev.local_aws import BUCKET
@@ -42,7 +42,7 @@ def project_ready(addresses: Addresses, project: Project, work_folder: Path) -> 
         project: what is run.
         work_folder: of the controller.
     """
-    apis = [_where(addresses, api) for api in (*project.async_apis, *project.job_apis)]
+    apis = [_where(addresses, api) for api in (*project.realtime_apis, *project.async_apis, *project.job_apis)]
     lines = [
         f"ready: {addresses.gateway_url}",
         *(f"  {line}" for line in columns(apis)),
@@ -63,5 +63,7 @@ def project_ready(addresses: Addresses, project: Project, work_folder: Path) -> 
 def _where(addresses: Addresses, api: Api) -> tuple[str, str, str]:
     if isinstance(api, AsyncApi):
         return api.kind, api.name, f"POST {addresses.gateway_url}{api.endpoint}"
+    if isinstance(api, RealtimeApi):
+        return api.kind, api.name, f"{addresses.gateway_url}{api.endpoint}"
     folder = "batch" if isinstance(api, BatchApi) else "tasks"
     return api.kind, api.name, f"POST {addresses.gateway_url}/{folder}/{api.name}"

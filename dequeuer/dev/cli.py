@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 from dequeuer.core.errors import ConfigurationError, clip
 from dequeuer.core.plurals import counted
@@ -85,6 +85,10 @@ def _make_stack(
         return ProjectStack(options, project, inherited, directory, display, Announcement(options, display))
     from dequeuer.dev.sample_job_run import SampleJobRun  # noqa: PLC0415 - see above
     from dequeuer.dev.sample_project import write_sample_project  # noqa: PLC0415 - see above
+    from dequeuer.dev.sample_realtime_run import SampleRealtimeRun  # noqa: PLC0415 - see above
 
-    project = load_project(str(write_sample_project(directory, options.command)), check_apis)
-    return ProjectStack(options, project, inherited, directory, display, SampleJobRun(options, display))
+    kind: Literal["batch", "realtime"] = "realtime" if options.kind == "realtime" else "batch"
+    path = write_sample_project(directory, options.command, kind, options.workers)
+    project = load_project(str(path), check_apis)
+    use = SampleRealtimeRun(options, display) if kind == "realtime" else SampleJobRun(options, display)
+    return ProjectStack(options, project, inherited, directory, display, use)

@@ -40,6 +40,13 @@ def after_batch(addresses: Addresses, url: str, job_id: str) -> str:
     )
 
 
+def after_realtime(url: str, *, is_sample_container: bool) -> str:
+    """Return the commands for a realtime API."""
+    more = [f"  curl -N {url}/events", f"  curl -i {url}/any/path?n=1"] if is_sample_container else []
+    post = f'  curl -X POST {url} {_JSON} -d \'{{"text": "hello"}}\''
+    return "\n".join(("\nTry it, in another terminal:", post, *more, END))
+
+
 def list_objects(addresses: Addresses) -> str:
     """Return the command that lists what is in the local S3."""
     keys = f"AWS_ACCESS_KEY_ID={KEY_ID} AWS_SECRET_ACCESS_KEY={SECRET} AWS_REGION={REGION}"

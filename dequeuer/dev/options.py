@@ -25,11 +25,12 @@ examples:
   dequeuer dev --user-port 8080                      your container, which is running already
   dequeuer dev -- uvicorn app:app --port 8080        your container, started and stopped for you
   dequeuer dev --kind batch --once                   a batch job instead of an async API
-  dequeuer dev -f cortex.yaml                        the async, batch and task APIs of a file
+  dequeuer dev --kind realtime --once                requests, events and a WebSocket of a realtime API
+  dequeuer dev -f cortex.yaml                        the APIs of a file
 
 Your command gets your environment without AWS_* and without proxies for loopback: its AWS SDK calls the local SQS and
-S3, never your account. CORTEX_PORT is the port that it must listen on. With --kind batch there is one for each worker:
-a command can also have it as '$(CORTEX_PORT)'.
+S3, never your account. CORTEX_PORT is the port that it must listen on. With --kind batch there is one for each worker,
+with --kind realtime it is a free one: a command can also have it as '$(CORTEX_PORT)'.
 """
 
 
@@ -54,7 +55,7 @@ class Options:
     """
 
     file: str | None
-    kind: Literal["async", "batch"]
+    kind: Literal["async", "batch", "realtime"]
     once: bool
     samples: int
     payload: str | None
@@ -77,9 +78,9 @@ def parse(argv: Sequence[str]) -> Options:
         parser.error("nothing follows '--': give the command that starts your container (-- uvicorn app:app)")
     if given.file is not None:
         _check_file_alone(parser, given, command)
-    kind = cast("Literal['async', 'batch']", given.kind or "async")
-    if kind == "batch":
-        _check_batch(parser, given)
+    kind = cast("Literal['async', 'batch', 'realtime']", given.kind or "async")
+    if kind != "async":
+        _check_project(parser, given, kind)
     user_port = given.user_port or (COMMAND_PORT if command and kind == "async" else None)
     _check_ports_differ(parser, {"--port": given.port, "--aws-port": given.aws_port, "--user-port": user_port})
     return Options(
@@ -117,13 +118,15 @@ def _check_file_alone(
         parser.error(f"{', '.join(extra)}: not with -f, whose file says what is run: leave it out")
 
 
-def _check_batch(parser: argparse.ArgumentParser, given: argparse.Namespace) -> None:
-    """End with a usage error when something is given that a job cannot have."""
+def _check_project(parser: argparse.ArgumentParser, given: argparse.Namespace, kind: str) -> None:
+    """End with a usage error when something is given that a job or a realtime API cannot have."""
     if given.user_port is not None:
+        why = "each worker of a job has a container and a port of its own" if kind == "batch" else "its port is chosen"
         parser.error(
-            "--user-port: each worker of a job has a container and a port of its own: give the command that starts "
-            "yours (-- uvicorn app:app --port '$(CORTEX_PORT)')"
+            f"--user-port: {why}: give the command that starts yours (-- uvicorn app:app --port '$(CORTEX_PORT)')"
         )
+    if given.queue is not None and kind == "realtime":
+        parser.error("--queue: a realtime API has no queue in SQS: leave it out")
     if given.queue is not None:
         parser.error("--queue: the controller makes the queue of a job, always a FIFO queue: leave it out")
 
@@ -160,7 +163,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     add = parser.add_argument
     add("-f", "--file", metavar="FILE", help="a cortex.yaml: run its APIs instead of a sample")
-    add("--kind", choices=("async", "batch"), help="kind of API of the samples (default: async)")
+    add("--kind", choices=("async", "batch", "realtime"), help="kind of API of the samples (default: async)")
     once = "end when the samples are done, status 1 if one failed; with -f: when all APIs accept work"
     add("--once", action="store_true", help=once)
     samples = f"requests, or batches of a job: 1 to {MAX_SAMPLES} (default: {DEFAULT_SAMPLES})"

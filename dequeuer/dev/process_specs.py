@@ -43,8 +43,10 @@ class ProcessSpecs:
         own = local_aws.server_environment(self.base, self.addresses.aws)
         return self.process("ministack", command, own, SERVER_STOP_GRACE_S)
 
-    def gateway(self, queue_urls: Mapping[str, str], apis: Path | None = None) -> ProcessSpec:
-        """Return how to run the gateway. `queue_urls`: by the name of the API; `apis`: a cortex.yaml."""
+    def gateway(
+        self, queue_urls: Mapping[str, str], apis: Path | None = None, realtime_urls: Mapping[str, str] | None = None
+    ) -> ProcessSpec:
+        """Return how to run the gateway. `queue_urls`, `realtime_urls`: by the API's name; `apis`: a cortex.yaml."""
         own = {
             "DEQUEUER_GATEWAY_HOST": HOST,
             "DEQUEUER_GATEWAY_PORT": str(self.addresses.gateway),
@@ -54,7 +56,9 @@ class ProcessSpecs:
             **({"DEQUEUER_APIS": str(apis)} if apis is not None else {}),
         }
         if queue_urls:
-            own["DEQUEUER_QUEUES"] = ",".join(f"{name}={url}" for name, url in queue_urls.items())
+            own["DEQUEUER_QUEUES"] = _listed(queue_urls)
+        if realtime_urls:
+            own["DEQUEUER_REALTIME_URLS"] = _listed(realtime_urls)
         return self.process("gateway", program("gateway"), self.ours(self.base, own))
 
     def sidecar(self, name: str, own: Mapping[str, str]) -> ProcessSpec:
@@ -75,6 +79,17 @@ class ProcessSpecs:
             **own,
         }
         return self.process(name, program(), self.ours(self.base, settings), SHUTDOWN_GRACE_S + STOP_GRACE_S)
+
+    def proxy(self, name: str, own: Mapping[str, str]) -> ProcessSpec:
+        """Return how to run the sidecar of a realtime API. `name`, `own`: as for `sidecar`."""
+        settings = {
+            "DEQUEUER_API_KIND": "realtime",
+            "DEQUEUER_ADMIN_HOST": HOST,
+            "DEQUEUER_SHUTDOWN_DELAY": "0",  # no load balancer is in front of it
+            "DEQUEUER_SHUTDOWN_GRACE": str(SHUTDOWN_GRACE_S),
+            **own,
+        }
+        return self.process(name, program("proxy"), self.ours(self.base, settings), SHUTDOWN_GRACE_S + STOP_GRACE_S)
 
     def ours(self, inherited: Mapping[str, str], own: Mapping[str, str]) -> dict[str, str]:
         """Return the environment of a program of this project."""
@@ -98,3 +113,7 @@ class ProcessSpecs:
             stop_grace_s=grace_s,
             on_line=lambda line: self._on_line(name, line),
         )
+
+
+def _listed(urls: Mapping[str, str]) -> str:
+    return ",".join(f"{name}={url}" for name, url in urls.items())

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
-from dequeuer.apis import Api, Apis, AsyncApi, BatchApi, TaskApi, load_apis
+from dequeuer.apis import Api, Apis, AsyncApi, BatchApi, RealtimeApi, TaskApi, TrafficSplitter, load_apis
 from dequeuer.core.errors import ConfigurationError, clip
 
 CheckApis: TypeAlias = Callable[[str], object]
 """Raises `ConfigurationError` with what the gateway does not accept of a file."""
-NOT_RUN = "dev runs AsyncAPIs, BatchAPIs and TaskAPIs: there is no proxy for RealtimeAPIs yet"
+NOT_RUN = "dev divides no requests: send them to the RealtimeAPIs themselves"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,8 +30,13 @@ class Project:
 
     @property
     def async_apis(self) -> tuple[AsyncApi, ...]:
-        """The APIs whose containers run all the time."""
+        """The APIs whose requests are queued; their containers run all the time."""
         return tuple(api for api in self.apis if isinstance(api, AsyncApi))
+
+    @property
+    def realtime_apis(self) -> tuple[RealtimeApi, ...]:
+        """The APIs to which the gateway forwards requests; their containers run all the time."""
+        return tuple(api for api in self.apis if isinstance(api, RealtimeApi))
 
     @property
     def job_apis(self) -> tuple[BatchApi | TaskApi, ...]:
@@ -41,7 +46,7 @@ class Project:
     @property
     def not_run(self) -> tuple[Api, ...]:
         """The APIs that are not run."""
-        return tuple(api for api in self.apis if not isinstance(api, AsyncApi | BatchApi | TaskApi))
+        return tuple(api for api in self.apis if isinstance(api, TrafficSplitter))
 
 
 def load_project(path: str, check_apis: CheckApis) -> Project:
@@ -70,11 +75,13 @@ def load_project(path: str, check_apis: CheckApis) -> Project:
 def _faults(apis: Apis) -> Iterator[str]:
     runs_any = False
     for index, api in enumerate(apis):
-        if not isinstance(api, AsyncApi | BatchApi | TaskApi):
+        if isinstance(api, TrafficSplitter):
             continue
         runs_any = True
         for number, container in enumerate(api.pod.containers):
-            if not container.command and isinstance(api, AsyncApi):  # the others have a command, or the file a fault
+            if not container.command and isinstance(
+                api, AsyncApi | RealtimeApi
+            ):  # the others have a command, or the file a fault
                 yield (
                     f"apis[{index}].pod.containers[{number}].command (API {api.name}): is missing, and dev runs "
                     f"commands on this machine, not images; allowed: the entry point of the image "

@@ -9,14 +9,17 @@ from typing import Final
 
 import aiohttp
 
+from dequeuer.apis import AsyncApi, RealtimeApi
 from dequeuer.core.clock import monotonic
 from dequeuer.core.errors import clip
 from dequeuer.dev import ready
-from dequeuer.dev.async_pod import AsyncPod
 from dequeuer.dev.errors import DevError
 from dequeuer.dev.local_aws import BUCKET, CLUSTER_UID, make_bucket_and_queues, queue_name
+from dequeuer.dev.pod import MakeSidecar, Pod, PodPlace
 from dequeuer.dev.process_specs import SHUTDOWN_GRACE_S, ProcessSpecs
 from dequeuer.dev.project import Project
+from dequeuer.dev.realtime_addresses import RealtimeAddresses
+from dequeuer.dev.sidecars import async_sidecar, realtime_sidecar
 from dequeuer.dev.supervisor import Supervisor
 from dequeuer.pods.commands import can_see_root
 from dequeuer.pods.programs import own_environment, program
@@ -41,7 +44,7 @@ class ProjectProcesses:
         inherited: the environment that containers inherit.
         directory: for the files of pods.
         say: shows a text.
-        ready_timeout_s: how long the containers of async APIs may take until they are ready.
+        ready_timeout_s: how long the containers of async and realtime APIs may take until they are ready.
     """
 
     def __init__(  # noqa: PLR0913 - what a run is made of
@@ -56,7 +59,8 @@ class ProjectProcesses:
     ) -> None:
         self._project = project
         self._specs = specs
-        self._inherited = inherited
+        self._realtime = RealtimeAddresses.choose(api.name for api in project.realtime_apis)
+        self._inherited = {**inherited, **self._realtime.variables}
         self._directory = directory
         self._say = say
         self._ready_timeout_s = ready_timeout_s
@@ -80,31 +84,39 @@ class ProjectProcesses:
         await ready.wait_until(listens, "ministack does not listen", child=server)
         names = {api.name: queue_name(api.name, fifo=True) for api in self._project.async_apis}
         queue_urls = await make_bucket_and_queues(addresses.aws_url, names)
-        gateway = await supervisor.start(self._specs.gateway(queue_urls, self._project.path))
+        gateway = await supervisor.start(self._specs.gateway(queue_urls, self._project.path, self._realtime.urls))
         controller = await supervisor.start(self._controller()) if self._project.job_apis else None
-        pods = [self._start_pod(supervisor, api_name, sees_root, url) for api_name, url in queue_urls.items()]
+        pods = self._start_pods(supervisor, queue_urls, sees_root=sees_root)
         await self._ready(session, f"{addresses.gateway_url}/healthz", "the gateway is not ready", gateway)
         if controller is not None:
             await self._ready(session, f"{addresses.admin_url}/healthz", "the controller is not ready", controller)
         await self._pods_ready(session, pods)
 
-    def _start_pod(self, supervisor: Supervisor, api_name: str, sees_root: bool, queue_url: str) -> AsyncPod:  # noqa: FBT001 - private
-        api = next(api for api in self._project.async_apis if api.name == api_name)
-        pod = AsyncPod(
-            api,
-            queue_url,
-            self._specs,
-            inherited=self._inherited,
-            folder=self._project.path.parent,
-            pod_folder=self._directory / "pods" / api_name,
-            version=VERSION,
-            sees_root=sees_root,
-            on_end=self._say,
+    def _start_pods(self, supervisor: Supervisor, queue_urls: Mapping[str, str], *, sees_root: bool) -> list[Pod]:
+        place = PodPlace(
+            inherited=self._inherited, folder=self._project.path.parent, version=VERSION, sees_root=sees_root
         )
+        specs = self._specs
+        return [
+            *(
+                self._start_pod(supervisor, api, realtime_sidecar(specs, api, self._realtime.of(api.name)), place)
+                for api in self._project.realtime_apis
+            ),
+            *(
+                self._start_pod(supervisor, api, async_sidecar(specs, api, queue_urls[api.name], VERSION), place)
+                for api in self._project.async_apis
+            ),
+        ]
+
+    def _start_pod(
+        self, supervisor: Supervisor, api: AsyncApi | RealtimeApi, make_sidecar: MakeSidecar, place: PodPlace
+    ) -> Pod:
+        folder = self._directory / "pods" / api.name
+        pod = Pod(api, make_sidecar, self._specs, place=place, pod_folder=folder, on_end=self._say)
         try:
             pod.start()
         except OSError as error:
-            raise DevError(f"the files of {api_name} cannot be written: {clip(str(error))}") from error
+            raise DevError(f"the files of {api.name} cannot be written: {clip(str(error))}") from error
         supervisor.add(pod)
         return pod
 
@@ -131,12 +143,12 @@ class ProjectProcesses:
     async def _ready(self, session: aiohttp.ClientSession, url: str, failure: str, child: ChildProcess) -> None:
         await ready.wait_until(partial(ready.responds_ok, session, url), failure, child=child)
 
-    async def _pods_ready(self, session: aiohttp.ClientSession, pods: list[AsyncPod]) -> None:
+    async def _pods_ready(self, session: aiohttp.ClientSession, pods: list[Pod]) -> None:
         ends = monotonic() + self._ready_timeout_s
         for pod in pods:
             name, why = pod.api.name, ""
 
-            async def is_ready(pod: AsyncPod = pod) -> bool:
+            async def is_ready(pod: Pod = pod) -> bool:
                 nonlocal why
                 reason = await ready.reason_not_ready(session, pod.health_url)
                 why = reason or why

@@ -1,4 +1,4 @@
-"""`dequeuer dev -f`, and `--kind batch`: runs a cortex.yaml, and what is done with it once it accepts work."""
+"""`dequeuer dev -f`, `--kind batch` and `--kind realtime`: runs a cortex.yaml, and what is done with it once it accepts work."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from typing import TypeAlias
 import aiohttp
 
 from dequeuer.dev.addresses import Addresses, check_ports
-from dequeuer.dev.async_pod import is_container_name, is_sidecar_name
 from dequeuer.dev.controller_log import parse_job_line
 from dequeuer.dev.display import Display
 from dequeuer.dev.environment import user_environment
 from dequeuer.dev.job_logs import JobLogs
 from dequeuer.dev.log_line import parse_settled_line, probe_text, settled_text
 from dequeuer.dev.options import Options
+from dequeuer.dev.pod import is_container_name, is_sidecar_name
 from dequeuer.dev.process_specs import ProcessSpecs
 from dequeuer.dev.project import Project
 from dequeuer.dev.project_processes import ProjectProcesses
@@ -99,7 +99,9 @@ class ProjectStack:
         return await run_supervised(self._work, self._display, once=self._options.once)
 
     async def _work(self, supervisor: Supervisor) -> int:
-        names = ", ".join(api.name for api in (*self._project.async_apis, *self._project.job_apis))
+        project = self._project
+        run = (*project.realtime_apis, *project.async_apis, *project.job_apis)
+        names = ", ".join(api.name for api in run)
         self._display.print_text(f"starting SQS and S3, the gateway and what {names} needs, on loopback ...")
         async with aiohttp.ClientSession(trust_env=False) as session:
             await self._processes.start(supervisor, session)

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dequeuer.apis.container import SidecarProbe
-from dequeuer.apis.pod import AsyncPod, BatchPod
+from dequeuer.apis.container import Probe, SidecarProbe
+from dequeuer.apis.pod import AsyncPod, BatchPod, RealtimePod
 from dequeuer.pods.environment import CLI_FOLDER
 
 
@@ -54,16 +54,23 @@ class PodFolder:
         (self.path / CLI_FOLDER / "cli.yaml").write_text(json.dumps(cli), encoding="utf-8")
 
 
-def probes_of(pod: AsyncPod | BatchPod, port: int) -> dict[str, Any]:
-    """Return the content of probes.json. `port`: was chosen for the pod's port; its probes follow."""
+def probes_of(pod: AsyncPod | BatchPod | RealtimePod, port: int) -> dict[str, Any]:
+    """Return the content of probes.json. `port`: was chosen for the pod's port; its probes follow.
+
+    Without probes that are commands: only Kubernetes runs these.
+    """
     return {
         container.name: _probe(container.readiness_probe, {pod.port: port})
         for container in pod.containers
-        if container.readiness_probe is not None
+        if container.readiness_probe is not None and not _is_command(container.readiness_probe)
     }
 
 
-def _probe(probe: SidecarProbe, ports: Mapping[int, int]) -> dict[str, Any]:
+def _is_command(probe: SidecarProbe | Probe) -> bool:
+    return isinstance(probe, Probe) and probe.exec is not None
+
+
+def _probe(probe: SidecarProbe | Probe, ports: Mapping[int, int]) -> dict[str, Any]:
     """Return a probe as Kubernetes writes it. `ports`: replaces some ports."""
     fields: dict[str, Any] = {
         "initialDelaySeconds": probe.initial_delay_s,

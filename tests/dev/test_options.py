@@ -44,7 +44,8 @@ def test_a_command_is_expected_on_8080_by_default() -> None:
 
 
 def test_a_command_for_a_job_has_no_port_of_its_own() -> None:
-    assert parse(["--kind", "batch", "--", "serve"]).user_port is None
+    for kind in ("batch", "realtime"):
+        assert parse(["--kind", kind, "--", "serve"]).user_port is None
 
 
 def test_a_file_says_what_is_run() -> None:
@@ -67,7 +68,9 @@ def test_fifo_is_short_for_queue_fifo() -> None:
         (["--workers", "many"], '"many" is not a whole number from 1 to 100'),
         (["--user-port", "65536"], "from 1 to 65535"),
         (["--payload", "{text: hello}"], "is not JSON"),
-        (["--kind", "realtime"], "'async', 'batch'"),
+        (["--kind", "task"], "'async', 'batch', 'realtime'"),
+        (["--kind", "realtime", "--user-port", "9000"], "--user-port: its port is chosen: give the command"),
+        (["--kind", "realtime", "--queue", "fifo"], "--queue: a realtime API has no queue in SQS"),
         (["--queue", "standard", "--fifo"], "not allowed with"),
         (["--sample", "3"], "unrecognized arguments: --sample 3"),
         (["uvicorn", "app:app"], "unrecognized arguments: uvicorn"),

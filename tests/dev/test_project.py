@@ -17,7 +17,7 @@ MIXED = """
 - {name: text, kind: AsyncAPI, networking: {endpoint: /my/text}, pod: {containers: [{name: a, image: i, command: [a]}]}}
 - {name: sum, kind: BatchAPI, pod: {containers: [{name: a, image: i, command: [a]}]}}
 - {name: train, kind: TaskAPI, pod: {containers: [{name: a, image: i, command: [a]}]}}
-- {name: hello, kind: RealtimeAPI, pod: {containers: [{name: a, image: i}]}}
+- {name: hello, kind: RealtimeAPI, pod: {containers: [{name: a, image: i, command: [a]}]}}
 - {name: split, kind: TrafficSplitter, apis: [{name: hello, weight: 100}]}
 """
 
@@ -38,27 +38,29 @@ def faults(path: str) -> list[str]:
     return [fault.removeprefix(path) for fault in raised.value.faults]
 
 
-def test_async_batch_and_task_apis_are_run_and_the_others_are_named(tmp_path: Path) -> None:
+def test_all_apis_are_run_and_splitters_are_named(tmp_path: Path) -> None:
     project = load_project(write(tmp_path, MIXED), check)
     assert [api.name for api in project.async_apis] == ["text"]
     assert [api.name for api in project.job_apis] == ["sum", "train"]
-    assert [api.name for api in project.not_run] == ["hello", "split"]
+    assert [api.name for api in project.realtime_apis] == ["hello"]
+    assert [api.name for api in project.not_run] == ["split"]
     text = project_ready(ADDRESSES, project, tmp_path)
-    assert text.splitlines()[:4] == [
+    assert text.splitlines()[:5] == [
         "ready: http://127.0.0.1:4002",
-        "  AsyncAPI  text   POST http://127.0.0.1:4002/my/text",
-        "  BatchAPI  sum    POST http://127.0.0.1:4002/batch/sum",
-        "  TaskAPI   train  POST http://127.0.0.1:4002/tasks/train",
+        "  RealtimeAPI  hello  http://127.0.0.1:4002/hello",
+        "  AsyncAPI     text   POST http://127.0.0.1:4002/my/text",
+        "  BatchAPI     sum    POST http://127.0.0.1:4002/batch/sum",
+        "  TaskAPI      train  POST http://127.0.0.1:4002/tasks/train",
     ]
     assert "  dequeuer jobs submit sum FILE --wait --gateway http://127.0.0.1:4002" in text
     assert f"  dequeuer jobs logs sum JOB --work-folder {tmp_path}" in text
     text = project_ready(ADDRESSES, project, tmp_path / "my jobs")
     assert f"  dequeuer jobs logs sum JOB --work-folder '{tmp_path}/my jobs'" in text
-    assert "not run: hello (RealtimeAPI), split (TrafficSplitter): dev runs AsyncAPIs, BatchAPIs and TaskAPIs" in text
+    assert "not run: split (TrafficSplitter): dev divides no requests: send them to the RealtimeAPIs themselves" in text
 
 
 def test_when_all_is_run_nothing_else_is_said(tmp_path: Path) -> None:
-    project = load_project(write(tmp_path, MIXED.partition("- {name: hello")[0]), check)
+    project = load_project(write(tmp_path, MIXED.partition("- {name: split")[0]), check)
     assert "not run" not in project_ready(ADDRESSES, project, tmp_path)
 
 
@@ -75,7 +77,7 @@ def test_faults_of_the_gateway_and_of_dev_are_told_at_once(tmp_path: Path) -> No
         tmp_path,
         """
 - {name: text, kind: AsyncAPI, networking: {endpoint: /batch/text}, pod: {containers: [{name: a, image: acme/text}]}}
-- {name: other, kind: AsyncAPI, pod: {containers: [{name: a, image: i, command: []}, {name: b, image: i, args: [b]}]}}
+- {name: other, kind: RealtimeAPI, pod: {containers: [{name: a, image: i, command: []}, {name: b, image: i, args: [b]}]}}
 """,
     )
     found = faults(path)
@@ -103,8 +105,8 @@ def test_a_file_that_was_spoiled_after_it_was_checked_is_a_fault(tmp_path: Path)
 
 
 def test_a_file_without_anything_to_run_is_refused_with_the_reason(tmp_path: Path) -> None:
-    (found,) = faults(write(tmp_path, "- {name: hello, kind: RealtimeAPI, pod: {containers: [{name: a, image: i}]}}"))
-    assert found.startswith(": has nothing to run, only RealtimeAPI; dev runs AsyncAPIs, BatchAPIs and TaskAPIs")
+    (found,) = faults(write(tmp_path, "- {name: split, kind: TrafficSplitter, apis: [{name: hello, weight: 100}]}"))
+    assert found.startswith(": has nothing to run, only TrafficSplitter; dev divides no requests")
 
 
 def test_the_sample_project_runs_the_sample_container(tmp_path: Path) -> None:
@@ -114,6 +116,12 @@ def test_the_sample_project_runs_the_sample_container(tmp_path: Path) -> None:
     (container,) = api.pod.containers
     assert container.command is not None
     assert container.command[-4:] == ("-m", "dequeuer.dev.sample_container", "--port", "$(CORTEX_PORT)")
+
+
+def test_the_sample_project_of_a_realtime_api(tmp_path: Path) -> None:
+    (api,) = load_project(str(write_sample_project(tmp_path, (), "realtime", 5)), check).realtime_apis
+    assert (api.name, api.pod.max_concurrency, api.pod.max_queue_length) == ("sample", 5, 100)
+    assert (api.pod.containers[0].command or ())[-3] == "dequeuer.dev.sample_realtime_container"
 
 
 def test_the_users_command_runs_in_the_folder_in_which_it_was_typed(

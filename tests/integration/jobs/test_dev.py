@@ -118,7 +118,10 @@ APIS = """
   pod: {{containers: [{{name: t, image: i, command: [{python}, -c], args: ["import time; print('trained'); time.sleep(0.2)"]}}]}}
 - name: hello
   kind: RealtimeAPI
-  pod: {{containers: [{{name: api, image: i}}]}}
+  pod: {{containers: [{{name: api, image: i, command: [{python}, main.py]}}]}}
+- name: split
+  kind: TrafficSplitter
+  apis: [{{name: hello, weight: 100}}]
 """
 STUBBORN_APIS = """
 - name: text
@@ -172,7 +175,7 @@ def test_a_batch_container_of_cortex_runs_unchanged_in_one_command(tmp_path: Pat
 def test_async_batch_and_task_apis_of_one_file_accept_work(tmp_path: Path) -> None:
     with run_apis(write(tmp_path, APIS)) as dev:
         dev.wait_ready()
-        assert dev.wait_line("^not run: hello [(]RealtimeAPI[)]")
+        assert dev.wait_line("^not run: split [(]TrafficSplitter[)]")
         request = dev.call("/v1/text", {"a": 1})["id"]
         batch = dev.call("/echo", {**items(6, 2), "output": {"s3_path": "s3://dequeuer-dev/out"}})["job_id"]
         task = dev.call("/tasks/train", {})["job_id"]

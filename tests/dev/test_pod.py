@@ -4,14 +4,16 @@ import asyncio
 import json
 import os
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from dequeuer.apis import AsyncApi, parse_apis
+from dequeuer.apis import AsyncApi, RealtimeApi, parse_apis
 from dequeuer.dev.addresses import Addresses
-from dequeuer.dev.async_pod import AsyncPod, is_container_name, is_sidecar_name
+from dequeuer.dev.pod import Pod, PodPlace, is_container_name, is_sidecar_name
 from dequeuer.dev.process_specs import ProcessSpecs
+from dequeuer.dev.sidecars import async_sidecar, realtime_sidecar
 from dequeuer.pods.commands import can_see_root
 
 PRINTS = """
@@ -38,6 +40,7 @@ APIS = f"""
         command: [{json.dumps(sys.executable)}, -uc, {json.dumps(PRINTS)}]
         env: {{ME: helper, URL: x}}
 """
+PROBES = "exec: {command: [ls]}"
 
 
 class Lines:
@@ -57,22 +60,20 @@ class Lines:
         return found[0]
 
 
-def make(tmp_path: Path, lines: Lines, *, sees_root: bool) -> AsyncPod:
-    api = parse_apis(APIS.encode(), "cortex.yaml").get("text")
-    assert isinstance(api, AsyncApi)
+def make(tmp_path: Path, lines: Lines, *, sees_root: bool, kind: str = "AsyncAPI") -> Pod:
+    text = APIS if kind == "AsyncAPI" else APIS.replace("AsyncAPI", kind).replace("tcp_socket: {port: 9000}", PROBES)
+    api = parse_apis(text.encode(), "cortex.yaml").get("text")
     addresses = Addresses(aws=4001, gateway=4002, admin=4003, user=4004)
     specs = ProcessSpecs(addresses, os.environ, tmp_path, lines)
-    return AsyncPod(
-        api,
-        "http://127.0.0.1:4001/0/q.fifo",
-        specs,
-        inherited=os.environ,
-        folder=tmp_path,
-        pod_folder=tmp_path / "pod",
-        version="0.42.1",
-        sees_root=sees_root,
-        on_end=lambda text: lines("end", text),
+    assert isinstance(api, AsyncApi | RealtimeApi)
+    sidecar = (
+        async_sidecar(specs, api, "http://127.0.0.1:4001/0/q.fifo", "0.42.1")
+        if isinstance(api, AsyncApi)
+        else realtime_sidecar(specs, api, ("127.0.0.1", 4005))
     )
+    place = PodPlace(inherited=os.environ, folder=tmp_path, version="0.42.1", sees_root=sees_root)
+    pod_folder = tmp_path / "pod"
+    return Pod(api, sidecar, specs, place=place, pod_folder=pod_folder, on_end=partial(lines, "end"))
 
 
 @pytest.mark.parametrize("wants_root", [True, False])
@@ -106,6 +107,16 @@ def test_the_sidecar_has_the_settings_of_the_api(tmp_path: Path) -> None:
     assert env["DEQUEUER_QUEUE_URL"] == "http://127.0.0.1:4001/0/q.fifo"
     assert env["DEQUEUER_PROBES_PATH"] == str(tmp_path / "pod/cortex/spec/probes.json")
     assert env["DEQUEUER_ADMIN_HOST"] == "127.0.0.1"
+
+
+def test_the_proxy_has_the_settings_of_the_api(tmp_path: Path) -> None:
+    pod = make(tmp_path, Lines(), sees_root=False, kind="RealtimeAPI")
+    env = pod.sidecar_spec.environment
+    assert pod.sidecar_spec.command[-1] == "proxy"
+    assert (env["DEQUEUER_API_NAME"], env["DEQUEUER_API_KIND"]) == ("text", "realtime")
+    assert (env["DEQUEUER_MAX_CONCURRENCY"], env["DEQUEUER_MAX_QUEUE_LENGTH"]) == ("7", "100")
+    assert (env["DEQUEUER_PROXY_HOST"], env["DEQUEUER_PROXY_PORT"]) == ("127.0.0.1", "4005")
+    assert pod.health_url == f"http://127.0.0.1:{env['DEQUEUER_ADMIN_PORT']}/healthz"
 
 
 def test_names_of_processes_say_what_they_are() -> None:

@@ -1,13 +1,14 @@
-"""The pod of an AsyncAPI of a cortex.yaml: its containers and its sidecar, each started again when it ends."""
+"""The pod of an AsyncAPI or RealtimeAPI: its containers and its sidecar, each started again when it ends."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
 
-from dequeuer.apis import AsyncApi
+from dequeuer.apis import AsyncApi, RealtimeApi
 from dequeuer.dev.process_specs import STOP_GRACE_S, ProcessSpecs
 from dequeuer.dev.restarted_process import RestartedProcess
 from dequeuer.pods.commands import container_command
@@ -30,44 +31,56 @@ def is_sidecar_name(name: str) -> bool:
     return name.endswith(f" {_SIDECAR}")
 
 
-class AsyncPod:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PodPlace:
+    """Where the containers of all pods run, and what they find.
+
+    Attributes:
+        inherited: the environment that they inherit.
+        folder: of the file, in which they run.
+        version: of Cortex.
+        sees_root: they see `/cortex` and `/mnt` at their real paths.
+    """
+
+    inherited: Mapping[str, str]
+    folder: Path
+    version: str
+    sees_root: bool
+
+
+MakeSidecar: TypeAlias = Callable[[str, Mapping[str, str]], ProcessSpec]
+"""Returns how to run a sidecar, from the name of the process and the settings that every sidecar has."""
+
+
+class Pod:
     """One replica of an API.
 
     Args:
         api: of the file.
-        queue_url: its queue.
+        make_sidecar: see `MakeSidecar`.
         specs: how processes are run.
-        inherited: the environment that containers inherit.
-        folder: of the file, in which containers run.
-        pod_folder: for the files that containers find.
-        version: of Cortex.
-        sees_root: containers see `/cortex` and `/mnt` at their real paths.
+        place: where containers run.
+        pod_folder: for the files that they find.
         on_end: called with a text when a process has ended by itself.
     """
 
     def __init__(  # noqa: PLR0913 - what a pod is made of
         self,
-        api: AsyncApi,
-        queue_url: str,
+        api: AsyncApi | RealtimeApi,
+        make_sidecar: MakeSidecar,
         specs: ProcessSpecs,
         *,
-        inherited: Mapping[str, str],
-        folder: Path,
+        place: PodPlace,
         pod_folder: Path,
-        version: str,
-        sees_root: bool,
         on_end: Callable[[str], None],
     ) -> None:
         self.api = api
         self._specs = specs
-        self._inherited = inherited
-        self._folder = folder
+        self._place = place
         self._pod_folder = PodFolder(pod_folder)
-        self._version = version
-        self._sees_root = sees_root
         self._port, self._admin_port = free_ports(2)
         self._containers = [RestartedProcess(spec, on_end) for spec in self._container_specs()]
-        self.sidecar_spec = self._sidecar_spec(queue_url)
+        self.sidecar_spec = make_sidecar(f"{api.name} {_SIDECAR}", self._sidecar_settings())
         self._sidecar = RestartedProcess(self.sidecar_spec, on_end)
 
     def start(self) -> None:
@@ -78,7 +91,7 @@ class AsyncPod:
 
     @property
     def health_url(self) -> str:
-        """Where the sidecar says whether it receives messages, and why it does not."""
+        """Where the sidecar says whether the containers get work, and why they do not."""
         return f"http://{HOST}:{self._admin_port}/healthz"
 
     async def stop(self, stop_now: asyncio.Event) -> None:
@@ -90,25 +103,21 @@ class AsyncPod:
         made = []
         for container in self.api.pod.containers:
             environment = container_environment(
-                self._inherited,
-                version=self._version,
+                self._place.inherited,
+                version=self._place.version,
                 port=self._port,
-                root=None if self._sees_root else self._pod_folder.path,
+                root=None if self._place.sees_root else self._pod_folder.path,
                 own=container.env,
             )
-            command = container_command(container, environment, self._pod_folder, sees_root=self._sees_root)
+            command = container_command(container, environment, self._pod_folder, sees_root=self._place.sees_root)
             name = f"{self.api.name} {container.name}"
-            made.append(self._specs.process(name, command, environment, STOP_GRACE_S, self._folder))
+            made.append(self._specs.process(name, command, environment, STOP_GRACE_S, self._place.folder))
         return made
 
-    def _sidecar_spec(self, queue_url: str) -> ProcessSpec:
-        own = {
+    def _sidecar_settings(self) -> dict[str, str]:
+        return {
             "DEQUEUER_API_NAME": self.api.name,
-            "DEQUEUER_QUEUE_URL": queue_url,
             "DEQUEUER_USER_PORT": str(self._port),
             "DEQUEUER_ADMIN_PORT": str(self._admin_port),
-            "DEQUEUER_WORKERS": str(self.api.pod.max_concurrency),
             "DEQUEUER_PROBES_PATH": str(self._pod_folder.probes),
-            "CORTEX_VERSION": self._version,
         }
-        return self._specs.sidecar(f"{self.api.name} {_SIDECAR}", own)
