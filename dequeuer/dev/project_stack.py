@@ -1,4 +1,4 @@
-"""`dequeuer dev -f`, `--kind batch` and `--kind realtime`: runs a cortex.yaml, and what is done with it once it accepts work."""
+"""`-f`, `--kind batch` and `--kind realtime`: runs a cortex.yaml, and what is done once it accepts work."""
 
 from __future__ import annotations
 

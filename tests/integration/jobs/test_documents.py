@@ -112,7 +112,7 @@ def test_the_job_of_the_readme_takes_three_commands(terminal: Terminal) -> None:
 
 def test_the_apis_of_the_quickstart_run_as_the_page_says(terminal: Terminal) -> None:
     server = blocks(section("docs/quickstart.md", "2. Use your own server"), "python")[0]
-    page = section("docs/quickstart.md", "5. Run the APIs of a cortex.yaml")
+    page = section("docs/quickstart.md", "6. Run the APIs of a cortex.yaml")
     (terminal.folder / "server.py").write_text(server)
     (terminal.folder / "cortex.yaml").write_text(blocks(page, "yaml")[0])
     first, ready, *others = blocks(page)
