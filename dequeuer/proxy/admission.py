@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable
 from typing import Literal, Protocol
 
@@ -52,9 +53,10 @@ class Admission:
         self._is_ready = False
         self._unready_since = now()
         self._is_granting = False
-        # When each began; those that wait in the order in which they came.
+        # When each began; those that wait in the order in which they came. A plain dict keeps the places of those that
+        # were taken from its front: with a long queue, each look for the first one would pass over all of them.
         self._executing: dict[Waiter, float] = {}
-        self._waiting: dict[Waiter, float] = {}
+        self._waiting: OrderedDict[Waiter, float] = OrderedDict()
 
     @property
     def executing(self) -> int:
