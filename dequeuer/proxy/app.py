@@ -186,7 +186,7 @@ class _Proxy:
             body_timeout_s=settings.body_timeout_s,
             keepalive_timeout_s=settings.keepalive_timeout_s,
             request_timeout_s=settings.request_timeout_s,
-            max_body_bytes=settings.max_body_bytes or 0,
+            max_body_bytes=settings.max_body_bytes,
         )
 
     def _observer(self) -> RequestObserver:

@@ -6,7 +6,7 @@ from typing import Literal
 
 from dequeuer.settings.auto_workers import AutoWorkers, number_or_auto
 from dequeuer.settings.option import group, option, settings_class
-from dequeuer.settings.parsers import OBJECT_SIZE, PORT, choice, seconds, share, whole
+from dequeuer.settings.parsers import PORT, choice, seconds, share, size, whole
 from dequeuer.settings.shared import LogSettings
 from dequeuer.settings.text_parsers import HOST, HOSTS, NAME, PATH
 
@@ -16,6 +16,10 @@ DEFAULT_MAX_AUTO_CONCURRENCY = 100
 
 _NUMBER = whole(1, MAX_REQUESTS)
 _TRUE_OR_FALSE = choice(True, False, allowed="true or false")
+_GO_BOOLEAN = choice(
+    *(True, False), allowed="true or false (1, t, 0 and f, too)", **{"1": True, "t": True, "0": False, "f": False}
+)
+"""What Go's `strconv.ParseBool` takes, which reads Cortex's flags."""
 
 
 @settings_class
@@ -80,10 +84,10 @@ class ProxySettings:
     """How long a client's connection may be idle. Load balancers should close theirs earlier: AWS's do after 60 s."""
     max_connections: int = option(whole(1, 1_000_000), "DEQUEUER_MAX_CONNECTIONS", default="10000")
     """Largest number of client connections. Above it the one that has been idle longest is closed."""
-    max_body_bytes: int | None = option(OBJECT_SIZE, "DEQUEUER_MAX_BODY_BYTES", default=None, unset="without a limit")
-    """Largest body of a request; a larger one gets 413."""
+    max_body_bytes: int = option(size(0, 2**50, "1PiB"), "DEQUEUER_MAX_BODY_BYTES", default="0")
+    """Largest body of a request; a larger one gets 413. 0: without a limit."""
     has_tcp_probe: bool = option(
-        _TRUE_OR_FALSE, "DEQUEUER_HAS_TCP_PROBE", flag="has-tcp-probe", default="false", is_switch=True
+        _GO_BOOLEAN, "DEQUEUER_HAS_TCP_PROBE", flag="has-tcp-probe", default="false", is_switch=True
     )
     """Whether the container counts as ready only while its port accepts connections, besides the probes of
     `DEQUEUER_PROBES_PATH`. Without any probe it does in any case."""

@@ -25,7 +25,7 @@ def test_the_proxy_has_the_defaults_of_cortex_and_its_own() -> None:
     assert (settings.max_concurrency, settings.max_queue_length, settings.has_tcp_probe) == (4, 100, False)
     assert (settings.queue_timeout_s, settings.ready_timeout_s, settings.request_timeout_s) == (0, 10, 0)
     assert (settings.head_timeout_s, settings.body_timeout_s, settings.keepalive_timeout_s) == (10, 60, 75)
-    assert (settings.max_connections, settings.max_body_bytes, settings.access_log) == (10_000, None, 0)
+    assert (settings.max_connections, settings.max_body_bytes, settings.access_log) == (10_000, 0, 0)
     assert (settings.shutdown_delay_s, settings.shutdown_grace_s) == (5, 50)
     assert (settings.api_kind, settings.api_name, settings.user_host) == ("realtime", None, None)
 
@@ -54,6 +54,8 @@ def test_the_flags_are_those_of_cortex() -> None:
         (["-has-tcp-probe"], True),
         (["--has-tcp-probe=true"], True),
         (["-has-tcp-probe=false"], False),
+        *((["-has-tcp-probe=" + text], True) for text in ("1", "t", "T", "TRUE", "True")),
+        *((["-has-tcp-probe=" + text], False) for text in ("0", "f", "F", "FALSE", "False")),
         (["-has-tcp-probe", "-port", "1"], True),
         ([], False),
     ],
