@@ -15,8 +15,9 @@ METHODS: Final = (b"GET", b"HEAD", b"POST", b"PUT", b"DELETE", b"PATCH", b"OPTIO
 """Those with a label of their own: a client chooses its methods, and could fill the memory with them."""
 OTHER: Final = "other"
 REJECTIONS: Final = frozenset(
-    {"queue_full", "queue_timeout", "not_ready", "bad_request", "too_large", "not_implemented"}
+    {"queue_full", "queue_timeout", "not_ready", "bad_request", "too_large", "not_implemented", "timeout"}
 )
+"""timeout here is 408: the client was too slow. With 504 it was the container."""
 FAILURES: Final = frozenset({"upstream_unreachable", "upstream_broken", "upstream_malformed", "timeout"})
 ABANDONED: Final = frozenset({"client_gone", "cut"})
 _FAST_BUCKETS_S: Final = (0.001, 0.0025, *LATENCY_BUCKETS_S, 30, 60)
@@ -64,11 +65,13 @@ class ProxyMetrics:
         rejected = counter("dequeuer_proxy_rejected_total", "Requests that the container did not get.", "reason")
         failed = counter("dequeuer_proxy_upstream_errors_total", "Requests that failed at the container.", "reason")
         abandoned = counter("dequeuer_proxy_abandoned_total", "Requests whose connection broke.", "reason")
+        # A timeout is the container's (504) unless it is found to be the client's (408).
         self._by_reason = {
             reason: family.child(reason)
             for family, reasons in ((rejected, REJECTIONS), (failed, FAILURES), (abandoned, ABANDONED))
             for reason in sorted(reasons)
         }
+        self._slow_client = rejected.child("timeout")
         self._executing = gauge("dequeuer_proxy_executing", "Requests that the container has now.")
         self._queued = gauge("dequeuer_proxy_queued", "Requests that wait now.")
         self._limit = gauge("dequeuer_proxy_concurrency_limit", "Requests that the container gets at a time.")
@@ -118,7 +121,7 @@ class ProxyMetrics:
         self._bytes_in.value += record.bytes_in
         self._bytes_out.value += record.bytes_out
         if record.reason:
-            reason = self._by_reason.get(record.reason)
+            reason = self._slow_client if record.is_client_timeout else self._by_reason.get(record.reason)
             if reason is not None:
                 reason.value += 1
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import Protocol
 
 
@@ -38,6 +39,11 @@ class RequestRecord:
         self.is_upgrade = False
         """Whether the connection became a tunnel."""
         self.trace_id = ""
+
+    @property
+    def is_client_timeout(self) -> bool:
+        """Whether the client was too slow (408); the other timeout is that of the container (504)."""
+        return self.status == HTTPStatus.REQUEST_TIMEOUT and self.reason == "timeout"
 
 
 class RequestObserver(Protocol):

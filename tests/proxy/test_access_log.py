@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from dequeuer.proxy.access_log import MAX_FAILURES_A_MINUTE, MAX_TEXT_BYTES, AccessLog
+from dequeuer.proxy.access_log import MAX_FAILURES_A_MINUTE, MAX_TEXT_CHARS, AccessLog
 from dequeuer.proxy.record import RequestRecord
 
 
@@ -58,7 +58,7 @@ def test_a_line_says_what_happened() -> None:
         (b"/a?x", "/a?x"),
         (b"/a?", "/a?"),
         (b"/a?b==secret=secret", "/a?b=***"),
-        (b"/" + b"a" * 5000, "/" + "a" * (MAX_TEXT_BYTES - 1)),
+        (b"/" + b"a" * 5000, "/" + "a" * (MAX_TEXT_CHARS - 2) + "…"),
     ],
 )
 def test_a_query_loses_its_values(target: bytes, shown: str) -> None:
@@ -70,7 +70,7 @@ def test_a_query_loses_its_values(target: bytes, shown: str) -> None:
 def test_a_long_method_is_cut() -> None:
     log = Log()
     AccessLog(log, 1.0).request_ended(record(method=b"M" * 5000))
-    assert log.lines[0][1]["method"] == "M" * MAX_TEXT_BYTES
+    assert log.lines[0][1]["method"] == "M" * (MAX_TEXT_CHARS - 1) + "…"
 
 
 def test_a_share_of_the_requests_is_logged() -> None:
@@ -96,10 +96,30 @@ def test_failures_are_always_logged_but_not_without_end() -> None:
     assert log.lines[0][0] == "request_failed"
     assert log.lines[0][1]["reason"] == "upstream_unreachable"
     now += 60
-    access_log.request_ended(record(reason="queue_full"))
+    access_log.request_ended(record(reason="upstream_unreachable"))
     assert log.lines[-1][1]["left_out"] == 1000 - MAX_FAILURES_A_MINUTE
-    access_log.request_ended(record(reason="queue_full"))
+    access_log.request_ended(record(reason="upstream_unreachable"))
     assert "left_out" not in log.lines[-1][1]
+
+
+def test_many_failures_of_one_kind_hide_no_other() -> None:
+    log = Log()
+    access_log = AccessLog(log, 0.0, lambda: 1000.0)
+    for _ in range(1000):
+        access_log.request_ended(record(reason="queue_full"))
+    access_log.request_ended(record(reason="cut"))
+    assert log.lines[-1][1]["reason"] == "cut"
+    assert "left_out" not in log.lines[-1][1]
+
+
+def test_a_timeout_is_a_failure_where_it_is_not_the_client_s() -> None:
+    log = Log()
+    access_log = AccessLog(log, 0.0)
+    for status in (408, 504):
+        ended = record(reason="timeout")
+        ended.status = status
+        access_log.request_ended(ended)
+    assert [line[1]["status"] for line in log.lines] == [504]
 
 
 @pytest.mark.parametrize("reason", ["client_gone", "bad_request", "too_large", "not_implemented"])

@@ -53,6 +53,16 @@ def test_a_request_that_never_began_has_no_such_times() -> None:
     assert found["dequeuer_proxy_abandoned_total{reason=client_gone}"] == 1
 
 
+def test_a_timeout_is_the_container_s_or_the_client_s() -> None:
+    metrics = ProxyMetrics()
+    metrics.request_ended(record(status=408, reason="timeout"))
+    metrics.request_ended(record(status=504, reason="timeout"))
+    metrics.request_ended(record(status=504, reason="timeout"))
+    found = samples(metrics)
+    assert found["dequeuer_proxy_rejected_total{reason=timeout}"] == 1
+    assert found["dequeuer_proxy_upstream_errors_total{reason=timeout}"] == 2
+
+
 def test_clients_do_not_choose_the_labels() -> None:
     metrics = ProxyMetrics()
     before = len(metrics.render())
