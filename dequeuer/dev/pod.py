@@ -40,12 +40,14 @@ class PodPlace:
         folder: of the file, in which they run.
         version: of Cortex.
         sees_root: they see `/cortex` and `/mnt` at their real paths.
+        hosts: see `PodFolder`.
     """
 
     inherited: Mapping[str, str]
     folder: Path
     version: str
     sees_root: bool
+    hosts: str = ""
 
 
 MakeSidecar: TypeAlias = Callable[[str, Mapping[str, str]], ProcessSpec]
@@ -77,7 +79,7 @@ class Pod:
         self.api = api
         self._specs = specs
         self._place = place
-        self._pod_folder = PodFolder(pod_folder)
+        self._pod_folder = PodFolder(pod_folder, place.hosts)
         self._port, self._admin_port = free_ports(2)
         self._containers = [RestartedProcess(spec, on_end) for spec in self._container_specs()]
         self.sidecar_spec = make_sidecar(f"{api.name} {_SIDECAR}", self._sidecar_settings())

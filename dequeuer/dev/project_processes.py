@@ -18,7 +18,7 @@ from dequeuer.dev.local_aws import BUCKET, CLUSTER_UID, make_bucket_and_queues, 
 from dequeuer.dev.pod import MakeSidecar, Pod, PodPlace
 from dequeuer.dev.process_specs import SHUTDOWN_GRACE_S, ProcessSpecs
 from dequeuer.dev.project import Project
-from dequeuer.dev.realtime_addresses import RealtimeAddresses
+from dequeuer.dev.realtime_addresses import RealtimeAddresses, can_have_names
 from dequeuer.dev.sidecars import async_sidecar, realtime_sidecar
 from dequeuer.dev.supervisor import Supervisor
 from dequeuer.pods.commands import can_see_root
@@ -59,8 +59,8 @@ class ProjectProcesses:
     ) -> None:
         self._project = project
         self._specs = specs
-        self._realtime = RealtimeAddresses.choose(api.name for api in project.realtime_apis)
-        self._inherited = {**inherited, **self._realtime.variables}
+        self._realtime = RealtimeAddresses(by_name={})
+        self._inherited = inherited
         self._directory = directory
         self._say = say
         self._ready_timeout_s = ready_timeout_s
@@ -80,10 +80,13 @@ class ProjectProcesses:
         addresses = self._specs.addresses
         server = await supervisor.start(self._server)
         sees_root = await can_see_root(self._directory)
+        names = (api.name for api in self._project.realtime_apis)
+        self._realtime = RealtimeAddresses.choose(names, with_names=sees_root and can_have_names())
+        self._inherited = {**self._inherited, **self._realtime.variables(self._inherited)}
         listens = partial(ready.is_listening, addresses.aws)
         await ready.wait_until(listens, "ministack does not listen", child=server)
-        names = {api.name: queue_name(api.name, fifo=True) for api in self._project.async_apis}
-        queue_urls = await make_bucket_and_queues(addresses.aws_url, names)
+        queues = {api.name: queue_name(api.name, fifo=True) for api in self._project.async_apis}
+        queue_urls = await make_bucket_and_queues(addresses.aws_url, queues)
         gateway = await supervisor.start(self._specs.gateway(queue_urls, self._project.path, self._realtime.urls))
         controller = await supervisor.start(self._controller()) if self._project.job_apis else None
         pods = self._start_pods(supervisor, queue_urls, sees_root=sees_root)
@@ -94,12 +97,16 @@ class ProjectProcesses:
 
     def _start_pods(self, supervisor: Supervisor, queue_urls: Mapping[str, str], *, sees_root: bool) -> list[Pod]:
         place = PodPlace(
-            inherited=self._inherited, folder=self._project.path.parent, version=VERSION, sees_root=sees_root
+            inherited=self._inherited,
+            folder=self._project.path.parent,
+            version=VERSION,
+            sees_root=sees_root,
+            hosts=self._realtime.hosts,
         )
         specs = self._specs
         return [
             *(
-                self._start_pod(supervisor, api, realtime_sidecar(specs, api, self._realtime.of(api.name)), place)
+                self._start_pod(supervisor, api, realtime_sidecar(specs, api, self._realtime.by_name[api.name]), place)
                 for api in self._project.realtime_apis
             ),
             *(

@@ -15,9 +15,15 @@ from dequeuer.pods.environment import CLI_FOLDER
 
 @dataclass(frozen=True, slots=True)
 class PodFolder:
-    """A folder that stands for the root of a pod."""
+    """A folder that stands for the root of a pod.
+
+    Attributes:
+        path: of the folder.
+        hosts: what containers see as `/etc/hosts`; "": that of the machine.
+    """
 
     path: Path
+    hosts: str = ""
 
     @property
     def probes(self) -> Path:
@@ -31,8 +37,9 @@ class PodFolder:
 
     @property
     def shared(self) -> Mapping[str, Path]:
-        """The folders that containers see at their root."""
-        return {"cortex": self.path / "cortex", "mnt": self.path / "mnt"}
+        """What containers see at their root instead of what the machine has there."""
+        own = {"cortex": self.path / "cortex", "mnt": self.path / "mnt"}
+        return own | ({"etc/hosts": self.path / "hosts"} if self.hosts else {})
 
     def write(self, job: bytes | None, probes: Mapping[str, Any] | None, operator_url: str) -> None:
         """Write all files. Blocks. Raises `OSError`.
@@ -44,6 +51,8 @@ class PodFolder:
         """
         for folder in (self.probes.parent, self.path / CLI_FOLDER, self.path / "mnt", self.new_root):
             folder.mkdir(parents=True, exist_ok=True)
+        if self.hosts:
+            (self.path / "hosts").write_text(self.hosts, encoding="utf-8")
         if job is not None:
             (self.probes.parent / "job.json").write_bytes(job)
         if probes is not None:

@@ -3,8 +3,8 @@
 It is run by its path and imports only the standard library:
 `python -I -S enter_root.py <new root> <bytes of /dev/shm, or 0> <name>=<folder> ... -- <command> ...`. The command
 sees `/<name>` with the content of the folder, and, if bytes are given, an empty `/dev/shm` of that size; everything
-else is as before, for this command and its children alone. It needs root's rights, or user namespaces. It replaces
-itself with the command (exec).
+else is as before, for this command and its children alone. A name with a slash in it is that of a file, which must
+exist. It needs root's rights, or user namespaces. It replaces itself with the command (exec).
 """
 
 from __future__ import annotations
@@ -50,7 +50,8 @@ def enter(root: Path, folders: dict[str, str], shm_bytes: int) -> None:
         if entry.name not in folders:
             _adopt(entry, root / entry.name)
     for name, folder in folders.items():
-        (root / name).mkdir()
+        if "/" not in name:
+            (root / name).mkdir()
         _mount(folder, str(root / name), "", MS_BIND | MS_REC)
     if shm_bytes:
         _mount("tmpfs", str(root / "dev/shm"), "tmpfs", 0, f"size={shm_bytes}")

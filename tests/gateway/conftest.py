@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
+import uvloop
 
 from dequeuer.core.retry import Backoff
 from dequeuer.gateway import job_service, retry
@@ -31,3 +34,9 @@ def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def stage() -> JobStage:
     return JobStage()
+
+
+def pytest_asyncio_loop_factories(item: pytest.Function) -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """Run the tests of forwarding on the loop of the program, too: it deals with transports itself."""
+    loops: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {"asyncio": asyncio.new_event_loop}
+    return loops | {"uvloop": uvloop.new_event_loop} if item.path.name == "test_realtime.py" else loops

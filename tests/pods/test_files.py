@@ -52,3 +52,10 @@ def test_the_files_are_those_of_cortex(tmp_path: Path) -> None:
         "default_environment": "default",
         "environments": [{"name": "default", "operator_endpoint": "http://gateway"}],
     }
+
+
+def test_containers_see_the_hosts_of_their_pod_or_those_of_the_machine(tmp_path: Path) -> None:
+    folder = PodFolder(tmp_path, "127.20.0.1 api-text\n")
+    folder.write(None, None, "http://gateway")
+    assert folder.shared["etc/hosts"].read_text() == "127.20.0.1 api-text\n"
+    assert set(PodFolder(tmp_path).shared) == {"cortex", "mnt"}

@@ -21,7 +21,10 @@ async def name(request):
     return web.json_response({"me": sys.argv[1], "path": request.raw_path})
 
 async def chain(request):
-    url = "http://%s:%s/from/a%%2Fb" % (os.environ["API_OTHER_API_SERVICE_HOST"], os.environ["API_OTHER_API_SERVICE_PORT"])
+    address = "%s:%s" % (os.environ["API_OTHER_API_SERVICE_HOST"], os.environ["API_OTHER_API_SERVICE_PORT"])
+    if request.query_string == "by-name" and "CORTEX_ROOT" not in os.environ:  # it has a root of its own
+        address = "api-other-api:8888"
+    url = "http://" + address + "/from/a%2Fb"
     return web.Response(body=urllib.request.urlopen(url).read())
 
 async def echo(request):
@@ -65,7 +68,8 @@ def test_realtime_apis_of_a_file_are_served_and_call_each_other(tmp_path: Path) 
         dev.wait_line(rf"^  RealtimeAPI  hello      http://127.0.0.1:{dev.port}/v1/hello$")
         assert dev.call("/v1/hello/a%2Fb?c") == {"me": "hello", "path": "/a%2Fb?c"}
         assert dev.call("/other-api") == {"me": "other", "path": "/"}
-        assert dev.call("/v1/hello/chain") == {"me": "other", "path": "/from/a%2Fb"}
+        for chain in ("/v1/hello/chain", "/v1/hello/chain?by-name"):
+            assert dev.call(chain) == {"me": "other", "path": "/from/a%2Fb"}
         asyncio.run(talk(f"ws://127.0.0.1:{dev.port}/v1/hello/ws"))
         dev.send(signal.SIGINT)
         assert dev.wait() == 0
