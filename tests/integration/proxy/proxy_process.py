@@ -12,7 +12,7 @@ IMPATIENT = {"DEQUEUER_HEAD_TIMEOUT": "2", "DEQUEUER_BODY_TIMEOUT": "2"}
 
 
 class Proxy(Sidecar):
-    """One process before a container on this machine.
+    """One process before a container on this machine. Its log is printed at the end: pytest shows it on failure.
 
     Args:
         container: port of the container.
@@ -36,6 +36,10 @@ class Proxy(Sidecar):
             },
             "proxy",
         )
+
+    def __exit__(self, *details: object) -> None:
+        super().__exit__(*details)
+        print(f"--- proxy of port {self.port}, exit status {self.process.returncode}", *self.lines[-100:], sep="\n")
 
     def memory_kib(self, field: str = "VmRSS") -> int:
         """Return how much memory it has; `VmHWM`: the most since `reset_peak`."""
