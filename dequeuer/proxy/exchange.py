@@ -24,6 +24,9 @@ MAX_WAITING_BODY_BYTES: Final = 64 * 1024
 """Of a request that waits for its admission: above it the client is not read."""
 # Safe methods (RFC 9110, section 9.2.1). Of another one nobody knows whether it was executed.
 _REPEATABLE: Final = frozenset({b"GET", b"HEAD", b"OPTIONS"})
+RESEND_WITHIN_S: Final = 1.0
+"""A connection that the container closed before the request came ends at once. One that ends later has carried it: the
+container may have been killed by the request, and another one would be, too."""
 _NOT_NOW: Final = frozenset({429, 503})
 _PROBE: Final = b"kube-probe/"
 
@@ -297,6 +300,7 @@ class Exchange:
             and connection.is_reused
             and not connection.response_began
             and self._may_repeat
+            and clock.monotonic() - (self.record.admitted_at or self.record.began_at) < RESEND_WITHIN_S
         ):
             # The container closed an idle connection: nothing of a request of a safe method was lost.
             self._connect(fresh=True)

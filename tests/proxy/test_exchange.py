@@ -8,6 +8,8 @@ import struct
 
 import pytest
 
+from dequeuer.core import clock
+from dequeuer.proxy.exchange import RESEND_WITHIN_S
 from dequeuer.proxy.limits import ProxyLimits
 from tests.proxy.conftest import Client, ContainerSide, MakeStand, answering, ok, until
 
@@ -320,6 +322,26 @@ async def test_a_post_is_never_sent_again(make_stand: MakeStand, body: bytes) ->
     client = await stand.ask(post(b"1"))
     await response(client)
     await client.send(post(body))
+    assert own((await response(client))[0]) == (502, "upstream_broken")
+    assert len(stand.requests) == 2
+
+
+async def test_a_get_that_the_container_had_for_a_while_is_not_sent_again(
+    make_stand: MakeStand, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The container was killed while it executed it, perhaps because of it."""
+
+    async def behave(side: ContainerSide) -> None:
+        await side.request()
+        side.send(ok())
+        await side.request()
+        now = clock.monotonic()
+        monkeypatch.setattr(clock, "monotonic", lambda: now + RESEND_WITHIN_S)
+
+    stand = await make_stand(behave)
+    client = await stand.ask(GET)
+    await response(client)
+    await client.send(GET)
     assert own((await response(client))[0]) == (502, "upstream_broken")
     assert len(stand.requests) == 2
 

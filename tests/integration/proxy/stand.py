@@ -73,6 +73,10 @@ async def stand(behaviour: Behaviour, **settings: str) -> AsyncIterator[Stand]:
             finally:
                 for client in running.clients:
                     client.writer.close()
+                await threaded(proxy.kill)
+                for _ in range(10):
+                    # A probe that was accepted gets its transport; without one, nothing would close its socket.
+                    await asyncio.sleep(0)
 
 
 class _Side(ContainerSide):

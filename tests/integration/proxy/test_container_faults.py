@@ -7,10 +7,12 @@ import json
 import random
 import re
 import signal
+import time
 from pathlib import Path
 
 import pytest
 
+from dequeuer.proxy.exchange import RESEND_WITHIN_S
 from tests.integration.proxy.containers import Container
 from tests.integration.proxy.conversation import Conversation, converse
 from tests.integration.proxy.proxy_process import Proxy
@@ -47,6 +49,9 @@ def test_a_container_that_is_killed_and_restarted(server: str, tmp_path: Path) -
             for connection in (responding, responding_http10):
                 assert connection.head()[0] == "200 OK"
             eventually(lambda: proxy.metric("dequeuer_proxy_executing") == 3, "three requests to be executed")
+            # Until then a request on a connection that was idle counts as one that the container has not read.
+            sent_at = time.monotonic()
+            eventually(lambda: time.monotonic() - sent_at > RESEND_WITHIN_S, "the time to be over")
             first.kill()
             broken = executing.answer()
             assert (broken.status, reason(broken.fields)) == ("502 Bad Gateway", "upstream_broken")
