@@ -43,6 +43,13 @@ MUTATIONS = [
         tests=("tests/proxy/test_exchange.py::test_a_get_whose_response_has_begun_is_not_sent_again",),
     ),
     Mutation(
+        name="a request that the container had for a while is sent again",
+        module="proxy/exchange.py",
+        old="            and clock.monotonic() - (self.record.admitted_at or self.record.began_at) < RESEND_WITHIN_S\n",
+        new="",
+        tests=("tests/proxy/test_exchange.py::test_a_get_that_the_container_had_for_a_while_is_not_sent_again",),
+    ),
+    Mutation(
         name="a POST is sent on a connection that the container has closed",
         module="proxy/container_pool.py",
         old="                and not (must_be_open and connection.has_closed_unseen())\n",
