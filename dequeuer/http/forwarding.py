@@ -20,6 +20,8 @@ _REWRITTEN: Final = frozenset(
     {b"content-length", b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host", b"forwarded", b"traceparent"}
 )
 _NOT_FROM_CLIENT: Final = _HOP_BY_HOP | _REWRITTEN
+# W3C Trace Context, section 3.3: it is about a trace that the container is not told of.
+_NOT_FROM_CLIENT_IN_NEW_TRACE: Final = _NOT_FROM_CLIENT | {b"tracestate"}
 _NOT_FROM_CONTAINER: Final = _HOP_BY_HOP | {b"content-length"}
 # RFC 9110, section 6.5.1: fields that frame, route, authenticate or describe the content. A recipient that merges
 # trailers into the head would take them for what the head said.
@@ -42,12 +44,14 @@ def request_head(head: RequestHead, client: bytes, traceparent: bytes, *, keep_a
     Args:
         head: of the client's request.
         client: its address, as `X-Forwarded-For` has it.
-        traceparent: the value of that field.
+        traceparent: the value of that field. Where it is not the client's, its `tracestate` is dropped.
         keep_alive: whether the connection to the container is to be used again.
     """
     special = head.special
     lines = [b"%b %b HTTP/1.1" % (head.method, head.target)]
-    lines += _end_to_end(head.fields, _NOT_FROM_CLIENT, head.connection_options)
+    is_clients_trace = special.get(b"traceparent") == [traceparent]
+    dropped = _NOT_FROM_CLIENT if is_clients_trace else _NOT_FROM_CLIENT_IN_NEW_TRACE
+    lines += _end_to_end(head.fields, dropped, head.connection_options)
     if head.is_http10 and b"host" not in special:
         lines.append(b"Host: localhost")
     addresses = special.get(b"x-forwarded-for")

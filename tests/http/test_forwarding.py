@@ -42,6 +42,22 @@ def test_fields_of_one_connection_are_dropped_and_those_that_it_names() -> None:
     assert returned(*sent[:4], b"Proxy-Authenticate: x", b"X: y") == [b"HTTP/1.1 200 OK", b"X: y"]
 
 
+@pytest.mark.parametrize(
+    ("parents", "passes"),
+    [
+        ([TRACE], True),
+        ([], False),
+        ([b"00-not-valid-01"], False),
+        ([TRACE, TRACE], False),
+    ],
+    ids=["passed on", "begun here", "not valid", "twice"],
+)
+def test_the_state_of_a_trace_passes_with_its_trace_only(parents: list[bytes], passes: bool) -> None:
+    lines = forwarded(*(b"traceparent: " + parent for parent in parents), b"tracestate: vendor=1")
+    assert (b"tracestate: vendor=1" in lines) is passes
+    assert lines.count(b"traceparent: " + TRACE) == 1
+
+
 def test_content_type_is_never_dropped() -> None:
     assert b"Content-Type: a/b" in forwarded(b"Connection: content-type", b"Content-Type: a/b")
 
