@@ -215,19 +215,24 @@ class _Proxy:
         draining = asyncio.create_task(self._drain_in_order(listener), name="drain")
         forced = asyncio.create_task(self.drain.wait_forced(), name="drain-forced")
         await asyncio.wait({draining, forced}, return_when=asyncio.FIRST_COMPLETED)
-        draining.cancel()
-        with suppress(asyncio.CancelledError):
-            await draining
+        cut = listener.connections  # after a second signal
+        if draining.done():
+            cut = draining.result()
+        else:
+            draining.cancel()
+            with suppress(asyncio.CancelledError):
+                await draining
         self._drained.set()
-        self._log.info("proxy_drained")
+        self._log.info("proxy_drained", cut=cut)
         await asked  # `/drain` does not end the process
         forced.cancel()
 
-    async def _drain_in_order(self, listener: Listener) -> None:
+    async def _drain_in_order(self, listener: Listener) -> int:
+        """Return how many connections were cut."""
         # A load balancer sends requests until it has seen /healthz fail.
         await asyncio.sleep(self._settings.shutdown_delay_s)
         listener.stop_listening()
-        await listener.drain(self._settings.shutdown_grace_s)
+        return await listener.drain(self._settings.shutdown_grace_s)
 
     async def _start_drain(self) -> str:
         self._leaving.set()

@@ -72,8 +72,8 @@ class Listener:
         for connection in list(self._connections):
             connection.close_after_response()
 
-    async def drain(self, grace_s: float) -> None:
-        """Let every request end, and cut what is left after `grace_s`."""
+    async def drain(self, grace_s: float) -> int:
+        """Let every request end, and cut what is left after `grace_s`. Returns how many connections that were."""
         loop = self._parts.loop
         ends_at = loop.time() + grace_s
         loop.call_later(min(LAST_REQUEST_S, grace_s / 2), self._close_idle)
@@ -84,8 +84,10 @@ class Listener:
                     await self._when_empty.wait()
             except TimeoutError:
                 break
-        for connection in list(self._connections):
+        left = list(self._connections)
+        for connection in left:
             connection.cut()
+        return len(left)
 
     async def close(self) -> None:
         """Close everything."""
@@ -119,9 +121,10 @@ class Listener:
 
     def _check(self) -> None:
         """Notice every deadline that is over; runs again and again."""
+        # Before all else: after a bug in what follows, no deadline would be noticed any more.
+        self._timer = self._parts.loop.call_later(CHECK_INTERVAL_S, self._check)
         now = self._parts.loop.time()
         self._parts.admission.expire()
         self._parts.pool.close_idle()
         for connection in [one for one in self._connections if one.checked_from <= now]:
             connection.expire(now)
-        self._timer = self._parts.loop.call_later(CHECK_INTERVAL_S, self._check)

@@ -60,6 +60,23 @@ async def test_an_idle_connection_is_closed_after_its_time(make_stand: MakeStand
     assert stand.listener.connections == 0
 
 
+async def test_deadlines_hold_after_a_bug_in_one_of_them(
+    make_stand: MakeStand, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def expire() -> None:
+        raise ZeroDivisionError
+
+    bugs: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _loop, context: bugs.append(context["exception"]))
+    stand = await make_stand(answering(ok()), limits=ProxyLimits(head_timeout_s=0.01))
+    client = await stand.connect()
+    with monkeypatch.context() as patch:
+        patch.setattr(stand.admission, "expire", expire)
+        await until(lambda: bool(bugs))
+    assert await client.rest() == b""
+    assert {type(bug) for bug in bugs} == {ZeroDivisionError}
+
+
 async def test_a_drain_lets_requests_end_and_closes_their_connections(make_stand: MakeStand) -> None:
     go_on = asyncio.Event()
 
@@ -108,7 +125,7 @@ async def test_what_has_not_ended_after_the_grace_is_cut(make_stand: MakeStand) 
     client = await stand.ask(GET)
     await until(lambda: stand.admission.executing == 1)
     stand.listener.stop_listening()
-    await stand.listener.drain(0.01)
+    assert await stand.listener.drain(0.01) == 1
     assert await client.is_cut()
     assert stand.admission.executing == 0
 
@@ -116,4 +133,4 @@ async def test_what_has_not_ended_after_the_grace_is_cut(make_stand: MakeStand) 
 async def test_a_drain_without_connections_is_over_at_once(make_stand: MakeStand) -> None:
     stand = await make_stand(answering(ok()))
     stand.listener.stop_listening()
-    await asyncio.wait_for(stand.listener.drain(3600), 30)
+    assert await asyncio.wait_for(stand.listener.drain(3600), 30) == 0
