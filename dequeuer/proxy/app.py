@@ -104,7 +104,7 @@ class _Proxy:
                 default_startup_period_s=STARTUP_PERIOD_S,
             ),
         )
-        observer = combine(logs.container_event_log(log), _GateWatch(admission))
+        observer = combine(logs.container_event_log(log), self._metrics.probes, _GateWatch(admission))
         gate = Gate(probes, observer)
         async with AsyncExitStack() as stack:
             admin = AdminServer(

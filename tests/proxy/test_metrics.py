@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from prometheus_client.parser import text_string_to_metric_families
 
+from dequeuer.core.events import GateChanged, Probed
 from dequeuer.proxy.metrics import ABANDONED, FAILURES, METHODS, REJECTIONS, ProxyMetrics
 from dequeuer.proxy.record import RequestRecord
 
@@ -51,6 +52,16 @@ def test_a_request_that_never_began_has_no_such_times() -> None:
     assert found["dequeuer_proxy_requests_total{method=GET,status=none}"] == 1
     assert found["dequeuer_proxy_queue_seconds_count"] == found["dequeuer_proxy_first_byte_seconds_count"] == 0
     assert found["dequeuer_proxy_abandoned_total{reason=client_gone}"] == 1
+
+
+def test_the_readiness_of_the_container_is_counted_as_by_every_sidecar() -> None:
+    metrics = ProxyMetrics()
+    assert samples(metrics)["dequeuer_ready"] == 0
+    metrics.probes(Probed(probe="a:http_get", ok=True, healthy=True, changed=True, detail="", warning=False))
+    metrics.probes(GateChanged(is_open=True))
+    found = samples(metrics)
+    assert (found["dequeuer_ready"], found["dequeuer_probe_healthy{probe=a:http_get}"]) == (1, 1)
+    assert found["dequeuer_probes_total{ok=true,probe=a:http_get}"] == 1
 
 
 def test_a_timeout_is_the_container_s_or_the_client_s() -> None:

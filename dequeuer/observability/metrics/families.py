@@ -18,7 +18,7 @@ from dequeuer.core.events import (
     UnstartedReason,
 )
 from dequeuer.core.refusal_codes import OTHER
-from dequeuer.observability.metrics.series import Histograms, Values
+from dequeuer.observability.metrics.series import Histograms, Value, Values
 
 LATENCY_BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 """Upper bounds in seconds, fixed by Cortex for `cortex_async_latency`."""
@@ -182,36 +182,14 @@ class RefusalFamilies:
             self.total.child(service, op, OTHER)
 
 
-class ProbeFamilies:
-    """Readiness. The names of probes are known only after their first run."""
-
-    def __init__(self, registry: CollectorRegistry) -> None:
-        self.ready = Values(
-            registry,
-            "gauge",
-            "dequeuer_ready",
-            "Whether the container is ready (1) and messages are received.",
-        ).child()
-        self.not_http = Values(
-            registry,
-            "gauge",
-            "dequeuer_container_not_http",
-            "Whether no messages are received (1) because the container does not speak HTTP/1.",
-        ).child()
-        self.healthy = Values(
-            registry,
-            "gauge",
-            "dequeuer_probe_healthy",
-            "Whether a probe passes (1), after its thresholds are applied.",
-            ["probe"],
-        )
-        self.runs = Values(
-            registry,
-            "counter",
-            "dequeuer_probes_total",
-            "Runs of a probe, by result.",
-            ["probe", "ok"],
-        )
+def add_not_http(registry: CollectorRegistry) -> Value:
+    """Register the metric that says why nothing is received from a container that listens."""
+    return Values(
+        registry,
+        "gauge",
+        "dequeuer_container_not_http",
+        "Whether no messages are received (1) because the container does not speak HTTP/1.",
+    ).child()
 
 
 def add_build_info(registry: CollectorRegistry) -> None:

@@ -9,18 +9,15 @@ from typing import Any, Literal
 from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
-from dequeuer.core.errors import clip
 from dequeuer.core.events import (
     BatchEnded,
     ContainerProtocolChanged,
     CredentialsRenewalFailed,
     CredentialsRenewed,
     Event,
-    GateChanged,
     LeaseLost,
     LimitChanged,
     Posted,
-    Probed,
     Received,
     ReleasedUnstarted,
     ResponseStarted,
@@ -37,10 +34,11 @@ from dequeuer.observability.metrics.families import (
     CortexFamilies,
     CredentialFamilies,
     MessageFamilies,
-    ProbeFamilies,
     RefusalFamilies,
     add_build_info,
+    add_not_http,
 )
+from dequeuer.observability.metrics.probes import ProbeMetrics
 from dequeuer.observability.metrics.series import Histogram, Value
 
 # Anchored at the start of a line, because a label value may contain any text.
@@ -70,7 +68,8 @@ class Metrics:
         self._store = CallFamilies(registry, "store", "the store")
         self._credentials = CredentialFamilies(registry)
         self._refusals = RefusalFamilies(registry)
-        self._probes = ProbeFamilies(registry)
+        probes = ProbeMetrics(registry)
+        self._not_http = add_not_http(registry)
         add_build_info(registry)
         ProcessCollector(registry=registry)
         self._job = (api_name, job_id)
@@ -94,8 +93,7 @@ class Metrics:
             CredentialsRenewed: self._credentials_renewed,
             CredentialsRenewalFailed: self._credentials_renewal_failed,
             LeaseLost: self._lease_lost,
-            Probed: self._probed,
-            GateChanged: self._gate_changed,
+            **probes.handlers,
             ContainerProtocolChanged: self._container_protocol_changed,
         }
 
@@ -185,15 +183,5 @@ class Metrics:
     def _lease_lost(self, _event: LeaseLost) -> None:
         self._messages.lost.value += 1
 
-    def _probed(self, event: Probed) -> None:
-        probe = clip(event.probe)
-        # Both results exist from the first run on: the rate of a counter needs a first value of zero.
-        results = {ok: self._probes.runs.child(probe, str(ok).lower()) for ok in (True, False)}
-        results[event.ok].value += 1
-        self._probes.healthy.child(probe).value = event.healthy
-
-    def _gate_changed(self, event: GateChanged) -> None:
-        self._probes.ready.value = event.is_open
-
     def _container_protocol_changed(self, event: ContainerProtocolChanged) -> None:
-        self._probes.not_http.value = bool(event.looks_like)
+        self._not_http.value = bool(event.looks_like)
