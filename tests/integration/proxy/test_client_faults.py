@@ -36,6 +36,7 @@ class Silent:
 
     def __init__(self) -> None:
         self.has_request = asyncio.Event()
+        """Later than `dequeuer_proxy_executing`, which counts a request from its admission on, before it is sent."""
         self.left = asyncio.Event()
         """The proxy has closed the connection of a request."""
         self.body = b""
@@ -188,9 +189,10 @@ async def test_what_does_not_arrive_in_time_is_408(sent: bytes, setting: str) ->
 
 
 async def test_above_both_limits_a_request_is_refused_as_by_cortex() -> None:
-    async with stand(Silent(), **ONE) as running:
+    container = Silent()
+    async with stand(container, **ONE) as running:
         await running.ask(GET)
-        await running.until("dequeuer_proxy_executing", 1)
+        await container.has_request.wait()
         await running.ask(GET)
         await running.until("dequeuer_proxy_queued", 1)
         refused = await threaded(converse, running.proxy.port, GET)
@@ -202,9 +204,10 @@ async def test_above_both_limits_a_request_is_refused_as_by_cortex() -> None:
 
 
 async def test_a_request_that_waits_for_too_long_is_503() -> None:
-    async with stand(Silent(), **ONE, DEQUEUER_QUEUE_TIMEOUT="1") as running:
+    container = Silent()
+    async with stand(container, **ONE, DEQUEUER_QUEUE_TIMEOUT="1") as running:
         await running.ask(GET)
-        await running.until("dequeuer_proxy_executing", 1)
+        await container.has_request.wait()
         late = await threaded(converse, running.proxy.port, GET)
         assert late.status == "503 Service Unavailable"
         assert dict(late.fields)["X-Dequeuer-Reason"] == "queue_timeout"

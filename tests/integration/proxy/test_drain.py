@@ -141,13 +141,14 @@ async def test_drain_and_wait_for_drain_of_the_admin_port() -> None:
 async def test_a_proxy_that_is_killed_ends_the_connections_of_the_container() -> None:
     async def serve(side: ContainerSide) -> None:
         await side.head()
+        has_request.set()
         await side.until_closed()
         left.set()
 
-    left = asyncio.Event()
+    has_request, left = asyncio.Event(), asyncio.Event()
     async with stand(serve) as running:
         client = await running.ask(GET)
-        await running.until("dequeuer_proxy_executing", 1)
+        await has_request.wait()  # the metric counts it before it is sent
         await threaded(running.proxy.kill)
         assert await client.rest() == b""
         async with asyncio.timeout(30):
