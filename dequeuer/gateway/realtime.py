@@ -42,6 +42,8 @@ class Forwarder:
     def __init__(self, when_lost: WhenLost, is_closing: Callable[[], bool]) -> None:
         self._when_lost = when_lost
         self._is_closing = is_closing
+        self._unreachable: set[str] = set()
+        self._log = structlog.get_logger()
 
     async def forward(self, api: Endpoint, request: web.Request) -> web.StreamResponse:
         """Forward a request, and its response. The API's connection is cut when the client leaves."""
@@ -53,7 +55,25 @@ class Forwarder:
         if api.address is None:
             raise ValueError(f"the API {api.api_name} has no address")
         exchange = Exchange(request, head, api, self._is_closing)
-        return await self._until_lost(request, exchange.run(*api.address), exchange)
+        try:
+            return await self._until_lost(request, exchange.run(*api.address), exchange)
+        except Exception:  # noqa: BLE001 - a bug: 500 could become a part of the response that has begun
+            self._log.exception("request_error")
+            reset(request)
+            return WrittenResponse(500, keep=False)
+        finally:
+            self._note_connection(api.api_name, exchange.connect_error)
+
+    def _note_connection(self, api_name: str, error: str | None) -> None:
+        """Log once that an API cannot be reached, and once that it can."""
+        if error is None:
+            return
+        if error and api_name not in self._unreachable:
+            self._unreachable.add(api_name)
+            self._log.warning("api_unreachable", api_name=api_name, error=error)
+        elif not error and api_name in self._unreachable:
+            self._unreachable.discard(api_name)
+            self._log.info("api_reachable", api_name=api_name)
 
     async def _until_lost(
         self, request: web.Request, running: Awaitable[WrittenResponse], exchange: Exchange
@@ -90,14 +110,17 @@ class Exchange:
         self._is_closing = is_closing
         self._body_error: RequestError | None = None
         self.is_tunnel = False
+        self.connect_error: str | None = None
+        """Why the API could not be reached; "": it was; None: the client left first."""
 
     async def run(self, host: str, port: int) -> WrittenResponse:
         """Run it; return the response, which was written. Raises `OSError`: the client is gone."""
         try:
             upstream = await Upstream.connect(host, port)
         except OSError as error:
-            structlog.get_logger().warning("api_unreachable", api_name=self._api.api_name, error=type(error).__name__)
+            self.connect_error = type(error).__name__
             return await self._refuse(502, "upstream_unreachable", "the API cannot be reached")
+        self.connect_error = ""
         with upstream:
             with suppress(OSError):  # reading the response shows what happened
                 await upstream.send(self._forwarded_head())

@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+import structlog
 
 from dequeuer.gateway import realtime as gateway_realtime
 from dequeuer.gateway.realtime import target_behind
@@ -367,3 +368,20 @@ async def test_an_upgrade_that_is_refused_is_a_response() -> None:
     async with realtime(serve) as stage:
         answer = await stage.ask(UPGRADE)
         assert answer == b"HTTP/1.1 403 Forbidden\r\nConnection: close\r\nContent-Length: 2\r\n\r\nno"
+
+
+async def test_a_bug_ends_one_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with realtime(answer_ok) as stage:
+        with monkeypatch.context() as patch:
+            patch.setattr(gateway_realtime, "target_behind", lambda _target, _prefix: None)
+            with pytest.raises(ConnectionResetError):
+                await stage.ask(b"GET /v1/hello HTTP/1.1\r\n%b\r\n" % CLOSE)
+        assert (await stage.ask(b"GET /v1/hello HTTP/1.1\r\n%b\r\n" % CLOSE)).endswith(b"ok")
+
+
+async def test_an_api_that_cannot_be_reached_is_logged_once() -> None:
+    with structlog.testing.capture_logs() as lines:
+        async with realtime(None) as stage:
+            for _ in range(3):
+                await stage.ask(b"GET /v1/hello HTTP/1.1\r\n%b\r\n" % CLOSE)
+    assert [line["event"] for line in lines] == ["api_unreachable"]

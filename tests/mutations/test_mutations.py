@@ -29,6 +29,34 @@ _RESULTS = "tests/handlers/batch_api/test_results.py"
 
 MUTATIONS = [
     Mutation(
+        name="half a response of a realtime API looks whole at the gateway",
+        module="gateway/realtime.py",
+        old="                if not isinstance(body, UntilCloseBody):\n",
+        new="                if False:\n",
+        tests=("tests/gateway/test_realtime.py::test_half_a_response_does_not_look_whole",),
+    ),
+    Mutation(
+        name="a realtime API works on for a client that has left the gateway",
+        module="gateway/realtime.py",
+        old="                with self._when_lost(request, lost):\n",
+        new="                with self._when_lost(request, lambda: None):\n",
+        tests=("tests/gateway/test_realtime.py::test_the_api_is_told_when_the_client_leaves",),
+    ),
+    Mutation(
+        name="the gateway forwards what the proxy would refuse",
+        module="gateway/realtime.py",
+        old="            head = read_request_head(_as_sent(request))\n",
+        new="            head = read_request_head(_as_sent(request).replace(b'_', b'-'))\n",
+        tests=("tests/gateway/test_realtime.py::test_an_ambiguous_request_does_not_reach_the_api",),
+    ),
+    Mutation(
+        name="a client that fills a tunnel is read without end",
+        module="gateway/tunnel.py",
+        old="            self._protocol.pause_reading()\n",
+        new="            pass\n",
+        tests=("tests/gateway/test_realtime.py::test_a_tunnel_whose_other_side_does_not_read_is_not_read",),
+    ),
+    Mutation(
         name="a POST is sent again although it may have been executed",
         module="proxy/exchange.py",
         old='frozenset({b"GET", b"HEAD", b"OPTIONS"})',
