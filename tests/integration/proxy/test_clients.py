@@ -141,7 +141,7 @@ def _comparable(output: str) -> list[Any]:
     return found
 
 
-def test_curl_with_prior_knowledge_of_http2_is_told(pair: Pair) -> None:
+def test_http2_with_prior_knowledge_is_declined(pair: Pair) -> None:
     answer = converse(pair.proxy.port, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
     assert answer.status.startswith("505 ")
 
