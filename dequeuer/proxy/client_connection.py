@@ -275,7 +275,7 @@ class ClientConnection(asyncio.Protocol):
 
     def _read_ahead(self) -> None:
         may_read = self._exchange is None and not self._is_blocked and not self._is_closing
-        if may_read and self._transport is not None:
+        if may_read and self._ahead and self._transport is not None:
             data, self._ahead = self._ahead, b""
             self._read(data)
 

@@ -563,3 +563,15 @@ async def test_empty_lines_before_a_request_are_ignored(make_stand: MakeStand) -
     await client.send(b"\r")
     await client.send(b"\n" + GET)
     assert (await response(client))[1] == b"hello"
+
+
+async def test_a_connection_that_goes_on_twice_stays_idle_for_its_time(make_stand: MakeStand) -> None:
+    stand = await make_stand(answering(ok()))
+    client = await stand.ask(GET)
+    await response(client)
+    [connection] = stand.listener._connections
+    await until(lambda: bool(connection.checked_from))
+    before = connection.checked_from
+    # The end of a response and the room in the buffer may both let it go on, when the first has taken everything.
+    connection._read_ahead()
+    assert connection.checked_from == before
