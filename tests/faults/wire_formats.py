@@ -94,6 +94,8 @@ def _read_sqs(op: str, request: Mapping[str, Any]) -> WireRequest:
             )
             for entry in entries
         ]
+    elif op == "SendMessage":
+        operations = [Operation(op="send", ref=ref_of(request["MessageBody"]))]
     return WireRequest(service="sqs", op=op, operations=operations, lease_s=lease_s)
 
 
@@ -137,7 +139,7 @@ def successful(wire: WireRequest, status: int, answer: bytes) -> list[Operation]
     """Return the operations that had an effect, according to the response."""
     if status >= 300:
         return []
-    if wire.service == "s3" or not wire.operations:
+    if wire.service == "s3" or not wire.operations or wire.op == "SendMessage":
         return list(wire.operations)
     successful = {entry["Id"] for entry in json.loads(answer).get("Successful") or ()}
     return [operation for operation in wire.operations if operation.entry in successful]

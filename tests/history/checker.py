@@ -144,8 +144,9 @@ class _Judgement:
         delivery = self._ledger.deliveries.get(record.delivery)
         if delivery is None:
             return
-        self._check_lease(record, delivery)
-        if record.op == "ack":
+        if record.op != "send":  # a copy that comes too late is one message more, and none less
+            self._check_lease(record, delivery)
+        if record.op == "ack" and not delivery.copied:
             self._check_ack(record)
         if record.op == "release" and self._terms.keeps_responses:
             self._check_release(record, delivery)

@@ -22,6 +22,7 @@ class Delivery:
         handed_at: when the queue delivered it.
         ends_at: when its lease ends for the queue.
         count: its receive count.
+        copied: its message was sent again as a new one, which stands for it from then on.
         answered: status of the complete response to its call; 0: none.
         finished_before: the request had its final status before this delivery.
         usable_until: from then on the sidecar must treat the lease as lost, and must not even release the message.
@@ -35,6 +36,7 @@ class Delivery:
     fenced: bool = False
     acked: bool = False
     released: bool = False
+    copied: bool = False
     answered: int = 0
     usable_until: float = 0.0
     extended_at: float = 0.0
@@ -204,9 +206,12 @@ class Ledger:
             delivery.ends_at = record.at + record.seconds
         elif record.op == "release":
             delivery.released = True
+        elif record.op == "send":
+            delivery.copied = True
         elif record.op == "ack":
             delivery.acked = True
-            self.acked.add(record.ref)
+            if not delivery.copied:
+                self.acked.add(record.ref)
             self._notified_and_acked |= record.delivery in self.notified
             if len(ends := self.ends(record.ref)) == 1:
                 [end] = ends

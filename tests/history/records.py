@@ -14,7 +14,7 @@ What = Literal[
     "received",  # the delivery arrived, `seconds` after it was asked for; in simulation only
     "renewed",  # a sidecar has the response that its lease is extended by `seconds`; in simulation only
     "dead_lettered",  # the queue moved the message to the dead-letter queue
-    "asked",  # a sidecar sent a request (`op`) that settles, writes or deletes
+    "asked",  # a sidecar sent a request (`op`) that settles, writes, deletes, or sends a message again
     "done",  # such a request took effect, whether or not its response arrived
     "stale_ack_accepted",  # an acknowledgement with a stale receipt was accepted, and had no effect; in simulation only
     "called",  # the container got a request
@@ -27,7 +27,7 @@ What = Literal[
     "allowed",  # the first call of that name that is not refused again
     "killed",  # a sidecar was killed
 ]
-Op = Literal["", "write", "delete", "ack", "release", "extend"]
+Op = Literal["", "write", "delete", "ack", "release", "extend", "send"]
 
 BROKE = 1
 """`status` of a `left`: the container broke the connection or refused it. 0: it responded, or the sidecar hung up."""

@@ -84,6 +84,27 @@ def without(what: str, name: str) -> list[Record]:
     return [record for record in GOOD if not (record.what == what and record.name == name)]
 
 
+RESENT = [SUBMITTED, delivery(1), *both(2, "send", delivery="d1"), *both(2.5, "ack", delivery="d1")]
+"""A message at its last receive that nothing was done for: it is sent again, and deleted."""
+
+
+def test_a_message_that_was_sent_again_may_be_acknowledged() -> None:
+    after = [delivery(4, "d2"), *call(5, "d2"), *ending(6, "d2")]
+    assert rules([*RESENT, *after], Final(objects=OBJECTS), ASYNC) == set()
+    assert rules([*RESENT, *after[:-2]], Final(objects=OBJECTS), replace(BATCH, has_redrive=True)) == set()
+
+
+def test_the_copy_stands_for_the_message() -> None:
+    only_asked = [record for record in RESENT if (record.what, record.op) != ("done", "send")]
+    assert "ack before durable" in rules(only_asked, Final(queued=frozenset("r")), replace(ASYNC, settled=False))
+    late = [*RESENT[:2], *RESENT[4:], *RESENT[2:4]]
+    assert "ack before durable" in rules(late, Final(queued=frozenset("r")), replace(ASYNC, settled=False))
+    assert rules(RESENT, Final(), ASYNC) == rules(RESENT, Final(), BATCH) == {"lost"}
+    assert rules(RESENT, Final(queued=frozenset("r")), ASYNC) == {"stuck"}
+    unfinished = [*RESENT, delivery(4, "d2"), *both(5, "ack", delivery="d2")]
+    assert "ack before durable" in rules(unfinished, Final(), ASYNC)
+
+
 FAILED = rec(3.05, "done", op="write", name="status/failed", delivery="d2")
 LATER = delivery(40, "d2", 2)
 

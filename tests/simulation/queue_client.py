@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 from botocore.exceptions import ClientError, EndpointConnectionError
 
@@ -84,9 +84,17 @@ class QueueClient:
         def send() -> dict[str, Any]:
             kind = "completion" if "job_complete" in request["MessageAttributes"] else ""
             self._queue.submit(request["MessageBody"], request["MessageBody"], kind, request["MessageAttributes"])
+            self._record(self._sent_again("done", receipt))
             return {}
 
+        # The attributes of the message that is sent again.
+        receipt = request["MessageAttributes"]["delivery"]["StringValue"]
+        self._record(self._sent_again("asked", receipt))
         return await self._connection.send("sqs:send", send)
+
+    def _sent_again(self, what: Literal["asked", "done"], receipt: str) -> Record:
+        now, ref = asyncio.get_running_loop().time(), self._queue.ref(receipt)
+        return Record(at=now, what=what, op="send", sidecar=self._sidecar, ref=ref, delivery=receipt)
 
     def _each(self, entries: list[Any], act: Callable[[Mapping[str, Any]], str | None]) -> dict[str, Any]:
         """Run `act` for each entry. A batch is no transaction: single entries may fail."""
