@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -13,6 +13,7 @@ from dequeuer.gateway.realtime import Forwarder
 from dequeuer.gateway.routes import make_app, make_runner
 from dequeuer.http.server import IdleLimit
 from tests.gateway.fakes import FakeQueue, Store, make_gateway
+from tests.tcp_server import tcp_server
 
 DEADLINE_S = 60
 Serve: TypeAlias = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
@@ -67,21 +68,25 @@ async def realtime(serve: Serve | None, path: str = "/v1/hello") -> AsyncIterato
     async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         assert serve is not None
         stage.connections += 1
-        try:
-            stage.seen.append(await reader.readuntil(b"\r\n\r\n"))
-            await serve(reader, writer)
-        except (OSError, asyncio.IncompleteReadError):
-            pass
-        finally:
-            writer.close()
+        stage.seen.append(await reader.readuntil(b"\r\n\r\n"))
+        await serve(reader, writer)
 
-    server = await asyncio.start_server(connected, "127.0.0.1", 0)
-    port = server.sockets[0].getsockname()[1]
-    if serve is None:
-        server.close()
-        await server.wait_closed()
+    async with AsyncExitStack() as stack:
+        async with AsyncExitStack() as serving:
+            # Not `start_server` alone: from Python 3.12 on, its end waits for connections that a test leaves open.
+            port = await serving.enter_async_context(tcp_server(connected))
+            if serve is not None:
+                stack.push_async_exit(serving.pop_all())
+        await _start(
+            stack, stage, Endpoint(api_name="hello", kind="RealtimeAPI", path=path, address=("127.0.0.1", port))
+        )
+        async with asyncio.timeout(DEADLINE_S):
+            yield stage
+
+
+async def _start(stack: AsyncExitStack, stage: Stage, endpoint: Endpoint) -> None:
+    """Start the gateway."""
     limit = IdleLimit(10)
-    endpoint = Endpoint(api_name="hello", kind="RealtimeAPI", path=path, address=("127.0.0.1", port))
     forwarder = Forwarder(limit.when_lost, lambda: limit.is_draining)
     store = Store()
     queue = FakeQueue(store)
@@ -89,12 +94,6 @@ async def realtime(serve: Serve | None, path: str = "/v1/hello") -> AsyncIterato
     limit.watch(app)
     runner = make_runner(app)
     await runner.setup()
+    stack.push_async_callback(runner.cleanup)
     await limit.listen(runner, ["127.0.0.1"], 0)
     stage.port = runner.addresses[0][1]
-    try:
-        async with asyncio.timeout(DEADLINE_S):
-            yield stage
-    finally:
-        await runner.cleanup()
-        server.close()
-        await server.wait_closed()
