@@ -41,7 +41,6 @@ class Load:
         requests: that were measured.
         took_s: of the measured part.
         cpu_s: that the process used in it.
-        rss_mib: its memory at the end.
         peak_mib: its peak memory.
         own_cpu_s: what the raw client itself used.
         latencies_s: p50, p99, p99.9 of `paced`.
@@ -50,7 +49,6 @@ class Load:
     requests: int
     took_s: float
     cpu_s: float
-    rss_mib: float
     peak_mib: float
     own_cpu_s: float
     latencies_s: tuple[float, float, float] = (0.0, 0.0, 0.0)

@@ -41,7 +41,6 @@ class Marks:
             requests=requests,
             took_s=took_s,
             cpu_s=now.cpu_s - self._from.cpu_s,
-            rss_mib=now.rss_mib,
             peak_mib=now.peak_mib,
             own_cpu_s=own_s,
             latencies_s=latencies_s,

@@ -113,17 +113,17 @@ def spread_of_latency(rounds: Sequence[Sequence[float]]) -> Latency:
 def hold(context: RunContext) -> dict[str, Holding]:
     """Measure memory and large bodies, each in a process of its own."""
     found: dict[str, Holding] = {}
+    size = context.amounts.proxy.body_mib * MIB
+    plans = {
+        "streams": LoadPlan(mode="streams", port=0, connections=STREAMS),
+        "idle": LoadPlan(mode="idle", port=0, connections=IDLE_CONNECTIONS),
+        "download": LoadPlan(mode="download", port=0, size=size),
+        "upload": LoadPlan(mode="upload", port=0, size=size),
+    }
     with container(context.folder) as direct:
         # The floor has no bounds: it would show what nobody would run.
         for name in (name for name in known(context.servers.name) if name != "floor"):
             print_progress(f"proxy-memory: {name}")
-            size = context.amounts.proxy.body_mib * MIB
-            plans = {
-                "streams": LoadPlan(mode="streams", port=0, connections=STREAMS),
-                "idle": LoadPlan(mode="idle", port=0, connections=IDLE_CONNECTIONS),
-                "download": LoadPlan(mode="download", port=0, size=size),
-                "upload": LoadPlan(mode="upload", port=0, size=size),
-            }
             loads = {}
             for what, plan in plans.items():
                 with running(name, direct, context.folder) as program:

@@ -53,7 +53,7 @@ def test_a_request_without_a_free_connection_waits_for_one(direct: Subject) -> N
 
 def test_connections_streams_and_bodies_are_held(subject: Subject) -> None:
     assert held.idle(plan(subject, connections=20)).peak_mib > 0
-    assert held.streams(plan(subject, connections=5)).rss_mib > 0
+    assert held.streams(plan(subject, connections=5)).peak_mib > 0
     size = 4 * 1024 * 1024
     assert held.download(replace(plan(subject), size=size)).took_s > 0
     assert held.upload(replace(plan(subject), size=size)).took_s > 0
@@ -106,7 +106,7 @@ def test_a_body_that_ends_early_is_no_measurement(answering: int) -> None:
 def test_latency_is_what_is_added_to_that_without_a_proxy() -> None:
     def load(*latencies_s: float) -> Load:
         p50, p99, p999 = latencies_s
-        return Load(requests=1, took_s=1, cpu_s=1, rss_mib=1, peak_mib=1, own_cpu_s=1, latencies_s=(p50, p99, p999))
+        return Load(requests=1, took_s=1, cpu_s=1, peak_mib=1, own_cpu_s=1, latencies_s=(p50, p99, p999))
 
     added = latencies_added(load(0.003, 0.005, 0.009), load(0.001, 0.002, 0.003))
     found = spread_of_latency([added, added])

@@ -8,6 +8,7 @@ import pytest
 
 from dequeuer.proxy.limits import ProxyLimits
 from tests.proxy.conftest import ContainerSide, MakeStand, answering, ok, until
+from tests.still import held_back, until_still
 
 GET = b"GET /a HTTP/1.1\r\nHost: h\r\n\r\n"
 LARGE = 32 << 20
@@ -34,11 +35,7 @@ async def test_a_client_that_does_not_read_stops_the_container(make_stand: MakeS
     stand = await make_stand(behave)
     client = await stand.ask(GET)
     await client.head()
-    before = -1
-    while sent != before:
-        before = sent
-        await asyncio.sleep(0.1)
-    assert sent < LARGE // 2
+    assert await until_still(lambda: sent) < LARGE // 2
     if is_chunked:
         body = b""
         while not body.endswith(b"\r\n0\r\n\r\n"):
@@ -61,12 +58,11 @@ async def test_a_container_that_does_not_read_stops_the_client(make_stand: MakeS
         await side.until_closed()
 
     stand = await make_stand(behave)
-    client = await stand.ask(b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: %d\r\n\r\n" % LARGE)
-    sending = asyncio.create_task(client.send(bytes(LARGE)))
-    await asyncio.sleep(0.3)
-    assert not sending.done()
+    client = await stand.connect()
+    client.writer.write(b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: %d\r\n\r\n" % LARGE + bytes(LARGE))
+    await until(lambda: bool(stand.requests))
+    assert await held_back(client.writer) > LARGE // 2
     go_on.set()
-    await sending
     assert b"200 OK" in await client.head()
 
 
@@ -93,11 +89,7 @@ async def test_a_client_that_asks_and_does_not_read_is_not_answered_without_end(
     stand = await make_stand(answering(ok(bytes(60_000))))
     client = await stand.connect()
     client.writer.write(GET * 5000)
-    before = -1
-    while len(stand.requests) != before:
-        before = len(stand.requests)
-        await asyncio.sleep(0.2)
-    assert before < 2500
+    assert await until_still(lambda: len(stand.requests)) < 2500
     for _ in range(5000):
         await client.head()
         await client.exactly(60_000)
@@ -116,8 +108,4 @@ async def test_requests_sent_ahead_are_not_read_without_end(make_stand: MakeStan
     stand = await make_stand(answering(ok()), is_ready=False)
     client = await stand.connect()
     client.writer.write(GET * 500_000)
-    before = -1
-    while (size := client.writer.transport.get_write_buffer_size()) != before:
-        before = size
-        await asyncio.sleep(0.2)
-    assert size > 500_000 * len(GET) // 2
+    assert await held_back(client.writer) > 500_000 * len(GET) // 2

@@ -62,6 +62,7 @@ class Side:
         self.pool.dial(connected.set_result, lambda: None)
         connection = await connected
         self.container = self._listener.accept()[0]
+        self.container.settimeout(30)  # the event loop stands still meanwhile
         receiver = Receiver()
         connection.begin(receiver, b"GET / HTTP/1.1\r\n\r\n", has_body=False)
         connection.end_request()

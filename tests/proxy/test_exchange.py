@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import socket
-import struct
 
 import pytest
 
 from dequeuer.core import clock
 from dequeuer.proxy.exchange import RESEND_WITHIN_S
 from dequeuer.proxy.limits import ProxyLimits
-from tests.proxy.conftest import Client, ContainerSide, MakeStand, answering, ok, until
+from tests.hostile.server import reset
+from tests.proxy.conftest import Behaviour, Client, ContainerSide, MakeStand, answering, ok, until
+from tests.still import held_back
 
 GET = b"GET /a HTTP/1.1\r\nHost: h\r\n\r\n"
 CHUNKED = b"POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -67,11 +67,18 @@ async def test_both_connections_are_kept(make_stand: MakeStand) -> None:
 
 
 async def test_each_request_has_a_connection_of_its_own_where_none_is_kept(make_stand: MakeStand) -> None:
-    stand = await make_stand(answering(ok()), keep_alive=False)
+    connections: list[int] = []
+
+    async def behave(side: ContainerSide) -> None:
+        connections.append(side.number)
+        await answering(ok())(side)
+
+    stand = await make_stand(behave, keep_alive=False)
     client = await stand.connect()
     for _ in range(2):
         await client.send(GET)
         await response(client)
+    assert connections == [0, 1]
     assert all(b"\r\nConnection: close\r\n" in request for request in stand.requests)
 
 
@@ -311,6 +318,16 @@ async def test_a_get_on_a_connection_that_the_container_closes_is_sent_again(mak
     assert len(stand.requests) == 3
 
 
+async def is_not_sent_again(make_stand: MakeStand, behave: Behaviour, request: bytes) -> None:
+    """Check that the second of two equal requests gets 502, and reaches the container once."""
+    stand = await make_stand(behave)
+    client = await stand.ask(request)
+    await response(client)
+    await client.send(request)
+    assert own((await response(client))[0]) == (502, "upstream_broken")
+    assert len(stand.requests) == 2
+
+
 @pytest.mark.parametrize("body", [b"2", b""])
 async def test_a_post_is_never_sent_again(make_stand: MakeStand, body: bytes) -> None:
     async def behave(side: ContainerSide) -> None:
@@ -318,12 +335,7 @@ async def test_a_post_is_never_sent_again(make_stand: MakeStand, body: bytes) ->
         side.send(ok())
         await side.request()
 
-    stand = await make_stand(behave)
-    client = await stand.ask(post(b"1"))
-    await response(client)
-    await client.send(post(body))
-    assert own((await response(client))[0]) == (502, "upstream_broken")
-    assert len(stand.requests) == 2
+    await is_not_sent_again(make_stand, behave, post(body))
 
 
 async def test_a_get_that_the_container_had_for_a_while_is_not_sent_again(
@@ -338,12 +350,7 @@ async def test_a_get_that_the_container_had_for_a_while_is_not_sent_again(
         now = clock.monotonic()
         monkeypatch.setattr(clock, "monotonic", lambda: now + RESEND_WITHIN_S)
 
-    stand = await make_stand(behave)
-    client = await stand.ask(GET)
-    await response(client)
-    await client.send(GET)
-    assert own((await response(client))[0]) == (502, "upstream_broken")
-    assert len(stand.requests) == 2
+    await is_not_sent_again(make_stand, behave, GET)
 
 
 async def test_a_get_whose_response_has_begun_is_not_sent_again(make_stand: MakeStand) -> None:
@@ -353,12 +360,7 @@ async def test_a_get_whose_response_has_begun_is_not_sent_again(make_stand: Make
         await side.request()
         side.send(b"HTTP/1.1 2")
 
-    stand = await make_stand(behave)
-    client = await stand.ask(GET)
-    await response(client)
-    await client.send(GET)
-    assert own((await response(client))[0]) == (502, "upstream_broken")
-    assert len(stand.requests) == 2
+    await is_not_sent_again(make_stand, behave, GET)
 
 
 async def test_a_post_takes_a_new_connection_when_the_idle_one_was_closed_unseen(make_stand: MakeStand) -> None:
@@ -445,16 +447,14 @@ async def test_a_client_that_leaves_frees_what_it_held(make_stand: MakeStand, mo
 async def test_a_client_that_uploads_in_the_queue_is_not_read_without_end(make_stand: MakeStand) -> None:
     stand = await make_stand(answering(ok()), is_ready=False)
     client = await stand.connect()
-    client.writer.write(b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: %d\r\n\r\n" % (8 << 20))
-    sent = asyncio.create_task(client.send(bytes(8 << 20)))
+    size = 32 << 20
+    client.writer.write(b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: %d\r\n\r\n" % size + bytes(size))
     await until(lambda: stand.admission.queued == 1)
-    await asyncio.sleep(0.05)
-    assert not sent.done()
+    assert await held_back(client.writer) > size // 2
     stand.admission.set_ready(True)
-    await sent
     assert (await response(client))[1] == b"hello"
     [record] = await stand.records.wait_for(1)
-    assert record.bytes_in == 8 << 20
+    assert record.bytes_in == size
 
 
 async def test_a_client_that_leaves_unseen_is_taken_out_of_the_queue(make_stand: MakeStand) -> None:
@@ -463,9 +463,7 @@ async def test_a_client_that_leaves_unseen_is_taken_out_of_the_queue(make_stand:
     client.writer.write(b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: %d\r\n\r\n" % (8 << 20) + bytes(8 << 20))
     await until(lambda: stand.admission.queued == 1)
     # A client whose process ends closes with a FIN, which waits behind what it has sent; a reset does not.
-    sock = client.writer.get_extra_info("socket")
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    client.writer.transport.abort()
+    reset(client.writer)
     [record] = await stand.records.wait_for(1)
     assert record.reason == "client_gone"
     assert stand.admission.queued == 0

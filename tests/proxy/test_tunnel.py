@@ -8,6 +8,7 @@ import pytest
 
 from dequeuer.proxy.websocket_frames import GOING_AWAY
 from tests.proxy.conftest import Client, ContainerSide, MakeStand, Stand
+from tests.still import until_still
 
 UPGRADE = (
     b"GET /ws HTTP/1.1\r\nHost: h\r\nConnection: keep-alive, Upgrade\r\nUpgrade: %b\r\nSec-WebSocket-Key: x\r\n\r\n"
@@ -98,11 +99,7 @@ async def test_a_client_that_does_not_read_stops_the_container(make_stand: MakeS
     stand = await make_stand(behave)
     client = await stand.ask(UPGRADE % b"x")
     await client.head()
-    before = -1
-    while sent != before:
-        before = sent
-        await asyncio.sleep(0.1)
-    assert sent < 32 << 20
+    assert await until_still(lambda: sent) < 32 << 20
 
 
 async def test_a_websocket_is_told_that_the_server_goes_away(make_stand: MakeStand) -> None:

@@ -145,6 +145,9 @@ class Rollout:
 
         async def send(data: bytes) -> bytes:
             nonlocal connection
+            if connection is not None and connection.reader.at_eof():  # as every client looks before it sends
+                connection.writer.close()
+                connection = None
             connection = connection or await self._balancer.connect(self._balancer.choose())
             body, is_kept = await connection.exchange(data)
             if not is_kept:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import socket
-import struct
 from contextlib import suppress
 
 import pytest
 
+from tests.hostile.server import reset
 from tests.integration.proxy.conversation import converse
 from tests.integration.proxy.stand import Stand, stand, threaded
 from tests.proxy.conftest import Client, ContainerSide, answering, ok
@@ -24,8 +23,7 @@ def leave(client: Client, how: str) -> None:
     elif how == "half":
         client.writer.write_eof()
     else:
-        client.writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        client.writer.close()
+        reset(client.writer)
 
 
 EVERY_WAY = pytest.mark.parametrize("how", ["FIN", "half", "RST"])

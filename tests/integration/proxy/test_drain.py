@@ -33,7 +33,7 @@ async def _listens_no_more(running: Stand) -> None:
 
 
 async def test_everything_is_served_as_ever_for_the_delay_while_healthz_fails() -> None:
-    async with stand(answering(ok()), DEQUEUER_SHUTDOWN_DELAY="3") as running:
+    async with stand(answering(ok()), DEQUEUER_SHUTDOWN_DELAY="600") as running:
         idle = await running.ask(GET)
         assert b"Connection" not in await idle.head()
         await idle.exactly(5)
@@ -44,7 +44,8 @@ async def test_everything_is_served_as_ever_for_the_delay_while_healthz_fails() 
                 await client.send(GET)
                 assert b"Connection" not in await client.head()
                 await client.exactly(5)
-        assert await threaded(running.proxy.wait) == 0
+        running.proxy.process.send_signal(signal.SIGTERM)
+        assert await threaded(running.proxy.wait) == 1
 
 
 async def test_requests_that_are_executed_and_that_wait_end_and_their_connections_are_closed() -> None:

@@ -283,6 +283,7 @@ def upload_until_stopped(port: int, count: int) -> tuple[list[socket.socket], in
         client.setblocking(False)
     block, taken, quiet = bytes(BLOCK), 0, 0
     while quiet < 10:
+        assert taken < 256 * MIB, f"{taken} bytes were taken"
         before = taken
         for client in clients:
             with contextlib.suppress(BlockingIOError):
@@ -299,10 +300,11 @@ def test_uploads_that_nobody_reads_are_not_kept(concurrency: str, clients: int) 
     with deaf() as container, Proxy(container, DEQUEUER_MAX_CONCURRENCY=concurrency) as proxy:
         proxy.wait_ready()
         before_kib = proxy.reset_peak()
-        connections, _ = upload_until_stopped(proxy.port, clients)
+        connections, taken = upload_until_stopped(proxy.port, clients)
         grown_kib = proxy.memory_kib("VmHWM") - before_kib
         for connection in connections:
             connection.close()
+    assert taken > clients * BLOCK
     assert grown_kib < 24 * 1024, f"{grown_kib} KiB for {clients} uploads"
 
 

@@ -6,7 +6,6 @@ import asyncio
 import hashlib
 import json
 import os
-from collections.abc import Callable
 from contextlib import AsyncExitStack
 
 import httpx
@@ -18,6 +17,7 @@ from tests.integration.proxy.conversation import Conversation
 from tests.integration.proxy.stand import stand, threaded
 from tests.integration.waiting import eventually
 from tests.proxy.conftest import ContainerSide
+from tests.still import until_still
 
 EVERY_SERVER = pytest.mark.parametrize("pair", ["uvicorn", "gunicorn"], indirect=True)
 MIB = 1024 * 1024
@@ -121,7 +121,7 @@ async def test_a_slow_reader_slows_the_container_down_and_loses_nothing() -> Non
         client = await running.ask(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n")
         await client.head()
         async with asyncio.timeout(60):
-            await _still(lambda: len(sent))
+            await until_still(lambda: len(sent))
         assert sum(sent) < size // 2  # the buffers of kernels and proxy are full, and the container waits
         found = hashlib.sha256()
         for _ in range(size // len(BLOCK)):
@@ -152,7 +152,7 @@ async def test_a_container_that_reads_slowly_slows_the_client_down_and_loses_not
         client = await running.connect()
         uploading = asyncio.create_task(upload())
         async with asyncio.timeout(60):
-            await _still(lambda: len(sent))
+            await until_still(lambda: len(sent))
         assert sum(sent) < size // 2
         go_on.set()
         await uploading
@@ -190,11 +190,3 @@ async def test_a_thousand_open_streams(pair: Pair) -> None:
             assert (await client.get(f"http://127.0.0.1:{pair.proxy.port}/status/404")).status_code == 404
     await threaded(eventually, lambda: pair.proxy.metric("dequeuer_proxy_executing") == 0, "all streams to be ended")
     assert growth_kib < 60 * 1024
-
-
-async def _still(value: Callable[[], int]) -> None:
-    """Return once a value has not changed for half a second: there is no event for what a full buffer holds back."""
-    last = None
-    while (now := value()) != last:
-        last = now
-        await asyncio.sleep(0.5)
