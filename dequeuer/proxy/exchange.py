@@ -8,7 +8,7 @@ from typing import Final
 from dequeuer.concurrency.slots import SlotResult
 from dequeuer.core import clock
 from dequeuer.http.errors import MalformedError
-from dequeuer.http.forwarding import last_chunk, request_head, response_head
+from dequeuer.http.forwarding import last_chunk, request_head
 from dequeuer.http.framing import BodyReader, Trailers
 from dequeuer.http.request_head import RequestHead
 from dequeuer.http.response_head import ResponseHead
@@ -18,6 +18,7 @@ from dequeuer.proxy.container_connection import ContainerConnection, FailureKind
 from dequeuer.proxy.own_responses import FAILURE_TEXTS, QUEUE_FULL_TEXT, REJECTION_TEXTS, own_response
 from dequeuer.proxy.parts import Client, ProxyParts
 from dequeuer.proxy.record import RequestRecord
+from dequeuer.proxy.response_writer import ResponseWriter
 from dequeuer.proxy.tunnel import Tunnel
 
 MAX_WAITING_BODY_BYTES: Final = 64 * 1024
@@ -35,22 +36,17 @@ class Exchange:
     """Forwards one request. It is a `Waiter` of the admission, and the `ResponseReceiver` of its connection."""
 
     __slots__ = (
-        "_admitted",
         "_body",
-        "_chunked_out",
         "_client",
         "_connection",
-        "_continued",
         "_counts",
         "_dial",
         "_ended",
         "_head",
-        "_keep",
-        "_out",
         "_parts",
         "_pending",
         "_pending_bytes",
-        "_responding",
+        "_response",
         "deadline",
         "record",
     )
@@ -64,10 +60,8 @@ class Exchange:
         self._dial: asyncio.Task[None] | None = None
         self._pending: list[bytes] = []
         self._pending_bytes = 0
-        self._admitted = self._counts = self._responding = self._ended = False
-        self._continued = self._chunked_out = False
-        self._keep = False
-        self._out = b""
+        self._counts = self._ended = False
+        self._response = ResponseWriter(client, head)
         self.deadline = 0.0
         """Loop time until which the head of the response must have arrived; 0: there is no limit."""
         self.record = RequestRecord(head.method, head.target, clock.monotonic())
@@ -107,12 +101,12 @@ class Exchange:
             return used
         self._counts = True
         try:
-            self._admitted = self._parts.admission.enter(self)
+            is_admitted = self._parts.admission.enter(self)
         except QueueFullError:
             self._counts = False
             self._refuse(503, "queue_full", QUEUE_FULL_TEXT)
             return used
-        if self._admitted:
+        if is_admitted:
             self._start()
         return used
 
@@ -152,7 +146,6 @@ class Exchange:
 
     def admitted(self) -> None:
         """Begin: a slot is free."""
-        self._admitted = True
         self._start()
 
     def rejected(self, reason: RejectionReason) -> None:
@@ -208,55 +201,32 @@ class Exchange:
 
     def on_interim(self, head: ResponseHead) -> None:
         """Pass a response of 1xx on."""
-        if not self._head.is_http10:
-            self._continued = self._continued or head.status == 100
-            self._client.write(response_head(head, chunked=False, connection=b""))
+        self._response.write_interim(head)
 
     def on_response(self, head: ResponseHead, body: BodyReader) -> None:
         """Pass the head of the response on."""
         self.deadline = 0.0
-        self._responding = True
         self.record.status = head.status
         self.record.first_byte_at = clock.monotonic()
-        has_length = body.is_done or head.body_length is not None
-        self._chunked_out = not has_length and not self._head.is_http10
-        # A client that waits for "100 Continue" may never send the body, or send it as soon as it has this response.
-        waits_for_continue = self._head.expects_continue and not self._continued and not self._body.is_done
-        self._keep = (
-            self._head.keep_alive
-            and self._client.may_persist
-            and not waits_for_continue
-            and (has_length or self._chunked_out)
-        )
-        connection = b""
-        if not self._keep:
-            connection = b"close"
-        elif self._head.is_http10:
-            connection = b"keep-alive"
-        self._out = response_head(head, chunked=self._chunked_out, connection=connection)
+        self._response.begin(head, has_body=not body.is_done, request_is_whole=self._body.is_done)
 
     def on_response_data(self, piece: bytes) -> None:
         """Pass a part of the body on."""
         self.record.bytes_out += len(piece)
-        data = b"%x\r\n%b\r\n" % (len(piece), piece) if self._chunked_out else piece
-        self._out = self._out + data if self._out else data
+        self._response.add(piece)
 
     def on_read_end(self) -> None:
-        """Send what came with one read of the container's connection: each write is a system call."""
-        out, self._out = self._out, b""
-        if out:
-            self._client.write(out)
+        """Send what came with one read of the container's connection."""
+        self._response.flush()
 
     def on_response_end(self, trailers: Trailers) -> None:
         """End the response."""
-        if self._chunked_out:
-            self._out += last_chunk(trailers)
         # Before the write: it may find the buffer full. The connection may have the next request already.
         self._connection = None
-        self.on_read_end()
+        self._response.end(trailers)
         status = self.record.status
         self._finish("refused" if status in _NOT_NOW else "succeeded" if status < 500 else "failed")
-        self._client.exchange_ended(keep=self._keep and self._body.is_done)
+        self._client.exchange_ended(keep=self._response.keep and self._body.is_done)
 
     def on_upgrade(self, head: ResponseHead, rest: bytes) -> None:
         """Turn both connections into a tunnel."""
@@ -267,9 +237,8 @@ class Exchange:
             self.on_failure("upstream_malformed")
             return
         self.deadline = 0.0
-        self._responding = True
         self.record.status, self.record.first_byte_at, self.record.is_upgrade = 101, clock.monotonic(), True
-        self._client.write(response_head(head, chunked=False, connection=b"Upgrade"))
+        self._response.switch(head)
         self._parts.observer.upgrade_opened()
         protocol = self._head.upgrade.lower()
         tunnel = Tunnel(self._client, connection, self._tunnel_ended, is_websocket=protocol == b"websocket")
@@ -289,7 +258,7 @@ class Exchange:
         connection, self._connection = self._connection, None
         if self._ended:
             return
-        if self._responding:
+        if self._response.has_begun:
             self.record.reason = "cut"
             self.on_read_end()
             self._finish("refused")
@@ -328,7 +297,7 @@ class Exchange:
         """End everything: nobody waits for the response."""
         if not self._ended:
             self.record.reason = "client_gone"
-            if not self._responding:
+            if not self._response.has_begun:
                 self.record.status = 0
             self._finish("unknown")
 
@@ -339,7 +308,7 @@ class Exchange:
 
     def body_timed_out(self) -> None:
         """Answer that the client takes too long to send the body."""
-        if self._responding:
+        if self._response.has_begun:
             self.record.reason = "cut"
             self._finish("unknown")
             self._client.cut()
@@ -354,7 +323,7 @@ class Exchange:
         if self._ended:
             return
         self.record.reason = reason
-        if self._responding:
+        if self._response.has_begun:
             self.record.reason = "cut"
             self._finish(result)
             self._client.cut()
