@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 import select
 import socket
 import struct
@@ -11,10 +10,10 @@ from collections.abc import Callable
 from typing import Final, cast
 
 from dequeuer.core import clock
-from dequeuer.http.framing import find_head_end
-from dequeuer.http.request_head import RequestError, check_unfinished, read_request_head
+from dequeuer.http.request_head import RequestError, RequestHead
 from dequeuer.proxy.exchange import Exchange
 from dequeuer.proxy.own_responses import own_response
+from dequeuer.proxy.partial_head import PartialHead, read_whole_head, without_empty_lines
 from dequeuer.proxy.parts import ProxyParts
 from dequeuer.proxy.record import RequestRecord
 from dequeuer.proxy.tunnel import Tunnel
@@ -26,7 +25,6 @@ WRITE_BUFFER_BYTES: Final = 64 * 1024
 LINGER_S: Final = 2.0
 """How long a connection is read after the last response, so that what the client still sends does not destroy it."""
 _RESET: Final = struct.pack("ii", 1, 0)
-_EMPTY_LINES: Final = re.compile(rb"(?:\r\n)+")
 _REASONS: Final = {408: "timeout", 413: "too_large", 414: "too_large", 431: "too_large", 501: "not_implemented"}
 
 
@@ -46,8 +44,6 @@ class ClientConnection(asyncio.Protocol):
         "_ahead",
         "_blocked_bytes",
         "_blocked_until",
-        "_buffer",
-        "_counted_bytes",
         "_deadline",
         "_exchange",
         "_is_blocked",
@@ -56,6 +52,7 @@ class ClientConnection(asyncio.Protocol):
         "_must_close",
         "_on_closed",
         "_on_opened",
+        "_partial",
         "_parts",
         "_transport",
         "_tunnel",
@@ -77,8 +74,7 @@ class ClientConnection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._exchange: Exchange | None = None
         self._tunnel: Tunnel | None = None
-        self._buffer: bytearray | None = None
-        self._counted_bytes = 0
+        self._partial: PartialHead | None = None
         self._ahead = b""
         self._address = b""
         self._deadline = self._blocked_until = 0.0
@@ -105,7 +101,7 @@ class ClientConnection(asyncio.Protocol):
     @property
     def has_partial_head(self) -> bool:
         """Whether the beginning of a request has arrived."""
-        return bool(self._buffer)
+        return self._partial is not None
 
     def write(self, data: bytes) -> None:
         """Send bytes."""
@@ -235,8 +231,9 @@ class ClientConnection(asyncio.Protocol):
     def _timed_out(self) -> None:
         if self._exchange is not None:
             self._exchange.body_timed_out()
-        elif self._buffer:
-            self._refuse(RequestError(408, "the head of the request has not arrived in time"), self._buffer)
+        elif self._partial is not None:
+            error = RequestError(408, "the head of the request has not arrived in time")
+            self._refuse(error, without_body=self._partial.is_of_head_request)
         else:
             self.abort() if self._is_closing else self.close()
 
@@ -281,34 +278,29 @@ class ClientConnection(asyncio.Protocol):
 
     def _read(self, data: bytes) -> None:
         """Read the head of a request, and begin it."""
-        buffer: bytes | bytearray = data
-        searched = 0
-        if self._buffer:
-            searched = len(self._buffer)
-            self._buffer += data
-            buffer = self._buffer
-        if buffer.startswith(b"\r\n") and (lines := _EMPTY_LINES.match(buffer)):
-            # RFC 9112, section 2.2: empty lines before a request are ignored. They do not extend its deadline.
-            buffer, searched = bytes(buffer[lines.end() :]), 0
-            self._drop_buffer()
-            if not buffer:
-                return
+        partial = self._partial
         try:
-            end = find_head_end(buffer, searched)
-            if not end:
-                check_unfinished(buffer, searched)
-                grown, self._counted_bytes = len(buffer) - self._counted_bytes, len(buffer)
-                self._parts.unfinished_heads.grow(grown)
-                if self._buffer is None:
-                    self._buffer = bytearray(buffer)
+            if partial is None:
+                data = without_empty_lines(data)
+                if not data:
+                    return  # they do not extend the time for the head
+                found = read_whole_head(data)
+                if found is None:
+                    self._partial = partial = PartialHead(self._parts.unfinished_heads)
                     self._deadline = self.checked_from = self._parts.loop.time() + self._parts.limits.head_timeout_s
-                return
-            head = read_request_head(bytes(buffer[:end]))
+                    found = partial.feed(data)
+            else:
+                found = partial.feed(data)
         except RequestError as error:
-            self._refuse(error, buffer)
+            is_head = data.startswith(b"HEAD ") if partial is None else partial.is_of_head_request
+            self._refuse(error, without_body=is_head)
             return
-        rest = bytes(buffer[end:])
-        self._drop_buffer()
+        if found is not None:
+            self._drop_partial()
+            self._begin(*found)
+
+    def _begin(self, head: RequestHead, rest: bytes) -> None:
+        """Begin a request. `rest`: what has arrived behind its head."""
         del self._waiting[self]
         self.checked_from = 0.0
         self._deadline = self._parts.loop.time() + self._parts.limits.body_timeout_s
@@ -318,14 +310,13 @@ class ClientConnection(asyncio.Protocol):
             self._keep_ahead(rest[used:])
             self._go_on_ahead()
 
-    def _drop_buffer(self) -> None:
-        self._parts.unfinished_heads.shrink(self._counted_bytes)
-        self._counted_bytes = 0
-        self._buffer = None
+    def _drop_partial(self) -> None:
+        if self._partial is not None:
+            self._partial.drop()
+            self._partial = None
 
-    def _refuse(self, error: RequestError, received: bytes | bytearray) -> None:
-        """Answer a request of which no more is read than was `received`, and close."""
-        without_body = received.startswith(b"HEAD ")
+    def _refuse(self, error: RequestError, *, without_body: bool) -> None:
+        """Answer a request of which no more is read, and close."""
         now = clock.monotonic()
         record = RequestRecord(b"", b"", now)
         record.status, record.reason, record.ended_at = error.status, _REASONS.get(error.status, "bad_request"), now
@@ -339,7 +330,7 @@ class ClientConnection(asyncio.Protocol):
         self._waiting.pop(self, None)
         self.checked_from = 0.0
         self._ahead = b""
-        self._drop_buffer()
+        self._drop_partial()
         transport = self._transport
         if transport is None or transport.is_closing():
             return
@@ -364,7 +355,7 @@ class ClientConnection(asyncio.Protocol):
         self._is_closing = True
         self._waiting.pop(self, None)
         self.checked_from = 0.0
-        self._drop_buffer()
+        self._drop_partial()
         exchange, self._exchange = self._exchange, None
         if exchange is not None:
             exchange.client_left()
