@@ -6,7 +6,8 @@ import re
 from typing import Final
 
 from dequeuer.http.framing import Trailers
-from dequeuer.http.request_head import Field, RequestHead
+from dequeuer.http.message_head import Field
+from dequeuer.http.request_head import RequestHead
 from dequeuer.http.response_head import ResponseHead
 
 # RFC 9110, section 7.6.1, and the fields that older programs send.
@@ -35,7 +36,6 @@ _NOT_IN_TRAILERS: Final = (
 )
 _QUOTED: Final = re.compile(rb'"(?:[^"\\]|\\.)*"')
 _CHUNKED_LINE: Final = b"Transfer-Encoding: chunked"
-_CLOSE_LINE: Final = b"Connection: close"
 
 
 def request_head(head: RequestHead, client: bytes, traceparent: bytes, *, keep_alive: bool) -> bytes:
@@ -63,12 +63,16 @@ def request_head(head: RequestHead, client: bytes, traceparent: bytes, *, keep_a
     if b"forwarded" in special:
         lines += _forwarded(b", ".join(special[b"forwarded"]), client)
     lines.append(b"traceparent: " + traceparent)
+    options: list[bytes] = []
     if b"te" in special and any(b"trailers" in value.lower() for value in special[b"te"]):
         lines.append(b"TE: trailers")
+        options.append(b"TE")
+    if head.upgrade or not keep_alive:
+        options.append(b"Upgrade" if head.upgrade else b"close")
+    if options:
+        lines.append(b"Connection: " + b", ".join(options))
     if head.upgrade:
-        lines += (b"Connection: Upgrade", b"Upgrade: " + head.upgrade)
-    elif not keep_alive:
-        lines.append(_CLOSE_LINE)
+        lines.append(b"Upgrade: " + head.upgrade)
     if head.is_chunked:
         lines.append(_CHUNKED_LINE)
     elif head.body_length is not None:

@@ -11,16 +11,14 @@ from typing import Final
 
 import httptools
 
-from dequeuer.http.field_values import connection_options, remembered
+from dequeuer.http.field_values import remembered
 from dequeuer.http.framing import MAX_LENGTH, BodyReader, ChunkedBody, LengthBody, NoBody
+from dequeuer.http.message_head import MessageHead
 
 MAX_HEAD_BYTES: Final = 64 * 1024
 """Size of the head of a request."""
 MAX_TARGET_BYTES: Final = 16 * 1024
 MAX_FIELDS: Final = 256
-
-Field = tuple[bytes, bytes, bytes]
-"""Name in lower case, name as it was sent, value without the whitespace around it."""
 
 _TOKEN: Final = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 # A fragment ("#...") is never sent by a client, and servers disagree about what it means.
@@ -44,13 +42,6 @@ _MISLEADING: Final = frozenset(
         *(b"x-forwarded-host", b"proxy-authorization", b"proxy-connection", b"keep-alive"),
     )
 )
-SPECIAL: Final = frozenset(
-    {
-        *(b"host", b"content-length", b"transfer-encoding", b"connection", b"expect", b"upgrade", b"te", b"forwarded"),
-        *(b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host", b"traceparent", b"user-agent"),
-    }
-)
-"""Fields whose values are kept by name."""
 
 
 class RequestError(Exception):
@@ -67,37 +58,24 @@ class RequestError(Exception):
         self.text = text
 
 
-class RequestHead:
-    """What a head says. Every value is as it was sent."""
+class RequestHead(MessageHead):
+    """What the head of a request says."""
 
-    __slots__ = (
-        "body_length",
-        "connection_options",
-        "expects_continue",
-        "fields",
-        "is_chunked",
-        "is_http10",
-        "keep_alive",
-        "method",
-        "special",
-        "target",
-        "upgrade",
+    __slots__ = ("expects_continue", "method", "target", "upgrade")
+
+    SPECIAL = frozenset(
+        {
+            *(b"host", b"content-length", b"transfer-encoding", b"connection", b"expect", b"upgrade", b"te"),
+            *(b"forwarded", b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host", b"traceparent"),
+            b"user-agent",
+        }
     )
 
     def __init__(self, method: bytes, target: bytes, *, is_http10: bool) -> None:
+        super().__init__(is_http10=is_http10)
         self.method = method
         self.target = target
         """In origin form, or `*`."""
-        self.is_http10 = is_http10
-        self.fields: list[Field] = []
-        self.special: dict[bytes, list[bytes]] = {}
-        """The values of the fields in `SPECIAL`, in order."""
-        self.connection_options: frozenset[bytes] = frozenset()
-        """What `Connection` names, in lower case."""
-        self.keep_alive = not is_http10
-        self.body_length: int | None = None
-        """Content-Length; None: there is none."""
-        self.is_chunked = False
         self.expects_continue = False
         self.upgrade = b""
         """The protocol that the client asks for; b"" for none, and where a request cannot be upgraded."""
@@ -112,16 +90,6 @@ class RequestHead:
         if self.is_chunked:
             return ChunkedBody()
         return LengthBody(self.body_length) if self.body_length else NoBody()
-
-    # Callback of the parser.
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """Keep a field."""
-        lower = name.lower()
-        value = value.rstrip(b" \t")
-        self.fields.append((lower, name, value))
-        if lower in SPECIAL:
-            self.special.setdefault(lower, []).append(value)
 
 
 def check_unfinished(buffer: bytes | bytearray, searched: int) -> None:
@@ -230,11 +198,9 @@ def _is_host(value: bytes) -> bool:
 def _read_framing(head: RequestHead) -> None:
     special = head.special
     if b"connection" in special:
-        options = connection_options(special[b"connection"])
-        if not _FRAMING.isdisjoint(options):
+        head.read_connection(special[b"connection"])
+        if not _FRAMING.isdisjoint(head.connection_options):
             raise RequestError(400, "Connection names a field that frames or routes the request")
-        head.connection_options = options
-        head.keep_alive = b"close" not in options and (not head.is_http10 or b"keep-alive" in options)
     if b"transfer-encoding" in special:
         codings = special[b"transfer-encoding"]
         if head.is_http10:

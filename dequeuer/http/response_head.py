@@ -8,43 +8,27 @@ from typing import Final
 import httptools
 
 from dequeuer.http.errors import MalformedError
-from dequeuer.http.field_values import connection_options
 from dequeuer.http.framing import MAX_LENGTH, BodyReader, ChunkedBody, LengthBody, NoBody, UntilCloseBody
+from dequeuer.http.message_head import MessageHead
 from dequeuer.http.protocols import guess_protocol
-from dequeuer.http.request_head import Field
 
 MAX_HEAD_BYTES: Final = 64 * 1024
 """Size of the head of a response."""
 MAX_FIELDS: Final = 256
 _STATUS_LINE: Final = re.compile(rb"HTTP/1\.([01]) ([1-5][0-9][0-9])(?: ([\t -~\x80-\xff]*))?\r\n")
-_SPECIAL: Final = frozenset({b"connection", b"content-length", b"transfer-encoding", b"keep-alive", b"upgrade"})
 
 
-class ResponseHead:
-    """What a head says. Every value is as it was sent."""
+class ResponseHead(MessageHead):
+    """What the head of a response says."""
 
-    __slots__ = (
-        "body_length",
-        "connection_options",
-        "fields",
-        "is_chunked",
-        "is_http10",
-        "keep_alive",
-        "reason",
-        "special",
-        "status",
-    )
+    __slots__ = ("reason", "status")
+
+    SPECIAL = frozenset({b"connection", b"content-length", b"transfer-encoding", b"keep-alive", b"upgrade"})
 
     def __init__(self, status: int, reason: bytes, *, is_http10: bool) -> None:
+        super().__init__(is_http10=is_http10)
         self.status = status
         self.reason = reason
-        self.is_http10 = is_http10
-        self.fields: list[Field] = []
-        self.special: dict[bytes, list[bytes]] = {}
-        self.connection_options: frozenset[bytes] = frozenset()
-        self.keep_alive = not is_http10
-        self.body_length: int | None = None
-        self.is_chunked = False
 
     @property
     def is_interim(self) -> bool:
@@ -62,16 +46,6 @@ class ResponseHead:
         if self.is_chunked:
             return ChunkedBody()
         return UntilCloseBody() if self.body_length is None else LengthBody(self.body_length)
-
-    # Callback of the parser.
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """Keep a field."""
-        lower = name.lower()
-        value = value.rstrip(b" \t")
-        self.fields.append((lower, name, value))
-        if lower in _SPECIAL:
-            self.special.setdefault(lower, []).append(value)
 
 
 def read_response_head(data: bytes) -> ResponseHead:
@@ -96,8 +70,7 @@ def read_response_head(data: bytes) -> ResponseHead:
 def _read_framing(head: ResponseHead) -> None:
     special = head.special
     if b"connection" in special:
-        head.connection_options = options = connection_options(special[b"connection"])
-        head.keep_alive = b"close" not in options and (not head.is_http10 or b"keep-alive" in options)
+        head.read_connection(special[b"connection"])
     if b"transfer-encoding" in special:
         codings = special[b"transfer-encoding"]
         if head.is_http10 or b"content-length" in special or len(codings) > 1 or codings[0].lower() != b"chunked":

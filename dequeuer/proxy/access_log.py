@@ -22,7 +22,7 @@ _OF_CLIENTS: Final = frozenset({"client_gone", "bad_request", "too_large", "not_
 
 
 class AccessLog:
-    """A `RequestObserver`.
+    """Writes the lines.
 
     Args:
         log: a logger of structlog.
@@ -42,12 +42,6 @@ class AccessLog:
             self._failure(record)
         elif self._share and random.random() < self._share:  # noqa: S311 - a sample is no secret
             self._log.info("request", **_fields(record))
-
-    def upgrade_opened(self) -> None:
-        """Write nothing: the line comes with the end."""
-
-    def upgrade_closed(self) -> None:
-        """Write nothing: the line comes with the end."""
 
     def _failure(self, record: RequestRecord) -> None:
         now = self._now()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack, suppress
 from typing import Any
 
@@ -104,8 +103,12 @@ class _Proxy:
                 default_startup_period_s=STARTUP_PERIOD_S,
             ),
         )
-        observer = combine(logs.container_event_log(log), self._metrics.probes, _GateWatch(admission))
-        gate = Gate(probes, observer)
+
+        def admit_while_ready(event: Event) -> None:
+            if isinstance(event, GateChanged):
+                admission.set_ready(event.is_open)
+
+        gate = Gate(probes, combine(logs.container_event_log(log), self._metrics.probes, admit_while_ready))
         async with AsyncExitStack() as stack:
             admin = AdminServer(
                 settings.admin_hosts,
@@ -241,22 +244,6 @@ class _Proxy:
     async def _wait_for_drain(self) -> str:
         await self._drained.wait()
         return "drained\n"
-
-
-class _GateWatch:
-    """An observer that admits requests while the container is ready."""
-
-    def __init__(self, admission: Admission) -> None:
-        self._admission = admission
-        self.handlers: Mapping[type[Event], Callable[[Any], None]] = {GateChanged: self._changed}
-
-    def __call__(self, event: Event) -> None:
-        """Take an event."""
-        if isinstance(event, GateChanged):
-            self._changed(event)
-
-    def _changed(self, event: GateChanged) -> None:
-        self._admission.set_ready(event.is_open)
 
 
 class _Both:

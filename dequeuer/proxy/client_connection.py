@@ -7,7 +7,7 @@ import select
 import socket
 import struct
 from collections.abc import Callable
-from typing import Final, cast
+from typing import Final, Literal, cast
 
 from dequeuer.core import clock
 from dequeuer.http.request_head import RequestError, RequestHead
@@ -100,8 +100,8 @@ class ClientConnection(asyncio.Protocol):
 
     @property
     def has_partial_head(self) -> bool:
-        """Whether the beginning of a request has arrived."""
-        return self._partial is not None
+        """Whether the beginning of a request has arrived; empty lines before one do not count."""
+        return self._partial is not None and not self._partial.is_empty
 
     def write(self, data: bytes) -> None:
         """Send bytes."""
@@ -146,9 +146,9 @@ class ClientConnection(asyncio.Protocol):
             # Not at once: requests that a client sends ahead must not grow the stack, nor keep others waiting.
             self._parts.loop.call_soon(self._read_ahead)
 
-    def cut(self) -> None:
+    def cut(self, reason: Literal["client_gone", "cut"] = "cut") -> None:
         """Close with a reset: without it, a response without a length would look whole."""
-        self._client_left()
+        self._end(reason)
         if self._transport is not None:
             sock = self._transport.get_extra_info("socket")
             if sock is not None:
@@ -176,6 +176,7 @@ class ClientConnection(asyncio.Protocol):
 
     def abort(self) -> None:
         """Close at once."""
+        self._is_closing = True
         self._waiting.pop(self, None)
         if self._transport is not None:
             self._transport.abort()
@@ -199,7 +200,7 @@ class ClientConnection(asyncio.Protocol):
         if exchange is not None:
             exchange.expire(now)
             exchange = self._exchange
-        if exchange is not None:
+        if exchange is not None or self._tunnel is not None:
             self._check_left()
         if size := transport.get_write_buffer_size():
             self._check_reader(size, now)
@@ -217,7 +218,7 @@ class ClientConnection(asyncio.Protocol):
             poll = select.poll()
             poll.register(self._transport.get_extra_info("socket").fileno(), select.POLLRDHUP)
             if poll.poll(0):
-                self._client_left()
+                self._end("client_gone")
                 self.abort()
 
     def _check_reader(self, size: int, now: float) -> None:
@@ -226,12 +227,12 @@ class ClientConnection(asyncio.Protocol):
             self._blocked_bytes = size
             self._blocked_until = now + self._parts.limits.body_timeout_s
         elif now >= self._blocked_until:
-            self.cut()
+            self.cut("client_gone")
 
     def _timed_out(self) -> None:
         if self._exchange is not None:
             self._exchange.body_timed_out()
-        elif self._partial is not None:
+        elif self._partial is not None and not self._partial.is_empty:
             error = RequestError(408, "the head of the request has not arrived in time")
             self._refuse(error, without_body=self._partial.is_of_head_request)
         else:
@@ -343,22 +344,23 @@ class ClientConnection(asyncio.Protocol):
 
     def eof_received(self) -> None:
         """The client is gone."""
-        self._client_left()
+        self._end("client_gone")
 
     def connection_lost(self, _error: Exception | None) -> None:
         """The client is gone."""
         self._transport = None
-        self._client_left()
+        self._end("client_gone")
         self._on_closed(self)
 
-    def _client_left(self) -> None:
+    def _end(self, reason: Literal["client_gone", "cut"]) -> None:
+        """End what is under way."""
         self._is_closing = True
         self._waiting.pop(self, None)
         self.checked_from = 0.0
         self._drop_partial()
         exchange, self._exchange = self._exchange, None
         if exchange is not None:
-            exchange.client_left()
+            exchange.end(reason)
         if self._tunnel is not None:
             self._tunnel.from_client(b"")
 

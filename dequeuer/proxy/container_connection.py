@@ -13,9 +13,14 @@ from dequeuer.http.errors import MalformedError
 from dequeuer.http.framing import BodyReader, Trailers, UntilCloseBody, find_head_end
 from dequeuer.http.keep_alive import max_idle_s
 from dequeuer.http.response_head import MAX_HEAD_BYTES, ResponseHead, read_response_head
+from dequeuer.proxy.tunnel import Tunnel
 
 MAX_INTERIM_RESPONSES: Final = 32
 """Responses of 1xx before the response itself: without a limit a request would never end."""
+MAX_IDLE_S: Final = 1.0
+"""An idle connection is closed after this time. Web servers close theirs after 2 to 5 s (gunicorn, uvicorn, node)."""
+LINGER_S: Final = 2.0
+"""How long a connection that is closed may take to send what was written: the container may never read it."""
 WRITE_BUFFER_BYTES: Final = 64 * 1024
 """Above it the other side is not read any more."""
 RECEIVE_BYTES: Final = 64 * 1024
@@ -79,8 +84,8 @@ class ContainerConnection(asyncio.Protocol):
         "_sent_whole",
         "_transport",
         "_tunnel",
-        "idle_since",
         "idle_until",
+        "is_full",
         "is_reused",
         "response_began",
     )
@@ -97,7 +102,7 @@ class ContainerConnection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._poll: select.poll | None = None
         self._receiver: ResponseReceiver | None = None
-        self._tunnel: Callable[[bytes], None] | None = None
+        self._tunnel: Tunnel | None = None
         self._buffer = b""
         self._body: BodyReader | None = None
         self._head: ResponseHead | None = None
@@ -107,9 +112,10 @@ class ContainerConnection(asyncio.Protocol):
         """Whether the present request is not its first."""
         self.response_began = False
         """Whether anything of the present response has arrived."""
-        self.idle_since = 0.0
+        self.is_full = False
+        """Whether the container does not read as fast as it is written to."""
         self.idle_until = math.inf
-        """Loop time."""
+        """Loop time until which the idle connection may carry another request."""
 
     @property
     def is_open(self) -> bool:
@@ -144,9 +150,9 @@ class ContainerConnection(asyncio.Protocol):
         """Record that the whole request was written."""
         self._sent_whole = True
 
-    def become_tunnel(self, receive: Callable[[bytes], None]) -> None:
-        """Pass everything that arrives from now on to `receive`."""
-        self._tunnel = receive
+    def become_tunnel(self, tunnel: Tunnel) -> None:
+        """Pass everything that arrives from now on to the tunnel."""
+        self._tunnel = tunnel
 
     def pause_reading(self) -> None:
         """Read nothing until `resume_reading`."""
@@ -159,10 +165,13 @@ class ContainerConnection(asyncio.Protocol):
             self._transport.resume_reading()
 
     def close(self) -> None:
-        """Close, and tell nobody. What was written is still sent."""
+        """Close, and tell nobody. What was written is still sent, if the container takes it soon."""
         self._receiver = None
-        if self._transport is not None:
-            self._transport.close()
+        transport = self._transport
+        if transport is not None:
+            transport.close()
+            if transport.get_write_buffer_size():
+                self._loop.call_later(LINGER_S, transport.abort)
 
     def abort(self) -> None:
         """Close at once, and tell nobody."""
@@ -183,7 +192,7 @@ class ContainerConnection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Read a response."""
         if self._tunnel is not None:
-            self._tunnel(data)
+            self._tunnel.from_container(data)
             return
         receiver = self._receiver
         if receiver is None:
@@ -234,9 +243,9 @@ class ContainerConnection(asyncio.Protocol):
             if piece:
                 receiver.on_response_data(piece)
         if body.is_done and self._receiver is receiver:
-            self._end(receiver, has_surplus=used < len(data))
+            self._end(receiver, may_be_reused=used == len(data))
 
-    def _end(self, receiver: ResponseReceiver, *, has_surplus: bool) -> None:
+    def _end(self, receiver: ResponseReceiver, *, may_be_reused: bool) -> None:
         body, head, transport = self._body, self._head, self._transport
         self._receiver = self._body = self._head = None
         if body is None or head is None or transport is None:
@@ -245,12 +254,12 @@ class ContainerConnection(asyncio.Protocol):
         # What is still buffered here cannot have been read. A body that the container left unread would be taken for
         # the next request: the client chose its bytes.
         is_whole = self._sent_whole and not transport.get_write_buffer_size() and not may_have_unread_body
-        if is_whole and head.keep_alive and not has_surplus and not transport.is_closing():
+        if is_whole and head.keep_alive and may_be_reused and not transport.is_closing():
             self.resume_reading()
-            self.idle_since = self._loop.time()
-            self.idle_until = math.inf
+            idle_s = MAX_IDLE_S
             if b"keep-alive" in head.special:
-                self.idle_until = self.idle_since + max_idle_s(head.special[b"keep-alive"][0].decode("latin-1"))
+                idle_s = min(idle_s, max_idle_s(head.special[b"keep-alive"][0].decode("latin-1")))
+            self.idle_until = self._loop.time() + idle_s
             self._on_free(self)
         else:
             transport.abort()
@@ -258,21 +267,25 @@ class ContainerConnection(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         """The buffer of the transport is full."""
-        if self._receiver is not None:
-            self._receiver.on_writable(False)
+        self._set_full(True)
 
     def resume_writing(self) -> None:
         """The buffer of the transport has room again."""
-        if self._receiver is not None:
-            self._receiver.on_writable(True)
+        self._set_full(False)
+
+    def _set_full(self, is_full: bool) -> None:  # noqa: FBT001 - private
+        self.is_full = is_full
+        if self._tunnel is not None:
+            self._tunnel.container_writable(not is_full)
+        elif self._receiver is not None:
+            self._receiver.on_writable(not is_full)
 
     def eof_received(self) -> None:
         """End a response without a length: the end of the stream is its end."""
         receiver = self._receiver
         if receiver is not None and isinstance(self._body, UntilCloseBody):
             self._body.is_done = True
-            self._head = self._head and _without_keep_alive(self._head)
-            self._end(receiver, has_surplus=False)
+            self._end(receiver, may_be_reused=False)
 
     def connection_lost(self, _error: Exception | None) -> None:
         """Fail the request that is under way."""
@@ -280,7 +293,7 @@ class ContainerConnection(asyncio.Protocol):
         self._poll = None
         self._on_closed(self)
         if self._tunnel is not None:
-            self._tunnel(b"")
+            self._tunnel.from_container(b"")
             self._tunnel = None
         else:
             self._fail("upstream_broken")
@@ -292,8 +305,3 @@ class ContainerConnection(asyncio.Protocol):
             self._transport.abort()
         if receiver is not None:
             receiver.on_failure(kind)
-
-
-def _without_keep_alive(head: ResponseHead) -> ResponseHead:
-    head.keep_alive = False
-    return head

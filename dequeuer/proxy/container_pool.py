@@ -10,9 +10,6 @@ from dequeuer.http.errors import HttpTransportError
 from dequeuer.http.origin import Origin
 from dequeuer.proxy.container_connection import ContainerConnection
 
-MAX_IDLE_S = 1.0
-"""An idle connection is closed after this time. Web servers close theirs after 2 to 5 s (gunicorn, uvicorn, node)."""
-
 
 class ContainerPool:
     """Connections to one container. Their number is bounded by that of the requests that were admitted.
@@ -44,7 +41,6 @@ class ContainerPool:
             if (
                 connection.is_open
                 and now < connection.idle_until
-                and now - connection.idle_since < MAX_IDLE_S
                 and not (must_be_open and connection.has_closed_unseen())
             ):
                 connection.is_reused = True
@@ -77,7 +73,7 @@ class ContainerPool:
         now = self._loop.time()
         kept: list[ContainerConnection] = []
         for connection in self._idle:
-            if connection.is_open and now < connection.idle_until and now - connection.idle_since < MAX_IDLE_S:
+            if connection.is_open and now < connection.idle_until:
                 kept.append(connection)
             else:
                 connection.close()

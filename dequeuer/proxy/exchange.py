@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Final
+from typing import Final, Literal
 
 from dequeuer.concurrency.slots import SlotResult
 from dequeuer.core import clock
@@ -232,9 +232,7 @@ class Exchange:
         """Turn both connections into a tunnel."""
         connection = self._connection
         if not self._head.upgrade or connection is None:
-            if connection is not None:
-                connection.abort()
-            self.on_failure("upstream_malformed")
+            self._refuse(502, "upstream_malformed", FAILURE_TEXTS["upstream_malformed"], "refused")
             return
         self.deadline = 0.0
         self.record.status, self.record.first_byte_at, self.record.is_upgrade = 101, clock.monotonic(), True
@@ -242,8 +240,10 @@ class Exchange:
         self._parts.observer.upgrade_opened()
         protocol = self._head.upgrade.lower()
         tunnel = Tunnel(self._client, connection, self._tunnel_ended, is_websocket=protocol == b"websocket")
-        connection.become_tunnel(tunnel.from_container)
+        connection.become_tunnel(tunnel)
         self._client.become_tunnel(tunnel)
+        if connection.is_full:
+            self._client.pause_reading()
         if rest:
             tunnel.from_container(rest)
 
@@ -258,12 +258,7 @@ class Exchange:
         connection, self._connection = self._connection, None
         if self._ended:
             return
-        if self._response.has_begun:
-            self.record.reason = "cut"
-            self.on_read_end()
-            self._finish("refused")
-            self._client.cut()
-        elif (
+        if (
             kind == "upstream_broken"
             and connection is not None
             and connection.is_reused
@@ -274,6 +269,7 @@ class Exchange:
             # The container closed an idle connection: nothing of a request of a safe method was lost.
             self._connect(fresh=True)
         else:
+            self.on_read_end()
             self._refuse(502, kind, FAILURE_TEXTS[kind], "refused")
 
     def on_writable(self, is_writable: bool) -> None:  # noqa: FBT001 - a protocol of callbacks
@@ -293,10 +289,10 @@ class Exchange:
             else:
                 self._connection.pause_reading()
 
-    def client_left(self) -> None:
-        """End everything: nobody waits for the response."""
+    def end(self, reason: Literal["client_gone", "cut"]) -> None:
+        """End everything: nobody waits for the response, or nobody is to get it."""
         if not self._ended:
-            self.record.reason = "client_gone"
+            self.record.reason = reason
             if not self._response.has_begun:
                 self.record.status = 0
             self._finish("unknown")
@@ -308,12 +304,7 @@ class Exchange:
 
     def body_timed_out(self) -> None:
         """Answer that the client takes too long to send the body."""
-        if self._response.has_begun:
-            self.record.reason = "cut"
-            self._finish("unknown")
-            self._client.cut()
-        else:
-            self._refuse(408, "timeout", "the body of the request has not arrived in time")
+        self._refuse(408, "timeout", "the body of the request has not arrived in time")
 
     def _refuse_too_large(self, limit: int) -> None:
         self._refuse(413, "too_large", f"the body of the request is larger than {limit} bytes")

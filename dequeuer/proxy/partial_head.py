@@ -45,6 +45,11 @@ class PartialHead:
         self._counted_bytes = 0
 
     @property
+    def is_empty(self) -> bool:
+        """Whether only empty lines have arrived."""
+        return bytes(self._buffer) in {b"", b"\r"}
+
+    @property
     def is_of_head_request(self) -> bool:
         """Whether a response to it must have no body."""
         return self._buffer.startswith(b"HEAD ")
@@ -59,7 +64,7 @@ class PartialHead:
         self._buffer += data
         if self._buffer.startswith(b"\r\n"):
             # The first line end of the buffer came in two reads.
-            del self._buffer[: len(self._buffer) - len(without_empty_lines(bytes(self._buffer)))]
+            self._buffer[:] = without_empty_lines(bytes(self._buffer))
             searched = 0
         end = find_head_end(self._buffer, searched)
         if end:

@@ -63,7 +63,11 @@ def test_content_type_is_never_dropped() -> None:
 
 
 def test_a_client_that_takes_trailers_says_so_to_the_container() -> None:
-    assert b"TE: trailers" in forwarded(b"TE: gzip, Trailers", b"Connection: TE")
+    lines = forwarded(b"TE: gzip, Trailers", b"Connection: TE")
+    assert b"TE: trailers" in lines
+    assert b"Connection: TE" in lines
+    lines = forwarded(b"TE: trailers", b"Connection: Upgrade, TE", b"Upgrade: x")
+    assert b"Connection: TE, Upgrade" in lines
 
 
 @pytest.mark.parametrize(

@@ -29,6 +29,27 @@ _RESULTS = "tests/handlers/batch_api/test_results.py"
 
 MUTATIONS = [
     Mutation(
+        name="a client that fills a tunnel of the proxy is read without end",
+        module="proxy/container_connection.py",
+        old="            self._tunnel.container_writable(not is_full)\n",
+        new="            pass\n",
+        tests=("tests/proxy/test_tunnel.py::test_a_container_that_does_not_read_stops_the_client",),
+    ),
+    Mutation(
+        name="what a container never reads is kept for a client that left its tunnel",
+        module="proxy/container_connection.py",
+        old="                self._loop.call_later(LINGER_S, transport.abort)\n",
+        new="                pass\n",
+        tests=("tests/proxy/test_tunnel.py::test_a_container_that_does_not_read_stops_the_client",),
+    ),
+    Mutation(
+        name="a client that left its tunnel unseen keeps it",
+        module="proxy/client_connection.py",
+        old="        if exchange is not None or self._tunnel is not None:\n",
+        new="        if exchange is not None:\n",
+        tests=("tests/proxy/test_tunnel.py::test_a_container_that_does_not_read_stops_the_client",),
+    ),
+    Mutation(
         name="half a response of a realtime API looks whole at the gateway",
         module="gateway/realtime.py",
         old="                if not isinstance(body, UntilCloseBody):\n",
@@ -168,8 +189,8 @@ MUTATIONS = [
     Mutation(
         name="Connection takes Host away",
         module="http/request_head.py",
-        old="        if not _FRAMING.isdisjoint(options):\n",
-        new="        if not options:\n",
+        old="        if not _FRAMING.isdisjoint(head.connection_options):\n",
+        new="        if not head.connection_options:\n",
         tests=("tests/http/test_request_head.py",),
     ),
     Mutation(

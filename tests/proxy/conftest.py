@@ -134,6 +134,7 @@ class Stand:
     records: Records
     requests: list[bytes]
     admission: Admission
+    pool: ContainerPool
     port: int
     clients: list[Client] = field(default_factory=list)
 
@@ -199,7 +200,9 @@ async def make_stand() -> AsyncIterator[MakeStand]:
             )
             listener = Listener(parts)
             port = await listener.listen([LOCALHOST], 0)
-            stand = Stand(listener=listener, records=records, requests=requests, admission=admission, port=port)
+            stand = Stand(
+                listener=listener, records=records, requests=requests, admission=admission, pool=pool, port=port
+            )
 
             async def stop() -> None:
                 for client in stand.clients:

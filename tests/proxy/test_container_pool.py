@@ -124,8 +124,8 @@ async def test_bytes_after_a_response_end_the_connection(side: Side) -> None:
 
 
 async def test_an_idle_connection_is_closed_after_a_while(side: Side, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dequeuer.proxy.container_connection.MAX_IDLE_S", 0.0)
     await side.exchange()
-    monkeypatch.setattr("dequeuer.proxy.container_pool.MAX_IDLE_S", 0.0)
     side.pool.close_idle()
     assert side.container is not None
     await asyncio.sleep(0)

@@ -129,6 +129,20 @@ async def test_what_has_not_ended_after_the_grace_is_cut(make_stand: MakeStand) 
     assert await stand.listener.drain(0.01) == 1
     assert await client.is_cut()
     assert stand.admission.executing == 0
+    [record] = await stand.records.wait_for(1)
+    assert (record.reason, record.status) == ("cut", 0)
+
+
+async def test_a_connection_that_is_replaced_does_not_go_on(make_stand: MakeStand) -> None:
+    stand = await make_stand(answering(ok()))
+    await stand.connect()
+    await until(lambda: stand.listener.connections == 1)
+    [connection] = stand.listener._connections
+    # What it has sent ahead is read in the same pass of the event loop in which a new connection takes its place.
+    connection._ahead = GET
+    connection.abort()
+    connection._read_ahead()
+    assert not stand.requests
 
 
 async def test_a_drain_without_connections_is_over_at_once(make_stand: MakeStand) -> None:

@@ -7,8 +7,9 @@ import asyncio
 import pytest
 
 from dequeuer.proxy.websocket_frames import GOING_AWAY
-from tests.proxy.conftest import Client, ContainerSide, MakeStand, Stand
-from tests.still import until_still
+from tests.hostile.server import reset
+from tests.proxy.conftest import Client, ContainerSide, MakeStand, Stand, until
+from tests.still import held_back, until_still
 
 UPGRADE = (
     b"GET /ws HTTP/1.1\r\nHost: h\r\nConnection: keep-alive, Upgrade\r\nUpgrade: %b\r\nSec-WebSocket-Key: x\r\n\r\n"
@@ -100,6 +101,27 @@ async def test_a_client_that_does_not_read_stops_the_container(make_stand: MakeS
     client = await stand.ask(UPGRADE % b"x")
     await client.head()
     assert await until_still(lambda: sent) < 32 << 20
+
+
+async def test_a_container_that_does_not_read_stops_the_client(make_stand: MakeStand) -> None:
+    closed = asyncio.Event()
+
+    async def behave(side: ContainerSide) -> None:
+        await side.head()
+        side.send(SWITCHED % b"x")
+        await closed.wait()
+
+    stand = await make_stand(behave)
+    client = await stand.ask(UPGRADE % b"x")
+    await client.head()
+    size = 64 << 20
+    client.writer.write(bytes(size))
+    assert await held_back(client.writer) > size // 2
+    # The client leaves unseen, because nothing is read from it. What the container never reads is not kept for it.
+    reset(client.writer)
+    await stand.records.wait_for(1)
+    await until(lambda: not stand.pool._open)
+    closed.set()
 
 
 async def test_a_websocket_is_told_that_the_server_goes_away(make_stand: MakeStand) -> None:

@@ -126,6 +126,8 @@ def test_a_client_that_goes_on_after_it_was_refused_is_cut_off(proxy: Proxy) -> 
 def test_empty_lines_do_not_keep_a_connection_open(proxy: Proxy) -> None:
     with bounded(proxy):
         until_cut(proxy.port, b"\r\n" * 1000, pause_s=0.05)
+        with socket.create_connection(("127.0.0.1", proxy.port), 60) as connection:
+            drip(connection, b"\r\n" * 300)  # each line end in two reads
 
 
 def drip(connection: socket.socket, data: bytes) -> bytes:
