@@ -54,5 +54,6 @@ def nginx(folder: Path, container: int) -> Iterator[int]:
     assert command is not None
     configuration = folder / "nginx.conf"
     configuration.write_text(_CONFIGURATION.format(folder=folder, port=port, container=container))
-    with server([command, "-c", str(configuration)], {}, folder / "nginx.log", port):
+    log = folder / "error.log"  # of what it says before it has read its configuration
+    with server([command, "-e", str(log), "-c", str(configuration)], {}, folder / "nginx.log", port):
         yield port

@@ -28,7 +28,7 @@ FRAMING = {"content-length", "transfer-encoding"}
 def run(*command: str) -> str:
     """Run a program that may be missing, and return its output. It must succeed."""
     if shutil.which(command[0]) is None:
-        pytest.skip(f"{command[0]} is not installed")
+        pytest.skip(f"{command[0]} is not installed (Debian: curl, apache2-utils, wrk)")
     ended = subprocess.run(command, capture_output=True, timeout=120, check=False)
     assert ended.returncode == 0, (command, ended.stdout[-2000:], ended.stderr[-2000:])
     return ended.stdout.decode("latin-1")
