@@ -39,7 +39,7 @@ _MISLEADING: Final = frozenset(
     name.replace(b"-", b"_")
     for name in (
         *(b"content-length", b"transfer-encoding", b"content-type", b"x-forwarded-for", b"x-forwarded-proto"),
-        *(b"x-forwarded-host", b"proxy-authorization", b"proxy-connection", b"keep-alive"),
+        *(b"x-forwarded-host", b"x-forwarded-prefix", b"proxy-authorization", b"proxy-connection", b"keep-alive"),
     )
 )
 

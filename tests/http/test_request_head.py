@@ -182,6 +182,7 @@ def test_http10_needs_no_host() -> None:
         (b"transfer_encoding: chunked",),
         (b"X_Forwarded_For: 1.2.3.4",),
         (b"X-Forwarded_For: 1.2.3.4",),
+        (b"X_Forwarded_Prefix: /",),
         (b"Connection: close, Host",),
         (b"Connection: content-length",),
         (b"Connection: Transfer-Encoding",),
