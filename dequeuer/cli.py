@@ -130,14 +130,14 @@ def _gateway(arguments: Sequence[str]) -> int:
     return run_gateway(settings)
 
 
-def _load_endpoints(path: str, queues: Mapping[str, str] | None) -> object:
+def _load_endpoints(path: str, queues: Mapping[str, str] | None, *, urls: Mapping[str, tuple[str, int]]) -> object:
     from dequeuer.gateway.endpoints import load_endpoints  # noqa: PLC0415 - see above
 
-    return load_endpoints(path, queues)
+    return load_endpoints(path, queues, urls)
 
 
 def _check_endpoints(path: str) -> object:
-    return _load_endpoints(path, None)
+    return _load_endpoints(path, None, urls={})
 
 
 def _enqueuer(arguments: Sequence[str]) -> int:

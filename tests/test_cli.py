@@ -247,6 +247,21 @@ def test_faults_of_the_apis_are_reported_together_with_those_of_the_settings(
     assert f"\n  DEQUEUER_APIS: {apis}:3:30: apis[0].pod.containers (API text): an empty list" in errors
 
 
+def test_an_address_of_an_api_that_is_not_in_the_file_is_reported_with_the_other_faults(
+    environ: dict[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    apis = tmp_path / "cortex.yaml"
+    apis.write_text(
+        "- {name: text, kind: RealtimeAPI, pod: {port: 80, containers: [{name: a, image: a}]}}\n", encoding="utf-8"
+    )
+    environ |= {"DEQUEUER_APIS": str(apis), "DEQUEUER_CLUSTER_UID": "c", "DEQUEUER_REALTIME_URLS": "txt=http://a"}
+    assert cli.main(["gateway"]) == 2
+    errors = capsys.readouterr().err
+    assert "dequeuer cannot start: 2 faults in its configuration" in errors
+    assert "\n  DEQUEUER_BUCKET" in errors
+    assert f"\n  DEQUEUER_APIS: {apis}: API txt is not in the file (did you mean text?)" in errors
+
+
 def test_faults_of_the_probes_are_reported_together_with_those_of_the_settings(
     environ: dict[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

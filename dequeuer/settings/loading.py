@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from types import MappingProxyType
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from dequeuer.core.errors import ConfigurationError, quoted
 from dequeuer.settings.controller import ControllerSettings
@@ -19,6 +20,13 @@ from dequeuer.settings.sidecar import DEFAULT_CLUSTER_FILE, SHUTDOWN_GRACE_S, Ap
 from dequeuer.settings.text_parsers import API_NAME, JOB_ID, queue_region
 
 T = TypeVar("T")
+
+
+class CheckEndpoints(Protocol):
+    """See `load_gateway`."""
+
+    def __call__(self, path: str, queues: Mapping[str, str] | None, *, urls: Mapping[str, tuple[str, int]]) -> object:
+        """Raise `ConfigurationError` with every fault of the file."""
 
 
 def load_sidecar(
@@ -64,15 +72,16 @@ def load_gateway(
     argv: Sequence[str],
     environ: Mapping[str, str],
     *,
-    check_apis: Callable[[str, Mapping[str, str] | None], object] | None = None,
+    check_apis: CheckEndpoints | None = None,
 ) -> GatewaySettings:
     """Return the settings of the gateway.
 
     Args:
         argv: the flags.
         environ: the variables.
-        check_apis: is called with the path of the APIs and the queues, None if those are faulty; the
-            `ConfigurationError` that it raises is reported together with the faults of the settings.
+        check_apis: is called with the path of the APIs, the queues, None if those are faulty, and the addresses of
+            realtime APIs, none if those are; the `ConfigurationError` that it raises is reported together with the
+            faults of the settings.
 
     Raises:
         ConfigurationError: with every fault.
@@ -85,9 +94,10 @@ def load_gateway(
     if len(regions) > 1 and "aws.region" not in reader.sources:
         wrong = f"is missing, and the queues of DEQUEUER_QUEUES are in {', '.join(regions)}"
         reader.add_fault("aws.region", wrong, "set it")
-    is_faulty = "queues" in reader.sources and "queues" not in reader.values
-    _check_file(reader, "apis_path", check_apis, None if is_faulty else queues)
     urls = reader.values.get("realtime_urls", MappingProxyType({}))
+    is_faulty = "queues" in reader.sources and "queues" not in reader.values
+    check = None if check_apis is None else partial(check_apis, urls=urls)
+    _check_file(reader, "apis_path", check, None if is_faulty else queues)
     if urls and "apis_path" not in reader.sources:
         reader.add_fault("apis_path", "is missing, and DEQUEUER_REALTIME_URLS names APIs of that file", "set it")
     computed = {

@@ -67,10 +67,10 @@ def test_an_inline_payload_has_to_fit_into_a_message(given: str) -> None:
 
 
 def test_the_faults_of_the_apis_are_reported_with_those_of_the_settings() -> None:
-    asked: list[tuple[str, Mapping[str, str] | None]] = []
+    asked: list[tuple[str, Mapping[str, str] | None, Mapping[str, tuple[str, int]]]] = []
 
-    def check(path: str, queues: Mapping[str, str] | None) -> None:
-        asked.append((path, queues))
+    def check(path: str, queues: Mapping[str, str] | None, *, urls: Mapping[str, tuple[str, int]]) -> None:
+        asked.append((path, queues, urls))
         raise ConfigurationError(["a.yaml:1:1: one", "a.yaml:2:1: two"])
 
     environ = {"DEQUEUER_APIS": "a.yaml", "DEQUEUER_CLUSTER_UID": "c"}
@@ -79,16 +79,16 @@ def test_the_faults_of_the_apis_are_reported_with_those_of_the_settings() -> Non
     assert caught.value.faults[-2:] == ("DEQUEUER_APIS: a.yaml:1:1: one", "DEQUEUER_APIS: a.yaml:2:1: two")
     assert caught.value.faults[0].startswith("DEQUEUER_BUCKET")
     with pytest.raises(ConfigurationError):
-        load_gateway([], environ | {"DEQUEUER_QUEUES": "?"}, check_apis=check)
-    assert asked == [("a.yaml", {}), ("a.yaml", None)]
+        load_gateway([], environ | {"DEQUEUER_QUEUES": "?", "DEQUEUER_REALTIME_URLS": "a=http://b"}, check_apis=check)
+    with pytest.raises(ConfigurationError):
+        load_gateway([], environ | {"DEQUEUER_REALTIME_URLS": "?"}, check_apis=check)
+    assert asked == [("a.yaml", {}, {}), ("a.yaml", None, {"a": ("b", 80)}), ("a.yaml", {}, {})]
 
 
 def test_the_apis_are_only_checked_when_they_are_given() -> None:
-    assert (
-        load_gateway([], GATEWAY, check_apis=lambda _path, _queues: pytest.fail("there is no file")).apis_path is None
-    )
+    assert load_gateway([], GATEWAY, check_apis=lambda *_, **__: pytest.fail("there is no file")).apis_path is None
     environ = GATEWAY | {"DEQUEUER_APIS": "a.yaml"}
-    assert load_gateway([], environ, check_apis=lambda _path, _queues: None).apis_path == "a.yaml"
+    assert load_gateway([], environ, check_apis=lambda *_, **__: None).apis_path == "a.yaml"
 
 
 def test_addresses_of_realtime_apis_need_their_file() -> None:
