@@ -21,7 +21,7 @@ KEY_ID = SECRET = "test"  # noqa: S105 - the local servers accept any key
 _KEPT = frozenset(
     {"PATH", "HOME", "LANG", "LANGUAGE", "TZ", "VIRTUAL_ENV", "LD_LIBRARY_PATH", "PYTHONPATH", "PYTHONHOME", MARKER}
 )
-_LOOPBACK = "127.0.0.1,localhost"
+_LOOPBACK = ("127.0.0.1", "localhost")
 _OWN = ("DEQUEUER_", "CORTEX_")
 
 
@@ -49,9 +49,21 @@ def user_environment(inherited: Mapping[str, str], endpoint_url: str) -> dict[st
     Settings of this project are left out: they are not meant for what is started here.
     """
     kept = {name: value for name, value in inherited.items() if not _is_aws(name) and not name.startswith(_OWN)}
-    for name in ("NO_PROXY", "no_proxy"):
-        kept[name] = ",".join(filter(None, (inherited.get(name, ""), _LOOPBACK)))
-    return kept | local_account(endpoint_url) | {"PYTHONUNBUFFERED": "1"}
+    return kept | reached_directly(inherited, *_LOOPBACK) | local_account(endpoint_url) | {"PYTHONUNBUFFERED": "1"}
+
+
+def reached_directly(inherited: Mapping[str, str], *hosts: str) -> dict[str, str]:
+    """Return the variables with which a proxy of the user does not get requests to these hosts.
+
+    Programs read one of the two names, many of them the lower case first: made without what the user gave under the
+    other one, it would send requests to the user's own hosts to the proxy.
+    """
+    names = ("NO_PROXY", "no_proxy")
+    given = [inherited.get(name, "") for name in names]
+    return {
+        name: ",".join(filter(None, (own or other, *hosts)))
+        for name, own, other in zip(names, given, reversed(given), strict=True)
+    }
 
 
 def container_environment(inherited: Mapping[str, str], endpoint_url: str, port: int) -> dict[str, str]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self
 
+from dequeuer.dev.environment import reached_directly
 from dequeuer.process.ports import HOST, free_ports
 
 PORT: Final = 8888
@@ -55,13 +56,11 @@ class RealtimeAddresses:
 
         `inherited`: their other variables. A proxy of the user does not get requests to the APIs.
         """
-        made = {}
+        direct = [text for name, (host, _) in self.by_name.items() for text in (f"api-{name}", host)]
+        made = reached_directly(inherited, *direct)
         for name, (host, port) in self.by_name.items():
             service = f"API_{name.upper().replace('-', '_')}_SERVICE"
             made[f"{service}_HOST"], made[f"{service}_PORT"] = host, str(port)
-        direct = [text for name, (host, _) in self.by_name.items() for text in (f"api-{name}", host)]
-        for variable in ("NO_PROXY", "no_proxy"):
-            made[variable] = ",".join(filter(None, (inherited.get(variable, ""), *direct)))
         return made
 
 

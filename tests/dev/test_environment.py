@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -145,6 +146,22 @@ def test_what_the_users_commands_inherit_has_the_local_account_and_no_settings_o
     assert aws_of(env) == ALLOWED_AWS
     assert not {name for name in env if name.startswith(("DEQUEUER_", "CORTEX_"))}
     assert (env["MODEL_PATH"], env["NO_PROXY"]) == ("/models", "intranet,127.0.0.1,localhost")
+
+
+@pytest.mark.parametrize(
+    ("users", "upper", "lower"),
+    [
+        ({}, "", ""),
+        ({"NO_PROXY": "corp"}, "corp,", "corp,"),
+        ({"no_proxy": "corp"}, "corp,", "corp,"),
+        ({"NO_PROXY": "a", "no_proxy": "b"}, "a,", "b,"),
+    ],
+)
+def test_hosts_that_the_user_reaches_directly_stay_so_under_both_names(
+    users: dict[str, str], upper: str, lower: str
+) -> None:
+    env = environment.user_environment(users, "http://127.0.0.1:4001")
+    assert (env["NO_PROXY"], env["no_proxy"]) == (f"{upper}127.0.0.1,localhost", f"{lower}127.0.0.1,localhost")
 
 
 def test_the_watchdog_finds_every_process_of_a_run() -> None:

@@ -14,7 +14,7 @@ def test_containers_find_apis_by_the_variables_of_kubernetes() -> None:
         "API_B_SERVICE_HOST": "127.0.0.1",
         "API_B_SERVICE_PORT": "4002",
         "NO_PROXY": "localhost,api-my-text,127.20.0.1,api-b,127.0.0.1",
-        "no_proxy": "api-my-text,127.20.0.1,api-b,127.0.0.1",
+        "no_proxy": "localhost,api-my-text,127.20.0.1,api-b,127.0.0.1",
     }
     assert ADDRESSES.urls == {"my-text": "http://127.20.0.1:8888", "b": "http://127.0.0.1:4002"}
 
