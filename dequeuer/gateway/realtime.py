@@ -202,7 +202,8 @@ class Exchange:
             except (OSError, MalformedError):
                 return self._cut(response.status)
             if not data:
-                if not isinstance(body, UntilCloseBody):
+                # After an error of the request's body this end is not the API's: its response may go on.
+                if self._body_error is not None or not isinstance(body, UntilCloseBody):
                     return self._cut(response.status)
                 break
             if piece:

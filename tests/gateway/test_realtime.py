@@ -1,12 +1,18 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Never
 
 import pytest
 import structlog
 
 from dequeuer.gateway import realtime as gateway_realtime
+from dequeuer.gateway import written_response
 from dequeuer.gateway.realtime import target_behind
+from dequeuer.gateway.upstream import Upstream
+from dequeuer.http.request_head import MAX_FIELDS, MAX_TARGET_BYTES
 from tests.gateway.realtime import Client, realtime
 from tests.still import held_back, until_still
 
@@ -222,6 +228,25 @@ async def test_half_a_response_does_not_look_whole(response: bytes) -> None:
         for version in (b"1.0", b"1.1"):
             with pytest.raises(ConnectionResetError):
                 await stage.ask(b"GET /v1/hello HTTP/%b\r\n%b\r\n" % (version, CLOSE))
+
+
+@pytest.mark.parametrize("body", [b"2\r\nab\r\n", b"zz\r\n"])
+async def test_half_a_response_to_half_a_request_does_not_look_whole(
+    monkeypatch: pytest.MonkeyPatch, body: bytes
+) -> None:
+    monkeypatch.setattr(gateway_realtime, "BODY_TIMEOUT_S", 0.1)
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\n\r\nhalf")
+        await reader.read()
+        await asyncio.Event().wait()
+
+    async with realtime(serve) as stage, stage.client() as client:
+        client.send(b"POST /v1/hello HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n")
+        await client.until(b"half\r\n")
+        client.send(body)
+        with pytest.raises(ConnectionResetError):
+            await client.rest()
 
 
 @pytest.mark.parametrize("began", [False, True])

@@ -52,9 +52,16 @@ MUTATIONS = [
     Mutation(
         name="half a response of a realtime API looks whole at the gateway",
         module="gateway/realtime.py",
-        old="                if not isinstance(body, UntilCloseBody):\n",
-        new="                if False:\n",
+        old="                if self._body_error is not None or not isinstance(body, UntilCloseBody):\n",
+        new="                if self._body_error is not None:\n",
         tests=("tests/gateway/test_realtime.py::test_half_a_response_does_not_look_whole",),
+    ),
+    Mutation(
+        name="a realtime API that was cut off because of the client has responded",
+        module="gateway/realtime.py",
+        old="                if self._body_error is not None or not isinstance(body, UntilCloseBody):\n",
+        new="                if not isinstance(body, UntilCloseBody):\n",
+        tests=("tests/gateway/test_realtime.py::test_half_a_response_to_half_a_request_does_not_look_whole",),
     ),
     Mutation(
         name="a realtime API works on for a client that has left the gateway",
