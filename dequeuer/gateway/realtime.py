@@ -137,6 +137,8 @@ class Exchange:
         """Return the head for the API."""
         head = self._head
         prefix = self._api.path.encode()
+        # The gateway's own field is no field of the client's connection, whatever the client says.
+        head.connection_options -= {PREFIX_FIELD.lower()}
         head.target = target_behind(head.target, prefix)
         # An API that does not know Expect would wait for the body, and the body for the API: the gateway asks for it.
         dropped = {b"expect", PREFIX_FIELD.lower()}

@@ -401,3 +401,14 @@ async def test_an_api_that_cannot_be_reached_is_logged_once() -> None:
             for _ in range(3):
                 await stage.ask(b"GET /v1/hello HTTP/1.1\r\n%b\r\n" % CLOSE)
     assert [line["event"] for line in lines] == ["api_unreachable"]
+
+
+@pytest.mark.parametrize("named", [b"X-Forwarded-Prefix", b"x-forwarded-prefix, X-Mine"])
+async def test_a_client_cannot_remove_the_field_of_the_gateway(named: bytes) -> None:
+    async with realtime(answer_ok) as stage:
+        await stage.ask(
+            b"GET /v1/hello HTTP/1.1\r\nHost: x\r\nConnection: close, %b\r\nX-Forwarded-Prefix: /\r\n\r\n" % named
+        )
+    assert [line for line in stage.seen[0].split(b"\r\n") if b"prefix" in line.lower()] == [
+        b"X-Forwarded-Prefix: /v1/hello"
+    ]
