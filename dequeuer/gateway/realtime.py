@@ -139,6 +139,9 @@ class Exchange:
         prefix = self._api.path.encode()
         # The gateway's own field is no field of the client's connection, whatever the client says.
         head.connection_options -= {PREFIX_FIELD.lower()}
+        if head.upgrade.lower() != b"websocket":
+            # The library goes on to read requests from the client: what it sends in another protocol could be one.
+            head.upgrade = b""
         head.target = target_behind(head.target, prefix)
         # An API that does not know Expect would wait for the body, and the body for the API: the gateway asks for it.
         dropped = {b"expect", PREFIX_FIELD.lower()}

@@ -412,3 +412,19 @@ async def test_a_client_cannot_remove_the_field_of_the_gateway(named: bytes) -> 
     assert [line for line in stage.seen[0].split(b"\r\n") if b"prefix" in line.lower()] == [
         b"X-Forwarded-Prefix: /v1/hello"
     ]
+
+
+@pytest.mark.parametrize("protocol", [b"foo", b"websocket, foo", b"foo, websocket", b"websocket/13", b"h2c"])
+async def test_an_upgrade_to_another_protocol_than_websocket_is_none(protocol: bytes) -> None:
+    async with realtime(echo) as stage:
+        answer = await stage.ask(
+            b"GET /v1/hello HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: %b\r\n\r\n" % protocol
+        )
+        assert answer.startswith(b"HTTP/1.1 502 Bad Gateway\r\n")
+    assert b"\r\nupgrade:" not in stage.seen[0].lower()
+
+
+async def test_the_name_of_websocket_may_be_written_in_any_case() -> None:
+    async with realtime(echo) as stage, stage.client() as client:
+        client.send(UPGRADE.replace(b"websocket", b"WebSocket"))
+        assert (await client.until(b"first")).startswith(b"HTTP/1.1 101 ")
