@@ -30,6 +30,7 @@ from dequeuer.gateway.realtime import Forwarder
 from dequeuer.gateway.responses import errors_to_responses, json_response, report_response
 from dequeuer.gateway.service import Gateway
 from dequeuer.gateway.upload import defer_continue, read_body, stored_content_type, stored_headers
+from dequeuer.http.request_head import MAX_FIELDS as MAX_HEAD_FIELDS
 from dequeuer.http.server import server_log
 
 REQUEST_ID_HEADER = "x-request-id"
@@ -41,7 +42,7 @@ SHUTDOWN_TIMEOUT_S = 30.0
 CANCEL_TIMEOUT_S = 2.5
 """How long a cancelled request may take to delete what it wrote."""
 MAX_HEADER_BYTES = 32 * 1024
-"""For one header. AWS load balancers forward 16 KiB; the default limit of aiohttp is 8 KiB."""
+"""For one header, and for the target. AWS load balancers forward 16 KiB; the default limit of aiohttp is 8 KiB."""
 _QUEUE_URL_PATTERN = re.compile(r"https?://[A-Za-z0-9.:\[\]-]{1,255}/[A-Za-z0-9/._-]{1,512}\Z")
 
 
@@ -225,6 +226,9 @@ def make_runner(app: web.Application) -> web.AppRunner:
         logger=server_log("dequeuer.gateway.http"),
         auto_decompress=False,  # the container must receive the payload unchanged
         max_field_size=MAX_HEADER_BYTES,
+        # The defaults refuse targets and fields that realtime APIs get from their proxies. More than these is 400.
+        max_line_size=MAX_HEADER_BYTES,
+        max_headers=MAX_HEAD_FIELDS,
         shutdown_timeout=CANCEL_TIMEOUT_S,
     )
 

@@ -428,3 +428,21 @@ async def test_the_name_of_websocket_may_be_written_in_any_case() -> None:
     async with realtime(echo) as stage, stage.client() as client:
         client.send(UPGRADE.replace(b"websocket", b"WebSocket"))
         assert (await client.until(b"first")).startswith(b"HTTP/1.1 101 ")
+
+
+@pytest.mark.parametrize(
+    ("target", "fields", "status"),
+    [
+        (MAX_TARGET_BYTES, 3, b"200"),
+        (MAX_TARGET_BYTES + 1, 3, b"414"),
+        (100, MAX_FIELDS, b"200"),
+        (100, MAX_FIELDS + 1, b"400"),
+    ],
+)
+async def test_a_head_may_be_as_large_as_for_the_proxy(target: int, fields: int, status: bytes) -> None:
+    path = b"/v1/hello/".ljust(target, b"x")
+    lines = CLOSE + b"".join(b"X-%d: 1\r\n" % number for number in range(fields - 2))
+    async with realtime(answer_ok) as stage:
+        answer = await stage.ask(b"GET %b HTTP/1.1\r\n%b\r\n" % (path, lines))
+    assert answer.split(b" ")[1] == status
+    assert (b"\r\nX-Dequeuer-Reason: too_large\r\n" in answer) == (status == b"414")
