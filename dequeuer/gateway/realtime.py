@@ -221,7 +221,7 @@ class Exchange:
         client = ClientBytes(self._request)
         self.is_tunnel = True
         await write(self._request, response_head(response, chunked=False, connection=b"Upgrade"))
-        await run_tunnel(client, self._request.writer, upstream)
+        await run_tunnel(client, self._request, upstream)
         return WrittenResponse(101, keep=False)
 
     def _cut(self, status: int) -> WrittenResponse:

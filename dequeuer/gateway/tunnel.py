@@ -8,9 +8,9 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Final, cast
 
 from aiohttp import web
-from aiohttp.abc import AbstractStreamWriter
 
 from dequeuer.gateway.upstream import READ_BYTES, Upstream
+from dequeuer.gateway.written_response import write
 
 if TYPE_CHECKING:
     from aiohttp.http import WebSocketReader
@@ -61,11 +61,14 @@ class ClientBytes:
         return data
 
 
-async def run_tunnel(client: ClientBytes, writer: AbstractStreamWriter, upstream: Upstream) -> None:
-    """Pass bytes in both directions until one side ends; return when what it sent was passed on."""
+async def run_tunnel(client: ClientBytes, request: web.Request, upstream: Upstream) -> None:
+    """Pass bytes in both directions until one side ends; return when what it sent was passed on.
+
+    Raises `OSError`: the client is gone, or reads nothing.
+    """
     tasks = {
         asyncio.create_task(_to_upstream(client, upstream), name="gateway-tunnel-in"),
-        asyncio.create_task(_to_client(upstream, writer), name="gateway-tunnel-out"),
+        asyncio.create_task(_to_client(upstream, request), name="gateway-tunnel-out"),
     }
     try:
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -74,6 +77,9 @@ async def run_tunnel(client: ClientBytes, writer: AbstractStreamWriter, upstream
             task.cancel()
         await asyncio.wait(tasks)
     await upstream.close()
+    for task in tasks:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            raise error
 
 
 async def _to_upstream(client: ClientBytes, upstream: Upstream) -> None:
@@ -82,8 +88,12 @@ async def _to_upstream(client: ClientBytes, upstream: Upstream) -> None:
             await upstream.send(data)
 
 
-async def _to_client(upstream: Upstream, writer: AbstractStreamWriter) -> None:
-    with suppress(OSError):
-        while data := await upstream.read():
-            await writer.write(data)
-            await writer.drain()
+async def _to_client(upstream: Upstream, request: web.Request) -> None:
+    while True:
+        try:
+            data = await upstream.read()
+        except OSError:
+            return
+        if not data:
+            return
+        await write(request, data)

@@ -446,3 +446,30 @@ async def test_a_head_may_be_as_large_as_for_the_proxy(target: int, fields: int,
         answer = await stage.ask(b"GET %b HTTP/1.1\r\n%b\r\n" % (path, lines))
     assert answer.split(b" ")[1] == status
     assert (b"\r\nX-Dequeuer-Reason: too_large\r\n" in answer) == (status == b"414")
+
+
+@pytest.mark.parametrize(
+    ("request_", "response"),
+    [(UPGRADE, SWITCHED), (b"GET /v1/hello HTTP/1.1\r\nHost: x\r\n\r\n", b"HTTP/1.1 200 OK\r\n\r\n")],
+    ids=["tunnel", "response"],
+)
+async def test_a_client_that_reads_nothing_is_cut(
+    monkeypatch: pytest.MonkeyPatch, request_: bytes, response: bytes
+) -> None:
+    monkeypatch.setattr(written_response, "IDLE_TIMEOUT_S", 0.2)
+    ended = asyncio.Event()
+
+    async def serve(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(response)
+        try:
+            while True:
+                writer.write(bytes(1 << 16))
+                await writer.drain()
+        finally:
+            ended.set()
+
+    async with realtime(serve) as stage, stage.client() as client:
+        client.send(request_)
+        await ended.wait()
+        with pytest.raises(ConnectionResetError):
+            await client.rest()
