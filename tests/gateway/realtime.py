@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TypeAlias
 
 from dequeuer.gateway.endpoints import Endpoint, Endpoints
@@ -44,6 +45,16 @@ class Stage:
     port: int
     seen: list[bytes] = field(default_factory=list)
     connections: int = 0
+    drain: Callable[[], Awaitable[None]] | None = None
+
+    @asynccontextmanager
+    async def draining(self) -> AsyncIterator[None]:
+        """Let the gateway stop while the context runs; it waits for the requests that are under way."""
+        assert self.drain is not None
+        stopping = asyncio.ensure_future(self.drain())
+        await asyncio.sleep(0)  # until it is under way
+        yield
+        await stopping
 
     @asynccontextmanager
     async def client(self) -> AsyncIterator[Client]:
@@ -97,3 +108,4 @@ async def _start(stack: AsyncExitStack, stage: Stage, endpoint: Endpoint) -> Non
     stack.push_async_callback(runner.cleanup)
     await limit.listen(runner, ["127.0.0.1"], 0)
     stage.port = runner.addresses[0][1]
+    stage.drain = partial(limit.drain, runner, DEADLINE_S)

@@ -473,3 +473,44 @@ async def test_a_client_that_reads_nothing_is_cut(
         await ended.wait()
         with pytest.raises(ConnectionResetError):
             await client.rest()
+
+
+@contextmanager
+def fails_to_connect() -> Iterator[None]:
+    async def connect(_host: str, _port: int) -> Never:
+        raise ConnectionRefusedError
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Upstream, "connect", connect)
+        yield
+
+
+async def test_an_api_that_is_back_is_logged_once() -> None:
+    with structlog.testing.capture_logs() as lines:
+        async with realtime(answer_ok) as stage:
+            with fails_to_connect():
+                await stage.ask(b"GET /v1/hello HTTP/1.1\r\n%b\r\n" % CLOSE)
+            for _ in range(2):
+                await stage.ask(b"GET /v1/hello HTTP/1.1\r\n%b\r\n" % CLOSE)
+    assert [(line["event"], line["api_name"]) for line in lines] == [
+        ("api_unreachable", "hello"),
+        ("api_reachable", "hello"),
+    ]
+
+
+async def test_a_gateway_that_stops_closes_the_connections_of_clients() -> None:
+    asked, may_answer = asyncio.Event(), asyncio.Event()
+
+    async def serve(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.set()
+        await may_answer.wait()
+        writer.write(OK)
+
+    async with realtime(serve) as stage, stage.client() as client:
+        client.send(b"GET /v1/hello HTTP/1.1\r\nHost: x\r\n\r\n")
+        await asked.wait()
+        async with stage.draining():
+            may_answer.set()
+            answer = await client.rest()
+    assert b"\r\nConnection: close\r\n" in answer
+    assert answer.endswith(b"ok")
