@@ -92,7 +92,7 @@ async def _run(settings: GatewaySettings, endpoints: Endpoints) -> int:
             cluster=Cluster(uid=settings.cluster_uid, version=settings.cortex_version),
         )
         limit = IdleLimit(MAX_IDLE_CONNECTIONS)
-        forwarder = Forwarder(limit.when_lost, lambda: limit.is_draining)
+        forwarder = Forwarder(limit)
         app = make_app(gateway, settings.queues, lambda: drain.requested, endpoints, jobs, forwarder)
         limit.watch(app)
         runner = make_runner(app)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from contextlib import AbstractContextManager, suppress
-from typing import Final, TypeAlias
+from collections.abc import Awaitable
+from contextlib import suppress
+from typing import Final
 
 import structlog
 from aiohttp import web
@@ -19,6 +19,7 @@ from dequeuer.http.forwarding import last_chunk, request_head, response_head
 from dequeuer.http.framing import UntilCloseBody
 from dequeuer.http.request_head import RequestError, RequestHead, read_request_head
 from dequeuer.http.response_head import ResponseHead
+from dequeuer.http.server import IdleLimit
 from dequeuer.http.trace_context import traceparent
 
 BODY_TIMEOUT_S: Final = 60.0
@@ -27,36 +28,32 @@ PREFIX_FIELD: Final = b"X-Forwarded-Prefix"
 _CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 _REASONS: Final = {408: "timeout", 413: "too_large", 414: "too_large", 431: "too_large", 501: "not_implemented"}
 
-WhenLost: TypeAlias = Callable[[web.Request, Callable[[], None]], AbstractContextManager[None]]
-"""Calls the function when the client's connection is lost within the context."""
-
 
 class Forwarder:
     """Forwards requests.
 
     Args:
-        when_lost: see `WhenLost`.
-        is_closing: whether connections of clients are to be closed after the response.
+        limit: of the server that has the connections of the clients.
     """
 
-    def __init__(self, when_lost: WhenLost, is_closing: Callable[[], bool]) -> None:
-        self._when_lost = when_lost
-        self._is_closing = is_closing
+    def __init__(self, limit: IdleLimit) -> None:
+        self._limit = limit
         self._unreachable: set[str] = set()
         self._log = structlog.get_logger()
 
-    async def forward(self, api: Endpoint, request: web.Request) -> web.StreamResponse:
-        """Forward a request, and its response. The API's connection is cut when the client leaves."""
+    async def forward(self, api: Endpoint, address: tuple[str, int], request: web.Request) -> web.StreamResponse:
+        """Forward a request, and its response. The API's connection is cut when the client leaves.
+
+        `address`: that of the API.
+        """
         try:
             head = read_request_head(_as_sent(request))
         except RequestError as error:
             reason = _REASONS.get(error.status, "bad_request")
             return await write_refusal(request, error.status, reason, error.text)
-        if api.address is None:
-            raise ValueError(f"the API {api.api_name} has no address")
-        exchange = Exchange(request, head, api, self._is_closing)
+        exchange = Exchange(request, head, api, self._limit)
         try:
-            return await self._until_lost(request, exchange.run(*api.address), exchange)
+            return await self._until_lost(request, exchange.run(*address), exchange)
         except Exception:  # noqa: BLE001 - a bug: 500 could become a part of the response that has begun
             self._log.exception("request_error")
             reset(request)
@@ -86,7 +83,7 @@ class Forwarder:
                     if not exchange.is_tunnel:  # a tunnel still passes on what the client sent before
                         scope.reschedule(loop.time())
 
-                with self._when_lost(request, lost):
+                with self._limit.when_lost(request, lost):
                     return await running
         except OSError:  # the timeout of the scope, too: the client is gone, or reads nothing
             reset(request)
@@ -100,14 +97,14 @@ class Exchange:
         request: of the client.
         head: of the request, read strictly.
         api: that gets it.
-        is_closing: see `Forwarder`.
+        limit: see `Forwarder`.
     """
 
-    def __init__(self, request: web.Request, head: RequestHead, api: Endpoint, is_closing: Callable[[], bool]) -> None:
+    def __init__(self, request: web.Request, head: RequestHead, api: Endpoint, limit: IdleLimit) -> None:
         self._request = request
         self._head = head
         self._api = api
-        self._is_closing = is_closing
+        self._limit = limit
         self._body_error: RequestError | None = None
         self.is_tunnel = False
         self.connect_error: str | None = None
@@ -197,7 +194,8 @@ class Exchange:
         """Pass the response on as it arrives; one that breaks ends with a reset, never as if it were whole."""
         request, method = self._request, self._head.method
         is_chunked = response.has_body(method) and response.body_length is None and not self._head.is_http10
-        keep = self._head.keep_alive and not self._head.is_http10 and not self._is_closing() and not self._head.upgrade
+        may_keep = self._head.keep_alive and not self._head.is_http10 and not self._head.upgrade
+        keep = may_keep and not self._limit.is_draining  # a gateway that stops takes no other request
         await write(request, response_head(response, chunked=is_chunked, connection=b"" if keep else b"close"))
         body = response.body_reader(method)
         while not body.is_done:

@@ -17,6 +17,7 @@ from functools import partial
 
 import structlog
 from aiohttp import web
+from aiohttp.typedefs import Handler
 
 from dequeuer.core.errors import clip
 from dequeuer.formats.headers import MAX_BYTES, MAX_FIELDS, Fields, are_within_limits, dump_headers
@@ -188,7 +189,9 @@ def make_app(  # noqa: PLR0913, PLR0917 - what the paths lead to
     app.router.add_get("/{api_name}/{request_id}", routes.report)
     for endpoint in endpoints:
         if forwarder is not None and endpoint.address is not None:
-            forwarded |= _add_forwarded(app.router, forwarder, endpoint)
+            forwarded |= _add_forwarded(
+                app.router, partial(forwarder.forward, endpoint, endpoint.address), endpoint.path
+            )
         elif jobs is None or endpoint.job_api is None:
             _add_endpoint(app.router, routes, endpoint)
     if jobs is not None:
@@ -209,12 +212,11 @@ def _add_endpoint(router: web.UrlDispatcher, routes: Routes, endpoint: Endpoint)
         router.add_route("*", f"{endpoint.path}/{{rest:.*}}", refuse, expect_handler=defer_continue)
 
 
-def _add_forwarded(router: web.UrlDispatcher, forwarder: Forwarder, endpoint: Endpoint) -> set[web.AbstractRoute]:
+def _add_forwarded(router: web.UrlDispatcher, forward: Handler, endpoint: str) -> set[web.AbstractRoute]:
     """Add the routes of a RealtimeAPI: every method, and every path behind its endpoint, with line ends in it, too."""
-    forward = partial(forwarder.forward, endpoint)
     return {
         router.add_route("*", path, forward, expect_handler=defer_continue)
-        for path in (endpoint.path, f"{endpoint.path}/{{rest:[\\s\\S]*}}")
+        for path in (endpoint, f"{endpoint}/{{rest:[\\s\\S]*}}")
     }
 
 

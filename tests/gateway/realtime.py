@@ -98,7 +98,7 @@ async def realtime(serve: Serve | None, path: str = "/v1/hello") -> AsyncIterato
 async def _start(stack: AsyncExitStack, stage: Stage, endpoint: Endpoint) -> None:
     """Start the gateway."""
     limit = IdleLimit(10)
-    forwarder = Forwarder(limit.when_lost, lambda: limit.is_draining)
+    forwarder = Forwarder(limit)
     store = Store()
     queue = FakeQueue(store)
     app = make_app(make_gateway(store, queue), {}, endpoints=Endpoints([endpoint]), forwarder=forwarder)
