@@ -59,7 +59,6 @@ class ProjectProcesses:
     ) -> None:
         self._project = project
         self._specs = specs
-        self._realtime = RealtimeAddresses(by_name={})
         self._inherited = inherited
         self._directory = directory
         self._say = say
@@ -81,32 +80,34 @@ class ProjectProcesses:
         server = await supervisor.start(self._server)
         sees_root = await can_see_root(self._directory)
         names = (api.name for api in self._project.realtime_apis)
-        self._realtime = RealtimeAddresses.choose(names, with_names=sees_root and can_have_names())
-        self._inherited = {**self._inherited, **self._realtime.variables(self._inherited)}
+        realtime = RealtimeAddresses.choose(names, with_names=sees_root and can_have_names())
+        inherited = {**self._inherited, **realtime.variables(self._inherited)}
         listens = partial(ready.is_listening, addresses.aws)
         await ready.wait_until(listens, "ministack does not listen", child=server)
         queues = {api.name: queue_name(api.name, fifo=True) for api in self._project.async_apis}
         queue_urls = await make_bucket_and_queues(addresses.aws_url, queues)
-        gateway = await supervisor.start(self._specs.gateway(queue_urls, self._project.path, self._realtime.urls))
-        controller = await supervisor.start(self._controller()) if self._project.job_apis else None
-        pods = self._start_pods(supervisor, queue_urls, sees_root=sees_root)
+        gateway = await supervisor.start(self._specs.gateway(queue_urls, self._project.path, realtime.urls))
+        controller = await supervisor.start(self._controller(inherited)) if self._project.job_apis else None
+        place = PodPlace(
+            inherited=inherited,
+            folder=self._project.path.parent,
+            version=VERSION,
+            sees_root=sees_root,
+            hosts=realtime.hosts,
+        )
+        pods = self._start_pods(supervisor, queue_urls, realtime, place)
         await self._ready(session, f"{addresses.gateway_url}/healthz", "the gateway is not ready", gateway)
         if controller is not None:
             await self._ready(session, f"{addresses.admin_url}/healthz", "the controller is not ready", controller)
         await self._pods_ready(session, pods)
 
-    def _start_pods(self, supervisor: Supervisor, queue_urls: Mapping[str, str], *, sees_root: bool) -> list[Pod]:
-        place = PodPlace(
-            inherited=self._inherited,
-            folder=self._project.path.parent,
-            version=VERSION,
-            sees_root=sees_root,
-            hosts=self._realtime.hosts,
-        )
+    def _start_pods(
+        self, supervisor: Supervisor, queue_urls: Mapping[str, str], realtime: RealtimeAddresses, place: PodPlace
+    ) -> list[Pod]:
         specs = self._specs
         return [
             *(
-                self._start_pod(supervisor, api, realtime_sidecar(specs, api, self._realtime.by_name[api.name]), place)
+                self._start_pod(supervisor, api, realtime_sidecar(specs, api, realtime.by_name[api.name]), place)
                 for api in self._project.realtime_apis
             ),
             *(
@@ -127,7 +128,7 @@ class ProjectProcesses:
         supervisor.add(pod)
         return pod
 
-    def _controller(self) -> ProcessSpec:
+    def _controller(self, inherited: Mapping[str, str]) -> ProcessSpec:
         addresses = self._specs.addresses
         own = {
             "CORTEX_VERSION": VERSION,
@@ -144,7 +145,7 @@ class ProjectProcesses:
             # Inherited by the sidecars of jobs.
             "DEQUEUER_POLL_WAIT": str(POLL_WAIT_S),
         }
-        environment = own_environment(self._specs.ours(self._inherited, own), {})
+        environment = own_environment(self._specs.ours(inherited, own), {})
         return self._specs.process("controller", program("controller"), environment, CONTROLLER_GRACE_S)
 
     async def _ready(self, session: aiohttp.ClientSession, url: str, failure: str, child: ChildProcess) -> None:
