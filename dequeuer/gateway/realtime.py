@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable
-from contextlib import suppress
+from contextlib import aclosing, suppress
 from typing import Final
 
 import structlog
 from aiohttp import web
 
 from dequeuer.gateway.endpoints import Endpoint
+from dequeuer.gateway.errors import UploadBrokenError, UploadStalledError
 from dequeuer.gateway.tunnel import ClientBytes, run_tunnel
+from dequeuer.gateway.upload import CONTINUE, IDLE_TIMEOUT_S, read_body
 from dequeuer.gateway.upstream import Upstream, UpstreamBrokenError
 from dequeuer.gateway.written_response import WrittenResponse, reset, write, write_refusal
 from dequeuer.http.errors import MalformedError
@@ -22,10 +24,7 @@ from dequeuer.http.response_head import ResponseHead
 from dequeuer.http.server import IdleLimit
 from dequeuer.http.trace_context import traceparent
 
-BODY_TIMEOUT_S: Final = 60.0
-"""A client that sends nothing for this long in the middle of a body gets an error."""
 PREFIX_FIELD: Final = b"X-Forwarded-Prefix"
-_CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 _REASONS: Final = {408: "timeout", 413: "too_large", 414: "too_large", 431: "too_large", 501: "not_implemented"}
 
 
@@ -122,7 +121,7 @@ class Exchange:
             with suppress(OSError):  # reading the response shows what happened
                 await upstream.send(self._forwarded_head())
             if self._head.expects_continue and self._head.has_body:
-                await write(self._request, _CONTINUE)
+                await write(self._request, CONTINUE)
             sending = asyncio.create_task(self._send_body(upstream), name="gateway-send-body")
             try:
                 return await self._answer(upstream)
@@ -151,18 +150,16 @@ class Exchange:
         """Send the body as it arrives. When it breaks, the request does, too."""
         if not self._head.has_body:
             return
-        content, is_chunked = self._request.content, self._head.is_chunked
+        is_chunked = self._head.is_chunked
         try:
-            while True:
-                async with asyncio.timeout(BODY_TIMEOUT_S):
-                    data = await content.readany()
-                if not data:
-                    break
-                with suppress(OSError):  # a response may still come: it decides
-                    await upstream.send(b"%x\r\n%b\r\n" % (len(data), data) if is_chunked else data)
-        except TimeoutError:
-            self._body_error = RequestError(408, f"no data of the body arrived for {BODY_TIMEOUT_S:g} s")
-        except (OSError, web.RequestPayloadError):
+            # Asked for here, it could be asked for in the middle of the response.
+            async with aclosing(read_body(self._request, is_asked_for=True)) as pieces:
+                async for data in pieces:
+                    with suppress(OSError):  # a response may still come: it decides
+                        await upstream.send(b"%x\r\n%b\r\n" % (len(data), data) if is_chunked else data)
+        except UploadStalledError:
+            self._body_error = RequestError(408, f"no data of the body arrived for {IDLE_TIMEOUT_S:g} s")
+        except UploadBrokenError:
             self._body_error = RequestError(400, "the body of the request is incomplete or malformed")
         if self._body_error is not None:
             upstream.abort()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncGenerator, Collection
 
 from aiohttp import HttpVersion11, hdrs, web
 
@@ -11,6 +11,7 @@ from dequeuer.gateway.errors import UploadBrokenError, UploadStalledError
 
 IDLE_TIMEOUT_S = 60.0
 """A client that sends nothing for this long in the middle of its payload gets an error."""
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 DEFAULT_CONTENT_TYPE = "binary/octet-stream"
 """The type that S3 itself gives to an object without one, as with Cortex."""
 
@@ -41,14 +42,20 @@ async def defer_continue(_request: web.Request) -> None:
     """Do not send "100 Continue" yet: `read_body` sends it after the request has been validated."""
 
 
-async def read_body(request: web.Request) -> AsyncIterator[bytes]:
+async def read_body(request: web.Request, *, is_asked_for: bool = False) -> AsyncGenerator[bytes, None]:
     """Yield the payload in chunks as they arrive.
 
-    Raises `UploadBrokenError` when the client disconnected or its framing is malformed, `UploadStalledError` when
-    nothing arrives for `IDLE_TIMEOUT_S`.
+    Args:
+        request: of the client.
+        is_asked_for: a client that waits for "100 Continue" has got it already.
+
+    Raises:
+        UploadBrokenError: the client disconnected, or its framing is malformed.
+        UploadStalledError: nothing arrived for `IDLE_TIMEOUT_S`.
     """
-    if request.version >= HttpVersion11 and request.headers.get(hdrs.EXPECT, "").lower() == "100-continue":
-        await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+    expects = request.version >= HttpVersion11 and request.headers.get(hdrs.EXPECT, "").lower() == "100-continue"
+    if expects and not is_asked_for:
+        await request.writer.write(CONTINUE)
         request.writer.output_size = 0  # otherwise the server assumes that the response has been started
     while True:
         try:

@@ -9,7 +9,7 @@ import pytest
 import structlog
 
 from dequeuer.gateway import realtime as gateway_realtime
-from dequeuer.gateway import written_response
+from dequeuer.gateway import upload, written_response
 from dequeuer.gateway.realtime import target_behind
 from dequeuer.gateway.upstream import Upstream
 from dequeuer.http.request_head import MAX_FIELDS, MAX_TARGET_BYTES
@@ -234,7 +234,7 @@ async def test_half_a_response_does_not_look_whole(response: bytes) -> None:
 async def test_half_a_response_to_half_a_request_does_not_look_whole(
     monkeypatch: pytest.MonkeyPatch, body: bytes
 ) -> None:
-    monkeypatch.setattr(gateway_realtime, "BODY_TIMEOUT_S", 0.1)
+    monkeypatch.setattr(upload, "IDLE_TIMEOUT_S", 0.1)
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"HTTP/1.1 200 OK\r\n\r\nhalf")
@@ -273,7 +273,7 @@ async def test_the_api_is_told_when_the_client_leaves(*, began: bool) -> None:
 
 
 async def test_a_body_that_stops_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gateway_realtime, "BODY_TIMEOUT_S", 0.1)
+    monkeypatch.setattr(upload, "IDLE_TIMEOUT_S", 0.1)
     got: list[bytes] = []
     ended = asyncio.Event()
 
