@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import ParamSpec, TypeVar
 
 from dequeuer.core.errors import DequeuerError, StoreDeniedError, StoreMissingError, StoreUnavailableError
+from dequeuer.formats.failure import MAX_FAILURE_BYTES, decode_failure
 from dequeuer.gateway.errors import BusyError
 from dequeuer.gateway.retry import retry_briefly
 from dequeuer.sinks.base import Fetch, Payload, Sink
@@ -23,7 +23,6 @@ STREAM_SLOT_TIMEOUT_S = 30.0
 CALL_TIMEOUT_S = 20.0
 """For a call without a stream, its retries included."""
 DELETE_TIMEOUT_S = 5.0
-MAX_FAILURE_BYTES = 16 * 1024
 
 # As in Cortex: the final status of a request counts, even if earlier ones are also stored.
 _PRECEDENCE = ("completed", "failed", "in_progress", "in_queue")
@@ -82,11 +81,9 @@ class RequestStore:
     async def read_failure(self, keys: RequestKeys) -> str | None:
         """Return why a request failed; None when no reason is stored (status objects of Cortex are empty)."""
         try:
-            document = json.loads(await _call(self._read_small, keys.failed))
-        except (StoreMissingError, ValueError, RecursionError):
+            return decode_failure(await _call(self._read_small, keys.failed)).error
+        except StoreMissingError:
             return None
-        error = document.get("error") if isinstance(document, dict) else None
-        return error if isinstance(error, str) else None
 
     async def _read_small(self, key: str) -> bytes:
         found = await self._fetch.get(key)

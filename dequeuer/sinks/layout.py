@@ -1,4 +1,4 @@
-"""The keys of the objects of a request. They are those of Cortex and must not change."""
+"""The keys of the objects of a request. Those of Cortex must not change; what Cortex does not have is said so."""
 
 from __future__ import annotations
 
@@ -10,6 +10,44 @@ STATUSES = ("in_queue", "in_progress", "completed", "failed")
 def workloads_prefix(cluster_uid: str) -> str:
     """Return the prefix of the objects of all async requests of a cluster."""
     return f"{cluster_uid}/workloads/"
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKeys:
+    """The keys of what belongs to an API, not to one request. Not in Cortex.
+
+    They are below the prefix of the requests, so the same rule of the bucket deletes them. No request id begins with
+    the underscore of their names.
+    """
+
+    cluster_uid: str
+    api_name: str
+
+    @property
+    def requests(self) -> str:
+        """The prefix of all requests, with its slash."""
+        return f"{workloads_prefix(self.cluster_uid)}{self.api_name}/"
+
+    @property
+    def cancellations(self) -> str:
+        """The prefix of the index of cancellations, with its slash."""
+        return f"{self.requests}_cancel/"
+
+    def cancellation(self, request_id: str) -> str:
+        """Return the key that tells sidecars that a request is to be cancelled."""
+        return f"{self.cancellations}{request_id}"
+
+    def attempts(self, request_id: str) -> str:
+        """Return the prefix of the records of attempts that were tried again, with its slash."""
+        return f"{self.requests}_attempts/{request_id}/"
+
+    def attempt(self, request_id: str, number: int) -> str:
+        """Return the key of the record of an attempt. `number`: from 1."""
+        return f"{self.attempts(request_id)}{number:04d}"
+
+    def idempotency_key(self, digest: str) -> str:
+        """Return the key of the record of an idempotency key. `digest`: of the caller and the key, hexadecimal."""
+        return f"{self.requests}_keys/{digest}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +69,8 @@ class RequestKeys:
     """The final status of a success."""
     failed: str = field(init=False, repr=False, compare=False)
     """The final status of a failure."""
+    cancel: str = field(init=False, repr=False, compare=False)
+    """That a client has asked for the cancellation. Not in Cortex."""
 
     def __post_init__(self) -> None:
         # Built once: each message uses about six keys, some of them twice.
@@ -41,6 +81,7 @@ class RequestKeys:
         object.__setattr__(self, "result", f"{prefix}result.json")
         object.__setattr__(self, "completed", f"{prefix}status/completed")
         object.__setattr__(self, "failed", f"{prefix}status/failed")
+        object.__setattr__(self, "cancel", f"{prefix}cancel")
 
     def status(self, name: str) -> str:
         """Return the key of a status object; `name` is one of `STATUSES`."""

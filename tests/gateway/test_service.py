@@ -15,6 +15,7 @@ from dequeuer.core.errors import (
     StoreUnavailableError,
 )
 from dequeuer.formats.envelope import decode_envelope
+from dequeuer.formats.failure import MAX_FAILURE_BYTES
 from dequeuer.gateway.errors import (
     BusyError,
     GatewayError,
@@ -26,7 +27,6 @@ from dequeuer.gateway.errors import (
 from dequeuer.gateway.model import Submission, check_request_id
 from dequeuer.gateway.request_store import (
     CALL_TIMEOUT_S,
-    MAX_FAILURE_BYTES,
     MAX_STREAMED_UPLOADS,
     STREAM_SLOT_TIMEOUT_S,
 )

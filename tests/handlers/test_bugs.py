@@ -63,6 +63,7 @@ async def test_the_last_attempt_fails_the_request() -> None:
     assert outcome.state == "failed"
     assert json.loads(store.objects[PREFIX + "status/failed"][0]) == {
         "error": "a bug: KeyError",
+        "code": "bug",
         "status_code": None,
         "attempts": 5,
     }

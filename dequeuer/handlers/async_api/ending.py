@@ -18,6 +18,7 @@ import asyncio
 from dequeuer.core import clock
 from dequeuer.core.errors import clip
 from dequeuer.core.message import Done, Message, Outcome, Retry
+from dequeuer.formats.failure import RequestFailure
 from dequeuer.handlers.async_api.request_store import PriorOutcome, RequestStore
 from dequeuer.handlers.backoff import backoff_s
 
@@ -57,18 +58,18 @@ class RequestEnding:
         await self._request.mark_completed()
         return Done(state="completed", after_ack=self._request.delete_input)
 
-    async def failed(self, error: str, status_code: int | None) -> Outcome:
+    async def failed(self, failure: RequestFailure) -> Outcome:
         """End the request with a failure, unless another delivery has ended it."""
         if self._is_repeated:
             await asyncio.sleep(max(0.0, MIN_REDELIVERY_S - self._lasted_s()))
         if prior := await self._request.prior_outcome():
             return await self.already_ended(prior)
-        await self._request.mark_failed(error, status_code, self._message.receive_count)
+        await self._request.mark_failed(failure, self._message.receive_count)
         if await self._request.has_result():
             # It was written between the look and the write. The success is kept: a client may have read it.
             await self._request.delete_failed()
             return await self.already_ended("result")
-        return Done(state="failed", after_ack=self._request.delete_headers, reason=clip(error))
+        return Done(state="failed", after_ack=self._request.delete_headers, reason=clip(failure.error))
 
     async def already_ended(self, prior: PriorOutcome) -> Outcome:
         """Finish what an interrupted delivery has left undone, without calling the container again."""

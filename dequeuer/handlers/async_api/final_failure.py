@@ -9,7 +9,7 @@ from functools import partial
 from dequeuer.core.errors import StoreDeniedError, StoreUnavailableError, clip
 from dequeuer.core.message import Done, Fence, FinalState, Message, Outcome, Reject, Retry
 from dequeuer.formats.envelope import decode_envelope, is_envelope, request_id_of
-from dequeuer.handlers.async_api.failure import failure_body
+from dequeuer.formats.failure import RequestFailure, encode_failure
 from dequeuer.handlers.async_api.request_store import delete_best_effort
 from dequeuer.handlers.backoff import backoff_s
 from dequeuer.sinks.base import Store
@@ -48,7 +48,7 @@ class FailRequest:
             return self._done("already_finished", reason, keys.headers)
         if keys.result not in names:
             await self._store_payload(message, keys, fence)
-            failure = failure_body(reason, None, message.receive_count)
+            failure = encode_failure(RequestFailure(error=reason, code="bug"), message.receive_count)
             await self.store.put(keys.failed, failure, "application/json", check=fence.check)
             if keys.result not in await self.store.list(keys.prefix):
                 return self._done("failed", reason, keys.headers)

@@ -22,6 +22,7 @@ from dequeuer.core.errors import (
 from dequeuer.core.events import Observer, Posted, ResponseStarted
 from dequeuer.core.message import Fence, Message, Outcome, Reject, Retry
 from dequeuer.formats.envelope import decode_envelope, is_envelope, request_id_of
+from dequeuer.formats.failure import FailureCode, RequestFailure
 from dequeuer.handlers.async_api.ending import RequestEnding
 from dequeuer.handlers.async_api.inline import InlineRequest
 from dequeuer.handlers.async_api.request_store import RequestStore, Submitted
@@ -40,9 +41,9 @@ MAX_BUFFERED_PAYLOAD_BYTES = 64 * 1024
 class _RequestFailedError(Exception):
     """The request has failed and is not tried again. `status_code`: of the response; None when there is none."""
 
-    def __init__(self, error: str, status_code: int | None = None) -> None:
+    def __init__(self, error: str, code: FailureCode, status_code: int | None = None) -> None:
         super().__init__(error)
-        self.status_code = status_code
+        self.failure = RequestFailure(error=error, code=code, status_code=status_code)
 
 
 class AsyncHandler:
@@ -118,10 +119,10 @@ class AsyncHandler:
         try:
             return await self._process(message, request, ending, fence)
         except _RequestFailedError as error:
-            return await ending.failed(str(error), error.status_code)
+            return await ending.failed(error.failure)
         except ContainerUnavailableError as error:
             retry = self._policy.retry_unavailable(error, message.receive_count, is_draining=self._drain.requested)
-            return retry or await ending.failed(str(error), None)
+            return retry or await ending.failed(RequestFailure(error=str(error), code="unreachable"))
 
     async def _store_denied(
         self, message: Message, request: RequestStore, ending: RequestEnding, error: StoreDeniedError
@@ -134,7 +135,7 @@ class AsyncHandler:
         reason = f"the store refuses the request: {error}"
         if message.receive_count >= self._policy.max_attempts:
             try:
-                return await ending.failed(reason, None)
+                return await ending.failed(RequestFailure(error=reason, code="store_refused"))
             except (StoreDeniedError, StoreUnavailableError):
                 pass
         return Retry(after_s=MAX_BACKOFF_S if request.has_response else backoff_s(message.receive_count), reason=reason)
@@ -152,9 +153,9 @@ class AsyncHandler:
         except StoreMissingError:
             if prior := await request.prior_outcome():
                 return await ending.already_ended(prior)
-            raise _RequestFailedError("the payload is missing") from None
+            raise _RequestFailedError("the payload is missing", "missing_payload") from None
         except InvalidInputError as error:
-            raise _RequestFailedError(str(error)) from error
+            raise _RequestFailedError(str(error), "invalid_input") from error
 
     async def _call_container(
         self, message: Message, request: RequestStore, submitted: Submitted, fence: Fence
@@ -179,12 +180,12 @@ class AsyncHandler:
                         case Retry() as retry:
                             return retry
                         case Failure(reason=reason):
-                            raise _RequestFailedError(reason, response.status)
+                            raise _RequestFailedError(reason, "container_status", response.status)
                     result = await self._results.write(response, request)
             except ContainerTimeoutError as error:
-                raise _RequestFailedError(str(error)) from error
+                raise _RequestFailedError(str(error), "timeout") from error
             except InvalidResponseError as error:
-                raise _RequestFailedError(str(error), 200) from error
+                raise _RequestFailedError(str(error), "invalid_result", 200) from error
             fence.release_slot()
             if result is not None:
                 await request.put_result(result)

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 
 from dequeuer.core.message import Fence
 from dequeuer.formats.envelope import Envelope
+from dequeuer.formats.failure import RequestFailure
 from dequeuer.formats.headers import forwarded_headers
 from dequeuer.handlers.async_api.request_store import RequestStore, Submitted
 from dequeuer.sinks.base import Deletions, Payload, Store
@@ -43,11 +44,11 @@ class InlineRequest(RequestStore):
         )
         return Submitted(payload=payload, headers=forwarded_headers(envelope.headers))
 
-    async def mark_failed(self, error: str, status_code: int | None, attempts: int) -> None:
+    async def mark_failed(self, failure: RequestFailure, attempts: int) -> None:
         """Store the payload, then write `status/failed`: the payload is lost when the message is deleted."""
         content_type = self._envelope.content_type or DEFAULT_CONTENT_TYPE
         await self.put(self._keys.payload, self._envelope.payload, content_type)
-        await super().mark_failed(error, status_code, attempts)
+        await super().mark_failed(failure, attempts)
 
     async def delete_failed(self) -> None:
         """Delete what `mark_failed` has written."""

@@ -10,8 +10,8 @@ from typing import Literal, ParamSpec, TypeVar
 from dequeuer.core.errors import InvalidInputError, StoreDeniedError, StoreMissingError, StoreUnavailableError
 from dequeuer.core.message import Fence
 from dequeuer.core.retry import retry_until_available
+from dequeuer.formats.failure import RequestFailure, encode_failure
 from dequeuer.formats.headers import forwarded_headers
-from dequeuer.handlers.async_api.failure import failure_body
 from dequeuer.sinks.base import Deletions, Payload, Store
 from dequeuer.sinks.layout import RequestKeys
 
@@ -162,9 +162,9 @@ class RequestStore:
         """Write `status/completed`. The result must be durable already."""
         await self.put(self._keys.completed, b"", "text/plain")
 
-    async def mark_failed(self, error: str, status_code: int | None, attempts: int) -> None:
-        """Write `status/failed` with the reason."""
-        await self.put(self._keys.failed, failure_body(error, status_code, attempts), JSON_TYPE)
+    async def mark_failed(self, failure: RequestFailure, attempts: int) -> None:
+        """Write `status/failed` with the reason. `attempts`: receives so far."""
+        await self.put(self._keys.failed, encode_failure(failure, attempts), JSON_TYPE)
 
     async def delete_failed(self) -> None:
         """Delete `status/failed`: another delivery has written a result at the same time."""

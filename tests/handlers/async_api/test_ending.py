@@ -12,6 +12,7 @@ import pytest
 from dequeuer.core import clock
 from dequeuer.core.errors import StoreDeniedError
 from dequeuer.core.message import Done, Retry
+from dequeuer.formats.failure import RequestFailure
 from dequeuer.handlers.async_api.ending import MAX_SHORT_WORK_S, MIN_REDELIVERY_S, RequestEnding
 from dequeuer.handlers.async_api.request_store import RequestStore
 from dequeuer.sinks.base import Check, unchecked
@@ -22,6 +23,7 @@ from tests.fakes import MemoryStore, OpenFence, SwitchFence, make_message
 pytestmark = pytest.mark.looptime
 
 KEYS = RequestKeys("uid", "api", "r1")
+FAILURE = RequestFailure(error="the container answered 500", code="container_status", status_code=500)
 
 
 class SlowStore(MemoryStore):
@@ -74,7 +76,7 @@ class Delivery:
 
     async def fail(self, after_s: float) -> object:
         await asyncio.sleep(after_s)
-        return await self.ending.failed("the container answered 500", 500)
+        return await self.ending.failed(FAILURE)
 
 
 def ends(store: MemoryStore) -> set[str]:

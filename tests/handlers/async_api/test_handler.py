@@ -83,6 +83,36 @@ class Stage:
             await outcome.after_ack()
 
 
+@pytest.mark.parametrize(
+    ("reply", "receive_count", "code"),
+    [
+        (Reply(status=500), 1, "container_status"),
+        (Reply(status=302), 1, "container_status"),
+        (Reply(content_type="text/plain"), 1, "invalid_result"),
+        (Reply(body=b"{"), 1, "invalid_result"),
+        (Reply(error=InvalidResponseError("the response is not valid HTTP")), 1, "invalid_result"),
+        (Reply(error=ContainerTimeoutError("no complete response within 5 s")), 1, "timeout"),
+        (Reply(error=ContainerUnavailableError("refused")), 5, "unreachable"),
+    ],
+)
+async def test_each_failure_of_the_container_has_its_code(reply: Reply, receive_count: int, code: str) -> None:
+    stage = Stage(reply)
+    await stage.handle(receive_count)
+    assert stage.failure()["code"] == code
+
+
+async def test_a_request_without_its_payload_has_its_code() -> None:
+    stage = Stage(payload=None)
+    await stage.handle()
+    assert stage.failure()["code"] == "missing_payload"
+
+
+async def test_malformed_headers_have_their_code() -> None:
+    stage = Stage(headers=b"[")
+    await stage.handle()
+    assert stage.failure()["code"] == "invalid_input"
+
+
 async def test_result_then_status_then_after_the_ack_the_input_goes() -> None:
     stage = Stage(Reply(body=b'{"n": 12345678901234567890}'))
     outcome = await stage.handle()
@@ -394,6 +424,7 @@ async def test_an_unreadable_payload_fails_the_request_after_the_last_attempt() 
     outcome = await stage.handle(receive_count=5)
     assert isinstance(outcome, Done)
     assert outcome.state == "failed"
+    assert stage.failure()["code"] == "store_refused"
     assert "refuses" in str(stage.failure()["error"])
 
 
