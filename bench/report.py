@@ -117,6 +117,11 @@ def _proxy(result: ProxyResult) -> str:
         ("CPU of dequeuer to the floor, at half load", f"{result.to_floor.text(2)}x"),
         ("  each as fast as it can", f"{result.to_full_floor.text(2)}x"),
         ("CPU of dequeuer to a proxy with aiohttp", f"{result.to_usual.text(3)}x"),
+        *(
+            [("CPU of dequeuer to uvicorn, Starlette and httpx", f"{result.to_starlette.text(3)}x")]
+            if result.to_starlette is not None
+            else []
+        ),
         ("CPU of the raw client", f"{result.client_us:.1f} us/request"),
         ("p50, p99, p99.9 without a proxy, ms", ", ".join(it.text(3) for it in (direct.p50, direct.p99, direct.p999))),
     )

@@ -187,6 +187,17 @@ TARGETS: Final = (
         measured=lambda results: results.proxy.to_usual.median if results.proxy else None,
     ),
     Target(
+        what="CPU a request of the proxy to one with Starlette",
+        go="-",
+        nearer=0.25,
+        farther=0.25,
+        unit="x",
+        digits=2,
+        measured=lambda results: (
+            results.proxy.to_starlette.median if results.proxy and results.proxy.to_starlette else None
+        ),
+    ),
+    Target(
         what="p99 that the proxy adds at half load",
         go="-",
         nearer=1,

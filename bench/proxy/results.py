@@ -46,6 +46,7 @@ class ProxyResult:
             can do.
         to_full_floor: the same, each as fast as it can. The floor is then woken less often than the proxy.
         to_usual: CPU of `dequeuer proxy` / CPU of the proxy with aiohttp, each as fast as it can.
+        to_starlette: the same to uvicorn with Starlette and httpx; None when it was not measured.
         client_us: CPU a request of the raw client.
     """
 
@@ -54,6 +55,7 @@ class ProxyResult:
     to_floor: Spread
     to_full_floor: Spread
     to_usual: Spread
+    to_starlette: Spread | None
     client_us: float
 
 

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, replace
+from typing import Final
 
 from bench.child import ROOT, BenchError
 from bench.context import RunContext, print_progress
@@ -21,6 +22,8 @@ LIMIT_S = 300.0
 CONNECTIONS = 32
 """In the rows of CPU and latency."""
 STREAMS, IDLE_CONNECTIONS = 1000, 10_000
+SLOW: Final = {"starlette": 10}
+"""Programs that need so much longer for a request that they get a fraction of the requests: one in so many."""
 MIB = 1024 * 1024
 
 
@@ -35,18 +38,17 @@ def measure(context: RunContext) -> ProxyResult:
         for number in range(amounts.rounds):
             print_progress(f"proxy: round {number + 1} of {amounts.rounds}")
             rounds.append({program.name: _closed(context, program) for program in programs})
-        rates = {program.name: _rate(rounds, program, amounts.requests) for program in programs}
+        rates = {program.name: _rate(rounds, program) for program in programs}
         for number in range(amounts.rounds):
             print_progress(f"proxy: latency, round {number + 1} of {amounts.rounds}")
             paces.append({it.name: _paced(context, it, rates) for it in (direct, *programs)})
-    count = amounts.requests
     return ProxyResult(
         programs={
             it.name: Forwarding(
-                cpu_us=spread([each[it.name].cpu_s / count * 1e6 for each in rounds]),
-                per_s=spread([count / each[it.name].took_s for each in rounds]),
+                cpu_us=spread([_cpu_us(each[it.name]) for each in rounds]),
+                per_s=spread([each[it.name].requests / each[it.name].took_s for each in rounds]),
                 rate=rates[it.name],
-                paced_us=spread([each[it.name].cpu_s / each[it.name].requests * 1e6 for each in paces]),
+                paced_us=spread([_cpu_us(each[it.name]) for each in paces]),
                 added_ms=spread_of_latency([latencies_added(each[it.name], each["direct"]) for each in paces]),
             )
             for it in programs
@@ -55,33 +57,38 @@ def measure(context: RunContext) -> ProxyResult:
         to_floor=_ratio(paces, "floor"),
         to_full_floor=_ratio(rounds, "floor"),
         to_usual=_ratio(rounds, "aiohttp"),
-        client_us=min(load.own_cpu_s for each in rounds for load in each.values()) / count * 1e6,
+        to_starlette=_ratio(rounds, "starlette") if "starlette" in rounds[0] else None,
+        client_us=min(load.own_cpu_s / load.requests for each in rounds for load in each.values()) * 1e6,
     )
 
 
 def _ratio(rounds: Sequence[dict[str, Load]], other: str) -> Spread:
-    """Return CPU of `dequeuer proxy` / CPU of another program, of each round."""
-    return spread([each["dequeuer"].cpu_s / each[other].cpu_s for each in rounds])
+    """Return CPU a request of `dequeuer proxy` / that of another program, of each round."""
+    return spread([_cpu_us(each["dequeuer"]) / _cpu_us(each[other]) for each in rounds])
+
+
+def _cpu_us(load: Load) -> float:
+    return load.cpu_s / load.requests * 1e6
 
 
 def _closed(context: RunContext, program: Subject) -> Load:
-    amounts = context.amounts.proxy
+    amounts, share = context.amounts.proxy, SLOW.get(program.name, 1)
     return load(
         LoadPlan(
             mode="closed",
             port=program.port,
             pid=program.pid,
             connections=CONNECTIONS,
-            warm=amounts.warm,
-            measured=amounts.requests,
+            warm=amounts.warm // share,
+            measured=amounts.requests // share,
         )
     )
 
 
-def _rate(rounds: Sequence[dict[str, Load]], program: Subject, requests: int) -> float:
+def _rate(rounds: Sequence[dict[str, Load]], program: Subject) -> float:
     """Return half of what `dequeuer proxy` can do; for a program that can do less, half of that."""
-    able = {name: requests / min(each[name].took_s for each in rounds) for name in ("dequeuer", program.name)}
-    return min(able.values()) / 2
+    able = [max(each[name].requests / each[name].took_s for each in rounds) for name in ("dequeuer", program.name)]
+    return min(able) / 2
 
 
 def _paced(context: RunContext, program: Subject, rates: dict[str, float]) -> Load:

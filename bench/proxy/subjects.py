@@ -16,7 +16,7 @@ from bench.child import BenchError, child, wait_for
 from bench.proxy import wire
 from bench.sidecar import bytecode, free_port
 
-Name = Literal["dequeuer", "floor", "aiohttp", "nginx"]
+Name = Literal["dequeuer", "floor", "aiohttp", "nginx", "starlette"]
 CONCURRENCY: Final = 2048
 """More than the streams that are opened at a time."""
 START_LIMIT_S: Final = 30.0
@@ -55,6 +55,11 @@ http {{
     }}
 }}
 """
+_MODULES: Final[Mapping[Name, str]] = {
+    "floor": "bench.proxy.floor",
+    "aiohttp": "bench.proxy.usual",
+    "starlette": "bench.proxy.starlette_httpx",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,9 +78,9 @@ class Subject:
 
 
 def known(servers: str) -> tuple[Name, ...]:
-    """Return the programs that are compared; nginx when the servers of the run are nginx."""
+    """Return the programs that are compared; when the servers of the run are nginx, more of them."""
     usual: tuple[Name, ...] = ("dequeuer", "floor", "aiohttp")
-    return (*usual, "nginx") if servers == "nginx" else usual
+    return (*usual, "nginx", "starlette") if servers == "nginx" else usual
 
 
 @contextmanager
@@ -119,8 +124,7 @@ def _start(name: Name, port: int, container_port: int, folder: Path) -> tuple[Se
         configuration.write_text(_NGINX.format(folder=folder, port=port, container=container_port), encoding="utf-8")
         errors = str(folder / "proxy-nginx-errors.log")
         return [shutil.which("nginx") or name, "-p", str(folder), "-c", str(configuration), "-e", errors], {}
-    module = "bench.proxy.floor" if name == "floor" else "bench.proxy.usual"
-    return [sys.executable, "-m", module, str(port), str(container_port)], {}
+    return [sys.executable, "-m", _MODULES[name], str(port), str(container_port)], {}
 
 
 def _answers(port: int) -> bool:

@@ -47,6 +47,7 @@ def proxy() -> ProxyResult:
         to_floor=spread([2.0, 2.5, 9.0]),
         to_full_floor=same(5.0),
         to_usual=spread([0.2, 0.3, 0.4]),
+        to_starlette=spread([0.03, 0.04, 0.05]),
         client_us=4.0,
     )
 
