@@ -12,7 +12,7 @@ import pytest
 
 from tests.integration.cloud import CLUSTER, Bucket, Cloud, Queue
 from tests.integration.container import Container, Held, Reply
-from tests.integration.gateway import Gateway
+from tests.integration.gateway_process import Gateway
 from tests.integration.refusing import KEY_ARN, Policy, RefusingCloud
 from tests.integration.sidecar import Sidecar, async_settings, batch_settings
 from tests.integration.waiting import eventually

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests.integration.cloud import Bucket, Cloud, Queue
 from tests.integration.container import Container
-from tests.integration.gateway import Gateway
+from tests.integration.gateway_process import Gateway
 from tests.integration.refusing import RefusingCloud
 from tests.integration.sidecar import Sidecar, async_settings
 from tests.integration.waiting import eventually

@@ -14,7 +14,7 @@ from typing import Final, Literal, Self
 
 from tests.faults.jobs import container
 from tests.integration.cloud import Bucket, Cloud
-from tests.integration.gateway import Gateway
+from tests.integration.gateway_process import Gateway
 from tests.integration.jobs.controller import Controller
 
 Victim = Literal["enqueuer", "controller", "worker"]

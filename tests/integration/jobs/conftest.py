@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.integration.cloud import Bucket, Cloud
-from tests.integration.gateway import Gateway
+from tests.integration.gateway_process import Gateway
 from tests.integration.jobs.controller import write_apis
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from tests.integration.cloud import CLUSTER, KEYS, REGION, Bucket, Cloud
-from tests.integration.gateway import Gateway
+from tests.integration.gateway_process import Gateway
 from tests.integration.sidecar import AWS_CLIENT, Sidecar
 from tests.integration.waiting import eventually
 

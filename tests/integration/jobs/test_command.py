@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.integration.cloud import Bucket, Cloud
-from tests.integration.gateway import Gateway
+from tests.integration.gateway_process import Gateway
 from tests.integration.jobs.controller import Controller
 from tests.integration.sidecar import ROOT
 from tests.integration.waiting import DEADLINE_S, eventually

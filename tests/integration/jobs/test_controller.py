@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.integration.cloud import Bucket, Cloud
-from tests.integration.gateway import Gateway
+from tests.integration.gateway_process import Gateway
 from tests.integration.jobs.controller import Controller, Job
 from tests.integration.waiting import eventually
 

@@ -13,7 +13,7 @@ from typing import Literal, TypeAlias
 import pytest
 
 from tests.integration.cloud import CLUSTER, Bucket, Cloud
-from tests.integration.gateway import Gateway
+from tests.integration.gateway_process import Gateway
 from tests.integration.jobs.controller import Job, write_apis
 from tests.integration.jobs.test_job_permissions import BOTH, policy, without
 from tests.integration.refusing import Policy, RefusingCloud

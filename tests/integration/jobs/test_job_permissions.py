@@ -14,7 +14,7 @@ import pytest
 
 from tests.integration.cloud import CLUSTER, Bucket, Cloud, Queue
 from tests.integration.container import Container, Reply, Request
-from tests.integration.gateway import Gateway
+from tests.integration.gateway_process import Gateway
 from tests.integration.jobs import test_batch_results as results
 from tests.integration.jobs import test_enqueuer as enqueuer
 from tests.integration.jobs.controller import Controller, Job, write_apis

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.integration.cloud import CLUSTER, Bucket, Cloud
-from tests.integration.gateway import Gateway
+from tests.integration.gateway_process import Gateway
 
 APIS = """
 - name: sum

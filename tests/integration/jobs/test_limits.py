@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 import pytest
 
 from tests.integration.cloud import Bucket, Cloud
-from tests.integration.gateway import Gateway
+from tests.integration.gateway_process import Gateway
 from tests.integration.jobs.controller import Controller, Job, write_apis
 
 BATCHES = list(range(0, 200, 10))

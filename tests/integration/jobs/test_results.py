@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from tests.integration.cloud import CLUSTER, Bucket, Cloud
-from tests.integration.gateway import Gateway
+from tests.integration.gateway_process import Gateway
 from tests.integration.jobs.controller import Controller, Job
 from tests.integration.waiting import eventually
 

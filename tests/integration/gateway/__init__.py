@@ -1,0 +1,1 @@
+"""The gateway of async APIs as a process, with its clients, sidecars and webhooks."""
