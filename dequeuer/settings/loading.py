@@ -53,6 +53,7 @@ def load_sidecar(
     kind: ApiKind | None = reader.values.get("api_kind")
     reader.require(*((kind,) if kind else ("async", "batch")))
     _check_job(reader, kind)
+    _check_progress(reader, kind)
     user_port = reader.values.get("user_port")
     if user_port is not None and user_port == reader.values.get("admin_port"):
         wrong, other = f"{user_port} is the port of the container as well", reader.source("user_port")
@@ -184,6 +185,12 @@ def _check_file(reader: Reader, path: str, check: Callable[[str, T], object] | N
             check(reader.values[path], argument)
         except ConfigurationError as error:
             reader.faults += [f"{reader.source(path)}: {fault}" for fault in error.faults]
+
+
+def _check_progress(reader: Reader, kind: ApiKind | None) -> None:
+    if kind not in {"async", None} and reader.values.get("progress"):
+        wrong, other = f"is for async APIs, and the kind of this API is {kind}", reader.source("api_kind")
+        reader.faults.append(f"{reader.source('progress')}: {wrong}; remove it, or correct {other}")
 
 
 def _check_job(reader: Reader, kind: ApiKind | None) -> None:

@@ -133,6 +133,9 @@ class SidecarSettings(SharedSettings):
     """Largest response that is stored; a request with a larger one fails."""
     in_progress_after_s: float = option(seconds(0, MAX_VISIBILITY_TIMEOUT_S), "DEQUEUER_IN_PROGRESS_AFTER", default="1")
     """`status/in_progress` is written only for a request that still runs after this time; 0: at once."""
+    progress: bool = option(choice(True, False, allowed="true or false"), "DEQUEUER_PROGRESS", default="false")
+    """Whether the container of an async API may report how far a request is. Each POST then has the address in the
+    header `X-Dequeuer-Progress-URL`."""
     completion_delay_s: float = option(seconds(0, 3600), "DEQUEUER_COMPLETION_DELAY", default="10")
     """Time between the two counts of the queue before a batch job counts as complete. The counts of SQS lag behind, so
     do not shorten it on AWS."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Mapping
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,7 @@ from dequeuer.sources.sqs.operations import SendOperations
 from dequeuer.worker.poller import EndOfWork
 
 if TYPE_CHECKING:  # a sidecar that stores no counts does not pay for them
+    from dequeuer.handlers.async_api.progress import ProgressReports
     from dequeuer.sidecar.batch_counts import BatchCounter
 
 
@@ -43,6 +45,8 @@ class WorkerDependencies:
     """Of the queue's redrive policy, after the source was opened."""
     counter: BatchCounter | None = None
     """Of batches, when their counts are stored."""
+    closing: AsyncExitStack = field(default_factory=AsyncExitStack)
+    """What is closed at the end of the process."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,6 +103,7 @@ async def _make_async(settings: SidecarSettings, dependencies: WorkerDependencie
         drain=dependencies.drain,
         observer=dependencies.observer,
         in_progress_after_s=settings.in_progress_after_s,
+        progress=await _open_progress(dependencies) if settings.progress else None,
     )
 
     async def background() -> None:
@@ -117,6 +122,18 @@ async def _make_async(settings: SidecarSettings, dependencies: WorkerDependencie
         background=background if settings.result_retention_days else None,
         harmless_calls=harmless_store_calls(store, below),
     )
+
+
+async def _open_progress(dependencies: WorkerDependencies) -> ProgressReports:
+    """Listen for the reports of containers. Raises `FatalError`."""
+    from dequeuer.container.progress_server import ProgressServer  # noqa: PLC0415 - only such a sidecar pays for it
+    from dequeuer.handlers.async_api.progress import ProgressReports  # noqa: PLC0415 - see above
+
+    server = ProgressServer()
+    reports = ProgressReports(server.address)
+    await server.start(reports.report)
+    dependencies.closing.push_async_callback(server.stop)
+    return reports
 
 
 async def _ensure_expiry(settings: SidecarSettings, dependencies: WorkerDependencies, prefix: str) -> None:

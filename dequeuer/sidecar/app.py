@@ -213,6 +213,7 @@ class _Sidecar:
                 observer=observer,
                 sqs=client,
                 max_receives=lambda: source.max_receives,
+                closing=stack,
                 counter=self._counter,
             )
             kind = await self._drain.run_until_requested(self._make_kind(source, dependencies), "start")

@@ -71,6 +71,8 @@ class RequestKeys:
     """The final status of a failure."""
     cancel: str = field(init=False, repr=False, compare=False)
     """That a client has asked for the cancellation. Not in Cortex."""
+    progress: str = field(init=False, repr=False, compare=False)
+    """How far the container says it is. Not in Cortex."""
 
     def __post_init__(self) -> None:
         # Built once: each message uses about six keys, some of them twice.
@@ -82,6 +84,7 @@ class RequestKeys:
         object.__setattr__(self, "completed", f"{prefix}status/completed")
         object.__setattr__(self, "failed", f"{prefix}status/failed")
         object.__setattr__(self, "cancel", f"{prefix}cancel")
+        object.__setattr__(self, "progress", f"{prefix}progress.json")
 
     def status(self, name: str) -> str:
         """Return the key of a status object; `name` is one of `STATUSES`."""

@@ -29,6 +29,34 @@ _RESULTS = "tests/handlers/batch_api/test_results.py"
 
 MUTATIONS = [
     Mutation(
+        name="progress is written after the end of its attempt",
+        module="handlers/async_api/progress.py",
+        old="            self._writing.cancel()\n",
+        new="            pass\n",
+        tests=("tests/handlers/async_api/test_progress.py::test_nothing_is_written_after_the_attempt",),
+    ),
+    Mutation(
+        name="progress is written as often as it is reported",
+        module="handlers/async_api/progress.py",
+        old="                await asyncio.sleep(MIN_INTERVAL_S)\n",
+        new="",
+        tests=("tests/handlers/async_api/test_progress.py::test_a_report_is_stored_at_once_and_of_many_the_last_one",),
+    ),
+    Mutation(
+        name="progress is written after the lease is lost",
+        module="handlers/async_api/request_store.py",
+        old="await self._store.put(self._keys.progress, content, JSON_TYPE, check=self._fence.check)",
+        new="await self._store.put(self._keys.progress, content, JSON_TYPE)",
+        tests=("tests/handlers/async_api/test_progress.py::test_nothing_is_written_after_the_lease",),
+    ),
+    Mutation(
+        name="a client chooses where a container reports",
+        module="handlers/async_api/handler.py",
+        old="                headers = [field for field in headers if field[0].lower() != PROGRESS_URL_HEADER.lower()]\n",
+        new="",
+        tests=("tests/handlers/async_api/test_handler.py::test_a_client_cannot_choose_where_the_container_reports",),
+    ),
+    Mutation(
         name="a client that fills a tunnel of the proxy is read without end",
         module="proxy/container_connection.py",
         old="            self._tunnel.container_writable(not is_full)\n",

@@ -126,6 +126,12 @@ def test_without_an_output_and_a_worker_id_a_batch_sidecar_has_no_objects() -> N
     assert not load([], BATCH | JOB | names).has_job_objects
 
 
+def test_batches_have_no_progress() -> None:
+    (fault,) = faults([], BATCH | {"DEQUEUER_PROGRESS": "true"})
+    assert fault.startswith("DEQUEUER_PROGRESS: is for async APIs")
+    assert not load([], BATCH | {"DEQUEUER_PROGRESS": "false"}).progress
+
+
 def test_an_output_contradicts_an_async_api() -> None:
     (fault,) = faults([], ASYNC | {"DEQUEUER_OUTPUT": "s3://b/p"})
     assert "is for batch APIs" in fault

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from typing import Self
+from contextlib import AbstractContextManager, nullcontext
+from typing import TYPE_CHECKING, Self
 
 from dequeuer.core import clock
 from dequeuer.core.drain import Drain
@@ -33,9 +34,15 @@ from dequeuer.handlers.response_policy import Failure, ResponsePolicy
 from dequeuer.sinks.base import Deletions, Store
 from dequeuer.sinks.layout import RequestKeys
 
+if TYPE_CHECKING:  # a sidecar whose container does not report does not pay for it
+    from dequeuer.handlers.async_api.progress import ProgressReports
+
 REQUEST_ID_HEADER = "X-Cortex-Request-ID"
+PROGRESS_URL_HEADER = "X-Dequeuer-Progress-URL"
 MAX_BUFFERED_PAYLOAD_BYTES = 64 * 1024
 """Payloads up to this size are read before they are sent; larger ones are streamed."""
+
+_NO_PROGRESS = nullcontext("")
 
 
 class _RequestFailedError(Exception):
@@ -52,6 +59,7 @@ class AsyncHandler:
     Args:
         deletions: deletes objects of `store`.
         in_progress_after_s: `status/in_progress` is written when the work takes longer than this, seconds.
+        progress: takes the reports of containers; None: they have none to send.
     """
 
     def __init__(  # noqa: PLR0913 - one parameter for each collaborator
@@ -67,6 +75,7 @@ class AsyncHandler:
         drain: Drain,
         observer: Observer,
         in_progress_after_s: float = 1.0,
+        progress: ProgressReports | None = None,
     ) -> None:
         self._cluster_uid = cluster_uid
         self._api_name = api_name
@@ -78,6 +87,7 @@ class AsyncHandler:
         self._drain = drain
         self._observer = observer
         self._in_progress_after_s = in_progress_after_s
+        self._progress = progress
 
     def needs_slot(self, _message: Message) -> bool:
         """Return True: every request occupies the container."""
@@ -157,6 +167,10 @@ class AsyncHandler:
         except InvalidInputError as error:
             raise _RequestFailedError(str(error), "invalid_input") from error
 
+    def _progress_of(self, request: RequestStore) -> AbstractContextManager[str]:
+        """Return the context in which the container may report; yields the URL, "" when it may not."""
+        return _NO_PROGRESS if self._progress is None else self._progress.accepted(request)
+
     async def _call_container(
         self, message: Message, request: RequestStore, submitted: Submitted, fence: Fence
     ) -> Retry | None:
@@ -169,7 +183,11 @@ class AsyncHandler:
         body: bytes | AsyncIterator[bytes] = payload.chunks
         if payload.size <= MAX_BUFFERED_PAYLOAD_BYTES:
             body = b"".join([chunk async for chunk in payload.chunks])
-        with _ProgressMarker(request, self._in_progress_after_s) as work:
+        with _ProgressMarker(request, self._in_progress_after_s) as work, self._progress_of(request) as url:
+            if url:
+                # One from the client would make the container send its reports elsewhere.
+                headers = [field for field in headers if field[0].lower() != PROGRESS_URL_HEADER.lower()]
+                headers.append((PROGRESS_URL_HEADER, url))
             self._observer(Posted(queued_s=clock.wall() - message.sent_at if message.sent_at else None))
             try:
                 async with self._target.post("/", headers, body, payload.size) as response:

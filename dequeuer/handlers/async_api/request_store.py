@@ -129,6 +129,10 @@ class RequestStore:
         """Write `status/in_progress`. One attempt: the status is only information for clients."""
         await self._store.put(self._keys.status("in_progress"), b"", "text/plain", check=self._fence.check)
 
+    async def put_progress(self, content: bytes) -> None:
+        """Write `progress.json`. One attempt: it is only information for clients."""
+        await self._store.put(self._keys.progress, content, JSON_TYPE, check=self._fence.check)
+
     async def put_result(self, body: bytes) -> None:
         """Write a result that is in memory. An existing result is kept: a client may have read it."""
         await self._call(self._create_result, body)

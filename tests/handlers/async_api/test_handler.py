@@ -15,7 +15,13 @@ from dequeuer.core.errors import (
 )
 from dequeuer.core.events import ResponseStarted
 from dequeuer.core.message import Done, Fence, Outcome, Reject, Retry
-from dequeuer.handlers.async_api.handler import MAX_BUFFERED_PAYLOAD_BYTES, AsyncHandler
+from dequeuer.handlers.async_api.handler import (
+    MAX_BUFFERED_PAYLOAD_BYTES,
+    PROGRESS_URL_HEADER,
+    REQUEST_ID_HEADER,
+    AsyncHandler,
+)
+from dequeuer.handlers.async_api.progress import ProgressReports
 from dequeuer.handlers.async_api.result import ResultWriter
 from dequeuer.handlers.response_body import MAX_BUFFERED_BYTES, MAX_SMALL_BYTES
 from dequeuer.handlers.response_policy import ResponsePolicy
@@ -36,6 +42,7 @@ class Stage:
         payload: bytes | None = b"payload",
         headers: bytes | None = b"{}",
         store: MemoryStore | None = None,
+        progress: ProgressReports | None = None,
     ) -> None:
         self.store = store or MemoryStore()
         self.put("status/in_queue", b"")
@@ -56,6 +63,7 @@ class Stage:
             policy=ResponsePolicy(max_attempts=5, retry_statuses=frozenset({429, 503})),
             drain=self.drain,
             observer=self.seen,
+            progress=progress,
         )
 
     def put(self, name: str, body: bytes, content_type: str | None = None) -> None:
@@ -184,6 +192,20 @@ async def test_any_json_value_is_a_result(body: bytes) -> None:
     stage = Stage(Reply(body=body, content_type="Application/JSON; charset=utf-8"))
     await stage.handle()
     assert stage.result() == body
+
+
+async def test_the_container_gets_an_address_for_its_reports_when_they_are_wanted() -> None:
+    stage = Stage(progress=ProgressReports(lambda secret: f"there/{secret}"))
+    await stage.handle()
+    assert [name for name, _ in stage.target.requests[0].headers][-2:] == [REQUEST_ID_HEADER, PROGRESS_URL_HEADER]
+
+
+async def test_a_client_cannot_choose_where_the_container_reports() -> None:
+    submitted = json.dumps({PROGRESS_URL_HEADER.lower(): ["http://elsewhere"]}).encode()
+    stage = Stage(headers=submitted, progress=ProgressReports(lambda secret: f"there/{secret}"))
+    await stage.handle()
+    [url] = [value for name, value in stage.target.requests[0].headers if name.lower() == PROGRESS_URL_HEADER.lower()]
+    assert url.startswith("there/")
 
 
 @pytest.mark.parametrize(
