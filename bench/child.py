@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -13,6 +14,7 @@ from typing import TypeVar
 
 ROOT = Path(__file__).resolve().parents[1]
 T = TypeVar("T")
+START_LIMIT_S = 30.0
 
 
 class BenchError(Exception):
@@ -68,6 +70,19 @@ def wait_for(look: Callable[[], T | None], what: str, process: subprocess.Popen[
         if time.monotonic() > until:
             raise BenchError(f"waiting for {what}: nothing within {limit_s:.0f} s; the log ends with:\n{tail(log)}")
         time.sleep(0.02)
+
+
+def wait_until_listening(port: int, what: str, process: subprocess.Popen[bytes], log: Path) -> None:
+    """Wait until a port of 127.0.0.1 accepts connections. Raises `BenchError`."""
+
+    def look() -> bool | None:
+        try:
+            socket.create_connection(("127.0.0.1", port), 5).close()
+        except OSError:
+            return None
+        return True
+
+    wait_for(look, what, process, log, START_LIMIT_S)
 
 
 def tail(log: Path, size: int = 2000) -> str:

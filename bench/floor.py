@@ -25,7 +25,7 @@ SPACE_BYTES = 128 * 1024
 _SUCCESS = ord("2")
 
 
-class _PlainConnection(asyncio.BufferedProtocol):
+class PlainConnection(asyncio.BufferedProtocol):
     """One kept connection with one request at a time. It reads into one buffer, which uses the least CPU."""
 
     def __init__(self, failed: Callable[[str], None]) -> None:
@@ -38,12 +38,15 @@ class _PlainConnection(asyncio.BufferedProtocol):
         self._done: Done | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Keep the transport."""
         self._transport = cast("asyncio.Transport", transport)
 
     def connection_lost(self, exc: Exception | None) -> None:
+        """Fail: servers keep connections."""
         self._failed(f"a server closed a connection: {exc}")
 
     def ask(self, request: bytes, done: Done) -> None:
+        """Send a request; call `done` when its response is complete and a success."""
         self._done = done
         self._filled = 0
         if self._transport is not None:
@@ -54,9 +57,11 @@ class _PlainConnection(asyncio.BufferedProtocol):
         return self._space.count(what, self._body_at, self._filled)
 
     def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 - the interface
+        """Return the part of the buffer that is not filled."""
         return self._view[self._filled :] if self._filled else self._view
 
     def buffer_updated(self, nbytes: int) -> None:
+        """Look whether the response is complete."""
         self._filled = filled = self._filled + nbytes
         space = self._space
         end = space.find(b"\r\n\r\n", 0, filled)
@@ -81,7 +86,7 @@ class _TlsConnection(asyncio.Protocol):
         self._in, self._out = ssl.MemoryBIO(), ssl.MemoryBIO()
         self._tls = tls.wrap_bio(self._in, self._out, server_hostname="127.0.0.1")
         self.ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._peer = _PlainConnection(failed)
+        self._peer = PlainConnection(failed)
         self._transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -129,7 +134,7 @@ class _TlsConnection(asyncio.Protocol):
             return
 
 
-_Connection: TypeAlias = _PlainConnection | _TlsConnection
+_Connection: TypeAlias = PlainConnection | _TlsConnection
 
 
 class _Worker:
@@ -185,7 +190,7 @@ class _Floor:
     async def _connect(self, port: int, tls: ssl.SSLContext | None) -> _Connection:
         loop = asyncio.get_running_loop()
         if tls is None:
-            _, plain = await loop.create_connection(partial(_PlainConnection, self._failed), "127.0.0.1", port)
+            _, plain = await loop.create_connection(partial(PlainConnection, self._failed), "127.0.0.1", port)
             return plain
         _, peer = await loop.create_connection(partial(_TlsConnection, tls, self._failed), "127.0.0.1", port)
         await peer.ready

@@ -118,6 +118,19 @@ def _deletion(port: int, count: int) -> bytes:
     return _sqs("DeleteMessageBatch", body)
 
 
+def status() -> bytes:
+    """Return the PUT of a status."""
+    name = "0000abcd-5b1e-4c8a-9d2f-6a7b8c9d0e1f"
+    return _signed("PUT", key(name, "status/in_queue"), more={"Content-Type": "text/plain"})
+
+
+def send(sqs_port: int) -> bytes:
+    """Return a SendMessage with a payload of 1 KB in it."""
+    url = f"http://127.0.0.1:{sqs_port}{QUEUE_PATH}"
+    body = json.dumps({"QueueUrl": url, "MessageBody": "x" * 1800})
+    return _sqs("SendMessage", body.encode())
+
+
 def delete_batch(plan: Plan, count: int) -> bytes:
     """Return a DeleteMessageBatch request with `count` entries."""
     return _deletion(plan.sqs_port, count)

@@ -53,6 +53,8 @@ KNOWN: dict[str, Measured] = {
     # A rate is a time, so it is held as CPU, and far above what is measured; memory holds on any machine.
     "enqueuer.cpu_us_an_item": lambda results: results.enqueuer.cpu_us.minimum if results.enqueuer else None,
     "enqueuer.peak_mib": lambda results: results.enqueuer.peak_mib if results.enqueuer else None,
+    "gateway.cpu_to_floor": lambda results: results.gateway.ratio.minimum if results.gateway else None,
+    "gateway.peak_mib": lambda results: results.gateway.last_mib if results.gateway else None,
     # Each round has all programs in turn: the best one counts, as for CPU.
     "proxy.cpu_to_floor": lambda results: results.proxy.to_floor.minimum if results.proxy else None,
     "proxy.cpu_to_aiohttp": lambda results: results.proxy.to_usual.minimum if results.proxy else None,

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from bench.cpu import CpuResult
 from bench.distance import Distance
 from bench.enqueuer import EnqueuerResult
+from bench.gateway.run import GatewayResult
 from bench.memory import Soak
 from bench.proxy.results import Holding, ProxyResult
 from bench.spread import Spread
@@ -27,6 +28,7 @@ class Results:
         latency_s: time from sending a message to an idle queue to its POST.
         idle_percent: CPU while the queue is empty, in percent of a core.
         enqueuer: items a second, CPU and memory of the enqueuer.
+        gateway: submissions.
         proxy: small requests through the proxies.
         proxy_memory: memory of the proxies, and large bodies, by name.
         soak: memory over many messages.
@@ -42,6 +44,7 @@ class Results:
     latency_s: Spread | None = None
     idle_percent: float | None = None
     enqueuer: EnqueuerResult | None = None
+    gateway: GatewayResult | None = None
     proxy: ProxyResult | None = None
     proxy_memory: dict[str, Holding] = field(default_factory=dict)
     soak: Soak | None = None

@@ -33,7 +33,9 @@ CPU_ROWS: Final = (
     CpuRow(name="paced-tls-16", tls=True, rate=50),
     CpuRow(name="batch-16", kind="batch"),
 )
-OTHER_ROWS: Final = (*("distance", "memory", "start", "latency", "idle", "enqueuer", "proxy", "proxy-memory", "soak"),)
+OTHER_ROWS: Final = (
+    *("distance", "memory", "start", "latency", "idle", "enqueuer", "gateway", "proxy", "proxy-memory", "soak"),
+)
 NAMES: Final = (*(row.name for row in CPU_ROWS), *OTHER_ROWS)
 
 
@@ -101,6 +103,7 @@ class Amounts:
         soak: messages of the soak; 0 means no soak.
         enqueued: items of the enqueuer's small runs.
         large_source: bytes of the file of its large run.
+        submissions: to the gateway.
         proxy: of the rows of the proxies.
     """
 
@@ -116,6 +119,7 @@ class Amounts:
     soak: int
     enqueued: int
     large_source: int
+    submissions: int
     proxy: ProxyAmounts
 
 
@@ -138,6 +142,7 @@ FULL: Final = Amounts(
     soak=50_000,
     enqueued=500_000,
     large_source=2_000_000_000,
+    submissions=100_000,
     proxy=ProxyAmounts(rounds=7, warm=2000, requests=20_000, paced_s=5.0, body_mib=1024),
 )
 QUICK: Final = Amounts(
@@ -158,5 +163,6 @@ QUICK: Final = Amounts(
     soak=0,
     enqueued=200_000,
     large_source=200_000_000,
+    submissions=12_000,
     proxy=ProxyAmounts(rounds=3, warm=500, requests=4000, paced_s=1.0, body_mib=256),
 )

@@ -15,6 +15,7 @@ from pathlib import Path
 from bench import certificates, cpu, distance, enqueuer, memory, startup_and_idle
 from bench.child import BenchError
 from bench.context import RunContext
+from bench.gateway import run as gateway
 from bench.nginx import nginx
 from bench.options import Options
 from bench.proxy import run as proxy
@@ -124,16 +125,19 @@ def _measurements(made: RunContext, results: Results) -> dict[str, Callable[[], 
         "latency": measure_latency,
         "idle": measure_idle,
         "enqueuer": measure_enqueuer,
-        **_proxy_measurements(made, results),
+        **_program_measurements(made, results),
         "soak": measure_soak,
     }
 
 
-def _proxy_measurements(made: RunContext, results: Results) -> dict[str, Callable[[], None]]:
+def _program_measurements(made: RunContext, results: Results) -> dict[str, Callable[[], None]]:
+    def measure_gateway() -> None:
+        results.gateway = gateway.measure(made)
+
     def measure_proxy() -> None:
         results.proxy = proxy.measure(made)
 
     def measure_proxy_memory() -> None:
         results.proxy_memory = proxy.hold(made)
 
-    return {"proxy": measure_proxy, "proxy-memory": measure_proxy_memory}
+    return {"gateway": measure_gateway, "proxy": measure_proxy, "proxy-memory": measure_proxy_memory}

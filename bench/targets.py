@@ -169,6 +169,15 @@ _OF_MESSAGES: Final = (
 TARGETS: Final = (
     *_OF_MESSAGES,
     Target(
+        what="seconds of the gateway for 1,000 submissions",
+        go="-",
+        nearer=1,
+        farther=0.5,
+        unit=" s",
+        digits=2,
+        measured=lambda results: 1000 / results.gateway.per_s.median if results.gateway else None,
+    ),
+    Target(
         what="CPU a request of the proxy to the floor, half load",
         go="-",
         nearer=3,

@@ -11,11 +11,12 @@ from typing import Final
 from bench.proxy.held import download, idle, streams, upload
 from bench.proxy.plan import Load, LoadPlan
 from bench.proxy.raw_client import LoadError
-from bench.proxy.small_requests import closed, paced
+from bench.proxy.small_requests import closed, paced, submit
 from dequeuer.process.open_files import raise_open_files_limit
 
 MODES: Final[dict[str, Callable[[LoadPlan], Load]]] = {
     "closed": closed,
+    "submit": submit,
     "paced": paced,
     "idle": idle,
     "streams": streams,

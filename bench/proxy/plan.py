@@ -11,9 +11,9 @@ class LoadPlan:
     """What is sent.
 
     Attributes:
-        mode: `closed`: each connection has always one request under way; `paced`: requests begin at random times, at
-            a rate; `idle`: each connection has had one request; `streams`: each connection has an endless response;
-            `download` and `upload`: one body.
+        mode: `closed`: each connection has always one request under way; `submit`: the same with submissions; `paced`:
+            requests begin at random times, at a rate; `idle`: each connection has had one request; `streams`: each
+            connection has an endless response; `download` and `upload`: one body.
         port: of the proxy.
         pid: whose CPU and memory is measured; 0: nobody's.
         connections: their number.
@@ -23,7 +23,7 @@ class LoadPlan:
         size: bytes of the body of `download` and `upload`.
     """
 
-    mode: Literal["closed", "paced", "idle", "streams", "download", "upload"]
+    mode: Literal["closed", "submit", "paced", "idle", "streams", "download", "upload"]
     port: int
     pid: int = 0
     connections: int = 1

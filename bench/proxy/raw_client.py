@@ -48,9 +48,10 @@ class Marks:
 
 
 class Reader:
-    """Reads whole responses to `predict` from many connections through one buffer."""
+    """Reads whole responses with bodies of one size from many connections through one buffer."""
 
-    def __init__(self) -> None:
+    def __init__(self, body_bytes: int = wire.RESULT_BYTES) -> None:
+        self._body_bytes = body_bytes
         self._space = bytearray(SPACE_BYTES)
         self._view = memoryview(self._space)
         self._begun: dict[socket.socket, bytes] = {}
@@ -59,7 +60,7 @@ class Reader:
         """Read what has arrived; return whether a response is complete."""
         size = sock.recv_into(self._view)
         end = self._space.find(wire.HEAD_END, 0, size)
-        if sock not in self._begun and size == end + len(wire.HEAD_END) + wire.RESULT_BYTES and end >= 0:
+        if sock not in self._begun and size == end + len(wire.HEAD_END) + self._body_bytes and end >= 0:
             if self._space[9] != _SUCCESS:
                 raise LoadError(f"a response: {bytes(self._view[:80])!r}")
             return True
@@ -68,7 +69,7 @@ class Reader:
     def _is_whole_slowly(self, sock: socket.socket, size: int) -> bool:
         data = self._begun.pop(sock, b"") + bytes(self._view[:size])
         end = data.find(wire.HEAD_END)
-        whole = end + len(wire.HEAD_END) + wire.RESULT_BYTES
+        whole = end + len(wire.HEAD_END) + self._body_bytes
         if not size or (end >= 0 and (data[9] != _SUCCESS or len(data) > whole)):
             raise LoadError(f"a connection was closed, or a response: {data[:80]!r}")
         if end >= 0 and len(data) == whole:

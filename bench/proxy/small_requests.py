@@ -19,16 +19,24 @@ _PREDICT: Final = wire.predict()
 
 def closed(plan: LoadPlan) -> Load:
     """Keep a request under way on each connection."""
+    return _always_one(plan, _PREDICT, Reader())
+
+
+def submit(plan: LoadPlan) -> Load:
+    """Keep a submission under way on each connection."""
+    return _always_one(plan, wire.submit(), Reader(wire.ID_BYTES))
+
+
+def _always_one(plan: LoadPlan, request: bytes, reader: Reader) -> Load:
     with connected(plan.port, plan.connections) as socks, select.epoll() as poll:
-        return _closed(plan, list(socks), poll)
+        return _closed(plan, list(socks), poll, request, reader)
 
 
-def _closed(plan: LoadPlan, socks: list[socket.socket], poll: select.epoll) -> Load:
+def _closed(plan: LoadPlan, socks: list[socket.socket], poll: select.epoll, request: bytes, reader: Reader) -> Load:
     by_number = {sock.fileno(): sock for sock in socks}
-    reader = Reader()
     for sock in socks:
         poll.register(sock.fileno(), select.EPOLLIN)
-        sock.send(_PREDICT)
+        sock.send(request)
     done, marks = 0, None
     while done < plan.warm + plan.measured:
         if marks is None and done >= plan.warm:
@@ -40,7 +48,7 @@ def _closed(plan: LoadPlan, socks: list[socket.socket], poll: select.epoll) -> L
             sock = by_number[number]
             if reader.is_whole(sock):
                 done += 1
-                sock.send(_PREDICT)
+                sock.send(request)
     return (marks or Marks(plan.pid)).load(plan.measured)
 
 

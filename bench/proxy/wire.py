@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Final
 
-from bench.wire_format import json_text
+from bench.wire_format import API, json_text
 
 REQUEST_BYTES: Final = 1024
 RESULT_BYTES: Final = 1024
+ID_BYTES: Final = 46
+"""Of the response to a submission."""
 EVENT: Final = b"data: " + b"x" * 92 + b"\n\n"
 EVENTS_HEAD: Final = (
     b"HTTP/1.1 200 OK\r\ndate: Fri, 20 Nov 2026 10:00:00 GMT\r\nserver: uvicorn\r\ncache-control: no-store\r\n"
@@ -28,6 +30,11 @@ _FIELDS: Final = (
 def predict() -> bytes:
     """Return the request of the rows of CPU and latency: a POST as `requests` sends it."""
     return post(PREDICT, REQUEST_BYTES) + json_text(REQUEST_BYTES)
+
+
+def submit() -> bytes:
+    """Return a submission to the gateway, with the same fields and payload."""
+    return post(f"/{API}", REQUEST_BYTES) + json_text(REQUEST_BYTES)
 
 
 def post(target: str, size: int) -> bytes:

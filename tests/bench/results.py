@@ -3,6 +3,7 @@
 from bench.cpu import CpuResult
 from bench.distance import Distance
 from bench.enqueuer import EnqueuerResult
+from bench.gateway.run import GatewayResult
 from bench.memory import Soak
 from bench.proxy.results import Forwarding, Holding, Latency, ProxyResult
 from bench.results import Results
@@ -81,6 +82,15 @@ def full() -> Results:
         idle_percent=0.1,
         enqueuer=EnqueuerResult(
             items_per_s=same(40_000), cpu_us=same(20), large_items_per_s=30_000, file_mib=1907, peak_mib=70
+        ),
+        gateway=GatewayResult(
+            submissions=100_000,
+            per_s=same(3000),
+            cpu_us=same(330),
+            floor_us=same(40),
+            ratio=same(8.2),
+            first_mib=52,
+            last_mib=52.5,
         ),
         proxy=proxy(),
         proxy_memory={"dequeuer": holding()},

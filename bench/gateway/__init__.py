@@ -1,0 +1,1 @@
+"""Submissions through `dequeuer gateway`, beside a floor that makes the same requests to AWS."""
