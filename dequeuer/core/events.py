@@ -66,7 +66,7 @@ class Posted:
 class ResponseStarted:
     """Status line and headers of the container's response have arrived; the body may still be arriving."""
 
-    kind: Literal["async", "batch", "completion"]
+    kind: Literal["async", "batch", "completion", "queue"]
     status_code: int
     duration_s: float
 

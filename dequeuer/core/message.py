@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 FinalState = Literal["completed", "failed", "already_finished", "succeeded", "job_completed", "duplicate"]
@@ -25,6 +25,7 @@ class Message:
         sent_at: when it was sent, seconds since the epoch; None when not known.
         attributes: the message attributes, as text.
         may_repeat: whether `REPEAT_ATTRIBUTE` is among them: its first receive does not mean new work.
+        system_attributes: those of the queue itself that the source was told to ask for, as text.
     """
 
     id: str
@@ -33,6 +34,7 @@ class Message:
     sent_at: float | None
     attributes: Mapping[str, str]
     may_repeat: bool = False
+    system_attributes: Mapping[str, str] = field(default_factory=dict)
 
 
 def is_last_receive(message: Message, max_receives: int | None) -> bool:

@@ -14,6 +14,7 @@ from dequeuer.settings.controller import ControllerSettings
 from dequeuer.settings.enqueuer import EnqueuerSettings
 from dequeuer.settings.gateway import GatewaySettings
 from dequeuer.settings.jobs_command import JobsCommandSettings
+from dequeuer.settings.programs import USERS
 from dequeuer.settings.proxy import ProxySettings
 from dequeuer.settings.reader import Reader
 from dequeuer.settings.sidecar import DEFAULT_CLUSTER_FILE, SHUTDOWN_GRACE_S, ApiKind, SidecarSettings
@@ -51,9 +52,10 @@ def load_sidecar(
     reader = Reader("sidecar", argv, environ)
     reader.use_file(cluster_config)
     kind: ApiKind | None = reader.values.get("api_kind")
-    reader.require(*((kind,) if kind else ("async", "batch")))
+    reader.require(*((kind,) if kind else USERS["sidecar"]))
     _check_job(reader, kind)
     _check_progress(reader, kind)
+    _check_queue(reader, kind)
     user_port = reader.values.get("user_port")
     if user_port is not None and user_port == reader.values.get("admin_port"):
         wrong, other = f"{user_port} is the port of the container as well", reader.source("user_port")
@@ -196,8 +198,8 @@ def _check_progress(reader: Reader, kind: ApiKind | None) -> None:
 def _check_job(reader: Reader, kind: ApiKind | None) -> None:
     """Add the faults of the options that name a batch job, and of those that say where its objects are."""
     for path in ("job_id", "output"):
-        if kind == "async" and path in reader.values:
-            wrong, other = "is for batch APIs, and the kind of this API is async", reader.source("api_kind")
+        if kind not in (None, "batch") and path in reader.values:
+            wrong, other = f"is for batch APIs, and the kind of this API is {kind}", reader.source("api_kind")
             reader.faults.append(f"{reader.source(path)}: {wrong}; remove it, or correct {other}")
     given = [path for path in ("output", "worker_id") if path in reader.values]
     if kind != "batch" or not given:
@@ -210,6 +212,18 @@ def _check_job(reader: Reader, kind: ApiKind | None) -> None:
         if name is not None and re.fullmatch(parser.pattern, name) is None:
             wrong = f"{quoted(name)} cannot be part of the keys of a job, and {reader.source(given[0])} is given"
             reader.add_fault(path, wrong, "correct one of them", parser.allowed)
+
+
+def _check_queue(reader: Reader, kind: ApiKind | None) -> None:
+    """Add the faults of the options of any queue."""
+    given = [path for path in reader.sources if path.startswith("queue.")]
+    if kind not in (None, "queue"):
+        for path in given:
+            wrong, other = f"is for any queue, and the kind of this API is {kind}", reader.source("api_kind")
+            reader.faults.append(f"{reader.source(path)}: {wrong}; remove it, or correct {other}")
+    elif reader.values.get("queue.deletes_payloads") and not reader.values.get("queue.payload_buckets", True):
+        needed = reader.source("queue.payload_buckets")
+        reader.add_fault("queue.deletes_payloads", f"true, and {needed} names no bucket", "set it, or remove this")
 
 
 def _check_kms_key(reader: Reader) -> None:

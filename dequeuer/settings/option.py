@@ -15,9 +15,9 @@ from dequeuer.settings.parsers import Parser
 
 T = TypeVar("T")
 
-User = Literal["async", "batch", "gateway", "enqueuer", "controller", "jobs_command", "proxy"]
-"""Who uses an option: the sidecar of an async or of a batch API, the gateway, the enqueuer, the controller,
-`dequeuer jobs`, or the realtime proxy."""
+User = Literal["async", "batch", "queue", "gateway", "enqueuer", "controller", "jobs_command", "proxy"]
+"""Who uses an option: the sidecar of an async API, of a batch API or of any queue, the gateway, the enqueuer, the
+controller, `dequeuer jobs`, or the realtime proxy."""
 
 
 class Details(TypedDict, total=False):

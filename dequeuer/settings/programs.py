@@ -24,7 +24,7 @@ MODELS: Mapping[Program, type] = {
     "proxy": ProxySettings,
 }
 USERS: Mapping[Program, tuple[User, ...]] = {
-    "sidecar": ("async", "batch"),
+    "sidecar": ("async", "batch", "queue"),
     "gateway": ("gateway",),
     "enqueuer": ("enqueuer",),
     "controller": ("controller",),

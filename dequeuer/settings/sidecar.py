@@ -7,23 +7,25 @@ from typing import Literal
 from dequeuer.core.queue_limits import MAX_VISIBILITY_TIMEOUT_S
 from dequeuer.jobs.s3_path import S3Path
 from dequeuer.settings.auto_workers import AutoWorkers, number_or_auto
-from dequeuer.settings.option import option, settings_class
+from dequeuer.settings.option import group, option, settings_class
 from dequeuer.settings.parsers import OBJECT_SIZE, PORT, STATUSES, Parser, choice, seconds, whole, whole_seconds
+from dequeuer.settings.queue_kind import QueueSettings
 from dequeuer.settings.shared import SharedSettings
 from dequeuer.settings.text_parsers import ADDRESS, BUCKET, HOST, HOSTS, NAME, PATH, QUEUE_URL, S3_PATH
 
-ApiKind = Literal["async", "batch"]
+ApiKind = Literal["async", "batch", "queue"]
 
 API_KIND: Parser[ApiKind] = choice(
     "async",
     "batch",
+    "queue",
     asyncapi="async",
     batchapi="batch",
-    allowed="AsyncAPI or BatchAPI (async and batch mean the same); RealtimeAPI starts the proxy",
+    allowed="AsyncAPI, BatchAPI (async and batch mean the same) or queue; RealtimeAPI starts the proxy",
 )
 DEFAULT_CLUSTER_FILE = "/configs/cluster/cluster.yaml"
-SHUTDOWN_GRACE_S: dict[ApiKind, float] = {"async": 55, "batch": 25}
-"""Below the 60 s and the 30 s that Kubernetes grants the pods of Cortex's async and batch APIs."""
+SHUTDOWN_GRACE_S: dict[ApiKind, float] = {"async": 55, "batch": 25, "queue": 55}
+"""Below the 60 s and the 30 s that Kubernetes grants the pods of Cortex's async and batch APIs; any queue: as async."""
 MAX_WORKERS = 1000
 DEFAULT_MAX_AUTO_WORKERS = 100
 """Of `auto` without a number; the bound of a fixed number in Cortex."""
@@ -46,11 +48,11 @@ class SidecarSettings(SharedSettings):
       dequeuer --version
     """
 
-    api_kind: ApiKind = option(API_KIND, "DEQUEUER_API_KIND", flag="api-kind", required_for=("async", "batch"))
-    """Kind of the API that the container serves."""
-    api_name: str = option(NAME, "DEQUEUER_API_NAME", flag="api-name", required_for=("async", "batch"))
+    api_kind: ApiKind = option(API_KIND, "DEQUEUER_API_KIND", flag="api-kind", required_for=("async", "batch", "queue"))
+    """Kind of the API that the container serves. queue: none of Cortex's; it gets the messages of any SQS queue."""
+    api_name: str = option(NAME, "DEQUEUER_API_NAME", flag="api-name", required_for=("async", "batch", "queue"))
     """Name of the API: part of the keys of an async API, and a label of logs and metrics."""
-    queue_url: str = option(QUEUE_URL, "DEQUEUER_QUEUE_URL", flag="queue", required_for=("async", "batch"))
+    queue_url: str = option(QUEUE_URL, "DEQUEUER_QUEUE_URL", flag="queue", required_for=("async", "batch", "queue"))
     """URL of the SQS queue that messages are received from."""
     bucket: str = option(
         BUCKET,
@@ -60,12 +62,12 @@ class SidecarSettings(SharedSettings):
         file_key="bucket",
     )
     """S3 bucket of the async APIs' payloads and results. For a batch API, with `DEQUEUER_OUTPUT` or
-    `DEQUEUER_WORKER_ID`: the bucket of its jobs; else it is not used."""
+    `DEQUEUER_WORKER_ID`: the bucket of its jobs; else, and for any queue, it is not used."""
     output: S3Path | None = option(S3_PATH, "DEQUEUER_OUTPUT", default=None)
     """Where the results of the items of a batch job go: `output.s3_path` of its submission. The container then answers
     each batch with its results. Needs `DEQUEUER_BUCKET` and `DEQUEUER_CLUSTER_UID`."""
     job_id: str = option(NAME, "DEQUEUER_JOB_ID", flag="job-id", required_for=("batch",))
-    """Id of the batch job; refused for an async API."""
+    """Id of the batch job; refused for other kinds."""
     user_host: str | None = option(
         HOST, "DEQUEUER_USER_HOST", default=None, unset="127.0.0.1, and ::1 where nobody listens on 127.0.0.1"
     )
@@ -106,7 +108,7 @@ class SidecarSettings(SharedSettings):
     valid."""
     max_attempts: int = option(whole(1, 1000), "DEQUEUER_MAX_ATTEMPTS", default="5")
     """Number of receives after which a request or batch fails when the container cannot be reached or breaks the
-    connection."""
+    connection. Any queue without a redrive policy: the number of failed attempts after which a message is deleted."""
     retry_statuses: frozenset[int] = option(STATUSES, "DEQUEUER_RETRY_STATUSES", default="429,503")
     """Statuses by which the container says "not now": the message is released and the request has not failed."""
     visibility_timeout_s: int = option(
@@ -121,7 +123,7 @@ class SidecarSettings(SharedSettings):
     shutdown_grace_s: float = option(
         seconds(0, MAX_VISIBILITY_TIMEOUT_S),
         "DEQUEUER_SHUTDOWN_GRACE",
-        unset=f"{SHUTDOWN_GRACE_S['async']} s for async, {SHUTDOWN_GRACE_S['batch']} s for batch",
+        unset=f"{SHUTDOWN_GRACE_S['batch']} s for batch, else {SHUTDOWN_GRACE_S['async']} s",
     )
     """Time to finish what is running after SIGTERM. The pod's terminationGracePeriodSeconds must be 5 s longer."""
     result_retention_days: int = option(
@@ -149,6 +151,13 @@ class SidecarSettings(SharedSettings):
     """Id of this run of a batch job's worker, different for each. With it, with `DEQUEUER_BUCKET` and
     `DEQUEUER_CLUSTER_UID`, the sidecar stores what it has done as `workers/<id>.json` among the objects of the job, and
     which batches failed for good below `failures/`."""
+
+    queue: QueueSettings = group(QueueSettings)
+
+    @property
+    def store_bucket(self) -> str:
+        """A bucket that is used; "" when there is none."""
+        return next(iter(self.queue.buckets), "") if self.api_kind == "queue" else self.bucket
 
     @property
     def has_job_objects(self) -> bool:

@@ -29,9 +29,11 @@ VERSION = matching(names.VERSION, 'a letter or digit, then up to 63 of letters, 
 API_NAME = matching(names.API_NAME, 'a-z, 0-9 and "-", at most 42, a letter first, no "-" at the end')
 JOB_ID = matching(names.JOB_ID, 'a-z, 0-9 and "-", at most 63, no "-" at either end')
 REGION = matching("[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?", "the name of an AWS region, such as us-west-2")
+# Not two dots in a row, and not the form of an IPv4 address: S3 has no such bucket.
+_BUCKET_NAME = r"(?!.*\.\.|[0-9]+(?:\.[0-9]+){3}\Z)[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]"
+BUCKET_NAME = matching(_BUCKET_NAME, 'a bucket name (3 to 63 of a-z, 0-9, "." and "-")')
 BUCKET = matching(
-    # Not two dots in a row, and not the form of an IPv4 address: S3 has no such bucket.
-    r"(?!.*\.\.|[0-9]+(?:\.[0-9]+){3}\Z)[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]|"
+    rf"{_BUCKET_NAME}|"
     r"arn:aws[a-z-]*:s3[a-z-]*:[a-z0-9-]+:[0-9]{12}:"
     r"(?:outpost[/:][a-z0-9-]{1,64}[/:])?accesspoint[/:][A-Za-z0-9._-]{1,128}",
     'a bucket name (3 to 63 of a-z, 0-9, "." and "-") or the ARN of an access point',

@@ -1,4 +1,4 @@
-"""What differs between async and batch APIs: the handler, when the work is over, and the background task."""
+"""What differs between the kinds of APIs: the handler, when the work is over, and the background task."""
 
 from __future__ import annotations
 
@@ -71,13 +71,17 @@ class ApiKind:
 
 
 async def make_api_kind(settings: SidecarSettings, dependencies: WorkerDependencies) -> ApiKind:
-    """Make the kind of API that the settings name. The modules of the other kind are not imported, to save memory.
+    """Make the kind of API that the settings name. The modules of the other kinds are not imported, to save memory.
 
     Raises:
         FatalError: the bucket does not exist, or listing or writing it is denied.
     """
     if settings.api_kind == "async":
         return await _make_async(settings, dependencies)
+    if settings.api_kind == "queue":
+        from dequeuer.sidecar.queue_kind import make_queue_kind  # noqa: PLC0415 - see above
+
+        return await make_queue_kind(settings, dependencies)
     return await _make_batch(settings, dependencies)
 
 

@@ -48,6 +48,8 @@ if TYPE_CHECKING:
     from dequeuer.sidecar.batch_counts import BatchCounter
 
 EXIT_OK, EXIT_FAILED = 0, 1
+QUEUE_ATTRIBUTES = ("ApproximateFirstReceiveTimestamp", "SenderId")
+"""What the container of any queue is told of a message, besides."""
 
 
 def run_sidecar(settings: SidecarSettings) -> int:
@@ -63,7 +65,7 @@ async def _run(settings: SidecarSettings) -> int:
     logs.configure(settings.log.level, settings.log.format)
     log = structlog.get_logger()
     probes = load_probes(settings.probes_path, settings.user_port, settings.user_host)
-    resources = AwsResources(settings.bucket, (settings.queue_url,))
+    resources = AwsResources(settings.store_bucket, (settings.queue_url,))
     client, reasons = choose(settings.aws, os.environ, resources)
     if reasons:
         log.info("aws_client_chosen", client=client, reason="; ".join(reasons))
@@ -187,7 +189,9 @@ class _Sidecar:
                 visibility_timeout_s=settings.visibility_timeout_s,
                 poll_wait_s=self._poll_wait_s,
                 held=lambda: len(renewer),
-                gathers_acks=settings.api_kind == "async",
+                gathers_acks=settings.api_kind != "batch",
+                system_attributes=QUEUE_ATTRIBUTES if settings.api_kind == "queue" else (),
+                keeps_groups=settings.api_kind == "queue",
                 observer=observer,
             )
             stack.push_async_callback(source.close)

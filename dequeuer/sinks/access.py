@@ -15,8 +15,10 @@ CHECK = ".dequeuer-write-check/result.json"
 request id begins with a dot, and policies for `result.json` apply to this key."""
 
 
-async def prove_access(store: Store, bucket: str, below: str) -> None:
+async def prove_access(store: Store, bucket: str, below: str, option: str = "DEQUEUER_BUCKET") -> None:
     """Check that objects below the prefix can be listed and written. Waits while the store is unavailable.
+
+    `option`: the setting that names the bucket.
 
     Raises:
         FatalError: one of the two is denied.
@@ -24,11 +26,11 @@ async def prove_access(store: Store, bucket: str, below: str) -> None:
     try:
         await retry_until_available(StoreUnavailableError, store.list, f"{below}status")
     except StoreDeniedError as error:
-        raise _refused("listed (ListObjectsV2)", "list", bucket, below, error) from error
-    await prove_write(store, bucket, below)
+        raise _refused("listed (ListObjectsV2)", "list", bucket, below, error, option) from error
+    await prove_write(store, bucket, below, option)
 
 
-async def prove_write(store: Store, bucket: str, below: str) -> None:
+async def prove_write(store: Store, bucket: str, below: str, option: str = "DEQUEUER_BUCKET") -> None:
     """Check that objects below the prefix can be written. Waits while the store is unavailable.
 
     Raises:
@@ -37,13 +39,13 @@ async def prove_write(store: Store, bucket: str, below: str) -> None:
     try:
         await retry_until_available(StoreUnavailableError, store.check_write, f"{below}{CHECK}")
     except StoreDeniedError as error:
-        raise _refused("written (CreateMultipartUpload)", "put", bucket, below, error) from error
+        raise _refused("written (CreateMultipartUpload)", "put", bucket, below, error, option) from error
 
 
-def _refused(what: str, op: str, bucket: str, below: str, error: StoreDeniedError) -> FatalError:
+def _refused(what: str, op: str, bucket: str, below: str, error: StoreDeniedError, option: str) -> FatalError:  # noqa: PLR0913, PLR0917 - the parts of one text
     wanted, advice = permission("s3", op, error.code), hint("s3", op, error.code)
     return FatalError(
-        f"the bucket {bucket} cannot be {what} below {below} ({error}): needs {wanted}; check DEQUEUER_BUCKET; {advice}"
+        f"the bucket {bucket} cannot be {what} below {below} ({error}): needs {wanted}; check {option}; {advice}"
     )
 
 

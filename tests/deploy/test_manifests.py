@@ -101,6 +101,12 @@ def test_async_runs_the_dequeuer_as_the_native_sidecar() -> None:
     assert example.settings().api_kind == "async"
 
 
+def test_any_queue_is_read_without_a_bucket() -> None:
+    settings = Example("any-queue.yaml").settings()
+    assert (settings.api_kind, settings.queue.body_format, settings.queue.path) == ("queue", "s3-events", "/uploads")
+    assert settings.store_bucket == ""
+
+
 def test_batch_runs_the_container_as_the_native_sidecar() -> None:
     example = Example("batch-job.yaml")
     assert [(container["name"], container["restartPolicy"]) for container in example.pod["initContainers"]] == [

@@ -46,6 +46,11 @@ def batch_settings(cloud: Cloud, queue: Queue, port: int, **more: str) -> dict[s
     }
 
 
+def queue_settings(cloud: Cloud, queue: Queue, port: int, **more: str) -> dict[str, str]:
+    """Return the environment of the sidecar of any queue."""
+    return {**_settings(cloud, queue, port), "DEQUEUER_API_KIND": "queue", **more}
+
+
 def _settings(cloud: Cloud, queue: Queue, port: int) -> dict[str, str]:
     return {
         **KEYS,

@@ -22,6 +22,11 @@ BATCH = {
     "DEQUEUER_QUEUE_URL": "https://sqs.us-west-2.amazonaws.com/123456789012/my-queue.fifo",
     "DEQUEUER_JOB_ID": "69b183ed6bdf3e9b",
 }
+QUEUE = {
+    "DEQUEUER_API_KIND": "queue",
+    "DEQUEUER_API_NAME": "my-api",
+    "DEQUEUER_QUEUE_URL": "https://sqs.us-west-2.amazonaws.com/123456789012/uploads",
+}
 GATEWAY = {"DEQUEUER_BUCKET": "my-bucket", "DEQUEUER_CLUSTER_UID": "cluster-1"}
 
 NOWHERE = "/nonexistent/cluster.yaml"

@@ -9,6 +9,7 @@ import pytest
 
 from dequeuer.settings import AwsSettings, LogSettings, SidecarSettings, load_gateway
 from dequeuer.settings.auto_workers import AutoWorkers
+from dequeuer.settings.queue_kind import QueueSettings
 from tests.settings.environments import ASYNC, BATCH, GATEWAY, faults, load
 
 
@@ -43,6 +44,7 @@ def test_the_defaults_are_those_of_the_contract() -> None:
             region="us-west-2", endpoint_url=None, endpoint_url_sqs=None, endpoint_url_s3=None, client="auto"
         ),
         log=LogSettings(level="info", format="json"),
+        queue=QueueSettings(),
     )
 
 
@@ -138,6 +140,7 @@ def test_each_variable_ends_up_in_its_field() -> None:
             client="sdk",
         ),
         log=LogSettings(level="warning", format="console"),
+        queue=QueueSettings(),
     )
 
 

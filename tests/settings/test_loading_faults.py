@@ -22,7 +22,7 @@ def test_every_fault_is_reported_at_once() -> None:
         'DEQUEUER_QUEUE_URL (or --queue): "my-queue" is not allowed; allowed: the URL of a queue',
         'DEQUEUER_WORKERS (or --workers): "0" is not allowed; allowed: a whole number from 1 to 1000',
         'CORTEX_LOG_LEVEL: "loud" is not allowed; allowed: debug, info',
-        "DEQUEUER_API_KIND (or --api-kind): is missing; allowed: AsyncAPI or BatchAPI",
+        "DEQUEUER_API_KIND (or --api-kind): is missing; allowed: AsyncAPI, BatchAPI",
         "DEQUEUER_ADMIN_PORT (or --admin-port): 8080 is the port of the container as well",
     }
     assert len(told) == len(starts)

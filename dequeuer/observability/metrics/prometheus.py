@@ -52,7 +52,7 @@ class Metrics:
 
     content_type = CONTENT_TYPE_PLAIN_0_0_4
 
-    def __init__(self, api_kind: Literal["async", "batch"], api_name: str, job_id: str, workers: int) -> None:
+    def __init__(self, api_kind: Literal["async", "batch", "queue"], api_name: str, job_id: str, workers: int) -> None:
         """Register every family, and with value zero every member whose labels are known.
 
         Args:

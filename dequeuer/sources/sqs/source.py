@@ -55,6 +55,10 @@ class SqsSource:
         poll_wait_s: how long a receive waits for the first message, whole seconds up to 20.
         held: returns how many leases are held; when all of them wait in a batch, it is sent at once.
         observer: gets one `SourceCalled` a request.
+        system_attributes: more attributes of the queue's own to ask for; the messages carry them.
+        keeps_groups: messages of a FIFO queue are not alone in their groups. One is received at a time: then SQS
+            delivers no other of its group before it is deleted. Of several, a later one could be worked on after an
+            earlier one was released. None is sent again: its copy would come after the later ones.
         gathers_acks: deletions wait longer for each other. Not for a queue whose messages are counted: until its
             deletion, a completion message that was sent again would be counted together with its copy.
     """
@@ -70,6 +74,8 @@ class SqsSource:
         held: Callable[[], int],
         observer: Observer,
         gathers_acks: bool = False,
+        system_attributes: Sequence[str] = (),
+        keeps_groups: bool = False,
     ) -> None:
         self._client = client
         self._translate = translate
@@ -79,6 +85,9 @@ class SqsSource:
         """Work ends this long before the end of a lease, seconds."""
         self._poll_wait_s = poll_wait_s
         self._observer = observer
+        self._more_attributes = tuple(system_attributes)
+        self._attribute_names = ["ApproximateReceiveCount", "SentTimestamp", *system_attributes]
+        self._keeps_groups = keeps_groups and queue_url.endswith(".fifo")
         self._has_redrive = False
         self.max_receives: int | None = None
         """Receives of a message before the redrive policy moves it, as of `open`; None: there is no policy."""
@@ -117,12 +126,12 @@ class SqsSource:
             "receive",
             self._client.receive_message(
                 QueueUrl=self._queue_url,
-                MaxNumberOfMessages=min(limit, MAX_BATCH_SIZE),
+                MaxNumberOfMessages=1 if self._keeps_groups else min(limit, MAX_BATCH_SIZE),
                 VisibilityTimeout=self._visibility_timeout_s,
                 WaitTimeSeconds=self._poll_wait_s if wait else 0,
                 # Older servers know only the first of these two parameters.
-                AttributeNames=["ApproximateReceiveCount", "SentTimestamp"],
-                MessageSystemAttributeNames=["ApproximateReceiveCount", "SentTimestamp"],
+                AttributeNames=self._attribute_names,
+                MessageSystemAttributeNames=self._attribute_names,
                 MessageAttributeNames=["All"],
             ),
         )
@@ -139,7 +148,7 @@ class SqsSource:
 
     def _lease(self, raw: Json, asked_at: float) -> SqsLease | None:
         try:
-            return SqsLease(self, raw, asked_at + self._visibility_timeout_s)
+            return SqsLease(self, raw, asked_at + self._visibility_timeout_s, self._more_attributes)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             # Even its receipt handle may be missing, so it cannot be settled. The other messages are valid.
             detail = f"an invalid message: {type(error).__name__}"
@@ -177,6 +186,8 @@ class SqsSource:
         if lease.copied:
             # One copy for each attempt to delete the original would multiply the message.
             return
+        if self._keeps_groups:
+            raise SourceDeniedError("the message is not sent again: it would lose its place in its group")
         fifo: dict[str, str] = {}
         if self._queue_url.endswith(".fifo"):
             fifo = {"MessageGroupId": lease.copy_id, "MessageDeduplicationId": lease.copy_id}
@@ -270,9 +281,10 @@ class SqsLease:
         source: sends its requests.
         raw: the message as SQS sent it.
         ends_at: loop time at which the lease ends.
+        system_attributes: names of the attributes that the message carries.
     """
 
-    def __init__(self, source: SqsSource, raw: Json, ends_at: float) -> None:
+    def __init__(self, source: SqsSource, raw: Json, ends_at: float, system_attributes: Sequence[str] = ()) -> None:
         self._source = source
         self._ends_at = ends_at
         self._receipt = text(raw["ReceiptHandle"])
@@ -294,6 +306,7 @@ class SqsLease:
             sent_at=sent_ms / 1000 if sent_ms is not None else None,
             attributes=attributes,
             may_repeat=attributes.get(REPEAT_ATTRIBUTE) == "true",
+            system_attributes={name: str(system[name]) for name in system_attributes if name in system},
         )
 
     @property

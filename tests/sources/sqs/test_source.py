@@ -56,7 +56,7 @@ class FakeSqs:
         return [request["Entries"] for called, request in self.requests if called == name]
 
 
-def make(client: FakeSqs, url: str = "http://q/1/jobs", observer: Recorder | None = None) -> SqsSource:
+def make(client: FakeSqs, url: str = "http://q/1/jobs", observer: Recorder | None = None, **options: Any) -> SqsSource:
     return SqsSource(
         client,
         translate=translate,
@@ -65,6 +65,7 @@ def make(client: FakeSqs, url: str = "http://q/1/jobs", observer: Recorder | Non
         poll_wait_s=20,
         held=lambda: 100,
         observer=observer or Recorder(),
+        **options,
     )
 
 
@@ -80,6 +81,39 @@ def raw(number: int, **extra: Any) -> dict[str, Any]:
 
 def client_error(code: str, operation: str = "Any") -> ClientError:
     return ClientError({"Error": {"Code": code, "Message": "the text"}}, operation)
+
+
+async def test_more_of_what_the_queue_says_is_asked_for_and_carried() -> None:
+    client = FakeSqs()
+    system = {"ApproximateReceiveCount": "3", "SenderId": "AIDA", "MessageGroupId": "g"}
+    client.answers["receive"] = [{"Messages": [raw(1, Attributes=system), raw(2)]}]
+    leases = await make(client, system_attributes=("SenderId",)).receive(2)
+    assert [lease.message.system_attributes for lease in leases] == [{"SenderId": "AIDA"}, {}]
+    [(_, request)] = client.requests
+    asked = ["ApproximateReceiveCount", "SentTimestamp", "SenderId"]
+    assert request["AttributeNames"] == request["MessageSystemAttributeNames"] == asked
+
+
+async def test_where_groups_have_an_order_one_message_is_received_at_a_time_and_none_is_sent_again() -> None:
+    client = FakeSqs()
+    client.answers["receive"] = [{"Messages": [raw(1)]}]
+    source = make(client, "http://q/1/jobs.fifo", keeps_groups=True)
+    [lease] = await source.receive(10)
+    [(_, request)] = client.requests
+    assert request["MaxNumberOfMessages"] == 1
+    with pytest.raises(SourceDeniedError):
+        await source.copy(lease)
+    assert [name for name, _ in client.requests] == ["receive"]
+
+
+async def test_a_standard_queue_has_no_groups_whose_order_would_matter() -> None:
+    client = FakeSqs()
+    client.answers["receive"] = [{"Messages": [raw(1)]}]
+    source = make(client, keeps_groups=True)
+    [lease] = await source.receive(10)
+    assert client.requests[0][1]["MaxNumberOfMessages"] == 10
+    await source.copy(lease)
+    assert [name for name, _ in client.requests] == ["receive", "send"]
 
 
 async def test_receive_asks_for_what_is_wanted_and_reads_what_comes() -> None:

@@ -1,0 +1,1 @@
+"""Handles messages that others have sent to any SQS queue."""
