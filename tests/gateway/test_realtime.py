@@ -284,8 +284,9 @@ async def test_a_body_that_stops_is_refused(monkeypatch: pytest.MonkeyPatch) -> 
         finally:
             ended.set()
 
-    async with realtime(serve) as stage:
-        answer = await stage.ask(b"POST /v1/hello HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n")
+    async with realtime(serve) as stage, stage.client() as client:
+        client.send(b"POST /v1/hello HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n")
+        answer = await client.until(b"\r\n\r\n")
         assert answer.startswith(b"HTTP/1.1 408 Request Timeout\r\n")
         assert b"\r\nX-Dequeuer-Reason: timeout\r\n" in answer
         await ended.wait()
