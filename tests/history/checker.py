@@ -22,6 +22,7 @@ Rule = Literal[
     "completion",  # the container was notified not once, or before the last batch
     "response dropped",  # released although the container had responded, so that it has to work again
     "received while refused",  # although it was known that a call that work needs is refused
+    "overtaken",  # the container got a message of a group before an earlier one of the group had ended
     "drain",  # began new work, failed a request without a response, or ended without a release
 ]
 REFUSAL_DELAY_S = 10.0
@@ -41,15 +42,19 @@ class Terms:
         has_redrive: the queue moves messages to a dead-letter queue.
         transit_s: the longest time from the sending of a request to its record, seconds; 0 in simulation.
         keeps_responses: complete responses of the container arrive complete, and are small enough to be kept in memory.
+        max_attempts: receives after which a failed attempt deletes a message of any queue without a redrive policy.
+        groups: of the messages of any queue, in turn; 0: they have no order.
         settled: the run had enough time to end: the queue must be empty.
     """
 
-    kind: Literal["async", "batch"]
+    kind: Literal["async", "batch", "queue"]
     slots: int
     has_redrive: bool = False
     transit_s: float = 0.0
     settled: bool = True
     keeps_responses: bool = False
+    max_attempts: int = 0
+    groups: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,7 +122,7 @@ class _Judgement:
                 if self._terms.settled:
                     self._violation("stuck", ref, "still in the queue")
                 continue
-            if self._terms.kind == "batch":
+            if self._terms.kind != "async":
                 if ref not in self._ledger.acked:
                     self._violation("lost", ref, "never acknowledged, and in no queue")
                 continue
@@ -147,7 +152,7 @@ class _Judgement:
         if record.op != "send":  # a copy that comes too late is one message more, and none less
             self._check_lease(record, delivery)
         if record.op == "ack" and not delivery.copied:
-            self._check_ack(record)
+            self._check_ack(record, delivery)
         if record.op == "release" and self._terms.keeps_responses:
             self._check_release(record, delivery)
         if record.op == "write" and record.name == FAILED and not self._ledger.may_fail(record, self._terms.transit_s):
@@ -170,7 +175,7 @@ class _Judgement:
     def _check_release(self, record: Record, delivery: Delivery) -> None:
         ledger = self._ledger
         is_kept = (
-            delivery.answered == 200 if self._terms.kind == "batch" else delivery.answered not in NOT_DONE_STATUSES
+            delivery.answered not in NOT_DONE_STATUSES if self._terms.kind == "async" else delivery.answered == 200
         )
         is_ending = record.sidecar in ledger.draining or record.sidecar in ledger.killed
         if not is_kept or is_ending or record.ref in ledger.completion_refs:
@@ -187,13 +192,19 @@ class _Judgement:
                 "received while refused", record.ref, f"{what} since {since:.3f}, received at {record.at:.3f}"
             )
 
-    def _check_ack(self, record: Record) -> None:
+    def _check_ack(self, record: Record, delivery: Delivery) -> None:
         ledger, ref = self._ledger, record.ref
         if self._terms.kind == "async":
             if not ledger.ends(ref):
                 self._violation("ack before durable", ref, "no final status is durable")
             elif COMPLETED in ledger.ends(ref) and RESULT not in ledger.objects[ref]:
                 self._violation("ack before durable", ref, "completed, but no result is durable")
+        elif self._terms.kind == "queue":
+            if RESULT in ledger.objects[ref]:
+                return
+            is_last = not self._terms.has_redrive and delivery.count >= self._terms.max_attempts
+            if delivery.answered == 200 or not is_last:
+                self._violation("ack before durable", ref, f"no result is durable, receive {delivery.count}")
         elif ref in ledger.completion_refs:
             return
         elif ref not in ledger.succeeded and (self._terms.has_redrive or ref not in ledger.tried):
@@ -219,9 +230,21 @@ class _Judgement:
             return
         if self._terms.kind == "async" and delivery.finished_before and delivery.count > 1:
             self._violation("called again", record.ref, f"receive {delivery.count}, finished before it was delivered")
+        if self._terms.kind == "queue" and delivery.stored_before and delivery.count > 1:
+            self._violation("called again", record.ref, f"receive {delivery.count}, stored before it was delivered")
+        self._check_order(record.ref)
         drained_at = ledger.draining.get(record.sidecar)
         if drained_at is not None and delivery.handed_at > drained_at + self._terms.transit_s:
             self._violation("drain", record.ref, "received and called after the drain began")
+
+    def _check_order(self, ref: str) -> None:
+        groups, ledger = self._terms.groups, self._ledger
+        if not groups:
+            return
+        at = ledger.order.index(ref)
+        for earlier in ledger.order[at % groups : at : groups]:
+            if earlier not in ledger.acked and earlier not in ledger.dead:
+                self._violation("overtaken", ref, f"{earlier} of its group had not ended")
 
     def _ended(self, record: Record) -> None:
         for name, delivery in self._ledger.unsettled[record.sidecar].items():

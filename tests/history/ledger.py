@@ -25,6 +25,7 @@ class Delivery:
         copied: its message was sent again as a new one, which stands for it from then on.
         answered: status of the complete response to its call; 0: none.
         finished_before: the request had its final status before this delivery.
+        stored_before: it had a result.
         usable_until: from then on the sidecar must treat the lease as lost, and must not even release the message.
     """
 
@@ -33,6 +34,7 @@ class Delivery:
     ends_at: float
     count: int
     finished_before: bool
+    stored_before: bool = False
     fenced: bool = False
     acked: bool = False
     released: bool = False
@@ -47,6 +49,7 @@ class Ledger:
 
     def __init__(self) -> None:
         self.submitted: set[str] = set()
+        self.order: list[str] = []
         self.completion_refs: set[str] = set()
         self.invalid: set[str] = set()
         self.dead: set[str] = set()
@@ -107,6 +110,8 @@ class Ledger:
             handler(record)
 
     def _submitted(self, record: Record) -> None:
+        if record.ref not in self.submitted:
+            self.order.append(record.ref)
         self.submitted.add(record.ref)
         if record.name == "completion":
             self.completion_refs.add(record.ref)
@@ -172,6 +177,7 @@ class Ledger:
             ends_at=record.at + record.seconds,
             count=record.count,
             finished_before=bool(self.ends(record.ref)),
+            stored_before="result.json" in self.objects[record.ref],
         )
         self.deliveries[record.delivery] = self.latest[record.sidecar, record.ref] = delivery
 

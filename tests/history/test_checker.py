@@ -240,3 +240,40 @@ def test_a_violation_shows_all_records_of_its_request_and_no_others() -> None:
     assert str(violation).startswith("lost: r: ")
     assert "delivered d1 #1 30 s" in str(violation)
     assert "other" not in str(violation)
+
+
+QUEUE = Terms(kind="queue", slots=9, max_attempts=2)
+STORED = both(3, "write", delivery="d1", name="result.json", digest="42")
+QUEUE_DONE = [SUBMITTED, delivery(1), *call(2), *STORED, *both(4, "ack", delivery="d1")]
+
+
+def failed_at(count: int, status: int = 500) -> list[Record]:
+    return [SUBMITTED, delivery(1, count=count), *call(2, status=status), *both(4, "ack", delivery="d1")]
+
+
+def test_a_message_of_any_queue_is_done_with_its_result_or_with_its_last_failed_attempt() -> None:
+    assert rules(QUEUE_DONE, Final(), QUEUE) == set()
+    assert rules(failed_at(2), Final(), QUEUE) == set()
+    assert rules(failed_at(1), Final(), QUEUE) == {"ack before durable"}
+    assert rules(failed_at(2), Final(), replace(QUEUE, has_redrive=True)) == {"ack before durable"}
+    assert rules(failed_at(2, status=200), Final(), QUEUE) == {"ack before durable"}
+    assert rules([SUBMITTED, delivery(1), *call(2), *STORED], Final(), QUEUE) == {"lost"}
+
+
+def test_a_stored_result_is_not_asked_for_again() -> None:
+    again = [*QUEUE_DONE[:-2], delivery(40, "d2", 2), *call(41, "d2"), *both(43, "ack", delivery="d2")]
+    assert rules(again, Final(), QUEUE) == {"called again"}
+    first = [*QUEUE_DONE[:-2], delivery(40, "d2", 1), *call(41, "d2"), *both(43, "ack", delivery="d2")]
+    assert rules(first, Final(), QUEUE) == set(), "a copy of a message does not show that it was received before"
+
+
+@pytest.mark.parametrize(("groups", "expected"), [(0, set()), (1, {"overtaken"}), (2, set())])
+def test_a_later_message_of_a_group_waits_for_the_end_of_the_earlier_ones(groups: int, expected: set[Rule]) -> None:
+    second = [delivery(1.5, "d2", ref="second"), *call(2.5, "d2", ref="second")]
+    end = [*both(6, "write", ref="second", delivery="d2", name="result.json", digest="42")]
+    end += both(7, "ack", ref="second", delivery="d2")
+    submitted = [SUBMITTED, rec(0, "submitted", ref="second")]
+    history = sorted([*submitted, *QUEUE_DONE[1:], *second, *end], key=lambda record: record.at)
+    assert rules(history, Final(), replace(QUEUE, groups=groups)) == expected
+    dead = [*submitted, rec(1, "dead_lettered"), *second, *end]
+    assert rules(dead, Final(dead=frozenset("r")), replace(QUEUE, groups=1)) == set()

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from tests.history.records import save
-from tests.simulation.report import MESSAGES_PER_WORLD, report, report_jobs
+from tests.simulation.report import MESSAGES_PER_WORLD, report, report_jobs, report_queues
 from tests.simulation.world import simulate
 
 
@@ -16,6 +16,12 @@ def main() -> int:
     """Run."""
     parser = argparse.ArgumentParser(prog="python -m tests.simulation", description=__doc__)
     parser.add_argument("--lives", type=int, default=100_000, help="messages in all (default: %(default)s)")
+    parser.add_argument(
+        "--queue-lives",
+        type=int,
+        default=0,
+        help="messages of any queue in all; with --save the world is one of them (default: %(default)s)",
+    )
     parser.add_argument(
         "--batch-jobs",
         type=int,
@@ -37,11 +43,13 @@ def main() -> int:
     if first is None:
         first = int(os.environ.get("SIMULATION_SEED") or int.from_bytes(os.urandom(4), "big"))
     if options.save is not None:
-        outcome = simulate(first, MESSAGES_PER_WORLD)
+        outcome = simulate(first, MESSAGES_PER_WORLD, "queue" if options.queue_lives else None)
         save(outcome.history, options.save)
         print("\n".join(map(str, outcome.violations)) or "no promise was broken")
         return 1 if outcome.violations else 0
     broken = report(first, -(-options.lives // MESSAGES_PER_WORLD), options.jobs) if options.lives else 0
+    if options.queue_lives:
+        broken |= report_queues(first, -(-options.queue_lives // MESSAGES_PER_WORLD), options.jobs)
     return (report_jobs(first, options.batch_jobs, options.jobs) if options.batch_jobs else 0) | broken
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import heapq
 import itertools
+import math
 import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -26,6 +27,7 @@ class QueuedMessage:
     ref: str
     body: str
     attributes: Mapping[str, Any]
+    group: str
     sent_at: float
     visible_at: float
     count: int = 0
@@ -46,6 +48,7 @@ class Queue:
         self._by_receipt: dict[str, QueuedMessage] = {}
         self._visible: list[tuple[float, int, QueuedMessage]] = []
         self._arrival = asyncio.Event()
+        self._has_groups = False
         self._counted: tuple[float, dict[str, str]] = (-COUNTS_LAG_S, {})
         self.messages: set[QueuedMessage] = set()
         self.dead: set[str] = set()
@@ -55,12 +58,22 @@ class Queue:
         """Whether there is a dead-message queue."""
         return self.max_receives is not None
 
-    def submit(self, ref: str, body: str, kind: str = "", attributes: Mapping[str, Any] | None = None) -> None:
-        """Add a message. `kind` is recorded: `completion`, or `invalid_input`."""
+    def submit(
+        self, ref: str, body: str, kind: str = "", attributes: Mapping[str, Any] | None = None, group: str = ""
+    ) -> None:
+        """Add a message. `kind` is recorded: `completion`, or `invalid_input`. `group`: of a FIFO queue; "": none."""
         self._record(Record(at=_now(), what="submitted", ref=ref, name=kind))
         message = QueuedMessage(
-            next(self._numbers), ref, body, attributes or {}, _now(), _now(), may_be_duplicated=kind != "completion"
+            next(self._numbers),
+            ref,
+            body,
+            attributes or {},
+            group,
+            _now(),
+            _now(),
+            may_be_duplicated=kind != "completion" and not group,
         )
+        self._has_groups |= bool(group)
         self.messages.add(message)
         self._make_visible_after(message, 0)
 
@@ -72,9 +85,9 @@ class Queue:
     async def wait_visible(self, wait_s: float) -> None:
         """Wait until a message is visible, at most `wait_s`."""
         ends = _now() + wait_s
-        while not (self._visible and self._visible[0][0] <= _now()):
+        while (visible_at := self._next_visible_at()) > _now():
             self._arrival.clear()
-            next_s = min(ends, self._visible[0][0]) if self._visible else ends
+            next_s = min(ends, visible_at)
             if next_s <= _now():
                 return
             try:
@@ -84,8 +97,35 @@ class Queue:
                 if _now() >= ends:
                     return
 
+    def _next_visible_at(self) -> float:
+        if self._has_groups:
+            return min((messages[0].visible_at for messages in self._by_group().values()), default=math.inf)
+        return self._visible[0][0] if self._visible else math.inf
+
+    def _by_group(self) -> dict[str, list[QueuedMessage]]:
+        """Return the messages of each group in their order."""
+        groups: dict[str, list[QueuedMessage]] = {}
+        for message in sorted(self.messages, key=lambda message: message.number):
+            groups.setdefault(message.group, []).append(message)
+        return groups
+
+    def _deliver_groups(self, sidecar: str, limit: int, length_s: float, waited_s: float) -> list[dict[str, Any]]:
+        """Deliver as a FIFO queue: of a group as many as there are in a row, and none while one is in flight."""
+        response: list[dict[str, Any]] = []
+        for messages in self._by_group().values():
+            for message in messages:
+                if len(response) == limit or message.visible_at > _now():
+                    break
+                if self.max_receives is not None and message.count >= self.max_receives:
+                    self._dead_letter(message)
+                else:
+                    response.append(self._deliver(message, sidecar, length_s, waited_s))
+        return response
+
     def deliver(self, sidecar: str, limit: int, length_s: float, waited_s: float = 0.0) -> list[dict[str, Any]]:
         """Deliver visible messages. `waited_s`: the time since the receive began."""
+        if self._has_groups:
+            return self._deliver_groups(sidecar, limit, length_s, waited_s)
         response: list[dict[str, Any]] = []
         while len(response) < limit and self._visible and self._visible[0][0] <= _now():
             at, _, message = heapq.heappop(self._visible)
@@ -123,7 +163,7 @@ class Queue:
         is_duplicate = message.may_be_duplicated and random.random() < self._rates.duplicated
         self._make_visible_after(message, random.uniform(0.0, 2.0) if is_duplicate else length_s)
         return {
-            "MessageId": str(message.number),
+            "MessageId": f"{message.ref}.{message.number}",
             "ReceiptHandle": receipt,
             "Body": message.body,
             "Attributes": {
@@ -151,6 +191,7 @@ class Queue:
         if message.is_present:
             message.is_present = False
             self.messages.discard(message)
+            self._arrival.set()
             if message.may_be_duplicated and random.random() < self._rates.deletion_undone:
                 message.is_present = True
                 self.messages.add(message)

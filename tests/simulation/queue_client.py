@@ -83,7 +83,8 @@ class QueueClient:
     async def send_message(self, **request: Any) -> dict[str, Any]:
         def send() -> dict[str, Any]:
             kind = "completion" if "job_complete" in request["MessageAttributes"] else ""
-            self._queue.submit(request["MessageBody"], request["MessageBody"], kind, request["MessageAttributes"])
+            ref = request["MessageAttributes"]["ref"]["StringValue"]
+            self._queue.submit(ref, request["MessageBody"], kind, request["MessageAttributes"])
             self._record(self._sent_again("done", receipt))
             return {}
 

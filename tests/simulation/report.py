@@ -11,6 +11,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 
 from tests.simulation.jobs.world import simulate_job
+from tests.simulation.sidecar import Kind
 from tests.simulation.world import simulate
 
 MESSAGES_PER_WORLD = 400
@@ -27,10 +28,15 @@ class Summary:
     violations: tuple[str, ...]
 
 
-def summarize(seed: int) -> Summary:
+def summarize_queue(seed: int) -> Summary:
+    """Run one world of messages of any queue. An exception becomes a violation."""
+    return summarize(seed, "queue")
+
+
+def summarize(seed: int, kind: Kind | None = None) -> Summary:
     """Run one world of messages. An exception becomes a violation."""
     try:
-        outcome = simulate(seed, MESSAGES_PER_WORLD)
+        outcome = simulate(seed, MESSAGES_PER_WORLD, kind)
     except Exception as error:  # noqa: BLE001 - any exception is reported with its seed
         return _failed(seed, error)
     counts: Counter[str] = Counter()
@@ -72,6 +78,12 @@ def _failed(seed: int, error: Exception) -> Summary:
 def report(first: int, worlds: int, processes: int) -> int:
     """Run `worlds` worlds of messages and print the table. Return 1 when a promise was broken."""
     return _report(f"{worlds} worlds of {MESSAGES_PER_WORLD} messages", summarize, first, worlds, processes)
+
+
+def report_queues(first: int, worlds: int, processes: int) -> int:
+    """The same with worlds of messages of any queue."""
+    what = f"{worlds} worlds of {MESSAGES_PER_WORLD} messages of any queue"
+    return _report(what, summarize_queue, first, worlds, processes)
 
 
 def report_jobs(first: int, worlds: int, processes: int) -> int:

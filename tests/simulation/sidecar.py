@@ -20,6 +20,9 @@ from dequeuer.handlers.async_api.result import ResultWriter
 from dequeuer.handlers.base import Handler
 from dequeuer.handlers.batch_api.completion import Completion, EndWhenEmpty
 from dequeuer.handlers.batch_api.handler import BatchHandler
+from dequeuer.handlers.queue_api.handler import QueueHandler, RequestForm
+from dequeuer.handlers.queue_api.payloads import Payloads
+from dequeuer.handlers.queue_api.results import QueueResults
 from dequeuer.handlers.response_policy import ResponsePolicy
 from dequeuer.probes.gate import Gate
 from dequeuer.sinks.access import harmless_store_calls
@@ -37,15 +40,18 @@ from tests.simulation.queue import Queue
 from tests.simulation.store import DELIVERY
 
 COMPLETION_DELAY_S = 10.0
+MAX_ATTEMPTS = 5
+BUCKET = "payloads"
+"""Of the pointers in messages of any queue."""
 
-Kind = Literal["async", "batch"]
+Kind = Literal["async", "batch", "queue"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Shape:
     """The settings of the sidecars of one world, and their load.
 
-    `finds_slots`: the adaptive limit sets the concurrency, up to `slots`. `work_s`: mean time of a request in the
+    `groups`: of messages, in a FIFO queue that others fill; 0: it is a standard queue. `finds_slots`: the adaptive limit sets the concurrency, up to `slots`. `work_s`: mean time of a request in the
     container. `sqs_distance_s`: an additional time of each call to the queue. With it and many slots, several receives run
     at the same time.
     """
@@ -57,6 +63,7 @@ class Shape:
     poll_wait_s: int
     request_timeout_s: float
     finds_slots: bool = False
+    groups: int = 0
     work_s: float = 0.3
     sqs_distance_s: float = 0.0
 
@@ -101,11 +108,12 @@ class SimSidecar:
         self._source = queue_client.RecordingSource(
             queue_client.QueueClient(cloud.queue, name, self._sqs, record),
             translate=translate,
-            queue_url="https://sqs/queue",
+            queue_url="https://sqs/queue.fifo" if shape.groups else "https://sqs/queue",
             visibility_timeout_s=shape.lease_s,
             poll_wait_s=shape.poll_wait_s,
             held=lambda: len(self._renewer),
-            gathers_acks=shape.kind == "async",
+            gathers_acks=shape.kind != "batch",
+            keeps_groups=shape.kind == "queue",
             observer=self._refusals,
         )
         self._store = sim_store.StoreClient(cloud.objects, name, self._s3, record, self._refusals)
@@ -150,7 +158,7 @@ class SimSidecar:
         return denial
 
     def _handler(self) -> Handler:
-        policy = ResponsePolicy(max_attempts=5, retry_statuses=frozenset({429, 503}))
+        policy = ResponsePolicy(max_attempts=MAX_ATTEMPTS, retry_statuses=frozenset({429, 503}))
         if self._shape.kind == "async":
             return AsyncHandler(
                 cluster_uid="uid",
@@ -162,6 +170,19 @@ class SimSidecar:
                 policy=policy,
                 drain=self.drain,
                 observer=ignore,
+            )
+        if self._shape.kind == "queue":
+            return QueueHandler(
+                form=RequestForm(
+                    path="/", takes_paths=False, content_type="text/plain", body_format="raw", queue_name="queue"
+                ),
+                target=self.container,
+                payloads=Payloads({BUCKET: self._store}, deletes=True),
+                results=QueueResults(self._store, sim_store.PREFIX, 1 << 20),
+                policy=policy,
+                drain=self.drain,
+                observer=ignore,
+                max_receives=lambda: self._source.max_receives,
             )
         completion = Completion(
             job_id="job",

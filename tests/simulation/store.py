@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import re
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextvars import ContextVar
 from typing import TypeVar
@@ -18,8 +19,10 @@ from tests.simulation.network import Connection
 T = TypeVar("T")
 
 PREFIX = "uid/workloads/api/"
+RESULT = "result.json"
 DELIVERY: ContextVar[str] = ContextVar("delivery", default="")
 """The receipt of the message that the running task handles."""
+_MESSAGE = re.compile(r"(.*)\.[0-9]+")
 
 
 def unavailable_error() -> Exception:
@@ -122,7 +125,10 @@ class StoreClient:
         yield body[half:]
 
     async def list(self, prefix: str) -> Sequence[str]:
-        ref, _ = split(prefix)
+        ref, name = split(prefix)
+        if name == RESULT:
+            exists = await self._send("list", prefix, lambda: RESULT in self._objects.bodies.get(ref, ()))
+            return [prefix] if exists else []
         names = await self._send("list", prefix, lambda: sorted(self._objects.bodies.get(ref, ())))
         return [f"{PREFIX}{ref}/{name}" for name in names]
 
@@ -171,7 +177,9 @@ def split(key: str) -> tuple[str, str]:
     if not key.startswith(PREFIX):
         raise AssertionError(f"{key} is outside of {PREFIX}")
     ref, _, name = key.removeprefix(PREFIX).partition("/")
-    return ref, name
+    message = _MESSAGE.fullmatch(ref)
+    # The result of a message of any queue has the id of the message.
+    return (message[1], RESULT) if message and not name else (ref, name)
 
 
 def digest(body: bytes) -> str:

@@ -23,7 +23,7 @@ def count(outcome: Outcome) -> Counter[str]:
     return Counter(record.what for record in outcome.history if record.name != "/on-job-complete")
 
 
-@pytest.mark.parametrize("kind", ["async", "batch"])
+@pytest.mark.parametrize("kind", ["async", "batch", "queue"])
 @pytest.mark.parametrize("disturbance", DISTURBANCES)
 def test_interrupted_anywhere_nothing_is_lost_and_nothing_done_wrongly(
     simulated: Simulated, disturbance: Disturbance, kind: Kind

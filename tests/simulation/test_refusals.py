@@ -19,7 +19,7 @@ def plan(kind: Kind) -> Plan:
     return Plan(messages=30, rates=FaultRates(), shape=shape, pace_s=4.0)
 
 
-@pytest.mark.parametrize("kind", ["async", "batch"])
+@pytest.mark.parametrize("kind", ["async", "batch", "queue"])
 @pytest.mark.parametrize("action", ACTIONS)
 @pytest.mark.parametrize("turn", [50, 400])
 def test_an_action_that_is_refused_for_a_while(simulated: Simulated, kind: Kind, action: Action, turn: int) -> None:
@@ -31,6 +31,8 @@ def test_an_action_that_is_refused_for_a_while(simulated: Simulated, kind: Kind,
 
     outcome = simulated(plan(kind), seed=turn, prepare=prepare)
     calls = Counter(record.ref for record in outcome.history if record.what == "called" and record.name == "/")
+    if kind == "queue":  # its messages have several attempts
+        calls = Counter({ref: count for ref, count in calls.items() if not ref.startswith(("500", "flaky"))})
     assert max(calls.values()) == 1
     if kind == "async":
         failed = [ref for ref, objects in outcome.final.objects.items() if "status/failed" in objects]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import random
 from collections import Counter
 from collections.abc import Callable, Collection, Coroutine
@@ -10,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Literal, get_args
 
 from dequeuer.formats.envelope import Envelope, encode_envelope
+from dequeuer.handlers.queue_api.pointer import CLASSES, SIZE_ATTRIBUTES
 from tests.history.checker import Terms, Violation, judge
 from tests.history.records import Final, Record
 from tests.simulation import clock
@@ -17,8 +19,8 @@ from tests.simulation.container import BEHAVIOURS
 from tests.simulation.network import ACTIONS, Action
 from tests.simulation.plan import Plan, draw_plan
 from tests.simulation.queue import Queue
-from tests.simulation.sidecar import Cloud, Kind, SimSidecar
-from tests.simulation.store import Objects, digest
+from tests.simulation.sidecar import BUCKET, MAX_ATTEMPTS, Cloud, Kind, SimSidecar
+from tests.simulation.store import PREFIX, Objects, digest
 
 EMPTY_TIMEOUT_S = 6 * 3600.0
 """How long the queue may take to become empty after the end of all faults. A retry waits for minutes at most."""
@@ -106,7 +108,12 @@ class World:
             },
         )
         terms = Terms(
-            kind=self._shape.kind, slots=self._shape.slots, has_redrive=queue.has_redrive, keeps_responses=True
+            kind=self._shape.kind,
+            slots=self._shape.slots,
+            has_redrive=queue.has_redrive,
+            keeps_responses=True,
+            max_attempts=MAX_ATTEMPTS,
+            groups=self._shape.groups,
         )
         return Outcome(
             seed=self._seed,
@@ -128,6 +135,8 @@ class World:
             ref = f"{random.choice(BEHAVIOURS)}-{number}"
             if self._shape.kind == "batch":
                 self._cloud.queue.submit(ref, f'["{ref}"]')
+            elif self._shape.kind == "queue":
+                self._submit_message(ref, number)
             else:
                 self._submit_request(ref)
             pace_s = self._plan.pace_s
@@ -135,6 +144,19 @@ class World:
         if self._shape.kind == "batch":
             attributes = {"job_complete": {"DataType": "String", "StringValue": "true"}}
             self._cloud.queue.submit("job_complete", "job_complete", "completion", attributes)
+
+    def _submit_message(self, ref: str, number: int) -> None:
+        """Submit a message as others do: with its body, or with a pointer to it, which may be missing."""
+        groups, draw = self._shape.groups, random.random()
+        group = f"group-{number % groups}" if groups else ""
+        if draw < 0.8:
+            self._cloud.queue.submit(ref, ref, group=group)
+            return
+        if draw > 0.82:
+            self._cloud.objects.bodies[ref] = {"payload": ref.encode()}
+        body = json.dumps([CLASSES[0], {"s3BucketName": BUCKET, "s3Key": f"{PREFIX}{ref}/payload"}])
+        attributes = {SIZE_ATTRIBUTES[0]: {"DataType": "Number", "StringValue": "7"}}
+        self._cloud.queue.submit(ref, body, attributes=attributes, group=group)
 
     def _submit_request(self, ref: str) -> None:
         draw = random.random()

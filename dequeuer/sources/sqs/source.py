@@ -91,6 +91,8 @@ class SqsSource:
         self._has_redrive = False
         self.max_receives: int | None = None
         """Receives of a message before the redrive policy moves it, as of `open`; None: there is no policy."""
+        # The rest of a group waits for the deletion.
+        gathers_acks = gathers_acks and not self._keeps_groups
         self._deletions = Batcher(
             self._delete,
             linger_s=min(ACK_LINGER_S, visibility_timeout_s / 20) if gathers_acks else LINGER_S,
