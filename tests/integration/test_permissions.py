@@ -14,7 +14,7 @@ from tests.integration.cloud import CLUSTER, Bucket, Cloud, Queue
 from tests.integration.container import Container, Held, Reply
 from tests.integration.gateway_process import Gateway
 from tests.integration.refusing import KEY_ARN, Policy, RefusingCloud
-from tests.integration.sidecar import Sidecar, async_settings, batch_settings
+from tests.integration.sidecar import Sidecar, async_settings, batch_settings, queue_settings
 from tests.integration.waiting import eventually
 
 LARGE_BYTES = 6 << 20
@@ -22,7 +22,7 @@ LARGE_BYTES = 6 << 20
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "permissions.md").read_text(encoding="utf-8")
 
 
-def policy(name: str, queue: Queue, bucket: str = "") -> Policy:
+def policy(name: str, queue: Queue, bucket: str = "", **more: str) -> Policy:
     """Return a policy of the page."""
     [document] = re.findall(rf"```json {name}\n(.*?)```", PAGE, re.DOTALL)
     names = {
@@ -31,6 +31,7 @@ def policy(name: str, queue: Queue, bucket: str = "") -> Policy:
         "api": "api",
         "queue": queue.url.rpartition("/")[2],
         "key": KEY_ARN,
+        **more,
     }
     return Policy.of_document(json.loads(document), **names)
 
@@ -221,3 +222,82 @@ def test_what_a_submission_that_failed_leaves(cloud: Cloud, queue: Queue, bucket
         assert gateway.call("/api", b"x" * LARGE_BYTES)[0] == 503
         eventually(lambda: uploads(bucket) == kept, "the upload to be aborted, where that is allowed")
         assert ("Contents" in bucket.s3.list_objects_v2(Bucket=bucket.name)) is kept
+
+
+@contextmanager
+def running_queue(
+    cloud: Cloud, queue: Queue, bucket: Bucket, container: Container, *without: str, is_keyed: bool = True
+) -> Iterator[tuple[Sidecar, RefusingCloud, Bucket]]:
+    """Run the sidecar of any queue, with results in `bucket` and payloads in another one, which is returned."""
+    payloads = cloud.bucket()
+    objects = policy("queue-objects", queue, bucket.name, payloads=payloads.name, prefix="results")
+    assert set(without) <= set(objects.actions)
+    granted = Policy(policy("queue", queue).grants + objects.without(*without).grants)
+    with RefusingCloud(cloud, granted, keyed=("s3", "sqs") if is_keyed else ()) as refusing:
+        settings = queue_settings(
+            cloud,
+            queue,
+            container.port,
+            DEQUEUER_QUEUE_RESULTS=f"s3://{bucket.name}/results/",
+            DEQUEUER_QUEUE_PAYLOAD_BUCKETS=payloads.name,
+            DEQUEUER_QUEUE_DELETE_PAYLOADS="true",
+            DEQUEUER_MAX_ATTEMPTS="1",
+        )
+        with Sidecar(settings | refusing.settings(queue)) as sidecar:
+            yield sidecar, refusing, payloads
+
+
+def send_pointer(queue: Queue, payloads: Bucket) -> None:
+    payloads.s3.put_object(Bucket=payloads.name, Key="large", Body=b"payload")
+    pointed = {"s3BucketName": payloads.name, "s3Key": "large"}
+    pointer = json.dumps(["software.amazon.payloadoffloading.PayloadS3Pointer", pointed])
+    queue.send(pointer, ExtendedPayloadSize="7")
+
+
+def objects_of(bucket: Bucket) -> int:
+    return len(bucket.s3.list_objects_v2(Bucket=bucket.name).get("Contents", ()))
+
+
+@pytest.mark.parametrize("size", [2, LARGE_BYTES], ids=["small", "multipart"])
+def test_the_policies_of_any_queue_are_enough(
+    cloud: Cloud, queue: Queue, bucket: Bucket, container: Container, size: int
+) -> None:
+    container.reply = lambda _request: Reply(body=b"x" * size)
+    with running_queue(cloud, queue, bucket, container) as (sidecar, refusing, payloads):
+        send_pointer(queue, payloads)
+        assert [line["settlement"] for line in sidecar.settled(1)] == ["completed"]
+        eventually(lambda: not objects_of(payloads), "the payload to be deleted")
+        assert not refusing.refused
+    assert objects_of(bucket) == 1
+
+
+@pytest.mark.parametrize("action", ["s3:ListBucket", "s3:PutObject"])
+def test_what_ends_the_start_of_any_queue(
+    cloud: Cloud, queue: Queue, bucket: Bucket, container: Container, action: str
+) -> None:
+    with running_queue(cloud, queue, bucket, container, action) as (sidecar, _, _):
+        assert sidecar.wait() == 1
+        [line] = sidecar.events("cannot_go_on")
+    assert "DEQUEUER_QUEUE_RESULTS" in line["error"]
+
+
+def test_a_payload_that_may_not_be_deleted_stays(
+    cloud: Cloud, queue: Queue, bucket: Bucket, container: Container
+) -> None:
+    with running_queue(cloud, queue, bucket, container, "s3:DeleteObject") as (sidecar, refusing, payloads):
+        send_pointer(queue, payloads)
+        assert [line["settlement"] for line in sidecar.settled(1)] == ["completed"]
+        eventually(lambda: refusing.refused["s3:DeleteObject"], "a refused deletion")
+        queue.send("another")
+        assert [line["settlement"] for line in sidecar.settled(2)] == ["completed"] * 2
+    assert objects_of(payloads) == 1
+
+
+def test_a_payload_that_may_not_be_read_stops_the_other_messages_for_seconds_only(
+    cloud: Cloud, queue: Queue, bucket: Bucket, container: Container
+) -> None:
+    with running_queue(cloud, queue, bucket, container, "s3:GetObject", is_keyed=False) as (sidecar, _, payloads):
+        send_pointer(queue, payloads)
+        assert [line["settlement"] for line in sidecar.settled(1)] == ["rejected"]
+        queue.send("another")
+        assert [line["settlement"] for line in sidecar.settled(2)] == ["rejected", "completed"]
