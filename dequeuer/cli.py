@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dequeuer import __version__
 from dequeuer.core.errors import ConfigurationError
 from dequeuer.core.plurals import counted
-from dequeuer.settings import load_controller, load_enqueuer, load_gateway, load_proxy, load_sidecar
+from dequeuer.settings import load_controller, load_enqueuer, load_gateway, load_proxy, load_sidecar, load_webhooks
 from dequeuer.settings.programs import Program
 from dequeuer.settings.reader import read_flags
 
@@ -21,6 +21,7 @@ _COMMANDS: Mapping[str, Program] = {
     "enqueue": "enqueuer",
     "controller": "controller",
     "proxy": "proxy",
+    "webhooks": "webhooks",
 }
 _REALTIME = {"realtime", "realtimeapi"}
 """The kinds of APIs whose sidecar is the proxy, in lower case."""
@@ -74,6 +75,7 @@ def _run(arguments: list[str]) -> int:
         "enqueuer": _enqueuer,
         "controller": _controller,
         "proxy": _proxy,
+        "webhooks": _webhooks,
     }
     return run[program](arguments)
 
@@ -158,6 +160,19 @@ def _load_apis(path: str, _: None) -> object:
     from dequeuer.apis import load_apis  # noqa: PLC0415 - see above
 
     return load_apis(path)
+
+
+def _webhooks(arguments: Sequence[str]) -> int:
+    settings = load_webhooks(arguments, os.environ, check_keys=_load_keys)
+    from dequeuer.webhooks.app import run_webhooks  # noqa: PLC0415 - see above
+
+    return run_webhooks(settings)
+
+
+def _load_keys(path: str, _: None) -> object:
+    from dequeuer.webhooks.keys import load_keys  # noqa: PLC0415 - see above
+
+    return load_keys(path)
 
 
 def _fault_report(faults: Sequence[str]) -> str:

@@ -15,6 +15,7 @@ from dequeuer.core.events import Settlement
 from dequeuer.observability.metrics import Metrics
 from dequeuer.observability.metrics.controller import ControllerMetrics
 from dequeuer.observability.metrics.enqueuer import EnqueuerMetrics
+from dequeuer.observability.metrics.webhooks import WebhookMetrics
 from dequeuer.proxy.metrics import ProxyMetrics
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -171,7 +172,12 @@ def test_every_file_of_the_tests_that_is_named_exists(document: Path) -> None:
 def families() -> set[str]:
     """Return the names of all metrics, as Prometheus shows them, but those of every process."""
     kinds = [Metrics("async", "api", "", 1), Metrics("batch", "api", "job", 1)]
-    others = [EnqueuerMetrics("api", "job").render(), ControllerMetrics().render(), ProxyMetrics().render()]
+    others = [
+        EnqueuerMetrics("api", "job").render(),
+        ControllerMetrics().render(),
+        ProxyMetrics().render(),
+        WebhookMetrics().render(),
+    ]
     texts = [*(kind.render() for kind in kinds), *others]
     names = {name for text in texts for name in re.findall(r"# TYPE (\S+)", text.decode())}
     return {name for name in names if not name.startswith("process_")}

@@ -12,6 +12,8 @@ FinalState = Literal["completed", "failed", "already_finished", "succeeded", "jo
 REPEAT_ATTRIBUTE = "may_repeat"
 """The attribute of a message that may be one of several for its work, also when it is received for the first time: the
 client chose the id, and may repeat it; or a sidecar has sent it again."""
+WEBHOOK_ATTRIBUTE = "webhook"
+"""The attribute of a message whose request is announced when it has ended: the URL of the receiver."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

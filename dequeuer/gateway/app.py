@@ -15,6 +15,7 @@ from dequeuer import __version__
 from dequeuer.clients.choice import AwsResources, choose, connect
 from dequeuer.core.drain import Drain
 from dequeuer.core.errors import clip
+from dequeuer.formats.receiver_rules import ReceiverRules
 from dequeuer.gateway.endpoints import NO_ENDPOINTS, Endpoints, load_endpoints
 from dequeuer.gateway.job_buckets import SourceBuckets
 from dequeuer.gateway.job_calls import SqsCounts
@@ -23,6 +24,7 @@ from dequeuer.gateway.queue import SqsQueue
 from dequeuer.gateway.realtime import Forwarder
 from dequeuer.gateway.routes import CANCEL_TIMEOUT_S, SHUTDOWN_TIMEOUT_S, make_app, make_runner
 from dequeuer.gateway.service import Gateway
+from dequeuer.gateway.webhooks import Webhooks
 from dequeuer.http.listening import addresses_text
 from dequeuer.http.server import IdleLimit
 from dequeuer.jobs.output_buckets import OutputBuckets
@@ -93,7 +95,12 @@ async def _run(settings: GatewaySettings, endpoints: Endpoints) -> int:
         )
         limit = IdleLimit(MAX_IDLE_CONNECTIONS)
         forwarder = Forwarder(limit)
-        app = make_app(gateway, settings.queues, lambda: drain.requested, endpoints, jobs, forwarder)
+        webhooks = Webhooks(
+            is_offered=settings.webhook_queue_url is not None,
+            rules=ReceiverRules(allowed=settings.webhook_rules.allowed, allows_http=settings.webhook_rules.allows_http),
+            by_api=settings.webhooks,
+        )
+        app = make_app(gateway, settings.queues, lambda: drain.requested, endpoints, jobs, forwarder, webhooks)
         limit.watch(app)
         runner = make_runner(app)
         await runner.setup()

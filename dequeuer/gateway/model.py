@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
 
 from dequeuer.core.errors import clip
 from dequeuer.formats.request_id import is_request_id
@@ -26,6 +26,7 @@ class Submission:
         headers: the content of headers.json.
         content_type: of the payload.
         size: the Content-Length in bytes; None when the client sent none.
+        attributes: of the message, texts by name.
         body: can be read once. If it raises, nothing is enqueued and `submit` raises the same error.
     """
 
@@ -36,6 +37,7 @@ class Submission:
     content_type: str
     size: int | None
     body: AsyncIterator[bytes]
+    attributes: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

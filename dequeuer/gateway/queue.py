@@ -2,21 +2,38 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, Final, Protocol
 
 from dequeuer.core.errors import LeaseLostError, SourceDeniedError, SourceUnavailableError
 from dequeuer.gateway.retry import retry_briefly
 from dequeuer.sources.sqs.errors import Translate
 from dequeuer.sources.sqs.operations import REPEATED
 
+NO_ATTRIBUTES: Final[Mapping[str, str]] = MappingProxyType({})
+
 
 class Queue(Protocol):
     """Queues, each named by its URL."""
 
-    async def send(self, queue_url: str, request_id: str, body: str, *, may_repeat: bool) -> None:
+    async def send(
+        self,
+        queue_url: str,
+        request_id: str,
+        body: str,
+        *,
+        may_repeat: bool,
+        attributes: Mapping[str, str] = NO_ATTRIBUTES,
+    ) -> None:
         """Send the message of a request. When this returns, the message is durable.
 
-        `may_repeat`: the queue may already hold a message for the same request.
+        Args:
+            queue_url: where to.
+            request_id: of the request.
+            body: of the message.
+            may_repeat: the queue may already hold a message for the same request.
+            attributes: of the message, texts by name.
 
         Raises `SourceUnavailableError` (after a few attempts), `SourceGoneError`, `SourceDeniedError`.
         """
@@ -40,11 +57,24 @@ class SqsQueue:
         self._client = client
         self._translate = translate
 
-    async def send(self, queue_url: str, request_id: str, body: str, *, may_repeat: bool) -> None:
+    async def send(
+        self,
+        queue_url: str,
+        request_id: str,
+        body: str,
+        *,
+        may_repeat: bool,
+        attributes: Mapping[str, str] = NO_ATTRIBUTES,
+    ) -> None:
         """Send the message; retry for a few seconds while SQS is unavailable."""
         request: dict[str, Any] = {"QueueUrl": queue_url, "MessageBody": body}
+        all_attributes: dict[str, object] = {
+            name: {"DataType": "String", "StringValue": value} for name, value in attributes.items()
+        }
         if may_repeat:
-            request["MessageAttributes"] = REPEATED
+            all_attributes |= REPEATED
+        if all_attributes:
+            request["MessageAttributes"] = all_attributes
         if queue_url.endswith(".fifo"):
             # Each request has its own message group, as in Cortex: otherwise requests would wait for each other.
             request |= {"MessageGroupId": request_id, "MessageDeduplicationId": request_id}

@@ -31,6 +31,7 @@ from dequeuer.gateway.realtime import Forwarder
 from dequeuer.gateway.responses import errors_to_responses, json_response, report_response
 from dequeuer.gateway.service import Gateway
 from dequeuer.gateway.upload import defer_continue, read_body, stored_content_type, stored_headers
+from dequeuer.gateway.webhooks import NO_WEBHOOKS, WEBHOOK_HEADER, Webhooks
 from dequeuer.http.request_head import MAX_FIELDS as MAX_HEAD_FIELDS
 from dequeuer.http.server import server_log
 
@@ -55,11 +56,18 @@ class Routes:
         queues: queue URLs by API name.
         is_draining: whether load balancers must stop sending requests. It must not block.
         endpoints: the APIs of cortex.yaml.
+        webhooks: who is told when a request has ended.
     """
 
     def __init__(
-        self, gateway: Gateway, queues: Mapping[str, str], is_draining: Callable[[], bool], endpoints: Endpoints
+        self,
+        gateway: Gateway,
+        queues: Mapping[str, str],
+        is_draining: Callable[[], bool],
+        endpoints: Endpoints,
+        webhooks: Webhooks,
     ) -> None:
+        self._webhooks = webhooks
         self._gateway = gateway
         self._queues = queues
         self._endpoints = endpoints
@@ -148,8 +156,11 @@ class Routes:
             request_id=request_id,
             queue_url=queue_url,
             headers=dump_headers(
-                _check_header_limits(stored_headers(request, without=(API_NAME_HEADER, QUEUE_URL_HEADER)))
+                _check_header_limits(
+                    stored_headers(request, without=(API_NAME_HEADER, QUEUE_URL_HEADER, WEBHOOK_HEADER))
+                )
             ),
+            attributes=self._webhooks.attributes_of(request, api_name),
             content_type=stored_content_type(request),
             size=request.content_length,
             body=read_body(request),
@@ -175,9 +186,10 @@ def make_app(  # noqa: PLR0913, PLR0917 - what the paths lead to
     endpoints: Endpoints = NO_ENDPOINTS,
     jobs: Jobs | None = None,
     forwarder: Forwarder | None = None,
+    webhooks: Webhooks = NO_WEBHOOKS,
 ) -> web.Application:
     """Return the application with all routes. `forwarder`: None: requests to RealtimeAPIs are refused."""
-    routes = Routes(gateway, queues, is_draining, endpoints)
+    routes = Routes(gateway, queues, is_draining, endpoints, webhooks)
     app = web.Application(middlewares=[errors_to_responses])
     forwarded: set[web.AbstractRoute] = set()
     enable_cors(app, lambda request: request.match_info.route in forwarded)

@@ -14,6 +14,7 @@ from dequeuer.gateway.queue import Queue
 from dequeuer.gateway.request_store import RequestStore
 from dequeuer.sinks.base import Fetch, Sink
 from dequeuer.sinks.layout import RequestKeys
+from dequeuer.sources.sqs.sending import attributes_size
 
 MAX_BUFFERED_BYTES = 256 * 1024
 """A payload up to this size is read completely before anything is written, so that writing it can be retried."""
@@ -108,7 +109,8 @@ class Gateway:
                 may_repeat=may_repeat,
             )
         )
-        return message if len(message) <= MAX_BYTES else None
+        # The attributes count, too.
+        return message if len(message) + attributes_size(new.attributes) <= MAX_BYTES else None
 
     async def look_up(self, api_name: str, request_id: str) -> Report:
         """Return the status of a request. Raises `UnknownRequestError`."""
@@ -144,7 +146,10 @@ class Gateway:
     async def _send(self, new: Submission, inline: str | None, *, may_repeat: bool) -> None:
         try:
             async with asyncio.timeout(SEND_TIMEOUT_S):
-                await self._queue.send(new.queue_url, new.request_id, inline or new.request_id, may_repeat=may_repeat)
+                body = inline or new.request_id
+                await self._queue.send(
+                    new.queue_url, new.request_id, body, may_repeat=may_repeat, attributes=new.attributes
+                )
         except SourceGoneError as error:
             message = f"the queue of API {new.api_name} does not exist: nothing was enqueued"
             raise BusyError(message) from error

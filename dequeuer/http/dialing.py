@@ -26,6 +26,8 @@ MAX_ADDRESSES = 16
 
 Address: TypeAlias = tuple[int, tuple[Any, ...]]
 """An address family, and a socket address of it."""
+CheckAddress: TypeAlias = Callable[[str], None]
+"""Raises `AddressRefusedError` for an address that must not be connected to."""
 
 ConnectionT = TypeVar("ConnectionT", bound=asyncio.Protocol)
 
@@ -41,17 +43,26 @@ class Dialer(Generic[ConnectionT]):
         origin: the server.
         protocol: makes the connection's protocol.
         timeout_s: for a connection to any of the addresses, TLS included.
+        check_address: is called with each address before any connection is made, and raises `AddressRefusedError`. The
+            name is not resolved again after it: a server of names that changes its answer gains nothing.
     """
 
-    def __init__(self, origin: Origin, protocol: Callable[[], ConnectionT], timeout_s: float) -> None:
+    def __init__(
+        self,
+        origin: Origin,
+        protocol: Callable[[], ConnectionT],
+        timeout_s: float,
+        check_address: CheckAddress | None = None,
+    ) -> None:
         self._origin = origin
+        self._check_address = check_address
         self._timeout_s = timeout_s
         self._protocol = protocol
         self._hosts: Sequence[str] = (origin.host, *origin.alternatives)
         self._failed: Address | None = None
 
     async def dial(self, loop: asyncio.AbstractEventLoop) -> ConnectionT:
-        """Return a new connection. Raises `UnreachableError`."""
+        """Return a new connection. Raises `UnreachableError`, and what `check_address` raises."""
         first: UnreachableError | None = None
         for host in self._hosts:
             try:
@@ -75,6 +86,9 @@ class Dialer(Generic[ConnectionT]):
             if found is None:
                 async with asyncio.timeout(RESOLVE_TIMEOUT_S):
                     found = await _resolved(loop, host, self._origin.port)
+            if self._check_address is not None:
+                for _, address in found:
+                    self._check_address(address[0])
             async with asyncio.timeout(self._timeout_s):
                 # An address where the last connection failed after it was accepted is tried last.
                 return await self._open(loop, sorted(found, key=lambda address: address == self._failed))

@@ -21,6 +21,10 @@ class UnreachableError(HttpTransportError):
         self.nobody_listens = nobody_listens
 
 
+class AddressRefusedError(HttpTransportError):
+    """The server has an address that this client must not connect to: nothing was sent."""
+
+
 class ConnectionBrokenError(HttpTransportError):
     """The connection ended before the response was whole.
 

@@ -6,7 +6,7 @@ import asyncio
 from typing import TypeAlias
 
 from dequeuer.http.connection import Connection
-from dequeuer.http.dialing import CONNECT_TIMEOUT_S, Dialer
+from dequeuer.http.dialing import CONNECT_TIMEOUT_S, CheckAddress, Dialer
 from dequeuer.http.errors import ConnectionBrokenError
 from dequeuer.http.keep_alive import max_idle_s
 from dequeuer.http.origin import Origin
@@ -52,9 +52,10 @@ class Pool:
         connect_timeout_s: for a connection to any of the addresses, TLS included.
         only_after_success: whether a connection is used again only after a response of 2xx; see `Connection`.
         receive_bytes: see `Connection`.
+        check_address: see `Dialer`.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - limits of a connection
         self,
         origin: Origin,
         *,
@@ -62,11 +63,12 @@ class Pool:
         connect_timeout_s: float = CONNECT_TIMEOUT_S,
         only_after_success: bool = False,
         receive_bytes: int | None = None,
+        check_address: CheckAddress | None = None,
     ) -> None:
         self._idle_limit_s = idle_limit_s
         self._only_after_success = only_after_success
         self._receive_bytes = receive_bytes
-        self._dialer = Dialer(origin, self._connection, connect_timeout_s)
+        self._dialer = Dialer(origin, self._connection, connect_timeout_s, check_address)
         self._idle: list[Connection] = []
         self._busy: set[Connection] = set()
         self._timer: asyncio.TimerHandle | None = None

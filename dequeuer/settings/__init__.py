@@ -3,10 +3,18 @@
 from dequeuer.settings.controller import ControllerSettings
 from dequeuer.settings.enqueuer import EnqueuerSettings
 from dequeuer.settings.gateway import GatewaySettings
-from dequeuer.settings.loading import load_controller, load_enqueuer, load_gateway, load_proxy, load_sidecar
+from dequeuer.settings.loading import (
+    load_controller,
+    load_enqueuer,
+    load_gateway,
+    load_proxy,
+    load_sidecar,
+    load_webhooks,
+)
 from dequeuer.settings.proxy import ProxySettings
 from dequeuer.settings.shared import AwsSettings, LogSettings
 from dequeuer.settings.sidecar import SidecarSettings
+from dequeuer.settings.webhooks import WebhooksSettings
 
 __all__ = [
     "AwsSettings",
@@ -16,9 +24,11 @@ __all__ = [
     "LogSettings",
     "ProxySettings",
     "SidecarSettings",
+    "WebhooksSettings",
     "load_controller",
     "load_enqueuer",
     "load_gateway",
     "load_proxy",
     "load_sidecar",
+    "load_webhooks",
 ]

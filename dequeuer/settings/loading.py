@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Protocol, TypeVar
 
 from dequeuer.core.errors import ConfigurationError, quoted
+from dequeuer.formats.receiver_rules import InvalidReceiverError, ReceiverRules
 from dequeuer.settings.controller import ControllerSettings
 from dequeuer.settings.enqueuer import EnqueuerSettings
 from dequeuer.settings.gateway import GatewaySettings
@@ -19,6 +20,7 @@ from dequeuer.settings.proxy import ProxySettings
 from dequeuer.settings.reader import Reader
 from dequeuer.settings.sidecar import DEFAULT_CLUSTER_FILE, SHUTDOWN_GRACE_S, ApiKind, SidecarSettings
 from dequeuer.settings.text_parsers import API_NAME, JOB_ID, queue_region
+from dequeuer.settings.webhooks import WebhooksSettings
 
 T = TypeVar("T")
 
@@ -103,9 +105,13 @@ def load_gateway(
     _check_file(reader, "apis_path", check, None if is_faulty else queues)
     if urls and "apis_path" not in reader.sources:
         reader.add_fault("apis_path", "is missing, and DEQUEUER_REALTIME_URLS names APIs of that file", "set it")
+    webhooks = reader.values.get("webhooks", MappingProxyType({}))
+    _check_receivers(reader, webhooks)
     computed = {
         "queues": queues,
         "realtime_urls": urls,
+        "webhooks": webhooks,
+        "webhook_rules.allowed": (),
         "aws.region": next(iter(regions), None),
         "log.format": _default_log_format(),
     }
@@ -168,6 +174,36 @@ def load_controller(
     return reader.settings(ControllerSettings, {"log.format": _default_log_format()})
 
 
+def load_webhooks(
+    argv: Sequence[str],
+    environ: Mapping[str, str],
+    *,
+    check_keys: Callable[[str, None], object] | None = None,
+) -> WebhooksSettings:
+    """Return the settings of `dequeuer webhooks`. `check_keys`: gets the path of the keys; see `load_gateway`.
+
+    Raises:
+        ConfigurationError: with every fault.
+    """
+    reader = Reader("webhooks", argv, environ)
+    reader.require("webhooks")
+    _check_kms_key(reader)
+    _check_file(reader, "keys_path", check_keys, None)
+    if "keys_path" not in reader.sources and not reader.values.get("unsigned"):
+        unsigned = reader.source("unsigned")
+        wrong = f"is missing: nobody could verify the webhooks, and {unsigned} does not allow that"
+        reader.add_fault("keys_path", wrong, f"name a file with keys, or set {unsigned} to true")
+    if "keys_path" in reader.sources and reader.values.get("unsigned"):
+        wrong = f"is true, and {reader.source('keys_path')} is given, too"
+        reader.add_fault("unsigned", wrong, "remove one of them")
+    computed = {
+        "rules.allowed": (),
+        "aws.region": queue_region(reader.values.get("queue_url", "")),
+        "log.format": _default_log_format(),
+    }
+    return reader.settings(WebhooksSettings, computed)
+
+
 def load_jobs_command(argv: Sequence[str], environ: Mapping[str, str], *, needs_gateway: bool) -> JobsCommandSettings:
     """Return the settings of `dequeuer jobs`. `needs_gateway`: whether the gateway must be given.
 
@@ -187,6 +223,20 @@ def _check_file(reader: Reader, path: str, check: Callable[[str, T], object] | N
             check(reader.values[path], argument)
         except ConfigurationError as error:
             reader.faults += [f"{reader.source(path)}: {fault}" for fault in error.faults]
+
+
+def _check_receivers(reader: Reader, webhooks: Mapping[str, str]) -> None:
+    """Add the faults of the receivers of webhooks."""
+    if webhooks and "webhook_queue_url" not in reader.sources:
+        wrong = "is missing, and DEQUEUER_WEBHOOKS names receivers"
+        reader.add_fault("webhook_queue_url", wrong, "name the queue that the sidecars have, too")
+    allowed, allows_http = (reader.values.get(f"webhook_rules.{name}") for name in ("allowed", "allows_http"))
+    rules = ReceiverRules(allowed=allowed or (), allows_http=bool(allows_http))
+    for api_name, url in webhooks.items():
+        try:
+            rules.parse(url)
+        except InvalidReceiverError as error:
+            reader.faults.append(f"{reader.source('webhooks')}: the URL of {api_name} {error}")
 
 
 def _check_progress(reader: Reader, kind: ApiKind | None) -> None:

@@ -15,9 +15,9 @@ from dequeuer.settings.parsers import Parser
 
 T = TypeVar("T")
 
-User = Literal["async", "batch", "queue", "gateway", "enqueuer", "controller", "jobs_command", "proxy"]
+User = Literal["async", "batch", "queue", "gateway", "enqueuer", "controller", "jobs_command", "proxy", "webhooks"]
 """Who uses an option: the sidecar of an async API, of a batch API or of any queue, the gateway, the enqueuer, the
-controller, `dequeuer jobs`, or the realtime proxy."""
+controller, `dequeuer jobs`, the realtime proxy, or `dequeuer webhooks`."""
 
 
 class Details(TypedDict, total=False):

@@ -12,8 +12,9 @@ from dequeuer.settings.jobs_command import JobsCommandSettings
 from dequeuer.settings.option import Option, User, declarations
 from dequeuer.settings.proxy import ProxySettings
 from dequeuer.settings.sidecar import SidecarSettings
+from dequeuer.settings.webhooks import WebhooksSettings
 
-Program = Literal["sidecar", "gateway", "enqueuer", "controller", "jobs_command", "proxy"]
+Program = Literal["sidecar", "gateway", "enqueuer", "controller", "jobs_command", "proxy", "webhooks"]
 
 MODELS: Mapping[Program, type] = {
     "sidecar": SidecarSettings,
@@ -22,6 +23,7 @@ MODELS: Mapping[Program, type] = {
     "controller": ControllerSettings,
     "jobs_command": JobsCommandSettings,
     "proxy": ProxySettings,
+    "webhooks": WebhooksSettings,
 }
 USERS: Mapping[Program, tuple[User, ...]] = {
     "sidecar": ("async", "batch", "queue"),
@@ -30,6 +32,7 @@ USERS: Mapping[Program, tuple[User, ...]] = {
     "controller": ("controller",),
     "jobs_command": ("jobs_command",),
     "proxy": ("proxy",),
+    "webhooks": ("webhooks",),
 }
 OPTIONS: Mapping[Program, Mapping[str, Option]] = {
     program: {path: one.metadata["option"] for path, _, one in declarations(model)} for program, model in MODELS.items()

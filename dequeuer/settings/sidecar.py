@@ -11,7 +11,17 @@ from dequeuer.settings.option import group, option, settings_class
 from dequeuer.settings.parsers import OBJECT_SIZE, PORT, STATUSES, Parser, choice, seconds, whole, whole_seconds
 from dequeuer.settings.queue_kind import QueueSettings
 from dequeuer.settings.shared import SharedSettings
-from dequeuer.settings.text_parsers import ADDRESS, BUCKET, HOST, HOSTS, NAME, PATH, QUEUE_URL, S3_PATH
+from dequeuer.settings.text_parsers import (
+    ADDRESS,
+    BUCKET,
+    HOST,
+    HOSTS,
+    NAME,
+    PATH,
+    QUEUE_URL,
+    S3_PATH,
+    STANDARD_QUEUE_URL,
+)
 
 ApiKind = Literal["async", "batch", "queue"]
 
@@ -135,6 +145,8 @@ class SidecarSettings(SharedSettings):
     """Largest response that is stored; a request with a larger one fails."""
     in_progress_after_s: float = option(seconds(0, MAX_VISIBILITY_TIMEOUT_S), "DEQUEUER_IN_PROGRESS_AFTER", default="1")
     """`status/in_progress` is written only for a request that still runs after this time; 0: at once."""
+    webhook_queue_url: str | None = option(STANDARD_QUEUE_URL, "DEQUEUER_WEBHOOK_QUEUE", default=None)
+    """SQS queue for the ends of requests of an async API that have a webhook; `dequeuer webhooks` reads it."""
     progress: bool = option(choice(True, False, allowed="true or false"), "DEQUEUER_PROGRESS", default="false")
     """Whether the container of an async API may report how far a request is. Each POST then has the address in the
     header `X-Dequeuer-Progress-URL`."""

@@ -6,6 +6,7 @@ import ipaddress
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from types import MappingProxyType
 from urllib.parse import urlsplit
 
@@ -79,6 +80,28 @@ def _queue_url(match: re.Match[str]) -> str:
     return url
 
 
+def _standard_queue_url(match: re.Match[str]) -> str:
+    url = QUEUE_URL.read(match[0])
+    if url.endswith(".fifo"):
+        raise InvalidValueError("it is a FIFO queue, and the messages are not ordered")
+    return url
+
+
+def _network(match: re.Match[str]) -> IPv4Network | IPv6Network:
+    return ip_network(match[0])
+
+
+def _networks(found: Sequence[IPv4Network | IPv6Network]) -> tuple[IPv4Network | IPv6Network, ...]:
+    return tuple(found)
+
+
+def _webhook(match: re.Match[str]) -> tuple[str, str]:
+    named = re.fullmatch(rf"({NAME.pattern})\s*=\s*(.*)", match[0], re.DOTALL)
+    if named is None:
+        raise InvalidValueError(f'{quoted(match[0])} does not begin with an API\'s name and "="')
+    return named[1], named[2]
+
+
 def _queue(match: re.Match[str]) -> tuple[str, str]:
     named = re.fullmatch(rf"({NAME.pattern})\s*=\s*(.*)", match[0], re.DOTALL)
     if named is None:
@@ -130,11 +153,24 @@ ADDRESS = Parser("host:port, such as 10.0.0.1:9125 or [::1]:9125", _address, r"(
 # Visible ASCII only: urlsplit() removes tabs and newlines silently.
 URL = Parser("a URL that begins with http:// or https://, with a host", _url, "[!-~]{1,2048}")
 QUEUE_URL = Parser("the URL of a queue, such as https://sqs.us-west-2.amazonaws.com/123456789012/my-queue", _queue_url)
+STANDARD_QUEUE_URL = Parser(
+    "the URL of a standard queue, such as https://sqs.us-west-2.amazonaws.com/123456789012/webhooks",
+    _standard_queue_url,
+)
 QUEUES = listed(
     Parser("name=URL", _queue), _queues, "name=URL of its queue for each API, separated by commas; no name twice"
 )
 
 
+_NETWORK: Parser[IPv4Network | IPv6Network] = Parser("a network such as 10.1.0.0/16", _network)
+NETWORKS = listed(
+    _NETWORK,
+    _networks,
+    "networks such as 10.1.0.0/16 or fd00::/8, separated by commas",
+)
+WEBHOOKS = listed(
+    Parser("name=URL", _webhook), _queues, "name=URL of the receiver for each API, separated by commas; no name twice"
+)
 API_URLS = listed(
     Parser("name=http://host:port", _api_url),
     _api_urls,

@@ -19,10 +19,11 @@ from dequeuer.handlers.base import Handler, Target
 from dequeuer.handlers.response_policy import ResponsePolicy
 from dequeuer.settings import SidecarSettings
 from dequeuer.sinks.access import harmless_store_calls, prove_access
+from dequeuer.sinks.base import Fetch
 from dequeuer.sinks.expiry import MISSING_PERMISSION, ExpiryChange
 from dequeuer.sinks.layout import workloads_prefix
 from dequeuer.sources.base import Source
-from dequeuer.sources.sqs.operations import SendOperations
+from dequeuer.sources.sqs.operations import SqsClient
 from dequeuer.worker.poller import EndOfWork
 
 if TYPE_CHECKING:  # a sidecar that stores no counts does not pay for them
@@ -40,7 +41,7 @@ class WorkerDependencies:
     policy: ResponsePolicy
     drain: Drain
     observer: Observer
-    sqs: SendOperations
+    sqs: SqsClient
     max_receives: Callable[[], int | None]
     """Of the queue's redrive policy, after the source was opened."""
     counter: BatchCounter | None = None
@@ -89,6 +90,7 @@ async def _make_async(settings: SidecarSettings, dependencies: WorkerDependencie
     from dequeuer.handlers.async_api.final_failure import FailRequest  # noqa: PLC0415 - see make_api_kind
     from dequeuer.handlers.async_api.handler import AsyncHandler  # noqa: PLC0415 - see make_api_kind
     from dequeuer.handlers.async_api.result import ResultWriter  # noqa: PLC0415 - see make_api_kind
+    from dequeuer.handlers.async_api.unannounced import UnannouncedRequests  # noqa: PLC0415 - see make_api_kind
     from dequeuer.handlers.bugs import BugBoundary  # noqa: PLC0415 - see make_api_kind
     from dequeuer.sinks.deletion_batching import DeletionBatcher  # noqa: PLC0415 - see make_api_kind
 
@@ -108,6 +110,7 @@ async def _make_async(settings: SidecarSettings, dependencies: WorkerDependencie
         observer=dependencies.observer,
         in_progress_after_s=settings.in_progress_after_s,
         progress=await _open_progress(dependencies) if settings.progress else None,
+        on_webhook=UnannouncedRequests().found if settings.webhook_queue_url is None else None,
     )
 
     async def background() -> None:
@@ -119,13 +122,26 @@ async def _make_async(settings: SidecarSettings, dependencies: WorkerDependencie
         settings.max_attempts,
     )
     return ApiKind(
-        handler=bounded,
+        handler=_announcing(bounded, settings, dependencies, store),
         end_of_work=None,
         has_failed=lambda: False,
         # With a retention of 0 days the lifecycle rules of the bucket are not read.
         background=background if settings.result_retention_days else None,
         harmless_calls=harmless_store_calls(store, below),
     )
+
+
+def _announcing(handler: Handler, settings: SidecarSettings, dependencies: WorkerDependencies, store: Fetch) -> Handler:
+    """Return a handler that announces the requests which it has ended."""
+    if settings.webhook_queue_url is None:
+        return handler
+    from dequeuer.handlers.async_api.announcing import Announcing  # noqa: PLC0415 - only such a sidecar pays for it
+    from dequeuer.sources.sqs.outbox import SqsOutbox  # noqa: PLC0415 - see above
+
+    outbox = SqsOutbox(
+        dependencies.sqs, dependencies.cloud.translate, settings.webhook_queue_url, dependencies.observer
+    )
+    return Announcing(handler, outbox, store=store, cluster_uid=settings.cluster_uid, api_name=settings.api_name)
 
 
 async def _open_progress(dependencies: WorkerDependencies) -> ProgressReports:

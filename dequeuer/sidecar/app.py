@@ -6,7 +6,7 @@ import asyncio
 import math
 import os
 import signal
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from functools import partial
 from typing import TYPE_CHECKING
@@ -23,7 +23,7 @@ from dequeuer.core.errors import ConfigurationError, FatalError, SourceDeniedErr
 from dequeuer.core.events import Observer, ProcessPhaseChanged
 from dequeuer.core.readiness import AllOf
 from dequeuer.core.refusal_codes import hint
-from dequeuer.core.refusals import HarmlessCall, Refusals
+from dequeuer.core.refusals import Refusals
 from dequeuer.core.retry import retry_until_available
 from dequeuer.handlers.response_policy import ResponsePolicy
 from dequeuer.http.origin import LOCALHOST, LOCALHOST_IPV6
@@ -40,6 +40,7 @@ from dequeuer.process.running import run_to_status
 from dequeuer.settings import SidecarSettings
 from dequeuer.sidecar.api_kinds import ApiKind, WorkerDependencies, make_api_kind
 from dequeuer.sidecar.health import Health
+from dequeuer.sources.sqs.access import harmless_queue_calls
 from dequeuer.sources.sqs.source import SqsSource
 from dequeuer.worker.lease import LeaseRenewer, poll_wait_s
 from dequeuer.worker.worker import Worker
@@ -223,7 +224,7 @@ class _Sidecar:
             kind = await self._drain.run_until_requested(self._make_kind(source, dependencies), "start")
             if kind is None:
                 return None
-            self._refusals.set_harmless_calls({**_harmless_calls(source), **kind.harmless_calls})
+            self._refusals.set_harmless_calls({**harmless_queue_calls(source), **kind.harmless_calls})
             if kind.background is not None:
                 background.append(group.create_task(kind.background(), name="background"))
             workers = settings.workers
@@ -264,13 +265,3 @@ def _make_counter(settings: SidecarSettings) -> BatchCounter | None:
     from dequeuer.sidecar.batch_counts import BatchCounter  # noqa: PLC0415 - only such a sidecar pays for it
 
     return BatchCounter()
-
-
-def _harmless_calls(source: SqsSource) -> Mapping[tuple[str, str], HarmlessCall]:
-    """Return a harmless call for each operation; its result shows whether a refused operation is allowed again."""
-    return {
-        ("sqs", "ack"): lambda _: source.check_delete(),
-        ("sqs", "renew"): lambda _: source.check_change("renew"),
-        ("sqs", "release"): lambda _: source.check_change("release"),
-        ("sqs", "depth"): lambda _: source.depth(),
-    }

@@ -49,6 +49,10 @@ class ApiKeys:
         """Return the key of the record of an idempotency key. `digest`: of the caller and the key, hexadecimal."""
         return f"{self.requests}_keys/{digest}"
 
+    def disabled_webhook(self, digest: str) -> str:
+        """Return the key of the record of a receiver that wants no more webhooks. `digest`: of its URL, hexadecimal."""
+        return f"{self.requests}_webhooks/{digest}"
+
 
 @dataclass(frozen=True, slots=True)
 class RequestKeys:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -11,6 +11,7 @@ from typing import Any
 from aiohttp import ClientSession, web
 
 from dequeuer.core.errors import StoreUnavailableError
+from dequeuer.gateway.queue import NO_ATTRIBUTES
 from dequeuer.gateway.routes import make_runner
 from dequeuer.gateway.service import Gateway
 from dequeuer.sinks.base import Check, Payload, unchecked
@@ -102,13 +103,23 @@ class FakeQueue:
     store: Store
     sent: list[tuple[str, str]] = field(default_factory=list)
     may_repeat: list[bool] = field(default_factory=list)
+    attributes: list[Mapping[str, str]] = field(default_factory=list)
     error: Exception | None = None
 
-    async def send(self, queue_url: str, request_id: str, body: str, *, may_repeat: bool) -> None:
+    async def send(
+        self,
+        queue_url: str,
+        request_id: str,
+        body: str,
+        *,
+        may_repeat: bool,
+        attributes: Mapping[str, str] = NO_ATTRIBUTES,
+    ) -> None:
         if self.error is not None:
             raise self.error
         self.sent.append((queue_url, body))
         self.may_repeat.append(may_repeat)
+        self.attributes.append(attributes)
         self.store.journal.append(("send", request_id))
 
 

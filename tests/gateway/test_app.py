@@ -31,11 +31,12 @@ import json, sys
 from types import MappingProxyType
 from dequeuer.gateway.app import run_gateway
 from dequeuer.settings import AwsSettings, GatewaySettings, LogSettings
+from dequeuer.settings.webhook_rules import WebhookRuleSettings
 facts = json.loads(sys.argv[1])
 sys.exit(run_gateway(GatewaySettings(
     bucket=facts["bucket"], cluster_uid="uid", hosts=("127.0.0.1",), port=facts["port"],
     shutdown_delay_s=facts.get("delay_s", 0),
-    queues=MappingProxyType(facts["queues"]), apis_path=facts["apis_path"], realtime_urls={}, max_payload_bytes=2**30, inline_bytes=facts.get("inline_bytes", 0),
+    queues=MappingProxyType(facts["queues"]), apis_path=facts["apis_path"], realtime_urls={}, webhooks={}, webhook_rules=WebhookRuleSettings(allowed=()), max_payload_bytes=2**30, inline_bytes=facts.get("inline_bytes", 0),
     aws=AwsSettings(region="us-east-1", endpoint_url=facts["endpoint"], endpoint_url_sqs=None, endpoint_url_s3=None,
         client=facts.get("client", "auto"), s3_bucket_owner=facts.get("owner")),
     log=LogSettings(level="info", format="json"),

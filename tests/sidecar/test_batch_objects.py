@@ -77,7 +77,7 @@ class Stage:
             policy=ResponsePolicy(max_attempts=5, retry_statuses=frozenset()),
             drain=Drain(),
             observer=self.counter,
-            sqs=FakeSqs(),
+            sqs=FakeSqs(),  # type: ignore[arg-type] # it only sends
             max_receives=lambda: self.max_receives,
             counter=self.counter,
         )

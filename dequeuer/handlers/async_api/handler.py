@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Self
 
@@ -21,7 +21,7 @@ from dequeuer.core.errors import (
     clip,
 )
 from dequeuer.core.events import Observer, Posted, ResponseStarted
-from dequeuer.core.message import Fence, Message, Outcome, Reject, Retry
+from dequeuer.core.message import WEBHOOK_ATTRIBUTE, Fence, Message, Outcome, Reject, Retry
 from dequeuer.formats.envelope import decode_envelope, is_envelope, request_id_of
 from dequeuer.formats.failure import FailureCode, RequestFailure
 from dequeuer.handlers.async_api.ending import RequestEnding
@@ -60,6 +60,7 @@ class AsyncHandler:
         deletions: deletes objects of `store`.
         in_progress_after_s: `status/in_progress` is written when the work takes longer than this, seconds.
         progress: takes the reports of containers; None: they have none to send.
+        on_webhook: is called for each request that asks for a webhook; None: somebody else sends it.
     """
 
     def __init__(  # noqa: PLR0913 - one parameter for each collaborator
@@ -76,6 +77,7 @@ class AsyncHandler:
         observer: Observer,
         in_progress_after_s: float = 1.0,
         progress: ProgressReports | None = None,
+        on_webhook: Callable[[], None] | None = None,
     ) -> None:
         self._cluster_uid = cluster_uid
         self._api_name = api_name
@@ -88,6 +90,7 @@ class AsyncHandler:
         self._observer = observer
         self._in_progress_after_s = in_progress_after_s
         self._progress = progress
+        self._on_webhook = on_webhook
 
     def needs_slot(self, _message: Message) -> bool:
         """Return True: every request occupies the container."""
@@ -99,6 +102,8 @@ class AsyncHandler:
 
     async def handle(self, message: Message, fence: Fence) -> Outcome:
         """Handle one request."""
+        if self._on_webhook is not None and WEBHOOK_ATTRIBUTE in message.attributes:
+            self._on_webhook()
         try:
             request = self._request_of(message, fence)
         except InvalidInputError as error:

@@ -16,6 +16,7 @@ from dequeuer.observability.logs.event_log import (
     controller_event_log,
     gateway_event_log,
     sidecar_event_log,
+    webhooks_event_log,
 )
 from dequeuer.observability.logs.setup import configure
 
@@ -26,4 +27,5 @@ __all__ = [
     "controller_event_log",
     "gateway_event_log",
     "sidecar_event_log",
+    "webhooks_event_log",
 ]

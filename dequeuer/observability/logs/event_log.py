@@ -14,6 +14,7 @@ from dequeuer.observability.logs.credentials import CredentialsLines
 from dequeuer.observability.logs.jobs import JobLines
 from dequeuer.observability.logs.messages import MessageLines
 from dequeuer.observability.logs.services import ServiceLines, StoreFeatureLines
+from dequeuer.observability.logs.webhooks import WebhookLines
 
 
 class EventLines(Protocol):
@@ -77,4 +78,16 @@ def controller_event_log(*, clock: Callable[[], float] = monotonic) -> EventLog:
         ServiceLines(log, clock=clock),
         StoreFeatureLines(log),
         CredentialsLines(log, clock=clock),
+    )
+
+
+def webhooks_event_log(*, clock: Callable[[], float] = monotonic) -> EventLog:
+    """Return the event log of the program that delivers webhooks. `clock`: seconds, monotonic."""
+    log = structlog.get_logger()
+    return EventLog(
+        MessageLines(log),
+        ServiceLines(log, clock=clock),
+        StoreFeatureLines(log),
+        CredentialsLines(log, clock=clock),
+        WebhookLines(log),
     )

@@ -1,0 +1,124 @@
+"""Announces the end of a request: after its outcome is durable, before its message is acknowledged.
+
+The announcement is a message in another queue, the outbox; whoever delivers it takes as long as it takes. A worker that
+ends between the two leaves the message of the request, and its redelivery, which does not call the container again,
+sends the announcement: at least once, and never one without an outcome.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from dequeuer.core import clock
+from dequeuer.core.errors import (
+    SourceDeniedError,
+    SourceUnavailableError,
+    StoreDeniedError,
+    StoreMissingError,
+    StoreUnavailableError,
+)
+from dequeuer.core.message import WEBHOOK_ATTRIBUTE, Done, Fence, Message, Outcome, Retry
+from dequeuer.core.retry import retry_until_available
+from dequeuer.formats.failure import MAX_FAILURE_BYTES, decode_failure
+from dequeuer.formats.webhook_event import WebhookEvent, encode_event
+from dequeuer.handlers.backoff import backoff_s
+from dequeuer.handlers.base import Handler
+from dequeuer.sinks.base import Fetch
+from dequeuer.sinks.layout import RequestKeys
+
+DECIDED_AFTER_S = 60.0
+"""A failure beside a result stands when it is this old: a delivery that finds the result just after it has written the
+failure deletes the failure at once."""
+
+
+class Outbox(Protocol):
+    """The queue of what is to be announced."""
+
+    async def send(self, body: str) -> None:
+        """Send a message. When this returns, it is durable. Raises `SourceUnavailableError`, `SourceDeniedError`."""
+
+
+class UndecidedError(Exception):
+    """Another delivery of the request is deciding how it ends."""
+
+
+class Announcing:
+    """`Handler` around another one: announces each request that has ended to the receiver that its message names.
+
+    While outbox or store are unavailable, or refuse, it waits: the lease of the message bounds that.
+
+    Args:
+        handler: ends requests.
+        outbox: takes the announcements.
+        store: has the outcomes.
+        cluster_uid: the first part of their keys.
+        api_name: of the requests.
+    """
+
+    def __init__(self, handler: Handler, outbox: Outbox, *, store: Fetch, cluster_uid: str, api_name: str) -> None:
+        self._handler = handler
+        self._outbox = outbox
+        self._store = store
+        self._cluster_uid = cluster_uid
+        self._api_name = api_name
+        self.needs_slot = handler.needs_slot
+        self.ref = handler.ref
+
+    async def handle(self, message: Message, fence: Fence) -> Outcome:
+        """Handle a message. Its outcome is returned when its announcement is in the outbox."""
+        outcome = await self._handler.handle(message, fence)
+        url = message.attributes.get(WEBHOOK_ATTRIBUTE)
+        if url is None or not isinstance(outcome, Done):
+            return outcome
+        try:
+            event = await self._event(message, url, outcome)
+        except UndecidedError:
+            after_s = backoff_s(message.receive_count)
+            return Retry(after_s=after_s, reason="another delivery decides how the request ends: nothing is announced")
+        body = encode_event(event)
+        await retry_until_available((SourceUnavailableError, SourceDeniedError), self._send, body, fence)
+        return outcome
+
+    async def _send(self, body: str, fence: Fence) -> None:
+        fence.check()
+        await self._outbox.send(body)
+
+    async def _event(self, message: Message, url: str, outcome: Done) -> WebhookEvent:
+        request_id = self.ref(message)
+        if outcome.state == "completed":
+            return WebhookEvent(
+                url=url, api_name=self._api_name, request_id=request_id, status="completed", ended_at=clock.wall()
+            )
+        return await retry_until_available((StoreUnavailableError, StoreDeniedError), self._stored, url, request_id)
+
+    async def _stored(self, url: str, request_id: str) -> WebhookEvent:
+        """Return the event of the outcome that is stored: another delivery may have written it."""
+        keys = RequestKeys(self._cluster_uid, self._api_name, request_id)
+        names = await self._store.list(keys.prefix)
+        if keys.completed in names:
+            return WebhookEvent(
+                url=url, api_name=self._api_name, request_id=request_id, status="completed", ended_at=clock.wall()
+            )
+        if keys.failed not in names:
+            raise UndecidedError
+        try:
+            found = await self._store.get(keys.failed)
+        except StoreMissingError:
+            raise UndecidedError from None
+        if keys.result in names and clock.wall() - found.modified_at < DECIDED_AFTER_S:
+            raise UndecidedError
+        content = b""
+        async for chunk in found.chunks:
+            content += chunk
+            if len(content) > MAX_FAILURE_BYTES:
+                break
+        failure = decode_failure(content)
+        return WebhookEvent(
+            url=url,
+            api_name=self._api_name,
+            request_id=request_id,
+            status="failed",
+            ended_at=found.modified_at,
+            error=failure.error,
+            code=failure.code,
+        )
