@@ -78,11 +78,13 @@ class Retry:
     """No outcome yet: release the message, hidden for `after_s` seconds (0: visible at once).
 
     `container_unavailable`: the container was busy, could not be reached, or broke the connection.
+    `status_code`: of its response; None when there was none.
     """
 
     after_s: float
     reason: str
     container_unavailable: bool = False
+    status_code: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

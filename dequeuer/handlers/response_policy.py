@@ -60,7 +60,7 @@ class ResponsePolicy:
         requested_s = parse_retry_after(response.retry_after, now=clock.wall(), limit_s=MAX_VISIBILITY_TIMEOUT_S)
         after_s = backoff_s(receive_count) if requested_s is None else max(requested_s, MIN_BACKOFF_S)
         reason = f"the container answered {response.status}"
-        return Retry(after_s=after_s, reason=reason, container_unavailable=True)
+        return Retry(after_s=after_s, reason=reason, container_unavailable=True, status_code=response.status)
 
     def retry_unavailable(
         self, error: ContainerUnavailableError, receive_count: int, *, is_draining: bool

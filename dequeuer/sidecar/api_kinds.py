@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
@@ -21,7 +22,7 @@ from dequeuer.settings import SidecarSettings
 from dequeuer.sinks.access import harmless_store_calls, prove_access
 from dequeuer.sinks.base import Fetch
 from dequeuer.sinks.expiry import MISSING_PERMISSION, ExpiryChange
-from dequeuer.sinks.layout import workloads_prefix
+from dequeuer.sinks.layout import ApiKeys, workloads_prefix
 from dequeuer.sources.base import Source
 from dequeuer.sources.sqs.operations import SqsClient
 from dequeuer.worker.poller import EndOfWork
@@ -87,6 +88,8 @@ async def make_api_kind(settings: SidecarSettings, dependencies: WorkerDependenc
 
 
 async def _make_async(settings: SidecarSettings, dependencies: WorkerDependencies) -> ApiKind:
+    from dequeuer.handlers.async_api.attempt_records import AttemptRecords  # noqa: PLC0415 - see make_api_kind
+    from dequeuer.handlers.async_api.cancellation import CancellationWatch  # noqa: PLC0415 - see make_api_kind
     from dequeuer.handlers.async_api.final_failure import FailRequest  # noqa: PLC0415 - see make_api_kind
     from dequeuer.handlers.async_api.handler import AsyncHandler  # noqa: PLC0415 - see make_api_kind
     from dequeuer.handlers.async_api.result import ResultWriter  # noqa: PLC0415 - see make_api_kind
@@ -98,6 +101,11 @@ async def _make_async(settings: SidecarSettings, dependencies: WorkerDependencie
     prefix = workloads_prefix(settings.cluster_uid)
     below = f"{prefix}{settings.api_name}/"
     await prove_access(store, settings.bucket, below)
+    keys = ApiKeys(settings.cluster_uid, settings.api_name)
+    cancellations = None
+    if settings.cancel_check_interval_s:
+        cancellations = CancellationWatch(store, keys, settings.cancel_check_interval_s)
+        dependencies.closing.callback(cancellations.close)
     handler = AsyncHandler(
         cluster_uid=settings.cluster_uid,
         api_name=settings.api_name,
@@ -111,6 +119,8 @@ async def _make_async(settings: SidecarSettings, dependencies: WorkerDependencie
         in_progress_after_s=settings.in_progress_after_s,
         progress=await _open_progress(dependencies) if settings.progress else None,
         on_webhook=UnannouncedRequests().found if settings.webhook_queue_url is None else None,
+        cancellations=cancellations,
+        attempts=AttemptRecords(store, keys, socket.gethostname()),
     )
 
     async def background() -> None:

@@ -23,6 +23,8 @@ class Reply:
     error: DequeuerError | None = None
     body_error: DequeuerError | None = None
     takes_s: float = 0.0
+    body_s: float = 0.0
+    """Between the bytes of the body and its end."""
 
 
 @dataclass
@@ -47,6 +49,8 @@ class ScriptedResponse:
     async def chunks(self) -> AsyncIterator[bytes]:
         async for chunk in chunked(self._reply.body):
             yield chunk
+        if self._reply.body_s:
+            await asyncio.sleep(self._reply.body_s)
         if self._reply.body_error is not None:
             raise self._reply.body_error
 

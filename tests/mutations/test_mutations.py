@@ -27,7 +27,65 @@ class Mutation:
 
 _RESULTS = "tests/handlers/batch_api/test_results.py"
 
+_CANCELLATION = "tests/handlers/async_api/test_cancellation.py"
+
 MUTATIONS = [
+    Mutation(
+        name="a cancelled request is begun",
+        module="handlers/async_api/handler.py",
+        old="        if request.request_id in self._cancellations.cancelled:\n",
+        new="        if False:\n",
+        tests=(f"{_CANCELLATION}::test_a_cancelled_request_that_waited_is_not_begun",),
+    ),
+    Mutation(
+        name="a request is begun after its deadline",
+        module="handlers/async_api/handler.py",
+        old="if deadline is not None and clock.wall() >= deadline:",
+        new="if False:",
+        tests=(f"{_CANCELLATION}::test_a_request_past_its_deadline_is_not_begun",),
+    ),
+    Mutation(
+        name="a running request is not cut when it is cancelled",
+        module="handlers/async_api/call.py",
+        old="                cut.cancel(now)\n",
+        new="                pass\n",
+        tests=(f"{_CANCELLATION}::test_a_running_request_is_cut_at_the_next_look",),
+    ),
+    Mutation(
+        name="a result is cut while it is written",
+        module="handlers/async_api/result.py",
+        old="    complete()\n",
+        new="    pass\n",
+        tests=(f"{_CANCELLATION}::test_a_large_response_that_is_complete_is_not_cut_while_it_is_written",),
+    ),
+    Mutation(
+        name="an idle process looks for cancellations",
+        module="handlers/async_api/cancellation.py",
+        old="        if self._running:\n",
+        new="        if True:\n",
+        tests=(f"{_CANCELLATION}::test_an_idle_process_lists_nothing",),
+    ),
+    Mutation(
+        name="each request that begins lists the cancellations",
+        module="handlers/async_api/cancellation.py",
+        old="now - self._looked_at <= MAX_FRESH_S:\n            return\n",
+        new="now - self._looked_at <= MAX_FRESH_S:\n            pass\n",
+        tests=(f"{_CANCELLATION}::test_a_hundred_that_begin_within_a_second_share_one_listing",),
+    ),
+    Mutation(
+        name="a cancellation stays in the index after the end of its request",
+        module="handlers/async_api/handler.py",
+        old="            await delete_best_effort(self._deletions, (key,))\n",
+        new="            pass\n",
+        tests=(f"{_CANCELLATION}::test_a_cancelled_request_that_waited_is_not_begun",),
+    ),
+    Mutation(
+        name="a record of an attempt is written after the lease",
+        module="handlers/async_api/attempt_records.py",
+        old='encode_attempt(attempt), "application/json", check=fence.check)',
+        new='encode_attempt(attempt), "application/json")',
+        tests=("tests/handlers/async_api/test_attempt_records.py::test_nothing_is_recorded_after_the_lease",),
+    ),
     Mutation(
         name="progress is written after the end of its attempt",
         module="handlers/async_api/progress.py",
@@ -51,7 +109,7 @@ MUTATIONS = [
     ),
     Mutation(
         name="a client chooses where a container reports",
-        module="handlers/async_api/handler.py",
+        module="handlers/async_api/call.py",
         old="                headers = [field for field in headers if field[0].lower() != PROGRESS_URL_HEADER.lower()]\n",
         new="",
         tests=("tests/handlers/async_api/test_handler.py::test_a_client_cannot_choose_where_the_container_reports",),
@@ -727,8 +785,8 @@ MUTATIONS = [
     ),
     Mutation(
         name="status before result",
-        module="handlers/async_api/handler.py",
-        old="                    result = await self._results.write(response, request)\n",
+        module="handlers/async_api/call.py",
+        old="                    result = await self._results.write(response, request, cut.response_complete)\n",
         new="                    await request.mark_completed()\n                    result = await self._results.write(response, request)\n",
         tests=("tests/handlers/async_api/test_handler.py",),
     ),
@@ -969,7 +1027,7 @@ MUTATIONS = [
     ),
     Mutation(
         name="a response whose write is refused is dropped",
-        module="handlers/async_api/handler.py",
+        module="handlers/async_api/call.py",
         old="                    request.response_received()\n",
         new="",
         tests=("tests/handlers/async_api/test_handler.py", "tests/simulation/test_refusals.py"),

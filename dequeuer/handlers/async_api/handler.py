@@ -2,64 +2,55 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractContextManager, nullcontext
-from typing import TYPE_CHECKING, Self
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from dequeuer.core import clock
 from dequeuer.core.drain import Drain
 from dequeuer.core.errors import (
-    ContainerTimeoutError,
     ContainerUnavailableError,
     InvalidInputError,
-    InvalidResponseError,
-    LeaseLostError,
     StoreDeniedError,
     StoreMissingError,
     StoreUnavailableError,
     clip,
 )
-from dequeuer.core.events import Observer, Posted, ResponseStarted
-from dequeuer.core.message import WEBHOOK_ATTRIBUTE, Fence, Message, Outcome, Reject, Retry
+from dequeuer.core.events import Observer
+from dequeuer.core.message import WEBHOOK_ATTRIBUTE, Done, Fence, Message, Outcome, Reject, Retry
+from dequeuer.formats.deadline import deadline_of
 from dequeuer.formats.envelope import decode_envelope, is_envelope, request_id_of
-from dequeuer.formats.failure import FailureCode, RequestFailure
+from dequeuer.formats.failure import RequestFailure
+from dequeuer.handlers.async_api.attempt_records import AttemptRecords
+from dequeuer.handlers.async_api.call import ContainerCalls, RequestFailedError
+from dequeuer.handlers.async_api.cancellation import MAX_FRESH_S, CancellationWatch
 from dequeuer.handlers.async_api.ending import RequestEnding
 from dequeuer.handlers.async_api.inline import InlineRequest
-from dequeuer.handlers.async_api.request_store import RequestStore, Submitted
+from dequeuer.handlers.async_api.request_store import RequestStore, delete_best_effort
 from dequeuer.handlers.async_api.result import ResultWriter
 from dequeuer.handlers.backoff import MAX_BACKOFF_S, backoff_s
 from dequeuer.handlers.base import Target
-from dequeuer.handlers.response_policy import Failure, ResponsePolicy
+from dequeuer.handlers.response_policy import ResponsePolicy
 from dequeuer.sinks.base import Deletions, Store
-from dequeuer.sinks.layout import RequestKeys
+from dequeuer.sinks.layout import ApiKeys, RequestKeys
 
 if TYPE_CHECKING:  # a sidecar whose container does not report does not pay for it
     from dequeuer.handlers.async_api.progress import ProgressReports
 
-REQUEST_ID_HEADER = "X-Cortex-Request-ID"
-PROGRESS_URL_HEADER = "X-Dequeuer-Progress-URL"
-MAX_BUFFERED_PAYLOAD_BYTES = 64 * 1024
-"""Payloads up to this size are read before they are sent; larger ones are streamed."""
-
-_NO_PROGRESS = nullcontext("")
-
-
-class _RequestFailedError(Exception):
-    """The request has failed and is not tried again. `status_code`: of the response; None when there is none."""
-
-    def __init__(self, error: str, code: FailureCode, status_code: int | None = None) -> None:
-        super().__init__(error)
-        self.failure = RequestFailure(error=error, code=code, status_code=status_code)
-
 
 class AsyncHandler:
-    """Reads the request, sends it to the container, stores the result and the final status.
+    """Reads the request, has the container called, stores the final status.
 
     Args:
+        cluster_uid: the prefix of all keys.
+        api_name: of the API.
+        store: has the requests.
         deletions: deletes objects of `store`.
-        in_progress_after_s: `status/in_progress` is written when the work takes longer than this, seconds.
-        progress: takes the reports of containers; None: they have none to send.
+        target, results, observer, in_progress_after_s, progress: see `ContainerCalls`.
+        policy: what a response means, or the lack of one.
+        drain: no request fails because its container ends then.
+        cancellations: what clients want to be cancelled; None: nobody looks.
+        attempts: records attempts that are tried again; None: nobody does.
         on_webhook: is called for each request that asks for a webhook; None: somebody else sends it.
     """
 
@@ -77,20 +68,28 @@ class AsyncHandler:
         observer: Observer,
         in_progress_after_s: float = 1.0,
         progress: ProgressReports | None = None,
+        cancellations: CancellationWatch | None = None,
+        attempts: AttemptRecords | None = None,
         on_webhook: Callable[[], None] | None = None,
     ) -> None:
         self._cluster_uid = cluster_uid
         self._api_name = api_name
         self._store = store
         self._deletions = deletions
-        self._target = target
-        self._results = results
         self._policy = policy
         self._drain = drain
-        self._observer = observer
-        self._in_progress_after_s = in_progress_after_s
-        self._progress = progress
+        self._cancellations = cancellations
+        self._attempts = attempts
         self._on_webhook = on_webhook
+        self._calls = ContainerCalls(
+            target=target,
+            results=results,
+            policy=policy,
+            observer=observer,
+            in_progress_after_s=in_progress_after_s,
+            progress=progress,
+            cancellations=cancellations,
+        )
 
     def needs_slot(self, _message: Message) -> bool:
         """Return True: every request occupies the container."""
@@ -118,26 +117,30 @@ class AsyncHandler:
 
     def _request_of(self, message: Message, fence: Fence) -> RequestStore:
         """Return the request that a message names. Raises `InvalidInputError` when it names none."""
-        if is_envelope(message.body):
-            envelope = decode_envelope(message.body)
-            keys = RequestKeys(self._cluster_uid, self._api_name, envelope.request_id)
-            may_be_duplicate = envelope.may_repeat or message.may_repeat
-            return InlineRequest(self._store, self._deletions, keys, fence, envelope, may_be_duplicate=may_be_duplicate)
         request_id = self.ref(message)
-        if not request_id:
+        if request_id and request_id == message.body:
+            keys = RequestKeys(self._cluster_uid, self._api_name, request_id)
+            return RequestStore(self._store, self._deletions, keys, fence, may_be_duplicate=message.may_repeat)
+        if not is_envelope(message.body):
             raise InvalidInputError(f"the message is not a request id: {clip(message.body)}")
-        keys = RequestKeys(self._cluster_uid, self._api_name, request_id)
-        return RequestStore(self._store, self._deletions, keys, fence, may_be_duplicate=message.may_repeat)
+        envelope = decode_envelope(message.body)
+        keys = RequestKeys(self._cluster_uid, self._api_name, envelope.request_id)
+        may_be_duplicate = envelope.may_repeat or message.may_repeat
+        return InlineRequest(self._store, self._deletions, keys, fence, envelope, may_be_duplicate=may_be_duplicate)
 
     async def _attempt(self, message: Message, request: RequestStore, ending: RequestEnding, fence: Fence) -> Outcome:
         """Make one attempt, and decide what a failure means."""
+        began_s = clock.wall()
         try:
-            return await self._process(message, request, ending, fence)
-        except _RequestFailedError as error:
-            return await ending.failed(error.failure)
+            outcome = await self._process(message, request, ending, fence)
+        except RequestFailedError as error:
+            outcome = await ending.failed(error.failure)
         except ContainerUnavailableError as error:
             retry = self._policy.retry_unavailable(error, message.receive_count, is_draining=self._drain.requested)
-            return retry or await ending.failed(RequestFailure(error=str(error), code="unreachable"))
+            outcome = retry or await ending.failed(RequestFailure(error=str(error), code="unreachable"))
+        if isinstance(outcome, Retry) and outcome.container_unavailable and self._attempts is not None:
+            await self._attempts.write(message, request.request_id, outcome, began_s, fence)
+        return self._forgetting(outcome, request.request_id)
 
     async def _store_denied(
         self, message: Message, request: RequestStore, ending: RequestEnding, error: StoreDeniedError
@@ -159,93 +162,49 @@ class AsyncHandler:
         """Read the input, call the container, end the request. A request that has ended before is not sent again."""
         if (message.receive_count > 1 or request.may_be_duplicate) and (prior := await request.prior_outcome()):
             return await ending.already_ended(prior)
+        await self._check_wanted(message, request)
         try:
             submitted = await request.read()
             # The headers are deleted after a failure: a message without them can be a duplicate of a finished request.
             if submitted.headers is None and (prior := await request.prior_outcome()):
                 return await ending.already_ended(prior)
-            return await self._call_container(message, request, submitted, fence) or await ending.completed()
+            return await self._calls.call(message, request, submitted, fence) or await ending.completed()
         except StoreMissingError:
             if prior := await request.prior_outcome():
                 return await ending.already_ended(prior)
-            raise _RequestFailedError("the payload is missing", "missing_payload") from None
+            raise RequestFailedError("the payload is missing", "missing_payload") from None
         except InvalidInputError as error:
-            raise _RequestFailedError(str(error), "invalid_input") from error
+            raise RequestFailedError(str(error), "invalid_input") from error
 
-    def _progress_of(self, request: RequestStore) -> AbstractContextManager[str]:
-        """Return the context in which the container may report; yields the URL, "" when it may not."""
-        return _NO_PROGRESS if self._progress is None else self._progress.accepted(request)
+    async def _check_wanted(self, message: Message, request: RequestStore) -> None:
+        """Raise `RequestFailedError` when nobody wants the request to be begun any more."""
+        deadline = deadline_of(message.attributes) if message.attributes else None
+        if deadline is not None and clock.wall() >= deadline:
+            raise RequestFailedError("the deadline of the request passed before it was begun", "expired")
+        if self._cancellations is None:
+            return
+        if _has_waited(message):
+            await self._cancellations.look_if_stale()
+        if request.request_id in self._cancellations.cancelled:
+            raise RequestFailedError("a client cancelled the request before it was begun", "cancelled")
 
-    async def _call_container(
-        self, message: Message, request: RequestStore, submitted: Submitted, fence: Fence
-    ) -> Retry | None:
-        """Send the request to the container and store the result. Returns `Retry` for a retry status, else None."""
-        payload = submitted.payload
-        headers = list(submitted.headers or ())
-        if payload.content_type and not any(name.lower() == "content-type" for name, _ in headers):
-            headers.append(("Content-Type", payload.content_type))
-        headers.append((REQUEST_ID_HEADER, request.request_id))
-        body: bytes | AsyncIterator[bytes] = payload.chunks
-        if payload.size <= MAX_BUFFERED_PAYLOAD_BYTES:
-            body = b"".join([chunk async for chunk in payload.chunks])
-        with _ProgressMarker(request, self._in_progress_after_s) as work, self._progress_of(request) as url:
-            if url:
-                # One from the client would make the container send its reports elsewhere.
-                headers = [field for field in headers if field[0].lower() != PROGRESS_URL_HEADER.lower()]
-                headers.append((PROGRESS_URL_HEADER, url))
-            self._observer(Posted(queued_s=clock.wall() - message.sent_at if message.sent_at else None))
-            try:
-                async with self._target.post("/", headers, body, payload.size) as response:
-                    request.response_received()
-                    duration_s = work.lasted_s()
-                    self._observer(ResponseStarted(kind="async", status_code=response.status, duration_s=duration_s))
-                    match self._policy.verdict(response, message.receive_count):
-                        case Retry() as retry:
-                            return retry
-                        case Failure(reason=reason):
-                            raise _RequestFailedError(reason, "container_status", response.status)
-                    result = await self._results.write(response, request)
-            except ContainerTimeoutError as error:
-                raise _RequestFailedError(str(error), "timeout") from error
-            except InvalidResponseError as error:
-                raise _RequestFailedError(str(error), "invalid_result", 200) from error
-            fence.release_slot()
-            if result is not None:
-                await request.put_result(result)
-        return None
+    def _forgetting(self, outcome: Outcome, request_id: str) -> Outcome:
+        """Return the outcome; a cancellation that is known is deleted after it, or it would be listed for days."""
+        cancelled = () if self._cancellations is None else self._cancellations.cancelled
+        if not isinstance(outcome, Done) or request_id not in cancelled:
+            return outcome
+        after_ack, key = outcome.after_ack, ApiKeys(self._cluster_uid, self._api_name).cancellation(request_id)
+
+        async def then() -> None:
+            if after_ack is not None:
+                await after_ack()
+            await delete_best_effort(self._deletions, (key,))
+
+        return replace(outcome, after_ack=then)
 
 
-class _ProgressMarker:
-    """Writes `status/in_progress` when the work inside lasts longer than `after_s`. Shorter work costs no PUT."""
-
-    __slots__ = ("_loop", "_request", "_started", "_timer", "_writing")
-
-    def __init__(self, request: RequestStore, after_s: float) -> None:
-        self._request = request
-        self._writing: asyncio.Task[None] | None = None
-        self._loop = loop = asyncio.get_running_loop()
-        self._started = loop.time()
-        self._timer = loop.call_later(after_s, self._start_writing)
-
-    def lasted_s(self) -> float:
-        """Return the seconds since the work began."""
-        return self._loop.time() - self._started
-
-    def _start_writing(self) -> None:
-        self._writing = self._loop.create_task(_mark_in_progress(self._request), name="in-progress")
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._timer.cancel()
-        if self._writing is not None:
-            self._writing.cancel()
-
-
-async def _mark_in_progress(request: RequestStore) -> None:
-    try:
-        await request.mark_in_progress()
-    except (StoreUnavailableError, StoreDeniedError, LeaseLostError):
-        # The status is only information for clients. The store has reported the failure already.
-        return
+def _has_waited(message: Message) -> bool:
+    """Tell whether there was time for a client to cancel the request before its work begins."""
+    if message.receive_count > 1 or message.may_repeat:
+        return True
+    return message.sent_at is not None and clock.wall() - message.sent_at > MAX_FRESH_S

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 from dequeuer.concurrency.byte_budget import ByteBudget
 from dequeuer.core.errors import InvalidResponseError
@@ -35,11 +35,19 @@ class ResultWriter:
         self._max_bytes = max_bytes
         self._buffers = ByteBudget(TOTAL_BUFFER_BYTES)
 
-    async def write(self, response: Response, request: RequestStore) -> bytes | None:
+    async def write(
+        self, response: Response, request: RequestStore, complete: Callable[[], None] = lambda: None
+    ) -> bytes | None:
         """Check that the response is a result, and store its bytes unchanged.
 
         The bytes of a small one are returned; the caller stores them after it has left the response, because the
         container does not have to wait for that. None: the result is stored already.
+
+        Args:
+            response: of the container.
+            request: where the result is stored.
+            complete: is called when the response has arrived, before it is stored. Not for a small one: that is
+                complete when this returns.
 
         Raises:
             InvalidResponseError: it is not a result; nothing is stored.
@@ -50,7 +58,7 @@ class ResultWriter:
             raise InvalidResponseError("the response's Content-Type is not application/json")
         if response.size is not None and response.size <= MAX_SMALL_BYTES:
             return await self._read_small(response, response.size)
-        body = json_chunks(response, self._max_bytes)
+        body = _telling(json_chunks(response, self._max_bytes), complete)
         head = bytearray()
         if response.size is None and await fill(head, body, MAX_SMALL_BYTES):
             return bytes(head)
@@ -73,6 +81,12 @@ class ResultWriter:
         body = b"".join([chunk async for chunk in response.chunks()])
         check_json(body)
         return body
+
+
+async def _telling(body: AsyncIterator[bytes], complete: Callable[[], None]) -> AsyncIterator[bytes]:
+    async for chunk in body:
+        yield chunk
+    complete()
 
 
 async def _rest(head: bytearray, body: AsyncIterator[bytes]) -> AsyncIterator[bytes]:

@@ -15,12 +15,8 @@ from dequeuer.core.errors import (
 )
 from dequeuer.core.events import ResponseStarted
 from dequeuer.core.message import Done, Fence, Outcome, Reject, Retry
-from dequeuer.handlers.async_api.handler import (
-    MAX_BUFFERED_PAYLOAD_BYTES,
-    PROGRESS_URL_HEADER,
-    REQUEST_ID_HEADER,
-    AsyncHandler,
-)
+from dequeuer.handlers.async_api.call import MAX_BUFFERED_PAYLOAD_BYTES, PROGRESS_URL_HEADER, REQUEST_ID_HEADER
+from dequeuer.handlers.async_api.handler import AsyncHandler
 from dequeuer.handlers.async_api.progress import ProgressReports
 from dequeuer.handlers.async_api.result import ResultWriter
 from dequeuer.handlers.response_body import MAX_BUFFERED_BYTES, MAX_SMALL_BYTES

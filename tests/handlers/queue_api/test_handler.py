@@ -73,7 +73,8 @@ async def test_without_a_redrive_policy_the_last_of_max_attempts_ends_a_message(
 async def test_the_container_may_ask_for_another_time() -> None:
     for receive_count in (1, 50):
         outcome = await Stage(Reply(status=503, retry_after="120")).handle(make(receive_count=receive_count))
-        assert outcome == Retry(after_s=120, reason="the container answered 503", container_unavailable=True)
+        reason = "the container answered 503"
+        assert outcome == Retry(after_s=120, reason=reason, container_unavailable=True, status_code=503)
 
 
 @pytest.mark.parametrize("reply", [UNREACHABLE, Reply(body_error=ContainerUnavailableError("broke"))])

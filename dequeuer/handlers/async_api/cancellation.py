@@ -1,0 +1,113 @@
+"""Finds out which requests are to be cancelled, and cuts off the container's work on them.
+
+A client asks for a cancellation at the gateway, which writes an object for it. Sidecars see it by listing: one listing
+for all requests of the process, while there is work. So a cancellation costs a request that nobody cancels nothing, and
+an idle process nothing at all.
+
+Only the sidecar that holds the message ends a request. So a cancellation is one more reason for a failure, and what
+decides between a success and a failure at the same time (`ending.py`) decides here, too.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Collection
+from typing import Final, TypeAlias
+
+from dequeuer.core.errors import StoreDeniedError, StoreUnavailableError
+from dequeuer.sinks.base import Listing
+from dequeuer.sinks.layout import ApiKeys
+
+MAX_FRESH_S: Final = 1.0
+"""A message that waited in the queue for longer is not begun before the cancellations were listed, seconds. A listing
+that is younger than this is used again."""
+LOOK_TIMEOUT_S: Final = 2.0
+"""How long the begin of work waits for a listing. Then it begins: the next listing finds what it should have known."""
+MAX_PAGES: Final = 10
+"""Of 1,000 cancellations each that a listing reads."""
+
+Found: TypeAlias = Callable[[Collection[str]], None]
+"""Takes the ids of the requests that are to be cancelled."""
+
+
+class CancellationWatch:
+    """The cancellations of one API.
+
+    Args:
+        store: is listed.
+        keys: of the API.
+        interval_s: between two listings while work is running, seconds.
+    """
+
+    def __init__(self, store: Listing, keys: ApiKeys, interval_s: float) -> None:
+        self._store = store
+        self._prefix = keys.cancellations
+        self._interval_s = interval_s
+        self.cancelled: frozenset[str] = frozenset()
+        """The ids of the last listing."""
+        self._running: Collection[str] = ()
+        self._found: Found = lambda _ids: None
+        self._looked_at: float | None = None
+        """Loop time at which the last listing that succeeded began."""
+        self._looking: asyncio.Task[None] | None = None
+        self._looking_since = 0.0
+        self._timer: asyncio.TimerHandle | None = None
+        self._loop = asyncio.get_running_loop()
+
+    def begin(self, running: Collection[str], found: Found) -> None:
+        """Look from now on while there are ids in `running`; tell `found` the ids of each listing."""
+        self._running, self._found = running, found
+        self._timer = self._loop.call_later(self._interval_s, self._due)
+
+    def close(self) -> None:
+        """Look no more."""
+        for pending in (self._timer, self._looking):
+            if pending is not None:
+                pending.cancel()
+
+    def _due(self) -> None:
+        self._timer = self._loop.call_later(self._interval_s, self._due)
+        if self._running:
+            self._look()
+
+    async def look_if_stale(self) -> None:
+        """Wait for a listing that is not older than `MAX_FRESH_S`, but not for long."""
+        now = self._loop.time()
+        if self._looked_at is not None and now - self._looked_at <= MAX_FRESH_S:
+            return
+        try:
+            async with asyncio.timeout(LOOK_TIMEOUT_S):
+                # One that has begun long ago may have missed what has been asked for since.
+                if self._looking is not None and now - self._looking_since > MAX_FRESH_S:
+                    await asyncio.wait({self._looking})
+                await asyncio.wait({self._look()})
+        except TimeoutError:
+            return
+
+    def _look(self) -> asyncio.Task[None]:
+        """Return the listing that is under way; begin one when there is none."""
+        if self._looking is None:
+            self._looking_since = self._loop.time()
+            self._looking = self._loop.create_task(self._list(self._looking_since), name="cancellations")
+            self._looking.add_done_callback(self._looked)
+        return self._looking
+
+    def _looked(self, task: asyncio.Task[None]) -> None:
+        self._looking = None
+        if not task.cancelled():
+            task.exception()
+
+    async def _list(self, began_at: float) -> None:
+        found: set[str] = set()
+        token = ""
+        try:
+            for _ in range(MAX_PAGES):
+                page = await self._store.list_page(self._prefix, token=token)
+                found.update(listed.key.removeprefix(self._prefix) for listed in page.objects)
+                if not (token := page.next_token):
+                    break
+        except (StoreUnavailableError, StoreDeniedError):
+            return  # the store has reported it; the work goes on
+        self.cancelled = frozenset(found)
+        self._looked_at = began_at
+        self._found(self.cancelled)
