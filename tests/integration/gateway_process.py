@@ -22,10 +22,11 @@ class Gateway(Sidecar):
         queue_url: the queue of the API.
         apis: a cortex.yaml with APIs that have jobs.
         port: to listen on; 0: a free one.
+        more: further variables.
     """
 
     def __init__(
-        self, endpoint: str, bucket: Bucket, queue_url: str, *, apis: Path | None = None, port: int = 0
+        self, endpoint: str, bucket: Bucket, queue_url: str, *, apis: Path | None = None, port: int = 0, **more: str
     ) -> None:
         self.port = port or free_port()
         settings = {
@@ -40,6 +41,7 @@ class Gateway(Sidecar):
             **({"DEQUEUER_QUEUES": f"api={queue_url}"} if apis is None else {"DEQUEUER_APIS": str(apis)}),
             "DEQUEUER_LOG_FORMAT": "json",
             **AWS_CLIENT,
+            **more,
         }
         super().__init__(settings, "gateway")
 
