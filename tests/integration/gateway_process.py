@@ -5,12 +5,16 @@ from __future__ import annotations
 import json
 import urllib.error
 import urllib.request
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from tests.integration.cloud import CLUSTER, KEYS, REGION, Bucket
 from tests.integration.servers import free_port
 from tests.integration.sidecar import AWS_CLIENT, Sidecar
 from tests.integration.waiting import eventually
+
+NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
 class Gateway(Sidecar):
@@ -26,7 +30,14 @@ class Gateway(Sidecar):
     """
 
     def __init__(
-        self, endpoint: str, bucket: Bucket, queue_url: str, *, apis: Path | None = None, port: int = 0, **more: str
+        self,
+        endpoint: str,
+        bucket: Bucket,
+        queue_url: str,
+        *,
+        apis: Path | None = None,
+        port: int = 0,
+        more: Mapping[str, str] = NOTHING,
     ) -> None:
         self.port = port or free_port()
         settings = {

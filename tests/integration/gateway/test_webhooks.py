@@ -90,7 +90,7 @@ def test_the_end_of_a_request_is_announced_with_a_signature_and_keys_are_replace
     hook = f"http://127.0.0.1:{receiver.port}/hook?x=1"
     offered = {"DEQUEUER_WEBHOOK_QUEUE": outbox.url}
     with (
-        Gateway(cloud.url, bucket, queue.url, **offered, **INSIDE) as gateway,
+        Gateway(cloud.url, bucket, queue.url, more={**offered, **INSIDE}) as gateway,
         Sidecar(async_settings(cloud, queue, bucket, container.port, **offered)),
         Sidecar(settings_of(cloud, bucket, outbox, keys, **INSIDE), "webhooks") as deliverer,
     ):
