@@ -27,6 +27,7 @@ class Message:
         sent_at: when it was sent, seconds since the epoch; None when not known.
         attributes: the message attributes, as text.
         may_repeat: whether `REPEAT_ATTRIBUTE` is among them: its first receive does not mean new work.
+        attributes_chars: characters of all message attributes, binary ones included, which are not in `attributes`.
         system_attributes: those of the queue itself that the source was told to ask for, as text.
     """
 
@@ -36,6 +37,7 @@ class Message:
     sent_at: float | None
     attributes: Mapping[str, str]
     may_repeat: bool = False
+    attributes_chars: int = 0
     system_attributes: Mapping[str, str] = field(default_factory=dict)
 
 

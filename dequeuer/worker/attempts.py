@@ -36,8 +36,8 @@ MAX_UNCOUNTED_SETTLING = 200
 """A message whose outcome is stored uses no capacity while it is acknowledged. This holds for up to this many messages
 at a time; each further one uses capacity. With a queue 20 ms away and 2,000 messages a second about 60 are acknowledged
 at a time."""
-MAX_UNCOUNTED_BODY_CHARS = 4096
-"""A message with a longer body uses capacity until it is settled, because its body stays in memory until then."""
+MAX_UNCOUNTED_CHARS = 4096
+"""A longer message uses capacity until it is settled, because it stays in memory until then."""
 CLEAN_UP_TIMEOUT_S = 0.1
 """How long a release waits for the clean-up of cancelled work."""
 _STORED_STATES = frozenset({"completed", "failed", "already_finished"})
@@ -309,9 +309,9 @@ class Attempts:
 
 
 def _frees_capacity(message: Message, outcome: Outcome) -> bool:
-    """Tell whether the message uses no capacity from now on: its outcome is stored, and its body is short."""
+    """Tell whether the message uses no capacity from now on: its outcome is stored, and it is short."""
     is_stored = isinstance(outcome, Done) and outcome.state in _STORED_STATES
-    return is_stored and len(message.body) <= MAX_UNCOUNTED_BODY_CHARS
+    return is_stored and len(message.body) + message.attributes_chars <= MAX_UNCOUNTED_CHARS
 
 
 def _slot_result(outcome: Outcome | None) -> SlotResult:

@@ -359,6 +359,13 @@ MUTATIONS = [
         tests=("tests/handlers/batch_api/test_completion.py",),
     ),
     Mutation(
+        name="messages with large attributes are prefetched like small ones",
+        module="worker/prefetch_limit.py",
+        old="len(lease.message.body) + lease.message.attributes_chars",
+        new="len(lease.message.body)",
+        tests=("tests/worker/test_prefetch_limit.py",),
+    ),
+    Mutation(
         name="a later message of a group overtakes one that was released",
         module="sources/sqs/source.py",
         old="1 if self._keeps_groups else min",
@@ -915,7 +922,7 @@ MUTATIONS = [
     Mutation(
         name="large messages are prefetched like small ones",
         module="worker/prefetch_limit.py",
-        old="max(1.0, largest, BODY_SIZE_DECAY * self._body_chars)",
+        old="max(1.0, largest, MESSAGE_SIZE_DECAY * self._message_chars)",
         new="1.0",
         tests=("tests/worker/test_prefetch_limit.py", "tests/worker/test_receives.py"),
     ),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
@@ -63,6 +64,12 @@ async def test_the_limit_is_low_while_bodies_are_large() -> None:
     for _ in range(200):
         prefetch.record(brought(), 0.05)
     assert prefetch.value == MAX_LIMIT
+
+
+async def test_the_limit_is_low_while_attributes_are_large() -> None:
+    prefetch = PrefetchLimit(await slots_of(100, 0.02))
+    prefetch.record([FakeLease(replace(make_message("r"), attributes_chars=256 * 1024))], 0.05)
+    assert prefetch.value == MIN_LIMIT + 7
 
 
 async def test_one_slow_receive_hardly_changes_the_limit() -> None:

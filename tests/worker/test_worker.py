@@ -1,5 +1,6 @@
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -7,7 +8,7 @@ from dequeuer.core.errors import LeaseLostError, SourceDeniedError, SourceGoneEr
 from dequeuer.core.events import LeaseLost, Settled, SlotsChanged
 from dequeuer.core.message import Done, Fence, Message, Outcome, Reject, Requeue, Retry
 from dequeuer.sources.base import Lease
-from dequeuer.worker.attempts import MAX_UNCOUNTED_BODY_CHARS, MAX_UNCOUNTED_SETTLING, MIN_STORING_LIMIT
+from dequeuer.worker.attempts import MAX_UNCOUNTED_CHARS, MAX_UNCOUNTED_SETTLING, MIN_STORING_LIMIT
 from tests.fakes import FakeLease, FakeSource, make_message
 from tests.worker.stage import DONE, ScriptedHandler, Stage, leases
 
@@ -118,22 +119,23 @@ async def test_messages_being_acknowledged_use_no_slot_but_their_number_is_limit
 
 
 @pytest.mark.parametrize(
-    ("outcome", "body"),
+    ("outcome", "message"),
     [
         # Another delivery would have the container work again.
-        (Done(state="succeeded"), "r"),
+        (Done(state="succeeded"), make_message("r")),
         # It stays in memory until it is settled.
-        (DONE, "r" * (MAX_UNCOUNTED_BODY_CHARS + 1)),
+        (DONE, make_message("r" * (MAX_UNCOUNTED_CHARS + 1))),
+        (DONE, replace(make_message("r"), attributes_chars=MAX_UNCOUNTED_CHARS)),
     ],
 )
 async def test_only_small_messages_whose_outcome_is_stored_use_no_capacity_while_they_are_acknowledged(
-    outcome: Outcome, body: str
+    outcome: Outcome, message: Message
 ) -> None:
     stage = Stage()
     stage.handler.outcome = outcome
     release = asyncio.Event()
     for _ in range(MIN_STORING_LIMIT + 10):
-        stage.source.bring(FakeLease(make_message(body), ack_may_return=release))
+        stage.source.bring(FakeLease(message, ack_may_return=release))
     async with stage.running(slots=1):
         await asyncio.sleep(5)
         assert len(stage.handler.handled) == MIN_STORING_LIMIT + 1

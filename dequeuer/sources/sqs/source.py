@@ -272,6 +272,11 @@ class SqsSource:
         await self._changes.submit((receipt, seconds, op), until)
 
 
+def _chars(attribute: Json) -> int:
+    values = (attribute.get("StringValue"), attribute.get("BinaryValue"))
+    return sum(len(value) for value in values if isinstance(value, str | bytes))
+
+
 def _code(error: Exception) -> str:
     return error.code if isinstance(error, SourceDeniedError) else ""
 
@@ -308,6 +313,7 @@ class SqsLease:
             sent_at=sent_ms / 1000 if sent_ms is not None else None,
             attributes=attributes,
             may_repeat=attributes.get(REPEAT_ATTRIBUTE) == "true",
+            attributes_chars=sum(map(_chars, self.raw_attributes.values())),
             system_attributes={name: str(system[name]) for name in system_attributes if name in system},
         )
 

@@ -94,6 +94,18 @@ async def test_more_of_what_the_queue_says_is_asked_for_and_carried() -> None:
     assert request["AttributeNames"] == request["MessageSystemAttributeNames"] == asked
 
 
+async def test_the_size_of_all_attributes_is_known() -> None:
+    client = FakeSqs()
+    attributes = {
+        "text": {"DataType": "String", "StringValue": "x" * 7},
+        "bytes": {"DataType": "Binary", "BinaryValue": b"x" * 5},
+        "other": {"DataType": "Binary", "BinaryValue": 7},
+    }
+    client.answers["receive"] = [{"Messages": [raw(1, MessageAttributes=attributes), raw(2)]}]
+    leases = await make(client).receive(2)
+    assert [lease.message.attributes_chars for lease in leases] == [7 + 5, 0]
+
+
 async def test_where_groups_have_an_order_one_message_is_received_at_a_time_and_none_is_sent_again() -> None:
     client = FakeSqs()
     client.answers["receive"] = [{"Messages": [raw(1)]}]
