@@ -23,6 +23,7 @@ Rule = Literal[
     "response dropped",  # released although the container had responded, so that it has to work again
     "received while refused",  # although it was known that a call that work needs is refused
     "overtaken",  # the container got a message of a group before an earlier one of the group had ended
+    "webhook",  # acknowledged without it, announced before the end was durable, or another end than that which stands
     "drain",  # began new work, failed a request without a response, or ended without a release
 ]
 REFUSAL_DELAY_S = 10.0
@@ -43,6 +44,7 @@ class Terms:
         transit_s: the longest time from the sending of a request to its record, seconds; 0 in simulation.
         keeps_responses: complete responses of the container arrive complete, and are small enough to be kept in memory.
         max_attempts: receives after which a failed attempt deletes a message of any queue without a redrive policy.
+        announces: each request has a webhook.
         groups: of the messages of any queue, in turn; 0: they have no order.
         settled: the run had enough time to end: the queue must be empty.
     """
@@ -55,6 +57,7 @@ class Terms:
     keeps_responses: bool = False
     max_attempts: int = 0
     groups: int = 0
+    announces: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,6 +110,8 @@ class _Judgement:
                 self._called(record)
             case "delivered":
                 self._delivered(record)
+            case "announced":
+                self._announced(record)
             case "ended":
                 self._ended(record)
             case _:
@@ -139,11 +144,17 @@ class _Judgement:
             self._violation("two ends", ref, "completed and failed")
         elif ends == {COMPLETED} and RESULT not in objects:
             self._violation("two ends", ref, "completed without a result")
+        if told := self._ledger.announced[ref] - ends:
+            self._violation("webhook", ref, f"{', '.join(sorted(told))} was announced, and it is {', '.join(ends)}")
         known = self._ledger.acked_as.get(ref)
         if known is not None and len(ends) == 1:
             now = (*ends, objects.get(RESULT, "") if COMPLETED in ends else "")
             if now != known:
                 self._violation("end changed", ref, f"acknowledged as {known}, at the end {now}")
+
+    def _announced(self, record: Record) -> None:
+        if record.name not in self._ledger.ends(record.ref):
+            self._violation("webhook", record.ref, f"{record.name} was announced before it was durable")
 
     def _asked(self, record: Record) -> None:
         delivery = self._ledger.deliveries.get(record.delivery)
@@ -194,6 +205,8 @@ class _Judgement:
 
     def _check_ack(self, record: Record, delivery: Delivery) -> None:
         ledger, ref = self._ledger, record.ref
+        if self._terms.announces and not ledger.announced[ref]:
+            self._violation("webhook", ref, "acknowledged, and its end is not in the outbox")
         if self._terms.kind == "async":
             if not ledger.ends(ref):
                 self._violation("ack before durable", ref, "no final status is durable")

@@ -56,6 +56,7 @@ class Ledger:
         self.acked: set[str] = set()
         self.acked_as: dict[str, tuple[str, str]] = {}
         self.objects: defaultdict[str, dict[str, str]] = defaultdict(dict)
+        self.announced: defaultdict[str, set[str]] = defaultdict(set)
         self.answers: defaultdict[str, set[str]] = defaultdict(set)
         self.succeeded: set[str] = set()
         self.tried: set[str] = set()
@@ -86,6 +87,7 @@ class Ledger:
             "answered": self._answered,
             "left": self._left,
             "fenced": self._fenced,
+            "announced": self._announced,
             "drain": self._drain,
             "refused": self._refused,
             "allowed": self._allowed,
@@ -159,6 +161,9 @@ class Ledger:
 
     def _allowed(self, record: Record) -> None:
         self.refused[record.sidecar].pop(record.name, None)
+
+    def _announced(self, record: Record) -> None:
+        self.announced[record.ref].add(record.name)
 
     def _drain(self, record: Record) -> None:
         self.draining.setdefault(record.sidecar, record.at)

@@ -21,6 +21,7 @@ What = Literal[
     "answered",  # the container sent its response, whether or not it arrived
     "left",  # the request to the container is over, for any reason
     "fenced",  # a sidecar stopped work on a delivery, because its lease is lost
+    "announced",  # the end of a request (`name`) is in the outbox of webhooks; in simulation only
     "drain",  # a sidecar was asked to stop
     "ended",  # a sidecar ended by itself; in simulation only
     "refused",  # calls (`name`) of a sidecar are refused from now on, and a retry does not help; in simulation only

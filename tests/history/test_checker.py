@@ -277,3 +277,30 @@ def test_a_later_message_of_a_group_waits_for_the_end_of_the_earlier_ones(groups
     assert rules(history, Final(), replace(QUEUE, groups=groups)) == expected
     dead = [*submitted, rec(1, "dead_lettered"), *second, *end]
     assert rules(dead, Final(dead=frozenset("r")), replace(QUEUE, groups=1)) == set()
+
+
+ANNOUNCED = Terms(kind="async", slots=1, announces=True)
+SAID = rec(3.35, "announced", delivery="d1", name="status/completed")
+
+
+def with_webhook(*records: Record) -> list[Record]:
+    """A good history with announcements, in the order of time."""
+    return sorted([*GOOD, *records], key=lambda record: record.at)
+
+
+def test_an_end_that_is_announced_once_it_is_durable_passes() -> None:
+    assert rules(with_webhook(SAID), Final(objects=OBJECTS), ANNOUNCED) == set()
+    assert rules(with_webhook(SAID, replace(SAID, at=9.0)), Final(objects=OBJECTS), ANNOUNCED) == set()
+
+
+@pytest.mark.parametrize(
+    "records",
+    [
+        [],
+        [replace(SAID, at=3.25)],
+        [replace(SAID, at=3.9)],
+        [SAID, replace(SAID, at=9.0, name="status/failed")],
+    ],
+)
+def test_a_webhook_that_is_missing_early_late_or_wrong_is_found(records: list[Record]) -> None:
+    assert rules(with_webhook(*records), Final(objects=OBJECTS), ANNOUNCED) == {"webhook"}

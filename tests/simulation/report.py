@@ -33,15 +33,20 @@ def summarize_queue(seed: int) -> Summary:
     return summarize(seed, "queue")
 
 
-def summarize(seed: int, kind: Kind | None = None) -> Summary:
+def summarize_webhooks(seed: int) -> Summary:
+    """Run one world of requests with webhooks. An exception becomes a violation."""
+    return summarize(seed, "async", announces=True)
+
+
+def summarize(seed: int, kind: Kind | None = None, *, announces: bool = False) -> Summary:
     """Run one world of messages. An exception becomes a violation."""
     try:
-        outcome = simulate(seed, MESSAGES_PER_WORLD, kind)
+        outcome = simulate(seed, MESSAGES_PER_WORLD, kind, announces=announces)
     except Exception as error:  # noqa: BLE001 - any exception is reported with its seed
         return _failed(seed, error)
     counts: Counter[str] = Counter()
     for record in outcome.history:
-        if record.what in {"submitted", "delivered", "called", "fenced", "dead_lettered"}:
+        if record.what in {"submitted", "delivered", "called", "fenced", "dead_lettered", "announced"}:
             counts[record.what] += 1
         elif record.what == "done":
             counts[f"{record.op} {record.name}".strip() if record.name.startswith("status/") else record.op] += 1
@@ -84,6 +89,12 @@ def report_queues(first: int, worlds: int, processes: int) -> int:
     """The same with worlds of messages of any queue."""
     what = f"{worlds} worlds of {MESSAGES_PER_WORLD} messages of any queue"
     return _report(what, summarize_queue, first, worlds, processes)
+
+
+def report_webhooks(first: int, worlds: int, processes: int) -> int:
+    """The same with worlds of requests that have webhooks."""
+    what = f"{worlds} worlds of {MESSAGES_PER_WORLD} requests with webhooks"
+    return _report(what, summarize_webhooks, first, worlds, processes)
 
 
 def report_jobs(first: int, worlds: int, processes: int) -> int:

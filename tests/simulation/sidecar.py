@@ -15,6 +15,7 @@ from dequeuer.core.message import Fence, Message, Outcome
 from dequeuer.core.readiness import AllOf
 from dequeuer.core.refusals import Refusals
 from dequeuer.core.retry import retry_until_available
+from dequeuer.handlers.async_api.announcing import Announcing
 from dequeuer.handlers.async_api.handler import AsyncHandler
 from dequeuer.handlers.async_api.result import ResultWriter
 from dequeuer.handlers.base import Handler
@@ -36,6 +37,7 @@ from tests.simulation import queue_client
 from tests.simulation import store as sim_store
 from tests.simulation.container import SimContainer
 from tests.simulation.network import Connection, FaultRates
+from tests.simulation.outbox import make_outbox
 from tests.simulation.queue import Queue
 from tests.simulation.store import DELIVERY
 
@@ -51,7 +53,7 @@ Kind = Literal["async", "batch", "queue"]
 class Shape:
     """The settings of the sidecars of one world, and their load.
 
-    `groups`: of messages, in a FIFO queue that others fill; 0: it is a standard queue. `finds_slots`: the adaptive limit sets the concurrency, up to `slots`. `work_s`: mean time of a request in the
+    `announces`: each request has a webhook. `groups`: of messages, in a FIFO queue that others fill; 0: it is a standard queue. `finds_slots`: the adaptive limit sets the concurrency, up to `slots`. `work_s`: mean time of a request in the
     container. `sqs_distance_s`: an additional time of each call to the queue. With it and many slots, several receives run
     at the same time.
     """
@@ -64,6 +66,7 @@ class Shape:
     request_timeout_s: float
     finds_slots: bool = False
     groups: int = 0
+    announces: bool = False
     work_s: float = 0.3
     sqs_distance_s: float = 0.0
 
@@ -160,7 +163,7 @@ class SimSidecar:
     def _handler(self) -> Handler:
         policy = ResponsePolicy(max_attempts=MAX_ATTEMPTS, retry_statuses=frozenset({429, 503}))
         if self._shape.kind == "async":
-            return AsyncHandler(
+            handler = AsyncHandler(
                 cluster_uid="uid",
                 api_name="api",
                 store=self._store,
@@ -171,6 +174,10 @@ class SimSidecar:
                 drain=self.drain,
                 observer=ignore,
             )
+            if not self._shape.announces:
+                return handler
+            outbox = make_outbox(self.name, self._sqs, self._record)
+            return Announcing(handler, outbox, store=self._store, cluster_uid="uid", api_name="api")
         if self._shape.kind == "queue":
             return QueueHandler(
                 form=RequestForm(

@@ -14,6 +14,7 @@ from dequeuer.core.errors import StoreDeniedError, StoreMissingError, StoreUnava
 from dequeuer.core.events import Observer, StoreCalled, StoreOp
 from dequeuer.sinks.base import Check, Payload, unchecked
 from tests.history.records import Op, Record
+from tests.simulation.clock import EPOCH_S
 from tests.simulation.network import Connection
 
 T = TypeVar("T")
@@ -41,6 +42,8 @@ class Objects:
     def __init__(self, record: Callable[[Record], None]) -> None:
         self._record = record
         self.bodies: dict[str, dict[str, bytes]] = {}
+        self.written_at: dict[tuple[str, str], float] = {}
+        """Loop time at which each object of a request was written last; not of those that were submitted."""
 
     def submit(self, ref: str, bodies: Mapping[str, bytes]) -> None:
         """Store the objects of a new request, as the gateway does."""
@@ -50,6 +53,7 @@ class Objects:
         """Write an object."""
         ref, name = split(key)
         self.bodies.setdefault(ref, {})[name] = body
+        self.written_at[ref, name] = asyncio.get_running_loop().time()
         self._done("write", sidecar, delivery, ref, name, body)
 
     def create(self, sidecar: str, delivery: str, key: str, body: bytes) -> bool:
@@ -115,7 +119,8 @@ class StoreClient:
         body = await self._send("get", key, lambda: self._objects.bodies.get(ref, {}).get(name))
         if body is None:
             raise StoreMissingError(key)
-        return Payload(size=len(body), content_type=None, chunks=self._chunks(body), modified_at=0.0)
+        modified_at = EPOCH_S + self._objects.written_at.get((ref, name), 0.0)
+        return Payload(size=len(body), content_type=None, chunks=self._chunks(body), modified_at=modified_at)
 
     async def _chunks(self, body: bytes) -> AsyncIterator[bytes]:
         half = len(body) // 2

@@ -7,7 +7,7 @@ import json
 import random
 from collections import Counter
 from collections.abc import Callable, Collection, Coroutine
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal, get_args
 
 from dequeuer.formats.envelope import Envelope, encode_envelope
@@ -17,6 +17,7 @@ from tests.history.records import Final, Record
 from tests.simulation import clock
 from tests.simulation.container import BEHAVIOURS
 from tests.simulation.network import ACTIONS, Action
+from tests.simulation.outbox import WEBHOOK
 from tests.simulation.plan import Plan, draw_plan
 from tests.simulation.queue import Queue
 from tests.simulation.sidecar import BUCKET, MAX_ATTEMPTS, Cloud, Kind, SimSidecar
@@ -56,11 +57,15 @@ class Outcome:
     turns: int = 0
 
 
-def simulate(seed: int, messages: int = 400, kind: Kind | None = None) -> Outcome:
-    """Run one world and check its history. The same arguments give the same history, record by record."""
+def simulate(seed: int, messages: int = 400, kind: Kind | None = None, *, announces: bool = False) -> Outcome:
+    """Run one world and check its history. The same arguments give the same history, record by record.
+
+    `announces`: each request has a webhook; for the kind `async`.
+    """
 
     async def main() -> Outcome:
-        world = World(seed, draw_plan(messages, kind))
+        plan = draw_plan(messages, kind)
+        world = World(seed, replace(plan, shape=replace(plan.shape, announces=announces)))
         await world.run()
         return world.outcome()
 
@@ -114,6 +119,7 @@ class World:
             keeps_responses=True,
             max_attempts=MAX_ATTEMPTS,
             groups=self._shape.groups,
+            announces=self._shape.announces,
         )
         return Outcome(
             seed=self._seed,
@@ -162,14 +168,15 @@ class World:
         draw = random.random()
         kind = "invalid_input" if draw < 0.02 else ""
         headers = b"[]" if draw < 0.01 else b"{}"
+        webhook = WEBHOOK if self._shape.announces else None
         if random.random() < 0.3:
             envelope = Envelope(request_id=ref, headers=headers, content_type="text/plain", payload=b"payload")
             self._cloud.objects.submit(ref, {})
-            self._cloud.queue.submit(ref, encode_envelope(envelope), kind if headers == b"[]" else "")
+            self._cloud.queue.submit(ref, encode_envelope(envelope), kind if headers == b"[]" else "", webhook)
             return
         payload = {} if 0.01 <= draw < 0.02 else {"payload": b"payload"}
         self._cloud.objects.submit(ref, {"headers.json": headers, **payload})
-        self._cloud.queue.submit(ref, ref, kind)
+        self._cloud.queue.submit(ref, ref, kind, webhook)
 
     async def _disturb_at_random(self) -> None:
         """Start the disturbances, one after another; they can overlap."""
