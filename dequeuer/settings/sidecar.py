@@ -53,6 +53,7 @@ class SidecarSettings(SharedSettings):
       dequeuer gateway [flags]      the HTTP API of async APIs: submit, status, result
       dequeuer enqueue [flags]      fills the queue of a batch job
       dequeuer controller [flags]   runs jobs to their end
+      dequeuer webhooks [flags]     delivers the webhooks of async APIs
       dequeuer jobs COMMAND         submits, follows and stops jobs, at a gateway
       dequeuer dev [flags]          everything on this machine, without an AWS account
       dequeuer --version

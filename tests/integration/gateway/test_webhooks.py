@@ -13,11 +13,13 @@ import pytest
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
 from dequeuer.core import clock
-from dequeuer.formats.webhook_event import WebhookEvent, encode_event
+from dequeuer.formats.webhook_event import WebhookEvent, decode_event, encode_event
 from tests.integration.cloud import CLUSTER, KEYS, REGION, Bucket, Cloud, Queue
-from tests.integration.container import Container, Held, Reply, Request
+from tests.integration.container import Container, Held, Reply, Request, in_turn
 from tests.integration.gateway_process import Gateway
+from tests.integration.refusing import EVERYTHING, RefusingCloud
 from tests.integration.sidecar import AWS_CLIENT, Sidecar, async_settings
+from tests.integration.test_permissions import policy
 from tests.integration.waiting import DEADLINE_S, eventually
 
 OLD, NEW = (f"whsec_{base64.b64encode(letter * 32).decode()}" for letter in (b"o", b"n"))
@@ -216,3 +218,47 @@ def test_a_queue_that_does_not_exist_ends_it(cloud: Cloud, bucket: Bucket, outbo
     with Sidecar(gone, "webhooks") as deliverer:
         assert deliverer.wait() == 1
         assert deliverer.events("cannot_go_on")
+
+
+def test_the_policy_on_the_page_is_enough(
+    cloud: Cloud, bucket: Bucket, receiver: Container, outbox: Queue, keys: Path
+) -> None:
+    receiver.reply = in_turn(Reply(status=204, body=b""), Reply(status=410))
+    granted = policy("webhooks", outbox, bucket.name)
+    with RefusingCloud(cloud, granted, keyed=("s3", "sqs")) as refusing:
+        settings = settings_of(cloud, bucket, outbox, keys, **INSIDE) | {
+            "AWS_ENDPOINT_URL": refusing.url,
+            "DEQUEUER_WEBHOOK_QUEUE": refusing.queue_url(outbox),
+        }
+        with Sidecar(settings, "webhooks") as deliverer:
+            for request_id in ("r1", "r2"):
+                announce(outbox, f"http://127.0.0.1:{receiver.port}/", request_id)
+                eventually(outbox.is_empty, "the webhook to be delivered or dropped")
+            assert deliverer.get("/healthz") == (200, "healthy")
+        assert not refusing.refused
+    assert len(receiver.requests) == 2
+    assert bucket.s3.list_objects_v2(Bucket=bucket.name)["KeyCount"] == 1
+
+
+def test_while_a_sidecar_may_not_announce_a_finished_request_is_kept_and_not_run_again(
+    cloud: Cloud, queue: Queue, bucket: Bucket, container: Container, outbox: Queue
+) -> None:
+    with RefusingCloud(cloud, policy("async", queue, bucket.name)) as refusing:
+        settings = async_settings(cloud, queue, bucket, container.port, DEQUEUER_VISIBILITY_TIMEOUT="2")
+        settings |= refusing.settings(queue) | {"DEQUEUER_WEBHOOK_QUEUE": refusing.queue_url(outbox)}
+        with Sidecar(settings) as killed:
+            bucket.put("r1", "payload", b"payload")
+            queue.send("r1", webhook="https://example.com/hook")
+            eventually(lambda: refusing.refused["sqs:SendMessage"] > 1, "the announcement to be refused")
+            assert "status/completed" in bucket.names("r1")
+            assert killed.events("queue_denied")[0]["permission"] == "sqs:SendMessage"
+            assert not killed.events("message_settled")
+        with Sidecar(settings):
+            refusing.policy = EVERYTHING
+            eventually(lambda: not outbox.is_empty(), "the announcement")
+            eventually(queue.is_empty, "the message to be deleted")
+    taken = outbox.take()
+    assert taken is not None
+    event = decode_event(taken[0])
+    assert (event.request_id, event.status, event.url) == ("r1", "completed", "https://example.com/hook")
+    assert len(container.requests) == 1
