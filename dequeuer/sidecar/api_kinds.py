@@ -143,15 +143,24 @@ async def _make_async(settings: SidecarSettings, dependencies: WorkerDependencie
 
 def _announcing(handler: Handler, settings: SidecarSettings, dependencies: WorkerDependencies, store: Fetch) -> Handler:
     """Return a handler that announces the requests which it has ended."""
-    if settings.webhook_queue_url is None:
+    queue_urls = (settings.webhook_queue_url, settings.events_queue_url)
+    if queue_urls == (None, None):
         return handler
     from dequeuer.handlers.async_api.announcing import Announcing  # noqa: PLC0415 - only such a sidecar pays for it
     from dequeuer.sources.sqs.outbox import SqsOutbox  # noqa: PLC0415 - see above
 
-    outbox = SqsOutbox(
-        dependencies.sqs, dependencies.cloud.translate, settings.webhook_queue_url, dependencies.observer
+    outbox, events = (
+        None if url is None else SqsOutbox(dependencies.sqs, dependencies.cloud.translate, url, dependencies.observer)
+        for url in queue_urls
     )
-    return Announcing(handler, outbox, store=store, cluster_uid=settings.cluster_uid, api_name=settings.api_name)
+    return Announcing(
+        handler,
+        outbox=outbox,
+        events=events,
+        store=store,
+        cluster_uid=settings.cluster_uid,
+        api_name=settings.api_name,
+    )
 
 
 async def _open_progress(dependencies: WorkerDependencies) -> ProgressReports:

@@ -177,7 +177,7 @@ class SimSidecar:
             if not self._shape.announces:
                 return handler
             outbox = make_outbox(self.name, self._sqs, self._record)
-            return Announcing(handler, outbox, store=self._store, cluster_uid="uid", api_name="api")
+            return Announcing(handler, outbox=outbox, store=self._store, cluster_uid="uid", api_name="api")
         if self._shape.kind == "queue":
             return QueueHandler(
                 form=RequestForm(

@@ -208,7 +208,7 @@ def sidecar(process: Process, world: World, reply: Reply) -> Announcing:
         drain=Drain(),
         observer=Recorder(),
     )
-    return Announcing(handler, OutboxOf(process, world), store=store, cluster_uid="uid", api_name="api")
+    return Announcing(handler, outbox=OutboxOf(process, world), store=store, cluster_uid="uid", api_name="api")
 
 
 async def deliver(process: Process, handler: Handler, body: str, receive_count: int, **attributes: str) -> bool:

@@ -20,7 +20,7 @@ from dequeuer.core.errors import (
 from dequeuer.core.message import WEBHOOK_ATTRIBUTE, Done, Fence, Message, Outcome, Retry
 from dequeuer.core.retry import retry_until_available
 from dequeuer.formats.failure import MAX_FAILURE_BYTES, decode_failure
-from dequeuer.formats.webhook_event import WebhookEvent, encode_event
+from dequeuer.formats.webhook_event import WebhookEvent, encode_event, webhook_body
 from dequeuer.handlers.backoff import backoff_s
 from dequeuer.handlers.base import Handler
 from dequeuer.sinks.base import Fetch
@@ -32,7 +32,7 @@ failure deletes the failure at once."""
 
 
 class Outbox(Protocol):
-    """The queue of what is to be announced."""
+    """A queue of what is to be announced."""
 
     async def send(self, body: str) -> None:
         """Send a message. When this returns, it is durable. Raises `SourceUnavailableError`, `SourceDeniedError`."""
@@ -43,21 +43,32 @@ class UndecidedError(Exception):
 
 
 class Announcing:
-    """`Handler` around another one: announces each request that has ended to the receiver that its message names.
+    """`Handler` around another one: announces each request that has ended.
 
-    While outbox or store are unavailable, or refuse, it waits: the lease of the message bounds that.
+    While a queue or the store is unavailable, or refuses, it waits: the lease of the message bounds that.
 
     Args:
         handler: ends requests.
-        outbox: takes the announcements.
+        outbox: takes what is to be told to the receiver that a message names; None: nobody is told.
+        events: takes the end of every request, in the form that receivers get; None: nobody asks for it.
         store: has the outcomes.
         cluster_uid: the first part of their keys.
         api_name: of the requests.
     """
 
-    def __init__(self, handler: Handler, outbox: Outbox, *, store: Fetch, cluster_uid: str, api_name: str) -> None:
+    def __init__(  # noqa: PLR0913 - one parameter for each collaborator
+        self,
+        handler: Handler,
+        *,
+        outbox: Outbox | None,
+        events: Outbox | None = None,
+        store: Fetch,
+        cluster_uid: str,
+        api_name: str,
+    ) -> None:
         self._handler = handler
         self._outbox = outbox
+        self._events = events
         self._store = store
         self._cluster_uid = cluster_uid
         self._api_name = api_name
@@ -65,23 +76,29 @@ class Announcing:
         self.ref = handler.ref
 
     async def handle(self, message: Message, fence: Fence) -> Outcome:
-        """Handle a message. Its outcome is returned when its announcement is in the outbox."""
+        """Handle a message. Its outcome is returned when its announcements are in their queues."""
         outcome = await self._handler.handle(message, fence)
-        url = message.attributes.get(WEBHOOK_ATTRIBUTE)
-        if url is None or not isinstance(outcome, Done):
+        url = "" if self._outbox is None else message.attributes.get(WEBHOOK_ATTRIBUTE, "")
+        if not isinstance(outcome, Done) or not (url or self._events):
             return outcome
         try:
             event = await self._event(message, url, outcome)
         except UndecidedError:
             after_s = backoff_s(message.receive_count)
             return Retry(after_s=after_s, reason="another delivery decides how the request ends: nothing is announced")
-        body = encode_event(event)
-        await retry_until_available((SourceUnavailableError, SourceDeniedError), self._send, body, fence)
+        if self._outbox is not None and url:
+            await self._send(self._outbox, encode_event(event), fence)
+        if self._events is not None:
+            await self._send(self._events, webhook_body(event, None).decode(), fence)
         return outcome
 
-    async def _send(self, body: str, fence: Fence) -> None:
-        fence.check()
-        await self._outbox.send(body)
+    @staticmethod
+    async def _send(outbox: Outbox, body: str, fence: Fence) -> None:
+        async def attempt() -> None:
+            fence.check()
+            await outbox.send(body)
+
+        await retry_until_available((SourceUnavailableError, SourceDeniedError), attempt)
 
     async def _event(self, message: Message, url: str, outcome: Done) -> WebhookEvent:
         request_id = self.ref(message)

@@ -47,12 +47,11 @@ class SqsOutbox:
                     code=translated.code if isinstance(translated, SourceDeniedError) else "",
                 )
             )
-            raise _without_end(translated) from error
+            raise self._without_end(translated) from error
         self._observer(SourceCalled(op="send", messages=1, duration_s=clock.monotonic() - started, error=None))
 
-
-def _without_end(error: DequeuerError) -> DequeuerError:
-    """Return the error, but none that would end the work: the queue of the requests is still there."""
-    if isinstance(error, SourceGoneError):
-        return SourceDeniedError("the queue of DEQUEUER_WEBHOOK_QUEUE does not exist", "QueueDoesNotExist")
-    return SourceDeniedError(str(error)) if isinstance(error, LeaseLostError) else error
+    def _without_end(self, error: DequeuerError) -> DequeuerError:
+        """Return the error, but none that would end the work: the queue of the requests is still there."""
+        if isinstance(error, SourceGoneError):
+            return SourceDeniedError(f"the queue {self._queue_url} does not exist", "QueueDoesNotExist")
+        return SourceDeniedError(str(error)) if isinstance(error, LeaseLostError) else error

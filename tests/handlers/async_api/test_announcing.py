@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -83,7 +84,7 @@ def failed(text: str = "the container answered 500") -> bytes:
 
 
 def announcing(store: MemoryStore, outbox: Outbox, outcome: Outcome) -> Announcing:
-    return Announcing(Ends(outcome), outbox, store=store, cluster_uid="uid", api_name="api")
+    return Announcing(Ends(outcome), outbox=outbox, store=store, cluster_uid="uid", api_name="api")
 
 
 MESSAGE = make_message("r1", webhook=URL)
@@ -108,7 +109,7 @@ def requests(store: MemoryStore, target: ScriptedTarget, on_webhook: Callable[[]
 def real(store: MemoryStore, outbox: Outbox, target: ScriptedTarget) -> Announcing:
     """Return the handler of requests, announcing."""
     handler = requests(store, target)
-    return Announcing(handler, outbox, store=store, cluster_uid="uid", api_name="api")
+    return Announcing(handler, outbox=outbox, store=store, cluster_uid="uid", api_name="api")
 
 
 def submitted() -> MemoryStore:
@@ -239,6 +240,39 @@ async def test_an_outage_of_the_store_is_waited_for() -> None:
     outbox = Outbox(store)
     await announcing(store, outbox, Done(state="failed")).handle(MESSAGE, OpenFence())
     assert len(outbox.sent) == 1
+
+
+@dataclass
+class Events:
+    """The queue of completion events."""
+
+    sent: list[str] = field(default_factory=list)
+
+    async def send(self, body: str) -> None:
+        self.sent.append(body)
+
+
+@pytest.mark.parametrize("message", [MESSAGE, make_message("r1")])
+async def test_events_tell_of_each_end_whether_it_has_a_webhook_or_not(message: Message) -> None:
+    store, events = submitted(), Events()
+    handler = requests(store, ScriptedTarget([Reply(status=500)]))
+    announcing = Announcing(handler, outbox=None, events=events, store=store, cluster_uid="uid", api_name="api")
+    outcome = await announcing.handle(message, OpenFence())
+    assert isinstance(outcome, Done)
+    [document] = map(json.loads, events.sent)
+    assert document["type"] == "request.failed"
+    assert document["data"]["id"] == "r1"
+    assert document["data"]["error"]["code"] == "container_status"
+
+
+async def test_a_webhook_and_an_event_are_both_sent() -> None:
+    store, events = submitted(), Events()
+    outbox = Outbox(store)
+    handler = requests(store, ScriptedTarget())
+    announcing = Announcing(handler, outbox=outbox, events=events, store=store, cluster_uid="uid", api_name="api")
+    await announcing.handle(MESSAGE, OpenFence())
+    assert (len(outbox.sent), len(events.sent)) == (1, 1)
+    assert URL not in events.sent[0]
 
 
 async def test_a_worker_without_an_outbox_says_so_once_and_goes_on(caplog: pytest.LogCaptureFixture) -> None:

@@ -90,10 +90,10 @@ def test_the_end_of_a_request_is_announced_with_a_signature_and_keys_are_replace
     cloud: Cloud, queue: Queue, bucket: Bucket, container: Container, receiver: Container, outbox: Queue, keys: Path
 ) -> None:
     hook = f"http://127.0.0.1:{receiver.port}/hook?x=1"
-    offered = {"DEQUEUER_WEBHOOK_QUEUE": outbox.url}
+    offered, events = {"DEQUEUER_WEBHOOK_QUEUE": outbox.url}, cloud.queue()
     with (
         Gateway(cloud.url, bucket, queue.url, more={**offered, **INSIDE}) as gateway,
-        Sidecar(async_settings(cloud, queue, bucket, container.port, **offered)),
+        Sidecar(async_settings(cloud, queue, bucket, container.port, DEQUEUER_EVENTS_TARGET=events.url, **offered)),
         Sidecar(settings_of(cloud, bucket, outbox, keys, **INSIDE), "webhooks") as deliverer,
     ):
         gateway.wait_started()
@@ -122,6 +122,7 @@ def test_the_end_of_a_request_is_announced_with_a_signature_and_keys_are_replace
             verified(receiver.requests[1], f"whsec_{base64.b64encode(b'x' * 32).decode()}")
         assert deliverer.metric('dequeuer_webhooks_ended_total{end="delivered"}') == 2
         eventually(outbox.is_empty, "the outbox to be empty")
+        eventually(lambda: events.count() == 2, "an event for each request")
         deliverer.terminate()
         assert deliverer.wait() == 0
         assert deliverer.events("webhook_keys_replaced")

@@ -56,7 +56,7 @@ async def test_a_failure_is_reported_and_raised(error: Exception, raised: type[E
 
 
 async def test_an_outbox_that_does_not_exist_does_not_end_the_work() -> None:
-    with pytest.raises(SourceDeniedError, match="DEQUEUER_WEBHOOK_QUEUE"):
+    with pytest.raises(SourceDeniedError, match="https://sqs/1/hooks does not exist"):
         await outbox(Client(SqsResponseError(400, "QueueDoesNotExist", "")), Recorder()).send("{}")
 
 
