@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -21,8 +20,6 @@ from dequeuer.webhooks.hosts import HostTurns
 from dequeuer.webhooks.schedule import DELAYS_S, next_pause_s
 from dequeuer.webhooks.sending import Answer, DeliveryFailedError, Sender
 
-BUSY_S: Final = (2.0, 20.0)
-"""How long a webhook waits while its host has as many deliveries as it may have: a random time between these."""
 GONE: Final = 410
 
 
@@ -95,10 +92,10 @@ class DeliveryHandler:
             return self._ended(event, "not_allowed", f"the URL {error}")
         if await self._disabled.is_disabled(event):
             return self._ended(event, "disabled", "the receiver has answered 410 before")
-        with self._hosts.turn(receiver.host.lower()) as has_room:
+        with self._hosts.turn(receiver.host) as has_room:
             if not has_room:
                 # Released, not kept: the slots are for other hosts.
-                after_s = random.uniform(*BUSY_S)  # noqa: S311 - spreads the load; no secret
+                after_s = self._hosts.pause_s(receiver.host)
                 return Retry(after_s=after_s, reason="the host has as many deliveries as it may have at a time")
             fence.check()
             return await self._deliver(message, event, receiver)
@@ -113,7 +110,9 @@ class DeliveryHandler:
             return self._again(message, event, f"the URL {error}")
         except DeliveryFailedError as error:
             self._attempted("no_answer", started)
+            self._hosts.record(receiver.host, has_answered=False)
             return self._again(message, event, str(error))
+        self._hosts.record(receiver.host, has_answered=True)
         if 200 <= answer.status < 300:
             self._attempted("delivered", started)
             return self._ended(event, "delivered", "")
