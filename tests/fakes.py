@@ -60,6 +60,9 @@ class MemoryStore:
 
     page_size: int = 1000
     """Objects of a page, of which `list` returns the first."""
+    modified_at: float = 1_620_043_200.0
+    """Of all objects, as listings show it."""
+
     range_limit: int | None = None
     """The most bytes that `read_range` returns; None: as many as it was asked for."""
 
@@ -115,7 +118,7 @@ class MemoryStore:
     def listed(self, key: str) -> ListedObject:
         """Return an object as a listing shows it."""
         body = self.objects[key][0]
-        return ListedObject(key=key, size=len(body), e_tag=f'"{crc32(body):x}"')
+        return ListedObject(key=key, size=len(body), e_tag=f'"{crc32(body):x}"', modified_at=self.modified_at)
 
     async def put(self, key: str, body: bytes, content_type: str, *, check: Check = unchecked) -> None:
         check()

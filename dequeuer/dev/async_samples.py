@@ -113,5 +113,6 @@ def read_report(body: str) -> tuple[str, str]:
     except ValueError:
         # The body was read only up to `MAX_RESPONSE_BYTES`; only a completed request has a body that long.
         return "completed", clip(body.partition('"result":')[2], MAX_RESULT_CHARACTERS)
-    text = json.dumps(report["result"], ensure_ascii=False) if "result" in report else str(report.get("error", ""))
+    failure = report.get("error", {})
+    text = json.dumps(report["result"], ensure_ascii=False) if "result" in report else str(failure.get("message", ""))
     return str(report["status"]), clip(text, MAX_RESULT_CHARACTERS)

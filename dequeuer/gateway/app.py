@@ -29,6 +29,7 @@ from dequeuer.http.listening import addresses_text
 from dequeuer.http.server import IdleLimit
 from dequeuer.jobs.output_buckets import OutputBuckets
 from dequeuer.observability import logs
+from dequeuer.process.open_files import raise_open_files_limit
 from dequeuer.process.running import run_to_status
 from dequeuer.settings import GatewaySettings
 from dequeuer.sources.sqs.management import Queues
@@ -58,6 +59,7 @@ def run_gateway(settings: GatewaySettings) -> int:
 async def _run(settings: GatewaySettings, endpoints: Endpoints) -> int:
     logs.configure(settings.log.level, settings.log.format)
     log, event_log = structlog.get_logger(), logs.gateway_event_log()
+    raise_open_files_limit()
     drain = Drain()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -77,7 +79,7 @@ async def _run(settings: GatewaySettings, endpoints: Endpoints) -> int:
             return EXIT_OK
         gateway = Gateway(
             sink=store,
-            fetch=store,
+            reads=store,
             queue=SqsQueue(sqs, cloud.translate),
             cluster_uid=settings.cluster_uid,
             max_payload_bytes=settings.max_payload_bytes,

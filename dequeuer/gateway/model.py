@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from dequeuer.core.errors import clip
+from dequeuer.formats.failure import StoredFailure
 from dequeuer.formats.request_id import is_request_id
 from dequeuer.gateway.errors import InvalidRequestError
 from dequeuer.sinks.base import Payload
@@ -54,18 +55,40 @@ class SubmitResult:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Report:
-    """The status of a request.
+class FoundRequest:
+    """What there is of a request.
 
     Attributes:
         status: one of the statuses of the async API.
-        result: opened, can be read once; None unless the request is completed and its result still exists.
-        error: why the request failed; None when it did not fail or no reason was stored.
+        times: when each of its objects was written, seconds since the epoch, by its name below the request.
     """
 
     status: str
+    times: Mapping[str, float]
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the status changes no more."""
+        return self.status in {"completed", "failed"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """The status of a request, with what is known of it.
+
+    Attributes:
+        found: what there is of it.
+        result: opened, can be read once; None unless the request is completed and its result still exists.
+        failure: why it failed; None when it did not.
+        attempts: that were tried again, oldest first.
+        progress: what its container has reported last; empty once it has ended.
+    """
+
+    found: FoundRequest
     result: Payload | None = None
-    error: str | None = None
+    failure: StoredFailure | None = None
+    attempts: Sequence[Mapping[str, object]] = ()
+    progress: Mapping[str, object] = field(default_factory=dict)
 
 
 def check_api_name(text: str) -> str:

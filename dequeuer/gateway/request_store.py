@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import ParamSpec, TypeVar
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from typing import ParamSpec, Protocol, TypeVar
 
 from dequeuer.core.errors import DequeuerError, StoreDeniedError, StoreMissingError, StoreUnavailableError
-from dequeuer.formats.failure import MAX_FAILURE_BYTES, decode_failure
+from dequeuer.formats.attempt import MAX_ATTEMPT_BYTES, MAX_RECORDS, decode_attempt
+from dequeuer.formats.failure import MAX_FAILURE_BYTES, StoredFailure, decode_failure
+from dequeuer.formats.progress import MAX_PROGRESS_BYTES, decode_progress
 from dequeuer.gateway.errors import BusyError
+from dequeuer.gateway.model import FoundRequest
 from dequeuer.gateway.retry import retry_briefly
-from dequeuer.sinks.base import Fetch, Payload, Sink
-from dequeuer.sinks.layout import RequestKeys
+from dequeuer.sinks.base import Fetch, Listing, Payload, Sink
+from dequeuer.sinks.layout import ApiKeys, RequestKeys
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -28,15 +31,19 @@ DELETE_TIMEOUT_S = 5.0
 _PRECEDENCE = ("completed", "failed", "in_progress", "in_queue")
 
 
+class Reads(Fetch, Listing, Protocol):
+    """What is read."""
+
+
 class RequestStore:
     """The objects of requests. Calls without a stream are retried for a few seconds.
 
     All methods but `delete_input` raise `BusyError` when the store cannot be used.
     """
 
-    def __init__(self, sink: Sink, fetch: Fetch) -> None:
+    def __init__(self, sink: Sink, reads: Reads) -> None:
         self._sink = sink
-        self._fetch = fetch
+        self._reads = reads
         self._stream_slots = asyncio.Semaphore(MAX_STREAMED_UPLOADS)
 
     async def put(self, key: str, body: bytes, content_type: str) -> None:
@@ -58,36 +65,55 @@ class RequestStore:
         finally:
             self._stream_slots.release()
 
+    async def delete(self, key: str) -> None:
+        """Delete an object. Errors are ignored: it expires."""
+        with contextlib.suppress(DequeuerError, TimeoutError):
+            async with asyncio.timeout(DELETE_TIMEOUT_S):
+                await self._sink.delete([key])
+
     async def delete_input(self, keys: RequestKeys) -> None:
         """Delete what a submission writes. Errors are ignored: the objects that remain expire."""
         with contextlib.suppress(DequeuerError, TimeoutError):
             async with asyncio.timeout(DELETE_TIMEOUT_S):
                 await self._sink.delete([keys.status("in_queue"), keys.headers, keys.payload])
 
-    async def find_status(self, keys: RequestKeys) -> str | None:
-        """Return the status of a request; None when the request is unknown."""
-        prefix = keys.status("")
-        found = {key.removeprefix(prefix) for key in await _call(self._fetch.list, prefix)}
-        return next((status for status in _PRECEDENCE if status in found), None)
+    async def find(self, keys: RequestKeys) -> FoundRequest | None:
+        """Return what there is of a request; None when it is unknown."""
+        page = await _call(self._reads.list_page, keys.prefix)
+        times = {listed.key.removeprefix(keys.prefix): listed.modified_at for listed in page.objects}
+        status = next((status for status in _PRECEDENCE if f"status/{status}" in times), None)
+        return None if status is None else FoundRequest(status=status, times=times)
 
     async def open_result(self, keys: RequestKeys) -> Payload | None:
         """Open the result; None when it no longer exists or is empty (empty text is not JSON)."""
         try:
-            found = await _call(self._fetch.get, keys.result)
+            found = await _call(self._reads.get, keys.result)
         except StoreMissingError:
             return None
         return found if found.size else None
 
-    async def read_failure(self, keys: RequestKeys) -> str | None:
-        """Return why a request failed; None when no reason is stored (status objects of Cortex are empty)."""
-        try:
-            return decode_failure(await _call(self._read_small, keys.failed)).error
-        except StoreMissingError:
-            return None
+    async def read_failure(self, keys: RequestKeys) -> StoredFailure:
+        """Return why a request failed; status objects of Cortex are empty, and say nothing."""
+        return decode_failure(await _call(self._read_small, keys.failed, MAX_FAILURE_BYTES))
 
-    async def _read_small(self, key: str) -> bytes:
-        found = await self._fetch.get(key)
-        return b"".join([chunk async for chunk in found.chunks]) if found.size <= MAX_FAILURE_BYTES else b""
+    async def read_progress(self, keys: RequestKeys) -> Mapping[str, object]:
+        """Return how far the container says it is."""
+        return decode_progress(await _call(self._read_small, keys.progress, MAX_PROGRESS_BYTES))
+
+    async def read_attempts(self, api: ApiKeys, request_id: str) -> Sequence[Mapping[str, object]]:
+        """Return the attempts that were tried again, oldest first."""
+        page = await _call(self._reads.list_page, api.attempts(request_id))
+        keys = sorted(listed.key for listed in page.objects)[:MAX_RECORDS]
+        reads = [_call(self._read_small, key, MAX_ATTEMPT_BYTES) for key in keys]
+        return [decode_attempt(content) for content in await asyncio.gather(*reads)]
+
+    async def _read_small(self, key: str, limit: int) -> bytes:
+        """Return an object; b"" when it is missing, or larger than `limit`."""
+        try:
+            found = await self._reads.get(key)
+        except StoreMissingError:
+            return b""
+        return b"".join([chunk async for chunk in found.chunks]) if found.size <= limit else b""
 
 
 async def _call(call: Callable[P, Awaitable[T]], /, *args: P.args, **kwargs: P.kwargs) -> T:

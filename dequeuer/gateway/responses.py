@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 from collections.abc import AsyncGenerator, Mapping
-from datetime import UTC, datetime
+from types import MappingProxyType
 
 import structlog
 from aiohttp import web
@@ -15,7 +14,9 @@ from aiohttp.typedefs import Handler
 from dequeuer.core.errors import DequeuerError, clip
 from dequeuer.gateway import errors
 from dequeuer.gateway.model import Report
+from dequeuer.gateway.problems import ProblemError, problem_response
 from dequeuer.gateway.request_store import store_busy_error
+from dequeuer.gateway.status_document import cortex_fields, document, encode, more_fields, rfc3339
 from dequeuer.sinks.base import Payload
 
 IDLE_TIMEOUT_S = 60.0
@@ -33,24 +34,31 @@ _STATUS: Mapping[type[errors.GatewayError], int] = {
 }
 
 
-def json_response(document: Mapping[str, object]) -> web.Response:
+def json_response(fields: Mapping[str, object], status: int = 200) -> web.Response:
     """Return a JSON response with a newline at its end, as Go's encoder writes it."""
-    return web.Response(body=_encode(document) + b"\n", headers={"Content-Type": "application/json"})
+    return web.Response(status=status, body=encode(fields) + b"\n", headers={"Content-Type": "application/json"})
 
 
-async def report_response(request: web.Request, request_id: str, report: Report) -> web.StreamResponse:
-    """Send the status of a request and its result. The result is not parsed, so its numbers do not change."""
-    document = {"id": request_id, "status": report.status}
-    if report.error is not None:
-        document["error"] = report.error
+async def report_response(
+    request: web.Request, request_id: str, report: Report, headers: Mapping[str, str] = MappingProxyType({})
+) -> web.StreamResponse:
+    """Send the status of a request and its result. The result is not parsed, so its numbers do not change.
+
+    `headers`: more of them.
+    """
     if report.result is None:
-        return json_response(document)
-    begin = _encode(document)[:-1] + b',"result":'
-    return await _stream_result(request, begin, report.result, b',"timestamp":%b}\n' % _encode(_rfc3339(report.result)))
+        response = json_response(document(request_id, report))
+        response.headers.update(headers)
+        return response
+    begin = encode(cortex_fields(request_id, report))[:-1] + b',"result":'
+    end = encode({"timestamp": rfc3339(report.result.modified_at), **more_fields(report)})
+    return await _stream_result(request, begin, report.result, b",%b\n" % end[1:], headers)
 
 
-async def _stream_result(request: web.Request, begin: bytes, payload: Payload, end: bytes) -> web.StreamResponse:
-    response = web.StreamResponse(headers={"Content-Type": "application/json"})
+async def _stream_result(
+    request: web.Request, begin: bytes, payload: Payload, end: bytes, headers: Mapping[str, str]
+) -> web.StreamResponse:
+    response = web.StreamResponse(headers={"Content-Type": "application/json", **headers})
     response.content_length = len(begin) + payload.size + len(end)
     if request.method == "HEAD":
         return response
@@ -87,11 +95,11 @@ async def errors_to_responses(request: web.Request, handler: Handler) -> web.Str
     try:
         return await handler(request)
     except errors.GatewayError as error:
-        status = _STATUS[type(error)]
+        status = error.status if isinstance(error, ProblemError) else _STATUS[type(error)]
         cause = clip(f"{type(error.__cause__).__name__}: {error.__cause__}") if error.__cause__ else ""
         level = logging.ERROR if status >= 500 else logging.INFO
         log.log(level, "request_refused", status=status, error=clip(str(error)), cause=cause)
-        return _text_response(status, str(error))
+        return problem_response(error) if isinstance(error, ProblemError) else _text_response(status, str(error))
     except web.HTTPMethodNotAllowed as error:
         allowed = ", ".join(sorted(error.allowed_methods))
         response = _text_response(405, f"{clip(request.method)} is not allowed here: use {allowed}")
@@ -111,12 +119,3 @@ def _text_response(status: int, message: str) -> web.Response:
     if status == 503:
         response.headers["Retry-After"] = "1"
     return response
-
-
-def _encode(value: object) -> bytes:
-    return json.dumps(value, separators=(",", ":")).encode()
-
-
-def _rfc3339(payload: Payload) -> str:
-    # S3 stores whole seconds, and Go's encoder omits a fraction of zero.
-    return datetime.fromtimestamp(int(payload.modified_at), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

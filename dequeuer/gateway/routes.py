@@ -22,15 +22,19 @@ from aiohttp.typedefs import Handler
 from dequeuer.core.errors import clip
 from dequeuer.formats.headers import MAX_BYTES, MAX_FIELDS, Fields, are_within_limits, dump_headers
 from dequeuer.gateway.cors import enable_cors
+from dequeuer.gateway.deadlines import DEADLINE_HEADERS, deadline_attributes
 from dequeuer.gateway.endpoints import NO_ENDPOINTS, Endpoint, Endpoints
 from dequeuer.gateway.errors import HeadersTooLargeError, InvalidRequestError, UnknownApiError
 from dequeuer.gateway.job_routes import PREFIXES, add_job_routes
 from dequeuer.gateway.job_service import Jobs
-from dequeuer.gateway.model import Submission, check_api_name
+from dequeuer.gateway.model import Submission, check_api_name, check_request_id
 from dequeuer.gateway.realtime import Forwarder
+from dequeuer.gateway.request_events import send_events
 from dequeuer.gateway.responses import errors_to_responses, json_response, report_response
 from dequeuer.gateway.service import Gateway
+from dequeuer.gateway.status_document import document
 from dequeuer.gateway.upload import defer_continue, read_body, stored_content_type, stored_headers
+from dequeuer.gateway.waiting import Waiting, asked_wait, preferred_wait
 from dequeuer.gateway.webhooks import NO_WEBHOOKS, WEBHOOK_HEADER, Webhooks
 from dequeuer.http.request_head import MAX_FIELDS as MAX_HEAD_FIELDS
 from dequeuer.http.server import server_log
@@ -43,6 +47,8 @@ SHUTDOWN_TIMEOUT_S = 30.0
 """How long requests in progress may continue after the shutdown delay."""
 CANCEL_TIMEOUT_S = 2.5
 """How long a cancelled request may take to delete what it wrote."""
+_NOT_STORED = (API_NAME_HEADER, QUEUE_URL_HEADER, WEBHOOK_HEADER, *DEADLINE_HEADERS)
+"""Headers that are for the gateway, and not for the container."""
 MAX_HEADER_BYTES = 32 * 1024
 """For one header, and for the target. AWS load balancers forward 16 KiB; the default limit of aiohttp is 8 KiB."""
 _QUEUE_URL_PATTERN = re.compile(r"https?://[A-Za-z0-9.:\[\]-]{1,255}/[A-Za-z0-9/._-]{1,512}\Z")
@@ -72,6 +78,7 @@ class Routes:
         self._queues = queues
         self._endpoints = endpoints
         self._is_draining = is_draining
+        self._waiting = Waiting(gateway, is_draining)
         self._log = structlog.get_logger()
 
     async def submit(self, request: web.Request) -> web.StreamResponse:
@@ -88,9 +95,27 @@ class Routes:
         return await self.report_of(request.match_info["api_name"], request)
 
     async def report_of(self, api_name: str, request: web.Request) -> web.StreamResponse:
-        """`GET /<endpoint>/<id>`."""
+        """`GET /<endpoint>/<id>[?wait=N]`."""
         self._queue_of(check_api_name(api_name))
         return await self._report(request, api_name)
+
+    async def cancel(self, request: web.Request) -> web.StreamResponse:
+        """`DELETE /<api name>/<id>`."""
+        return await self.cancel_of(request.match_info["api_name"], request)
+
+    async def cancel_of(self, api_name: str, request: web.Request) -> web.StreamResponse:
+        """`DELETE /<endpoint>/<id>`."""
+        self._queue_of(check_api_name(api_name))
+        return await self._cancel(request, api_name)
+
+    async def events(self, request: web.Request) -> web.StreamResponse:
+        """`GET /<api name>/<id>/events`."""
+        return await self.events_of(request.match_info["api_name"], request)
+
+    async def events_of(self, api_name: str, request: web.Request) -> web.StreamResponse:
+        """`GET /<endpoint>/<id>/events`."""
+        self._queue_of(check_api_name(api_name))
+        return await send_events(request, self._gateway, self._waiting, api_name, request.match_info["request_id"])
 
     async def refuse(self, api_name: str, _request: web.Request) -> web.StreamResponse:
         """Any request to the endpoint of an API that is not served here."""
@@ -116,11 +141,18 @@ class Routes:
         return await self._submit(request, api_name, request_id, queue_url, may_exist=True)
 
     async def report_in_cluster(self, request: web.Request) -> web.StreamResponse:
-        """`GET /<id>` with a header."""
+        """`GET /<id>[?wait=N]` with a header."""
+        return await self._report(request, self._api_in_cluster(request))
+
+    async def cancel_in_cluster(self, request: web.Request) -> web.StreamResponse:
+        """`DELETE /<id>` with a header."""
+        return await self._cancel(request, self._api_in_cluster(request))
+
+    def _api_in_cluster(self, request: web.Request) -> str:
         api_name = check_api_name(_required(request, API_NAME_HEADER))
         if self._queues:
             self._queue_of(api_name)
-        return await self._report(request, api_name)
+        return api_name
 
     async def healthz(self, _request: web.Request) -> web.StreamResponse:
         """`GET /healthz`: 503 during the shutdown delay, in which requests are still served."""
@@ -155,12 +187,8 @@ class Routes:
             api_name=api_name,
             request_id=request_id,
             queue_url=queue_url,
-            headers=dump_headers(
-                _check_header_limits(
-                    stored_headers(request, without=(API_NAME_HEADER, QUEUE_URL_HEADER, WEBHOOK_HEADER))
-                )
-            ),
-            attributes=self._webhooks.attributes_of(request, api_name),
+            headers=dump_headers(_check_header_limits(stored_headers(request, without=_NOT_STORED))),
+            attributes={**self._webhooks.attributes_of(request, api_name), **deadline_attributes(request)},
             content_type=stored_content_type(request),
             size=request.content_length,
             body=read_body(request),
@@ -172,11 +200,37 @@ class Routes:
             api_name=api_name,
             bytes=receipt.size,
         )
-        return json_response({"id": request_id})
+        seconds = preferred_wait(request)
+        if seconds is None:
+            return json_response({"id": request_id})
+        return await self._waited(request, api_name, request_id, seconds)
+
+    async def _waited(self, request: web.Request, api_name: str, request_id: str, seconds: int) -> web.StreamResponse:
+        """Answer a submission whose client prefers to wait."""
+        found = await self._waiting.until_ended(api_name, request_id, seconds)
+        report = await self._gateway.report(api_name, request_id, found)
+        applied = {"Preference-Applied": f"wait={seconds}"}
+        if found.has_ended:
+            return await report_response(request, request_id, report, applied)
+        response = json_response(document(request_id, report), status=202)
+        response.headers.update({**applied, "Location": f"{request.rel_url.raw_path.rstrip('/')}/{request_id}"})
+        response.headers["Retry-After"] = "1"
+        return response
 
     async def _report(self, request: web.Request, api_name: str) -> web.StreamResponse:
-        request_id = request.match_info["request_id"]
-        return await report_response(request, request_id, await self._gateway.look_up(api_name, request_id))
+        request_id = check_request_id(request.match_info["request_id"])
+        seconds = asked_wait(request)
+        if seconds:
+            found = await self._waiting.until_ended(api_name, request_id, seconds)
+        else:
+            found = await self._gateway.find(api_name, request_id)
+        return await report_response(request, request_id, await self._gateway.report(api_name, request_id, found))
+
+    async def _cancel(self, request: web.Request, api_name: str) -> web.StreamResponse:
+        request_id = check_request_id(request.match_info["request_id"])
+        report = await self._gateway.cancel(api_name, request_id)
+        self._log.info("request_cancelled", request_id=request_id, api_name=api_name, status=report.found.status)
+        return await report_response(request, request_id, report)
 
 
 def make_app(  # noqa: PLR0913, PLR0917 - what the paths lead to
@@ -196,9 +250,12 @@ def make_app(  # noqa: PLR0913, PLR0917 - what the paths lead to
     app.router.add_get("/healthz", routes.healthz)
     app.router.add_post("/", routes.submit_in_cluster, expect_handler=defer_continue)
     app.router.add_get("/{request_id}", routes.report_in_cluster)
+    app.router.add_delete("/{request_id}", routes.cancel_in_cluster)
     app.router.add_post("/{api_name}", routes.submit, expect_handler=defer_continue)
     app.router.add_post("/{api_name}/", routes.submit, expect_handler=defer_continue)
     app.router.add_get("/{api_name}/{request_id}", routes.report)
+    app.router.add_delete("/{api_name}/{request_id}", routes.cancel)
+    app.router.add_get("/{api_name}/{request_id}/events", routes.events, allow_head=False)
     for endpoint in endpoints:
         if forwarder is not None and endpoint.address is not None:
             forwarded |= _add_forwarded(
@@ -218,6 +275,9 @@ def _add_endpoint(router: web.UrlDispatcher, routes: Routes, endpoint: Endpoint)
         router.add_post(endpoint.path, submit, expect_handler=defer_continue)
         router.add_post(f"{endpoint.path}/", submit, expect_handler=defer_continue)
         router.add_get(f"{endpoint.path}/{{request_id}}", partial(routes.report_of, endpoint.api_name))
+        router.add_delete(f"{endpoint.path}/{{request_id}}", partial(routes.cancel_of, endpoint.api_name))
+        events = partial(routes.events_of, endpoint.api_name)
+        router.add_get(f"{endpoint.path}/{{request_id}}/events", events, allow_head=False)
     else:
         refuse = partial(routes.refuse, endpoint.api_name)
         router.add_route("*", endpoint.path, refuse, expect_handler=defer_continue)

@@ -9,16 +9,18 @@ from dequeuer.core.errors import SourceDeniedError, SourceGoneError, SourceUnava
 from dequeuer.formats.envelope import MAX_BYTES, Envelope, encode_envelope
 from dequeuer.gateway.body import BoundedBody, payload_too_large, prepend
 from dequeuer.gateway.errors import BusyError, UnknownRequestError
-from dequeuer.gateway.model import Report, Submission, SubmitResult, check_api_name, check_request_id
+from dequeuer.gateway.model import FoundRequest, Report, Submission, SubmitResult, check_api_name, check_request_id
 from dequeuer.gateway.queue import Queue
-from dequeuer.gateway.request_store import RequestStore
-from dequeuer.sinks.base import Fetch, Sink
-from dequeuer.sinks.layout import RequestKeys
+from dequeuer.gateway.request_store import Reads, RequestStore
+from dequeuer.sinks.base import Sink
+from dequeuer.sinks.layout import ApiKeys, RequestKeys
 from dequeuer.sources.sqs.sending import attributes_size
 
 MAX_BUFFERED_BYTES = 256 * 1024
 """A payload up to this size is read completely before anything is written, so that writing it can be retried."""
 SEND_TIMEOUT_S = 20.0
+CANCEL = "cancel"
+"""The name below a request of the object that a cancellation writes."""
 
 
 class Gateway:
@@ -28,7 +30,7 @@ class Gateway:
 
     Args:
         sink: stores requests.
-        fetch: reads their status and results.
+        reads: reads their status and results.
         queue: sends their messages.
         cluster_uid: the prefix of the keys.
         max_payload_bytes: a larger payload is refused.
@@ -39,13 +41,13 @@ class Gateway:
         self,
         *,
         sink: Sink,
-        fetch: Fetch,
+        reads: Reads,
         queue: Queue,
         cluster_uid: str,
         max_payload_bytes: int,
         inline_bytes: int = 0,
     ) -> None:
-        self._requests = RequestStore(sink, fetch)
+        self._requests = RequestStore(sink, reads)
         self._queue = queue
         self._cluster_uid = cluster_uid
         self._max_payload_bytes = max_payload_bytes
@@ -67,7 +69,8 @@ class Gateway:
         if new.size is not None and new.size > self._max_payload_bytes:
             raise payload_too_large(self._max_payload_bytes)
         body = BoundedBody(new.body, self._max_payload_bytes)
-        known = await self._requests.find_status(keys) if may_exist else None
+        found = await self._requests.find(keys) if may_exist else None
+        known = None if found is None else found.status
         if known is None:
             await self._submit_new(keys, new, body, may_exist=may_exist)
             return SubmitResult(size=body.size, existing_status=None)
@@ -112,16 +115,53 @@ class Gateway:
         # The attributes count, too.
         return message if len(message) + attributes_size(new.attributes) <= MAX_BYTES else None
 
-    async def look_up(self, api_name: str, request_id: str) -> Report:
-        """Return the status of a request. Raises `UnknownRequestError`."""
-        keys = self._keys(api_name, request_id)
-        status = await self._requests.find_status(keys)
-        if status is None:
+    async def find(self, api_name: str, request_id: str) -> FoundRequest:
+        """Return what there is of a request, with one call of the store. Raises `UnknownRequestError`."""
+        found = await self._requests.find(self._keys(api_name, request_id))
+        if found is None:
             message = f"id {request_id} not found"
             raise UnknownRequestError(message)
-        result = await self._requests.open_result(keys) if status == "completed" else None
-        error = await self._requests.read_failure(keys) if status == "failed" else None
-        return Report(status=status, result=result, error=error)
+        return found
+
+    async def look_up(self, api_name: str, request_id: str) -> Report:
+        """Return the status of a request. Raises `UnknownRequestError`."""
+        return await self.report(api_name, request_id, await self.find(api_name, request_id))
+
+    async def report(self, api_name: str, request_id: str, found: FoundRequest) -> Report:
+        """Return what is known of a request that was found."""
+        keys = self._keys(api_name, request_id)
+        attempts = asyncio.create_task(
+            self._requests.read_attempts(ApiKeys(self._cluster_uid, api_name), request_id), name="gateway-attempts"
+        )
+        try:
+            result = await self._requests.open_result(keys) if found.status == "completed" else None
+            failure = await self._requests.read_failure(keys) if found.status == "failed" else None
+            has_progress = not found.has_ended and "progress.json" in found.times
+            progress = await self._requests.read_progress(keys) if has_progress else {}
+            return Report(found=found, result=result, failure=failure, attempts=await attempts, progress=progress)
+        finally:
+            attempts.cancel()
+            await asyncio.wait({attempts})
+
+    async def cancel(self, api_name: str, request_id: str) -> Report:
+        """Ask for the cancellation of a request, unless it has ended. Returns the status that stands then.
+
+        The sidecar that has its message, or receives it, ends it: only so one outcome stands. It finds the request in
+        an index, which is written last: what it finds was asked for.
+
+        Raises:
+            UnknownRequestError: nothing is written.
+        """
+        found = await self.find(api_name, request_id)
+        if not found.has_ended:
+            keys, api = self._keys(api_name, request_id), ApiKeys(self._cluster_uid, api_name)
+            if CANCEL not in found.times:
+                await self._requests.put(keys.cancel, b"", "text/plain")
+            await self._requests.put(api.cancellation(request_id), b"", "text/plain")
+            found = await self.find(api_name, request_id)
+            if found.has_ended:  # meanwhile: nobody would take it out of the index
+                await self._requests.delete(api.cancellation(request_id))
+        return await self.report(api_name, request_id, found)
 
     def _keys(self, api_name: str, request_id: str) -> RequestKeys:
         return RequestKeys(self._cluster_uid, check_api_name(api_name), check_request_id(request_id))

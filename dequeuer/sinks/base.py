@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias
 
 Check: TypeAlias = Callable[[], None]
@@ -39,11 +39,13 @@ class ListedObject:
         key: of the object.
         size: bytes.
         e_tag: changes when another object is written with the same key; "" when the store has none.
+        modified_at: when it was written, seconds since the epoch; 0 when the store does not say.
     """
 
     key: str
     size: int
     e_tag: str
+    modified_at: float = field(default=0.0, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

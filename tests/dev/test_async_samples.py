@@ -103,7 +103,7 @@ async def test_requests_of_the_user_and_samples_that_are_retried_are_printed() -
 
 
 async def test_a_failed_request_shows_why() -> None:
-    gateway = Gateway((200, '{"id":"x","status":"failed","error":"the container answered 500, not 200"}'))
+    gateway = Gateway((200, '{"id":"x","status":"failed","error":{"message":"the container answered 500, not 200"}}'))
     async with samples_of(gateway, io.StringIO()) as samples:
         (row,) = await samples.run(["1"])
     assert (row.status, row.result) == ("failed", "the container answered 500, not 200")

@@ -14,7 +14,7 @@ from dequeuer.core.errors import StoreUnavailableError
 from dequeuer.gateway.queue import NO_ATTRIBUTES
 from dequeuer.gateway.routes import make_runner
 from dequeuer.gateway.service import Gateway
-from dequeuer.sinks.base import Check, Payload, unchecked
+from dequeuer.sinks.base import Check, ListedPage, Payload, unchecked
 from tests.fakes import MemoryStore, chunked
 
 URL = "http://127.0.0.1:1/1234/the-queue.fifo"
@@ -39,6 +39,10 @@ class Store:
         """Make an operation fail for keys with this suffix."""
         self._broken[op, suffix] = error or StoreUnavailableError("secret-host: connection refused")
 
+    def mend(self) -> None:
+        """End all failures."""
+        self._broken.clear()
+
     def _check(self, op: str, key: str) -> None:
         for (broken_op, suffix), error in self._broken.items():
             if op == broken_op and key.endswith(suffix):
@@ -59,6 +63,11 @@ class Store:
         self.reads.append(("list", prefix))
         self._check("list", prefix)
         return await self.memory.list(prefix)
+
+    async def list_page(self, prefix: str, *, after: str = "", token: str = "") -> ListedPage:
+        self.reads.append(("list", prefix))
+        self._check("list", prefix)
+        return await self.memory.list_page(prefix, after=after, token=token)
 
     async def put(self, key: str, body: bytes, content_type: str, *, check: Check = unchecked) -> None:
         self._check("put", key)
@@ -126,7 +135,7 @@ class FakeQueue:
 def make_gateway(store: Store, queue: FakeQueue, max_payload_bytes: int = 1 << 20, inline_bytes: int = 0) -> Gateway:
     return Gateway(
         sink=store,
-        fetch=store,
+        reads=store,
         queue=queue,
         cluster_uid="uid",
         max_payload_bytes=max_payload_bytes,

@@ -42,7 +42,11 @@ async def test_an_api_is_at_its_endpoint_and_at_its_name(store: Store, queue: Fa
         assert f"{PREFIX}{request_id}/payload" in store.objects
         for start in ("/v1/text", "/api"):
             async with http.get(f"{start}/{request_id}") as answer:
-                assert await answer.json() == {"id": request_id, "status": "in_queue"}
+                assert await answer.json() == {
+                    "id": request_id,
+                    "status": "in_queue",
+                    "created": "2021-05-03T12:00:00Z",
+                }
 
 
 @pytest.mark.parametrize(

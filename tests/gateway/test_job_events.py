@@ -8,7 +8,8 @@ import pytest
 
 from dequeuer.core.errors import DequeuerError
 from dequeuer.gateway import job_events
-from dequeuer.gateway.job_events import HEARTBEAT_S, INTERVAL_S, JobEvents, TooManyFollowersError
+from dequeuer.gateway.job_events import INTERVAL_S, JobEvents, TooManyFollowersError
+from dequeuer.gateway.watching import HEARTBEAT_S
 from dequeuer.jobs.errors import JobsUnavailableError, UnknownJobError
 from dequeuer.jobs.status import JobStatus
 from tests.jobs.stage import job_keys, job_spec
@@ -116,8 +117,9 @@ async def test_a_drain_ends_the_streams() -> None:
 
 
 @pytest.mark.looptime
-async def test_the_number_of_streams_is_limited(events: JobEvents, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_number_of_streams_is_limited(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(job_events, "MAX_FOLLOWERS", 1)
+    events = JobEvents(lambda: False)
     async with aclosing(events.follow(KEYS, Looks(RUNNING))) as statuses:
         await anext(statuses)
         with pytest.raises(TooManyFollowersError):

@@ -25,6 +25,9 @@ IN_CLUSTER = {"X-Request-ID": "id1", "X-Cortex-API-Name": "api", "X-Cortex-Queue
 
 Serve: TypeAlias = Callable[..., AbstractAsyncContextManager[ClientSession]]
 
+COMPLETED = '"ended":"2021-05-03T12:00:00Z","attempts":[{"outcome":"completed","ended":"2021-05-03T12:00:00Z"}]'
+"""The fields of a completed request that Cortex does not have, as the fake store has them."""
+
 
 @pytest.fixture
 def serve(store: Store, queue: FakeQueue) -> Serve:
@@ -78,14 +81,15 @@ async def test_submit_and_follow(serve: Serve, store: Store, queue: FakeQueue) -
         assert queue.sent == [(URL, request_id)]
         assert store.objects[f"{PREFIX}{request_id}/payload"] == (b'{"a":1}', "application/json")
         async with http.get(f"/api/{request_id}") as answer:
-            assert await answer.text() == f'{{"id":"{request_id}","status":"in_queue"}}\n'
+            text = f'{{"id":"{request_id}","status":"in_queue","created":"2021-05-03T12:00:00Z"}}\n'
+            assert await answer.text() == text
         store.objects[f"{PREFIX}{request_id}/status/completed"] = (b"", None)
         store.objects[f"{PREFIX}{request_id}/result.json"] = (b' {"n": 12345678901234567890.10}', "application/json")
         async with http.get(f"/api/{request_id}") as answer:
             assert answer.headers["Content-Type"] == "application/json"
             assert await answer.text() == (
                 f'{{"id":"{request_id}","status":"completed","result": {{"n": 12345678901234567890.10}},'
-                '"timestamp":"2021-05-03T12:00:00Z"}\n'
+                f'"timestamp":"2021-05-03T12:00:00Z","created":"2021-05-03T12:00:00Z",{COMPLETED}}}\n'
             )
 
 
@@ -98,7 +102,10 @@ async def test_submit_and_follow_in_cluster(serve: Serve, store: Store, queue: F
         assert headers["X-Request-Id"] == ["id1"]
         assert not [name for name in headers if name.lower().startswith("x-cortex")]
         async with http.get("/id1", headers={"X-Cortex-API-Name": "api"}) as answer:
-            assert (answer.status, await answer.text()) == (200, '{"id":"id1","status":"in_queue"}\n')
+            assert (answer.status, await answer.text()) == (
+                200,
+                '{"id":"id1","status":"in_queue","created":"2021-05-03T12:00:00Z"}\n',
+            )
         async with http.get("/id2", headers={"X-Cortex-API-Name": "api"}) as answer:
             assert (answer.status, await answer.text()) == (404, "error: id id2 not found")
             assert answer.headers["Content-Type"] == "text/plain"
@@ -214,7 +221,9 @@ async def test_any_json_is_a_result(serve: Serve, store: Store, result: bytes) -
     store.memory.seed([(f"{PREFIX}id1/status/completed", b""), (f"{PREFIX}id1/result.json", result)])
     async with serve() as http, http.get("/api/id1") as answer:
         assert await answer.read() == (
-            b'{"id":"id1","status":"completed","result":' + result + b',"timestamp":"2021-05-03T12:00:00Z"}\n'
+            b'{"id":"id1","status":"completed","result":'
+            + result
+            + f',"timestamp":"2021-05-03T12:00:00Z",{COMPLETED}}}\n'.encode()
         )
 
 
@@ -253,13 +262,21 @@ async def test_a_client_that_leaves_in_mid_result(serve: Serve, store: Store) ->
 async def test_a_completed_request_whose_result_is_gone(serve: Serve, store: Store) -> None:
     store.memory.seed([(f"{PREFIX}id1/status/completed", b"")])
     async with serve() as http, http.get("/api/id1") as answer:
-        assert await answer.text() == '{"id":"id1","status":"completed"}\n'
+        assert await answer.text() == f'{{"id":"id1","status":"completed",{COMPLETED}}}\n'
 
 
 async def test_a_failed_request_has_a_reason(serve: Serve, store: Store) -> None:
     store.memory.seed([(f"{PREFIX}id1/status/failed", b'{"error":"status \\"500\\"","status_code":500}')])
     async with serve() as http, http.get("/api/id1") as answer:
-        assert await answer.json() == {"id": "id1", "status": "failed", "error": 'status "500"'}
+        assert await answer.json() == {
+            "id": "id1",
+            "status": "failed",
+            "ended": "2021-05-03T12:00:00Z",
+            "attempts": [
+                {"outcome": "failed", "ended": "2021-05-03T12:00:00Z", "reason": 'status "500"', "status_code": 500}
+            ],
+            "error": {"message": 'status "500"', "status_code": 500},
+        }
 
 
 async def test_headers_and_body_are_kept_as_they_came(serve: Serve, store: Store) -> None:
@@ -431,8 +448,8 @@ async def test_other_paths_and_methods(serve: Serve) -> None:
         async with http.get("/a/b/c") as answer:
             assert (answer.status, (await answer.text())[:19]) == (404, "error: no such path")
         async with http.put("/api", data=b"x") as answer:
-            assert (answer.status, answer.headers["Allow"]) == (405, "GET, HEAD, POST")
-            assert "use GET, HEAD, POST" in await answer.text()
+            assert (answer.status, answer.headers["Allow"]) == (405, "DELETE, GET, HEAD, POST")
+            assert "use DELETE, GET, HEAD, POST" in await answer.text()
 
 
 async def test_an_answer_is_readable_from_any_origin(serve: Serve) -> None:

@@ -112,11 +112,10 @@ async def test_short_failures_are_retried(store: Store, queue: FakeQueue) -> Non
 async def test_a_store_that_hangs_is_an_error_in_time(
     store: Store, queue: FakeQueue, looptime: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def hang(_prefix: str) -> list[str]:
+    async def hang(_prefix: str, *, after: str = "", token: str = "") -> None:
         await asyncio.Event().wait()
-        return []
 
-    monkeypatch.setattr(store.memory, "list", hang)
+    monkeypatch.setattr(store.memory, "list_page", hang)
     with pytest.raises(BusyError, match="the store is not available"):
         await make_gateway(store, queue).look_up("api", "id1")
     assert looptime == CALL_TIMEOUT_S
@@ -305,7 +304,8 @@ async def test_an_unknown_id(store: Store, queue: FakeQueue) -> None:
 async def test_the_status_that_counts(store: Store, queue: FakeQueue, statuses: list[str], expected: str) -> None:
     store.memory.seed([(f"{PREFIX}id1/status/{name}", b"") for name in statuses])
     report = await make_gateway(store, queue).look_up("api", "id1")
-    assert (report.status, report.result, report.error) == (expected, None, None)
+    assert (report.found.status, report.result) == (expected, None)
+    assert (report.failure is not None) is (expected == "failed")
 
 
 async def test_a_result_is_opened_not_read(store: Store, queue: FakeQueue) -> None:
@@ -335,7 +335,9 @@ async def test_an_empty_result_is_none(store: Store, queue: FakeQueue) -> None:
 )
 async def test_the_reason_of_a_failure(store: Store, queue: FakeQueue, document: bytes, expected: str | None) -> None:
     store.memory.seed([(f"{PREFIX}id1/status/failed", document)])
-    assert (await make_gateway(store, queue).look_up("api", "id1")).error == expected
+    failure = (await make_gateway(store, queue).look_up("api", "id1")).failure
+    assert failure is not None
+    assert failure.error == expected
 
 
 async def test_a_small_payload_is_put_into_the_message(store: Store, queue: FakeQueue) -> None:

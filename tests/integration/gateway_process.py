@@ -27,6 +27,7 @@ class Gateway(Sidecar):
         apis: a cortex.yaml with APIs that have jobs.
         port: to listen on; 0: a free one.
         more: further variables.
+        api_name: of the queue.
     """
 
     def __init__(
@@ -38,6 +39,7 @@ class Gateway(Sidecar):
         apis: Path | None = None,
         port: int = 0,
         more: Mapping[str, str] = NOTHING,
+        api_name: str = "api",
     ) -> None:
         self.port = port or free_port()
         settings = {
@@ -49,7 +51,7 @@ class Gateway(Sidecar):
             "DEQUEUER_GATEWAY_HOST": "127.0.0.1",
             "DEQUEUER_GATEWAY_PORT": str(self.port),
             "DEQUEUER_SHUTDOWN_DELAY": "0",
-            **({"DEQUEUER_QUEUES": f"api={queue_url}"} if apis is None else {"DEQUEUER_APIS": str(apis)}),
+            **({"DEQUEUER_QUEUES": f"{api_name}={queue_url}"} if apis is None else {"DEQUEUER_APIS": str(apis)}),
             "DEQUEUER_LOG_FORMAT": "json",
             **AWS_CLIENT,
             **more,

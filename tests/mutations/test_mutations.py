@@ -29,7 +29,51 @@ _RESULTS = "tests/handlers/batch_api/test_results.py"
 
 _CANCELLATION = "tests/handlers/async_api/test_cancellation.py"
 
+_WAITING = "tests/gateway/test_waiting.py"
+
 MUTATIONS = [
+    Mutation(
+        name="each client that waits looks for itself",
+        module="gateway/watching.py",
+        old="        watch = self._watches.get(key)\n",
+        new="        watch = None\n",
+        tests=(f"{_WAITING}::test_a_thousand_that_wait_for_one_request_cost_the_looks_of_one",),
+    ),
+    Mutation(
+        name="the gateway looks on for clients that left",
+        module="gateway/watching.py",
+        old="                watch.stop()\n",
+        new="                pass\n",
+        tests=(f"{_WAITING}::test_nobody_looks_for_clients_that_left",),
+    ),
+    Mutation(
+        name="looks at requests have no bound",
+        module="gateway/watching.py",
+        old="            async with self._looks:\n                state",
+        new="            if True:\n                state",
+        tests=(f"{_WAITING}::test_looks_at_many_requests_are_bounded",),
+    ),
+    Mutation(
+        name="a request that has ended is cancelled",
+        module="gateway/service.py",
+        old="        if not found.has_ended:\n            keys, api",
+        new="        if True:\n            keys, api",
+        tests=(f"{_WAITING}::test_a_cancellation_of_a_request_that_has_ended_changes_nothing",),
+    ),
+    Mutation(
+        name="the index shows a cancellation before it is asked for",
+        module="gateway/service.py",
+        old='                await self._requests.put(keys.cancel, b"", "text/plain")\n            await self._requests.put(api.cancellation(request_id), b"", "text/plain")\n',
+        new='                pass\n            await self._requests.put(api.cancellation(request_id), b"", "text/plain")\n            await self._requests.put(keys.cancel, b"", "text/plain")\n',
+        tests=(f"{_WAITING}::test_a_cancellation_is_asked_for_and_shown",),
+    ),
+    Mutation(
+        name="a cancellation that came too late stays in the index",
+        module="gateway/service.py",
+        old="                await self._requests.delete(api.cancellation(request_id))\n",
+        new="                pass\n",
+        tests=(f"{_WAITING}::test_a_request_that_ends_while_it_is_cancelled_leaves_nothing_in_the_index",),
+    ),
     Mutation(
         name="a cancelled request is begun",
         module="handlers/async_api/handler.py",

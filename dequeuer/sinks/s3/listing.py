@@ -9,6 +9,7 @@ from dequeuer.aws.signing import query
 from dequeuer.aws.xml import escape
 from dequeuer.core.errors import StoreUnavailableError
 from dequeuer.core.refusal_codes import is_refusal
+from dequeuer.formats.go_time import parse_time
 from dequeuer.sinks.base import ListedObject, ListedPage
 from dequeuer.sinks.s3.document import read_document
 from dequeuer.sinks.s3.errors import error_code, refused
@@ -50,11 +51,24 @@ def page_of(body: bytes) -> ListedPage:
         if not key or not size.isdecimal():
             raise StoreUnavailableError("the listing of S3 has an object without key or size")
         objects.append(
-            ListedObject(key=unquote_plus(key) if is_escaped else key, size=int(size), e_tag=entry.first("ETag") or "")
+            ListedObject(
+                key=unquote_plus(key) if is_escaped else key,
+                size=int(size),
+                e_tag=entry.first("ETag") or "",
+                modified_at=_seconds(entry.first("LastModified")),
+            )
         )
     return ListedPage(
         objects=objects, next_token=next_token(page.first("IsTruncated") == "true", page.first("NextContinuationToken"))
     )
+
+
+def _seconds(text: str | None) -> float:
+    """Return a time of a listing in seconds since the epoch; 0 when it cannot be read."""
+    try:
+        return parse_time(text or "") / 1e9
+    except ValueError:
+        return 0.0
 
 
 def next_token(is_truncated: bool, token: object) -> str:  # noqa: FBT001 - a fact of the response

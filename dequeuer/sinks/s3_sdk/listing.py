@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from dequeuer.core.errors import StoreUnavailableError
@@ -26,7 +27,12 @@ async def list_page(bucket: SdkBucket, prefix: str, after: str, token: str) -> L
         where["ContinuationToken"] = token
     page = await _page(bucket, Prefix=prefix, **where)
     objects = [
-        ListedObject(key=entry["Key"], size=entry["Size"], e_tag=entry.get("ETag", ""))
+        ListedObject(
+            key=entry["Key"],
+            size=entry["Size"],
+            e_tag=entry.get("ETag", ""),
+            modified_at=modified.timestamp() if isinstance(modified := entry.get("LastModified"), datetime) else 0.0,
+        )
         for entry in page.get("Contents", ())
         if entry.get("Key") and isinstance(entry.get("Size"), int)
     ]

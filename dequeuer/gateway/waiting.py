@@ -1,0 +1,98 @@
+"""Clients that wait for the end of a request: for a time that they say, or with server-sent events."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
+from functools import partial
+from typing import Final
+
+from aiohttp import web
+
+from dequeuer.core.errors import DequeuerError, clip
+from dequeuer.gateway.errors import BusyError
+from dequeuer.gateway.model import FoundRequest
+from dequeuer.gateway.problems import ProblemError
+from dequeuer.gateway.service import Gateway
+from dequeuer.gateway.watching import Watches, WatchRules
+
+MAX_WAIT_S: Final = 60
+MAX_WAITING: Final = 10_000
+"""Clients that wait at this process."""
+MAX_LOOKS: Final = 32
+FIRST_INTERVAL_S: Final = 0.1
+MAX_INTERVAL_S: Final = 2.0
+
+_PREFERENCE: Final = re.compile(r'[ \t]*wait[ \t]*=[ \t]*"?([0-9]{1,9})"?[ \t]*(?:;.*)?', re.IGNORECASE | re.DOTALL)
+_SECONDS: Final = re.compile(r"[0-9]{1,9}", re.ASCII)
+
+
+class Waiting:
+    """The waits of all requests. Each look is one call of the store, however many clients wait for a request.
+
+    Args:
+        gateway: looks requests up.
+        is_over: the process drains, so waits end. It must not block.
+    """
+
+    def __init__(self, gateway: Gateway, is_over: Callable[[], bool]) -> None:
+        self._gateway = gateway
+        self._watches: Watches[tuple[str, str], FoundRequest] = Watches(
+            WatchRules(
+                first_interval_s=FIRST_INTERVAL_S,
+                max_interval_s=MAX_INTERVAL_S,
+                max_followers=MAX_WAITING,
+                max_looks=MAX_LOOKS,
+                has_ended=lambda found: found.has_ended,
+                is_passing=lambda error: isinstance(error, BusyError),
+                too_many=_too_many,
+            ),
+            is_over,
+        )
+
+    def changes(self, api_name: str, request_id: str) -> aclosing[AsyncGenerator[FoundRequest | None, None]]:
+        """Return the context of an iterator over what there is of a request; see `Watches.follow`."""
+        look = partial(self._gateway.find, api_name, request_id)
+        return aclosing(self._watches.follow((api_name, request_id), look))
+
+    async def until_ended(self, api_name: str, request_id: str, seconds: float) -> FoundRequest:
+        """Wait until a request has ended, or the time is over, or the process drains; return what there is of it.
+
+        Raises:
+            GatewayError: of the first look, or too many clients wait.
+        """
+        found: FoundRequest | None = None
+        try:
+            async with asyncio.timeout(seconds), self.changes(api_name, request_id) as changes:
+                async for state in changes:
+                    found = found if state is None else state
+        except TimeoutError:
+            pass
+        return found if found is not None else await self._gateway.find(api_name, request_id)
+
+
+def _too_many() -> DequeuerError:
+    text = f"{MAX_WAITING} clients wait already: try again, or ask for the status without waiting"
+    return ProblemError(503, "too_many_waiting", text)
+
+
+def preferred_wait(request: web.Request) -> int | None:
+    """Return the seconds of `Prefer: wait=N`, at most `MAX_WAIT_S`; None without one that can be read (RFC 7240)."""
+    for value in request.headers.getall("Prefer", []):
+        for preference in value.split(","):
+            if match := _PREFERENCE.fullmatch(preference):
+                return min(int(match[1]), MAX_WAIT_S)
+    return None
+
+
+def asked_wait(request: web.Request) -> int | None:
+    """Return the seconds of `?wait=N`; None when it is not there. Raises `ProblemError`."""
+    given = request.query.getall("wait", [])
+    if not given:
+        return None
+    if len(given) > 1 or not _SECONDS.fullmatch(given[0]) or int(given[0]) > MAX_WAIT_S:
+        text = f'wait is "{clip(", ".join(given), 40)}"; allowed: whole seconds from 0 to {MAX_WAIT_S}'
+        raise ProblemError(400, "invalid_wait", text)
+    return int(given[0])

@@ -1,0 +1,77 @@
+"""`Cancel-After` and `Deadline`: which texts are one, and what is said of the others."""
+
+from __future__ import annotations
+
+import pytest
+from aiohttp.test_utils import make_mocked_request
+from multidict import CIMultiDict
+
+from dequeuer.core import clock
+from dequeuer.formats.deadline import deadline_of
+from dequeuer.gateway.deadlines import MAX_DEADLINE_S, deadline_attributes
+from dequeuer.gateway.problems import ProblemError
+
+NOW = 1_700_000_000.0
+
+
+@pytest.fixture(autouse=True)
+def _now(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clock, "wall", lambda: NOW)
+
+
+def deadline(*fields: tuple[str, str]) -> float | None:
+    """The deadline that a sidecar reads."""
+    return deadline_of(deadline_attributes(make_mocked_request("POST", "/api", CIMultiDict(fields))))
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("30", 30), ("0", 0), ("0.5", 0.5), ("30s", 30), ("5m", 300), ("1h30m", 5400), ("1500ms", 1.5), (" 30 ", 30)],
+)
+def test_a_time_from_now(text: str, seconds: float) -> None:
+    assert deadline(("Cancel-After", text)) == NOW + seconds
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["2023-11-14T22:13:50Z", "2023-11-14T22:13:50.0z", "2023-11-14T23:13:50+01:00", "Tue, 14 Nov 2023 22:13:50 GMT"],
+)
+def test_a_moment(text: str) -> None:
+    assert deadline(("Deadline", text)) == NOW + 30
+
+
+def test_a_moment_that_has_passed_is_a_deadline() -> None:
+    assert deadline(("Deadline", "1969-01-01T00:00:00Z")) == 0.0
+
+
+def test_most_submissions_have_none() -> None:
+    assert deadline_attributes(make_mocked_request("POST", "/api")) == {}
+
+
+@pytest.mark.parametrize(
+    ("fields", "text"),
+    [
+        ([("Cancel-After", "soon")], 'Cancel-After is "soon"; allowed: a time such as 30, 30s, 5m or 1h30m'),
+        ([("Cancel-After", "-1")], "allowed: a time"),
+        ([("Cancel-After", "1e9")], "allowed: a time"),
+        ([("Cancel-After", "30s later")], "allowed: a time"),
+        ([("Cancel-After", "")], "allowed: a time"),
+        ([("Cancel-After", "9" * 100)], "allowed: a time"),
+        ([("Cancel-After", "400h")], "up to 14 days"),
+        ([("Deadline", "tomorrow")], 'Deadline is "tomorrow"; allowed: a date of HTTP, or of RFC 3339'),
+        ([("Deadline", "30")], "allowed: a date"),
+        ([("Deadline", "9999-01-01T00:00:00Z")], "up to 14 days"),
+        ([("Deadline", "2023-99-99T00:00:00Z")], "allowed: a date"),
+        ([("Cancel-After", "1"), ("Cancel-After", "2")], "2 deadlines are given"),
+        ([("Cancel-After", "1"), ("Deadline", "2023-11-14T22:13:50Z")], "send one of Cancel-After and Deadline"),
+    ],
+)
+def test_what_is_refused_says_why(fields: list[tuple[str, str]], text: str) -> None:
+    with pytest.raises(ProblemError) as caught:
+        deadline(*fields)
+    assert text in str(caught.value)
+    assert (caught.value.status, caught.value.code) == (400, "invalid_deadline")
+
+
+def test_the_longest_deadline_is_accepted() -> None:
+    assert deadline(("Cancel-After", f"{MAX_DEADLINE_S:.0f}")) == NOW + MAX_DEADLINE_S

@@ -1,0 +1,355 @@
+"""Clients that wait for a request, cancel it, or follow its events. Looks at the store are counted."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+
+import pytest
+from aiohttp import ClientSession
+from aiohttp.test_utils import make_mocked_request
+from multidict import CIMultiDict
+
+from dequeuer.core.errors import StoreUnavailableError
+from dequeuer.formats.failure import RequestFailure, encode_failure
+from dequeuer.gateway import waiting
+from dequeuer.gateway.problems import ProblemError
+from dequeuer.gateway.routes import make_app
+from dequeuer.gateway.service import Gateway
+from dequeuer.gateway.waiting import MAX_INTERVAL_S, MAX_WAIT_S, Waiting, asked_wait, preferred_wait
+from dequeuer.sinks.layout import ApiKeys, RequestKeys
+from tests.gateway.fakes import URL, FakeQueue, Store, make_gateway, serving
+from tests.still import until_still
+
+KEYS = RequestKeys("uid", "api", "id1")
+API = ApiKeys("uid", "api")
+IN_CLUSTER = {"X-Cortex-API-Name": "api"}
+
+
+@pytest.fixture
+def store() -> Store:
+    return Store()
+
+
+@pytest.fixture
+def queue(store: Store) -> FakeQueue:
+    return FakeQueue(store)
+
+
+@pytest.fixture
+def gateway(store: Store, queue: FakeQueue) -> Gateway:
+    return make_gateway(store, queue)
+
+
+def begin(store: Store, request_id: str = "id1") -> None:
+    store.memory.seed([(RequestKeys("uid", "api", request_id).status("in_queue"), b"")])
+
+
+def complete(store: Store, request_id: str = "id1", result: bytes = b"[1.10]") -> None:
+    keys = RequestKeys("uid", "api", request_id)
+    store.memory.seed([(keys.result, result), (keys.completed, b"")])
+
+
+def looks(store: Store) -> int:
+    return store.reads.count(("list", KEYS.prefix))
+
+
+@pytest.mark.looptime
+async def test_a_wait_ends_soon_after_the_request(store: Store, gateway: Gateway) -> None:
+    begin(store)
+    loop = asyncio.get_running_loop()
+    loop.call_later(10, complete, store)
+    began = loop.time()
+    found = await Waiting(gateway, lambda: False).until_ended("api", "id1", 60)
+    assert found.status == "completed"
+    assert 10 <= loop.time() - began <= 10 + MAX_INTERVAL_S
+
+
+@pytest.mark.looptime
+async def test_a_wait_whose_time_is_over_gets_the_status_that_stands(store: Store, gateway: Gateway) -> None:
+    begin(store)
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    assert (await Waiting(gateway, lambda: False).until_ended("api", "id1", 7)).status == "in_queue"
+    assert loop.time() - began == pytest.approx(7)
+
+
+@pytest.mark.looptime
+async def test_a_thousand_that_wait_for_one_request_cost_the_looks_of_one(store: Store, gateway: Gateway) -> None:
+    begin(store)
+    one = Waiting(gateway, lambda: False)
+    await one.until_ended("api", "id1", 30)
+    alone = looks(store)
+    await asyncio.gather(*(one.until_ended("api", "id1", 30) for _ in range(1000)))
+    assert looks(store) == 2 * alone
+    assert alone < 30  # in half a minute: less than one a second
+
+
+@pytest.mark.looptime
+async def test_looks_at_many_requests_are_bounded(
+    store: Store, gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    running, most = 0, 0
+    find = store.list_page
+
+    async def slow(prefix: str, *, after: str = "", token: str = "") -> object:
+        nonlocal running, most
+        running += 1
+        most = max(most, running)
+        await asyncio.sleep(0.05)
+        running -= 1
+        return await find(prefix, after=after, token=token)
+
+    monkeypatch.setattr(store, "list_page", slow)
+    for number in range(200):
+        begin(store, f"r{number}")
+    one = Waiting(gateway, lambda: False)
+    found = await asyncio.gather(*(one.until_ended("api", f"r{number}", 20) for number in range(200)))
+    assert {it.status for it in found} == {"in_queue"}
+    assert most == waiting.MAX_LOOKS
+
+
+@pytest.mark.looptime
+async def test_an_outage_of_the_store_ends_no_wait(store: Store, gateway: Gateway) -> None:
+    begin(store)
+    loop = asyncio.get_running_loop()
+    loop.call_later(5, lambda: store.break_at("list", KEYS.prefix, StoreUnavailableError("away")))
+    loop.call_later(20, store.mend)
+    loop.call_later(25, complete, store)
+    assert (await Waiting(gateway, lambda: False).until_ended("api", "id1", 60)).status == "completed"
+
+
+@pytest.mark.looptime
+async def test_waits_end_when_the_process_drains(store: Store, gateway: Gateway) -> None:
+    begin(store)
+    drains = False
+    waits = asyncio.ensure_future(Waiting(gateway, lambda: drains).until_ended("api", "id1", 60))
+    await asyncio.sleep(10)
+    drains = True
+    async with asyncio.timeout(MAX_INTERVAL_S + 0.1):
+        assert (await waits).status == "in_queue"
+
+
+@pytest.mark.looptime
+async def test_nobody_looks_for_clients_that_left(store: Store, gateway: Gateway) -> None:
+    begin(store)
+    one = Waiting(gateway, lambda: False)
+    waits = [asyncio.ensure_future(one.until_ended("api", "id1", 60)) for _ in range(3)]
+    await asyncio.sleep(5)
+    for wait in waits:
+        wait.cancel()
+    await asyncio.wait(waits)
+    before = looks(store)
+    await asyncio.sleep(60)
+    assert looks(store) == before
+    assert len(asyncio.all_tasks()) == 1
+
+
+@pytest.mark.looptime
+async def test_the_number_of_clients_that_wait_is_bounded(
+    store: Store, gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(waiting, "MAX_WAITING", 2)
+    begin(store)
+    one = Waiting(gateway, lambda: False)
+    waits = [asyncio.ensure_future(one.until_ended("api", "id1", 5)) for _ in range(2)]
+    await asyncio.sleep(1)
+    with pytest.raises(ProblemError) as caught:
+        await one.until_ended("api", "id1", 5)
+    assert caught.value.status == 503
+    await asyncio.gather(*waits)
+    assert (await one.until_ended("api", "id1", 1)).status == "in_queue"
+
+
+@pytest.mark.parametrize(
+    ("fields", "seconds"),
+    [
+        ([], None),
+        (["wait=10"], 10),
+        (['respond-async, wait="5"'], 5),
+        (["WAIT = 7; foo=bar"], 7),
+        (["wait=600"], MAX_WAIT_S),
+        (["wait=0"], 0),
+        (["wait=soon"], None),
+        (["wait"], None),
+        (["wait=-1", "handling=lenient"], None),
+        (["handling=lenient", "wait=3"], 3),
+    ],
+)
+def test_preferences(fields: list[str], seconds: int | None) -> None:
+    request = make_mocked_request("POST", "/api", CIMultiDict(("Prefer", field) for field in fields))
+    assert preferred_wait(request) == seconds
+
+
+@pytest.mark.parametrize("query", ["wait=61", "wait=-1", "wait=1.5", "wait=", "wait=x", "wait=1&wait=2"])
+def test_a_wait_that_is_not_allowed_says_what_is(query: str) -> None:
+    with pytest.raises(ProblemError, match="allowed: whole seconds from 0 to 60"):
+        asked_wait(make_mocked_request("GET", f"/api/id1?{query}"))
+
+
+@pytest.mark.parametrize(("query", "seconds"), [("", None), ("?wait=0", 0), ("?wait=60", 60)])
+def test_waits_that_are_asked_for(query: str, seconds: int | None) -> None:
+    assert asked_wait(make_mocked_request("GET", f"/api/id1{query}")) == seconds
+
+
+# --- through HTTP ---
+
+
+async def test_a_submission_that_waits_gets_the_result(store: Store, gateway: Gateway, queue: FakeQueue) -> None:
+    async with serving(make_app(gateway, {"api": URL})) as http:
+        asking = asyncio.ensure_future(post(http, {"Prefer": "wait=30"}))
+        await until_still(lambda: len(queue.sent))
+        [(_, request_id)] = queue.sent
+        complete(store, request_id)
+        status, headers, document = await asking
+    assert (status, headers["Preference-Applied"]) == (200, "wait=30")
+    assert (document["id"], document["status"], document["result"]) == (request_id, "completed", [1.1])
+
+
+async def test_a_submission_that_waited_in_vain_says_where_to_ask(gateway: Gateway) -> None:
+    async with serving(make_app(gateway, {"api": URL})) as http:
+        status, headers, document = await post(http, {"Prefer": "wait=0"})
+        assert (status, document["status"], headers["Retry-After"]) == (202, "in_queue", "1")
+        assert headers["Location"] == f"/api/{document['id']}"
+        async with http.get(headers["Location"]) as answer:
+            assert (await answer.json())["id"] == document["id"]
+
+
+async def test_a_deadline_is_an_attribute_of_the_message_and_no_header_of_the_container(
+    store: Store, gateway: Gateway, queue: FakeQueue
+) -> None:
+    async with serving(make_app(gateway, {"api": URL})) as http:
+        status, _, document = await post(http, {"Cancel-After": "30s", "X-Mine": "1"})
+        assert status == 200
+        assert float(queue.attributes[0]["deadline"]) > 1_700_000_000
+        stored = json.loads(store.objects[RequestKeys("uid", "api", str(document["id"])).headers][0])
+        assert "X-Mine" in stored
+        assert "Cancel-After" not in stored
+        sent = len(queue.sent)
+        async with http.post("/api", data=b"1", headers={"Cancel-After": "soon"}) as answer:
+            assert (answer.status, answer.content_type) == (400, "application/problem+json")
+            told = await answer.json()
+        assert (told["code"], told["status"]) == ("invalid_deadline", 400)
+        assert len(queue.sent) == sent
+
+
+async def test_a_cancellation_is_asked_for_and_shown(store: Store, gateway: Gateway) -> None:
+    begin(store)
+    async with serving(make_app(gateway, {"api": URL})) as http:
+        for _ in range(2):
+            async with http.delete("/api/id1") as answer:
+                assert answer.status == 200
+                document = await answer.json()
+            assert (document["status"], document["cancel_requested"]) == ("in_queue", "2021-05-03T12:00:00Z")
+        assert API.cancellation("id1") in store.objects
+        async with http.get("/api/id1") as answer:
+            assert "cancel_requested" in await answer.json()
+    # A sidecar that sees the index finds that it was asked for.
+    puts = [key for op, key in store.journal if op == "put"]
+    assert puts.index(KEYS.cancel) < puts.index(API.cancellation("id1"))
+
+
+async def test_a_cancellation_of_a_request_that_has_ended_changes_nothing(store: Store, gateway: Gateway) -> None:
+    complete(store)
+    async with serving(make_app(gateway, {"api": URL})) as http, http.delete("/api/id1") as answer:
+        assert (answer.status, (await answer.json())["status"]) == (200, "completed")
+    assert not store.journal
+
+
+async def test_a_request_that_ends_while_it_is_cancelled_leaves_nothing_in_the_index(
+    store: Store, gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begin(store)
+    put = store.put
+
+    async def racing(key: str, body: bytes, content_type: str, **more: object) -> None:
+        await put(key, body, content_type)
+        complete(store)
+
+    monkeypatch.setattr(store, "put", racing)
+    async with serving(make_app(gateway, {"api": URL})) as http, http.delete("/api/id1") as answer:
+        assert (await answer.json())["status"] == "completed"
+    assert API.cancellation("id1") not in store.objects
+
+
+@pytest.mark.parametrize("path", ["/api/id2", "/api/_cancel"])
+async def test_an_unknown_request_cannot_be_cancelled(store: Store, gateway: Gateway, path: str) -> None:
+    async with serving(make_app(gateway, {"api": URL})) as http, http.delete(path) as answer:
+        assert answer.status in {400, 404}
+    assert not store.journal
+
+
+async def test_the_form_in_the_cluster_cancels_and_waits(store: Store, gateway: Gateway) -> None:
+    begin(store)
+    async with serving(make_app(gateway, {})) as http:
+        async with http.delete("/id1", headers=IN_CLUSTER) as answer:
+            assert (await answer.json())["cancel_requested"]
+        async with http.delete("/id1") as answer:
+            assert answer.status == 400
+        async with http.get("/id1?wait=99", headers=IN_CLUSTER) as answer:
+            assert answer.status == 400
+
+
+async def test_the_reason_and_the_attempts_of_a_failure_are_shown(store: Store, gateway: Gateway) -> None:
+    begin(store)
+    record = b'{"began":"2021-05-03T11:59:00Z","ended":"2021-05-03T11:59:01Z","worker":"p","outcome":"retried","code":"unreachable","reason":"r"}'
+    failed = RequestFailure(error="a client cancelled the request before it was begun", code="cancelled")
+    store.memory.seed([(API.attempt("id1", 1), record), (KEYS.failed, encode_failure(failed, 2))])
+    async with serving(make_app(gateway, {"api": URL})) as http, http.get("/api/id1") as answer:
+        document = await answer.json()
+    assert document["error"] == {"code": "cancelled", "message": failed.error}
+    assert [attempt["outcome"] for attempt in document["attempts"]] == ["retried", "failed"]
+    assert document["attempts"][1]["code"] == "cancelled"
+
+
+async def test_progress_is_shown_until_the_end(store: Store, gateway: Gateway) -> None:
+    begin(store)
+    store.memory.seed([(KEYS.status("in_progress"), b""), (KEYS.progress, b'{"progress":0.4,"message":"m","at":"t"}')])
+    async with serving(make_app(gateway, {"api": URL})) as http:
+        async with http.get("/api/id1") as answer:
+            document = await answer.json()
+        assert document["progress"] == {"progress": 0.4, "message": "m", "at": "t"}
+        assert document["started"] == "2021-05-03T12:00:00Z"
+        complete(store)
+        async with http.get("/api/id1") as answer:
+            assert "progress" not in await answer.json()
+
+
+async def test_events_tell_each_change_and_end_with_the_request(store: Store, gateway: Gateway) -> None:
+    begin(store)
+    async with serving(make_app(gateway, {"api": URL})) as http, http.get("/api/id1/events") as answer:
+        assert answer.headers["Content-Type"] == "text/event-stream"
+        states = []
+        async for line in answer.content:
+            if line.startswith(b"data: "):
+                document = json.loads(line[6:])
+                states.append(document["status"])
+                if states[-1] == "in_queue":
+                    store.memory.seed([(KEYS.status("in_progress"), b"")])
+                elif states[-1] == "in_progress":
+                    complete(store, result=b'{\n "n": 1\r\n}')
+    assert states == ["in_queue", "in_progress", "completed"]
+    assert document["result"] == {"n": 1}
+    assert re.fullmatch(r"2021-05-03T12:00:00Z", document["timestamp"])
+
+
+async def test_events_do_not_carry_large_results(store: Store, gateway: Gateway) -> None:
+    complete(store, result=b'"' + b"x" * 100_000 + b'"')
+    async with serving(make_app(gateway, {"api": URL})) as http, http.get("/api/id1/events") as answer:
+        text = await answer.text()
+    document = json.loads(text.partition("data: ")[2])
+    assert (document["status"], document["result_bytes"], "result" in document) == ("completed", 100_002, False)
+
+
+async def test_events_of_an_unknown_request(gateway: Gateway) -> None:
+    async with serving(make_app(gateway, {"api": URL})) as http:
+        async with http.get("/api/id9/events") as answer:
+            assert answer.status == 404
+        async with http.head("/api/id9/events") as answer:
+            assert answer.status == 405
+
+
+async def post(http: ClientSession, headers: dict[str, str]) -> tuple[int, dict[str, str], dict[str, object]]:
+    async with http.post("/api", data=b"1", headers=headers) as answer:
+        return answer.status, dict(answer.headers), await answer.json()

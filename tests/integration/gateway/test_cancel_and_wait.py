@@ -1,0 +1,151 @@
+"""Clients cancel requests, give them deadlines and wait for them, with gateway, sidecar and container as processes."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import closing
+from typing import Any
+
+import pytest
+
+from tests.integration.cloud import Bucket, Cloud, Queue
+from tests.integration.container import Container, Reply, Request
+from tests.integration.gateway_process import Gateway
+from tests.integration.sidecar import Sidecar, async_settings
+from tests.integration.waiting import DEADLINE_S, eventually
+
+
+class Held:
+    """A container that answers when the test lets it."""
+
+    def __init__(self, container: Container) -> None:
+        self.may_answer = threading.Event()
+        self.began = threading.Event()
+        container.reply = self._reply
+
+    def _reply(self, _request: Request) -> Reply:
+        self.began.set()
+        self.may_answer.wait(DEADLINE_S)
+        return Reply()
+
+
+@pytest.fixture
+def held(container: Container) -> Iterator[Held]:
+    holding = Held(container)
+    yield holding
+    holding.may_answer.set()
+
+
+@pytest.fixture
+def sidecar(cloud: Cloud, queue: Queue, bucket: Bucket, container: Container) -> Iterator[Sidecar]:
+    with Sidecar(async_settings(cloud, queue, bucket, container.port, DEQUEUER_CANCEL_CHECK_INTERVAL="0.5")) as running:
+        yield running
+
+
+def ask(
+    gateway: Gateway, method: str, path: str, headers: dict[str, str] | None = None
+) -> tuple[int, dict[str, str], dict[str, Any]]:
+    with closing(http.client.HTTPConnection("127.0.0.1", gateway.port, timeout=DEADLINE_S)) as connection:
+        connection.request(method, path, b"payload" if method == "POST" else None, headers or {})
+        answer = connection.getresponse()
+        return answer.status, dict(answer.getheaders()), json.loads(answer.read())
+
+
+def ended(gateway: Gateway, request_id: str) -> dict[str, Any]:
+    """Wait for the end of a request, by asking again and again with a wait."""
+
+    def look() -> dict[str, Any] | None:
+        status, _, document = ask(gateway, "GET", f"/api/{request_id}?wait=30")
+        assert status == 200
+        return document if document["status"] in {"completed", "failed"} else None
+
+    return eventually(look, "the request to end")
+
+
+def test_a_running_request_is_cut_and_a_queued_one_never_reaches_the_container(
+    gateway: Gateway, sidecar: Sidecar, held: Held, container: Container
+) -> None:
+    running = gateway.submit(b"first")
+    assert held.began.wait(DEADLINE_S)
+    queued = gateway.submit(b"second")
+    for request_id in (queued, running):
+        status, _, document = ask(gateway, "DELETE", f"/api/{request_id}")
+        assert (status, document["id"]) == (200, request_id)
+        assert document["status"] in {"in_queue", "in_progress"}
+        assert "cancel_requested" in document
+    for request_id in (running, queued):
+        document = ended(gateway, request_id)
+        assert (document["status"], document["error"]["code"]) == ("failed", "cancelled")
+    held.may_answer.set()
+    # The container saw the disconnect of the first, and nothing of the second.
+    eventually(lambda: container.hung_up, "the container to see that nobody waits")
+    assert [request.body for request in container.requests] == [b"first"]
+    assert gateway.submit(b"third") not in {running, queued}
+    eventually(lambda: len(container.requests) == 2, "the next request to reach the container")
+
+
+def test_a_request_that_has_ended_stays_as_it_is(gateway: Gateway, sidecar: Sidecar) -> None:
+    request_id = gateway.submit()
+    assert ended(gateway, request_id)["status"] == "completed"
+    status, _, document = ask(gateway, "DELETE", f"/api/{request_id}")
+    assert (status, document["status"], document["result"]) == (200, "completed", {"ok": True})
+    assert "cancel_requested" not in document
+
+
+def test_deadlines(gateway: Gateway, sidecar: Sidecar, held: Held, container: Container) -> None:
+    _, _, cut = ask(gateway, "POST", "/api", {"Cancel-After": "2"})
+    assert held.began.wait(DEADLINE_S)
+    _, _, late = ask(gateway, "POST", "/api", {"Cancel-After": "0"})
+    document = ended(gateway, cut["id"])
+    assert (document["status"], document["error"]["code"]) == ("failed", "cancelled")
+    assert "deadline" in document["error"]["message"]
+    document = ended(gateway, late["id"])
+    assert (document["status"], document["error"]["code"]) == ("failed", "expired")
+    assert len(container.requests) == 1
+    assert "Cancel-After" not in dict(container.requests[0].headers)
+
+
+def test_a_submission_waits_for_its_result(gateway: Gateway, sidecar: Sidecar) -> None:
+    status, headers, document = ask(gateway, "POST", "/api", {"Prefer": "wait=60"})
+    assert (status, headers["Preference-Applied"]) == (200, "wait=60")
+    assert (document["status"], document["result"]) == ("completed", {"ok": True})
+
+
+def test_a_request_whose_gateway_is_killed_while_its_client_waits_is_done(
+    cloud: Cloud, queue: Queue, bucket: Bucket, gateway: Gateway, sidecar: Sidecar, held: Held
+) -> None:
+    failures: list[Exception] = []
+
+    def submit() -> None:
+        try:
+            ask(gateway, "POST", "/api", {"Prefer": "wait=60"})
+        except (OSError, http.client.HTTPException) as error:
+            failures.append(error)
+
+    client = threading.Thread(target=submit)
+    client.start()
+    assert held.began.wait(DEADLINE_S)
+    gateway.kill()
+    client.join(DEADLINE_S)
+    assert failures
+    held.may_answer.set()
+    [request_id] = [line["request_id"] for line in gateway.events("request_submitted")]
+    with Gateway(cloud.url, bucket, queue.url) as another:
+        another.wait_started()
+        assert ended(another, request_id)["status"] == "completed"
+
+
+def test_waits_end_when_the_gateway_stops(gateway: Gateway, sidecar: Sidecar, held: Held) -> None:
+    request_id = gateway.submit()
+    assert held.began.wait(DEADLINE_S)
+    answers: list[dict[str, Any]] = []
+    client = threading.Thread(target=lambda: answers.append(ask(gateway, "GET", f"/api/{request_id}?wait=60")[2]))
+    client.start()
+    eventually(lambda: gateway.call("/healthz")[0] == 200, "the gateway to serve")
+    gateway.terminate()
+    client.join(DEADLINE_S)
+    assert gateway.wait() == 0
+    assert [answer["status"] for answer in answers] in (["in_queue"], ["in_progress"])

@@ -1,0 +1,47 @@
+"""The lines of docs/gateway.md are run, word for word."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.integration.cloud import Bucket, Cloud, Queue
+from tests.integration.container import Container, Reply
+from tests.integration.gateway_process import Gateway
+from tests.integration.sidecar import Sidecar, async_settings
+from tests.integration.waiting import DEADLINE_S
+
+PAGE = Path(__file__).resolve().parents[3] / "docs" / "gateway.md"
+LINES = [line for block in re.findall(r"```sh\n(.*?)```", PAGE.read_text(), re.DOTALL) for line in block.splitlines()]
+MARK = "--- next"
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="needs curl")
+def test_the_lines_do_what_the_page_says(cloud: Cloud, queue: Queue, bucket: Bucket, container: Container) -> None:
+    container.reply = lambda _request: Reply(body=b'{"hello": "you"}')
+    settings = async_settings(cloud, queue, bucket, container.port, DEQUEUER_API_NAME="hello")
+    with Gateway(cloud.url, bucket, queue.url, api_name="hello") as gateway, Sidecar(settings):
+        gateway.wait_started()
+        script = "set -euo pipefail\n" + "".join(f"{line}\necho; echo '{MARK}'\n" for line in LINES)
+        environment = {"PATH": os.environ["PATH"], "GATEWAY": f"http://127.0.0.1:{gateway.port}"}
+        ran = subprocess.run(
+            [shutil.which("bash") or "bash", "-c", script],
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=DEADLINE_S,
+            check=True,
+        )
+    _, asked, waited, events, cancelled, after, moment = [part.strip() for part in ran.stdout.split(MARK)][:-1]
+    assert json.loads(asked)["result"] == {"hello": "you"}
+    assert re.search(r"^HTTP/1.1 200 OK\r?$.*^Preference-Applied: wait=30\r?$", waited, re.MULTILINE | re.DOTALL)
+    assert json.loads(events.partition("data: ")[2])["status"] == "completed"
+    assert json.loads(cancelled)["status"] == "completed"
+    for submitted in (after, moment):
+        assert list(json.loads(submitted)) == ["id"]
