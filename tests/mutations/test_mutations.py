@@ -33,6 +33,13 @@ _WAITING = "tests/gateway/test_waiting.py"
 
 MUTATIONS = [
     Mutation(
+        name="the header with the deadline reaches the container",
+        module="gateway/routes.py",
+        old="WEBHOOK_HEADER, *DEADLINE_HEADERS)",
+        new="WEBHOOK_HEADER)",
+        tests=(f"{_WAITING}::test_a_deadline_is_an_attribute_of_the_message_and_no_header_of_the_container",),
+    ),
+    Mutation(
         name="each client that waits looks for itself",
         module="gateway/watching.py",
         old="        watch = self._watches.get(key)\n",
@@ -1265,8 +1272,8 @@ MUTATIONS = [
     Mutation(
         name="the header with the receiver reaches the container",
         module="gateway/routes.py",
-        old="without=(API_NAME_HEADER, QUEUE_URL_HEADER, WEBHOOK_HEADER)",
-        new="without=(API_NAME_HEADER, QUEUE_URL_HEADER)",
+        old="_NOT_STORED = (API_NAME_HEADER, QUEUE_URL_HEADER, WEBHOOK_HEADER, ",
+        new="_NOT_STORED = (API_NAME_HEADER, QUEUE_URL_HEADER, ",
         tests=("tests/gateway/test_webhooks.py",),
     ),
     Mutation(
