@@ -147,6 +147,22 @@ def test_a_deliverer_that_is_killed_in_a_delivery_loses_no_webhook(
     assert {request.header("webhook-id")[0] for request in again} == set(first.header("webhook-id"))
 
 
+def test_a_delivery_under_way_ends_before_the_process_does(
+    cloud: Cloud, bucket: Bucket, receiver: Container, outbox: Queue, keys: Path
+) -> None:
+    held = Held()
+    receiver.reply = held
+    announce(outbox, f"http://127.0.0.1:{receiver.port}/")
+    with Sidecar(settings_of(cloud, bucket, outbox, keys, **INSIDE), "webhooks") as deliverer:
+        eventually(lambda: receiver.requests, "the delivery to begin")
+        deliverer.terminate()
+        eventually(lambda: deliverer.events("draining"), "the drain to begin")
+        held.release.set()
+        assert deliverer.wait() == 0
+    assert outbox.is_empty()
+    assert len(receiver.requests) == 1
+
+
 def test_a_receiver_that_is_gone_gets_no_more(
     cloud: Cloud, bucket: Bucket, receiver: Container, outbox: Queue, keys: Path
 ) -> None:
