@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Collection, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
-from types import TracebackType
+from collections.abc import AsyncIterator, Collection
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Literal, Self
 
 from dequeuer.core import clock
@@ -55,44 +54,29 @@ class RequestFailedError(Exception):
 class Cut:
     """Cuts the work on one request, while it waits for the container.
 
-    Used as an async context manager around the calls of the container: leaving it after a cut raises `TimeoutError`.
+    `timeout` is an async context manager around the calls of the container: leaving it after a cut raises
+    `TimeoutError`.
     """
 
-    __slots__ = ("_is_open", "_timeout", "reason")
+    __slots__ = ("_is_complete", "reason", "timeout")
 
     def __init__(self, deadline_at: float | None) -> None:
         """Prepare; `deadline_at`: loop time at which the work is cut; None: never."""
-        self._timeout = asyncio.timeout_at(deadline_at)
-        self._is_open = False
+        self.timeout = asyncio.timeout_at(deadline_at)
         self.reason: CutReason = "deadline"
-
-    async def __aenter__(self) -> Self:
-        await self._timeout.__aenter__()
-        self._is_open = True
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self._is_open = False
-        await self._timeout.__aexit__(kind, error, traceback)
-
-    @property
-    def has_cut(self) -> bool:
-        """Whether the work was cut, by a cancellation or at the deadline."""
-        return self._timeout.expired()
+        self._is_complete = False
 
     def cancel(self, now: float) -> None:
         """Cut the work now, unless the response is complete."""
-        if self._is_open and not self._timeout.expired():
+        if not self._is_complete and not self.timeout.expired():
             self.reason = "cancelled"
-            self._timeout.reschedule(now)
+            self.timeout.reschedule(now)
 
     def response_complete(self) -> None:
         """Cut nothing from now on: what follows are writes, and a write that is cut may be carried out later."""
-        if self._is_open and not self._timeout.expired():
-            self._timeout.reschedule(None)
-        self._is_open = False
+        self._is_complete = True
+        if self.timeout.when() is not None:
+            self.timeout.reschedule(None)
 
 
 class ContainerCalls:
@@ -125,10 +109,10 @@ class ContainerCalls:
         self._observer = observer
         self._in_progress_after_s = in_progress_after_s
         self._progress = progress
-        self._running: dict[str, set[Cut]] = {}
-        """The work on each request; more than one when a message was delivered twice."""
+        self._running: dict[Cut, str] = {}
+        """The id of the request of each call under way."""
         if cancellations is not None:
-            cancellations.begin(self._running, self._cancel)
+            cancellations.begin(self._running.values(), self._cancel)
         self._loop = asyncio.get_running_loop()
 
     async def call(self, message: Message, request: RequestStore, submitted: Submitted, fence: Fence) -> Retry | None:
@@ -143,18 +127,31 @@ class ContainerCalls:
         """
         headers, body = _headers(request, submitted), await _body(submitted.payload)
         cut = Cut(self._deadline_at(message))
-        with (
-            _ProgressMarker(request, self._in_progress_after_s) as work,
-            self._progress_of(request) as url,
-            self._running_with(request, cut),
-        ):
+        # Nothing is waited for between this and the entry of the timeout: one that was not entered cannot be moved.
+        self._running[cut] = request.request_id
+        try:
+            return await self._call(message, request, headers, body, submitted.payload.size, fence, cut)
+        finally:
+            del self._running[cut]
+
+    async def _call(  # noqa: PLR0913, PLR0917 - what `call` has prepared
+        self,
+        message: Message,
+        request: RequestStore,
+        headers: list[tuple[str, str]],
+        body: bytes | AsyncIterator[bytes],
+        size: int,
+        fence: Fence,
+        cut: Cut,
+    ) -> Retry | None:
+        with _ProgressMarker(request, self._in_progress_after_s) as work, self._progress_of(request) as url:
             if url:
                 # One from the client would make the container send its reports elsewhere.
                 headers = [field for field in headers if field[0].lower() != PROGRESS_URL_HEADER.lower()]
                 headers.append((PROGRESS_URL_HEADER, url))
             self._observer(Posted(queued_s=clock.wall() - message.sent_at if message.sent_at else None))
             try:
-                async with cut, self._target.post("/", headers, body, submitted.payload.size) as response:
+                async with cut.timeout, self._target.post("/", headers, body, size) as response:
                     request.response_received()
                     duration_s = work.lasted_s()
                     self._observer(ResponseStarted(kind="async", status_code=response.status, duration_s=duration_s))
@@ -166,7 +163,7 @@ class ContainerCalls:
                     result = await self._results.write(response, request, cut.response_complete)
                     cut.response_complete()
             except TimeoutError as error:
-                if not cut.has_cut:
+                if not cut.timeout.expired():
                     raise
                 raise RequestFailedError(_CUT_TEXTS[cut.reason], "cancelled") from error
             except ContainerTimeoutError as error:
@@ -187,21 +184,10 @@ class ContainerCalls:
         """Return the context in which the container may report; yields the URL, "" when it may not."""
         return _NO_PROGRESS if self._progress is None else self._progress.accepted(request)
 
-    @contextmanager
-    def _running_with(self, request: RequestStore, cut: Cut) -> Iterator[None]:
-        cuts = self._running.setdefault(request.request_id, set())
-        cuts.add(cut)
-        try:
-            yield
-        finally:
-            cuts.discard(cut)
-            if not cuts:
-                self._running.pop(request.request_id, None)
-
     def _cancel(self, request_ids: Collection[str]) -> None:
         now = self._loop.time()
-        for request_id in self._running.keys() & request_ids:
-            for cut in self._running[request_id]:
+        for cut, request_id in self._running.items():
+            if request_id in request_ids:
                 cut.cancel(now)
 
 

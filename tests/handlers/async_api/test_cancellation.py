@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import pytest
@@ -18,7 +19,7 @@ from dequeuer.handlers.async_api.cancellation import LOOK_TIMEOUT_S, MAX_FRESH_S
 from dequeuer.handlers.async_api.handler import AsyncHandler
 from dequeuer.handlers.async_api.result import ResultWriter
 from dequeuer.handlers.response_policy import ResponsePolicy
-from dequeuer.sinks.base import Check, ListedPage, unchecked
+from dequeuer.sinks.base import Check, ListedPage, Payload, unchecked
 from dequeuer.sinks.layout import ApiKeys, RequestKeys
 from tests.fakes import MemoryStore, OpenFence, Recorder, SwitchFence, make_message
 from tests.handlers.stage import Reply, ScriptedTarget
@@ -36,6 +37,7 @@ class CountingStore(MemoryStore):
 
     pages = 0
     list_s = 0.0
+    get_s = 0.0
     put_s = 0.0
 
     async def list_page(self, prefix: str, *, after: str = "", token: str = "") -> ListedPage:
@@ -44,6 +46,16 @@ class CountingStore(MemoryStore):
         page = await super().list_page(prefix, after=after, token=token)
         await asyncio.sleep(self.list_s)
         return page
+
+    async def get(self, key: str) -> Payload:
+        found = await super().get(key)
+
+        async def slow() -> AsyncIterator[bytes]:
+            await asyncio.sleep(self.get_s)
+            async for chunk in found.chunks:
+                yield chunk
+
+        return replace(found, chunks=slow())
 
     async def create(self, key: str, body: bytes, content_type: str, *, check: Check = unchecked) -> bool:
         await asyncio.sleep(self.put_s)
@@ -283,6 +295,18 @@ async def test_a_look_that_hangs_delays_the_begin_for_a_bounded_time() -> None:
     stage.watch.close()
 
 
+async def test_a_look_while_the_payload_is_read_cuts_it_at_the_next_one() -> None:
+    stage = Stage(Reply(takes_s=3600))
+    stage.store.get_s = (INTERVAL_S + 1) / 2  # headers, then payload
+    stage.cancel()
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    await stage.handle()
+    assert loop.time() - began == pytest.approx(2 * INTERVAL_S)
+    assert stage.failure()["code"] == "cancelled"
+    assert len(stage.target.requests) == 1
+
+
 async def test_a_lost_lease_is_not_taken_for_a_cancellation() -> None:
     stage, fence = Stage(Reply(takes_s=3600)), SwitchFence()
     work = asyncio.ensure_future(stage.handle(fence=fence))
@@ -310,7 +334,7 @@ async def test_a_cut_and_a_cancellation_from_outside_at_once_end_the_attempt() -
     loop = asyncio.get_running_loop()
 
     async def work() -> None:
-        async with cut:
+        async with cut.timeout:
             await asyncio.sleep(3600)
 
     task = asyncio.ensure_future(work())
