@@ -139,6 +139,15 @@ async def test_a_failure_is_announced_with_its_reason() -> None:
     assert "status/failed" in outbox.seen[0]
 
 
+async def test_a_request_that_is_too_late_is_announced_as_expired() -> None:
+    store = submitted()
+    outbox, target = Outbox(store), ScriptedTarget()
+    message = make_message("r1", webhook=URL, deadline="1")
+    await real(store, outbox, target).handle(message, OpenFence())
+    assert [(event.status, event.code) for event in outbox.sent] == [("failed", "expired")]
+    assert target.requests == []
+
+
 async def test_another_attempt_announces_nothing() -> None:
     store = submitted()
     outbox = Outbox(store)
