@@ -55,6 +55,8 @@ def _run(arguments: list[str]) -> int:
         from dequeuer.jobs_command.cli import main as jobs_main  # noqa: PLC0415 - see above
 
         return jobs_main(arguments[1:])
+    if name == "token":
+        return _token(arguments[1:])
     program: Program = "sidecar"
     if name in _COMMANDS:
         program, arguments = _COMMANDS[name], arguments[1:]
@@ -97,6 +99,17 @@ def _dev(arguments: Sequence[str]) -> int:
     return dev_main(arguments, check_apis=_check_endpoints)
 
 
+def _token(arguments: Sequence[str]) -> int:
+    from dequeuer.gateway.access.new_token import HELP, new_token_text  # noqa: PLC0415 - see above
+
+    if arguments:
+        is_help = arguments[0] in {"-h", "-help", "--help"}
+        (sys.stdout if is_help else sys.stderr).write(HELP)
+        return 0 if is_help else EXIT_BAD_CONFIGURATION
+    sys.stdout.write(new_token_text())
+    return 0
+
+
 def _sidecar(arguments: Sequence[str]) -> int:
     settings = load_sidecar(arguments, os.environ, check_probes=_load_probes)
     from dequeuer.sidecar.app import run_sidecar  # noqa: PLC0415 - see above
@@ -126,10 +139,16 @@ def _load_realtime_probes(path: str, user_port: int) -> object:
 
 
 def _gateway(arguments: Sequence[str]) -> int:
-    settings = load_gateway(arguments, os.environ, check_apis=_load_endpoints)
+    settings = load_gateway(arguments, os.environ, check_apis=_load_endpoints, check_tokens=_load_tokens)
     from dequeuer.gateway.app import run_gateway  # noqa: PLC0415 - see above
 
     return run_gateway(settings)
+
+
+def _load_tokens(path: str, _: None) -> object:
+    from dequeuer.gateway.access.token_file import load_callers  # noqa: PLC0415 - see above
+
+    return load_callers(path)
 
 
 def _load_endpoints(path: str, queues: Mapping[str, str] | None, *, urls: Mapping[str, tuple[str, int]]) -> object:

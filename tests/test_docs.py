@@ -65,6 +65,7 @@ def rows(document: str, section: str) -> list[str]:
     [
         ("README.md", "Guarantees", 15, 2),
         ("docs/reliability.md", "What holds", 13, 3),
+        ("docs/security.md", "What holds", 19, 2),
         ("docs/reliability.md", "What can go wrong", 50, 4),
     ],
 )

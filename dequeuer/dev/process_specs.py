@@ -51,6 +51,7 @@ class ProcessSpecs:
             "DEQUEUER_GATEWAY_HOST": HOST,
             "DEQUEUER_GATEWAY_PORT": str(self.addresses.gateway),
             "DEQUEUER_SHUTDOWN_DELAY": "0",  # no load balancer is in front of it
+            "DEQUEUER_TOKENS": "none",  # it listens on this machine alone
             "DEQUEUER_BUCKET": local_aws.BUCKET,
             "DEQUEUER_CLUSTER_UID": local_aws.CLUSTER_UID,
             **({"DEQUEUER_APIS": str(apis)} if apis is not None else {}),

@@ -16,6 +16,11 @@ from dequeuer.clients.choice import AwsResources, choose, connect
 from dequeuer.core.drain import Drain
 from dequeuer.core.errors import clip
 from dequeuer.formats.receiver_rules import ReceiverRules
+from dequeuer.gateway.access.caller import rate_of
+from dequeuer.gateway.access.gate import Access
+from dequeuer.gateway.access.redaction import Redaction
+from dequeuer.gateway.access.token_file import load_callers
+from dequeuer.gateway.access.tokens import Tokens
 from dequeuer.gateway.endpoints import NO_ENDPOINTS, Endpoints, load_endpoints
 from dequeuer.gateway.job_buckets import SourceBuckets
 from dequeuer.gateway.job_calls import SqsCounts
@@ -46,17 +51,20 @@ def run_gateway(settings: GatewaySettings) -> int:
     Returns the exit status. A second signal skips the delay and the requests; the status is then 1.
 
     Raises:
-        ConfigurationError: no region is configured, or the file of the APIs has faults; no call to AWS was made.
+        ConfigurationError: no region is configured, or the file of the APIs or of the tokens has faults; no call to
+            AWS was made.
     """
     endpoints = (
         load_endpoints(settings.apis_path, settings.queues, settings.realtime_urls)
         if settings.apis_path
         else NO_ENDPOINTS
     )
-    return run_to_status(_run(settings, endpoints))
+    path = settings.access.tokens_path
+    tokens = Tokens(path, load_callers(path)) if path is not None else None
+    return run_to_status(_run(settings, endpoints, tokens))
 
 
-async def _run(settings: GatewaySettings, endpoints: Endpoints) -> int:
+async def _run(settings: GatewaySettings, endpoints: Endpoints, tokens: Tokens | None) -> int:
     logs.configure(settings.log.level, settings.log.format)
     log, event_log = structlog.get_logger(), logs.gateway_event_log()
     raise_open_files_limit()
@@ -96,13 +104,27 @@ async def _run(settings: GatewaySettings, endpoints: Endpoints) -> int:
             cluster=Cluster(uid=settings.cluster_uid, version=settings.cortex_version),
         )
         limit = IdleLimit(MAX_IDLE_CONNECTIONS)
-        forwarder = Forwarder(limit)
+        redaction = Redaction(
+            settings.access.redacted_headers, settings.access.passed_headers or (), has_tokens=tokens is not None
+        )
+        forwarder = Forwarder(limit, keeps_token=redaction.keeps_token)
         webhooks = Webhooks(
             is_offered=settings.webhook_queue_url is not None,
             rules=ReceiverRules(allowed=settings.webhook_rules.allowed, allows_http=settings.webhook_rules.allows_http),
             by_api=settings.webhooks,
         )
-        app = make_app(gateway, settings.queues, lambda: drain.requested, endpoints, jobs, forwarder, webhooks)
+        app = make_app(
+            gateway,
+            settings.queues,
+            lambda: drain.requested,
+            endpoints,
+            jobs,
+            forwarder,
+            webhooks,
+            access=_access(settings, tokens),
+            redaction=redaction,
+            cors_origins=settings.access.cors_origins,
+        )
         limit.watch(app)
         runner = make_runner(app)
         await runner.setup()
@@ -116,6 +138,10 @@ async def _run(settings: GatewaySettings, endpoints: Endpoints) -> int:
         port = runner.addresses[0][1]
         hosts, apis = list(settings.hosts), sorted({*settings.queues, *(one.api_name for one in endpoints)})
         log.info("gateway_started", version=__version__, hosts=hosts, port=port, apis=apis)
+        if settings.access.tokens is None:
+            log.warning("gateway_open", hint="anyone may call it: set DEQUEUER_TOKENS, or to none if that is meant")
+        if tokens is not None:
+            await stack.enter_async_context(tokens.followed())
         await drain.wait_requested()
         log.info("gateway_draining", closes_after_s=settings.shutdown_delay_s)
         # A load balancer sends requests until it has seen /healthz fail.
@@ -123,6 +149,12 @@ async def _run(settings: GatewaySettings, endpoints: Endpoints) -> int:
             async with asyncio.timeout(settings.shutdown_delay_s):
                 await drain.wait_forced()
         return await _stop(limit, runner, drain)
+
+
+def _access(settings: GatewaySettings, tokens: Tokens | None) -> Access:
+    per_second = settings.access.rate_limit
+    rate = rate_of(per_second, settings.access.rate_burst) if per_second else None
+    return Access(tokens=tokens, rate=rate, is_audited=settings.access.is_audited)
 
 
 async def _stop(limit: IdleLimit, runner: web.AppRunner, drain: Drain) -> int:

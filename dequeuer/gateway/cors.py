@@ -1,8 +1,12 @@
-"""Cross-origin requests (CORS), as Cortex's gateway allows them: any origin, a fixed list of headers."""
+"""Cross-origin requests (CORS): as Cortex's gateway allows them (any origin, few headers), or as configured.
+
+Hazard: an origin is allowed only if it is named. One that is reflected unseen would let every page act for its user.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Collection
 
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler
@@ -13,11 +17,27 @@ _SIMPLE_HEADERS = {"accept", "accept-language", "content-language", "origin"}
 _HEADERS = {"content-type": "Content-Type", "x-requested-with": "X-Requested-With", "user-agent": "User-Agent"}
 
 
-def enable_cors(app: web.Application, is_left_alone: Callable[[web.Request], bool] = lambda _: False) -> None:
-    """Let web pages of any origin read every response of `app`, and answer their preflight requests.
+ANY_ORIGIN = "*"
+_MAX_ASKED_CHARS = 2048
+_ASKED = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+(?:[ \t]*,[ \t]*[!#$%&'*+\-.^_`|~0-9A-Za-z]+)*")
+_EXPOSED = "Content-Length,Content-Range,Link,Location,Retry-After"
 
-    `is_left_alone`: whether somebody else answers the preflight of a request; it does not block.
+
+def enable_cors(
+    app: web.Application,
+    is_left_alone: Callable[[web.Request], bool] = lambda _: False,
+    origins: Collection[str] | None = None,
+) -> None:
+    """Let web pages read the responses of `app`, and answer their preflight requests.
+
+    Args:
+        app: the application.
+        is_left_alone: whether somebody else answers the preflight of a request; it does not block.
+        origins: of the pages; `ANY_ORIGIN`: any; none: no page may. None: as Cortex's gateway.
     """
+    if origins is not None:
+        _enable_configured(app, is_left_alone, frozenset(origins))
+        return
 
     @web.middleware
     async def answer_preflight(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -60,3 +80,42 @@ def _allow(response: web.StreamResponse) -> None:
     # With the origin "*" browsers use no credentials, whatever the second header says.
     response.headers[hdrs.ACCESS_CONTROL_ALLOW_ORIGIN] = "*"
     response.headers[hdrs.ACCESS_CONTROL_ALLOW_CREDENTIALS] = "true"
+
+
+def _enable_configured(
+    app: web.Application, is_left_alone: Callable[[web.Request], bool], origins: frozenset[str]
+) -> None:
+    @web.middleware
+    async def answer_preflight(request: web.Request, handler: Handler) -> web.StreamResponse:
+        if request.method != "OPTIONS" or is_left_alone(request):
+            return await handler(request)
+        method = request.headers.get(hdrs.ACCESS_CONTROL_REQUEST_METHOD, "")
+        asked = request.headers.get(hdrs.ACCESS_CONTROL_REQUEST_HEADERS, "")
+        response = web.Response(status=204)
+        is_sound = len(asked) <= _MAX_ASKED_CHARS and (not asked or _ASKED.fullmatch(asked))
+        if _allowed_origin(request, origins) and _ASKED.fullmatch(method) and is_sound:
+            response.headers[hdrs.ACCESS_CONTROL_ALLOW_METHODS] = method
+            if asked:
+                response.headers[hdrs.ACCESS_CONTROL_ALLOW_HEADERS] = asked
+        return response
+
+    async def add_headers(request: web.Request, response: web.StreamResponse) -> None:
+        if ANY_ORIGIN not in origins:
+            response.headers.add(hdrs.VARY, hdrs.ORIGIN)  # a cache must not give one origin's response to another
+        origin = _allowed_origin(request, origins)
+        if origin:
+            response.headers[hdrs.ACCESS_CONTROL_ALLOW_ORIGIN] = origin
+            response.headers[hdrs.ACCESS_CONTROL_EXPOSE_HEADERS] = _EXPOSED
+            if origin != ANY_ORIGIN:
+                response.headers[hdrs.ACCESS_CONTROL_ALLOW_CREDENTIALS] = "true"
+
+    app.middlewares.append(answer_preflight)
+    app.on_response_prepare.append(add_headers)
+
+
+def _allowed_origin(request: web.Request, origins: frozenset[str]) -> str:
+    """Return what `Access-Control-Allow-Origin` says; "": the page may not."""
+    given = request.headers.getall(hdrs.ORIGIN, [])
+    if len(given) != 1:
+        return ""
+    return ANY_ORIGIN if ANY_ORIGIN in origins else given[0] if given[0] in origins else ""

@@ -15,6 +15,7 @@ from aiohttp.typedefs import Handler
 
 from dequeuer.core.errors import clip
 from dequeuer.formats.go_json import encode
+from dequeuer.gateway.access.audit import note_id
 from dequeuer.gateway.job_body import SubmissionBodies
 from dequeuer.gateway.job_dry_run import dry_run_response
 from dequeuer.gateway.job_events import JobEvents
@@ -59,6 +60,7 @@ class JobRoutes:
             if api.kind == "BatchAPI" and request.query.get("dryRun") in _TRUE and not parsed.is_unreadable:
                 return await dry_run_response(request, self._jobs, parsed)
             spec = await self._jobs.submit(api, await self._jobs.check(parsed))
+        note_id(request, spec.job_id)
         self._log.info("job_submitted", job_id=spec.job_id, api_name=api.name, kind=api.kind, bytes=len(body))
         return json_text(spec_fields(spec))
 

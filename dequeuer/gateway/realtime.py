@@ -25,6 +25,9 @@ from dequeuer.http.server import IdleLimit
 from dequeuer.http.trace_context import traceparent
 
 PREFIX_FIELD: Final = b"X-Forwarded-Prefix"
+# An API that does not know Expect would wait for the body, and the body for the API: the gateway asks for it.
+_DROPPED: Final = frozenset({b"expect", PREFIX_FIELD.lower()})
+_TOKEN: Final = frozenset({b"authorization"})
 _REASONS: Final = {408: "timeout", 413: "too_large", 414: "too_large", 431: "too_large", 501: "not_implemented"}
 
 
@@ -33,10 +36,12 @@ class Forwarder:
 
     Args:
         limit: of the server that has the connections of the clients.
+        keeps_token: whether the APIs get `Authorization`.
     """
 
-    def __init__(self, limit: IdleLimit) -> None:
+    def __init__(self, limit: IdleLimit, *, keeps_token: bool = True) -> None:
         self._limit = limit
+        self._dropped = _DROPPED if keeps_token else _DROPPED | _TOKEN
         self._unreachable: set[str] = set()
         self._log = structlog.get_logger()
 
@@ -50,6 +55,7 @@ class Forwarder:
         except RequestError as error:
             reason = _REASONS.get(error.status, "bad_request")
             return await write_refusal(request, error.status, reason, error.text)
+        head.fields = [field for field in head.fields if field[0].replace(b"_", b"-") not in self._dropped]
         exchange = Exchange(request, head, api, self._limit)
         try:
             return await self._until_lost(request, exchange.run(*address), exchange)
@@ -139,9 +145,6 @@ class Exchange:
             # The library goes on to read requests from the client: what it sends in another protocol could be one.
             head.upgrade = b""
         head.target = target_behind(head.target, prefix)
-        # An API that does not know Expect would wait for the body, and the body for the API: the gateway asks for it.
-        dropped = {b"expect", PREFIX_FIELD.lower()}
-        head.fields = [field for field in head.fields if field[0] not in dropped]
         head.fields.append((PREFIX_FIELD.lower(), PREFIX_FIELD, prefix))
         trace, _ = traceparent(next(iter(head.special.get(b"traceparent", ())), None))
         return request_head(head, (self._request.remote or "unknown").encode(), trace, keep_alive=False)

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import partial
 
 import structlog
@@ -21,6 +21,10 @@ from aiohttp.typedefs import Handler
 
 from dequeuer.core.errors import clip
 from dequeuer.formats.headers import MAX_BYTES, MAX_FIELDS, Fields, are_within_limits, dump_headers
+from dequeuer.gateway.access.audit import note_id
+from dequeuer.gateway.access.gate import ANYONE, Access, control_access
+from dequeuer.gateway.access.places import API_NAME_HEADER
+from dequeuer.gateway.access.redaction import NOTHING_REDACTED, Redaction
 from dequeuer.gateway.cors import enable_cors
 from dequeuer.gateway.deadlines import DEADLINE_HEADERS, deadline_attributes
 from dequeuer.gateway.endpoints import NO_ENDPOINTS, Endpoint, Endpoints
@@ -40,7 +44,6 @@ from dequeuer.http.request_head import MAX_FIELDS as MAX_HEAD_FIELDS
 from dequeuer.http.server import server_log
 
 REQUEST_ID_HEADER = "x-request-id"
-API_NAME_HEADER = "X-Cortex-API-Name"
 QUEUE_URL_HEADER = "X-Cortex-Queue-URL"
 
 SHUTDOWN_TIMEOUT_S = 30.0
@@ -63,15 +66,17 @@ class Routes:
         is_draining: whether load balancers must stop sending requests. It must not block.
         endpoints: the APIs of cortex.yaml.
         webhooks: who is told when a request has ended.
+        redaction: of the headers that are stored.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - what the handlers need
         self,
         gateway: Gateway,
         queues: Mapping[str, str],
         is_draining: Callable[[], bool],
         endpoints: Endpoints,
         webhooks: Webhooks,
+        redaction: Redaction,
     ) -> None:
         self._webhooks = webhooks
         self._gateway = gateway
@@ -79,6 +84,7 @@ class Routes:
         self._endpoints = endpoints
         self._is_draining = is_draining
         self._waiting = Waiting(gateway, is_draining)
+        self._redaction = redaction
         self._log = structlog.get_logger()
 
     async def submit(self, request: web.Request) -> web.StreamResponse:
@@ -183,16 +189,18 @@ class Routes:
     async def _submit(
         self, request: web.Request, api_name: str, request_id: str, queue_url: str, *, may_exist: bool
     ) -> web.StreamResponse:
+        headers = self._redaction.without(stored_headers(request, without=_NOT_STORED))
         submission = Submission(
             api_name=api_name,
             request_id=request_id,
             queue_url=queue_url,
-            headers=dump_headers(_check_header_limits(stored_headers(request, without=_NOT_STORED))),
+            headers=dump_headers(_check_header_limits(headers)),
             attributes={**self._webhooks.attributes_of(request, api_name), **deadline_attributes(request)},
             content_type=stored_content_type(request),
             size=request.content_length,
             body=read_body(request),
         )
+        note_id(request, request_id)
         receipt = await self._gateway.submit(submission, may_exist=may_exist)
         self._log.info(
             "request_submitted" if receipt.existing_status is None else "request_resubmitted",
@@ -241,12 +249,17 @@ def make_app(  # noqa: PLR0913, PLR0917 - what the paths lead to
     jobs: Jobs | None = None,
     forwarder: Forwarder | None = None,
     webhooks: Webhooks = NO_WEBHOOKS,
+    *,
+    access: Access = ANYONE,
+    redaction: Redaction = NOTHING_REDACTED,
+    cors_origins: Collection[str] | None = None,
 ) -> web.Application:
     """Return the application with all routes. `forwarder`: None: requests to RealtimeAPIs are refused."""
-    routes = Routes(gateway, queues, is_draining, endpoints, webhooks)
+    routes = Routes(gateway, queues, is_draining, endpoints, webhooks, redaction)
     app = web.Application(middlewares=[errors_to_responses])
     forwarded: set[web.AbstractRoute] = set()
-    enable_cors(app, lambda request: request.match_info.route in forwarded)
+    enable_cors(app, lambda request: request.match_info.route in forwarded, cors_origins)
+    control_access(app, access, endpoints)
     app.router.add_get("/healthz", routes.healthz)
     app.router.add_post("/", routes.submit_in_cluster, expect_handler=defer_continue)
     app.router.add_get("/{request_id}", routes.report_in_cluster)

@@ -1,5 +1,6 @@
 """The settings: options are declared once, and read from flags, environment and cluster.yaml."""
 
+from dequeuer.settings.access import AccessSettings
 from dequeuer.settings.controller import ControllerSettings
 from dequeuer.settings.enqueuer import EnqueuerSettings
 from dequeuer.settings.gateway import GatewaySettings
@@ -17,6 +18,7 @@ from dequeuer.settings.sidecar import SidecarSettings
 from dequeuer.settings.webhooks import WebhooksSettings
 
 __all__ = [
+    "AccessSettings",
     "AwsSettings",
     "ControllerSettings",
     "EnqueuerSettings",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from dequeuer.settings.access import AccessSettings
 from dequeuer.settings.option import group, option, settings_class
 from dequeuer.settings.parsers import OBJECT_SIZE, PORT, seconds, size
 from dequeuer.settings.shared import SharedSettings
@@ -50,3 +51,4 @@ class GatewaySettings(SharedSettings):
     webhooks: Mapping[str, str] = option(WEBHOOKS, "DEQUEUER_WEBHOOKS", unset="none")
     """Receivers of the webhooks of APIs, for submissions that name none; needs `DEQUEUER_WEBHOOK_QUEUE`."""
     webhook_rules: WebhookRuleSettings = group(WebhookRuleSettings)
+    access: AccessSettings = group(AccessSettings)

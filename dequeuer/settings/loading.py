@@ -11,6 +11,7 @@ from typing import Protocol, TypeVar
 
 from dequeuer.core.errors import ConfigurationError, quoted
 from dequeuer.formats.receiver_rules import InvalidReceiverError, ReceiverRules
+from dequeuer.settings.access import NONE
 from dequeuer.settings.controller import ControllerSettings
 from dequeuer.settings.enqueuer import EnqueuerSettings
 from dequeuer.settings.gateway import GatewaySettings
@@ -78,6 +79,7 @@ def load_gateway(
     environ: Mapping[str, str],
     *,
     check_apis: CheckEndpoints | None = None,
+    check_tokens: Callable[[str, None], object] | None = None,
 ) -> GatewaySettings:
     """Return the settings of the gateway.
 
@@ -87,6 +89,7 @@ def load_gateway(
         check_apis: is called with the path of the APIs, the queues, None if those are faulty, and the addresses of
             realtime APIs, none if those are; the `ConfigurationError` that it raises is reported together with the
             faults of the settings.
+        check_tokens: is called with the path of the tokens, likewise.
 
     Raises:
         ConfigurationError: with every fault.
@@ -103,6 +106,10 @@ def load_gateway(
     is_faulty = "queues" in reader.sources and "queues" not in reader.values
     check = None if check_apis is None else partial(check_apis, urls=urls)
     _check_file(reader, "apis_path", check, None if is_faulty else queues)
+    if reader.values.get("access.tokens") != NONE:
+        _check_file(reader, "access.tokens", check_tokens, None)
+    if "access.rate_burst" in reader.sources and not reader.values.get("access.rate_limit"):
+        reader.add_fault("access.rate_burst", "is given without DEQUEUER_RATE_LIMIT", "set that, or remove this")
     if urls and "apis_path" not in reader.sources:
         reader.add_fault("apis_path", "is missing, and DEQUEUER_REALTIME_URLS names APIs of that file", "set it")
     webhooks = reader.values.get("webhooks", MappingProxyType({}))

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TypeAlias
 
+from dequeuer.gateway.access.gate import ANYONE, Access
 from dequeuer.gateway.endpoints import Endpoint, Endpoints
 from dequeuer.gateway.realtime import Forwarder
 from dequeuer.gateway.routes import make_app, make_runner
@@ -72,7 +73,9 @@ class Stage:
 
 
 @asynccontextmanager
-async def realtime(serve: Serve | None, path: str = "/v1/hello") -> AsyncIterator[Stage]:
+async def realtime(
+    serve: Serve | None, path: str = "/v1/hello", *, keeps_token: bool = True, access: Access = ANYONE
+) -> AsyncIterator[Stage]:
     """Serve a gateway with one realtime API; None: nobody listens at its address."""
     stage = Stage(port=0)
 
@@ -88,20 +91,20 @@ async def realtime(serve: Serve | None, path: str = "/v1/hello") -> AsyncIterato
             port = await serving.enter_async_context(tcp_server(connected))
             if serve is not None:
                 stack.push_async_exit(serving.pop_all())
-        await _start(
-            stack, stage, Endpoint(api_name="hello", kind="RealtimeAPI", path=path, address=("127.0.0.1", port))
-        )
+        endpoint = Endpoint(api_name="hello", kind="RealtimeAPI", path=path, address=("127.0.0.1", port))
+        await _start(stack, stage, endpoint, access, keeps_token=keeps_token)
         async with asyncio.timeout(DEADLINE_S):
             yield stage
 
 
-async def _start(stack: AsyncExitStack, stage: Stage, endpoint: Endpoint) -> None:
+async def _start(stack: AsyncExitStack, stage: Stage, endpoint: Endpoint, access: Access, *, keeps_token: bool) -> None:
     """Start the gateway."""
     limit = IdleLimit(10)
-    forwarder = Forwarder(limit)
+    forwarder = Forwarder(limit, keeps_token=keeps_token)
     store = Store()
     queue = FakeQueue(store)
-    app = make_app(make_gateway(store, queue), {}, endpoints=Endpoints([endpoint]), forwarder=forwarder)
+    endpoints = Endpoints([endpoint])
+    app = make_app(make_gateway(store, queue), {}, endpoints=endpoints, forwarder=forwarder, access=access)
     limit.watch(app)
     runner = make_runner(app)
     await runner.setup()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import signal
@@ -30,7 +31,7 @@ _RUN = """
 import json, sys
 from types import MappingProxyType
 from dequeuer.gateway.app import run_gateway
-from dequeuer.settings import AwsSettings, GatewaySettings, LogSettings
+from dequeuer.settings import AccessSettings, AwsSettings, GatewaySettings, LogSettings
 from dequeuer.settings.webhook_rules import WebhookRuleSettings
 facts = json.loads(sys.argv[1])
 sys.exit(run_gateway(GatewaySettings(
@@ -39,6 +40,7 @@ sys.exit(run_gateway(GatewaySettings(
     queues=MappingProxyType(facts["queues"]), apis_path=facts["apis_path"], realtime_urls={}, webhooks={}, webhook_rules=WebhookRuleSettings(allowed=()), max_payload_bytes=2**30, inline_bytes=facts.get("inline_bytes", 0),
     aws=AwsSettings(region="us-east-1", endpoint_url=facts["endpoint"], endpoint_url_sqs=None, endpoint_url_s3=None,
         client=facts.get("client", "auto"), s3_bucket_owner=facts.get("owner")),
+    access=AccessSettings(tokens=facts["tokens"]),
     log=LogSettings(level="info", format="json"),
 )))
 """
@@ -91,8 +93,10 @@ def gateway(
     delay_s: float = 0,
     apis_path: str | None = None,
     owner: str | None = None,
+    tokens: str | None = "none",
 ) -> Iterator[Process]:
     facts = {
+        "tokens": tokens,
         "delay_s": delay_s,
         "bucket": bucket,
         "client": os.environ["CLIENT_UNDER_TEST"],
@@ -155,6 +159,36 @@ def test_an_api_of_a_file_is_served_at_its_endpoint(endpoint: str, tmp_path: Pat
         request_id = json.loads(running.call("/v1/text", b"x"))["id"]
         assert json.loads(running.call(f"/v1/text/{request_id}"))["status"] == "in_queue"
         assert running.stop()[0] == 0
+
+
+def test_a_gateway_without_tokens_says_once_that_anyone_may_call(endpoint: str) -> None:
+    with gateway(endpoint, tokens=None) as running:
+        assert json.loads(running.log.readline())["event"] == "gateway_open"
+        assert running.stop() == (0, ["gateway_draining"])
+
+
+def test_the_tokens_of_a_file_count(endpoint: str, tmp_path: Path) -> None:
+    session = boto3.Session("key", "secret", region_name="us-east-1")
+    session.client("s3", endpoint_url=endpoint).create_bucket(Bucket="bucket")
+    session.client("sqs", endpoint_url=endpoint).create_queue(QueueName="q.fifo", Attributes={"FifoQueue": "true"})
+    path = tmp_path / "tokens.yaml"
+    path.write_text(f"- {{name: web, sha256: '{hashlib.sha256(b'good').hexdigest()}', apis: [api], may: [submit]}}\n")
+    with gateway(endpoint, tokens=str(path)) as running:
+        with pytest.raises(urllib.error.HTTPError) as caught:
+            running.call("/api", b"x", {"Authorization": "Bearer bad"})
+        with caught.value as answer:
+            assert (answer.status, answer.headers["WWW-Authenticate"]) == (401, "Bearer")
+        assert "id" in json.loads(running.call("/api", b"x", {"Authorization": "Bearer good"}))
+        path.write_text("[]")
+        seen = []
+        while "tokens_not_reloaded" not in seen:
+            line = running.log.readline()
+            assert line, "the process has ended"
+            assert "good" not in line
+            seen.append(json.loads(line)["event"])
+        assert "id" in json.loads(running.call("/api", b"x", {"Authorization": "Bearer good"}))
+    seen.remove("credentials_found")
+    assert seen == ["request_refused", "audit", "request_submitted", "audit", "tokens_not_reloaded"]
 
 
 class OwnedS3(BaseHTTPRequestHandler):

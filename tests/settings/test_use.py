@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import dequeuer
-from dequeuer.settings import AwsSettings, SidecarSettings
+from dequeuer.settings import AccessSettings, AwsSettings, SidecarSettings
 from dequeuer.settings.option import declarations, option, settings_class
 from dequeuer.settings.parsers import whole
 from dequeuer.settings.programs import MODELS, Program
@@ -39,10 +39,14 @@ def properties(model: type, prefix: str = "") -> Iterator[tuple[str, str]]:
             yield prefix + name, prefix + path
 
 
+def _all_properties(model: type) -> list[tuple[str, str]]:
+    return [*properties(model), *properties(AwsSettings, "aws."), *properties(AccessSettings, "access.")]
+
+
 def unused(program: Program, model: type) -> set[str]:
     """Return the options of a program that neither it nor the AWS clients read as `settings.<path>`."""
     read = reads(program) | {f"aws.{path}" for path in reads("clients")}
-    read |= {path for name, path in [*properties(model), *properties(AwsSettings, "aws.")] if name in read}
+    read |= {path for name, path in _all_properties(model) if name in read}
     paths = {path for path, _, _ in declarations(model)} - READ_WHILE_LOADING
     return {path for path in paths if not any(f"{one}.".startswith(f"{path}.") for one in read)}
 

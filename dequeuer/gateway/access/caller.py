@@ -1,0 +1,68 @@
+"""A caller of the gateway: what its tokens allow, and the name that a request carries once it is known."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, Literal, get_args
+
+from aiohttp import web
+
+Permission = Literal["submit", "read", "control"]
+"""submit: requests and jobs, and every request to a RealtimeAPI. read: status, results, events, lists. control: cancel
+requests; stop, pause and resume jobs."""
+PERMISSIONS: Final[tuple[Permission, ...]] = get_args(Permission)
+ANY_API: Final = "*"
+
+_NAME: Final = web.RequestKey("dequeuer_caller", str)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rate:
+    """How many requests are accepted.
+
+    Attributes:
+        per_second: on average.
+        burst: at once, after a pause; at least 1.
+    """
+
+    per_second: float
+    burst: int
+
+
+def rate_of(per_second: float, burst: int | None) -> Rate:
+    """Return a rate. `burst`: None: what a second brings, at least one request."""
+    return Rate(per_second=per_second, burst=burst if burst is not None else max(1, round(per_second)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caller:
+    """An entry of the file of tokens.
+
+    Attributes:
+        name: unique in the file.
+        digests: SHA-256 of each of its tokens.
+        apis: names of APIs; `ANY_API` among them: every API.
+        may: what it may do with them.
+        rate: its own; None: the one of the settings.
+    """
+
+    name: str
+    digests: tuple[bytes, ...]
+    apis: frozenset[str]
+    may: frozenset[Permission]
+    rate: Rate | None
+
+    def allows(self, api_name: str, permission: Permission) -> bool:
+        """Return whether it may do this with an API."""
+        return permission in self.may and (ANY_API in self.apis or api_name in self.apis)
+
+
+def set_caller(request: web.Request, name: str) -> None:
+    """Note who sent a request."""
+    request[_NAME] = name
+
+
+def caller_name(request: web.Request) -> str:
+    """Return who sent a request; "" when callers are not told apart. It never comes from what the client claims."""
+    name: str = request.get(_NAME, "")
+    return name

@@ -1,0 +1,105 @@
+"""What a request asks for: the API and the permission, of the route that will handle it.
+
+Hazard: nothing here reads the path again. A second reading could find another API than the one that gets the request
+(`..`, `%2F`, two slashes, an endpoint that is the name of another API).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from aiohttp import web
+
+from dequeuer.gateway.access.caller import Permission
+from dequeuer.gateway.endpoints import Endpoint, Endpoints
+
+Form = Literal["text", "operator", "problem"]
+"""How the route writes its errors: as Cortex's async gateway, as its operator, or RFC 9457."""
+
+API_NAME_HEADER: Final = "X-Cortex-API-Name"
+OPEN: Final = frozenset({"/healthz", "/verifycortex"})
+"""Paths that tell nothing about any API: probes of load balancers and Cortex's CLI send no token."""
+_REALTIME: Final = frozenset({"RealtimeAPI", "TrafficSplitter"})
+_JOBS: Final = frozenset({"BatchAPI", "TaskAPI"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """What a request asks for.
+
+    Attributes:
+        api_name: None: the route belongs to no API, so no token allows it.
+        permission: that it needs.
+        form: of the errors.
+        is_forwarded: it goes to a RealtimeAPI.
+    """
+
+    api_name: str | None
+    permission: Permission
+    form: Form
+    is_forwarded: bool = False
+
+
+class Places:
+    """The routes of the gateway. `endpoints`: the APIs of cortex.yaml."""
+
+    def __init__(self, endpoints: Endpoints) -> None:
+        # The longest first: of two that begin alike, it is the one that the router chose.
+        self._endpoints = sorted(endpoints, key=lambda one: len(one.path), reverse=True)
+
+    def of(self, request: web.Request) -> Place | None:
+        """Return what a request asks for; None: nothing that is protected, or no route matches."""
+        resource = request.match_info.route.resource
+        if resource is None or resource.canonical in OPEN:
+            return None
+        pattern = resource.canonical
+        endpoint = self._endpoint(pattern)
+        if endpoint is not None:
+            rest = pattern[len(endpoint.path) :]
+            if endpoint.kind in _REALTIME:
+                return Place(api_name=endpoint.api_name, permission="submit", form="text", is_forwarded=True)
+            return _place(request, endpoint.api_name, rest, is_operator=endpoint.kind in _JOBS)
+        for prefix in ("/batch/{api_name}", "/tasks/{api_name}"):
+            if _is_below(pattern, prefix):
+                name = request.match_info["api_name"]
+                return _place(request, name, pattern.removeprefix(prefix), is_operator=True)
+        return _of_request(request, pattern)
+
+    def _endpoint(self, pattern: str) -> Endpoint | None:
+        return next((one for one in self._endpoints if _is_below(pattern, one.path)), None)
+
+
+def _of_request(request: web.Request, pattern: str) -> Place:
+    if _is_below(pattern, "/{api_name}"):
+        return _place(request, request.match_info["api_name"], pattern.removeprefix("/{api_name}"))
+    if pattern == "/" or _is_below(pattern, "/{request_id}"):
+        return _place(request, request.headers.get(API_NAME_HEADER, ""), pattern.removesuffix("/"))
+    return Place(api_name=None, permission="control", form="problem")
+
+
+def _is_below(pattern: str, prefix: str) -> bool:
+    return pattern == prefix or pattern.startswith(f"{prefix}/")
+
+
+def _place(request: web.Request, api_name: str, rest: str, *, is_operator: bool = False) -> Place:
+    """`rest`: of the pattern, behind the API."""
+    permission, form = _permission(request.method, rest), _form(request, rest, is_operator=is_operator)
+    return Place(api_name=api_name, permission=permission, form=form)
+
+
+def _permission(method: str, rest: str) -> Permission:
+    if method in {"GET", "HEAD"}:
+        return "read"
+    return "submit" if method == "POST" and rest in {"", "/"} else "control"
+
+
+def _form(request: web.Request, rest: str, *, is_operator: bool) -> Form:
+    """Return the form of the errors of a route: Cortex's where Cortex has the route."""
+    if is_operator:
+        is_cortex = request.method in {"POST", "DELETE"} or (request.method == "GET" and "jobID" in request.query)
+        return "operator" if is_cortex and not rest else "problem"
+    is_cortex = (request.method == "POST" and rest in {"", "/"}) or (
+        request.method in {"GET", "HEAD"} and rest == "/{request_id}"
+    )
+    return "text" if is_cortex else "problem"
