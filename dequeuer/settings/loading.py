@@ -57,7 +57,7 @@ def load_sidecar(
     kind: ApiKind | None = reader.values.get("api_kind")
     reader.require(*((kind,) if kind else USERS["sidecar"]))
     _check_job(reader, kind)
-    _check_progress(reader, kind)
+    _check_async_only(reader, kind)
     _check_queue(reader, kind)
     user_port = reader.values.get("user_port")
     if user_port is not None and user_port == reader.values.get("admin_port"):
@@ -246,10 +246,13 @@ def _check_receivers(reader: Reader, webhooks: Mapping[str, str]) -> None:
             reader.faults.append(f"{reader.source('webhooks')}: the URL of {api_name} {error}")
 
 
-def _check_progress(reader: Reader, kind: ApiKind | None) -> None:
-    if kind not in {"async", None} and reader.values.get("progress"):
-        wrong, other = f"is for async APIs, and the kind of this API is {kind}", reader.source("api_kind")
-        reader.faults.append(f"{reader.source('progress')}: {wrong}; remove it, or correct {other}")
+def _check_async_only(reader: Reader, kind: ApiKind | None) -> None:
+    if kind in {"async", None}:
+        return
+    for path in ("progress", "webhook_queue_url", "events_queue_url"):
+        if reader.values.get(path):
+            wrong, other = f"is for async APIs, and the kind of this API is {kind}", reader.source("api_kind")
+            reader.faults.append(f"{reader.source(path)}: {wrong}; remove it, or correct {other}")
 
 
 def _check_job(reader: Reader, kind: ApiKind | None) -> None:

@@ -11,7 +11,7 @@ import pytest
 from dequeuer.core.errors import ConfigurationError
 from dequeuer.settings import load_gateway, load_webhooks
 from dequeuer.webhooks.keys import load_keys
-from tests.settings.environments import ASYNC, GATEWAY, faults, load, without
+from tests.settings.environments import ASYNC, BATCH, GATEWAY, faults, load, without
 
 QUEUE = "https://sqs.eu-west-1.amazonaws.com/123456789012/hooks"
 WEBHOOKS = {**GATEWAY, "DEQUEUER_WEBHOOK_QUEUE": QUEUE, "DEQUEUER_WEBHOOK_UNSIGNED": "true"}
@@ -65,6 +65,13 @@ def test_a_fifo_queue_is_refused() -> None:
     assert "FIFO" in webhook_faults({**WEBHOOKS, "DEQUEUER_WEBHOOK_QUEUE": f"{QUEUE}.fifo"})
     assert "FIFO" in "".join(faults([], {**ASYNC, "DEQUEUER_WEBHOOK_QUEUE": f"{QUEUE}.fifo"}))
     assert load([], {**ASYNC, "DEQUEUER_WEBHOOK_QUEUE": QUEUE}).webhook_queue_url == QUEUE
+
+
+@pytest.mark.parametrize("name", ["DEQUEUER_WEBHOOK_QUEUE", "DEQUEUER_EVENTS_TARGET"])
+def test_only_async_apis_announce_the_ends_of_requests(name: str) -> None:
+    (fault,) = faults([], {**BATCH, name: QUEUE})
+    assert fault.startswith(f"{name}: is for async APIs")
+    assert QUEUE in str(load([], {**ASYNC, name: QUEUE}))
 
 
 def test_the_receivers_of_apis_are_checked_at_the_start() -> None:
