@@ -206,6 +206,25 @@ def test_a_mistyped_command_is_a_fault(
     )
 
 
+def test_a_token_is_made(calls: Calls, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["token"]) == 0
+    assert "\ndq_" in capsys.readouterr().out
+    assert cli.main(["token", "--help"]) == 0
+    assert "dequeuer token" in capsys.readouterr().out
+    assert cli.main(["token", "extra"]) == 2
+    assert "dequeuer token" in capsys.readouterr().err
+
+
+def test_faults_of_the_tokens_are_reported_and_nothing_is_started(
+    calls: Calls, environ: dict[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "tokens.yaml"
+    path.write_text("- {name: web}\n")
+    environ |= {**GATEWAY, "DEQUEUER_TOKENS": str(path)}
+    assert cli.main(["gateway"]) == 2
+    assert capsys.readouterr().err.count("DEQUEUER_TOKENS: ") == 3
+
+
 def _python(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("DEQUEUER", "CORTEX", "AWS"))}
     return subprocess.run(

@@ -17,16 +17,18 @@ MAX_LINE_BYTES: Final = 16 * 1024
 
 
 @asynccontextmanager
-async def open_gateway(url: str) -> AsyncIterator[Gateway]:
+async def open_gateway(url: str, token: str | None = None) -> AsyncIterator[Gateway]:
     """Open the connection to a gateway; it is closed with the context.
 
     Args:
         url: `http://` or `https://`, host, port, and perhaps a path that is put before all paths.
+        token: of the caller; None: none is sent. Redirects, which could lead it away, are not followed.
     """
+    own = {"Authorization": f"Bearer {token}"} if token is not None else {}
     async with aiohttp.ClientSession(
         cookie_jar=aiohttp.DummyCookieJar(),
         # A compressed answer could be a thousand times its size.
-        headers={"User-Agent": f"dequeuer/{__version__}", "Accept-Encoding": "identity"},
+        headers={"User-Agent": f"dequeuer/{__version__}", "Accept-Encoding": "identity", **own},
         auto_decompress=False,
         # A proxy for the rest of the world cannot reach the gateway of a cluster, and `.netrc` holds credentials.
         trust_env=False,

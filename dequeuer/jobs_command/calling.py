@@ -20,10 +20,10 @@ from dequeuer.jobs_command.submitting import submit
 _Call: TypeAlias = Callable[[ApiJobs, Options, Output], Awaitable[int]]
 
 
-async def run_call(options: Options, gateway_url: str, output: Output) -> int:
-    """Run a command that calls the gateway; return its exit status."""
+async def run_call(options: Options, gateway_url: str, output: Output, token: str | None = None) -> int:
+    """Run a command that calls the gateway; return its exit status. `token`: of the caller."""
     try:
-        async with open_gateway(gateway_url) as gateway:
+        async with open_gateway(gateway_url, token) as gateway:
             return await _CALLS[options.command](ApiJobs(gateway, options.api, options.kind), options, output)
     except RequestRefusedError as error:
         _tell_refusal(error, options, output)

@@ -43,7 +43,12 @@ def _run(options: Options, settings: JobsCommandSettings, output: Output) -> int
         return run_until_signal(print_logs(options, settings.work_folder, output))
     from dequeuer.jobs_command.calling import run_call  # noqa: PLC0415 - the HTTP client takes time to import
 
-    return run_until_signal(run_call(options, settings.gateway_url, output))
+    token = None
+    if settings.token_path is not None:
+        from dequeuer.client.token import read_token  # noqa: PLC0415 - only with such a file
+
+        token = read_token(settings.token_path)
+    return run_until_signal(run_call(options, settings.gateway_url, output, token))
 
 
 def _escape_what_cannot_be_encoded() -> None:

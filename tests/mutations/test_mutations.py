@@ -1479,6 +1479,13 @@ MUTATIONS = [
         new='place.api_name or ""',
         tests=("tests/gateway/access/test_audit.py::test_what_a_client_writes_is_bounded_and_printable",),
     ),
+    Mutation(
+        name="a file with a token may add headers to a request",
+        module="client/token.py",
+        old="if _TOKEN.fullmatch(data) is None:",
+        new="if _TOKEN.match(data) is None:",
+        tests=("tests/client/test_token.py::test_what_is_no_token_is_not_shown",),
+    ),
 ]
 
 
