@@ -23,11 +23,17 @@ Rule = Literal[
     "response dropped",  # released although the container had responded, so that it has to work again
     "received while refused",  # although it was known that a call that work needs is refused
     "overtaken",  # the container got a message of a group before an earlier one of the group had ended
+    "not asked for",  # failed as cancelled or expired, which nobody had asked for
+    "wanted by nobody",  # called, or called for longer, although the sidecar knew of the cancellation, or the deadline had passed
     "webhook",  # acknowledged without it, announced before the end was durable, or another end than that which stands
     "drain",  # began new work, failed a request without a response, or ended without a release
 ]
+CUT_DELAY_S = 1.0
+"""How long a call may go on after the sidecar has learnt that nobody wants it: the moment in which a timer is late."""
 REFUSAL_DELAY_S = 10.0
 """How long after a refusal a receive may still begin: the response that tells of the refusal can be slow."""
+UNWANTED = frozenset({"cancelled", "expired"})
+"""Codes of requests that failed because nobody wanted them."""
 NOT_DONE_STATUSES = frozenset({0, 429, 503})
 """No complete response (0), or one that says that the work was not done."""
 RESULT, COMPLETED, FAILED = "result.json", "status/completed", "status/failed"
@@ -110,6 +116,8 @@ class _Judgement:
                 self._called(record)
             case "delivered":
                 self._delivered(record)
+            case "left":
+                self._left(record)
             case "announced":
                 self._announced(record)
             case "ended":
@@ -152,6 +160,24 @@ class _Judgement:
             if now != known:
                 self._violation("end changed", ref, f"acknowledged as {known}, at the end {now}")
 
+    def _left(self, record: Record) -> None:
+        ledger = self._ledger
+        began_at = ledger.called_at.get(record.call, record.at)
+        known_at = ledger.seen.get((record.sidecar, record.ref), record.at)
+        unwanted_at = min(known_at, ledger.deadlines.get(record.ref, record.at))
+        if ledger.running_s(max(began_at, unwanted_at), record.at) > CUT_DELAY_S + self._terms.transit_s:
+            self._violation(
+                "wanted by nobody", record.ref, f"called until {record.at:.3f}, since {unwanted_at:.3f} in vain"
+            )
+
+    def _check_failure(self, record: Record) -> None:
+        """Check that a request that failed because nobody wanted it was not wanted."""
+        asked_at, deadline = self._ledger.cancelled.get(record.ref), self._ledger.deadlines.get(record.ref)
+        is_late = deadline is not None and record.at >= deadline
+        is_cancelled = asked_at is not None and record.at >= asked_at
+        if not (is_late or (is_cancelled and record.digest == "cancelled")):
+            self._violation("not asked for", record.ref, f"failed as {record.digest} at {record.at:.3f}")
+
     def _announced(self, record: Record) -> None:
         if record.name not in self._ledger.ends(record.ref):
             self._violation("webhook", record.ref, f"{record.name} was announced before it was durable")
@@ -166,7 +192,8 @@ class _Judgement:
             self._check_ack(record, delivery)
         if record.op == "release" and self._terms.keeps_responses:
             self._check_release(record, delivery)
-        if record.op == "write" and record.name == FAILED and not self._ledger.may_fail(record, self._terms.transit_s):
+        is_failure = record.op == "write" and record.name == FAILED and record.digest not in UNWANTED
+        if is_failure and not self._ledger.may_fail(record, self._terms.transit_s):
             self._violation(
                 "drain", record.ref, "failed by a sidecar that is ending, without a response of the container"
             )
@@ -226,6 +253,8 @@ class _Judgement:
     def _done(self, record: Record) -> None:
         if record.op == "write" and record.name == RESULT and record.digest not in self._ledger.answers[record.ref]:
             self._violation("unknown result", record.ref, f"{record.digest} is not a response of the container")
+        if record.op == "write" and record.name == FAILED and record.digest in UNWANTED:
+            self._check_failure(record)
         if record.op == "delete" and record.name == COMPLETED:
             self._violation("end changed", record.ref, "status/completed was deleted")
 
@@ -245,6 +274,10 @@ class _Judgement:
             self._violation("called again", record.ref, f"receive {delivery.count}, finished before it was delivered")
         if self._terms.kind == "queue" and delivery.stored_before and delivery.count > 1:
             self._violation("called again", record.ref, f"receive {delivery.count}, stored before it was delivered")
+        seen_at = ledger.seen.get((record.sidecar, record.ref), record.at)
+        unwanted_at = min(seen_at, ledger.deadlines.get(record.ref, record.at))
+        if ledger.running_s(unwanted_at, record.at) > CUT_DELAY_S:
+            self._violation("wanted by nobody", record.ref, "called although the sidecar knew that nobody wants it")
         self._check_order(record.ref)
         drained_at = ledger.draining.get(record.sidecar)
         if drained_at is not None and delivery.handed_at > drained_at + self._terms.transit_s:

@@ -56,6 +56,14 @@ class Ledger:
         self.acked: set[str] = set()
         self.acked_as: dict[str, tuple[str, str]] = {}
         self.objects: defaultdict[str, dict[str, str]] = defaultdict(dict)
+        self.cancelled: dict[str, float] = {}
+        """When the cancellation of a request was asked for first."""
+        self.deadlines: dict[str, float] = {}
+        self.seen: dict[tuple[str, str], float] = {}
+        """When a sidecar learnt that a request is to be cancelled."""
+        self._stops: list[tuple[float, float]] = []
+        self.called_at: dict[str, float] = {}
+        """When each call that is under way began."""
         self.announced: defaultdict[str, set[str]] = defaultdict(set)
         self.answers: defaultdict[str, set[str]] = defaultdict(set)
         self.succeeded: set[str] = set()
@@ -88,6 +96,9 @@ class Ledger:
             "left": self._left,
             "fenced": self._fenced,
             "announced": self._announced,
+            "cancelled": self._cancelled,
+            "stopped": self._stopped,
+            "saw": self._saw,
             "drain": self._drain,
             "refused": self._refused,
             "allowed": self._allowed,
@@ -115,6 +126,8 @@ class Ledger:
         if record.ref not in self.submitted:
             self.order.append(record.ref)
         self.submitted.add(record.ref)
+        if record.seconds:
+            self.deadlines[record.ref] = record.at + record.seconds
         if record.name == "completion":
             self.completion_refs.add(record.ref)
         elif record.name == "invalid_input":
@@ -141,11 +154,13 @@ class Ledger:
 
     def _called(self, record: Record) -> None:
         self.running[record.sidecar].add(record.call)
+        self.called_at[record.call] = record.at
         if record.name == ON_COMPLETE and self._notified_and_acked:
             self.late_completions.add(record.ref)
 
     def _left(self, record: Record) -> None:
         self.running[record.sidecar].discard(record.call)
+        self.called_at.pop(record.call, None)
         self.tried.add(record.ref)
         if record.status == BROKE:
             self._broke_at[record.sidecar, record.ref] = record.at
@@ -161,6 +176,19 @@ class Ledger:
 
     def _allowed(self, record: Record) -> None:
         self.refused[record.sidecar].pop(record.name, None)
+
+    def _stopped(self, record: Record) -> None:
+        self._stops.append((record.at, record.seconds))
+
+    def running_s(self, since: float, until: float) -> float:
+        """Return for how long processes ran between two times; less than that when a stop began before."""
+        return until - since - sum(seconds for at, seconds in self._stops if since < at <= until)
+
+    def _cancelled(self, record: Record) -> None:
+        self.cancelled.setdefault(record.ref, record.at)
+
+    def _saw(self, record: Record) -> None:
+        self.seen.setdefault((record.sidecar, record.ref), record.at)
 
     def _announced(self, record: Record) -> None:
         self.announced[record.ref].add(record.name)

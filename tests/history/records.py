@@ -21,6 +21,9 @@ What = Literal[
     "answered",  # the container sent its response, whether or not it arrived
     "left",  # the request to the container is over, for any reason
     "fenced",  # a sidecar stopped work on a delivery, because its lease is lost
+    "stopped",  # no process has run for the `seconds` before; in simulation only
+    "cancelled",  # a client has asked for the cancellation of a request; in simulation only
+    "saw",  # a sidecar has learnt that a request is to be cancelled; in simulation only
     "announced",  # the end of a request (`name`) is in the outbox of webhooks; in simulation only
     "drain",  # a sidecar was asked to stop
     "ended",  # a sidecar ended by itself; in simulation only
@@ -47,9 +50,9 @@ class Record:
         op: the kind of request.
         name: of the action that is refused or allowed; of the object below the request's prefix; the path of the call;
             the kind of message that was submitted: `completion`, or `invalid_input` for one that fails without a call.
-        digest: of the content of the object or the response.
+        digest: of the content of the object or the response; of a `status/failed` its code, in simulation only.
         status: of the response; of a `left`, see `BROKE`.
-        seconds: of a lease, an extension or a release.
+        seconds: of a lease, an extension or a release; of a submission, how soon its deadline is, 0: it has none.
         waited_s: of a delivery: for how long the receive was at the queue, or stopped with its process, seconds.
         count: the receive count.
         call: one request to the container.

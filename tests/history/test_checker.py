@@ -304,3 +304,66 @@ def test_an_end_that_is_announced_once_it_is_durable_passes() -> None:
 )
 def test_a_webhook_that_is_missing_early_late_or_wrong_is_found(records: list[Record]) -> None:
     assert rules(with_webhook(*records), Final(objects=OBJECTS), ANNOUNCED) == {"webhook"}
+
+
+CANCELLED = rec(1.5, "cancelled", sidecar="")
+SEEN = rec(1.6, "saw")
+FAILED_OBJECTS = {"r": {"status/failed": "cancelled"}}
+
+
+def failing(code: str, *records: Record, deadline_s: float = 0.0, at: float = 3.0) -> list[Record]:
+    """A request that nobody wanted, with what happened besides."""
+    end = [
+        *both(at, "write", delivery="d1", name="status/failed", digest=code),
+        *both(at + 0.5, "ack", delivery="d1"),
+    ]
+    history = [replace(SUBMITTED, seconds=deadline_s), delivery(1), *records, *end]
+    return sorted(history, key=lambda record: record.at)
+
+
+@pytest.mark.parametrize(
+    "history",
+    [
+        failing("cancelled", CANCELLED, SEEN),
+        failing("cancelled", CANCELLED, rec(2, "called", call="c"), SEEN, rec(2.5, "left", call="c")),
+        failing("expired", deadline_s=2.0),
+        failing("cancelled", rec(2, "called", call="c"), rec(2.9, "left", call="c"), deadline_s=2.5),
+        failing("cancelled", CANCELLED, rec(2, "drain")),
+    ],
+)
+def test_requests_that_nobody_wants_may_fail(history: list[Record]) -> None:
+    assert rules(history, Final(objects=FAILED_OBJECTS), ASYNC) == set()
+
+
+@pytest.mark.parametrize(
+    "history",
+    [
+        failing("cancelled"),
+        failing("expired", CANCELLED),
+        failing("expired", deadline_s=10.0),
+        failing("cancelled", replace(CANCELLED, at=9.0)),
+    ],
+)
+def test_what_nobody_asked_for_is_found(history: list[Record]) -> None:
+    assert rules(history, Final(objects=FAILED_OBJECTS), ASYNC) == {"not asked for"}
+
+
+@pytest.mark.parametrize(
+    "history",
+    [
+        failing("cancelled", CANCELLED, SEEN, rec(3, "called", call="c"), rec(3.1, "left", call="c"), at=4),
+        failing("cancelled", CANCELLED, SEEN, rec(1.55, "called", call="c"), rec(7, "left", call="c"), at=8),
+        failing("cancelled", rec(1.1, "called", call="c"), rec(4, "left", call="c"), deadline_s=2.0, at=5),
+        failing("expired", rec(4, "called", call="c"), rec(4.1, "left", call="c"), deadline_s=2.0, at=5),
+    ],
+)
+def test_work_that_nobody_wants_is_found(history: list[Record]) -> None:
+    assert rules(history, Final(objects=FAILED_OBJECTS), ASYNC) == {"wanted by nobody"}
+
+
+def test_a_process_that_was_stopped_is_not_late() -> None:
+    stop = rec(7, "stopped", sidecar="", ref="", seconds=5.2)
+    history = failing(
+        "cancelled", CANCELLED, SEEN, rec(1.55, "called", call="c"), stop, rec(7.1, "left", call="c"), at=8
+    )
+    assert rules(history, Final(objects=FAILED_OBJECTS), ASYNC) == set()

@@ -33,6 +33,13 @@ _WAITING = "tests/gateway/test_waiting.py"
 
 MUTATIONS = [
     Mutation(
+        name="a request is begun although its cancellation was seen while its payload was read",
+        module="handlers/async_api/call.py",
+        old="        check_wanted(message, request.request_id, self._cancellations.cancelled if self._cancellations else ())\n",
+        new="",
+        tests=(f"{_CANCELLATION}::test_a_look_while_the_payload_is_read_begins_nothing",),
+    ),
+    Mutation(
         name="the header with the deadline reaches the container",
         module="gateway/routes.py",
         old="WEBHOOK_HEADER, *DEADLINE_HEADERS)",
@@ -83,14 +90,14 @@ MUTATIONS = [
     ),
     Mutation(
         name="a cancelled request is begun",
-        module="handlers/async_api/handler.py",
-        old="        if request.request_id in self._cancellations.cancelled:\n",
-        new="        if False:\n",
+        module="handlers/async_api/call.py",
+        old="    if request_id in cancelled:\n",
+        new="    if False:\n",
         tests=(f"{_CANCELLATION}::test_a_cancelled_request_that_waited_is_not_begun",),
     ),
     Mutation(
         name="a request is begun after its deadline",
-        module="handlers/async_api/handler.py",
+        module="handlers/async_api/call.py",
         old="if deadline is not None and clock.wall() >= deadline:",
         new="if False:",
         tests=(f"{_CANCELLATION}::test_a_request_past_its_deadline_is_not_begun",),

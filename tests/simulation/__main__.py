@@ -8,7 +8,14 @@ import sys
 from pathlib import Path
 
 from tests.history.records import save
-from tests.simulation.report import MESSAGES_PER_WORLD, report, report_jobs, report_queues, report_webhooks
+from tests.simulation.report import (
+    MESSAGES_PER_WORLD,
+    report,
+    report_cancellations,
+    report_jobs,
+    report_queues,
+    report_webhooks,
+)
 from tests.simulation.sidecar import Kind
 from tests.simulation.world import simulate
 
@@ -28,6 +35,12 @@ def main() -> int:
         type=int,
         default=0,
         help="requests with webhooks in all; with --save the world is one of them (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--cancel-lives",
+        type=int,
+        default=0,
+        help="requests with cancellations and deadlines in all; with --save the world is one of them (default: %(default)s)",
     )
     parser.add_argument(
         "--batch-jobs",
@@ -50,8 +63,16 @@ def main() -> int:
     if first is None:
         first = int(os.environ.get("SIMULATION_SEED") or int.from_bytes(os.urandom(4), "big"))
     if options.save is not None:
-        kind: Kind | None = "queue" if options.queue_lives else "async" if options.webhook_lives else None
-        outcome = simulate(first, MESSAGES_PER_WORLD, kind, announces=bool(options.webhook_lives))
+        kind: Kind | None = (
+            "queue" if options.queue_lives else "async" if options.webhook_lives or options.cancel_lives else None
+        )
+        outcome = simulate(
+            first,
+            MESSAGES_PER_WORLD,
+            kind,
+            announces=bool(options.webhook_lives),
+            cancels=bool(options.cancel_lives),
+        )
         save(outcome.history, options.save)
         print("\n".join(map(str, outcome.violations)) or "no promise was broken")
         return 1 if outcome.violations else 0
@@ -60,6 +81,8 @@ def main() -> int:
         broken |= report_queues(first, -(-options.queue_lives // MESSAGES_PER_WORLD), options.jobs)
     if options.webhook_lives:
         broken |= report_webhooks(first, -(-options.webhook_lives // MESSAGES_PER_WORLD), options.jobs)
+    if options.cancel_lives:
+        broken |= report_cancellations(first, -(-options.cancel_lives // MESSAGES_PER_WORLD), options.jobs)
     return (report_jobs(first, options.batch_jobs, options.jobs) if options.batch_jobs else 0) | broken
 
 

@@ -59,10 +59,20 @@ class Queue:
         return self.max_receives is not None
 
     def submit(
-        self, ref: str, body: str, kind: str = "", attributes: Mapping[str, Any] | None = None, group: str = ""
+        self,
+        ref: str,
+        body: str,
+        kind: str = "",
+        attributes: Mapping[str, Any] | None = None,
+        group: str = "",
+        *,
+        deadline_s: float = 0.0,
     ) -> None:
-        """Add a message. `kind` is recorded: `completion`, or `invalid_input`. `group`: of a FIFO queue; "": none."""
-        self._record(Record(at=_now(), what="submitted", ref=ref, name=kind))
+        """Add a message. `kind` is recorded: `completion`, or `invalid_input`. `group`: of a FIFO queue; "": none.
+
+        `deadline_s`: from now, which `attributes` say, too; 0: there is none.
+        """
+        self._record(Record(at=_now(), what="submitted", ref=ref, name=kind, seconds=deadline_s))
         message = QueuedMessage(
             next(self._numbers),
             ref,

@@ -38,15 +38,20 @@ def summarize_webhooks(seed: int) -> Summary:
     return summarize(seed, "async", announces=True)
 
 
-def summarize(seed: int, kind: Kind | None = None, *, announces: bool = False) -> Summary:
+def summarize_cancellations(seed: int) -> Summary:
+    """Run one world of requests that clients cancel, or give deadlines. An exception becomes a violation."""
+    return summarize(seed, "async", cancels=True)
+
+
+def summarize(seed: int, kind: Kind | None = None, *, announces: bool = False, cancels: bool = False) -> Summary:
     """Run one world of messages. An exception becomes a violation."""
     try:
-        outcome = simulate(seed, MESSAGES_PER_WORLD, kind, announces=announces)
+        outcome = simulate(seed, MESSAGES_PER_WORLD, kind, announces=announces, cancels=cancels)
     except Exception as error:  # noqa: BLE001 - any exception is reported with its seed
         return _failed(seed, error)
     counts: Counter[str] = Counter()
     for record in outcome.history:
-        if record.what in {"submitted", "delivered", "called", "fenced", "dead_lettered", "announced"}:
+        if record.what in {"submitted", "delivered", "called", "fenced", "dead_lettered", "announced", "cancelled"}:
             counts[record.what] += 1
         elif record.what == "done":
             counts[f"{record.op} {record.name}".strip() if record.name.startswith("status/") else record.op] += 1
@@ -95,6 +100,12 @@ def report_webhooks(first: int, worlds: int, processes: int) -> int:
     """The same with worlds of requests that have webhooks."""
     what = f"{worlds} worlds of {MESSAGES_PER_WORLD} requests with webhooks"
     return _report(what, summarize_webhooks, first, worlds, processes)
+
+
+def report_cancellations(first: int, worlds: int, processes: int) -> int:
+    """The same with worlds of requests that clients cancel, or give deadlines."""
+    what = f"{worlds} worlds of {MESSAGES_PER_WORLD} requests with cancellations and deadlines"
+    return _report(what, summarize_cancellations, first, worlds, processes)
 
 
 def report_jobs(first: int, worlds: int, processes: int) -> int:

@@ -16,6 +16,8 @@ from dequeuer.core.readiness import AllOf
 from dequeuer.core.refusals import Refusals
 from dequeuer.core.retry import retry_until_available
 from dequeuer.handlers.async_api.announcing import Announcing
+from dequeuer.handlers.async_api.attempt_records import AttemptRecords
+from dequeuer.handlers.async_api.cancellation import CancellationWatch
 from dequeuer.handlers.async_api.handler import AsyncHandler
 from dequeuer.handlers.async_api.result import ResultWriter
 from dequeuer.handlers.base import Handler
@@ -28,6 +30,7 @@ from dequeuer.handlers.response_policy import ResponsePolicy
 from dequeuer.probes.gate import Gate
 from dequeuer.sinks.access import harmless_store_calls
 from dequeuer.sinks.deletion_batching import DeletionBatcher
+from dequeuer.sinks.layout import ApiKeys
 from dequeuer.sources.sqs.sdk_errors import translate
 from dequeuer.worker.lease import HeldLease, LeaseRenewer
 from dequeuer.worker.settlement import REPEATABLE_ERRORS
@@ -41,6 +44,7 @@ from tests.simulation.outbox import make_outbox
 from tests.simulation.queue import Queue
 from tests.simulation.store import DELIVERY
 
+CANCEL_INTERVAL_S = 5.0
 COMPLETION_DELAY_S = 10.0
 MAX_ATTEMPTS = 5
 BUCKET = "payloads"
@@ -53,7 +57,7 @@ Kind = Literal["async", "batch", "queue"]
 class Shape:
     """The settings of the sidecars of one world, and their load.
 
-    `announces`: each request has a webhook. `groups`: of messages, in a FIFO queue that others fill; 0: it is a standard queue. `finds_slots`: the adaptive limit sets the concurrency, up to `slots`. `work_s`: mean time of a request in the
+    `announces`: each request has a webhook. `cancels`: clients cancel requests, or give them deadlines. `groups`: of messages, in a FIFO queue that others fill; 0: it is a standard queue. `finds_slots`: the adaptive limit sets the concurrency, up to `slots`. `work_s`: mean time of a request in the
     container. `sqs_distance_s`: an additional time of each call to the queue. With it and many slots, several receives run
     at the same time.
     """
@@ -67,6 +71,7 @@ class Shape:
     finds_slots: bool = False
     groups: int = 0
     announces: bool = False
+    cancels: bool = False
     work_s: float = 0.3
     sqs_distance_s: float = 0.0
 
@@ -94,6 +99,7 @@ class SimSidecar:
         self.drain = Drain()
         self._refusals = Refusals()
         self._refused: set[str] = set()
+        self._watch: CancellationWatch | None = None
         self._sqs = Connection(
             cloud.rates,
             lambda: cloud.sqs_is_unavailable,
@@ -163,6 +169,9 @@ class SimSidecar:
     def _handler(self) -> Handler:
         policy = ResponsePolicy(max_attempts=MAX_ATTEMPTS, retry_statuses=frozenset({429, 503}))
         if self._shape.kind == "async":
+            keys = ApiKeys("uid", "api")
+            if self._shape.cancels:
+                self._watch = CancellationWatch(self._store, keys, CANCEL_INTERVAL_S)
             handler = AsyncHandler(
                 cluster_uid="uid",
                 api_name="api",
@@ -173,6 +182,8 @@ class SimSidecar:
                 policy=policy,
                 drain=self.drain,
                 observer=ignore,
+                cancellations=self._watch,
+                attempts=AttemptRecords(self._store, keys, self.name) if self._shape.cancels else None,
             )
             if not self._shape.announces:
                 return handler
@@ -235,6 +246,8 @@ class SimSidecar:
             await self._source.close()
             self._record(Record(at=asyncio.get_running_loop().time(), what="ended", sidecar=self.name))
         finally:
+            if self._watch is not None:
+                self._watch.close()
             for task in background:
                 task.cancel()
             await asyncio.wait(background)

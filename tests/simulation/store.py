@@ -12,7 +12,8 @@ from typing import TypeVar
 from dequeuer.core import clock
 from dequeuer.core.errors import StoreDeniedError, StoreMissingError, StoreUnavailableError
 from dequeuer.core.events import Observer, StoreCalled, StoreOp
-from dequeuer.sinks.base import Check, Payload, unchecked
+from dequeuer.formats.failure import decode_failure
+from dequeuer.sinks.base import Check, ListedObject, ListedPage, Payload, unchecked
 from tests.history.records import Op, Record
 from tests.simulation.clock import EPOCH_S
 from tests.simulation.network import Connection
@@ -20,7 +21,9 @@ from tests.simulation.network import Connection
 T = TypeVar("T")
 
 PREFIX = "uid/workloads/api/"
-RESULT = "result.json"
+RESULT, FAILED = "result.json", "status/failed"
+INDEX = "_cancel"
+"""Of the requests that are to be cancelled."""
 DELIVERY: ContextVar[str] = ContextVar("delivery", default="")
 """The receipt of the message that the running task handles."""
 _MESSAGE = re.compile(r"(.*)\.[0-9]+")
@@ -64,6 +67,12 @@ class Objects:
         self.write(sidecar, delivery, key, body)
         return True
 
+    def cancel(self, ref: str) -> None:
+        """Ask for the cancellation of a request that has not ended, as the gateway does."""
+        if not {"status/completed", "status/failed"} & self.bodies[ref].keys():
+            self._record(Record(at=asyncio.get_running_loop().time(), what="cancelled", ref=ref))
+            self.bodies.setdefault(INDEX, {})[ref] = b""
+
     def delete(self, sidecar: str, delivery: str, keys: Collection[str]) -> None:
         """Delete objects."""
         for ref, name in map(split, keys):
@@ -81,7 +90,7 @@ class Objects:
                 ref=ref,
                 delivery=delivery,
                 name=name,
-                digest=digest(body) if name == "result.json" else "",
+                digest=digest_of(name, body),
             )
         )
 
@@ -102,6 +111,7 @@ class StoreClient:
         self._sidecar = sidecar
         self._connection = connection
         self._record = record
+        self._seen: set[str] = set()
 
     async def _send(self, op: StoreOp, key: str, effect: Callable[[], T]) -> T:
         began_at = clock.monotonic()
@@ -137,9 +147,19 @@ class StoreClient:
         names = await self._send("list", prefix, lambda: sorted(self._objects.bodies.get(ref, ())))
         return [f"{PREFIX}{ref}/{name}" for name in names]
 
+    async def list_page(self, prefix: str, *, after: str = "", token: str = "") -> ListedPage:
+        assert (prefix, after, token) == (f"{PREFIX}{INDEX}/", "", "")
+        refs = await self._send("list", prefix, lambda: sorted(self._objects.bodies.get(INDEX, ())))
+        for ref in refs:
+            if ref not in self._seen:
+                self._seen.add(ref)
+                now = asyncio.get_running_loop().time()
+                self._record(Record(at=now, what="saw", sidecar=self._sidecar, ref=ref))
+        return ListedPage(objects=[ListedObject(key=f"{prefix}{ref}", size=0, e_tag="") for ref in refs], next_token="")
+
     async def put(self, key: str, body: bytes, content_type: str, *, check: Check = unchecked) -> None:
         check()
-        delivery = self._asked("write", key)
+        delivery = self._asked("write", key, body)
         await self._send("put", key, lambda: self._objects.write(self._sidecar, delivery, key, body))
 
     async def create(self, key: str, body: bytes, content_type: str, *, check: Check = unchecked) -> bool:
@@ -170,10 +190,21 @@ class StoreClient:
             delivery = self._asked("delete", key)
         await self._send("delete", "", lambda: self._objects.delete(self._sidecar, delivery, keys))
 
-    def _asked(self, op: Op, key: str) -> str:
+    def _asked(self, op: Op, key: str, body: bytes = b"") -> str:
         ref, name = split(key)
         delivery, now = DELIVERY.get(), asyncio.get_running_loop().time()
-        self._record(Record(at=now, what="asked", op=op, sidecar=self._sidecar, ref=ref, delivery=delivery, name=name))
+        self._record(
+            Record(
+                at=now,
+                what="asked",
+                op=op,
+                sidecar=self._sidecar,
+                ref=ref,
+                delivery=delivery,
+                name=name,
+                digest=digest_of(name, body) if name == FAILED else "",
+            )
+        )
         return delivery
 
 
@@ -185,6 +216,13 @@ def split(key: str) -> tuple[str, str]:
     message = _MESSAGE.fullmatch(ref)
     # The result of a message of any queue has the id of the message.
     return (message[1], RESULT) if message and not name else (ref, name)
+
+
+def digest_of(name: str, body: bytes) -> str:
+    """Return what a record of an object says of its content."""
+    if name == FAILED:
+        return decode_failure(body).code or ""
+    return digest(body) if name == RESULT else ""
 
 
 def digest(body: bytes) -> str:

@@ -8,13 +8,15 @@ import random
 from collections import Counter
 from collections.abc import Callable, Collection, Coroutine
 from dataclasses import dataclass, field, replace
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
+from dequeuer.formats.deadline import DEADLINE_ATTRIBUTE, encode_deadline
 from dequeuer.formats.envelope import Envelope, encode_envelope
 from dequeuer.handlers.queue_api.pointer import CLASSES, SIZE_ATTRIBUTES
 from tests.history.checker import Terms, Violation, judge
 from tests.history.records import Final, Record
 from tests.simulation import clock
+from tests.simulation.clock import EPOCH_S
 from tests.simulation.container import BEHAVIOURS
 from tests.simulation.network import ACTIONS, Action
 from tests.simulation.outbox import WEBHOOK
@@ -57,15 +59,18 @@ class Outcome:
     turns: int = 0
 
 
-def simulate(seed: int, messages: int = 400, kind: Kind | None = None, *, announces: bool = False) -> Outcome:
+def simulate(
+    seed: int, messages: int = 400, kind: Kind | None = None, *, announces: bool = False, cancels: bool = False
+) -> Outcome:
     """Run one world and check its history. The same arguments give the same history, record by record.
 
-    `announces`: each request has a webhook; for the kind `async`.
+    For the kind `async`: `announces`: each request has a webhook; `cancels`: clients cancel requests, or give them
+    deadlines.
     """
 
     async def main() -> Outcome:
         plan = draw_plan(messages, kind)
-        world = World(seed, replace(plan, shape=replace(plan.shape, announces=announces)))
+        world = World(seed, replace(plan, shape=replace(plan.shape, announces=announces, cancels=cancels)))
         await world.run()
         return world.outcome()
 
@@ -168,15 +173,30 @@ class World:
         draw = random.random()
         kind = "invalid_input" if draw < 0.02 else ""
         headers = b"[]" if draw < 0.01 else b"{}"
-        webhook = WEBHOOK if self._shape.announces else None
+        attributes: dict[str, Any] = dict(WEBHOOK) if self._shape.announces else {}
+        deadline_s = 0.0
+        if self._shape.cancels:
+            self._disturbances.append(asyncio.create_task(self._cancel(ref)))
+            deadline_s = random.choice([0.0, 0.0, 0.0, random.uniform(0.5, 5), random.uniform(5, 300)])
+        if deadline_s:
+            at_s = EPOCH_S + asyncio.get_running_loop().time() + deadline_s
+            attributes[DEADLINE_ATTRIBUTE] = {"DataType": "String", "StringValue": encode_deadline(at_s)}
         if random.random() < 0.3:
             envelope = Envelope(request_id=ref, headers=headers, content_type="text/plain", payload=b"payload")
             self._cloud.objects.submit(ref, {})
-            self._cloud.queue.submit(ref, encode_envelope(envelope), kind if headers == b"[]" else "", webhook)
+            self._cloud.queue.submit(
+                ref, encode_envelope(envelope), kind if headers == b"[]" else "", attributes, deadline_s=deadline_s
+            )
             return
         payload = {} if 0.01 <= draw < 0.02 else {"payload": b"payload"}
         self._cloud.objects.submit(ref, {"headers.json": headers, **payload})
-        self._cloud.queue.submit(ref, ref, kind, webhook)
+        self._cloud.queue.submit(ref, ref, kind, attributes, deadline_s=deadline_s)
+
+    async def _cancel(self, ref: str) -> None:
+        """Ask for the cancellation of a request, or not: at once, while it waits or runs, or when it has ended."""
+        if random.random() < 0.3:
+            await asyncio.sleep(random.choice([0.0, random.uniform(0, 2), random.expovariate(1 / 20)]))
+            self._cloud.objects.cancel(ref)
 
     async def _disturb_at_random(self) -> None:
         """Start the disturbances, one after another; they can overlap."""
@@ -251,7 +271,9 @@ class World:
 
     async def _stop_all_processes(self) -> None:
         """Advance the clock while no process runs. Leases at the queue run on."""
-        clock.running().jump(random.uniform(0, 2 * self._shape.lease_s))
+        seconds = random.uniform(0, 2 * self._shape.lease_s)
+        clock.running().jump(seconds)
+        self.history.append(Record(at=asyncio.get_running_loop().time(), what="stopped", seconds=seconds))
 
     async def _refuse(self) -> None:
         """Deny one or two actions for a while."""

@@ -79,6 +79,15 @@ class Cut:
             self.timeout.reschedule(None)
 
 
+def check_wanted(message: Message, request_id: str, cancelled: Collection[str]) -> None:
+    """Raise `RequestFailedError` when nobody wants a request to be begun any more. `cancelled`: ids of requests."""
+    deadline = deadline_of(message.attributes) if message.attributes else None
+    if deadline is not None and clock.wall() >= deadline:
+        raise RequestFailedError("the deadline of the request passed before it was begun", "expired")
+    if request_id in cancelled:
+        raise RequestFailedError("a client cancelled the request before it was begun", "cancelled")
+
+
 class ContainerCalls:
     """Calls the container for requests.
 
@@ -109,6 +118,7 @@ class ContainerCalls:
         self._observer = observer
         self._in_progress_after_s = in_progress_after_s
         self._progress = progress
+        self._cancellations = cancellations
         self._running: dict[Cut, str] = {}
         """The id of the request of each call under way."""
         if cancellations is not None:
@@ -126,6 +136,8 @@ class ContainerCalls:
             ContainerUnavailableError, StoreUnavailableError, StoreDeniedError, LeaseLostError.
         """
         headers, body = _headers(request, submitted), await _body(submitted.payload)
+        # Reading the payload may have taken long.
+        check_wanted(message, request.request_id, self._cancellations.cancelled if self._cancellations else ())
         cut = Cut(self._deadline_at(message))
         # Nothing is waited for between this and the entry of the timeout: one that was not entered cannot be moved.
         self._running[cut] = request.request_id

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -18,11 +18,10 @@ from dequeuer.core.errors import (
 )
 from dequeuer.core.events import Observer
 from dequeuer.core.message import WEBHOOK_ATTRIBUTE, Done, Fence, Message, Outcome, Reject, Retry
-from dequeuer.formats.deadline import deadline_of
 from dequeuer.formats.envelope import decode_envelope, is_envelope, request_id_of
 from dequeuer.formats.failure import RequestFailure
 from dequeuer.handlers.async_api.attempt_records import AttemptRecords
-from dequeuer.handlers.async_api.call import ContainerCalls, RequestFailedError
+from dequeuer.handlers.async_api.call import ContainerCalls, RequestFailedError, check_wanted
 from dequeuer.handlers.async_api.cancellation import MAX_FRESH_S, CancellationWatch
 from dequeuer.handlers.async_api.ending import RequestEnding
 from dequeuer.handlers.async_api.inline import InlineRequest
@@ -177,21 +176,19 @@ class AsyncHandler:
             raise RequestFailedError(str(error), "invalid_input") from error
 
     async def _check_wanted(self, message: Message, request: RequestStore) -> None:
-        """Raise `RequestFailedError` when nobody wants the request to be begun any more."""
-        deadline = deadline_of(message.attributes) if message.attributes else None
-        if deadline is not None and clock.wall() >= deadline:
-            raise RequestFailedError("the deadline of the request passed before it was begun", "expired")
-        if self._cancellations is None:
-            return
-        if _has_waited(message):
+        """Raise `RequestFailedError` when nobody wants the request any more, before its payload is read in vain."""
+        if self._cancellations is not None and _has_waited(message):
             await self._cancellations.look_if_stale()
-        if request.request_id in self._cancellations.cancelled:
-            raise RequestFailedError("a client cancelled the request before it was begun", "cancelled")
+        if message.attributes or request.request_id in self._cancelled:
+            check_wanted(message, request.request_id, self._cancelled)
+
+    @property
+    def _cancelled(self) -> Collection[str]:
+        return () if self._cancellations is None else self._cancellations.cancelled
 
     def _forgetting(self, outcome: Outcome, request_id: str) -> Outcome:
         """Return the outcome; a cancellation that is known is deleted after it, or it would be listed for days."""
-        cancelled = () if self._cancellations is None else self._cancellations.cancelled
-        if not isinstance(outcome, Done) or request_id not in cancelled:
+        if not isinstance(outcome, Done) or request_id not in self._cancelled:
             return outcome
         after_ack, key = outcome.after_ack, ApiKeys(self._cluster_uid, self._api_name).cancellation(request_id)
 
