@@ -1419,8 +1419,8 @@ MUTATIONS = [
     Mutation(
         name="whoever guesses tokens is not slowed down",
         module="gateway/access/gate.py",
-        old="            return self._too_many(place, address, self._access.rate) or unauthorized(place.form)\n",
-        new="            return unauthorized(place.form)\n",
+        old="            if too_soon is None and tokens is not None:\n",
+        new="            if tokens is not None:\n",
         tests=("tests/gateway/access/test_gate.py::test_what_a_token_does_not_allow_counts_and_so_do_guesses",),
     ),
     Mutation(

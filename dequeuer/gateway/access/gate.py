@@ -57,13 +57,13 @@ class Gate:
 
     def _refusal(self, request: web.Request, place: Place) -> web.Response | None:
         tokens = self._access.tokens
-        address = f"address {address_key(request.remote)}"
-        if tokens is None:
-            return self._too_many(place, address, self._access.rate)
-        caller = tokens.find(request.headers.getall(hdrs.AUTHORIZATION, ()))
+        caller = tokens.find(request.headers.getall(hdrs.AUTHORIZATION, ())) if tokens is not None else None
         if caller is None:
             # Whoever guesses is slowed down, too.
-            return self._too_many(place, address, self._access.rate) or unauthorized(place.form)
+            too_soon = self._too_many(place, f"address {address_key(request.remote)}", self._access.rate)
+            if too_soon is None and tokens is not None:
+                return unauthorized(place.form)
+            return too_soon
         set_caller(request, caller.name)
         too_soon = self._too_many(place, f"caller {caller.name}", caller.rate or self._access.rate)
         if too_soon is not None:
@@ -93,6 +93,7 @@ def control_access(app: web.Application, access: Access, endpoints: Endpoints) -
     async def watch(request: web.Request, handler: Handler) -> web.StreamResponse:
         return await audit.watch(request, handler)
 
-    app.middlewares.append(admit)
+    if access.tokens is not None or access.rate is not None:
+        app.middlewares.append(admit)
     if access.is_audited:
         app.middlewares.insert(0, watch)  # outermost: it sees the status that errors become

@@ -66,6 +66,8 @@ def parse_callers(data: bytes, path: str) -> tuple[Caller, ...]:
     from dequeuer.apis.faults import DocumentError  # noqa: PLC0415
     from dequeuer.apis.values import Document  # noqa: PLC0415
 
+    if not data.strip():
+        raise ConfigurationError([f"{clip(path)}: is empty; allowed: a list with an entry for each caller"])
     try:
         document = Document(read_document(data))
     except DocumentError as error:

@@ -82,7 +82,7 @@ def test_nothing_is_taken_for_granted(key: str) -> None:
 @pytest.mark.parametrize(
     ("data", "text"),
     [
-        (b"", "is empty"),
+        (b"", "is empty; allowed: a list with an entry for each caller"),
         (b"[]", "is no list of callers"),
         (b"{}", "is no list of callers"),
         (b"[5]", "callers[0]: is 5"),
