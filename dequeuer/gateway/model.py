@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from dequeuer.core.errors import clip
 from dequeuer.formats.failure import StoredFailure
@@ -14,6 +15,22 @@ from dequeuer.sinks.base import Payload
 
 # \Z, not $: with $ a trailing newline would be accepted and become part of a key.
 _API_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}\Z")
+
+
+class PayloadWitness(Protocol):
+    """Sees which payload of a submission is stored.
+
+    `is_created_once`: another submission of the same id may store another payload. So the payload is never put into the
+    message, and its object is created only if it is not there.
+    """
+
+    is_created_once: bool
+
+    async def before_message(self, *, existed: bool) -> None:
+        """Check the submission before its message is sent; nothing is sent if this raises.
+
+        `existed`: a payload was there already.
+        """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +46,7 @@ class Submission:
         size: the Content-Length in bytes; None when the client sent none.
         attributes: of the message, texts by name.
         body: can be read once. If it raises, nothing is enqueued and `submit` raises the same error.
+        witness: of a submission with an idempotency key.
     """
 
     api_name: str
@@ -39,6 +57,7 @@ class Submission:
     size: int | None
     body: AsyncIterator[bytes]
     attributes: Mapping[str, str] = field(default_factory=dict)
+    witness: PayloadWitness | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,10 +65,12 @@ class SubmitResult:
     """The result of a submission.
 
     Attributes:
+        request_id: of the request; with an idempotency key, it may be that of an earlier submission.
         size: bytes of the payload.
         existing_status: the status that a request with this id already had; None when it is new.
     """
 
+    request_id: str
     size: int
     existing_status: str | None
 

@@ -50,8 +50,39 @@ class RequestStore:
         """Write an object whose content is in memory."""
         await _call(self._sink.put, key, body, content_type)
 
-    async def put_stream(self, key: str, body: AsyncIterator[bytes], content_type: str) -> None:
-        """Write an object of unknown size. Errors that `body` raises are passed on."""
+    async def create(self, key: str, body: bytes, content_type: str) -> bool:
+        """Write an object unless the key exists; return whether it was written."""
+        return await _call(self._sink.create, key, body, content_type)
+
+    async def list(self, prefix: str) -> Sequence[str]:
+        """Return the first keys below `prefix`, up to 1,000, in their order."""
+        return [listed.key for listed in (await _call(self._reads.list_page, prefix)).objects]
+
+    async def open(self, key: str) -> Payload:
+        """Open an object. Raises `StoreMissingError`."""
+        return await _call(self._reads.get, key)
+
+    async def chunks(self, payload: Payload) -> AsyncIterator[bytes]:
+        """Yield the content of an object."""
+        try:
+            while True:
+                async with asyncio.timeout(CALL_TIMEOUT_S):
+                    chunk = await anext(payload.chunks, b"")
+                if not chunk:
+                    return
+                yield chunk
+        except (StoreUnavailableError, StoreDeniedError, TimeoutError) as error:
+            raise store_busy_error(error) from error
+
+    async def read_small(self, key: str, max_bytes: int) -> bytes:
+        """Return the content of an object; b"" when it is missing, or larger than `max_bytes`."""
+        return await _call(self._read_small, key, max_bytes)
+
+    async def put_stream(self, key: str, body: AsyncIterator[bytes], content_type: str) -> bool:
+        """Write an object of unknown size unless the key exists; return whether it was written.
+
+        Errors that `body` raises are passed on.
+        """
         try:
             async with asyncio.timeout(STREAM_SLOT_TIMEOUT_S):
                 await self._stream_slots.acquire()
@@ -59,7 +90,7 @@ class RequestStore:
             message = f"{MAX_STREAMED_UPLOADS} large payloads are being stored already: try again"
             raise BusyError(message) from None
         try:
-            await self._sink.put_stream(key, body, content_type)
+            return await self._sink.put_stream(key, body, content_type)
         except (StoreUnavailableError, StoreDeniedError) as error:
             raise store_busy_error(error) from error
         finally:

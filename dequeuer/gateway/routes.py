@@ -22,6 +22,7 @@ from aiohttp.typedefs import Handler
 from dequeuer.core.errors import clip
 from dequeuer.formats.headers import MAX_BYTES, MAX_FIELDS, Fields, are_within_limits, dump_headers
 from dequeuer.gateway.access.audit import note_id
+from dequeuer.gateway.access.caller import caller_name
 from dequeuer.gateway.access.gate import ANYONE, Access, control_access
 from dequeuer.gateway.access.places import API_NAME_HEADER
 from dequeuer.gateway.access.redaction import NOTHING_REDACTED, Redaction
@@ -29,6 +30,7 @@ from dequeuer.gateway.cors import enable_cors
 from dequeuer.gateway.deadlines import DEADLINE_HEADERS, deadline_attributes
 from dequeuer.gateway.endpoints import NO_ENDPOINTS, Endpoint, Endpoints
 from dequeuer.gateway.errors import HeadersTooLargeError, InvalidRequestError, UnknownApiError
+from dequeuer.gateway.idempotency_key import IDEMPOTENCY_HEADER, read_key
 from dequeuer.gateway.job_routes import PREFIXES, add_job_routes
 from dequeuer.gateway.job_service import Jobs
 from dequeuer.gateway.model import Submission, check_api_name, check_request_id
@@ -200,8 +202,13 @@ class Routes:
             size=request.content_length,
             body=read_body(request),
         )
+        key = read_key(request.headers.getall(IDEMPOTENCY_HEADER, []), caller_name(request))
+        if key is None:
+            receipt = await self._gateway.submit(submission, may_exist=may_exist)
+        else:
+            receipt = await self._gateway.submit_once(submission, key, may_exist=may_exist)
+        request_id = receipt.request_id
         note_id(request, request_id)
-        receipt = await self._gateway.submit(submission, may_exist=may_exist)
         self._log.info(
             "request_submitted" if receipt.existing_status is None else "request_resubmitted",
             request_id=request_id,

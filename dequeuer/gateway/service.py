@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from functools import partial
 
 from dequeuer.core.errors import SourceDeniedError, SourceGoneError, SourceUnavailableError
 from dequeuer.formats.envelope import MAX_BYTES, Envelope, encode_envelope
 from dequeuer.gateway.body import BoundedBody, payload_too_large, prepend
 from dequeuer.gateway.errors import BusyError, UnknownRequestError
+from dequeuer.gateway.idempotency import submit_once
+from dequeuer.gateway.idempotency_key import IdempotencyKey
+from dequeuer.gateway.key_records import KeyRecords
 from dequeuer.gateway.model import FoundRequest, Report, Submission, SubmitResult, check_api_name, check_request_id
 from dequeuer.gateway.queue import Queue
 from dequeuer.gateway.request_store import Reads, RequestStore
@@ -53,6 +57,28 @@ class Gateway:
         self._max_payload_bytes = max_payload_bytes
         self._inline_bytes = inline_bytes
 
+    async def submit_once(self, new: Submission, key: IdempotencyKey, *, may_exist: bool) -> SubmitResult:
+        """Submit a request with an idempotency key: the id may be that of an earlier submission with the same one.
+
+        Raises `KeyInUseError`, `KeyReusedError`, besides what `submit` raises.
+        """
+        check_request_id(new.request_id)
+        self._check_size(new)
+
+        async def submit(claimed: Submission, may_exist: bool) -> SubmitResult:  # noqa: FBT001 - a `Submit`
+            return await self._submit(claimed, may_exist=may_exist, may_repeat=True)
+
+        return await submit_once(
+            new,
+            records=KeyRecords(self._requests, ApiKeys(self._cluster_uid, check_api_name(new.api_name)), key.digest),
+            store=self._requests,
+            keys_of=partial(self._keys, new.api_name),
+            max_buffered_bytes=MAX_BUFFERED_BYTES,
+            body=BoundedBody(new.body, self._max_payload_bytes),
+            may_exist=may_exist,
+            submit=submit,
+        )
+
     async def submit(self, new: Submission, *, may_exist: bool) -> SubmitResult:
         """Store a request, then enqueue it. When this returns, the request will be processed.
 
@@ -65,43 +91,51 @@ class Gateway:
         sent the message. A FIFO queue drops the duplicate (within five minutes). A standard queue delivers it, and
         the sidecar does not run finished work again.
         """
+        return await self._submit(new, may_exist=may_exist, may_repeat=may_exist)
+
+    async def _submit(self, new: Submission, *, may_exist: bool, may_repeat: bool) -> SubmitResult:
         keys = self._keys(new.api_name, new.request_id)
-        if new.size is not None and new.size > self._max_payload_bytes:
-            raise payload_too_large(self._max_payload_bytes)
+        self._check_size(new)
         body = BoundedBody(new.body, self._max_payload_bytes)
         found = await self._requests.find(keys) if may_exist else None
         known = None if found is None else found.status
         if known is None:
-            await self._submit_new(keys, new, body, may_exist=may_exist)
-            return SubmitResult(size=body.size, existing_status=None)
+            await self._submit_new(keys, new, body, may_repeat=may_repeat)
+            return SubmitResult(request_id=new.request_id, size=body.size, existing_status=None)
         beginning, is_whole = await body.read_beginning(MAX_BUFFERED_BYTES)
         async for _ in body:  # some clients ignore a response that arrives before the upload ends
             pass
+        if new.witness is not None:
+            await new.witness.before_message(existed=True)
         if known == "in_queue":
             inline = self._inline_message(new, beginning, is_whole=is_whole, may_repeat=True)
             await self._send(new, inline, may_repeat=True)
-        return SubmitResult(size=body.size, existing_status=known)
+        return SubmitResult(request_id=new.request_id, size=body.size, existing_status=known)
 
-    async def _submit_new(self, keys: RequestKeys, new: Submission, body: BoundedBody, *, may_exist: bool) -> None:
+    async def _submit_new(self, keys: RequestKeys, new: Submission, body: BoundedBody, *, may_repeat: bool) -> None:
         beginning, is_whole = await body.read_beginning(MAX_BUFFERED_BYTES)
         # The client may have submitted an id of its own before: the message may not be the only one for it.
-        inline = self._inline_message(new, beginning, is_whole=is_whole, may_repeat=may_exist)
+        inline = self._inline_message(new, beginning, is_whole=is_whole, may_repeat=may_repeat)
         try:
+            existed = False
             if inline is None:
-                await self._store(keys, new, beginning, None if is_whole else body)
+                existed = not await self._store(keys, new, beginning, None if is_whole else body)
+            if new.witness is not None:
+                await new.witness.before_message(existed=existed)
             # Written before the message is sent: otherwise a fast sidecar could write a later status first.
             await self._requests.put(keys.status("in_queue"), b"", "text/plain")
-            await self._send(new, inline, may_repeat=may_exist)
+            await self._send(new, inline, may_repeat=may_repeat)
         except BaseException:
             # With an id from the client, a retry of the client may have succeeded in the meantime, on this or another
             # replica: deleting would lose that request. The objects that remain let the next retry continue, or expire.
-            if not may_exist:
+            if not may_repeat:
                 await self._requests.delete_input(keys)
             raise
 
     def _inline_message(self, new: Submission, beginning: bytes, *, is_whole: bool, may_repeat: bool) -> str | None:
         """Return a message that holds the whole request; None when the request is too large for one."""
-        if not is_whole or not 0 < self._inline_bytes >= len(beginning):
+        is_created_once = new.witness is not None and new.witness.is_created_once
+        if is_created_once or not is_whole or not 0 < self._inline_bytes >= len(beginning):
             return None
         message = encode_envelope(
             Envelope(
@@ -114,6 +148,10 @@ class Gateway:
         )
         # The attributes count, too.
         return message if len(message) + attributes_size(new.attributes) <= MAX_BYTES else None
+
+    def _check_size(self, new: Submission) -> None:
+        if new.size is not None and new.size > self._max_payload_bytes:
+            raise payload_too_large(self._max_payload_bytes)
 
     async def find(self, api_name: str, request_id: str) -> FoundRequest:
         """Return what there is of a request, with one call of the store. Raises `UnknownRequestError`."""
@@ -168,20 +206,26 @@ class Gateway:
 
     async def _store(
         self, keys: RequestKeys, new: Submission, beginning: bytes, rest: AsyncIterator[bytes] | None
-    ) -> None:
-        """Write headers and payload concurrently."""
+    ) -> bool:
+        """Write headers and payload concurrently; return whether the payload was written, or one was there already."""
+        is_created_once = new.witness is not None and new.witness.is_created_once
+        is_written = True
         try:
             async with asyncio.TaskGroup() as group:
                 headers = self._requests.put(keys.headers, new.headers, "application/json")
                 group.create_task(headers, name="gateway-headers")
-                if rest is None:
+                if rest is None and is_created_once:
+                    is_written = await self._requests.create(keys.payload, beginning, new.content_type)
+                elif rest is None:
                     await self._requests.put(keys.payload, beginning, new.content_type)
                 else:
-                    await self._requests.put_stream(keys.payload, prepend(beginning, rest), new.content_type)
+                    stream = prepend(beginning, rest)
+                    is_written = await self._requests.put_stream(keys.payload, stream, new.content_type)
         except BaseExceptionGroup as group_error:
             # The first error is the cause; it cancelled the other write.
             first = group_error.exceptions[0]
             raise first from first.__cause__
+        return is_written
 
     async def _send(self, new: Submission, inline: str | None, *, may_repeat: bool) -> None:
         try:

@@ -31,6 +31,8 @@ _CANCELLATION = "tests/handlers/async_api/test_cancellation.py"
 
 _WAITING = "tests/gateway/test_waiting.py"
 
+_IDEMPOTENCY = "tests/gateway/test_idempotency.py"
+
 MUTATIONS = [
     Mutation(
         name="a request is begun although its cancellation was seen while its payload was read",
@@ -38,6 +40,55 @@ MUTATIONS = [
         old="        check_wanted(message, request.request_id, self._cancellations.cancelled if self._cancellations else ())\n",
         new="",
         tests=(f"{_CANCELLATION}::test_a_look_while_the_payload_is_read_begins_nothing",),
+    ),
+    Mutation(
+        name="a new id replaces the one that a key has",
+        module="gateway/idempotency.py",
+        old="request_id=newest.request_id, sha256=newest.sha256, number",
+        new="sha256=newest.sha256, number",
+        tests=(f"{_IDEMPOTENCY}::test_killed_at_any_call_the_next_one_goes_on_with_the_same_id",),
+    ),
+    Mutation(
+        name="a key is taken over while its request is being stored",
+        module="gateway/idempotency.py",
+        old='newest.state == "storing" and abs',
+        new="False and abs",
+        tests=(f"{_IDEMPOTENCY}::test_while_the_first_is_being_stored_the_second_waits",),
+    ),
+    Mutation(
+        name="another small payload gets the id of a key",
+        module="gateway/idempotency.py",
+        old="    if sha256 is not None and newest.sha256 not in {None, sha256}:\n",
+        new="    if False:\n",
+        tests=(f"{_IDEMPOTENCY}::test_killed_at_any_call_the_next_one_goes_on_with_the_same_id",),
+    ),
+    Mutation(
+        name="another large payload gets the id of a key",
+        module="gateway/idempotency.py",
+        old="            if newest.sha256 != payload.text:\n",
+        new="            if False:\n",
+        tests=(f"{_IDEMPOTENCY}::test_another_payload_is_refused",),
+    ),
+    Mutation(
+        name="a payload that a killed gateway stored is not compared",
+        module="gateway/idempotency.py",
+        old="            elif existed:\n",
+        new="            elif False:\n",
+        tests=(f"{_IDEMPOTENCY}::test_the_payload_that_a_killed_gateway_stored_is_the_one_that_counts",),
+    ),
+    Mutation(
+        name="a slow gateway sends the message of a claim that was taken over",
+        module="gateway/idempotency.py",
+        old="            if newest is None or newest.by != self.claim.by:\n",
+        new="            if False:\n",
+        tests=(f"{_IDEMPOTENCY}::test_a_slow_gateway_whose_claim_was_taken_over_sends_nothing",),
+    ),
+    Mutation(
+        name="the message of a submission with a key is taken for the only one",
+        module="gateway/service.py",
+        old="may_exist=may_exist, may_repeat=True)",
+        new="may_exist=may_exist, may_repeat=may_exist)",
+        tests=(f"{_IDEMPOTENCY}::test_the_same_key_and_payload_are_one_request",),
     ),
     Mutation(
         name="the header with the deadline reaches the container",
