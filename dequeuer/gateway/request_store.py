@@ -132,11 +132,17 @@ class RequestStore:
         return decode_progress(await _call(self._read_small, keys.progress, MAX_PROGRESS_BYTES))
 
     async def read_attempts(self, api: ApiKeys, request_id: str) -> Sequence[Mapping[str, object]]:
-        """Return the attempts that were tried again, oldest first."""
-        page = await _call(self._reads.list_page, api.attempts(request_id))
-        keys = sorted(listed.key for listed in page.objects)[:MAX_RECORDS]
-        reads = [_call(self._read_small, key, MAX_ATTEMPT_BYTES) for key in keys]
-        return [decode_attempt(content) for content in await asyncio.gather(*reads)]
+        """Return the attempts that were tried again, oldest first; none when the store cannot be asked.
+
+        They are not worth an error: the status is known.
+        """
+        try:
+            page = await _call(self._reads.list_page, api.attempts(request_id))
+            keys = sorted(listed.key for listed in page.objects)[:MAX_RECORDS]
+            contents = [await _call(self._read_small, key, MAX_ATTEMPT_BYTES) for key in keys]
+        except BusyError:
+            return ()
+        return [decode_attempt(content) for content in contents]
 
     async def _read_small(self, key: str, limit: int) -> bytes:
         """Return an object; b"" when it is missing, or larger than `limit`."""

@@ -29,7 +29,7 @@ from dequeuer.gateway.access.redaction import NOTHING_REDACTED, Redaction
 from dequeuer.gateway.cors import enable_cors
 from dequeuer.gateway.deadlines import DEADLINE_HEADERS, deadline_attributes
 from dequeuer.gateway.endpoints import NO_ENDPOINTS, Endpoint, Endpoints
-from dequeuer.gateway.errors import HeadersTooLargeError, InvalidRequestError, UnknownApiError
+from dequeuer.gateway.errors import GatewayError, HeadersTooLargeError, InvalidRequestError, UnknownApiError
 from dequeuer.gateway.idempotency_key import IDEMPOTENCY_HEADER, read_key
 from dequeuer.gateway.job_routes import PREFIXES, add_job_routes
 from dequeuer.gateway.job_service import Jobs
@@ -221,13 +221,19 @@ class Routes:
         return await self._waited(request, api_name, request_id, seconds)
 
     async def _waited(self, request: web.Request, api_name: str, request_id: str, seconds: int) -> web.StreamResponse:
-        """Answer a submission whose client prefers to wait."""
-        found = await self._waiting.until_ended(api_name, request_id, seconds)
-        report = await self._gateway.report(api_name, request_id, found)
+        """Answer a submission whose client prefers to wait. It is stored: no error of the wait may hide its id."""
         applied = {"Preference-Applied": f"wait={seconds}"}
-        if found.has_ended:
-            return await report_response(request, request_id, report, applied)
-        response = json_response(document(request_id, report), status=202)
+        fields: dict[str, object] = {"id": request_id}
+        try:
+            found = await self._waiting.until_ended(api_name, request_id, seconds)
+            report = await self._gateway.report(api_name, request_id, found)
+            if found.has_ended:
+                return await report_response(request, request_id, report, applied)
+            fields = document(request_id, report)
+        except GatewayError as error:
+            applied = {}
+            self._log.warning("wait_given_up", request_id=request_id, api_name=api_name, error=clip(str(error)))
+        response = json_response(fields, status=202)
         response.headers.update({**applied, "Location": f"{request.rel_url.raw_path.rstrip('/')}/{request_id}"})
         response.headers["Retry-After"] = "1"
         return response

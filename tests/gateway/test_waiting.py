@@ -11,7 +11,7 @@ from aiohttp import ClientSession
 from aiohttp.test_utils import make_mocked_request
 from multidict import CIMultiDict
 
-from dequeuer.core.errors import StoreUnavailableError
+from dequeuer.core.errors import StoreDeniedError, StoreUnavailableError
 from dequeuer.formats.failure import RequestFailure, encode_failure
 from dequeuer.gateway import waiting
 from dequeuer.gateway.problems import ProblemError
@@ -214,6 +214,25 @@ async def test_a_submission_that_waited_in_vain_says_where_to_ask(gateway: Gatew
         assert headers["Location"] == f"/api/{document['id']}"
         async with http.get(headers["Location"]) as answer:
             assert (await answer.json())["id"] == document["id"]
+
+
+async def test_a_submission_that_cannot_wait_gets_its_id(
+    store: Store, gateway: Gateway, queue: FakeQueue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(waiting, "MAX_WAITING", 0)
+    async with serving(make_app(gateway, {"api": URL})) as http:
+        status, headers, document = await post(http, {"Prefer": "wait=30"})
+    [(_, request_id)] = queue.sent
+    assert (status, document) == (202, {"id": request_id})
+    assert headers["Location"] == f"/api/{request_id}"
+    assert "Preference-Applied" not in headers
+
+
+async def test_attempts_that_cannot_be_read_hide_no_status(store: Store, gateway: Gateway) -> None:
+    begin(store)
+    store.break_at("list", API.attempts("id1"), StoreDeniedError("no", "AccessDenied"))
+    async with serving(make_app(gateway, {"api": URL})) as http, http.get("/api/id1") as answer:
+        assert (answer.status, (await answer.json())["status"]) == (200, "in_queue")
 
 
 async def test_a_deadline_is_an_attribute_of_the_message_and_no_header_of_the_container(

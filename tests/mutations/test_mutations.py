@@ -35,6 +35,13 @@ _IDEMPOTENCY = "tests/gateway/test_idempotency.py"
 
 MUTATIONS = [
     Mutation(
+        name="a submission that cannot wait hides its id",
+        module="gateway/routes.py",
+        old="        except GatewayError as error:\n            applied = {}\n",
+        new="        except ZeroDivisionError as error:\n            applied = {}\n",
+        tests=(f"{_WAITING}::test_a_submission_that_cannot_wait_gets_its_id",),
+    ),
+    Mutation(
         name="a request is begun although its cancellation was seen while its payload was read",
         module="handlers/async_api/call.py",
         old="        check_wanted(message, request.request_id, self._cancellations.cancelled if self._cancellations else ())\n",
