@@ -47,6 +47,7 @@ class Objects:
         self.bodies: dict[str, dict[str, bytes]] = {}
         self.written_at: dict[tuple[str, str], float] = {}
         """Loop time at which each object of a request was written last; not of those that were submitted."""
+        self.cancelled_at: dict[str, float] = {}
 
     def submit(self, ref: str, bodies: Mapping[str, bytes]) -> None:
         """Store the objects of a new request, as the gateway does."""
@@ -72,6 +73,7 @@ class Objects:
         if not {"status/completed", "status/failed"} & self.bodies[ref].keys():
             self._record(Record(at=asyncio.get_running_loop().time(), what="cancelled", ref=ref))
             self.bodies.setdefault(INDEX, {})[ref] = b""
+            self.cancelled_at[ref] = asyncio.get_running_loop().time()
 
     def delete(self, sidecar: str, delivery: str, keys: Collection[str]) -> None:
         """Delete objects."""
@@ -155,7 +157,15 @@ class StoreClient:
                 self._seen.add(ref)
                 now = asyncio.get_running_loop().time()
                 self._record(Record(at=now, what="saw", sidecar=self._sidecar, ref=ref))
-        return ListedPage(objects=[ListedObject(key=f"{prefix}{ref}", size=0, e_tag="") for ref in refs], next_token="")
+        return ListedPage(
+            objects=[
+                ListedObject(
+                    key=f"{prefix}{ref}", size=0, e_tag="", modified_at=EPOCH_S + self._objects.cancelled_at[ref]
+                )
+                for ref in refs
+            ],
+            next_token="",
+        )
 
     async def put(self, key: str, body: bytes, content_type: str, *, check: Check = unchecked) -> None:
         check()

@@ -11,12 +11,17 @@ decides between a success and a failure at the same time (`ending.py`) decides h
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection
-from typing import Final, TypeAlias
+import random
+from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
+from contextvars import Context
+from typing import Final, Protocol, TypeAlias
 
+from dequeuer.core import clock
 from dequeuer.core.errors import StoreDeniedError, StoreUnavailableError
-from dequeuer.sinks.base import Listing
-from dequeuer.sinks.layout import ApiKeys
+from dequeuer.formats.request_id import is_request_id
+from dequeuer.sinks.base import Deletions, Fetch, Listing
+from dequeuer.sinks.layout import ApiKeys, RequestKeys
 
 MAX_FRESH_S: Final = 1.0
 """A message that waited in the queue for longer is not begun before the cancellations were listed, seconds. A listing
@@ -25,22 +30,31 @@ LOOK_TIMEOUT_S: Final = 2.0
 """How long the begin of work waits for a listing. Then it begins: the next listing finds what it should have known."""
 MAX_PAGES: Final = 10
 """Of 1,000 cancellations each that a listing reads."""
+LEFTOVER_S: Final = 60.0
+"""A cancellation of this age may be one whose request ended before any sidecar saw it, seconds."""
+MAX_TIDIED: Final = 5
+"""Such cancellations that are looked into after each listing."""
 
 Found: TypeAlias = Callable[[Collection[str]], None]
 """Takes the ids of the requests that are to be cancelled."""
+
+
+class CancellationStore(Listing, Fetch, Deletions, Protocol):
+    """Where the cancellations are."""
 
 
 class CancellationWatch:
     """The cancellations of one API.
 
     Args:
-        store: is listed.
+        store: is listed, and tidied.
         keys: of the API.
         interval_s: between two listings while work is running, seconds.
     """
 
-    def __init__(self, store: Listing, keys: ApiKeys, interval_s: float) -> None:
+    def __init__(self, store: CancellationStore, keys: ApiKeys, interval_s: float) -> None:
         self._store = store
+        self._keys = keys
         self._prefix = keys.cancellations
         self._interval_s = interval_s
         self.cancelled: frozenset[str] = frozenset()
@@ -88,7 +102,10 @@ class CancellationWatch:
         """Return the listing that is under way; begin one when there is none."""
         if self._looking is None:
             self._looking_since = self._loop.time()
-            self._looking = self._loop.create_task(self._list(self._looking_since), name="cancellations")
+            # It belongs to no message, also when the begin of one waits for it.
+            self._looking = self._loop.create_task(
+                self._list(self._looking_since), name="cancellations", context=Context()
+            )
             self._looking.add_done_callback(self._looked)
         return self._looking
 
@@ -98,16 +115,24 @@ class CancellationWatch:
             task.exception()
 
     async def _list(self, began_at: float) -> None:
-        found: set[str] = set()
+        found: dict[str, float] = {}
         token = ""
-        try:
+        with suppress(StoreUnavailableError, StoreDeniedError):  # the store has reported it; the work goes on
             for _ in range(MAX_PAGES):
                 page = await self._store.list_page(self._prefix, token=token)
-                found.update(listed.key.removeprefix(self._prefix) for listed in page.objects)
+                found.update((listed.key.removeprefix(self._prefix), listed.modified_at) for listed in page.objects)
                 if not (token := page.next_token):
                     break
-        except (StoreUnavailableError, StoreDeniedError):
-            return  # the store has reported it; the work goes on
-        self.cancelled = frozenset(found)
-        self._looked_at = began_at
-        self._found(self.cancelled)
+            self.cancelled = frozenset(found)
+            self._looked_at = began_at
+            self._found(self.cancelled)
+            await self._tidy(found)
+
+    async def _tidy(self, found: Mapping[str, float]) -> None:
+        """Take requests that have ended out of the index, a few at a time. `found`: when each was put into it."""
+        before = clock.wall() - LEFTOVER_S
+        old = [request_id for request_id, at in found.items() if at < before and is_request_id(request_id)]
+        for request_id in random.sample(old, min(len(old), MAX_TIDIED)):
+            keys = RequestKeys(self._keys.cluster_uid, self._keys.api_name, request_id)
+            if {keys.completed, keys.failed}.intersection(await self._store.list(keys.prefix)):
+                await self._store.delete([self._keys.cancellation(request_id)])

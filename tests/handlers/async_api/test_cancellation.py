@@ -15,7 +15,7 @@ from dequeuer.core.errors import LeaseLostError, StoreDeniedError, StoreUnavaila
 from dequeuer.core.message import Done, Fence, Message, Outcome
 from dequeuer.formats.deadline import DEADLINE_ATTRIBUTE, encode_deadline
 from dequeuer.handlers.async_api.call import Cut
-from dequeuer.handlers.async_api.cancellation import LOOK_TIMEOUT_S, MAX_FRESH_S, CancellationWatch
+from dequeuer.handlers.async_api.cancellation import LOOK_TIMEOUT_S, MAX_FRESH_S, MAX_TIDIED, CancellationWatch
 from dequeuer.handlers.async_api.handler import AsyncHandler
 from dequeuer.handlers.async_api.result import ResultWriter
 from dequeuer.handlers.response_policy import ResponsePolicy
@@ -263,6 +263,32 @@ async def test_all_pages_are_read() -> None:
     await stage.handle(waited(60))
     assert stage.failure()["code"] == "cancelled"
     assert store.pages == 4
+
+
+async def test_requests_that_ended_unseen_are_taken_out_of_the_index_a_few_at_a_time() -> None:
+    stage = Stage(Reply(takes_s=60))
+    ended, waiting = [f"e{number:02d}" for number in range(12)], [f"w{number:02d}" for number in range(3)]
+    for name in ended:
+        stage.store.seed([(RequestKeys("uid", "api", name).completed, b""), (API.cancellation(name), b"")])
+    for name in waiting:
+        stage.store.seed([(RequestKeys("uid", "api", name).status("in_queue"), b""), (API.cancellation(name), b"")])
+    left = []
+    work = asyncio.ensure_future(stage.handle())
+    for _ in range(10):
+        await asyncio.sleep(INTERVAL_S)
+        left.append(len([key for key in stage.store.objects if key.startswith(API.cancellations)]))
+    await work
+    assert all(before - after <= MAX_TIDIED for before, after in zip([15, *left], left, strict=False))
+    assert left[-1] == len(waiting)
+    assert {API.cancellation(name) for name in waiting} <= stage.store.objects.keys()
+
+
+async def test_a_cancellation_that_was_just_asked_for_is_not_looked_into() -> None:
+    stage = Stage(Reply(takes_s=30))
+    stage.store.modified_at = clock.wall()
+    stage.store.seed([(RequestKeys("uid", "api", "r2").completed, b""), (API.cancellation("r2"), b"")])
+    await stage.handle()
+    assert API.cancellation("r2") in stage.store.objects
 
 
 @pytest.mark.parametrize("error", [StoreUnavailableError("away"), StoreDeniedError("no", "AccessDenied")])
