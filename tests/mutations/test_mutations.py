@@ -35,10 +35,24 @@ _IDEMPOTENCY = "tests/gateway/test_idempotency.py"
 
 MUTATIONS = [
     Mutation(
+        name="looks for cancellations wait for old ones",
+        module="handlers/async_api/cancellation.py",
+        old="            self._start_tidying(found)\n",
+        new="            await self._tidy([*found][:5])\n",
+        tests=(f"{_CANCELLATION}::test_neither_looks_nor_the_begin_of_work_wait_for_old_cancellations",),
+    ),
+    Mutation(
+        name="a redelivery does not see the mark of a cancelled request",
+        module="handlers/async_api/handler.py",
+        old="        if request.is_cancelled:\n",
+        new="        if False:\n",
+        tests=(f"{_CANCELLATION}::test_a_redelivery_finds_the_mark_of_the_request_although_the_index_has_no_entry",),
+    ),
+    Mutation(
         name="a cancellation of a request that waits is taken out of the index",
         module="handlers/async_api/cancellation.py",
-        old="            if {keys.completed, keys.failed}.intersection(await self._store.list(keys.prefix)):\n",
-        new="            if True:\n",
+        old="                    if {keys.completed, keys.failed}.intersection(await self._store.list(keys.prefix)):\n",
+        new="                    if True:\n",
         tests=(f"{_CANCELLATION}::test_requests_that_ended_unseen_are_taken_out_of_the_index_a_few_at_a_time",),
     ),
     Mutation(

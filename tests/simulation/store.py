@@ -72,6 +72,7 @@ class Objects:
         """Ask for the cancellation of a request that has not ended, as the gateway does."""
         if not {"status/completed", "status/failed"} & self.bodies[ref].keys():
             self._record(Record(at=asyncio.get_running_loop().time(), what="cancelled", ref=ref))
+            self.bodies[ref]["cancel"] = b""
             self.bodies.setdefault(INDEX, {})[ref] = b""
             self.cancelled_at[ref] = asyncio.get_running_loop().time()
 

@@ -34,6 +34,7 @@ LEFTOVER_S: Final = 60.0
 """A cancellation of this age may be one whose request ended before any sidecar saw it, seconds."""
 MAX_TIDIED: Final = 5
 """Such cancellations that are looked into after each listing."""
+TIDY_TIMEOUT_S: Final = 10.0
 
 Found: TypeAlias = Callable[[Collection[str]], None]
 """Takes the ids of the requests that are to be cancelled."""
@@ -65,6 +66,7 @@ class CancellationWatch:
         """Loop time at which the last listing that succeeded began."""
         self._looking: asyncio.Task[None] | None = None
         self._looking_since = 0.0
+        self._tidying: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._loop = asyncio.get_running_loop()
 
@@ -75,7 +77,7 @@ class CancellationWatch:
 
     def close(self) -> None:
         """Look no more."""
-        for pending in (self._timer, self._looking):
+        for pending in (self._timer, self._looking, self._tidying):
             if pending is not None:
                 pending.cancel()
 
@@ -126,13 +128,23 @@ class CancellationWatch:
             self.cancelled = frozenset(found)
             self._looked_at = began_at
             self._found(self.cancelled)
-            await self._tidy(found)
+            self._start_tidying(found)
 
-    async def _tidy(self, found: Mapping[str, float]) -> None:
-        """Take requests that have ended out of the index, a few at a time. `found`: when each was put into it."""
+    def _start_tidying(self, found: Mapping[str, float]) -> None:
+        """Begin to take requests that have ended out of the index. `found`: when each was put into it.
+
+        In a task of its own: neither looks nor the begin of work wait for it.
+        """
         before = clock.wall() - LEFTOVER_S
         old = [request_id for request_id, at in found.items() if at < before and is_request_id(request_id)]
-        for request_id in random.sample(old, min(len(old), MAX_TIDIED)):
-            keys = RequestKeys(self._keys.cluster_uid, self._keys.api_name, request_id)
-            if {keys.completed, keys.failed}.intersection(await self._store.list(keys.prefix)):
-                await self._store.delete([self._keys.cancellation(request_id)])
+        if old and (self._tidying is None or self._tidying.done()):
+            few = random.sample(old, min(len(old), MAX_TIDIED))
+            self._tidying = self._loop.create_task(self._tidy(few), name="old-cancellations", context=Context())
+
+    async def _tidy(self, request_ids: Collection[str]) -> None:
+        with suppress(StoreUnavailableError, StoreDeniedError, TimeoutError):
+            async with asyncio.timeout(TIDY_TIMEOUT_S):
+                for request_id in request_ids:
+                    keys = RequestKeys(self._keys.cluster_uid, self._keys.api_name, request_id)
+                    if {keys.completed, keys.failed}.intersection(await self._store.list(keys.prefix)):
+                        await self._store.delete([self._keys.cancellation(request_id)])

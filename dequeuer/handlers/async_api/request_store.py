@@ -72,6 +72,8 @@ class RequestStore:
         self.may_be_duplicate = may_be_duplicate
         """Whether the request may have ended already, although its message was never received before."""
         self._retry_on: tuple[type[Exception], ...] = (StoreUnavailableError,)
+        self.is_cancelled = False
+        """Whether the last look at the prior outcome found that a client asked for the cancellation."""
         self.has_response = False
         """Whether the container has responded, so that another attempt would make it work again."""
 
@@ -115,6 +117,7 @@ class RequestStore:
     async def prior_outcome(self) -> PriorOutcome | None:
         """Look up what another delivery has written; None when there is nothing."""
         names = set(await self._call(self._store.list, self._keys.prefix))
+        self.is_cancelled = self._keys.cancel in names
         if self._keys.completed in names:
             return "completed"
         if self._keys.failed in names:

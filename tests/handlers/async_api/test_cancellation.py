@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 
 import pytest
@@ -38,6 +38,8 @@ class CountingStore(MemoryStore):
     pages = 0
     list_s = 0.0
     get_s = 0.0
+    old_s = 0.0
+    """A listing of the objects of an old request takes this long."""
     put_s = 0.0
 
     async def list_page(self, prefix: str, *, after: str = "", token: str = "") -> ListedPage:
@@ -46,6 +48,10 @@ class CountingStore(MemoryStore):
         page = await super().list_page(prefix, after=after, token=token)
         await asyncio.sleep(self.list_s)
         return page
+
+    async def list(self, prefix: str) -> Sequence[str]:
+        await asyncio.sleep(self.old_s if "/old" in prefix else 0)
+        return await super().list(prefix)
 
     async def get(self, key: str) -> Payload:
         found = await super().get(key)
@@ -281,6 +287,34 @@ async def test_requests_that_ended_unseen_are_taken_out_of_the_index_a_few_at_a_
     assert all(before - after <= MAX_TIDIED for before, after in zip([15, *left], left, strict=False))
     assert left[-1] == len(waiting)
     assert {API.cancellation(name) for name in waiting} <= stage.store.objects.keys()
+
+
+@pytest.mark.parametrize("old", [0, 5])
+async def test_neither_looks_nor_the_begin_of_work_wait_for_old_cancellations(old: int) -> None:
+    stage = Stage(Reply(takes_s=120))
+    stage.store.old_s = 30.0
+    for number in range(old):
+        name = f"old{number}"
+        stage.store.seed([(RequestKeys("uid", "api", name).completed, b""), (API.cancellation(name), b"")])
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    work = asyncio.ensure_future(stage.handle(waited(60)))
+    await asyncio.sleep(0.5)
+    assert stage.target.requests
+    await asyncio.sleep(INTERVAL_S)
+    stage.cancel()
+    await work
+    assert loop.time() - began <= 2 * INTERVAL_S + 0.1
+    assert stage.failure()["code"] == "cancelled"
+    stage.watch.close()
+
+
+async def test_a_redelivery_finds_the_mark_of_the_request_although_the_index_has_no_entry() -> None:
+    stage = Stage(Reply())
+    stage.store.seed([(KEYS.cancel, b"")])
+    await stage.handle(make_message("r1", 2))
+    assert not stage.target.requests
+    assert stage.failure()["code"] == "cancelled"
 
 
 async def test_a_cancellation_that_was_just_asked_for_is_not_looked_into() -> None:
