@@ -78,6 +78,7 @@ class Terminal:
 def settled(lines: list[str]) -> list[str]:
     """Return the lines without what differs from run to run: ids, times, and how often a job was looked at."""
     text = "\n".join(line for line in lines if not re.search(r"Z  (pending|enqueuing|running)", line))
+    text = re.sub(r'"started":"[^"]*",', "", text)  # of work that took longer than a second
     for pattern in (
         JOB,
         REQUEST,

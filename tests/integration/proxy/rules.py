@@ -137,8 +137,11 @@ def _check_clarity(seen: Request, what: str) -> None:
         assert b"_" not in name or twin not in _MISLEADING, f"{what}: {name!r}"
         assert twin not in _NEVER_SENT, f"{what}: {name!r} is hop-by-hop"
         assert twin != b"upgrade" or b"h2c" not in value.lower(), f"{what}: h2c"
-    assert seen.listed(b"connection") <= {b"close", b"keep-alive", b"upgrade"}, f"{what}: {seen.fields}"
-    assert (b"upgrade" in seen.listed(b"connection")) == bool(seen.values(b"upgrade")), f"{what}: {seen.fields}"
+    options = seen.listed(b"connection")
+    assert options <= {b"close", b"keep-alive", b"te", b"upgrade"}, f"{what}: {seen.fields}"
+    # Both are for the next hop alone: a field without its option would go on to whom it is not meant for.
+    for name in (b"te", b"upgrade"):
+        assert (name in options) == bool(seen.values(name)), f"{what}: {seen.fields}"
     addresses = seen.values(b"x-forwarded-for")
     assert len(addresses) == 1, f"{what}: X-Forwarded-For {addresses}"
     assert addresses[0].split(b",")[-1].strip() == b"127.0.0.1", f"{what}: X-Forwarded-For {addresses}"
