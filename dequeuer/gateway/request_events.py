@@ -8,11 +8,10 @@ from typing import Final
 from aiohttp import web
 
 from dequeuer.core.errors import DequeuerError
-from dequeuer.gateway.model import FoundRequest
+from dequeuer.gateway.model import Report
 from dequeuer.gateway.service import Gateway
 from dequeuer.gateway.status_document import cortex_fields, encode, more_fields, rfc3339
 from dequeuer.gateway.waiting import Waiting
-from dequeuer.sinks.base import Payload
 
 MAX_RESULT_BYTES: Final = 64 * 1024
 """A larger result is not in the event: its client gets it with the status."""
@@ -32,8 +31,8 @@ async def send_events(
         try:
             await response.prepare(request)
             await _write(response, data)
-            async for found in changes:
-                await _write(response, await _data(gateway, api_name, request_id, found))
+            async for report in changes:
+                await _write(response, await _data(gateway, api_name, request_id, report))
             await response.write_eof()
         except (OSError, DequeuerError):
             # The client has gone, or reads nothing; or the store is away: the client connects again, and asks again.
@@ -47,22 +46,21 @@ async def _write(response: web.StreamResponse, data: bytes) -> None:
         await response.write(data)
 
 
-async def _data(gateway: Gateway, api_name: str, request_id: str, found: FoundRequest | None) -> bytes:
+async def _data(gateway: Gateway, api_name: str, request_id: str, known: Report | None) -> bytes:
     """Return the bytes of an event; None: of a comment that keeps the connection open."""
-    if found is None:
+    if known is None:
         return _COMMENT
-    report = await gateway.report(api_name, request_id, found)
+    report = await gateway.open_result(api_name, request_id, known)
     fields = encode(cortex_fields(request_id, report))[:-1]
     more = more_fields(report)
     if report.result is not None and report.result.size <= MAX_RESULT_BYTES:
-        fields += b',"result":' + await _line(report.result)
+        fields += b',"result":' + _line(await gateway.read_result(report.result))
         more = {"timestamp": rfc3339(report.result.modified_at), **more}
     elif report.result is not None:
         more = {"result_bytes": report.result.size, **more}
     return b"event: status\ndata: " + (fields + b"," + encode(more)[1:] if more else fields + b"}") + b"\n\n"
 
 
-async def _line(result: Payload) -> bytes:
+def _line(body: bytes) -> bytes:
     """Return a result as one line: JSON has line breaks between its tokens only."""
-    body = b"".join([chunk async for chunk in result.chunks])
     return body.replace(b"\r", b" ").replace(b"\n", b" ")

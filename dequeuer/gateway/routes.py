@@ -225,10 +225,10 @@ class Routes:
         applied = {"Preference-Applied": f"wait={seconds}"}
         fields: dict[str, object] = {"id": request_id}
         try:
-            found = await self._waiting.until_ended(api_name, request_id, seconds)
-            report = await self._gateway.report(api_name, request_id, found)
-            if found.has_ended:
-                return await report_response(request, request_id, report, applied)
+            report = await self._waiting.until_ended(api_name, request_id, seconds)
+            if report.found.has_ended:
+                opened = await self._gateway.open_result(api_name, request_id, report)
+                return await report_response(request, request_id, opened, applied)
             fields = document(request_id, report)
         except GatewayError as error:
             applied = {}
@@ -242,10 +242,11 @@ class Routes:
         request_id = check_request_id(request.match_info["request_id"])
         seconds = asked_wait(request)
         if seconds:
-            found = await self._waiting.until_ended(api_name, request_id, seconds)
+            known = await self._waiting.until_ended(api_name, request_id, seconds)
+            report = await self._gateway.open_result(api_name, request_id, known)
         else:
-            found = await self._gateway.find(api_name, request_id)
-        return await report_response(request, request_id, await self._gateway.report(api_name, request_id, found))
+            report = await self._gateway.look_up(api_name, request_id)
+        return await report_response(request, request_id, report)
 
     async def _cancel(self, request: web.Request, api_name: str) -> web.StreamResponse:
         request_id = check_request_id(request.match_info["request_id"])

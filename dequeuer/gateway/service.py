@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from functools import partial
 
 from dequeuer.core.errors import SourceDeniedError, SourceGoneError, SourceUnavailableError
@@ -16,7 +17,7 @@ from dequeuer.gateway.key_records import KeyRecords
 from dequeuer.gateway.model import FoundRequest, Report, Submission, SubmitResult, check_api_name, check_request_id
 from dequeuer.gateway.queue import Queue
 from dequeuer.gateway.request_store import Reads, RequestStore
-from dequeuer.sinks.base import Sink
+from dequeuer.sinks.base import Payload, Sink
 from dequeuer.sinks.layout import ApiKeys, RequestKeys
 from dequeuer.sources.sqs.sending import attributes_size
 
@@ -162,24 +163,34 @@ class Gateway:
         return found
 
     async def look_up(self, api_name: str, request_id: str) -> Report:
-        """Return the status of a request. Raises `UnknownRequestError`."""
-        return await self.report(api_name, request_id, await self.find(api_name, request_id))
+        """Return the status of a request, and its result. Raises `UnknownRequestError`."""
+        found = await self.find(api_name, request_id)
+        return await self.open_result(api_name, request_id, await self.details(api_name, request_id, found))
 
-    async def report(self, api_name: str, request_id: str, found: FoundRequest) -> Report:
-        """Return what is known of a request that was found."""
+    async def details(self, api_name: str, request_id: str, found: FoundRequest) -> Report:
+        """Return what is known of a request that was found, without its result."""
         keys = self._keys(api_name, request_id)
         attempts = asyncio.create_task(
             self._requests.read_attempts(ApiKeys(self._cluster_uid, api_name), request_id), name="gateway-attempts"
         )
         try:
-            result = await self._requests.open_result(keys) if found.status == "completed" else None
             failure = await self._requests.read_failure(keys) if found.status == "failed" else None
             has_progress = not found.has_ended and "progress.json" in found.times
             progress = await self._requests.read_progress(keys) if has_progress else {}
-            return Report(found=found, result=result, failure=failure, attempts=await attempts, progress=progress)
+            return Report(found=found, failure=failure, attempts=await attempts, progress=progress)
         finally:
             attempts.cancel()
             await asyncio.wait({attempts})
+
+    async def open_result(self, api_name: str, request_id: str, report: Report) -> Report:
+        """Return a report with its result opened, if the request is completed. It can be read once."""
+        if report.found.status != "completed":
+            return report
+        return replace(report, result=await self._requests.open_result(self._keys(api_name, request_id)))
+
+    async def read_result(self, result: Payload) -> bytes:
+        """Return an opened result. Raises `BusyError`."""
+        return b"".join([chunk async for chunk in self._requests.chunks(result)])
 
     async def cancel(self, api_name: str, request_id: str) -> Report:
         """Ask for the cancellation of a request, unless it has ended. Returns the status that stands then.
@@ -199,7 +210,8 @@ class Gateway:
             found = await self.find(api_name, request_id)
             if found.has_ended:  # meanwhile: nobody would take it out of the index
                 await self._requests.delete(api.cancellation(request_id))
-        return await self.report(api_name, request_id, found)
+        details = await self.details(api_name, request_id, found)
+        return await self.open_result(api_name, request_id, details)
 
     def _keys(self, api_name: str, request_id: str) -> RequestKeys:
         return RequestKeys(self._cluster_uid, check_api_name(api_name), check_request_id(request_id))

@@ -6,14 +6,13 @@ import asyncio
 import re
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
-from functools import partial
 from typing import Final
 
 from aiohttp import web
 
 from dequeuer.core.errors import DequeuerError, clip
 from dequeuer.gateway.errors import BusyError
-from dequeuer.gateway.model import FoundRequest
+from dequeuer.gateway.model import Report
 from dequeuer.gateway.problems import ProblemError
 from dequeuer.gateway.service import Gateway
 from dequeuer.gateway.watching import Watches, WatchRules
@@ -30,7 +29,7 @@ _SECONDS: Final = re.compile(r"[0-9]{1,9}", re.ASCII)
 
 
 class Waiting:
-    """The waits of all requests. Each look is one call of the store, however many clients wait for a request.
+    """The waits of all requests. What changes is read once, however many clients wait for a request.
 
     Args:
         gateway: looks requests up.
@@ -39,38 +38,57 @@ class Waiting:
 
     def __init__(self, gateway: Gateway, is_over: Callable[[], bool]) -> None:
         self._gateway = gateway
-        self._watches: Watches[tuple[str, str], FoundRequest] = Watches(
+        self._watches: Watches[tuple[str, str], Report] = Watches(
             WatchRules(
                 first_interval_s=FIRST_INTERVAL_S,
                 max_interval_s=MAX_INTERVAL_S,
                 max_followers=MAX_WAITING,
                 max_looks=MAX_LOOKS,
-                has_ended=lambda found: found.has_ended,
+                has_ended=lambda report: report.found.has_ended,
                 is_passing=lambda error: isinstance(error, BusyError),
                 too_many=_too_many,
             ),
             is_over,
         )
 
-    def changes(self, api_name: str, request_id: str) -> aclosing[AsyncGenerator[FoundRequest | None, None]]:
-        """Return the context of an iterator over what there is of a request; see `Watches.follow`."""
-        look = partial(self._gateway.find, api_name, request_id)
+    def changes(self, api_name: str, request_id: str) -> aclosing[AsyncGenerator[Report | None, None]]:
+        """Return the context of an iterator over what is known of a request; see `Watches.follow`."""
+        look = _Look(self._gateway, api_name, request_id)
         return aclosing(self._watches.follow((api_name, request_id), look))
 
-    async def until_ended(self, api_name: str, request_id: str, seconds: float) -> FoundRequest:
-        """Wait until a request has ended, or the time is over, or the process drains; return what there is of it.
+    async def until_ended(self, api_name: str, request_id: str, seconds: float) -> Report:
+        """Wait until a request has ended, or the time is over, or the process drains; return what is known of it.
 
         Raises:
             GatewayError: of the first look, or too many clients wait.
         """
-        found: FoundRequest | None = None
+        known: Report | None = None
         try:
             async with asyncio.timeout(seconds), self.changes(api_name, request_id) as changes:
-                async for state in changes:
-                    found = found if state is None else state
+                async for report in changes:
+                    known = known if report is None else report
         except TimeoutError:
             pass
-        return found if found is not None else await self._gateway.find(api_name, request_id)
+        if known is not None:
+            return known
+        # The time was over before its turn to look came.
+        return await self._watches.look_once(_Look(self._gateway, api_name, request_id))
+
+
+class _Look:
+    """Finds out what is known of a request. Until it changes, that is one listing."""
+
+    def __init__(self, gateway: Gateway, api_name: str, request_id: str) -> None:
+        self._gateway = gateway
+        self._api_name = api_name
+        self._request_id = request_id
+        self._known: Report | None = None
+
+    async def __call__(self) -> Report:
+        found = await self._gateway.find(self._api_name, self._request_id)
+        if self._known is None or self._known.found != found:
+            self._known = await self._gateway.details(self._api_name, self._request_id, found)
+        return self._known
 
 
 def _too_many() -> DequeuerError:

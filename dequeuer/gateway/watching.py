@@ -85,6 +85,11 @@ class Watches(Generic[K, S]):
                 if self._watches.get(key) is watch:
                     del self._watches[key]
 
+    async def look_once(self, look: Callable[[], Awaitable[S]]) -> S:
+        """Look at a thing now, as one of the looks that are under way. Raises what `look` raises."""
+        async with self._looks:
+            return await look()
+
 
 class _Watch(Generic[S]):
     """One thing that is looked at."""
@@ -136,6 +141,8 @@ class _Watch(Generic[S]):
         try:
             while await self._look() and not self._is_over():
                 await asyncio.sleep(interval_s)
+                if self._is_over():
+                    break
                 interval_s = min(interval_s * INTERVAL_GROWTH, self._rules.max_interval_s)
         finally:
             self._changed.set()
@@ -144,6 +151,8 @@ class _Watch(Generic[S]):
         """Find out the state; return whether it may change. Raises only what the first look raises."""
         try:
             async with self._looks:
+                if self._latest is not None and self._is_over():
+                    return False  # the turn to look came after the drain had begun
                 state = await self._look_at()
         except DequeuerError as error:
             if self._latest is None:

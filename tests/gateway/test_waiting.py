@@ -18,6 +18,7 @@ from dequeuer.gateway.problems import ProblemError
 from dequeuer.gateway.routes import make_app
 from dequeuer.gateway.service import Gateway
 from dequeuer.gateway.waiting import MAX_INTERVAL_S, MAX_WAIT_S, Waiting, asked_wait, preferred_wait
+from dequeuer.sinks.base import ListedPage
 from dequeuer.sinks.layout import ApiKeys, RequestKeys
 from tests.gateway.fakes import URL, FakeQueue, Store, make_gateway, serving
 from tests.still import until_still
@@ -51,6 +52,25 @@ def complete(store: Store, request_id: str = "id1", result: bytes = b"[1.10]") -
     store.memory.seed([(keys.result, result), (keys.completed, b"")])
 
 
+def slow_looks(store: Store, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Let each listing of a request take 50 ms; return a list with the most that were under way at a time."""
+    running, most = 0, [0]
+    find = store.list_page
+
+    async def slow(prefix: str, *, after: str = "", token: str = "") -> ListedPage:
+        nonlocal running
+        if "/_attempts/" in prefix:
+            return await find(prefix, after=after, token=token)
+        running += 1
+        most[0] = max(most[0], running)
+        await asyncio.sleep(0.05)
+        running -= 1
+        return await find(prefix, after=after, token=token)
+
+    monkeypatch.setattr(store, "list_page", slow)
+    return most
+
+
 def looks(store: Store) -> int:
     return store.reads.count(("list", KEYS.prefix))
 
@@ -62,7 +82,7 @@ async def test_a_wait_ends_soon_after_the_request(store: Store, gateway: Gateway
     loop.call_later(10, complete, store)
     began = loop.time()
     found = await Waiting(gateway, lambda: False).until_ended("api", "id1", 60)
-    assert found.status == "completed"
+    assert found.found.status == "completed"
     assert 10 <= loop.time() - began <= 10 + MAX_INTERVAL_S
 
 
@@ -71,7 +91,7 @@ async def test_a_wait_whose_time_is_over_gets_the_status_that_stands(store: Stor
     begin(store)
     loop = asyncio.get_running_loop()
     began = loop.time()
-    assert (await Waiting(gateway, lambda: False).until_ended("api", "id1", 7)).status == "in_queue"
+    assert (await Waiting(gateway, lambda: False).until_ended("api", "id1", 7)).found.status == "in_queue"
     assert loop.time() - began == pytest.approx(7)
 
 
@@ -90,24 +110,54 @@ async def test_a_thousand_that_wait_for_one_request_cost_the_looks_of_one(store:
 async def test_looks_at_many_requests_are_bounded(
     store: Store, gateway: Gateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    running, most = 0, 0
-    find = store.list_page
-
-    async def slow(prefix: str, *, after: str = "", token: str = "") -> object:
-        nonlocal running, most
-        running += 1
-        most = max(most, running)
-        await asyncio.sleep(0.05)
-        running -= 1
-        return await find(prefix, after=after, token=token)
-
-    monkeypatch.setattr(store, "list_page", slow)
+    most = slow_looks(store, monkeypatch)
     for number in range(200):
         begin(store, f"r{number}")
     one = Waiting(gateway, lambda: False)
     found = await asyncio.gather(*(one.until_ended("api", f"r{number}", 20) for number in range(200)))
-    assert {it.status for it in found} == {"in_queue"}
-    assert most == waiting.MAX_LOOKS
+    assert {it.found.status for it in found} == {"in_queue"}
+    assert most[0] == waiting.MAX_LOOKS
+
+
+@pytest.mark.looptime
+async def test_waits_that_never_had_their_turn_to_look_are_bounded_too(
+    store: Store, gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    most = slow_looks(store, monkeypatch)
+    for number in range(2000):
+        begin(store, f"r{number}")
+    one = Waiting(gateway, lambda: False)
+    found = await asyncio.gather(*(one.until_ended("api", f"r{number}", 1) for number in range(2000)))
+    assert {it.found.status for it in found} == {"in_queue"}
+    assert most[0] == waiting.MAX_LOOKS
+
+
+@pytest.mark.looptime
+async def test_many_waits_end_soon_after_the_drain_begins(
+    store: Store, gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow_looks(store, monkeypatch)
+    drains = False
+    for number in range(5000):
+        begin(store, f"r{number}")
+    one = Waiting(gateway, lambda: drains)
+    waits = asyncio.gather(*(one.until_ended("api", f"r{number}", 60) for number in range(5000)))
+    await asyncio.sleep(30)
+    drains = True
+    async with asyncio.timeout(MAX_INTERVAL_S + 0.1):
+        assert {it.found.status for it in await waits} == {"in_queue"}
+
+
+@pytest.mark.looptime
+async def test_a_thousand_that_wait_read_a_failure_once(store: Store, gateway: Gateway) -> None:
+    begin(store)
+    failure = encode_failure(RequestFailure(error="late", code="timeout"), 1)
+    asyncio.get_running_loop().call_later(5, lambda: store.memory.seed([(KEYS.failed, failure)]))
+    one = Waiting(gateway, lambda: False)
+    found = await asyncio.gather(*(one.until_ended("api", "id1", 30) for _ in range(1000)))
+    assert {it.failure.code for it in found if it.failure is not None} == {"timeout"}
+    assert store.reads.count(("get", KEYS.failed)) == 1
+    assert store.reads.count(("list", API.attempts("id1"))) == 2  # at the first look, and at the change
 
 
 @pytest.mark.looptime
@@ -117,7 +167,7 @@ async def test_an_outage_of_the_store_ends_no_wait(store: Store, gateway: Gatewa
     loop.call_later(5, lambda: store.break_at("list", KEYS.prefix, StoreUnavailableError("away")))
     loop.call_later(20, store.mend)
     loop.call_later(25, complete, store)
-    assert (await Waiting(gateway, lambda: False).until_ended("api", "id1", 60)).status == "completed"
+    assert (await Waiting(gateway, lambda: False).until_ended("api", "id1", 60)).found.status == "completed"
 
 
 @pytest.mark.looptime
@@ -128,7 +178,7 @@ async def test_waits_end_when_the_process_drains(store: Store, gateway: Gateway)
     await asyncio.sleep(10)
     drains = True
     async with asyncio.timeout(MAX_INTERVAL_S + 0.1):
-        assert (await waits).status == "in_queue"
+        assert (await waits).found.status == "in_queue"
 
 
 @pytest.mark.looptime
@@ -159,7 +209,7 @@ async def test_the_number_of_clients_that_wait_is_bounded(
         await one.until_ended("api", "id1", 5)
     assert caught.value.status == 503
     await asyncio.gather(*waits)
-    assert (await one.until_ended("api", "id1", 1)).status == "in_queue"
+    assert (await one.until_ended("api", "id1", 1)).found.status == "in_queue"
 
 
 @pytest.mark.parametrize(
@@ -359,6 +409,15 @@ async def test_events_do_not_carry_large_results(store: Store, gateway: Gateway)
         text = await answer.text()
     document = json.loads(text.partition("data: ")[2])
     assert (document["status"], document["result_bytes"], "result" in document) == ("completed", 100_002, False)
+
+
+async def test_a_store_that_breaks_while_a_result_is_read_is_no_bug_of_the_events(
+    store: Store, gateway: Gateway
+) -> None:
+    complete(store)
+    store.break_at("stream", "", StoreUnavailableError("broken off"))
+    async with serving(make_app(gateway, {"api": URL})) as http, http.get("/api/id1/events") as answer:
+        assert answer.status == 503
 
 
 async def test_events_of_an_unknown_request(gateway: Gateway) -> None:

@@ -35,6 +35,27 @@ _IDEMPOTENCY = "tests/gateway/test_idempotency.py"
 
 MUTATIONS = [
     Mutation(
+        name="looks for waits whose time is over have no bound",
+        module="gateway/watching.py",
+        old="        async with self._looks:\n            return await look()\n",
+        new="        return await look()\n",
+        tests=(f"{_WAITING}::test_waits_that_never_had_their_turn_to_look_are_bounded_too",),
+    ),
+    Mutation(
+        name="a drain waits for the looks of all waits",
+        module="gateway/watching.py",
+        old="                if self._latest is not None and self._is_over():\n",
+        new="                if False:\n",
+        tests=(f"{_WAITING}::test_many_waits_end_soon_after_the_drain_begins",),
+    ),
+    Mutation(
+        name="each client that waits reads why its request failed",
+        module="gateway/waiting.py",
+        old="        if self._known is None or self._known.found != found:\n",
+        new="        if True:\n",
+        tests=(f"{_WAITING}::test_a_thousand_that_wait_read_a_failure_once",),
+    ),
+    Mutation(
         name="looks for cancellations wait for old ones",
         module="handlers/async_api/cancellation.py",
         old="            self._start_tidying(found)\n",
@@ -142,8 +163,8 @@ MUTATIONS = [
     Mutation(
         name="looks at requests have no bound",
         module="gateway/watching.py",
-        old="            async with self._looks:\n                state",
-        new="            if True:\n                state",
+        old="            async with self._looks:\n                if self._latest",
+        new="            if True:\n                if self._latest",
         tests=(f"{_WAITING}::test_looks_at_many_requests_are_bounded",),
     ),
     Mutation(
