@@ -9,6 +9,7 @@ from typing import Final
 from dequeuer.core.errors import clip
 from dequeuer.formats.failure import FAILURE_CODES, FailureCode
 from dequeuer.formats.go_time import format_time
+from dequeuer.formats.json_reading import object_or_none
 
 MAX_ATTEMPT_BYTES: Final = 4 * 1024
 """More than any content that is written."""
@@ -56,12 +57,7 @@ def encode_attempt(attempt: Attempt) -> bytes:
 
 def decode_attempt(content: bytes) -> dict[str, object]:
     """Return the fields of a record that can be shown; none of content of another form."""
-    try:
-        document = json.loads(content)
-    except (ValueError, RecursionError):
-        return {}
-    if not isinstance(document, dict):
-        return {}
+    document = object_or_none(content) or {}
     shown: dict[str, object] = {name: clip(text) for name in _TEXTS if isinstance(text := document.get(name), str)}
     if isinstance(code := document.get("code"), str) and code in FAILURE_CODES:
         shown["code"] = code

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Final, Literal, get_args
 
 from dequeuer.core.errors import clip
+from dequeuer.formats.json_reading import object_or_none
 
 FailureCode = Literal[
     "container_status",
@@ -71,11 +72,8 @@ def encode_failure(failure: RequestFailure, attempts: int) -> bytes:
 
 def decode_failure(content: bytes) -> StoredFailure:
     """Return what is said, whatever the content is. Unknown codes are left out."""
-    try:
-        document = json.loads(content)
-    except (ValueError, RecursionError):
-        return StoredFailure()
-    if not isinstance(document, dict):
+    document = object_or_none(content)
+    if document is None:
         return StoredFailure()
     error, code = document.get("error"), document.get("code")
     return StoredFailure(

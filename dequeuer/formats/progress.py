@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeGuard
 
 from dequeuer.core.errors import InvalidInputError, clip
 from dequeuer.formats.go_time import format_time
+from dequeuer.formats.json_reading import object_or_none
 
 MAX_REPORT_BYTES: Final = 8 * 1024
 MAX_PROGRESS_BYTES: Final = 4 * 1024
@@ -32,20 +33,21 @@ class Progress:
 
 def parse_report(body: bytes) -> Progress:
     """Read a report. Fields that are not known are ignored. Raises `InvalidInputError`."""
-    try:
-        document = json.loads(body)
-    except (ValueError, RecursionError):
-        raise InvalidInputError(f"the report is not JSON; {_ALLOWED}") from None
-    if not isinstance(document, dict):
+    document = object_or_none(body)
+    if document is None:
         raise InvalidInputError(f"the report is not a JSON object; {_ALLOWED}")
     share, message = document.get("progress"), document.get("message")
-    if share is not None and not _is_share(share):
+    if share is None:
+        done = None
+    elif _is_share(share):
+        done = float(share)
+    else:
         raise InvalidInputError(f"progress is {clip(json.dumps(share), 40)}, not a number from 0 to 1")
     if message is not None and not isinstance(message, str):
         raise InvalidInputError("message is not a text")
     if share is None and not message:
         raise InvalidInputError(f"the report has neither progress nor message; {_ALLOWED}")
-    return Progress(share=None if share is None else float(share), message=clip(message or ""))
+    return Progress(share=done, message=clip(message or ""))
 
 
 def encode_progress(progress: Progress, at_s: float) -> bytes:
@@ -57,24 +59,20 @@ def encode_progress(progress: Progress, at_s: float) -> bytes:
 
 def decode_progress(content: bytes) -> dict[str, object]:
     """Return the fields of a `progress.json` that can be shown; none of content of another form."""
-    try:
-        document = json.loads(content)
-    except (ValueError, RecursionError):
-        return {}
-    if not isinstance(document, dict):
-        return {}
+    document = object_or_none(content) or {}
     shown: dict[str, object] = {}
     if _is_share(document.get("progress")):
         shown["progress"] = document["progress"]
     for name in ("message", "at"):
-        if isinstance(document.get(name), str) and document[name]:
-            shown[name] = clip(document[name])
+        text = document.get(name)
+        if isinstance(text, str) and text:
+            shown[name] = clip(text)
     return shown
 
 
 _ALLOWED: Final = 'allowed: {"progress": a number from 0 to 1, "message": a text}, one of them at least'
 
 
-def _is_share(value: object) -> bool:
+def _is_share(value: object) -> TypeGuard[float]:
     # NaN is not in the range, either.
     return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1

@@ -10,6 +10,7 @@ from typing import Final, Literal
 
 from dequeuer.core.errors import InvalidInputError, clip
 from dequeuer.formats.failure import FAILURE_CODES
+from dequeuer.formats.json_reading import json_or_none
 from dequeuer.formats.request_id import is_request_id
 
 EndStatus = Literal["completed", "failed"]
@@ -59,11 +60,7 @@ def encode_event(event: WebhookEvent) -> str:
 
 def decode_event(message: str) -> WebhookEvent:
     """Return the event of a message. Raises `InvalidInputError`, whose text quotes nothing of it."""
-    try:
-        document = json.loads(message) if len(message) <= MAX_MESSAGE_CHARS else None
-    except (ValueError, RecursionError):
-        document = None
-    match document:
+    match json_or_none(message) if len(message) <= MAX_MESSAGE_CHARS else None:
         case {
             "dequeuer_webhook": 1,
             "url": str(url),

@@ -10,10 +10,10 @@ Objects are only created, and each is written again by its creator alone, so no 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Literal, get_args
 
+from dequeuer.formats.json_reading import object_or_none
 from dequeuer.formats.request_id import is_request_id
 from dequeuer.gateway.errors import BusyError
 from dequeuer.gateway.request_store import RequestStore
@@ -91,11 +91,8 @@ def _encode(claim: Claim) -> bytes:
 
 def _decode(content: bytes, number: int) -> Claim:
     """Return the claim. Raises `BusyError` for what is none: its request is not known, so nothing may be submitted."""
-    try:
-        document = json.loads(content)
-    except (ValueError, RecursionError):
-        document = None
-    if isinstance(document, Mapping):
+    document = object_or_none(content)
+    if document is not None:
         request_id, sha256, at, by = (document.get(name) for name in ("id", "sha256", "at", "by"))
         state: State | None = next((one for one in get_args(State) if one == document.get("state")), None)
         if (

@@ -27,9 +27,9 @@ def test_reports(body: bytes, progress: Progress) -> None:
 @pytest.mark.parametrize(
     ("body", "text"),
     [
-        (b"", "not JSON"),
-        (b"[" * 100_000, "not JSON"),
-        (b"\xff", "not JSON"),
+        (b"", "not a JSON object"),
+        (b"[" * 100_000, "not a JSON object"),
+        (b"\xff", "not a JSON object"),
         (b"0.4", "not a JSON object"),
         (b"{}", "neither progress nor message"),
         (b'{"message": ""}', "neither progress nor message"),

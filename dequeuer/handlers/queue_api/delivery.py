@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from dequeuer.core.errors import InvalidInputError
 from dequeuer.core.message import Message
+from dequeuer.formats.json_reading import object_or_none
 
 BodyFormat: TypeAlias = Literal["raw", "sns", "s3-events"]
 """raw: bodies are not looked at. sns: the notifications of SNS are unwrapped. s3-events: bodies are S3's event
@@ -35,9 +35,9 @@ def delivery_of(message: Message, body_format: BodyFormat) -> Delivery | None:
     delivery = Delivery(body=message.body, attributes=message.attributes)
     if body_format == "raw":
         return delivery
-    parsed = _parse(delivery.body)
+    parsed = object_or_none(delivery.body)
     if (inner := _unwrapped(parsed, message)) is not None:
-        delivery, parsed = inner, _parse(inner.body) if body_format == "s3-events" else None
+        delivery, parsed = inner, object_or_none(inner.body) if body_format == "s3-events" else None
     if body_format == "sns":
         return delivery
     if parsed is not None and parsed.get("Event") == _TEST_EVENT:
@@ -47,15 +47,6 @@ def delivery_of(message: Message, body_format: BodyFormat) -> Delivery | None:
             "the message is not an event notification of S3, and DEQUEUER_QUEUE_FORMAT is s3-events"
         )
     return delivery
-
-
-def _parse(body: str) -> Mapping[str, object] | None:
-    """Return a JSON object; None: the body is none."""
-    try:
-        parsed = json.loads(body)
-    except (ValueError, RecursionError):
-        return None
-    return parsed if isinstance(parsed, dict) else None
 
 
 def _unwrapped(envelope: Mapping[str, object] | None, message: Message) -> Delivery | None:

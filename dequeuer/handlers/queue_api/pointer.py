@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 from dequeuer.core.errors import InvalidInputError
+from dequeuer.formats.json_reading import json_or_none
 
 CLASSES: Final = ("software.amazon.payloadoffloading.PayloadS3Pointer", "com.amazon.sqs.javamessaging.MessageS3Pointer")
 SIZE_ATTRIBUTES: Final = ("ExtendedPayloadSize", "SQSLargePayloadSize")
@@ -34,11 +34,7 @@ def pointer_of(body: str) -> Pointer:
     Raises:
         InvalidInputError: it names none, or its key could mean another object to some servers.
     """
-    try:
-        parsed = json.loads(body) if len(body) <= MAX_POINTER_CHARS else None
-    except (ValueError, RecursionError):
-        parsed = None
-    match parsed:
+    match json_or_none(body) if len(body) <= MAX_POINTER_CHARS else None:
         case [str(name), {"s3BucketName": str(bucket), "s3Key": str(key)}] if name in CLASSES:
             pass
         case _:
