@@ -12,14 +12,10 @@ from aiohttp import web
 from dequeuer.core.errors import FatalError, InvalidInputError, clip
 from dequeuer.formats.progress import MAX_REPORT_BYTES
 from dequeuer.http.origin import LOCALHOST
-from dequeuer.http.server import IdleLimit, server_log
+from dequeuer.http.small_server import start_small_server
 
 READ_TIMEOUT_S: Final = 5.0
 """For the body of a report."""
-SHUTDOWN_TIMEOUT_S: Final = 0.5
-MAX_LINE_BYTES: Final = 4096
-MAX_FIELDS: Final = 64
-MAX_IDLE_CONNECTIONS: Final = 64
 
 Report = Callable[[str, bytes], bool]
 """Takes the secret of an attempt and the body of its report; returns whether that attempt is running.
@@ -45,28 +41,12 @@ class ProgressServer:
         """Listen on a free port of the loopback address. Raises `FatalError`."""
         app = web.Application(client_max_size=MAX_REPORT_BYTES)
         app.router.add_post("/progress/{secret}", partial(_receive, report))
-        limit = IdleLimit(MAX_IDLE_CONNECTIONS)
-        limit.watch(app)
-        runner = web.AppRunner(
-            app,
-            access_log=None,
-            logger=server_log("dequeuer.container.progress.http"),
-            shutdown_timeout=SHUTDOWN_TIMEOUT_S,
-            max_line_size=MAX_LINE_BYTES,
-            max_field_size=MAX_LINE_BYTES,
-            max_headers=MAX_FIELDS,
-        )
-        await runner.setup()
         try:
-            await limit.listen(runner, (LOCALHOST,), 0)
+            self._runner = await start_small_server(app, (LOCALHOST,), 0, log="dequeuer.container.progress.http")
         except OSError as error:
-            await runner.cleanup()
             message = f"Progress cannot be received on {LOCALHOST} ({clip(str(error))}): unset DEQUEUER_PROGRESS."
             raise FatalError(message) from error
-        except BaseException:  # for example cancellation: the socket must not stay open
-            await runner.cleanup()
-            raise
-        self._runner, self._port = runner, int(runner.addresses[0][1])
+        self._port = int(self._runner.addresses[0][1])
 
     async def stop(self) -> None:
         """Stop listening and close every connection. Does nothing when the server is not running."""

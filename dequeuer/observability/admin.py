@@ -9,21 +9,12 @@ from aiohttp import web
 
 from dequeuer.core.errors import FatalError, clip
 from dequeuer.http.listening import addresses_text
-from dequeuer.http.server import IdleLimit, server_log
+from dequeuer.http.small_server import start_small_server
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 """The Content-Type of Prometheus' text format."""
-SHUTDOWN_TIMEOUT_S = 0.5
-"""How long a response in progress may still take when the server stops."""
 REASON_HEADER = "X-Dequeuer-Reason"
 """The header of an unhealthy `/healthz` response that names the reason."""
-KEEPALIVE_TIMEOUT_S = 75.0
-"""Longer than the usual scrape interval, so that Prometheus reuses its connection."""
-MAX_HEADER_LINE_BYTES = 4096
-"""For the request line and for each header; legitimate clients send less."""
-MAX_HEADER_FIELDS = 64
-MAX_IDLE_CONNECTIONS = 64
-"""Connections that wait for a request. The kubelet and a few scrapers need few; the whole cluster can connect."""
 
 
 class AdminServer:
@@ -68,34 +59,17 @@ class AdminServer:
         for path, action in self._actions.items():
             app.router.add_route("GET", path, _responding(action))
             app.router.add_route("POST", path, _responding(action))
-        limit = IdleLimit(MAX_IDLE_CONNECTIONS)
-        limit.watch(app)
-        runner = web.AppRunner(
-            app,
-            access_log=None,
-            logger=server_log("dequeuer.observability.admin.http"),
-            auto_decompress=False,  # request bodies are never read
-            shutdown_timeout=SHUTDOWN_TIMEOUT_S,
-            keepalive_timeout=KEEPALIVE_TIMEOUT_S,
-            max_line_size=MAX_HEADER_LINE_BYTES,
-            max_field_size=MAX_HEADER_LINE_BYTES,
-            max_headers=MAX_HEADER_FIELDS,
-        )
-        await runner.setup()
         try:
-            await limit.listen(runner, self._hosts, self._listen_port)
+            self._runner = await start_small_server(
+                app, self._hosts, self._listen_port, log="dequeuer.observability.admin.http"
+            )
         except (OSError, OverflowError) as error:
-            await runner.cleanup()
             message = (
                 f"The admin server cannot listen on {clip(addresses_text(self._hosts, self._listen_port))} "
                 f"({clip(str(error))}). Free that port, or choose another with DEQUEUER_ADMIN_PORT or --admin-port "
                 "(1-65535), or other addresses with DEQUEUER_ADMIN_HOST."
             )
             raise FatalError(message) from error
-        except BaseException:  # for example cancellation: the socket must not stay open
-            await runner.cleanup()
-            raise
-        self._runner = runner
 
     async def stop(self) -> None:
         """Stop listening and close every connection. Does nothing when the server is not running."""

@@ -12,7 +12,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from dequeuer.observability.admin import MAX_IDLE_CONNECTIONS, AdminServer
+from dequeuer.http.small_server import MAX_IDLE_CONNECTIONS
+from dequeuer.observability.admin import AdminServer
 from dequeuer.observability.metrics import Metrics
 from tests.hostile import evidence
 from tests.hostile.evidence import CANARY

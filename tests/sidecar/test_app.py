@@ -13,7 +13,7 @@ import pytest
 
 import dequeuer.sidecar.app as app_module
 from dequeuer.core.errors import ConfigurationError, FatalError
-from dequeuer.observability.admin import SHUTDOWN_TIMEOUT_S
+from dequeuer.http.small_server import SHUTDOWN_TIMEOUT_S
 from dequeuer.process.running import LOOP_CLOSE_TIMEOUT_S
 from dequeuer.settings import load_sidecar
 from dequeuer.sidecar.app import run_sidecar
