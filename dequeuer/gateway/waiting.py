@@ -11,7 +11,7 @@ from typing import Final
 from aiohttp import web
 
 from dequeuer.core.errors import DequeuerError, clip
-from dequeuer.gateway.errors import BusyError
+from dequeuer.gateway.errors import BusyError, GatewayError
 from dequeuer.gateway.model import Report
 from dequeuer.gateway.problems import ProblemError
 from dequeuer.gateway.service import Gateway
@@ -38,13 +38,13 @@ class Waiting:
 
     def __init__(self, gateway: Gateway, is_over: Callable[[], bool]) -> None:
         self._gateway = gateway
-        self._watches: Watches[tuple[str, str], Report] = Watches(
+        self._watches: Watches[tuple[str, str], Report | GatewayError] = Watches(
             WatchRules(
                 first_interval_s=FIRST_INTERVAL_S,
                 max_interval_s=MAX_INTERVAL_S,
                 max_followers=MAX_WAITING,
                 max_looks=MAX_LOOKS,
-                has_ended=lambda report: report.found.has_ended,
+                has_ended=_has_ended,
                 is_passing=lambda error: isinstance(error, BusyError),
                 too_many=_too_many,
             ),
@@ -52,7 +52,20 @@ class Waiting:
         )
 
     def changes(self, api_name: str, request_id: str) -> aclosing[AsyncGenerator[Report | None, None]]:
-        """Return the context of an iterator over what is known of a request; see `Watches.follow`."""
+        """Return the context of an iterator over what is known of a request; see `Watches.follow`.
+
+        An error before anything is known is raised at once: the client can still be told.
+        """
+        return aclosing(self._changes(api_name, request_id))
+
+    async def _changes(self, api_name: str, request_id: str) -> AsyncGenerator[Report | None, None]:
+        async with self._states(api_name, request_id) as states:
+            async for state in states:
+                if isinstance(state, GatewayError):
+                    raise state
+                yield state
+
+    def _states(self, api_name: str, request_id: str) -> aclosing[AsyncGenerator[Report | GatewayError | None, None]]:
         look = _Look(self._gateway, api_name, request_id)
         return aclosing(self._watches.follow((api_name, request_id), look))
 
@@ -60,23 +73,28 @@ class Waiting:
         """Wait until a request has ended, or the time is over, or the process drains; return what is known of it.
 
         Raises:
-            GatewayError: of the first look, or too many clients wait.
+            GatewayError: the request is unknown, nothing could be found out about it, or too many clients wait.
         """
-        known: Report | None = None
+        known: Report | GatewayError | None = None
         try:
-            async with asyncio.timeout(seconds), self.changes(api_name, request_id) as changes:
-                async for report in changes:
-                    known = known if report is None else report
+            async with asyncio.timeout(seconds), self._states(api_name, request_id) as states:
+                async for state in states:
+                    known = known if state is None else state
         except TimeoutError:
             pass
-        if known is not None:
-            return known
-        # The time was over before its turn to look came.
-        return await self._watches.look_once(_Look(self._gateway, api_name, request_id))
+        if known is None:
+            # The time was over before its turn to look came.
+            known = await self._watches.look_once(_Look(self._gateway, api_name, request_id))
+        if isinstance(known, GatewayError):
+            raise known
+        return known
 
 
 class _Look:
-    """Finds out what is known of a request. Until it changes, that is one listing."""
+    """Finds out what is known of a request. Until it changes, that is one listing.
+
+    As long as nothing is known, an error is a state like any other: an outage does not end the wait.
+    """
 
     def __init__(self, gateway: Gateway, api_name: str, request_id: str) -> None:
         self._gateway = gateway
@@ -84,11 +102,20 @@ class _Look:
         self._request_id = request_id
         self._known: Report | None = None
 
-    async def __call__(self) -> Report:
-        found = await self._gateway.find(self._api_name, self._request_id)
-        if self._known is None or self._known.found != found:
-            self._known = await self._gateway.details(self._api_name, self._request_id, found)
+    async def __call__(self) -> Report | GatewayError:
+        try:
+            found = await self._gateway.find(self._api_name, self._request_id)
+            if self._known is None or self._known.found != found:
+                self._known = await self._gateway.details(self._api_name, self._request_id, found)
+        except GatewayError as error:
+            if self._known is None:
+                return error
+            raise
         return self._known
+
+
+def _has_ended(state: Report | GatewayError) -> bool:
+    return not isinstance(state, BusyError) if isinstance(state, GatewayError) else state.found.has_ended
 
 
 def _too_many() -> DequeuerError:

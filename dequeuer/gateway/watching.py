@@ -71,7 +71,7 @@ class Watches(Generic[K, S]):
             raise self._rules.too_many()
         self.followers += 1
         watch = self._watches.get(key)
-        if watch is None:
+        if watch is None or watch.has_ended:  # a slow client may still hold what it was told last
             watch = self._watches[key] = _Watch(look, self._rules, self._looks, self._is_over)
         watch.followers += 1
         try:
@@ -110,6 +110,11 @@ class _Watch(Generic[S]):
         self._version = 0
         self._changed = asyncio.Event()
         self._task = asyncio.create_task(self._watch(), name="watch")
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether nobody looks any more."""
+        return self._task.done()
 
     def stop(self) -> None:
         """End the looks; nobody follows any more."""

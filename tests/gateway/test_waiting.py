@@ -14,6 +14,7 @@ from multidict import CIMultiDict
 from dequeuer.core.errors import StoreDeniedError, StoreUnavailableError
 from dequeuer.formats.failure import RequestFailure, encode_failure
 from dequeuer.gateway import waiting
+from dequeuer.gateway.errors import BusyError, UnknownRequestError
 from dequeuer.gateway.problems import ProblemError
 from dequeuer.gateway.routes import make_app
 from dequeuer.gateway.service import Gateway
@@ -168,6 +169,62 @@ async def test_an_outage_of_the_store_ends_no_wait(store: Store, gateway: Gatewa
     loop.call_later(20, store.mend)
     loop.call_later(25, complete, store)
     assert (await Waiting(gateway, lambda: False).until_ended("api", "id1", 60)).found.status == "completed"
+
+
+@pytest.mark.looptime
+async def test_an_outage_at_the_first_look_ends_no_wait_either(store: Store, gateway: Gateway) -> None:
+    begin(store)
+    store.break_at("list", KEYS.prefix, StoreUnavailableError("away"))
+    loop = asyncio.get_running_loop()
+    loop.call_later(20, store.mend)
+    loop.call_later(25, complete, store)
+    assert (await Waiting(gateway, lambda: False).until_ended("api", "id1", 60)).found.status == "completed"
+
+
+@pytest.mark.looptime
+async def test_a_wait_that_never_got_a_status_ends_with_the_error_when_its_time_is_over(
+    store: Store, gateway: Gateway
+) -> None:
+    store.break_at("list", KEYS.prefix, StoreUnavailableError("away"))
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    with pytest.raises(BusyError):
+        await Waiting(gateway, lambda: False).until_ended("api", "id1", 20)
+    assert loop.time() - began == pytest.approx(20)
+
+
+@pytest.mark.looptime
+async def test_a_wait_in_an_outage_ends_when_the_process_drains(store: Store, gateway: Gateway) -> None:
+    store.break_at("list", KEYS.prefix, StoreUnavailableError("away"))
+    drains = False
+    waits = asyncio.ensure_future(Waiting(gateway, lambda: drains).until_ended("api", "id1", 60))
+    await asyncio.sleep(10)
+    drains = True
+    async with asyncio.timeout(MAX_INTERVAL_S + 0.1):
+        with pytest.raises(BusyError):
+            await waits
+
+
+@pytest.mark.looptime
+async def test_a_request_that_is_unknown_after_an_outage_is_unknown(store: Store, gateway: Gateway) -> None:
+    store.break_at("list", KEYS.prefix, StoreUnavailableError("away"))
+    asyncio.get_running_loop().call_later(20, store.mend)
+    with pytest.raises(UnknownRequestError):
+        await Waiting(gateway, lambda: False).until_ended("api", "id1", 60)
+
+
+@pytest.mark.looptime
+async def test_a_slow_client_keeps_no_state_of_a_deleted_request_for_others(store: Store, gateway: Gateway) -> None:
+    begin(store)
+    one = Waiting(gateway, lambda: False)
+    async with one.changes("api", "id1") as slow:
+        await anext(slow)
+        await store.delete([KEYS.status("in_queue")])
+        await asyncio.sleep(10)
+        with pytest.raises(UnknownRequestError):
+            await one.until_ended("api", "id1", 5)
+        begin(store)
+        assert (await one.until_ended("api", "id1", 5)).found.status == "in_queue"
 
 
 @pytest.mark.looptime
@@ -416,6 +473,13 @@ async def test_a_store_that_breaks_while_a_result_is_read_is_no_bug_of_the_event
 ) -> None:
     complete(store)
     store.break_at("stream", "", StoreUnavailableError("broken off"))
+    async with serving(make_app(gateway, {"api": URL})) as http, http.get("/api/id1/events") as answer:
+        assert answer.status == 503
+
+
+async def test_events_in_an_outage_are_refused_at_once(store: Store, gateway: Gateway) -> None:
+    begin(store)
+    store.break_at("list", KEYS.prefix, StoreUnavailableError("away"))
     async with serving(make_app(gateway, {"api": URL})) as http, http.get("/api/id1/events") as answer:
         assert answer.status == 503
 

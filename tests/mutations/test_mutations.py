@@ -42,6 +42,20 @@ MUTATIONS = [
         tests=(f"{_WAITING}::test_waits_that_never_had_their_turn_to_look_are_bounded_too",),
     ),
     Mutation(
+        name="an outage at the first look ends a wait",
+        module="gateway/waiting.py",
+        old="            if self._known is None:\n                return error\n",
+        new="",
+        tests=(f"{_WAITING}::test_an_outage_at_the_first_look_ends_no_wait_either",),
+    ),
+    Mutation(
+        name="a slow client keeps the state of a deleted request for others",
+        module="gateway/watching.py",
+        old="        if watch is None or watch.has_ended:",
+        new="        if watch is None:",
+        tests=(f"{_WAITING}::test_a_slow_client_keeps_no_state_of_a_deleted_request_for_others",),
+    ),
+    Mutation(
         name="a drain waits for the looks of all waits",
         module="gateway/watching.py",
         old="                if self._latest is not None and self._is_over():\n",
