@@ -68,3 +68,23 @@ async def test_no_page_may_call_when_none_is_named() -> None:
 async def test_a_list_of_headers_that_is_none_is_not_reflected(asked: str) -> None:
     async with access_stage(None, cors_origins=(PAGE,)) as stage:
         assert "Headers" not in await preflight(stage, PAGE, asked)
+
+
+@pytest.mark.parametrize(
+    ("method", "asked", "status"),
+    [
+        ("POST", "content-type", 200),
+        ("DELETE", "", 405),
+        ("POST", "prefer", 403),
+        ("POST", "cancel-after", 403),
+        ("POST", "deadline", 403),
+        ("POST", "idempotency-key", 403),
+        ("POST", "authorization", 403),
+    ],
+)
+async def test_without_the_option_pages_submit_and_ask_and_no_more(method: str, asked: str, status: int) -> None:
+    headers = {"Origin": PAGE, "Access-Control-Request-Method": method, "Access-Control-Request-Headers": asked}
+    async with access_stage(None) as stage:
+        assert (await stage.ask("OPTIONS", "/text/id1", headers))[0] == status
+        answer = (await stage.ask("GET", "/text/id1?wait=1", {"Origin": PAGE}))[1]  # needs no preflight
+        assert answer[f"{ALLOW}Origin"] == "*"
