@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, Final, Protocol
 
-from dequeuer.core.errors import LeaseLostError, SourceDeniedError, SourceUnavailableError
+from dequeuer.core.errors import SourceUnavailableError
 from dequeuer.gateway.retry import retry_briefly
-from dequeuer.sources.sqs.errors import Translate
+from dequeuer.sources.sqs.errors import Translate, error_of_send
 from dequeuer.sources.sqs.operations import REPEATED
 
 NO_ATTRIBUTES: Final[Mapping[str, str]] = MappingProxyType({})
@@ -85,6 +85,4 @@ class SqsQueue:
             await self._client.send_message(**request)
         except Exception as error:
             _, translated = self._translate(error)
-            if isinstance(translated, LeaseLostError):  # SQS refused a parameter; sending involves no receipt handle
-                translated = SourceDeniedError(str(translated))
-            raise translated from error
+            raise error_of_send(translated) from error

@@ -73,3 +73,8 @@ def from_code(code: str, text: str, status: int = 0, asked: str = "") -> tuple[E
     if is_refusal(status, code):
         return "denied", SourceDeniedError(text, code)
     return "unavailable", SourceUnavailableError(text)
+
+
+def error_of_send(error: DequeuerError) -> DequeuerError:
+    """Return the error of a call that sends. A refused parameter or message is no lost lease: it has no handle."""
+    return SourceDeniedError(str(error)) if isinstance(error, LeaseLostError) else error

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 
 from dequeuer.core import clock
-from dequeuer.core.errors import DequeuerError, LeaseLostError, SourceDeniedError, SourceGoneError
+from dequeuer.core.errors import DequeuerError, SourceDeniedError, SourceGoneError
 from dequeuer.core.events import Observer, SourceCalled
-from dequeuer.sources.sqs.errors import Translate
+from dequeuer.sources.sqs.errors import Translate, error_of_send
 from dequeuer.sources.sqs.operations import SqsOperations
 
 CALL_TIMEOUT_S = 10.0
@@ -54,4 +54,4 @@ class SqsOutbox:
         """Return the error, but none that would end the work: the queue of the requests is still there."""
         if isinstance(error, SourceGoneError):
             return SourceDeniedError(f"the queue {self._queue_url} does not exist", "QueueDoesNotExist")
-        return SourceDeniedError(str(error)) if isinstance(error, LeaseLostError) else error
+        return error_of_send(error)

@@ -7,11 +7,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, NamedTuple, Protocol
 
 from dequeuer.core import clock
-from dequeuer.core.errors import DequeuerError, LeaseLostError, SourceDeniedError, SourceUnavailableError
+from dequeuer.core.errors import SourceUnavailableError
 from dequeuer.core.events import Observer, SourceCalled, SourceOp
 from dequeuer.core.queue_limits import MAX_BATCH_SIZE
 from dequeuer.core.retry import Backoff, retry_until_available
-from dequeuer.sources.sqs.errors import Translate, from_code
+from dequeuer.sources.sqs.errors import Translate, error_of_send, from_code
 from dequeuer.sources.sqs.operations import Json, SendOperations, entry_id, number, objects
 
 MAX_REQUESTS: Final = 16
@@ -141,7 +141,7 @@ class MessageSender:
         # A fault of the sender is one of a request with status 400, unless the code says that it passes.
         status = 400 if entry.get("SenderFault") is True else 500
         kind, error = from_code(code, f"{code}: {entry.get('Message', '')}", status, self._queue_url)
-        error = _without_lease(error)
+        error = error_of_send(error)
         self._observer(SourceCalled(op="send", messages=0, duration_s=0.0, error=kind, detail=str(error), code=code))
         if not isinstance(error, SourceUnavailableError):
             raise error
@@ -169,7 +169,7 @@ class MessageSender:
                 response = await operation(QueueUrl=self._queue_url, **request)
         except Exception as error:
             kind, translated = self._translate(error)
-            translated = _without_lease(translated)
+            translated = error_of_send(translated)
             self._observer(
                 SourceCalled(
                     op=op,
@@ -187,8 +187,3 @@ class MessageSender:
 
 class _Operation(Protocol):
     async def __call__(self, **request: object) -> Json: ...
-
-
-def _without_lease(error: DequeuerError) -> DequeuerError:
-    """Return the error; a refused parameter is one here, too: sending involves no receipt handle."""
-    return SourceDeniedError(str(error)) if isinstance(error, LeaseLostError) else error

@@ -15,7 +15,7 @@ from dequeuer.core.message import REPEAT_ATTRIBUTE, Message
 from dequeuer.core.queue_limits import MAX_BATCH_SIZE, MAX_RECEIVES, MAX_VISIBILITY_TIMEOUT_S
 from dequeuer.sources.base import Depth, Lease, lease_margin_s
 from dequeuer.sources.sqs.batcher import Batcher
-from dequeuer.sources.sqs.errors import Translate, from_code
+from dequeuer.sources.sqs.errors import Translate, error_of_send, from_code
 from dequeuer.sources.sqs.operations import (
     DEPTH_ATTRIBUTES,
     REPEATED,
@@ -215,6 +215,8 @@ class SqsSource:
             response = await _with_deadline(call, min(until, asyncio.get_running_loop().time() + limit_s))
         except Exception as error:
             kind, translated = self._translate(error)
+            if op == "send":
+                translated = error_of_send(translated)
             self._observer(
                 SourceCalled(
                     op=op,

@@ -17,6 +17,7 @@ from dequeuer.sources.sqs import errors as sqs_errors
 from dequeuer.sources.sqs.errors import SqsResponseError
 from dequeuer.sources.sqs.sdk_errors import translate
 from dequeuer.sources.sqs.source import ACK_LINGER_S, MIN_EMPTY_POLL_INTERVAL_S, SqsSource
+from dequeuer.worker.settlement import Settler
 from tests.fakes import Recorder
 
 pytestmark = pytest.mark.looptime
@@ -298,6 +299,24 @@ async def test_a_copy_is_sent_once_and_deletes_nothing(fifo: bool) -> None:
     marked = {**attributes, "may_repeat": {"DataType": "String", "StringValue": "true"}}
     assert (sent["MessageBody"], sent["MessageAttributes"]) == ("r1", marked)
     assert ("MessageGroupId" in sent) is fifo
+
+
+async def test_a_message_that_has_ten_attributes_at_its_last_receive_is_released_at_once() -> None:
+    """SQS takes ten: it refuses the copy, whose mark is the eleventh. The queue must not keep the message hidden."""
+    client = FakeSqs()
+    attributes = {f"a{number}": {"DataType": "String", "StringValue": "x"} for number in range(10)}
+    client.answers["attributes"] = [{"Attributes": {"RedrivePolicy": '{"maxReceiveCount":3}'}}]
+    client.answers["receive"] = [{"Messages": [raw(1, MessageAttributes=attributes)]}]
+    client.answers["send"] = [client_error("InvalidParameterValue")]
+    source = make(client)
+    await source.open()
+    leases = await source.receive(1)
+    await Settler(source).release_now(leases)
+    [sent] = [request for name, request in client.requests if name == "send"]
+    assert len(sent["MessageAttributes"]) == 11
+    [[entry]] = client.entries("change")
+    assert (entry["ReceiptHandle"], entry["VisibilityTimeout"]) == ("h1", 0)
+    assert client.entries("delete") == []
 
 
 async def test_a_refusal_without_a_code_means_the_same_with_both_clients() -> None:
