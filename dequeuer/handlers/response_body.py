@@ -46,3 +46,11 @@ async def fill(buffer: bytearray, body: AsyncIterator[bytes], limit: int) -> boo
         except StopAsyncIteration:
             return True
     return False
+
+
+async def joined(head: bytearray, body: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """Yield what `fill` has read, and then the rest. The buffer is empty from the first piece of the rest on."""
+    yield bytes(head)
+    head.clear()
+    async for chunk in body:
+        yield chunk

@@ -17,6 +17,7 @@ from dequeuer.handlers.response_body import (
     TOTAL_BUFFER_BYTES,
     check_size,
     fill,
+    joined,
     json_chunks,
 )
 
@@ -64,14 +65,14 @@ class ResultWriter:
             return bytes(head)
         share = MAX_BUFFERED_BYTES if response.size is None else response.size
         if share > MAX_BUFFERED_BYTES or not await self._buffers.take(share, BUFFER_WAIT_TIMEOUT_S):
-            await request.put_large_result(_rest(head, body), response.size)
+            await request.put_large_result(joined(head, body), response.size)
             return None
         try:
             if await fill(head, body, share):
                 await request.put_result(bytes(head))
             else:
                 # The room stays taken: the upload takes over the buffered bytes gradually.
-                await request.put_large_result(_rest(head, body), response.size)
+                await request.put_large_result(joined(head, body), response.size)
         finally:
             self._buffers.release(share)
         return None
@@ -87,10 +88,3 @@ async def _telling(body: AsyncIterator[bytes], complete: Callable[[], None]) -> 
     async for chunk in body:
         yield chunk
     complete()
-
-
-async def _rest(head: bytearray, body: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    yield bytes(head)
-    head.clear()
-    async for chunk in body:
-        yield chunk

@@ -17,6 +17,7 @@ from dequeuer.handlers.response_body import (
     TOTAL_BUFFER_BYTES,
     check_size,
     fill,
+    joined,
 )
 from dequeuer.sinks.base import Store
 
@@ -115,14 +116,7 @@ class QueueResult:
             raise StoreUnavailableError(_NOT_CREATED)
 
     async def _stream(self, head: bytearray, body: AsyncIterator[bytes], size: int | None) -> None:
-        rest = _joined(head, body)
-        is_written = await self._store.put_stream(self._key, rest, self._type, size=size, check=self._fence.check)
+        whole = joined(head, body)
+        is_written = await self._store.put_stream(self._key, whole, self._type, size=size, check=self._fence.check)
         if not is_written and not await self.exists():
             raise StoreUnavailableError(_NOT_CREATED)
-
-
-async def _joined(head: bytearray, body: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    yield bytes(head)
-    head.clear()
-    async for chunk in body:
-        yield chunk
