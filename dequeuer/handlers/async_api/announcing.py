@@ -103,19 +103,20 @@ class Announcing:
     async def _event(self, message: Message, url: str, outcome: Done) -> WebhookEvent:
         request_id = self.ref(message)
         if outcome.state == "completed":
-            return WebhookEvent(
-                url=url, api_name=self._api_name, request_id=request_id, status="completed", ended_at=clock.wall()
-            )
+            return self._completed(url, request_id)
         return await retry_until_available((StoreUnavailableError, StoreDeniedError), self._stored, url, request_id)
+
+    def _completed(self, url: str, request_id: str) -> WebhookEvent:
+        return WebhookEvent(
+            url=url, api_name=self._api_name, request_id=request_id, status="completed", ended_at=clock.wall()
+        )
 
     async def _stored(self, url: str, request_id: str) -> WebhookEvent:
         """Return the event of the outcome that is stored: another delivery may have written it."""
         keys = RequestKeys(self._cluster_uid, self._api_name, request_id)
         names = await self._store.list(keys.prefix)
         if keys.completed in names:
-            return WebhookEvent(
-                url=url, api_name=self._api_name, request_id=request_id, status="completed", ended_at=clock.wall()
-            )
+            return self._completed(url, request_id)
         if keys.failed not in names:
             raise UndecidedError
         try:
@@ -124,12 +125,8 @@ class Announcing:
             raise UndecidedError from None
         if keys.result in names and clock.wall() - found.modified_at < DECIDED_AFTER_S:
             raise UndecidedError
-        content = b""
-        async for chunk in found.chunks:
-            content += chunk
-            if len(content) > MAX_FAILURE_BYTES:
-                break
-        failure = decode_failure(content)
+        is_readable = found.size <= MAX_FAILURE_BYTES
+        failure = decode_failure(b"".join([chunk async for chunk in found.chunks]) if is_readable else b"")
         return WebhookEvent(
             url=url,
             api_name=self._api_name,

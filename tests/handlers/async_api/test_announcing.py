@@ -13,7 +13,7 @@ import pytest
 from dequeuer.core.drain import Drain
 from dequeuer.core.errors import LeaseLostError, SourceDeniedError, SourceUnavailableError
 from dequeuer.core.message import Done, Fence, Message, Outcome, Requeue, Retry
-from dequeuer.formats.failure import RequestFailure, encode_failure
+from dequeuer.formats.failure import MAX_FAILURE_BYTES, RequestFailure, encode_failure
 from dequeuer.formats.webhook_event import WebhookEvent, decode_event
 from dequeuer.handlers.async_api.announcing import DECIDED_AFTER_S, Announcing
 from dequeuer.handlers.async_api.handler import AsyncHandler
@@ -240,6 +240,15 @@ async def test_an_old_failure_beside_a_result_stands() -> None:
     outbox = Outbox(store)
     await announcing(store, outbox, Done(state="already_finished")).handle(MESSAGE, OpenFence())
     assert [event.status for event in outbox.sent] == ["failed"]
+
+
+@pytest.mark.parametrize("size", [0, MAX_FAILURE_BYTES, 1_000_000])
+async def test_a_failure_whose_reason_others_have_written_is_announced_and_read_as_the_gateway_does(size: int) -> None:
+    store = MemoryStore()
+    store.seed([(PREFIX + "status/failed", failed("why") + b" " * size)])
+    outbox = Outbox(store)
+    await announcing(store, outbox, Done(state="failed")).handle(MESSAGE, OpenFence())
+    assert [(event.status, event.error) for event in outbox.sent] == [("failed", None if size else "why")]
 
 
 async def test_an_outage_of_the_store_is_waited_for() -> None:
