@@ -13,7 +13,7 @@ from dequeuer.formats.webhook_signature import InvalidKeysError, parse_keys
 MAX_BYTES: Final = 16 * 1024
 
 
-def load_keys(path: str, _: None = None) -> tuple[bytes, ...]:
+def load_keys(path: str) -> tuple[bytes, ...]:
     """Return the keys of a file. Raises `ConfigurationError`, whose text quotes no key."""
     try:
         return parse_keys(read_bounded(path, MAX_BYTES).decode("ascii"))
