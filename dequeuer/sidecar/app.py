@@ -19,12 +19,10 @@ from dequeuer.clients.choice import AwsResources, choose, connect
 from dequeuer.concurrency.adaptive_limit import AdaptiveLimit
 from dequeuer.container.target import HttpTarget
 from dequeuer.core.drain import Drain
-from dequeuer.core.errors import ConfigurationError, FatalError, SourceDeniedError, SourceUnavailableError
+from dequeuer.core.errors import ConfigurationError, FatalError
 from dequeuer.core.events import Observer, ProcessPhaseChanged
 from dequeuer.core.readiness import AllOf
-from dequeuer.core.refusal_codes import hint
 from dequeuer.core.refusals import Refusals
-from dequeuer.core.retry import retry_until_available
 from dequeuer.handlers.response_policy import ResponsePolicy
 from dequeuer.http.origin import LOCALHOST, LOCALHOST_IPV6
 from dequeuer.observability import logs
@@ -40,7 +38,7 @@ from dequeuer.process.running import run_to_status
 from dequeuer.settings import SidecarSettings
 from dequeuer.sidecar.api_kinds import ApiKind, WorkerDependencies, make_api_kind
 from dequeuer.sidecar.health import Health
-from dequeuer.sources.sqs.access import harmless_queue_calls
+from dequeuer.sources.sqs.access import harmless_queue_calls, open_queue
 from dequeuer.sources.sqs.source import SqsSource
 from dequeuer.worker.lease import LeaseRenewer, poll_wait_s
 from dequeuer.worker.worker import Worker
@@ -248,14 +246,7 @@ class _Sidecar:
 
     async def _make_kind(self, source: SqsSource, dependencies: WorkerDependencies) -> ApiKind:
         """Open the queue and check the bucket. Waits without a limit while AWS is unavailable."""
-        try:
-            await retry_until_available(SourceUnavailableError, source.open)
-        except SourceDeniedError as error:
-            advice = hint("sqs", "depth", error.code)
-            raise FatalError(
-                f"the queue {self._settings.queue_url} cannot be read (GetQueueAttributes: {error}): "
-                f"the permission sqs:GetQueueAttributes is needed; {advice}"
-            ) from error
+        await open_queue(source, self._settings.queue_url)
         return await make_api_kind(self._settings, dependencies)
 
 

@@ -15,10 +15,9 @@ from dequeuer import __version__
 from dequeuer.clients.base import Cloud
 from dequeuer.clients.choice import AwsResources, choose, connect
 from dequeuer.core.drain import Drain
-from dequeuer.core.errors import FatalError, SourceDeniedError, SourceUnavailableError
+from dequeuer.core.errors import FatalError
 from dequeuer.core.events import Event, Observer, ProcessPhaseChanged, SourceCalled
 from dequeuer.core.refusals import Refusals
-from dequeuer.core.retry import retry_until_available
 from dequeuer.formats.receiver_rules import ReceiverRules
 from dequeuer.observability import logs
 from dequeuer.observability.admin import AdminServer
@@ -27,7 +26,7 @@ from dequeuer.observability.metrics.webhooks import WebhookMetrics
 from dequeuer.process.garbage import freeze_startup_objects
 from dequeuer.process.running import run_to_status
 from dequeuer.settings import WebhooksSettings
-from dequeuer.sources.sqs.access import harmless_queue_calls
+from dequeuer.sources.sqs.access import harmless_queue_calls, open_queue
 from dequeuer.sources.sqs.source import SqsSource
 from dequeuer.webhooks.delivery import Delivering, DeliveryHandler
 from dequeuer.webhooks.disabled import DisabledReceivers
@@ -200,12 +199,8 @@ class _Deliverer:
 
 
 async def _open(source: SqsSource, queue_url: str) -> bool:
-    """Open the queue; wait without limit while it is unavailable. Raises `FatalError`."""
-    try:
-        await retry_until_available(SourceUnavailableError, source.open)
-    except SourceDeniedError as error:
-        text = f"the queue {queue_url} cannot be read (GetQueueAttributes: {error})"
-        raise FatalError(text) from error
+    """Open the queue as `open_queue`, and warn of its redrive policy. Returns True: it is open."""
+    await open_queue(source, queue_url)
     if source.max_receives is not None:
         log = structlog.get_logger()
         log.warning(
