@@ -132,6 +132,7 @@ def listed(
     return Parser(allowed, convert, "(?s:.*)" if takes_empty else "(?s:.+)", takes_empty=takes_empty)
 
 
+BOOLEAN = choice(True, False, allowed="true or false")
 OBJECT_SIZE = size(1, 48 * 2**30, "48GiB")
 """A streamed upload can write 48 GiB: 10,000 parts, each of 5 MiB when the size is not known ahead."""
 PORT = whole(1, 65535, "a port")

@@ -6,7 +6,7 @@ from typing import Literal
 
 from dequeuer.settings.auto_workers import AutoWorkers, number_or_auto
 from dequeuer.settings.option import group, option, settings_class
-from dequeuer.settings.parsers import PORT, choice, seconds, share, size, whole
+from dequeuer.settings.parsers import BOOLEAN, PORT, choice, seconds, share, size, whole
 from dequeuer.settings.shared import LogSettings
 from dequeuer.settings.text_parsers import HOST, HOSTS, NAME, PATH
 
@@ -15,7 +15,6 @@ MAX_REQUESTS = 30_000
 DEFAULT_MAX_AUTO_CONCURRENCY = 100
 
 _NUMBER = whole(1, MAX_REQUESTS)
-_TRUE_OR_FALSE = choice(True, False, allowed="true or false")
 _GO_BOOLEAN = choice(
     *(True, False), allowed="true or false (1, t, 0 and f, too)", **{"1": True, "t": True, "0": False, "f": False}
 )
@@ -54,7 +53,7 @@ class ProxySettings:
     """Host of the container, if it listens on another address of the pod. Probes without a host use it, too."""
     user_port: int = option(PORT, "DEQUEUER_USER_PORT", "CORTEX_PORT", flag="user-port", default="8080")
     """Port of the container."""
-    container_keepalive: bool = option(_TRUE_OR_FALSE, "DEQUEUER_CONTAINER_KEEPALIVE", default="true")
+    container_keepalive: bool = option(BOOLEAN, "DEQUEUER_CONTAINER_KEEPALIVE", default="true")
     """Whether connections to the container are used for more than one request. false is for a server that responds
     before it has read the whole body."""
     max_concurrency: int | AutoWorkers = option(

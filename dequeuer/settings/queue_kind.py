@@ -9,7 +9,7 @@ from typing import Literal
 from dequeuer.core.errors import quoted
 from dequeuer.jobs.s3_path import S3Path
 from dequeuer.settings.option import option, settings_class
-from dequeuer.settings.parsers import InvalidValueError, choice, listed, matching
+from dequeuer.settings.parsers import BOOLEAN, InvalidValueError, choice, listed, matching
 from dequeuer.settings.text_parsers import BUCKET_NAME, S3_PATH
 
 BodyFormat = Literal["raw", "sns", "s3-events"]
@@ -39,9 +39,7 @@ class QueueSettings:
 
     path: str = option(URL_PATH, "DEQUEUER_QUEUE_PATH", default="/")
     """Any queue: path of the container that messages are sent to."""
-    takes_paths: bool = option(
-        choice(True, False, allowed="true or false"), "DEQUEUER_QUEUE_MESSAGE_PATHS", default="false"
-    )
+    takes_paths: bool = option(BOOLEAN, "DEQUEUER_QUEUE_MESSAGE_PATHS", default="false")
     """Any queue: whether the attribute `beanstalk.sqsd.path` of a message replaces `DEQUEUER_QUEUE_PATH`, as for the
     periodic tasks of Elastic Beanstalk. With true, whoever may send to the queue chooses the path."""
     content_type: str = option(MEDIA_TYPE, "DEQUEUER_QUEUE_CONTENT_TYPE", default="application/json")
@@ -56,9 +54,7 @@ class QueueSettings:
     )
     """Any queue: buckets from which the bodies that pointers of the SQS extended client name are read. A pointer to
     another bucket is poison. Without any, pointers are bodies like others."""
-    deletes_payloads: bool = option(
-        choice(True, False, allowed="true or false"), "DEQUEUER_QUEUE_DELETE_PAYLOADS", default="false"
-    )
+    deletes_payloads: bool = option(BOOLEAN, "DEQUEUER_QUEUE_DELETE_PAYLOADS", default="false")
     """Any queue: whether the object that a pointer names is deleted after its message is done."""
     results: S3Path | None = option(S3_PATH, "DEQUEUER_QUEUE_RESULTS", default=None, unset="none are kept")
     """Any queue: where responses are stored, with the message's id appended: end it with a slash. A message whose

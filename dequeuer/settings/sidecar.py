@@ -8,7 +8,17 @@ from dequeuer.core.queue_limits import MAX_VISIBILITY_TIMEOUT_S
 from dequeuer.jobs.s3_path import S3Path
 from dequeuer.settings.auto_workers import AutoWorkers, number_or_auto
 from dequeuer.settings.option import group, option, settings_class
-from dequeuer.settings.parsers import OBJECT_SIZE, PORT, STATUSES, Parser, choice, seconds, whole, whole_seconds
+from dequeuer.settings.parsers import (
+    BOOLEAN,
+    OBJECT_SIZE,
+    PORT,
+    STATUSES,
+    Parser,
+    choice,
+    seconds,
+    whole,
+    whole_seconds,
+)
 from dequeuer.settings.queue_kind import QueueSettings
 from dequeuer.settings.shared import SharedSettings
 from dequeuer.settings.text_parsers import (
@@ -86,9 +96,7 @@ class SidecarSettings(SharedSettings):
     """Host of the container, if it listens on another address of the pod. Probes without a host use it, too."""
     user_port: int = option(PORT, "DEQUEUER_USER_PORT", "CORTEX_PORT", flag="user-port", default="8080")
     """Port of the container."""
-    container_keepalive: bool = option(
-        choice(True, False, allowed="true or false"), "DEQUEUER_CONTAINER_KEEPALIVE", default="true"
-    )
+    container_keepalive: bool = option(BOOLEAN, "DEQUEUER_CONTAINER_KEEPALIVE", default="true")
     """Whether connections to the container are used for more than one request. false is for a server that responds with
     200 before it has read the whole body."""
     admin_hosts: tuple[str, ...] = option(HOSTS, "DEQUEUER_ADMIN_HOST", default="0.0.0.0,::")
@@ -154,16 +162,14 @@ class SidecarSettings(SharedSettings):
     cancel_check_interval_s: float = option(seconds(0, 3600), "DEQUEUER_CANCEL_CHECK_INTERVAL", default="5")
     """Time between two looks for cancellations of an async API, while requests are in the container; each look lists S3
     once. 0: cancellations are not looked for."""
-    progress: bool = option(choice(True, False, allowed="true or false"), "DEQUEUER_PROGRESS", default="false")
+    progress: bool = option(BOOLEAN, "DEQUEUER_PROGRESS", default="false")
     """Whether the container of an async API may report how far a request is. Each POST then has the address in the
     header `X-Dequeuer-Progress-URL`."""
     completion_delay_s: float = option(seconds(0, 3600), "DEQUEUER_COMPLETION_DELAY", default="10")
     """Time between the two counts of the queue before a batch job counts as complete. The counts of SQS lag behind, so
     do not shorten it on AWS."""
 
-    exit_when_empty: bool = option(
-        choice(True, False, allowed="true or false"), "DEQUEUER_EXIT_WHEN_EMPTY", default="true"
-    )
+    exit_when_empty: bool = option(BOOLEAN, "DEQUEUER_EXIT_WHEN_EMPTY", default="true")
     """Whether a batch job's sidecar ends when it has found the queue empty twice. false is for a queue that is still
     being filled: the sidecar ends by SIGTERM, which whoever runs the job sends when the job is over."""
     worker_id: str | None = option(NAME, "DEQUEUER_WORKER_ID", default=None, unset="counts are not stored")

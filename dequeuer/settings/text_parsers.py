@@ -5,15 +5,18 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from types import MappingProxyType
+from typing import TypeVar
 from urllib.parse import urlsplit
 
 from dequeuer.core.errors import clip, quoted
 from dequeuer.jobs import names
 from dequeuer.jobs.s3_path import OUTPUT_PATH, InvalidS3PathError, S3Path, parse_s3_path
 from dequeuer.settings.parsers import PORT, InvalidValueError, Parser, listed, matching
+
+T = TypeVar("T")
 
 
 def _s3_path(match: re.Match[str]) -> S3Path | None:
@@ -87,31 +90,6 @@ def _standard_queue_url(match: re.Match[str]) -> str:
     return url
 
 
-def _network(match: re.Match[str]) -> IPv4Network | IPv6Network:
-    return ip_network(match[0])
-
-
-def _networks(found: Sequence[IPv4Network | IPv6Network]) -> tuple[IPv4Network | IPv6Network, ...]:
-    return tuple(found)
-
-
-def _webhook(match: re.Match[str]) -> tuple[str, str]:
-    named = re.fullmatch(rf"({NAME.pattern})\s*=\s*(.*)", match[0], re.DOTALL)
-    if named is None:
-        raise InvalidValueError(f'{quoted(match[0])} does not begin with an API\'s name and "="')
-    return named[1], named[2]
-
-
-def _queue(match: re.Match[str]) -> tuple[str, str]:
-    named = re.fullmatch(rf"({NAME.pattern})\s*=\s*(.*)", match[0], re.DOTALL)
-    if named is None:
-        raise InvalidValueError(f'{quoted(match[0])} does not begin with an API\'s name and "="')
-    try:
-        return named[1], QUEUE_URL.read(named[2])
-    except InvalidValueError:
-        raise InvalidValueError(f"{quoted(named[2])} is not the URL of a queue") from None
-
-
 def _distinct(names: Sequence[str]) -> tuple[str, ...]:
     for name, count in Counter(names).items():
         if count > 1:
@@ -119,27 +97,37 @@ def _distinct(names: Sequence[str]) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _queues(named: Sequence[tuple[str, str]]) -> Mapping[str, str]:
-    _distinct([name for name, _ in named])
-    return MappingProxyType(dict(named))
+def _by_name(read: Callable[[str], T], allowed: str) -> Parser[Mapping[str, T]]:
+    """Return a parser of `name=value` for several APIs. `read`: of a value; `allowed`: of one of them."""
+
+    def convert(match: re.Match[str]) -> tuple[str, T]:
+        named = re.fullmatch(rf"({NAME.pattern})\s*=\s*(.*)", match[0], re.DOTALL)
+        if named is None:
+            raise InvalidValueError(f'{quoted(match[0])} does not begin with an API\'s name and "="')
+        return named[1], read(named[2])
+
+    def collect(named: Sequence[tuple[str, T]]) -> Mapping[str, T]:
+        _distinct([name for name, _ in named])
+        return MappingProxyType(dict(named))
+
+    return listed(Parser(allowed, convert), collect, f"{allowed}, separated by commas; no name twice")
 
 
-def _api_url(match: re.Match[str]) -> tuple[str, tuple[str, int]]:
-    named = re.fullmatch(rf"({NAME.pattern})\s*=\s*(.*)", match[0], re.DOTALL)
-    if named is None:
-        raise InvalidValueError(f'{quoted(match[0])} does not begin with an API\'s name and "="')
+def _queue_of_api(text: str) -> str:
     try:
-        url = urlsplit(URL.read(named[2]))
+        return QUEUE_URL.read(text)
     except InvalidValueError:
-        raise InvalidValueError(f"{quoted(named[2])} is not http://host:port") from None
+        raise InvalidValueError(f"{quoted(text)} is not the URL of a queue") from None
+
+
+def _address_of_api(text: str) -> tuple[str, int]:
+    try:
+        url = urlsplit(URL.read(text))
+    except InvalidValueError:
+        raise InvalidValueError(f"{quoted(text)} is not http://host:port") from None
     if url.scheme != "http" or url.path.strip("/"):
-        raise InvalidValueError(f"{quoted(named[2])} is not http://host:port, without a path")
-    return named[1], (url.hostname or "", url.port or 80)
-
-
-def _api_urls(named: Sequence[tuple[str, tuple[str, int]]]) -> Mapping[str, tuple[str, int]]:
-    _distinct([name for name, _ in named])
-    return MappingProxyType(dict(named))
+        raise InvalidValueError(f"{quoted(text)} is not http://host:port, without a path")
+    return url.hostname or "", url.port or 80
 
 
 HOST = Parser(
@@ -157,25 +145,17 @@ STANDARD_QUEUE_URL = Parser(
     "the URL of a standard queue, such as https://sqs.us-west-2.amazonaws.com/123456789012/webhooks",
     _standard_queue_url,
 )
-QUEUES = listed(
-    Parser("name=URL", _queue), _queues, "name=URL of its queue for each API, separated by commas; no name twice"
+QUEUES = _by_name(_queue_of_api, "name=URL of its queue for each API")
+_NETWORK: Parser[IPv4Network | IPv6Network] = Parser(
+    "a network such as 10.1.0.0/16", lambda match: ip_network(match[0])
 )
-
-
-_NETWORK: Parser[IPv4Network | IPv6Network] = Parser("a network such as 10.1.0.0/16", _network)
 NETWORKS = listed(
     _NETWORK,
-    _networks,
+    tuple,
     "networks such as 10.1.0.0/16 or fd00::/8, separated by commas",
 )
-WEBHOOKS = listed(
-    Parser("name=URL", _webhook), _queues, "name=URL of the receiver for each API, separated by commas; no name twice"
-)
-API_URLS = listed(
-    Parser("name=http://host:port", _api_url),
-    _api_urls,
-    "name=http://host:port of each API, separated by commas; no name twice",
-)
+WEBHOOKS = _by_name(str, "name=URL of the receiver for each API")
+API_URLS = _by_name(_address_of_api, "name=http://host:port of each API")
 
 
 def queue_region(url: str) -> str | None:

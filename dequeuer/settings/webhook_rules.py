@@ -5,7 +5,7 @@ from __future__ import annotations
 from ipaddress import IPv4Network, IPv6Network
 
 from dequeuer.settings.option import option, settings_class
-from dequeuer.settings.parsers import choice
+from dequeuer.settings.parsers import BOOLEAN
 from dequeuer.settings.text_parsers import NETWORKS
 
 
@@ -17,5 +17,5 @@ class WebhookRuleSettings:
         NETWORKS, "DEQUEUER_WEBHOOK_ALLOW", unset="none: only public addresses get webhooks"
     )
     """Networks whose addresses may get webhooks although they are not public."""
-    allows_http: bool = option(choice(True, False, allowed="true or false"), "DEQUEUER_WEBHOOK_HTTP", default="false")
+    allows_http: bool = option(BOOLEAN, "DEQUEUER_WEBHOOK_HTTP", default="false")
     """Whether webhooks may be sent over http, too: everybody on the way can read them."""

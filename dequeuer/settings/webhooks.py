@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dequeuer.core.queue_limits import MAX_VISIBILITY_TIMEOUT_S
 from dequeuer.settings.option import group, option, settings_class
-from dequeuer.settings.parsers import PORT, choice, seconds, whole, whole_seconds
+from dequeuer.settings.parsers import BOOLEAN, PORT, seconds, whole, whole_seconds
 from dequeuer.settings.shared import AwsSettings, LogSettings
 from dequeuer.settings.text_parsers import BUCKET, HOSTS, NAME, PATH, STANDARD_QUEUE_URL, URL
 from dequeuer.settings.webhook_rules import WebhookRuleSettings
@@ -24,7 +24,7 @@ class WebhooksSettings:
     """The queue that the sidecars send the ends of requests to."""
     keys_path: str | None = option(PATH, "DEQUEUER_WEBHOOK_KEYS", default=None)
     """File with the keys of the signatures, `whsec_<base64>`, one a line; it is read again when it changes."""
-    unsigned: bool = option(choice(True, False, allowed="true or false"), "DEQUEUER_WEBHOOK_UNSIGNED", default="false")
+    unsigned: bool = option(BOOLEAN, "DEQUEUER_WEBHOOK_UNSIGNED", default="false")
     """Whether webhooks are sent without signatures, instead of `DEQUEUER_WEBHOOK_KEYS`: receivers cannot tell who has
     sent them."""
     results_url: str | None = option(URL, "DEQUEUER_WEBHOOK_RESULTS_URL", default=None, unset="bodies name no URL")
