@@ -9,7 +9,7 @@ import aiohttp
 
 from dequeuer.core.errors import clip
 from dequeuer.dev.errors import DevError
-from dequeuer.observability.admin import REASON_HEADER
+from dequeuer.http.own_response import REASON_HEADER
 from dequeuer.process.child_process import ChildProcess
 from dequeuer.process.exit_text import with_last_lines
 from dequeuer.process.ports import HOST

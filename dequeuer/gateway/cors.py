@@ -11,13 +11,13 @@ from collections.abc import Callable, Collection
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler
 
+from dequeuer.settings.access import ANY_ORIGIN
+
 _METHODS = {"GET", "HEAD", "POST", "PUT", "OPTIONS"}
 _SIMPLE_METHODS = {"GET", "HEAD", "POST"}
 _SIMPLE_HEADERS = {"accept", "accept-language", "content-language", "origin"}
 _HEADERS = {"content-type": "Content-Type", "x-requested-with": "X-Requested-With", "user-agent": "User-Agent"}
 
-
-ANY_ORIGIN = "*"
 _MAX_ASKED_CHARS = 2048
 _ASKED = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+(?:[ \t]*,[ \t]*[!#$%&'*+\-.^_`|~0-9A-Za-z]+)*")
 _EXPOSED = "Content-Length,Content-Range,Link,Location,Retry-After"

@@ -15,11 +15,12 @@ from dequeuer.gateway.errors import UploadBrokenError, UploadStalledError
 from dequeuer.gateway.tunnel import ClientBytes, run_tunnel
 from dequeuer.gateway.upload import CONTINUE, IDLE_TIMEOUT_S, read_body
 from dequeuer.gateway.upstream import Upstream, UpstreamBrokenError
-from dequeuer.gateway.written_response import WrittenResponse, reset, write, write_refusal
+from dequeuer.gateway.written_response import WrittenResponse, write, write_refusal
 from dequeuer.http.errors import MalformedError
 from dequeuer.http.forwarding import last_chunk, request_head, response_head
 from dequeuer.http.framing import UntilCloseBody
 from dequeuer.http.request_head import RequestError, RequestHead, read_request_head
+from dequeuer.http.resetting import reset
 from dequeuer.http.response_head import ResponseHead
 from dequeuer.http.server import IdleLimit
 from dequeuer.http.trace_context import traceparent
@@ -28,7 +29,6 @@ PREFIX_FIELD: Final = b"X-Forwarded-Prefix"
 # An API that does not know Expect would wait for the body, and the body for the API: the gateway asks for it.
 _DROPPED: Final = frozenset({b"expect", PREFIX_FIELD.lower()})
 _TOKEN: Final = frozenset({b"authorization"})
-_REASONS: Final = {408: "timeout", 413: "too_large", 414: "too_large", 431: "too_large", 501: "not_implemented"}
 
 
 class Forwarder:
@@ -53,15 +53,14 @@ class Forwarder:
         try:
             head = read_request_head(_as_sent(request))
         except RequestError as error:
-            reason = _REASONS.get(error.status, "bad_request")
-            return await write_refusal(request, error.status, reason, error.text)
+            return await write_refusal(request, error.status, error.reason, error.text)
         head.fields = [field for field in head.fields if field[0].replace(b"_", b"-") not in self._dropped]
         exchange = Exchange(request, head, api, self._limit)
         try:
             return await self._until_lost(request, exchange.run(*address), exchange)
         except Exception:  # noqa: BLE001 - a bug: 500 could become a part of the response that has begun
             self._log.exception("request_error")
-            reset(request)
+            reset(request.transport)
             return WrittenResponse(500, keep=False)
         finally:
             self._note_connection(api.api_name, exchange.connect_error)
@@ -91,7 +90,7 @@ class Forwarder:
                 with self._limit.when_lost(request, lost):
                     return await running
         except OSError:  # the timeout of the scope, too: the client is gone, or reads nothing
-            reset(request)
+            reset(request.transport)
             return WrittenResponse(499, keep=False)
 
 
@@ -179,8 +178,8 @@ class Exchange:
                 response = await upstream.read_head()
         except UpstreamBrokenError:
             if self._body_error is not None:
-                status = self._body_error.status
-                return await self._refuse(status, _REASONS.get(status, "bad_request"), self._body_error.text)
+                error = self._body_error
+                return await self._refuse(error.status, error.reason, error.text)
             return await self._refuse(502, "upstream_broken", "the API closed the connection before its response")
         except MalformedError:
             return await self._refuse(502, "upstream_malformed", "the response of the API is not valid HTTP/1")
@@ -223,7 +222,7 @@ class Exchange:
         return WrittenResponse(101, keep=False)
 
     def _cut(self, status: int) -> WrittenResponse:
-        reset(self._request)
+        reset(self._request.transport)
         return WrittenResponse(status, keep=False)
 
     async def _refuse(self, status: int, reason: str, text: str) -> WrittenResponse:

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import socket
-import struct
 from typing import Final
 
 from aiohttp import web
 from aiohttp.abc import AbstractStreamWriter
 
-from dequeuer.observability.admin import REASON_HEADER
+from dequeuer.http.own_response import own_response
 
 IDLE_TIMEOUT_S: Final = 60.0
 """A client that reads nothing for this long loses its connection."""
-_NO_LINGER: Final = struct.pack("ii", 1, 0)
 
 
 class WrittenResponse(web.StreamResponse):
@@ -55,22 +52,6 @@ async def write_refusal(request: web.Request, status: int, reason: str, text: st
         reason: of `X-Dequeuer-Reason`.
         text: for people.
     """
-    body = f"error: {text}".encode()
-    response = web.Response(status=status)
-    head = (
-        f"HTTP/1.1 {status} {response.reason}\r\nContent-Type: text/plain; charset=utf-8\r\n"
-        f"Content-Length: {len(body)}\r\n{REASON_HEADER}: {reason}\r\nConnection: close\r\n\r\n"
-    )
-    await write(request, head.encode() + (b"" if request.method == "HEAD" else body))
+    without_body = request.method == "HEAD"
+    await write(request, own_response(status, reason, f"error: {text}", keep=False, without_body=without_body))
     return WrittenResponse(status, keep=False)
-
-
-def reset(request: web.Request) -> None:
-    """Cut the client's connection off with a reset: without a length, an orderly end would make a response whole."""
-    transport = request.transport
-    if transport is None:
-        return
-    connection = transport.get_extra_info("socket")
-    if connection is not None:
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
-    transport.abort()

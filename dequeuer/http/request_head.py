@@ -42,6 +42,7 @@ _MISLEADING: Final = frozenset(
         *(b"x-forwarded-host", b"x-forwarded-prefix", b"proxy-authorization", b"proxy-connection", b"keep-alive"),
     )
 )
+_REASONS: Final = {408: "timeout", 413: "too_large", 414: "too_large", 431: "too_large", 501: "not_implemented"}
 
 
 class RequestError(Exception):
@@ -56,6 +57,11 @@ class RequestError(Exception):
         super().__init__(text)
         self.status = status
         self.text = text
+
+    @property
+    def reason(self) -> str:
+        """Of `X-Dequeuer-Reason`."""
+        return _REASONS.get(self.status, "bad_request")
 
 
 class RequestHead(MessageHead):

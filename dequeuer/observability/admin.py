@@ -9,12 +9,11 @@ from aiohttp import web
 
 from dequeuer.core.errors import FatalError, clip
 from dequeuer.http.listening import addresses_text
+from dequeuer.http.own_response import REASON_HEADER
 from dequeuer.http.small_server import start_small_server
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 """The Content-Type of Prometheus' text format."""
-REASON_HEADER = "X-Dequeuer-Reason"
-"""The header of an unhealthy `/healthz` response that names the reason."""
 
 
 class AdminServer:

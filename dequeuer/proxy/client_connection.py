@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import select
-import socket
-import struct
 from collections.abc import Callable
 from typing import Final, Literal, cast
 
 from dequeuer.core import clock
+from dequeuer.http.own_response import own_response
 from dequeuer.http.request_head import RequestError, RequestHead
+from dequeuer.http.resetting import reset
 from dequeuer.proxy.exchange import Exchange
-from dequeuer.proxy.own_responses import own_response
 from dequeuer.proxy.partial_head import PartialHead, read_whole_head, without_empty_lines
 from dequeuer.proxy.parts import ProxyParts
 from dequeuer.proxy.record import RequestRecord
@@ -24,8 +23,6 @@ WRITE_BUFFER_BYTES: Final = 64 * 1024
 """Above it the container is not read any more."""
 LINGER_S: Final = 2.0
 """How long a connection is read after the last response, so that what the client still sends does not destroy it."""
-_RESET: Final = struct.pack("ii", 1, 0)
-_REASONS: Final = {408: "timeout", 413: "too_large", 414: "too_large", 431: "too_large", 501: "not_implemented"}
 
 
 class ClientConnection(asyncio.Protocol):
@@ -149,11 +146,7 @@ class ClientConnection(asyncio.Protocol):
     def cut(self, reason: Literal["client_gone", "cut"] = "cut") -> None:
         """Close with a reset: without it, a response without a length would look whole."""
         self._end(reason)
-        if self._transport is not None:
-            sock = self._transport.get_extra_info("socket")
-            if sock is not None:
-                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
-            self._transport.abort()
+        reset(self._transport)
 
     def become_tunnel(self, tunnel: Tunnel) -> None:
         """Pass everything that arrives from now on to the tunnel."""
@@ -320,9 +313,9 @@ class ClientConnection(asyncio.Protocol):
         """Answer a request of which no more is read, and close."""
         now = clock.monotonic()
         record = RequestRecord(b"", b"", now)
-        record.status, record.reason, record.ended_at = error.status, _REASONS.get(error.status, "bad_request"), now
+        record.status, record.reason, record.ended_at = error.status, error.reason, now
         self._parts.observer.request_ended(record)
-        self.write(own_response(error.status, record.reason, error.text, keep=False, without_body=without_body))
+        self.write(own_response(error.status, record.reason, f"{error.text}\n", keep=False, without_body=without_body))
         self._linger(expects_data=True)
 
     def _linger(self, *, expects_data: bool) -> None:

@@ -10,12 +10,13 @@ from dequeuer.core import clock
 from dequeuer.http.errors import MalformedError
 from dequeuer.http.forwarding import last_chunk, request_head
 from dequeuer.http.framing import BodyReader, Trailers
+from dequeuer.http.own_response import own_response
 from dequeuer.http.request_head import RequestHead
 from dequeuer.http.response_head import ResponseHead
 from dequeuer.http.trace_context import traceparent
 from dequeuer.proxy.admission import QueueFullError, RejectionReason
 from dequeuer.proxy.container_connection import ContainerConnection, FailureKind
-from dequeuer.proxy.own_responses import FAILURE_TEXTS, QUEUE_FULL_TEXT, REJECTION_TEXTS, own_response
+from dequeuer.proxy.own_responses import FAILURE_TEXTS, QUEUE_FULL_TEXT, REJECTION_TEXTS
 from dequeuer.proxy.parts import Client, ProxyParts
 from dequeuer.proxy.record import RequestRecord
 from dequeuer.proxy.response_writer import ResponseWriter
@@ -323,7 +324,9 @@ class Exchange:
         # Of a request that is refused itself, nobody knows where it ends.
         keep = status >= 500 and self._body.is_done and self._head.keep_alive and self._client.may_persist
         self._finish(result)
-        self._client.write(own_response(status, reason, text, keep=keep, without_body=self._head.method == b"HEAD"))
+        self._client.write(
+            own_response(status, reason, f"{text}\n", keep=keep, without_body=self._head.method == b"HEAD")
+        )
         self._client.exchange_ended(keep=keep)
 
     def _finish(self, result: SlotResult) -> None:

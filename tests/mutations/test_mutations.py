@@ -386,9 +386,9 @@ MUTATIONS = [
     ),
     Mutation(
         name="half a response looks whole",
-        module="proxy/client_connection.py",
-        old="                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)\n",
-        new="                pass\n",
+        module="http/resetting.py",
+        old="        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)\n",
+        new="        pass\n",
         tests=("tests/proxy/test_exchange.py::test_a_response_that_breaks_is_cut",),
     ),
     Mutation(
