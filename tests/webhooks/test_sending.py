@@ -180,6 +180,16 @@ async def test_a_receiver_that_does_not_answer_is_left() -> None:
             await send(receiver("127.0.0.1", server.port), timeout_s=0.2)
 
 
+async def test_the_time_of_a_delivery_begins_with_the_look_up_of_the_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def getaddrinfo(*_: Any, **__: Any) -> list[Any]:
+        await asyncio.Event().wait()
+        return []
+
+    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", getaddrinfo, raising=False)
+    with pytest.raises(DeliveryFailedError, match=r"no answer within 0\.2 s"):
+        await send(receiver("hook.example", 443), timeout_s=0.2)
+
+
 async def test_over_tls_the_name_is_verified(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = self_signed(tmp_path / "server.pem")
     tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
