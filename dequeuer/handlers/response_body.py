@@ -1,10 +1,11 @@
-"""The body of a response that is to be stored: JSON of a bounded size, read piece by piece; async and batch APIs."""
+"""The body of a response that is to be stored: of a bounded size, read piece by piece, in bounded memory."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Final
 
+from dequeuer.concurrency.byte_budget import ByteBudget
 from dequeuer.core.errors import InvalidResponseError
 from dequeuer.formats.json_text import JsonValidator
 from dequeuer.handlers.base import Response
@@ -48,8 +49,33 @@ async def fill(buffer: bytearray, body: AsyncIterator[bytes], limit: int) -> boo
     return False
 
 
-async def joined(head: bytearray, body: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """Yield what `fill` has read, and then the rest. The buffer is empty from the first piece of the rest on."""
+async def store_large(  # noqa: PLR0913, PLR0917 - what is read, how much of it, and where it goes
+    head: bytearray,
+    body: AsyncIterator[bytes],
+    size: int | None,
+    buffers: ByteBudget,
+    put: Callable[[bytes], Awaitable[None]],
+    put_stream: Callable[[AsyncIterator[bytes], int | None], Awaitable[None]],
+) -> None:
+    """Store a body of which `fill` has read the beginning: in one write while there is room for it, else as a stream.
+
+    `size`: of the whole body; None: unknown.
+    """
+    share = MAX_BUFFERED_BYTES if size is None else size
+    if share > MAX_BUFFERED_BYTES or not await buffers.take(share, BUFFER_WAIT_TIMEOUT_S):
+        await put_stream(_joined(head, body), size)
+        return
+    try:
+        if await fill(head, body, share):
+            await put(bytes(head))
+        else:
+            # The room stays taken: the upload takes over the buffered bytes gradually.
+            await put_stream(_joined(head, body), size)
+    finally:
+        buffers.release(share)
+
+
+async def _joined(head: bytearray, body: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
     yield bytes(head)
     head.clear()
     async for chunk in body:

@@ -11,14 +11,12 @@ from dequeuer.formats.media_type import is_json
 from dequeuer.handlers.async_api.request_store import RequestStore
 from dequeuer.handlers.base import Response
 from dequeuer.handlers.response_body import (
-    BUFFER_WAIT_TIMEOUT_S,
-    MAX_BUFFERED_BYTES,
     MAX_SMALL_BYTES,
     TOTAL_BUFFER_BYTES,
     check_size,
     fill,
-    joined,
     json_chunks,
+    store_large,
 )
 
 
@@ -63,18 +61,7 @@ class ResultWriter:
         head = bytearray()
         if response.size is None and await fill(head, body, MAX_SMALL_BYTES):
             return bytes(head)
-        share = MAX_BUFFERED_BYTES if response.size is None else response.size
-        if share > MAX_BUFFERED_BYTES or not await self._buffers.take(share, BUFFER_WAIT_TIMEOUT_S):
-            await request.put_large_result(joined(head, body), response.size)
-            return None
-        try:
-            if await fill(head, body, share):
-                await request.put_result(bytes(head))
-            else:
-                # The room stays taken: the upload takes over the buffered bytes gradually.
-                await request.put_large_result(joined(head, body), response.size)
-        finally:
-            self._buffers.release(share)
+        await store_large(head, body, response.size, self._buffers, request.put_result, request.put_large_result)
         return None
 
     async def _read_small(self, response: Response, size: int) -> bytes:

@@ -11,13 +11,11 @@ from dequeuer.core.message import Fence, Message
 from dequeuer.core.retry import retry_until_available
 from dequeuer.handlers.base import Response
 from dequeuer.handlers.response_body import (
-    BUFFER_WAIT_TIMEOUT_S,
-    MAX_BUFFERED_BYTES,
     MAX_SMALL_BYTES,
     TOTAL_BUFFER_BYTES,
     check_size,
     fill,
-    joined,
+    store_large,
 )
 from dequeuer.sinks.base import Store
 
@@ -81,17 +79,7 @@ class QueueResult:
         if await fill(head, body, MAX_SMALL_BYTES):
             self._small = bytes(head)
             return
-        is_large = response.size is not None and response.size > MAX_BUFFERED_BYTES
-        if is_large or not await self._buffers.take(MAX_BUFFERED_BYTES, BUFFER_WAIT_TIMEOUT_S):
-            await self._stream(head, body, response.size)
-            return
-        try:
-            if await fill(head, body, MAX_BUFFERED_BYTES):
-                await self._put(bytes(head))
-            else:
-                await self._stream(head, body, response.size)
-        finally:
-            self._buffers.release(MAX_BUFFERED_BYTES)
+        await store_large(head, body, response.size, self._buffers, self._put, self._put_stream)
 
     async def finish(self) -> None:
         """Store what `read` has kept. Waits while the store is unavailable or refuses it, as the lease allows."""
@@ -115,8 +103,7 @@ class QueueResult:
         if not is_written and self._key not in await self._store.list(self._key):
             raise StoreUnavailableError(_NOT_CREATED)
 
-    async def _stream(self, head: bytearray, body: AsyncIterator[bytes], size: int | None) -> None:
-        whole = joined(head, body)
-        is_written = await self._store.put_stream(self._key, whole, self._type, size=size, check=self._fence.check)
+    async def _put_stream(self, body: AsyncIterator[bytes], size: int | None) -> None:
+        is_written = await self._store.put_stream(self._key, body, self._type, size=size, check=self._fence.check)
         if not is_written and not await self.exists():
             raise StoreUnavailableError(_NOT_CREATED)
