@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from typing import Final
 
 from dequeuer.gateway.errors import PayloadTooLargeError
+
+MAX_BUFFERED_BYTES: Final = 256 * 1024
+"""A payload up to this size is read completely before anything is written, so that writing it can be retried."""
 
 
 class BoundedBody:

@@ -46,7 +46,7 @@ from typing import Final
 
 from dequeuer.core import clock
 from dequeuer.core.errors import DequeuerError, StoreMissingError
-from dequeuer.gateway.body import BoundedBody, prepend
+from dequeuer.gateway.body import MAX_BUFFERED_BYTES, BoundedBody, prepend
 from dequeuer.gateway.idempotency_key import KeyInUseError, KeyReusedError
 from dequeuer.gateway.key_records import Claim, KeyRecords
 from dequeuer.gateway.model import Submission, SubmitResult
@@ -138,7 +138,6 @@ async def submit_once(  # noqa: PLR0913 - what a submission consists of
     records: KeyRecords,
     store: RequestStore,
     keys_of: Callable[[str], RequestKeys],
-    max_buffered_bytes: int,
     body: BoundedBody,
     may_exist: bool,
     submit: Submit,
@@ -150,14 +149,13 @@ async def submit_once(  # noqa: PLR0913 - what a submission consists of
         records: of its key.
         store: holds its payload.
         keys_of: the keys of a request, by its id.
-        max_buffered_bytes: a payload up to this size is hashed before anything is written.
         body: of `new`.
         may_exist: see `Gateway.submit`.
         submit: stores and enqueues.
 
     Raises `KeyInUseError`, `KeyReusedError`, and what `submit` raises.
     """
-    beginning, is_whole = await body.read_beginning(max_buffered_bytes)
+    beginning, is_whole = await body.read_beginning(MAX_BUFFERED_BYTES)
     payload = PayloadHash(new.content_type)
     chunks = payload.through(prepend(beginning, body))
     if is_whole:

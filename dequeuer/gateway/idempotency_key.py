@@ -53,7 +53,7 @@ class IdempotencyKey:
 
     @property
     def digest(self) -> str:
-        """What the key's records are named by, hexadecimal. The key itself is not stored: it may say something."""
+        """What the key's records are named by, hexadecimal: safe in a key of S3, whatever the caller has sent."""
         return hashlib.sha256(f"{self.caller}\n{self.value}".encode()).hexdigest()
 
 

@@ -92,6 +92,11 @@ class FoundRequest:
         """Whether the status changes no more."""
         return self.status in {"completed", "failed"}
 
+    @property
+    def cancelled_at(self) -> float | None:
+        """When its cancellation was asked for first; None: it was not."""
+        return self.times.get("cancel")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:

@@ -38,7 +38,7 @@ class Reads(Fetch, Listing, Protocol):
 class RequestStore:
     """The objects of requests. Calls without a stream are retried for a few seconds.
 
-    All methods but `delete_input` raise `BusyError` when the store cannot be used.
+    All methods but `delete` raise `BusyError` when the store cannot be used.
     """
 
     def __init__(self, sink: Sink, reads: Reads) -> None:
@@ -96,17 +96,11 @@ class RequestStore:
         finally:
             self._stream_slots.release()
 
-    async def delete(self, key: str) -> None:
-        """Delete an object. Errors are ignored: it expires."""
+    async def delete(self, *keys: str) -> None:
+        """Delete objects. Errors are ignored: those that remain expire."""
         with contextlib.suppress(DequeuerError, TimeoutError):
             async with asyncio.timeout(DELETE_TIMEOUT_S):
-                await self._sink.delete([key])
-
-    async def delete_input(self, keys: RequestKeys) -> None:
-        """Delete what a submission writes. Errors are ignored: the objects that remain expire."""
-        with contextlib.suppress(DequeuerError, TimeoutError):
-            async with asyncio.timeout(DELETE_TIMEOUT_S):
-                await self._sink.delete([keys.status("in_queue"), keys.headers, keys.payload])
+                await self._sink.delete(keys)
 
     async def find(self, keys: RequestKeys) -> FoundRequest | None:
         """Return what there is of a request; None when it is unknown."""

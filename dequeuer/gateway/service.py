@@ -9,7 +9,7 @@ from functools import partial
 
 from dequeuer.core.errors import SourceDeniedError, SourceGoneError, SourceUnavailableError
 from dequeuer.formats.envelope import MAX_BYTES, Envelope, encode_envelope
-from dequeuer.gateway.body import BoundedBody, payload_too_large, prepend
+from dequeuer.gateway.body import MAX_BUFFERED_BYTES, BoundedBody, payload_too_large, prepend
 from dequeuer.gateway.errors import BusyError, UnknownRequestError
 from dequeuer.gateway.idempotency import submit_once
 from dequeuer.gateway.idempotency_key import IdempotencyKey
@@ -21,11 +21,7 @@ from dequeuer.sinks.base import Payload, Sink
 from dequeuer.sinks.layout import ApiKeys, RequestKeys
 from dequeuer.sources.sqs.sending import attributes_size
 
-MAX_BUFFERED_BYTES = 256 * 1024
-"""A payload up to this size is read completely before anything is written, so that writing it can be retried."""
 SEND_TIMEOUT_S = 20.0
-CANCEL = "cancel"
-"""The name below a request of the object that a cancellation writes."""
 
 
 class Gateway:
@@ -74,7 +70,6 @@ class Gateway:
             records=KeyRecords(self._requests, ApiKeys(self._cluster_uid, check_api_name(new.api_name)), key.digest),
             store=self._requests,
             keys_of=partial(self._keys, new.api_name),
-            max_buffered_bytes=MAX_BUFFERED_BYTES,
             body=BoundedBody(new.body, self._max_payload_bytes),
             may_exist=may_exist,
             submit=submit,
@@ -130,7 +125,7 @@ class Gateway:
             # With an id from the client, a retry of the client may have succeeded in the meantime, on this or another
             # replica: deleting would lose that request. The objects that remain let the next retry continue, or expire.
             if not may_repeat:
-                await self._requests.delete_input(keys)
+                await self._requests.delete(keys.status("in_queue"), keys.headers, keys.payload)
             raise
 
     def _inline_message(self, new: Submission, beginning: bytes, *, is_whole: bool, may_repeat: bool) -> str | None:
@@ -204,7 +199,7 @@ class Gateway:
         found = await self.find(api_name, request_id)
         if not found.has_ended:
             keys, api = self._keys(api_name, request_id), ApiKeys(self._cluster_uid, api_name)
-            if CANCEL not in found.times:
+            if found.cancelled_at is None:
                 await self._requests.put(keys.cancel, b"", "text/plain")
             await self._requests.put(api.cancellation(request_id), b"", "text/plain")
             found = await self.find(api_name, request_id)

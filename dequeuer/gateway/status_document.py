@@ -34,8 +34,8 @@ def more_fields(report: Report) -> dict[str, object]:
     if failure is not None and (failure.error is not None or failure.code is not None):
         said = {"code": failure.code, "message": failure.error, "status_code": failure.status_code}
         fields["error"] = {name: value for name, value in said.items() if value is not None}
-    if "cancel" in found.times and not found.has_ended:
-        fields["cancel_requested"] = rfc3339(found.times["cancel"])
+    if found.cancelled_at is not None and not found.has_ended:
+        fields["cancel_requested"] = rfc3339(found.cancelled_at)
     return fields
 
 

@@ -18,6 +18,8 @@ from tests.gateway.fakes import FakeQueue, Store, make_gateway
 from tests.tcp_server import tcp_server
 
 DEADLINE_S = 60
+CLOSE = b"Host: gate\r\nConnection: close\r\n"
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 Serve: TypeAlias = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
@@ -112,3 +114,7 @@ async def _start(stack: AsyncExitStack, stage: Stage, endpoint: Endpoint, access
     await limit.listen(runner, ["127.0.0.1"], 0)
     stage.port = runner.addresses[0][1]
     stage.drain = partial(limit.drain, runner, DEADLINE_S)
+
+
+async def answer_ok(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    writer.write(OK)

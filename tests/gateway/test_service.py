@@ -16,6 +16,7 @@ from dequeuer.core.errors import (
 )
 from dequeuer.formats.envelope import decode_envelope
 from dequeuer.formats.failure import MAX_FAILURE_BYTES
+from dequeuer.gateway.body import MAX_BUFFERED_BYTES
 from dequeuer.gateway.errors import (
     BusyError,
     GatewayError,
@@ -30,7 +31,6 @@ from dequeuer.gateway.request_store import (
     MAX_STREAMED_UPLOADS,
     STREAM_SLOT_TIMEOUT_S,
 )
-from dequeuer.gateway.service import MAX_BUFFERED_BYTES
 from tests.fakes import chunked
 from tests.gateway.fakes import PREFIX, URL, FakeQueue, Store, broken_body, make_gateway
 

@@ -340,7 +340,7 @@ MUTATIONS = [
         module="gateway/tunnel.py",
         old="            raise error\n",
         new="            pass\n",
-        tests=("tests/gateway/test_realtime.py::test_a_client_that_reads_nothing_is_cut",),
+        tests=("tests/gateway/test_realtime_tunnels.py::test_a_client_that_reads_nothing_is_cut",),
     ),
     Mutation(
         name="the gateway forwards what the proxy would refuse",
@@ -354,7 +354,7 @@ MUTATIONS = [
         module="gateway/tunnel.py",
         old="            self._protocol.pause_reading()\n",
         new="            pass\n",
-        tests=("tests/gateway/test_realtime.py::test_a_tunnel_whose_other_side_does_not_read_is_not_read",),
+        tests=("tests/gateway/test_realtime_tunnels.py::test_a_tunnel_whose_other_side_does_not_read_is_not_read",),
     ),
     Mutation(
         name="a POST is sent again although it may have been executed",

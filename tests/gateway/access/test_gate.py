@@ -9,8 +9,7 @@ from dequeuer.gateway.access.gate import Access
 from dequeuer.gateway.access.places import OPEN
 from tests.gateway.access.stage import Stage, access_stage, bearer, entry, make_stage_app, make_tokens
 from tests.gateway.fakes import URL, FakeQueue, Store
-from tests.gateway.realtime import realtime
-from tests.gateway.test_realtime import answer_ok
+from tests.gateway.realtime import answer_ok, realtime
 
 IN_CLUSTER = {"X-Request-ID": "id1", "X-Cortex-Queue-URL": URL}
 TEXT, OPERATOR, PROBLEM = "text/plain", "application/json", "application/problem+json"

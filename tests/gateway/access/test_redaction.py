@@ -7,8 +7,7 @@ import pytest
 
 from dequeuer.gateway.access.redaction import CREDENTIALS, Redaction
 from tests.gateway.access.stage import access_stage, bearer, entry, make_tokens
-from tests.gateway.realtime import realtime
-from tests.gateway.test_realtime import answer_ok
+from tests.gateway.realtime import answer_ok, realtime
 
 SENT = [("Authorization", "1"), ("authorization", "2"), ("COOKIE", "3"), ("X_Api_Key", "4"), ("X-Other", "5")]
 
