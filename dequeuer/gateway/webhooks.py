@@ -10,7 +10,7 @@ from aiohttp import web
 
 from dequeuer.core.message import WEBHOOK_ATTRIBUTE
 from dequeuer.formats.receiver_rules import InvalidReceiverError, ReceiverRules
-from dequeuer.gateway.errors import InvalidRequestError
+from dequeuer.gateway.problems import ProblemError
 
 WEBHOOK_HEADER: Final = "X-Webhook-URL"
 
@@ -31,22 +31,23 @@ class Webhooks:
     by_api: Mapping[str, str] = field(default_factory=dict)
 
     def attributes_of(self, request: web.Request, api_name: str) -> Mapping[str, str]:
-        """Return the attributes of the message of a submission. Raises `InvalidRequestError`."""
+        """Return the attributes of the message of a submission. Raises `ProblemError`."""
         named = request.headers.getall(WEBHOOK_HEADER, [])
         if not named:
             return {WEBHOOK_ATTRIBUTE: self.by_api[api_name]} if api_name in self.by_api else {}
         if not self.is_offered:
-            message = f"{WEBHOOK_HEADER}: this gateway sends no webhooks: set DEQUEUER_WEBHOOK_QUEUE of the gateway"
-            raise InvalidRequestError(message)
+            raise _invalid("this gateway sends no webhooks: set DEQUEUER_WEBHOOK_QUEUE of the gateway")
         if len(named) > 1:
-            message = f"{WEBHOOK_HEADER} is there {len(named)} times: send it once"
-            raise InvalidRequestError(message)
+            raise _invalid(f"is there {len(named)} times: send it once")
         try:
             self.rules.parse(named[0])
         except InvalidReceiverError as error:
-            message = f"{WEBHOOK_HEADER}: the URL {error}"
-            raise InvalidRequestError(message) from None
+            raise _invalid(f"the URL {error}") from None
         return {WEBHOOK_ATTRIBUTE: named[0]}
+
+
+def _invalid(text: str) -> ProblemError:
+    return ProblemError(400, "invalid_webhook", f"{WEBHOOK_HEADER}: {text}")
 
 
 NO_WEBHOOKS: Final = Webhooks()

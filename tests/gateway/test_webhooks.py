@@ -63,7 +63,8 @@ async def test_a_receiver_that_is_not_allowed_is_refused_and_nothing_is_stored(
 ) -> None:
     status, text = await submit(store, queue, {"X-Webhook-URL": url})
     assert status == 400
-    assert text.startswith("error: X-Webhook-URL: the URL ")
+    assert json.loads(text)["code"] == "invalid_webhook"
+    assert json.loads(text)["detail"].startswith("X-Webhook-URL: the URL ")
     assert "secret" not in text
     assert store.objects == {}
     assert queue.sent == []
@@ -71,7 +72,7 @@ async def test_a_receiver_that_is_not_allowed_is_refused_and_nothing_is_stored(
 
 async def test_without_webhooks_a_submission_that_wants_one_is_refused(store: Store, queue: FakeQueue) -> None:
     status, text = await submit(store, queue, {"X-Webhook-URL": HOOK}, webhooks=Webhooks())
-    assert status == 400
+    assert (status, json.loads(text)["code"]) == (400, "invalid_webhook")
     assert "DEQUEUER_WEBHOOK_QUEUE" in text
     assert queue.sent == []
 
@@ -80,7 +81,7 @@ async def test_two_receivers_are_refused(store: Store, queue: FakeQueue) -> None
     app = make_app(make_gateway(store, queue), {"api": URL}, webhooks=OFFERED)
     headers = [("X-Webhook-URL", HOOK), ("X-Webhook-URL", HOOK)]
     async with serving(app) as session, session.post("/api", data=b"{}", headers=headers) as response:
-        assert response.status == 400
+        assert (response.status, response.content_type) == (400, "application/problem+json")
     assert queue.sent == []
 
 
