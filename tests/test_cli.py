@@ -57,8 +57,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> Calls:
         module = ModuleType(name)
         setattr(module, function, answer)
         monkeypatch.setitem(sys.modules, name, module)
-    for package in ("dequeuer.gateway", "dequeuer.dev"):
-        monkeypatch.setitem(sys.modules, package, ModuleType(package))
+    monkeypatch.setitem(sys.modules, "dequeuer.dev", ModuleType("dequeuer.dev"))
     return calls
 
 
