@@ -79,8 +79,8 @@ MUTATIONS = [
     Mutation(
         name="a redelivery does not see the mark of a cancelled request",
         module="handlers/async_api/handler.py",
-        old="        if request.is_cancelled:\n",
-        new="        if False:\n",
+        old="        cancelled = (request.request_id,) if request.is_cancelled else self._cancelled\n",
+        new="        cancelled = self._cancelled\n",
         tests=(f"{_CANCELLATION}::test_a_redelivery_finds_the_mark_of_the_request_although_the_index_has_no_entry",),
     ),
     Mutation(

@@ -179,10 +179,9 @@ class AsyncHandler:
         """Raise `RequestFailedError` when nobody wants the request any more, before its payload is read in vain."""
         if self._cancellations is not None and _has_waited(message):
             await self._cancellations.look_if_stale()
-        if request.is_cancelled:
-            check_wanted(message, request.request_id, (request.request_id,))
-        if message.attributes or request.request_id in self._cancelled:
-            check_wanted(message, request.request_id, self._cancelled)
+        cancelled = (request.request_id,) if request.is_cancelled else self._cancelled
+        if message.attributes or request.request_id in cancelled:
+            check_wanted(message, request.request_id, cancelled)
 
     @property
     def _cancelled(self) -> Collection[str]:
