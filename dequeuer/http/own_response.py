@@ -21,7 +21,9 @@ def own_response(status: int, reason: str, text: str, *, keep: bool, without_bod
     """
     body = text.encode()
     fields = [
-        *("Content-Type: text/plain; charset=utf-8", f"Content-Length: {len(body)}", f"{REASON_HEADER}: {reason}"),
+        "Content-Type: text/plain; charset=utf-8",
+        f"Content-Length: {len(body)}",
+        f"{REASON_HEADER}: {reason}",
         *(["Retry-After: 1"] if status == 503 else []),
         *([] if keep else ["Connection: close"]),
     ]

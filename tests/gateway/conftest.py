@@ -9,7 +9,8 @@ import uvloop
 
 from dequeuer.core.retry import Backoff
 from dequeuer.gateway import job_service, retry
-from tests.gateway.fakes import FakeQueue, Store
+from dequeuer.gateway.service import Gateway
+from tests.gateway.fakes import FakeQueue, Store, make_gateway
 from tests.gateway.jobs import JobStage
 
 
@@ -21,6 +22,11 @@ def store() -> Store:
 @pytest.fixture
 def queue(store: Store) -> FakeQueue:
     return FakeQueue(store)
+
+
+@pytest.fixture
+def gateway(store: Store, queue: FakeQueue) -> Gateway:
+    return make_gateway(store, queue)
 
 
 @pytest.fixture

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from aiohttp.test_utils import make_mocked_request
 from multidict import CIMultiDict
@@ -10,6 +12,10 @@ from dequeuer.core import clock
 from dequeuer.formats.deadline import deadline_of
 from dequeuer.gateway.deadlines import MAX_DEADLINE_S, deadline_attributes
 from dequeuer.gateway.problems import ProblemError
+from dequeuer.gateway.routes import make_app
+from dequeuer.gateway.service import Gateway
+from dequeuer.sinks.layout import RequestKeys
+from tests.gateway.fakes import URL, FakeQueue, Store, serving
 
 NOW = 1_700_000_000.0
 
@@ -75,3 +81,22 @@ def test_what_is_refused_says_why(fields: list[tuple[str, str]], text: str) -> N
 
 def test_the_longest_deadline_is_accepted() -> None:
     assert deadline(("Cancel-After", f"{MAX_DEADLINE_S:.0f}")) == NOW + MAX_DEADLINE_S
+
+
+async def test_a_deadline_is_an_attribute_of_the_message_and_no_header_of_the_container(
+    store: Store, gateway: Gateway, queue: FakeQueue
+) -> None:
+    async with serving(make_app(gateway, {"api": URL})) as http:
+        async with http.post("/api", data=b"1", headers={"Cancel-After": "30s", "X-Mine": "1"}) as answer:
+            assert answer.status == 200
+            document = await answer.json()
+        assert deadline_of(queue.attributes[0]) == NOW + 30
+        stored = json.loads(store.objects[RequestKeys("uid", "api", document["id"]).headers][0])
+        assert "X-Mine" in stored
+        assert "Cancel-After" not in stored
+        sent = len(queue.sent)
+        async with http.post("/api", data=b"1", headers={"Cancel-After": "soon"}) as answer:
+            assert (answer.status, answer.content_type) == (400, "application/problem+json")
+            told = await answer.json()
+        assert (told["code"], told["status"]) == ("invalid_deadline", 400)
+        assert len(queue.sent) == sent

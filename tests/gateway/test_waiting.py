@@ -1,17 +1,15 @@
-"""Clients that wait for a request, cancel it, or follow its events. Looks at the store are counted."""
+"""Clients that wait for a request. Looks at the store are counted."""
 
 from __future__ import annotations
 
 import asyncio
-import json
-import re
 
 import pytest
 from aiohttp import ClientSession
 from aiohttp.test_utils import make_mocked_request
 from multidict import CIMultiDict
 
-from dequeuer.core.errors import StoreDeniedError, StoreUnavailableError
+from dequeuer.core.errors import StoreUnavailableError
 from dequeuer.formats.failure import RequestFailure, encode_failure
 from dequeuer.gateway import waiting
 from dequeuer.gateway.errors import BusyError, UnknownRequestError
@@ -20,37 +18,9 @@ from dequeuer.gateway.routes import make_app
 from dequeuer.gateway.service import Gateway
 from dequeuer.gateway.waiting import MAX_INTERVAL_S, MAX_WAIT_S, Waiting, asked_wait, preferred_wait
 from dequeuer.sinks.base import ListedPage
-from dequeuer.sinks.layout import ApiKeys, RequestKeys
-from tests.gateway.fakes import URL, FakeQueue, Store, make_gateway, serving
+from tests.gateway.fakes import URL, FakeQueue, Store, serving
+from tests.gateway.one_request import API, KEYS, begin, complete
 from tests.still import until_still
-
-KEYS = RequestKeys("uid", "api", "id1")
-API = ApiKeys("uid", "api")
-IN_CLUSTER = {"X-Cortex-API-Name": "api"}
-
-
-@pytest.fixture
-def store() -> Store:
-    return Store()
-
-
-@pytest.fixture
-def queue(store: Store) -> FakeQueue:
-    return FakeQueue(store)
-
-
-@pytest.fixture
-def gateway(store: Store, queue: FakeQueue) -> Gateway:
-    return make_gateway(store, queue)
-
-
-def begin(store: Store, request_id: str = "id1") -> None:
-    store.memory.seed([(RequestKeys("uid", "api", request_id).status("in_queue"), b"")])
-
-
-def complete(store: Store, request_id: str = "id1", result: bytes = b"[1.10]") -> None:
-    keys = RequestKeys("uid", "api", request_id)
-    store.memory.seed([(keys.result, result), (keys.completed, b"")])
 
 
 def slow_looks(store: Store, monkeypatch: pytest.MonkeyPatch) -> list[int]:
@@ -333,163 +303,6 @@ async def test_a_submission_that_cannot_wait_gets_its_id(
     assert (status, document) == (202, {"id": request_id})
     assert headers["Location"] == f"/api/{request_id}"
     assert "Preference-Applied" not in headers
-
-
-async def test_attempts_that_cannot_be_read_hide_no_status(store: Store, gateway: Gateway) -> None:
-    begin(store)
-    store.break_at("list", API.attempts("id1"), StoreDeniedError("no", "AccessDenied"))
-    async with serving(make_app(gateway, {"api": URL})) as http, http.get("/api/id1") as answer:
-        assert (answer.status, (await answer.json())["status"]) == (200, "in_queue")
-
-
-async def test_a_deadline_is_an_attribute_of_the_message_and_no_header_of_the_container(
-    store: Store, gateway: Gateway, queue: FakeQueue
-) -> None:
-    async with serving(make_app(gateway, {"api": URL})) as http:
-        status, _, document = await post(http, {"Cancel-After": "30s", "X-Mine": "1"})
-        assert status == 200
-        assert float(queue.attributes[0]["deadline"]) > 1_700_000_000
-        stored = json.loads(store.objects[RequestKeys("uid", "api", str(document["id"])).headers][0])
-        assert "X-Mine" in stored
-        assert "Cancel-After" not in stored
-        sent = len(queue.sent)
-        async with http.post("/api", data=b"1", headers={"Cancel-After": "soon"}) as answer:
-            assert (answer.status, answer.content_type) == (400, "application/problem+json")
-            told = await answer.json()
-        assert (told["code"], told["status"]) == ("invalid_deadline", 400)
-        assert len(queue.sent) == sent
-
-
-async def test_a_cancellation_is_asked_for_and_shown(store: Store, gateway: Gateway) -> None:
-    begin(store)
-    async with serving(make_app(gateway, {"api": URL})) as http:
-        for _ in range(2):
-            async with http.delete("/api/id1") as answer:
-                assert answer.status == 200
-                document = await answer.json()
-            assert (document["status"], document["cancel_requested"]) == ("in_queue", "2021-05-03T12:00:00Z")
-        assert API.cancellation("id1") in store.objects
-        async with http.get("/api/id1") as answer:
-            assert "cancel_requested" in await answer.json()
-    # A sidecar that sees the index finds that it was asked for.
-    puts = [key for op, key in store.journal if op == "put"]
-    assert puts.index(KEYS.cancel) < puts.index(API.cancellation("id1"))
-
-
-async def test_a_cancellation_of_a_request_that_has_ended_changes_nothing(store: Store, gateway: Gateway) -> None:
-    complete(store)
-    async with serving(make_app(gateway, {"api": URL})) as http, http.delete("/api/id1") as answer:
-        assert (answer.status, (await answer.json())["status"]) == (200, "completed")
-    assert not store.journal
-
-
-async def test_a_request_that_ends_while_it_is_cancelled_leaves_nothing_in_the_index(
-    store: Store, gateway: Gateway, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    begin(store)
-    put = store.put
-
-    async def racing(key: str, body: bytes, content_type: str, **more: object) -> None:
-        await put(key, body, content_type)
-        complete(store)
-
-    monkeypatch.setattr(store, "put", racing)
-    async with serving(make_app(gateway, {"api": URL})) as http, http.delete("/api/id1") as answer:
-        assert (await answer.json())["status"] == "completed"
-    assert API.cancellation("id1") not in store.objects
-
-
-@pytest.mark.parametrize("path", ["/api/id2", "/api/_cancel"])
-async def test_an_unknown_request_cannot_be_cancelled(store: Store, gateway: Gateway, path: str) -> None:
-    async with serving(make_app(gateway, {"api": URL})) as http, http.delete(path) as answer:
-        assert answer.status in {400, 404}
-    assert not store.journal
-
-
-async def test_the_form_in_the_cluster_cancels_and_waits(store: Store, gateway: Gateway) -> None:
-    begin(store)
-    async with serving(make_app(gateway, {})) as http:
-        async with http.delete("/id1", headers=IN_CLUSTER) as answer:
-            assert (await answer.json())["cancel_requested"]
-        async with http.delete("/id1") as answer:
-            assert answer.status == 400
-        async with http.get("/id1?wait=99", headers=IN_CLUSTER) as answer:
-            assert answer.status == 400
-
-
-async def test_the_reason_and_the_attempts_of_a_failure_are_shown(store: Store, gateway: Gateway) -> None:
-    begin(store)
-    record = b'{"began":"2021-05-03T11:59:00Z","ended":"2021-05-03T11:59:01Z","worker":"p","outcome":"retried","code":"unreachable","reason":"r"}'
-    failed = RequestFailure(error="a client cancelled the request before it was begun", code="cancelled")
-    store.memory.seed([(API.attempt("id1", 1), record), (KEYS.failed, encode_failure(failed, 2))])
-    async with serving(make_app(gateway, {"api": URL})) as http, http.get("/api/id1") as answer:
-        document = await answer.json()
-    assert document["error"] == {"code": "cancelled", "message": failed.error}
-    assert [attempt["outcome"] for attempt in document["attempts"]] == ["retried", "failed"]
-    assert document["attempts"][1]["code"] == "cancelled"
-
-
-async def test_progress_is_shown_until_the_end(store: Store, gateway: Gateway) -> None:
-    begin(store)
-    store.memory.seed([(KEYS.status("in_progress"), b""), (KEYS.progress, b'{"progress":0.4,"message":"m","at":"t"}')])
-    async with serving(make_app(gateway, {"api": URL})) as http:
-        async with http.get("/api/id1") as answer:
-            document = await answer.json()
-        assert document["progress"] == {"progress": 0.4, "message": "m", "at": "t"}
-        assert document["started"] == "2021-05-03T12:00:00Z"
-        complete(store)
-        async with http.get("/api/id1") as answer:
-            assert "progress" not in await answer.json()
-
-
-async def test_events_tell_each_change_and_end_with_the_request(store: Store, gateway: Gateway) -> None:
-    begin(store)
-    async with serving(make_app(gateway, {"api": URL})) as http, http.get("/api/id1/events") as answer:
-        assert answer.headers["Content-Type"] == "text/event-stream"
-        states = []
-        async for line in answer.content:
-            if line.startswith(b"data: "):
-                document = json.loads(line[6:])
-                states.append(document["status"])
-                if states[-1] == "in_queue":
-                    store.memory.seed([(KEYS.status("in_progress"), b"")])
-                elif states[-1] == "in_progress":
-                    complete(store, result=b'{\n "n": 1\r\n}')
-    assert states == ["in_queue", "in_progress", "completed"]
-    assert document["result"] == {"n": 1}
-    assert re.fullmatch(r"2021-05-03T12:00:00Z", document["timestamp"])
-
-
-async def test_events_do_not_carry_large_results(store: Store, gateway: Gateway) -> None:
-    complete(store, result=b'"' + b"x" * 100_000 + b'"')
-    async with serving(make_app(gateway, {"api": URL})) as http, http.get("/api/id1/events") as answer:
-        text = await answer.text()
-    document = json.loads(text.partition("data: ")[2])
-    assert (document["status"], document["result_bytes"], "result" in document) == ("completed", 100_002, False)
-
-
-async def test_a_store_that_breaks_while_a_result_is_read_is_no_bug_of_the_events(
-    store: Store, gateway: Gateway
-) -> None:
-    complete(store)
-    store.break_at("stream", "", StoreUnavailableError("broken off"))
-    async with serving(make_app(gateway, {"api": URL})) as http, http.get("/api/id1/events") as answer:
-        assert answer.status == 503
-
-
-async def test_events_in_an_outage_are_refused_at_once(store: Store, gateway: Gateway) -> None:
-    begin(store)
-    store.break_at("list", KEYS.prefix, StoreUnavailableError("away"))
-    async with serving(make_app(gateway, {"api": URL})) as http, http.get("/api/id1/events") as answer:
-        assert answer.status == 503
-
-
-async def test_events_of_an_unknown_request(gateway: Gateway) -> None:
-    async with serving(make_app(gateway, {"api": URL})) as http:
-        async with http.get("/api/id9/events") as answer:
-            assert answer.status == 404
-        async with http.head("/api/id9/events") as answer:
-            assert answer.status == 405
 
 
 async def post(http: ClientSession, headers: dict[str, str]) -> tuple[int, dict[str, str], dict[str, object]]:
