@@ -42,3 +42,7 @@ class UploadBrokenError(GatewayError):
 
 class BusyError(GatewayError):
     """The store or the queue is not available, or too many uploads are in progress. The client can try again."""
+
+
+class StoreRefusesError(BusyError):
+    """The store refuses the gateway. Somebody has to change its bucket or permissions: a client waits in vain."""

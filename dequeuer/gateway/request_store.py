@@ -11,7 +11,7 @@ from dequeuer.core.errors import DequeuerError, StoreDeniedError, StoreMissingEr
 from dequeuer.formats.attempt import MAX_ATTEMPT_BYTES, MAX_RECORDS, decode_attempt
 from dequeuer.formats.failure import MAX_FAILURE_BYTES, StoredFailure, decode_failure
 from dequeuer.formats.progress import MAX_PROGRESS_BYTES, decode_progress
-from dequeuer.gateway.errors import BusyError
+from dequeuer.gateway.errors import BusyError, StoreRefusesError
 from dequeuer.gateway.model import FoundRequest
 from dequeuer.gateway.retry import retry_briefly
 from dequeuer.sinks.base import Fetch, Listing, Payload, Sink
@@ -158,5 +158,5 @@ async def _call(call: Callable[P, Awaitable[T]], /, *args: P.args, **kwargs: P.k
 def store_busy_error(error: Exception) -> BusyError:
     """Return the error for the client when the store fails. Hazard: the cause may only be logged, never sent."""
     if isinstance(error, StoreDeniedError):
-        return BusyError("the store refuses the gateway: its bucket or permissions are wrong")
+        return StoreRefusesError("the store refuses the gateway: its bucket or permissions are wrong")
     return BusyError("the store is not available: try again")

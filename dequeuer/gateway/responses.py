@@ -31,6 +31,7 @@ _STATUS: Mapping[type[errors.GatewayError], int] = {
     errors.PayloadTooLargeError: 413,
     errors.HeadersTooLargeError: 431,
     errors.BusyError: 503,
+    errors.StoreRefusesError: 503,
 }
 
 

@@ -11,7 +11,7 @@ from typing import Final
 from aiohttp import web
 
 from dequeuer.core.errors import DequeuerError, clip
-from dequeuer.gateway.errors import BusyError, GatewayError
+from dequeuer.gateway.errors import BusyError, GatewayError, StoreRefusesError
 from dequeuer.gateway.model import Report
 from dequeuer.gateway.problems import ProblemError
 from dequeuer.gateway.service import Gateway
@@ -115,7 +115,9 @@ class _Look:
 
 
 def _has_ended(state: Report | GatewayError) -> bool:
-    return not isinstance(state, BusyError) if isinstance(state, GatewayError) else state.found.has_ended
+    if isinstance(state, GatewayError):
+        return isinstance(state, StoreRefusesError) or not isinstance(state, BusyError)
+    return state.found.has_ended
 
 
 def _too_many() -> DequeuerError:

@@ -9,7 +9,7 @@ from aiohttp import ClientSession
 from aiohttp.test_utils import make_mocked_request
 from multidict import CIMultiDict
 
-from dequeuer.core.errors import StoreUnavailableError
+from dequeuer.core.errors import StoreDeniedError, StoreUnavailableError
 from dequeuer.formats.failure import RequestFailure, encode_failure
 from dequeuer.gateway import waiting
 from dequeuer.gateway.errors import BusyError, UnknownRequestError
@@ -161,6 +161,16 @@ async def test_a_wait_that_never_got_a_status_ends_with_the_error_when_its_time_
     with pytest.raises(BusyError):
         await Waiting(gateway, lambda: False).until_ended("api", "id1", 20)
     assert loop.time() - began == pytest.approx(20)
+
+
+@pytest.mark.looptime
+async def test_a_store_that_refuses_the_gateway_is_reported_at_once(store: Store, gateway: Gateway) -> None:
+    store.break_at("list", KEYS.prefix, StoreDeniedError("no", "AccessDenied"))
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    with pytest.raises(BusyError, match="permissions are wrong"):
+        await Waiting(gateway, lambda: False).until_ended("api", "id1", 60)
+    assert loop.time() == began
 
 
 @pytest.mark.looptime

@@ -35,6 +35,13 @@ _IDEMPOTENCY = "tests/gateway/test_idempotency.py"
 
 MUTATIONS = [
     Mutation(
+        name="a wait lasts although the store refuses the gateway",
+        module="gateway/waiting.py",
+        old="        return isinstance(state, StoreRefusesError) or not isinstance(state, BusyError)\n",
+        new="        return not isinstance(state, BusyError)\n",
+        tests=(f"{_WAITING}::test_a_store_that_refuses_the_gateway_is_reported_at_once",),
+    ),
+    Mutation(
         name="looks for waits whose time is over have no bound",
         module="gateway/watching.py",
         old="        async with self._looks:\n            return await look()\n",
