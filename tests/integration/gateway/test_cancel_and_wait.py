@@ -3,66 +3,15 @@
 from __future__ import annotations
 
 import http.client
-import json
 import threading
-from collections.abc import Iterator
-from contextlib import closing
-from typing import Any
-
-import pytest
 
 from tests.integration.cloud import Bucket, Cloud, Queue
-from tests.integration.container import Container, Reply, Request
+from tests.integration.container import Container
+from tests.integration.gateway.calls import ask, ended
+from tests.integration.gateway.held import Held
 from tests.integration.gateway_process import Gateway
-from tests.integration.sidecar import Sidecar, async_settings
+from tests.integration.sidecar import Sidecar
 from tests.integration.waiting import DEADLINE_S, eventually
-
-
-class Held:
-    """A container that answers when the test lets it."""
-
-    def __init__(self, container: Container) -> None:
-        self.may_answer = threading.Event()
-        self.began = threading.Event()
-        container.reply = self._reply
-
-    def _reply(self, _request: Request) -> Reply:
-        self.began.set()
-        self.may_answer.wait(DEADLINE_S)
-        return Reply()
-
-
-@pytest.fixture
-def held(container: Container) -> Iterator[Held]:
-    holding = Held(container)
-    yield holding
-    holding.may_answer.set()
-
-
-@pytest.fixture
-def sidecar(cloud: Cloud, queue: Queue, bucket: Bucket, container: Container) -> Iterator[Sidecar]:
-    with Sidecar(async_settings(cloud, queue, bucket, container.port, DEQUEUER_CANCEL_CHECK_INTERVAL="0.5")) as running:
-        yield running
-
-
-def ask(
-    gateway: Gateway, method: str, path: str, headers: dict[str, str] | None = None
-) -> tuple[int, dict[str, str], dict[str, Any]]:
-    with closing(http.client.HTTPConnection("127.0.0.1", gateway.port, timeout=DEADLINE_S)) as connection:
-        connection.request(method, path, b"payload" if method == "POST" else None, headers or {})
-        answer = connection.getresponse()
-        return answer.status, dict(answer.getheaders()), json.loads(answer.read())
-
-
-def ended(gateway: Gateway, request_id: str) -> dict[str, Any]:
-    """Wait for the end of a request, by asking again and again with a wait."""
-
-    def look() -> dict[str, Any] | None:
-        status, _, document = ask(gateway, "GET", f"/api/{request_id}?wait=30")
-        assert status == 200
-        return document if document["status"] in {"completed", "failed"} else None
-
-    return eventually(look, "the request to end")
 
 
 def test_a_running_request_is_cut_and_a_queued_one_never_reaches_the_container(

@@ -2,41 +2,26 @@
 
 from __future__ import annotations
 
-import http.client
-import json
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
 
 import pytest
 
-from tests.integration.cloud import Bucket, Cloud, Queue
+from tests.integration.gateway.calls import ask
 from tests.integration.gateway_process import Gateway
-from tests.integration.waiting import DEADLINE_S, eventually
+from tests.integration.waiting import eventually
 
 BIG = b"b" * (1 << 20)
 
 
 def submit(gateway: Gateway, payload: bytes, key: str) -> tuple[int, dict[str, object]]:
     """Submit with a key; return status and document."""
-    with closing(http.client.HTTPConnection("127.0.0.1", gateway.port, timeout=DEADLINE_S)) as connection:
-        connection.request("POST", "/api", payload, {"Idempotency-Key": key, "Content-Type": "text/plain"})
-        answer = connection.getresponse()
-        return answer.status, json.loads(answer.read())
-
-
-@pytest.fixture
-def gateways(cloud: Cloud, bucket: Bucket, queue: Queue) -> Iterator[list[Gateway]]:
-    with Gateway(cloud.url, bucket, queue.url) as one, Gateway(cloud.url, bucket, queue.url) as other:
-        one.wait_started()
-        other.wait_started()
-        yield [one, other]
+    headers = {"Idempotency-Key": key, "Content-Type": "text/plain"}
+    status, _, document = ask(gateway, "POST", "/api", headers, payload)
+    return status, document
 
 
 @pytest.mark.parametrize("payload", [b"small", BIG], ids=["small", "big"])
-def test_submissions_at_two_gateways_at_once_are_one_request(
-    gateways: list[Gateway], bucket: Bucket, payload: bytes
-) -> None:
+def test_submissions_at_two_gateways_at_once_are_one_request(gateways: list[Gateway], payload: bytes) -> None:
     with ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(lambda at: submit(gateways[at % 2], payload, '"key"'), range(8)))
     assert {status for status, _ in answers} <= {200, 409}
