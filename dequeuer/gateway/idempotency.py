@@ -39,6 +39,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
+import math
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
@@ -195,8 +196,9 @@ def _check_newest(newest: Claim, sha256: str | None) -> None:
     """Raise unless the submission may go on after the newest claim. `sha256`: None: not known yet."""
     if sha256 is not None and newest.sha256 not in {None, sha256}:
         raise _reused()
-    if newest.state == "storing" and abs(clock.wall() - newest.at) <= TAKE_OVER_S:
-        raise _in_use()
+    age_s = clock.wall() - newest.at
+    if newest.state == "storing" and abs(age_s) <= TAKE_OVER_S:
+        raise _in_use(age_s)
 
 
 async def _settle(records: KeyRecords, claim: Claim) -> None:
@@ -206,8 +208,19 @@ async def _settle(records: KeyRecords, claim: Claim) -> None:
             await records.write(claim)
 
 
-def _in_use() -> KeyInUseError:
-    return KeyInUseError("a request with this Idempotency-Key is being stored: send this one again later")
+def _in_use(age_s: float = 0.0) -> KeyInUseError:
+    """Return the error for a claim of this age.
+
+    A gateway that was killed cannot be told from one that still stores. So the time until the next submission grows with
+    the age of the claim, and ends with it.
+    """
+    taken_s = math.ceil(max(0.0, age_s))
+    left_s = max(1, int(TAKE_OVER_S) + 1 - taken_s)
+    text = (
+        f"a request with this Idempotency-Key is being stored, since {taken_s} s: send this one again later; "
+        f"if the gateway that stores it was killed, that succeeds in {left_s} s"
+    )
+    return KeyInUseError(text, retry_after_s=min(max(1, taken_s), left_s))
 
 
 def _reused() -> KeyReusedError:

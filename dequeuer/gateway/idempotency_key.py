@@ -28,8 +28,8 @@ class InvalidKeyError(ProblemError):
 class KeyInUseError(ProblemError):
     """A request with this key is being stored. The client can try again."""
 
-    def __init__(self, text: str) -> None:
-        super().__init__(409, "idempotency_key_in_use", text)
+    def __init__(self, text: str, *, retry_after_s: int = 1) -> None:
+        super().__init__(409, "idempotency_key_in_use", text, retry_after_s=retry_after_s)
 
 
 class KeyReusedError(ProblemError):

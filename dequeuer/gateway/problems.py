@@ -17,12 +17,14 @@ class ProblemError(GatewayError):
         status: of the response.
         code: for programs.
         text: for people: what was given, what is allowed, what to do.
+        retry_after_s: when the same request may succeed; for a status that says so.
     """
 
-    def __init__(self, status: int, code: str, text: str) -> None:
+    def __init__(self, status: int, code: str, text: str, *, retry_after_s: int = 1) -> None:
         super().__init__(text)
         self.status = status
         self.code = code
+        self.retry_after_s = retry_after_s
 
 
 def problem_response(error: ProblemError) -> web.Response:
@@ -40,5 +42,5 @@ def problem_response(error: ProblemError) -> web.Response:
         headers={"Content-Type": "application/problem+json"},
     )
     if error.status in {409, 429, 503}:
-        response.headers["Retry-After"] = "1"
+        response.headers["Retry-After"] = str(error.retry_after_s)
     return response

@@ -126,6 +126,13 @@ MUTATIONS = [
         tests=(f"{_IDEMPOTENCY}::test_while_the_first_is_being_stored_the_second_waits",),
     ),
     Mutation(
+        name="a key that a killed gateway holds is asked for every second",
+        module="gateway/idempotency.py",
+        old="retry_after_s=min(max(1, taken_s), left_s)",
+        new="retry_after_s=1",
+        tests=(f"{_IDEMPOTENCY}::test_a_key_in_use_says_when_to_come_again",),
+    ),
+    Mutation(
         name="another small payload gets the id of a key",
         module="gateway/idempotency.py",
         old="    if sha256 is not None and newest.sha256 not in {None, sha256}:\n",
