@@ -21,6 +21,7 @@ from dequeuer.gateway.access.gate import Access
 from dequeuer.gateway.access.redaction import Redaction
 from dequeuer.gateway.access.token_file import load_callers
 from dequeuer.gateway.access.tokens import Tokens
+from dequeuer.gateway.deadlines import Deadlines
 from dequeuer.gateway.endpoints import NO_ENDPOINTS, Endpoints, load_endpoints
 from dequeuer.gateway.job_buckets import SourceBuckets
 from dequeuer.gateway.job_calls import SqsCounts
@@ -124,6 +125,7 @@ async def _run(settings: GatewaySettings, endpoints: Endpoints, tokens: Tokens |
             access=_access(settings, tokens),
             redaction=redaction,
             cors_origins=settings.access.cors_origins,
+            deadlines=Deadlines(kept_days=settings.result_retention_days),
         )
         limit.watch(app)
         runner = make_runner(app)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import Final
@@ -19,8 +20,9 @@ from dequeuer.gateway.problems import ProblemError
 CANCEL_AFTER_HEADER: Final = "Cancel-After"
 DEADLINE_HEADER: Final = "Deadline"
 DEADLINE_HEADERS: Final = (CANCEL_AFTER_HEADER, DEADLINE_HEADER)
-MAX_DEADLINE_S: Final = 14 * 24 * 3600.0
+MAX_DAYS: Final = 14
 """From now on: SQS keeps no message longer."""
+DAY_S: Final = 24 * 3600.0
 MAX_CHARS: Final = 64
 
 _PART: Final = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)(ms|s|m|h)", re.ASCII)
@@ -28,26 +30,53 @@ _SECONDS: Final = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,9})?", re.ASCII)
 _UNITS_S: Final[Mapping[str, float]] = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 
-def deadline_attributes(request: web.Request) -> Mapping[str, str]:
-    """Return the attributes of the message of a submission. Raises `ProblemError`."""
-    given = [(name, value) for name in DEADLINE_HEADERS for value in request.headers.getall(name, [])]
-    if not given:
-        return {}
-    if len(given) > 1:
-        names = " and ".join(DEADLINE_HEADERS)
-        raise ProblemError(400, "invalid_deadline", f"{len(given)} deadlines are given: send one of {names}, once")
-    [(name, value)] = given
-    now_s = clock.wall()
-    at_s = _after(value, now_s) if name == CANCEL_AFTER_HEADER else _moment(value)
-    if at_s is None:
-        allowed = (
-            "a time such as 30, 30s, 5m or 1h30m" if name == CANCEL_AFTER_HEADER else "a date of HTTP, or of RFC 3339"
-        )
-        raise ProblemError(400, "invalid_deadline", f'{name} is "{clip(value, MAX_CHARS)}"; allowed: {allowed}')
-    if at_s > now_s + MAX_DEADLINE_S:
-        allowed = f"up to {MAX_DEADLINE_S / 24 / 3600:g} days from now, as long as a queue keeps a message"
-        raise ProblemError(400, "invalid_deadline", f'{name} is "{clip(value, MAX_CHARS)}"; allowed: {allowed}')
-    return {DEADLINE_ATTRIBUTE: encode_deadline(max(0.0, at_s))}
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deadlines:
+    """Which deadlines are accepted.
+
+    Attributes:
+        kept_days: how long the bucket keeps a request. After that nothing is left that could be run, or reported as
+            expired. 0: not known.
+    """
+
+    kept_days: int = 0
+
+    def attributes_of(self, request: web.Request) -> Mapping[str, str]:
+        """Return the attributes of the message of a submission. Raises `ProblemError`."""
+        given = [(name, value) for name in DEADLINE_HEADERS for value in request.headers.getall(name, [])]
+        if not given:
+            return {}
+        if len(given) > 1:
+            names = " and ".join(DEADLINE_HEADERS)
+            raise _invalid(f"{len(given)} deadlines are given: send one of {names}, once")
+        [(name, value)] = given
+        now_s = clock.wall()
+        at_s = _after(value, now_s) if name == CANCEL_AFTER_HEADER else _moment(value)
+        if at_s is None:
+            forms = (
+                "a time such as 30, 30s, 5m or 1h30m" if name == CANCEL_AFTER_HEADER else "a date of HTTP or RFC 3339"
+            )
+            raise _invalid(f'{name} is "{clip(value, MAX_CHARS)}"; allowed: {forms}')
+        days, reason = self._longest()
+        if at_s > now_s + days * DAY_S:
+            raise _invalid(f'{name} is "{clip(value, MAX_CHARS)}"; allowed: up to {days} days from now, {reason}')
+        return {DEADLINE_ATTRIBUTE: encode_deadline(max(0.0, at_s))}
+
+    def _longest(self) -> tuple[int, str]:
+        """Return the days from now, and why they are not more."""
+        if 0 < self.kept_days < MAX_DAYS:
+            return (
+                self.kept_days,
+                "as long as the bucket keeps a request (DEQUEUER_RESULT_RETENTION_DAYS of the gateway)",
+            )
+        return MAX_DAYS, "as long as a queue keeps a message"
+
+
+ANY_DEADLINE: Final = Deadlines()
+
+
+def _invalid(text: str) -> ProblemError:
+    return ProblemError(400, "invalid_deadline", text)
 
 
 def _after(text: str, now_s: float) -> float | None:

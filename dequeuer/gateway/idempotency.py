@@ -211,8 +211,8 @@ async def _settle(records: KeyRecords, claim: Claim) -> None:
 def _in_use(age_s: float = 0.0) -> KeyInUseError:
     """Return the error for a claim of this age.
 
-    A gateway that was killed cannot be told from one that still stores. So the time until the next submission grows with
-    the age of the claim, and ends with it.
+    A gateway that was killed cannot be told from one that still stores. So the time until the next submission grows
+    with the age of the claim, and ends with it.
     """
     taken_s = math.ceil(max(0.0, age_s))
     left_s = max(1, int(TAKE_OVER_S) + 1 - taken_s)

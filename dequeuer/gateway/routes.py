@@ -27,7 +27,7 @@ from dequeuer.gateway.access.gate import ANYONE, Access, control_access
 from dequeuer.gateway.access.places import API_NAME_HEADER
 from dequeuer.gateway.access.redaction import NOTHING_REDACTED, Redaction
 from dequeuer.gateway.cors import enable_cors
-from dequeuer.gateway.deadlines import DEADLINE_HEADERS, deadline_attributes
+from dequeuer.gateway.deadlines import ANY_DEADLINE, DEADLINE_HEADERS, Deadlines
 from dequeuer.gateway.endpoints import NO_ENDPOINTS, Endpoint, Endpoints
 from dequeuer.gateway.errors import GatewayError, HeadersTooLargeError, InvalidRequestError, UnknownApiError
 from dequeuer.gateway.idempotency_key import IDEMPOTENCY_HEADER, read_key
@@ -69,6 +69,7 @@ class Routes:
         endpoints: the APIs of cortex.yaml.
         webhooks: who is told when a request has ended.
         redaction: of the headers that are stored.
+        deadlines: which of them are accepted.
     """
 
     def __init__(  # noqa: PLR0913, PLR0917 - what the handlers need
@@ -79,8 +80,10 @@ class Routes:
         endpoints: Endpoints,
         webhooks: Webhooks,
         redaction: Redaction,
+        deadlines: Deadlines,
     ) -> None:
         self._webhooks = webhooks
+        self._deadlines = deadlines
         self._gateway = gateway
         self._queues = queues
         self._endpoints = endpoints
@@ -197,7 +200,7 @@ class Routes:
             request_id=request_id,
             queue_url=queue_url,
             headers=dump_headers(_check_header_limits(headers)),
-            attributes={**self._webhooks.attributes_of(request, api_name), **deadline_attributes(request)},
+            attributes={**self._webhooks.attributes_of(request, api_name), **self._deadlines.attributes_of(request)},
             content_type=stored_content_type(request),
             size=request.content_length,
             body=read_body(request),
@@ -267,9 +270,10 @@ def make_app(  # noqa: PLR0913, PLR0917 - what the paths lead to
     access: Access = ANYONE,
     redaction: Redaction = NOTHING_REDACTED,
     cors_origins: Collection[str] | None = None,
+    deadlines: Deadlines = ANY_DEADLINE,
 ) -> web.Application:
     """Return the application with all routes. `forwarder`: None: requests to RealtimeAPIs are refused."""
-    routes = Routes(gateway, queues, is_draining, endpoints, webhooks, redaction)
+    routes = Routes(gateway, queues, is_draining, endpoints, webhooks, redaction, deadlines)
     app = web.Application(middlewares=[errors_to_responses])
     forwarded: set[web.AbstractRoute] = set()
     enable_cors(app, lambda request: request.match_info.route in forwarded, cors_origins)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from dequeuer.settings.access import AccessSettings
 from dequeuer.settings.option import group, option, settings_class
-from dequeuer.settings.parsers import OBJECT_SIZE, PORT, seconds, size
+from dequeuer.settings.parsers import OBJECT_SIZE, PORT, RETENTION_DAYS, seconds, size
 from dequeuer.settings.shared import SharedSettings
 from dequeuer.settings.text_parsers import API_URLS, BUCKET, HOSTS, PATH, QUEUES, STANDARD_QUEUE_URL, WEBHOOKS
 from dequeuer.settings.webhook_rules import WebhookRuleSettings
@@ -46,6 +46,8 @@ class GatewaySettings(SharedSettings):
     """Largest payload that is accepted."""
     inline_bytes: int = option(size(0, 128 * 1024, "128KiB"), "DEQUEUER_INLINE_BYTES", default="0")
     """Payloads up to this size are sent inside the queue message. 0: none is, which Cortex's own dequeuer needs."""
+    result_retention_days: int = option(RETENTION_DAYS, "DEQUEUER_RESULT_RETENTION_DAYS", default="7")
+    """How long the bucket keeps a request, as its sidecars have it: no deadline may be further ahead. 0: not known."""
     webhook_queue_url: str | None = option(STANDARD_QUEUE_URL, "DEQUEUER_WEBHOOK_QUEUE", default=None)
     """The queue of webhooks, as the sidecars of all async APIs have it. With it submissions may name a webhook."""
     webhooks: Mapping[str, str] = option(WEBHOOKS, "DEQUEUER_WEBHOOKS", unset="none")

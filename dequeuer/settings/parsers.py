@@ -136,6 +136,7 @@ BOOLEAN = choice(True, False, allowed="true or false")
 OBJECT_SIZE = size(1, 48 * 2**30, "48GiB")
 """A streamed upload can write 48 GiB: 10,000 parts, each of 5 MiB when the size is not known ahead."""
 PORT = whole(1, 65535, "a port")
+RETENTION_DAYS = whole(0, 3650, "whole days", "days")
 STATUSES: Parser[frozenset[int]] = listed(
     whole(100, 599, pattern=r"(?!0*200\Z)[0-9]{1,18}"),
     frozenset,

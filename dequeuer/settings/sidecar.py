@@ -12,6 +12,7 @@ from dequeuer.settings.parsers import (
     BOOLEAN,
     OBJECT_SIZE,
     PORT,
+    RETENTION_DAYS,
     STATUSES,
     Parser,
     choice,
@@ -146,9 +147,7 @@ class SidecarSettings(SharedSettings):
         unset=f"{SHUTDOWN_GRACE_S['batch']} s for batch, else {SHUTDOWN_GRACE_S['async']} s",
     )
     """Time to finish what is running after SIGTERM. The pod's terminationGracePeriodSeconds must be 5 s longer."""
-    result_retention_days: int = option(
-        whole(0, 3650, "whole days", "days"), "DEQUEUER_RESULT_RETENTION_DAYS", default="7"
-    )
+    result_retention_days: int = option(RETENTION_DAYS, "DEQUEUER_RESULT_RETENTION_DAYS", default="7")
     """How long the objects of an async request are kept, by a lifecycle rule of the bucket; 0: the bucket's rules are
     left alone."""
     max_result_bytes: int = option(OBJECT_SIZE, "DEQUEUER_MAX_RESULT_BYTES", default="256MiB")

@@ -10,7 +10,7 @@ from multidict import CIMultiDict
 
 from dequeuer.core import clock
 from dequeuer.formats.deadline import deadline_of
-from dequeuer.gateway.deadlines import MAX_DEADLINE_S, deadline_attributes
+from dequeuer.gateway.deadlines import ANY_DEADLINE, DAY_S, Deadlines
 from dequeuer.gateway.problems import ProblemError
 from dequeuer.gateway.routes import make_app
 from dequeuer.gateway.service import Gateway
@@ -27,7 +27,7 @@ def _now(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def deadline(*fields: tuple[str, str]) -> float | None:
     """The deadline that a sidecar reads."""
-    return deadline_of(deadline_attributes(make_mocked_request("POST", "/api", CIMultiDict(fields))))
+    return deadline_of(ANY_DEADLINE.attributes_of(make_mocked_request("POST", "/api", CIMultiDict(fields))))
 
 
 @pytest.mark.parametrize(
@@ -51,7 +51,7 @@ def test_a_moment_that_has_passed_is_a_deadline() -> None:
 
 
 def test_most_submissions_have_none() -> None:
-    assert deadline_attributes(make_mocked_request("POST", "/api")) == {}
+    assert ANY_DEADLINE.attributes_of(make_mocked_request("POST", "/api")) == {}
 
 
 @pytest.mark.parametrize(
@@ -64,7 +64,7 @@ def test_most_submissions_have_none() -> None:
         ([("Cancel-After", "")], "allowed: a time"),
         ([("Cancel-After", "9" * 100)], "allowed: a time"),
         ([("Cancel-After", "400h")], "up to 14 days"),
-        ([("Deadline", "tomorrow")], 'Deadline is "tomorrow"; allowed: a date of HTTP, or of RFC 3339'),
+        ([("Deadline", "tomorrow")], 'Deadline is "tomorrow"; allowed: a date of HTTP or RFC 3339'),
         ([("Deadline", "30")], "allowed: a date"),
         ([("Deadline", "9999-01-01T00:00:00Z")], "up to 14 days"),
         ([("Deadline", "2023-99-99T00:00:00Z")], "allowed: a date"),
@@ -79,8 +79,26 @@ def test_what_is_refused_says_why(fields: list[tuple[str, str]], text: str) -> N
     assert (caught.value.status, caught.value.code) == (400, "invalid_deadline")
 
 
-def test_the_longest_deadline_is_accepted() -> None:
-    assert deadline(("Cancel-After", f"{MAX_DEADLINE_S:.0f}")) == NOW + MAX_DEADLINE_S
+@pytest.mark.parametrize(
+    ("kept_days", "days", "reason"),
+    [
+        (0, 14, "as long as a queue keeps a message"),
+        (1, 1, "as long as the bucket keeps a request"),
+        (7, 7, "as long as the bucket keeps a request"),
+        (13, 13, "as long as the bucket keeps a request"),
+        (30, 14, "as long as a queue keeps a message"),
+    ],
+)
+def test_no_deadline_is_further_ahead_than_the_request_is_kept(kept_days: int, days: int, reason: str) -> None:
+    deadlines = Deadlines(kept_days=kept_days)
+
+    def after(seconds: float) -> float | None:
+        fields = CIMultiDict([("Cancel-After", f"{seconds:.0f}")])
+        return deadline_of(deadlines.attributes_of(make_mocked_request("POST", "/api", fields)))
+
+    assert after(days * DAY_S) == NOW + days * DAY_S
+    with pytest.raises(ProblemError, match=f"up to {days} days from now, {reason}"):
+        after(days * DAY_S + 1)
 
 
 async def test_a_deadline_is_an_attribute_of_the_message_and_no_header_of_the_container(

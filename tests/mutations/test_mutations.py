@@ -177,6 +177,13 @@ MUTATIONS = [
         ),
     ),
     Mutation(
+        name="a deadline is accepted that is behind the end of the request's objects",
+        module="gateway/deadlines.py",
+        old="if 0 < self.kept_days < MAX_DAYS:",
+        new="if False:",
+        tests=("tests/gateway/test_deadlines.py::test_no_deadline_is_further_ahead_than_the_request_is_kept",),
+    ),
+    Mutation(
         name="each client that waits looks for itself",
         module="gateway/watching.py",
         old="        watch = self._watches.get(key)\n",
