@@ -87,11 +87,15 @@ class JobEnding:
             self._check()
             await self._queues.delete(queue_url)
         self._check()
-        await self._objects.delete([self._keys.payload, self._keys.checkpoint])
+        await self.delete_input()
         await self._ownership.forget()
         self._check()
         await self._objects.delete([self._keys.in_progress])
         return end
+
+    async def delete_input(self) -> None:
+        """Delete what only an enqueuer reads. For a job that has ended."""
+        await self._objects.delete([self._keys.payload, self._keys.checkpoint])
 
     async def _queue_url(self, spec: JobSpec) -> str | None:
         # By name, too: a controller may have been killed between the creation and the note of its URL.

@@ -21,9 +21,9 @@ from dequeuer.controller.processes import JobProcesses
 from dequeuer.controller.progress import ProgressMeter
 from dequeuer.controller.reports import JobReports
 from dequeuer.controller.steps import End, Finish, MarkRunning, PrepareQueue, RecordTotal, Start, Step, Stop, Wait
-from dequeuer.core.errors import SourceDeniedError, SourceUnavailableError
+from dequeuer.core.errors import SourceDeniedError, SourceUnavailableError, StoreDeniedError, StoreUnavailableError
 from dequeuer.core.events import Observer
-from dequeuer.core.retry import Backoff
+from dequeuer.core.retry import Backoff, retry_until_available
 from dequeuer.jobs.documents import JobError, dump_progress
 from dequeuer.jobs.layout import JobKeys
 from dequeuer.jobs.output_buckets import OutputBuckets
@@ -129,7 +129,7 @@ class JobRunner:
             self._reports.given_up("ended")
             return
         # The owner that follows starts its own processes; these would do its work a second time.
-        await self._processes.stop_all()
+        await self._end_processes()
         self._reports.given_up("lost")
 
     async def release(self) -> None:
@@ -138,12 +138,23 @@ class JobRunner:
         try:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(RELEASE_TIMEOUT_S):
-                    await self._processes.stop_all()
+                    await self._end_processes()
         finally:
             await _end(keeping)
         with contextlib.suppress(*PASS_ERRORS):
             await self._ownership.release()
         self._reports.given_up("drain")
+
+    async def _end_processes(self) -> None:
+        """Drain the job's processes here. What they wrote after another owner had ended the job is deleted."""
+        await self._processes.stop_all()
+        if not self._ownership.is_held:
+            with contextlib.suppress(StoreDeniedError):
+                await retry_until_available(StoreUnavailableError, self._delete_late_input)
+
+    async def _delete_late_input(self) -> None:
+        if await self._objects.read(self._keys.in_progress) is None:
+            await self._ending.delete_input()
 
     async def _run_to_end(self) -> None:
         failures = 0

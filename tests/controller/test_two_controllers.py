@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from typing import Any
 
 import pytest
@@ -194,4 +194,41 @@ async def test_a_claim_that_cannot_be_deleted_keeps_no_other_job_waiting(
     await world.until(withdrawn.is_set)
     drain.request()
     await running
+    world.end_turning()
+
+
+async def test_what_a_late_enqueuer_writes_after_the_end_is_deleted(world: World) -> None:
+    world.ownership_timeout_s, world.enqueues = 6.0, False
+    world.submit()
+    calls, is_away = Calls(), asyncio.Event()
+
+    async def stand_still(_: int) -> None:
+        if is_away.is_set():
+            await asyncio.sleep(STALL_S)
+
+    calls.before = stand_still
+    one, drain_one = world.controller(calls, "one")
+    [launcher] = world.launchers
+    stop = launcher.stop
+
+    async def stop_late(keys: JobKeys, names: Collection[str]) -> None:
+        await world.until(world.is_over)
+        world.store.objects[KEYS.checkpoint] = (b"{}", None)
+        await stop(keys, names)
+
+    launcher.stop = stop_late  # type: ignore[method-assign]
+    running = [asyncio.create_task(one.run())]
+    await world.until(lambda: ENQUEUER in world.started)
+    is_away.set()
+    two, drain_two = world.controller(name="two")
+    running.append(asyncio.create_task(two.run()))
+    world.store.objects[KEYS.stop] = (b"", None)
+    await world.until(lambda: KEYS.checkpoint in world.store.objects)
+    is_away.clear()
+    await world.until(lambda: not launcher.processes)
+    await asyncio.sleep(STALL_S)
+    assert not {"checkpoint.json", "payload.json"} & world.names()
+    for drain in (drain_one, drain_two):
+        drain.request()
+    await asyncio.gather(*running)
     world.end_turning()

@@ -184,6 +184,13 @@ MUTATIONS = [
         tests=("tests/gateway/test_deadlines.py::test_no_deadline_is_further_ahead_than_the_request_is_kept",),
     ),
     Mutation(
+        name="what the enqueuer of a former owner wrote after the end of the job stays",
+        module="controller/runner.py",
+        old="        if not self._ownership.is_held:\n            with",
+        new="        if False:\n            with",
+        tests=("tests/controller/test_two_controllers.py::test_what_a_late_enqueuer_writes_after_the_end_is_deleted",),
+    ),
+    Mutation(
         name="each client that waits looks for itself",
         module="gateway/watching.py",
         old="        watch = self._watches.get(key)\n",
