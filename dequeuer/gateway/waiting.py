@@ -14,6 +14,7 @@ from dequeuer.core.errors import DequeuerError, clip
 from dequeuer.gateway.errors import BusyError, GatewayError, StoreRefusesError
 from dequeuer.gateway.model import Report
 from dequeuer.gateway.problems import ProblemError
+from dequeuer.gateway.request_store import store_busy_error
 from dequeuer.gateway.service import Gateway
 from dequeuer.gateway.watching import Watches, WatchRules
 
@@ -21,6 +22,8 @@ MAX_WAIT_S: Final = 60
 MAX_WAITING: Final = 10_000
 """Clients that wait at this process."""
 MAX_LOOKS: Final = 32
+LAST_LOOK_TIMEOUT_S: Final = 5.0
+"""How long after its time a wait ends for which nothing could be found out: calls of a store that hangs take longer."""
 FIRST_INTERVAL_S: Final = 0.1
 MAX_INTERVAL_S: Final = 2.0
 
@@ -83,11 +86,18 @@ class Waiting:
         except TimeoutError:
             pass
         if known is None:
-            # The time was over before its turn to look came.
-            known = await self._watches.look_once(_Look(self._gateway, api_name, request_id))
+            # The time was over before its turn to look came, or in its first look.
+            known = await self._look_last(_Look(self._gateway, api_name, request_id))
         if isinstance(known, GatewayError):
             raise known
         return known
+
+    async def _look_last(self, look: _Look) -> Report | GatewayError:
+        try:
+            async with asyncio.timeout(LAST_LOOK_TIMEOUT_S):
+                return await self._watches.look_once(look)
+        except TimeoutError as error:
+            return store_busy_error(error)
 
 
 class _Look:

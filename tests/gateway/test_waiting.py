@@ -164,6 +164,24 @@ async def test_a_wait_that_never_got_a_status_ends_with_the_error_when_its_time_
 
 
 @pytest.mark.looptime
+async def test_waits_end_soon_after_their_time_while_the_store_hangs(
+    store: Store, gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def hang(prefix: str, *, after: str = "", token: str = "") -> ListedPage:
+        await asyncio.sleep(20)
+        raise StoreUnavailableError("no answer")
+
+    monkeypatch.setattr(store, "list_page", hang)
+    one = Waiting(gateway, lambda: False)
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    waits = [one.until_ended("api", f"r{number}", 1) for number in range(3 * waiting.MAX_LOOKS)]
+    found = await asyncio.gather(*waits, return_exceptions=True)
+    assert all(isinstance(it, BusyError) for it in found)
+    assert loop.time() - began <= 1 + waiting.LAST_LOOK_TIMEOUT_S
+
+
+@pytest.mark.looptime
 async def test_a_store_that_refuses_the_gateway_is_reported_at_once(store: Store, gateway: Gateway) -> None:
     store.break_at("list", KEYS.prefix, StoreDeniedError("no", "AccessDenied"))
     loop = asyncio.get_running_loop()

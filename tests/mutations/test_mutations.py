@@ -191,6 +191,13 @@ MUTATIONS = [
         tests=("tests/controller/test_two_controllers.py::test_what_a_late_enqueuer_writes_after_the_end_is_deleted",),
     ),
     Mutation(
+        name="a wait ends when a store that hangs answers",
+        module="gateway/waiting.py",
+        old="async with asyncio.timeout(LAST_LOOK_TIMEOUT_S):",
+        new="async with asyncio.timeout(None):",
+        tests=(f"{_WAITING}::test_waits_end_soon_after_their_time_while_the_store_hangs",),
+    ),
+    Mutation(
         name="each client that waits looks for itself",
         module="gateway/watching.py",
         old="        watch = self._watches.get(key)\n",
