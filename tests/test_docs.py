@@ -15,6 +15,7 @@ from dequeuer.core.events import Settlement
 from dequeuer.observability.metrics import Metrics
 from dequeuer.observability.metrics.controller import ControllerMetrics
 from dequeuer.observability.metrics.enqueuer import EnqueuerMetrics
+from dequeuer.observability.metrics.gateway import GatewayMetrics
 from dequeuer.observability.metrics.webhooks import WebhookMetrics
 from dequeuer.proxy.metrics import ProxyMetrics
 
@@ -178,6 +179,7 @@ def families() -> set[str]:
         ControllerMetrics().render(),
         ProxyMetrics().render(),
         WebhookMetrics().render(),
+        GatewayMetrics().render(),
     ]
     texts = [*(kind.render() for kind in kinds), *others]
     names = {name for text in texts for name in re.findall(r"# TYPE (\S+)", text.decode())}

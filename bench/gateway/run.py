@@ -89,6 +89,8 @@ def _gateway(context: RunContext) -> Iterator[tuple[int, int]]:
         "DEQUEUER_QUEUES": f"{API}={context.own.ports.queue_url(tls=False)}",
         "DEQUEUER_GATEWAY_HOST": "127.0.0.1",
         "DEQUEUER_GATEWAY_PORT": str(port),
+        "DEQUEUER_ADMIN_HOST": "127.0.0.1",
+        "DEQUEUER_ADMIN_PORT": str(free_port()),
         "DEQUEUER_INLINE_BYTES": "64KiB",
         "DEQUEUER_LOG_FORMAT": "json",
     }

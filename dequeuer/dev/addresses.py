@@ -17,12 +17,14 @@ class Addresses:
         aws: of SQS and S3.
         gateway: of the gateway.
         admin: of the admin server of the sidecar, or of the controller.
+        gateway_admin: of the admin server of the gateway.
         user: of the container.
     """
 
     aws: int
     gateway: int
     admin: int
+    gateway_admin: int
     user: int
 
     @classmethod
@@ -30,11 +32,12 @@ class Addresses:
         """Use the ports that the options give, and free ports for the rest."""
         given = {options.gateway_port, options.user_port, options.aws_port}
         # Three more than needed, because a free port may be one of the given ones.
-        aws, gateway, admin, user, *_ = (port for port in free_ports(7) if port not in given)
+        aws, gateway, admin, gateway_admin, user, *_ = (port for port in free_ports(8) if port not in given)
         return cls(
             aws=options.aws_port or aws,
             gateway=options.gateway_port or gateway,
             admin=admin,
+            gateway_admin=gateway_admin,
             user=options.user_port or user,
         )
 

@@ -50,6 +50,8 @@ class ProcessSpecs:
         own = {
             "DEQUEUER_GATEWAY_HOST": HOST,
             "DEQUEUER_GATEWAY_PORT": str(self.addresses.gateway),
+            "DEQUEUER_ADMIN_HOST": HOST,
+            "DEQUEUER_ADMIN_PORT": str(self.addresses.gateway_admin),
             "DEQUEUER_SHUTDOWN_DELAY": "0",  # no load balancer is in front of it
             "DEQUEUER_TOKENS": "none",  # it listens on this machine alone
             "DEQUEUER_BUCKET": local_aws.BUCKET,

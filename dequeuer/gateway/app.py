@@ -21,11 +21,13 @@ from dequeuer.gateway.access.gate import Access
 from dequeuer.gateway.access.redaction import Redaction
 from dequeuer.gateway.access.token_file import load_callers
 from dequeuer.gateway.access.tokens import Tokens
+from dequeuer.gateway.admin import Admin
 from dequeuer.gateway.deadlines import Deadlines
 from dequeuer.gateway.endpoints import NO_ENDPOINTS, Endpoints, load_endpoints
 from dequeuer.gateway.job_buckets import SourceBuckets
 from dequeuer.gateway.job_calls import SqsCounts
 from dequeuer.gateway.job_service import Cluster, Jobs
+from dequeuer.gateway.metering import measure_requests
 from dequeuer.gateway.queue import SqsQueue
 from dequeuer.gateway.realtime import Forwarder
 from dequeuer.gateway.routes import CANCEL_TIMEOUT_S, SHUTDOWN_TIMEOUT_S, make_app, make_runner
@@ -35,6 +37,8 @@ from dequeuer.http.listening import addresses_text
 from dequeuer.http.server import IdleLimit
 from dequeuer.jobs.output_buckets import OutputBuckets
 from dequeuer.observability import logs
+from dequeuer.observability.metrics import combine
+from dequeuer.observability.metrics.gateway import GatewayMetrics
 from dequeuer.process.open_files import raise_open_files_limit
 from dequeuer.process.running import run_to_status
 from dequeuer.settings import GatewaySettings
@@ -78,10 +82,13 @@ async def _run(settings: GatewaySettings, endpoints: Endpoints, tokens: Tokens |
     if reasons:
         log.info("aws_client_chosen", client=client, reason="; ".join(reasons))
     cloud = connect(settings.aws, client, os.environ)
+    apis = sorted({*settings.queues, *(one.api_name for one in endpoints)})
+    metrics = GatewayMetrics(apis)
+    observer = combine(metrics, event_log)
     async with AsyncExitStack() as stack:
         stack.push_async_callback(cloud.close)
-        cloud.observe(event_log)
-        store = cloud.store(settings.bucket, event_log)
+        cloud.observe(observer)
+        store = cloud.store(settings.bucket, observer)
         connecting = stack.enter_async_context(cloud.sqs(longest_wait_s=0))
         sqs = await drain.run_until_requested(connecting, "connect")
         if sqs is None or drain.requested:  # no request has been accepted: there is nothing to wait for
@@ -89,7 +96,7 @@ async def _run(settings: GatewaySettings, endpoints: Endpoints, tokens: Tokens |
         gateway = Gateway(
             sink=store,
             reads=store,
-            queue=SqsQueue(sqs, cloud.translate),
+            queue=SqsQueue(sqs, cloud.translate, observer),
             cluster_uid=settings.cluster_uid,
             max_payload_bytes=settings.max_payload_bytes,
             inline_bytes=settings.inline_bytes,
@@ -128,20 +135,17 @@ async def _run(settings: GatewaySettings, endpoints: Endpoints, tokens: Tokens |
             deadlines=Deadlines(kept_days=settings.result_retention_days),
         )
         limit.watch(app)
+        meter = measure_requests(app, endpoints, apis, observer)
+        metrics.declare_routes(meter.route_names(app))
+        admin = Admin(settings, lambda: metrics.render_with(meter.measured(app, gateway)), drain)
         runner = make_runner(app)
-        await runner.setup()
-        try:
-            await limit.listen(runner, settings.hosts, settings.port, backlog=_BACKLOG)
-        except OSError as error:
-            addresses, cause = addresses_text(settings.hosts, settings.port), clip(str(error))
-            log.error("gateway_cannot_listen", addresses=addresses, error=cause)  # noqa: TRY400 - no traceback needed
-            await runner.cleanup()
+        if not await admin.start(stack) or not await _listen(settings, limit, runner):
             return EXIT_FAILED
         port = runner.addresses[0][1]
-        hosts, apis = list(settings.hosts), sorted({*settings.queues, *(one.api_name for one in endpoints)})
-        log.info("gateway_started", version=__version__, hosts=hosts, port=port, apis=apis)
+        log.info("gateway_started", version=__version__, hosts=list(settings.hosts), port=port, apis=apis)
         if settings.access.tokens is None:
             log.warning("gateway_open", hint="anyone may call it: set DEQUEUER_TOKENS, or to none if that is meant")
+        admin.serves()
         if tokens is not None:
             await stack.enter_async_context(tokens.followed())
         await drain.wait_requested()
@@ -151,6 +155,19 @@ async def _run(settings: GatewaySettings, endpoints: Endpoints, tokens: Tokens |
             async with asyncio.timeout(settings.shutdown_delay_s):
                 await drain.wait_forced()
         return await _stop(limit, runner, drain)
+
+
+async def _listen(settings: GatewaySettings, limit: IdleLimit, runner: web.AppRunner) -> bool:
+    """Accept requests. Return False when the address cannot be had, which is logged."""
+    await runner.setup()
+    try:
+        await limit.listen(runner, settings.hosts, settings.port, backlog=_BACKLOG)
+    except OSError as error:
+        addresses, cause = addresses_text(settings.hosts, settings.port), clip(str(error))
+        structlog.get_logger().error("gateway_cannot_listen", addresses=addresses, error=cause)
+        await runner.cleanup()
+        return False
+    return True
 
 
 def _access(settings: GatewaySettings, tokens: Tokens | None) -> Access:

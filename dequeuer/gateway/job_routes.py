@@ -22,6 +22,7 @@ from dequeuer.gateway.job_events import JobEvents
 from dequeuer.gateway.job_responses import ErrorResponse, answer, cortex_error, json_text, problem
 from dequeuer.gateway.job_results import ResultResponses
 from dequeuer.gateway.job_service import Jobs
+from dequeuer.gateway.metering import JOB_STREAMS
 from dequeuer.gateway.upload import defer_continue
 from dequeuer.jobs.deployed_api import DeployedApi, api_spec_fields
 from dequeuer.jobs.errors import Fault, JobRequestError, MissingParameterError
@@ -52,6 +53,11 @@ class JobRoutes:
         self._events = JobEvents(is_draining)
         self._results = ResultResponses(jobs)
         self._log = structlog.get_logger()
+
+    @property
+    def streams(self) -> int:
+        """How many clients follow a job."""
+        return self._events.followers
 
     async def submit(self, request: web.Request, api: DeployedApi) -> web.StreamResponse:
         """`POST /batch/<api>[?dryRun=true]`, `POST /tasks/<api>`."""
@@ -142,6 +148,7 @@ def add_job_routes(
 ) -> None:
     """Add the routes. `taken`: first segments of paths that belong to an API."""
     routes = JobRoutes(jobs, is_draining)
+    app[JOB_STREAMS] = lambda: routes.streams
     app.router.add_get("/verifycortex", _verify_cortex)
     for prefix, kind in PREFIXES.items():
         if prefix not in taken:

@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, Final, Protocol
 
+from dequeuer.core.clock import monotonic
 from dequeuer.core.errors import SourceUnavailableError
+from dequeuer.core.events import ErrorKind, Observer, SourceCalled, ignore
 from dequeuer.gateway.retry import retry_briefly
 from dequeuer.sources.sqs.errors import Translate, error_of_send
 from dequeuer.sources.sqs.operations import REPEATED
@@ -49,13 +51,14 @@ class SqsClient(Protocol):
 class SqsQueue:
     """`Queue` on SQS. FIFO queues and standard ones work."""
 
-    def __init__(self, client: SqsClient, translate: Translate) -> None:
-        """Store the client and the translation of its exceptions.
+    def __init__(self, client: SqsClient, translate: Translate, observer: Observer = ignore) -> None:
+        """Store the client, the translation of its exceptions, and who gets a `SourceCalled` for each call.
 
         The client must not retry by itself, and each of its calls must end within seconds.
         """
         self._client = client
         self._translate = translate
+        self._observer = observer
 
     async def send(
         self,
@@ -81,8 +84,12 @@ class SqsQueue:
         await retry_briefly(SourceUnavailableError, self._send_once, request)
 
     async def _send_once(self, request: dict[str, Any]) -> None:
+        began = monotonic()
+        failed: ErrorKind | None = None
         try:
             await self._client.send_message(**request)
         except Exception as error:
-            _, translated = self._translate(error)
+            failed, translated = self._translate(error)
             raise error_of_send(translated) from error
+        finally:
+            self._observer(SourceCalled(op="send", messages=0, duration_s=monotonic() - began, error=failed))

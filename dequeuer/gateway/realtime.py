@@ -12,6 +12,7 @@ from aiohttp import web
 
 from dequeuer.gateway.endpoints import Endpoint
 from dequeuer.gateway.errors import UploadBrokenError, UploadStalledError
+from dequeuer.gateway.refusal_reason import PASSED_ON, note_reason
 from dequeuer.gateway.tunnel import ClientBytes, run_tunnel
 from dequeuer.gateway.upload import CONTINUE, IDLE_TIMEOUT_S, read_body
 from dequeuer.gateway.upstream import Upstream, UpstreamBrokenError
@@ -50,6 +51,7 @@ class Forwarder:
 
         `address`: that of the API.
         """
+        note_reason(request, PASSED_ON)
         try:
             head = read_request_head(_as_sent(request))
         except RequestError as error:
@@ -60,6 +62,7 @@ class Forwarder:
             return await self._until_lost(request, exchange.run(*address), exchange)
         except Exception:  # noqa: BLE001 - a bug: 500 could become a part of the response that has begun
             self._log.exception("request_error")
+            note_reason(request, "bug")
             reset(request.transport)
             return WrittenResponse(500, keep=False)
         finally:

@@ -15,6 +15,7 @@ from dequeuer.core.errors import DequeuerError, clip
 from dequeuer.gateway import errors
 from dequeuer.gateway.model import Report
 from dequeuer.gateway.problems import ProblemError, problem_response
+from dequeuer.gateway.refusal_reason import note_reason
 from dequeuer.gateway.request_store import store_busy_error
 from dequeuer.gateway.status_document import cortex_fields, document, encode, more_fields, rfc3339
 from dequeuer.sinks.base import Payload
@@ -97,6 +98,10 @@ async def errors_to_responses(request: web.Request, handler: Handler) -> web.Str
         return await handler(request)
     except errors.GatewayError as error:
         status = error.status if isinstance(error, ProblemError) else _STATUS[type(error)]
+        if isinstance(error, ProblemError):
+            note_reason(request, error.code)
+        elif isinstance(error, errors.StoreRefusesError):
+            note_reason(request, "store_refused")
         cause = clip(f"{type(error.__cause__).__name__}: {error.__cause__}") if error.__cause__ else ""
         level = logging.ERROR if status >= 500 else logging.INFO
         log.log(level, "request_refused", status=status, error=clip(str(error)), cause=cause)

@@ -33,6 +33,7 @@ from dequeuer.gateway.errors import GatewayError, HeadersTooLargeError, InvalidR
 from dequeuer.gateway.idempotency_key import IDEMPOTENCY_HEADER, read_key
 from dequeuer.gateway.job_routes import PREFIXES, add_job_routes
 from dequeuer.gateway.job_service import Jobs
+from dequeuer.gateway.metering import WAITING
 from dequeuer.gateway.model import Submission, check_api_name, check_request_id
 from dequeuer.gateway.realtime import Forwarder
 from dequeuer.gateway.request_events import send_events
@@ -91,6 +92,11 @@ class Routes:
         self._waiting = Waiting(gateway, is_draining)
         self._redaction = redaction
         self._log = structlog.get_logger()
+
+    @property
+    def waiting_clients(self) -> int:
+        """How many clients wait for requests."""
+        return self._waiting.clients
 
     async def submit(self, request: web.Request) -> web.StreamResponse:
         """`POST /<api name>`."""
@@ -278,6 +284,7 @@ def make_app(  # noqa: PLR0913, PLR0917 - what the paths lead to
     forwarded: set[web.AbstractRoute] = set()
     enable_cors(app, lambda request: request.match_info.route in forwarded, cors_origins)
     control_access(app, access, endpoints)
+    app[WAITING] = lambda: routes.waiting_clients
     app.router.add_get("/healthz", routes.healthz)
     app.router.add_post("/", routes.submit_in_cluster, expect_handler=defer_continue)
     app.router.add_get("/{request_id}", routes.report_in_cluster)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 
@@ -53,6 +54,8 @@ class Gateway:
         self._cluster_uid = cluster_uid
         self._max_payload_bytes = max_payload_bytes
         self._inline_bytes = inline_bytes
+        self.submitting = 0
+        """Requests that are being read, stored or enqueued."""
 
     async def submit_once(self, new: Submission, key: IdempotencyKey, *, may_exist: bool) -> SubmitResult:
         """Submit a request with an idempotency key: the id may be that of an earlier submission with the same one.
@@ -65,15 +68,18 @@ class Gateway:
         async def submit(claimed: Submission, may_exist: bool) -> SubmitResult:  # noqa: FBT001 - a `Submit`
             return await self._submit(claimed, may_exist=may_exist, may_repeat=True)
 
-        return await submit_once(
-            new,
-            records=KeyRecords(self._requests, ApiKeys(self._cluster_uid, check_api_name(new.api_name)), key.digest),
-            store=self._requests,
-            keys_of=partial(self._keys, new.api_name),
-            body=BoundedBody(new.body, self._max_payload_bytes),
-            may_exist=may_exist,
-            submit=submit,
-        )
+        with self._counted():
+            return await submit_once(
+                new,
+                records=KeyRecords(
+                    self._requests, ApiKeys(self._cluster_uid, check_api_name(new.api_name)), key.digest
+                ),
+                store=self._requests,
+                keys_of=partial(self._keys, new.api_name),
+                body=BoundedBody(new.body, self._max_payload_bytes),
+                may_exist=may_exist,
+                submit=submit,
+            )
 
     async def submit(self, new: Submission, *, may_exist: bool) -> SubmitResult:
         """Store a request, then enqueue it. When this returns, the request will be processed.
@@ -87,7 +93,16 @@ class Gateway:
         sent the message. A FIFO queue drops the duplicate (within five minutes). A standard queue delivers it, and
         the sidecar does not run finished work again.
         """
-        return await self._submit(new, may_exist=may_exist, may_repeat=may_exist)
+        with self._counted():
+            return await self._submit(new, may_exist=may_exist, may_repeat=may_exist)
+
+    @contextmanager
+    def _counted(self) -> Iterator[None]:
+        self.submitting += 1
+        try:
+            yield
+        finally:
+            self.submitting -= 1
 
     async def _submit(self, new: Submission, *, may_exist: bool, may_repeat: bool) -> SubmitResult:
         keys = self._keys(new.api_name, new.request_id)

@@ -54,6 +54,11 @@ class Waiting:
             is_over,
         )
 
+    @property
+    def clients(self) -> int:
+        """How many clients wait."""
+        return self._watches.followers
+
     def changes(self, api_name: str, request_id: str) -> aclosing[AsyncGenerator[Report | None, None]]:
         """Return the context of an iterator over what is known of a request; see `Watches.follow`.
 

@@ -8,6 +8,7 @@ from typing import Final
 from aiohttp import web
 from aiohttp.abc import AbstractStreamWriter
 
+from dequeuer.gateway.refusal_reason import note_reason
 from dequeuer.http.own_response import own_response
 
 IDLE_TIMEOUT_S: Final = 60.0
@@ -52,6 +53,7 @@ async def write_refusal(request: web.Request, status: int, reason: str, text: st
         reason: of `X-Dequeuer-Reason`.
         text: for people.
     """
+    note_reason(request, reason)
     without_body = request.method == "HEAD"
     await write(request, own_response(status, reason, f"error: {text}", keep=False, without_body=without_body))
     return WrittenResponse(status, keep=False)

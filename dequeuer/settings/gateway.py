@@ -27,6 +27,16 @@ class GatewaySettings(SharedSettings):
     the two listens on the other."""
     port: int = option(PORT, "DEQUEUER_GATEWAY_PORT", flag="port", default="8080")
     """Port of the gateway."""
+    admin_hosts: tuple[str, ...] = option(HOSTS, "DEQUEUER_ADMIN_HOST", default="0.0.0.0,::")
+    """Addresses that the admin server (health, metrics) listens on."""
+    admin_port: int | None = option(
+        PORT,
+        "DEQUEUER_ADMIN_PORT",
+        flag="admin-port",
+        default=None,
+        unset="15000; where another program has it, none, and a warning says so",
+    )
+    """Port of the admin server; not that of the gateway."""
     shutdown_delay_s: float = option(seconds(0, 3600), "DEQUEUER_SHUTDOWN_DELAY", default="5")
     """Time after SIGTERM in which the gateway continues to serve while `/healthz` returns 503, so that load balancers
     stop sending before it closes. Running requests get up to 30 s after that."""

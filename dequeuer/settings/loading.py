@@ -102,6 +102,10 @@ def load_gateway(
     if len(regions) > 1 and "aws.region" not in reader.sources:
         wrong = f"is missing, and the queues of DEQUEUER_QUEUES are in {', '.join(regions)}"
         reader.add_fault("aws.region", wrong, "set it")
+    port = reader.values.get("port")
+    if port is not None and port == reader.values.get("admin_port"):
+        wrong, other = f"{port} is the port of the gateway as well", reader.source("port")
+        reader.add_fault("admin_port", wrong, "change one of them", f"any port but that of {other}")
     urls = reader.values.get("realtime_urls", MappingProxyType({}))
     is_faulty = "queues" in reader.sources and "queues" not in reader.values
     check = None if check_apis is None else partial(check_apis, urls=urls)

@@ -43,7 +43,7 @@ USERS = {
     "DOCKER_HOST": "unix:///var/run/docker.sock",
 }
 OF_THE_USER = {value for name, value in USERS.items() if name.upper().startswith(("AWS_", "BOTO_"))}
-ADDRESSES = Addresses(aws=4001, gateway=4002, admin=4003, user=4004)
+ADDRESSES = Addresses(aws=4001, gateway=4002, admin=4003, gateway_admin=4005, user=4004)
 ALLOWED_AWS = {
     "AWS_CONFIG_FILE": os.devnull,
     "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
@@ -177,4 +177,4 @@ def test_the_watchdog_finds_every_process_of_a_run() -> None:
 def test_ports_are_given_or_free_and_all_different() -> None:
     chosen = Addresses.choose(parse(["--port", "4100", "--user-port", "4200", "--aws-port", "4300"]))
     assert (chosen.gateway, chosen.user, chosen.aws) == (4100, 4200, 4300)
-    assert len({chosen.aws, chosen.gateway, chosen.admin, chosen.user}) == 4
+    assert len({chosen.aws, chosen.gateway, chosen.admin, chosen.gateway_admin, chosen.user}) == 5

@@ -24,6 +24,7 @@ import boto3
 import pytest
 from moto.server import ThreadedMotoServer
 
+from dequeuer.process.ports import free_ports
 from tests.integration.servers import listens
 from tests.integration.waiting import eventually
 
@@ -35,7 +36,7 @@ from dequeuer.settings import AccessSettings, AwsSettings, GatewaySettings, LogS
 from dequeuer.settings.webhook_rules import WebhookRuleSettings
 facts = json.loads(sys.argv[1])
 sys.exit(run_gateway(GatewaySettings(
-    bucket=facts["bucket"], cluster_uid="uid", hosts=("127.0.0.1",), port=facts["port"],
+    bucket=facts["bucket"], cluster_uid="uid", hosts=("127.0.0.1",), port=facts["port"], admin_hosts=("127.0.0.1",), admin_port=facts["admin_port"],
     shutdown_delay_s=facts.get("delay_s", 0),
     queues=MappingProxyType(facts["queues"]), apis_path=facts["apis_path"], realtime_urls={}, webhooks={}, webhook_rules=WebhookRuleSettings(allowed=()), max_payload_bytes=2**30, inline_bytes=facts.get("inline_bytes", 0),
     aws=AwsSettings(region="us-east-1", endpoint_url=facts["endpoint"], endpoint_url_sqs=None, endpoint_url_s3=None,
@@ -91,6 +92,7 @@ def gateway(
     bucket: str = "bucket",
     port: int = 0,
     delay_s: float = 0,
+    admin_port: int = 0,
     apis_path: str | None = None,
     owner: str | None = None,
     tokens: str | None = "none",
@@ -98,6 +100,7 @@ def gateway(
     facts = {
         "tokens": tokens,
         "delay_s": delay_s,
+        "admin_port": admin_port,
         "bucket": bucket,
         "client": os.environ["CLIENT_UNDER_TEST"],
         "endpoint": endpoint,
@@ -143,6 +146,35 @@ def test_a_request_goes_in_and_its_result_comes_out(endpoint: str) -> None:
         )
         assert json.loads(told)["created"] <= json.loads(told)["ended"]
         assert running.stop() == (0, ["credentials_found", "request_submitted", "gateway_draining"])
+
+
+def test_the_admin_port_has_health_and_metrics(endpoint: str) -> None:
+    session = boto3.Session("key", "secret", region_name="us-east-1")
+    session.client("s3", endpoint_url=endpoint).create_bucket(Bucket="bucket")
+    session.client("sqs", endpoint_url=endpoint).create_queue(QueueName="q.fifo", Attributes={"FifoQueue": "true"})
+    [port] = free_ports(1)
+    with gateway(endpoint, admin_port=port, delay_s=3600) as running:
+        running.call("/api", b"x")
+
+        def ask(path: str) -> tuple[int, str]:
+            try:
+                with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=60) as answer:
+                    return answer.status, answer.read().decode()
+            except urllib.error.HTTPError as error:
+                with error:
+                    return error.code, error.read().decode()
+
+        assert ask("/healthz")[0] == ask("/livez")[0] == 200
+        metrics = ask("/metrics")[1]
+        assert 'dequeuer_gateway_requests_total{route="POST /{api_name}",status="2xx"} 1.0\n' in metrics
+        assert 'dequeuer_gateway_api_requests_total{api_name="api",status="2xx"} 1.0\n' in metrics
+        assert 'dequeuer_source_calls_total{error="none",op="send"} 1.0\n' in metrics
+        assert 'dequeuer_store_calls_total{error="none",op="put"} 3.0\n' in metrics
+        running.process.send_signal(signal.SIGTERM)
+        assert json.loads(running.log.readline())["event"] in {"credentials_found", "request_submitted"}
+        eventually(lambda: ask("/healthz")[0] == 500, "the drain")
+        running.process.send_signal(signal.SIGTERM)
+        assert running.process.wait(60) == 1
 
 
 def test_an_api_of_a_file_is_served_at_its_endpoint(endpoint: str, tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from botocore.exceptions import ClientError, ConnectTimeoutError, NoCredentialsE
 from moto.server import ThreadedMotoServer
 
 from dequeuer.core.errors import SourceDeniedError, SourceGoneError, SourceUnavailableError
+from dequeuer.core.events import Event, SourceCalled
 from dequeuer.gateway.queue import SqsQueue
 from dequeuer.gateway.retry import REQUEST_RETRIES
 from dequeuer.sources.sqs.sdk_errors import translate
@@ -119,6 +120,15 @@ async def test_short_failures_are_retried(error: Exception) -> None:
     client = ScriptedClient([error, error])
     await SqsQueue(client, translate).send("http://x/q", "id1", "id1", may_repeat=False)
     assert client.calls == [{"QueueUrl": "http://x/q", "MessageBody": "id1"}] * 3
+
+
+@pytest.mark.looptime
+async def test_each_call_is_reported() -> None:
+    seen: list[Event] = []
+    await SqsQueue(ScriptedClient([TRANSIENT[0]]), translate, seen.append).send("u", "id1", "id1", may_repeat=False)
+    assert [(one.op, one.error) for one in seen if isinstance(one, SourceCalled)] == [
+        *(("send", "unavailable"), ("send", None)),
+    ]
 
 
 @pytest.mark.looptime

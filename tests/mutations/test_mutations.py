@@ -33,7 +33,44 @@ _WAITING = "tests/gateway/test_waiting.py"
 
 _IDEMPOTENCY = "tests/gateway/test_idempotency.py"
 
+_METERING = "tests/gateway/test_metering.py"
+
 MUTATIONS = [
+    Mutation(
+        name="clients make labels of the gateway's metrics",
+        module="gateway/metering.py",
+        old="        return place.api_name if place.api_name in self._api_names else _OTHER_API\n",
+        new="        return place.api_name\n",
+        tests=(f"{_METERING}::test_the_in_cluster_form_counts_apis_that_are_served_alone",),
+    ),
+    Mutation(
+        name="what a realtime API refuses counts as refused by the gateway",
+        module="gateway/realtime.py",
+        old="        note_reason(request, PASSED_ON)\n",
+        new="",
+        tests=(f"{_METERING}::test_what_a_realtime_api_refuses_is_no_refusal_of_the_gateway",),
+    ),
+    Mutation(
+        name="uploads that broke off are in progress for ever",
+        module="gateway/service.py",
+        old="        try:\n            yield\n        finally:\n            self.submitting -= 1\n",
+        new="        yield\n        self.submitting -= 1\n",
+        tests=(f"{_METERING}::test_what_goes_on_is_measured_and_a_client_that_leaves_has_no_status",),
+    ),
+    Mutation(
+        name="an admin port that nobody chose stops a second gateway of a machine",
+        module="gateway/admin.py",
+        old="            return not self._is_chosen\n",
+        new="            return False\n",
+        tests=("tests/gateway/test_admin.py::test_a_port_that_nobody_chose_and_that_is_taken_stops_nothing",),
+    ),
+    Mutation(
+        name="the admin server takes the gateway's own port",
+        module="gateway/admin.py",
+        old="        if self._is_own_port:\n",
+        new="        if False:\n",
+        tests=("tests/gateway/test_admin.py::test_the_port_of_the_gateway_is_left_to_it",),
+    ),
     Mutation(
         name="a wait lasts although the store refuses the gateway",
         module="gateway/waiting.py",

@@ -53,6 +53,14 @@ def test_the_gateway_reports_every_fault_at_once() -> None:
     ]
 
 
+def test_the_admin_port_is_another_one() -> None:
+    environ = GATEWAY | {"DEQUEUER_GATEWAY_PORT": "8888", "DEQUEUER_ADMIN_PORT": "8888"}
+    with pytest.raises(ConfigurationError, match="8888 is the port of the gateway as well"):
+        load_gateway([], environ)
+    assert load_gateway(["--admin-port", "1"], GATEWAY).admin_port == 1
+    assert load_gateway([], GATEWAY).admin_port is None
+
+
 def test_queues_of_two_regions_require_a_region() -> None:
     queues = "a=https://sqs.us-west-2.amazonaws.com/1/a,b=https://sqs.eu-west-1.amazonaws.com/1/b"
     with pytest.raises(ConfigurationError, match="eu-west-1, us-west-2"):

@@ -9,6 +9,11 @@ from dequeuer.core.events.container import (
     GateChanged,
     Probed,
 )
+from dequeuer.core.events.gateway import (
+    GatewayMeasured,
+    GatewayRequestEnded,
+    StatusClass,
+)
 from dequeuer.core.events.jobs import (
     JobChanged,
     JobMeasured,
@@ -77,6 +82,8 @@ Event = (
     | ContainerProtocolChanged
     | WebhookAttempted
     | WebhookEnded
+    | GatewayRequestEnded
+    | GatewayMeasured
     | ProcessPhaseChanged
     | JobObserved
     | JobMeasured
@@ -110,6 +117,8 @@ __all__ = [
     "Event",
     "Feature",
     "GateChanged",
+    "GatewayMeasured",
+    "GatewayRequestEnded",
     "ItemsFailed",
     "JobChanged",
     "JobMeasured",
@@ -134,6 +143,7 @@ __all__ = [
     "SlotsChanged",
     "SourceCalled",
     "SourceOp",
+    "StatusClass",
     "StoreCalled",
     "StoreFeatureMissing",
     "StoreOp",

@@ -21,7 +21,7 @@ API_NAME_HEADER: Final = "X-Cortex-API-Name"
 OPEN: Final = frozenset({"/healthz", "/verifycortex"})
 """Paths that tell nothing about any API: probes of load balancers and Cortex's CLI send no token."""
 _REALTIME: Final = frozenset({"RealtimeAPI", "TrafficSplitter"})
-_JOBS: Final = frozenset({"BatchAPI", "TaskAPI"})
+_JOB_PATTERNS: Final = {"BatchAPI": "/batch/{api_name}", "TaskAPI": "/tasks/{api_name}"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +47,7 @@ class Places:
     def __init__(self, endpoints: Endpoints) -> None:
         # The longest first: of two that begin alike, it is the one that the router chose.
         self._endpoints = sorted(endpoints, key=lambda one: len(one.path), reverse=True)
+        self._found: dict[str, Endpoint | None] = {}  # by the patterns of the routes, which are as many as there are
 
     def of(self, request: web.Request) -> Place | None:
         """Return what a request asks for; None: nothing that is protected, or no route matches."""
@@ -59,15 +60,27 @@ class Places:
             rest = pattern[len(endpoint.path) :]
             if endpoint.kind in _REALTIME:
                 return Place(api_name=endpoint.api_name, permission="submit", form="text", is_forwarded=True)
-            return _place(request, endpoint.api_name, rest, is_operator=endpoint.kind in _JOBS)
-        for prefix in ("/batch/{api_name}", "/tasks/{api_name}"):
+            return _place(request, endpoint.api_name, rest, is_operator=endpoint.kind in _JOB_PATTERNS)
+        for prefix in _JOB_PATTERNS.values():
             if _is_below(pattern, prefix):
                 name = request.match_info["api_name"]
                 return _place(request, name, pattern.removeprefix(prefix), is_operator=True)
         return _of_request(request, pattern)
 
+    def pattern_of(self, pattern: str) -> str:
+        """Return the pattern of a route with a word in the place of the API: the same for all APIs of a kind."""
+        found = self._endpoint(pattern)
+        if found is None:
+            return pattern if pattern == "/" else pattern.removesuffix("/")
+        if found.kind in _REALTIME:
+            return "/{realtime}"
+        name = _JOB_PATTERNS.get(found.kind, "/{api_name}")
+        return f"{name}{pattern[len(found.path) :]}".removesuffix("/")
+
     def _endpoint(self, pattern: str) -> Endpoint | None:
-        return next((one for one in self._endpoints if _is_below(pattern, one.path)), None)
+        if pattern not in self._found:
+            self._found[pattern] = next((one for one in self._endpoints if _is_below(pattern, one.path)), None)
+        return self._found[pattern]
 
 
 def _of_request(request: web.Request, pattern: str) -> Place:

@@ -13,7 +13,9 @@ from dequeuer.core.events import (
     ErrorKind,
     LimitReason,
     Settlement,
+    SourceCalled,
     SourceOp,
+    StoreCalled,
     StoreOp,
     UnstartedReason,
 )
@@ -132,6 +134,11 @@ class CallFamilies:
         )
         self.calls = {(op, error): calls.child(op, error) for op in operations for error in ERRORS}
         self.seconds = {op: seconds.child(op) for op in operations}
+
+    def count(self, event: SourceCalled | StoreCalled) -> None:
+        """Count one call to this service."""
+        self.calls[event.op, event.error or "none"].value += 1
+        self.seconds[event.op].observe(event.duration_s)
 
 
 class CredentialFamilies:

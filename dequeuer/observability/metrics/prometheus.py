@@ -152,15 +152,13 @@ class Metrics:
         self._messages.given_back[event.reason].value += event.messages
 
     def _source_called(self, event: SourceCalled) -> None:
-        self._source.calls[event.op, event.error or "none"].value += 1
-        self._source.seconds[event.op].observe(event.duration_s)
+        self._source.count(event)
         if event.op == "ack" and event.error is None:
             self._messages.acked.value += event.messages
         self._count_refusal(event)
 
     def _store_called(self, event: StoreCalled) -> None:
-        self._store.calls[event.op, event.error or "none"].value += 1
-        self._store.seconds[event.op].observe(event.duration_s)
+        self._store.count(event)
         self._count_refusal(event)
 
     def _count_refusal(self, event: SourceCalled | StoreCalled) -> None:

@@ -53,11 +53,9 @@ class WebhookMetrics:
             case SlotsChanged():
                 self._in_flight.value = event.busy
             case SourceCalled():
-                self._source.calls[event.op, event.error or "none"].value += 1
-                self._source.seconds[event.op].observe(event.duration_s)
+                self._source.count(event)
             case StoreCalled():
-                self._store.calls[event.op, event.error or "none"].value += 1
-                self._store.seconds[event.op].observe(event.duration_s)
+                self._store.count(event)
             case _:
                 pass
 
