@@ -115,9 +115,9 @@ class TrafficSplit(Model):
     """One of the APIs that a TrafficSplitter sends requests to."""
 
     name: Annotated[str, Field(min_length=1), Allowed("the name of a RealtimeAPI; no name twice in a splitter")]
-    """Name of a RealtimeAPI, of this file or deployed before."""
+    """Name of a RealtimeAPI. The gateway and `dequeuer dev` want it in the same file."""
     weight: Weight
-    """Part of the requests, in percent. The weights without the shadow's add up to 100."""
+    """Percent of the requests: of all but the shadow, 100 together; of the shadow, how many are copied."""
     shadow: Boolean = False
     """Whether it gets copies of requests, whose responses are discarded; at most one in a splitter."""
 

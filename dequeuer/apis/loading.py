@@ -9,7 +9,7 @@ from dequeuer.apis.checking import check_api
 from dequeuer.apis.document import read_document
 from dequeuer.apis.faults import MAX_FAULTS, DocumentError, configuration_error
 from dequeuer.apis.kinds import Api
-from dequeuer.apis.uniqueness import find_clashes, find_duplicates
+from dequeuer.apis.uniqueness import find_clashes, find_duplicates, find_missing_targets
 from dequeuer.apis.values import Document
 from dequeuer.core.errors import ConfigurationError, clip
 from dequeuer.files.reading import UnreadableError, read_bounded
@@ -34,8 +34,12 @@ class Apis:
         return len(self._apis)
 
 
-def load_apis(path: str) -> Apis:
+def load_apis(path: str, *, has_all_targets: bool = False) -> Apis:
     """Return the APIs of a file. Blocks while it is read.
+
+    Args:
+        path: of the file.
+        has_all_targets: the APIs of its splitters must be in it, too.
 
     Raises:
         ConfigurationError: the file cannot be read, or with every fault that it has:
@@ -45,15 +49,16 @@ def load_apis(path: str) -> Apis:
         data = read_bounded(path, MAX_BYTES)
     except UnreadableError as error:
         raise ConfigurationError([f"{clip(path)}: {error}; allowed: a readable file with a list of APIs"]) from None
-    return parse_apis(data, path)
+    return parse_apis(data, path, has_all_targets=has_all_targets)
 
 
-def parse_apis(data: bytes, file: str) -> Apis:
+def parse_apis(data: bytes, file: str, *, has_all_targets: bool = False) -> Apis:
     """Return the APIs of the content of a file.
 
     Args:
         data: the content.
         file: its name in the text of a fault.
+        has_all_targets: see `load_apis`.
 
     Raises:
         ConfigurationError: with every fault.
@@ -64,6 +69,8 @@ def parse_apis(data: bytes, file: str) -> Apis:
     except DocumentError as error:
         raise configuration_error(file, [error.fault]) from None
     faults = [*document.faults, *find_duplicates(document), *find_clashes(document)]
+    if has_all_targets:
+        faults += find_missing_targets(document)
     apis: list[Api] = []
     for index in range(len(document.value)):
         if len(faults) > MAX_FAULTS:

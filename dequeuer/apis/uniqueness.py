@@ -11,6 +11,7 @@ from dequeuer.apis.faults import Fault, Location
 from dequeuer.apis.names import canonical_path
 from dequeuer.apis.values import Document
 from dequeuer.core.errors import clip
+from dequeuer.core.suggestions import did_you_mean
 
 
 def find_duplicates(document: Document) -> Iterator[Fault]:
@@ -42,6 +43,22 @@ def find_clashes(document: Document) -> Iterator[Fault]:
             kind = kinds.get(_get(target, "name"), "RealtimeAPI") if isinstance(_get(target, "name"), str) else None
             if isinstance(kind, str) and kind != "RealtimeAPI":
                 text = f"is of kind {clip(kind, 64)}; allowed: a RealtimeAPI; name another one"
+                yield document.fault((at, "apis", nr, "name"), text)
+
+
+def find_missing_targets(document: Document) -> Iterator[Fault]:
+    """Yield a fault for each API of a splitter that is not in the file."""
+    names = {name for api in document.value if isinstance(name := _get(api, "name"), str)}
+    realtime = [_get(api, "name") for api in document.value if _get(api, "kind") == "RealtimeAPI"]
+    for at, api in enumerate(document.value):
+        for nr, target in _items(_get(api, "apis")):
+            name = _get(target, "name")
+            if isinstance(name, str) and name and name not in names:
+                hint = did_you_mean(name, [one for one in realtime if isinstance(one, str)])
+                text = (
+                    f'"{clip(name, 64)}" is not in the file{hint}; allowed: the RealtimeAPIs of the file; '
+                    "add the API, or name another one"
+                )
                 yield document.fault((at, "apis", nr, "name"), text)
 
 

@@ -6,13 +6,13 @@ import asyncio
 import shlex
 from pathlib import Path
 
-from dequeuer.apis import Api, AsyncApi, BatchApi, RealtimeApi
+from dequeuer.apis import Api, AsyncApi, BatchApi, RealtimeApi, TrafficSplitter
 from dequeuer.dev.addresses import Addresses
 from dequeuer.dev.display import Display
 from dequeuer.dev.local_aws import BUCKET
 from dequeuer.dev.next_steps import END, list_objects
 from dequeuer.dev.options import Options
-from dequeuer.dev.project import NOT_RUN, Project
+from dequeuer.dev.project import Project
 from dequeuer.dev.project_stack import ReadyProject
 from dequeuer.dev.running import EXIT_OK
 from dequeuer.terminal.table import columns
@@ -42,7 +42,8 @@ def project_ready(addresses: Addresses, project: Project, work_folder: Path) -> 
         project: what is run.
         work_folder: of the controller.
     """
-    apis = [_where(addresses, api) for api in (*project.realtime_apis, *project.async_apis, *project.job_apis)]
+    served = (*project.realtime_apis, *project.splitters, *project.async_apis, *project.job_apis)
+    apis = [_where(addresses, api) for api in served]
     lines = [
         f"ready: {addresses.gateway_url}",
         *(f"  {line}" for line in columns(apis)),
@@ -54,16 +55,13 @@ def project_ready(addresses: Addresses, project: Project, work_folder: Path) -> 
             f"  dequeuer jobs submit {project.job_apis[0].name} FILE --wait --gateway {addresses.gateway_url}",
             f"  dequeuer jobs logs {project.job_apis[0].name} JOB --work-folder {shlex.quote(str(work_folder))}",
         ]
-    if project.not_run:
-        names = ", ".join(f"{api.name} ({api.kind})" for api in project.not_run)
-        lines.append(f"not run: {names}: {NOT_RUN}")
     return "\n".join(lines)
 
 
 def _where(addresses: Addresses, api: Api) -> tuple[str, str, str]:
     if isinstance(api, AsyncApi):
         return api.kind, api.name, f"POST {addresses.gateway_url}{api.endpoint}"
-    if isinstance(api, RealtimeApi):
+    if isinstance(api, RealtimeApi | TrafficSplitter):
         return api.kind, api.name, f"{addresses.gateway_url}{api.endpoint}"
     folder = "batch" if isinstance(api, BatchApi) else "tasks"
     return api.kind, api.name, f"POST {addresses.gateway_url}/{folder}/{api.name}"

@@ -8,12 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
-from dequeuer.apis import Api, Apis, AsyncApi, BatchApi, RealtimeApi, TaskApi, TrafficSplitter, load_apis
+from dequeuer.apis import Apis, AsyncApi, BatchApi, RealtimeApi, TaskApi, TrafficSplitter, load_apis
 from dequeuer.core.errors import ConfigurationError, clip
 
 CheckApis: TypeAlias = Callable[[str], object]
 """Raises `ConfigurationError` with what the gateway does not accept of a file."""
-NOT_RUN = "dev divides no requests: send them to the RealtimeAPIs themselves"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,8 +43,8 @@ class Project:
         return tuple(api for api in self.apis if isinstance(api, BatchApi | TaskApi))
 
     @property
-    def not_run(self) -> tuple[Api, ...]:
-        """The APIs that are not run."""
+    def splitters(self) -> tuple[TrafficSplitter, ...]:
+        """The APIs that divide requests between the realtime APIs; the gateway does it."""
         return tuple(api for api in self.apis if isinstance(api, TrafficSplitter))
 
 
@@ -73,20 +72,13 @@ def load_project(path: str, check_apis: CheckApis) -> Project:
 
 
 def _faults(apis: Apis) -> Iterator[str]:
-    runs_any = False
     for index, api in enumerate(apis):
-        if isinstance(api, TrafficSplitter):
-            continue
-        runs_any = True
+        if not isinstance(api, AsyncApi | RealtimeApi):
+            continue  # jobs have commands, or the file a fault
         for number, container in enumerate(api.pod.containers):
-            if not container.command and isinstance(
-                api, AsyncApi | RealtimeApi
-            ):  # the others have a command, or the file a fault
+            if not container.command:
                 yield (
                     f"apis[{index}].pod.containers[{number}].command (API {api.name}): is missing, and dev runs "
                     f"commands on this machine, not images; allowed: the entry point of the image "
                     f"{clip(container.image)} as a command; write it down"
                 )
-    if not runs_any:
-        kinds = ", ".join(dict.fromkeys(api.kind for api in apis))
-        yield f"has nothing to run, only {kinds}; {NOT_RUN}; add such an API, or take another file"

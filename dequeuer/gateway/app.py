@@ -133,10 +133,15 @@ async def _run(settings: GatewaySettings, endpoints: Endpoints, tokens: Tokens |
             redaction=redaction,
             cors_origins=settings.access.cors_origins,
             deadlines=Deadlines(kept_days=settings.result_retention_days),
+            observe=observer,
         )
         limit.watch(app)
         meter = measure_requests(app, endpoints, apis, observer)
         metrics.declare_routes(meter.route_names(app))
+        for one in endpoints:
+            if one.split is not None:
+                names = [target.api.api_name for target in one.split.targets]
+                metrics.declare_split(one.api_name, names, has_shadow=one.split.shadow is not None)
         admin = Admin(settings, lambda: metrics.render_with(meter.measured(app, gateway)), drain)
         runner = make_runner(app)
         if not await admin.start(stack) or not await _listen(settings, limit, runner):

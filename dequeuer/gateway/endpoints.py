@@ -6,10 +6,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from dequeuer.core.errors import ConfigurationError, clip
 from dequeuer.core.suggestions import did_you_mean
 from dequeuer.jobs.deployed_api import DeployedApi
+
+if TYPE_CHECKING:
+    from dequeuer.apis import TrafficSplitter
 
 RESERVED = frozenset({"healthz", "batch", "tasks", "verifycortex"})
 """First segments of the paths that the gateway answers itself."""
@@ -27,6 +31,7 @@ class Endpoint:
         path: begins with a slash and does not end with one; it may have several segments.
         job_api: what its jobs show of it; None for a kind without jobs.
         address: host and port of a RealtimeAPI; None for another kind, and where nothing is forwarded.
+        split: what a TrafficSplitter does; None for another kind.
     """
 
     api_name: str
@@ -34,6 +39,35 @@ class Endpoint:
     path: str
     job_api: DeployedApi | None = None
     address: tuple[str, int] | None = None
+    split: Split | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """A RealtimeAPI behind a splitter.
+
+    Attributes:
+        api: the API, at the endpoint of the splitter.
+        address: its host and port.
+        weight: part of the requests, in percent.
+    """
+
+    api: Endpoint
+    address: tuple[str, int]
+    weight: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Split:
+    """Between which APIs a splitter divides requests.
+
+    Attributes:
+        targets: of which one gets a request; their weights add up to 100.
+        shadow: gets copies.
+    """
+
+    targets: tuple[Target, ...]
+    shadow: Target | None = None
 
 
 class Endpoints:
@@ -46,6 +80,11 @@ class Endpoints:
         """Return the kind of an API; None when the file does not name it."""
         endpoint = self._by_name.get(api_name)
         return endpoint.kind if endpoint is not None else None
+
+    def split_at(self, api_name: str) -> str | None:
+        """Return the path of a TrafficSplitter that is served; None when the API is none."""
+        endpoint = self._by_name.get(api_name)
+        return endpoint.path if endpoint is not None and endpoint.split is not None else None
 
     def __iter__(self) -> Iterator[Endpoint]:
         return iter(self._by_name.values())
@@ -69,7 +108,7 @@ def load_endpoints(
         ConfigurationError: with every fault of the file; or with every API that the gateway cannot serve.
     """
     # It takes 20 MiB and 0.2 s, and only a gateway with such a file needs it.
-    from dequeuer.apis import BatchApi, TaskApi, load_apis  # noqa: PLC0415
+    from dequeuer.apis import BatchApi, TaskApi, TrafficSplitter, load_apis  # noqa: PLC0415
     from dequeuer.jobs.api_config import deployed_api  # noqa: PLC0415
 
     file_name = Path(path).name
@@ -81,15 +120,35 @@ def load_endpoints(
             job_api=deployed_api(api, index=index, file_name=file_name)
             if isinstance(api, BatchApi | TaskApi)
             else None,
-            address=urls.get(api.name, (f"api-{api.name}", REALTIME_PORT)) if api.kind == "RealtimeAPI" else None,
+            address=_address(api.name, urls) if api.kind == "RealtimeAPI" else None,
+            split=_split(api, urls) if isinstance(api, TrafficSplitter) else None,
         )
-        for index, api in enumerate(load_apis(path))
+        for index, api in enumerate(load_apis(path, has_all_targets=True))
     )
     faults = [*_reserved(endpoints), *(_without_queue(endpoints, queues) if queues is not None else ())]
     faults += _not_realtime(endpoints, urls)
     if faults:
         raise ConfigurationError([f"{clip(path)}: {fault}" for fault in faults])
     return endpoints
+
+
+def _address(api_name: str, urls: Mapping[str, tuple[str, int]]) -> tuple[str, int]:
+    return urls.get(api_name, (f"api-{api_name}", REALTIME_PORT))
+
+
+def _split(splitter: TrafficSplitter, urls: Mapping[str, tuple[str, int]]) -> Split:
+    targets = {
+        one: Target(
+            api=Endpoint(api_name=one.name, kind="RealtimeAPI", path=splitter.endpoint),
+            address=_address(one.name, urls),
+            weight=one.weight,
+        )
+        for one in splitter.apis
+    }
+    return Split(
+        targets=tuple(target for one, target in targets.items() if not one.shadow),
+        shadow=next((target for one, target in targets.items() if one.shadow), None),
+    )
 
 
 def _reserved(endpoints: Endpoints) -> Iterator[str]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from contextlib import aclosing, suppress
-from typing import Final
+from typing import Final, TypeAlias
 
 import structlog
 from aiohttp import web
 
+from dequeuer.gateway.copies import SHADOW_FIELD, Copy
 from dequeuer.gateway.endpoints import Endpoint
 from dequeuer.gateway.errors import UploadBrokenError, UploadStalledError
 from dequeuer.gateway.refusal_reason import PASSED_ON, note_reason
@@ -28,8 +29,10 @@ from dequeuer.http.trace_context import traceparent
 
 PREFIX_FIELD: Final = b"X-Forwarded-Prefix"
 # An API that does not know Expect would wait for the body, and the body for the API: the gateway asks for it.
-_DROPPED: Final = frozenset({b"expect", PREFIX_FIELD.lower()})
+_DROPPED: Final = frozenset({b"expect", PREFIX_FIELD.lower(), SHADOW_FIELD.lower()})
 _TOKEN: Final = frozenset({b"authorization"})
+BeginCopy: TypeAlias = Callable[[bytes, RequestHead], Copy | None]
+"""Gets the head that is forwarded, and that of the client; None: the request is not copied."""
 
 
 class Forwarder:
@@ -46,10 +49,16 @@ class Forwarder:
         self._unreachable: set[str] = set()
         self._log = structlog.get_logger()
 
-    async def forward(self, api: Endpoint, address: tuple[str, int], request: web.Request) -> web.StreamResponse:
+    async def forward(
+        self, api: Endpoint, address: tuple[str, int], request: web.Request, begin_copy: BeginCopy | None = None
+    ) -> web.StreamResponse:
         """Forward a request, and its response. The API's connection is cut when the client leaves.
 
-        `address`: that of the API.
+        Args:
+            api: that gets it.
+            address: that of the API.
+            request: of the client.
+            begin_copy: begins a copy of it.
         """
         note_reason(request, PASSED_ON)
         try:
@@ -57,7 +66,7 @@ class Forwarder:
         except RequestError as error:
             return await write_refusal(request, error.status, error.reason, error.text)
         head.fields = [field for field in head.fields if field[0].replace(b"_", b"-") not in self._dropped]
-        exchange = Exchange(request, head, api, self._limit)
+        exchange = Exchange(request, head, api, self._limit, begin_copy)
         try:
             return await self._until_lost(request, exchange.run(*address), exchange)
         except Exception:  # noqa: BLE001 - a bug: 500 could become a part of the response that has begun
@@ -105,13 +114,23 @@ class Exchange:
         head: of the request, read strictly.
         api: that gets it.
         limit: see `Forwarder`.
+        begin_copy: see `Forwarder`.
     """
 
-    def __init__(self, request: web.Request, head: RequestHead, api: Endpoint, limit: IdleLimit) -> None:
+    def __init__(
+        self,
+        request: web.Request,
+        head: RequestHead,
+        api: Endpoint,
+        limit: IdleLimit,
+        begin_copy: BeginCopy | None = None,
+    ) -> None:
         self._request = request
         self._head = head
         self._api = api
         self._limit = limit
+        self._begin_copy = begin_copy
+        self._copy: Copy | None = None
         self._body_error: RequestError | None = None
         self.is_tunnel = False
         self.connect_error: str | None = None
@@ -126,8 +145,11 @@ class Exchange:
             return await self._refuse(502, "upstream_unreachable", "the API cannot be reached")
         self.connect_error = ""
         with upstream:
+            forwarded = self._forwarded_head()
+            if self._begin_copy is not None and not self._head.upgrade:
+                self._copy = self._begin_copy(forwarded, self._head)
             with suppress(OSError):  # reading the response shows what happened
-                await upstream.send(self._forwarded_head())
+                await upstream.send(forwarded)
             if self._head.expects_continue and self._head.has_body:
                 await write(self._request, CONTINUE)
             sending = asyncio.create_task(self._send_body(upstream), name="gateway-send-body")
@@ -136,6 +158,8 @@ class Exchange:
             finally:
                 sending.cancel()
                 await asyncio.wait({sending})
+                if self._copy is not None:
+                    self._copy.request_ended()
 
     def _forwarded_head(self) -> bytes:
         """Return the head for the API."""
@@ -160,6 +184,8 @@ class Exchange:
             # Asked for here, it could be asked for in the middle of the response.
             async with aclosing(read_body(self._request, is_asked_for=True)) as pieces:
                 async for data in pieces:
+                    if self._copy is not None:
+                        self._copy.feed(data)
                     with suppress(OSError):  # a response may still come: it decides
                         await upstream.send(b"%x\r\n%b\r\n" % (len(data), data) if is_chunked else data)
         except UploadStalledError:
@@ -168,7 +194,10 @@ class Exchange:
             self._body_error = RequestError(400, "the body of the request is incomplete or malformed")
         if self._body_error is not None:
             upstream.abort()
-        elif is_chunked:
+            return
+        if self._copy is not None:
+            self._copy.end()
+        if is_chunked:
             with suppress(OSError):
                 await upstream.send(last_chunk([]))
 

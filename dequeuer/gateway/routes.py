@@ -14,18 +14,21 @@ import re
 import uuid
 from collections.abc import Callable, Collection, Mapping
 from functools import partial
+from random import Random
 
 import structlog
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from dequeuer.core.errors import clip
+from dequeuer.core.events import Observer, ignore
 from dequeuer.formats.headers import MAX_BYTES, MAX_FIELDS, Fields, are_within_limits, dump_headers
 from dequeuer.gateway.access.audit import note_id
 from dequeuer.gateway.access.caller import caller_name
 from dequeuer.gateway.access.gate import ANYONE, Access, control_access
 from dequeuer.gateway.access.places import API_NAME_HEADER
 from dequeuer.gateway.access.redaction import NOTHING_REDACTED, Redaction
+from dequeuer.gateway.copies import Copies
 from dequeuer.gateway.cors import enable_cors
 from dequeuer.gateway.deadlines import ANY_DEADLINE, DEADLINE_HEADERS, Deadlines
 from dequeuer.gateway.endpoints import NO_ENDPOINTS, Endpoint, Endpoints
@@ -39,6 +42,7 @@ from dequeuer.gateway.realtime import Forwarder
 from dequeuer.gateway.request_events import send_events
 from dequeuer.gateway.responses import errors_to_responses, json_response, report_response
 from dequeuer.gateway.service import Gateway
+from dequeuer.gateway.splitter import Splitter
 from dequeuer.gateway.status_document import document
 from dequeuer.gateway.upload import defer_continue, read_body, stored_content_type, stored_headers
 from dequeuer.gateway.waiting import Waiting, asked_wait, preferred_wait
@@ -188,6 +192,9 @@ class Routes:
         if kind in PREFIXES.values():
             path = next(prefix for prefix, with_jobs in PREFIXES.items() if with_jobs == kind)
             return UnknownApiError(f"API {api_name} is of kind {kind}: submit its jobs to /{path}/{api_name}")
+        split_at = self._endpoints.split_at(api_name)
+        if split_at is not None:
+            return UnknownApiError(f"API {api_name} is a TrafficSplitter: send its requests to exactly {split_at}")
         if kind is not None:
             return UnknownApiError(
                 f"API {api_name} is of kind {kind}, and this gateway does not serve it: "
@@ -277,6 +284,7 @@ def make_app(  # noqa: PLR0913, PLR0917 - what the paths lead to
     redaction: Redaction = NOTHING_REDACTED,
     cors_origins: Collection[str] | None = None,
     deadlines: Deadlines = ANY_DEADLINE,
+    observe: Observer = ignore,
 ) -> web.Application:
     """Return the application with all routes. `forwarder`: None: requests to RealtimeAPIs are refused."""
     routes = Routes(gateway, queues, is_draining, endpoints, webhooks, redaction, deadlines)
@@ -294,8 +302,14 @@ def make_app(  # noqa: PLR0913, PLR0917 - what the paths lead to
     app.router.add_get("/{api_name}/{request_id}", routes.report)
     app.router.add_delete("/{api_name}/{request_id}", routes.cancel)
     app.router.add_get("/{api_name}/{request_id}/events", routes.events, allow_head=False)
+    copies = Copies(observe)
+    app.on_shutdown.append(lambda _: copies.close())
     for endpoint in endpoints:
-        if forwarder is not None and endpoint.address is not None:
+        if forwarder is not None and endpoint.split is not None:
+            splitter = Splitter(endpoint.api_name, endpoint.split, forwarder, copies, observe, Random())  # noqa: S311 - no secret
+            forwarded.add(app.router.add_route("*", endpoint.path, splitter.forward, expect_handler=defer_continue))
+            _add_refused(app.router, routes, endpoint, f"{endpoint.path}/{{rest:.*}}")
+        elif forwarder is not None and endpoint.address is not None:
             forwarded |= _add_forwarded(
                 app.router, partial(forwarder.forward, endpoint, endpoint.address), endpoint.path
             )
@@ -317,9 +331,13 @@ def _add_endpoint(router: web.UrlDispatcher, routes: Routes, endpoint: Endpoint)
         events = partial(routes.events_of, endpoint.api_name)
         router.add_get(f"{endpoint.path}/{{request_id}}/events", events, allow_head=False)
     else:
-        refuse = partial(routes.refuse, endpoint.api_name)
-        router.add_route("*", endpoint.path, refuse, expect_handler=defer_continue)
-        router.add_route("*", f"{endpoint.path}/{{rest:.*}}", refuse, expect_handler=defer_continue)
+        _add_refused(router, routes, endpoint, endpoint.path, f"{endpoint.path}/{{rest:.*}}")
+
+
+def _add_refused(router: web.UrlDispatcher, routes: Routes, endpoint: Endpoint, *paths: str) -> None:
+    """Add the routes of an API at which nothing of it is served."""
+    for path in paths:
+        router.add_route("*", path, partial(routes.refuse, endpoint.api_name), expect_handler=defer_continue)
 
 
 def _add_forwarded(router: web.UrlDispatcher, forward: Handler, endpoint: str) -> set[web.AbstractRoute]:

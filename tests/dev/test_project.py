@@ -38,30 +38,25 @@ def faults(path: str) -> list[str]:
     return [fault.removeprefix(path) for fault in raised.value.faults]
 
 
-def test_all_apis_are_run_and_splitters_are_named(tmp_path: Path) -> None:
+def test_all_apis_are_run_and_splitters_are_served(tmp_path: Path) -> None:
     project = load_project(write(tmp_path, MIXED), check)
     assert [api.name for api in project.async_apis] == ["text"]
     assert [api.name for api in project.job_apis] == ["sum", "train"]
     assert [api.name for api in project.realtime_apis] == ["hello"]
-    assert [api.name for api in project.not_run] == ["split"]
+    assert [api.name for api in project.splitters] == ["split"]
     text = project_ready(ADDRESSES, project, tmp_path)
-    assert text.splitlines()[:5] == [
+    assert text.splitlines()[:6] == [
         "ready: http://127.0.0.1:4002",
-        "  RealtimeAPI  hello  http://127.0.0.1:4002/hello",
-        "  AsyncAPI     text   POST http://127.0.0.1:4002/my/text",
-        "  BatchAPI     sum    POST http://127.0.0.1:4002/batch/sum",
-        "  TaskAPI      train  POST http://127.0.0.1:4002/tasks/train",
+        "  RealtimeAPI      hello  http://127.0.0.1:4002/hello",
+        "  TrafficSplitter  split  http://127.0.0.1:4002/split",
+        "  AsyncAPI         text   POST http://127.0.0.1:4002/my/text",
+        "  BatchAPI         sum    POST http://127.0.0.1:4002/batch/sum",
+        "  TaskAPI          train  POST http://127.0.0.1:4002/tasks/train",
     ]
     assert "  dequeuer jobs submit sum FILE --wait --gateway http://127.0.0.1:4002" in text
     assert f"  dequeuer jobs logs sum JOB --work-folder {tmp_path}" in text
     text = project_ready(ADDRESSES, project, tmp_path / "my jobs")
     assert f"  dequeuer jobs logs sum JOB --work-folder '{tmp_path}/my jobs'" in text
-    assert "not run: split (TrafficSplitter): dev divides no requests: send them to the RealtimeAPIs themselves" in text
-
-
-def test_when_all_is_run_nothing_else_is_said(tmp_path: Path) -> None:
-    project = load_project(write(tmp_path, MIXED.partition("- {name: split")[0]), check)
-    assert "not run" not in project_ready(ADDRESSES, project, tmp_path)
 
 
 def test_the_path_is_absolute_because_containers_run_in_its_folder(
@@ -104,9 +99,9 @@ def test_a_file_that_was_spoiled_after_it_was_checked_is_a_fault(tmp_path: Path)
         load_project(path, lambda _path: None)
 
 
-def test_a_file_without_anything_to_run_is_refused_with_the_reason(tmp_path: Path) -> None:
+def test_a_splitter_whose_api_is_not_in_the_file_is_refused_with_its_line(tmp_path: Path) -> None:
     (found,) = faults(write(tmp_path, "- {name: split, kind: TrafficSplitter, apis: [{name: hello, weight: 100}]}"))
-    assert found.startswith(": has nothing to run, only TrafficSplitter; dev divides no requests")
+    assert found.startswith(':1:54: apis[0].apis[0].name (API split): "hello" is not in the file; allowed: ')
 
 
 def test_the_sample_project_runs_the_sample_container(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TypeAlias
 
+from dequeuer.core.events import Observer, ignore
 from dequeuer.gateway.access.gate import ANYONE, Access
 from dequeuer.gateway.endpoints import Endpoint, Endpoints
 from dequeuer.gateway.realtime import Forwarder
@@ -94,19 +95,28 @@ async def realtime(
             if serve is not None:
                 stack.push_async_exit(serving.pop_all())
         endpoint = Endpoint(api_name="hello", kind="RealtimeAPI", path=path, address=("127.0.0.1", port))
-        await _start(stack, stage, endpoint, access, keeps_token=keeps_token)
+        await start_gateway(stack, stage, Endpoints([endpoint]), access=access, keeps_token=keeps_token)
         async with asyncio.timeout(DEADLINE_S):
             yield stage
 
 
-async def _start(stack: AsyncExitStack, stage: Stage, endpoint: Endpoint, access: Access, *, keeps_token: bool) -> None:
+async def start_gateway(
+    stack: AsyncExitStack,
+    stage: Stage,
+    endpoints: Endpoints,
+    *,
+    access: Access = ANYONE,
+    keeps_token: bool = True,
+    observe: Observer = ignore,
+) -> None:
     """Start the gateway."""
     limit = IdleLimit(10)
     forwarder = Forwarder(limit, keeps_token=keeps_token)
     store = Store()
     queue = FakeQueue(store)
-    endpoints = Endpoints([endpoint])
-    app = make_app(make_gateway(store, queue), {}, endpoints=endpoints, forwarder=forwarder, access=access)
+    app = make_app(
+        make_gateway(store, queue), {}, endpoints=endpoints, forwarder=forwarder, access=access, observe=observe
+    )
     limit.watch(app)
     runner = make_runner(app)
     await runner.setup()

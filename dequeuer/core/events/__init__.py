@@ -36,6 +36,11 @@ from dequeuer.core.events.services import (
     StoreFeatureMissing,
     StoreOp,
 )
+from dequeuer.core.events.splits import (
+    CopyEnded,
+    CopyResult,
+    RequestSplit,
+)
 from dequeuer.core.events.webhooks import (
     WebhookAttempted,
     WebhookEnd,
@@ -84,6 +89,8 @@ Event = (
     | WebhookEnded
     | GatewayRequestEnded
     | GatewayMeasured
+    | RequestSplit
+    | CopyEnded
     | ProcessPhaseChanged
     | JobObserved
     | JobMeasured
@@ -110,6 +117,8 @@ __all__ = [
     "BatchEnded",
     "BatchFailed",
     "ContainerProtocolChanged",
+    "CopyEnded",
+    "CopyResult",
     "CredentialProviderName",
     "CredentialsRenewalFailed",
     "CredentialsRenewed",
@@ -137,6 +146,7 @@ __all__ = [
     "ProcessPhaseChanged",
     "Received",
     "ReleasedUnstarted",
+    "RequestSplit",
     "ResponseStarted",
     "Settled",
     "Settlement",

@@ -14,6 +14,7 @@ from dequeuer.observability.logs.credentials import CredentialsLines
 from dequeuer.observability.logs.jobs import JobLines
 from dequeuer.observability.logs.messages import MessageLines
 from dequeuer.observability.logs.services import ServiceLines, StoreFeatureLines
+from dequeuer.observability.logs.splits import SplitLines
 from dequeuer.observability.logs.webhooks import WebhookLines
 
 
@@ -59,10 +60,13 @@ def sidecar_event_log(api_name: str, job_id: str = "", *, clock: Callable[[], fl
     )
 
 
-def gateway_event_log() -> EventLog:
-    """Return the event log of the gateway. A call that fails is logged with the request that it fails, not here."""
+def gateway_event_log(*, clock: Callable[[], float] = monotonic) -> EventLog:
+    """Return the event log of the gateway. A call that fails is logged with the request that it fails, not here.
+
+    `clock`: seconds, monotonic.
+    """
     log = structlog.get_logger()
-    return EventLog(StoreFeatureLines(log), CredentialsLines(log))
+    return EventLog(StoreFeatureLines(log), CredentialsLines(log), SplitLines(log, clock=clock))
 
 
 def container_event_log(log: Any) -> EventLog:

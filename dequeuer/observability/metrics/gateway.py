@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Final
+from typing import Final, get_args
 
 from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
 
 from dequeuer.core.events import (
+    CopyEnded,
+    CopyResult,
     CredentialsRenewalFailed,
     CredentialsRenewed,
     Event,
     GatewayMeasured,
     GatewayRequestEnded,
+    RequestSplit,
     SourceCalled,
     StatusClass,
     StoreCalled,
@@ -64,6 +67,16 @@ class GatewayMetrics:
         self._rejected = counter(
             "dequeuer_gateway_rejected_total", "Requests that the gateway itself refused, by reason.", "reason"
         )
+        self._splits = counter(
+            "dequeuer_gateway_split_requests_total",
+            "Requests to a TrafficSplitter, by the API that each is for.",
+            *("splitter", "api_name"),
+        )
+        self._copies = counter(
+            "dequeuer_gateway_copies_total",
+            "Copies of requests for the shadow of a TrafficSplitter, by result.",
+            *("splitter", "result"),
+        )
         self._in_flight = gauge("dequeuer_gateway_in_flight", "Requests that have no whole response yet.")
         self._submissions = gauge(
             "dequeuer_gateway_submissions", "Requests of async APIs that are being read, stored or enqueued."
@@ -90,11 +103,22 @@ class GatewayMetrics:
             for status in USUAL_STATUSES:
                 self._requests.child(route, status)
 
+    def declare_split(self, splitter: str, api_names: Collection[str], *, has_shadow: bool) -> None:
+        """Give a splitter its members. `api_names`: of the APIs that it sends requests to."""
+        for api_name in api_names:
+            self._splits.child(splitter, api_name)
+        for result in get_args(CopyResult) if has_shadow else ():
+            self._copies.child(splitter, result)
+
     def __call__(self, event: Event) -> None:
         """Count one event."""
         match event:
             case GatewayRequestEnded():
                 self._request_ended(event)
+            case RequestSplit():
+                self._splits.child(event.splitter, event.api_name).value += 1
+            case CopyEnded():
+                self._copies.child(event.splitter, event.result).value += 1
             case GatewayMeasured():
                 self._in_flight.value = event.in_flight
                 self._submissions.value = event.submissions

@@ -6,10 +6,12 @@ import subprocess
 import pytest
 
 from dequeuer.core.events import (
+    CopyEnded,
     CredentialsRenewalFailed,
     CredentialsRenewed,
     GatewayMeasured,
     GatewayRequestEnded,
+    RequestSplit,
     SourceCalled,
     StoreCalled,
 )
@@ -47,6 +49,20 @@ def test_requests_are_counted_by_route_api_and_reason() -> None:
     assert found['dequeuer_gateway_api_requests_total{api_name="text",status="2xx"}'] == 2
     assert found['dequeuer_gateway_rejected_total{reason="unavailable"}'] == 1
     assert not any('api_name=""' in name for name in found)
+
+
+def test_the_requests_of_a_splitter_and_their_copies_are_counted() -> None:
+    metrics = GatewayMetrics()
+    metrics.declare_split("split", ["a", "b"], has_shadow=True)
+    metrics.declare_split("other", ["a"], has_shadow=False)
+    metrics(RequestSplit(splitter="split", api_name="a"))
+    metrics(CopyEnded(splitter="split", api_name="next", result="slow"))
+    found = samples(metrics)
+    assert found['dequeuer_gateway_split_requests_total{api_name="a",splitter="split"}'] == 1
+    assert found['dequeuer_gateway_split_requests_total{api_name="b",splitter="split"}'] == 0
+    assert found['dequeuer_gateway_copies_total{result="slow",splitter="split"}'] == 1
+    assert found['dequeuer_gateway_copies_total{result="responded",splitter="split"}'] == 0
+    assert not any("copies" in name and 'splitter="other"' in name for name in found)
 
 
 def test_more_apis_than_there_is_room_for_share_one_label() -> None:
