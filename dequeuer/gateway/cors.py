@@ -22,6 +22,16 @@ _MAX_ASKED_CHARS = 2048
 _ASKED = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+(?:[ \t]*,[ \t]*[!#$%&'*+\-.^_`|~0-9A-Za-z]+)*")
 _EXPOSED = "Content-Length,Content-Range,Link,Location,Retry-After"
 
+_WITHHELD = web.RequestKey("dequeuer_withheld_from_pages", bool)
+
+
+def withhold_from_pages(request: web.Request) -> None:
+    """Let no page read the response, unless its origin is configured.
+
+    Hazard: any page may read what Cortex's gateway answers, which needs an id that cannot be guessed. A list has them.
+    """
+    request[_WITHHELD] = True
+
 
 def enable_cors(
     app: web.Application,
@@ -71,7 +81,7 @@ def _preflight_response(request: web.Request) -> web.Response:
 
 
 async def _add_cors_headers(request: web.Request, response: web.StreamResponse) -> None:
-    if request.method != "OPTIONS" and hdrs.ORIGIN in request.headers:
+    if request.method != "OPTIONS" and hdrs.ORIGIN in request.headers and not request.get(_WITHHELD):
         response.headers[hdrs.ACCESS_CONTROL_EXPOSE_HEADERS] = "Content-Length,Content-Range"
         _allow(response)
 

@@ -14,7 +14,7 @@ from dequeuer.formats.progress import MAX_PROGRESS_BYTES, decode_progress
 from dequeuer.gateway.errors import BusyError, StoreRefusesError
 from dequeuer.gateway.model import FoundRequest
 from dequeuer.gateway.retry import retry_briefly
-from dequeuer.sinks.base import Fetch, Listing, Payload, Sink
+from dequeuer.sinks.base import Fetch, ListedPage, Listing, Payload, Sink
 from dequeuer.sinks.layout import ApiKeys, RequestKeys
 
 P = ParamSpec("P")
@@ -56,7 +56,11 @@ class RequestStore:
 
     async def list(self, prefix: str) -> Sequence[str]:
         """Return the first keys below `prefix`, up to 1,000, in their order."""
-        return [listed.key for listed in (await _call(self._reads.list_page, prefix)).objects]
+        return [listed.key for listed in (await self.list_page(prefix)).objects]
+
+    async def list_page(self, prefix: str, *, after: str = "", token: str = "") -> ListedPage:
+        """Return a page of the objects below `prefix`; see `Listing`."""
+        return await _call(self._reads.list_page, prefix, after=after, token=token)
 
     async def open(self, key: str) -> Payload:
         """Open an object. Raises `StoreMissingError`."""
@@ -104,10 +108,8 @@ class RequestStore:
 
     async def find(self, keys: RequestKeys) -> FoundRequest | None:
         """Return what there is of a request; None when it is unknown."""
-        page = await _call(self._reads.list_page, keys.prefix)
-        times = {listed.key.removeprefix(keys.prefix): listed.modified_at for listed in page.objects}
-        status = next((status for status in _PRECEDENCE if f"status/{status}" in times), None)
-        return None if status is None else FoundRequest(status=status, times=times)
+        page = await self.list_page(keys.prefix)
+        return found_request({listed.key.removeprefix(keys.prefix): listed.modified_at for listed in page.objects})
 
     async def open_result(self, keys: RequestKeys) -> Payload | None:
         """Open the result; None when it no longer exists or is empty (empty text is not JSON)."""
@@ -145,6 +147,12 @@ class RequestStore:
         except StoreMissingError:
             return b""
         return b"".join([chunk async for chunk in found.chunks]) if found.size <= limit else b""
+
+
+def found_request(times: Mapping[str, float]) -> FoundRequest | None:
+    """Return a request with these objects; None when it was never submitted whole. `times`: as in `FoundRequest`."""
+    status = next((status for status in _PRECEDENCE if f"status/{status}" in times), None)
+    return None if status is None else FoundRequest(status=status, times=times)
 
 
 async def _call(call: Callable[P, Awaitable[T]], /, *args: P.args, **kwargs: P.kwargs) -> T:

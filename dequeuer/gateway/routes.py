@@ -11,7 +11,6 @@
 from __future__ import annotations
 
 import re
-import uuid
 from collections.abc import Callable, Collection, Mapping
 from functools import partial
 from random import Random
@@ -20,14 +19,17 @@ import structlog
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
+from dequeuer.core import clock
 from dequeuer.core.errors import clip
 from dequeuer.core.events import Observer, ignore
 from dequeuer.formats.headers import MAX_BYTES, MAX_FIELDS, Fields, are_within_limits, dump_headers
+from dequeuer.formats.request_id import make_request_id
 from dequeuer.gateway.access.audit import note_id
 from dequeuer.gateway.access.caller import caller_name
 from dequeuer.gateway.access.gate import ANYONE, Access, control_access
-from dequeuer.gateway.access.places import API_NAME_HEADER
+from dequeuer.gateway.access.places import API_NAME_HEADER, api_instead_of_id
 from dequeuer.gateway.access.redaction import NOTHING_REDACTED, Redaction
+from dequeuer.gateway.api_routes import ApiRoutes
 from dequeuer.gateway.copies import Copies
 from dequeuer.gateway.cors import enable_cors
 from dequeuer.gateway.deadlines import ANY_DEADLINE, DEADLINE_HEADERS, Deadlines
@@ -95,6 +97,7 @@ class Routes:
         self._is_draining = is_draining
         self._waiting = Waiting(gateway, is_draining)
         self._redaction = redaction
+        self.apis = ApiRoutes(gateway)
         self._log = structlog.get_logger()
 
     @property
@@ -109,7 +112,7 @@ class Routes:
     async def submit_to(self, api_name: str, request: web.Request) -> web.StreamResponse:
         """`POST /<endpoint>`."""
         queue_url = self._queue_of(check_api_name(api_name))
-        return await self._submit(request, api_name, str(uuid.uuid4()), queue_url, may_exist=False)
+        return await self._submit(request, api_name, make_request_id(clock.wall()), queue_url, may_exist=False)
 
     async def report(self, request: web.Request) -> web.StreamResponse:
         """`GET /<api name>/<id>`."""
@@ -162,8 +165,15 @@ class Routes:
         return await self._submit(request, api_name, request_id, queue_url, may_exist=True)
 
     async def report_in_cluster(self, request: web.Request) -> web.StreamResponse:
-        """`GET /<id>[?wait=N]` with a header."""
+        """`GET /<id>[?wait=N]` with a header; `GET /<api name>` without it."""
+        api_name = api_instead_of_id(request)
+        if api_name is not None and (api_name in self._queues or self._endpoints.kind_of(api_name) is not None):
+            return await self.apis.list(partial(self.served, api_name), request)
         return await self._report(request, self._api_in_cluster(request))
+
+    async def list_in_cluster(self, request: web.Request) -> web.StreamResponse:
+        """`GET /` with a header."""
+        return await self.apis.list(self._api_in_cluster, request)
 
     async def cancel_in_cluster(self, request: web.Request) -> web.StreamResponse:
         """`DELETE /<id>` with a header."""
@@ -180,6 +190,11 @@ class Routes:
         if self._is_draining():
             return web.Response(body=b"draining", content_type="text/plain", status=503)
         return web.Response(body=b"ok", content_type="text/plain")
+
+    def served(self, api_name: str, _request: web.Request) -> str:
+        """Return the API if this gateway serves it. Raises `UnknownApiError`."""
+        self._queue_of(check_api_name(api_name))
+        return api_name
 
     def _queue_of(self, api_name: str) -> str:
         try:
@@ -295,6 +310,7 @@ def make_app(  # noqa: PLR0913, PLR0917 - what the paths lead to
     app[WAITING] = lambda: routes.waiting_clients
     app.router.add_get("/healthz", routes.healthz)
     app.router.add_post("/", routes.submit_in_cluster, expect_handler=defer_continue)
+    app.router.add_get("/", routes.list_in_cluster)
     app.router.add_get("/{request_id}", routes.report_in_cluster)
     app.router.add_delete("/{request_id}", routes.cancel_in_cluster)
     app.router.add_post("/{api_name}", routes.submit, expect_handler=defer_continue)
@@ -324,6 +340,7 @@ def _add_endpoint(router: web.UrlDispatcher, routes: Routes, endpoint: Endpoint)
     """Add the routes of an API. Of two paths that match, the router takes that with more fixed segments."""
     if endpoint.kind == "AsyncAPI":
         submit = partial(routes.submit_to, endpoint.api_name)
+        router.add_get(endpoint.path, partial(routes.apis.list, partial(routes.served, endpoint.api_name)))
         router.add_post(endpoint.path, submit, expect_handler=defer_continue)
         router.add_post(f"{endpoint.path}/", submit, expect_handler=defer_continue)
         router.add_get(f"{endpoint.path}/{{request_id}}", partial(routes.report_of, endpoint.api_name))

@@ -17,6 +17,7 @@ from dequeuer.gateway.idempotency_key import IdempotencyKey
 from dequeuer.gateway.key_records import KeyRecords
 from dequeuer.gateway.model import FoundRequest, Report, Submission, SubmitResult, check_api_name, check_request_id
 from dequeuer.gateway.queue import Queue
+from dequeuer.gateway.request_listing import ListedRequests, RequestListings, RequestPage
 from dequeuer.gateway.request_store import Reads, RequestStore
 from dequeuer.sinks.base import Payload, Sink
 from dequeuer.sinks.layout import ApiKeys, RequestKeys
@@ -50,6 +51,7 @@ class Gateway:
         inline_bytes: int = 0,
     ) -> None:
         self._requests = RequestStore(sink, reads)
+        self._listings = RequestListings(self._requests)
         self._queue = queue
         self._cluster_uid = cluster_uid
         self._max_payload_bytes = max_payload_bytes
@@ -179,18 +181,31 @@ class Gateway:
 
     async def details(self, api_name: str, request_id: str, found: FoundRequest) -> Report:
         """Return what is known of a request that was found, without its result."""
-        keys = self._keys(api_name, request_id)
         attempts = asyncio.create_task(
             self._requests.read_attempts(ApiKeys(self._cluster_uid, api_name), request_id), name="gateway-attempts"
         )
         try:
-            failure = await self._requests.read_failure(keys) if found.status == "failed" else None
-            has_progress = not found.has_ended and "progress.json" in found.times
-            progress = await self._requests.read_progress(keys) if has_progress else {}
-            return Report(found=found, failure=failure, attempts=await attempts, progress=progress)
+            outline = await self.outline(api_name, request_id, found)
+            return replace(outline, attempts=await attempts)
         finally:
             attempts.cancel()
             await asyncio.wait({attempts})
+
+    async def outline(self, api_name: str, request_id: str, found: FoundRequest) -> Report:
+        """Return what is known of a request that was found, without its result and its attempts.
+
+        It costs a call for a failure, and for progress; else none.
+        """
+        keys = self._keys(api_name, request_id)
+        failure = await self._requests.read_failure(keys) if found.status == "failed" else None
+        has_progress = not found.has_ended and "progress.json" in found.times
+        progress = await self._requests.read_progress(keys) if has_progress else {}
+        return Report(found=found, failure=failure, progress=progress)
+
+    async def list_requests(self, api_name: str, wanted: ListedRequests) -> RequestPage:
+        """Return a page of the requests of an API, the newest first. Raises `BusyError`."""
+        api = ApiKeys(self._cluster_uid, check_api_name(api_name))
+        return await self._listings.page(api, wanted, partial(self.outline, api_name))
 
     async def open_result(self, api_name: str, request_id: str, report: Report) -> Report:
         """Return a report with its result opened, if the request is completed. It can be read once."""

@@ -44,6 +44,11 @@ def document(request_id: str, report: Report) -> dict[str, object]:
     return {**cortex_fields(request_id, report), **more_fields(report)}
 
 
+def listed_document(request_id: str, report: Report) -> dict[str, object]:
+    """Return the document of a request in a list: without its attempts, which are not read for it."""
+    return {name: value for name, value in document(request_id, report).items() if name != "attempts"}
+
+
 def encode(value: object) -> bytes:
     """Return JSON without spaces."""
     return json.dumps(value, separators=(",", ":")).encode()

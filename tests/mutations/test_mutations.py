@@ -35,6 +35,12 @@ _IDEMPOTENCY = "tests/gateway/test_idempotency.py"
 
 _METERING = "tests/gateway/test_metering.py"
 
+_LISTING = "tests/gateway/test_request_listing.py"
+
+_GATE = "tests/gateway/access/test_gate.py"
+
+_API_ROUTES = "tests/gateway/test_api_routes.py"
+
 MUTATIONS = [
     Mutation(
         name="clients make labels of the gateway's metrics",
@@ -1758,6 +1764,48 @@ MUTATIONS = [
         old="if _TOKEN.fullmatch(data) is None:",
         new="if _TOKEN.match(data) is None:",
         tests=("tests/client/test_token.py::test_what_is_no_token_is_not_shown",),
+    ),
+    Mutation(
+        name="a list of requests reads every record of the API on its way",
+        module="gateway/request_listing.py",
+        old='(f"{self._prefix}_{_LAST}", "") if name.startswith("_") else ("", page.next_token)',
+        new='("", page.next_token)',
+        tests=(f"{_LISTING}::test_folders_of_records_cost_one_page_however_large_they_are",),
+    ),
+    Mutation(
+        name="a page of requests costs any number of listings",
+        module="gateway/request_listing.py",
+        old="if not self._pages_left or is_late:",
+        new="if is_late:",
+        tests=(f"{_LISTING}::test_a_page_costs_a_bounded_number_of_listings_and_says_where_it_stopped",),
+    ),
+    Mutation(
+        name="a list of requests does not end where it began",
+        module="gateway/request_listing.py",
+        old="if until and path >= until:",
+        new="if False:",
+        tests=(f"{_LISTING}::test_the_newest_come_first_then_those_of_other_ids_each_once",),
+    ),
+    Mutation(
+        name="newer requests are listed behind older ones",
+        module="formats/request_id.py",
+        old='digits = f"{LAST_MS - int(at_s * 1000):012x}"',
+        new='digits = f"{int(at_s * 1000):012x}"',
+        tests=("tests/formats/test_request_id.py",),
+    ),
+    Mutation(
+        name="a list needs a token of any API",
+        module="gateway/access/places.py",
+        old='        return _place(request, api_name, "")\n',
+        new='        return _place(request, request.headers.get(API_NAME_HEADER, "text"), "")\n',
+        tests=(f"{_GATE}::test_a_list_belongs_to_the_api_that_its_path_names",),
+    ),
+    Mutation(
+        name="any page reads a list of requests",
+        module="gateway/api_routes.py",
+        old="        withhold_from_pages(request)\n",
+        new="",
+        tests=(f"{_API_ROUTES}::test_no_page_reads_a_list_unless_its_origin_is_configured",),
     ),
 ]
 

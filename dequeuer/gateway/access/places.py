@@ -86,9 +86,26 @@ class Places:
 def _of_request(request: web.Request, pattern: str) -> Place:
     if _is_below(pattern, "/{api_name}"):
         return _place(request, request.match_info["api_name"], pattern.removeprefix("/{api_name}"))
+    if (api_name := api_instead_of_id(request)) is not None:
+        return _place(request, api_name, "")
     if pattern == "/" or _is_below(pattern, "/{request_id}"):
         return _place(request, request.headers.get(API_NAME_HEADER, ""), pattern.removesuffix("/"))
     return Place(api_name=None, permission="control", form="problem")
+
+
+def api_instead_of_id(request: web.Request) -> str | None:
+    """Return the API whose requests `GET /<api name>` lists; None for any other request.
+
+    It has the form of `GET /<id>` in a cluster, whose requests have a header with the API.
+    """
+    is_in_cluster = bool(request.headers.get(API_NAME_HEADER))
+    return None if is_in_cluster or request.method not in {"GET", "HEAD"} else _named_alone(request)
+
+
+def _named_alone(request: web.Request) -> str | None:
+    resource = request.match_info.route.resource
+    is_alone = resource is not None and resource.canonical == "/{request_id}"
+    return request.match_info["request_id"] if is_alone else None
 
 
 def _is_below(pattern: str, prefix: str) -> bool:

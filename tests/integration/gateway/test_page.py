@@ -38,10 +38,15 @@ def test_the_lines_do_what_the_page_says(cloud: Cloud, queue: Queue, bucket: Buc
             timeout=DEADLINE_S,
             check=True,
         )
-    _, asked, waited, events, cancelled, after, moment, keyed = [part.strip() for part in ran.stdout.split(MARK)][:-1]
+    _, asked, waited, events, listed, cancelled, after, moment, keyed = [
+        part.strip() for part in ran.stdout.split(MARK)
+    ][:-1]
     assert json.loads(asked)["result"] == {"hello": "you"}
     assert re.search(r"^HTTP/1.1 200 OK\r?$.*^Preference-Applied: wait=30\r?$", waited, re.MULTILINE | re.DOTALL)
     assert json.loads(events.partition("data: ")[2])["status"] == "completed"
+    # The second request is the newer one.
+    assert [one["status"] for one in json.loads(listed)["requests"]] == ["completed", "completed"]
+    assert json.loads(listed)["requests"][1]["id"] == json.loads(asked)["id"]
     assert json.loads(cancelled)["status"] == "completed"
     for submitted in (after, moment, keyed):
         assert list(json.loads(submitted)) == ["id"]

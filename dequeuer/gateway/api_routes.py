@@ -1,0 +1,105 @@
+"""The routes about an async API as a whole: the list of its requests.
+
+Cortex has none of them, so their errors are RFC 9457 problem details.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Final, ParamSpec, TypeAlias, TypeVar
+
+from aiohttp import web
+
+from dequeuer.core.errors import clip
+from dequeuer.gateway import errors
+from dequeuer.gateway.cors import withhold_from_pages
+from dequeuer.gateway.problems import ProblemError
+from dequeuer.gateway.request_listing import ListedRequests, Position, read_token
+from dequeuer.gateway.responses import json_response
+from dequeuer.gateway.service import Gateway
+from dequeuer.gateway.status_document import listed_document
+from dequeuer.sinks.layout import STATUSES
+
+FindApi: TypeAlias = Callable[[web.Request], str]
+"""Returns the API that a request is about. Raises `GatewayError`."""
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+MAX_LISTED: Final = 100
+DEFAULT_LISTED: Final = 20
+
+_PROBLEMS: Final[Mapping[type[errors.GatewayError], tuple[int, str]]] = {
+    errors.InvalidRequestError: (400, "invalid_request"),
+    errors.UnknownApiError: (404, "unknown_api"),
+    errors.BusyError: (503, "unavailable"),
+    errors.StoreRefusesError: (503, "store_refused"),
+}
+
+
+class ApiRoutes:
+    """The request handlers. `gateway`: knows the requests."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        self._gateway = gateway
+
+    async def list(self, find_api: FindApi, request: web.Request) -> web.StreamResponse:
+        """`GET /<endpoint>[?limit=][&status=][&after=]`: the newest requests."""
+        withhold_from_pages(request)
+        return await _with_problems(self._list, find_api, request)
+
+    async def _list(self, find_api: FindApi, request: web.Request) -> web.StreamResponse:
+        api_name = find_api(request)
+        wanted = ListedRequests(limit=_limit(request), status=_status(request), after=_after(request))
+        page = await self._gateway.list_requests(api_name, wanted)
+        fields: dict[str, object] = {
+            "requests": [listed_document(request_id, report) for request_id, report in page.requests]
+        }
+        if page.following is not None:
+            fields["next"] = page.following.token
+        return json_response(fields)
+
+
+async def _with_problems(call: Callable[P, Awaitable[T]], /, *args: P.args, **kwargs: P.kwargs) -> T:
+    """Call; errors whose form is that of Cortex elsewhere become problem details."""
+    try:
+        return await call(*args, **kwargs)
+    except ProblemError:
+        raise
+    except errors.GatewayError as error:
+        status, code = _PROBLEMS[type(error)]
+        raise ProblemError(status, code, str(error)) from error.__cause__
+
+
+def _limit(request: web.Request) -> int:
+    text = _parameter(request, "limit") or str(DEFAULT_LISTED)
+    if not (text.isascii() and text.isdecimal() and len(text) <= 4 and 1 <= int(text) <= MAX_LISTED):
+        raise _invalid("limit", text, f"a whole number from 1 to {MAX_LISTED}")
+    return int(text)
+
+
+def _status(request: web.Request) -> str | None:
+    text = _parameter(request, "status")
+    if text is not None and text not in STATUSES:
+        raise _invalid("status", text, ", ".join(STATUSES))
+    return text
+
+
+def _after(request: web.Request) -> Position | None:
+    text = _parameter(request, "after")
+    position = None if text is None else read_token(text)
+    if text is not None and position is None:
+        raise _invalid("after", text, 'what "next" of the page before it says')
+    return position
+
+
+def _parameter(request: web.Request, name: str) -> str | None:
+    """Return a parameter of the query; None when it is not there."""
+    given = request.query.getall(name, [])
+    if len(given) > 1:
+        raise _invalid(name, ", ".join(given), "one value")
+    return given[0] if given else None
+
+
+def _invalid(name: str, given: str, allowed: str) -> ProblemError:
+    return ProblemError(400, f"invalid_{name}", f'{name} is "{clip(given, 100)}"; allowed: {allowed}')

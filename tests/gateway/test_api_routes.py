@@ -1,0 +1,150 @@
+"""The routes about an API as a whole, over HTTP."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import yarl
+from aiohttp import ClientSession
+
+from dequeuer.core.errors import StoreDeniedError
+from dequeuer.gateway.endpoints import Endpoint, Endpoints
+from dequeuer.gateway.routes import make_app
+from dequeuer.gateway.service import Gateway
+from dequeuer.sinks.layout import RequestKeys
+from tests.gateway.fakes import URL, Store, serving
+from tests.gateway.one_request import KEYS, begin, complete
+
+IN_CLUSTER = {"X-Cortex-API-Name": "api"}
+
+
+async def ask(http: ClientSession, path: str, **more: Any) -> tuple[int, Any]:
+    async with http.get(yarl.URL(path, encoded=True), **more) as answer:
+        is_json = "json" in answer.headers["Content-Type"]
+        return answer.status, await (answer.json(content_type=None) if is_json else answer.text())
+
+
+def problem(status: int, title: str, code: str, detail: str) -> tuple[int, dict[str, Any]]:
+    fields = {"type": "about:blank", "title": title, "status": status, "detail": detail, "code": code}
+    return status, fields
+
+
+async def test_requests_are_listed_with_what_is_known_of_them(store: Store, gateway: Gateway) -> None:
+    for request_id in ("a", "b", "c"):
+        begin(store, request_id)
+    complete(store, "b")
+    failed = RequestKeys("uid", "api", "c")
+    store.memory.seed([(failed.failed, b'{"error": "too slow", "code": "timeout"}')])
+    store.memory.seed([(RequestKeys("uid", "api", "a").progress, b'{"progress": 0.5}')])
+    moment = "2021-05-03T12:00:00Z"
+    async with serving(make_app(gateway, {"api": URL})) as http:
+        status, page = await ask(http, "/api?limit=2")
+        assert (status, page["requests"]) == (
+            200,
+            [
+                {"id": "a", "status": "in_queue", "created": moment, "progress": {"progress": 0.5}},
+                {"id": "b", "status": "completed", "created": moment, "ended": moment},
+            ],
+        )
+        assert await ask(http, f"/api?limit=2&after={page['next']}") == (
+            200,
+            {
+                "requests": [
+                    {
+                        "id": "c",
+                        "status": "failed",
+                        "created": moment,
+                        "ended": moment,
+                        "error": {"code": "timeout", "message": "too slow"},
+                    }
+                ]
+            },
+        )
+        status, page = await ask(http, "/api?status=failed")
+        assert [one["id"] for one in page["requests"]] == ["c"]
+
+
+async def test_new_requests_are_the_first_of_the_list(gateway: Gateway) -> None:
+    async with serving(make_app(gateway, {"api": URL})) as http:
+        made = []
+        for _ in range(3):
+            async with http.post("/api", data=b"x") as answer:
+                made.append((await answer.json())["id"])
+        _, page = await ask(http, "/api")
+    assert sorted(made) == [one["id"] for one in page["requests"]]
+
+
+async def test_an_endpoint_lists_its_api(store: Store, gateway: Gateway) -> None:
+    begin(store)
+    endpoints = Endpoints([Endpoint(api_name="api", kind="AsyncAPI", path="/some/where")])
+    async with serving(make_app(gateway, {"api": URL}, endpoints=endpoints)) as http:
+        for path in ("/some/where", "/api"):
+            _, page = await ask(http, path)
+            assert [one["id"] for one in page["requests"]] == ["id1"]
+
+
+@pytest.mark.parametrize(
+    ("query", "code", "detail"),
+    [
+        ("limit=0", "invalid_limit", 'limit is "0"; allowed: a whole number from 1 to 100'),
+        ("limit=101", "invalid_limit", 'limit is "101"; allowed: a whole number from 1 to 100'),
+        ("limit=%D9%A3", "invalid_limit", 'limit is "\u0663"; allowed: a whole number from 1 to 100'),
+        ("limit=1&limit=2", "invalid_limit", 'limit is "1, 2"; allowed: one value'),
+        ("status=done", "invalid_status", 'status is "done"; allowed: in_queue, in_progress, completed, failed'),
+        ("status=", "invalid_status", 'status is ""; allowed: in_queue, in_progress, completed, failed'),
+        ("after=id1", "invalid_after", 'after is "id1"; allowed: what "next" of the page before it says'),
+    ],
+)
+async def test_a_wrong_parameter(store: Store, gateway: Gateway, query: str, code: str, detail: str) -> None:
+    async with serving(make_app(gateway, {"api": URL})) as http:
+        assert await ask(http, f"/api?{query}") == problem(400, "Bad Request", code, detail)
+    assert store.reads == []
+
+
+async def test_an_api_without_requests_or_with_jobs(gateway: Gateway) -> None:
+    endpoints = Endpoints([Endpoint(api_name="sum", kind="BatchAPI", path="/v1/sum")])
+    async with serving(make_app(gateway, {"api": URL}, endpoints=endpoints)) as http:
+        assert await ask(http, "/api") == (200, {"requests": []})
+        status, fields = await ask(http, "/sum")
+        assert (status, fields["code"]) == (404, "unknown_api")
+        # It may be the id of a request, whose API the header has.
+        assert (await ask(http, "/nothing"))[0] == 400
+
+
+@pytest.mark.usefixtures("no_pauses")
+async def test_a_store_that_fails_or_refuses_is_a_problem(store: Store, gateway: Gateway) -> None:
+    async with serving(make_app(gateway, {"api": URL})) as http:
+        store.break_at("list", "api/")
+        text = "the store is not available: try again"
+        assert await ask(http, "/api") == problem(503, "Service Unavailable", "unavailable", text)
+        store.break_at("list", "api/", StoreDeniedError("secret-host: denied", "AccessDenied"))
+        status, fields = await ask(http, "/api")
+        assert (status, fields["code"]) == (503, "store_refused")
+        assert "secret-host" not in str(fields)
+
+
+async def test_in_the_cluster_the_header_names_the_api(store: Store, gateway: Gateway) -> None:
+    begin(store)
+    async with serving(make_app(gateway, {})) as http:
+        _, page = await ask(http, "/", headers=IN_CLUSTER)
+        assert [one["id"] for one in page["requests"]] == ["id1"]
+        assert (await ask(http, "/"))[0] == 400
+        # `/api` is the request `api` there.
+        assert (await ask(http, "/api", headers=IN_CLUSTER))[0] == 404
+
+
+async def test_no_page_reads_a_list_unless_its_origin_is_configured(store: Store, gateway: Gateway) -> None:
+    begin(store)
+    page = {"Origin": "https://app.example.com"}
+    allow = "Access-Control-Allow-Origin"
+    async with serving(make_app(gateway, {"api": URL})) as http:
+        async with http.get("/api", headers=page) as answer:
+            assert (answer.status, allow in answer.headers) == (200, False)
+        async with http.get(f"/api/{KEYS.request_id}", headers=page) as answer:
+            assert answer.headers[allow] == "*"
+    async with (
+        serving(make_app(gateway, {"api": URL}, cors_origins=[page["Origin"]])) as http,
+        http.get("/api", headers=page) as answer,
+    ):
+        assert answer.headers[allow] == page["Origin"]
