@@ -85,6 +85,8 @@ async def answer(
         return _refused(error, 500, [Fault(FOREIGN, "the stored specification is not one")], error_response)
     except (gateway_errors.UploadBrokenError, gateway_errors.UploadStalledError) as error:
         return _refused(error, 400, [Fault(FOREIGN, str(error))], error_response)
+    except gateway_errors.PayloadTooLargeError as error:
+        return _refused(error, 413, [Fault(FOREIGN, str(error))], error_response)
 
 
 def _refused(error: DequeuerError, status: int, faults: list[Fault], error_response: ErrorResponse) -> web.Response:

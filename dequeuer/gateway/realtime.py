@@ -12,7 +12,7 @@ from aiohttp import web
 
 from dequeuer.gateway.copies import SHADOW_FIELD, Copy
 from dequeuer.gateway.endpoints import Endpoint
-from dequeuer.gateway.errors import UploadBrokenError, UploadStalledError
+from dequeuer.gateway.errors import PayloadTooLargeError, UploadBrokenError, UploadStalledError
 from dequeuer.gateway.refusal_reason import PASSED_ON, note_reason
 from dequeuer.gateway.tunnel import ClientBytes, run_tunnel
 from dequeuer.gateway.upload import CONTINUE, IDLE_TIMEOUT_S, read_body
@@ -192,6 +192,8 @@ class Exchange:
             self._body_error = RequestError(408, f"no data of the body arrived for {IDLE_TIMEOUT_S:g} s")
         except UploadBrokenError:
             self._body_error = RequestError(400, "the body of the request is incomplete or malformed")
+        except PayloadTooLargeError as error:
+            self._body_error = RequestError(413, str(error))
         if self._body_error is not None:
             upstream.abort()
             return

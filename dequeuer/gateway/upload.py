@@ -7,7 +7,8 @@ from collections.abc import AsyncGenerator, Collection
 
 from aiohttp import HttpVersion11, hdrs, web
 
-from dequeuer.gateway.errors import UploadBrokenError, UploadStalledError
+from dequeuer.gateway.access.body_limit import body_limit
+from dequeuer.gateway.errors import PayloadTooLargeError, UploadBrokenError, UploadStalledError
 
 IDLE_TIMEOUT_S = 60.0
 """A client that sends nothing for this long in the middle of its payload gets an error."""
@@ -52,7 +53,9 @@ async def read_body(request: web.Request, *, is_asked_for: bool = False) -> Asyn
     Raises:
         UploadBrokenError: the client disconnected, or its framing is malformed.
         UploadStalledError: nothing arrived for `IDLE_TIMEOUT_S`.
+        PayloadTooLargeError: the caller may not send as much.
     """
+    limit, size = body_limit(request), 0
     expects = request.version >= HttpVersion11 and request.headers.get(hdrs.EXPECT, "").lower() == "100-continue"
     if expects and not is_asked_for:
         await request.writer.write(CONTINUE)
@@ -69,6 +72,9 @@ async def read_body(request: web.Request, *, is_asked_for: bool = False) -> Asyn
             raise UploadBrokenError(message) from error
         if not chunk:
             return
+        size += len(chunk)
+        if limit is not None and size > limit.max_bytes:
+            raise PayloadTooLargeError(limit.text)
         yield chunk
 
 

@@ -41,7 +41,23 @@ _GATE = "tests/gateway/access/test_gate.py"
 
 _API_ROUTES = "tests/gateway/test_api_routes.py"
 
+_BODY_LIMIT = "tests/gateway/access/test_body_limit.py"
+
 MUTATIONS = [
+    Mutation(
+        name="a body that is not announced is as large as its caller wants",
+        module="gateway/upload.py",
+        old="        if limit is not None and size > limit.max_bytes:\n",
+        new="        if False:\n",
+        tests=(f"{_BODY_LIMIT}::test_a_body_that_turns_out_larger_leaves_nothing",),
+    ),
+    Mutation(
+        name="a body that is announced as too large is asked for",
+        module="gateway/access/gate.py",
+        old="    return too_large(place.form, limit.text) if limit.is_passed_by(request) else None\n",
+        new="    return None\n",
+        tests=(f"{_BODY_LIMIT}::test_a_larger_body_that_is_announced_is_refused_before_it_is_read",),
+    ),
     Mutation(
         name="clients make labels of the gateway's metrics",
         module="gateway/metering.py",

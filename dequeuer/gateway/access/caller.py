@@ -44,6 +44,7 @@ class Caller:
         apis: names of APIs; `ANY_API` among them: every API.
         may: what it may do with them.
         rate: its own; None: the one of the settings.
+        max_bytes: of a body that it sends; None: no limit of its own.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Caller:
     apis: frozenset[str]
     may: frozenset[Permission]
     rate: Rate | None
+    max_bytes: int | None = None
 
     def allows(self, api_name: str, permission: Permission) -> bool:
         """Return whether it may do this with an API."""

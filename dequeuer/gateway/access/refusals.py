@@ -11,7 +11,7 @@ from dequeuer.formats.go_json import encode
 from dequeuer.gateway.access.places import Form
 from dequeuer.gateway.problems import ProblemError, problem_response
 
-_CODES = {401: "unauthorized", 403: "forbidden", 429: "too_many_requests"}
+_CODES = {401: "unauthorized", 403: "forbidden", 413: "payload_too_large", 429: "too_many_requests"}
 
 
 def unauthorized(form: Form) -> web.Response:
@@ -25,6 +25,11 @@ def unauthorized(form: Form) -> web.Response:
 def forbidden(form: Form, text: str) -> web.Response:
     """Return the response to a request that the token does not allow."""
     return _refusal(form, 403, text)
+
+
+def too_large(form: Form, text: str) -> web.Response:
+    """Return the response to a request that announces a larger body than its caller may send."""
+    return _refusal(form, 413, text)
 
 
 def too_many(form: Form, wait_s: float) -> web.Response:

@@ -14,6 +14,7 @@ from dequeuer.core.errors import ConfigurationError, clip
 from dequeuer.core.suggestions import did_you_mean
 from dequeuer.files.reading import UnreadableError, read_bounded
 from dequeuer.gateway.access.caller import PERMISSIONS, Caller, Permission, rate_of
+from dequeuer.settings.parsers import OBJECT_SIZE, InvalidValueError
 
 if TYPE_CHECKING:
     from dequeuer.apis.faults import Fault
@@ -30,7 +31,7 @@ _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")
 _API: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}|\*")
 _HASH: Final = re.compile(r"[0-9a-fA-F]{64}")
 _REQUIRED: Final = ("name", "sha256", "apis", "may")
-_KEYS: Final = (*_REQUIRED, "rate", "burst")
+_KEYS: Final = (*_REQUIRED, "rate", "burst", "max_bytes")
 _NAME_FORM: Final = 'a letter or digit, then up to 63 of letters, digits, ".", "_", "@" and "-"'
 _HASH_FORM: Final = "64 hexadecimal digits, as `dequeuer token` prints them, or a list of such"
 
@@ -161,6 +162,16 @@ def _is_burst(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= MAX_RATE
 
 
+def _bytes(value: object) -> int | None:
+    """Return a size; None: it is none."""
+    if isinstance(value, bool) or not isinstance(value, int | str):
+        return None
+    try:
+        return OBJECT_SIZE.read(str(value))
+    except InvalidValueError:
+        return None
+
+
 _CHECKS: Final[dict[str, Callable[[object], bool]]] = {
     "name": lambda value: isinstance(value, str) and _NAME.fullmatch(value) is not None,
     "sha256": _all(_HASH),
@@ -168,6 +179,7 @@ _CHECKS: Final[dict[str, Callable[[object], bool]]] = {
     "may": lambda value: bool(_listed(value)) and all(one in PERMISSIONS for one in _listed(value)),
     "rate": _is_rate,
     "burst": _is_burst,
+    "max_bytes": lambda value: _bytes(value) is not None,
 }
 _ALLOWED: Final = {
     "name": _NAME_FORM,
@@ -176,6 +188,7 @@ _ALLOWED: Final = {
     "may": f"{', '.join(PERMISSIONS)}: one, or a list",
     "rate": f"requests a second, more than 0, at most {MAX_RATE}",
     "burst": f"a whole number from 1 to {MAX_RATE}",
+    "max_bytes": OBJECT_SIZE.allowed,
 }
 
 
@@ -188,4 +201,5 @@ def _caller(entry: dict[str, object]) -> Caller:
         apis=frozenset(str(one) for one in _listed(entry["apis"])),
         may=may,
         rate=rate_of(float(rate), burst if isinstance(burst, int) else None) if isinstance(rate, int | float) else None,
+        max_bytes=_bytes(entry.get("max_bytes")),
     )

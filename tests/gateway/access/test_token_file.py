@@ -36,6 +36,10 @@ def test_callers_are_read_from_yaml_and_json(tmp_path: Path) -> None:
     assert (ops.rate, ops.allows("any", "control"), ops.allows("any", "read")) == (None, True, False)
     (limited,) = parse_callers(json.dumps([GOOD | {"rate": 0.1, "burst": 7}]).encode(), "tokens.json")
     assert limited.rate == Rate(per_second=0.1, burst=7)
+    assert limited.max_bytes is None
+    for given in (10 * 2**20, "10MiB", "10485760"):
+        (limited,) = parse_callers(json.dumps([GOOD | {"max_bytes": given}]).encode(), "tokens.json")
+        assert limited.max_bytes == 10 * 2**20
 
 
 @pytest.mark.parametrize(
@@ -61,6 +65,10 @@ def test_callers_are_read_from_yaml_and_json(tmp_path: Path) -> None:
         ({"rate": 1, "burst": 0}, "callers[0].burst"),
         ({"rate": 1, "burst": 1.5}, "callers[0].burst"),
         ({"burst": 5}, "is there without rate"),
+        ({"max_bytes": 0}, "callers[0].max_bytes"),
+        ({"max_bytes": True}, "callers[0].max_bytes"),
+        ({"max_bytes": 1.5}, "callers[0].max_bytes"),
+        ({"max_bytes": "much"}, "a size in bytes from 1 to 48GiB"),
         ({"token": "s3cret"}, "is no key of a caller"),
         ({"api": ["text"]}, "did you mean apis?"),
     ],
