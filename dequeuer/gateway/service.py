@@ -111,8 +111,7 @@ class Gateway:
         self._check_size(new)
         body = BoundedBody(new.body, self._max_payload_bytes)
         found = await self._requests.find(keys) if may_exist else None
-        known = None if found is None else found.status
-        if known is None:
+        if found is None:
             await self._submit_new(keys, new, body, may_repeat=may_repeat)
             return SubmitResult(request_id=new.request_id, size=body.size, existing_status=None)
         beginning, is_whole = await body.read_beginning(MAX_BUFFERED_BYTES)
@@ -120,10 +119,13 @@ class Gateway:
             pass
         if new.witness is not None:
             await new.witness.before_message(existed=True)
-        if known == "in_queue":
+        if found.status == "in_queue":
             inline = self._inline_message(new, beginning, is_whole=is_whole, may_repeat=True)
+            if inline is None and is_whole and (_is_checked(new) or "payload" not in found.times):
+                # The gateway before may have put it into its message; what is stored may be a payload that was refused.
+                await self._store(keys, new, beginning, None)
             await self._send(new, inline, may_repeat=True)
-        return SubmitResult(request_id=new.request_id, size=body.size, existing_status=known)
+        return SubmitResult(request_id=new.request_id, size=body.size, existing_status=found.status)
 
     async def _submit_new(self, keys: RequestKeys, new: Submission, body: BoundedBody, *, may_repeat: bool) -> None:
         beginning, is_whole = await body.read_beginning(MAX_BUFFERED_BYTES)
@@ -280,3 +282,8 @@ class Gateway:
         except (SourceUnavailableError, TimeoutError) as error:
             message = "the queue is not available: nothing was enqueued, try again"
             raise BusyError(message) from error
+
+
+def _is_checked(new: Submission) -> bool:
+    """Return whether the payload is known to be the one of its key: then it may replace what is stored."""
+    return new.witness is not None and not new.witness.is_created_once

@@ -172,6 +172,56 @@ async def test_the_payload_that_a_killed_gateway_stored_is_the_one_that_counts(w
     assert (await submit(cloud, BIG, "id3")).request_id == "id1"
 
 
+async def test_a_gateway_that_sends_no_payloads_stores_the_one_that_another_had_put_into_its_message(
+    wall: list[float],
+) -> None:
+    cloud = Cloud()
+
+    def kill(call: str) -> None:
+        if call == "send":
+            cloud.before = kill_all
+            raise KilledError
+
+    cloud.before = kill
+    with pytest.raises(KilledError):
+        await submit(cloud, SMALL, "id1", inline_bytes=4096)
+    cloud.before = lambda _call: None
+    wall[0] += TAKE_OVER_S + 1
+    assert (await submit(cloud, SMALL, "id2")).request_id == "id1"
+    assert cloud.memory.objects[f"{PREFIX}id1/payload"][0] == SMALL
+    assert f"{PREFIX}id1/headers.json" in cloud.memory.objects
+    assert cloud.sent == ["id1"]
+
+
+async def test_a_payload_that_was_stored_and_refused_is_replaced_by_the_one_of_the_key(wall: list[float]) -> None:
+    cloud = Cloud()
+
+    def kill(call: str) -> None:
+        cloud.before = kill_all if call == "create" else cloud.before
+        if call == "create":
+            raise KilledError
+
+    cloud.after = kill
+    with pytest.raises(KilledError):
+        await submit(cloud, SMALL, "id1")
+    cloud.before = cloud.after = lambda _call: None
+    wall[0] += TAKE_OVER_S + 1
+    with pytest.raises(KeyReusedError):
+        await submit(cloud, BIG, "id2")
+    assert cloud.memory.objects[f"{PREFIX}id1/payload"][0] == BIG
+
+    def fail(call: str) -> None:
+        if call == "send":
+            raise SourceUnavailableError("away")
+
+    cloud.before = fail
+    with pytest.raises(BusyError):
+        await submit(cloud, SMALL, "id3", inline_bytes=4096)
+    cloud.before = lambda _call: None
+    assert (await submit(cloud, SMALL, "id4")).request_id == "id1"
+    assert cloud.memory.objects[f"{PREFIX}id1/payload"][0] == SMALL
+
+
 @pytest.mark.parametrize(
     ("age_s", "retry_after_s", "left_s"),
     [(-100, 1, 301), (0, 1, 301), (0.2, 1, 300), (20, 20, 281), (150, 150, 151), (200, 101, 101), (299.5, 1, 1)],

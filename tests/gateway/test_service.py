@@ -265,6 +265,18 @@ async def test_a_retry_completes_what_a_failed_send_began(store: Store, queue: F
     assert store.objects[f"{PREFIX}id1/payload"][0] == b"first"
 
 
+async def test_a_retry_stores_what_the_first_gateway_had_put_into_its_message(store: Store, queue: FakeQueue) -> None:
+    queue.error = SourceUnavailableError("x")
+    with pytest.raises(BusyError):
+        await make_gateway(store, queue, inline_bytes=4096).submit(submission(b"first"), may_exist=True)
+    assert store.names() == {"id1/status/in_queue"}
+    queue.error = None
+    await make_gateway(store, queue).submit(submission(b"first"), may_exist=True)
+    assert queue.sent == [(URL, "id1")]
+    assert store.objects[f"{PREFIX}id1/payload"][0] == b"first"
+    assert f"{PREFIX}id1/headers.json" in store.objects
+
+
 async def test_a_late_failure_does_not_undo_a_retry_that_worked(store: Store, queue: FakeQueue) -> None:
     gateway = make_gateway(store, queue)
     reached, break_off = asyncio.Event(), asyncio.Event()

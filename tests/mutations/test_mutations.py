@@ -257,6 +257,20 @@ MUTATIONS = [
         tests=(f"{_WAITING}::test_waits_end_soon_after_their_time_while_the_store_hangs",),
     ),
     Mutation(
+        name="a message without its payload is sent for one that was in another gateway's message",
+        module="gateway/service.py",
+        old='(_is_checked(new) or "payload" not in found.times)',
+        new="_is_checked(new)",
+        tests=("tests/gateway/test_service.py::test_a_retry_stores_what_the_first_gateway_had_put_into_its_message",),
+    ),
+    Mutation(
+        name="a payload that was refused reaches the container",
+        module="gateway/service.py",
+        old='(_is_checked(new) or "payload" not in found.times)',
+        new='"payload" not in found.times',
+        tests=(f"{_IDEMPOTENCY}::test_a_payload_that_was_stored_and_refused_is_replaced_by_the_one_of_the_key",),
+    ),
+    Mutation(
         name="each client that waits looks for itself",
         module="gateway/watching.py",
         old="        watch = self._watches.get(key)\n",
