@@ -24,6 +24,7 @@ What = Literal[
     "stopped",  # no process has run for the `seconds` before; in simulation only
     "cancelled",  # a client has asked for the cancellation of a request; in simulation only
     "saw",  # a sidecar has learnt that a request is to be cancelled; in simulation only
+    "told",  # a client got the response to a submission with a key (`name`): `ref` is the id that it was told; in simulation only
     "announced",  # the end of a request (`name`) is in the outbox of webhooks; in simulation only
     "drain",  # a sidecar was asked to stop
     "ended",  # a sidecar ended by itself; in simulation only
@@ -50,8 +51,9 @@ class Record:
         op: the kind of request.
         name: of the action that is refused or allowed; of the object below the request's prefix; the path of the call;
             the kind of message that was submitted: `completion`, or `invalid_input` for one that fails without a call.
-        digest: of the content of the object or the response; of a `status/failed` its code, in simulation only.
-        status: of the response; of a `left`, see `BROKE`.
+        digest: of the content of the object or the response; in simulation only: of a `status/failed` its code, of the
+            claim of a key its state and its request, of a call and of a submission the beginning of the payload.
+        status: of the response, 0: none came; of a `left`, see `BROKE`.
         seconds: of a lease, an extension or a release; of a submission, how soon its deadline is, 0: it has none.
         waited_s: of a delivery: for how long the receive was at the queue, or stopped with its process, seconds.
         count: the receive count.

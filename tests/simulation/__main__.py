@@ -8,16 +8,19 @@ import sys
 from pathlib import Path
 
 from tests.history.records import save
+from tests.simulation.keys import KeyOutcome, simulate_keys
 from tests.simulation.report import (
+    KEYS_PER_WORLD,
     MESSAGES_PER_WORLD,
     report,
     report_cancellations,
     report_jobs,
+    report_keys,
     report_queues,
     report_webhooks,
 )
 from tests.simulation.sidecar import Kind
-from tests.simulation.world import simulate
+from tests.simulation.world import Outcome, simulate
 
 
 def main() -> int:
@@ -43,6 +46,12 @@ def main() -> int:
         help="requests with cancellations and deadlines in all; with --save the world is one of them (default: %(default)s)",
     )
     parser.add_argument(
+        "--key-lives",
+        type=int,
+        default=0,
+        help="requests with idempotency keys in all, with gateways that are killed; with --save the world is one of them (default: %(default)s)",
+    )
+    parser.add_argument(
         "--batch-jobs",
         type=int,
         default=0,
@@ -62,6 +71,8 @@ def main() -> int:
     first = options.seed
     if first is None:
         first = int(os.environ.get("SIMULATION_SEED") or int.from_bytes(os.urandom(4), "big"))
+    if options.save is not None and options.key_lives:
+        return _save(simulate_keys(first, KEYS_PER_WORLD), options.save)
     if options.save is not None:
         kind: Kind | None = (
             "queue" if options.queue_lives else "async" if options.webhook_lives or options.cancel_lives else None
@@ -73,9 +84,7 @@ def main() -> int:
             announces=bool(options.webhook_lives),
             cancels=bool(options.cancel_lives),
         )
-        save(outcome.history, options.save)
-        print("\n".join(map(str, outcome.violations)) or "no promise was broken")
-        return 1 if outcome.violations else 0
+        return _save(outcome, options.save)
     broken = report(first, -(-options.lives // MESSAGES_PER_WORLD), options.jobs) if options.lives else 0
     if options.queue_lives:
         broken |= report_queues(first, -(-options.queue_lives // MESSAGES_PER_WORLD), options.jobs)
@@ -83,7 +92,15 @@ def main() -> int:
         broken |= report_webhooks(first, -(-options.webhook_lives // MESSAGES_PER_WORLD), options.jobs)
     if options.cancel_lives:
         broken |= report_cancellations(first, -(-options.cancel_lives // MESSAGES_PER_WORLD), options.jobs)
+    if options.key_lives:
+        broken |= report_keys(first, -(-options.key_lives // KEYS_PER_WORLD), options.jobs)
     return (report_jobs(first, options.batch_jobs, options.jobs) if options.batch_jobs else 0) | broken
+
+
+def _save(outcome: Outcome | KeyOutcome, path: Path) -> int:
+    save(outcome.history, path)
+    print("\n".join(map(str, outcome.violations)) or "no promise was broken")
+    return 1 if outcome.violations else 0
 
 
 if __name__ == "__main__":

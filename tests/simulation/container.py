@@ -121,7 +121,7 @@ class SimContainer(RunningContainer):
         if not self.is_up:
             self._record_call("left", ref, path, call, status=BROKE)
             raise ContainerUnavailableError("connection refused")
-        self._record_call("called", ref, path, call)
+        self._record_call("called", ref, path, call, body=whole)
         status = 0
         try:
             response = await self._work(ref, call)
@@ -155,7 +155,15 @@ class SimContainer(RunningContainer):
         return SimResponse(200, f'{{"call": "{call}"}}'.encode())
 
     def _record_call(
-        self, what: str, ref: str, path: str, call: str, *, status: int = 0, response: SimResponse | None = None
+        self,
+        what: str,
+        ref: str,
+        path: str,
+        call: str,
+        *,
+        status: int = 0,
+        body: bytes = b"",
+        response: SimResponse | None = None,
     ) -> None:
         self._record(
             Record(
@@ -167,7 +175,7 @@ class SimContainer(RunningContainer):
                 name=path,
                 call=call,
                 status=response.status if response else status,
-                digest=response.body.decode() if response else "",
+                digest=response.body.decode() if response else body[:3].decode(),
                 whole=response.is_whole if response else True,
             )
         )

@@ -11,10 +11,13 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 
 from tests.simulation.jobs.world import simulate_job
+from tests.simulation.keys import simulate_keys
 from tests.simulation.sidecar import Kind
 from tests.simulation.world import simulate
 
 MESSAGES_PER_WORLD = 400
+KEYS_PER_WORLD = 100
+"""Each is submitted several times, and its clients wait for minutes when a gateway was killed."""
 SHOWN = 3
 
 
@@ -63,6 +66,23 @@ def summarize(seed: int, kind: Kind | None = None, *, announces: bool = False, c
     )
 
 
+def summarize_keys(seed: int) -> Summary:
+    """Run one world of requests with keys. An exception becomes a violation."""
+    try:
+        outcome = simulate_keys(seed, KEYS_PER_WORLD)
+    except Exception as error:  # noqa: BLE001 - any exception is reported with its seed
+        return _failed(seed, error)
+    counts: Counter[str] = Counter({"keys": KEYS_PER_WORLD})
+    for record in outcome.history:
+        if record.what in {"submitted", "called"}:
+            counts[record.what] += 1
+        elif record.what == "told":
+            counts[f"told {record.status or 'nothing'}"] += 1
+    return Summary(
+        seed=seed, counts=counts, faults=outcome.faults, violations=tuple(map(str, outcome.violations[:SHOWN]))
+    )
+
+
 def summarize_job(seed: int) -> Summary:
     """Run one world with a batch job. An exception becomes a violation."""
     try:
@@ -106,6 +126,12 @@ def report_cancellations(first: int, worlds: int, processes: int) -> int:
     """The same with worlds of requests that clients cancel, or give deadlines."""
     what = f"{worlds} worlds of {MESSAGES_PER_WORLD} requests with cancellations and deadlines"
     return _report(what, summarize_cancellations, first, worlds, processes)
+
+
+def report_keys(first: int, worlds: int, processes: int) -> int:
+    """The same with worlds of requests that have idempotency keys."""
+    what = f"{worlds} worlds of {KEYS_PER_WORLD} requests with idempotency keys"
+    return _report(what, summarize_keys, first, worlds, processes)
 
 
 def report_jobs(first: int, worlds: int, processes: int) -> int:

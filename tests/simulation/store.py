@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import random
 import re
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
@@ -24,6 +25,8 @@ PREFIX = "uid/workloads/api/"
 RESULT, FAILED = "result.json", "status/failed"
 INDEX = "_cancel"
 """Of the requests that are to be cancelled."""
+CLAIMS = "_keys"
+"""Of keys: which request has a key, and who submits it."""
 DELIVERY: ContextVar[str] = ContextVar("delivery", default="")
 """The receipt of the message that the running task handles."""
 _MESSAGE = re.compile(r"(.*)\.[0-9]+")
@@ -93,7 +96,7 @@ class Objects:
                 ref=ref,
                 delivery=delivery,
                 name=name,
-                digest=digest_of(name, body),
+                digest=digest_of(ref, name, body),
             )
         )
 
@@ -213,7 +216,7 @@ class StoreClient:
                 ref=ref,
                 delivery=delivery,
                 name=name,
-                digest=digest_of(name, body) if name == FAILED else "",
+                digest=digest_of(ref, name, body) if name == FAILED else "",
             )
         )
         return delivery
@@ -229,8 +232,11 @@ def split(key: str) -> tuple[str, str]:
     return (message[1], RESULT) if message and not name else (ref, name)
 
 
-def digest_of(name: str, body: bytes) -> str:
+def digest_of(ref: str, name: str, body: bytes) -> str:
     """Return what a record of an object says of its content."""
+    if ref == CLAIMS:
+        claim = json.loads(body)
+        return f"{claim['state']} {claim['id']}"
     if name == FAILED:
         return decode_failure(body).code or ""
     return digest(body) if name == RESULT else ""
