@@ -55,6 +55,8 @@ KNOWN: dict[str, Measured] = {
     "enqueuer.peak_mib": lambda results: results.enqueuer.peak_mib if results.enqueuer else None,
     "gateway.cpu_to_floor": lambda results: results.gateway.ratio.minimum if results.gateway else None,
     "gateway.peak_mib": lambda results: results.gateway.last_mib if results.gateway else None,
+    "waiters.peak_mib": lambda results: results.waiters.peak_mib if results.waiters else None,
+    "waiters.kib_each": lambda results: results.waiters.kib_each if results.waiters else None,
     # Each round has all programs in turn: the best one counts, as for CPU.
     "proxy.cpu_to_floor": lambda results: results.proxy.to_floor.minimum if results.proxy else None,
     "proxy.cpu_to_aiohttp": lambda results: results.proxy.to_usual.minimum if results.proxy else None,

@@ -88,6 +88,14 @@ def _facts(results: Results) -> Iterable[tuple[str, str]]:
         yield "  CPU us/item", made.cpu_us.text(1)
         yield f"  items/s of 1,000 bytes, a file of {made.file_mib:,.0f} MiB", f"{made.large_items_per_s:,.0f}"
         yield "  peak memory with that file", f"{made.peak_mib:.1f} MiB"
+    yield from _gateway_facts(results)
+    if results.soak is not None:
+        soak = results.soak
+        means = f"{soak.first_mib:.1f} MiB, then {soak.last_mib:.1f} MiB"
+        yield f"memory, first and last quarter of {soak.messages} messages", f"{means} ({soak.apart * 100:+.1f} %)"
+
+
+def _gateway_facts(results: Results) -> Iterable[tuple[str, str]]:
     if results.gateway is not None:
         taken = results.gateway
         yield "gateway, submissions/s with the payload in the message", taken.per_s.text(0)
@@ -95,10 +103,10 @@ def _facts(results: Results) -> Iterable[tuple[str, str]]:
         yield "  ratio to the floor", f"{taken.ratio.text(1)}x"
         memory = f"{taken.first_mib:.1f} MiB, {taken.last_mib:.1f} MiB"
         yield f"  peak memory after a quarter of {taken.submissions}, after all", memory
-    if results.soak is not None:
-        soak = results.soak
-        means = f"{soak.first_mib:.1f} MiB, then {soak.last_mib:.1f} MiB"
-        yield f"memory, first and last quarter of {soak.messages} messages", f"{means} ({soak.apart * 100:+.1f} %)"
+    if results.waiters is not None:
+        held = results.waiters
+        yield f"gateway, peak memory with {held.waiters} clients that wait", f"{held.peak_mib:.1f} MiB"
+        yield "  KiB for each, CPU of a core", f"{held.kib_each:.1f}, {held.cpu_percent:.0f} %"
 
 
 def _proxy(result: ProxyResult) -> str:

@@ -8,6 +8,7 @@ from bench.cpu import CpuResult
 from bench.distance import Distance
 from bench.enqueuer import EnqueuerResult
 from bench.gateway.run import GatewayResult
+from bench.gateway.waiters import WaitersResult
 from bench.memory import Soak
 from bench.proxy.results import Holding, ProxyResult
 from bench.spread import Spread
@@ -29,6 +30,7 @@ class Results:
         idle_percent: CPU while the queue is empty, in percent of a core.
         enqueuer: items a second, CPU and memory of the enqueuer.
         gateway: submissions.
+        waiters: clients that wait at the gateway.
         proxy: small requests through the proxies.
         proxy_memory: memory of the proxies, and large bodies, by name.
         soak: memory over many messages.
@@ -45,6 +47,7 @@ class Results:
     idle_percent: float | None = None
     enqueuer: EnqueuerResult | None = None
     gateway: GatewayResult | None = None
+    waiters: WaitersResult | None = None
     proxy: ProxyResult | None = None
     proxy_memory: dict[str, Holding] = field(default_factory=dict)
     soak: Soak | None = None

@@ -34,7 +34,19 @@ CPU_ROWS: Final = (
     CpuRow(name="batch-16", kind="batch"),
 )
 OTHER_ROWS: Final = (
-    *("distance", "memory", "start", "latency", "idle", "enqueuer", "gateway", "proxy", "proxy-memory", "soak"),
+    *(
+        "distance",
+        "memory",
+        "start",
+        "latency",
+        "idle",
+        "enqueuer",
+        "gateway",
+        "waiters",
+        "proxy",
+        "proxy-memory",
+        "soak",
+    ),
 )
 NAMES: Final = (*(row.name for row in CPU_ROWS), *OTHER_ROWS)
 
@@ -87,6 +99,21 @@ class ProxyAmounts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WaiterAmounts:
+    """How many clients wait at the gateway.
+
+    Attributes:
+        first: that have waited before memory is measured.
+        clients: that wait at the same time.
+        wait_s: how long each waits. All must have begun within this time.
+    """
+
+    first: int
+    clients: int
+    wait_s: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Amounts:
     """How much is measured.
 
@@ -104,6 +131,7 @@ class Amounts:
         enqueued: items of the enqueuer's small runs.
         large_source: bytes of the file of its large run.
         submissions: to the gateway.
+        waiters: at the gateway.
         proxy: of the rows of the proxies.
     """
 
@@ -120,6 +148,7 @@ class Amounts:
     enqueued: int
     large_source: int
     submissions: int
+    waiters: WaiterAmounts
     proxy: ProxyAmounts
 
 
@@ -143,6 +172,7 @@ FULL: Final = Amounts(
     enqueued=500_000,
     large_source=2_000_000_000,
     submissions=100_000,
+    waiters=WaiterAmounts(first=50, clients=10_000, wait_s=60),
     proxy=ProxyAmounts(rounds=7, warm=2000, requests=20_000, paced_s=5.0, body_mib=1024),
 )
 QUICK: Final = Amounts(
@@ -164,5 +194,6 @@ QUICK: Final = Amounts(
     enqueued=200_000,
     large_source=200_000_000,
     submissions=12_000,
+    waiters=WaiterAmounts(first=50, clients=2000, wait_s=12),
     proxy=ProxyAmounts(rounds=3, warm=500, requests=4000, paced_s=1.0, body_mib=256),
 )

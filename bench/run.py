@@ -16,6 +16,7 @@ from bench import certificates, cpu, distance, enqueuer, memory, startup_and_idl
 from bench.child import BenchError
 from bench.context import RunContext
 from bench.gateway import run as gateway
+from bench.gateway import waiters
 from bench.nginx import nginx
 from bench.options import Options
 from bench.proxy import run as proxy
@@ -134,10 +135,18 @@ def _program_measurements(made: RunContext, results: Results) -> dict[str, Calla
     def measure_gateway() -> None:
         results.gateway = gateway.measure(made)
 
+    def measure_waiters() -> None:
+        results.waiters = waiters.measure(made)
+
     def measure_proxy() -> None:
         results.proxy = proxy.measure(made)
 
     def measure_proxy_memory() -> None:
         results.proxy_memory = proxy.hold(made)
 
-    return {"gateway": measure_gateway, "proxy": measure_proxy, "proxy-memory": measure_proxy_memory}
+    return {
+        "gateway": measure_gateway,
+        "waiters": measure_waiters,
+        "proxy": measure_proxy,
+        "proxy-memory": measure_proxy_memory,
+    }

@@ -178,6 +178,17 @@ TARGETS: Final = (
         measured=lambda results: 1000 / results.gateway.per_s.median if results.gateway else None,
     ),
     Target(
+        what="memory of the gateway with 10,000 clients that wait",
+        go="-",
+        nearer=300,
+        farther=300,
+        unit=" MiB",
+        digits=0,
+        measured=lambda results: (
+            results.waiters.peak_mib if results.waiters and results.waiters.waiters >= 10_000 else None
+        ),
+    ),
+    Target(
         what="CPU a request of the proxy to the floor, half load",
         go="-",
         nearer=3,

@@ -48,6 +48,15 @@ BEGUN: Final = (
 )
 
 
+def listing_of(key: str) -> str:
+    """Return a listing with one empty object."""
+    return LISTING.replace("<KeyCount>0</KeyCount>", "<KeyCount>1</KeyCount>").replace(
+        "<IsTruncated>",
+        f"<Contents><Key>{key}</Key><LastModified>2026-11-20T09:59:00.000Z</LastModified><ETag>{E_TAG}</ETag>"
+        "<Size>0</Size></Contents><IsTruncated>",
+    )
+
+
 def deleted(keys: Sequence[str]) -> str:
     """Return the response to a DeleteObjects that is not quiet. Some clients do not accept an empty list."""
     namespace = "http://s3.amazonaws.com/doc/2006-03-01/"

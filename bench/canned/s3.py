@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from typing import TypeAlias
+from urllib.parse import parse_qs
 
 from bench.canned.http import Request, head, whole
 from bench.canned.job import SOURCE_KEY, SUBMISSION, Source, listing
 from bench.canned.state import State
-from bench.wire_format import BEGUN, E_TAG, HEADERS_JSON, LAST_MODIFIED, LIFECYCLE, LISTING, deleted
+from bench.wire_format import BEGUN, E_TAG, HEADERS_JSON, LAST_MODIFIED, LIFECYCLE, LISTING, deleted, listing_of
 
 XML = "Content-Type: application/xml"
 _OBJECT = (f"ETag: {E_TAG}", f"Last-Modified: {LAST_MODIFIED}", "Accept-Ranges: bytes")
@@ -105,10 +106,12 @@ class S3:
             self._payloads[size] = (first + b"x" * size, 0) if size <= WHOLE_BYTES else (first, size)
         return self._payloads[size]
 
-    @staticmethod
-    def _about_bucket(request: Request, query: bytes) -> Reply:
+    def _about_bucket(self, request: Request, query: bytes) -> Reply:
         method = request.method
         fields = {field.partition(b"=")[0] for field in query.split(b"&")}
+        if self._state.shape.requests_wait and b"list-type" in fields and b"%2F_" not in query:
+            [prefix] = parse_qs(query.decode())["prefix"]
+            return "ListObjectsV2", whole("200 OK", listing_of(f"{prefix}status/in_queue").encode(), XML), 0
         answers = {
             (b"GET", b"list-type"): ("ListObjectsV2", _LISTING),
             (b"GET", b"lifecycle"): ("GetBucketLifecycleConfiguration", _LIFECYCLE),

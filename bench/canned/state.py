@@ -29,6 +29,7 @@ class Shape:
         put_delay_s: the delay of each other response of the store.
         source_bytes: the size of the file of a job that is to be enqueued.
         item_bytes: of an item of that file, its line break included.
+        requests_wait: listings show that each request waits in the queue.
     """
 
     kind: Literal["async", "batch"] = "async"
@@ -42,6 +43,7 @@ class Shape:
     put_delay_s: float = 0.0
     source_bytes: int = 0
     item_bytes: int = 100
+    requests_wait: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -53,7 +53,7 @@ def measure(context: RunContext) -> GatewayResult:
     context.own.begin(Shape())
     ours: list[Load] = []
     floor: list[Load] = []
-    with _gateway(context) as gateway, _floor(context) as lowest:
+    with gateway_process(context) as gateway, _floor(context) as lowest:
         for _ in range(PARTS):
             ours.append(_submit(*gateway, part))
             floor.append(_submit(*lowest, part))
@@ -80,7 +80,8 @@ def _submit(port: int, pid: int, count: int) -> Load:
 
 
 @contextmanager
-def _gateway(context: RunContext) -> Iterator[tuple[int, int]]:
+def gateway_process(context: RunContext) -> Iterator[tuple[int, int]]:
+    """Run a gateway that serves one API from the canned servers; yield its port and its process id."""
     port, log = free_port(), context.folder / "gateway.log"
     setup = Setup(shape=Shape(), workers=1, tls=False)
     of_sidecar = environment(context.own, setup, context.folder, context.client)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import Final
 
+from bench.gateway.wait_client import wait
 from bench.proxy.held import download, idle, streams, upload
 from bench.proxy.plan import Load, LoadPlan
 from bench.proxy.raw_client import LoadError
@@ -22,6 +23,7 @@ MODES: Final[dict[str, Callable[[LoadPlan], Load]]] = {
     "streams": streams,
     "download": download,
     "upload": upload,
+    "wait": wait,
 }
 
 

@@ -13,7 +13,8 @@ class LoadPlan:
     Attributes:
         mode: `closed`: each connection has always one request under way; `submit`: the same with submissions; `paced`:
             requests begin at random times, at a rate; `idle`: each connection has had one request; `streams`: each
-            connection has an endless response; `download` and `upload`: one body.
+            connection has an endless response; `download` and `upload`: one body; `wait`: each connection waits for a
+            request.
         port: of the proxy.
         pid: whose CPU and memory is measured; 0: nobody's.
         connections: their number.
@@ -21,9 +22,10 @@ class LoadPlan:
         measured: requests that are measured.
         rate: requests a second of `paced`.
         size: bytes of the body of `download` and `upload`.
+        wait_s: how long each connection of `wait` waits.
     """
 
-    mode: Literal["closed", "submit", "paced", "idle", "streams", "download", "upload"]
+    mode: Literal["closed", "submit", "paced", "idle", "streams", "download", "upload", "wait"]
     port: int
     pid: int = 0
     connections: int = 1
@@ -31,6 +33,7 @@ class LoadPlan:
     measured: int = 0
     rate: float = 0.0
     size: int = 0
+    wait_s: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

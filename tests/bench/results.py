@@ -4,6 +4,7 @@ from bench.cpu import CpuResult
 from bench.distance import Distance
 from bench.enqueuer import EnqueuerResult
 from bench.gateway.run import GatewayResult
+from bench.gateway.waiters import WaitersResult
 from bench.memory import Soak
 from bench.proxy.results import Forwarding, Holding, Latency, ProxyResult
 from bench.results import Results
@@ -92,6 +93,7 @@ def full() -> Results:
             first_mib=52,
             last_mib=52.5,
         ),
+        waiters=WaitersResult(waiters=10_000, peak_mib=242, kib_each=20, cpu_percent=25),
         proxy=proxy(),
         proxy_memory={"dequeuer": holding()},
         soak=Soak(messages=50_000, samples=100, first_mib=50, last_mib=51, apart=0.02),

@@ -63,6 +63,17 @@ def test_a_receive_brings_what_was_asked_for_and_no_more_than_there_is() -> None
         assert len({message[name] for message in first + second}) == 12
 
 
+def test_listings_say_of_each_request_that_it_waits_where_that_is_wanted() -> None:
+    asked = "/bench-bucket?list-type=2&prefix=cluster-uid%2Fworkloads%2Fapi%2F{}id1%2F"
+    waits = Wire(S3(State(shape=Shape(requests_wait=True))).serve)
+    status, listing = waits.ask("GET", asked.format(""))
+    assert status == 200
+    assert b"<Key>cluster-uid/workloads/api/id1/status/in_queue</Key>" in listing
+    for wire, folder in ((waits, "_attempts%2F"), (Wire(S3(State()).serve), "")):
+        _, listing = wire.ask("GET", asked.format(folder))
+        assert b"<KeyCount>0</KeyCount>" in listing
+
+
 def test_a_batch_is_a_json_array_of_its_size() -> None:
     _, wire = queue(Shape(kind="batch", messages=1, payload_bytes=1024))
     (message,) = wire.sqs("ReceiveMessage", MaxNumberOfMessages=1)["Messages"]
