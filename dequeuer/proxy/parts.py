@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from dequeuer.proxy.admission import Admission
-from dequeuer.proxy.container_pool import ContainerPool
+from dequeuer.proxy.container_connection import ContainerConnection
 from dequeuer.proxy.limits import ProxyLimits
 from dequeuer.proxy.record import RequestObserver
 from dequeuer.proxy.tunnel import Tunnel
@@ -47,6 +48,25 @@ class Client(Protocol):
         """Close once everything was sent."""
 
 
+class Pool(Protocol):
+    """The connections to the container."""
+
+    @property
+    def keep_alive(self) -> bool:
+        """Whether a connection is used for more than one request."""
+
+    def take_idle(self, *, must_be_open: bool) -> ContainerConnection | None:
+        """Return an open connection that has no request; `must_be_open`: although the kernel has to be asked."""
+
+    def dial(
+        self, on_connected: Callable[[ContainerConnection], None], on_failed: Callable[[], None]
+    ) -> asyncio.Task[None]:
+        """Make a connection. To be cancelled when it is not wanted any more."""
+
+    def close_idle(self) -> None:
+        """Close the connections that were idle for too long."""
+
+
 @dataclass(slots=True, kw_only=True)
 class ProxyParts:
     """What all exchanges share."""
@@ -54,6 +74,6 @@ class ProxyParts:
     loop: asyncio.AbstractEventLoop
     limits: ProxyLimits
     admission: Admission
-    pool: ContainerPool
+    pool: Pool
     observer: RequestObserver
     unfinished_heads: UnfinishedHeads = field(default_factory=UnfinishedHeads)

@@ -11,7 +11,7 @@ import pytest
 from dequeuer.http.framing import BodyReader, Trailers
 from dequeuer.http.origin import LOCALHOST, Origin
 from dequeuer.http.response_head import ResponseHead
-from dequeuer.proxy.container_connection import ContainerConnection, FailureKind
+from dequeuer.proxy.container_connection import MAX_IDLE_S, ContainerConnection, FailureKind
 from dequeuer.proxy.container_pool import ContainerPool
 
 
@@ -124,9 +124,12 @@ async def test_bytes_after_a_response_end_the_connection(side: Side) -> None:
 
 
 async def test_an_idle_connection_is_closed_after_a_while(side: Side, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("dequeuer.proxy.container_connection.MAX_IDLE_S", 0.0)
     await side.exchange()
-    side.pool.close_idle()
+    loop = asyncio.get_running_loop()
+    now = loop.time()
+    with monkeypatch.context() as patch:
+        patch.setattr(loop, "time", lambda: now + MAX_IDLE_S)
+        side.pool.close_idle()
     assert side.container is not None
     await asyncio.sleep(0)
     assert side.container.recv(100) == b"GET / HTTP/1.1\r\n\r\n"

@@ -8,6 +8,7 @@ from contextlib import suppress
 import pytest
 
 from dequeuer.proxy.limits import ProxyLimits
+from dequeuer.proxy.record import RequestRecord
 from tests.proxy.conftest import ContainerSide, MakeStand, answering, ok, until
 
 GET = b"GET /a HTTP/1.1\r\nHost: h\r\n\r\n"
@@ -64,7 +65,7 @@ async def test_an_idle_connection_is_closed_after_its_time(make_stand: MakeStand
 async def test_deadlines_hold_after_a_bug_in_one_of_them(
     make_stand: MakeStand, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def expire() -> None:
+    def request_ended(record: RequestRecord) -> None:
         raise ZeroDivisionError
 
     bugs: list[object] = []
@@ -72,7 +73,8 @@ async def test_deadlines_hold_after_a_bug_in_one_of_them(
     stand = await make_stand(answering(ok()), limits=ProxyLimits(head_timeout_s=0.01))
     client = await stand.connect()
     with monkeypatch.context() as patch:
-        patch.setattr(stand.admission, "expire", expire)
+        patch.setattr(stand.records, "request_ended", request_ended)
+        await stand.ask(b"GET / HTTP/1.1\r\n")  # its head never ends
         await until(lambda: bool(bugs))
     assert await client.rest() == b""
     assert {type(bug) for bug in bugs} == {ZeroDivisionError}

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any, cast
+from collections.abc import Callable
+from typing import Any
 
 from dequeuer.concurrency.slots import FixedLimit
 from dequeuer.proxy.admission import Admission
 from dequeuer.proxy.client_connection import ClientConnection
 from dequeuer.proxy.container_connection import ContainerConnection
-from dequeuer.proxy.container_pool import ContainerPool
 from dequeuer.proxy.limits import ProxyLimits
 from dequeuer.proxy.parts import ProxyParts
 from tests.proxy.conftest import Records, ok
@@ -66,6 +66,14 @@ class OneConnection:
         assert must_be_open
         return self.connection
 
+    def dial(
+        self, on_connected: Callable[[ContainerConnection], None], on_failed: Callable[[], None]
+    ) -> asyncio.Task[None]:
+        raise AssertionError
+
+    def close_idle(self) -> None:
+        pass
+
 
 class Pair:
     """An exchange between two transports that are not there."""
@@ -79,7 +87,7 @@ class Pair:
             loop=loop,
             limits=ProxyLimits(),
             admission=admission,
-            pool=cast("ContainerPool", self.pool),
+            pool=self.pool,
             observer=Records(),
         )
         self.client, self.container = Wire(), Wire()
