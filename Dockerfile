@@ -1,19 +1,22 @@
-# The tag fixes only the minor version of Python. To fix the exact image, add the digest that your registry shows after
-# the tag (`3.12-slim@sha256:...`).
-FROM docker.io/library/python:3.12-slim AS base
+# The tags fix only the minor version of Python. To fix the exact images, add the digests that your registry shows
+# (`--build-arg BASE=docker.io/library/python:3.12-slim@sha256:...`).
+ARG BASE=docker.io/library/python:3.12-slim
+# The same Python with a C compiler: the modules of the realtime proxy are compiled.
+ARG BUILD_BASE=docker.io/library/python:3.12
 
 
-FROM base AS build
+FROM ${BUILD_BASE} AS build
 
 WORKDIR /src
 COPY constraints.txt ./
 # /tools builds the wheel and is not copied into the image. /opt/dequeuer, without pip, is copied.
 RUN python3 -m venv /tools \
-    && /tools/bin/pip install --quiet --no-cache-dir --constraint constraints.txt hatchling \
+    && /tools/bin/pip install --quiet --no-cache-dir --constraint constraints.txt hatchling mypy setuptools \
     && python3 -m venv --without-pip /opt/dequeuer
 COPY pyproject.toml README.md LICENSE ./
+COPY scripts/compile_hook.py scripts/
 COPY dequeuer dequeuer
-RUN /tools/bin/pip wheel --quiet --no-cache-dir --no-deps --no-build-isolation --wheel-dir /wheels . \
+RUN HATCH_BUILD_HOOK_ENABLE_CUSTOM=true /tools/bin/pip wheel --quiet --no-cache-dir --no-deps --no-build-isolation --wheel-dir /wheels . \
     && /tools/bin/pip --python /opt/dequeuer/bin/python3 install --quiet --no-cache-dir --no-compile \
         --only-binary :all: --constraint constraints.txt /wheels/*.whl
 COPY scripts/prune_venv.py /tools/
@@ -23,7 +26,7 @@ RUN python3 /tools/prune_venv.py /opt/dequeuer \
     && python3 -m compileall -q --invalidation-mode unchecked-hash /opt/dequeuer
 
 
-FROM base
+FROM ${BASE}
 
 # The official image has no compiled files of Python's own library. Modules that install or test software are removed.
 RUN lib="$(python3 -c 'import sysconfig; print(sysconfig.get_path("stdlib"))')" \

@@ -24,7 +24,7 @@ def faults() -> Iterator[str]:
     for tool in ("pip", "pip3", "gcc", "cc", "make"):
         if shutil.which(tool) or Path("/opt/dequeuer/bin", tool).exists():
             yield f"{tool} is in the image"
-    for module in ("pip", "setuptools", "hatchling", "moto", "ministack", "dequeuer.dev"):
+    for module in ("pip", "setuptools", "hatchling", "mypy", "moto", "ministack", "dequeuer.dev"):
         if importlib.util.find_spec(module):
             yield f"the package {module} is in the image"
     # The Python of the base image has its own packages, outside of the environment that runs the sidecar.
@@ -33,6 +33,9 @@ def faults() -> Iterator[str]:
         yield "python3 -m pip works"
     yield from clients()
     yield from modules()
+    exchange = importlib.import_module("dequeuer.proxy.exchange").__file__
+    if exchange is None or not exchange.endswith(".so"):
+        yield f"the modules of the realtime proxy are not compiled by mypyc: {exchange}"
 
 
 def clients() -> Iterator[str]:

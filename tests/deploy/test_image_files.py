@@ -26,6 +26,7 @@ def test_every_declared_dependency_is_pinned_within_its_range() -> None:
         *project["project"]["dependencies"],
         *project["project"]["optional-dependencies"]["dev"],
         *project["build-system"]["requires"],
+        *project["tool"]["hatch"]["build"]["targets"]["wheel"]["hooks"]["custom"]["dependencies"],
     ]
     for text in declared:
         requirement = Requirement(text)
@@ -34,8 +35,10 @@ def test_every_declared_dependency_is_pinned_within_its_range() -> None:
         assert requirement.specifier.contains(specifier.version), f"{text} against {pin}"
 
 
-def test_the_base_is_pinned_and_the_user_is_a_number() -> None:
-    assert re.search(r"^FROM \S+:3\.\d+\S* AS base$", DOCKERFILE, re.MULTILINE)
+def test_the_bases_have_the_same_python_and_the_user_is_a_number() -> None:
+    bases = re.findall(r"^ARG (BASE|BUILD_BASE)=\S+:(3\.\d+)", DOCKERFILE, re.MULTILINE)
+    assert [name for name, _ in bases] == ["BASE", "BUILD_BASE"]
+    assert len({version for _, version in bases}) == 1
     assert re.search(r"^USER 65532:65532$", DOCKERFILE, re.MULTILINE)
     assert 'ENTRYPOINT ["/dequeuer"]' in DOCKERFILE
     assert "HEALTHCHECK [" not in DOCKERFILE
