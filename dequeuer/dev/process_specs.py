@@ -17,6 +17,8 @@ OnLine = Callable[[str, str], None]
 SHUTDOWN_GRACE_S = 10
 """How long requests in progress may continue after Ctrl-C. Short, because the user is waiting."""
 STOP_GRACE_S = 5.0
+PAUSE_CHECK_INTERVAL_S = "1"
+"""Looks cost nothing here."""
 SERVER_STOP_GRACE_S = 0.5
 """For SQS and S3, which would wait 3 s for open connections. Their data is not needed any more."""
 
@@ -53,6 +55,7 @@ class ProcessSpecs:
             "DEQUEUER_ADMIN_HOST": HOST,
             "DEQUEUER_ADMIN_PORT": str(self.addresses.gateway_admin),
             "DEQUEUER_SHUTDOWN_DELAY": "0",  # no load balancer is in front of it
+            "DEQUEUER_PAUSE_CHECK_INTERVAL": PAUSE_CHECK_INTERVAL_S,
             "DEQUEUER_TOKENS": "none",  # it listens on this machine alone
             "DEQUEUER_BUCKET": local_aws.BUCKET,
             "DEQUEUER_CLUSTER_UID": local_aws.CLUSTER_UID,
@@ -79,6 +82,7 @@ class ProcessSpecs:
             "DEQUEUER_CLUSTER_UID": local_aws.CLUSTER_UID,
             # Written at once, so that the status is visible even with a fast container.
             "DEQUEUER_IN_PROGRESS_AFTER": "0",
+            "DEQUEUER_PAUSE_CHECK_INTERVAL": PAUSE_CHECK_INTERVAL_S,
             **own,
         }
         return self.process(name, program(), self.ours(self.base, settings), SHUTDOWN_GRACE_S + STOP_GRACE_S)

@@ -1,4 +1,4 @@
-"""The routes about an async API as a whole: the list of its requests.
+"""The routes about an async API as a whole: the list of its requests, and its pauses.
 
 Cortex has none of them, so their errors are RFC 9457 problem details.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final, ParamSpec, TypeAlias, TypeVar
 
+import structlog
 from aiohttp import web
 
 from dequeuer.core.errors import clip
@@ -17,7 +18,7 @@ from dequeuer.gateway.problems import ProblemError
 from dequeuer.gateway.request_listing import ListedRequests, Position, read_token
 from dequeuer.gateway.responses import json_response
 from dequeuer.gateway.service import Gateway
-from dequeuer.gateway.status_document import listed_document
+from dequeuer.gateway.status_document import listed_document, rfc3339
 from dequeuer.sinks.layout import STATUSES
 
 FindApi: TypeAlias = Callable[[web.Request], str]
@@ -42,6 +43,7 @@ class ApiRoutes:
 
     def __init__(self, gateway: Gateway) -> None:
         self._gateway = gateway
+        self._log = structlog.get_logger()
 
     async def list(self, find_api: FindApi, request: web.Request) -> web.StreamResponse:
         """`GET /<endpoint>[?limit=][&status=][&after=]`: the newest requests."""
@@ -57,7 +59,26 @@ class ApiRoutes:
         }
         if page.following is not None:
             fields["next"] = page.following.token
+        paused_at = await self._gateway.pauses.paused_at(api_name)
+        if paused_at is not None:
+            fields["paused"] = rfc3339(paused_at)
         return json_response(fields)
+
+    async def change(self, find_api: FindApi, request: web.Request) -> web.StreamResponse:
+        """`PUT /<endpoint>?action=pause|resume`."""
+        return await _with_problems(self._change, find_api, request)
+
+    async def _change(self, find_api: FindApi, request: web.Request) -> web.StreamResponse:
+        api_name, action = find_api(request), _parameter(request, "action")
+        if action == "pause":
+            paused_at = await self._gateway.pauses.pause(api_name)
+            self._log.info("api_paused", api_name=api_name)
+            return json_response({"message": f"paused API {api_name}", "paused": rfc3339(paused_at)})
+        if action == "resume":
+            await self._gateway.pauses.resume(api_name)
+            self._log.info("api_resumed", api_name=api_name)
+            return json_response({"message": f"resumed API {api_name}"})
+        raise _invalid("action", action or "", "pause, resume")
 
 
 async def _with_problems(call: Callable[P, Awaitable[T]], /, *args: P.args, **kwargs: P.kwargs) -> T:

@@ -100,6 +100,7 @@ async def _run(settings: GatewaySettings, endpoints: Endpoints, tokens: Tokens |
             cluster_uid=settings.cluster_uid,
             max_payload_bytes=settings.max_payload_bytes,
             inline_bytes=settings.inline_bytes,
+            pause_check_interval_s=settings.pause_check_interval_s,
         )
         open_foreign = partial(cloud.store, observer=event_log, is_foreign=True)
         jobs = Jobs(

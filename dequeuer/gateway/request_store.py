@@ -38,7 +38,7 @@ class Reads(Fetch, Listing, Protocol):
 class RequestStore:
     """The objects of requests. Calls without a stream are retried for a few seconds.
 
-    All methods but `delete` raise `BusyError` when the store cannot be used.
+    All methods but `delete`, which is for what expires anyway, raise `BusyError` when the store cannot be used.
     """
 
     def __init__(self, sink: Sink, reads: Reads) -> None:
@@ -105,6 +105,10 @@ class RequestStore:
         with contextlib.suppress(DequeuerError, TimeoutError):
             async with asyncio.timeout(DELETE_TIMEOUT_S):
                 await self._sink.delete(keys)
+
+    async def remove(self, key: str) -> None:
+        """Delete an object. When this returns, it is gone."""
+        await _call(self._sink.delete, (key,))
 
     async def find(self, keys: RequestKeys) -> FoundRequest | None:
         """Return what there is of a request; None when it is unknown."""

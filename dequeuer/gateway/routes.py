@@ -175,6 +175,14 @@ class Routes:
         """`GET /` with a header."""
         return await self.apis.list(self._api_in_cluster, request)
 
+    async def change_api(self, request: web.Request) -> web.StreamResponse:
+        """`PUT /<api name>`."""
+        return await self.apis.change(partial(self.served, request.match_info["api_name"]), request)
+
+    async def change_api_in_cluster(self, request: web.Request) -> web.StreamResponse:
+        """`PUT /` with a header."""
+        return await self.apis.change(self._api_in_cluster, request)
+
     async def cancel_in_cluster(self, request: web.Request) -> web.StreamResponse:
         """`DELETE /<id>` with a header."""
         return await self._cancel(request, self._api_in_cluster(request))
@@ -311,8 +319,10 @@ def make_app(  # noqa: PLR0913, PLR0917 - what the paths lead to
     app.router.add_get("/healthz", routes.healthz)
     app.router.add_post("/", routes.submit_in_cluster, expect_handler=defer_continue)
     app.router.add_get("/", routes.list_in_cluster)
+    app.router.add_put("/", routes.change_api_in_cluster)
     app.router.add_get("/{request_id}", routes.report_in_cluster)
     app.router.add_delete("/{request_id}", routes.cancel_in_cluster)
+    app.router.add_put("/{api_name}", routes.change_api)
     app.router.add_post("/{api_name}", routes.submit, expect_handler=defer_continue)
     app.router.add_post("/{api_name}/", routes.submit, expect_handler=defer_continue)
     app.router.add_get("/{api_name}/{request_id}", routes.report)
@@ -340,7 +350,9 @@ def _add_endpoint(router: web.UrlDispatcher, routes: Routes, endpoint: Endpoint)
     """Add the routes of an API. Of two paths that match, the router takes that with more fixed segments."""
     if endpoint.kind == "AsyncAPI":
         submit = partial(routes.submit_to, endpoint.api_name)
-        router.add_get(endpoint.path, partial(routes.apis.list, partial(routes.served, endpoint.api_name)))
+        find_api = partial(routes.served, endpoint.api_name)
+        router.add_get(endpoint.path, partial(routes.apis.list, find_api))
+        router.add_put(endpoint.path, partial(routes.apis.change, find_api))
         router.add_post(endpoint.path, submit, expect_handler=defer_continue)
         router.add_post(f"{endpoint.path}/", submit, expect_handler=defer_continue)
         router.add_get(f"{endpoint.path}/{{request_id}}", partial(routes.report_of, endpoint.api_name))

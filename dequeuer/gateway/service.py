@@ -16,6 +16,7 @@ from dequeuer.gateway.idempotency import submit_once
 from dequeuer.gateway.idempotency_key import IdempotencyKey
 from dequeuer.gateway.key_records import KeyRecords
 from dequeuer.gateway.model import FoundRequest, Report, Submission, SubmitResult, check_api_name, check_request_id
+from dequeuer.gateway.pausing import Pauses
 from dequeuer.gateway.queue import Queue
 from dequeuer.gateway.request_listing import ListedRequests, RequestListings, RequestPage
 from dequeuer.gateway.request_store import Reads, RequestStore
@@ -38,6 +39,7 @@ class Gateway:
         cluster_uid: the prefix of the keys.
         max_payload_bytes: a larger payload is refused.
         inline_bytes: a payload up to this size is put into the queue message; 0 means none is.
+        pause_check_interval_s: how often sidecars look for pauses, seconds; 0: they do not.
     """
 
     def __init__(  # noqa: PLR0913 - collaborators and limits
@@ -49,9 +51,12 @@ class Gateway:
         cluster_uid: str,
         max_payload_bytes: int,
         inline_bytes: int = 0,
+        pause_check_interval_s: float = 0.0,
     ) -> None:
         self._requests = RequestStore(sink, reads)
         self._listings = RequestListings(self._requests)
+        self.pauses = Pauses(self._requests, cluster_uid, pause_check_interval_s)
+        """Which APIs are paused."""
         self._queue = queue
         self._cluster_uid = cluster_uid
         self._max_payload_bytes = max_payload_bytes

@@ -58,6 +58,8 @@ class GatewaySettings(SharedSettings):
     """Payloads up to this size are sent inside the queue message. 0: none is, which Cortex's own dequeuer needs."""
     result_retention_days: int = option(RETENTION_DAYS, "DEQUEUER_RESULT_RETENTION_DAYS", default="7")
     """How long the bucket keeps a request, as its sidecars have it: no deadline may be further ahead. 0: not known."""
+    pause_check_interval_s: float = option(seconds(0, 3600), "DEQUEUER_PAUSE_CHECK_INTERVAL", default="0")
+    """As the sidecars of the async APIs have it. Unless it is 0, their APIs can be paused."""
     webhook_queue_url: str | None = option(STANDARD_QUEUE_URL, "DEQUEUER_WEBHOOK_QUEUE", default=None)
     """The queue of webhooks, as the sidecars of all async APIs have it. With it submissions may name a webhook."""
     webhooks: Mapping[str, str] = option(WEBHOOKS, "DEQUEUER_WEBHOOKS", unset="none")

@@ -161,6 +161,9 @@ class SidecarSettings(SharedSettings):
     cancel_check_interval_s: float = option(seconds(0, 3600), "DEQUEUER_CANCEL_CHECK_INTERVAL", default="5")
     """Time between two looks for cancellations of an async API, while requests are in the container; each look lists S3
     once. 0: cancellations are not looked for."""
+    pause_check_interval_s: float = option(seconds(0, 3600), "DEQUEUER_PAUSE_CHECK_INTERVAL", default="0")
+    """Time between two looks whether an async API is paused; each reads S3 once, also while there is no work. 0: pauses
+    are not looked for. The gateway needs the option, too."""
     progress: bool = option(BOOLEAN, "DEQUEUER_PROGRESS", default="false")
     """Whether the container of an async API may report how far a request is. Each POST then has the address in the
     header `X-Dequeuer-Progress-URL`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 from collections.abc import Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack
@@ -14,6 +15,7 @@ from dequeuer.clients.base import Cloud
 from dequeuer.core.drain import Drain
 from dequeuer.core.errors import FatalError, StoreDeniedError, StoreUnavailableError
 from dequeuer.core.events import Observer, StoreCalled
+from dequeuer.core.readiness import Readiness
 from dequeuer.core.refusals import HarmlessCall
 from dequeuer.core.retry import retry_until_available
 from dequeuer.handlers.base import Handler, Target
@@ -27,7 +29,8 @@ from dequeuer.sources.base import Source
 from dequeuer.sources.sqs.operations import SqsClient
 from dequeuer.worker.poller import EndOfWork
 
-if TYPE_CHECKING:  # a sidecar that stores no counts does not pay for them
+if TYPE_CHECKING:  # a sidecar that needs none of them does not pay for them
+    from dequeuer.handlers.async_api.pause import PauseWatch
     from dequeuer.handlers.async_api.progress import ProgressReports
     from dequeuer.sidecar.batch_counts import BatchCounter
 
@@ -61,6 +64,7 @@ class ApiKind:
         has_failed: whether the process must exit with status 1 when the work is over.
         background: runs once, concurrently with the work; None: nothing to run.
         finish: runs after the work, until the given loop time or 0.5 s, whichever is later; None: nothing to run.
+        pause: nothing is received while it is closed; None: nobody looks for pauses.
         harmless_calls: calls by service and operation; their results show whether a refused operation is allowed again.
     """
 
@@ -69,6 +73,7 @@ class ApiKind:
     has_failed: Callable[[], bool]
     background: Callable[[], Coroutine[None, None, None]] | None
     finish: Callable[[float], Coroutine[None, None, None]] | None = None
+    pause: Readiness | None = None
     harmless_calls: Mapping[tuple[str, str], HarmlessCall] = field(default_factory=dict)
 
 
@@ -123,8 +128,14 @@ async def _make_async(settings: SidecarSettings, dependencies: WorkerDependencie
         attempts=AttemptRecords(store, keys, socket.gethostname()),
     )
 
+    pause = await _watch_pauses(settings, dependencies, store)
+
     async def background() -> None:
-        await _ensure_expiry(settings, dependencies, prefix)
+        async with asyncio.TaskGroup() as group:
+            if settings.result_retention_days:  # with 0 days the lifecycle rules of the bucket are not read
+                group.create_task(_ensure_expiry(settings, dependencies, prefix), name="expiry")
+            if pause is not None:
+                group.create_task(pause.run(), name="pauses")
 
     bounded = BugBoundary(
         handler,
@@ -135,10 +146,22 @@ async def _make_async(settings: SidecarSettings, dependencies: WorkerDependencie
         handler=_announcing(bounded, settings, dependencies, store),
         end_of_work=None,
         has_failed=lambda: False,
-        # With a retention of 0 days the lifecycle rules of the bucket are not read.
-        background=background if settings.result_retention_days else None,
+        background=background,
+        pause=None if pause is None else pause.may_receive,
         harmless_calls=harmless_store_calls(store, below),
     )
+
+
+async def _watch_pauses(settings: SidecarSettings, dependencies: WorkerDependencies, store: Fetch) -> PauseWatch | None:
+    """Return whether the API is paused now; None: nobody looks."""
+    if not settings.pause_check_interval_s:
+        return None
+    from dequeuer.handlers.async_api.pause import PauseWatch  # noqa: PLC0415 - only such a sidecar pays for it
+
+    keys = ApiKeys(settings.cluster_uid, settings.api_name)
+    watch = PauseWatch(store, keys, settings.pause_check_interval_s, dependencies.observer)
+    await watch.look()  # a sidecar that is started during a pause receives nothing
+    return watch
 
 
 def _announcing(handler: Handler, settings: SidecarSettings, dependencies: WorkerDependencies, store: Fetch) -> Handler:

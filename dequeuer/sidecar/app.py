@@ -225,6 +225,7 @@ class _Sidecar:
             self._refusals.set_harmless_calls({**harmless_queue_calls(source), **kind.harmless_calls})
             if kind.background is not None:
                 background.append(group.create_task(kind.background(), name="background"))
+            health.pause = kind.pause
             workers = settings.workers
             worker = health.worker = Worker(
                 source=source,
@@ -236,6 +237,7 @@ class _Sidecar:
                 grace_s=settings.shutdown_grace_s,
                 end_of_work=kind.end_of_work,
                 observer=observer,
+                pause=kind.pause,
             )
             observer(ProcessPhaseChanged(phase="started", in_flight=0))
             freeze_startup_objects()

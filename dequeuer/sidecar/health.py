@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dequeuer.core.readiness import Readiness
 from dequeuer.core.refusals import Refusals
 from dequeuer.probes.gate import Gate
 from dequeuer.probes.http_check import HttpCheck
@@ -12,7 +13,7 @@ POLLER_STUCK_AFTER_S = 60.0
 
 
 class Health:
-    """Answers `/healthz` and `/livez`. Set `worker` once there is one."""
+    """Answers `/healthz` and `/livez`. Set `worker` and `pause` once there are some."""
 
     def __init__(self, gate: Gate, http_check: HttpCheck, refusals: Refusals, poll_wait_s: float) -> None:
         self._gate = gate
@@ -20,10 +21,13 @@ class Health:
         self._refusals = refusals
         self._receive_timeout_s = poll_wait_s + POLLER_STUCK_AFTER_S
         self.worker: Worker | None = None
+        self.pause: Readiness | None = None
+        """Closed while a client has paused the API; None: nobody can."""
 
     def is_ready(self) -> bool:
-        """Return whether messages are received: container and AWS permissions allow it."""
-        return self._gate.is_open and self._http_check.may_receive.is_open and self._refusals.is_clear
+        """Return whether messages are received: container, AWS permissions and clients allow it."""
+        is_paused = self.pause is not None and not self.pause.is_open
+        return self._gate.is_open and self._http_check.may_receive.is_open and self._refusals.is_clear and not is_paused
 
     def not_ready_reason(self) -> str:
         """Return one line that says why `is_ready` is false; "" when it is true."""
@@ -31,7 +35,9 @@ class Health:
             return f"the container looks like {self._http_check.looks_like}, not HTTP/1"
         if not self._gate.is_open:
             return "a probe of the container fails"
-        return "" if self._refusals.is_clear else "SQS or S3 refuses a call"
+        if not self._refusals.is_clear:
+            return "SQS or S3 refuses a call"
+        return "" if self.pause is None or self.pause.is_open else "the API is paused: resume it at the gateway"
 
     def is_live(self) -> bool:
         """Return whether the poller makes progress; true until there is a worker."""

@@ -37,6 +37,11 @@ class ApiKeys:
         """Return the key that tells sidecars that a request is to be cancelled."""
         return f"{self.cancellations}{request_id}"
 
+    @property
+    def pause(self) -> str:
+        """The key that tells sidecars to receive nothing."""
+        return f"{self.requests}_paused"
+
     def attempts(self, request_id: str) -> str:
         """Return the prefix of the records of attempts that were tried again, with its slash."""
         return f"{self.requests}_attempts/{request_id}/"

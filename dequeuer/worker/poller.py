@@ -45,6 +45,7 @@ class Poller:
         attempts: start the work on what was received.
         end_of_work: decides when the work is over; None: it never is.
         changed: wakes `run`. It is set when a slot or capacity became free, and when a receive ended.
+        pause: no receive is begun while it is closed, and what was received is worked off; None: it is always open.
     """
 
     def __init__(  # noqa: PLR0913 - one parameter for each collaborator
@@ -58,8 +59,10 @@ class Poller:
         attempts: Attempts,
         end_of_work: EndOfWork | None,
         changed: asyncio.Event,
+        pause: Readiness | None = None,
     ) -> None:
         self._readiness = readiness
+        self._pause = pause
         self._drain = drain
         self._slots = slots
         self._prefetched = prefetched
@@ -102,6 +105,13 @@ class Poller:
             await self._readiness.wait_closed()
             self._prefetched.release_all("not_ready")
             await self._readiness.wait_open()
+            self._changed.set()
+
+    async def receive_when_resumed(self, pause: Readiness) -> None:
+        """Begin to receive again after each pause; until cancelled."""
+        while True:
+            await pause.wait_closed()
+            await pause.wait_open()
             self._changed.set()
 
     def max_response_wait_s(self) -> float:
@@ -163,6 +173,8 @@ class Poller:
 
     def _start_receives(self) -> None:
         if self._backoff is not None or not self._readiness.is_open or self._drain.requested:
+            return
+        if self._pause is not None and not self._pause.is_open:
             return
         while self._receives.can_start and (limit := self._next_receive_limit()) > 0:
             self._receives.start(limit)

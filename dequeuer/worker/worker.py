@@ -46,6 +46,7 @@ class Worker:
         grace_s: how long running work may go on after the drain is requested, seconds.
         end_of_work: decides when the work is over; None: the worker runs until the drain.
         observer: receives every event.
+        pause: nothing is received while it is closed, and the work that was received goes on; None: it is always open.
     """
 
     def __init__(  # noqa: PLR0913 - one parameter for each collaborator
@@ -60,8 +61,10 @@ class Worker:
         grace_s: float,
         end_of_work: EndOfWork | None,
         observer: Observer,
+        pause: Readiness | None = None,
     ) -> None:
         self._drain = drain
+        self._pause = pause
         self._grace_s = grace_s
         self._observer = observer
         changed = asyncio.Event()
@@ -90,6 +93,7 @@ class Worker:
             attempts=self._attempts,
             end_of_work=end_of_work,
             changed=changed,
+            pause=pause,
         )
 
     def is_live(self, stuck_after_s: float) -> bool:
@@ -107,6 +111,9 @@ class Worker:
         releasing = asyncio.create_task(self._poller.release_when_not_ready(), name="release-when-not-ready")
         draining = asyncio.create_task(self._drain.wait_requested(), name="drain-requested")
         tasks = {polling, releasing, draining}
+        if self._pause is not None:
+            resuming = self._poller.receive_when_resumed(self._pause)
+            tasks.add(asyncio.create_task(resuming, name="receive-when-resumed"))
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:

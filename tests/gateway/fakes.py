@@ -132,7 +132,13 @@ class FakeQueue:
         self.store.journal.append(("send", request_id))
 
 
-def make_gateway(store: Store, queue: FakeQueue, max_payload_bytes: int = 1 << 20, inline_bytes: int = 0) -> Gateway:
+def make_gateway(
+    store: Store,
+    queue: FakeQueue,
+    max_payload_bytes: int = 1 << 20,
+    inline_bytes: int = 0,
+    pause_check_interval_s: float = 0.0,
+) -> Gateway:
     return Gateway(
         sink=store,
         reads=store,
@@ -140,6 +146,7 @@ def make_gateway(store: Store, queue: FakeQueue, max_payload_bytes: int = 1 << 2
         cluster_uid="uid",
         max_payload_bytes=max_payload_bytes,
         inline_bytes=inline_bytes,
+        pause_check_interval_s=pause_check_interval_s,
     )
 
 

@@ -13,8 +13,8 @@ from dequeuer.gateway.endpoints import Endpoint, Endpoints
 from dequeuer.gateway.routes import make_app
 from dequeuer.gateway.service import Gateway
 from dequeuer.sinks.layout import RequestKeys
-from tests.gateway.fakes import URL, Store, serving
-from tests.gateway.one_request import KEYS, begin, complete
+from tests.gateway.fakes import URL, FakeQueue, Store, make_gateway, serving
+from tests.gateway.one_request import API, KEYS, begin, complete
 
 IN_CLUSTER = {"X-Cortex-API-Name": "api"}
 
@@ -148,3 +148,69 @@ async def test_no_page_reads_a_list_unless_its_origin_is_configured(store: Store
         http.get("/api", headers=page) as answer,
     ):
         assert answer.headers[allow] == page["Origin"]
+
+
+@pytest.fixture
+def pausing(store: Store, queue: FakeQueue) -> Gateway:
+    return make_gateway(store, queue, pause_check_interval_s=5)
+
+
+async def change(http: ClientSession, path: str, **more: Any) -> tuple[int, Any]:
+    async with http.put(path, **more) as answer:
+        return answer.status, await answer.json(content_type=None)
+
+
+async def test_an_api_is_paused_and_resumed_and_its_list_says_so(store: Store, pausing: Gateway) -> None:
+    moment = "2021-05-03T12:00:00Z"
+    async with serving(make_app(pausing, {"api": URL, "api2": URL})) as http:
+        for _ in range(2):
+            paused = {"message": "paused API api", "paused": moment}
+            assert await change(http, "/api?action=pause") == (200, paused)
+        assert set(store.objects) == {API.pause}
+        assert await ask(http, "/api") == (200, {"requests": [], "paused": moment})
+        assert await ask(http, "/api2") == (200, {"requests": []})
+        for _ in range(2):
+            assert await change(http, "/api?action=resume") == (200, {"message": "resumed API api"})
+        assert store.objects == {}
+        assert await ask(http, "/api") == (200, {"requests": []})
+
+
+async def test_endpoints_and_headers_name_the_api_that_is_paused(store: Store, pausing: Gateway) -> None:
+    endpoints = Endpoints([Endpoint(api_name="api", kind="AsyncAPI", path="/some/where")])
+    async with serving(make_app(pausing, {"api": URL}, endpoints=endpoints)) as http:
+        assert (await change(http, "/some/where?action=pause"))[0] == 200
+        assert set(store.objects) == {API.pause}
+        assert (await change(http, "/?action=resume", headers=IN_CLUSTER))[0] == 200
+        assert store.objects == {}
+
+
+async def test_where_no_sidecar_looks_nothing_is_paused(store: Store, gateway: Gateway) -> None:
+    store.memory.seed([(API.pause, b"")])
+    async with serving(make_app(gateway, {"api": URL})) as http:
+        for action in ("pause", "resume"):
+            status, fields = await change(http, f"/api?action={action}")
+            assert (status, fields["code"]) == (409, "pause_disabled")
+            assert "DEQUEUER_PAUSE_CHECK_INTERVAL" in fields["detail"]
+        assert await ask(http, "/api") == (200, {"requests": []})
+    assert store.journal == []
+
+
+@pytest.mark.parametrize("query", ["", "?action=", "?action=stop", "?action=pause&action=resume"])
+async def test_another_action(store: Store, pausing: Gateway, query: str) -> None:
+    async with serving(make_app(pausing, {"api": URL})) as http:
+        status, fields = await change(http, f"/api{query}")
+        assert (status, fields["code"]) == (400, "invalid_action")
+        status, fields = await change(http, "/other?action=pause")
+        assert (status, fields["code"]) == (404, "unknown_api")
+    assert store.journal == []
+
+
+@pytest.mark.usefixtures("no_pauses")
+@pytest.mark.parametrize(("action", "op"), [("pause", "put"), ("resume", "delete")])
+async def test_a_pause_that_cannot_be_written_is_a_problem(
+    store: Store, pausing: Gateway, action: str, op: str
+) -> None:
+    store.break_at(op, "_paused")
+    async with serving(make_app(pausing, {"api": URL})) as http:
+        status, fields = await change(http, f"/api?action={action}")
+    assert (status, fields["code"]) == (503, "unavailable")

@@ -22,6 +22,7 @@ Rule = Literal[
     "completion",  # the container was notified not once, or before the last batch
     "response dropped",  # released although the container had responded, so that it has to work again
     "received while refused",  # although it was known that a call that work needs is refused
+    "received while paused",  # although the sidecar knew that the API is paused
     "overtaken",  # the container got a message of a group before an earlier one of the group had ended
     "not asked for",  # failed as cancelled or expired, which nobody had asked for
     "wanted by nobody",  # called, or called for longer, although the sidecar knew of the cancellation, or the deadline had passed
@@ -32,6 +33,8 @@ CUT_DELAY_S = 1.0
 """How long a call may go on after the sidecar has learnt that nobody wants it: the moment in which a timer is late."""
 REFUSAL_DELAY_S = 10.0
 """How long after a refusal a receive may still begin: the response that tells of the refusal can be slow."""
+PAUSE_DELAY_S = 3.0
+"""How long a receive that began before the sidecar knew of a pause may be on its way to the queue."""
 UNWANTED = frozenset({"cancelled", "expired"})
 """Codes of requests that failed because nobody wanted them."""
 NOT_DONE_STATUSES = frozenset({0, 429, 503})
@@ -229,6 +232,10 @@ class _Judgement:
             self._violation(
                 "received while refused", record.ref, f"{what} since {since:.3f}, received at {record.at:.3f}"
             )
+
+        paused_at = self._ledger.paused.get(record.sidecar, record.at)
+        if record.at - record.waited_s > paused_at + PAUSE_DELAY_S:
+            self._violation("received while paused", record.ref, f"since {paused_at:.3f}, received at {record.at:.3f}")
 
     def _check_ack(self, record: Record, delivery: Delivery) -> None:
         ledger, ref = self._ledger, record.ref

@@ -81,6 +81,8 @@ class Ledger:
         """The deliveries that each sidecar has received and not yet settled."""
         self.refused: defaultdict[str, dict[str, float]] = defaultdict(dict)
         """The actions that each sidecar needs and is refused, and since when."""
+        self.paused: dict[str, float] = {}
+        """The sidecars that know of a pause, and since when."""
         self._broke_at: dict[tuple[str, str], float] = {}
         self._by_what: Mapping[What, Callable[[Record], None]] = {
             "submitted": self._submitted,
@@ -102,6 +104,8 @@ class Ledger:
             "drain": self._drain,
             "refused": self._refused,
             "allowed": self._allowed,
+            "paused": self._paused,
+            "resumed": self._resumed,
             "killed": self._killed,
         }
 
@@ -176,6 +180,12 @@ class Ledger:
 
     def _allowed(self, record: Record) -> None:
         self.refused[record.sidecar].pop(record.name, None)
+
+    def _paused(self, record: Record) -> None:
+        self.paused[record.sidecar] = record.at
+
+    def _resumed(self, record: Record) -> None:
+        self.paused.pop(record.sidecar, None)
 
     def _stopped(self, record: Record) -> None:
         self._stops.append((record.at, record.seconds))

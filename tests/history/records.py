@@ -25,6 +25,8 @@ What = Literal[
     "cancelled",  # a client has asked for the cancellation of a request; in simulation only
     "saw",  # a sidecar has learnt that a request is to be cancelled; in simulation only
     "told",  # a client got the response to a submission with a key (`name`): `ref` is the id that it was told; in simulation only
+    "paused",  # a sidecar has learnt that nothing is to be received; in simulation only
+    "resumed",  # and that messages are to be received again; in simulation only
     "announced",  # the end of a request (`name`) is in the outbox of webhooks; in simulation only
     "drain",  # a sidecar was asked to stop
     "ended",  # a sidecar ended by itself; in simulation only

@@ -190,6 +190,14 @@ def test_a_release_after_a_complete_response_is_found(status: int, is_found: boo
     assert "response dropped" not in rules(ending, Final(), KEEPING)
 
 
+def test_a_receive_while_the_api_is_paused_is_found() -> None:
+    paused = [SUBMITTED, rec(1, "paused"), delivery(40)]
+    assert "received while paused" in rules(paused, Final(), ASYNC)
+    for under_way in (delivery(3), delivery(20, waited_s=19.0), delivery(40, sidecar="other")):
+        assert "received while paused" not in rules([*paused[:2], under_way], Final(), ASYNC)
+    assert "received while paused" not in rules([*paused[:2], rec(39, "resumed"), delivery(40)], Final(), ASYNC)
+
+
 @pytest.mark.parametrize("name", ["s3:put", "s3:get", "s3:list", "sqs:delete", "sqs:visibility"])
 def test_a_receive_while_a_needed_action_is_refused_is_found(name: str) -> None:
     refused = [SUBMITTED, rec(1, "refused", name=name), delivery(40)]

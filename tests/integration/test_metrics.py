@@ -20,6 +20,7 @@ FAMILIES = {
     "dequeuer_in_flight": "gauge",
     "dequeuer_slots": "gauge",
     "dequeuer_slots_busy": "gauge",
+    "dequeuer_paused": "gauge",
     "dequeuer_source_calls_total": "counter",
     "dequeuer_store_calls_total": "counter",
     "dequeuer_store_call_seconds": "histogram",

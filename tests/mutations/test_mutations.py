@@ -1837,6 +1837,34 @@ MUTATIONS = [
         new="",
         tests=(f"{_API_ROUTES}::test_no_page_reads_a_list_unless_its_origin_is_configured",),
     ),
+    Mutation(
+        name="a paused API receives messages",
+        module="worker/poller.py",
+        old="        if self._pause is not None and not self._pause.is_open:\n            return\n",
+        new="",
+        tests=("tests/worker/test_worker_pause.py::test_nothing_is_received_until_the_pause_is_over",),
+    ),
+    Mutation(
+        name="nothing is received after a pause",
+        module="worker/poller.py",
+        old="            await pause.wait_open()\n            self._changed.set()\n",
+        new="            await pause.wait_open()\n",
+        tests=("tests/worker/test_worker_pause.py::test_nothing_is_received_until_the_pause_is_over",),
+    ),
+    Mutation(
+        name="an outage of the store resumes a paused API",
+        module="handlers/async_api/pause.py",
+        old="        except StoreMissingError:\n",
+        new="        except (StoreMissingError, StoreUnavailableError):\n",
+        tests=("tests/handlers/async_api/test_pause.py::test_without_an_answer_it_stays_as_it_was",),
+    ),
+    Mutation(
+        name="a pause that nobody sees is confirmed",
+        module="gateway/pausing.py",
+        old="        self._check_enabled()\n        await self._store.put(",
+        new="        await self._store.put(",
+        tests=(f"{_API_ROUTES}::test_where_no_sidecar_looks_nothing_is_paused",),
+    ),
 ]
 
 

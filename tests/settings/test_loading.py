@@ -39,6 +39,7 @@ def test_the_defaults_are_those_of_the_contract() -> None:
         poll_wait_s=20,
         in_progress_after_s=1,
         cancel_check_interval_s=5,
+        pause_check_interval_s=0,
         progress=False,
         completion_delay_s=10,
         aws=AwsSettings(
@@ -98,6 +99,7 @@ def test_each_variable_ends_up_in_its_field() -> None:
         "DEQUEUER_POLL_WAIT": "11",
         "DEQUEUER_IN_PROGRESS_AFTER": "0",
         "DEQUEUER_CANCEL_CHECK_INTERVAL": "0",
+        "DEQUEUER_PAUSE_CHECK_INTERVAL": "2.5",
         "DEQUEUER_PROGRESS": "true",
         "DEQUEUER_COMPLETION_DELAY": "12",
         "AWS_REGION": "eu-west-1",
@@ -133,6 +135,7 @@ def test_each_variable_ends_up_in_its_field() -> None:
         poll_wait_s=11,
         in_progress_after_s=0,
         cancel_check_interval_s=0,
+        pause_check_interval_s=2.5,
         progress=True,
         completion_delay_s=12,
         aws=AwsSettings(

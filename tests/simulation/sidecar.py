@@ -10,7 +10,7 @@ from typing import Literal
 
 from dequeuer.concurrency.adaptive_limit import AdaptiveLimit
 from dequeuer.core.drain import Drain
-from dequeuer.core.events import ignore
+from dequeuer.core.events import ConsumptionPaused, Event, ignore
 from dequeuer.core.message import Fence, Message, Outcome
 from dequeuer.core.readiness import AllOf
 from dequeuer.core.refusals import Refusals
@@ -19,6 +19,7 @@ from dequeuer.handlers.async_api.announcing import Announcing
 from dequeuer.handlers.async_api.attempt_records import AttemptRecords
 from dequeuer.handlers.async_api.cancellation import CancellationWatch
 from dequeuer.handlers.async_api.handler import AsyncHandler
+from dequeuer.handlers.async_api.pause import PauseWatch
 from dequeuer.handlers.async_api.result import ResultWriter
 from dequeuer.handlers.base import Handler
 from dequeuer.handlers.batch_api.completion import Completion, EndWhenEmpty
@@ -45,6 +46,7 @@ from tests.simulation.queue import Queue
 from tests.simulation.store import DELIVERY
 
 CANCEL_INTERVAL_S = 5.0
+PAUSE_INTERVAL_S = 2.0
 COMPLETION_DELAY_S = 10.0
 MAX_ATTEMPTS = 5
 BUCKET = "payloads"
@@ -57,7 +59,7 @@ Kind = Literal["async", "batch", "queue"]
 class Shape:
     """The settings of the sidecars of one world, and their load.
 
-    `announces`: each request has a webhook. `cancels`: clients cancel requests, or give them deadlines. `groups`: of messages, in a FIFO queue that others fill; 0: it is a standard queue. `finds_slots`: the adaptive limit sets the concurrency, up to `slots`. `work_s`: mean time of a request in the
+    `announces`: each request has a webhook. `cancels`: clients cancel requests, or give them deadlines. `pauses`: clients pause the API and resume it. `groups`: of messages, in a FIFO queue that others fill; 0: it is a standard queue. `finds_slots`: the adaptive limit sets the concurrency, up to `slots`. `work_s`: mean time of a request in the
     container. `sqs_distance_s`: an additional time of each call to the queue. With it and many slots, several receives run
     at the same time.
     """
@@ -72,6 +74,7 @@ class Shape:
     groups: int = 0
     announces: bool = False
     cancels: bool = False
+    pauses: bool = False
     work_s: float = 0.3
     sqs_distance_s: float = 0.0
 
@@ -100,6 +103,7 @@ class SimSidecar:
         self._refusals = Refusals()
         self._refused: set[str] = set()
         self._watch: CancellationWatch | None = None
+        self._pause: PauseWatch | None = None
         self._sqs = Connection(
             cloud.rates,
             lambda: cloud.sqs_is_unavailable,
@@ -136,6 +140,8 @@ class SimSidecar:
             }
         )
         self._gate = Gate([self.container], ignore)
+        if shape.pauses:
+            self._pause = PauseWatch(self._store, ApiKeys("uid", "api"), PAUSE_INTERVAL_S, self._paused)
         self.worker = Worker(
             source=self._source,
             handler=DeliveryHandler(self._handler()),
@@ -146,8 +152,14 @@ class SimSidecar:
             grace_s=shape.grace_s,
             end_of_work=EndWhenEmpty(self._source) if shape.kind == "batch" else None,
             observer=ignore,
+            pause=None if self._pause is None else self._pause.may_receive,
         )
         self._process: asyncio.Task[None] | None = None
+
+    def _paused(self, event: Event) -> None:
+        assert isinstance(event, ConsumptionPaused)
+        what: What = "paused" if event.is_paused else "resumed"
+        self._record(Record(at=asyncio.get_running_loop().time(), what=what, sidecar=self.name))
 
     def _denial(self, cloud: Cloud, error: Callable[[], Exception]) -> Callable[[str, bool], Exception | None]:
         """Return a function that denies actions. The first denial and the next success of each action are recorded.
@@ -242,6 +254,9 @@ class SimSidecar:
         background.append(asyncio.create_task(self._refusals.run()))
         try:
             await retry_until_available(REPEATABLE_ERRORS, self._source.open)
+            if self._pause is not None:
+                await self._pause.look()
+                background.append(asyncio.create_task(self._pause.run()))
             await self.worker.run()
             await self._source.close()
             self._record(Record(at=asyncio.get_running_loop().time(), what="ended", sidecar=self.name))

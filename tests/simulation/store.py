@@ -27,6 +27,8 @@ INDEX = "_cancel"
 """Of the requests that are to be cancelled."""
 CLAIMS = "_keys"
 """Of keys: which request has a key, and who submits it."""
+PAUSE = "_paused"
+"""The object that says that the API is paused."""
 DELIVERY: ContextVar[str] = ContextVar("delivery", default="")
 """The receipt of the message that the running task handles."""
 _MESSAGE = re.compile(r"(.*)\.[0-9]+")
@@ -78,6 +80,13 @@ class Objects:
             self.bodies[ref]["cancel"] = b""
             self.bodies.setdefault(INDEX, {})[ref] = b""
             self.cancelled_at[ref] = asyncio.get_running_loop().time()
+
+    def set_paused(self, *, is_paused: bool) -> None:
+        """Pause the API or resume it, as the gateway does."""
+        if is_paused:
+            self.bodies[PAUSE] = {"": b""}
+        else:
+            self.bodies.pop(PAUSE, None)
 
     def delete(self, sidecar: str, delivery: str, keys: Collection[str]) -> None:
         """Delete objects."""

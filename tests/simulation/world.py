@@ -60,17 +60,25 @@ class Outcome:
 
 
 def simulate(
-    seed: int, messages: int = 400, kind: Kind | None = None, *, announces: bool = False, cancels: bool = False
+    seed: int,
+    messages: int = 400,
+    kind: Kind | None = None,
+    *,
+    announces: bool = False,
+    cancels: bool = False,
+    pauses: bool = False,
 ) -> Outcome:
     """Run one world and check its history. The same arguments give the same history, record by record.
 
     For the kind `async`: `announces`: each request has a webhook; `cancels`: clients cancel requests, or give them
-    deadlines.
+    deadlines; `pauses`: they pause the API, and resume it.
     """
 
     async def main() -> Outcome:
         plan = draw_plan(messages, kind)
-        world = World(seed, replace(plan, shape=replace(plan.shape, announces=announces, cancels=cancels)))
+        world = World(
+            seed, replace(plan, shape=replace(plan.shape, announces=announces, cancels=cancels, pauses=pauses))
+        )
         await world.run()
         return world.outcome()
 
@@ -101,6 +109,8 @@ class World:
         for _ in range(self._plan.sidecars):
             self._start()
         disturbing = asyncio.create_task(self._disturb_at_random())
+        if self._shape.pauses:
+            self._disturbances.append(asyncio.create_task(self._pause_at_random()))
         await self._submit()
         await disturbing
         await self._wait_until_empty()
@@ -197,6 +207,16 @@ class World:
         if random.random() < 0.3:
             await asyncio.sleep(random.choice([0.0, random.uniform(0, 2), random.expovariate(1 / 20)]))
             self._cloud.objects.cancel(ref)
+
+    async def _pause_at_random(self) -> None:
+        for _ in range(3):
+            await asyncio.sleep(random.expovariate(1 / 10.0))
+            self._set_paused(is_paused=True)
+            await asyncio.sleep(random.choice([0.0, random.uniform(0, 5), random.uniform(30, 120)]))
+            self._set_paused(is_paused=False)
+
+    def _set_paused(self, *, is_paused: bool) -> None:
+        self._cloud.objects.set_paused(is_paused=is_paused)
 
     async def _disturb_at_random(self) -> None:
         """Start the disturbances, one after another; they can overlap."""

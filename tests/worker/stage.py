@@ -10,6 +10,7 @@ from dequeuer.concurrency.slots import ConcurrencyLimit
 from dequeuer.core.drain import Drain
 from dequeuer.core.events import Settled
 from dequeuer.core.message import Done, Fence, Message, Outcome
+from dequeuer.core.readiness import Condition
 from dequeuer.sources.base import Lease
 from dequeuer.worker.lease import LeaseRenewer
 from dequeuer.worker.poller import EndOfWork
@@ -101,6 +102,7 @@ class Stage:
         self.drain = Drain()
         self.seen = Recorder()
         self.renewer = LeaseRenewer(lease_s, self.seen)
+        self.pause: Condition | None = None
         self.worker: Worker | None = None
 
     @asynccontextmanager
@@ -117,6 +119,7 @@ class Stage:
             grace_s=grace_s,
             end_of_work=end_of_work,
             observer=self.seen,
+            pause=self.pause,
         )
         leases = asyncio.create_task(self.renewer.run())
         task = asyncio.create_task(self.worker.run())

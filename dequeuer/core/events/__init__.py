@@ -50,6 +50,7 @@ from dequeuer.core.events.webhooks import (
 from dequeuer.core.events.work import (
     BatchEnded,
     BatchFailed,
+    ConsumptionPaused,
     ItemsFailed,
     LeaseLost,
     LimitChanged,
@@ -76,6 +77,7 @@ Event = (
     | SlotsChanged
     | LimitChanged
     | ReleasedUnstarted
+    | ConsumptionPaused
     | SourceCalled
     | StoreCalled
     | CredentialsRenewed
@@ -116,6 +118,7 @@ def ignore(_event: Event, /) -> None:
 __all__ = [
     "BatchEnded",
     "BatchFailed",
+    "ConsumptionPaused",
     "ContainerProtocolChanged",
     "CopyEnded",
     "CopyResult",

@@ -136,6 +136,13 @@ class ReleasedUnstarted:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ConsumptionPaused:
+    """A client paused the API, or resumed it: from now on nothing is received, or messages are again."""
+
+    is_paused: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LeaseLost:
     """A lease was lost, and its work is fenced. A `Settled` event follows."""
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from dequeuer.core.errors import clip
-from dequeuer.core.events import Event, LeaseLost, LimitChanged, ProcessPhaseChanged, Settled
+from dequeuer.core.events import ConsumptionPaused, Event, LeaseLost, LimitChanged, ProcessPhaseChanged, Settled
 
 _LEVELS: Mapping[str, int] = {
     "completed": logging.INFO,
@@ -42,6 +42,7 @@ class MessageLines:
             Settled: self._settled,
             LeaseLost: self._lease_lost,
             LimitChanged: self._limit_changed,
+            ConsumptionPaused: self._consumption_paused,
             ProcessPhaseChanged: self._phase_changed,
         }
 
@@ -64,6 +65,9 @@ class MessageLines:
         if event.baseline != self._settled_limit:
             self._settled_limit = event.baseline
             self._log.info("concurrency_found", limit=event.baseline, reason=event.reason)
+
+    def _consumption_paused(self, event: ConsumptionPaused) -> None:
+        self._log.info("consumption_paused" if event.is_paused else "consumption_resumed")
 
     def _phase_changed(self, event: ProcessPhaseChanged) -> None:
         level, line = _PHASES[event.phase]

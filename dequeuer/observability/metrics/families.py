@@ -84,6 +84,7 @@ class MessageFamilies:
         self.busy = gauge("dequeuer_slots_busy", "Worker slots that are occupied.").child()
         self.slots = gauge("dequeuer_slots", "Worker slots that exist now.").child()
         self.slots.value = workers
+        self.paused = gauge("dequeuer_paused", "Whether a client has paused the API (1): nothing is received.").child()
         self.limit = gauge(
             "dequeuer_concurrency_limit",
             "Worker slots that measurements found to be best; trials of other numbers are not counted.",

@@ -11,6 +11,7 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
 from dequeuer.core.events import (
     BatchEnded,
+    ConsumptionPaused,
     ContainerProtocolChanged,
     CredentialsRenewalFailed,
     CredentialsRenewed,
@@ -88,6 +89,7 @@ class Metrics:
             SlotsChanged: self._slots_changed,
             LimitChanged: self._limit_changed,
             ReleasedUnstarted: self._released_unstarted,
+            ConsumptionPaused: self._consumption_paused,
             SourceCalled: self._source_called,
             StoreCalled: self._store_called,
             CredentialsRenewed: self._credentials_renewed,
@@ -147,6 +149,9 @@ class Metrics:
     def _limit_changed(self, event: LimitChanged) -> None:
         self._messages.limit.value = event.baseline
         self._messages.changes[event.reason].value += 1
+
+    def _consumption_paused(self, event: ConsumptionPaused) -> None:
+        self._messages.paused.value = event.is_paused
 
     def _released_unstarted(self, event: ReleasedUnstarted) -> None:
         self._messages.given_back[event.reason].value += event.messages

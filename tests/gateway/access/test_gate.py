@@ -25,6 +25,8 @@ EVERY_ROUTE = [
     ("GET", "/text", PROBLEM),
     ("HEAD", "/text", PROBLEM),
     ("GET", "/v1", PROBLEM),
+    ("PUT", "/text?action=pause", PROBLEM),
+    ("PUT", "/v1?action=pause", PROBLEM),
     ("DELETE", "/text/id1", PROBLEM),
     ("GET", "/text/id1/events", PROBLEM),
     ("DELETE", "/v1/id1", PROBLEM),
@@ -113,6 +115,7 @@ async def test_a_token_opens_what_its_entry_says() -> None:
         assert (await stage.ask("GET", f"/text/{request_id}", bearer("view")))[0] == 200
         assert (await stage.ask("POST", "/text", bearer("view"), b"{}"))[0] == 403
         for token in ("web", "view"):
+            assert (await stage.ask("PUT", "/text?action=pause", bearer(token)))[0] == 403
             assert (await stage.ask("DELETE", f"/text/{request_id}", bearer(token)))[0] == 403
         status, _, text = await stage.ask("POST", "/batch/sum", bearer("ops"), b"{}")
         assert (status, json.loads(text)["kind"]) == (403, "forbidden")

@@ -25,8 +25,9 @@ MARK = "--- next"
 @pytest.mark.skipif(shutil.which("curl") is None, reason="needs curl")
 def test_the_lines_do_what_the_page_says(cloud: Cloud, queue: Queue, bucket: Bucket, container: Container) -> None:
     container.reply = lambda _request: Reply(body=b'{"hello": "you"}')
-    settings = async_settings(cloud, queue, bucket, container.port, DEQUEUER_API_NAME="hello")
-    with Gateway(cloud.url, bucket, queue.url, api_name="hello") as gateway, Sidecar(settings):
+    looks = {"DEQUEUER_PAUSE_CHECK_INTERVAL": "0.2"}
+    settings = async_settings(cloud, queue, bucket, container.port, DEQUEUER_API_NAME="hello", **looks)
+    with Gateway(cloud.url, bucket, queue.url, api_name="hello", more=looks) as gateway, Sidecar(settings):
         gateway.wait_started()
         script = "set -euo pipefail\n" + "".join(f"{line}\necho; echo '{MARK}'\n" for line in LINES)
         environment = {"PATH": os.environ["PATH"], "GATEWAY": f"http://127.0.0.1:{gateway.port}"}
@@ -38,7 +39,7 @@ def test_the_lines_do_what_the_page_says(cloud: Cloud, queue: Queue, bucket: Buc
             timeout=DEADLINE_S,
             check=True,
         )
-    _, asked, waited, events, listed, cancelled, after, moment, keyed = [
+    _, asked, waited, events, listed, paused, resumed, cancelled, after, moment, keyed = [
         part.strip() for part in ran.stdout.split(MARK)
     ][:-1]
     assert json.loads(asked)["result"] == {"hello": "you"}
@@ -47,6 +48,8 @@ def test_the_lines_do_what_the_page_says(cloud: Cloud, queue: Queue, bucket: Buc
     # The second request is the newer one.
     assert [one["status"] for one in json.loads(listed)["requests"]] == ["completed", "completed"]
     assert json.loads(listed)["requests"][1]["id"] == json.loads(asked)["id"]
+    assert json.loads(paused)["message"] == "paused API hello"
+    assert json.loads(resumed) == {"message": "resumed API hello"}
     assert json.loads(cancelled)["status"] == "completed"
     for submitted in (after, moment, keyed):
         assert list(json.loads(submitted)) == ["id"]

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from dequeuer.core import events
 from dequeuer.core.events import (
+    ConsumptionPaused,
     ContainerProtocolChanged,
     Event,
     GateChanged,
@@ -271,6 +272,13 @@ def test_a_container_that_does_not_speak_http_is_logged_with_what_it_looks_like(
     assert (begun["event"], begun["level"], begun["detail"]) == ("container_not_http", "error", "looks like TLS")
     assert "DEQUEUER_USER_PORT" in begun["hint"]
     assert (ended["event"], ended["level"]) == ("container_hold_ended", "info")
+
+
+def test_a_pause_is_a_line_and_its_end_another_one(observer: EventLog, lines: Lines) -> None:
+    observer(ConsumptionPaused(is_paused=True))
+    observer(ConsumptionPaused(is_paused=False))
+    told = [(line["event"], line["level"]) for line in lines()]
+    assert told == [("consumption_paused", "info"), ("consumption_resumed", "info")]
 
 
 def test_lines_of_gate_lease_and_phases(observer: EventLog, lines: Lines) -> None:

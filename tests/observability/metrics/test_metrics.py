@@ -16,6 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from dequeuer.core import events
 from dequeuer.core.events import (
     BatchEnded,
+    ConsumptionPaused,
     ContainerProtocolChanged,
     CredentialsRenewalFailed,
     CredentialsRenewed,
@@ -51,6 +52,7 @@ FAMILIES = {
     "dequeuer_in_flight": "gauge",
     "dequeuer_slots_busy": "gauge",
     "dequeuer_slots": "gauge",
+    "dequeuer_paused": "gauge",
     "dequeuer_concurrency_limit": "gauge",
     "dequeuer_concurrency_maximum": "gauge",
     "dequeuer_concurrency_changes_total": "counter",
@@ -253,6 +255,9 @@ def test_gauges_show_the_latest() -> None:
     assert value(metrics, "dequeuer_slots") == 4
     assert value(metrics, "dequeuer_ready") == 0
     metrics(SlotsChanged(busy=3, total=8))
+    for is_paused in (True, False):
+        metrics(ConsumptionPaused(is_paused=is_paused))
+        assert value(metrics, "dequeuer_paused") == is_paused
     metrics(GateChanged(is_open=True))
     metrics(LeaseLost(message_id="m", reason="late"))
     probed = Probed(probe="web:http_get", ok=True, healthy=True, changed=True, detail="", warning=False)

@@ -1,0 +1,63 @@
+"""Finds out whether an async API is paused: nothing is received then. The work that was received goes on.
+
+A client asks for it at the gateway, which writes an object for the API. Each look costs a read of S3, also while there
+is nothing to do, so they are made only where the settings want them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from typing import Final
+
+from dequeuer.core.errors import StoreDeniedError, StoreMissingError, StoreUnavailableError
+from dequeuer.core.events import ConsumptionPaused, Observer
+from dequeuer.core.readiness import Condition
+from dequeuer.sinks.base import Fetch
+from dequeuer.sinks.layout import ApiKeys
+
+LOOK_TIMEOUT_S: Final = 5.0
+
+
+class PauseWatch:
+    """Whether one API is paused, as of the last look that had an answer.
+
+    Args:
+        store: has the object that says it.
+        keys: of the API.
+        interval_s: between two looks, seconds.
+        observer: gets each change.
+    """
+
+    def __init__(self, store: Fetch, keys: ApiKeys, interval_s: float, observer: Observer) -> None:
+        self._store = store
+        self._key = keys.pause
+        self._interval_s = interval_s
+        self._observer = observer
+        self.may_receive = Condition()
+        """Closed while the API is paused."""
+
+    async def run(self) -> None:
+        """Look again and again, until cancelled."""
+        while True:
+            await asyncio.sleep(self._interval_s)
+            await self.look()
+
+    async def look(self) -> None:
+        """Look once. Without an answer in time it stays as it was: an outage pauses nothing, and resumes nothing."""
+        # The store has reported the error.
+        with suppress(StoreUnavailableError, StoreDeniedError, TimeoutError):
+            async with asyncio.timeout(LOOK_TIMEOUT_S):
+                is_paused = await self._is_paused()
+            if is_paused is self.may_receive.is_open:
+                self.may_receive.set(is_open=not is_paused)
+                self._observer(ConsumptionPaused(is_paused=is_paused))
+
+    async def _is_paused(self) -> bool:
+        try:
+            found = await self._store.get(self._key)
+        except StoreMissingError:
+            return False
+        async for _ in found.chunks:  # a body that is not read would cost the connection
+            pass
+        return True
