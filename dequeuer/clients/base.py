@@ -6,6 +6,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import Final, Protocol
 
 from dequeuer.core.events import Observer
+from dequeuer.publishing.operations import EventBusOperations, SnsOperations
 from dequeuer.sinks.base import ObjectStore
 from dequeuer.sinks.expiry import ExpiryChange
 from dequeuer.sources.sqs.errors import Translate
@@ -24,6 +25,12 @@ class Cloud(Protocol):
 
     def sqs(self, *, longest_wait_s: float) -> AbstractAsyncContextManager[SqsClient]:
         """Return the context of an SQS client. `longest_wait_s`: longest wait time of a long poll."""
+
+    def sns(self, region: str) -> AbstractAsyncContextManager[SnsOperations]:
+        """Return the context of an SNS client. Its exceptions are for `translate`."""
+
+    def event_bridge(self, region: str) -> AbstractAsyncContextManager[EventBusOperations]:
+        """Return the context of a client of EventBridge. Its exceptions are for `translate`."""
 
     def store(self, bucket: str, observer: Observer, *, is_foreign: bool = False) -> ObjectStore:
         """Open a bucket. Nothing is sent yet. `is_foreign`: it may belong to another account than ours."""

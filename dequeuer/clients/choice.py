@@ -10,6 +10,7 @@ from dequeuer.aws.partitions import domain
 from dequeuer.aws.profile import profile_switches
 from dequeuer.clients.base import Cloud
 from dequeuer.core.errors import ConfigurationError, clip, mask
+from dequeuer.formats.events_target import EventsTarget
 from dequeuer.settings import AwsSettings
 from dequeuer.settings.text_parsers import queue_region
 
@@ -35,10 +36,11 @@ class Choice(NamedTuple):
 
 
 class AwsResources(NamedTuple):
-    """The bucket (empty: none) and the queues that are used."""
+    """The bucket (empty: none) and the queues that are used, and where events are published."""
 
     bucket: str
     queue_urls: Sequence[str]
+    events: EventsTarget | None = None
 
 
 def choose(settings: AwsSettings, environ: Mapping[str, str], resources: AwsResources) -> Choice:
@@ -115,6 +117,8 @@ def _endpoints(settings: AwsSettings) -> Iterator[tuple[str, str]]:
         "AWS_ENDPOINT_URL": settings.endpoint_url,
         "AWS_ENDPOINT_URL_SQS": settings.endpoint_url_sqs,
         "AWS_ENDPOINT_URL_S3": settings.endpoint_url_s3,
+        "AWS_ENDPOINT_URL_SNS": settings.endpoint_url_sns,
+        "AWS_ENDPOINT_URL_EVENTBRIDGE": settings.endpoint_url_event_bridge,
     }
     if settings.endpoint_url_sqs and settings.endpoint_url_s3:
         del named["AWS_ENDPOINT_URL"]  # not used when both others are set
@@ -152,5 +156,9 @@ def _urls(settings: AwsSettings, environ: Mapping[str, str], resources: AwsResou
         yield from (f"https://sqs.{region}.{domain(region)}" for region in sorted(regions))
     if resources.bucket:
         yield settings.s3_endpoint or f"https://s3.{own}.{domain(own)}"
+    events = resources.events
+    if events is not None and events.region:
+        given = settings.sns_endpoint if events.service == "sns" else settings.event_bridge_endpoint
+        yield given or f"https://{events.service}.{events.region}.{domain(events.region)}"
     if environ.get("AWS_WEB_IDENTITY_TOKEN_FILE"):
         yield environ.get("AWS_ENDPOINT_URL_STS") or f"https://sts.{own}.{domain(own)}"

@@ -27,6 +27,7 @@ from dequeuer.clients.sdk_requests import adapt
 from dequeuer.core import clock
 from dequeuer.core.errors import ConfigurationError, CredentialsMissingError, clip
 from dequeuer.core.events import Observer
+from dequeuer.publishing.operations import EventBusOperations, SnsOperations
 from dequeuer.settings import AwsSettings
 from dequeuer.sinks.base import ObjectStore
 from dequeuer.sinks.expiry import ExpiryChange
@@ -82,6 +83,14 @@ class Aws:
                 yield Regional(client, clip(urlsplit(client.meta.endpoint_url).netloc))
 
         return sqs_by_region(open_region, self.region)
+
+    def sns(self, region: str) -> AbstractAsyncContextManager[SnsOperations]:
+        """Return the context of an SNS client."""
+        return self._client("sns", region, self._settings.sns_endpoint, READ_TIMEOUT_S)
+
+    def event_bridge(self, region: str) -> AbstractAsyncContextManager[EventBusOperations]:
+        """Return the context of a client of EventBridge."""
+        return self._client("events", region, self._settings.event_bridge_endpoint, READ_TIMEOUT_S)
 
     def store(self, bucket: str, observer: Observer, *, is_foreign: bool = False) -> SdkStore:
         """Open a bucket. Nothing is sent yet."""

@@ -17,6 +17,7 @@ from dequeuer.clients.regions import Regional, sqs_by_region
 from dequeuer.core.errors import ConfigurationError, clip
 from dequeuer.core.events import Observer
 from dequeuer.http.origin import Origin
+from dequeuer.publishing.operations import EventBusOperations, SnsOperations
 from dequeuer.settings import AwsSettings
 from dequeuer.sinks.base import ObjectStore
 from dequeuer.sinks.expiry import ExpiryChange
@@ -57,6 +58,31 @@ class SlimAws:
                 await endpoint.close()
 
         return sqs_by_region(open_region, self._region)
+
+    @asynccontextmanager
+    async def sns(self, region: str) -> AsyncIterator[SnsOperations]:
+        """Yield an SNS client."""
+        from dequeuer.publishing.sns import SlimSns  # noqa: PLC0415 - few programs need it
+
+        async with self._endpoint("sns", region, self._settings.sns_endpoint) as endpoint:
+            yield SlimSns(endpoint, timeout_s=READ_TIMEOUT_S)
+
+    @asynccontextmanager
+    async def event_bridge(self, region: str) -> AsyncIterator[EventBusOperations]:
+        """Yield a client of EventBridge."""
+        from dequeuer.publishing.event_bridge import SlimEventBridge  # noqa: PLC0415 - likewise
+
+        async with self._endpoint("events", region, self._settings.event_bridge_endpoint) as endpoint:
+            yield SlimEventBridge(endpoint, timeout_s=READ_TIMEOUT_S)
+
+    @asynccontextmanager
+    async def _endpoint(self, service: str, region: str, given: str | None) -> AsyncIterator[AwsEndpoint]:
+        origin = origin_of(given or f"https://{service}.{region}.{domain(region)}", self._tls)
+        endpoint = AwsEndpoint(origin, Signer(service, region), self._keys)
+        try:
+            yield endpoint
+        finally:
+            await endpoint.close()
 
     def store(self, bucket: str, observer: Observer, *, is_foreign: bool = False) -> SlimStore:
         """Open a bucket. Nothing is sent yet."""

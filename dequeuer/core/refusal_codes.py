@@ -54,12 +54,15 @@ REGION = frozenset(
 BUCKET = frozenset({"NoSuchBucket"})
 """The bucket does not exist."""
 
+_NO_TARGET = frozenset({"NotFound", "NotFoundException", "ResourceNotFoundException"})
+
 _PERMISSION = frozenset(
     {
         "AccessDenied",
         "AccessDeniedException",
         "AccountProblem",
         "AllAccessDisabled",
+        "AuthorizationError",
         "InvalidPayer",
         "NotSignedUp",
         "OptInRequired",
@@ -144,6 +147,8 @@ _PERMISSIONS: Mapping[tuple[str, str], tuple[str, str]] = {
     ("sqs", "release"): ("sqs:ChangeMessageVisibility", ""),
     ("sqs", "depth"): ("sqs:GetQueueAttributes", ""),
     ("sqs", "send"): ("sqs:SendMessage", "kms:GenerateDataKey"),
+    ("sqs", "publish"): ("sns:Publish", "kms:GenerateDataKey"),
+    ("sqs", "put_events"): ("events:PutEvents", ""),
 }
 """The permission that each operation needs, and the one for the KMS key when the bucket or the queue is encrypted."""
 
@@ -157,6 +162,8 @@ def permission(service: str, op: str, code: str) -> str:
 def hint(service: str, op: str, code: str) -> str:
     """Return what the operator should check, in one sentence."""
     name = canonical(code)
+    if name in _NO_TARGET and op in {"publish", "put_events"}:
+        return "the topic or the bus does not exist: check DEQUEUER_EVENTS_TARGET"
     if name in BUCKET:
         return "the bucket does not exist: check DEQUEUER_BUCKET"
     if name in REGION:

@@ -26,7 +26,7 @@ IDLE_BEFORE_CHECK_S = 6.0
 Service = Literal["s3", "sqs"]
 _BATCHES = frozenset({"ack", "renew", "release"})
 """One request has several entries, each with its own result."""
-_BEST_EFFORT = frozenset({("s3", "delete"), ("sqs", "send")})
+_BEST_EFFORT = frozenset({("s3", "delete"), ("sqs", "send"), ("sqs", "publish"), ("sqs", "put_events")})
 """Work continues without these: input expires by itself, and a completion message is released instead of sent again."""
 _RECEIVE = ("sqs", "receive")
 _OBJECT_KINDS = {

@@ -253,7 +253,7 @@ def _check_receivers(reader: Reader, webhooks: Mapping[str, str]) -> None:
 def _check_async_only(reader: Reader, kind: ApiKind | None) -> None:
     if kind in {"async", None}:
         return
-    for path in ("progress", "webhook_queue_url", "events_queue_url", "pause_check_interval_s"):
+    for path in ("progress", "webhook_queue_url", "events_target", "pause_check_interval_s"):
         if reader.values.get(path):
             wrong, other = f"is for async APIs, and the kind of this API is {kind}", reader.source("api_kind")
             reader.faults.append(f"{reader.source(path)}: {wrong}; remove it, or correct {other}")

@@ -33,6 +33,12 @@ class AwsSettings:
     """Endpoint of SQS alone."""
     endpoint_url_s3: str | None = option(URL, "AWS_ENDPOINT_URL_S3", default=None, unset="`AWS_ENDPOINT_URL`")
     """Endpoint of S3 alone."""
+    endpoint_url_sns: str | None = option(URL, "AWS_ENDPOINT_URL_SNS", default=None, unset="`AWS_ENDPOINT_URL`")
+    """Endpoint of SNS alone, for `DEQUEUER_EVENTS_TARGET` of the sidecar."""
+    endpoint_url_event_bridge: str | None = option(
+        URL, "AWS_ENDPOINT_URL_EVENTBRIDGE", default=None, unset="`AWS_ENDPOINT_URL`"
+    )
+    """Endpoint of EventBridge alone, for `DEQUEUER_EVENTS_TARGET` of the sidecar."""
     client: AwsClient = option(choice("auto", "slim", "sdk"), "DEQUEUER_AWS_CLIENT", default="auto")
     """Clients of SQS and S3: slim ones, which cost a fraction of the CPU and memory, or those of AWS's SDK. auto: slim,
     unless only the SDK's can be used: with a proxy, FIPS or dual-stack endpoints, an access point's ARN or a directory
@@ -63,6 +69,16 @@ class AwsSettings:
     def s3_endpoint(self) -> str | None:
         """The endpoint of S3; None: the one of AWS."""
         return self.endpoint_url_s3 or self.endpoint_url
+
+    @property
+    def sns_endpoint(self) -> str | None:
+        """The endpoint of SNS; None: the one of AWS."""
+        return self.endpoint_url_sns or self.endpoint_url
+
+    @property
+    def event_bridge_endpoint(self) -> str | None:
+        """The endpoint of EventBridge; None: the one of AWS."""
+        return self.endpoint_url_event_bridge or self.endpoint_url
 
     @property
     def protection(self) -> ObjectProtection:

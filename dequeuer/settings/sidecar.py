@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from dequeuer.core.queue_limits import MAX_VISIBILITY_TIMEOUT_S
+from dequeuer.formats.events_target import EventsTarget
 from dequeuer.jobs.s3_path import S3Path
 from dequeuer.settings.auto_workers import AutoWorkers, number_or_auto
 from dequeuer.settings.option import group, option, settings_class
@@ -25,6 +26,7 @@ from dequeuer.settings.shared import SharedSettings
 from dequeuer.settings.text_parsers import (
     ADDRESS,
     BUCKET,
+    EVENTS_TARGET,
     HOST,
     HOSTS,
     NAME,
@@ -156,8 +158,9 @@ class SidecarSettings(SharedSettings):
     """`status/in_progress` is written only for a request that still runs after this time; 0: at once."""
     webhook_queue_url: str | None = option(STANDARD_QUEUE_URL, "DEQUEUER_WEBHOOK_QUEUE", default=None)
     """SQS queue for the ends of requests of an async API that have a webhook; `dequeuer webhooks` reads it."""
-    events_queue_url: str | None = option(STANDARD_QUEUE_URL, "DEQUEUER_EVENTS_TARGET", default=None)
-    """SQS queue that gets the end of every request of an async API, in the form of the body of a webhook."""
+    events_target: EventsTarget | None = option(EVENTS_TARGET, "DEQUEUER_EVENTS_TARGET", default=None)
+    """Queue of SQS, topic of SNS or bus of EventBridge that gets the end of every request of an async API, in the form
+    of the body of a webhook."""
     cancel_check_interval_s: float = option(seconds(0, 3600), "DEQUEUER_CANCEL_CHECK_INTERVAL", default="5")
     """Time between two looks for cancellations of an async API, while requests are in the container; each look lists S3
     once. 0: cancellations are not looked for."""

@@ -12,6 +12,7 @@ from typing import TypeVar
 from urllib.parse import urlsplit
 
 from dequeuer.core.errors import clip, quoted
+from dequeuer.formats.events_target import EventsTarget, target_of_arn
 from dequeuer.jobs import names
 from dequeuer.jobs.s3_path import OUTPUT_PATH, InvalidS3PathError, S3Path, parse_s3_path
 from dequeuer.settings.parsers import PORT, InvalidValueError, Parser, listed, matching
@@ -144,6 +145,23 @@ QUEUE_URL = Parser("the URL of a queue, such as https://sqs.us-west-2.amazonaws.
 STANDARD_QUEUE_URL = Parser(
     "the URL of a standard queue, such as https://sqs.us-west-2.amazonaws.com/123456789012/webhooks",
     _standard_queue_url,
+)
+
+
+def _events_target(match: re.Match[str]) -> EventsTarget:
+    if not match[0].startswith("arn:"):
+        return EventsTarget(service="sqs", address=STANDARD_QUEUE_URL.read(match[0]))
+    target = target_of_arn(match[0])
+    if target is None:
+        raise InvalidValueError("the ARN is not that of a standard topic or of an event bus")
+    return target
+
+
+EVENTS_TARGET = Parser(
+    "the URL of a standard queue of SQS, or the ARN of a standard topic of SNS "
+    "(arn:aws:sns:us-west-2:123456789012:my-topic) or of a bus of EventBridge "
+    "(arn:aws:events:us-west-2:123456789012:event-bus/my-bus)",
+    _events_target,
 )
 QUEUES = _by_name(_queue_of_api, "name=URL of its queue for each API")
 _NETWORK: Parser[IPv4Network | IPv6Network] = Parser(

@@ -30,6 +30,8 @@ from dequeuer.sources.sqs.operations import SqsClient
 from dequeuer.worker.poller import EndOfWork
 
 if TYPE_CHECKING:  # a sidecar that needs none of them does not pay for them
+    from dequeuer.formats.events_target import EventsTarget
+    from dequeuer.handlers.async_api.announcing import Outbox
     from dequeuer.handlers.async_api.pause import PauseWatch
     from dequeuer.handlers.async_api.progress import ProgressReports
     from dequeuer.sidecar.batch_counts import BatchCounter
@@ -143,7 +145,7 @@ async def _make_async(settings: SidecarSettings, dependencies: WorkerDependencie
         settings.max_attempts,
     )
     return ApiKind(
-        handler=_announcing(bounded, settings, dependencies, store),
+        handler=await _announcing(bounded, settings, dependencies, store),
         end_of_work=None,
         has_failed=lambda: False,
         background=background,
@@ -164,26 +166,42 @@ async def _watch_pauses(settings: SidecarSettings, dependencies: WorkerDependenc
     return watch
 
 
-def _announcing(handler: Handler, settings: SidecarSettings, dependencies: WorkerDependencies, store: Fetch) -> Handler:
+async def _announcing(
+    handler: Handler, settings: SidecarSettings, dependencies: WorkerDependencies, store: Fetch
+) -> Handler:
     """Return a handler that announces the requests which it has ended."""
-    queue_urls = (settings.webhook_queue_url, settings.events_queue_url)
-    if queue_urls == (None, None):
+    url, target = settings.webhook_queue_url, settings.events_target
+    if url is None and target is None:
         return handler
     from dequeuer.handlers.async_api.announcing import Announcing  # noqa: PLC0415 - only such a sidecar pays for it
     from dequeuer.sources.sqs.outbox import SqsOutbox  # noqa: PLC0415 - see above
 
-    outbox, events = (
-        None if url is None else SqsOutbox(dependencies.sqs, dependencies.cloud.translate, url, dependencies.observer)
-        for url in queue_urls
-    )
+    def queue(url: str) -> Outbox:
+        return SqsOutbox(dependencies.sqs, dependencies.cloud.translate, url, dependencies.observer)
+
+    events: Outbox | None = None
+    if target is not None:
+        events = queue(target.address) if target.service == "sqs" else await _publisher(target, settings, dependencies)
     return Announcing(
         handler,
-        outbox=outbox,
+        outbox=None if url is None else queue(url),
         events=events,
         store=store,
         cluster_uid=settings.cluster_uid,
         api_name=settings.api_name,
     )
+
+
+async def _publisher(target: EventsTarget, settings: SidecarSettings, dependencies: WorkerDependencies) -> Outbox:
+    """Open the topic or the bus that gets the ends of requests. Nothing is sent yet."""
+    from dequeuer.publishing.outbox import BusOutbox, TopicOutbox  # noqa: PLC0415 - see above
+
+    cloud, observer, opened = dependencies.cloud, dependencies.observer, dependencies.closing
+    if target.service == "sns":
+        topics = await opened.enter_async_context(cloud.sns(target.region))
+        return TopicOutbox(topics, cloud.translate, target.address, settings.api_name, observer)
+    buses = await opened.enter_async_context(cloud.event_bridge(target.region))
+    return BusOutbox(buses, cloud.translate, target.address, observer)
 
 
 async def _open_progress(dependencies: WorkerDependencies) -> ProgressReports:

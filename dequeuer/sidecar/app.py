@@ -64,7 +64,7 @@ async def _run(settings: SidecarSettings) -> int:
     logs.configure(settings.log.level, settings.log.format)
     log = structlog.get_logger()
     probes = load_probes(settings.probes_path, settings.user_port, settings.user_host)
-    resources = AwsResources(settings.store_bucket, (settings.queue_url,))
+    resources = AwsResources(settings.store_bucket, (settings.queue_url,), settings.events_target)
     client, reasons = choose(settings.aws, os.environ, resources)
     if reasons:
         log.info("aws_client_chosen", client=client, reason="; ".join(reasons))

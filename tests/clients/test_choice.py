@@ -7,6 +7,7 @@ import pytest
 
 from dequeuer.clients.choice import AwsResources, Choice, choose, connect
 from dequeuer.core.errors import ConfigurationError
+from dequeuer.formats.events_target import target_of_arn
 from dequeuer.settings import AwsSettings
 from dequeuer.settings.shared import AwsClient
 
@@ -102,6 +103,18 @@ def test_the_region_of_a_queue_decides_whether_it_is_behind_a_proxy() -> None:
     environ = KEYS | {"HTTPS_PROXY": "http://p:1", "NO_PROXY": "sqs.cn-north-1.amazonaws.com.cn"}
     places = AwsResources("", ("https://sqs.cn-north-1.amazonaws.com.cn/123456789012/q",))
     assert choose(where(), environ, places) == Choice("slim")
+
+
+def test_a_proxy_between_here_and_the_topic_of_events() -> None:
+    environ = KEYS | {"HTTPS_PROXY": "http://p:1", "NO_PROXY": "sqs.eu-west-1.amazonaws.com"}
+    for arn, host in (
+        ("arn:aws:sns:us-west-2:123456789012:t", "sns.us-west-2.amazonaws.com"),
+        ("arn:aws:events:us-west-2:123456789012:event-bus/b", "events.us-west-2.amazonaws.com"),
+    ):
+        found = choose(where(), environ, AwsResources("", (QUEUE,), target_of_arn(arn)))
+        assert (found.client, f"applies to {host}" in found.reasons[0]) == ("sdk", True)
+        environ_without = environ | {"NO_PROXY": f"{environ['NO_PROXY']},{host}"}
+        assert choose(where(), environ_without, AwsResources("", (QUEUE,), target_of_arn(arn))) == Choice("slim")
 
 
 def test_a_proxy_between_here_and_the_keys() -> None:

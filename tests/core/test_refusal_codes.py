@@ -99,6 +99,9 @@ def test_the_permission_is_that_of_the_key_when_the_key_refuses() -> None:
     assert permission("s3", "put", "KMS.DisabledException") == "kms:GenerateDataKey"
     assert permission("sqs", "receive", "KmsAccessDenied") == "kms:Decrypt"
     assert permission("sqs", "ack", "KmsAccessDenied") == "sqs:DeleteMessage"
+    assert permission("sqs", "publish", "AuthorizationError") == "sns:Publish"
+    assert permission("sqs", "publish", "KMSAccessDenied") == "kms:GenerateDataKey"
+    assert permission("sqs", "put_events", "AccessDeniedException") == "events:PutEvents"
 
 
 @pytest.mark.parametrize(
@@ -113,3 +116,9 @@ def test_the_permission_is_that_of_the_key_when_the_key_refuses() -> None:
 )
 def test_the_hint_names_the_cause_to_check(code: str, words: str) -> None:
     assert words in hint("s3", "put", code)
+
+
+@pytest.mark.parametrize(("op", "code"), [("publish", "NotFound"), ("put_events", "ResourceNotFoundException")])
+def test_the_hint_of_a_missing_target_names_its_option(op: str, code: str) -> None:
+    assert "DEQUEUER_EVENTS_TARGET" in hint("sqs", op, code)
+    assert "DEQUEUER_EVENTS_TARGET" not in hint("sqs", op, "AccessDenied")

@@ -20,6 +20,9 @@ def stored(op: StoreOp = "put", *, refused: bool, key: str = "k", took_s: float 
     return StoreCalled(op=op, duration_s=took_s, error="denied" if refused else None, code="AccessDenied", key=key)
 
 
+SENDS: tuple[SourceOp, ...] = ("send", "publish", "put_events")
+
+
 def sourced(op: SourceOp, *, refused: bool, messages: int = 1) -> SourceCalled:
     return SourceCalled(op=op, messages=messages, duration_s=0.0, error="denied" if refused else None)
 
@@ -136,7 +139,7 @@ async def test_a_refused_receive_is_reported_and_receives_continue() -> None:
     assert refusals.is_clear
 
 
-@pytest.mark.parametrize("event", [stored("delete", refused=True), sourced("send", refused=True)])
+@pytest.mark.parametrize("event", [stored("delete", refused=True), *(sourced(op, refused=True) for op in SENDS)])
 async def test_refused_operations_that_work_does_not_need_close_nothing(event: SourceCalled | StoreCalled) -> None:
     refusals = Refusals()
     refusals(event)

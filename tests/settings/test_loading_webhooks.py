@@ -78,6 +78,18 @@ def test_only_async_apis_announce_the_ends_of_requests(name: str) -> None:
     assert QUEUE in str(load([], {**ASYNC, name: QUEUE}))
 
 
+def test_events_go_to_a_queue_a_topic_or_a_bus() -> None:
+    topic, bus = "arn:aws:sns:us-west-2:123456789012:ends", "arn:aws:events:us-west-2:123456789012:event-bus/ends"
+    for given, service in ((QUEUE, "sqs"), (topic, "sns"), (bus, "events")):
+        target = load([], {**ASYNC, "DEQUEUER_EVENTS_TARGET": given}).events_target
+        assert target is not None
+        assert (target.service, target.address) == (service, given)
+    for wrong, text in ((f"{QUEUE}.fifo", "FIFO"), (f"{topic}.fifo", "standard topic"), ("nonsense", "allowed: ")):
+        (fault,) = faults([], {**ASYNC, "DEQUEUER_EVENTS_TARGET": wrong})
+        assert fault.startswith("DEQUEUER_EVENTS_TARGET: ")
+        assert text in fault
+
+
 def test_the_receivers_of_apis_are_checked_at_the_start() -> None:
     environ = {**GATEWAY, "DEQUEUER_WEBHOOK_QUEUE": QUEUE}
     settings = load_gateway([], {**environ, "DEQUEUER_WEBHOOKS": "a=https://example.com/x=1?y=2,b=https://b.example"})

@@ -14,6 +14,7 @@ from dequeuer.core.events import Observer
 from dequeuer.core.message import Done, Reject, Retry
 from dequeuer.handlers.response_policy import ResponsePolicy
 from dequeuer.jobs.worker_counts import WorkerCounts
+from dequeuer.publishing.operations import EventBusOperations, SnsOperations
 from dequeuer.sidecar.api_kinds import ApiKind, WorkerDependencies, make_api_kind
 from dequeuer.sidecar.batch_counts import BatchCounter
 from dequeuer.sinks.base import ObjectStore
@@ -42,6 +43,12 @@ class MemoryCloud:
         return translate
 
     def sqs(self, *, longest_wait_s: float) -> AbstractAsyncContextManager[SqsClient]:
+        raise NotImplementedError
+
+    def sns(self, region: str) -> AbstractAsyncContextManager[SnsOperations]:
+        raise NotImplementedError
+
+    def event_bridge(self, region: str) -> AbstractAsyncContextManager[EventBusOperations]:
         raise NotImplementedError
 
     def store(self, bucket: str, observer: Observer, *, is_foreign: bool = False) -> MemoryStore:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-SourceOp = Literal["receive", "ack", "renew", "release", "depth", "send"]
+SourceOp = Literal["receive", "ack", "renew", "release", "depth", "send", "publish", "put_events"]
+"""publish: to a topic of SNS. put_events: to a bus of EventBridge."""
 StoreOp = Literal["get", "put", "list", "delete"]
 Feature = Literal[
     "conditional_writes",

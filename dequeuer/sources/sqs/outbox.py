@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable
 
 from dequeuer.core import clock
-from dequeuer.core.errors import DequeuerError, SourceDeniedError, SourceGoneError
-from dequeuer.core.events import Observer, SourceCalled
+from dequeuer.core.errors import SourceDeniedError, SourceGoneError
+from dequeuer.core.events import Observer, SourceCalled, SourceOp
 from dequeuer.sources.sqs.errors import Translate, error_of_send
 from dequeuer.sources.sqs.operations import SqsOperations
 
@@ -31,27 +32,34 @@ class SqsOutbox:
 
     async def send(self, body: str) -> None:
         """Send a message. Raises `SourceUnavailableError`, or `SourceDeniedError`: also when there is no queue."""
-        started = clock.monotonic()
+        sending = self._client.send_message(QueueUrl=self._queue_url, MessageBody=body)
         try:
-            async with asyncio.timeout(CALL_TIMEOUT_S):
-                await self._client.send_message(QueueUrl=self._queue_url, MessageBody=body)
-        except Exception as error:
-            kind, translated = self._translate(error)
-            self._observer(
-                SourceCalled(
-                    op="send",
-                    messages=0,
-                    duration_s=clock.monotonic() - started,
-                    error=kind,
-                    detail=str(translated),
-                    code=translated.code if isinstance(translated, SourceDeniedError) else "",
-                )
-            )
-            raise self._without_end(translated) from error
-        self._observer(SourceCalled(op="send", messages=1, duration_s=clock.monotonic() - started, error=None))
+            await reported("send", sending, self._translate, self._observer)
+        except SourceGoneError as error:
+            # It would end the work, and the queue of the requests is still there.
+            raise SourceDeniedError(f"the queue {self._queue_url} does not exist", "QueueDoesNotExist") from error
 
-    def _without_end(self, error: DequeuerError) -> DequeuerError:
-        """Return the error, but none that would end the work: the queue of the requests is still there."""
-        if isinstance(error, SourceGoneError):
-            return SourceDeniedError(f"the queue {self._queue_url} does not exist", "QueueDoesNotExist")
-        return error_of_send(error)
+
+async def reported(op: SourceOp, sending: Awaitable[object], translate: Translate, observer: Observer) -> None:
+    """Wait for the end of a call that sends one message, for 10 s at most, and report it as `SourceCalled`.
+
+    Raises `SourceUnavailableError`, `SourceDeniedError`, `SourceGoneError`.
+    """
+    started = clock.monotonic()
+    try:
+        async with asyncio.timeout(CALL_TIMEOUT_S):
+            await sending
+    except Exception as error:
+        kind, translated = translate(error)
+        observer(
+            SourceCalled(
+                op=op,
+                messages=0,
+                duration_s=clock.monotonic() - started,
+                error=kind,
+                detail=str(translated),
+                code=translated.code if isinstance(translated, SourceDeniedError) else "",
+            )
+        )
+        raise error_of_send(translated) from error
+    observer(SourceCalled(op=op, messages=1, duration_s=clock.monotonic() - started, error=None))

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 
 from dequeuer.core.errors import StoreUnavailableError
 from dequeuer.core.events import Observer, ignore
 from dequeuer.jobs.output_buckets import OutputBuckets
+from dequeuer.publishing.operations import EventBusOperations, SnsOperations
 from dequeuer.sinks.expiry import ExpiryChange
 from dequeuer.sources.sqs.errors import Translate
 from dequeuer.sources.sqs.sdk_errors import translate
@@ -62,6 +63,12 @@ class SimCloud:
     @asynccontextmanager
     async def sqs(self, *, longest_wait_s: float) -> AsyncIterator[SqsClient]:
         yield self.client
+
+    def sns(self, region: str) -> AbstractAsyncContextManager[SnsOperations]:
+        raise AssertionError(f"{region}: jobs publish nothing")
+
+    def event_bridge(self, region: str) -> AbstractAsyncContextManager[EventBusOperations]:
+        raise AssertionError(f"{region}: jobs publish nothing")
 
     def store(self, bucket: str, observer: Observer, *, is_foreign: bool = False) -> BucketClient:
         return BucketClient(self._buckets[bucket], self._s3, observer)
