@@ -7,9 +7,7 @@ from typing import Any
 
 import pytest
 
-from dequeuer.core import retry
 from dequeuer.core.errors import FatalError
-from dequeuer.core.retry import Backoff, RetryPolicy
 from dequeuer.enqueuer import read_ahead, windows
 from dequeuer.enqueuer.model import EnqueueFaultError
 from dequeuer.enqueuer.run import EnqueuerStoppedError
@@ -246,8 +244,8 @@ async def test_a_restart_does_not_list_again_what_was_enqueued() -> None:
     assert checkpoint["total"] == 300
 
 
-async def test_while_the_store_is_away_it_waits_and_loses_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(retry, "UNTIL_AVAILABLE", RetryPolicy(backoff=Backoff(initial_s=0, max_s=0)))
+@pytest.mark.looptime
+async def test_while_the_store_is_away_it_waits_and_loses_nothing() -> None:
     stage = Stage(files("s3://data/in/", batch_size=3), data=FILES)
     stage.buckets["data"].range_limit = 5
     for store in (stage.store, stage.buckets["data"]):
