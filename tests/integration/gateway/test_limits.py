@@ -6,6 +6,7 @@ import hashlib
 import json
 import socket
 from collections.abc import Iterator
+from http.client import HTTPResponse
 
 import pytest
 
@@ -32,14 +33,13 @@ def limited(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
         yield running
 
 
-def send(gateway: Gateway, head: str, body: bytes = b"") -> tuple[int, bytes]:
-    """Send a submission as it stands; return the status of the answer, and all of it."""
+def send(gateway: Gateway, head: str, body: bytes = b"") -> HTTPResponse:
+    """Send a submission as it stands, and perhaps less than it announces; return the head of the answer."""
     with socket.create_connection(("127.0.0.1", gateway.port), timeout=60) as client:
         client.sendall(f"POST /api HTTP/1.1\r\nHost: g\r\nConnection: close\r\n{head}\r\n".encode() + body)
-        answer = b""
-        while data := client.recv(65536):
-            answer += data
-    return int(answer.split(b" ", 2)[1]), answer
+        answer = HTTPResponse(client)
+        answer.begin()
+        return answer
 
 
 def chunked(size: int) -> bytes:
@@ -47,15 +47,15 @@ def chunked(size: int) -> bytes:
 
 
 def test_the_payload_of_the_gateway(limited: Gateway) -> None:
-    status, answer = send(limited, f"{AUTHORIZED}Content-Length: {MIB + 1}\r\n")
-    assert (status, b"larger than the 1048576 bytes allowed" in answer) == (413, True)
+    answer = send(limited, f"{AUTHORIZED}Content-Length: {MIB + 1}\r\n")
+    assert (answer.status, b"larger than the 1048576 bytes allowed" in answer.read()) == (413, True)
 
 
 def test_the_body_of_a_caller(limited: Gateway) -> None:
     small = "Authorization: Bearer small\r\n"
     for head, body in [("Content-Length: 1025", b""), ("Transfer-Encoding: chunked", chunked(1025))]:
-        status, answer = send(limited, f"{small}{head}\r\n", body)
-        assert (status, b"1024 bytes that small may send" in answer) == (413, True)
+        answer = send(limited, f"{small}{head}\r\n", body)
+        assert (answer.status, b"1024 bytes that small may send" in answer.read()) == (413, True)
 
 
 @pytest.mark.parametrize(
@@ -68,14 +68,14 @@ def test_the_body_of_a_caller(limited: Gateway) -> None:
     ids=["many", "together", "one"],
 )
 def test_headers(limited: Gateway, fields: str, status: int) -> None:
-    assert send(limited, f"{AUTHORIZED}{fields}Content-Length: 1\r\n", b"x")[0] == status
+    assert send(limited, f"{AUTHORIZED}{fields}Content-Length: 1\r\n", b"x").status == status
 
 
 def test_the_rate_of_a_caller(limited: Gateway) -> None:
     slow = "Authorization: Bearer slow\r\nContent-Length: 1048577\r\n"
-    assert send(limited, slow)[0] == 413
-    status, answer = send(limited, slow)
-    assert (status, b"\r\nRetry-After: " in answer) == (429, True)
+    assert send(limited, slow).status == 413
+    answer = send(limited, slow)
+    assert (answer.status, int(answer.headers["Retry-After"]) > 1) == (429, True)
 
 
 @pytest.mark.parametrize(
@@ -87,8 +87,8 @@ def test_the_rate_of_a_caller(limited: Gateway) -> None:
     ],
 )
 def test_headers_of_the_gateway(limited: Gateway, field: str, code: str) -> None:
-    status, answer = send(limited, f"{AUTHORIZED}{field}\r\nContent-Length: 1\r\n", b"x")
-    assert (status, json.loads(answer.split(b"\r\n\r\n", 1)[1])["code"]) == (400, code)
+    answer = send(limited, f"{AUTHORIZED}{field}\r\nContent-Length: 1\r\n", b"x")
+    assert (answer.status, json.loads(answer.read())["code"]) == (400, code)
 
 
 def test_what_was_refused_is_in_the_metrics(limited: Gateway) -> None:
