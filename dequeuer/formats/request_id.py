@@ -15,8 +15,10 @@ LAST_MS: Final = (1 << 48) - 1
 MADE_ID: Final = re.compile(r"([0-9a-f]{8})-([0-9a-f]{4})-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}\Z")
 """An id that the gateway has made. The two groups are its time, hexadecimal."""
 
+ID_PATTERN: Final = "[A-Za-z0-9][A-Za-z0-9._:-]{0,127}"
+"""Of a whole id."""
 # \Z, not $: with $ a key could end with a line break.
-_REQUEST_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}\Z")
+_REQUEST_ID = re.compile(rf"{ID_PATTERN}\Z")
 
 
 def is_request_id(text: str) -> bool:

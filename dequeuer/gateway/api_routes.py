@@ -93,7 +93,8 @@ async def _with_problems(call: Callable[P, Awaitable[T]], /, *args: P.args, **kw
 
 
 def _limit(request: web.Request) -> int:
-    text = _parameter(request, "limit") or str(DEFAULT_LISTED)
+    given = _parameter(request, "limit")
+    text = str(DEFAULT_LISTED) if given is None else given
     if not (text.isascii() and text.isdecimal() and len(text) <= 4 and 1 <= int(text) <= MAX_LISTED):
         raise _invalid("limit", text, f"a whole number from 1 to {MAX_LISTED}")
     return int(text)

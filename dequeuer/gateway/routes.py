@@ -40,6 +40,7 @@ from dequeuer.gateway.job_routes import PREFIXES, add_job_routes
 from dequeuer.gateway.job_service import Jobs
 from dequeuer.gateway.metering import WAITING
 from dequeuer.gateway.model import Submission, check_api_name, check_request_id
+from dequeuer.gateway.openapi.serving import add_document_routes
 from dequeuer.gateway.realtime import Forwarder
 from dequeuer.gateway.request_events import send_events
 from dequeuer.gateway.responses import errors_to_responses, json_response, report_response
@@ -343,6 +344,7 @@ def make_app(  # noqa: PLR0913, PLR0917 - what the paths lead to
             _add_endpoint(app.router, routes, endpoint)
     if jobs is not None:
         add_job_routes(app, jobs, is_draining, taken=queues)
+    add_document_routes(app, endpoints, queues, has_tokens=access.tokens is not None)
     return app
 
 

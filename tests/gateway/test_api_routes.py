@@ -88,6 +88,7 @@ async def test_an_endpoint_lists_its_api(store: Store, gateway: Gateway) -> None
     ("query", "code", "detail"),
     [
         ("limit=0", "invalid_limit", 'limit is "0"; allowed: a whole number from 1 to 100'),
+        ("limit=", "invalid_limit", 'limit is ""; allowed: a whole number from 1 to 100'),
         ("limit=101", "invalid_limit", 'limit is "101"; allowed: a whole number from 1 to 100'),
         ("limit=%D9%A3", "invalid_limit", 'limit is "\u0663"; allowed: a whole number from 1 to 100'),
         ("limit=1&limit=2", "invalid_limit", 'limit is "1, 2"; allowed: one value'),

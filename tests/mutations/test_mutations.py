@@ -473,6 +473,27 @@ MUTATIONS = [
         tests=("tests/gateway/test_realtime.py::test_the_api_is_told_when_the_client_leaves",),
     ),
     Mutation(
+        name="a route that nobody described is missing from the document",
+        module="gateway/openapi/operations.py",
+        old='    "GET /{api_name}/{request_id}": _REPORT,\n',
+        new="",
+        tests=("tests/gateway/openapi/test_document.py::test_each_route_is_in_the_document_and_nothing_else",),
+    ),
+    Mutation(
+        name="the document tells callers of APIs that their tokens do not name",
+        module="gateway/openapi/serving.py",
+        old="for name in self._api_names if may_see(request, name))",
+        new="for name in self._api_names)",
+        tests=("tests/gateway/openapi/test_document.py::test_callers_see_their_apis_only",),
+    ),
+    Mutation(
+        name="the document takes the endpoint of an API",
+        module="gateway/openapi/serving.py",
+        old="        if path not in taken:\n",
+        new="        if True:\n",
+        tests=("tests/gateway/openapi/test_document.py::test_an_api_with_the_path_of_the_document_wins",),
+    ),
+    Mutation(
         name="a shadow that reads slowly fills the memory of the gateway",
         module="gateway/copies.py",
         old="        if not self._budget.try_take(len(data)):\n",
@@ -1732,8 +1753,8 @@ MUTATIONS = [
     Mutation(
         name="the API of a request is guessed from its path",
         module="gateway/access/places.py",
-        old="        endpoint = self._endpoint(pattern)\n",
-        new='        endpoint = self._endpoint(request.raw_path.partition("?")[0])\n',
+        old="        endpoint = self.endpoint_of(pattern)\n",
+        new='        endpoint = self.endpoint_of(request.raw_path.partition("?")[0])\n',
         tests=("tests/gateway/access/test_gate.py::test_no_path_leads_to_an_api_that_the_token_does_not_allow",),
     ),
     Mutation(

@@ -13,8 +13,6 @@ requests; stop, pause and resume jobs."""
 PERMISSIONS: Final[tuple[Permission, ...]] = get_args(Permission)
 ANY_API: Final = "*"
 
-_NAME: Final = web.RequestKey("dequeuer_caller", str)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rate:
@@ -59,12 +57,21 @@ class Caller:
         return permission in self.may and (ANY_API in self.apis or api_name in self.apis)
 
 
-def set_caller(request: web.Request, name: str) -> None:
+_CALLER: Final = web.RequestKey("dequeuer_caller", Caller)
+
+
+def set_caller(request: web.Request, caller: Caller) -> None:
     """Note who sent a request."""
-    request[_NAME] = name
+    request[_CALLER] = caller
 
 
 def caller_name(request: web.Request) -> str:
     """Return who sent a request; "" when callers are not told apart. It never comes from what the client claims."""
-    name: str = request.get(_NAME, "")
-    return name
+    caller: Caller | None = request.get(_CALLER)
+    return caller.name if caller is not None else ""
+
+
+def may_see(request: web.Request, api_name: str) -> bool:
+    """Return whether whoever sent a request may know of an API; anyone may where callers are not told apart."""
+    caller: Caller | None = request.get(_CALLER)
+    return caller is None or any(caller.allows(api_name, permission) for permission in PERMISSIONS)

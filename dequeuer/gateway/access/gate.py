@@ -65,13 +65,13 @@ class Gate:
             if too_soon is None and tokens is not None:
                 return unauthorized(place.form)
             return too_soon
-        set_caller(request, caller.name)
+        set_caller(request, caller)
         too_soon = self._too_many(place, f"caller {caller.name}", caller.rate or self._access.rate)
         if too_soon is not None:
             return too_soon
-        if place.api_name is None:
+        if place.api_name is None and not place.is_for_all:
             return forbidden(place.form, "no token allows this path")
-        if not caller.allows(place.api_name, place.permission):
+        if place.api_name is not None and not caller.allows(place.api_name, place.permission):
             text = f"the token of {caller.name} does not allow {place.permission} for API {clip(place.api_name, 128)}"
             return forbidden(place.form, text)
         return _too_large(request, place, caller)

@@ -20,6 +20,8 @@ Form = Literal["text", "operator", "problem"]
 API_NAME_HEADER: Final = "X-Cortex-API-Name"
 OPEN: Final = frozenset({"/healthz", "/verifycortex"})
 """Paths that tell nothing about any API: probes of load balancers and Cortex's CLI send no token."""
+OPENAPI_PATHS: Final = ("/openapi.json", "/~openapi.json")
+"""Of the document. The first one may be that of an API, which wins; no endpoint, name or id has the tilde."""
 _REALTIME: Final = frozenset({"RealtimeAPI", "TrafficSplitter"})
 _JOB_PATTERNS: Final = {"BatchAPI": "/batch/{api_name}", "TaskAPI": "/tasks/{api_name}"}
 
@@ -33,12 +35,14 @@ class Place:
         permission: that it needs.
         form: of the errors.
         is_forwarded: it goes to a RealtimeAPI.
+        is_for_all: any token that counts allows it; it tells each caller what that one may see.
     """
 
     api_name: str | None
     permission: Permission
     form: Form
     is_forwarded: bool = False
+    is_for_all: bool = False
 
 
 class Places:
@@ -55,7 +59,9 @@ class Places:
         if resource is None or resource.canonical in OPEN:
             return None
         pattern = resource.canonical
-        endpoint = self._endpoint(pattern)
+        endpoint = self.endpoint_of(pattern)
+        if endpoint is None and pattern in OPENAPI_PATHS:
+            return Place(api_name=None, permission="read", form="problem", is_for_all=True)
         if endpoint is not None:
             rest = pattern[len(endpoint.path) :]
             if endpoint.kind in _REALTIME:
@@ -69,7 +75,7 @@ class Places:
 
     def pattern_of(self, pattern: str) -> str:
         """Return the pattern of a route with a word in the place of the API: the same for all APIs of a kind."""
-        found = self._endpoint(pattern)
+        found = self.endpoint_of(pattern)
         if found is None:
             return pattern if pattern == "/" else pattern.removesuffix("/")
         if found.kind in _REALTIME:
@@ -77,7 +83,8 @@ class Places:
         name = _JOB_PATTERNS.get(found.kind, "/{api_name}")
         return f"{name}{pattern[len(found.path) :]}".removesuffix("/")
 
-    def _endpoint(self, pattern: str) -> Endpoint | None:
+    def endpoint_of(self, pattern: str) -> Endpoint | None:
+        """Return the API whose endpoint the pattern of a route begins with."""
         if pattern not in self._found:
             self._found[pattern] = next((one for one in self._endpoints if _is_below(pattern, one.path)), None)
         return self._found[pattern]

@@ -39,7 +39,7 @@ def test_the_lines_do_what_the_page_says(cloud: Cloud, queue: Queue, bucket: Buc
             timeout=DEADLINE_S,
             check=True,
         )
-    _, asked, waited, events, listed, paused, resumed, cancelled, after, moment, keyed = [
+    _, asked, waited, events, listed, paused, resumed, cancelled, after, moment, keyed, described = [
         part.strip() for part in ran.stdout.split(MARK)
     ][:-1]
     assert json.loads(asked)["result"] == {"hello": "you"}
@@ -53,3 +53,4 @@ def test_the_lines_do_what_the_page_says(cloud: Cloud, queue: Queue, bucket: Buc
     assert json.loads(cancelled)["status"] == "completed"
     for submitted in (after, moment, keyed):
         assert list(json.loads(submitted)) == ["id"]
+    assert "/hello/{request_id}" in json.loads(described)["paths"]

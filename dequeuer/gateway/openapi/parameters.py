@@ -1,0 +1,81 @@
+"""The parameters of routes: of their paths, their queries and their headers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final, Literal
+
+from dequeuer.formats.request_id import ID_PATTERN
+from dequeuer.gateway.access.places import API_NAME_HEADER
+from dequeuer.gateway.deadlines import CANCEL_AFTER_HEADER, DEADLINE_HEADER
+from dequeuer.gateway.idempotency_key import IDEMPOTENCY_HEADER
+from dequeuer.gateway.openapi.schemas import TEXT, Json
+from dequeuer.gateway.waiting import MAX_WAIT_S
+from dequeuer.gateway.webhooks import WEBHOOK_HEADER
+from dequeuer.jobs.names import JOB_ID as ID_OF_JOB
+from dequeuer.sinks.layout import STATUSES
+
+
+def _parameter(
+    place: Literal["path", "query", "header"],
+    name: str,
+    text: str,
+    schema: Mapping[str, object],
+    *,
+    required: bool = False,
+) -> Json:
+    is_required = {"required": True} if required or place == "path" else {}
+    return {"name": name, "in": place, "description": text, "schema": schema, **is_required}
+
+
+_ID: Final = f"^{ID_PATTERN}$"
+_NAME: Final = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$"
+
+REQUEST_ID: Final = _parameter("path", "request_id", "Of the request.", {"type": "string", "pattern": _ID})
+WAIT: Final = _parameter(
+    "query", "wait", "Seconds to wait for the end.", {"type": "integer", "minimum": 0, "maximum": MAX_WAIT_S}
+)
+SUBMIT_HEADERS: Final = (
+    _parameter("header", "Prefer", "`wait=N`: wait up to N seconds for the result.", TEXT),
+    _parameter(
+        "header",
+        IDEMPOTENCY_HEADER,
+        "Sent again with the same key, it is one request.",
+        {"type": "string", "minLength": 1, "maxLength": 255},
+    ),
+    _parameter("header", CANCEL_AFTER_HEADER, "How long it is wanted: `30`, `30s`, `5m`, `1h30m`.", TEXT),
+    _parameter(
+        "header", DEADLINE_HEADER, "Until when it is wanted: a date of HTTP or RFC 3339; not beside the other.", TEXT
+    ),
+    _parameter("header", WEBHOOK_HEADER, "Who is told when it has ended.", TEXT),
+)
+STATUS: Final = _parameter(
+    "query", "status", "List those with this status.", {"type": "string", "enum": list(STATUSES)}
+)
+AFTER_REQUEST: Final = _parameter(
+    "query",
+    "after",
+    "List what follows: `next` of the page before.",
+    {"type": "string", "pattern": rf"^[0-9a-f]{{8}}-[0-9a-f]{{4}}\.{ID_PATTERN}$"},
+)
+IN_CLUSTER_API: Final = (
+    _parameter("header", API_NAME_HEADER, "Name of the API.", {"type": "string", "pattern": _NAME}, required=True),
+)
+IN_CLUSTER: Final = (
+    *IN_CLUSTER_API,
+    _parameter("header", "X-Request-ID", "Becomes the id.", {"type": "string", "pattern": _ID}, required=True),
+    _parameter("header", "X-Cortex-Queue-URL", "The queue of the API.", TEXT, required=True),
+)
+
+_SOME: Final[Json] = {"type": "string", "minLength": 1}
+JOB_ID: Final = _parameter("query", "jobID", "Of the job.", _SOME, required=True)
+MAYBE_JOB_ID: Final = _parameter("query", "jobID", "Of the job; without it, jobs are listed.", _SOME)
+ACTION: Final = _parameter(
+    "query", "action", "What to do.", {"type": "string", "enum": ["pause", "resume"]}, required=True
+)
+DRY_RUN: Final = _parameter("query", "dryRun", "`true`: check the submission, and list its files.", TEXT)
+LIMIT: Final = _parameter("query", "limit", "How many are listed.", {"type": "integer", "minimum": 1, "maximum": 100})
+AFTER_JOB: Final = _parameter(
+    "query", "after", "List those after this job.", {"type": "string", "pattern": f"^(?:{ID_OF_JOB})?$"}
+)
+ONLY: Final = _parameter("query", "only", "Which results.", {"type": "string", "enum": ["results", "errors"]})
