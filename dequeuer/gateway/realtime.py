@@ -148,18 +148,23 @@ class Exchange:
             forwarded = self._forwarded_head()
             if self._begin_copy is not None and not self._head.upgrade:
                 self._copy = self._begin_copy(forwarded, self._head)
-            with suppress(OSError):  # reading the response shows what happened
-                await upstream.send(forwarded)
-            if self._head.expects_continue and self._head.has_body:
-                await write(self._request, CONTINUE)
-            sending = asyncio.create_task(self._send_body(upstream), name="gateway-send-body")
             try:
-                return await self._answer(upstream)
+                return await self._run_with(upstream, forwarded)
             finally:
-                sending.cancel()
-                await asyncio.wait({sending})
                 if self._copy is not None:
                     self._copy.request_ended()
+
+    async def _run_with(self, upstream: Upstream, forwarded: bytes) -> WrittenResponse:
+        with suppress(OSError):  # reading the response shows what happened
+            await upstream.send(forwarded)
+        if self._head.expects_continue and self._head.has_body:
+            await write(self._request, CONTINUE)
+        sending = asyncio.create_task(self._send_body(upstream), name="gateway-send-body")
+        try:
+            return await self._answer(upstream)
+        finally:
+            sending.cancel()
+            await asyncio.wait({sending})
 
     def _forwarded_head(self) -> bytes:
         """Return the head for the API."""

@@ -6,9 +6,10 @@ from pathlib import Path
 from random import Random
 
 import pytest
+from aiohttp import web
 
 from dequeuer.core.errors import ConfigurationError
-from dequeuer.gateway import copies
+from dequeuer.gateway import copies, realtime
 from dequeuer.gateway.access.gate import Access
 from dequeuer.gateway.endpoints import Endpoint, Split, Target, load_endpoints
 from dequeuer.gateway.splitter import choose
@@ -188,6 +189,23 @@ async def test_half_a_request_is_no_whole_copy(monkeypatch: pytest.MonkeyPatch) 
         assert await stage.until_copies(1) == ["incomplete"]
         await ended.wait()
     assert b"0\r\n\r\n" not in b"".join(got)
+
+
+async def test_a_client_that_leaves_before_its_body_was_asked_for_ends_the_copy(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(copies, "TIMEOUT_S", 15)
+
+    async def gone(_request: web.Request, _data: bytes) -> None:
+        raise ConnectionResetError
+
+    async def hang(reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+
+    monkeypatch.setattr(realtime, "write", gone)
+    async with split({"a": Api(hang, 100)}, Api(hang, 100)) as stage, stage.client() as client:
+        client.send(b"PUT /v1/split HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\n")
+        assert await stage.until_copies(1) == ["incomplete"]
 
 
 async def test_an_api_that_answers_before_the_body_was_whole_cuts_the_copy() -> None:
