@@ -48,11 +48,11 @@ class ApiRoutes:
     async def list(self, find_api: FindApi, request: web.Request) -> web.StreamResponse:
         """`GET /<endpoint>[?limit=][&status=][&after=]`: the newest requests."""
         withhold_from_pages(request)
-        return await _with_problems(self._list, find_api, request)
+        return await with_problems(self._list, find_api, request)
 
     async def _list(self, find_api: FindApi, request: web.Request) -> web.StreamResponse:
         api_name = find_api(request)
-        wanted = ListedRequests(limit=_limit(request), status=_status(request), after=_after(request))
+        wanted = ListedRequests(limit=limit_of(request), status=_status(request), after=_after(request))
         page = await self._gateway.list_requests(api_name, wanted)
         fields: dict[str, object] = {
             "requests": [listed_document(request_id, report) for request_id, report in page.requests]
@@ -66,10 +66,10 @@ class ApiRoutes:
 
     async def change(self, find_api: FindApi, request: web.Request) -> web.StreamResponse:
         """`PUT /<endpoint>?action=pause|resume`."""
-        return await _with_problems(self._change, find_api, request)
+        return await with_problems(self._change, find_api, request)
 
     async def _change(self, find_api: FindApi, request: web.Request) -> web.StreamResponse:
-        api_name, action = find_api(request), _parameter(request, "action")
+        api_name, action = find_api(request), parameter(request, "action")
         if action == "pause":
             paused_at = await self._gateway.pauses.pause(api_name)
             self._log.info("api_paused", api_name=api_name)
@@ -78,10 +78,10 @@ class ApiRoutes:
             await self._gateway.pauses.resume(api_name)
             self._log.info("api_resumed", api_name=api_name)
             return json_response({"message": f"resumed API {api_name}"})
-        raise _invalid("action", action or "", "pause, resume")
+        raise invalid("action", action or "", "pause, resume")
 
 
-async def _with_problems(call: Callable[P, Awaitable[T]], /, *args: P.args, **kwargs: P.kwargs) -> T:
+async def with_problems(call: Callable[P, Awaitable[T]], /, *args: P.args, **kwargs: P.kwargs) -> T:
     """Call; errors whose form is that of Cortex elsewhere become problem details."""
     try:
         return await call(*args, **kwargs)
@@ -92,36 +92,38 @@ async def _with_problems(call: Callable[P, Awaitable[T]], /, *args: P.args, **kw
         raise ProblemError(status, code, str(error)) from error.__cause__
 
 
-def _limit(request: web.Request) -> int:
-    given = _parameter(request, "limit")
+def limit_of(request: web.Request) -> int:
+    """Return how many entries a list may have. Raises `ProblemError`."""
+    given = parameter(request, "limit")
     text = str(DEFAULT_LISTED) if given is None else given
     if not (text.isascii() and text.isdecimal() and len(text) <= 4 and 1 <= int(text) <= MAX_LISTED):
-        raise _invalid("limit", text, f"a whole number from 1 to {MAX_LISTED}")
+        raise invalid("limit", text, f"a whole number from 1 to {MAX_LISTED}")
     return int(text)
 
 
 def _status(request: web.Request) -> str | None:
-    text = _parameter(request, "status")
+    text = parameter(request, "status")
     if text is not None and text not in STATUSES:
-        raise _invalid("status", text, ", ".join(STATUSES))
+        raise invalid("status", text, ", ".join(STATUSES))
     return text
 
 
 def _after(request: web.Request) -> Position | None:
-    text = _parameter(request, "after")
+    text = parameter(request, "after")
     position = None if text is None else read_token(text)
     if text is not None and position is None:
-        raise _invalid("after", text, 'what "next" of the page before it says')
+        raise invalid("after", text, 'what "next" of the page before it says')
     return position
 
 
-def _parameter(request: web.Request, name: str) -> str | None:
-    """Return a parameter of the query; None when it is not there."""
+def parameter(request: web.Request, name: str) -> str | None:
+    """Return a parameter of the query; None when it is not there. Raises `ProblemError`."""
     given = request.query.getall(name, [])
     if len(given) > 1:
-        raise _invalid(name, ", ".join(given), "one value")
+        raise invalid(name, ", ".join(given), "one value")
     return given[0] if given else None
 
 
-def _invalid(name: str, given: str, allowed: str) -> ProblemError:
+def invalid(name: str, given: str, allowed: str) -> ProblemError:
+    """Return the error of a parameter."""
     return ProblemError(400, f"invalid_{name}", f'{name} is "{clip(given, 100)}"; allowed: {allowed}')

@@ -22,6 +22,7 @@ from dequeuer.gateway.access.redaction import Redaction
 from dequeuer.gateway.access.token_file import load_callers
 from dequeuer.gateway.access.tokens import Tokens
 from dequeuer.gateway.admin import Admin
+from dequeuer.gateway.dead_letters import DeadLetterQueues
 from dequeuer.gateway.deadlines import Deadlines
 from dequeuer.gateway.endpoints import NO_ENDPOINTS, Endpoints, load_endpoints
 from dequeuer.gateway.job_buckets import SourceBuckets
@@ -130,6 +131,7 @@ async def _run(settings: GatewaySettings, endpoints: Endpoints, tokens: Tokens |
             jobs,
             forwarder,
             webhooks,
+            dead_letters=DeadLetterQueues(sqs, cloud.translate),
             access=_access(settings, tokens),
             redaction=redaction,
             cors_origins=settings.access.cors_origins,

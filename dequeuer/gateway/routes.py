@@ -32,6 +32,8 @@ from dequeuer.gateway.access.redaction import NOTHING_REDACTED, Redaction
 from dequeuer.gateway.api_routes import ApiRoutes
 from dequeuer.gateway.copies import Copies
 from dequeuer.gateway.cors import enable_cors
+from dequeuer.gateway.dead_letter_routes import DeadLetterRoutes
+from dequeuer.gateway.dead_letters import DeadLetterQueues
 from dequeuer.gateway.deadlines import ANY_DEADLINE, DEADLINE_HEADERS, Deadlines
 from dequeuer.gateway.endpoints import NO_ENDPOINTS, Endpoint, Endpoints
 from dequeuer.gateway.errors import GatewayError, HeadersTooLargeError, InvalidRequestError, UnknownApiError
@@ -112,7 +114,7 @@ class Routes:
 
     async def submit_to(self, api_name: str, request: web.Request) -> web.StreamResponse:
         """`POST /<endpoint>`."""
-        queue_url = self._queue_of(check_api_name(api_name))
+        queue_url = self.queue_of(check_api_name(api_name))
         return await self._submit(request, api_name, make_request_id(clock.wall()), queue_url, may_exist=False)
 
     async def report(self, request: web.Request) -> web.StreamResponse:
@@ -121,7 +123,7 @@ class Routes:
 
     async def report_of(self, api_name: str, request: web.Request) -> web.StreamResponse:
         """`GET /<endpoint>/<id>[?wait=N]`."""
-        self._queue_of(check_api_name(api_name))
+        self.queue_of(check_api_name(api_name))
         return await self._report(request, api_name)
 
     async def cancel(self, request: web.Request) -> web.StreamResponse:
@@ -130,7 +132,7 @@ class Routes:
 
     async def cancel_of(self, api_name: str, request: web.Request) -> web.StreamResponse:
         """`DELETE /<endpoint>/<id>`."""
-        self._queue_of(check_api_name(api_name))
+        self.queue_of(check_api_name(api_name))
         return await self._cancel(request, api_name)
 
     async def events(self, request: web.Request) -> web.StreamResponse:
@@ -139,7 +141,7 @@ class Routes:
 
     async def events_of(self, api_name: str, request: web.Request) -> web.StreamResponse:
         """`GET /<endpoint>/<id>/events`."""
-        self._queue_of(check_api_name(api_name))
+        self.queue_of(check_api_name(api_name))
         return await send_events(request, self._gateway, self._waiting, api_name, request.match_info["request_id"])
 
     async def refuse(self, api_name: str, _request: web.Request) -> web.StreamResponse:
@@ -157,7 +159,7 @@ class Routes:
                 f'{QUEUE_URL_HEADER} "{clip(queue_url)}" is not the URL of a queue: https://<host>/<account>/<name>'
             )
             raise InvalidRequestError(message)
-        if self._queues and self._queue_of(api_name) != queue_url:
+        if self._queues and self.queue_of(api_name) != queue_url:
             message = (
                 f'{QUEUE_URL_HEADER} "{clip(queue_url)}" is not the queue of API {api_name} '
                 "in DEQUEUER_QUEUES of the gateway"
@@ -178,7 +180,7 @@ class Routes:
 
     async def change_api(self, request: web.Request) -> web.StreamResponse:
         """`PUT /<api name>`."""
-        return await self.apis.change(partial(self.served, request.match_info["api_name"]), request)
+        return await self.apis.change(self.served_at, request)
 
     async def change_api_in_cluster(self, request: web.Request) -> web.StreamResponse:
         """`PUT /` with a header."""
@@ -191,7 +193,7 @@ class Routes:
     def _api_in_cluster(self, request: web.Request) -> str:
         api_name = check_api_name(_required(request, API_NAME_HEADER))
         if self._queues:
-            self._queue_of(api_name)
+            self.queue_of(api_name)
         return api_name
 
     async def healthz(self, _request: web.Request) -> web.StreamResponse:
@@ -200,12 +202,17 @@ class Routes:
             return web.Response(body=b"draining", content_type="text/plain", status=503)
         return web.Response(body=b"ok", content_type="text/plain")
 
+    def served_at(self, request: web.Request) -> str:
+        """Return the API whose name is in the path. Raises `UnknownApiError`."""
+        return self.served(request.match_info["api_name"], request)
+
     def served(self, api_name: str, _request: web.Request) -> str:
         """Return the API if this gateway serves it. Raises `UnknownApiError`."""
-        self._queue_of(check_api_name(api_name))
+        self.queue_of(check_api_name(api_name))
         return api_name
 
-    def _queue_of(self, api_name: str) -> str:
+    def queue_of(self, api_name: str) -> str:
+        """Return the queue of an API. Raises `UnknownApiError`."""
         try:
             return self._queues[api_name]
         except KeyError:
@@ -304,6 +311,7 @@ def make_app(  # noqa: PLR0913, PLR0917 - what the paths lead to
     forwarder: Forwarder | None = None,
     webhooks: Webhooks = NO_WEBHOOKS,
     *,
+    dead_letters: DeadLetterQueues | None = None,
     access: Access = ANYONE,
     redaction: Redaction = NOTHING_REDACTED,
     cors_origins: Collection[str] | None = None,
@@ -326,6 +334,9 @@ def make_app(  # noqa: PLR0913, PLR0917 - what the paths lead to
     app.router.add_put("/{api_name}", routes.change_api)
     app.router.add_post("/{api_name}", routes.submit, expect_handler=defer_continue)
     app.router.add_post("/{api_name}/", routes.submit, expect_handler=defer_continue)
+    letters = None if dead_letters is None else DeadLetterRoutes(gateway, dead_letters, routes.queue_of)
+    if letters is not None:  # before those of any id
+        letters.add(app.router, "/{api_name}", routes.served_at)
     app.router.add_get("/{api_name}/{request_id}", routes.report)
     app.router.add_delete("/{api_name}/{request_id}", routes.cancel)
     app.router.add_get("/{api_name}/{request_id}/events", routes.events, allow_head=False)
@@ -342,6 +353,8 @@ def make_app(  # noqa: PLR0913, PLR0917 - what the paths lead to
             )
         elif jobs is None or endpoint.job_api is None:
             _add_endpoint(app.router, routes, endpoint)
+        if letters is not None and endpoint.kind == "AsyncAPI":
+            letters.add(app.router, endpoint.path, partial(routes.served, endpoint.api_name))
     if jobs is not None:
         add_job_routes(app, jobs, is_draining, taken=queues)
     add_document_routes(app, endpoints, queues, has_tokens=access.tokens is not None)

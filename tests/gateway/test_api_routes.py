@@ -9,10 +9,12 @@ import yarl
 from aiohttp import ClientSession
 
 from dequeuer.core.errors import StoreDeniedError
+from dequeuer.gateway.dead_letters import DeadLetterQueues
 from dequeuer.gateway.endpoints import Endpoint, Endpoints
 from dequeuer.gateway.routes import make_app
 from dequeuer.gateway.service import Gateway
 from dequeuer.sinks.layout import RequestKeys
+from tests.gateway.dead_letters import FakeSqs, translate
 from tests.gateway.fakes import URL, FakeQueue, Store, make_gateway, serving
 from tests.gateway.one_request import API, KEYS, begin, complete
 
@@ -215,3 +217,60 @@ async def test_a_pause_that_cannot_be_written_is_a_problem(
     async with serving(make_app(pausing, {"api": URL})) as http:
         status, fields = await change(http, f"/api?action={action}")
     assert (status, fields["code"]) == (503, "unavailable")
+
+
+async def test_dead_letters_are_listed_with_their_requests_and_redriven(store: Store, gateway: Gateway) -> None:
+    sqs = FakeSqs()
+    begin(store)
+    complete(store, "id2")
+    for body in ("id1", "id2", "gone", "no id!"):
+        sqs.bury(body)
+    endpoints = Endpoints([Endpoint(api_name="api", kind="AsyncAPI", path="/some/where")])
+    app = make_app(gateway, {"api": sqs.queue}, endpoints=endpoints, dead_letters=DeadLetterQueues(sqs, translate))
+    sent = {"sent": "2021-05-03T12:00:00Z"}
+    async with serving(app) as http:
+        for number, path in enumerate(("/some/where", "/api")):
+            assert await ask(http, f"{path}/_dead-letters?limit=20") == (
+                200,
+                {
+                    "queue": "the-dead",
+                    "messages": 4,
+                    "dead_letters": [
+                        {"message_id": "m1", "receives": 6 + number, "id": "id1", "status": "in_queue", **sent},
+                        {"message_id": "m2", "receives": 6 + number, "id": "id2", "status": "completed", **sent},
+                        {"message_id": "m3", "receives": 6 + number, "id": "gone", **sent},
+                        {"message_id": "m4", "receives": 6 + number, **sent},
+                    ],
+                },
+            )
+        _, fields = await ask(http, "/api/_dead-letters?limit=1")
+        assert (fields["messages"], len(fields["dead_letters"])) == (4, 1)
+        assert await change(http, "/some/where/_dead-letters?action=redrive") == (200, {"moved": 4, "left": 0})
+        assert await change(http, "/api/_dead-letters?action=redrive") == (200, {"moved": 0, "left": 0})
+    assert sqs.bodies(sqs.queue) == ["id1", "id2", "gone", "no id!"]
+
+
+@pytest.mark.parametrize("query", ["", "?action=purge", "?action=redrive&action=redrive"])
+async def test_nothing_is_moved_by_another_action(gateway: Gateway, query: str) -> None:
+    sqs = FakeSqs()
+    sqs.bury("id1")
+    app = make_app(gateway, {"api": sqs.queue}, dead_letters=DeadLetterQueues(sqs, translate))
+    async with serving(app) as http:
+        status, fields = await change(http, f"/api/_dead-letters{query}")
+        assert (status, fields["code"]) == (400, "invalid_action")
+        status, fields = await change(http, "/other/_dead-letters?action=redrive")
+        assert (status, fields["code"]) == (404, "unknown_api")
+        status, fields = await ask(http, "/api/_dead-letters?limit=101")
+        assert (status, fields["code"]) == (400, "invalid_limit")
+    assert sqs.calls == []
+
+
+async def test_an_api_without_a_dead_letter_queue(gateway: Gateway) -> None:
+    sqs = FakeSqs(policy="")
+    app = make_app(gateway, {"api": sqs.queue}, dead_letters=DeadLetterQueues(sqs, translate))
+    async with serving(app) as http:
+        for status, fields in (
+            await ask(http, "/api/_dead-letters"),
+            await change(http, "/api/_dead-letters?action=redrive"),
+        ):
+            assert (status, fields["code"]) == (409, "no_dead_letter_queue")

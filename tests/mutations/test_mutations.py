@@ -47,6 +47,8 @@ _PUBLISHING = "tests/publishing/test_outbox.py"
 
 _BODY_LIMIT = "tests/gateway/access/test_body_limit.py"
 
+_DEAD_LETTERS = "tests/gateway/test_dead_letters.py"
+
 MUTATIONS = [
     Mutation(
         name="an event that the bus has not taken counts as sent",
@@ -1917,6 +1919,57 @@ MUTATIONS = [
         old="        self._check_enabled()\n        await self._store.put(",
         new="        await self._store.put(",
         tests=(f"{_API_ROUTES}::test_where_no_sidecar_looks_nothing_is_paused",),
+    ),
+    Mutation(
+        name="a message that comes back from a dead-letter queue runs an ended request again",
+        module="handlers/async_api/handler.py",
+        old="/ 1000 > MAX_UPLOAD_S\n",
+        new="/ 1000 > 1e12\n",
+        tests=("tests/handlers/async_api/test_inline.py::test_a_message_from_a_dead_letter_queue_changes_no_end",),
+    ),
+    Mutation(
+        name="each first receive costs a look for an outcome",
+        module="handlers/async_api/handler.py",
+        old="/ 1000 > MAX_UPLOAD_S\n",
+        new="/ 1000 > 0\n",
+        tests=(
+            "tests/handlers/async_api/test_inline.py::test_a_message_that_was_sent_with_its_submission_is_looked_up_for_nothing",
+        ),
+    ),
+    Mutation(
+        name="a redriven message has no mark",
+        module="gateway/dead_letters.py",
+        old=" for name, value in kept} | REPEATED",
+        new=" for name, value in kept}",
+        tests=(f"{_DEAD_LETTERS}::test_messages_go_back_with_their_attributes_and_a_mark",),
+    ),
+    Mutation(
+        name="a redrive moves the messages of other APIs",
+        module="gateway/dead_letters.py",
+        old='return [one for one in messages if _source_arn(one) in {"", queues.arn}]',
+        new="return list(messages)",
+        tests=(f"{_DEAD_LETTERS}::test_messages_of_another_api_are_neither_shown_nor_moved",),
+    ),
+    Mutation(
+        name="a FIFO queue drops the messages of a redrive",
+        module="gateway/dead_letters.py",
+        old='"MessageDeduplicationId": uuid.uuid4().hex}',
+        new='"MessageDeduplicationId": str(message["Body"])}',
+        tests=(f"{_DEAD_LETTERS}::test_a_fifo_queue_drops_none_of_them",),
+    ),
+    Mutation(
+        name="a look keeps dead letters hidden",
+        module="gateway/dead_letters.py",
+        old="                await self._release(queues, receipts)\n",
+        new="                pass\n",
+        tests=(f"{_DEAD_LETTERS}::test_a_look_is_bounded",),
+    ),
+    Mutation(
+        name="any number of dead letters are held at a time",
+        module="gateway/dead_letters.py",
+        old="self._turns = asyncio.Semaphore(1)",
+        new="self._turns = asyncio.Semaphore(100)",
+        tests=(f"{_DEAD_LETTERS}::test_one_at_a_time",),
     ),
 ]
 

@@ -21,6 +21,7 @@ from dequeuer.gateway.openapi.parameters import (
     LIMIT,
     MAYBE_JOB_ID,
     ONLY,
+    REDRIVE,
     REQUEST_ID,
     STATUS,
     SUBMIT_HEADERS,
@@ -124,6 +125,22 @@ _CHANGE: Final = Operation(
 )
 
 
+_DEAD_LETTERS: Final = Operation(
+    summary="Look at some of the dead letters",
+    tag="requests",
+    parameters=(LIMIT,),
+    answers={200: {"application/json": ref("DeadLetters")}},
+    errors=_errors(_PROBLEM, 404, 409),
+)
+_REDRIVE: Final = Operation(
+    summary="Send dead letters back to the queue",
+    tag="requests",
+    parameters=(REDRIVE,),
+    answers={200: {"application/json": ref("Redriven")}},
+    errors=_errors(_PROBLEM, 404, 409),
+)
+
+
 def _in_cluster(operation: Operation, parameters: tuple[Json, ...], summary: str) -> Operation:
     return Operation(
         summary=f"{summary}, as in a cluster of Cortex",
@@ -198,6 +215,8 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
     "POST /{api_name}": _SUBMIT,
     "GET /{api_name}": _LIST,
     "PUT /{api_name}": _CHANGE,
+    "GET /{api_name}/_dead-letters": _DEAD_LETTERS,
+    "PUT /{api_name}/_dead-letters": _REDRIVE,
     "GET /{api_name}/{request_id}": _REPORT,
     "DELETE /{api_name}/{request_id}": _CANCEL,
     "GET /{api_name}/{request_id}/events": _REQUEST_EVENTS,

@@ -73,6 +73,7 @@ MAYBE_JOB_ID: Final = _parameter("query", "jobID", "Of the job; without it, jobs
 ACTION: Final = _parameter(
     "query", "action", "What to do.", {"type": "string", "enum": ["pause", "resume"]}, required=True
 )
+REDRIVE: Final = _parameter("query", "action", "What to do.", {"type": "string", "enum": ["redrive"]}, required=True)
 DRY_RUN: Final = _parameter("query", "dryRun", "`true`: check the submission, and list its files.", TEXT)
 LIMIT: Final = _parameter("query", "limit", "How many are listed.", {"type": "integer", "minimum": 1, "maximum": 100})
 AFTER_JOB: Final = _parameter(

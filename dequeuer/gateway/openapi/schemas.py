@@ -111,6 +111,19 @@ SCHEMAS: Final[Mapping[str, Json]] = {
     "Submitted": objects({"id": TEXT}),
     "Status": objects({"id": TEXT, "status": _STATUS_WORD}, {"result": {}, **_STATUS}),
     "Requests": objects({"requests": listed(ref("Status"))}, {"next": TEXT, "paused": TIME}),
+    "DeadLetters": objects(
+        {
+            "queue": TEXT,
+            "messages": {"type": "integer", "minimum": 0},
+            "dead_letters": listed(
+                objects(
+                    {"message_id": TEXT, "receives": {"type": "integer", "minimum": 0}},
+                    {"id": TEXT, "status": TEXT, "sent": TIME},
+                )
+            ),
+        }
+    ),
+    "Redriven": objects({"moved": {"type": "integer", "minimum": 0}, "left": {"type": "integer", "minimum": 0}}),
     "Problem": objects(
         {
             "type": TEXT,

@@ -20,6 +20,7 @@ from dequeuer.core.events import Observer
 from dequeuer.core.message import WEBHOOK_ATTRIBUTE, Done, Fence, Message, Outcome, Reject, Retry
 from dequeuer.formats.envelope import decode_envelope, is_envelope, request_id_of
 from dequeuer.formats.failure import RequestFailure
+from dequeuer.formats.request_id import LAST_MS, MADE_ID
 from dequeuer.handlers.async_api.attempt_records import AttemptRecords
 from dequeuer.handlers.async_api.call import ContainerCalls, RequestFailedError, check_wanted
 from dequeuer.handlers.async_api.cancellation import MAX_FRESH_S, CancellationWatch
@@ -35,6 +36,10 @@ from dequeuer.sinks.layout import ApiKeys, RequestKeys
 
 if TYPE_CHECKING:  # a sidecar whose container does not report does not pay for it
     from dequeuer.handlers.async_api.progress import ProgressReports
+
+MAX_UPLOAD_S = 10.0
+"""A message that was sent this much later than its id was made may have been sent before, seconds. Less than a message
+spends in queues before it can be moved to a dead-letter queue and back; an upload that takes longer costs one look."""
 
 
 class AsyncHandler:
@@ -119,12 +124,13 @@ class AsyncHandler:
         request_id = self.ref(message)
         if request_id and request_id == message.body:
             keys = RequestKeys(self._cluster_uid, self._api_name, request_id)
-            return RequestStore(self._store, self._deletions, keys, fence, may_be_duplicate=message.may_repeat)
+            may_be_duplicate = message.may_repeat or _may_have_returned(message, request_id)
+            return RequestStore(self._store, self._deletions, keys, fence, may_be_duplicate=may_be_duplicate)
         if not is_envelope(message.body):
             raise InvalidInputError(f"the message is not a request id: {clip(message.body)}")
         envelope = decode_envelope(message.body)
         keys = RequestKeys(self._cluster_uid, self._api_name, envelope.request_id)
-        may_be_duplicate = envelope.may_repeat or message.may_repeat
+        may_be_duplicate = envelope.may_repeat or message.may_repeat or _may_have_returned(message, envelope.request_id)
         return InlineRequest(self._store, self._deletions, keys, fence, envelope, may_be_duplicate=may_be_duplicate)
 
     async def _attempt(self, message: Message, request: RequestStore, ending: RequestEnding, fence: Fence) -> Outcome:
@@ -199,6 +205,18 @@ class AsyncHandler:
             await delete_best_effort(self._deletions, (key,))
 
         return replace(outcome, after_ack=then)
+
+
+def _may_have_returned(message: Message, request_id: str) -> bool:
+    """Tell whether a message may come from a dead-letter queue.
+
+    SQS sends such a message anew: nothing but its time shows that it is not the first of its request, which may have
+    ended. Only ids that the gateway has made tell when they were made.
+    """
+    made = MADE_ID.match(request_id)
+    if made is None or message.sent_at is None:
+        return False
+    return message.sent_at - (LAST_MS - int(made[1] + made[2], 16)) / 1000 > MAX_UPLOAD_S
 
 
 def _has_waited(message: Message) -> bool:

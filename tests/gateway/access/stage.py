@@ -17,8 +17,10 @@ from dequeuer.gateway.access.gate import Access
 from dequeuer.gateway.access.redaction import NOTHING_REDACTED, Redaction
 from dequeuer.gateway.access.token_file import parse_callers
 from dequeuer.gateway.access.tokens import Tokens
+from dequeuer.gateway.dead_letters import DeadLetterQueues
 from dequeuer.gateway.endpoints import Endpoint, Endpoints
 from dequeuer.gateway.routes import make_app
+from tests.gateway.dead_letters import FakeSqs, translate
 from tests.gateway.fakes import URL, FakeQueue, Store, make_gateway, serving
 from tests.gateway.jobs import APIS, JobStage
 
@@ -77,6 +79,7 @@ def make_stage_app(store: Store, queue: FakeQueue, tokens: Tokens | None, **more
         QUEUES,
         endpoints=ENDPOINTS,
         jobs=JobStage().jobs(),
+        dead_letters=DeadLetterQueues(FakeSqs(policy="", url=URL), translate),
         access=access,
         redaction=redaction,
         cors_origins=more.get("cors_origins"),

@@ -44,6 +44,7 @@ async def test_each_change_and_each_refusal_is_one_line() -> None:
             await stage.ask("GET", "/text/id1", bearer("s3cret-guess"))
             await stage.ask("DELETE", f"/text/{request_id}", bearer("web"))
             await stage.ask("PUT", "/text?action=pause", bearer("web"))
+            await stage.ask("PUT", "/text/_dead-letters?action=redrive", bearer("web"))
             await stage.ask("DELETE", "/batch/sum?jobID=j1", bearer("web"))
             await stage.ask("POST", "/batch/sum", bearer("web"), b"no json")
     assert lines(logs) == [
@@ -51,6 +52,7 @@ async def test_each_change_and_each_refusal_is_one_line() -> None:
         line("web", "submit", "POST", "other", "", "refused", 403),
         line("", "read", "GET", "text", "id1", "refused", 401),
         line("web", "control", "DELETE", "text", request_id, "done", 200),
+        line("web", "control", "PUT", "text", "", "failed", 409),
         line("web", "control", "PUT", "text", "", "failed", 409),
         line("web", "control", "DELETE", "sum", "j1", "failed", 400),
         line("web", "submit", "POST", "sum", "", "failed", 400),

@@ -27,6 +27,10 @@ EVERY_ROUTE = [
     ("GET", "/v1", PROBLEM),
     ("PUT", "/text?action=pause", PROBLEM),
     ("PUT", "/v1?action=pause", PROBLEM),
+    ("GET", "/text/_dead-letters", PROBLEM),
+    ("PUT", "/text/_dead-letters?action=redrive", PROBLEM),
+    ("GET", "/v1/_dead-letters", PROBLEM),
+    ("PUT", "/v1/_dead-letters?action=redrive", PROBLEM),
     ("DELETE", "/text/id1", PROBLEM),
     ("GET", "/text/id1/events", PROBLEM),
     ("DELETE", "/v1/id1", PROBLEM),
@@ -118,7 +122,11 @@ async def test_a_token_opens_what_its_entry_says() -> None:
         assert (await stage.ask("POST", "/text", bearer("view"), b"{}"))[0] == 403
         for token in ("web", "view"):
             assert (await stage.ask("PUT", "/text?action=pause", bearer(token)))[0] == 403
+            assert (await stage.ask("PUT", "/text/_dead-letters?action=redrive", bearer(token)))[0] == 403
             assert (await stage.ask("DELETE", f"/text/{request_id}", bearer(token)))[0] == 403
+        assert (await stage.ask("GET", "/text/_dead-letters", bearer("view")))[
+            0
+        ] == 409  # let in: there is no such queue
         status, _, text = await stage.ask("POST", "/batch/sum", bearer("ops"), b"{}")
         assert (status, json.loads(text)["kind"]) == (403, "forbidden")
         assert (await stage.ask("DELETE", "/batch/sum?jobID=a", bearer("ops")))[0] == 400  # let in: no such job

@@ -5,10 +5,12 @@ from __future__ import annotations
 from aiohttp import web
 
 from dequeuer.gateway.access.gate import ANYONE, Access
+from dequeuer.gateway.dead_letters import DeadLetterQueues
 from dequeuer.gateway.endpoints import Endpoint, Endpoints, Split, Target
 from dequeuer.gateway.realtime import Forwarder
 from dequeuer.gateway.routes import make_app
 from dequeuer.http.server import IdleLimit
+from tests.gateway.dead_letters import FakeSqs, translate
 from tests.gateway.fakes import URL, FakeQueue, Store, make_gateway
 from tests.gateway.jobs import APIS, JobStage
 
@@ -40,6 +42,7 @@ def application(
         queues,
         endpoints=endpoints,
         jobs=JobStage().jobs(),
+        dead_letters=DeadLetterQueues(FakeSqs(), translate),
         forwarder=Forwarder(IdleLimit(10)),
         access=access,
     )

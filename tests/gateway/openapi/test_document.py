@@ -106,4 +106,7 @@ async def test_more_sets_of_apis_than_are_kept_get_their_documents() -> None:
         for name in (*names, names[0]):
             async with http.get("/openapi.json", headers=bearer(name)) as answer:
                 paths = json.loads(await answer.text())["paths"]
-                assert [path for path in paths if path.startswith("/api-") and "{" not in path] == [f"/{name}"]
+                assert [path for path in paths if path.startswith("/api-") and "{" not in path] == [
+                    f"/{name}",
+                    f"/{name}/_dead-letters",
+                ]

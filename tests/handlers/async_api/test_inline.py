@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
 from dequeuer.core.message import REPEAT_ATTRIBUTE, Done, Outcome, Reject, Retry
 from dequeuer.formats.envelope import Envelope, encode_envelope
+from dequeuer.formats.request_id import make_request_id
 from tests.fakes import OpenFence, make_message
 from tests.handlers.async_api.test_handler import PREFIX, Stage
 from tests.handlers.stage import UNREACHABLE, Reply
@@ -83,6 +85,46 @@ async def test_a_repeated_message_does_not_call_the_container(by_client: bool) -
     await finish(stage, await stage.handler.handle(message, OpenFence()))
     assert len(stage.target.requests) == 1
     assert "status/failed" not in stage.names()
+
+
+@pytest.mark.parametrize("end", ["status/failed", "status/completed"])
+@pytest.mark.parametrize("is_inline", [True, False])
+async def test_a_message_from_a_dead_letter_queue_changes_no_end(is_inline: bool, end: str) -> None:
+    made_at = 1_795_770_000.0
+    request_id = make_request_id(made_at)
+    stage = Stage()
+    prefix = f"uid/workloads/api/{request_id}/"
+    stage.store.seed([(prefix + end, b""), (prefix + "payload", b"payload"), (prefix + "headers.json", b"{}")])
+    body = request_id
+    if is_inline:
+        body = encode_envelope(
+            Envelope(request_id=request_id, headers=HEADERS, content_type="text/plain", payload=b"payload")
+        )
+    # SQS moves it as a new message: it is received for the first time, and was sent just now.
+    message = replace(make_message(body, 1), sent_at=made_at + 60)
+    outcome = await stage.handler.handle(message, OpenFence())
+    assert isinstance(outcome, Done)
+    assert outcome.state == "already_finished"
+    assert stage.target.requests == []
+    other = {"status/failed", "status/completed"} - {end}
+    assert not {prefix + name for name in other} & stage.store.objects.keys()
+
+
+async def test_a_message_that_was_sent_with_its_submission_is_looked_up_for_nothing() -> None:
+    made_at = 1_795_770_000.0
+    request_id = make_request_id(made_at)
+    stage = Stage()
+    stage.store.seed([(f"uid/workloads/api/{request_id}/payload", b"payload")])
+
+    async def no_listing(prefix: str) -> object:
+        raise AssertionError(f"{prefix} was listed")
+
+    stage.store.list = no_listing  # type: ignore[assignment,method-assign]  # nothing may be listed
+    stage.store.seed([(f"uid/workloads/api/{request_id}/headers.json", b"{}")])
+    message = replace(make_message(request_id, 1), sent_at=made_at + 5)
+    outcome = await stage.handler.handle(message, OpenFence())
+    assert isinstance(outcome, Done)
+    assert outcome.state == "completed"
 
 
 async def test_a_crash_after_the_result_is_finished_by_the_redelivery() -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.cloud import Bucket, Cloud, Queue
+from tests.integration.cloud import Bucket, Cloud
 from tests.integration.container import Container, Reply
 from tests.integration.gateway_process import Gateway
 from tests.integration.sidecar import Sidecar, async_settings
@@ -23,7 +23,8 @@ MARK = "--- next"
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="needs curl")
-def test_the_lines_do_what_the_page_says(cloud: Cloud, queue: Queue, bucket: Bucket, container: Container) -> None:
+def test_the_lines_do_what_the_page_says(cloud: Cloud, bucket: Bucket, container: Container) -> None:
+    queue = cloud.queue(max_receives=10)
     container.reply = lambda _request: Reply(body=b'{"hello": "you"}')
     looks = {"DEQUEUER_PAUSE_CHECK_INTERVAL": "0.2"}
     settings = async_settings(cloud, queue, bucket, container.port, DEQUEUER_API_NAME="hello", **looks)
@@ -39,7 +40,7 @@ def test_the_lines_do_what_the_page_says(cloud: Cloud, queue: Queue, bucket: Buc
             timeout=DEADLINE_S,
             check=True,
         )
-    _, asked, waited, events, listed, paused, resumed, cancelled, after, moment, keyed, described = [
+    _, asked, waited, events, listed, paused, resumed, dead, redriven, cancelled, after, moment, keyed, described = [
         part.strip() for part in ran.stdout.split(MARK)
     ][:-1]
     assert json.loads(asked)["result"] == {"hello": "you"}
@@ -50,6 +51,8 @@ def test_the_lines_do_what_the_page_says(cloud: Cloud, queue: Queue, bucket: Buc
     assert json.loads(listed)["requests"][1]["id"] == json.loads(asked)["id"]
     assert json.loads(paused)["message"] == "paused API hello"
     assert json.loads(resumed) == {"message": "resumed API hello"}
+    assert json.loads(dead)["dead_letters"] == []
+    assert json.loads(redriven) == {"moved": 0, "left": 0}
     assert json.loads(cancelled)["status"] == "completed"
     for submitted in (after, moment, keyed):
         assert list(json.loads(submitted)) == ["id"]
