@@ -13,7 +13,7 @@ from aiohttp import web
 
 from dequeuer.core.errors import clip
 from dequeuer.gateway import errors
-from dequeuer.gateway.cors import withhold_from_pages
+from dequeuer.gateway.cors import refuse_pages, withhold_from_pages
 from dequeuer.gateway.problems import ProblemError
 from dequeuer.gateway.request_listing import ListedRequests, Position, read_token
 from dequeuer.gateway.responses import json_response
@@ -69,6 +69,7 @@ class ApiRoutes:
         return await with_problems(self._change, find_api, request)
 
     async def _change(self, find_api: FindApi, request: web.Request) -> web.StreamResponse:
+        refuse_pages(request)
         api_name, action = find_api(request), parameter(request, "action")
         if action == "pause":
             paused_at = await self._gateway.pauses.pause(api_name)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler
 
+from dequeuer.gateway.problems import ProblemError
 from dequeuer.settings.access import ANY_ORIGIN
 
 _METHODS = {"GET", "HEAD", "POST", "PUT", "OPTIONS"}
@@ -22,6 +23,7 @@ _MAX_ASKED_CHARS = 2048
 _ASKED = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+(?:[ \t]*,[ \t]*[!#$%&'*+\-.^_`|~0-9A-Za-z]+)*")
 _EXPOSED = "Content-Length,Content-Range,Link,Location,Retry-After"
 
+_IS_CONFIGURED: web.AppKey[bool] = web.AppKey("dequeuer_cors_is_configured", bool)
 _WITHHELD = web.RequestKey("dequeuer_withheld_from_pages", bool)
 
 
@@ -31,6 +33,17 @@ def withhold_from_pages(request: web.Request) -> None:
     Hazard: any page may read what Cortex's gateway answers, which needs an id that cannot be guessed. A list has them.
     """
     request[_WITHHELD] = True
+
+
+def refuse_pages(request: web.Request) -> None:
+    """Let no page do this, unless its origin is configured: raise `ProblemError`.
+
+    Hazard: the preflight requests of Cortex's gateway allow PUT to any page, so any page that somebody opens could
+    change an API at a gateway without tokens that only this person can reach.
+    """
+    if hdrs.ORIGIN in request.headers and not request.app.get(_IS_CONFIGURED, False):
+        text = "a web page may do this only if its origin is in DEQUEUER_CORS_ORIGINS of the gateway"
+        raise ProblemError(403, "origin_not_allowed", text)
 
 
 def enable_cors(
@@ -45,6 +58,7 @@ def enable_cors(
         is_left_alone: whether somebody else answers the preflight of a request; it does not block.
         origins: of the pages; `ANY_ORIGIN`: any; none: no page may. None: as Cortex's gateway.
     """
+    app[_IS_CONFIGURED] = origins is not None
     if origins is not None:
         _enable_configured(app, is_left_alone, frozenset(origins))
         return

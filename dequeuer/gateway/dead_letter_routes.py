@@ -12,7 +12,7 @@ from aiohttp import web
 
 from dequeuer.concurrency.in_order import in_order
 from dequeuer.gateway.api_routes import FindApi, invalid, limit_of, parameter, with_problems
-from dequeuer.gateway.cors import withhold_from_pages
+from dequeuer.gateway.cors import refuse_pages, withhold_from_pages
 from dequeuer.gateway.dead_letters import DeadLetter, DeadLetterQueues
 from dequeuer.gateway.errors import UnknownRequestError
 from dequeuer.gateway.responses import json_response
@@ -65,6 +65,7 @@ class DeadLetterRoutes:
         return json_response({"queue": looked.queue, "messages": looked.total, "dead_letters": letters})
 
     async def _redrive(self, find_api: FindApi, request: web.Request) -> web.StreamResponse:
+        refuse_pages(request)
         api_name, action = find_api(request), parameter(request, "action")
         if action != "redrive":
             raise invalid("action", action or "", "redrive")

@@ -1971,6 +1971,20 @@ MUTATIONS = [
         new="self._turns = asyncio.Semaphore(100)",
         tests=(f"{_DEAD_LETTERS}::test_one_at_a_time",),
     ),
+    Mutation(
+        name="any page pauses an API",
+        module="gateway/api_routes.py",
+        old="        refuse_pages(request)\n",
+        new="",
+        tests=(f"{_API_ROUTES}::test_no_page_changes_an_api_unless_its_origin_is_configured",),
+    ),
+    Mutation(
+        name="any page redrives dead letters",
+        module="gateway/dead_letter_routes.py",
+        old="        refuse_pages(request)\n",
+        new="",
+        tests=(f"{_API_ROUTES}::test_no_page_changes_an_api_unless_its_origin_is_configured",),
+    ),
 ]
 
 
