@@ -27,6 +27,7 @@ Rule = Literal[
     "not asked for",  # failed as cancelled or expired, which nobody had asked for
     "wanted by nobody",  # called, or called for longer, although the sidecar knew of the cancellation, or the deadline had passed
     "webhook",  # acknowledged without it, announced before the end was durable, or another end than that which stands
+    "event",  # the same of the event that the target of all ends gets
     "drain",  # began new work, failed a request without a response, or ended without a release
 ]
 CUT_DELAY_S = 1.0
@@ -53,7 +54,7 @@ class Terms:
         transit_s: the longest time from the sending of a request to its record, seconds; 0 in simulation.
         keeps_responses: complete responses of the container arrive complete, and are small enough to be kept in memory.
         max_attempts: receives after which a failed attempt deletes a message of any queue without a redrive policy.
-        announces: each request has a webhook.
+        announces: each request has a webhook, and there is a target of events.
         groups: of the messages of any queue, in turn; 0: they have no order.
         settled: the run had enough time to end: the queue must be empty.
     """
@@ -122,7 +123,9 @@ class _Judgement:
             case "left":
                 self._left(record)
             case "announced":
-                self._announced(record)
+                self._announced("webhook", record)
+            case "published":
+                self._announced("event", record)
             case "ended":
                 self._ended(record)
             case _:
@@ -155,8 +158,9 @@ class _Judgement:
             self._violation("two ends", ref, "completed and failed")
         elif ends == {COMPLETED} and RESULT not in objects:
             self._violation("two ends", ref, "completed without a result")
-        if told := self._ledger.announced[ref] - ends:
-            self._violation("webhook", ref, f"{', '.join(sorted(told))} was announced, and it is {', '.join(ends)}")
+        for rule, told in self._told(ref):
+            if wrong := told - ends:
+                self._violation(rule, ref, f"{', '.join(sorted(wrong))} was announced, and it is {', '.join(ends)}")
         known = self._ledger.acked_as.get(ref)
         if known is not None and len(ends) == 1:
             now = (*ends, objects.get(RESULT, "") if COMPLETED in ends else "")
@@ -181,9 +185,18 @@ class _Judgement:
         if not (is_late or (is_cancelled and record.digest == "cancelled")):
             self._violation("not asked for", record.ref, f"failed as {record.digest} at {record.at:.3f}")
 
-    def _announced(self, record: Record) -> None:
+    def _announced(self, rule: Rule, record: Record) -> None:
         if record.name not in self._ledger.ends(record.ref):
-            self._violation("webhook", record.ref, f"{record.name} was announced before it was durable")
+            self._violation(rule, record.ref, f"{record.name} was announced before it was durable")
+
+    def _check_told(self, ref: str) -> None:
+        for rule, told in self._told(ref):
+            if not told:
+                self._violation(rule, ref, "acknowledged, and its end was not announced")
+
+    def _told(self, ref: str) -> tuple[tuple[Rule, set[str]], ...]:
+        """Return what was announced of a request: to its receiver, and to the target of events."""
+        return ("webhook", self._ledger.announced[ref]), ("event", self._ledger.published[ref])
 
     def _asked(self, record: Record) -> None:
         delivery = self._ledger.deliveries.get(record.delivery)
@@ -239,8 +252,8 @@ class _Judgement:
 
     def _check_ack(self, record: Record, delivery: Delivery) -> None:
         ledger, ref = self._ledger, record.ref
-        if self._terms.announces and not ledger.announced[ref]:
-            self._violation("webhook", ref, "acknowledged, and its end is not in the outbox")
+        if self._terms.announces:
+            self._check_told(ref)
         if self._terms.kind == "async":
             if not ledger.ends(ref):
                 self._violation("ack before durable", ref, "no final status is durable")

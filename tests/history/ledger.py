@@ -65,6 +65,7 @@ class Ledger:
         self.called_at: dict[str, float] = {}
         """When each call that is under way began."""
         self.announced: defaultdict[str, set[str]] = defaultdict(set)
+        self.published: defaultdict[str, set[str]] = defaultdict(set)
         self.answers: defaultdict[str, set[str]] = defaultdict(set)
         self.succeeded: set[str] = set()
         self.tried: set[str] = set()
@@ -98,6 +99,7 @@ class Ledger:
             "left": self._left,
             "fenced": self._fenced,
             "announced": self._announced,
+            "published": self._published,
             "cancelled": self._cancelled,
             "stopped": self._stopped,
             "saw": self._saw,
@@ -202,6 +204,9 @@ class Ledger:
 
     def _announced(self, record: Record) -> None:
         self.announced[record.ref].add(record.name)
+
+    def _published(self, record: Record) -> None:
+        self.published[record.ref].add(record.name)
 
     def _drain(self, record: Record) -> None:
         self.draining.setdefault(record.sidecar, record.at)

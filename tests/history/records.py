@@ -28,6 +28,7 @@ What = Literal[
     "paused",  # a sidecar has learnt that nothing is to be received; in simulation only
     "resumed",  # and that messages are to be received again; in simulation only
     "announced",  # the end of a request (`name`) is in the outbox of webhooks; in simulation only
+    "published",  # the end of a request (`name`) was taken by the target of events; in simulation only
     "drain",  # a sidecar was asked to stop
     "ended",  # a sidecar ended by itself; in simulation only
     "refused",  # calls (`name`) of a sidecar are refused from now on, and a retry does not help; in simulation only

@@ -289,6 +289,7 @@ def test_a_later_message_of_a_group_waits_for_the_end_of_the_earlier_ones(groups
 
 ANNOUNCED = Terms(kind="async", slots=1, announces=True)
 SAID = rec(3.35, "announced", delivery="d1", name="status/completed")
+PUBLISHED = replace(SAID, what="published")
 
 
 def with_webhook(*records: Record) -> list[Record]:
@@ -297,8 +298,9 @@ def with_webhook(*records: Record) -> list[Record]:
 
 
 def test_an_end_that_is_announced_once_it_is_durable_passes() -> None:
-    assert rules(with_webhook(SAID), Final(objects=OBJECTS), ANNOUNCED) == set()
-    assert rules(with_webhook(SAID, replace(SAID, at=9.0)), Final(objects=OBJECTS), ANNOUNCED) == set()
+    for more in ([], [replace(SAID, at=9.0), replace(PUBLISHED, at=9.0)]):
+        history = with_webhook(SAID, PUBLISHED, *more)
+        assert rules(history, Final(objects=OBJECTS), ANNOUNCED) == set()
 
 
 @pytest.mark.parametrize(
@@ -311,7 +313,20 @@ def test_an_end_that_is_announced_once_it_is_durable_passes() -> None:
     ],
 )
 def test_a_webhook_that_is_missing_early_late_or_wrong_is_found(records: list[Record]) -> None:
-    assert rules(with_webhook(*records), Final(objects=OBJECTS), ANNOUNCED) == {"webhook"}
+    assert rules(with_webhook(PUBLISHED, *records), Final(objects=OBJECTS), ANNOUNCED) == {"webhook"}
+
+
+@pytest.mark.parametrize(
+    "records",
+    [
+        [],
+        [replace(PUBLISHED, at=3.25)],
+        [replace(PUBLISHED, at=3.9)],
+        [PUBLISHED, replace(PUBLISHED, at=9.0, name="status/failed")],
+    ],
+)
+def test_so_is_an_event(records: list[Record]) -> None:
+    assert rules(with_webhook(SAID, *records), Final(objects=OBJECTS), ANNOUNCED) == {"event"}
 
 
 CANCELLED = rec(1.5, "cancelled", sidecar="")

@@ -41,7 +41,7 @@ from tests.simulation import queue_client
 from tests.simulation import store as sim_store
 from tests.simulation.container import SimContainer
 from tests.simulation.network import Connection, FaultRates
-from tests.simulation.outbox import make_outbox
+from tests.simulation.outbox import make_outboxes
 from tests.simulation.queue import Queue
 from tests.simulation.store import DELIVERY
 
@@ -199,8 +199,10 @@ class SimSidecar:
             )
             if not self._shape.announces:
                 return handler
-            outbox = make_outbox(self.name, self._sqs, self._record)
-            return Announcing(handler, outbox=outbox, store=self._store, cluster_uid="uid", api_name="api")
+            outbox, events = make_outboxes(self.name, self._sqs, self._record)
+            return Announcing(
+                handler, outbox=outbox, events=events, store=self._store, cluster_uid="uid", api_name="api"
+            )
         if self._shape.kind == "queue":
             return QueueHandler(
                 form=RequestForm(

@@ -1,4 +1,4 @@
-"""Random worlds in which each request has a webhook: none is lost, none is announced that does not stand."""
+"""Random worlds in which each request has a webhook and an event: none is lost, none is announced that does not stand."""
 
 from __future__ import annotations
 
@@ -16,10 +16,11 @@ def test_a_sample_of_worlds_announces_each_end_once_it_stands() -> None:
     for seed in range(first, first + WORLDS):
         outcome = simulate(seed, 150, "async", announces=True)
         assert outcome.violations == [], f"SIMULATION_SEED={seed}"
-        seen.update(record.name for record in outcome.history if record.what == "announced")
-    assert seen["status/completed"] > WORLDS * 50
-    assert seen["status/failed"] > WORLDS
+        seen.update(f"{record.what} {record.name}" for record in outcome.history)
+    for what in ("announced", "published"):
+        assert seen[f"{what} status/completed"] > WORLDS * 50
+        assert seen[f"{what} status/failed"] > WORLDS
 
 
 def test_worlds_without_webhooks_announce_nothing() -> None:
-    assert not [record for record in simulate(1, 50, "async").history if record.what == "announced"]
+    assert not [record for record in simulate(1, 50, "async").history if record.what in {"announced", "published"}]

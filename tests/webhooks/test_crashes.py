@@ -7,18 +7,20 @@ message may overlap, and the container may answer each of them in another way.
 from __future__ import annotations
 
 import asyncio
+import json
 import random
 from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pytest
 
 from dequeuer.core import clock
 from dequeuer.core.drain import Drain
+from dequeuer.core.events import ignore
 from dequeuer.core.message import Done
 from dequeuer.formats.receiver_rules import Receiver, ReceiverRules
 from dequeuer.formats.webhook_event import WebhookEvent, decode_event
@@ -27,7 +29,9 @@ from dequeuer.handlers.async_api.handler import AsyncHandler
 from dequeuer.handlers.async_api.result import ResultWriter
 from dequeuer.handlers.base import Handler, Response
 from dequeuer.handlers.response_policy import ResponsePolicy
+from dequeuer.publishing.outbox import TopicOutbox
 from dequeuer.sinks.base import Check, Payload, unchecked
+from dequeuer.sources.sqs.errors import translate
 from dequeuer.webhooks.delivery import Delivering, DeliveryHandler
 from dequeuer.webhooks.disabled import DisabledReceivers
 from dequeuer.webhooks.hosts import HostTurns
@@ -138,6 +142,7 @@ class World:
 
     store: KeptStore = field(default_factory=KeptStore)
     outbox: list[str] = field(default_factory=list)
+    events: list[str] = field(default_factory=list)
     posts: int = 0
 
     def __post_init__(self) -> None:
@@ -168,6 +173,22 @@ class OutboxOf:
             self.world.outbox.append(body)
 
         await self.process.call(effect)
+
+
+@dataclass
+class TopicOf:
+    """The topic of events as one process sees it: what it gets is the status, too."""
+
+    process: Process
+    world: World
+
+    async def publish(self, **request: Any) -> object:
+        async def effect() -> None:
+            # An assertion would be an outage here, after which it is tried again.
+            status = json.loads(request["Message"])["data"]["status"]
+            self.world.events.append(status if status == self.world.status else f"{status}, too early")
+
+        return await self.process.call(effect)
 
 
 @dataclass
@@ -208,7 +229,14 @@ def sidecar(process: Process, world: World, reply: Reply) -> Announcing:
         drain=Drain(),
         observer=Recorder(),
     )
-    return Announcing(handler, outbox=OutboxOf(process, world), store=store, cluster_uid="uid", api_name="api")
+    return Announcing(
+        handler,
+        outbox=OutboxOf(process, world),
+        events=TopicOutbox(TopicOf(process, world), translate, "arn", "api", ignore),
+        store=store,
+        cluster_uid="uid",
+        api_name="api",
+    )
 
 
 async def deliver(process: Process, handler: Handler, body: str, receive_count: int, **attributes: str) -> bool:
@@ -236,6 +264,7 @@ def check(world: World) -> None:
     """Check a request whose message was acknowledged."""
     assert world.status is not None
     assert {event.status for event in world.announced} == {world.status}, "lost, or another end"
+    assert set(world.events) == {world.status}, "an event is lost, or of another end"
 
 
 @pytest.mark.parametrize("status", [200, 500])
