@@ -81,10 +81,11 @@ class Endpoints:
         endpoint = self._by_name.get(api_name)
         return endpoint.kind if endpoint is not None else None
 
-    def split_at(self, api_name: str) -> str | None:
-        """Return the path of a TrafficSplitter that is served; None when the API is none."""
+    def forwarded_at(self, api_name: str) -> str | None:
+        """Return the path of a RealtimeAPI or TrafficSplitter whose requests are forwarded; None for any other API."""
         endpoint = self._by_name.get(api_name)
-        return endpoint.path if endpoint is not None and endpoint.split is not None else None
+        is_forwarded = endpoint is not None and (endpoint.address is not None or endpoint.split is not None)
+        return endpoint.path if endpoint is not None and is_forwarded else None
 
     def __iter__(self) -> Iterator[Endpoint]:
         return iter(self._by_name.values())

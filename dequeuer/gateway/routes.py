@@ -223,9 +223,10 @@ class Routes:
         if kind in PREFIXES.values():
             path = next(prefix for prefix, with_jobs in PREFIXES.items() if with_jobs == kind)
             return UnknownApiError(f"API {api_name} is of kind {kind}: submit its jobs to /{path}/{api_name}")
-        split_at = self._endpoints.split_at(api_name)
-        if split_at is not None:
-            return UnknownApiError(f"API {api_name} is a TrafficSplitter: send its requests to exactly {split_at}")
+        forwarded_at = self._endpoints.forwarded_at(api_name)
+        if forwarded_at is not None:
+            exactly = "exactly " if kind == "TrafficSplitter" else ""
+            return UnknownApiError(f"API {api_name} is of kind {kind}: send its requests to {exactly}{forwarded_at}")
         if kind is not None:
             return UnknownApiError(
                 f"API {api_name} is of kind {kind}, and this gateway does not serve it: "

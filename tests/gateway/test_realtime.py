@@ -294,6 +294,14 @@ async def test_an_ambiguous_request_does_not_reach_the_api(fields: bytes) -> Non
         assert stage.connections == 0
 
 
+async def test_at_its_name_the_client_is_told_where_an_api_is() -> None:
+    async with realtime(answer_ok) as stage:
+        answer = await stage.ask(b"POST /hello HTTP/1.1\r\n%bContent-Length: 0\r\n\r\n" % CLOSE)
+        assert answer.startswith(b"HTTP/1.1 404 ")
+        assert answer.endswith(b"API hello is of kind RealtimeAPI: send its requests to /v1/hello")
+        assert stage.connections == 0
+
+
 async def test_other_paths_are_not_forwarded() -> None:
     async with realtime(answer_ok) as stage:
         answer = await stage.ask(b"GET /v1/hello2 HTTP/1.1\r\n%b\r\n" % CLOSE)

@@ -59,7 +59,7 @@ async def test_only_exactly_the_endpoint_is_served(path: bytes) -> None:
         answer = await stage.ask(b"POST %b HTTP/1.1\r\n%bContent-Length: 0\r\n\r\n" % (path, CLOSE))
         assert answer.startswith((b"HTTP/1.1 404 ", b"HTTP/1.1 405 "))
         if path != b"/split/x":
-            assert answer.endswith(b"API split is a TrafficSplitter: send its requests to exactly /v1/split")
+            assert answer.endswith(b"API split is of kind TrafficSplitter: send its requests to exactly /v1/split")
     assert api.heads == []
 
 
