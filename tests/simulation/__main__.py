@@ -16,6 +16,7 @@ from tests.simulation.report import (
     report_cancellations,
     report_jobs,
     report_keys,
+    report_pauses,
     report_queues,
     report_webhooks,
 )
@@ -52,6 +53,12 @@ def main() -> int:
         help="requests with idempotency keys in all, with gateways that are killed; with --save the world is one of them (default: %(default)s)",
     )
     parser.add_argument(
+        "--pause-lives",
+        type=int,
+        default=0,
+        help="requests with pauses in all; with --save the world is one of them (default: %(default)s)",
+    )
+    parser.add_argument(
         "--batch-jobs",
         type=int,
         default=0,
@@ -74,15 +81,15 @@ def main() -> int:
     if options.save is not None and options.key_lives:
         return _save(simulate_keys(first, KEYS_PER_WORLD), options.save)
     if options.save is not None:
-        kind: Kind | None = (
-            "queue" if options.queue_lives else "async" if options.webhook_lives or options.cancel_lives else None
-        )
+        is_async = options.webhook_lives or options.cancel_lives or options.pause_lives
+        kind: Kind | None = "queue" if options.queue_lives else "async" if is_async else None
         outcome = simulate(
             first,
             MESSAGES_PER_WORLD,
             kind,
             announces=bool(options.webhook_lives),
             cancels=bool(options.cancel_lives),
+            pauses=bool(options.pause_lives),
         )
         return _save(outcome, options.save)
     broken = report(first, -(-options.lives // MESSAGES_PER_WORLD), options.jobs) if options.lives else 0
@@ -92,6 +99,8 @@ def main() -> int:
         broken |= report_webhooks(first, -(-options.webhook_lives // MESSAGES_PER_WORLD), options.jobs)
     if options.cancel_lives:
         broken |= report_cancellations(first, -(-options.cancel_lives // MESSAGES_PER_WORLD), options.jobs)
+    if options.pause_lives:
+        broken |= report_pauses(first, -(-options.pause_lives // MESSAGES_PER_WORLD), options.jobs)
     if options.key_lives:
         broken |= report_keys(first, -(-options.key_lives // KEYS_PER_WORLD), options.jobs)
     return (report_jobs(first, options.batch_jobs, options.jobs) if options.batch_jobs else 0) | broken

@@ -19,6 +19,10 @@ MESSAGES_PER_WORLD = 400
 KEYS_PER_WORLD = 100
 """Each is submitted several times, and its clients wait for minutes when a gateway was killed."""
 SHOWN = 3
+_COUNTED = frozenset(
+    {"submitted", "delivered", "called", "fenced", "dead_lettered", "announced", "cancelled", "paused"}
+)
+"""What the table has of the records without an operation."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,15 +50,22 @@ def summarize_cancellations(seed: int) -> Summary:
     return summarize(seed, "async", cancels=True)
 
 
-def summarize(seed: int, kind: Kind | None = None, *, announces: bool = False, cancels: bool = False) -> Summary:
+def summarize_pauses(seed: int) -> Summary:
+    """Run one world of requests whose API is paused and resumed. An exception becomes a violation."""
+    return summarize(seed, "async", pauses=True)
+
+
+def summarize(
+    seed: int, kind: Kind | None = None, *, announces: bool = False, cancels: bool = False, pauses: bool = False
+) -> Summary:
     """Run one world of messages. An exception becomes a violation."""
     try:
-        outcome = simulate(seed, MESSAGES_PER_WORLD, kind, announces=announces, cancels=cancels)
+        outcome = simulate(seed, MESSAGES_PER_WORLD, kind, announces=announces, cancels=cancels, pauses=pauses)
     except Exception as error:  # noqa: BLE001 - any exception is reported with its seed
         return _failed(seed, error)
     counts: Counter[str] = Counter()
     for record in outcome.history:
-        if record.what in {"submitted", "delivered", "called", "fenced", "dead_lettered", "announced", "cancelled"}:
+        if record.what in _COUNTED:
             counts[record.what] += 1
         elif record.what == "done":
             counts[f"{record.op} {record.name}".strip() if record.name.startswith("status/") else record.op] += 1
@@ -126,6 +137,12 @@ def report_cancellations(first: int, worlds: int, processes: int) -> int:
     """The same with worlds of requests that clients cancel, or give deadlines."""
     what = f"{worlds} worlds of {MESSAGES_PER_WORLD} requests with cancellations and deadlines"
     return _report(what, summarize_cancellations, first, worlds, processes)
+
+
+def report_pauses(first: int, worlds: int, processes: int) -> int:
+    """The same with worlds of requests whose API is paused and resumed."""
+    what = f"{worlds} worlds of {MESSAGES_PER_WORLD} requests with pauses"
+    return _report(what, summarize_pauses, first, worlds, processes)
 
 
 def report_keys(first: int, worlds: int, processes: int) -> int:
