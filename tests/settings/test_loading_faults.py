@@ -132,6 +132,12 @@ def test_batches_have_no_progress() -> None:
     assert not load([], BATCH | {"DEQUEUER_PROGRESS": "false"}).progress
 
 
+def test_jobs_and_other_queues_are_not_paused_here() -> None:
+    (fault,) = faults([], BATCH | {"DEQUEUER_PAUSE_CHECK_INTERVAL": "5"})
+    assert fault.startswith("DEQUEUER_PAUSE_CHECK_INTERVAL: is for async APIs")
+    assert not load([], BATCH | {"DEQUEUER_PAUSE_CHECK_INTERVAL": "0"}).pause_check_interval_s
+
+
 def test_an_output_contradicts_an_async_api() -> None:
     (fault,) = faults([], ASYNC | {"DEQUEUER_OUTPUT": "s3://b/p"})
     assert "is for batch APIs" in fault
