@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from tests.gateway.access.stage import entry
-from tests.integration.cloud import Bucket, Cloud, Queue
+from tests.integration.cloud import Bucket, Cloud
 from tests.integration.container import Container, Reply
 from tests.integration.gateway_process import Gateway
 from tests.integration.sidecar import Sidecar, async_settings
@@ -69,9 +69,11 @@ checks.positive_data_acceptance.enabled = false
 """
 
 
-def test_schemathesis_finds_nothing(
-    cloud: Cloud, queue: Queue, bucket: Bucket, container: Container, tmp_path: Path
-) -> None:
+def test_schemathesis_finds_nothing(cloud: Cloud, bucket: Bucket, container: Container, tmp_path: Path) -> None:
+    queue = cloud.queue(max_receives=3)
+    assert queue.dead_letters is not None
+    for name in ("one", "two"):
+        queue.dead_letters.send(name)
     container.reply = lambda _request: Reply(body=b'{"a": 1}')
     apis = tmp_path / "cortex.yaml"
     apis.write_text(APIS)
@@ -79,7 +81,11 @@ def test_schemathesis_finds_nothing(
     configuration.write_text(CONFIGURATION)
     tokens = tmp_path / "tokens.yaml"
     tokens.write_text(json.dumps([entry("token")]))
-    more = {"DEQUEUER_QUEUES": f"api={queue.url}", "DEQUEUER_TOKENS": str(tokens)}
+    more = {
+        "DEQUEUER_QUEUES": f"api={queue.url}",
+        "DEQUEUER_TOKENS": str(tokens),
+        "DEQUEUER_PAUSE_CHECK_INTERVAL": "60",  # of the gateway alone: the sidecar, which has none, goes on
+    }
     settings = async_settings(cloud, queue, bucket, container.port)
     with Gateway(cloud.url, bucket, queue.url, apis=apis, more=more) as gateway, Sidecar(settings):
         gateway.wait_started()
