@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from dequeuer.core.errors import DequeuerError
+from dequeuer.core.errors import DequeuerError, SourceUnavailableError
 from dequeuer.core.events import ErrorKind
 
 BASE = "http://127.0.0.1:1/1234"
@@ -41,6 +41,8 @@ class FakeSqs:
         self.failing: dict[str, Exception] = {}
         self.calls: list[str] = []
         self.hangs = ""
+        self.dies_at = 0
+        """The number of the call from which on none arrives: the gateway is killed. 0: it is not."""
         self._numbers = 0
 
     def bury(self, body: str, source: str = "", **attributes: str) -> Stored:
@@ -119,6 +121,8 @@ class FakeSqs:
 
     async def _called(self, operation: str) -> None:
         self.calls.append(operation)
+        if 0 < self.dies_at <= len(self.calls):
+            raise SourceUnavailableError("killed")
         if operation in self.failing:
             raise self.failing[operation]
         await (asyncio.Event().wait() if operation == self.hangs else asyncio.sleep(0))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from contextlib import suppress
 
 import pytest
 
@@ -169,6 +170,28 @@ async def test_a_redrive_that_is_cancelled_loses_nothing_and_shows_all_again(
     assert {*sqs.visible(sqs.dead), *sqs.bodies(sqs.queue)} == {"id0", "id1", "id2"}
     sqs.hangs = ""
     assert (await queues.redrive(sqs.queue))[1] == 0  # the turn of the cancelled one is over
+
+
+async def test_killed_at_any_call_a_redrive_loses_nothing_and_the_next_one_goes_on() -> None:
+    bodies = {f"id{number}" for number in range(12)}
+    dies_at = 0
+    while True:
+        dies_at += 1
+        sqs = FakeSqs()
+        for body in bodies:
+            sqs.bury(body)
+        sqs.dies_at = dies_at
+        with suppress(ProblemError):
+            await DeadLetterQueues(sqs, translate).redrive(sqs.queue)
+        is_whole = len(sqs.calls) < dies_at
+        sqs.dies_at = 0
+        await asyncio.sleep(HIDDEN_S)
+        assert {*sqs.visible(sqs.dead), *sqs.bodies(sqs.queue)} == bodies
+        assert (await DeadLetterQueues(sqs, translate).redrive(sqs.queue))[1] == 0
+        assert (set(sqs.bodies(sqs.queue)), sqs.bodies(sqs.dead)) == (bodies, [])
+        if is_whole:
+            break
+    assert dies_at > 15
 
 
 async def test_a_killed_look_hides_messages_for_half_a_minute(sqs: FakeSqs, queues: DeadLetterQueues) -> None:

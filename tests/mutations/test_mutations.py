@@ -1985,6 +1985,14 @@ MUTATIONS = [
         new="",
         tests=(f"{_API_ROUTES}::test_no_page_changes_an_api_unless_its_origin_is_configured",),
     ),
+    Mutation(
+        name="a dead letter is deleted before it is sent back",
+        module="gateway/dead_letters.py",
+        old="                    sent = _receipts(await self._send(queues, own))\n",
+        new="                    await self._delete(queues, _receipts(own))\n"
+        "                    sent = _receipts(await self._send(queues, own))\n",
+        tests=(f"{_DEAD_LETTERS}::test_killed_at_any_call_a_redrive_loses_nothing_and_the_next_one_goes_on",),
+    ),
 ]
 
 
