@@ -1997,16 +1997,41 @@ MUTATIONS = [
 
 
 class Copy:
-    """A copy of the project.
+    """A copy of the project, and the process that runs tests in it.
+
+    Args:
+        folder: where it is made.
 
     Attributes:
-        folder: where it is.
         failed: tests that failed in it without a piece of the code.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.failed: set[str] = set()
+        for name in ("dequeuer", "tests"):
+            shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", "node_modules"))
+        shutil.copy(ROOT / "pyproject.toml", folder)
+        # Checked by its hash, the bytecode of a module is never taken for that of its mutation.
+        compiling = [sys.executable, "-m", "compileall", "-q", "--invalidation-mode", "checked-hash", "dequeuer"]
+        subprocess.run(compiling, cwd=folder, check=True)
+        kept_out = ("PYTEST", "PYTHONDONTWRITEBYTECODE")
+        self._server = subprocess.Popen(
+            [sys.executable, Path(__file__).with_name("fork_server.py"), folder],
+            env={name: value for name, value in os.environ.items() if not name.startswith(kept_out)},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def run_tests(self, *tests: str, timeout_s: int = 120) -> int:
+        """Return pytest's exit status: 0 all passed, 1 a test failed; any other status is an error of pytest."""
+        stdin, stdout = self._server.stdin, self._server.stdout
+        assert stdin is not None
+        assert stdout is not None
+        stdin.write(json.dumps({"tests": tests, "timeout_s": timeout_s}) + "\n")
+        stdin.flush()
+        return int(stdout.readline())
 
     def take_failed(self) -> set[str]:
         """Return the tests that failed in the last run."""
@@ -2016,20 +2041,19 @@ class Copy:
         self.failed |= found
         return found
 
+    def close(self) -> None:
+        """End the process."""
+        self._server.communicate()
+
 
 @pytest.fixture(scope="session")
 def copy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Copy]:
     """A copy of the project, in which each test that failed without a piece must pass with it."""
-    folder = tmp_path_factory.mktemp("mutated")
-    for name in ("dequeuer", "tests"):
-        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", "node_modules"))
-    shutil.copy(ROOT / "pyproject.toml", folder)
-    # Checked by its hash, the bytecode of a module is never taken for that of its mutation.
-    compiling = [sys.executable, "-m", "compileall", "-q", "--invalidation-mode", "checked-hash", "dequeuer"]
-    subprocess.run(compiling, cwd=folder, check=True)
-    made = Copy(folder)
+    made = Copy(tmp_path_factory.mktemp("mutated"))
     yield made
-    assert run_tests(folder, *sorted(made.failed), timeout_s=600) == 0
+    passed = made.run_tests(*sorted(made.failed), timeout_s=600) == 0
+    made.close()
+    assert passed
 
 
 @pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda mutation: mutation.name)
@@ -2039,20 +2063,7 @@ def test_a_test_fails_without_the_piece(mutation: Mutation, copy: Copy) -> None:
     assert text.count(mutation.old) == 1, f"{mutation.module} has changed: update the mutation"
     module.write_text(text.replace(mutation.old, mutation.new), encoding="utf-8")
     try:
-        assert run_tests(copy.folder, *mutation.tests) == 1
+        assert copy.run_tests(*mutation.tests) == 1
         assert copy.take_failed()
     finally:
         module.write_text(text, encoding="utf-8")
-
-
-def run_tests(folder: Path, *tests: str, timeout_s: float = 120) -> int:
-    """Return pytest's exit status: 0 all passed, 1 a test failed; any other status is an error of pytest."""
-    # Tracebacks of Python itself: on Python 3.11 pytest's own can end in an internal error (a SystemError of `ast`).
-    options = ["-q", "-x", "--tb=native", "-p", "no:xdist"]
-    command = [sys.executable, "-m", "pytest", *options, *tests]
-    kept_out = ("PYTEST", "PYTHONDONTWRITEBYTECODE")
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(kept_out)}
-    run = subprocess.run(
-        command, cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=timeout_s
-    )
-    return run.returncode
