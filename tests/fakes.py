@@ -19,7 +19,7 @@ from dequeuer.core.errors import (
 from dequeuer.core.events import Event
 from dequeuer.core.message import REPEAT_ATTRIBUTE, Message
 from dequeuer.sinks.base import Check, ListedObject, ListedPage, Payload, unchecked
-from dequeuer.sources.base import Depth, Lease
+from dequeuer.sources.base import Depth, Lease, Source
 
 E = TypeVar("E")
 
@@ -177,6 +177,7 @@ class FakeLease:
     """When there is one, `ack` waits for it after its call was recorded: a slow response of the queue."""
 
     on_release: Callable[[], object] = lambda: None
+    source: Source = field(default_factory=lambda: FakeSource())  # noqa: PLW0108 - the class stands below
 
     async def _record(self, what: str, seconds: float = 0.0) -> None:
         if self.failures:
@@ -232,14 +233,17 @@ class FakeSource:
         """Let the next receive fail."""
         self.responses.put_nowait(error)
 
-    async def receive(self, limit: int, *, wait: bool = True) -> Sequence[Lease]:
+    async def receive(self, limit: int, *, wait_s: int | None = None) -> Sequence[Lease]:
         self.limits.append(limit)
-        if not wait and self.responses.empty():
+        if wait_s == 0 and self.responses.empty():
             await asyncio.sleep(0.02)
             return ()
         response = await self.responses.get()
         if isinstance(response, Exception):
             raise response
+        for lease in response:
+            if isinstance(lease, FakeLease):
+                lease.source = self
         return response
 
     async def depth(self) -> Depth:

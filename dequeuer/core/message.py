@@ -29,6 +29,8 @@ class Message:
         may_repeat: whether `REPEAT_ATTRIBUTE` is among them: its first receive does not mean new work.
         attributes_chars: characters of all message attributes, binary ones included, which are not in `attributes`.
         system_attributes: those of the queue itself that the source was told to ask for, as text.
+        queue_name: of the queue that it came from.
+        max_receives: of the redrive policy of that queue; None: there is none.
     """
 
     id: str
@@ -39,6 +41,8 @@ class Message:
     may_repeat: bool = False
     attributes_chars: int = 0
     system_attributes: Mapping[str, str] = field(default_factory=dict)
+    queue_name: str = ""
+    max_receives: int | None = None
 
 
 def is_last_receive(message: Message, max_receives: int | None) -> bool:

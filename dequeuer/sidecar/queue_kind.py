@@ -41,7 +41,6 @@ async def make_queue_kind(settings: SidecarSettings, dependencies: WorkerDepende
             takes_paths=settings.queue.takes_paths,
             content_type=settings.queue.content_type,
             body_format=settings.queue.body_format,
-            queue_name=settings.queue_url.rstrip("/").rpartition("/")[2],
         ),
         target=dependencies.target,
         payloads=payloads,
@@ -49,7 +48,6 @@ async def make_queue_kind(settings: SidecarSettings, dependencies: WorkerDepende
         policy=policy,
         drain=dependencies.drain,
         observer=dependencies.observer,
-        max_receives=dependencies.max_receives,
     )
     return ApiKind(
         handler=BugBoundary(handler, fail_message, policy.max_attempts),

@@ -40,6 +40,10 @@ class Lease(Protocol):
     def message(self) -> Message:
         """The message claimed."""
 
+    @property
+    def source(self) -> Source:
+        """The queue that it came from."""
+
     async def extend(self, seconds: float) -> None:
         """Hide the message for `seconds` from now on."""
 
@@ -61,11 +65,11 @@ class Source(Protocol):
     def max_receives(self) -> int | None:
         """After how many receives; None: it never does."""
 
-    async def receive(self, limit: int, *, wait: bool = True) -> Sequence[Lease]:
+    async def receive(self, limit: int, *, wait_s: int | None = None) -> Sequence[Lease]:
         """Return up to `limit` leases; none when the queue has no visible message.
 
-        With `wait` it blocks until there is a message, up to the poll wait time of the queue; otherwise it returns what
-        is there.
+        It blocks until there is a message, for up to `wait_s` seconds, and no longer than the poll wait time of the
+        queue. None: for that time. 0: it returns what is there.
         """
 
     async def depth(self) -> Depth:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
 from typing import Protocol
 
 from dequeuer.concurrency.slot_times import PREFETCH_WINDOW_S
@@ -15,7 +17,7 @@ from dequeuer.sources.base import Source
 from dequeuer.worker.attempts import Attempts
 from dequeuer.worker.prefetch import PrefetchBuffer
 from dequeuer.worker.prefetch_limit import PrefetchLimit
-from dequeuer.worker.receives import Receive, Receives
+from dequeuer.worker.receives import AskedQueue, Receive, Receives
 from dequeuer.worker.settlement import REPEATABLE_ERRORS
 
 
@@ -29,62 +31,61 @@ class EndOfWork(Protocol):
         """Tell whether the work is over. Asked when a long poll brought nothing and no message is in flight."""
 
 
-class Poller:
-    """Starts receives whenever there is capacity for all messages that they may bring.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PollerParts:
+    """What a poller works with.
 
-    While work is short, it receives before a slot is free: those messages are prefetched. While work is long, or its
-    length is not known, it asks for no more messages than there are free slots. When another receive is under way, a
-    new one is started only if there is room for ten messages: so each request brings ten while the queue is full.
-
-    Args:
-        source: the queue.
+    Attributes:
         readiness: nothing is received while it is closed.
         drain: nothing is received once it is requested.
         slots: used to estimate how many messages get a slot now or soon.
         prefetched: messages that wait for a slot.
         attempts: start the work on what was received.
-        end_of_work: decides when the work is over; None: it never is.
         changed: wakes `run`. It is set when a slot or capacity became free, and when a receive ended.
         pause: no receive is begun while it is closed, and what was received is worked off; None: it is always open.
     """
 
-    def __init__(  # noqa: PLR0913 - one parameter for each collaborator
-        self,
-        *,
-        source: Source,
-        readiness: Readiness,
-        drain: Drain,
-        slots: Slots,
-        prefetched: PrefetchBuffer,
-        attempts: Attempts,
-        end_of_work: EndOfWork | None,
-        changed: asyncio.Event,
-        pause: Readiness | None = None,
-    ) -> None:
-        self._readiness = readiness
-        self._pause = pause
-        self._drain = drain
-        self._slots = slots
-        self._prefetched = prefetched
-        self._attempts = attempts
-        self._end_of_work = end_of_work
-        self._changed = changed
-        self._receives = Receives(source, changed)
-        self._prefetch_limit = PrefetchLimit(slots)
-        self._prefetch_window_s = min(PREFETCH_WINDOW_S, prefetched.max_wait_s / 2)
-        self._failures = 0
-        self._backoff: asyncio.TimerHandle | None = None
-        """Set while the queue is unavailable and nothing is asked of it."""
+    readiness: Readiness
+    drain: Drain
+    slots: Slots
+    prefetched: PrefetchBuffer
+    attempts: Attempts
+    changed: asyncio.Event
+    pause: Readiness | None = None
+
+
+class Poller(ABC):
+    """Starts receives whenever there is capacity for all messages that they may bring.
+
+    While work is short, it receives before a slot is free: those messages are prefetched. While work is long, or its
+    length is not known, it asks for no more messages than there are free slots. When another receive of a queue is
+    under way, a new one is started only if there is room for ten messages: so each request brings ten while the queue
+    is full.
+
+    Which queue is asked, and for how long it waits, is up to the subclasses.
+    """
+
+    def __init__(self, parts: PollerParts) -> None:
+        self._readiness = parts.readiness
+        self._pause = parts.pause
+        self._drain = parts.drain
+        self._slots = parts.slots
+        self._prefetched = parts.prefetched
+        self._attempts = parts.attempts
+        self._changed = parts.changed
+        self._receives = Receives(parts.changed)
+        self._prefetch_limit = PrefetchLimit(parts.slots)
+        self._prefetch_window_s = min(PREFETCH_WINDOW_S, parts.prefetched.max_wait_s / 2)
 
     def is_live(self, stuck_after_s: float) -> bool:
         """Tell whether no receive has been under way for longer than `stuck_after_s`."""
         return not self._receives.oldest_exceeds(stuck_after_s)
 
     async def run(self) -> None:
-        """Receive until cancelled, or until `end_of_work` says that the work is over.
+        """Receive until cancelled, or until the work is over.
 
         Raises:
-            SourceGoneError: the queue does not exist any more.
+            SourceGoneError: no queue exists any more.
         """
         try:
             while True:
@@ -97,7 +98,7 @@ class Poller:
                 self._start_receives()
                 await self._changed.wait()
         finally:
-            self._end_backoff()
+            self._close()
 
     async def release_when_not_ready(self) -> None:
         """Release the prefetched messages whenever the container is not ready any more; until cancelled."""
@@ -132,8 +133,65 @@ class Poller:
         """Cancel the receives under way; their connections are closed."""
         self._receives.cancel_all()
 
+    @abstractmethod
     async def _process(self, receive: Receive) -> bool:
         """Start attempts for what a receive brought. True: the work is over."""
+
+    @abstractmethod
+    def _start_receives(self) -> None:
+        """Start all receives that there is room for."""
+
+    def _may_receive(self) -> bool:
+        """Tell whether a receive may be begun, whichever queue is asked."""
+        is_paused = self._pause is not None and not self._pause.is_open
+        return self._readiness.is_open and not self._drain.requested and not is_paused
+
+    @abstractmethod
+    def _close(self) -> None:
+        """Cancel what runs in the background."""
+
+    def _room(self, *, is_first: bool) -> int:
+        """Return how many messages to ask for now; 0 or less: none. `is_first`: no other receive asks for the same."""
+        receives = self._receives
+        # Everything that the receives under way may bring counts as if it were here.
+        free_slots, prefetched = self._slots.free - receives.possible_incoming, len(self._prefetched)
+        capacity = self._attempts.free_capacity() - receives.possible_incoming
+        min_size = 1 if is_first else MAX_BATCH_SIZE
+        max_prefetched = self._prefetch_limit.value
+        if min(free_slots + max_prefetched - prefetched, capacity) < min_size:
+            return 0
+        wanted = min(max_prefetched, self._slots.expected_messages(self._prefetch_window_s))
+        # Ask again when `refill_at` or fewer messages are prefetched: at half of `wanted`; when `wanted` is above 20,
+        # as soon as a full request of ten fits, because it costs as much as one for a single message. `refill_at` is
+        # below the number of messages that the slots take during one receive: asking earlier is not necessary.
+        used_during_receive = self._slots.expected_messages(self._prefetch_limit.lead_time_s)
+        refill_at = min(max(wanted // 2, wanted - MAX_BATCH_SIZE), used_during_receive - 1)
+        # `free_slots` is below zero when the receives under way may bring more messages than there are free slots, and
+        # when the limit was lowered. Both count as prefetched.
+        if free_slots <= 0 and prefetched - free_slots > max(0, refill_at):
+            return 0
+        room = min(free_slots + wanted - prefetched, capacity)
+        return min(MAX_BATCH_SIZE, room) if room >= min_size else 0
+
+
+class QueuePoller(Poller):
+    """Receives from one queue.
+
+    Args:
+        source: the queue.
+        end_of_work: decides when the work is over; None: it never is.
+        parts: what it works with.
+    """
+
+    def __init__(self, source: Source, end_of_work: EndOfWork | None, parts: PollerParts) -> None:
+        super().__init__(parts)
+        self._queue = AskedQueue(source=source)
+        self._end_of_work = end_of_work
+        self._failures = 0
+        self._backoff: asyncio.TimerHandle | None = None
+        """Set while the queue is unavailable and nothing is asked of it."""
+
+    async def _process(self, receive: Receive) -> bool:
         if receive.task.cancelled():
             # Nobody cancels receives while this runs: the request inside was cancelled. `result` would end this task.
             self._begin_backoff()
@@ -141,11 +199,11 @@ class Poller:
         try:
             leases = receive.task.result()
             if leases:
-                self._prefetch_limit.record(leases, None if receive.is_long_poll else receive.took_s)
+                self._prefetch_limit.record(leases, receive.took_s if receive.wait_s == 0 else None)
                 if self._end_of_work is not None:
                     self._end_of_work.saw_messages()
                 self._attempts.accept(leases, receive.asked_at)
-            elif receive.is_long_poll and await self._is_over():
+            elif receive.wait_s != 0 and await self._is_over():
                 return True
         except REPEATABLE_ERRORS:
             self._begin_backoff()
@@ -171,33 +229,13 @@ class Poller:
             self._backoff = None
             self._changed.set()
 
-    def _start_receives(self) -> None:
-        if self._backoff is not None or not self._readiness.is_open or self._drain.requested:
-            return
-        if self._pause is not None and not self._pause.is_open:
-            return
-        while self._receives.can_start and (limit := self._next_receive_limit()) > 0:
-            self._receives.start(limit)
+    def _close(self) -> None:
+        self._end_backoff()
 
-    def _next_receive_limit(self) -> int:
-        """Return how many messages to ask for now; 0 or less: none."""
-        receives = self._receives
-        # Everything that the receives under way may bring counts as if it were here.
-        free_slots, prefetched = self._slots.free - receives.possible_incoming, len(self._prefetched)
-        capacity = self._attempts.free_capacity() - receives.possible_incoming
-        min_size = MAX_BATCH_SIZE if receives.possible_incoming else 1
-        max_prefetched = self._prefetch_limit.value
-        if min(free_slots + max_prefetched - prefetched, capacity) < min_size:
-            return 0
-        wanted = min(max_prefetched, self._slots.expected_messages(self._prefetch_window_s))
-        # Ask again when `refill_at` or fewer messages are prefetched: at half of `wanted`; when `wanted` is above 20,
-        # as soon as a full request of ten fits, because it costs as much as one for a single message. `refill_at` is
-        # below the number of messages that the slots take during one receive: asking earlier is not necessary.
-        used_during_receive = self._slots.expected_messages(self._prefetch_limit.lead_time_s)
-        refill_at = min(max(wanted // 2, wanted - MAX_BATCH_SIZE), used_during_receive - 1)
-        # `free_slots` is below zero when the receives under way may bring more messages than there are free slots, and
-        # when the limit was lowered. Both count as prefetched.
-        if free_slots <= 0 and prefetched - free_slots > max(0, refill_at):
-            return 0
-        room = min(free_slots + wanted - prefetched, capacity)
-        return min(MAX_BATCH_SIZE, room) if room >= min_size else 0
+    def _start_receives(self) -> None:
+        if self._backoff is not None or not self._may_receive():
+            return
+        queue = self._queue
+        while queue.can_start and (limit := self._room(is_first=not queue.under_way)) > 0:
+            # A long poll when no other receive is under way.
+            self._receives.start(queue, limit, 0 if queue.under_way else None)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from dequeuer.core.events import Observer, ReleasedUnstarted, UnstartedReason
-from dequeuer.sources.base import Lease
+from dequeuer.sources.base import Lease, Source
 from dequeuer.worker.lease import LeaseRenewer
 from dequeuer.worker.settlement import Settler
 
@@ -84,9 +84,12 @@ class PrefetchBuffer:
         self._release_expired()
         return self._messages.popleft() if self._messages else None
 
-    def release_all(self, reason: UnstartedReason) -> None:
-        """Begin to release all messages; `wait_released` returns when that is done."""
+    def release_all(self, reason: UnstartedReason, of: Source | None = None) -> None:
+        """Begin to release all messages, or those of one queue; `wait_released` returns when that is done."""
         messages, self._messages = self._messages, deque()
+        if of is not None:
+            self._messages.extend(message for message in messages if message.lease.source is not of)
+            messages = deque(message for message in messages if message.lease.source is of)
         self._release_messages(messages, reason)
 
     def start_release(self, leases: Sequence[Lease], asked_at: float, reason: UnstartedReason) -> None:

@@ -16,19 +16,43 @@ and is not waited for before prefetched messages are released."""
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
+class AskedQueue:
+    """A queue, and how many receives it may have at the same time.
+
+    Attributes:
+        source: the queue.
+        allowed: how many receives.
+        under_way: how many there are: those that `Receives.pop_ended` has not returned.
+    """
+
+    source: Source
+    allowed: int = 1
+    under_way: int = 0
+
+    @property
+    def can_start(self) -> bool:
+        """Whether one more receive may run."""
+        return self.under_way < self.allowed
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
 class Receive:
     """One receive.
 
     Attributes:
+        queue: that was asked.
         limit: how many messages were asked for.
-        is_long_poll: whether the queue waits for messages; otherwise it responds at once.
+        reserved: how many of them are kept free for it.
+        wait_s: how long the queue waits for messages, seconds; None: as long as it is set to; 0: it responds at once.
         asked_at: loop time of the request. The leases count from it.
         took_s: time until the response, seconds; set when the receive has ended.
         task: returns the messages.
     """
 
+    queue: AskedQueue
     limit: int
-    is_long_poll: bool
+    reserved: int
+    wait_s: int | None
     asked_at: float
     took_s: float = 0.0
     task: asyncio.Task[Sequence[Lease]] = field(init=False)
@@ -42,26 +66,18 @@ class Receives:
     empty they end, and one long poll is left.
 
     Args:
-        source: the queue.
         changed: is set when a receive has ended.
     """
 
-    def __init__(self, source: Source, changed: asyncio.Event) -> None:
-        self._source = source
+    def __init__(self, changed: asyncio.Event) -> None:
         self._changed = changed
         self._running: dict[asyncio.Task[Sequence[Lease]], Receive] = {}
         self._ended: deque[Receive] = deque()
-        self._allowed = 1
         self.possible_incoming = 0
-        """How many messages may still come: the sum of the limits of all receives that `pop_ended` has not returned."""
+        """How many messages may still come: what is reserved for all receives that `pop_ended` has not returned."""
 
     def __len__(self) -> int:
         return len(self._running) + len(self._ended)
-
-    @property
-    def can_start(self) -> bool:
-        """Whether one more receive may run."""
-        return len(self) < self._allowed
 
     def oldest_exceeds(self, age_s: float) -> bool:
         """Tell whether a receive has been under way for `age_s` seconds or longer."""
@@ -69,20 +85,29 @@ class Receives:
         oldest = next(iter(self._running.values()), None)
         return oldest is not None and asyncio.get_running_loop().time() - oldest.asked_at >= age_s
 
-    def start(self, limit: int) -> None:
-        """Ask for up to `limit` messages: with a long poll when no other receive is under way."""
-        receive = Receive(limit=limit, is_long_poll=not len(self), asked_at=asyncio.get_running_loop().time())
+    def start(self, queue: AskedQueue, limit: int, wait_s: int | None) -> Receive:
+        """Ask a queue for up to `limit` messages, and return the receive. `wait_s`: see `Receive`."""
+        now = asyncio.get_running_loop().time()
+        receive = Receive(queue=queue, limit=limit, reserved=limit, wait_s=wait_s, asked_at=now)
         # A task of its own: cancelling a receive could lose the messages that it is about to bring.
         receive.task = asyncio.create_task(self._run(receive), name="receive")
         self._running[receive.task] = receive
         self.possible_incoming += limit
+        queue.under_way += 1
         receive.task.add_done_callback(self._record_end)
+        return receive
 
-    async def _run(self, receive: Receive) -> Sequence[Lease]:
+    def stop_reserving(self, receive: Receive) -> None:
+        """Keep nothing free for a receive any more."""
+        self.possible_incoming -= receive.reserved
+        receive.reserved = 0
+
+    @staticmethod
+    async def _run(receive: Receive) -> Sequence[Lease]:
         # The time is set again directly before the request. The process may have been paused (SIGSTOP) since `start`:
         # with the old time the leases would look as if they had ended, and the messages could not be released.
         receive.asked_at = asyncio.get_running_loop().time()
-        return await self._source.receive(receive.limit, wait=receive.is_long_poll)
+        return await receive.queue.source.receive(receive.limit, wait_s=receive.wait_s)
 
     def _record_end(self, task: asyncio.Task[Sequence[Lease]]) -> None:
         receive = self._running.pop(task)
@@ -98,21 +123,24 @@ class Receives:
         if not self._ended:
             return None
         receive = self._ended.popleft()
-        self.possible_incoming -= receive.limit
+        self.possible_incoming -= receive.reserved
+        receive.queue.under_way -= 1
         self._adjust_allowed(receive)
         return receive
 
-    def _adjust_allowed(self, receive: Receive) -> None:
+    @staticmethod
+    def _adjust_allowed(receive: Receive) -> None:
+        queue = receive.queue
         if receive.task.cancelled() or receive.task.exception() is not None:
-            self._allowed = 1
+            queue.allowed = 1
             return
         received = len(receive.task.result())
         if received >= receive.limit:
-            self._allowed = min(MAX_CONCURRENT_RECEIVES, self._allowed + 1)
+            queue.allowed = min(MAX_CONCURRENT_RECEIVES, queue.allowed + 1)
         elif not received:
-            self._allowed = 1
+            queue.allowed = 1
         elif 2 * received < receive.limit:
-            self._allowed = max(1, self._allowed - 1)
+            queue.allowed = max(1, queue.allowed - 1)
 
     def max_response_wait_s(self) -> float:
         """Return for how many more seconds messages can still be expected.

@@ -11,7 +11,7 @@ from dequeuer.core.errors import LeaseLostError, SourceDeniedError, SourceGoneEr
 from dequeuer.core.events import Settlement
 from dequeuer.core.message import Done, Outcome, Reject, Requeue, Retry, is_last_receive
 from dequeuer.core.retry import retry_until_available
-from dequeuer.sources.base import Lease, Source
+from dequeuer.sources.base import Lease
 from dequeuer.worker.lease import HeldLease
 
 SETTLEMENT_TIMEOUT_S = 2.0
@@ -24,10 +24,9 @@ REPEATABLE_ERRORS = (SourceUnavailableError, SourceDeniedError)
 
 
 class Settler:
-    """Settles the messages of one source."""
+    """Settles messages, each with the queue that it came from."""
 
-    def __init__(self, source: Source) -> None:
-        self._source = source
+    def __init__(self) -> None:
         self._running: set[asyncio.Task[Settlement] | asyncio.Task[None]] = set()
         self._released_at = -math.inf
         self._releasing = 0
@@ -69,7 +68,7 @@ class Settler:
                 await self._release(held.lease, min(outcome.after_s, held.max_release_s()))
                 return "retried"
             case Reject():
-                if self._source.has_redrive:
+                if held.lease.source.has_redrive:
                     await held.stop_renewing()
                     await self._release(held.lease, min(outcome.after_s, held.max_release_s()))
                 else:
@@ -80,7 +79,7 @@ class Settler:
                 # The copy comes first: a crash between the two calls leaves two messages, never none.
                 try:
                     with self._making_visible():
-                        await self._source.copy(held.lease)
+                        await held.lease.source.copy(held.lease)
                 except SourceDeniedError:
                     # Released, not held, although that raises its receive count: while two sidecars hold a completion
                     # message each, neither message is the last one, and the job would never end.
@@ -146,11 +145,11 @@ class Settler:
 
     async def _is_sent_again(self, lease: Lease) -> bool:
         """Send a message at its last receive as a new one, and delete it; return whether that was done."""
-        if not is_last_receive(lease.message, self._source.max_receives):
+        if not is_last_receive(lease.message, lease.source.max_receives):
             return False
         try:
             with self._making_visible():
-                await self._source.copy(lease)
+                await lease.source.copy(lease)
         except SourceDeniedError:
             return False
         await lease.ack()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+from collections.abc import Sequence
 
 from dequeuer.concurrency.slots import ConcurrencyLimit, FixedLimit, Slots
 from dequeuer.core.drain import Drain
@@ -13,9 +14,10 @@ from dequeuer.handlers.base import Handler
 from dequeuer.sources.base import Source
 from dequeuer.worker.attempts import Attempts
 from dequeuer.worker.lease import LeaseRenewer
-from dequeuer.worker.poller import EndOfWork, Poller
+from dequeuer.worker.poller import EndOfWork, Poller, PollerParts, QueuePoller
 from dequeuer.worker.prefetch import PrefetchBuffer
 from dequeuer.worker.settlement import Settler
+from dequeuer.worker.shared_poller import SharedPoller, WeightedSource
 
 READ_POLLS_AFTER_RELEASE_S = 1.0
 """How long open polls are read after the last message was released with visibility 0, or sent again, by whichever part
@@ -33,10 +35,10 @@ LATE_RELEASE_S = 0.25
 
 
 class Worker:
-    """Works on the messages of one source with a number of slots.
+    """Works on the messages of one queue, or of several, with a number of slots.
 
     Args:
-        source: where messages come from.
+        source: where messages come from. Several queues share the slots by their weights.
         handler: handles them.
         readiness: nothing is received while it is closed. A receive for a container that is not ready would raise the
             receive count, and move good messages to the dead-letter queue.
@@ -44,7 +46,7 @@ class Worker:
         drain: ends the work.
         slots: messages in the container at the same time: a number, or a limit that changes.
         grace_s: how long running work may go on after the drain is requested, seconds.
-        end_of_work: decides when the work is over; None: the worker runs until the drain.
+        end_of_work: decides when the work is over; None: the worker runs until the drain, as with several queues.
         observer: receives every event.
         pause: nothing is received while it is closed, and the work that was received goes on; None: it is always open.
     """
@@ -52,7 +54,7 @@ class Worker:
     def __init__(  # noqa: PLR0913 - one parameter for each collaborator
         self,
         *,
-        source: Source,
+        source: Source | Sequence[WeightedSource],
         handler: Handler,
         readiness: Readiness,
         renewer: LeaseRenewer,
@@ -68,7 +70,7 @@ class Worker:
         self._grace_s = grace_s
         self._observer = observer
         changed = asyncio.Event()
-        self._settler = settler = Settler(source)
+        self._settler = settler = Settler()
         self._slots = Slots(FixedLimit(slots) if isinstance(slots, int) else slots, observer)
         self._prefetched = PrefetchBuffer(settler, renewer, observer)
         self.must_end_at = math.inf
@@ -84,16 +86,17 @@ class Worker:
             changed=changed,
             observer=observer,
         )
-        self._poller = Poller(
-            source=source,
+        parts = PollerParts(
             readiness=readiness,
             drain=drain,
             slots=self._slots,
             prefetched=self._prefetched,
             attempts=self._attempts,
-            end_of_work=end_of_work,
             changed=changed,
             pause=pause,
+        )
+        self._poller: Poller = (
+            SharedPoller(source, parts) if isinstance(source, Sequence) else QueuePoller(source, end_of_work, parts)
         )
 
     def is_live(self, stuck_after_s: float) -> bool:
@@ -104,7 +107,7 @@ class Worker:
         """Work until the drain is requested, or `end_of_work` says that the work is over. Then everything is settled.
 
         Raises:
-            SourceGoneError: the queue does not exist any more.
+            SourceGoneError: no queue exists any more.
         """
         self._slots.report()
         polling = asyncio.create_task(self._poll(), name="poller")

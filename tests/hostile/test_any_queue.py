@@ -85,16 +85,13 @@ async def test_any_message_of_others_is_one_request_or_none(
     async with asyncio.timeout(60), serving(script) as port:
         target = HttpTarget(port=port, timeout_s=60)
         handler = QueueHandler(
-            form=RequestForm(
-                path="/", takes_paths=True, content_type="text/plain", body_format=body_format, queue_name="q"
-            ),
+            form=RequestForm(path="/", takes_paths=True, content_type="text/plain", body_format=body_format),
             target=target,
             payloads=Payloads({"payloads": store}, deletes=True),
             results=QueueResults(store, "out/", 1 << 20),
             policy=evidence.POLICY,
             drain=Drain(),
             observer=Recorder(),
-            max_receives=lambda: None,
         )
         outcome = await handler.handle(delivered, OpenFence())
         await target.close()

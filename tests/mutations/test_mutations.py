@@ -863,7 +863,7 @@ MUTATIONS = [
     Mutation(
         name="one failure deletes a message of a queue without a redrive policy",
         module="handlers/queue_api/handler.py",
-        old="self._max_receives() is None and message.receive_count < self._policy.max_attempts",
+        old="message.max_receives is None and message.receive_count < self._policy.max_attempts",
         new="False",
         tests=("tests/simulation/test_any_queue.py",),
     ),
@@ -1343,9 +1343,9 @@ MUTATIONS = [
     ),
     Mutation(
         name="every receive is a long poll",
-        module="worker/receives.py",
-        old="is_long_poll=not len(self)",
-        new="is_long_poll=True",
+        module="worker/poller.py",
+        old="0 if queue.under_way else None",
+        new="None",
         tests=("tests/worker/test_receives.py",),
     ),
     Mutation(
@@ -1895,8 +1895,8 @@ MUTATIONS = [
     Mutation(
         name="a paused API receives messages",
         module="worker/poller.py",
-        old="        if self._pause is not None and not self._pause.is_open:\n            return\n",
-        new="",
+        old="is_paused = self._pause is not None and not self._pause.is_open",
+        new="is_paused = False",
         tests=("tests/worker/test_worker_pause.py::test_nothing_is_received_until_the_pause_is_over",),
     ),
     Mutation(

@@ -156,9 +156,9 @@ class RecordingSource(SqsSource):
         super().__init__(client, **options)
         self._recording_client = client
 
-    async def receive(self, limit: int, *, wait: bool = True) -> Sequence[Lease]:
+    async def receive(self, limit: int, *, wait_s: int | None = None) -> Sequence[Lease]:
         asked_at = asyncio.get_running_loop().time()
-        leases = await super().receive(limit, wait=wait)
+        leases = await super().receive(limit, wait_s=wait_s)
         for lease in leases:
             self._recording_client.record_received(lease.message.attributes["delivery"], asked_at)
         return leases

@@ -205,16 +205,13 @@ class SimSidecar:
             )
         if self._shape.kind == "queue":
             return QueueHandler(
-                form=RequestForm(
-                    path="/", takes_paths=False, content_type="text/plain", body_format="raw", queue_name="queue"
-                ),
+                form=RequestForm(path="/", takes_paths=False, content_type="text/plain", body_format="raw"),
                 target=self.container,
                 payloads=Payloads({BUCKET: self._store}, deletes=True),
                 results=QueueResults(self._store, sim_store.PREFIX, 1 << 20),
                 policy=policy,
                 drain=self.drain,
                 observer=ignore,
-                max_receives=lambda: self._source.max_receives,
             )
         completion = Completion(
             job_id="job",

@@ -80,10 +80,10 @@ class DeepSource(FakeSource):
         self.handed_at: list[float] = []
         self._answers_after_s = answers_after_s
 
-    async def receive(self, limit: int, *, wait: bool = True) -> Sequence[Lease]:
+    async def receive(self, limit: int, *, wait_s: int | None = None) -> Sequence[Lease]:
         self.limits.append(limit)
         await asyncio.sleep(self._answers_after_s)
-        if self.left == 0 and wait:
+        if self.left == 0 and wait_s != 0:
             await asyncio.Event().wait()
         new = [FakeLease(make_message(f"r{len(self.handed) + at}")) for at in range(min(limit, self.left))]
         self.left -= len(new)

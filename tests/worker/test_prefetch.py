@@ -7,7 +7,7 @@ from dequeuer.core.events import ReleasedUnstarted
 from dequeuer.worker.lease import LeaseRenewer
 from dequeuer.worker.prefetch import PrefetchBuffer
 from dequeuer.worker.settlement import Settler
-from tests.fakes import FakeLease, FakeSource, Recorder, make_message
+from tests.fakes import FakeLease, Recorder, make_message
 
 pytestmark = pytest.mark.looptime
 
@@ -17,7 +17,7 @@ LEASE_S = 8.0
 async def test_an_expired_message_is_not_taken_although_it_came_after_others() -> None:
     seen = Recorder()
     renewer = LeaseRenewer(LEASE_S, seen)
-    buffer = PrefetchBuffer(Settler(FakeSource()), renewer, seen)
+    buffer = PrefetchBuffer(Settler(), renewer, seen)
     loop = asyncio.get_running_loop()
     await asyncio.sleep(LEASE_S)
     early, late = FakeLease(make_message("early")), FakeLease(make_message("late"))
@@ -36,7 +36,7 @@ async def test_an_expired_message_is_not_taken_although_it_came_after_others() -
 
 async def test_messages_that_expire_one_after_another_are_all_released_in_time() -> None:
     seen = Recorder()
-    buffer = PrefetchBuffer(Settler(FakeSource()), LeaseRenewer(LEASE_S, seen), seen)
+    buffer = PrefetchBuffer(Settler(), LeaseRenewer(LEASE_S, seen), seen)
     loop = asyncio.get_running_loop()
     leases = [FakeLease(make_message(f"m{number}")) for number in range(3)]
     for lease in leases:

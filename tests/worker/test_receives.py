@@ -40,10 +40,10 @@ class FarSource(FakeSource):
         self.away_s = away_s
         self._poll_wait_s = poll_wait_s
 
-    async def receive(self, limit: int, *, wait: bool = True) -> Sequence[Lease]:
+    async def receive(self, limit: int, *, wait_s: int | None = None) -> Sequence[Lease]:
         number = len(self.limits)
         self.limits.append(limit)
-        self.waits.append(wait)
+        self.waits.append(wait_s != 0)
         self.under_way[number] = limit
         self.most_under_way = max(self.most_under_way, len(self.under_way))
         self._unsettled = [lease for lease in self._unsettled if not lease.settled]
@@ -52,7 +52,7 @@ class FarSource(FakeSource):
             await asyncio.sleep(self.away_s)
             if self.errors:
                 raise self.errors.pop(0)
-            if not self.left and wait:
+            if not self.left and wait_s != 0:
                 await asyncio.sleep(self._poll_wait_s)
             return self._hand_out(limit)
         finally:

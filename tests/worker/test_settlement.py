@@ -23,7 +23,7 @@ class SlowLease(FakeLease):
 
 
 async def test_a_release_that_is_under_way_is_the_last_release_until_it_ends() -> None:
-    settler, loop = Settler(FakeSource()), asyncio.get_running_loop()
+    settler, loop = Settler(), asyncio.get_running_loop()
     assert settler.last_release_at == -math.inf
     releasing = asyncio.create_task(settler.release_now([SlowLease(make_message())]))
     await asyncio.sleep(1)
@@ -41,8 +41,9 @@ class SlowSource(FakeSource):
 
 
 async def test_a_message_that_is_sent_again_may_come_to_an_open_poll_as_one_that_is_released() -> None:
-    settler, loop = Settler(SlowSource(has_redrive=True, max_receives=1)), asyncio.get_running_loop()
-    releasing = asyncio.create_task(settler.release_now([FakeLease(make_message(receive_count=1))]))
+    settler, loop = Settler(), asyncio.get_running_loop()
+    lease = FakeLease(make_message(receive_count=1), source=SlowSource(has_redrive=True, max_receives=1))
+    releasing = asyncio.create_task(settler.release_now([lease]))
     await asyncio.sleep(1)
     assert settler.last_release_at == loop.time()
     await releasing
@@ -52,7 +53,7 @@ async def test_a_message_that_is_sent_again_may_come_to_an_open_poll_as_one_that
 
 
 async def test_so_may_a_completion_message_that_is_sent_again() -> None:
-    settler, loop = Settler(FakeSource()), asyncio.get_running_loop()
+    settler, loop = Settler(), asyncio.get_running_loop()
     held = LeaseRenewer(30, Recorder()).hold(FakeLease(make_message()), loop.time())
     await settler.settle(held, Requeue(reason="the process is stopping"))
     assert settler.last_release_at == pytest.approx(loop.time())
@@ -76,8 +77,8 @@ class NoCopies(FakeSource):
 async def test_a_message_that_has_not_failed_is_not_released_at_its_last_receive_but_sent_again(
     source: FakeSource, receive_count: int, copies: int, expected: tuple[str, float]
 ) -> None:
-    lease = FakeLease(make_message(receive_count=receive_count))
-    await Settler(source).release_now([lease])
+    lease = FakeLease(make_message(receive_count=receive_count), source=source)
+    await Settler().release_now([lease])
     assert (len(source.copies), lease.calls) == (copies, [expected])
 
 
@@ -93,11 +94,11 @@ async def test_a_message_that_has_not_failed_is_not_released_at_its_last_receive
 async def test_a_release_near_the_end_of_the_twelve_hours_asks_for_no_more_than_is_left_of_them(
     outcome: Outcome,
 ) -> None:
-    renewer, lease = LeaseRenewer(30, Recorder()), FakeLease(make_message())
+    renewer, lease = LeaseRenewer(30, Recorder()), FakeLease(make_message(), source=NoCopies(has_redrive=True))
     now = asyncio.get_running_loop().time()
     held = renewer.hold(lease, now + 6 - MAX_VISIBILITY_TIMEOUT_S)
     held.stop_at = now + 5
-    await Settler(NoCopies(has_redrive=True)).settle(held, outcome)
+    await Settler().settle(held, outcome)
     [(call, seconds)] = lease.calls
     assert call == "release"
     assert seconds == pytest.approx(5)

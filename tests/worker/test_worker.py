@@ -349,11 +349,11 @@ async def test_every_received_message_is_reported_as_settled_exactly_once() -> N
 
 async def test_a_receive_whose_request_was_cancelled_is_repeated() -> None:
     class Cancelling(FakeSource):
-        async def receive(self, limit: int, *, wait: bool = True) -> Sequence[Lease]:
+        async def receive(self, limit: int, *, wait_s: int | None = None) -> Sequence[Lease]:
             if not self.limits:
                 self.limits.append(limit)
                 raise asyncio.CancelledError
-            return await super().receive(limit, wait=wait)
+            return await super().receive(limit, wait_s=wait_s)
 
     stage = Stage()
     stage.source = Cancelling()

@@ -52,9 +52,9 @@ class TakingBack(FakeSource):
         super().__init__()
         self.open_polls = 0
 
-    async def receive(self, limit: int, *, wait: bool = True) -> Sequence[Lease]:
+    async def receive(self, limit: int, *, wait_s: int | None = None) -> Sequence[Lease]:
         self.open_polls += 1
-        found = await super().receive(limit, wait=wait)
+        found = await super().receive(limit, wait_s=wait_s)
         self.open_polls -= 1
         return found
 

@@ -96,8 +96,8 @@ class HeldUp(FakeSource):
         super().__init__()
         self._source = source
 
-    async def receive(self, limit: int, *, wait: bool = True) -> Sequence[Lease]:
-        found = await self._source.receive(limit, wait=wait)
+    async def receive(self, limit: int, *, wait_s: int | None = None) -> Sequence[Lease]:
+        found = await self._source.receive(limit, wait_s=wait_s)
         for lease in self._source.handed:
             lease.ack_may_return = asyncio.Event()
         return found

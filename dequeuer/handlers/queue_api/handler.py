@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from functools import partial
 
@@ -43,14 +43,12 @@ class RequestForm:
         takes_paths: whether the attribute `beanstalk.sqsd.path` of a message replaces `path`.
         content_type: of every body.
         body_format: what bodies are.
-        queue_name: as the container is told.
     """
 
     path: str
     takes_paths: bool
     content_type: str
     body_format: BodyFormat
-    queue_name: str
 
 
 @dataclass(slots=True, kw_only=True)
@@ -76,7 +74,6 @@ class QueueHandler:
         policy: what a response means.
         drain: whether the process stops.
         observer: gets the events of requests and responses.
-        max_receives: of the queue's redrive policy; None: there is none.
     """
 
     def __init__(  # noqa: PLR0913 - one parameter for each collaborator
@@ -89,7 +86,6 @@ class QueueHandler:
         policy: ResponsePolicy,
         drain: Drain,
         observer: Observer,
-        max_receives: Callable[[], int | None],
     ) -> None:
         self._form = form
         self._target = target
@@ -98,7 +94,6 @@ class QueueHandler:
         self._policy = policy
         self._drain = drain
         self._observer = observer
-        self._max_receives = max_receives
 
     def needs_slot(self, _message: Message) -> bool:
         """Return True: every message occupies the container."""
@@ -165,7 +160,7 @@ class QueueHandler:
             body = b"" if pointer is not None else delivery.body.encode()
         except UnicodeEncodeError:
             raise InvalidInputError("the body is not valid Unicode") from None
-        headers = request_headers(message, attributes, queue_name=form.queue_name, content_type=form.content_type)
+        headers = request_headers(message, attributes, content_type=form.content_type)
         return _Work(
             path=path_of(attributes, form.path) if form.takes_paths else form.path,
             headers=headers,
@@ -221,7 +216,7 @@ class QueueHandler:
     def _failed(self, message: Message, reason: str, code: str) -> Retry | Reject:
         """Return the outcome of a failed attempt. Without a redrive policy `max_attempts` of them end the message."""
         after_s = backoff_s(message.receive_count)
-        if self._max_receives() is None and message.receive_count < self._policy.max_attempts:
+        if message.max_receives is None and message.receive_count < self._policy.max_attempts:
             return Retry(after_s=after_s, reason=reason)
         return Reject(after_s=after_s, reason=reason, code=code)
 

@@ -43,9 +43,7 @@ def path_of(attributes: Mapping[str, str], default: str) -> str:
     return path
 
 
-def request_headers(
-    message: Message, attributes: Mapping[str, str], *, queue_name: str, content_type: str
-) -> list[tuple[str, str]]:
+def request_headers(message: Message, attributes: Mapping[str, str], *, content_type: str) -> list[tuple[str, str]]:
     """Return the headers of the request for a message. `attributes`: those that describe its body.
 
     Binary attributes are left out, as the daemon does; they are not among `attributes`.
@@ -54,7 +52,7 @@ def request_headers(
         ("Content-Type", content_type),
         ("User-Agent", USER_AGENT),
         (f"{_PREFIX}Msgid", message.id),
-        (f"{_PREFIX}Queue", queue_name),
+        (f"{_PREFIX}Queue", message.queue_name),
         (f"{_PREFIX}Receive-Count", str(message.receive_count)),
     ]
     first_received = message.system_attributes.get("ApproximateFirstReceiveTimestamp", "")

@@ -80,6 +80,7 @@ class SqsSource:
         self._client = client
         self._translate = translate
         self._queue_url = queue_url
+        self.name = queue_url.rstrip("/").rpartition("/")[2]
         self._visibility_timeout_s = visibility_timeout_s
         self.margin_s = lease_margin_s(visibility_timeout_s)
         """Work ends this long before the end of a lease, seconds."""
@@ -120,8 +121,8 @@ class SqsSource:
         for task in late:
             task.cancel()
 
-    async def receive(self, limit: int, *, wait: bool = True) -> Sequence[Lease]:
-        """Receive once; with `wait` as a long poll of `poll_wait_s`."""
+    async def receive(self, limit: int, *, wait_s: int | None = None) -> Sequence[Lease]:
+        """Receive once; as a long poll unless `wait_s` is 0."""
         loop = asyncio.get_running_loop()
         asked_at = loop.time()
         response = await self._call(
@@ -130,7 +131,7 @@ class SqsSource:
                 QueueUrl=self._queue_url,
                 MaxNumberOfMessages=1 if self._keeps_groups else min(limit, MAX_BATCH_SIZE),
                 VisibilityTimeout=self._visibility_timeout_s,
-                WaitTimeSeconds=self._poll_wait_s if wait else 0,
+                WaitTimeSeconds=self._poll_wait_s if wait_s is None else min(wait_s, self._poll_wait_s),
                 # Older servers know only the first of these two parameters.
                 AttributeNames=self._attribute_names,
                 MessageSystemAttributeNames=self._attribute_names,
@@ -143,7 +144,7 @@ class SqsSource:
         if messages and not leases:
             # Must not look like an empty queue, which is polled again at once.
             raise SourceUnavailableError("the queue sent messages, but none of them can be read")
-        if wait and not leases and loop.time() - asked_at < MIN_EMPTY_POLL_INTERVAL_S:
+        if wait_s != 0 and not leases and loop.time() - asked_at < MIN_EMPTY_POLL_INTERVAL_S:
             # A server that ignores the wait time would be polled, and each poll paid for, without a pause.
             await asyncio.sleep(MIN_EMPTY_POLL_INTERVAL_S)
         return leases
@@ -294,7 +295,7 @@ class SqsLease:
     """
 
     def __init__(self, source: SqsSource, raw: Json, ends_at: float, system_attributes: Sequence[str] = ()) -> None:
-        self._source = source
+        self.source = source
         self._ends_at = ends_at
         self._receipt = text(raw["ReceiptHandle"])
         self.raw_attributes: Json = raw.get("MessageAttributes") or {}
@@ -317,6 +318,8 @@ class SqsLease:
             may_repeat=attributes.get(REPEAT_ATTRIBUTE) == "true",
             attributes_chars=sum(map(_chars, self.raw_attributes.values())),
             system_attributes={name: str(system[name]) for name in system_attributes if name in system},
+            queue_name=source.name,
+            max_receives=source.max_receives,
         )
 
     @property
@@ -331,17 +334,17 @@ class SqsLease:
     async def extend(self, seconds: float) -> None:
         """Hide the message for `seconds` from now on, rounded down, so that the total never exceeds 12 hours."""
         asked_at = asyncio.get_running_loop().time()
-        until = self._ends_at - self._source.margin_s
-        await self._source.change_visibility(self._receipt, int(seconds), "renew", until)
+        until = self._ends_at - self.source.margin_s
+        await self.source.change_visibility(self._receipt, int(seconds), "renew", until)
         self._ends_at = asked_at + int(seconds)
 
     async def ack(self) -> None:
         """Delete the message."""
-        await self._source.delete(self._receipt, self._settle_until)
+        await self.source.delete(self._receipt, self._settle_until)
 
     async def release(self, after_s: float = 0.0) -> None:
         """Release the message."""
-        await self._source.change_visibility(
+        await self.source.change_visibility(
             self._receipt, min(math.ceil(after_s), MAX_VISIBILITY_TIMEOUT_S), "release", self._settle_until
         )
 
@@ -349,7 +352,7 @@ class SqsLease:
     def _settle_until(self) -> float:
         # Work ends one margin before the end of the lease. Half of the margin is for sending the settlement, the other
         # half for its way to the queue.
-        return self._ends_at - self._source.margin_s / 2
+        return self._ends_at - self.source.margin_s / 2
 
 
 async def _with_deadline(call: Awaitable[Json], until: float) -> Json:

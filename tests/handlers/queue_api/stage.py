@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 
 from dequeuer.core.drain import Drain
 from dequeuer.core.message import Fence, Message, Outcome
@@ -37,6 +38,7 @@ def make(
         sent_at=None,
         attributes=attributes or {},
         system_attributes=FIRST_RECEIVED if system is None else system,
+        queue_name="jobs",
     )
 
 
@@ -63,26 +65,21 @@ class Stage:
         self.store = MemoryStore()
         self.drain = Drain()
         self.seen = Recorder()
+        self._max_receives = max_receives
         self.handler = QueueHandler(
-            form=RequestForm(
-                path="/work",
-                takes_paths=takes_paths,
-                content_type="text/plain",
-                body_format=body_format,
-                queue_name="jobs",
-            ),
+            form=RequestForm(path="/work", takes_paths=takes_paths, content_type="text/plain", body_format=body_format),
             target=self.target,
             payloads=Payloads({"payloads": self.store}, deletes=deletes_payloads) if reads_payloads else None,
             results=QueueResults(self.store, "out/", max_result_bytes) if keeps_results else None,
             policy=ResponsePolicy(max_attempts=5, retry_statuses=frozenset({429, 503})),
             drain=self.drain,
             observer=self.seen,
-            max_receives=lambda: max_receives,
         )
 
     async def handle(self, message: Message | None = None, fence: Fence | None = None) -> Outcome:
         """Handle a message."""
-        return await self.handler.handle(message or make(), fence or OpenFence())
+        message = replace(message or make(), max_receives=self._max_receives)
+        return await self.handler.handle(message, fence or OpenFence())
 
     @property
     def headers(self) -> dict[str, str]:

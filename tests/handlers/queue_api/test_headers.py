@@ -10,7 +10,7 @@ from tests.handlers.queue_api.stage import MESSAGE_ID, make
 
 def headers_of(attributes: dict[str, str], system: dict[str, str] | None = None) -> dict[str, str]:
     message = make(receive_count=3, attributes=attributes, system=system)
-    headers = request_headers(message, attributes, queue_name="jobs", content_type="application/json")
+    headers = request_headers(message, attributes, content_type="application/json")
     # Whatever is in a message, the head of its request can be written.
     _head("/", "Host: h\r\n", headers, "Content-Length: 0\r\n")
     assert len({name.lower() for name, _ in headers}) == len(headers)

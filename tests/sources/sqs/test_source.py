@@ -311,7 +311,7 @@ async def test_a_message_that_has_ten_attributes_at_its_last_receive_is_released
     source = make(client)
     await source.open()
     leases = await source.receive(1)
-    await Settler(source).release_now(leases)
+    await Settler().release_now(leases)
     [sent] = [request for name, request in client.requests if name == "send"]
     assert len(sent["MessageAttributes"]) == 11
     [[entry]] = client.entries("change")
