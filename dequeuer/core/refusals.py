@@ -43,7 +43,7 @@ class AccessResult(NamedTuple):
     """Whether one call was refused, and with which `code`.
 
     `object_kind`: the kind of object that a read or a write was about, such as `result.json`, because policies can
-    differ by object; "" where it does not matter.
+    differ by object; or the name of the queue, where there are several; "" where it does not matter.
     """
 
     service: Service
@@ -64,13 +64,14 @@ class AccessResult(NamedTuple):
 
 
 HarmlessCall = Callable[[str], Awaitable[object]]
-"""Makes a harmless call of one operation. Takes the key that was refused last; "" when there is none."""
+"""Makes a harmless call of one operation. Takes the key that was refused last, or the name of the queue, where there
+are several; "" when there is none."""
 
 
 def access_result_of(event: SourceCalled | StoreCalled) -> AccessResult | None:
     """Return the result of a call; None when it does not show whether the operation is allowed."""
     service: Service = "sqs" if isinstance(event, SourceCalled) else "s3"
-    object_kind = "" if isinstance(event, SourceCalled) else _object_kind(event)
+    object_kind = event.queue if isinstance(event, SourceCalled) else _object_kind(event)
     if event.error == "denied":
         return AccessResult(service, event.op, refused=True, code=event.code, object_kind=object_kind)
     if event.error in ("unavailable", "invalid"):
@@ -147,11 +148,18 @@ class Refusals:
         self.may_receive = Condition()
         """Closed while an operation that work needs is refused. A refused receive does not close it: receives continue,
         and the next one shows whether the refusal is over."""
+        self._by_queue: dict[str, Condition] = {}
+        self._is_unblocked = Condition()
+        """Open while `may_receive` is, and so are those of all queues."""
 
     @property
     def is_clear(self) -> bool:
         """Whether no operation that work needs is refused, receives included."""
-        return self.may_receive.is_open and (*_RECEIVE, "") not in self._refused
+        return self._is_unblocked.is_open and all(which[:2] != _RECEIVE for which in self._refused)
+
+    def may_receive_from(self, queue: str) -> Condition:
+        """Return the condition of one of several queues: what it refuses does not close `may_receive`."""
+        return self._by_queue.setdefault(queue, Condition())
 
     def set_harmless_calls(self, calls: Mapping[tuple[str, str], HarmlessCall]) -> None:
         """Set the calls for `run`, by service and operation. They need clients, which are created after this object."""
@@ -177,7 +185,7 @@ class Refusals:
         if result.refused:
             refused = self._refused.setdefault((*which, result.object_kind), _Refusal())
             refused.last_at = asyncio.get_running_loop().time()
-            refused.key = event.key if isinstance(event, StoreCalled) else ""
+            refused.key = event.key if isinstance(event, StoreCalled) else event.queue
         else:
             # A call that began before the refusal, and got its response later, does not show that it is over.
             began_at = asyncio.get_running_loop().time() - event.duration_s
@@ -188,21 +196,25 @@ class Refusals:
         self._update()
 
     def _update(self) -> None:
-        blocking = {which[:2] for which in self._refused} - _BEST_EFFORT - {_RECEIVE}
-        if self.may_receive.is_open is bool(blocking):
-            self.may_receive.set(is_open=not blocking)
+        blocking = {which for which in self._refused if which[:2] not in _BEST_EFFORT and which[:2] != _RECEIVE}
+        by_queue = {queue for service, _, queue in blocking if service == "sqs" and queue in self._by_queue}
+        others = [which for which in blocking if which[0] != "sqs" or which[2] not in by_queue]
+        _set(self.may_receive, is_open=not others)
+        for queue, condition in self._by_queue.items():
+            _set(condition, is_open=queue not in by_queue)
+        _set(self._is_unblocked, is_open=not blocking)
 
     async def run(self) -> None:
         """Make harmless calls while operations are refused and no work repeats them; until cancelled."""
         loop = asyncio.get_running_loop()
         failures, opened_at = 0, -math.inf
         while True:
-            await self.may_receive.wait_closed()
+            await self._is_unblocked.wait_closed()
             if loop.time() - opened_at >= CHECK_BACKOFF.max_s:
                 # It was open for long. When it closes sooner, the harmless call was allowed, but the real one was not:
                 # then the backoff continues to grow.
                 failures = 0
-            while not self.may_receive.is_open:
+            while not self._is_unblocked.is_open:
                 await asyncio.sleep(CHECK_BACKOFF.pause_s(failures))
                 failures += 1
                 await self._check_all()
@@ -223,3 +235,9 @@ class Refusals:
                 await harmless_call(refusal.key)
             except DequeuerError:
                 continue  # an event was emitted for this call, too
+
+
+def _set(condition: Condition, *, is_open: bool) -> None:
+    """Open or close a condition; one that is so already wakes nobody."""
+    if condition.is_open is not is_open:
+        condition.set(is_open=is_open)

@@ -55,6 +55,7 @@ def load_sidecar(
     reader = Reader("sidecar", argv, environ)
     reader.use_file(cluster_config)
     kind: ApiKind | None = reader.values.get("api_kind")
+    _check_queue_urls(reader, kind)
     reader.require(*((kind,) if kind else USERS["sidecar"]))
     _check_job(reader, kind)
     _check_async_only(reader, kind)
@@ -67,6 +68,7 @@ def load_sidecar(
     # A faulty port is not a fault of the probes.
     _check_file(reader, "probes_path", check_probes, user_port or 1)
     computed = {
+        "queue_urls": (),
         "shutdown_grace_s": SHUTDOWN_GRACE_S[kind or "async"],
         "aws.region": queue_region(reader.values.get("queue_url", "")),
         "log.format": _default_log_format(),
@@ -276,6 +278,21 @@ def _check_job(reader: Reader, kind: ApiKind | None) -> None:
         if name is not None and re.fullmatch(parser.pattern, name) is None:
             wrong = f"{quoted(name)} cannot be part of the keys of a job, and {reader.source(given[0])} is given"
             reader.add_fault(path, wrong, "correct one of them", parser.allowed)
+
+
+def _check_queue_urls(reader: Reader, kind: ApiKind | None) -> None:
+    """Add the faults of several queues. The first of them stands for the only one."""
+    if "queue_urls" not in reader.sources:
+        return
+    if "queue_url" in reader.sources:
+        wrong = f"is given, and so is {reader.source('queue_url')}"
+        reader.add_fault("queue_urls", wrong, "remove one of them")
+    if kind == "batch":
+        wrong, other = "is for async APIs and any queue: a job has one queue", reader.source("api_kind")
+        reader.faults.append(f"{reader.source('queue_urls')}: {wrong}; remove it, or correct {other}")
+    reader.sources.setdefault("queue_url", reader.sources["queue_urls"])
+    if queues := reader.values.get("queue_urls"):
+        reader.values.setdefault("queue_url", queues[0].url)
 
 
 def _check_queue(reader: Reader, kind: ApiKind | None) -> None:

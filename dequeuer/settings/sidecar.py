@@ -35,6 +35,7 @@ from dequeuer.settings.text_parsers import (
     S3_PATH,
     STANDARD_QUEUE_URL,
 )
+from dequeuer.settings.weighted_queues import WEIGHTED_QUEUES, WeightedQueue
 
 ApiKind = Literal["async", "batch", "queue"]
 
@@ -79,6 +80,11 @@ class SidecarSettings(SharedSettings):
     """Name of the API: part of the keys of an async API, and a label of logs and metrics."""
     queue_url: str = option(QUEUE_URL, "DEQUEUER_QUEUE_URL", flag="queue", required_for=("async", "batch", "queue"))
     """URL of the SQS queue that messages are received from."""
+    queue_urls: tuple[WeightedQueue, ...] = option(
+        WEIGHTED_QUEUES, "DEQUEUER_QUEUE_URLS", unset="only `DEQUEUER_QUEUE_URL` is used"
+    )
+    """Several queues instead of `DEQUEUER_QUEUE_URL`, each with its weight: while several have messages, each is served
+    in proportion to its weight. For an async API and for any queue."""
     bucket: str = option(
         BUCKET,
         "DEQUEUER_BUCKET",

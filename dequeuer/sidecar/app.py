@@ -38,8 +38,7 @@ from dequeuer.process.running import run_to_status
 from dequeuer.settings import SidecarSettings
 from dequeuer.sidecar.api_kinds import ApiKind, WorkerDependencies, make_api_kind
 from dequeuer.sidecar.health import Health
-from dequeuer.sources.sqs.access import harmless_queue_calls, open_queue
-from dequeuer.sources.sqs.source import SqsSource
+from dequeuer.sidecar.queues import SidecarQueues
 from dequeuer.worker.lease import LeaseRenewer, poll_wait_s
 from dequeuer.worker.worker import Worker
 
@@ -47,8 +46,6 @@ if TYPE_CHECKING:
     from dequeuer.sidecar.batch_counts import BatchCounter
 
 EXIT_OK, EXIT_FAILED = 0, 1
-QUEUE_ATTRIBUTES = ("ApproximateFirstReceiveTimestamp", "SenderId")
-"""What the container of any queue is told of a message, besides."""
 
 
 def run_sidecar(settings: SidecarSettings) -> int:
@@ -64,7 +61,8 @@ async def _run(settings: SidecarSettings) -> int:
     logs.configure(settings.log.level, settings.log.format)
     log = structlog.get_logger()
     probes = load_probes(settings.probes_path, settings.user_port, settings.user_host)
-    resources = AwsResources(settings.store_bucket, (settings.queue_url,), settings.events_target)
+    urls = tuple(queue.url for queue in settings.queue_urls) or (settings.queue_url,)
+    resources = AwsResources(settings.store_bucket, urls, settings.events_target)
     client, reasons = choose(settings.aws, os.environ, resources)
     if reasons:
         log.info("aws_client_chosen", client=client, reason="; ".join(reasons))
@@ -101,7 +99,13 @@ class _Sidecar:
         self._settings = settings
         self._cloud = cloud
         self._drain = drain
-        self._metrics = Metrics(settings.api_kind, settings.api_name, settings.job_id, settings.max_workers)
+        self._metrics = Metrics(
+            settings.api_kind,
+            settings.api_name,
+            settings.job_id,
+            settings.max_workers,
+            [queue.name for queue in settings.queue_urls],
+        )
         self._refusals = Refusals()
         self._counter = _make_counter(settings)
         self._poll_wait_s = poll_wait_s(settings.poll_wait_s, settings.visibility_timeout_s)
@@ -181,19 +185,17 @@ class _Sidecar:
             client = await self._drain.run_until_requested(connecting, "connect")
             if client is None:
                 return None
-            source = SqsSource(
-                client,
-                translate=self._cloud.translate,
-                queue_url=settings.queue_url,
-                visibility_timeout_s=settings.visibility_timeout_s,
+            queues = SidecarQueues(
+                settings,
+                cloud=self._cloud,
+                client=client,
                 poll_wait_s=self._poll_wait_s,
                 held=lambda: len(renewer),
-                gathers_acks=settings.api_kind != "batch",
-                system_attributes=QUEUE_ATTRIBUTES if settings.api_kind == "queue" else (),
-                keeps_groups=settings.api_kind == "queue",
+                refusals=self._refusals,
                 observer=observer,
             )
-            stack.push_async_callback(source.close)
+            source = queues.sources[0]
+            stack.push_async_callback(queues.close)
             target = HttpTarget(
                 host=settings.user_host,
                 port=settings.user_port,
@@ -219,16 +221,18 @@ class _Sidecar:
                 closing=stack,
                 counter=self._counter,
             )
-            kind = await self._drain.run_until_requested(self._make_kind(source, dependencies), "start")
+            kind = await self._drain.run_until_requested(self._make_kind(queues, dependencies), "start")
             if kind is None:
                 return None
-            self._refusals.set_harmless_calls({**harmless_queue_calls(source), **kind.harmless_calls})
+            self._refusals.set_harmless_calls({**queues.harmless_calls, **kind.harmless_calls})
             if kind.background is not None:
                 background.append(group.create_task(kind.background(), name="background"))
             health.pause = kind.pause
+            if settings.queue_urls:
+                background.append(group.create_task(queues.open_others(), name="open-queues"))
             workers = settings.workers
             worker = health.worker = Worker(
-                source=source,
+                source=queues.for_worker,
                 handler=kind.handler,
                 readiness=AllOf(gate, http_check.may_receive, self._refusals.may_receive),
                 renewer=renewer,
@@ -246,9 +250,9 @@ class _Sidecar:
                 await kind.finish(worker.must_end_at)
             return kind
 
-    async def _make_kind(self, source: SqsSource, dependencies: WorkerDependencies) -> ApiKind:
-        """Open the queue and check the bucket. Waits without a limit while AWS is unavailable."""
-        await open_queue(source, self._settings.queue_url)
+    async def _make_kind(self, queues: SidecarQueues, dependencies: WorkerDependencies) -> ApiKind:
+        """Open the queues and check the bucket. Waits without a limit while AWS is unavailable."""
+        await queues.open()
         return await make_api_kind(self._settings, dependencies)
 
 

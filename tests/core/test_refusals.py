@@ -226,3 +226,53 @@ async def test_without_a_harmless_call_the_next_message_shows() -> None:
     async with running(refusals):
         refusals(sourced("ack", refused=True))
         await asyncio.wait_for(refusals.may_receive.wait_open(), 4 * IDLE_BEFORE_CHECK_S)
+
+
+def sourced_from(queue: str, op: SourceOp, *, refused: bool) -> SourceCalled:
+    return SourceCalled(op=op, messages=1, duration_s=0.0, error="denied" if refused else None, queue=queue)
+
+
+async def test_a_refusal_of_one_of_several_queues_closes_that_queue_alone() -> None:
+    refusals = Refusals()
+    high, low = refusals.may_receive_from("high"), refusals.may_receive_from("low")
+    refusals(sourced_from("low", "ack", refused=True))
+    assert (refusals.may_receive.is_open, high.is_open, low.is_open, refusals.is_clear) == (True, True, False, False)
+    # What the other one allows does not end it.
+    refusals(sourced_from("high", "ack", refused=False))
+    assert (high.is_open, low.is_open) == (True, False)
+    refusals(stored(refused=True))
+    assert (refusals.may_receive.is_open, high.is_open, low.is_open) == (False, True, False)
+    refusals(sourced_from("low", "ack", refused=False))
+    assert (refusals.may_receive.is_open, low.is_open, refusals.is_clear) == (False, True, False)
+    refusals(stored(refused=False))
+    assert refusals.is_clear
+    refusals(sourced_from("high", "receive", refused=True))
+    assert (high.is_open, refusals.is_clear) == (True, False)
+
+
+async def test_the_queue_that_refuses_gets_the_harmless_call() -> None:
+    refusals, calls = Refusals(), []
+    low = refusals.may_receive_from("low")
+
+    async def harmless(queue: str) -> None:
+        calls.append(queue)
+        refusals(sourced_from(queue, "ack", refused=False))
+
+    refusals.set_harmless_calls({("sqs", "ack"): harmless})
+    async with running(refusals):
+        refusals(sourced_from("low", "ack", refused=True))
+        async with asyncio.timeout(CHECK_BACKOFF.max_s):
+            await low.wait_open()
+    assert calls == ["low"]
+
+
+async def test_an_operation_is_refused_while_one_of_several_queues_refuses_it() -> None:
+    refused = RefusedOperations()
+    for queue, is_refused, verdict in (
+        ("low", True, True),
+        ("high", True, True),
+        ("high", False, None),
+        ("low", False, False),
+    ):
+        result = refused.record(sourced_from(queue, "ack", refused=is_refused))
+        assert (None if result is None else result.refused) is verdict, queue

@@ -1082,8 +1082,8 @@ MUTATIONS = [
     Mutation(
         name="a message that is sent again during a drain comes to a poll that nobody reads",
         module="worker/settlement.py",
-        old="            with self._making_visible():\n                await self._source.copy(lease)\n",
-        new="            await self._source.copy(lease)\n",
+        old="            with self._making_visible():\n                await lease.source.copy(lease)\n",
+        new="            await lease.source.copy(lease)\n",
         tests=("tests/worker/test_settlement.py",),
     ),
     Mutation(
@@ -1457,8 +1457,8 @@ MUTATIONS = [
     Mutation(
         name="messages are received while their results are refused",
         module="core/refusals.py",
-        old="            self.may_receive.set(is_open=not blocking)\n",
-        new="            pass\n",
+        old="        _set(self.may_receive, is_open=not others)\n",
+        new="        pass\n",
         tests=("tests/simulation/test_refusals.py",),
     ),
     Mutation(

@@ -34,7 +34,7 @@ async def test_without_results_and_payloads_no_bucket_is_opened() -> None:
     assert await kind.handler.handle(make(), OpenFence()) == Done(state="succeeded")
     [request] = stage.target.requests
     assert request.path == "/work"
-    assert ("X-Aws-Sqsd-Queue", "uploads") in request.headers
+    assert ("X-Aws-Sqsd-Queue", "jobs") in request.headers
     assert ("Content-Type", "text/plain") in request.headers
     assert stage.cloud.opened == []
     assert kind.harmless_calls == {}

@@ -34,6 +34,7 @@ class SourceCalled:
         error: None after a success.
         detail: for the log.
         code: the queue's error code of a refusal (`denied`).
+        queue: name of the queue, where messages come from several; else "".
     """
 
     op: SourceOp
@@ -42,6 +43,7 @@ class SourceCalled:
     error: ErrorKind | None
     detail: str = ""
     code: str = ""
+    queue: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

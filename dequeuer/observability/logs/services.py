@@ -23,9 +23,10 @@ class ServiceLines:
     def __init__(self, log: Any, *, clock: Callable[[], float] = monotonic) -> None:
         self._log = log
         self._clock = clock
-        self._outages: dict[str, FailurePeriod] = {}
-        self._denials: dict[tuple[str, str], FailurePeriod] = {}
-        self._refused = RefusedOperations()
+        self._outages: dict[tuple[str, str], FailurePeriod] = {}
+        self._denials: dict[tuple[str, str, str], FailurePeriod] = {}
+        self._refused: dict[str, RefusedOperations] = {}
+        """By queue, where there are several."""
         self._is_failing = False
         """Whether any period is open: successful calls, several a message, return at once while none is."""
         self.handlers: Mapping[type[Event], Callable[[Any], None]] = {
@@ -41,24 +42,27 @@ class ServiceLines:
         self._is_failing = any(period.is_open for period in (*self._outages.values(), *self._denials.values()))
 
     def _log_change(self, group: str, event: SourceCalled | StoreCalled, now: float) -> None:
-        outage = self._outages.setdefault(group, FailurePeriod())
+        queue = event.queue if isinstance(event, SourceCalled) else ""
+        fields = {"queue": clip(queue)} if queue else {}
+        outage = self._outages.setdefault((group, queue), FailurePeriod())
         if event.error == "unavailable":
             if outage.failed(now):
-                self._log.warning(f"{group}_unavailable", op=event.op, detail=clip(event.detail))
+                self._log.warning(f"{group}_unavailable", **fields, op=event.op, detail=clip(event.detail))
             return
         # Any other error (a missing object, a refused receipt handle) is a response of a service that works.
-        self._log_end(f"{group}_available", outage, now)
-        verdict = self._refused.record(event)
+        self._log_end(f"{group}_available", outage, now, **fields)
+        verdict, which = self._refused.setdefault(queue, RefusedOperations()).record(event), (group, event.op, queue)
         if verdict is not None and verdict.refused:
-            if self._denials.setdefault((group, event.op), FailurePeriod()).failed(now):
-                self._log_denied(group, verdict, event.detail)
-        elif verdict is not None and (group, event.op) in self._denials:
-            self._log_end(f"{group}_allowed", self._denials[group, event.op], now, op=event.op)
+            if self._denials.setdefault(which, FailurePeriod()).failed(now):
+                self._log_denied(group, verdict, event.detail, fields)
+        elif verdict is not None and which in self._denials:
+            self._log_end(f"{group}_allowed", self._denials[which], now, **fields, op=event.op)
 
-    def _log_denied(self, group: str, verdict: AccessResult, detail: str) -> None:
+    def _log_denied(self, group: str, verdict: AccessResult, detail: str, fields: Mapping[str, str]) -> None:
         service, op, code = verdict.service, verdict.op, verdict.code
         self._log.error(
             f"{group}_denied",
+            **fields,
             op=op,
             code=clip(canonical(code)),
             permission=permission(service, op, code),

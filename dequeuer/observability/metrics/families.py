@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from collections.abc import Sequence
 from typing import Literal, get_args
 
 from prometheus_client.registry import CollectorRegistry
@@ -140,6 +141,29 @@ class CallFamilies:
         """Count one call to this service."""
         self.calls[event.op, event.error or "none"].value += 1
         self.seconds[event.op].observe(event.duration_s)
+
+
+class QueueFamilies:
+    """Calls by queue, where messages come from several. `queues`: their names; empty when there is one."""
+
+    def __init__(self, registry: CollectorRegistry, queues: Sequence[str]) -> None:
+        messages = Values(
+            registry,
+            "counter",
+            "dequeuer_queue_messages_total",
+            "Messages of one of several queues: received, deleted (ack), renewed, released or sent again.",
+            ["queue", "op"],
+        )
+        errors = Values(
+            registry,
+            "counter",
+            "dequeuer_queue_errors_total",
+            "Calls to one of several queues that failed.",
+            ["queue", "op"],
+        )
+        labels = [(queue, op) for queue in queues for op in get_args(SourceOp)]
+        self.messages = {label: messages.child(*label) for label in labels}
+        self.errors = {label: errors.child(*label) for label in labels}
 
 
 class CredentialFamilies:

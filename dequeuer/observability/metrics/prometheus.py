@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
@@ -35,6 +35,7 @@ from dequeuer.observability.metrics.families import (
     CortexFamilies,
     CredentialFamilies,
     MessageFamilies,
+    QueueFamilies,
     RefusalFamilies,
     add_build_info,
     add_not_http,
@@ -53,7 +54,14 @@ class Metrics:
 
     content_type = CONTENT_TYPE_PLAIN_0_0_4
 
-    def __init__(self, api_kind: Literal["async", "batch", "queue"], api_name: str, job_id: str, workers: int) -> None:
+    def __init__(
+        self,
+        api_kind: Literal["async", "batch", "queue"],
+        api_name: str,
+        job_id: str,
+        workers: int,
+        queues: Sequence[str] = (),
+    ) -> None:
         """Register every family, and with value zero every member whose labels are known.
 
         Args:
@@ -61,11 +69,13 @@ class Metrics:
             api_name: a label of the batch families.
             job_id: a label of the batch families; empty for an async API.
             workers: the number of slots; the largest number, if it is automatic.
+            queues: the names of the queues, when there are several.
         """
         self._registry = registry = CollectorRegistry()
         self._cortex = CortexFamilies(registry)
         self._messages = MessageFamilies(registry, workers)
         self._source = CallFamilies(registry, "source", "the queue")
+        self._queues = QueueFamilies(registry, queues)
         self._store = CallFamilies(registry, "store", "the store")
         self._credentials = CredentialFamilies(registry)
         self._refusals = RefusalFamilies(registry)
@@ -158,9 +168,18 @@ class Metrics:
 
     def _source_called(self, event: SourceCalled) -> None:
         self._source.count(event)
+        if event.queue:
+            self._queue_called(event)
         if event.op == "ack" and event.error is None:
             self._messages.acked.value += event.messages
         self._count_refusal(event)
+
+    def _queue_called(self, event: SourceCalled) -> None:
+        which = event.queue, event.op
+        if event.error is not None:
+            self._queues.errors[which].value += 1
+        else:
+            self._queues.messages[which].value += event.messages
 
     def _store_called(self, event: StoreCalled) -> None:
         self._store.count(event)

@@ -13,6 +13,7 @@ from dequeuer.core.errors import LeaseLostError, SourceDeniedError, SourceUnavai
 from dequeuer.core.events import Observer, SourceCalled, SourceOp
 from dequeuer.core.message import REPEAT_ATTRIBUTE, Message
 from dequeuer.core.queue_limits import MAX_BATCH_SIZE, MAX_RECEIVES, MAX_VISIBILITY_TIMEOUT_S
+from dequeuer.core.queue_names import queue_name
 from dequeuer.sources.base import Depth, Lease, lease_margin_s
 from dequeuer.sources.sqs.batcher import Batcher
 from dequeuer.sources.sqs.errors import Translate, error_of_send, from_code
@@ -56,6 +57,7 @@ class SqsSource:
         held: returns how many leases are held; when all of them wait in a batch, it is sent at once.
         observer: gets one `SourceCalled` a request.
         system_attributes: more attributes of the queue's own to ask for; the messages carry them.
+        is_one_of_several: events name the queue.
         keeps_groups: messages of a FIFO queue are not alone in their groups. One is received at a time: then SQS
             delivers no other of its group before it is deleted. Of several, a later one could be worked on after an
             earlier one was released. None is sent again: its copy would come after the later ones.
@@ -76,11 +78,13 @@ class SqsSource:
         gathers_acks: bool = False,
         system_attributes: Sequence[str] = (),
         keeps_groups: bool = False,
+        is_one_of_several: bool = False,
     ) -> None:
         self._client = client
         self._translate = translate
         self._queue_url = queue_url
-        self.name = queue_url.rstrip("/").rpartition("/")[2]
+        self.name = queue_name(queue_url)
+        self._label = self.name if is_one_of_several else ""
         self._visibility_timeout_s = visibility_timeout_s
         self.margin_s = lease_margin_s(visibility_timeout_s)
         """Work ends this long before the end of a lease, seconds."""
@@ -155,7 +159,11 @@ class SqsSource:
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             # Even its receipt handle may be missing, so it cannot be settled. The other messages are valid.
             detail = f"an invalid message: {type(error).__name__}"
-            self._observer(SourceCalled(op="receive", messages=0, duration_s=0.0, error="invalid", detail=detail))
+            self._observer(
+                SourceCalled(
+                    op="receive", messages=0, duration_s=0.0, error="invalid", detail=detail, queue=self._label
+                )
+            )
             return None
 
     async def check_delete(self) -> None:
@@ -179,7 +187,16 @@ class SqsSource:
         try:
             return depth_of(attributes)
         except SourceUnavailableError as error:
-            self._observer(SourceCalled(op="depth", messages=0, duration_s=0.0, error="unavailable", detail=str(error)))
+            self._observer(
+                SourceCalled(
+                    op="depth",
+                    messages=0,
+                    duration_s=0.0,
+                    error="unavailable",
+                    detail=str(error),
+                    queue=self._label,
+                )
+            )
             raise
 
     async def copy(self, lease: Lease) -> None:
@@ -226,11 +243,13 @@ class SqsSource:
                     error=kind,
                     detail=str(translated),
                     code=_code(translated),
+                    queue=self._label,
                 )
             )
             raise translated from error
         carried = len(objects(response, "Successful") or objects(response, "Messages"))
-        self._observer(SourceCalled(op=op, messages=carried, duration_s=clock.monotonic() - started, error=None))
+        duration_s = clock.monotonic() - started
+        self._observer(SourceCalled(op=op, messages=carried, duration_s=duration_s, error=None, queue=self._label))
         return response
 
     async def _delete(self, receipts: Sequence[str], until: float) -> Sequence[Exception | None]:
@@ -260,7 +279,15 @@ class SqsSource:
             code = clip(str(failed.get("Code")))
             kind, error = from_code(code, code)
             self._observer(
-                SourceCalled(op=op, messages=0, duration_s=0.0, error=kind, detail=str(error), code=_code(error))
+                SourceCalled(
+                    op=op,
+                    messages=0,
+                    duration_s=0.0,
+                    error=kind,
+                    detail=str(error),
+                    code=_code(error),
+                    queue=self._label,
+                )
             )
             if (entry := entry_id(failed)) in verdicts:
                 verdicts[entry] = error

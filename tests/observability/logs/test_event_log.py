@@ -15,6 +15,7 @@ from dequeuer.core import events
 from dequeuer.core.events import (
     ConsumptionPaused,
     ContainerProtocolChanged,
+    ErrorKind,
     Event,
     GateChanged,
     LeaseLost,
@@ -312,3 +313,26 @@ def test_every_event_makes_at_most_two_whole_lines(lines: Lines, happened: list[
         assert len(told) <= 2
         for line in told:
             assert {"timestamp", "level", "event", "api_name", "job_id"} <= line.keys()
+
+
+def test_each_of_several_queues_has_lines_of_its_own(observer: EventLog, lines: Lines) -> None:
+    begins: tuple[tuple[str, ErrorKind | None], ...] = (
+        ("low", "unavailable"),
+        ("high", None),
+        ("low", "unavailable"),
+        ("high", "denied"),
+    )
+    for queue, error in begins:
+        observer(SourceCalled(op="ack", messages=1, duration_s=0, error=error, queue=queue))
+    told = [(line["event"], line["queue"]) for line in lines()]
+    assert told == [("queue_unavailable", "low"), ("queue_denied", "high")]
+    ends: tuple[tuple[str, ErrorKind | None], ...] = (("low", "denied"), ("high", None), ("low", None))
+    for queue, error in ends:
+        observer(SourceCalled(op="ack", messages=1, duration_s=0, error=error, queue=queue))
+    told = [(line["event"], line["queue"]) for line in lines()]
+    assert told == [
+        ("queue_available", "low"),
+        ("queue_denied", "low"),
+        ("queue_allowed", "high"),
+        ("queue_allowed", "low"),
+    ]

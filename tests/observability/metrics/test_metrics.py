@@ -59,6 +59,8 @@ FAMILIES = {
     "dequeuer_messages_given_back_total": "counter",
     "dequeuer_message_held_seconds": "histogram",
     "dequeuer_queue_time_seconds": "histogram",
+    "dequeuer_queue_messages_total": "counter",
+    "dequeuer_queue_errors_total": "counter",
     "dequeuer_source_calls_total": "counter",
     "dequeuer_source_call_seconds": "histogram",
     "dequeuer_store_calls_total": "counter",
@@ -378,3 +380,22 @@ def test_a_container_that_does_not_speak_http() -> None:
     assert value(metrics, "dequeuer_container_not_http") == 1
     metrics(ContainerProtocolChanged(looks_like=""))
     assert value(metrics, "dequeuer_container_not_http") == 0
+
+
+def test_several_queues_are_counted_one_by_one() -> None:
+    metrics = Metrics("async", "api", "", 1, ["high", "low"])
+    metrics(SourceCalled(op="receive", messages=7, duration_s=0.1, error=None, queue="high"))
+    metrics(SourceCalled(op="receive", messages=2, duration_s=0.1, error=None, queue="low"))
+    metrics(SourceCalled(op="ack", messages=0, duration_s=0.1, error="denied", queue="low"))
+    told = metrics.render().decode().splitlines()
+    assert 'dequeuer_queue_messages_total{op="receive",queue="high"} 7.0' in told
+    assert 'dequeuer_queue_messages_total{op="receive",queue="low"} 2.0' in told
+    assert 'dequeuer_queue_messages_total{op="ack",queue="low"} 0.0' in told
+    assert 'dequeuer_queue_errors_total{op="ack",queue="low"} 1.0' in told
+    assert 'dequeuer_source_calls_total{error="none",op="receive"} 2.0' in told
+
+
+def test_one_queue_has_no_series_of_its_own() -> None:
+    metrics = Metrics("async", "api", "", 1)
+    metrics(SourceCalled(op="receive", messages=7, duration_s=0.1, error=None))
+    assert 'queue="' not in metrics.render().decode()

@@ -95,6 +95,44 @@ async def test_more_of_what_the_queue_says_is_asked_for_and_carried() -> None:
     assert request["AttributeNames"] == request["MessageSystemAttributeNames"] == asked
 
 
+async def test_a_message_knows_its_queue_and_that_queues_redrive_policy() -> None:
+    client = FakeSqs()
+    client.answers["receive"] = [{"Messages": [raw(1)]}]
+    client.answers["attributes"] = [{"Attributes": {"RedrivePolicy": '{"maxReceiveCount": 3}'}}]
+    source = make(client)
+    await source.open()
+    [lease] = await source.receive(1)
+    assert (lease.source, lease.message.queue_name, lease.message.max_receives) == (source, "jobs", 3)
+
+
+@pytest.mark.parametrize(("wait_s", "waited_s"), [(None, 20), (0, 0), (2, 2), (60, 20)])
+async def test_a_receive_waits_as_long_as_it_is_told_and_no_longer_than_the_queue_is_set_to(
+    wait_s: int | None, waited_s: int
+) -> None:
+    client = FakeSqs()
+    await make(client).receive(1, wait_s=wait_s)
+    assert client.requests[0][1]["WaitTimeSeconds"] == waited_s
+
+
+async def test_every_event_of_one_of_several_queues_names_it() -> None:
+    client, seen = FakeSqs(), Recorder()
+    client.answers = {
+        "receive": [{"Messages": [raw(1), {"Body": "no receipt"}]}, client_error("AccessDenied")],
+        "delete": [{"Failed": [{"Id": "0", "Code": "ReceiptHandleIsInvalid"}]}],
+    }
+    source = make(client, observer=seen, is_one_of_several=True)
+    [lease] = await source.receive(1)
+    with pytest.raises(SourceDeniedError):
+        await source.receive(1)
+    with pytest.raises(SourceUnavailableError):
+        await source.depth()
+    with pytest.raises(LeaseLostError):
+        await lease.ack()
+    events = seen.of(SourceCalled)
+    assert {event.error for event in events} == {"invalid", None, "denied", "unavailable", "refused"}
+    assert {event.queue for event in events} == {"jobs"}
+
+
 async def test_the_size_of_all_attributes_is_known() -> None:
     client = FakeSqs()
     attributes = {
