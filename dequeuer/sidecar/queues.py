@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from dequeuer.clients.base import Cloud
 from dequeuer.core.events import Observer
@@ -81,11 +81,7 @@ class SidecarQueues:
             return
         self._opening = [asyncio.create_task(self._open(at), name="open-queue") for at in range(len(self.sources))]
         try:
-            left: set[asyncio.Task[None]] = set(self._opening)
-            while left and not any(condition.is_open for condition in self._opened):
-                done, left = await asyncio.wait(left, return_when=asyncio.FIRST_COMPLETED)
-                for task in done:
-                    task.result()
+            await self._wait_for_queues(any)
         except BaseException:
             await self._stop_opening()
             raise
@@ -93,10 +89,16 @@ class SidecarQueues:
     async def open_others(self) -> None:
         """Wait until all queues are open; until cancelled. Raises like `open`."""
         try:
-            for task in asyncio.as_completed(self._opening):
-                await task
+            await self._wait_for_queues(all)
         finally:
             await self._stop_opening()
+
+    async def _wait_for_queues(self, enough: Callable[[Iterable[bool]], bool]) -> None:
+        left = set(self._opening)
+        while left and not enough(condition.is_open for condition in self._opened):
+            done, left = await asyncio.wait(left, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
 
     async def _open(self, at: int) -> None:
         await open_queue(self.sources[at], self._urls[at])

@@ -1993,6 +1993,66 @@ MUTATIONS = [
         "                    sent = _receipts(await self._send(queues, own))\n",
         tests=(f"{_DEAD_LETTERS}::test_killed_at_any_call_a_redrive_loses_nothing_and_the_next_one_goes_on",),
     ),
+    Mutation(
+        name="queues are asked in turn whatever their weights are",
+        module="worker/turns.py",
+        old="        turn.served += messages / turn.weight\n",
+        new="        turn.served += messages\n",
+        tests=("tests/worker/test_shared_poller.py::test_busy_queues_are_served_by_their_weights",),
+    ),
+    Mutation(
+        name="a queue that was empty makes up for all that it did not need",
+        module="worker/turns.py",
+        old="            turn.served = max(turn.served, self._served)\n        turn.served",
+        new="            pass\n        turn.served",
+        tests=("tests/worker/test_shared_poller.py::test_an_idle_queue_saves_nothing_for_later",),
+    ),
+    Mutation(
+        name="a queue that hangs keeps the slots of the others",
+        module="worker/shared_poller.py",
+        old="        self._receives.stop_reserving(receive)\n",
+        new="",
+        tests=("tests/worker/test_shared_poller.py::test_a_queue_that_hangs_keeps_no_slot_free_for_long",),
+    ),
+    Mutation(
+        name="one queue that does not exist ends the work on the others",
+        module="worker/shared_poller.py",
+        old="            if all(one.is_gone for one in self._by_queue.values()):\n                raise\n",
+        new="            raise\n",
+        tests=("tests/worker/test_shared_poller.py::test_an_outage_of_one_queue_does_not_stop_the_others",),
+    ),
+    Mutation(
+        name="a queue that is closed while it is asked has its messages worked on",
+        module="worker/shared_poller.py",
+        old="            if turn.readiness.is_open:\n",
+        new="            if True:\n",
+        tests=(
+            "tests/worker/test_shared_poller.py::test_a_receive_under_way_when_its_queue_is_closed_brings_messages_that_are_released",
+        ),
+    ),
+    Mutation(
+        name="prefetched messages of a queue that is closed are worked on",
+        module="worker/shared_poller.py",
+        old='            self._prefetched.release_all("not_ready", of=turn.asked.source)\n',
+        new="",
+        tests=(
+            "tests/worker/test_shared_poller.py::test_nothing_is_received_from_a_queue_that_is_closed_and_what_it_has_brought_is_released",
+        ),
+    ),
+    Mutation(
+        name="what one queue allows ends the refusal of another",
+        module="core/refusals.py",
+        old="event.queue if isinstance(event, SourceCalled) else _object_kind(event)",
+        new='"" if isinstance(event, SourceCalled) else _object_kind(event)',
+        tests=("tests/core/test_refusals.py",),
+    ),
+    Mutation(
+        name="work waits until every one of several queues is available",
+        module="sidecar/queues.py",
+        old="            await self._wait_for_queues(any)\n",
+        new="            await self._wait_for_queues(all)\n",
+        tests=("tests/sidecar/test_queues.py",),
+    ),
 ]
 
 

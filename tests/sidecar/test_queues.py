@@ -12,15 +12,17 @@ from dequeuer.core.errors import FatalError
 from dequeuer.core.events import SourceCalled
 from dequeuer.core.refusals import Refusals
 from dequeuer.sidecar.queues import SidecarQueues
+from dequeuer.sources.sqs.errors import SqsResponseError
 from dequeuer.sources.sqs.operations import SqsClient
 from dequeuer.worker.shared_poller import WeightedSource
 from tests.fakes import Recorder
 from tests.settings.environments import QUEUE, load, without
 from tests.sidecar.test_batch_objects import MemoryCloud
-from tests.simulation.queue_client import denied_error, unavailable_error
 
 pytestmark = pytest.mark.looptime
 
+DENIED = SqsResponseError(403, "AccessDenied", "refused")
+UNAVAILABLE = SqsResponseError(503, "ServiceUnavailable", "later")
 HOST = "https://sqs.us-west-2.amazonaws.com/1"
 TWO = without(QUEUE, "DEQUEUER_QUEUE_URL") | {"DEQUEUER_QUEUE_URLS": f"{HOST}/high 9, {HOST}/low 1"}
 
@@ -92,8 +94,9 @@ async def test_several_queues_have_weights_names_and_redrive_policies_of_their_o
 
 async def test_work_begins_when_one_queue_is_open_and_the_others_follow_after_their_outage() -> None:
     stage = Stage()
-    stage.sqs.errors["high"] = unavailable_error()
-    await stage.queues.open()
+    stage.sqs.errors["high"] = UNAVAILABLE
+    async with asyncio.timeout(100):
+        await stage.queues.open()
     assert stage.are_open() == [False, True]
     others = asyncio.create_task(stage.queues.open_others())
     await asyncio.sleep(100)
@@ -106,22 +109,24 @@ async def test_work_begins_when_one_queue_is_open_and_the_others_follow_after_th
 
 async def test_a_queue_that_cannot_be_read_ends_the_process_whether_it_is_the_first_that_answers_or_not() -> None:
     stage = Stage()
-    stage.sqs.errors["high"] = denied_error()
+    stage.sqs.errors["high"] = DENIED
     with pytest.raises(FatalError, match="/high cannot be read"):
-        await stage.queues.open()
-        await stage.queues.open_others()
+        async with asyncio.timeout(100):
+            await stage.queues.open()
+            await stage.queues.open_others()
     late = Stage()
-    late.sqs.errors["high"] = unavailable_error()
+    late.sqs.errors["high"] = UNAVAILABLE
     await late.queues.open()
-    late.sqs.errors["high"] = denied_error()
+    late.sqs.errors["high"] = DENIED
     with pytest.raises(FatalError, match="/high cannot be read"):
-        await late.queues.open_others()
+        async with asyncio.timeout(100):
+            await late.queues.open_others()
 
 
 @pytest.mark.parametrize("is_first_open", [False, True])
 async def test_an_opening_that_is_cancelled_leaves_nothing_behind(is_first_open: bool) -> None:
     stage = Stage()
-    stage.sqs.errors = {"high": unavailable_error(), "low": unavailable_error()}
+    stage.sqs.errors = {"high": UNAVAILABLE, "low": UNAVAILABLE}
     if is_first_open:
         del stage.sqs.errors["low"]
         await stage.queues.open()

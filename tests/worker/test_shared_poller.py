@@ -25,12 +25,14 @@ pytestmark = pytest.mark.looptime
 
 AWAY_S = 0.01
 STEP_S = 0.05
+LIMIT_S = 2000
 LONG_POLL_S = 20
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    while not condition():  # noqa: ASYNC110 - in virtual time polling costs little
-        await asyncio.sleep(STEP_S)
+    async with asyncio.timeout(LIMIT_S):
+        while not condition():  # noqa: ASYNC110 - in virtual time polling costs little
+            await asyncio.sleep(STEP_S)
 
 
 class NamedSource(FakeSource):
@@ -98,7 +100,8 @@ class CountingHandler(ScriptedHandler):
         self._target = count
         if len(self.handled) < count:
             self._reached.clear()
-            await self._reached.wait()
+            async with asyncio.timeout(LIMIT_S):
+                await self._reached.wait()
 
 
 class SharedStage(Stage):
@@ -111,6 +114,7 @@ class SharedStage(Stage):
         self.handler = CountingHandler()
         self.sources = sources
         self.open = [Condition() for _ in sources]
+        self.halt = Condition()
 
     @asynccontextmanager
     async def sharing(self, slots: int | ConcurrencyLimit = 1) -> AsyncIterator[asyncio.Task[None]]:
@@ -127,6 +131,7 @@ class SharedStage(Stage):
             grace_s=55,
             end_of_work=None,
             observer=self.seen,
+            pause=self.halt,
         )
         leases = asyncio.create_task(self.renewer.run())
         task = asyncio.create_task(self.worker.run())
@@ -327,6 +332,22 @@ async def test_nothing_is_received_from_a_queue_that_is_closed_and_what_it_has_b
         stage.open[0].set(is_open=True)
         await asyncio.sleep(2)
         assert "high" in stage.handler.handled[-20:]
+
+
+async def test_a_pause_holds_all_queues_and_ends() -> None:
+    high, low = NamedSource("high", 100_000), NamedSource("low", 100_000)
+    stage = SharedStage((high, 1), (low, 1))
+    stage.handler.takes_s = 1
+    async with stage.sharing(2):
+        await stage.handler.reached(10)
+        stage.halt.set(is_open=False)
+        await asyncio.sleep(5)
+        asked = len(high.limits) + len(low.limits)
+        await asyncio.sleep(60)
+        assert len(high.limits) + len(low.limits) == asked
+        stage.halt.set(is_open=True)
+        await asyncio.sleep(5)
+        assert len(high.limits) + len(low.limits) > asked
 
 
 async def test_a_receive_under_way_when_its_queue_is_closed_brings_messages_that_are_released() -> None:

@@ -175,11 +175,10 @@ class Metrics:
         self._count_refusal(event)
 
     def _queue_called(self, event: SourceCalled) -> None:
-        which = event.queue, event.op
-        if event.error is not None:
-            self._queues.errors[which].value += 1
-        else:
-            self._queues.messages[which].value += event.messages
+        # By the names of the settings: no event makes a series.
+        members = self._queues.messages if event.error is None else self._queues.errors
+        if (member := members.get((event.queue, event.op))) is not None:
+            member.value += event.messages if event.error is None else 1
 
     def _store_called(self, event: StoreCalled) -> None:
         self._store.count(event)
