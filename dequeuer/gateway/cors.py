@@ -23,14 +23,15 @@ _MAX_ASKED_CHARS = 2048
 _ASKED = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+(?:[ \t]*,[ \t]*[!#$%&'*+\-.^_`|~0-9A-Za-z]+)*")
 _EXPOSED = "Content-Length,Content-Range,Link,Location,Retry-After"
 
-_IS_CONFIGURED: web.AppKey[bool] = web.AppKey("dequeuer_cors_is_configured", bool)
+_ORIGINS: web.AppKey[frozenset[str]] = web.AppKey("dequeuer_cors_origins", frozenset)
 _WITHHELD = web.RequestKey("dequeuer_withheld_from_pages", bool)
 
 
 def withhold_from_pages(request: web.Request) -> None:
     """Let no page read the response, unless its origin is configured.
 
-    Hazard: any page may read what Cortex's gateway answers, which needs an id that cannot be guessed. A list has them.
+    Hazard: any page may read what Cortex's gateway answers, which needs an id that cannot be guessed, or the name of an
+    API. Lists have the ids, and the document of the gateway has the names.
     """
     request[_WITHHELD] = True
 
@@ -41,7 +42,7 @@ def refuse_pages(request: web.Request) -> None:
     Hazard: the preflight requests of Cortex's gateway allow PUT to any page, so any page that somebody opens could
     change an API at a gateway without tokens that only this person can reach.
     """
-    if hdrs.ORIGIN in request.headers and not request.app.get(_IS_CONFIGURED, False):
+    if hdrs.ORIGIN in request.headers and not _allowed_origin(request, request.app.get(_ORIGINS, frozenset())):
         text = "a web page may do this only if its origin is in DEQUEUER_CORS_ORIGINS of the gateway"
         raise ProblemError(403, "origin_not_allowed", text)
 
@@ -58,7 +59,7 @@ def enable_cors(
         is_left_alone: whether somebody else answers the preflight of a request; it does not block.
         origins: of the pages; `ANY_ORIGIN`: any; none: no page may. None: as Cortex's gateway.
     """
-    app[_IS_CONFIGURED] = origins is not None
+    app[_ORIGINS] = frozenset(origins or ())
     if origins is not None:
         _enable_configured(app, is_left_alone, frozenset(origins))
         return

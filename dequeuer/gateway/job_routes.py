@@ -16,6 +16,7 @@ from aiohttp.typedefs import Handler
 from dequeuer.core.errors import clip
 from dequeuer.formats.go_json import encode
 from dequeuer.gateway.access.audit import note_id
+from dequeuer.gateway.cors import refuse_pages, withhold_from_pages
 from dequeuer.gateway.job_body import SubmissionBodies
 from dequeuer.gateway.job_dry_run import dry_run_response
 from dequeuer.gateway.job_events import JobEvents
@@ -85,6 +86,7 @@ class JobRoutes:
 
     async def list(self, request: web.Request, api: DeployedApi) -> web.StreamResponse:
         """`GET /batch/<api>[?limit=][&after=]`: the newest jobs. A `Link` header leads to those that follow."""
+        withhold_from_pages(request)
         limit, after = _limit(request), request.query.get("after", "")
         if after and not is_job_id(after):
             raise _invalid("after", after, "the id of a job")
@@ -103,6 +105,7 @@ class JobRoutes:
 
     async def change(self, request: web.Request, api: DeployedApi) -> web.StreamResponse:
         """`PUT /batch/<api>?jobID=&action=pause|resume`."""
+        refuse_pages(request)
         job_id, action = _job_id(request), request.query.get("action", "")
         if action == "pause":
             await self._jobs.pause(api, job_id)

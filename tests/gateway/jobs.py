@@ -89,7 +89,10 @@ class JobStage:
 
     @asynccontextmanager
     async def served(
-        self, apis: list[DeployedApi] = APIS, queues: dict[str, str] | None = None
+        self,
+        apis: list[DeployedApi] = APIS,
+        queues: dict[str, str] | None = None,
+        cors_origins: list[str] | None = None,
     ) -> AsyncIterator[ClientSession]:
         endpoints = Endpoints(
             Endpoint(api_name=api.name, kind=api.kind, path=api.endpoint, job_api=api) for api in apis
@@ -102,6 +105,7 @@ class JobStage:
             is_draining,
             endpoints,
             self.jobs(apis),
+            cors_origins=cors_origins,
         )
         async with serving(app) as session:
             yield session

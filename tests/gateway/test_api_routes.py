@@ -281,11 +281,12 @@ async def test_no_page_changes_an_api_unless_its_origin_is_configured(store: Sto
     sqs.bury("id1")
     queues, letters = {"api": sqs.queue}, DeadLetterQueues(sqs, translate)
     paths = ("/api?action=pause", "/api/_dead-letters?action=redrive")
-    async with serving(make_app(pausing, queues, dead_letters=letters)) as http:
-        for path in paths:
-            status, fields = await change(http, path, headers=page)
-            assert (status, fields["code"]) == (403, "origin_not_allowed")
-        assert (store.objects, sqs.calls) == ({}, [])
+    for origins in (None, (), ["https://other.example.com"]):
+        async with serving(make_app(pausing, queues, dead_letters=letters, cors_origins=origins)) as http:
+            for path in paths:
+                status, fields = await change(http, path, headers=page)
+                assert (status, fields["code"]) == (403, "origin_not_allowed")
+            assert (store.objects, sqs.calls) == ({}, [])
     app = make_app(pausing, queues, dead_letters=letters, cors_origins=[page["Origin"]])
     async with serving(app) as http:
         assert [(await change(http, path, headers=page))[0] for path in paths] == [200, 200]

@@ -172,6 +172,25 @@ async def test_pause_and_resume_are_recorded(stage: JobStage) -> None:
         assert await problem(http, "PUT", f"{path}pause") == (409, detail)
 
 
+async def test_no_page_pauses_jobs_or_reads_a_list_of_them_unless_its_origin_is_configured(stage: JobStage) -> None:
+    keys = seed_job(stage.store, "running")
+    page, allow = {"Origin": "https://app.example.com"}, "Access-Control-Allow-Origin"
+    for origins, status in ((None, 403), (["https://other.example.com"], 403), ([page["Origin"]], 200)):
+        async with stage.served(cors_origins=origins) as http:
+            for action in ("pause", "resume"):
+                async with http.put(f"/batch/sum?jobID={JOB}&action={action}", headers=page) as answer:
+                    fields = await answer.json(content_type=None)
+                    assert (answer.status, fields.get("code")) == (
+                        status,
+                        "origin_not_allowed" if status == 403 else None,
+                    )
+                assert (keys.pause in stage.store.objects) is (status == 200 and action == "pause")
+            async with http.get("/batch/sum", headers=page) as answer:
+                assert (answer.status, answer.headers.get(allow)) == (200, page["Origin"] if status == 200 else None)
+            async with http.get(f"/batch/sum?jobID={JOB}", headers=page) as answer:
+                assert (allow in answer.headers) is (origins is None or status == 200)
+
+
 async def test_jobs_are_listed_in_pages_the_newest_first(stage: JobStage) -> None:
     ids = [f"67e3b0f1a2c4d5e{digit}" for digit in "12345"]
     for job_id in ids:

@@ -42,6 +42,9 @@ _LISTING = "tests/gateway/test_request_listing.py"
 _GATE = "tests/gateway/access/test_gate.py"
 
 _API_ROUTES = "tests/gateway/test_api_routes.py"
+_JOB_PAGES = (
+    "tests/gateway/test_job_routes.py::test_no_page_pauses_jobs_or_reads_a_list_of_them_unless_its_origin_is_configured"
+)
 
 _PUBLISHING = "tests/publishing/test_outbox.py"
 
@@ -1977,6 +1980,36 @@ MUTATIONS = [
         old="        refuse_pages(request)\n",
         new="",
         tests=(f"{_API_ROUTES}::test_no_page_changes_an_api_unless_its_origin_is_configured",),
+    ),
+    Mutation(
+        name="any page pauses a job",
+        module="gateway/job_routes.py",
+        old="        refuse_pages(request)\n",
+        new="",
+        tests=(_JOB_PAGES,),
+    ),
+    Mutation(
+        name="any page reads a list of jobs",
+        module="gateway/job_routes.py",
+        old="        withhold_from_pages(request)\n",
+        new="",
+        tests=(_JOB_PAGES,),
+    ),
+    Mutation(
+        name="any page reads the names of all APIs",
+        module="gateway/openapi/serving.py",
+        old="        withhold_from_pages(request)\n",
+        new="",
+        tests=(
+            "tests/gateway/openapi/test_document.py::test_no_page_reads_the_names_of_apis_unless_its_origin_is_configured",
+        ),
+    ),
+    Mutation(
+        name="a page changes an API once any origin is configured",
+        module="gateway/cors.py",
+        old="and not _allowed_origin(request, request.app.get(_ORIGINS, frozenset())):",
+        new="and not request.app.get(_ORIGINS):",
+        tests=(f"{_API_ROUTES}::test_no_page_changes_an_api_unless_its_origin_is_configured", _JOB_PAGES),
     ),
     Mutation(
         name="any page redrives dead letters",

@@ -11,6 +11,7 @@ from aiohttp import web
 
 from dequeuer.gateway.access.caller import may_see
 from dequeuer.gateway.access.places import OPENAPI_PATHS
+from dequeuer.gateway.cors import withhold_from_pages
 from dequeuer.gateway.endpoints import Endpoints
 from dequeuer.gateway.openapi.document import Descriptions, make_document
 
@@ -35,6 +36,7 @@ class DocumentRoutes:
 
     async def respond(self, request: web.Request) -> web.StreamResponse:
         """`GET /openapi.json`."""
+        withhold_from_pages(request)
         seen = frozenset(name for name in self._api_names if may_see(request, name))
         return web.Response(body=self._document_of(seen), content_type="application/json")
 

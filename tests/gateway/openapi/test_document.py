@@ -80,6 +80,12 @@ async def test_an_api_with_the_path_of_the_document_wins(name: str, endpoints: E
         assert await answer.json() == {"requests": []}
 
 
+async def test_no_page_reads_the_names_of_apis_unless_its_origin_is_configured() -> None:
+    headers, allow = {"Origin": "https://app.example.com"}, "Access-Control-Allow-Origin"
+    async with serving(application()) as http, http.get("/openapi.json", headers=headers) as answer:
+        assert (answer.status, allow in answer.headers) == (200, False)
+
+
 async def test_callers_see_their_apis_only() -> None:
     access = Access(tokens=make_tokens(entry("one", ["text"], ["read"]), entry("two", ["sum", "hello"], ["submit"])))
     seen = {}
