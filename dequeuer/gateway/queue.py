@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, Final, Protocol
 
-from dequeuer.core.clock import monotonic
 from dequeuer.core.errors import SourceUnavailableError
-from dequeuer.core.events import ErrorKind, Observer, SourceCalled, ignore
+from dequeuer.core.events import Observer, ignore
 from dequeuer.gateway.retry import retry_briefly
-from dequeuer.sources.sqs.errors import Translate, error_of_send
+from dequeuer.sources.sqs.errors import Translate
 from dequeuer.sources.sqs.operations import REPEATED
+from dequeuer.sources.sqs.outbox import reported
 
 NO_ATTRIBUTES: Final[Mapping[str, str]] = MappingProxyType({})
 
@@ -54,7 +54,7 @@ class SqsQueue:
     def __init__(self, client: SqsClient, translate: Translate, observer: Observer = ignore) -> None:
         """Store the client, the translation of its exceptions, and who gets a `SourceCalled` for each call.
 
-        The client must not retry by itself, and each of its calls must end within seconds.
+        The client must not retry by itself.
         """
         self._client = client
         self._translate = translate
@@ -83,13 +83,5 @@ class SqsQueue:
             request |= {"MessageGroupId": request_id, "MessageDeduplicationId": request_id}
         await retry_briefly(SourceUnavailableError, self._send_once, request)
 
-    async def _send_once(self, request: dict[str, Any]) -> None:
-        began = monotonic()
-        failed: ErrorKind | None = None
-        try:
-            await self._client.send_message(**request)
-        except Exception as error:
-            failed, translated = self._translate(error)
-            raise error_of_send(translated) from error
-        finally:
-            self._observer(SourceCalled(op="send", messages=0, duration_s=monotonic() - began, error=failed))
+    async def _send_once(self, request: Mapping[str, Any]) -> None:
+        await reported("send", self._client.send_message(**request), self._translate, self._observer)

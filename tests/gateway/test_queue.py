@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,10 +13,11 @@ from botocore.exceptions import ClientError, ConnectTimeoutError, NoCredentialsE
 from moto.server import ThreadedMotoServer
 
 from dequeuer.core.errors import SourceDeniedError, SourceGoneError, SourceUnavailableError
-from dequeuer.core.events import Event, SourceCalled
+from dequeuer.core.events import SourceCalled
 from dequeuer.gateway.queue import SqsQueue
 from dequeuer.gateway.retry import REQUEST_RETRIES
 from dequeuer.sources.sqs.sdk_errors import translate
+from tests.fakes import Recorder
 
 
 @pytest.fixture(scope="module")
@@ -123,12 +125,30 @@ async def test_short_failures_are_retried(error: Exception) -> None:
 
 
 @pytest.mark.looptime
-async def test_each_call_is_reported() -> None:
-    seen: list[Event] = []
-    await SqsQueue(ScriptedClient([TRANSIENT[0]]), translate, seen.append).send("u", "id1", "id1", may_repeat=False)
-    assert [(one.op, one.error) for one in seen if isinstance(one, SourceCalled)] == [
-        *(("send", "unavailable"), ("send", None)),
-    ]
+async def test_each_call_is_reported_with_what_the_log_says_of_it() -> None:
+    seen = Recorder()
+    await SqsQueue(ScriptedClient([TRANSIENT[0]]), translate, seen).send("u", "id1", "id1", may_repeat=False)
+    with pytest.raises(SourceDeniedError):
+        await SqsQueue(ScriptedClient([refusal("AccessDenied")]), translate, seen).send(
+            "u", "id", "id", may_repeat=False
+        )
+    calls = seen.of(SourceCalled)
+    assert [(one.op, one.error) for one in calls] == [("send", "unavailable"), ("send", None), ("send", "denied")]
+    assert "RequestThrottled" in calls[0].detail
+    assert (calls[2].code, "AccessDenied" in calls[2].detail) == ("AccessDenied", True)
+
+
+@pytest.mark.looptime
+async def test_a_call_without_an_answer_is_no_success() -> None:
+    class Hanging:
+        async def send_message(self, **_request: Any) -> None:
+            await asyncio.Event().wait()
+
+    seen = Recorder()
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(15):
+            await SqsQueue(Hanging(), translate, seen).send("u", "id1", "id1", may_repeat=False)
+    assert [one.error for one in seen.of(SourceCalled)] == ["unavailable"]
 
 
 @pytest.mark.looptime

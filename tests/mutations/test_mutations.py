@@ -61,6 +61,13 @@ MUTATIONS = [
         tests=(f"{_PUBLISHING}::test_an_event_that_the_bus_has_not_taken_is_not_sent",),
     ),
     Mutation(
+        name="a call to the queue that never ends is not reported",
+        module="sources/sqs/outbox.py",
+        old="        async with asyncio.timeout(CALL_TIMEOUT_S):\n",
+        new="        async with asyncio.timeout(None):\n",
+        tests=("tests/gateway/test_queue.py::test_a_call_without_an_answer_is_no_success",),
+    ),
+    Mutation(
         name="a page of a proxy counts as the answer of SNS",
         module="publishing/sns.py",
         old='            parse(reply.body, "PublishResponse")\n',
