@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dequeuer.core import clock
 from dequeuer.gateway.problems import ProblemError
 from dequeuer.gateway.request_store import RequestStore
 from dequeuer.sinks.layout import ApiKeys
@@ -28,7 +29,9 @@ class Pauses:
         """
         self._check_enabled()
         await self._store.put(self._key(api_name), b"", "text/plain")
-        return await self.paused_at(api_name) or 0.0
+        paused_at = await self.paused_at(api_name)
+        # Somebody else may have resumed it meanwhile.
+        return clock.wall() if paused_at is None else paused_at
 
     async def resume(self, api_name: str) -> None:
         """Resume an API. Raises `ProblemError` when nobody would see it."""

@@ -8,6 +8,7 @@ import pytest
 import yarl
 from aiohttp import ClientSession
 
+from dequeuer.core import clock
 from dequeuer.core.errors import StoreDeniedError
 from dequeuer.gateway.dead_letters import DeadLetterQueues
 from dequeuer.gateway.endpoints import Endpoint, Endpoints
@@ -15,7 +16,7 @@ from dequeuer.gateway.routes import make_app
 from dequeuer.gateway.service import Gateway
 from dequeuer.sinks.layout import RequestKeys
 from tests.gateway.dead_letters import FakeSqs, translate
-from tests.gateway.fakes import URL, FakeQueue, Store, make_gateway, serving
+from tests.gateway.fakes import MODIFIED_AT, URL, FakeQueue, Store, make_gateway, serving
 from tests.gateway.one_request import API, KEYS, begin, complete
 
 IN_CLUSTER = {"X-Cortex-API-Name": "api"}
@@ -176,6 +177,22 @@ async def test_an_api_is_paused_and_resumed_and_its_list_says_so(store: Store, p
             assert await change(http, "/api?action=resume") == (200, {"message": "resumed API api"})
         assert store.objects == {}
         assert await ask(http, "/api") == (200, {"requests": []})
+
+
+async def test_a_pause_that_another_client_ends_at_once_was_not_begun_in_1970(
+    store: Store, pausing: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put = store.put
+
+    async def put_and_lose(key: str, body: bytes, content_type: str) -> None:
+        await put(key, body, content_type)
+        await store.delete([key])
+
+    monkeypatch.setattr(store, "put", put_and_lose)
+    monkeypatch.setattr(clock, "wall", lambda: MODIFIED_AT)
+    async with serving(make_app(pausing, {"api": URL})) as http:
+        _, fields = await change(http, "/api?action=pause")
+        assert fields["paused"] == "2021-05-03T12:00:00Z"
 
 
 async def test_endpoints_and_headers_name_the_api_that_is_paused(store: Store, pausing: Gateway) -> None:
