@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
 
 from aiohttp import web
+
+from dequeuer.gateway.access.caller import caller_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,15 +34,9 @@ class BodyLimit:
         return (request.content_length or 0) > self.max_bytes
 
 
-_LIMIT: Final = web.RequestKey("dequeuer_body_limit", BodyLimit)
-
-
-def set_body_limit(request: web.Request, limit: BodyLimit) -> None:
-    """Note the limit of whoever sent a request, for when its body is read."""
-    request[_LIMIT] = limit
-
-
 def body_limit(request: web.Request) -> BodyLimit | None:
     """Return the limit of whoever sent a request; None: it has none of its own."""
-    limit: BodyLimit | None = request.get(_LIMIT)
-    return limit
+    caller = caller_of(request)
+    if caller is None or caller.max_bytes is None:
+        return None
+    return BodyLimit(max_bytes=caller.max_bytes, caller=caller.name)

@@ -65,13 +65,19 @@ def set_caller(request: web.Request, caller: Caller) -> None:
     request[_CALLER] = caller
 
 
-def caller_name(request: web.Request) -> str:
-    """Return who sent a request; "" when callers are not told apart. It never comes from what the client claims."""
+def caller_of(request: web.Request) -> Caller | None:
+    """Return who sent a request; None when callers are not told apart. It never comes from what the client claims."""
     caller: Caller | None = request.get(_CALLER)
+    return caller
+
+
+def caller_name(request: web.Request) -> str:
+    """Return the name of who sent a request; "" when callers are not told apart."""
+    caller = caller_of(request)
     return caller.name if caller is not None else ""
 
 
 def may_see(request: web.Request, api_name: str) -> bool:
     """Return whether whoever sent a request may know of an API; anyone may where callers are not told apart."""
-    caller: Caller | None = request.get(_CALLER)
+    caller = caller_of(request)
     return caller is None or any(caller.allows(api_name, permission) for permission in PERMISSIONS)

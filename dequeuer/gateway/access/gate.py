@@ -9,8 +9,8 @@ from aiohttp.typedefs import Handler
 
 from dequeuer.core.errors import clip
 from dequeuer.gateway.access.audit import Audit
-from dequeuer.gateway.access.body_limit import BodyLimit, set_body_limit
-from dequeuer.gateway.access.caller import Caller, Rate, set_caller
+from dequeuer.gateway.access.body_limit import body_limit
+from dequeuer.gateway.access.caller import Rate, set_caller
 from dequeuer.gateway.access.places import Place, Places
 from dequeuer.gateway.access.rate_limit import RateLimiter, address_key
 from dequeuer.gateway.access.refusals import forbidden, too_large, too_many, unauthorized
@@ -74,20 +74,17 @@ class Gate:
         if place.api_name is not None and not caller.allows(place.api_name, place.permission):
             text = f"the token of {caller.name} does not allow {place.permission} for API {clip(place.api_name, 128)}"
             return forbidden(place.form, text)
-        return _too_large(request, place, caller)
+        return _too_large(request, place)
 
     def _too_many(self, place: Place, key: str, rate: Rate | None) -> web.Response | None:
         wait_s = self._limiter.take(key, rate) if rate is not None else 0.0
         return too_many(place.form, wait_s) if wait_s else None
 
 
-def _too_large(request: web.Request, place: Place, caller: Caller) -> web.Response | None:
+def _too_large(request: web.Request, place: Place) -> web.Response | None:
     """Return the refusal of a body that is announced as too large. What is not announced is counted as it is read."""
-    if caller.max_bytes is None:
-        return None
-    limit = BodyLimit(max_bytes=caller.max_bytes, caller=caller.name)
-    set_body_limit(request, limit)
-    return too_large(place.form, limit.text) if limit.is_passed_by(request) else None
+    limit = body_limit(request)
+    return too_large(place.form, limit.text) if limit is not None and limit.is_passed_by(request) else None
 
 
 def control_access(app: web.Application, access: Access, endpoints: Endpoints) -> None:

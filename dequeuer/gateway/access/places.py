@@ -106,13 +106,10 @@ def api_instead_of_id(request: web.Request) -> str | None:
     It has the form of `GET /<id>` in a cluster, whose requests have a header with the API.
     """
     is_in_cluster = bool(request.headers.get(API_NAME_HEADER))
-    return None if is_in_cluster or request.method not in {"GET", "HEAD"} else _named_alone(request)
-
-
-def _named_alone(request: web.Request) -> str | None:
     resource = request.match_info.route.resource
-    is_alone = resource is not None and resource.canonical == "/{request_id}"
-    return request.match_info["request_id"] if is_alone else None
+    if is_in_cluster or request.method not in {"GET", "HEAD"} or resource is None:
+        return None
+    return request.match_info["request_id"] if resource.canonical == "/{request_id}" else None
 
 
 def _is_below(pattern: str, prefix: str) -> bool:

@@ -18,6 +18,7 @@ from dequeuer.gateway.openapi.schemas import SCHEMAS, Json
 _NAME: Final = "{api_name}"
 _NAMED: Final[Mapping[str, str]] = {"/batch/": "BatchAPI", "/tasks/": "TaskAPI"}
 _REALTIME_METHODS: Final = ("get", "put", "post", "delete", "options", "head", "patch")
+_WITHOUT_BODY: Final = frozenset({"get", "head", "delete", "options"})
 _REST: Final[Json] = {
     "name": "rest",
     "in": "path",
@@ -147,9 +148,6 @@ def _operation(one: Described, *, has_tokens: bool) -> dict[str, object]:
         "responses": dict(_responses(one)),
         **({"security": [{"token": []}]} if has_tokens and not operation.is_open else {}),
     }
-
-
-_WITHOUT_BODY: Final = frozenset({"get", "head", "delete", "options"})
 
 
 def _responses(one: Described) -> Iterator[tuple[str, Json]]:

@@ -6,7 +6,7 @@ A new route needs an entry here; a test fails without it, and with one that no r
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 
 from dequeuer.gateway.access.places import OPENAPI_PATHS
@@ -142,13 +142,10 @@ _REDRIVE: Final = Operation(
 
 
 def _in_cluster(operation: Operation, parameters: tuple[Json, ...], summary: str) -> Operation:
-    return Operation(
+    return replace(
+        operation,
         summary=f"{summary}, as in a cluster of Cortex",
-        tag="requests",
         parameters=(*parameters, *operation.parameters),
-        body=operation.body,
-        answers=operation.answers,
-        errors=operation.errors,
     )
 
 
