@@ -42,6 +42,10 @@ _LISTING = "tests/gateway/test_request_listing.py"
 _GATE = "tests/gateway/access/test_gate.py"
 
 _API_ROUTES = "tests/gateway/test_api_routes.py"
+_START_IN_AN_OUTAGE = (
+    "tests/handlers/async_api/test_pause.py::"
+    "test_a_sidecar_that_starts_in_an_outage_receives_nothing_until_it_knows_whether_its_api_is_paused"
+)
 _JOB_PAGES = (
     "tests/gateway/test_job_routes.py::test_no_page_pauses_jobs_or_reads_a_list_of_them_unless_its_origin_is_configured"
 )
@@ -1922,6 +1926,13 @@ MUTATIONS = [
         old="        except StoreMissingError:\n",
         new="        except (StoreMissingError, StoreUnavailableError):\n",
         tests=("tests/handlers/async_api/test_pause.py::test_without_an_answer_it_stays_as_it_was",),
+    ),
+    Mutation(
+        name="a sidecar that starts in an outage ignores a pause",
+        module="handlers/async_api/pause.py",
+        old="            self.may_receive.set(is_open=False)\n",
+        new="            pass\n",
+        tests=(_START_IN_AN_OUTAGE,),
     ),
     Mutation(
         name="a pause that nobody sees is confirmed",

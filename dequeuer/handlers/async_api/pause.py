@@ -17,6 +17,8 @@ from dequeuer.sinks.base import Fetch
 from dequeuer.sinks.layout import ApiKeys
 
 LOOK_TIMEOUT_S: Final = 5.0
+FIRST_LOOKS_S: Final = 1.0
+"""Between two looks while none has had an answer."""
 
 
 class PauseWatch:
@@ -34,30 +36,45 @@ class PauseWatch:
         self._key = keys.pause
         self._interval_s = interval_s
         self._observer = observer
+        self._is_known = True
+        self._is_paused = False
         self.may_receive = Condition()
-        """Closed while the API is paused."""
+        """Closed while the API is paused, and until the first look that `begin` has begun has an answer."""
+
+    async def begin(self) -> None:
+        """Look for the first time. Until a look has an answer nothing is received: the API may be paused."""
+        self._is_known = False
+        await self.look()
+        if not self._is_known:
+            self.may_receive.set(is_open=False)
 
     async def run(self) -> None:
         """Look again and again, until cancelled."""
         while True:
-            await asyncio.sleep(self._interval_s)
+            await asyncio.sleep(self._interval_s if self._is_known else min(self._interval_s, FIRST_LOOKS_S))
             await self.look()
 
     async def look(self) -> None:
         """Look once. Without an answer in time it stays as it was: an outage pauses nothing, and resumes nothing."""
         # The store has reported the error.
-        with suppress(StoreUnavailableError, StoreDeniedError, TimeoutError):
+        with suppress(StoreUnavailableError, TimeoutError):
             async with asyncio.timeout(LOOK_TIMEOUT_S):
-                is_paused = await self._is_paused()
-            if is_paused is self.may_receive.is_open:
-                self.may_receive.set(is_open=not is_paused)
-                self._observer(ConsumptionPaused(is_paused=is_paused))
+                self._note(is_paused=await self._has_object())
 
-    async def _is_paused(self) -> bool:
+    def _note(self, *, is_paused: bool) -> None:
+        self._is_known = True
+        self.may_receive.set(is_open=not is_paused)
+        if is_paused is not self._is_paused:
+            self._is_paused = is_paused
+            self._observer(ConsumptionPaused(is_paused=is_paused))
+
+    async def _has_object(self) -> bool:
         try:
             found = await self._store.get(self._key)
+            async for _ in found.chunks:  # a body that is not read would cost the connection
+                pass
         except StoreMissingError:
             return False
-        async for _ in found.chunks:  # a body that is not read would cost the connection
-            pass
+        except StoreDeniedError:
+            return self._is_paused  # a store that refuses may do so for long: also the first look pauses nothing then
         return True

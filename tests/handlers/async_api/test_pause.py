@@ -92,6 +92,37 @@ async def test_without_an_answer_it_stays_as_it_was(error: Exception | None, is_
     assert stage.is_paused is not is_paused
 
 
+@pytest.mark.parametrize("error", [StoreUnavailableError("down"), None])
+@pytest.mark.parametrize("is_paused", [True, False])
+async def test_a_sidecar_that_starts_in_an_outage_receives_nothing_until_it_knows_whether_its_api_is_paused(
+    error: Exception | None, is_paused: bool
+) -> None:
+    stage = Stage()
+    if is_paused:
+        stage.pause()
+    if error is None:
+        stage.store.get_s = 3600
+    else:
+        stage.store.failures.extend([error] * 3)
+    await stage.watch.begin()
+    assert (stage.is_paused, stage.changes) == (True, [])
+    task = asyncio.create_task(stage.watch.run())
+    await asyncio.sleep(1.5)
+    stage.store.get_s = 0
+    assert (stage.is_paused, stage.changes) == (True, [])
+    await asyncio.sleep(8)
+    assert (stage.is_paused, stage.changes) == (is_paused, [True] if is_paused else [])
+    task.cancel()
+    await asyncio.wait({task})
+
+
+async def test_a_store_that_refuses_the_first_look_stops_no_sidecar() -> None:
+    stage = Stage()
+    stage.store.failures.append(StoreDeniedError("no", "AccessDenied"))
+    await stage.watch.begin()
+    assert not stage.is_paused
+
+
 async def test_requests_and_records_of_the_api_pause_nothing() -> None:
     stage = Stage()
     stage.store.seed([(f"{API.pause}/x", b""), (API.cancellation("id1"), b""), ("uid/workloads/api2/_paused", b"")])
