@@ -77,4 +77,9 @@ class Gateway(Sidecar):
 
     def wait_started(self) -> None:
         """Wait until it serves."""
-        eventually(lambda: self.events("gateway_started"), "the gateway to serve")
+
+        def has_started() -> bool:
+            assert self.process.poll() is None, f"the gateway has ended: {self.lines[-5:]}"
+            return bool(self.events("gateway_started"))
+
+        eventually(has_started, "the gateway to serve")

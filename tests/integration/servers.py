@@ -24,7 +24,8 @@ FIRST_PORT, PORTS = 12_000, 20_000
 is free now can be taken by any connection before a process that is started listens on it."""
 MAX_WORKERS = 8
 """Test processes that look for ports at the same time, each among its own."""
-_numbers = itertools.count(os.getpid())
+# Runs of the tests at the same time have process ids close to each other: their ports must not be.
+_numbers = itertools.count(97 * os.getpid())
 
 
 def free_port() -> int:
