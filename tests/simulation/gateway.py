@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextvars import ContextVar
-from typing import Any
+from typing import Any, TypeVar
 
 from dequeuer.core.events import ignore
 from dequeuer.formats.envelope import request_id_of
@@ -22,9 +22,11 @@ from tests.history.records import Record
 from tests.simulation import queue_client
 from tests.simulation import store as sim_store
 from tests.simulation.clock import EPOCH_S
-from tests.simulation.network import Action, Connection
+from tests.simulation.network import Action, Connection, FaultRates
 from tests.simulation.queue import Queue
 from tests.simulation.sidecar import Cloud
+
+T = TypeVar("T")
 
 MAX_SKEW_S = 85.0
 """Clocks of gateways differ by less than the three minutes that docs/gateway.md allows."""
@@ -150,13 +152,21 @@ class SimGateway:
 class _CountedConnection(Connection):
     """A connection that tells of each call."""
 
-    def __init__(self, rates: Any, is_unavailable: Any, error: Any, count: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        rates: FaultRates,
+        is_unavailable: Callable[[], bool],
+        error: Callable[[], Exception],
+        count: Callable[[], None],
+    ) -> None:
         super().__init__(rates, is_unavailable, error)
         self._count = count
 
-    async def send(self, action: Action, effect: Callable[[], Any], **options: Any) -> Any:
+    async def send(
+        self, action: Action, effect: Callable[[], T], *, before_effect: Callable[[], Awaitable[None]] | None = None
+    ) -> T:
         self._count()
-        return await super().send(action, effect, **options)
+        return await super().send(action, effect, before_effect=before_effect)
 
 
 class _GatewayStore(sim_store.StoreClient):
