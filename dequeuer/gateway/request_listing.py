@@ -131,14 +131,16 @@ class _Scan:
         self.begin = first_id_of(clock.wall() + MAX_SKEW_S) if after is None else after.begin
         self.last = self.begin if after is None else after.after
         self._first = self.last
+        self._is_first = after is None
         self.is_cut = False
         self._pages_left = MAX_PAGES
         self._ends_at = clock.monotonic() + MAX_SCAN_S
 
     async def requests(self) -> AsyncGenerator[tuple[str, FoundRequest], None]:
         """Yield each request that was submitted whole, by its id."""
-        after = self.begin if self.last == self.begin else f"{self.last}/{_LAST}"
-        if self.last >= self.begin:
+        after = self.begin if self._is_first else f"{self.last}/{_LAST}"
+        # Keys are compared, as S3 does it: the id "a" comes after "a-b", because "/" comes after "-".
+        if f"{self.last}/" >= self.begin:
             async for found in self._between(after, ""):
                 yield found
             after = ""

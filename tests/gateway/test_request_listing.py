@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from dequeuer.core import clock
-from dequeuer.formats.request_id import make_request_id
+from dequeuer.formats.request_id import first_id_of, make_request_id
 from dequeuer.gateway import request_listing
 from dequeuer.gateway.errors import BusyError
 from dequeuer.gateway.request_listing import MAX_LISTINGS, MAX_PAGES, ListedRequests, Position, RequestPage, read_token
@@ -74,6 +74,30 @@ async def test_a_request_of_a_gateway_whose_clock_is_ahead_is_the_newest(store: 
     ahead = make_request_id(NOW + 120)
     begin(store, ahead)
     assert await whole(gateway) == [ahead, old]
+
+
+@pytest.mark.parametrize("limit", [1, 2, 100])
+@pytest.mark.parametrize("page_size", [7, 1000])
+async def test_ids_of_clients_around_the_begin_of_a_list_hide_nothing(
+    store: Store, gateway: Gateway, limit: int, page_size: int
+) -> None:
+    begin_at = first_id_of(NOW + request_listing.MAX_SKEW_S)
+    made = submitted(store, [1, 2])
+    chosen = [
+        begin_at[:8],
+        begin_at,
+        f"{begin_at[:8]}-",
+        f"{begin_at[:8]}.",
+        f"{begin_at}-",
+        begin_at[:-1],
+        "0",
+        "A",
+        "z",
+    ]
+    for request_id in chosen:
+        begin(store, request_id)
+    store.memory.page_size = page_size
+    assert sorted(await whole(gateway, limit)) == sorted(made + chosen)
 
 
 async def test_what_is_no_request_is_not_listed(store: Store, gateway: Gateway) -> None:

@@ -42,6 +42,7 @@ _LISTING = "tests/gateway/test_request_listing.py"
 _GATE = "tests/gateway/access/test_gate.py"
 
 _API_ROUTES = "tests/gateway/test_api_routes.py"
+_AROUND_THE_BEGIN = "tests/gateway/test_request_listing.py::test_ids_of_clients_around_the_begin_of_a_list_hide_nothing"
 _START_IN_AN_OUTAGE = (
     "tests/handlers/async_api/test_pause.py::"
     "test_a_sidecar_that_starts_in_an_outage_receives_nothing_until_it_knows_whether_its_api_is_paused"
@@ -1898,6 +1899,20 @@ MUTATIONS = [
         old='        return _place(request, api_name, "")\n',
         new='        return _place(request, request.headers.get(API_NAME_HEADER, "text"), "")\n',
         tests=(f"{_GATE}::test_a_list_belongs_to_the_api_that_its_path_names",),
+    ),
+    Mutation(
+        name="an id that a client chose hides the requests behind it",
+        module="gateway/request_listing.py",
+        old='if f"{self.last}/" >= self.begin:',
+        new="if self.last >= self.begin:",
+        tests=(_AROUND_THE_BEGIN,),
+    ),
+    Mutation(
+        name="an id that a client chose makes a list endless",
+        module="gateway/request_listing.py",
+        old="self.begin if self._is_first else",
+        new="self.begin if self.last == self.begin else",
+        tests=(_AROUND_THE_BEGIN,),
     ),
     Mutation(
         name="any page reads a list of requests",
