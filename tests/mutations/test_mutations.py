@@ -2067,6 +2067,20 @@ MUTATIONS = [
         tests=("tests/worker/test_shared_poller.py::test_busy_queues_are_served_by_their_weights",),
     ),
     Mutation(
+        name="while the most important queue is being asked another one takes its turns",
+        module="worker/turns.py",
+        old="        if turn.served > contenders[0].served + MAX_AHEAD / turn.weight:\n            continue\n",
+        new="",
+        tests=("tests/worker/test_shared_poller.py",),
+    ),
+    Mutation(
+        name="an empty queue is waited at while another one needs the slot",
+        module="worker/turns.py",
+        old="        if places <= 0 or (is_busy and not can_wait_long):\n",
+        new="        if places <= 0:\n",
+        tests=("tests/worker/test_shared_poller.py",),
+    ),
+    Mutation(
         name="a queue that was empty makes up for all that it did not need",
         module="worker/turns.py",
         old="            turn.served = max(turn.served, self._served)\n        turn.served",

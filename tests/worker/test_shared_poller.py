@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 
 import pytest
@@ -49,6 +50,7 @@ class NamedSource(FakeSource):
         self.error: Exception | None = None
         """Of every receive, while there is one."""
         self.hangs = False
+        self.away_s = AWAY_S
         self.under_way = 0
         self.arrived = asyncio.Event()
 
@@ -63,7 +65,7 @@ class NamedSource(FakeSource):
         self.asked_at.append(now())
         self.under_way += 1
         try:
-            await asyncio.sleep(AWAY_S)
+            await asyncio.sleep(self.away_s)
             if self.hangs:
                 await asyncio.sleep(50)
                 raise SourceUnavailableError("no response")
@@ -86,10 +88,12 @@ class CountingHandler(ScriptedHandler):
 
     def __init__(self) -> None:
         super().__init__()
+        self.times: Iterator[float] = iter(())
         self._target = 0
         self._reached = asyncio.Event()
 
     async def handle(self, message: Message, fence: Fence) -> Outcome:
+        self.takes_s = next(self.times, self.takes_s)
         outcome = await super().handle(message, fence)
         if len(self.handled) >= self._target:
             self._reached.set()
@@ -177,6 +181,24 @@ async def test_three_queues_share_likewise(slots: int, takes_s: float) -> None:
     shares = stage.shares(400)
     for name, expected in (("high", 240), ("middle", 120), ("low", 40)):
         assert shares[name] == pytest.approx(expected, abs=25), name
+
+
+@pytest.mark.parametrize("low_messages", [10_000, 0])
+async def test_slots_that_become_free_one_by_one_while_a_far_queue_is_asked_do_not_change_the_shares(
+    low_messages: int,
+) -> None:
+    high, low = NamedSource("high", 10_000), NamedSource("low", low_messages)
+    high.away_s = low.away_s = 0.2
+    stage = SharedStage((high, 9), (low, 1))
+    stage.handler.times = itertools.cycle([1.0, 1.3, 0.7, 1.1, 0.9, 1.7, 0.6])
+    async with stage.sharing(4):
+        await stage.handler.reached(50)
+        began = now()
+        await stage.handler.reached(450)
+        took_s = now() - began
+    assert Counter(stage.handler.handled[50:450])["low"] == pytest.approx(40 if low_messages else 0, abs=12)
+    # With messages at once it would be 104 s. An empty queue that is waited at takes a slot for 2 s each time: 124 s.
+    assert took_s < 119
 
 
 @pytest.mark.parametrize(
