@@ -7,6 +7,11 @@ sent yet is kept, within a limit for all copies together, and a copy above it is
 from __future__ import annotations
 
 import asyncio
+import ipaddress
+import socket
+from collections.abc import Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
 from typing import Final
 
@@ -27,6 +32,8 @@ TIMEOUT_S: Final = 60.0
 """From the begin of a copy to the end of its response."""
 MAX_RESPONSE_BYTES: Final = 16 * 1024 * 1024
 """A response is read up to here; then the connection is cut."""
+MAX_RESOLVING: Final = 2
+"""Names of shadows that are resolved at the same time, in threads of their own: names of APIs never wait for them."""
 SHADOW_FIELD: Final = b"X-Dequeuer-Shadow"
 """Tells the container that its response is thrown away."""
 _SHADOW_LINES: Final = SHADOW_FIELD + b": true\r\n\r\n"
@@ -39,14 +46,16 @@ class Copy:
         lines: the head that the shadow gets.
         head: of the request.
         budget: of the bytes that wait.
+        threads: resolve the name of the shadow.
     """
 
-    def __init__(self, lines: bytes, head: RequestHead, budget: ByteBudget) -> None:
+    def __init__(self, lines: bytes, head: RequestHead, budget: ByteBudget, threads: Executor) -> None:
         self._lines = lines
         self._method = head.method
         self._is_chunked = head.is_chunked
         self._is_whole = not head.has_body
         self._budget = budget
+        self._threads = threads
         self._waiting = bytearray()
         self._changed = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -101,7 +110,7 @@ class Copy:
 
     async def _exchange(self, host: str, port: int) -> CopyResult:
         try:
-            upstream = await Upstream.connect(host, port)
+            upstream = await self._connect(host, port)
         except OSError:
             return "unreachable"
         with upstream:
@@ -111,6 +120,22 @@ class Copy:
             finally:
                 sending.cancel()
                 await asyncio.wait({sending})
+
+    async def _connect(self, host: str, port: int) -> Upstream:
+        """Connect to the first address of a host that can be reached. Raises `OSError`."""
+        addresses = await self._addresses_of(host, port)
+        for address in addresses[:-1]:
+            with suppress(OSError):
+                return await Upstream.connect(address, port)
+        return await Upstream.connect(addresses[-1], port)
+
+    async def _addresses_of(self, host: str, port: int) -> Sequence[str]:
+        try:
+            return [str(ipaddress.ip_address(host))]
+        except ValueError:
+            resolve = partial(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM)
+            found = await asyncio.get_running_loop().run_in_executor(self._threads, resolve)
+            return [str(address[0]) for *_, address in found]
 
     async def _send(self, upstream: Upstream) -> None:
         try:
@@ -152,6 +177,7 @@ class Copies:
     def __init__(self, observe: Observer) -> None:
         self._observe = observe
         self._budget = ByteBudget(MAX_WAITING_BYTES)
+        self._threads = ThreadPoolExecutor(MAX_RESOLVING, thread_name_prefix="gateway-shadow-names")
         self._running: set[asyncio.Task[None]] = set()
 
     def begin(self, splitter: str, shadow: Target, lines: bytes, head: RequestHead) -> Copy | None:
@@ -167,7 +193,7 @@ class Copies:
         if len(self._running) >= MAX_COPIES:
             self._observe(CopyEnded(splitter=splitter, api_name=api_name, result="too_many"))
             return None
-        copy = Copy(lines.removesuffix(b"\r\n") + _SHADOW_LINES, head, self._budget)
+        copy = Copy(lines.removesuffix(b"\r\n") + _SHADOW_LINES, head, self._budget, self._threads)
         task = copy.start(*shadow.address)
         self._running.add(task)
         task.add_done_callback(partial(self._ended, splitter, api_name, copy))
@@ -185,3 +211,4 @@ class Copies:
             task.cancel()
         if running:
             await asyncio.wait(running)
+        self._threads.shutdown(wait=False, cancel_futures=True)

@@ -88,23 +88,29 @@ def answering(body: bytes, before: Callable[[asyncio.StreamReader], Awaitable[ob
 
 @asynccontextmanager
 async def split(
-    targets: dict[str, Api], shadow: Api | None = None, *, down: Collection[str] = (), access: Access = ANYONE
+    targets: dict[str, Api],
+    shadow: Api | None = None,
+    *,
+    down: Collection[str] = (),
+    access: Access = ANYONE,
+    host: str = "127.0.0.1",
+    shadow_host: str = "127.0.0.1",
 ) -> AsyncIterator[SplitStage]:
-    """Serve a gateway with a splitter. `down`: APIs at whose address nobody listens."""
+    """Serve a gateway with a splitter. `down`: APIs at whose address nobody listens; `host`: of the others."""
     stage = SplitStage(Stage(port=0))
     async with AsyncExitStack() as stack:
 
-        async def served(name: str, api: Api) -> Target:
+        async def served(name: str, api: Api, host: str) -> Target:
             async with AsyncExitStack() as serving:
                 port = await serving.enter_async_context(tcp_server(api.connected))
                 if name not in down:
                     stack.push_async_exit(serving.pop_all())
             endpoint = Endpoint(api_name=name, kind="RealtimeAPI", path=PATH)
-            return Target(api=endpoint, address=("127.0.0.1", port), weight=api.weight)
+            return Target(api=endpoint, address=(host, port), weight=api.weight)
 
         made = Split(
-            targets=tuple([await served(name, api) for name, api in targets.items()]),
-            shadow=await served("shadow", shadow) if shadow is not None else None,
+            targets=tuple([await served(name, api, host) for name, api in targets.items()]),
+            shadow=await served("shadow", shadow, shadow_host) if shadow is not None else None,
         )
         endpoint = Endpoint(api_name="split", kind="TrafficSplitter", path=PATH, split=made)
         await start_gateway(

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+import threading
 from collections import Counter
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 from aiohttp import web
@@ -14,7 +17,7 @@ from dequeuer.gateway.access.gate import Access
 from dequeuer.gateway.endpoints import Endpoint, Split, Target, load_endpoints
 from dequeuer.gateway.splitter import choose
 from tests.gateway.access.stage import entry, make_tokens
-from tests.gateway.realtime import CLOSE, answer_ok
+from tests.gateway.realtime import CLOSE, DEADLINE_S, answer_ok
 from tests.gateway.splits import PATH, Api, answering, split
 from tests.gateway.test_endpoints import REALTIME, written
 
@@ -163,6 +166,45 @@ async def test_a_shadow_that_reads_nothing_does_not_slow_the_request_and_its_byt
         assert await stage.until_copies(1) == ["slow"]
         assert (await stage.ask(post(sizes[1]))).endswith(b"all")
         assert await stage.until_copies(2) == ["slow", "responded"]
+
+
+async def test_a_name_of_the_shadow_that_is_not_resolved_delays_no_request(monkeypatch: pytest.MonkeyPatch) -> None:
+    resolve, is_over = socket.getaddrinfo, threading.Event()
+
+    def slow(host: str, *args: Any, **options: Any) -> Any:
+        if host != "shadow.example":
+            return resolve(host, *args, **options)
+        is_over.wait(DEADLINE_S)
+        raise socket.gaierror("no answer of the name server")
+
+    monkeypatch.setattr(socket, "getaddrinfo", slow)
+    real, shadow = Api(answer_ok, 100), Api(answer_ok, 100)
+    try:
+        async with split({"a": real}, shadow, host="localhost", shadow_host="shadow.example") as stage:
+            for _ in range(40):  # more than the loop has threads
+                async with asyncio.timeout(5):
+                    assert (await stage.ask(POST)).endswith(b"ok")
+            is_over.set()
+            assert await stage.until_copies(40) == ["unreachable"] * 40
+    finally:
+        is_over.set()
+
+
+async def test_a_copy_goes_to_the_first_address_of_the_shadow_that_can_be_reached(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    resolve = socket.getaddrinfo
+
+    def two(host: str, *args: Any, **options: Any) -> Any:
+        if host != "shadow.example":
+            return resolve(host, *args, **options)
+        return [*resolve("127.0.0.2", *args, **options), *resolve("127.0.0.1", *args, **options)]
+
+    monkeypatch.setattr(socket, "getaddrinfo", two)
+    shadow = Api(answer_ok, 100)
+    async with split({"a": Api(answer_ok, 100)}, shadow, shadow_host="shadow.example") as stage:
+        assert (await stage.ask(POST)).endswith(b"ok")
+        assert await stage.until_copies(1) == ["responded"]
 
 
 async def test_half_a_request_is_no_whole_copy(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -511,6 +511,13 @@ MUTATIONS = [
         tests=("tests/gateway/openapi/test_document.py::test_an_api_with_the_path_of_the_document_wins",),
     ),
     Mutation(
+        name="names of shadows take the threads that names of APIs need",
+        module="gateway/copies.py",
+        old="run_in_executor(self._threads, resolve)",
+        new="run_in_executor(None, resolve)",
+        tests=("tests/gateway/test_splitter.py::test_a_name_of_the_shadow_that_is_not_resolved_delays_no_request",),
+    ),
+    Mutation(
         name="a shadow that reads slowly fills the memory of the gateway",
         module="gateway/copies.py",
         old="        if not self._budget.try_take(len(data)):\n",
