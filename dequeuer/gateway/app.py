@@ -22,6 +22,7 @@ from dequeuer.gateway.access.redaction import Redaction
 from dequeuer.gateway.access.token_file import load_callers
 from dequeuer.gateway.access.tokens import Tokens
 from dequeuer.gateway.admin import Admin
+from dequeuer.gateway.application import CANCEL_TIMEOUT_S, SHUTDOWN_TIMEOUT_S, make_app, make_runner
 from dequeuer.gateway.dead_letters import DeadLetterQueues
 from dequeuer.gateway.deadlines import Deadlines
 from dequeuer.gateway.endpoints import NO_ENDPOINTS, Endpoints, load_endpoints
@@ -31,7 +32,6 @@ from dequeuer.gateway.job_service import Cluster, Jobs
 from dequeuer.gateway.metering import measure_requests
 from dequeuer.gateway.queue import SqsQueue
 from dequeuer.gateway.realtime import Forwarder
-from dequeuer.gateway.routes import CANCEL_TIMEOUT_S, SHUTDOWN_TIMEOUT_S, make_app, make_runner
 from dequeuer.gateway.service import Gateway
 from dequeuer.gateway.webhooks import Webhooks
 from dequeuer.http.listening import addresses_text

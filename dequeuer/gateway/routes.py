@@ -11,61 +11,40 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
-from random import Random
 
 import structlog
 from aiohttp import web
-from aiohttp.typedefs import Handler
 
 from dequeuer.core import clock
 from dequeuer.core.errors import clip
-from dequeuer.core.events import Observer, ignore
 from dequeuer.formats.headers import MAX_BYTES, MAX_FIELDS, Fields, are_within_limits, dump_headers
 from dequeuer.formats.request_id import make_request_id
 from dequeuer.gateway.access.audit import note_id
 from dequeuer.gateway.access.caller import caller_name
-from dequeuer.gateway.access.gate import ANYONE, Access, control_access
 from dequeuer.gateway.access.places import API_NAME_HEADER, api_instead_of_id
-from dequeuer.gateway.access.redaction import NOTHING_REDACTED, Redaction
+from dequeuer.gateway.access.redaction import Redaction
 from dequeuer.gateway.api_routes import ApiRoutes
-from dequeuer.gateway.copies import Copies
-from dequeuer.gateway.cors import enable_cors
-from dequeuer.gateway.dead_letter_routes import DeadLetterRoutes
-from dequeuer.gateway.dead_letters import DeadLetterQueues
-from dequeuer.gateway.deadlines import ANY_DEADLINE, DEADLINE_HEADERS, Deadlines
-from dequeuer.gateway.endpoints import NO_ENDPOINTS, Endpoint, Endpoints
+from dequeuer.gateway.deadlines import DEADLINE_HEADERS, Deadlines
+from dequeuer.gateway.endpoints import Endpoints
 from dequeuer.gateway.errors import GatewayError, HeadersTooLargeError, InvalidRequestError, UnknownApiError
 from dequeuer.gateway.idempotency_key import IDEMPOTENCY_HEADER, read_key
-from dequeuer.gateway.job_routes import PREFIXES, add_job_routes
-from dequeuer.gateway.job_service import Jobs
-from dequeuer.gateway.metering import WAITING
+from dequeuer.gateway.job_routes import PREFIXES
 from dequeuer.gateway.model import Submission, check_api_name, check_request_id
-from dequeuer.gateway.openapi.serving import add_document_routes
-from dequeuer.gateway.realtime import Forwarder
 from dequeuer.gateway.request_events import send_events
-from dequeuer.gateway.responses import errors_to_responses, json_response, report_response
+from dequeuer.gateway.responses import json_response, report_response
 from dequeuer.gateway.service import Gateway
-from dequeuer.gateway.splitter import Splitter
 from dequeuer.gateway.status_document import document
-from dequeuer.gateway.upload import defer_continue, read_body, stored_content_type, stored_headers
+from dequeuer.gateway.upload import read_body, stored_content_type, stored_headers
 from dequeuer.gateway.waiting import Waiting, asked_wait, preferred_wait
-from dequeuer.gateway.webhooks import NO_WEBHOOKS, WEBHOOK_HEADER, Webhooks
-from dequeuer.http.request_head import MAX_FIELDS as MAX_HEAD_FIELDS
-from dequeuer.http.server import server_log
+from dequeuer.gateway.webhooks import WEBHOOK_HEADER, Webhooks
 
 REQUEST_ID_HEADER = "x-request-id"
 QUEUE_URL_HEADER = "X-Cortex-Queue-URL"
 
-SHUTDOWN_TIMEOUT_S = 30.0
-"""How long requests in progress may continue after the shutdown delay."""
-CANCEL_TIMEOUT_S = 2.5
-"""How long a cancelled request may take to delete what it wrote."""
 _NOT_STORED = (API_NAME_HEADER, QUEUE_URL_HEADER, WEBHOOK_HEADER, *DEADLINE_HEADERS)
 """Headers that are for the gateway, and not for the container."""
-MAX_HEADER_BYTES = 32 * 1024
-"""For one header, and for the target. AWS load balancers forward 16 KiB; the default limit of aiohttp is 8 KiB."""
 _QUEUE_URL_PATTERN = re.compile(r"https?://[A-Za-z0-9.:\[\]-]{1,255}/[A-Za-z0-9/._-]{1,512}\Z")
 
 
@@ -301,111 +280,6 @@ class Routes:
         report = await self._gateway.cancel(api_name, request_id)
         self._log.info("request_cancelled", request_id=request_id, api_name=api_name, status=report.found.status)
         return await report_response(request, request_id, report)
-
-
-def make_app(  # noqa: PLR0913, PLR0917 - what the paths lead to
-    gateway: Gateway,
-    queues: Mapping[str, str],
-    is_draining: Callable[[], bool] = lambda: False,
-    endpoints: Endpoints = NO_ENDPOINTS,
-    jobs: Jobs | None = None,
-    forwarder: Forwarder | None = None,
-    webhooks: Webhooks = NO_WEBHOOKS,
-    *,
-    dead_letters: DeadLetterQueues | None = None,
-    access: Access = ANYONE,
-    redaction: Redaction = NOTHING_REDACTED,
-    cors_origins: Collection[str] | None = None,
-    deadlines: Deadlines = ANY_DEADLINE,
-    observe: Observer = ignore,
-) -> web.Application:
-    """Return the application with all routes. `forwarder`: None: requests to RealtimeAPIs are refused."""
-    routes = Routes(gateway, queues, is_draining, endpoints, webhooks, redaction, deadlines)
-    app = web.Application(middlewares=[errors_to_responses])
-    forwarded: set[web.AbstractRoute] = set()
-    enable_cors(app, lambda request: request.match_info.route in forwarded, cors_origins)
-    control_access(app, access, endpoints)
-    app[WAITING] = lambda: routes.waiting_clients
-    app.router.add_get("/healthz", routes.healthz)
-    app.router.add_post("/", routes.submit_in_cluster, expect_handler=defer_continue)
-    app.router.add_get("/", routes.list_in_cluster)
-    app.router.add_put("/", routes.change_api_in_cluster)
-    app.router.add_get("/{request_id}", routes.report_in_cluster)
-    app.router.add_delete("/{request_id}", routes.cancel_in_cluster)
-    app.router.add_put("/{api_name}", routes.change_api)
-    app.router.add_post("/{api_name}", routes.submit, expect_handler=defer_continue)
-    app.router.add_post("/{api_name}/", routes.submit, expect_handler=defer_continue)
-    letters = None if dead_letters is None else DeadLetterRoutes(gateway, dead_letters, routes.queue_of)
-    if letters is not None:  # before those of any id
-        letters.add(app.router, "/{api_name}", routes.served_at)
-    app.router.add_get("/{api_name}/{request_id}", routes.report)
-    app.router.add_delete("/{api_name}/{request_id}", routes.cancel)
-    app.router.add_get("/{api_name}/{request_id}/events", routes.events, allow_head=False)
-    copies = Copies(observe)
-    app.on_shutdown.append(lambda _: copies.close())
-    for endpoint in endpoints:
-        if forwarder is not None and endpoint.split is not None:
-            splitter = Splitter(endpoint.api_name, endpoint.split, forwarder, copies, observe, Random())  # noqa: S311 - no secret
-            forwarded.add(app.router.add_route("*", endpoint.path, splitter.forward, expect_handler=defer_continue))
-            _add_refused(app.router, routes, endpoint, f"{endpoint.path}/{{rest:.*}}")
-        elif forwarder is not None and endpoint.address is not None:
-            forwarded |= _add_forwarded(
-                app.router, partial(forwarder.forward, endpoint, endpoint.address), endpoint.path
-            )
-        elif jobs is None or endpoint.job_api is None:
-            _add_endpoint(app.router, routes, endpoint)
-        if letters is not None and endpoint.kind == "AsyncAPI":
-            letters.add(app.router, endpoint.path, partial(routes.served, endpoint.api_name))
-    if jobs is not None:
-        add_job_routes(app, jobs, is_draining, taken=queues)
-    add_document_routes(app, endpoints, queues, has_tokens=access.tokens is not None)
-    return app
-
-
-def _add_endpoint(router: web.UrlDispatcher, routes: Routes, endpoint: Endpoint) -> None:
-    """Add the routes of an API. Of two paths that match, the router takes that with more fixed segments."""
-    if endpoint.kind == "AsyncAPI":
-        submit = partial(routes.submit_to, endpoint.api_name)
-        find_api = partial(routes.served, endpoint.api_name)
-        router.add_get(endpoint.path, partial(routes.apis.list, find_api))
-        router.add_put(endpoint.path, partial(routes.apis.change, find_api))
-        router.add_post(endpoint.path, submit, expect_handler=defer_continue)
-        router.add_post(f"{endpoint.path}/", submit, expect_handler=defer_continue)
-        router.add_get(f"{endpoint.path}/{{request_id}}", partial(routes.report_of, endpoint.api_name))
-        router.add_delete(f"{endpoint.path}/{{request_id}}", partial(routes.cancel_of, endpoint.api_name))
-        events = partial(routes.events_of, endpoint.api_name)
-        router.add_get(f"{endpoint.path}/{{request_id}}/events", events, allow_head=False)
-    else:
-        _add_refused(router, routes, endpoint, endpoint.path, f"{endpoint.path}/{{rest:.*}}")
-
-
-def _add_refused(router: web.UrlDispatcher, routes: Routes, endpoint: Endpoint, *paths: str) -> None:
-    """Add the routes of an API at which nothing of it is served."""
-    for path in paths:
-        router.add_route("*", path, partial(routes.refuse, endpoint.api_name), expect_handler=defer_continue)
-
-
-def _add_forwarded(router: web.UrlDispatcher, forward: Handler, endpoint: str) -> set[web.AbstractRoute]:
-    """Add the routes of a RealtimeAPI: every method, and every path behind its endpoint, with line ends in it, too."""
-    return {
-        router.add_route("*", path, forward, expect_handler=defer_continue)
-        for path in (endpoint, f"{endpoint}/{{rest:[\\s\\S]*}}")
-    }
-
-
-def make_runner(app: web.Application) -> web.AppRunner:
-    """Return a runner that does not change bodies, and whose clean-up waits for requests in progress."""
-    return web.AppRunner(
-        app,
-        access_log=None,
-        logger=server_log("dequeuer.gateway.http"),
-        auto_decompress=False,  # the container must receive the payload unchanged
-        max_field_size=MAX_HEADER_BYTES,
-        # The defaults refuse targets and fields that realtime APIs get from their proxies. More than these is 400.
-        max_line_size=MAX_HEADER_BYTES,
-        max_headers=MAX_HEAD_FIELDS,
-        shutdown_timeout=CANCEL_TIMEOUT_S,
-    )
 
 
 def _check_header_limits(headers: Fields) -> Fields:

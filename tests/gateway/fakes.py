@@ -11,8 +11,8 @@ from typing import Any
 from aiohttp import ClientSession, web
 
 from dequeuer.core.errors import StoreUnavailableError
+from dequeuer.gateway.application import make_runner
 from dequeuer.gateway.queue import NO_ATTRIBUTES
-from dequeuer.gateway.routes import make_runner
 from dequeuer.gateway.service import Gateway
 from dequeuer.sinks.base import Check, ListedPage, Payload, unchecked
 from tests.fakes import MemoryStore, chunked

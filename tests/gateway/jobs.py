@@ -9,9 +9,9 @@ from typing import Any
 
 from aiohttp import ClientSession
 
+from dequeuer.gateway.application import make_app
 from dequeuer.gateway.endpoints import Endpoint, Endpoints
 from dequeuer.gateway.job_service import Cluster, Jobs
-from dequeuer.gateway.routes import make_app
 from dequeuer.jobs.deployed_api import DeployedApi
 from dequeuer.jobs.layout import JobKind
 from dequeuer.jobs.output_buckets import OutputBuckets

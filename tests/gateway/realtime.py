@@ -11,9 +11,9 @@ from typing import TypeAlias
 
 from dequeuer.core.events import Observer, ignore
 from dequeuer.gateway.access.gate import ANYONE, Access
+from dequeuer.gateway.application import make_app, make_runner
 from dequeuer.gateway.endpoints import Endpoint, Endpoints
 from dequeuer.gateway.realtime import Forwarder
-from dequeuer.gateway.routes import make_app, make_runner
 from dequeuer.http.server import IdleLimit
 from tests.gateway.fakes import FakeQueue, Store, make_gateway
 from tests.tcp_server import tcp_server

@@ -10,9 +10,9 @@ from aiohttp import ClientSession
 
 from dequeuer.core import clock
 from dequeuer.core.errors import StoreDeniedError
+from dequeuer.gateway.application import make_app
 from dequeuer.gateway.dead_letters import DeadLetterQueues
 from dequeuer.gateway.endpoints import Endpoint, Endpoints
-from dequeuer.gateway.routes import make_app
 from dequeuer.gateway.service import Gateway
 from dequeuer.sinks.layout import RequestKeys
 from tests.gateway.dead_letters import FakeSqs, translate

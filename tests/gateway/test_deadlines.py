@@ -10,9 +10,9 @@ from multidict import CIMultiDict
 
 from dequeuer.core import clock
 from dequeuer.formats.deadline import deadline_of
+from dequeuer.gateway.application import make_app
 from dequeuer.gateway.deadlines import ANY_DEADLINE, DAY_S, Deadlines
 from dequeuer.gateway.problems import ProblemError
-from dequeuer.gateway.routes import make_app
 from dequeuer.gateway.service import Gateway
 from dequeuer.sinks.layout import RequestKeys
 from tests.gateway.fakes import URL, FakeQueue, Store, serving

@@ -9,8 +9,8 @@ import pytest
 from aiohttp import ClientSession
 
 from dequeuer.core.errors import ConfigurationError
+from dequeuer.gateway.application import make_app
 from dequeuer.gateway.endpoints import Endpoint, Endpoints, load_endpoints
-from dequeuer.gateway.routes import make_app
 from tests.gateway.fakes import PREFIX, URL, FakeQueue, Store, make_gateway, serving
 
 ENDPOINTS = Endpoints(

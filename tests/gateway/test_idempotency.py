@@ -9,10 +9,10 @@ import pytest
 
 from dequeuer.core import clock
 from dequeuer.core.errors import SourceUnavailableError
+from dequeuer.gateway.application import make_app
 from dequeuer.gateway.errors import BusyError
 from dequeuer.gateway.idempotency import RECHECK_S, TAKE_OVER_S
 from dequeuer.gateway.idempotency_key import KeyInUseError, KeyReusedError
-from dequeuer.gateway.routes import make_app
 from tests.gateway.fakes import PREFIX, URL, FakeQueue, Store, make_gateway, serving
 from tests.gateway.idempotency import BIG, KEY, RECORD, SMALL, Cloud, submission, submit
 

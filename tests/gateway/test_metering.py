@@ -13,10 +13,10 @@ from aiohttp import ClientSession, web
 
 from dequeuer.core.events import Event, GatewayRequestEnded
 from dequeuer.gateway.access.gate import ANYONE, Access
+from dequeuer.gateway.application import make_app
 from dequeuer.gateway.endpoints import Endpoint, Endpoints
 from dequeuer.gateway.metering import RequestMeter, measure_requests, status_class
 from dequeuer.gateway.realtime import Forwarder
-from dequeuer.gateway.routes import make_app
 from dequeuer.gateway.service import Gateway
 from dequeuer.http.server import IdleLimit
 from dequeuer.process.ports import free_ports

@@ -6,7 +6,7 @@ import json
 import re
 
 from dequeuer.core.errors import StoreUnavailableError
-from dequeuer.gateway.routes import make_app
+from dequeuer.gateway.application import make_app
 from dequeuer.gateway.service import Gateway
 from tests.gateway.fakes import URL, Store, serving
 from tests.gateway.one_request import KEYS, begin, complete

@@ -15,8 +15,8 @@ from structlog.testing import capture_logs
 
 from dequeuer.core.errors import SourceGoneError, SourceUnavailableError, StoreUnavailableError
 from dequeuer.gateway import upload
+from dequeuer.gateway.application import make_app, make_runner
 from dequeuer.gateway.body import MAX_BUFFERED_BYTES
-from dequeuer.gateway.routes import make_app, make_runner
 from tests.gateway.fakes import PREFIX, URL, FakeQueue, Store, make_gateway, serving
 
 LIMIT = 64 * 1024 * 1024

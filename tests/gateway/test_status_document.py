@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dequeuer.core.errors import StoreDeniedError
 from dequeuer.formats.failure import RequestFailure, encode_failure
-from dequeuer.gateway.routes import make_app
+from dequeuer.gateway.application import make_app
 from dequeuer.gateway.service import Gateway
 from tests.gateway.fakes import URL, Store, serving
 from tests.gateway.one_request import API, KEYS, begin, complete

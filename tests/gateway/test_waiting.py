@@ -12,9 +12,9 @@ from multidict import CIMultiDict
 from dequeuer.core.errors import StoreDeniedError, StoreUnavailableError
 from dequeuer.formats.failure import RequestFailure, encode_failure
 from dequeuer.gateway import waiting
+from dequeuer.gateway.application import make_app
 from dequeuer.gateway.errors import BusyError, UnknownRequestError
 from dequeuer.gateway.problems import ProblemError
-from dequeuer.gateway.routes import make_app
 from dequeuer.gateway.service import Gateway
 from dequeuer.gateway.waiting import MAX_INTERVAL_S, MAX_WAIT_S, Waiting, asked_wait, preferred_wait
 from dequeuer.sinks.base import ListedPage

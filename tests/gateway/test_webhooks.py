@@ -7,7 +7,7 @@ import json
 import pytest
 
 from dequeuer.core.errors import SourceUnavailableError
-from dequeuer.gateway.routes import make_app
+from dequeuer.gateway.application import make_app
 from dequeuer.gateway.webhooks import Webhooks
 from tests.gateway.fakes import PREFIX, URL, FakeQueue, Store, make_gateway, serving
 

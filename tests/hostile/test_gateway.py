@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from dequeuer.formats.headers import MAX_BYTES, parse_headers
 from dequeuer.formats.request_id import is_request_id
-from dequeuer.gateway.routes import make_app, make_runner
+from dequeuer.gateway.application import make_app, make_runner
 from dequeuer.http.server import IdleLimit
 from tests.gateway.fakes import PREFIX, URL, FakeQueue, Store, make_gateway
 from tests.hostile import evidence

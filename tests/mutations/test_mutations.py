@@ -574,7 +574,7 @@ MUTATIONS = [
     ),
     Mutation(
         name="copies run on when the gateway has stopped",
-        module="gateway/routes.py",
+        module="gateway/application.py",
         old="    app.on_shutdown.append(lambda _: copies.close())\n",
         new="",
         tests=("tests/gateway/test_splitter.py::test_copies_end_with_the_gateway",),
@@ -1790,7 +1790,7 @@ MUTATIONS = [
     ),
     Mutation(
         name="requests to realtime APIs need no token",
-        module="gateway/routes.py",
+        module="gateway/application.py",
         old="    control_access(app, access, endpoints)\n",
         new="    control_access(app, access, NO_ENDPOINTS)\n",
         tests=("tests/gateway/access/test_gate.py::test_a_realtime_api_needs_a_token_that_may_submit",),

@@ -17,9 +17,9 @@ from dequeuer.gateway.access.gate import Access
 from dequeuer.gateway.access.redaction import NOTHING_REDACTED, Redaction
 from dequeuer.gateway.access.token_file import parse_callers
 from dequeuer.gateway.access.tokens import Tokens
+from dequeuer.gateway.application import make_app
 from dequeuer.gateway.dead_letters import DeadLetterQueues
 from dequeuer.gateway.endpoints import Endpoint, Endpoints
-from dequeuer.gateway.routes import make_app
 from tests.gateway.dead_letters import FakeSqs, translate
 from tests.gateway.fakes import URL, FakeQueue, Store, make_gateway, serving
 from tests.gateway.jobs import APIS, JobStage

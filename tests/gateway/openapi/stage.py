@@ -5,10 +5,10 @@ from __future__ import annotations
 from aiohttp import web
 
 from dequeuer.gateway.access.gate import ANYONE, Access
+from dequeuer.gateway.application import make_app
 from dequeuer.gateway.dead_letters import DeadLetterQueues
 from dequeuer.gateway.endpoints import Endpoint, Endpoints, Split, Target
 from dequeuer.gateway.realtime import Forwarder
-from dequeuer.gateway.routes import make_app
 from dequeuer.http.server import IdleLimit
 from tests.gateway.dead_letters import FakeSqs, translate
 from tests.gateway.fakes import URL, FakeQueue, Store, make_gateway
