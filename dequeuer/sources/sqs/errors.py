@@ -15,7 +15,7 @@ from dequeuer.core.errors import (
     clip,
     describe_error,
 )
-from dequeuer.core.events import ErrorKind
+from dequeuer.core.events import ErrorKind, SourceCalled, SourceOp
 from dequeuer.core.refusal_codes import NO_CREDENTIALS, is_refusal
 from dequeuer.http.errors import HttpTransportError
 
@@ -78,3 +78,11 @@ def from_code(code: str, text: str, status: int = 0, asked: str = "") -> tuple[E
 def error_of_send(error: DequeuerError) -> DequeuerError:
     """Return the error of a call that sends. A refused parameter or message is no lost lease: it has no handle."""
     return SourceDeniedError(str(error)) if isinstance(error, LeaseLostError) else error
+
+
+def failed_call(
+    op: SourceOp, kind: ErrorKind, error: Exception, *, duration_s: float = 0.0, queue: str = ""
+) -> SourceCalled:
+    """Return the event of a call that failed, or of one entry of a call. `kind` and `error`: see `Translate`."""
+    code = error.code if isinstance(error, SourceDeniedError) else ""
+    return SourceCalled(op=op, messages=0, duration_s=duration_s, error=kind, detail=str(error), code=code, queue=queue)

@@ -8,7 +8,7 @@ from collections.abc import Awaitable
 from dequeuer.core import clock
 from dequeuer.core.errors import SourceDeniedError, SourceGoneError
 from dequeuer.core.events import Observer, SourceCalled, SourceOp
-from dequeuer.sources.sqs.errors import Translate, error_of_send
+from dequeuer.sources.sqs.errors import Translate, error_of_send, failed_call
 from dequeuer.sources.sqs.operations import SqsOperations
 
 CALL_TIMEOUT_S = 10.0
@@ -51,15 +51,6 @@ async def reported(op: SourceOp, sending: Awaitable[object], translate: Translat
             await sending
     except Exception as error:
         kind, translated = translate(error)
-        observer(
-            SourceCalled(
-                op=op,
-                messages=0,
-                duration_s=clock.monotonic() - started,
-                error=kind,
-                detail=str(translated),
-                code=translated.code if isinstance(translated, SourceDeniedError) else "",
-            )
-        )
+        observer(failed_call(op, kind, translated, duration_s=clock.monotonic() - started))
         raise error_of_send(translated) from error
     observer(SourceCalled(op=op, messages=1, duration_s=clock.monotonic() - started, error=None))

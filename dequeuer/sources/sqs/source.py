@@ -16,7 +16,7 @@ from dequeuer.core.queue_limits import MAX_BATCH_SIZE, MAX_RECEIVES, MAX_VISIBIL
 from dequeuer.core.queue_names import queue_name
 from dequeuer.sources.base import Depth, Lease, lease_margin_s
 from dequeuer.sources.sqs.batcher import Batcher
-from dequeuer.sources.sqs.errors import Translate, error_of_send, from_code
+from dequeuer.sources.sqs.errors import Translate, error_of_send, failed_call, from_code
 from dequeuer.sources.sqs.operations import (
     DEPTH_ATTRIBUTES,
     REPEATED,
@@ -187,16 +187,7 @@ class SqsSource:
         try:
             return depth_of(attributes)
         except SourceUnavailableError as error:
-            self._observer(
-                SourceCalled(
-                    op="depth",
-                    messages=0,
-                    duration_s=0.0,
-                    error="unavailable",
-                    detail=str(error),
-                    queue=self._label,
-                )
-            )
+            self._observer(failed_call("depth", "unavailable", error, queue=self._label))
             raise
 
     async def copy(self, lease: Lease) -> None:
@@ -235,17 +226,8 @@ class SqsSource:
             kind, translated = self._translate(error)
             if op == "send":
                 translated = error_of_send(translated)
-            self._observer(
-                SourceCalled(
-                    op=op,
-                    messages=0,
-                    duration_s=clock.monotonic() - started,
-                    error=kind,
-                    detail=str(translated),
-                    code=_code(translated),
-                    queue=self._label,
-                )
-            )
+            duration_s = clock.monotonic() - started
+            self._observer(failed_call(op, kind, translated, duration_s=duration_s, queue=self._label))
             raise translated from error
         carried = len(objects(response, "Successful") or objects(response, "Messages"))
         duration_s = clock.monotonic() - started
@@ -278,17 +260,7 @@ class SqsSource:
         for failed in objects(response, "Failed"):
             code = clip(str(failed.get("Code")))
             kind, error = from_code(code, code)
-            self._observer(
-                SourceCalled(
-                    op=op,
-                    messages=0,
-                    duration_s=0.0,
-                    error=kind,
-                    detail=str(error),
-                    code=_code(error),
-                    queue=self._label,
-                )
-            )
+            self._observer(failed_call(op, kind, error, queue=self._label))
             if (entry := entry_id(failed)) in verdicts:
                 verdicts[entry] = error
         return list(verdicts.values())
@@ -305,10 +277,6 @@ class SqsSource:
 def _chars(attribute: Json) -> int:
     values = (attribute.get("StringValue"), attribute.get("BinaryValue"))
     return sum(len(value) for value in values if isinstance(value, str | bytes))
-
-
-def _code(error: Exception) -> str:
-    return error.code if isinstance(error, SourceDeniedError) else ""
 
 
 class SqsLease:
