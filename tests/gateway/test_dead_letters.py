@@ -64,6 +64,15 @@ async def test_messages_of_another_api_are_neither_shown_nor_moved(sqs: FakeSqs,
     assert (sqs.visible(sqs.dead), sqs.bodies(sqs.queue)) == (["other"], ["id1"])
 
 
+async def test_messages_that_name_no_queue_they_come_from_are_shown_and_moved(
+    sqs: FakeSqs, queues: DeadLetterQueues
+) -> None:
+    """SQS names none for what a client has sent to the dead-letter queue itself."""
+    del sqs.bury("id1").system["DeadLetterQueueSourceArn"]
+    assert [one.request_id for one in (await queues.look(sqs.queue, 20)).found] == ["id1"]
+    assert await queues.redrive(sqs.queue) == (1, 0)
+
+
 async def test_a_look_at_many_messages_of_others_ends(sqs: FakeSqs, queues: DeadLetterQueues) -> None:
     for number in range(500):
         sqs.bury(f"other{number}", source="arn:aws:sqs:us-east-1:1234:another-queue")

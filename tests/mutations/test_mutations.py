@@ -66,6 +66,20 @@ MUTATIONS = [
         tests=(f"{_PUBLISHING}::test_an_event_that_the_bus_has_not_taken_is_not_sent",),
     ),
     Mutation(
+        name="a dead letter that names no queue is left where it is",
+        module="gateway/dead_letters.py",
+        old='if _source_arn(one) in {"", queues.arn}]',
+        new="if _source_arn(one) == queues.arn]",
+        tests=(f"{_DEAD_LETTERS}::test_messages_that_name_no_queue_they_come_from_are_shown_and_moved",),
+    ),
+    Mutation(
+        name="a pause that another client has ended began in 1970",
+        module="gateway/pausing.py",
+        old="return clock.wall() if paused_at is None else paused_at",
+        new="return paused_at or 0.0",
+        tests=(f"{_API_ROUTES}::test_a_pause_that_another_client_ends_at_once_was_not_begun_in_1970",),
+    ),
+    Mutation(
         name="a call to the queue that never ends is not reported",
         module="sources/sqs/outbox.py",
         old="        async with asyncio.timeout(CALL_TIMEOUT_S):\n",
