@@ -179,9 +179,10 @@ class Copies:
         self._budget = ByteBudget(MAX_WAITING_BYTES)
         self._threads = ThreadPoolExecutor(MAX_RESOLVING, thread_name_prefix="gateway-shadow-names")
         self._running: set[asyncio.Task[None]] = set()
+        self._is_closed = False
 
     def begin(self, splitter: str, shadow: Target, lines: bytes, head: RequestHead) -> Copy | None:
-        """Begin a copy; None: too many are under way.
+        """Begin a copy; None: too many are under way, or the gateway stops.
 
         Args:
             splitter: name of the splitter.
@@ -190,8 +191,9 @@ class Copies:
             head: of the request.
         """
         api_name = shadow.api.api_name
-        if len(self._running) >= MAX_COPIES:
-            self._observe(CopyEnded(splitter=splitter, api_name=api_name, result="too_many"))
+        if self._is_closed or len(self._running) >= MAX_COPIES:
+            result: CopyResult = "incomplete" if self._is_closed else "too_many"
+            self._observe(CopyEnded(splitter=splitter, api_name=api_name, result=result))
             return None
         copy = Copy(lines.removesuffix(b"\r\n") + _SHADOW_LINES, head, self._budget, self._threads)
         task = copy.start(*shadow.address)
@@ -205,7 +207,8 @@ class Copies:
         self._observe(CopyEnded(splitter=splitter, api_name=api_name, result=copy.result))
 
     async def close(self) -> None:
-        """Cut all copies."""
+        """Cut all copies. Requests that are still under way begin no others."""
+        self._is_closed = True
         running = list(self._running)
         for task in running:
             task.cancel()

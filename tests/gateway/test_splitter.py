@@ -12,10 +12,12 @@ import pytest
 from aiohttp import web
 
 from dequeuer.core.errors import ConfigurationError
+from dequeuer.core.events import CopyEnded, Event
 from dequeuer.gateway import copies, realtime
 from dequeuer.gateway.access.gate import Access
 from dequeuer.gateway.endpoints import Endpoint, Split, Target, load_endpoints
 from dequeuer.gateway.splitter import choose
+from dequeuer.http.request_head import read_request_head
 from tests.gateway.access.stage import entry, make_tokens
 from tests.gateway.realtime import CLOSE, DEADLINE_S, answer_ok
 from tests.gateway.splits import PATH, Api, answering, split
@@ -326,6 +328,17 @@ async def test_copies_end_with_the_gateway() -> None:
         await asked.wait()
         assert stage.copies == []
     assert stage.copies == ["incomplete"]
+
+
+async def test_a_request_that_the_gateway_finishes_while_it_stops_begins_no_copy() -> None:
+    ends: list[Event] = []
+    made = copies.Copies(ends.append)
+    await made.close()
+    head = read_request_head(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+    shadow = Target(api=Endpoint(api_name="shadow", kind="RealtimeAPI", path=PATH), address=("localhost", 1), weight=1)
+    assert made.begin("split", shadow, b"GET / HTTP/1.1\r\n\r\n", head) is None
+    assert ends == [CopyEnded(splitter="split", api_name="shadow", result="incomplete")]
+    assert [one for one in asyncio.all_tasks() if one.get_name() == "gateway-copy"] == []
 
 
 SPLITTER = """\

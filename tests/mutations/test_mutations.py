@@ -525,6 +525,15 @@ MUTATIONS = [
         tests=("tests/gateway/openapi/test_document.py::test_an_api_with_the_path_of_the_document_wins",),
     ),
     Mutation(
+        name="a gateway that stops begins copies",
+        module="gateway/copies.py",
+        old="        self._is_closed = True\n",
+        new="",
+        tests=(
+            "tests/gateway/test_splitter.py::test_a_request_that_the_gateway_finishes_while_it_stops_begins_no_copy",
+        ),
+    ),
+    Mutation(
         name="names of shadows take the threads that names of APIs need",
         module="gateway/copies.py",
         old="run_in_executor(self._threads, resolve)",
@@ -559,8 +568,8 @@ MUTATIONS = [
     Mutation(
         name="copies are sent without end",
         module="gateway/copies.py",
-        old="        if len(self._running) >= MAX_COPIES:\n",
-        new="        if False:\n",
+        old="        if self._is_closed or len(self._running) >= MAX_COPIES:\n",
+        new="        if self._is_closed:\n",
         tests=("tests/gateway/test_splitter.py::test_copies_are_bounded_in_number_and_time",),
     ),
     Mutation(
