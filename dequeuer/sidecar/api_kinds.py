@@ -15,7 +15,6 @@ from dequeuer.clients.base import Cloud
 from dequeuer.core.drain import Drain
 from dequeuer.core.errors import FatalError, StoreDeniedError, StoreUnavailableError
 from dequeuer.core.events import Observer, StoreCalled
-from dequeuer.core.readiness import Readiness
 from dequeuer.core.refusals import HarmlessCall
 from dequeuer.core.retry import retry_until_available
 from dequeuer.handlers.base import Handler, Target
@@ -66,7 +65,7 @@ class ApiKind:
         has_failed: whether the process must exit with status 1 when the work is over.
         background: runs once, concurrently with the work; None: nothing to run.
         finish: runs after the work, until the given loop time or 0.5 s, whichever is later; None: nothing to run.
-        pause: nothing is received while it is closed; None: nobody looks for pauses.
+        pause: says whether something may be received; None: nobody looks for pauses.
         harmless_calls: calls by service and operation; their results show whether a refused operation is allowed again.
     """
 
@@ -75,7 +74,7 @@ class ApiKind:
     has_failed: Callable[[], bool]
     background: Callable[[], Coroutine[None, None, None]] | None
     finish: Callable[[float], Coroutine[None, None, None]] | None = None
-    pause: Readiness | None = None
+    pause: PauseWatch | None = None
     harmless_calls: Mapping[tuple[str, str], HarmlessCall] = field(default_factory=dict)
 
 
@@ -149,7 +148,7 @@ async def _make_async(settings: SidecarSettings, dependencies: WorkerDependencie
         end_of_work=None,
         has_failed=lambda: False,
         background=background,
-        pause=None if pause is None else pause.may_receive,
+        pause=pause,
         harmless_calls=harmless_store_calls(store, below),
     )
 

@@ -241,7 +241,7 @@ class _Sidecar:
                 grace_s=settings.shutdown_grace_s,
                 end_of_work=kind.end_of_work,
                 observer=observer,
-                pause=kind.pause,
+                pause=None if kind.pause is None else kind.pause.may_receive,
             )
             observer(ProcessPhaseChanged(phase="started", in_flight=0))
             freeze_startup_objects()

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from dequeuer.core.readiness import Readiness
+from typing import TYPE_CHECKING
+
 from dequeuer.core.refusals import Refusals
 from dequeuer.probes.gate import Gate
 from dequeuer.probes.http_check import HttpCheck
 from dequeuer.worker.worker import Worker
+
+if TYPE_CHECKING:  # a sidecar that does not look for pauses does not pay for it
+    from dequeuer.handlers.async_api.pause import PauseWatch
 
 POLLER_STUCK_AFTER_S = 60.0
 """The poller is stuck when a receive takes this much longer than its own wait."""
@@ -21,12 +25,12 @@ class Health:
         self._refusals = refusals
         self._receive_timeout_s = poll_wait_s + POLLER_STUCK_AFTER_S
         self.worker: Worker | None = None
-        self.pause: Readiness | None = None
-        """Closed while a client has paused the API; None: nobody can."""
+        self.pause: PauseWatch | None = None
+        """None: nobody can pause the API."""
 
     def is_ready(self) -> bool:
         """Return whether messages are received: container, AWS permissions and clients allow it."""
-        is_paused = self.pause is not None and not self.pause.is_open
+        is_paused = self.pause is not None and not self.pause.may_receive.is_open
         return self._gate.is_open and self._http_check.may_receive.is_open and self._refusals.is_clear and not is_paused
 
     def not_ready_reason(self) -> str:
@@ -37,7 +41,7 @@ class Health:
             return "a probe of the container fails"
         if not self._refusals.is_clear:
             return "SQS or S3 refuses a call"
-        return "" if self.pause is None or self.pause.is_open else "the API is paused: resume it at the gateway"
+        return "" if self.pause is None else self.pause.reason
 
     def is_live(self) -> bool:
         """Return whether the poller makes progress; true until there is a worker."""

@@ -41,6 +41,15 @@ class PauseWatch:
         self.may_receive = Condition()
         """Closed while the API is paused, and until the first look that `begin` has begun has an answer."""
 
+    @property
+    def reason(self) -> str:
+        """Why nothing is received, and what to do; "" while it is."""
+        if self.may_receive.is_open:
+            return ""
+        if self._is_known:
+            return "the API is paused: resume it at the gateway"
+        return "S3 has not answered yet whether the API is paused: look for store_unavailable in the log"
+
     async def begin(self) -> None:
         """Look for the first time. Until a look has an answer nothing is received: the API may be paused."""
         self._is_known = False

@@ -106,12 +106,14 @@ async def test_a_sidecar_that_starts_in_an_outage_receives_nothing_until_it_know
         stage.store.failures.extend([error] * 3)
     await stage.watch.begin()
     assert (stage.is_paused, stage.changes) == (True, [])
+    assert stage.watch.reason.startswith("S3 has not answered yet")
     task = asyncio.create_task(stage.watch.run())
     await asyncio.sleep(1.5)
     stage.store.get_s = 0
     assert (stage.is_paused, stage.changes) == (True, [])
     await asyncio.sleep(8)
     assert (stage.is_paused, stage.changes) == (is_paused, [True] if is_paused else [])
+    assert stage.watch.reason == ("the API is paused: resume it at the gateway" if is_paused else "")
     task.cancel()
     await asyncio.wait({task})
 
