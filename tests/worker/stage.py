@@ -11,9 +11,10 @@ from dequeuer.core.drain import Drain
 from dequeuer.core.events import Settled
 from dequeuer.core.message import Done, Fence, Message, Outcome
 from dequeuer.core.readiness import Condition
-from dequeuer.sources.base import Lease
+from dequeuer.sources.base import Lease, Source
 from dequeuer.worker.lease import LeaseRenewer
 from dequeuer.worker.poller import EndOfWork
+from dequeuer.worker.shared_poller import WeightedSource
 from dequeuer.worker.worker import Worker
 from tests.fakes import FakeLease, FakeSource, Recorder, make_message
 
@@ -105,12 +106,16 @@ class Stage:
         self.pause: Condition | None = None
         self.worker: Worker | None = None
 
+    def for_worker(self) -> Source | Sequence[WeightedSource]:
+        """Return what the worker receives from."""
+        return self.source
+
     @asynccontextmanager
     async def running(
         self, slots: int | ConcurrencyLimit = 1, grace_s: float = 55, end_of_work: EndOfWork | None = None
     ) -> AsyncIterator[asyncio.Task[None]]:
         self.worker = Worker(
-            source=self.source,
+            source=self.for_worker(),
             handler=self.handler,
             readiness=self.readiness,
             renewer=self.renewer,

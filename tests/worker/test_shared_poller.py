@@ -5,12 +5,10 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Iterator, Sequence
 
 import pytest
 
-from dequeuer.concurrency.slots import ConcurrencyLimit
 from dequeuer.core.errors import SourceDeniedError, SourceGoneError, SourceUnavailableError
 from dequeuer.core.events import ReleasedUnstarted
 from dequeuer.core.message import Fence, Message, Outcome
@@ -18,7 +16,6 @@ from dequeuer.core.readiness import Condition
 from dequeuer.sources.base import Lease
 from dequeuer.worker.shared_poller import WeightedSource
 from dequeuer.worker.turns import SHORT_POLL_S
-from dequeuer.worker.worker import Worker
 from tests.fakes import FakeLease, FakeSource, make_message
 from tests.worker.stage import ScriptedHandler, Stage, now
 
@@ -118,35 +115,13 @@ class SharedStage(Stage):
         self.handler = CountingHandler()
         self.sources = sources
         self.open = [Condition() for _ in sources]
-        self.halt = Condition()
+        self.pause = self.halt = Condition()
 
-    @asynccontextmanager
-    async def sharing(self, slots: int | ConcurrencyLimit = 1) -> AsyncIterator[asyncio.Task[None]]:
-        self.worker = Worker(
-            source=[
-                WeightedSource(source=source, weight=weight, readiness=condition)
-                for (source, weight), condition in zip(self.sources, self.open, strict=True)
-            ],
-            handler=self.handler,
-            readiness=self.readiness,
-            renewer=self.renewer,
-            drain=self.drain,
-            slots=slots,
-            grace_s=55,
-            end_of_work=None,
-            observer=self.seen,
-            pause=self.halt,
-        )
-        leases = asyncio.create_task(self.renewer.run())
-        task = asyncio.create_task(self.worker.run())
-        try:
-            yield task
-        finally:
-            self.drain.request()
-            self.drain.request()
-            await asyncio.wait({task})
-            leases.cancel()
-            await asyncio.wait({leases})
+    def for_worker(self) -> Sequence[WeightedSource]:
+        return [
+            WeightedSource(source=source, weight=weight, readiness=condition)
+            for (source, weight), condition in zip(self.sources, self.open, strict=True)
+        ]
 
     def shares(self, of: int) -> Counter[str]:
         """Return how many of the first messages came from each queue."""
@@ -164,7 +139,7 @@ async def test_busy_queues_are_served_by_their_weights(slots: int, takes_s: floa
     high, low = NamedSource("high", 5000), NamedSource("low", 5000)
     stage = SharedStage((high, weights[0]), (low, weights[1]))
     stage.handler.takes_s = takes_s
-    async with stage.sharing(slots):
+    async with stage.running(slots):
         await stage.handler.reached(400)
     shares = stage.shares(400)
     # A receive of ten more or less, at the begin and at the end, and what the slots and the buffer hold.
@@ -176,7 +151,7 @@ async def test_three_queues_share_likewise(slots: int, takes_s: float) -> None:
     sources = [(NamedSource(name, 5000), weight) for name, weight in (("high", 6), ("middle", 3), ("low", 1))]
     stage = SharedStage(*sources)
     stage.handler.takes_s = takes_s
-    async with stage.sharing(slots):
+    async with stage.running(slots):
         await stage.handler.reached(400)
     shares = stage.shares(400)
     for name, expected in (("high", 240), ("middle", 120), ("low", 40)):
@@ -191,7 +166,7 @@ async def test_slots_that_become_free_one_by_one_while_a_far_queue_is_asked_do_n
     high.away_s = low.away_s = 0.2
     stage = SharedStage((high, 9), (low, 1))
     stage.handler.times = itertools.cycle([1.0, 1.3, 0.7, 1.1, 0.9, 1.7, 0.6])
-    async with stage.sharing(4):
+    async with stage.running(4):
         await stage.handler.reached(50)
         began = now()
         await stage.handler.reached(450)
@@ -211,7 +186,7 @@ async def test_an_empty_queue_leaves_its_share_to_the_others(
     high, low = (NamedSource(name, 10_000 if name == busy else 0) for name in ("high", "low"))
     stage = SharedStage((high, 4), (low, 1))
     stage.handler.takes_s = takes_s
-    async with stage.sharing(slots):
+    async with stage.running(slots):
         await asyncio.sleep(10)  # by now each empty queue is known to be empty
         began, done = now(), len(stage.handler.handled)
         await stage.handler.reached(done + 200)
@@ -224,7 +199,7 @@ async def test_an_idle_queue_saves_nothing_for_later() -> None:
     high, low = NamedSource("high", 100_000), NamedSource("low")
     stage = SharedStage((high, 1), (low, 1))
     stage.handler.takes_s = 0.1
-    async with stage.sharing(1):
+    async with stage.running(1):
         await asyncio.sleep(60)
         low.send(1000)
         await asyncio.sleep(3)
@@ -239,7 +214,7 @@ async def test_with_fewer_slots_than_queues_nothing_is_received_that_cannot_be_b
     sources = [(NamedSource(name), 1) for name in ("high", "middle", "low")]
     stage = SharedStage(*sources)
     stage.handler.takes_s = 7.0
-    async with stage.sharing(slots):
+    async with stage.running(slots):
         for _ in range(20):
             for source, _weight in sources:
                 source.send(1)
@@ -254,7 +229,7 @@ async def test_with_fewer_slots_than_queues_nothing_is_received_that_cannot_be_b
 async def test_a_message_at_an_idle_worker_waits_for_the_turn_of_its_queue_at_most(name: str) -> None:
     sources = {name: NamedSource(name) for name in ("high", "middle", "low")}
     stage = SharedStage(*((source, 1) for source in sources.values()))
-    async with stage.sharing(1):
+    async with stage.running(1):
         await asyncio.sleep(100.5)
         began = now()
         sources[name].send(1)
@@ -265,7 +240,7 @@ async def test_a_message_at_an_idle_worker_waits_for_the_turn_of_its_queue_at_mo
 async def test_with_enough_slots_each_empty_queue_has_one_long_poll() -> None:
     high, low = NamedSource("high"), NamedSource("low")
     stage = SharedStage((high, 4), (low, 1))
-    async with stage.sharing(20):
+    async with stage.running(20):
         await asyncio.sleep(600)
         for source in (high, low):
             assert set(source.waits[2:]) == {None}
@@ -279,7 +254,7 @@ async def test_with_enough_slots_each_empty_queue_has_one_long_poll() -> None:
 async def test_with_few_slots_an_idle_queue_costs_a_request_in_two_seconds() -> None:
     high, low = NamedSource("high"), NamedSource("low")
     stage = SharedStage((high, 4), (low, 1))
-    async with stage.sharing(1):
+    async with stage.running(1):
         await asyncio.sleep(600)
     assert len(high.waits) + len(low.waits) == pytest.approx(600 / SHORT_POLL_S, abs=10)
 
@@ -288,7 +263,7 @@ async def test_while_another_queue_has_messages_an_empty_one_is_looked_at_once_i
     high, low = NamedSource("high", 100_000), NamedSource("low")
     stage = SharedStage((high, 4), (low, 1))
     stage.handler.takes_s = 0.2
-    async with stage.sharing(1):
+    async with stage.running(1):
         await asyncio.sleep(5)
         looks = len(low.waits)
         await asyncio.sleep(60)
@@ -302,7 +277,7 @@ async def test_an_outage_of_one_queue_does_not_stop_the_others(error: Exception,
     stage = SharedStage((high, 9), (low, 1))
     stage.handler.takes_s = 0.1
     high.error = error
-    async with stage.sharing(slots) as running:
+    async with stage.running(slots) as running:
         await stage.handler.reached(300)
         assert now() < 300 * 0.15 / slots
         assert not high.handed
@@ -315,7 +290,7 @@ async def test_a_queue_that_hangs_keeps_no_slot_free_for_long() -> None:
     high, low = NamedSource("high", 100), NamedSource("low", 1000)
     stage = SharedStage((high, 9), (low, 1))
     stage.handler.takes_s = 0.1
-    async with stage.sharing(1):
+    async with stage.running(1):
         await stage.handler.reached(10)
         high.hangs = True
         await asyncio.sleep(5)
@@ -330,7 +305,7 @@ async def test_the_worker_ends_when_no_queue_exists_any_more() -> None:
     high, low = NamedSource("high"), NamedSource("low")
     stage = SharedStage((high, 9), (low, 1))
     high.error = low.error = SourceGoneError("gone")
-    async with stage.sharing(1) as running:
+    async with stage.running(1) as running:
         await asyncio.wait({running}, timeout=10)
         assert isinstance(running.exception(), SourceGoneError)
 
@@ -339,7 +314,7 @@ async def test_nothing_is_received_from_a_queue_that_is_closed_and_what_it_has_b
     high, low = NamedSource("high", 100_000), NamedSource("low", 100_000)
     stage = SharedStage((high, 1), (low, 1))
     stage.handler.takes_s = 0.02
-    async with stage.sharing(1):
+    async with stage.running(1):
         await stage.handler.reached(100)
         while len(high.handed) - stage.handler.handled.count("high") < 5:
             await stage.handler.reached(len(stage.handler.handled) + 1)
@@ -360,7 +335,7 @@ async def test_a_pause_holds_all_queues_and_ends() -> None:
     high, low = NamedSource("high", 100_000), NamedSource("low", 100_000)
     stage = SharedStage((high, 1), (low, 1))
     stage.handler.takes_s = 1
-    async with stage.sharing(2):
+    async with stage.running(2):
         await stage.handler.reached(10)
         stage.halt.set(is_open=False)
         await asyncio.sleep(5)
@@ -375,7 +350,7 @@ async def test_a_pause_holds_all_queues_and_ends() -> None:
 async def test_a_receive_under_way_when_its_queue_is_closed_brings_messages_that_are_released() -> None:
     high, low = NamedSource("high"), NamedSource("low")
     stage = SharedStage((high, 1), (low, 1))
-    async with stage.sharing(40):
+    async with stage.running(40):
         await asyncio.sleep(5)
         stage.open[0].set(is_open=False)
         high.send(1)
@@ -390,7 +365,7 @@ async def test_a_drain_releases_what_the_polls_of_all_queues_still_bring() -> No
     high, low = NamedSource("high"), NamedSource("low")
     stage = SharedStage((high, 1), (low, 1))
     stage.handler.takes_s = 5
-    async with stage.sharing(40) as running:
+    async with stage.running(40) as running:
         await asyncio.sleep(3)
         low.send(1)
         await asyncio.sleep(3)
@@ -410,7 +385,7 @@ async def test_each_message_is_settled_in_its_own_queue() -> None:
     high.has_redrive, high.max_receives = True, 1
     stage = SharedStage((high, 1), (low, 1))
     stage.handler.takes_s = 1e6
-    async with stage.sharing(20):
+    async with stage.running(20):
         await until(lambda: stage.handler.running == 2)
     # The redrive policy of the one queue says nothing about the other.
     assert high.copies == high.handed
