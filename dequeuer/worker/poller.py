@@ -12,11 +12,11 @@ from dequeuer.concurrency.slots import Slots
 from dequeuer.core.drain import Drain
 from dequeuer.core.queue_limits import MAX_BATCH_SIZE
 from dequeuer.core.readiness import Readiness
+from dequeuer.core.retry import UNTIL_AVAILABLE
 from dequeuer.sources.base import Source
 from dequeuer.worker.attempts import Attempts
 from dequeuer.worker.prefetch import PrefetchBuffer
 from dequeuer.worker.prefetch_limit import PrefetchLimit
-from dequeuer.worker.queue_backoff import QueueBackoff
 from dequeuer.worker.receives import AskedQueue, Receive, Receives
 from dequeuer.worker.settlement import REPEATABLE_ERRORS
 
@@ -187,12 +187,14 @@ class QueuePoller(Poller):
         super().__init__(parts)
         self._queue = AskedQueue(source=source)
         self._end_of_work = end_of_work
-        self._backoff = QueueBackoff(parts.changed)
+        self._failures = 0
+        self._backoff: asyncio.TimerHandle | None = None
+        """Set while the queue is unavailable and nothing is asked of it."""
 
     async def _process(self, receive: Receive) -> bool:
         if receive.task.cancelled():
             # Nobody cancels receives while this runs: the request inside was cancelled. `result` would end this task.
-            self._backoff.failed()
+            self._begin_backoff()
             return False
         try:
             leases = receive.task.result()
@@ -204,9 +206,9 @@ class QueuePoller(Poller):
             elif receive.wait_s != 0 and await self._is_over():
                 return True
         except REPEATABLE_ERRORS:
-            self._backoff.failed()
+            self._begin_backoff()
         else:
-            self._backoff.succeeded()
+            self._failures = 0
         return False
 
     async def _is_over(self) -> bool:
@@ -214,11 +216,24 @@ class QueuePoller(Poller):
             return False
         return await self._end_of_work.is_over()
 
+    def _begin_backoff(self) -> None:
+        """Ask nothing for a while: the queue is unavailable, or denies the receive."""
+        pause_s = UNTIL_AVAILABLE.backoff.pause_s(self._failures)
+        self._failures += 1
+        if self._backoff is None:
+            self._backoff = asyncio.get_running_loop().call_later(pause_s, self._end_backoff)
+
+    def _end_backoff(self) -> None:
+        if self._backoff is not None:
+            self._backoff.cancel()
+            self._backoff = None
+            self._changed.set()
+
     def _close(self) -> None:
-        self._backoff.close()
+        self._end_backoff()
 
     def _start_receives(self) -> None:
-        if not self._backoff.is_over or not self._may_receive():
+        if self._backoff is not None or not self._may_receive():
             return
         queue = self._queue
         while queue.can_start and (limit := self._room(is_first=not queue.under_way)) > 0:

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 from dequeuer.core.errors import SourceGoneError
 from dequeuer.core.readiness import Readiness
+from dequeuer.core.retry import UNTIL_AVAILABLE
 from dequeuer.sources.base import Source
 from dequeuer.worker.poller import Poller, PollerParts
-from dequeuer.worker.queue_backoff import QueueBackoff
 from dequeuer.worker.receives import AskedQueue, Receive
 from dequeuer.worker.settlement import REPEATABLE_ERRORS
 from dequeuer.worker.turns import QueueTurn, Turns
@@ -48,12 +48,7 @@ class SharedPoller(Poller):
         self._by_queue = {
             turn.asked: turn
             for turn in (
-                QueueTurn(
-                    asked=AskedQueue(source=one.source),
-                    weight=one.weight,
-                    readiness=one.readiness,
-                    backoff=QueueBackoff(parts.changed),
-                )
+                QueueTurn(asked=AskedQueue(source=one.source), weight=one.weight, readiness=one.readiness)
                 for one in sources
             )
         }
@@ -93,8 +88,7 @@ class SharedPoller(Poller):
                 raise
             self._failed(turn, receive)
             return False
-        turn.is_gone = False
-        turn.backoff.succeeded()
+        turn.is_gone, turn.failures = False, 0
         self._turns.brought(turn, receive.limit, len(leases))
         if leases:
             self._prefetch_limit.record(leases, receive.took_s if receive.wait_s == 0 else None)
@@ -107,7 +101,14 @@ class SharedPoller(Poller):
     def _failed(self, turn: QueueTurn, receive: Receive) -> None:
         """Ask nothing of a queue for a while."""
         self._turns.failed(turn, receive.limit)
-        turn.backoff.failed()
+        pause_s = UNTIL_AVAILABLE.backoff.pause_s(turn.failures)
+        turn.failures += 1
+        if turn.backoff is None:
+            turn.backoff = asyncio.get_running_loop().call_later(pause_s, self._end_backoff, turn)
+
+    def _end_backoff(self, turn: QueueTurn) -> None:
+        turn.backoff = None
+        self._changed.set()
 
     def _start_receives(self) -> None:
         if not self._may_receive():
@@ -149,4 +150,5 @@ class SharedPoller(Poller):
             if timer is not None:
                 timer.cancel()
         for turn in self._by_queue.values():
-            turn.backoff.close()
+            if turn.backoff is not None:
+                turn.backoff.cancel()

@@ -5,12 +5,11 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from dequeuer.core.queue_limits import MAX_BATCH_SIZE
 from dequeuer.core.readiness import Readiness
-from dequeuer.worker.queue_backoff import QueueBackoff
 from dequeuer.worker.receives import AskedQueue
 
 SHORT_POLL_S = 2
@@ -42,12 +41,13 @@ class QueueTurn:
         asked: its receives.
         weight: its share, in proportion to those of others.
         readiness: nothing is received from it while this is closed.
-        backoff: its pauses while it is unavailable.
         served: messages received, divided by `weight`; those that receives under way may bring are counted as if they
             were here. The queue with the smallest number is next.
         is_empty: whether the last receive brought nothing.
         look_at: loop time at which an empty queue is looked at again, while another one has messages.
         asked_at: loop time at which it was asked last.
+        failures: receives that have failed in a row.
+        backoff: set while it is unavailable, and nothing is asked of it.
         is_gone: whether it does not exist.
         overdue: receives that are under way for too long. The other queues do not wait for them.
     """
@@ -55,18 +55,19 @@ class QueueTurn:
     asked: AskedQueue
     weight: int
     readiness: Readiness
-    backoff: QueueBackoff
     served: float = 0.0
     is_empty: bool = False
     look_at: float = -math.inf
     asked_at: float = -math.inf
+    failures: int = 0
+    backoff: asyncio.TimerHandle | None = field(default=None, repr=False)
     is_gone: bool = False
     overdue: int = 0
 
     @property
     def may_be_asked(self) -> bool:
         """Whether nothing forbids it."""
-        return self.backoff.is_over and not self.overdue and self.readiness.is_open
+        return self.backoff is None and not self.overdue and self.readiness.is_open
 
 
 class Turns:
