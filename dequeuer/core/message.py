@@ -53,6 +53,14 @@ def is_last_receive(message: Message, max_receives: int | None) -> bool:
     return max_receives is not None and message.receive_count >= max_receives
 
 
+def may_be_lost(message: Message, max_receives: int | None) -> bool:
+    """Tell whether a release may lead to the dead-letter queue: at the last receive, or the one before it.
+
+    A receive can be lost: the queue answers a poll whose process was killed, and counts it.
+    """
+    return max_receives is not None and is_last_receive(message, max_receives - 1)
+
+
 class Fence(Protocol):
     """Checked before every write: after the lease is lost, nothing may be written or deleted for the message."""
 

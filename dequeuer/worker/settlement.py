@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from dequeuer.core.errors import LeaseLostError, SourceDeniedError, SourceGoneError, SourceUnavailableError
 from dequeuer.core.events import Settlement
-from dequeuer.core.message import Done, Outcome, Reject, Requeue, Retry, is_last_receive
+from dequeuer.core.message import Done, Message, Outcome, Reject, Requeue, Retry, is_last_receive, may_be_lost
 from dequeuer.core.retry import retry_until_available
 from dequeuer.sources.base import Lease
 from dequeuer.worker.lease import HeldLease
@@ -24,9 +24,15 @@ REPEATABLE_ERRORS = (SourceUnavailableError, SourceDeniedError)
 
 
 class Settler:
-    """Settles messages, each with the queue that it came from."""
+    """Settles messages, each with the queue that it came from.
 
-    def __init__(self) -> None:
+    Args:
+        must_arrive: whether somebody waits for just this message (a completion message): it is sent again while a
+            receive is left that may be lost.
+    """
+
+    def __init__(self, must_arrive: Callable[[Message], bool] = lambda _message: False) -> None:
+        self._must_arrive = must_arrive
         self._running: set[asyncio.Task[Settlement] | asyncio.Task[None]] = set()
         self._released_at = -math.inf
         self._releasing = 0
@@ -145,7 +151,8 @@ class Settler:
 
     async def _is_sent_again(self, lease: Lease) -> bool:
         """Send a message at its last receive as a new one, and delete it; return whether that was done."""
-        if not is_last_receive(lease.message, lease.source.max_receives):
+        is_at_end = may_be_lost if self._must_arrive(lease.message) else is_last_receive
+        if not is_at_end(lease.message, lease.source.max_receives):
             return False
         try:
             with self._making_visible():

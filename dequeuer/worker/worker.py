@@ -70,7 +70,7 @@ class Worker:
         self._grace_s = grace_s
         self._observer = observer
         changed = asyncio.Event()
-        self._settler = settler = Settler()
+        self._settler = settler = Settler(must_arrive=lambda message: not handler.needs_slot(message))
         self._slots = Slots(FixedLimit(slots) if isinstance(slots, int) else slots, observer)
         self._prefetched = PrefetchBuffer(settler, renewer, observer)
         self.must_end_at = math.inf

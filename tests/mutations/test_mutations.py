@@ -59,6 +59,23 @@ _DEAD_LETTERS = "tests/gateway/test_dead_letters.py"
 
 MUTATIONS = [
     Mutation(
+        name="a drain that gets a completion message leaves one receive of it, which may be lost",
+        module="worker/settlement.py",
+        old="        is_at_end = may_be_lost if self._must_arrive(lease.message) else is_last_receive\n",
+        new="        is_at_end = is_last_receive\n",
+        tests=(
+            "tests/worker/test_settlement.py",
+            "tests/simulation/jobs/test_jobs.py::test_a_completion_message_survives_a_receive_that_is_lost",
+        ),
+    ),
+    Mutation(
+        name="a completion message is released in a drain with one receive left, which may be lost",
+        module="handlers/batch_api/completion.py",
+        old="        return may_be_lost(message, self._max_receives())\n",
+        new="        return self._is_last_receive(message)\n",
+        tests=("tests/handlers/batch_api/test_completion.py",),
+    ),
+    Mutation(
         name="an event that the bus has not taken counts as sent",
         module="publishing/outbox.py",
         old='        if response.get("FailedEntryCount") == 0:\n',

@@ -82,6 +82,16 @@ async def test_a_message_that_has_not_failed_is_not_released_at_its_last_receive
     assert (len(source.copies), lease.calls) == (copies, [expected])
 
 
+@pytest.mark.parametrize(("receive_count", "copies"), [(1, 0), (2, 1), (3, 1)])
+async def test_a_message_that_must_arrive_is_sent_again_while_a_receive_is_left_that_may_be_lost(
+    receive_count: int, copies: int
+) -> None:
+    source = FakeSource(has_redrive=True, max_receives=3)
+    lease = FakeLease(make_message(receive_count=receive_count), source=source)
+    await Settler(must_arrive=lambda message: message is lease.message).release_now([lease])
+    assert len(source.copies) == copies
+
+
 @pytest.mark.parametrize(
     "outcome",
     [

@@ -16,7 +16,7 @@ from dequeuer.core.errors import (
     SourceUnavailableError,
 )
 from dequeuer.core.events import Observer, ResponseStarted
-from dequeuer.core.message import Done, Fence, Message, Outcome, Requeue, Retry, is_last_receive
+from dequeuer.core.message import Done, Fence, Message, Outcome, Requeue, Retry, is_last_receive, may_be_lost
 from dequeuer.core.retry import retry_until_available
 from dequeuer.handlers.backoff import backoff_s
 from dequeuer.handlers.base import Target
@@ -53,7 +53,8 @@ class Completion:
     sent again makes sure that one of them receives both in the end.
 
     Released at its last receive, the message would be moved to the dead-letter queue, and the container would never be
-    notified. So it is sent again instead, when nothing has failed.
+    notified. So it is sent again instead, when nothing has failed; already at the receive before, because a receive can
+    be lost with a process.
 
     Args:
         job_id: the job.
@@ -122,10 +123,13 @@ class Completion:
         return Requeue(reason="the job is not complete yet")
 
     def _stop(self, message: Message) -> Outcome:
-        return Requeue(reason=_STOPPING) if self._is_last_receive(message) else Retry(after_s=0, reason=_STOPPING)
+        return Requeue(reason=_STOPPING) if self._may_be_lost(message) else Retry(after_s=0, reason=_STOPPING)
 
     def _is_last_receive(self, message: Message) -> bool:
         return is_last_receive(message, self._max_receives())
+
+    def _may_be_lost(self, message: Message) -> bool:
+        return may_be_lost(message, self._max_receives())
 
     async def _is_last(self) -> bool:
         depth = await retry_until_available((SourceUnavailableError, SourceDeniedError), self._queue.depth)
@@ -150,11 +154,11 @@ class Completion:
                 reason = str(error)
                 is_draining = self._drain.requested
                 retry = self._policy.retry_unavailable(error, message.receive_count, is_draining=is_draining)
+                if retry is not None and self._may_be_lost(message) and (is_draining or not error.can_end_message):
+                    return Requeue(reason=reason)
                 if retry is not None and not self._is_last_receive(message):
                     # The container may be restarting: a released message is received after the probes pass again.
                     return retry
-                if retry is not None and (is_draining or not error.can_end_message):
-                    return Requeue(reason=reason)
             if not reason:
                 self._is_ended = True
                 return Done(state="job_completed")

@@ -220,10 +220,10 @@ async def test_a_completion_that_was_given_up_is_no_duplicate_when_its_lease_was
 
 
 @pytest.mark.parametrize("totals", [(1,), (2,)])
-async def test_a_drain_at_the_last_receive_sends_it_again_so_that_it_is_not_dead_lettered(
+async def test_a_drain_at_the_last_two_receives_sends_it_again_so_that_it_is_not_dead_lettered(
     totals: tuple[int, ...],
 ) -> None:
-    for receive_count, expected in ((2, Retry), (3, Requeue)):
+    for receive_count, expected in ((1, Retry), (2, Requeue), (3, Requeue)):
         job = Job(*totals, max_receives=3)
         handling = asyncio.create_task(job.handle(receive_count))
         await asyncio.sleep(1)
@@ -232,9 +232,12 @@ async def test_a_drain_at_the_last_receive_sends_it_again_so_that_it_is_not_dead
         assert job.target.requests == []
 
 
-async def test_a_container_that_ends_with_the_pod_at_the_last_receive_has_it_sent_again() -> None:
+@pytest.mark.parametrize("receive_count", [2, 3])
+async def test_a_container_that_ends_with_the_pod_at_the_last_two_receives_has_it_sent_again(
+    receive_count: int,
+) -> None:
     job = Job(1, replies=[Reply(error=UNREACHABLE.error, takes_s=5)], max_receives=3)
-    handling = asyncio.create_task(job.handle(3))
+    handling = asyncio.create_task(job.handle(receive_count))
     await asyncio.sleep(12)  # the container has been called
     job.drain.request()
     assert isinstance(await handling, Requeue)

@@ -46,6 +46,11 @@ def test_a_seed_replays_exactly_in_another_process(seed: int) -> None:
     assert again.stdout.strip() == fingerprint(seed)
 
 
+def test_a_completion_message_survives_a_receive_that_is_lost() -> None:
+    # Two drains, then a poll of a worker that was killed.
+    assert simulate_job(93850907).violations == []
+
+
 @pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize("max_receives", [2, 3])
 def test_drains_move_no_message_to_the_dead_letter_queue(seed: int, max_receives: int) -> None:
