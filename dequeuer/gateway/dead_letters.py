@@ -35,6 +35,8 @@ from dequeuer.sources.sqs.operations import REPEATED, Json, SqsOperations, numbe
 
 MAX_LOOK_RECEIVES: Final = 20
 """Of one look, besides the bound of the messages that it wants."""
+MAX_LOOK_S: Final = 10.0
+"""A look receives no further messages after this time."""
 MAX_MOVED: Final = 1000
 """Messages that one redrive moves."""
 MAX_REDRIVE_S: Final = 20.0
@@ -107,12 +109,13 @@ class DeadLetterQueues:
             total = await self._count(queues)
             found: dict[str, DeadLetter] = {}
             receipts: list[str] = []
+            ends_at = clock.monotonic() + MAX_LOOK_S
             try:
                 for _ in range(MAX_LOOK_RECEIVES):
                     raw = await self._receive(queues, min(MAX_BATCH_SIZE, limit - len(found)))
                     receipts += _receipts(raw)
                     found.update({letter.message_id: letter for letter in map(_letter, _own(raw, queues))})
-                    if not raw or len(found) >= limit:
+                    if not raw or len(found) >= limit or clock.monotonic() >= ends_at:
                         break
             finally:
                 await self._release(queues, receipts)

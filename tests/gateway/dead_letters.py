@@ -41,6 +41,8 @@ class FakeSqs:
         self.failing: dict[str, Exception] = {}
         self.calls: list[str] = []
         self.hangs = ""
+        self.call_s = 0.0
+        """What each call takes."""
         self.dies_at = 0
         """The number of the call from which on none arrives: the gateway is killed. 0: it is not."""
         self._numbers = 0
@@ -125,7 +127,7 @@ class FakeSqs:
             raise SourceUnavailableError("killed")
         if operation in self.failing:
             raise self.failing[operation]
-        await (asyncio.Event().wait() if operation == self.hangs else asyncio.sleep(0))
+        await (asyncio.Event().wait() if operation == self.hangs else asyncio.sleep(self.call_s))
 
     def _now(self) -> float:
         return asyncio.get_running_loop().time()

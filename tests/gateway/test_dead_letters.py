@@ -8,6 +8,7 @@ from contextlib import suppress
 
 import pytest
 
+from dequeuer.core import clock
 from dequeuer.core.errors import DequeuerError, SourceDeniedError, SourceGoneError, SourceUnavailableError
 from dequeuer.core.message import REPEAT_ATTRIBUTE
 from dequeuer.formats.envelope import Envelope, encode_envelope
@@ -210,6 +211,25 @@ async def test_a_killed_look_hides_messages_for_half_a_minute(sqs: FakeSqs, queu
     assert sqs.visible(sqs.dead) == []
     await asyncio.sleep(HIDDEN_S)
     assert sqs.visible(sqs.dead) == ["id1"]
+
+
+async def test_a_slow_queue_keeps_others_waiting_for_a_bounded_time(
+    sqs: FakeSqs, queues: DeadLetterQueues, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = asyncio.get_running_loop().time
+    monkeypatch.setattr(clock, "monotonic", now)
+    for number in range(500):
+        sqs.bury(f"id{number}", source="" if number % 2 else "arn:aws:sqs:us-east-1:1234:another-queue")
+    sqs.call_s = 4.0
+    began = now()
+    looked = await queues.look(sqs.queue, 100)
+    assert 0 < len(looked.found) < 100
+    assert now() - began < HIDDEN_S
+    began = now()
+    async with asyncio.timeout(600):
+        moved, left = await queues.redrive(sqs.queue)
+    assert (0 < moved < 250, left) == (True, 500 - moved)
+    assert now() - began < dead_letters.MAX_REDRIVE_S + 6 * sqs.call_s  # the queues, the last batch, what is left
 
 
 async def test_one_at_a_time(sqs: FakeSqs, queues: DeadLetterQueues) -> None:

@@ -2055,6 +2055,20 @@ MUTATIONS = [
         tests=(f"{_DEAD_LETTERS}::test_a_look_is_bounded",),
     ),
     Mutation(
+        name="a look at the dead letters of a slow queue keeps all others waiting for minutes",
+        module="gateway/dead_letters.py",
+        old=" or clock.monotonic() >= ends_at:",
+        new=":",
+        tests=(f"{_DEAD_LETTERS}::test_a_slow_queue_keeps_others_waiting_for_a_bounded_time",),
+    ),
+    Mutation(
+        name="a redrive goes on for any time",
+        module="gateway/dead_letters.py",
+        old="while moved < MAX_MOVED and clock.monotonic() < ends_at:",
+        new="while moved < MAX_MOVED:",
+        tests=(f"{_DEAD_LETTERS}::test_a_slow_queue_keeps_others_waiting_for_a_bounded_time",),
+    ),
+    Mutation(
         name="any number of dead letters are held at a time",
         module="gateway/dead_letters.py",
         old="self._turns = asyncio.Semaphore(1)",
