@@ -7,9 +7,12 @@ import os
 import signal
 from collections.abc import Coroutine
 from types import FrameType
-from typing import Any
+from typing import Any, Final
 
 from dequeuer.process.running import run_to_status
+
+TICK_S: Final = 0.1
+"""After the first signal a write that blocks is interrupted so often, seconds."""
 
 
 def run_until_signal(command: Coroutine[Any, Any, int]) -> int:
@@ -30,6 +33,9 @@ async def _run(command: Coroutine[Any, Any, int]) -> int:
             os._exit(128 + number)
         seen.append(number)
         loop.call_soon_threadsafe(task.cancel)
+        # The kernel may give the next signal to another thread, which does not interrupt a write of this one.
+        signal.signal(signal.SIGALRM, lambda _number, _frame: None)
+        signal.setitimer(signal.ITIMER_REAL, TICK_S, TICK_S)
 
     for number in (signal.SIGINT, signal.SIGTERM):
         # Not a handler of the event loop: that would never run while a write to a full pipe blocks the loop.
@@ -41,6 +47,7 @@ async def _run(command: Coroutine[Any, Any, int]) -> int:
             raise
         return 128 + seen[0]
     finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
         # The event loop is closed next: a handler that calls it would fail.
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, signal.SIG_IGN)

@@ -180,6 +180,41 @@ async def test_a_second_signal_ends_a_list_that_nobody_reads() -> None:
     assert process.returncode in {130, 143}
 
 
+HELD_BY_A_WRITE = """
+import inspect, os, signal, threading, time
+from dequeuer.jobs_command.running import run_until_signal
+
+reading, writing = os.pipe()
+
+async def command():
+    threading.Thread(target=interrupt, daemon=True).start()
+    os.write(writing, bytes(1_000_000))
+    return 0
+
+def interrupt():
+    signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+    seen = inspect.getclosurevars(signal.getsignal(signal.SIGINT)).nonlocals["seen"]
+    while not seen:
+        time.sleep(0.001)
+    signal.pthread_kill(threading.get_ident(), signal.SIGTERM)
+    time.sleep(1000)
+
+os._exit(run_until_signal(command()))
+"""
+
+
+async def test_a_second_signal_that_the_kernel_gives_to_another_thread_ends_a_write_that_blocks() -> None:
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", HELD_BY_A_WRITE), env={**os.environ, "PYTHONPATH": str(ROOT)}
+    )
+    try:
+        async with asyncio.timeout(60):
+            assert await process.wait() == 143
+    finally:
+        if process.returncode is None:
+            process.kill()
+
+
 def is_full(descriptor: int) -> bool:
     """Return whether a pipe holds as much as it can: 64 KiB, less what does not fit whole."""
     size = array("i", [0])
