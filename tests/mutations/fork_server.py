@@ -22,6 +22,8 @@ PACKAGES = (
 )
 OPTIONS = (
     *("-q", "-x", "-p", "no:xdist"),
+    # In tox the cache would be that of the environment.
+    *("-o", "cache_dir=.pytest_cache"),
     # Tracebacks of Python itself: on Python 3.11 pytest's own can end in an internal error (a SystemError of `ast`).
     "--tb=native",
     # The plugins of PACKAGES. Their asserts are not those of this project.
