@@ -136,6 +136,7 @@ async def _run(settings: GatewaySettings, endpoints: Endpoints, tokens: Tokens |
             redaction=redaction,
             cors_origins=settings.access.cors_origins,
             deadlines=Deadlines(kept_days=settings.result_retention_days),
+            fair_queues=settings.fair_queues,
             observe=observer,
         )
         limit.watch(app)

@@ -54,10 +54,11 @@ def make_app(  # noqa: PLR0913, PLR0917 - what the paths lead to
     redaction: Redaction = NOTHING_REDACTED,
     cors_origins: Collection[str] | None = None,
     deadlines: Deadlines = ANY_DEADLINE,
+    fair_queues: bool = False,
     observe: Observer = ignore,
 ) -> web.Application:
     """Return the application with all routes. `forwarder`: None: requests to RealtimeAPIs are refused."""
-    routes = Routes(gateway, queues, is_draining, endpoints, webhooks, redaction, deadlines)
+    routes = Routes(gateway, queues, is_draining, endpoints, webhooks, redaction, deadlines, fair_queues=fair_queues)
     app = web.Application(middlewares=[errors_to_responses])
     forwarded: set[web.AbstractRoute] = set()
     enable_cors(app, lambda request: request.match_info.route in forwarded, cors_origins)

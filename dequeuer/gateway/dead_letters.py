@@ -210,18 +210,18 @@ class DeadLetterQueues:
         return sent
 
     async def _send_one(self, queues: _Queues, message: Json) -> None:
-        fifo: dict[str, str] = {}
+        system = message.get("Attributes")
+        group = system.get("MessageGroupId") if isinstance(system, Mapping) else None
+        more = {"MessageGroupId": str(group)} if group else {}
         if queues.url.endswith(".fifo"):
-            system = message.get("Attributes")
-            group = system.get("MessageGroupId") if isinstance(system, Mapping) else None
             # A new id: the queue would drop one that it has seen in the last five minutes, and the message with it.
-            fifo = {"MessageGroupId": str(group or message["MessageId"]), "MessageDeduplicationId": uuid.uuid4().hex}
+            more = {"MessageGroupId": str(group or message["MessageId"]), "MessageDeduplicationId": uuid.uuid4().hex}
         await self._call(
             self._client.send_message,
             QueueUrl=queues.url,
             MessageBody=message["Body"],
             MessageAttributes=_attributes(message),
-            **fifo,
+            **more,
         )
 
     async def _delete(self, queues: _Queues, receipts: Sequence[str]) -> None:

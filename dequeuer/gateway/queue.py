@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, Final, Protocol
 
-from dequeuer.core.errors import SourceUnavailableError
+from dequeuer.core.errors import SourceDeniedError, SourceUnavailableError
 from dequeuer.core.events import Observer, ignore
 from dequeuer.gateway.retry import retry_briefly
 from dequeuer.sources.sqs.errors import Translate
@@ -15,11 +15,17 @@ from dequeuer.sources.sqs.outbox import reported
 
 NO_ATTRIBUTES: Final[Mapping[str, str]] = MappingProxyType({})
 
+_GROUP: Final = "MessageGroupId"
+
+
+class GroupsRefusedError(SourceDeniedError):
+    """The queue takes no message groups: older servers know them for FIFO queues only."""
+
 
 class Queue(Protocol):
     """Queues, each named by its URL."""
 
-    async def send(
+    async def send(  # noqa: PLR0913 - what a message consists of
         self,
         queue_url: str,
         request_id: str,
@@ -27,6 +33,7 @@ class Queue(Protocol):
         *,
         may_repeat: bool,
         attributes: Mapping[str, str] = NO_ATTRIBUTES,
+        group: str = "",
     ) -> None:
         """Send the message of a request. When this returns, the message is durable.
 
@@ -36,8 +43,10 @@ class Queue(Protocol):
             body: of the message.
             may_repeat: the queue may already hold a message for the same request.
             attributes: of the message, texts by name.
+            group: whose message it is, in a standard queue; "": nobody's.
 
-        Raises `SourceUnavailableError` (after a few attempts), `SourceGoneError`, `SourceDeniedError`.
+        Raises `SourceUnavailableError` (after a few attempts), `SourceGoneError`, `SourceDeniedError`,
+        `GroupsRefusedError`.
         """
 
 
@@ -60,7 +69,7 @@ class SqsQueue:
         self._translate = translate
         self._observer = observer
 
-    async def send(
+    async def send(  # noqa: PLR0913 - what a message consists of
         self,
         queue_url: str,
         request_id: str,
@@ -68,6 +77,7 @@ class SqsQueue:
         *,
         may_repeat: bool,
         attributes: Mapping[str, str] = NO_ATTRIBUTES,
+        group: str = "",
     ) -> None:
         """Send the message; retry for a few seconds while SQS is unavailable."""
         request: dict[str, Any] = {"QueueUrl": queue_url, "MessageBody": body}
@@ -78,10 +88,20 @@ class SqsQueue:
             all_attributes |= REPEATED
         if all_attributes:
             request["MessageAttributes"] = all_attributes
-        if queue_url.endswith(".fifo"):
+        is_fifo = queue_url.endswith(".fifo")
+        is_grouped = bool(group) and not is_fifo
+        if is_fifo:
             # Each request has its own message group, as in Cortex: otherwise requests would wait for each other.
-            request |= {"MessageGroupId": request_id, "MessageDeduplicationId": request_id}
-        await retry_briefly(SourceUnavailableError, self._send_once, request)
+            request |= {_GROUP: request_id, "MessageDeduplicationId": request_id}
+        elif is_grouped:
+            request[_GROUP] = group
+        await retry_briefly(SourceUnavailableError, self._send_once, request, is_grouped)
 
-    async def _send_once(self, request: Mapping[str, Any]) -> None:
-        await reported("send", self._client.send_message(**request), self._translate, self._observer)
+    async def _send_once(self, request: Mapping[str, Any], is_grouped: bool) -> None:  # noqa: FBT001 - for `retry_briefly`
+        try:
+            await reported("send", self._client.send_message(**request), self._translate, self._observer)
+        except SourceDeniedError as error:
+            # The text names the parameter; the code is that of any parameter that is refused.
+            if is_grouped and _GROUP in str(error):
+                raise GroupsRefusedError(str(error), error.code) from error
+            raise

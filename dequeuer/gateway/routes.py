@@ -59,6 +59,7 @@ class Routes:
         webhooks: who is told when a request has ended.
         redaction: of the headers that are stored.
         deadlines: which of them are accepted.
+        fair_queues: whether the group of a message is its caller.
     """
 
     def __init__(  # noqa: PLR0913, PLR0917 - what the handlers need
@@ -70,9 +71,12 @@ class Routes:
         webhooks: Webhooks,
         redaction: Redaction,
         deadlines: Deadlines,
+        *,
+        fair_queues: bool,
     ) -> None:
         self._webhooks = webhooks
         self._deadlines = deadlines
+        self._fair_queues = fair_queues
         self._gateway = gateway
         self._queues = queues
         self._endpoints = endpoints
@@ -225,6 +229,7 @@ class Routes:
             queue_url=queue_url,
             headers=dump_headers(_check_header_limits(headers)),
             attributes={**self._webhooks.attributes_of(request, api_name), **self._deadlines.attributes_of(request)},
+            group=caller_name(request) if self._fair_queues else "",
             content_type=stored_content_type(request),
             size=request.content_length,
             body=read_body(request),

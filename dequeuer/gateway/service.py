@@ -17,7 +17,7 @@ from dequeuer.gateway.idempotency_key import IdempotencyKey
 from dequeuer.gateway.key_records import KeyRecords
 from dequeuer.gateway.model import FoundRequest, Report, Submission, SubmitResult, check_api_name, check_request_id
 from dequeuer.gateway.pausing import Pauses
-from dequeuer.gateway.queue import Queue
+from dequeuer.gateway.queue import GroupsRefusedError, Queue
 from dequeuer.gateway.request_listing import ListedRequests, RequestListings, RequestPage
 from dequeuer.gateway.request_store import Reads, RequestStore
 from dequeuer.sinks.base import Payload, Sink
@@ -276,10 +276,21 @@ class Gateway:
             async with asyncio.timeout(SEND_TIMEOUT_S):
                 body = inline or new.request_id
                 await self._queue.send(
-                    new.queue_url, new.request_id, body, may_repeat=may_repeat, attributes=new.attributes
+                    new.queue_url,
+                    new.request_id,
+                    body,
+                    may_repeat=may_repeat,
+                    attributes=new.attributes,
+                    group=new.group,
                 )
         except SourceGoneError as error:
             message = f"the queue of API {new.api_name} does not exist: nothing was enqueued"
+            raise BusyError(message) from error
+        except GroupsRefusedError as error:
+            message = (
+                f"the queue of API {new.api_name} takes no message groups, and DEQUEUER_FAIR_QUEUES of the gateway "
+                "is true: nothing was enqueued; set it to false, or use a server that has fair queues"
+            )
             raise BusyError(message) from error
         except SourceDeniedError as error:
             message = f"the queue of API {new.api_name} refuses the gateway: nothing was enqueued"

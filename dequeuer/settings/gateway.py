@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from dequeuer.settings.access import AccessSettings
 from dequeuer.settings.option import group, option, settings_class
-from dequeuer.settings.parsers import OBJECT_SIZE, PORT, RETENTION_DAYS, seconds, size
+from dequeuer.settings.parsers import BOOLEAN, OBJECT_SIZE, PORT, RETENTION_DAYS, seconds, size
 from dequeuer.settings.shared import SharedSettings
 from dequeuer.settings.text_parsers import API_URLS, BUCKET, HOSTS, PATH, QUEUES, STANDARD_QUEUE_URL, WEBHOOKS
 from dequeuer.settings.webhook_rules import WebhookRuleSettings
@@ -44,6 +44,9 @@ class GatewaySettings(SharedSettings):
         QUEUES, "DEQUEUER_QUEUES", unset="none: only requests that name their queue, as Cortex's do, are accepted"
     )
     """The APIs that are served and their queues."""
+    fair_queues: bool = option(BOOLEAN, "DEQUEUER_FAIR_QUEUES", default="false")
+    """Whether the message group of a request in a standard queue is the name of its caller: SQS then gives out the
+    messages of others before those of a caller who fills the queue. Needs a file in `DEQUEUER_TOKENS`."""
     apis_path: str | None = option(PATH, "DEQUEUER_APIS", default=None)
     """A `cortex.yaml` with the APIs that are served. The `networking.endpoint` of each AsyncAPI is a path of the
     gateway besides its name; each AsyncAPI needs its queue in `DEQUEUER_QUEUES`. BatchAPIs and TaskAPIs

@@ -116,6 +116,9 @@ def load_gateway(
         _check_file(reader, "access.tokens", check_tokens, None)
     if "access.rate_burst" in reader.sources and not reader.values.get("access.rate_limit"):
         reader.add_fault("access.rate_burst", "is given without DEQUEUER_RATE_LIMIT", "set that, or remove this")
+    if reader.values.get("fair_queues") and reader.values.get("access.tokens", NONE) == NONE:
+        wrong = f"is true, and {reader.source('access.tokens')} names no file: callers are not told apart"
+        reader.add_fault("fair_queues", wrong, "name a file, or remove this")
     if urls and "apis_path" not in reader.sources:
         reader.add_fault("apis_path", "is missing, and DEQUEUER_REALTIME_URLS names APIs of that file", "set it")
     webhooks = reader.values.get("webhooks", MappingProxyType({}))

@@ -113,6 +113,7 @@ class FakeQueue:
     sent: list[tuple[str, str]] = field(default_factory=list)
     may_repeat: list[bool] = field(default_factory=list)
     attributes: list[Mapping[str, str]] = field(default_factory=list)
+    groups: list[str] = field(default_factory=list)
     error: Exception | None = None
 
     async def send(
@@ -123,12 +124,14 @@ class FakeQueue:
         *,
         may_repeat: bool,
         attributes: Mapping[str, str] = NO_ATTRIBUTES,
+        group: str = "",
     ) -> None:
         if self.error is not None:
             raise self.error
         self.sent.append((queue_url, body))
         self.may_repeat.append(may_repeat)
         self.attributes.append(attributes)
+        self.groups.append(group)
         self.store.journal.append(("send", request_id))
 
 

@@ -104,7 +104,14 @@ class Cloud:
         await self._end("delete")
 
     async def send(
-        self, queue_url: str, request_id: str, body: str, *, may_repeat: bool, attributes: object = NO_ATTRIBUTES
+        self,
+        queue_url: str,
+        request_id: str,
+        body: str,
+        *,
+        may_repeat: bool,
+        attributes: object = NO_ATTRIBUTES,
+        group: str = "",
     ) -> None:
         await self._begin("send")
         self.sent.append(request_id)

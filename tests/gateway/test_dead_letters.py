@@ -105,6 +105,13 @@ async def test_a_fifo_queue_drops_none_of_them() -> None:
     assert len({one["MessageDeduplicationId"] for one in moved} - {"id1", "id2"}) == 2
 
 
+async def test_in_a_standard_queue_they_stay_those_of_their_callers(sqs: FakeSqs, queues: DeadLetterQueues) -> None:
+    sqs.bury("id1").system["MessageGroupId"] = "web"
+    sqs.bury("id2")
+    assert await queues.redrive(sqs.queue) == (2, 0)
+    assert [one.more for one in sqs.messages[sqs.queue]] == [{"MessageGroupId": "web"}, {}]
+
+
 async def test_a_redrive_is_bounded_and_says_what_is_left(
     sqs: FakeSqs, queues: DeadLetterQueues, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -14,7 +14,7 @@ from moto.server import ThreadedMotoServer
 
 from dequeuer.core.errors import SourceDeniedError, SourceGoneError, SourceUnavailableError
 from dequeuer.core.events import SourceCalled
-from dequeuer.gateway.queue import SqsQueue
+from dequeuer.gateway.queue import GroupsRefusedError, SqsQueue
 from dequeuer.gateway.retry import REQUEST_RETRIES
 from dequeuer.sources.sqs.sdk_errors import translate
 from tests.fakes import Recorder
@@ -53,6 +53,21 @@ async def test_a_standard_queue(sqs: Any) -> None:
     [message] = await receive(sqs, url)
     assert message["Body"] == "id1"
     assert "MessageGroupId" not in message["Attributes"]
+
+
+async def test_the_group_of_a_message_in_a_standard_queue_says_whose_it_is(sqs: Any) -> None:
+    url = (await sqs.create_queue(QueueName="fair"))["QueueUrl"]
+    for request_id in ("id1", "id2"):
+        await SqsQueue(sqs, translate).send(url, request_id, request_id, may_repeat=False, group="web@example.com")
+    messages = await receive(sqs, url)
+    assert [message["Attributes"]["MessageGroupId"] for message in messages] == ["web@example.com"] * 2
+
+
+async def test_in_a_fifo_queue_each_request_stays_its_own_group(sqs: Any) -> None:
+    url = (await sqs.create_queue(QueueName="fair.fifo", Attributes={"FifoQueue": "true"}))["QueueUrl"]
+    await SqsQueue(sqs, translate).send(url, "id1", "id1", may_repeat=False, group="web")
+    [message] = await receive(sqs, url)
+    assert message["Attributes"]["MessageGroupId"] == "id1"
 
 
 async def test_a_fifo_queue(sqs: Any) -> None:
@@ -99,8 +114,8 @@ class ScriptedClient:
         return {"MessageId": "1"}
 
 
-def refusal(code: str, status: int = 400) -> ClientError:
-    answer: Any = {"Error": {"Code": code, "Message": "no"}, "ResponseMetadata": {"HTTPStatusCode": status}}
+def refusal(code: str, status: int = 400, text: str = "no") -> ClientError:
+    answer: Any = {"Error": {"Code": code, "Message": text}, "ResponseMetadata": {"HTTPStatusCode": status}}
     return ClientError(answer, "SendMessage")
 
 
@@ -176,4 +191,29 @@ async def test_errors_that_are_not_retried(error: Exception, expected: type[Exce
     client = ScriptedClient([error])
     with pytest.raises(expected):
         await SqsQueue(client, translate).send("http://x/q", "id1", "id1", may_repeat=False)
+    assert len(client.calls) == 1
+
+
+@pytest.mark.looptime
+@pytest.mark.parametrize(
+    ("url", "group", "text", "is_of_group"),
+    [
+        (
+            "http://x/q",
+            "web",
+            "Value web for parameter MessageGroupId is invalid. Reason: not valid for this type",
+            True,
+        ),
+        ("http://x/q", "web", "One or more parameters are invalid. Reason: Message must be shorter", False),
+        ("http://x/q", "", "Value web for parameter MessageGroupId is invalid.", False),
+        ("http://x/q.fifo", "web", "Value id1 for parameter MessageGroupId is invalid.", False),
+    ],
+)
+async def test_a_server_without_groups_in_standard_queues_is_told_apart(
+    url: str, group: str, text: str, is_of_group: bool
+) -> None:
+    client = ScriptedClient([refusal("InvalidParameterValue", text=text)])
+    with pytest.raises(SourceDeniedError) as caught:
+        await SqsQueue(client, translate).send(url, "id1", "id1", may_repeat=False, group=group)
+    assert isinstance(caught.value, GroupsRefusedError) is is_of_group
     assert len(client.calls) == 1

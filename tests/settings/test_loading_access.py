@@ -49,6 +49,17 @@ def test_the_faults_of_the_file_are_those_of_the_settings(tmp_path: Path) -> Non
     assert access(AUDIT_LOG="on").is_audited
 
 
+def test_fair_queues_need_callers(tmp_path: Path) -> None:
+    path = tmp_path / "tokens.yaml"
+    path.write_text(f"- {{name: web, sha256: '{'a' * 64}', apis: '*', may: submit}}\n")
+    given = GATEWAY | {"DEQUEUER_FAIR_QUEUES": "true"}
+    assert load_gateway([], given | {"DEQUEUER_TOKENS": str(path)}).fair_queues
+    assert not load_gateway([], GATEWAY).fair_queues
+    for tokens in ({}, {"DEQUEUER_TOKENS": "none"}):
+        with pytest.raises(ConfigurationError, match=r"DEQUEUER_FAIR_QUEUES.*DEQUEUER_TOKENS names no file.*remove"):
+            load_gateway([], given | tokens)
+
+
 def test_headers() -> None:
     settings = access(REDACTED_HEADERS="Cookie, X-Api-Key", PASSED_HEADERS="Authorization")
     assert (settings.redacted_headers, settings.passed_headers) == (("Cookie", "X-Api-Key"), ("Authorization",))

@@ -41,6 +41,7 @@ CLOSE_TIMEOUT_S = 0.5
 """For the requests that are sent at the end."""
 MIN_EMPTY_POLL_INTERVAL_S = 0.5
 """Minimum time from a poll that brings nothing to the next one."""
+GROUP_ATTRIBUTE = "MessageGroupId"
 RECEIVE_TIMEOUT_MARGIN_S = 30.0
 """Added to the wait time of a receive: without it, a response that arrives byte by byte would never end."""
 
@@ -91,8 +92,11 @@ class SqsSource:
         self._poll_wait_s = poll_wait_s
         self._observer = observer
         self._more_attributes = tuple(system_attributes)
-        self._attribute_names = ["ApproximateReceiveCount", "SentTimestamp", *system_attributes]
-        self._keeps_groups = keeps_groups and queue_url.endswith(".fifo")
+        self._is_fifo = queue_url.endswith(".fifo")
+        # In a standard queue the group says whose message it is; a copy keeps it.
+        group = () if self._is_fifo else (GROUP_ATTRIBUTE,)
+        self._attribute_names = ["ApproximateReceiveCount", "SentTimestamp", *group, *system_attributes]
+        self._keeps_groups = keeps_groups and self._is_fifo
         self._has_redrive = False
         self.max_receives: int | None = None
         """Receives of a message before the redrive policy moves it, as of `open`; None: there is no policy."""
@@ -199,14 +203,14 @@ class SqsSource:
             return
         if self._keeps_groups:
             raise SourceDeniedError("the message is not sent again: it would lose its place in its group")
-        fifo: dict[str, str] = {}
-        if self._queue_url.endswith(".fifo"):
-            fifo = {"MessageGroupId": lease.copy_id, "MessageDeduplicationId": lease.copy_id}
+        more = {GROUP_ATTRIBUTE: lease.group} if lease.group else {}
+        if self._is_fifo:
+            more = {GROUP_ATTRIBUTE: lease.copy_id, "MessageDeduplicationId": lease.copy_id}
         sending = self._client.send_message(
             QueueUrl=self._queue_url,
             MessageBody=lease.message.body,
             MessageAttributes={**lease.raw_attributes, **REPEATED},
-            **fifo,
+            **more,
         )
         await self._call("send", sending)
         lease.copied = True
@@ -296,7 +300,8 @@ class SqsLease:
         self.raw_attributes: Json = raw.get("MessageAttributes") or {}
         self.copied = False
         self._copy_id = ""
-        system = raw.get("Attributes") or {}
+        self._system: Json = raw.get("Attributes") or {}
+        system = self._system
         sent_ms = number(system.get("SentTimestamp"))
         attributes = {
             name: value["StringValue"]
@@ -316,6 +321,12 @@ class SqsLease:
             queue_name=source.name,
             max_receives=source.max_receives,
         )
+
+    @property
+    def group(self) -> str:
+        """The group of the message in a standard queue; "" when it has none."""
+        given = self._system.get(GROUP_ATTRIBUTE)
+        return given if isinstance(given, str) else ""
 
     @property
     def copy_id(self) -> str:

@@ -83,6 +83,7 @@ def make_stage_app(store: Store, queue: FakeQueue, tokens: Tokens | None, **more
         access=access,
         redaction=redaction,
         cors_origins=more.get("cors_origins"),
+        fair_queues=more.get("fair_queues", False),
     )
 
 

@@ -91,7 +91,7 @@ async def test_more_of_what_the_queue_says_is_asked_for_and_carried() -> None:
     leases = await make(client, system_attributes=("SenderId",)).receive(2)
     assert [lease.message.system_attributes for lease in leases] == [{"SenderId": "AIDA"}, {}]
     [(_, request)] = client.requests
-    asked = ["ApproximateReceiveCount", "SentTimestamp", "SenderId"]
+    asked = ["ApproximateReceiveCount", "SentTimestamp", "MessageGroupId", "SenderId"]
     assert request["AttributeNames"] == request["MessageSystemAttributeNames"] == asked
 
 
@@ -337,6 +337,32 @@ async def test_a_copy_is_sent_once_and_deletes_nothing(fifo: bool) -> None:
     marked = {**attributes, "may_repeat": {"DataType": "String", "StringValue": "true"}}
     assert (sent["MessageBody"], sent["MessageAttributes"]) == ("r1", marked)
     assert ("MessageGroupId" in sent) is fifo
+
+
+@pytest.mark.parametrize("group", ["web", None, 7])
+async def test_a_copy_in_a_standard_queue_stays_that_of_its_caller(group: object) -> None:
+    client = FakeSqs()
+    system = {"ApproximateReceiveCount": "1"} | ({} if group is None else {"MessageGroupId": group})
+    client.answers["receive"] = [{"Messages": [raw(1, Attributes=system)]}]
+    source = make(client)
+    [lease] = await source.receive(1)
+    await source.copy(lease)
+    sent = client.requests[1][1]
+    assert "MessageGroupId" in client.requests[0][1]["MessageSystemAttributeNames"]
+    assert sent.get("MessageGroupId") == ("web" if group == "web" else None)
+    assert "MessageDeduplicationId" not in sent
+
+
+async def test_a_copy_in_a_fifo_queue_waits_for_no_other_message() -> None:
+    client = FakeSqs()
+    system = {"ApproximateReceiveCount": "1", "MessageGroupId": "web"}
+    client.answers["receive"] = [{"Messages": [raw(1, Attributes=system)]}]
+    source = make(client, "http://q/1/jobs.fifo")
+    [lease] = await source.receive(1)
+    await source.copy(lease)
+    sent = client.requests[1][1]
+    assert sent["MessageGroupId"] == sent["MessageDeduplicationId"] != "web"
+    assert "MessageGroupId" not in client.requests[0][1]["AttributeNames"]
 
 
 async def test_a_message_that_has_ten_attributes_at_its_last_receive_is_released_at_once() -> None:
