@@ -30,6 +30,7 @@ from dequeuer.gateway.job_buckets import SourceBuckets
 from dequeuer.gateway.job_calls import SqsCounts
 from dequeuer.gateway.job_service import Cluster, Jobs
 from dequeuer.gateway.metering import measure_requests
+from dequeuer.gateway.priorities import Priorities
 from dequeuer.gateway.queue import SqsQueue
 from dequeuer.gateway.realtime import Forwarder
 from dequeuer.gateway.service import Gateway
@@ -78,7 +79,7 @@ async def _run(settings: GatewaySettings, endpoints: Endpoints, tokens: Tokens |
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, drain.request)
-    resources = AwsResources(settings.bucket, tuple(settings.queues.values()))
+    resources = AwsResources(settings.bucket, settings.queue_urls)
     client, reasons = choose(settings.aws, os.environ, resources)
     if reasons:
         log.info("aws_client_chosen", client=client, reason="; ".join(reasons))
@@ -136,6 +137,7 @@ async def _run(settings: GatewaySettings, endpoints: Endpoints, tokens: Tokens |
             redaction=redaction,
             cors_origins=settings.access.cors_origins,
             deadlines=Deadlines(kept_days=settings.result_retention_days),
+            priorities=Priorities(settings.priority_queues),
             fair_queues=settings.fair_queues,
             observe=observer,
         )

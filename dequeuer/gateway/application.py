@@ -22,6 +22,7 @@ from dequeuer.gateway.job_routes import add_job_routes
 from dequeuer.gateway.job_service import Jobs
 from dequeuer.gateway.metering import WAITING
 from dequeuer.gateway.openapi.serving import add_document_routes
+from dequeuer.gateway.priorities import NO_PRIORITIES, Priorities
 from dequeuer.gateway.realtime import Forwarder
 from dequeuer.gateway.responses import errors_to_responses
 from dequeuer.gateway.routes import Routes
@@ -54,11 +55,22 @@ def make_app(  # noqa: PLR0913, PLR0917 - what the paths lead to
     redaction: Redaction = NOTHING_REDACTED,
     cors_origins: Collection[str] | None = None,
     deadlines: Deadlines = ANY_DEADLINE,
+    priorities: Priorities = NO_PRIORITIES,
     fair_queues: bool = False,
     observe: Observer = ignore,
 ) -> web.Application:
     """Return the application with all routes. `forwarder`: None: requests to RealtimeAPIs are refused."""
-    routes = Routes(gateway, queues, is_draining, endpoints, webhooks, redaction, deadlines, fair_queues=fair_queues)
+    routes = Routes(
+        gateway,
+        queues,
+        is_draining,
+        endpoints,
+        webhooks,
+        redaction,
+        deadlines,
+        priorities=priorities,
+        fair_queues=fair_queues,
+    )
     app = web.Application(middlewares=[errors_to_responses])
     forwarded: set[web.AbstractRoute] = set()
     enable_cors(app, lambda request: request.match_info.route in forwarded, cors_origins)
@@ -73,7 +85,7 @@ def make_app(  # noqa: PLR0913, PLR0917 - what the paths lead to
     app.router.add_put("/{api_name}", routes.change_api)
     app.router.add_post("/{api_name}", routes.submit, expect_handler=defer_continue)
     app.router.add_post("/{api_name}/", routes.submit, expect_handler=defer_continue)
-    letters = None if dead_letters is None else DeadLetterRoutes(gateway, dead_letters, routes.queue_of)
+    letters = None if dead_letters is None else DeadLetterRoutes(gateway, dead_letters, routes.queue_of, priorities)
     if letters is not None:  # before those of any id
         letters.add(app.router, "/{api_name}", routes.served_at)
     app.router.add_get("/{api_name}/{request_id}", routes.report)
@@ -96,7 +108,7 @@ def make_app(  # noqa: PLR0913, PLR0917 - what the paths lead to
             letters.add(app.router, endpoint.path, partial(routes.served, endpoint.api_name))
     if jobs is not None:
         add_job_routes(app, jobs, is_draining, taken=queues)
-    add_document_routes(app, endpoints, queues, has_tokens=access.tokens is not None)
+    add_document_routes(app, endpoints, queues, priorities, has_tokens=access.tokens is not None)
     return app
 
 

@@ -15,6 +15,7 @@ from dequeuer.gateway.api_routes import FindApi, invalid, limit_of, parameter, w
 from dequeuer.gateway.cors import refuse_pages, withhold_from_pages
 from dequeuer.gateway.dead_letters import DeadLetter, DeadLetterQueues
 from dequeuer.gateway.errors import UnknownRequestError
+from dequeuer.gateway.priorities import PRIORITY_PARAMETER, Priorities
 from dequeuer.gateway.responses import json_response
 from dequeuer.gateway.service import Gateway
 from dequeuer.gateway.status_document import rfc3339
@@ -32,12 +33,16 @@ class DeadLetterRoutes:
         gateway: knows the requests.
         queues: their dead-letter queues.
         queue_of: returns the queue of an API that is served.
+        priorities: its queues beside that.
     """
 
-    def __init__(self, gateway: Gateway, queues: DeadLetterQueues, queue_of: Callable[[str], str]) -> None:
+    def __init__(
+        self, gateway: Gateway, queues: DeadLetterQueues, queue_of: Callable[[str], str], priorities: Priorities
+    ) -> None:
         self._gateway = gateway
         self._queues = queues
         self._queue_of = queue_of
+        self._priorities = priorities
         self._log = structlog.get_logger()
 
     def add(self, router: web.UrlDispatcher, path: str, find_api: FindApi) -> None:
@@ -46,17 +51,17 @@ class DeadLetterRoutes:
         router.add_put(f"{path}/{SEGMENT}", partial(self.redrive, find_api))
 
     async def look(self, find_api: FindApi, request: web.Request) -> web.StreamResponse:
-        """`GET /<endpoint>/_dead-letters[?limit=]`: some of them, and the status of their requests."""
+        """`GET /<endpoint>/_dead-letters[?limit=][&priority=]`: some of them, and the status of their requests."""
         withhold_from_pages(request)
         return await with_problems(self._look, find_api, request)
 
     async def redrive(self, find_api: FindApi, request: web.Request) -> web.StreamResponse:
-        """`PUT /<endpoint>/_dead-letters?action=redrive`."""
+        """`PUT /<endpoint>/_dead-letters?action=redrive[&priority=]`."""
         return await with_problems(self._redrive, find_api, request)
 
     async def _look(self, find_api: FindApi, request: web.Request) -> web.StreamResponse:
         api_name, limit = find_api(request), limit_of(request)
-        looked = await self._queues.look(self._queue_of(api_name), limit)
+        looked = await self._queues.look(self._queue_url(api_name, request), limit)
         letters: list[dict[str, object]] = []
         with_status = in_order(_each(looked.found), partial(self._status, api_name), max_ahead=MAX_AHEAD)
         async with aclosing(with_status) as found:
@@ -69,9 +74,15 @@ class DeadLetterRoutes:
         api_name, action = find_api(request), parameter(request, "action")
         if action != "redrive":
             raise invalid("action", action or "", "redrive")
-        moved, left = await self._queues.redrive(self._queue_of(api_name))
+        moved, left = await self._queues.redrive(self._queue_url(api_name, request))
         self._log.info("dead_letters_redriven", api_name=api_name, moved=moved, left=left)
         return json_response({"moved": moved, "left": left})
+
+    def _queue_url(self, api_name: str, request: web.Request) -> str:
+        priority = parameter(request, PRIORITY_PARAMETER)
+        if priority is None:
+            return self._queue_of(api_name)
+        return self._priorities.queue_of(api_name, priority, PRIORITY_PARAMETER)
 
     async def _status(self, api_name: str, letter: DeadLetter) -> str | None:
         """Return the status of the request of a dead letter; None when there is none any more, or never was one."""

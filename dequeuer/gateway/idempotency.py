@@ -64,10 +64,16 @@ Submit = Callable[[Submission, bool], Awaitable[SubmitResult]]
 
 
 class PayloadHash:
-    """The hash of Content-Type and payload."""
+    """The hash of Content-Type, priority and payload.
 
-    def __init__(self, content_type: str) -> None:
-        self._hash = hashlib.sha256(f"{content_type}\n".encode())
+    A key has one queue: two messages of one request in two FIFO queues would not wait for each other.
+    """
+
+    def __init__(self, content_type: str, priority: str) -> None:
+        self.priority = priority
+        # No header has a NUL: no Content-Type looks like one with a priority.
+        begin = f"{content_type}\0{priority}\n" if priority else f"{content_type}\n"
+        self._hash = hashlib.sha256(begin.encode())
 
     def add(self, chunk: bytes) -> None:
         """Add a part of the payload."""
@@ -126,7 +132,7 @@ class ClaimedSubmission:
         except StoreMissingError:
             # It was worked off. Its claim holds no hash, so nobody can say whether this is the same payload.
             raise _reused() from None
-        stored = PayloadHash(found.content_type or "")
+        stored = PayloadHash(found.content_type or "", self._payload.priority)
         async for chunk in self._store.chunks(found):
             stored.add(chunk)
         if stored.text != self._payload.text:
@@ -157,7 +163,7 @@ async def submit_once(  # noqa: PLR0913 - what a submission consists of
     Raises `KeyInUseError`, `KeyReusedError`, and what `submit` raises.
     """
     beginning, is_whole = await body.read_beginning(MAX_BUFFERED_BYTES)
-    payload = PayloadHash(new.content_type)
+    payload = PayloadHash(new.content_type, new.priority)
     chunks = payload.through(prepend(beginning, body))
     if is_whole:
         payload.add(beginning)
@@ -225,6 +231,6 @@ def _in_use(age_s: float = 0.0) -> KeyInUseError:
 
 def _reused() -> KeyReusedError:
     return KeyReusedError(
-        "this Idempotency-Key belongs to a request with another payload or Content-Type: "
+        "this Idempotency-Key belongs to a request with another payload, Content-Type or priority: "
         "send a new key with a new request"
     )

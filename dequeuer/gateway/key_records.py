@@ -32,7 +32,7 @@ class Claim:
 
     Attributes:
         request_id: of the request, the same in all claims of a key.
-        sha256: of Content-Type and payload; None while a large payload is being stored.
+        sha256: of Content-Type, priority and payload; None while a large payload is being stored.
         state: see `State`.
         at: when it was made, seconds since the epoch, by the clock of its gateway.
         by: random text of the submission that made it.

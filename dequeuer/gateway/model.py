@@ -45,6 +45,7 @@ class Submission:
         content_type: of the payload.
         size: the Content-Length in bytes; None when the client sent none.
         attributes: of the message, texts by name.
+        priority: that its client asked for; "": none.
         group: whose message it is, for queues that share themselves between callers; "": nobody's.
         body: can be read once. If it raises, nothing is enqueued and `submit` raises the same error.
         witness: of a submission with an idempotency key.
@@ -58,6 +59,7 @@ class Submission:
     size: int | None
     body: AsyncIterator[bytes]
     attributes: Mapping[str, str] = field(default_factory=dict)
+    priority: str = ""
     group: str = ""
     witness: PayloadWitness | None = None
 

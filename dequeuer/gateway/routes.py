@@ -32,6 +32,7 @@ from dequeuer.gateway.errors import GatewayError, HeadersTooLargeError, InvalidR
 from dequeuer.gateway.idempotency_key import IDEMPOTENCY_HEADER, read_key
 from dequeuer.gateway.job_routes import PREFIXES
 from dequeuer.gateway.model import Submission, check_api_name, check_request_id
+from dequeuer.gateway.priorities import PRIORITY_HEADER, Priorities, asked_priority
 from dequeuer.gateway.request_events import send_events
 from dequeuer.gateway.responses import json_response, report_response
 from dequeuer.gateway.service import Gateway
@@ -43,7 +44,7 @@ from dequeuer.gateway.webhooks import WEBHOOK_HEADER, Webhooks
 REQUEST_ID_HEADER = "x-request-id"
 QUEUE_URL_HEADER = "X-Cortex-Queue-URL"
 
-_NOT_STORED = (API_NAME_HEADER, QUEUE_URL_HEADER, WEBHOOK_HEADER, *DEADLINE_HEADERS)
+_NOT_STORED = (API_NAME_HEADER, QUEUE_URL_HEADER, PRIORITY_HEADER, WEBHOOK_HEADER, *DEADLINE_HEADERS)
 """Headers that are for the gateway, and not for the container."""
 _QUEUE_URL_PATTERN = re.compile(r"https?://[A-Za-z0-9.:\[\]-]{1,255}/[A-Za-z0-9/._-]{1,512}\Z")
 
@@ -59,6 +60,7 @@ class Routes:
         webhooks: who is told when a request has ended.
         redaction: of the headers that are stored.
         deadlines: which of them are accepted.
+        priorities: the queues of APIs beside those of `queues`.
         fair_queues: whether the group of a message is its caller.
     """
 
@@ -72,10 +74,12 @@ class Routes:
         redaction: Redaction,
         deadlines: Deadlines,
         *,
+        priorities: Priorities,
         fair_queues: bool,
     ) -> None:
         self._webhooks = webhooks
         self._deadlines = deadlines
+        self._priorities = priorities
         self._fair_queues = fair_queues
         self._gateway = gateway
         self._queues = queues
@@ -222,6 +226,9 @@ class Routes:
     async def _submit(
         self, request: web.Request, api_name: str, request_id: str, queue_url: str, *, may_exist: bool
     ) -> web.StreamResponse:
+        priority = asked_priority(request)
+        if priority is not None:
+            queue_url = self._priorities.queue_of(api_name, priority, PRIORITY_HEADER)
         headers = self._redaction.without(stored_headers(request, without=_NOT_STORED))
         submission = Submission(
             api_name=api_name,
@@ -229,6 +236,7 @@ class Routes:
             queue_url=queue_url,
             headers=dump_headers(_check_header_limits(headers)),
             attributes={**self._webhooks.attributes_of(request, api_name), **self._deadlines.attributes_of(request)},
+            priority=priority or "",
             group=caller_name(request) if self._fair_queues else "",
             content_type=stored_content_type(request),
             size=request.content_length,
@@ -246,6 +254,7 @@ class Routes:
             request_id=request_id,
             api_name=api_name,
             bytes=receipt.size,
+            **({} if priority is None else {"priority": priority}),
         )
         seconds = preferred_wait(request)
         if seconds is None:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dequeuer.settings.access import AccessSettings
 from dequeuer.settings.option import group, option, settings_class
 from dequeuer.settings.parsers import BOOLEAN, OBJECT_SIZE, PORT, RETENTION_DAYS, seconds, size
+from dequeuer.settings.priority_queues import PRIORITY_QUEUES, all_queue_urls
 from dequeuer.settings.shared import SharedSettings
 from dequeuer.settings.text_parsers import API_URLS, BUCKET, HOSTS, PATH, QUEUES, STANDARD_QUEUE_URL, WEBHOOKS
 from dequeuer.settings.webhook_rules import WebhookRuleSettings
@@ -44,6 +45,11 @@ class GatewaySettings(SharedSettings):
         QUEUES, "DEQUEUER_QUEUES", unset="none: only requests that name their queue, as Cortex's do, are accepted"
     )
     """The APIs that are served and their queues."""
+    priority_queues: Mapping[str, Mapping[str, str]] = option(
+        PRIORITY_QUEUES, "DEQUEUER_PRIORITY_QUEUES", unset="none: each API has its queue of `DEQUEUER_QUEUES` alone"
+    )
+    """More queues of APIs in `DEQUEUER_QUEUES`: a submission with `X-Dequeuer-Priority: high` goes to the queue of
+    `name/high`, one without that header to the API's own."""
     fair_queues: bool = option(BOOLEAN, "DEQUEUER_FAIR_QUEUES", default="false")
     """Whether the message group of a request in a standard queue is the name of its caller: SQS then gives out the
     messages of others before those of a caller who fills the queue. Needs a file in `DEQUEUER_TOKENS`."""
@@ -69,3 +75,8 @@ class GatewaySettings(SharedSettings):
     """Receivers of the webhooks of APIs, for submissions that name none; needs `DEQUEUER_WEBHOOK_QUEUE`."""
     webhook_rules: WebhookRuleSettings = group(WebhookRuleSettings)
     access: AccessSettings = group(AccessSettings)
+
+    @property
+    def queue_urls(self) -> tuple[str, ...]:
+        """The queues of all APIs."""
+        return all_queue_urls(self.queues, self.priority_queues)

@@ -16,6 +16,7 @@ from dequeuer.settings.controller import ControllerSettings
 from dequeuer.settings.enqueuer import EnqueuerSettings
 from dequeuer.settings.gateway import GatewaySettings
 from dequeuer.settings.jobs_command import JobsCommandSettings
+from dequeuer.settings.priority_queues import all_queue_urls
 from dequeuer.settings.programs import USERS
 from dequeuer.settings.proxy import ProxySettings
 from dequeuer.settings.reader import Reader
@@ -100,16 +101,21 @@ def load_gateway(
     reader.require("gateway")
     _check_kms_key(reader)
     queues = reader.values.get("queues", MappingProxyType({}))
-    regions = sorted({region for url in queues.values() if (region := queue_region(url))})
+    is_faulty = "queues" in reader.sources and "queues" not in reader.values
+    priority_queues = reader.values.get("priority_queues", MappingProxyType({}))
+    for api_name in () if is_faulty else sorted(priority_queues.keys() - queues.keys()):
+        wrong = f"names a priority of API {api_name}, and {reader.source('queues')} names no queue for it"
+        reader.faults.append(f"{reader.source('priority_queues')}: {wrong}; allowed: APIs that are there; add it there")
+    urls_of_queues = all_queue_urls(queues, priority_queues)
+    regions = sorted({region for url in urls_of_queues if (region := queue_region(url))})
     if len(regions) > 1 and "aws.region" not in reader.sources:
-        wrong = f"is missing, and the queues of DEQUEUER_QUEUES are in {', '.join(regions)}"
+        wrong = f"is missing, and the queues of the APIs are in {', '.join(regions)}"
         reader.add_fault("aws.region", wrong, "set it")
     port = reader.values.get("port")
     if port is not None and port == reader.values.get("admin_port"):
         wrong, other = f"{port} is the port of the gateway as well", reader.source("port")
         reader.add_fault("admin_port", wrong, "change one of them", f"any port but that of {other}")
     urls = reader.values.get("realtime_urls", MappingProxyType({}))
-    is_faulty = "queues" in reader.sources and "queues" not in reader.values
     check = None if check_apis is None else partial(check_apis, urls=urls)
     _check_file(reader, "apis_path", check, None if is_faulty else queues)
     if reader.values.get("access.tokens") != NONE:
@@ -125,6 +131,7 @@ def load_gateway(
     _check_receivers(reader, webhooks)
     computed = {
         "queues": queues,
+        "priority_queues": priority_queues,
         "realtime_urls": urls,
         "webhooks": webhooks,
         "webhook_rules.allowed": (),

@@ -38,7 +38,7 @@ facts = json.loads(sys.argv[1])
 sys.exit(run_gateway(GatewaySettings(
     bucket=facts["bucket"], cluster_uid="uid", hosts=("127.0.0.1",), port=facts["port"], admin_hosts=("127.0.0.1",), admin_port=facts["admin_port"],
     shutdown_delay_s=facts.get("delay_s", 0),
-    queues=MappingProxyType(facts["queues"]), apis_path=facts["apis_path"], realtime_urls={}, webhooks={}, webhook_rules=WebhookRuleSettings(allowed=()), max_payload_bytes=2**30, inline_bytes=facts.get("inline_bytes", 0),
+    queues=MappingProxyType(facts["queues"]), priority_queues={}, apis_path=facts["apis_path"], realtime_urls={}, webhooks={}, webhook_rules=WebhookRuleSettings(allowed=()), max_payload_bytes=2**30, inline_bytes=facts.get("inline_bytes", 0),
     aws=AwsSettings(region="us-east-1", endpoint_url=facts["endpoint"], endpoint_url_sqs=None, endpoint_url_s3=None,
         client=facts.get("client", "auto"), s3_bucket_owner=facts.get("owner")),
     access=AccessSettings(tokens=facts["tokens"]),

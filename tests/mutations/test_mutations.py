@@ -56,6 +56,7 @@ _PUBLISHING = "tests/publishing/test_outbox.py"
 _BODY_LIMIT = "tests/gateway/access/test_body_limit.py"
 
 _DEAD_LETTERS = "tests/gateway/test_dead_letters.py"
+_PRIORITIES = "tests/gateway/test_priorities.py"
 
 MUTATIONS = [
     Mutation(
@@ -1705,8 +1706,8 @@ MUTATIONS = [
     Mutation(
         name="the header with the receiver reaches the container",
         module="gateway/routes.py",
-        old="_NOT_STORED = (API_NAME_HEADER, QUEUE_URL_HEADER, WEBHOOK_HEADER, ",
-        new="_NOT_STORED = (API_NAME_HEADER, QUEUE_URL_HEADER, ",
+        old="QUEUE_URL_HEADER, PRIORITY_HEADER, WEBHOOK_HEADER, ",
+        new="QUEUE_URL_HEADER, PRIORITY_HEADER, ",
         tests=("tests/gateway/test_webhooks.py",),
     ),
     Mutation(
@@ -2168,6 +2169,65 @@ MUTATIONS = [
         old='            group=caller_name(request) if self._fair_queues else "",\n',
         new="            group=caller_name(request),\n",
         tests=("tests/gateway/test_fair_queues.py::test_without_the_option_or_a_caller_there_is_none",),
+    ),
+    Mutation(
+        name="a submission goes to the API's own queue whatever its priority is",
+        module="gateway/routes.py",
+        old="            queue_url = self._priorities.queue_of(",
+        new="            self._priorities.queue_of(",
+        tests=(f"{_PRIORITIES}::test_a_submission_goes_to_the_queue_of_its_priority",),
+    ),
+    Mutation(
+        name="a priority leads to the queue of another API",
+        module="gateway/priorities.py",
+        old="        url = self._urls.get(api_name, {}).get(priority)\n",
+        new="        url = next((urls[priority] for urls in self._urls.values() if priority in urls), None)\n",
+        tests=(f"{_PRIORITIES}::test_a_priority_that_an_api_does_not_have_is_refused_with_those_it_has",),
+    ),
+    Mutation(
+        name="of two priorities of a submission one counts",
+        module="gateway/priorities.py",
+        old="    if len(given) > 1:\n",
+        new="    if False:\n",
+        tests=(f"{_PRIORITIES}::test_a_priority_that_an_api_does_not_have_is_refused_with_those_it_has",),
+    ),
+    Mutation(
+        name="the container gets the priority of a request",
+        module="gateway/routes.py",
+        old="QUEUE_URL_HEADER, PRIORITY_HEADER, WEBHOOK_HEADER,",
+        new="QUEUE_URL_HEADER, WEBHOOK_HEADER,",
+        tests=(f"{_PRIORITIES}::test_a_submission_goes_to_the_queue_of_its_priority",),
+    ),
+    Mutation(
+        name="an idempotency key sends a request to two queues",
+        module="gateway/idempotency.py",
+        old='        begin = f"{content_type}\\0{priority}\\n" if priority else f"{content_type}\\n"\n',
+        new='        begin = f"{content_type}\\n"\n',
+        tests=(f"{_PRIORITIES}::test_a_key_has_one_queue",),
+    ),
+    Mutation(
+        name="dead letters of a priority are those of the API's own queue",
+        module="gateway/dead_letter_routes.py",
+        old="        return self._priorities.queue_of(api_name, priority, PRIORITY_PARAMETER)\n",
+        new="        self._priorities.queue_of(api_name, priority, PRIORITY_PARAMETER)\n"
+        "        return self._queue_of(api_name)\n",
+        tests=(f"{_PRIORITIES}::test_the_dead_letters_of_each_queue_are_shown_and_sent_back_to_it",),
+    ),
+    Mutation(
+        name="the document names the priorities of other APIs",
+        module="gateway/openapi/document.py",
+        old="        if place is None or not has_some:\n",
+        new="        if place is None:\n",
+        tests=(
+            "tests/gateway/openapi/test_document.py::test_the_priorities_of_each_api_are_named_where_it_takes_them",
+        ),
+    ),
+    Mutation(
+        name="the gateway calls the queue of a priority in the region of the others",
+        module="settings/loading.py",
+        old="    urls_of_queues = all_queue_urls(queues, priority_queues)\n",
+        new="    urls_of_queues = tuple(queues.values())\n",
+        tests=("tests/settings/test_loading_gateway.py::test_priority_queues_of_another_region_require_a_region",),
     ),
     Mutation(
         name="queues are asked in turn whatever their weights are",

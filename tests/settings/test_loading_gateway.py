@@ -68,6 +68,63 @@ def test_queues_of_two_regions_require_a_region() -> None:
     assert load_gateway([], GATEWAY | {"DEQUEUER_QUEUES": queues, "AWS_REGION": "us-west-2"}).aws.region == "us-west-2"
 
 
+def test_priorities_are_more_queues_of_apis_that_have_one() -> None:
+    base = "https://sqs.us-west-2.amazonaws.com/1"
+    given = f"a/high={base}/a-high, a/low-2_x = {base}/a-low.fifo,b/high={base}/b"
+    environ = GATEWAY | {"DEQUEUER_QUEUES": f"a={base}/a,b={base}/b", "DEQUEUER_PRIORITY_QUEUES": given}
+    settings = load_gateway([], environ)
+    assert settings.priority_queues == {
+        "a": {"high": f"{base}/a-high", "low-2_x": f"{base}/a-low.fifo"},
+        "b": {"high": f"{base}/b"},
+    }
+    assert list(settings.priority_queues["a"]) == ["high", "low-2_x"]
+    assert settings.queue_urls == tuple(f"{base}/{name}" for name in ("a", "b", "a-high", "a-low.fifo", "b"))
+    assert dict(load_gateway([], GATEWAY).priority_queues) == {}
+
+
+@pytest.mark.parametrize(
+    ("given", "named"),
+    [
+        ("a=http://q/1/a", '"a=http://q/1/a" does not begin with'),
+        ("a/High=http://q/1/a", '"a/High=http://q/1/a" does not begin with'),
+        (f"a/{'x' * 33}=http://q/1/a", "does not begin with"),
+        ("a/b/c=http://q/1/a", "does not begin with"),
+        ("/high=http://q/1/a", "does not begin with"),
+        ("a/high=", '"" is not the URL of a queue'),
+        ("a/high=q", '"q" is not the URL of a queue'),
+        ("a/high=http://q/1/a,a/high=http://q/1/b", "a/high is there 2 times"),
+        (",".join(f"a/p{number}=http://q/1/a" for number in range(10)), "API a has 10 priorities"),
+    ],
+)
+def test_a_priority_queue_that_is_none_is_named_with_what_is_allowed(given: str, named: str) -> None:
+    environ = GATEWAY | {"DEQUEUER_QUEUES": "a=http://q/1/own", "DEQUEUER_PRIORITY_QUEUES": given}
+    with pytest.raises(ConfigurationError) as caught:
+        load_gateway([], environ)
+    [fault] = caught.value.faults
+    assert fault.startswith("DEQUEUER_PRIORITY_QUEUES")
+    assert named in fault
+    assert "allowed: name/priority=URL" in fault
+
+
+def test_a_priority_of_an_api_that_has_no_queue_is_a_fault() -> None:
+    given = {"DEQUEUER_PRIORITY_QUEUES": "a/high=http://q/1/a,b/high=http://q/1/b"}
+    with pytest.raises(ConfigurationError) as caught:
+        load_gateway([], GATEWAY | given | {"DEQUEUER_QUEUES": "a=http://q/1/own"})
+    [fault] = caught.value.faults
+    assert "names a priority of API b, and DEQUEUER_QUEUES names no queue for it" in fault
+    with pytest.raises(ConfigurationError) as caught:
+        load_gateway([], GATEWAY | given | {"DEQUEUER_QUEUES": "?"})
+    assert len(caught.value.faults) == 1  # that of the queues
+
+
+def test_priority_queues_of_another_region_require_a_region() -> None:
+    own, high = "https://sqs.us-west-2.amazonaws.com/1/a", "https://sqs.eu-west-1.amazonaws.com/1/a"
+    environ = GATEWAY | {"DEQUEUER_QUEUES": f"a={own}", "DEQUEUER_PRIORITY_QUEUES": f"a/high={high}"}
+    with pytest.raises(ConfigurationError, match="eu-west-1, us-west-2"):
+        load_gateway([], environ)
+    assert load_gateway([], environ | {"AWS_REGION": "us-west-2"}).priority_queues["a"] == {"high": high}
+
+
 @pytest.mark.parametrize("given", ["-1", "129KiB", "much"])
 def test_an_inline_payload_has_to_fit_into_a_message(given: str) -> None:
     with pytest.raises(ConfigurationError, match=r"DEQUEUER_INLINE_BYTES.*128KiB"):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import Final
 
@@ -13,7 +13,9 @@ from dequeuer import __version__
 from dequeuer.gateway.access.places import Places
 from dequeuer.gateway.endpoints import Endpoint, Endpoints
 from dequeuer.gateway.openapi.operations import ANY_BODY, OPERATIONS, REALTIME, Operation
+from dequeuer.gateway.openapi.parameters import priority_parameter
 from dequeuer.gateway.openapi.schemas import SCHEMAS, Json
+from dequeuer.gateway.priorities import NO_PRIORITIES, Priorities
 
 _NAME: Final = "{api_name}"
 _NAMED: Final[Mapping[str, str]] = {"/batch/": "BatchAPI", "/tasks/": "TaskAPI"}
@@ -51,9 +53,13 @@ class Descriptions:
     Args:
         endpoints: the APIs of cortex.yaml.
         queue_names: the APIs that are served at their names.
+        priorities: of the APIs.
     """
 
-    def __init__(self, endpoints: Endpoints, queue_names: Collection[str]) -> None:
+    def __init__(
+        self, endpoints: Endpoints, queue_names: Collection[str], priorities: Priorities = NO_PRIORITIES
+    ) -> None:
+        self._priorities = priorities
         self._places = Places(endpoints)
         self._names = {
             "AsyncAPI": sorted(queue_names),
@@ -74,7 +80,17 @@ class Descriptions:
         found: dict[tuple[str, str], Described] = {}
         for route in sorted(routes, key=_is_at_endpoint):
             found |= {(one.path, one.method): one for one in self._of_route(route)}
-        return list(found.values())
+        return [self._with_priorities(one) for one in found.values()]
+
+    def _with_priorities(self, one: Described) -> Described:
+        place = one.operation.takes_priority
+        # Where a header names the API, the document does not know which priorities it has.
+        names = () if one.api_name is None else self._priorities.names_of(one.api_name)
+        has_some = bool(self._priorities) if one.api_name is None else bool(names)
+        if place is None or not has_some:
+            return one
+        parameters = (*one.operation.parameters, priority_parameter(place, names))
+        return replace(one, operation=replace(one.operation, parameters=parameters))
 
     def _of_route(self, route: web.AbstractRoute) -> Iterator[Described]:
         name, resource = self.name_of(route), route.resource

@@ -49,6 +49,7 @@ class Operation:
         body: media types and schemas of what is sent; None: nothing is read.
         answers: media types and schemas of successes, by status.
         errors: media types and schemas of errors, by status.
+        takes_priority: where it takes the name of a priority, for APIs that have some.
         is_open: it needs no token.
     """
 
@@ -58,6 +59,7 @@ class Operation:
     body: Mapping[str, Json] | None = None
     answers: Mapping[int, Mapping[str, Json]] = field(default_factory=dict)
     errors: Mapping[int, Mapping[str, Json]] = field(default_factory=dict)
+    takes_priority: Literal["header", "query"] | None = None
     is_open: bool = False
 
 
@@ -83,6 +85,7 @@ _SUBMIT: Final = Operation(
         202: {"application/json": ref("Submitted")},
     },
     errors=_errors(_TEXT_ERROR, 404, 408, 413, 431, _400=_PROBLEM, _409=_PROBLEM, _422=_PROBLEM, _503=_PROBLEM),
+    takes_priority="header",
 )
 _REPORT: Final = Operation(
     summary="Ask for the status of a request, and its result",
@@ -131,6 +134,7 @@ _DEAD_LETTERS: Final = Operation(
     parameters=(LIMIT,),
     answers={200: {"application/json": ref("DeadLetters")}},
     errors=_errors(_PROBLEM, 404, 409),
+    takes_priority="query",
 )
 _REDRIVE: Final = Operation(
     summary="Send dead letters back to the queue",
@@ -138,6 +142,7 @@ _REDRIVE: Final = Operation(
     parameters=(REDRIVE,),
     answers={200: {"application/json": ref("Redriven")}},
     errors=_errors(_PROBLEM, 404, 409),
+    takes_priority="query",
 )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final, Literal
 
 from dequeuer.formats.request_id import ID_PATTERN
@@ -10,6 +10,7 @@ from dequeuer.gateway.access.places import API_NAME_HEADER
 from dequeuer.gateway.deadlines import CANCEL_AFTER_HEADER, DEADLINE_HEADER
 from dequeuer.gateway.idempotency_key import IDEMPOTENCY_HEADER
 from dequeuer.gateway.openapi.schemas import TEXT, Json
+from dequeuer.gateway.priorities import PRIORITY_HEADER, PRIORITY_PARAMETER
 from dequeuer.gateway.waiting import MAX_WAIT_S
 from dequeuer.gateway.webhooks import WEBHOOK_HEADER
 from dequeuer.jobs.names import JOB_ID as ID_OF_JOB
@@ -80,3 +81,13 @@ AFTER_JOB: Final = _parameter(
     "query", "after", "List those after this job.", {"type": "string", "pattern": f"^(?:{ID_OF_JOB})?$"}
 )
 ONLY: Final = _parameter("query", "only", "Which results.", {"type": "string", "enum": ["results", "errors"]})
+
+
+def priority_parameter(place: Literal["header", "query"], names: Sequence[str]) -> Json:
+    """Return the parameter that names a priority. `names`: of those that the API has; none: they are not known."""
+    name, text = (
+        (PRIORITY_HEADER, "Which queue it goes to; without it, the API's own.")
+        if place == "header"
+        else (PRIORITY_PARAMETER, "Of the queue with this priority; without it, of the API's own.")
+    )
+    return _parameter(place, name, text, {"type": "string", "enum": list(names)} if names else TEXT)

@@ -14,6 +14,7 @@ from dequeuer.gateway.access.places import OPENAPI_PATHS
 from dequeuer.gateway.cors import withhold_from_pages
 from dequeuer.gateway.endpoints import Endpoints
 from dequeuer.gateway.openapi.document import Descriptions, make_document
+from dequeuer.gateway.priorities import Priorities
 
 MAX_KEPT: Final = 16
 """Documents in memory: callers that see the same APIs share one."""
@@ -46,11 +47,16 @@ class DocumentRoutes:
 
 
 def add_document_routes(
-    app: web.Application, endpoints: Endpoints, queue_names: Collection[str], *, has_tokens: bool
+    app: web.Application,
+    endpoints: Endpoints,
+    queue_names: Collection[str],
+    priorities: Priorities,
+    *,
+    has_tokens: bool,
 ) -> None:
     """Add the routes of the document, which describes those that `app` has already and these.
 
-    `queue_names`: APIs that are served at their names.
+    `queue_names`: APIs that are served at their names; `priorities`: of the APIs.
     """
     taken = {one.path for one in endpoints} | {f"/{name}" for name in queue_names}
     respond: list[DocumentRoutes] = []
@@ -61,4 +67,4 @@ def add_document_routes(
     for path in OPENAPI_PATHS:
         if path not in taken:
             app.router.add_get(path, handle)
-    respond.append(DocumentRoutes(app, Descriptions(endpoints, queue_names), has_tokens=has_tokens))
+    respond.append(DocumentRoutes(app, Descriptions(endpoints, queue_names, priorities), has_tokens=has_tokens))

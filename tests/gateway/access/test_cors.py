@@ -23,6 +23,7 @@ async def test_a_named_page_may_call_with_its_credentials_and_no_token_is_needed
             "Methods": "DELETE",
             "Headers": "authorization, prefer",
         }
+        assert (await preflight(stage, PAGE, "x-dequeuer-priority"))["Headers"] == "x-dequeuer-priority"
         status, answer, _ = await stage.ask("POST", "/text", bearer("web") | {"Origin": PAGE}, b"x")
         assert (status, answer[f"{ALLOW}Origin"], answer["Vary"]) == (200, PAGE, "Origin")
         status, answer, _ = await stage.ask("POST", "/text", {"Origin": PAGE}, b"x")
@@ -80,6 +81,7 @@ async def test_a_list_of_headers_that_is_none_is_not_reflected(asked: str) -> No
         ("POST", "deadline", 403),
         ("POST", "idempotency-key", 403),
         ("POST", "authorization", 403),
+        ("POST", "x-dequeuer-priority", 403),
     ],
 )
 async def test_without_the_option_pages_submit_and_ask_and_no_more(method: str, asked: str, status: int) -> None:

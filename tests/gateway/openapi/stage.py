@@ -8,6 +8,7 @@ from dequeuer.gateway.access.gate import ANYONE, Access
 from dequeuer.gateway.application import make_app
 from dequeuer.gateway.dead_letters import DeadLetterQueues
 from dequeuer.gateway.endpoints import Endpoint, Endpoints, Split, Target
+from dequeuer.gateway.priorities import NO_PRIORITIES, Priorities
 from dequeuer.gateway.realtime import Forwarder
 from dequeuer.http.server import IdleLimit
 from tests.gateway.dead_letters import FakeSqs, translate
@@ -33,7 +34,10 @@ QUEUES = {"text": URL}
 
 
 def application(
-    endpoints: Endpoints = ENDPOINTS, queues: dict[str, str] = QUEUES, access: Access = ANYONE
+    endpoints: Endpoints = ENDPOINTS,
+    queues: dict[str, str] = QUEUES,
+    access: Access = ANYONE,
+    priorities: Priorities = NO_PRIORITIES,
 ) -> web.Application:
     """Return the application."""
     store = Store()
@@ -45,4 +49,5 @@ def application(
         dead_letters=DeadLetterQueues(FakeSqs(), translate),
         forwarder=Forwarder(IdleLimit(10)),
         access=access,
+        priorities=priorities,
     )

@@ -10,6 +10,7 @@ from dequeuer.gateway.access.gate import Access
 from dequeuer.gateway.endpoints import NO_ENDPOINTS, Endpoint, Endpoints
 from dequeuer.gateway.openapi.document import Descriptions
 from dequeuer.gateway.openapi.operations import OPERATIONS
+from dequeuer.gateway.priorities import Priorities
 from tests.gateway.access.stage import bearer, entry, make_tokens
 from tests.gateway.fakes import URL, serving
 from tests.gateway.openapi.stage import ENDPOINTS, QUEUES, application
@@ -116,3 +117,29 @@ async def test_more_sets_of_apis_than_are_kept_get_their_documents() -> None:
                     f"/{name}",
                     f"/{name}/_dead-letters",
                 ]
+
+
+async def test_the_priorities_of_each_api_are_named_where_it_takes_them() -> None:
+    two = ("high", "low")
+    priorities = Priorities({"text": dict.fromkeys(two, URL), "gone": {"x": URL}})
+    access = Access(tokens=make_tokens(entry("all")))
+    made = await document(token="all", access=access, priorities=priorities, queues={"text": URL, "other": URL})
+    OpenAPIV31SpecValidator(made).validate()
+    taken = {
+        f"{method} {path} {parameter['in']} {parameter['name']}": parameter["schema"]
+        for path, item in made["paths"].items()
+        for method, operation in item.items()
+        for parameter in operation.get("parameters", ())
+        if parameter["name"] in {"X-Dequeuer-Priority", "priority"}
+    }
+    schema = {"type": "string", "enum": list(two)}
+    assert taken == {
+        "post / header X-Dequeuer-Priority": {"type": "string"},  # whose API is in a header
+        **{f"post {path} header X-Dequeuer-Priority": schema for path in ("/text", "/v1/text")},
+        **{
+            f"{method} {path}/_dead-letters query priority": schema
+            for method in ("get", "head", "put")
+            for path in ("/text", "/v1/text")
+        },
+    }
+    assert "X-Dequeuer-Priority" not in json.dumps(await document())

@@ -70,7 +70,7 @@ checks.positive_data_acceptance.enabled = false
 
 
 def test_schemathesis_finds_nothing(cloud: Cloud, bucket: Bucket, container: Container, tmp_path: Path) -> None:
-    queue = cloud.queue(max_receives=3)
+    queue, high = cloud.queue(max_receives=3), cloud.queue(max_receives=3)
     assert queue.dead_letters is not None
     for name in ("one", "two"):
         queue.dead_letters.send(name)
@@ -83,10 +83,13 @@ def test_schemathesis_finds_nothing(cloud: Cloud, bucket: Bucket, container: Con
     tokens.write_text(json.dumps([entry("token")]))
     more = {
         "DEQUEUER_QUEUES": f"api={queue.url}",
+        "DEQUEUER_PRIORITY_QUEUES": f"api/high={high.url}",
         "DEQUEUER_TOKENS": str(tokens),
         "DEQUEUER_PAUSE_CHECK_INTERVAL": "60",  # of the gateway alone: the sidecar, which has none, goes on
     }
     settings = async_settings(cloud, queue, bucket, container.port)
+    del settings["DEQUEUER_QUEUE_URL"]
+    settings["DEQUEUER_QUEUE_URLS"] = f"{high.url} 9, {queue.url} 1"
     with Gateway(cloud.url, bucket, queue.url, apis=apis, more=more) as gateway, Sidecar(settings):
         gateway.wait_started()
         ran = subprocess.run(

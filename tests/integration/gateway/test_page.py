@@ -24,11 +24,14 @@ MARK = "--- next"
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="needs curl")
 def test_the_lines_do_what_the_page_says(cloud: Cloud, bucket: Bucket, container: Container) -> None:
-    queue = cloud.queue(max_receives=10)
+    queue, high = cloud.queue(max_receives=10), cloud.queue()
     container.reply = lambda _request: Reply(body=b'{"hello": "you"}')
     looks = {"DEQUEUER_PAUSE_CHECK_INTERVAL": "0.2"}
     settings = async_settings(cloud, queue, bucket, container.port, DEQUEUER_API_NAME="hello", **looks)
-    with Gateway(cloud.url, bucket, queue.url, api_name="hello", more=looks) as gateway, Sidecar(settings):
+    del settings["DEQUEUER_QUEUE_URL"]
+    settings["DEQUEUER_QUEUE_URLS"] = f"{high.url} 9, {queue.url} 1"
+    more = {**looks, "DEQUEUER_PRIORITY_QUEUES": f"hello/high={high.url}"}
+    with Gateway(cloud.url, bucket, queue.url, api_name="hello", more=more) as gateway, Sidecar(settings):
         gateway.wait_started()
         script = "set -euo pipefail\n" + "".join(f"{line}\necho; echo '{MARK}'\n" for line in LINES)
         environment = {"PATH": os.environ["PATH"], "GATEWAY": f"http://127.0.0.1:{gateway.port}"}
@@ -40,9 +43,23 @@ def test_the_lines_do_what_the_page_says(cloud: Cloud, bucket: Bucket, container
             timeout=DEADLINE_S,
             check=True,
         )
-    _, asked, waited, events, listed, paused, resumed, dead, redriven, cancelled, after, moment, keyed, described = [
-        part.strip() for part in ran.stdout.split(MARK)
-    ][:-1]
+    (
+        _,
+        asked,
+        waited,
+        events,
+        listed,
+        paused,
+        resumed,
+        dead,
+        redriven,
+        cancelled,
+        after,
+        moment,
+        high_one,
+        keyed,
+        described,
+    ) = [part.strip() for part in ran.stdout.split(MARK)][:-1]
     assert json.loads(asked)["result"] == {"hello": "you"}
     assert re.search(r"^HTTP/1.1 200 OK\r?$.*^Preference-Applied: wait=30\r?$", waited, re.MULTILINE | re.DOTALL)
     assert json.loads(events.partition("data: ")[2])["status"] == "completed"
@@ -54,6 +71,6 @@ def test_the_lines_do_what_the_page_says(cloud: Cloud, bucket: Bucket, container
     assert json.loads(dead)["dead_letters"] == []
     assert json.loads(redriven) == {"moved": 0, "left": 0}
     assert json.loads(cancelled)["status"] == "completed"
-    for submitted in (after, moment, keyed):
+    for submitted in (after, moment, high_one, keyed):
         assert list(json.loads(submitted)) == ["id"]
     assert "/hello/{request_id}" in json.loads(described)["paths"]
