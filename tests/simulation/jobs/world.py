@@ -405,7 +405,11 @@ class JobWorld:
     def _names(self, objects: Collection[str]) -> frozenset[str]:
         names = frozenset(name.partition("/")[0] + "/" * ("/" in name) for name in objects)
         # A controller may claim a job that has ended a moment ago, and be killed, or lose it, before it deletes its claim.
-        return names if self._is_calm else names - {"owner/"}
+        may_stay = frozenset[str]() if self._is_calm else frozenset({"owner/"})
+        if self._has_killed:
+            # The enqueuer of a killed controller may write where it is after another controller has ended the job.
+            may_stay |= {"checkpoint.json"}
+        return names - may_stay
 
     def _lines(self) -> list[Line]:
         found = []
