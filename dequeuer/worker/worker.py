@@ -23,7 +23,8 @@ READ_POLLS_AFTER_RELEASE_S = 1.0
 """How long open polls are read after the last message was released with visibility 0, or sent again, by whichever part
 of the worker: the queue may deliver it to one of them."""
 RELEASE_TIMEOUT_S = 2.5
-"""The worker ends at latest this long after the grace period, also when the queue does not respond.
+"""The worker ends at latest this long after the grace period, also when the queue does not respond; or after the
+process runs again, if it was stopped at the end of that period.
 
 After it come the last counts of a batch job, `SqsSource.close`, aborts of uploads, and the ends of the admin server and
 of the event loop: each takes 0.5 s at most. So the process ends within 5 s after `DEQUEUER_SHUTDOWN_GRACE`. The pod
@@ -152,8 +153,10 @@ class Worker:
             await asyncio.wait({forced, running}, timeout=left_s, return_when=asyncio.FIRST_COMPLETED)
             forced.cancel()
             running.cancel()
-        # Work that ended early, or a forced drain, leaves a part of the grace period unused.
-        end_at = min(loop.time(), grace_ends_at) + RELEASE_TIMEOUT_S
+        # Not from the end of the grace period. Work that ended early, or a forced drain, leaves a part of it unused;
+        # and a process that was stopped until after it, with its node perhaps, has nothing released yet.
+        end_at = loop.time() + RELEASE_TIMEOUT_S
+        self.must_end_at = max(self.must_end_at, end_at)
         close_polls_at = end_at - LATE_RELEASE_S
         if self._attempts:
             self._observer(ProcessPhaseChanged(phase="release", in_flight=len(self._attempts)))

@@ -60,6 +60,13 @@ _PRIORITIES = "tests/gateway/test_priorities.py"
 
 MUTATIONS = [
     Mutation(
+        name="a process that was stopped until after its end waits for no release",
+        module="worker/worker.py",
+        old="        end_at = loop.time() + RELEASE_TIMEOUT_S\n",
+        new="        end_at = min(loop.time(), grace_ends_at) + RELEASE_TIMEOUT_S\n",
+        tests=("tests/worker/test_worker_stopped.py",),
+    ),
+    Mutation(
         name="a drain that gets a completion message leaves one receive of it, which may be lost",
         module="worker/settlement.py",
         old="        is_at_end = may_be_lost if self._must_arrive(lease.message) else is_last_receive\n",
