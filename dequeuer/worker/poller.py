@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -12,8 +14,7 @@ from dequeuer.concurrency.slots import Slots
 from dequeuer.core.drain import Drain
 from dequeuer.core.queue_limits import MAX_BATCH_SIZE
 from dequeuer.core.readiness import Readiness
-from dequeuer.core.retry import UNTIL_AVAILABLE
-from dequeuer.sources.base import Source
+from dequeuer.sources.base import Lease, Source
 from dequeuer.worker.attempts import Attempts
 from dequeuer.worker.prefetch import PrefetchBuffer
 from dequeuer.worker.prefetch_limit import PrefetchLimit
@@ -146,17 +147,26 @@ class Poller(ABC):
         is_paused = self._pause is not None and not self._pause.is_open
         return self._readiness.is_open and not self._drain.requested and not is_paused
 
+    @staticmethod
+    def _brought(receive: Receive) -> Sequence[Lease] | None:
+        """Return what a receive has brought; None: it has failed, and nothing is asked of its queue for a while."""
+        # Nobody cancels receives while `run` does: the request inside was cancelled. `result` would end this task.
+        if not receive.task.cancelled():
+            with suppress(*REPEATABLE_ERRORS):
+                return receive.task.result()
+        receive.queue.hold_off()
+        return None
+
     @abstractmethod
     def _close(self) -> None:
         """Cancel what runs in the background."""
 
-    def _room(self, *, is_first: bool) -> int:
-        """Return how many messages to ask for now; 0 or less: none. `is_first`: no other receive asks for the same."""
-        receives = self._receives
+    def _room(self, queue: AskedQueue) -> int:
+        """Return how many messages to ask a queue for now; 0 or less: none."""
+        receives, min_size = self._receives, MAX_BATCH_SIZE if queue.under_way else 1
         # Everything that the receives under way may bring counts as if it were here.
         free_slots, prefetched = self._slots.free - receives.possible_incoming, len(self._prefetched)
         capacity = self._attempts.free_capacity() - receives.possible_incoming
-        min_size = 1 if is_first else MAX_BATCH_SIZE
         max_prefetched = self._prefetch_limit.value
         if min(free_slots + max_prefetched - prefetched, capacity) < min_size:
             return 0
@@ -185,30 +195,19 @@ class QueuePoller(Poller):
 
     def __init__(self, source: Source, end_of_work: EndOfWork | None, parts: PollerParts) -> None:
         super().__init__(parts)
-        self._queue = AskedQueue(source=source)
+        self._queue = AskedQueue(source=source, changed=parts.changed)
         self._end_of_work = end_of_work
-        self._failures = 0
-        self._backoff: asyncio.TimerHandle | None = None
-        """Set while the queue is unavailable and nothing is asked of it."""
 
     async def _process(self, receive: Receive) -> bool:
-        if receive.task.cancelled():
-            # Nobody cancels receives while this runs: the request inside was cancelled. `result` would end this task.
-            self._begin_backoff()
+        leases = self._brought(receive)
+        if leases is None:
             return False
-        try:
-            leases = receive.task.result()
-            if leases:
-                self._prefetch_limit.record(leases, receive.took_s if receive.wait_s == 0 else None)
-                if self._end_of_work is not None:
-                    self._end_of_work.saw_messages()
-                self._attempts.accept(leases, receive.asked_at)
-            elif receive.wait_s != 0 and await self._is_over():
-                return True
-        except REPEATABLE_ERRORS:
-            self._begin_backoff()
-        else:
-            self._failures = 0
+        if not leases:
+            return receive.wait_s != 0 and await self._is_over()
+        self._prefetch_limit.record(leases, receive.took_s if receive.wait_s == 0 else None)
+        if self._end_of_work is not None:
+            self._end_of_work.saw_messages()
+        self._attempts.accept(leases, receive.asked_at)
         return False
 
     async def _is_over(self) -> bool:
@@ -216,26 +215,13 @@ class QueuePoller(Poller):
             return False
         return await self._end_of_work.is_over()
 
-    def _begin_backoff(self) -> None:
-        """Ask nothing for a while: the queue is unavailable, or denies the receive."""
-        pause_s = UNTIL_AVAILABLE.backoff.pause_s(self._failures)
-        self._failures += 1
-        if self._backoff is None:
-            self._backoff = asyncio.get_running_loop().call_later(pause_s, self._end_backoff)
-
-    def _end_backoff(self) -> None:
-        if self._backoff is not None:
-            self._backoff.cancel()
-            self._backoff = None
-            self._changed.set()
-
     def _close(self) -> None:
-        self._end_backoff()
+        self._queue.close()
 
     def _start_receives(self) -> None:
-        if self._backoff is not None or not self._may_receive():
+        if not self._may_receive():
             return
         queue = self._queue
-        while queue.can_start and (limit := self._room(is_first=not queue.under_way)) > 0:
+        while queue.can_start and (limit := self._room(queue)) > 0:
             # A long poll when no other receive is under way.
             self._receives.start(queue, limit, 0 if queue.under_way else None)

@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from dequeuer.core.retry import UNTIL_AVAILABLE
 from dequeuer.sources.base import Lease, Source
 
 MAX_CONCURRENT_RECEIVES = 10
@@ -21,18 +22,40 @@ class AskedQueue:
 
     Attributes:
         source: the queue.
+        changed: is set when the queue may be asked again after failures.
         allowed: how many receives.
         under_way: how many there are: those that `Receives.pop_ended` has not returned.
+        failures: receives that have failed in a row.
+        backoff: set while nothing is asked of it, because receives have failed.
     """
 
     source: Source
+    changed: asyncio.Event = field(repr=False)
     allowed: int = 1
     under_way: int = 0
+    failures: int = 0
+    backoff: asyncio.TimerHandle | None = field(default=None, repr=False)
 
     @property
     def can_start(self) -> bool:
         """Whether one more receive may run."""
-        return self.under_way < self.allowed
+        return self.under_way < self.allowed and self.backoff is None
+
+    def hold_off(self) -> None:
+        """Ask nothing for a while: the queue is unavailable, denies the receive, or does not exist."""
+        pause_s = UNTIL_AVAILABLE.backoff.pause_s(self.failures)
+        self.failures += 1
+        if self.backoff is None:
+            self.backoff = asyncio.get_running_loop().call_later(pause_s, self._end_backoff)
+
+    def _end_backoff(self) -> None:
+        self.backoff = None
+        self.changed.set()
+
+    def close(self) -> None:
+        """Leave no timer behind."""
+        if self.backoff is not None:
+            self.backoff.cancel()
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -134,6 +157,7 @@ class Receives:
         if receive.task.cancelled() or receive.task.exception() is not None:
             queue.allowed = 1
             return
+        queue.failures = 0
         received = len(receive.task.result())
         if received >= receive.limit:
             queue.allowed = min(MAX_CONCURRENT_RECEIVES, queue.allowed + 1)

@@ -8,11 +8,9 @@ from dataclasses import dataclass
 
 from dequeuer.core.errors import SourceGoneError
 from dequeuer.core.readiness import Readiness
-from dequeuer.core.retry import UNTIL_AVAILABLE
 from dequeuer.sources.base import Source
 from dequeuer.worker.poller import Poller, PollerParts
 from dequeuer.worker.receives import AskedQueue, Receive
-from dequeuer.worker.settlement import REPEATABLE_ERRORS
 from dequeuer.worker.turns import QueueTurn, Turns
 
 OVERDUE_S = 2.0
@@ -48,7 +46,11 @@ class SharedPoller(Poller):
         self._by_queue = {
             turn.asked: turn
             for turn in (
-                QueueTurn(asked=AskedQueue(source=one.source), weight=one.weight, readiness=one.readiness)
+                QueueTurn(
+                    asked=AskedQueue(source=one.source, changed=parts.changed),
+                    weight=one.weight,
+                    readiness=one.readiness,
+                )
                 for one in sources
             )
         }
@@ -73,22 +75,18 @@ class SharedPoller(Poller):
     async def _process(self, receive: Receive) -> bool:
         turn = self._by_queue[receive.queue]
         self._end_timer(turn, receive)
-        if receive.task.cancelled():
-            # Nobody cancels receives while this runs: the request inside was cancelled.
-            self._failed(turn, receive)
-            return False
         try:
-            leases = receive.task.result()
-        except REPEATABLE_ERRORS:
-            self._failed(turn, receive)
-            return False
+            leases = self._brought(receive)
         except SourceGoneError:
             turn.is_gone = True
             if all(one.is_gone for one in self._by_queue.values()):
                 raise
-            self._failed(turn, receive)
+            turn.asked.hold_off()
+            leases = None
+        if leases is None:
+            self._turns.failed(turn, receive.limit)
             return False
-        turn.is_gone, turn.failures = False, 0
+        turn.is_gone = False
         self._turns.brought(turn, receive.limit, len(leases))
         if leases:
             self._prefetch_limit.record(leases, receive.took_s if receive.wait_s == 0 else None)
@@ -98,39 +96,24 @@ class SharedPoller(Poller):
                 self._prefetched.start_release(leases, receive.asked_at, "not_ready")
         return False
 
-    def _failed(self, turn: QueueTurn, receive: Receive) -> None:
-        """Ask nothing of a queue for a while."""
-        self._turns.failed(turn, receive.limit)
-        pause_s = UNTIL_AVAILABLE.backoff.pause_s(turn.failures)
-        turn.failures += 1
-        if turn.backoff is None:
-            turn.backoff = asyncio.get_running_loop().call_later(pause_s, self._end_backoff, turn)
-
-    def _end_backoff(self, turn: QueueTurn) -> None:
-        turn.backoff = None
-        self._changed.set()
-
     def _start_receives(self) -> None:
         if not self._may_receive():
             return
-        while (ask := self._turns.next(self._room_for, self._capacity())) is not None:
+        while (ask := self._turns.next(self._room, self._capacity())) is not None:
             self._turns.asked(ask)
             receive = self._receives.start(ask.turn.asked, ask.limit, ask.wait_s)
             # One that waits for long keeps little free.
             if ask.wait_s is not None:
                 late_s = ask.wait_s + OVERDUE_S
-                timer = asyncio.get_running_loop().call_later(late_s, self._is_overdue, ask.turn, receive)
+                timer = asyncio.get_running_loop().call_later(late_s, self._mark_overdue, ask.turn, receive)
                 self._timers[receive] = timer
-
-    def _room_for(self, is_first: bool) -> int:  # noqa: FBT001 - see `Turns.next`
-        return self._room(is_first=is_first)
 
     def _capacity(self) -> int:
         """Return how many messages can be in slots, or wait for one."""
         expected = self._slots.expected_messages(self._prefetch_window_s)
         return self._slots.total + min(self._prefetch_limit.value, expected)
 
-    def _is_overdue(self, turn: QueueTurn, receive: Receive) -> None:
+    def _mark_overdue(self, turn: QueueTurn, receive: Receive) -> None:
         self._timers[receive] = None
         turn.overdue += 1
         self._receives.stop_reserving(receive)
@@ -149,6 +132,5 @@ class SharedPoller(Poller):
         for timer in self._timers.values():
             if timer is not None:
                 timer.cancel()
-        for turn in self._by_queue.values():
-            if turn.backoff is not None:
-                turn.backoff.cancel()
+        for queue in self._by_queue:
+            queue.close()

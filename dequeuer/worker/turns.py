@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from dequeuer.core.queue_limits import MAX_BATCH_SIZE
@@ -46,8 +46,6 @@ class QueueTurn:
         is_empty: whether the last receive brought nothing.
         look_at: loop time at which an empty queue is looked at again, while another one has messages.
         asked_at: loop time at which it was asked last.
-        failures: receives that have failed in a row.
-        backoff: set while it is unavailable, and nothing is asked of it.
         is_gone: whether it does not exist.
         overdue: receives that are under way for too long. The other queues do not wait for them.
     """
@@ -59,15 +57,13 @@ class QueueTurn:
     is_empty: bool = False
     look_at: float = -math.inf
     asked_at: float = -math.inf
-    failures: int = 0
-    backoff: asyncio.TimerHandle | None = field(default=None, repr=False)
     is_gone: bool = False
     overdue: int = 0
 
     @property
     def may_be_asked(self) -> bool:
         """Whether nothing forbids it."""
-        return self.backoff is None and not self.overdue and self.readiness.is_open
+        return self.asked.backoff is None and not self.overdue and self.readiness.is_open
 
 
 class Turns:
@@ -82,11 +78,11 @@ class Turns:
         self._served = 0.0
         """`QueueTurn.served` of the queue that was asked last: a queue that was empty goes on from here."""
 
-    def next(self, room: Callable[[bool], int], capacity: int) -> Ask | None:
+    def next(self, room: Callable[[AskedQueue], int], capacity: int) -> Ask | None:
         """Return the next receive; None: there is room for none.
 
         Args:
-            room: returns how many messages may be asked for; the flag: no other receive asks the same queue.
+            room: returns how many messages a queue may be asked for.
             capacity: how many messages can be in slots or wait for one.
         """
         ready = [turn for turn in self._turns if turn.may_be_asked]
@@ -95,7 +91,7 @@ class Turns:
         if is_busy and (ask := _next_busy(ready, room, idle_limit)) is not None:
             return ask
         unasked = [turn for turn in ready if turn.is_empty and not turn.asked.under_way]
-        places = room(True) if unasked else 0
+        places = room(unasked[0].asked) if unasked else 0
         can_wait_long = capacity >= IDLE_SHARE * len(self._turns) and places >= len(unasked)
         # What a poll may bring is kept free for it. While others have messages, that must be little.
         if places <= 0 or (is_busy and not can_wait_long):
@@ -128,7 +124,7 @@ class Turns:
         turn.served -= limit / turn.weight
 
 
-def _next_busy(ready: Sequence[QueueTurn], room: Callable[[bool], int], idle_limit: int) -> Ask | None:
+def _next_busy(ready: Sequence[QueueTurn], room: Callable[[AskedQueue], int], idle_limit: int) -> Ask | None:
     """Return a receive that does not wait, from the queue that is behind most; None: there is room for none."""
     now = asyncio.get_running_loop().time()
     contenders = sorted(
@@ -139,7 +135,7 @@ def _next_busy(ready: Sequence[QueueTurn], room: Callable[[bool], int], idle_lim
         # Nearly always it is the first. That one may be asked already, for as much as there was room for then.
         if turn.served > contenders[0].served + MAX_AHEAD / turn.weight:
             continue
-        limit = room(not turn.asked.under_way) if turn.asked.can_start else 0
+        limit = room(turn.asked) if turn.asked.can_start else 0
         if limit > 0:
             return Ask(turn, min(limit, idle_limit) if turn.is_empty else limit, 0)
     return None
