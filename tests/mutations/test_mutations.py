@@ -1426,6 +1426,13 @@ MUTATIONS = [
         tests=("tests/worker/test_receives.py",),
     ),
     Mutation(
+        name="after an outage a single failure is followed by a long pause",
+        module="worker/receives.py",
+        old="        queue.failures = 0\n",
+        new="",
+        tests=("tests/worker/test_receives.py::test_after_an_outage_a_failure_is_the_first_one_again",),
+    ),
+    Mutation(
         name="more receives run at the same time while the queue returns few messages",
         module="worker/receives.py",
         old="        if received >= receive.limit:\n",

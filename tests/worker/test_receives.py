@@ -212,6 +212,22 @@ async def test_after_a_failed_receive_there_is_one_at_a_time_after_a_pause() -> 
         assert len(stage.handler.handled) == 3000
 
 
+async def test_after_an_outage_a_failure_is_the_first_one_again() -> None:
+    stage = Stage()
+    stage.source = source = FarSource(0, poll_wait_s=0.5)
+    async with stage.running():
+        source.errors = [SourceUnavailableError("down")] * 20
+        await until(lambda: not source.errors)
+        await asyncio.sleep(6)
+        asked = len(source.limits)
+        for _ in range(10):
+            source.errors = [SourceUnavailableError("once")]
+            await until(lambda: not source.errors)
+            await asyncio.sleep(6)
+    # A poll takes 0.55 s, a first pause 0.2 s at most; the pauses of the outage took up to 5 s.
+    assert len(source.limits) - asked > 90
+
+
 async def test_a_deleted_queue_ends_the_work_and_messages_of_other_receives_are_released() -> None:
     stage, source = far(3000, takes_s=0.02)
     async with stage.running(slots=100) as task:
