@@ -6,16 +6,19 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from dequeuer.core.errors import ConfigurationError, clip
 from dequeuer.core.suggestions import did_you_mean
 from dequeuer.jobs.deployed_api import DeployedApi
+from dequeuer.jobs.layout import JobKind
 
 if TYPE_CHECKING:
     from dequeuer.apis import TrafficSplitter
 
-RESERVED = frozenset({"healthz", "batch", "tasks", "verifycortex"})
+JOB_PREFIXES: Final[Mapping[JobKind, str]] = {"BatchAPI": "batch", "TaskAPI": "tasks"}
+"""First segments of the paths of Cortex's operator, by the kinds of the APIs whose names follow."""
+RESERVED = frozenset({"healthz", "verifycortex", *JOB_PREFIXES.values()})
 """First segments of the paths that the gateway answers itself."""
 REALTIME_PORT = 8888
 """Of the Service of a RealtimeAPI in Cortex's clusters."""

@@ -16,7 +16,9 @@ from aiohttp.typedefs import Handler
 from dequeuer.core.errors import clip
 from dequeuer.formats.go_json import encode
 from dequeuer.gateway.access.audit import note_id
+from dequeuer.gateway.access.places import JOB_PATTERNS
 from dequeuer.gateway.cors import refuse_pages, withhold_from_pages
+from dequeuer.gateway.endpoints import JOB_PREFIXES
 from dequeuer.gateway.job_body import SubmissionBodies
 from dequeuer.gateway.job_dry_run import dry_run_response
 from dequeuer.gateway.job_events import JobEvents
@@ -32,8 +34,6 @@ from dequeuer.jobs.result_objects import FOLDERS
 from dequeuer.jobs.spec import spec_fields
 from dequeuer.jobs.status import JobStatus, status_fields
 
-PREFIXES: dict[str, JobKind] = {"batch": "BatchAPI", "tasks": "TaskAPI"}
-"""First segment of the paths of Cortex's operator."""
 MAX_LISTED = 100
 DEFAULT_LISTED = 20
 WRITE_TIMEOUT_S = 60.0
@@ -153,9 +153,9 @@ def add_job_routes(
     routes = JobRoutes(jobs, is_draining)
     app[JOB_STREAMS] = lambda: routes.streams
     app.router.add_get("/verifycortex", _verify_cortex)
-    for prefix, kind in PREFIXES.items():
+    for kind, prefix in JOB_PREFIXES.items():
         if prefix not in taken:
-            _add(app.router, f"/{prefix}/{{api_name}}", routes, partial(_named_api, jobs, kind))
+            _add(app.router, JOB_PATTERNS[kind], routes, partial(_named_api, jobs, kind))
     for api in jobs.apis:
         _add(app.router, api.endpoint, routes, partial(_one_api, api))
 

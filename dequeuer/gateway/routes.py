@@ -23,14 +23,13 @@ from dequeuer.formats.headers import MAX_BYTES, MAX_FIELDS, Fields, are_within_l
 from dequeuer.formats.request_id import make_request_id
 from dequeuer.gateway.access.audit import note_id
 from dequeuer.gateway.access.caller import caller_name
-from dequeuer.gateway.access.places import API_NAME_HEADER, api_instead_of_id
+from dequeuer.gateway.access.places import API_NAME_HEADER, JOB_PATTERNS, api_instead_of_id
 from dequeuer.gateway.access.redaction import Redaction
 from dequeuer.gateway.api_routes import ApiRoutes
 from dequeuer.gateway.deadlines import DEADLINE_HEADERS, Deadlines
 from dequeuer.gateway.endpoints import Endpoints
 from dequeuer.gateway.errors import GatewayError, HeadersTooLargeError, InvalidRequestError, UnknownApiError
 from dequeuer.gateway.idempotency_key import IDEMPOTENCY_HEADER, read_key
-from dequeuer.gateway.job_routes import PREFIXES
 from dequeuer.gateway.model import Submission, check_api_name, check_request_id
 from dequeuer.gateway.priorities import PRIORITY_HEADER, Priorities, asked_priority
 from dequeuer.gateway.request_events import send_events
@@ -207,9 +206,9 @@ class Routes:
 
     def _unknown_api(self, api_name: str) -> UnknownApiError:
         kind = self._endpoints.kind_of(api_name)
-        if kind in PREFIXES.values():
-            path = next(prefix for prefix, with_jobs in PREFIXES.items() if with_jobs == kind)
-            return UnknownApiError(f"API {api_name} is of kind {kind}: submit its jobs to /{path}/{api_name}")
+        if kind is not None and kind in JOB_PATTERNS:
+            path = JOB_PATTERNS[kind].format(api_name=api_name)
+            return UnknownApiError(f"API {api_name} is of kind {kind}: submit its jobs to {path}")
         forwarded_at = self._endpoints.forwarded_at(api_name)
         if forwarded_at is not None:
             exactly = "exactly " if kind == "TrafficSplitter" else ""

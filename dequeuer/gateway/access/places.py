@@ -6,13 +6,14 @@ Hazard: nothing here reads the path again. A second reading could find another A
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
 from aiohttp import web
 
 from dequeuer.gateway.access.caller import Permission
-from dequeuer.gateway.endpoints import Endpoint, Endpoints
+from dequeuer.gateway.endpoints import JOB_PREFIXES, Endpoint, Endpoints
 
 Form = Literal["text", "operator", "problem"]
 """How the route writes its errors: as Cortex's async gateway, as its operator, or RFC 9457."""
@@ -23,7 +24,8 @@ OPEN: Final = frozenset({"/healthz", "/verifycortex"})
 OPENAPI_PATHS: Final = ("/openapi.json", "/~openapi.json")
 """Of the document. The first one may be that of an API, which wins; no endpoint, name or id has the tilde."""
 _REALTIME: Final = frozenset({"RealtimeAPI", "TrafficSplitter"})
-_JOB_PATTERNS: Final = {"BatchAPI": "/batch/{api_name}", "TaskAPI": "/tasks/{api_name}"}
+JOB_PATTERNS: Final[Mapping[str, str]] = {kind: f"/{prefix}/{{api_name}}" for kind, prefix in JOB_PREFIXES.items()}
+"""Of the routes of jobs at the names of their APIs, by the kinds of the APIs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,8 +68,8 @@ class Places:
             rest = pattern[len(endpoint.path) :]
             if endpoint.kind in _REALTIME:
                 return Place(api_name=endpoint.api_name, permission="submit", form="text", is_forwarded=True)
-            return _place(request, endpoint.api_name, rest, is_operator=endpoint.kind in _JOB_PATTERNS)
-        for prefix in _JOB_PATTERNS.values():
+            return _place(request, endpoint.api_name, rest, is_operator=endpoint.kind in JOB_PATTERNS)
+        for prefix in JOB_PATTERNS.values():
             if _is_below(pattern, prefix):
                 name = request.match_info["api_name"]
                 return _place(request, name, pattern.removeprefix(prefix), is_operator=True)
@@ -80,7 +82,7 @@ class Places:
             return pattern if pattern == "/" else pattern.removesuffix("/")
         if found.kind in _REALTIME:
             return "/{realtime}"
-        name = _JOB_PATTERNS.get(found.kind, "/{api_name}")
+        name = JOB_PATTERNS.get(found.kind, "/{api_name}")
         return f"{name}{pattern[len(found.path) :]}".removesuffix("/")
 
     def endpoint_of(self, pattern: str) -> Endpoint | None:

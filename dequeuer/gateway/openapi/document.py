@@ -10,7 +10,7 @@ from typing import Final
 from aiohttp import web
 
 from dequeuer import __version__
-from dequeuer.gateway.access.places import Places
+from dequeuer.gateway.access.places import JOB_PATTERNS, Places
 from dequeuer.gateway.endpoints import Endpoint, Endpoints
 from dequeuer.gateway.openapi.operations import ANY_BODY, OPERATIONS, REALTIME, Operation
 from dequeuer.gateway.openapi.parameters import priority_parameter
@@ -18,7 +18,6 @@ from dequeuer.gateway.openapi.schemas import SCHEMAS, Json
 from dequeuer.gateway.priorities import NO_PRIORITIES, Priorities
 
 _NAME: Final = "{api_name}"
-_NAMED: Final[Mapping[str, str]] = {"/batch/": "BatchAPI", "/tasks/": "TaskAPI"}
 _REALTIME_METHODS: Final = ("get", "put", "post", "delete", "options", "head", "patch")
 _WITHOUT_BODY: Final = frozenset({"get", "head", "delete", "options"})
 _REST: Final[Json] = {
@@ -63,7 +62,7 @@ class Descriptions:
         self._places = Places(endpoints)
         self._names = {
             "AsyncAPI": sorted(queue_names),
-            **{kind: [one.api_name for one in endpoints if one.kind == kind] for kind in _NAMED.values()},
+            **{kind: [one.api_name for one in endpoints if one.kind == kind] for kind in JOB_PATTERNS},
         }
 
     def name_of(self, route: web.AbstractRoute) -> str | None:
@@ -114,7 +113,7 @@ class Descriptions:
                     list_it = OPERATIONS["GET /{api_name}"]
                     yield Described(api_name=api_name, path=f"/{api_name}", method=method, operation=list_it)
             return
-        kind = next((kind for prefix, kind in _NAMED.items() if pattern.startswith(prefix)), "AsyncAPI")
+        kind = next((kind for kind, of_jobs in JOB_PATTERNS.items() if pattern.startswith(of_jobs)), "AsyncAPI")
         for api_name in self._names[kind]:
             path = pattern.replace(_NAME, api_name)
             yield Described(api_name=api_name, path=path, method=method, operation=operation)

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 
-from dequeuer.gateway.access.places import OPENAPI_PATHS
+from dequeuer.gateway.access.places import JOB_PATTERNS, OPENAPI_PATHS
 from dequeuer.gateway.openapi.parameters import (
     ACTION,
     AFTER_JOB,
@@ -155,9 +155,9 @@ def _in_cluster(operation: Operation, parameters: tuple[Json, ...], summary: str
 
 
 def _jobs(kind: Literal["BatchAPI", "TaskAPI"]) -> Mapping[str, Operation]:
-    prefix, job = ("batch", "BatchJob") if kind == "BatchAPI" else ("tasks", "TaskJob")
     is_batch = kind == "BatchAPI"
-    path, is_cortex = f"/{prefix}/{{api_name}}", _errors(_OPERATOR_ERROR)
+    job = "BatchJob" if is_batch else "TaskJob"
+    path, is_cortex = JOB_PATTERNS[kind], _errors(_OPERATOR_ERROR)
     return {
         f"POST {path}": Operation(
             summary="Submit a job",
