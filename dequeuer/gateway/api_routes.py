@@ -14,6 +14,7 @@ from aiohttp import web
 from dequeuer.core.errors import clip
 from dequeuer.gateway import errors
 from dequeuer.gateway.cors import refuse_pages, withhold_from_pages
+from dequeuer.gateway.list_limit import ALLOWED_LIMITS, read_limit
 from dequeuer.gateway.problems import ProblemError
 from dequeuer.gateway.request_listing import ListedRequests, Position, read_token
 from dequeuer.gateway.responses import json_response
@@ -26,9 +27,6 @@ FindApi: TypeAlias = Callable[[web.Request], str]
 
 P = ParamSpec("P")
 T = TypeVar("T")
-
-MAX_LISTED: Final = 100
-DEFAULT_LISTED: Final = 20
 
 _PROBLEMS: Final[Mapping[type[errors.GatewayError], tuple[int, str]]] = {
     errors.InvalidRequestError: (400, "invalid_request"),
@@ -96,10 +94,10 @@ async def with_problems(call: Callable[P, Awaitable[T]], /, *args: P.args, **kwa
 def limit_of(request: web.Request) -> int:
     """Return how many entries a list may have. Raises `ProblemError`."""
     given = parameter(request, "limit")
-    text = str(DEFAULT_LISTED) if given is None else given
-    if not (text.isascii() and text.isdecimal() and len(text) <= 4 and 1 <= int(text) <= MAX_LISTED):
-        raise invalid("limit", text, f"a whole number from 1 to {MAX_LISTED}")
-    return int(text)
+    limit = read_limit(given)
+    if limit is None:
+        raise invalid("limit", given or "", ALLOWED_LIMITS)
+    return limit
 
 
 def _status(request: web.Request) -> str | None:

@@ -25,6 +25,7 @@ from dequeuer.gateway.job_events import JobEvents
 from dequeuer.gateway.job_responses import ErrorResponse, answer, cortex_error, json_text, problem
 from dequeuer.gateway.job_results import ResultResponses
 from dequeuer.gateway.job_service import Jobs
+from dequeuer.gateway.list_limit import ALLOWED_LIMITS, read_limit
 from dequeuer.gateway.metering import JOB_STREAMS
 from dequeuer.gateway.upload import defer_continue
 from dequeuer.jobs.deployed_api import DeployedApi, api_spec_fields
@@ -34,8 +35,6 @@ from dequeuer.jobs.result_objects import FOLDERS
 from dequeuer.jobs.spec import spec_fields
 from dequeuer.jobs.status import JobStatus, status_fields
 
-MAX_LISTED = 100
-DEFAULT_LISTED = 20
 WRITE_TIMEOUT_S = 60.0
 """A client that reads nothing for this long has gone."""
 
@@ -201,10 +200,11 @@ def _job_id(request: web.Request) -> str:
 
 
 def _limit(request: web.Request) -> int:
-    text = request.query.get("limit", str(DEFAULT_LISTED))
-    if not (text.isascii() and text.isdecimal() and len(text) <= 4 and 1 <= int(text) <= MAX_LISTED):
-        raise _invalid("limit", text, f"a whole number from 1 to {MAX_LISTED}")
-    return int(text)
+    given = request.query.get("limit")
+    limit = read_limit(given)
+    if limit is None:
+        raise _invalid("limit", given or "", ALLOWED_LIMITS)
+    return limit
 
 
 def _invalid(name: str, given: str, allowed: str) -> JobRequestError:

@@ -8,12 +8,14 @@ from typing import Final, Literal
 from dequeuer.formats.request_id import ID_PATTERN
 from dequeuer.gateway.access.places import API_NAME_HEADER
 from dequeuer.gateway.deadlines import CANCEL_AFTER_HEADER, DEADLINE_HEADER
-from dequeuer.gateway.idempotency_key import IDEMPOTENCY_HEADER
+from dequeuer.gateway.idempotency_key import IDEMPOTENCY_HEADER, MAX_KEY_CHARS
+from dequeuer.gateway.list_limit import MAX_LISTED
 from dequeuer.gateway.openapi.schemas import TEXT, Json
 from dequeuer.gateway.priorities import PRIORITY_HEADER, PRIORITY_PARAMETER
 from dequeuer.gateway.waiting import MAX_WAIT_S
 from dequeuer.gateway.webhooks import WEBHOOK_HEADER
 from dequeuer.jobs.names import JOB_ID as ID_OF_JOB
+from dequeuer.jobs.result_objects import FOLDERS
 from dequeuer.sinks.layout import STATUSES
 
 
@@ -42,7 +44,7 @@ SUBMIT_HEADERS: Final = (
         "header",
         IDEMPOTENCY_HEADER,
         "Sent again with the same key, it is one request.",
-        {"type": "string", "minLength": 1, "maxLength": 255},
+        {"type": "string", "minLength": 1, "maxLength": MAX_KEY_CHARS},
     ),
     _parameter("header", CANCEL_AFTER_HEADER, "How long it is wanted: `30`, `30s`, `5m`, `1h30m`.", TEXT),
     _parameter(
@@ -76,11 +78,13 @@ ACTION: Final = _parameter(
 )
 REDRIVE: Final = _parameter("query", "action", "What to do.", {"type": "string", "enum": ["redrive"]}, required=True)
 DRY_RUN: Final = _parameter("query", "dryRun", "`true`: check the submission, and list its files.", TEXT)
-LIMIT: Final = _parameter("query", "limit", "How many are listed.", {"type": "integer", "minimum": 1, "maximum": 100})
+LIMIT: Final = _parameter(
+    "query", "limit", "How many are listed.", {"type": "integer", "minimum": 1, "maximum": MAX_LISTED}
+)
 AFTER_JOB: Final = _parameter(
     "query", "after", "List those after this job.", {"type": "string", "pattern": f"^(?:{ID_OF_JOB})?$"}
 )
-ONLY: Final = _parameter("query", "only", "Which results.", {"type": "string", "enum": ["results", "errors"]})
+ONLY: Final = _parameter("query", "only", "Which results.", {"type": "string", "enum": list(FOLDERS)})
 
 
 def priority_parameter(place: Literal["header", "query"], names: Sequence[str]) -> Json:
