@@ -18,6 +18,7 @@ from typing import Any, Final
 
 import structlog
 
+from dequeuer.concurrency.turns import turn
 from dequeuer.core import clock
 from dequeuer.core.errors import (
     DequeuerError,
@@ -151,16 +152,9 @@ class DeadLetterQueues:
 
     @asynccontextmanager
     async def _turn(self, queue_url: str) -> AsyncIterator[_Queues]:
-        try:
-            async with asyncio.timeout(TURN_TIMEOUT_S):
-                await self._turns.acquire()
-        except TimeoutError:
-            text = "dead letters are being looked at or moved already: try again"
-            raise ProblemError(503, "dead_letters_busy", text) from None
-        try:
+        busy = ProblemError(503, "dead_letters_busy", "dead letters are being looked at or moved already: try again")
+        async with turn(self._turns, TURN_TIMEOUT_S, busy):
             yield await self._queues(queue_url)
-        finally:
-            self._turns.release()
 
     async def _queues(self, url: str) -> _Queues:
         attributes = await self._read_attributes(url, "RedrivePolicy", "QueueArn")

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 
 from aiohttp import web
 
+from dequeuer.concurrency.turns import turn
 from dequeuer.gateway.upload import read_body
 from dequeuer.jobs.errors import FOREIGN, Fault, InvalidSubmissionError, JobsUnavailableError
 from dequeuer.jobs.submission import MAX_BODY_BYTES
@@ -45,18 +46,12 @@ class SubmissionBodies:
         if len(body) <= MAX_SMALL_BYTES:
             yield bytes(body)
             return
-        try:
-            async with asyncio.timeout(TURN_TIMEOUT_S):
-                await self._turns.acquire()
-        except TimeoutError:
-            raise JobsUnavailableError(f"{MAX_LARGE} large submissions are being read already: try again") from None
-        try:
+        busy = JobsUnavailableError(f"{MAX_LARGE} large submissions are being read already: try again")
+        async with turn(self._turns, TURN_TIMEOUT_S, busy):
             await _read(chunks, body, MAX_BODY_BYTES, SLACK_S, MIN_BYTES_PER_S)
             if len(body) > MAX_BODY_BYTES:
                 raise InvalidSubmissionError([Fault(FOREIGN, "http: request body too large")])
             yield bytes(body)
-        finally:
-            self._turns.release()
 
 
 async def _read(

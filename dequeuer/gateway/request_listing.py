@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from dequeuer.concurrency.in_order import in_order
+from dequeuer.concurrency.turns import turn
 from dequeuer.core import clock
 from dequeuer.formats.request_id import first_id_of, is_request_id
 from dequeuer.gateway.errors import BusyError
@@ -90,15 +91,9 @@ class RequestListings:
 
         Raises `BusyError`.
         """
-        try:
-            async with asyncio.timeout(TURN_TIMEOUT_S):
-                await self._turns.acquire()
-        except TimeoutError:
-            raise BusyError(f"{MAX_LISTINGS} lists of requests are being made already: try again") from None
-        try:
+        busy = BusyError(f"{MAX_LISTINGS} lists of requests are being made already: try again")
+        async with turn(self._turns, TURN_TIMEOUT_S, busy):
             return await self._page(api, wanted, outline)
-        finally:
-            self._turns.release()
 
     async def _page(self, api: ApiKeys, wanted: ListedRequests, outline: Outline) -> RequestPage:
         scan = _Scan(self._store, api.requests, wanted.after)

@@ -7,6 +7,7 @@ import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from typing import ParamSpec, Protocol, TypeVar
 
+from dequeuer.concurrency.turns import turn
 from dequeuer.core.errors import DequeuerError, StoreDeniedError, StoreMissingError, StoreUnavailableError
 from dequeuer.formats.attempt import MAX_ATTEMPT_BYTES, MAX_RECORDS, decode_attempt
 from dequeuer.formats.failure import MAX_FAILURE_BYTES, StoredFailure, decode_failure
@@ -87,18 +88,12 @@ class RequestStore:
 
         Errors that `body` raises are passed on.
         """
-        try:
-            async with asyncio.timeout(STREAM_SLOT_TIMEOUT_S):
-                await self._stream_slots.acquire()
-        except TimeoutError:
-            message = f"{MAX_STREAMED_UPLOADS} large payloads are being stored already: try again"
-            raise BusyError(message) from None
-        try:
-            return await self._sink.put_stream(key, body, content_type)
-        except (StoreUnavailableError, StoreDeniedError) as error:
-            raise store_busy_error(error) from error
-        finally:
-            self._stream_slots.release()
+        busy = BusyError(f"{MAX_STREAMED_UPLOADS} large payloads are being stored already: try again")
+        async with turn(self._stream_slots, STREAM_SLOT_TIMEOUT_S, busy):
+            try:
+                return await self._sink.put_stream(key, body, content_type)
+            except (StoreUnavailableError, StoreDeniedError) as error:
+                raise store_busy_error(error) from error
 
     async def delete(self, *keys: str) -> None:
         """Delete objects. Errors are ignored: those that remain expire."""
