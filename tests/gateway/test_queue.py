@@ -10,7 +10,6 @@ from aiobotocore.config import AioConfig
 from aiobotocore.session import get_session
 from aiohttp import ServerDisconnectedError
 from botocore.exceptions import ClientError, ConnectTimeoutError, NoCredentialsError
-from moto.server import ThreadedMotoServer
 
 from dequeuer.core.errors import SourceDeniedError, SourceGoneError, SourceUnavailableError
 from dequeuer.core.events import SourceCalled
@@ -18,15 +17,13 @@ from dequeuer.gateway.queue import GroupsRefusedError, SqsQueue
 from dequeuer.gateway.retry import REQUEST_RETRIES
 from dequeuer.sources.sqs.sdk_errors import translate
 from tests.fakes import Recorder
+from tests.moto_server import moto_server
 
 
 @pytest.fixture(scope="module")
 def endpoint() -> Iterator[str]:
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
+    with moto_server() as url:
+        yield url
 
 
 @pytest.fixture

@@ -9,7 +9,6 @@ from typing import Any
 
 import boto3
 import pytest
-from moto.server import ThreadedMotoServer
 
 from dequeuer.clients.base import Cloud
 from dequeuer.clients.sdk import Aws
@@ -20,6 +19,7 @@ from dequeuer.formats.webhook_event import WebhookEvent, webhook_body
 from dequeuer.publishing.outbox import BusOutbox, TopicOutbox
 from dequeuer.settings import AwsSettings
 from tests.fakes import Recorder
+from tests.moto_server import moto_server
 
 REGION = "eu-west-1"
 KEYS = {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_EC2_METADATA_DISABLED": "true"}
@@ -31,11 +31,8 @@ BODY = webhook_body(EVENT, None).decode()
 
 @pytest.fixture(scope="module")
 def endpoint() -> Iterator[str]:
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
+    with moto_server() as url:
+        yield url
 
 
 @pytest.fixture(params=["slim", "sdk"])

@@ -4,11 +4,11 @@ from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 
 import pytest
-from moto.server import ThreadedMotoServer
 
 from dequeuer.core.retry import Backoff
 from dequeuer.sinks.s3 import retry as upload_retry
 from tests.fakes import Recorder
+from tests.moto_server import moto_server
 from tests.sinks.fake_s3 import FakeS3, fake_s3
 from tests.sinks.stores import CLIENTS, Connect, boto, connecting
 
@@ -35,10 +35,6 @@ async def connect(request: pytest.FixtureRequest) -> AsyncIterator[Connect]:
 
 @pytest.fixture(scope="module")
 def endpoint() -> Iterator[str]:
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    url = f"http://{host}:{port}"
-    boto(url).create_bucket(Bucket="bucket")
-    yield url
-    server.stop()
+    with moto_server() as url:
+        boto(url).create_bucket(Bucket="bucket")
+        yield url
