@@ -543,6 +543,15 @@ MUTATIONS = [
         tests=("tests/gateway/openapi/test_document.py::test_each_route_is_in_the_document_and_nothing_else",),
     ),
     Mutation(
+        name="the document lacks a header that the gateway reads of a submission",
+        module="gateway/openapi/parameters.py",
+        old='    _parameter("header", WEBHOOK_HEADER, "Who is told when it has ended.", TEXT),\n',
+        new="",
+        tests=(
+            "tests/gateway/openapi/test_parameters.py::test_the_headers_of_a_submission_are_those_that_are_read_of_it",
+        ),
+    ),
+    Mutation(
         name="the document tells callers of APIs that their tokens do not name",
         module="gateway/openapi/serving.py",
         old="for name in self._api_names if may_see(request, name))",
