@@ -219,7 +219,6 @@ class FakeSource:
     """A queue whose receives wait until the test adds leases."""
 
     has_redrive: bool = False
-    max_receives: int | None = None
     depths: list[Depth] = field(default_factory=list)
     limits: list[int] = field(default_factory=list)
     copies: list[Lease] = field(default_factory=list)

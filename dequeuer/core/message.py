@@ -45,20 +45,21 @@ class Message:
     max_receives: int | None = None
 
 
-def is_last_receive(message: Message, max_receives: int | None) -> bool:
-    """Tell whether the queue moves the message to the dead-letter queue instead of delivering it once more.
-
-    `max_receives`: of the queue's redrive policy; None: there is none.
-    """
-    return max_receives is not None and message.receive_count >= max_receives
+def is_last_receive(message: Message) -> bool:
+    """Tell whether the queue moves the message to the dead-letter queue instead of delivering it once more."""
+    return _ends_within(message, 0)
 
 
-def may_be_lost(message: Message, max_receives: int | None) -> bool:
+def may_be_lost(message: Message) -> bool:
     """Tell whether a release may lead to the dead-letter queue: at the last receive, or the one before it.
 
     A receive can be lost: the queue answers a poll whose process was killed, and counts it.
     """
-    return max_receives is not None and is_last_receive(message, max_receives - 1)
+    return _ends_within(message, 1)
+
+
+def _ends_within(message: Message, receives: int) -> bool:
+    return message.max_receives is not None and message.receive_count + receives >= message.max_receives
 
 
 class Fence(Protocol):

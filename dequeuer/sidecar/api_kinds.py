@@ -47,8 +47,6 @@ class WorkerDependencies:
     drain: Drain
     observer: Observer
     sqs: SqsClient
-    max_receives: Callable[[], int | None]
-    """Of the queue's redrive policy, after the source was opened."""
     counter: BatchCounter | None = None
     """Of batches, when their counts are stored."""
     closing: AsyncExitStack = field(default_factory=AsyncExitStack)
@@ -259,7 +257,6 @@ async def _make_batch(settings: SidecarSettings, dependencies: WorkerDependencie
         policy=dependencies.policy,
         drain=dependencies.drain,
         observer=dependencies.observer,
-        max_receives=dependencies.max_receives,
     )
     handler = BatchHandler(
         job_id=settings.job_id,

@@ -217,7 +217,6 @@ class _Sidecar:
                 drain=self._drain,
                 observer=observer,
                 sqs=client,
-                max_receives=lambda: source.max_receives,
                 closing=stack,
                 counter=self._counter,
             )

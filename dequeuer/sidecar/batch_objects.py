@@ -69,7 +69,6 @@ async def open_batch_objects(settings: SidecarSettings, dependencies: WorkerDepe
         FailureRecorder,
         is_completion=is_completion,
         records=records,
-        max_receives=dependencies.max_receives(),
         results=results,
         observer=dependencies.observer,
     )

@@ -61,10 +61,6 @@ class Source(Protocol):
     def has_redrive(self) -> bool:
         """Whether the queue moves a message to a dead-letter queue after some receives."""
 
-    @property
-    def max_receives(self) -> int | None:
-        """After how many receives; None: it never does."""
-
     async def receive(self, limit: int, *, wait_s: int | None = None) -> Sequence[Lease]:
         """Return up to `limit` leases; none when the queue has no visible message.
 

@@ -152,7 +152,7 @@ class Settler:
     async def _is_sent_again(self, lease: Lease) -> bool:
         """Send a message at its last receive as a new one, and delete it; return whether that was done."""
         is_at_end = may_be_lost if self._must_arrive(lease.message) else is_last_receive
-        if not is_at_end(lease.message, lease.source.max_receives):
+        if not is_at_end(lease.message):
             return False
         try:
             with self._making_visible():

@@ -198,7 +198,6 @@ def completion(seen: Recorder) -> Completion:
         policy=ResponsePolicy(max_attempts=5, retry_statuses=frozenset()),
         drain=Drain(),
         observer=seen,
-        max_receives=lambda: None,
     )
 
 

@@ -131,7 +131,6 @@ async def test_any_message_of_a_job_has_an_outcome(body: str, attributes: dict[s
         policy=evidence.POLICY,
         drain=drain,
         observer=observer,
-        max_receives=lambda: None,
     )
     handler = BatchHandler(
         job_id="job", target=target, completion=completion, policy=evidence.POLICY, drain=drain, observer=observer

@@ -79,8 +79,8 @@ MUTATIONS = [
     Mutation(
         name="a completion message is released in a drain with one receive left, which may be lost",
         module="handlers/batch_api/completion.py",
-        old="        return may_be_lost(message, self._max_receives())\n",
-        new="        return self._is_last_receive(message)\n",
+        old="Requeue(reason=_STOPPING) if may_be_lost(message) else",
+        new="Requeue(reason=_STOPPING) if is_last_receive(message) else",
         tests=("tests/handlers/batch_api/test_completion.py",),
     ),
     Mutation(
@@ -855,8 +855,8 @@ MUTATIONS = [
     Mutation(
         name="a completion message that is drained at its last receive is released",
         module="core/message.py",
-        old="    return max_receives is not None and message.receive_count >= max_receives\n",
-        new="    return max_receives is not None and message.receive_count > max_receives\n",
+        old="message.receive_count + receives >= message.max_receives\n",
+        new="message.receive_count + receives > message.max_receives\n",
         tests=("tests/handlers/batch_api/test_completion.py",),
     ),
     Mutation(
@@ -1047,7 +1047,7 @@ MUTATIONS = [
     Mutation(
         name="items that cannot be sent again leave no record",
         module="handlers/batch_api/failures.py",
-        old="        if self._max_receives is not None:\n            failed = await",
+        old="        if message.max_receives is not None:\n            failed = await",
         new="        if False:\n            failed = await",
         tests=(_RESULTS,),
     ),

@@ -69,8 +69,7 @@ class MemoryCloud:
 
 
 class Stage:
-    def __init__(self, environ: Mapping[str, str], reply: Reply | None = None, max_receives: int | None = None) -> None:
-        self.max_receives = max_receives
+    def __init__(self, environ: Mapping[str, str], reply: Reply | None = None) -> None:
         self.settings = load([], environ)
         self.cloud = MemoryCloud()
         self.target = ScriptedTarget([reply or Reply(body=b"[1]")])
@@ -85,7 +84,6 @@ class Stage:
             drain=Drain(),
             observer=self.counter,
             sqs=FakeSqs(),  # type: ignore[arg-type] # it only sends
-            max_receives=lambda: self.max_receives,
             counter=self.counter,
         )
         return await make_api_kind(self.settings, dependencies)
@@ -125,9 +123,9 @@ async def test_a_batch_that_is_delivered_again_after_its_failure_has_failed_once
 async def test_a_batch_has_failed_for_good_at_its_last_receive_however_it_ends(
     reply: Reply, receive_count: int, failed: int
 ) -> None:
-    stage = Stage(JOB, reply, max_receives=3)
+    stage = Stage(JOB, reply)
     handler = (await stage.kind()).handler
-    outcome = await handler.handle(replace(MESSAGE, receive_count=receive_count), OpenFence())
+    outcome = await handler.handle(replace(MESSAGE, receive_count=receive_count, max_receives=3), OpenFence())
     assert isinstance(outcome, Retry if reply.error else Reject)
     assert stage.counter.counts.failed_batches == failed
     assert len(stage.cloud.buckets["jobs"].objects) == failed

@@ -221,7 +221,6 @@ class SimSidecar:
             policy=policy,
             drain=self.drain,
             observer=ignore,
-            max_receives=lambda: self._source.max_receives,
         )
         return BatchHandler(
             job_id="job",

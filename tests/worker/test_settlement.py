@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+from dataclasses import replace
 
 import pytest
 
@@ -42,7 +43,7 @@ class SlowSource(FakeSource):
 
 async def test_a_message_that_is_sent_again_may_come_to_an_open_poll_as_one_that_is_released() -> None:
     settler, loop = Settler(), asyncio.get_running_loop()
-    lease = FakeLease(make_message(receive_count=1), source=SlowSource(has_redrive=True, max_receives=1))
+    lease = FakeLease(replace(make_message(), max_receives=1), source=SlowSource())
     releasing = asyncio.create_task(settler.release_now([lease]))
     await asyncio.sleep(1)
     assert settler.last_release_at == loop.time()
@@ -65,19 +66,19 @@ class NoCopies(FakeSource):
 
 
 @pytest.mark.parametrize(
-    ("source", "receive_count", "copies", "expected"),
+    ("source", "max_receives", "receive_count", "copies", "expected"),
     [
-        (FakeSource(has_redrive=True, max_receives=3), 3, 1, ("ack", 0)),
-        (FakeSource(has_redrive=True, max_receives=3), 4, 1, ("ack", 0)),
-        (FakeSource(has_redrive=True, max_receives=3), 2, 0, ("release", 0)),
-        (FakeSource(), 1000, 0, ("release", 0)),
-        (NoCopies(has_redrive=True, max_receives=3), 3, 0, ("release", 0)),
+        (FakeSource(), 3, 3, 1, ("ack", 0)),
+        (FakeSource(), 3, 4, 1, ("ack", 0)),
+        (FakeSource(), 3, 2, 0, ("release", 0)),
+        (FakeSource(), None, 1000, 0, ("release", 0)),
+        (NoCopies(), 3, 3, 0, ("release", 0)),
     ],
 )
 async def test_a_message_that_has_not_failed_is_not_released_at_its_last_receive_but_sent_again(
-    source: FakeSource, receive_count: int, copies: int, expected: tuple[str, float]
+    source: FakeSource, max_receives: int | None, receive_count: int, copies: int, expected: tuple[str, float]
 ) -> None:
-    lease = FakeLease(make_message(receive_count=receive_count), source=source)
+    lease = FakeLease(replace(make_message(), receive_count=receive_count, max_receives=max_receives), source=source)
     await Settler().release_now([lease])
     assert (len(source.copies), lease.calls) == (copies, [expected])
 
@@ -86,8 +87,8 @@ async def test_a_message_that_has_not_failed_is_not_released_at_its_last_receive
 async def test_a_message_that_must_arrive_is_sent_again_while_a_receive_is_left_that_may_be_lost(
     receive_count: int, copies: int
 ) -> None:
-    source = FakeSource(has_redrive=True, max_receives=3)
-    lease = FakeLease(make_message(receive_count=receive_count), source=source)
+    source = FakeSource()
+    lease = FakeLease(replace(make_message(), receive_count=receive_count, max_receives=3), source=source)
     await Settler(must_arrive=lambda message: message is lease.message).release_now([lease])
     assert len(source.copies) == copies
 

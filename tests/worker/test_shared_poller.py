@@ -6,6 +6,7 @@ import asyncio
 import itertools
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -40,6 +41,7 @@ class NamedSource(FakeSource):
         super().__init__()
         self.name = name
         self.left = messages
+        self.max_receives: int | None = None
         self.handed: list[FakeLease] = []
         self.waits: list[int | None] = []
         self.asked_at: list[float] = []
@@ -75,7 +77,8 @@ class NamedSource(FakeSource):
             self.under_way -= 1
         count = min(limit, self.left)
         self.left -= count
-        new = [FakeLease(make_message(self.name), source=self) for _ in range(count)]
+        message = replace(make_message(self.name), max_receives=self.max_receives)
+        new = [FakeLease(message, source=self) for _ in range(count)]
         self.handed += new
         return new
 
@@ -382,7 +385,7 @@ async def test_a_drain_releases_what_the_polls_of_all_queues_still_bring() -> No
 
 async def test_each_message_is_settled_in_its_own_queue() -> None:
     high, low = NamedSource("high", 1), NamedSource("low", 1)
-    high.has_redrive, high.max_receives = True, 1
+    high.max_receives = 1
     stage = SharedStage((high, 1), (low, 1))
     stage.handler.takes_s = 1e6
     async with stage.running(20):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable
 from typing import Final, Protocol
 
 from dequeuer.core.drain import Drain
@@ -64,7 +63,6 @@ class Completion:
         policy: what a response means.
         drain: whether the process stops.
         observer: gets `ResponseStarted`.
-        max_receives: receives after which the queue moves a message away; None: it never does.
 
     Attributes:
         failed: the completion was given up (the container did not accept it, or a bug); the process must exit with
@@ -81,10 +79,8 @@ class Completion:
         policy: ResponsePolicy,
         drain: Drain,
         observer: Observer,
-        max_receives: Callable[[], int | None],
     ) -> None:
         self._headers = job_headers(job_id)
-        self._max_receives = max_receives
         self._queue = queue
         self._target = target
         self._delay_s = delay_s
@@ -123,13 +119,7 @@ class Completion:
         return Requeue(reason="the job is not complete yet")
 
     def _stop(self, message: Message) -> Outcome:
-        return Requeue(reason=_STOPPING) if self._may_be_lost(message) else Retry(after_s=0, reason=_STOPPING)
-
-    def _is_last_receive(self, message: Message) -> bool:
-        return is_last_receive(message, self._max_receives())
-
-    def _may_be_lost(self, message: Message) -> bool:
-        return may_be_lost(message, self._max_receives())
+        return Requeue(reason=_STOPPING) if may_be_lost(message) else Retry(after_s=0, reason=_STOPPING)
 
     async def _is_last(self) -> bool:
         depth = await retry_until_available((SourceUnavailableError, SourceDeniedError), self._queue.depth)
@@ -154,9 +144,9 @@ class Completion:
                 reason = str(error)
                 is_draining = self._drain.requested
                 retry = self._policy.retry_unavailable(error, message.receive_count, is_draining=is_draining)
-                if retry is not None and self._may_be_lost(message) and (is_draining or not error.can_end_message):
+                if retry is not None and may_be_lost(message) and (is_draining or not error.can_end_message):
                     return Requeue(reason=reason)
-                if retry is not None and not self._is_last_receive(message):
+                if retry is not None and not is_last_receive(message):
                     # The container may be restarting: a released message is received after the probes pass again.
                     return retry
             if not reason:

@@ -40,25 +40,22 @@ class FailureRecorder:
         handler: the other one.
         is_completion: tells completion messages from batches.
         records: of the job.
-        max_receives: receives after which the queue moves a message away; None: it never does.
         results: of the job, when they are kept: all items of the batch get their error.
         observer: gets `BatchFailed`, and `ItemsFailed` for items that are tried again.
     """
 
-    def __init__(  # noqa: PLR0913 - one parameter for each collaborator
+    def __init__(
         self,
         handler: Handler,
         *,
         is_completion: Callable[[Message], bool],
         records: FailureRecords,
-        max_receives: int | None,
         results: JobResults | None,
         observer: Observer,
     ) -> None:
         self._handler = handler
         self._is_completion = is_completion
         self._records = records
-        self._max_receives = max_receives
         self._results = results
         self._observer = observer
         self.needs_slot = handler.needs_slot
@@ -69,8 +66,8 @@ class FailureRecorder:
         outcome = await self._handler.handle(message, fence)
         if not isinstance(outcome, (Reject, Retry)) or self._is_completion(message):
             return outcome
-        is_deleted = self._max_receives is None and isinstance(outcome, Reject)
-        if is_deleted or is_last_receive(message, self._max_receives):
+        is_deleted = message.max_receives is None and isinstance(outcome, Reject)
+        if is_deleted or is_last_receive(message):
             return await self._record(message, outcome, fence)
         return outcome
 
@@ -98,7 +95,7 @@ class FailureRecorder:
 
     async def _record_unsent(self, message: Message, results: BatchResults, reason: str, fence: Fence) -> Outcome:
         """Release a batch of which items have no result and cannot be sent again; at its last receive they failed."""
-        if self._max_receives is not None:
+        if message.max_receives is not None:
             failed = await results.count_missing()
             error = {"code": "released", "message": clip(reason), "attempts": message.receive_count}
             if await self._create(message, failed, error, fence):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from dequeuer.core.drain import Drain
@@ -125,9 +125,7 @@ class FifoQueue:
                 del self.messages[name]
                 continue
             self.messages[name] = (message, count + 1)
-            return Message(
-                id=message.id, body=message.body, receive_count=count + 1, sent_at=None, attributes=message.attributes
-            )
+            return replace(message, receive_count=count + 1, max_receives=self.max_receives)
         return None
 
 
@@ -207,7 +205,6 @@ class Job:
             policy=self.policy,
             drain=self.drain,
             observer=self.seen,
-            max_receives=lambda: None,
         )
         handler = BatchHandler(
             job_id="67f0",
@@ -223,7 +220,6 @@ class Job:
             BugBoundary(handler, fail, self.policy.max_attempts),
             is_completion=is_completion,
             records=records,
-            max_receives=self.queue.max_receives,
             results=kept,
             observer=self.seen,
         )

@@ -1,4 +1,5 @@
 import asyncio
+from dataclasses import replace
 
 import pytest
 
@@ -25,6 +26,7 @@ class Job:
         self.queue = FakeSource(depths=[depth(total) for total in totals])
         self.target = ScriptedTarget(replies or [Reply()])
         self.drain = Drain()
+        self.max_receives = max_receives
         self.completion = Completion(
             job_id="job-1",
             queue=self.queue,
@@ -33,11 +35,10 @@ class Job:
             policy=ResponsePolicy(max_attempts=3, retry_statuses=frozenset({503})),
             drain=self.drain,
             observer=Recorder(),
-            max_receives=lambda: max_receives,
         )
 
     async def handle(self, receive_count: int = 1) -> Outcome:
-        message = make_message(MESSAGE.body, receive_count, **MESSAGE.attributes)
+        message = replace(MESSAGE, receive_count=receive_count, max_receives=self.max_receives)
         return await self.completion.handle(message, OpenFence())
 
 

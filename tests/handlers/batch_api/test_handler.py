@@ -31,7 +31,6 @@ class Stage:
                 policy=policy,
                 drain=self.drain,
                 observer=self.seen,
-                max_receives=lambda: None,
             ),
             policy=policy,
             drain=self.drain,

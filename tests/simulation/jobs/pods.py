@@ -252,7 +252,6 @@ class WorkerPod(SimPod):
             drain=drain,
             observer=observer,
             sqs=self.cloud.client,
-            max_receives=lambda: source.max_receives,
             counter=counter,
         )
 
