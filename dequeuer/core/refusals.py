@@ -199,10 +199,10 @@ class Refusals:
         blocking = {which for which in self._refused if which[:2] not in _BEST_EFFORT and which[:2] != _RECEIVE}
         by_queue = {queue for service, _, queue in blocking if service == "sqs" and queue in self._by_queue}
         others = [which for which in blocking if which[0] != "sqs" or which[2] not in by_queue]
-        _set(self.may_receive, is_open=not others)
+        self.may_receive.set(is_open=not others)
         for queue, condition in self._by_queue.items():
-            _set(condition, is_open=queue not in by_queue)
-        _set(self._is_unblocked, is_open=not blocking)
+            condition.set(is_open=queue not in by_queue)
+        self._is_unblocked.set(is_open=not blocking)
 
     async def run(self) -> None:
         """Make harmless calls while operations are refused and no work repeats them; until cancelled."""
@@ -235,9 +235,3 @@ class Refusals:
                 await harmless_call(refusal.key)
             except DequeuerError:
                 continue  # an event was emitted for this call, too
-
-
-def _set(condition: Condition, *, is_open: bool) -> None:
-    """Open or close a condition; one that is so already wakes nobody."""
-    if condition.is_open is not is_open:
-        condition.set(is_open=is_open)

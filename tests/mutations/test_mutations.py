@@ -1550,7 +1550,7 @@ MUTATIONS = [
     Mutation(
         name="messages are received while their results are refused",
         module="core/refusals.py",
-        old="        _set(self.may_receive, is_open=not others)\n",
+        old="        self.may_receive.set(is_open=not others)\n",
         new="        pass\n",
         tests=("tests/simulation/test_refusals.py",),
     ),
