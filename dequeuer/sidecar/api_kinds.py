@@ -159,7 +159,7 @@ async def _watch_pauses(settings: SidecarSettings, dependencies: WorkerDependenc
 
     keys = ApiKeys(settings.cluster_uid, settings.api_name)
     watch = PauseWatch(store, keys, settings.pause_check_interval_s, dependencies.observer)
-    await watch.begin()  # a sidecar that is started during a pause receives nothing
+    await watch.look()  # a sidecar that is started during a pause receives nothing
     return watch
 
 

@@ -253,7 +253,7 @@ class SimSidecar:
         try:
             await retry_until_available(REPEATABLE_ERRORS, self._source.open)
             if self._pause is not None:
-                await self._pause.begin()
+                await self._pause.look()
                 background.append(asyncio.create_task(self._pause.run()))
             await self.worker.run()
             await self._source.close()

@@ -22,7 +22,7 @@ FIRST_LOOKS_S: Final = 1.0
 
 
 class PauseWatch:
-    """Whether one API is paused, as of the last look that had an answer.
+    """Whether one API is paused, as of the last look that had an answer. Until then it may be: nothing is received.
 
     Args:
         store: has the object that says it.
@@ -36,31 +36,24 @@ class PauseWatch:
         self._key = keys.pause
         self._interval_s = interval_s
         self._observer = observer
-        self._is_known = True
-        self._is_paused = False
-        self.may_receive = Condition()
-        """Closed while the API is paused, and until the first look that `begin` has begun has an answer."""
+        self._is_paused: bool | None = None
+        """None: no look has had an answer."""
+        self.may_receive = Condition(is_open=False)
+        """Closed while the API is paused, and until a look has had an answer."""
 
     @property
     def reason(self) -> str:
         """Why nothing is received, and what to do; "" while it is."""
         if self.may_receive.is_open:
             return ""
-        if self._is_known:
+        if self._is_paused:
             return "the API is paused: resume it at the gateway"
         return "S3 has not answered yet whether the API is paused: look for store_unavailable in the log"
-
-    async def begin(self) -> None:
-        """Look for the first time. Until a look has an answer nothing is received: the API may be paused."""
-        self._is_known = False
-        await self.look()
-        if not self._is_known:
-            self.may_receive.set(is_open=False)
 
     async def run(self) -> None:
         """Look again and again, until cancelled."""
         while True:
-            await asyncio.sleep(self._interval_s if self._is_known else min(self._interval_s, FIRST_LOOKS_S))
+            await asyncio.sleep(min(self._interval_s, FIRST_LOOKS_S) if self._is_paused is None else self._interval_s)
             await self.look()
 
     async def look(self) -> None:
@@ -71,10 +64,9 @@ class PauseWatch:
                 self._note(is_paused=await self._has_object())
 
     def _note(self, *, is_paused: bool) -> None:
-        self._is_known = True
         self.may_receive.set(is_open=not is_paused)
-        if is_paused is not self._is_paused:
-            self._is_paused = is_paused
+        was_paused, self._is_paused = bool(self._is_paused), is_paused
+        if is_paused is not was_paused:
             self._observer(ConsumptionPaused(is_paused=is_paused))
 
     async def _has_object(self) -> bool:
@@ -85,5 +77,6 @@ class PauseWatch:
         except StoreMissingError:
             return False
         except StoreDeniedError:
-            return self._is_paused  # a store that refuses may do so for long: also the first look pauses nothing then
+            # A store that refuses may do so for long: also the first look pauses nothing then.
+            return bool(self._is_paused)
         return True

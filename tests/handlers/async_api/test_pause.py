@@ -53,9 +53,10 @@ class Stage:
 
 async def test_a_pause_and_its_end_are_seen_at_the_next_look_and_told_once() -> None:
     stage = Stage()
+    await stage.watch.look()
     task = asyncio.create_task(stage.watch.run())
     await asyncio.sleep(12)
-    assert (stage.store.gets, stage.changes) == (2, [])
+    assert (stage.store.gets, stage.is_paused, stage.changes) == (3, False, [])
     stage.pause()
     await asyncio.sleep(5)
     assert stage.is_paused
@@ -104,7 +105,7 @@ async def test_a_sidecar_that_starts_in_an_outage_receives_nothing_until_it_know
         stage.store.get_s = 3600
     else:
         stage.store.failures.extend([error] * 3)
-    await stage.watch.begin()
+    await stage.watch.look()
     assert (stage.is_paused, stage.changes) == (True, [])
     assert stage.watch.reason.startswith("S3 has not answered yet")
     task = asyncio.create_task(stage.watch.run())
@@ -121,7 +122,7 @@ async def test_a_sidecar_that_starts_in_an_outage_receives_nothing_until_it_know
 async def test_a_store_that_refuses_the_first_look_stops_no_sidecar() -> None:
     stage = Stage()
     stage.store.failures.append(StoreDeniedError("no", "AccessDenied"))
-    await stage.watch.begin()
+    await stage.watch.look()
     assert not stage.is_paused
 
 
