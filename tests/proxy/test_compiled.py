@@ -13,11 +13,12 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-MODULES = PROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]["hooks"]["custom"]["modules"]
+TARGETS = PROJECT["tool"]["hatch"]["build"]["targets"]
+HOOK = TARGETS["wheel"]["hooks"]["custom"]
 SUFFIX = ".so" if os.environ.get("COMPILED") == "true" else ".py"
 
 
-@pytest.mark.parametrize("module", MODULES)
+@pytest.mark.parametrize("module", HOOK["modules"])
 def test_a_module_that_is_listed_is_compiled_where_it_is_to_be(module: str) -> None:
     found = importlib.util.find_spec(module.removesuffix(".py").replace("/", "."))
     assert found is not None
@@ -35,3 +36,7 @@ def test_the_programs_that_tests_start_import_the_same_modules(tmp_path: Path) -
         check=True,
     )
     assert printed.stdout.strip().endswith(SUFFIX)
+
+
+def test_the_source_distribution_has_what_compiles_them() -> None:
+    assert HOOK["path"] in TARGETS["sdist"]["include"]
