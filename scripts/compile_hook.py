@@ -4,11 +4,9 @@ The build runs it with HATCH_BUILD_HOOK_ENABLE_CUSTOM=true; it needs a C compile
 the wheel has the same modules as Python alone.
 """
 
-import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -37,7 +35,7 @@ class CompileHook(BuildHookInterface[Any]):
         self._folder = TemporaryDirectory(prefix="dequeuer-compiled-")
         copy = Path(self._folder.name)
         shutil.copytree(Path(self.root, "dequeuer"), copy / "dequeuer", ignore=shutil.ignore_patterns("__pycache__"))
-        compile_modules(copy, self.config["modules"], os.environ)
+        compile_modules(copy, self.config["modules"])
         made = (*copy.glob("*.so"), *(copy / "dequeuer").rglob("*.so"))
         build_data["force_include"].update({str(path): str(path.relative_to(copy)) for path in made})
         build_data["pure_python"] = False
@@ -48,7 +46,7 @@ class CompileHook(BuildHookInterface[Any]):
         self._folder.cleanup()
 
 
-def compile_modules(folder: Path, modules: list[str], environment: Mapping[str, str]) -> None:
+def compile_modules(folder: Path, modules: list[str]) -> None:
     """Compile modules in `folder`; each extension module is written beside its source.
 
     Raises:
@@ -58,7 +56,6 @@ def compile_modules(folder: Path, modules: list[str], environment: Mapping[str, 
     done = subprocess.run(
         [sys.executable, "setup.py", "--quiet", "build_ext", "--inplace"],
         cwd=folder,
-        env={**environment},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
