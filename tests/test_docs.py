@@ -18,6 +18,8 @@ from dequeuer.observability.metrics.enqueuer import EnqueuerMetrics
 from dequeuer.observability.metrics.gateway import GatewayMetrics
 from dequeuer.observability.metrics.webhooks import WebhookMetrics
 from dequeuer.proxy.metrics import ProxyMetrics
+from tests.history.checker import Rule
+from tests.history.key_checker import KeyRule
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCUMENTS = sorted(
@@ -76,6 +78,11 @@ def test_every_promise_names_its_test(document: str, section: str, least: int, c
     for row in found:
         assert row.count(" | ") == columns - 1, row
         assert re.search(r"`(tests/[\w/]+(\.py|/)|\.\.\.::)", row.rpartition(" | ")[2]), row
+
+
+def test_the_rules_of_the_checkers_are_promises() -> None:
+    named = {rule for row in rows("docs/reliability.md", "What holds") for rule in row.split(" | ")[1].split(", ")}
+    assert {*get_args(Rule), *get_args(KeyRule)} - named == set()
 
 
 def prose(document: Path) -> str:
