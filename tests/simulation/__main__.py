@@ -8,56 +8,17 @@ import sys
 from pathlib import Path
 
 from tests.history.records import save
-from tests.simulation.keys import KeyOutcome, simulate_keys
-from tests.simulation.report import (
-    KEYS_PER_WORLD,
-    MESSAGES_PER_WORLD,
-    report,
-    report_cancellations,
-    report_jobs,
-    report_keys,
-    report_pauses,
-    report_queues,
-    report_webhooks,
-)
-from tests.simulation.sidecar import Kind
-from tests.simulation.world import Outcome, simulate
+from tests.simulation.kinds import KINDS, MESSAGES
+from tests.simulation.report import report, report_jobs
 
 
 def main() -> int:
     """Run."""
     parser = argparse.ArgumentParser(prog="python -m tests.simulation", description=__doc__)
-    parser.add_argument("--lives", type=int, default=100_000, help="messages in all (default: %(default)s)")
-    parser.add_argument(
-        "--queue-lives",
-        type=int,
-        default=0,
-        help="messages of any queue in all; with --save the world is one of them (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--webhook-lives",
-        type=int,
-        default=0,
-        help="requests with webhooks in all; with --save the world is one of them (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--cancel-lives",
-        type=int,
-        default=0,
-        help="requests with cancellations and deadlines in all; with --save the world is one of them (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--key-lives",
-        type=int,
-        default=0,
-        help="requests with idempotency keys in all, with gateways that are killed; with --save the world is one of them (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--pause-lives",
-        type=int,
-        default=0,
-        help="requests with pauses in all; with --save the world is one of them (default: %(default)s)",
-    )
+    for lives in KINDS:
+        is_one = "" if lives is MESSAGES else "; with --save the world is one of them"
+        text = f"{lives.what}, in all{is_one} (default: %(default)s)"
+        parser.add_argument(lives.option, dest=lives.option, metavar="N", type=int, default=lives.default, help=text)
     parser.add_argument(
         "--batch-jobs",
         type=int,
@@ -78,38 +39,16 @@ def main() -> int:
     first = options.seed
     if first is None:
         first = int(os.environ.get("SIMULATION_SEED") or int.from_bytes(os.urandom(4), "big"))
-    if options.save is not None and options.key_lives:
-        return _save(simulate_keys(first, KEYS_PER_WORLD), options.save)
+    wanted = {lives: count for lives in KINDS if (count := getattr(options, lives.option))}
     if options.save is not None:
-        is_async = options.webhook_lives or options.cancel_lives or options.pause_lives
-        kind: Kind | None = "queue" if options.queue_lives else "async" if is_async else None
-        outcome = simulate(
-            first,
-            MESSAGES_PER_WORLD,
-            kind,
-            announces=bool(options.webhook_lives),
-            cancels=bool(options.cancel_lives),
-            pauses=bool(options.pause_lives),
-        )
-        return _save(outcome, options.save)
-    broken = report(first, -(-options.lives // MESSAGES_PER_WORLD), options.jobs) if options.lives else 0
-    if options.queue_lives:
-        broken |= report_queues(first, -(-options.queue_lives // MESSAGES_PER_WORLD), options.jobs)
-    if options.webhook_lives:
-        broken |= report_webhooks(first, -(-options.webhook_lives // MESSAGES_PER_WORLD), options.jobs)
-    if options.cancel_lives:
-        broken |= report_cancellations(first, -(-options.cancel_lives // MESSAGES_PER_WORLD), options.jobs)
-    if options.pause_lives:
-        broken |= report_pauses(first, -(-options.pause_lives // MESSAGES_PER_WORLD), options.jobs)
-    if options.key_lives:
-        broken |= report_keys(first, -(-options.key_lives // KEYS_PER_WORLD), options.jobs)
-    return (report_jobs(first, options.batch_jobs, options.jobs) if options.batch_jobs else 0) | broken
-
-
-def _save(outcome: Outcome | KeyOutcome, path: Path) -> int:
-    save(outcome.history, path)
-    print("\n".join(map(str, outcome.violations)) or "no promise was broken")
-    return 1 if outcome.violations else 0
+        outcome = next((lives for lives in wanted if lives is not MESSAGES), MESSAGES).play(first)
+        save(outcome.history, options.save)
+        print("\n".join(map(str, outcome.violations)) or "no promise was broken")
+        return 1 if outcome.violations else 0
+    broken = report_jobs(first, options.batch_jobs, options.jobs) if options.batch_jobs else 0
+    for lives, count in wanted.items():
+        broken |= report(lives, first, -(-count // lives.per_world), options.jobs)
+    return broken
 
 
 if __name__ == "__main__":

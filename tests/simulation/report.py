@@ -9,20 +9,12 @@ from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 
 from tests.simulation.jobs.world import simulate_job
-from tests.simulation.keys import simulate_keys
-from tests.simulation.sidecar import Kind
-from tests.simulation.world import simulate
+from tests.simulation.kinds import Lives
 
-MESSAGES_PER_WORLD = 400
-KEYS_PER_WORLD = 100
-"""Each is submitted several times, and its clients wait for minutes when a gateway was killed."""
 SHOWN = 3
-_COUNTED = frozenset(
-    {"submitted", "delivered", "called", "fenced", "dead_lettered", "announced", "cancelled", "paused"}
-)
-"""What the table has of the records without an operation."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,62 +27,17 @@ class Summary:
     violations: tuple[str, ...]
 
 
-def summarize_queue(seed: int) -> Summary:
-    """Run one world of messages of any queue. An exception becomes a violation."""
-    return summarize(seed, "queue")
-
-
-def summarize_webhooks(seed: int) -> Summary:
-    """Run one world of requests with webhooks. An exception becomes a violation."""
-    return summarize(seed, "async", announces=True)
-
-
-def summarize_cancellations(seed: int) -> Summary:
-    """Run one world of requests that clients cancel, or give deadlines. An exception becomes a violation."""
-    return summarize(seed, "async", cancels=True)
-
-
-def summarize_pauses(seed: int) -> Summary:
-    """Run one world of requests whose API is paused and resumed. An exception becomes a violation."""
-    return summarize(seed, "async", pauses=True)
-
-
-def summarize(
-    seed: int, kind: Kind | None = None, *, announces: bool = False, cancels: bool = False, pauses: bool = False
-) -> Summary:
-    """Run one world of messages. An exception becomes a violation."""
+def summarize(lives: Lives, seed: int) -> Summary:
+    """Run one world. An exception becomes a violation."""
     try:
-        outcome = simulate(seed, MESSAGES_PER_WORLD, kind, announces=announces, cancels=cancels, pauses=pauses)
+        outcome = lives.play(seed)
     except Exception as error:  # noqa: BLE001 - any exception is reported with its seed
         return _failed(seed, error)
-    counts: Counter[str] = Counter()
-    for record in outcome.history:
-        if record.what in _COUNTED:
-            counts[record.what] += 1
-        elif record.what == "done":
-            counts[f"{record.op} {record.name}".strip() if record.name.startswith("status/") else record.op] += 1
     return Summary(
         seed=seed,
-        counts=counts,
+        counts=lives.count(outcome.history),
         faults=outcome.faults,
-        violations=tuple(map(str, outcome.violations[:SHOWN])) if outcome.violations else (),
-    )
-
-
-def summarize_keys(seed: int) -> Summary:
-    """Run one world of requests with keys. An exception becomes a violation."""
-    try:
-        outcome = simulate_keys(seed, KEYS_PER_WORLD)
-    except Exception as error:  # noqa: BLE001 - any exception is reported with its seed
-        return _failed(seed, error)
-    counts: Counter[str] = Counter({"keys": KEYS_PER_WORLD})
-    for record in outcome.history:
-        if record.what in {"submitted", "called"}:
-            counts[record.what] += 1
-        elif record.what == "told":
-            counts[f"told {record.status or 'nothing'}"] += 1
-    return Summary(
-        seed=seed, counts=counts, faults=outcome.faults, violations=tuple(map(str, outcome.violations[:SHOWN]))
+        violations=tuple(map(str, outcome.violations[:SHOWN])),
     )
 
 
@@ -116,39 +63,10 @@ def _failed(seed: int, error: Exception) -> Summary:
     return Summary(seed=seed, counts=Counter(), faults=Counter(), violations=(trace,))
 
 
-def report(first: int, worlds: int, processes: int) -> int:
-    """Run `worlds` worlds of messages and print the table. Return 1 when a promise was broken."""
-    return _report(f"{worlds} worlds of {MESSAGES_PER_WORLD} messages", summarize, first, worlds, processes)
-
-
-def report_queues(first: int, worlds: int, processes: int) -> int:
-    """The same with worlds of messages of any queue."""
-    what = f"{worlds} worlds of {MESSAGES_PER_WORLD} messages of any queue"
-    return _report(what, summarize_queue, first, worlds, processes)
-
-
-def report_webhooks(first: int, worlds: int, processes: int) -> int:
-    """The same with worlds of requests that have webhooks."""
-    what = f"{worlds} worlds of {MESSAGES_PER_WORLD} requests with webhooks"
-    return _report(what, summarize_webhooks, first, worlds, processes)
-
-
-def report_cancellations(first: int, worlds: int, processes: int) -> int:
-    """The same with worlds of requests that clients cancel, or give deadlines."""
-    what = f"{worlds} worlds of {MESSAGES_PER_WORLD} requests with cancellations and deadlines"
-    return _report(what, summarize_cancellations, first, worlds, processes)
-
-
-def report_pauses(first: int, worlds: int, processes: int) -> int:
-    """The same with worlds of requests whose API is paused and resumed."""
-    what = f"{worlds} worlds of {MESSAGES_PER_WORLD} requests with pauses"
-    return _report(what, summarize_pauses, first, worlds, processes)
-
-
-def report_keys(first: int, worlds: int, processes: int) -> int:
-    """The same with worlds of requests that have idempotency keys."""
-    what = f"{worlds} worlds of {KEYS_PER_WORLD} requests with idempotency keys"
-    return _report(what, summarize_keys, first, worlds, processes)
+def report(lives: Lives, first: int, worlds: int, processes: int) -> int:
+    """Run `worlds` worlds and print the table. Return 1 when a promise was broken."""
+    what = f"{worlds} worlds of {lives.per_world} {lives.what}"
+    return _report(what, partial(summarize, lives), first, worlds, processes)
 
 
 def report_jobs(first: int, worlds: int, processes: int) -> int:

@@ -13,6 +13,7 @@ import pytest
 
 from tests.simulation.clock import DeadlockError, VirtualLoop, run
 from tests.simulation.conftest import Simulated
+from tests.simulation.kinds import MESSAGES
 from tests.simulation.network import FaultRates
 from tests.simulation.plan import Plan
 from tests.simulation.report import report
@@ -30,7 +31,7 @@ def fingerprint(seed: int) -> str:
 
 def test_a_sample_of_worlds_keeps_every_promise() -> None:
     seed = int(os.environ.get("SIMULATION_SEED") or int.from_bytes(os.urandom(4), "big"))
-    assert report(seed, worlds=20, processes=1) == 0, f"SIMULATION_SEED={seed}"
+    assert report(MESSAGES, seed, worlds=20, processes=1) == 0, f"SIMULATION_SEED={seed}"
 
 
 @pytest.mark.parametrize(
