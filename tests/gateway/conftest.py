@@ -1,17 +1,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import replace
 
 import pytest
 import uvloop
+from aiohttp import ClientSession
 
 from dequeuer.core.retry import Backoff
 from dequeuer.gateway import job_service, retry
+from dequeuer.gateway.application import make_app
 from dequeuer.gateway.service import Gateway
-from tests.gateway.fakes import FakeQueue, Store, make_gateway
+from tests.gateway.fakes import URL, FakeQueue, Store, make_gateway, serving
 from tests.gateway.jobs import JobStage
+from tests.gateway.served import LIMIT, Serve
 
 
 @pytest.fixture
@@ -27,6 +31,20 @@ def queue(store: Store) -> FakeQueue:
 @pytest.fixture
 def gateway(store: Store, queue: FakeQueue) -> Gateway:
     return make_gateway(store, queue)
+
+
+@pytest.fixture
+def serve(store: Store, queue: FakeQueue) -> Serve:
+    """Serve a gateway without a file of APIs."""
+
+    @asynccontextmanager
+    async def run(queues: dict[str, str] | None = None) -> AsyncIterator[ClientSession]:
+        gateway = make_gateway(store, queue, LIMIT)
+        app = make_app(gateway, {"api": URL} if queues is None else queues)
+        async with serving(app, auto_decompress=False) as session:
+            yield session
+
+    return run
 
 
 @pytest.fixture

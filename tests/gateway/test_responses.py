@@ -1,0 +1,102 @@
+"""Results on their way out, and errors."""
+
+from __future__ import annotations
+
+import pytest
+from aiohttp import ClientPayloadError
+
+from dequeuer.core.errors import SourceGoneError, SourceUnavailableError, StoreUnavailableError
+from tests.gateway.fakes import PREFIX, FakeQueue, Store
+from tests.gateway.served import COMPLETED, Serve, raw
+
+
+@pytest.mark.parametrize(
+    "result", [b"null", b"[1, 2]", b'"text"', b"1e400", b"-0.10", b'{"a":1,"a":2}', '"é"'.encode(), b'"\\ud800"']
+)
+async def test_any_json_is_a_result(serve: Serve, store: Store, result: bytes) -> None:
+    store.memory.seed([(f"{PREFIX}id1/status/completed", b""), (f"{PREFIX}id1/result.json", result)])
+    async with serve() as http, http.get("/api/id1") as answer:
+        assert await answer.read() == (
+            b'{"id":"id1","status":"completed","result":'
+            + result
+            + f',"timestamp":"2021-05-03T12:00:00Z",{COMPLETED}}}\n'.encode()
+        )
+
+
+async def test_a_big_result_is_streamed(serve: Serve, store: Store) -> None:
+    result = b"[" + b"1234567," * 1_000_000 + b"1]"
+    store.memory.seed([(f"{PREFIX}id1/status/completed", b""), (f"{PREFIX}id1/result.json", result)])
+    async with serve() as http:
+        async with http.get("/api/id1") as answer:
+            whole = await answer.read()
+            assert int(answer.headers["Content-Length"]) == len(whole)
+            assert whole[42:].startswith(result)
+        async with http.head("/api/id1") as answer:
+            assert (answer.status, int(answer.headers["Content-Length"])) == (200, len(whole))
+            assert await answer.read() == b""
+        async with http.get("/healthz") as answer:
+            assert answer.status == 200
+
+
+async def test_a_client_can_detect_a_truncated_result(serve: Serve, store: Store) -> None:
+    store.memory.seed([(f"{PREFIX}id1/status/completed", b""), (f"{PREFIX}id1/result.json", b"1" * 1_000_000)])
+    store.break_at("stream", "")
+    async with serve() as http, http.get("/api/id1") as answer:
+        assert answer.status == 200
+        with pytest.raises(ClientPayloadError):
+            await answer.read()
+
+
+async def test_a_client_that_leaves_in_mid_result(serve: Serve, store: Store) -> None:
+    store.memory.seed([(f"{PREFIX}id1/status/completed", b""), (f"{PREFIX}id1/result.json", b"1" * 20_000_000)])
+    async with serve() as http:
+        await raw(http, b"GET /api/id1 HTTP/1.1\r\nHost: x\r\n\r\n", answer=False)
+        async with http.get("/healthz") as answer:
+            assert answer.status == 200
+
+
+async def test_a_completed_request_whose_result_is_gone(serve: Serve, store: Store) -> None:
+    store.memory.seed([(f"{PREFIX}id1/status/completed", b"")])
+    async with serve() as http, http.get("/api/id1") as answer:
+        assert await answer.text() == f'{{"id":"id1","status":"completed",{COMPLETED}}}\n'
+
+
+async def test_a_failed_request_has_a_reason(serve: Serve, store: Store) -> None:
+    store.memory.seed([(f"{PREFIX}id1/status/failed", b'{"error":"status \\"500\\"","status_code":500}')])
+    async with serve() as http, http.get("/api/id1") as answer:
+        assert await answer.json() == {
+            "id": "id1",
+            "status": "failed",
+            "ended": "2021-05-03T12:00:00Z",
+            "attempts": [
+                {"outcome": "failed", "ended": "2021-05-03T12:00:00Z", "reason": 'status "500"', "status_code": 500}
+            ],
+            "error": {"message": 'status "500"', "status_code": 500},
+        }
+
+
+@pytest.mark.parametrize("error", [SourceUnavailableError("secret-host"), SourceGoneError("secret-host")])
+async def test_an_unavailable_queue(serve: Serve, store: Store, queue: FakeQueue, error: Exception) -> None:
+    queue.error = error
+    async with serve() as http, http.post("/api", data=b"x") as answer:
+        text = await answer.text()
+        assert (answer.status, answer.headers["Retry-After"]) == (503, "1")
+        assert text.startswith("error: the queue ")
+        assert "secret-host" not in text
+    assert store.objects == {}
+
+
+@pytest.mark.parametrize("op", ["put", "list", "get"])
+@pytest.mark.usefixtures("no_pauses")
+async def test_an_unavailable_store(serve: Serve, store: Store, op: str) -> None:
+    store.memory.seed([(f"{PREFIX}id1/status/completed", b""), (f"{PREFIX}id1/result.json", b"1")])
+    store.break_at(op, "", StoreUnavailableError("secret-host"))
+    async with serve() as http, http.post("/api") if op == "put" else http.get("/api/id1") as answer:
+        assert (answer.status, answer.headers["Retry-After"]) == (503, "1")
+        assert await answer.text() == "error: the store is not available: try again"
+
+
+async def test_a_bug_is_not_shown(serve: Serve, store: Store) -> None:
+    store.break_at("list", "", RuntimeError("secret"))
+    async with serve() as http, http.get("/api/id1") as answer:
+        assert (answer.status, await answer.text()) == (500, "error: internal error of the gateway: see its log")
