@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable
 from typing import TypeVar
 
 A = TypeVar("A")
@@ -62,6 +62,12 @@ async def in_order(
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def each(items: Iterable[A]) -> AsyncGenerator[A, None]:
+    """Yield items that are there already, as a stream for `in_order`."""
+    for item in items:
+        yield item
 
 
 async def _run(work: Callable[[A], Awaitable[B]], item: A) -> B:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Callable
 from contextlib import aclosing
 from functools import partial
 from typing import Final
@@ -10,7 +10,7 @@ from typing import Final
 import structlog
 from aiohttp import web
 
-from dequeuer.concurrency.in_order import in_order
+from dequeuer.concurrency.in_order import each, in_order
 from dequeuer.gateway.api_routes import FindApi, invalid, limit_of, parameter, with_problems
 from dequeuer.gateway.cors import refuse_pages, withhold_from_pages
 from dequeuer.gateway.dead_letters import DeadLetter, DeadLetterQueues
@@ -63,7 +63,7 @@ class DeadLetterRoutes:
         api_name, limit = find_api(request), limit_of(request)
         looked = await self._queues.look(self._queue_url(api_name, request), limit)
         letters: list[dict[str, object]] = []
-        with_status = in_order(_each(looked.found), partial(self._status, api_name), max_ahead=MAX_AHEAD)
+        with_status = in_order(each(looked.found), partial(self._status, api_name), max_ahead=MAX_AHEAD)
         async with aclosing(with_status) as found:
             async for letter, status in found:
                 letters.append(_fields(letter, status))
@@ -92,11 +92,6 @@ class DeadLetterRoutes:
             return (await self._gateway.find(api_name, letter.request_id)).status
         except UnknownRequestError:
             return None
-
-
-async def _each(letters: Sequence[DeadLetter]) -> AsyncIterator[DeadLetter]:
-    for letter in letters:
-        yield letter
 
 
 def _fields(letter: DeadLetter, status: str | None) -> dict[str, object]:

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
-from dequeuer.concurrency.in_order import in_order
+from dequeuer.concurrency.in_order import each, in_order
 from dequeuer.concurrency.turns import turn
 from dequeuer.core import clock
 from dequeuer.formats.request_id import first_id_of, is_request_id
@@ -183,12 +183,8 @@ class _Scan:
 
 
 async def _outlined(found: Sequence[tuple[str, FoundRequest]], outline: Outline) -> Sequence[tuple[str, Report]]:
-    async def items() -> AsyncIterator[tuple[str, FoundRequest]]:
-        for one in found:
-            yield one
-
     async def read(one: tuple[str, FoundRequest]) -> Report:
         return await outline(*one)
 
-    async with aclosing(in_order(items(), read, max_ahead=MAX_AHEAD)) as reports:
+    async with aclosing(in_order(each(found), read, max_ahead=MAX_AHEAD)) as reports:
         return [(request_id, report) async for (request_id, _), report in reports]

@@ -6,7 +6,7 @@ from contextlib import aclosing
 
 import pytest
 
-from dequeuer.concurrency.in_order import in_order
+from dequeuer.concurrency.in_order import each, in_order
 
 pytestmark = pytest.mark.looptime
 
@@ -25,6 +25,13 @@ async def test_results_come_in_the_order_of_the_items_whatever_ends_first(loopti
 
     assert [one async for one in in_order(numbers(10), work, max_ahead=10)] == [(n, n * n) for n in range(10)]
     assert looptime == 10
+
+
+async def test_items_that_are_there_already_are_a_stream() -> None:
+    async def work(text: str) -> str:
+        return text.upper()
+
+    assert [one async for one in in_order(each("ab"), work, max_ahead=1)] == [("a", "A"), ("b", "B")]
 
 
 async def test_no_more_items_are_begun_than_allowed() -> None:

@@ -94,19 +94,20 @@ _REPORT: Final = Operation(
     answers={200: _STATUS},
     errors=_errors(_TEXT_ERROR, 404, _400=_PROBLEM, _503=_PROBLEM),
 )
+_REQUEST_ERRORS: Final = _errors(_PROBLEM, 404, _400=_TEXT_ERROR, _404=_TEXT_ERROR, _503=_TEXT_ERROR)
 _CANCEL: Final = Operation(
     summary="Ask for the cancellation of a request",
     tag="requests",
     parameters=(REQUEST_ID,),
     answers={200: _STATUS},
-    errors=_errors(_PROBLEM, 404, _400=_TEXT_ERROR, _404=_TEXT_ERROR, _503=_TEXT_ERROR),
+    errors=_REQUEST_ERRORS,
 )
 _REQUEST_EVENTS: Final = Operation(
     summary="Follow a request: its status each time it changes, until it has ended",
     tag="requests",
     parameters=(REQUEST_ID,),
     answers={200: _EVENTS},
-    errors=_errors(_PROBLEM, 404, _400=_TEXT_ERROR, _404=_TEXT_ERROR, _503=_TEXT_ERROR),
+    errors=_REQUEST_ERRORS,
 )
 
 
@@ -146,10 +147,10 @@ _REDRIVE: Final = Operation(
 )
 
 
-def _in_cluster(operation: Operation, parameters: tuple[Json, ...], summary: str) -> Operation:
+def _in_cluster(operation: Operation, parameters: tuple[Json, ...]) -> Operation:
     return replace(
         operation,
-        summary=f"{summary}, as in a cluster of Cortex",
+        summary=f"As in a cluster of Cortex: {operation.summary[0].lower()}{operation.summary[1:]}",
         parameters=(*parameters, *operation.parameters),
     )
 
@@ -222,11 +223,11 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
     "GET /{api_name}/{request_id}": _REPORT,
     "DELETE /{api_name}/{request_id}": _CANCEL,
     "GET /{api_name}/{request_id}/events": _REQUEST_EVENTS,
-    "POST /": _in_cluster(_SUBMIT, IN_CLUSTER, "Submit a request"),
-    "GET /": _in_cluster(_LIST, IN_CLUSTER_API, "List the requests, the newest first"),
-    "PUT /": _in_cluster(_CHANGE, IN_CLUSTER_API, "Pause or resume an API: whether its sidecars receive"),
-    "GET /{request_id}": _in_cluster(_REPORT, IN_CLUSTER_API, "Ask for the status of a request"),
-    "DELETE /{request_id}": _in_cluster(_CANCEL, IN_CLUSTER_API, "Ask for the cancellation of a request"),
+    "POST /": _in_cluster(_SUBMIT, IN_CLUSTER),
+    "GET /": _in_cluster(_LIST, IN_CLUSTER_API),
+    "PUT /": _in_cluster(_CHANGE, IN_CLUSTER_API),
+    "GET /{request_id}": _in_cluster(_REPORT, IN_CLUSTER_API),
+    "DELETE /{request_id}": _in_cluster(_CANCEL, IN_CLUSTER_API),
     **_jobs("BatchAPI"),
     **_jobs("TaskAPI"),
     "GET /healthz": Operation(
