@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 
 from dequeuer.core.errors import clip, quoted
 from dequeuer.settings.parsers import InvalidValueError, Parser, listed
-from dequeuer.settings.text_parsers import NAME, QUEUE_URL
+from dequeuer.settings.text_parsers import NAME, queue_of_api
 from dequeuer.settings.weighted_queues import MAX_QUEUES
 
 PRIORITY: Final = "[a-z0-9][a-z0-9_-]{0,31}"
@@ -29,10 +29,7 @@ def _priority_queue(match: re.Match[str]) -> _PriorityQueue:
     named = re.fullmatch(rf"({NAME.pattern})/({PRIORITY})\s*=\s*(.*)", match[0], re.DOTALL)
     if named is None:
         raise InvalidValueError(f'{quoted(match[0])} does not begin with an API\'s name, "/", a priority and "="')
-    try:
-        return _PriorityQueue(named[1], named[2], QUEUE_URL.read(named[3]))
-    except InvalidValueError:
-        raise InvalidValueError(f"{quoted(named[3])} is not the URL of a queue") from None
+    return _PriorityQueue(named[1], named[2], queue_of_api(named[3]))
 
 
 def _by_api(queues: Sequence[_PriorityQueue]) -> Mapping[str, Mapping[str, str]]:

@@ -114,7 +114,8 @@ def _by_name(read: Callable[[str], T], allowed: str) -> Parser[Mapping[str, T]]:
     return listed(Parser(allowed, convert), collect, f"{allowed}, separated by commas; no name twice")
 
 
-def _queue_of_api(text: str) -> str:
+def queue_of_api(text: str) -> str:
+    """Return the URL of a queue. Raises `InvalidValueError`, whose text has the URL alone."""
     try:
         return QUEUE_URL.read(text)
     except InvalidValueError:
@@ -163,7 +164,7 @@ EVENTS_TARGET = Parser(
     "(arn:aws:events:us-west-2:123456789012:event-bus/my-bus)",
     _events_target,
 )
-QUEUES = _by_name(_queue_of_api, "name=URL of its queue for each API")
+QUEUES = _by_name(queue_of_api, "name=URL of its queue for each API")
 _NETWORK: Parser[IPv4Network | IPv6Network] = Parser(
     "a network such as 10.1.0.0/16", lambda match: ip_network(match[0])
 )

@@ -17,7 +17,7 @@ from dequeuer.gateway import admin
 from dequeuer.gateway.admin import Admin
 from dequeuer.process.ports import free_ports
 from dequeuer.settings import GatewaySettings, load_gateway
-from tests.settings.environments import GATEWAY
+from tests.settings.environments import ASYNC, GATEWAY, load
 
 
 def settings(port: int | None) -> GatewaySettings:
@@ -94,4 +94,4 @@ async def test_the_port_of_the_gateway_is_left_to_it(monkeypatch: pytest.MonkeyP
 
 
 def test_the_default_port_is_that_of_the_other_programs() -> None:
-    assert admin.DEFAULT_PORT == 15000
+    assert load([], ASYNC).admin_port == admin.DEFAULT_PORT
