@@ -63,4 +63,8 @@ def stage() -> JobStage:
 def pytest_asyncio_loop_factories(item: pytest.Function) -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
     """Run the tests of forwarding on the loop of the program, too: it deals with transports itself."""
     loops: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {"asyncio": asyncio.new_event_loop}
-    return loops | {"uvloop": uvloop.new_event_loop} if item.path.name.startswith("test_realtime") else loops
+    return (
+        loops | {"uvloop": uvloop.new_event_loop}
+        if item.path.name.startswith(("test_realtime", "test_splitter"))
+        else loops
+    )
