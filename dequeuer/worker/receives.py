@@ -1,4 +1,4 @@
-"""The receives under way: how many at the same time, and how many messages they may still bring."""
+"""The receives under way: how many at a time, how many messages they may still bring; the pauses after failed ones."""
 
 from __future__ import annotations
 
