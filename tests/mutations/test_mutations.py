@@ -543,6 +543,13 @@ MUTATIONS = [
         tests=("tests/gateway/openapi/test_document.py::test_each_route_is_in_the_document_and_nothing_else",),
     ),
     Mutation(
+        name="a turn that is over is given to nobody",
+        module="concurrency/turns.py",
+        old="    finally:\n        turns.release()\n",
+        new="    finally:\n        pass\n",
+        tests=("tests/concurrency/test_turns.py::test_an_error_during_a_turn_is_passed_on_and_ends_the_turn",),
+    ),
+    Mutation(
         name="the document lacks a header that the gateway reads of a submission",
         module="gateway/openapi/parameters.py",
         old='    _parameter("header", WEBHOOK_HEADER, "Who is told when it has ended.", TEXT),\n',
