@@ -10,10 +10,14 @@ T = TypeVar("T")
 
 
 class Drain:
-    """The request to stop, never withdrawn. A second request forces the drain: running work is not waited for."""
+    """The request to stop, never withdrawn. A second request forces the drain: running work is not waited for.
+
+    A drain that `begin` has begun does not end the process: it waits for `request`.
+    """
 
     def __init__(self) -> None:
         self._requested = asyncio.Event()
+        self._end_requested = asyncio.Event()
         self._forced = asyncio.Event()
 
     @property
@@ -26,10 +30,15 @@ class Drain:
         """Whether running work must be cancelled and released instead of finished."""
         return self._forced.is_set()
 
+    def begin(self) -> None:
+        """Begin the drain without ending the process. It is no request: neither the first nor the second one."""
+        self._requested.set()
+
     def request(self) -> None:
-        """Begin the drain; a second call forces it: running work is not waited for."""
-        if self._requested.is_set():
+        """Begin the drain, and end the process after it; a second call forces it: running work is not waited for."""
+        if self._end_requested.is_set():
             self._forced.set()
+        self._end_requested.set()
         self._requested.set()
 
     async def run_until_requested(self, start: Coroutine[Any, Any, T], name: str) -> T | None:
@@ -55,6 +64,10 @@ class Drain:
     async def wait_requested(self) -> None:
         """Return when the drain begins."""
         await self._requested.wait()
+
+    async def wait_end_requested(self) -> None:
+        """Return when the process is to end after the drain."""
+        await self._end_requested.wait()
 
     async def wait_forced(self) -> None:
         """Return when the drain is forced."""

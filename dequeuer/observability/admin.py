@@ -16,6 +16,10 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 """The Content-Type of Prometheus' text format."""
 
 
+class ActionRefusedError(Exception):
+    """An action cannot be carried out now; its text is the response, with 503."""
+
+
 class AdminServer:
     """Serves `/healthz` (ready to receive messages), `/livez` (the poller makes progress) and `/metrics`."""
 
@@ -34,6 +38,7 @@ class AdminServer:
 
         `not_ready_reason` returns one line for people, or "". Cortex fixed the body of the response, so the line is
         sent as a header. `actions` are further paths: a GET or POST of one awaits the call and responds with its text.
+        An action may raise `ActionRefusedError`.
         """
         self._hosts, self._listen_port = tuple(hosts), port
         self._render = metrics_render
@@ -91,7 +96,10 @@ class AdminServer:
 
 def _responding(action: Callable[[], Awaitable[str]]) -> Callable[[web.Request], Awaitable[web.Response]]:
     async def respond(_request: web.Request) -> web.Response:
-        return web.Response(text=await action())
+        try:
+            return web.Response(text=await action())
+        except ActionRefusedError as error:
+            return web.Response(text=str(error), status=503)
 
     return respond
 

@@ -19,6 +19,7 @@ from dequeuer.http.listening import addresses_text
 from dequeuer.http.origin import LOCALHOST, LOCALHOST_IPV6, Origin
 from dequeuer.observability import logs
 from dequeuer.observability.admin import AdminServer
+from dequeuer.observability.drain_actions import DrainActions
 from dequeuer.observability.metrics import combine
 from dequeuer.probes.gate import Gate
 from dequeuer.probes.spec import ProbeRules, load_probes
@@ -76,8 +77,7 @@ class _Proxy:
         self._settings = settings
         self._log = log
         self.drain = Drain()
-        self._leaving = asyncio.Event()
-        self._drained = asyncio.Event()
+        self._drain_actions = DrainActions(self.drain)
         self._metrics = ProxyMetrics()
 
     async def run(self) -> int:
@@ -114,13 +114,14 @@ class _Proxy:
                 settings.admin_hosts,
                 settings.admin_port,
                 self._metrics.render,
-                is_ready=lambda: gate.is_open and not self._is_leaving,
+                is_ready=lambda: gate.is_open and not self.drain.requested,
                 is_live=lambda: True,
-                not_ready_reason=lambda: "draining" if self._is_leaving else "a probe of the container fails",
-                actions={"/drain": self._start_drain, "/wait-for-drain": self._wait_for_drain},
+                not_ready_reason=lambda: "draining" if self.drain.requested else "a probe of the container fails",
+                actions=self._drain_actions.paths,
             )
             await admin.start()
             stack.push_async_callback(admin.stop)
+            stack.callback(self._drain_actions.drain_ended)
             pool = ContainerPool(
                 self._origin(), keep_alive=settings.container_keepalive, on_unreachable=gate.connection_failed
             )
@@ -158,10 +159,6 @@ class _Proxy:
                 for task in background:
                     task.cancel()
         return EXIT_FAILED if self.drain.is_forced else EXIT_OK
-
-    @property
-    def _is_leaving(self) -> bool:
-        return self._leaving.is_set() or self.drain.requested
 
     def _publish(self, mean: float) -> None:
         self._metrics.in_flight.value = mean
@@ -210,10 +207,7 @@ class _Proxy:
     async def _serve(self, listener: Listener) -> None:
         """Serve until SIGTERM, and drain."""
         settings = self._settings
-        leaving = asyncio.create_task(self._leaving.wait(), name="leaving")
-        asked = asyncio.create_task(self.drain.wait_requested(), name="drain-requested")
-        await asyncio.wait({leaving, asked}, return_when=asyncio.FIRST_COMPLETED)
-        leaving.cancel()
+        await self.drain.wait_requested()
         self._log.info("proxy_draining", closes_after_s=settings.shutdown_delay_s, grace_s=settings.shutdown_grace_s)
         draining = asyncio.create_task(self._drain_in_order(listener), name="drain")
         forced = asyncio.create_task(self.drain.wait_forced(), name="drain-forced")
@@ -225,9 +219,9 @@ class _Proxy:
             draining.cancel()
             with suppress(asyncio.CancelledError):
                 await draining
-        self._drained.set()
+        self._drain_actions.drain_ended()
         self._log.info("proxy_drained", cut=cut)
-        await asked  # `/drain` does not end the process
+        await self.drain.wait_end_requested()
         forced.cancel()
 
     async def _drain_in_order(self, listener: Listener) -> int:
@@ -236,14 +230,6 @@ class _Proxy:
         await asyncio.sleep(self._settings.shutdown_delay_s)
         listener.stop_listening()
         return await listener.drain(self._settings.shutdown_grace_s)
-
-    async def _start_drain(self) -> str:
-        self._leaving.set()
-        return "draining\n"
-
-    async def _wait_for_drain(self) -> str:
-        await self._drained.wait()
-        return "drained\n"
 
 
 class _Both:

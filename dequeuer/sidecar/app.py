@@ -27,6 +27,7 @@ from dequeuer.handlers.response_policy import ResponsePolicy
 from dequeuer.http.origin import LOCALHOST, LOCALHOST_IPV6
 from dequeuer.observability import logs
 from dequeuer.observability.admin import AdminServer
+from dequeuer.observability.drain_actions import DrainActions
 from dequeuer.observability.metrics import Metrics, Statsd, combine
 from dequeuer.probes.base import Probe
 from dequeuer.probes.gate import Gate
@@ -99,6 +100,7 @@ class _Sidecar:
         self._settings = settings
         self._cloud = cloud
         self._drain = drain
+        self._drain_actions = DrainActions(drain)
         self._metrics = Metrics(
             settings.api_kind,
             settings.api_name,
@@ -121,7 +123,7 @@ class _Sidecar:
             observer, refusals = self._observe(stack), self._refusals
             self._cloud.observe(observer)
             gate, http_check = Gate(probes, observer), self._make_http_check(observer)
-            health = Health(gate, http_check, refusals, self._poll_wait_s)
+            health = Health(gate, http_check, refusals, self._drain, self._poll_wait_s)
             admin = AdminServer(
                 settings.admin_hosts,
                 settings.admin_port,
@@ -129,9 +131,11 @@ class _Sidecar:
                 is_ready=health.is_ready,
                 is_live=health.is_live,
                 not_ready_reason=health.not_ready_reason,
+                actions=self._drain_actions.paths,
             )
             await admin.start()
             stack.push_async_callback(admin.stop)
+            stack.callback(self._drain_actions.drain_ended)
             structlog.get_logger().info(
                 "starting", version=__version__, api_kind=settings.api_kind, api_name=settings.api_name
             )
@@ -145,6 +149,9 @@ class _Sidecar:
                 ]
                 try:
                     kind = await self._start_and_work(group, background, gate, http_check, renewer, health, observer)
+                    if self._drain.requested:
+                        self._drain_actions.drain_ended()
+                        await self._drain.wait_end_requested()
                 finally:
                     for task in background:
                         task.cancel()

@@ -62,3 +62,18 @@ async def test_an_error_of_a_part_that_is_cancelled_is_no_error_of_the_process()
     assert await waiting is None
     gc.collect()
     assert not unhandled
+
+
+async def test_a_drain_that_was_begun_ends_the_process_at_the_first_request_and_is_forced_by_the_second() -> None:
+    drain = Drain()
+    drain.begin()
+    drain.begin()
+    await drain.wait_requested()
+    waiting = asyncio.create_task(drain.wait_end_requested())
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    drain.request()
+    await waiting
+    assert not drain.is_forced
+    drain.request()
+    assert drain.is_forced

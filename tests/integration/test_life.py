@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,42 @@ def test_sigterm_in_mid_request_finishes_it(cloud: Cloud, queue: Queue, bucket: 
     assert bucket.ended(request_id) == "completed"
     assert "payload" in bucket.names(late)
     assert len(container.requests) == 1
+    assert queue.count() == 1
+
+
+def test_a_hook_that_waits_for_the_drain_is_answered_when_the_last_request_is_finished(
+    cloud: Cloud, queue: Queue, bucket: Bucket, container: Container
+) -> None:
+    container.reply = held = Held()
+    with Sidecar(async_settings(cloud, queue, bucket, container.port)) as sidecar, ThreadPoolExecutor() as threads:
+        request_id = bucket.submit(queue)
+        eventually(lambda: container.requests, "the container to have the request")
+        hook = threads.submit(sidecar.get, "/wait-for-drain")
+        sidecar.terminate()
+        eventually(lambda: sidecar.events("draining"), "the drain")
+        assert sidecar.get("/healthz") == (500, "unhealthy")
+        assert not hook.done()
+        held.release.set()
+        assert hook.result(DEADLINE_S) == (200, "drained\n")
+        # The container may be stopped from now on.
+        assert bucket.ended(request_id) == "completed"
+        assert sidecar.wait() == 0
+
+
+def test_drain_of_the_admin_port_ends_the_work_and_not_the_process(
+    cloud: Cloud, queue: Queue, bucket: Bucket, container: Container
+) -> None:
+    with Sidecar(async_settings(cloud, queue, bucket, container.port)) as sidecar:
+        sidecar.wait_ready()
+        eventually(lambda: sidecar.events("started"), "the start")
+        assert sidecar.get("/drain") == (200, "draining\n")
+        assert sidecar.get("/wait-for-drain") == (200, "drained\n")
+        bucket.submit(queue)
+        assert sidecar.events("drained")
+        assert sidecar.get("/livez") == (200, "alive")
+        sidecar.terminate()
+        assert sidecar.wait() == 0
+    assert not container.requests
     assert queue.count() == 1
 
 
