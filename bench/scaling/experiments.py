@@ -1,0 +1,122 @@
+"""What is run for docs/scaling.md, and the tables of the results."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Final
+
+from bench.report import table
+from bench.scaling.candidates import CANDIDATES, CHART, CHART_BEHAVIOR, MEAN_WORK_S, PODS, Candidate, keda
+from bench.scaling.keda import Keda, ScaledObject
+from bench.scaling.loads import NAMES, Load, load
+from bench.scaling.outcome import Outcome
+from bench.scaling.simulation import Simulation, Work
+
+Runs = Mapping[tuple[str, str], Outcome]
+"""The outcome by the names of load and candidate."""
+
+FIRST_REPLICAS: Final = {"spot-loss": 9}
+"""Replicas at the beginning, where they are not the fewest: a steady load would begin with a burst."""
+
+LONG_WORK_S: Final = 300.0
+"""The mean length of long requests: longer than the grace, so a drain cannot wait for them."""
+
+PEAK_PODS: Final = 48
+"""Pods that long requests keep busy at the peak of the load; with requests of the usual length it is 16."""
+
+
+def run_shapes() -> Runs:
+    """Run each load under each candidate."""
+    return {(name, one.name): _run(load(name), one) for name in NAMES for one in CANDIDATES}
+
+
+def _run(shape: Load, candidate: Candidate) -> Outcome:
+    least = 0 if shape.name == "idle" else 1
+    first = FIRST_REPLICAS.get(shape.name, least)
+    work = Work(load=shape, pods=PODS, mean_work_s=MEAN_WORK_S, first_replicas=first)
+    return Simulation(work, candidate.make(least)).run()
+
+
+def shapes_table(runs: Runs) -> str:
+    """Return the table of all loads."""
+    head = ("load", "autoscaler", "most replicas", "most in flight", "wait p50 s", "wait p99 s", "pod hours")
+    return table(
+        head,
+        (
+            (
+                name,
+                candidate,
+                str(run.most_replicas),
+                str(run.most_in_flight),
+                f"{run.wait_s(50):.0f}",
+                f"{run.wait_s(99):.0f}",
+                f"{run.pod_hours:.1f}",
+            )
+            for (name, candidate), run in runs.items()
+        ),
+    )
+
+
+def zero_table() -> str:
+    """Return the table of what `pollingInterval` and `cooldownPeriod` change, with the load `idle`."""
+    rows = []
+    for polling_s in (5, 10, 30):
+        for cooldown_s in (60, 300):
+            spec = replace(CHART, min_replicas=0, polling_s=polling_s, cooldown_s=cooldown_s)
+            run = _run(load("idle"), keda("", spec))
+            delays_s = list(_first_replica_delays_s(spec))
+            rows.append(
+                (
+                    f"{polling_s} s",
+                    f"{cooldown_s} s",
+                    f"{sum(delays_s) / len(delays_s):.0f}",
+                    f"{max(delays_s):.0f}",
+                    f"{run.wait_s(99):.0f}",
+                    f"{run.pod_hours:.1f}",
+                )
+            )
+    head = ("pollingInterval", "cooldownPeriod", "first replica after s, mean", "at most", "wait p99 s", "pod hours")
+    return table(head, rows)
+
+
+def _first_replica_delays_s(spec: ScaledObject) -> Iterator[float]:
+    """Yield how long the first replica took, for each second in which the polls may begin."""
+    shape = load("idle").until(900)
+    work = Work(load=shape, pods=PODS, mean_work_s=MEAN_WORK_S, first_replicas=0)
+    first_s = next(shape.requests(MEAN_WORK_S)).submitted_s
+    for phase_s in range(int(spec.polling_s)):
+        run = Simulation(work, Keda(spec, first_poll_s=phase_s)).run()
+        if run.first_replica_s is not None:
+            yield run.first_replica_s - first_s
+
+
+def sparing_table() -> str:
+    """Return the table of what sparing busy pods changes, with long requests and the load `sawtooth`."""
+    rows = []
+    for concurrency in (1, 4):
+        # As many pods for either: requests in flight grow with their length and with the number in a pod.
+        shape = load("sawtooth").times(PEAK_PODS / 16 * concurrency * MEAN_WORK_S / PODS.concurrency / LONG_WORK_S)
+        for spares in (False, True):
+            spec = ScaledObject(target=concurrency, behavior=CHART_BEHAVIOR, min_replicas=1, polling_s=10)
+            pods = replace(PODS, concurrency=concurrency, spares_busy=spares)
+            run = Simulation(Work(load=shape, pods=pods, mean_work_s=LONG_WORK_S), Keda(spec)).run()
+            rows.append(
+                (
+                    str(concurrency),
+                    "yes" if spares else "no",
+                    str(len(run.waits_s)),
+                    f"{run.repeated_s / 3600:.1f}",
+                    f"{run.wait_s(99):.0f}",
+                    f"{run.pod_hours:.1f}",
+                )
+            )
+    head = (
+        "in a pod at a time",
+        "busy pods are spared",
+        "requests",
+        "hours of work repeated",
+        "wait p99 s",
+        "pod hours",
+    )
+    return table(head, rows)
