@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 from contextlib import AsyncExitStack, suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import structlog
 
@@ -14,7 +15,7 @@ from dequeuer.concurrency.adaptive_limit import AdaptiveLimit
 from dequeuer.concurrency.slots import ConcurrencyLimit, FixedLimit
 from dequeuer.core.drain import Drain
 from dequeuer.core.errors import FatalError, clip
-from dequeuer.core.events import Event, GateChanged
+from dequeuer.core.events import Event, GateChanged, Observer
 from dequeuer.http.listening import addresses_text
 from dequeuer.http.origin import LOCALHOST, LOCALHOST_IPV6, Origin
 from dequeuer.observability import logs
@@ -36,6 +37,9 @@ from dequeuer.proxy.metrics import ProxyMetrics
 from dequeuer.proxy.parts import ProxyParts
 from dequeuer.proxy.record import RequestObserver, RequestRecord
 from dequeuer.settings import ProxySettings
+
+if TYPE_CHECKING:
+    from dequeuer.kubernetes.deletion_cost import DeletionCost
 
 EXIT_OK, EXIT_FAILED = 0, 1
 RESERVED_FILES = 128
@@ -108,7 +112,9 @@ class _Proxy:
             if isinstance(event, GateChanged):
                 admission.set_ready(event.is_open)
 
-        gate = Gate(probes, combine(logs.container_event_log(log), self._metrics.probes, admit_while_ready))
+        observer = combine(logs.proxy_event_log(log), self._metrics.probes, self._metrics.pod, admit_while_ready)
+        gate = Gate(probes, observer)
+        deletion_cost = self._open_deletion_cost(admission, observer)
         async with AsyncExitStack() as stack:
             admin = AdminServer(
                 settings.admin_hosts,
@@ -147,18 +153,35 @@ class _Proxy:
                 "proxy_started", version=__version__, api_kind=settings.api_kind, hosts=list(settings.hosts), port=port
             )
             async with asyncio.TaskGroup() as group:
-                background = (
+                background = [
                     group.create_task(gate.run(), name="probes"),
                     group.create_task(
                         publish_in_flight(lambda: admission.executing + admission.queued, self._publish),
                         name="in-flight",
                     ),
-                )
+                ]
+                if deletion_cost is not None:
+                    background.append(group.create_task(deletion_cost.run(), name="deletion-cost"))
                 freeze_startup_objects()
                 await self._serve(listener)
                 for task in background:
                     task.cancel()
         return EXIT_FAILED if self.drain.is_forced else EXIT_OK
+
+    def _open_deletion_cost(self, admission: Admission, observer: Observer) -> DeletionCost | None:
+        """Raise `ConfigurationError` where it is wanted and this is no pod."""
+        settings = self._settings
+        if not settings.pod.has_deletion_cost:
+            return None
+        from dequeuer.kubernetes.deletion_cost import open_deletion_cost  # noqa: PLC0415 - only such a proxy pays for it
+
+        return open_deletion_cost(
+            os.environ,
+            settings.pod.name,
+            settings.pod.service_account,
+            in_flight=lambda: admission.executing + admission.queued,
+            observer=observer,
+        )
 
     def _publish(self, mean: float) -> None:
         self._metrics.in_flight.value = mean

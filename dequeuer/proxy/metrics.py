@@ -8,6 +8,7 @@ from typing import Final
 from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
 
 from dequeuer.observability.metrics.families import LATENCY_BUCKETS_S, LONG_BUCKETS_S, add_build_info
+from dequeuer.observability.metrics.pod import PodMetrics
 from dequeuer.observability.metrics.probes import ProbeMetrics
 from dequeuer.observability.metrics.series import Histograms, Value, Values
 from dequeuer.proxy.record import RequestRecord
@@ -30,6 +31,8 @@ class ProxyMetrics:
     def __init__(self) -> None:
         self._registry = registry = CollectorRegistry()
         self.probes = ProbeMetrics(registry)
+        """An observer of events."""
+        self.pod = PodMetrics(registry)
         """An observer of events."""
 
         def counter(name: str, text: str, *labels: str) -> Values:

@@ -7,6 +7,7 @@ from typing import Literal
 from dequeuer.settings.auto_workers import AutoWorkers, number_or_auto
 from dequeuer.settings.option import group, option, settings_class
 from dequeuer.settings.parsers import BOOLEAN, PORT, choice, seconds, share, size, whole
+from dequeuer.settings.pod import PodSettings
 from dequeuer.settings.shared import LogSettings
 from dequeuer.settings.text_parsers import HOST, HOSTS, NAME, PATH
 
@@ -103,4 +104,5 @@ class ProxySettings:
     access_log: float = option(share(), "DEQUEUER_ACCESS_LOG", default="0")
     """Share of the requests that are logged, with a line each: method, path, status, times, bytes. Queries lose their
     values; headers are never logged."""
+    pod: PodSettings = group(PodSettings)
     log: LogSettings = group(LogSettings)

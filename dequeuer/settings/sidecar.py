@@ -21,6 +21,7 @@ from dequeuer.settings.parsers import (
     whole,
     whole_seconds,
 )
+from dequeuer.settings.pod import PodSettings
 from dequeuer.settings.queue_kind import QueueSettings
 from dequeuer.settings.shared import SharedSettings
 from dequeuer.settings.text_parsers import (
@@ -189,6 +190,7 @@ class SidecarSettings(SharedSettings):
     which batches failed for good below `failures/`."""
 
     queue: QueueSettings = group(QueueSettings)
+    pod: PodSettings = group(PodSettings)
 
     @property
     def store_bucket(self) -> str:

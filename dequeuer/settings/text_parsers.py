@@ -43,6 +43,9 @@ BUCKET = matching(
     r"(?:outpost[/:][a-z0-9-]{1,64}[/:])?accesspoint[/:][A-Za-z0-9._-]{1,128}",
     'a bucket name (3 to 63 of a-z, 0-9, "." and "-") or the ARN of an access point',
 )
+POD_NAME = matching(
+    "[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?", 'a-z, 0-9, "-" and ".", at most 253, a letter or digit at both ends'
+)
 ACCOUNT = matching("[0-9]{12}", "the id of an AWS account, 12 digits")
 KMS_KEY = matching(
     "(?:arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:(?:key|alias)/)?[A-Za-z0-9][A-Za-z0-9/_-]{0,255}",

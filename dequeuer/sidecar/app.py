@@ -44,6 +44,7 @@ from dequeuer.worker.lease import LeaseRenewer, poll_wait_s
 from dequeuer.worker.worker import Worker
 
 if TYPE_CHECKING:
+    from dequeuer.kubernetes.deletion_cost import DeletionCost
     from dequeuer.sidecar.batch_counts import BatchCounter
 
 EXIT_OK, EXIT_FAILED = 0, 1
@@ -133,6 +134,7 @@ class _Sidecar:
                 not_ready_reason=health.not_ready_reason,
                 actions=self._drain_actions.paths,
             )
+            deletion_cost = self._open_deletion_cost(health, observer)
             await admin.start()
             stack.push_async_callback(admin.stop)
             stack.callback(self._drain_actions.drain_ended)
@@ -147,6 +149,8 @@ class _Sidecar:
                     group.create_task(refusals.run(), name="refusals"),
                     group.create_task(http_check.run(), name="http-check"),
                 ]
+                if deletion_cost is not None:
+                    background.append(group.create_task(deletion_cost.run(), name="deletion-cost"))
                 try:
                     kind = await self._start_and_work(group, background, gate, http_check, renewer, health, observer)
                     if self._drain.requested:
@@ -169,6 +173,21 @@ class _Sidecar:
             stack.callback(statsd.close)
             observers.append(statsd)
         return combine(*observers)
+
+    def _open_deletion_cost(self, health: Health, observer: Observer) -> DeletionCost | None:
+        """Raise `ConfigurationError` where it is wanted and this is no pod."""
+        settings = self._settings
+        if not settings.pod.has_deletion_cost:
+            return None
+        from dequeuer.kubernetes.deletion_cost import open_deletion_cost  # noqa: PLC0415 - only such a sidecar pays
+
+        return open_deletion_cost(
+            os.environ,
+            settings.pod.name,
+            settings.pod.service_account,
+            in_flight=lambda: 0 if health.worker is None else health.worker.in_flight,
+            observer=observer,
+        )
 
     def _make_http_check(self, observer: Observer) -> HttpCheck:
         host, port = self._settings.user_host, self._settings.user_port

@@ -100,6 +100,11 @@ class Worker:
             SharedPoller(source, parts) if isinstance(source, Sequence) else QueuePoller(source, end_of_work, parts)
         )
 
+    @property
+    def in_flight(self) -> int:
+        """How many messages are in work."""
+        return len(self._attempts)
+
     def is_live(self, stuck_after_s: float) -> bool:
         """Tell whether no receive has been under way for longer than `stuck_after_s`."""
         return self._poller.is_live(stuck_after_s)

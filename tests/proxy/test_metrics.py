@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from dequeuer.core.events import GateChanged, Probed
+from dequeuer.core.events import DeletionCostWritten, GateChanged, Probed
 from dequeuer.proxy.metrics import ABANDONED, FAILURES, METHODS, REJECTIONS, ProxyMetrics
 from dequeuer.proxy.record import RequestRecord
 
@@ -62,6 +62,14 @@ def test_the_readiness_of_the_container_is_counted_as_by_every_sidecar() -> None
     found = samples(metrics)
     assert (found["dequeuer_ready"], found["dequeuer_probe_healthy{probe=a:http_get}"]) == (1, 1)
     assert found["dequeuer_probes_total{ok=true,probe=a:http_get}"] == 1
+
+
+def test_the_deletion_cost_is_counted_as_by_every_sidecar() -> None:
+    metrics = ProxyMetrics()
+    metrics.pod(DeletionCostWritten(cost=4))
+    found = samples(metrics)
+    assert found["dequeuer_pod_deletion_cost"] == found["dequeuer_pod_deletion_cost_writes_total{result=written}"] * 4
+    assert found["dequeuer_pod_deletion_cost_writes_total{result=failed}"] == 0
 
 
 def test_a_timeout_is_the_container_s_or_the_client_s() -> None:

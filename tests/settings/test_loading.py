@@ -9,6 +9,7 @@ import pytest
 
 from dequeuer.settings import AwsSettings, LogSettings, SidecarSettings, load_gateway
 from dequeuer.settings.auto_workers import AutoWorkers
+from dequeuer.settings.pod import PodSettings
 from dequeuer.settings.queue_kind import QueueSettings
 from tests.settings.environments import ASYNC, BATCH, GATEWAY, faults, load
 
@@ -48,6 +49,7 @@ def test_the_defaults_are_those_of_the_contract() -> None:
         ),
         log=LogSettings(level="info", format="json"),
         queue=QueueSettings(),
+        pod=PodSettings(),
     )
 
 
@@ -149,6 +151,7 @@ def test_each_variable_ends_up_in_its_field() -> None:
         ),
         log=LogSettings(level="warning", format="console"),
         queue=QueueSettings(),
+        pod=PodSettings(),
     )
 
 

@@ -24,6 +24,10 @@ from dequeuer.core.events.jobs import (
     JobProcessStarted,
     OwnershipEnd,
 )
+from dequeuer.core.events.pod import (
+    DeletionCostFailed,
+    DeletionCostWritten,
+)
 from dequeuer.core.events.services import (
     CredentialProviderName,
     CredentialsRenewalFailed,
@@ -93,6 +97,8 @@ Event = (
     | GatewayMeasured
     | RequestSplit
     | CopyEnded
+    | DeletionCostWritten
+    | DeletionCostFailed
     | ProcessPhaseChanged
     | JobObserved
     | JobMeasured
@@ -125,6 +131,8 @@ __all__ = [
     "CredentialProviderName",
     "CredentialsRenewalFailed",
     "CredentialsRenewed",
+    "DeletionCostFailed",
+    "DeletionCostWritten",
     "ErrorKind",
     "Event",
     "Feature",

@@ -3,7 +3,8 @@
 Where a log line comes from:
 
 1. Layers (everything but the programs) write no log lines. They emit events (`core/events.py`); the modules here turn
-   events into lines: `messages`, `services`, `container`, `credentials`. `event_log` has the list for each program.
+   events into lines: `messages`, `services`, `container`, `credentials`, `pod`. `event_log` has the list for each
+   program.
 2. A program (`sidecar/`, `gateway/`) logs what it does itself: start, stop, settings that it chose, its own HTTP
    requests.
 3. A bug is logged with its traceback by the standard library's `logging`, where it is caught. Such records, and those
@@ -12,9 +13,9 @@ Where a log line comes from:
 
 from dequeuer.observability.logs.event_log import (
     EventLog,
-    container_event_log,
     controller_event_log,
     gateway_event_log,
+    proxy_event_log,
     sidecar_event_log,
     webhooks_event_log,
 )
@@ -23,9 +24,9 @@ from dequeuer.observability.logs.setup import configure
 __all__ = [
     "EventLog",
     "configure",
-    "container_event_log",
     "controller_event_log",
     "gateway_event_log",
+    "proxy_event_log",
     "sidecar_event_log",
     "webhooks_event_log",
 ]

@@ -13,6 +13,7 @@ from dequeuer.observability.logs.container import ContainerLines
 from dequeuer.observability.logs.credentials import CredentialsLines
 from dequeuer.observability.logs.jobs import JobLines
 from dequeuer.observability.logs.messages import MessageLines
+from dequeuer.observability.logs.pod import PodLines
 from dequeuer.observability.logs.services import ServiceLines, StoreFeatureLines
 from dequeuer.observability.logs.splits import SplitLines
 from dequeuer.observability.logs.webhooks import WebhookLines
@@ -57,6 +58,7 @@ def sidecar_event_log(api_name: str, job_id: str = "", *, clock: Callable[[], fl
         StoreFeatureLines(log),
         ContainerLines(log),
         CredentialsLines(log, clock=clock),
+        PodLines(log, clock=clock),
     )
 
 
@@ -69,9 +71,9 @@ def gateway_event_log(*, clock: Callable[[], float] = monotonic) -> EventLog:
     return EventLog(StoreFeatureLines(log), CredentialsLines(log), SplitLines(log, clock=clock))
 
 
-def container_event_log(log: Any) -> EventLog:
-    """Return the log of what happens to the container, with the fields of `log`."""
-    return EventLog(ContainerLines(log))
+def proxy_event_log(log: Any) -> EventLog:
+    """Return the event log of the realtime proxy, with the fields of `log`. Requests are logged by the proxy itself."""
+    return EventLog(ContainerLines(log), PodLines(log))
 
 
 def controller_event_log(*, clock: Callable[[], float] = monotonic) -> EventLog:

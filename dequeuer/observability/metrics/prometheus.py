@@ -40,6 +40,7 @@ from dequeuer.observability.metrics.families import (
     add_build_info,
     add_not_http,
 )
+from dequeuer.observability.metrics.pod import PodMetrics
 from dequeuer.observability.metrics.probes import ProbeMetrics
 from dequeuer.observability.metrics.series import Histogram, Value
 
@@ -79,7 +80,7 @@ class Metrics:
         self._store = CallFamilies(registry, "store", "the store")
         self._credentials = CredentialFamilies(registry)
         self._refusals = RefusalFamilies(registry)
-        probes = ProbeMetrics(registry)
+        probes, pod = ProbeMetrics(registry), PodMetrics(registry)
         self._not_http = add_not_http(registry)
         add_build_info(registry)
         ProcessCollector(registry=registry)
@@ -106,6 +107,7 @@ class Metrics:
             CredentialsRenewalFailed: self._credentials_renewal_failed,
             LeaseLost: self._lease_lost,
             **probes.handlers,
+            **pod.handlers,
             ContainerProtocolChanged: self._container_protocol_changed,
         }
 

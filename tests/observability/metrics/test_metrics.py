@@ -20,6 +20,8 @@ from dequeuer.core.events import (
     ContainerProtocolChanged,
     CredentialsRenewalFailed,
     CredentialsRenewed,
+    DeletionCostFailed,
+    DeletionCostWritten,
     Event,
     GateChanged,
     LeaseLost,
@@ -69,6 +71,8 @@ FAMILIES = {
     "dequeuer_refused": "gauge",
     "dequeuer_ready": "gauge",
     "dequeuer_container_not_http": "gauge",
+    "dequeuer_pod_deletion_cost": "gauge",
+    "dequeuer_pod_deletion_cost_writes_total": "counter",
     "dequeuer_probe_healthy": "gauge",
     "dequeuer_probes_total": "counter",
     "dequeuer_build_info": "gauge",
@@ -273,6 +277,16 @@ def test_gauges_show_the_latest() -> None:
     assert value(metrics, "dequeuer_probes_total", probe="web:http_get", ok="false") == 0
     metrics(GateChanged(is_open=False))
     assert value(metrics, "dequeuer_ready") == 0
+
+
+def test_the_deletion_cost_is_the_last_one_that_was_written() -> None:
+    metrics = Metrics("async", "api", "", 4)
+    assert value(metrics, "dequeuer_pod_deletion_cost") == 0
+    metrics(DeletionCostWritten(cost=4))
+    metrics(DeletionCostFailed(reason="not allowed"))
+    assert value(metrics, "dequeuer_pod_deletion_cost") == 4
+    assert value(metrics, "dequeuer_pod_deletion_cost_writes_total", result="written") == 1
+    assert value(metrics, "dequeuer_pod_deletion_cost_writes_total", result="failed") == 1
 
 
 def test_automatic_concurrency_and_messages_given_back() -> None:
