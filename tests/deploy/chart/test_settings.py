@@ -1,0 +1,152 @@
+"""The programs of a release start with the variables and files that the chart gives them."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from dequeuer.apis import BatchApi, load_apis
+from dequeuer.gateway.endpoints import load_endpoints
+from dequeuer.probes.spec import load_probes
+from dequeuer.settings import load_controller, load_enqueuer, load_gateway, load_proxy, load_sidecar, load_webhooks
+from tests.deploy.chart.rendering import (
+    JOB,
+    api_pods,
+    async_api,
+    containers,
+    environment,
+    filled,
+    realtime_api,
+    render,
+    rendered,
+    sidecar,
+    values_with,
+)
+
+NO_CLUSTER = "/nonexistent/cluster.yaml"
+GATEWAY = "demo-gateway"
+
+
+def test_the_dequeuers_and_proxies_take_their_variables() -> None:
+    kinds = {}
+    for name, pod, _ in api_pods():
+        own = sidecar(pod)
+        if own["name"] == "proxy":
+            proxy = load_proxy(own["args"][1:], environment(own))
+            kinds[name] = "realtime"
+            assert proxy.port == 8888
+            ends_after_s = proxy.shutdown_delay_s + proxy.shutdown_grace_s
+        else:
+            settings = load_sidecar(own.get("args", []), environment(own), cluster_config=NO_CLUSTER)
+            kinds[name] = settings.api_kind
+            assert (settings.store_bucket, settings.cluster_uid) == ("my-bucket", "my-cluster")
+            ends_after_s = settings.shutdown_grace_s
+        assert pod["terminationGracePeriodSeconds"] >= ends_after_s + 5, name
+    assert kinds == {
+        "api-text-generator": "async",
+        "api-embedder": "async",
+        "api-answer-a": "realtime",
+        "api-answer-b": "realtime",
+        "api-answer-next": "realtime",
+        "image-classifier": "batch",
+    }
+
+
+def test_the_probes_of_the_containers_are_those_of_the_dequeuer(tmp_path: Path) -> None:
+    for name, pod, files in api_pods():
+        own = sidecar(pod)
+        path = tmp_path / f"{name}.json"
+        path.write_text(files["probes.json"], encoding="utf-8")
+        if own["name"] == "dequeuer":
+            settings = load_sidecar([], environment(own), cluster_config=NO_CLUSTER)
+            probes = load_probes(str(path), settings.user_port)
+            assert len(probes) == 1 + len(json.loads(files["probes.json"])), name
+            assert all(
+                "readinessProbe" not in container for container in containers(pod).values() if container is not own
+            )
+
+
+def test_a_named_port_of_a_probe_becomes_its_number() -> None:
+    probes = json.loads(rendered("full.yaml").get("ConfigMap", "api-text-generator")["data"]["probes.json"])
+    assert probes["api"]["httpGet"] == {"path": "/healthz", "port": 8080}
+
+
+def test_the_kubelet_keeps_the_probes_of_a_realtime_api() -> None:
+    probe = {"exec": {"command": ["cat", "/tmp/ready"]}}  # noqa: S108 - a path in a container
+    release = rendered("full.yaml")
+    assert containers(release.pod("api-answer-next"))["api"]["readinessProbe"] == probe
+    assert json.loads(release.get("ConfigMap", "api-answer-next")["data"]["probes.json"]) == {"api": probe}
+
+
+def test_the_gateway_takes_its_variables_and_serves_all_apis(tmp_path: Path) -> None:
+    release = rendered("full.yaml")
+    [container] = release.pod(GATEWAY)["containers"]
+    environ = environment(container)
+    settings = load_gateway(container["args"][1:], environ)
+    assert settings.port == 8080
+    path = tmp_path / "cortex.yaml"
+    path.write_text(release.get("ConfigMap", GATEWAY)["data"]["cortex.yaml"], encoding="utf-8")
+    endpoints = load_endpoints(str(path), settings.queues, settings.realtime_urls)
+    assert {(endpoint.api_name, endpoint.kind, endpoint.path) for endpoint in endpoints} == {
+        ("text-generator", "AsyncAPI", "/v1/text"),
+        ("embedder", "AsyncAPI", "/embedder"),
+        ("answer-a", "RealtimeAPI", "/answer-a"),
+        ("answer-b", "RealtimeAPI", "/answer-b"),
+        ("answer-next", "RealtimeAPI", "/answer-next"),
+        ("answer", "TrafficSplitter", "/answer"),
+        ("image-classifier", "BatchAPI", "/image-classifier"),
+    }
+    mounts = {mount["mountPath"] for mount in container["volumeMounts"]}
+    assert {str(Path(environ[name]).parent) for name in ("DEQUEUER_APIS", "DEQUEUER_TOKENS")} == mounts
+
+
+def test_realtime_apis_are_where_the_gateway_looks_for_them() -> None:
+    service = rendered("full.yaml").get("Service", "api-answer-a")
+    assert service["spec"]["ports"] == [{"name": "http", "port": 8888, "targetPort": 8888, "protocol": "TCP"}]
+
+
+def test_webhooks_and_enqueuer_take_their_variables() -> None:
+    release = rendered("full.yaml")
+    [container] = release.pod("demo-webhooks")["containers"]
+    webhooks = load_webhooks(container["args"][1:], environment(container))
+    assert webhooks.keys_path == "/etc/dequeuer/keys/keys"
+    job = filled(release.job("image-classifier", "enqueuer.yaml"), JOB)
+    [container] = job["spec"]["template"]["spec"]["containers"]
+    enqueuer = load_enqueuer(container["args"][1:], environment(container))
+    assert (enqueuer.api_name, enqueuer.job_id) == ("image-classifier", JOB["__JOB_ID__"])
+
+
+def test_the_controller_takes_its_variables_and_its_apis(tmp_path: Path) -> None:
+    release = rendered("full.yaml")
+    [container] = release.pod("demo-controller")["containers"]
+    settings = load_controller(container["command"][2:], environment(container))
+    assert settings.launcher == "local"
+    path = tmp_path / "cortex.yaml"
+    path.write_text(release.get("Secret", "demo-controller")["stringData"]["cortex.yaml"], encoding="utf-8")
+    [api] = load_apis(str(path))
+    assert isinstance(api, BatchApi)
+    [own] = api.pod.containers
+    assert (own.name, dict(own.env)) == ("api", {"THREADS": "4"})
+    assert own.readiness_probe is not None
+
+
+def test_what_gateway_and_dequeuers_must_agree_on_is_one_value() -> None:
+    release = rendered("full.yaml")
+    [gateway] = release.pod(GATEWAY)["containers"]
+    for name in ("DEQUEUER_RESULT_RETENTION_DAYS", "DEQUEUER_PAUSE_CHECK_INTERVAL", "DEQUEUER_WEBHOOK_QUEUE"):
+        assert environment(gateway)[name] == environment(sidecar(release.pod("api-text-generator")))[name]
+
+
+@pytest.mark.parametrize("concurrency", [1, 1000, "auto", "auto:50"])
+def test_every_concurrency_that_the_schema_allows_is_one_of_the_dequeuer(concurrency: int | str) -> None:
+    pod = render(values_with({"sum": async_api(concurrency=concurrency)})).pod("api-sum")
+    settings = load_sidecar([], environment(sidecar(pod)), cluster_config=NO_CLUSTER)
+    assert str(settings.max_workers) == str(concurrency).removeprefix("auto:").replace("auto", "100")
+
+
+def test_large_numbers_are_written_in_full() -> None:
+    pod = render(values_with({"sum": realtime_api(concurrency=30000, queueLength=30000)})).pod("api-sum")
+    proxy = load_proxy([], environment(sidecar(pod)))
+    assert proxy.max_queue_length == 30000
+    api = rendered("full.yaml").pod("api-embedder")["containers"][1]
+    assert api["securityContext"] == {"runAsUser": 1000680000}
