@@ -1,43 +1,54 @@
-# The tags fix only the minor version of Python. To fix the exact images, add the digests that your registry shows
-# (`--build-arg BASE=docker.io/library/python:3.12-slim@sha256:...`).
-ARG BASE=docker.io/library/python:3.12-slim
-# The same Python with a C compiler: the modules of the realtime proxy are compiled.
-ARG BUILD_BASE=docker.io/library/python:3.12
+# Python 3.12 for amd64 and arm64, with a C compiler, on Debian. Dependabot proposes newer digests; docs/releases.md says
+# how another base is taken.
+ARG BASE=docker.io/library/python:3.12@sha256:4d1caded1f729ae443eb803f26ffde7b61e696aeaef62f099abb6dd6b14257c7
 
 
-FROM ${BUILD_BASE} AS build
+FROM ${BASE} AS build
 
 WORKDIR /src
-COPY constraints.txt ./
+COPY requirements requirements
 # /tools builds the wheel and is not copied into the image. /opt/dequeuer, without pip, is copied.
 RUN python3 -m venv /tools \
-    && /tools/bin/pip install --quiet --no-cache-dir --constraint constraints.txt hatchling mypy setuptools \
-    && python3 -m venv --without-pip /opt/dequeuer
-COPY pyproject.toml README.md LICENSE ./
-COPY scripts/compile_hook.py scripts/
-COPY dequeuer dequeuer
-RUN HATCH_BUILD_HOOK_ENABLE_CUSTOM=true /tools/bin/pip wheel --quiet --no-cache-dir --no-deps --no-build-isolation --wheel-dir /wheels . \
+    && python3 -m venv --without-pip /opt/dequeuer \
+    && /tools/bin/pip install --quiet --no-cache-dir --only-binary :all: --require-hashes --requirement requirements/build.txt \
     && /tools/bin/pip --python /opt/dequeuer/bin/python3 install --quiet --no-cache-dir --no-compile \
-        --only-binary :all: --constraint constraints.txt /wheels/*.whl
-COPY scripts/prune_venv.py /tools/
+        --only-binary :all: --require-hashes --requirement requirements/image.txt
+COPY pyproject.toml README.md LICENSE ./
+COPY scripts/compile_hook.py scripts/image_root.py scripts/prune_venv.py scripts/sbom.py scripts/
+COPY dequeuer dequeuer
+# With another value everything below is built again: scripts/check-image compares the results.
+ARG BUILD=once
+ARG SOURCE_DATE_EPOCH=0
+# Everything that is made here is the same in each build: times, the order of files, the hashes of texts.
+ENV SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH} PYTHONHASHSEED=0
+RUN HATCH_BUILD_HOOK_ENABLE_CUSTOM=true /tools/bin/pip wheel --quiet --no-cache-dir --no-deps --no-build-isolation --wheel-dir /wheels . \
+    && /tools/bin/pip --python /opt/dequeuer/bin/python3 install --quiet --no-cache-dir --no-compile --no-deps /wheels/*.whl \
+    && python3 scripts/prune_venv.py /opt/dequeuer
 # The root file system is read-only at run time: modules that are not compiled here are compiled at every start.
 # Hash-based files stay valid when a builder changes the modification times of files.
-RUN python3 /tools/prune_venv.py /opt/dequeuer \
-    && python3 -m compileall -q --invalidation-mode unchecked-hash /opt/dequeuer
+RUN python3 scripts/image_root.py /opt/dequeuer /rootfs \
+    && python3 -m compileall -q -s /rootfs -p / --invalidation-mode unchecked-hash /rootfs \
+    && /tools/bin/python3 scripts/sbom.py /rootfs \
+    && python3 scripts/image_root.py --settle /rootfs
 
 
-FROM ${BASE}
+FROM scratch
 
-# The official image has no compiled files of Python's own library. Modules that install or test software are removed.
-RUN lib="$(python3 -c 'import sysconfig; print(sysconfig.get_path("stdlib"))')" \
-    && rm -rf /usr/local/bin/pip* /usr/local/bin/idle* /usr/local/bin/pydoc* /usr/local/bin/2to3* \
-        "$lib"/site-packages/* "$lib"/ensurepip "$lib"/idlelib "$lib"/lib2to3 "$lib"/pydoc_data "$lib"/test \
-        "$lib"/tkinter "$lib"/turtledemo \
-    && python3 -m compileall -q --invalidation-mode unchecked-hash "$lib" \
-    && ln -s /opt/dequeuer/bin/dequeuer /dequeuer
-COPY --from=build /opt/dequeuer /opt/dequeuer
+COPY --from=build /rootfs /
 
-ENV PYTHONDONTWRITEBYTECODE=1 \
+ARG CREATED=1970-01-01T00:00:00Z
+ARG REVISION=unknown
+ARG SOURCE=unknown
+ARG VERSION=unknown
+LABEL org.opencontainers.image.title="dequeuer" \
+    org.opencontainers.image.description="Sidecar for the web server in the same pod: SQS queues, batch jobs, realtime requests" \
+    org.opencontainers.image.licenses="Apache-2.0" \
+    org.opencontainers.image.created="${CREATED}" \
+    org.opencontainers.image.revision="${REVISION}" \
+    org.opencontainers.image.source="${SOURCE}" \
+    org.opencontainers.image.version="${VERSION}"
+ENV PATH=/opt/dequeuer/bin \
+    PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1
 # The user `nonroot` of distroless images, as in Cortex's image. It is a number, because Kubernetes can check
 # runAsNonRoot only with a number.

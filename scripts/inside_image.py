@@ -1,10 +1,14 @@
 """Checks that must run inside the finished image. `scripts/check-image` mounts this file and runs it."""
 
+import ctypes
 import importlib
 import importlib.util
 import os
 import pkgutil
+import pwd
 import shutil
+import socket
+import ssl
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -21,21 +25,37 @@ def faults() -> Iterator[str]:
     for folder in ("/", "/tmp", "/opt/dequeuer"):  # noqa: S108 - the point is that it is not writable
         if os.access(folder, os.W_OK):
             yield f"{folder} is writable"
-    for tool in ("pip", "pip3", "gcc", "cc", "make"):
+    for tool in ("pip", "pip3", "gcc", "cc", "make", "sh", "bash", "busybox", "apt-get", "dpkg", "curl", "wget"):
         if shutil.which(tool) or Path("/opt/dequeuer/bin", tool).exists():
             yield f"{tool} is in the image"
     for module in ("pip", "setuptools", "hatchling", "mypy", "moto", "ministack", "dequeuer.dev"):
         if importlib.util.find_spec(module):
             yield f"the package {module} is in the image"
-    # The Python of the base image has its own packages, outside of the environment that runs the sidecar.
-    pip = subprocess.run(["/usr/bin/env", "python3", "-m", "pip", "--version"], capture_output=True, check=False)
+    # Outside of the environment that runs the sidecar Python may have packages of its own.
+    own_python = str(Path(sys.executable).resolve())
+    pip = subprocess.run([own_python, "-m", "pip", "--version"], capture_output=True, check=False)  # noqa: S603
     if pip.returncode == 0:
-        yield "python3 -m pip works"
+        yield f"{own_python} -m pip works"
+    yield from system()
     yield from clients()
     yield from modules()
     exchange = importlib.import_module("dequeuer.proxy.exchange").__file__
     if exchange is None or not exchange.endswith(".so"):
         yield f"the modules of the realtime proxy are not compiled by mypyc: {exchange}"
+
+
+def system() -> Iterator[str]:
+    """Yield what Python expects of the system and does not find."""
+    if pwd.getpwuid(USER).pw_name != "nonroot":
+        yield f"user {USER} has no name"
+    if not ssl.create_default_context().get_ca_certs():
+        yield "no certificate authority is trusted"
+    if socket.getaddrinfo("localhost", 80, family=socket.AF_INET)[0][4][0] != "127.0.0.1":
+        yield "/etc/hosts is not asked for names"
+    try:
+        ctypes.CDLL("libgcc_s.so.1")
+    except OSError as error:
+        yield f"a thread that is cancelled would end the process: {error}"
 
 
 def clients() -> Iterator[str]:

@@ -13,6 +13,9 @@ from pathlib import Path
 SERVICES = frozenset({"s3", "signin", "sqs", "sso", "sso-oidc", "sts"})
 SOURCE_SUFFIXES = frozenset({".c", ".h", ".hash", ".pxd", ".pyi", ".pyx"})
 TEST_FOLDERS = frozenset({"test", "tests"})
+# How and from where pip installed a distribution: paths of the build, and lists of files that are deleted here.
+INSTALLATION_FILES = frozenset({"INSTALLER", "RECORD", "REQUESTED", "direct_url.json"})
+COMMANDS = ("dequeuer", "python*")
 LOCAL_STACK = Path("dequeuer", "dev")
 """`dequeuer dev` starts an SQS and an S3 that the image does not have."""
 
@@ -35,7 +38,20 @@ def unneeded(packages: Path) -> Iterator[Path]:
     yield from (entry for entry in data.iterdir() if entry.is_dir() and entry.name not in SERVICES)
     yield from (data / "s3").glob("**/examples-1.json")
     for entry in packages.rglob("*"):
-        if (entry.is_dir() and entry.name in TEST_FOLDERS) or (entry.is_file() and entry.suffix in SOURCE_SUFFIXES):
+        if entry.is_dir():
+            surplus = entry.name in TEST_FOLDERS
+        else:
+            surplus = entry.suffix in SOURCE_SUFFIXES or (
+                entry.name in INSTALLATION_FILES and entry.parent.suffix == ".dist-info"
+            )
+        if surplus:
+            yield entry
+
+
+def other_commands(environment: Path) -> Iterator[Path]:
+    """Yield what the distributions and the environment have besides the one command of the image."""
+    for entry in (environment / "bin").iterdir():
+        if not any(entry.match(pattern) for pattern in COMMANDS):
             yield entry
 
 
@@ -49,7 +65,7 @@ def main(arguments: list[str]) -> int:
         sys.stderr.write(f"{arguments[0]} has no lib/python3.*/site-packages: give the folder of a venv\n")
         return 1
     for packages in found:
-        for entry in list(unneeded(packages)):
+        for entry in [*unneeded(packages), *other_commands(Path(arguments[0]))]:
             if entry.is_dir():
                 shutil.rmtree(entry)
             else:

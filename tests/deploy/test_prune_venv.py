@@ -4,6 +4,7 @@ from pathlib import Path
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "prune_venv.py"
 DEV = "dequeuer/dev/cli.py"
+COMMANDS = ("activate", "dequeuer", "jp.py", "python3", "python3.12")
 KEPT = ("s3", "signin", "sqs", "sso", "sso-oidc", "sts")
 
 
@@ -13,6 +14,9 @@ def make(root: Path, *files: str) -> Path:
         path = packages / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(b"")
+    (root / "bin").mkdir()
+    for name in COMMANDS:
+        (root / "bin" / name).write_bytes(b"")
     return packages
 
 
@@ -34,6 +38,16 @@ def test_keeps_what_the_credential_chain_needs_and_nothing_else(tmp_path: Path) 
     packages = make(tmp_path, *needed, *surplus)
     assert prune(tmp_path).returncode == 0
     assert left(packages) == needed
+
+
+def test_keeps_no_other_command_and_nothing_about_the_installation(tmp_path: Path) -> None:
+    needed = {f"botocore/data/{name}/2012-11-05/service-2.json.gz" for name in KEPT}
+    needed |= {"six-1.17.0.dist-info/METADATA", "six-1.17.0.dist-info/licenses/LICENSE", "other/RECORD"}
+    surplus = {f"six-1.17.0.dist-info/{name}" for name in ("RECORD", "INSTALLER", "REQUESTED", "direct_url.json")}
+    packages = make(tmp_path, *needed, *surplus, DEV)
+    assert prune(tmp_path).returncode == 0
+    assert left(packages) == needed
+    assert {path.name for path in (tmp_path / "bin").iterdir()} == {"dequeuer", "python3", "python3.12"}
 
 
 def test_stops_when_botocore_has_moved_its_data(tmp_path: Path) -> None:
