@@ -133,6 +133,11 @@ class Aws:
             await store.close()
         await self._keys.close()
 
+    async def keys(self) -> FrozenKeys:
+        """Return the present keys. Raises `CredentialsMissingError`, `CredentialsUnavailableError`."""
+        await self._keys.wait_until_valid()
+        return self._keys.current()
+
     async def get_frozen_credentials(self) -> FrozenKeys:
         """Return keys that are valid now. The SDK refreshes them, whatever their source."""
         try:

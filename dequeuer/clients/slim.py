@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from dequeuer.aws.credentials import chain
-from dequeuer.aws.credentials.renewal import CredentialsCache
+from dequeuer.aws.credentials.renewal import CredentialsCache, FrozenKeys
 from dequeuer.aws.endpoint import AwsEndpoint, origin_of
 from dequeuer.aws.partitions import domain
 from dequeuer.aws.signing import Signer
@@ -21,7 +21,8 @@ from dequeuer.publishing.operations import EventBusOperations, SnsOperations
 from dequeuer.settings import AwsSettings
 from dequeuer.sinks.base import ObjectStore
 from dequeuer.sinks.expiry import ExpiryChange
-from dequeuer.sinks.protection import UNPROTECTED
+from dequeuer.sinks.protection import UNPROTECTED, ObjectProtection
+from dequeuer.sinks.s3.bucket import Bucket
 from dequeuer.sinks.s3.store import SlimStore, open_slim_store
 from dequeuer.sources.sqs import errors as sqs_errors
 from dequeuer.sources.sqs.operations import SqsClient
@@ -96,6 +97,30 @@ class SlimAws:
         )
         self._stores.append(store)
         return store
+
+    def raw_bucket(self, bucket: str, protection: ObjectProtection) -> Bucket:
+        """Return a bucket for requests about the bucket itself. Nothing is sent yet; the caller closes it."""
+        endpoint, path_style = self._s3(bucket)
+        return Bucket(endpoint, bucket, path_style=path_style, protection=protection)
+
+    def sts(self, url: str) -> AwsEndpoint:
+        """Return the endpoint of STS. Nothing is sent yet; the caller closes it. Raises `ConfigurationError`."""
+        return AwsEndpoint(origin_of(url, self._tls), Signer("sts", self._region), self._keys)
+
+    @property
+    def region(self) -> str:
+        """The region of requests that name none."""
+        return self._region
+
+    @property
+    def tls(self) -> ssl.SSLContext:
+        """How connections are secured."""
+        return self._tls
+
+    async def keys(self) -> FrozenKeys:
+        """Return the present keys. Raises `CredentialsMissingError`, `CredentialsUnavailableError`."""
+        await self._keys.wait_until_valid()
+        return self._keys.current()
 
     async def close_store(self, store: ObjectStore) -> None:
         """Close a bucket."""

@@ -56,7 +56,7 @@ class Cgroups:
     def find(cls, root: Path = ROOT) -> Cgroups | None:
         """Return where cgroups can be made; None: nowhere. Moves this process. `root`: of the file system."""
         try:
-            parent = _own_cgroup(root)
+            parent = own_cgroup(root)
             if parent is None or "memory" not in (parent / "cgroup.controllers").read_text(encoding="ascii").split():
                 return None
             if (parent / "cgroup.procs").read_text(encoding="ascii").split() != [str(os.getpid())]:
@@ -92,7 +92,7 @@ class Cgroups:
         return Cgroup(path)
 
 
-def _own_cgroup(root: Path) -> Path | None:
+def own_cgroup(root: Path) -> Path | None:
     """Return the folder of this process's cgroup of version 2. Raises `OSError`."""
     lines = (root / "proc/self/cgroup").read_text(encoding="utf-8").splitlines()
     own = next((line.removeprefix("0::") for line in lines if line.startswith("0::")), None)

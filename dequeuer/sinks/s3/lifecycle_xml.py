@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal, TypeAlias
 
 from dequeuer.aws.endpoint import AwsEndpoint, Request
 from dequeuer.aws.xml import Node, escape
@@ -18,6 +20,7 @@ from dequeuer.sinks.s3.errors import code_in, error_without_response, refused
 MAX_CONFIGURATION_BYTES = 2 * 1024 * 1024
 """1,000 rules fit, which is the limit of S3."""
 _ROOT = "LifecycleConfiguration"
+RuleState: TypeAlias = Literal["there", "missing", "different"]
 _SIZE = "x-amz-transition-default-minimum-object-size"
 
 
@@ -48,6 +51,35 @@ async def ensure_expiry(  # noqa: PLR0913 - one parameter a fact of the bucket
     return await merge_rule(api, bucket)
 
 
+def rule_state(document: bytes | None, prefix: str, days: int) -> RuleState:
+    """Return whether a lifecycle configuration has our rule. `document`: of S3; None: the bucket has none.
+
+    Raises:
+        StoreUnavailableError: the document cannot be read.
+    """
+    rules = [] if document is None else _our_rules(read_document(document, _ROOT))
+    if not rules:
+        return "missing"
+    return "there" if _is_right(rules, prefix, days) else "different"
+
+
+def _our_rules(root: Node) -> list[Node]:
+    return [rule for rule in root.all("Rule") if (rule.first("ID") or "").strip() == RULE_ID]
+
+
+def _is_right(rules: Sequence[Node], prefix: str, days: int) -> bool:
+    """Return whether there is one rule, and it says what ours does."""
+    facts = [
+        ("/ID", RULE_ID),
+        ("/Status", "Enabled"),
+        ("/Filter/Prefix", prefix),
+        ("/Expiration/Days", str(days)),
+        ("/NoncurrentVersionExpiration/NoncurrentDays", str(days)),
+        ("/AbortIncompleteMultipartUpload/DaysAfterInitiation", str(ABORT_AFTER_DAYS)),
+    ]
+    return len(rules) == 1 and sorted(_leaves(rules[0])) == sorted(facts)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Configuration:
     """A lifecycle configuration. `size`: a header field that belongs to it."""
@@ -76,8 +108,8 @@ class _Lifecycle:
             return _Configuration(document=_new(self._ours("")), size=None)
         document = found.document
         root = read_document(document, _ROOT)
-        rules = [rule for rule in root.all("Rule") if (rule.first("ID") or "").strip() == RULE_ID]
-        if len(rules) == 1 and sorted(_leaves(rules[0])) == self._facts():
+        rules = _our_rules(root)
+        if _is_right(rules, self._prefix, self._days):
             return None
         if not document.startswith(b"</", root.end):
             # The root has no end tag (`<a/>`), so there are no rules of others.
@@ -105,18 +137,6 @@ class _Lifecycle:
             code = code_in(reply.body) or str(reply.status)
             raise LifecycleRefusedError(str(refused(reply.status, code)), code=code, status=reply.status)
         return reply
-
-    def _facts(self) -> list[tuple[str, str]]:
-        return sorted(
-            [
-                ("/ID", RULE_ID),
-                ("/Status", "Enabled"),
-                ("/Filter/Prefix", self._prefix),
-                ("/Expiration/Days", str(self._days)),
-                ("/NoncurrentVersionExpiration/NoncurrentDays", str(self._days)),
-                ("/AbortIncompleteMultipartUpload/DaysAfterInitiation", str(ABORT_AFTER_DAYS)),
-            ]
-        )
 
     def _ours(self, prefix: str) -> bytes:
         """Return our rule as XML. `prefix`: namespace prefix of its elements, with the colon."""
