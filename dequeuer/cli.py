@@ -49,18 +49,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(arguments: list[str]) -> int:
     name = arguments[0] if arguments else ""
-    if name == "dev":
-        return _dev(arguments[1:])
-    if name == "jobs":
-        from dequeuer.jobs_command.cli import main as jobs_main  # noqa: PLC0415 - see above
-
-        return jobs_main(arguments[1:])
-    if name == "token":
-        return _token(arguments[1:])
+    others = {"dev": _dev, "jobs": _jobs, "check": _check, "token": _token}
+    if name in others:
+        return others[name](arguments[1:])
     program: Program = "sidecar"
     if name in _COMMANDS:
         program, arguments = _COMMANDS[name], arguments[1:]
-    elif _api_kind(arguments).lower() in _REALTIME:
+    elif _is_realtime(arguments):
         program = "proxy"
     info = read_flags(program, arguments).info
     if info == "version":
@@ -82,10 +77,10 @@ def _run(arguments: list[str]) -> int:
     return run[program](arguments)
 
 
-def _api_kind(arguments: Sequence[str]) -> str:
-    """Return the kind of the API that this is the sidecar of, as it was given."""
+def _is_realtime(arguments: Sequence[str]) -> bool:
+    """Return whether this is the sidecar of a realtime API."""
     flag = read_flags("proxy", arguments).values.get("api-kind")
-    return (flag or os.environ.get("DEQUEUER_API_KIND", "")).strip()
+    return (flag or os.environ.get("DEQUEUER_API_KIND", "")).strip().lower() in _REALTIME
 
 
 def _dev(arguments: Sequence[str]) -> int:
@@ -97,6 +92,18 @@ def _dev(arguments: Sequence[str]) -> int:
         sys.stderr.write(_NO_DEV)
         return EXIT_BAD_CONFIGURATION
     return dev_main(arguments, check_apis=_check_endpoints)
+
+
+def _jobs(arguments: Sequence[str]) -> int:
+    from dequeuer.jobs_command.cli import main as jobs_main  # noqa: PLC0415 - see above
+
+    return jobs_main(arguments)
+
+
+def _check(arguments: Sequence[str]) -> int:
+    from dequeuer.check.cli import main as check_main  # noqa: PLC0415 - see above
+
+    return check_main(arguments, is_realtime=_is_realtime)
 
 
 def _token(arguments: Sequence[str]) -> int:

@@ -69,6 +69,7 @@ class SidecarSettings(SharedSettings):
       dequeuer enqueue [flags]      fills the queue of a batch job
       dequeuer controller [flags]   runs jobs to their end
       dequeuer webhooks [flags]     delivers the webhooks of async APIs
+      dequeuer check [PROGRAM]      looks at every precondition, and says what to do
       dequeuer token                makes a token for a caller of the gateway
       dequeuer jobs COMMAND         submits, follows and stops jobs, at a gateway
       dequeuer dev [flags]          everything on this machine, without an AWS account

@@ -1,0 +1,130 @@
+"""Each permission by itself: what the policies of the program name, asked for by calls that change nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Awaitable, Iterable, Mapping
+from typing import Final, TypeAlias, TypeVar, cast
+
+from dequeuer.check.aws_access import AwsAccess
+from dequeuer.check.bucket_facts import BucketFacts, Known
+from dequeuer.check.bucket_permissions import ask_bucket
+from dequeuer.check.finding import CheckId, Finding, Verdict, fault, not_known, ok, warning
+from dequeuer.check.permission_result import Allowed, NotAsked, PermissionResult
+from dequeuer.check.plan import BucketNeed, Plan, QueueNeed
+from dequeuer.check.queue_facts import QueueFacts
+from dequeuer.check.queue_permissions import ask_job_queues, ask_queue
+from dequeuer.core.errors import DequeuerError, clip
+from dequeuer.policies import patterns
+from dequeuer.policies.all_needs import needs
+from dequeuer.policies.arns import bucket_arn, objects_arn, queue_arn
+from dequeuer.policies.needs import Need
+from dequeuer.settings.text_parsers import queue_region
+
+_PLACEHOLDER: Final = re.compile(r"<([a-z-]+)>")
+_GOES_ON: Final = ("work continues", "stay until", "look hides")
+"""In the texts of the policies about what happens without a permission that is not necessary."""
+_SEVERITY: Final = {"ok": 0, "not_known": 1, "warning": 2, "fault": 3}
+_OF_PUBLISHING: Final = frozenset({patterns.TOPIC, patterns.BUS})
+
+Named = TypeVar("Named", QueueNeed, BucketNeed)
+QueuesRead: TypeAlias = Mapping[str, QueueFacts | DequeuerError]
+"""What was read of each queue, by URL."""
+BucketsRead: TypeAlias = Mapping[str, BucketFacts | None]
+"""What was read of each bucket, by name."""
+
+
+async def check_permissions(plan: Plan, access: AwsAccess, queues: QueuesRead, buckets: BucketsRead) -> list[Finding]:
+    """Return a finding for each action and each queue or bucket that it is needed on."""
+    if plan.policies is None:
+        return []
+    asking: list[Awaitable[list[Finding]]] = []
+    for need in needs(plan.policies.program, plan.policies.cases):
+        if need.resource == patterns.JOB_QUEUES:
+            asking.append(_of_job_queues(access, need))
+        elif need.resource == patterns.KEY:
+            asking.append(_of_key(need, queues, buckets))
+        elif need.resource in _OF_PUBLISHING:
+            asking.append(_of_publishing(need))
+        elif need.action.startswith("sqs:"):
+            asking += [
+                _of_queue(access, need, queue, queues[queue.url])
+                for queue in _named(plan.queues, need)
+                if need.case != "redrive" or _has_redrive(queues[queue.url])
+            ]
+        else:
+            asking += [_of_bucket(access, need, bucket, buckets[bucket.name]) for bucket in _named(plan.buckets, need)]
+    found = [finding for findings in await asyncio.gather(*asking) for finding in findings]
+    # The same action can be needed below several prefixes: the worst verdict stands.
+    by_subject: dict[tuple[CheckId, str], Finding] = {}
+    for finding in found:
+        known = by_subject.setdefault((finding.id, finding.subject), finding)
+        if _SEVERITY[finding.verdict.state] > _SEVERITY[known.verdict.state]:
+            by_subject[finding.id, finding.subject] = finding
+    return list(by_subject.values())
+
+
+def _named(things: Iterable[Named], need: Need) -> list[Named]:
+    name = _PLACEHOLDER.search(need.resource)
+    return [thing for thing in things if name is not None and thing.placeholder == name[1]]
+
+
+def check_id(action: str) -> CheckId:
+    """Return the id of the check of an action of IAM."""
+    service, _, name = action.partition(":")
+    return cast("CheckId", f"permission.{service}.{re.sub('(?<!^)(?=[A-Z])', '_', name).lower()}")
+
+
+def judge(result: PermissionResult, need: Need, on: str) -> Verdict:
+    """Return the verdict about a permission. `on`: the ARN that it is needed on."""
+    if isinstance(result, Allowed):
+        return ok(result.text)
+    if isinstance(result, NotAsked):
+        return not_known(result.reason, f"needed: {need.action} on {on}; without it: {need.without}")
+    made = warning if any(text in need.without for text in _GOES_ON) else fault
+    return made(result.text, f"allow {need.action} on {on}; without it: {need.without}")
+
+
+async def _of_queue(access: AwsAccess, need: Need, queue: QueueNeed, read: QueueFacts | DequeuerError) -> list[Finding]:
+    arn = queue_arn(queue.url, queue_region(queue.url) or access.region)
+    verdict = judge(await ask_queue(access, need.action, queue, read), need, arn)
+    return [Finding(id=check_id(need.action), subject=queue.name, verdict=verdict)]
+
+
+async def _of_job_queues(access: AwsAccess, need: Need) -> list[Finding]:
+    verdict = judge(await ask_job_queues(access, need.action), need, need.resource)
+    return [Finding(id=check_id(need.action), subject="cx_*", verdict=verdict)]
+
+
+async def _of_bucket(access: AwsAccess, need: Need, bucket: BucketNeed, read: BucketFacts | None) -> list[Finding]:
+    below = bucket.jobs_below if need.resource == patterns.JOBS and bucket.jobs_below else bucket.below
+    is_about_objects = "/" in need.resource
+    on = (
+        f"{objects_arn(bucket.name, access.region)}/{below}*"
+        if is_about_objects
+        else bucket_arn(bucket.name, access.region)
+    )
+    verdict = judge(await ask_bucket(access, need.action, bucket, below, read), need, on)
+    return [Finding(id=check_id(need.action), subject=bucket.name, verdict=verdict)]
+
+
+async def _of_publishing(need: Need) -> list[Finding]:
+    verdict = judge(NotAsked(reason="not asked: nothing is published"), need, "DEQUEUER_EVENTS_TARGET")
+    return [Finding(id=check_id(need.action), subject="", verdict=verdict)]
+
+
+async def _of_key(need: Need, queues: QueuesRead, buckets: BucketsRead) -> list[Finding]:
+    """Return a finding for each key of a queue or a bucket. Only a message or an object of it could show the rest."""
+    keys = {read.attributes.get("KmsMasterKeyId", "") for read in queues.values() if isinstance(read, QueueFacts)}
+    encryptions = [read.encryption for read in buckets.values() if read is not None]
+    keys |= {one.value.key for one in encryptions if isinstance(one, Known) and one.value is not None}
+    verdict = NotAsked(reason="not asked: it takes a message or an object that is encrypted")
+    return [
+        Finding(id=check_id(need.action), subject=key, verdict=judge(verdict, need, key))
+        for key in sorted(map(clip, keys - {""}))
+    ]
+
+
+def _has_redrive(read: QueueFacts | DequeuerError) -> bool:
+    return isinstance(read, QueueFacts) and read.redrive is not None

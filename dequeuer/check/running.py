@@ -1,0 +1,95 @@
+"""Runs all checks of a plan, each topic by itself, and bounds the time of the whole."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Mapping, Sequence
+from typing import Final, TypeVar
+
+from dequeuer.check.aws_access import AwsAccess, open_aws
+from dequeuer.check.buckets import CHECKS_OF_BUCKETS, check_bucket
+from dequeuer.check.container import check_container
+from dequeuer.check.files import judge_file
+from dequeuer.check.finding import CheckId, Finding, all_unknown, in_order
+from dequeuer.check.identity import check_identity
+from dequeuer.check.kubernetes import check_kubernetes, find_api
+from dequeuer.check.network import check_network
+from dequeuer.check.permissions import check_permissions
+from dequeuer.check.plan import Plan
+from dequeuer.check.pod import check_pod
+from dequeuer.check.queues import CHECKS_OF_QUEUES, check_queue
+from dequeuer.settings import AwsSettings
+
+T = TypeVar("T")
+TOPIC_TIMEOUT_S: Final = 40.0
+"""For all checks of one topic."""
+MAX_AT_A_TIME: Final = 16
+"""Queues that are asked about at the same time: a gateway can have hundreds."""
+
+
+async def run_checks(
+    plan: Plan, environ: Mapping[str, str], *, writes: bool = False, pod_grace_s: int | None = None
+) -> list[Finding]:
+    """Return all findings, in the order of the report. Ends within 50 s.
+
+    Args:
+        plan: what is checked.
+        environ: of the process.
+        writes: see `Options.writes`.
+        pod_grace_s: see `Options.pod_grace_s`.
+
+    Raises:
+        ConfigurationError: no client can be made of the settings.
+    """
+    topics: list[Awaitable[list[Finding]]] = [
+        _bounded(check_pod(plan.pod), ("pod.memory", "pod.cpu", "pod.open_files", "pod.port")),
+        _bounded(check_kubernetes(find_api(environ), plan.pod, pod_grace_s), ("kubernetes.version",)),
+    ]
+    if plan.container is not None:
+        topics.append(_bounded(check_container(plan.container), ("container.probe", "container.http")))
+    if plan.aws is not None:
+        topics.append(_check_aws(plan, plan.aws, environ, writes=writes))
+    found = [finding for findings in await asyncio.gather(*topics) for finding in findings]
+    return in_order([*found, *map(judge_file, plan.files)])
+
+
+async def _bounded(topic: Awaitable[list[Finding]], ids: Sequence[CheckId]) -> list[Finding]:
+    """Return the findings of a topic. `ids`: what is not known when it takes too long."""
+    try:
+        async with asyncio.timeout(TOPIC_TIMEOUT_S):
+            return await topic
+    except TimeoutError:
+        return all_unknown(ids, "", f"no end within {TOPIC_TIMEOUT_S:g} s")
+
+
+async def _check_aws(plan: Plan, settings: AwsSettings, environ: Mapping[str, str], *, writes: bool) -> list[Finding]:
+    async with open_aws(plan, settings, environ, writes=writes) as access:
+        ids: Sequence[CheckId] = ("queue.exists", "bucket.exists")
+        network, rest = await asyncio.gather(
+            _bounded(check_network(plan, access, environ), ("network.connection",)),
+            _bounded(_check_with_keys(plan, access, environ), ids),
+        )
+    return [*network, *rest]
+
+
+async def _check_with_keys(plan: Plan, access: AwsAccess, environ: Mapping[str, str]) -> list[Finding]:
+    found, reason = await check_identity(access, plan.queues, environ)
+    if reason:
+        for queue in plan.queues:
+            found += all_unknown(CHECKS_OF_QUEUES, queue.name, reason)
+        for bucket in plan.buckets:
+            found += all_unknown(CHECKS_OF_BUCKETS, bucket.name, reason)
+        return found
+    turns = asyncio.Semaphore(MAX_AT_A_TIME)
+
+    async def in_turn(call: Awaitable[T]) -> T:
+        async with turns:
+            return await call
+
+    of_queues = await asyncio.gather(*(in_turn(check_queue(access, queue)) for queue in plan.queues))
+    of_buckets = await asyncio.gather(*(in_turn(check_bucket(access, bucket)) for bucket in plan.buckets))
+    for findings, _ in (*of_queues, *of_buckets):
+        found += findings
+    queues = {queue.url: read for queue, (_, read) in zip(plan.queues, of_queues, strict=True)}
+    buckets = {bucket.name: read for bucket, (_, read) in zip(plan.buckets, of_buckets, strict=True)}
+    return [*found, *await check_permissions(plan, access, queues, buckets)]
