@@ -1,0 +1,33 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.integration.check.front import FrontCloud
+from tests.integration.check.setup import BLOCKED, DAY_S, SetUp
+from tests.integration.cloud import Cloud
+from tests.integration.container import Container
+from tests.integration.servers import free_port
+
+
+@pytest.fixture
+def setup(cloud: Cloud, container: Container, tmp_path: Path) -> Iterator[SetUp]:
+    """A set-up of an async API in which nothing is wrong."""
+    queue, bucket = cloud.queue(max_receives=10), cloud.bucket()
+    bucket.s3.put_public_access_block(Bucket=bucket.name, PublicAccessBlockConfiguration=BLOCKED)
+    with FrontCloud(cloud) as front:
+        made = SetUp(
+            cloud=cloud,
+            front=front,
+            queue=queue,
+            bucket=bucket,
+            container=container,
+            folder=tmp_path,
+            admin_port=free_port(),
+        )
+        made.set_attributes(made.dead_letters, MessageRetentionPeriod=str(14 * DAY_S))
+        made.program("sidecar")
+        made.flags = ["--pod-grace", "60"]
+        yield made
