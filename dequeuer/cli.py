@@ -49,7 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(arguments: list[str]) -> int:
     name = arguments[0] if arguments else ""
-    others = {"dev": _dev, "jobs": _jobs, "check": _check, "token": _token}
+    others = {"dev": _dev, "jobs": _jobs, "check": _check, "manifests": _manifests, "token": _token}
     if name in others:
         return others[name](arguments[1:])
     program: Program = "sidecar"
@@ -104,6 +104,12 @@ def _check(arguments: Sequence[str]) -> int:
     from dequeuer.check.cli import main as check_main  # noqa: PLC0415 - see above
 
     return check_main(arguments, is_realtime=_is_realtime)
+
+
+def _manifests(arguments: Sequence[str]) -> int:
+    from dequeuer.manifests.cli import main as manifests_main  # noqa: PLC0415 - see above
+
+    return manifests_main(arguments)
 
 
 def _token(arguments: Sequence[str]) -> int:

@@ -67,8 +67,8 @@
       fieldPath: metadata.name
 {{- end }}
 {{ include "dequeuer.commonEnv" .root }}
-{{- with $api.env }}
-{{ toYaml . }}
+{{- range $api.env }}
+- {{ toJson . }}
 {{- end }}
 {{- end -}}
 
@@ -78,7 +78,8 @@
 {{ include "dequeuer.variable" (list "CORTEX_LOG_LEVEL" "INFO") }}
 {{ include "dequeuer.variable" (list "CORTEX_CLI_CONFIG_DIR" "/cortex/client") }}
 {{ include "dequeuer.variable" (list "CORTEX_PORT" .api.port) }}
-{{- with .container.env }}
-{{ toYaml . }}
+{{- /* toYaml would take the line break at the end of the last value away. */}}
+{{- range .container.env }}
+- {{ toJson . }}
 {{- end }}
 {{- end -}}

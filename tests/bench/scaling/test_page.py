@@ -82,6 +82,25 @@ def test_the_page_has_the_behavior_that_is_simulated() -> None:
     }
 
 
+def test_the_chart_has_the_values_that_are_simulated() -> None:
+    text = (DOCS.parent / "deploy" / "chart" / "values.yaml").read_text(encoding="utf-8")
+    chart = yaml.safe_load(text)["defaults"]["autoscaling"]
+    up, down = CHART_SPEC.behavior.up, CHART_SPEC.behavior.down
+    assert (chart["pollingInterval"], chart["cooldownPeriod"]) == (CHART_SPEC.polling_s, CHART_SPEC.cooldown_s)
+    assert (chart["upscaleStabilization"], chart["downscaleStabilization"]) == (
+        up.stabilization_s,
+        down.stabilization_s,
+    )
+    assert {(policy.kind, policy.value, policy.period_s) for policy in up.policies} == {
+        ("Percent", round((chart["maxUpscaleFactor"] - 1) * 100), chart["upscalePeriod"]),
+        ("Pods", chart["upscalePods"], chart["upscalePeriod"]),
+    }
+    assert {(policy.kind, policy.value, policy.period_s) for policy in down.policies} == {
+        ("Percent", round((1 - chart["maxDownscaleFactor"]) * 100), chart["downscalePeriod"]),
+        ("Pods", chart["downscalePods"], chart["downscalePeriod"]),
+    }
+
+
 def direction(rules: Direction) -> dict[str, object]:
     """Return the rules as Kubernetes writes them."""
     return {
