@@ -60,6 +60,7 @@ def load_sidecar(
     reader.require(*((kind,) if kind else USERS["sidecar"]))
     _check_job(reader, kind)
     _check_async_only(reader, kind)
+    _check_not_batch(reader, kind)
     _check_queue(reader, kind)
     user_port = reader.values.get("user_port")
     if user_port is not None and user_port == reader.values.get("admin_port"):
@@ -269,6 +270,17 @@ def _check_async_only(reader: Reader, kind: ApiKind | None) -> None:
         if reader.values.get(path):
             wrong, other = f"is for async APIs, and the kind of this API is {kind}", reader.source("api_kind")
             reader.faults.append(f"{reader.source(path)}: {wrong}; remove it, or correct {other}")
+
+
+def _check_not_batch(reader: Reader, kind: ApiKind | None) -> None:
+    """Add the faults of the options by which a sidecar ends by itself: that of a batch job ends with its job."""
+    if kind != "batch":
+        return
+    for path in ("exit_when_idle_s", "max_messages"):
+        if path in reader.sources:
+            wrong, other = "is for async APIs and any queue", reader.source("api_kind")
+            more = "the sidecar of a batch job ends when its queue is empty (DEQUEUER_EXIT_WHEN_EMPTY)"
+            reader.faults.append(f"{reader.source(path)}: {wrong}: {more}; remove it, or correct {other}")
 
 
 def _check_job(reader: Reader, kind: ApiKind | None) -> None:

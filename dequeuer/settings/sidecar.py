@@ -185,6 +185,17 @@ class SidecarSettings(SharedSettings):
     exit_when_empty: bool = option(BOOLEAN, "DEQUEUER_EXIT_WHEN_EMPTY", default="true")
     """Whether a batch job's sidecar ends when it has found the queue empty twice. false is for a queue that is still
     being filled: the sidecar ends by SIGTERM, which whoever runs the job sends when the job is over."""
+    exit_when_idle_s: float | None = option(
+        seconds(1, 604_800), "DEQUEUER_EXIT_WHEN_IDLE", default=None, unset="it runs until SIGTERM"
+    )
+    """The sidecar of an async API or of any queue ends, with status 0, when every queue was found empty and nothing was
+    in work for this time. Time in which the container is not ready, the API is paused or a queue is unavailable does
+    not count."""
+    max_messages: int | None = option(
+        whole(1, 1_000_000_000), "DEQUEUER_MAX_MESSAGES", default=None, unset="their number does not matter"
+    )
+    """The sidecar of an async API or of any queue ends, with status 0, when this many messages have ended. It never
+    holds more than are left. A message that is released to be tried again has not ended."""
     worker_id: str | None = option(NAME, "DEQUEUER_WORKER_ID", default=None, unset="counts are not stored")
     """Id of this run of a batch job's worker, different for each. With it, with `DEQUEUER_BUCKET` and
     `DEQUEUER_CLUSTER_UID`, the sidecar stores what it has done as `workers/<id>.json` among the objects of the job, and

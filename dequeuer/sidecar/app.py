@@ -41,6 +41,7 @@ from dequeuer.sidecar.api_kinds import ApiKind, WorkerDependencies, make_api_kin
 from dequeuer.sidecar.health import Health
 from dequeuer.sidecar.queues import SidecarQueues
 from dequeuer.worker.lease import LeaseRenewer, poll_wait_s
+from dequeuer.worker.own_end import OwnEnd
 from dequeuer.worker.worker import Worker
 
 if TYPE_CHECKING:
@@ -267,6 +268,7 @@ class _Sidecar:
                 end_of_work=kind.end_of_work,
                 observer=observer,
                 pause=None if kind.pause is None else kind.pause.may_receive,
+                own_end=_make_own_end(settings),
             )
             observer(ProcessPhaseChanged(phase="started", in_flight=0))
             freeze_startup_objects()
@@ -279,6 +281,12 @@ class _Sidecar:
         """Open the queues and check the bucket. Waits without a limit while AWS is unavailable."""
         await queues.open()
         return await make_api_kind(self._settings, dependencies)
+
+
+def _make_own_end(settings: SidecarSettings) -> OwnEnd | None:
+    if settings.max_messages is None and settings.exit_when_idle_s is None:
+        return None
+    return OwnEnd(max_messages=settings.max_messages, idle_s=settings.exit_when_idle_s)
 
 
 def _make_counter(settings: SidecarSettings) -> BatchCounter | None:

@@ -17,6 +17,7 @@ from dequeuer.handlers.backoff import backoff_s
 from dequeuer.handlers.base import Handler
 from dequeuer.sources.base import Lease
 from dequeuer.worker.lease import NOT_RENEWED, HeldLease, LeaseRenewer
+from dequeuer.worker.own_end import OwnEnd
 from dequeuer.worker.prefetch import PrefetchBuffer
 from dequeuer.worker.settlement import Settler
 
@@ -78,6 +79,7 @@ class Attempts:
         drain: no prefetched message is started once it is requested.
         changed: is set when a slot or capacity became free.
         observer: receives the begin and the end of each attempt.
+        own_end: limits how many messages are begun; None: nothing does.
     """
 
     def __init__(  # noqa: PLR0913 - one parameter for each collaborator
@@ -92,7 +94,9 @@ class Attempts:
         drain: Drain,
         changed: asyncio.Event,
         observer: Observer,
+        own_end: OwnEnd | None = None,
     ) -> None:
+        self._own_end = own_end
         self._handler = handler
         self._renewer = renewer
         self._settler = settler
@@ -129,6 +133,8 @@ class Attempts:
             # The container became unready while the receive was under way.
             self._prefetched.start_release(leases, asked_at, "not_ready")
             return
+        if self._own_end is not None:
+            leases = self._release_surplus(leases, asked_at, self._own_end.allowed)
         need_slot = []
         for lease in leases:
             if self._handler.needs_slot(lease.message):
@@ -144,6 +150,13 @@ class Attempts:
             self._prefetched.start_release(need_slot, asked_at, "waited")
         else:
             self._prefetched.add(need_slot, asked_at)
+
+    def _release_surplus(self, leases: Sequence[Lease], asked_at: float, allowed: float) -> Sequence[Lease]:
+        """Begin to release what may not be begun; return the others. A receive that was overdue can bring too much."""
+        keep = max(0, min(len(leases), int(min(allowed, 1e9)) - len(self._prefetched)))
+        if keep < len(leases):
+            self._prefetched.start_release(leases[keep:], asked_at, "max_messages")
+        return leases[:keep]
 
     def release_slot(self, slot: Slot | None, result: SlotResult) -> None:
         """Free the slot of an attempt, if it has one, and start a prefetched message in it."""
@@ -170,6 +183,8 @@ class Attempts:
 
     def _start(self, lease: Lease, asked_at: float, slot: Slot | None) -> None:
         message = lease.message
+        if self._own_end is not None:
+            self._own_end.begin()
         queued_s = clock.wall() - message.sent_at if message.sent_at else None
         self._observer(Received(message_id=message.id, receive_count=message.receive_count, queued_s=queued_s))
         task = self._loop.create_task(self._run(lease, message, asked_at, slot), name="message")
@@ -295,6 +310,9 @@ class Attempts:
         began_at = self._unreported.pop(held, None)
         if began_at is None:
             return
+        if self._own_end is not None:
+            self._own_end.end(held.settlement or "error")
+            self._changed.set()
         message = held.lease.message
         self._observer(
             Settled(

@@ -16,6 +16,7 @@ from dequeuer.core.queue_limits import MAX_BATCH_SIZE
 from dequeuer.core.readiness import Readiness
 from dequeuer.sources.base import Lease, Source
 from dequeuer.worker.attempts import Attempts
+from dequeuer.worker.own_end import EndReason, OwnEnd
 from dequeuer.worker.prefetch import PrefetchBuffer
 from dequeuer.worker.prefetch_limit import PrefetchLimit
 from dequeuer.worker.receives import AskedQueue, Receive, Receives
@@ -44,6 +45,7 @@ class PollerParts:
         attempts: start the work on what was received.
         changed: wakes `run`. It is set when a slot or capacity became free, and when a receive ended.
         pause: no receive is begun while it is closed, and what was received is worked off; None: it is always open.
+        own_end: decides when the poller ends by itself; None: it does not.
     """
 
     readiness: Readiness
@@ -53,6 +55,7 @@ class PollerParts:
     attempts: Attempts
     changed: asyncio.Event
     pause: Readiness | None = None
+    own_end: OwnEnd | None = None
 
 
 class Poller(ABC):
@@ -69,6 +72,7 @@ class Poller(ABC):
     def __init__(self, parts: PollerParts) -> None:
         self._readiness = parts.readiness
         self._pause = parts.pause
+        self._own_end = parts.own_end
         self._drain = parts.drain
         self._slots = parts.slots
         self._prefetched = parts.prefetched
@@ -82,8 +86,8 @@ class Poller(ABC):
         """Tell whether no receive has been under way for longer than `stuck_after_s`."""
         return not self._receives.oldest_exceeds(stuck_after_s)
 
-    async def run(self) -> None:
-        """Receive until cancelled, or until the work is over.
+    async def run(self) -> EndReason:
+        """Receive until cancelled, or until the work is over. Returns why it is.
 
         Raises:
             SourceGoneError: no queue exists any more.
@@ -95,7 +99,9 @@ class Poller(ABC):
                 self._changed.clear()
                 while (receive := self._receives.pop_ended()) is not None:
                     if await self._process(receive):
-                        return
+                        return "queue_empty"
+                if self._own_end is not None and (reason := self._ends_because(self._own_end)) is not None:
+                    return reason
                 self._start_receives()
                 await self._changed.wait()
         finally:
@@ -105,15 +111,19 @@ class Poller(ABC):
         """Release the prefetched messages whenever the container is not ready any more; until cancelled."""
         while True:
             await self._readiness.wait_closed()
+            self._interrupt_idle_time()
             self._prefetched.release_all("not_ready")
             await self._readiness.wait_open()
+            self._interrupt_idle_time()
             self._changed.set()
 
     async def receive_when_resumed(self, pause: Readiness) -> None:
         """Begin to receive again after each pause; until cancelled."""
         while True:
             await pause.wait_closed()
+            self._interrupt_idle_time()
             await pause.wait_open()
+            self._interrupt_idle_time()
             self._changed.set()
 
     def max_response_wait_s(self) -> float:
@@ -145,7 +155,35 @@ class Poller(ABC):
     def _may_receive(self) -> bool:
         """Tell whether a receive may be begun, whichever queue is asked."""
         is_paused = self._pause is not None and not self._pause.is_open
-        return self._readiness.is_open and not self._drain.requested and not is_paused
+        may_receive = self._readiness.is_open and not self._drain.requested and not is_paused
+        # What is under way is waited for: a poll that was cut could hide a message for a whole visibility timeout.
+        return may_receive and not (self._own_end is not None and self._own_end.is_idle and self._is_quiet())
+
+    def _is_quiet(self) -> bool:
+        """Tell whether every queue was found empty when it was asked last."""
+        return True
+
+    def _ends_because(self, own_end: OwnEnd) -> EndReason | None:
+        if own_end.is_max_reached:
+            return "max_messages"
+        is_busy = self._attempts or self._prefetched or self._receives
+        return "idle" if own_end.is_idle and not is_busy and self._is_quiet() else None
+
+    def _interrupt_idle_time(self) -> None:
+        if self._own_end is not None:
+            self._own_end.interrupt()
+
+    def _found_nothing(self, receive: Receive) -> None:
+        """Record an empty receive. Time in which nothing may be received, or that has work, is no idle time."""
+        if self._own_end is None or receive.wait_s == 0:
+            return
+        if self._may_receive() and not self._attempts and not self._prefetched:
+            self._own_end.found_nothing(receive.asked_at)
+
+    @property
+    def _poll_wait_s(self) -> int | None:
+        """How long a long poll waits; None: as long as it is set to."""
+        return None if self._own_end is None else self._own_end.poll_wait_s
 
     @staticmethod
     def _brought(receive: Receive) -> Sequence[Lease] | None:
@@ -167,6 +205,8 @@ class Poller(ABC):
         # Everything that the receives under way may bring counts as if it were here.
         free_slots, prefetched = self._slots.free - receives.possible_incoming, len(self._prefetched)
         capacity = self._attempts.free_capacity() - receives.possible_incoming
+        if self._own_end is not None:
+            capacity = int(min(capacity, self._own_end.allowed - prefetched - receives.possible_incoming))
         max_prefetched = self._prefetch_limit.value
         if min(free_slots + max_prefetched - prefetched, capacity) < min_size:
             return 0
@@ -201,10 +241,13 @@ class QueuePoller(Poller):
     async def _process(self, receive: Receive) -> bool:
         leases = self._brought(receive)
         if leases is None:
+            self._interrupt_idle_time()
             return False
         if not leases:
+            self._found_nothing(receive)
             return receive.wait_s != 0 and await self._is_over()
         self._prefetch_limit.record(leases, receive.took_s if receive.wait_s == 0 else None)
+        self._interrupt_idle_time()
         if self._end_of_work is not None:
             self._end_of_work.saw_messages()
         self._attempts.accept(leases, receive.asked_at)
@@ -224,4 +267,4 @@ class QueuePoller(Poller):
         queue = self._queue
         while queue.can_start and (limit := self._room(queue)) > 0:
             # A long poll when no other receive is under way.
-            self._receives.start(queue, limit, 0 if queue.under_way else None)
+            self._receives.start(queue, limit, 0 if queue.under_way else self._poll_wait_s)

@@ -84,11 +84,15 @@ class SharedPoller(Poller):
             turn.asked.hold_off()
             leases = None
         if leases is None:
+            self._interrupt_idle_time()
             self._turns.failed(turn, receive.limit)
             return False
         turn.is_gone = False
         self._turns.brought(turn, receive.limit, len(leases))
-        if leases:
+        if not leases:
+            self._found_nothing(receive)
+        else:
+            self._interrupt_idle_time()
             self._prefetch_limit.record(leases, receive.took_s if receive.wait_s == 0 else None)
             if turn.readiness.is_open:
                 self._attempts.accept(leases, receive.asked_at)
@@ -101,12 +105,16 @@ class SharedPoller(Poller):
             return
         while (ask := self._turns.next(self._room, self._capacity())) is not None:
             self._turns.asked(ask)
-            receive = self._receives.start(ask.turn.asked, ask.limit, ask.wait_s)
+            wait_s = self._poll_wait_s if ask.wait_s is None else ask.wait_s
+            receive = self._receives.start(ask.turn.asked, ask.limit, wait_s)
             # One that waits for long keeps little free.
             if ask.wait_s is not None:
                 late_s = ask.wait_s + OVERDUE_S
                 timer = asyncio.get_running_loop().call_later(late_s, self._mark_overdue, ask.turn, receive)
                 self._timers[receive] = timer
+
+    def _is_quiet(self) -> bool:
+        return all(turn.is_empty and turn.may_be_asked for turn in self._by_queue.values())
 
     def _capacity(self) -> int:
         """Return how many messages can be in slots, or wait for one."""

@@ -14,6 +14,7 @@ from dequeuer.handlers.base import Handler
 from dequeuer.sources.base import Source
 from dequeuer.worker.attempts import Attempts
 from dequeuer.worker.lease import LeaseRenewer
+from dequeuer.worker.own_end import OwnEnd
 from dequeuer.worker.poller import EndOfWork, Poller, PollerParts, QueuePoller
 from dequeuer.worker.prefetch import PrefetchBuffer
 from dequeuer.worker.settlement import Settler
@@ -50,6 +51,7 @@ class Worker:
         end_of_work: decides when the work is over; None: the worker runs until the drain, as with several queues.
         observer: receives every event.
         pause: nothing is received while it is closed, and the work that was received goes on; None: it is always open.
+        own_end: ends the work after a number of messages, or a time without any; None: nothing of that ends it.
     """
 
     def __init__(  # noqa: PLR0913 - one parameter for each collaborator
@@ -65,6 +67,7 @@ class Worker:
         end_of_work: EndOfWork | None,
         observer: Observer,
         pause: Readiness | None = None,
+        own_end: OwnEnd | None = None,
     ) -> None:
         self._drain = drain
         self._pause = pause
@@ -86,6 +89,7 @@ class Worker:
             drain=drain,
             changed=changed,
             observer=observer,
+            own_end=own_end,
         )
         parts = PollerParts(
             readiness=readiness,
@@ -95,6 +99,7 @@ class Worker:
             attempts=self._attempts,
             changed=changed,
             pause=pause,
+            own_end=own_end,
         )
         self._poller: Poller = (
             SharedPoller(source, parts) if isinstance(source, Sequence) else QueuePoller(source, end_of_work, parts)
@@ -110,7 +115,7 @@ class Worker:
         return self._poller.is_live(stuck_after_s)
 
     async def run(self) -> None:
-        """Work until the drain is requested, or `end_of_work` says that the work is over. Then everything is settled.
+        """Work until the drain is requested, or `end_of_work` or `own_end` ends the work. Then everything is settled.
 
         Raises:
             SourceGoneError: no queue exists any more.
@@ -135,8 +140,8 @@ class Worker:
                 raise error
 
     async def _poll(self) -> None:
-        await self._poller.run()
-        self._observer(ProcessPhaseChanged(phase="queue_empty", in_flight=len(self._attempts)))
+        reason = await self._poller.run()
+        self._observer(ProcessPhaseChanged(phase=reason, in_flight=len(self._attempts)))
 
     async def _settle_everything(self) -> None:
         loop = asyncio.get_running_loop()

@@ -57,6 +57,7 @@ _BODY_LIMIT = "tests/gateway/access/test_body_limit.py"
 
 _DEAD_LETTERS = "tests/gateway/test_dead_letters.py"
 _PRIORITIES = "tests/gateway/test_priorities.py"
+_OWN_END = "tests/worker/test_own_end.py"
 
 MUTATIONS = [
     Mutation(
@@ -1437,8 +1438,8 @@ MUTATIONS = [
     Mutation(
         name="every receive is a long poll",
         module="worker/poller.py",
-        old="0 if queue.under_way else None",
-        new="None",
+        old="0 if queue.under_way else self._poll_wait_s",
+        new="self._poll_wait_s",
         tests=("tests/worker/test_receives.py",),
     ),
     Mutation(
@@ -2016,8 +2017,12 @@ MUTATIONS = [
     Mutation(
         name="nothing is received after a pause",
         module="worker/poller.py",
-        old="            await pause.wait_open()\n            self._changed.set()\n",
-        new="            await pause.wait_open()\n",
+        old=(
+            "            await pause.wait_open()\n"
+            "            self._interrupt_idle_time()\n"
+            "            self._changed.set()\n"
+        ),
+        new="            await pause.wait_open()\n            self._interrupt_idle_time()\n",
         tests=("tests/worker/test_worker_pause.py::test_nothing_is_received_until_the_pause_is_over",),
     ),
     Mutation(
@@ -2332,6 +2337,92 @@ MUTATIONS = [
         old="            await self._wait_for_queues(any)\n",
         new="            await self._wait_for_queues(all)\n",
         tests=("tests/sidecar/test_queues.py",),
+    ),
+    Mutation(
+        name="a worker that ends after a number of messages holds more than are left",
+        module="worker/poller.py",
+        old="            capacity = int(min(capacity, self._own_end.allowed - prefetched - receives.possible_incoming))\n",
+        new="            capacity = int(min(capacity, self._own_end.allowed))\n",
+        tests=(_OWN_END,),
+    ),
+    Mutation(
+        name="what an overdue receive brings above the number of messages is begun",
+        module="worker/attempts.py",
+        old="            leases = self._release_surplus(leases, asked_at, self._own_end.allowed)\n",
+        new="            pass\n",
+        tests=(_OWN_END,),
+    ),
+    Mutation(
+        name="a message that is to be tried again counts as one that has ended",
+        module="worker/own_end.py",
+        old='frozenset({"retried", "released", "requeued", "lease_lost", "error"})',
+        new='frozenset({"released", "requeued", "lease_lost", "error"})',
+        tests=(_OWN_END,),
+    ),
+    Mutation(
+        name="a worker ends as idle while a poll is under way, which may hide a message",
+        module="worker/poller.py",
+        old="        is_busy = self._attempts or self._prefetched or self._receives\n",
+        new="        is_busy = self._attempts or self._prefetched\n",
+        tests=(_OWN_END,),
+    ),
+    Mutation(
+        name="time in which the container is not ready is idle time",
+        module="worker/poller.py",
+        old=(
+            "            await self._readiness.wait_closed()\n"
+            "            self._interrupt_idle_time()\n"
+            '            self._prefetched.release_all("not_ready")\n'
+            "            await self._readiness.wait_open()\n"
+            "            self._interrupt_idle_time()\n"
+        ),
+        new=(
+            "            await self._readiness.wait_closed()\n"
+            '            self._prefetched.release_all("not_ready")\n'
+            "            await self._readiness.wait_open()\n"
+        ),
+        tests=(_OWN_END,),
+    ),
+    Mutation(
+        name="a queue that cannot be asked counts as empty",
+        module="worker/poller.py",
+        old=(
+            "        if leases is None:\n            self._interrupt_idle_time()\n            return False\n"
+            "        if not leases:\n            self._found_nothing(receive)\n            return receive"
+        ),
+        new=(
+            "        if leases is None:\n            self._found_nothing(receive)\n            return False\n"
+            "        if not leases:\n            self._found_nothing(receive)\n            return receive"
+        ),
+        tests=(_OWN_END,),
+    ),
+    Mutation(
+        name="a worker ends as idle although one of its queues was never asked",
+        module="worker/shared_poller.py",
+        old="        return all(turn.is_empty and turn.may_be_asked for turn in self._by_queue.values())\n",
+        new="        return True\n",
+        tests=(_OWN_END,),
+    ),
+    Mutation(
+        name="a container that waits for the drain is told before there is one",
+        module="observability/drain_actions.py",
+        old="        if not self._is_over:\n",
+        new="        if not self._is_over and self._drain.requested:\n",
+        tests=("tests/observability/test_drain_actions.py",),
+    ),
+    Mutation(
+        name="a bug in writing the deletion cost ends the process",
+        module="kubernetes/deletion_cost.py",
+        old="        except Exception as error:  # noqa: BLE001 - a bug here must not end the work\n",
+        new="        except KeyError as error:\n",
+        tests=("tests/kubernetes/test_deletion_cost.py",),
+    ),
+    Mutation(
+        name="the deletion cost is written as often as it changes",
+        module="kubernetes/deletion_cost.py",
+        old="            if cost != self._written and loop.time() >= may_write_at:\n",
+        new="            if cost != self._written:\n",
+        tests=("tests/kubernetes/test_deletion_cost.py",),
     ),
 ]
 

@@ -80,6 +80,11 @@ KINDS: Final = (
     ),
     Lives(option="--pause-lives", what="requests with pauses", play=partial(_play, kind="async", pauses=True)),
     Lives(
+        option="--own-end-lives",
+        what="requests of sidecars that end by themselves",
+        play=partial(_play, kind="async", own_ends=True),
+    ),
+    Lives(
         option="--key-lives",
         what="requests with idempotency keys, with gateways that are killed",
         play=partial(simulate_keys, keys=KEYS_PER_WORLD),

@@ -64,3 +64,10 @@ def draw_plan(messages: int, kind: Kind | None) -> Plan:
         max_receives = min(drawn.max_receives, 5) if drawn.max_receives and groups else drawn.max_receives
         return replace(drawn, shape=replace(drawn.shape, groups=groups), max_receives=max_receives)
     return drawn
+
+
+def draw_own_end(shape: Shape) -> Shape:
+    """Draw when the sidecars end by themselves."""
+    limits: list[tuple[int | None, float | None]] = [(1, None), (7, 5.0), (50, None), (None, 1.0), (None, 15.0)]
+    max_messages, idle_s = random.choice(limits)
+    return replace(shape, max_messages=max_messages, idle_s=idle_s)

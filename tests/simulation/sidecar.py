@@ -34,6 +34,7 @@ from dequeuer.sinks.deletion_batching import DeletionBatcher
 from dequeuer.sinks.layout import ApiKeys
 from dequeuer.sources.sqs.sdk_errors import translate
 from dequeuer.worker.lease import HeldLease, LeaseRenewer
+from dequeuer.worker.own_end import OwnEnd
 from dequeuer.worker.settlement import REPEATABLE_ERRORS
 from dequeuer.worker.worker import Worker
 from tests.history.records import Record, What
@@ -59,7 +60,7 @@ Kind = Literal["async", "batch", "queue"]
 class Shape:
     """The settings of the sidecars of one world, and their load.
 
-    `announces`: each request has a webhook. `cancels`: clients cancel requests, or give them deadlines. `pauses`: clients pause the API and resume it. `groups`: of messages, in a FIFO queue that others fill; 0: it is a standard queue. `finds_slots`: the adaptive limit sets the concurrency, up to `slots`. `work_s`: mean time of a request in the
+    `announces`: each request has a webhook. `cancels`: clients cancel requests, or give them deadlines. `pauses`: clients pause the API and resume it. `groups`: of messages, in a FIFO queue that others fill; 0: it is a standard queue. `max_messages`, `idle_s`: after so many messages, or so much time without any, a sidecar ends by itself. `finds_slots`: the adaptive limit sets the concurrency, up to `slots`. `work_s`: mean time of a request in the
     container. `sqs_distance_s`: an additional time of each call to the queue. With it and many slots, several receives run
     at the same time.
     """
@@ -75,8 +76,15 @@ class Shape:
     announces: bool = False
     cancels: bool = False
     pauses: bool = False
+    max_messages: int | None = None
+    idle_s: float | None = None
     work_s: float = 0.3
     sqs_distance_s: float = 0.0
+
+    @property
+    def ends_itself(self) -> bool:
+        """Whether a sidecar can end although nobody has told it to."""
+        return self.max_messages is not None or self.idle_s is not None
 
 
 @dataclass(kw_only=True)
@@ -153,6 +161,7 @@ class SimSidecar:
             end_of_work=EndWhenEmpty(self._source) if shape.kind == "batch" else None,
             observer=ignore,
             pause=None if self._pause is None else self._pause.may_receive,
+            own_end=OwnEnd(max_messages=shape.max_messages, idle_s=shape.idle_s) if shape.ends_itself else None,
         )
         self._process: asyncio.Task[None] | None = None
 

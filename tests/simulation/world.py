@@ -20,7 +20,7 @@ from tests.simulation.clock import EPOCH_S
 from tests.simulation.container import BEHAVIOURS
 from tests.simulation.network import ACTIONS, Action
 from tests.simulation.outbox import WEBHOOK
-from tests.simulation.plan import Plan, draw_plan
+from tests.simulation.plan import Plan, draw_own_end, draw_plan
 from tests.simulation.queue import Queue
 from tests.simulation.sidecar import BUCKET, MAX_ATTEMPTS, Cloud, Kind, SimSidecar
 from tests.simulation.store import PREFIX, Objects, digest
@@ -48,7 +48,10 @@ DISTURBANCES: tuple[Disturbance, ...] = get_args(Disturbance)
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """The result of one world. `turns`: the number of turns of the event loop."""
+    """The result of one world.
+
+    `turns`: the number of turns of the event loop. `own_ends`: sidecars that have ended by themselves.
+    """
 
     seed: int
     # Not in the repr: asyncio formats the result of a task when it installs its handler of Ctrl-C.
@@ -57,6 +60,7 @@ class Outcome:
     violations: list[Violation]
     faults: Counter[str] = field(default_factory=Counter)
     turns: int = 0
+    own_ends: int = 0
 
 
 def simulate(
@@ -67,18 +71,21 @@ def simulate(
     announces: bool = False,
     cancels: bool = False,
     pauses: bool = False,
+    own_ends: bool = False,
 ) -> Outcome:
     """Run one world and check its history. The same arguments give the same history, record by record.
 
     For the kind `async`: `announces`: each request has a webhook; `cancels`: clients cancel requests, or give them
-    deadlines; `pauses`: they pause the API, and resume it.
+    deadlines; `pauses`: they pause the API, and resume it. For the kinds `async` and `queue`: `own_ends`: sidecars end
+    by themselves, and others are started.
     """
 
     async def main() -> Outcome:
         plan = draw_plan(messages, kind)
-        world = World(
-            seed, replace(plan, shape=replace(plan.shape, announces=announces, cancels=cancels, pauses=pauses))
-        )
+        shape = replace(plan.shape, announces=announces, cancels=cancels, pauses=pauses)
+        if own_ends:
+            shape = draw_own_end(shape)
+        world = World(seed, replace(plan, shape=shape))
         await world.run()
         return world.outcome()
 
@@ -103,6 +110,8 @@ class World:
         self._ending: list[SimSidecar] = []
         self._disturbances: list[asyncio.Task[None]] = []
         self._started = 0
+        self.own_ends = 0
+        """Sidecars that have ended by themselves."""
 
     async def run(self) -> None:
         """Submit all messages during the disturbances, wait until the queue is empty, then end all sidecars."""
@@ -111,9 +120,13 @@ class World:
         disturbing = asyncio.create_task(self._disturb_at_random())
         if self._shape.pauses:
             self._disturbances.append(asyncio.create_task(self._pause_at_random()))
+        starting = asyncio.create_task(self._start_others()) if self._shape.ends_itself else None
         await self._submit()
         await disturbing
         await self._wait_until_empty()
+        if starting is not None:
+            starting.cancel()
+            await asyncio.wait({starting})
         await self._end()
 
     def outcome(self) -> Outcome:
@@ -143,6 +156,7 @@ class World:
             violations=judge(self.history, final, terms),
             faults=self.faults,
             turns=clock.running().steps,
+            own_ends=self.own_ends,
         )
 
     def _start(self) -> None:
@@ -272,6 +286,15 @@ class World:
             await sidecar.wait()
         await asyncio.sleep(random.uniform(0, 5))
         self._start()
+
+    async def _start_others(self) -> None:
+        """Start a sidecar for each that has ended by itself; until cancelled."""
+        while True:
+            await asyncio.sleep(1)
+            for sidecar in [one for one in self._sidecars if one.has_ended]:
+                await sidecar.wait()  # raises the error that ended it
+                self.own_ends += 1
+                await self._replace(sidecar)
 
     async def _restart_container(self) -> None:
         container = self._pick().container

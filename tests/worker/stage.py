@@ -13,6 +13,7 @@ from dequeuer.core.message import Done, Fence, Message, Outcome
 from dequeuer.core.readiness import Condition
 from dequeuer.sources.base import Lease, Source
 from dequeuer.worker.lease import LeaseRenewer
+from dequeuer.worker.own_end import OwnEnd
 from dequeuer.worker.poller import EndOfWork
 from dequeuer.worker.shared_poller import WeightedSource
 from dequeuer.worker.worker import Worker
@@ -104,6 +105,7 @@ class Stage:
         self.seen = Recorder()
         self.renewer = LeaseRenewer(lease_s, self.seen)
         self.pause: Condition | None = None
+        self.own_end: OwnEnd | None = None
         self.worker: Worker | None = None
 
     def for_worker(self) -> Source | Sequence[WeightedSource]:
@@ -125,6 +127,7 @@ class Stage:
             end_of_work=end_of_work,
             observer=self.seen,
             pause=self.pause,
+            own_end=self.own_end,
         )
         leases = asyncio.create_task(self.renewer.run())
         task = asyncio.create_task(self.worker.run())

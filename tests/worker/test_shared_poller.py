@@ -72,7 +72,9 @@ class NamedSource(FakeSource):
                 raise self.error
             if not self.left and wait_s != 0:
                 self.arrived.clear()
-                await asyncio.wait({asyncio.ensure_future(self.arrived.wait())}, timeout=wait_s or LONG_POLL_S)
+                await asyncio.wait(
+                    {asyncio.ensure_future(self.arrived.wait())}, timeout=min(wait_s or LONG_POLL_S, LONG_POLL_S)
+                )
         finally:
             self.under_way -= 1
         count = min(limit, self.left)

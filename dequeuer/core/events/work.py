@@ -20,8 +20,9 @@ Settlement = Literal[
     "lease_lost",
     "error",
 ]
-UnstartedReason = Literal["not_ready", "drain", "waited"]
-"""Why a message was released before its work began. waited: it got no slot in time, or none was expected."""
+UnstartedReason = Literal["not_ready", "drain", "waited", "max_messages"]
+"""Why a message was released before its work began. waited: it got no slot in time, or none was expected; max_messages:
+the process works on no more."""
 LimitReason = Literal["started", "more", "fewer", "kept", "undone", "refused"]
 
 
@@ -154,5 +155,5 @@ class LeaseLost:
 class ProcessPhaseChanged:
     """The process entered another phase: for the log."""
 
-    phase: Literal["started", "drain", "release", "drained", "queue_empty"]
+    phase: Literal["started", "drain", "release", "drained", "queue_empty", "idle", "max_messages"]
     in_flight: int

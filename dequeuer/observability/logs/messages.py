@@ -28,6 +28,8 @@ _PHASES: Mapping[str, tuple[int, str]] = {
     "release": (logging.WARNING, "grace_over_releasing"),
     "drained": (logging.INFO, "drained"),
     "queue_empty": (logging.INFO, "queue_empty"),
+    "idle": (logging.INFO, "idle_time_reached"),
+    "max_messages": (logging.INFO, "max_messages_reached"),
 }
 """The level and the name of the line, by phase of the process."""
 

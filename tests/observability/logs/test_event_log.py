@@ -286,7 +286,7 @@ def test_lines_of_gate_lease_and_phases(observer: EventLog, lines: Lines) -> Non
     observer(GateChanged(is_open=True))
     observer(GateChanged(is_open=False))
     observer(LeaseLost(message_id="m-1", reason="renewal refused"))
-    for phase in ("started", "drain", "release", "drained", "queue_empty"):
+    for phase in ("started", "drain", "release", "drained", "queue_empty", "idle", "max_messages"):
         observer(ProcessPhaseChanged(phase=phase, in_flight=3))
     told = lines()
     assert [(line["event"], line["level"]) for line in told] == [
@@ -298,6 +298,8 @@ def test_lines_of_gate_lease_and_phases(observer: EventLog, lines: Lines) -> Non
         ("grace_over_releasing", "warning"),
         ("drained", "info"),
         ("queue_empty", "info"),
+        ("idle_time_reached", "info"),
+        ("max_messages_reached", "info"),
     ]
     assert (told[2]["message_id"], told[2]["reason"]) == ("m-1", "renewal refused")
     assert told[4]["in_flight"] == 3
