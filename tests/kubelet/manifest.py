@@ -1,0 +1,78 @@
+"""A file of manifests: its workloads, and the ConfigMaps around them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+
+from tests.kubelet.errors import UnsupportedError
+
+WORKLOADS = ("Deployment", "Job")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workload:
+    """What makes pods.
+
+    Attributes:
+        name: of the object; the names of its pods begin with it.
+        namespace: of the object.
+        template: of its pods, as Kubernetes writes it.
+        pods: how many the manifest asks for: `replicas`, or `parallelism` of a job.
+    """
+
+    name: str
+    namespace: str
+    template: Mapping[str, Any]
+    pods: int
+
+    def of(self, spec: Mapping[str, Any]) -> Workload:
+        """Return the same with another pod specification."""
+        template = {**self.template, "spec": spec}
+        return Workload(name=self.name, namespace=self.namespace, template=template, pods=self.pods)
+
+    @property
+    def spec(self) -> Mapping[str, Any]:
+        """The specification of its pods."""
+        spec: Mapping[str, Any] = self.template["spec"]
+        return spec
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manifest:
+    """The documents of a file, of which all belong together."""
+
+    workloads: Mapping[str, Workload]
+    config_maps: Mapping[str, Mapping[str, str]]
+
+    @property
+    def workload(self) -> Workload:
+        """The only workload of the file."""
+        (found,) = self.workloads.values()
+        return found
+
+
+def read_manifest(text: str) -> Manifest:
+    """Return the workloads and ConfigMaps of a YAML text; other objects are left out. Raises `UnsupportedError`."""
+    documents: list[dict[str, Any]] = [document for document in yaml.safe_load_all(text) if document]
+    workloads = {}
+    config_maps = {}
+    for document in documents:
+        name = document["metadata"]["name"]
+        if document["kind"] in WORKLOADS:
+            workloads[name] = _workload(name, document)
+        if document["kind"] == "ConfigMap":
+            if "binaryData" in document:
+                raise UnsupportedError(f"the ConfigMap '{name}' has binaryData; only data is known")
+            config_maps[name] = document.get("data", {})
+    return Manifest(workloads=workloads, config_maps=config_maps)
+
+
+def _workload(name: str, document: Mapping[str, Any]) -> Workload:
+    spec = document["spec"]
+    pods = spec.get("replicas", 1) if document["kind"] == "Deployment" else spec.get("parallelism", 1)
+    namespace = document["metadata"].get("namespace", "default")
+    return Workload(name=name, namespace=namespace, template=spec["template"], pods=pods)

@@ -1,0 +1,131 @@
+"""How containers end: in which order, with which hooks, and after which time."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.integration.waiting import eventually
+from tests.kubelet.node import Node
+from tests.kubelet.stage import (
+    DOES_NOT_END,
+    ENDS_AT_ONCE,
+    ENDS_WITH_0,
+    WEB_SERVER,
+    WHY_NOT,
+    container,
+    sidecar,
+    start,
+    wait_up,
+)
+
+pytestmark = pytest.mark.skipif(bool(WHY_NOT), reason=WHY_NOT or "-")
+
+
+def test_sidecars_get_sigterm_in_reverse_order_after_the_main_containers_have_ended(node: Node) -> None:
+    inits = [sidecar("first", ENDS_AT_ONCE), sidecar("second", ENDS_WITH_0)]
+    pod = start(node, container("main", ENDS_WITH_0), initContainers=inits)
+    wait_up(pod, "first", "second", "main")
+    pod.delete()
+    assert pod.wait_ended() == "Succeeded"
+    assert pod.events[-6:] == [
+        ("main", "SIGTERM"),
+        ("main", "ended 0"),
+        ("second", "SIGTERM"),
+        ("second", "ended 0"),
+        ("first", "SIGTERM"),
+        ("first", "ended 143"),
+    ]
+
+
+def test_main_containers_get_sigterm_together(node: Node) -> None:
+    pod = start(node, container("one", DOES_NOT_END), container("other", DOES_NOT_END))
+    wait_up(pod, "one", "other")
+    pod.delete(grace_s=2)
+    assert pod.wait_ended() == "Failed"
+    events = pod.happened("SIGTERM", "SIGKILL")
+    assert events[:2] == [("one", "SIGTERM"), ("other", "SIGTERM")]
+    assert sorted(events[2:]) == [("one", "SIGKILL"), ("other", "SIGKILL")]
+
+
+def test_when_the_grace_is_over_sidecars_get_sigterm_although_the_main_container_still_runs(node: Node) -> None:
+    pod = start(node, container("main", DOES_NOT_END), initContainers=[sidecar("server", ENDS_AT_ONCE)])
+    wait_up(pod, "main", "server")
+    pod.delete(grace_s=3)
+    pod.wait_ended()
+    events = pod.happened("SIGTERM", "SIGKILL", "ended 137", "ended 143")
+    assert events[0] == ("main", "SIGTERM")
+    assert {*events[1:]} == {
+        ("main", "SIGKILL"),
+        ("main", "ended 137"),
+        ("server", "SIGTERM"),
+        ("server", "ended 143"),
+    }
+
+
+def test_a_hook_holds_sigterm_back_from_its_own_container_alone(node: Node) -> None:
+    hook = {"preStop": {"httpGet": {"port": 8080, "path": "/wait"}}}
+    pod = start(node, container("server", WEB_SERVER, lifecycle=hook), container("other", ENDS_AT_ONCE))
+    wait_up(pod, "server", "other")
+    pod.delete()
+    pod.wait_ended()
+    assert [event for event in pod.events if event[0] == "server"][-4:] == [
+        ("server", "preStop"),
+        ("server", "preStop ended"),
+        ("server", "SIGTERM"),
+        ("server", "ended 143"),
+    ]
+    assert pod.events.index(("other", "ended 143")) < pod.events.index(("server", "SIGTERM"))
+    assert "/wait" in pod.lines["server"]
+
+
+@pytest.mark.parametrize("hook", [{"exec": {"command": ["false"]}}, {"httpGet": {"port": 9, "path": "/"}}])
+def test_a_hook_that_fails_holds_nothing_back(node: Node, hook: dict[str, object]) -> None:
+    pod = start(node, container("main", ENDS_AT_ONCE, lifecycle={"preStop": hook}))
+    wait_up(pod, "main")
+    pod.delete()
+    pod.wait_ended()
+    assert pod.events[-4:] == [
+        ("main", "preStop"),
+        ("main", "preStop failed"),
+        ("main", "SIGTERM"),
+        ("main", "ended 143"),
+    ]
+
+
+def test_a_hook_that_takes_longer_than_the_grace_is_cut(node: Node) -> None:
+    hook = {"preStop": {"sleep": {"seconds": 3600}}}
+    pod = start(node, container("main", ENDS_AT_ONCE, lifecycle=hook))
+    wait_up(pod, "main")
+    pod.delete(grace_s=1)
+    pod.wait_ended()
+    assert pod.events[-2:] == [("main", "SIGTERM"), ("main", "ended 143")]
+
+
+def test_the_hook_of_a_sidecar_runs_at_once_not_when_its_turn_comes(node: Node) -> None:
+    hook = {"preStop": {"exec": {"command": ["true"]}}}
+    ends_late = "import signal, sys, time; signal.signal(15, lambda *_: (time.sleep(1), sys.exit(0))); print('up'); signal.pause()"
+    inits = [sidecar("server", ENDS_AT_ONCE, lifecycle=hook)]
+    pod = start(node, container("main", ends_late), initContainers=inits)
+    wait_up(pod, "server", "main")
+    pod.delete()
+    pod.wait_ended()
+    assert pod.events.index(("server", "preStop ended")) < pod.events.index(("main", "ended 0"))
+    assert pod.events[-3:] == [("main", "ended 0"), ("server", "SIGTERM"), ("server", "ended 143")]
+
+
+def test_a_deletion_while_containers_start_ends_those_that_run(node: Node) -> None:
+    pod = start(node, container("main", ENDS_AT_ONCE), initContainers=[container("slow", ENDS_AT_ONCE)])
+    wait_up(pod, "slow")
+    pod.delete()
+    assert pod.wait_ended() == "Failed"
+    assert pod.happened("runs") == [("slow", "runs")]
+
+
+def test_a_sidecar_that_ends_while_the_pod_ends_is_not_restarted(node: Node) -> None:
+    pod = start(node, container("main", DOES_NOT_END), initContainers=[sidecar("server", ENDS_AT_ONCE)])
+    wait_up(pod, "server", "main")
+    pod.delete(grace_s=4)
+    eventually(lambda: pod.happened("SIGTERM"), "the end to begin")
+    pod.kill("server")
+    pod.wait_ended()
+    assert pod.container("server").status.restart_count == 0
