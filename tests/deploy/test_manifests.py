@@ -6,11 +6,13 @@ import pytest
 import yaml
 
 from dequeuer.probes.spec import load_probes
-from dequeuer.settings import SidecarSettings, load_sidecar
+from dequeuer.settings import ProxySettings, SidecarSettings, load_proxy, load_sidecar
 
 EXAMPLES = Path(__file__).parents[2] / "deploy" / "examples"
 ADMIN_PORT = 15000
 NONROOT = 65532
+SPARE_S = 5
+"""Between the grace of a program and that of its pod, for what is stored and released at the end."""
 
 
 class Example:
@@ -24,32 +26,60 @@ class Example:
         self.containers: dict[str, dict[str, Any]] = {
             container["name"]: container for container in self.pod["initContainers"] + self.pod["containers"]
         }
-        self.dequeuer = self.containers["dequeuer"]
+        self.is_realtime = "proxy" in self.containers
+        self.dequeuer = self.containers["proxy" if self.is_realtime else "dequeuer"]
         self.api = self.containers["api"]
 
     def settings(self) -> SidecarSettings:
-        environ = {variable["name"]: variable["value"] for variable in self.dequeuer["env"]}
-        return load_sidecar([], environ, cluster_config="/nonexistent/cluster.yaml")
+        return load_sidecar([], self._environ(), cluster_config="/nonexistent/cluster.yaml")
+
+    def proxy_settings(self) -> ProxySettings:
+        return load_proxy(self.dequeuer["args"][1:], self._environ())
+
+    def ports(self) -> tuple[int, int]:
+        settings = self.proxy_settings() if self.is_realtime else self.settings()
+        return settings.user_port, settings.admin_port
+
+    def _environ(self) -> dict[str, str]:
+        return {variable["name"]: variable["value"] for variable in self.dequeuer["env"]}
 
 
-@pytest.fixture(params=sorted(path.name for path in EXAMPLES.glob("*.yaml")))
+NAMES = sorted(path.name for path in EXAMPLES.glob("*.yaml"))
+
+
+@pytest.fixture(params=NAMES)
 def example(request: pytest.FixtureRequest) -> Example:
     return Example(request.param)
 
 
-def test_the_variables_are_settings(example: Example) -> None:
+@pytest.mark.parametrize("name", [name for name in NAMES if not name.startswith("realtime")])
+def test_the_variables_are_settings(name: str) -> None:
+    example = Example(name)
     settings = example.settings()
     assert settings.queue_url.startswith("https://sqs.")
-    assert settings.shutdown_grace_s < example.pod["terminationGracePeriodSeconds"]
+    assert settings.shutdown_grace_s + SPARE_S <= example.pod["terminationGracePeriodSeconds"]
     assert settings.request_timeout_s < settings.shutdown_grace_s
-    assert settings.admin_port == ADMIN_PORT
+
+
+def test_the_variables_of_the_proxy_are_settings() -> None:
+    example = Example("realtime-api.yaml")
+    settings = example.proxy_settings()
+    drain_s = settings.shutdown_delay_s + settings.shutdown_grace_s
+    assert drain_s + SPARE_S <= example.pod["terminationGracePeriodSeconds"]
+    assert example.dequeuer["args"] == ["proxy"]
+    service = example.by_kind["Service"]
+    assert service["metadata"]["name"].startswith("api-")
+    assert service["spec"]["ports"] == [{"name": "http", "port": 8888, "targetPort": "proxy"}]
+    assert service["spec"]["selector"] == example.workload["spec"]["selector"]["matchLabels"]
+    assert {"name": "proxy", "containerPort": settings.port} in example.dequeuer["ports"]
 
 
 def test_ports_agree(example: Example) -> None:
-    settings = example.settings()
-    assert {"name": "CORTEX_PORT", "value": str(settings.user_port)} in example.api["env"]
-    assert example.api["ports"] == [{"name": "http", "containerPort": settings.user_port}]
-    assert example.dequeuer["ports"] == [{"name": "metrics", "containerPort": ADMIN_PORT}]
+    user_port, admin_port = example.ports()
+    assert admin_port == ADMIN_PORT
+    assert {"name": "CORTEX_PORT", "value": str(user_port)} in example.api["env"]
+    assert example.api["ports"] == [{"name": "http", "containerPort": user_port}]
+    assert {"name": "metrics", "containerPort": ADMIN_PORT} in example.dequeuer["ports"]
     assert example.workload["spec"]["template"]["metadata"]["annotations"] == {
         "prometheus.io/scrape": "true",
         "prometheus.io/port": str(ADMIN_PORT),
@@ -62,7 +92,7 @@ def test_the_files_of_the_spec_are_read(example: Example, tmp_path: Path) -> Non
     path = tmp_path / "probes.json"
     path.write_text(files["probes.json"], encoding="utf-8")
     assert set(json.loads(files["probes.json"])) == {"api"}
-    assert len(load_probes(str(path), example.settings().user_port)) == 2
+    assert len(load_probes(str(path), example.ports()[0])) == 2
     for container in example.containers.values():
         assert {(mount["name"], mount["mountPath"]) for mount in container["volumeMounts"]} == {
             ("spec", "/cortex/spec"),
@@ -76,7 +106,7 @@ def test_the_files_of_the_spec_are_read(example: Example, tmp_path: Path) -> Non
 def test_the_kubelet_asks_what_it_should(example: Example) -> None:
     assert example.dequeuer["livenessProbe"]["httpGet"] == {"path": "/livez", "port": "metrics"}
     assert example.dequeuer["readinessProbe"]["httpGet"] == {"path": "/healthz", "port": "metrics"}
-    # On a native sidecar it would keep the container from starting, which it waits for.
+    # It would restart the dequeuer while the container loads its model.
     assert "startupProbe" not in example.dequeuer
 
 
@@ -93,12 +123,16 @@ def test_the_sidecar_has_no_privileges(example: Example) -> None:
     assert example.dequeuer["resources"]["requests"] == {"cpu": "100m", "memory": "100Mi"}
 
 
-def test_async_runs_the_dequeuer_as_the_native_sidecar() -> None:
-    example = Example("async-api.yaml")
+def test_the_dequeuer_is_the_main_container_and_the_user_s_is_its_native_sidecar(example: Example) -> None:
+    assert example.pod["containers"] == [example.dequeuer]
     assert [(container["name"], container["restartPolicy"]) for container in example.pod["initContainers"]] == [
-        ("dequeuer", "Always")
+        ("api", "Always")
     ]
-    assert example.settings().api_kind == "async"
+    assert "restartPolicy" not in example.dequeuer
+
+
+def test_an_async_api_is_one() -> None:
+    assert Example("async-api.yaml").settings().api_kind == "async"
 
 
 def test_any_queue_is_read_without_a_bucket() -> None:
@@ -107,11 +141,8 @@ def test_any_queue_is_read_without_a_bucket() -> None:
     assert settings.store_bucket == ""
 
 
-def test_batch_runs_the_container_as_the_native_sidecar() -> None:
+def test_the_pods_of_a_batch_job_end_when_the_queue_is_used_up_and_are_not_replaced() -> None:
     example = Example("batch-job.yaml")
-    assert [(container["name"], container["restartPolicy"]) for container in example.pod["initContainers"]] == [
-        ("api", "Always")
-    ]
     settings = example.settings()
     assert settings.api_kind == "batch"
     assert json.loads(example.by_kind["ConfigMap"]["data"]["job.json"])["job_id"] == settings.job_id

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 POLL_S = 0.1
 TIMEOUT_S = 30.0
@@ -14,12 +16,22 @@ class RequestFailedError(Exception):
     """A request got no whole response, or not the one that it should."""
 
 
+Dial: TypeAlias = Callable[[int], Awaitable[tuple[asyncio.StreamReader, asyncio.StreamWriter]]]
+"""Returns a connection to a port. Raises `OSError`."""
+
+
+async def dial_loopback(port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """Return a connection to a port of this machine."""
+    return await asyncio.open_connection("127.0.0.1", port)
+
+
 @dataclass(slots=True, kw_only=True, eq=False)
 class Backend:
-    """A proxy, as the load balancer knows it."""
+    """A proxy, as the load balancer knows it. `dial`: how its ports are reached."""
 
     port: int
     admin_port: int
+    dial: Dial = dial_loopback
     in_rotation: bool = False
     changed: asyncio.Event = field(default_factory=asyncio.Event)
     idle: list[Connection] = field(default_factory=list)
@@ -94,7 +106,7 @@ class Balancer:
 
     async def connect(self, backend: Backend) -> Connection:
         """Return a new connection."""
-        reader, writer = await asyncio.open_connection("127.0.0.1", backend.port)
+        reader, writer = await backend.dial(backend.port)
         return Connection(reader=reader, writer=writer)
 
     async def send(self, data: bytes) -> bytes:
@@ -135,7 +147,7 @@ class Balancer:
 
 async def _is_healthy(backend: Backend) -> bool:
     try:
-        reader, writer = await asyncio.open_connection("127.0.0.1", backend.admin_port)
+        reader, writer = await backend.dial(backend.admin_port)
     except OSError:
         return False
     try:

@@ -1,0 +1,104 @@
+"""The pods of `deploy/examples` run, and work off their queues."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from tests.integration.cloud import REGION, Bucket, Cloud, Queue
+from tests.integration.kubernetes.examples import Records, async_example, example, node_of, prestop, settled
+from tests.integration.kubernetes.realtime import get
+from tests.integration.waiting import eventually
+from tests.kubelet.status import SIGKILLED, Terminated
+
+JOB_ID = "69b183ed6bdf3e9b"
+
+
+def test_an_async_api_works_off_its_queue(cloud: Cloud, bucket: Bucket, records: Records, tmp_path: Path) -> None:
+    queue = cloud.queue(fifo=True)
+    ids = [bucket.submit(queue) for _ in range(6)]
+    manifest = async_example(queue, bucket)
+    with node_of(tmp_path, records, cloud, work_s=0) as node:
+        pods = [node.start(manifest.workload, manifest.config_maps) for _ in range(manifest.workload.pods)]
+        eventually(lambda: {bucket.ended(one) for one in ids} == {"completed"}, "all requests to complete")
+        for pod in pods:
+            pod.wait_ready()
+    assert records.runs() == dict.fromkeys(ids, 1)
+
+
+def test_any_queue_works_off_its_queue(cloud: Cloud, queue: Queue, records: Records, tmp_path: Path) -> None:
+    manifest = example("any-queue.yaml", DEQUEUER_QUEUE_URL=queue.url, AWS_REGION=REGION)
+    event = json.dumps(
+        {"Records": [{"eventSource": "aws:s3", "s3": {"bucket": {"name": "b"}, "object": {"key": "a"}}}]}
+    )
+    queue.send(event)
+    with node_of(tmp_path, records, cloud, work_s=0) as node:
+        pod = node.start(manifest.workload, manifest.config_maps)
+        eventually(queue.is_empty, "the queue to be empty")
+        pod.wait_ready()
+    assert records.runs() == {f"/uploads {event}": 1}
+
+
+async def test_a_realtime_api_serves_when_its_pod_is_ready(records: Records, tmp_path: Path) -> None:
+    manifest = example("realtime-api.yaml")
+    with node_of(tmp_path, records, None, work_s=0) as node:
+        pod = node.start(manifest.workload, manifest.config_maps)
+        pod.wait_ready()
+        assert await get(pod, 8888, "/any/path?x=1") == "/any/path?x=1"
+
+
+def test_the_pods_of_a_batch_job_end_when_its_queue_is_used_up(cloud: Cloud, records: Records, tmp_path: Path) -> None:
+    queue = cloud.queue(fifo=True)
+    batches = [json.dumps([number]) for number in range(9)]
+    for batch in batches:
+        queue.send(batch)
+    queue.send_completion(JOB_ID)
+    manifest = example("batch-job.yaml", DEQUEUER_QUEUE_URL=queue.url, AWS_REGION=REGION)
+    with node_of(tmp_path, records, cloud, work_s=0.1) as node:
+        pods = [node.start(manifest.workload, manifest.config_maps) for _ in range(manifest.workload.pods)]
+        assert [pod.wait_ended() for pod in pods] == ["Succeeded"] * 3
+        for pod in pods:
+            assert pod.events[-3:] == [("dequeuer", "ended 0"), ("api", "SIGTERM"), ("api", "ended 0")]
+    assert records.runs() == {f"/ {batch}": 1 for batch in batches} | {'/on-job-complete {"message":"job_complete"}': 1}
+    assert queue.is_empty()
+
+
+def test_with_main_containers_alone_the_pod_of_a_job_does_not_end(
+    cloud: Cloud, records: Records, tmp_path: Path
+) -> None:
+    queue = cloud.queue(fifo=True)
+    queue.send_completion(JOB_ID)
+    manifest = example("batch-job.yaml", DEQUEUER_QUEUE_URL=queue.url, AWS_REGION=REGION)
+    workload = manifest.workload.of(prestop(manifest.workload.spec))
+    with node_of(tmp_path, records, cloud, work_s=0) as node:
+        pod = node.start(workload, manifest.config_maps)
+        status = pod.container("dequeuer").status
+        eventually(lambda: status.state == Terminated(exit_code=0, reason="Completed"), "the dequeuer to end")
+        assert pod.phase == "Running"
+        assert pod.container("api").status.running
+        pod.delete()
+        # The hook fails, because the dequeuer has ended: nothing waits for it.
+        assert pod.wait_ended() == "Succeeded"
+        assert ("api", "preStop failed") in pod.events
+
+
+def test_a_container_without_memory_is_restarted_alone_and_its_message_is_tried_again(
+    cloud: Cloud, queue: Queue, bucket: Bucket, records: Records, tmp_path: Path
+) -> None:
+    manifest = async_example(queue, bucket)
+    with node_of(tmp_path, records, cloud, work_s=1) as node:
+        pod = node.start(manifest.workload, manifest.config_maps)
+        request_id = bucket.submit(queue)
+        eventually(lambda: records.running(pod), "the container to have the request")
+        pod.kill("api", is_oom=True)
+        assert eventually(lambda: bucket.ended(request_id), "the request to end") == "completed"
+        status = pod.container("api").status
+        assert (status.restart_count, status.last_state) == (1, Terminated(exit_code=SIGKILLED, reason="OOMKilled"))
+        assert pod.phase == "Running"
+        assert pod.container("dequeuer").status.restart_count == 0
+        eventually(lambda: len(settled(pod)) == 2, "both attempts to be settled")
+        assert [(line["settlement"], line["receive_count"]) for line in settled(pod)] == [
+            ("retried", 1),
+            ("completed", 2),
+        ]
+    assert records.runs() == {request_id: 2}
