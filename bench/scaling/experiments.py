@@ -8,7 +8,7 @@ from typing import Final
 
 from bench.report import table
 from bench.scaling.candidates import CANDIDATES, CHART, CHART_BEHAVIOR, MEAN_WORK_S, PODS, Candidate, keda
-from bench.scaling.keda import Keda, ScaledObject
+from bench.scaling.keda import Fallback, Keda, ScaledObject
 from bench.scaling.loads import NAMES, Load, load
 from bench.scaling.outcome import Outcome
 from bench.scaling.simulation import Simulation, Work
@@ -21,6 +21,9 @@ FIRST_REPLICAS: Final = {"spot-loss": 9}
 
 LONG_WORK_S: Final = 300.0
 """The mean length of long requests: longer than the grace, so a drain cannot wait for them."""
+
+UNREADABLE_S: Final = (1140.0, 1740.0)
+"""The queue's counts cannot be read for ten minutes: from a minute before the burst on."""
 
 PEAK_PODS: Final = 48
 """Pods that long requests keep busy at the peak of the load; with requests of the usual length it is 16."""
@@ -120,3 +123,26 @@ def sparing_table() -> str:
         "pod hours",
     )
     return table(head, rows)
+
+
+def fallback_table() -> str:
+    """Return the table of what a fallback changes when the counts cannot be read at the beginning of a burst."""
+    rows = []
+    for name, fallback in (
+        ("none", None),
+        ("4 replicas", Fallback(failure_threshold=3, replicas=4)),
+        ("16 replicas", Fallback(failure_threshold=3, replicas=16)),
+    ):
+        work = Work(load=load("burst"), pods=PODS, mean_work_s=MEAN_WORK_S, unreadable_s=UNREADABLE_S)
+        run = Simulation(work, Keda(replace(CHART, fallback=fallback))).run()
+        rows.append(
+            (
+                name,
+                str(run.most_replicas),
+                str(run.most_in_flight),
+                f"{run.wait_s(50):.0f}",
+                f"{run.wait_s(99):.0f}",
+                f"{run.pod_hours:.1f}",
+            )
+        )
+    return table(("fallback", "most replicas", "most in flight", "wait p50 s", "wait p99 s", "pod hours"), rows)

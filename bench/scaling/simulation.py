@@ -20,12 +20,17 @@ SAMPLE_S = 10.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Work:
-    """What is run: the load, how long a request takes, and on which pods."""
+    """What is run: the load, how long a request takes, and on which pods.
+
+    Attributes:
+        unreadable_s: from when until when the number in flight cannot be read; None: it always can.
+    """
 
     load: Load
     pods: PodSpec
     mean_work_s: float
     first_replicas: int = 1
+    unreadable_s: tuple[float, float] | None = None
 
 
 class Simulation:
@@ -92,7 +97,9 @@ class Simulation:
 
     def _look(self) -> None:
         cluster = self._cluster
-        seen = Observation(now_s=self._now_s, in_flight=cluster.in_flight, replicas=cluster.replicas)
+        gap_s = self._work.unreadable_s
+        in_flight = None if gap_s is not None and gap_s[0] <= self._now_s < gap_s[1] else cluster.in_flight
+        seen = Observation(now_s=self._now_s, in_flight=in_flight, replicas=cluster.replicas)
         wanted = self._autoscaler.look(seen)
         if wanted != cluster.replicas:
             self._scale(wanted)

@@ -36,7 +36,7 @@ def png_texts(data: bytes) -> Mapping[str, str]:
 
 
 def test_the_tables_of_the_page_are_those_of_the_simulation(runs: Runs) -> None:
-    assert PAGE.count("<!-- table: ") == 3
+    assert PAGE.count("<!-- table: ") == 4
     assert page.render(PAGE, page.tables(runs)) == PAGE, "run: python -m bench.scaling --page docs/scaling.md"
 
 

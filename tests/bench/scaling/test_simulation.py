@@ -69,6 +69,23 @@ def test_a_lost_pod_is_replaced_and_its_request_is_worked_on_again() -> None:
     assert found.waits_s == pytest.approx((160,))
 
 
+def test_while_the_number_in_flight_cannot_be_read_the_autoscaler_is_told_so() -> None:
+    @dataclass(slots=True, kw_only=True)
+    class Recorder:
+        next_look_s: float = 0.0
+        seen: list[int | None] = field(default_factory=list)
+
+        def look(self, seen: Observation) -> int:
+            self.next_look_s += 100
+            self.seen.append(seen.in_flight)
+            return seen.replicas
+
+    recorder = Recorder()
+    work = Work(load=steps(0, 0, 0, 0), pods=PODS, mean_work_s=1, unreadable_s=(100, 300))
+    Simulation(work, recorder).run()
+    assert recorder.seen == [0, None, None, 0]
+
+
 @pytest.mark.parametrize("candidate", CANDIDATES, ids=lambda one: one.name)
 @pytest.mark.parametrize("name", NAMES)
 def test_no_request_is_lost_or_counted_twice(name: str, candidate: Candidate) -> None:
