@@ -1,7 +1,8 @@
 """Looks for what should not be in the image, measures it, and compares it with its list of parts (SBOM).
 
-Usage: scan_image.py LAYOUT [--forbid TEXT ...] [--sbom FILE]. LAYOUT is a folder in the OCI layout. No file may contain
-a TEXT: paths and hosts of the machine that built it. `--sbom` writes the list of parts.
+Usage: scan_image.py LAYOUT [--forbid TEXT ...] [--sbom FILE], or scan_image.py LAYOUT --digest. LAYOUT is a folder in
+the OCI layout. No file may contain a TEXT: paths and hosts of the machine that built it. `--sbom` writes the list of
+parts.
 """
 
 from __future__ import annotations
@@ -128,8 +129,12 @@ def main() -> int:
     parser.add_argument("layout", type=Path)
     parser.add_argument("--forbid", action="append", default=[], metavar="TEXT")
     parser.add_argument("--sbom", type=Path, metavar="FILE")
+    parser.add_argument("--digest", action="store_true", help="only print the digest")
     arguments = parser.parse_args()
     image = read(arguments.layout)
+    if arguments.digest:
+        sys.stdout.write(f"{image.digest}\n")
+        return 0
     sys.stdout.write(f"digest {image.digest}\n")
     sys.stdout.write(f"{image.compressed_bytes / 1e6:.1f} MB compressed, of at most {LIMIT_BYTES / 1e6:.0f} MB\n")
     sys.stdout.writelines(f"{line}\n" for line in largest(image))

@@ -132,6 +132,14 @@ def test_what_should_not_be_there_is_found(tmp_path: Path, name: str, file: File
     assert scan(tmp_path, image) == (1, [f"/{name} {fault}"])
 
 
+def test_the_digest_is_that_of_the_manifest(tmp_path: Path) -> None:
+    Image().write(tmp_path)
+    command = [sys.executable, str(SCRIPT), str(tmp_path), "--digest"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    (manifest,) = json.loads((tmp_path / "index.json").read_bytes())["manifests"]
+    assert done.stdout == f"{manifest['digest']}\n"
+
+
 def test_a_certificate_and_the_name_of_a_key_are_no_private_key(tmp_path: Path) -> None:
     image = Image()
     image.files["etc/ca.pem"] = File(content=KEY.replace(b"EC PRIVATE KEY", b"CERTIFICATE"))
