@@ -18,6 +18,7 @@ class PodSpec:
         startup_s: from its creation until it takes requests: node, image, model.
         grace_s: `DEQUEUER_SHUTDOWN_GRACE`: what runs longer than this in a drain is released and begins again.
         lease_s: `DEQUEUER_VISIBILITY_TIMEOUT`, renewed at half of it: what a lost pod had is hidden for the rest of it.
+        max_requests: a pod ends by itself after so many, as a Job with `DEQUEUER_MAX_MESSAGES`; None: it stays.
         spares_busy: those with the fewest requests in flight end first (pod deletion cost).
     """
 
@@ -25,6 +26,7 @@ class PodSpec:
     startup_s: float = 60.0
     grace_s: float = 55.0
     lease_s: float = 60.0
+    max_requests: int | None = None
     spares_busy: bool = False
 
 
@@ -73,6 +75,8 @@ class Cluster:
                 return
             request = self._queue.popleft()
             free.running[request] = now_s
+            if free.left is not None:
+                free.left -= 1
             yield Begun(pod=free, request=request)
 
     def _next_free(self, now_s: float) -> Pod | None:
@@ -80,7 +84,8 @@ class Cluster:
         for step in range(count):
             at = (self._turn + step) % count
             pod = self._pods[at]
-            if pod.ready_s <= now_s and not pod.draining and len(pod.running) < self.spec.concurrency:
+            has_room = len(pod.running) < self.spec.concurrency and pod.left != 0
+            if pod.ready_s <= now_s and not pod.draining and has_room:
                 self._turn = (at + 1) % count
                 return pod
         return None
@@ -91,7 +96,9 @@ class Cluster:
             return False
         del begun.pod.running[begun.request]
         self.in_flight -= 1
-        if begun.pod.draining and not begun.pod.running:
+        if not begun.pod.running and (begun.pod.draining or begun.pod.left == 0):
+            # Nobody replaces a Job that has ended.
+            self.replicas -= not begun.pod.draining
             self._remove(now_s, begun.pod)
         return True
 
@@ -142,7 +149,8 @@ class Cluster:
 
     def _create(self, now_s: float) -> Pod:
         self._numbers += 1
-        pod = Pod(number=self._numbers, created_s=now_s, ready_s=now_s + self.spec.startup_s)
+        spec = self.spec
+        pod = Pod(number=self._numbers, created_s=now_s, ready_s=now_s + spec.startup_s, left=spec.max_requests)
         self._pods.append(pod)
         return pod
 

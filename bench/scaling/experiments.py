@@ -11,6 +11,7 @@ from bench.scaling.candidates import CANDIDATES, CHART, CHART_BEHAVIOR, MEAN_WOR
 from bench.scaling.keda import Fallback, Keda, ScaledObject
 from bench.scaling.loads import NAMES, Load, load
 from bench.scaling.outcome import Outcome
+from bench.scaling.scaled_jobs import ScaledJobs
 from bench.scaling.simulation import Simulation, Work
 
 Runs = Mapping[tuple[str, str], Outcome]
@@ -18,9 +19,6 @@ Runs = Mapping[tuple[str, str], Outcome]
 
 FIRST_REPLICAS: Final = {"spot-loss": 9}
 """Replicas at the beginning, where they are not the fewest: a steady load would begin with a burst."""
-
-LONG_WORK_S: Final = 300.0
-"""The mean length of long requests: longer than the grace, so a drain cannot wait for them."""
 
 UNREADABLE_S: Final = (1140.0, 1740.0)
 """The queue's counts cannot be read for ten minutes: from a minute before the burst on."""
@@ -96,33 +94,43 @@ def _first_replica_delays_s(spec: ScaledObject) -> Iterator[float]:
 
 def sparing_table() -> str:
     """Return the table of what sparing busy pods changes, with long requests and the load `sawtooth`."""
-    rows = []
-    for concurrency in (1, 4):
-        # As many pods for either: requests in flight grow with their length and with the number in a pod.
-        shape = load("sawtooth").times(PEAK_PODS / 16 * concurrency * MEAN_WORK_S / PODS.concurrency / LONG_WORK_S)
-        for spares in (False, True):
-            spec = ScaledObject(target=concurrency, behavior=CHART_BEHAVIOR, min_replicas=1, polling_s=10)
-            pods = replace(PODS, concurrency=concurrency, spares_busy=spares)
-            run = Simulation(Work(load=shape, pods=pods, mean_work_s=LONG_WORK_S), Keda(spec)).run()
-            rows.append(
-                (
-                    str(concurrency),
-                    "yes" if spares else "no",
-                    str(len(run.waits_s)),
-                    f"{run.repeated_s / 3600:.1f}",
-                    f"{run.wait_s(99):.0f}",
-                    f"{run.pod_hours:.1f}",
-                )
-            )
-    head = (
-        "in a pod at a time",
-        "busy pods are spared",
-        "requests",
-        "hours of work repeated",
-        "wait p99 s",
-        "pod hours",
-    )
+    head = ("a request takes", "pods", "in a pod", "hours of work repeated", "wait p50 s", "wait p99 s", "pod hours")
+    plain, spared = "Deployment", "Deployment, busy pods are spared"
+    rows = [
+        _long_work(work_s, name, concurrency)
+        for work_s, names, concurrency in (
+            (300.0, (plain, spared), 4),
+            (300.0, (plain, spared, "ScaledJob"), 1),
+            (1800.0, (plain, spared, "ScaledJob"), 1),
+        )
+        for name in names
+    ]
     return table(head, rows)
+
+
+def _long_work(work_s: float, name: str, concurrency: int) -> tuple[str, ...]:
+    # As many pods for all: requests in flight grow with their length and with the number in a pod.
+    shape = load("sawtooth").times(PEAK_PODS / 16 * concurrency * MEAN_WORK_S / PODS.concurrency / work_s)
+    is_job = name == "ScaledJob"
+    pods = replace(
+        PODS, concurrency=concurrency, spares_busy="spared" in name, max_requests=concurrency if is_job else None
+    )
+    scaler = (
+        ScaledJobs(target=concurrency)
+        if is_job
+        else Keda(ScaledObject(target=concurrency, behavior=CHART_BEHAVIOR, min_replicas=1, polling_s=10))
+    )
+    work = Work(load=shape, pods=pods, mean_work_s=work_s, first_replicas=0 if is_job else 1)
+    run = Simulation(work, scaler).run()
+    return (
+        f"{work_s / 120:g} to {work_s / 40:g} min",
+        name,
+        str(concurrency),
+        f"{run.repeated_s / 3600:.1f}",
+        f"{run.wait_s(50):.0f}",
+        f"{run.wait_s(99):.0f}",
+        f"{run.pod_hours:.1f}",
+    )
 
 
 def fallback_table() -> str:

@@ -26,11 +26,13 @@ class Pod:
         created_s: from here on it is paid for.
         ready_s: from here on it takes requests.
         running: the requests that it works on, each with the time when it began.
+        left: requests that it may still take before it ends by itself; None: any number.
     """
 
     number: int
     created_s: float
     ready_s: float
     running: dict[Request, float] = field(default_factory=dict)
+    left: int | None = None
     draining: bool = False
     gone: bool = False
