@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -54,10 +54,19 @@ class Manifest:
         (found,) = self.workloads.values()
         return found
 
+    def formed(self, form: Callable[[Mapping[str, Any]], Mapping[str, Any]]) -> Manifest:
+        """Return the same with other specifications of its pods."""
+        workloads = {name: workload.of(form(workload.spec)) for name, workload in self.workloads.items()}
+        return Manifest(workloads=workloads, config_maps=self.config_maps)
+
 
 def read_manifest(text: str) -> Manifest:
     """Return the workloads and ConfigMaps of a YAML text; other objects are left out. Raises `UnsupportedError`."""
-    documents: list[dict[str, Any]] = [document for document in yaml.safe_load_all(text) if document]
+    return manifest_of([document for document in yaml.safe_load_all(text) if document])
+
+
+def manifest_of(documents: Iterable[Mapping[str, Any]]) -> Manifest:
+    """Return the workloads and ConfigMaps among these objects. Raises `UnsupportedError`."""
     workloads = {}
     config_maps = {}
     for document in documents:
@@ -65,7 +74,7 @@ def read_manifest(text: str) -> Manifest:
         if document["kind"] in WORKLOADS:
             workloads[name] = _workload(name, document)
         if document["kind"] == "ConfigMap":
-            if "binaryData" in document:
+            if document.get("binaryData"):
                 raise UnsupportedError(f"the ConfigMap '{name}' has binaryData; only data is known")
             config_maps[name] = document.get("data", {})
     return Manifest(workloads=workloads, config_maps=config_maps)

@@ -24,7 +24,13 @@ from tests.kubelet.pod import Pod
 EXAMPLES = ROOT / "deploy" / "examples"
 REGISTRY = "registry.example.com"
 USERS_IMAGES = ("text-generator", "image-classifier", "thumbnails", "iris-classifier")
+JOB_ID = "69b183ed6bdf3e9b"
+"""Of the example of a batch job."""
+COMPLETION = '/on-job-complete {"message":"job_complete"}'
+"""The record of the last request of a job."""
 HOOK = {"preStop": {"httpGet": {"path": "/wait-for-drain", "port": 15000}}}
+
+SERVER_COMMAND = [sys.executable, "-I", str(Path(server.__file__))]
 
 Spec = Mapping[str, Any]
 
@@ -66,7 +72,7 @@ def node_of(folder: Path, records: Records, cloud: Cloud | None, *, work_s: floa
         **({"AWS_ENDPOINT_URL": cloud.url} if cloud else {}),
     }
     theirs = Image(
-        entrypoint=[sys.executable, "-I", str(Path(server.__file__))],
+        entrypoint=SERVER_COMMAND,
         environment={"PATH": os.environ["PATH"], "RECORDS": str(records.path), "WORK_S": str(work_s)},
     )
     ours = Image(entrypoint=program(), environment=own_environment({"PATH": os.environ["PATH"]}, variables))

@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import Final
 
 import pytest
 
 from tests.integration.cloud import Bucket, Cloud, Queue
+from tests.integration.kubernetes.chart import chart_async, chart_job
 from tests.integration.kubernetes.examples import (
+    COMPLETION,
+    JOB_ID,
     Records,
-    Spec,
     async_example,
     inverted,
-    native,
     node_of,
     prestop,
     settled,
     without_hook,
 )
 from tests.integration.waiting import eventually
+from tests.kubelet.manifest import Manifest
 from tests.kubelet.pod import Pod
 
 WORKERS = 4
@@ -27,19 +32,28 @@ WORKERS = 4
 REQUESTS = 14
 WORK_S = 1.5
 
-Form = Callable[[Spec], Spec]
+Pods = Callable[[Queue, Bucket], Manifest]
+NATIVE: Final[dict[str, Pods]] = {"example": async_example, "chart": partial(chart_async, "native")}
+PRESTOP: Final[dict[str, Pods]] = {
+    "example-prestop": lambda queue, bucket: async_example(queue, bucket).formed(prestop),
+    "chart-prestop": partial(chart_async, "prestop"),
+}
+WRONG: Final[dict[str, Pods]] = {
+    "inverted": lambda queue, bucket: async_example(queue, bucket).formed(inverted),
+    "without-hook": lambda queue, bucket: async_example(queue, bucket).formed(without_hook),
+}
 
 
 def roll(
-    form: Form, cloud: Cloud, queue: Queue, bucket: Bucket, records: Records, folder: Path
+    pods: Pods, cloud: Cloud, queue: Queue, bucket: Bucket, records: Records, folder: Path
 ) -> tuple[list[str], list[str], Pod, Pod]:
     """Delete a pod while it works on as many requests as it can, and let another one finish.
 
     Returns:
         All requests; those that ran in the first pod when it was deleted; both pods.
     """
-    manifest = async_example(queue, bucket)
-    workload = manifest.workload.of(form(manifest.workload.spec))
+    manifest = pods(queue, bucket)
+    workload = manifest.workload
     ids = [bucket.submit(queue) for _ in range(REQUESTS)]
     with node_of(folder, records, cloud, work_s=WORK_S) as node:
         first = node.start(workload, manifest.config_maps)
@@ -53,11 +67,11 @@ def roll(
     return ids, [what for pod, what in begun if (pod, what) not in ended], first, second
 
 
-@pytest.mark.parametrize("form", [native, prestop])
+@pytest.mark.parametrize("pods", [*NATIVE, *PRESTOP])
 def test_a_deleted_pod_finishes_what_runs_and_another_one_does_the_rest(
-    form: Form, cloud: Cloud, queue: Queue, bucket: Bucket, records: Records, tmp_path: Path
+    pods: str, cloud: Cloud, queue: Queue, bucket: Bucket, records: Records, tmp_path: Path
 ) -> None:
-    ids, running, first, second = roll(form, cloud, queue, bucket, records, tmp_path)
+    ids, running, first, second = roll((NATIVE | PRESTOP)[pods], cloud, queue, bucket, records, tmp_path)
     assert len(running) == WORKERS
     assert records.runs() == dict.fromkeys(ids, 1)
     # Nothing that was begun has cost an attempt, and both did a part of the work.
@@ -71,16 +85,35 @@ def test_a_deleted_pod_finishes_what_runs_and_another_one_does_the_rest(
     assert {line["settlement"] for line in settled(first) + settled(second)} <= {"completed", "released"}
     assert {pod for pod, _ in records.of("end")} == {first.name, second.name}
     # What `api` waits for before its SIGTERM: the end of the dequeuer, or of its drain.
-    awaited = ("dequeuer", "ended 0") if form is native else ("api", "preStop ended")
+    awaited = ("dequeuer", "ended 0") if pods in NATIVE else ("api", "preStop ended")
     assert first.events.index(awaited) < first.events.index(("api", "SIGTERM"))
     assert first.happened("SIGKILL") == []
 
 
-@pytest.mark.parametrize("form", [inverted, without_hook])
-def test_in_other_orders_what_runs_breaks_and_costs_an_attempt(
-    form: Form, cloud: Cloud, queue: Queue, bucket: Bucket, records: Records, tmp_path: Path
+def test_a_deleted_pod_of_a_job_finishes_its_batches_and_the_others_do_the_rest(
+    cloud: Cloud, bucket: Bucket, records: Records, tmp_path: Path
 ) -> None:
-    ids, _, first, second = roll(form, cloud, queue, bucket, records, tmp_path)
+    queue = cloud.queue(fifo=True)
+    batches = [json.dumps([number]) for number in range(8)]
+    for batch in batches:
+        queue.send(batch)
+    queue.send_completion(JOB_ID)
+    manifest = chart_job(queue, bucket)
+    with node_of(tmp_path, records, cloud, work_s=WORK_S) as node:
+        pods = [node.start(manifest.workload, manifest.config_maps) for _ in range(2)]
+        eventually(lambda: records.running(pods[0]) and records.running(pods[1]), "both pods to work")
+        pods[0].delete()
+        assert [pod.wait_ended() for pod in pods] == ["Succeeded"] * 2
+    assert records.runs() == {f"/ {batch}": 1 for batch in batches} | {COMPLETION: 1}
+    assert {pod for pod, _ in records.of("end")} == {pod.name for pod in pods}
+    assert queue.is_empty()
+
+
+@pytest.mark.parametrize("pods", WRONG)
+def test_in_other_orders_what_runs_breaks_and_costs_an_attempt(
+    pods: str, cloud: Cloud, queue: Queue, bucket: Bucket, records: Records, tmp_path: Path
+) -> None:
+    ids, _, first, second = roll(WRONG[pods], cloud, queue, bucket, records, tmp_path)
     again = {one for one in ids if records.runs()[one] > 1}
     assert again
     done = {line["request_id"]: line for line in settled(second) if line["settlement"] == "completed"}

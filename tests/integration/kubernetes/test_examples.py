@@ -1,17 +1,29 @@
-"""The pods of `deploy/examples` run, and work off their queues."""
+"""The pods of `deploy/examples` and of the chart run, and work off their queues."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from tests.integration.cloud import REGION, Bucket, Cloud, Queue
-from tests.integration.kubernetes.examples import Records, async_example, example, node_of, prestop, settled
+from tests.integration.kubernetes.chart import chart_job
+from tests.integration.kubernetes.examples import (
+    COMPLETION,
+    JOB_ID,
+    Records,
+    async_example,
+    example,
+    node_of,
+    prestop,
+    settled,
+)
 from tests.integration.kubernetes.realtime import get
 from tests.integration.waiting import eventually
+from tests.kubelet.manifest import Manifest
 from tests.kubelet.status import SIGKILLED, Terminated
-
-JOB_ID = "69b183ed6bdf3e9b"
 
 
 def test_an_async_api_works_off_its_queue(cloud: Cloud, bucket: Bucket, records: Records, tmp_path: Path) -> None:
@@ -47,31 +59,37 @@ async def test_a_realtime_api_serves_when_its_pod_is_ready(records: Records, tmp
         assert await get(pod, 8888, "/any/path?x=1") == "/any/path?x=1"
 
 
-def test_the_pods_of_a_batch_job_end_when_its_queue_is_used_up(cloud: Cloud, records: Records, tmp_path: Path) -> None:
+def example_job(queue: Queue, _bucket: Bucket) -> Manifest:
+    return example("batch-job.yaml", DEQUEUER_QUEUE_URL=queue.url, AWS_REGION=REGION)
+
+
+@pytest.mark.parametrize("job", [example_job, chart_job])
+def test_the_pods_of_a_batch_job_end_when_its_queue_is_used_up(
+    job: Callable[[Queue, Bucket], Manifest], cloud: Cloud, bucket: Bucket, records: Records, tmp_path: Path
+) -> None:
     queue = cloud.queue(fifo=True)
     batches = [json.dumps([number]) for number in range(9)]
     for batch in batches:
         queue.send(batch)
     queue.send_completion(JOB_ID)
-    manifest = example("batch-job.yaml", DEQUEUER_QUEUE_URL=queue.url, AWS_REGION=REGION)
+    manifest = job(queue, bucket)
     with node_of(tmp_path, records, cloud, work_s=0.1) as node:
         pods = [node.start(manifest.workload, manifest.config_maps) for _ in range(manifest.workload.pods)]
         assert [pod.wait_ended() for pod in pods] == ["Succeeded"] * 3
         for pod in pods:
             assert pod.events[-3:] == [("dequeuer", "ended 0"), ("api", "SIGTERM"), ("api", "ended 0")]
-    assert records.runs() == {f"/ {batch}": 1 for batch in batches} | {'/on-job-complete {"message":"job_complete"}': 1}
+    assert records.runs() == {f"/ {batch}": 1 for batch in batches} | {COMPLETION: 1}
     assert queue.is_empty()
 
 
 def test_with_main_containers_alone_the_pod_of_a_job_does_not_end(
-    cloud: Cloud, records: Records, tmp_path: Path
+    cloud: Cloud, bucket: Bucket, records: Records, tmp_path: Path
 ) -> None:
     queue = cloud.queue(fifo=True)
     queue.send_completion(JOB_ID)
-    manifest = example("batch-job.yaml", DEQUEUER_QUEUE_URL=queue.url, AWS_REGION=REGION)
-    workload = manifest.workload.of(prestop(manifest.workload.spec))
+    manifest = example_job(queue, bucket).formed(prestop)
     with node_of(tmp_path, records, cloud, work_s=0) as node:
-        pod = node.start(workload, manifest.config_maps)
+        pod = node.start(manifest.workload, manifest.config_maps)
         status = pod.container("dequeuer").status
         eventually(lambda: status.state == Terminated(exit_code=0, reason="Completed"), "the dequeuer to end")
         assert pod.phase == "Running"
