@@ -49,7 +49,14 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(arguments: list[str]) -> int:
     name = arguments[0] if arguments else ""
-    others = {"dev": _dev, "jobs": _jobs, "check": _check, "manifests": _manifests, "token": _token}
+    others = {
+        "dev": _dev,
+        "jobs": _jobs,
+        "check": _check,
+        "manifests": _manifests,
+        "token": _token,
+        "provision": _provision,
+    }
     if name in others:
         return others[name](arguments[1:])
     program: Program = "sidecar"
@@ -57,14 +64,7 @@ def _run(arguments: list[str]) -> int:
         program, arguments = _COMMANDS[name], arguments[1:]
     elif _is_realtime(arguments):
         program = "proxy"
-    info = read_flags(program, arguments).info
-    if info == "version":
-        sys.stdout.write(f"dequeuer {__version__}\n")
-        return 0
-    if info == "help":
-        from dequeuer.settings.docs import help_text  # noqa: PLC0415 - see above
-
-        sys.stdout.write(help_text(program))
+    if _informs(program, arguments):
         return 0
     run = {
         "sidecar": _sidecar,
@@ -75,6 +75,18 @@ def _run(arguments: list[str]) -> int:
         "webhooks": _webhooks,
     }
     return run[program](arguments)
+
+
+def _informs(program: Program, arguments: Sequence[str]) -> bool:
+    """Print help or version if a flag asks for it; return whether one does."""
+    info = read_flags(program, arguments).info
+    if info == "version":
+        sys.stdout.write(f"dequeuer {__version__}\n")
+    if info == "help":
+        from dequeuer.settings.docs import help_text  # noqa: PLC0415 - see above
+
+        sys.stdout.write(help_text(program))
+    return info is not None
 
 
 def _is_realtime(arguments: Sequence[str]) -> bool:
@@ -121,6 +133,14 @@ def _token(arguments: Sequence[str]) -> int:
         return 0 if is_help else EXIT_BAD_CONFIGURATION
     sys.stdout.write(new_token_text())
     return 0
+
+
+def _provision(arguments: Sequence[str]) -> int:
+    if _informs("provision", arguments):
+        return 0
+    from dequeuer.provision.cli import main as provision_main  # noqa: PLC0415 - see above
+
+    return provision_main(arguments)
 
 
 def _sidecar(arguments: Sequence[str]) -> int:

@@ -8,9 +8,10 @@ from typing import Final, Protocol
 from dequeuer.core.events import Observer
 from dequeuer.publishing.operations import EventBusOperations, SnsOperations
 from dequeuer.sinks.base import ObjectStore
+from dequeuer.sinks.bucket_settings import BucketSettings
 from dequeuer.sinks.expiry import ExpiryChange
 from dequeuer.sources.sqs.errors import Translate
-from dequeuer.sources.sqs.operations import SqsClient
+from dequeuer.sources.sqs.operations import SqsAdminClient, SqsClient
 
 READ_TIMEOUT_S: Final = 10
 """For a response, in addition to the wait time of a long poll."""
@@ -46,3 +47,16 @@ class Cloud(Protocol):
 
     async def close(self) -> None:
         """Close all stores, and stop renewing credentials."""
+
+
+class AdminCloud(Cloud, Protocol):
+    """`Cloud`, and what sets queues and buckets up."""
+
+    def sqs(self, *, longest_wait_s: float) -> AbstractAsyncContextManager[SqsAdminClient]:
+        """Return the context of an SQS client. `longest_wait_s`: longest wait time of a long poll."""
+
+    async def has_expiry(self, *, bucket: str, prefix: str, days: int) -> bool:
+        """Return whether the bucket has our lifecycle rule as `ensure_expiry` writes it. Raises like it."""
+
+    def bucket_settings(self, bucket: str) -> AbstractAsyncContextManager[BucketSettings]:
+        """Return the context of the settings of a bucket, which may not exist yet. Nothing is sent yet."""

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from dequeuer.aws.partitions import domain
 from dequeuer.aws.profile import profile_switches
-from dequeuer.clients.base import Cloud
+from dequeuer.clients.base import AdminCloud
 from dequeuer.core.errors import ConfigurationError, clip, mask
 from dequeuer.formats.events_target import EventsTarget
 from dequeuer.settings import AwsSettings
@@ -62,7 +62,7 @@ def choose(settings: AwsSettings, environ: Mapping[str, str], resources: AwsReso
     return Choice("sdk", reasons) if reasons or settings.client == "sdk" else Choice("slim")
 
 
-def connect(settings: AwsSettings, client: ClientName, environ: Mapping[str, str]) -> Cloud:
+def connect(settings: AwsSettings, client: ClientName, environ: Mapping[str, str]) -> AdminCloud:
     """Create the chosen clients. Only their modules are imported: the others would cost start-up time and memory.
 
     Raises:

@@ -9,7 +9,7 @@ from typing import NamedTuple, TypeAlias
 
 from dequeuer.core.errors import clip, mask
 from dequeuer.settings.text_parsers import queue_region
-from dequeuer.sources.sqs.operations import Json, SqsClient
+from dequeuer.sources.sqs.operations import Json, SqsAdminClient
 
 MAX_REGIONS = 32
 """Clients at most. Clients of the gateway name queue URLs, and must not be able to open clients without limit."""
@@ -19,7 +19,7 @@ MAX_CACHED_URLS = 1024
 class Regional(NamedTuple):
     """A client, and its endpoint for error texts."""
 
-    client: SqsClient
+    client: SqsAdminClient
     endpoint: str
 
 
@@ -27,7 +27,7 @@ OpenRegion: TypeAlias = Callable[[str], AbstractAsyncContextManager[Regional]]
 
 
 @asynccontextmanager
-async def sqs_by_region(open_region: OpenRegion, default: str) -> AsyncIterator[SqsClient]:
+async def sqs_by_region(open_region: OpenRegion, default: str) -> AsyncIterator[SqsAdminClient]:
     """Yield a client that sends each request to the region of its queue.
 
     Args:
@@ -42,7 +42,7 @@ async def sqs_by_region(open_region: OpenRegion, default: str) -> AsyncIterator[
 
 
 class _RegionalSqs:
-    """`SqsClient`."""
+    """`SqsAdminClient`."""
 
     def __init__(self, open_region: OpenRegion, default: str, stack: AsyncExitStack) -> None:
         self._open_region = open_region
@@ -91,6 +91,18 @@ class _RegionalSqs:
     async def delete_queue(self, **request: object) -> Json:
         """`DeleteQueue`."""
         return await self._call("delete_queue", request)
+
+    async def set_queue_attributes(self, **request: object) -> Json:
+        """`SetQueueAttributes`."""
+        return await self._call("set_queue_attributes", request)
+
+    async def list_queue_tags(self, **request: object) -> Json:
+        """`ListQueueTags`."""
+        return await self._call("list_queue_tags", request)
+
+    async def tag_queue(self, **request: object) -> Json:
+        """`TagQueue`."""
+        return await self._call("tag_queue", request)
 
     async def _call(self, operation: str, request: dict[str, object]) -> Json:
         if "QueueUrl" in request:

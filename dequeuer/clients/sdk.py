@@ -30,10 +30,11 @@ from dequeuer.core.events import Observer
 from dequeuer.publishing.operations import EventBusOperations, SnsOperations
 from dequeuer.settings import AwsSettings
 from dequeuer.sinks.base import ObjectStore
+from dequeuer.sinks.bucket_settings import BucketSettings
 from dequeuer.sinks.expiry import ExpiryChange
 from dequeuer.sinks.protection import UNPROTECTED
 from dequeuer.sources.sqs import sdk_errors as sqs_sdk
-from dequeuer.sources.sqs.operations import SqsClient
+from dequeuer.sources.sqs.operations import SqsAdminClient
 
 if TYPE_CHECKING:
     from dequeuer.sinks.s3_sdk.store import SdkStore
@@ -73,7 +74,7 @@ class Aws:
         if not self.region:
             raise ConfigurationError(["AWS_REGION: not set, and the queue's URL names no region; set it (us-west-2)"])
 
-    def sqs(self, *, longest_wait_s: float) -> AbstractAsyncContextManager[SqsClient]:
+    def sqs(self, *, longest_wait_s: float) -> AbstractAsyncContextManager[SqsAdminClient]:
         """Return the context of an SQS client. `longest_wait_s`: longest wait time of a long poll."""
 
         @asynccontextmanager
@@ -122,6 +123,28 @@ class Aws:
             return await ensure_expiry(
                 client, bucket=bucket, prefix=prefix, days=days, protection=self._settings.protection
             )
+
+    async def has_expiry(self, *, bucket: str, prefix: str, days: int) -> bool:
+        """Return whether the bucket has our lifecycle rule as `ensure_expiry` writes it. Raises like it."""
+        from dequeuer.sinks.s3_sdk.lifecycle import has_expiry  # noqa: PLC0415 - only `dequeuer provision` needs it
+
+        async with self._s3(bucket, READ_TIMEOUT_S) as client:
+            return await has_expiry(
+                client, bucket=bucket, prefix=prefix, days=days, protection=self._settings.protection
+            )
+
+    @asynccontextmanager
+    async def bucket_settings(self, bucket: str) -> AsyncIterator[BucketSettings]:
+        """Yield the settings of a bucket, which may not exist yet."""
+        from dequeuer.sinks.s3_sdk.bucket import SdkBucket  # noqa: PLC0415 - likewise
+        from dequeuer.sinks.s3_sdk.bucket_settings import SdkBucketSettings  # noqa: PLC0415 - likewise
+
+        # A bucket that does not exist has no owner to be checked.
+        opened = SdkBucket(bucket, UNPROTECTED, lambda: self._s3(bucket, S3_READ_TIMEOUT_S))
+        try:
+            yield SdkBucketSettings(opened)
+        finally:
+            await opened.close()
 
     def observe(self, observer: Observer) -> None:
         """Report renewals of the credentials, and their failures, to an observer."""

@@ -20,12 +20,13 @@ from dequeuer.http.origin import Origin
 from dequeuer.publishing.operations import EventBusOperations, SnsOperations
 from dequeuer.settings import AwsSettings
 from dequeuer.sinks.base import ObjectStore
+from dequeuer.sinks.bucket_settings import BucketSettings
 from dequeuer.sinks.expiry import ExpiryChange
 from dequeuer.sinks.protection import UNPROTECTED, ObjectProtection
 from dequeuer.sinks.s3.bucket import Bucket
 from dequeuer.sinks.s3.store import SlimStore, open_slim_store
 from dequeuer.sources.sqs import errors as sqs_errors
-from dequeuer.sources.sqs.operations import SqsClient
+from dequeuer.sources.sqs.operations import SqsAdminClient
 from dequeuer.sources.sqs.slim import SlimSqs
 
 
@@ -46,7 +47,7 @@ class SlimAws:
         self._stores: list[SlimStore] = []
         self._sqs_origin(region)
 
-    def sqs(self, *, longest_wait_s: float) -> AbstractAsyncContextManager[SqsClient]:
+    def sqs(self, *, longest_wait_s: float) -> AbstractAsyncContextManager[SqsAdminClient]:
         """Return the context of an SQS client. `longest_wait_s`: longest wait time of a long poll."""
 
         @asynccontextmanager
@@ -142,6 +143,29 @@ class SlimAws:
                 days=days,
                 protection=self._settings.protection,
             )
+        finally:
+            await endpoint.close()
+
+    async def has_expiry(self, *, bucket: str, prefix: str, days: int) -> bool:
+        """Return whether the bucket has our lifecycle rule as `ensure_expiry` writes it. Raises like it."""
+        from dequeuer.sinks.s3.lifecycle_xml import has_expiry  # noqa: PLC0415 - only `dequeuer provision` needs it
+
+        endpoint, path_style = self._s3(bucket)
+        try:
+            protected = Bucket(endpoint, bucket, path_style=path_style, protection=self._settings.protection)
+            return await has_expiry(endpoint, protected, bucket, prefix=prefix, days=days)
+        finally:
+            await endpoint.close()
+
+    @asynccontextmanager
+    async def bucket_settings(self, bucket: str) -> AsyncIterator[BucketSettings]:
+        """Yield the settings of a bucket, which may not exist yet."""
+        from dequeuer.sinks.s3.bucket_settings import SlimBucketSettings  # noqa: PLC0415 - likewise
+
+        endpoint, path_style = self._s3(bucket)
+        try:
+            # A bucket that does not exist has no owner to be checked.
+            yield SlimBucketSettings(Bucket(endpoint, bucket, path_style=path_style))
         finally:
             await endpoint.close()
 

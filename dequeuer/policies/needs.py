@@ -8,7 +8,7 @@ from typing import Final, Literal
 
 from dequeuer.core.errors import quoted
 
-Program = Literal["async", "queue", "batch", "enqueuer", "gateway", "controller", "webhooks"]
+Program = Literal["async", "queue", "batch", "enqueuer", "gateway", "controller", "webhooks", "provision"]
 """async, queue and batch: the sidecar of an API of that kind."""
 
 Case = Literal[
@@ -27,6 +27,9 @@ Case = Literal[
     "files",
     "jobs",
     "dead_letters",
+    "queues",
+    "buckets",
+    "tls_only",
 ]
 """When something is needed; see `CASES`."""
 
@@ -46,6 +49,9 @@ CASES: Final[Mapping[Case, str]] = {
     "files": "jobs read files in S3",
     "jobs": "DEQUEUER_APIS names a file with batch or task APIs",
     "dead_letters": "dead letters are shown and redriven",
+    "queues": "queues are created",
+    "buckets": "a bucket is created",
+    "tls_only": "the bucket refuses requests without TLS",
 }
 """Each case in words."""
 

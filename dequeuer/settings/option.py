@@ -15,9 +15,11 @@ from dequeuer.settings.parsers import Parser
 
 T = TypeVar("T")
 
-User = Literal["async", "batch", "queue", "gateway", "enqueuer", "controller", "jobs_command", "proxy", "webhooks"]
+User = Literal[
+    "async", "batch", "queue", "gateway", "enqueuer", "controller", "jobs_command", "proxy", "webhooks", "provision"
+]
 """Who uses an option: the sidecar of an async API, of a batch API or of any queue, the gateway, the enqueuer, the
-controller, `dequeuer jobs`, the realtime proxy, or `dequeuer webhooks`."""
+controller, `dequeuer jobs`, the realtime proxy, `dequeuer webhooks`, or `dequeuer provision`."""
 
 
 class Details(TypedDict, total=False):

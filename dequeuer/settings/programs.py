@@ -10,11 +10,12 @@ from dequeuer.settings.enqueuer import EnqueuerSettings
 from dequeuer.settings.gateway import GatewaySettings
 from dequeuer.settings.jobs_command import JobsCommandSettings
 from dequeuer.settings.option import Option, User, declarations
+from dequeuer.settings.provision import ProvisionSettings
 from dequeuer.settings.proxy import ProxySettings
 from dequeuer.settings.sidecar import SidecarSettings
 from dequeuer.settings.webhooks import WebhooksSettings
 
-Program = Literal["sidecar", "gateway", "enqueuer", "controller", "jobs_command", "proxy", "webhooks"]
+Program = Literal["sidecar", "gateway", "enqueuer", "controller", "jobs_command", "proxy", "webhooks", "provision"]
 
 MODELS: Mapping[Program, type] = {
     "sidecar": SidecarSettings,
@@ -24,6 +25,7 @@ MODELS: Mapping[Program, type] = {
     "jobs_command": JobsCommandSettings,
     "proxy": ProxySettings,
     "webhooks": WebhooksSettings,
+    "provision": ProvisionSettings,
 }
 USERS: Mapping[Program, tuple[User, ...]] = {
     "sidecar": ("async", "batch", "queue"),
@@ -33,6 +35,7 @@ USERS: Mapping[Program, tuple[User, ...]] = {
     "jobs_command": ("jobs_command",),
     "proxy": ("proxy",),
     "webhooks": ("webhooks",),
+    "provision": ("provision",),
 }
 OPTIONS: Mapping[Program, Mapping[str, Option]] = {
     program: {path: one.metadata["option"] for path, _, one in declarations(model)} for program, model in MODELS.items()

@@ -71,6 +71,7 @@ class SidecarSettings(SharedSettings):
       dequeuer webhooks [flags]     delivers the webhooks of async APIs
       dequeuer check [PROGRAM]      looks at every precondition, and says what to do
       dequeuer token                makes a token for a caller of the gateway
+      dequeuer provision [flags]    creates queues and bucket of an API, or prints them
       dequeuer jobs COMMAND         submits, follows and stops jobs, at a gateway
       dequeuer dev [flags]          everything on this machine, without an AWS account
       dequeuer --version

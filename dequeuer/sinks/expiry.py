@@ -93,6 +93,24 @@ async def merge_rule(api: LifecycleApi[T], bucket: str) -> ExpiryChange:
     return "written"
 
 
+async def has_rule(api: LifecycleApi[T], bucket: str) -> bool:
+    """Return whether the configuration has our rule as `merge_rule` writes it. Writes nothing.
+
+    Raises:
+        StoreDeniedError: the bucket does not exist, or the configuration may not be read.
+        StoreUnavailableError: try again later.
+    """
+    try:
+        found = await api.read()
+    except LifecycleRefusedError as error:
+        if error.code == _NOT_THERE:
+            return False
+        if error.code in _DENIED or _is_not_supported(error):
+            raise StoreDeniedError(str(error), error.code) from error
+        raise _translated(error, bucket) from error
+    return api.merged(found) is None
+
+
 def _is_not_supported(error: LifecycleRefusedError) -> bool:
     return error.code in _NOT_SUPPORTED or error.status in _NOT_SUPPORTED_STATUSES
 

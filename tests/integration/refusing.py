@@ -23,6 +23,15 @@ from tests.integration.cloud import Cloud, Queue
 
 KEY_ARN = "arn:aws:kms:us-west-2:000000000000:key/k"
 _HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding", "content-length"}
+_OF_SETTINGS = {
+    "lifecycle": "LifecycleConfiguration",
+    "location": "BucketLocation",
+    "publicAccessBlock": "BucketPublicAccessBlock",
+    "ownershipControls": "BucketOwnershipControls",
+    "encryption": "EncryptionConfiguration",
+    "policy": "BucketPolicy",
+}
+"""By the query of a request, the end of the action that reads or writes a setting of a bucket."""
 _KEY = re.compile(rb"<Key>([^<]+)</Key>")
 
 
@@ -184,12 +193,12 @@ class RefusingCloud:
         bucket, _, key = unquote(parts.path).lstrip("/").partition("/")
         query, method = parse_qs(parts.query, keep_blank_values=True), handler.command
         keys: list[str] = []
-        if "lifecycle" in query:
-            action = "s3:GetLifecycleConfiguration" if method == "GET" else "s3:PutLifecycleConfiguration"
+        if settings := _OF_SETTINGS.keys() & query.keys():
+            action = f"s3:{'Get' if method == 'GET' else 'Put'}{_OF_SETTINGS[min(settings)]}"
         elif not key and "delete" in query:
             return Call(service="s3", needs=())
         elif not key:
-            action = "s3:ListBucket"
+            action = "s3:CreateBucket" if method == "PUT" else "s3:ListBucket"
         elif method == "DELETE":
             action = "s3:AbortMultipartUpload" if "uploadId" in query else "s3:DeleteObject"
         elif method in ("PUT", "POST"):

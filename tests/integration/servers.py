@@ -69,7 +69,7 @@ def server(command: Sequence[str], environment: Mapping[str, str], log: Path, po
 
 
 @contextmanager
-def ministack(folder: Path) -> Iterator[str]:
+def ministack(folder: Path, services: str = "sqs,s3") -> Iterator[str]:
     """Run ministack: the main server of these tests."""
     port = free_port()
     script = shutil.which("ministack", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
@@ -78,7 +78,7 @@ def ministack(folder: Path) -> Iterator[str]:
     environment = {
         "BIND_HOST": "127.0.0.1",
         "GATEWAY_PORT": str(port),
-        "SERVICES": "sqs,s3",
+        "SERVICES": services,
         "IOT_MTLS_ENABLED": "0",
         "SFTP_ENABLED": "0",
         # Otherwise it would look for a Docker engine, and clean up there.

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from dequeuer.policies.all_needs import ALL
+from dequeuer.policies.all_needs import OF_PAGE
 from dequeuer.policies.document import Grant
 from dequeuer.policies.filling import Names, UnnamedError, filled
 from dequeuer.policies.needs import Need
@@ -63,7 +63,7 @@ def test_the_objects_of_a_request_are_those_that_the_sidecar_writes() -> None:
 
 
 def test_every_need_of_every_program_can_be_filled() -> None:
-    for one in ALL:
+    for one in OF_PAGE:
         for grant in filled(one.needs, NAMES):
             assert "<" not in grant.resource
 
@@ -81,7 +81,7 @@ def test_every_need_of_every_program_can_be_filled() -> None:
 )
 def test_a_name_that_is_missing_is_no_wider_grant(names: Names) -> None:
     with pytest.raises(UnnamedError):
-        filled([need for one in ALL for need in one.needs], names)
+        filled([need for one in OF_PAGE for need in one.needs], names)
 
 
 def test_without_a_place_of_results_their_policy_is_refused() -> None:

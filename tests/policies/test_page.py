@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from dequeuer.policies.all_needs import ALL
+from dequeuer.policies.all_needs import OF_PAGE
 from dequeuer.policies.document import policy_document, unfilled
 from dequeuer.policies.needs import CASES, NeedsOfProgram
 
@@ -37,10 +37,10 @@ def tables() -> Mapping[str, Mapping[str, str]]:
 
 
 def test_the_page_has_every_policy_in_this_order_and_no_other() -> None:
-    assert [block[1] for block in BLOCK.finditer(PAGE)] == [one.name for one in ALL]
+    assert [block[1] for block in BLOCK.finditer(PAGE)] == [one.name for one in OF_PAGE]
 
 
-@pytest.mark.parametrize("one", ALL, ids=lambda one: one.name)
+@pytest.mark.parametrize("one", OF_PAGE, ids=lambda one: one.name)
 def test_a_policy_of_the_page_is_the_one_of_the_program(one: NeedsOfProgram) -> None:
     [text] = [block[2] for block in BLOCK.finditer(PAGE) if block[1] == one.name]
     assert json.loads(text) == policy_document(unfilled(one.needs))
@@ -50,12 +50,12 @@ def test_the_tables_of_the_page_say_what_the_program_says() -> None:
     found = tables()
     assert found.keys() == {"async", "queue-objects", "batch-output", "gateway", "controller"}
     for name, rows in found.items():
-        [one] = [one for one in ALL if one.name == name]
+        [one] = [one for one in OF_PAGE if one.name == name]
         said = {need.action: need.without for need in one.needs if (name, need.case) != ("queue-objects", "own_key")}
         assert {action: rows.get(action) for action in said} == said, name
-        of_program = {need.action for other in ALL if other.program == one.program for need in other.needs}
+        of_program = {need.action for other in OF_PAGE if other.program == one.program for need in other.needs}
         assert rows.keys() <= of_program, name
 
 
 def test_every_case_is_a_need_s_and_has_words() -> None:
-    assert {need.case for one in ALL for need in one.needs} == set(CASES)
+    assert {need.case for one in OF_PAGE for need in one.needs} == set(CASES)

@@ -11,7 +11,7 @@ from dequeuer.aws.xml import Node, escape
 from dequeuer.core.errors import CredentialsMissingError, CredentialsUnavailableError
 from dequeuer.http.errors import HttpTransportError
 from dequeuer.http.pool import Reply
-from dequeuer.sinks.expiry import ABORT_AFTER_DAYS, RULE_ID, ExpiryChange, LifecycleRefusedError, merge_rule
+from dequeuer.sinks.expiry import ABORT_AFTER_DAYS, RULE_ID, ExpiryChange, LifecycleRefusedError, has_rule, merge_rule
 from dequeuer.sinks.protection import UNPROTECTED, ObjectProtection
 from dequeuer.sinks.s3.bucket import XML_TYPE, Bucket, checksum
 from dequeuer.sinks.s3.document import read_document
@@ -78,6 +78,11 @@ def _is_right(rules: Sequence[Node], prefix: str, days: int) -> bool:
         ("/AbortIncompleteMultipartUpload/DaysAfterInitiation", str(ABORT_AFTER_DAYS)),
     ]
     return len(rules) == 1 and sorted(_leaves(rules[0])) == sorted(facts)
+
+
+async def has_expiry(endpoint: AwsEndpoint, bucket: Bucket, name: str, *, prefix: str, days: int) -> bool:
+    """Return whether the bucket has the rule as `ensure_expiry` writes it. Raises like `has_rule`."""
+    return await has_rule(_Lifecycle(endpoint, bucket, prefix, days), name)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

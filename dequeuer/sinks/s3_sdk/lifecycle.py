@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from botocore.exceptions import BotoCoreError, ClientError
 
 from dequeuer.core.errors import StoreUnavailableError, describe_error
-from dequeuer.sinks.expiry import ABORT_AFTER_DAYS, RULE_ID, ExpiryChange, LifecycleRefusedError, merge_rule
+from dequeuer.sinks.expiry import ABORT_AFTER_DAYS, RULE_ID, ExpiryChange, LifecycleRefusedError, has_rule, merge_rule
 from dequeuer.sinks.protection import UNPROTECTED, ObjectProtection
 
 _SIZE = "TransitionDefaultMinimumObjectSize"
@@ -34,6 +34,13 @@ async def ensure_expiry(
         StoreUnavailableError: a later attempt may succeed.
     """
     return await merge_rule(_Configuration(client, bucket, expiry_rule(prefix, days), protection.bucket_owner), bucket)
+
+
+async def has_expiry(
+    client: LifecycleClient, *, bucket: str, prefix: str, days: int, protection: ObjectProtection = UNPROTECTED
+) -> bool:
+    """Return whether the bucket has the rule as `ensure_expiry` writes it. Raises like `has_rule`."""
+    return await has_rule(_Configuration(client, bucket, expiry_rule(prefix, days), protection.bucket_owner), bucket)
 
 
 def expiry_rule(prefix: str, days: int) -> dict[str, Any]:

@@ -51,8 +51,25 @@ class QueueManagement(Protocol):
     async def delete_queue(self, **request: object) -> Json: ...  # noqa: D102 - the SDK documents it
 
 
+class QueueSetUp(Protocol):
+    """The operations on the settings of queues; see `QueueManagement`."""
+
+    async def get_queue_attributes(self, **request: object) -> Json: ...  # noqa: D102 - the SDK documents it
+    async def set_queue_attributes(self, **request: object) -> Json: ...  # noqa: D102 - the SDK documents it
+    async def list_queue_tags(self, **request: object) -> Json: ...  # noqa: D102 - the SDK documents it
+    async def tag_queue(self, **request: object) -> Json: ...  # noqa: D102 - the SDK documents it
+
+
 class SqsClient(SqsOperations, SendOperations, QueueManagement, Protocol):
-    """All operations. Each caller takes the protocol that it needs."""
+    """The operations of programs that work. Each caller takes the protocol that it needs."""
+
+
+class QueueAdministration(QueueManagement, QueueSetUp, Protocol):
+    """All operations on whole queues."""
+
+
+class SqsAdminClient(SqsClient, QueueAdministration, Protocol):
+    """All operations."""
 
 
 def objects(response: Json, name: str) -> list[Json]:

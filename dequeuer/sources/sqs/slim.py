@@ -86,6 +86,18 @@ class SlimSqs:
         """`DeleteQueue`."""
         return await self._call("DeleteQueue", request, self._timeout_s)
 
+    async def set_queue_attributes(self, **request: object) -> Json:
+        """`SetQueueAttributes`."""
+        return await self._call("SetQueueAttributes", request, self._timeout_s)
+
+    async def list_queue_tags(self, **request: object) -> Json:
+        """`ListQueueTags`."""
+        return await self._call("ListQueueTags", request, self._timeout_s)
+
+    async def tag_queue(self, **request: object) -> Json:
+        """`TagQueue`."""
+        return await self._call("TagQueue", request, self._timeout_s)
+
     async def _call(self, action: str, request: dict[str, object], timeout_s: float) -> Json:
         reply = await self._endpoint.send(
             Request(
