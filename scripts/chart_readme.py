@@ -111,7 +111,7 @@ class Page:
             given = values.get(name)
             if "$ref" in child:
                 shared = child["$ref"].rpartition("/")[2]
-                meaning = self._schema["definitions"][shared]["description"]
+                meaning = child.get("description", self._schema["definitions"][shared]["description"])
                 yield _row(path, _default(given), f"[{shared}](#{_anchor(shared)})", meaning)
             elif "properties" in child:
                 yield from self._rows(child, given if isinstance(given, dict) else {}, f"{path}.")

@@ -64,6 +64,11 @@
 {{- $faults = append $faults (printf "%s: a BatchAPI needs `command` or `args`, as in Cortex" $place) -}}
 {{- end -}}
 {{- end -}}
+{{- range $label, $_ := $api.podLabels -}}
+{{- if has $label (list "apiName" "apiKind" "cortex.dev/api" "cortex.dev/batch" "jobID" "app.kubernetes.io/name" "app.kubernetes.io/instance" "app.kubernetes.io/component") -}}
+{{- $faults = append $faults (printf "apis.%s.podLabels: %s is set by the chart; use another label" $.name $label) -}}
+{{- end -}}
+{{- end -}}
 {{- range $volume := $api.volumes -}}
 {{- if has $volume.name (list "mnt" "spec" "client-config" "shm") -}}
 {{- $faults = append $faults (printf "apis.%s.volumes: %s is a volume of the chart; use another name" $.name $volume.name) -}}
@@ -84,6 +89,9 @@
 {{- end -}}
 {{- if and (ne $scaling.type "none") (hasPrefix "auto" (toString $api.concurrency)) (not $scaling.targetInFlight) -}}
 {{- $faults = append $faults (printf "%s.targetInFlight: is needed, because concurrency is %s" $place $api.concurrency) -}}
+{{- end -}}
+{{- if and (eq .api.kind "AsyncAPI") (eq .api.workload "ScaledJob") (ne $scaling.type "keda") -}}
+{{- $faults = append $faults (printf "%s.type: %s; KEDA starts the Jobs of `workload: ScaledJob`; set keda" $place $scaling.type) -}}
 {{- end -}}
 {{- if eq $scaling.type "hpa" -}}
 {{- if lt $least 1 -}}
@@ -125,6 +133,13 @@
 {{- end -}}
 {{- if and (eq $api.form "native") (semverCompare "<1.29.0-0" .root.Capabilities.KubeVersion.Version) -}}
 {{- $faults = append $faults (printf "%s.form: native needs Kubernetes 1.29 or later, this is %s; use `form: prestop`" $place .root.Capabilities.KubeVersion.Version) -}}
+{{- end -}}
+{{- if eq (toString $.own.workload) "ScaledJob" -}}
+{{- if ne $api.kind "AsyncAPI" -}}
+{{- $faults = append $faults (printf "%s.workload: ScaledJob is for an AsyncAPI, this is of kind %s; remove it" $place $api.kind) -}}
+{{- else if eq $api.form "prestop" -}}
+{{- $faults = append $faults (printf "%s.form: with prestop the Jobs of a ScaledJob would not end; use `form: native`" $place) -}}
+{{- end -}}
 {{- end -}}
 {{- $concurrency := toString $api.concurrency -}}
 {{- if hasPrefix "auto" $concurrency -}}

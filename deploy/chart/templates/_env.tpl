@@ -59,7 +59,11 @@
     fieldRef:
       fieldPath: metadata.name
 {{- end }}
-{{- if and $api.sparesBusyPods (ne $api.kind "BatchAPI") }}
+{{- if and (eq $api.kind "AsyncAPI") (eq $api.workload "ScaledJob") }}
+{{ include "dequeuer.variable" (list "DEQUEUER_MAX_MESSAGES" $api.scaledJob.maxMessages) }}
+{{ include "dequeuer.variable" (list "DEQUEUER_EXIT_WHEN_IDLE" $api.scaledJob.exitWhenIdle) }}
+{{- end }}
+{{- if include "dequeuer.sparesBusyPods" $api }}
 {{ include "dequeuer.variable" (list "DEQUEUER_POD_DELETION_COST" "true") }}
 - name: DEQUEUER_POD_NAME
   valueFrom:

@@ -74,6 +74,16 @@ app.kubernetes.io/name: {{ printf "dequeuer-%s" .part | toJson }}
 {{ default (ternary .fallback "default" .account.create) .account.name | toJson }}
 {{- end -}}
 
+{{/* `true` where the pods of an API end by themselves, else nothing. Argument: api. */}}
+{{- define "dequeuer.isJob" -}}
+{{- if or (eq .kind "BatchAPI") (and (eq .kind "AsyncAPI") (eq .workload "ScaledJob")) -}}true{{- end -}}
+{{- end -}}
+
+{{/* `true` where pods write their deletion cost, which only a Deployment looks at, else nothing. Argument: api. */}}
+{{- define "dequeuer.sparesBusyPods" -}}
+{{- if and .sparesBusyPods (not (include "dequeuer.isJob" .)) -}}true{{- end -}}
+{{- end -}}
+
 {{/* Path of an API at the gateway, with a slash in front. Argument: name, api. */}}
 {{- define "dequeuer.endpoint" -}}
 /{{ default .name .api.endpoint | trimPrefix "/" }}

@@ -58,6 +58,9 @@ volumeMounts:
     readOnly: true
   - name: mnt
     mountPath: /mnt
+  {{- with .api.volumeMounts }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
 {{- end -}}
 
 {{/* One container of the user, as JSON. Argument: root, api, container. */}}
@@ -82,9 +85,24 @@ volumeMounts:
 {{- $_ := set $container "restartPolicy" "Always" -}}
 {{- else -}}
 {{- $hook := dict "httpGet" (dict "path" "/wait-for-drain" "port" 15000) -}}
+{{- with $container.livenessProbe -}}
+{{- /* The hook runs before such a restart, too, and waits for a drain that nobody has begun. */ -}}
+{{- $_ := set $container "livenessProbe" (merge . (dict "terminationGracePeriodSeconds" 10)) -}}
+{{- end -}}
 {{- $_ := set $container "lifecycle" (merge (dict "preStop" $hook) (default dict $container.lifecycle)) -}}
 {{- end -}}
 {{- toJson $container -}}
+{{- end -}}
+
+{{/* Annotations of the pod; those of the user win. Argument: api. */}}
+{{- define "dequeuer.podAnnotations" -}}
+{{- $own := dict
+  "dequeuer/spec-checksum" (include "dequeuer.probes" . | sha256sum)
+  "kubectl.kubernetes.io/default-container" (first .containers).name -}}
+{{- if include "dequeuer.isJob" . -}}
+{{- $_ := set $own "cluster-autoscaler.kubernetes.io/safe-to-evict" "false" -}}
+{{- end -}}
+{{- toYaml (merge (deepCopy (default dict .podAnnotations)) $own) -}}
 {{- end -}}
 
 {{/* The template of the pod. Argument: root, name, api, spec (name of the ConfigMap with probes.json). */}}
@@ -99,22 +117,16 @@ metadata:
     cortex.dev/batch: worker
     {{- end }}
   annotations:
-    dequeuer/spec-checksum: {{ include "dequeuer.probes" $api | sha256sum }}
-    {{- if eq $api.kind "BatchAPI" }}
-    cluster-autoscaler.kubernetes.io/safe-to-evict: "false"
-    {{- end }}
-    {{- with $api.podAnnotations }}
-    {{- toYaml . | nindent 4 }}
-    {{- end }}
+    {{- include "dequeuer.podAnnotations" $api | nindent 4 }}
 spec:
   serviceAccountName: {{ include "dequeuer.serviceAccountName" (dict "account" $api.serviceAccount "fallback" (printf "api-%s" .name)) }}
-  {{- if $api.sparesBusyPods }}
+  {{- if include "dequeuer.sparesBusyPods" $api }}
   automountServiceAccountToken: true
   {{- end }}
   # A Service named `dequeuer` in this namespace would otherwise put DEQUEUER_* variables into every container.
   enableServiceLinks: false
   terminationGracePeriodSeconds: {{ include "dequeuer.grace" $api }}
-  {{- if eq $api.kind "BatchAPI" }}
+  {{- if include "dequeuer.isJob" $api }}
   restartPolicy: Never
   {{- end }}
   {{- with $root.Values.imagePullSecrets }}

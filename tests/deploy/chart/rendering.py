@@ -151,6 +151,9 @@ def api_pods() -> Iterator[tuple[str, dict[str, Any], dict[str, str]]]:
     for name in release.of_kind("Deployment"):
         if name.startswith("api-"):
             yield name, release.pod(name), release.get("ConfigMap", name)["data"]
+    for name, found in release.of_kind("ScaledJob").items():
+        pod = found["spec"]["jobTargetRef"]["template"]["spec"]
+        yield name, pod, release.get("ConfigMap", name)["data"]
     worker = filled(release.job("image-classifier", "worker.yaml"), JOB)
     files = filled(release.job("image-classifier", "config.yaml"), JOB)["data"]
     yield "image-classifier", worker["spec"]["template"]["spec"], files

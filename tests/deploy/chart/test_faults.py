@@ -103,6 +103,7 @@ CASES: list[tuple[dict[str, Any], str]] = [
         one(batch_api(autoscaling={"type": "keda"})),
         "apis.sum.autoscaling: a BatchAPI has as many workers as its jobs ask for",
     ),
+    (one(async_api(podLabels={"apiName": "x"})), "apis.sum.podLabels: apiName is set by the chart"),
     (one(async_api(volumes=[{"name": "mnt", "emptyDir": {}}])), "apis.sum.volumes: mnt is a volume of the chart"),
     (
         one(async_api(autoscaling={"type": "keda", "minReplicas": 3, "maxReplicas": 2})),
@@ -126,6 +127,12 @@ CASES: list[tuple[dict[str, Any], str]] = [
         one(async_api(autoscaling={"type": "keda", "targetInFlight": 1.5})),
         "apis.sum.autoscaling.targetInFlight: 1.5; KEDA takes a whole number",
     ),
+    (one(async_api(workload="ScaledJob")), "apis.sum.autoscaling.type: none; KEDA starts the Jobs"),
+    (
+        one(async_api(workload="ScaledJob", form="prestop", autoscaling={"type": "keda"})),
+        "apis.sum.form: with prestop the Jobs of a ScaledJob would not end",
+    ),
+    (one(realtime_api(workload="ScaledJob")), "apis.sum.workload: ScaledJob is for an AsyncAPI"),
     (
         split({"name": "a", "weight": 60}, {"name": "b", "weight": 50}),
         "trafficSplitters.ab.apis: the weights are 110 together; allowed: 100",

@@ -50,6 +50,16 @@ def test_in_the_other_form_the_containers_wait_for_the_drain() -> None:
         "postStart": {"exec": {"command": ["sleep", "1"]}},
     }
     assert "restartPolicy" not in api
+    # The kubelet runs the hook before it restarts the container, too, and no drain has begun.
+    assert api["livenessProbe"]["terminationGracePeriodSeconds"] == 10
+
+
+def test_logs_and_exec_mean_the_container_of_the_user() -> None:
+    template = rendered("full.yaml").get("Deployment", "api-text-generator")["spec"]["template"]
+    name = "kubectl.kubernetes.io/default-container"
+    assert template["metadata"]["annotations"][name] == "api"
+    template = render(values_with({"sum": async_api(podAnnotations={name: "dequeuer"})})).get("Deployment", "api-sum")
+    assert template["spec"]["template"]["metadata"]["annotations"][name] == "dequeuer"
 
 
 @pytest.mark.parametrize(
@@ -79,7 +89,7 @@ def test_what_is_ours_has_no_privileges() -> None:
     release = rendered("full.yaml")
     own = [sidecar(pod) for _, pod, _ in api_pods()]
     own += [release.pod(f"demo-{program}")["containers"][0] for program in PROGRAMS]
-    assert len(own) == 8
+    assert len(own) == 9
     for container in own:
         assert container["securityContext"] == RESTRICTED
         assert container["resources"]["limits"]["memory"]
@@ -234,3 +244,11 @@ def test_a_pod_may_write_its_own_deletion_cost_and_nothing_else() -> None:
     without = render(values_with({"sum": async_api()}))
     assert without.of_kind("Role") == {}
     assert "DEQUEUER_POD_DELETION_COST" not in environment(sidecar(without.pod("api-sum")))
+
+
+def test_the_dequeuer_may_have_mounts_of_its_own() -> None:
+    pod = rendered("full.yaml").pod("api-embedder")
+    mount = {"name": "certificates", "mountPath": "/etc/certificates", "readOnly": True}
+    assert mount in sidecar(pod)["volumeMounts"]
+    assert mount not in containers(pod)["api"]["volumeMounts"]
+    assert {"name": "certificates", "configMap": {"name": "certificates"}} in pod["volumes"]

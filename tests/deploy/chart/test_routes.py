@@ -82,6 +82,10 @@ def test_the_names_of_cortex_lead_to_ports_that_the_gateway_has() -> None:
 def test_services_and_workloads_select_pods_that_are_there() -> None:
     release = rendered("full.yaml")
     pods = [found["spec"]["template"]["metadata"]["labels"] for found in release.of_kind("Deployment").values()]
+    pods += [
+        found["spec"]["jobTargetRef"]["template"]["metadata"]["labels"]
+        for found in release.of_kind("ScaledJob").values()
+    ]
     selectors = [found["spec"].get("selector") for found in release.of_kind("Service").values()]
     for kind in ("PodDisruptionBudget", "PodMonitor"):
         selectors += [found["spec"]["selector"]["matchLabels"] for found in release.of_kind(kind).values()]

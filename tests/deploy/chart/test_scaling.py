@@ -5,7 +5,16 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.deploy.chart.rendering import ROOT, async_api, realtime_api, render, rendered, values_with
+from tests.deploy.chart.rendering import (
+    ROOT,
+    async_api,
+    environment,
+    realtime_api,
+    render,
+    rendered,
+    sidecar,
+    values_with,
+)
 
 
 def behavior_of(scaling: dict[str, Any]) -> dict[str, Any]:
@@ -153,3 +162,20 @@ def test_keda_may_use_another_identity(identity: dict[str, Any], used: dict[str,
     [trigger] = release.get("ScaledObject", "api-sum")["spec"]["triggers"]
     assert trigger.get("authenticationRef") == used
     assert list(release.of_kind("TriggerAuthentication")) == made
+
+
+def test_long_work_gets_a_job_for_each_message() -> None:
+    release = rendered("full.yaml")
+    spec = release.get("ScaledJob", "api-trainer")["spec"]
+    assert (spec["minReplicaCount"], spec["maxReplicaCount"]) == (0, 20)
+    [trigger] = spec["triggers"]
+    assert (trigger["metadata"]["queueLength"], trigger["metadata"]["scaleOnInFlight"]) == ("1", "true")
+    assert spec["scalingStrategy"] == {"strategy": "default"}
+    assert spec["rollout"] == {"strategy": "gradual"}, "a change of the API would end Jobs that run"
+    pod = spec["jobTargetRef"]["template"]["spec"]
+    given = environment(sidecar(pod))
+    assert (given["DEQUEUER_MAX_MESSAGES"], given["DEQUEUER_EXIT_WHEN_IDLE"]) == ("1", "60")
+    assert pod["restartPolicy"] == "Never"
+    assert "DEQUEUER_POD_DELETION_COST" not in given
+    for kind in ("Deployment", "PodDisruptionBudget", "ScaledObject"):
+        assert "api-trainer" not in release.of_kind(kind)

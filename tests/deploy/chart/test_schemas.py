@@ -72,6 +72,7 @@ def test_a_wrong_field_would_be_seen() -> None:
 def test_custom_resources_fit_their_own_schemas() -> None:
     documents = [document for document in rendered("full.yaml").objects if is_custom(document)]
     assert {document["kind"] for document in documents} == {
+        "ScaledJob",
         "ScaledObject",
         "TriggerAuthentication",
         "PodMonitor",

@@ -48,6 +48,7 @@ def test_the_dequeuers_and_proxies_take_their_variables() -> None:
         "api-answer-a": "realtime",
         "api-answer-b": "realtime",
         "api-answer-next": "realtime",
+        "api-trainer": "async",
         "image-classifier": "batch",
     }
 
@@ -60,7 +61,10 @@ def test_the_probes_of_the_containers_are_those_of_the_dequeuer(tmp_path: Path) 
         if own["name"] == "dequeuer":
             settings = load_sidecar([], environment(own), cluster_config=NO_CLUSTER)
             probes = load_probes(str(path), settings.user_port)
-            assert len(probes) == 1 + len(json.loads(files["probes.json"])), name
+            given = json.loads(files["probes.json"]).values()
+            # A TCP probe of the port is added, unless there is one.
+            has_default = any(probe.get("tcpSocket") == {"port": settings.user_port} for probe in given)
+            assert len(probes) == len(given) + (not has_default), name
             assert all(
                 "readinessProbe" not in container for container in containers(pod).values() if container is not own
             )
@@ -90,6 +94,7 @@ def test_the_gateway_takes_its_variables_and_serves_all_apis(tmp_path: Path) -> 
     assert {(endpoint.api_name, endpoint.kind, endpoint.path) for endpoint in endpoints} == {
         ("text-generator", "AsyncAPI", "/v1/text"),
         ("embedder", "AsyncAPI", "/embedder"),
+        ("trainer", "AsyncAPI", "/trainer"),
         ("answer-a", "RealtimeAPI", "/answer-a"),
         ("answer-b", "RealtimeAPI", "/answer-b"),
         ("answer-next", "RealtimeAPI", "/answer-next"),

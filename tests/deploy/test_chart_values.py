@@ -2,6 +2,10 @@ import json
 import runpy
 from pathlib import Path
 
+import jsonschema
+import pytest
+import yaml
+
 ROOT = Path(__file__).parents[2]
 CHART = ROOT / "deploy" / "chart"
 SCRIPT = runpy.run_path(str(ROOT / "scripts" / "chart_readme.py"))
@@ -10,6 +14,14 @@ SCRIPT = runpy.run_path(str(ROOT / "scripts" / "chart_readme.py"))
 def test_the_page_of_the_charts_values_is_current() -> None:
     page = (CHART / "README.md").read_text(encoding="utf-8")
     assert page == SCRIPT["render"](), "run: python scripts/chart_readme.py"
+
+
+@pytest.mark.parametrize("file", ["values.yaml", "ci/minimal.yaml", "ci/full.yaml"])
+def test_the_schema_is_one_that_helm_3_reads_too(file: str) -> None:
+    schema = json.loads((CHART / "values.schema.json").read_text(encoding="utf-8"))
+    assert schema["$schema"] == "http://json-schema.org/draft-07/schema#"
+    jsonschema.Draft7Validator.check_schema(schema)
+    jsonschema.Draft7Validator(schema).validate(yaml.safe_load((CHART / file).read_text(encoding="utf-8")))
 
 
 def test_every_value_has_a_row_with_its_default() -> None:
