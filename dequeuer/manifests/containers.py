@@ -46,6 +46,10 @@ def _container(container: Container, place: Place) -> dict[str, Any]:
         written["livenessProbe"] = kubernetes_probe(container.liveness_probe)
     if isinstance(container, RealtimeContainer | AsyncContainer) and container.pre_stop is not None:
         written["lifecycle"] = {"preStop": kubernetes_pre_stop(container.pre_stop)}
+        place.below("pre_stop").note(
+            "runs when the pod begins to end, beside the drain: it must not stop the server; a pause is not needed, "
+            "because the container is stopped after the drain"
+        )
     return written
 
 

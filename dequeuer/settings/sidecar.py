@@ -70,6 +70,7 @@ class SidecarSettings(SharedSettings):
       dequeuer controller [flags]   runs jobs to their end
       dequeuer webhooks [flags]     delivers the webhooks of async APIs
       dequeuer check [PROGRAM]      looks at every precondition, and says what to do
+      dequeuer manifests FILE       turns a cortex.yaml into values of the Helm chart
       dequeuer token                makes a token for a caller of the gateway
       dequeuer provision [flags]    creates queues and bucket of an API, or prints them
       dequeuer jobs COMMAND         submits, follows and stops jobs, at a gateway

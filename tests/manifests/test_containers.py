@@ -58,3 +58,10 @@ def test_inferentia_has_a_note_about_what_the_container_may_no_longer_do() -> No
     (note,) = Converted(api_text("RealtimeAPI", container=", compute: {inf: 1}")).notes
     assert "containers[0].compute.inf (API sum)" in note
     assert "SYS_ADMIN" in note
+
+
+def test_a_pre_stop_hook_is_noted_because_it_runs_beside_the_drain() -> None:
+    converted = Converted(api_text("AsyncAPI", container=", pre_stop: {exec: {command: [sleep, '5']}}"))
+    assert converted.container()["lifecycle"] == {"preStop": {"exec": {"command": ["sleep", "5"]}}}
+    (note,) = converted.notes
+    assert "containers[0].pre_stop (API sum): runs when the pod begins to end" in note

@@ -59,7 +59,30 @@ _DEAD_LETTERS = "tests/gateway/test_dead_letters.py"
 _PRIORITIES = "tests/gateway/test_priorities.py"
 _OWN_END = "tests/worker/test_own_end.py"
 
+_MANIFESTS = "tests/manifests/test_fields.py"
+
 MUTATIONS = [
+    Mutation(
+        name="a TaskAPI is left out of the values of the chart without a word",
+        module="manifests/conversion.py",
+        old='            place.note("is left out: the chart has no TaskAPI; `dequeuer controller` runs its jobs as local processes")\n',
+        new="            continue\n",
+        tests=(f"{_MANIFESTS}::test_a_task_api_is_left_out_with_a_note_at_its_line",),
+    ),
+    Mutation(
+        name="the first replicas of an API are left out of the values of the chart without a word",
+        module="manifests/scaling.py",
+        old='    if "init_replicas" in scaling.model_fields_set and scaling.init_replicas != least:\n',
+        new="    if False:\n",
+        tests=(_MANIFESTS,),
+    ),
+    Mutation(
+        name="a text that YAML reads as something else has no quotes in the values of the chart",
+        module="manifests/writing.py",
+        old="    is_plain = _PLAIN.match(text) is not None and text.lower() not in _WORDS\n",
+        new="    is_plain = _PLAIN.match(text) is not None\n",
+        tests=("tests/manifests/test_writing.py",),
+    ),
     Mutation(
         name="a process that was stopped until after its end waits for no release",
         module="worker/worker.py",
