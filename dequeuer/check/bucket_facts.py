@@ -89,6 +89,10 @@ class BucketFacts:
     is_blocked: Setting[bool]
 
 
+BucketRead: TypeAlias = BucketFacts | Unread | None
+"""What was read of a bucket. `Unread`: nothing else can be asked about it. None: nothing was read, and the rest can."""
+
+
 async def look_at(bucket: Bucket, below: str) -> Answer:
     """List at most one object of a bucket. Raises nothing."""
     asked = query([("list-type", "2"), ("max-keys", "1"), ("prefix", below)])

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
 from dequeuer.aws.signing import query
 from dequeuer.check.aws_access import AwsAccess
-from dequeuer.check.bucket_facts import BucketFacts, Known, Unread
+from dequeuer.check.bucket_facts import BucketFacts, BucketRead, Known, Unread
 from dequeuer.check.permission_result import Allowed, NotAsked, PermissionResult, Refused, result_of
 from dequeuer.check.plan import BucketNeed
 from dequeuer.sinks.access import CHECK
@@ -15,11 +16,12 @@ from dequeuer.sinks.protection import UNPROTECTED
 
 UNKNOWN_UPLOAD: Final = "dequeuer-check-no-such-upload"
 """The id of an upload that nobody has begun."""
-_ONLY_WITH_WRITES: Final = "not asked without --write"
+_WRITES: Final = frozenset({"s3:PutObject", "s3:DeleteObject"})
+_OF_RULES: Final = frozenset({"s3:GetLifecycleConfiguration", "s3:PutLifecycleConfiguration"})
 
 
 async def ask_bucket(
-    access: AwsAccess, action: str, need: BucketNeed, below: str, read: BucketFacts | None
+    access: AwsAccess, action: str, need: BucketNeed, below: str, read: BucketRead
 ) -> PermissionResult:
     """Return whether an action on a bucket, or on its objects below a prefix, is allowed.
 
@@ -28,23 +30,24 @@ async def ask_bucket(
         action: as IAM names it.
         need: the bucket.
         below: the prefix, with its slash.
-        read: settings of the bucket; None: they could not be read.
+        read: what was read of the bucket.
     """
+    if isinstance(read, Unread):
+        return NotAsked(reason=read.reason)
+    if action in _OF_RULES:
+        return _of_rules(action, read)
+    if action in _WRITES and not access.writes:
+        return NotAsked(reason="not asked without --write")
     key = f"{below}{CHECK}"
     store = access.store(need.name, is_foreign=not need.is_own)
-    match action:
-        case "s3:ListBucket":
-            return await result_of(store.list(key))
-        case "s3:GetObject":
-            return await _ask_get(store, key)
-        case "s3:PutObject":
-            return await result_of(store.check_write(key)) if access.writes else NotAsked(reason=_ONLY_WITH_WRITES)
-        case "s3:DeleteObject":
-            return await _ask_delete(store, key, read) if access.writes else NotAsked(reason=_ONLY_WITH_WRITES)
-        case "s3:AbortMultipartUpload":
-            return await _ask_abort(access, need, key)
-        case _:
-            return _of_lifecycle(action, read)
+    asks: Mapping[str, Callable[[], Awaitable[PermissionResult]]] = {
+        "s3:ListBucket": lambda: result_of(store.list(key)),
+        "s3:GetObject": lambda: _ask_get(store, key),
+        "s3:PutObject": lambda: result_of(store.check_write(key)),
+        "s3:DeleteObject": lambda: _ask_delete(store, key, read),
+        "s3:AbortMultipartUpload": lambda: _ask_abort(access, need, key),
+    }
+    return await asks[action]()
 
 
 async def _ask_get(store: ObjectStore, key: str) -> PermissionResult:
@@ -55,8 +58,8 @@ async def _ask_get(store: ObjectStore, key: str) -> PermissionResult:
     return result
 
 
-async def _ask_delete(store: ObjectStore, key: str, read: BucketFacts | None) -> PermissionResult:
-    versioning = None if read is None else read.versioning
+async def _ask_delete(store: ObjectStore, key: str, read: BucketRead) -> PermissionResult:
+    versioning = read.versioning if isinstance(read, BucketFacts) else None
     if not isinstance(versioning, Known) or versioning.value is not None:
         # The deletion of a missing object leaves a delete marker in a bucket with versions.
         return NotAsked(reason="not asked: the bucket has, or may have, versions, and a delete marker would stay")
@@ -75,8 +78,8 @@ async def _ask_abort(access: AwsAccess, need: BucketNeed, key: str) -> Permissio
         await bucket.close()
 
 
-def _of_lifecycle(action: str, read: BucketFacts | None) -> PermissionResult:
-    if read is None:
+def _of_rules(action: str, read: BucketRead) -> PermissionResult:
+    if not isinstance(read, BucketFacts):
         return NotAsked(reason="the bucket could not be looked at")
     if isinstance(read.rule, Unread):
         is_reading = action == "s3:GetLifecycleConfiguration"

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from dequeuer.check.aws_access import AwsAccess
-from dequeuer.check.bucket_facts import Answer, BucketFacts, Unread, look_at, read_settings
+from dequeuer.check.bucket_facts import Answer, BucketFacts, BucketRead, Unread, look_at, read_settings
 from dequeuer.check.finding import CheckId, Finding, Verdict, all_unknown, fault, not_known, ok, warning
 from dequeuer.check.plan import BucketNeed
 from dequeuer.core.errors import clip
@@ -14,12 +14,13 @@ from dequeuer.core.refusal_codes import CREDENTIALS
 from dequeuer.settings import AwsSettings
 from dequeuer.sinks.protection import UNPROTECTED
 
+NOT_SEEN: Final = "the bucket could not be looked at"
 Judge = Callable[[BucketFacts, BucketNeed, AwsSettings], Verdict | None]
 """Returns None where the check says nothing about such a bucket."""
 
 
-async def check_bucket(access: AwsAccess, need: BucketNeed) -> tuple[list[Finding], BucketFacts | None]:
-    """Return the findings about a bucket, and its settings; None when they could not be read."""
+async def check_bucket(access: AwsAccess, need: BucketNeed) -> tuple[list[Finding], BucketRead]:
+    """Return the findings about a bucket, and what was read of it."""
     if access.slim is None:
         reason = f"the SDK's clients are used: {clip(access.sdk_because)}"
         return all_unknown(CHECKS_OF_BUCKETS, need.name, reason), None
@@ -34,7 +35,9 @@ async def check_bucket(access: AwsAccess, need: BucketNeed) -> tuple[list[Findin
         found = [Finding(id="bucket.exists", subject=need.name, verdict=judge_exists(without_owner, need))]
         found.append(Finding(id="bucket.owner", subject=need.name, verdict=owner_verdict))
         if found[0].verdict.state != "ok":
-            return [*found, *all_unknown(_JUDGES, need.name, "the bucket could not be looked at")], None
+            found += all_unknown(_JUDGES, need.name, NOT_SEEN)
+            # Who may not list may be allowed to do other things; a bucket that is not there has no permissions.
+            return found, Unread(reason=NOT_SEEN) if found[0].verdict.state == "fault" else None
         facts = await read_settings(bucket if seen.status < 300 else plain, seen, need.rule_prefix, need.rule_days)
     finally:
         await bucket.close()
@@ -43,7 +46,7 @@ async def check_bucket(access: AwsAccess, need: BucketNeed) -> tuple[list[Findin
         verdict = judge(facts, need, settings)
         if verdict is not None:
             found.append(Finding(id=check, subject=need.name, verdict=verdict))
-    return found, facts
+    return found, facts if owner_verdict.state == "ok" else Unread(reason="another account owns the bucket")
 
 
 def judge_exists(seen: Answer, need: BucketNeed) -> Verdict:
@@ -70,7 +73,7 @@ def judge_owner(seen: Answer, without_owner: Answer, owner: str | None) -> Verdi
             f"another account than {owner} owns the bucket",
             "correct DEQUEUER_S3_BUCKET_OWNER, or DEQUEUER_BUCKET: S3 refuses every request",
         )
-    return not_known("the bucket could not be looked at")
+    return not_known(NOT_SEEN)
 
 
 def judge_region(facts: BucketFacts, _need: BucketNeed, settings: AwsSettings) -> Verdict | None:

@@ -29,6 +29,7 @@ SOON_S: Final = 900.0
 """Keys that cannot be renewed and end sooner are a warning."""
 _LIMIT_BYTES: Final = 64 * 1024
 _FORM: Final = (("content-type", "application/x-www-form-urlencoded; charset=utf-8"),)
+NO_CREDENTIALS: Final = "there are no credentials"
 _IDS: Final[Sequence[CheckId]] = ("identity.caller", "identity.account")
 
 
@@ -40,10 +41,8 @@ class Caller:
     account: str
 
 
-async def check_identity(
-    access: AwsAccess, queues: Sequence[QueueNeed], environ: Mapping[str, str]
-) -> tuple[list[Finding], str]:
-    """Return the findings, and why nothing else can be asked; "" when there are keys."""
+async def check_keys(access: AwsAccess, environ: Mapping[str, str]) -> tuple[list[Finding], bool]:
+    """Return the findings about the keys, and whether there are any: without them nothing else can be asked."""
     provider = chain.choose(environ).provider if access.slim is not None else "sdk"
     try:
         keys = await in_time(access.keys())
@@ -51,25 +50,22 @@ async def check_identity(
         text = clip(str(error)) or "the provider of credentials does not respond"
         action = "give the pod a role (IRSA or pod identity), or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
         missing = Finding(id="identity.credentials", subject="", verdict=fault(f"{provider}: {text}", action))
-        return [missing, *all_unknown(_IDS, "", "there are no credentials")], "there are no credentials"
-    found = [
-        Finding(
-            id="identity.credentials",
-            subject="",
-            verdict=judge_keys(provider, keys.access_key, getattr(keys, "expires_at", None), clock.wall()),
-        )
-    ]
+        return [missing, *all_unknown(_IDS, "", NO_CREDENTIALS)], False
+    verdict = judge_keys(provider, keys.access_key, getattr(keys, "expires_at", None), clock.wall())
+    return [Finding(id="identity.credentials", subject="", verdict=verdict)], True
+
+
+async def check_caller(access: AwsAccess, queues: Sequence[QueueNeed], environ: Mapping[str, str]) -> list[Finding]:
+    """Return the findings about whose the keys are."""
     who = await _who(access, environ)
     if isinstance(who, Verdict):
-        return [*found, Finding(id="identity.caller", subject="", verdict=who), *_unknown_accounts(queues)], ""
-    found.append(Finding(id="identity.caller", subject="", verdict=ok(f"{clip(who.arn)}")))
-    found += [Finding(id="identity.account", subject=queue.name, verdict=judge_account(who, queue)) for queue in queues]
-    return found, ""
-
-
-def _unknown_accounts(queues: Sequence[QueueNeed]) -> list[Finding]:
-    reason = "STS did not say who the caller is"
-    return [Finding(id="identity.account", subject=queue.name, verdict=not_known(reason)) for queue in queues]
+        unknown = not_known("STS did not say who the caller is")
+        accounts = [Finding(id="identity.account", subject=queue.name, verdict=unknown) for queue in queues]
+        return [Finding(id="identity.caller", subject="", verdict=who), *accounts]
+    accounts = [
+        Finding(id="identity.account", subject=queue.name, verdict=judge_account(who, queue)) for queue in queues
+    ]
+    return [Finding(id="identity.caller", subject="", verdict=ok(clip(who.arn))), *accounts]
 
 
 def judge_keys(provider: str, access_key: str, expires_at: float | None, now_s: float) -> Verdict:

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Iterable, Mapping
 from typing import Final, TypeAlias, TypeVar, cast
 
 from dequeuer.check.aws_access import AwsAccess
-from dequeuer.check.bucket_facts import BucketFacts, Known
+from dequeuer.check.bucket_facts import BucketFacts, BucketRead, Known
 from dequeuer.check.bucket_permissions import ask_bucket
 from dequeuer.check.finding import CheckId, Finding, Verdict, fault, not_known, ok, warning
 from dequeuer.check.permission_result import Allowed, NotAsked, PermissionResult
@@ -31,7 +31,7 @@ _OF_PUBLISHING: Final = frozenset({patterns.TOPIC, patterns.BUS})
 Named = TypeVar("Named", QueueNeed, BucketNeed)
 QueuesRead: TypeAlias = Mapping[str, QueueFacts | DequeuerError]
 """What was read of each queue, by URL."""
-BucketsRead: TypeAlias = Mapping[str, BucketFacts | None]
+BucketsRead: TypeAlias = Mapping[str, BucketRead]
 """What was read of each bucket, by name."""
 
 
@@ -97,7 +97,7 @@ async def _of_job_queues(access: AwsAccess, need: Need) -> list[Finding]:
     return [Finding(id=check_id(need.action), subject="cx_*", verdict=verdict)]
 
 
-async def _of_bucket(access: AwsAccess, need: Need, bucket: BucketNeed, read: BucketFacts | None) -> list[Finding]:
+async def _of_bucket(access: AwsAccess, need: Need, bucket: BucketNeed, read: BucketRead) -> list[Finding]:
     below = bucket.jobs_below if need.resource == patterns.JOBS and bucket.jobs_below else bucket.below
     is_about_objects = "/" in need.resource
     on = (
@@ -117,7 +117,7 @@ async def _of_publishing(need: Need) -> list[Finding]:
 async def _of_key(need: Need, queues: QueuesRead, buckets: BucketsRead) -> list[Finding]:
     """Return a finding for each key of a queue or a bucket. Only a message or an object of it could show the rest."""
     keys = {read.attributes.get("KmsMasterKeyId", "") for read in queues.values() if isinstance(read, QueueFacts)}
-    encryptions = [read.encryption for read in buckets.values() if read is not None]
+    encryptions = [read.encryption for read in buckets.values() if isinstance(read, BucketFacts)]
     keys |= {one.value.key for one in encryptions if isinstance(one, Known) and one.value is not None}
     verdict = NotAsked(reason="not asked: it takes a message or an object that is encrypted")
     return [

@@ -120,7 +120,7 @@ def plan_of_webhooks(settings: WebhooksSettings) -> Plan:
         aws=settings.aws,
         queues=[queue],
         buckets=[
-            BucketNeed(name=settings.bucket, option="DEQUEUER_BUCKET", below=workloads_prefix(settings.cluster_uid))
+            BucketNeed(name=settings.bucket, option="DEQUEUER_BUCKET", below=records_of_webhooks(settings.cluster_uid))
         ],
         policies=PolicyNeed(program="webhooks", cases=frozenset({"own_key"})),
         pod=PodNeed(
@@ -133,6 +133,11 @@ def plan_of_webhooks(settings: WebhooksSettings) -> Plan:
         ),
         files=(keys,),
     )
+
+
+def records_of_webhooks(cluster_uid: str) -> str:
+    """Return a prefix like those of the records about receivers, of an API that does not exist."""
+    return f"{workloads_prefix(cluster_uid)}.dequeuer-check/_webhooks/"
 
 
 def plan_of_enqueuer(settings: EnqueuerSettings) -> Plan:

@@ -9,7 +9,7 @@ from dequeuer.check.aws_access import AwsAccess
 from dequeuer.check.permission_result import Allowed, NotAsked, PermissionResult, Refused, result_of
 from dequeuer.check.plan import QueueNeed
 from dequeuer.check.queue_facts import QueueFacts
-from dequeuer.core.errors import DequeuerError, SourceDeniedError, SourceGoneError, clip
+from dequeuer.core.errors import DequeuerError, SourceDeniedError, SourceGoneError, SourceUnavailableError, clip
 from dequeuer.core.events import ignore
 from dequeuer.sources.sqs.source import SqsSource
 
@@ -22,6 +22,8 @@ NOT_ASKED: Final[Mapping[str, str]] = {
     "sqs:DeleteQueue": "not asked: no queue is deleted",
 }
 """Actions that cannot be tried without an effect."""
+NO_ANSWER: Final = "SQS did not answer before"
+"""Each call that is not answered takes seconds."""
 UNKNOWN_JOB_QUEUE: Final = "cx_dequeuer-check-no-such-queue.fifo"
 """A name within the policies for the queues of jobs; nobody creates such a queue."""
 
@@ -36,6 +38,8 @@ async def ask_queue(
         return NotAsked(reason=NOT_ASKED[action])
     if isinstance(read, SourceGoneError):
         return NotAsked(reason="the queue does not exist")
+    if isinstance(read, SourceUnavailableError):
+        return NotAsked(reason=NO_ANSWER)
     source = SqsSource(
         access.sqs,
         translate=access.cloud.translate,

@@ -11,7 +11,7 @@ from dequeuer.check.buckets import CHECKS_OF_BUCKETS, check_bucket
 from dequeuer.check.container import check_container
 from dequeuer.check.files import judge_file
 from dequeuer.check.finding import CheckId, Finding, all_unknown, in_order
-from dequeuer.check.identity import check_identity
+from dequeuer.check.identity import NO_CREDENTIALS, check_caller, check_keys
 from dequeuer.check.kubernetes import check_kubernetes, find_api
 from dequeuer.check.network import check_network
 from dequeuer.check.permissions import check_permissions
@@ -73,12 +73,12 @@ async def _check_aws(plan: Plan, settings: AwsSettings, environ: Mapping[str, st
 
 
 async def _check_with_keys(plan: Plan, access: AwsAccess, environ: Mapping[str, str]) -> list[Finding]:
-    found, reason = await check_identity(access, plan.queues, environ)
-    if reason:
+    found, has_keys = await check_keys(access, environ)
+    if not has_keys:
         for queue in plan.queues:
-            found += all_unknown(CHECKS_OF_QUEUES, queue.name, reason)
+            found += all_unknown(CHECKS_OF_QUEUES, queue.name, NO_CREDENTIALS)
         for bucket in plan.buckets:
-            found += all_unknown(CHECKS_OF_BUCKETS, bucket.name, reason)
+            found += all_unknown(CHECKS_OF_BUCKETS, bucket.name, NO_CREDENTIALS)
         return found
     turns = asyncio.Semaphore(MAX_AT_A_TIME)
 
@@ -86,8 +86,12 @@ async def _check_with_keys(plan: Plan, access: AwsAccess, environ: Mapping[str, 
         async with turns:
             return await call
 
-    of_queues = await asyncio.gather(*(in_turn(check_queue(access, queue)) for queue in plan.queues))
-    of_buckets = await asyncio.gather(*(in_turn(check_bucket(access, bucket)) for bucket in plan.buckets))
+    of_caller, of_queues, of_buckets = await asyncio.gather(
+        check_caller(access, plan.queues, environ),
+        asyncio.gather(*(in_turn(check_queue(access, queue)) for queue in plan.queues)),
+        asyncio.gather(*(in_turn(check_bucket(access, bucket)) for bucket in plan.buckets)),
+    )
+    found += of_caller
     for findings, _ in (*of_queues, *of_buckets):
         found += findings
     queues = {queue.url: read for queue, (_, read) in zip(plan.queues, of_queues, strict=True)}

@@ -2447,6 +2447,34 @@ MUTATIONS = [
         new="            if cost != self._written:\n",
         tests=("tests/kubernetes/test_deletion_cost.py",),
     ),
+    Mutation(
+        name="a check writes without being asked",
+        module="check/bucket_permissions.py",
+        old="    if action in _WRITES and not access.writes:\n",
+        new="    if action in _WRITES and access is None:\n",
+        tests=("tests/check/test_bucket_permissions.py",),
+    ),
+    Mutation(
+        name="a check leaves a delete marker in a bucket with versions",
+        module="check/bucket_permissions.py",
+        old="    if not isinstance(versioning, Known) or versioning.value is not None:\n",
+        new="    if not isinstance(versioning, Known):\n",
+        tests=("tests/check/test_bucket_permissions.py",),
+    ),
+    Mutation(
+        name="requests are moved to the dead-letter queue before they fail, and no check says so",
+        module="check/queues.py",
+        old="    if max_attempts and most <= max_attempts:\n",
+        new="    if max_attempts and most < max_attempts:\n",
+        tests=("tests/check/test_queues.py",),
+    ),
+    Mutation(
+        name="a check that hangs goes on for ever",
+        module="check/running.py",
+        old="        async with asyncio.timeout(TOPIC_TIMEOUT_S):\n",
+        new="        async with asyncio.timeout(100 * TOPIC_TIMEOUT_S):\n",
+        tests=("tests/check/test_running.py",),
+    ),
 ]
 
 

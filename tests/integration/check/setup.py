@@ -93,9 +93,13 @@ class SetUp:
 
     def run(self, program: str = "sidecar") -> Sequence[Finding]:
         """Run the checks in this process."""
+        return asyncio.run(self.run_here(program))
+
+    async def run_here(self, program: str = "sidecar") -> Sequence[Finding]:
+        """Run the checks on this event loop."""
         options = parse([program, *self.flags])
         plan = load_plan(PROGRAMS[program], options.arguments, self.environ)
-        return asyncio.run(run_checks(plan, self.environ, writes=options.writes, pod_grace_s=options.pod_grace_s))
+        return await run_checks(plan, self.environ, writes=options.writes, pod_grace_s=options.pod_grace_s)
 
 
 def environ_of(setup: SetUp, program: str) -> dict[str, str]:
