@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, Final
 
 from dequeuer.check.finding import CheckId, Finding, Verdict, fault, not_known, ok, warning
@@ -28,12 +29,12 @@ DEFAULT_GRACE_S: Final = 30
 _ERRORS: Final = (KubernetesDeniedError, KubernetesUnavailableError)
 
 
-def find_api(environ: Mapping[str, str]) -> PodApi | str:
+def find_api(environ: Mapping[str, str], need: PodNeed) -> PodApi | str:
     """Return the API server of this pod, or why there is none."""
     if not environ.get(HOST):
         return "this is no pod of Kubernetes"
     try:
-        return KubernetesClient(find_in_cluster(environ, environ.get("DEQUEUER_POD_NAME") or None))
+        return KubernetesClient(find_in_cluster(environ, need.name, Path(need.service_account)))
     except ConfigurationError as error:
         return clip("; ".join(error.faults))
 

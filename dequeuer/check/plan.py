@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final, Literal, TypeAlias
 
 from dequeuer.core.queue_names import queue_name
+from dequeuer.kubernetes.in_cluster import SERVICE_ACCOUNT
 from dequeuer.policies.needs import Case
 from dequeuer.policies.needs import Program as PolicyProgram
 from dequeuer.probes.base import Probe
@@ -104,6 +105,8 @@ class PodNeed:
         ports: the ports that it listens on, by the setting that names each.
         admin_port: of the admin server.
         has_container: whether it stands beside a container.
+        name: of the pod; None: its host name.
+        service_account: folder of the files of its service account.
     """
 
     grace_s: float = 0.0
@@ -114,6 +117,8 @@ class PodNeed:
     ports: Mapping[str, int]
     admin_port: int
     has_container: bool = False
+    name: str | None = None
+    service_account: str = str(SERVICE_ACCOUNT)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

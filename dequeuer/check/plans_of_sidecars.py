@@ -68,6 +68,8 @@ def plan_of_sidecar(settings: SidecarSettings) -> Plan:
             ports={"DEQUEUER_ADMIN_PORT": settings.admin_port},
             admin_port=settings.admin_port,
             has_container=True,
+            name=settings.pod.name,
+            service_account=settings.pod.service_account,
         ),
     )
 
@@ -166,5 +168,7 @@ def plan_of_proxy(settings: ProxySettings) -> Plan:
             ports={"DEQUEUER_PROXY_PORT": settings.port, "DEQUEUER_ADMIN_PORT": settings.admin_port},
             admin_port=settings.admin_port,
             has_container=True,
+            name=settings.pod.name,
+            service_account=settings.pod.service_account,
         ),
     )

@@ -43,7 +43,7 @@ async def run_checks(
     """
     topics: list[Awaitable[list[Finding]]] = [
         _bounded(check_pod(plan.pod), ("pod.memory", "pod.cpu", "pod.open_files", "pod.port")),
-        _bounded(check_kubernetes(find_api(environ), plan.pod, pod_grace_s), ("kubernetes.version",)),
+        _bounded(check_kubernetes(find_api(environ, plan.pod), plan.pod, pod_grace_s), ("kubernetes.version",)),
     ]
     if plan.container is not None:
         topics.append(_bounded(check_container(plan.container), ("container.probe", "container.http")))

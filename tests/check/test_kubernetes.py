@@ -81,7 +81,7 @@ async def test_a_grace_that_is_given_wins(server: ApiServer) -> None:
 
 
 async def test_outside_of_a_cluster_nothing_is_known(tmp_path: Path) -> None:
-    api = find_api({})
+    api = find_api({}, NEED)
     assert api == "this is no pod of Kubernetes"
     found = await check_kubernetes(api, NEED, None)
     assert {str(one.id): one.verdict.state for one in found} == {
@@ -92,7 +92,7 @@ async def test_outside_of_a_cluster_nothing_is_known(tmp_path: Path) -> None:
 
 
 def test_in_a_pod_without_a_service_account_the_reason_is_told() -> None:
-    api = find_api({"KUBERNETES_SERVICE_HOST": "10.0.0.1", "KUBERNETES_SERVICE_PORT": "443", "HOSTNAME": "pod-1"})
+    api = find_api({"KUBERNETES_SERVICE_HOST": "10.0.0.1", "KUBERNETES_SERVICE_PORT": "443", "HOSTNAME": "pod-1"}, NEED)
     assert isinstance(api, str)
     assert "serviceaccount" in api
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from dequeuer.check.options import HELP
 from tests.integration.check.setup import SetUp
 from tests.integration.servers import free_port
 from tests.integration.sidecar import ROOT
@@ -54,6 +55,21 @@ def test_a_fault_ends_with_status_1_and_the_table_says_what_to_do(setup: SetUp) 
     assert "permission.sqs.delete_message" in lines[at]
     assert lines[at + 1].startswith("    -> allow sqs:DeleteMessage on arn:aws:sqs:")
     assert " 1 fault, " in lines[-1]
+
+
+def test_with_the_clients_of_the_sdk_nothing_is_found_and_less_is_known(setup: SetUp) -> None:
+    setup.environ["DEQUEUER_AWS_CLIENT"] = "sdk"
+    run = check(setup, "--json", "--pod-grace", "60", "--write")
+    states = {one["id"]: one["state"] for one in document(run)["checks"]}
+    assert (run.returncode, {"warning", "fault"} & set(states.values())) == (0, set())
+    assert states["queue.exists"] == states["permission.s3.put_object"] == "ok"
+    assert states["bucket.encryption"] == states["identity.caller"] == "not_known"
+
+
+def test_the_help_needs_no_settings(setup: SetUp) -> None:
+    setup.environ = {"PATH": setup.environ["PATH"], "DEQUEUER_WORKERS": "0"}
+    run = check(setup, "gateway", "--help")
+    assert (run.returncode, run.stdout, run.stderr) == (0, HELP, "")
 
 
 def test_bad_settings_end_with_status_2_and_all_their_faults(setup: SetUp) -> None:
