@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from ipaddress import ip_address
 from types import MappingProxyType
+from typing import Protocol
 
 from aiohttp import web
 
@@ -33,12 +35,13 @@ class AdminServer:
         *,
         not_ready_reason: Callable[[], str] = lambda: "",
         actions: Mapping[str, Callable[[], Awaitable[str]]] = MappingProxyType({}),
+        only_local: Collection[str] = (),
     ) -> None:
         """Prepare to listen on `port` of all `hosts`; port 0 selects a free port. The callables must not block.
 
         `not_ready_reason` returns one line for people, or "". Cortex fixed the body of the response, so the line is
         sent as a header. `actions` are further paths: a GET or POST of one awaits the call and responds with its text.
-        An action may raise `ActionRefusedError`.
+        An action may raise `ActionRefusedError`. Those in `only_local` are for callers inside of the pod.
         """
         self._hosts, self._listen_port = tuple(hosts), port
         self._render = metrics_render
@@ -46,6 +49,7 @@ class AdminServer:
         self._is_live = is_live
         self._not_ready_reason = not_ready_reason
         self._actions = actions
+        self._only_local = only_local
         self._runner: web.AppRunner | None = None
 
     @property
@@ -61,8 +65,9 @@ class AdminServer:
         app.router.add_get("/livez", self._livez)
         app.router.add_get("/metrics", self._metrics)
         for path, action in self._actions.items():
-            app.router.add_route("GET", path, _responding(action))
-            app.router.add_route("POST", path, _responding(action))
+            handler = responding(action, only_local=path in self._only_local)
+            app.router.add_route("GET", path, handler)
+            app.router.add_route("POST", path, handler)
         try:
             self._runner = await start_small_server(
                 app, self._hosts, self._listen_port, log="dequeuer.observability.admin.http"
@@ -94,14 +99,35 @@ class AdminServer:
         return web.Response(body=self._render(), headers={"Content-Type": CONTENT_TYPE})
 
 
-def _responding(action: Callable[[], Awaitable[str]]) -> Callable[[web.Request], Awaitable[web.Response]]:
-    async def respond(_request: web.Request) -> web.Response:
+class _Caller(Protocol):
+    """The part of a request that says where it comes from."""
+
+    @property
+    def remote(self) -> str | None:
+        """The address of the caller; None: not known."""
+
+
+def responding(
+    action: Callable[[], Awaitable[str]], *, only_local: bool
+) -> Callable[[_Caller], Awaitable[web.Response]]:
+    """Return what responds with the text of an action. `only_local`: callers from outside of the pod get 403."""
+
+    async def respond(caller: _Caller) -> web.Response:
+        if only_local and not _is_local(caller.remote):
+            return web.Response(text="only for callers inside of the pod, at a loopback address\n", status=403)
         try:
             return web.Response(text=await action())
         except ActionRefusedError as error:
             return web.Response(text=str(error), status=503)
 
     return respond
+
+
+def _is_local(address: str | None) -> bool:
+    try:
+        return address is not None and ip_address(address).is_loopback
+    except ValueError:
+        return False
 
 
 def _response(is_good: bool, good: str, bad: str) -> web.Response:  # noqa: FBT001 - private

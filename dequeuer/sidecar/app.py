@@ -134,6 +134,7 @@ class _Sidecar:
                 is_live=health.is_live,
                 not_ready_reason=health.not_ready_reason,
                 actions=self._drain_actions.paths,
+                only_local=("/drain",),  # whoever reaches the port must not be able to stop the work
             )
             deletion_cost = self._open_deletion_cost(health, observer)
             await admin.start()

@@ -2,12 +2,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 
 import aiohttp
 import pytest
 
 from dequeuer.core.errors import FatalError
-from dequeuer.observability.admin import AdminServer
+from dequeuer.observability.admin import AdminServer, responding
 from dequeuer.observability.metrics import Metrics
 
 
@@ -177,3 +178,38 @@ async def test_start_after_stop_listens_again() -> None:
     async with aiohttp.ClientSession() as client, client.get(f"http://127.0.0.1:{admin.port}/livez") as answer:
         assert answer.status == 200
     await admin.stop()
+
+
+@dataclass(frozen=True)
+class Caller:
+    remote: str | None
+
+
+@pytest.mark.parametrize(
+    ("remote", "is_local"),
+    [
+        ("127.0.0.1", True),
+        ("127.8.9.10", True),
+        ("::1", True),
+        ("10.0.0.7", False),
+        ("fd00::1", False),
+        ("::ffff:10.0.0.7", False),
+        ("", False),
+        ("localhost", False),
+        (None, False),
+    ],
+)
+async def test_an_action_for_the_pod_alone_is_refused_to_others_and_not_carried_out(
+    remote: str | None, is_local: bool
+) -> None:
+    carried_out: list[str] = []
+
+    async def action() -> str:
+        carried_out.append("once")
+        return "done"
+
+    refused = await responding(action, only_local=True)(Caller(remote))
+    assert (refused.status, bool(carried_out)) == ((200, True) if is_local else (403, False))
+    carried_out.clear()
+    assert (await responding(action, only_local=False)(Caller(remote))).status == 200
+    assert carried_out

@@ -102,6 +102,23 @@ def test_a_port_in_use_exits_1_and_names_the_setting(tmp_path: Path, capsys: pyt
     assert any("DEQUEUER_ADMIN_PORT" in str(line.get("error")) for line in lines(capsys))
 
 
+def test_the_drain_of_the_admin_port_is_for_callers_inside_of_the_pod(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[object] = []
+
+    class Admin:
+        def __init__(self, *_: object, actions: dict[str, object], only_local: object, **__: object) -> None:
+            given.extend([sorted(actions), only_local])
+
+        async def start(self) -> None:
+            raise FatalError("the test needs no more")
+
+    monkeypatch.setattr(app_module, "AdminServer", Admin)
+    assert run_sidecar(load_sidecar([], environment(tmp_path))) == 1
+    assert given == [["/drain", "/wait-for-drain"], ("/drain",)]
+
+
 def test_a_batch_job_that_stores_nothing_does_not_load_what_stores() -> None:
     code = "import sys, dequeuer.sidecar.app, dequeuer.handlers.batch_api.handler; print(*sorted(sys.modules))"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
