@@ -10,7 +10,8 @@ import yaml
 
 from tests.kubelet.errors import UnsupportedError
 
-WORKLOADS = ("Deployment", "Job")
+PODS = {"Deployment": "replicas", "Job": "parallelism", "ScaledJob": ""}
+"""Kinds of workloads, and the field that has the number of their pods; that of a ScaledJob starts as many as it needs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,7 +22,7 @@ class Workload:
         name: of the object; the names of its pods begin with it.
         namespace: of the object.
         template: of its pods, as Kubernetes writes it.
-        pods: how many the manifest asks for: `replicas`, or `parallelism` of a job.
+        pods: how many the manifest asks for.
     """
 
     name: str
@@ -71,7 +72,7 @@ def manifest_of(documents: Iterable[Mapping[str, Any]]) -> Manifest:
     config_maps = {}
     for document in documents:
         name = document["metadata"]["name"]
-        if document["kind"] in WORKLOADS:
+        if document["kind"] in PODS:
             workloads[name] = _workload(name, document)
         if document["kind"] == "ConfigMap":
             if document.get("binaryData"):
@@ -82,6 +83,7 @@ def manifest_of(documents: Iterable[Mapping[str, Any]]) -> Manifest:
 
 def _workload(name: str, document: Mapping[str, Any]) -> Workload:
     spec = document["spec"]
-    pods = spec.get("replicas", 1) if document["kind"] == "Deployment" else spec.get("parallelism", 1)
+    pods = spec.get(PODS[document["kind"]], 1)
+    spec = spec.get("jobTargetRef", spec)
     namespace = document["metadata"].get("namespace", "default")
     return Workload(name=name, namespace=namespace, template=spec["template"], pods=pods)

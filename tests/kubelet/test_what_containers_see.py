@@ -124,23 +124,20 @@ def test_images_are_found_without_tag_and_digest(reference: str) -> None:
         image_of(spec, {"other": image})
 
 
-def test_a_manifest_has_its_workload_and_its_config_maps() -> None:
-    manifest = read_manifest(
-        """
-apiVersion: v1
-kind: ConfigMap
-metadata: {name: settings}
-data: {a: "1"}
----
-apiVersion: batch/v1
-kind: Job
-metadata: {name: job}
-spec: {parallelism: 3, template: {spec: {containers: []}}}
----
-"""
-    )
+@pytest.mark.parametrize(
+    ("spec", "pods"),
+    [
+        ("kind: Deployment\nspec: {replicas: 2, template: {spec: {containers: []}}}", 2),
+        ("kind: Job\nspec: {parallelism: 3, template: {spec: {containers: []}}}", 3),
+        ("kind: ScaledJob\nspec: {jobTargetRef: {parallelism: 9, template: {spec: {containers: []}}}}", 1),
+    ],
+)
+def test_a_manifest_has_its_workload_and_its_config_maps(spec: str, pods: int) -> None:
+    settings = 'kind: ConfigMap\nmetadata: {name: settings}\ndata: {a: "1"}'
+    manifest = read_manifest(f"{settings}\n---\nmetadata: {{name: work}}\n{spec}\n---\n")
     assert manifest.config_maps == {"settings": {"a": "1"}}
-    assert (manifest.workload.name, manifest.workload.pods) == ("job", 3)
+    assert (manifest.workload.name, manifest.workload.pods) == ("work", pods)
+    assert manifest.workload.spec == {"containers": []}
 
 
 @needs_pods

@@ -26,6 +26,14 @@ def chart_async(form: str, queue: Queue, bucket: Bucket) -> Manifest:
     return _rendered(api, bucket.name)
 
 
+def chart_scaled_job(queue: Queue, bucket: Bucket) -> Manifest:
+    """Return what the chart makes of an async API with long work: KEDA starts a Job for each message."""
+    scaling = {"type": "keda"}
+    containers = [_container("text-generator")]
+    api = async_api(queueUrl=queue.url, workload="ScaledJob", autoscaling=scaling, containers=containers)
+    return _rendered(api, bucket.name)
+
+
 def chart_realtime(form: str) -> Manifest:
     """Return what the chart makes of a realtime API."""
     return _rendered(

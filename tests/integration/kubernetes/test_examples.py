@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.integration.cloud import REGION, Bucket, Cloud, Queue
-from tests.integration.kubernetes.chart import chart_job
+from tests.integration.kubernetes.chart import chart_job, chart_scaled_job
 from tests.integration.kubernetes.examples import (
     COMPLETION,
     JOB_ID,
@@ -80,6 +80,21 @@ def test_the_pods_of_a_batch_job_end_when_its_queue_is_used_up(
             assert pod.events[-3:] == [("dequeuer", "ended 0"), ("api", "SIGTERM"), ("api", "ended 0")]
     assert records.runs() == {f"/ {batch}": 1 for batch in batches} | {COMPLETION: 1}
     assert queue.is_empty()
+
+
+def test_a_pod_of_a_scaled_job_works_on_one_message_and_ends(
+    cloud: Cloud, bucket: Bucket, records: Records, tmp_path: Path
+) -> None:
+    queue = cloud.queue()
+    ids = {bucket.submit(queue) for _ in range(2)}
+    manifest = chart_scaled_job(queue, bucket)
+    with node_of(tmp_path, records, cloud, work_s=0.1) as node:
+        for done in (1, 2):
+            pod = node.start(manifest.workload, manifest.config_maps)
+            assert pod.wait_ended() == "Succeeded"
+            assert bucket.completed() == done
+            assert queue.count() == len(ids) - done
+    assert records.runs() == dict.fromkeys(ids, 1)
 
 
 def test_with_main_containers_alone_the_pod_of_a_job_does_not_end(
