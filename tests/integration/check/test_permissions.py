@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 
 import pytest
 
-from dequeuer.check import aws_access, network
 from dequeuer.check.loading import load_plan
 from dequeuer.check.options import PROGRAMS
 from dequeuer.check.permissions import check_id
@@ -18,7 +16,6 @@ from tests.integration.check.front import ACCOUNT
 from tests.integration.check.setup import SetUp
 from tests.integration.cloud import CLUSTER, REGION
 from tests.integration.refusing import Policy
-from tests.tcp_server import tcp_server
 
 KINDS = ["sidecar", "batch", "queue", "gateway", "webhooks", "enqueue", "controller"]
 KNOWN_WITHOUT_WRITES = {
@@ -85,28 +82,3 @@ def test_each_action_that_is_taken_away_is_found_or_is_not_known(setup: SetUp, k
 
 
 _OF_A_QUEUE = {"sqs:GetQueueAttributes", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility"}
-
-
-def test_of_a_cloud_that_accepts_connections_and_never_answers_all_is_told(
-    setup: SetUp, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(aws_access, "CALL_TIMEOUT_S", 0.3)
-    monkeypatch.setattr(network, "TIMEOUT_S", 0.3)
-
-    async def silent(reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
-        await reader.read()
-
-    async def run() -> dict[str, str]:
-        async with tcp_server(silent) as port:
-            setup.environ["AWS_ENDPOINT_URL"] = f"http://127.0.0.1:{port}"
-            found = await setup.run_here()
-        return {str(one.id): one.verdict.state for one in found}
-
-    states = asyncio.run(run())
-    assert {name for name, state in states.items() if state == "fault"} == {
-        "network.connection",
-        "queue.exists",
-        "bucket.exists",
-    }
-    of_permissions = {state for name, state in states.items() if name.startswith("permission.")}
-    assert of_permissions == {"not_known"}
