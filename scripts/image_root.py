@@ -160,7 +160,8 @@ def owners(paths: list[Path]) -> dict[Path, str]:
     # Packages name their files with or without `/usr`, whichever was the way before both became one folder.
     spellings = {f"{prefix}{str(path).removeprefix('/usr')}": path for path in paths for prefix in ("", "/usr")}
     done = subprocess.run(["dpkg-query", "-S", *spellings], capture_output=True, text=True, check=False)  # noqa: S603, S607
-    lines = [line.partition(": ") for line in done.stdout.splitlines()]
+    # A diversion is how Debian moves files from `/lib` to `/usr/lib`; the package itself has a line of its own.
+    lines = [line.partition(": ") for line in done.stdout.splitlines() if not line.startswith("diversion by ")]
     return {spellings[file]: names.partition(",")[0] for names, _, file in lines if file in spellings}
 
 

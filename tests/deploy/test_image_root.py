@@ -55,9 +55,9 @@ def test_a_folder_is_placed_without_tests_and_without_what_is_named(tmp_path: Pa
     assert {path.relative_to(placed).as_posix() for path in placed.rglob("*.py*")} == {"a.py", "kept/idlelib/c.py"}
 
 
-def fake_ldd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lines: str) -> None:
-    (tmp_path / "ldd").write_text(f"#!/bin/sh\ncat <<'END'\n{lines}\nEND\n")
-    (tmp_path / "ldd").chmod(0o755)
+def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str, lines: str) -> None:
+    (tmp_path / command).write_text(f"#!/bin/sh\ncat <<'END'\n{lines}\nEND\n")
+    (tmp_path / command).chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
 
 
@@ -70,15 +70,33 @@ def test_the_linker_is_asked_on_each_architecture(tmp_path: Path, monkeypatch: p
         "/usr/lib/python3/lib-dynload/_json.so:\n"
         "\tstatically linked"
     )
-    fake_ldd(tmp_path, monkeypatch, lines)
+    fake(tmp_path, monkeypatch, "ldd", lines)
     found = list(SCRIPT["libraries"]([Path("/a"), Path("/b")]))
     assert found == [Path("/lib/aarch64-linux-gnu/libssl.so.3"), Path("/lib/ld-linux-aarch64.so.1")]
 
 
 def test_a_library_that_does_not_exist_stops_the_build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    fake_ldd(tmp_path, monkeypatch, "\tlibz.so.1 => not found")
+    fake(tmp_path, monkeypatch, "ldd", "\tlibz.so.1 => not found")
     with pytest.raises(RuntimeError, match=r"the library libz\.so\.1 is not in the base: install it"):
         list(SCRIPT["libraries"]([Path("/a")]))
+
+
+def test_a_library_is_of_its_package_however_both_spell_its_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = (
+        "diversion by libc6 from: /lib64/ld-linux-x86-64.so.2\n"
+        "diversion by libc6 to: /lib64/ld-linux-x86-64.so.2.usr-is-merged\n"
+        "libc6:amd64: /usr/lib64/ld-linux-x86-64.so.2\n"
+        "libz1:amd64, libz1:arm64: /lib/libz.so.1"
+    )
+    fake(tmp_path, monkeypatch, "dpkg-query", lines)
+    loader, library, own = (
+        Path("/lib64/ld-linux-x86-64.so.2"),
+        Path("/usr/lib/libz.so.1"),
+        Path("/usr/local/bin/python3"),
+    )
+    assert SCRIPT["owners"]([loader, library, own]) == {loader: "libc6:amd64", library: "libz1:amd64"}
 
 
 def test_owner_and_time_are_the_same_and_permissions_depend_on_the_content(
