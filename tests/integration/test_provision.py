@@ -41,7 +41,7 @@ class Run:
         return [line.removeprefix(kind).strip() for line in self.lines if line.startswith(f"{kind} ")]
 
 
-def run(url: str, *arguments: str) -> Run:
+def run(url: str, *arguments: str, **more: str) -> Run:
     environment = {
         "PATH": os.environ["PATH"],
         "PYTHONPATH": str(ROOT),
@@ -50,6 +50,7 @@ def run(url: str, *arguments: str) -> Run:
         "AWS_ENDPOINT_URL": url,
         **KEYS,
         **AWS_CLIENT,
+        **more,
     }
     command = [sys.executable, "-m", "dequeuer", "provision", *arguments]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
@@ -115,6 +116,16 @@ def test_a_second_run_has_nothing_to_do_and_a_third_says_what_is_different(
     ]
     assert run(cloud.url, *flags, "--retention", "86400", "--change").status == 0
     assert run(cloud.url, *flags, "--retention", "86400").status == 0
+
+
+def test_a_value_that_the_terminal_cannot_show_is_escaped(cloud: Cloud, flags: tuple[str, ...]) -> None:
+    first = run(cloud.url, *flags, "--tags", "team=ml")
+    cloud.sqs.tag_queue(
+        QueueUrl=first.environment["DEQUEUER_QUEUE_URL"], Tags={"team": "gr\N{LATIN SMALL LETTER U WITH DIAERESIS}n"}
+    )
+    different = run(cloud.url, *flags, "--tags", "team=ml", PYTHONIOENCODING="ascii")
+    assert (different.status, different.error) == (3, "")
+    assert different.steps("differs") == [f"queue {name_of(flags)}.fifo: tag team is gr\\xfcn, asked for is ml"]
 
 
 @pytest.mark.parametrize(

@@ -58,6 +58,8 @@ _BODY_LIMIT = "tests/gateway/access/test_body_limit.py"
 _DEAD_LETTERS = "tests/gateway/test_dead_letters.py"
 _PRIORITIES = "tests/gateway/test_priorities.py"
 _OWN_END = "tests/worker/test_own_end.py"
+_PROVISION = "tests/provision/test_app.py"
+_DIFFERENCES = "tests/provision/test_differences.py"
 
 _MANIFESTS = "tests/manifests/test_fields.py"
 
@@ -2481,6 +2483,76 @@ MUTATIONS = [
         old="        async with asyncio.timeout(TOPIC_TIMEOUT_S):\n",
         new="        async with asyncio.timeout(100 * TOPIC_TIMEOUT_S):\n",
         tests=("tests/check/test_running.py",),
+    ),
+    Mutation(
+        name="a dead-letter queue whose creation was cut short stays open to other queues",
+        module="provision/queues.py",
+        old="        if tags.get(SOURCE_TAG) == wanted.source:\n",
+        new="        if tags.get(SOURCE_TAG) == own_arn:\n",
+        tests=(_PROVISION,),
+    ),
+    Mutation(
+        name="a dead-letter queue of others is closed to their queues",
+        module="provision/queues.py",
+        old="        if tags.get(SOURCE_TAG) == wanted.source:\n",
+        new="        if tags.get(SOURCE_TAG) in (wanted.source, None):\n",
+        tests=(_DIFFERENCES,),
+    ),
+    Mutation(
+        name="an attribute that somebody has set is replaced unasked",
+        module="provision/queues.py",
+        old="[one for one in changes if one.completes or self._limits.may_change]",
+        new="changes",
+        tests=(_DIFFERENCES,),
+    ),
+    Mutation(
+        name="a bucket whose creation was cut short gets no policy from the next run",
+        module="provision/buckets.py",
+        old="        if is_empty and (found is None or ",
+        new="        if is_empty and (",
+        tests=(_PROVISION,),
+    ),
+    Mutation(
+        name="a setting of a bucket with objects is replaced unasked",
+        module="provision/buckets.py",
+        old="        if is_empty and (found is None or ",
+        new="        if (found is None or ",
+        tests=(_DIFFERENCES,),
+    ),
+    Mutation(
+        name="the statements of others in the policy of a bucket are deleted",
+        module="provision/buckets.py",
+        old='"Statement": [*others, *_statements(asked)]}',
+        new='"Statement": [*_statements(asked)]}',
+        tests=(_DIFFERENCES,),
+    ),
+    Mutation(
+        name="a dry run changes attributes",
+        module="provision/queues.py",
+        old="        if self._limits.is_dry:\n            return\n",
+        new="",
+        tests=(_DIFFERENCES,),
+    ),
+    Mutation(
+        name="the KMS key of a bucket is replaced by the key of S3",
+        module="provision/buckets.py",
+        old='        return bool(found.get("SSEAlgorithm"))  # a key of one\'s own is stronger\n',
+        new='        return found.get("SSEAlgorithm") == _SSE_S3\n',
+        tests=(_DIFFERENCES,),
+    ),
+    Mutation(
+        name="a name that is missing makes a policy of another resource",
+        module="policies/filling.py",
+        old="    if not value:\n        raise UnnamedError(",
+        new="    if value is None:\n        raise UnnamedError(",
+        tests=("tests/policies/test_filling.py",),
+    ),
+    Mutation(
+        name="a prefix of results is a pattern for IAM",
+        module="policies/filling.py",
+        old='"".join(_WILDCARDS.get(char, char) for char in names.prefix)',
+        new="names.prefix",
+        tests=("tests/policies/test_filling.py",),
     ),
 ]
 
