@@ -6,6 +6,8 @@ import jsonschema
 import pytest
 import yaml
 
+from dequeuer import __version__
+
 ROOT = Path(__file__).parents[2]
 CHART = ROOT / "deploy" / "chart"
 SCRIPT = runpy.run_path(str(ROOT / "scripts" / "chart_readme.py"))
@@ -22,6 +24,18 @@ def test_the_schema_is_one_that_helm_3_reads_too(file: str) -> None:
     assert schema["$schema"] == "http://json-schema.org/draft-07/schema#"
     jsonschema.Draft7Validator.check_schema(schema)
     jsonschema.Draft7Validator(schema).validate(yaml.safe_load((CHART / file).read_text(encoding="utf-8")))
+
+
+def test_an_image_that_the_chart_takes_is_one_that_the_gateway_takes() -> None:
+    # The gateway reads the containers in a cortex.yaml, and would not start with another one.
+    chart = json.loads((CHART / "values.schema.json").read_text(encoding="utf-8"))
+    cortex = (ROOT / "docs" / "cortex.schema.json").read_text(encoding="utf-8")
+    pattern = chart["definitions"]["container"]["properties"]["image"]["pattern"]
+    assert f'"pattern": {json.dumps(pattern)}' in cortex
+
+
+def test_the_chart_installs_the_version_that_it_comes_with() -> None:
+    assert yaml.safe_load((CHART / "Chart.yaml").read_text(encoding="utf-8"))["appVersion"] == __version__
 
 
 def test_every_value_has_a_row_with_its_default() -> None:

@@ -13,6 +13,7 @@ from tests.deploy.chart.rendering import (
     JOB,
     api_pods,
     async_api,
+    chart,
     containers,
     environment,
     filled,
@@ -142,16 +143,40 @@ def test_what_gateway_and_dequeuers_must_agree_on_is_one_value() -> None:
         assert environment(gateway)[name] == environment(sidecar(release.pod("api-text-generator")))[name]
 
 
-@pytest.mark.parametrize("concurrency", [1, 1000, "auto", "auto:50"])
-def test_every_concurrency_that_the_schema_allows_is_one_of_the_dequeuer(concurrency: int | str) -> None:
+@pytest.mark.parametrize("concurrency", [1, 1000, "auto", "auto:50", "auto:1000"])
+def test_every_concurrency_that_the_chart_allows_is_one_of_the_dequeuer(concurrency: int | str) -> None:
     pod = render(values_with({"sum": async_api(concurrency=concurrency)})).pod("api-sum")
     settings = load_sidecar([], environment(sidecar(pod)), cluster_config=NO_CLUSTER)
     assert str(settings.max_workers) == str(concurrency).removeprefix("auto:").replace("auto", "100")
 
 
-def test_large_numbers_are_written_in_full() -> None:
-    pod = render(values_with({"sum": realtime_api(concurrency=30000, queueLength=30000)})).pod("api-sum")
-    proxy = load_proxy([], environment(sidecar(pod)))
-    assert proxy.max_queue_length == 30000
+@pytest.mark.parametrize("bound", ["minimum", "maximum"])
+def test_the_largest_and_smallest_values_of_the_schema_are_settings(bound: str) -> None:
+    schema = chart().schema
+    assert schema is not None
+    properties = schema["definitions"]["api"]["properties"]
+    api = {name: properties[name][bound] for name in ("shutdownGrace", "requestTimeout", "port")}
+    realtime = {**api, "concurrency": properties["concurrency"][bound], "queueLength": properties["queueLength"][bound]}
+    realtime["shutdownDelay"] = properties["shutdownDelay"][bound]
+    job = {name: node[bound] for name, node in properties["scaledJob"]["properties"].items()}
+    # 0 is for realtime APIs alone, and a rule of the chart refuses it for the others.
+    api["requestTimeout"] = api["requestTimeout"] or 0.1
+    long = async_api(workload="ScaledJob", scaledJob=job, autoscaling={"type": "keda"}, **api)
+    top = {name: schema["properties"][name][bound] for name in ("resultRetentionDays", "pauseCheckInterval")}
+    inline = schema["properties"]["gateway"]["properties"]["inlineBytes"][bound]
+    values = values_with(
+        {"a": long, "b": realtime_api(**realtime)}, gateway={"enabled": True, "inlineBytes": inline}, **top
+    )
+    release = render(values)
+    pod = release.get("ScaledJob", "api-a")["spec"]["jobTargetRef"]["template"]["spec"]
+    settings = load_sidecar([], environment(sidecar(pod)), cluster_config=NO_CLUSTER)
+    assert (settings.max_messages, settings.exit_when_idle_s) == (job["maxMessages"], job["exitWhenIdle"])
+    proxy = load_proxy([], environment(sidecar(release.pod("api-b"))))
+    assert (proxy.max_concurrency, proxy.max_queue_length) == (realtime["concurrency"], realtime["queueLength"])
+    [gateway] = release.pod(GATEWAY)["containers"]
+    assert load_gateway([], environment(gateway)).inline_bytes == inline
+
+
+def test_large_numbers_of_containers_are_written_in_full() -> None:
     api = rendered("full.yaml").pod("api-embedder")["containers"][1]
     assert api["securityContext"] == {"runAsUser": 1000680000}
