@@ -37,7 +37,7 @@ async def ask_bucket(
     if action in _OF_RULES:
         return _of_rules(action, read)
     if action in _WRITES and not access.writes:
-        return NotAsked(reason="not asked without --write")
+        return NotAsked(reason="not asked without --write", can_be_simulated=True)
     key = f"{below}{CHECK}"
     store = access.store(need.name, is_foreign=not need.is_own)
     asks: Mapping[str, Callable[[], Awaitable[PermissionResult]]] = {
@@ -62,7 +62,10 @@ async def _ask_delete(store: ObjectStore, key: str, read: BucketRead) -> Permiss
     versioning = read.versioning if isinstance(read, BucketFacts) else None
     if not isinstance(versioning, Known) or versioning.value is not None:
         # The deletion of a missing object leaves a delete marker in a bucket with versions.
-        return NotAsked(reason="not asked: the bucket has, or may have, versions, and a delete marker would stay")
+        return NotAsked(
+            reason="not asked: the bucket has, or may have, versions, and a delete marker would stay",
+            can_be_simulated=True,
+        )
     return await result_of(store.delete([key]))
 
 
@@ -90,4 +93,4 @@ def _of_rules(action: str, read: BucketRead) -> PermissionResult:
         return Allowed()
     if read.rule.value == "there":
         return Allowed(text="not needed now: the bucket has the rule")
-    return NotAsked(reason="not asked: the sidecar writes the rule at its start")
+    return NotAsked(reason="not asked: the sidecar writes the rule at its start", can_be_simulated=True)

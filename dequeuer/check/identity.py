@@ -55,17 +55,19 @@ async def check_keys(access: AwsAccess, environ: Mapping[str, str]) -> tuple[lis
     return [Finding(id="identity.credentials", subject="", verdict=verdict)], True
 
 
-async def check_caller(access: AwsAccess, queues: Sequence[QueueNeed], environ: Mapping[str, str]) -> list[Finding]:
-    """Return the findings about whose the keys are."""
+async def check_caller(
+    access: AwsAccess, queues: Sequence[QueueNeed], environ: Mapping[str, str]
+) -> tuple[list[Finding], str]:
+    """Return the findings about whose the keys are, and the ARN of the caller; "" when it is not known."""
     who = await _who(access, environ)
     if isinstance(who, Verdict):
         unknown = not_known("STS did not say who the caller is")
         accounts = [Finding(id="identity.account", subject=queue.name, verdict=unknown) for queue in queues]
-        return [Finding(id="identity.caller", subject="", verdict=who), *accounts]
+        return [Finding(id="identity.caller", subject="", verdict=who), *accounts], ""
     accounts = [
         Finding(id="identity.account", subject=queue.name, verdict=judge_account(who, queue)) for queue in queues
     ]
-    return [Finding(id="identity.caller", subject="", verdict=ok(clip(who.arn))), *accounts]
+    return [Finding(id="identity.caller", subject="", verdict=ok(clip(who.arn))), *accounts], who.arn
 
 
 def judge_keys(provider: str, access_key: str, expires_at: float | None, now_s: float) -> Verdict:

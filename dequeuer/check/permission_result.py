@@ -36,9 +36,15 @@ class Refused:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NotAsked:
-    """This was not looked at, or the service did not answer. `reason`: in words."""
+    """This was not looked at, or the service did not answer.
+
+    Attributes:
+        reason: in words.
+        can_be_simulated: whether only the call is missing: the resource is there.
+    """
 
     reason: str
+    can_be_simulated: bool = False
 
 
 PermissionResult: TypeAlias = Allowed | Refused | NotAsked

@@ -15,6 +15,7 @@ from dequeuer.check.permission_result import Allowed, NotAsked, PermissionResult
 from dequeuer.check.plan import BucketNeed, Plan, QueueNeed
 from dequeuer.check.queue_facts import QueueFacts
 from dequeuer.check.queue_permissions import ask_job_queues, ask_queue
+from dequeuer.check.simulation import Decision, Simulation
 from dequeuer.core.errors import DequeuerError, clip
 from dequeuer.policies import patterns
 from dequeuer.policies.all_needs import needs
@@ -35,7 +36,9 @@ BucketsRead: TypeAlias = Mapping[str, BucketRead]
 """What was read of each bucket, by name."""
 
 
-async def check_permissions(plan: Plan, access: AwsAccess, queues: QueuesRead, buckets: BucketsRead) -> list[Finding]:
+async def check_permissions(
+    plan: Plan, access: AwsAccess, queues: QueuesRead, buckets: BucketsRead, simulation: Simulation
+) -> list[Finding]:
     """Return a finding for each action and each queue or bucket that it is needed on."""
     if plan.policies is None:
         return []
@@ -49,12 +52,15 @@ async def check_permissions(plan: Plan, access: AwsAccess, queues: QueuesRead, b
             asking.append(_of_publishing(need))
         elif need.action.startswith("sqs:"):
             asking += [
-                _of_queue(access, need, queue, queues[queue.url])
+                _of_queue(access, need, queue, queues[queue.url], simulation)
                 for queue in _named(plan.queues, need)
                 if need.case != "redrive" or _has_redrive(queues[queue.url])
             ]
         else:
-            asking += [_of_bucket(access, need, bucket, buckets[bucket.name]) for bucket in _named(plan.buckets, need)]
+            asking += [
+                _of_bucket(access, need, bucket, buckets[bucket.name], simulation)
+                for bucket in _named(plan.buckets, need)
+            ]
     found = [finding for findings in await asyncio.gather(*asking) for finding in findings]
     # The same action can be needed below several prefixes: the worst verdict stands.
     by_subject: dict[tuple[CheckId, str], Finding] = {}
@@ -86,9 +92,30 @@ def judge(result: PermissionResult, need: Need, on: str) -> Verdict:
     return made(result.text, f"allow {need.action} on {on}; without it: {need.without}")
 
 
-async def _of_queue(access: AwsAccess, need: Need, queue: QueueNeed, read: QueueFacts | DequeuerError) -> list[Finding]:
+async def _judged(result: PermissionResult, need: Need, on: str, simulation: Simulation) -> Verdict:
+    """Return the verdict; where no call showed it, that of IAM, if IAM may be asked."""
+    if isinstance(result, NotAsked) and result.can_be_simulated:
+        decision = await simulation.decision(need.action, on)
+        if decision is not None:
+            return judge_simulated(decision, need, on)
+    return judge(result, need, on)
+
+
+def judge_simulated(decision: Decision, need: Need, on: str) -> Verdict:
+    """Return the verdict about what IAM has decided from the policies of the role."""
+    if decision == "allowed":
+        return ok("allowed by the policies of the role, as IAM simulates them")
+    action = f"allow {need.action} on {on}; without it: {need.without}"
+    if decision == "explicitDeny":
+        return fault("a policy of the role denies it, as IAM simulates them", action)
+    return warning("no policy of the role allows it, as IAM simulates them; one of the resource itself may", action)
+
+
+async def _of_queue(
+    access: AwsAccess, need: Need, queue: QueueNeed, read: QueueFacts | DequeuerError, simulation: Simulation
+) -> list[Finding]:
     arn = queue_arn(queue.url, queue_region(queue.url) or access.region)
-    verdict = judge(await ask_queue(access, need.action, queue, read), need, arn)
+    verdict = await _judged(await ask_queue(access, need.action, queue, read), need, arn, simulation)
     return [Finding(id=check_id(need.action), subject=queue.name, verdict=verdict)]
 
 
@@ -97,7 +124,9 @@ async def _of_job_queues(access: AwsAccess, need: Need) -> list[Finding]:
     return [Finding(id=check_id(need.action), subject="cx_*", verdict=verdict)]
 
 
-async def _of_bucket(access: AwsAccess, need: Need, bucket: BucketNeed, read: BucketRead) -> list[Finding]:
+async def _of_bucket(
+    access: AwsAccess, need: Need, bucket: BucketNeed, read: BucketRead, simulation: Simulation
+) -> list[Finding]:
     below = bucket.jobs_below if need.resource == patterns.JOBS and bucket.jobs_below else bucket.below
     is_about_objects = "/" in need.resource
     on = (
@@ -105,7 +134,7 @@ async def _of_bucket(access: AwsAccess, need: Need, bucket: BucketNeed, read: Bu
         if is_about_objects
         else bucket_arn(bucket.name, access.region)
     )
-    verdict = judge(await ask_bucket(access, need.action, bucket, below, read), need, on)
+    verdict = await _judged(await ask_bucket(access, need.action, bucket, below, read), need, on, simulation)
     return [Finding(id=check_id(need.action), subject=bucket.name, verdict=verdict)]
 
 

@@ -35,7 +35,7 @@ async def ask_queue(
     if action == "sqs:GetQueueAttributes":
         return _of_reading(read)
     if action in NOT_ASKED:
-        return NotAsked(reason=NOT_ASKED[action])
+        return NotAsked(reason=NOT_ASKED[action], can_be_simulated=True)
     if isinstance(read, SourceGoneError):
         return NotAsked(reason="the queue does not exist")
     if isinstance(read, SourceUnavailableError):

@@ -18,6 +18,7 @@ from dequeuer.check.permissions import check_permissions
 from dequeuer.check.plan import Plan
 from dequeuer.check.pod import check_pod
 from dequeuer.check.queues import CHECKS_OF_QUEUES, check_queue
+from dequeuer.check.simulation import Simulation
 from dequeuer.settings import AwsSettings
 
 T = TypeVar("T")
@@ -86,7 +87,7 @@ async def _check_with_keys(plan: Plan, access: AwsAccess, environ: Mapping[str, 
         async with turns:
             return await call
 
-    of_caller, of_queues, of_buckets = await asyncio.gather(
+    (of_caller, caller_arn), of_queues, of_buckets = await asyncio.gather(
         check_caller(access, plan.queues, environ),
         asyncio.gather(*(in_turn(check_queue(access, queue)) for queue in plan.queues)),
         asyncio.gather(*(in_turn(check_bucket(access, bucket)) for bucket in plan.buckets)),
@@ -96,4 +97,5 @@ async def _check_with_keys(plan: Plan, access: AwsAccess, environ: Mapping[str, 
         found += findings
     queues = {queue.url: read for queue, (_, read) in zip(plan.queues, of_queues, strict=True)}
     buckets = {bucket.name: read for bucket, (_, read) in zip(plan.buckets, of_buckets, strict=True)}
-    return [*found, *await check_permissions(plan, access, queues, buckets)]
+    simulation = Simulation(access, caller_arn, environ)
+    return [*found, *await check_permissions(plan, access, queues, buckets, simulation)]

@@ -108,6 +108,10 @@ class SlimAws:
         """Return the endpoint of STS. Nothing is sent yet; the caller closes it. Raises `ConfigurationError`."""
         return AwsEndpoint(origin_of(url, self._tls), Signer("sts", self._region), self._keys)
 
+    def iam(self, url: str) -> AwsEndpoint:
+        """Return the endpoint of IAM, which is global. As `sts`."""
+        return AwsEndpoint(origin_of(url, self._tls), Signer("iam", "us-east-1"), self._keys)
+
     @property
     def region(self) -> str:
         """The region of requests that name none."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping, Sequence
 from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler
 from urllib.parse import parse_qs, urlsplit
@@ -28,6 +29,8 @@ class FrontCloud(RefusingCloud):
         account: of the caller, as STS says.
         owner: of the bucket.
         skew_s: its clock minus this one.
+        simulates: whether the role may have its policies simulated.
+        simulated: the actions that were.
     """
 
     def __init__(self, cloud: Cloud) -> None:
@@ -35,6 +38,8 @@ class FrontCloud(RefusingCloud):
         self.account = ACCOUNT
         self.owner = ACCOUNT
         self.skew_s = 0.0
+        self.simulates = False
+        self.simulated: list[str] = []
         self.received = 0
         self.changes: list[str] = []
         """Requests that would change something."""
@@ -43,8 +48,11 @@ class FrontCloud(RefusingCloud):
         """Answer for STS, compare owners; anything else as the other proxy."""
         self._count(handler)
         if handler.headers.get("Content-Type", "").startswith("application/x-www-form-urlencoded"):
-            handler.rfile.read(int(handler.headers["Content-Length"]))
-            _answer(handler, 200, self._identity())
+            form = parse_qs(handler.rfile.read(int(handler.headers["Content-Length"])).decode())
+            if form["Action"] == ["GetCallerIdentity"]:
+                _answer(handler, 200, self._identity())
+            else:
+                self._simulate(handler, form)
         elif handler.headers.get("x-amz-expected-bucket-owner", self.owner) != self.owner:
             _answer(handler, 403, "<Error><Code>AccessDenied</Code></Error>")
         else:
@@ -57,6 +65,20 @@ class FrontCloud(RefusingCloud):
         is_change = handler.command in ("PUT", "DELETE") or (handler.command == "POST" and "?" in handler.path)
         if is_change or action in ("SendMessage", "SendMessageBatch", "CreateQueue", "PurgeQueue", "DeleteQueue"):
             self.changes.append(f"{handler.command} {handler.path} {action}".strip())
+
+    def _simulate(self, handler: BaseHTTPRequestHandler, form: Mapping[str, Sequence[str]]) -> None:
+        assert form["PolicySourceArn"] == [f"arn:aws:iam::{self.account}:role/api"]
+        [action], [resource] = form["ActionNames.member.1"], form["ResourceArns.member.1"]
+        self.simulated.append(action)
+        if not self.simulates:
+            _answer(handler, 403, "<ErrorResponse><Error><Code>AccessDenied</Code></Error></ErrorResponse>")
+            return
+        is_allowed = self.policy.allows(action, resource) and action not in self.denied
+        decision = "allowed" if is_allowed else "implicitDeny"
+        member = f"<member><EvalActionName>{action}</EvalActionName><EvalDecision>{decision}</EvalDecision></member>"
+        result = f"<SimulatePrincipalPolicyResult><EvaluationResults>{member}</EvaluationResults>"
+        end = "</SimulatePrincipalPolicyResult></SimulatePrincipalPolicyResponse>"
+        _answer(handler, 200, f"<SimulatePrincipalPolicyResponse>{result}{end}")
 
     def _identity(self) -> str:
         caller = f"<Arn>arn:aws:sts::{self.account}:assumed-role/api/pod</Arn><Account>{self.account}</Account>"

@@ -81,4 +81,29 @@ def test_each_action_that_is_taken_away_is_found_or_is_not_known(setup: SetUp, k
         assert states or action == "sqs:SendMessage", action
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_with_the_simulation_of_iam_every_permission_is_known(setup: SetUp, kind: str) -> None:
+    make(setup, kind)
+    setup.front.simulates = True
+    grants = granted(setup, kind)
+    setup.front.policy = Policy(tuple((one.action, one.resource) for one in grants))
+    found = setup.run(program_of(kind))
+    states = {one.verdict.state for one in found if one.id.startswith("permission.") and one.subject != "cx_*"}
+    assert states == {"ok"}
+
+
+@pytest.mark.parametrize("action", ["sqs:ReceiveMessage", "s3:PutObject", "s3:PutLifecycleConfiguration"])
+def test_what_the_simulation_of_iam_does_not_allow_is_a_warning(setup: SetUp, action: str) -> None:
+    setup.front.simulates = True
+    setup.front.denied.add(action)
+    found = {str(one.id): one.verdict for one in setup.run()}
+    assert found[check_id(action)].state == "warning"
+    assert f"allow {action} on arn:aws:" in found[check_id(action)].action
+
+
+def test_a_role_that_may_not_simulate_is_asked_once(setup: SetUp) -> None:
+    setup.run()
+    assert len(setup.front.simulated) == 1
+
+
 _OF_A_QUEUE = {"sqs:GetQueueAttributes", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility"}
