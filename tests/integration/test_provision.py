@@ -16,9 +16,10 @@ import pytest
 
 from tests.integration.cloud import CLUSTER, KEYS, REGION, Bucket, Cloud, Queue
 from tests.integration.container import Container
+from tests.integration.gateway_process import Gateway
 from tests.integration.refusing import Policy, RefusingCloud
 from tests.integration.servers import ministack
-from tests.integration.sidecar import AWS_CLIENT, ROOT, Sidecar, async_settings
+from tests.integration.sidecar import AWS_CLIENT, ROOT, Sidecar, async_settings, queue_settings
 from tests.integration.waiting import eventually
 
 # Moto does not keep the allow policy of a dead-letter queue, so a second run would set it again there.
@@ -57,9 +58,9 @@ def run(url: str, *arguments: str, **more: str) -> Run:
     return Run(done.returncode, done.stdout.splitlines(), done.stderr)
 
 
-def printed_policy(program: str, *flags: str) -> Policy:
+def printed_policy(program: str, *flags: str, **more: str) -> Policy:
     """Return the policy that is printed for a program."""
-    done = run("http://127.0.0.1:1", "policies", program, *flags)
+    done = run("http://127.0.0.1:1", "policies", program, *flags, **more)
     assert done.status == 0, done.error
     return Policy.of_document(json.loads("\n".join(done.lines)))
 
@@ -96,6 +97,38 @@ def test_a_sidecar_works_off_what_was_provisioned_with_the_printed_policies_alon
         assert rule["rule"] == "unchanged"
         assert not refusing.refused
     assert queue.is_empty()
+
+
+def test_a_gateway_takes_requests_with_the_printed_policy_alone(cloud: Cloud, flags: tuple[str, ...]) -> None:
+    done = run(cloud.url, *flags)
+    queue = Queue(cloud.sqs, done.environment["DEQUEUER_QUEUE_URL"])
+    bucket = Bucket(cloud.s3, done.environment["DEQUEUER_BUCKET"])
+    with (
+        RefusingCloud(cloud, printed_policy("gateway", *flags)) as refusing,
+        Gateway(refusing.url, bucket, refusing.queue_url(queue)) as gateway,
+    ):
+        gateway.wait_started()
+        request_id = gateway.submit(b"payload")
+        assert queue.take() == (request_id, 1)
+        assert '"in_queue"' in gateway.call(f"/api/{request_id}")[1]
+        assert not refusing.refused
+
+
+def test_any_queue_is_worked_off_with_the_printed_policy_alone(cloud: Cloud, container: Container) -> None:
+    name = f"p-{uuid.uuid4().hex[:12]}"
+    results = {"DEQUEUER_QUEUE_RESULTS": f"s3://{name}/results/"}
+    flags = ("--api-kind", "queue", "--api-name", "api", "--queue", name)
+    done = run(cloud.url, *flags, **results)
+    assert done.status == 0, done.error
+    queue = Queue(cloud.sqs, done.environment["DEQUEUER_QUEUE_URL"])
+    with RefusingCloud(cloud, printed_policy("queue", *flags, **results)) as refusing:
+        settings = queue_settings(cloud, queue, container.port, **results) | refusing.settings(queue)
+        with Sidecar(settings) as sidecar:
+            queue.send("message")
+            assert [line["settlement"] for line in sidecar.settled(1)] == ["completed"]
+        assert not refusing.refused
+    [stored] = cloud.s3.list_objects_v2(Bucket=name)["Contents"]
+    assert stored["Key"].startswith("results/")
 
 
 def test_a_second_run_has_nothing_to_do_and_a_third_says_what_is_different(
