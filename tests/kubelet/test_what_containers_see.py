@@ -147,6 +147,7 @@ def test_files_are_at_their_paths_and_an_empty_folder_is_shared(node: Node) -> N
         {"name": "spec", "mountPath": "/cortex/client/cli.yaml", "subPath": "cli"},
         {"name": "mnt", "mountPath": "/mnt"},
         {"name": "mnt", "mountPath": "/mnt/deep/own", "subPath": "own"},
+        {"name": "spec", "mountPath": "/etc/dequeuer/apis"},
         {"name": "shm", "mountPath": "/dev/shm"},  # noqa: S108 - the path is under test
     ]
     writes = "import pathlib; pathlib.Path('/mnt/deep/own/x').write_text('shared'); pathlib.Path('/dev/shm/y').touch()"
@@ -154,7 +155,7 @@ def test_files_are_at_their_paths_and_an_empty_folder_is_shared(node: Node) -> N
 import json, os, pathlib
 read = lambda path: pathlib.Path(path).read_text()
 print(json.dumps([read('/cortex/spec/probes.json'), read('/cortex/client/cli.yaml'), read('/mnt/deep/own/x'),
-                  os.listdir('/cortex/spec'), os.listdir('/cortex/client'), os.listdir('/dev/shm')]))
+                  read('/etc/dequeuer/apis/cli'), os.path.exists('/etc/passwd'), os.listdir('/cortex/spec'), os.listdir('/cortex/client'), os.listdir('/dev/shm')]))
 """
     pod = start(
         node,
@@ -170,7 +171,7 @@ print(json.dumps([read('/cortex/spec/probes.json'), read('/cortex/client/cli.yam
     )
     assert pod.wait_ended() == "Succeeded"
     *contents, spec, client, shm = json.loads(pod.lines["main"][0])
-    assert contents == ["{}", "operator", "shared"]
+    assert contents == ["{}", "operator", "shared", "operator", True]
     assert (sorted(spec), client, shm) == (["cli", "probes.json"], ["cli.yaml"], ["y"])
     assert not Path("/cortex/spec/probes.json").exists()
 

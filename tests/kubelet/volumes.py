@@ -73,7 +73,8 @@ class Volumes:
             if (Path("/") / name).exists():
                 continue
             if first not in top and (Path("/") / first).exists():
-                raise UnsupportedError(f"'{container.name}': {mount.path} cannot be created: this machine has /{first}")
+                top[f".{first}"] = Path("/") / first
+                _link(places / first, first)
             _make_place(top.setdefault(first, places / first) / rest, is_folder=source.is_dir())
         return [f"{name}={source}" for name, source in (*top.items(), *below.items())]
 
@@ -88,7 +89,18 @@ class Volumes:
         return source
 
 
+def _link(place: Path, name: str) -> None:
+    """Make a folder that looks like one at the root of this machine, which the container sees as `/.<name>`."""
+    place.mkdir(parents=True)
+    for entry in (Path("/") / name).iterdir():
+        (place / entry.name).symlink_to(f"/.{name}/{entry.name}")
+
+
 def _make_place(path: Path, *, is_folder: bool) -> None:
+    if path.parent.is_symlink():
+        raise UnsupportedError(
+            f"a volume is mounted below {path.parent.name}, which this machine has at the same place"
+        )
     path.parent.mkdir(parents=True, exist_ok=True)
     if is_folder:
         path.mkdir(exist_ok=True)

@@ -26,6 +26,12 @@ def chart_async(form: str, queue: Queue, bucket: Bucket) -> Manifest:
     return _rendered(api, bucket.name)
 
 
+def chart_gateway(queue: Queue, bucket: Bucket) -> Manifest:
+    """Return what the chart makes of an async API with the gateway in front of it."""
+    api = async_api(queueUrl=queue.url, containers=[_container("text-generator")])
+    return manifest_of(render({**_values(api, bucket.name), "gateway": {"enabled": True}}).objects)
+
+
 def chart_scaled_job(queue: Queue, bucket: Bucket) -> Manifest:
     """Return what the chart makes of an async API with long work: KEDA starts a Job for each message."""
     scaling = {"type": "keda"}

@@ -1,4 +1,4 @@
-"""Clients of the pods of a realtime API: one request, or many through a load balancer."""
+"""Clients of pods: one request, or many through a load balancer."""
 
 from __future__ import annotations
 
@@ -23,13 +23,14 @@ async def dial(pod: Pod, port: int) -> tuple[asyncio.StreamReader, asyncio.Strea
     return await asyncio.open_connection(sock=await pod.dial(port))
 
 
-async def get(pod: Pod, port: int, path: str) -> str:
-    """Return the body of the response to a GET."""
+async def ask(pod: Pod, port: int, method: str, path: str, body: bytes = b"") -> str:
+    """Return the body of a response with status 200. Raises `RequestFailedError` for others."""
+    head = f"{method} {path} HTTP/1.1\r\nHost: h\r\nContent-Length: {len(body)}\r\n\r\n"
     reader, writer = await dial(pod, port)
     try:
         connection = Connection(reader=reader, writer=writer)
-        body, _ = await connection.exchange(b"GET %b HTTP/1.1\r\nHost: h\r\n\r\n" % path.encode())
-        return body.decode()
+        content, _ = await connection.exchange(head.encode() + body)
+        return content.decode()
     finally:
         writer.close()
 

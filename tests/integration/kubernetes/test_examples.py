@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.integration.cloud import REGION, Bucket, Cloud, Queue
-from tests.integration.kubernetes.chart import chart_job, chart_scaled_job
+from tests.integration.kubernetes.chart import chart_gateway, chart_job, chart_scaled_job
 from tests.integration.kubernetes.examples import (
     COMPLETION,
     JOB_ID,
@@ -20,7 +21,7 @@ from tests.integration.kubernetes.examples import (
     prestop,
     settled,
 )
-from tests.integration.kubernetes.realtime import get
+from tests.integration.kubernetes.realtime import ask
 from tests.integration.waiting import eventually
 from tests.kubelet.manifest import Manifest
 from tests.kubelet.status import SIGKILLED, Terminated
@@ -56,7 +57,21 @@ async def test_a_realtime_api_serves_when_its_pod_is_ready(records: Records, tmp
     with node_of(tmp_path, records, None, work_s=0) as node:
         pod = node.start(manifest.workload, manifest.config_maps)
         pod.wait_ready()
-        assert await get(pod, 8888, "/any/path?x=1") == "/any/path?x=1"
+        assert await ask(pod, 8888, "GET", "/any/path?x=1") == "/any/path?x=1"
+
+
+async def test_the_chart_s_gateway_takes_requests_that_its_pods_work_off(
+    cloud: Cloud, queue: Queue, bucket: Bucket, records: Records, tmp_path: Path
+) -> None:
+    manifest = chart_gateway(queue, bucket)
+    with node_of(tmp_path, records, cloud, work_s=0) as node:
+        gateway, _ = [
+            node.start(manifest.workloads[name], manifest.config_maps) for name in ("demo-gateway", "api-api")
+        ]
+        await asyncio.to_thread(gateway.wait_ready)
+        request_id = json.loads(await ask(gateway, 8080, "POST", "/api", b"payload"))["id"]
+        answer = json.loads(await ask(gateway, 8080, "GET", f"/api/{request_id}?wait=60"))
+        assert (answer["status"], answer["result"]) == ("completed", {"done": True})
 
 
 def example_job(queue: Queue, _bucket: Bucket) -> Manifest:
