@@ -116,6 +116,7 @@ def test_webhooks_and_enqueuer_take_their_variables() -> None:
     [container] = release.pod("demo-webhooks")["containers"]
     webhooks = load_webhooks(container["args"][1:], environment(container))
     assert webhooks.keys_path == "/etc/dequeuer/keys/keys"
+    assert [mount["mountPath"] for mount in container["volumeMounts"]] == ["/etc/dequeuer/keys"]
     job = filled(release.job("image-classifier", "enqueuer.yaml"), JOB)
     [container] = job["spec"]["template"]["spec"]["containers"]
     enqueuer = load_enqueuer(container["args"][1:], environment(container))
@@ -126,7 +127,9 @@ def test_the_controller_takes_its_variables_and_its_apis(tmp_path: Path) -> None
     release = rendered("full.yaml")
     [container] = release.pod("demo-controller")["containers"]
     settings = load_controller(container["command"][2:], environment(container))
-    assert settings.launcher == "local"
+    assert (settings.launcher, settings.operator_url) == ("local", "http://demo-gateway.apis.svc:8888")
+    mounts = {mount["mountPath"] for mount in container["volumeMounts"]}
+    assert {str(Path(settings.apis_path).parent), settings.work_folder} == mounts
     path = tmp_path / "cortex.yaml"
     path.write_text(release.get("Secret", "demo-controller")["stringData"]["cortex.yaml"], encoding="utf-8")
     [api] = load_apis(str(path))
