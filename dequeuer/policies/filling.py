@@ -42,7 +42,7 @@ class Names:
         output: buckets of the output of jobs.
         files: buckets of the files of jobs.
         payloads: `DEQUEUER_QUEUE_PAYLOAD_BUCKETS`.
-        key: id, ARN, alias or ARN of an alias of the KMS key.
+        keys: id, ARN, alias or ARN of an alias of each KMS key.
     """
 
     region: str
@@ -58,7 +58,7 @@ class Names:
     output: Sequence[str] = ()
     files: Sequence[str] = ()
     payloads: Sequence[str] = ()
-    key: str = ""
+    keys: Sequence[str] = ()
 
 
 def filled(needs: Iterable[Need], names: Names) -> Sequence[Grant]:
@@ -72,7 +72,7 @@ def filled(needs: Iterable[Need], names: Names) -> Sequence[Grant]:
 
 def _grants(need: Need, names: Names) -> Iterable[Grant]:
     if need.resource == patterns.KEY:
-        return [_on_key(need.action, _present("key", names.key), names)]
+        return [_on_key(need.action, key, names) for key in _present("key", names.keys)]
     return [Grant(need.action, resource) for resource in _resources(need.resource, names)]
 
 

@@ -72,7 +72,7 @@ def _cases(settings: ProvisionSettings) -> Collection[Case]:
     is_batch, events = settings.api_kind == "batch", settings.events_target
     of_events: Mapping[str, Case] = {"sqs": "events_queue", "sns": "events_topic", "events": "events_bus"}
     chosen: Mapping[Case, bool] = {
-        "own_key": settings.kms_key is not None,
+        "own_key": bool(_keys(settings)),
         "expiry": bool(settings.result_retention_days) and settings.api_kind != "queue",
         "redrive": bool(settings.dead_letter_name),
         "webhooks": bool(settings.webhook_queue),
@@ -125,5 +125,10 @@ def _names(settings: ProvisionSettings, program: Program) -> Names:
         output=[output.bucket] if output else (),
         files=settings.file_buckets,
         payloads=settings.payload_buckets,
-        key=settings.kms_key or "",
+        keys=_keys(settings),
     )
+
+
+def _keys(settings: ProvisionSettings) -> Sequence[str]:
+    """Return the keys of queues and bucket, and the one with which programs ask for objects to be encrypted."""
+    return list(dict.fromkeys(key for key in (settings.kms_key, settings.aws.s3_sse_kms_key_id) if key))

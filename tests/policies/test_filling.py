@@ -25,7 +25,7 @@ NAMES = Names(
     output=["out"],
     files=["in-1", "in-2"],
     payloads=["large"],
-    key="1234abcd",
+    keys=["1234abcd"],
 )
 
 
@@ -75,7 +75,7 @@ def test_every_need_of_every_program_can_be_filled() -> None:
         replace(NAMES, webhook_queue_url=""),
         replace(NAMES, bucket=""),
         replace(NAMES, cluster_uid=""),
-        replace(NAMES, key=""),
+        replace(NAMES, keys=()),
     ],
     ids=["queue", "webhooks", "bucket", "cluster", "key"],
 )
@@ -108,7 +108,7 @@ def test_the_objects_of_an_access_point_are_below_it() -> None:
 
 @pytest.mark.parametrize("key", ["alias/mine", "arn:aws:kms:us-west-2:123456789012:alias/mine"])
 def test_an_alias_of_a_key_is_a_condition_because_iam_knows_keys_by_their_ids(key: str) -> None:
-    assert filled([need("<key>", "kms:Decrypt")], replace(NAMES, key=key)) == [
+    assert filled([need("<key>", "kms:Decrypt")], replace(NAMES, keys=[key])) == [
         Grant("kms:Decrypt", "arn:aws:kms:us-west-2:123456789012:key/*", "alias/mine")
     ]
 

@@ -50,6 +50,15 @@ def test_each_option_adds_what_it_needs_and_nothing_else() -> None:
     }
 
 
+def test_the_key_that_programs_name_when_they_write_is_one_of_the_policy() -> None:
+    environ = {"DEQUEUER_S3_SSE": "aws:kms", "DEQUEUER_S3_SSE_KMS_KEY_ID": "k1"}
+    start = "arn:aws:kms:us-west-2:*:key/"
+    keys = {resource for action, resource in granted("async", *ASYNC, **environ) if action == "kms:Decrypt"}
+    assert keys == {f"{start}k1"}
+    both = granted("async", *ASYNC, "--kms-key", "k2", **environ)
+    assert {resource for action, resource in both if action == "kms:Decrypt"} == {f"{start}k1", f"{start}k2"}
+
+
 def test_a_gateway_of_jobs_alone_sends_to_no_queue_and_reads_no_requests() -> None:
     found = granted("gateway", *BATCH)
     assert "sqs:SendMessage" not in {action for action, _ in found}

@@ -46,7 +46,7 @@ def granted(setup: SetUp, kind: str) -> Sequence[Grant]:
         bucket=setup.bucket.name,
         cluster_uid=CLUSTER,
         api_name="api",
-        key="k",
+        keys=["k"],
     )
     return filling.filled(needs(plan.policies.program, plan.policies.cases), names)
 
