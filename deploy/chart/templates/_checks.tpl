@@ -278,6 +278,13 @@
 {{- $faults = append $faults (printf "defaults.%s: belongs to one API; set it in apis.<name>" $field) -}}
 {{- end -}}
 {{- end -}}
+{{- range $part := list "gateway" "webhooks" "controller" "client-config" -}}
+{{- $object := include "dequeuer.name" (dict "root" $ "part" $part) -}}
+{{- $api := trimPrefix "api-" $object -}}
+{{- if and (hasPrefix "api-" $object) (hasKey $.Values.apis $api) (dig $part "enabled" true $.Values.AsMap) -}}
+{{- $faults = append $faults (printf "apis.%s: its objects have the name %s, and so has %s of the release %s; rename one of them" $api $object $part $.Release.Name) -}}
+{{- end -}}
+{{- end -}}
 {{- $endpoints := dict -}}
 {{- range $name, $own := .Values.apis -}}
 {{- $api := include "dequeuer.api" (dict "root" $ "name" $name) | fromJson -}}

@@ -8,7 +8,7 @@ apiVersion: v1
 kind: ServiceAccount
 metadata:
   name: {{ default .name .account.name | toJson }}
-  namespace: {{ .root.Release.Namespace }}
+  namespace: {{ .root.Release.Namespace | toJson }}
   labels:
     {{- .labels | nindent 4 }}
   {{- with .account.annotations }}
@@ -26,7 +26,7 @@ apiVersion: policy/v1
 kind: PodDisruptionBudget
 metadata:
   name: {{ .name }}
-  namespace: {{ .root.Release.Namespace }}
+  namespace: {{ .root.Release.Namespace | toJson }}
   labels:
     {{- .labels | nindent 4 }}
 spec:
@@ -47,7 +47,7 @@ apiVersion: networking.k8s.io/v1
 kind: NetworkPolicy
 metadata:
   name: {{ .name }}
-  namespace: {{ .root.Release.Namespace }}
+  namespace: {{ .root.Release.Namespace | toJson }}
   labels:
     {{- .labels | nindent 4 }}
 spec:
@@ -88,7 +88,7 @@ apiVersion: gateway.networking.k8s.io/v1
 kind: HTTPRoute
 metadata:
   name: {{ .name }}
-  namespace: {{ .root.Release.Namespace }}
+  namespace: {{ .root.Release.Namespace | toJson }}
   labels:
     {{- .labels | nindent 4 }}
   {{- with .route.annotations }}
@@ -112,7 +112,7 @@ apiVersion: networking.k8s.io/v1
 kind: Ingress
 metadata:
   name: {{ .name }}
-  namespace: {{ .root.Release.Namespace }}
+  namespace: {{ .root.Release.Namespace | toJson }}
   labels:
     {{- .labels | nindent 4 }}
   {{- with .ingress.annotations }}

@@ -85,9 +85,11 @@ volumeMounts:
 {{- $_ := set $container "restartPolicy" "Always" -}}
 {{- else -}}
 {{- $hook := dict "httpGet" (dict "path" "/wait-for-drain" "port" 15000) -}}
-{{- with $container.livenessProbe -}}
+{{- range $which := list "livenessProbe" "startupProbe" -}}
+{{- with index $container $which -}}
 {{- /* The hook runs before such a restart, too, and waits for a drain that nobody has begun. */ -}}
-{{- $_ := set $container "livenessProbe" (merge . (dict "terminationGracePeriodSeconds" 10)) -}}
+{{- $_ := set $container $which (merge . (dict "terminationGracePeriodSeconds" 10)) -}}
+{{- end -}}
 {{- end -}}
 {{- $_ := set $container "lifecycle" (merge (dict "preStop" $hook) (default dict $container.lifecycle)) -}}
 {{- end -}}

@@ -190,6 +190,15 @@ def test_values_that_do_not_fit_together_are_refused(values: dict[str, Any], tex
     assert text in refusal(values)
 
 
+@pytest.mark.parametrize("part", ["gateway", "webhooks", "client-config"])
+def test_an_api_and_a_program_of_the_release_have_no_object_in_common(part: str) -> None:
+    values = values_with({part: async_api()}, gateway={"enabled": True}, webhooks={"enabled": True, "queueUrl": QUEUE})
+    with pytest.raises(HelmError, match=f"apis.{part}: its objects have the name api-{part}"):
+        chart().render(values, name="api", namespace="apis")
+    chart().render(values, name="apis", namespace="apis")
+    chart().render(values_with({"gateway": async_api()}), name="api", namespace="apis")
+
+
 def test_all_faults_are_listed_at_once() -> None:
     text = refusal(values_with({"a": {**WITHOUT_QUEUE, "requestTimeout": 0}, "b": realtime_api(queueUrl=QUEUE)}))
     for fault in ("apis.a.queueUrl", "apis.a.requestTimeout", "apis.b.queueUrl"):

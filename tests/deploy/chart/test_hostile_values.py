@@ -7,12 +7,16 @@ import yaml
 
 from tests.deploy.chart.rendering import (
     JOB,
+    RELEASE,
+    Rendered,
     async_api,
     batch_api,
+    chart,
     containers,
     filled,
     realtime_api,
     render,
+    values_of,
     values_with,
 )
 
@@ -110,3 +114,13 @@ def test_numbers_of_a_job_that_look_like_floats_stay_texts() -> None:
     manifest = filled(release.job("sum", "worker.yaml"), job)
     assert manifest["metadata"]["labels"]["jobID"] == "671441712345e123"
     assert manifest["spec"]["parallelism"] == 3
+
+
+@pytest.mark.parametrize("namespace", ["1234", "1e3", "null", "yes"])
+def test_a_namespace_that_looks_like_something_else_is_a_text(namespace: str) -> None:
+    release = Rendered(chart().render(values_of("full.yaml"), name=RELEASE, namespace=namespace))
+    assert {found["metadata"]["namespace"] for found in release.objects} == {namespace, "istio-system", "default"}
+    for name in ("config.yaml", "enqueuer.yaml", "worker.yaml"):
+        assert release.job("image-classifier", name)["metadata"]["namespace"] == namespace
+    for binding in release.of_kind("RoleBinding").values():
+        assert [subject["namespace"] for subject in binding["subjects"]] == [namespace]

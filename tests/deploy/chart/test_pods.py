@@ -108,6 +108,18 @@ def test_the_containers_of_the_user_are_restricted_unless_they_say_otherwise() -
     assert pods["api-embedder"]["securityContext"]["runAsNonRoot"] is False
 
 
+def test_a_restart_does_not_wait_for_a_drain_that_nobody_has_begun() -> None:
+    probe = {"httpGet": {"path": "/healthz", "port": 8080}}
+    own = {**probe, "terminationGracePeriodSeconds": 3}
+    for given, grace_s in ((probe, 10), (own, 3)):
+        api = async_api(containers=[{"name": "api", "image": "a:1", "livenessProbe": given, "startupProbe": given}])
+        hooked = containers(render(values_with({"sum": api | {"form": "prestop"}})).pod("api-sum"))["api"]
+        assert hooked["livenessProbe"]["terminationGracePeriodSeconds"] == grace_s
+        assert hooked["startupProbe"]["terminationGracePeriodSeconds"] == grace_s
+        native = containers(render(values_with({"sum": api})).pod("api-sum"))["api"]
+        assert (native["livenessProbe"], native["startupProbe"]) == (given, given)
+
+
 def test_no_service_of_the_namespace_becomes_a_setting() -> None:
     for found in rendered("full.yaml").of_kind("Deployment").values():
         assert found["spec"]["template"]["spec"]["enableServiceLinks"] is False
