@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 from dequeuer.process.early_signals import STOPPED_STATUS, exit_on_signals
@@ -10,10 +11,18 @@ _STATUSES = {"enqueue": STOPPED_STATUS, "jobs": None, "dev": None, "check": None
 """Exit statuses of commands that a signal ends while they are imported; None: that of the signal."""
 
 
+def _early_status() -> int | None:
+    command = "".join(sys.argv[1:2])
+    # Settings cannot be read yet.
+    fails = os.environ.get("DEQUEUER_FAIL_WHEN_STOPPED", "").lower() == "true"
+    if fails and (not command or command.startswith("-")):
+        return STOPPED_STATUS
+    return _STATUSES.get(command, 0)
+
+
 def main() -> None:
     """Run the command line and exit with its status."""
-    command = sys.argv[1:2]
-    exit_on_signals(_STATUSES.get("".join(command), 0))
+    exit_on_signals(_early_status())
     from dequeuer.cli import main as run  # noqa: PLC0415 - signals must be handled before the slow imports
     from dequeuer.process.standard_streams import flush_or_discard, open_missing_streams  # noqa: PLC0415 - see the line above
 

@@ -285,8 +285,8 @@ def _check_not_batch(reader: Reader, kind: ApiKind | None) -> None:
 
 def _check_job(reader: Reader, kind: ApiKind | None) -> None:
     """Add the faults of the options that name a batch job, and of those that say where its objects are."""
-    for path in ("job_id", "output"):
-        if kind not in (None, "batch") and path in reader.values:
+    for path in ("job_id", "output", "fail_when_stopped"):
+        if kind not in (None, "batch") and path in reader.sources and path in reader.values:
             wrong, other = f"is for batch APIs, and the kind of this API is {kind}", reader.source("api_kind")
             reader.faults.append(f"{reader.source(path)}: {wrong}; remove it, or correct {other}")
     given = [path for path in ("output", "worker_id") if path in reader.values]

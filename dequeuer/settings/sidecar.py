@@ -187,6 +187,10 @@ class SidecarSettings(SharedSettings):
     exit_when_empty: bool = option(BOOLEAN, "DEQUEUER_EXIT_WHEN_EMPTY", default="true")
     """Whether a batch job's sidecar ends when it has found the queue empty twice. false is for a queue that is still
     being filled: the sidecar ends by SIGTERM, which whoever runs the job sends when the job is over."""
+    fail_when_stopped: bool = option(BOOLEAN, "DEQUEUER_FAIL_WHEN_STOPPED", default="false")
+    """Whether the sidecar of a batch job ends with status 143 instead of 0 when it was stopped before it has seen that
+    the queue is used up. A Job of Kubernetes needs it: the first pod that ends with 0 ends the Job as complete, also
+    when that pod was evicted and batches are left."""
     exit_when_idle_s: float | None = option(
         seconds(1, 604_800), "DEQUEUER_EXIT_WHEN_IDLE", default=None, unset="it runs until SIGTERM"
     )

@@ -34,6 +34,7 @@ from dequeuer.probes.gate import Gate
 from dequeuer.probes.http_check import HttpCheck
 from dequeuer.probes.protocol import identify
 from dequeuer.probes.spec import load_probes
+from dequeuer.process.early_signals import STOPPED_STATUS
 from dequeuer.process.garbage import freeze_startup_objects
 from dequeuer.process.running import run_to_status
 from dequeuer.settings import SidecarSettings
@@ -161,8 +162,10 @@ class _Sidecar:
                 finally:
                     for task in background:
                         task.cancel()
-        failed = self._drain.is_forced or (kind is not None and kind.has_failed())
-        return EXIT_FAILED if failed else EXIT_OK
+        if self._drain.is_forced or (kind is not None and kind.has_failed()):
+            return EXIT_FAILED
+        is_work_over = health.worker is not None and health.worker.has_ended_itself
+        return STOPPED_STATUS if settings.fail_when_stopped and not is_work_over else EXIT_OK
 
     def _observe(self, stack: AsyncExitStack) -> Observer:
         settings = self._settings

@@ -79,6 +79,8 @@ class Worker:
         self._prefetched = PrefetchBuffer(settler, renewer, observer)
         self.must_end_at = math.inf
         """Loop time by which `run` returns. It is known when the drain begins, or the work is over."""
+        self.has_ended_itself = False
+        """Whether the work was over, and not stopped by a drain."""
         self._attempts = Attempts(
             handler=handler,
             renewer=renewer,
@@ -141,6 +143,7 @@ class Worker:
 
     async def _poll(self) -> None:
         reason = await self._poller.run()
+        self.has_ended_itself = True
         self._observer(ProcessPhaseChanged(phase=reason, in_flight=len(self._attempts)))
 
     async def _settle_everything(self) -> None:

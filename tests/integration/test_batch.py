@@ -165,3 +165,27 @@ def test_an_empty_queue_is_no_end_while_it_may_still_be_filled(
     key = f"{CLUSTER}/jobs/BatchAPI/0.42.1/api/job-1/workers/worker-0-1.json"
     counts = json.loads(bucket.s3.get_object(Bucket=bucket.name, Key=key)["Body"].read())
     assert (counts["succeeded"], counts["failed_attempts"], counts["failed_batches"]) == (1, 0, 0)
+
+
+@pytest.mark.parametrize(("fails", "status"), [("false", 0), ("true", 143)])
+def test_a_sidecar_that_is_stopped_before_the_end_may_end_with_143_and_the_last_one_with_0(
+    cloud: Cloud, queue: Queue, container: Container, fails: str, status: int
+) -> None:
+    for number in range(2):
+        queue.send(f"[{number}]")
+    queue.send_completion("job-1")
+    release = threading.Event()
+
+    def reply(_request: Request) -> Reply:
+        assert release.wait(120)
+        return Reply()
+
+    container.reply = reply
+    settings = batch_settings(cloud, queue, container.port, DEQUEUER_FAIL_WHEN_STOPPED=fails)
+    with Sidecar(settings) as sidecar:
+        eventually(lambda: container.paths("/"), "a batch in the container")
+        sidecar.terminate()
+        release.set()
+        assert sidecar.wait() == status
+    assert run_job(cloud, queue, container, 1, DEQUEUER_FAIL_WHEN_STOPPED=fails) == [0]
+    assert (container.paths("/"), container.paths(COMPLETE)) == (2, 1)

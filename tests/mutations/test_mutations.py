@@ -60,6 +60,10 @@ _PRIORITIES = "tests/gateway/test_priorities.py"
 _OWN_END = "tests/worker/test_own_end.py"
 _PROVISION = "tests/provision/test_app.py"
 _DIFFERENCES = "tests/provision/test_differences.py"
+_STOPPED = (
+    "tests/integration/test_batch.py::"
+    "test_a_sidecar_that_is_stopped_before_the_end_may_end_with_143_and_the_last_one_with_0"
+)
 
 _MANIFESTS = "tests/manifests/test_fields.py"
 
@@ -2427,6 +2431,29 @@ MUTATIONS = [
         old="        return all(turn.is_empty and turn.may_be_asked for turn in self._by_queue.values())\n",
         new="        return True\n",
         tests=(_OWN_END,),
+    ),
+    Mutation(
+        name="a pod of a Job that is stopped ends the Job as complete",
+        module="sidecar/app.py",
+        old="if settings.fail_when_stopped and not is_work_over else EXIT_OK",
+        new="if False else EXIT_OK",
+        tests=(_STOPPED,),
+    ),
+    Mutation(
+        name="a pod of a Job that has seen the end of its queue has failed",
+        module="worker/worker.py",
+        old="        self.has_ended_itself = True\n",
+        new="        pass\n",
+        tests=(_STOPPED,),
+    ),
+    Mutation(
+        name="a pod of a Job that is stopped while it starts ends the Job as complete",
+        module="__main__.py",
+        old="        return STOPPED_STATUS\n",
+        new="        pass\n",
+        tests=(
+            "tests/process/test_early_signals.py::test_the_sidecar_of_a_job_that_must_not_end_as_complete_ends_with_143",
+        ),
     ),
     Mutation(
         name="whoever reaches the admin port can begin the drain of a sidecar",

@@ -105,6 +105,17 @@ def test_a_signal_during_the_imports_ends_it_with_0(
         assert process.stderr.read() == b""
 
 
+@pytest.mark.parametrize("flags", [(), ("--workers", "2")], ids=["no flags", "flags"])
+def test_the_sidecar_of_a_job_that_must_not_end_as_complete_ends_with_143(
+    tmp_path: Path, flags: tuple[str, ...]
+) -> None:
+    slow, reached = slow_import(tmp_path, "structlog")
+    with started(flags, slow | {"DEQUEUER_FAIL_WHEN_STOPPED": "True"}, is_pid_1=False) as process:
+        eventually(reached.exists, "an import that does not end")
+        os.kill(process.pid, signal.SIGTERM)
+        assert process.wait(30) == 143
+
+
 @pytest.mark.parametrize("command", [("jobs", "list", "sum"), ("dev", "--once")], ids=["jobs", "dev"])
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_command_of_a_person_ends_with_the_status_of_the_signal(
@@ -121,16 +132,21 @@ def test_a_command_of_a_person_ends_with_the_status_of_the_signal(
 
 @pytest.mark.parametrize("is_pid_1", [pytest.param(False, id="as any process"), as_pid_1])
 @pytest.mark.parametrize(
-    ("command", "status"),
-    [((), 0), (("gateway",), 0), (("enqueue", "-apiName", "api"), 143)],
-    ids=["sidecar", "gateway", "enqueuer"],
+    ("command", "variables", "status"),
+    [
+        ((), {}, 0),
+        ((), {"DEQUEUER_FAIL_WHEN_STOPPED": "true"}, 143),
+        (("gateway",), {}, 0),
+        (("enqueue", "-apiName", "api"), {}, 143),
+    ],
+    ids=["sidecar", "sidecar of a Job", "gateway", "enqueuer"],
 )
 def test_a_signal_at_any_moment_of_the_start_ends_the_process(
-    command: tuple[str, ...], status: int, is_pid_1: bool
+    command: tuple[str, ...], variables: dict[str, str], status: int, is_pid_1: bool
 ) -> None:
     chance = random.Random(8)
     for _ in range(5):
-        with started(command, {"DEQUEUER_SHUTDOWN_DELAY": "5"}, is_pid_1) as process:
+        with started(command, {"DEQUEUER_SHUTDOWN_DELAY": "5", **variables}, is_pid_1) as process:
             pid = inner(process, is_pid_1)
             eventually(lambda pid=pid: catches(pid, signal.SIGTERM), "a handler", 30)  # type: ignore[misc]
             if not command:

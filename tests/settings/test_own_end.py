@@ -26,6 +26,13 @@ def test_a_batch_job_has_an_end_of_its_own() -> None:
     assert all("DEQUEUER_EXIT_WHEN_EMPTY" in fault and "DEQUEUER_API_KIND" in fault for fault in found)
 
 
+def test_only_the_sidecar_of_a_batch_job_may_end_with_143_when_it_is_stopped() -> None:
+    assert not load([], BATCH).fail_when_stopped
+    assert load([], BATCH | {"DEQUEUER_FAIL_WHEN_STOPPED": "true"}).fail_when_stopped
+    [fault] = faults([], ASYNC | {"DEQUEUER_FAIL_WHEN_STOPPED": "true"})
+    assert "DEQUEUER_FAIL_WHEN_STOPPED: is for batch APIs" in fault
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [

@@ -54,6 +54,7 @@
 {{ include "dequeuer.variable" (list "DEQUEUER_JOB_ID" "__JOB_ID__") }}
 {{ include "dequeuer.variable" (list "DEQUEUER_QUEUE_URL" "__QUEUE_URL__") }}
 {{ include "dequeuer.variable" (list "DEQUEUER_OUTPUT" "__OUTPUT__") }}
+{{ include "dequeuer.variable" (list "DEQUEUER_FAIL_WHEN_STOPPED" "true") }}
 - name: DEQUEUER_WORKER_ID
   valueFrom:
     fieldRef:

@@ -105,6 +105,11 @@ def async_example(queue: Queue, bucket: Bucket) -> Manifest:
     )
 
 
+def job_example(queue: Queue, _bucket: Bucket) -> Manifest:
+    """Return the example of a batch job."""
+    return example("batch-job.yaml", DEQUEUER_QUEUE_URL=queue.url, AWS_REGION=REGION)
+
+
 def native(spec: Spec) -> Spec:
     """Return the pod as it is: the container of the user is a native sidecar of the dequeuer."""
     return spec

@@ -10,6 +10,7 @@ from typing import Final
 
 import pytest
 
+from dequeuer.process.early_signals import STOPPED_STATUS
 from tests.integration.cloud import Bucket, Cloud, Queue
 from tests.integration.kubernetes.chart import chart_async, chart_job
 from tests.integration.kubernetes.examples import (
@@ -18,6 +19,7 @@ from tests.integration.kubernetes.examples import (
     Records,
     async_example,
     inverted,
+    job_example,
     node_of,
     prestop,
     settled,
@@ -38,6 +40,7 @@ PRESTOP: Final[dict[str, Pods]] = {
     "example-prestop": lambda queue, bucket: async_example(queue, bucket).formed(prestop),
     "chart-prestop": partial(chart_async, "prestop"),
 }
+JOBS: Final[dict[str, Pods]] = {"example": job_example, "chart": chart_job}
 WRONG: Final[dict[str, Pods]] = {
     "inverted": lambda queue, bucket: async_example(queue, bucket).formed(inverted),
     "without-hook": lambda queue, bucket: async_example(queue, bucket).formed(without_hook),
@@ -103,9 +106,34 @@ def test_a_deleted_pod_of_a_job_finishes_its_batches_and_the_others_do_the_rest(
         pods = [node.start(manifest.workload, manifest.config_maps) for _ in range(2)]
         eventually(lambda: records.running(pods[0]) and records.running(pods[1]), "both pods to work")
         pods[0].delete()
-        assert [pod.wait_ended() for pod in pods] == ["Succeeded"] * 2
+        assert [pod.wait_ended() for pod in pods] == ["Failed", "Succeeded"]
     assert records.runs() == {f"/ {batch}": 1 for batch in batches} | {COMPLETION: 1}
     assert {pod for pod, _ in records.of("end")} == {pod.name for pod in pods}
+    assert queue.is_empty()
+
+
+@pytest.mark.parametrize("job", JOBS)
+def test_the_only_pod_of_a_job_that_is_deleted_has_failed_and_the_next_one_does_the_rest(
+    job: str, cloud: Cloud, bucket: Bucket, records: Records, tmp_path: Path
+) -> None:
+    # A Job without `completions` is complete when a pod has succeeded and none is left.
+    queue = cloud.queue(fifo=True)
+    for number in range(3):
+        queue.send(f"[{number}]")
+    queue.send_completion(JOB_ID)
+    manifest = JOBS[job](queue, bucket)
+    with node_of(tmp_path, records, cloud, work_s=WORK_S) as node:
+        first = node.start(manifest.workload, manifest.config_maps)
+        eventually(lambda: records.running(first), "the pod to work")
+        first.delete()
+        assert first.wait_ended() == "Failed"
+        assert first.happened("SIGKILL") == []
+        state = first.container("dequeuer").status.state
+        assert state is not None
+        assert state.exit_code == STOPPED_STATUS
+        assert not queue.is_empty()
+        assert node.start(manifest.workload, manifest.config_maps).wait_ended() == "Succeeded"
+    assert records.runs() == {f"/ [{number}]": 1 for number in range(3)} | {COMPLETION: 1}
     assert queue.is_empty()
 
 

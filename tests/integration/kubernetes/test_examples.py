@@ -17,6 +17,7 @@ from tests.integration.kubernetes.examples import (
     Records,
     async_example,
     example,
+    job_example,
     node_of,
     prestop,
     settled,
@@ -74,11 +75,7 @@ async def test_the_chart_s_gateway_takes_requests_that_its_pods_work_off(
         assert (answer["status"], answer["result"]) == ("completed", {"done": True})
 
 
-def example_job(queue: Queue, _bucket: Bucket) -> Manifest:
-    return example("batch-job.yaml", DEQUEUER_QUEUE_URL=queue.url, AWS_REGION=REGION)
-
-
-@pytest.mark.parametrize("job", [example_job, chart_job])
+@pytest.mark.parametrize("job", [job_example, chart_job])
 def test_the_pods_of_a_batch_job_end_when_its_queue_is_used_up(
     job: Callable[[Queue, Bucket], Manifest], cloud: Cloud, bucket: Bucket, records: Records, tmp_path: Path
 ) -> None:
@@ -117,7 +114,7 @@ def test_with_main_containers_alone_the_pod_of_a_job_does_not_end(
 ) -> None:
     queue = cloud.queue(fifo=True)
     queue.send_completion(JOB_ID)
-    manifest = example_job(queue, bucket).formed(prestop)
+    manifest = job_example(queue, bucket).formed(prestop)
     with node_of(tmp_path, records, cloud, work_s=0) as node:
         pod = node.start(manifest.workload, manifest.config_maps)
         status = pod.container("dequeuer").status
