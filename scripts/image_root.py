@@ -176,7 +176,8 @@ def place_package_records(root: Root) -> None:
     for path in binaries_and_settings:
         if ".so" in path.suffixes and path not in packages and not path.is_relative_to(sys.base_prefix):
             raise RuntimeError(f"{path} is from no package")
-    for package in sorted(set(packages.values())):
+    # The bundle is made at installation: no package has it among its files.
+    for package in sorted({"ca-certificates", *packages.values()}):
         name = package.partition(":")[0]
         root.write(Path("/var/lib/dpkg/status.d", name), run("dpkg-query", "-s", package))
         licence = Path("/usr/share/doc", name, "copyright")

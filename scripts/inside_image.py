@@ -1,6 +1,7 @@
 """Checks that must run inside the finished image. `scripts/check-image` mounts this file and runs it."""
 
 import ctypes
+import http.server
 import importlib
 import importlib.util
 import os
@@ -11,6 +12,8 @@ import socket
 import ssl
 import subprocess
 import sys
+import threading
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -39,6 +42,7 @@ def faults() -> Iterator[str]:
     yield from system()
     yield from clients()
     yield from modules()
+    yield from serving()
     exchange = importlib.import_module("dequeuer.proxy.exchange").__file__
     if exchange is None or not exchange.endswith(".so"):
         yield f"the modules of the realtime proxy are not compiled by mypyc: {exchange}"
@@ -56,6 +60,37 @@ def system() -> Iterator[str]:
         ctypes.CDLL("libgcc_s.so.1")
     except OSError as error:
         yield f"a thread that is cancelled would end the process: {error}"
+
+
+class Backend(http.server.BaseHTTPRequestHandler):
+    """A container whose every response is `served`."""
+
+    def do_GET(self) -> None:
+        """Respond."""
+        self.send_response(200)
+        self.send_header("Content-Length", "6")
+        self.end_headers()
+        self.wfile.write(b"served")
+
+
+def serving() -> Iterator[str]:
+    """Yield what goes wrong when the realtime proxy serves a request and is stopped."""
+    backend = http.server.ThreadingHTTPServer(("127.0.0.1", 8080), Backend)
+    threading.Thread(target=backend.serve_forever, daemon=True).start()
+    command = ["/dequeuer", "proxy", "--port=8888", "--user-port=8080", "--max-concurrency=8", "--max-queue-length=100"]
+    environment = {**os.environ, "DEQUEUER_SHUTDOWN_DELAY": "0"}
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as proxy:  # noqa: S603
+        log = iter(proxy.stdout or ())
+        if not any(b'"container_ready"' in line for line in log):
+            yield f"the proxy ended with status {proxy.wait()} before it was ready"
+            return
+        with urllib.request.urlopen("http://127.0.0.1:8888/a/path", timeout=30) as response:
+            if response.read() != b"served":
+                yield "the proxy has changed a response"
+        proxy.terminate()
+        lines = list(log)
+    if proxy.returncode != 0:
+        yield f"the proxy ended with status {proxy.returncode} after SIGTERM: {lines[-3:]}"
 
 
 def clients() -> Iterator[str]:
