@@ -68,6 +68,19 @@ def test_a_failed_liveness_probe_restarts_its_container_alone(node: Node) -> Non
 
 
 @needs_pods
+def test_a_hook_delays_the_restart_for_no_longer_than_the_grace_of_the_liveness_probe(node: Node) -> None:
+    hook = {"preStop": {"sleep": {"seconds": 3600}}}
+    probe = {"exec": {"command": ["false"]}, "failureThreshold": 1, "terminationGracePeriodSeconds": 1}
+    pod = start(node, container("main", ENDS_AT_ONCE, lifecycle=hook, livenessProbe=probe))
+    eventually(lambda: pod.container("main").status.restart_count, "the restart")
+    assert pod.happened("liveness probe failed", "preStop", "SIGTERM")[:3] == [
+        ("main", "liveness probe failed"),
+        ("main", "preStop"),
+        ("main", "SIGTERM"),
+    ]
+
+
+@needs_pods
 def test_a_startup_probe_that_never_passes_restarts_its_container_and_holds_back_the_others(node: Node) -> None:
     probe = {"tcpSocket": {"port": 8080}, "periodSeconds": 0.1, "failureThreshold": 2}
     inits = [sidecar("server", ENDS_AT_ONCE, startupProbe=probe)]
