@@ -2,7 +2,12 @@
 
 {{/* Requests in flight that a pod should have. Argument: api. */}}
 {{- define "dequeuer.targetInFlight" -}}
-{{ default .concurrency .autoscaling.targetInFlight }}
+{{- $most := .concurrency -}}
+{{- if include "dequeuer.isJob" . -}}
+{{- /* A pod that ends after fewer messages than it could work on would leave the others to the next look at the queue. */ -}}
+{{- $most = min (.concurrency | int64) (.scaledJob.maxMessages | int64) -}}
+{{- end -}}
+{{ default $most .autoscaling.targetInFlight }}
 {{- end -}}
 
 {{/* `behavior` of a HorizontalPodAutoscaler. Argument: autoscaling. */}}

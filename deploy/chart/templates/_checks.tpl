@@ -28,7 +28,9 @@
 {{- if has $port (list "8888" "15000") -}}
 {{- $faults = append $faults (printf "%s.%s.%s.port: %s is a port of the dequeuer or proxy; allowed: all but 8888 and 15000" $place $which $way $port) -}}
 {{- end -}}
-{{- if and (eq $which "readinessProbe") (not (regexMatch "^[0-9]+$" $port)) -}}
+{{- if and (kindIs "string" $action.port) (regexMatch "^[0-9]+$" $port) -}}
+{{- $faults = append $faults (printf "%s.%s.%s.port: %q is a text, which Kubernetes takes for a name; write the number without quotes" $place $which $way $port) -}}
+{{- else if and (eq $which "readinessProbe") (kindIs "string" $action.port) -}}
 {{- $named := false -}}
 {{- range $given := $container.ports -}}{{- if eq ($given.name | toString) $port -}}{{- $named = true -}}{{- end -}}{{- end -}}
 {{- if not $named -}}
@@ -276,6 +278,26 @@
 {{- range $field := list "kind" "queueUrl" "containers" "endpoint" -}}
 {{- if hasKey $.Values.defaults $field -}}
 {{- $faults = append $faults (printf "defaults.%s: belongs to one API; set it in apis.<name>" $field) -}}
+{{- end -}}
+{{- end -}}
+{{- $accounts := dict -}}
+{{- range $part := list "gateway" "webhooks" "controller" -}}
+{{- $given := index $.Values $part -}}
+{{- if and $given.enabled $given.serviceAccount.create -}}
+{{- $account := default (include "dequeuer.name" (dict "root" $ "part" $part)) $given.serviceAccount.name -}}
+{{- $_ := set $accounts $account (append (index $accounts $account | default list) $part) -}}
+{{- end -}}
+{{- end -}}
+{{- range $name, $_ := .Values.apis -}}
+{{- $account := (include "dequeuer.api" (dict "root" $ "name" $name) | fromJson).serviceAccount -}}
+{{- if $account.create -}}
+{{- $object := default (printf "api-%s" $name) $account.name -}}
+{{- $_ := set $accounts $object (append (index $accounts $object | default list) (printf "apis.%s" $name)) -}}
+{{- end -}}
+{{- end -}}
+{{- range $account, $users := $accounts -}}
+{{- if gt (len $users) 1 -}}
+{{- $faults = append $faults (printf "serviceAccount.name %s: is created for %s; set serviceAccount.create to false for all but one of them" $account (join " and " $users)) -}}
 {{- end -}}
 {{- end -}}
 {{- range $part := list "gateway" "webhooks" "controller" "client-config" -}}

@@ -132,6 +132,25 @@ CASES: list[tuple[dict[str, Any], str]] = [
         one(async_api(workload="ScaledJob", form="prestop", autoscaling={"type": "keda"})),
         "apis.sum.form: with prestop the Jobs of a ScaledJob would not end",
     ),
+    (
+        values_with({"a": async_api(), "b": realtime_api()}, defaults={"serviceAccount": {"name": "shared"}}),
+        "serviceAccount.name shared: is created for apis.a and apis.b; set serviceAccount.create to false",
+    ),
+    (
+        values_with(
+            {"a": async_api(serviceAccount={"name": "demo-gateway"})},
+            gateway={"enabled": True},
+        ),
+        "serviceAccount.name demo-gateway: is created for gateway and apis.a",
+    ),
+    (
+        one(async_api(containers=probed(httpGet={"path": "/", "port": "8080"}))),
+        'apis.sum.containers[api].readinessProbe.httpGet.port: "8080" is a text',
+    ),
+    (
+        one(realtime_api(containers=[container(livenessProbe={"tcpSocket": {"port": "8080"}})])),
+        'apis.sum.containers[api].livenessProbe.tcpSocket.port: "8080" is a text',
+    ),
     (one(realtime_api(workload="ScaledJob")), "apis.sum.workload: ScaledJob is for an AsyncAPI"),
     (
         split({"name": "a", "weight": 60}, {"name": "b", "weight": 50}),

@@ -179,3 +179,27 @@ def test_long_work_gets_a_job_for_each_message() -> None:
     assert "DEQUEUER_POD_DELETION_COST" not in given
     for kind in ("Deployment", "PodDisruptionBudget", "ScaledObject"):
         assert "api-trainer" not in release.of_kind(kind)
+
+
+@pytest.mark.parametrize(("concurrency", "messages", "target"), [(4, 1, "1"), (4, 6, "4"), (4, 3, "3"), (1, 5, "1")])
+def test_a_scaled_job_starts_as_many_jobs_as_end_all_messages_at_once(
+    concurrency: int, messages: int, target: str
+) -> None:
+    job = {"workload": "ScaledJob", "scaledJob": {"maxMessages": messages}, "concurrency": concurrency}
+
+    def trigger(**more: Any) -> str:
+        release = render(values_with({"sum": async_api(**job, autoscaling={"type": "keda", **more})}))
+        [found] = release.get("ScaledJob", "api-sum")["spec"]["triggers"]
+        length: str = found["metadata"]["queueLength"]
+        return length
+
+    assert trigger() == target
+    assert trigger(targetInFlight=9) == "9"
+
+
+def test_one_service_account_can_be_that_of_several_apis() -> None:
+    shared = {"name": "shared", "create": False}
+    apis = {"a": async_api(serviceAccount={"name": "shared"}), "b": realtime_api(serviceAccount=shared)}
+    release = render(values_with(apis))
+    assert list(release.of_kind("ServiceAccount")) == ["shared"]
+    assert {release.pod(name)["serviceAccountName"] for name in ("api-a", "api-b")} == {"shared"}
