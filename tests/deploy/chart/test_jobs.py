@@ -46,6 +46,13 @@ def test_a_job_gives_up_at_once_on_a_bad_configuration_only() -> None:
     ]
 
 
+def test_a_worker_that_is_stopped_has_failed_and_each_one_has_an_id_of_its_own() -> None:
+    [container] = manifest("worker.yaml")["spec"]["template"]["spec"]["containers"]
+    variables = {variable.pop("name"): variable for variable in container["env"]}
+    assert variables["DEQUEUER_FAIL_WHEN_STOPPED"] == {"value": "true"}
+    assert variables["DEQUEUER_WORKER_ID"] == {"valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}
+
+
 def test_the_pods_of_a_job_find_its_files() -> None:
     files = manifest("config.yaml")
     assert files["data"]["job.json"] == JOB["__JOB_JSON__"]

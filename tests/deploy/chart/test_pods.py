@@ -120,6 +120,12 @@ def test_a_restart_does_not_wait_for_a_drain_that_nobody_has_begun() -> None:
         assert (native["livenessProbe"], native["startupProbe"]) == (given, given)
 
 
+def test_a_pod_that_is_not_ready_keeps_no_node_from_being_drained() -> None:
+    budgets = rendered("full.yaml").of_kind("PodDisruptionBudget")
+    assert {"api-text-generator", "demo-gateway", "demo-webhooks"} <= set(budgets)
+    assert {found["spec"]["unhealthyPodEvictionPolicy"] for found in budgets.values()} == {"AlwaysAllow"}
+
+
 def test_no_service_of_the_namespace_becomes_a_setting() -> None:
     for found in rendered("full.yaml").of_kind("Deployment").values():
         assert found["spec"]["template"]["spec"]["enableServiceLinks"] is False
