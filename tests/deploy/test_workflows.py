@@ -66,6 +66,19 @@ def test_the_image_that_is_published_is_the_one_that_was_checked() -> None:
     assert architectures == {"amd64", "arm64"}
 
 
+def test_the_chart_of_a_release_installs_the_image_of_that_release() -> None:
+    (step,) = [step for step in RELEASE["jobs"]["publish-image"]["steps"] if "helm package" in step.get("run", "")]
+    before = step["run"].partition("helm package")[0]
+    (example, own) = re.findall(r"^sed -i \"s\|\^(.*?)\\\$\|(.*?)\|\" deploy/chart/values.yaml$", before, re.MULTILINE)[
+        0
+    ]
+    values = (ROOT / "deploy" / "chart" / "values.yaml").read_text(encoding="utf-8").splitlines()
+    assert values.count(example) == 1
+    assert own == "  repository: $IMAGE"
+    # A line that is not replaced ends the release.
+    assert f'grep -qxF "{own}" deploy/chart/values.yaml' in before
+
+
 def test_the_base_and_the_actions_are_updated() -> None:
     dependabot = yaml.safe_load((ROOT / ".github" / "dependabot.yml").read_text(encoding="utf-8"))
     assert {update["package-ecosystem"] for update in dependabot["updates"]} == {"docker", "github-actions"}
