@@ -32,6 +32,11 @@ def chart_values(apis: Apis, cluster: ClusterFacts, queues: Mapping[str, str], n
             values[key] = given
         else:
             notes.add_general(f"{key}: is needed; give --cluster-config a file with {what}, or set it")
+    notes.add_general("image.repository and image.tag: are needed: the image of the dequeuer that you have pushed")
+    notes.add_general(
+        "gateway.serviceAccount.annotations, and serviceAccount.annotations of each AsyncAPI and BatchAPI: name their "
+        "roles there, unless the cluster has EKS Pod Identity; `dequeuer provision policies` prints what each may do"
+    )
     notes.add_general(
         "Cortex ran containers privileged, as the user of the image; here they have no capabilities. runAsNonRoot: "
         "false lets them be root: remove it where the images have a user of their own"

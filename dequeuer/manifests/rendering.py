@@ -33,7 +33,10 @@ def render(values: Mapping[str, Any], chart: Path, release: str, namespace: str)
         RenderError: there is no Helm, no chart, or the chart refuses the values.
     """
     if not (chart / "Chart.yaml").is_file():
-        raise RenderError(f"{clip(str(chart))} is no chart: it has no Chart.yaml; name the folder with --chart")
+        raise RenderError(
+            f"{clip(str(chart))} is no chart: it has no Chart.yaml; name the "
+            "folder deploy/chart of a clone with --chart"
+        )
     try:
         library: Any = importlib.import_module("helm_python")
     except ImportError:

@@ -15,6 +15,10 @@ CLUSTER: Final = ClusterFacts(cluster_uid="uid-1", bucket="my-bucket", region="e
 QUEUES: Final = {"sum": "https://sqs.eu-west-1.amazonaws.com/111122223333/sum.fifo"}
 
 
+OF_EVERY_FILE: Final = ("image.repository and image.tag", "gateway.serviceAccount.annotations", "Cortex ran containers")
+"""How the notes begin that are about every file."""
+
+
 class Converted:
     """Values, and the notes about what is not carried over; those about every file are left out."""
 
@@ -25,7 +29,7 @@ class Converted:
         if queues is None:
             queues = {name: url for name, url in QUEUES.items() if isinstance(apis.get(name), AsyncApi)}
         self.values: dict[str, Any] = chart_values(apis, cluster, queues, notes)
-        self.notes = [line for line in notes.lines() if "privileged" not in line]
+        self.notes = [line for line in notes.lines() if not line.startswith(OF_EVERY_FILE)]
 
     def api(self, name: str = "sum") -> dict[str, Any]:
         """Return the values of an API."""

@@ -45,8 +45,10 @@ def test_values_go_to_standard_output_and_notes_to_both(run: Run, file: str, clu
     assert status == 0
     assert yaml.safe_load(out)["apis"]["sum"]["queueUrl"] == QUEUES["sum"]
     comments = [line for line in out.splitlines() if line.startswith("# - ")]
-    assert len(comments) == 2
-    assert "cortex.yaml:1:110: apis[0].autoscaling.init_replicas (API sum): has no counterpart" in comments[1]
+    assert len(comments) == 4
+    assert comments[0].startswith("# - image.repository and image.tag: are needed")
+    assert comments[1].startswith("# - gateway.serviceAccount.annotations, and serviceAccount.annotations of each")
+    assert "cortex.yaml:1:110: apis[0].autoscaling.init_replicas (API sum): has no counterpart" in comments[3]
     assert err.splitlines() == [f"dequeuer manifests: {line[4:]}" for line in comments]
 
 
@@ -87,7 +89,7 @@ def test_a_wrong_command_line_is_status_2(arguments: list[str], run: Run, capsys
 def test_plain_without_a_chart_says_how_to_name_one(run: Run, file: str, tmp_path: Path) -> None:
     status, out, err = run(file, "--plain", "--chart", str(tmp_path))
     assert (status, out) == (1, "")
-    assert "is no chart: it has no Chart.yaml; name the folder with --chart" in err
+    assert "is no chart: it has no Chart.yaml; name the folder deploy/chart of a clone with --chart" in err
 
 
 def test_a_reader_that_has_gone_is_no_traceback(file: str) -> None:
