@@ -7,7 +7,15 @@ import sys
 
 from dequeuer.process.early_signals import STOPPED_STATUS, exit_on_signals
 
-_STATUSES = {"enqueue": STOPPED_STATUS, "jobs": None, "dev": None, "check": None}
+_STATUSES = {
+    "enqueue": STOPPED_STATUS,
+    "jobs": None,
+    "dev": None,
+    "check": None,
+    "provision": None,
+    "manifests": None,
+    "token": None,
+}
 """Exit statuses of commands that a signal ends while they are imported; None: that of the signal."""
 
 

@@ -116,12 +116,23 @@ def test_the_sidecar_of_a_job_that_must_not_end_as_complete_ends_with_143(
         assert process.wait(30) == 143
 
 
-@pytest.mark.parametrize("command", [("jobs", "list", "sum"), ("dev", "--once")], ids=["jobs", "dev"])
+@pytest.mark.parametrize(
+    ("command", "module"),
+    [
+        (("jobs", "list", "sum"), "argparse"),
+        (("dev", "--once"), "argparse"),
+        (("manifests", "cortex.yaml"), "argparse"),
+        (("check",), "dataclasses"),
+        (("provision",), "dataclasses"),
+        (("token",), "secrets"),
+    ],
+    ids=lambda value: value[0] if isinstance(value, tuple) else "",
+)
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_command_of_a_person_ends_with_the_status_of_the_signal(
-    tmp_path: Path, number: signal.Signals, command: tuple[str, ...]
+    tmp_path: Path, number: signal.Signals, command: tuple[str, ...], module: str
 ) -> None:
-    slow, reached = slow_import(tmp_path, "argparse")
+    slow, reached = slow_import(tmp_path, module)
     with started(command, slow, is_pid_1=False) as process:
         eventually(reached.exists, "an import that does not end")
         os.kill(process.pid, number)
