@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
 from typing import Final, TypeVar
 
 from dequeuer.check.aws_access import AwsAccess, open_aws
+from dequeuer.check.bucket_facts import BucketRead, Unread
 from dequeuer.check.buckets import CHECKS_OF_BUCKETS, check_bucket
 from dequeuer.check.container import check_container
 from dequeuer.check.files import judge_file
@@ -15,15 +17,20 @@ from dequeuer.check.identity import NO_CREDENTIALS, check_caller, check_keys
 from dequeuer.check.kubernetes import check_kubernetes, find_api
 from dequeuer.check.network import check_network
 from dequeuer.check.permissions import check_permissions
-from dequeuer.check.plan import Plan
+from dequeuer.check.plan import BucketNeed, Plan, QueueNeed
 from dequeuer.check.pod import check_pod
+from dequeuer.check.queue_facts import QueueFacts
 from dequeuer.check.queues import CHECKS_OF_QUEUES, check_queue
 from dequeuer.check.simulation import Simulation
+from dequeuer.core.errors import DequeuerError, SourceUnavailableError
 from dequeuer.settings import AwsSettings
 
 T = TypeVar("T")
-TOPIC_TIMEOUT_S: Final = 40.0
+TOPIC_TIMEOUT_S: Final = 50.0
 """For all checks of one topic."""
+FACTS_TIMEOUT_S: Final = 20.0
+"""For reading all queues and buckets: with the keys before and the permissions after it, less than a topic has."""
+LATE: Final = f"AWS answered too slowly: not everything could be looked at within {FACTS_TIMEOUT_S:g} s"
 MAX_AT_A_TIME: Final = 16
 """Queues that are asked about at the same time: a gateway can have hundreds."""
 
@@ -31,7 +38,7 @@ MAX_AT_A_TIME: Final = 16
 async def run_checks(
     plan: Plan, environ: Mapping[str, str], *, writes: bool = False, pod_grace_s: int | None = None
 ) -> list[Finding]:
-    """Return all findings, in the order of the report. Ends within 50 s.
+    """Return all findings, in the order of the report. Ends within 55 s.
 
     Args:
         plan: what is checked.
@@ -82,15 +89,20 @@ async def _check_with_keys(plan: Plan, access: AwsAccess, environ: Mapping[str, 
             found += all_unknown(CHECKS_OF_BUCKETS, bucket.name, NO_CREDENTIALS)
         return found
     turns = asyncio.Semaphore(MAX_AT_A_TIME)
+    ends_at = asyncio.get_running_loop().time() + FACTS_TIMEOUT_S
 
-    async def in_turn(call: Awaitable[T]) -> T:
-        async with turns:
-            return await call
+    async def in_turn(check: Callable[[], Awaitable[T]], late: T) -> T:
+        # Queues that are not reached in time must not cost the findings about the others.
+        try:
+            async with asyncio.timeout_at(ends_at), turns:
+                return await check()
+        except TimeoutError:
+            return late
 
     (of_caller, caller_arn), of_queues, of_buckets = await asyncio.gather(
         check_caller(access, plan.queues, environ),
-        asyncio.gather(*(in_turn(check_queue(access, queue)) for queue in plan.queues)),
-        asyncio.gather(*(in_turn(check_bucket(access, bucket)) for bucket in plan.buckets)),
+        asyncio.gather(*(in_turn(partial(check_queue, access, one), _late_queue(one)) for one in plan.queues)),
+        asyncio.gather(*(in_turn(partial(check_bucket, access, one), _late_bucket(one)) for one in plan.buckets)),
     )
     found += of_caller
     for findings, _ in (*of_queues, *of_buckets):
@@ -99,3 +111,11 @@ async def _check_with_keys(plan: Plan, access: AwsAccess, environ: Mapping[str, 
     buckets = {bucket.name: read for bucket, (_, read) in zip(plan.buckets, of_buckets, strict=True)}
     simulation = Simulation(access, caller_arn, environ)
     return [*found, *await check_permissions(plan, access, queues, buckets, simulation)]
+
+
+def _late_queue(queue: QueueNeed) -> tuple[list[Finding], QueueFacts | DequeuerError]:
+    return all_unknown(CHECKS_OF_QUEUES, queue.name, LATE), SourceUnavailableError(LATE)
+
+
+def _late_bucket(bucket: BucketNeed) -> tuple[list[Finding], BucketRead]:
+    return all_unknown(CHECKS_OF_BUCKETS, bucket.name, LATE), Unread(reason=LATE)

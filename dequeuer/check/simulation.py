@@ -21,6 +21,8 @@ Decision: TypeAlias = Literal["allowed", "explicitDeny", "implicitDeny"]
 """implicitDeny: no policy of the role allows it; one of the resource still can."""
 MAX_QUESTIONS: Final = 40
 """A gateway can have hundreds of queues, and IAM takes few requests a second."""
+QUESTIONS_TIMEOUT_S: Final = 10.0
+"""After it no more questions are asked: each waits for the one before."""
 _LIMIT_BYTES: Final = 256 * 1024
 _FORM: Final = (("content-type", "application/x-www-form-urlencoded; charset=utf-8"),)
 _ASSUMED_ROLE: Final = re.compile(r"arn:(aws[a-z-]*):sts::([0-9]{12}):assumed-role/([A-Za-z0-9+=,.@_-]{1,64})/.*")
@@ -60,11 +62,17 @@ class Simulation:
             environ.get("AWS_ENDPOINT_URL_IAM") or environ.get("AWS_ENDPOINT_URL") or "https://iam.amazonaws.com"
         )
         self._left = MAX_QUESTIONS
+        self._ends_at: float | None = None
         self._turn = asyncio.Lock()
 
     async def decision(self, action: str, resource: str) -> Decision | None:
         """Return whether the role's policies allow an action; None: it is not known. `resource`: an ARN."""
         async with self._turn:
+            now = asyncio.get_running_loop().time()
+            if self._ends_at is None:
+                self._ends_at = now + QUESTIONS_TIMEOUT_S
+            if now >= self._ends_at:
+                return None
             is_possible = self._principal is not None and self._access.slim is not None and self._left > 0
             if not is_possible or not resource.startswith("arn:aws:") or ":*:" in resource:
                 return None

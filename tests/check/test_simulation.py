@@ -1,10 +1,15 @@
 from __future__ import annotations
 
+import asyncio
+from dataclasses import dataclass
+from typing import cast
+
 import pytest
 
+from dequeuer.check.aws_access import AwsAccess
 from dequeuer.check.finding import State
 from dequeuer.check.permissions import judge_simulated
-from dequeuer.check.simulation import Decision, principal_of, read_decision
+from dequeuer.check.simulation import QUESTIONS_TIMEOUT_S, Decision, Simulation, principal_of, read_decision
 from dequeuer.policies.needs import Need
 
 
@@ -51,3 +56,23 @@ def test_only_what_a_policy_denies_is_a_fault(decision: Decision, state: State) 
     verdict = judge_simulated(decision, need, "arn:aws:sqs:us-west-2:111122223333:q")
     assert verdict.state == state
     assert bool(verdict.action) is (state != "ok")
+
+
+@dataclass
+class Access:
+    slim: object
+
+
+class SlowSimulation(Simulation):
+    async def _ask(self, action: str, resource: str) -> Decision | None:
+        await asyncio.sleep(4)
+        return "allowed"
+
+
+@pytest.mark.looptime
+async def test_slow_answers_end_the_questions(looptime: float) -> None:
+    simulation = SlowSimulation(cast("AwsAccess", Access(slim=object())), "arn:aws:iam::111122223333:user/me", {})
+    queues = [f"arn:aws:sqs:us-west-2:111122223333:q{number}" for number in range(30)]
+    found = await asyncio.gather(*(simulation.decision("sqs:SendMessage", queue) for queue in queues))
+    assert found == ["allowed"] * 3 + [None] * 27
+    assert looptime == 12 < QUESTIONS_TIMEOUT_S + 4
