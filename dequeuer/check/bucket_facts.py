@@ -12,6 +12,7 @@ from dequeuer.aws.xml import Node
 from dequeuer.check.aws_access import in_time
 from dequeuer.core.errors import StoreUnavailableError, clip
 from dequeuer.http.pool import Reply
+from dequeuer.sinks.bucket_settings import region_of
 from dequeuer.sinks.s3.bucket import Bucket
 from dequeuer.sinks.s3.document import read_document
 from dequeuer.sinks.s3.errors import STORE_ERRORS, code_in
@@ -160,7 +161,7 @@ async def _ask(bucket: Bucket, name: str, action: str) -> Reply | Unread | None:
 
 
 async def _location(bucket: Bucket) -> str:
-    found = await _read(bucket, "location", "s3:GetBucketLocation", lambda root: root.text.strip() or "us-east-1")
+    found = await _read(bucket, "location", "s3:GetBucketLocation", lambda root: region_of(root.text.strip()))
     return found.value or "" if isinstance(found, Known) else ""
 
 

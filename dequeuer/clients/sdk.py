@@ -139,8 +139,7 @@ class Aws:
         from dequeuer.sinks.s3_sdk.bucket import SdkBucket  # noqa: PLC0415 - likewise
         from dequeuer.sinks.s3_sdk.bucket_settings import SdkBucketSettings  # noqa: PLC0415 - likewise
 
-        # A bucket that does not exist has no owner to be checked.
-        opened = SdkBucket(bucket, UNPROTECTED, lambda: self._s3(bucket, S3_READ_TIMEOUT_S))
+        opened = SdkBucket(bucket, self._settings.protection, lambda: self._s3(bucket, S3_READ_TIMEOUT_S))
         try:
             yield SdkBucketSettings(opened)
         finally:

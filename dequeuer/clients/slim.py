@@ -168,8 +168,8 @@ class SlimAws:
 
         endpoint, path_style = self._s3(bucket)
         try:
-            # A bucket that does not exist has no owner to be checked.
-            yield SlimBucketSettings(Bucket(endpoint, bucket, path_style=path_style))
+            protection = self._settings.protection
+            yield SlimBucketSettings(Bucket(endpoint, bucket, path_style=path_style, protection=protection))
         finally:
             await endpoint.close()
 

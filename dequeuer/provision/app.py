@@ -16,7 +16,7 @@ from dequeuer.core.plurals import counted
 from dequeuer.process.running import run_to_status
 from dequeuer.provision.buckets import BucketProvisioner, ExpiryRule
 from dequeuer.provision.calls import CallFailedError
-from dequeuer.provision.queues import FoundQueue, QueueProvisioner
+from dequeuer.provision.queues import AnotherAccountError, FoundQueue, QueueProvisioner
 from dequeuer.provision.steps import Limits, Step, StepKind
 from dequeuer.provision.wanted import wanted_by
 from dequeuer.settings.provision import ProvisionSettings
@@ -65,7 +65,7 @@ async def _run(settings: ProvisionSettings) -> int:
     plan = Plan()
     try:
         queues = await provision(cloud, settings, plan)
-    except CallFailedError as error:
+    except (CallFailedError, AnotherAccountError) as error:
         sys.stderr.write(f"dequeuer provision: {error}\n")
         return EXIT_FAILED
     finally:
@@ -95,6 +95,7 @@ async def provision(cloud: ProvisioningCloud, settings: ProvisionSettings, plan:
 
     Raises:
         CallFailedError: AWS refuses a call or does not answer. A later run goes on.
+        AnotherAccountError: the credentials are of another account than the URL of a queue.
     """
     wanted = wanted_by(settings)
     limits = Limits(is_dry=settings.is_dry_run, may_change=settings.may_change)

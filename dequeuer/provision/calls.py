@@ -30,7 +30,7 @@ PERMISSIONS: Final[Mapping[str, str]] = {
     "SetQueueAttributes": "sqs:SetQueueAttributes",
     "ListQueueTags": "sqs:ListQueueTags",
     "TagQueue": "sqs:TagQueue",
-    "ListObjectsV2": "s3:ListBucket",
+    "ListObjectsV2": "s3:ListBucket, and whether your account owns the bucket",
     "CreateBucket": "s3:CreateBucket",
     "GetBucketLocation": "s3:GetBucketLocation",
     "GetPublicAccessBlock": "s3:GetBucketPublicAccessBlock",

@@ -6,10 +6,11 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
-from dequeuer.core.errors import clip
+from dequeuer.core.errors import DequeuerError, clip
 from dequeuer.provision.calls import call
 from dequeuer.provision.steps import Limits, Report, Step
 from dequeuer.provision.wanted import (
+    ANY_ACCOUNT,
     KMS_KEY,
     SOURCE_TAG,
     SSE_SQS,
@@ -22,6 +23,16 @@ from dequeuer.sources.sqs.queue_settings import QueueSettings
 
 _REDRIVE: Final = "RedrivePolicy"
 _ALLOW: Final = "RedriveAllowPolicy"
+
+
+class AnotherAccountError(DequeuerError):
+    """The settings name a queue of another account than that of the credentials. Nothing more is changed."""
+
+    def __init__(self, resource: str, asked: str, found: str) -> None:
+        super().__init__(
+            f"{resource} is in account {clip(found)}, that of the credentials, and the URL of the settings names "
+            f"account {asked}: correct one of them; what this run has created in account {clip(found)} stays there"
+        )
 
 
 class _Change(NamedTuple):
@@ -63,6 +74,7 @@ class QueueProvisioner:
 
         Raises:
             CallFailedError: AWS refuses a call or does not answer. A later run goes on.
+            AnotherAccountError: the credentials are of another account than the URL of the queue.
         """
         resource = f"queue {wanted.name}"
         url = await call("GetQueueUrl", resource, self._queues.find, wanted.name)
@@ -83,7 +95,9 @@ class QueueProvisioner:
 
     async def _read(self, wanted: WantedQueue, url: str, resource: str) -> Mapping[str, str]:
         found = await call("GetQueueAttributes", resource, self._settings.attributes, url)
-        self._arns[wanted.name] = found.get("QueueArn", "")
+        arn = self._arns[wanted.name] = found.get("QueueArn", "")
+        if wanted.account not in (ANY_ACCOUNT, _account(arn)):
+            raise AnotherAccountError(resource, wanted.account, _account(arn))
         return found
 
     async def _compare(self, wanted: WantedQueue, url: str, resource: str) -> None:
@@ -193,6 +207,10 @@ def _json(text: str | None) -> Mapping[str, Any]:
     except ValueError:
         return {}
     return loaded if isinstance(loaded, Mapping) else {}
+
+
+def _account(arn: str) -> str:
+    return arn.rpartition(":")[0].rpartition(":")[2]
 
 
 def _sibling(arn: str, name: str) -> str:

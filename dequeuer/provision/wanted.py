@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from dequeuer.policies.arns import account_of_queue
 from dequeuer.settings.provision import ProvisionSettings
 from dequeuer.sinks.bucket_settings import BucketSetting, Facts
 from dequeuer.sinks.layout import workloads_prefix
@@ -18,6 +19,7 @@ SOURCE_TAG: Final = "deadLettersOf"
 """Names the queue of a dead-letter queue that this program created. It is set when the queue is created, not later."""
 SSE_SQS: Final = "SqsManagedSseEnabled"
 KMS_KEY: Final = "KmsMasterKeyId"
+ANY_ACCOUNT: Final = "*"
 TLS_SID: Final = "RefuseRequestsWithoutTls"
 
 
@@ -32,6 +34,7 @@ class WantedQueue:
         dead_letters: name of its dead-letter queue; "": none.
         max_receives: after which a message moves there.
         source: of a dead-letter queue: the only queue whose messages it takes; "": those of any.
+        account: that it must belong to; `*`: that of the credentials.
     """
 
     name: str
@@ -40,6 +43,7 @@ class WantedQueue:
     dead_letters: str = ""
     max_receives: int = 0
     source: str = ""
+    account: str = ANY_ACCOUNT
 
     @property
     def is_fifo(self) -> bool:
@@ -86,6 +90,7 @@ def wanted_by(settings: ProvisionSettings) -> Wanted:
 def _queues(settings: ProvisionSettings) -> Sequence[WantedQueue]:
     tags = {API_TAG: settings.api_name, **settings.tags}
     queue, dead_letters, webhooks = settings.queue_name, settings.dead_letter_name, settings.webhook_queue_name
+    account = account_of_queue(settings.queue) if "://" in settings.queue else ANY_ACCOUNT
     found = []
     if dead_letters:
         of_queue = {SOURCE_TAG: queue} if queue else {}
@@ -95,6 +100,7 @@ def _queues(settings: ProvisionSettings) -> Sequence[WantedQueue]:
                 attributes=_attributes(settings, dead_letters, DEAD_LETTER_RETENTION_S),
                 tags=tags | of_queue,
                 source=queue,
+                account=account,
             )
         )
     if queue:
@@ -105,11 +111,13 @@ def _queues(settings: ProvisionSettings) -> Sequence[WantedQueue]:
                 tags=tags,
                 dead_letters=dead_letters,
                 max_receives=settings.max_receives,
+                account=account,
             )
         )
     if webhooks:  # webhooks are given up after DEQUEUER_WEBHOOK_MAX_AGE, so they need no dead-letter queue
         attributes = _attributes(settings, webhooks, DEAD_LETTER_RETENTION_S)
-        found.append(WantedQueue(name=webhooks, attributes=attributes, tags=tags))
+        of_url = account_of_queue(settings.webhook_queue) if "://" in settings.webhook_queue else ANY_ACCOUNT
+        found.append(WantedQueue(name=webhooks, attributes=attributes, tags=tags, account=of_url))
     return found
 
 

@@ -52,6 +52,7 @@ def load_provision(argv: Sequence[str], environ: Mapping[str, str], *, needs_reg
     is_known = "aws.region" in reader.sources or queue_region(reader.values.get("queue", ""))
     if needs_region and reader.values.get("format") == "plan" and not is_known:
         reader.add_fault("aws.region", "is missing, and no URL of a queue names a region", "set it")
+    _check_regions(reader)
     if not reader.faults:
         _check_names(reader, _built(reader))
     return _built(reader)
@@ -96,6 +97,17 @@ def _check_retention(reader: Reader) -> None:
             "requests that still wait in the queue"
         )
         reader.add_fault("retention_s", wrong, "change one of them", f"at most {days * _DAY_S} s")
+
+
+def _check_regions(reader: Reader) -> None:
+    """Add the fault of a queue of another region: queues and bucket are created in one."""
+    given = reader.values.get("aws.region") if "aws.region" in reader.sources else None
+    region = given or queue_region(reader.values.get("queue", ""))
+    for path in ("queue", "webhook_queue"):
+        of_url = queue_region(reader.values.get(path, ""))
+        if of_url and region and of_url != region:
+            wrong = f"is in {of_url}, and all is created in {region}"
+            reader.add_fault(path, wrong, "correct the URL or AWS_REGION, or give the name of the queue")
 
 
 def _check_names(reader: Reader, settings: ProvisionSettings) -> None:

@@ -28,6 +28,13 @@ OWN_BUCKET: Final = "BucketAlreadyOwnedByYou"
 TAKEN: Final = "BucketAlreadyExists"
 FIRST_REGION: Final = "us-east-1"
 """The region of a bucket whose location is empty; a bucket that is created there must name none."""
+_OLD_NAMES: Final[Mapping[str, str]] = {"": FIRST_REGION, "EU": "eu-west-1"}
+"""https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetBucketLocation.html"""
+
+
+def region_of(location: str) -> str:
+    """Return the region that a location of S3 means."""
+    return _OLD_NAMES.get(location, location)
 
 
 class BucketCreation(Protocol):

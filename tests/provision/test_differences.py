@@ -7,6 +7,7 @@ import json
 import pytest
 
 from dequeuer.provision.app import Plan
+from dequeuer.provision.queues import AnotherAccountError
 from dequeuer.provision.wanted import redrive_allow_policy, redrive_policy
 from tests.provision.stage import ASYNC, FakeAws, HeldBucket, HeldQueue, arn, run
 
@@ -196,3 +197,27 @@ def test_what_differs_is_counted_and_told() -> None:
     plan = Plan()
     plan.counts["differs"] = 2
     assert plan.end(is_dry=False) == "2 settings left as found: --change replaces what can be replaced\n"
+
+
+def of_another_account(name: str) -> str:
+    return f"https://sqs.us-west-2.amazonaws.com/111111111111/{name}"
+
+
+@pytest.mark.parametrize(("placed", "name"), [("work.fifo", "work.fifo"), ("", "hooks")])
+async def test_a_queue_of_another_account_is_not_taken_for_one_of_this_account(placed: str, name: str) -> None:
+    aws = await provisioned("--webhook-queue", "hooks")
+    before = aws.queues[name].attributes.copy()
+    flags = [of_another_account(name) if flag == placed else flag for flag in ASYNC]
+    hooks = "hooks" if placed else of_another_account(name)
+    with pytest.raises(AnotherAccountError, match="names account 111111111111: correct one of them"):
+        await run(aws, *flags, "--webhook-queue", hooks, "--change", environ={"DEQUEUER_VISIBILITY_TIMEOUT": "99"})
+    assert aws.queues[name].attributes == before
+
+
+async def test_with_credentials_of_another_account_no_more_than_one_queue_is_created() -> None:
+    aws = FakeAws()
+    flags = [of_another_account(flag) if flag == "work.fifo" else flag for flag in ASYNC]
+    with pytest.raises(AnotherAccountError):
+        await run(aws, *flags)
+    assert list(aws.queues) == ["work-dead-letters.fifo"]
+    assert aws.buckets == {}

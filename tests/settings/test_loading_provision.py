@@ -99,6 +99,8 @@ def test_everything_that_is_missing_is_listed_at_once() -> None:
         (ASYNC, ["--queue", "work", "--dead-letters", "work"], "is another queue of these settings"),
         (ASYNC, ["--webhook-queue", "hooks.fifo"], "is a FIFO queue"),
         (ASYNC, ["--webhook-queue", "my-queue"], "is the queue of the API, too"),
+        (ASYNC, ["--queue", "https://sqs.us-east-1.amazonaws.com/123456789012/work"], "is in us-east-1, and all is"),
+        (ASYNC, ["--webhook-queue", "https://sqs.eu-west-1.amazonaws.com/123456789012/hooks"], "is in eu-west-1, and"),
         (ASYNC, ["--max-receives", "2"], "is not allowed"),
         (ASYNC, ["--retention", "1209600"], "still wait in the queue"),
         (ASYNC, ["--bucket", "mine--usw2-az1--x-s3"], "which are not created here"),

@@ -14,12 +14,12 @@ from dequeuer.clients.base import AdminCloud
 from dequeuer.clients.choice import ClientName, connect
 from dequeuer.core.errors import StoreDeniedError, StoreUnavailableError
 from dequeuer.settings import AwsSettings
-from dequeuer.sinks.bucket_settings import BucketSetting, Facts
+from dequeuer.sinks.bucket_settings import BucketSetting, Facts, region_of
 from dequeuer.sinks.s3.bucket import Bucket
 from dequeuer.sinks.s3.bucket_settings import SlimBucketSettings
 from tests.hostile.server import read_request, serving
 from tests.moto_server import moto_server
-from tests.sinks.fake_s3 import answer, refusal
+from tests.sinks.fake_s3 import answer, fields_of, refusal
 from tests.sinks.stores import slim_endpoint
 
 REGION = "eu-west-1"
@@ -195,3 +195,39 @@ async def test_what_s3_demands_of_a_write_is_sent() -> None:
         b"<KMSMasterKeyID>&lt;&amp;&gt;</KMSMasterKeyID></ApplyServerSideEncryptionByDefault>"
         b"<BucketKeyEnabled>true</BucketKeyEnabled></Rule></ServerSideEncryptionConfiguration>"
     )
+
+
+@pytest.mark.parametrize("client", ["slim", "sdk"])
+async def test_the_owner_of_a_bucket_is_compared_unless_it_is_created(
+    client: ClientName, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for variable, value in KEYS.items():
+        monkeypatch.setenv(variable, value)
+    owners: list[str | None] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while request := await read_request(reader):
+            owners.append(fields_of(request).get("x-amz-expected-bucket-owner"))
+            writer.write(answer(200, b"<ListBucketResult></ListBucketResult>"))
+            await writer.drain()
+
+    async with serving(serve) as port:
+        where = AwsSettings(
+            region=REGION,
+            endpoint_url=f"http://127.0.0.1:{port}",
+            endpoint_url_sqs=None,
+            endpoint_url_s3=None,
+            s3_bucket_owner="123456789012",
+        )
+        cloud = connect(where, client, KEYS)
+        async with cloud.bucket_settings("bucket") as bucket:
+            await bucket.find()
+            await bucket.create(REGION)
+            await bucket.write("ownershipControls", {"ObjectOwnership": "BucketOwnerEnforced"})
+        await cloud.close()
+    assert owners == ["123456789012", None, "123456789012"]
+
+
+@pytest.mark.parametrize(("location", "region"), [("", "us-east-1"), ("EU", "eu-west-1"), ("eu-west-2", "eu-west-2")])
+def test_old_names_of_locations_are_regions(location: str, region: str) -> None:
+    assert region_of(location) == region

@@ -45,9 +45,10 @@ class Bucket:
     def request(
         self, key: str | None, method: str, query: str = "", fields: Fields = (), body: bytes | bytearray = b""
     ) -> Request:
-        """Build a request to an object; `key` None: to the bucket."""
+        """Build a request to an object; `key` None: to the bucket. Without a query, PUT of the bucket creates it."""
         path = f"{self._base}/{quoted(key)}" if key is not None else self._base or "/"
-        if self._common:
+        is_creation = key is None and method == "PUT" and not query
+        if self._common and not is_creation:  # a bucket that does not exist has no owner to be compared
             fields = (*fields, *self._common)
         return Request(method=method, path=path, query=query, fields=fields, body=body, timeout_s=TIMEOUT_S)
 

@@ -16,6 +16,7 @@ from dequeuer.sinks.bucket_settings import (
     TAKEN,
     BucketSetting,
     Facts,
+    region_of,
     taken,
 )
 from dequeuer.sinks.s3.bucket import XML_TYPE, Bucket, checksum
@@ -59,7 +60,7 @@ class SlimBucketSettings:
             return {"Policy": reply.body.decode(errors="replace")}
         root = read_document(reply.body)
         if setting == "location":
-            return {"LocationConstraint": root.text.strip() or FIRST_REGION}
+            return {"LocationConstraint": region_of(root.text.strip())}
         return dict(_leaves(root))
 
     async def write(self, setting: BucketSetting, facts: Facts) -> None:

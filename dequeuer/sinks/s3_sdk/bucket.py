@@ -85,6 +85,8 @@ class SdkBucket:
         try:
             client = self._client or await self._opened()
             common = self._creation if operation in _CREATIONS else self._common
+            if operation == "create_bucket":  # which does not exist, and has no owner to be compared
+                common = {"Bucket": self._common["Bucket"]}
             response: SdkResponse = await getattr(client, operation)(**common, **parameters)
         except ClientError as error:
             return Refusal(*code_of(error), error)

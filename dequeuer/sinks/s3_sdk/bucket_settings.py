@@ -14,6 +14,7 @@ from dequeuer.sinks.bucket_settings import (
     TAKEN,
     BucketSetting,
     Facts,
+    region_of,
     taken,
 )
 from dequeuer.sinks.s3_sdk.bucket import Refusal, SdkBucket, SdkResponse
@@ -76,7 +77,7 @@ class SdkBucketSettings:
         """Return a setting; None when it was never made."""
         if setting == "location":
             found = await self._call("get_bucket_location", "")
-            return {"LocationConstraint": str((found or {}).get("LocationConstraint") or FIRST_REGION)}
+            return {"LocationConstraint": region_of(str((found or {}).get("LocationConstraint") or ""))}
         form = _FORMS[setting]
         response = await self._call(form.get, NOT_SET[setting])
         if response is None:

@@ -36,8 +36,11 @@ class Queues:
             kind, translated = self._translate(error)
             if _says(error, *_OTHER_ATTRIBUTES):
                 response = await self._call(self._client.get_queue_url, QueueName=name)
-            elif _says(error, "QueueDeletedRecently"):  # its name can be used again after a minute
-                raise SourceUnavailableError(str(translated)) from error
+            elif _says(error, "QueueDeletedRecently"):
+                # As an error of other calls it says that the queue does not exist.
+                raise SourceUnavailableError(
+                    "QueueDeletedRecently: a queue of this name was deleted; SQS creates another one 60 s later"
+                ) from error
             elif kind in {"refused", "missing"} or _says(error, "InvalidParameterValue", "InvalidAttributeValue"):
                 raise QueueRefusedError(str(translated)) from error
             else:

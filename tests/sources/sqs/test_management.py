@@ -66,7 +66,7 @@ async def test_attributes_that_are_refused_are_told(code: str) -> None:
 
 @pytest.mark.parametrize("code", ["QueueDeletedRecently", "AWS.SimpleQueueService.QueueDeletedRecently"])
 async def test_a_queue_that_was_deleted_a_moment_ago_is_created_later(code: str) -> None:
-    with pytest.raises(SourceUnavailableError):
+    with pytest.raises(SourceUnavailableError, match="a queue of this name was deleted"):
         await Queues(Failing(code), translate).ensure(NAME, FIFO, {})
 
 
