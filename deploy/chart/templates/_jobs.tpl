@@ -12,7 +12,8 @@ backoffLimit: {{ .Values.jobs.backoffLimit | int64 }}
 ttlSecondsAfterFinished: {{ .Values.jobs.ttlSecondsAfterFinished | int64 }}
 {{- end -}}
 
-{{/* When the pod of a Job that works off a queue counts as failed. */}}
+{{/* When the pod of a Job counts as failed. Argument: container (its main one), final (exit statuses that another pod
+would have, too). */}}
 {{- define "dequeuer.podFailurePolicy" -}}
 podFailurePolicy:
   rules:
@@ -21,15 +22,15 @@ podFailurePolicy:
       onPodConditions:
         - type: DisruptionTarget
           status: "True"
-    # Status 2 is a bad configuration: another pod would fail in the same way.
+    # Another pod would fail in the same way: with 2 for a bad configuration.
     - action: FailJob
       onExitCodes:
-        containerName: dequeuer
+        containerName: {{ .container }}
         operator: In
-        values: [2]
+        values: {{ .final | toJson }}
     - action: Count
       onExitCodes:
-        containerName: dequeuer
+        containerName: {{ .container }}
         operator: NotIn
-        values: [0, 2]
+        values: {{ prepend .final 0 | toJson }}
 {{- end -}}

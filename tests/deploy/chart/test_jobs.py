@@ -37,13 +37,19 @@ def test_results_go_somewhere_only_when_the_job_says_where() -> None:
     assert output(__OUTPUT__="s3://results/a") == ["s3://results/a"]
 
 
-def test_a_job_gives_up_at_once_on_a_bad_configuration_only() -> None:
-    rules = manifest("worker.yaml")["spec"]["podFailurePolicy"]["rules"]
+@pytest.mark.parametrize(("file", "final"), [("worker.yaml", [2]), ("enqueuer.yaml", [1, 2])])
+def test_a_job_gives_up_at_once_only_on_what_another_pod_would_not_mend(file: str, final: list[int]) -> None:
+    # docs/jobs.md: an enqueuer that ends with 1 is not started again, one that was stopped is.
+    spec = manifest(file)["spec"]
+    rules = spec["podFailurePolicy"]["rules"]
     assert [(rule["action"], rule.get("onExitCodes", {}).get("values")) for rule in rules] == [
         ("Ignore", None),
-        ("FailJob", [2]),
-        ("Count", [0, 2]),
+        ("FailJob", final),
+        ("Count", [0, *final]),
     ]
+    [main] = spec["template"]["spec"]["containers"]
+    assert {rule["onExitCodes"]["containerName"] for rule in rules if "onExitCodes" in rule} == {main["name"]}
+    assert spec["template"]["spec"]["restartPolicy"] == "Never", "the policy needs it"
 
 
 def test_a_worker_that_is_stopped_has_failed_and_each_one_has_an_id_of_its_own() -> None:
