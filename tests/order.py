@@ -14,7 +14,6 @@ LONG_FILES: Final = (
     "tests/aws/credentials/test_against_botocore.py",
     "tests/controller/test_two_controllers.py",
     "tests/dev/test_run_folder.py",
-    "tests/kubelet/test_termination.py",
 )
 """More than ten seconds each, the longest first. xdist itself begins with those that have most tests."""
 
