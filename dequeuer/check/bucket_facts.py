@@ -12,7 +12,7 @@ from dequeuer.aws.xml import Node
 from dequeuer.check.aws_access import in_time
 from dequeuer.core.errors import StoreUnavailableError, clip
 from dequeuer.http.pool import Reply
-from dequeuer.sinks.bucket_settings import region_of
+from dequeuer.sinks.bucket_settings import NOT_SET, region_of
 from dequeuer.sinks.s3.bucket import Bucket
 from dequeuer.sinks.s3.document import read_document
 from dequeuer.sinks.s3.errors import STORE_ERRORS, code_in
@@ -21,12 +21,7 @@ from dequeuer.sinks.s3.lifecycle_xml import MAX_CONFIGURATION_BYTES, RuleState, 
 _REGION_FIELD: Final = "x-amz-bucket-region"
 _ANY: Final = range(300, 600)
 _NONE_THERE: Final = frozenset(
-    {
-        "NoSuchLifecycleConfiguration",
-        "NoSuchPublicAccessBlockConfiguration",
-        "ObjectLockConfigurationNotFoundError",
-        "ServerSideEncryptionConfigurationNotFoundError",
-    }
+    {*NOT_SET.values(), "NoSuchLifecycleConfiguration", "ObjectLockConfigurationNotFoundError"}
 )
 """Codes of S3 for a setting that the bucket does not have."""
 

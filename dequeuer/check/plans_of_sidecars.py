@@ -17,14 +17,13 @@ from dequeuer.check.plan import (
 )
 from dequeuer.http.origin import LOCALHOST, LOCALHOST_IPV6
 from dequeuer.jobs.layout import JobKeys
-from dequeuer.policies.needs import Case
+from dequeuer.policies.needs import CASES_OF_EVENTS, Case
 from dequeuer.probes.spec import ProbeRules, load_probes
 from dequeuer.settings import ProxySettings, SidecarSettings
 from dequeuer.sinks.layout import ApiKeys, output_keys, workloads_prefix
 
 MEMORY_BYTES: Final = 128 * MIB
 """The peaks of docs/performance.md, with room."""
-_CASES_OF_EVENTS: Final[dict[str, Case]] = {"sqs": "events_queue", "sns": "events_topic", "events": "events_bus"}
 
 
 def plan_of_sidecar(settings: SidecarSettings) -> Plan:
@@ -49,7 +48,7 @@ def plan_of_sidecar(settings: SidecarSettings) -> Plan:
         queues.append(_sent_to(settings.webhook_queue_url, "DEQUEUER_WEBHOOK_QUEUE", "webhooks"))
     target = settings.events_target
     if target is not None:
-        cases.add(_CASES_OF_EVENTS[target.service])
+        cases.add(CASES_OF_EVENTS[target.service])
         if target.service == "sqs":
             queues.append(_sent_to(target.address, "DEQUEUER_EVENTS_TARGET", "events"))
     buckets = _buckets_of_sidecar(settings, cases)

@@ -19,7 +19,6 @@ FEW_RECEIVES: Final = 2
 SPARE_RECEIVES: Final = 5
 """Receives beyond `DEQUEUER_MAX_ATTEMPTS`: the sidecar fails requests itself, and drains cost receives, too."""
 SENDS_ONLY: Final[frozenset[QueueUse]] = frozenset({"submissions", "job", "ends"})
-MAX_DELAY_S: Final = 900
 
 Judge = Callable[[QueueFacts, QueueNeed], Verdict | None]
 """Returns None where the check says nothing about such a queue."""

@@ -6,23 +6,10 @@ import re
 from typing import Final
 from urllib.parse import urlsplit
 
+from dequeuer.aws.partitions import partition
 from dequeuer.core.queue_names import queue_name
 
-_PARTITIONS: Final = {
-    "cn-": "aws-cn",
-    "us-gov-": "aws-us-gov",
-    "us-iso-": "aws-iso",
-    "us-isob-": "aws-iso-b",
-    "us-isof-": "aws-iso-f",
-    "eu-isoe-": "aws-iso-e",
-    "eusc-": "aws-eusc",
-}
 _ACCOUNT: Final = re.compile("[0-9]{12}")
-
-
-def partition(region: str) -> str:
-    """Return the partition that the ARNs of a region name."""
-    return next((name for start, name in _PARTITIONS.items() if region.startswith(start)), "aws")
 
 
 def account_of_queue(url: str) -> str:

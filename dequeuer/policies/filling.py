@@ -7,8 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
+from dequeuer.aws.partitions import partition
 from dequeuer.policies import patterns
-from dequeuer.policies.arns import bucket_arn, objects_arn, partition, queue_arn
+from dequeuer.policies.arns import bucket_arn, objects_arn, queue_arn
 from dequeuer.policies.document import Grant
 from dequeuer.policies.needs import Need
 from dequeuer.settings.text_parsers import queue_region

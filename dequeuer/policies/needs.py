@@ -55,6 +55,9 @@ CASES: Final[Mapping[Case, str]] = {
 }
 """Each case in words."""
 
+CASES_OF_EVENTS: Final[Mapping[str, Case]] = {"sqs": "events_queue", "sns": "events_topic", "events": "events_bus"}
+"""By the service of `DEQUEUER_EVENTS_TARGET`."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Need:

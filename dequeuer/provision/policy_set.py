@@ -12,7 +12,7 @@ from dequeuer.policies.all_needs import needs
 from dequeuer.policies.arns import account_of_queue
 from dequeuer.policies.document import Document, Grant, policy_document
 from dequeuer.policies.filling import Names, filled
-from dequeuer.policies.needs import Case, Need, Program
+from dequeuer.policies.needs import CASES_OF_EVENTS, Case, Need, Program
 from dequeuer.settings.provision import ProvisionSettings
 from dequeuer.settings.sidecar import ApiKind
 from dequeuer.sinks.layout import output_keys
@@ -70,7 +70,6 @@ def _needs(settings: ProvisionSettings, program: Program) -> Sequence[Need]:
 
 def _cases(settings: ProvisionSettings) -> Collection[Case]:
     is_batch, events = settings.api_kind == "batch", settings.events_target
-    of_events: Mapping[str, Case] = {"sqs": "events_queue", "sns": "events_topic", "events": "events_bus"}
     chosen: Mapping[Case, bool] = {
         "own_key": bool(_keys(settings)),
         "expiry": bool(settings.result_retention_days) and settings.api_kind != "queue",
@@ -86,7 +85,7 @@ def _cases(settings: ProvisionSettings) -> Collection[Case]:
         "queues": bool(settings.queue_name or settings.dead_letter_name or settings.webhook_queue),
         "buckets": bool(settings.bucket_name),
         "tls_only": settings.tls_only,
-        **({of_events[events.service]: True} if events is not None else {}),
+        **({CASES_OF_EVENTS[events.service]: True} if events is not None else {}),
     }
     return {case for case, is_chosen in chosen.items() if is_chosen}
 
