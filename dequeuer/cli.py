@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dequeuer import __version__
 from dequeuer.core.errors import ConfigurationError
 from dequeuer.core.plurals import counted
+from dequeuer.process.standard_streams import run_printing
 from dequeuer.settings import load_controller, load_enqueuer, load_gateway, load_proxy, load_sidecar, load_webhooks
 from dequeuer.settings.programs import Program
 from dequeuer.settings.reader import read_flags
@@ -58,7 +59,7 @@ def _run(arguments: list[str]) -> int:
         "provision": _provision,
     }
     if name in others:
-        return others[name](arguments[1:])
+        return run_printing(lambda: others[name](arguments[1:]))
     program: Program = "sidecar"
     if name in _COMMANDS:
         program, arguments = _COMMANDS[name], arguments[1:]

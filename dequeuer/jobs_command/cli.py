@@ -10,6 +10,7 @@ from dequeuer.core.errors import ConfigurationError
 from dequeuer.jobs_command import exit_statuses
 from dequeuer.jobs_command.options import Options, parse
 from dequeuer.jobs_command.output import Output
+from dequeuer.process.standard_streams import BROKEN_PIPE, discard_output, escape_what_cannot_be_encoded
 from dequeuer.settings.jobs_command import JobsCommandSettings
 from dequeuer.settings.loading import load_jobs_command
 
@@ -17,7 +18,7 @@ from dequeuer.settings.loading import load_jobs_command
 def main(argv: Sequence[str]) -> int:
     """Run the command line. Ends the process (`SystemExit`) after --help and usage errors."""
     options = parse(argv)
-    _escape_what_cannot_be_encoded()
+    escape_what_cannot_be_encoded()
     output = Output(sys.stdout, sys.stderr)
     try:
         settings = load_jobs_command(options.settings, os.environ, needs_gateway=options.command != "logs")
@@ -27,8 +28,8 @@ def main(argv: Sequence[str]) -> int:
             output.note(f"dequeuer jobs: {fault}")
         return exit_statuses.USAGE
     except BrokenPipeError:  # `| head` has read enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return exit_statuses.BROKEN_PIPE
+        discard_output()
+        return BROKEN_PIPE
     except OSError as error:
         output.note(f"dequeuer jobs: {error}")
         return exit_statuses.REFUSED
@@ -49,11 +50,3 @@ def _run(options: Options, settings: JobsCommandSettings, output: Output) -> int
 
         token = read_token(settings.token_path)
     return run_until_signal(run_call(options, settings.gateway_url, output, token))
-
-
-def _escape_what_cannot_be_encoded() -> None:
-    """A stream that knows only some characters gets escapes of the others, not an error."""
-    for stream in (sys.stdout, sys.stderr):
-        reconfigure = getattr(stream, "reconfigure", None)
-        if reconfigure is not None:
-            reconfigure(errors="backslashreplace")

@@ -1,4 +1,4 @@
-"""The exit statuses of `dequeuer jobs`, but for those of signals. They are an interface."""
+"""The exit statuses of `dequeuer jobs`, but for those of signals and of a broken pipe. They are an interface."""
 
 from __future__ import annotations
 
@@ -17,7 +17,6 @@ JOB_FAILED: Final = 6
 GATEWAY_UNAVAILABLE: Final = 7
 WAITED_TOO_LONG: Final = 8
 """`--timeout` is over; the job goes on."""
-BROKEN_PIPE: Final = 141
 
 _OF_STATE: Final = {
     "succeeded": OK,

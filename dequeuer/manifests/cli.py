@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Sequence
 
@@ -32,9 +31,7 @@ def main(argv: Sequence[str]) -> int:
         return EXIT_BAD_FILE
     except RenderError as error:
         sys.stderr.write(f"dequeuer manifests: {error}\n")
-    except BrokenPipeError:  # `| head` has read enough; Python would try again at its exit, and print an error
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return EXIT_FAILED
+        return EXIT_FAILED
 
 
 def _run(options: Options) -> int:
@@ -54,6 +51,5 @@ def _run(options: Options) -> int:
         else values_text(values, lines, clip(options.file))
     )
     sys.stdout.write(text)
-    sys.stdout.flush()
     sys.stderr.writelines(f"dequeuer manifests: {line}\n" for line in lines)
     return 0

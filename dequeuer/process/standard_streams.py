@@ -5,9 +5,12 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from typing import TextIO
+from collections.abc import Callable
+from typing import Final, TextIO
 
 _FILE_DESCRIPTORS = (0, 1, 2)
+BROKEN_PIPE: Final = 141
+"""The exit status when whoever read the output reads no more: as of a process that SIGPIPE ends."""
 
 
 class BestEffortStream:
@@ -50,4 +53,28 @@ def flush_or_discard() -> None:
     try:
         sys.stdout.flush()
     except OSError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        discard_output()
+
+
+def discard_output() -> None:
+    """Discard what is still to be written to stdout."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def escape_what_cannot_be_encoded() -> None:
+    """Give a stream that knows only some characters escapes of the others, not an error."""
+    for stream in (sys.stdout, sys.stderr):
+        if (reconfigure := getattr(stream, "reconfigure", None)) is not None:
+            reconfigure(errors="backslashreplace")
+
+
+def run_printing(run: Callable[[], int]) -> int:
+    """Run a command whose output is for a person; return its exit status, or `BROKEN_PIPE` after `| head`."""
+    escape_what_cannot_be_encoded()
+    try:
+        status = run()
+        sys.stdout.flush()
+    except BrokenPipeError:
+        discard_output()
+        return BROKEN_PIPE
+    return status

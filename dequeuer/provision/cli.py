@@ -5,13 +5,9 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
-from typing import Final
 
 from dequeuer.settings.provision import ProvisionSettings
 from dequeuer.settings.provision_loading import load_provision
-
-BROKEN_PIPE: Final = 141
-"""As for a process that SIGPIPE ends: whoever read the output reads no more."""
 
 
 def main(argv: Sequence[str]) -> int:
@@ -20,20 +16,6 @@ def main(argv: Sequence[str]) -> int:
     Raises:
         ConfigurationError: with every fault of the settings. AWS was not asked anything.
     """
-    for stream in (sys.stdout, sys.stderr):
-        # Names may have characters that the stream cannot write: it gets escapes of them, not an error.
-        if (reconfigure := getattr(stream, "reconfigure", None)) is not None:
-            reconfigure(errors="backslashreplace")
-    try:
-        status = _run(argv)
-        sys.stdout.flush()
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return BROKEN_PIPE
-    return status
-
-
-def _run(argv: Sequence[str]) -> int:
     arguments = list(argv)
     prints_policies = arguments[:1] == ["policies"]
     program = None
