@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Awaitable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Final, TypeAlias, TypeVar, cast
 
 from dequeuer.check.aws_access import AwsAccess
@@ -88,8 +88,12 @@ def judge(result: PermissionResult, need: Need, on: str) -> Verdict:
         return ok(result.text)
     if isinstance(result, NotAsked):
         return not_known(result.reason, f"needed: {need.action} on {on}; without it: {need.without}")
-    made = warning if any(text in need.without for text in _GOES_ON) else fault
-    return made(result.text, f"allow {need.action} on {on}; without it: {need.without}")
+    return _missing(need)(result.text, f"allow {need.action} on {on}; without it: {need.without}")
+
+
+def _missing(need: Need) -> Callable[[str, str], Verdict]:
+    """Return what makes the verdict about a permission that is missing: a fault, unless work goes on without it."""
+    return warning if any(text in need.without for text in _GOES_ON) else fault
 
 
 async def _judged(result: PermissionResult, need: Need, on: str, simulation: Simulation) -> Verdict:
@@ -107,7 +111,7 @@ def judge_simulated(decision: Decision, need: Need, on: str) -> Verdict:
         return ok("allowed by the policies of the role, as IAM simulates them")
     action = f"allow {need.action} on {on}; without it: {need.without}"
     if decision == "explicitDeny":
-        return fault("a policy of the role denies it, as IAM simulates them", action)
+        return _missing(need)("a policy of the role denies it, as IAM simulates them", action)
     return warning("no policy of the role allows it, as IAM simulates them; one of the resource itself may", action)
 
 

@@ -23,6 +23,7 @@ from dequeuer.formats.envelope import MAX_BYTES as MAX_ENVELOPE_BYTES
 from dequeuer.jobs.layout import JobKeys
 from dequeuer.policies.needs import Case
 from dequeuer.settings import ControllerSettings, EnqueuerSettings, GatewaySettings, WebhooksSettings
+from dequeuer.settings.gateway import DEFAULT_ADMIN_PORT
 from dequeuer.sinks.layout import workloads_prefix
 
 MEMORY_BYTES: Final[Mapping[CheckedProgram, int]] = {
@@ -32,11 +33,8 @@ MEMORY_BYTES: Final[Mapping[CheckedProgram, int]] = {
     "controller": 192 * MIB,
 }
 """The peaks of docs/performance.md, with room."""
-GATEWAY_END_S: Final = 30.0
-"""Running requests of the gateway get this long after its shutdown delay."""
 GATEWAY_CONNECTIONS: Final = 1000
 """Fewer than clients that wait need."""
-DEFAULT_ADMIN_PORT: Final = 15000
 BATCH_BYTES: Final = 256_000
 """The largest batch of a job."""
 HEADERS_BYTES: Final = 16 * 1024
@@ -45,6 +43,8 @@ HEADERS_BYTES: Final = 16 * 1024
 
 def plan_of_gateway(settings: GatewaySettings) -> Plan:
     """Return what the gateway needs: the queues of all APIs, the bucket, its files."""
+    from dequeuer.gateway.application import SHUTDOWN_TIMEOUT_S  # noqa: PLC0415 - it imports all of the gateway
+
     inline = settings.inline_bytes
     message_bytes = min(MAX_ENVELOPE_BYTES, inline * 4 // 3 + HEADERS_BYTES) if inline else 0
     queues = [
@@ -66,8 +66,8 @@ def plan_of_gateway(settings: GatewaySettings) -> Plan:
         buckets=[replace(bucket, jobs_below=f"{settings.cluster_uid}/jobs/")],
         policies=PolicyNeed(program="gateway", cases=frozenset(cases)),
         pod=PodNeed(
-            grace_s=settings.shutdown_delay_s + GATEWAY_END_S + AFTER_GRACE_S,
-            grace_because="DEQUEUER_SHUTDOWN_DELAY + 30 s for running requests + 5 s",
+            grace_s=settings.shutdown_delay_s + SHUTDOWN_TIMEOUT_S + AFTER_GRACE_S,
+            grace_because=f"DEQUEUER_SHUTDOWN_DELAY + {SHUTDOWN_TIMEOUT_S:g} s for running requests + 5 s",
             memory_bytes=MEMORY_BYTES["gateway"],
             connections=GATEWAY_CONNECTIONS + SPARE_FILES,
             raises_open_files=True,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AsyncExitStack
-from typing import Final
 
 import structlog
 
@@ -12,15 +11,14 @@ from dequeuer.core.drain import Drain
 from dequeuer.core.errors import FatalError
 from dequeuer.observability.admin import AdminServer
 from dequeuer.settings import GatewaySettings
-
-DEFAULT_PORT: Final = 15000
+from dequeuer.settings.gateway import DEFAULT_ADMIN_PORT
 
 
 class Admin:
     """The admin server.
 
-    Where nobody chose its port, it has `DEFAULT_PORT`, or there is none if that is taken: several gateways may run on
-    one machine, and what nobody asked for must stop none of them.
+    Where nobody chose its port, it has `DEFAULT_ADMIN_PORT`, or there is none if that is taken: several gateways may
+    run on one machine, and what nobody asked for must stop none of them.
 
     Args:
         settings: addresses and port.
@@ -32,11 +30,11 @@ class Admin:
         self._drain = drain
         self._is_serving = False
         self._is_chosen = settings.admin_port is not None
-        self._is_own_port = not self._is_chosen and settings.port == DEFAULT_PORT
+        self._is_own_port = not self._is_chosen and settings.port == DEFAULT_ADMIN_PORT
         self._fault = ""
         self._server = AdminServer(
             settings.admin_hosts,
-            DEFAULT_PORT if settings.admin_port is None else settings.admin_port,
+            DEFAULT_ADMIN_PORT if settings.admin_port is None else settings.admin_port,
             render,
             is_ready=lambda: self._is_serving and not drain.requested,
             is_live=lambda: True,
@@ -46,7 +44,7 @@ class Admin:
     async def start(self, stack: AsyncExitStack) -> bool:
         """Listen until the end of `stack`. Return False: the port that was chosen cannot be had."""
         if self._is_own_port:
-            self._fault = f"{DEFAULT_PORT} is the port of the gateway: choose one with DEQUEUER_ADMIN_PORT"
+            self._fault = f"{DEFAULT_ADMIN_PORT} is the port of the gateway: choose one with DEQUEUER_ADMIN_PORT"
             return True
         try:
             await self._server.start()

@@ -10,11 +10,12 @@ from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 from dequeuer import __version__
+from dequeuer.files.reading import UnreadableError
 from dequeuer.http.errors import HttpTransportError
 from dequeuer.http.origin import Origin
 from dequeuer.http.pool import Pool, Reply
 from dequeuer.kubernetes.base import KubernetesDeniedError, KubernetesUnavailableError, KubernetesVersion
-from dequeuer.kubernetes.in_cluster import InCluster, error_text, read_bounded
+from dequeuer.kubernetes.in_cluster import InCluster, read_text
 
 TIMEOUT_S: Final = 5.0
 """For a whole call: files, connection, response."""
@@ -110,9 +111,9 @@ class KubernetesClient:
         """Return token and certificates as they are now. Blocks."""
         token_file, ca_file = self._cluster.files / "token", self._cluster.files / "ca.crt"
         try:
-            token = read_bounded(token_file).decode("ascii").strip()
-        except (OSError, ValueError) as error:
-            raise KubernetesUnavailableError(f"{what}: {token_file} cannot be read: {error_text(error)}") from None
+            token = read_text(token_file)
+        except UnreadableError as error:
+            raise KubernetesUnavailableError(f"{what}: {token_file} {error}") from None
         if not token or not token.isprintable():
             raise KubernetesUnavailableError(f"{what}: {token_file} holds no token")
         # Not `create_default_context`: from Python 3.13 on it refuses certificates that lack an extension which those

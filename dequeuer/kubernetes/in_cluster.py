@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from dequeuer.core.errors import ConfigurationError, clip, quoted
+from dequeuer.core.errors import ConfigurationError, quoted
+from dequeuer.files.reading import UnreadableError, read_bounded
 
 SERVICE_ACCOUNT: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 """Where the files of the service account are mounted."""
@@ -72,31 +73,18 @@ def find_in_cluster(environ: Mapping[str, str], pod: str | None = None, files: P
 def _namespace(files: Path, faults: list[str]) -> str:
     file = files / "namespace"
     try:
-        namespace = read_bounded(file).decode("ascii").strip()
-    except (OSError, ValueError) as error:
-        faults.append(f"{file}: it cannot be read ({clip(error_text(error))}); {_HINT}")
+        namespace = read_text(file)
+    except UnreadableError as error:
+        faults.append(f"{file}: {error}; {_HINT}")
         return ""
     if not re.fullmatch(_NAMESPACE, namespace):
         faults.append(f"{file}: {quoted(namespace)} is not the name of a namespace")
     return namespace
 
 
-def read_bounded(file: Path) -> bytes:
-    """Return the content of a file of the service account. Blocks.
-
-    Raises:
-        OSError: it cannot be read.
-        ValueError: it is larger than `MAX_FILE_BYTES`.
-    """
-    with file.open("rb") as opened:
-        content = opened.read(MAX_FILE_BYTES + 1)
-    if len(content) > MAX_FILE_BYTES:
-        raise ValueError(f"it is larger than {MAX_FILE_BYTES} bytes")
-    return content
-
-
-def error_text(error: OSError | ValueError) -> str:
-    """Return what is wrong with a file, without its content."""
-    if isinstance(error, OSError):
-        return error.strerror or type(error).__name__
-    return "it is not text" if isinstance(error, UnicodeError) else str(error)
+def read_text(file: Path) -> str:
+    """Return the text in a file of the service account. Blocks. Raises `UnreadableError`."""
+    try:
+        return read_bounded(str(file), MAX_FILE_BYTES).decode("ascii").strip()
+    except UnicodeError:
+        raise UnreadableError("cannot be read (it is not text)") from None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Final
 
 from dequeuer.settings.access import AccessSettings
 from dequeuer.settings.option import group, option, settings_class
@@ -11,6 +12,9 @@ from dequeuer.settings.priority_queues import PRIORITY_QUEUES, all_queue_urls
 from dequeuer.settings.shared import SharedSettings
 from dequeuer.settings.text_parsers import API_URLS, BUCKET, HOSTS, PATH, QUEUES, STANDARD_QUEUE_URL, WEBHOOKS
 from dequeuer.settings.webhook_rules import WebhookRuleSettings
+
+DEFAULT_ADMIN_PORT: Final = 15000
+"""Where nobody chose one, and no other program has it."""
 
 
 @settings_class
@@ -35,7 +39,7 @@ class GatewaySettings(SharedSettings):
         "DEQUEUER_ADMIN_PORT",
         flag="admin-port",
         default=None,
-        unset="15000; where another program has it, none, and a warning says so",
+        unset=f"{DEFAULT_ADMIN_PORT}; where another program has it, none, and a warning says so",
     )
     """Port of the admin server; not that of the gateway."""
     shutdown_delay_s: float = option(seconds(0, 3600), "DEQUEUER_SHUTDOWN_DELAY", default="5")

@@ -48,10 +48,15 @@ def test_another_response_decides_nothing(body: bytes) -> None:
     assert read_decision(body) is None
 
 
+def test_a_denial_that_work_goes_on_with_is_no_fault() -> None:
+    need = Need(action="s3:DeleteObject", resource="b", case="always", without="work continues; the payloads stay")
+    assert judge_simulated("explicitDeny", need, "arn:aws:s3:::b/*").state == "warning"
+
+
 @pytest.mark.parametrize(
     ("decision", "state"), [("allowed", "ok"), ("explicitDeny", "fault"), ("implicitDeny", "warning")]
 )
-def test_only_what_a_policy_denies_is_a_fault(decision: Decision, state: State) -> None:
+def test_of_what_work_needs_only_a_denial_is_a_fault(decision: Decision, state: State) -> None:
     need = Need(action="sqs:ReceiveMessage", resource="q", case="always", without="nothing is received")
     verdict = judge_simulated(decision, need, "arn:aws:sqs:us-west-2:111122223333:q")
     assert verdict.state == state

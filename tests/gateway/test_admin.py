@@ -17,6 +17,7 @@ from dequeuer.gateway import admin
 from dequeuer.gateway.admin import Admin
 from dequeuer.process.ports import free_ports
 from dequeuer.settings import GatewaySettings, load_gateway
+from dequeuer.settings.gateway import DEFAULT_ADMIN_PORT
 from tests.settings.environments import ASYNC, GATEWAY, load
 
 
@@ -71,7 +72,7 @@ async def test_a_port_that_was_chosen_and_is_taken_stops_the_start() -> None:
 
 async def test_a_port_that_nobody_chose_and_that_is_taken_stops_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken, capture_logs() as lines:
-        monkeypatch.setattr(admin, "DEFAULT_PORT", taken.getsockname()[1])
+        monkeypatch.setattr(admin, "DEFAULT_ADMIN_PORT", taken.getsockname()[1])
         async with AsyncExitStack() as stack:
             one = make(None)
             assert await one.start(stack)
@@ -83,7 +84,7 @@ async def test_a_port_that_nobody_chose_and_that_is_taken_stops_nothing(monkeypa
 
 async def test_the_port_of_the_gateway_is_left_to_it(monkeypatch: pytest.MonkeyPatch) -> None:
     [port] = free_ports(1)
-    monkeypatch.setattr(admin, "DEFAULT_PORT", port)
+    monkeypatch.setattr(admin, "DEFAULT_ADMIN_PORT", port)
     environ = {**GATEWAY, "DEQUEUER_ADMIN_HOST": "127.0.0.1", "DEQUEUER_GATEWAY_PORT": str(port)}
     async with AsyncExitStack() as stack:
         one = Admin(load_gateway([], environ), bytes, Drain())
@@ -94,4 +95,4 @@ async def test_the_port_of_the_gateway_is_left_to_it(monkeypatch: pytest.MonkeyP
 
 
 def test_the_default_port_is_that_of_the_other_programs() -> None:
-    assert load([], ASYNC).admin_port == admin.DEFAULT_PORT
+    assert load([], ASYNC).admin_port == DEFAULT_ADMIN_PORT
