@@ -40,7 +40,8 @@ Flags of its own:
   --pod-grace N      terminationGracePeriodSeconds of the pod, for when the Kubernetes API may not be asked
 
 States: ok, warning (it works, and could be better), fault, not known (with the reason).
-Exit status: 0 no fault; 1 faults; 2 the settings are wrong, each of their faults is listed.
+Exit status: 0 no fault; 1 faults; 2 the settings are wrong, each of their faults is listed;
+141 whoever reads the output has gone.
 Every check, what it reads and what to do: docs/check.md.
 """
 

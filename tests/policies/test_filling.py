@@ -56,6 +56,14 @@ def test_real_names_take_the_place_of_those_in_brackets(pattern: str, expected: 
     assert resources(pattern) == expected
 
 
+def test_every_queue_is_granted_in_the_region_of_its_url() -> None:
+    urls = [QUEUE_URL, "https://sqs.eu-central-1.amazonaws.com/123456789012/more"]
+    assert resources("arn:aws:sqs:*:*:<queue>", replace(NAMES, queue_urls=urls)) == [
+        "arn:aws:sqs:eu-west-1:123456789012:work.fifo",
+        "arn:aws:sqs:eu-central-1:123456789012:more",
+    ]
+
+
 def test_the_objects_of_a_request_are_those_that_the_sidecar_writes() -> None:
     [pattern] = resources("arn:aws:s3:::<bucket>/<cluster-uid>/workloads/<api>/*")
     keys = RequestKeys(cluster_uid="cluster", api_name="text", request_id="r")
