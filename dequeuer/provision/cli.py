@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Sequence
 
+from dequeuer.core.errors import ConfigurationError, quoted
 from dequeuer.settings.provision import ProvisionSettings
 from dequeuer.settings.provision_loading import load_provision
 
@@ -17,6 +18,10 @@ def main(argv: Sequence[str]) -> int:
         ConfigurationError: with every fault of the settings. AWS was not asked anything.
     """
     arguments = list(argv)
+    if arguments and not arguments[0].startswith("-") and arguments[0] != "policies":
+        raise ConfigurationError(
+            [f"provision {quoted(arguments[0])}: no such command; allowed: policies, or flags such as --queue my-queue"]
+        )
     prints_policies = arguments[:1] == ["policies"]
     program = None
     if prints_policies:

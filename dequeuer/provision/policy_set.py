@@ -46,7 +46,10 @@ def policies(settings: ProvisionSettings, wanted: str | None = None) -> Mapping[
         chosen = [program for program in programs if program == wanted]
         if not chosen:
             allowed = ", ".join(programs)
-            raise ConfigurationError([f"policies {quoted(wanted)}: no program of this API; allowed: {allowed}"])
+            known = PROGRAMS[settings.api_kind]
+            # Of an async API only webhooks depend on an option.
+            todo = "; for webhooks set --webhook-queue" if wanted == "webhooks" and wanted in known else ""
+            raise ConfigurationError([f"policies {quoted(wanted)}: no program of this API; allowed: {allowed}{todo}"])
         programs = chosen
     return {program: policy_document(grants(settings, program)) for program in programs}
 

@@ -38,6 +38,11 @@ def test_faults_are_listed_at_once_with_status_2(capsys: pytest.CaptureFixture[s
         assert name in error
 
 
+def test_a_command_that_there_is_not_is_named_with_the_one_that_there_is(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["provision", "policis", *ASYNC]) == 2
+    assert 'provision "policis": no such command; allowed: policies, or flags' in capsys.readouterr().err
+
+
 def test_help_lists_the_options(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["provision", "--help"]) == 0
     out = capsys.readouterr().out

@@ -107,3 +107,12 @@ def test_a_program_that_is_none_of_the_kind_is_refused_with_those_that_are() -> 
         policies(load_provision(ASYNC, REGION), "enqueuer")
     [fault] = caught.value.faults
     assert fault == 'policies "enqueuer": no program of this API; allowed: async, gateway, provision'
+
+
+def test_whoever_asks_for_the_policy_of_webhooks_without_their_queue_is_told_the_flag() -> None:
+    with pytest.raises(
+        ConfigurationError, match="allowed: async, gateway, provision; for webhooks set --webhook-queue"
+    ):
+        policies(load_provision(ASYNC, REGION), "webhooks")
+    with pytest.raises(ConfigurationError, match=r"provision$"):
+        policies(load_provision(BATCH, REGION), "webhooks")
