@@ -62,9 +62,13 @@ async def check_permissions(
                 for bucket in _named(plan.buckets, need)
             ]
     found = [finding for findings in await asyncio.gather(*asking) for finding in findings]
-    # The same action can be needed below several prefixes: the worst verdict stands.
+    return worst_of_each(found)
+
+
+def worst_of_each(findings: Iterable[Finding]) -> list[Finding]:
+    """Return one finding for each action and subject: the worst. An action can be needed below several prefixes."""
     by_subject: dict[tuple[CheckId, str], Finding] = {}
-    for finding in found:
+    for finding in findings:
         known = by_subject.setdefault((finding.id, finding.subject), finding)
         if _SEVERITY[finding.verdict.state] > _SEVERITY[known.verdict.state]:
             by_subject[finding.id, finding.subject] = finding

@@ -4,9 +4,9 @@ from typing import get_args
 
 import pytest
 
-from dequeuer.check.finding import CHECK_IDS, State
+from dequeuer.check.finding import CHECK_IDS, Finding, State, Verdict, fault, not_known, ok, warning
 from dequeuer.check.permission_result import Allowed, NotAsked, PermissionResult, Refused
-from dequeuer.check.permissions import check_id, judge
+from dequeuer.check.permissions import check_id, judge, worst_of_each
 from dequeuer.policies.all_needs import ALL
 from dequeuer.policies.needs import Case, Need
 
@@ -68,3 +68,18 @@ def test_the_needs_that_are_no_fault_are_few() -> None:
         ("queue", "s3:DeleteObject"),
         ("queue", "sqs:SendMessage"),
     }
+
+
+@pytest.mark.parametrize(
+    ("better", "worse"),
+    [
+        (ok("allowed"), not_known("not asked")),
+        (not_known("not asked"), warning("403", "allow it")),
+        (warning("403", "allow it"), fault("403", "allow it")),
+        (ok("allowed"), fault("403", "allow it")),
+    ],
+)
+def test_an_action_that_is_allowed_below_one_prefix_alone_is_not_ok(better: Verdict, worse: Verdict) -> None:
+    for order in ((better, worse), (worse, better)):
+        found = [Finding(id="permission.s3.put_object", subject="store", verdict=verdict) for verdict in order]
+        assert [finding.verdict for finding in worst_of_each(found)] == [worse]

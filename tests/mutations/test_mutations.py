@@ -2484,6 +2484,13 @@ MUTATIONS = [
         tests=("tests/kubernetes/test_deletion_cost.py",),
     ),
     Mutation(
+        name="a permission that is missing below one of two prefixes is told as allowed",
+        module="check/permissions.py",
+        old="        if _SEVERITY[finding.verdict.state] > _SEVERITY[known.verdict.state]:\n",
+        new="        if _SEVERITY[finding.verdict.state] < _SEVERITY[known.verdict.state]:\n",
+        tests=("tests/check/test_permissions.py",),
+    ),
+    Mutation(
         name="a check writes without being asked",
         module="check/bucket_permissions.py",
         old="    if action in _WRITES and not access.writes:\n",
