@@ -292,3 +292,40 @@ def test_faults_of_the_probes_are_reported_together_with_those_of_the_settings(
     assert "DEQUEUER_PROBES_PATH (or --probes-path): " in errors
     for word in ("DEQUEUER_USER_PORT", "DEQUEUER_WORKRES", "exec"):
         assert word in errors
+
+
+_PROVISION = (
+    *("provision", "--format", "terraform", "--api-kind", "queue", "--api-name", "up", "--queue", "up"),
+    *("--dead-letters", "none"),
+)
+_CORTEX_YAML = """\
+- name: sum
+  kind: BatchAPI
+  pod:
+    containers:
+      - {name: api, image: sum, command: [sum]}
+"""
+
+
+@pytest.mark.parametrize(
+    "command",
+    [("token",), ("check", "proxy"), ("manifests", "cortex.yaml"), _PROVISION],
+    ids=lambda command: command[0],
+)
+def test_an_output_on_a_full_disk_is_no_success_and_no_bug(tmp_path: Path, command: tuple[str, ...]) -> None:
+    (tmp_path / "cortex.yaml").write_text(_CORTEX_YAML, encoding="utf-8")
+    of_proxy = {"DEQUEUER_MAX_CONCURRENCY": "1", "DEQUEUER_MAX_QUEUE_LENGTH": "1"} if command[0] == "check" else {}
+    with open("/dev/full", "wb") as full:  # noqa: PTH123 - a device
+        run = subprocess.run(
+            [sys.executable, "-m", "dequeuer", *command],
+            env={"PATH": os.environ["PATH"], "PYTHONPATH": str(Path(cli.__file__).parents[1]), **of_proxy},
+            cwd=tmp_path,
+            stdin=subprocess.DEVNULL,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert "Traceback" not in run.stderr
+    assert run.returncode == 1
+    assert run.stderr.endswith("dequeuer: the output cannot be written: No space left on device\n")

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import sys
 from collections.abc import Callable
 from typing import Final, TextIO
 
 _FILE_DESCRIPTORS = (0, 1, 2)
+NOT_WRITTEN: Final = 1
+_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
 BROKEN_PIPE: Final = 141
 """The exit status when whoever read the output reads no more: as of a process that SIGPIPE ends."""
 
@@ -69,7 +72,11 @@ def escape_what_cannot_be_encoded() -> None:
 
 
 def run_printing(run: Callable[[], int]) -> int:
-    """Run a command whose output is for a person; return its exit status, or `BROKEN_PIPE` after `| head`."""
+    """Run a command whose output is for a person; return its exit status.
+
+    After `| head` that is `BROKEN_PIPE`, and `NOT_WRITTEN` on a full disk, with a line on stderr: output that is lost
+    is no success.
+    """
     escape_what_cannot_be_encoded()
     try:
         status = run()
@@ -77,4 +84,10 @@ def run_printing(run: Callable[[], int]) -> int:
     except BrokenPipeError:
         discard_output()
         return BROKEN_PIPE
+    except OSError as error:
+        if error.errno not in _FULL:
+            raise
+        sys.stderr.write(f"dequeuer: the output cannot be written: {error.strerror}\n")
+        discard_output()
+        return NOT_WRITTEN
     return status
