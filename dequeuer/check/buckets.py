@@ -12,6 +12,7 @@ from dequeuer.check.plan import BucketNeed
 from dequeuer.core.errors import clip
 from dequeuer.core.refusal_codes import CREDENTIALS
 from dequeuer.settings import AwsSettings
+from dequeuer.sinks.expiry import RULE_ID
 from dequeuer.sinks.protection import UNPROTECTED
 
 NOT_SEEN: Final = "the bucket could not be looked at"
@@ -128,7 +129,7 @@ def judge_lifecycle(facts: BucketFacts, need: BucketNeed, _settings: AwsSettings
         return None
     if isinstance(facts.rule, Unread):
         return not_known(facts.rule.reason)
-    rule = f"async-workloads-expiry-policy, {need.rule_days} days below {need.rule_prefix}"
+    rule = f"{RULE_ID}, {need.rule_days} days below {need.rule_prefix}"
     if facts.rule.value == "there":
         return ok(rule)
     if facts.rule.value == "different":

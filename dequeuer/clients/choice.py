@@ -12,19 +12,13 @@ from dequeuer.clients.base import AdminCloud
 from dequeuer.core.errors import ConfigurationError, clip, mask
 from dequeuer.formats.events_target import EventsTarget
 from dequeuer.settings import AwsSettings
-from dequeuer.settings.text_parsers import queue_region
+from dequeuer.settings.text_parsers import SPECIAL_BUCKETS, queue_region
 
 ClientName: TypeAlias = Literal["slim", "sdk"]
 
 _SWITCHES = {
     "AWS_USE_FIPS_ENDPOINT": "use_fips_endpoint",
     "AWS_USE_DUALSTACK_ENDPOINT": "use_dualstack_endpoint",
-}
-_SPECIAL_BUCKETS = {
-    "--x-s3": "a directory bucket",
-    "--xa-s3": "an access point of a directory bucket",
-    "--ol-s3": "an Object Lambda access point",
-    "--op-s3": "an access point of S3 on Outposts",
 }
 
 
@@ -101,7 +95,7 @@ def _buckets(resources: AwsResources) -> Iterator[str]:
     bucket = resources.bucket
     if bucket.startswith("arn:"):
         yield f"DEQUEUER_BUCKET is the ARN of an access point: {clip(bucket)}"
-    for ending, what in _SPECIAL_BUCKETS.items():
+    for ending, what in SPECIAL_BUCKETS.items():
         if bucket.endswith(ending):
             yield f"DEQUEUER_BUCKET is {what}: {clip(bucket)}"
 

@@ -10,7 +10,7 @@ from dequeuer.core.queue_names import queue_name
 from dequeuer.settings.provision import NO_QUEUE, ProvisionSettings
 from dequeuer.settings.reader import Reader
 from dequeuer.settings.sidecar import ApiKind
-from dequeuer.settings.text_parsers import queue_region
+from dequeuer.settings.text_parsers import SPECIAL_BUCKETS, queue_region
 
 _MAX_NAME_CHARS: Final = 80
 _DAY_S: Final = 86_400
@@ -31,7 +31,6 @@ _REQUIRED: Final[Mapping[ApiKind, tuple[str, ...]]] = {
     "batch": ("bucket", "cluster_uid"),
     "queue": ("queue",),
 }
-_SPECIAL_BUCKETS: Final = ("--x-s3", "--xa-s3", "--ol-s3", "--op-s3")
 
 
 def load_provision(argv: Sequence[str], environ: Mapping[str, str], *, needs_region: bool = True) -> ProvisionSettings:
@@ -84,8 +83,9 @@ def _check_buckets(reader: Reader) -> None:
     for path in ("bucket", "queue_results"):
         value = reader.values.get(path)
         name = value if isinstance(value, str) else getattr(value, "bucket", "")
-        if name.endswith(_SPECIAL_BUCKETS):
-            wrong = f"{name} is the name of a directory bucket or of an access point, which are not created here"
+        what = next((what for ending, what in SPECIAL_BUCKETS.items() if name.endswith(ending)), "")
+        if what:
+            wrong = f"{name} is the name of {what}, which is not created here"
             reader.add_fault(path, wrong, "create it by other means, or name another bucket")
 
 

@@ -43,6 +43,13 @@ BUCKET = matching(
     r"(?:outpost[/:][a-z0-9-]{1,64}[/:])?accesspoint[/:][A-Za-z0-9._-]{1,128}",
     'a bucket name (3 to 63 of a-z, 0-9, "." and "-") or the ARN of an access point',
 )
+SPECIAL_BUCKETS = {
+    "--x-s3": "a directory bucket",
+    "--xa-s3": "an access point of a directory bucket",
+    "--ol-s3": "an Object Lambda access point",
+    "--op-s3": "an access point of S3 on Outposts",
+}
+"""What a name is the name of, by its end: each of these has endpoints of its own."""
 POD_NAME = matching(
     "[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?", 'a-z, 0-9, "-" and ".", at most 253, a letter or digit at both ends'
 )

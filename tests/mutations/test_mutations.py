@@ -2456,6 +2456,13 @@ MUTATIONS = [
         ),
     ),
     Mutation(
+        name="a worker that ends when it is idle sends a poll each second",
+        module="worker/own_end.py",
+        old="        return max(1, math.ceil(since + self._idle_s - now))\n",
+        new="        return 1\n",
+        tests=(_OWN_END,),
+    ),
+    Mutation(
         name="whoever reaches the admin port can begin the drain of a sidecar",
         module="observability/admin.py",
         old="        if only_local and not _is_local(caller.remote):\n",
@@ -2573,6 +2580,13 @@ MUTATIONS = [
         old='        return bool(found.get("SSEAlgorithm"))  # a key of one\'s own is stronger\n',
         new='        return found.get("SSEAlgorithm") == _SSE_S3\n',
         tests=(_DIFFERENCES,),
+    ),
+    Mutation(
+        name="a policy of the text forms takes a bucket whose name begins alike for that of the API",
+        module="provision/text_forms.py",
+        old='(arn == start or arn.startswith(f"{start}/"))',
+        new="arn.startswith(start)",
+        tests=("tests/provision/test_text_forms.py",),
     ),
     Mutation(
         name="a dead-letter queue is created after the queue that names it",

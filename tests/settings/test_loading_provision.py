@@ -34,6 +34,11 @@ def faults(environ: Mapping[str, str], *flags: str) -> tuple[str, ...]:
     return caught.value.faults
 
 
+def test_requests_may_wait_in_the_queue_for_as_long_as_the_bucket_keeps_them() -> None:
+    assert load(ASYNC, "--retention", str(7 * 86_400)).retention_s == 7 * 86_400
+    assert faults(ASYNC, "--retention", str(7 * 86_400 + 1))
+
+
 def test_the_environment_of_a_sidecar_names_everything() -> None:
     settings = load(ASYNC)
     assert (settings.queue_name, settings.bucket_name, settings.cluster_uid) == ("my-queue", "my-bucket", "cluster-1")
@@ -103,7 +108,7 @@ def test_everything_that_is_missing_is_listed_at_once() -> None:
         (ASYNC, ["--webhook-queue", "https://sqs.eu-west-1.amazonaws.com/123456789012/hooks"], "is in eu-west-1, and"),
         (ASYNC, ["--max-receives", "2"], "is not allowed"),
         (ASYNC, ["--retention", "1209600"], "still wait in the queue"),
-        (ASYNC, ["--bucket", "mine--usw2-az1--x-s3"], "which are not created here"),
+        (ASYNC, ["--bucket", "mine--usw2-az1--x-s3"], "which is not created here"),
         (ASYNC, ["--tags", "a=1,a=2"], "a name is there twice"),
         (ASYNC, ["--tags", "aws:x=1"], "belong to AWS"),
         (ASYNC, ["--format", "terraform", "--dry-run"], "is for the format plan"),

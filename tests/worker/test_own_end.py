@@ -270,3 +270,13 @@ async def test_a_drain_comes_before_its_own_end() -> None:
         ended_at = await ends(task)
     assert ended_at < 20
     assert stage.phases() == ["drain", "drained"]
+
+
+async def test_a_poll_waits_as_long_as_the_worker_may_be_idle() -> None:
+    """Shorter ones would find the end as well, and be paid for each."""
+    own_end = OwnEnd(idle_s=60)
+    assert own_end.poll_wait_s == 60
+    own_end.found_nothing(now())
+    await asyncio.sleep(59.5)
+    assert own_end.poll_wait_s == 1
+    assert OwnEnd(max_messages=1).poll_wait_s is None
