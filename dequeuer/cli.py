@@ -92,8 +92,10 @@ def _informs(program: Program, arguments: Sequence[str]) -> bool:
 
 def _is_realtime(arguments: Sequence[str]) -> bool:
     """Return whether this is the sidecar of a realtime API."""
-    flag = read_flags("proxy", arguments).values.get("api-kind")
-    return (flag or os.environ.get("DEQUEUER_API_KIND", "")).strip().lower() in _REALTIME
+    flags = read_flags("proxy", arguments).values
+    kind = (flags.get("api-kind") or os.environ.get("DEQUEUER_API_KIND", "")).strip().lower()
+    # Cortex starts the image of its proxy with flags alone: no command, and no variable with the kind.
+    return kind in _REALTIME or (not kind and "max-queue-length" in flags)
 
 
 def _dev(arguments: Sequence[str]) -> int:

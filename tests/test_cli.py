@@ -78,6 +78,24 @@ def test_without_a_command_it_is_the_sidecar(calls: Calls, environ: dict[str, st
     assert settings.workers == 3
 
 
+@pytest.mark.parametrize("has_tcp_probe", ["true", "false"])
+def test_with_the_arguments_of_cortex_the_image_is_its_proxy(
+    environ: dict[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str], has_tcp_probe: str
+) -> None:
+    # As Cortex 0.42 starts the image of `image_proxy`: no command, and no variable that says the kind.
+    cluster = tmp_path / "cluster.yaml"
+    cluster.write_text("cluster_uid: uid\nbucket: my-bucket\nregion: eu-west-1\n", encoding="utf-8")
+    argv = ["--cluster-config", str(cluster), "--port", "8888", "--admin-port", "15000", "--user-port", "8080"]
+    argv += ["--max-concurrency", "0", "--max-queue-length", "100", "--has-tcp-probe", has_tcp_probe]
+    assert cli.main(argv) == 2
+    error = capsys.readouterr().err
+    assert "1 fault in its configuration" in error
+    assert '--max-concurrency (or DEQUEUER_MAX_CONCURRENCY): "0" is not allowed' in error
+    environ["DEQUEUER_API_KIND"] = "async"
+    assert cli.main(argv) == 2
+    assert "--max-queue-length: not a flag of this command" in capsys.readouterr().err
+
+
 def test_the_gateway_is_started(calls: Calls, environ: dict[str, str]) -> None:
     environ |= GATEWAY
     assert cli.main(["gateway", "-port=1"]) == 0

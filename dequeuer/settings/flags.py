@@ -12,6 +12,7 @@ from dequeuer.core.suggestions import did_you_mean
 
 InfoFlag = Literal["help", "version"]
 _INFO_FLAGS: dict[str, InfoFlag] = {"h": "help", "help": "help", "version": "version"}
+_BOOLEANS = ("true", "false")
 _FLAG = r"(?s)--?(?=.)([^=]*)(?:=(.*))?"
 
 
@@ -39,7 +40,7 @@ def parse_flags(
         argv: the arguments.
         known: the flags.
         of_others: the flags of other programs, for a fault that says so.
-        switches: those of `known` that may stand without a value, and never take the next argument for it.
+        switches: those of `known` that may stand without a value; as the next argument they take `true` and `false`.
     """
     flags, rest = Flags(), list(reversed(argv))
     while rest:
@@ -53,7 +54,8 @@ def parse_flags(
         elif flag[1] in _INFO_FLAGS and flag[2] is None:
             flags.info = flags.info or _INFO_FLAGS[flag[1]]
         elif flag[2] is None and flag[1] in switches:
-            _add(flags, flag[1], "true", known, of_others)
+            # Cortex writes `--has-tcp-probe false`, in two arguments; Go's own parser would stop there.
+            _add(flags, flag[1], rest.pop() if rest and rest[-1] in _BOOLEANS else "true", known, of_others)
         elif flag[2] is None and flag[1] not in _INFO_FLAGS and rest and not _is_flag(rest[-1], known):
             _add(flags, flag[1], rest.pop(), known, of_others)
         else:

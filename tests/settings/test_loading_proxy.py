@@ -57,15 +57,20 @@ def test_the_flags_are_those_of_cortex() -> None:
         *((["-has-tcp-probe=" + text], True) for text in ("1", "t", "T", "TRUE", "True")),
         *((["-has-tcp-probe=" + text], False) for text in ("0", "f", "F", "FALSE", "False")),
         (["-has-tcp-probe", "-port", "1"], True),
+        # As the operator of Cortex writes it.
+        (["--has-tcp-probe", "true"], True),
+        (["--has-tcp-probe", "false"], False),
+        (["--has-tcp-probe", "false", "-port", "1"], False),
         ([], False),
     ],
 )
-def test_a_switch_takes_no_argument_that_follows_it(argv: list[str], value: bool) -> None:
+def test_a_switch_takes_no_argument_that_follows_it_but_true_and_false(argv: list[str], value: bool) -> None:
     assert load_proxy(argv, PROXY).has_tcp_probe is value
 
 
-def test_a_word_after_a_switch_is_a_fault() -> None:
-    assert "not expected here" in faults(["-has-tcp-probe", "true"], PROXY)[0]
+def test_another_word_after_a_switch_is_a_fault() -> None:
+    for word in ("yes", "TRUE", "1", ""):
+        assert "not expected here" in faults(["-has-tcp-probe", word], PROXY)[0]
 
 
 @pytest.mark.parametrize("text", ["0", "30001", "-1", "x", "1.5"])
