@@ -110,7 +110,7 @@ def _queues(settings: ProvisionSettings) -> Sequence[WantedQueue]:
                 attributes=_attributes(settings, queue, settings.retention_s),
                 tags=tags,
                 dead_letters=dead_letters,
-                max_receives=settings.max_receives,
+                max_receives=settings.receives,
                 account=account,
             )
         )

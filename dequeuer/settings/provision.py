@@ -95,11 +95,17 @@ class ProvisionSettings:
         unset="the name of the queue with -dead-letters; for batch the cluster's id with -dead-letters.fifo",
     )
     """Dead-letter queue; none: the queue gets none."""
-    max_receives: int = option(
-        whole(3, MAX_RECEIVES), "DEQUEUER_PROVISION_MAX_RECEIVES", flag="max-receives", default="10"
+    max_receives: int | None = option(
+        whole(3, MAX_RECEIVES),
+        "DEQUEUER_PROVISION_MAX_RECEIVES",
+        flag="max-receives",
+        default=None,
+        unset="DEQUEUER_MAX_ATTEMPTS + 5",
     )
-    """Receives after which SQS moves a message to the dead-letter queue (`maxReceiveCount`). For async at least
-    `DEQUEUER_MAX_ATTEMPTS` + 5."""
+    """Receives after which SQS moves a message to the dead-letter queue (`maxReceiveCount`). For async more than
+    `DEQUEUER_MAX_ATTEMPTS`."""
+    max_attempts: int = option(whole(1, MAX_RECEIVES), "DEQUEUER_MAX_ATTEMPTS", default="5")
+    """Number of receives after which the sidecar fails a request."""
     visibility_timeout_s: int = option(
         whole_seconds(2, MAX_VISIBILITY_TIMEOUT_S), "DEQUEUER_VISIBILITY_TIMEOUT", default="30"
     )
@@ -152,6 +158,11 @@ class ProvisionSettings:
         """Name of the queue; "" when there is none."""
         name = queue_name(self.queue)
         return f"{name}.fifo" if name and self.is_fifo and not name.endswith(".fifo") else name
+
+    @property
+    def receives(self) -> int:
+        """Receives after which SQS moves a message: drains cost receives, too, besides those of the sidecar."""
+        return min(MAX_RECEIVES, self.max_attempts + 5) if self.max_receives is None else self.max_receives
 
     @property
     def dead_letter_name(self) -> str:

@@ -52,6 +52,7 @@ def load_provision(argv: Sequence[str], environ: Mapping[str, str], *, needs_reg
     if needs_region and reader.values.get("format") == "plan" and not is_known:
         reader.add_fault("aws.region", "is missing, and no URL of a queue names a region", "set it")
     _check_regions(reader)
+    _check_receives(reader)
     if not reader.faults:
         _check_names(reader, _built(reader))
     return _built(reader)
@@ -97,6 +98,19 @@ def _check_retention(reader: Reader) -> None:
             "requests that still wait in the queue"
         )
         reader.add_fault("retention_s", wrong, "change one of them", f"at most {days * _DAY_S} s")
+
+
+def _check_receives(reader: Reader) -> None:
+    """Add the fault of a queue that moves requests away before the sidecar can fail them."""
+    receives, attempts = reader.values.get("max_receives"), reader.values.get("max_attempts")
+    if reader.values.get("api_kind") != "async" or reader.values.get("dead_letters") == NO_QUEUE:
+        return
+    if receives and attempts and receives <= attempts:
+        wrong = (
+            f"{receives}, and {reader.source('max_attempts')} is {attempts}: requests would move to the dead-letter "
+            "queue before the sidecar fails them, and keep their status"
+        )
+        reader.add_fault("max_receives", wrong, "change one of them", f"best {attempts + 5} or more")
 
 
 def _check_regions(reader: Reader) -> None:

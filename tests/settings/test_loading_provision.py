@@ -106,6 +106,8 @@ def test_everything_that_is_missing_is_listed_at_once() -> None:
         (ASYNC, ["--webhook-queue", "my-queue"], "is the queue of the API, too"),
         (ASYNC, ["--queue", "https://sqs.us-east-1.amazonaws.com/123456789012/work"], "is in us-east-1, and all is"),
         (ASYNC, ["--webhook-queue", "https://sqs.eu-west-1.amazonaws.com/123456789012/hooks"], "is in eu-west-1, and"),
+        ({**ASYNC, "DEQUEUER_MAX_ATTEMPTS": "10"}, ["--max-receives", "10"], "DEQUEUER_MAX_ATTEMPTS is 10: requests"),
+        (ASYNC, ["--max-receives", "5"], "allowed: best 10 or more"),
         (ASYNC, ["--max-receives", "2"], "is not allowed"),
         (ASYNC, ["--retention", "1209600"], "still wait in the queue"),
         (ASYNC, ["--bucket", "mine--usw2-az1--x-s3"], "which is not created here"),
@@ -119,6 +121,18 @@ def test_everything_that_is_missing_is_listed_at_once() -> None:
 def test_what_does_not_fit_is_refused(environ: dict[str, str], flags: list[str], part: str) -> None:
     [fault] = faults({"AWS_REGION": "us-west-2", **environ}, *flags)
     assert part in fault
+
+
+def test_only_the_dead_letters_of_async_apis_are_compared_with_the_attempts_of_the_sidecar() -> None:
+    attempts = {"DEQUEUER_MAX_ATTEMPTS": "10"}
+    assert load(ASYNC | attempts, "--max-receives", "11").receives == 11
+    assert load(ASYNC | attempts, "--max-receives", "5", "--dead-letters", "none").receives == 5
+    assert load(QUEUE | attempts, "--max-receives", "5").receives == 5
+
+
+@pytest.mark.parametrize(("attempts", "receives"), [("1", 6), ("5", 10), ("20", 25), ("999", 1000)])
+def test_messages_move_later_than_the_sidecar_fails_them(attempts: str, receives: int) -> None:
+    assert load(ASYNC | {"DEQUEUER_MAX_ATTEMPTS": attempts}).receives == receives
 
 
 def test_text_needs_no_region() -> None:
