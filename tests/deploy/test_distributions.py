@@ -89,6 +89,9 @@ def test_the_source_distribution_has_the_whole_project(built: Built) -> None:
     project = {path.relative_to(built.project).as_posix() for path in built.project.rglob("*") if path.is_file()}
     assert len(project) > 1000
     assert found - {"PKG-INFO"} == {name for name in project if not name.startswith("dist/")}
+    pyproject = tomllib.loads((built.project / "pyproject.toml").read_text(encoding="utf-8"))
+    hook = pyproject["tool"]["hatch"]["build"]["targets"]["wheel"]["hooks"]["custom"]["path"]
+    assert hook in found  # what compiles the modules of the proxy
 
 
 def test_each_build_is_the_same(built: Built, tmp_path: Path) -> None:
