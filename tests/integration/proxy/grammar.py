@@ -159,5 +159,8 @@ def answers(draw: st.DrawFn) -> Attack:
     data = b"".join(draw(st.lists(st.sampled_from(INTERIM), max_size=1))) + head + body
     for _ in range(draw(st.sampled_from([0, 0, 1, 1, 2]))):
         data = draw(_mutated(data))
-    data += draw(st.sampled_from([b"", b"", b"", b"HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\ninjected"]))
+    if not draw(st.integers(0, 5)):  # half a body: what has come is passed on, then the client is cut off
+        data = data[: -draw(st.integers(1, 8))]
+    else:
+        data += draw(st.sampled_from([b"", b"", b"", b"HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\ninjected"]))
     return Attack(data, tuple(draw(st.lists(st.integers(0, 2**16), max_size=1))))
