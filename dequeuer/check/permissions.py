@@ -24,8 +24,6 @@ from dequeuer.policies.needs import Need
 from dequeuer.settings.text_parsers import queue_region
 
 _PLACEHOLDER: Final = re.compile(r"<([a-z-]+)>")
-_GOES_ON: Final = ("work continues", "stay until", "look hides")
-"""In the texts of the policies about what happens without a permission that is not necessary."""
 _SEVERITY: Final = {"ok": 0, "not_known": 1, "warning": 2, "fault": 3}
 _OF_PUBLISHING: Final = frozenset({patterns.TOPIC, patterns.BUS})
 
@@ -97,7 +95,7 @@ def judge(result: PermissionResult, need: Need, on: str) -> Verdict:
 
 def _missing(need: Need) -> Callable[[str, str], Verdict]:
     """Return what makes the verdict about a permission that is missing: a fault, unless work goes on without it."""
-    return warning if any(text in need.without for text in _GOES_ON) else fault
+    return warning if need.is_optional else fault
 
 
 async def _judged(result: PermissionResult, need: Need, on: str, simulation: Simulation) -> Verdict:

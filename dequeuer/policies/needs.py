@@ -68,12 +68,14 @@ class Need:
         resource: an ARN in which `<queue>`, `<bucket>` and other names in angle brackets stand for real ones.
         case: when it is needed.
         without: what happens without it, in words.
+        is_optional: whether the program goes on with its work without it.
     """
 
     action: str
     resource: str
     case: Case
     without: str
+    is_optional: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,24 +102,46 @@ class Actions:
     case: Case = "always"
 
 
-def needs_of(
-    name: str, program: Program, groups: Sequence[Actions], without: Mapping[str, str], otherwise: str = ""
+def needs_of(  # noqa: PLR0913 - the parts of one table
+    name: str,
+    program: Program,
+    groups: Sequence[Actions],
+    without: Mapping[str, str],
+    otherwise: str = "",
+    *,
+    optional: Collection[str] = (),
 ) -> NeedsOfProgram:
-    """Return the needs of a program. `without`: by action; `otherwise`: for actions that are not in it.
+    """Return the needs of a program.
+
+    Args:
+        name: of the policy.
+        program: that needs it.
+        groups: the actions, in the order of the policy.
+        without: what happens without an action.
+        otherwise: the same, for actions that are not in `without`.
+        optional: actions without which the program goes on with its work.
 
     Raises:
-        ValueError: an action has no text, or a text belongs to no action.
+        ValueError: an action has no text, or a text or an optional action belongs to no action.
     """
     needs = tuple(
-        Need(action=action, resource=resource, case=group.case, without=without.get(action, otherwise))
+        Need(
+            action=action,
+            resource=resource,
+            case=group.case,
+            without=without.get(action, otherwise),
+            is_optional=action in optional,
+        )
         for group in groups
         for resource in group.resources
         for action in group.actions
     )
     if silent := [need.action for need in needs if not need.without]:
         raise ValueError(f"{name}: {quoted(silent[0])} does not say what happens without it; add it to `without`")
-    if unused := without.keys() - {need.action for need in needs}:
-        raise ValueError(f"{name}: {quoted(min(unused))} is no action of this policy; remove it from `without`")
+    if unused := {*without, *optional} - {need.action for need in needs}:
+        raise ValueError(
+            f"{name}: {quoted(min(unused))} is no action of this policy; remove it from `without` or `optional`"
+        )
     return NeedsOfProgram(name=name, program=program, needs=needs)
 
 

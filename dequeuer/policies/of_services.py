@@ -69,6 +69,7 @@ GATEWAY: Final = needs_of(
         "s3:DeleteObject": _LEFTOVERS,
         "s3:AbortMultipartUpload": _LEFTOVERS,
     },
+    optional=("s3:AbortMultipartUpload", "s3:DeleteObject"),
 )
 GATEWAY_JOBS: Final = needs_of(
     "gateway-jobs",
@@ -97,6 +98,7 @@ GATEWAY_DEAD_LETTERS: Final = needs_of(
     ),
     {"sqs:ChangeMessageVisibility": "a look hides dead letters for 30 s"},
     otherwise=f"{_UNAVAILABLE}, queue_refused",
+    optional=("sqs:ChangeMessageVisibility",),
 )
 
 CONTROLLER: Final = needs_of(
@@ -148,6 +150,7 @@ CONTROLLER: Final = needs_of(
         ),
         "s3:AbortMultipartUpload": "work continues; parts of aborted uploads stay",
     },
+    optional=("s3:AbortMultipartUpload",),
 )
 CONTROLLER_FILES: Final = needs_of(
     "controller-files",

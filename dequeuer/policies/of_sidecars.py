@@ -84,12 +84,19 @@ ASYNC: Final = needs_of(
         "s3:GetLifecycleConfiguration": "work continues, with one warning; the lifecycle rule is not written",
         "s3:PutLifecycleConfiguration": "work continues, with one warning; the lifecycle rule is not written",
     },
+    optional=(
+        "s3:AbortMultipartUpload",
+        "s3:DeleteObject",
+        "s3:GetLifecycleConfiguration",
+        "s3:PutLifecycleConfiguration",
+    ),
 )
 ASYNC_REDRIVE: Final = needs_of(
     "async-redrive",
     "async",
     (Actions(actions=("sqs:SendMessage",), resources=(QUEUE,), case="redrive"),),
     {"sqs:SendMessage": _NOT_SENT_AGAIN},
+    optional=("sqs:SendMessage",),
 )
 ASYNC_ENDS: Final = needs_of(
     "async-ends",
@@ -110,6 +117,7 @@ QUEUE_REDRIVE: Final = needs_of(
     "queue",
     (Actions(actions=("sqs:SendMessage",), resources=(QUEUE,), case="redrive"),),
     {"sqs:SendMessage": _NOT_SENT_AGAIN},
+    optional=("sqs:SendMessage",),
 )
 QUEUE_OBJECTS: Final = needs_of(
     "queue-objects",
@@ -137,6 +145,7 @@ QUEUE_OBJECTS: Final = needs_of(
     otherwise=(
         "nothing is received from a queue with this key; objects with it cannot be read, and results not be written"
     ),
+    optional=("s3:AbortMultipartUpload", "s3:DeleteObject"),
 )
 
 BATCH: Final = needs_of(
@@ -171,4 +180,5 @@ BATCH_OUTPUT: Final = needs_of(
         ),
         "s3:AbortMultipartUpload": f"{_PARTS_STAY} until a lifecycle rule deletes them",
     },
+    optional=("s3:AbortMultipartUpload",),
 )

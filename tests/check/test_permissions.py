@@ -23,30 +23,29 @@ def test_there_is_no_check_of_an_action_that_nobody_needs() -> None:
     assert ids == {check_id(action) for action in ACTIONS}
 
 
-def need(without: str) -> Need:
-    return Need(action="s3:DeleteObject", resource="arn", case=get_args(Case)[0], without=without)
-
-
 @pytest.mark.parametrize(
-    ("result", "without", "state"),
+    ("result", "is_optional", "state"),
     [
-        (Allowed(), "exit 1 at start-up", "ok"),
-        (NotAsked(reason="not asked"), "exit 1 at start-up", "not_known"),
-        (Refused(text="S3 answered 403"), "exit 1 at start-up", "fault"),
-        (Refused(text="S3 answered 403"), "work continues; the payloads stay", "warning"),
-        (Refused(text="S3 answered 403"), "objects stay until the lifecycle rule deletes them", "warning"),
+        (Allowed(), False, "ok"),
+        (NotAsked(reason="not asked"), False, "not_known"),
+        (NotAsked(reason="not asked"), True, "not_known"),
+        (Refused(text="S3 answered 403"), False, "fault"),
+        (Refused(text="S3 answered 403"), True, "warning"),
     ],
 )
-def test_a_missing_permission_is_as_bad_as_what_happens_without_it(
-    result: PermissionResult, without: str, state: State
+def test_a_missing_permission_is_a_fault_unless_work_goes_on_without_it(
+    result: PermissionResult, state: State, *, is_optional: bool
 ) -> None:
-    verdict = judge(result, need(without), "arn:aws:s3:::b/*")
+    without = "the payloads stay"
+    need = Need(
+        action="s3:DeleteObject", resource="arn", case=get_args(Case)[0], without=without, is_optional=is_optional
+    )
+    verdict = judge(result, need, "arn:aws:s3:::b/*")
     assert verdict.state == state
     assert (without in verdict.action) is (state != "ok")
 
 
 def test_the_needs_that_are_no_fault_are_few() -> None:
-    """The texts of the policies decide; this says which, so that a text that is reworded is noticed."""
     mild = {
         (one.program, need.action)
         for one in ALL

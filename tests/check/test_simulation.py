@@ -49,7 +49,7 @@ def test_another_response_decides_nothing(body: bytes) -> None:
 
 
 def test_a_denial_that_work_goes_on_with_is_no_fault() -> None:
-    need = Need(action="s3:DeleteObject", resource="b", case="always", without="work continues; the payloads stay")
+    need = Need(action="s3:DeleteObject", resource="b", case="always", without="the payloads stay", is_optional=True)
     assert judge_simulated("explicitDeny", need, "arn:aws:s3:::b/*").state == "warning"
 
 

@@ -29,3 +29,8 @@ def test_a_consequence_of_no_action_is_refused() -> None:
     group = Actions(actions=("s3:GetObject",), resources=("arn:aws:s3:::<bucket>/*",))
     with pytest.raises(ValueError, match='"s3:PutObject" is no action of this policy'):
         needs_of("p", "async", [group], {"s3:GetObject": "nothing is read", "s3:PutObject": "nothing is written"})
+
+
+def test_an_optional_action_that_is_not_in_the_policy_is_a_fault() -> None:
+    with pytest.raises(ValueError, match='"s3:PutObject" is no action of this policy'):
+        needs_of("x", "async", [Actions(actions=["s3:GetObject"], resources=["r"])], {}, "x", optional=["s3:PutObject"])
