@@ -21,12 +21,19 @@ def check() -> None:
         raise BenchError(MISSING)
 
 
-def draw(results: Results, file: Path) -> None:
-    """Draw CPU per message relative to the floor, for dequeuer and the Go original, into a PNG."""
-    # An optional package: it is imported only here, and as Any, because the type checker may not have it.
+def load_pyplot() -> Any:
+    """Return matplotlib's pyplot, drawing into files.
+
+    It is an optional package: imported only here, and as Any, because the type checker may not have it.
+    """
     matplotlib: Any = importlib.import_module("matplotlib")
     matplotlib.use("Agg")
-    pyplot: Any = importlib.import_module("matplotlib.pyplot")
+    return importlib.import_module("matplotlib.pyplot")
+
+
+def draw(results: Results, file: Path) -> None:
+    """Draw CPU per message relative to the floor, for dequeuer and the Go original, into a PNG."""
+    pyplot = load_pyplot()
     rows = [(name, label, go) for name, (label, go) in GO_RATIOS.items() if name in results.cpu]
     figure, (left, right) = pyplot.subplots(1, 2, figsize=(11, 4.2), gridspec_kw={"width_ratios": [3, 2]})
     places = range(len(rows))

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from bench.child import BenchError
+from bench.plot import check
 from bench.scaling import page, plot
 from bench.scaling.experiments import run_shapes
 
@@ -19,7 +20,7 @@ def main() -> int:
     parser.add_argument("--page", type=Path, metavar="FILE", help="write the tables into this page")
     options = parser.parse_args()
     if options.plot is not None:
-        plot.check()
+        check()
     runs = run_shapes()
     made = page.tables(runs)
     if options.page is not None:

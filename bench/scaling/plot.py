@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import importlib
-import importlib.util
 import json
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-from bench.child import BenchError
-from bench.plot import GO_COLOUR, MISSING, OURS_COLOUR
+from bench.plot import GO_COLOUR, OURS_COLOUR, load_pyplot
 from bench.scaling.candidates import PODS
 from bench.scaling.experiments import Runs
 from bench.scaling.loads import NAMES
@@ -36,18 +33,9 @@ def fingerprint(runs: Runs) -> str:
     return hashlib.sha256(json.dumps(drawn).encode()).hexdigest()
 
 
-def check() -> None:
-    """Raise `BenchError` if matplotlib is missing."""
-    if importlib.util.find_spec("matplotlib") is None:
-        raise BenchError(MISSING)
-
-
 def draw(runs: Runs, file: Path) -> None:
     """Draw one row for each load into a PNG: replicas on the left, requests in flight on the right."""
-    # An optional package: it is imported only here, and as Any, because the type checker may not have it.
-    matplotlib: Any = importlib.import_module("matplotlib")
-    matplotlib.use("Agg")
-    pyplot: Any = importlib.import_module("matplotlib.pyplot")
+    pyplot = load_pyplot()
     figure, rows = pyplot.subplots(len(NAMES), 2, figsize=(10, 2.1 * len(NAMES)), sharex=True)
     for name, (left, right) in zip(NAMES, rows, strict=True):
         for candidate, label, colour in DRAWN:
