@@ -5,18 +5,25 @@ from __future__ import annotations
 from typing import Final
 
 from dequeuer.client.job_status import JobStatus
+from dequeuer.commands.exit_statuses import GATEWAY_UNAVAILABLE, OK, REFUSED, USAGE, WAITED_TOO_LONG
 
-OK: Final = 0
-REFUSED: Final = 1
-"""The gateway refused the request, or the command failed on this machine."""
-USAGE: Final = 2
 COMPLETED_WITH_FAILURES: Final = 3
 STOPPED: Final = 4
 TIMED_OUT: Final = 5
 JOB_FAILED: Final = 6
-GATEWAY_UNAVAILABLE: Final = 7
-WAITED_TOO_LONG: Final = 8
-"""`--timeout` is over; the job goes on."""
+
+__all__ = [
+    "COMPLETED_WITH_FAILURES",
+    "GATEWAY_UNAVAILABLE",
+    "JOB_FAILED",
+    "OK",
+    "REFUSED",
+    "STOPPED",
+    "TIMED_OUT",
+    "USAGE",
+    "WAITED_TOO_LONG",
+    "of_job",
+]
 
 _OF_STATE: Final = {
     "succeeded": OK,

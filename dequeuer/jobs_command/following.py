@@ -12,10 +12,10 @@ from dequeuer.client.errors import ClientError, GatewayUnavailableError, Invalid
 from dequeuer.client.following import follow
 from dequeuer.client.job_status import JobStatus
 from dequeuer.client.jobs import ApiJobs
+from dequeuer.commands.output import Output
 from dequeuer.core import clock
 from dequeuer.jobs_command import exit_statuses
 from dequeuer.jobs_command.options import Options
-from dequeuer.jobs_command.output import Output
 from dequeuer.jobs_command.texts import change_line, error_lines, job_lines
 from dequeuer.terminal.live import LiveBlock
 from dequeuer.terminal.text import visible

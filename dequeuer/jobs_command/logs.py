@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from dequeuer.commands.output import Output, RawOutput
 from dequeuer.core.errors import ConfigurationError, quoted
 from dequeuer.files.log_reader import LogReader, log_names
 from dequeuer.jobs.layout import JOB_KINDS
 from dequeuer.jobs_command import exit_statuses
 from dequeuer.jobs_command.options import Options
-from dequeuer.jobs_command.output import Output, RawOutput
 from dequeuer.terminal.text import visible
 
 FOLLOW_INTERVAL_S: Final = 0.5

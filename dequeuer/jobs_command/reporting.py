@@ -7,9 +7,9 @@ from typing import Any, Final
 
 from dequeuer.client.job_status import job_status
 from dequeuer.client.jobs import ApiJobs
+from dequeuer.commands.output import Output
 from dequeuer.jobs_command import exit_statuses
 from dequeuer.jobs_command.options import Options
-from dequeuer.jobs_command.output import Output
 from dequeuer.jobs_command.texts import job_lines, list_lines, list_row
 
 _CHANGES: Final[Mapping[str, Callable[[ApiJobs, str], Awaitable[dict[str, Any]]]]] = {

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import codecs
-import os
-import secrets
-from collections.abc import Iterator
-from contextlib import aclosing, contextmanager
+from contextlib import aclosing
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import Final
 
 from dequeuer.client.answers import Answer
 from dequeuer.client.errors import GatewayAbsentError, GatewayBusyError, GatewayLostError
 from dequeuer.client.jobs import ApiJobs
-from dequeuer.core.errors import ConfigurationError, clip, quoted
+from dequeuer.commands.output import Output, RawOutput
+from dequeuer.commands.replacing import replacing
+from dequeuer.core.errors import clip
 from dequeuer.core.retry import Backoff, RetryPolicy
 from dequeuer.jobs.state import STATUS_HEADER, has_ended, parse_state
 from dequeuer.jobs_command import exit_statuses
 from dequeuer.jobs_command.options import Options
-from dequeuer.jobs_command.output import Output, RawOutput
 from dequeuer.terminal.text import visible_json
 
 FILE_RETRIES: Final = RetryPolicy(backoff=Backoff(initial_s=1.0, max_s=16.0, min_share=0.5), max_attempts=10)
@@ -67,40 +65,9 @@ async def _save(jobs: ApiJobs, options: Options, path: Path, output: Output) -> 
             raise
         was_reached = True
         async with aclosing(answer):
-            with _replacing(path) as file:
+            with replacing(path) as file:
                 async for chunk in answer.chunks():
                     file.write(chunk)
             _tell_state(answer, output)
 
     await FILE_RETRIES.call((GatewayBusyError, GatewayLostError), attempt)
-
-
-@contextmanager
-def _replacing(path: Path) -> Iterator[BinaryIO]:
-    """Yield a file beside the one that it replaces when the context ends; after an error it is deleted.
-
-    A process that is killed leaves it: a hidden file that ends in `.part`.
-    """
-    target = Path(os.path.realpath(path))  # a link stays a link
-    if target.exists() and not target.is_file():
-        fault = f"--output: {quoted(str(path))} is no regular file; name one, or redirect standard output"
-        raise ConfigurationError([fault])
-    part = target.with_name(f".{target.name[:50]}.{secrets.token_hex(4)}.part")
-    try:
-        file = part.open("xb")
-    except OSError as error:
-        reason = clip(error.strerror or type(error).__name__)
-        raise ConfigurationError(
-            [f"--output: {quoted(str(path))} cannot be written ({reason}); name another"]
-        ) from None
-    try:
-        with file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(target)
-    except BaseException as error:
-        if isinstance(error, OSError):
-            error.filename = error.filename or str(path)  # a full disk names no file
-        part.unlink(missing_ok=True)
-        raise

@@ -7,18 +7,17 @@ from typing import Final
 
 from dequeuer.client.errors import GatewayBusyError, GatewayLostError
 from dequeuer.client.jobs import ApiJobs
-from dequeuer.core.errors import ConfigurationError, quoted
-from dequeuer.files.reading import UnreadableError, read_bounded
+from dequeuer.commands.output import Output
+from dequeuer.commands.reading import read_input
 from dequeuer.jobs.submission import MAX_BODY_BYTES
 from dequeuer.jobs_command import exit_statuses
 from dequeuer.jobs_command.following import watch
 from dequeuer.jobs_command.options import Options
-from dequeuer.jobs_command.output import Output
 
 
 async def submit(jobs: ApiJobs, options: Options, output: Output) -> int:
     """Submit the job, and perhaps follow it; return the exit status."""
-    submission = await _read(options.file)
+    submission = await read_input(options.file, MAX_BODY_BYTES, what="the file of the submission", smaller=_SMALLER)
     if options.is_dry_run:
         return await _check(jobs, submission, options, output)
     look = f"look at `dequeuer jobs list {options.api}` before you submit it again"
@@ -53,26 +52,6 @@ async def _check(jobs: ApiJobs, submission: bytes, options: Options, output: Out
     else:
         output.note("dequeuer jobs: the submission is valid; nothing was submitted")
     return exit_statuses.OK
-
-
-async def _read(path: str) -> bytes:
-    """Return the submission. Raises `ConfigurationError`."""
-    if path == "-":
-        # A pipe that nobody writes to blocks the thread, not the signals.
-        data = await asyncio.to_thread(_read_standard_input)
-        if len(data) > MAX_BODY_BYTES:
-            raise ConfigurationError([f"standard input is larger than {MAX_BODY_BYTES} bytes; {_SMALLER}"])
-        return data
-    try:
-        return read_bounded(path, MAX_BODY_BYTES)
-    except UnreadableError as error:
-        action = _SMALLER if "larger" in str(error) else "name the file of the submission, or - for standard input"
-        raise ConfigurationError([f"{quoted(path)} {error}; {action}"]) from None
-
-
-def _read_standard_input() -> bytes:
-    with open(0, "rb", closefd=False) as file:
-        return file.read(MAX_BODY_BYTES + 1)
 
 
 _SMALLER: Final = "put the items into files in S3 (file_path_lister, delimited_files)"

@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from dequeuer.commands.output import Output
 from dequeuer.jobs_command.calling import run_call
 from dequeuer.jobs_command.options import parse
-from dequeuer.jobs_command.output import Output
 
 ROOT = Path(__file__).parents[2]
 

@@ -182,7 +182,7 @@ async def test_a_second_signal_ends_a_list_that_nobody_reads() -> None:
 
 HELD_BY_A_WRITE = """
 import inspect, os, signal, threading, time
-from dequeuer.jobs_command.running import run_until_signal
+from dequeuer.commands.running import run_until_signal
 
 reading, writing = os.pipe()
 

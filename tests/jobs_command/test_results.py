@@ -13,9 +13,9 @@ import pytest
 from dequeuer.client.answers import Answer
 from dequeuer.client.errors import GatewayAbsentError
 from dequeuer.client.jobs import ApiJobs, Only
+from dequeuer.commands.output import Output
 from dequeuer.jobs_command.calling import run_call
 from dequeuer.jobs_command.options import parse
-from dequeuer.jobs_command.output import Output
 from tests.client.stage import Held, answer, canned, chunked, refusal
 from tests.integration.waiting import eventually
 from tests.jobs.stage import JOB

@@ -1687,14 +1687,14 @@ MUTATIONS = [
     ),
     Mutation(
         name="half of the results stay beside their file",
-        module="jobs_command/results.py",
+        module="commands/replacing.py",
         old="        part.unlink(missing_ok=True)\n",
         new="",
         tests=("tests/jobs_command/test_results.py",),
     ),
     Mutation(
         name="text of a gateway acts on a terminal",
-        module="jobs_command/output.py",
+        module="commands/output.py",
         old="        self._print(visible(text))\n",
         new="        self._print(text)\n",
         tests=("tests/jobs_command/test_calling.py",),

@@ -1,0 +1,1 @@
+"""What the commands that call a gateway share: output, input, signals, errors, exit statuses."""

@@ -1,0 +1,50 @@
+"""What a gateway refused, and that it is away, in words and as an exit status."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+
+from dequeuer.client.errors import GatewayUnavailableError, InvalidAnswerError, RequestRefusedError
+from dequeuer.commands import exit_statuses
+from dequeuer.commands.output import Output
+from dequeuer.core.plurals import counted
+
+
+async def status_of(
+    call: Awaitable[int], name: str, output: Output, *, is_json: bool, what: str = "the request"
+) -> int:
+    """Return the exit status of a call of the gateway; tell its error.
+
+    Args:
+        call: may raise the errors of `client.errors`.
+        name: of the command.
+        output: where the error is told.
+        is_json: whether programs read it.
+        what: the gateway may refuse.
+    """
+    try:
+        return await call
+    except RequestRefusedError as error:
+        _tell_refusal(error, name, output, is_json=is_json, what=what)
+        return exit_statuses.REFUSED
+    except InvalidAnswerError as error:
+        _tell(str(error), name, output, is_json=is_json)
+        return exit_statuses.REFUSED
+    except GatewayUnavailableError as error:
+        _tell(str(error), name, output, is_json=is_json)
+        return exit_statuses.GATEWAY_UNAVAILABLE
+
+
+def _tell_refusal(error: RequestRefusedError, name: str, output: Output, *, is_json: bool, what: str) -> None:
+    """Tell each fault of a refusal in a line."""
+    output.note(f"{name}: the gateway refused {what}: {counted(len(error.faults), 'fault')}")
+    for fault in error.faults:
+        output.note(f"  {fault.message}")
+    if is_json:
+        output.json({"faults": [{"kind": fault.kind, "message": fault.message} for fault in error.faults]})
+
+
+def _tell(text: str, name: str, output: Output, *, is_json: bool) -> None:
+    output.note(f"{name}: {text}")
+    if is_json:
+        output.json({"faults": [{"kind": "error", "message": text}]})
