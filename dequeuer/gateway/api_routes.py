@@ -15,6 +15,7 @@ from dequeuer.core.errors import clip
 from dequeuer.gateway import errors
 from dequeuer.gateway.cors import refuse_pages, withhold_from_pages
 from dequeuer.gateway.list_limit import ALLOWED_LIMITS, read_limit
+from dequeuer.gateway.priorities import PRIORITY_PARAMETER, Priorities
 from dequeuer.gateway.problems import ProblemError
 from dequeuer.gateway.request_listing import ListedRequests, Position, read_token
 from dequeuer.gateway.responses import json_response
@@ -31,6 +32,7 @@ T = TypeVar("T")
 _PROBLEMS: Final[Mapping[type[errors.GatewayError], tuple[int, str]]] = {
     errors.InvalidRequestError: (400, "invalid_request"),
     errors.UnknownApiError: (404, "unknown_api"),
+    errors.UnknownRequestError: (404, "unknown_request"),
     errors.BusyError: (503, "unavailable"),
     errors.StoreRefusesError: (503, "store_refused"),
 }
@@ -121,6 +123,16 @@ def parameter(request: web.Request, name: str) -> str | None:
     if len(given) > 1:
         raise invalid(name, ", ".join(given), "one value")
     return given[0] if given else None
+
+
+def queue_by_priority(
+    request: web.Request, api_name: str, queue_of: Callable[[str], str], priorities: Priorities
+) -> str:
+    """Return the queue of an API that a request asks about: that of a priority, or its own. Raises `GatewayError`."""
+    priority = parameter(request, PRIORITY_PARAMETER)
+    if priority is None:
+        return queue_of(api_name)
+    return priorities.queue_of(api_name, priority, PRIORITY_PARAMETER)
 
 
 def invalid(name: str, given: str, allowed: str) -> ProblemError:

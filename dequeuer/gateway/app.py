@@ -32,6 +32,7 @@ from dequeuer.gateway.job_service import Cluster, Jobs
 from dequeuer.gateway.metering import measure_requests
 from dequeuer.gateway.priorities import Priorities
 from dequeuer.gateway.queue import SqsQueue
+from dequeuer.gateway.queue_counts import QueueCounter
 from dequeuer.gateway.realtime import Forwarder
 from dequeuer.gateway.service import Gateway
 from dequeuer.gateway.webhooks import Webhooks
@@ -133,6 +134,7 @@ async def _run(settings: GatewaySettings, endpoints: Endpoints, tokens: Tokens |
             forwarder,
             webhooks,
             dead_letters=DeadLetterQueues(sqs, cloud.translate),
+            queue_counter=QueueCounter(sqs, cloud.translate),
             access=_access(settings, tokens),
             redaction=redaction,
             cors_origins=settings.access.cors_origins,

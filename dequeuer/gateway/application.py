@@ -22,7 +22,9 @@ from dequeuer.gateway.job_routes import add_job_routes
 from dequeuer.gateway.job_service import Jobs
 from dequeuer.gateway.metering import WAITING
 from dequeuer.gateway.openapi.serving import add_document_routes
+from dequeuer.gateway.overview_routes import OverviewRoutes, add_list_of_apis
 from dequeuer.gateway.priorities import NO_PRIORITIES, Priorities
+from dequeuer.gateway.queue_counts import QueueCounter
 from dequeuer.gateway.realtime import Forwarder
 from dequeuer.gateway.responses import errors_to_responses
 from dequeuer.gateway.routes import Routes
@@ -51,6 +53,7 @@ def make_app(  # noqa: PLR0913, PLR0917 - what the paths lead to
     webhooks: Webhooks = NO_WEBHOOKS,
     *,
     dead_letters: DeadLetterQueues | None = None,
+    queue_counter: QueueCounter | None = None,
     access: Access = ANYONE,
     redaction: Redaction = NOTHING_REDACTED,
     cors_origins: Collection[str] | None = None,
@@ -88,6 +91,8 @@ def make_app(  # noqa: PLR0913, PLR0917 - what the paths lead to
     letters = None if dead_letters is None else DeadLetterRoutes(gateway, dead_letters, routes.queue_of, priorities)
     if letters is not None:  # before those of any id
         letters.add(app.router, "/{api_name}", routes.served_at)
+    overview = OverviewRoutes(gateway, queue_counter, routes.queue_of, priorities)
+    overview.add(app.router, "/{api_name}", routes.served_at)
     app.router.add_get("/{api_name}/{request_id}", routes.report)
     app.router.add_delete("/{api_name}/{request_id}", routes.cancel)
     app.router.add_get("/{api_name}/{request_id}/events", routes.events, allow_head=False)
@@ -104,10 +109,14 @@ def make_app(  # noqa: PLR0913, PLR0917 - what the paths lead to
             )
         elif jobs is None or endpoint.job_api is None:
             _add_endpoint(app.router, routes, endpoint)
-        if letters is not None and endpoint.kind == "AsyncAPI":
-            letters.add(app.router, endpoint.path, partial(routes.served, endpoint.api_name))
+        if endpoint.kind == "AsyncAPI":
+            find_api = partial(routes.served, endpoint.api_name)
+            overview.add(app.router, endpoint.path, find_api)
+            if letters is not None:
+                letters.add(app.router, endpoint.path, find_api)
     if jobs is not None:
         add_job_routes(app, jobs, is_draining, taken=queues)
+    add_list_of_apis(app, endpoints, queues, has_jobs=jobs is not None)
     add_document_routes(app, endpoints, queues, priorities, has_tokens=access.tokens is not None)
     return app
 

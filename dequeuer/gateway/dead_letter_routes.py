@@ -11,11 +11,11 @@ import structlog
 from aiohttp import web
 
 from dequeuer.concurrency.in_order import each, in_order
-from dequeuer.gateway.api_routes import FindApi, invalid, limit_of, parameter, with_problems
+from dequeuer.gateway.api_routes import FindApi, invalid, limit_of, parameter, queue_by_priority, with_problems
 from dequeuer.gateway.cors import refuse_pages, withhold_from_pages
 from dequeuer.gateway.dead_letters import DeadLetter, DeadLetterQueues
 from dequeuer.gateway.errors import UnknownRequestError
-from dequeuer.gateway.priorities import PRIORITY_PARAMETER, Priorities
+from dequeuer.gateway.priorities import Priorities
 from dequeuer.gateway.responses import json_response
 from dequeuer.gateway.service import Gateway
 from dequeuer.gateway.status_document import rfc3339
@@ -79,10 +79,7 @@ class DeadLetterRoutes:
         return json_response({"moved": moved, "left": left})
 
     def _queue_url(self, api_name: str, request: web.Request) -> str:
-        priority = parameter(request, PRIORITY_PARAMETER)
-        if priority is None:
-            return self._queue_of(api_name)
-        return self._priorities.queue_of(api_name, priority, PRIORITY_PARAMETER)
+        return queue_by_priority(request, api_name, self._queue_of, self._priorities)
 
     async def _status(self, api_name: str, letter: DeadLetter) -> str | None:
         """Return the status of the request of a dead letter; None when there is none any more, or never was one."""

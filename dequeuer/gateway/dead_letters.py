@@ -9,12 +9,11 @@ first of its request, or it would run a request again that has ended.
 from __future__ import annotations
 
 import asyncio
-import json
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import structlog
 
@@ -24,14 +23,13 @@ from dequeuer.core.errors import (
     DequeuerError,
     SourceDeniedError,
     SourceGoneError,
-    SourceUnavailableError,
     clip,
 )
 from dequeuer.core.queue_limits import MAX_BATCH_SIZE
 from dequeuer.formats.envelope import request_id_of
 from dequeuer.gateway.problems import ProblemError
-from dequeuer.gateway.retry import retry_briefly
-from dequeuer.sources.sqs.errors import Translate, error_of_send
+from dequeuer.gateway.queue_calls import attributes_of, call_queue, dead_letter_queue
+from dequeuer.sources.sqs.errors import Translate
 from dequeuer.sources.sqs.operations import REPEATED, Json, SqsOperations, number, objects
 
 MAX_LOOK_RECEIVES: Final = 20
@@ -47,7 +45,6 @@ HIDDEN_S: Final = 30
 MAX_ATTRIBUTES: Final = 10
 """Of one message of SQS."""
 TURN_TIMEOUT_S: Final = 10.0
-CALL_TIMEOUT_S: Final = 20.0
 RELEASE_TIMEOUT_S: Final = 5.0
 
 _COUNTED: Final = ("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible")
@@ -158,27 +155,21 @@ class DeadLetterQueues:
 
     async def _queues(self, url: str) -> _Queues:
         attributes = await self._read_attributes(url, "RedrivePolicy", "QueueArn")
-        dead_arn = _dead_arn(attributes.get("RedrivePolicy"))
-        if dead_arn is None:
+        found = dead_letter_queue(url, attributes.get("RedrivePolicy"))
+        if found is None:
             text = "the queue of this API has no dead-letter queue: give it a redrive policy"
             raise ProblemError(409, "no_dead_letter_queue", text)
-        name = dead_arn.rpartition(":")[2]
-        # A dead-letter queue is in the account and the region of its queue.
-        return _Queues(
-            url=url,
-            arn=str(attributes.get("QueueArn", "")),
-            dead_url=f"{url.rpartition('/')[0]}/{name}",
-            dead_name=name,
-        )
+        dead_url, dead_name = found
+        return _Queues(url=url, arn=str(attributes.get("QueueArn", "")), dead_url=dead_url, dead_name=dead_name)
 
     async def _count(self, queues: _Queues) -> int:
         attributes = await self._read_attributes(queues.dead_url, *_COUNTED)
         return sum(number(attributes.get(name)) or 0 for name in _COUNTED)
 
     async def _read_attributes(self, url: str, *names: str) -> Mapping[str, object]:
-        response = await self._call(self._client.get_queue_attributes, QueueUrl=url, AttributeNames=list(names))
-        attributes = response.get("Attributes")
-        return attributes if isinstance(attributes, Mapping) else {}
+        return attributes_of(
+            await self._call(self._client.get_queue_attributes, QueueUrl=url, AttributeNames=list(names))
+        )
 
     async def _receive(self, queues: _Queues, limit: int) -> Sequence[Json]:
         response = await self._call(
@@ -236,16 +227,9 @@ class DeadLetterQueues:
 
     async def _call(self, operation: Callable[..., Awaitable[Json]], **request: object) -> Json:
         try:
-            async with asyncio.timeout(CALL_TIMEOUT_S):
-                return await retry_briefly(SourceUnavailableError, self._once, operation, request)
+            return await call_queue(self._translate, operation, **request)
         except (DequeuerError, TimeoutError) as error:
             raise _problem(error) from error
-
-    async def _once(self, operation: Callable[..., Awaitable[Json]], request: Mapping[str, object]) -> Json:
-        try:
-            return await operation(**request)
-        except Exception as error:
-            raise error_of_send(self._translate(error)[1]) from error
 
 
 def _problem(error: Exception) -> ProblemError:
@@ -257,16 +241,6 @@ def _problem(error: Exception) -> ProblemError:
     if isinstance(error, SourceDeniedError):
         return ProblemError(503, "queue_refused", f"the queue refuses the gateway: {_NEEDED}")
     return ProblemError(503, "queue_unavailable", "the queue is not available: try again")
-
-
-def _dead_arn(policy: object) -> str | None:
-    """Return the ARN of the dead-letter queue of a redrive policy; None when there is none."""
-    try:
-        read: Any = json.loads(str(policy or "{}"))
-    except ValueError:
-        return None
-    arn = read.get("deadLetterTargetArn") if isinstance(read, dict) else None
-    return arn if isinstance(arn, str) and arn else None
 
 
 def _own(messages: Collection[Json], queues: _Queues) -> Sequence[Json]:

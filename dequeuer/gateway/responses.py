@@ -57,6 +57,17 @@ async def report_response(
     return await _stream_result(request, begin, report.result, b",%b\n" % end[1:], headers)
 
 
+async def payload_response(request: web.Request, payload: Payload) -> web.StreamResponse:
+    """Send what a request was submitted with, as a file: a client chose its bytes and its type."""
+    headers = {
+        "Content-Type": "application/octet-stream",
+        "Content-Disposition": "attachment",
+        "X-Content-Type-Options": "nosniff",
+        "Cache-Control": "no-store",
+    }
+    return await _stream_result(request, b"", payload, b"", headers)
+
+
 async def _stream_result(
     request: web.Request, begin: bytes, payload: Payload, end: bytes, headers: Mapping[str, str]
 ) -> web.StreamResponse:

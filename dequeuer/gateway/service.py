@@ -220,6 +220,17 @@ class Gateway:
             return report
         return replace(report, result=await self._requests.open_result(self._keys(api_name, request_id)))
 
+    async def open_payload(self, api_name: str, request_id: str) -> Payload:
+        """Open what a request was submitted with.
+
+        Raises:
+            UnknownRequestError, BusyError: of `gateway.errors`.
+            StoreMissingError: it is deleted already, or was never in the bucket.
+        """
+        keys = self._keys(api_name, request_id)
+        await self.find(api_name, request_id)
+        return await self._requests.open(keys.payload)
+
     async def read_result(self, result: Payload) -> bytes:
         """Return an opened result. Raises `BusyError`."""
         return b"".join([chunk async for chunk in self._requests.chunks(result)])

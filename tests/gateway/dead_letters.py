@@ -70,6 +70,7 @@ class FakeSqs:
         if request["QueueUrl"] == self.queue and self.policy:
             found["RedrivePolicy"] = self.policy
         visible = len(self.visible(request["QueueUrl"]))
+        found["ApproximateNumberOfMessagesDelayed"] = "0"
         found["ApproximateNumberOfMessages"] = str(visible)
         found["ApproximateNumberOfMessagesNotVisible"] = str(len(self.messages[request["QueueUrl"]]) - visible)
         return {"Attributes": {name: found[name] for name in request["AttributeNames"] if name in found}}

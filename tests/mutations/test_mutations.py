@@ -2271,10 +2271,9 @@ MUTATIONS = [
     ),
     Mutation(
         name="dead letters of a priority are those of the API's own queue",
-        module="gateway/dead_letter_routes.py",
-        old="        return self._priorities.queue_of(api_name, priority, PRIORITY_PARAMETER)\n",
-        new="        self._priorities.queue_of(api_name, priority, PRIORITY_PARAMETER)\n"
-        "        return self._queue_of(api_name)\n",
+        module="gateway/api_routes.py",
+        old="    return priorities.queue_of(api_name, priority, PRIORITY_PARAMETER)\n",
+        new="    priorities.queue_of(api_name, priority, PRIORITY_PARAMETER)\n    return queue_of(api_name)\n",
         tests=(f"{_PRIORITIES}::test_the_dead_letters_of_each_queue_are_shown_and_sent_back_to_it",),
     ),
     Mutation(

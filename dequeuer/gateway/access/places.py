@@ -23,6 +23,9 @@ OPEN: Final = frozenset({"/healthz", "/verifycortex"})
 """Paths that tell nothing about any API: probes of load balancers and Cortex's CLI send no token."""
 OPENAPI_PATHS: Final = ("/openapi.json", "/~openapi.json")
 """Of the document. The first one may be that of an API, which wins; no endpoint, name or id has the tilde."""
+APIS_PATH: Final = "/_apis"
+"""Of the list of APIs. It may be the endpoint of an API, which wins; no name or id begins with an underscore."""
+_FOR_ALL: Final = frozenset({*OPENAPI_PATHS, APIS_PATH})
 _REALTIME: Final = frozenset({"RealtimeAPI", "TrafficSplitter"})
 JOB_PATTERNS: Final[Mapping[str, str]] = {kind: f"/{prefix}/{{api_name}}" for kind, prefix in JOB_PREFIXES.items()}
 """Of the routes of jobs at the names of their APIs, by the kinds of the APIs."""
@@ -62,7 +65,7 @@ class Places:
             return None
         pattern = resource.canonical
         endpoint = self.endpoint_of(pattern)
-        if endpoint is None and pattern in OPENAPI_PATHS:
+        if endpoint is None and pattern in _FOR_ALL:
             return Place(api_name=None, permission="read", form="problem", is_for_all=True)
         if endpoint is not None:
             rest = pattern[len(endpoint.path) :]

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 
-from dequeuer.gateway.access.places import JOB_PATTERNS, OPENAPI_PATHS
+from dequeuer.gateway.access.places import APIS_PATH, JOB_PATTERNS, OPENAPI_PATHS
 from dequeuer.gateway.openapi.parameters import (
     ACTION,
     AFTER_JOB,
@@ -145,6 +145,20 @@ _REDRIVE: Final = Operation(
     errors=_errors(_PROBLEM, 404, 409),
     takes_priority="query",
 )
+_QUEUE: Final = Operation(
+    summary="Count the messages of the queue",
+    tag="requests",
+    answers={200: {"application/json": ref("Queue")}},
+    errors=_errors(_PROBLEM, 404, 409),
+    takes_priority="query",
+)
+_PAYLOAD: Final = Operation(
+    summary="The payload of a request, until it is deleted at its end",
+    tag="requests",
+    parameters=(REQUEST_ID,),
+    answers={200: {"application/octet-stream": {}}},
+    errors=_errors(_PROBLEM, 404),
+)
 
 
 def _in_cluster(operation: Operation, parameters: tuple[Json, ...]) -> Operation:
@@ -220,9 +234,11 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
     "PUT /{api_name}": _CHANGE,
     "GET /{api_name}/_dead-letters": _DEAD_LETTERS,
     "PUT /{api_name}/_dead-letters": _REDRIVE,
+    "GET /{api_name}/_queue": _QUEUE,
     "GET /{api_name}/{request_id}": _REPORT,
     "DELETE /{api_name}/{request_id}": _CANCEL,
     "GET /{api_name}/{request_id}/events": _REQUEST_EVENTS,
+    "GET /{api_name}/{request_id}/payload": _PAYLOAD,
     "POST /": _in_cluster(_SUBMIT, IN_CLUSTER),
     "GET /": _in_cluster(_LIST, IN_CLUSTER_API),
     "PUT /": _in_cluster(_CHANGE, IN_CLUSTER_API),
@@ -242,6 +258,12 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
         tag="gateway",
         answers={200: {"application/json": {"type": "object"}}},
         is_open=True,
+    ),
+    f"GET {APIS_PATH}": Operation(
+        summary="List the APIs that this gateway serves, and that the caller may see",
+        tag="gateway",
+        answers={200: {"application/json": ref("Apis")}},
+        errors=_errors(_PROBLEM),
     ),
     **{
         f"GET {path}": Operation(

@@ -105,6 +105,7 @@ _JOB_STATUS: Final = objects(
         "stopping": {"const": True},
     },
 )
+_COUNT: Final[Json] = {"type": "integer", "minimum": 0}
 _FAULT: Final = objects({"kind": TEXT, "message": TEXT})
 
 SCHEMAS: Final[Mapping[str, Json]] = {
@@ -123,6 +124,16 @@ SCHEMAS: Final[Mapping[str, Json]] = {
             ),
         }
     ),
+    "Queue": objects(
+        {
+            "queue": TEXT,
+            "messages": _COUNT,
+            "in_flight": _COUNT,
+            "delayed": _COUNT,
+            "dead_letters": {"type": ["integer", "null"], "minimum": 0},
+        }
+    ),
+    "Apis": objects({"apis": listed(objects({"name": TEXT, "kind": TEXT, "endpoint": TEXT}))}),
     "Redriven": objects({"moved": {"type": "integer", "minimum": 0}, "left": {"type": "integer", "minimum": 0}}),
     "Problem": objects(
         {

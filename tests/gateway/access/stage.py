@@ -20,6 +20,7 @@ from dequeuer.gateway.access.tokens import Tokens
 from dequeuer.gateway.application import make_app
 from dequeuer.gateway.dead_letters import DeadLetterQueues
 from dequeuer.gateway.endpoints import Endpoint, Endpoints
+from dequeuer.gateway.queue_counts import QueueCounter
 from tests.gateway.dead_letters import FakeSqs, translate
 from tests.gateway.fakes import URL, FakeQueue, Store, make_gateway, serving
 from tests.gateway.jobs import APIS, JobStage
@@ -80,6 +81,7 @@ def make_stage_app(store: Store, queue: FakeQueue, tokens: Tokens | None, **more
         endpoints=ENDPOINTS,
         jobs=JobStage().jobs(),
         dead_letters=DeadLetterQueues(FakeSqs(policy="", url=URL), translate),
+        queue_counter=QueueCounter(FakeSqs(policy="", url=URL), translate),
         access=access,
         redaction=redaction,
         cors_origins=more.get("cors_origins"),

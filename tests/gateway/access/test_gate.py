@@ -6,7 +6,7 @@ import pytest
 
 from dequeuer.gateway.access.caller import Rate
 from dequeuer.gateway.access.gate import Access
-from dequeuer.gateway.access.places import OPEN, OPENAPI_PATHS
+from dequeuer.gateway.access.places import APIS_PATH, OPEN, OPENAPI_PATHS
 from tests.gateway.access.stage import Stage, access_stage, bearer, entry, make_stage_app, make_tokens
 from tests.gateway.fakes import URL, FakeQueue, Store
 from tests.gateway.realtime import answer_ok, realtime
@@ -29,6 +29,11 @@ EVERY_ROUTE = [
     ("PUT", "/v1?action=pause", PROBLEM),
     ("GET", "/text/_dead-letters", PROBLEM),
     ("PUT", "/text/_dead-letters?action=redrive", PROBLEM),
+    ("GET", "/text/_queue", PROBLEM),
+    ("GET", "/v1/_queue", PROBLEM),
+    ("GET", "/text/id1/payload", PROBLEM),
+    ("GET", "/v1/id1/payload", PROBLEM),
+    ("GET", "/_apis", PROBLEM),
     ("GET", "/v1/_dead-letters", PROBLEM),
     ("PUT", "/v1/_dead-letters?action=redrive", PROBLEM),
     ("DELETE", "/text/id1", PROBLEM),
@@ -83,7 +88,7 @@ async def test_every_route_belongs_to_an_api_or_is_open() -> None:
     for resource in app.router.resources():
         pattern = resource.canonical
         known = pattern == "/" or any(pattern == one or pattern.startswith(f"{one}/") for one in starts)
-        assert known or pattern in {*OPEN, *OPENAPI_PATHS}, (
+        assert known or pattern in {*OPEN, *OPENAPI_PATHS, APIS_PATH}, (
             f"{pattern}: gateway/access/places.py must say which API it belongs to"
         )
 

@@ -9,6 +9,7 @@ from dequeuer.gateway.application import make_app
 from dequeuer.gateway.dead_letters import DeadLetterQueues
 from dequeuer.gateway.endpoints import Endpoint, Endpoints, Split, Target
 from dequeuer.gateway.priorities import NO_PRIORITIES, Priorities
+from dequeuer.gateway.queue_counts import QueueCounter
 from dequeuer.gateway.realtime import Forwarder
 from dequeuer.http.server import IdleLimit
 from tests.gateway.dead_letters import FakeSqs, translate
@@ -47,6 +48,7 @@ def application(
         endpoints=endpoints,
         jobs=JobStage().jobs(),
         dead_letters=DeadLetterQueues(FakeSqs(), translate),
+        queue_counter=QueueCounter(FakeSqs(), translate),
         forwarder=Forwarder(IdleLimit(10)),
         access=access,
         priorities=priorities,

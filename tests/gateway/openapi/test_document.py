@@ -93,7 +93,9 @@ async def test_callers_see_their_apis_only() -> None:
     for token in ("one", "two"):
         made = await document(token=token, access=access)
         seen[token] = {
-            path for path in made["paths"] if not path.startswith(("/{", "/healthz", "/verify", "/~", "/open"))
+            path
+            for path in made["paths"]
+            if not path.startswith(("/{", "/healthz", "/verify", "/~", "/open", "/_apis"))
         }
         assert made["paths"]["/healthz"]["get"].get("security") is None
     assert {"/text", "/v1/text"} <= seen["one"]
@@ -116,6 +118,7 @@ async def test_more_sets_of_apis_than_are_kept_get_their_documents() -> None:
                 assert [path for path in paths if path.startswith("/api-") and "{" not in path] == [
                     f"/{name}",
                     f"/{name}/_dead-letters",
+                    f"/{name}/_queue",
                 ]
 
 
@@ -139,6 +142,11 @@ async def test_the_priorities_of_each_api_are_named_where_it_takes_them() -> Non
         **{
             f"{method} {path}/_dead-letters query priority": schema
             for method in ("get", "head", "put")
+            for path in ("/text", "/v1/text")
+        },
+        **{
+            f"{method} {path}/_queue query priority": schema
+            for method in ("get", "head")
             for path in ("/text", "/v1/text")
         },
     }
