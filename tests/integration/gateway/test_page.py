@@ -53,6 +53,9 @@ def test_the_lines_do_what_the_page_says(cloud: Cloud, bucket: Bucket, container
         resumed,
         dead,
         redriven,
+        apis,
+        counts,
+        payload,
         cancelled,
         after,
         moment,
@@ -70,6 +73,10 @@ def test_the_lines_do_what_the_page_says(cloud: Cloud, bucket: Bucket, container
     assert json.loads(resumed) == {"message": "resumed API hello"}
     assert json.loads(dead)["dead_letters"] == []
     assert json.loads(redriven) == {"moved": 0, "left": 0}
+    assert json.loads(apis) == {"apis": [{"name": "hello", "kind": "AsyncAPI", "endpoint": "/hello"}]}
+    assert json.loads(counts)["dead_letters"] == 0
+    # Requests of this page have completed: their payloads are deleted a moment later.
+    assert payload == '{"name": "you"}' or json.loads(payload)["code"] == "no_payload"
     assert json.loads(cancelled)["status"] == "completed"
     for submitted in (after, moment, high_one, keyed):
         assert list(json.loads(submitted)) == ["id"]
