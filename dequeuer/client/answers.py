@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+import asyncio
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any, Final
 
 import aiohttp
 
 from dequeuer.client.errors import (
+    AnswerTooLargeError,
     GatewayAbsentError,
     GatewayBusyError,
     GatewayLostError,
     InvalidAnswerError,
     RefusedFault,
     RequestRefusedError,
+    TooManyRequestsError,
 )
 from dequeuer.core import clock
 from dequeuer.core.errors import clip
@@ -29,7 +32,14 @@ READ_BYTES: Final = 64 * 1024
 MAX_RETRY_AFTER_S: Final = 30.0
 """A server that asks for a longer pause is asked again after this one."""
 
+_DONE: Final = frozenset({200, 202})
+"""202: a submission whose client wanted to wait, and for which the time is over."""
 _UNAVAILABLE: Final = frozenset({429, 502, 503, 504})
+
+
+_KEY_IN_USE: Final = "idempotency_key_in_use"
+"""The code of 409 that goes away by itself."""
+_ERROR: Final = "error: "
 
 
 class Answer:
@@ -42,6 +52,16 @@ class Answer:
     async def aclose(self) -> None:
         """Give the connection back when the body was read whole, else close it."""
         self._response.release()
+
+    @property
+    def status(self) -> int:
+        """The status of HTTP."""
+        return self._response.status
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """The header fields, by their names in any case."""
+        return self._response.headers
 
     def field(self, name: str) -> str:
         """Return a header field; "" when there is none."""
@@ -64,12 +84,12 @@ class Answer:
             yield chunk
 
     async def read(self, max_bytes: int) -> bytes:
-        """Return the whole body. Raises `InvalidAnswerError` when it is larger."""
+        """Return the whole body. Raises `AnswerTooLargeError` when it is larger."""
         body = bytearray()
         async for chunk in self.chunks():
             body += chunk
             if len(body) > max_bytes:
-                raise InvalidAnswerError(f"{self._origin} answers with more than {max_bytes} bytes")
+                raise AnswerTooLargeError(f"{self._origin} answers with more than {max_bytes} bytes")
         return bytes(body)
 
     async def json(self, max_bytes: int) -> Any:
@@ -82,7 +102,7 @@ class Answer:
     async def check(self) -> None:
         """Raise the error that the answer is, if it is one."""
         status = self._response.status
-        if status == 200:
+        if status in _DONE:
             return
         if 300 <= status < 400:
             where = clip(self.field("Location") or "nowhere")
@@ -90,10 +110,12 @@ class Answer:
                 f"{self._origin} redirects to {where}, and redirects are not followed: give the address of the gateway"
             )
         faults = _faults(await self._beginning())
-        if status in _UNAVAILABLE:
+        is_in_use = bool(faults) and faults[0].kind == _KEY_IN_USE
+        if status in _UNAVAILABLE or is_in_use:
             retry_after_s = parse_retry_after(self.field("Retry-After"), now=clock.wall(), limit_s=MAX_RETRY_AFTER_S)
             if faults:
-                raise GatewayBusyError(faults[0].message, retry_after_s)
+                kind = TooManyRequestsError if status == 429 else GatewayBusyError
+                raise kind(faults[0].message, retry_after_s)
             # Of a load balancer, which may have lost the gateway while that did what it was asked for.
             raise GatewayLostError(f"{self._origin} answers with status {status}", retry_after_s)
         if not faults:
@@ -123,6 +145,16 @@ def translated(origin: str) -> Iterator[None]:
         raise GatewayLostError(f"the connection to {origin} broke ({_reason(error)})") from error
 
 
+@asynccontextmanager
+async def whole_within(seconds: float) -> AsyncIterator[None]:
+    """Limit the time of a call with its whole answer, which a server could send byte by byte."""
+    try:
+        async with asyncio.timeout(seconds):
+            yield
+    except TimeoutError as error:
+        raise GatewayLostError(f"the gateway gave no whole answer within {seconds:g} s") from error
+
+
 def _reason(error: Exception) -> str:
     cause = getattr(error, "os_error", error)
     text = (
@@ -143,13 +175,17 @@ def _faults(body: bytes) -> list[RefusedFault]:
         return []
     listed = fields.get("faults")
     found = [fault for one in listed[:MAX_FAULTS] if (fault := _fault(one))] if isinstance(listed, list) else []
-    first = _fault(fields | {"message": fields.get("message", fields.get("detail"))})
+    # Problem details (RFC 9457) have the text in `detail`, and those of the gateway a `code`.
+    more = {"message": fields.get("message", fields.get("detail")), "kind": fields.get("kind", fields.get("code"))}
+    first = _fault(fields | more)
     return found or ([first] if first else [])
 
 
 def _plain_fault(body: bytes) -> list[RefusedFault]:
-    """Return the fault of a dry run: a text between two line breaks."""
+    """Return the fault of a dry run, a text between two line breaks, or of a request, as Cortex's gateway tells it."""
     text = body.decode(errors="replace")
+    if text.startswith(_ERROR):
+        return [RefusedFault("error", _words(text.removeprefix(_ERROR)))]
     is_one = text.startswith("\n") and text.endswith("\n") and text.strip()
     return [RefusedFault("error", _words(text))] if is_one else []
 

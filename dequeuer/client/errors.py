@@ -42,6 +42,10 @@ class GatewayBusyError(GatewayUnavailableError):
     """The gateway answered that it cannot do this now, and has not done it."""
 
 
+class TooManyRequestsError(GatewayBusyError):
+    """The caller sends more than it may. Nothing of the request was kept, so also a submission may be sent again."""
+
+
 class GatewayLostError(GatewayUnavailableError):
     """The connection broke, here or behind a load balancer, or no answer came in time.
 
@@ -65,3 +69,7 @@ class RequestRefusedError(ClientError):
 
 class InvalidAnswerError(ClientError):
     """What answers is no gateway, or one that this client does not understand."""
+
+
+class AnswerTooLargeError(InvalidAnswerError):
+    """The answer has more bytes than this client reads."""

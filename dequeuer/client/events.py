@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from dequeuer.client.errors import InvalidAnswerError
+from dequeuer.formats.go_json import decode
 
 MAX_EVENT_BYTES: Final = 8 << 20
 """A status holds the config of the job, up to 1 MiB, in which an escape may take six bytes for one."""
@@ -51,3 +52,11 @@ class EventReader:
         else:
             self._size -= len(line)  # a comment, or another field: it is kept nowhere
         return None
+
+
+def event_value(data: bytes) -> object:
+    """Return the JSON value of an event; its numbers keep their text. Raises `InvalidAnswerError`."""
+    try:
+        return decode(data.decode())
+    except ValueError:
+        raise InvalidAnswerError("the gateway sends an event that is no JSON") from None

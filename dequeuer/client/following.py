@@ -1,11 +1,11 @@
-"""Follows a job to its end, through restarts of the gateway and lost connections."""
+"""Follows a job or a request to its end, through restarts of the gateway and lost connections."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeVar
 
 from dequeuer.client.errors import (
     ClientError,
@@ -14,33 +14,44 @@ from dequeuer.client.errors import (
     GatewayUnavailableError,
     InvalidAnswerError,
 )
-from dequeuer.client.job_status import JobStatus
 from dequeuer.core.retry import Backoff
 
 RECONNECT_BACKOFF: Final = Backoff(initial_s=1.0, max_s=8.0, min_share=0.5)
 OUTAGE_LIMIT_S: Final = 300.0
 
 
-class EventSource(Protocol):
-    """The jobs of an API."""
+class Status(Protocol):
+    """What is followed."""
 
-    def events(self, job_id: str) -> AsyncGenerator[JobStatus, None]:
-        """As `client.jobs.ApiJobs.events`."""
+    @property
+    def has_ended(self) -> bool:
+        """Whether it changes no more."""
+
+
+S = TypeVar("S", bound=Status)
+S_co = TypeVar("S_co", bound=Status, covariant=True)
+
+
+class EventSource(Protocol[S_co]):
+    """The jobs, or the requests, of an API."""
+
+    def events(self, name: str, /) -> AsyncGenerator[S_co, None]:
+        """Yield the status of one of them, by its id, then each one that differs; as `client.jobs.ApiJobs.events`."""
 
 
 async def follow(
-    jobs: EventSource,
-    job_id: str,
+    source: EventSource[S],
+    name: str,
     *,
-    on_outage: Callable[[ClientError], None],
+    on_outage: Callable[[ClientError], None] = lambda _: None,
     is_known: bool = False,
     outage_limit_s: float = OUTAGE_LIMIT_S,
-) -> AsyncGenerator[JobStatus, None]:
-    """Yield the status of a job and each one that differs from the one before; end after that of a job that has ended.
+) -> AsyncGenerator[S, None]:
+    """Yield the status of a job or a request, and each one that differs from the one before; end after its last one.
 
     Args:
-        jobs: of its API.
-        job_id: of the job.
+        source: of its API.
+        name: its id.
         on_outage: is called when the gateway cannot be used, once for each outage.
         is_known: whether the gateway has answered already. Otherwise an address at which nothing listens, or something
             else, is an error at once. Later a load balancer may give such answers while the gateway is restarted.
@@ -48,15 +59,15 @@ async def follow(
 
     Raises:
         GatewayUnavailableError, InvalidAnswerError: it was away for longer.
-        RequestRefusedError: there is no such job.
+        RequestRefusedError: there is no such job or request.
     """
     loop = asyncio.get_running_loop()
-    latest: JobStatus | None = None
+    latest: S | None = None
     away_since: float | None = None
     failures = 0
     while True:
         try:
-            async with aclosing(jobs.events(job_id)) as statuses:
+            async with aclosing(source.events(name)) as statuses:
                 async for status in statuses:
                     is_known, away_since, failures = True, None, 0
                     if status != latest:

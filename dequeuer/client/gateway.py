@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Final
 
 import aiohttp
@@ -12,20 +14,37 @@ from dequeuer import __version__
 from dequeuer.client.answers import Answer, translated
 
 CONNECT_TIMEOUT_S: Final = 10.0
+MAX_CONNECTIONS: Final = 100
 MAX_LINE_BYTES: Final = 16 * 1024
 """Of one header line of an answer."""
+_JSON: Final[Mapping[str, str]] = MappingProxyType({"Content-Type": "application/json"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Content:
+    """What a request holds. `body`: None: it has none; `headers`: beside those of the connection."""
+
+    body: bytes | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+_NO_CONTENT: Final = Content()
 
 
 @asynccontextmanager
-async def open_gateway(url: str, token: str | None = None) -> AsyncIterator[Gateway]:
+async def open_gateway(
+    url: str, token: str | None = None, *, max_connections: int = MAX_CONNECTIONS
+) -> AsyncIterator[Gateway]:
     """Open the connection to a gateway; it is closed with the context.
 
     Args:
         url: `http://` or `https://`, host, port, and perhaps a path that is put before all paths.
         token: of the caller; None: none is sent. Redirects, which could lead it away, are not followed.
+        max_connections: at the same time; further requests wait for one.
     """
     own = {"Authorization": f"Bearer {token}"} if token is not None else {}
     async with aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(limit=max_connections),
         cookie_jar=aiohttp.DummyCookieJar(),
         # A compressed answer could be a thousand times its size.
         headers={"User-Agent": f"dequeuer/{__version__}", "Accept-Encoding": "identity", **own},
@@ -46,7 +65,13 @@ class Gateway:
         self._url = url
 
     async def open(
-        self, method: str, path: str, query: Mapping[str, str], *, idle_timeout_s: float, body: bytes | None = None
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str],
+        *,
+        idle_timeout_s: float,
+        body: bytes | Content | None = None,
     ) -> Answer:
         """Send a request; return its answer, which is no error. The caller closes it.
 
@@ -55,25 +80,38 @@ class Gateway:
             path: begins with a slash, and needs no escapes.
             query: is escaped.
             idle_timeout_s: for the beginning of the answer, and between any two of its bytes.
-            body: JSON.
+            body: of the request; bytes are JSON.
 
         Raises:
             GatewayUnavailableError, RequestRefusedError, InvalidAnswerError: of `client.errors`.
         """
-        with translated(self._url):
-            response = await self._session.request(
-                method,
-                f"{self._url}{path}",
-                params=query,
-                data=body,
-                headers={"Content-Type": "application/json"} if body is not None else None,
-                allow_redirects=False,
-                timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIMEOUT_S, sock_read=idle_timeout_s),
-            )
-        answer = Answer(response, self._url)
+        answer = await self.send(method, path, query, idle_timeout_s=idle_timeout_s, body=body)
         try:
             await answer.check()
         except BaseException:
             await answer.aclose()
             raise
         return answer
+
+    async def send(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str],
+        *,
+        idle_timeout_s: float,
+        body: bytes | Content | None = None,
+    ) -> Answer:
+        """Send a request; return its answer, which may be an error. Otherwise as `open`."""
+        content = Content(body=body, headers=_JSON) if isinstance(body, bytes) else body or _NO_CONTENT
+        with translated(self._url):
+            response = await self._session.request(
+                method,
+                f"{self._url}{path}",
+                params=query,
+                data=content.body,
+                headers=content.headers,
+                allow_redirects=False,
+                timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIMEOUT_S, sock_read=idle_timeout_s),
+            )
+        return Answer(response, self._url)

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
-from contextlib import aclosing, asynccontextmanager
+from contextlib import aclosing
 from typing import Any, Final, Literal, TypeAlias
 
-from dequeuer.client.answers import Answer
+from dequeuer.client.answers import Answer, whole_within
 from dequeuer.client.errors import GatewayBusyError, GatewayLostError, InvalidAnswerError, RequestRefusedError
-from dequeuer.client.events import EventReader
+from dequeuer.client.events import EventReader, event_value
 from dequeuer.client.gateway import Gateway
 from dequeuer.client.job_status import JobStatus, job_status
 from dequeuer.core.errors import clip
 from dequeuer.core.retry import Backoff, RetryPolicy
-from dequeuer.formats.go_json import Number, decode
+from dequeuer.formats.go_json import Number
 from dequeuer.jobs.layout import is_api_name, is_job_id
 
 Kind: TypeAlias = Literal["batch", "task"]
@@ -71,7 +70,7 @@ class ApiJobs:
 
     async def submit(self, submission: bytes) -> dict[str, Any]:
         """Submit a job; return its specification. It is sent once: one that was lost may have been accepted."""
-        async with _whole_within(SUBMIT_TIMEOUT_S):
+        async with whole_within(SUBMIT_TIMEOUT_S):
             answer = await self._open("POST", "", {}, idle_timeout_s=SUBMIT_IDLE_TIMEOUT_S, body=submission)
             async with aclosing(answer):
                 fields = await answer.json(MAX_STATUS_BYTES)
@@ -118,7 +117,7 @@ class ApiJobs:
 
     async def _page(self, query: Mapping[str, str]) -> tuple[list[JobStatus], str]:
         async with (
-            _whole_within(CALL_TIMEOUT_S),
+            whole_within(CALL_TIMEOUT_S),
             aclosing(await self._open("GET", "", query, idle_timeout_s=CALL_IDLE_TIMEOUT_S)) as answer,
         ):
             values = await answer.json(MAX_PAGE_BYTES)
@@ -147,7 +146,7 @@ class ApiJobs:
             reader = EventReader()
             async for chunk in answer.chunks():
                 for data in reader.feed(chunk):
-                    yield job_status(_value(data))
+                    yield job_status(event_value(data))
 
     async def results(self, job_id: str, only: Only | None) -> Answer:
         """Return the answer whose body are the results of a job, as JSON lines. The caller closes it."""
@@ -160,7 +159,7 @@ class ApiJobs:
 
     async def _call_once(self, method: str, query: Mapping[str, str]) -> dict[str, Any]:
         async with (
-            _whole_within(CALL_TIMEOUT_S),
+            whole_within(CALL_TIMEOUT_S),
             aclosing(await self._open(method, "", query, idle_timeout_s=CALL_IDLE_TIMEOUT_S)) as answer,
         ):
             fields = await answer.json(MAX_STATUS_BYTES)
@@ -186,19 +185,3 @@ class ApiJobs:
             answer = await send()
         self._is_known = True
         return answer
-
-
-@asynccontextmanager
-async def _whole_within(seconds: float) -> AsyncIterator[None]:
-    try:
-        async with asyncio.timeout(seconds):
-            yield
-    except TimeoutError as error:
-        raise GatewayLostError(f"the gateway gave no whole answer within {seconds:g} s") from error
-
-
-def _value(data: bytes) -> object:
-    try:
-        return decode(data.decode())
-    except ValueError:
-        raise InvalidAnswerError("the gateway sends an event that is no JSON") from None

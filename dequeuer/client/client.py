@@ -1,0 +1,81 @@
+"""The client of a gateway, for programs: requests, jobs, and calls of realtime APIs."""
+
+from __future__ import annotations
+
+import os
+from contextlib import AsyncExitStack
+from types import TracebackType
+from typing import Final, Self
+
+from dequeuer.client.gateway import MAX_CONNECTIONS, Gateway, open_gateway
+from dequeuer.client.jobs import ApiJobs, Kind
+from dequeuer.client.request_calls import MAX_RESULT_BYTES, RequestCalls
+from dequeuer.client.requests import ApiRequests
+from dequeuer.client.retrying import RETRY_LIMIT_S, Retries
+from dequeuer.client.token import read_token
+from dequeuer.settings.loading import load_jobs_command
+
+_VARIABLES: Final = ("DEQUEUER_GATEWAY_URL", "DEQUEUER_TOKEN_FILE")
+
+
+class Client:
+    """A context: `async with Client("http://127.0.0.1:8888") as client:`. It is for one event loop.
+
+    Args:
+        url: of the gateway; None: `DEQUEUER_GATEWAY_URL`.
+        token: of the caller. None: that in the file that `DEQUEUER_TOKEN_FILE` names; without it none is sent.
+        retry_limit_s: how long calls are made again while the gateway cannot be used, seconds.
+        max_result_bytes: a larger result is not read.
+        max_connections: at the same time; further calls wait for one.
+
+    Raises:
+        ConfigurationError: there is no address, or one of them is not valid.
+    """
+
+    def __init__(
+        self,
+        url: str | None = None,
+        *,
+        token: str | None = None,
+        retry_limit_s: float = RETRY_LIMIT_S,
+        max_result_bytes: int = MAX_RESULT_BYTES,
+        max_connections: int = MAX_CONNECTIONS,
+    ) -> None:
+        flags = [] if url is None else [f"--gateway={url}"]
+        # Other variables are those of the program around.
+        given = {name: os.environ[name] for name in _VARIABLES if name in os.environ}
+        settings = load_jobs_command(flags, given, needs_gateway=True)
+        self._url = settings.gateway_url
+        if token is None and settings.token_path is not None:
+            token = read_token(settings.token_path)
+        self._token = token
+        self._max_result_bytes = max_result_bytes
+        self._max_connections = max_connections
+        self._retries = Retries(retry_limit_s)
+        self._stack = AsyncExitStack()
+        self._opened: Gateway | None = None
+
+    async def __aenter__(self) -> Self:
+        opening = open_gateway(self._url, self._token, max_connections=self._max_connections)
+        self._opened = await self._stack.enter_async_context(opening)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._opened = None
+        await self._stack.aclose()
+
+    def api(self, name: str) -> ApiRequests:
+        """Return the requests of an async API. Raises `ValueError` for what is no name."""
+        return ApiRequests(RequestCalls(self._gateway, name, self._max_result_bytes), self._retries)
+
+    def jobs(self, name: str, kind: Kind | None = None) -> ApiJobs:
+        """Return the jobs of a batch or task API. `kind`: None: the gateway is asked."""
+        return ApiJobs(self._gateway, name, kind)
+
+    @property
+    def _gateway(self) -> Gateway:
+        if self._opened is None:
+            raise RuntimeError("the client is not open: use it in its `async with`")
+        return self._opened

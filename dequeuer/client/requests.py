@@ -1,0 +1,196 @@
+"""The requests of one async API at a gateway: submits them, and waits for what becomes of them."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Unpack
+
+from dequeuer.client.dead_letters import DeadLetters, Redriven, dead_letters_of, redriven_of
+from dequeuer.client.fields import moment_of
+from dequeuer.client.following import follow
+from dequeuer.client.outcomes import RequestNotEndedError, result_of
+from dequeuer.client.request_calls import PAGE_REQUESTS, RequestCalls, RequestPage, Submitted
+from dequeuer.client.request_status import RequestStatus
+from dequeuer.client.retrying import CALL_BACKOFF, Retries
+from dequeuer.client.submission import Submission, SubmitOptions, make_submission
+from dequeuer.client.wait_limit import WaitLimit, limited
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A request that was submitted. Its methods are those of its API, for this request."""
+
+    id: str
+    _api: ApiRequests
+
+    async def status(self) -> RequestStatus:
+        """Return its status."""
+        return await self._api.status(self.id)
+
+    async def wait(self, timeout_s: float | None = None) -> RequestStatus:
+        """Wait until it has ended."""
+        return await self._api.wait(self.id, timeout_s)
+
+    async def result(self, timeout_s: float | None = None) -> Any:
+        """Wait until it has ended; return its result."""
+        return await self._api.result(self.id, timeout_s)
+
+    def events(self) -> AsyncGenerator[RequestStatus, None]:
+        """Yield its status each time it changes, until it has ended."""
+        return self._api.events(self.id)
+
+    async def cancel(self) -> RequestStatus:
+        """Ask for its cancellation."""
+        return await self._api.cancel(self.id)
+
+
+class ApiRequests:
+    """Every method raises the errors of `client.errors`, and `ValueError` for what is no id.
+
+    Calls are made again while the gateway cannot be used, as `client.retrying` says.
+
+    Args:
+        calls: about its requests.
+        retries: of the client.
+    """
+
+    def __init__(self, calls: RequestCalls, retries: Retries) -> None:
+        self._calls = calls
+        self._retries = retries
+
+    async def submit(self, payload: bytes | Any, **options: Unpack[SubmitOptions]) -> Request:
+        """Submit a payload: bytes as they are, any other value as JSON. Options: `SubmitOptions`."""
+        return Request((await self._submit(make_submission(payload, **options))).id, self)
+
+    async def run(
+        self, payload: bytes | Any, timeout_s: float | None = None, **options: Unpack[SubmitOptions]
+    ) -> RequestStatus:
+        """Submit a payload, and wait until its request has ended; in one call, if it ends soon.
+
+        Raises:
+            RequestNotEndedError: it has not ended in this time, seconds.
+        """
+        submission = make_submission(payload, **options)
+        async with limited(timeout_s) as limit:
+            # Without a key its id must be known early: nothing else could find the request.
+            submitted = await self._submit(submission, limit.slice_s() if submission.has_key else 0)
+            limit.latest = submitted.status
+            if submitted.status is not None and submitted.status.has_ended:
+                return submitted.status
+            return await self._wait(submitted.id, limit)
+
+    async def _submit(self, submission: Submission, wait_s: int = 0) -> Submitted:
+        call = self._retries.call if submission.has_key else self._retries.call_once
+        return await call(self._calls.submit, submission, wait_s)
+
+    async def status(self, request_id: str) -> RequestStatus:
+        """Return the status of a request, with its result."""
+        return await self._retries.call(self._calls.status, request_id)
+
+    async def wait(self, request_id: str, timeout_s: float | None = None) -> RequestStatus:
+        """Wait until a request has ended; return its status. `timeout_s`: None: as long as it takes.
+
+        Raises:
+            RequestNotEndedError: it has not ended in this time, seconds.
+        """
+        async with limited(timeout_s) as limit:
+            return await self._wait(request_id, limit)
+
+    async def _wait(self, request_id: str, limit: WaitLimit) -> RequestStatus:
+        loop = asyncio.get_running_loop()
+        early = 0
+        while True:
+            began, slice_s = loop.time(), limit.slice_s()
+            status = limit.latest = await self._retries.call(self._calls.status, request_id, slice_s)
+            if status.has_ended:
+                return status
+            if not limit.left_s():
+                raise RequestNotEndedError(status, limit.timeout_s)
+            # A gateway that drains answers early, and another one may do so, too.
+            if loop.time() - began < max(1, slice_s):
+                await asyncio.sleep(min(CALL_BACKOFF.pause_s(early), limit.left_s()))
+                early += 1
+            else:
+                early = 0
+
+    async def result(self, request_id: str, timeout_s: float | None = None) -> Any:
+        """Wait until a request has ended; return its result, a value of JSON.
+
+        Raises:
+            RequestFailedError: it has failed.
+            RequestNotEndedError: it has not ended in this time, seconds.
+        """
+        return result_of(await self.wait(request_id, timeout_s))
+
+    async def events(self, request_id: str) -> AsyncGenerator[RequestStatus, None]:
+        """Yield the status of a request each time it changes, until it has ended. Lost connections are made again.
+
+        Results above 64 KiB are not in it: `status` has them.
+        """
+        async with aclosing(follow(self._calls, request_id, is_known=self._retries.is_known)) as statuses:
+            async for status in statuses:
+                self._retries.is_known = True
+                yield status
+
+    async def cancel(self, request_id: str) -> RequestStatus:
+        """Ask for the cancellation of a request; return the status that stands. One that has ended stays as it is."""
+        return await self._retries.call(self._calls.cancel, request_id)
+
+    async def list(self, status: str | None = None, limit: int | None = None) -> AsyncGenerator[RequestStatus, None]:
+        """Yield the requests of the API, the newest first, without results and attempts.
+
+        Args:
+            status: only those that are `in_queue`, `in_progress`, `completed` or `failed`; None: all.
+            limit: how many at most; None: all that the bucket still has.
+        """
+        left = math.inf if limit is None else limit
+        after = ""
+        while left > 0:
+            page = await self.page(status=status, limit=int(min(left, PAGE_REQUESTS)), after=after)
+            for one in page.requests:
+                yield one
+            left -= len(page.requests)
+            # A server that leads to the same page again would be asked for ever.
+            if not page.following or page.following == after:
+                return
+            after = page.following
+
+    async def page(self, *, status: str | None = None, limit: int = 20, after: str = "") -> RequestPage:
+        """Return a page of the newest requests, which may be empty although another one follows.
+
+        Args:
+            status: as of `list`.
+            limit: how many at most, up to 100.
+            after: `following` of the page before; "": the first page.
+        """
+        return await self._retries.call(self._calls.page, limit=limit, state=status, after=after)
+
+    async def pause(self) -> datetime | None:
+        """Pause the API: its sidecars receive nothing more. Return since when it is paused."""
+        return moment_of((await self._retries.call(self._calls.change, "pause")).get("paused"))
+
+    async def resume(self) -> None:
+        """End the pause of the API."""
+        await self._retries.call(self._calls.change, "resume")
+
+    async def dead_letters(self, limit: int = 20, priority: str | None = None) -> DeadLetters:
+        """Look at the dead letters of the API, up to 100. They are hidden meanwhile, and have one more receive.
+
+        `priority`: of one of its other queues.
+        """
+        query = {"limit": str(limit)} | _priority(priority)
+        return dead_letters_of(await self._retries.call(self._calls.dead_letters, "GET", query))
+
+    async def redrive(self, priority: str | None = None) -> Redriven:
+        """Send dead letters back to the queue of the API, at most 1,000: call again while some are `left`."""
+        query = {"action": "redrive"} | _priority(priority)
+        return redriven_of(await self._retries.call(self._calls.dead_letters, "PUT", query))
+
+
+def _priority(priority: str | None) -> dict[str, str]:
+    return {} if priority is None else {"priority": priority}

@@ -1,0 +1,67 @@
+"""Makes calls again while the gateway cannot be used: after the time that it asks for, and for a limited time."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Awaitable, Callable
+from typing import Final, ParamSpec, TypeVar
+
+from dequeuer.client.errors import GatewayAbsentError, GatewayUnavailableError, TooManyRequestsError
+from dequeuer.core.retry import Backoff
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+CALL_BACKOFF: Final = Backoff(initial_s=0.5, max_s=8.0, min_share=0.5)
+RETRY_LIMIT_S: Final = 420.0
+"""The key of a submission whose gateway was killed is free again after 5 minutes."""
+
+
+class Retries:
+    """The retries of a client.
+
+    Args:
+        limit_s: no call is made again later than this after it failed first, seconds.
+    """
+
+    def __init__(self, limit_s: float = RETRY_LIMIT_S) -> None:
+        self._limit_s = limit_s
+        self.is_known = False
+        """Whether the gateway has answered: an address at which nothing ever answered may be wrong."""
+
+    async def call(self, function: Callable[P, Awaitable[T]], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        """Make a call that may be done twice. Raises the error of the last attempt."""
+        return await self._repeat(GatewayUnavailableError, function, *args, **kwargs)
+
+    async def call_once(self, function: Callable[P, Awaitable[T]], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        """Make a call that must not be done twice: again only when surely nothing of it was done."""
+        return await self._repeat((GatewayAbsentError, TooManyRequestsError), function, *args, **kwargs)
+
+    async def _repeat(
+        self,
+        retry_on: type[GatewayUnavailableError] | tuple[type[GatewayUnavailableError], ...],
+        function: Callable[P, Awaitable[T]],
+        /,
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> T:
+        loop = asyncio.get_running_loop()
+        ends_at = math.inf
+        failures = 0
+        while True:
+            try:
+                result = await function(*args, **kwargs)
+            except retry_on as error:
+                if isinstance(error, GatewayAbsentError) and not self.is_known:
+                    raise
+                self.is_known = True
+                ends_at = min(ends_at, loop.time() + self._limit_s)
+                pause_s = max(CALL_BACKOFF.pause_s(failures), error.retry_after_s or 0.0)
+                if loop.time() + pause_s > ends_at:
+                    raise
+            else:
+                self.is_known = True
+                return result
+            failures += 1
+            await asyncio.sleep(pause_s)
