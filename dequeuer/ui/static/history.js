@@ -1,0 +1,53 @@
+// The snapshots of the last ten minutes.
+
+/** Seconds that the charts show. */
+export const SPAN_S = 600;
+const MAX_POINTS = 660;
+
+/** Snapshots in the order of their time. */
+export class History {
+  constructor() {
+    this.points = [];
+  }
+
+  /** The last one; null before the first. */
+  get last() {
+    return this.points.at(-1) ?? null;
+  }
+
+  /** The time of the last snapshot in seconds since the epoch: ages are counted from it, not from the clock here. */
+  get now() {
+    return this.last?.time ?? Date.now() / 1000;
+  }
+
+  /** Begin anew, after a connection was opened. */
+  restart(points) {
+    this.points = points.filter(isSnapshot).slice(-MAX_POINTS);
+  }
+
+  /** Add one, and drop those that are too old. */
+  add(snapshot) {
+    if (!isSnapshot(snapshot) || (this.last !== null && snapshot.time <= this.last.time)) return;
+    this.points.push(snapshot);
+    const oldest = snapshot.time - SPAN_S;
+    const kept = this.points.findIndex((point) => point.time >= oldest);
+    this.points.splice(0, Math.max(kept - 1, this.points.length - MAX_POINTS, 0));
+  }
+
+  /** Return the state of an API in the last snapshot; null when it is not there. */
+  api(name) {
+    return this.last?.apis.find((api) => api.name === name) ?? null;
+  }
+
+  /** Return `[time, number or null]` of an API for each snapshot. */
+  series(name, pick) {
+    return this.points.map((point) => {
+      const api = point.apis.find((one) => one.name === name);
+      return [point.time, api === undefined ? null : (pick(api) ?? null)];
+    });
+  }
+}
+
+function isSnapshot(value) {
+  return typeof value?.time === "number" && Array.isArray(value.apis);
+}

@@ -1,0 +1,118 @@
+// Texts for people: characters that hide or reorder others are shown as escapes, and numbers keep their digits.
+
+// Controls except tab and line feed; soft hyphen; directional marks, embeddings, overrides and isolates; characters of no
+// width; separators; surrogates without a partner; interlinear marks; tags.
+const UNSAFE =
+  /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]|[\u{e0000}-\u{e007f}]|\p{Surrogate}/gu;
+
+/** Return a text in which every character that cannot be seen is an escape: `\u202e`. */
+export function visible(value) {
+  return String(value).replace(UNSAFE, (found) => `\\u${found.codePointAt(0).toString(16).padStart(4, "0")}`);
+}
+
+/** Return the value of a JSON text. Numbers that a double cannot hold keep their text, where the browser has this. */
+export function parseExact(text) {
+  if (typeof JSON.rawJSON !== "function") return JSON.parse(text);
+  return JSON.parse(text, (_name, value, context) =>
+    typeof value === "number" && context?.source !== undefined && String(value) !== context.source
+      ? JSON.rawJSON(context.source)
+      : value,
+  );
+}
+
+/** Return a JSON value as text for people. */
+export function pretty(value) {
+  return JSON.stringify(value, null, 2) ?? "";
+}
+
+/** Return what is wrong with a JSON text; null when nothing is. */
+export function jsonFault(text) {
+  try {
+    JSON.parse(text);
+    return null;
+  } catch (error) {
+    return error.message;
+  }
+}
+
+const COUNT = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
+const LARGE = new Intl.NumberFormat("en", { notation: "compact", maximumSignificantDigits: 3 });
+/** What stands where a number is not known. */
+export const UNKNOWN = "–";
+
+/** Return a count: `1,234`, `1.23M`. */
+export function count(value) {
+  if (value === null || value === undefined) return UNKNOWN;
+  return Math.abs(value) >= 1e6 ? LARGE.format(value) : COUNT.format(value);
+}
+
+/** Return a rate: `0.25/s`, `12.5/s`, `1,234/s`. */
+export function rate(value) {
+  if (value === null || value === undefined) return UNKNOWN;
+  if (value === 0) return "0/s";
+  return `${value >= 100 ? count(value) : Number(value.toPrecision(value >= 10 ? 3 : 2))}/s`;
+}
+
+/** Return a time of seconds: `4 ms`, `1.2 s`, `3 min 5 s`, `2 h 10 min`, `4 d 3 h`. */
+export function duration(seconds) {
+  if (seconds === null || seconds === undefined || Number.isNaN(seconds)) return UNKNOWN;
+  if (seconds < 0.0005) return "0 ms";
+  if (seconds < 0.9995) return `${Math.round(seconds * 1000)} ms`;
+  if (seconds < 10) return `${Number(seconds.toFixed(1))} s`;
+  if (seconds < 59.5) return `${Math.round(seconds)} s`;
+  const minutes = Math.floor(Math.round(seconds) / 60);
+  if (minutes < 60) return two(minutes, "min", Math.round(seconds) % 60, "s");
+  const hours = Math.floor(minutes / 60);
+  if (hours < 48) return two(hours, "h", minutes % 60, "min");
+  return two(Math.floor(hours / 24), "d", hours % 24, "h");
+}
+
+function two(large, largeUnit, small, smallUnit) {
+  return small === 0 ? `${large} ${largeUnit}` : `${large} ${largeUnit} ${small} ${smallUnit}`;
+}
+
+/** Return a size: `512 B`, `1.5 KiB`, `3 MiB`. */
+export function size(bytes) {
+  if (bytes < 1024) return `${bytes} B`;
+  const unit = bytes < 1024 ** 2 ? 1 : 2;
+  return `${Number((bytes / 1024 ** unit).toPrecision(3))} ${["", "KiB", "MiB"][unit]}`;
+}
+
+/** Return seconds since the epoch of a date in a document; null when there is none. */
+export function seconds(date) {
+  const found = typeof date === "string" ? Date.parse(date) / 1000 : NaN;
+  return Number.isNaN(found) ? null : found;
+}
+
+/** Return the time of day, in the time zone of the browser. */
+export function clock(date) {
+  const found = seconds(date);
+  return found === null ? UNKNOWN : new Date(found * 1000).toLocaleTimeString("en-GB");
+}
+
+const WORDS = {
+  in_queue: "in queue",
+  in_progress: "in progress",
+  completed_with_failures: "with failures",
+  timed_out: "timed out",
+  enqueue_failed: "enqueue failed",
+  worker_error: "worker error",
+  worker_oom: "out of memory",
+  unexpected_error: "unexpected error",
+};
+const TONES = {
+  good: ["completed", "succeeded", "ready"],
+  bad: ["failed", "completed_with_failures", "timed_out", "enqueue_failed", "worker_error", "worker_oom", "unexpected_error", "not ready"],
+  busy: ["in_progress", "running", "enqueuing", "retried"],
+  held: ["paused", "stopping", "cancelled", "stopped", "expired"],
+};
+
+/** Return the words of a status. */
+export function words(status) {
+  return WORDS[status] ?? String(status ?? UNKNOWN);
+}
+
+/** Return the name of the colour of a status: `good`, `bad`, `busy`, `held`, `calm`. */
+export function tone(status) {
+  return Object.keys(TONES).find((name) => TONES[name].includes(status)) ?? "calm";
+}
