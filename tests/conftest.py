@@ -1,6 +1,7 @@
 """What every test gets."""
 
 import asyncio
+import os
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ from hypothesis import HealthCheck, settings
 
 from tests.certificates import self_signed
 from tests.order import rank
+from tests.parts import part_of
 
 # Property tests without time limits: the machine may be slow and busy.
 settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -18,9 +20,20 @@ settings.load_profile("any machine")
 asyncio.set_event_loop(None)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the tests of long files first."""
-    items.sort(key=lambda item: rank(item.nodeid))
+def pytest_configure() -> None:
+    """Refuse a wrong name of a part before anything runs."""
+    try:
+        part_of(os.environ.get("PART", ""))
+    except ValueError as error:
+        raise pytest.UsageError(str(error)) from None
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Put the tests of long files first; leave those of other parts out."""
+    is_selected = part_of(os.environ.get("PART", ""))
+    left_out = [item for item in items if not is_selected(item.nodeid)]
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = sorted((item for item in items if is_selected(item.nodeid)), key=lambda item: rank(item.nodeid))
 
 
 @pytest.fixture(scope="session")
