@@ -22,6 +22,7 @@ from dequeuer.gateway.job_routes import add_job_routes
 from dequeuer.gateway.job_service import Jobs
 from dequeuer.gateway.metering import WAITING
 from dequeuer.gateway.openapi.serving import add_document_routes
+from dequeuer.gateway.operator_routes import add_operator_routes
 from dequeuer.gateway.overview_routes import OverviewRoutes, add_list_of_apis
 from dequeuer.gateway.priorities import NO_PRIORITIES, Priorities
 from dequeuer.gateway.queue_counts import QueueCounter
@@ -116,6 +117,7 @@ def make_app(  # noqa: PLR0913, PLR0917 - what the paths lead to
                 letters.add(app.router, endpoint.path, find_api)
     if jobs is not None:
         add_job_routes(app, jobs, is_draining, taken=queues)
+        add_operator_routes(app, jobs, endpoints, queues)
     add_list_of_apis(app, endpoints, queues, has_jobs=jobs is not None)
     add_document_routes(app, endpoints, queues, priorities, has_tokens=access.tokens is not None)
     return app

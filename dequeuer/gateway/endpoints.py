@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from dequeuer.core.errors import ConfigurationError, clip
 from dequeuer.core.suggestions import did_you_mean
-from dequeuer.jobs.deployed_api import DeployedApi
+from dequeuer.jobs.deployed_api import ApiSpec, DeployedApi
 from dequeuer.jobs.layout import JobKind
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ class Endpoint:
         job_api: what its jobs show of it; None for a kind without jobs.
         address: host and port of a RealtimeAPI; None for another kind, and where nothing is forwarded.
         split: what a TrafficSplitter does; None for another kind.
+        spec: its configuration, for those who ask for it; None: it is not known.
     """
 
     api_name: str
@@ -43,6 +44,7 @@ class Endpoint:
     job_api: DeployedApi | None = None
     address: tuple[str, int] | None = None
     split: Split | None = None
+    spec: ApiSpec | None = field(default=None, repr=False)  # its environment variables may be secrets
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,7 +115,7 @@ def load_endpoints(
     """
     # It takes 20 MiB and 0.2 s, and only a gateway with such a file needs it.
     from dequeuer.apis import BatchApi, TaskApi, TrafficSplitter, load_apis  # noqa: PLC0415
-    from dequeuer.jobs.api_config import deployed_api  # noqa: PLC0415
+    from dequeuer.jobs.api_config import api_spec, deployed_api  # noqa: PLC0415
 
     file_name = Path(path).name
     endpoints = Endpoints(
@@ -126,6 +128,7 @@ def load_endpoints(
             else None,
             address=_address(api.name, urls) if api.kind == "RealtimeAPI" else None,
             split=_split(api, urls) if isinstance(api, TrafficSplitter) else None,
+            spec=api_spec(api, index=index, file_name=file_name),
         )
         for index, api in enumerate(load_apis(path, has_all_targets=True))
     )

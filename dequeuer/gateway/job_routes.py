@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import aclosing
 from functools import partial
@@ -27,6 +26,7 @@ from dequeuer.gateway.job_results import ResultResponses
 from dequeuer.gateway.job_service import Jobs
 from dequeuer.gateway.list_limit import ALLOWED_LIMITS, read_limit
 from dequeuer.gateway.metering import JOB_STREAMS
+from dequeuer.gateway.own_url import own_url
 from dequeuer.gateway.upload import defer_continue
 from dequeuer.jobs.deployed_api import DeployedApi, api_spec_fields
 from dequeuer.jobs.errors import Fault, JobRequestError, MissingParameterError
@@ -39,7 +39,6 @@ WRITE_TIMEOUT_S = 60.0
 """A client that reads nothing for this long has gone."""
 
 _TRUE = frozenset({"1", "t", "T", "true", "TRUE", "True"})
-_HOST = re.compile(r"[A-Za-z0-9._-]{1,253}(?::[0-9]{1,5})?|\[[0-9A-Fa-f:.]{2,45}\](?::[0-9]{1,5})?")
 
 JobHandler: TypeAlias = Callable[[web.Request, DeployedApi], Awaitable[web.StreamResponse]]
 
@@ -79,8 +78,7 @@ class JobRoutes:
         }
         if status.metrics is not None and api.kind == "BatchAPI":
             fields["metrics"] = status.metrics
-        host = request.host if _HOST.fullmatch(request.host) else "localhost"
-        fields["endpoint"] = f"http://{host}{api.endpoint}?jobID={status.spec.job_id}"
+        fields["endpoint"] = f"{own_url(request, api.endpoint)}?jobID={status.spec.job_id}"
         return json_text(fields)
 
     async def list(self, request: web.Request, api: DeployedApi) -> web.StreamResponse:

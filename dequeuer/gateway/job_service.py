@@ -30,7 +30,8 @@ from dequeuer.jobs.file_search import Buckets, FilesDeniedError, FileSearch, sea
 from dequeuer.jobs.job_id import JobIds, created_ns
 from dequeuer.jobs.job_listing import ListedJob, list_jobs
 from dequeuer.jobs.job_store import JobStore
-from dequeuer.jobs.layout import JobKeys, JobKind, api_jobs_prefix, is_job_id
+from dequeuer.jobs.layout import JobKeys, JobKind, api_jobs_prefix, in_progress_prefix, is_job_id
+from dequeuer.jobs.object_names import names_below
 from dequeuer.jobs.output_buckets import OutputBuckets
 from dequeuer.jobs.result_objects import Folder
 from dequeuer.jobs.results import ResultReader
@@ -199,27 +200,45 @@ class Jobs:
         except TimeoutError as error:
             raise unavailable(error) from error
 
+    async def running(self, api: DeployedApi, limit: int) -> list[JobStatus]:
+        """Return the jobs that have not ended, the newest first; at most `limit`."""
+        try:
+            async with asyncio.timeout(LIST_TIMEOUT_S):
+                prefix = in_progress_prefix(self.cluster.uid, api.kind, api.name)
+                listed = await call(self._first_names, prefix, limit)
+                statuses = await self._statuses(api, dict.fromkeys(filter(is_job_id, listed)))
+        except TimeoutError as error:
+            raise unavailable(error) from error
+        return [status for status in statuses if not status.has_ended]
+
     async def _newest(self, api: DeployedApi, limit: int, after: str) -> tuple[list[JobStatus], str]:
         prefix = api_jobs_prefix(self.cluster.uid, api.kind, self.cluster.version, api.name)
         listed = await call(self._first_jobs, prefix, limit + 1, after)
+        statuses = await self._statuses(api, {job.job_id: job.names for job in listed[:limit]})
+        return statuses, listed[limit - 1].job_id if len(listed) > limit else ""
+
+    async def _statuses(self, api: DeployedApi, jobs: Mapping[str, frozenset[str] | None]) -> list[JobStatus]:
+        """Return the statuses of jobs that are still there. `jobs`: ids, and the names of their objects, if known."""
         turns = asyncio.Semaphore(MAX_READ_AT_ONCE)
 
-        async def read(job: ListedJob) -> JobStatus | None:
+        async def read(job_id: str, names: frozenset[str] | None) -> JobStatus | None:
             async with turns:
+                keys = self.keys(api, job_id)
                 try:
-                    return await call(self._reader.read_listed, self.keys(api, job.job_id), job.names)
+                    if names is None:
+                        return await call(self._reader.read, keys)
+                    return await call(self._reader.read_listed, keys, names)
                 except (UnknownJobError, InvalidSpecError):  # deleted since, or never whole
                     return None
 
         try:
             async with asyncio.TaskGroup() as group:
-                reading = [group.create_task(read(job), name="job-status") for job in listed[:limit]]
+                reading = [group.create_task(read(*job), name="job-status") for job in jobs.items()]
         except BaseExceptionGroup as group_error:
             # The first error is the cause; it cancelled the others.
             first = group_error.exceptions[0]
             raise first from first.__cause__
-        statuses = [status for task in reading if (status := task.result()) is not None]
-        return statuses, listed[limit - 1].job_id if len(listed) > limit else ""
+        return [status for task in reading if (status := task.result()) is not None]
 
     async def stop(self, api: DeployedApi, job_id: str) -> None:
         """Ask for the end of a job. A batch job that has ended stays what it is; for a task job it is an error."""
@@ -293,6 +312,14 @@ class Jobs:
         found: list[ListedJob] = []
         async for job in list_jobs(self._listing, prefix, after=after):
             found.append(job)
+            if len(found) >= limit:
+                break
+        return found
+
+    async def _first_names(self, prefix: str, limit: int) -> list[str]:
+        found: list[str] = []
+        async for name in names_below(self._listing, prefix):
+            found.append(name)
             if len(found) >= limit:
                 break
         return found

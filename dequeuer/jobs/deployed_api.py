@@ -1,4 +1,4 @@
-"""An API that has jobs, as a specification and a status of its jobs show it."""
+"""An API, as specifications show it: any, and one that has jobs."""
 
 from __future__ import annotations
 
@@ -10,13 +10,11 @@ from dequeuer.jobs.layout import JobKind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DeployedApi:
-    """An API of the kinds BatchAPI and TaskAPI.
+class ApiSpec:
+    """An API of any kind.
 
     Attributes:
         name: `jobs.layout.is_api_name`.
-        kind: of the API.
-        endpoint: its path; begins with a slash.
         api_id: changes when anything in its configuration changes.
         spec_id: likewise.
         pod_id: changes when its pod changes.
@@ -24,15 +22,26 @@ class DeployedApi:
     """
 
     name: str
-    kind: JobKind
-    endpoint: str
     api_id: str
     spec_id: str
     pod_id: str
     config: Mapping[str, Any]
 
 
-def api_spec_fields(api: DeployedApi, cluster_uid: str, version: str) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeployedApi(ApiSpec):
+    """An API of the kinds BatchAPI and TaskAPI.
+
+    Attributes:
+        kind: of the API.
+        endpoint: its path; begins with a slash.
+    """
+
+    kind: JobKind
+    endpoint: str
+
+
+def api_spec_fields(api: ApiSpec, cluster_uid: str, version: str) -> dict[str, Any]:
     """Return the fields of the API's specification for JSON, in Cortex's order.
 
     There are no deployments here, so what tells them apart is empty.

@@ -29,6 +29,10 @@ _FOR_ALL: Final = frozenset({*OPENAPI_PATHS, APIS_PATH})
 _REALTIME: Final = frozenset({"RealtimeAPI", "TrafficSplitter"})
 JOB_PATTERNS: Final[Mapping[str, str]] = {kind: f"/{prefix}/{{api_name}}" for kind, prefix in JOB_PREFIXES.items()}
 """Of the routes of jobs at the names of their APIs, by the kinds of the APIs."""
+OPERATOR_PATTERNS: Final = frozenset(
+    {"/get", "/get/{api_name}", "/deploy", "/refresh/{api_name}", "/delete/{api_name}"}
+)
+"""Of Cortex's operator. An API whose path begins like one of them wins; the application has no such route then."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,8 +78,8 @@ class Places:
             return _place(request, endpoint.api_name, rest, is_operator=endpoint.kind in JOB_PATTERNS)
         for prefix in JOB_PATTERNS.values():
             if _is_below(pattern, prefix):
-                name = request.match_info["api_name"]
-                return _place(request, name, pattern.removeprefix(prefix), is_operator=True)
+                rest = pattern.removeprefix(prefix)
+                return _place(request, request.match_info["api_name"], rest, is_operator=True)
         return _of_request(request, pattern)
 
     def pattern_of(self, pattern: str) -> str:
@@ -96,6 +100,10 @@ class Places:
 
 
 def _of_request(request: web.Request, pattern: str) -> Place:
+    if pattern in OPERATOR_PATTERNS:
+        name = request.match_info.get("api_name")
+        permission = _permission(request.method, pattern)
+        return Place(api_name=name, permission=permission, form="operator", is_for_all=name is None)
     if _is_below(pattern, "/{api_name}"):
         return _place(request, request.match_info["api_name"], pattern.removeprefix("/{api_name}"))
     if (api_name := api_instead_of_id(request)) is not None:

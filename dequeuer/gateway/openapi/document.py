@@ -10,7 +10,7 @@ from typing import Final
 from aiohttp import web
 
 from dequeuer import __version__
-from dequeuer.gateway.access.places import JOB_PATTERNS, Places
+from dequeuer.gateway.access.places import JOB_PATTERNS, OPERATOR_PATTERNS, Places
 from dequeuer.gateway.endpoints import Endpoint, Endpoints
 from dequeuer.gateway.openapi.operations import ANY_BODY, OPERATIONS, REALTIME, Operation
 from dequeuer.gateway.openapi.parameters import priority_parameter
@@ -64,6 +64,7 @@ class Descriptions:
             "AsyncAPI": sorted(queue_names),
             **{kind: [one.api_name for one in endpoints if one.kind == kind] for kind in JOB_PATTERNS},
         }
+        self._all_names = sorted({*queue_names, *(one.api_name for one in endpoints)})
 
     def name_of(self, route: web.AbstractRoute) -> str | None:
         """Return the name of the operation of a route; None: it has none, because it repeats or refuses another."""
@@ -113,10 +114,15 @@ class Descriptions:
                     list_it = OPERATIONS["GET /{api_name}"]
                     yield Described(api_name=api_name, path=f"/{api_name}", method=method, operation=list_it)
             return
-        kind = next((kind for kind, of_jobs in JOB_PATTERNS.items() if pattern.startswith(of_jobs)), "AsyncAPI")
-        for api_name in self._names[kind]:
+        for api_name in self._names_at(pattern):
             path = pattern.replace(_NAME, api_name)
             yield Described(api_name=api_name, path=path, method=method, operation=operation)
+
+    def _names_at(self, pattern: str) -> list[str]:
+        """Return the names that a pattern takes."""
+        if pattern in OPERATOR_PATTERNS:
+            return self._all_names
+        return self._names[next((kind for kind, of in JOB_PATTERNS.items() if pattern.startswith(of)), "AsyncAPI")]
 
 
 def _is_at_endpoint(route: web.AbstractRoute) -> bool:

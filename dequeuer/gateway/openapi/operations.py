@@ -29,7 +29,7 @@ from dequeuer.gateway.openapi.parameters import (
 )
 from dequeuer.gateway.openapi.schemas import TEXT, Json, listed, ref
 
-Tag = Literal["requests", "jobs", "realtime", "gateway"]
+Tag = Literal["requests", "jobs", "realtime", "apis", "gateway"]
 
 _TEXT_ERROR: Final = {"text/plain": TEXT}
 _PROBLEM: Final = {"application/problem+json": ref("Problem")}
@@ -220,6 +220,29 @@ def _jobs(kind: Literal["BatchAPI", "TaskAPI"]) -> Mapping[str, Operation]:
     }
 
 
+def _by_manifests(summary: str) -> Operation:
+    return Operation(
+        summary=f"{summary}: refused, with what to do instead", tag="apis", errors=_errors(_OPERATOR_ERROR)
+    )
+
+
+_OPERATOR: Final[Mapping[str, Operation]] = {
+    "GET /get": Operation(
+        summary="List the APIs, as Cortex's operator does",
+        tag="apis",
+        answers={200: {"application/json": listed(ref("Api"))}},
+        errors=_errors(_OPERATOR_ERROR),
+    ),
+    "GET /get/{api_name}": Operation(
+        summary="Show an API, as Cortex's operator does",
+        tag="apis",
+        answers={200: {"application/json": listed(ref("Api"))}},
+        errors=_errors(_OPERATOR_ERROR),
+    ),
+    "POST /deploy": _by_manifests("Deploy APIs"),
+    "POST /refresh/{api_name}": _by_manifests("Restart an API"),
+    "DELETE /delete/{api_name}": _by_manifests("Delete an API"),
+}
 REALTIME: Final = Operation(
     summary="Send a request to the container; the answer is the container's",
     tag="realtime",
@@ -265,6 +288,7 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
         answers={200: {"application/json": ref("Apis")}},
         errors=_errors(_PROBLEM),
     ),
+    **_OPERATOR,
     **{
         f"GET {path}": Operation(
             summary="This document",

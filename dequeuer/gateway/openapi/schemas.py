@@ -174,6 +174,16 @@ SCHEMAS: Final[Mapping[str, Json]] = {
         {"api_spec": {"type": "object"}, "job_status": ref("JobStatus"), "endpoint": TEXT},
         {"metrics": {"type": "object"}},
     ),
+    "Api": objects(
+        {"metadata": objects({"name": TEXT, "kind": TEXT}, {"id": TEXT})},
+        {
+            "spec": {"type": "object"},
+            "num_traffic_splitter_targets": {"type": "integer", "minimum": 1},
+            "endpoint": TEXT,
+            "batch_job_statuses": listed(ref("JobStatus")),
+            "task_job_statuses": listed(ref("JobStatus")),
+        },
+    ),
     "Message": objects({"message": TEXT}, {"paused": TIME}),
     "OperatorError": objects({"kind": TEXT, "message": TEXT}, {"faults": listed(_FAULT)}),
 }

@@ -6,7 +6,7 @@ import pytest
 
 from dequeuer.gateway.access.caller import Rate
 from dequeuer.gateway.access.gate import Access
-from dequeuer.gateway.access.places import APIS_PATH, OPEN, OPENAPI_PATHS
+from dequeuer.gateway.access.places import APIS_PATH, OPEN, OPENAPI_PATHS, OPERATOR_PATTERNS
 from tests.gateway.access.stage import Stage, access_stage, bearer, entry, make_stage_app, make_tokens
 from tests.gateway.fakes import URL, FakeQueue, Store
 from tests.gateway.realtime import answer_ok, realtime
@@ -51,6 +51,12 @@ EVERY_ROUTE = [
     ("GET", "/batch/sum/events?jobID=a", PROBLEM),
     ("GET", "/batch/sum/results?jobID=a", PROBLEM),
     ("GET", "/v1/mean/results?jobID=a", PROBLEM),
+    ("GET", "/get", OPERATOR),
+    ("GET", "/get/sum", OPERATOR),
+    ("HEAD", "/get/text", OPERATOR),
+    ("POST", "/deploy", OPERATOR),
+    ("POST", "/refresh/sum", OPERATOR),
+    ("DELETE", "/delete/sum", OPERATOR),
 ]
 
 
@@ -88,7 +94,7 @@ async def test_every_route_belongs_to_an_api_or_is_open() -> None:
     for resource in app.router.resources():
         pattern = resource.canonical
         known = pattern == "/" or any(pattern == one or pattern.startswith(f"{one}/") for one in starts)
-        assert known or pattern in {*OPEN, *OPENAPI_PATHS, APIS_PATH}, (
+        assert known or pattern in {*OPEN, *OPENAPI_PATHS, APIS_PATH, *OPERATOR_PATTERNS}, (
             f"{pattern}: gateway/access/places.py must say which API it belongs to"
         )
 

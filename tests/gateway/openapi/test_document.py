@@ -99,8 +99,8 @@ async def test_callers_see_their_apis_only() -> None:
         }
         assert made["paths"]["/healthz"]["get"].get("security") is None
     assert {"/text", "/v1/text"} <= seen["one"]
-    assert all("text" in path for path in seen["one"] - {"/"})
-    assert {"/batch/sum", "/v1/hello"} <= seen["two"]
+    assert all("text" in path for path in seen["one"] - {"/", "/get", "/deploy"})
+    assert {"/batch/sum", "/v1/hello", "/get/sum", "/get/hello"} <= seen["two"]
     assert not any("text" in path or "split" in path for path in seen["two"])
     async with serving(application(access=access)) as http:
         for path in ("/openapi.json", "/~openapi.json"):

@@ -18,6 +18,7 @@ from tests.integration.sidecar import Sidecar, async_settings
 MAX_S: Final = 40
 """For all calls."""
 SEED: Final = os.environ.get("OPENAPI_SEED", "1")
+# No path of one segment belongs to an API that takes no ids there: what `GET /get/<api>` names is tried as an id, too.
 APIS = """
 - name: api
   kind: AsyncAPI
@@ -25,12 +26,15 @@ APIS = """
   pod: {containers: [{name: api, image: i, command: [a]}]}
 - name: sum
   kind: BatchAPI
+  networking: {endpoint: v1/sum}
   pod: {containers: [{name: api, image: i, command: [a]}]}
 - name: train
   kind: TaskAPI
+  networking: {endpoint: v1/train}
   pod: {containers: [{name: api, image: i, command: [a]}]}
 - name: hello
   kind: RealtimeAPI
+  networking: {endpoint: v1/hello}
   pod: {containers: [{name: api, image: i, command: [a]}]}
 """
 CONFIGURATION: Final = """
@@ -65,6 +69,12 @@ checks.positive_data_acceptance.enabled = false
 [[operations]]
 # A job that is not there is 400, as in Cortex.
 include-tag = "jobs"
+checks.positive_data_acceptance.enabled = false
+
+[[operations]]
+# What only the manifests can do is refused.
+include-tag = "apis"
+include-method = "DELETE"
 checks.positive_data_acceptance.enabled = false
 """
 

@@ -62,6 +62,7 @@ def test_the_lines_do_what_the_page_says(cloud: Cloud, bucket: Bucket, container
         high_one,
         keyed,
         described,
+        known,
     ) = [part.strip() for part in ran.stdout.split(MARK)][:-1]
     assert json.loads(asked)["result"] == {"hello": "you"}
     assert re.search(r"^HTTP/1.1 200 OK\r?$.*^Preference-Applied: wait=30\r?$", waited, re.MULTILINE | re.DOTALL)
@@ -81,3 +82,4 @@ def test_the_lines_do_what_the_page_says(cloud: Cloud, bucket: Bucket, container
     for submitted in (after, moment, high_one, keyed):
         assert list(json.loads(submitted)) == ["id"]
     assert "/hello/{request_id}" in json.loads(described)["paths"]
+    assert json.loads(known) == [{"metadata": {"name": "hello", "kind": "AsyncAPI"}}]
