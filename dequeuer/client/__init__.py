@@ -24,7 +24,9 @@ if TYPE_CHECKING:
         TooManyRequestsError,
     )
     from dequeuer.client.jobs import ApiJobs
+    from dequeuer.client.mapping import Outcome
     from dequeuer.client.outcomes import RequestFailedError, RequestNotEndedError
+    from dequeuer.client.realtime import RealtimeResponse
     from dequeuer.client.request_calls import RequestPage
     from dequeuer.client.request_status import Attempt, RequestFailure, RequestProgress, RequestStatus
     from dequeuer.client.requests import ApiRequests, Request
@@ -44,6 +46,8 @@ _MODULES: Final = {
     "GatewayLostError": "errors",
     "GatewayUnavailableError": "errors",
     "InvalidAnswerError": "errors",
+    "Outcome": "mapping",
+    "RealtimeResponse": "realtime",
     "Redriven": "dead_letters",
     "Request": "requests",
     "RequestFailedError": "outcomes",
@@ -71,6 +75,8 @@ __all__ = [
     "GatewayLostError",
     "GatewayUnavailableError",
     "InvalidAnswerError",
+    "Outcome",
+    "RealtimeResponse",
     "Redriven",
     "Request",
     "RequestFailedError",

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 from contextlib import AsyncExitStack
 from types import TracebackType
-from typing import Final, Self
+from typing import Any, Final, Self, Unpack
 
 from dequeuer.client.gateway import MAX_CONNECTIONS, Gateway, open_gateway
 from dequeuer.client.jobs import ApiJobs, Kind
+from dequeuer.client.realtime import CallOptions, RealtimeResponse, make_call, send_call
 from dequeuer.client.request_calls import MAX_RESULT_BYTES, RequestCalls
 from dequeuer.client.requests import ApiRequests
 from dequeuer.client.retrying import RETRY_LIMIT_S, Retries
@@ -73,6 +74,21 @@ class Client:
     def jobs(self, name: str, kind: Kind | None = None) -> ApiJobs:
         """Return the jobs of a batch or task API. `kind`: None: the gateway is asked."""
         return ApiJobs(self._gateway, name, kind)
+
+    async def call(
+        self, api: str, path: str = "", body: bytes | Any = None, **options: Unpack[CallOptions]
+    ) -> RealtimeResponse:
+        """Call a realtime API; return its response, whatever its status is. Options: `CallOptions`.
+
+        It is called once: again only when no connection could be made.
+
+        Args:
+            api: its endpoint, which is its name if it has no other one.
+            path: below the endpoint, such as `/predict?top=3`.
+            body: bytes are sent as they are, any other value as JSON; None: there is none.
+        """
+        prepared = make_call(api, path, body, **options)
+        return await self._retries.call_once(send_call, self._gateway, prepared, self._max_result_bytes)
 
     @property
     def _gateway(self) -> Gateway:

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable
 from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Unpack
+from typing import Any, TypeVar, Unpack
 
 from dequeuer.client.dead_letters import DeadLetters, Redriven, dead_letters_of, redriven_of
 from dequeuer.client.fields import moment_of
 from dequeuer.client.following import follow
+from dequeuer.client.mapping import CONCURRENCY, Outcome, map_payloads
 from dequeuer.client.outcomes import RequestNotEndedError, result_of
 from dequeuer.client.request_calls import PAGE_REQUESTS, RequestCalls, RequestPage, Submitted
 from dequeuer.client.request_status import RequestStatus
 from dequeuer.client.retrying import CALL_BACKOFF, Retries
 from dequeuer.client.submission import Submission, SubmitOptions, make_submission
 from dequeuer.client.wait_limit import WaitLimit, limited
+
+P = TypeVar("P")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +86,40 @@ class ApiRequests:
             if submitted.status is not None and submitted.status.has_ended:
                 return submitted.status
             return await self._wait(submitted.id, limit)
+
+    def map(  # noqa: PLR0913 - each of them is left out mostly
+        self,
+        payloads: Iterable[P] | AsyncIterable[P],
+        *,
+        concurrency: int = CONCURRENCY,
+        ordered: bool = True,
+        stop_on_error: bool = False,
+        timeout_s: float | None = None,
+        key_of: Callable[[P], str] | None = None,
+        **options: Unpack[SubmitOptions],
+    ) -> AsyncGenerator[Outcome[P], None]:
+        """Run many payloads, some at a time; yield what becomes of each. What was submitted goes on when it is closed.
+
+        Args:
+            payloads: as of `submit`. The next one is asked for only when it can be submitted.
+            concurrency: payloads that were asked for and whose outcomes were not yielded, at most.
+            ordered: whether outcomes come in the order of the payloads; else as they are there.
+            stop_on_error: whether the first error is raised; else it is one of the outcomes.
+            timeout_s: of each, as of `run`.
+            key_of: returns the idempotency key of a payload: one that was submitted before is not submitted again.
+            options: as of `submit`, for all payloads; without a key.
+
+        Raises:
+            GatewayUnavailableError: the gateway cannot be used for longer than calls are made again.
+        """
+        if "key" in options:
+            raise ValueError("one key would make all payloads one request: give key_of")
+
+        async def run(payload: P) -> RequestStatus:
+            own: SubmitOptions = {**options, "key": key_of(payload)} if key_of is not None else options
+            return await self.run(payload, timeout_s, **own)
+
+        return map_payloads(payloads, run, concurrency=concurrency, ordered=ordered, stop_on_error=stop_on_error)
 
     async def _submit(self, submission: Submission, wait_s: int = 0) -> Submitted:
         call = self._retries.call if submission.has_key else self._retries.call_once

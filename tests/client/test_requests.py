@@ -167,6 +167,24 @@ async def test_a_request_is_submitted_and_waited_for_in_one_call(
         assert [one.id async for one in request.events()] == [request.id]
 
 
+async def test_many_payloads_are_run_each_once(store: Store, gateway: Gateway, queue: FakeQueue) -> None:
+    async def send_and_complete(*args: object, **more: object) -> None:
+        sent.append(str(args[1]))
+        store.memory.seed([(RequestKeys("uid", "api", sent[-1]).status("in_queue"), b"")])
+        complete(store, sent[-1], payload_of(store, sent[-1]))
+
+    sent: list[str] = []
+    queue.send = send_and_complete  # type: ignore[method-assign] # the queue has a worker
+    async with served(gateway) as api:
+        outcomes = [one async for one in api.map(range(40), concurrency=5, key_of=str)]
+        assert [one.result() for one in outcomes] == [*range(40)]
+        again = [one async for one in api.map(range(40), concurrency=5, key_of=str, ordered=False)]
+        assert {one.status.id for one in again if one.status} == {*sent}
+        with pytest.raises(ValueError, match="give key_of"):
+            api.map([1], key="k")
+    assert len(sent) == 40
+
+
 async def test_an_unknown_request_and_an_unknown_api_are_refused(gateway: Gateway) -> None:
     async with served(gateway) as api:
         for call in (api.status, api.wait, api.cancel):
