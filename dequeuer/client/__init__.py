@@ -1,7 +1,7 @@
 """A client of the gateway over HTTP, for programs: typed, bounded, without a terminal.
 
-`Client` is for asyncio. The names below are loaded when they are used first: programs of this project that need one
-module of this package alone start without the HTTP client.
+`Client` is for asyncio, `SyncClient` for programs without it. The names below are loaded when they are used first:
+programs of this project that need one module of this package alone start without the HTTP client.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from dequeuer.client.request_status import Attempt, RequestFailure, RequestProgress, RequestStatus
     from dequeuer.client.requests import ApiRequests, Request
     from dequeuer.client.submission import SubmitOptions
+    from dequeuer.client.sync import SyncClient
 
 _MODULES: Final = {
     "ApiJobs": "jobs",
@@ -58,6 +59,7 @@ _MODULES: Final = {
     "RequestRefusedError": "errors",
     "RequestStatus": "request_status",
     "SubmitOptions": "submission",
+    "SyncClient": "sync",
     "TooManyRequestsError": "errors",
 }
 
@@ -87,6 +89,7 @@ __all__ = [
     "RequestRefusedError",
     "RequestStatus",
     "SubmitOptions",
+    "SyncClient",
     "TooManyRequestsError",
 ]
 

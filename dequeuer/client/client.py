@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from contextlib import AsyncExitStack
 from types import TracebackType
-from typing import Any, Final, Self, Unpack
+from typing import Any, Final, Self, TypedDict, Unpack
 
 from dequeuer.client.gateway import MAX_CONNECTIONS, Gateway, open_gateway
 from dequeuer.client.jobs import ApiJobs, Kind
@@ -17,6 +17,15 @@ from dequeuer.client.token import read_token
 from dequeuer.settings.loading import load_jobs_command
 
 _VARIABLES: Final = ("DEQUEUER_GATEWAY_URL", "DEQUEUER_TOKEN_FILE")
+
+
+class ClientOptions(TypedDict, total=False):
+    """What a client may be given beside the address; see `Client`."""
+
+    token: str | None
+    retry_limit_s: float
+    max_result_bytes: int
+    max_connections: int
 
 
 class Client:
@@ -93,5 +102,5 @@ class Client:
     @property
     def _gateway(self) -> Gateway:
         if self._opened is None:
-            raise RuntimeError("the client is not open: use it in its `async with`")
+            raise RuntimeError("the client is closed, or not open yet: use it in its `with`")
         return self._opened

@@ -57,6 +57,12 @@ async def outcome_of(run: Run[P], index: int, payload: P) -> Outcome[P]:
     return Outcome(index=index, payload=payload, status=status, error=failed)
 
 
+def check_concurrency(concurrency: int) -> None:
+    """Raise `ValueError` for a concurrency of none."""
+    if concurrency < 1:
+        raise ValueError(f"concurrency is {concurrency}; allowed: 1 or more")
+
+
 async def map_payloads(
     payloads: Iterable[P] | AsyncIterable[P],
     run: Run[P],
@@ -66,8 +72,7 @@ async def map_payloads(
     stop_on_error: bool = False,
 ) -> AsyncGenerator[Outcome[P], None]:
     """Yield what becomes of each payload; see `ApiRequests.map`."""
-    if concurrency < 1:
-        raise ValueError(f"concurrency is {concurrency}; allowed: 1 or more")
+    check_concurrency(concurrency)
 
     async def work(numbered: tuple[int, P]) -> Outcome[P]:
         return await outcome_of(run, *numbered)

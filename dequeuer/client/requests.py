@@ -13,7 +13,7 @@ from typing import Any, TypeVar, Unpack
 from dequeuer.client.dead_letters import DeadLetters, Redriven, dead_letters_of, redriven_of
 from dequeuer.client.fields import moment_of
 from dequeuer.client.following import follow
-from dequeuer.client.mapping import CONCURRENCY, Outcome, map_payloads
+from dequeuer.client.mapping import CONCURRENCY, Outcome, Run, map_payloads
 from dequeuer.client.outcomes import RequestNotEndedError, result_of
 from dequeuer.client.request_calls import PAGE_REQUESTS, RequestCalls, RequestPage, Submitted
 from dequeuer.client.request_status import RequestStatus
@@ -112,6 +112,11 @@ class ApiRequests:
         Raises:
             GatewayUnavailableError: the gateway cannot be used for longer than calls are made again.
         """
+        run = self.runner(timeout_s, key_of, options)
+        return map_payloads(payloads, run, concurrency=concurrency, ordered=ordered, stop_on_error=stop_on_error)
+
+    def runner(self, timeout_s: float | None, key_of: Callable[[P], str] | None, options: SubmitOptions) -> Run[P]:
+        """Return what `map` does with each payload. The arguments are those of `map`."""
         if "key" in options:
             raise ValueError("one key would make all payloads one request: give key_of")
 
@@ -119,7 +124,7 @@ class ApiRequests:
             own: SubmitOptions = {**options, "key": key_of(payload)} if key_of is not None else options
             return await self.run(payload, timeout_s, **own)
 
-        return map_payloads(payloads, run, concurrency=concurrency, ordered=ordered, stop_on_error=stop_on_error)
+        return run
 
     async def _submit(self, submission: Submission, wait_s: int = 0) -> Submitted:
         call = self._retries.call if submission.has_key else self._retries.call_once

@@ -44,13 +44,13 @@ def test_without_an_address_there_is_no_client(url: str | None, fault: str) -> N
 
 async def test_a_client_is_used_in_its_context() -> None:
     client = Client("http://127.0.0.1:1")
-    with pytest.raises(RuntimeError, match="async with"):
+    with pytest.raises(RuntimeError, match="use it in its `with`"):
         client.api("api")
     async with client:
         client.api("api")
         with pytest.raises(ValueError, match="not the name of an API"):
             client.api("../x")
-    with pytest.raises(RuntimeError, match="async with"):
+    with pytest.raises(RuntimeError, match="use it in its `with`"):
         client.jobs("sum")
 
 
