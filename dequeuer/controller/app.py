@@ -20,6 +20,7 @@ from dequeuer.apis import Apis, load_apis
 from dequeuer.clients.choice import AwsResources, choose, connect
 from dequeuer.controller.controller import Controller
 from dequeuer.controller.launchers.local.compute import LocalCompute
+from dequeuer.controller.launchers.local.hosts import read_hosts
 from dequeuer.controller.launchers.local.launcher import LocalLauncher, LocalSettings
 from dequeuer.controller.objects import JobObjects
 from dequeuer.controller.runner import Services
@@ -137,6 +138,7 @@ async def _local_launcher(
     settings: ControllerSettings, apis: Apis, work_folder: Path, observer: Observer
 ) -> LocalLauncher:
     folder = Path(os.path.abspath(settings.apis_path)).parent  # noqa: ASYNC240, PTH100 - reads the working directory
+    hosts = read_hosts(settings.hosts_path)
     sees_root = await can_see_root(work_folder)
     compute = LocalCompute.of_machine(sees_root=sees_root)
     log = structlog.get_logger()
@@ -156,6 +158,7 @@ async def _local_launcher(
         operator_url=settings.operator_url,
         sidecar_grace_s=settings.shutdown_grace_s,
         sees_root=sees_root,
+        hosts=hosts,
     )
     return LocalLauncher(local, apis, compute, observer)
 

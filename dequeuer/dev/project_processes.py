@@ -13,12 +13,14 @@ from dequeuer.apis import AsyncApi, RealtimeApi
 from dequeuer.core.clock import monotonic
 from dequeuer.core.errors import clip
 from dequeuer.dev import ready
+from dequeuer.dev.cluster_names import can_have_names, hosts_of, own_addresses, variables_of
 from dequeuer.dev.errors import DevError
+from dequeuer.dev.ingress import Ingress
 from dequeuer.dev.local_aws import BUCKET, CLUSTER_UID, make_bucket_and_queues, queue_name
 from dequeuer.dev.pod import MakeSidecar, Pod, PodPlace
 from dequeuer.dev.process_specs import SHUTDOWN_GRACE_S, ProcessSpecs
 from dequeuer.dev.project import Project
-from dequeuer.dev.realtime_addresses import RealtimeAddresses, can_have_names
+from dequeuer.dev.realtime_addresses import RealtimeAddresses
 from dequeuer.dev.sidecars import async_sidecar, realtime_sidecar
 from dequeuer.dev.supervisor import Supervisor
 from dequeuer.pods.commands import can_see_root
@@ -80,26 +82,39 @@ class ProjectProcesses:
         server = await supervisor.start(self._server)
         sees_root = await can_see_root(self._directory)
         names = (api.name for api in self._project.realtime_apis)
-        realtime = RealtimeAddresses.choose(names, with_names=sees_root and can_have_names())
-        inherited = {**self._inherited, **realtime.variables(self._inherited)}
+        with_names = sees_root and can_have_names()
+        realtime = RealtimeAddresses.choose(names, with_names=with_names)
+        ingress = await self._ingress(supervisor, with_names=with_names)
+        services = (*realtime.services, *ingress.services)
+        inherited = {**self._inherited, **variables_of(services, self._inherited)}
+        hosts = hosts_of(services)
         listens = partial(ready.is_listening, addresses.aws)
         await ready.wait_until(listens, "ministack does not listen", child=server)
         queues = {api.name: queue_name(api.name, fifo=True) for api in self._project.async_apis}
         queue_urls = await make_bucket_and_queues(addresses.aws_url, queues)
         gateway = await supervisor.start(self._specs.gateway(queue_urls, self._project.path, realtime.urls))
-        controller = await supervisor.start(self._controller(inherited)) if self._project.job_apis else None
+        controller = await supervisor.start(self._controller(inherited, hosts)) if self._project.job_apis else None
         place = PodPlace(
             inherited=inherited,
             folder=self._project.path.parent,
             version=VERSION,
             sees_root=sees_root,
-            hosts=realtime.hosts,
+            hosts=hosts,
         )
         pods = self._start_pods(supervisor, queue_urls, realtime, place)
         await self._ready(session, f"{addresses.gateway_url}/healthz", "the gateway is not ready", gateway)
         if controller is not None:
             await self._ready(session, f"{addresses.admin_url}/healthz", "the controller is not ready", controller)
         await self._pods_ready(session, pods)
+
+    async def _ingress(self, supervisor: Supervisor, *, with_names: bool) -> Ingress:
+        ingress = Ingress(self._specs.addresses.gateway)
+        if with_names:
+            supervisor.add_in_order(ingress)
+            await ingress.open(own_addresses())
+        if ingress.notice and len(self._project.apis) > 1:  # the only API of a file has nobody to call
+            self._say(ingress.notice)
+        return ingress
 
     def _start_pods(
         self, supervisor: Supervisor, queue_urls: Mapping[str, str], realtime: RealtimeAddresses, place: PodPlace
@@ -128,8 +143,10 @@ class ProjectProcesses:
         supervisor.add(pod)
         return pod
 
-    def _controller(self, inherited: Mapping[str, str]) -> ProcessSpec:
+    def _controller(self, inherited: Mapping[str, str], hosts: str) -> ProcessSpec:
         addresses = self._specs.addresses
+        hosts_path = self._directory / "hosts"
+        hosts_path.write_text(hosts, encoding="utf-8")
         own = {
             "CORTEX_VERSION": VERSION,
             "DEQUEUER_APIS": str(self._project.path),
@@ -138,6 +155,7 @@ class ProjectProcesses:
             "DEQUEUER_CLUSTER_NAME": CLUSTER_UID,
             "DEQUEUER_WORK_FOLDER": str(self.work_folder),
             "DEQUEUER_OPERATOR_URL": addresses.gateway_url,
+            **({"DEQUEUER_HOSTS_PATH": str(hosts_path)} if hosts else {}),
             "DEQUEUER_ADMIN_HOST": HOST,
             "DEQUEUER_ADMIN_PORT": str(addresses.admin),
             "DEQUEUER_COMPLETION_DELAY": str(COMPLETION_DELAY_S),

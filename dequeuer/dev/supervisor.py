@@ -38,7 +38,7 @@ class Supervisor:
     """
 
     def __init__(self) -> None:
-        self._children: list[ChildProcess] = []
+        self._children: list[Stoppable] = []
         self._added: list[Stoppable] = []
         self._watchers: list[asyncio.Task[None]] = []
         self._stop_requested = asyncio.Event()
@@ -78,6 +78,10 @@ class Supervisor:
     def add(self, stoppable: Stoppable) -> None:
         """Stop this at the end, before the child processes. It may end, or start anew, as it likes."""
         self._added.append(stoppable)
+
+    def add_in_order(self, stoppable: Stoppable) -> None:
+        """Stop this after the child processes that are started later. It may end, or start anew, as it likes."""
+        self._children.append(stoppable)
 
     async def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Await `work` while all child processes run.

@@ -47,6 +47,9 @@ class ControllerSettings(SharedSettings):
     """Folder for the files of workers and for the logs of all processes of jobs. The logs are kept."""
     operator_url: str = option(URL, "DEQUEUER_OPERATOR_URL", default="http://operator.default.svc.cluster.local:8888")
     """Where clients of Cortex in a container find the operator, which is the gateway: written into their `cli.yaml`."""
+    hosts_path: str | None = option(PATH, "DEQUEUER_HOSTS_PATH", default=None, unset="that of the machine")
+    """File that containers see as `/etc/hosts`, where the machine gives them a root of their own and has that file. Up
+    to 1 MiB; it is read once."""
     admin_hosts: tuple[str, ...] = option(HOSTS, "DEQUEUER_ADMIN_HOST", default="0.0.0.0,::")
     """Addresses that the admin server (health, metrics) listens on."""
     admin_port: int = option(PORT, "DEQUEUER_ADMIN_PORT", flag="admin-port", default="15000")

@@ -2,27 +2,18 @@ from __future__ import annotations
 
 import pytest
 
+from dequeuer.dev.cluster_names import Service
 from dequeuer.dev.realtime_addresses import RealtimeAddresses
 
 ADDRESSES = RealtimeAddresses(by_name={"my-text": ("127.20.0.1", 8888), "b": ("127.0.0.1", 4002)})
 
 
-def test_containers_find_apis_by_the_variables_of_kubernetes() -> None:
-    assert ADDRESSES.variables({"NO_PROXY": "localhost", "A": "1"}) == {
-        "API_MY_TEXT_SERVICE_HOST": "127.20.0.1",
-        "API_MY_TEXT_SERVICE_PORT": "8888",
-        "API_B_SERVICE_HOST": "127.0.0.1",
-        "API_B_SERVICE_PORT": "4002",
-        "NO_PROXY": "localhost,api-my-text,127.20.0.1,api-b,127.0.0.1",
-        "no_proxy": "localhost,api-my-text,127.20.0.1,api-b,127.0.0.1",
-    }
+def test_only_apis_at_the_port_of_a_cluster_can_be_found_by_their_names() -> None:
+    assert ADDRESSES.services == (
+        Service(name="api-my-text", variable="API_MY_TEXT", host="127.20.0.1", port=8888, has_name=True),
+        Service(name="api-b", variable="API_B", host="127.0.0.1", port=4002, has_name=False),
+    )
     assert ADDRESSES.urls == {"my-text": "http://127.20.0.1:8888", "b": "http://127.0.0.1:4002"}
-
-
-def test_containers_know_the_names_of_apis_at_the_port_of_a_cluster() -> None:
-    assert ADDRESSES.hosts.endswith("\n127.20.0.1 api-my-text\n")
-    assert "api-b" not in ADDRESSES.hosts
-    assert RealtimeAddresses(by_name={"b": ("127.0.0.1", 4002)}).hosts == ""
 
 
 @pytest.mark.parametrize("with_names", [True, False])

@@ -86,6 +86,28 @@ async def test_what_was_added_is_stopped_first_and_all_of_it_at_the_same_time() 
     assert printed.lines == ["server runs", "pod ends", "pod ends", "server ends"]
 
 
+class InOrder:
+    """Something that is no child process, and is stopped in its place among them."""
+
+    def __init__(self, printed: Printed) -> None:
+        self._printed = printed
+
+    async def stop(self, stop_now: asyncio.Event) -> None:
+        assert not stop_now.is_set()
+        self._printed.lines.append("it ends")
+
+
+async def test_what_was_added_in_order_is_stopped_in_the_reverse_order_of_the_starts() -> None:
+    printed = Printed()
+    async with Supervisor() as supervisor:
+        await supervisor.start(spec("first", PRINTS_AT_ITS_END, printed.of("first")))
+        supervisor.add_in_order(InOrder(printed))
+        await supervisor.start(spec("second", PRINTS_AT_ITS_END, printed.of("second")))
+        for name in ("first", "second"):
+            await printed.wait_until(f"{name} runs")
+    assert printed.lines[2:] == ["second ends", "it ends", "first ends"]
+
+
 class Broken:
     async def stop(self, stop_now: asyncio.Event) -> None:
         raise ZeroDivisionError("a bug")

@@ -51,6 +51,7 @@ class LocalSettings:
         operator_url: for the clients of Cortex in containers.
         sidecar_grace_s: the drain of a sidecar.
         sees_root: containers see `/cortex` and `/mnt` at their real paths.
+        hosts: see `PodFolder`; not used without `sees_root`.
     """
 
     folder: Path
@@ -63,6 +64,7 @@ class LocalSettings:
     operator_url: str
     sidecar_grace_s: float
     sees_root: bool
+    hosts: str = ""
 
 
 class LocalLauncher:
@@ -143,7 +145,7 @@ class LocalLauncher:
         api = self._apis.get(keys.api_name)
         if not isinstance(api, BatchApi | TaskApi) or api.kind != keys.kind:
             raise LauncherUnavailableError(f"the API {keys.api_name} is not in cortex.yaml, or of another kind")
-        folder = PodFolder(self._folder(keys) / name)
+        folder = PodFolder(self._folder(keys) / name, self._settings.hosts)
         if isinstance(api, TaskApi):
             folder.write(dump_spec(spec, indent=2), None, self._settings.operator_url)
             return LocalPod(name, self._containers(keys, name, folder, api, {}), None, None, on_end)

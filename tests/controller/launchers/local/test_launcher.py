@@ -216,6 +216,16 @@ async def test_a_container_finds_its_files_at_their_real_paths_where_the_machine
     assert not os.path.exists("/mnt/file")  # noqa: ASYNC240, PTH110 - of a test
 
 
+async def test_a_container_sees_the_hosts_that_are_given_where_the_machine_allows_it(
+    make: Callable[..., LocalLauncher], tmp_path: Path
+) -> None:
+    sees_root = await can_see_root(tmp_path / "work")
+    launcher = make("print('api-x' in open('/etc/hosts').read())", sees_root=sees_root, hosts="127.20.0.1 api-x\n")
+    await launcher.start(TASK_KEYS, SPEC, "worker-0")
+    assert (await ended(launcher)).phase == "succeeded", log_of(tmp_path)
+    assert log_of(tmp_path) == f"{sees_root}\n"
+
+
 GROWS = """
 import time
 held = []
