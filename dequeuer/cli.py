@@ -12,7 +12,15 @@ from dequeuer import __version__
 from dequeuer.core.errors import ConfigurationError
 from dequeuer.core.plurals import counted
 from dequeuer.process.standard_streams import run_printing
-from dequeuer.settings import load_controller, load_enqueuer, load_gateway, load_proxy, load_sidecar, load_webhooks
+from dequeuer.settings import (
+    load_controller,
+    load_enqueuer,
+    load_gateway,
+    load_proxy,
+    load_sidecar,
+    load_ui,
+    load_webhooks,
+)
 from dequeuer.settings.programs import Program
 from dequeuer.settings.reader import read_flags
 
@@ -23,6 +31,7 @@ _COMMANDS: Mapping[str, Program] = {
     "controller": "controller",
     "proxy": "proxy",
     "webhooks": "webhooks",
+    "ui": "ui",
 }
 _REALTIME = {"realtime", "realtimeapi"}
 """The kinds of APIs whose sidecar is the proxy, in lower case."""
@@ -74,6 +83,7 @@ def _run(arguments: list[str]) -> int:
         "controller": _controller,
         "proxy": _proxy,
         "webhooks": _webhooks,
+        "ui": _ui,
     }
     return run[program](arguments)
 
@@ -228,6 +238,19 @@ def _load_keys(path: str, _: None) -> object:
     from dequeuer.webhooks.keys import load_keys  # noqa: PLC0415 - see above
 
     return load_keys(path)
+
+
+def _ui(arguments: Sequence[str]) -> int:
+    settings = load_ui(arguments, os.environ, check_token=_load_token)
+    from dequeuer.ui.app import run_ui  # noqa: PLC0415 - see above
+
+    return run_ui(settings)
+
+
+def _load_token(path: str, _: None) -> object:
+    from dequeuer.client.token import read_token  # noqa: PLC0415 - see above
+
+    return read_token(path)
 
 
 def _fault_report(faults: Sequence[str]) -> str:

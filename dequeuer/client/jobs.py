@@ -123,8 +123,7 @@ class ApiJobs:
             values = await answer.json(MAX_PAGE_BYTES)
         if not isinstance(values, list):
             raise InvalidAnswerError("the gateway does not answer with a list of jobs")
-        following = _NEXT_PAGE.search(answer.field("Link"))
-        return [job_status(value) for value in values], following[1] if following else ""
+        return [job_status(value) for value in values], next_page(answer.field("Link"))
 
     async def stop(self, job_id: str) -> dict[str, Any]:
         """Ask for the end of a job; return what the gateway says."""
@@ -185,3 +184,9 @@ class ApiJobs:
             answer = await send()
         self._is_known = True
         return answer
+
+
+def next_page(link: str) -> str:
+    """Return after which job the next page of a list begins, from its header `Link`; "": it was the last one."""
+    found = _NEXT_PAGE.search(link)
+    return found[1] if found else ""

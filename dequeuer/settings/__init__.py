@@ -10,11 +10,13 @@ from dequeuer.settings.loading import (
     load_gateway,
     load_proxy,
     load_sidecar,
+    load_ui,
     load_webhooks,
 )
 from dequeuer.settings.proxy import ProxySettings
 from dequeuer.settings.shared import AwsSettings, LogSettings
 from dequeuer.settings.sidecar import SidecarSettings
+from dequeuer.settings.ui import UiSettings
 from dequeuer.settings.webhooks import WebhooksSettings
 
 __all__ = [
@@ -26,11 +28,13 @@ __all__ = [
     "LogSettings",
     "ProxySettings",
     "SidecarSettings",
+    "UiSettings",
     "WebhooksSettings",
     "load_controller",
     "load_enqueuer",
     "load_gateway",
     "load_proxy",
     "load_sidecar",
+    "load_ui",
     "load_webhooks",
 ]

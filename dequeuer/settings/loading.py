@@ -9,7 +9,7 @@ from functools import partial
 from types import MappingProxyType
 from typing import Protocol, TypeVar
 
-from dequeuer.core.errors import ConfigurationError, quoted
+from dequeuer.core.errors import ConfigurationError, clip, quoted
 from dequeuer.formats.receiver_rules import InvalidReceiverError, ReceiverRules
 from dequeuer.settings.access import NONE
 from dequeuer.settings.controller import ControllerSettings
@@ -22,6 +22,7 @@ from dequeuer.settings.proxy import ProxySettings
 from dequeuer.settings.reader import Reader
 from dequeuer.settings.sidecar import DEFAULT_CLUSTER_FILE, SHUTDOWN_GRACE_S, ApiKind, SidecarSettings
 from dequeuer.settings.text_parsers import API_NAME, JOB_ID, queue_region
+from dequeuer.settings.ui import UiSettings, is_loopback
 from dequeuer.settings.webhooks import WebhooksSettings
 
 T = TypeVar("T")
@@ -226,6 +227,28 @@ def load_webhooks(
         "log.format": _default_log_format(),
     }
     return reader.settings(WebhooksSettings, computed)
+
+
+def load_ui(
+    argv: Sequence[str],
+    environ: Mapping[str, str],
+    *,
+    check_token: Callable[[str, None], object] | None = None,
+) -> UiSettings:
+    """Return the settings of `dequeuer ui`. `check_token`: gets the path of each token; see `load_gateway`.
+
+    Raises:
+        ConfigurationError: with every fault.
+    """
+    reader = Reader("ui", argv, environ)
+    reader.require("ui")
+    for path in ("gateway_token_path", "token_path"):
+        _check_file(reader, path, check_token, None)
+    others = [host for host in reader.values.get("hosts", ()) if not is_loopback(host)]
+    if others and "token_path" not in reader.sources:
+        wrong = f"is missing, and {reader.source('hosts')} names {clip(others[0])}, which others can reach"
+        reader.add_fault("token_path", wrong, "name a file with a token, or serve the page at 127.0.0.1 alone")
+    return reader.settings(UiSettings, {"metrics": (), "names": (), "log.format": _default_log_format()})
 
 
 def load_jobs_command(argv: Sequence[str], environ: Mapping[str, str], *, needs_gateway: bool) -> JobsCommandSettings:

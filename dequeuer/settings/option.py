@@ -16,10 +16,20 @@ from dequeuer.settings.parsers import Parser
 T = TypeVar("T")
 
 User = Literal[
-    "async", "batch", "queue", "gateway", "enqueuer", "controller", "jobs_command", "proxy", "webhooks", "provision"
+    "async",
+    "batch",
+    "queue",
+    "gateway",
+    "enqueuer",
+    "controller",
+    "jobs_command",
+    "proxy",
+    "webhooks",
+    "provision",
+    "ui",
 ]
 """Who uses an option: the sidecar of an async API, of a batch API or of any queue, the gateway, the enqueuer, the
-controller, `dequeuer jobs`, the realtime proxy, `dequeuer webhooks`, or `dequeuer provision`."""
+controller, `dequeuer jobs`, the realtime proxy, `dequeuer webhooks`, `dequeuer provision`, or `dequeuer ui`."""
 
 
 class Details(TypedDict, total=False):

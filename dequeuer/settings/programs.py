@@ -13,9 +13,12 @@ from dequeuer.settings.option import Option, User, declarations
 from dequeuer.settings.provision import ProvisionSettings
 from dequeuer.settings.proxy import ProxySettings
 from dequeuer.settings.sidecar import SidecarSettings
+from dequeuer.settings.ui import UiSettings
 from dequeuer.settings.webhooks import WebhooksSettings
 
-Program = Literal["sidecar", "gateway", "enqueuer", "controller", "jobs_command", "proxy", "webhooks", "provision"]
+Program = Literal[
+    "sidecar", "gateway", "enqueuer", "controller", "jobs_command", "proxy", "webhooks", "provision", "ui"
+]
 
 MODELS: Mapping[Program, type] = {
     "sidecar": SidecarSettings,
@@ -26,6 +29,7 @@ MODELS: Mapping[Program, type] = {
     "proxy": ProxySettings,
     "webhooks": WebhooksSettings,
     "provision": ProvisionSettings,
+    "ui": UiSettings,
 }
 USERS: Mapping[Program, tuple[User, ...]] = {
     "sidecar": ("async", "batch", "queue"),
@@ -36,6 +40,7 @@ USERS: Mapping[Program, tuple[User, ...]] = {
     "proxy": ("proxy",),
     "webhooks": ("webhooks",),
     "provision": ("provision",),
+    "ui": ("ui",),
 }
 OPTIONS: Mapping[Program, Mapping[str, Option]] = {
     program: {path: one.metadata["option"] for path, _, one in declarations(model)} for program, model in MODELS.items()

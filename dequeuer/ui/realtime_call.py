@@ -1,0 +1,149 @@
+"""A call of a realtime API, as a person describes it on the page: what the container answers, within bounds."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from collections.abc import Mapping
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import unquote
+
+from aiohttp import web
+
+from dequeuer.client.answers import Answer
+from dequeuer.client.errors import GatewayLostError
+from dequeuer.client.gateway import Content
+from dequeuer.core import clock
+from dequeuer.core.errors import clip
+from dequeuer.ui.bodies import Bodies
+from dequeuer.ui.directory import Api, Directory
+from dequeuer.ui.errors import UiError
+from dequeuer.ui.link import GatewayLink
+
+MAX_SHOWN_BYTES: Final = 64 * 1024
+MAX_HEADERS: Final = 64
+MAX_HEADER_CHARS: Final = 4096
+TIMEOUT_S: Final = 60.0
+METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+
+_PATH: Final = re.compile(r"/?[!$-~]{0,2000}")
+"""Visible ASCII without `"` and `#`."""
+_HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}")
+_HEADER_VALUE: Final = re.compile(r"[ -~\t]*")
+_OWN: Final = frozenset(
+    {
+        *("host", "content-length", "transfer-encoding", "connection", "keep-alive", "upgrade", "te", "trailer"),
+        *("expect", "proxy-connection", "proxy-authorization", "accept-encoding"),
+    }
+)
+"""Headers that are about the connection: they are not the person's to choose."""
+_WITHOUT_BODY: Final = frozenset({204, 304})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """What is sent. `path`: behind the endpoint, with its query."""
+
+    method: str
+    path: str
+    headers: Mapping[str, str]
+    body: bytes
+
+
+def parse_call(body: bytes) -> Call:
+    """Return the call that a page describes. Raises `UiError`."""
+    try:
+        fields: Any = json.loads(body)
+    except ValueError:
+        raise UiError(400, "the call is not JSON") from None
+    if not isinstance(fields, dict):
+        raise UiError(400, "the call is no object with method, path, headers and body")
+    method, path, text = fields.get("method", "GET"), fields.get("path", ""), fields.get("body", "")
+    if method not in METHODS:
+        raise UiError(400, f'method is "{clip(str(method), 20)}"; allowed: {", ".join(METHODS)}')
+    if not isinstance(text, str):
+        raise UiError(400, "body is no text")
+    return Call(method=method, path=_path(path), headers=_headers(fields.get("headers")), body=text.encode())
+
+
+def _path(given: object) -> str:
+    if not isinstance(given, str) or not _PATH.fullmatch(given):
+        raise UiError(400, "path is no path of visible ASCII characters that begins with a slash: escape the others")
+    # `..` would lead to another API, also when a server decodes it first, and once more.
+    segments = unquote(unquote(given.partition("?")[0])).replace("\\", "/").split("/")
+    if {".", ".."} & set(segments):
+        raise UiError(400, 'path has a segment "." or ".."')
+    return given if given[:1] in {"", "/", "?"} else f"/{given}"
+
+
+def _headers(given: object) -> Mapping[str, str]:
+    if given is None:
+        return {}
+    if not isinstance(given, dict) or len(given) > MAX_HEADERS:
+        raise UiError(400, f"headers is no object of at most {MAX_HEADERS} headers")
+    for name, value in given.items():
+        if not _HEADER_NAME.fullmatch(name) or name.lower() in _OWN:
+            raise UiError(400, f'"{clip(name, 100)}" is not a header that can be sent')
+        if not isinstance(value, str) or len(value) > MAX_HEADER_CHARS or not _HEADER_VALUE.fullmatch(value):
+            raise UiError(400, f"the value of {name} is not one line of at most {MAX_HEADER_CHARS} ASCII characters")
+    return {name: value.strip() for name, value in given.items()}
+
+
+class CallRoute:
+    """The request handler."""
+
+    def __init__(self, link: GatewayLink, directory: Directory, bodies: Bodies) -> None:
+        self._link = link
+        self._directory = directory
+        self._bodies = bodies
+
+    def add(self, router: web.UrlDispatcher) -> None:
+        """Add the route."""
+        router.add_post("/api/apis/{api}/calls", self.call)
+
+    async def call(self, request: web.Request) -> web.StreamResponse:
+        """`POST /api/apis/<api>/calls`."""
+        api = (await self._directory.find(request.match_info["api"])).require("RealtimeAPI", "TrafficSplitter")
+        async with self._bodies.read(request) as body:
+            return web.json_response(await self._answer(api, parse_call(body)))
+
+    async def _answer(self, api: Api, call: Call) -> dict[str, object]:
+        began = clock.monotonic()
+        content = Content(body=call.body or None, headers=call.headers)
+        try:
+            async with asyncio.timeout(TIMEOUT_S):
+                answer = await self._link.gateway.send(
+                    call.method, f"{api.endpoint}{call.path}", {}, idle_timeout_s=TIMEOUT_S, body=content
+                )
+        except TimeoutError:
+            raise GatewayLostError(f"no answer within {TIMEOUT_S:g} s") from None
+        async with aclosing(answer):
+            shown = await _beginning(call.method, answer)
+        return {
+            "status": answer.status,
+            "headers": {
+                clip(name, 128): clip(value, MAX_HEADER_CHARS)
+                for name, value in list(answer.headers.items())[:MAX_HEADERS]
+            },
+            "body": shown.decode(errors="replace"),
+            "duration_s": round(clock.monotonic() - began, 4),
+        }
+
+
+async def _beginning(method: str, answer: Answer) -> bytes:
+    """Return the beginning of a body: of a stream, what came in time."""
+    shown = bytearray()
+    if method == "HEAD" or answer.status in _WITHOUT_BODY:
+        return b""
+    try:
+        async with asyncio.timeout(TIMEOUT_S):
+            async for chunk in answer.chunks():
+                shown += chunk
+                if len(shown) >= MAX_SHOWN_BYTES:
+                    break
+    except TimeoutError:
+        pass
+    return bytes(shown[:MAX_SHOWN_BYTES])
