@@ -42,11 +42,9 @@ def project_ready(addresses: Addresses, project: Project, work_folder: Path) -> 
         project: what is run.
         work_folder: of the controller.
     """
-    served = (*project.realtime_apis, *project.splitters, *project.async_apis, *project.job_apis)
-    apis = [_where(addresses, api) for api in served]
     lines = [
         f"ready: {addresses.gateway_url}",
-        *(f"  {line}" for line in columns(apis)),
+        *apis_of(addresses, project),
         f"  SQS and S3: {addresses.aws_url}, with the bucket {BUCKET}",
         list_objects(addresses),
     ]
@@ -56,6 +54,12 @@ def project_ready(addresses: Addresses, project: Project, work_folder: Path) -> 
             f"  dequeuer jobs logs {project.job_apis[0].name} JOB --work-folder {shlex.quote(str(work_folder))}",
         ]
     return "\n".join(lines)
+
+
+def apis_of(addresses: Addresses, project: Project) -> list[str]:
+    """Return a line for each API: where it is."""
+    served = (*project.realtime_apis, *project.splitters, *project.async_apis, *project.job_apis)
+    return [f"  {line}" for line in columns([_where(addresses, api) for api in served])]
 
 
 def _where(addresses: Addresses, api: Api) -> tuple[str, str, str]:

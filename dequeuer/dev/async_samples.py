@@ -107,7 +107,7 @@ def payloads(count: int, given: str | None) -> list[str]:
 
 
 def read_report(body: str) -> tuple[str, str]:
-    """Return the status, and the beginning of the result or of the error."""
+    """Return the status, and the beginning of the result or of the error, with the number of attempts above one."""
     try:
         report = json.loads(body)
     except ValueError:
@@ -115,4 +115,7 @@ def read_report(body: str) -> tuple[str, str]:
         return "completed", clip(body.partition('"result":')[2], MAX_RESULT_CHARACTERS)
     failure = report.get("error", {})
     text = json.dumps(report["result"], ensure_ascii=False) if "result" in report else str(failure.get("message", ""))
+    attempts = len(report.get("attempts", ()))
+    if text and attempts > 1:
+        text = f"{attempts} attempts: {text}"
     return str(report["status"]), clip(text, MAX_RESULT_CHARACTERS)

@@ -11,7 +11,7 @@ from typing import Literal, Protocol
 
 from dequeuer.core.errors import ConfigurationError, clip
 from dequeuer.core.plurals import counted
-from dequeuer.dev.display import JOB_WIDTHS, REQUEST_WIDTHS, make_display
+from dequeuer.dev.display import DEMO_WIDTHS, JOB_WIDTHS, REQUEST_WIDTHS, PlainDisplay, make_display
 from dequeuer.dev.environment import remove_aws_settings
 from dequeuer.dev.errors import DevError
 from dequeuer.dev.options import Options, parse
@@ -27,7 +27,7 @@ def main(argv: Sequence[str], *, check_apis: Callable[[str], object]) -> int:
         argv: the arguments after `dev`.
         check_apis: raises `ConfigurationError` with what the gateway does not accept of a cortex.yaml.
     """
-    options = parse(argv)
+    options = parse(argv, is_interactive=sys.stdin.isatty())
     try:
         return _run(options, check_apis)
     except ConfigurationError as error:
@@ -68,10 +68,11 @@ class _Stack(Protocol):
 def _make_stack(
     options: Options, inherited: Mapping[str, str], directory: Path, check_apis: Callable[[str], object]
 ) -> _Stack:
-    display = make_display(sys.stdout, JOB_WIDTHS if options.kind == "batch" else REQUEST_WIDTHS)
+    widths = DEMO_WIDTHS if options.demo else JOB_WIDTHS if options.kind == "batch" else REQUEST_WIDTHS
+    display = make_display(sys.stdout, widths)
     # Imported after the environment was changed, because the SDK reads it. Each only where it is used: the models of
     # cortex.yaml take 0.2 s.
-    if options.file is None and options.kind == "async":
+    if options.file is None and not options.demo and options.kind == "async":
         from dequeuer.dev.request_stack import RequestStack  # noqa: PLC0415 - see above
 
         return RequestStack(options, inherited, directory, display)
@@ -83,6 +84,13 @@ def _make_stack(
 
         project = load_project(options.file, check_apis)
         return ProjectStack(options, project, inherited, directory, display, Announcement(options, display))
+    if options.demo:
+        from dequeuer.dev.demo_run import DemoRun  # noqa: PLC0415 - see above
+        from dequeuer.dev.sample_project import write_demo_project  # noqa: PLC0415 - see above
+
+        project = load_project(str(write_demo_project(directory, options.workers)), check_apis)
+        demo = DemoRun(options, display, in_order=isinstance(display, PlainDisplay))
+        return ProjectStack(options, project, inherited, directory, display, demo)
     from dequeuer.dev.sample_job_run import SampleJobRun  # noqa: PLC0415 - see above
     from dequeuer.dev.sample_project import write_sample_project  # noqa: PLC0415 - see above
     from dequeuer.dev.sample_realtime_run import SampleRealtimeRun  # noqa: PLC0415 - see above

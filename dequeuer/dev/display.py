@@ -9,7 +9,7 @@ from typing import Protocol, TextIO
 
 MAX_RESULT_CHARACTERS = 72
 """Characters of a result that are shown, so that a row fits on one line."""
-REQUEST_WIDTHS, JOB_WIDTHS = (36, 11), (16, 23)
+REQUEST_WIDTHS, JOB_WIDTHS, DEMO_WIDTHS = (36, 11), (16, 23), (34, 23)
 """Characters of the longest name and of the longest status: of plain lines nobody knows what is still to come."""
 FAILED = frozenset({"failed"})
 FINISHED = frozenset({"completed", *FAILED})

@@ -20,6 +20,7 @@ COMMAND_PORT = 8080
 
 _EXAMPLES = """\
 examples:
+  dequeuer dev --demo                                a sample of each kind
   dequeuer dev                                       a built-in container
   dequeuer dev --once                                the same, ends when the samples are done
   dequeuer dev --user-port 8080                      your container, which is running already
@@ -40,8 +41,9 @@ class Options:
 
     Attributes:
         file: a cortex.yaml; None: one API of `kind`.
+        demo: a sample API of each kind instead.
         kind: the kind of API.
-        once: end when the samples are done; with a file, when all of it accepts work.
+        once: end when the samples are done, as a demo without a terminal does; with a file, when all accept work.
         samples: number of requests or batches to submit.
         payload: JSON to submit instead of the built-in samples; None means the built-in ones.
         user_port: the port of the container; None means a free port for the built-in container.
@@ -55,6 +57,7 @@ class Options:
     """
 
     file: str | None
+    demo: bool
     kind: Literal["async", "batch", "realtime"]
     once: bool
     samples: int
@@ -69,8 +72,13 @@ class Options:
     verbose: bool
 
 
-def parse(argv: Sequence[str]) -> Options:
-    """Parse the command line. Ends the process (`SystemExit`) after --help and for invalid arguments."""
+def parse(argv: Sequence[str], *, is_interactive: bool = True) -> Options:
+    """Parse the command line. Ends the process (`SystemExit`) after --help and for invalid arguments.
+
+    Args:
+        argv: the arguments after `dev`.
+        is_interactive: whether a person can end the run with Ctrl-C.
+    """
     arguments, command = _split(argv)
     parser = _parser()
     given = parser.parse_args(arguments)
@@ -78,6 +86,11 @@ def parse(argv: Sequence[str]) -> Options:
         parser.error("nothing follows '--': give the command that starts your container (-- uvicorn app:app)")
     if given.file is not None:
         _check_file_alone(parser, given, command)
+    if given.demo:
+        _check_demo_alone(parser, given, command)
+    elif given.stay:
+        parser.error("--stay: only with --demo; others stay until Ctrl-C without it")
+    once = given.once or (given.demo and not given.stay and not is_interactive)
     kind = cast("Literal['async', 'batch', 'realtime']", given.kind or "async")
     if kind != "async":
         _check_project(parser, given, kind)
@@ -85,8 +98,9 @@ def parse(argv: Sequence[str]) -> Options:
     _check_ports_differ(parser, {"--port": given.port, "--aws-port": given.aws_port, "--user-port": user_port})
     return Options(
         file=given.file,
+        demo=given.demo,
         kind=kind,
-        once=given.once,
+        once=once,
         samples=given.samples or DEFAULT_SAMPLES,
         payload=given.payload,
         user_port=user_port,
@@ -104,6 +118,24 @@ def _check_file_alone(
     parser: argparse.ArgumentParser, given: argparse.Namespace, command: Sequence[str] | None
 ) -> None:
     """End with a usage error when something is given that the file says."""
+    extra = _about_one_sample(given, command)
+    if given.demo:
+        extra.append("--demo")
+    if extra:
+        parser.error(f"{', '.join(extra)}: not with -f, whose file says what is run: leave it out")
+
+
+def _check_demo_alone(
+    parser: argparse.ArgumentParser, given: argparse.Namespace, command: Sequence[str] | None
+) -> None:
+    """End with a usage error when something is given that a demo cannot have."""
+    extra = _about_one_sample(given, command)
+    if extra:
+        parser.error(f"{', '.join(extra)}: not with --demo, which has samples of its own: leave it out")
+
+
+def _about_one_sample(given: argparse.Namespace, command: Sequence[str] | None) -> list[str]:
+    """Return the names of what is given for the samples of one API."""
     said = {
         "--kind": given.kind,
         "--samples": given.samples,
@@ -113,9 +145,7 @@ def _check_file_alone(
         "--queue": given.queue,
         "a command after '--'": command,
     }
-    extra = [name for name, value in said.items() if value is not None]
-    if extra:
-        parser.error(f"{', '.join(extra)}: not with -f, whose file says what is run: leave it out")
+    return [name for name, value in said.items() if value is not None]
 
 
 def _check_project(parser: argparse.ArgumentParser, given: argparse.Namespace, kind: str) -> None:
@@ -164,8 +194,13 @@ def _parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("-f", "--file", metavar="FILE", help="a cortex.yaml: run its APIs instead of a sample")
     add("--kind", choices=("async", "batch", "realtime"), help="kind of API of the samples (default: async)")
+    demo = "samples of an async, a batch and a realtime API"
+    add("--demo", action="store_true", help=demo)
     once = "end when the samples are done, status 1 if one failed; with -f: when all APIs accept work"
-    add("--once", action="store_true", help=once)
+    ends = parser.add_mutually_exclusive_group()
+    ends.add_argument("--once", action="store_true", help=once)
+    stay = "with --demo: run until Ctrl-C, also when standard input is not a terminal"
+    ends.add_argument("--stay", action="store_true", help=stay)
     samples = f"requests, or batches of a job: 1 to {MAX_SAMPLES} (default: {DEFAULT_SAMPLES})"
     add("--samples", type=whole_number(1, MAX_SAMPLES), metavar="N", help=samples)
     add(

@@ -1,4 +1,4 @@
-"""`-f`, `--kind batch` and `--kind realtime`: runs a cortex.yaml, and what is done once it accepts work."""
+"""`-f`, `--demo`, `--kind batch` and `--kind realtime`: runs a cortex.yaml, and what is done once it accepts work."""
 
 from __future__ import annotations
 
@@ -122,6 +122,8 @@ class ProjectStack:
                 await asyncio.wait({following})
 
     def _on_line(self, name: str, line: str) -> None:
+        if self._options.demo and not self._options.verbose:
+            return  # its samples and the page show it
         is_sidecar = is_sidecar_name(name)
         if not is_sidecar and is_container_name(name):
             self._say(f"{name} | {line}")
@@ -135,6 +137,8 @@ class ProjectStack:
             self._say(told.text)
 
     def _on_job_line(self, api_name: str, container: str, line: str) -> None:
+        if self._options.demo and not self._options.verbose:
+            return
         self._say(f"{api_name} {container} | {line}")
 
     def _say(self, text: str) -> None:

@@ -1,7 +1,7 @@
 """A sample container for users without one: `python -m dequeuer.dev.sample_container --port 8080`.
 
-It behaves like a model server: each request takes `INFERENCE_S` and gets a JSON response. Items of a batch can ask for
-a failure: `{"item": 1, "fails": "once"}`.
+It behaves like a model server: each request takes `INFERENCE_S` and gets a JSON response. Requests and items of a batch
+can ask for a failure: `{"item": 1, "fails": "once"}`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ from dequeuer.core.plurals import counted
 INFERENCE_S = 0.4
 MAX_BODY_BYTES = 16 * 1024 * 1024
 FAILS, ONCE, ALWAYS = "fails", "once", "always"
-"""The field of an item, and its values. `once`: the first time that this process gets the item; it asks for a retry."""
+"""The field of an item or a request, and its values. `once`: the first time that this process gets it; it asks for a
+retry. A request fails by the end of its connection, as in a crash."""
 
 
 class SampleModel:
@@ -43,6 +44,8 @@ class SampleModel:
         took_ms = round((time.monotonic() - started) * 1000)
         if "X-Cortex-Job-ID" in request.headers and isinstance(payload, list):
             return web.json_response(self._batch(payload))
+        if self._failure(0, payload) is not None and request.transport is not None:
+            request.transport.abort()
         return web.json_response({"echo": payload, "inference_ms": took_ms})
 
     async def on_job_complete(self, request: web.Request) -> web.Response:

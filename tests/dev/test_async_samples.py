@@ -137,6 +137,15 @@ def test_a_result_of_any_type_is_shown() -> None:
     assert read_report('{"status":"in_queue"}') == ("in_queue", "")
 
 
+def test_more_attempts_than_one_are_told() -> None:
+    attempts = '"attempts":[{"outcome":"retried"},{"outcome":"failed"}]'
+    assert read_report(f'{{"status":"failed","error":{{"message":"no luck"}},{attempts}}}') == (
+        "failed",
+        "2 attempts: no luck",
+    )
+    assert read_report('{"status":"completed","result":1,"attempts":[{"outcome":"completed"}]}') == ("completed", "1")
+
+
 def test_payloads_are_json_and_those_of_the_user_if_given() -> None:
     assert [json.loads(text)["sample"] for text in payloads(6, None)] == [1, 2, 3, 4, 5, 6]
     assert payloads(2, '{"a":1}') == ['{"a":1}', '{"a":1}']

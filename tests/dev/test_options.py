@@ -8,6 +8,7 @@ from dequeuer.dev.options import Options, parse
 def test_without_anything_it_is_an_async_api_with_a_built_in_container() -> None:
     assert parse([]) == Options(
         file=None,
+        demo=False,
         kind="async",
         once=False,
         samples=3,
@@ -53,6 +54,19 @@ def test_a_file_says_what_is_run() -> None:
     assert (options.file, options.gateway_port, options.aws_port, options.once) == ("cortex.yaml", 8888, 4566, True)
 
 
+@pytest.mark.parametrize(
+    ("line", "is_interactive", "once"),
+    [([], True, False), ([], False, True), (["--once"], True, True), (["--stay"], False, False)],
+)
+def test_a_demo_stays_for_a_person_who_can_end_it(line: list[str], is_interactive: bool, once: bool) -> None:
+    options = parse(["--demo", *line], is_interactive=is_interactive)
+    assert (options.demo, options.once) == (True, once)
+
+
+def test_without_demo_a_run_without_a_terminal_stays() -> None:
+    assert not parse([], is_interactive=False).once
+
+
 def test_fifo_is_short_for_queue_fifo() -> None:
     assert parse(["--fifo"]).fifo
     assert not parse(["--queue", "standard"]).fifo
@@ -81,6 +95,11 @@ def test_fifo_is_short_for_queue_fifo() -> None:
         (["--kind", "batch", "--user-port", "9000"], "each worker of a job has a container and a port of its own"),
         (["--kind", "batch", "--queue", "fifo"], "the controller makes the queue of a job"),
         (["-f", "cortex.yaml", "--kind", "batch", "--workers", "2"], "--kind, --workers: not with -f"),
+        (["--demo", "--kind", "batch", "--samples", "2"], "--kind, --samples: not with --demo"),
+        (["--demo", "--", "serve"], "a command after '--': not with --demo"),
+        (["-f", "cortex.yaml", "--demo"], "--demo: not with -f"),
+        (["--stay"], "--stay: only with --demo"),
+        (["--demo", "--once", "--stay"], "not allowed with"),
         (["-f", "cortex.yaml", "--", "serve"], "a command after '--': not with -f"),
     ],
 )

@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 import pytest
+from aiohttp import ServerDisconnectedError
 from aiohttp.test_utils import TestClient, TestServer
 
 from dequeuer.dev.sample_container import SampleModel, make_app
@@ -48,6 +49,17 @@ async def test_items_of_a_job_have_results_or_the_failure_that_they_ask_for(
         "a batch of 1 item; 2 done so far",
         "/on-job-complete: every batch is done",
     ]
+
+
+async def test_a_request_that_asks_for_it_gets_no_response(client: TestClient) -> None:  # type: ignore[type-arg]  # see above
+    for value, answers in (("once", [False, True]), ("always", [False, False])):
+        seen = []
+        for _ in answers:
+            try:
+                seen.append((await client.post("/", json={"fails": value})).status == 200)
+            except ServerDisconnectedError:
+                seen.append(False)
+        assert seen == answers
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"\xff\xfe\xfd"])

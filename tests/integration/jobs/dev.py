@@ -37,14 +37,12 @@ class Dev:
 
     def __init__(self, arguments: Sequence[str], folder: Path) -> None:
         self.port, self.aws_port = free_port(), free_port()
-        self._temporary = folder / "temporary"
-        self._temporary.mkdir(exist_ok=True)
+        self._traces = Traces(folder)
         environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith("DEQUEUER_")},
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
             "PYTHONPATH": str(ROOT),
-            # The folder of the run, and by it the processes of the run, are found again.
-            "TMPDIR": str(self._temporary),
+            "TMPDIR": str(self._traces.temporary),
             # No process may get this account.
             "AWS_PROFILE": "production",
         }
@@ -125,7 +123,29 @@ class Dev:
 
     def processes(self) -> dict[int, str]:
         """Return the processes of the run but `dev` itself: the watchdog, its children, and whatever these started."""
-        mark = str(self._temporary).encode()
+        found = self._traces.processes()
+        found.pop(self.process.pid, None)
+        return found
+
+    def wait_gone(self) -> None:
+        """Wait until neither a process nor a file of the run is left."""
+        self._traces.wait_gone()
+
+
+class Traces:
+    """What a run has started and written, found by its folder for temporary files.
+
+    Args:
+        folder: in which it is made; it is the `TMPDIR` of the run.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.temporary = folder / "temporary"
+        self.temporary.mkdir(exist_ok=True)
+
+    def processes(self) -> dict[int, str]:
+        """Return the command of each process that has the folder in its command or environment."""
+        mark = str(self.temporary).encode()
         found: dict[int, str] = {}
         for folder in Path("/proc").glob("[0-9]*"):
             try:
@@ -134,10 +154,9 @@ class Dev:
                     found[int(folder.name)] = command.replace(b"\0", b" ").decode(errors="replace")
             except OSError:
                 continue
-        found.pop(self.process.pid, None)
         return found
 
     def wait_gone(self) -> None:
-        """Wait until neither a process nor a file of the run is left."""
+        """Wait until neither a process nor a file is left."""
         eventually(lambda: not self.processes(), f"the end of all processes: {self.processes()}")
-        eventually(lambda: not [*self._temporary.iterdir()], "the end of the folder of the run")
+        eventually(lambda: not [*self.temporary.iterdir()], "the end of the folder of the run")
