@@ -1,5 +1,6 @@
 // The page: puts views, addresses and events together.
 
+import { stateOf } from "./api_head.js";
 import { AsyncView } from "./async_view.js";
 import { el, replace, setAttribute, setText } from "./dom.js";
 import { History } from "./history.js";
@@ -10,8 +11,7 @@ import { RealtimeView } from "./realtime_view.js";
 import { hash, start } from "./router.js";
 import { read } from "./server.js";
 import { follow } from "./stream.js";
-import { stateOf } from "./api_head.js";
-import { tone } from "./text.js";
+import { tone, visible } from "./text.js";
 
 const STATES = { live: "Live", connecting: "Connecting", lost: "Not connected. It is tried again." };
 const ANNOUNCE_MS = 1500;
@@ -92,7 +92,7 @@ function show() {
     view = api === null ? new Overview({ history }) : makeView(api);
     replace(main, view.node);
     scrollTo(0, 0);
-    document.title = `${view.title} - dequeuer`;
+    document.title = visible(`${view.title} - dequeuer`);
     view.snapshot();
     // The focus goes to the new view, as after a page was loaded; at the start it is where the browser puts it.
     if (!isFirst && document.activeElement?.closest("#apis") === null) view.heading.focus({ preventScroll: true });

@@ -5,7 +5,6 @@ import { words } from "./text.js";
 import { MAX_HEIGHT_PX, Window } from "./windowed.js";
 
 const PITCH_PX = 24; // what a finger hits
-const SIGNS = { completed: "", failed: "×", waiting: "" };
 
 /** The grid. `open(index)` is called for an item that is chosen, `need(from, to)` for items that are seen. */
 export class ItemGrid {
@@ -69,7 +68,10 @@ export class ItemGrid {
     this.active = index;
     this.pin();
     this.window.reveal(Math.floor(index / this.columns));
-    this.cell(index)?.focus({ preventScroll: true });
+    const cell = this.cell(index);
+    cell?.focus({ preventScroll: true });
+    // The grid may be higher than what is seen of the page.
+    cell?.scrollIntoView({ block: "nearest" });
   }
 
   close() {
@@ -124,7 +126,7 @@ export class ItemGrid {
       setAttribute(cell, "aria-label", `Item ${index}, ${state === "completed" ? "done" : words(state)}`);
       setAttribute(cell, "aria-selected", index === this.chosen ? "true" : "false");
       setAttribute(cell, "tabindex", index === this.active ? 0 : -1);
-      setText(cell, SIGNS[state] ?? "");
+      setText(cell, state === "failed" ? "×" : "");
     }
   }
 

@@ -107,12 +107,10 @@ function statusBadge(status) {
 }
 
 function headersOf(text) {
-  const headers = {};
-  for (const line of text.split("\n")) {
-    if (line.trim() === "") continue;
+  const headers = text.split("\n").filter((line) => line.trim() !== "").map((line) => {
     const colon = line.indexOf(":");
     if (colon < 1) throw new Error(`"${line.trim()}" is no header: write "Name: value", one on each line`);
-    headers[line.slice(0, colon).trim()] = line.slice(colon + 1).trim();
-  }
-  return headers;
+    return [line.slice(0, colon).trim(), line.slice(colon + 1).trim()];
+  });
+  return Object.fromEntries(headers);
 }

@@ -154,7 +154,10 @@ export class Table {
     this.window.pinned = index;
     this.pinnedBefore = index;
     this.window.reveal(index);
-    this.window.element(index).focus({ preventScroll: true });
+    const element = this.window.element(index);
+    element.focus({ preventScroll: true });
+    // The table may be higher than what is seen of the page.
+    element.scrollIntoView({ block: "nearest" });
   }
 
   // Rows were added above the one with the focus: it has another element now.

@@ -90,16 +90,16 @@ export function clock(date) {
   return found === null ? UNKNOWN : new Date(found * 1000).toLocaleTimeString("en-GB");
 }
 
-const WORDS = {
-  in_queue: "in queue",
-  in_progress: "in progress",
-  completed_with_failures: "with failures",
-  timed_out: "timed out",
-  enqueue_failed: "enqueue failed",
-  worker_error: "worker error",
-  worker_oom: "out of memory",
-  unexpected_error: "unexpected error",
-};
+const WORDS = new Map([
+  ["in_queue", "in queue"],
+  ["in_progress", "in progress"],
+  ["completed_with_failures", "with failures"],
+  ["timed_out", "timed out"],
+  ["enqueue_failed", "enqueue failed"],
+  ["worker_error", "worker error"],
+  ["worker_oom", "out of memory"],
+  ["unexpected_error", "unexpected error"],
+]);
 const TONES = {
   good: ["completed", "succeeded", "ready"],
   bad: ["failed", "completed_with_failures", "timed_out", "enqueue_failed", "worker_error", "worker_oom", "unexpected_error", "not ready"],
@@ -109,7 +109,7 @@ const TONES = {
 
 /** Return the words of a status. */
 export function words(status) {
-  return WORDS[status] ?? String(status ?? UNKNOWN);
+  return WORDS.get(status) ?? String(status ?? UNKNOWN);
 }
 
 /** Return the name of the colour of a status: `good`, `bad`, `busy`, `held`, `calm`. */

@@ -85,15 +85,20 @@ export class Window {
   place(index) {
     let element = this.shown.get(index);
     if (element === undefined) {
-      element = this.free.pop();
-      if (element === undefined) {
-        element = this.make();
-        this.body.append(element);
-      }
+      element = this.free.pop() ?? this.make();
+      // In the order of the rows, which is that of screen readers. Only elements that are used again are moved: moving the
+      // one with the focus would end its focus.
+      this.body.insertBefore(element, this.after(index));
       this.shown.set(index, element);
       element.hidden = false;
       element.style.transform = `translateY(${index * this.rowHeight}px)`;
     }
     this.write(element, index);
+  }
+
+  after(index) {
+    let next = Infinity;
+    for (const shown of this.shown.keys()) if (shown > index && shown < next) next = shown;
+    return this.shown.get(next) ?? null;
   }
 }

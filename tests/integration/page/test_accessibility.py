@@ -1,0 +1,88 @@
+"""axe finds nothing serious in any view, and nothing needs a wide screen."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+from tests.integration.page.chromium import DESKTOP, PHONE, looking
+from tests.integration.page.contract_server import ContractServer
+from tests.integration.page.world import FAILED_ID, JOB_ID, RESULT_ID, RUNNING_ID
+
+AXE = Path(__file__).parent / "axe" / "node_modules" / "axe-core" / "axe.min.js"
+VIEWS = {
+    "overview": "#/",
+    "requests": "#/api/transcribe",
+    "failed": f"#/api/transcribe/request/{FAILED_ID}",
+    "running": f"#/api/transcribe/request/{RUNNING_ID}",
+    "result": f"#/api/transcribe/request/{RESULT_ID}",
+    "submit": "#/api/transcribe/submit",
+    "dead letters": "#/api/transcribe/dead-letters",
+    "jobs": "#/api/sum",
+    "no jobs": "#/api/nightly-report",
+    "job": f"#/api/sum/job/{JOB_ID}",
+    "item": f"#/api/sum/job/{JOB_ID}/item/37",
+    "realtime": "#/api/classify",
+}
+_RUN = """
+  async (rules) => {
+    const only = rules === null ? {} : { runOnly: { type: "rule", values: rules } };
+    const { violations } = await axe.run(document, { resultTypes: ["violations"], ...only });
+    return violations.filter(({ impact }) => impact === "serious" || impact === "critical")
+      .map(({ id, nodes }) => `${id}: ${nodes.slice(0, 3).map(({ html, failureSummary }) => `${html} ${failureSummary}`).join("; ")}`);
+  }
+"""
+
+
+@pytest.mark.parametrize(
+    ("scheme", "size", "rules"),
+    [
+        pytest.param("light", DESKTOP, None, id="light"),
+        pytest.param("light", PHONE, None, id="phone"),
+        pytest.param("dark", DESKTOP, ["color-contrast"], id="dark, where the colours alone are others"),
+    ],
+)
+def test_axe_finds_nothing_serious_in_any_view(
+    browser: Browser,
+    server: ContractServer,
+    scheme: Literal["light", "dark"],
+    size: tuple[int, int],
+    rules: list[str] | None,
+) -> None:
+    assert AXE.is_file(), "run: python scripts/install_node_modules.py tests/integration/page/axe"
+    source = AXE.read_text(encoding="utf-8")
+    found = {}
+    with looking(browser, server.url, size=size, scheme=scheme) as look:
+        page = look.open()
+        page.evaluate(f"{source}; undefined")
+        for name, address in VIEWS.items():
+            page.goto(f"{look.url}/{address}")
+            expect(page.locator("[aria-busy='true']")).to_have_count(0)
+            expect(page.get_by_role("heading").last).to_be_visible()
+            if serious := page.evaluate(_RUN, rules):
+                found[name] = serious
+        assert not look.faults
+    assert found == {}
+
+
+def test_no_view_is_wider_than_a_phone(browser: Browser, server: ContractServer) -> None:
+    with looking(browser, server.url, size=PHONE) as look:
+        for name, address in VIEWS.items():
+            page = look.open(address)
+            expect(page.locator("[aria-busy='true']")).to_have_count(0)
+            wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+            assert wide <= 0, f"{name}: {wide} px too wide"
+        assert not look.faults
+
+
+def test_nothing_moves_for_those_who_want_no_motion(browser: Browser, server: ContractServer) -> None:
+    with looking(browser, server.url) as look:
+        page = look.open(f"#/api/transcribe/request/{RUNNING_ID}")
+        expect(page.get_by_role("progressbar")).to_be_visible()
+        moving = "document.getAnimations().length + [...document.querySelectorAll('*')].filter((node) => getComputedStyle(node).transitionDuration !== '0s').length"
+        assert page.evaluate(moving) == 0
+        page.emulate_media(reduced_motion="no-preference")
+        assert page.evaluate(moving) > 0

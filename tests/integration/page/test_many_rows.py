@@ -1,0 +1,90 @@
+"""Ten thousand rows cost what a screen of them costs: counted in elements and changes, which no machine makes slower."""
+
+from __future__ import annotations
+
+from playwright.sync_api import Page, expect
+
+from tests.integration.page.chromium import Look
+from tests.integration.page.contract_server import ContractServer
+from tests.integration.page.world import Json, World, request
+
+ROWS = 10_000
+MOST_ELEMENTS = 60
+"""Rows that have elements: those that are seen in a window of this size, eight above, eight below, and the one with the focus."""
+_COUNT_ELEMENTS = """
+  (grid) => {
+    window.elements = new Set(grid.querySelectorAll(".rows > .row"));
+    window.texts = 0;
+    new MutationObserver((changes) => {
+      for (const { type, addedNodes } of changes) {
+        if (type === "characterData") window.texts += 1;
+        for (const node of addedNodes) if (node.classList?.contains("row")) window.elements.add(node);
+      }
+    }).observe(grid, { childList: true, characterData: true, subtree: true });
+  }
+"""
+_SCROLL = """
+  async (grid) => {
+    const frame = () => new Promise(requestAnimationFrame);
+    const spaces = [];
+    for (let step = 0; step <= 60; step += 1) {
+      grid.scrollTop = (grid.scrollHeight * step) / 60;
+      await frame();
+      await frame();
+      const box = grid.getBoundingClientRect();
+      const middle = document.elementFromPoint(box.left + 30, box.top + box.height / 2);
+      if (middle?.closest(".rows > .row") == null) spaces.push(step);
+    }
+    return spaces;
+  }
+"""
+
+
+def listed(world: World) -> list[Json]:
+    return [request(number + 2) for number in range(ROWS)]
+
+
+def shown(look: Look, server: ContractServer, world: World) -> Page:
+    """Return a page with ten thousand requests, which came as events."""
+    world.requests["transcribe"] = []
+    page = look.open("#/api/transcribe")
+    expect(page.get_by_text("No requests here.")).to_be_visible()
+    server.send("requests", {"api": "transcribe", "requests": listed(world)})
+    expect(page.get_by_role("grid")).to_have_attribute("aria-rowcount", str(ROWS + 1))
+    return page
+
+
+def test_rows_that_are_not_seen_have_no_elements(look: Look, server: ContractServer, world: World) -> None:
+    page = shown(look, server, world)
+    grid = page.get_by_role("grid")
+    grid.evaluate(_COUNT_ELEMENTS)
+    assert grid.evaluate(_SCROLL) == [], "rows are missing in the middle of the table"
+    elements = page.evaluate("window.elements.size")
+    assert 10 < elements <= MOST_ELEMENTS, f"{elements} elements were made for {ROWS} rows"
+    last = grid.locator(f"[aria-rowindex='{ROWS + 1}']")
+    expect(last.locator(".col-id")).to_have_text(str(request(ROWS + 1)["id"]))
+    order = grid.locator(".rows > .row:not([hidden])").evaluate_all(
+        "(rows) => rows.map((row) => Number(row.ariaRowIndex))"
+    )
+    assert order == sorted(order), "screen readers read the rows in another order than they are shown"
+
+
+def test_a_change_of_one_row_changes_this_row_alone(look: Look, server: ContractServer, world: World) -> None:
+    page = shown(look, server, world)
+    grid = page.get_by_role("grid")
+    grid.evaluate(_COUNT_ELEMENTS)
+    changed = {**request(5), "status": "failed", "error": {"message": "broken"}}
+    server.send("requests", {"api": "transcribe", "requests": [changed]})
+    expect(grid.locator("[aria-rowindex='5']")).to_contain_text("broken")
+    assert page.evaluate("window.texts") <= 3
+
+
+def test_the_pages_of_a_long_list_are_read_as_it_is_scrolled(look: Look, server: ContractServer, world: World) -> None:
+    world.requests["transcribe"] = [request(number + 2) for number in range(350)]
+    page = look.open("#/api/transcribe")
+    grid = page.get_by_role("grid")
+    for rows in (101, 201, 301, 351):
+        expect(grid).to_have_attribute("aria-rowcount", str(rows))
+        grid.evaluate("(node) => { node.scrollTop = node.scrollHeight; }")
+    expect(page.get_by_text("350 requests", exact=True)).to_be_visible()
+    assert len([path for path in server.reads if path.startswith("/api/apis/transcribe/requests")]) == 4

@@ -1,0 +1,152 @@
+"""An async API on the page: its list, a request, and what can be done with both."""
+
+from __future__ import annotations
+
+from playwright.sync_api import expect
+
+from tests.integration.page.chromium import Look
+from tests.integration.page.contract_server import ContractServer
+from tests.integration.page.world import FAILED_ID, NOW_S, RESULT_ID, RUNNING_ID, World, at, request
+
+
+def test_the_overview_shows_every_api_with_its_numbers(look: Look, world: World) -> None:
+    page = look.open()
+    rows = page.get_by_role("table", name="APIs").get_by_role("row")
+    expect(rows).to_have_count(1 + len(world.apis))
+    first = rows.nth(1)
+    expect(first).to_contain_text("transcribe")
+    expect(first).to_contain_text("ready")
+    expect(first.get_by_role("cell").nth(2)).to_have_text("150")
+    # A task API has no queue: what is not known is no zero.
+    expect(rows.nth(4).get_by_role("cell").nth(2)).to_have_text("\N{EN DASH}")
+    expect(page.locator("figure.chart path[d^='M']")).to_have_count(3 + 5 + 5 + 4)
+
+
+def test_a_chart_has_its_numbers_as_a_table(look: Look) -> None:
+    page = look.open("#/api/transcribe")
+    chart = page.locator("figure.chart").first
+    chart.get_by_text("Table").click()
+    rows = chart.get_by_role("row")
+    expect(rows).to_have_count(12)
+    expect(rows.nth(1)).to_have_text("now15014")
+    label = chart.get_by_role("img").get_attribute("aria-label")
+    assert label == "Queue, last 10 minutes. Now: in queue 150, delayed 14"
+
+
+def test_requests_are_listed_and_those_of_a_status_alone(look: Look) -> None:
+    page = look.open("#/api/transcribe")
+    table = page.get_by_role("grid", name="Requests of transcribe")
+    expect(table.get_by_role("row").nth(1)).to_contain_text("in queue")
+    page.get_by_role("button", name="Failed", exact=True).click()
+    rows = table.locator(".rows .row:not([hidden])")
+    expect(rows.first).to_contain_text(FAILED_ID)
+    for text in rows.all_inner_texts():
+        assert text.startswith("failed")
+
+
+def test_a_request_shows_its_attempts_and_why_it_failed(look: Look) -> None:
+    page = look.open("#/api/transcribe")
+    page.get_by_role("grid", name="Requests of transcribe").get_by_text(FAILED_ID).click()
+    panel = page.get_by_role("dialog", name=f"Request {FAILED_ID}")
+    expect(panel.locator(".error-box")).to_contain_text("the container closed the connection")
+    attempts = panel.get_by_role("list").get_by_role("listitem")
+    expect(attempts).to_have_count(3)
+    expect(attempts.nth(1)).to_contain_text("Attempt 2")
+    expect(attempts.nth(1)).to_contain_text("took 2 s")
+    expect(attempts.nth(1)).to_contain_text("transcribe-7d9f4-1")
+    expect(panel.get_by_role("button", name="Cancel")).to_be_hidden()
+
+
+def test_a_result_keeps_the_digits_of_its_numbers(look: Look) -> None:
+    page = look.open(f"#/api/transcribe/request/{RESULT_ID}")
+    result = page.get_by_role("region", name="Result")
+    expect(result).to_contain_text('"frames": 12345678901234567890')
+    page.get_by_role("button", name="Show the payload").click()
+    expect(page.get_by_role("region", name="Payload")).to_contain_text('"speed": 1.0')
+
+
+def test_a_payload_that_is_deleted_is_said(look: Look, server: ContractServer) -> None:
+    page = look.open(f"#/api/transcribe/request/{FAILED_ID}")
+    page.get_by_role("button", name="Show the payload").click()
+    expect(page.get_by_role("status").filter(has_text="the payload is deleted")).to_be_visible()
+    assert [fault for fault in look.faults if "404" in fault] == look.faults
+    look.faults.clear()
+
+
+def test_a_running_request_is_followed_to_its_end(look: Look, server: ContractServer, world: World) -> None:
+    page = look.open(f"#/api/transcribe/request/{RUNNING_ID}")
+    panel = page.get_by_role("dialog")
+    expect(panel.get_by_role("progressbar")).to_have_attribute("aria-valuenow", "62")
+    done = {"id": RUNNING_ID, "status": "completed", "created": at(41), "ended": at(0)}
+    world.details[RUNNING_ID] = {**done, "result": "all of it"}
+    server.send("requests", {"api": "transcribe", "requests": [done]})
+    expect(panel.get_by_role("region", name="Result")).to_have_text('"all of it"')
+    expect(page.locator("#announcements")).to_contain_text("The request is completed")
+
+
+def test_new_requests_come_in_above_and_what_is_seen_stays(look: Look, server: ContractServer) -> None:
+    page = look.open("#/api/transcribe")
+    table = page.get_by_role("grid")
+    expect(table).to_have_attribute("aria-rowcount", "101")
+    table.evaluate("(node) => { node.scrollTop = 34 * 40; }")
+    row = table.locator("[aria-rowindex='50']")
+    expect(row).to_be_visible()
+    before = row.locator(".col-id").inner_text()
+    top = row.evaluate("(node) => node.getBoundingClientRect().top")
+    new = [{**request(0), "id": f"new-{number}", "created": at(-number)} for number in range(5)]
+    server.send("requests", {"api": "transcribe", "requests": new})
+    moved = table.locator("[aria-rowindex='55']")
+    expect(moved.locator(".col-id")).to_have_text(before)
+    assert abs(moved.evaluate("(node) => node.getBoundingClientRect().top") - top) < 1
+
+
+def test_a_submission_is_sent_as_it_is_written_and_opened(look: Look, server: ContractServer) -> None:
+    page = look.open("#/api/transcribe")
+    page.get_by_role("link", name="Submit").click()
+    editor = page.get_by_role("textbox", name="Payload")
+    editor.fill('{"n": 1.0')
+    expect(page.get_by_text("Not JSON")).to_be_visible()
+    expect(editor).to_have_attribute("aria-invalid", "true")
+    editor.fill('{"n": 1.0}')
+    expect(page.get_by_text("Valid JSON")).to_be_visible()
+    editor.press("Control+Enter")
+    expect(page.get_by_role("dialog", name="Request fe5de3c4-0000")).to_be_visible()
+    [call] = server.calls
+    assert (call.method, call.path) == ("POST", "/api/apis/transcribe/requests")
+    assert (call.body, call.content_type, call.marker) == ('{"n": 1.0}', "application/json", "1")
+
+
+def test_a_cancellation_is_asked_for_once_it_is_confirmed(look: Look, server: ContractServer) -> None:
+    page = look.open(f"#/api/transcribe/request/{RUNNING_ID}")
+    page.get_by_role("button", name="Cancel").click()
+    page.get_by_role("button", name="Not now").click()
+    assert server.calls == []
+    page.get_by_role("button", name="Cancel").click()
+    page.get_by_role("button", name="Cancel the request").click()
+    expect(page.get_by_text("The cancellation is requested.")).to_be_visible()
+    [call] = server.calls
+    assert (call.method, call.path, call.marker) == ("DELETE", f"/api/apis/transcribe/requests/{RUNNING_ID}", "1")
+
+
+def test_dead_letters_are_shown_and_sent_back(look: Look, server: ContractServer) -> None:
+    page = look.open("#/api/transcribe")
+    page.get_by_role("link", name="Dead letters (3)").click()
+    panel = page.get_by_role("dialog", name="Dead letters")
+    expect(panel.get_by_role("row")).to_have_count(4)
+    panel.get_by_role("button", name="Send all back").click()
+    page.get_by_role("button", name="Send them back").click()
+    expect(panel.get_by_text("3 sent back, 0 left.")).to_be_visible()
+    assert [call.path for call in server.calls] == ["/api/apis/transcribe/dead-letters?action=redrive"]
+
+
+def test_an_api_is_paused_and_resumed(look: Look, server: ContractServer, world: World) -> None:
+    page = look.open("#/api/transcribe")
+    page.get_by_role("button", name="Pause").click()
+    expect(page.get_by_text("Paused API.")).to_be_visible()
+    world.apis[0].paused = True
+    server.send("snapshot", world.snapshot(NOW_S + 1))
+    page.get_by_role("button", name="Resume").click()
+    expect(page.locator(".api-head .badge").first).to_have_text("paused")
+    assert [call.path for call in server.calls] == [
+        f"/api/apis/transcribe?action={word}" for word in ("pause", "resume")
+    ]

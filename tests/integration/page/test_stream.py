@@ -1,0 +1,60 @@
+"""The page is live, says when it is not, and connects again."""
+
+from __future__ import annotations
+
+from playwright.sync_api import expect
+
+from tests.integration.page.chromium import Look
+from tests.integration.page.contract_server import ContractServer
+from tests.integration.page.world import NOW_S, World, request
+
+
+def test_numbers_and_faults_change_with_each_snapshot(look: Look, server: ContractServer, world: World) -> None:
+    page = look.open("#/")
+    row = page.get_by_role("table", name="APIs").get_by_role("row").nth(1)
+    expect(row).to_contain_text("ready")
+    world.apis[0].ready = False
+    world.faults.append("The gateway does not answer: connection refused.")
+    server.send("snapshot", world.snapshot(NOW_S + 1))
+    expect(row).to_contain_text("not ready")
+    expect(page.get_by_role("status").filter(has_text="connection refused")).to_be_visible()
+    world.faults.clear()
+    server.send("snapshot", world.snapshot(NOW_S + 2))
+    expect(page.get_by_text("connection refused")).to_have_count(0)
+
+
+def test_an_api_that_is_new_appears_and_nothing_else_is_made_anew(
+    look: Look, server: ContractServer, world: World
+) -> None:
+    page = look.open("#/")
+    heading = page.get_by_role("heading", name="Overview").element_handle()
+    world.apis.append(type(world.apis[0])(name="added", kind="RealtimeAPI"))
+    server.send("snapshot", world.snapshot(NOW_S + 1))
+    expect(page.get_by_role("navigation").get_by_role("link", name="added")).to_be_visible()
+    assert heading is not None
+    assert heading.evaluate("(node) => node.isConnected")
+
+
+def test_a_lost_connection_is_said_and_opened_again_with_what_was_missed(
+    look: Look, server: ContractServer, world: World
+) -> None:
+    page = look.open("#/api/transcribe")
+    connection = page.locator("#connection")
+    server.refuses_streams = True
+    server.end_streams()
+    expect(connection).to_have_attribute("data-state", "lost")
+    expect(connection).to_have_text("Not connected. It is tried again.")
+    expect(page.locator("#announcements")).to_contain_text("The connection to the server is lost")
+    world.requests["transcribe"].insert(0, {**request(0), "id": "missed", "created": "2026-11-27T09:31:00Z"})
+    server.refuses_streams = False
+    expect(connection).to_have_attribute("data-state", "live")
+    expect(page.get_by_role("grid").get_by_text("missed")).to_be_visible()
+    look.faults.clear()  # the refusals, on the console
+
+
+def test_a_server_that_falls_silent_is_not_live(look: Look, server: ContractServer) -> None:
+    page = look.open("#/")
+    server.is_silent = True
+    expect(page.locator("#connection")).to_have_attribute("data-state", "lost")
+    server.is_silent = False
+    expect(page.locator("#connection")).to_have_attribute("data-state", "live")
