@@ -119,7 +119,7 @@ class Answer:
             # Of a load balancer, which may have lost the gateway while that did what it was asked for.
             raise GatewayLostError(f"{self._origin} answers with status {status}", retry_after_s)
         if not faults:
-            raise InvalidAnswerError(f"{self._origin} answers with status {status}: is it a gateway that has jobs?")
+            raise InvalidAnswerError(f"{self._origin} answers with status {status}: is it a gateway with this API?")
         raise RequestRefusedError(status, faults)
 
     async def _beginning(self) -> bytes:

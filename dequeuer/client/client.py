@@ -39,7 +39,8 @@ class Client:
         max_connections: at the same time; further calls wait for one.
 
     Raises:
-        ConfigurationError: there is no address, or one of them is not valid.
+        ConfigurationError: there is no address, it is not valid, or the file holds no token.
+        ValueError: a limit is not allowed.
     """
 
     def __init__(
@@ -51,6 +52,11 @@ class Client:
         max_result_bytes: int = MAX_RESULT_BYTES,
         max_connections: int = MAX_CONNECTIONS,
     ) -> None:
+        if not retry_limit_s >= 0:
+            raise ValueError(f"retry_limit_s is {retry_limit_s:g}; allowed: seconds, 0 or more")
+        for name, limit in (("max_result_bytes", max_result_bytes), ("max_connections", max_connections)):
+            if limit < 1:
+                raise ValueError(f"{name} is {limit}; allowed: 1 or more")
         flags = [] if url is None else [f"--gateway={url}"]
         # Other variables are those of the program around.
         given = {name: os.environ[name] for name in _VARIABLES if name in os.environ}

@@ -8,7 +8,7 @@ import threading
 import weakref
 from collections.abc import AsyncGenerator, Coroutine, Generator
 from contextlib import AbstractAsyncContextManager
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 T = TypeVar("T")
 
@@ -55,12 +55,35 @@ class LoopThread:
 
     def iterate(self, source: AsyncGenerator[T, None]) -> Generator[T, None, None]:
         """Yield what a generator yields; it is closed with this one."""
+        iteration = Iteration(source)
         try:
-            while found := self.run(_next(source)):
+            while found := self.run(iteration.next()):
                 yield found[0]
         finally:
             if self.close.alive:  # else the loop has closed it
-                self.run(source.aclose())
+                self.run(iteration.close())
+
+
+class Iteration(Generic[T]):
+    """An iteration over a generator, whose steps are tasks of their own."""
+
+    def __init__(self, source: AsyncGenerator[T, None]) -> None:
+        self._source = source
+        # A step that was cancelled (Ctrl-C) may still be in the generator, which cannot be closed meanwhile.
+        self._step = asyncio.Lock()
+
+    async def next(self) -> tuple[T] | tuple[()]:
+        """Return the next value, alone in a tuple; an empty one at the end."""
+        async with self._step:
+            try:
+                return (await anext(self._source),)
+            except StopAsyncIteration:
+                return ()
+
+    async def close(self) -> None:
+        """Close the generator, when its last step has ended."""
+        async with self._step:
+            await self._source.aclose()
 
 
 class _State:
@@ -114,11 +137,3 @@ class _State:
             self._loop.call_soon_threadsafe(self._stop.set)
         if threading.get_ident() != self._thread_id:
             thread.join(STOP_TIMEOUT_S)
-
-
-async def _next(source: AsyncGenerator[T, None]) -> tuple[T] | tuple[()]:
-    """Return the next value, alone in a tuple; an empty one at the end."""
-    try:
-        return (await anext(source),)
-    except StopAsyncIteration:
-        return ()

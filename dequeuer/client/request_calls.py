@@ -31,6 +31,8 @@ CALL_IDLE_TIMEOUT_S: Final = 60.0
 CALL_TIMEOUT_S: Final = 600.0
 """For a whole answer, which may hold a large result."""
 SUBMIT_IDLE_TIMEOUT_S: Final = 120.0
+UPLOAD_BYTES_PER_S: Final = 256 * 1024
+"""Nothing comes while a payload is sent; a slower line is given up."""
 EVENTS_IDLE_TIMEOUT_S: Final = 45.0
 """The gateway sends a comment every 15 s."""
 
@@ -84,7 +86,8 @@ class RequestCalls:
         content = submission.content
         if wait_s:
             content = Content(body=content.body, headers={**content.headers, "Prefer": f"wait={wait_s}"})
-        document = await self._read("POST", "", {}, idle_s=SUBMIT_IDLE_TIMEOUT_S + wait_s, body=content)
+        upload_s = len(content.body or b"") / UPLOAD_BYTES_PER_S
+        document = await self._read("POST", "", {}, idle_s=SUBMIT_IDLE_TIMEOUT_S + upload_s + wait_s, body=content)
         fields, _ = split_result(document)
         request_id = text_of(fields.get("id"))
         if not is_request_id(request_id):
@@ -159,7 +162,7 @@ class RequestCalls:
     ) -> bytes:
         """Return an answer that may hold a result."""
         async with (
-            whole_within(CALL_TIMEOUT_S),
+            whole_within(CALL_TIMEOUT_S + idle_s),
             aclosing(
                 await self._gateway.open(method, f"{self._path}{suffix}", query, idle_timeout_s=idle_s, body=body)
             ) as answer,

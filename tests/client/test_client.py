@@ -1,15 +1,17 @@
 from __future__ import annotations
 
+import asyncio
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import dequeuer.client
-from dequeuer.client import Client
+from dequeuer.client import Client, GatewayLostError
 from dequeuer.core.errors import ConfigurationError
-from tests.client.stage import answer, canned
+from tests.client.stage import HOLD, answer, canned
 
 STATUS = answer({"id": "id1", "status": "in_queue"})
 
@@ -42,6 +44,25 @@ def test_without_an_address_there_is_no_client(url: str | None, fault: str) -> N
         Client(url)
 
 
+@pytest.mark.parametrize("name", ["retry_limit_s", "max_result_bytes", "max_connections"])
+def test_limits_that_make_no_sense_are_refused(name: str) -> None:
+    options: Any = {name: -1}
+    with pytest.raises(ValueError, match=f"{name} is -1; allowed"):
+        Client("http://127.0.0.1:1", **options)
+
+
+async def test_no_more_connections_than_wanted_are_made() -> None:
+    async with canned(HOLD, STATUS) as gateway, Client(gateway.url, max_connections=1) as client:
+        first = asyncio.create_task(client.api("api").status("id1"))
+        await gateway.asked.wait()
+        second = asyncio.create_task(client.api("api").status("id1"))
+        async with Client(gateway.url) as other:
+            await other.api("api").status("id2")
+        assert [path for path, _ in gateway.requests] == ["GET /api/id1", "GET /api/id2"]
+        first.cancel()
+        assert (await second).state == "in_queue"
+
+
 async def test_a_client_is_used_in_its_context() -> None:
     client = Client("http://127.0.0.1:1")
     with pytest.raises(RuntimeError, match="use it in its `with`"):
@@ -72,6 +93,18 @@ async def test_a_lost_answer_is_asked_for_with_the_same_key() -> None:
     assert gateway.requests == [("POST /api", b'{"n":1}')] * 4
     keys = {line for head in gateway.heads for line in head.split("\r\n") if line.startswith("Idempotency-Key")}
     assert len(keys) == 1
+
+
+@pytest.mark.usefixtures("no_backoff")
+async def test_without_a_key_a_lost_answer_is_not_asked_for_again() -> None:
+    async with canned(answer({"id": "id1"})) as gateway, Client(gateway.url) as client:
+        for send in (client.api("api").submit, client.api("api").run):
+            gateway.responses.insert(0, b"HTTP/1.1")
+            sent = len(gateway.requests)
+            with pytest.raises(GatewayLostError):
+                await send({"n": 1}, key="")
+            assert len(gateway.requests) == sent + 1
+    assert not any("Idempotency-Key" in head for head in gateway.heads)
 
 
 def test_every_name_is_where_it_is_said_to_be() -> None:

@@ -8,7 +8,7 @@ import json
 import subprocess
 import sys
 import threading
-from collections.abc import Generator, Iterator
+from collections.abc import AsyncGenerator, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager, nullcontext
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from dequeuer.client import RequestFailedError, RequestRefusedError, SyncClient
-from dequeuer.client.loop_thread import LoopThread
+from dequeuer.client.loop_thread import Iteration, LoopThread
 from tests.jobs.stage import JOB
 
 DEADLINE_S = 60
@@ -262,3 +262,25 @@ def test_an_iteration_that_is_left_ends_its_generator() -> None:
         next(late)
     with pytest.raises(RuntimeError, match="the client is closed"):
         next(late)
+
+
+async def test_a_step_that_was_cancelled_ends_before_the_generator_is_closed() -> None:
+    ended = []
+
+    async def slow() -> AsyncGenerator[int, None]:
+        try:
+            await asyncio.Event().wait()
+            yield 1
+        finally:
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+            ended.append("unwound")
+
+    iteration = Iteration(slow())
+    step = asyncio.create_task(iteration.next())
+    await asyncio.sleep(0)
+    step.cancel()
+    await asyncio.sleep(0)
+    await iteration.close()
+    assert ended == ["unwound"]
+    assert step.cancelled()

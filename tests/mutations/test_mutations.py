@@ -69,6 +69,41 @@ _MANIFESTS = "tests/manifests/test_fields.py"
 
 MUTATIONS = [
     Mutation(
+        name="the client submits without a key again when the answer was lost",
+        module="client/requests.py",
+        old="        call = self._retries.call if submission.has_key else self._retries.call_once\n",
+        new="        call = self._retries.call\n",
+        tests=("tests/client/test_client.py::test_without_a_key_a_lost_answer_is_not_asked_for_again",),
+    ),
+    Mutation(
+        name="the client asks again sooner than the gateway wants it to",
+        module="client/retrying.py",
+        old="max(CALL_BACKOFF.pause_s(failures), error.retry_after_s or 0.0)",
+        new="CALL_BACKOFF.pause_s(failures)",
+        tests=("tests/client/test_retrying.py::test_the_time_that_the_gateway_asks_for_is_waited",),
+    ),
+    Mutation(
+        name="payloads are read faster than their outcomes are taken",
+        module="concurrency/as_completed.py",
+        old="if has_more and reading is None and len(begun) < limit:",
+        new="if has_more and reading is None:",
+        tests=("tests/concurrency/test_as_completed.py::test_no_item_is_begun_for_a_caller_that_takes_no_results",),
+    ),
+    Mutation(
+        name="the path of a realtime call leads to another API",
+        module="client/realtime.py",
+        old='    return any(unquote(part) in {".", ".."} for part in re.split(r"[/\\\\]", unquote(path)))\n',
+        new='    return ".." in path.split("/")\n',
+        tests=("tests/client/test_realtime.py::test_a_path_that_could_lead_to_another_api_is_refused",),
+    ),
+    Mutation(
+        name="a step of an iteration without asyncio is cut off while it unwinds",
+        module="client/loop_thread.py",
+        old="        async with self._step:\n            await self._source.aclose()\n",
+        new="        await self._source.aclose()\n",
+        tests=("tests/client/test_sync.py::test_a_step_that_was_cancelled_ends_before_the_generator_is_closed",),
+    ),
+    Mutation(
         name="a TaskAPI is left out of the values of the chart without a word",
         module="manifests/conversion.py",
         old='            place.note("is left out: the chart has no TaskAPI; `dequeuer controller` runs its jobs as local processes")\n',
