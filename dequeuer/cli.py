@@ -33,6 +33,7 @@ _COMMANDS: Mapping[str, Program] = {
     "webhooks": "webhooks",
     "ui": "ui",
 }
+_REQUEST_COMMANDS = {"submit", "status", "result", "wait", "cancel", "tail", "list", "dlq"}
 _REALTIME = {"realtime", "realtimeapi"}
 """The kinds of APIs whose sidecar is the proxy, in lower case."""
 _NO_DEV = (
@@ -69,6 +70,8 @@ def _run(arguments: list[str]) -> int:
     }
     if name in others:
         return run_printing(lambda: others[name](arguments[1:]))
+    if name in _REQUEST_COMMANDS:
+        return run_printing(lambda: _requests(arguments))
     program: Program = "sidecar"
     if name in _COMMANDS:
         program, arguments = _COMMANDS[name], arguments[1:]
@@ -123,6 +126,12 @@ def _jobs(arguments: Sequence[str]) -> int:
     from dequeuer.jobs_command.cli import main as jobs_main  # noqa: PLC0415 - see above
 
     return jobs_main(arguments)
+
+
+def _requests(arguments: Sequence[str]) -> int:
+    from dequeuer.requests_command.cli import main as requests_main  # noqa: PLC0415 - see above
+
+    return requests_main(arguments)
 
 
 def _check(arguments: Sequence[str]) -> int:

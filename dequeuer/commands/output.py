@@ -35,8 +35,11 @@ class Output:
         self._print(visible(text))
 
     def json(self, value: Any) -> None:
-        """Print a line of JSON."""
-        text = encode(value)
+        """Print a value as a line of JSON."""
+        self.json_line(encode(value))
+
+    def json_line(self, text: str) -> None:
+        """Print a line that is JSON already."""
         if not self._is_unicode:  # the stream's own escapes (`\\xe9`) are none of JSON
             text = ascii_json(text)
         self._print(visible_json(text) if self._is_terminal else text)

@@ -29,7 +29,7 @@ async def read_input(path: str, max_bytes: int, *, what: str, smaller: str) -> b
             raise ConfigurationError([f"standard input is larger than {max_bytes} bytes; {smaller}"])
         return data
     try:
-        return read_bounded(path, max_bytes)
+        return await asyncio.to_thread(read_bounded, path, max_bytes)
     except UnreadableError as error:
         action = smaller if "larger" in str(error) else f"name {what}, or - for standard input"
         raise ConfigurationError([f"{quoted(path)} {error}; {action}"]) from None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable
 
-from dequeuer.client.errors import GatewayUnavailableError, InvalidAnswerError, RequestRefusedError
+from dequeuer.client.errors import GatewayAbsentError, GatewayUnavailableError, InvalidAnswerError, RequestRefusedError
 from dequeuer.commands import exit_statuses
 from dequeuer.commands.output import Output
 from dequeuer.core.plurals import counted
@@ -30,6 +30,9 @@ async def status_of(
     except InvalidAnswerError as error:
         _tell(str(error), name, output, is_json=is_json)
         return exit_statuses.REFUSED
+    except GatewayAbsentError as error:
+        _tell(f"{error}; is it the address of the gateway?", name, output, is_json=is_json)
+        return exit_statuses.GATEWAY_UNAVAILABLE
     except GatewayUnavailableError as error:
         _tell(str(error), name, output, is_json=is_json)
         return exit_statuses.GATEWAY_UNAVAILABLE

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC
-from email.utils import parsedate_to_datetime
 from typing import Final
 
 from aiohttp import web
@@ -14,7 +11,7 @@ from aiohttp import web
 from dequeuer.core import clock
 from dequeuer.core.errors import clip
 from dequeuer.formats.deadline import DEADLINE_ATTRIBUTE, encode_deadline
-from dequeuer.formats.go_time import parse_time
+from dequeuer.formats.time_text import MAX_CHARS, parse_moment, parse_span
 from dequeuer.gateway.problems import ProblemError
 
 CANCEL_AFTER_HEADER: Final = "Cancel-After"
@@ -23,11 +20,6 @@ DEADLINE_HEADERS: Final = (CANCEL_AFTER_HEADER, DEADLINE_HEADER)
 MAX_DAYS: Final = 14
 """From now on: SQS keeps no message longer."""
 DAY_S: Final = 24 * 3600.0
-MAX_CHARS: Final = 64
-
-_PART: Final = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)(ms|s|m|h)", re.ASCII)
-_SECONDS: Final = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,9})?", re.ASCII)
-_UNITS_S: Final[Mapping[str, float]] = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +43,7 @@ class Deadlines:
             raise _invalid(f"{len(given)} deadlines are given: send one of {names}, once")
         [(name, value)] = given
         now_s = clock.wall()
-        at_s = _after(value, now_s) if name == CANCEL_AFTER_HEADER else _moment(value)
+        at_s = _after(value, now_s) if name == CANCEL_AFTER_HEADER else parse_moment(value)
         if at_s is None:
             forms = (
                 "a time such as 30, 30s, 5m or 1h30m" if name == CANCEL_AFTER_HEADER else "a date of HTTP or RFC 3339"
@@ -80,27 +72,5 @@ def _invalid(text: str) -> ProblemError:
 
 
 def _after(text: str, now_s: float) -> float | None:
-    text = text.strip(" \t")
-    if len(text) > MAX_CHARS:
-        return None
-    if _SECONDS.fullmatch(text):
-        return now_s + float(text)
-    parts = list(_PART.finditer(text))
-    if not parts or "".join(part[0] for part in parts) != text:
-        return None
-    return now_s + sum(float(part[1]) * _UNITS_S[part[2]] for part in parts)
-
-
-def _moment(text: str) -> float | None:
-    text = text.strip(" \t")
-    if len(text) > MAX_CHARS:
-        return None
-    try:
-        return parse_time(text.upper()) / 1e9
-    except (ValueError, OverflowError):
-        pass
-    try:
-        when = parsedate_to_datetime(text)
-        return (when if when.tzinfo is not None else when.replace(tzinfo=UTC)).timestamp()
-    except (ValueError, TypeError, IndexError, OverflowError):
-        return None
+    span_s = parse_span(text)
+    return None if span_s is None else now_s + span_s

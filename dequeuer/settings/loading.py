@@ -20,6 +20,7 @@ from dequeuer.settings.priority_queues import all_queue_urls
 from dequeuer.settings.programs import USERS
 from dequeuer.settings.proxy import ProxySettings
 from dequeuer.settings.reader import Reader
+from dequeuer.settings.requests_command import RequestsCommandSettings
 from dequeuer.settings.sidecar import DEFAULT_CLUSTER_FILE, SHUTDOWN_GRACE_S, ApiKind, SidecarSettings
 from dequeuer.settings.text_parsers import API_NAME, JOB_ID, queue_region
 from dequeuer.settings.ui import UiSettings, is_loopback
@@ -261,6 +262,17 @@ def load_jobs_command(argv: Sequence[str], environ: Mapping[str, str], *, needs_
     if needs_gateway:
         reader.require("jobs_command")
     return reader.settings(JobsCommandSettings, {})
+
+
+def load_requests_command(argv: Sequence[str], environ: Mapping[str, str]) -> RequestsCommandSettings:
+    """Return the settings of the commands for requests.
+
+    Raises:
+        ConfigurationError: with every fault.
+    """
+    reader = Reader("requests_command", argv, environ)
+    reader.require("requests_command")
+    return reader.settings(RequestsCommandSettings, {})
 
 
 def _check_file(reader: Reader, path: str, check: Callable[[str, T], object] | None, argument: T) -> None:

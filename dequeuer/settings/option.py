@@ -23,13 +23,15 @@ User = Literal[
     "enqueuer",
     "controller",
     "jobs_command",
+    "requests_command",
     "proxy",
     "webhooks",
     "provision",
     "ui",
 ]
 """Who uses an option: the sidecar of an async API, of a batch API or of any queue, the gateway, the enqueuer, the
-controller, `dequeuer jobs`, the realtime proxy, `dequeuer webhooks`, `dequeuer provision`, or `dequeuer ui`."""
+controller, `dequeuer jobs`, a command for requests, the realtime proxy, `dequeuer webhooks`, `dequeuer provision` or
+`dequeuer ui`."""
 
 
 class Details(TypedDict, total=False):

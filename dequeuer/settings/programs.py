@@ -12,12 +12,22 @@ from dequeuer.settings.jobs_command import JobsCommandSettings
 from dequeuer.settings.option import Option, User, declarations
 from dequeuer.settings.provision import ProvisionSettings
 from dequeuer.settings.proxy import ProxySettings
+from dequeuer.settings.requests_command import RequestsCommandSettings
 from dequeuer.settings.sidecar import SidecarSettings
 from dequeuer.settings.ui import UiSettings
 from dequeuer.settings.webhooks import WebhooksSettings
 
 Program = Literal[
-    "sidecar", "gateway", "enqueuer", "controller", "jobs_command", "proxy", "webhooks", "provision", "ui"
+    "sidecar",
+    "gateway",
+    "enqueuer",
+    "controller",
+    "jobs_command",
+    "requests_command",
+    "proxy",
+    "webhooks",
+    "provision",
+    "ui",
 ]
 
 MODELS: Mapping[Program, type] = {
@@ -26,6 +36,7 @@ MODELS: Mapping[Program, type] = {
     "enqueuer": EnqueuerSettings,
     "controller": ControllerSettings,
     "jobs_command": JobsCommandSettings,
+    "requests_command": RequestsCommandSettings,
     "proxy": ProxySettings,
     "webhooks": WebhooksSettings,
     "provision": ProvisionSettings,
@@ -37,6 +48,7 @@ USERS: Mapping[Program, tuple[User, ...]] = {
     "enqueuer": ("enqueuer",),
     "controller": ("controller",),
     "jobs_command": ("jobs_command",),
+    "requests_command": ("requests_command",),
     "proxy": ("proxy",),
     "webhooks": ("webhooks",),
     "provision": ("provision",),

@@ -74,6 +74,8 @@ class SidecarSettings(SharedSettings):
       dequeuer token                makes a token for a caller of the gateway
       dequeuer provision [flags]    creates queues and bucket of an API, or prints them
       dequeuer jobs COMMAND         submits, follows and stops jobs, at a gateway
+      dequeuer COMMAND API          requests of async APIs at a gateway: submit, status, result, wait,
+                                    cancel, tail, list, and dlq for dead letters
       dequeuer dev [flags]          everything on this machine, without an AWS account
       dequeuer --version
     """

@@ -1,0 +1,1 @@
+"""Requests of async APIs from a shell: `dequeuer submit`, `status`, `result`, `wait`, `cancel`, `tail`, `list`."""

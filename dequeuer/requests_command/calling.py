@@ -1,0 +1,55 @@
+"""Calls the gateway for a command."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Final, TypeAlias
+
+from dequeuer.client.client import Client
+from dequeuer.client.errors import RequestRefusedError
+from dequeuer.client.requests import ApiRequests
+from dequeuer.client.retrying import RETRY_LIMIT_S
+from dequeuer.commands.output import Output
+from dequeuer.commands.refusals import status_of
+from dequeuer.requests_command import exit_statuses
+from dequeuer.requests_command.options import Command, Options
+from dequeuer.requests_command.refused import tell_refusal
+from dequeuer.requests_command.reporting import cancel, list_dead_letters, list_requests, redrive, show_status
+from dequeuer.requests_command.results import write_result
+from dequeuer.requests_command.submitting import submit
+from dequeuer.requests_command.tailing import tail
+from dequeuer.requests_command.waiting import wait
+
+_Call: TypeAlias = Callable[[ApiRequests, Options, Output], Awaitable[int]]
+
+QUESTION_RETRY_LIMIT_S: Final = 10.0
+"""Who asks a question wants an answer, or to hear that there is none."""
+
+_CALLS: Final[Mapping[Command, _Call]] = {
+    "submit": submit,
+    "status": show_status,
+    "result": write_result,
+    "wait": wait,
+    "cancel": cancel,
+    "tail": tail,
+    "list": list_requests,
+    "dlq list": list_dead_letters,
+    "dlq redrive": redrive,
+}
+_PATIENT: Final[frozenset[Command]] = frozenset({"submit", "wait", "tail"})
+
+
+async def run_call(options: Options, gateway_url: str, output: Output, token: str | None = None) -> int:
+    """Run a command; return its exit status. `token`: of the caller."""
+    call = _call(options, gateway_url, output, token)
+    return await status_of(call, options.name, output, is_json=options.is_json, what="the request")
+
+
+async def _call(options: Options, gateway_url: str, output: Output, token: str | None) -> int:
+    limit_s = RETRY_LIMIT_S if options.command in _PATIENT else QUESTION_RETRY_LIMIT_S
+    async with Client(gateway_url, token=token, retry_limit_s=limit_s) as client:
+        try:
+            return await _CALLS[options.command](client.api(options.api), options, output)
+        except RequestRefusedError as error:
+            tell_refusal(error, options, output)
+            return exit_statuses.REFUSED

@@ -1,0 +1,150 @@
+"""`dequeuer submit`: submits payloads, one or many, and perhaps waits for their results."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import aclosing
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from dequeuer.client.errors import (
+    GatewayBusyError,
+    GatewayLostError,
+    GatewayUnavailableError,
+    InvalidAnswerError,
+    RequestRefusedError,
+)
+from dequeuer.client.request_status import RequestStatus
+from dequeuer.client.requests import ApiRequests
+from dequeuer.client.submission import SubmitOptions
+from dequeuer.commands.output import Output
+from dequeuer.core.plurals import counted
+from dequeuer.requests_command import exit_statuses
+from dequeuer.requests_command.documents import outcome_line
+from dequeuer.requests_command.in_order import in_order
+from dequeuer.requests_command.options import Options, SubmitArguments
+from dequeuer.requests_command.payloads import Payload, check_files, payloads
+from dequeuer.requests_command.results import show_end
+from dequeuer.requests_command.waiting import time_limit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Outcome:
+    """What became of a payload. `status`: of its request, when it was waited for; `fault`: it was not submitted."""
+
+    payload: Payload
+    request_id: str = ""
+    status: RequestStatus | None = None
+    fault: str = ""
+
+
+async def submit(api: ApiRequests, options: Options, output: Output) -> int:
+    """Submit what is to be submitted; return the exit status."""
+    if options.submission.data is None:
+        check_files(options.submission.files)
+    if options.submission.is_single:
+        return await _submit_one(api, options, output)
+    return await _Many(api, options, output).submit()
+
+
+async def _submit_one(api: ApiRequests, options: Options, output: Output) -> int:
+    async with aclosing(payloads(options.submission)) as found:
+        payload = await anext(found)
+    look = f"look at `dequeuer list {options.api}` before you submit it again"
+    try:
+        request = await api.submit(payload.data, **_submit_options(payload, options.submission))
+    except GatewayBusyError:
+        output.note(f"{options.name}: the request was not accepted; submit it again later")
+        raise
+    except (GatewayLostError, asyncio.CancelledError):
+        output.note(f"{options.name}: the gateway may have accepted the request, or not: {look}")
+        raise
+    if not options.submission.waits:
+        if options.is_json:
+            output.json({"id": request.id})
+        else:
+            output.line(request.id)
+        return exit_statuses.OK
+    output.note(f"{options.name}: submitted request {request.id}")  # whoever is interrupted knows it nevertheless
+    async with time_limit(options, output, [request.id]) as limit:
+        status = await api.wait(request.id)
+    return limit.status if limit.is_over else await show_end(status, options, output)
+
+
+class _Many:
+    """Submits many payloads. One that is refused ends nothing; a gateway that cannot be used ends all."""
+
+    def __init__(self, api: ApiRequests, options: Options, output: Output) -> None:
+        self._api = api
+        self._options = options
+        self._arguments = options.submission
+        self._output = output
+        self._submitted = 0
+
+    async def submit(self) -> int:
+        """Submit all; print each in its order; return the exit status."""
+        found: set[int] = set()
+        try:
+            async with (
+                time_limit(self._options, self._output, []) as limit,
+                aclosing(payloads(self._arguments)) as items,
+                aclosing(in_order(items, self._submit, self._arguments.concurrency)) as outcomes,
+            ):
+                async for outcome in outcomes:
+                    found.add(self._show(outcome))
+        except (GatewayUnavailableError, InvalidAnswerError, asyncio.CancelledError):
+            if self._submitted:
+                self._tell_rest()
+            raise
+        if limit.is_over:
+            self._tell_rest()
+            return limit.status
+        return exit_statuses.of_all(found)
+
+    async def _submit(self, payload: Payload) -> _Outcome:
+        if payload.fault:
+            return _Outcome(payload=payload, fault=payload.fault)
+        try:
+            request = await self._api.submit(payload.data, **_submit_options(payload, self._arguments))
+        except RequestRefusedError as error:
+            return _Outcome(payload=payload, fault=f"is refused: {'; '.join(fault.message for fault in error.faults)}")
+        self._submitted += 1
+        status = await self._api.wait(request.id) if self._arguments.waits else None
+        return _Outcome(payload=payload, request_id=request.id, status=status)
+
+    def _show(self, outcome: _Outcome) -> int:
+        """Print what became of a payload; return the exit status that it would have alone."""
+        index = outcome.payload.index
+        if outcome.fault:
+            self._output.note(f"{self._options.name}: {outcome.payload.name} {outcome.fault}")
+            if self._options.is_json or self._arguments.waits:
+                self._output.json({"index": index, "error": {"message": outcome.fault}})
+            return exit_statuses.REFUSED
+        fields = {"index": index, "id": outcome.request_id}
+        if outcome.status is not None:
+            self._output.json_line(outcome_line(fields, outcome.status))
+            return exit_statuses.of_status(outcome.status)
+        if self._options.is_json:
+            self._output.json(fields)
+        else:
+            self._output.line(outcome.request_id)
+        return exit_statuses.OK
+
+    def _tell_rest(self) -> None:
+        self._output.note(
+            f"{self._options.name}: {counted(self._submitted, 'request')} accepted by now, perhaps up to "
+            f"{self._arguments.concurrency} more: `dequeuer list {self._options.api}` shows them"
+        )
+
+
+def _submit_options(payload: Payload, arguments: SubmitArguments) -> SubmitOptions:
+    options = SubmitOptions(content_type=payload.content_type, headers=dict(arguments.headers))
+    if arguments.key is not None:
+        options["key"] = arguments.key
+    if arguments.priority is not None:
+        options["priority"] = arguments.priority
+    if arguments.cancel_after_s is not None:
+        options["cancel_after_s"] = arguments.cancel_after_s
+    if arguments.deadline_s is not None:
+        options["deadline"] = datetime.fromtimestamp(arguments.deadline_s, UTC)
+    return options

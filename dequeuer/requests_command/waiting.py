@@ -1,0 +1,100 @@
+"""`dequeuer wait`: waits for the ends of requests; and the limit of every wait."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import dataclass
+from typing import Final
+
+from dequeuer.client.request_status import RequestStatus
+from dequeuer.client.requests import ApiRequests
+from dequeuer.commands.output import Output
+from dequeuer.core.plurals import counted
+from dequeuer.requests_command import exit_statuses
+from dequeuer.requests_command.documents import status_line
+from dequeuer.requests_command.options import Options
+from dequeuer.requests_command.refused import known
+from dequeuer.requests_command.texts import end_line
+
+MAX_WAITS: Final = 50
+"""At the gateway at a time: each holds a connection, and the gateway lets only so many wait."""
+
+
+@dataclass(slots=True)
+class Limit:
+    """Whether `--timeout` is over, and the exit status then."""
+
+    is_over: bool = False
+    status: int = exit_statuses.WAITED_TOO_LONG
+
+
+@asynccontextmanager
+async def time_limit(options: Options, output: Output, waited: Sequence[str]) -> AsyncIterator[Limit]:
+    """Cut what is inside when `--timeout` is over, and say that the requests go on. So it is when it is cancelled.
+
+    `waited`: the ids of requests; it may become shorter.
+    """
+    limit = Limit()
+    try:
+        async with asyncio.timeout(options.timeout_s) as timeout:
+            yield limit
+    except TimeoutError:
+        if not timeout.expired():
+            raise
+        limit.is_over = True
+        output.note(f"{options.name}: waited for {options.timeout_s} s{_go_on(options.api, waited)}")
+    except asyncio.CancelledError:
+        if waited:
+            output.note(f"{options.name}: stopped waiting{_go_on(options.api, waited)}")
+        raise
+
+
+def _go_on(api: str, waited: Sequence[str]) -> str:
+    if not waited:
+        return ""
+    goes_on, some = f"{counted(len(waited), 'request')} go on", "ID ..."
+    if len(waited) == 1:
+        goes_on, some = f"Request {waited[0]} goes on", waited[0]
+    return f". {goes_on}: `dequeuer wait {api} {some}` waits again, `dequeuer cancel {api} {some}` cancels"
+
+
+async def wait(api: ApiRequests, options: Options, output: Output) -> int:
+    """Wait for the ends of requests, and print each as it comes; return the exit status."""
+    waited = list(dict.fromkeys(options.ids))
+    found = []
+    async with (
+        time_limit(options, output, waited) as limit,
+        aclosing(_ends(api, tuple(waited), options, output)) as ends,
+    ):
+        async for request_id, status in ends:
+            waited.remove(request_id)
+            found.append(exit_statuses.REFUSED if status is None else exit_statuses.of_status(status))
+            if status is not None and options.is_json:
+                output.json_line(status_line(status))
+            elif status is not None:
+                output.line(end_line(status))
+    if limit.is_over:
+        return limit.status
+    return found[0] if len(found) == 1 else exit_statuses.of_all(found)
+
+
+async def _ends(
+    api: ApiRequests, ids: Sequence[str], options: Options, output: Output
+) -> AsyncGenerator[tuple[str, RequestStatus | None], None]:
+    """Yield each request as it ends; without a status when it is refused."""
+    room = asyncio.Semaphore(MAX_WAITS)
+
+    async def end_of(request_id: str) -> tuple[str, RequestStatus | None]:
+        async with room:
+            return request_id, await known(api.wait(request_id), options, output)
+
+    tasks = [asyncio.create_task(end_of(request_id)) for request_id in ids]
+    try:
+        for end in asyncio.as_completed(tasks):
+            yield await end
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,0 +1,61 @@
+"""Runs commands of `dequeuer` as processes, and holds what they say."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+
+
+class Tty(io.StringIO):
+    """A terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """What a command has said."""
+
+    status: int
+    out: str
+    err: str
+
+    @property
+    def lines(self) -> list[str]:
+        return self.out.splitlines()
+
+
+async def start(
+    *line: str, env: Mapping[str, str] | None = None, stdin: int | None = asyncio.subprocess.DEVNULL
+) -> asyncio.subprocess.Process:
+    """Start a command as a process."""
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("DEQUEUER_")}
+    return await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "dequeuer", *line),
+        stdin=stdin,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        env={**environ, "PYTHONPATH": str(ROOT), **(env or {})},
+    )
+
+
+async def ended(process: asyncio.subprocess.Process, stdin: bytes | None = None) -> Ended:
+    """Wait for the end of a process."""
+    async with asyncio.timeout(60):
+        out, err = await process.communicate(stdin)
+    assert process.returncode is not None
+    return Ended(process.returncode, out.decode(), err.decode())
+
+
+async def run(*line: str, env: Mapping[str, str] | None = None, stdin: bytes | None = None) -> Ended:
+    """Run a command as a process."""
+    kind = asyncio.subprocess.DEVNULL if stdin is None else asyncio.subprocess.PIPE
+    return await ended(await start(*line, env=env, stdin=kind), stdin)

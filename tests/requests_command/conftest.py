@@ -1,0 +1,15 @@
+from __future__ import annotations
+
+import pytest
+
+from dequeuer.client import following, retrying
+from dequeuer.core.retry import Backoff
+
+NO_PAUSE = Backoff(initial_s=0.0, max_s=0.0)
+
+
+@pytest.fixture(autouse=True)
+def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Within the test, calls are repeated without a pause."""
+    monkeypatch.setattr(retrying, "CALL_BACKOFF", NO_PAUSE)
+    monkeypatch.setattr(following, "RECONNECT_BACKOFF", NO_PAUSE)
