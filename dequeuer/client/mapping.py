@@ -10,6 +10,7 @@ from typing import Any, Final, Generic, TypeAlias, TypeVar
 from dequeuer.client.errors import ClientError, GatewayUnavailableError
 from dequeuer.client.outcomes import RequestFailedError
 from dequeuer.client.request_status import RequestStatus
+from dequeuer.client.submission import SubmitOptions
 from dequeuer.concurrency.as_completed import as_completed
 from dequeuer.concurrency.in_order import each
 
@@ -43,6 +44,23 @@ class Outcome(Generic[P]):
             raise self.error
         assert self.status is not None  # noqa: S101 - without an error it is there
         return self.status.result()
+
+
+def runner(
+    run: Callable[..., Awaitable[RequestStatus]],
+    timeout_s: float | None,
+    key_of: Callable[[P], str] | None,
+    options: SubmitOptions,
+) -> Run[P]:
+    """Return what is done with each payload. `run`: of `ApiRequests`; the other arguments are those of its `map`."""
+    if "key" in options:
+        raise ValueError("one key would make all payloads one request: give key_of")
+
+    async def run_one(payload: P) -> RequestStatus:
+        own = {"key": key_of(payload)} if key_of is not None else {}
+        return await run(payload, timeout_s, **options, **own)
+
+    return run_one
 
 
 async def outcome_of(run: Run[P], index: int, payload: P) -> Outcome[P]:

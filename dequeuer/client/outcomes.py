@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dequeuer.client.errors import ClientError
+from dequeuer.client.errors import ClientError, InvalidAnswerError
 from dequeuer.client.request_status import RequestStatus
 
 
@@ -34,3 +34,12 @@ def result_of(status: RequestStatus) -> object:
     if status.state == "failed":
         raise RequestFailedError(status)
     return status.result()
+
+
+def result_json_of(status: RequestStatus) -> bytes:
+    """Return the bytes of the result of a request that has ended. Raises as `result_of`."""
+    if status.state == "failed":
+        raise RequestFailedError(status)
+    if status.result_json is None:
+        raise InvalidAnswerError(f"request {status.id} is {status.state}, and its result is not there any more")
+    return status.result_json

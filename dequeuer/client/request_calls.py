@@ -112,7 +112,27 @@ class RequestCalls:
             reader = EventReader()
             async for chunk in answer.chunks():
                 for data in reader.feed(chunk):
-                    yield request_status(data)
+                    yield _own(request_status(data), request_id)
+
+    async def result_chunks(self, request_id: str, size: int) -> AsyncGenerator[bytes, None]:
+        """Yield the result of a completed request as it comes. `size`: its bytes.
+
+        Raises:
+            GatewayLostError: it was cut off, also after its last piece.
+        """
+        rest = b'{"id":"%b","status":"completed","result":' % request_id.encode()
+        answer = await self._gateway.open("GET", self._path_of(request_id), {}, idle_timeout_s=CALL_IDLE_TIMEOUT_S)
+        async with aclosing(answer):
+            async for chunk in answer.chunks():
+                begin, piece = chunk[: len(rest)], chunk[len(rest) :][:size]
+                if not rest.startswith(begin):
+                    raise InvalidAnswerError(f"the gateway does not send the result of request {request_id}")
+                rest = rest[len(begin) :]
+                size -= len(piece)
+                if piece:
+                    yield piece
+        if size:
+            raise InvalidAnswerError(f"the result of request {request_id} is shorter than the gateway said")
 
     async def page(self, *, limit: int, state: str | None, after: str) -> RequestPage:
         """Return a page of the newest requests. `after`: `following` of the page before; "": the first page."""
@@ -137,7 +157,7 @@ class RequestCalls:
 
     async def _status(self, method: str, request_id: str, query: Mapping[str, str], idle_s: float) -> RequestStatus:
         path = self._path_of(request_id).removeprefix(self._path)
-        return request_status(await self._read(method, path, query, idle_s=idle_s))
+        return _own(request_status(await self._read(method, path, query, idle_s=idle_s)), request_id)
 
     async def _object(self, method: str, suffix: str, query: Mapping[str, str], max_bytes: int) -> Mapping[str, Any]:
         async with (
@@ -178,3 +198,10 @@ class RequestCalls:
         if not is_request_id(request_id):  # it becomes a part of paths
             raise ValueError(f'"{clip(request_id)}" is not the id of a request')
         return f"{self._path}/{request_id}"
+
+
+def _own(status: RequestStatus, request_id: str) -> RequestStatus:
+    """Return the status if it is that of the request. A cache on the way could mix them up."""
+    if status.id != request_id:
+        raise InvalidAnswerError(f"the gateway answers with request {status.id} to a question about {request_id}")
+    return status

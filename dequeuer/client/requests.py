@@ -13,8 +13,8 @@ from typing import Any, TypeVar, Unpack
 from dequeuer.client.dead_letters import DeadLetters, Redriven, dead_letters_of, redriven_of
 from dequeuer.client.fields import moment_of
 from dequeuer.client.following import follow
-from dequeuer.client.mapping import CONCURRENCY, Outcome, Run, map_payloads
-from dequeuer.client.outcomes import RequestNotEndedError, result_of
+from dequeuer.client.mapping import CONCURRENCY, Outcome, map_payloads, runner
+from dequeuer.client.outcomes import RequestNotEndedError, result_json_of, result_of
 from dequeuer.client.request_calls import PAGE_REQUESTS, RequestCalls, RequestPage, Submitted
 from dequeuer.client.request_status import RequestStatus
 from dequeuer.client.retrying import CALL_BACKOFF, Retries
@@ -112,19 +112,8 @@ class ApiRequests:
         Raises:
             GatewayUnavailableError: the gateway cannot be used for longer than calls are made again.
         """
-        run = self.runner(timeout_s, key_of, options)
+        run = runner(self.run, timeout_s, key_of, options)
         return map_payloads(payloads, run, concurrency=concurrency, ordered=ordered, stop_on_error=stop_on_error)
-
-    def runner(self, timeout_s: float | None, key_of: Callable[[P], str] | None, options: SubmitOptions) -> Run[P]:
-        """Return what `map` does with each payload. The arguments are those of `map`."""
-        if "key" in options:
-            raise ValueError("one key would make all payloads one request: give key_of")
-
-        async def run(payload: P) -> RequestStatus:
-            own: SubmitOptions = {**options, "key": key_of(payload)} if key_of is not None else options
-            return await self.run(payload, timeout_s, **own)
-
-        return run
 
     async def _submit(self, submission: Submission, wait_s: int = 0) -> Submitted:
         call = self._retries.call if submission.has_key else self._retries.call_once
@@ -169,10 +158,25 @@ class ApiRequests:
         """
         return result_of(await self.wait(request_id, timeout_s))
 
+    async def result_chunks(self, request_id: str) -> AsyncGenerator[bytes, None]:
+        """Wait until a request has ended; yield the bytes of its result as they come, of any size.
+
+        Raises:
+            RequestFailedError: it has failed.
+            GatewayLostError: the result was cut off, also after its last piece: begin anew.
+        """
+        status = [one async for one in self.events(request_id)][-1]
+        if status.state == "failed" or status.result_bytes is None:
+            yield result_json_of(status)
+            return
+        async with aclosing(self._calls.result_chunks(request_id, status.result_bytes)) as chunks:
+            async for chunk in chunks:
+                yield chunk
+
     async def events(self, request_id: str) -> AsyncGenerator[RequestStatus, None]:
         """Yield the status of a request each time it changes, until it has ended. Lost connections are made again.
 
-        Results above 64 KiB are not in it: `status` has them.
+        Results above 64 KiB are not in it: `status` has them, or `result_chunks`.
         """
         async with aclosing(follow(self._calls, request_id, is_known=self._retries.is_known)) as statuses:
             async for status in statuses:

@@ -15,7 +15,7 @@ from dequeuer.client.client import Client, ClientOptions
 from dequeuer.client.dead_letters import DeadLetters, Redriven
 from dequeuer.client.jobs import Kind
 from dequeuer.client.loop_thread import LoopThread
-from dequeuer.client.mapping import CONCURRENCY, Outcome
+from dequeuer.client.mapping import CONCURRENCY, Outcome, runner
 from dequeuer.client.realtime import CallOptions, RealtimeResponse
 from dequeuer.client.request_calls import RequestPage
 from dequeuer.client.request_status import RequestStatus
@@ -118,7 +118,7 @@ class SyncApiRequests:
         **options: Unpack[SubmitOptions],
     ) -> Generator[Outcome[P], None, None]:
         """As `ApiRequests.map`. The payloads are read in the thread of the caller."""
-        run = self._api.runner(timeout_s, key_of, options)
+        run = runner(self._api.run, timeout_s, key_of, options)
         return map_in_thread(
             self._thread, payloads, run, concurrency=concurrency, ordered=ordered, stop_on_error=stop_on_error
         )
@@ -134,6 +134,10 @@ class SyncApiRequests:
     def result(self, request_id: str, timeout_s: float | None = None) -> Any:
         """As `ApiRequests.result`."""
         return self._thread.run(self._api.result(request_id, timeout_s))
+
+    def result_chunks(self, request_id: str) -> Generator[bytes, None, None]:
+        """As `ApiRequests.result_chunks`."""
+        return self._thread.iterate(self._api.result_chunks(request_id))
 
     def events(self, request_id: str) -> Generator[RequestStatus, None, None]:
         """As `ApiRequests.events`."""

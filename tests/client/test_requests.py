@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from dequeuer.client.client import Client
-from dequeuer.client.errors import AnswerTooLargeError, RequestRefusedError
+from dequeuer.client.errors import AnswerTooLargeError, GatewayLostError, InvalidAnswerError, RequestRefusedError
 from dequeuer.client.outcomes import RequestFailedError, RequestNotEndedError
 from dequeuer.client.requests import ApiRequests
 from dequeuer.formats.deadline import DEADLINE_ATTRIBUTE
@@ -19,6 +19,7 @@ from dequeuer.gateway.dead_letters import DeadLetterQueues
 from dequeuer.gateway.priorities import Priorities
 from dequeuer.gateway.service import Gateway
 from dequeuer.sinks.layout import RequestKeys
+from tests.client.stage import answer, canned, chunked
 from tests.gateway.dead_letters import FakeSqs, translate
 from tests.gateway.fakes import MODIFIED_AT, URL, FakeQueue, Store, make_gateway, serving
 from tests.gateway.one_request import KEYS, begin, complete
@@ -214,6 +215,59 @@ async def test_a_result_that_is_too_large_is_not_read(store: Store, gateway: Gat
             await api.result("id1")
         [status] = [one async for one in api.events("id1")]
         assert (status.result_json, status.result_bytes) == (None, (3 << 20) + 2)
+
+
+@pytest.mark.parametrize("size", [1, 64 * 1024, 64 * 1024 + 1, 3 << 20])
+async def test_a_result_of_any_size_comes_in_pieces(store: Store, gateway: Gateway, size: int) -> None:
+    result = b'"' + b"x" * (size - 2) + b'"' if size > 1 else b"7"
+    complete(store, result=result)
+    async with served(gateway) as api:
+        chunks = [chunk async for chunk in api.result_chunks("id1")]
+    assert b"".join(chunks) == result
+    assert max(map(len, chunks)) <= 64 * 1024 + 1
+
+
+async def test_pieces_of_a_request_that_failed_or_whose_result_is_gone_are_errors(
+    store: Store, gateway: Gateway
+) -> None:
+    store.memory.seed([(KEYS.failed, b'{"error": "no", "code": "timeout"}')])
+    store.memory.seed([(RequestKeys("uid", "api", "id2").completed, b"")])
+    async with served(gateway) as api:
+        with pytest.raises(RequestFailedError, match="timeout: no"):
+            await anext(api.result_chunks("id1"))
+        with pytest.raises(InvalidAnswerError, match="id2 is completed, and its result is not there any more"):
+            await anext(api.result_chunks("id2"))
+
+
+BEGIN = b'{"id":"id1","status":"completed",'
+
+
+@pytest.mark.parametrize(
+    ("answered", "error"),
+    [
+        (answer(BEGIN + b'"result":"xxxxxxxx"}')[:-4], GatewayLostError),
+        (answer(BEGIN + b'"result":"xx'), InvalidAnswerError),
+        (answer(b'{"id":"id2","status":"completed","result":"xxxxxxxx"}'), InvalidAnswerError),
+        (answer(b"<html>"), InvalidAnswerError),
+    ],
+)
+async def test_pieces_that_are_not_the_whole_result_are_an_error(answered: bytes, error: type[Exception]) -> None:
+    told = chunked(b"data: " + BEGIN + b'"result_bytes":10}\n\n')
+    async with canned(told, answered) as gateway, Client(gateway.url) as client:
+        with pytest.raises(error):
+            [chunk async for chunk in client.api("api").result_chunks("id1")]
+
+
+async def test_the_status_of_another_request_is_none(store: Store) -> None:
+    async with canned(answer({"id": "id2", "status": "in_queue"})) as gateway, Client(gateway.url) as client:
+        with pytest.raises(InvalidAnswerError, match="answers with request id2 to a question about id1"):
+            await client.api("api").status("id1")
+    async with (
+        canned(chunked(b'data: {"id":"id2","status":"completed"}\n\n')) as gateway,
+        Client(gateway.url) as client,
+    ):
+        with pytest.raises(InvalidAnswerError, match="a question about id1"):
+            await anext(client.api("api").events("id1"))
 
 
 async def test_requests_are_listed_over_pages(gateway: Gateway) -> None:
