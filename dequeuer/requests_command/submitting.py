@@ -18,10 +18,10 @@ from dequeuer.client.request_status import RequestStatus
 from dequeuer.client.requests import ApiRequests
 from dequeuer.client.submission import SubmitOptions
 from dequeuer.commands.output import Output
+from dequeuer.concurrency.as_completed import as_completed
 from dequeuer.core.plurals import counted
 from dequeuer.requests_command import exit_statuses
 from dequeuer.requests_command.documents import outcome_line
-from dequeuer.requests_command.in_order import in_order
 from dequeuer.requests_command.options import Options, SubmitArguments
 from dequeuer.requests_command.payloads import Payload, check_files, payloads
 from dequeuer.requests_command.results import show_end
@@ -88,7 +88,9 @@ class _Many:
             async with (
                 time_limit(self._options, self._output, []) as limit,
                 aclosing(payloads(self._arguments)) as items,
-                aclosing(in_order(items, self._submit, self._arguments.concurrency)) as outcomes,
+                aclosing(
+                    as_completed(items, self._submit, limit=self._arguments.concurrency, ordered=True)
+                ) as outcomes,
             ):
                 async for outcome in outcomes:
                     found.add(self._show(outcome))

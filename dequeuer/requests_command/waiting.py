@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from typing import Final
@@ -11,6 +11,8 @@ from typing import Final
 from dequeuer.client.request_status import RequestStatus
 from dequeuer.client.requests import ApiRequests
 from dequeuer.commands.output import Output
+from dequeuer.concurrency.as_completed import as_completed
+from dequeuer.concurrency.in_order import each
 from dequeuer.core.plurals import counted
 from dequeuer.requests_command import exit_statuses
 from dequeuer.requests_command.documents import status_line
@@ -62,11 +64,16 @@ def _go_on(api: str, waited: Sequence[str]) -> str:
 
 async def wait(api: ApiRequests, options: Options, output: Output) -> int:
     """Wait for the ends of requests, and print each as it comes; return the exit status."""
-    waited = list(dict.fromkeys(options.ids))
+    ids = list(dict.fromkeys(options.ids))
+    waited = list(ids)
     found = []
+
+    async def end_of(request_id: str) -> tuple[str, RequestStatus | None]:
+        return request_id, await known(api.wait(request_id), options, output)
+
     async with (
         time_limit(options, output, waited) as limit,
-        aclosing(_ends(api, tuple(waited), options, output)) as ends,
+        aclosing(as_completed(each(ids), end_of, limit=MAX_WAITS)) as ends,
     ):
         async for request_id, status in ends:
             waited.remove(request_id)
@@ -78,23 +85,3 @@ async def wait(api: ApiRequests, options: Options, output: Output) -> int:
     if limit.is_over:
         return limit.status
     return found[0] if len(found) == 1 else exit_statuses.of_all(found)
-
-
-async def _ends(
-    api: ApiRequests, ids: Sequence[str], options: Options, output: Output
-) -> AsyncGenerator[tuple[str, RequestStatus | None], None]:
-    """Yield each request as it ends; without a status when it is refused."""
-    room = asyncio.Semaphore(MAX_WAITS)
-
-    async def end_of(request_id: str) -> tuple[str, RequestStatus | None]:
-        async with room:
-            return request_id, await known(api.wait(request_id), options, output)
-
-    tasks = [asyncio.create_task(end_of(request_id)) for request_id in ids]
-    try:
-        for end in asyncio.as_completed(tasks):
-            yield await end
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)

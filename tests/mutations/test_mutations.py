@@ -1735,13 +1735,6 @@ MUTATIONS = [
         tests=("tests/jobs_command/test_calling.py",),
     ),
     Mutation(
-        name="a submission of many lines reads its file as fast as it can",
-        module="requests_command/in_order.py",
-        old="if taking is None and not is_over and len(calls) < concurrency:",
-        new="if taking is None and not is_over:",
-        tests=("tests/requests_command/test_in_order.py",),
-    ),
-    Mutation(
         name="a request that failed is no failure for the shell",
         module="requests_command/exit_statuses.py",
         old="return OK if found <= {OK} else COMPLETED_WITH_FAILURES",
