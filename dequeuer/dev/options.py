@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import argparse
 import json
+import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, cast
 
 from dequeuer.core.errors import clip
+from dequeuer.dev.chaos_plan import CHAOS_KINDS, ChaosKind, ChaosPlan, parse_kinds
 from dequeuer.settings.arguments import whole_number
 
 MAX_SAMPLES = 100
 MAX_WORKERS = 100
+MAX_SEED = 2**32 - 1
 DEFAULT_SAMPLES = 3
 DEFAULT_WORKERS = 2
 COMMAND_PORT = 8080
@@ -28,6 +31,7 @@ examples:
   dequeuer dev --kind batch --once                   a batch job instead of an async API
   dequeuer dev --kind realtime --once                requests, events and a WebSocket of a realtime API
   dequeuer dev -f cortex.yaml                        the APIs of a file
+  dequeuer dev -f cortex.yaml --chaos                the same, and things go wrong
 
 Your command gets your environment without AWS_* and without proxies for loopback: its AWS SDK calls the local SQS and
 S3, never your account. CORTEX_PORT is the port that it must listen on. With --kind batch there is one for each worker,
@@ -54,6 +58,7 @@ class Options:
         fifo: whether the queue is a FIFO queue.
         ready_timeout_s: how long the container may take until it listens on its port.
         verbose: show the logs of all processes.
+        chaos: what goes wrong on purpose; None: nothing.
     """
 
     file: str | None
@@ -70,6 +75,7 @@ class Options:
     fifo: bool
     ready_timeout_s: int
     verbose: bool
+    chaos: ChaosPlan | None = None
 
 
 def parse(argv: Sequence[str], *, is_interactive: bool = True) -> Options:
@@ -111,7 +117,22 @@ def parse(argv: Sequence[str], *, is_interactive: bool = True) -> Options:
         fifo=given.queue != "standard",
         ready_timeout_s=given.ready_timeout,
         verbose=given.verbose,
+        chaos=_chaos(parser, given),
     )
+
+
+def _chaos(parser: argparse.ArgumentParser, given: argparse.Namespace) -> ChaosPlan | None:
+    """Return what goes wrong on purpose. Ends with a usage error when that has no sense."""
+    if given.chaos is None:
+        if given.chaos_seed is not None:
+            parser.error("--chaos-seed: repeats the chaos of another run: give --chaos, too, or leave it out")
+        return None
+    if given.file is None:
+        parser.error("--chaos: only with -f: write the APIs into a cortex.yaml, or leave it out")
+    if given.once:
+        parser.error("--chaos: not with --once, which ends before anything goes wrong: leave one of them out")
+    seed = random.randrange(MAX_SEED + 1) if given.chaos_seed is None else given.chaos_seed  # noqa: S311 - no secret
+    return ChaosPlan(kinds=given.chaos, seed=seed)
 
 
 def _check_file_alone(
@@ -229,8 +250,26 @@ def _parser() -> argparse.ArgumentParser:
         metavar="SECONDS",
         help="for the start of your containers (default: 120)",
     )
+    kinds = ", ".join(CHAOS_KINDS)
+    add(
+        "--chaos",
+        nargs="?",
+        type=_kinds,
+        const=CHAOS_KINDS,
+        metavar="KINDS",
+        help=f"with -f: let things go wrong: {kinds}, with commas between (default: all)",
+    )
+    seeds = f"repeat the chaos of another run: 0 to {MAX_SEED} (default: another one each time)"
+    add("--chaos-seed", type=whole_number(0, MAX_SEED), metavar="N", help=seeds)
     add("--verbose", action="store_true", help="show the logs of all processes")
     return parser
+
+
+def _kinds(text: str) -> tuple[ChaosKind, ...]:
+    try:
+        return parse_kinds(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(clip(str(error))) from error
 
 
 def _json(text: str) -> str:

@@ -88,8 +88,13 @@ class Pod:
     def start(self) -> None:
         """Write the files and start all processes, in the background. Raises `OSError`."""
         self._pod_folder.write(None, probes_of(self.api.pod, self._port), self._specs.addresses.gateway_url)
-        for process in (*self._containers, self._sidecar):
+        for process in self.processes:
             process.start()
+
+    @property
+    def processes(self) -> tuple[RestartedProcess, ...]:
+        """Its containers and its sidecar."""
+        return (*self._containers, self._sidecar)
 
     @property
     def health_url(self) -> str:

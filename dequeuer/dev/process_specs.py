@@ -39,10 +39,15 @@ class ProcessSpecs:
         self._inherited = inherited
         self._on_line = on_line
 
-    def server(self) -> ProcessSpec:
-        """Return how to run SQS and S3. Raises `DevError`: they are not installed."""
+    def server(self, hidden_port: int | None = None) -> ProcessSpec:
+        """Return how to run SQS and S3. Raises `DevError`: they are not installed.
+
+        `hidden_port`: a proxy listens on theirs, and passes requests on to this one.
+        """
         command = local_aws.find_server(self._inherited.get("PATH"))
-        own = local_aws.server_environment(self.base, self.addresses.aws)
+        own = local_aws.server_environment(self.base, hidden_port or self.addresses.aws)
+        if hidden_port is not None:
+            del own["MINISTACK_HOST"]  # without it, URLs of queues have the address that was asked: that of the proxy
         return self.process("ministack", command, own, SERVER_STOP_GRACE_S)
 
     def gateway(

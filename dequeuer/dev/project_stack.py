@@ -12,6 +12,7 @@ from typing import TypeAlias
 import aiohttp
 
 from dequeuer.dev.addresses import Addresses, check_ports
+from dequeuer.dev.chaos import Chaos
 from dequeuer.dev.controller_log import parse_job_line
 from dequeuer.dev.display import Display
 from dequeuer.dev.environment import user_environment
@@ -80,6 +81,7 @@ class ProjectStack:
         self._addresses = Addresses.choose(options)
         specs = ProcessSpecs(self._addresses, inherited, directory, self._on_line)
         self._followed: set[str] = set()
+        self._chaos = None if options.chaos is None else Chaos(options.chaos, self._say)
         self._processes = ProjectProcesses(
             project,
             specs,
@@ -87,6 +89,7 @@ class ProjectStack:
             directory=directory,
             say=self._say,
             ready_timeout_s=options.ready_timeout_s,
+            chaos=self._chaos,
         )
         self._logs = JobLogs(self._processes.work_folder, self._on_job_line)
 
@@ -105,7 +108,10 @@ class ProjectStack:
         self._display.print_text(f"starting SQS and S3, the gateway and what {names} needs, on loopback ...")
         async with aiohttp.ClientSession(trust_env=False) as session:
             await self._processes.start(supervisor, session)
-            following = asyncio.create_task(self._logs.follow(), name="dev-job-logs")
+            beside = {asyncio.create_task(self._logs.follow(), name="dev-job-logs")}
+            if self._chaos is not None:
+                self._display.print_text(self._chaos.announcement)
+                beside.add(asyncio.create_task(self._chaos.run(), name="dev-chaos"))
             try:
                 return await self._use(
                     ReadyProject(
@@ -118,8 +124,9 @@ class ProjectStack:
                     )
                 )
             finally:
-                following.cancel()
-                await asyncio.wait({following})
+                for task in beside:
+                    task.cancel()
+                await asyncio.wait(beside)
 
     def _on_line(self, name: str, line: str) -> None:
         if self._options.demo and not self._options.verbose:

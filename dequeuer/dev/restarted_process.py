@@ -30,6 +30,26 @@ class RestartedProcess:
         self._stop_requested = asyncio.Event()
         self._stop_now = asyncio.Event()
         self._life: asyncio.Task[None] | None = None
+        self._child: ChildProcess | None = None
+        self._was_killed = False
+
+    @property
+    def name(self) -> str:
+        """Shown to the user."""
+        return self._spec.name
+
+    @property
+    def pid(self) -> int | None:
+        """The process id; None: it does not run at the moment."""
+        return None if self._child is None else self._child.pid
+
+    def kill(self) -> bool:
+        """Send SIGKILL, and start it again after the shortest pause. Return False when it does not run."""
+        if self._child is None or self._child.status is not None or self._stop_requested.is_set():
+            return False
+        self._was_killed = True
+        self._child.kill()
+        return True
 
     def start(self) -> None:
         """Start it, in the background."""
@@ -45,13 +65,14 @@ class RestartedProcess:
     async def _live(self) -> None:
         failures = 0
         while not self._stop_requested.is_set():
-            began = monotonic()
+            began, self._was_killed = monotonic(), False
             how = await self._run_once()
             if self._stop_requested.is_set():
                 return
-            failures = 0 if monotonic() - began > STEADY_S else failures + 1
+            failures = 0 if self._was_killed or monotonic() - began > STEADY_S else failures + 1
             pause_s = RESTART_BACKOFF.pause_s(max(0, failures - 1))
-            self._on_end(f"{how}\n    It is started again in {pause_s:g} s.")
+            if not self._was_killed:  # whoever killed it knows
+                self._on_end(f"{how}\n    It is started again in {pause_s:g} s.")
             await self._pause(pause_s)
 
     async def _run_once(self) -> str:
@@ -60,6 +81,7 @@ class RestartedProcess:
             child = await ChildProcess.start(self._spec)
         except (OSError, ValueError) as error:  # no more processes, no such folder, a NUL character
             return f"{self._spec.name} cannot be started: {clip(str(error))}"
+        self._child = child
         ended = asyncio.create_task(child.wait(), name=f"{child.name}-end")
         stopping = asyncio.create_task(self._stop_requested.wait(), name=f"{child.name}-stop")
         await asyncio.wait({ended, stopping}, return_when=asyncio.FIRST_COMPLETED)
@@ -67,6 +89,7 @@ class RestartedProcess:
             await child.stop(self._stop_now)
         stopping.cancel()
         await asyncio.wait({ended, stopping})
+        self._child = None
         child.output.close()
         return child.describe_end()
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from dequeuer.dev.chaos_plan import CHAOS_KINDS, ChaosPlan
 from dequeuer.dev.options import Options, parse
 
 
@@ -121,3 +122,34 @@ def test_help_shows_the_ways_to_bring_a_container(capsys: pytest.CaptureFixture[
     shown = capsys.readouterr().out
     assert "dequeuer dev -- uvicorn app:app --port 8080" in shown
     assert "--user-port" in shown
+
+
+def test_chaos_is_all_kinds_or_those_that_are_named_and_has_a_seed() -> None:
+    assert parse(["-f", "a", "--chaos", "--chaos-seed", "5"]).chaos == ChaosPlan(kinds=CHAOS_KINDS, seed=5)
+    assert parse(["--chaos", "slow-s3,kills", "-f", "a", "--chaos-seed", "0"]).chaos == ChaosPlan(
+        kinds=("kills", "slow-s3"), seed=0
+    )
+    largest = parse(["-f", "a", "--chaos", "--chaos-seed", "4294967295"]).chaos
+    assert largest is not None
+    assert largest.seed == 2**32 - 1
+    chosen = [parse(["-f", "a", "--chaos"]).chaos for _ in range(3)]
+    assert len({one.seed for one in chosen if one is not None}) > 1
+    assert parse(["-f", "a"]).chaos is None
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("--chaos", "--chaos: only with -f: write the APIs into a cortex.yaml, or leave it out"),
+        ("-f a --chaos --once", "--chaos: not with --once, which ends before anything goes wrong"),
+        ("-f a --chaos-seed 1", "--chaos-seed: repeats the chaos of another run: give --chaos, too, or leave it out"),
+        ("-f a --chaos kill", '"kill" is no kind of chaos; allowed: kills, throttling, errors, slow-s3'),
+        ("-f a --chaos --chaos-seed -1", "--chaos-seed"),
+        ("-f a --chaos --chaos-seed 4294967296", "--chaos-seed"),
+    ],
+)
+def test_chaos_that_has_no_sense_is_a_usage_error(line: str, reason: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        parse(line.split())
+    assert ended.value.code == 2
+    assert reason in capsys.readouterr().err

@@ -135,6 +135,43 @@ async def test_pauses_grow_and_are_short_again_once_it_ran_for_a_minute(monkeypa
     assert pauses == [0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 30.0, 0.5, 0.5, 1.0]
 
 
+@pytest.mark.usefixtures("no_pauses")
+async def test_one_that_is_killed_on_purpose_is_started_again_and_it_is_not_told() -> None:
+    seen = Seen()
+    process = RestartedProcess(spec(STAYS, seen), seen)
+    assert (process.kill(), process.pid) == (False, None)
+    process.start()
+    await seen.until(seen.pids)
+    first = process.pid
+    assert process.kill()
+    await seen.until(lambda: len(seen.pids()) == 2)
+    assert seen.pids() == [first, process.pid]
+    await process.stop(asyncio.Event())
+    assert (process.kill(), process.pid) == (False, None)
+    assert len(seen.all) == 2
+
+
+async def test_kills_on_purpose_make_no_pause_longer(monkeypatch: pytest.MonkeyPatch) -> None:
+    pauses: list[float] = []
+    process = RestartedProcess(spec(STAYS, Seen()), lambda _: None)
+
+    async def live() -> str:
+        process._was_killed = len(pauses) < 3
+        return "it ended"
+
+    async def pause(pause_s: float) -> None:
+        pauses.append(pause_s)
+        if len(pauses) == 5:
+            process._stop_requested.set()
+
+    monkeypatch.setattr(process, "_run_once", live)
+    monkeypatch.setattr(process, "_pause", pause)
+    process.start()
+    assert process._life is not None
+    await process._life
+    assert pauses == [0.5, 0.5, 0.5, 0.5, 1.0]
+
+
 async def test_one_that_was_never_started_has_nothing_to_stop() -> None:
     seen = Seen()
     await RestartedProcess(spec(STAYS, seen), seen).stop(asyncio.Event())

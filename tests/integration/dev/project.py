@@ -18,6 +18,11 @@ ENDED = {
 """The statuses at which work of each API is over."""
 
 
+def own_files(folder: Path) -> set[str]:
+    """Return the files of the project, without what Python itself writes beside modules."""
+    return {path.name for path in folder.iterdir() if path.name not in {"__pycache__", "temporary"}}
+
+
 def run_project(folder: Path, *more: str) -> Dev:
     """Run it in a copy, below which all of its files are."""
     shutil.copytree(ROOT / "examples" / "project", folder / "project")

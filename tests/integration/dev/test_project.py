@@ -5,7 +5,8 @@ from __future__ import annotations
 import signal
 from pathlib import Path
 
-from tests.integration.dev.project import SUMMARY, TEXT, run_project
+from tests.integration.dev.project import SUMMARY, TEXT, own_files, run_project
+from tests.integration.sidecar import ROOT
 from tests.integration.waiting import eventually
 
 
@@ -27,6 +28,7 @@ def test_apis_of_all_kinds_call_each_other(tmp_path: Path) -> None:
         dev.send(signal.SIGINT)
         assert dev.wait() == 0
         dev.wait_gone()
+        assert own_files(tmp_path / "project") == own_files(ROOT / "examples" / "project")
 
 
 def completed(found: dict[str, object]) -> dict[str, object] | None:

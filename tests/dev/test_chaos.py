@@ -1,0 +1,112 @@
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from dequeuer.dev.chaos import Chaos
+from dequeuer.dev.chaos_plan import CHAOS_KINDS, ChaosPlan
+from dequeuer.dev.job_processes import JobProcess, job_processes, kill
+from dequeuer.dev.restarted_process import RestartedProcess
+
+
+class Target(RestartedProcess):
+    """A process that is killed in the test's mind alone."""
+
+    def __init__(self, name: str, killed: list[str], *, runs: bool = True) -> None:
+        self._own_name = name
+        self._killed = killed
+        self._runs = runs
+
+    @property
+    def name(self) -> str:
+        return self._own_name
+
+    @property
+    def pid(self) -> int | None:
+        return None
+
+    def kill(self) -> bool:
+        if self._runs:
+            self._killed.append(self._own_name)
+        return self._runs
+
+
+async def run(plan: ChaosPlan, seconds: float, *, runs: bool = True) -> tuple[list[str], list[str], Chaos]:
+    lines: list[str] = []
+    killed: list[str] = []
+    chaos = Chaos(plan, lines.append)
+    for name in ("gateway", "controller", "text api"):
+        chaos.add(Target(name, killed, runs=runs), is_controller=name == "controller")
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await chaos.run()
+    return lines, killed, chaos
+
+
+@pytest.mark.looptime
+async def test_a_seed_repeats_every_line_and_all_kinds_happen() -> None:
+    plan = ChaosPlan(kinds=CHAOS_KINDS, seed=7)
+    lines, killed, chaos = await run(plan, 120)
+    assert (await run(plan, 120))[0] == lines
+    assert (await run(ChaosPlan(kinds=CHAOS_KINDS, seed=8), 120))[0] != lines
+    assert [line for line in lines if "killed" in line] == [f"chaos: killed {name}" for name in killed]
+    assert set(killed) == {"gateway", "controller", "text api"}
+    assert {line.split()[2] for line in lines} == {"fails", "throttles", "takes"} | {name.split()[0] for name in killed}
+    assert chaos.announcement == "chaos: kills, throttling, errors, slow-s3; --chaos-seed 7 repeats it"
+
+
+@pytest.mark.looptime
+async def test_only_what_was_asked_for_happens_and_its_times_do_not_depend_on_the_rest() -> None:
+    lines, killed, _ = await run(ChaosPlan(kinds=("slow-s3",), seed=7), 120)
+    everything, _, _ = await run(ChaosPlan(kinds=CHAOS_KINDS, seed=7), 120)
+    assert lines == [line for line in everything if "longer" in line]
+    assert lines
+    assert not killed
+
+
+@pytest.mark.looptime
+async def test_what_does_not_run_is_not_killed_and_nothing_is_said() -> None:
+    lines, killed, _ = await run(ChaosPlan(kinds=("kills",), seed=7), 60, runs=False)
+    assert (lines, killed) == ([], [])
+
+
+@pytest.mark.looptime
+async def test_sqs_and_s3_are_well_again_when_it_ends() -> None:
+    for seconds in range(8, 60):  # in the middle of episodes, too
+        _, _, chaos = await run(ChaosPlan(kinds=CHAOS_KINDS[1:], seed=7), seconds)
+        assert chaos.faults.delay_s("S3") == 0
+        assert all(chaos.faults.refuse(service, "") is None for service in ("SQS", "S3") for _ in range(20))
+
+
+@pytest.fixture
+async def child() -> AsyncIterator[asyncio.subprocess.Process]:
+    code = "import sys; sys.stdin.read()"
+    command = [sys.executable, "-c", code, "secret"]
+    process = await asyncio.create_subprocess_exec(*command, stdin=asyncio.subprocess.PIPE)
+    yield process
+    if process.returncode is None:
+        process.kill()
+    await process.wait()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="dev kills processes of jobs on Linux alone, by /proc")
+async def test_children_of_the_controller_are_found_without_their_arguments_and_killed(
+    child: asyncio.subprocess.Process,
+) -> None:
+    (found,) = [one for one in job_processes(os.getpid()) if one.pid == child.pid]
+    assert found.name == f"a container of a job ({Path(sys.executable).name})"
+    assert not kill(found, 1)  # it is no child of that one
+    assert kill(found, os.getpid())
+    assert await child.wait() == -9
+    assert not kill(found, os.getpid())
+    assert found not in job_processes(os.getpid())
+
+
+def test_a_process_that_does_not_exist_has_no_children() -> None:
+    assert job_processes(2**22 + 1) == []
+    assert not kill(JobProcess(pid=2**22 + 1, name="x"), 2**22 + 2)
