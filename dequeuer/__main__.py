@@ -18,6 +18,7 @@ _STATUSES = {
     "tail": None,
     "list": None,
     "dlq": None,
+    "cortex": None,
     "dev": None,
     "check": None,
     "provision": None,
@@ -46,6 +47,12 @@ def main() -> None:
     status = run()
     flush_or_discard()
     sys.exit(status)
+
+
+def cortex() -> None:
+    """Run `dequeuer cortex` as a program of its own, which clients of Cortex execute. It has the same arguments."""
+    sys.argv.insert(1, "cortex")
+    main()
 
 
 if __name__ == "__main__":

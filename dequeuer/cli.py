@@ -63,6 +63,7 @@ def _run(arguments: list[str]) -> int:
     others = {
         "dev": _dev,
         "jobs": _jobs,
+        "cortex": _cortex,
         "check": _check,
         "manifests": _manifests,
         "token": _token,
@@ -132,6 +133,12 @@ def _requests(arguments: Sequence[str]) -> int:
     from dequeuer.requests_command.cli import main as requests_main  # noqa: PLC0415 - see above
 
     return requests_main(arguments)
+
+
+def _cortex(arguments: Sequence[str]) -> int:
+    from dequeuer.cortex_command.cli import main as cortex_main  # noqa: PLC0415 - see above
+
+    return cortex_main(arguments)
 
 
 def _check(arguments: Sequence[str]) -> int:

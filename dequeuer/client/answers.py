@@ -18,6 +18,7 @@ from dequeuer.client.errors import (
     RefusedFault,
     RequestRefusedError,
     TooManyRequestsError,
+    UntrustedGatewayError,
 )
 from dequeuer.core import clock
 from dequeuer.core.errors import clip
@@ -135,6 +136,9 @@ def translated(origin: str) -> Iterator[None]:
     """Raise errors of the HTTP client as those of this room. `origin`: the server, for their texts."""
     try:
         yield
+    except aiohttp.ClientConnectorCertificateError as error:
+        text = f"the certificate of {origin} is not trusted ({clip(str(error.certificate_error))})"
+        raise UntrustedGatewayError(f"{text}: SSL_CERT_FILE names another CA") from error
     except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
         raise GatewayAbsentError(f"nothing can be reached at {origin} ({_reason(error)})") from error
     except (aiohttp.ClientResponseError, aiohttp.InvalidURL) as error:

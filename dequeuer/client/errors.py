@@ -38,6 +38,10 @@ class GatewayAbsentError(GatewayUnavailableError):
     """No connection could be made. Nothing was sent, and perhaps the address is wrong."""
 
 
+class UntrustedGatewayError(GatewayAbsentError):
+    """The certificate of the server is not one that this machine trusts. Nothing was sent."""
+
+
 class GatewayBusyError(GatewayUnavailableError):
     """The gateway answered that it cannot do this now, and has not done it."""
 

@@ -33,7 +33,7 @@ _NO_CONTENT: Final = Content()
 
 @asynccontextmanager
 async def open_gateway(
-    url: str, token: str | None = None, *, max_connections: int = MAX_CONNECTIONS
+    url: str, token: str | None = None, *, max_connections: int = MAX_CONNECTIONS, verifies_tls: bool = True
 ) -> AsyncIterator[Gateway]:
     """Open the connection to a gateway; it is closed with the context.
 
@@ -41,10 +41,11 @@ async def open_gateway(
         url: `http://` or `https://`, host, port, and perhaps a path that is put before all paths.
         token: of the caller; None: none is sent. Redirects, which could lead it away, are not followed.
         max_connections: at the same time; further requests wait for one.
+        verifies_tls: whether the certificate of the server is checked. Without it, anyone in between may answer.
     """
     own = {"Authorization": f"Bearer {token}"} if token is not None else {}
     async with aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=max_connections),
+        connector=aiohttp.TCPConnector(limit=max_connections, ssl=verifies_tls),
         cookie_jar=aiohttp.DummyCookieJar(),
         # A compressed answer could be a thousand times its size.
         headers={"User-Agent": f"dequeuer/{__version__}", "Accept-Encoding": "identity", **own},

@@ -13,6 +13,7 @@ from dequeuer.core.errors import ConfigurationError, clip, quoted
 from dequeuer.formats.receiver_rules import InvalidReceiverError, ReceiverRules
 from dequeuer.settings.access import NONE
 from dequeuer.settings.controller import ControllerSettings
+from dequeuer.settings.cortex_command import CortexCommandSettings
 from dequeuer.settings.enqueuer import EnqueuerSettings
 from dequeuer.settings.gateway import GatewaySettings
 from dequeuer.settings.jobs_command import JobsCommandSettings
@@ -273,6 +274,15 @@ def load_requests_command(argv: Sequence[str], environ: Mapping[str, str]) -> Re
     reader = Reader("requests_command", argv, environ)
     reader.require("requests_command")
     return reader.settings(RequestsCommandSettings, {})
+
+
+def load_cortex_command(environ: Mapping[str, str]) -> CortexCommandSettings:
+    """Return the settings of `dequeuer cortex`.
+
+    Raises:
+        ConfigurationError: with every fault.
+    """
+    return Reader("cortex_command", [], environ).settings(CortexCommandSettings, {})
 
 
 def _check_file(reader: Reader, path: str, check: Callable[[str, T], object] | None, argument: T) -> None:

@@ -24,14 +24,15 @@ User = Literal[
     "controller",
     "jobs_command",
     "requests_command",
+    "cortex_command",
     "proxy",
     "webhooks",
     "provision",
     "ui",
 ]
 """Who uses an option: the sidecar of an async API, of a batch API or of any queue, the gateway, the enqueuer, the
-controller, `dequeuer jobs`, a command for requests, the realtime proxy, `dequeuer webhooks`, `dequeuer provision` or
-`dequeuer ui`."""
+controller, `dequeuer jobs`, a command for requests, `dequeuer cortex`, the realtime proxy, `dequeuer webhooks`,
+`dequeuer provision` or `dequeuer ui`."""
 
 
 class Details(TypedDict, total=False):

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Literal
 
 from dequeuer.settings.controller import ControllerSettings
+from dequeuer.settings.cortex_command import CortexCommandSettings
 from dequeuer.settings.enqueuer import EnqueuerSettings
 from dequeuer.settings.gateway import GatewaySettings
 from dequeuer.settings.jobs_command import JobsCommandSettings
@@ -24,6 +25,7 @@ Program = Literal[
     "controller",
     "jobs_command",
     "requests_command",
+    "cortex_command",
     "proxy",
     "webhooks",
     "provision",
@@ -37,6 +39,7 @@ MODELS: Mapping[Program, type] = {
     "controller": ControllerSettings,
     "jobs_command": JobsCommandSettings,
     "requests_command": RequestsCommandSettings,
+    "cortex_command": CortexCommandSettings,
     "proxy": ProxySettings,
     "webhooks": WebhooksSettings,
     "provision": ProvisionSettings,
@@ -49,6 +52,7 @@ USERS: Mapping[Program, tuple[User, ...]] = {
     "controller": ("controller",),
     "jobs_command": ("jobs_command",),
     "requests_command": ("requests_command",),
+    "cortex_command": ("cortex_command",),
     "proxy": ("proxy",),
     "webhooks": ("webhooks",),
     "provision": ("provision",),

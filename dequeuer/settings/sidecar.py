@@ -76,6 +76,7 @@ class SidecarSettings(SharedSettings):
       dequeuer jobs COMMAND         submits, follows and stops jobs, at a gateway
       dequeuer COMMAND API          requests of async APIs at a gateway: submit, status, result, wait,
                                     cancel, tail, list, and dlq for dead letters
+      dequeuer cortex COMMAND       Cortex's commands, at a gateway
       dequeuer dev [flags]          everything on this machine, without an AWS account
       dequeuer --version
     """
