@@ -10,7 +10,7 @@ from dequeuer.apis import Api, AsyncApi, BatchApi, RealtimeApi, TrafficSplitter
 from dequeuer.dev.addresses import Addresses
 from dequeuer.dev.display import Display
 from dequeuer.dev.local_aws import BUCKET
-from dequeuer.dev.next_steps import END, list_objects
+from dequeuer.dev.next_steps import ending, list_objects
 from dequeuer.dev.options import Options
 from dequeuer.dev.project import Project
 from dequeuer.dev.project_stack import ReadyProject
@@ -29,7 +29,7 @@ class Announcement:
         """Say that all accept work; return at once, or never."""
         self._display.print_text(project_ready(ready.addresses, ready.project, ready.work_folder))
         if not self._options.once:
-            self._display.print_text(END)
+            self._display.print_text(ending(ready.page_url))
             await asyncio.Event().wait()
         return EXIT_OK
 

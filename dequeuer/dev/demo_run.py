@@ -1,4 +1,4 @@
-"""`--demo`: samples of every kind of API at the same time, then a little traffic, so that something moves."""
+"""`--demo`: samples of every kind of API at the same time, then a little traffic, so that the page moves."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from dequeuer.dev.demo_traffic import DESCRIPTION, post, send_traffic
 from dequeuer.dev.display import Display, SampleRow
 from dequeuer.dev.errors import DevError
 from dequeuer.dev.joined_display import JoinedDisplay
-from dequeuer.dev.next_steps import END
+from dequeuer.dev.next_steps import ending
 from dequeuer.dev.options import Options
 from dequeuer.dev.project_stack import ReadyProject
 from dequeuer.dev.realtime_samples import RealtimeSamples
@@ -57,8 +57,9 @@ class DemoRun:
         is_success = await self._run_samples(ready)
         say("\nall of it as it should be" if is_success else "\nnot all of it is as it should be")
         if self._options.once:
+            say(f"page: {ready.page_url} (it ends now; --stay keeps it until Ctrl-C)")
             return EXIT_OK if is_success else EXIT_FAILED
-        say(f"{DESCRIPTION}\n{END}")
+        say(f"{DESCRIPTION}\n{ending(ready.page_url)}")
         await send_traffic(partial(post, ready.session, ready.addresses.gateway_url))
         await asyncio.Event().wait()
         return EXIT_OK

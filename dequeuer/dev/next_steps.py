@@ -10,6 +10,11 @@ _JSON = "-H 'Content-Type: application/json'"
 END = "Ctrl-C ends it."
 
 
+def ending(page_url: str | None) -> str:
+    """Return the last lines: how it ends, and where the page is, when there is one."""
+    return END if page_url is None else f"{END}\npage: {page_url}"
+
+
 def after_async(addresses: Addresses, url: str, request_id: str) -> str:
     """Return the commands for an async API; `request_id` is a finished request."""
     return "\n".join(
@@ -19,7 +24,6 @@ def after_async(addresses: Addresses, url: str, request_id: str) -> str:
             f"  curl {url}/{request_id}",
             f"  curl {addresses.admin_url}/metrics",
             list_objects(addresses),
-            END,
         )
     )
 
@@ -35,7 +39,6 @@ def after_batch(addresses: Addresses, url: str, job_id: str) -> str:
             f"  dequeuer jobs status {API_NAME} {job_id} --gateway {addresses.gateway_url}",
             f"  curl '{url}?jobID={job_id}'",
             list_objects(addresses),
-            END,
         )
     )
 
@@ -44,7 +47,7 @@ def after_realtime(url: str, *, is_sample_container: bool) -> str:
     """Return the commands for a realtime API."""
     more = [f"  curl -N {url}/events", f"  curl -i {url}/any/path?n=1"] if is_sample_container else []
     post = f'  curl -X POST {url} {_JSON} -d \'{{"text": "hello"}}\''
-    return "\n".join(("\nTry it, in another terminal:", post, *more, END))
+    return "\n".join(("\nTry it, in another terminal:", post, *more))
 
 
 def list_objects(addresses: Addresses) -> str:

@@ -23,7 +23,7 @@ COMMAND_PORT = 8080
 
 _EXAMPLES = """\
 examples:
-  dequeuer dev --demo                                a sample of each kind
+  dequeuer dev --demo                                a sample of each kind, and the page that shows them
   dequeuer dev                                       a built-in container
   dequeuer dev --once                                the same, ends when the samples are done
   dequeuer dev --user-port 8080                      your container, which is running already
@@ -54,6 +54,8 @@ class Options:
         command: starts the user's container; empty means the built-in container, or one that is running already.
         gateway_port: None means a free port.
         aws_port: of SQS and S3; None means a free port.
+        ui_port: of the page; None means a free port.
+        has_page: whether there is a page.
         workers: the maximum number of requests in flight; the workers of a job.
         fifo: whether the queue is a FIFO queue.
         ready_timeout_s: how long the container may take until it listens on its port.
@@ -71,6 +73,8 @@ class Options:
     command: tuple[str, ...]
     gateway_port: int | None
     aws_port: int | None
+    ui_port: int | None
+    has_page: bool
     workers: int
     fifo: bool
     ready_timeout_s: int
@@ -97,11 +101,15 @@ def parse(argv: Sequence[str], *, is_interactive: bool = True) -> Options:
     elif given.stay:
         parser.error("--stay: only with --demo; others stay until Ctrl-C without it")
     once = given.once or (given.demo and not given.stay and not is_interactive)
+    has_page = given.demo or not (once or given.no_ui)
+    if given.ui_port is not None and not has_page:
+        parser.error("--ui-port: there is no page with --once or --no-ui: leave one of them out")
     kind = cast("Literal['async', 'batch', 'realtime']", given.kind or "async")
     if kind != "async":
         _check_project(parser, given, kind)
     user_port = given.user_port or (COMMAND_PORT if command and kind == "async" else None)
-    _check_ports_differ(parser, {"--port": given.port, "--aws-port": given.aws_port, "--user-port": user_port})
+    ports = {"--port": given.port, "--aws-port": given.aws_port, "--ui-port": given.ui_port, "--user-port": user_port}
+    _check_ports_differ(parser, ports)
     return Options(
         file=given.file,
         demo=given.demo,
@@ -113,6 +121,8 @@ def parse(argv: Sequence[str], *, is_interactive: bool = True) -> Options:
         command=tuple(command or ()),
         gateway_port=given.port,
         aws_port=given.aws_port,
+        ui_port=given.ui_port,
+        has_page=has_page,
         workers=given.workers or DEFAULT_WORKERS,
         fifo=given.queue != "standard",
         ready_timeout_s=given.ready_timeout,
@@ -151,8 +161,10 @@ def _check_demo_alone(
 ) -> None:
     """End with a usage error when something is given that a demo cannot have."""
     extra = _about_one_sample(given, command)
+    if given.no_ui:
+        extra.append("--no-ui")
     if extra:
-        parser.error(f"{', '.join(extra)}: not with --demo, which has samples of its own: leave it out")
+        parser.error(f"{', '.join(extra)}: not with --demo, which shows samples of its own on a page: leave it out")
 
 
 def _about_one_sample(given: argparse.Namespace, command: Sequence[str] | None) -> list[str]:
@@ -215,7 +227,7 @@ def _parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("-f", "--file", metavar="FILE", help="a cortex.yaml: run its APIs instead of a sample")
     add("--kind", choices=("async", "batch", "realtime"), help="kind of API of the samples (default: async)")
-    demo = "samples of an async, a batch and a realtime API"
+    demo = "samples of an async, a batch and a realtime API, and a page that shows them"
     add("--demo", action="store_true", help=demo)
     once = "end when the samples are done, status 1 if one failed; with -f: when all APIs accept work"
     ends = parser.add_mutually_exclusive_group()
@@ -238,6 +250,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     add("--port", type=whole_number(1, 65535), metavar="PORT", help="port of the gateway (default: a free one)")
     add("--aws-port", type=whole_number(1, 65535), metavar="PORT", help="port of SQS and S3 (default: a free one)")
+    add("--ui-port", type=whole_number(1, 65535), metavar="PORT", help="port of the page (default: a free one)")
+    add("--no-ui", action="store_true", help="without the page, which is not there with --once either, but for --demo")
     workers = f"requests at a time, or workers of a job: 1 to {MAX_WORKERS} (default: {DEFAULT_WORKERS})"
     add("--workers", type=whole_number(1, MAX_WORKERS), metavar="N", help=workers)
     queue = parser.add_mutually_exclusive_group()

@@ -101,6 +101,11 @@ class Pod:
         """Where the sidecar says whether the containers get work, and why they do not."""
         return f"http://{HOST}:{self._admin_port}/healthz"
 
+    @property
+    def metrics_url(self) -> str:
+        """The metrics of the sidecar."""
+        return f"http://{HOST}:{self._admin_port}/metrics"
+
     async def stop(self, stop_now: asyncio.Event) -> None:
         """Drain the sidecar while its containers still run, then stop these."""
         await self._sidecar.stop(stop_now)

@@ -10,6 +10,7 @@ from dequeuer.dev.addresses import Addresses
 from dequeuer.pods.programs import program
 from dequeuer.process.child_process import ProcessSpec
 from dequeuer.process.ports import HOST
+from dequeuer.settings.ui import MAX_METRICS
 
 OnLine = Callable[[str, str], None]
 """Called with the name of a process and a line that it printed."""
@@ -19,6 +20,8 @@ SHUTDOWN_GRACE_S = 10
 STOP_GRACE_S = 5.0
 PAUSE_CHECK_INTERVAL_S = "1"
 """Looks cost nothing here."""
+UI_STOP_GRACE_S = 6.0
+"""It ends requests under way for up to 5 s."""
 SERVER_STOP_GRACE_S = 0.5
 """For SQS and S3, which would wait 3 s for open connections. Their data is not needed any more."""
 
@@ -102,6 +105,21 @@ class ProcessSpecs:
             **own,
         }
         return self.process(name, program("proxy"), self.ours(self.base, settings), SHUTDOWN_GRACE_S + STOP_GRACE_S)
+
+    def page(self, metrics_urls: Mapping[str, str]) -> ProcessSpec:
+        """Return how to run the page.
+
+        Args:
+            metrics_urls: of sidecars and proxies, by the API's name. Those beyond `MAX_METRICS` are left out.
+        """
+        known = list(metrics_urls.items())[: MAX_METRICS - 1]
+        own = {
+            "DEQUEUER_GATEWAY_URL": self.addresses.gateway_url,
+            "DEQUEUER_UI_HOST": HOST,
+            "DEQUEUER_UI_PORT": str(self.addresses.ui),
+            "DEQUEUER_UI_METRICS": ",".join((self.addresses.gateway_metrics_url, *map("=".join, known))),
+        }
+        return self.process("page", program("ui"), self.ours(self.base, own), UI_STOP_GRACE_S)
 
     def ours(self, inherited: Mapping[str, str], own: Mapping[str, str]) -> dict[str, str]:
         """Return the environment of a program of this project."""

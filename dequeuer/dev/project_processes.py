@@ -19,6 +19,7 @@ from dequeuer.dev.cluster_names import can_have_names, hosts_of, own_addresses, 
 from dequeuer.dev.errors import DevError
 from dequeuer.dev.ingress import Ingress
 from dequeuer.dev.local_aws import BUCKET, CLUSTER_UID, make_bucket_and_queues, queue_name
+from dequeuer.dev.page import Page
 from dequeuer.dev.pod import MakeSidecar, Pod, PodPlace
 from dequeuer.dev.process_specs import SHUTDOWN_GRACE_S, ProcessSpecs
 from dequeuer.dev.project import Project
@@ -53,6 +54,7 @@ class ProjectProcesses:
         say: shows a text.
         ready_timeout_s: how long the containers of async and realtime APIs may take until they are ready.
         chaos: what goes wrong on purpose; None: nothing.
+        page: shows all of it; None: there is none.
     """
 
     def __init__(  # noqa: PLR0913 - what a run is made of
@@ -65,6 +67,7 @@ class ProjectProcesses:
         say: Callable[[str], None],
         ready_timeout_s: float,
         chaos: Chaos | None = None,
+        page: Page | None = None,
     ) -> None:
         self._project = project
         self._specs = specs
@@ -75,6 +78,7 @@ class ProjectProcesses:
         self._chaos = chaos
         self._hidden_port = None if chaos is None else free_ports(1)[0]
         self._server = specs.server(self._hidden_port)
+        self._page = page
 
     @property
     def work_folder(self) -> Path:
@@ -117,10 +121,14 @@ class ProjectProcesses:
             hosts=hosts,
         )
         pods = self._start_pods(supervisor, queue_urls, realtime, place)
+        if self._page is not None:
+            self._page.start(supervisor, {pod.api.name: pod.metrics_url for pod in pods})
         await self._ready(session, f"{addresses.gateway_url}/healthz", "the gateway is not ready", gateway)
         if self._project.job_apis:
             await self._ready(session, f"{addresses.admin_url}/healthz", "the controller is not ready", controller)
         await self._pods_ready(session, pods)
+        if self._page is not None:
+            await self._page.wait_ready(session)
 
     async def _start(
         self, supervisor: Supervisor, spec: ProcessSpec, *, is_controller: bool = False

@@ -19,6 +19,7 @@ from dequeuer.dev.environment import user_environment
 from dequeuer.dev.job_logs import JobLogs
 from dequeuer.dev.log_line import parse_settled_line, probe_text, settled_text
 from dequeuer.dev.options import Options
+from dequeuer.dev.page import Page
 from dequeuer.dev.pod import is_container_name, is_sidecar_name
 from dequeuer.dev.process_specs import ProcessSpecs
 from dequeuer.dev.project import Project
@@ -38,6 +39,7 @@ class ReadyProject:
         logs: what the containers of jobs print.
         work_folder: of the controller.
         followed: ids of jobs whose statuses are shown in another way.
+        page_url: of the page; None: there is none.
     """
 
     project: Project
@@ -46,6 +48,7 @@ class ReadyProject:
     logs: JobLogs
     work_folder: Path
     followed: set[str]
+    page_url: str | None
 
 
 Use: TypeAlias = Callable[[ReadyProject], Awaitable[int]]
@@ -82,6 +85,7 @@ class ProjectStack:
         specs = ProcessSpecs(self._addresses, inherited, directory, self._on_line)
         self._followed: set[str] = set()
         self._chaos = None if options.chaos is None else Chaos(options.chaos, self._say)
+        self._page = Page(specs, self._say) if options.has_page else None
         self._processes = ProjectProcesses(
             project,
             specs,
@@ -90,6 +94,7 @@ class ProjectStack:
             say=self._say,
             ready_timeout_s=options.ready_timeout_s,
             chaos=self._chaos,
+            page=self._page,
         )
         self._logs = JobLogs(self._processes.work_folder, self._on_job_line)
 
@@ -121,6 +126,7 @@ class ProjectStack:
                         logs=self._logs,
                         work_folder=self._processes.work_folder,
                         followed=self._followed,
+                        page_url=None if self._page is None else self._page.url,
                     )
                 )
             finally:

@@ -16,6 +16,7 @@ from dequeuer.dev.display import FAILED, Display, SampleRow
 from dequeuer.dev.local_aws import API_NAME, make_bucket_and_queues, queue_name
 from dequeuer.dev.log_line import parse_settled_line
 from dequeuer.dev.options import Options
+from dequeuer.dev.page import Page
 from dequeuer.dev.process_specs import ProcessSpecs
 from dequeuer.dev.request_specs import container_spec, sidecar_spec
 from dequeuer.dev.running import EXIT_FAILED, EXIT_OK, run_supervised
@@ -36,6 +37,7 @@ class RequestStack:
         self._addresses = Addresses.choose(options)
         self._specs = ProcessSpecs(self._addresses, inherited, directory, self._on_line)
         self._server = self._specs.server()
+        self._page = Page(self._specs, self._print_output) if options.has_page else None
         self._samples: async_samples.SampleRequests | None = None
 
     async def run(self) -> int:
@@ -71,11 +73,15 @@ class RequestStack:
         gateway = await supervisor.start(self._specs.gateway(queue_urls))
         spec = sidecar_spec(self._specs, self._options, queue_urls[API_NAME], self._directory)
         sidecar = await supervisor.start(spec)
+        if self._page is not None:
+            self._page.start(supervisor, {API_NAME: f"{addresses.admin_url}/metrics"})
         await self._container_ready(user)
         is_healthy = partial(ready.responds_ok, session, f"{addresses.gateway_url}/healthz")
         await ready.wait_until(is_healthy, "the gateway is not ready", child=gateway)
         is_ready = partial(ready.responds_ok, session, f"{addresses.admin_url}/healthz")
         await ready.wait_until(is_ready, "the sidecar does not find the container ready", child=sidecar)
+        if self._page is not None:
+            await self._page.wait_ready(session)
         url = f"{addresses.gateway_url}/{API_NAME}"
         self._samples = async_samples.SampleRequests(session, url, self._display)
         self._display.print_text(f"ready: {self._options.samples} x POST {url}\n")
@@ -83,6 +89,7 @@ class RequestStack:
         status = self._summarize(rows, "samples came out")
         if not self._options.once:
             self._display.print_text(next_steps.after_async(addresses, url, rows[-1].name))
+            self._display.print_text(next_steps.ending(None if self._page is None else self._page.url))
             await asyncio.Event().wait()
         return status
 

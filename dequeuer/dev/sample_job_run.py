@@ -39,6 +39,7 @@ class SampleJobRun:
         say(_summary(status, sample.expected_failures, is_success=is_success))
         if not options.once:
             say(next_steps.after_batch(ready.addresses, url, job.job_id))
+            say(next_steps.ending(ready.page_url))
             await asyncio.Event().wait()
         return EXIT_OK if is_success else EXIT_FAILED
 

@@ -30,5 +30,6 @@ class SampleRealtimeRun:
         say(f"\n{len(rows) - failed} of {len(rows)} samples came back" + (f", {failed} failed" if failed else ""))
         if not options.once:
             say(next_steps.after_realtime(url, is_sample_container=not options.command))
+            say(next_steps.ending(ready.page_url))
             await asyncio.Event().wait()
         return EXIT_FAILED if failed else EXIT_OK

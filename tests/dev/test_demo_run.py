@@ -70,11 +70,12 @@ async def run(gateway: Gateway, folder: Path, *arguments: str) -> tuple[int, lis
         assert server.port is not None
         ready = ReadyProject(
             project=project,
-            addresses=Addresses(aws=1, gateway=server.port, admin=2, gateway_admin=3, user=4),
+            addresses=Addresses(aws=1, gateway=server.port, admin=2, gateway_admin=3, ui=5, user=4),
             session=session,
             logs=JobLogs(folder, lambda *_: None),
             work_folder=folder,
             followed=set(),
+            page_url="http://127.0.0.1:5/",
         )
         running = asyncio.create_task(demo(ready))
         ended = asyncio.create_task(gateway.submitted.wait())
@@ -103,7 +104,10 @@ async def test_all_kinds_are_shown_in_order_and_it_ends_with_status_0(tmp_path: 
     rows = [line for line in lines if " s  " in line]
     assert [row.split("  ")[1] for row in rows] == ["hello", "hello", "hello", "text", "text", "text", "items"]
     assert re.fullmatch(r"  text   a request that always fails  failed +\d+\.\d s  2 attempts: no luck", rows[5])
-    assert lines[-1] == "all of it as it should be"
+    assert lines[-2:] == [
+        "all of it as it should be",
+        "page: http://127.0.0.1:5/ (it ends now; --stay keeps it until Ctrl-C)",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -118,7 +122,7 @@ async def test_what_does_not_come_out_as_it_should_is_said_with_status_1(
     ends: tuple[str, ...], job: str, tmp_path: Path
 ) -> None:
     status, lines = await run(Gateway(*ends, job=job), tmp_path, "--once")
-    assert (status, lines[-1]) == (1, "not all of it is as it should be")
+    assert (status, lines[-2]) == (1, "not all of it is as it should be")
 
 
 async def test_it_stays_and_sends_traffic(tmp_path: Path) -> None:
@@ -126,7 +130,8 @@ async def test_it_stays_and_sends_traffic(tmp_path: Path) -> None:
     status, lines = await run(gateway, tmp_path)
     assert status == -1
     assert gateway.payloads[3] == {"text": "hello", "number": 1}
-    assert "from now on, for 1 hour: a request to text each 4 s" in lines[-2]
+    assert "from now on, for 1 hour: a request to text each 4 s" in lines[-3]
+    assert lines[-2:] == ["Ctrl-C ends it.", "page: http://127.0.0.1:5/"]
 
 
 async def test_a_gateway_that_refuses_is_one_error(tmp_path: Path) -> None:

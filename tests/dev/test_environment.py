@@ -43,7 +43,7 @@ USERS = {
     "DOCKER_HOST": "unix:///var/run/docker.sock",
 }
 OF_THE_USER = {value for name, value in USERS.items() if name.upper().startswith(("AWS_", "BOTO_"))}
-ADDRESSES = Addresses(aws=4001, gateway=4002, admin=4003, gateway_admin=4005, user=4004)
+ADDRESSES = Addresses(aws=4001, gateway=4002, admin=4003, gateway_admin=4005, ui=4006, user=4004)
 ALLOWED_AWS = {
     "AWS_CONFIG_FILE": os.devnull,
     "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
@@ -63,6 +63,7 @@ def specs(*line: str) -> dict[str, ProcessSpec]:
     container = container_spec(made, options, USERS)
     found = {
         "gateway": made.gateway({"sample": queue_url}),
+        "page": made.page({}),
         "sidecar": sidecar_spec(made, options, queue_url, folder),
     }
     return found if container is None else found | {"container": container}
@@ -129,7 +130,7 @@ def test_aws_variables_of_any_name_are_removed(users: dict[str, str]) -> None:
 
 
 def test_a_container_that_runs_already_is_not_started() -> None:
-    assert set(specs("--user-port", "9000")) == {"gateway", "sidecar"}
+    assert set(specs("--user-port", "9000")) == {"gateway", "page", "sidecar"}
 
 
 def test_the_sidecar_is_configured_by_variables() -> None:

@@ -18,6 +18,8 @@ def test_without_anything_it_is_an_async_api_with_a_built_in_container() -> None
         command=(),
         gateway_port=None,
         aws_port=None,
+        ui_port=None,
+        has_page=True,
         workers=2,
         fifo=True,
         ready_timeout_s=120,
@@ -59,13 +61,22 @@ def test_a_file_says_what_is_run() -> None:
     ("line", "is_interactive", "once"),
     [([], True, False), ([], False, True), (["--once"], True, True), (["--stay"], False, False)],
 )
-def test_a_demo_stays_for_a_person_who_can_end_it(line: list[str], is_interactive: bool, once: bool) -> None:
+def test_a_demo_has_a_page_and_stays_for_a_person_who_can_end_it(
+    line: list[str], is_interactive: bool, once: bool
+) -> None:
     options = parse(["--demo", *line], is_interactive=is_interactive)
-    assert (options.demo, options.once) == (True, once)
+    assert (options.demo, options.has_page, options.once) == (True, True, once)
 
 
 def test_without_demo_a_run_without_a_terminal_stays() -> None:
     assert not parse([], is_interactive=False).once
+
+
+def test_there_is_a_page_unless_the_run_ends_by_itself_or_nobody_wants_it() -> None:
+    assert parse(["--ui-port", "9000"]).ui_port == 9000
+    assert parse(["-f", "cortex.yaml"]).has_page
+    assert not parse(["--no-ui"]).has_page
+    assert not parse(["--once"]).has_page
 
 
 def test_fifo_is_short_for_queue_fifo() -> None:
@@ -96,7 +107,9 @@ def test_fifo_is_short_for_queue_fifo() -> None:
         (["--kind", "batch", "--user-port", "9000"], "each worker of a job has a container and a port of its own"),
         (["--kind", "batch", "--queue", "fifo"], "the controller makes the queue of a job"),
         (["-f", "cortex.yaml", "--kind", "batch", "--workers", "2"], "--kind, --workers: not with -f"),
-        (["--demo", "--kind", "batch", "--samples", "2"], "--kind, --samples: not with --demo"),
+        (["--demo", "--kind", "batch", "--no-ui"], "--kind, --no-ui: not with --demo"),
+        (["--once", "--ui-port", "9000"], "--ui-port: there is no page with --once or --no-ui"),
+        (["--port", "9000", "--ui-port", "9000"], "--port 9000 is --ui-port, too"),
         (["--demo", "--", "serve"], "a command after '--': not with --demo"),
         (["-f", "cortex.yaml", "--demo"], "--demo: not with -f"),
         (["--stay"], "--stay: only with --demo"),

@@ -63,7 +63,7 @@ class Lines:
 def make(tmp_path: Path, lines: Lines, *, sees_root: bool, kind: str = "AsyncAPI") -> Pod:
     text = APIS if kind == "AsyncAPI" else APIS.replace("AsyncAPI", kind).replace("tcp_socket: {port: 9000}", PROBES)
     api = parse_apis(text.encode(), "cortex.yaml").get("text")
-    addresses = Addresses(aws=4001, gateway=4002, admin=4003, gateway_admin=4005, user=4004)
+    addresses = Addresses(aws=4001, gateway=4002, admin=4003, gateway_admin=4005, ui=4006, user=4004)
     specs = ProcessSpecs(addresses, os.environ, tmp_path, lines)
     assert isinstance(api, AsyncApi | RealtimeApi)
     sidecar = (

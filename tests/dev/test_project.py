@@ -12,7 +12,7 @@ from dequeuer.dev.project import load_project
 from dequeuer.dev.sample_project import write_sample_project
 from dequeuer.gateway.endpoints import load_endpoints
 
-ADDRESSES = Addresses(aws=4001, gateway=4002, admin=4003, gateway_admin=4005, user=4004)
+ADDRESSES = Addresses(aws=4001, gateway=4002, admin=4003, gateway_admin=4005, ui=4006, user=4004)
 MIXED = """
 - {name: text, kind: AsyncAPI, networking: {endpoint: /my/text}, pod: {containers: [{name: a, image: i, command: [a]}]}}
 - {name: sum, kind: BatchAPI, pod: {containers: [{name: a, image: i, command: [a]}]}}

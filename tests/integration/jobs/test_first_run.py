@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import shutil
 import signal
 import subprocess
 import sys
 import sysconfig
 import threading
+import urllib.request
 from contextlib import suppress
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from tests.integration.jobs.dev import Dev, Traces
 from tests.integration.jobs.pages import Block, difference, sections, settled
@@ -87,9 +90,16 @@ class Terminal:
     def wait_printed(self, block: Block) -> None:
         """Wait until what a page shows was printed, and nothing else."""
         eventually(
-            lambda: self.process.poll() is not None or block.lines[-1] in settled(self.lines), "the last line", 150.0
+            lambda: self.process.poll() is not None or settled(block.lines)[-1] in settled(self.lines),
+            "the last line",
+            150.0,
         )
         assert difference(block.lines, self.lines) == "", self.lines
+
+    def pid_of(self, program: str) -> int:
+        """Return the process that runs a program of the demo."""
+        (pid,) = (pid for pid, command in self._traces.processes().items() if program in command)
+        return pid
 
     def press_ctrl_c(self) -> int:
         """End what runs; return its exit status. Nothing of it is left."""
@@ -99,6 +109,26 @@ class Terminal:
         return status
 
 
+class Page:
+    """What a browser gets. `url`: the address of the last line."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+
+    def ask(self, path: str) -> Any:
+        with urllib.request.urlopen(f"{self._url}api/{path}", timeout=DEADLINE_S) as answer:  # noqa: S310 - loopback
+            return json.load(answer)
+
+    def is_there(self) -> bool:
+        with suppress(OSError):
+            return bool(self.ask("apis"))
+        return False
+
+    def requests(self) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = self.ask("apis/text/requests")["requests"]
+        return found
+
+
 def test_it_shows_an_api_of_each_kind_and_stays_until_ctrl_c(tmp_path: Path) -> None:
     command, shown = sections("docs/quickstart.md")["1. See it run"]
     same_command, excerpt, _ = sections("README.md")["Try it"]
@@ -106,10 +136,26 @@ def test_it_shows_an_api_of_each_kind_and_stays_until_ctrl_c(tmp_path: Path) -> 
     with Terminal(tmp_path, command.text) as terminal:
         terminal.wait_printed(shown)
         assert difference(excerpt.lines, terminal.lines) == ""
+        page = Page(terminal.lines[-1].removeprefix("page: "))
+        assert {api["name"]: api["kind"] for api in page.ask("apis")["apis"]} == {
+            "hello": "RealtimeAPI",
+            "text": "AsyncAPI",
+            "items": "BatchAPI",
+        }
+        failed = [one for one in page.requests() if one["status"] == "failed"]
+        assert [len(page.ask(f"apis/text/requests/{one['id']}")["attempts"]) for one in failed] == [5]
+        (job,) = page.ask("apis/items/jobs")["jobs"]
+        items = page.ask(f"apis/items/jobs/{job['job_id']}/items")["items"]
+        assert [item["state"] for item in items] == ["completed", "completed", "failed", *["completed"] * 6]
+        eventually(lambda: len(page.requests()) > 4, "more requests than the samples and the first one after them")
+        os.kill(terminal.pid_of("dequeuer ui"), signal.SIGKILL)
+        eventually(page.is_there, "the page to be started again")
         assert terminal.press_ctrl_c() == 0
 
 
 def test_without_a_terminal_it_ends_by_itself(tmp_path: Path) -> None:
     with Dev(["--demo"], tmp_path) as dev:
         assert dev.wait() == 0, dev.lines
-    assert dev.lines[-1] == "all of it as it should be"
+    *_, result, page = dev.lines
+    assert result == "all of it as it should be"
+    assert re.fullmatch(r"page: http://127\.0\.0\.1:\d+/ \(it ends now; --stay keeps it until Ctrl-C\)", page)
