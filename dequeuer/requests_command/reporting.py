@@ -26,8 +26,8 @@ async def show_status(api: ApiRequests, options: Options, output: Output) -> int
         for status in statuses:
             output.json_line(status_line(status))
     elif len(options.ids) == 1:
-        for status in statuses:
-            _print(request_lines(status), output)
+        for line in (line for status in statuses for line in request_lines(status)):
+            output.line(line)  # as long as it is: the reason of a failure may be long
     else:
         _print(list_lines(statuses), output)
     return exit_statuses.OK if len(statuses) == len(found) else exit_statuses.REFUSED

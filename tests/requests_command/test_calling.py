@@ -183,6 +183,44 @@ async def test_the_newest_requests_are_a_table() -> None:
     assert json.loads(programs.lines[0]) == failed()
 
 
+async def test_a_row_stays_one_line_of_a_terminal_and_the_reason_of_one_request_is_whole(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "60")
+    async with canned(answer({"requests": [failed()] * 2})) as gateway:
+        listed = await call(gateway.url, "list", "hello", terminal=True)
+    assert [len(line) for line in listed.lines] == [60, 60, 60]
+    assert all(line.endswith("\N{HORIZONTAL ELLIPSIS}") for line in listed.lines)
+    async with canned(answer(failed())) as gateway:
+        shown = await call(gateway.url, "status", "hello", ONE, terminal=True)
+    assert "error    container_status: the container answered 500, not 200" in shown.lines
+
+
+async def test_all_that_is_known_of_a_request_is_shown() -> None:
+    attempts = [
+        {
+            "outcome": "released",
+            "code": "unreachable",
+            "reason": "refused",
+            "worker": "pod-1",
+            "ended": "2026-11-27T18:32:48Z",
+        },
+        {"outcome": "failed", "status_code": 500},
+    ]
+    running = document("in_progress", attempts=attempts, progress={"progress": 0.5, "message": "half"})
+    async with canned(answer(running | {"cancel_requested": "2026-11-27T18:32:49Z"})) as gateway:
+        done = await call(gateway.url, "status", "hello", ONE)
+    assert [line for line in done.lines if not line.startswith("time")] == [
+        f"request    {ONE}",
+        "status     in_progress (cancelling)",
+        "created    2026-11-27 18:32:46Z",
+        "progress   [###############...............]  50%  half",
+        "attempt 1  released, unreachable: refused, by pod-1, 2026-11-27 18:32:48Z",
+        "attempt 2  failed, status 500",
+    ]
+
+
 async def test_the_changes_of_an_api_are_shown_oldest_first(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tailing, "INTERVAL_S", 0.0)
     first = answer({"requests": [document("in_queue")]})

@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -41,11 +42,15 @@ async def test_no_gateway_is_said_at_once() -> None:
     assert unset.err.startswith("dequeuer list: DEQUEUER_GATEWAY_URL (or --gateway): is missing; allowed: a URL")
 
 
-async def test_the_token_is_that_of_the_file() -> None:
+async def test_the_token_is_that_of_the_file(tmp_path: Path) -> None:
+    file = tmp_path / "token"
+    await asyncio.to_thread(file.write_text, "abc.def\n")
     async with canned(answer({"requests": []})) as gateway:
         env = {"DEQUEUER_GATEWAY_URL": gateway.url, "DEQUEUER_TOKEN_FILE": "/nonexistent"}
         missing = await run("list", "hello", env=env)
-    assert (missing.status, gateway.requests) == (2, [])
+        assert (missing.status, gateway.requests) == (2, [])
+        assert (await run("list", "hello", env=env | {"DEQUEUER_TOKEN_FILE": str(file)})).status == 0
+    assert "\r\nAuthorization: Bearer abc.def\r\n" in gateway.heads[0]
     assert missing.err.startswith("dequeuer list: /nonexistent: cannot be read")
 
 
