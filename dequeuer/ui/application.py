@@ -115,7 +115,8 @@ def _static(page: Page) -> Handler:
 def _login(page: Page) -> Handler:
     async def login(request: web.Request) -> web.StreamResponse:
         given = (await request.content.read(MAX_TOKEN_CHARS + 1)).decode(errors="replace")
-        return page.login.open(given)
+        # The proxy that ends TLS says so. Whoever claims it gets a cookie that is of less use.
+        return page.login.open(given, is_https=request.headers.get("X-Forwarded-Proto") == "https")
 
     return login
 

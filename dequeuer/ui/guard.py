@@ -88,12 +88,22 @@ class Login:
             return True
         return hmac.compare_digest(request.cookies.get(COOKIE, "").encode(), self._cookie.encode())
 
-    def open(self, given: str) -> web.Response:
-        """Return the response that sets the cookie. Raises `UiError`: it is not the token."""
+    def open(self, given: str, *, is_https: bool) -> web.Response:
+        """Return the response that sets the cookie. Raises `UiError`: it is not the token.
+
+        `is_https`: the browser sends the cookie over TLS alone.
+        """
         if not self._is_token(given.strip()):
             raise UiError(401, "this is not the token of the page")
         response = web.Response(status=204)
-        response.set_cookie(COOKIE, self._cookie, max_age=COOKIE_AGE_S, httponly=True, samesite="Strict", path="/")
+        response.set_cookie(
+            *(COOKIE, self._cookie),
+            max_age=COOKIE_AGE_S,
+            httponly=True,
+            samesite="Strict",
+            path="/",
+            secure=is_https,
+        )
         return response
 
     def _is_token(self, given: str) -> bool:

@@ -11,6 +11,8 @@ from dequeuer.ui.readings import Totals
 
 WINDOW_S: Final = 10.0
 MAX_SAMPLES: Final = 64
+MAX_SOURCES: Final = 200
+"""Above it, those that do not answer any more are forgotten; what they have counted is not."""
 QUANTILES: Final[Mapping[str, float]] = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
 
 
@@ -29,7 +31,7 @@ class RateWindow:
     def __init__(self) -> None:
         self._last: dict[str, Totals] = {}
         self._earlier = Totals()
-        """Of programs that were started anew, before that."""
+        """Of programs that were started anew, before that, and of those that are forgotten."""
         self._increase = Totals()
         """Since the first look."""
         self._window: deque[tuple[float, Totals]] = deque(maxlen=MAX_SAMPLES)
@@ -44,6 +46,9 @@ class RateWindow:
                     self._earlier = _plus(self._earlier, last)
                 self._increase = _plus(self._increase, now if begins_anew else _minus(now, last))
             self._last[source] = now
+        if len(self._last) > MAX_SOURCES:
+            for source in [one for one in self._last if one not in totals]:
+                self._earlier = _plus(self._earlier, self._last.pop(source))
         if totals:
             self._window.append((at_s, self._increase))
         while len(self._window) > 1 and at_s - self._window[0][0] > WINDOW_S:

@@ -9,6 +9,7 @@ from typing import Any, Final, Literal
 
 from dequeuer.formats.go_json import Number, encode
 from dequeuer.ui.directory import Api
+from dequeuer.ui.job_totals import JobTotals
 from dequeuer.ui.rates import RateWindow
 from dequeuer.ui.readings import Reading
 
@@ -63,6 +64,10 @@ class ApiView:
     fault: str = ""
     """Why the gateway did not tell something of it."""
     window: RateWindow = field(default_factory=RateWindow)
+    is_measured: bool = False
+    """Whether its programs have told their counters at the last time."""
+    items: tuple[RateWindow, JobTotals] | None = None
+    """Of a BatchAPI."""
     in_flight: int | None = None
     is_ready: bool | None = None
 
@@ -71,18 +76,24 @@ class ApiView:
         own = {url: one for url, one in readings.items() if one.source != "gateway"}
         counted = own or {url: one for url, one in readings.items() if self.api.kind in _FORWARDED}
         self.window.add(at_s, {url: one.totals for url, one in counted.items()})
+        self.is_measured = bool(counted)
         in_flight = [one.in_flight for one in own.values() if one.in_flight is not None]
         ready = [one.is_ready for one in own.values() if one.is_ready is not None]
         self.in_flight = sum(in_flight) if in_flight else None
         self.is_ready = any(ready) if ready else None
-        self._is_counted = bool(counted)
 
-    _is_counted: bool = False
+    def take_jobs(self, at_s: float, jobs: Sequence[Any]) -> None:
+        """Take the newest jobs of a BatchAPI: their items are what is counted."""
+        if self.items is None:
+            self.items = (RateWindow(), JobTotals())
+        window, totals = self.items
+        window.add(at_s, totals.take(jobs))
 
     def snapshot(self) -> dict[str, object]:
         """Return what pages are told each second."""
-        rates = self.window.rates() if self._is_counted else None
-        totals = self.window.totals
+        measured = self.window.rates() if self.is_measured else None
+        counting = self.items[0] if self.items is not None else self.window if self.is_measured else None
+        rates = counting.rates() if counting is not None else None
         queue = self.queue
         return {
             "name": self.api.name,
@@ -101,9 +112,9 @@ class ApiView:
             "in_flight": self.in_flight,
             "rate_per_s": None if rates is None else round(rates.per_s, 3),
             "failed_per_s": None if rates is None else round(rates.failed_per_s, 3),
-            "latency_s": None if rates is None or rates.latency_s is None else _rounded(rates.latency_s),
-            "completed": int(totals.completed) if self._is_counted else None,
-            "failed": int(totals.failed) if self._is_counted else None,
+            "latency_s": None if measured is None or measured.latency_s is None else _rounded(measured.latency_s),
+            "completed": None if counting is None else int(counting.totals.completed),
+            "failed": None if counting is None else int(counting.totals.failed),
         }
 
 

@@ -228,6 +228,8 @@ class Watch:
 
     async def _list_jobs(self, view: ApiView) -> None:
         page = await job_page(self._link, view.api, {"limit": str(LISTED_JOBS)})
+        if view.api.kind == "BatchAPI":
+            view.take_jobs(asyncio.get_running_loop().time(), page["jobs"])
         self._tell_changes(view, page["jobs"])
 
     def _tell_changes(self, view: ApiView, documents: object) -> None:

@@ -117,6 +117,10 @@ async def test_the_token_opens_the_page_with_a_cookie_that_scripts_and_other_sit
         assert opened.status == 204
         assert all(part in cookie for part in ("HttpOnly", "SameSite=Strict", "Path=/", "Max-Age="))
         assert TOKEN not in cookie
+        assert "Secure" not in cookie
+        over_tls = await browser.change("POST", "/api/login", TOKEN.encode(), X_Forwarded_Proto="https")
+        assert "Secure" in over_tls.headers["Set-Cookie"]
+        await browser.change("POST", "/api/login", TOKEN.encode())
         assert (await browser.get("/api/apis")).status == 200
         assert (await browser.get("/")).status == 200
     async with page_before(application(), token=TOKEN) as another:

@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from dequeuer.ui.rates import WINDOW_S, RateWindow, quantile
+from dequeuer.ui.rates import MAX_SOURCES, WINDOW_S, RateWindow, quantile
 from dequeuer.ui.readings import Totals
 
 INF = math.inf
@@ -59,6 +59,14 @@ def test_a_program_that_appears_later_is_no_peak_and_one_that_is_silent_no_troug
     rates = window.rates()
     assert rates is not None
     assert rates.per_s == 1.0
+
+
+def test_programs_that_are_gone_are_forgotten_and_what_they_have_counted_is_not() -> None:
+    window = RateWindow()
+    for number in range(3 * MAX_SOURCES):
+        window.add(float(number), {f"job-{number}": total(1)})
+    assert len(window._last) <= MAX_SOURCES + 1
+    assert window.totals.completed == 3 * MAX_SOURCES
 
 
 @pytest.mark.parametrize(

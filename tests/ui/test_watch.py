@@ -185,6 +185,24 @@ async def test_rates_and_latencies_come_from_the_metrics_of_the_programs() -> No
     assert last["completed"] >= 150
 
 
+async def test_the_items_of_jobs_are_what_a_batch_api_counts() -> None:
+    stage = Stage()
+
+    def jobs(done: int, failed: int) -> list[dict[str, Any]]:
+        progress = {"items_total": 100, "items_done": done, "items_failed": failed}
+        return [{"job_id": "j", "status": "running", "progress": progress}, {"job_id": "k", "progress": None}, {"x": 1}]
+
+    async with stage.watch.look() as feed:
+        stage.link.answers["/batch/sum"] = jobs(10, 2)
+        assert of(snapshots(await stage.seen(feed, 1.5))[-1], "sum")["rate_per_s"] is None
+        stage.link.answers["/batch/sum"] = jobs(30, 4)
+        one = of(snapshots(await stage.seen(feed, 2))[-1], "sum")
+        assert (one["rate_per_s"], one["failed_per_s"], one["completed"], one["failed"]) == (9.0, 1.0, 26, 4)
+        stage.link.answers["/batch/sum"] = jobs(20, 4)
+        back = of(snapshots(await stage.seen(feed, 4))[-1], "sum")
+        assert (back["completed"], back["failed"]) == (26, 4), "a message that comes back to its queue undoes nothing"
+
+
 async def test_a_page_that_does_not_read_loses_its_feed_and_the_others_keep_theirs() -> None:
     stage = Stage()
     async with stage.watch.look() as slow, stage.watch.look() as feed:

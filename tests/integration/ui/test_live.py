@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import signal
+import socket
 from collections.abc import Iterator
+from contextlib import closing
 
 import pytest
 
@@ -12,6 +15,7 @@ from tests.integration.container import Container, Reply
 from tests.integration.gateway_process import Gateway
 from tests.integration.sidecar import Sidecar, async_settings
 from tests.integration.ui.ui_process import Ui
+from tests.integration.waiting import eventually
 
 
 @pytest.fixture
@@ -76,6 +80,21 @@ def test_sigterm_ends_the_streams_and_the_process_with_status_0(ui: Ui) -> None:
         assert {name for name, _ in events} <= {"snapshot", "requests"}
         assert ui.wait() == 0
     assert ui.events("ui_draining")
+
+
+def test_a_second_signal_skips_the_requests_under_way_and_the_status_is_1(ui: Ui, gateway: Gateway) -> None:
+    gateway.process.send_signal(signal.SIGSTOP)
+    try:
+        with closing(socket.create_connection(("127.0.0.1", ui.port))) as waiting:
+            waiting.sendall(f"GET /api/apis HTTP/1.1\r\nHost: 127.0.0.1:{ui.port}\r\n\r\n".encode())
+            # A request that came later is answered: the first one is under way.
+            assert ui.call("GET", "/none")[0] == 404
+            ui.terminate()
+            eventually(lambda: ui.events("ui_draining"), "the drain")
+            ui.terminate()
+            assert ui.wait() == 1
+    finally:
+        gateway.process.send_signal(signal.SIGCONT)
 
 
 def test_a_port_that_is_taken_ends_it_with_status_1_and_says_so(gateway: Gateway) -> None:
