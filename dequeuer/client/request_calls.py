@@ -88,11 +88,11 @@ class RequestCalls:
             content = Content(body=content.body, headers={**content.headers, "Prefer": f"wait={wait_s}"})
         upload_s = len(content.body or b"") / UPLOAD_BYTES_PER_S
         document = await self._read("POST", "", {}, idle_s=SUBMIT_IDLE_TIMEOUT_S + upload_s + wait_s, body=content)
-        fields, _ = split_result(document)
+        fields, result = split_result(document)
         request_id = text_of(fields.get("id"))
         if not is_request_id(request_id):
             raise InvalidAnswerError("the gateway answers a submission without the id of a request")
-        return Submitted(id=request_id, status=request_status(document) if "status" in fields else None)
+        return Submitted(id=request_id, status=status_of(fields, result) if "status" in fields else None)
 
     async def status(self, request_id: str, wait_s: int = 0) -> RequestStatus:
         """Return the status of a request. `wait_s`: how long the gateway may wait for its end."""
