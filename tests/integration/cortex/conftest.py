@@ -1,0 +1,3 @@
+from tests.integration.jobs.conftest import apis, gateway
+
+__all__ = ["apis", "gateway"]
