@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Final, TypeAlias
 
 from dequeuer.client.client import Client
-from dequeuer.client.errors import RequestRefusedError
+from dequeuer.client.errors import AnswerTooLargeError, InvalidAnswerError, RequestRefusedError
 from dequeuer.client.requests import ApiRequests
 from dequeuer.client.retrying import RETRY_LIMIT_S
 from dequeuer.commands.output import Output
@@ -22,6 +22,8 @@ from dequeuer.requests_command.waiting import wait
 
 _Call: TypeAlias = Callable[[ApiRequests, Options, Output], Awaitable[int]]
 
+MAX_RESULT_BYTES: Final = 256 << 20
+"""The gateway sends the result with the status, so `status` and `wait` read it, too."""
 QUESTION_RETRY_LIMIT_S: Final = 10.0
 """Who asks a question wants an answer, or to hear that there is none."""
 
@@ -47,9 +49,12 @@ async def run_call(options: Options, gateway_url: str, output: Output, token: st
 
 async def _call(options: Options, gateway_url: str, output: Output, token: str | None) -> int:
     limit_s = RETRY_LIMIT_S if options.command in _PATIENT else QUESTION_RETRY_LIMIT_S
-    async with Client(gateway_url, token=token, retry_limit_s=limit_s) as client:
+    async with Client(gateway_url, token=token, retry_limit_s=limit_s, max_result_bytes=MAX_RESULT_BYTES) as client:
         try:
             return await _CALLS[options.command](client.api(options.api), options, output)
         except RequestRefusedError as error:
             tell_refusal(error, options, output)
             return exit_statuses.REFUSED
+        except AnswerTooLargeError:
+            one = f"{gateway_url}/{options.api}/ID"
+            raise InvalidAnswerError(f"a result has more than {MAX_RESULT_BYTES} bytes: `curl {one}` has it") from None

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from dequeuer.requests_command import tailing
+from dequeuer.requests_command import calling, tailing
 from tests.client.stage import HOLD, answer, canned, events
 from tests.commands.stage import Ended
 from tests.requests_command.stage import ONE, OTHER, call, completed, document, failed, not_found
@@ -161,6 +161,14 @@ async def test_a_result_that_is_not_there_is_said(tmp_path: Path) -> None:
         saved = await call(gateway.url, "result", "hello", ONE, "--output", str(tmp_path / "result.json"))
     assert saved == Ended(0, "", "")
     assert await asyncio.to_thread((tmp_path / "result.json").read_bytes) == b'{"n": 1}'
+
+
+async def test_a_result_that_is_too_large_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(calling, "MAX_RESULT_BYTES", 10)
+    async with canned(answer(completed("x" * (2 << 20)))) as gateway:
+        done = await call(gateway.url, "result", "hello", ONE)
+    assert (done.status, done.out) == (1, "")
+    assert done.err == f"dequeuer result: a result has more than 10 bytes: `curl {gateway.url}/hello/ID` has it\n"
 
 
 async def test_the_newest_requests_are_a_table() -> None:

@@ -22,6 +22,7 @@ from tests.integration.sidecar import ROOT, Sidecar, async_settings
 from tests.integration.waiting import DEADLINE_S, eventually
 
 PAGE = (ROOT / "docs" / "commands.md").read_text(encoding="utf-8")
+SECTIONS = ("# Commands for requests", "## Many requests", "## Failures")
 ID = re.compile(r"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b")
 TIME = re.compile(r"(?:\d{4}-\d\d-\d\d )?\d\d:\d\d:\d\dZ")
 
@@ -88,9 +89,10 @@ def echo(request: Request) -> Reply:
     return Reply(body=b'{"echo": %b}' % request.body)
 
 
-def examples() -> Iterator[tuple[str, str]]:
-    """Yield the lines that are typed on the page, each with what it shows."""
-    for block in re.findall(r"^```\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL):
+def examples(heading: str) -> Iterator[tuple[str, str]]:
+    """Yield the lines that are typed in a section of the page, each with what it shows."""
+    section = PAGE.partition(heading)[2].partition("\n## ")[0]
+    for block in re.findall(r"^```\n(.*?)^```$", section, re.MULTILINE | re.DOTALL):
         for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
             line, _, shown = part.partition("\n")
             yield line, shown
@@ -103,8 +105,13 @@ def settled(shown: str) -> str:
     return re.sub(r"^request +ID$", "request ID", re.sub(r"  +", "  ", shown), flags=re.MULTILINE).rstrip()
 
 
+def test_every_line_of_the_page_is_in_one_of_these_sections() -> None:
+    assert re.findall(r"^\$ .*", PAGE, re.MULTILINE) == [f"$ {line}" for one in SECTIONS for line, _ in examples(one)]
+
+
+@pytest.mark.parametrize("heading", SECTIONS)
 def test_the_lines_of_the_page_do_what_it_says(
-    cloud: Cloud, bucket: Bucket, container: Container, tmp_path: Path
+    cloud: Cloud, bucket: Bucket, container: Container, tmp_path: Path, heading: str
 ) -> None:
     queue = cloud.queue(max_receives=10)
     container.reply = echo
@@ -117,12 +124,12 @@ def test_the_lines_of_the_page_do_what_it_says(
     with Gateway(cloud.url, bucket, queue.url, api_name="sample") as gateway, Sidecar(settings):
         gateway.wait_started()
         shell = Shell(gateway, tmp_path)
-        typed = [(line, shown) for line, shown in examples() if not line.startswith("export ")]
+        typed = [(line, shown) for line, shown in examples(heading) if not line.startswith("export ")]
         for line, wanted in typed:
             shown = shell.type(ID.sub(of_this_run, line))
             assert settled(shown) == settled(wanted), (line, shown)
             ids.update(zip(ID.findall(wanted), ID.findall(shown), strict=True))
-    assert len(typed) > 12
+    assert len(typed) > 2
 
 
 def test_each_line_is_one_request_when_the_gateway_is_drained_and_started_again(
