@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
 from typing import Final
 
 from dequeuer.http.resetting import reset
@@ -54,10 +53,10 @@ class Forwarder:
         try:
             to_reader, to_writer = await asyncio.open_connection(HOST, self._port)
         except OSError:
-            _break(writer)
+            reset(writer.transport)
             return
         except asyncio.CancelledError:
-            _break(writer)
+            reset(writer.transport)
             raise
         copies = {
             asyncio.create_task(_copy(reader, to_writer), name="dev-forwarded-there"),
@@ -72,15 +71,10 @@ class Forwarder:
             failed = [not copy.done() or copy.exception() is not None for copy in copies]
             for one in (writer, to_writer):
                 if any(failed):
-                    _break(one)
+                    reset(one.transport)
                 else:
                     one.close()
             await asyncio.wait(copies)
-
-
-def _break(writer: asyncio.StreamWriter) -> None:
-    with suppress(OSError):  # one that is broken has no socket any more
-        reset(writer.transport)
 
 
 async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
