@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import argparse
 import json
-import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, cast
 
 from dequeuer.core.errors import clip
-from dequeuer.dev.chaos_plan import CHAOS_KINDS, ChaosKind, ChaosPlan, parse_kinds
+from dequeuer.dev.chaos_options import add_chaos_arguments, chaos_of
+from dequeuer.dev.chaos_plan import ChaosPlan
 from dequeuer.settings.arguments import whole_number
 
 MAX_SAMPLES = 100
 MAX_WORKERS = 100
-MAX_SEED = 2**32 - 1
 DEFAULT_SAMPLES = 3
 DEFAULT_WORKERS = 2
 COMMAND_PORT = 8080
@@ -127,22 +126,8 @@ def parse(argv: Sequence[str], *, is_interactive: bool = True) -> Options:
         fifo=given.queue != "standard",
         ready_timeout_s=given.ready_timeout,
         verbose=given.verbose,
-        chaos=_chaos(parser, given),
+        chaos=chaos_of(parser, given),
     )
-
-
-def _chaos(parser: argparse.ArgumentParser, given: argparse.Namespace) -> ChaosPlan | None:
-    """Return what goes wrong on purpose. Ends with a usage error when that has no sense."""
-    if given.chaos is None:
-        if given.chaos_seed is not None:
-            parser.error("--chaos-seed: repeats the chaos of another run: give --chaos, too, or leave it out")
-        return None
-    if given.file is None:
-        parser.error("--chaos: only with -f: write the APIs into a cortex.yaml, or leave it out")
-    if given.once:
-        parser.error("--chaos: not with --once, which ends before anything goes wrong: leave one of them out")
-    seed = random.randrange(MAX_SEED + 1) if given.chaos_seed is None else given.chaos_seed  # noqa: S311 - no secret
-    return ChaosPlan(kinds=given.chaos, seed=seed)
 
 
 def _check_file_alone(
@@ -264,26 +249,9 @@ def _parser() -> argparse.ArgumentParser:
         metavar="SECONDS",
         help="for the start of your containers (default: 120)",
     )
-    kinds = ", ".join(CHAOS_KINDS)
-    add(
-        "--chaos",
-        nargs="?",
-        type=_kinds,
-        const=CHAOS_KINDS,
-        metavar="KINDS",
-        help=f"with -f: let things go wrong: {kinds}, with commas between (default: all)",
-    )
-    seeds = f"repeat the chaos of another run: 0 to {MAX_SEED} (default: another one each time)"
-    add("--chaos-seed", type=whole_number(0, MAX_SEED), metavar="N", help=seeds)
+    add_chaos_arguments(parser)
     add("--verbose", action="store_true", help="show the logs of all processes")
     return parser
-
-
-def _kinds(text: str) -> tuple[ChaosKind, ...]:
-    try:
-        return parse_kinds(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(clip(str(error))) from error
 
 
 def _json(text: str) -> str:
