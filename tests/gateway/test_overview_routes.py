@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import pytest
 
 from dequeuer.core.errors import SourceDeniedError, SourceGoneError, SourceUnavailableError
@@ -79,11 +82,29 @@ async def test_the_counts_of_a_queue_come_from_it_and_its_dead_letter_queue(gate
     assert set(sqs.calls) == {"get_queue_attributes"}, "nothing is received"
 
 
-async def test_without_a_dead_letter_queue_or_the_right_to_count_it_their_number_is_not_known(gateway: Gateway) -> None:
+async def test_without_a_dead_letter_queue_the_number_of_its_messages_is_not_known(gateway: Gateway) -> None:
     for sqs in (FakeSqs(policy=""), FakeSqs(policy="{"), FakeSqs(policy='{"deadLetterTargetArn": 1}')):
         app = make_app(gateway, {"api": sqs.queue}, queue_counter=QueueCounter(sqs, translate))
         async with serving(app) as http:
             assert (await ask(http, "/api/_queue"))[1]["dead_letters"] is None
+
+
+class RefusingDeadLetters(FakeSqs):
+    """SQS that refuses everything about the dead-letter queue."""
+
+    async def get_queue_attributes(self, **request: Any) -> Mapping[str, Any]:
+        if request["QueueUrl"] == self.dead:
+            raise SourceDeniedError("no")
+        return await super().get_queue_attributes(**request)
+
+
+async def test_a_dead_letter_queue_that_may_not_be_counted_hides_no_other_number(gateway: Gateway) -> None:
+    sqs = RefusingDeadLetters()
+    async with serving(make_app(gateway, {"api": sqs.queue}, queue_counter=QueueCounter(sqs, translate))) as http:
+        assert await ask(http, "/api/_queue") == (
+            200,
+            {"queue": "the-queue", "messages": 0, "in_flight": 0, "delayed": 0, "dead_letters": None},
+        )
 
 
 @pytest.mark.parametrize(
