@@ -23,6 +23,8 @@ export class AsyncView {
     this.announce = announce;
     this.title = api.name;
     this.parent = hash("api", api.name);
+    // The server's lists are without attempts: their number is known of requests that were opened.
+    this.attempts = new Map();
     this.dialog = null;
     this.head = new ApiHead(api, history);
     this.heading = this.head.title;
@@ -76,7 +78,7 @@ export class AsyncView {
     this.dialog?.close();
     this.dialog = null;
     const context = { api: this.api, leave: () => leave(this.parent), announce: this.announce };
-    if (view === "request") this.dialog = new RequestPanel({ ...context, id, now: () => this.history.now });
+    if (view === "request") this.dialog = new RequestPanel({ ...context, id, read: (document) => this.wasRead(document) });
     if (view === "dead-letters") this.dialog = new DeadLetters(context);
     if (view === "submit") this.dialog = new SubmitDialog({ ...context, submit: (body, type) => this.submit(body, type) });
     return view === null || this.dialog !== null;
@@ -94,12 +96,18 @@ export class AsyncView {
     location.replace(hash("api", this.api.name, "request", id));
   }
 
+  wasRead({ id, ended, attempts }) {
+    if (ended === undefined || !Array.isArray(attempts)) return;
+    this.attempts.set(id, attempts.length);
+    this.table.refresh();
+  }
+
   columns() {
     const took = (row) => (row.ended === undefined ? null : seconds(row.ended) - seconds(row.created));
     return [
       { name: "status", title: "Status", text: (row) => words(row.error?.code === "cancelled" || row.error?.code === "expired" ? row.error.code : row.status), tone: (row) => tone(row.cancel_requested && !row.ended ? "stopping" : row.error?.code === "cancelled" ? "cancelled" : row.status) },
       { name: "id", title: "Request", text: (row) => row.id },
-      { name: "attempts", title: "Attempts", text: (row) => (Array.isArray(row.attempts) ? row.attempts.length : UNKNOWN) },
+      { name: "attempts", title: "Attempts", text: (row) => count(row.attempts?.length ?? this.attempts.get(row.id)) },
       { name: "created", title: "Submitted", text: (row) => clock(row.created) },
       { name: "age", title: "Age", text: (row) => (seconds(row.created) === null ? UNKNOWN : duration(Math.max(0, this.history.now - seconds(row.created)))) },
       { name: "took", title: "Took", text: (row) => duration(took(row)) },

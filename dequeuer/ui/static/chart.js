@@ -62,7 +62,9 @@ export class LineChart {
     this.lines.forEach((line, index) => { line.points = all[index]; });
     const largest = niceCeiling(Math.max(0, ...all.flatMap((points) => points.map(([, value]) => value ?? 0))));
     setText(this.top, this.format(largest));
-    setText(this.middle, this.format(largest / 2));
+    // Half of a small count is no count.
+    const half = this.format(largest / 2);
+    setText(this.middle, half === this.format(largest) ? "" : half);
     for (const line of this.lines) setAttribute(line.path, "d", pathOf(line.points, end, largest, WIDTH, HEIGHT));
     const now = this.lines.map((line) => `${line.name} ${this.format(line.points.at(-1)?.[1] ?? null)}`);
     setAttribute(this.drawing, "aria-label", `${this.title}, last 10 minutes. Now: ${now.join(", ")}`);

@@ -11,10 +11,12 @@ const HAS_ENDED = new Set(["completed", "failed"]);
 
 /** The panel. */
 export class RequestPanel {
-  constructor({ api, id, leave, announce }) {
+  /** `read` is called with each document that was read. */
+  constructor({ api, id, leave, announce, read: wasRead }) {
     this.api = api;
     this.id = id;
     this.announce = announce;
+    this.wasRead = wasRead;
     this.abort = new AbortController();
     this.document = null;
     this.isReading = false;
@@ -64,6 +66,7 @@ export class RequestPanel {
   write(document) {
     const before = this.document?.status;
     this.document = document;
+    this.wasRead(document);
     if (before !== undefined && before !== document.status) this.announce(`The request is ${words(document.status)}`);
     const hasEnded = HAS_ENDED.has(document.status);
     this.cancel.hidden = hasEnded;

@@ -26,7 +26,9 @@ VIEWS = {
     "job": f"#/api/sum/job/{JOB_ID}",
     "item": f"#/api/sum/job/{JOB_ID}/item/37",
     "realtime": "#/api/classify",
+    "token": "static/login.html",
 }
+WIDTHS = (320, 360, 640, 768, 900, 1024, 1121, 1160, 1280, 1920)
 _RUN = """
   async (rules) => {
     const only = rules === null ? {} : { runOnly: { type: "rule", values: rules } };
@@ -57,24 +59,30 @@ def test_axe_finds_nothing_serious_in_any_view(
     found = {}
     with looking(browser, server.url, size=size, scheme=scheme) as look:
         page = look.open()
-        page.evaluate(f"{source}; undefined")
         for name, address in VIEWS.items():
             page.goto(f"{look.url}/{address}")
             expect(page.locator("[aria-busy='true']")).to_have_count(0)
             expect(page.get_by_role("heading").last).to_be_visible()
+            # Only another document is loaded anew.
+            if page.evaluate("typeof axe") == "undefined":
+                page.evaluate(f"{source}; undefined")
             if serious := page.evaluate(_RUN, rules):
                 found[name] = serious
         assert not look.faults
     assert found == {}
 
 
-def test_no_view_is_wider_than_a_phone(browser: Browser, server: ContractServer) -> None:
-    with looking(browser, server.url, size=PHONE) as look:
+def test_no_view_is_wider_than_its_window(browser: Browser, server: ContractServer) -> None:
+    with looking(browser, server.url) as look:
+        page = look.page
         for name, address in VIEWS.items():
-            page = look.open(address)
+            page.goto(f"{look.url}/{address}")
+            expect(page.get_by_role("heading").last).to_be_visible()
             expect(page.locator("[aria-busy='true']")).to_have_count(0)
-            wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-            assert wide <= 0, f"{name}: {wide} px too wide"
+            for width in WIDTHS:
+                page.set_viewport_size({"width": width, "height": 740})
+                too_wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+                assert too_wide <= 0, f"{name} at {width} px: {too_wide} px too wide"
         assert not look.faults
 
 

@@ -55,6 +55,9 @@ def test_a_request_shows_its_attempts_and_why_it_failed(look: Look) -> None:
     expect(attempts.nth(1)).to_contain_text("took 2 s")
     expect(attempts.nth(1)).to_contain_text("transcribe-7d9f4-1")
     expect(panel.get_by_role("button", name="Cancel")).to_be_hidden()
+    # The list does not tell the attempts; afterwards they are known.
+    row = page.locator(".rows .row", has_text=FAILED_ID)
+    expect(row.locator(".col-attempts")).to_have_text("3")
 
 
 def test_a_result_keeps_the_digits_of_its_numbers(look: Look) -> None:
