@@ -41,6 +41,7 @@ _LISTING = "tests/gateway/test_request_listing.py"
 
 _GATE = "tests/gateway/access/test_gate.py"
 
+_OPERATOR = "tests/gateway/test_operator_routes.py"
 _API_ROUTES = "tests/gateway/test_api_routes.py"
 _AROUND_THE_BEGIN = "tests/gateway/test_request_listing.py::test_ids_of_clients_around_the_begin_of_a_list_hide_nothing"
 _START_IN_AN_OUTAGE = (
@@ -154,6 +155,27 @@ MUTATIONS = [
         old='        if response.get("FailedEntryCount") == 0:\n',
         new="        if True:\n",
         tests=(f"{_PUBLISHING}::test_an_event_that_the_bus_has_not_taken_is_not_sent",),
+    ),
+    Mutation(
+        name="whoever asks for an API reads the values of its environment variables",
+        module="gateway/api_responses.py",
+        old='dict.fromkeys(one["env"], HIDDEN)',
+        new='one["env"]',
+        tests=(f"{_OPERATOR}::test_the_specification_is_that_of_the_file_without_the_values_of_its_environment",),
+    ),
+    Mutation(
+        name="a route of Cortex's operator hides an API of its name",
+        module="gateway/operator_routes.py",
+        old='if pattern.split("/")[1] in taken:',
+        new="if pattern in taken:",
+        tests=(f"{_OPERATOR}::test_an_api_whose_path_begins_like_that_of_the_operator_wins",),
+    ),
+    Mutation(
+        name="the token for one gateway is sent to all of them",
+        module="cortex_command/calling.py",
+        old="if path is None and (is_only or environment.name == self.environments.default_name):",
+        new="if path is None:",
+        tests=("tests/cortex_command/test_calling.py::test_a_token_goes_to_its_own_gateway_alone",),
     ),
     Mutation(
         name="a dead letter that names no queue is left where it is",
