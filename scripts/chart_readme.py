@@ -96,7 +96,7 @@ class Page:
         parts.append("\n## KEDA\n\n")
         parts.append(self._table(_only(self._schema, ["keda"]), self._values))
         parts.append("\n## Programs\n")
-        for name in ("gateway", "webhooks", "controller"):
+        for name in ("gateway", "webhooks", "ui", "controller"):
             parts.append(f"\n### {name}\n\n{top[name]['description']}\n\n")
             parts.append(self._table(top[name], self._values[name]))
         return "".join(parts)

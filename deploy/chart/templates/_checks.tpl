@@ -225,7 +225,7 @@
 {{- toJson $faults -}}
 {{- end -}}
 
-{{/* Faults of the gateway, webhooks and controller, as a JSON array. */}}
+{{/* Faults of the gateway, webhooks, page and controller, as a JSON array. */}}
 {{- define "dequeuer.programFaults" -}}
 {{- $faults := list -}}
 {{- $values := .Values -}}
@@ -237,6 +237,20 @@
 {{- end -}}
 {{- if and $values.webhooks.enabled (not $values.webhooks.queueUrl) -}}
 {{- $faults = append $faults "webhooks.queueUrl: is needed by the program that delivers webhooks" -}}
+{{- end -}}
+{{- if $values.ui.enabled -}}
+{{- if not $values.ui.token.secretName -}}
+{{- $faults = append $faults "ui.token.secretName: is needed: a Secret with the token that people need to see the page; `dequeuer token` makes one" -}}
+{{- end -}}
+{{- if not (or $values.gateway.enabled $values.ui.gatewayUrl) -}}
+{{- $faults = append $faults "ui.gatewayUrl: is needed, because the release has no gateway" -}}
+{{- end -}}
+{{- if and $values.gateway.enabled $values.gateway.tokens.secretName (not $values.ui.gatewayUrl) (not $values.ui.gatewayToken.secretName) -}}
+{{- $faults = append $faults "ui.gatewayToken.secretName: is needed, because the gateway has tokens" -}}
+{{- end -}}
+{{- end -}}
+{{- if and $values.ui.ingress.enabled (not $values.ui.ingress.host) -}}
+{{- $faults = append $faults "ui.ingress.host: is empty; an Ingress of the chart is for one host" -}}
 {{- end -}}
 {{- $batch := false -}}
 {{- range $values.apis -}}{{- if eq .kind "BatchAPI" -}}{{- $batch = true -}}{{- end -}}{{- end -}}
@@ -252,11 +266,11 @@
 {{- $faults = append $faults "cortexNames.enabled: the names lead to the gateway; set gateway.enabled" -}}
 {{- end -}}
 {{- $users := list -}}
-{{- range $program := list "gateway" "webhooks" "controller" -}}
+{{- range $program := list "gateway" "webhooks" "ui" "controller" -}}
 {{- $given := index $values $program -}}
-{{- if $given.enabled -}}{{- $users = append $users $program -}}{{- end -}}
+{{- if and $given.enabled (ne $program "ui") -}}{{- $users = append $users $program -}}{{- end -}}
 {{- range $variable := $given.env -}}
-{{- if has $variable.name (list "DEQUEUER_APIS" "DEQUEUER_QUEUES" "DEQUEUER_BUCKET" "DEQUEUER_CLUSTER_UID" "DEQUEUER_WEBHOOK_QUEUE" "DEQUEUER_GATEWAY_PORT" "DEQUEUER_ADMIN_PORT" "DEQUEUER_TOKENS" "DEQUEUER_WEBHOOK_KEYS" "AWS_REGION" "CORTEX_VERSION" "DEQUEUER_LOG_LEVEL") -}}
+{{- if has $variable.name (list "DEQUEUER_APIS" "DEQUEUER_QUEUES" "DEQUEUER_BUCKET" "DEQUEUER_CLUSTER_UID" "DEQUEUER_WEBHOOK_QUEUE" "DEQUEUER_GATEWAY_PORT" "DEQUEUER_ADMIN_PORT" "DEQUEUER_TOKENS" "DEQUEUER_WEBHOOK_KEYS" "DEQUEUER_GATEWAY_URL" "DEQUEUER_TOKEN_FILE" "DEQUEUER_UI_HOST" "DEQUEUER_UI_PORT" "DEQUEUER_UI_NAMES" "DEQUEUER_UI_TOKEN_FILE" "AWS_REGION" "CORTEX_VERSION" "DEQUEUER_LOG_LEVEL") -}}
 {{- $faults = append $faults (printf "%s.env: %s is set by the chart from a value; remove it" $program $variable.name) -}}
 {{- end -}}
 {{- end -}}
@@ -281,7 +295,7 @@
 {{- end -}}
 {{- end -}}
 {{- $accounts := dict -}}
-{{- range $part := list "gateway" "webhooks" "controller" -}}
+{{- range $part := list "gateway" "webhooks" "ui" "controller" -}}
 {{- $given := index $.Values $part -}}
 {{- if and $given.enabled $given.serviceAccount.create -}}
 {{- $account := default (include "dequeuer.name" (dict "root" $ "part" $part)) $given.serviceAccount.name -}}
@@ -300,7 +314,7 @@
 {{- $faults = append $faults (printf "serviceAccount.name %s: is created for %s; set serviceAccount.create to false for all but one of them" $account (join " and " $users)) -}}
 {{- end -}}
 {{- end -}}
-{{- range $part := list "gateway" "webhooks" "controller" "client-config" -}}
+{{- range $part := list "gateway" "webhooks" "ui" "controller" "client-config" -}}
 {{- $object := include "dequeuer.name" (dict "root" $ "part" $part) -}}
 {{- $api := trimPrefix "api-" $object -}}
 {{- if and (hasPrefix "api-" $object) (hasKey $.Values.apis $api) (dig $part "enabled" true $.Values.AsMap) -}}

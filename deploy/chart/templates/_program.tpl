@@ -1,4 +1,4 @@
-{{/* A program of ours that is no part of an API's pod: gateway, webhooks, controller. */}}
+{{/* A program of ours that is no part of an API's pod: gateway, webhooks, page, controller. */}}
 
 {{/* Its service account and disruption budget. Argument: root, part, values. */}}
 {{- define "dequeuer.programObjects" -}}

@@ -42,6 +42,21 @@ def installed() -> Rendered:
     return Rendered(chart().render(yaml.safe_load(values), name=release, namespace=namespace))
 
 
+def test_the_values_for_the_page_about_the_gateway_name_the_secrets_of_its_commands() -> None:
+    section = (ROOT / "docs" / "kubernetes.md").read_text(encoding="utf-8").partition("## The page\n")[2]
+    text = section.partition("\n## ")[0]
+    made = re.findall(
+        r"^kubectl create secret generic (\S+) --namespace apis --from-literal=(\S+)=", text, re.MULTILINE
+    )
+    (values,) = re.findall(r"^```yaml\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    gateway = {"enabled": True, "tokens": {"secretName": "gateway-tokens"}}
+    release = render({"clusterUid": "a", "bucket": "b", "gateway": gateway, **yaml.safe_load(values)})
+    pod = release.pod("demo-ui")
+    assert [volume["secret"]["secretName"] for volume in pod["volumes"]] == [name for name, _ in made]
+    paths = [one["value"] for one in pod["containers"][0]["env"] if one["value"].startswith("/etc/dequeuer/")]
+    assert sorted({path.rpartition("/")[2] for path in paths}) == sorted({key for _, key in made})
+
+
 def test_whoever_follows_the_page_gives_a_role_to_each_program_that_calls_aws() -> None:
     accounts = installed().of_kind("ServiceAccount")
     rows = re.findall(r"^\| `(\S+)` \| `dequeuer provision policies (\w+) ", INSTALL, re.MULTILINE)

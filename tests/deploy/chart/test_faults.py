@@ -9,6 +9,7 @@ from helm_python import HelmError, lint
 from tests.deploy.chart.rendering import CHART, async_api, batch_api, chart, realtime_api, render, values_with
 
 QUEUE = "https://sqs.eu-west-1.amazonaws.com/111122223333/sum.fifo"
+PAGE = {"enabled": True, "token": {"secretName": "page-token"}}
 ROUTE = {"enabled": True, "parentRefs": [{"name": "public"}]}
 
 
@@ -194,6 +195,21 @@ CASES: list[tuple[dict[str, Any], str]] = [
     (one(async_api(), webhooks={"enabled": True}), "webhooks.queueUrl: is needed"),
     (one(async_api(), controller={"enabled": True, "image": "x"}), "controller.enabled: there is no BatchAPI"),
     (one(batch_api(), controller={"enabled": True}), "controller.image: is needed"),
+    (one(async_api(), gateway={"enabled": True}, ui={"enabled": True}), "ui.token.secretName: is needed"),
+    ({"ui": PAGE}, "ui.gatewayUrl: is needed, because the release has no gateway"),
+    (
+        one(async_api(), gateway={"enabled": True, "tokens": {"secretName": "tokens"}}, ui=PAGE),
+        "ui.gatewayToken.secretName: is needed, because the gateway has tokens",
+    ),
+    (one(async_api(), ui={"ingress": {"enabled": True}}), "ui.ingress.host: is empty"),
+    (
+        one(async_api(), gateway={"enabled": True}, ui=PAGE | {"env": [{"name": "DEQUEUER_UI_HOST"}]}),
+        "ui.env: DEQUEUER_UI_HOST is set by the chart from a value",
+    ),
+    (
+        values_with({"a": async_api(serviceAccount={"name": "demo-ui"})}, gateway={"enabled": True}, ui=PAGE),
+        "serviceAccount.name demo-ui: is created for ui and apis.a",
+    ),
     (one(async_api(), cortexNames={"enabled": True}), "cortexNames.enabled: the names lead to the gateway"),
 ]
 
@@ -209,9 +225,10 @@ def test_values_that_do_not_fit_together_are_refused(values: dict[str, Any], tex
     assert text in refusal(values)
 
 
-@pytest.mark.parametrize("part", ["gateway", "webhooks", "client-config"])
+@pytest.mark.parametrize("part", ["gateway", "webhooks", "ui", "client-config"])
 def test_an_api_and_a_program_of_the_release_have_no_object_in_common(part: str) -> None:
-    values = values_with({part: async_api()}, gateway={"enabled": True}, webhooks={"enabled": True, "queueUrl": QUEUE})
+    webhooks = {"enabled": True, "queueUrl": QUEUE}
+    values = values_with({part: async_api()}, gateway={"enabled": True}, webhooks=webhooks, ui=PAGE)
     with pytest.raises(HelmError, match=f"apis.{part}: its objects have the name api-{part}"):
         chart().render(values, name="api", namespace="apis")
     chart().render(values, name="apis", namespace="apis")
@@ -250,6 +267,8 @@ TYPOS: list[tuple[dict[str, Any], str]] = [
     (one(async_api(), clusterUID="x"), "clusterUID"),
     (one(async_api(), image={"digest": "sha256:12"}), "digest"),
     (one(async_api(), gateway={"enable": True}), "enable"),
+    (one(async_api(), ui={"gatewayUrl": "gateway:80"}), "gatewayUrl"),
+    (one(async_api(), ui={"names": ["a,b"]}), "names"),
     (one(async_api(), defaults={"shutdownGrace": -1}), "shutdownGrace"),
 ]
 

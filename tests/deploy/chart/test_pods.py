@@ -26,7 +26,7 @@ RESTRICTED = {
     "capabilities": {"drop": ["ALL"]},
     "seccompProfile": {"type": "RuntimeDefault"},
 }
-PROGRAMS = ("gateway", "webhooks")
+PROGRAMS = ("gateway", "webhooks", "ui")
 
 
 def test_in_the_native_form_the_dequeuer_is_the_only_main_container() -> None:
@@ -89,7 +89,7 @@ def test_what_is_ours_has_no_privileges() -> None:
     release = rendered("full.yaml")
     own = [sidecar(pod) for _, pod, _ in api_pods()]
     own += [release.pod(f"demo-{program}")["containers"][0] for program in PROGRAMS]
-    assert len(own) == 9
+    assert len(own) == 10
     for container in own:
         assert container["securityContext"] == RESTRICTED
         assert container["resources"]["limits"]["memory"]
@@ -233,6 +233,8 @@ def test_the_admin_port_is_closed_to_all_but_those_who_read_metrics() -> None:
     assert release.get("NetworkPolicy", "api-answer-a")["spec"]["ingress"] == [requests, metrics]
     everyone = {"ports": [{"port": 8080, "protocol": "TCP"}]}
     assert release.get("NetworkPolicy", "demo-gateway")["spec"]["ingress"] == [everyone]
+    page = {"ports": [{"port": 8090, "protocol": "TCP"}], "from": [{"podSelector": {}}]}
+    assert release.get("NetworkPolicy", "demo-ui")["spec"]["ingress"] == [page]
     nobody = render(values_with({"sum": async_api(networkPolicy={"enabled": True})}))
     assert nobody.get("NetworkPolicy", "api-sum")["spec"]["ingress"] == []
 

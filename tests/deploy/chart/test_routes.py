@@ -61,6 +61,12 @@ def test_everything_else_goes_to_the_gateway() -> None:
     assert ingress["http"]["paths"][0]["backend"]["service"] == {"name": "demo-gateway", "port": {"number": 80}}
 
 
+def test_the_page_has_a_host_of_its_own() -> None:
+    [ingress] = rendered("full.yaml").get("Ingress", "demo-ui")["spec"]["rules"]
+    assert ingress["host"] == "page.example.com"
+    assert ingress["http"]["paths"][0]["backend"]["service"] == {"name": "demo-ui", "port": {"number": 80}}
+
+
 def test_the_names_of_cortex_lead_to_ports_that_the_gateway_has() -> None:
     release = rendered("full.yaml")
     names = {

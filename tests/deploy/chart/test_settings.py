@@ -8,7 +8,15 @@ import pytest
 from dequeuer.apis import BatchApi, load_apis
 from dequeuer.gateway.endpoints import load_endpoints
 from dequeuer.probes.spec import load_probes
-from dequeuer.settings import load_controller, load_enqueuer, load_gateway, load_proxy, load_sidecar, load_webhooks
+from dequeuer.settings import (
+    load_controller,
+    load_enqueuer,
+    load_gateway,
+    load_proxy,
+    load_sidecar,
+    load_ui,
+    load_webhooks,
+)
 from tests.deploy.chart.rendering import (
     JOB,
     api_pods,
@@ -121,6 +129,29 @@ def test_webhooks_and_enqueuer_take_their_variables() -> None:
     [container] = job["spec"]["template"]["spec"]["containers"]
     enqueuer = load_enqueuer(container["args"][1:], environment(container))
     assert (enqueuer.api_name, enqueuer.job_id) == ("image-classifier", JOB["__JOB_ID__"])
+
+
+def test_the_page_takes_its_variables_and_asks_the_gateway_of_the_release() -> None:
+    release = rendered("full.yaml")
+    [container] = release.pod("demo-ui")["containers"]
+    settings = load_ui(container["args"][1:], environment(container))
+    service = release.get("Service", GATEWAY)
+    assert settings.gateway_url == f"http://{service['metadata']['name']}.{service['metadata']['namespace']}.svc"
+    assert 80 in {port["port"] for port in service["spec"]["ports"]}
+    assert settings.names == ("page.apis.svc", "page.example.com")
+    assert [one.url for one in settings.metrics] == ["http://10.0.0.7:15000"]
+    folders = {str(Path(str(path)).parent) for path in (settings.token_path, settings.gateway_token_path)}
+    assert {mount["mountPath"] for mount in container["volumeMounts"]} == folders
+    assert settings.gateway_token_path == "/etc/dequeuer/gateway-token/read"
+    [port] = release.get("Service", "demo-ui")["spec"]["ports"]
+    assert (port["targetPort"], container["ports"][0]["containerPort"]) == (settings.port, settings.port)
+
+
+def test_the_page_of_another_gateway_needs_none_in_the_release() -> None:
+    page = {"enabled": True, "token": {"secretName": "page"}, "gatewayUrl": "https://gateway.example.com"}
+    [container] = render({"ui": page}).pod("demo-ui")["containers"]
+    settings = load_ui([], environment(container))
+    assert (settings.gateway_url, settings.gateway_token_path) == ("https://gateway.example.com", None)
 
 
 def test_the_controller_takes_its_variables_and_its_apis(tmp_path: Path) -> None:
