@@ -27,8 +27,9 @@ _LINE_ESCAPES = (("\u2028".encode(), b"\\u2028"), ("\u2029".encode(), b"\\u2029"
 _HTML_ESCAPES = ((b"<", b"\\u003c"), (b">", b"\\u003e"), (b"&", b"\\u0026"))
 _PIECE_BYTES: Final = 64 * 1024
 """Escaped at a time: a replacement lets no other thread run until it is done."""
-# A bracket in a string does not count, so strings are matched whole.
-_STRINGS = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
+# A bracket in a string does not count, so strings are matched whole. One that does not end is matched, too: from each
+# escaped quote in it, the rest of the text would be searched anew.
+_STRINGS = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
 _find_tokens = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*"|[^ \t\r\n"]++', re.DOTALL).findall
 MAX_TOKENIZED_BYTES: Final = 64 * 1024
 """`compact` takes texts up to this size apart at once: in half of the time, but in up to 200 times their memory."""

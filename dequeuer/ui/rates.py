@@ -13,6 +13,8 @@ WINDOW_S: Final = 10.0
 MAX_SAMPLES: Final = 64
 MAX_SOURCES: Final = 200
 """Above it, those that do not answer any more are forgotten; what they have counted is not."""
+MAX_BUCKETS: Final = 256
+"""With more of them together the latency is not known: what is added up must not grow with each look."""
 QUANTILES: Final[Mapping[str, float]] = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
 
 
@@ -104,7 +106,9 @@ def quantile(buckets: Mapping[float, float], share: float) -> float | None:
 
 
 def _plus(one: Totals, other: Totals) -> Totals:
-    bounds = {**one.buckets, **other.buckets}
+    bounds = one.buckets.keys() | other.buckets.keys()
+    if len(bounds) > MAX_BUCKETS:
+        bounds = set()
     return Totals(
         completed=one.completed + other.completed,
         failed=one.failed + other.failed,

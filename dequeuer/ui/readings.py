@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -119,7 +118,7 @@ def _buckets(samples: Iterable[Sample]) -> Mapping[float, float]:
             bound = float(sample.labels.get("le", ""))
         except ValueError:
             continue
-        if not math.isnan(bound):
+        if bound >= 0:
             found[bound] = found.get(bound, 0.0) + sample.value
     return found
 

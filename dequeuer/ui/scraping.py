@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
 MAX_SAMPLES: Final = 10_000
+MAX_VALUE: Final = 1e15
+"""Of a sample. Sums of larger ones could become infinite, and no page reads such JSON."""
 FAMILIES: Final = (
     *("dequeuer_messages_total", "dequeuer_message_held_seconds_bucket", "dequeuer_in_flight", "dequeuer_ready"),
     *("dequeuer_proxy_requests_total", "dequeuer_proxy_request_seconds_bucket"),
     *("dequeuer_proxy_executing", "dequeuer_proxy_queued", "dequeuer_gateway_api_requests_total"),
 )
 
+# Both go through a line once, whatever it holds: no part is read again from its middle, or in another way.
 _LINE: Final = re.compile(
-    r"(?P<name>[a-zA-Z_:][a-zA-Z0-9_:]*)"
-    r'(?:\{(?P<labels>(?:[^"}]|"(?:[^"\\]|\\.)*")*)\})?'
-    r"[ \t]+(?P<value>[^ \t]+)(?:[ \t]+-?[0-9]+)?"
+    r"(?P<name>[a-zA-Z_:][a-zA-Z0-9_:]*+)"
+    r'(?:\{(?P<labels>(?:[^"}]|"(?:[^"\\]|\\.)*+")*+)\})?'
+    r"[ \t]++(?P<value>[^ \t]++)(?:[ \t]++-?[0-9]++)?"
 )
-_LABEL: Final = re.compile(r'([a-zA-Z_][a-zA-Z0-9_]*)="((?:[^"\\]|\\.)*)"')
+_LABEL: Final = re.compile(r'(?<![a-zA-Z0-9_])([a-zA-Z_][a-zA-Z0-9_]*+)="((?:[^"\\]|\\.)*+)"')
 _ESCAPE: Final = re.compile(r"\\(.)")
 
 
@@ -57,7 +59,7 @@ def _number(text: str) -> float | None:
         value = float(text)
     except ValueError:
         return None
-    return value if math.isfinite(value) and value >= 0 else None
+    return value if 0 <= value <= MAX_VALUE else None
 
 
 def _unescaped(match: re.Match[str]) -> str:

@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from dequeuer.ui.rates import MAX_SOURCES, WINDOW_S, RateWindow, quantile
+from dequeuer.ui.rates import MAX_BUCKETS, MAX_SOURCES, WINDOW_S, RateWindow, quantile
 from dequeuer.ui.readings import Totals
 
 INF = math.inf
@@ -92,3 +92,15 @@ def test_the_latency_is_of_what_ended_in_the_window() -> None:
     rates = window.rates()
     assert rates is not None
     assert rates.latency_s == pytest.approx({"p50": 0.55, "p95": 0.955, "p99": 0.991})
+
+
+def test_a_program_whose_buckets_are_others_at_each_look_takes_no_more_memory() -> None:
+    window = RateWindow()
+    for second in range(20):
+        buckets = {float(second * 100 + at): 1.0 for at in range(100)}
+        window.add(float(second), {"a": Totals(completed=second, buckets=buckets)})
+    rates = window.rates()
+    assert rates is not None
+    assert rates.per_s == 1.0
+    assert len(window.totals.buckets) <= MAX_BUCKETS
+    assert len(window._increase.buckets) <= MAX_BUCKETS

@@ -75,6 +75,7 @@ def test_a_gateway_says_it_of_each_api_by_its_name() -> None:
         "dequeuer_in_flight NaN",
         "dequeuer_in_flight +Inf",
         "dequeuer_in_flight -1",
+        "dequeuer_in_flight 1e16",
         'dequeuer_in_flight{a="b} 1',
         'dequeuer_in_flight{a="b"} 1 x',
         "dequeuer_in_flight_other 1",
@@ -90,6 +91,22 @@ def test_labels_are_read_with_their_escapes() -> None:
     line = 'dequeuer_gateway_api_requests_total{api_name="a\\"b\\\\c\\nd",status="2xx"} 1e+03 1700000000000\r'
     [sample] = samples_of(line)
     assert (sample.labels, sample.value) == ({"api_name": 'a"b\\c\nd', "status": "2xx"}, 1000)
+
+
+@pytest.mark.parametrize("labels", ["a" * 300_000, 'a="b",' * 50_000, '"\\"' * 100_000, 'a="' + '\\"' * 150_000])
+def test_a_line_is_read_once_whatever_it_holds(labels: str) -> None:
+    """Names were looked for again from each of their letters: a line of 40 kB took a minute."""
+    for end in ("", "} 1", " 1"):
+        assert len(list(samples_of(f"dequeuer_in_flight{{{labels}{end}"))) <= 1
+
+
+def test_bounds_of_latencies_that_no_time_has_are_passed_over() -> None:
+    lines = "".join(
+        f'dequeuer_message_held_seconds_bucket{{le="{bound}"}} 3\n'
+        for bound in ("-Inf", "-1", "NaN", "x", "0.5", "+Inf")
+    )
+    found = read(f"dequeuer_messages_total 1\n{lines}".encode())["api"]
+    assert found.totals.buckets == {0.5: 3, float("inf"): 3}
 
 
 def test_what_is_read_is_bounded() -> None:
