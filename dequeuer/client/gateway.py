@@ -86,7 +86,7 @@ class Gateway:
         Raises:
             GatewayUnavailableError, RequestRefusedError, InvalidAnswerError: of `client.errors`.
         """
-        answer = await self.send(method, path, query, idle_timeout_s=idle_timeout_s, body=body)
+        answer = await self._send(method, path, query, idle_timeout_s=idle_timeout_s, body=body)
         try:
             await answer.check()
         except BaseException:
@@ -103,7 +103,27 @@ class Gateway:
         idle_timeout_s: float,
         body: bytes | Content | None = None,
     ) -> Answer:
-        """Send a request; return its answer, which may be an error. Otherwise as `open`."""
+        """Send a request once; return its answer, which may be an error. Otherwise as `open`."""
+        only_once = (self._send_once,)
+        return await self._send(method, path, query, idle_timeout_s=idle_timeout_s, body=body, middlewares=only_once)
+
+    async def _send_once(
+        self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
+    ) -> aiohttp.ClientResponse:
+        # The HTTP client sends PUT, DELETE and the like once more when the connection broke, unless the error is ours.
+        with translated(self._url):
+            return await handler(request)
+
+    async def _send(  # noqa: PLR0913 - those of `open`, and the middlewares
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str],
+        *,
+        idle_timeout_s: float,
+        body: bytes | Content | None,
+        middlewares: tuple[aiohttp.ClientMiddlewareType, ...] = (),
+    ) -> Answer:
         content = Content(body=body, headers=_JSON) if isinstance(body, bytes) else body or _NO_CONTENT
         with translated(self._url):
             response = await self._session.request(
@@ -114,5 +134,6 @@ class Gateway:
                 headers=content.headers,
                 allow_redirects=False,
                 timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIMEOUT_S, sock_read=idle_timeout_s),
+                middlewares=middlewares,
             )
         return Answer(response, self._url)

@@ -56,10 +56,12 @@ async def test_a_response_may_have_no_body() -> None:
     assert (await call(head, "iris", method="HEAD"))[0].body == b""
 
 
-async def test_a_call_whose_answer_is_lost_is_not_made_again() -> None:
-    async with canned(b"HTTP/1.1", OK) as gateway, Client(gateway.url) as client:
+@pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE", "OPTIONS"])
+@pytest.mark.parametrize("lost", [b"", b"HTTP/1.1"])
+async def test_a_call_whose_answer_is_lost_is_not_made_again(method: str, lost: bytes) -> None:
+    async with canned(lost, OK) as gateway, Client(gateway.url) as client:
         with pytest.raises(GatewayLostError):
-            await client.call("iris", "", {})
+            await client.call("iris", "", {}, method=method)
         assert len(gateway.requests) == 1
 
 
