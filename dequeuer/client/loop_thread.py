@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import os
 import threading
 import weakref
 from collections.abc import AsyncGenerator, Coroutine, Generator
@@ -34,7 +35,7 @@ class LoopThread:
         """Start a coroutine; it is cancelled with its future.
 
         Raises:
-            RuntimeError: the thread has ended, or it is the caller's own.
+            RuntimeError: the thread has ended, it is the caller's own, or it is that of the process before a fork.
         """
         return self._state.start(work)
 
@@ -94,6 +95,7 @@ class _State:
         self._context = context
         self._lock = threading.Lock()
         self._is_stopping = False
+        self._process_id = os.getpid()
         self._loop: asyncio.AbstractEventLoop
         self._stop: asyncio.Event
         self._thread_id = 0
@@ -120,7 +122,11 @@ class _State:
 
     def start(self, work: Coroutine[Any, Any, T]) -> concurrent.futures.Future[T]:
         """As `LoopThread.start`."""
-        # What is handed to a loop that has stopped would never run, and its caller would wait for ever.
+        # What is handed to a loop that has stopped would never run, and its caller would wait for ever. A fork copies
+        # no threads, and the lock may be held for ever in it.
+        if self._is_forked():
+            work.close()
+            raise RuntimeError("the client was made before this process was forked: make one in each process")
         with self._lock:
             is_own = threading.get_ident() == self._thread_id
             if not is_own and not self._is_stopping:
@@ -132,8 +138,13 @@ class _State:
 
     def stop(self, thread: threading.Thread) -> None:
         """End the thread; see `LoopThread.close`."""
+        if self._is_forked():  # its loop would wake the one of the other process, whose pipe it shares
+            return
         with self._lock:
             self._is_stopping = True
             self._loop.call_soon_threadsafe(self._stop.set)
         if threading.get_ident() != self._thread_id:
             thread.join(STOP_TIMEOUT_S)
+
+    def _is_forked(self) -> bool:
+        return os.getpid() != self._process_id

@@ -216,6 +216,35 @@ def test_a_script_that_does_not_close_its_client_ends_quietly(gateway: GatewaySe
     assert (ran.stdout, ran.stderr) == ("1\n", "")
 
 
+FORKED = """
+import os, sys
+from dequeuer.client import SyncClient
+
+client = SyncClient(sys.argv[1])
+api = client.api("api")
+if os.fork() == 0:
+    for call in (lambda: api.run(1), lambda: list(api.list())):
+        try:
+            print(call())
+        except RuntimeError as error:
+            print(error)
+    client.close()
+    with SyncClient(sys.argv[1]) as own:
+        print(own.api("api").run(2).result(), flush=True)
+    os._exit(0)
+os.wait()
+print(api.run(3).result())
+"""
+
+
+def test_a_client_from_before_a_fork_says_so_instead_of_waiting_for_ever(gateway: GatewayServer) -> None:
+    """Servers that load a program once and fork it for each worker: the thread of the client is in the first alone."""
+    command = [sys.executable, "-c", FORKED, gateway.url]
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=DEADLINE_S, check=True)
+    fault = "the client was made before this process was forked: make one in each process"
+    assert (ran.stdout.splitlines(), ran.stderr) == ([fault, fault, "2", "3"], "")
+
+
 class Broken(nullcontext[None]):
     """A context that cannot be entered."""
 
