@@ -43,6 +43,7 @@ def faults() -> Iterator[str]:
     yield from clients()
     yield from modules()
     yield from serving()
+    yield from page()
     exchange = importlib.import_module("dequeuer.proxy.exchange").__file__
     if exchange is None or not exchange.endswith(".so"):
         yield f"the modules of the realtime proxy are not compiled by mypyc: {exchange}"
@@ -91,6 +92,14 @@ def serving() -> Iterator[str]:
         lines = list(log)
     if proxy.returncode != 0:
         yield f"the proxy ended with status {proxy.returncode} after SIGTERM: {lines[-3:]}"
+
+
+def page() -> Iterator[str]:
+    """Yield files of the page that `dequeuer ui` does not find."""
+    found = importlib.import_module("dequeuer.ui.static_files").load_static_files()
+    for name in ("index.html", "login.html", "app.css", "app.js", "icon.svg"):
+        if name not in found:
+            yield f"the page lacks its file {name}"
 
 
 def clients() -> Iterator[str]:

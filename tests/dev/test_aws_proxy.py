@@ -138,7 +138,8 @@ async def test_a_poll_whose_client_has_gone_ends_at_the_server_which_would_give_
         poll = asyncio.create_task(session.post(f"{url}/poll", headers=SQS))
         await server.waits.wait()
         poll.cancel()
-        await server.gone.wait()
+        async with asyncio.timeout(20):
+            await server.gone.wait()
 
 
 def test_services_are_told_apart_by_signature_and_target() -> None:

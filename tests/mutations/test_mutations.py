@@ -67,6 +67,7 @@ _STOPPED = (
 )
 
 _MANIFESTS = "tests/manifests/test_fields.py"
+_GUARD = "tests/ui/test_guard.py"
 
 MUTATIONS = [
     Mutation(
@@ -2698,28 +2699,28 @@ MUTATIONS = [
         module="ui/guard.py",
         old="    if not hosts.has(host):\n",
         new="    if not host:\n",
-        tests=("tests/ui/test_guard.py::test_a_name_that_another_site_leads_here_is_refused",),
+        tests=(f"{_GUARD}::test_a_name_that_another_site_leads_here_is_refused",),
     ),
     Mutation(
         name="a page of another site is let in with its origin",
         module="ui/guard.py",
         old='not in {f"http://{host}", f"https://{host}"}:',
         new='not in {f"http://{host}", f"https://{host}", "null"}:',
-        tests=("tests/ui/test_guard.py::test_a_request_of_the_page_of_another_site_is_refused",),
+        tests=(f"{_GUARD}::test_a_request_of_the_page_of_another_site_is_refused",),
     ),
     Mutation(
         name="a form of another site changes something",
         module="ui/guard.py",
         old="    if request.method not in _UNCHANGING and",
         new="    if request.method not in {*_UNCHANGING, hdrs.METH_POST} and",
-        tests=("tests/ui/test_guard.py::test_what_changes_something_needs_the_header_that_no_other_page_can_send",),
+        tests=(f"{_GUARD}::test_what_changes_something_needs_the_header_that_no_other_page_can_send",),
     ),
     Mutation(
         name="a part of the page needs no token",
         module="ui/application.py",
         old='        if request.path.startswith("/api/") and',
         new='        if request.path.startswith("/api/events") and',
-        tests=("tests/ui/test_guard.py::test_without_the_token_only_its_form_is_there",),
+        tests=(f"{_GUARD}::test_without_the_token_only_its_form_is_there",),
     ),
     Mutation(
         name="the id of a request becomes a path as it came",
@@ -2755,6 +2756,106 @@ MUTATIONS = [
         old="                for view in self._views.values():\n                    view.queue = None\n",
         new="",
         tests=("tests/ui/test_watch.py::test_an_outage_of_the_gateway_is_told_and_is_over_when_it_answers_again",),
+    ),
+    Mutation(
+        name="a client submits without a key of its own",
+        module="client/submission.py",
+        old="        key = str(uuid.uuid4())\n",
+        new='        key = ""\n',
+        tests=("tests/client/test_client.py::test_a_lost_answer_is_asked_for_with_the_same_key",),
+    ),
+    Mutation(
+        name="the client takes the status of another request",
+        module="client/request_calls.py",
+        old="    if status.id != request_id:\n",
+        new="    if not status.id:\n",
+        tests=("tests/client/test_requests.py",),
+    ),
+    Mutation(
+        name="events of a request end with their connection",
+        module="client/following.py",
+        old='            raise GatewayLostError("the gateway ended the stream of events")\n',
+        new="            return\n",
+        tests=("tests/client/test_waits.py::test_events_go_on_after_a_lost_stream",),
+    ),
+    Mutation(
+        name="two commands that change the environments lose one of the changes",
+        module="cortex_command/cli_file.py",
+        old="        fcntl.flock(lock, fcntl.LOCK_EX)\n",
+        new="        fcntl.flock(lock, fcntl.LOCK_SH)\n",
+        tests=("tests/cortex_command/test_environments.py::test_changes_at_the_same_time_are_all_kept",),
+    ),
+    Mutation(
+        name="a caller is told of the APIs of others",
+        module="gateway/overview_routes.py",
+        old='[one for one in apis if may_see(request, one["name"])]',
+        new="apis",
+        tests=("tests/gateway/test_overview_routes.py::test_a_caller_is_told_of_the_apis_that_its_token_names",),
+    ),
+    Mutation(
+        name="the operator tells a caller of the APIs of others",
+        module="gateway/operator_routes.py",
+        old="[api for api in self._apis.values() if may_see(request, api.api_name)]",
+        new="[*self._apis.values()]",
+        tests=("tests/gateway/test_operator_routes.py::test_a_caller_lists_and_sees_its_own_apis_only",),
+    ),
+    Mutation(
+        name="a script in the page reads its cookie",
+        module="ui/guard.py",
+        old="            httponly=True,\n",
+        new="            httponly=False,\n",
+        tests=(f"{_GUARD}::test_the_token_opens_the_page_with_a_cookie_that_scripts_and_other_sites_do_not_get",),
+    ),
+    Mutation(
+        name="the cookie of the page outlives its process",
+        module="ui/guard.py",
+        old="hmac.new(secrets.token_bytes(32), ",
+        new='hmac.new(b"0" * 32, ',
+        tests=(f"{_GUARD}::test_the_token_opens_the_page_with_a_cookie_that_scripts_and_other_sites_do_not_get",),
+    ),
+    Mutation(
+        name="an endpoint that the gateway names leads the page to another path",
+        module="ui/directory.py",
+        old=" if is_sound and _ENDPOINT.fullmatch(endpoint) else None",
+        new=" if is_sound else None",
+        tests=("tests/ui/test_directory.py::test_an_entry_that_could_become_another_path_is_left_out",),
+    ),
+    Mutation(
+        name="a result of any size is shown in the grid of a job",
+        module="ui/job_items.py",
+        old="            if is_cut or shown > MAX_SHOWN_BYTES:\n",
+        new="            if is_cut:\n",
+        tests=("tests/ui/test_job_items.py",),
+    ),
+    Mutation(
+        name="a seed of --chaos repeats nothing",
+        module="dev/chaos_plan.py",
+        old='Random(f"kills {seed}")',
+        new="Random()",
+        tests=("tests/dev/test_chaos_plan.py::test_a_seed_repeats_kills_and_episodes_and_another_one_does_not",),
+    ),
+    Mutation(
+        name="SQS and S3 stay as they are when --chaos ends in an episode",
+        module="dev/chaos.py",
+        old="            finally:\n                self.faults.end(episode)\n",
+        new="            except TimeoutError:\n                self.faults.end(episode)\n",
+        tests=("tests/dev/test_chaos.py::test_sqs_and_s3_are_well_again_when_it_ends",),
+    ),
+    Mutation(
+        name="a poll whose client has gone takes messages with it under --chaos",
+        module="dev/aws_proxy.py",
+        old="handler_cancellation=True",
+        new="handler_cancellation=False",
+        tests=(
+            "tests/dev/test_aws_proxy.py::test_a_poll_whose_client_has_gone_ends_at_the_server_which_would_give_it_messages",
+        ),
+    ),
+    Mutation(
+        name="a process that is no child of the controller is killed",
+        module="dev/job_processes.py",
+        old='        if _parent_of(Path(f"/proc/{process.pid}")) != controller_pid:\n            return False\n',
+        new="",
+        tests=("tests/dev/test_chaos.py",),
     ),
 ]
 
