@@ -14,7 +14,7 @@ from dequeuer.client.request_calls import MAX_RESULT_BYTES, RequestCalls
 from dequeuer.client.requests import ApiRequests
 from dequeuer.client.retrying import RETRY_LIMIT_S, Retries
 from dequeuer.client.token import read_token
-from dequeuer.settings.loading import load_jobs_command
+from dequeuer.settings.client_loading import load_jobs_command
 
 _VARIABLES: Final = ("DEQUEUER_GATEWAY_URL", "DEQUEUER_TOKEN_FILE")
 

@@ -17,7 +17,7 @@ from dequeuer.cortex_command.commands import COMMANDS
 from dequeuer.cortex_command.environment_commands import ENVIRONMENT_COMMANDS
 from dequeuer.cortex_command.environments import folder_of
 from dequeuer.process.standard_streams import BROKEN_PIPE, discard_output, escape_what_cannot_be_encoded
-from dequeuer.settings.loading import load_cortex_command
+from dequeuer.settings.client_loading import load_cortex_command
 
 OK: Final = 0
 FAILED: Final = 1

@@ -11,7 +11,7 @@ from dequeuer.commands.output import Output
 from dequeuer.cortex_command.arguments import Invocation, UsageError
 from dequeuer.cortex_command.cli_file import changed_environments, read_environments
 from dequeuer.cortex_command.environments import Environment, check_endpoint, check_name
-from dequeuer.settings.loading import load_cortex_command
+from dequeuer.settings.client_loading import load_cortex_command
 
 
 def _list(invocation: Invocation, folder: Path, _environ: Mapping[str, str], output: Output) -> int:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dequeuer.commands.main import run_command, token_of
 from dequeuer.commands.output import Output
 from dequeuer.jobs_command.options import Options, parse
-from dequeuer.settings.loading import load_jobs_command
+from dequeuer.settings.client_loading import load_jobs_command
 
 
 def main(argv: Sequence[str]) -> int:

@@ -9,7 +9,7 @@ from dequeuer.commands.main import run_command, token_of
 from dequeuer.commands.output import Output
 from dequeuer.requests_command.arguments import parse
 from dequeuer.requests_command.options import Options
-from dequeuer.settings.loading import load_requests_command
+from dequeuer.settings.client_loading import load_requests_command
 
 
 def main(argv: Sequence[str]) -> int:

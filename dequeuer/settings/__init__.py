@@ -1,6 +1,7 @@
 """The settings: options are declared once, and read from flags, environment and cluster.yaml."""
 
 from dequeuer.settings.access import AccessSettings
+from dequeuer.settings.client_loading import load_ui
 from dequeuer.settings.controller import ControllerSettings
 from dequeuer.settings.enqueuer import EnqueuerSettings
 from dequeuer.settings.gateway import GatewaySettings
@@ -10,7 +11,6 @@ from dequeuer.settings.loading import (
     load_gateway,
     load_proxy,
     load_sidecar,
-    load_ui,
     load_webhooks,
 )
 from dequeuer.settings.proxy import ProxySettings

@@ -1,4 +1,4 @@
-"""From command line, environment and cluster.yaml to the settings of each program. Calls no network."""
+"""From command line, environment and cluster.yaml to the settings of the programs of a cluster. Calls no network."""
 
 from __future__ import annotations
 
@@ -9,22 +9,18 @@ from functools import partial
 from types import MappingProxyType
 from typing import Protocol, TypeVar
 
-from dequeuer.core.errors import ConfigurationError, clip, quoted
+from dequeuer.core.errors import ConfigurationError, quoted
 from dequeuer.formats.receiver_rules import InvalidReceiverError, ReceiverRules
 from dequeuer.settings.access import NONE
 from dequeuer.settings.controller import ControllerSettings
-from dequeuer.settings.cortex_command import CortexCommandSettings
 from dequeuer.settings.enqueuer import EnqueuerSettings
 from dequeuer.settings.gateway import GatewaySettings
-from dequeuer.settings.jobs_command import JobsCommandSettings
 from dequeuer.settings.priority_queues import all_queue_urls
 from dequeuer.settings.programs import USERS
 from dequeuer.settings.proxy import ProxySettings
 from dequeuer.settings.reader import Reader
-from dequeuer.settings.requests_command import RequestsCommandSettings
 from dequeuer.settings.sidecar import DEFAULT_CLUSTER_FILE, SHUTDOWN_GRACE_S, ApiKind, SidecarSettings
 from dequeuer.settings.text_parsers import API_NAME, JOB_ID, queue_region
-from dequeuer.settings.ui import UiSettings, is_loopback
 from dequeuer.settings.webhooks import WebhooksSettings
 
 T = TypeVar("T")
@@ -71,12 +67,12 @@ def load_sidecar(
         reader.add_fault("admin_port", wrong, "change one of them", f"any port but that of {other}")
     _check_kms_key(reader)
     # A faulty port is not a fault of the probes.
-    _check_file(reader, "probes_path", check_probes, user_port or 1)
+    check_file(reader, "probes_path", check_probes, user_port or 1)
     computed = {
         "queue_urls": (),
         "shutdown_grace_s": SHUTDOWN_GRACE_S[kind or "async"],
         "aws.region": queue_region(reader.values.get("queue_url", "")),
-        "log.format": _default_log_format(),
+        "log.format": default_log_format(),
     }
     return reader.settings(SidecarSettings, computed)
 
@@ -121,9 +117,9 @@ def load_gateway(
         reader.add_fault("admin_port", wrong, "change one of them", f"any port but that of {other}")
     urls = reader.values.get("realtime_urls", MappingProxyType({}))
     check = None if check_apis is None else partial(check_apis, urls=urls)
-    _check_file(reader, "apis_path", check, None if is_faulty else queues)
+    check_file(reader, "apis_path", check, None if is_faulty else queues)
     if reader.values.get("access.tokens") != NONE:
-        _check_file(reader, "access.tokens", check_tokens, None)
+        check_file(reader, "access.tokens", check_tokens, None)
     if "access.rate_burst" in reader.sources and not reader.values.get("access.rate_limit"):
         reader.add_fault("access.rate_burst", "is given without DEQUEUER_RATE_LIMIT", "set that, or remove this")
     if reader.values.get("fair_queues") and reader.values.get("access.tokens", NONE) == NONE:
@@ -140,7 +136,7 @@ def load_gateway(
         "webhooks": webhooks,
         "webhook_rules.allowed": (),
         "aws.region": next(iter(regions), None),
-        "log.format": _default_log_format(),
+        "log.format": default_log_format(),
     }
     return reader.settings(GatewaySettings, computed)
 
@@ -166,8 +162,8 @@ def load_proxy(
             reader.add_fault(path, wrong, "change one of them", f"any port but that of {other}")
         elif port is not None:
             ports[port] = reader.source(path)
-    _check_file(reader, "probes_path", check_probes, reader.values.get("user_port") or 1)
-    return reader.settings(ProxySettings, {"log.format": _default_log_format()})
+    check_file(reader, "probes_path", check_probes, reader.values.get("user_port") or 1)
+    return reader.settings(ProxySettings, {"log.format": default_log_format()})
 
 
 def load_enqueuer(argv: Sequence[str], environ: Mapping[str, str]) -> EnqueuerSettings:
@@ -180,7 +176,7 @@ def load_enqueuer(argv: Sequence[str], environ: Mapping[str, str]) -> EnqueuerSe
     reader.require("enqueuer")
     _check_kms_key(reader)
     region = reader.values.get("region") or queue_region(reader.values.get("queue_url", ""))
-    return reader.settings(EnqueuerSettings, {"aws.region": region, "log.format": _default_log_format()})
+    return reader.settings(EnqueuerSettings, {"aws.region": region, "log.format": default_log_format()})
 
 
 def load_controller(
@@ -197,8 +193,8 @@ def load_controller(
     reader = Reader("controller", argv, environ)
     reader.require("controller")
     _check_kms_key(reader)
-    _check_file(reader, "apis_path", check_apis, None)
-    return reader.settings(ControllerSettings, {"log.format": _default_log_format()})
+    check_file(reader, "apis_path", check_apis, None)
+    return reader.settings(ControllerSettings, {"log.format": default_log_format()})
 
 
 def load_webhooks(
@@ -215,7 +211,7 @@ def load_webhooks(
     reader = Reader("webhooks", argv, environ)
     reader.require("webhooks")
     _check_kms_key(reader)
-    _check_file(reader, "keys_path", check_keys, None)
+    check_file(reader, "keys_path", check_keys, None)
     if "keys_path" not in reader.sources and not reader.values.get("unsigned"):
         unsigned = reader.source("unsigned")
         wrong = f"is missing: nobody could verify the webhooks, and {unsigned} does not allow that"
@@ -226,66 +222,12 @@ def load_webhooks(
     computed = {
         "rules.allowed": (),
         "aws.region": queue_region(reader.values.get("queue_url", "")),
-        "log.format": _default_log_format(),
+        "log.format": default_log_format(),
     }
     return reader.settings(WebhooksSettings, computed)
 
 
-def load_ui(
-    argv: Sequence[str],
-    environ: Mapping[str, str],
-    *,
-    check_token: Callable[[str, None], object] | None = None,
-) -> UiSettings:
-    """Return the settings of `dequeuer ui`. `check_token`: gets the path of each token; see `load_gateway`.
-
-    Raises:
-        ConfigurationError: with every fault.
-    """
-    reader = Reader("ui", argv, environ)
-    reader.require("ui")
-    for path in ("gateway_token_path", "token_path"):
-        _check_file(reader, path, check_token, None)
-    others = [host for host in reader.values.get("hosts", ()) if not is_loopback(host)]
-    if others and "token_path" not in reader.sources:
-        wrong = f"is missing, and {reader.source('hosts')} names {clip(others[0])}, which others can reach"
-        reader.add_fault("token_path", wrong, "name a file with a token, or serve the page at 127.0.0.1 alone")
-    return reader.settings(UiSettings, {"metrics": (), "names": (), "log.format": _default_log_format()})
-
-
-def load_jobs_command(argv: Sequence[str], environ: Mapping[str, str], *, needs_gateway: bool) -> JobsCommandSettings:
-    """Return the settings of `dequeuer jobs`. `needs_gateway`: whether the gateway must be given.
-
-    Raises:
-        ConfigurationError: with every fault.
-    """
-    reader = Reader("jobs_command", argv, environ)
-    if needs_gateway:
-        reader.require("jobs_command")
-    return reader.settings(JobsCommandSettings, {})
-
-
-def load_requests_command(argv: Sequence[str], environ: Mapping[str, str]) -> RequestsCommandSettings:
-    """Return the settings of the commands for requests.
-
-    Raises:
-        ConfigurationError: with every fault.
-    """
-    reader = Reader("requests_command", argv, environ)
-    reader.require("requests_command")
-    return reader.settings(RequestsCommandSettings, {})
-
-
-def load_cortex_command(environ: Mapping[str, str]) -> CortexCommandSettings:
-    """Return the settings of `dequeuer cortex`.
-
-    Raises:
-        ConfigurationError: with every fault.
-    """
-    return Reader("cortex_command", [], environ).settings(CortexCommandSettings, {})
-
-
-def _check_file(reader: Reader, path: str, check: Callable[[str, T], object] | None, argument: T) -> None:
+def check_file(reader: Reader, path: str, check: Callable[[str, T], object] | None, argument: T) -> None:
     """Add the faults that `check` finds in the file that an option names."""
     if check is not None and path in reader.values:
         try:
@@ -381,5 +323,6 @@ def _check_kms_key(reader: Reader) -> None:
         reader.add_fault("aws.s3_sse_kms_key_id", wrong, f"remove it, or set {name}", allowed)
 
 
-def _default_log_format() -> str:
+def default_log_format() -> str:
+    """Return the format of the log: for people in a terminal, else for programs."""
     return "console" if sys.stdout is not None and sys.stdout.isatty() else "json"

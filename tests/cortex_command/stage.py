@@ -18,7 +18,7 @@ from dequeuer.cortex_command.arguments import parse
 from dequeuer.cortex_command.calling import Calls
 from dequeuer.cortex_command.cli import run
 from dequeuer.cortex_command.cli_file import read_environments
-from dequeuer.settings.loading import load_cortex_command
+from dequeuer.settings.client_loading import load_cortex_command
 from tests.jobs_command.stage import ROOT, Ended, Tty
 
 
