@@ -45,8 +45,14 @@ def document(request_id: str, report: Report) -> dict[str, object]:
 
 
 def listed_document(request_id: str, report: Report) -> dict[str, object]:
-    """Return the document of a request in a list: without its attempts, which are not read for it."""
-    return {name: value for name, value in document(request_id, report).items() if name != "attempts"}
+    """Return the document of a request in a list: without its attempts, which are not read for it.
+
+    How often a failed one was received is known, because its failure is read.
+    """
+    fields = {name: value for name, value in document(request_id, report).items() if name != "attempts"}
+    if report.failure is not None and report.failure.attempts is not None:
+        fields["receives"] = report.failure.attempts
+    return fields
 
 
 def encode(value: object) -> bytes:

@@ -29,6 +29,17 @@ async def test_the_reason_and_the_attempts_of_a_failure_are_shown(store: Store, 
     assert document["attempts"][1]["code"] == "cancelled"
 
 
+async def test_a_list_tells_how_often_a_failed_request_was_received(store: Store, gateway: Gateway) -> None:
+    begin(store)
+    failed = RequestFailure(error="no", code="unreachable")
+    async with serving(make_app(gateway, {"api": URL})) as http:
+        for content, expected in ((encode_failure(failed, 5), 5), (b"", None)):
+            store.memory.seed([(KEYS.failed, content)])
+            async with http.get("/api?limit=1") as answer:
+                [listed] = (await answer.json())["requests"]
+            assert (listed["status"], listed.get("receives"), "attempts" in listed) == ("failed", expected, False)
+
+
 async def test_progress_is_shown_until_the_end(store: Store, gateway: Gateway) -> None:
     begin(store)
     store.memory.seed([(KEYS.status("in_progress"), b""), (KEYS.progress, b'{"progress":0.4,"message":"m","at":"t"}')])

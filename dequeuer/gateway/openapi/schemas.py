@@ -111,7 +111,11 @@ _FAULT: Final = objects({"kind": TEXT, "message": TEXT})
 SCHEMAS: Final[Mapping[str, Json]] = {
     "Submitted": objects({"id": TEXT}),
     "Status": objects({"id": TEXT, "status": _STATUS_WORD}, {"result": {}, **_STATUS}),
-    "Requests": objects({"requests": listed(ref("Status"))}, {"next": TEXT, "paused": TIME}),
+    "Listed": objects(
+        {"id": TEXT, "status": _STATUS_WORD},
+        {**{name: schema for name, schema in _STATUS.items() if name != "attempts"}, "receives": _COUNT},
+    ),
+    "Requests": objects({"requests": listed(ref("Listed"))}, {"next": TEXT, "paused": TIME}),
     "DeadLetters": objects(
         {
             "queue": TEXT,
