@@ -21,6 +21,7 @@ _COLOURS = {
     "running": "cyan",
     "in_progress": "cyan",
     "completed": "green",
+    "completed_with_failures": "yellow",
     "succeeded": "green",
     "failed": "bold red",
 }
@@ -65,7 +66,7 @@ class TableDisplay:
 def _table(rows: Sequence[SampleRow]) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, expand=True)
     # Ids are shown whole, so that the user can copy them.
-    table.add_column("id", no_wrap=True, min_width=max((len(row.name) for row in rows), default=0))
+    table.add_column("sample", no_wrap=True, min_width=max((len(row.name) for row in rows), default=0))
     table.add_column("status", no_wrap=True, min_width=11)
     table.add_column("time", justify="right", no_wrap=True, min_width=7)
     table.add_column("result", no_wrap=True, overflow="ellipsis", ratio=1)

@@ -1,6 +1,7 @@
 // What the views of all kinds of APIs begin with: name, kind, state, buttons, numbers and charts.
 
 import { outcome } from "./action.js";
+import { COUNTS, RATES, TIMES } from "./axis.js";
 import { LineChart } from "./chart.js";
 import { el, setAttribute, setText } from "./dom.js";
 import { Figures } from "./parts.js";
@@ -74,23 +75,23 @@ export class ApiHead {
       failed: count(api?.failed),
     });
     for (const { chart, picks } of this.charts) {
-      chart.update(picks.map((pick) => this.history.series(this.api.name, pick)), this.history.now);
+      chart.update(picks.map((pick) => this.history.series(this.api.name, pick)), this.history.now, this.history.span);
     }
   }
 
   makeCharts() {
-    const queue = { title: "Queue", format: count, series: [["in queue", 0, (api) => api.queue?.messages], ["delayed", 4, (api) => api.queue?.delayed]] };
+    const queue = { title: "Queue", axis: COUNTS, series: [["in queue", 0, (api) => api.queue?.messages], ["delayed", 4, (api) => api.queue?.delayed]] };
     const others = [
-      { title: "In flight", format: count, series: [["in flight", 0, (api) => api.in_flight]] },
-      { title: "Throughput", format: rate, series: [["all", 0, (api) => api.rate_per_s], ["failed", 3, (api) => api.failed_per_s]] },
+      { title: "In flight", axis: COUNTS, series: [["in flight", 0, (api) => api.in_flight]] },
+      { title: "Throughput", axis: RATES, series: [["all", 0, (api) => api.rate_per_s], ["failed", 3, (api) => api.failed_per_s]] },
       {
         title: "Latency",
-        format: duration,
+        axis: TIMES,
         series: [["p50", 2, (api) => api.latency_s?.p50], ["p95", 0, (api) => api.latency_s?.p95], ["p99", 1, (api) => api.latency_s?.p99]],
       },
     ];
-    return [...(this.hasQueue ? [queue] : []), ...others].map(({ title, format, series }) => ({
-      chart: new LineChart(title, format, series.map(([name, slot]) => ({ name, slot }))),
+    return [...(this.hasQueue ? [queue] : []), ...others].map(({ title, axis, series }) => ({
+      chart: new LineChart(title, axis, series.map(([name, slot]) => ({ name, slot }))),
       picks: series.map(([, , pick]) => pick),
     }));
   }

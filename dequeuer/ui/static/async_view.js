@@ -11,7 +11,7 @@ import { hash, leave } from "./router.js";
 import { address, change } from "./server.js";
 import { SubmitDialog } from "./submit.js";
 import { Table } from "./table.js";
-import { UNKNOWN, clock, count, duration, seconds, tone, words } from "./text.js";
+import { UNKNOWN, between, clock, count, counted, seconds, tone, wholeSeconds, words } from "./text.js";
 
 const STATUSES = [["", "All"], ["in_queue", "In queue"], ["in_progress", "In progress"], ["completed", "Completed"], ["failed", "Failed"]];
 
@@ -23,7 +23,7 @@ export class AsyncView {
     this.announce = announce;
     this.title = api.name;
     this.parent = hash("api", api.name);
-    // The server's lists are without attempts: their number is known of requests that were opened.
+    // The server's lists are without attempts. Their number is known of requests that failed, and of those that were opened.
     this.attempts = new Map();
     this.dialog = null;
     this.head = new ApiHead(api, history);
@@ -103,14 +103,13 @@ export class AsyncView {
   }
 
   columns() {
-    const took = (row) => (row.ended === undefined ? null : seconds(row.ended) - seconds(row.created));
     return [
       { name: "status", title: "Status", text: (row) => words(row.error?.code === "cancelled" || row.error?.code === "expired" ? row.error.code : row.status), tone: (row) => tone(row.cancel_requested && !row.ended ? "stopping" : row.error?.code === "cancelled" ? "cancelled" : row.status) },
       { name: "id", title: "Request", text: (row) => row.id },
-      { name: "attempts", title: "Attempts", text: (row) => count(row.attempts?.length ?? this.attempts.get(row.id)) },
+      { name: "attempts", title: "Attempts", text: (row) => count(this.attempts.get(row.id) ?? row.receives) },
       { name: "created", title: "Submitted", text: (row) => clock(row.created) },
-      { name: "age", title: "Age", text: (row) => (seconds(row.created) === null ? UNKNOWN : duration(Math.max(0, this.history.now - seconds(row.created)))) },
-      { name: "took", title: "Took", text: (row) => duration(took(row)) },
+      { name: "age", title: "Age", text: (row) => (seconds(row.created) === null ? UNKNOWN : wholeSeconds(Math.max(0, this.history.now - seconds(row.created)))) },
+      { name: "took", title: "Took", text: (row) => between(row.created, row.ended) },
       {
         name: "message",
         title: "Progress or error",
@@ -157,7 +156,7 @@ export class AsyncView {
     const { rows, isLoading, isWhole, fault } = this.list;
     this.table.setRows(rows);
     const more = rows.length >= MAX_ROWS ? `, more are not kept` : isWhole ? "" : isLoading ? ", reading more" : ", scroll for more";
-    setText(this.note, rows.length === 0 ? "" : `${count(rows.length)} requests${more}`);
+    setText(this.note, rows.length === 0 ? "" : `${counted(rows.length, "request")}${more}`);
     if (fault !== null) show(this.note, fault, true);
     else this.note.classList.remove("fault");
     this.table.node.hidden = rows.length === 0;

@@ -1,18 +1,18 @@
-// Line charts over the last ten minutes, and the small ones of the overview.
+// Line charts over the last minutes, and the small ones of the overview.
 
+import { COUNTS } from "./axis.js";
 import { el, replace, setAttribute, setText, svg } from "./dom.js";
-import { SPAN_S } from "./history.js";
+import { duration } from "./text.js";
 
 const WIDTH = 600;
 const HEIGHT = 120;
-const TABLE_STEP_S = 60;
 const GAP_S = 15; // a line is not drawn over a time without snapshots
 
 /** A chart with its legend, which shows the values at the pointer, and with the same values as a table. */
 export class LineChart {
-  /** `series`: a list of `{name, slot}`, where the slot (0 to 7) is the colour. `format` makes texts of values. */
-  constructor(title, format, series) {
-    this.format = format;
+  /** `series`: a list of `{name, slot}`, where the slot (0 to 7) is the colour. `axis`: of the values. */
+  constructor(title, axis, series) {
+    this.axis = axis;
     this.lines = series.map(({ name, slot }) => ({
       name,
       points: [],
@@ -20,8 +20,7 @@ export class LineChart {
       value: el("span", { class: "value" }),
       slot,
     }));
-    this.top = el("span", { class: "tick at-top" });
-    this.middle = el("span", { class: "tick at-middle" });
+    this.ticks = ["top", "middle", "bottom"].map((place) => el("span", { class: `tick at-${place}` }));
     this.drawing = svg(
       "svg",
       { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: "none", role: "img", "aria-label": title },
@@ -35,12 +34,14 @@ export class LineChart {
       this.drawing,
       this.cursor,
     );
+    this.since = el("span", {});
     this.when = el("span", { class: "when" }, "now");
     this.table = el("div", { class: "numbers" });
     this.details = el("details", { ontoggle: () => this.writeTable() }, el("summary", {}, el("span", { class: "hidden" }, `${title} as a `), "Table"), this.table);
     this.title = title;
     this.pointed = null;
     this.end = 0;
+    this.span = 0;
     this.node = el(
       "figure",
       { class: "chart" },
@@ -50,26 +51,33 @@ export class LineChart {
         el("span", { class: "chart-title" }, title),
         el("span", { class: "legend" }, ...this.lines.map((line) => el("span", { class: `key slot-${line.slot}` }, el("bdi", { class: "key-name" }, line.name), line.value))),
       ),
-      el("div", { class: "frame" }, el("div", { class: "ticks", "aria-hidden": "true" }, this.top, this.middle, el("span", { class: "tick at-bottom" }, "0")), plot),
-      el("div", { class: "times", "aria-hidden": "true" }, el("span", {}, "10 min ago"), this.when),
+      el("div", { class: "frame" }, el("div", { class: "ticks", "aria-hidden": "true" }, this.ticks), plot),
+      el("div", { class: "times", "aria-hidden": "true" }, this.since, this.when),
       this.details,
     );
   }
 
-  /** Draw the series, each a list of `[time, number or null]` in the order of the constructor. `end`: the time now. */
-  update(all, end) {
+  /**
+   * Draw the series, each a list of `[time, number or null]` in the order of the constructor. `end`: the time now;
+   * `span`: seconds before it.
+   */
+  update(all, end, span) {
+    const isAnother = span !== this.span;
     this.end = end;
+    this.span = span;
     this.lines.forEach((line, index) => { line.points = all[index]; });
-    const largest = niceCeiling(Math.max(0, ...all.flatMap((points) => points.map(([, value]) => value ?? 0))));
-    setText(this.top, this.format(largest));
-    // Half of a small count is no count.
-    const half = this.format(largest / 2);
-    setText(this.middle, half === this.format(largest) ? "" : half);
-    for (const line of this.lines) setAttribute(line.path, "d", pathOf(line.points, end, largest, WIDTH, HEIGHT));
-    const now = this.lines.map((line) => `${line.name} ${this.format(line.points.at(-1)?.[1] ?? null)}`);
-    setAttribute(this.drawing, "aria-label", `${this.title}, last 10 minutes. Now: ${now.join(", ")}`);
+    const known = all.flat().filter(([time, value]) => value !== null && time >= end - span).map(([, value]) => value);
+    const largest = this.axis.ceiling(Math.max(0, ...known));
+    // An axis without anything on it would say that there is nothing. Half of a count may be none.
+    const isHalf = this.axis !== COUNTS || largest % 2 === 0;
+    const ticks = known.length === 0 ? ["", "", ""] : [this.axis.format(largest), isHalf ? this.axis.format(largest / 2) : "", "0"];
+    ticks.forEach((text, index) => setText(this.ticks[index], text));
+    setText(this.since, `${duration(span)} ago`);
+    for (const line of this.lines) setAttribute(line.path, "d", pathOf(line.points, { end, span, largest, width: WIDTH, height: HEIGHT }));
+    const now = this.lines.map((line) => `${line.name} ${this.axis.format(line.points.at(-1)?.[1] ?? null)}`);
+    setAttribute(this.drawing, "aria-label", `${this.title}, last ${span === 60 ? "minute" : `${span / 60} minutes`}. Now: ${now.join(", ")}`);
     this.writeLegend();
-    if (this.details.open && (this.written === undefined || end - this.written >= 10)) this.writeTable();
+    if (this.details.open && (isAnother || this.written === undefined || end - this.written >= 10)) this.writeTable();
   }
 
   point(event) {
@@ -81,8 +89,8 @@ export class LineChart {
   }
 
   writeLegend() {
-    const time = this.pointed === null ? this.end : this.end - SPAN_S * (1 - this.pointed);
-    for (const line of this.lines) setText(line.value, this.format(valueAt(line.points, time)));
+    const time = this.pointed === null ? this.end : this.end - this.span * (1 - this.pointed);
+    for (const line of this.lines) setText(line.value, this.axis.format(valueAt(line.points, time)));
     setText(this.when, this.pointed === null ? "now" : new Date(time * 1000).toLocaleTimeString("en-GB"));
   }
 
@@ -90,9 +98,10 @@ export class LineChart {
     if (!this.details.open) return;
     this.written = this.end;
     const rows = [];
-    for (let ago = 0; ago <= SPAN_S; ago += TABLE_STEP_S) {
-      const cells = this.lines.map((line) => el("td", {}, this.format(valueAt(line.points, this.end - ago))));
-      rows.push(el("tr", {}, el("th", { scope: "row" }, ago === 0 ? "now" : `${ago / 60} min ago`), cells));
+    const step = Math.max(this.span / 10, 10);
+    for (let ago = 0; ago <= this.span; ago += step) {
+      const cells = this.lines.map((line) => el("td", {}, this.axis.format(valueAt(line.points, this.end - ago))));
+      rows.push(el("tr", {}, el("th", { scope: "row" }, ago === 0 ? "now" : `${duration(ago)} ago`), cells));
     }
     const head = el("tr", {}, el("th", { scope: "col" }, "Time"), ...this.lines.map((line) => el("th", { scope: "col" }, el("bdi", {}, line.name))));
     replace(this.table, el("table", {}, el("thead", {}, head), el("tbody", {}, ...rows)));
@@ -106,18 +115,18 @@ export class Sparkline {
     this.node = svg("svg", { class: "spark", viewBox: "0 0 120 24", preserveAspectRatio: "none", "aria-hidden": "true" }, this.path);
   }
 
-  update(points, end) {
+  update(points, end, span) {
     const largest = Math.max(1e-9, ...points.map(([, value]) => value ?? 0));
-    setAttribute(this.path, "d", pathOf(points, end, largest, 120, 22));
+    setAttribute(this.path, "d", pathOf(points, { end, span, largest, width: 120, height: 22 }));
   }
 }
 
 /** Return the path of a line. It is interrupted where a value is not known. */
-export function pathOf(points, end, largest, width, height) {
+function pathOf(points, { end, span, largest, width, height }) {
   let path = "";
   let before = null;
   for (const [time, value] of points) {
-    const x = width * (1 - (end - time) / SPAN_S);
+    const x = width * (1 - (end - time) / span);
     if (x < -5) continue;
     if (value === null) {
       before = null;
@@ -137,11 +146,5 @@ function valueAt(points, time) {
     if (time - at <= GAP_S) found = value;
   }
   return found;
-}
-
-function niceCeiling(value) {
-  if (value <= 0) return 1;
-  const power = 10 ** Math.floor(Math.log10(value));
-  return [1, 2, 4, 5, 10].find((step) => step * power >= value) * power;
 }
 

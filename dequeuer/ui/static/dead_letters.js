@@ -6,7 +6,7 @@ import { el, replace } from "./dom.js";
 import { badge, code } from "./parts.js";
 import { hash } from "./router.js";
 import { address, change, read } from "./server.js";
-import { clock, count } from "./text.js";
+import { clock, count, counted } from "./text.js";
 
 const SHOWN = 100;
 
@@ -50,7 +50,7 @@ export class DeadLetters {
     const head = ["Request", "Its status", "Receives", "Sent"].map((title) => el("th", { scope: "col" }, title));
     replace(
       this.content,
-      el("p", {}, `${count(messages)} messages in `, code(queue ?? ""), letters.length < messages ? `, of which ${count(letters.length)} are shown` : ""),
+      el("p", {}, `${counted(messages, "message")} in `, code(queue ?? ""), letters.length < messages ? `, of which ${count(letters.length)} are shown` : ""),
       letters.length === 0 ? null : el("table", { class: "plain" }, el("thead", {}, el("tr", {}, ...head)), el("tbody", {}, ...rows)),
     );
   }

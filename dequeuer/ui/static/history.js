@@ -1,7 +1,7 @@
 // The snapshots of the last ten minutes.
 
-/** Seconds that the charts show. */
-export const SPAN_S = 600;
+const MAX_SPAN_S = 600;
+const SPANS_S = [60, 120, 300, MAX_SPAN_S];
 const MAX_POINTS = 660;
 
 /** Snapshots in the order of their time. */
@@ -20,6 +20,12 @@ export class History {
     return this.last?.time ?? Date.now() / 1000;
   }
 
+  /** Seconds that the charts show: they grow to ten minutes as snapshots come, so that the first ones can be seen. */
+  get span() {
+    const age = this.points.length === 0 ? 0 : this.now - this.points[0].time;
+    return SPANS_S.find((span) => span >= age) ?? MAX_SPAN_S;
+  }
+
   /** Begin anew, after a connection was opened. */
   restart(points) {
     this.points = points.filter(isSnapshot).slice(-MAX_POINTS);
@@ -29,7 +35,7 @@ export class History {
   add(snapshot) {
     if (!isSnapshot(snapshot) || (this.last !== null && snapshot.time <= this.last.time)) return;
     this.points.push(snapshot);
-    const oldest = snapshot.time - SPAN_S;
+    const oldest = snapshot.time - MAX_SPAN_S;
     const kept = this.points.findIndex((point) => point.time >= oldest);
     this.points.splice(0, Math.max(kept - 1, this.points.length - MAX_POINTS, 0));
   }

@@ -4,11 +4,11 @@ import { button, outcome } from "./action.js";
 import { ask } from "./dialog.js";
 import { el, replace, setAttribute, setText } from "./dom.js";
 import { ItemGrid } from "./item_grid.js";
-import { doneRatio, shownStatus, tookOf } from "./jobs_view.js";
+import { doneRatio, failedRatio, shownStatus, tookOf } from "./jobs_view.js";
 import { badge, code, facts, Figures, Progress, valueBox } from "./parts.js";
 import { hash } from "./router.js";
 import { address, change, read } from "./server.js";
-import { clock, count, duration, rate, tone, words } from "./text.js";
+import { clock, count, counted, duration, rate, tone, words } from "./text.js";
 
 const BLOCK_ITEMS = 500;
 const MAX_READINGS = 4;
@@ -65,7 +65,7 @@ export class JobView {
     this.outcome = outcome();
     this.state = el("span", { class: "badge", hidden: true });
     this.figures = new Figures(
-      [["done", "Items done"], ["failed", "Failed"], ["batches", "Batches done"], ["rate", "Items"], ["eta", "Remaining"], ["took", "Took"], ["workers", "Workers"]].map(([name, label]) => ({ name, label })),
+      [["done", "Items done"], ["failed", "Failed"], ["batches", "Batches done"], ["rate", "Rate"], ["eta", "Remaining"], ["took", "Took"], ["workers", "Workers"]].map(([name, label]) => ({ name, label })),
     );
     this.progress = new Progress("Items done");
     this.facts = el("div", {});
@@ -141,7 +141,7 @@ export class JobView {
     });
     const ratio = doneRatio(progress);
     this.progress.node.hidden = ratio === null;
-    this.progress.update(ratio, ratio === null ? 0 : Math.min((progress.items_failed ?? 0) / total, 1));
+    this.progress.update(ratio, failedRatio(progress));
     replace(
       this.facts,
       facts([["Submitted", clock(job.start_time)], ["Ended", job.end_time ? clock(job.end_time) : null], ["Results", job.output?.s3_path]]),
@@ -155,7 +155,7 @@ export class JobView {
     this.total = total;
     this.itemsPlace.hidden = total === 0;
     const left = this.grid.setTotal(total);
-    setText(this.left, left > 0 ? `${count(left)} items more: the results are in S3.` : "");
+    setText(this.left, left > 0 ? `${counted(left, "more item")}: the results are in S3.` : "");
   }
 
   // Items are read in blocks. Those with items that wait are read again when the job changes.

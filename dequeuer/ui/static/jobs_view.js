@@ -9,7 +9,7 @@ import { hash, leave } from "./router.js";
 import { address, change } from "./server.js";
 import { SubmitDialog } from "./submit.js";
 import { Table } from "./table.js";
-import { UNKNOWN, clock, count, duration, seconds, tone, words } from "./text.js";
+import { UNKNOWN, clock, count, counted, seconds, tone, wholeSeconds, words } from "./text.js";
 
 const BATCH_EXAMPLE = `{
   "workers": 1,
@@ -104,6 +104,7 @@ export class JobsView {
         title: "Items done",
         text: (row) => (row.error?.message === undefined ? itemsText(row.progress) : clip(row.error.message)),
         ratio: (row) => (row.error === undefined ? doneRatio(row.progress) : null),
+        failed: (row) => failedRatio(row.progress),
       },
     ];
   }
@@ -113,7 +114,7 @@ export class JobsView {
     const { rows, isLoading, isWhole, fault } = this.list;
     this.table.setRows(rows);
     const more = rows.length >= MAX_ROWS ? ", more are not kept" : isWhole ? "" : isLoading ? ", reading more" : ", scroll for more";
-    show(this.note, fault ?? (rows.length === 0 ? "" : `${count(rows.length)} jobs${more}`), fault !== null);
+    show(this.note, fault ?? (rows.length === 0 ? "" : `${counted(rows.length, "job")}${more}`), fault !== null);
     this.table.node.hidden = rows.length === 0;
     this.empty.hidden = rows.length > 0 || fault !== null;
     setText(this.empty, isLoading ? "Reading the jobs." : "No jobs yet.");
@@ -134,11 +135,17 @@ export function doneRatio(progress) {
   return Math.min((progress.items_done ?? 0) / total, 1);
 }
 
+/** Return the part of a job that is done and failed, from 0 to 1. */
+export function failedRatio(progress) {
+  const total = progress?.items_total ?? 0;
+  return total === 0 ? 0 : Math.min((progress.items_failed ?? 0) / total, 1);
+}
+
 /** Return how long a job took, or takes so far. */
 export function tookOf(job, now) {
   const from = seconds(job.start_time);
   if (from === null) return UNKNOWN;
-  return duration(Math.max(0, (seconds(job.end_time) ?? now) - from));
+  return wholeSeconds(Math.max(0, (seconds(job.end_time) ?? now) - from));
 }
 
 function itemsText(progress) {

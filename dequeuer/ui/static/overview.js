@@ -1,18 +1,19 @@
 // All APIs: a row for each, and charts that compare them.
 
 import { stateOf } from "./api_head.js";
+import { COUNTS, RATES, TIMES } from "./axis.js";
 import { LineChart, Sparkline } from "./chart.js";
 import { el, replace, setAttribute, setText } from "./dom.js";
 import { hash } from "./router.js";
 import { count, duration, rate, tone } from "./text.js";
 
-const COLUMNS = ["API", "Kind", "State", "In queue", "In flight", "Throughput", "Failures", "p50", "p95", "p99", "Throughput, 10 min"];
+const COLUMNS = ["API", "Kind", "State", "In queue", "In flight", "Throughput", "Failures", "p50", "p95", "p99", "Throughput over time"];
 const MAX_LINES = 6;
 const CHARTS = [
-  ["Queue", count, (api) => api.queue?.messages],
-  ["In flight", count, (api) => api.in_flight],
-  ["Throughput", rate, (api) => api.rate_per_s],
-  ["Latency, p95", duration, (api) => api.latency_s?.p95],
+  ["Queue", COUNTS, (api) => api.queue?.messages],
+  ["In flight", COUNTS, (api) => api.in_flight],
+  ["Throughput", RATES, (api) => api.rate_per_s],
+  ["Latency, p95", TIMES, (api) => api.latency_s?.p95],
 ];
 
 /** The view. */
@@ -47,7 +48,7 @@ export class Overview {
     }
     for (const api of apis) this.write(api);
     for (const { chart, pick, lines } of this.charts) {
-      chart.update(lines.map((name) => this.history.series(name, pick)), this.history.now);
+      chart.update(lines.map((name) => this.history.series(name, pick)), this.history.now, this.history.span);
     }
   }
 
@@ -60,10 +61,10 @@ export class Overview {
     for (const name of this.rows.keys()) if (!apis.some((api) => api.name === name)) this.rows.delete(name);
     replace(this.body, ...apis.map((api) => this.rows.get(api.name).node));
     const lines = apis.slice(0, MAX_LINES).map((api) => api.name);
-    this.charts = CHARTS.map(([title, format, pick]) => {
+    this.charts = CHARTS.map(([title, axis, pick]) => {
       const has = title === "Queue" ? apis.filter((api) => api.kind === "AsyncAPI" || api.kind === "BatchAPI").map((api) => api.name) : lines;
       const drawn = has.slice(0, MAX_LINES);
-      return { chart: new LineChart(title, format, drawn.map((name) => ({ name, slot: lines.indexOf(name) < 0 ? 7 : lines.indexOf(name) }))), pick, lines: drawn };
+      return { chart: new LineChart(title, axis, drawn.map((name) => ({ name, slot: lines.indexOf(name) < 0 ? 7 : lines.indexOf(name) }))), pick, lines: drawn };
     });
     replace(this.chartPlace, ...this.charts.map(({ chart }) => chart.node));
     this.note.hidden = apis.length <= MAX_LINES;
@@ -82,7 +83,7 @@ export class Overview {
       cell("Kind", "kind-cell", el("span", { class: "kind" }, api.kind)),
       cell("State", "state-cell", state),
       ...texts.map(({ label, node: text }) => cell(label, "number", text)),
-      cell("Throughput, 10 min", "spark-cell", spark.node),
+      cell("Throughput over time", "spark-cell", spark.node),
     );
     return { node, state, texts: texts.map((text) => text.node), spark };
   }
@@ -96,6 +97,6 @@ export class Overview {
     const latency = api.latency_s ?? null;
     const texts = [count(api.queue?.messages), count(api.in_flight), rate(api.rate_per_s), rate(api.failed_per_s), duration(latency?.p50), duration(latency?.p95), duration(latency?.p99)];
     texts.forEach((text, index) => setText(row.texts[index], text));
-    row.spark.update(this.history.series(api.name, (one) => one.rate_per_s), this.history.now);
+    row.spark.update(this.history.series(api.name, (one) => one.rate_per_s), this.history.now, this.history.span);
   }
 }

@@ -4,6 +4,7 @@ import { el, setAttribute, setText } from "./dom.js";
 import { pretty, tone, visible, words } from "./text.js";
 
 const SHOWN_CHARACTERS = 100000;
+const LEAST_FAILED = 0.02;
 
 /** Return the badge of a status. */
 export function badge(status) {
@@ -23,19 +24,30 @@ export class Figures {
   }
 }
 
+/** Return a bar for `fillBar`. */
+export function barOf(tag, attributes) {
+  return el(tag, attributes, el("span", { class: "bar-done" }), el("span", { class: "bar-failed" }));
+}
+
+/** Show in a bar what is done, and which part of it failed, from 0 to 1 of the whole. One failure of many can be seen, too. */
+export function fillBar(bar, done, failed) {
+  const bad = failed > 0 ? Math.max(failed, LEAST_FAILED) : 0;
+  [Math.max(done - bad, 0), bad].forEach((part, index) => {
+    const size = `${Number((part * 100).toFixed(1))}%`;
+    if (bar.children[index].style.inlineSize !== size) bar.children[index].style.inlineSize = size;
+  });
+}
+
 /** How much is done: a bar with its number for screen readers. */
 export class Progress {
   constructor(label) {
-    this.done = el("span", { class: "bar-done" });
-    this.failed = el("span", { class: "bar-failed" });
-    this.node = el("div", { class: "bar large", role: "progressbar", "aria-label": label, "aria-valuemin": 0, "aria-valuemax": 100 }, this.done, this.failed);
+    this.node = barOf("div", { class: "bar large", role: "progressbar", "aria-label": label, "aria-valuemin": 0, "aria-valuemax": 100 });
   }
 
   /** `ratio` and `failed`: parts of the whole from 0 to 1; `ratio` is null while it is not known. */
   update(ratio, failed = 0) {
     setAttribute(this.node, "aria-valuenow", ratio === null ? null : Math.round(ratio * 100));
-    this.done.style.inlineSize = `${Math.max((ratio ?? 0) - failed, 0) * 100}%`;
-    this.failed.style.inlineSize = `${failed * 100}%`;
+    fillBar(this.node, ratio ?? 0, failed);
   }
 }
 

@@ -5,7 +5,7 @@ import { ApiHead } from "./api_head.js";
 import { el, replace } from "./dom.js";
 import { facts, textBox } from "./parts.js";
 import { address, change } from "./server.js";
-import { duration, parseExact, pretty } from "./text.js";
+import { counted, duration, parseExact, pretty } from "./text.js";
 
 const METHODS = ["POST", "GET", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"];
 const KEPT_CALLS = 10;
@@ -90,7 +90,7 @@ export class RealtimeView {
     replace(
       this.answer,
       el("p", { class: "status-line" }, statusBadge(answer.status), el("span", { class: "muted" }, `after ${duration(answer.duration_s)}`)),
-      el("details", {}, el("summary", {}, `${headers.length} headers`), facts(headers)),
+      el("details", {}, el("summary", {}, counted(headers.length, "header")), facts(headers)),
       textBox("Body", body),
     );
   }

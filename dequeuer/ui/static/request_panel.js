@@ -5,7 +5,7 @@ import { ask, openDialog } from "./dialog.js";
 import { el, replace } from "./dom.js";
 import { badge, code, facts, Progress, textBox, valueBox } from "./parts.js";
 import { address, change, read, readPayload } from "./server.js";
-import { clock, duration, parseExact, pretty, seconds, size, words } from "./text.js";
+import { UNKNOWN, between, clock, parseExact, pretty, size, words } from "./text.js";
 
 const HAS_ENDED = new Set(["completed", "failed"]);
 
@@ -70,7 +70,6 @@ export class RequestPanel {
     if (before !== undefined && before !== document.status) this.announce(`The request is ${words(document.status)}`);
     const hasEnded = HAS_ENDED.has(document.status);
     this.cancel.hidden = hasEnded;
-    const from = seconds(document.created);
     const error = document.error ?? null;
     replace(
       this.content,
@@ -79,7 +78,7 @@ export class RequestPanel {
         ["Submitted", document.created && el("time", { datetime: document.created, title: document.created }, clock(document.created))],
         ["Started", document.started && el("time", { datetime: document.started, title: document.started }, clock(document.started))],
         ["Ended", document.ended && el("time", { datetime: document.ended, title: document.ended }, clock(document.ended))],
-        ["Took", document.ended && from !== null ? duration(seconds(document.ended) - from) : null],
+        ["Took", document.ended ? between(document.created, document.ended) : null],
       ]),
       progressOf(document.progress),
       error && el("section", { class: "error-box" }, el("h3", {}, "Error"), el("p", { class: "error-text" }, el("bdi", {}, error.message ?? "")), facts([["Code", error.code], ["Status of the container", error.status_code]])),
@@ -124,11 +123,11 @@ function progressOf(progress) {
 function timeline(attempts) {
   if (!Array.isArray(attempts) || attempts.length === 0) return null;
   const entries = attempts.map((one, index) => {
-    const took = seconds(one.began) === null || seconds(one.ended) === null ? null : duration(seconds(one.ended) - seconds(one.began));
+    const took = between(one.began, one.ended);
     return el(
       "li",
       { "data-tone": one.outcome === "completed" ? "good" : one.outcome === "failed" ? "bad" : "busy" },
-      el("p", { class: "attempt" }, el("strong", {}, `Attempt ${index + 1}`), badge(one.outcome), el("span", { class: "muted" }, one.ended ?? one.began ? clock(one.ended ?? one.began) : "", took === null ? "" : `, took ${took}`)),
+      el("p", { class: "attempt" }, el("strong", {}, `Attempt ${index + 1}`), badge(one.outcome), el("span", { class: "muted" }, one.ended ?? one.began ? clock(one.ended ?? one.began) : "", took === UNKNOWN ? "" : `, took ${took}`)),
       one.reason ? el("p", {}, el("bdi", {}, one.reason)) : null,
       facts([["Code", one.code], ["Status of the container", one.status_code], ["Worker", one.worker]]),
     );

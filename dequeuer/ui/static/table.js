@@ -1,6 +1,7 @@
 // A table of any number of rows: one row can be reached by Tab, the others by the arrow keys; Enter or a click opens one.
 
 import { el, setAttribute, setText } from "./dom.js";
+import { barOf, fillBar } from "./parts.js";
 import { Window } from "./windowed.js";
 
 const NARROW = matchMedia("(max-width: 640px)");
@@ -10,7 +11,7 @@ const NARROW_ROW_PX = 60;
 /** The table. Its rows are those of `setRows`. */
 export class Table {
   /**
-   * `columns`: a list of `{title, name, text(row), tone?(row), ratio?(row), title_?(row)}`. `key(row)` tells rows apart.
+   * `columns`: a list of `{title, name, text(row), tone?(row), ratio?(row), failed?(row)}`. `key(row)` tells rows apart.
    * `open(row)` is called for a row that is chosen, `more()` when the last rows are seen.
    */
   constructor({ label, columns, key, open, more }) {
@@ -89,7 +90,7 @@ export class Table {
   makeRow() {
     const cells = this.columns.map((column, index) => {
       const text = el(column.tone === undefined ? "bdi" : "span", { class: column.tone === undefined ? "text" : "badge" });
-      const bar = column.ratio === undefined ? null : el("span", { class: "bar", "aria-hidden": "true" }, el("span", { class: "bar-done" }));
+      const bar = column.ratio === undefined ? null : barOf("span", { class: "bar", "aria-hidden": "true" });
       return el("div", { class: `cell col-${column.name}`, role: "gridcell", "aria-colindex": index + 1 }, text, bar);
     });
     return el("div", { class: "row", role: "row", tabindex: -1 }, ...cells);
@@ -106,8 +107,7 @@ export class Table {
       if (bar !== undefined) {
         const ratio = column.ratio(row);
         if (bar.hidden !== (ratio === null)) bar.hidden = ratio === null;
-        const width = `${Math.round((ratio ?? 0) * 100)}%`;
-        if (bar.firstChild.style.inlineSize !== width) bar.firstChild.style.inlineSize = width;
+        fillBar(bar, ratio ?? 0, column.failed?.(row) ?? 0);
       }
     });
   }

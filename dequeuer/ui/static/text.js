@@ -46,6 +46,11 @@ export function count(value) {
   return Math.abs(value) >= 1e6 ? LARGE.format(value) : COUNT.format(value);
 }
 
+/** Return a count with its noun: `1 job`, `1,234 jobs`. */
+export function counted(value, noun) {
+  return `${count(value)} ${noun}${value === 1 ? "" : "s"}`;
+}
+
 /** Return a rate: `0.25/s`, `12.5/s`, `1,234/s`. */
 export function rate(value) {
   if (value === null || value === undefined) return UNKNOWN;
@@ -65,6 +70,18 @@ export function duration(seconds) {
   const hours = Math.floor(minutes / 60);
   if (hours < 48) return two(hours, "h", minutes % 60, "min");
   return two(Math.floor(hours / 24), "d", hours % 24, "h");
+}
+
+/** Return a time that was counted in whole seconds: one that is below a second is not known any better. */
+export function wholeSeconds(value) {
+  return value !== null && value < 1 ? "< 1 s" : duration(value);
+}
+
+/** Return the time from one date in a document to another. Most of them have whole seconds. */
+export function between(from, to) {
+  const [begin, end] = [seconds(from), seconds(to)];
+  if (begin === null || end === null) return UNKNOWN;
+  return from.includes(".") && to.includes(".") ? duration(end - begin) : wholeSeconds(end - begin);
 }
 
 function two(large, largeUnit, small, smallUnit) {

@@ -17,8 +17,24 @@ def test_jobs_are_listed_with_what_is_done(look: Look) -> None:
     expect(rows).to_have_count(2)
     expect(rows.first).to_contain_text("running")
     expect(rows.first).to_contain_text("790 of 1,200")
+    # 9 of 1,200 would be too small to be seen.
+    expect(rows.first.locator(".bar-failed")).to_have_attribute("style", "inline-size: 2%;")
+    expect(rows.nth(1).locator(".bar-failed")).to_have_attribute("style", "inline-size: 0%;")
+    expect(page.get_by_text("2 jobs", exact=True)).to_be_visible()
     rows.first.click()
     expect(page.get_by_role("heading", name=f"Job {JOB_ID}")).to_be_visible()
+
+
+def test_the_part_of_a_job_that_failed_is_another_part_of_its_bar(look: Look, world: World) -> None:
+    world.jobs["sum"][1:] = []
+    world.jobs["sum"][0]["progress"] = {"items_total": 10, "items_done": 9, "items_failed": 3}
+    page = look.open("#/api/sum")
+    expect(page.get_by_text("1 job", exact=True)).to_be_visible()
+    for name in ("", f"/job/{JOB_ID}"):
+        page = look.open(f"#/api/sum{name}")
+        bar = page.locator("main .bar").first
+        expect(bar.locator(".bar-done")).to_have_attribute("style", "inline-size: 60%;")
+        expect(bar.locator(".bar-failed")).to_have_attribute("style", "inline-size: 30%;")
 
 
 def test_each_item_of_a_job_has_a_cell_with_its_state(look: Look) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+
+import pytest
 from playwright.sync_api import expect
 
 from tests.integration.page.chromium import Look
@@ -33,6 +36,40 @@ def test_a_chart_has_its_numbers_as_a_table(look: Look) -> None:
     assert label == "Queue, last 10 minutes. Now: in queue 150, delayed 14"
 
 
+def test_charts_show_the_time_of_which_there_is_something(look: Look, server: ContractServer, world: World) -> None:
+    world.history_s = 20
+    page = look.open("#/api/transcribe")
+    chart = page.locator("figure.chart").first
+    expect(chart.locator(".times")).to_have_text("1 min agonow")
+    # The line begins in the last third, not at the right edge.
+    assert float((chart.locator("path").first.get_attribute("d") or "")[1:].split()[0]) == 400
+    expect(chart.get_by_role("img")).to_have_attribute("aria-label", re.compile("^Queue, last minute. Now: "))
+    chart.get_by_text("Table").click()
+    expect(chart.get_by_role("rowheader").last).to_have_text("1 min ago")
+    for later_s, shown in ((41, "2 min ago"), (200, "5 min ago"), (700, "10 min ago")):
+        server.send("snapshot", world.snapshot(NOW_S + later_s))
+        expect(chart.locator(".times")).to_have_text(f"{shown}now")
+        expect(chart.get_by_role("rowheader").last).to_have_text(shown)
+
+
+@pytest.mark.parametrize(
+    ("most", "expected"), [(0, ["1", "", "0"]), (1, ["1", "", "0"]), (2, ["2", "1", "0"]), (5, ["10", "5", "0"])]
+)
+def test_the_axis_of_a_count_has_whole_numbers_each_once(
+    look: Look, world: World, most: int, expected: list[str]
+) -> None:
+    # In flight is at most 1.1 times this.
+    world.apis[0].in_flight = most
+    page = look.open("#/api/transcribe")
+    ticks = page.locator("figure.chart", has_text="In flight").locator(".tick")
+    expect(ticks).to_have_text(expected)
+
+
+def test_a_chart_of_what_is_not_known_has_no_numbers(look: Look) -> None:
+    page = look.open("#/api/nightly-report")
+    expect(page.locator("figure.chart", has_text="Latency").locator(".tick")).to_have_text(["", "", ""])
+
+
 def test_requests_are_listed_and_those_of_a_status_alone(look: Look) -> None:
     page = look.open("#/api/transcribe")
     table = page.get_by_role("grid", name="Requests of transcribe")
@@ -42,6 +79,19 @@ def test_requests_are_listed_and_those_of_a_status_alone(look: Look) -> None:
     expect(rows.first).to_contain_text(FAILED_ID)
     for text in rows.all_inner_texts():
         assert text.startswith("failed")
+
+
+def test_the_list_says_how_often_a_failed_request_was_tried(look: Look, world: World) -> None:
+    world.requests["thumbnails"][:2] = [
+        {"id": "known", "status": "failed", "created": at(9), "ended": at(9), "receives": 5},
+        {"id": "of-cortex", "status": "failed", "created": at(10), "ended": at(7)},
+    ]
+    page = look.open("#/api/thumbnails")
+    for name, attempts, took in (("known", "5", "< 1 s"), ("of-cortex", "\N{EN DASH}", "3 s")):
+        row = page.locator(".rows .row", has_text=name)
+        expect(row.locator(".col-attempts")).to_have_text(attempts)
+        # Times have whole seconds: less than one is not zero.
+        expect(row.locator(".col-took")).to_have_text(took)
 
 
 def test_a_request_shows_its_attempts_and_why_it_failed(look: Look) -> None:
@@ -55,9 +105,14 @@ def test_a_request_shows_its_attempts_and_why_it_failed(look: Look) -> None:
     expect(attempts.nth(1)).to_contain_text("took 2 s")
     expect(attempts.nth(1)).to_contain_text("transcribe-7d9f4-1")
     expect(panel.get_by_role("button", name="Cancel")).to_be_hidden()
-    # The list does not tell the attempts; afterwards they are known.
-    row = page.locator(".rows .row", has_text=FAILED_ID)
-    expect(row.locator(".col-attempts")).to_have_text("3")
+
+
+def test_the_attempts_of_a_request_are_known_once_it_was_opened(look: Look) -> None:
+    page = look.open("#/api/transcribe")
+    attempts = page.locator(".rows .row", has_text=RESULT_ID).locator(".col-attempts")
+    expect(attempts).to_have_text("\N{EN DASH}")
+    look.open(f"#/api/transcribe/request/{RESULT_ID}")
+    expect(attempts).to_have_text("1")
 
 
 def test_a_result_keeps_the_digits_of_its_numbers(look: Look) -> None:

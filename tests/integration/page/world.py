@@ -11,7 +11,6 @@ from typing import Final, TypeAlias
 Json: TypeAlias = dict[str, object]
 
 NOW_S: Final = int(datetime(2026, 11, 27, 9, 30, tzinfo=UTC).timestamp())
-SPAN_S: Final = 600
 STEP_S: Final = 2
 JOB_ID: Final = "67144b71fbbb1dff"
 JOB_ITEMS: Final = 1200
@@ -93,14 +92,15 @@ class World:
     faults: list[str] = field(default_factory=list)
     answer: Mapping[str, object] = field(default_factory=dict)
     paused: bool = False
+    history_s: int = 600
 
     def snapshot(self, time_s: float = NOW_S) -> Json:
         """Return the snapshot at a time."""
         return {"time": time_s, "apis": [api.snapshot(time_s) for api in self.apis], "faults": self.faults}
 
     def history(self) -> Json:
-        """Return the snapshots of the last ten minutes."""
-        return {"points": [self.snapshot(NOW_S - ago) for ago in range(SPAN_S, -1, -STEP_S)]}
+        """Return the snapshots of the last minutes."""
+        return {"points": [self.snapshot(NOW_S - ago) for ago in range(self.history_s, -1, -STEP_S)]}
 
     def detail(self, api: str, request_id: str) -> Json | None:
         """Return the whole document of a request."""
@@ -132,7 +132,14 @@ def usual() -> World:
         "progress": {"progress": 0.62, "message": "chunk 31 of 50", "at": at(1)},
     }
     error = {"code": "unreachable", "message": "the container closed the connection before its response was whole"}
-    failed: Json = {"id": FAILED_ID, "status": "failed", "created": at(55), "ended": at(21), "error": error}
+    failed: Json = {
+        "id": FAILED_ID,
+        "status": "failed",
+        "created": at(55),
+        "ended": at(21),
+        "error": error,
+        "receives": 3,
+    }
     done: Json = {"id": RESULT_ID, "status": "completed", "created": at(70), "ended": at(64)}
     attempts: list[Json] = [
         {
