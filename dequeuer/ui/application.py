@@ -30,6 +30,8 @@ MAX_REQUESTS: Final = 100
 """That are under way at the same time, streams among them."""
 MAX_HEADER_BYTES: Final = 16 * 1024
 CANCEL_TIMEOUT_S: Final = 2.0
+LOGIN_TIMEOUT_S: Final = 10.0
+"""For a token to arrive: whoever sends none could hold the turns of all."""
 
 _REFUSALS: Final[Mapping[int, str]] = {404: "the page has no such path", 405: "this is not allowed here"}
 _LOGIN_PATH: Final = "/api/login"
@@ -114,7 +116,11 @@ def _static(page: Page) -> Handler:
 
 def _login(page: Page) -> Handler:
     async def login(request: web.Request) -> web.StreamResponse:
-        given = (await request.content.read(MAX_TOKEN_CHARS + 1)).decode(errors="replace")
+        try:
+            async with asyncio.timeout(LOGIN_TIMEOUT_S):
+                given = (await request.content.read(MAX_TOKEN_CHARS + 1)).decode(errors="replace")
+        except TimeoutError:
+            raise UiError(408, "the token did not arrive in time") from None
         # The proxy that ends TLS says so. Whoever claims it gets a cookie that is of less use.
         return page.login.open(given, is_https=request.headers.get("X-Forwarded-Proto") == "https")
 

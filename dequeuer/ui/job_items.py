@@ -8,11 +8,11 @@ from collections.abc import AsyncIterator
 from typing import Final
 
 from dequeuer.client.errors import InvalidAnswerError
-from dequeuer.ui.link import json_value
+from dequeuer.formats.go_json import TooDeepError, decode
 
 MAX_ITEMS: Final = 10_000
 MAX_LINE_BYTES: Final = 64 * 1024
-"""Of a result or an error that is shown; of a larger one the state alone is."""
+"""Of a result or an error that is shown; of a larger one, or one nested too deep, the state alone is."""
 MAX_SHOWN_BYTES: Final = 4 << 20
 """Of all results and errors of one answer; those behind it have their state alone."""
 MAX_READ_BYTES: Final = 256 << 20
@@ -81,6 +81,20 @@ async def items_of(chunks: AsyncIterator[bytes], *, first: int, limit: int, tota
     return b'{"total":%b,"items":[%b]%b}' % (b"null" if total is None else b"%d" % total, items, more)
 
 
+def _is_too_deep(line: bytes) -> bool:
+    """Return whether a line is nested too deep to be read. Raises `InvalidAnswerError`: it is no JSON.
+
+    A line that is not too deep is sent on as it came. A result may be nested deeper, and must not hide the others.
+    """
+    try:
+        decode(line.decode())
+    except TooDeepError:
+        return True
+    except ValueError:
+        raise InvalidAnswerError("the results of this job are not lines of JSON") from None
+    return False
+
+
 async def _items(chunks: AsyncIterator[bytes], first: int) -> AsyncIterator[tuple[int, bytes]]:
     """Yield the items from `first` on that have a line, each with its index."""
     lines, read, shown = _Lines(), 0, 0
@@ -95,8 +109,7 @@ async def _items(chunks: AsyncIterator[bytes], first: int) -> AsyncIterator[tupl
                 continue  # what was left out of a job has no index
             state = b'{"index":%d,"state":"%b"' % (index, _STATES[head[2]])
             shown += len(line)
-            if is_cut or shown > MAX_SHOWN_BYTES:
+            if is_cut or shown > MAX_SHOWN_BYTES or _is_too_deep(line):
                 yield index, state + b"}"
             else:
-                json_value(line)  # it is sent on as it came
                 yield index, state + b',"%b":' % head[2] + line[head.end() :]

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import re
 from collections.abc import Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 from urllib.parse import unquote
 
 from aiohttp import web
@@ -18,6 +17,7 @@ from dequeuer.client.errors import GatewayLostError
 from dequeuer.client.gateway import Content
 from dequeuer.core import clock
 from dequeuer.core.errors import clip
+from dequeuer.formats.json_reading import object_or_none
 from dequeuer.ui.bodies import Bodies
 from dequeuer.ui.directory import Api, Directory
 from dequeuer.ui.errors import UiError
@@ -55,18 +55,13 @@ class Call:
 
 def parse_call(body: bytes) -> Call:
     """Return the call that a page describes. Raises `UiError`."""
-    try:
-        fields: Any = json.loads(body)
-    except ValueError:
-        raise UiError(400, "the call is not JSON") from None
-    if not isinstance(fields, dict):
-        raise UiError(400, "the call is no object with method, path, headers and body")
+    fields = object_or_none(body)
+    if fields is None:
+        raise UiError(400, "the call is no JSON object with method, path, headers and body")
     method, path, text = fields.get("method", "GET"), fields.get("path", ""), fields.get("body", "")
     if method not in METHODS:
         raise UiError(400, f'method is "{clip(str(method), 20)}"; allowed: {", ".join(METHODS)}')
-    if not isinstance(text, str):
-        raise UiError(400, "body is no text")
-    return Call(method=method, path=_path(path), headers=_headers(fields.get("headers")), body=text.encode())
+    return Call(method=str(method), path=_path(path), headers=_headers(fields.get("headers")), body=_body(text))
 
 
 def _path(given: object) -> str:
@@ -77,6 +72,13 @@ def _path(given: object) -> str:
     if {".", ".."} & set(segments):
         raise UiError(400, 'path has a segment "." or ".."')
     return given if given[:1] in {"", "/", "?"} else f"/{given}"
+
+
+def _body(given: object) -> bytes:
+    # JSON can hold half of a character.
+    if not isinstance(given, str) or re.search("[\ud800-\udfff]", given):
+        raise UiError(400, "body is no text that can be sent as UTF-8")
+    return given.encode()
 
 
 def _headers(given: object) -> Mapping[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import codecs
 import re
 from typing import Final
@@ -17,6 +18,8 @@ from dequeuer.ui.directory import Api, Directory
 from dequeuer.ui.link import GatewayLink
 from dequeuer.ui.queries import query_of, request_id_of
 
+WRITE_TIMEOUT_S: Final = 60.0
+"""A page that reads nothing of a payload for this long is cut off."""
 _CONTENT_TYPE: Final = re.compile(r"[!-~](?:[ -~]{0,255})")
 _DEFAULT_TYPE: Final = "application/octet-stream"
 
@@ -79,11 +82,11 @@ class RequestRoutes:
             response = web.StreamResponse(headers=headers)
             await response.prepare(request)
             try:
-                await response.write(first)
+                await _write(response, first)
                 async for chunk in chunks:
-                    await response.write(chunk)
+                    await _write(response, chunk)
                 await response.write_eof()
-            except (ClientError, OSError) as error:
+            except (ClientError, OSError) as error:  # a timeout, too
                 structlog.get_logger().info("ui_payload_cut_off", error=clip(f"{type(error).__name__}: {error}"))
                 if request.transport is not None:
                     request.transport.abort()
@@ -106,6 +109,11 @@ class RequestRoutes:
 
     async def _api(self, request: web.Request) -> Api:
         return (await self._directory.find(request.match_info["api"])).require("AsyncAPI")
+
+
+async def _write(response: web.StreamResponse, chunk: bytes) -> None:
+    async with asyncio.timeout(WRITE_TIMEOUT_S):
+        await response.write(chunk)
 
 
 def json_response(body: bytes) -> web.Response:

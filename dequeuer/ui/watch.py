@@ -33,6 +33,8 @@ HISTORY_INTERVAL_S: Final = 2.0
 MAX_HISTORY: Final = 300
 MAX_HISTORY_APIS: Final = 6000
 """APIs in all snapshots of the history together: with many APIs it goes less far back."""
+MAX_LISTS_BYTES: Final = 4 << 20
+"""Of what a page that begins to look is told of requests and jobs. It asks itself for what it shows."""
 MAX_FEEDS: Final = 64
 MAX_FAULTS: Final = 20
 MAX_FAULT_CHARS: Final = 300
@@ -129,12 +131,11 @@ class Watch:
         oldest_s = self._wall() - HISTORY_S
         while self._history and _time(self._history[0]) < oldest_s:
             self._history.popleft()
-        listed = [
-            event_of_gateway(view.listed.kind, {"api": view.api.name, view.listed.kind: view.listed.known})
-            for view in self._views.values()
-            if view.listed.known
-        ]
-        return event("history", {"points": list(self._history)}) + b"".join(listed)
+        lists = bytearray()
+        for view in self._views.values():
+            if view.listed.known and len(lists) < MAX_LISTS_BYTES:
+                lists += event_of_gateway(view.listed.kind, {"api": view.api.name, view.listed.kind: view.listed.known})
+        return event("history", {"points": list(self._history)}) + lists
 
     async def _tell(self) -> None:
         """Tell all pages each second how things stand."""

@@ -2823,8 +2823,8 @@ MUTATIONS = [
     Mutation(
         name="a result of any size is shown in the grid of a job",
         module="ui/job_items.py",
-        old="            if is_cut or shown > MAX_SHOWN_BYTES:\n",
-        new="            if is_cut:\n",
+        old="            if is_cut or shown > MAX_SHOWN_BYTES or _is_too_deep(line):\n",
+        new="            if is_cut or _is_too_deep(line):\n",
         tests=("tests/ui/test_job_items.py",),
     ),
     Mutation(

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
+from dequeuer.ui import application as ui_application
 from dequeuer.ui.guard import COOKIE, Hosts
 from dequeuer.ui.headers import HEADERS
 from tests.gateway.openapi.stage import application
@@ -145,3 +148,16 @@ async def test_no_path_leads_to_another_file(name: str) -> None:
         answer = await browser.get(f"/static/{name}")
     assert answer.status == 404
     assert b"dequeuer.ui" not in answer.body
+
+
+async def test_tokens_that_never_come_take_no_turn_from_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ui_application, "MAX_REQUESTS", 1)
+    monkeypatch.setattr(ui_application, "LOGIN_TIMEOUT_S", 0.2)
+    async with page_before(application(), token=TOKEN) as browser, asyncio.timeout(60):
+        port = int(browser.url.rpartition(":")[2])
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        head = f"POST /api/login HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nX-Dequeuer-UI: 1\r\nContent-Length: 9\r\n\r\n"
+        writer.write(head.encode())
+        assert (await reader.readline()).startswith(b"HTTP/1.1 408 ")
+        assert (await browser.get("/static/login.js")).status == 200
+        writer.close()

@@ -45,6 +45,12 @@ async def test_each_item_has_its_state_and_what_is_not_there_waits(size: int) ->
     assert found["items"][6]["result"] is None
 
 
+async def test_a_result_that_is_nested_deep_hides_no_others() -> None:
+    deep = b'{"index":0,"result":%b}\n{"index":1,"result":2}\n' % (b"[" * 10_000 + b"]" * 10_000)
+    found = await items(deep, total=2, size=1000)
+    assert found["items"] == [{"index": 0, "state": "completed"}, {"index": 1, "state": "completed", "result": 2}]
+
+
 async def test_numbers_keep_their_text() -> None:
     assert b'"result":1.10}' in await items_of(in_pieces(LINES, 7), first=0, limit=1, total=8)
 

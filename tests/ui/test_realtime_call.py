@@ -151,11 +151,17 @@ def test_no_header_ends_the_head_or_is_about_the_connection(headers: Any) -> Non
 
 
 @pytest.mark.parametrize(
-    "body", [b"", b"x", b"[]", b'{"method":"TRACE"}', b'{"method":"get"}', b'{"path":1}', b'{"body":1}']
+    "body",
+    [
+        *(b"", b"x", b"[]", b'{"method":"TRACE"}', b'{"method":"get"}', b'{"path":1}', b'{"body":1}', b"\xff"),
+        *(b'{"body":"\\ud800"}', b'{"method":["GET"]}', b"[" * 100_000, b'{"body":' + b"[" * 100_000),
+        b'{"path":' + b"9" * 10_000 + b"}",
+    ],
 )
 def test_a_call_of_another_form_is_refused(body: bytes) -> None:
-    with pytest.raises(UiError):
+    with pytest.raises(UiError) as caught:
         parse_call(body)
+    assert caught.value.status == 400
 
 
 def test_a_path_is_put_behind_the_endpoint() -> None:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from dequeuer.gateway.access.gate import Access
 from dequeuer.gateway.application import make_app
 from dequeuer.gateway.dead_letters import DeadLetterQueues
 from dequeuer.gateway.endpoints import Endpoint, Endpoints
-from dequeuer.ui import link
+from dequeuer.ui import application, link, request_routes
 from tests.gateway.access.stage import entry, make_tokens
 from tests.gateway.dead_letters import FakeSqs, translate
 from tests.gateway.fakes import FakeQueue, Store, make_gateway
 from tests.gateway.one_request import KEYS, begin, complete
-from tests.gateway.openapi.stage import application
+from tests.gateway.openapi.stage import application as gateway_application
 from tests.tcp_server import tcp_server
 from tests.ui.stage import page_before, page_of
 
@@ -112,6 +114,23 @@ async def test_a_payload_is_a_file_that_no_browser_runs(stage: Stage, payload: b
         assert (gone.status, "deleted" in gone.error) == (404, True)
 
 
+async def test_whoever_reads_nothing_of_a_payload_is_cut_off(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(application, "MAX_REQUESTS", 1)
+    monkeypatch.setattr(request_routes, "WRITE_TIMEOUT_S", 0.2)
+    begin(stage.store)
+    stage.store.memory.seed([(KEYS.payload, b"x" * (24 << 20))])
+    async with page_before(stage.app) as browser, asyncio.timeout(60):
+        port = int(browser.url.rpartition(":")[2])
+        _, writer = await asyncio.open_connection("127.0.0.1", port, limit=1024)
+        path = "/api/apis/api/requests/id1/payload"
+        writer.write(f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n".encode())
+        while (await browser.get("/")).status != 503:
+            pass
+        while (await browser.get("/")).status != 200:
+            pass
+        writer.transport.abort()
+
+
 @pytest.mark.parametrize("request_id", HOSTILE_IDS)
 async def test_a_hostile_id_never_becomes_a_path_of_the_gateway(stage: Stage, request_id: str) -> None:
     async with page_before(stage.app) as browser:
@@ -149,11 +168,11 @@ async def test_what_the_gateway_refuses_is_told_in_its_words(stage: Stage) -> No
 
 async def test_a_token_that_the_gateway_does_not_know_is_the_fault_of_the_server_of_the_page() -> None:
     access = Access(tokens=make_tokens(entry("web", ["text"], ["read"])))
-    async with page_before(application(access=access), gateway_token="another") as browser:
+    async with page_before(gateway_application(access=access), gateway_token="another") as browser:
         answer = await browser.get("/api/apis")
         assert (answer.status, "token of `dequeuer ui`" in answer.error) == (502, True)
         assert "another" not in answer.body.decode()
-    async with page_before(application(access=access), gateway_token="web") as browser:
+    async with page_before(gateway_application(access=access), gateway_token="web") as browser:
         assert [one["name"] for one in (await browser.get("/api/apis")).json["apis"]] == ["text"]
         assert (await browser.change("PUT", "/api/apis/text?action=pause")).status == 403
 

@@ -259,3 +259,19 @@ async def test_a_bug_ends_the_feeds_and_the_next_page_begins_anew(caplog: pytest
     stage.link.answers["/text"] = {"requests": []}
     async with stage.watch.look() as feed:
         assert len(snapshots(await stage.seen(feed, 3.5))) == 3
+
+
+async def test_lists_of_many_apis_are_no_more_than_a_page_can_take(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watching, "MAX_LISTS_BYTES", 2000)
+    stage = Stage()
+    names = [f"api{number}" for number in range(40)]
+    stage.link.answers["/_apis"] = apis(*((name, "AsyncAPI") for name in names))
+    for name in names:
+        stage.link.answers[f"/{name}"] = {"requests": [{"id": f"{name}-{at}", "status": "failed"} for at in range(10)]}
+        stage.link.answers[f"/{name}/_queue"] = COUNTS
+    async with stage.watch.look() as first:
+        await stage.seen(first, 3)
+        async with stage.watch.look() as second:
+            data = await second.take()
+    assert [name for name, _ in parsed(data)][:2] == ["history", "requests"]
+    assert 2000 < sum(len(str(fields)) for name, fields in parsed(data) if name == "requests") < 4000
