@@ -35,6 +35,7 @@ LOGIN_TIMEOUT_S: Final = 10.0
 
 _REFUSALS: Final[Mapping[int, str]] = {404: "the page has no such path", 405: "this is not allowed here"}
 _LOGIN_PATH: Final = "/api/login"
+_HEALTH_PATH: Final = "/healthz"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +64,7 @@ def make_app(page: Page) -> web.Application:
     app = web.Application(middlewares=[_answer_errors, _bound(), _guard(page)], client_max_size=MAX_BODY_BYTES)
     app.on_response_prepare.append(add_headers)
     bodies = Bodies()
-    app.router.add_get("/healthz", _healthz)
+    app.router.add_get(_HEALTH_PATH, _healthz)
     app.router.add_get("/", _index(page))
     app.router.add_get("/static/{name}", _static(page))
     app.router.add_post(_LOGIN_PATH, _login(page))
@@ -155,6 +156,8 @@ def _bound() -> Middleware:
 
     @web.middleware
     async def bound(request: web.Request, handler: Handler) -> web.StreamResponse:
+        if request.path == _HEALTH_PATH:  # a kubelet that gets no answer would end the process
+            return await handler(request)
         if turns.locked():
             raise UiError(503, f"{MAX_REQUESTS} requests are under way already: try again")
         async with turns:
@@ -166,7 +169,7 @@ def _bound() -> Middleware:
 def _guard(page: Page) -> Middleware:
     @web.middleware
     async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
-        if request.path == "/healthz":  # probes send the address of a pod, which may change
+        if request.path == _HEALTH_PATH:  # probes send the address of a pod, which may change
             return await handler(request)
         check_source(request, page.hosts)
         if request.path.startswith("/api/") and request.path != _LOGIN_PATH and not page.login.admits(request):

@@ -70,6 +70,7 @@ async def test_only_so_many_requests_are_under_way(monkeypatch: pytest.MonkeyPat
     async with page_before(gateway_stage.application()) as browser:
         async with browser.session.get(f"{browser.url}/api/events"), browser.session.get(f"{browser.url}/api/events"):
             assert (await browser.get("/")).status == 503
+            assert (await browser.get("/healthz")).status == 200, "many readers are no reason to restart the process"
         async with asyncio.timeout(30):
             while (await browser.get("/")).status != 200:
                 pass

@@ -13,7 +13,7 @@ import { read } from "./server.js";
 import { follow } from "./stream.js";
 import { tone, visible } from "./text.js";
 
-const STATES = { live: "Live", connecting: "Connecting", lost: "Not connected. It is tried again." };
+const STATES = { live: "Live", connecting: "Connecting", lost: "Not connected. It is tried again.", refused: "The page needs its token: load it again." };
 const ANNOUNCE_MS = 1500;
 
 const main = document.getElementById("main");
@@ -125,6 +125,7 @@ function stateChanged(state) {
   setAttribute(document.getElementById("connection"), "data-state", state);
   setText(document.getElementById("connection-text"), STATES[state]);
   if (state === "lost") announce("The connection to the server is lost");
+  if (state === "refused") announce(STATES.refused);
 }
 
 function makeTheme() {
@@ -174,4 +175,5 @@ follow(
     jobs: (event) => view?.jobs?.(event),
   },
   stateChanged,
+  () => read("/api/apis").then(() => false, (error) => error.status === 401),
 );

@@ -12,6 +12,7 @@ import { clock, count, counted, duration, rate, tone, words } from "./text.js";
 
 const BLOCK_ITEMS = 500;
 const MAX_READINGS = 4;
+const MAX_BLOCKS = 12; // each may have 4 MiB of results
 
 /** The view. */
 export class JobView {
@@ -166,15 +167,32 @@ export class JobView {
   }
 
   renewItems() {
-    const [first, last] = this.grid.window.range;
-    const columns = Math.max(this.grid.columns, 1);
     for (const [block, items] of this.blocks) {
       if (!items.some((item) => item.state === "waiting")) continue;
-      const isSeen = block * BLOCK_ITEMS <= (last + 1) * columns && (block + 1) * BLOCK_ITEMS >= first * columns;
-      if (isSeen) this.want(block);
+      if (this.isSeen(block)) this.want(block);
       else this.blocks.delete(block);
     }
     if (this.blocks.size === 0) this.want(0);
+  }
+
+  isSeen(block) {
+    const [first, last] = this.grid.window.range;
+    const columns = Math.max(this.grid.columns, 1);
+    return block * BLOCK_ITEMS <= (last + 1) * columns && (block + 1) * BLOCK_ITEMS >= first * columns;
+  }
+
+  /** Whether a block is of use now: it is seen, or has the item whose result is shown. */
+  isNeeded(block) {
+    return this.isSeen(block) || (this.item !== null && block === Math.floor(this.item / BLOCK_ITEMS));
+  }
+
+  // The results of blocks that were seen long ago are dropped, and read again when somebody comes back to them.
+  keep(block, items) {
+    this.blocks.delete(block);
+    this.blocks.set(block, items);
+    for (const known of this.blocks.keys()) {
+      if (this.blocks.size > MAX_BLOCKS && !this.isNeeded(known)) this.blocks.delete(known);
+    }
   }
 
   want(block) {
@@ -188,6 +206,7 @@ export class JobView {
       if (this.reading.size >= MAX_READINGS) return;
       if (this.reading.has(block)) continue;
       this.wanted.delete(block);
+      if (this.grid.total > 0 && !this.isNeeded(block)) continue; // it was scrolled past
       this.reading.add(block);
       this.readBlock(block).finally(() => {
         this.reading.delete(block);
@@ -209,7 +228,7 @@ export class JobView {
         if (last === undefined || page.next === undefined || page.next === null) break;
         next = last + 1;
       }
-      this.blocks.set(block, items);
+      this.keep(block, items);
       this.itemFault.hidden = true;
       this.grid.setStates(items);
       this.writeItem();

@@ -6,10 +6,10 @@ const LAST_BACKOFF_MS = 10000;
 const HIDDEN_MS = 5000;
 
 /**
- * Follow the events. `handlers`: by event, called with its document. `onState`: called with `live`, `connecting` or
- * `lost` when that changes.
+ * Follow the events. `handlers`: by event, called with its document. `onState`: called with `live`, `connecting`, `lost`
+ * or `refused` when that changes. `isRefused`: returns a promise of whether the server wants the token again.
  */
-export function follow(url, handlers, onState) {
+export function follow(url, handlers, onState, isRefused) {
   let source = null;
   let state = null;
   let backoff = FIRST_BACKOFF_MS;
@@ -33,6 +33,7 @@ export function follow(url, handlers, onState) {
   function close() {
     clearTimeout(retry);
     clearTimeout(silence);
+    retry = null;
     source?.close();
     source = null;
   }
@@ -41,8 +42,24 @@ export function follow(url, handlers, onState) {
   function lost() {
     close();
     tell("lost");
-    retry = setTimeout(open, backoff);
+    again();
+  }
+
+  function again() {
+    retry = setTimeout(() => check(retry), backoff);
     backoff = Math.min(backoff * 2, LAST_BACKOFF_MS);
+  }
+
+  // An EventSource does not tell the status of an answer.
+  async function check(own) {
+    const refused = await isRefused();
+    if (retry !== own) return; // it was closed, or opened, meanwhile
+    if (!refused) {
+      open();
+      return;
+    }
+    tell("refused");
+    again();
   }
 
   function open() {

@@ -43,6 +43,7 @@ class ContractServer:
         self.calls: list[Call] = []
         self.reads: list[str] = []
         self.refuses_streams = False
+        self.wants_token = False
         self.is_silent = False
         self.url = ""
         self._streams: set[asyncio.Queue[bytes | None]] = set()
@@ -106,6 +107,8 @@ class ContractServer:
         await runner.cleanup()
 
     async def _events(self, request: web.Request) -> web.StreamResponse:
+        if self.wants_token:
+            return _fault(401, "the page needs its token: load it again")
         if self.refuses_streams:
             return _fault(503, "the gateway is away")
         answer = web.StreamResponse(headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"})
@@ -131,6 +134,8 @@ class ContractServer:
             self._streams.discard(stream)
 
     async def _apis(self, request: web.Request) -> web.Response:
+        if self.wants_token:
+            return _fault(401, "the page needs its token: load it again")
         apis = [{"name": api.name, "kind": api.kind, "endpoint": f"/{api.name}"} for api in self.world.apis]
         return web.json_response({"apis": apis})
 

@@ -82,6 +82,25 @@ def test_items_are_read_where_they_are_seen(look: Look, server: ContractServer, 
     assert grid.get_by_role("gridcell", include_hidden=True).count() < 2000
 
 
+def test_results_that_were_seen_long_ago_are_not_kept(look: Look, server: ContractServer, world: World) -> None:
+    count = 20_000
+    world.items[JOB_ID] = [{"index": index, "state": "completed", "result": index} for index in range(count)]
+    world.jobs["sum"][0]["progress"] = {"items_total": count, "items_done": count}
+    page = look.open(f"#/api/sum/job/{JOB_ID}")
+    grid = page.get_by_role("grid")
+    expect(grid.get_by_role("gridcell", name="Item 0, done")).to_be_visible()
+    columns = int(grid.get_attribute("aria-colcount") or "0")
+    for block in range(1, count // 500):
+        first = block * 500
+        grid.evaluate("(node, top) => { node.scrollTop = top; }", first // columns * 24)
+        expect(grid.get_by_role("gridcell", name=f"Item {first}, done")).to_be_visible()
+    assert sum("from=0&" in path for path in server.reads) == 1
+    with page.expect_request(lambda asked: "from=0&" in asked.url):
+        grid.evaluate("(node) => { node.scrollTop = 0; }")
+    grid.get_by_role("gridcell", name="Item 0, done").click()
+    expect(page.get_by_label("Item", exact=True).get_by_role("region", name="Result")).to_have_text("0")
+
+
 def test_a_job_is_stopped_once_it_is_confirmed_and_paused(look: Look, server: ContractServer) -> None:
     page = look.open(f"#/api/sum/job/{JOB_ID}")
     page.get_by_role("button", name="Pause").click()

@@ -52,6 +52,20 @@ def test_a_lost_connection_is_said_and_opened_again_with_what_was_missed(
     look.faults.clear()  # the refusals, on the console
 
 
+def test_a_server_that_was_started_anew_and_wants_the_token_is_told(look: Look, server: ContractServer) -> None:
+    page = look.open("#/")
+    connection = page.locator("#connection")
+    expect(connection).to_have_attribute("data-state", "live")
+    server.wants_token = True
+    server.end_streams()
+    expect(connection).to_have_attribute("data-state", "refused")
+    expect(connection).to_have_text("The page needs its token: load it again.")
+    # Another tab of the browser may have shown it.
+    server.wants_token = False
+    expect(connection).to_have_attribute("data-state", "live", timeout=30_000)
+    look.faults.clear()  # the refusals, on the console
+
+
 def test_a_server_that_falls_silent_is_not_live(look: Look, server: ContractServer) -> None:
     page = look.open("#/")
     server.is_silent = True
