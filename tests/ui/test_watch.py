@@ -14,7 +14,7 @@ from dequeuer.ui.directory import Directory
 from dequeuer.ui.errors import UiError
 from dequeuer.ui.feed import MAX_WAITING_EVENTS, Feed
 from dequeuer.ui.readings import Reading, Totals
-from dequeuer.ui.watch import MAX_FEEDS, Watch
+from dequeuer.ui.watch import MAX_FAULT_CHARS, MAX_FAULTS, MAX_FEEDS, Watch
 from tests.ui.scripted import ScriptedLink, ScriptedMetrics, apis, parsed
 
 pytestmark = pytest.mark.looptime
@@ -235,6 +235,25 @@ async def test_the_history_is_bounded_by_time_and_number() -> None:
     async with stage.watch.look() as feed:
         [(_, history)] = await stage.seen(feed, 0.5)
     assert history["points"] == []
+
+
+async def test_with_many_apis_the_history_goes_less_far_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watching, "MAX_HISTORY_APIS", 60)
+    stage = Stage()
+    async with stage.watch.look() as feed:
+        await stage.seen(feed, 200)
+    async with stage.watch.look() as feed:
+        [(_, history)] = await stage.seen(feed, 0.5)
+    assert len(history["points"]) == 20, "3 APIs in each"
+
+
+async def test_faults_are_bounded_in_number_and_length() -> None:
+    stage = Stage()
+    stage.metrics.faults = ["x" * 10_000] * 1000
+    async with stage.watch.look() as feed:
+        faults = snapshots(await stage.seen(feed, 3))[-1]["faults"]
+    assert len(faults) == MAX_FAULTS
+    assert max(map(len, faults)) <= MAX_FAULT_CHARS
 
 
 async def test_at_the_end_all_feeds_end() -> None:
