@@ -13,16 +13,44 @@ export function visible(value) {
 /** Return the value of a JSON text. Numbers that a double cannot hold keep their text, where the browser has this. */
 export function parseExact(text) {
   if (typeof JSON.rawJSON !== "function") return JSON.parse(text);
-  return JSON.parse(text, (_name, value, context) =>
-    typeof value === "number" && context?.source !== undefined && String(value) !== context.source
-      ? JSON.rawJSON(context.source)
-      : value,
-  );
+  try {
+    return JSON.parse(text, exact);
+  } catch (error) {
+    // Each level of a text takes a call, and one that is nested deep has too many of them.
+    if (!(error instanceof RangeError)) throw error;
+    return JSON.parse(text);
+  }
 }
 
-/** Return a JSON value as text for people. */
+function exact(_name, value, context) {
+  const isOther = typeof value === "number" && context?.source !== undefined && String(value) !== context.source;
+  return isOther ? JSON.rawJSON(context.source) : value;
+}
+
+// The indents of a text that is nested deep could be a thousand times its size.
+const PRETTY_CHARACTERS = 16e6;
+
+/** Return a JSON value as text for people: with indents, unless it would become too large. */
 export function pretty(value) {
-  return JSON.stringify(value, null, 2) ?? "";
+  try {
+    const compact = JSON.stringify(value) ?? "";
+    return compact.length * levels(compact) > PRETTY_CHARACTERS ? compact : (JSON.stringify(value, null, 2) ?? "");
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    return "This is nested too deep to be shown here.";
+  }
+}
+
+/** Return how many levels a JSON text has at most; a bracket in a string counts, too. */
+function levels(text) {
+  let level = 1;
+  let deepest = 1;
+  for (let at = 0; at < text.length; at += 1) {
+    const character = text[at];
+    if (character === "[" || character === "{") deepest = Math.max(deepest, (level += 1));
+    else if (character === "]" || character === "}") level -= 1;
+  }
+  return deepest;
 }
 
 /** Return what is wrong with a JSON text; null when nothing is. */

@@ -158,6 +158,19 @@ def test_a_request_of_a_hostile_id_is_shown_with_its_payload(look: Look, text: s
     check(page)
 
 
+@pytest.mark.parametrize(
+    "result",
+    ["[" * 1000 + "1" + "]" * 1000, "[" * 9000 + "1" + "]" * 9000, "[" * 900 + "1," * 300_000 + "1" + "]" * 900],
+    ids=["deep", "deepest", "deep and wide"],
+)
+def test_a_result_that_is_nested_deep_hides_nothing_of_its_request(look: Look, result: str) -> None:
+    document = f'{{"id":"deep","status":"completed","result":{result}}}'
+    look.page.route("**/requests/deep", lambda route: route.fulfill(body=document, content_type="application/json"))
+    page = look.open(address("api", API, "request", "deep"))
+    expect(page.get_by_role("region", name="Result")).to_contain_text(re.compile(r"^\[|nested too deep"))
+    expect(page.get_by_role("dialog")).to_contain_text("completed")
+
+
 @pytest.mark.parametrize("name", [".", "..", "%2e%2e", "a/../../b"])
 def test_no_name_of_an_address_leads_to_another_place(look: Look, name: str) -> None:
     paths: list[str] = []
