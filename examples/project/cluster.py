@@ -64,7 +64,12 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         """Answer a request with JSON in its body."""
-        self.reply(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+        try:
+            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        except ValueError:
+            self.send(400, {"error": "the body is not JSON"})
+        else:
+            self.reply(body)
 
     def reply(self, body: object) -> None:
         """Send the answer; 404 for a path that the container does not have, 503 for "not now"."""
@@ -74,6 +79,10 @@ class Handler(BaseHTTPRequestHandler):
             status, result = 404, {"error": "no such path"}
         except (OSError, ValueError) as error:
             status, result = 503, {"error": str(error)}
+        self.send(status, result)
+
+    def send(self, status: int, result: object) -> None:
+        """Send an answer with JSON."""
         data = json.dumps(result).encode()
         self.send_response(status)
         self.send_header("Content-Type", "application/json")

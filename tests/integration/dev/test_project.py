@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import signal
+import urllib.error
+import urllib.request
 from pathlib import Path
+
+import pytest
 
 from tests.integration.dev.project import SUMMARY, TEXT, own_files, run_project
 from tests.integration.sidecar import ROOT
@@ -25,6 +29,8 @@ def test_apis_of_all_kinds_call_each_other(tmp_path: Path) -> None:
         # As root on Linux all names are there; elsewhere it is said that they are not, and the variables are used.
         assert ("http://api-front:8888 has" in asked) or any("containers do not find" in line for line in dev.lines)
         assert dev.call("/batch/counts?jobID=" + counts)["job_status"]["status"] == "succeeded"
+        with pytest.raises(urllib.error.HTTPError, match="400"):  # what is no JSON costs no attempts
+            urllib.request.urlopen(f"http://127.0.0.1:{dev.port}/front/counts", b"{", timeout=60)
         dev.send(signal.SIGINT)
         assert dev.wait() == 0
         dev.wait_gone()
