@@ -9,8 +9,9 @@ import sys
 from collections.abc import Mapping, Sequence
 
 from dequeuer import __version__
-from dequeuer.core.errors import ConfigurationError
+from dequeuer.core.errors import ConfigurationError, quoted
 from dequeuer.core.plurals import counted
+from dequeuer.core.suggestions import did_you_mean
 from dequeuer.process.standard_streams import run_printing
 from dequeuer.settings import (
     load_controller,
@@ -54,7 +55,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return _run(arguments)
     except ConfigurationError as error:
-        sys.stderr.write(_fault_report(error.faults))
+        command = arguments[0] if arguments and arguments[0] in {*_COMMANDS, "provision"} else ""
+        sys.stderr.write(_fault_report(error.faults, command))
         return EXIT_BAD_CONFIGURATION
 
 
@@ -76,6 +78,10 @@ def _run(arguments: list[str]) -> int:
     program: Program = "sidecar"
     if name in _COMMANDS:
         program, arguments = _COMMANDS[name], arguments[1:]
+    elif name and not name.startswith("-"):
+        meant = did_you_mean(name, (*others, *_REQUEST_COMMANDS, *_COMMANDS))
+        sys.stderr.write(f"dequeuer: {quoted(name)} is no command{meant}; `dequeuer --help` lists them\n")
+        return EXIT_BAD_CONFIGURATION
     elif _is_realtime(arguments):
         program = "proxy"
     if _informs(program, arguments):
@@ -269,10 +275,10 @@ def _load_token(path: str, _: None) -> object:
     return read_token(path)
 
 
-def _fault_report(faults: Sequence[str]) -> str:
+def _fault_report(faults: Sequence[str], command: str) -> str:
     lines = [
         f"dequeuer cannot start: {counted(len(faults), 'fault')} in its configuration",
         *(f"  {fault}" for fault in faults),
-        "`dequeuer --help` lists every setting and what it may be.",
+        f"`{' '.join(filter(None, ('dequeuer', command, '--help')))}` lists every setting and what it may be.",
     ]
     return "\n".join(lines) + "\n"

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -11,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from dequeuer import __version__, cli
+from dequeuer import __main__, __version__, cli
 from dequeuer.core.errors import ConfigurationError
 from dequeuer.settings import EnqueuerSettings, GatewaySettings, SidecarSettings
 from tests.settings.environments import ASYNC, GATEWAY
@@ -217,10 +218,29 @@ def test_a_mistyped_command_is_a_fault(
     calls: Calls, environ: dict[str, str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     environ |= ASYNC
-    assert cli.main(["gatway"]) == 2
-    assert (
-        '"gatway": not expected here; a command (proxy, gateway, enqueue, dev) comes first' in capsys.readouterr().err
-    )
+    assert cli.main(["gatway", "--workers", "3"]) == 2
+    expected = 'dequeuer: "gatway" is no command (did you mean gateway?); `dequeuer --help` lists them\n'
+    assert capsys.readouterr().err == expected
+    assert cli.main(["sumbit", "text"]) == 2
+    assert "(did you mean submit?)" in capsys.readouterr().err
+    assert cli.main(["--workers", "3", "gateway"]) == 2
+    assert '"gateway": not expected here; a command' in capsys.readouterr().err
+    assert calls.seen == []
+
+
+def test_the_help_names_every_command(calls: Calls, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["--help"]) == 0
+    usage = capsys.readouterr().out.partition("Settings")[0]
+    commands = {*cli._COMMANDS, *__main__._STATUSES}
+    assert [name for name in sorted(commands) if not re.search(rf"\b{name}\b", usage)] == []
+
+
+@pytest.mark.parametrize("command", ["gateway", "ui", "provision"])
+def test_what_is_wrong_with_a_command_leads_to_its_own_help(
+    calls: Calls, capsys: pytest.CaptureFixture[str], command: str
+) -> None:
+    assert cli.main([command, "--bogus", "1"]) == 2
+    assert f"`dequeuer {command} --help` lists every setting" in capsys.readouterr().err
 
 
 def test_a_token_is_made(calls: Calls, capsys: pytest.CaptureFixture[str]) -> None:

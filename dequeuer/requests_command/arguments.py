@@ -95,7 +95,7 @@ def _submission(parser: argparse.ArgumentParser, given: dict[str, Any]) -> Submi
 def _submit_parser(command: str) -> argparse.ArgumentParser:
     submit = _parser(command, "submit requests; prints their ids, or their results", epilog=_SUBMIT_EXAMPLES)
     submit.add_argument(
-        "files", metavar="FILE", nargs="*", help="a payload each; - reads standard input, as without FILE"
+        "files", metavar="FILE", nargs="*", default=[], help="a payload each; - reads standard input, as without FILE"
     )
     submit.add_argument("--data", metavar="TEXT", help="the payload itself, instead of a file")
     submit.add_argument("--lines", action="store_true", dest="splits_lines", help="each line of the files is a payload")

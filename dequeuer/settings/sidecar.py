@@ -69,6 +69,7 @@ class SidecarSettings(SharedSettings):
       dequeuer enqueue [flags]      fills the queue of a batch job
       dequeuer controller [flags]   runs jobs to their end
       dequeuer webhooks [flags]     delivers the webhooks of async APIs
+      dequeuer ui [flags]           a page about the APIs of a gateway, for a browser
       dequeuer check [PROGRAM]      looks at every precondition, and says what to do
       dequeuer manifests FILE       turns a cortex.yaml into values of the Helm chart
       dequeuer token                makes a token for a caller of the gateway

@@ -84,8 +84,8 @@ class UiSettings:
     there for each of its pods. Those of a gateway need no name."""
     hosts: tuple[str, ...] = option(HOSTS, "DEQUEUER_UI_HOST", default="127.0.0.1")
     """Addresses that the page is served at. Others than those of this machine alone need `DEQUEUER_UI_TOKEN_FILE`."""
-    port: int = option(whole(0, 65535, "a port; 0: any free one"), "DEQUEUER_UI_PORT", flag="port", default="8090")
-    """Port of the page."""
+    port: int = option(whole(0, 65535, "a port"), "DEQUEUER_UI_PORT", flag="port", default="8090")
+    """Port of the page; 0 takes any free one."""
     names: tuple[str, ...] = option(_NAMES, "DEQUEUER_UI_NAMES", unset="none")
     """Host names by which browsers reach the page, besides its addresses and `localhost`. Requests with other names
     are refused: a page of another site could have made them."""

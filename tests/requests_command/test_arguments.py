@@ -60,7 +60,7 @@ def test_every_command_has_its_options() -> None:
 @pytest.mark.parametrize(
     ("line", "text"),
     [
-        ("submit", "required: API"),
+        ("submit", "required: API\n"),
         ("submit ../x", "not the name of an API"),
         ("submit a --data x f", "leave FILE and --lines out"),
         ("submit a --data x --lines", "leave FILE and --lines out"),
