@@ -285,6 +285,13 @@ async def test_requests_are_listed_over_pages(gateway: Gateway) -> None:
             await anext(api.list("bad"))
 
 
+async def test_a_list_that_leads_to_the_same_page_again_ends() -> None:
+    page = answer({"requests": [{"id": "id1", "status": "completed"}], "next": "here"})
+    async with canned(*[page] * 10) as gateway, Client(gateway.url) as client:
+        assert [status.id async for status in client.api("api").list(limit=5)] == ["id1", "id1"]
+    assert len(gateway.requests) == 2
+
+
 async def test_an_api_is_paused_and_resumed(gateway: Gateway) -> None:
     async with served(gateway) as api:
         paused = await api.pause()

@@ -51,7 +51,7 @@ async def test_a_body_that_does_not_come_gives_its_turn_back(looptime: float) ->
     bodies = Bodies()
     for _ in range(MAX_BODIES + 1):
         with pytest.raises(UiError) as caught:
-            async with bodies.read(request(None)):
+            async with asyncio.timeout(10 * READ_TIMEOUT_S), bodies.read(request(None)):
                 pass
         assert caught.value.status == 408
     assert looptime == (MAX_BODIES + 1) * READ_TIMEOUT_S
