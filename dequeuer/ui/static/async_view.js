@@ -75,7 +75,7 @@ export class AsyncView {
   }
 
   navigate({ view, id }) {
-    this.dialog?.close();
+    this.table.keepActive(() => this.dialog?.close());
     this.dialog = null;
     const context = { api: this.api, leave: () => leave(this.parent), announce: this.announce };
     if (view === "request") this.dialog = new RequestPanel({ ...context, id, read: (document) => this.wasRead(document) });

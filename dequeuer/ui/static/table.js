@@ -63,6 +63,13 @@ export class Table {
     this.moveTo(this.indexOf(this.active));
   }
 
+  /** Do what gives the focus back to the element that had it: it may show another row by now, and the row another element. */
+  keepActive(act) {
+    const active = this.active;
+    act();
+    if (this.body.contains(document.activeElement)) this.moveTo(this.indexOf(active));
+  }
+
   close() {
     NARROW.removeEventListener("change", this.resize);
     this.window.close();

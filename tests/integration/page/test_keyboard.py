@@ -8,7 +8,7 @@ from playwright.sync_api import Page, expect
 
 from tests.integration.page.chromium import Look
 from tests.integration.page.contract_server import ContractServer
-from tests.integration.page.world import FAILED_ID, JOB_ID, request
+from tests.integration.page.world import FAILED_ID, JOB_ID, at, request
 
 
 def focused(page: Page, attribute: str) -> str | None:
@@ -67,6 +67,20 @@ def test_enter_opens_a_request_escape_closes_it_and_the_focus_comes_back(look: L
     expect(page.get_by_role("dialog")).to_have_count(0)
     expect(page.locator(".rows .row:focus")).to_contain_text(FAILED_ID)
     assert page.url.endswith("#/api/transcribe")
+
+
+def test_the_focus_comes_back_to_its_request_although_others_came_in_above(look: Look, server: ContractServer) -> None:
+    page = look.open("#/api/transcribe")
+    page.locator(".rows .row", has_text=FAILED_ID).click()
+    expect(page.get_by_role("dialog", name=f"Request {FAILED_ID}")).to_be_visible()
+    new = [{**request(0), "id": f"new-{number}", "created": at(-number)} for number in range(3)]
+    server.send("requests", {"api": "transcribe", "requests": new})
+    expect(page.locator(".rows")).to_contain_text("new-2")
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    expect(page.locator(".rows .row:focus")).to_contain_text(FAILED_ID)
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("dialog", name=f"Request {FAILED_ID}")).to_be_visible()
 
 
 def test_arrows_go_through_the_items_of_a_job(look: Look) -> None:
