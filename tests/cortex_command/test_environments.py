@@ -95,6 +95,8 @@ def test_the_default_is_renamed_and_deleted_with_its_environment(tmp_path: Path)
         ("env default x", "there is no environment named x"),
         ("env rename x y", "there is no environment named x"),
         ("env rename a b", "there is already an environment named b"),
+        (f"env rename a {'x' * 64}", "allowed: 1 to 63 visible characters"),
+        ("env rename a \x1b[2J", "allowed: 1 to 63 visible characters"),
         ("get sum --env x", "there is no environment named x"),
         ("get sum", "no environment was provided and the default environment is not set"),
         ("env configure new", "add --operator-endpoint URL"),

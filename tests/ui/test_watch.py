@@ -14,6 +14,7 @@ from dequeuer.ui.directory import Directory
 from dequeuer.ui.errors import UiError
 from dequeuer.ui.feed import MAX_WAITING_EVENTS, Feed
 from dequeuer.ui.readings import Reading, Totals
+from dequeuer.ui.view import MAX_LISTED
 from dequeuer.ui.watch import MAX_FAULT_CHARS, MAX_FAULTS, MAX_FEEDS, Watch
 from tests.ui.scripted import ScriptedLink, ScriptedMetrics, apis, parsed
 
@@ -245,6 +246,14 @@ async def test_with_many_apis_the_history_goes_less_far_back(monkeypatch: pytest
     async with stage.watch.look() as feed:
         [(_, history)] = await stage.seen(feed, 0.5)
     assert len(history["points"]) == 20, "3 APIs in each"
+
+
+async def test_of_a_list_that_is_longer_than_was_asked_for_the_newest_are_told() -> None:
+    stage = Stage()
+    stage.link.answers["/text"] = {"requests": [{"id": f"id{number}"} for number in range(3 * MAX_LISTED)]}
+    async with stage.watch.look() as feed:
+        [listed] = [fields for name, fields in await stage.seen(feed, 1.5) if name == "requests"]
+    assert [one["id"] for one in listed["requests"]] == [f"id{number}" for number in range(MAX_LISTED)]
 
 
 async def test_faults_are_bounded_in_number_and_length() -> None:
