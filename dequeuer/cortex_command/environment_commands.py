@@ -58,8 +58,14 @@ def _configure(invocation: Invocation, folder: Path, environ: Mapping[str, str],
         token_file = invocation.values.get("token-file")
         token_path = None if token_file is None else os.path.abspath(token_file)  # noqa: PTH100 - links stay links
         with changed_environments(folder) as environments:
+            before = environments.find(name)
             environments.put(Environment(name=name, operator_endpoint=endpoint, token_file=token_path))
+            after = environments.named(name)
         output.line(f"configured {name} environment")
+        if before is not None and before.token_file is not None and after.token_file is None:
+            output.note(
+                "the token of the former address is not sent to this one: add --token-file FILE if it needs one"
+            )
     return status
 
 

@@ -91,7 +91,7 @@ class Environments:
             )
 
     def put(self, environment: Environment) -> None:
-        """Add an environment, or change the one of its name."""
+        """Add an environment, or change the one of its name. With another address its token is forgotten."""
         own = {"name": environment.name, "operator_endpoint": environment.operator_endpoint}
         if environment.token_file is not None:
             own["token_file"] = environment.token_file
@@ -99,6 +99,9 @@ class Environments:
         if fields is None:
             self._fields.append(own)
         else:
+            # The token is a secret between its owner and the gateway of the former address.
+            if check_endpoint(fields["operator_endpoint"]) != environment.operator_endpoint:
+                fields.pop("token_file", None)
             fields.update(own)
         self._store()
 

@@ -292,6 +292,20 @@ async def test_an_address_at_which_no_gateway_answers_is_not_kept(tmp_path: Path
     assert not (tmp_path / "cli.yaml").exists()
 
 
+async def test_a_token_is_not_sent_to_another_address_of_its_environment(tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("dq_secret")
+    async with canned(answer({})) as first, canned(answer({})) as second:
+        configure = ("env", "configure", "e", "--operator-endpoint")
+        await process(tmp_path, *configure, first.url, "--token-file", str(tmp_path / "token"))
+        again = await process(tmp_path, *configure, f"{first.url}/")
+        assert (again.status, again.err) == (0, "")
+        [kept] = content(tmp_path)["environments"]
+        assert kept["token_file"] == str(tmp_path / "token")
+        moved = await process(tmp_path, *configure, second.url)
+    assert (moved.status, "is not sent to this one" in moved.err) == (0, True)
+    assert content(tmp_path)["environments"] == [{"name": "e", "operator_endpoint": second.url}]
+
+
 async def test_ctrl_c_ends_a_watch(tmp_path: Path) -> None:
     async with canned(answer([])) as gateway:
         write_environments(tmp_path, "dev", dev=gateway.url)
