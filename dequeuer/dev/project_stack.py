@@ -110,7 +110,8 @@ class ProjectStack:
         project = self._project
         run = (*project.realtime_apis, *project.async_apis, *project.job_apis)
         names = ", ".join(api.name for api in run)
-        self._display.print_text(f"starting SQS and S3, the gateway and what {names} needs, on loopback ...")
+        need = "need" if len(run) > 1 else "needs"
+        self._display.print_text(f"starting SQS and S3, the gateway and what {names} {need}, on loopback ...")
         async with aiohttp.ClientSession(trust_env=False) as session:
             await self._processes.start(supervisor, session)
             beside = {asyncio.create_task(self._logs.follow(), name="dev-job-logs")}
