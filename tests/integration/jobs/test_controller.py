@@ -87,7 +87,9 @@ def test_killed_workers_and_controllers_lose_nothing(
 
 
 def test_two_controllers_share_one_bucket(cloud: Cloud, bucket: Bucket, gateway: Gateway, apis: Path) -> None:
-    with Controller(cloud, bucket, apis) as one, Controller(cloud, bucket, apis) as two:
+    # A process that gets no time for so long loses its job to the other, or its batch, as it should.
+    calm = {"DEQUEUER_OWNERSHIP_TIMEOUT": "120", "DEQUEUER_VISIBILITY_TIMEOUT": "60"}
+    with Controller(cloud, bucket, apis, **calm) as one, Controller(cloud, bucket, apis, **calm) as two:
         job = Job(gateway, bucket, submission(bucket))
         job.wait_status("succeeded")
         job.wait_over()
