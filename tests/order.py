@@ -8,11 +8,8 @@ from __future__ import annotations
 from typing import Final
 
 LONG_FILES: Final = (
-    "tests/dev/test_end_to_end.py",
     "tests/gateway/test_realtime.py",
-    "tests/controller/test_crashes.py",
     "tests/aws/credentials/test_against_botocore.py",
-    "tests/controller/test_two_controllers.py",
     "tests/dev/test_run_folder.py",
 )
 """More than ten seconds each, the longest first. xdist itself begins with those that have most tests."""
