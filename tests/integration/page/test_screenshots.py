@@ -1,4 +1,4 @@
-"""The pictures of docs/ui.md. They are written there when PAGE_SCREENSHOTS names the folder: PAGE_SCREENSHOTS=docs tox -e ui."""
+"""The pictures of docs/ui.md. They are written there when PAGE_SCREENSHOTS names the folder: PAGE_SCREENSHOTS=docs tox -e page."""
 
 from __future__ import annotations
 
