@@ -2879,7 +2879,8 @@ class Copy:
         # Checked by its hash, the bytecode of a module is never taken for that of its mutation.
         compiling = [sys.executable, "-m", "compileall", "-q", "--invalidation-mode", "checked-hash", "dequeuer"]
         subprocess.run(compiling, cwd=folder, check=True)
-        kept_out = ("PYTEST", "PYTHONDONTWRITEBYTECODE")
+        # A part is one of the mutations: of the tests that must find them all are run.
+        kept_out = ("PART", "PYTEST", "PYTHONDONTWRITEBYTECODE")
         self._server = subprocess.Popen(
             [sys.executable, Path(__file__).with_name("fork_server.py"), folder],
             env={name: value for name, value in os.environ.items() if not name.startswith(kept_out)},
