@@ -100,6 +100,13 @@ class Answer:
         except ValueError:
             raise InvalidAnswerError(f"{self._origin} does not answer with JSON: it is no gateway") from None
 
+    async def object(self, max_bytes: int) -> dict[str, Any]:
+        """Return the object that the body is. Raises as `json`, and `InvalidAnswerError` when it is another value."""
+        value = await self.json(max_bytes)
+        if not isinstance(value, dict):
+            raise InvalidAnswerError(f"{self._origin} does not answer with an object: it is no gateway")
+        return value
+
     async def check(self) -> None:
         """Raise the error that the answer is, if it is one."""
         status = self._response.status

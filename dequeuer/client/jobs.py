@@ -161,10 +161,7 @@ class ApiJobs:
             whole_within(CALL_TIMEOUT_S),
             aclosing(await self._open(method, "", query, idle_timeout_s=CALL_IDLE_TIMEOUT_S)) as answer,
         ):
-            fields = await answer.json(MAX_STATUS_BYTES)
-        if not isinstance(fields, dict):
-            raise InvalidAnswerError("the gateway does not answer with an object")
-        return fields
+            return await answer.object(MAX_STATUS_BYTES)
 
     async def _open(
         self, method: str, suffix: str, query: Mapping[str, str], *, idle_timeout_s: float, body: bytes | None = None

@@ -166,10 +166,7 @@ class RequestCalls:
                 await self._gateway.open(method, f"{self._path}{suffix}", query, idle_timeout_s=CALL_IDLE_TIMEOUT_S)
             ) as answer,
         ):
-            fields = await answer.json(max_bytes)
-        if not isinstance(fields, dict):
-            raise InvalidAnswerError("the gateway does not answer with an object")
-        return fields
+            return await answer.object(max_bytes)
 
     async def _read(
         self,

@@ -15,10 +15,7 @@ from dequeuer.settings.parsers import Parser
 
 T = TypeVar("T")
 
-User = Literal[
-    "async",
-    "batch",
-    "queue",
+OneUser = Literal[
     "gateway",
     "enqueuer",
     "controller",
@@ -30,6 +27,8 @@ User = Literal[
     "provision",
     "ui",
 ]
+"""The programs that have one use: each is a user of options by its own name."""
+User = Literal["async", "batch", "queue"] | OneUser
 """Who uses an option: the sidecar of an async API, of a batch API or of any queue, the gateway, the enqueuer, the
 controller, `dequeuer jobs`, a command for requests, `dequeuer cortex`, the realtime proxy, `dequeuer webhooks`,
 `dequeuer provision` or `dequeuer ui`."""

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Literal, get_args
 
 from dequeuer.settings.controller import ControllerSettings
 from dequeuer.settings.cortex_command import CortexCommandSettings
 from dequeuer.settings.enqueuer import EnqueuerSettings
 from dequeuer.settings.gateway import GatewaySettings
 from dequeuer.settings.jobs_command import JobsCommandSettings
-from dequeuer.settings.option import Option, User, declarations
+from dequeuer.settings.option import OneUser, Option, User, declarations
 from dequeuer.settings.provision import ProvisionSettings
 from dequeuer.settings.proxy import ProxySettings
 from dequeuer.settings.requests_command import RequestsCommandSettings
@@ -18,19 +18,7 @@ from dequeuer.settings.sidecar import SidecarSettings
 from dequeuer.settings.ui import UiSettings
 from dequeuer.settings.webhooks import WebhooksSettings
 
-Program = Literal[
-    "sidecar",
-    "gateway",
-    "enqueuer",
-    "controller",
-    "jobs_command",
-    "requests_command",
-    "cortex_command",
-    "proxy",
-    "webhooks",
-    "provision",
-    "ui",
-]
+Program = Literal["sidecar"] | OneUser
 
 MODELS: Mapping[Program, type] = {
     "sidecar": SidecarSettings,
@@ -47,16 +35,7 @@ MODELS: Mapping[Program, type] = {
 }
 USERS: Mapping[Program, tuple[User, ...]] = {
     "sidecar": ("async", "batch", "queue"),
-    "gateway": ("gateway",),
-    "enqueuer": ("enqueuer",),
-    "controller": ("controller",),
-    "jobs_command": ("jobs_command",),
-    "requests_command": ("requests_command",),
-    "cortex_command": ("cortex_command",),
-    "proxy": ("proxy",),
-    "webhooks": ("webhooks",),
-    "provision": ("provision",),
-    "ui": ("ui",),
+    **{program: (program,) for program in get_args(OneUser)},
 }
 OPTIONS: Mapping[Program, Mapping[str, Option]] = {
     program: {path: one.metadata["option"] for path, _, one in declarations(model)} for program, model in MODELS.items()

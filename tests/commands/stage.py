@@ -9,6 +9,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 ROOT = Path(__file__).parents[2]
 
@@ -34,14 +35,17 @@ class Ended:
 
 
 async def start(
-    *line: str, env: Mapping[str, str] | None = None, stdin: int | None = asyncio.subprocess.DEVNULL
+    *line: str,
+    env: Mapping[str, str] | None = None,
+    stdin: int | None = asyncio.subprocess.DEVNULL,
+    stdout: int | IO[bytes] = asyncio.subprocess.PIPE,
 ) -> asyncio.subprocess.Process:
     """Start a command as a process."""
     environ = {name: value for name, value in os.environ.items() if not name.startswith("DEQUEUER_")}
     return await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "dequeuer", *line),
         stdin=stdin,
-        stdout=asyncio.subprocess.PIPE,
+        stdout=stdout,
         stderr=asyncio.subprocess.PIPE,
         env={**environ, "PYTHONPATH": str(ROOT), **(env or {})},
     )
@@ -52,10 +56,16 @@ async def ended(process: asyncio.subprocess.Process, stdin: bytes | None = None)
     async with asyncio.timeout(60):
         out, err = await process.communicate(stdin)
     assert process.returncode is not None
-    return Ended(process.returncode, out.decode(), err.decode())
+    return Ended(process.returncode, (out or b"").decode(), err.decode())
 
 
 async def run(*line: str, env: Mapping[str, str] | None = None, stdin: bytes | None = None) -> Ended:
     """Run a command as a process."""
     kind = asyncio.subprocess.DEVNULL if stdin is None else asyncio.subprocess.PIPE
     return await ended(await start(*line, env=env, stdin=kind), stdin)
+
+
+async def run_with_full_disk(*line: str) -> Ended:
+    """Run a command as a process that prints to a disk on which nothing has place."""
+    with open("/dev/full", "wb") as full:  # noqa: ASYNC230, PTH123 - a device
+        return await ended(await start(*line, stdout=full))

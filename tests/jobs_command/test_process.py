@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from tests.client.stage import HOLD, answer, canned, chunked, events, refusal, status_fields
+from tests.commands.stage import run_with_full_disk
 from tests.integration.waiting import eventually
 from tests.jobs.stage import JOB
 from tests.jobs_command.stage import ROOT, ended, run, start
@@ -238,16 +239,9 @@ async def test_standard_input_that_is_closed_is_empty() -> None:
 
 async def test_a_full_disk_is_an_error() -> None:
     async with canned(chunked(b"x\n" * 1000)) as gateway:
-        with open("/dev/full", "wb") as full:  # noqa: ASYNC230, PTH123 - a device
-            process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", "dequeuer", "jobs", "results", "sum", JOB, "--gateway", gateway.url),
-                stdout=full,
-                stderr=asyncio.subprocess.PIPE,
-                env={**os.environ, "PYTHONPATH": str(ROOT)},
-            )
-            _, err = await process.communicate()
-    assert process.returncode == 1
-    assert b"No space left on device" in err
+        done = await run_with_full_disk("jobs", "results", "sum", JOB, "--gateway", gateway.url)
+    assert done.status == 1
+    assert "No space left on device" in done.err
 
 
 async def test_a_stream_that_knows_few_characters_gets_escapes() -> None:

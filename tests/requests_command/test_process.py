@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.client.stage import HOLD, answer, canned
-from tests.commands.stage import ROOT, Ended, ended, run, start
+from tests.commands.stage import ROOT, Ended, ended, run, run_with_full_disk, start
 from tests.requests_command.stage import ONE, document
 
 RESULT = b'{"n": 1,\n "text": "\\u001b \xe2\x98\x83"}\n' + b" " * 200_000
@@ -96,16 +96,9 @@ async def test_lines_that_never_end_are_submitted_as_they_come_and_do_not_hold_a
 @pytest.mark.parametrize("line", [f"result hello {ONE}", f"status hello {ONE} --json"])
 async def test_a_full_disk_is_an_error(line: str) -> None:
     async with canned(with_result(RESULT)) as gateway:
-        with open("/dev/full", "wb") as full:  # noqa: ASYNC230, PTH123 - a device
-            process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", "dequeuer", *line.split(), "--gateway", gateway.url),
-                stdout=full,
-                stderr=asyncio.subprocess.PIPE,
-                env={**os.environ, "PYTHONPATH": str(ROOT)},
-            )
-            _, err = await process.communicate()
-    assert process.returncode == 1
-    assert b"No space left on device" in err
+        done = await run_with_full_disk(*line.split(), "--gateway", gateway.url)
+    assert done.status == 1
+    assert "No space left on device" in done.err
 
 
 async def test_a_reader_that_has_gone_ends_the_command_quietly() -> None:
