@@ -21,11 +21,12 @@ _HOST = re.compile(rb"(?:[A-Za-z0-9._~%!$&'()*+;=-]*|\[[0-9A-Fa-f:.]+\])(?::[0-9
 _PLAIN_HOST = re.compile(rb"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]+)?")
 _ABSOLUTE = re.compile(rb"(?i:https?)://([^/?#@]+)(/[^?#]*)?(\?[^#]*)?")
 _QUOTED = rb'"(?:[\t \x21\x23-\x5b\x5d-\x7e\x80-\xff]|\\[\t \x21-\x7e\x80-\xff])*"'
+_WORD = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]"
 _CHUNK_LINE = re.compile(
-    # That an extension has a name is the one thing that llhttp does not check; it says nothing about the length.
-    rb"([0-9A-Fa-f]+)((?:[ \t]*;[ \t]*(?:[!#$%&'*+.^_`|~0-9A-Za-z-]+|(?=[;=]))(?:[ \t]*=[ \t]*(?:[!#$%&'*+.^_`|~0-9A-Za-z-]+|"
-    + _QUOTED
-    + rb"))?)*)"
+    # An extension says nothing about the length, and llhttp takes some that the grammar does not have: without a name,
+    # without a value, with a quoted string right behind a word.
+    rb"([0-9A-Fa-f]+)((?:[ \t]*;[ \t]*(?:" + _WORD + rb"+|(?=[;=]))"
+    rb"(?:[ \t]*=[ \t]*" + _WORD + rb"*(?:" + _QUOTED + rb")?)?)*)"
 )
 _SPACED_FRAMING = re.compile(rb"\r\n(?:content-length|transfer-encoding):(?! ?[^ \t\r\n]+(?:\r\n|\Z))", re.IGNORECASE)
 _URI_BYTES = re.compile(rb"[!$&'()*+,\-./0-9:;=?@A-Z_a-z~%\[\]]+")

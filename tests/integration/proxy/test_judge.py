@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 
-from tests.integration.proxy.judge import FaultError, read_requests
+from dequeuer.http.errors import MalformedError
+from dequeuer.http.framing import ChunkedBody
+from tests.integration.proxy.judge import FaultError, read_chunks, read_requests
 from tests.integration.proxy.response_judge import read_responses
 
 GET = b"GET /a HTTP/1.1\r\nHost: h\r\n\r\n"
@@ -66,6 +70,26 @@ def test_what_may_be_read_in_two_ways_is_a_doubt() -> None:
     ):
         [request] = read_requests(data).requests
         assert request.doubts, data
+
+
+def test_what_the_parser_takes_for_an_extension_of_a_chunk_the_judge_reads_in_the_same_way() -> None:
+    """All extensions up to five bytes, of the bytes that its grammar knows. The judge may be less strict, never more."""
+    taken = 0
+    for length in range(6):
+        for extension in map(bytes, itertools.product(b'a=;"\\ \x01\xe9', repeat=length)):
+            framed = b"1" + extension + b"\r\nx\r\n0\r\n\r\n"
+            reader = ChunkedBody()
+            try:
+                body, used = reader.feed(framed)
+            except MalformedError:
+                continue
+            if not reader.is_done:
+                continue
+            taken += 1
+            chunks = read_chunks(framed, 0)
+            assert (bytes(chunks.content), chunks.at, chunks.is_whole) == (body, used, True), extension
+            assert bool(chunks.doubts) == bool(extension), extension
+    assert taken > 50
 
 
 @pytest.mark.parametrize(
