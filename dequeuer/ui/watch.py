@@ -68,6 +68,7 @@ class Watch:
         self._task: asyncio.Task[None] | None = None
         self._history: deque[dict[str, object]] = deque(maxlen=MAX_HISTORY)
         self._views: dict[str, ApiView] = {}
+        self._is_listed = False
         self._gateway_fault = ""
         self._is_closed = False
 
@@ -108,7 +109,7 @@ class Watch:
 
     async def _run(self) -> None:
         # What was known before nobody looked says nothing of now.
-        self._views, self._gateway_fault = {}, ""
+        self._views, self._is_listed, self._gateway_fault = {}, False, ""
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._follow_gateway(), name="ui-gateway")
@@ -144,7 +145,7 @@ class Watch:
             await asyncio.sleep(SNAPSHOT_INTERVAL_S)
             ticks += 1
             snapshot = self._snapshot()
-            if ticks % int(HISTORY_INTERVAL_S / SNAPSHOT_INTERVAL_S) == 0:
+            if self._is_listed and ticks % int(HISTORY_INTERVAL_S / SNAPSHOT_INTERVAL_S) == 0:
                 self._remember(snapshot)
             self._put(event("snapshot", snapshot))
             if ticks % int(COMMENT_INTERVAL_S / SNAPSHOT_INTERVAL_S) == 0:
@@ -164,7 +165,8 @@ class Watch:
         ]
         return {
             "time": round(self._wall(), 3),
-            "apis": [view.snapshot() for view in self._views.values()],
+            # A list that is empty would tell the page that its APIs are gone.
+            "apis": [view.snapshot() for view in self._views.values()] if self._is_listed else None,
             "faults": [clip(fault, MAX_FAULT_CHARS) for fault in faults[:MAX_FAULTS]],
         }
 
@@ -195,6 +197,7 @@ class Watch:
             api.name: known if (known := self._views.get(api.name)) and known.api == api else view_of(api)
             for api in apis
         }
+        self._is_listed = True
         looks = in_order(each(list(self._views.values())), self._look_at, max_ahead=MAX_AHEAD)
         async with aclosing(looks) as looked:
             async for _ in looked:

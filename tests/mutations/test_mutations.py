@@ -2751,6 +2751,13 @@ MUTATIONS = [
         tests=("tests/ui/test_watch.py::test_a_page_that_does_not_read_loses_its_feed_and_the_others_keep_theirs",),
     ),
     Mutation(
+        name="APIs that are not known yet are told as none at all",
+        module="ui/watch.py",
+        old=" if self._is_listed else None,",
+        new=",",
+        tests=("tests/ui/test_watch.py::test_apis_that_are_not_known_yet_are_not_told_as_none_at_all",),
+    ),
+    Mutation(
         name="what is not known any more is shown as it was",
         module="ui/watch.py",
         old="                for view in self._views.values():\n                    view.queue = None\n",

@@ -10,7 +10,7 @@ import pytest
 from dequeuer.client.errors import GatewayLostError, RequestRefusedError
 from dequeuer.client.errors import RefusedFault as Fault
 from dequeuer.ui import watch as watching
-from dequeuer.ui.directory import Directory
+from dequeuer.ui.directory import KNOWN_FOR_S, Directory
 from dequeuer.ui.errors import UiError
 from dequeuer.ui.feed import MAX_WAITING_EVENTS, Feed
 from dequeuer.ui.readings import Reading, Totals
@@ -143,12 +143,28 @@ async def test_an_outage_of_the_gateway_is_told_and_is_over_when_it_answers_agai
         assert (back[-1]["faults"], of(back[-1], "text")["queue"]["messages"]) == ([], 3)
 
 
-async def test_a_gateway_that_is_away_from_the_start_has_no_apis_and_a_fault() -> None:
+async def test_apis_that_are_not_known_yet_are_not_told_as_none_at_all() -> None:
     stage = Stage()
-    stage.link.answers["/_apis"] = GatewayLostError("nothing there")
+    listed, stage.link.answers["/_apis"] = stage.link.answers["/_apis"], GatewayLostError("nothing there")
     async with stage.watch.look() as feed:
         last = snapshots(await stage.seen(feed, 3.5))[-1]
-    assert (last["apis"], len(last["faults"])) == ([], 1)
+        assert (last["apis"], len(last["faults"])) == (None, 1)
+        stage.link.answers["/_apis"] = listed
+        assert len(snapshots(await stage.seen(feed, 20))[-1]["apis"]) == 3
+    await asyncio.sleep(KNOWN_FOR_S)
+    stage.link.slow_s = 20.0
+    async with stage.watch.look() as feed:
+        [(_, history), *events] = await stage.seen(feed, 15)
+        assert [one["apis"] for one in snapshots(events)] == [None] * 14, "what was known before may be gone"
+        async with stage.watch.look() as another:
+            [(_, later), *_] = await stage.seen(another, 0.5)
+        assert len(later["points"]) == len(history["points"]), (
+            "a moment of which nothing is known is no point of a curve"
+        )
+    await asyncio.sleep(KNOWN_FOR_S)
+    stage.link.answers["/_apis"], stage.link.slow_s = {"apis": []}, 0.0
+    async with stage.watch.look() as feed:
+        assert snapshots(await stage.seen(feed, 3.5))[-1]["apis"] == []
 
 
 async def test_what_the_gateway_refuses_of_one_api_hides_nothing_of_the_others() -> None:

@@ -38,6 +38,7 @@ function announce(text) {
 }
 
 function showNavigation() {
+  if (apis === null) return;
   const states = apis.map((api) => stateOf(history.api(api.name)));
   const key = JSON.stringify([apis, states, route?.api]);
   if (key === navKey) return;
@@ -89,7 +90,7 @@ function show() {
     const isFirst = viewKey === null;
     view?.close();
     viewKey = key;
-    view = api === null ? new Overview({ history }) : makeView(api);
+    view = api === null ? new Overview({ history, apis: () => apis }) : makeView(api);
     replace(main, view.node);
     scrollTo(0, 0);
     document.title = visible(`${view.title} - dequeuer`);
@@ -110,7 +111,8 @@ function setApis(found) {
 function snapshotCame() {
   const { last } = history;
   if (last === null) return;
-  setApis(last.apis);
+  // While the APIs are not known, those that were known stay, and with them what a person has begun.
+  if (last.apis !== null) setApis(last.apis);
   showNavigation();
   view?.snapshot();
   const texts = (last.faults ?? []).filter((text) => typeof text === "string");

@@ -42,18 +42,19 @@ export class History {
 
   /** Return the state of an API in the last snapshot; null when it is not there. */
   api(name) {
-    return this.last?.apis.find((api) => api.name === name) ?? null;
+    return this.last?.apis?.find((api) => api.name === name) ?? null;
   }
 
   /** Return `[time, number or null]` of an API for each snapshot. */
   series(name, pick) {
     return this.points.map((point) => {
-      const api = point.apis.find((one) => one.name === name);
+      const api = point.apis?.find((one) => one.name === name);
       return [point.time, api === undefined ? null : (pick(api) ?? null)];
     });
   }
 }
 
+// The APIs are null while the server does not know which ones there are.
 function isSnapshot(value) {
-  return typeof value?.time === "number" && Array.isArray(value.apis);
+  return typeof value?.time === "number" && (value.apis === null || Array.isArray(value.apis));
 }

@@ -16,10 +16,11 @@ const CHARTS = [
   ["Latency, p95", TIMES, (api) => api.latency_s?.p95],
 ];
 
-/** The view. */
+/** The view. `apis` returns those that the page knows, which may be more than those of the last snapshot. */
 export class Overview {
-  constructor({ history }) {
+  constructor({ history, apis }) {
     this.history = history;
+    this.apis = apis;
     this.rows = new Map();
     this.names = "";
     this.charts = [];
@@ -40,13 +41,13 @@ export class Overview {
   }
 
   snapshot() {
-    const apis = this.history.last?.apis ?? [];
+    const apis = this.apis();
     const names = JSON.stringify(apis.map((api) => api.name));
     if (names !== this.names) {
       this.names = names;
       this.arrange(apis);
     }
-    for (const api of apis) this.write(api);
+    for (const name of this.rows.keys()) this.write(name);
     for (const { chart, pick, lines } of this.charts) {
       chart.update(lines.map((name) => this.history.series(name, pick)), this.history.now, this.history.span);
     }
@@ -88,15 +89,16 @@ export class Overview {
     return { node, state, texts: texts.map((text) => text.node), spark };
   }
 
-  write(api) {
-    const row = this.rows.get(api.name);
+  write(name) {
+    const row = this.rows.get(name);
+    const api = this.history.api(name);
     const state = stateOf(api);
     row.state.hidden = state === null;
     setText(row.state, state ?? "");
     setAttribute(row.state, "data-tone", tone(state));
-    const latency = api.latency_s ?? null;
-    const texts = [count(api.queue?.messages), count(api.in_flight), rate(api.rate_per_s), rate(api.failed_per_s), duration(latency?.p50), duration(latency?.p95), duration(latency?.p99)];
+    const latency = api?.latency_s ?? null;
+    const texts = [count(api?.queue?.messages), count(api?.in_flight), rate(api?.rate_per_s), rate(api?.failed_per_s), duration(latency?.p50), duration(latency?.p95), duration(latency?.p99)];
     texts.forEach((text, index) => setText(row.texts[index], text));
-    row.spark.update(this.history.series(api.name, (one) => one.rate_per_s), this.history.now, this.history.span);
+    row.spark.update(this.history.series(name, (one) => one.rate_per_s), this.history.now, this.history.span);
   }
 }

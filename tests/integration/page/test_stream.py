@@ -6,7 +6,7 @@ from playwright.sync_api import expect
 
 from tests.integration.page.chromium import Look
 from tests.integration.page.contract_server import ContractServer
-from tests.integration.page.world import NOW_S, World, request
+from tests.integration.page.world import NOW_S, Json, World, request
 
 
 def test_numbers_and_faults_change_with_each_snapshot(look: Look, server: ContractServer, world: World) -> None:
@@ -21,6 +21,29 @@ def test_numbers_and_faults_change_with_each_snapshot(look: Look, server: Contra
     world.faults.clear()
     server.send("snapshot", world.snapshot(NOW_S + 2))
     expect(page.get_by_text("connection refused")).to_have_count(0)
+
+
+def test_while_the_apis_are_not_known_a_person_goes_on_and_the_fault_is_told(
+    look: Look, server: ContractServer
+) -> None:
+    page = look.open("#/api/transcribe/submit")
+    editor = page.get_by_role("textbox", name="Payload")
+    editor.fill('{"half": "writ')
+    unknown: Json = {"time": NOW_S + 1, "apis": None, "faults": ["the gateway is away: connection refused"]}
+    server.send("history", {"points": []})  # it was started anew
+    server.send("snapshot", unknown)
+    expect(page.locator(".faults")).to_contain_text("connection refused")
+    expect(editor).to_have_value('{"half": "writ')
+    expect(page.locator(".api-head dd").first).to_have_text("\N{EN DASH}")
+    page.goto(f"{look.url}/#/")
+    row = page.get_by_role("table", name="APIs").get_by_role("row").nth(1)
+    expect(row).to_contain_text("transcribe")
+    expect(row.get_by_role("cell").nth(2)).to_have_text("\N{EN DASH}")
+    server.send("history", {"points": [server.world.snapshot(NOW_S)]})
+    expect(row.get_by_role("cell").nth(2)).to_have_text("150")
+    server.send("snapshot", unknown)
+    expect(row).to_contain_text("transcribe")
+    expect(row.get_by_role("cell").nth(2)).to_have_text("\N{EN DASH}")
 
 
 def test_an_api_that_is_new_appears_and_nothing_else_is_made_anew(
