@@ -5,13 +5,11 @@ from __future__ import annotations
 import math
 import re
 from datetime import UTC, datetime
-from typing import Any, Final, TypeGuard
+from typing import Any, TypeGuard
 
 from dequeuer.core.errors import clip
 from dequeuer.formats.go_json import Number
-from dequeuer.formats.go_time import parse_time
-
-_YEAR_10000_S: Final = 253_402_300_800.0
+from dequeuer.formats.go_time import YEAR_10000_S, parse_time
 
 
 def object_of(value: object) -> dict[str, Any]:
@@ -51,8 +49,8 @@ def time_of(value: object) -> float | None:
         seconds = parse_time(value) / 1e9 if isinstance(value, str) else None
     except (ValueError, OverflowError):
         return None
-    # The division rounds, and no date has a year of five digits.
-    return seconds if seconds is not None and seconds < _YEAR_10000_S else None
+    # The division rounds.
+    return seconds if seconds is not None and seconds < YEAR_10000_S else None
 
 
 def moment_of(value: object) -> datetime | None:

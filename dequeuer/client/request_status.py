@@ -126,6 +126,8 @@ def request_status(document: bytes) -> RequestStatus:
 def split_result(document: bytes) -> tuple[Mapping[str, Any], bytes | None]:
     """Return the fields of a document, and its result as text: it may be nested deep, and keeps its bytes.
 
+    White space around the result is the container's: the gateway writes none.
+
     Raises:
         InvalidAnswerError: this is no object of JSON.
     """
@@ -140,7 +142,7 @@ def split_result(document: bytes) -> tuple[Mapping[str, Any], bytes | None]:
         result: bytes | None = None
         for name, (start, end) in members(document, begin):
             if name == "result":
-                result = document[start:end]
+                result = document[document.rindex(b":", 0, start) + 1 : value_start(document, end)]
             else:
                 parts.append(b"%b:%b" % (json.dumps(name).encode(), document[start:end]))
         return decode_object(b"{%b}" % b",".join(parts)), result

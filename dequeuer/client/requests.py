@@ -165,20 +165,34 @@ class ApiRequests:
             RequestFailedError: it has failed.
             GatewayLostError: the result was cut off, also after its last piece: begin anew.
         """
-        status = [one async for one in self.events(request_id)][-1]
-        if status.state == "failed" or status.result_bytes is None:
-            yield result_json_of(status)
+        size: int | None = None
+        async with aclosing(self.events(request_id)) as statuses:
+            async for status in statuses:
+                size = status.result_bytes if status.state == "completed" else None
+        # In an event a result is not byte for byte what the container gave: events have no line breaks.
+        if size is None:
+            yield result_json_of(await self.status(request_id))
             return
-        async with aclosing(self._calls.result_chunks(request_id, status.result_bytes)) as chunks:
-            async for chunk in chunks:
+        first, rest = await self._retries.call(self._begin_result, request_id, size)
+        async with aclosing(rest):
+            yield first
+            async for chunk in rest:
                 yield chunk
+
+    async def _begin_result(self, request_id: str, size: int) -> tuple[bytes, AsyncGenerator[bytes, None]]:
+        """Return the first piece of a result, before which nothing is lost when it is asked for again, and the rest."""
+        chunks = self._calls.result_chunks(request_id, size)
+        return await anext(chunks, b""), chunks
 
     async def events(self, request_id: str) -> AsyncGenerator[RequestStatus, None]:
         """Yield the status of a request each time it changes, until it has ended. Lost connections are made again.
 
-        Results above 64 KiB are not in it: `status` has them, or `result_chunks`.
+        Results above 64 KiB are not in it: `status` has them, or `result_chunks`. Line breaks between the values of a
+        smaller one are spaces in it.
         """
-        async with aclosing(follow(self._calls, request_id, is_known=self._retries.is_known)) as statuses:
+        retries = self._retries
+        following = follow(self._calls, request_id, is_known=retries.is_known, outage_limit_s=retries.limit_s)
+        async with aclosing(following) as statuses:
             async for status in statuses:
                 self._retries.is_known = True
                 yield status

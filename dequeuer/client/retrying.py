@@ -22,11 +22,12 @@ class Retries:
     """The retries of a client.
 
     Args:
-        limit_s: no call is made again later than this after it failed first, seconds.
+        limit_s: no call is made again later than this after it failed first, seconds. Streams of events, too, are not
+            opened again later than this after the gateway went away.
     """
 
     def __init__(self, limit_s: float = RETRY_LIMIT_S) -> None:
-        self._limit_s = limit_s
+        self.limit_s = limit_s
         self.is_known = False
         """Whether the gateway has answered: an address at which nothing ever answered may be wrong."""
 
@@ -56,7 +57,7 @@ class Retries:
                 if isinstance(error, GatewayAbsentError) and not self.is_known:
                     raise
                 self.is_known = True
-                ends_at = min(ends_at, loop.time() + self._limit_s)
+                ends_at = min(ends_at, loop.time() + self.limit_s)
                 pause_s = max(CALL_BACKOFF.pause_s(failures), error.retry_after_s or 0.0)
                 if loop.time() + pause_s > ends_at:
                     raise

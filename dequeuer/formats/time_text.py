@@ -8,7 +8,7 @@ from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import Final
 
-from dequeuer.formats.go_time import parse_time
+from dequeuer.formats.go_time import YEAR_10000_S, parse_time
 
 MAX_CHARS: Final = 64
 
@@ -31,10 +31,16 @@ def parse_span(text: str) -> float | None:
 
 
 def parse_moment(text: str) -> float | None:
-    """Return a moment, seconds since the epoch; None for a text that is none. One without a time zone is in UTC."""
+    """Return a moment before the year 10000, seconds since the epoch; None for a text that is none.
+
+    One without a time zone is in UTC.
+    """
     text = text.strip(" \t")
-    if len(text) > MAX_CHARS:
-        return None
+    seconds = _seconds(text) if len(text) <= MAX_CHARS else None
+    return seconds if seconds is not None and seconds < YEAR_10000_S else None
+
+
+def _seconds(text: str) -> float | None:
     try:
         return parse_time(text.upper()) / 1e9
     except (ValueError, OverflowError):

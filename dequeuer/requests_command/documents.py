@@ -30,7 +30,7 @@ def with_result(fields: dict[str, Any], result: bytes | None) -> str:
     line = encode(fields)
     if result is None:
         return line
-    value = _LINE_BREAKS.sub(b" ", result).decode(errors="replace")
+    value = _LINE_BREAKS.sub(b" ", result.strip()).decode(errors="replace")
     return f'{line[:-1]}{"," if fields else ""}"result":{value}}}'
 
 

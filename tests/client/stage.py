@@ -31,7 +31,7 @@ def status_fields(status: str = "running", **more: Any) -> dict[str, Any]:
 
 def answer(body: bytes | Any, status: int = 200, media_type: str = "application/json", **fields: str) -> bytes:
     """Return a whole response. `fields`: further header fields, `_` for `-`."""
-    data = body if isinstance(body, bytes) else json.dumps(body).encode()
+    data = body if isinstance(body, bytes) else json.dumps(body, separators=(",", ":")).encode()
     more = "".join(f"{name.replace('_', '-')}: {value}\r\n" for name, value in fields.items())
     head = f"HTTP/1.1 {status} x\r\nContent-Type: {media_type}\r\nContent-Length: {len(data)}\r\n{more}\r\n"
     return head.encode() + data

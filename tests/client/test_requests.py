@@ -227,6 +227,27 @@ async def test_a_result_of_any_size_comes_in_pieces(store: Store, gateway: Gatew
     assert max(map(len, chunks)) <= 64 * 1024 + 1
 
 
+async def test_the_bytes_of_a_result_are_those_of_the_container(store: Store, gateway: Gateway) -> None:
+    """Also in events, which have no line breaks, and with the line break after the value that many servers send."""
+    result = b' {\n\t"n": 1.10,\r\n "text": "\xc3\xa4"\n}\r\n'
+    complete(store, result=result)
+    async with served(gateway) as api:
+        assert [chunk async for chunk in api.result_chunks("id1")] == [result]
+        assert (await api.status("id1")).result_json == result
+        [status] = [one async for one in api.events("id1")]
+        assert status.result() == {"n": 1.1, "text": "ä"}
+
+
+@pytest.mark.usefixtures("no_backoff")
+async def test_a_large_result_is_asked_for_again_when_none_of_it_came() -> None:
+    told = chunked(b"data: " + BEGIN + b'"result_bytes":10}\n\n')
+    whole = answer(BEGIN + b'"result":"xxxxxxxx"}')
+    busy = answer({"detail": "S3 is away", "code": "unavailable"}, 503, "application/problem+json")
+    async with canned(told, busy, b"HTTP/1.1", whole) as gateway, Client(gateway.url) as client:
+        assert b"".join([chunk async for chunk in client.api("api").result_chunks("id1")]) == b'"xxxxxxxx"'
+    assert len(gateway.requests) == 4
+
+
 async def test_pieces_of_a_request_that_failed_or_whose_result_is_gone_are_errors(
     store: Store, gateway: Gateway
 ) -> None:
@@ -253,7 +274,7 @@ BEGIN = b'{"id":"id1","status":"completed",'
 )
 async def test_pieces_that_are_not_the_whole_result_are_an_error(answered: bytes, error: type[Exception]) -> None:
     told = chunked(b"data: " + BEGIN + b'"result_bytes":10}\n\n')
-    async with canned(told, answered) as gateway, Client(gateway.url) as client:
+    async with canned(told, answered) as gateway, Client(gateway.url, retry_limit_s=0) as client:
         with pytest.raises(error):
             [chunk async for chunk in client.api("api").result_chunks("id1")]
 

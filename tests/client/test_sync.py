@@ -49,7 +49,7 @@ class _Handler(BaseHTTPRequestHandler):
         pass
 
     def _send(self, document: Any, status: int = 200) -> None:
-        body = document if isinstance(document, bytes) else json.dumps(document).encode()
+        body = document if isinstance(document, bytes) else json.dumps(document, separators=(",", ":")).encode()
         self.send_response(status)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()

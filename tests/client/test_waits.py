@@ -80,8 +80,8 @@ class Calls(RequestCalls):
             yield one
 
 
-def requests(calls: Calls, *, is_known: bool = True) -> ApiRequests:
-    retries = Retries()
+def requests(calls: Calls, *, is_known: bool = True, limit_s: float = RETRY_LIMIT_S) -> ApiRequests:
+    retries = Retries(limit_s)
     retries.is_known = is_known
     return ApiRequests(calls, retries)
 
@@ -205,10 +205,15 @@ async def test_events_of_an_address_at_which_nothing_answers_are_an_error_at_onc
         await anext(requests(calls, is_known=False).events("id1"))
 
 
-async def test_events_end_when_an_outage_lasts(looptime: float) -> None:
+@pytest.mark.parametrize("limit_s", [RETRY_LIMIT_S, 60.0, 0.0])
+@pytest.mark.parametrize("pieces", [False, True])
+async def test_events_and_pieces_outlast_an_outage_as_long_as_calls_do(
+    looptime: float, limit_s: float, pieces: bool
+) -> None:
     calls = Calls()
     outage: list[RequestStatus | ClientError] = [InvalidAnswerError("a load balancer")]
     calls.streams = [[WAITING], *[outage] * 10_000]
-    with pytest.raises(InvalidAnswerError):
-        [one async for one in requests(calls).events("id1")]
-    assert looptime <= following.OUTAGE_LIMIT_S
+    api = requests(calls, limit_s=limit_s)
+    with pytest.raises((InvalidAnswerError, GatewayLostError)):
+        [one async for one in (api.result_chunks("id1") if pieces else api.events("id1"))]
+    assert max(0.0, limit_s - following.RECONNECT_BACKOFF.max_s) <= looptime <= limit_s

@@ -160,7 +160,7 @@ async def test_a_result_that_is_not_there_is_said(tmp_path: Path) -> None:
     async with canned(answer(completed({"n": 1}))) as gateway:
         saved = await call(gateway.url, "result", "hello", ONE, "--output", str(tmp_path / "result.json"))
     assert saved == Ended(0, "", "")
-    assert await asyncio.to_thread((tmp_path / "result.json").read_bytes) == b'{"n": 1}'
+    assert await asyncio.to_thread((tmp_path / "result.json").read_bytes) == b'{"n":1}'
 
 
 async def test_a_result_that_is_too_large_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
