@@ -18,7 +18,6 @@ from dequeuer.core.errors import clip
 TIMEOUT_S: Final = 60.0
 _ENDPOINT: Final = re.compile(r"/?[A-Za-z0-9_.-]+(?:/[A-Za-z0-9_.-]+)*/?")
 _BODILESS: Final = frozenset({204, 304})
-"""Statuses without a body, and so without its length."""
 
 
 class CallOptions(TypedDict, total=False):
@@ -80,11 +79,11 @@ def make_call(  # noqa: PLR0913 - one for each of the options
     timeout_s: float = TIMEOUT_S,
 ) -> RealtimeCall:
     """Return a call; see `Client.call`. Raises `ValueError` for a path that could lead to another API."""
-    if not _ENDPOINT.fullmatch(api) or _leads_up(api):
+    if not _ENDPOINT.fullmatch(api) or leads_up(api):
         raise ValueError(f'"{clip(api)}" is not the endpoint of an API')
     if path and path[0] not in "/?":
         path = f"/{path}"
-    if "#" in path or _leads_up(path.partition("?")[0]):
+    if "#" in path or leads_up(path.partition("?")[0]):
         raise ValueError(f'the path "{clip(path)}" has a fragment, or a segment that leads out of the API')
     sent = dict(headers or {})
     if body is None or isinstance(body, bytes | bytearray | memoryview):
@@ -106,11 +105,18 @@ async def send_call(gateway: Gateway, call: RealtimeCall, max_bytes: int) -> Rea
     async with whole_within(call.timeout_s):
         answer = await gateway.send(call.method, call.path, {}, idle_timeout_s=call.timeout_s, body=call.content)
         async with aclosing(answer):
-            has_body = answer.status not in _BODILESS and call.method.upper() != "HEAD"
-            body = await answer.read(max_bytes) if has_body else b""
+            body = await answer.read(max_bytes) if has_body(call.method, answer.status) else b""
     return RealtimeResponse(status=answer.status, headers=tuple(answer.headers.items()), body=body)
 
 
-def _leads_up(path: str) -> bool:
-    """Return whether a server, or the HTTP client, could take a segment for one of the folders above."""
-    return any(unquote(part) in {".", ".."} for part in re.split(r"[/\\]", unquote(path)))
+def has_body(method: str, status: int) -> bool:
+    """Return whether the response to a request can have a body. One that cannot has no length either."""
+    return status not in _BODILESS and method.upper() != "HEAD"
+
+
+def leads_up(path: str) -> bool:
+    """Return whether a server could take a segment of a path, without its query, for one of the folders above.
+
+    Servers decode a path before they take it apart, and what stands behind them may do so once more.
+    """
+    return not {".", ".."}.isdisjoint(re.split(r"[/\\]", unquote(unquote(path))))

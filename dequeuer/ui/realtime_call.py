@@ -8,13 +8,12 @@ from collections.abc import Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Final
-from urllib.parse import unquote
 
 from aiohttp import web
 
-from dequeuer.client.answers import Answer
-from dequeuer.client.errors import GatewayLostError
+from dequeuer.client.answers import Answer, whole_within
 from dequeuer.client.gateway import Content
+from dequeuer.client.realtime import has_body, leads_up
 from dequeuer.core import clock
 from dequeuer.core.errors import clip
 from dequeuer.formats.json_reading import object_or_none
@@ -40,7 +39,6 @@ _OWN: Final = frozenset(
     }
 )
 """Headers that are about the connection: they are not the person's to choose."""
-_WITHOUT_BODY: Final = frozenset({204, 304})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,9 +65,7 @@ def parse_call(body: bytes) -> Call:
 def _path(given: object) -> str:
     if not isinstance(given, str) or not _PATH.fullmatch(given):
         raise UiError(400, "path is no path of visible ASCII characters that begins with a slash: escape the others")
-    # `..` would lead to another API, also when a server decodes it first, and once more.
-    segments = unquote(unquote(given.partition("?")[0])).replace("\\", "/").split("/")
-    if {".", ".."} & set(segments):
+    if leads_up(given.partition("?")[0]):
         raise UiError(400, 'path has a segment "." or ".."')
     return given if given[:1] in {"", "/", "?"} else f"/{given}"
 
@@ -115,13 +111,10 @@ class CallRoute:
     async def _answer(self, api: Api, call: Call) -> dict[str, object]:
         began = clock.monotonic()
         content = Content(body=call.body or None, headers=call.headers)
-        try:
-            async with asyncio.timeout(TIMEOUT_S):
-                answer = await self._link.gateway.send(
-                    call.method, f"{api.endpoint}{call.path}", {}, idle_timeout_s=TIMEOUT_S, body=content
-                )
-        except TimeoutError:
-            raise GatewayLostError(f"no answer within {TIMEOUT_S:g} s") from None
+        async with whole_within(TIMEOUT_S):
+            answer = await self._link.gateway.send(
+                call.method, f"{api.endpoint}{call.path}", {}, idle_timeout_s=TIMEOUT_S, body=content
+            )
         async with aclosing(answer):
             shown = await _beginning(call.method, answer)
         return {
@@ -138,7 +131,7 @@ class CallRoute:
 async def _beginning(method: str, answer: Answer) -> bytes:
     """Return the beginning of a body: of a stream, what came in time."""
     shown = bytearray()
-    if method == "HEAD" or answer.status in _WITHOUT_BODY:
+    if not has_body(method, answer.status):
         return b""
     try:
         async with asyncio.timeout(TIMEOUT_S):

@@ -91,6 +91,8 @@ async def test_a_call_has_limits_of_time_and_size() -> None:
         ("iris", "/%252e%252e/other"),
         ("iris", "/.%2e\\other"),
         ("iris", "/a%2f..%2fother"),
+        ("iris", "/..%252fother"),
+        ("iris", "/a%255c..%255cother"),
         ("iris", "/a#b"),
     ],
 )
