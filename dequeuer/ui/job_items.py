@@ -10,7 +10,8 @@ from typing import Final
 from dequeuer.client.errors import InvalidAnswerError
 from dequeuer.formats.go_json import TooDeepError, decode
 
-MAX_ITEMS: Final = 10_000
+MAX_ITEMS: Final = 1000
+"""Of one answer."""
 MAX_LINE_BYTES: Final = 64 * 1024
 """Of a result or an error that is shown; of a larger one, or one nested too deep, the state alone is."""
 MAX_SHOWN_BYTES: Final = 4 << 20

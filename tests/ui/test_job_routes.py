@@ -12,6 +12,7 @@ from aiohttp import web
 from dequeuer.gateway.application import make_app
 from dequeuer.gateway.endpoints import Endpoint, Endpoints
 from dequeuer.sinks.layout import output_keys
+from dequeuer.ui.job_items import MAX_ITEMS
 from tests.gateway.fakes import FakeQueue, Store, make_gateway
 from tests.gateway.jobs import APIS, SUBMISSION, JobStage
 from tests.jobs.stage import JOB, job_spec, seed_job
@@ -69,8 +70,11 @@ async def test_the_items_of_a_job_are_shown() -> None:
     seed_results(stage)
     async with page_before(gateway_of(stage)) as browser:
         found = await browser.get(f"/api/apis/sum/jobs/{JOB}/items?from=0&limit=3")
-    assert found.status == 200
-    assert [one["state"] for one in found.json["items"]] == ["completed", "failed", "completed"]
+        assert found.status == 200
+        assert [one["state"] for one in found.json["items"]] == ["completed", "failed", "completed"]
+        assert (await browser.get(f"/api/apis/sum/jobs/{JOB}/items?limit={MAX_ITEMS}")).status == 200
+        refused = await browser.get(f"/api/apis/sum/jobs/{JOB}/items?limit={MAX_ITEMS + 1}")
+        assert (refused.status, refused.error) == (400, "limit is 1001; allowed: 1 to 1000")
 
 
 async def test_a_job_that_keeps_no_results_says_so() -> None:
