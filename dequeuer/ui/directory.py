@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from dequeuer.client.errors import InvalidAnswerError
+from dequeuer.client.fields import is_text, object_of
 from dequeuer.core.errors import clip
-from dequeuer.formats.go_json import Number
 from dequeuer.ui.errors import UiError
 from dequeuer.ui.link import Asks
 
@@ -72,7 +72,7 @@ class Directory:
         asked_at_s = self._now()
         async with self._lock:
             if self._known_until_s < asked_at_s + KNOWN_FOR_S:
-                fields = await self._link.fields("GET", "/_apis")
+                fields = await self._link.fields("/_apis")
                 self._apis = _apis(fields.get("apis"))
                 self._known_until_s = self._now() + KNOWN_FOR_S
             return self._apis
@@ -97,9 +97,8 @@ def _apis(listed: Any) -> Sequence[Api]:
 
 def _api(fields: Any) -> Api | None:
     """Return an API; None when it is of another form, because it becomes a part of paths."""
-    values = [fields.get(name) for name in ("name", "kind", "endpoint")] if isinstance(fields, dict) else [None] * 3
-    if not all(isinstance(value, str) and not isinstance(value, Number) for value in values):
+    name, kind, endpoint = (object_of(fields).get(name) for name in ("name", "kind", "endpoint"))
+    if not is_text(name) or not is_text(kind) or not is_text(endpoint):
         return None
-    name, kind, endpoint = map(str, values)
     is_sound = _NAME.fullmatch(name) and kind in KINDS and len(endpoint) <= _MAX_ENDPOINT_CHARS
     return Api(name=name, kind=kind, endpoint=endpoint) if is_sound and _ENDPOINT.fullmatch(endpoint) else None

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any, Final
 
 from aiohttp import web
 
+from dequeuer.client.fields import object_of, whole_of
 from dequeuer.client.gateway import Content
-from dequeuer.formats.go_json import Number, encode
+from dequeuer.formats.go_json import encode
 from dequeuer.ui.bodies import Bodies
 from dequeuer.ui.directory import Api, Directory
 from dequeuer.ui.errors import UiError
@@ -74,7 +74,7 @@ class JobRoutes:
         first, limit = int(asked.get("from", "0")), int(asked.get("limit", str(DEFAULT_ITEMS)))
         if not 1 <= limit <= MAX_ITEMS:
             raise UiError(400, f"limit is {limit}; allowed: 1 to {MAX_ITEMS}")
-        report = await self._link.fields("GET", api.jobs_path, {"jobID": job_id})
+        report = await self._link.fields(api.jobs_path, {"jobID": job_id})
         total = _total(report)
         async with self._link.open("GET", f"{api.jobs_path}/results", {"jobID": job_id}) as answer:
             return json_response(await items_of(answer.chunks(), first=first, limit=limit, total=total))
@@ -85,7 +85,4 @@ class JobRoutes:
 
 def _total(report: dict[str, Any]) -> int | None:
     """Return how many items a job has; None: not known yet."""
-    status = report.get("job_status")
-    progress = status.get("progress") if isinstance(status, dict) else None
-    total = progress.get("items_total") if isinstance(progress, dict) else None
-    return int(total) if isinstance(total, Number) and re.fullmatch("[0-9]{1,15}", total) else None
+    return whole_of(object_of(object_of(report.get("job_status")).get("progress")).get("items_total"))

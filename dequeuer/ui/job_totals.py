@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from dequeuer.formats.go_json import Number
+from dequeuer.client.fields import is_text, object_of, whole_of
 from dequeuer.ui.readings import Totals
 
 
@@ -19,11 +19,11 @@ class JobTotals:
         """Return the counters of jobs, by id; without those that have no progress."""
         found = {}
         for job in jobs:
-            if isinstance(job, dict) and isinstance(job_id := job.get("job_id"), str):
-                progress = job.get("progress")
-                done, failed = (_count(progress, name) for name in ("items_done", "items_failed"))
-                if done is not None:
-                    found[job_id] = self._grown(job_id, done, failed or 0)
+            fields = object_of(job)
+            job_id, progress = fields.get("job_id"), object_of(fields.get("progress"))
+            done, failed = (whole_of(progress.get(name)) for name in ("items_done", "items_failed"))
+            if is_text(job_id) and done is not None:
+                found[job_id] = self._grown(job_id, done, failed or 0)
         self._known = found
         return found
 
@@ -31,8 +31,3 @@ class JobTotals:
         before = self._known.get(job_id, Totals())
         # What is done has failed, or not.
         return Totals(completed=max(before.completed, done - failed), failed=max(before.failed, failed))
-
-
-def _count(fields: object, name: str) -> int | None:
-    value = fields.get(name) if isinstance(fields, dict) else None
-    return int(value) if isinstance(value, Number) and value.isdecimal() and len(value) < 16 else None

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import aclosing, asynccontextmanager
 from types import MappingProxyType
 from typing import Any, Final, Protocol
 
-from dequeuer.client.answers import Answer
-from dequeuer.client.errors import AnswerTooLargeError, GatewayLostError, InvalidAnswerError
+from dequeuer.client.answers import Answer, whole_within
+from dequeuer.client.errors import AnswerTooLargeError, InvalidAnswerError
 from dequeuer.client.gateway import Content, Gateway
 from dequeuer.formats.go_json import decode
 
@@ -24,7 +23,7 @@ _NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
 class Asks(Protocol):
     """Asks the gateway. Every method raises the errors of `client.errors`."""
 
-    async def fields(self, method: str, path: str, query: Mapping[str, str] = ..., /) -> dict[str, Any]:
+    async def fields(self, path: str, query: Mapping[str, str] = ..., /) -> dict[str, Any]:
         """Return the object that the gateway answers with."""
 
     async def read_with_link(self, method: str, path: str, query: Mapping[str, str] = ..., /) -> tuple[bytes, str]:
@@ -57,17 +56,15 @@ class GatewayLink:
     ) -> tuple[bytes, str]:
         """Return the JSON text that the gateway answers with, and its header `Link`."""
         try:
-            async with asyncio.timeout(TIMEOUT_S), self.open(method, path, query, content) as answer:
+            async with whole_within(TIMEOUT_S), self.open(method, path, query, content) as answer:
                 return await answer.read(MAX_DOCUMENT_BYTES), answer.field("Link")
         except AnswerTooLargeError:
             text = f"the answer of the gateway is larger than {MAX_DOCUMENT_BYTES >> 20} MiB: ask the gateway itself"
-            raise AnswerTooLargeError(f"{text}, GET {path}") from None
-        except TimeoutError:
-            raise GatewayLostError(f"the gateway gave no whole answer within {TIMEOUT_S:g} s") from None
+            raise AnswerTooLargeError(f"{text}, {method} {path}") from None
 
-    async def fields(self, method: str, path: str, query: Mapping[str, str] = _NOTHING) -> dict[str, Any]:
+    async def fields(self, path: str, query: Mapping[str, str] = _NOTHING) -> dict[str, Any]:
         """Return the object that the gateway answers with."""
-        value = json_value(await self.read(method, path, query))
+        value = json_value(await self.read("GET", path, query))
         if not isinstance(value, dict):
             raise InvalidAnswerError("the gateway does not answer with an object")
         return value

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
-from dequeuer.formats.go_json import Number, encode
+from dequeuer.client.fields import is_text, object_of, whole_of
+from dequeuer.formats.go_json import encode
 from dequeuer.ui.directory import Api
 from dequeuer.ui.job_totals import JobTotals
 from dequeuer.ui.rates import RateWindow
@@ -41,8 +42,8 @@ class ListedThings:
         digests: dict[str, bytes] = {}
         changed, known = [], []
         for one in documents[:MAX_LISTED]:
-            name = one.get(_ID_FIELDS[self.kind]) if isinstance(one, dict) else None
-            if not isinstance(name, str):
+            name = object_of(one).get(_ID_FIELDS[self.kind])
+            if not is_text(name):
                 continue
             digest = hashlib.blake2b(encode(one).encode(), digest_size=16).digest()
             if self._digests.get(name) != digest:
@@ -128,15 +129,11 @@ def view_of(api: Api) -> ApiView:
 
 def depth_of(fields: Mapping[str, Any]) -> QueueDepth | None:
     """Return the counts that the gateway tells; None when they are none."""
-    messages, in_flight, delayed = (_count(fields.get(name)) for name in ("messages", "in_flight", "delayed"))
+    messages, in_flight, delayed = (whole_of(fields.get(name)) for name in ("messages", "in_flight", "delayed"))
     if messages is None or in_flight is None or delayed is None:
         return None
-    dead = _count(fields.get("dead_letters"))
+    dead = whole_of(fields.get("dead_letters"))
     return QueueDepth(messages=messages, in_flight=in_flight, delayed=delayed, dead=dead)
-
-
-def _count(value: object) -> int | None:
-    return int(value) if isinstance(value, Number) and value.isdecimal() and len(value) < 16 else None
 
 
 def _rounded(latency_s: Mapping[str, float]) -> Mapping[str, float]:

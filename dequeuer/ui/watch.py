@@ -222,13 +222,13 @@ class Watch:
             faults.append(str(error))
 
     async def _list_requests(self, view: ApiView) -> None:
-        page = await self._link.fields("GET", view.api.endpoint, {"limit": str(MAX_LISTED)})
+        page = await self._link.fields(view.api.endpoint, {"limit": str(MAX_LISTED)})
         view.is_paused = bool(page.get("paused"))
         self._tell_changes(view, page.get("requests"))
 
     async def _count(self, view: ApiView) -> None:
         view.queue = None
-        view.queue = depth_of(await self._link.fields("GET", f"{view.api.endpoint}/_queue"))
+        view.queue = depth_of(await self._link.fields(f"{view.api.endpoint}/_queue"))
 
     async def _list_jobs(self, view: ApiView) -> None:
         page = await job_page(self._link, view.api, {"limit": str(LISTED_JOBS)})

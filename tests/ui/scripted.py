@@ -21,8 +21,8 @@ class ScriptedLink:
         self.links: dict[str, str] = {}
         self.slow_s = 0.0
 
-    async def fields(self, method: str, path: str, query: Mapping[str, str] = {}, /) -> dict[str, Any]:
-        value = json_value((await self.read_with_link(method, path, query))[0])
+    async def fields(self, path: str, query: Mapping[str, str] = {}, /) -> dict[str, Any]:
+        value = json_value((await self.read_with_link("GET", path, query))[0])
         assert isinstance(value, dict)
         return value
 

@@ -41,4 +41,4 @@ async def test_what_is_no_object_of_json_is_an_error(body: bytes) -> None:
     app.router.add_get("/any", answer)
     async with served(app) as url, open_gateway(url) as gateway:
         with pytest.raises(InvalidAnswerError):
-            await GatewayLink(gateway).fields("GET", "/any")
+            await GatewayLink(gateway).fields("/any")
