@@ -56,6 +56,10 @@ class RateWindow:
         while len(self._window) > 1 and at_s - self._window[0][0] > WINDOW_S:
             self._window.popleft()
 
+    def forget_looks(self) -> None:
+        """Forget the rates. What was counted stays, and what is counted until the next look is no peak."""
+        self._window.clear()
+
     @property
     def totals(self) -> Totals:
         """All that was counted, as far as it is known."""

@@ -90,11 +90,18 @@ class ApiView:
         window, totals = self.items
         window.add(at_s, totals.take(jobs))
 
+    def forget_counts(self) -> None:
+        """Forget what the gateway told of now, because it does not tell any more: its queue, the rates of its items."""
+        self.queue = None
+        if self.items is not None:
+            self.items[0].forget_looks()
+
     def snapshot(self) -> dict[str, object]:
         """Return what pages are told each second."""
         measured = self.window.rates() if self.is_measured else None
+        # The latency of a BatchAPI is that of its messages, its rates are those of its items.
         counting = self.items[0] if self.items is not None else self.window if self.is_measured else None
-        rates = counting.rates() if counting is not None else None
+        rates = measured if self.items is None else self.items[0].rates()
         queue = self.queue
         return {
             "name": self.api.name,

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import aclosing, asynccontextmanager
-from typing import Any, Final
+from typing import Final
 
 import structlog
 
@@ -17,7 +17,7 @@ from dequeuer.core import clock
 from dequeuer.core.errors import clip
 from dequeuer.core.retry import Backoff
 from dequeuer.ui.directory import Directory
-from dequeuer.ui.errors import UiError
+from dequeuer.ui.errors import UiError, ui_error
 from dequeuer.ui.feed import COMMENT, Feed, event, event_of_gateway
 from dequeuer.ui.job_page import job_page
 from dequeuer.ui.link import Asks
@@ -70,6 +70,7 @@ class Watch:
         self._views: dict[str, ApiView] = {}
         self._is_listed = False
         self._gateway_fault = ""
+        self._is_away = False
         self._is_closed = False
 
     @asynccontextmanager
@@ -96,11 +97,6 @@ class Watch:
             feed.close()
         await self._stop()
 
-    @property
-    def is_running(self) -> bool:
-        """Whether the gateway is being asked."""
-        return self._task is not None
-
     async def _stop(self) -> None:
         task, self._task = self._task, None
         if task is not None:
@@ -109,7 +105,7 @@ class Watch:
 
     async def _run(self) -> None:
         # What was known before nobody looked says nothing of now.
-        self._views, self._is_listed, self._gateway_fault = {}, False, ""
+        self._views, self._is_listed, self._gateway_fault, self._is_away = {}, False, "", False
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._follow_gateway(), name="ui-gateway")
@@ -178,18 +174,24 @@ class Watch:
             try:
                 await self._look_at_all()
             except ClientError as error:
-                if not failures:
-                    structlog.get_logger().warning("ui_gateway_away", error=clip(str(error)))
-                self._gateway_fault = f"the gateway is away: {error}"
+                self._log_outage(error)
+                self._gateway_fault = str(ui_error(error))
                 for view in self._views.values():
-                    view.queue = None
+                    view.forget_counts()
                 pause_s = AWAY_BACKOFF.pause_s(failures)
                 failures += 1
             else:
-                if failures:
-                    structlog.get_logger().info("ui_gateway_back")
+                self._log_outage(None)
                 self._gateway_fault, failures, pause_s = "", 0, LOOK_INTERVAL_S
             await asyncio.sleep(pause_s)
+
+    def _log_outage(self, error: ClientError | None) -> None:
+        """Log that the gateway does not answer any more, or does again. A refusal is an answer."""
+        was_away, self._is_away = self._is_away, isinstance(error, _NOT_THERE)
+        if self._is_away and not was_away:
+            structlog.get_logger().warning("ui_gateway_away", error=clip(str(error)))
+        elif was_away and not self._is_away:
+            structlog.get_logger().info("ui_gateway_back")
 
     async def _look_at_all(self) -> None:
         apis = await self._directory.list()
@@ -206,20 +208,26 @@ class Watch:
     async def _look_at(self, view: ApiView) -> None:
         """Ask about one API. What the gateway refuses is a fault of this API alone."""
         faults: list[str] = []
+        is_counted = True
         if view.api.kind == "AsyncAPI":
             await self._noting(faults, self._list_requests, view)
-            await self._noting(faults, self._count, view)
+            is_counted = await self._noting(faults, self._count, view)
         elif view.api.kind in {"BatchAPI", "TaskAPI"}:
-            await self._noting(faults, self._list_jobs, view)
+            is_counted = await self._noting(faults, self._list_jobs, view)
+        if not is_counted:
+            view.forget_counts()
         view.fault = "; ".join(faults)
 
-    async def _noting(self, faults: list[str], ask: Callable[[ApiView], Any], view: ApiView) -> None:
+    async def _noting(self, faults: list[str], ask: Callable[[ApiView], Awaitable[None]], view: ApiView) -> bool:
+        """Return whether the gateway has told what it was asked for; if not, add why."""
         try:
             await ask(view)
         except _NOT_THERE:
             raise
         except ClientError as error:
             faults.append(str(error))
+            return False
+        return True
 
     async def _list_requests(self, view: ApiView) -> None:
         page = await self._link.fields(view.api.endpoint, {"limit": str(MAX_LISTED)})
@@ -227,7 +235,7 @@ class Watch:
         self._tell_changes(view, page.get("requests"))
 
     async def _count(self, view: ApiView) -> None:
-        view.queue = None
+        # Snapshots are told while this waits, so what was known counts until there is an answer.
         view.queue = depth_of(await self._link.fields(f"{view.api.endpoint}/_queue"))
 
     async def _list_jobs(self, view: ApiView) -> None:

@@ -68,6 +68,7 @@ _STOPPED = (
 
 _MANIFESTS = "tests/manifests/test_fields.py"
 _GUARD = "tests/ui/test_guard.py"
+_WATCH = "tests/ui/test_watch.py"
 
 MUTATIONS = [
     Mutation(
@@ -2741,14 +2742,14 @@ MUTATIONS = [
         module="ui/watch.py",
         old="            if not self._feeds:\n                await self._stop()\n",
         new="",
-        tests=("tests/ui/test_watch.py::test_when_nobody_looks_nothing_is_asked",),
+        tests=(f"{_WATCH}::test_when_nobody_looks_nothing_is_asked",),
     ),
     Mutation(
         name="a page that reads nothing fills the memory",
         module="ui/feed.py",
         old="        if len(self._events) > MAX_WAITING_EVENTS or self._bytes > MAX_WAITING_BYTES:\n",
         new="        if len(self._events) > 1_000_000:\n",
-        tests=("tests/ui/test_watch.py::test_a_page_that_does_not_read_loses_its_feed_and_the_others_keep_theirs",),
+        tests=(f"{_WATCH}::test_a_page_that_does_not_read_loses_its_feed_and_the_others_keep_theirs",),
     ),
     Mutation(
         name="APIs that are not known yet are told as none at all",
@@ -2760,9 +2761,30 @@ MUTATIONS = [
     Mutation(
         name="what is not known any more is shown as it was",
         module="ui/watch.py",
-        old="                for view in self._views.values():\n                    view.queue = None\n",
+        old="                for view in self._views.values():\n                    view.forget_counts()\n",
         new="",
-        tests=("tests/ui/test_watch.py::test_an_outage_of_the_gateway_is_told_and_is_over_when_it_answers_again",),
+        tests=(f"{_WATCH}::test_an_outage_of_the_gateway_is_told_and_is_over_when_it_answers_again",),
+    ),
+    Mutation(
+        name="a batch API keeps its last throughput while the gateway is away",
+        module="ui/view.py",
+        old="            self.items[0].forget_looks()\n",
+        new="            pass\n",
+        tests=(f"{_WATCH}::test_an_outage_of_the_gateway_is_told_and_is_over_when_it_answers_again",),
+    ),
+    Mutation(
+        name="a realtime API has no rate where the gateway alone counts",
+        module="ui/view.py",
+        old="counted = own or {url: one for url, one in readings.items() if self.api.kind in _FORWARDED}",
+        new="counted = own",
+        tests=(f"{_WATCH}::test_the_requests_of_a_realtime_api_are_counted_from_the_gateway_where_no_proxy_tells",),
+    ),
+    Mutation(
+        name="what the gateway is asked of an async API counts as what it has done",
+        module="ui/view.py",
+        old=" if self.api.kind in _FORWARDED}",
+        new="}",
+        tests=(f"{_WATCH}::test_the_requests_of_a_realtime_api_are_counted_from_the_gateway_where_no_proxy_tells",),
     ),
     Mutation(
         name="a client submits without a key of its own",

@@ -6,6 +6,7 @@ import asyncio
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from dequeuer.client.errors import GatewayLostError, RequestRefusedError
 from dequeuer.client.errors import RefusedFault as Fault
@@ -54,6 +55,12 @@ def of(snapshot: Any, name: str) -> Any:
     return next(one for one in snapshot["apis"] if one["name"] == name)
 
 
+def jobs(done: int, failed: int) -> list[dict[str, Any]]:
+    """Return a list of jobs of the gateway, of which one has a progress."""
+    progress = {"items_total": 100, "items_done": done, "items_failed": failed}
+    return [{"job_id": "j", "status": "running", "progress": progress}, {"job_id": "k", "progress": None}, {"x": 1}]
+
+
 async def test_a_page_gets_the_history_and_then_a_snapshot_each_second() -> None:
     stage = Stage()
     async with stage.watch.look() as feed:
@@ -82,7 +89,7 @@ async def test_when_nobody_looks_nothing_is_asked() -> None:
     async with stage.watch.look() as feed:
         await stage.seen(feed, 5)
     asked, reads = stage.link.asked.total(), stage.metrics.reads
-    assert (asked > 0, reads > 0, stage.watch.is_running) == (True, True, False)
+    assert (asked > 0, reads > 0) == (True, True)
     await asyncio.sleep(100)
     assert (stage.link.asked.total(), stage.metrics.reads) == (asked, reads)
 
@@ -129,18 +136,50 @@ async def test_only_what_changed_is_told_and_a_page_that_comes_later_gets_all_of
 
 async def test_an_outage_of_the_gateway_is_told_and_is_over_when_it_answers_again() -> None:
     stage = Stage()
+    with capture_logs() as logs:
+        async with stage.watch.look() as feed:
+            stage.link.answers["/batch/sum"] = jobs(10, 2)
+            await stage.seen(feed, 1.5)
+            stage.link.answers["/batch/sum"] = jobs(30, 4)
+            known = snapshots(await stage.seen(feed, 2))[-1]
+            assert (of(known, "sum")["rate_per_s"], of(known, "sum")["failed_per_s"]) == (9.0, 1.0)
+            before = stage.link.asked.total()
+            answers = dict(stage.link.answers)
+            for path in answers:
+                stage.link.answers[path] = GatewayLostError("the connection broke")
+            away = snapshots(await stage.seen(feed, 60))
+            assert away[-1]["faults"] == ["the gateway is away: the connection broke"]
+            text, batch = of(away[-1], "text"), of(away[-1], "sum")
+            assert (text["queue"], batch["rate_per_s"], batch["failed_per_s"]) == (None,) * 3, "not known is no number"
+            assert (batch["completed"], batch["failed"]) == (26, 4)
+            assert stage.link.asked.total() - before < 30, "it is asked less and less often"
+            stage.link.answers = answers | {"/batch/sum": jobs(90, 4)}
+            back = snapshots(await stage.seen(feed, 12))
+            assert (back[-1]["faults"], of(back[-1], "text")["queue"]["messages"]) == ([], 3)
+            rates = [of(one, "sum")["rate_per_s"] for one in back]
+            assert set(rates) == {None, 0.0}, "what ended in an outage did not end in the seconds after it"
+    assert [one["event"] for one in logs] == ["ui_gateway_away", "ui_gateway_back"]
+
+
+async def test_a_queue_that_is_known_stays_known_while_it_is_asked_again() -> None:
+    stage = Stage()
+    stage.link.slow_s = 1.5
     async with stage.watch.look() as feed:
-        await stage.seen(feed, 3.5)
-        before = stage.link.asked.total()
-        for path in list(stage.link.answers):
-            stage.link.answers[path] = GatewayLostError("the connection broke")
-        away = snapshots(await stage.seen(feed, 60))
-        assert any("the connection broke" in fault for fault in away[-1]["faults"])
-        assert of(away[-1], "text")["queue"] is None, "what is not known is no number"
-        assert stage.link.asked.total() - before < 30, "it is asked less and less often"
-        stage.link.answers = Stage().link.answers
-        back = snapshots(await stage.seen(feed, 12))
-        assert (back[-1]["faults"], of(back[-1], "text")["queue"]["messages"]) == ([], 3)
+        told = [of(one, "text")["queue"] for one in snapshots(await stage.seen(feed, 30.5)) if one["apis"]]
+    known = told[next(at for at, queue in enumerate(told) if queue is not None) :]
+    assert len(known) > 20
+    assert None not in known
+    assert stage.link.asked["/text/_queue"] > 3
+
+
+async def test_a_gateway_that_refuses_the_token_of_the_page_is_not_said_to_be_away() -> None:
+    stage = Stage()
+    stage.link.answers["/_apis"] = RequestRefusedError(401, [Fault("unauthorized", "this needs a token")])
+    with capture_logs() as logs:
+        async with stage.watch.look() as feed:
+            last = snapshots(await stage.seen(feed, 12))[-1]
+    assert last["faults"] == ["the gateway does not accept the token of `dequeuer ui`: this needs a token"]
+    assert logs == []
 
 
 async def test_apis_that_are_not_known_yet_are_not_told_as_none_at_all() -> None:
@@ -169,11 +208,20 @@ async def test_apis_that_are_not_known_yet_are_not_told_as_none_at_all() -> None
 
 async def test_what_the_gateway_refuses_of_one_api_hides_nothing_of_the_others() -> None:
     stage = Stage()
-    stage.link.answers["/text/_queue"] = RequestRefusedError(503, [Fault("x", "the queue refuses the gateway")])
+    stage.link.answers["/batch/sum"] = jobs(10, 0)
     async with stage.watch.look() as feed:
-        last = snapshots(await stage.seen(feed, 3.5))[-1]
-    assert last["faults"] == ["text: the queue refuses the gateway"]
-    assert (of(last, "text")["queue"], len(last["apis"])) == (None, 3)
+        known = snapshots(await stage.seen(feed, 3.5))[-1]
+        assert (of(known, "text")["queue"]["messages"], of(known, "sum")["rate_per_s"]) == (3, 0.0)
+        stage.link.answers["/text/_queue"] = RequestRefusedError(503, [Fault("x", "the queue refuses the gateway")])
+        last = snapshots(await stage.seen(feed, 3))[-1]
+        assert last["faults"] == ["text: the queue refuses the gateway"]
+        assert (of(last, "text")["queue"], of(last, "sum")["rate_per_s"], len(last["apis"])) == (None, 0.0, 3)
+        stage.link.answers["/text/_queue"] = COUNTS
+        for path in ("/text", "/batch/sum"):
+            stage.link.answers[path] = RequestRefusedError(403, [Fault("x", "not for you")])
+        last = snapshots(await stage.seen(feed, 3))[-1]
+        assert last["faults"] == ["text: not for you", "sum: not for you"]
+        assert (of(last, "text")["queue"]["messages"], of(last, "sum")["rate_per_s"]) == (3, None)
 
 
 async def test_a_gateway_that_hangs_does_not_stop_the_snapshots() -> None:
@@ -202,13 +250,27 @@ async def test_rates_and_latencies_come_from_the_metrics_of_the_programs() -> No
     assert last["completed"] >= 150
 
 
+async def test_the_requests_of_a_realtime_api_are_counted_from_the_gateway_where_no_proxy_tells() -> None:
+    stage = Stage()
+    loop = asyncio.get_running_loop()
+
+    def reading() -> dict[str, dict[str, Reading]]:
+        done = 4.0 * loop.time()
+        of_gateway = Reading(source="gateway", totals=Totals(completed=done, failed=done / 4))
+        return {"gateway": {"hello": of_gateway, "text": of_gateway}}
+
+    stage.metrics.make = reading
+    async with stage.watch.look() as feed:
+        last = snapshots(await stage.seen(feed, 15.5))[-1]
+    names = ("rate_per_s", "failed_per_s", "latency_s", "in_flight")
+    assert [of(last, "hello")[name] for name in names] == [4.0, 1.0, None, None]
+    assert of(last, "hello")["completed"] >= 50
+    # The gateway counts what is asked of an async API, its lists and submissions: not what is done.
+    assert {of(last, "text")[name] for name in (*names, "completed", "failed")} == {None}
+
+
 async def test_the_items_of_jobs_are_what_a_batch_api_counts() -> None:
     stage = Stage()
-
-    def jobs(done: int, failed: int) -> list[dict[str, Any]]:
-        progress = {"items_total": 100, "items_done": done, "items_failed": failed}
-        return [{"job_id": "j", "status": "running", "progress": progress}, {"job_id": "k", "progress": None}, {"x": 1}]
-
     async with stage.watch.look() as feed:
         stage.link.answers["/batch/sum"] = jobs(10, 2)
         assert of(snapshots(await stage.seen(feed, 1.5))[-1], "sum")["rate_per_s"] is None
