@@ -12,6 +12,7 @@ from typing import Any, Final, TypedDict
 
 from dequeuer.client.gateway import Content
 from dequeuer.core.errors import clip
+from dequeuer.formats.time_text import MAX_SECONDS
 
 _NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
 _OWN_HEADERS: Final = frozenset(
@@ -94,8 +95,9 @@ def make_submission(  # noqa: PLR0913 - one for each of the options
     if deadline is not None:
         sent["Deadline"] = _moment(deadline)
     if cancel_after_s is not None:
-        if not 0 < cancel_after_s < 1e9:
-            raise ValueError(f"cancel_after_s is {cancel_after_s:g}; allowed: seconds, more than 0")
+        if not 0 < cancel_after_s <= MAX_SECONDS:
+            allowed = f"seconds, more than 0, up to {MAX_SECONDS}"
+            raise ValueError(f"cancel_after_s is {cancel_after_s:g}; allowed: {allowed}")
         sent["Cancel-After"] = f"{cancel_after_s:.3f}"
     return Submission(content=Content(body=body, headers=sent), has_key=bool(key))
 

@@ -11,6 +11,8 @@ from typing import Final
 from dequeuer.formats.go_time import YEAR_10000_S, parse_time
 
 MAX_CHARS: Final = 64
+MAX_SECONDS: Final = 999_999_999
+"""A time from now without a unit has no more digits."""
 
 _PART: Final = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)(ms|s|m|h)", re.ASCII)
 _SECONDS: Final = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,9})?", re.ASCII)

@@ -8,7 +8,7 @@ from typing import Final
 
 from dequeuer.core.errors import clip
 from dequeuer.formats.request_id import is_request_id
-from dequeuer.formats.time_text import parse_moment, parse_span
+from dequeuer.formats.time_text import MAX_SECONDS, parse_moment, parse_span
 
 MAX_HEADER_CHARS: Final = 8000
 MAX_KEY_CHARS: Final = 255
@@ -86,6 +86,8 @@ def priority(text: str) -> str:
 def deadline(text: str) -> tuple[float | None, float | None]:
     """Return how long a request is wanted: seconds from now, or until a moment, seconds since the epoch."""
     if (span_s := parse_span(text)) is not None and span_s > 0:
+        if span_s > MAX_SECONDS:
+            raise ArgumentTypeError(f'"{clip(text)}" is more than {MAX_SECONDS:,} s from now; give a shorter time')
         return span_s, None
     if (moment_s := parse_moment(text)) is not None:
         return None, moment_s

@@ -16,9 +16,10 @@ from dequeuer.client.errors import (
 )
 from dequeuer.client.request_status import RequestStatus
 from dequeuer.client.requests import ApiRequests
-from dequeuer.client.submission import SubmitOptions
+from dequeuer.client.submission import SubmitOptions, make_submission
 from dequeuer.commands.output import Output
 from dequeuer.concurrency.as_completed import as_completed
+from dequeuer.core.errors import ConfigurationError
 from dequeuer.core.plurals import counted
 from dequeuer.requests_command import exit_statuses
 from dequeuer.requests_command.documents import outcome_line
@@ -48,11 +49,12 @@ async def submit(api: ApiRequests, options: Options, output: Output) -> int:
 
 
 async def _submit_one(api: ApiRequests, options: Options, output: Output) -> int:
+    common = _common_options(options.submission)
     async with aclosing(payloads(options.submission)) as found:
         payload = await anext(found)
     look = f"look at `dequeuer list {options.api}` before you submit it again"
     try:
-        request = await api.submit(payload.data, **_submit_options(payload, options.submission))
+        request = await api.submit(payload.data, **_options_of(payload, common))
     except GatewayBusyError:
         output.note(f"{options.name}: the request was not accepted; submit it again later")
         raise
@@ -78,6 +80,7 @@ class _Many:
         self._api = api
         self._options = options
         self._arguments = options.submission
+        self._common = _common_options(options.submission)
         self._output = output
         self._submitted = 0
 
@@ -107,7 +110,7 @@ class _Many:
         if payload.fault:
             return _Outcome(payload=payload, fault=payload.fault)
         try:
-            request = await self._api.submit(payload.data, **_submit_options(payload, self._arguments))
+            request = await self._api.submit(payload.data, **_options_of(payload, self._common))
         except RequestRefusedError as error:
             return _Outcome(payload=payload, fault=f"is refused: {'; '.join(fault.message for fault in error.faults)}")
         self._submitted += 1
@@ -139,8 +142,9 @@ class _Many:
         )
 
 
-def _submit_options(payload: Payload, arguments: SubmitArguments) -> SubmitOptions:
-    options = SubmitOptions(content_type=payload.content_type, headers=dict(arguments.headers))
+def _common_options(arguments: SubmitArguments) -> SubmitOptions:
+    """Return the options that all payloads have. Raises `ConfigurationError` when the client cannot send them."""
+    options = SubmitOptions(headers=dict(arguments.headers))
     if arguments.key is not None:
         options["key"] = arguments.key
     if arguments.priority is not None:
@@ -149,4 +153,12 @@ def _submit_options(payload: Payload, arguments: SubmitArguments) -> SubmitOptio
         options["cancel_after_s"] = arguments.cancel_after_s
     if arguments.deadline_s is not None:
         options["deadline"] = datetime.fromtimestamp(arguments.deadline_s, UTC)
+    try:
+        make_submission(b"", **options)
+    except ValueError as error:
+        raise ConfigurationError([str(error)]) from None
     return options
+
+
+def _options_of(payload: Payload, common: SubmitOptions) -> SubmitOptions:
+    return common | {"content_type": payload.content_type}

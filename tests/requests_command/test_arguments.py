@@ -77,6 +77,8 @@ def test_every_command_has_its_options() -> None:
         ("submit a --header X:1 --header x:2", "given twice"),
         ("submit a --deadline tomorrow", "neither a time from now"),
         ("submit a --deadline 0", "neither a time from now"),
+        ("submit a --deadline 300000h", "is more than 999,999,999 s from now; give a shorter time"),
+        ("submit a --deadline 9999-12-31T23:59:59.999999999Z", "neither a time from now"),
         ("submit a --webhook me", "begins with https://"),
         ("submit a --key \xe9", "is no key"),
         ("submit a --priority a/b", "not the name of a priority"),

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from dequeuer.commands.output import Output
+from dequeuer.core.errors import ConfigurationError
 from dequeuer.requests_command import calling, tailing
+from dequeuer.requests_command.calling import run_call
+from dequeuer.requests_command.options import Options, SubmitArguments
 from tests.client.stage import HOLD, answer, canned, events
 from tests.commands.stage import Ended
 from tests.requests_command.stage import ONE, OTHER, call, completed, document, failed, not_found
@@ -143,8 +148,23 @@ async def test_a_file_that_cannot_be_read_stops_the_command_before_anything_is_s
     async with canned(answer({"id": ONE})) as gateway:
         with pytest.raises(Exception, match="cannot be read") as caught:
             await call(gateway.url, "submit", "hello", str(tmp_path / "there"), str(tmp_path / "none"))
-    assert type(caught.value).__name__ == "ConfigurationError"
+    assert isinstance(caught.value, ConfigurationError)
     assert gateway.requests == []
+
+
+@pytest.mark.parametrize("many", [False, True])
+async def test_an_option_that_the_client_cannot_send_is_a_fault_of_the_command_line(many: bool) -> None:
+    """The command line has checks of its own; a rule of the client that they lack is told as they are."""
+    for refused in (
+        SubmitArguments(data="1", splits_lines=many, headers=(("Host", "x"),)),
+        SubmitArguments(data="1", splits_lines=many, cancel_after_s=1e12),
+        SubmitArguments(data="1", splits_lines=many, key="\n"),
+    ):
+        async with canned(answer({"id": ONE})) as gateway:
+            options = Options(command="submit", api="hello", submission=refused)
+            with pytest.raises(ConfigurationError):
+                await run_call(options, gateway.url, Output(io.StringIO(), io.StringIO()))
+        assert gateway.requests == []
 
 
 async def test_a_result_that_is_not_there_is_said(tmp_path: Path) -> None:
