@@ -6,6 +6,7 @@ import asyncio
 from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 from dequeuer.client.errors import (
     GatewayBusyError,
@@ -31,7 +32,14 @@ from dequeuer.requests_command.waiting import time_limit
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Outcome:
-    """What became of a payload. `status`: of its request, when it was waited for; `fault`: it was not submitted."""
+    """What became of a payload.
+
+    Attributes:
+        payload: that was to be submitted.
+        request_id: "" when it was not submitted.
+        status: of its request, when it was waited for.
+        fault: why it was not submitted, or why its end is not known.
+    """
 
     payload: Payload
     request_id: str = ""
@@ -112,20 +120,26 @@ class _Many:
         try:
             request = await self._api.submit(payload.data, **_options_of(payload, self._common))
         except RequestRefusedError as error:
-            return _Outcome(payload=payload, fault=f"is refused: {'; '.join(fault.message for fault in error.faults)}")
+            return _Outcome(payload=payload, fault=f"is refused: {_reasons(error)}")
         self._submitted += 1
-        status = await self._api.wait(request.id) if self._arguments.waits else None
-        return _Outcome(payload=payload, request_id=request.id, status=status)
+        if not self._arguments.waits:
+            return _Outcome(payload=payload, request_id=request.id)
+        try:
+            return _Outcome(payload=payload, request_id=request.id, status=await self._api.wait(request.id))
+        except RequestRefusedError as error:
+            fault = f"is request {request.id}, of which no end is told: {_reasons(error)}"
+            return _Outcome(payload=payload, request_id=request.id, fault=fault)
 
     def _show(self, outcome: _Outcome) -> int:
         """Print what became of a payload; return the exit status that it would have alone."""
-        index = outcome.payload.index
+        fields: dict[str, Any] = {"index": outcome.payload.index}
+        if outcome.request_id:
+            fields["id"] = outcome.request_id
         if outcome.fault:
             self._output.note(f"{self._options.name}: {outcome.payload.name} {outcome.fault}")
             if self._options.is_json or self._arguments.waits:
-                self._output.json({"index": index, "error": {"message": outcome.fault}})
+                self._output.json({**fields, "error": {"message": outcome.fault}})
             return exit_statuses.REFUSED
-        fields = {"index": index, "id": outcome.request_id}
         if outcome.status is not None:
             self._output.json_line(outcome_line(fields, outcome.status))
             return exit_statuses.of_status(outcome.status)
@@ -140,6 +154,10 @@ class _Many:
             f"{self._options.name}: {counted(self._submitted, 'request')} accepted by now, perhaps up to "
             f"{self._arguments.concurrency} more: `dequeuer list {self._options.api}` shows them"
         )
+
+
+def _reasons(error: RequestRefusedError) -> str:
+    return "; ".join(fault.message for fault in error.faults)
 
 
 def _common_options(arguments: SubmitArguments) -> SubmitOptions:

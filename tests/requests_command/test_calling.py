@@ -143,6 +143,21 @@ async def test_results_of_many_are_lines_with_the_errors_of_those_that_failed(tm
     ]
 
 
+async def test_a_wait_that_is_refused_is_the_outcome_of_its_line(tmp_path: Path) -> None:
+    """The bucket may have deleted a request meanwhile, or the token may have been exchanged."""
+    file = tmp_path / "all.jsonl"
+    file.write_text("1\n2\n")
+    answers = [answer({"id": ONE}), not_found(), answer({"id": OTHER}), answer(completed({"n": 2}, OTHER))]
+    async with canned(*answers) as gateway:
+        done = await call(gateway.url, "submit", "hello", str(file), "--lines", "--wait", "--concurrency", "1")
+    fault = f"is request {ONE}, of which no end is told: id {ONE} not found"
+    assert (done.status, done.err) == (1, f"dequeuer submit: {file}, line 1 {fault}\n")
+    assert [json.loads(line) for line in done.lines] == [
+        {"index": 0, "id": ONE, "error": {"message": fault}},
+        {"index": 1, "id": OTHER, "result": {"n": 2}},
+    ]
+
+
 async def test_a_file_that_cannot_be_read_stops_the_command_before_anything_is_sent(tmp_path: Path) -> None:
     (tmp_path / "there").touch()
     async with canned(answer({"id": ONE})) as gateway:
