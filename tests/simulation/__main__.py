@@ -1,4 +1,7 @@
-"""`python -m tests.simulation`: runs many worlds, prints a table, and the seeds that broke a promise."""
+"""`python -m tests.simulation`: runs many worlds, prints a table, and the seeds that broke a promise.
+
+`SIMULATION_PART=2/3` runs the second of three parts of the worlds.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ import sys
 from pathlib import Path
 
 from tests.history.records import save
+from tests.parts import worlds_of
 from tests.simulation.kinds import KINDS, MESSAGES
 from tests.simulation.report import report, report_jobs
 
@@ -45,9 +49,16 @@ def main() -> int:
         save(outcome.history, options.save)
         print("\n".join(map(str, outcome.violations)) or "no promise was broken")
         return 1 if outcome.violations else 0
-    broken = report_jobs(first, options.batch_jobs, options.jobs) if options.batch_jobs else 0
-    for lives, count in wanted.items():
-        broken |= report(lives, first, -(-count // lives.per_world), options.jobs)
+    wanted_part = os.environ.get("SIMULATION_PART", "")
+    try:
+        jobs = worlds_of(wanted_part, options.batch_jobs)
+        worlds = {lives: worlds_of(wanted_part, -(-count // lives.per_world)) for lives, count in wanted.items()}
+    except ValueError as error:
+        parser.error(str(error))
+    broken = report_jobs(first + jobs.start, len(jobs), options.jobs) if jobs else 0
+    for lives, part in worlds.items():
+        if part:
+            broken |= report(lives, first + part.start, len(part), options.jobs)
     return broken
 
 
