@@ -92,6 +92,12 @@ class Endpoints:
         is_forwarded = endpoint is not None and (endpoint.address is not None or endpoint.split is not None)
         return endpoint.path if endpoint is not None and is_forwarded else None
 
+    def and_at_names(self, queue_names: Iterable[str]) -> Iterator[Endpoint]:
+        """Yield all APIs of a gateway: those of the file in its order, then those that only a queue is named for."""
+        yield from self
+        for name in sorted(set(queue_names) - self._by_name.keys()):
+            yield Endpoint(api_name=name, kind="AsyncAPI", path=f"/{name}")
+
     def __iter__(self) -> Iterator[Endpoint]:
         return iter(self._by_name.values())
 

@@ -47,13 +47,12 @@ class OperatorRoutes:
     Args:
         jobs: of the APIs.
         endpoints: the APIs of cortex.yaml.
-        queue_names: those that are served at their names, without a file.
+        queue_names: those that are served at their names, too.
     """
 
     def __init__(self, jobs: Jobs, endpoints: Endpoints, queue_names: Collection[str]) -> None:
         self._jobs = jobs
-        at_names = {name: Endpoint(api_name=name, kind="AsyncAPI", path=f"/{name}") for name in queue_names}
-        self._apis = at_names | {one.api_name: one for one in endpoints}
+        self._apis = {one.api_name: one for one in endpoints.and_at_names(queue_names)}
 
     async def list_apis(self, request: web.Request) -> web.StreamResponse:
         """`GET /get`: the APIs that the caller may know of, each with the jobs that run, or with its latest one."""

@@ -5,7 +5,7 @@ Cortex has none of them, so their errors are RFC 9457 problem details.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import partial
 from typing import Final
 
@@ -90,7 +90,11 @@ class OverviewRoutes:
 
 def add_list_of_apis(app: web.Application, endpoints: Endpoints, queues: Mapping[str, str], *, has_jobs: bool) -> None:
     """Add `GET /_apis`, unless it is the endpoint of an API: the APIs that a gateway serves and its caller may see."""
-    apis = list(_served(endpoints, queues, has_jobs=has_jobs))
+    apis = [
+        {"name": one.api_name, "kind": one.kind, "endpoint": one.path}
+        for one in endpoints.and_at_names(queues)
+        if _is_served(one, queues, has_jobs=has_jobs)
+    ]
 
     async def respond(request: web.Request) -> web.StreamResponse:
         withhold_from_pages(request)
@@ -98,15 +102,6 @@ def add_list_of_apis(app: web.Application, endpoints: Endpoints, queues: Mapping
 
     if APIS_PATH not in {one.path for one in endpoints}:
         app.router.add_get(APIS_PATH, respond)
-
-
-def _served(endpoints: Endpoints, queues: Collection[str], *, has_jobs: bool) -> Iterator[dict[str, str]]:
-    named = {one.api_name for one in endpoints}
-    for one in endpoints:
-        if _is_served(one, queues, has_jobs=has_jobs):
-            yield {"name": one.api_name, "kind": one.kind, "endpoint": one.path}
-    for name in sorted(set(queues) - named):
-        yield {"name": name, "kind": "AsyncAPI", "endpoint": f"/{name}"}
 
 
 def _is_served(one: Endpoint, queues: Collection[str], *, has_jobs: bool) -> bool:

@@ -69,18 +69,22 @@ async def get(http: ClientSession, path: str, token: str = "") -> Any:
 
 async def test_the_list_has_each_api_once_with_what_is_known_of_it(stage: JobStage) -> None:
     seed_job(stage.store, "succeeded")
-    async with served(stage) as http:
+    # The order is that of the file, in which the AsyncAPI is not the first, and then that of the names.
+    queues = {"plain": URL, "another": URL, "text": URL}
+    async with served(stage, [JOBS[0], TEXT, *JOBS[1:]], queues) as http:
         listed = await get(http, "/get")
     assert [one["metadata"] for one in listed] == [
-        {"name": "text", "kind": "AsyncAPI"},
         {"name": "sum", "kind": "BatchAPI"},
+        {"name": "text", "kind": "AsyncAPI"},
         {"name": "mean", "kind": "BatchAPI"},
         {"name": "train", "kind": "TaskAPI"},
+        {"name": "another", "kind": "AsyncAPI"},
+        {"name": "plain", "kind": "AsyncAPI"},
     ]
-    [job] = listed[1]["batch_job_statuses"]
+    [job] = listed[0]["batch_job_statuses"]
     assert (job["job_id"], job["status"]) == (job_spec().job_id, "succeeded")
     assert "config" not in job
-    assert [set(one) for one in listed if one != listed[1]] == [{"metadata"}] * 3
+    assert [set(one) for one in listed[1:]] == [{"metadata"}] * 5
 
 
 async def test_the_list_has_all_jobs_that_run_or_else_the_latest_one(stage: JobStage) -> None:
