@@ -16,7 +16,6 @@ from dequeuer.terminal.text import visible
 MAX_SHOWN: Final = 100
 """Jobs and targets of an API."""
 MAX_URL_CHARS: Final = 2000
-NO_APIS: Final = "no apis are deployed"
 _FIRST_COLUMNS: Final[Mapping[str, str]] = {
     "BatchAPI": "batch api",
     "TaskAPI": "task api",
@@ -41,7 +40,7 @@ def list_lines(apis: Iterable[tuple[str, Mapping[str, Any]]], *, has_environment
         if rows:
             head = (*(("env",) if has_environments else ()), *_head(kind))
             lines += [*([""] if lines else []), *columns([head, *rows])]
-    return lines or [NO_APIS]
+    return lines or ["no apis are deployed"]
 
 
 def api_lines(api: Mapping[str, Any], *, is_verbose: bool) -> list[str]:

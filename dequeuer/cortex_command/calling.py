@@ -15,7 +15,7 @@ from dequeuer.client.jobs import ApiJobs
 from dequeuer.commands.main import token_of
 from dequeuer.commands.output import Output
 from dequeuer.core.errors import ConfigurationError, DequeuerError, clip, quoted
-from dequeuer.cortex_command.api_texts import NO_APIS, api_lines, list_lines
+from dequeuer.cortex_command.api_texts import api_lines, list_lines
 from dequeuer.cortex_command.arguments import Invocation
 from dequeuer.cortex_command.environments import Environment, Environments
 from dequeuer.cortex_command.job_texts import job_lines
@@ -96,8 +96,8 @@ class Calls:
             return OK
         apis = [(one["env_name"], api) for one in found for api in one["apis"] or ()]
         failed = [one for one in found if one["apis"] is None]
-        if apis or len(failed) < len(found):
-            self._lines(list_lines(apis, has_environments=True) if apis else [NO_APIS])
+        if len(failed) < len(found):
+            self._lines(list_lines(apis, has_environments=True))
         for one in failed:
             self.output.note(f"error: env {one['env_name']}: {one['error']}")
         return FAILED if len(failed) == len(found) else OK

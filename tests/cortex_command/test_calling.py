@@ -134,9 +134,17 @@ async def test_all_environments_are_asked_when_none_is_named(stage: JobStage, tm
         assert done.status == 0
         assert done.lines[0].startswith("env  batch api")
         assert done.err.startswith("error: env down: nothing can be reached")
-        write_environments(tmp_path, None, down="http://127.0.0.1:1")
-        done = await call(tmp_path, "get")
-        assert (done.status, done.out) == (1, "")
+
+
+async def test_without_any_gateway_the_errors_are_told_and_json_has_them_in_its_answer(tmp_path: Path) -> None:
+    write_environments(tmp_path, None, down="http://127.0.0.1:1", off="http://127.0.0.1:1")
+    done = await call(tmp_path, "get")
+    assert (done.status, done.out) == (1, "")
+    assert [line.split(":")[:2] for line in done.err.splitlines()] == [["error", " env down"], ["error", " env off"]]
+    done = await call(tmp_path, "get", "-o", "json")
+    assert (done.status, done.err) == (0, "")
+    listed = [(one["env_name"], one["apis"], bool(one["error"])) for one in json.loads(done.out)]
+    assert listed == [("down", None, True), ("off", None, True)]
 
 
 async def test_a_token_goes_to_its_own_gateway_alone(stage: JobStage, tmp_path: Path) -> None:
