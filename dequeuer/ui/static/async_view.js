@@ -34,7 +34,7 @@ export class AsyncView {
       columns: this.columns(),
       key: (row) => row.id,
       open: (row) => { location.hash = hash("api", api.name, "request", row.id); },
-      more: () => this.list.more(),
+      more: (isScrolled) => this.list.more(isScrolled),
     });
     this.note = el("p", { class: "note" });
     this.empty = el("p", { class: "empty", hidden: true });
@@ -162,8 +162,6 @@ export class AsyncView {
     this.table.node.hidden = rows.length === 0;
     this.empty.hidden = rows.length > 0 || fault !== null;
     setText(this.empty, isLoading ? "Reading the requests." : "No requests here.");
-    // A page with a status may be without rows although there is a next one.
-    if (rows.length < 20 && !isWhole && !isLoading && fault === null && this.list.next !== null) this.list.more();
   }
 }
 

@@ -36,7 +36,7 @@ export class JobsView {
       columns: this.columns(),
       key: (row) => row.job_id,
       open: (row) => { location.hash = hash("api", api.name, "job", row.job_id); },
-      more: () => this.list.more(),
+      more: (isScrolled) => this.list.more(isScrolled),
     });
     this.table.node.classList.add("jobs");
     this.note = el("p", { class: "note" });

@@ -34,9 +34,10 @@ export class PagedList {
     this.fault = null;
   }
 
-  /** Read the next page, unless one is being read or there is none. */
-  async more() {
+  /** Read the next page, unless one is being read or there is none. After a fault only a person begins again. */
+  async more(isAsked = false) {
     if (this.isLoading || this.isWhole || this.rows.length >= MAX_ROWS) return;
+    if (this.fault !== null && !isAsked) return;
     const { signal } = this.abort;
     this.isLoading = true;
     this.fault = null;

@@ -7,12 +7,14 @@ import { Window } from "./windowed.js";
 const NARROW = matchMedia("(max-width: 640px)");
 const ROW_PX = 34;
 const NARROW_ROW_PX = 60;
+const AHEAD_ROWS = 20;
 
 /** The table. Its rows are those of `setRows`. */
 export class Table {
   /**
    * `columns`: a list of `{title, name, text(row), tone?(row), ratio?(row), failed?(row)}`. `key(row)` tells rows apart.
-   * `open(row)` is called for a row that is chosen, `more()` when the last rows are seen.
+   * `open(row)` is called for a row that is chosen, `more(isScrolled)` when the last rows are seen: after each drawing,
+   * and when a person scrolls.
    */
   constructor({ label, columns, key, open, more }) {
     this.columns = columns;
@@ -24,11 +26,11 @@ export class Table {
     const head = el("div", { class: "row head", role: "row", "aria-rowindex": 1 }, ...columns.map((column) => el("div", { class: `cell col-${column.name}`, role: "columnheader" }, column.title)));
     this.body = el("div", { class: "rows", role: "rowgroup" });
     this.node = el("div", { class: "table", role: "grid", "aria-label": label, "aria-colcount": columns.length }, el("div", { role: "rowgroup", class: "heads" }, head), this.body);
-    this.window = new Window(this.node, this.body, () => this.makeRow(), (element, index) => this.writeRow(element, index));
+    this.window = new Window(this.node, this.body, () => this.makeRow(), (element, index) => this.writeRow(element, index), () => this.reach(false));
     this.body.addEventListener("click", (event) => this.clicked(event));
     this.body.addEventListener("keydown", (event) => this.pressed(event));
     this.body.addEventListener("focusin", (event) => this.focused(event));
-    this.node.addEventListener("scroll", () => this.scrolled(), { passive: true });
+    this.node.addEventListener("scroll", () => this.reach(true), { passive: true });
     this.resize = () => this.measure();
     NARROW.addEventListener("change", this.resize);
     this.measure();
@@ -174,7 +176,8 @@ export class Table {
     this.window.element(this.window.pinned)?.focus({ preventScroll: true });
   }
 
-  scrolled() {
-    if (this.window.range[1] >= this.rows.length - 20) this.more();
+  // A page of a list may have no rows although there is a next one, and all rows may be seen without scrolling.
+  reach(isScrolled) {
+    if (this.window.range[1] >= this.rows.length - AHEAD_ROWS) this.more(isScrolled);
   }
 }

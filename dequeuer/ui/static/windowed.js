@@ -9,13 +9,14 @@ export const MAX_HEIGHT_PX = 8e6;
 export class Window {
   /**
    * `scroller`: the element that scrolls. `body`: the element in it that holds the rows. `make` returns a new row,
-   * `write(element, index)` shows a row in it.
+   * `write(element, index)` shows a row in it. `drawn` is called after each frame in which something was drawn.
    */
-  constructor(scroller, body, make, write) {
+  constructor(scroller, body, make, write, drawn = () => {}) {
     this.scroller = scroller;
     this.body = body;
     this.make = make;
     this.write = write;
+    this.drawn = drawn;
     this.rowHeight = 1;
     this.total = 0;
     this.pinned = -1;
@@ -35,6 +36,7 @@ export class Window {
     requestAnimationFrame(() => {
       this.asked = false;
       this.draw();
+      this.drawn();
     });
   }
 

@@ -141,18 +141,21 @@ class ContractServer:
 
     async def _requests(self, request: web.Request) -> web.Response:
         wanted = request.query.get("status")
-        found = self.world.requests.get(request.match_info["api"], [])
-        return self._page_of(request, "requests", [one for one in found if wanted in {None, one["status"]}])
+        page, more = self._page_of(request, self.world.requests.get(request.match_info["api"], []))
+        # As the gateway does: it lists a page and leaves out the others, so that a page may be empty with a next one.
+        return web.json_response({"requests": [one for one in page if wanted in {None, one["status"]}], **more})
 
     async def _jobs(self, request: web.Request) -> web.Response:
-        return self._page_of(request, "jobs", self.world.jobs.get(request.match_info["api"], []))
+        page, more = self._page_of(request, self.world.jobs.get(request.match_info["api"], []))
+        return web.json_response({"jobs": page, **more})
 
-    def _page_of(self, request: web.Request, name: str, found: list[Json]) -> web.Response:
+    def _page_of(self, request: web.Request, found: list[Json]) -> tuple[list[Json], Json]:
+        """Return the documents of a page, and the field for the next one."""
         self.reads.append(request.path_qs)
         first, limit = int(request.query.get("after", "0")), int(request.query.get("limit", "20"))
         last = first + limit
-        more = {"next": str(last)} if last < len(found) else {}
-        return web.json_response({name: found[first:last], **more})
+        more: Json = {"next": str(last)} if last < len(found) else {}
+        return found[first:last], more
 
     async def _request(self, request: web.Request) -> web.Response:
         found = self.world.detail(request.match_info["api"], request.match_info["id"])
@@ -182,6 +185,10 @@ class ContractServer:
 
     async def _items(self, request: web.Request) -> web.Response:
         self.reads.append(request.path_qs)
+        name = request.match_info["api"]
+        [kind] = [api.kind for api in self.world.apis if api.name == name]
+        if kind != "BatchAPI":
+            return _fault(409, f"API {name} is of kind {kind}: this is for BatchAPI")
         items = self.world.items.get(request.match_info["id"], [])
         first, limit = int(request.query.get("from", "0")), int(request.query.get("limit", "100"))
         last = min(first + limit, len(items))

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
-from tests.integration.page.chromium import Look
+from tests.integration.page.chromium import Look, looking
 from tests.integration.page.contract_server import ContractServer
 from tests.integration.page.world import Json, World, request
 
@@ -23,6 +23,7 @@ _COUNT_ELEMENTS = """
     }).observe(grid, { childList: true, characterData: true, subtree: true });
   }
 """
+_FRAMES = "async () => { for (let frame = 0; frame < 30; frame += 1) await new Promise(requestAnimationFrame); }"
 _SCROLL = """
   async (grid) => {
     const frame = () => new Promise(requestAnimationFrame);
@@ -79,6 +80,43 @@ def test_a_change_of_one_row_changes_this_row_alone(look: Look, server: Contract
     server.send("requests", {"api": "transcribe", "requests": [changed]})
     expect(grid.locator("[aria-rowindex='5']")).to_contain_text("broken")
     assert page.evaluate("window.texts") <= 3
+
+
+def test_a_list_with_a_status_goes_on_until_its_rows_fill_a_high_window(
+    browser: Browser, server: ContractServer, world: World
+) -> None:
+    failed = [{**request(number + 2), "status": "failed"} for number in range(700)]
+    # In a page of the gateway all rows, none, none, all, none, none, all.
+    world.requests["transcribe"] = [
+        {**one, "status": "failed" if number // 100 % 3 == 0 and number % 100 < 25 else "completed"}
+        for number, one in enumerate(failed)
+    ]
+    with looking(browser, server.url, size=(1280, 3000)) as look:
+        page = look.open("#/api/transcribe")
+        page.get_by_role("button", name="Failed", exact=True).click()
+        expect(page.get_by_text("75 requests", exact=True)).to_be_visible()
+
+
+def test_a_fault_of_the_next_page_is_not_asked_for_without_end(
+    look: Look, server: ContractServer, world: World
+) -> None:
+    world.requests["transcribe"] = [request(number + 2) for number in range(350)]
+    asked: list[str] = []
+
+    def refuse(route: Route) -> None:
+        asked.append(route.request.url)
+        route.fulfill(status=502, body='{"error": {"message": "the gateway is away"}}', content_type="application/json")
+
+    look.page.route("**/requests?*after=*", refuse)
+    page = look.open("#/api/transcribe")
+    page.get_by_role("grid").evaluate("(node) => { node.scrollTop = node.scrollHeight; }")
+    expect(page.get_by_text("the gateway is away")).to_be_visible()
+    page.evaluate(_FRAMES)
+    assert len(asked) <= 2, "one for the place where it was scrolled to, and one of an event that came late"
+    page.unroute("**/requests?*after=*")
+    page.get_by_role("grid").evaluate("(node) => { node.scrollTop -= 40; }")
+    expect(page.get_by_role("grid")).to_have_attribute("aria-rowcount", "201")
+    look.faults.clear()  # 502 is on the console
 
 
 def test_the_pages_of_a_long_list_are_read_as_it_is_scrolled(look: Look, server: ContractServer, world: World) -> None:
