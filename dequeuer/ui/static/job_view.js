@@ -21,6 +21,7 @@ export class JobView {
     this.id = id;
     this.history = history;
     this.announce = announce;
+    this.hasItems = api.kind === "BatchAPI";
     this.title = `${api.name}, job ${id}`;
     this.abort = new AbortController();
     this.job = null;
@@ -50,6 +51,7 @@ export class JobView {
   }
 
   navigate({ item }) {
+    if (item !== null && !this.hasItems) return false;
     this.item = item;
     this.grid.choose(item);
     this.writeItem();
@@ -127,7 +129,7 @@ export class JobView {
     setText(this.state, words(status));
     setAttribute(this.state, "data-tone", tone(status));
     this.stop.hidden = hasEnded;
-    this.pause.hidden = hasEnded || this.api.kind !== "BatchAPI";
+    this.pause.hidden = hasEnded || !this.hasItems;
     setText(this.pause, job.paused ? "Resume" : "Pause");
     const total = progress.items_total ?? null;
     const workers = Object.entries(job.worker_counts ?? {}).map(([state, workersOf]) => `${workersOf} ${state}`).join(", ");
@@ -148,8 +150,8 @@ export class JobView {
       facts([["Submitted", clock(job.start_time)], ["Ended", job.end_time ? clock(job.end_time) : null], ["Results", job.output?.s3_path]]),
       job.error ? el("section", { class: "error-box" }, el("h2", {}, "Error"), el("p", { class: "error-text" }, el("bdi", {}, job.error.message ?? "")), facts([["File", job.error.source], ["Byte", job.error.offset]])) : null,
     );
-    if (this.api.kind === "BatchAPI" && total !== null) this.setTotal(total);
-    else if (this.api.kind === "BatchAPI" && this.total === undefined) this.want(0);
+    if (this.hasItems && total !== null) this.setTotal(total);
+    else if (this.total === undefined) this.want(0);
   }
 
   setTotal(total) {
@@ -196,6 +198,7 @@ export class JobView {
   }
 
   want(block) {
+    if (!this.hasItems) return;
     this.wanted.add(block);
     this.readItems();
   }
@@ -218,16 +221,8 @@ export class JobView {
   async readBlock(block) {
     try {
       const from = block * BLOCK_ITEMS;
-      const items = [];
-      // An answer may have fewer items than were asked for.
-      for (let next = from; next < from + BLOCK_ITEMS; ) {
-        const page = await read(address(this.api.name, ["jobs", this.id, "items"], { from: next, limit: from + BLOCK_ITEMS - next }), this.abort.signal);
-        if (typeof page.total === "number") this.setTotal(page.total);
-        items.push(...page.items);
-        const last = page.items.at(-1)?.index;
-        if (last === undefined || page.next === undefined || page.next === null) break;
-        next = last + 1;
-      }
+      const { total, items } = await read(address(this.api.name, ["jobs", this.id, "items"], { from, limit: BLOCK_ITEMS }), this.abort.signal);
+      if (typeof total === "number") this.setTotal(total);
       this.keep(block, items);
       this.itemFault.hidden = true;
       this.grid.setStates(items);

@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 
 from tests.integration.page.chromium import Look
 from tests.integration.page.contract_server import ContractServer
-from tests.integration.page.world import JOB_ID, JOB_ITEMS, World, item
+from tests.integration.page.world import JOB_ID, JOB_ITEMS, TASK_ID, World, at, item
 
 
 def test_jobs_are_listed_with_what_is_done(look: Look) -> None:
@@ -99,6 +99,19 @@ def test_results_that_were_seen_long_ago_are_not_kept(look: Look, server: Contra
         grid.evaluate("(node) => { node.scrollTop = 0; }")
     grid.get_by_role("gridcell", name="Item 0, done").click()
     expect(page.get_by_label("Item", exact=True).get_by_role("region", name="Result")).to_have_text("0")
+
+
+def test_the_job_of_a_task_has_no_items(look: Look, server: ContractServer, world: World) -> None:
+    page = look.open(f"#/api/nightly-report/job/{TASK_ID}")
+    state = page.locator(".head .badge")
+    expect(state).to_have_text("running")
+    [task] = world.jobs["nightly-report"]
+    server.send("jobs", {"api": "nightly-report", "jobs": [{**task, "status": "succeeded", "end_time": at(0)}]})
+    expect(state).to_have_text("succeeded")
+    expect(page.get_by_role("heading", name="Items")).to_be_hidden()
+    page.goto(f"{look.url}/#/api/nightly-report/job/{TASK_ID}/item/3")
+    expect(page.get_by_role("main")).to_contain_text("There is no such view.")
+    assert [path for path in server.reads if "/items" in path] == []
 
 
 def test_a_job_is_stopped_once_it_is_confirmed_and_paused(look: Look, server: ContractServer) -> None:

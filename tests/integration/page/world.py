@@ -14,6 +14,7 @@ NOW_S: Final = int(datetime(2026, 11, 27, 9, 30, tzinfo=UTC).timestamp())
 STEP_S: Final = 2
 JOB_ID: Final = "67144b71fbbb1dff"
 JOB_ITEMS: Final = 1200
+TASK_ID: Final = "67144b7355e0ab12"
 FAILED_ID: Final = "fe5de3c4-22b0-8a11-9f02-6d1f0a7c5e21"
 RUNNING_ID: Final = "fe5de3c4-19aa-8c40-b7de-0c6b1f2e9a77"
 RESULT_ID: Final = "fe5de3c4-0b51-8e02-a4c3-51d20f88b6e4"
@@ -184,6 +185,15 @@ def usual() -> World:
         "end_time": at(3600),
         "progress": {"items_total": 300, "items_done": 300, "items_failed": 0, "batches_total": 30, "batches_done": 30},
     }
+    task: Json = {
+        "job_id": TASK_ID,
+        "api_name": "nightly-report",
+        "kind": "TaskAPI",
+        "workers": 1,
+        "start_time": at(75),
+        "status": "running",
+        "worker_counts": {"ready": 1},
+    }
     return World(
         apis=[
             Api(
@@ -208,7 +218,7 @@ def usual() -> World:
             RESULT_ID: {**done, "attempts": [{"outcome": "completed", "ended": at(64)}], "result": result},
         },
         payloads={RESULT_ID: b'{"audio": "s3://recordings/0412.wav", "speed": 1.0}'},
-        jobs={"sum": [job, ended], "nightly-report": []},
+        jobs={"sum": [job, ended], "nightly-report": [task]},
         items={JOB_ID: [item(index) for index in range(JOB_ITEMS)]},
         dead_letters=[
             {"message_id": f"m-{n}", "receives": 6, "id": request(n + 20)["id"], "status": "in_queue", "sent": at(900)}
