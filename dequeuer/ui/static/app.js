@@ -2,6 +2,7 @@
 
 import { stateOf } from "./api_head.js";
 import { AsyncView } from "./async_view.js";
+import { leaveQuestion } from "./dialog.js";
 import { el, replace, setAttribute, setText } from "./dom.js";
 import { History } from "./history.js";
 import { JobView } from "./job_view.js";
@@ -151,6 +152,8 @@ document.getElementById("skip").addEventListener("click", (event) => {
 makeTheme();
 start((next) => {
   route = next;
+  // Before the view below is closed: a focus that goes back into a closed dialog would be lost.
+  leaveQuestion();
   show();
 });
 read("/api/apis").then(

@@ -32,7 +32,6 @@ export function openDialog({ title, kind, body, leave, actions = [] }) {
   dialog.showModal();
   heading.focus();
   return {
-    node: dialog,
     close() {
       dialog.close();
       dialog.remove();
@@ -40,13 +39,17 @@ export function openDialog({ title, kind, body, leave, actions = [] }) {
   };
 }
 
+let question = null;
+
 /** Ask before something is done. Return whether the person wants it. */
 export function ask(title, text, action) {
   return new Promise((resolve) => {
     const answer = (is) => {
+      question = null;
       dialog.close();
       resolve(is);
     };
+    question = answer;
     const body = [
       el("p", {}, text),
       el(
@@ -58,4 +61,9 @@ export function ask(title, text, action) {
     ];
     const dialog = openDialog({ title, kind: "box", body, leave: () => answer(false) });
   });
+}
+
+/** Answer a question that is open with no: the person has left what it is about. */
+export function leaveQuestion() {
+  question?.(false);
 }

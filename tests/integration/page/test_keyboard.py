@@ -8,7 +8,7 @@ from playwright.sync_api import Page, expect
 
 from tests.integration.page.chromium import Look
 from tests.integration.page.contract_server import ContractServer
-from tests.integration.page.world import FAILED_ID, JOB_ID, at, request
+from tests.integration.page.world import FAILED_ID, JOB_ID, RUNNING_ID, at, request
 
 
 def focused(page: Page, attribute: str) -> str | None:
@@ -133,6 +133,17 @@ def test_links_lead_to_each_view_and_the_back_button_leads_back(look: Look) -> N
     expect(page).to_have_url(re.compile("#/api/transcribe$"))
     page.goto(f"{look.url}/#/api/none")
     expect(page.get_by_role("main")).to_contain_text('There is no API "none".')
+
+
+def test_the_back_button_leaves_a_question_unanswered_with_no(look: Look, server: ContractServer) -> None:
+    page = look.open("#/api/transcribe")
+    page.get_by_role("grid").get_by_text(RUNNING_ID).click()
+    page.get_by_role("button", name="Cancel").click()
+    expect(page.get_by_role("dialog", name="Cancel the request?")).to_be_visible()
+    page.go_back()
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    expect(page.locator(".rows .row:focus")).to_contain_text(RUNNING_ID)
+    assert server.calls == []
 
 
 def test_a_chosen_theme_holds_after_the_page_is_loaded_again(look: Look) -> None:
