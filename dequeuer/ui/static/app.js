@@ -23,6 +23,7 @@ let apis = null;
 let route;
 let view = null;
 let viewKey = null;
+let viewRoute = null;
 let navKey = null;
 let faultsKey = null;
 
@@ -70,6 +71,7 @@ function showNothing(text) {
   view?.close();
   view = null;
   viewKey = null;
+  viewRoute = null;
   document.title = "dequeuer";
   replace(main, el("p", { class: "empty" }, text, " ", el("a", { href: "#/" }, "Overview")));
 }
@@ -91,6 +93,7 @@ function show() {
     const isFirst = viewKey === null;
     view?.close();
     viewKey = key;
+    viewRoute = null;
     view = api === null ? new Overview({ history, apis: () => apis }) : makeView(api);
     replace(main, view.node);
     scrollTo(0, 0);
@@ -99,6 +102,9 @@ function show() {
     // The focus goes to the new view, as after a page was loaded; at the start it is where the browser puts it.
     if (!isFirst && document.activeElement?.closest("#apis") === null) view.heading.focus({ preventScroll: true });
   }
+  // When only another API has come or gone, what is open in the view stays, with what was typed.
+  if (route === viewRoute) return;
+  viewRoute = route;
   if (view.navigate(route) === false) showNothing("There is no such view.");
 }
 

@@ -56,6 +56,13 @@ def test_an_api_that_is_new_appears_and_nothing_else_is_made_anew(
     expect(page.get_by_role("navigation").get_by_role("link", name="added")).to_be_visible()
     assert heading is not None
     assert heading.evaluate("(node) => node.isConnected")
+    page.goto(f"{look.url}/#/api/transcribe/submit")
+    editor = page.get_by_role("textbox", name="Payload")
+    editor.fill('{"half": "writ')
+    world.apis.append(type(world.apis[0])(name="later", kind="RealtimeAPI"))
+    server.send("snapshot", world.snapshot(NOW_S + 2))
+    expect(page.get_by_role("navigation").get_by_role("link", name="later", include_hidden=True)).to_have_count(1)
+    expect(editor).to_have_value('{"half": "writ')
 
 
 def test_a_lost_connection_is_said_and_opened_again_with_what_was_missed(
