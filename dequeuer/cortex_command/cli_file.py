@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
-import secrets
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -14,8 +13,9 @@ import yaml
 
 from dequeuer.core.errors import ConfigurationError, clip
 from dequeuer.cortex_command.environments import Environments
-from dequeuer.files.reading import MAX_DEPTH, AbsentError, UnreadableError, read_bounded
-from dequeuer.files.yaml_guard import SAFE_LOADER, find_too_deep
+from dequeuer.files.reading import AbsentError, UnreadableError, read_bounded
+from dequeuer.files.replacing import replaced
+from dequeuer.files.yaml_guard import load_yaml
 
 NAME: Final = "cli.yaml"
 MAX_BYTES: Final = 1 << 20
@@ -28,14 +28,16 @@ def read_environments(folder: Path) -> Environments:
     """Return what the file holds; nothing when there is none. Raises `ConfigurationError`."""
     path = str(folder / NAME)
     try:
-        data = read_bounded(path, MAX_BYTES)
+        content = load_yaml(read_bounded(path, MAX_BYTES))
     except AbsentError:
         return Environments({}, path)
     except UnreadableError as error:
         raise ConfigurationError(
             [f"{clip(path)} {error}; correct it, or name another folder in CORTEX_CLI_CONFIG_DIR"]
         ) from None
-    return Environments(_parsed(data, path), path)
+    if content is not None and not isinstance(content, dict):
+        raise ConfigurationError([f"{clip(path)}: is no mapping; correct it"])
+    return Environments(content or {}, path)
 
 
 @contextlib.contextmanager
@@ -56,43 +58,14 @@ def changed_environments(folder: Path) -> Iterator[Environments]:
         environments = read_environments(folder)
         yield environments
         try:
-            _replace(Path(os.path.realpath(folder / NAME)), yaml.safe_dump(environments.content, sort_keys=False))
+            path = folder / NAME
+            rights = path.stat().st_mode & 0o777 if path.exists() else _OWN_FILE
+            with replaced(path, rights) as file:
+                file.write(yaml.safe_dump(environments.content, sort_keys=False).encode())
         except OSError as error:
             raise _unwritable(folder / NAME, error) from None
     finally:
         os.close(lock)
-
-
-def _parsed(data: bytes, path: str) -> dict[str, object]:
-    try:
-        too_deep = find_too_deep(data)
-        content = None if too_deep is not None else yaml.load(data, Loader=SAFE_LOADER) or {}  # noqa: S506 - it is safe
-    except yaml.MarkedYAMLError as error:
-        # The error's own text quotes the file, which may hold secrets.
-        mark = error.problem_mark
-        where = f" (line {mark.line + 1}, column {mark.column + 1})" if mark else ""
-        raise ConfigurationError([f"{clip(path)}: is no YAML{where}; correct it"]) from None
-    except Exception:  # noqa: BLE001 - PyYAML raises KeyError, AttributeError and others for odd values
-        raise ConfigurationError([f"{clip(path)}: is no YAML; correct it"]) from None
-    if not isinstance(content, dict):
-        raise ConfigurationError([f"{clip(path)}: is no mapping, or nested more than {MAX_DEPTH} deep; correct it"])
-    return content
-
-
-def _replace(path: Path, text: str) -> None:
-    mode = path.stat().st_mode & 0o777 if path.exists() else _OWN_FILE
-    part = path.with_name(f".{NAME}.{secrets.token_hex(4)}.part")
-    try:
-        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _OWN_FILE)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        part.chmod(mode)
-        part.replace(path)
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise
 
 
 def _unwritable(path: Path, error: OSError) -> ConfigurationError:

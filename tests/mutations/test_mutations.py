@@ -1746,7 +1746,7 @@ MUTATIONS = [
     ),
     Mutation(
         name="half of the results stay beside their file",
-        module="commands/replacing.py",
+        module="files/replacing.py",
         old="        part.unlink(missing_ok=True)\n",
         new="",
         tests=("tests/jobs_command/test_results.py",),
