@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
 from tests.parts import part_of, worlds_of
+
+ROOT = Path(__file__).resolve().parents[1]
 
 NAMES = [f"tests/a/test_b.py::test_{number}[{number % 7}]" for number in range(3000)]
 
@@ -35,3 +42,32 @@ def test_each_world_is_in_one_part(count: int) -> None:
 
     assert [world for part in parts for world in part] == list(range(count)) == list(worlds_of("", count))
     assert max(map(len, parts)) - min(map(len, parts)) <= 1
+
+
+def collect(part: str) -> tuple[int, set[str], str]:
+    """Return the status of pytest, which tests of this file it would run, and what it says."""
+    ended = subprocess.run(
+        [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider", "tests/test_parts.py"],
+        cwd=ROOT,
+        env={**os.environ, "PART": part},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    lines = ended.stdout.splitlines()
+    return ended.returncode, {line for line in lines if line.startswith("tests/")}, ended.stdout + ended.stderr
+
+
+def test_pytest_runs_the_tests_of_a_part_alone() -> None:
+    (status, first, text), (_, second, _) = map(collect, ("1/2", "2/2"))
+    assert status == 0, text
+    assert (bool(first), bool(second), first & second) == (True, True, set())
+    names = {test.partition("::")[2].partition("[")[0] for test in first | second}
+    assert names == {name for name in globals() if name.startswith("test_")}, "together they are all"
+
+
+def test_pytest_runs_nothing_for_what_is_no_part() -> None:
+    status, found, text = collect("x")
+    assert (status, found) == (pytest.ExitCode.USAGE_ERROR, set())
+    assert 'PART is "x"; it is <part>/<parts>' in text
