@@ -38,7 +38,7 @@ def test_a_hundred_workers_and_two_thousand_requests(
     with ThreadPoolExecutor(10) as pool:
         list(pool.map(lambda _: bucket.submit(queue, b"x" * 1024), range(2000)))
     with Sidecar(async_settings(cloud, queue, bucket, container.port, DEQUEUER_WORKERS="100")) as sidecar:
-        eventually(lambda: bucket.completed() == 2000 and queue.is_empty(), "2,000 results", 300)
+        eventually(lambda: queue.is_empty() and bucket.completed() == 2000, "2,000 results", 300)
         peak = sidecar.peak_mib()
         sidecar.terminate()
         assert sidecar.wait() == 0
@@ -70,7 +70,7 @@ def test_a_hundred_large_responses_at_the_same_time(
             cloud, queue, bucket, container.port, DEQUEUER_WORKERS="100", AWS_ENDPOINT_URL_S3=store_url
         )
         with Sidecar(settings) as sidecar:
-            eventually(lambda: bucket.completed() == 100 and queue.is_empty(), "100 results", 300)
+            eventually(lambda: queue.is_empty() and bucket.completed() == 100, "100 results", 300)
             peak = sidecar.peak_mib()
             sidecar.terminate()
             assert sidecar.wait() == 0
