@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -28,7 +28,7 @@ from dequeuer.core.errors import (
 from dequeuer.core.queue_limits import MAX_BATCH_SIZE
 from dequeuer.formats.envelope import request_id_of
 from dequeuer.gateway.problems import ProblemError
-from dequeuer.gateway.queue_calls import attributes_of, call_queue, dead_letter_queue
+from dequeuer.gateway.queue_calls import call_queue, dead_letter_queue, read_attributes
 from dequeuer.sources.sqs.errors import Translate
 from dequeuer.sources.sqs.operations import REPEATED, Json, SqsOperations, number, objects
 
@@ -166,10 +166,9 @@ class DeadLetterQueues:
         attributes = await self._read_attributes(queues.dead_url, *_COUNTED)
         return sum(number(attributes.get(name)) or 0 for name in _COUNTED)
 
-    async def _read_attributes(self, url: str, *names: str) -> Mapping[str, object]:
-        return attributes_of(
-            await self._call(self._client.get_queue_attributes, QueueUrl=url, AttributeNames=list(names))
-        )
+    async def _read_attributes(self, url: str, *names: str) -> Json:
+        with _problems():
+            return await read_attributes(self._client, self._translate, url, *names)
 
     async def _receive(self, queues: _Queues, limit: int) -> Sequence[Json]:
         response = await self._call(
@@ -226,10 +225,16 @@ class DeadLetterQueues:
                     )
 
     async def _call(self, operation: Callable[..., Awaitable[Json]], **request: object) -> Json:
-        try:
+        with _problems():
             return await call_queue(self._translate, operation, **request)
-        except (DequeuerError, TimeoutError) as error:
-            raise _problem(error) from error
+
+
+@contextmanager
+def _problems() -> Iterator[None]:
+    try:
+        yield
+    except (DequeuerError, TimeoutError) as error:
+        raise _problem(error) from error
 
 
 def _problem(error: Exception) -> ProblemError:

@@ -10,7 +10,7 @@ from typing import Any, Final
 from dequeuer.core.errors import SourceUnavailableError
 from dequeuer.gateway.retry import retry_briefly
 from dequeuer.sources.sqs.errors import Translate, error_of_send
-from dequeuer.sources.sqs.operations import Json
+from dequeuer.sources.sqs.operations import Json, SqsOperations
 
 CALL_TIMEOUT_S: Final = 20.0
 """With its retries."""
@@ -34,9 +34,10 @@ async def _once(translate: Translate, operation: Callable[..., Awaitable[Json]],
         raise error_of_send(translate(error)[1]) from error
 
 
-def attributes_of(response: Json) -> Mapping[str, object]:
-    """Return the attributes of a queue in a response; none when it has none."""
-    attributes = response.get("Attributes")
+async def read_attributes(client: SqsOperations, translate: Translate, queue_url: str, /, *names: str) -> Json:
+    """Return these attributes of a queue, as far as it has them. Raises as `call_queue`."""
+    request = {"QueueUrl": queue_url, "AttributeNames": list(names)}
+    attributes = (await call_queue(translate, client.get_queue_attributes, **request)).get("Attributes")
     return attributes if isinstance(attributes, Mapping) else {}
 
 

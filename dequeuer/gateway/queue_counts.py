@@ -9,7 +9,7 @@ from typing import Final
 from dequeuer.concurrency.turns import turn
 from dequeuer.core.errors import DequeuerError, SourceDeniedError, SourceGoneError
 from dequeuer.gateway.problems import ProblemError
-from dequeuer.gateway.queue_calls import attributes_of, call_queue, dead_letter_queue
+from dequeuer.gateway.queue_calls import dead_letter_queue, read_attributes
 from dequeuer.sources.base import Depth
 from dequeuer.sources.sqs.errors import Translate
 from dequeuer.sources.sqs.operations import DEPTH_ATTRIBUTES, SqsOperations, depth_of
@@ -53,7 +53,7 @@ class QueueCounter:
                 raise _problem(error) from error
 
     async def _count(self, queue_url: str) -> QueueCounts:
-        attributes = await self._attributes(queue_url, *DEPTH_ATTRIBUTES, "RedrivePolicy")
+        attributes = await read_attributes(self._client, self._translate, queue_url, *DEPTH_ATTRIBUTES, "RedrivePolicy")
         found = dead_letter_queue(queue_url, attributes.get("RedrivePolicy"))
         return QueueCounts(
             name=queue_url.rpartition("/")[2],
@@ -63,14 +63,10 @@ class QueueCounter:
 
     async def _dead(self, queue_url: str) -> int | None:
         try:
-            depth = depth_of(await self._attributes(queue_url, *DEPTH_ATTRIBUTES))
+            depth = depth_of(await read_attributes(self._client, self._translate, queue_url, *DEPTH_ATTRIBUTES))
         except (SourceDeniedError, SourceGoneError):
             return None
         return depth.visible + depth.in_flight + depth.delayed
-
-    async def _attributes(self, queue_url: str, *names: str) -> dict[str, object]:
-        request = {"QueueUrl": queue_url, "AttributeNames": list(names)}
-        return dict(attributes_of(await call_queue(self._translate, self._client.get_queue_attributes, **request)))
 
 
 def _problem(error: Exception) -> ProblemError:
