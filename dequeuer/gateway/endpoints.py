@@ -124,20 +124,25 @@ def load_endpoints(
     from dequeuer.jobs.api_config import api_spec, deployed_api  # noqa: PLC0415
 
     file_name = Path(path).name
-    endpoints = Endpoints(
-        Endpoint(
-            api_name=api.name,
-            kind=api.kind,
-            path=api.endpoint,
-            job_api=deployed_api(api, index=index, file_name=file_name)
+    listed: list[Endpoint] = []
+    for index, api in enumerate(load_apis(path, has_all_targets=True)):
+        spec = (
+            deployed_api(api, index=index, file_name=file_name)
             if isinstance(api, BatchApi | TaskApi)
-            else None,
-            address=_address(api.name, urls) if api.kind == "RealtimeAPI" else None,
-            split=_split(api, urls) if isinstance(api, TrafficSplitter) else None,
-            spec=api_spec(api, index=index, file_name=file_name),
+            else api_spec(api, index=index, file_name=file_name)
         )
-        for index, api in enumerate(load_apis(path, has_all_targets=True))
-    )
+        listed.append(
+            Endpoint(
+                api_name=api.name,
+                kind=api.kind,
+                path=api.endpoint,
+                job_api=spec if isinstance(spec, DeployedApi) else None,
+                address=_address(api.name, urls) if api.kind == "RealtimeAPI" else None,
+                split=_split(api, urls) if isinstance(api, TrafficSplitter) else None,
+                spec=spec,
+            )
+        )
+    endpoints = Endpoints(listed)
     faults = [*_reserved(endpoints), *(_without_queue(endpoints, queues) if queues is not None else ())]
     faults += _not_realtime(endpoints, urls)
     if faults:
