@@ -20,6 +20,8 @@ from dequeuer.core.errors import clip
 from dequeuer.formats.request_id import is_request_id
 
 MAX_RESULT_BYTES: Final = 64 << 20
+SMALL_RESULT_BYTES: Final = 64 * 1024
+"""A result of this size costs no more with the status than by itself."""
 MAX_PAGE_BYTES: Final = 4 << 20
 """Of a list of at most 100."""
 PAGE_REQUESTS: Final = 100
@@ -94,14 +96,20 @@ class RequestCalls:
             raise InvalidAnswerError("the gateway answers a submission without the id of a request")
         return Submitted(id=request_id, status=status_of(fields, result) if "status" in fields else None)
 
-    async def status(self, request_id: str, wait_s: int = 0) -> RequestStatus:
-        """Return the status of a request. `wait_s`: how long the gateway may wait for its end."""
-        query = {"wait": str(wait_s)} if wait_s else {}
+    async def status(self, request_id: str, wait_s: int = 0, max_result_bytes: int | None = None) -> RequestStatus:
+        """Return the status of a request.
+
+        Args:
+            request_id: of the request.
+            wait_s: how long the gateway may wait for its end.
+            max_result_bytes: the gateway leaves a larger result out, and tells its size; None: it sends each.
+        """
+        query = ({"wait": str(wait_s)} if wait_s else {}) | _result_limit(max_result_bytes)
         return await self._status("GET", request_id, query, CALL_IDLE_TIMEOUT_S + wait_s)
 
-    async def cancel(self, request_id: str) -> RequestStatus:
-        """Ask for the cancellation of a request; return the status that stands."""
-        return await self._status("DELETE", request_id, {}, CALL_IDLE_TIMEOUT_S)
+    async def cancel(self, request_id: str, max_result_bytes: int | None = None) -> RequestStatus:
+        """Ask for the cancellation of a request; return the status that stands. `max_result_bytes`: as of `status`."""
+        return await self._status("DELETE", request_id, _result_limit(max_result_bytes), CALL_IDLE_TIMEOUT_S)
 
     async def events(self, request_id: str, /) -> AsyncGenerator[RequestStatus, None]:
         """Yield the status of a request, then each one that differs. A gateway that drains ends it early."""
@@ -195,6 +203,10 @@ class RequestCalls:
         if not is_request_id(request_id):  # it becomes a part of paths
             raise ValueError(f'"{clip(request_id)}" is not the id of a request')
         return f"{self._path}/{request_id}"
+
+
+def _result_limit(max_result_bytes: int | None) -> dict[str, str]:
+    return {} if max_result_bytes is None else {"max_result_bytes": str(max_result_bytes)}
 
 
 def _own(status: RequestStatus, request_id: str) -> RequestStatus:

@@ -81,7 +81,8 @@ class RequestStatus:
         progress: None: nothing was reported, or the request has ended.
         error: why it failed; None: it did not, or not known.
         result_json: the result, byte for byte as the container gave it. None: there is none, or it was not sent.
-        result_bytes: size of a result that was too large for an event; None: not known.
+        result_bytes: size of a result that was left out, because it was too large for an event or for what was asked;
+            None: not known.
     """
 
     fields: Mapping[str, Any]

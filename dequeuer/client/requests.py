@@ -15,7 +15,7 @@ from dequeuer.client.fields import moment_of
 from dequeuer.client.following import follow
 from dequeuer.client.mapping import CONCURRENCY, Outcome, map_payloads, runner
 from dequeuer.client.outcomes import RequestNotEndedError, result_json_of, result_of
-from dequeuer.client.request_calls import PAGE_REQUESTS, RequestCalls, RequestPage, Submitted
+from dequeuer.client.request_calls import PAGE_REQUESTS, SMALL_RESULT_BYTES, RequestCalls, RequestPage, Submitted
 from dequeuer.client.request_status import RequestStatus
 from dequeuer.client.retrying import CALL_BACKOFF, Retries
 from dequeuer.client.submission import Submission, SubmitOptions, make_submission
@@ -119,25 +119,35 @@ class ApiRequests:
         call = self._retries.call if submission.has_key else self._retries.call_once
         return await call(self._calls.submit, submission, wait_s)
 
-    async def status(self, request_id: str) -> RequestStatus:
-        """Return the status of a request, with its result."""
-        return await self._retries.call(self._calls.status, request_id)
+    async def status(self, request_id: str, *, max_result_bytes: int | None = None) -> RequestStatus:
+        """Return the status of a request, with its result.
 
-    async def wait(self, request_id: str, timeout_s: float | None = None) -> RequestStatus:
-        """Wait until a request has ended; return its status. `timeout_s`: None: as long as it takes.
+        `max_result_bytes`: a larger result is left out, and `result_bytes` is its size; None: each is sent.
+        """
+        return await self._retries.call(self._calls.status, request_id, max_result_bytes=max_result_bytes)
+
+    async def wait(
+        self, request_id: str, timeout_s: float | None = None, *, max_result_bytes: int | None = None
+    ) -> RequestStatus:
+        """Wait until a request has ended; return its status.
+
+        Args:
+            request_id: of the request.
+            timeout_s: None: as long as it takes.
+            max_result_bytes: as of `status`.
 
         Raises:
             RequestNotEndedError: it has not ended in this time, seconds.
         """
         async with limited(timeout_s) as limit:
-            return await self._wait(request_id, limit)
+            return await self._wait(request_id, limit, max_result_bytes)
 
-    async def _wait(self, request_id: str, limit: WaitLimit) -> RequestStatus:
+    async def _wait(self, request_id: str, limit: WaitLimit, max_result_bytes: int | None = None) -> RequestStatus:
         loop = asyncio.get_running_loop()
         early = 0
         while True:
             began, slice_s = loop.time(), limit.slice_s()
-            status = limit.latest = await self._retries.call(self._calls.status, request_id, slice_s)
+            status = limit.latest = await self._retries.call(self._calls.status, request_id, slice_s, max_result_bytes)
             if status.has_ended:
                 return status
             if not limit.left_s():
@@ -165,15 +175,11 @@ class ApiRequests:
             RequestFailedError: it has failed.
             GatewayLostError: the result was cut off, also after its last piece: begin anew.
         """
-        size: int | None = None
-        async with aclosing(self.events(request_id)) as statuses:
-            async for status in statuses:
-                size = status.result_bytes if status.state == "completed" else None
-        # In an event a result is not byte for byte what the container gave: events have no line breaks.
-        if size is None:
-            yield result_json_of(await self.status(request_id))
+        status = await self.wait(request_id, max_result_bytes=SMALL_RESULT_BYTES)
+        if status.state != "completed" or status.result_bytes is None:
+            yield result_json_of(status)
             return
-        first, rest = await self._retries.call(self._begin_result, request_id, size)
+        first, rest = await self._retries.call(self._begin_result, request_id, status.result_bytes)
         async with aclosing(rest):
             yield first
             async for chunk in rest:
@@ -197,9 +203,12 @@ class ApiRequests:
                 self._retries.is_known = True
                 yield status
 
-    async def cancel(self, request_id: str) -> RequestStatus:
-        """Ask for the cancellation of a request; return the status that stands. One that has ended stays as it is."""
-        return await self._retries.call(self._calls.cancel, request_id)
+    async def cancel(self, request_id: str, *, max_result_bytes: int | None = None) -> RequestStatus:
+        """Ask for the cancellation of a request; return the status that stands. One that has ended stays as it is.
+
+        `max_result_bytes`: as of `status`.
+        """
+        return await self._retries.call(self._calls.cancel, request_id, max_result_bytes)
 
     async def list(self, status: str | None = None, limit: int | None = None) -> AsyncGenerator[RequestStatus, None]:
         """Yield the requests of the API, the newest first, without results and attempts.

@@ -123,13 +123,15 @@ class SyncApiRequests:
             self._thread, payloads, run, concurrency=concurrency, ordered=ordered, stop_on_error=stop_on_error
         )
 
-    def status(self, request_id: str) -> RequestStatus:
+    def status(self, request_id: str, *, max_result_bytes: int | None = None) -> RequestStatus:
         """As `ApiRequests.status`."""
-        return self._thread.run(self._api.status(request_id))
+        return self._thread.run(self._api.status(request_id, max_result_bytes=max_result_bytes))
 
-    def wait(self, request_id: str, timeout_s: float | None = None) -> RequestStatus:
+    def wait(
+        self, request_id: str, timeout_s: float | None = None, *, max_result_bytes: int | None = None
+    ) -> RequestStatus:
         """As `ApiRequests.wait`."""
-        return self._thread.run(self._api.wait(request_id, timeout_s))
+        return self._thread.run(self._api.wait(request_id, timeout_s, max_result_bytes=max_result_bytes))
 
     def result(self, request_id: str, timeout_s: float | None = None) -> Any:
         """As `ApiRequests.result`."""
@@ -143,9 +145,9 @@ class SyncApiRequests:
         """As `ApiRequests.events`."""
         return self._thread.iterate(self._api.events(request_id))
 
-    def cancel(self, request_id: str) -> RequestStatus:
+    def cancel(self, request_id: str, *, max_result_bytes: int | None = None) -> RequestStatus:
         """As `ApiRequests.cancel`."""
-        return self._thread.run(self._api.cancel(request_id))
+        return self._thread.run(self._api.cancel(request_id, max_result_bytes=max_result_bytes))
 
     def list(self, status: str | None = None, limit: int | None = None) -> Generator[RequestStatus, None, None]:
         """As `ApiRequests.list`."""

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Iterable
 
-from dequeuer.client.errors import GatewayAbsentError, GatewayUnavailableError, InvalidAnswerError, RequestRefusedError
+from dequeuer.client.errors import (
+    GatewayAbsentError,
+    GatewayUnavailableError,
+    InvalidAnswerError,
+    RefusedFault,
+    RequestRefusedError,
+)
 from dequeuer.commands import exit_statuses
 from dequeuer.commands.output import Output
 from dequeuer.core.plurals import counted
@@ -28,13 +34,13 @@ async def status_of(
         _tell_refusal(error, name, output, is_json=is_json, what=what)
         return exit_statuses.REFUSED
     except InvalidAnswerError as error:
-        _tell(str(error), name, output, is_json=is_json)
+        tell_fault(str(error), name, output, is_json=is_json)
         return exit_statuses.REFUSED
     except GatewayAbsentError as error:
-        _tell(f"{error}; is it the address of the gateway?", name, output, is_json=is_json)
+        tell_fault(f"{error}; is it the address of the gateway?", name, output, is_json=is_json)
         return exit_statuses.GATEWAY_UNAVAILABLE
     except GatewayUnavailableError as error:
-        _tell(str(error), name, output, is_json=is_json)
+        tell_fault(str(error), name, output, is_json=is_json)
         return exit_statuses.GATEWAY_UNAVAILABLE
 
 
@@ -44,10 +50,16 @@ def _tell_refusal(error: RequestRefusedError, name: str, output: Output, *, is_j
     for fault in error.faults:
         output.note(f"  {fault.message}")
     if is_json:
-        output.json({"faults": [{"kind": fault.kind, "message": fault.message} for fault in error.faults]})
+        print_faults(error.faults, output)
 
 
-def _tell(text: str, name: str, output: Output, *, is_json: bool) -> None:
+def tell_fault(text: str, name: str, output: Output, *, is_json: bool) -> None:
+    """Tell a fault, of the command `name`, that is none of the gateway's own."""
     output.note(f"{name}: {text}")
     if is_json:
-        output.json({"faults": [{"kind": "error", "message": text}]})
+        print_faults([RefusedFault("error", text)], output)
+
+
+def print_faults(faults: Iterable[RefusedFault], output: Output) -> None:
+    """Print faults for programs."""
+    output.json({"faults": [{"kind": fault.kind, "message": fault.message} for fault in faults]})

@@ -42,12 +42,26 @@ def json_response(fields: Mapping[str, object], status: int = 200) -> web.Respon
 
 
 async def report_response(
-    request: web.Request, request_id: str, report: Report, headers: Mapping[str, str] = MappingProxyType({})
+    request: web.Request,
+    request_id: str,
+    report: Report,
+    headers: Mapping[str, str] = MappingProxyType({}),
+    *,
+    max_result_bytes: int | None = None,
 ) -> web.StreamResponse:
     """Send the status of a request and its result. The result is not parsed, so its numbers do not change.
 
-    `headers`: more of them.
+    Args:
+        request: of the client.
+        request_id: that it asks about.
+        report: with the result opened.
+        headers: more of them.
+        max_result_bytes: of a larger result its size is sent, as in events; None: each is sent.
     """
+    if report.result is not None and max_result_bytes is not None and report.result.size > max_result_bytes:
+        await _close(report.result)
+        size = {"result_bytes": report.result.size}
+        return json_response({**cortex_fields(request_id, report), **size, **more_fields(report)})
     if report.result is None:
         response = json_response(document(request_id, report))
         response.headers.update(headers)
@@ -96,9 +110,14 @@ async def _stream_result(
         if request.transport is not None:
             request.transport.abort()
     finally:
-        if isinstance(payload.chunks, AsyncGenerator):
-            await payload.chunks.aclose()
+        await _close(payload)
     return response
+
+
+async def _close(payload: Payload) -> None:
+    """Free the connection of an object of which nothing more is read."""
+    if isinstance(payload.chunks, AsyncGenerator):
+        await payload.chunks.aclose()
 
 
 @web.middleware

@@ -34,6 +34,7 @@ from dequeuer.gateway.model import Submission, check_api_name, check_request_id
 from dequeuer.gateway.priorities import PRIORITY_HEADER, Priorities, asked_priority
 from dequeuer.gateway.request_events import send_events
 from dequeuer.gateway.responses import json_response, report_response
+from dequeuer.gateway.result_limit import asked_result_limit
 from dequeuer.gateway.service import Gateway
 from dequeuer.gateway.status_document import document
 from dequeuer.gateway.upload import read_body, stored_content_type, stored_headers
@@ -108,7 +109,7 @@ class Routes:
         return await self.report_of(request.match_info["api_name"], request)
 
     async def report_of(self, api_name: str, request: web.Request) -> web.StreamResponse:
-        """`GET /<endpoint>/<id>[?wait=N]`."""
+        """`GET /<endpoint>/<id>[?wait=N][&max_result_bytes=N]`."""
         self.queue_of(check_api_name(api_name))
         return await self._report(request, api_name)
 
@@ -154,7 +155,7 @@ class Routes:
         return await self._submit(request, api_name, request_id, queue_url, may_exist=True)
 
     async def report_in_cluster(self, request: web.Request) -> web.StreamResponse:
-        """`GET /<id>[?wait=N]` with a header; `GET /<api name>` without it."""
+        """`GET /<id>` with a header, and the same queries; `GET /<api name>` without it."""
         api_name = api_instead_of_id(request)
         if api_name is not None and (api_name in self._queues or self._endpoints.kind_of(api_name) is not None):
             return await self.apis.list(partial(self.served, api_name), request)
@@ -280,19 +281,20 @@ class Routes:
 
     async def _report(self, request: web.Request, api_name: str) -> web.StreamResponse:
         request_id = check_request_id(request.match_info["request_id"])
-        seconds = asked_wait(request)
+        seconds, max_result_bytes = asked_wait(request), asked_result_limit(request)
         if seconds:
             known = await self._waiting.until_ended(api_name, request_id, seconds)
             report = await self._gateway.open_result(api_name, request_id, known)
         else:
             report = await self._gateway.look_up(api_name, request_id)
-        return await report_response(request, request_id, report)
+        return await report_response(request, request_id, report, max_result_bytes=max_result_bytes)
 
     async def _cancel(self, request: web.Request, api_name: str) -> web.StreamResponse:
         request_id = check_request_id(request.match_info["request_id"])
+        max_result_bytes = asked_result_limit(request)
         report = await self._gateway.cancel(api_name, request_id)
         self._log.info("request_cancelled", request_id=request_id, api_name=api_name, status=report.found.status)
-        return await report_response(request, request_id, report)
+        return await report_response(request, request_id, report, max_result_bytes=max_result_bytes)
 
 
 def _check_header_limits(headers: Fields) -> Fields:

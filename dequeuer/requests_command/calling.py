@@ -6,14 +6,14 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Final, TypeAlias
 
 from dequeuer.client.client import Client
-from dequeuer.client.errors import AnswerTooLargeError, InvalidAnswerError, RequestRefusedError
+from dequeuer.client.errors import RequestRefusedError
 from dequeuer.client.requests import ApiRequests
 from dequeuer.client.retrying import RETRY_LIMIT_S
 from dequeuer.commands.output import Output
 from dequeuer.commands.refusals import status_of
 from dequeuer.requests_command import exit_statuses
 from dequeuer.requests_command.options import Command, Options
-from dequeuer.requests_command.refused import tell_refusal
+from dequeuer.requests_command.refused import MAX_RESULT_BYTES, tell_refusal
 from dequeuer.requests_command.reporting import cancel, list_dead_letters, list_requests, redrive, show_status
 from dequeuer.requests_command.results import write_result
 from dequeuer.requests_command.submitting import submit
@@ -22,8 +22,6 @@ from dequeuer.requests_command.waiting import wait
 
 _Call: TypeAlias = Callable[[ApiRequests, Options, Output], Awaitable[int]]
 
-MAX_RESULT_BYTES: Final = 256 << 20
-"""The gateway sends the result with the status, so `status` and `wait` read it, too."""
 QUESTION_RETRY_LIMIT_S: Final = 10.0
 """Who asks a question wants an answer, or to hear that there is none."""
 
@@ -44,7 +42,7 @@ _PATIENT: Final[frozenset[Command]] = frozenset({"submit", "wait", "tail"})
 async def run_call(options: Options, gateway_url: str, output: Output, token: str | None = None) -> int:
     """Run a command; return its exit status. `token`: of the caller."""
     call = _call(options, gateway_url, output, token)
-    return await status_of(call, options.name, output, is_json=options.is_json, what="the request")
+    return await status_of(call, options.name, output, is_json=options.is_json)
 
 
 async def _call(options: Options, gateway_url: str, output: Output, token: str | None) -> int:
@@ -55,6 +53,3 @@ async def _call(options: Options, gateway_url: str, output: Output, token: str |
         except RequestRefusedError as error:
             tell_refusal(error, options, output)
             return exit_statuses.REFUSED
-        except AnswerTooLargeError:
-            one = f"{gateway_url}/{options.api}/ID"
-            raise InvalidAnswerError(f"a result has more than {MAX_RESULT_BYTES} bytes: `curl {one}` has it") from None

@@ -7,9 +7,15 @@ from typing import Any, Final
 
 from dequeuer.client.request_status import RequestStatus
 from dequeuer.formats.go_json import encode
+from dequeuer.requests_command.options import Options
 
 # In JSON these stand only between values: within a text they are escapes.
 _LINE_BREAKS: Final = re.compile(rb"[\r\n\t]+")
+
+
+def printed_bytes(options: Options) -> int | None:
+    """Return the bytes up to which a result is asked for with a status: none when people read it; None: all."""
+    return None if options.is_json else 0
 
 
 def status_line(status: RequestStatus) -> str:

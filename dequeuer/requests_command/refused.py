@@ -1,22 +1,50 @@
-"""What the gateway refuses; of several requests the others are shown nevertheless."""
+"""What the gateway refuses, and what is too large; of several requests the others are shown nevertheless."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable
+from typing import Final
 
-from dequeuer.client.errors import RequestRefusedError
+from dequeuer.client.errors import AnswerTooLargeError, RequestRefusedError
 from dequeuer.client.request_status import RequestStatus
+from dequeuer.client.requests import ApiRequests
 from dequeuer.commands.output import Output
+from dequeuer.commands.refusals import print_faults, tell_fault
 from dequeuer.requests_command.options import Options
 
+MAX_RESULT_BYTES: Final = 256 << 20
+"""Of a result that is printed within a line of JSON, and so is in memory as a whole. `result` has those of any size."""
 
-async def known(call: Awaitable[RequestStatus], options: Options, output: Output) -> RequestStatus | None:
-    """Return what a call for one request returns; None when it is refused, which is said."""
+
+async def known(
+    call: Awaitable[RequestStatus], request_id: str, options: Options, output: Output
+) -> RequestStatus | None:
+    """Return what a call for one request returns; None when it is refused, or its result too large, which is said."""
     try:
         return await call
     except RequestRefusedError as error:
         tell_refusal(error, options, output)
-        return None
+    except AnswerTooLargeError:
+        tell_fault(too_large(request_id, options), options.name, output, is_json=options.is_json)
+    return None
+
+
+async def with_result(
+    api: ApiRequests, status: RequestStatus, options: Options, output: Output
+) -> RequestStatus | None:
+    """Return a status with its result, which is asked for if it was left out; None as of `known`.
+
+    Hazard: whoever waits for many requests calls this for one at a time, or has all results in memory.
+    """
+    if status.result_bytes is None:
+        return status
+    return await known(api.status(status.id), status.id, options, output)
+
+
+def too_large(request_id: str, options: Options) -> str:
+    """Return what is said of a request whose result is too large."""
+    result = f"`dequeuer result {options.api} {request_id}` has it"
+    return f"the result of request {request_id} has more than {MAX_RESULT_BYTES} bytes: {result}"
 
 
 def tell_refusal(error: RequestRefusedError, options: Options, output: Output) -> None:
@@ -24,7 +52,7 @@ def tell_refusal(error: RequestRefusedError, options: Options, output: Output) -
     hint = f"; `dequeuer list {options.api}` shows those that are there" if _is_about_id(error) else ""
     output.note(f"{options.name}: {'; '.join(fault.message for fault in error.faults)}{hint}")
     if options.is_json:
-        output.json({"faults": [{"kind": fault.kind, "message": fault.message} for fault in error.faults]})
+        print_faults(error.faults, output)
 
 
 def _is_about_id(error: RequestRefusedError) -> bool:

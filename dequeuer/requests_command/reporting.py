@@ -6,12 +6,13 @@ import shutil
 from collections.abc import Iterable
 from contextlib import aclosing
 
+from dequeuer.client.request_status import RequestStatus
 from dequeuer.client.requests import ApiRequests
 from dequeuer.commands.output import Output
 from dequeuer.core.plurals import counted
 from dequeuer.requests_command import exit_statuses
 from dequeuer.requests_command.arguments import MAX_LETTERS
-from dequeuer.requests_command.documents import status_line
+from dequeuer.requests_command.documents import printed_bytes, status_line
 from dequeuer.requests_command.options import Options
 from dequeuer.requests_command.refused import known
 from dequeuer.requests_command.texts import end_line, letter_lines, list_lines, request_lines
@@ -20,24 +21,31 @@ from dequeuer.terminal.text import clip_cells
 
 async def show_status(api: ApiRequests, options: Options, output: Output) -> int:
     """Print all that is known of a request, or a table of several."""
-    found = [await known(api.status(request_id), options, output) for request_id in options.ids]
-    statuses = [status for status in found if status is not None]
-    if options.is_json:
-        for status in statuses:
+    result = exit_statuses.OK
+    rows: list[RequestStatus] = []
+    for request_id in options.ids:
+        asked = api.status(request_id, max_result_bytes=printed_bytes(options))
+        status = await known(asked, request_id, options, output)
+        if status is None:
+            result = exit_statuses.REFUSED
+        elif options.is_json:
             output.json_line(status_line(status))
-    elif len(options.ids) == 1:
-        for line in (line for status in statuses for line in request_lines(status)):
-            output.line(line)  # as long as it is: the reason of a failure may be long
-    else:
-        _print(list_lines(statuses), output)
-    return exit_statuses.OK if len(statuses) == len(found) else exit_statuses.REFUSED
+        elif len(options.ids) == 1:
+            for line in request_lines(status):
+                output.line(line)  # as long as it is: the reason of a failure may be long
+        else:
+            rows.append(status)
+    if len(options.ids) > 1 and not options.is_json:
+        _print(list_lines(rows), output)
+    return result
 
 
 async def cancel(api: ApiRequests, options: Options, output: Output) -> int:
     """Ask for the cancellation of requests."""
     result = exit_statuses.OK
     for request_id in options.ids:
-        status = await known(api.cancel(request_id), options, output)
+        asked = api.cancel(request_id, max_result_bytes=printed_bytes(options))
+        status = await known(asked, request_id, options, output)
         if status is None:
             result = exit_statuses.REFUSED
         elif options.is_json:

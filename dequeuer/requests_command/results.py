@@ -2,57 +2,64 @@
 
 from __future__ import annotations
 
-import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import AbstractAsyncContextManager, aclosing
 from pathlib import Path
 
+from dequeuer.client.request_calls import SMALL_RESULT_BYTES
 from dequeuer.client.request_status import RequestStatus
 from dequeuer.client.requests import ApiRequests
-from dequeuer.commands.output import Output, RawOutput
-from dequeuer.commands.replacing import replacing
+from dequeuer.commands.output import Output
+from dequeuer.commands.results import print_chunks, save_chunks
 from dequeuer.requests_command import exit_statuses
 from dequeuer.requests_command.documents import missing_result, status_line
 from dequeuer.requests_command.options import Options
+from dequeuer.requests_command.refused import with_result
 from dequeuer.requests_command.texts import end_line
-from dequeuer.terminal.text import visible_json
 
 
 async def write_result(api: ApiRequests, options: Options, output: Output) -> int:
     """Write the result to standard output or to a file; return the exit status."""
     [request_id] = options.ids
-    status = await api.status(request_id)
+    status = await api.status(request_id, max_result_bytes=SMALL_RESULT_BYTES)
     if not status.has_ended:
         wait = f"`dequeuer wait {options.api} {request_id}` waits for its end"
         output.note(f"{options.name}: request {request_id} is {status.state}: {wait}")
         return exit_statuses.REFUSED
-    return await show_end(status, options, output)
+    return await show_end(api, status, options, output)
 
 
-async def show_end(status: RequestStatus, options: Options, output: Output) -> int:
-    """Write what a request has ended with; return its exit status."""
+async def show_end(api: ApiRequests, ended: RequestStatus, options: Options, output: Output) -> int:
+    """Write what a request has ended with; return its exit status. `ended`: with its result only if that is small."""
     if options.is_json:
+        status = await with_result(api, ended, options, output)
+        if status is None:
+            return exit_statuses.REFUSED
         output.json_line(status_line(status))
         return exit_statuses.of_status(status)
-    if status.state != "completed":
-        output.note(f"{options.name}: request {end_line(status)}")
-        return exit_statuses.of_status(status)
-    if status.result_json is None:
-        output.note(f"{options.name}: request {status.id}: {missing_result(status)}")
+    if ended.state != "completed":
+        output.note(f"{options.name}: request {end_line(ended)}")
+        return exit_statuses.of_status(ended)
+    if ended.result_json is None and ended.result_bytes is None:
+        output.note(f"{options.name}: request {ended.id}: {missing_result(ended)}")
         return exit_statuses.REFUSED
+
+    def opened() -> AbstractAsyncContextManager[AsyncGenerator[bytes, None]]:
+        return aclosing(_chunks(api, ended))
+
     if options.output is None:
-        await _print(status.result_json, output)
+        again = f"`dequeuer result {options.api} {ended.id} --output FILE` tries again"
+        async with opened() as chunks:
+            await print_chunks(chunks, output, cut_off=f"{options.name}: the result is cut off here; {again}")
     else:
-        await asyncio.to_thread(_save, status.result_json, Path(options.output))
+        await save_chunks(opened, Path(options.output))
     return exit_statuses.OK
 
 
-async def _print(result: bytes, output: Output) -> None:
-    out = RawOutput(output.stream)
-    if out.is_terminal:
-        await out.write(f"{visible_json(result.decode(errors='replace'))}\n".encode())
-    else:
-        await out.write(result)
-
-
-def _save(result: bytes, path: Path) -> None:
-    with replacing(path) as file:
-        file.write(result)
+async def _chunks(api: ApiRequests, ended: RequestStatus) -> AsyncGenerator[bytes, None]:
+    if ended.result_json is not None:
+        yield ended.result_json
+        return
+    async with aclosing(api.result_chunks(ended.id)) as chunks:
+        async for chunk in chunks:
+            yield chunk

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable
 from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from dequeuer.client.errors import (
+    AnswerTooLargeError,
     GatewayBusyError,
     GatewayLostError,
     GatewayUnavailableError,
     InvalidAnswerError,
     RequestRefusedError,
 )
+from dequeuer.client.request_calls import SMALL_RESULT_BYTES
 from dequeuer.client.request_status import RequestStatus
 from dequeuer.client.requests import ApiRequests
 from dequeuer.client.submission import SubmitOptions, make_submission
@@ -26,6 +29,7 @@ from dequeuer.requests_command import exit_statuses
 from dequeuer.requests_command.documents import outcome_line
 from dequeuer.requests_command.options import Options, SubmitArguments
 from dequeuer.requests_command.payloads import Payload, check_files, payloads
+from dequeuer.requests_command.refused import too_large
 from dequeuer.requests_command.results import show_end
 from dequeuer.requests_command.waiting import time_limit
 
@@ -77,8 +81,8 @@ async def _submit_one(api: ApiRequests, options: Options, output: Output) -> int
         return exit_statuses.OK
     output.note(f"{options.name}: submitted request {request.id}")  # whoever is interrupted knows it nevertheless
     async with time_limit(options, output, [request.id]) as limit:
-        status = await api.wait(request.id)
-    return limit.status if limit.is_over else await show_end(status, options, output)
+        status = await api.wait(request.id, max_result_bytes=SMALL_RESULT_BYTES)
+    return limit.status if limit.is_over else await show_end(api, status, options, output)
 
 
 class _Many:
@@ -104,7 +108,7 @@ class _Many:
                 ) as outcomes,
             ):
                 async for outcome in outcomes:
-                    found.add(self._show(outcome))
+                    found.add(self._show(await self._with_result(outcome)))
         except (GatewayUnavailableError, InvalidAnswerError, asyncio.CancelledError):
             if self._submitted:
                 self._tell_rest()
@@ -124,11 +128,23 @@ class _Many:
         self._submitted += 1
         if not self._arguments.waits:
             return _Outcome(payload=payload, request_id=request.id)
+        return await self._ended(payload, request.id, self._api.wait(request.id, max_result_bytes=SMALL_RESULT_BYTES))
+
+    async def _with_result(self, outcome: _Outcome) -> _Outcome:
+        """Return an outcome with its result, if that is large: only one of them is in memory."""
+        if outcome.status is None or outcome.status.result_bytes is None:
+            return outcome
+        return await self._ended(outcome.payload, outcome.request_id, self._api.status(outcome.request_id))
+
+    async def _ended(self, payload: Payload, request_id: str, call: Awaitable[RequestStatus]) -> _Outcome:
+        """Return the outcome that a call tells of a request. One that is refused ends nothing."""
         try:
-            return _Outcome(payload=payload, request_id=request.id, status=await self._api.wait(request.id))
+            return _Outcome(payload=payload, request_id=request_id, status=await call)
         except RequestRefusedError as error:
-            fault = f"is request {request.id}, of which no end is told: {_reasons(error)}"
-            return _Outcome(payload=payload, request_id=request.id, fault=fault)
+            fault = f"is request {request_id}, of which no end is told: {_reasons(error)}"
+        except AnswerTooLargeError:
+            fault = f"has no line: {too_large(request_id, self._options)}"
+        return _Outcome(payload=payload, request_id=request_id, fault=fault)
 
     def _show(self, outcome: _Outcome) -> int:
         """Print what became of a payload; return the exit status that it would have alone."""

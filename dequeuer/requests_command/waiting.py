@@ -8,6 +8,7 @@ from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from typing import Final
 
+from dequeuer.client.request_calls import SMALL_RESULT_BYTES
 from dequeuer.client.request_status import RequestStatus
 from dequeuer.client.requests import ApiRequests
 from dequeuer.commands.output import Output
@@ -17,7 +18,7 @@ from dequeuer.core.plurals import counted
 from dequeuer.requests_command import exit_statuses
 from dequeuer.requests_command.documents import status_line
 from dequeuer.requests_command.options import Options
-from dequeuer.requests_command.refused import known
+from dequeuer.requests_command.refused import known, with_result
 from dequeuer.requests_command.texts import end_line
 
 MAX_WAITS: Final = 50
@@ -67,16 +68,20 @@ async def wait(api: ApiRequests, options: Options, output: Output) -> int:
     ids = list(dict.fromkeys(options.ids))
     waited = list(ids)
     found = []
+    kept = SMALL_RESULT_BYTES if options.is_json else 0
 
     async def end_of(request_id: str) -> tuple[str, RequestStatus | None]:
-        return request_id, await known(api.wait(request_id), options, output)
+        return request_id, await known(api.wait(request_id, max_result_bytes=kept), request_id, options, output)
 
     async with (
         time_limit(options, output, waited) as limit,
         aclosing(as_completed(each(ids), end_of, limit=MAX_WAITS)) as ends,
     ):
-        async for request_id, status in ends:
+        async for request_id, ended in ends:
             waited.remove(request_id)
+            status = ended
+            if ended is not None and options.is_json:
+                status = await with_result(api, ended, options, output)
             found.append(exit_statuses.REFUSED if status is None else exit_statuses.of_status(status))
             if status is not None and options.is_json:
                 output.json_line(status_line(status))

@@ -227,6 +227,15 @@ async def test_a_result_of_any_size_comes_in_pieces(store: Store, gateway: Gatew
     assert max(map(len, chunks)) <= 64 * 1024 + 1
 
 
+async def test_a_status_is_had_without_its_result(store: Store, gateway: Gateway) -> None:
+    complete(store, result=b'"' + b"x" * 98 + b'"')
+    async with served(gateway, max_result_bytes=1) as api:
+        for ask in (api.status, api.wait, api.cancel):
+            without = await ask("id1", max_result_bytes=99)
+            assert (without.state, without.result_bytes, without.result_json) == ("completed", 100, None)
+            assert len((await ask("id1", max_result_bytes=100)).result_json or b"") == 100
+
+
 async def test_the_bytes_of_a_result_are_those_of_the_container(store: Store, gateway: Gateway) -> None:
     """Also in events, which have no line breaks, and with the line break after the value that many servers send."""
     result = b' {\n\t"n": 1.10,\r\n "text": "\xc3\xa4"\n}\r\n'
@@ -240,7 +249,7 @@ async def test_the_bytes_of_a_result_are_those_of_the_container(store: Store, ga
 
 @pytest.mark.usefixtures("no_backoff")
 async def test_a_large_result_is_asked_for_again_when_none_of_it_came() -> None:
-    told = chunked(b"data: " + BEGIN + b'"result_bytes":10}\n\n')
+    told = answer(BEGIN + b'"result_bytes":10}')
     whole = answer(BEGIN + b'"result":"xxxxxxxx"}')
     busy = answer({"detail": "S3 is away", "code": "unavailable"}, 503, "application/problem+json")
     async with canned(told, busy, b"HTTP/1.1", whole) as gateway, Client(gateway.url) as client:
@@ -273,7 +282,7 @@ BEGIN = b'{"id":"id1","status":"completed",'
     ],
 )
 async def test_pieces_that_are_not_the_whole_result_are_an_error(answered: bytes, error: type[Exception]) -> None:
-    told = chunked(b"data: " + BEGIN + b'"result_bytes":10}\n\n')
+    told = answer(BEGIN + b'"result_bytes":10}')
     async with canned(told, answered) as gateway, Client(gateway.url, retry_limit_s=0) as client:
         with pytest.raises(error):
             [chunk async for chunk in client.api("api").result_chunks("id1")]

@@ -62,7 +62,7 @@ class Calls(RequestCalls):
         known = await self.status("id1", wait_s)
         return Submitted(id="id1", status=known if known.has_ended else None)
 
-    async def status(self, request_id: str, wait_s: int = 0) -> RequestStatus:
+    async def status(self, request_id: str, wait_s: int = 0, max_result_bytes: int | None = None) -> RequestStatus:
         self.waits.append(wait_s)
         if self.hangs:
             await asyncio.Event().wait()
@@ -206,14 +206,19 @@ async def test_events_of_an_address_at_which_nothing_answers_are_an_error_at_onc
 
 
 @pytest.mark.parametrize("limit_s", [RETRY_LIMIT_S, 60.0, 0.0])
-@pytest.mark.parametrize("pieces", [False, True])
-async def test_events_and_pieces_outlast_an_outage_as_long_as_calls_do(
-    looptime: float, limit_s: float, pieces: bool
-) -> None:
+async def test_events_outlast_an_outage_as_long_as_calls_do(looptime: float, limit_s: float) -> None:
     calls = Calls()
     outage: list[RequestStatus | ClientError] = [InvalidAnswerError("a load balancer")]
     calls.streams = [[WAITING], *[outage] * 10_000]
-    api = requests(calls, limit_s=limit_s)
     with pytest.raises((InvalidAnswerError, GatewayLostError)):
-        [one async for one in (api.result_chunks("id1") if pieces else api.events("id1"))]
+        [one async for one in requests(calls, limit_s=limit_s).events("id1")]
     assert max(0.0, limit_s - following.RECONNECT_BACKOFF.max_s) <= looptime <= limit_s
+
+
+@pytest.mark.parametrize("limit_s", [RETRY_LIMIT_S, 60.0, 0.0])
+async def test_pieces_outlast_an_outage_as_long_as_calls_do(looptime: float, limit_s: float) -> None:
+    calls = Calls()
+    calls.failures = [LOST] * 10_000
+    with pytest.raises(GatewayLostError):
+        [one async for one in requests(calls, limit_s=limit_s).result_chunks("id1")]
+    assert max(0.0, limit_s - CALL_BACKOFF.max_s) <= looptime <= limit_s

@@ -38,6 +38,34 @@ async def test_a_big_result_is_streamed(serve: Serve, store: Store) -> None:
             assert answer.status == 200
 
 
+@pytest.mark.parametrize("method", ["GET", "DELETE"])
+async def test_of_a_result_that_is_larger_than_wanted_the_size_is_sent(serve: Serve, store: Store, method: str) -> None:
+    result = b"[" + b"1" * 98 + b"]"
+    store.memory.seed([(f"{PREFIX}id1/status/completed", b""), (f"{PREFIX}id1/result.json", result)])
+    small = f'{{"id":"id1","status":"completed","result_bytes":100,{COMPLETED}}}\n'.encode()
+    async with serve() as http:
+        for limit, is_left_out in ((0, True), (99, True), (100, False), (10**12 - 1, False)):
+            async with http.request(method, f"/api/id1?max_result_bytes={limit}") as answer:
+                body = await answer.read()
+            assert (body == small) is is_left_out
+            assert (result in body) is not is_left_out
+        async with http.get("/api/id1?wait=5&max_result_bytes=0") as answer:
+            assert await answer.read() == small
+
+
+@pytest.mark.parametrize("given", ["", "-1", "x", "1" * 13, "1&max_result_bytes=2"])
+async def test_a_wrong_limit_of_a_result_is_refused_before_anything_is_done(
+    serve: Serve, store: Store, given: str
+) -> None:
+    store.memory.seed([(f"{PREFIX}id1/status/in_queue", b"")])
+    before = set(store.objects)
+    async with serve() as http:
+        for method in ("GET", "DELETE"):
+            async with http.request(method, f"/api/id1?max_result_bytes={given}") as answer:
+                assert (answer.status, (await answer.json())["code"]) == (400, "invalid_max_result_bytes")
+    assert set(store.objects) == before
+
+
 async def test_a_client_can_detect_a_truncated_result(serve: Serve, store: Store) -> None:
     store.memory.seed([(f"{PREFIX}id1/status/completed", b""), (f"{PREFIX}id1/result.json", b"1" * 1_000_000)])
     store.break_at("stream", "")

@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 
 from dequeuer.client import following, jobs
+from dequeuer.commands import results
 from dequeuer.core.retry import Backoff
-from dequeuer.jobs_command import results
 from tests.gateway.jobs import JobStage
 
 NO_PAUSE = Backoff(initial_s=0.0, max_s=0.0)

@@ -12,7 +12,7 @@ import pytest
 
 from dequeuer.commands.output import Output
 from dequeuer.core.errors import ConfigurationError
-from dequeuer.requests_command import calling, tailing
+from dequeuer.requests_command import calling, refused, tailing, waiting
 from dequeuer.requests_command.calling import run_call
 from dequeuer.requests_command.options import Options, SubmitArguments
 from tests.client.stage import HOLD, answer, canned, events
@@ -170,13 +170,13 @@ async def test_a_file_that_cannot_be_read_stops_the_command_before_anything_is_s
 @pytest.mark.parametrize("many", [False, True])
 async def test_an_option_that_the_client_cannot_send_is_a_fault_of_the_command_line(many: bool) -> None:
     """The command line has checks of its own; a rule of the client that they lack is told as they are."""
-    for refused in (
+    for submission in (
         SubmitArguments(data="1", splits_lines=many, headers=(("Host", "x"),)),
         SubmitArguments(data="1", splits_lines=many, cancel_after_s=1e12),
         SubmitArguments(data="1", splits_lines=many, key="\n"),
     ):
         async with canned(answer({"id": ONE})) as gateway:
-            options = Options(command="submit", api="hello", submission=refused)
+            options = Options(command="submit", api="hello", submission=submission)
             with pytest.raises(ConfigurationError):
                 await run_call(options, gateway.url, Output(io.StringIO(), io.StringIO()))
         assert gateway.requests == []
@@ -198,12 +198,89 @@ async def test_a_result_that_is_not_there_is_said(tmp_path: Path) -> None:
     assert await asyncio.to_thread((tmp_path / "result.json").read_bytes) == b'{"n":1}'
 
 
-async def test_a_result_that_is_too_large_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(calling, "MAX_RESULT_BYTES", 10)
-    async with canned(answer(completed("x" * (2 << 20)))) as gateway:
-        done = await call(gateway.url, "result", "hello", ONE)
-    assert (done.status, done.out) == (1, "")
-    assert done.err == f"dequeuer result: a result has more than 10 bytes: `curl {gateway.url}/hello/ID` has it\n"
+@pytest.mark.parametrize(
+    ("line", "asked"),
+    [
+        ("status hello {id}", "GET /hello/{id}?max_result_bytes=0"),
+        ("status hello {id} {id}", "GET /hello/{id}?max_result_bytes=0"),
+        ("status hello {id} --json", "GET /hello/{id}"),
+        ("cancel hello {id}", "DELETE /hello/{id}?max_result_bytes=0"),
+        ("cancel hello {id} --json", "DELETE /hello/{id}"),
+        ("wait hello {id}", "GET /hello/{id}?wait=30&max_result_bytes=0"),
+        ("wait hello {id} --json", "GET /hello/{id}?wait=30&max_result_bytes=65536"),
+        ("result hello {id}", "GET /hello/{id}?max_result_bytes=65536"),
+    ],
+)
+async def test_a_result_that_nobody_prints_is_not_asked_for(line: str, asked: str) -> None:
+    async with canned(answer(failed())) as gateway:
+        await call(gateway.url, *line.format(id=ONE).split())
+    assert {first for first, _ in gateway.requests} == {asked.format(id=ONE)}
+
+
+LARGE = document(result_bytes=70_002)
+LARGE_RESULT = completed("x" * 70_000)
+
+
+async def test_large_results_are_in_the_lines_for_programs(tmp_path: Path) -> None:
+    async with canned(answer(LARGE), answer(LARGE_RESULT)) as gateway:
+        waited = await call(gateway.url, "wait", "hello", ONE, "--json")
+    async with canned(answer({"id": ONE}), answer(LARGE), answer(LARGE_RESULT)) as gateway:
+        submitted = await call(gateway.url, "submit", "hello", "--data", "1", "--wait", "--json")
+    assert json.loads(waited.out) == json.loads(submitted.out) == LARGE_RESULT
+    file = tmp_path / "all.jsonl"
+    file.write_text("1\n2\n")
+    answers = [
+        answer({"id": ONE}),
+        answer(LARGE),
+        answer(LARGE_RESULT),
+        answer({"id": OTHER}),
+        answer(completed(2, OTHER)),
+    ]
+    async with canned(*answers) as gateway:
+        many = await call(gateway.url, "submit", "hello", str(file), "--lines", "--wait", "--concurrency", "1")
+    assert (many.status, many.err) == (0, "")
+    assert [json.loads(line) for line in many.lines] == [
+        {"index": 0, "id": ONE, "result": "x" * 70_000},
+        {"index": 1, "id": OTHER, "result": 2},
+    ]
+
+
+async def test_a_result_that_is_too_large_for_a_line_is_said_of_its_request_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (calling, refused):
+        monkeypatch.setattr(module, "MAX_RESULT_BYTES", 10)
+    whole = answer(completed("x" * (2 << 20)))
+    said = f"the result of request {ONE} has more than 10 bytes: `dequeuer result hello {ONE}` has it"
+    monkeypatch.setattr(waiting, "MAX_WAITS", 1)
+    for command in ("status", "cancel", "wait"):
+        first = [answer(LARGE), whole] if command == "wait" else [whole]
+        async with canned(*first, answer(completed(2, OTHER))) as gateway:
+            done = await call(gateway.url, command, "hello", ONE, OTHER, "--json")
+        assert (done.status, done.err) == (1, f"dequeuer {command}: {said}\n")
+        assert [json.loads(line) for line in done.lines] == [
+            {"faults": [{"kind": "error", "message": said}]},
+            completed(2, OTHER),
+        ]
+    file = tmp_path / "all.jsonl"
+    file.write_text("1\n2\n")
+    answers = [answer({"id": ONE}), answer(LARGE), whole, answer({"id": OTHER}), answer(completed(2, OTHER))]
+    async with canned(*answers) as gateway:
+        many = await call(gateway.url, "submit", "hello", str(file), "--lines", "--wait", "--concurrency", "1")
+    assert (many.status, many.err) == (1, f"dequeuer submit: {file}, line 1 has no line: {said}\n")
+    assert [json.loads(line) for line in many.lines] == [
+        {"index": 0, "id": ONE, "error": {"message": f"has no line: {said}"}},
+        {"index": 1, "id": OTHER, "result": 2},
+    ]
+
+
+async def test_a_file_of_a_large_result_is_written_anew_after_a_cut(tmp_path: Path) -> None:
+    whole = answer(b'{"id":"%b","status":"completed","result":"%b"}' % (ONE.encode(), b"x" * 70_000))
+    file = tmp_path / "result.json"
+    async with canned(answer(LARGE), answer(LARGE), whole[:-30_000], answer(LARGE), whole) as gateway:
+        done = await call(gateway.url, "result", "hello", ONE, "--output", str(file))
+    assert (done, len(gateway.requests)) == (Ended(0, "", ""), 5)
+    assert await asyncio.to_thread(file.read_text) == json.dumps("x" * 70_000)
 
 
 async def test_the_newest_requests_are_a_table() -> None:

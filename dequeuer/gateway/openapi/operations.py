@@ -23,6 +23,7 @@ from dequeuer.gateway.openapi.parameters import (
     ONLY,
     REDRIVE,
     REQUEST_ID,
+    RESULT_LIMIT,
     STATUS,
     SUBMIT_HEADERS,
     WAIT,
@@ -90,7 +91,7 @@ _SUBMIT: Final = Operation(
 _REPORT: Final = Operation(
     summary="Ask for the status of a request, and its result",
     tag="requests",
-    parameters=(REQUEST_ID, WAIT),
+    parameters=(REQUEST_ID, WAIT, RESULT_LIMIT),
     answers={200: _STATUS},
     errors=_errors(_TEXT_ERROR, 404, _400=_PROBLEM, _503=_PROBLEM),
 )
@@ -98,7 +99,7 @@ _REQUEST_ERRORS: Final = _errors(_PROBLEM, 404, _400=_TEXT_ERROR, _404=_TEXT_ERR
 _CANCEL: Final = Operation(
     summary="Ask for the cancellation of a request",
     tag="requests",
-    parameters=(REQUEST_ID,),
+    parameters=(REQUEST_ID, RESULT_LIMIT),
     answers={200: _STATUS},
     errors=_REQUEST_ERRORS,
 )

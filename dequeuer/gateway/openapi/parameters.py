@@ -12,6 +12,7 @@ from dequeuer.gateway.idempotency_key import IDEMPOTENCY_HEADER, MAX_KEY_CHARS
 from dequeuer.gateway.list_limit import MAX_LISTED
 from dequeuer.gateway.openapi.schemas import TEXT, Json
 from dequeuer.gateway.priorities import PRIORITY_HEADER, PRIORITY_PARAMETER
+from dequeuer.gateway.result_limit import MAX_DIGITS, RESULT_LIMIT_PARAMETER
 from dequeuer.gateway.waiting import MAX_WAIT_S
 from dequeuer.gateway.webhooks import WEBHOOK_HEADER
 from dequeuer.jobs.names import JOB_ID as ID_OF_JOB
@@ -37,6 +38,12 @@ _NAME: Final = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$"
 REQUEST_ID: Final = _parameter("path", "request_id", "Of the request.", {"type": "string", "pattern": _ID})
 WAIT: Final = _parameter(
     "query", "wait", "Seconds to wait for the end.", {"type": "integer", "minimum": 0, "maximum": MAX_WAIT_S}
+)
+RESULT_LIMIT: Final = _parameter(
+    "query",
+    RESULT_LIMIT_PARAMETER,
+    "Of a larger result only the size is sent.",
+    {"type": "integer", "minimum": 0, "maximum": 10**MAX_DIGITS - 1},
 )
 SUBMIT_HEADERS: Final = (
     _parameter("header", "Prefer", "`wait=N`: wait up to N seconds for the result.", TEXT),

@@ -110,7 +110,7 @@ _FAULT: Final = objects({"kind": TEXT, "message": TEXT})
 
 SCHEMAS: Final[Mapping[str, Json]] = {
     "Submitted": objects({"id": TEXT}),
-    "Status": objects({"id": TEXT, "status": _STATUS_WORD}, {"result": {}, **_STATUS}),
+    "Status": objects({"id": TEXT, "status": _STATUS_WORD}, {"result": {}, "result_bytes": _COUNT, **_STATUS}),
     "Listed": objects(
         {"id": TEXT, "status": _STATUS_WORD},
         {**{name: schema for name, schema in _STATUS.items() if name != "attempts"}, "receives": _COUNT},
