@@ -13,8 +13,10 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-IN_PARTS = {"mutations": 3, "sdk": 3, "py319": 4, "py320": 4}
+IN_PARTS = {"mutations": 3, "sdk": 3, "simulation": 3, "py319": 4, "py320": 4}
 """Environments of which a change gets a part, and how many parts there are."""
+SIMULATED = {"faults": 3, "jobs": 3, "simulation": 3}
+"""The same of the worlds of the simulation."""
 
 pytestmark = pytest.mark.skipif(
     not all(map(shutil.which, ("bash", "nice", "sed", "tee"))), reason=".ci/run needs bash and the usual commands"
@@ -23,11 +25,20 @@ pytestmark = pytest.mark.skipif(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """What `.ci/run` did: its status, its last lines, `PART` and seconds by environment of tox."""
+    """What `.ci/run` did.
+
+    Attributes:
+        parts: `PART` by environment of tox.
+        worlds: `SIMULATION_PART` by environment.
+        installers: which installer, with which index, by environment.
+        limits: seconds by environment.
+    """
 
     status: int
     summary: list[str]
     parts: dict[str, str]
+    worlds: dict[str, str]
+    installers: dict[str, str]
     limits: dict[str, int]
 
 
@@ -36,20 +47,29 @@ def program(path: Path, text: str) -> None:
     path.chmod(0o755)
 
 
-def run(folder: Path, failing: tuple[str, ...] = (), **environment: str) -> Run:
-    """Run it where no system package is installed, and on two other Pythons than this one."""
+def run(folder: Path, failing: tuple[str, ...] = (), *, has_uv: bool = True, **environment: str) -> Run:
+    """Run it where no system package is installed, and on two other Pythons than this one.
+
+    `INDEX` is the index of pip's settings; with `has_uv` uv reaches one.
+    """
     programs, project, log = folder / "bin", folder / "project", folder / "log"
-    for needed in (programs, project / ".ci", project / "scripts"):
+    for needed in (programs / "pip", programs / "uv", project / ".ci", project / "scripts"):
         needed.mkdir(parents=True)
-    tox = f"""
-for word in "$@"; do name="$word"; done
-echo "$name ${{PART-}}" >>{shlex.quote(str(log))}
-case " {" ".join(failing)} " in *" $name "*) exit 3 ;; esac"""
-    program(programs / "tox", tox)
+    for venv in ("pip", "uv"):
+        program(
+            programs / venv / "tox",
+            f"""for word in "$@"; do name="$word"; done
+printf '%s\\t%s\\t%s\\t%s\\n' "$name" "${{PART-}}" "${{SIMULATION_PART-}}" "{venv} ${{UV_DEFAULT_INDEX-}}" \\
+    >>{shlex.quote(str(log))}
+case " {" ".join(failing)} " in *" $name "*) exit 3 ;; esac""",
+        )
+    program(programs / "uv" / "pip", '[ "$1" = install ] || [ -n "${INDEX-}" ] && echo "${INDEX-}"')
+    program(programs / "uv" / "uv", f"exit {0 if has_uv else 2}")
     program(
         programs / "python3",
         f"""if [ "${{*:1:2}}" != "-m venv" ]; then exec {shlex.quote(sys.executable)} "$@"; fi
-mkdir -p .venv/bin && cp {shlex.quote(str(programs / "tox"))} .venv/bin/""",
+mkdir -p "$3/bin" && case "$3" in .venv) from=pip ;; *) from=uv ;; esac
+cp {shlex.quote(str(programs))}/$from/* "$3/bin/\"""",
     )
     for version in ("3.19", "3.20"):
         program(programs / f"python{version}", "exit 0")
@@ -65,7 +85,8 @@ exec "$@\"""",
     (project / "README.md").write_text("$ python3 -m venv .venv && .venv/bin/tox -e py,integration\n", encoding="utf-8")
     (project / "Dockerfile").write_text("ARG BASE=example/python:3.19-slim\n", encoding="utf-8")
     shutil.copy(ROOT / ".ci" / "run", project / ".ci" / "run")
-    inherited = {name: value for name, value in os.environ.items() if name != "PART"}
+    own = {"PART", "SIMULATION_PART", "PIP_INDEX_URL", "UV_DEFAULT_INDEX"}
+    inherited = {name: value for name, value in os.environ.items() if name not in own}
     ended = subprocess.run(
         [project / ".ci" / "run"],
         env={
@@ -83,19 +104,23 @@ exec "$@\"""",
         check=False,
     )
     assert "=== summary" in ended.stdout, ended.stdout
-    called = [line.partition(" ") for line in log.read_text(encoding="utf-8").splitlines()]
+    called = [line.split("\t") for line in log.read_text(encoding="utf-8").splitlines()]
     limited = [line.partition(" ") for line in seconds.read_text(encoding="utf-8").splitlines()]
     return Run(
         status=ended.returncode,
         summary=ended.stdout.partition("=== summary")[2].splitlines(),
-        parts={name: part for name, _, part in called},
+        parts={name: part for name, part, _, _ in called},
+        worlds={name: part for name, _, part, _ in called},
+        installers={name: installer for name, _, _, installer in called},
         limits={name: int(limit) for limit, _, name in limited},
     )
 
 
 def test_each_check_of_a_change_is_whole_but_those_that_are_named_with_their_part(tmp_path: Path) -> None:
     found = run(tmp_path)
-    assert found.parts == dict.fromkeys(found.parts, "") | {name: f"1/{parts}" for name, parts in IN_PARTS.items()}
+    everywhere = dict.fromkeys(found.parts, "")
+    assert found.parts == everywhere | {name: f"1/{parts}" for name, parts in IN_PARTS.items()}
+    assert found.worlds == everywhere | {name: f"1/{parts}" for name, parts in SIMULATED.items()}
     assert "py,integration" in found.parts
     assert (found.status, [line for line in found.summary if line.startswith("FAILED")]) == (0, [])
 
@@ -104,6 +129,7 @@ def test_each_check_of_a_change_is_whole_but_those_that_are_named_with_their_par
 def test_a_part_that_is_asked_for_is_one_of_the_same_checks_alone(tmp_path: Path, part: str, limit_s: int) -> None:
     found = run(tmp_path, PART=part)
     assert found.parts == dict.fromkeys(found.parts, "") | dict.fromkeys(IN_PARTS, part)
+    assert found.worlds == dict.fromkeys(found.parts, "") | dict.fromkeys(SIMULATED, part)
     assert {found.limits[name] for name in IN_PARTS} == {limit_s}  # all of them take longer than a part
 
 
@@ -112,3 +138,30 @@ def test_a_check_that_fails_fails_the_run_on_either_side(tmp_path: Path) -> None
     failed = [line.rpartition(", ")[0] for line in found.summary if line.startswith("FAILED")]
     assert failed == ["FAILED  pods of Kubernetes (exit status 3", "FAILED  Helm chart (exit status 3"]
     assert (found.status, found.summary[-1].partition(" after")[0]) == (1, "ci: FAILED")
+
+
+@pytest.mark.parametrize(
+    ("environment", "told"),
+    [
+        ({}, ""),
+        ({"INDEX": "https://index.test/simple"}, "https://index.test/simple"),
+        (
+            {"INDEX": "https://index.test/simple", "PIP_INDEX_URL": "https://other.test/simple"},
+            "https://other.test/simple",
+        ),
+        ({"INDEX": "https://index.test/simple", "UV_DEFAULT_INDEX": "https://uv.test"}, "https://uv.test"),
+    ],
+)
+def test_uv_installs_all_environments_but_those_of_the_readme_from_the_index_of_pip(
+    tmp_path: Path, environment: dict[str, str], told: str
+) -> None:
+    found = run(tmp_path, **environment)
+    first = found.installers.pop("py,integration")
+    assert first.startswith("pip ")
+    assert set(found.installers.values()) == {f"uv {told}"}
+
+
+def test_where_uv_reaches_no_index_pip_installs_all_environments(tmp_path: Path) -> None:
+    found = run(tmp_path, has_uv=False)
+    assert set(found.installers.values()) == {"pip "}
+    assert found.status == 0
