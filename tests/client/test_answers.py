@@ -14,6 +14,7 @@ from dequeuer.client.errors import (
     GatewayLostError,
     InvalidAnswerError,
     RequestRefusedError,
+    TooManyRequestsError,
 )
 from tests.client.stage import HOLD, answer, calling, canned, chunked, refusal, status_fields
 from tests.jobs.stage import JOB
@@ -104,6 +105,18 @@ async def test_a_gateway_that_is_busy_is_asked_again() -> None:
     with pytest.raises(GatewayBusyError, match="try again") as caught:
         await report(busy)
     assert caught.value.retry_after_s == 7.0
+
+
+async def test_a_caller_that_sends_too_much_is_told_so_and_asked_to_wait() -> None:
+    """Other than of a gateway that is busy, also a submission without a key is sent again then."""
+    response = answer({"code": "too_many_requests", "detail": "at most 5 a second"}, 429, Retry_After="2")
+    assert await report(response, OK) == 2
+    with pytest.raises(TooManyRequestsError, match="at most 5 a second") as caught:
+        await report(response)
+    assert caught.value.retry_after_s == 2.0
+    with pytest.raises(GatewayBusyError) as busy:
+        await report(answer({"code": "unavailable", "detail": "away"}, 503))
+    assert not isinstance(busy.value, TooManyRequestsError)
 
 
 @pytest.mark.parametrize("status", [429, 502, 503, 504])

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from dequeuer.client.errors import InvalidAnswerError
-from dequeuer.client.request_status import MAX_ATTEMPTS, request_status
+from dequeuer.client.request_status import MAX_ATTEMPTS, Attempt, RequestFailure, RequestProgress, request_status
 
 BEGIN: dict[str, Any] = {"id": "id1", "status": "completed"}
 
@@ -53,12 +53,47 @@ def test_all_that_is_known_has_its_type() -> None:
     assert status.result_bytes == 70_000
 
 
-@pytest.mark.parametrize("value", [None, 7, -1, 1e400, "x", "", [], [1], {}, {"a": {}}, True, "9999-99-99T00:00:00Z"])
+@pytest.mark.parametrize(
+    "value", [None, 7, -1, 1e400, "x", "", [], [1], [{}], {}, {"a": {}}, True, "9999-99-99T00:00:00Z"]
+)
 def test_fields_of_other_types_are_not_known(value: object) -> None:
     names = ("created", "started", "ended", "cancel_requested", "attempts", "progress", "error", "timestamp")
     status = request_status(document(**dict.fromkeys(names, value)).replace(b"Infinity", b"1e400"))
     assert (status.created, status.started, status.ended, status.cancel_requested) == (None,) * 4
-    assert status.attempts == ()
+    assert status.attempts == ((Attempt(),) if value == [{}] else ())
+    is_filled = value == {"a": {}}
+    assert status.progress == (RequestProgress() if is_filled else None)
+    assert status.error == (RequestFailure() if is_filled else None)
+
+
+@pytest.mark.parametrize("value", [None, [], [1], {}, {"a": {}}, True])
+def test_fields_within_of_other_types_are_not_known(value: object) -> None:
+    of_attempts = ("began", "ended", "worker", "outcome", "code", "reason", "status_code")
+    status = request_status(
+        document(
+            attempts=[dict.fromkeys(of_attempts, value)],
+            progress=dict.fromkeys(("progress", "message", "at"), value),
+            error=dict.fromkeys(("code", "message", "status_code"), value),
+            result_bytes=value,
+        )
+    )
+    assert status.attempts == (Attempt(),)
+    assert (status.progress, status.error, status.result_bytes) == (RequestProgress(), RequestFailure(), None)
+
+
+def test_numbers_are_no_texts_and_texts_are_no_numbers() -> None:
+    status = request_status(
+        document(
+            attempts=[{"began": 7, "worker": 7, "reason": 7, "status_code": "7"}],
+            progress={"progress": "0.5", "message": 7, "at": 7},
+            error={"code": 7, "message": 7, "status_code": "7"},
+        )
+    )
+    assert status.attempts == (Attempt(),)
+    assert (status.progress, status.error) == (RequestProgress(), RequestFailure())
+    for number in (-1, 0.5, 1e400):
+        text = document(error={"status_code": number}, result_bytes=number).replace(b"Infinity", b"1e400")
+        assert (request_status(text).error, request_status(text).result_bytes) == (RequestFailure(), None)
 
 
 def test_texts_are_made_safe_for_a_terminal_and_lists_are_bounded() -> None:

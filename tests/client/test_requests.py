@@ -227,6 +227,19 @@ async def test_a_result_of_any_size_comes_in_pieces(store: Store, gateway: Gatew
     assert max(map(len, chunks)) <= 64 * 1024 + 1
 
 
+async def test_the_gateway_is_asked_to_wait() -> None:
+    done = answer({"id": "id1", "status": "completed"}, Connection="close")
+    async with canned(done) as gateway, Client(gateway.url) as client:
+        api = client.api("api")
+        await api.run(b"x", 90.0)
+        await api.run(b"x", key="")
+        await api.wait("id1")
+        await api.status("id1")
+    of_submissions = [[line for line in head.split("\r\n") if "wait" in line] for head in gateway.heads[:2]]
+    assert of_submissions == [["Prefer: wait=30"], []]
+    assert [first for first, _ in gateway.requests[2:]] == ["GET /api/id1?wait=30", "GET /api/id1"]
+
+
 async def test_a_status_is_had_without_its_result(store: Store, gateway: Gateway) -> None:
     complete(store, result=b'"' + b"x" * 98 + b'"')
     async with served(gateway, max_result_bytes=1) as api:
