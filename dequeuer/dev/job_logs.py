@@ -40,7 +40,11 @@ class JobLogs:
 
     def look(self) -> None:
         """Show the lines that came since the last look."""
-        for path in sorted(self._work_folder.glob(_PATTERN)):
+        try:
+            paths = sorted(self._work_folder.glob(_PATTERN))
+        except OSError:  # no more open files, or a folder was removed meanwhile: the next look shows all
+            return
+        for path in paths:
             if not path.name.endswith(_HIDDEN):
                 self._look_at(path)
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dequeuer.core.errors import clip
+from dequeuer.process.proc_stat import parent_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +38,7 @@ def kill(process: JobProcess, controller_pid: int) -> bool:
     except OSError:
         return False
     try:
-        if _parent_of(Path(f"/proc/{process.pid}")) != controller_pid:
+        if parent_of(Path(f"/proc/{process.pid}")) != controller_pid:
             return False
         with suppress(ProcessLookupError, PermissionError):
             signal.pidfd_send_signal(descriptor, signal.SIGKILL)
@@ -49,7 +50,7 @@ def kill(process: JobProcess, controller_pid: int) -> bool:
 
 def _children(controller_pid: int) -> Iterator[JobProcess]:
     for folder in Path("/proc").glob("[0-9]*"):
-        if _parent_of(folder) != controller_pid:
+        if parent_of(folder) != controller_pid:
             continue
         try:
             command = (folder / "cmdline").read_bytes()
@@ -58,14 +59,6 @@ def _children(controller_pid: int) -> Iterator[JobProcess]:
             continue
         if command:  # it has not ended
             yield JobProcess(pid=int(folder.name), name=_name(command, environment))
-
-
-def _parent_of(folder: Path) -> int | None:
-    try:
-        stat = (folder / "stat").read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return None
-    return int(stat.rpartition(")")[2].split()[1])  # the name before it may have blanks and brackets
 
 
 def _name(command: bytes, environment: bytes) -> str:

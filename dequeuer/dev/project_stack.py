@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import aiohttp
 
@@ -24,7 +23,7 @@ from dequeuer.dev.pod import is_container_name, is_sidecar_name
 from dequeuer.dev.process_specs import ProcessSpecs
 from dequeuer.dev.project import Project
 from dequeuer.dev.project_processes import ProjectProcesses
-from dequeuer.dev.running import run_supervised
+from dequeuer.dev.running import run_beside, run_supervised
 from dequeuer.dev.supervisor import Supervisor
 
 
@@ -51,7 +50,7 @@ class ReadyProject:
     page_url: str | None
 
 
-Use: TypeAlias = Callable[[ReadyProject], Awaitable[int]]
+Use: TypeAlias = Callable[[ReadyProject], Coroutine[Any, Any, int]]
 """Uses a project, and returns the exit status."""
 
 
@@ -114,26 +113,20 @@ class ProjectStack:
         self._display.print_text(f"starting SQS and S3, the gateway and what {names} {need}, on loopback ...")
         async with aiohttp.ClientSession(trust_env=False) as session:
             await self._processes.start(supervisor, session)
-            beside = {asyncio.create_task(self._logs.follow(), name="dev-job-logs")}
+            beside = [self._logs.follow()]
             if self._chaos is not None:
                 self._display.print_text(self._chaos.announcement)
-                beside.add(asyncio.create_task(self._chaos.run(), name="dev-chaos"))
-            try:
-                return await self._use(
-                    ReadyProject(
-                        project=self._project,
-                        addresses=self._addresses,
-                        session=session,
-                        logs=self._logs,
-                        work_folder=self._processes.work_folder,
-                        followed=self._followed,
-                        page_url=None if self._page is None else self._page.url,
-                    )
-                )
-            finally:
-                for task in beside:
-                    task.cancel()
-                await asyncio.wait(beside)
+                beside.append(self._chaos.run())
+            ready = ReadyProject(
+                project=self._project,
+                addresses=self._addresses,
+                session=session,
+                logs=self._logs,
+                work_folder=self._processes.work_folder,
+                followed=self._followed,
+                page_url=None if self._page is None else self._page.url,
+            )
+            return await run_beside(self._use(ready), *beside)
 
     def _on_line(self, name: str, line: str) -> None:
         if self._options.demo and not self._options.verbose:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Coroutine
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from dequeuer.dev.display import Display
 from dequeuer.dev.supervisor import StopRequestedError, Supervisor
+
+T = TypeVar("T")
 
 EXIT_OK: Final = 0
 EXIT_FAILED: Final = 1
@@ -32,3 +35,20 @@ async def run_supervised(
         except StopRequestedError:
             display.print_text("stopping, running work first (Ctrl-C again: at once)")
     return EXIT_INTERRUPTED if once else EXIT_OK
+
+
+async def run_beside(work: Coroutine[Any, Any, T], *others: Coroutine[Any, Any, None]) -> T:
+    """Return the result of `work`. The others run meanwhile, and are cancelled at its end; an error of one ends it."""
+    working = asyncio.create_task(work, name="dev-use")
+    running: set[asyncio.Task[Any]] = {working, *(asyncio.create_task(other, name="dev-beside") for other in others)}
+    try:
+        while not working.done():
+            ended, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+            for other in ended - {working}:
+                other.result()
+        return working.result()
+    finally:
+        for task in running:
+            task.cancel()
+        if running:
+            await asyncio.wait(running)

@@ -15,6 +15,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
+from dequeuer.process.proc_stat import session_of
+
 INTERVAL_S: Final = 0.25
 PROC: Final = Path("/proc")
 _RESIDENT = re.compile(rb"^Rss(?:Anon|Shmem):\s+(\d+) kB$", re.MULTILINE)
@@ -31,10 +33,10 @@ def can_measure(proc: Path = PROC) -> bool:
 
 def above(limits: Mapping[int, int], proc: Path = PROC) -> dict[int, int]:
     """Return the sessions that use more than their limit, and how much, in bytes. Blocks."""
-    processes: defaultdict[int, list[Path]] = defaultdict(list)
+    processes: defaultdict[int | None, list[Path]] = defaultdict(list)
     for name in os.listdir(proc):  # noqa: PTH208 - of hundreds, a few times a second
         if name.isdigit():
-            processes[_session_of(proc / name)].append(proc / name)
+            processes[session_of(proc / name)].append(proc / name)
     used = {}
     for session, limit in limits.items():
         # What processes share is counted once for each of them here, so this is never too low. The exact look walks
@@ -44,14 +46,6 @@ def above(limits: Mapping[int, int], proc: Path = PROC) -> dict[int, int]:
             if size > limit:
                 used[session] = size
     return used
-
-
-def _session_of(folder: Path) -> int:
-    try:
-        # The name of the program, in parentheses, may hold anything.
-        return int((folder / "stat").read_bytes().rpartition(b")")[2].split()[3])
-    except (OSError, IndexError):  # it has ended
-        return -1
 
 
 def _proportional(folder: Path) -> int:

@@ -2,25 +2,30 @@ from __future__ import annotations
 
 import asyncio
 import os
+import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from dequeuer.dev.chaos import Chaos
-from dequeuer.dev.chaos_plan import CHAOS_KINDS, ChaosPlan
+from dequeuer.dev.chaos_plan import CHAOS_KINDS, ChaosPlan, kills
 from dequeuer.dev.job_processes import JobProcess, job_processes, kill
 from dequeuer.dev.restarted_process import RestartedProcess
+
+linux_alone = pytest.mark.skipif(sys.platform != "linux", reason="dev kills processes of jobs on Linux alone, by /proc")
 
 
 class Target(RestartedProcess):
     """A process that is killed in the test's mind alone."""
 
-    def __init__(self, name: str, killed: list[str], *, runs: bool = True) -> None:
+    def __init__(self, name: str, killed: list[str], *, runs: bool = True, pid: int | None = None) -> None:
         self._own_name = name
         self._killed = killed
         self._runs = runs
+        self._pid = pid
 
     @property
     def name(self) -> str:
@@ -28,7 +33,7 @@ class Target(RestartedProcess):
 
     @property
     def pid(self) -> int | None:
-        return None
+        return self._pid
 
     def kill(self) -> bool:
         if self._runs:
@@ -36,12 +41,15 @@ class Target(RestartedProcess):
         return self._runs
 
 
-async def run(plan: ChaosPlan, seconds: float, *, runs: bool = True) -> tuple[list[str], list[str], Chaos]:
+async def run(
+    plan: ChaosPlan, seconds: float, *, runs: bool = True, controller_pid: int | None = None
+) -> tuple[list[str], list[str], Chaos]:
     lines: list[str] = []
     killed: list[str] = []
     chaos = Chaos(plan, lines.append)
     for name in ("gateway", "controller", "text api"):
-        chaos.add(Target(name, killed, runs=runs), is_controller=name == "controller")
+        pid = controller_pid if name == "controller" else None
+        chaos.add(Target(name, killed, runs=runs, pid=pid), is_controller=name == "controller")
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(seconds):
             await chaos.run()
@@ -83,6 +91,59 @@ async def test_sqs_and_s3_are_well_again_when_it_ends() -> None:
         assert all(chaos.faults.refuse(service, "") is None for service in ("SQS", "S3") for _ in range(20))
 
 
+ONE_CHILD = """
+import subprocess, sys
+child = subprocess.Popen([sys.executable, "-c", "import sys; sys.stdin.read()", *sys.argv[1:]], stdin=subprocess.PIPE)
+print("started", flush=True)
+print(child.wait(), flush=True)
+"""
+
+
+@contextmanager
+def one_child(arguments: list[str], environment: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a process that has one child, and writes with which status the child has ended."""
+    command = [sys.executable, "-c", ONE_CHILD, *arguments]
+    with subprocess.Popen(command, env={**os.environ, **environment}, stdout=subprocess.PIPE) as process:
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline() == b"started\n"
+            yield process
+        finally:
+            process.kill()  # its child reads the end of its input, and ends
+
+
+def first_of_job_s(seed: int) -> float:
+    """Return when a process of a job is killed for the first time."""
+    passed_s = 0.0
+    for one in kills(seed):
+        passed_s += one.pause_s
+        if one.is_of_job:
+            break
+    return passed_s
+
+
+@pytest.mark.looptime
+@linux_alone
+@pytest.mark.parametrize(
+    ("arguments", "environment", "name"),
+    [
+        (["enqueue", "-jobID", "67a0"], {}, "the enqueuer of a job"),
+        ([], {"DEQUEUER_WORKER_ID": "0"}, "the sidecar of a job"),
+        (["--token", "secret"], {}, f"a container of a job ({Path(sys.executable).name})"),
+    ],
+)
+async def test_a_process_of_a_job_is_killed_and_told_by_what_it_is(
+    arguments: list[str], environment: dict[str, str], name: str
+) -> None:
+    plan = ChaosPlan(kinds=("kills",), seed=7)
+    with one_child(arguments, environment) as controller:
+        # Until the first one: in virtual time the next one comes before the process has ended.
+        lines, killed, _ = await run(plan, first_of_job_s(plan.seed) + 1, controller_pid=controller.pid)
+        assert lines == [*(f"chaos: killed {one}" for one in killed), f"chaos: killed {name}"]
+        assert controller.stdout is not None
+        assert controller.stdout.readline() == b"-9\n"
+
+
 @pytest.fixture
 async def child() -> AsyncIterator[asyncio.subprocess.Process]:
     code = "import sys; sys.stdin.read()"
@@ -94,7 +155,7 @@ async def child() -> AsyncIterator[asyncio.subprocess.Process]:
     await process.wait()
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="dev kills processes of jobs on Linux alone, by /proc")
+@linux_alone
 async def test_children_of_the_controller_are_found_without_their_arguments_and_killed(
     child: asyncio.subprocess.Process,
 ) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 
 import pytest
@@ -94,3 +95,19 @@ def test_of_much_output_a_part_is_read_at_a_time(
     for _ in range(10):
         logs.look()
     assert [line for *_, line in seen] == [f"line {number}" for number in range(10)]
+
+
+def test_folders_that_cannot_be_listed_are_looked_at_again(
+    folder: Path, logs: JobLogs, seen: SEEN, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    LogFile(folder / "worker-0.api.log").write("one")
+
+    def glob(_folder: Path, _pattern: str) -> list[Path]:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "glob", glob)
+        logs.look()
+    assert seen == []
+    logs.look()
+    assert seen == [("sum", "worker-0.api", "one")]

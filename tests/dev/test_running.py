@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from dequeuer.dev.running import run_beside
+
+pytestmark = pytest.mark.looptime
+
+
+async def fail(seconds: float, error: Exception) -> None:
+    await asyncio.sleep(seconds)
+    raise error
+
+
+async def answer(seconds: float) -> int:
+    await asyncio.sleep(seconds)
+    return 42
+
+
+async def test_what_runs_beside_work_is_cancelled_when_the_work_ends() -> None:
+    ended: list[str] = []
+
+    async def follow() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.append("follow")
+
+    assert await run_beside(answer(3), follow(), follow()) == 42
+    assert ended == ["follow", "follow"]
+
+
+async def test_an_error_of_what_runs_beside_work_ends_the_work() -> None:
+    ended: list[str] = []
+
+    async def work() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.append("work")
+
+    async with asyncio.timeout(60):
+        with pytest.raises(LookupError, match="no such process"):
+            await run_beside(work(), asyncio.sleep(1), fail(3, LookupError("no such process")))
+    assert ended == ["work"]
+
+
+async def test_an_error_of_the_work_is_its_own() -> None:
+    with pytest.raises(LookupError, match="no such API"):
+        await run_beside(fail(1, LookupError("no such API")), fail(3, ValueError()))
+
+
+async def test_work_goes_on_when_what_runs_beside_it_has_ended() -> None:
+    assert await run_beside(answer(3), asyncio.sleep(1)) == 42
+
+
+async def test_a_cancellation_ends_all() -> None:
+    ended: list[str] = []
+
+    async def run() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.append("run")
+
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(1):
+            await run_beside(run(), run())
+    assert ended == ["run", "run"]
