@@ -7,6 +7,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,7 +48,9 @@ def program(path: Path, text: str) -> None:
     path.chmod(0o755)
 
 
-def run(folder: Path, failing: tuple[str, ...] = (), *, has_uv: bool = True, **environment: str) -> Run:
+def run(
+    folder: Path, environment: Mapping[str, str] | None = None, *, failing: tuple[str, ...] = (), has_uv: bool = True
+) -> Run:
     """Run it where no system package is installed, and on two other Pythons than this one.
 
     `INDEX` is the index of pip's settings; with `has_uv` uv reaches one.
@@ -95,7 +98,7 @@ exec "$@\"""",
             "PYTHON": str(programs / "python3"),
             "CI_NO_INSTALL": "1",
             "GIT_CEILING_DIRECTORIES": str(folder),
-            **environment,
+            **(environment or {}),
         },
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -127,7 +130,7 @@ def test_each_check_of_a_change_is_whole_but_those_that_are_named_with_their_par
 
 @pytest.mark.parametrize(("part", "limit_s"), [("2/3", 1500), ("1/1", 3000)])
 def test_a_part_that_is_asked_for_is_one_of_the_same_checks_alone(tmp_path: Path, part: str, limit_s: int) -> None:
-    found = run(tmp_path, PART=part)
+    found = run(tmp_path, {"PART": part})
     assert found.parts == dict.fromkeys(found.parts, "") | dict.fromkeys(IN_PARTS, part)
     assert found.worlds == dict.fromkeys(found.parts, "") | dict.fromkeys(SIMULATED, part)
     assert {found.limits[name] for name in IN_PARTS} == {limit_s}  # all of them take longer than a part
@@ -155,7 +158,7 @@ def test_a_check_that_fails_fails_the_run_on_either_side(tmp_path: Path) -> None
 def test_uv_installs_all_environments_but_those_of_the_readme_from_the_index_of_pip(
     tmp_path: Path, environment: dict[str, str], told: str
 ) -> None:
-    found = run(tmp_path, **environment)
+    found = run(tmp_path, environment)
     first = found.installers.pop("py,integration")
     assert first.startswith("pip ")
     assert set(found.installers.values()) == {f"uv {told}"}
