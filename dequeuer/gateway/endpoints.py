@@ -41,7 +41,7 @@ class Endpoint:
     api_name: str
     kind: str
     path: str
-    job_api: DeployedApi | None = None
+    job_api: DeployedApi | None = field(default=None, repr=False)  # as `spec`
     address: tuple[str, int] | None = None
     split: Split | None = None
     spec: ApiSpec | None = field(default=None, repr=False)  # its environment variables may be secrets

@@ -125,16 +125,18 @@ def test_the_endpoints_of_a_file(tmp_path: Path) -> None:
 
 
 def test_jobs_show_of_their_api_what_the_gateway_does(tmp_path: Path) -> None:
-    job = (
-        ASYNC.replace("image: text", "image: text, command: [run]")
-        .replace("text", "sum")
-        .replace("AsyncAPI", "BatchAPI")
-    )
+    job = """\
+- name: sum
+  kind: BatchAPI
+  pod: {containers: [{name: api, image: sum, command: [run], env: {PASSWORD: quite secret}}]}
+"""
     one, other = load_endpoints(written(tmp_path, ASYNC + job), {"text": URL})
     assert one.job_api is None
     assert other.job_api is not None
     assert other.job_api is other.spec
     assert (other.job_api.kind, other.job_api.config["index"]) == ("BatchAPI", 1)
+    assert "secret" in str(other.job_api.config)
+    assert "secret" not in repr(other)
 
 
 def test_an_async_api_needs_its_queue(tmp_path: Path) -> None:
