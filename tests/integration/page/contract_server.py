@@ -14,14 +14,11 @@ from typing import Final
 from aiohttp import web
 
 import dequeuer
+from dequeuer.ui.headers import add_headers
+from dequeuer.ui.static_files import INDEX, LOGIN, load_static_files
 from tests.integration.page.world import JOB_ID, Json, World
 
 STATIC: Final = Path(dequeuer.__file__).parent / "ui" / "static"
-POLICY: Final = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-)
-_TYPES: Final = {"js": "text/javascript", "css": "text/css", "html": "text/html", "svg": "image/svg+xml"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +43,7 @@ class ContractServer:
         self.wants_token = False
         self.is_silent = False
         self.url = ""
+        self._files = load_static_files()
         self._streams: set[asyncio.Queue[bytes | None]] = set()
         self._loop = asyncio.new_event_loop()
         self._started = threading.Event()
@@ -70,6 +68,11 @@ class ContractServer:
         """End the streams of all pages."""
         self._loop.call_soon_threadsafe(self._put, None)
 
+    @property
+    def streams(self) -> int:
+        """How many pages follow the events."""
+        return len(self._streams)
+
     def _put(self, text: bytes | None) -> None:
         for stream in self._streams:
             stream.put_nowait(text)
@@ -82,9 +85,9 @@ class ContractServer:
     async def _serve(self) -> None:
         self._stopping = asyncio.Event()
         app = web.Application(client_max_size=16 * 1024 * 1024)
-        app.on_response_prepare.append(_set_headers)
-        app.router.add_get("/", _page)
-        app.router.add_get("/static/{name}", _file)
+        app.on_response_prepare.append(add_headers)
+        app.router.add_get("/", self._page)
+        app.router.add_get("/static/{name}", self._file)
         app.router.add_get("/api/events", self._events)
         app.router.add_get("/api/apis", self._apis)
         app.router.add_get("/api/apis/{api}/requests", self._requests)
@@ -105,6 +108,12 @@ class ContractServer:
         await self._stopping.wait()
         self._put(None)
         await runner.cleanup()
+
+    async def _page(self, request: web.Request) -> web.Response:
+        return self._files[LOGIN].response(401) if self.wants_token else self._files[INDEX].response()
+
+    async def _file(self, request: web.Request) -> web.Response:
+        return self._files[request.match_info["name"]].response()
 
     async def _events(self, request: web.Request) -> web.StreamResponse:
         if self.wants_token:
@@ -214,23 +223,6 @@ class ContractServer:
         if "redrive" in request.query_string:
             return web.json_response({"moved": len(self.world.dead_letters), "left": 0})
         return web.json_response({"message": f"{request.query.get('action', 'stop')}d API"})
-
-
-async def _set_headers(request: web.Request, answer: web.StreamResponse) -> None:
-    answer.headers["Content-Security-Policy"] = POLICY
-    answer.headers["X-Content-Type-Options"] = "nosniff"
-    answer.headers["Cache-Control"] = "no-store"
-
-
-async def _page(request: web.Request) -> web.Response:
-    return web.Response(body=(STATIC / "index.html").read_bytes(), content_type="text/html", charset="utf-8")
-
-
-async def _file(request: web.Request) -> web.Response:
-    path = STATIC / request.match_info["name"]
-    if not path.is_file():
-        return web.Response(status=404)
-    return web.Response(body=path.read_bytes(), content_type=_TYPES[path.suffix[1:]], charset="utf-8")
 
 
 def _fault(status: int, message: str) -> web.Response:
