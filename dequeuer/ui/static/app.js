@@ -10,7 +10,7 @@ import { JobsView } from "./jobs_view.js";
 import { Overview } from "./overview.js";
 import { RealtimeView } from "./realtime_view.js";
 import { hash, start } from "./router.js";
-import { read } from "./server.js";
+import { read, wantsToken } from "./server.js";
 import { follow } from "./stream.js";
 import { tone, visible } from "./text.js";
 
@@ -186,5 +186,5 @@ follow(
     jobs: (event) => view?.jobs?.(event),
   },
   stateChanged,
-  () => read("/api/apis").then(() => false, (error) => error.status === 401),
+  wantsToken,
 );

@@ -39,6 +39,16 @@ export async function change(method, url, body = null, contentType = "applicatio
   return document_(await ask(url, { method, headers, body }));
 }
 
+/** Return whether the server wants its token again. The answer does not wait for the gateway. */
+export async function wantsToken() {
+  try {
+    await ask("/", {});
+    return false;
+  } catch (error) {
+    return error.status === 401;
+  }
+}
+
 /** Read a payload, up to 256 KiB. Return its text, its size in bytes, and whether it is cut. */
 export async function readPayload(url, signal) {
   const answer = await ask(url, { signal });

@@ -77,10 +77,11 @@ export function follow(url, handlers, onState, isRefused) {
   }
 
   // A browser has six connections to a server: pages in the background would take all of them.
-  document.addEventListener("visibilitychange", () => {
+  function seen() {
     clearTimeout(hidden);
     if (document.hidden) hidden = setTimeout(close, HIDDEN_MS);
     else if (source === null) open();
-  });
-  open();
+  }
+  document.addEventListener("visibilitychange", seen);
+  seen();
 }

@@ -7,6 +7,7 @@ from playwright.sync_api import expect
 from tests.integration.page.chromium import Look
 from tests.integration.page.contract_server import ContractServer
 from tests.integration.page.world import NOW_S, Json, World, request
+from tests.integration.waiting import eventually
 
 
 def test_numbers_and_faults_change_with_each_snapshot(look: Look, server: ContractServer, world: World) -> None:
@@ -94,6 +95,40 @@ def test_a_server_that_was_started_anew_and_wants_the_token_is_told(look: Look, 
     server.wants_token = False
     expect(connection).to_have_attribute("data-state", "live", timeout=30_000)
     look.faults.clear()  # the refusals, on the console
+
+
+def test_a_page_is_live_again_while_the_gateway_still_keeps_the_server_waiting(
+    look: Look, server: ContractServer
+) -> None:
+    page = look.open("#/")
+    page.route("**/api/apis", lambda _route: None)  # without an answer
+    server.refuses_streams = True
+    server.end_streams()
+    expect(page.locator("#connection")).to_have_attribute("data-state", "lost")
+    server.refuses_streams = False
+    expect(page.locator("#connection")).to_have_attribute("data-state", "live")
+    look.faults.clear()  # the refusals, on the console
+
+
+def test_a_page_in_the_background_has_no_connection(look: Look, server: ContractServer) -> None:
+    page = look.page
+    page.clock.install()
+    page.add_init_script("window.isAway = true; Object.defineProperty(document, 'hidden', { get: () => isAway })")
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url.removeprefix(look.url)))
+    turn = "(isAway) => { window.isAway = isAway; document.dispatchEvent(new Event('visibilitychange')); }"
+    page.goto(f"{look.url}/")
+    expect(page.get_by_role("navigation").get_by_role("link", name="transcribe")).to_be_visible()
+    assert "/api/apis" in asked
+    assert "/api/events" not in asked
+    page.evaluate(turn, False)
+    expect(page.locator("#connection")).to_have_attribute("data-state", "live")
+    eventually(lambda: server.streams == 1, "the page to be connected")
+    page.evaluate(turn, True)
+    page.clock.fast_forward(5000)
+    eventually(lambda: server.streams == 0, "the page to close its connection")
+    page.evaluate(turn, False)
+    eventually(lambda: server.streams == 1, "the page to connect again")
 
 
 def test_a_server_that_falls_silent_is_not_live(look: Look, server: ContractServer) -> None:
