@@ -84,7 +84,7 @@ def looking(
     size: tuple[int, int] = DESKTOP,
     scheme: Literal["light", "dark"] = "light",
 ) -> Iterator[Look]:
-    """Yield a page. At the end nothing must have gone wrong in it."""
+    """Yield a page. At the end nothing must have gone wrong in it: what a test expects to, it takes out of `faults`."""
     context = context_of(browser, size, scheme)
     context.add_init_script(_WATCH)
     page = context.new_page()
@@ -94,4 +94,6 @@ def looking(
     page.on("dialog", lambda dialog: look.faults.append(f"dialog: {dialog.message}"))
     page.on("console", lambda message: look.faults.append(message.text) if message.type == "error" else None)
     yield look
+    assert not look.faults
+    assert not look.violations()
     context.close()

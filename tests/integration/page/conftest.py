@@ -39,5 +39,3 @@ def look(browser: Browser, server: ContractServer) -> Iterator[Look]:
     """A page of the scripted server. Nothing must go wrong in it."""
     with looking(browser, server.url) as page:
         yield page
-        assert not page.faults
-        assert not page.violations()

@@ -83,7 +83,6 @@ def test_axe_finds_nothing_serious_in_any_view(
                 page.evaluate(f"{source}; undefined")
             if serious := page.evaluate(_RUN, rules):
                 found[name] = serious
-        assert not look.faults
     assert found == {}
 
 
@@ -96,7 +95,6 @@ def test_no_view_is_wider_than_its_window(browser: Browser, server: ContractServ
                 page.set_viewport_size({"width": width, "height": 740})
                 too_wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
                 assert too_wide <= 0, f"{name} at {width} px: {too_wide} px too wide"
-        assert not look.faults
 
 
 def test_nothing_moves_for_those_who_want_no_motion(browser: Browser, server: ContractServer) -> None:

@@ -35,6 +35,10 @@ def test_a_table_is_one_stop_and_arrows_go_through_its_rows(look: Look) -> None:
         page.keyboard.press(key)
         assert focused(page, "aria-rowindex") == row, key
         expect(page.locator(".rows .row:focus")).to_be_in_viewport()
+    for key, rows in (("PageDown", range(10, 40)), ("PageUp", range(2, 3))):
+        page.keyboard.press(key)
+        assert int(focused(page, "aria-rowindex") or "0") in rows, key
+        expect(page.locator(".rows .row:focus")).to_be_in_viewport()
     expect(page.locator(".rows .row[tabindex='0']")).to_have_count(1)
 
 
@@ -102,6 +106,12 @@ def test_arrows_go_through_the_items_of_a_job(look: Look) -> None:
         page.keyboard.press(key)
         assert (focused(page, "aria-label") or "").startswith(f"Item {item}, "), key
         expect(grid.locator(":focus")).to_be_in_viewport()
+    page.keyboard.press("PageDown")
+    below = re.match(r"Item (\d+), ", focused(page, "aria-label") or "")
+    assert below is not None
+    assert int(below[1]) > columns
+    assert int(below[1]) % columns == 0
+    page.keyboard.press("PageUp")
     page.keyboard.press("ArrowRight")
     page.keyboard.press("Enter")
     expect(page.get_by_label("Item", exact=True)).to_contain_text('"sum": 3')

@@ -36,6 +36,24 @@ def test_a_chart_has_its_numbers_as_a_table(look: Look) -> None:
     assert label == "Queue, last 10 minutes. Now: in queue 150, delayed 14"
 
 
+def test_a_chart_shows_its_values_at_the_pointer(look: Look, world: World) -> None:
+    page = look.open("#/api/classify")
+    chart = page.locator("figure.chart", has_text="In flight")
+    value, when = chart.locator(".key .value"), chart.locator(".when")
+    [api] = [api for api in world.apis if api.name == "classify"]
+    now, then = (api.snapshot(NOW_S - ago_s)["in_flight"] for ago_s in (0, 300))
+    assert now != then
+    expect(value).to_have_text(str(now))
+    box = chart.locator(".plot").bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    expect(value).to_have_text(str(then))
+    expect(when).to_have_text(re.compile("^09:2[45]:"))
+    page.mouse.move(0, 0)
+    expect(value).to_have_text(str(now))
+    expect(when).to_have_text("now")
+
+
 def test_charts_show_the_time_of_which_there_is_something(look: Look, server: ContractServer, world: World) -> None:
     world.history_s = 20
     page = look.open("#/api/transcribe")
