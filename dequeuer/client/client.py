@@ -8,7 +8,8 @@ from types import TracebackType
 from typing import Any, Final, Self, TypedDict, Unpack
 
 from dequeuer.client.gateway import MAX_CONNECTIONS, Gateway, open_gateway
-from dequeuer.client.jobs import ApiJobs, Kind
+from dequeuer.client.job_calls import JobCalls, Kind
+from dequeuer.client.jobs import ApiJobs
 from dequeuer.client.realtime import CallOptions, RealtimeResponse, make_call, send_call
 from dequeuer.client.request_calls import MAX_RESULT_BYTES, RequestCalls
 from dequeuer.client.requests import ApiRequests
@@ -88,7 +89,7 @@ class Client:
 
     def jobs(self, name: str, kind: Kind | None = None) -> ApiJobs:
         """Return the jobs of a batch or task API. `kind`: None: the gateway is asked."""
-        return ApiJobs(self._gateway, name, kind)
+        return ApiJobs(JobCalls(self._gateway, name, kind), self._retries)
 
     async def call(
         self, api: str, path: str = "", body: bytes | Any = None, **options: Unpack[CallOptions]

@@ -36,7 +36,7 @@ class EventSource(Protocol[S_co]):
     """The jobs, or the requests, of an API."""
 
     def events(self, name: str, /) -> AsyncGenerator[S_co, None]:
-        """Yield the status of one of them, by its id, then each one that differs; as `client.jobs.ApiJobs.events`."""
+        """Yield the status of one of them, by its id, then each one that differs; as `JobCalls.events`."""
 
 
 async def follow(

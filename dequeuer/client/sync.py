@@ -13,7 +13,7 @@ from typing import Any, Self, TypeVar, Unpack
 
 from dequeuer.client.client import Client, ClientOptions
 from dequeuer.client.dead_letters import DeadLetters, Redriven
-from dequeuer.client.jobs import Kind
+from dequeuer.client.job_calls import Kind
 from dequeuer.client.loop_thread import LoopThread
 from dequeuer.client.mapping import CONCURRENCY, Outcome, runner
 from dequeuer.client.realtime import CallOptions, RealtimeResponse

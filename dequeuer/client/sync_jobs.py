@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Generator
-from contextlib import aclosing
-from typing import Any, Final
+from collections.abc import Generator
+from typing import Any
 
-from dequeuer.client.errors import AnswerTooLargeError
-from dequeuer.client.following import follow
+from dequeuer.client.job_calls import Only
 from dequeuer.client.job_status import JobStatus
-from dequeuer.client.jobs import ApiJobs, Only
+from dequeuer.client.jobs import ApiJobs
 from dequeuer.client.loop_thread import LoopThread
-
-MAX_LINE_BYTES: Final = 64 << 20
-"""Of a result."""
 
 
 class SyncApiJobs:
@@ -37,11 +32,7 @@ class SyncApiJobs:
 
     def newest(self, limit: int) -> Generator[JobStatus, None, None]:
         """As `ApiJobs.newest`."""
-        return self._thread.iterate(self._newest(limit))
-
-    async def _newest(self, limit: int) -> AsyncGenerator[JobStatus, None]:
-        async for status in self._jobs.newest(limit):
-            yield status
+        return self._thread.iterate(self._jobs.newest(limit))
 
     def stop(self, job_id: str) -> dict[str, Any]:
         """As `ApiJobs.stop`."""
@@ -56,23 +47,9 @@ class SyncApiJobs:
         return self._thread.run(self._jobs.resume(job_id))
 
     def events(self, job_id: str) -> Generator[JobStatus, None, None]:
-        """Yield the status of a job each time it changes, until it has ended. Lost connections are made again."""
-        return self._thread.iterate(follow(self._jobs, job_id))
+        """As `ApiJobs.events`."""
+        return self._thread.iterate(self._jobs.events(job_id))
 
     def results(self, job_id: str, only: Only | None = None) -> Generator[bytes, None, None]:
-        """Yield the results of a job, each as a line of JSON; see `ApiJobs.results`."""
-        return self._thread.iterate(self._lines(job_id, only))
-
-    async def _lines(self, job_id: str, only: Only | None) -> AsyncGenerator[bytes, None]:
-        async with aclosing(await self._jobs.results(job_id, only)) as answer:
-            rest = bytearray()
-            async for chunk in answer.chunks():
-                *lines, last = chunk.split(b"\n")
-                for line in lines:
-                    yield bytes(rest + line)
-                    rest.clear()
-                rest += last
-                if len(rest) > MAX_LINE_BYTES:
-                    raise AnswerTooLargeError(f"a result of job {job_id} has more than {MAX_LINE_BYTES} bytes")
-            if rest:
-                yield bytes(rest)
+        """As `ApiJobs.results`."""
+        return self._thread.iterate(self._jobs.results(job_id, only))

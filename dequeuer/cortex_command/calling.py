@@ -11,7 +11,7 @@ from typing import Any, Final
 from dequeuer.client.apis import Apis
 from dequeuer.client.errors import ClientError, GatewayUnavailableError, UntrustedGatewayError
 from dequeuer.client.gateway import Gateway, open_gateway
-from dequeuer.client.jobs import ApiJobs
+from dequeuer.client.job_calls import JobCalls
 from dequeuer.commands.main import token_of
 from dequeuer.commands.output import Output
 from dequeuer.core.errors import ConfigurationError, DequeuerError, clip, quoted
@@ -61,7 +61,7 @@ class Calls:
     async def _stop_job(self) -> int:
         api_name, job_id = _job_of(self.invocation.words)
         async with self._open(self._environment()) as gateway:
-            answer = await ApiJobs(gateway, api_name).stop(job_id)
+            answer = await JobCalls(gateway, api_name).stop(job_id)
         if self.invocation.is_json:
             self.output.json({"message": answer.get("message", "")})
         else:
@@ -119,7 +119,7 @@ class Calls:
     async def _show_job(self) -> int:
         api_name, job_id = _job_of(self.invocation.words)
         async with self._open(self._environment()) as gateway:
-            report = await ApiJobs(gateway, api_name).report(job_id)
+            report = await JobCalls(gateway, api_name).report(job_id)
         if self.invocation.is_json:
             self.output.json(report)
         else:

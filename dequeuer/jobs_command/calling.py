@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Final, TypeAlias
 
 from dequeuer.client.gateway import open_gateway
-from dequeuer.client.jobs import ApiJobs
+from dequeuer.client.job_calls import JobCalls
 from dequeuer.commands.output import Output
 from dequeuer.commands.refusals import status_of
 from dequeuer.jobs_command.following import watch
@@ -15,7 +15,7 @@ from dequeuer.jobs_command.reporting import change, list_jobs, show_status
 from dequeuer.jobs_command.results import write_results
 from dequeuer.jobs_command.submitting import submit
 
-_Call: TypeAlias = Callable[[ApiJobs, Options, Output], Awaitable[int]]
+_Call: TypeAlias = Callable[[JobCalls, Options, Output], Awaitable[int]]
 
 
 async def run_call(options: Options, gateway_url: str, output: Output, token: str | None = None) -> int:
@@ -27,10 +27,10 @@ async def run_call(options: Options, gateway_url: str, output: Output, token: st
 
 async def _call(options: Options, gateway_url: str, output: Output, token: str | None) -> int:
     async with open_gateway(gateway_url, token) as gateway:
-        return await _CALLS[options.command](ApiJobs(gateway, options.api, options.kind), options, output)
+        return await _CALLS[options.command](JobCalls(gateway, options.api, options.kind), options, output)
 
 
-async def _watch(jobs: ApiJobs, options: Options, output: Output) -> int:
+async def _watch(jobs: JobCalls, options: Options, output: Output) -> int:
     return await watch(jobs, options.job, options, output, was_submitted=False)
 
 

@@ -7,7 +7,7 @@ from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
 
 from dequeuer.client.answers import Answer
-from dequeuer.client.jobs import ApiJobs
+from dequeuer.client.job_calls import JobCalls
 from dequeuer.commands.output import Output
 from dequeuer.commands.results import print_chunks, save_chunks
 from dequeuer.core.errors import clip
@@ -16,7 +16,7 @@ from dequeuer.jobs_command import exit_statuses
 from dequeuer.jobs_command.options import Options
 
 
-async def write_results(jobs: ApiJobs, options: Options, output: Output) -> int:
+async def write_results(jobs: JobCalls, options: Options, output: Output) -> int:
     """Write the results to standard output or to a file; return the exit status."""
 
     @asynccontextmanager

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from dequeuer.client.errors import InvalidAnswerError
-from dequeuer.client.jobs import next_page
+from dequeuer.client.job_calls import next_page
 from dequeuer.ui.directory import Api
 from dequeuer.ui.link import Asks, json_value
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from dequeuer.client.gateway import open_gateway
-from dequeuer.client.jobs import ApiJobs, Kind
+from dequeuer.client.job_calls import JobCalls, Kind
 from tests.jobs.stage import JOB
 from tests.tcp_server import tcp_server
 
@@ -103,6 +103,6 @@ async def canned(*responses: bytes) -> AsyncIterator[CannedGateway]:
 
 
 @asynccontextmanager
-async def calling(url: str, api: str = "sum", kind: Kind | None = None) -> AsyncIterator[ApiJobs]:
+async def calling(url: str, api: str = "sum", kind: Kind | None = None) -> AsyncIterator[JobCalls]:
     async with open_gateway(url) as gateway:
-        yield ApiJobs(gateway, api, kind)
+        yield JobCalls(gateway, api, kind)

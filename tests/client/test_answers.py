@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from dequeuer.client import answers, jobs
+from dequeuer.client import answers, job_calls
 from dequeuer.client.errors import (
     GatewayAbsentError,
     GatewayBusyError,
@@ -94,7 +94,7 @@ async def test_what_is_no_gateway_is_called_so(response: bytes, text: str) -> No
 
 
 async def test_a_status_has_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(jobs, "MAX_STATUS_BYTES", 1000)
+    monkeypatch.setattr(job_calls, "MAX_STATUS_BYTES", 1000)
     with pytest.raises(InvalidAnswerError, match="more than 1000 bytes"):
         await report(chunked(*[b" " * 500] * 10))
 
@@ -143,13 +143,13 @@ async def test_an_answer_that_is_cut_off_is_no_answer() -> None:
 
 
 async def test_a_server_that_does_not_answer_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(jobs, "CALL_IDLE_TIMEOUT_S", 0.05)
+    monkeypatch.setattr(job_calls, "CALL_IDLE_TIMEOUT_S", 0.05)
     with pytest.raises(GatewayLostError, match="no answer in time"):
         await report(HOLD)
 
 
 async def test_a_server_that_sends_byte_by_byte_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(jobs, "CALL_TIMEOUT_S", 0.2)
+    monkeypatch.setattr(job_calls, "CALL_TIMEOUT_S", 0.2)
     sent = 0
 
     async def trickle(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -8,10 +8,18 @@ from contextlib import aclosing, asynccontextmanager
 
 import pytest
 
-from dequeuer.client.errors import GatewayBusyError, GatewayLostError, InvalidAnswerError, RequestRefusedError
-from dequeuer.client.jobs import PAGE_JOBS, ApiJobs, Kind
+from dequeuer.client import Client, following, jobs
+from dequeuer.client.errors import (
+    AnswerTooLargeError,
+    GatewayBusyError,
+    GatewayLostError,
+    InvalidAnswerError,
+    RequestRefusedError,
+)
+from dequeuer.client.job_calls import PAGE_JOBS, JobCalls, Kind
+from dequeuer.core.retry import Backoff
 from dequeuer.jobs.deployed_api import DeployedApi
-from tests.client.stage import answer, calling, canned, chunked, status_fields
+from tests.client.stage import answer, calling, canned, chunked, events, status_fields
 from tests.gateway.jobs import APIS, SUBMISSION, JobStage
 from tests.jobs.stage import JOB, job_spec, seed_job
 
@@ -21,7 +29,7 @@ BODY = json.dumps(SUBMISSION).encode()
 @asynccontextmanager
 async def served(
     stage: JobStage, api: str = "sum", kind: Kind | None = None, apis: list[DeployedApi] = APIS
-) -> AsyncIterator[ApiJobs]:
+) -> AsyncIterator[JobCalls]:
     async with stage.served(apis) as http, calling(str(http._base_url).rstrip("/"), api, kind) as jobs:
         yield jobs
 
@@ -51,7 +59,7 @@ async def test_the_kind_of_an_api_is_found_out(stage: JobStage) -> None:
         assert (await jobs.report(job_id))["job_status"]["kind"] == "TaskAPI"
     async with served(stage, "train") as jobs:
         assert [status.job_id async for status in jobs.newest(5)] == [job_id]
-    for call in (ApiJobs.pause, ApiJobs.resume, ApiJobs.stop):
+    for call in (JobCalls.pause, JobCalls.resume, JobCalls.stop):
         async with served(stage, "train") as jobs:
             assert job_id in (await call(jobs, job_id))["message"]
     async with served(stage, "train") as jobs, aclosing(jobs.events(job_id)) as statuses:
@@ -167,3 +175,35 @@ async def test_a_name_that_is_none_is_part_of_no_path() -> None:
     with pytest.raises(ValueError, match="not the name"):
         async with calling("http://127.0.0.1:1", "../x"):
             pass
+
+
+async def test_a_job_is_followed_through_lost_connections(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(following, "RECONNECT_BACKOFF", Backoff(initial_s=0.0, max_s=0.0))
+    streams = events(status_fields("running"), whole=False), b"HTTP/1.1", events(status_fields("succeeded"))
+    async with canned(*streams) as gateway, Client(gateway.url) as client:
+        seen = [status.state async for status in client.jobs("sum", "batch").events(JOB)]
+    assert (seen, len(gateway.requests)) == (["running", "succeeded"], 3)
+
+
+async def test_a_job_is_followed_no_longer_through_an_outage_than_calls_are_repeated() -> None:
+    running = events(status_fields("running"), whole=False)
+    async with canned(running) as gateway, Client(gateway.url, retry_limit_s=0) as client:
+        with pytest.raises(GatewayLostError):
+            [status async for status in client.jobs("sum", "batch").events(JOB)]
+    assert len(gateway.requests) == 1
+
+
+async def test_results_are_lines_whatever_the_pieces_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = [b'{"index":%d,"result":"%b"}' % (number, b"x" * number) for number in range(50)]
+    whole = b"\n".join(lines)  # without a line break at its end
+    pieces = [whole[at : at + 7] for at in range(0, len(whole), 7)]
+    async with canned(chunked(*pieces)) as gateway, Client(gateway.url) as client:
+        assert [line async for line in client.jobs("sum", "batch").results(JOB, "results")] == lines
+    assert gateway.requests == [(f"GET /batch/sum/results?jobID={JOB}&only=results", b"")]
+    async with canned(chunked(*pieces[:9], whole=False)) as gateway, Client(gateway.url) as client:
+        with pytest.raises(GatewayLostError):
+            [line async for line in client.jobs("sum", "batch").results(JOB)]
+    monkeypatch.setattr(jobs, "MAX_LINE_BYTES", 60)
+    async with canned(chunked(*pieces)) as gateway, Client(gateway.url) as client:
+        with pytest.raises(AnswerTooLargeError, match="more than 60 bytes"):
+            [line async for line in client.jobs("sum", "batch").results(JOB)]

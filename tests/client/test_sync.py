@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import inspect
 import json
 import subprocess
 import sys
@@ -11,13 +12,16 @@ import threading
 from collections.abc import AsyncGenerator, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager, nullcontext
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
 
-from dequeuer.client import RequestFailedError, RequestRefusedError, SyncClient
+from dequeuer.client import ApiJobs, ApiRequests, Client, Request, RequestFailedError, RequestRefusedError, SyncClient
 from dequeuer.client.loop_thread import Iteration, LoopThread
+from dequeuer.client.sync import SyncApiRequests, SyncRequest
+from dequeuer.client.sync_jobs import SyncApiJobs
 from tests.jobs.stage import JOB
 
 DEADLINE_S = 60
@@ -32,6 +36,8 @@ class GatewayServer(ThreadingHTTPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.payloads: dict[str, Any] = {}
+        self.changes: list[str] = []
+        """The targets of requests that change an API."""
         self.hangs = threading.Event()
         """Somebody waits for a request that never ends."""
         self.lock = threading.Lock()
@@ -79,6 +85,8 @@ class _Handler(BaseHTTPRequestHandler):
         name = self.path.partition("?")[0].split("/")[-1]
         if self.path.startswith("/batch/api/results"):
             self._send(b'{"index":0,"result":1}\n{"index":1,"result":2}\n')
+        elif self.path.startswith("/api/_dead-letters"):
+            self._send({"queue": self.path, "messages": 1, "dead_letters": [{"message_id": "m1"}]})
         elif self.path.startswith("/api?"):
             listed = [self._status(request_id) | {"result": None} for request_id in self.server.payloads]
             self._send({"requests": listed})
@@ -91,6 +99,10 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_DELETE(self) -> None:
         self.do_GET()
+
+    def do_PUT(self) -> None:
+        self.server.changes.append(self.path)
+        self._send({"paused": "2026-11-27T05:58:12Z", "moved": 3, "left": 4})
 
 
 @pytest.fixture
@@ -126,6 +138,43 @@ def test_a_script_has_the_same_methods(gateway: GatewayServer) -> None:
         assert client.jobs("api").submit(b"{}")["job_id"] == JOB
         assert [json.loads(line)["result"] for line in client.jobs("api", "batch").results(JOB)] == [1, 2]
     assert threads() == []
+
+
+def test_a_script_pauses_an_api_and_looks_at_its_dead_letters(gateway: GatewayServer) -> None:
+    with SyncClient(gateway.url) as client:
+        api = client.api("api")
+        assert api.pause() == datetime(2026, 11, 27, 5, 58, 12, tzinfo=UTC)
+        api.resume()
+        letters = api.dead_letters(5, "high")
+        assert (letters.queue, letters.letters[0].message_id) == ("/api/_dead-letters?limit=5&priority=high", "m1")
+        sent_back = api.redrive("high")
+        assert (sent_back.moved, sent_back.left) == (3, 4)
+    assert gateway.changes == [
+        "/api?action=pause",
+        "/api?action=resume",
+        "/api/_dead-letters?action=redrive&priority=high",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("of_asyncio", "without", "more"),
+    [
+        (Client, SyncClient, {"close"}),
+        (ApiRequests, SyncApiRequests, set()),
+        (Request, SyncRequest, set()),
+        (ApiJobs, SyncApiJobs, set()),
+    ],
+)
+def test_both_clients_have_the_same_methods_with_the_same_arguments(
+    of_asyncio: type, without: type, more: set[str]
+) -> None:
+    def methods(of: type) -> dict[str, list[str]]:
+        named = inspect.getmembers(of, inspect.isfunction)
+        return {name: [*inspect.signature(one).parameters] for name, one in named if not name.startswith("_")}
+
+    found = methods(without)
+    assert found.keys() >= more
+    assert {name: taken for name, taken in found.items() if name not in more} == methods(of_asyncio)
 
 
 def test_many_payloads_are_read_in_the_thread_of_the_caller(gateway: GatewayServer) -> None:

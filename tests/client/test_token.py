@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from dequeuer.client.gateway import open_gateway
-from dequeuer.client.jobs import ApiJobs
+from dequeuer.client.job_calls import JobCalls
 from dequeuer.client.token import read_token
 from dequeuer.core.errors import ConfigurationError
 from tests.client.stage import answer, canned
@@ -35,7 +35,7 @@ async def test_the_gateway_gets_it() -> None:
     async with canned(answer(b"[]")) as gateway:
         for token in ("dq_a", None):
             async with open_gateway(gateway.url, token) as client:
-                assert [one async for one in ApiJobs(client, "sum", "batch").newest(1)] == []
+                assert [one async for one in JobCalls(client, "sum", "batch").newest(1)] == []
     with_token, without = gateway.heads
     assert "\r\nAuthorization: Bearer dq_a\r\n" in with_token
     assert "Authorization" not in without

@@ -12,7 +12,7 @@ import pytest
 
 from dequeuer.client.answers import Answer
 from dequeuer.client.errors import GatewayAbsentError
-from dequeuer.client.jobs import ApiJobs, Only
+from dequeuer.client.job_calls import JobCalls, Only
 from dequeuer.commands.output import Output
 from dequeuer.jobs_command.calling import run_call
 from dequeuer.jobs_command.options import parse
@@ -82,16 +82,16 @@ async def test_a_file_that_is_not_whole_replaces_nothing(file: Path, response: b
 async def test_a_file_is_written_anew_when_the_gateway_is_restarted(
     file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    results, calls = ApiJobs.results, 0
+    results, calls = JobCalls.results, 0
 
-    async def away_at_the_second_call(jobs: ApiJobs, job_id: str, only: Only | None) -> Answer:
+    async def away_at_the_second_call(jobs: JobCalls, job_id: str, only: Only | None) -> Answer:
         nonlocal calls
         calls += 1
         if calls == 2:
             raise GatewayAbsentError("nothing listens")
         return await results(jobs, job_id, only)
 
-    monkeypatch.setattr(ApiJobs, "results", away_at_the_second_call)
+    monkeypatch.setattr(JobCalls, "results", away_at_the_second_call)
     async with canned(CUT, WHOLE) as gateway:
         assert (await call(gateway.url, "results", "sum", JOB, "--output", str(file))).status == 0
     assert content(file) == LINES

@@ -1774,7 +1774,7 @@ MUTATIONS = [
     ),
     Mutation(
         name="a submission whose answer was lost is sent again",
-        module="client/jobs.py",
+        module="client/job_calls.py",
         old='answer = await self._open("POST", "", {}, idle_timeout_s=SUBMIT_IDLE_TIMEOUT_S, body=submission)\n',
         new="answer = await CALL_RETRIES.call((GatewayBusyError, GatewayLostError), self._gateway.open, "
         '"POST", f"/batch/{self._api_name}", {}, idle_timeout_s=9, body=submission)\n',
@@ -1782,7 +1782,7 @@ MUTATIONS = [
     ),
     Mutation(
         name="a dry run that was cut off is valid",
-        module="client/jobs.py",
+        module="client/job_calls.py",
         old="        if rest != _VALID:\n",
         new="        if False:\n",
         tests=("tests/client/test_jobs.py",),
