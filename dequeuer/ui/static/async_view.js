@@ -38,14 +38,12 @@ export class AsyncView {
     });
     this.note = el("p", { class: "note" });
     this.empty = el("p", { class: "empty", hidden: true });
-    const { filter, chosen } = this.makeFilter();
-    this.filters = chosen;
     this.addButtons();
     this.node = el(
       "div",
       { class: "view" },
       this.head.node,
-      el("section", { class: "list" }, el("header", { class: "list-head" }, el("h2", {}, "Requests"), filter, this.makeFinder()), this.table.node, this.empty, this.note),
+      el("section", { class: "list" }, el("header", { class: "list-head" }, el("h2", {}, "Requests"), this.makeFilter(), this.makeFinder()), this.table.node, this.empty, this.note),
     );
     this.list.more();
   }
@@ -128,7 +126,7 @@ export class AsyncView {
       this.list.more();
     };
     const chosen = STATUSES.map(([status, label]) => el("button", { type: "button", class: "choice", "data-status": status, "aria-pressed": status === "" ? "true" : "false", onclick: choose }, label));
-    return { filter: el("div", { class: "choices", role: "group", "aria-label": "Status" }, ...chosen), chosen };
+    return el("div", { class: "choices", role: "group", "aria-label": "Status" }, ...chosen);
   }
 
   makeFinder() {
@@ -146,13 +144,12 @@ export class AsyncView {
     this.dead = el("a", { class: "button", href: hash("api", this.api.name, "dead-letters"), hidden: true }, "Dead letters");
     this.pause = button("Pause", outcome, async () => {
       const { message } = await change("PUT", address(this.api.name, [], { action: this.pause.dataset.action ?? "pause" }));
-      return typeof message === "string" ? `${message[0].toUpperCase()}${message.slice(1)}.` : "Done.";
+      return `${message[0].toUpperCase()}${message.slice(1)}.`;
     });
     buttons.append(this.dead, this.pause, el("a", { class: "button primary", href: hash("api", this.api.name, "submit") }, "Submit"));
   }
 
   changed() {
-    if (this.table === undefined) return;
     const { rows, isLoading, isWhole, fault } = this.list;
     this.table.setRows(rows);
     const more = rows.length >= MAX_ROWS ? `, more are not kept` : isWhole ? "" : isLoading ? ", reading more" : ", scroll for more";

@@ -35,7 +35,7 @@ export class LineChart {
       this.cursor,
     );
     this.since = el("span", {});
-    this.when = el("span", { class: "when" }, "now");
+    this.when = el("span", {}, "now");
     this.table = el("div", { class: "numbers" });
     this.details = el("details", { ontoggle: () => this.writeTable() }, el("summary", {}, el("span", { class: "hidden" }, `${title} as a `), "Table"), this.table);
     this.title = title;

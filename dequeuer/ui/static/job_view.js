@@ -110,7 +110,7 @@ export class JobView {
     try {
       const report = await read(address(this.api.name, ["jobs", this.id]), this.abort.signal);
       this.fault.hidden = true;
-      this.write(report.job_status ?? report);
+      this.write(report.job_status);
     } catch (error) {
       if (error.name === "AbortError") return;
       this.fault.hidden = false;

@@ -110,7 +110,6 @@ export class JobsView {
   }
 
   changed() {
-    if (this.table === undefined) return;
     const { rows, isLoading, isWhole, fault } = this.list;
     this.table.setRows(rows);
     const more = rows.length >= MAX_ROWS ? ", more are not kept" : isWhole ? "" : isLoading ? ", reading more" : ", scroll for more";

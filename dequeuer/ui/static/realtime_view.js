@@ -38,8 +38,6 @@ export class RealtimeView {
     return view === null;
   }
 
-  renew() {}
-
   close() {}
 
   makeForm() {

@@ -43,6 +43,6 @@ export function start(show) {
 
 /** Leave a dialog for the view below it. When that was the view before, this is what the back button does. */
 export function leave(parent) {
-  if (visited.at(-2) === parent || (visited.at(-2) === "" && parent === "#/")) history.back();
+  if (visited.at(-2) === parent) history.back();
   else location.replace(parent);
 }

@@ -44,14 +44,14 @@ export class Table {
     this.window.total = rows.length;
     setAttribute(this.node, "aria-rowcount", rows.length + 1);
     const had = this.active;
+    const { pinned } = this.window;
     if (had === null || !this.has(had)) this.active = rows.length === 0 ? null : this.key(rows[0]);
     this.window.pinned = this.indexOf(this.active);
     if (before !== undefined) {
       const now = this.indexOf(this.key(before));
       if (now > place) this.node.scrollTop += (now - place) * this.window.rowHeight;
     }
-    if (had !== this.active || this.window.pinned !== this.pinnedBefore) this.followFocus();
-    this.pinnedBefore = this.window.pinned;
+    if (had !== this.active || this.window.pinned !== pinned) this.followFocus();
     this.window.ask();
   }
 
@@ -139,7 +139,6 @@ export class Table {
     if (index < 0 || index >= this.rows.length || index === this.window.pinned) return;
     this.active = this.key(this.rows[index]);
     this.window.pinned = index;
-    this.pinnedBefore = index;
     this.window.ask();
   }
 
@@ -161,7 +160,6 @@ export class Table {
     if (index < 0 || index >= this.rows.length) return;
     this.active = this.key(this.rows[index]);
     this.window.pinned = index;
-    this.pinnedBefore = index;
     this.window.reveal(index);
     const element = this.window.element(index);
     element.focus({ preventScroll: true });

@@ -41,7 +41,7 @@ _SCROLL = """
 """
 
 
-def listed(world: World) -> list[Json]:
+def listed() -> list[Json]:
     return [request(number + 2) for number in range(ROWS)]
 
 
@@ -50,7 +50,7 @@ def shown(look: Look, server: ContractServer, world: World) -> Page:
     world.requests["transcribe"] = []
     page = look.open("#/api/transcribe")
     expect(page.get_by_text("No requests here.")).to_be_visible()
-    server.send("requests", {"api": "transcribe", "requests": listed(world)})
+    server.send("requests", {"api": "transcribe", "requests": listed()})
     expect(page.get_by_role("grid")).to_have_attribute("aria-rowcount", str(ROWS + 1))
     return page
 

@@ -39,7 +39,7 @@ def test_a_chart_has_its_numbers_as_a_table(look: Look) -> None:
 def test_a_chart_shows_its_values_at_the_pointer(look: Look, world: World) -> None:
     page = look.open("#/api/classify")
     chart = page.locator("figure.chart", has_text="In flight")
-    value, when = chart.locator(".key .value"), chart.locator(".when")
+    value, when = chart.locator(".key .value"), chart.locator(".times span").last
     [api] = [api for api in world.apis if api.name == "classify"]
     now, then = (api.snapshot(NOW_S - ago_s)["in_flight"] for ago_s in (0, 300))
     assert now != then

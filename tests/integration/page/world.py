@@ -92,7 +92,6 @@ class World:
     dead_letters: list[Json] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
     answer: Mapping[str, object] = field(default_factory=dict)
-    paused: bool = False
     history_s: int = 600
 
     def snapshot(self, time_s: float = NOW_S) -> Json:
