@@ -3,9 +3,9 @@
 import { outcome } from "./action.js";
 import { COUNTS, RATES, TIMES } from "./axis.js";
 import { LineChart } from "./chart.js";
-import { el, setAttribute, setText } from "./dom.js";
-import { Figures } from "./parts.js";
-import { count, duration, rate, tone } from "./text.js";
+import { el } from "./dom.js";
+import { Figures, fillBadge } from "./parts.js";
+import { count, duration, rate } from "./text.js";
 
 const QUEUE_FIGURES = [
   { name: "queue", label: "In queue" },
@@ -57,10 +57,7 @@ export class ApiHead {
   /** Show the last snapshot. */
   snapshot() {
     const api = this.history.api(this.api.name);
-    const state = stateOf(api);
-    this.state.hidden = state === null;
-    setText(this.state, state ?? "");
-    setAttribute(this.state, "data-tone", tone(state));
+    fillBadge(this.state, stateOf(api));
     const queue = api?.queue ?? null;
     const latency = api?.latency_s ?? null;
     this.figures.update({

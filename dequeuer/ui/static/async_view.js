@@ -1,17 +1,19 @@
 // An async API: its requests, and what can be done with them.
 
-import { button, show } from "./action.js";
+import { button } from "./action.js";
 import { ApiHead, stateOf } from "./api_head.js";
 import { DeadLetters } from "./dead_letters.js";
 import { el, setText } from "./dom.js";
-import { MAX_ROWS, PagedList } from "./paged_list.js";
+import { ListPlace } from "./list_place.js";
+import { PagedList } from "./paged_list.js";
 import { clip } from "./parts.js";
+import { progressText, ratioOf, shownStatus } from "./request.js";
 import { RequestPanel } from "./request_panel.js";
 import { hash, leave } from "./router.js";
 import { address, change } from "./server.js";
 import { SubmitDialog } from "./submit.js";
 import { Table } from "./table.js";
-import { UNKNOWN, between, clock, count, counted, seconds, tone, wholeSeconds, words } from "./text.js";
+import { UNKNOWN, between, clock, count, seconds, tone, wholeSeconds, words } from "./text.js";
 
 const STATUSES = [["", "All"], ["in_queue", "In queue"], ["in_progress", "In progress"], ["completed", "Completed"], ["failed", "Failed"]];
 
@@ -28,7 +30,7 @@ export class AsyncView {
     this.dialog = null;
     this.head = new ApiHead(api, history);
     this.heading = this.head.title;
-    this.list = new PagedList({ api: api.name, name: "requests", id: "id", time: "created", changed: () => this.changed() });
+    this.list = new PagedList({ api: api.name, name: "requests", id: "id", time: "created", changed: () => this.place.show(this.list) });
     this.table = new Table({
       label: `Requests of ${api.name}`,
       columns: this.columns(),
@@ -36,15 +38,9 @@ export class AsyncView {
       open: (row) => { location.hash = hash("api", api.name, "request", row.id); },
       more: (isScrolled) => this.list.more(isScrolled),
     });
-    this.note = el("p", { class: "note" });
-    this.empty = el("p", { class: "empty", hidden: true });
+    this.place = new ListPlace({ title: "Requests", table: this.table, noun: "request", none: "No requests here.", controls: [this.makeFilter(), this.makeFinder()] });
     this.addButtons();
-    this.node = el(
-      "div",
-      { class: "view" },
-      this.head.node,
-      el("section", { class: "list" }, el("header", { class: "list-head" }, el("h2", {}, "Requests"), this.makeFilter(), this.makeFinder()), this.table.node, this.empty, this.note),
-    );
+    this.node = el("div", { class: "view" }, this.head.node, this.place.node);
     this.list.more();
   }
 
@@ -102,7 +98,7 @@ export class AsyncView {
 
   columns() {
     return [
-      { name: "status", title: "Status", text: (row) => words(row.error?.code === "cancelled" || row.error?.code === "expired" ? row.error.code : row.status), tone: (row) => tone(row.cancel_requested && !row.ended ? "stopping" : row.error?.code === "cancelled" ? "cancelled" : row.status) },
+      { name: "status", title: "Status", text: (row) => words(shownStatus(row)), tone: (row) => tone(shownStatus(row)) },
       { name: "id", title: "Request", text: (row) => row.id },
       { name: "attempts", title: "Attempts", text: (row) => count(this.attempts.get(row.id) ?? row.receives) },
       { name: "created", title: "Submitted", text: (row) => clock(row.created) },
@@ -148,27 +144,4 @@ export class AsyncView {
     });
     buttons.append(this.dead, this.pause, el("a", { class: "button primary", href: hash("api", this.api.name, "submit") }, "Submit"));
   }
-
-  changed() {
-    const { rows, isLoading, isWhole, fault } = this.list;
-    this.table.setRows(rows);
-    const more = rows.length >= MAX_ROWS ? `, more are not kept` : isWhole ? "" : isLoading ? ", reading more" : ", scroll for more";
-    setText(this.note, rows.length === 0 ? "" : `${counted(rows.length, "request")}${more}`);
-    if (fault !== null) show(this.note, fault, true);
-    else this.note.classList.remove("fault");
-    this.table.node.hidden = rows.length === 0;
-    this.empty.hidden = rows.length > 0 || fault !== null;
-    setText(this.empty, isLoading ? "Reading the requests." : "No requests here.");
-  }
-}
-
-function ratioOf(progress) {
-  const value = progress?.progress;
-  return typeof value === "number" && value >= 0 && value <= 1 ? value : null;
-}
-
-function progressText(progress) {
-  if (progress === undefined || progress === null) return "";
-  const ratio = ratioOf(progress);
-  return [ratio === null ? progress.progress : `${Math.round(ratio * 100)} %`, progress.message].filter((part) => part !== undefined && part !== null).join(" ");
 }

@@ -2,13 +2,13 @@
 
 import { button, outcome } from "./action.js";
 import { ask } from "./dialog.js";
-import { el, replace, setAttribute, setText } from "./dom.js";
+import { el, replace, setText } from "./dom.js";
 import { ItemGrid } from "./item_grid.js";
 import { doneRatio, failedRatio, shownStatus, tookOf } from "./jobs_view.js";
-import { badge, code, facts, Figures, Progress, valueBox } from "./parts.js";
+import { badge, code, facts, Figures, fillBadge, Progress, valueBox } from "./parts.js";
 import { hash } from "./router.js";
 import { address, change, read } from "./server.js";
-import { clock, count, counted, duration, rate, tone, words } from "./text.js";
+import { clock, count, counted, duration, rate, words } from "./text.js";
 
 const BLOCK_ITEMS = 500;
 const MAX_READINGS = 4;
@@ -124,10 +124,7 @@ export class JobView {
     if (before !== null && before.status !== job.status) this.announce(`The job is ${words(job.status)}`);
     const hasEnded = job.end_time !== undefined;
     const progress = job.progress ?? {};
-    const status = shownStatus(job);
-    this.state.hidden = false;
-    setText(this.state, words(status));
-    setAttribute(this.state, "data-tone", tone(status));
+    fillBadge(this.state, shownStatus(job));
     this.stop.hidden = hasEnded;
     this.pause.hidden = hasEnded || !this.hasItems;
     setText(this.pause, job.paused ? "Resume" : "Pause");

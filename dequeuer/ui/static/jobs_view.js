@@ -1,15 +1,15 @@
 // A batch or task API: its jobs.
 
-import { show } from "./action.js";
 import { ApiHead } from "./api_head.js";
-import { el, setText } from "./dom.js";
-import { MAX_ROWS, PagedList } from "./paged_list.js";
+import { el } from "./dom.js";
+import { ListPlace } from "./list_place.js";
+import { PagedList } from "./paged_list.js";
 import { clip } from "./parts.js";
 import { hash, leave } from "./router.js";
 import { address, change } from "./server.js";
 import { SubmitDialog } from "./submit.js";
 import { Table } from "./table.js";
-import { UNKNOWN, clock, count, counted, seconds, tone, wholeSeconds, words } from "./text.js";
+import { UNKNOWN, clock, count, seconds, tone, wholeSeconds, words } from "./text.js";
 
 const BATCH_EXAMPLE = `{
   "workers": 1,
@@ -30,7 +30,7 @@ export class JobsView {
     this.head = new ApiHead(api, history);
     this.heading = this.head.title;
     this.head.buttons.append(el("a", { class: "button primary", href: hash("api", api.name, "submit") }, "Submit"));
-    this.list = new PagedList({ api: api.name, name: "jobs", id: "job_id", time: "start_time", changed: () => this.changed() });
+    this.list = new PagedList({ api: api.name, name: "jobs", id: "job_id", time: "start_time", changed: () => this.place.show(this.list) });
     this.table = new Table({
       label: `Jobs of ${api.name}`,
       columns: this.columns(),
@@ -39,14 +39,8 @@ export class JobsView {
       more: (isScrolled) => this.list.more(isScrolled),
     });
     this.table.node.classList.add("jobs");
-    this.note = el("p", { class: "note" });
-    this.empty = el("p", { class: "empty", hidden: true });
-    this.node = el(
-      "div",
-      { class: "view" },
-      this.head.node,
-      el("section", { class: "list" }, el("header", { class: "list-head" }, el("h2", {}, "Jobs")), this.table.node, this.empty, this.note),
-    );
+    this.place = new ListPlace({ title: "Jobs", table: this.table, noun: "job", none: "No jobs yet." });
+    this.node = el("div", { class: "view" }, this.head.node, this.place.node);
     this.list.more();
   }
 
@@ -107,16 +101,6 @@ export class JobsView {
         failed: (row) => failedRatio(row.progress),
       },
     ];
-  }
-
-  changed() {
-    const { rows, isLoading, isWhole, fault } = this.list;
-    this.table.setRows(rows);
-    const more = rows.length >= MAX_ROWS ? ", more are not kept" : isWhole ? "" : isLoading ? ", reading more" : ", scroll for more";
-    show(this.note, fault ?? (rows.length === 0 ? "" : `${counted(rows.length, "job")}${more}`), fault !== null);
-    this.table.node.hidden = rows.length === 0;
-    this.empty.hidden = rows.length > 0 || fault !== null;
-    setText(this.empty, isLoading ? "Reading the jobs." : "No jobs yet.");
   }
 }
 

@@ -3,9 +3,10 @@
 import { stateOf } from "./api_head.js";
 import { COUNTS, RATES, TIMES } from "./axis.js";
 import { LineChart, Sparkline } from "./chart.js";
-import { el, replace, setAttribute, setText } from "./dom.js";
+import { el, replace, setText } from "./dom.js";
+import { fillBadge } from "./parts.js";
 import { hash } from "./router.js";
-import { count, duration, rate, tone } from "./text.js";
+import { count, duration, rate } from "./text.js";
 
 const COLUMNS = ["API", "Kind", "State", "In queue", "In flight", "Throughput", "Failures", "p50", "p95", "p99", "Throughput over time"];
 const MAX_LINES = 6;
@@ -92,10 +93,7 @@ export class Overview {
   write(name) {
     const row = this.rows.get(name);
     const api = this.history.api(name);
-    const state = stateOf(api);
-    row.state.hidden = state === null;
-    setText(row.state, state ?? "");
-    setAttribute(row.state, "data-tone", tone(state));
+    fillBadge(row.state, stateOf(api));
     const latency = api?.latency_s ?? null;
     const texts = [count(api?.queue?.messages), count(api?.in_flight), rate(api?.rate_per_s), rate(api?.failed_per_s), duration(latency?.p50), duration(latency?.p95), duration(latency?.p99)];
     texts.forEach((text, index) => setText(row.texts[index], text));

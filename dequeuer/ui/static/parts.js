@@ -11,6 +11,13 @@ export function badge(status) {
   return el("span", { class: "badge", "data-tone": tone(status) }, words(status));
 }
 
+/** Show a status in a badge, which is hidden while it is null. */
+export function fillBadge(node, status) {
+  node.hidden = status === null;
+  setText(node, status === null ? "" : words(status));
+  setAttribute(node, "data-tone", tone(status));
+}
+
 /** Numbers with their names, in a line: `{name, label}`. */
 export class Figures {
   constructor(names) {

@@ -5,7 +5,7 @@ import { ApiHead } from "./api_head.js";
 import { el, replace } from "./dom.js";
 import { facts, textBox } from "./parts.js";
 import { address, change } from "./server.js";
-import { counted, duration, parseExact, pretty } from "./text.js";
+import { counted, duration, prettyText } from "./text.js";
 
 const METHODS = ["POST", "GET", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"];
 const KEPT_CALLS = 10;
@@ -79,17 +79,11 @@ export class RealtimeView {
 
   show(answer) {
     const headers = Object.entries(answer.headers ?? {}).map(([name, value]) => [name, Array.isArray(value) ? value.join(", ") : value]);
-    let body = answer.body ?? "";
-    try {
-      body = pretty(parseExact(body));
-    } catch {
-      // Not JSON: it is shown as it is.
-    }
     replace(
       this.answer,
       el("p", { class: "status-line" }, statusBadge(answer.status), el("span", { class: "muted" }, `after ${duration(answer.duration_s)}`)),
       el("details", {}, el("summary", {}, counted(headers.length, "header")), facts(headers)),
-      textBox("Body", body),
+      textBox("Body", prettyText(answer.body ?? "")),
     );
   }
 

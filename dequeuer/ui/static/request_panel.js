@@ -4,10 +4,9 @@ import { attempt, button, outcome } from "./action.js";
 import { ask, openDialog } from "./dialog.js";
 import { el, replace } from "./dom.js";
 import { badge, code, facts, Progress, textBox, valueBox } from "./parts.js";
+import { hasEnded, progressText, ratioOf, shownStatus } from "./request.js";
 import { address, change, read, readPayload } from "./server.js";
-import { UNKNOWN, between, clock, parseExact, pretty, size, words } from "./text.js";
-
-const HAS_ENDED = new Set(["completed", "failed"]);
+import { UNKNOWN, between, clock, prettyText, size, words } from "./text.js";
 
 /** The panel. */
 export class RequestPanel {
@@ -64,16 +63,16 @@ export class RequestPanel {
   }
 
   write(document) {
-    const before = this.document?.status;
+    const before = this.document;
+    const status = shownStatus(document);
     this.document = document;
     this.wasRead(document);
-    if (before !== undefined && before !== document.status) this.announce(`The request is ${words(document.status)}`);
-    const hasEnded = HAS_ENDED.has(document.status);
-    this.cancel.hidden = hasEnded;
+    if (before !== null && shownStatus(before) !== status) this.announce(`The request is ${words(status)}`);
+    this.cancel.hidden = hasEnded(document);
     const error = document.error ?? null;
     replace(
       this.content,
-      el("p", { class: "status-line" }, badge(document.status), document.cancel_requested && !hasEnded ? el("span", { class: "badge", "data-tone": "held" }, "cancellation requested") : null),
+      el("p", { class: "status-line" }, badge(status)),
       facts([
         ["Submitted", document.created && el("time", { datetime: document.created, title: document.created }, clock(document.created))],
         ["Started", document.started && el("time", { datetime: document.started, title: document.started }, clock(document.started))],
@@ -112,12 +111,10 @@ export class RequestPanel {
 
 function progressOf(progress) {
   if (progress === undefined || progress === null) return null;
-  const value = progress.progress;
-  const isRatio = typeof value === "number" && value >= 0 && value <= 1;
+  const ratio = ratioOf(progress);
   const bar = new Progress("Progress of the request");
-  bar.update(isRatio ? value : null);
-  const text = [isRatio ? `${Math.round(value * 100)} %` : value, progress.message].filter((part) => part !== undefined && part !== null).join(" ");
-  return el("section", {}, el("h3", {}, "Progress"), isRatio ? bar.node : null, el("p", {}, el("bdi", {}, text)));
+  bar.update(ratio);
+  return el("section", {}, el("h3", {}, "Progress"), ratio === null ? null : bar.node, el("p", {}, el("bdi", {}, progressText(progress))));
 }
 
 function timeline(attempts) {
@@ -137,13 +134,5 @@ function timeline(attempts) {
 
 function payloadBox({ text, bytes, isCut }) {
   const note = isCut ? `The first ${size(text.length)} are shown; download the payload for the rest.` : size(bytes);
-  let shown = text;
-  if (!isCut) {
-    try {
-      shown = pretty(parseExact(text));
-    } catch {
-      // Not JSON: it is shown as it is.
-    }
-  }
-  return textBox("Payload", shown, note);
+  return textBox("Payload", isCut ? text : prettyText(text), note);
 }

@@ -41,6 +41,15 @@ export function pretty(value) {
   }
 }
 
+/** Return a text for people: with indents when it is JSON, as it is when it is not. */
+export function prettyText(text) {
+  try {
+    return pretty(parseExact(text));
+  } catch {
+    return text;
+  }
+}
+
 /** Return how many levels a JSON text has at most; a bracket in a string counts, too. */
 function levels(text) {
   let level = 1;
@@ -149,7 +158,7 @@ const TONES = {
   good: ["completed", "succeeded", "ready"],
   bad: ["failed", "completed_with_failures", "timed_out", "enqueue_failed", "worker_error", "worker_oom", "unexpected_error", "not ready"],
   busy: ["in_progress", "running", "enqueuing", "retried"],
-  held: ["paused", "stopping", "cancelled", "stopped", "expired"],
+  held: ["paused", "stopping", "cancelling", "cancelled", "stopped", "expired"],
 };
 
 /** Return the words of a status. */

@@ -9,7 +9,7 @@ from playwright.sync_api import expect
 
 from tests.integration.page.chromium import Look
 from tests.integration.page.contract_server import ContractServer
-from tests.integration.page.world import FAILED_ID, NOW_S, RESULT_ID, RUNNING_ID, World, at, request
+from tests.integration.page.world import FAILED_ID, NOW_S, RESULT_ID, RUNNING_ID, Json, World, at, request
 
 
 def test_the_overview_shows_every_api_with_its_numbers(look: Look, world: World) -> None:
@@ -202,6 +202,26 @@ def test_a_cancellation_is_asked_for_once_it_is_confirmed(look: Look, server: Co
     expect(page.get_by_text("The cancellation is requested.")).to_be_visible()
     [call] = server.calls
     assert (call.method, call.path, call.marker) == ("DELETE", f"/api/apis/transcribe/requests/{RUNNING_ID}", "1")
+
+
+def test_a_request_has_one_status_in_the_list_and_in_its_panel(look: Look, world: World) -> None:
+    ended: Json = {"status": "failed", "created": at(9), "ended": at(8)}
+    world.requests["thumbnails"][:] = [
+        {"id": "one", **ended, "error": {"code": "cancelled", "message": "it was cancelled"}},
+        {"id": "two", **ended, "error": {"code": "expired", "message": "it was too old"}},
+        {"id": "three", "status": "in_progress", "created": at(9), "cancel_requested": at(1)},
+        {"id": "four", "status": "completed", "created": at(9), "ended": at(8), "cancel_requested": at(8)},
+    ]
+    for name, status, tone in (
+        ("one", "cancelled", "held"),
+        ("two", "expired", "held"),
+        ("three", "cancelling", "held"),
+        ("four", "completed", "good"),
+    ):
+        page = look.open(f"#/api/thumbnails/request/{name}")
+        for badge in (page.locator(".rows .row", has_text=name).locator(".badge"), page.locator("dialog .badge")):
+            expect(badge).to_have_text(status)
+            expect(badge).to_have_attribute("data-tone", tone)
 
 
 def test_dead_letters_are_shown_and_sent_back(look: Look, server: ContractServer) -> None:
