@@ -1,7 +1,7 @@
 // Small pieces that several views are made of.
 
 import { el, setAttribute, setText } from "./dom.js";
-import { pretty, tone, visible, words } from "./text.js";
+import { count, counted, pretty, tone, visible, words } from "./text.js";
 
 const SHOWN_CHARACTERS = 100000;
 const LEAST_FAILED = 0.02;
@@ -58,17 +58,23 @@ export class Progress {
   }
 }
 
-/** Return a box with a text of fixed width, its beginning if it is long, and a button that copies all of it. */
-export function textBox(label, text, note = null) {
-  const shown = text.length > SHOWN_CHARACTERS ? text.slice(0, SHOWN_CHARACTERS) : text;
-  const cut = shown.length < text.length ? `The first ${SHOWN_CHARACTERS} of ${text.length} characters are shown.` : null;
-  const copy = el("button", { type: "button", class: "quiet", "aria-label": `Copy: ${label}`, onclick: () => copyText(text, copy) }, "Copy");
+/**
+ * Return a box with a text of fixed width, its beginning if it is long, and a button that copies all of it. `rest`: where
+ * the rest is of a text of which only the beginning is known.
+ */
+export function textBox(label, text, { note = null, rest = null } = {}) {
+  const shown = text.slice(0, SHOWN_CHARACTERS);
+  const first = `The first ${counted(shown.length, "character")}`;
+  let cut = null;
+  if (rest !== null) cut = `${first} are shown; ${rest}.`;
+  else if (shown.length < text.length) cut = `${first} of ${count(text.length)} are shown.`;
+  const copy = rest === null ? el("button", { type: "button", class: "quiet", "aria-label": `Copy: ${label}`, onclick: () => copyText(text, copy) }, "Copy") : null;
   return el(
     "section",
     { class: "text-box" },
     el("header", {}, el("h3", {}, label), copy),
     el("pre", { tabindex: 0, role: "region", "aria-label": label, dir: "ltr" }, shown),
-    note ?? cut ? el("p", { class: "note" }, [note, cut].filter(Boolean).join(" ")) : null,
+    note ?? cut ? el("p", { class: "note" }, [note, cut].filter(Boolean).join(". ")) : null,
   );
 }
 

@@ -133,6 +133,6 @@ function timeline(attempts) {
 }
 
 function payloadBox({ text, bytes, isCut }) {
-  const note = isCut ? `The first ${size(text.length)} are shown; download the payload for the rest.` : size(bytes);
-  return textBox("Payload", isCut ? text : prettyText(text), note);
+  if (isCut) return textBox("Payload", text, { rest: "download the payload for the rest" });
+  return textBox("Payload", prettyText(text), { note: size(bytes) });
 }

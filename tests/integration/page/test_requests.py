@@ -149,6 +149,25 @@ def test_a_payload_that_is_deleted_is_said(look: Look, server: ContractServer) -
     look.faults.clear()
 
 
+def test_of_a_large_payload_the_beginning_is_shown_and_how_much_that_is(look: Look, world: World) -> None:
+    notes = {
+        "payload of 51 B": (b'{"audio": "s3://recordings/0412.wav", "speed": 1.0}', "51 B", 1),
+        "above what is shown": (b"x" * 120_000, "117 KiB. The first 100,000 characters of 120,000 are shown.", 1),
+        "above what is read": (
+            b"x" * (256 * 1024 + 1),
+            "The first 100,000 characters are shown; download the payload for the rest.",
+            0,
+        ),
+    }
+    page = look.open(f"#/api/transcribe/request/{RESULT_ID}")
+    box = page.locator("dialog .text-box", has=page.get_by_role("heading", name="Payload"))
+    for name, (payload, note, copies) in notes.items():
+        world.payloads[RESULT_ID] = payload
+        page.get_by_role("button", name="Show the payload").click()
+        expect(box.locator(".note"), name).to_have_text(note)
+        expect(box.get_by_role("button", name="Copy")).to_have_count(copies)
+
+
 def test_a_running_request_is_followed_to_its_end(look: Look, server: ContractServer, world: World) -> None:
     page = look.open(f"#/api/transcribe/request/{RUNNING_ID}")
     panel = page.get_by_role("dialog")
