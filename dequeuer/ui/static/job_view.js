@@ -239,10 +239,14 @@ export class JobView {
     if (text === this.itemText) return;
     this.itemText = text;
     const state = item?.state ?? null;
+    let note = state === "waiting" ? "It has no result yet." : null;
+    // The server leaves out what is too large.
+    if (state === "completed" && !("result" in item)) note = "Its result is too large, or nested too deep, to be shown here: it is in the results of the job.";
+    if (state === "failed" && !("error" in item)) note = "Its error is too large, or nested too deep, to be shown here: it is in the results of the job.";
     replace(
       this.itemPlace,
       el("p", { class: "status-line" }, el("strong", {}, `Item ${this.item}`), state === null ? null : badge(state)),
-      state === "waiting" ? el("p", { class: "note" }, "It has no result yet.") : null,
+      note === null ? null : el("p", { class: "note" }, note),
       item !== undefined && "error" in item ? errorOf(item.error) : null,
       item !== undefined && "result" in item ? valueBox("Result", item.result) : null,
     );

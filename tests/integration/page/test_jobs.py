@@ -58,6 +58,22 @@ def test_an_item_shows_its_result_or_its_error(look: Look) -> None:
     assert page.url.endswith(f"/job/{JOB_ID}/item/38")
 
 
+def test_of_an_item_that_is_too_large_it_is_said_where_it_is(look: Look, world: World) -> None:
+    states = ("completed", "failed", "waiting")
+    world.items[JOB_ID] = [{"index": index, "state": state} for index, state in enumerate(states)]
+    page = look.open(f"#/api/sum/job/{JOB_ID}/item/0")
+    note = page.get_by_label("Item", exact=True).locator(".note")
+    expect(note).to_have_text(
+        "Its result is too large, or nested too deep, to be shown here: it is in the results of the job."
+    )
+    page.goto(f"{look.url}/#/api/sum/job/{JOB_ID}/item/1")
+    expect(note).to_have_text(
+        "Its error is too large, or nested too deep, to be shown here: it is in the results of the job."
+    )
+    page.goto(f"{look.url}/#/api/sum/job/{JOB_ID}/item/2")
+    expect(note).to_have_text("It has no result yet.")
+
+
 def test_cells_change_while_the_job_runs(look: Look, server: ContractServer, world: World) -> None:
     page = look.open(f"#/api/sum/job/{JOB_ID}")
     grid = page.get_by_role("grid")
