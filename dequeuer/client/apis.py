@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from contextlib import aclosing
 from typing import Any, Final
 
@@ -10,6 +9,7 @@ from dequeuer.client.answers import whole_within
 from dequeuer.client.errors import InvalidAnswerError
 from dequeuer.client.gateway import Gateway
 from dequeuer.core.errors import clip
+from dequeuer.formats.api_name import is_api_name
 
 MAX_LIST_BYTES: Final = 32 << 20
 IDLE_TIMEOUT_S: Final = 90.0
@@ -17,7 +17,6 @@ IDLE_TIMEOUT_S: Final = 90.0
 TIMEOUT_S: Final = 180.0
 VERIFY_TIMEOUT_S: Final = 20.0
 MAX_VERIFY_BYTES: Final = 64 * 1024
-_is_name: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}").fullmatch
 
 
 class Apis:
@@ -37,7 +36,7 @@ class Apis:
 
     async def show(self, name: str) -> list[dict[str, Any]]:
         """Return a list of one API. Raises `ValueError` for a text that is no name: it would become part of a path."""
-        if _is_name(name) is None:
+        if not is_api_name(name):
             raise ValueError(f'"{clip(name)}" is not the name of an API')
         found = await self._apis(f"/get/{name}")
         if not found:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from dequeuer.client.gateway import Content, Gateway
 from dequeuer.client.request_status import RequestStatus, request_status, split_result, status_of
 from dequeuer.client.submission import Submission
 from dequeuer.core.errors import clip
+from dequeuer.formats.api_name import is_api_name
 from dequeuer.formats.request_id import is_request_id
 
 MAX_RESULT_BYTES: Final = 64 << 20
@@ -37,9 +37,6 @@ UPLOAD_BYTES_PER_S: Final = 256 * 1024
 """Nothing comes while a payload is sent; a slower line is given up."""
 EVENTS_IDLE_TIMEOUT_S: Final = 45.0
 """The gateway sends a comment every 15 s."""
-
-# As of the gateway. It becomes a part of paths.
-_API_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +74,7 @@ class RequestCalls:
     """
 
     def __init__(self, gateway: Gateway, api_name: str, max_result_bytes: int = MAX_RESULT_BYTES) -> None:
-        if not _API_NAME.fullmatch(api_name):
+        if not is_api_name(api_name):  # it becomes a part of paths
             raise ValueError(f'"{clip(api_name)}" is not the name of an API')
         self._gateway = gateway
         self._path = f"/{api_name}"

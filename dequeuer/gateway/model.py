@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from dequeuer.core.errors import clip
+from dequeuer.formats.api_name import is_api_name
 from dequeuer.formats.failure import StoredFailure
 from dequeuer.formats.request_id import is_request_id
 from dequeuer.gateway.errors import InvalidRequestError
 from dequeuer.sinks.base import Payload
-
-# \Z, not $: with $ a trailing newline would be accepted and become part of a key.
-_API_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}\Z")
 
 
 class PayloadWitness(Protocol):
@@ -123,7 +120,7 @@ class Report:
 
 def check_api_name(text: str) -> str:
     """Return the name if it is safe as part of a key, else raise `InvalidRequestError`."""
-    if _API_NAME.match(text) is None:
+    if not is_api_name(text):
         message = (
             f'the API name "{clip(text)}" is not valid: 1 to 128 letters, digits, ".", "_" and "-", '
             "beginning with a letter or digit"

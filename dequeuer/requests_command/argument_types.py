@@ -7,13 +7,13 @@ from argparse import ArgumentTypeError
 from typing import Final
 
 from dequeuer.core.errors import clip
+from dequeuer.formats.api_name import is_api_name
 from dequeuer.formats.request_id import is_request_id
 from dequeuer.formats.time_text import MAX_SECONDS, parse_moment, parse_span
 
 MAX_HEADER_CHARS: Final = 8000
 MAX_KEY_CHARS: Final = 255
 
-_API_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 _HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}")
 _MEDIA_TYPE: Final = re.compile(r"[!#$&^_.+0-9A-Za-z-]{1,127}/[!#$&^_.+0-9A-Za-z-]{1,127}(?:[ \t]*;[ -~]{1,500})?")
 _OWN_HEADERS: Final = {
@@ -33,7 +33,7 @@ _OWN_HEADERS: Final = {
 
 def api_name(text: str) -> str:
     """Return the name of an API."""
-    if _API_NAME.fullmatch(text):
+    if is_api_name(text):
         return text
     raise ArgumentTypeError(
         f'"{clip(text)}" is not the name of an API: a letter or digit, then up to 127 of letters, digits, ".", "_", "-"'
@@ -78,7 +78,7 @@ def key(text: str) -> str:
 
 def priority(text: str) -> str:
     """Return the name of a priority; the gateway knows which ones the API has."""
-    if _API_NAME.fullmatch(text):
+    if is_api_name(text):
         return text
     raise ArgumentTypeError(f'"{clip(text)}" is not the name of a priority: letters, digits and ._-')
 

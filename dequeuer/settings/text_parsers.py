@@ -12,6 +12,7 @@ from typing import TypeVar
 from urllib.parse import urlsplit
 
 from dequeuer.core.errors import clip, quoted
+from dequeuer.formats.api_name import API_NAME_PATTERN
 from dequeuer.formats.events_target import EventsTarget, target_of_arn
 from dequeuer.jobs import names
 from dequeuer.jobs.s3_path import OUTPUT_PATH, InvalidS3PathError, S3Path, parse_s3_path
@@ -27,9 +28,7 @@ def _s3_path(match: re.Match[str]) -> S3Path | None:
         return None
 
 
-NAME = matching(
-    "[A-Za-z0-9][A-Za-z0-9._-]{0,127}", 'a letter or digit, then up to 127 of letters, digits, ".", "_" and "-"'
-)
+NAME = matching(API_NAME_PATTERN, 'a letter or digit, then up to 127 of letters, digits, ".", "_" and "-"')
 VERSION = matching(names.VERSION, 'a letter or digit, then up to 63 of letters, digits, ".", "_" and "-"')
 API_NAME = matching(names.API_NAME, 'a-z, 0-9 and "-", at most 42, a letter first, no "-" at the end')
 JOB_ID = matching(names.JOB_ID, 'a-z, 0-9 and "-", at most 63, no "-" at either end')

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 from dequeuer.core.errors import ConfigurationError, clip
 from dequeuer.core.suggestions import did_you_mean
 from dequeuer.files.reading import UnreadableError, read_bounded
+from dequeuer.formats.api_name import API_NAME_PATTERN
 from dequeuer.gateway.access.caller import PERMISSIONS, Caller, Permission, rate_of
 from dequeuer.settings.parsers import OBJECT_SIZE, InvalidValueError
 
@@ -28,7 +29,7 @@ MAX_HASHES: Final = 1000
 MAX_RATE: Final = 1_000_000
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")
-_API: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}|\*")
+_API: Final = re.compile(rf"{API_NAME_PATTERN}|\*")
 _HASH: Final = re.compile(r"[0-9a-fA-F]{64}")
 _REQUIRED: Final = ("name", "sha256", "apis", "may")
 _KEYS: Final = (*_REQUIRED, "rate", "burst", "max_bytes")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final, Literal
 
+from dequeuer.formats.api_name import API_NAME_PATTERN
 from dequeuer.formats.request_id import ID_PATTERN
 from dequeuer.gateway.access.places import API_NAME_HEADER
 from dequeuer.gateway.deadlines import CANCEL_AFTER_HEADER, DEADLINE_HEADER
@@ -33,7 +34,7 @@ def _parameter(
 
 
 _ID: Final = f"^{ID_PATTERN}$"
-_NAME: Final = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$"
+_NAME: Final = f"^{API_NAME_PATTERN}$"
 
 REQUEST_ID: Final = _parameter("path", "request_id", "Of the request.", {"type": "string", "pattern": _ID})
 WAIT: Final = _parameter(
