@@ -15,7 +15,7 @@ from dequeuer.core.errors import clip
 from dequeuer.formats.time_text import MAX_SECONDS
 
 _NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
-_OWN_HEADERS: Final = frozenset(
+OWN_HEADERS: Final = frozenset(
     {
         *(
             "authorization",
@@ -81,7 +81,7 @@ def make_submission(  # noqa: PLR0913 - one for each of the options
     is_raw = isinstance(payload, bytes | bytearray | memoryview)
     body = bytes(payload) if is_raw else json.dumps(payload, allow_nan=False, separators=(",", ":")).encode()
     for name in headers:
-        if name.lower() in _OWN_HEADERS:
+        if name.lower() in OWN_HEADERS:
             raise ValueError(f"the header {clip(name)} is not for the container: leave it out, or use an option")
     sent = {**headers, "Content-Type": content_type or ("application/octet-stream" if is_raw else "application/json")}
     if key is None:

@@ -6,6 +6,7 @@ from typing import get_args
 import pytest
 
 from dequeuer import __main__, cli
+from dequeuer.client.submission import OWN_HEADERS
 from dequeuer.jobs_command import exit_statuses as of_jobs
 from dequeuer.requests_command import exit_statuses
 from dequeuer.requests_command.arguments import parse
@@ -104,6 +105,15 @@ def test_a_wrong_line_is_refused(line: str, text: str, capsys: pytest.CaptureFix
     assert text in shown
     assert "\x1b" not in shown
     assert "secret" not in shown
+
+
+@pytest.mark.parametrize("name", sorted(OWN_HEADERS))
+def test_each_header_that_the_client_decides_is_refused_with_a_hint(
+    name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        parse(["submit", "hello", "--header", f"{name.title()}: x"])
+    assert f"{name.title()} cannot be given here: " in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("command", get_args(Command))
