@@ -15,7 +15,7 @@ from dequeuer.client.request_calls import MAX_RESULT_BYTES, RequestCalls
 from dequeuer.client.requests import ApiRequests
 from dequeuer.client.retrying import RETRY_LIMIT_S, Retries
 from dequeuer.client.token import read_token
-from dequeuer.settings.client_loading import load_jobs_command
+from dequeuer.settings.client_loading import load_requests_command
 
 _VARIABLES: Final = ("DEQUEUER_GATEWAY_URL", "DEQUEUER_TOKEN_FILE")
 
@@ -61,7 +61,7 @@ class Client:
         flags = [] if url is None else [f"--gateway={url}"]
         # Other variables are those of the program around.
         given = {name: os.environ[name] for name in _VARIABLES if name in os.environ}
-        settings = load_jobs_command(flags, given, needs_gateway=True)
+        settings = load_requests_command(flags, given)
         self._url = settings.gateway_url
         if token is None and settings.token_path is not None:
             token = read_token(settings.token_path)
