@@ -5,9 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from dequeuer.core.errors import ConfigurationError, quoted
-from dequeuer.files.reading import UnreadableError, read_bounded
-
-STANDARD_INPUT = "-"
+from dequeuer.files.reading import STANDARD_INPUT, UnreadableError, read_bounded
 
 
 async def read_input(path: str, max_bytes: int, *, what: str, smaller: str) -> bytes:

@@ -7,6 +7,8 @@ from pathlib import Path
 
 from dequeuer.core.errors import clip
 
+STANDARD_INPUT = "-"
+"""In place of a path, where a command reads one."""
 MAX_DEPTH = 100
 """How deep lists and mappings of such a file may be nested."""
 

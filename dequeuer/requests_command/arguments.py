@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from typing import Any, Final, get_args
 
+from dequeuer.files.reading import STANDARD_INPUT
 from dequeuer.requests_command.argument_types import (
     api_name,
     content_type,
@@ -17,7 +18,7 @@ from dequeuer.requests_command.argument_types import (
     receiver,
     request_id,
 )
-from dequeuer.requests_command.options import STANDARD_INPUT, Command, Options, State, SubmitArguments
+from dequeuer.requests_command.options import Command, Options, State, SubmitArguments
 from dequeuer.settings.arguments import whole_number
 
 MAX_CONCURRENCY: Final = 1000

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final, Literal, TypeAlias
+from typing import Literal, TypeAlias
+
+from dequeuer.files.reading import STANDARD_INPUT
 
 Command: TypeAlias = Literal["submit", "status", "result", "wait", "cancel", "tail", "list", "dlq list", "dlq redrive"]
 State: TypeAlias = Literal["in_queue", "in_progress", "completed", "failed"]
-
-STANDARD_INPUT: Final = "-"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

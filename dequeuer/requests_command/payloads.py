@@ -13,9 +13,10 @@ from typing import Final
 
 from dequeuer.commands.reading import read_input
 from dequeuer.core.errors import ConfigurationError, DequeuerError, clip, quoted
+from dequeuer.files.reading import STANDARD_INPUT
 from dequeuer.formats.json_text import check_json
 from dequeuer.formats.media_type import JSON
-from dequeuer.requests_command.options import STANDARD_INPUT, SubmitArguments
+from dequeuer.requests_command.options import SubmitArguments
 
 MAX_PAYLOAD_BYTES: Final = 256 << 20
 """A payload is in memory as a whole: it may have to be sent again."""
