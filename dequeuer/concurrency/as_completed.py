@@ -10,6 +10,8 @@ from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from typing import Any, TypeVar
 
+from dequeuer.concurrency.in_order import cancel, run
+
 A = TypeVar("A")
 B = TypeVar("B")
 
@@ -39,7 +41,7 @@ async def as_completed(
             if reading is not None and reading.done():
                 task, reading = reading, None
                 try:
-                    begun += [asyncio.create_task(_run(work, item), name="one-of-many") for item in task.result()]
+                    begun += [asyncio.create_task(run(work, item), name="one-of-many") for item in task.result()]
                     has_more = bool(task.result())
                 except Exception as error:  # noqa: BLE001 - raised below, when it is due
                     has_more, late = False, error
@@ -59,15 +61,9 @@ async def as_completed(
         if late is not None:
             raise late
     finally:
-        await _cancel([*begun, *([reading] if reading is not None else [])])
+        await cancel([*begun, *([reading] if reading is not None else [])])
         if isinstance(items, AsyncGenerator):
             await items.aclose()
-
-
-async def _cancel(tasks: list[asyncio.Task[Any]]) -> None:
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def _next(items: AsyncIterator[A]) -> list[A]:
@@ -76,7 +72,3 @@ async def _next(items: AsyncIterator[A]) -> list[A]:
         return [await anext(items)]
     except StopAsyncIteration:
         return []
-
-
-async def _run(work: Callable[[A], Awaitable[B]], item: A) -> B:
-    return await work(item)

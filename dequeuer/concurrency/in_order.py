@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable
-from typing import TypeVar
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from typing import Any, TypeVar
 
 A = TypeVar("A")
 B = TypeVar("B")
@@ -46,7 +46,7 @@ async def in_order(
                     has_more, late = False, error
                     break
                 total += size(item)
-                ahead.append((item, asyncio.create_task(_run(work, item), name="ahead")))
+                ahead.append((item, asyncio.create_task(run(work, item), name="ahead")))
             if not ahead:
                 break
             item, task = ahead[0]
@@ -58,10 +58,7 @@ async def in_order(
         if late is not None:
             raise late
     finally:
-        tasks = [task for _, task in ahead]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await cancel([task for _, task in ahead])
 
 
 async def each(items: Iterable[A]) -> AsyncGenerator[A, None]:
@@ -70,5 +67,13 @@ async def each(items: Iterable[A]) -> AsyncGenerator[A, None]:
         yield item
 
 
-async def _run(work: Callable[[A], Awaitable[B]], item: A) -> B:
+async def cancel(tasks: Sequence[asyncio.Task[Any]]) -> None:
+    """Cancel tasks, and wait until they have ended."""
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def run(work: Callable[[A], Awaitable[B]], item: A) -> B:
+    """Return the result of the work on an item: a task needs a coroutine, and an awaitable may be none."""
     return await work(item)
