@@ -7,6 +7,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from http.client import HTTPException
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 INGRESS = "istio-system.svc.cluster.local"
@@ -45,7 +46,7 @@ def call(url: str, body: object = None) -> object:
         except urllib.error.HTTPError as error:
             if error.code < 500 or attempt == ATTEMPTS - 1:
                 raise
-        except (OSError, ValueError):  # refused, cut off, or half of an answer
+        except (OSError, ValueError, HTTPException):  # refused, cut off, or half of an answer
             if attempt == ATTEMPTS - 1:
                 raise
         time.sleep(min(0.1 * 2**attempt, 1))
@@ -72,12 +73,17 @@ class Handler(BaseHTTPRequestHandler):
             self.reply(body)
 
     def reply(self, body: object) -> None:
-        """Send the answer; 404 for a path that the container does not have, 503 for "not now"."""
+        """Send the answer; 404 for a path that the container does not have, 503 for "not now".
+
+        What another API does not accept (4xx) will not be accepted later: its status is passed on.
+        """
         try:
             status, result = 200, type(self).answer(self.command, self.path, body)
         except KeyError:
             status, result = 404, {"error": "no such path"}
-        except (OSError, ValueError) as error:
+        except urllib.error.HTTPError as error:
+            status, result = error.code if error.code < 500 else 503, {"error": str(error)}
+        except (OSError, ValueError, HTTPException) as error:
             status, result = 503, {"error": str(error)}
         self.send(status, result)
 
