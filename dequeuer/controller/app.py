@@ -44,7 +44,7 @@ EXIT_OK, EXIT_FAILED = 0, 1
 NOT_READY: Final = "the jobs of the bucket cannot be listed"
 
 
-_MakeLauncher: TypeAlias = Callable[[ControllerSettings, Apis, Path, Observer], Awaitable[LocalLauncher]]
+_MakeLauncher: TypeAlias = Callable[[ControllerSettings, Apis, Path, str, Observer], Awaitable[LocalLauncher]]
 
 
 def run_controller(settings: ControllerSettings) -> int:
@@ -53,8 +53,8 @@ def run_controller(settings: ControllerSettings) -> int:
     Returns the exit status. A second signal skips the drains; the status is then 1.
 
     Raises:
-        ConfigurationError: cortex.yaml or the region is wrong, or the work folder cannot be made; no call to AWS was
-            made.
+        ConfigurationError: cortex.yaml, `DEQUEUER_HOSTS_PATH` or the region is wrong, or the work folder cannot be
+            made; no call to AWS was made.
     """
     return run_to_status(_run(settings))
 
@@ -63,6 +63,7 @@ async def _run(settings: ControllerSettings) -> int:
     logs.configure(settings.log.level, settings.log.format)
     log = structlog.get_logger()
     apis = load_apis(settings.apis_path)
+    hosts = read_hosts(settings.hosts_path)
     work_folder = _work_folder(settings)
     drain = Drain()
     loop = asyncio.get_running_loop()
@@ -80,7 +81,7 @@ async def _run(settings: ControllerSettings) -> int:
         sqs = await drain.run_until_requested(stack.enter_async_context(cloud.sqs(longest_wait_s=0)), "connect")
         if sqs is None:
             return EXIT_OK
-        launcher = await _LAUNCHERS[settings.launcher](settings, apis, work_folder, observer)
+        launcher = await _LAUNCHERS[settings.launcher](settings, apis, work_folder, hosts, observer)
         store = cloud.store(settings.bucket, observer)
         services = Services(
             objects=JobObjects(store),
@@ -135,10 +136,9 @@ async def _run(settings: ControllerSettings) -> int:
 
 
 async def _local_launcher(
-    settings: ControllerSettings, apis: Apis, work_folder: Path, observer: Observer
+    settings: ControllerSettings, apis: Apis, work_folder: Path, hosts: str, observer: Observer
 ) -> LocalLauncher:
     folder = Path(os.path.abspath(settings.apis_path)).parent  # noqa: ASYNC240, PTH100 - reads the working directory
-    hosts = read_hosts(settings.hosts_path)
     sees_root = await can_see_root(work_folder)
     compute = LocalCompute.of_machine(sees_root=sees_root)
     log = structlog.get_logger()

@@ -21,17 +21,21 @@ class Service:
 
     Attributes:
         name: the host in a cluster.
-        variable: begins the names of the variables with its address; Kubernetes makes them of the name of the Service.
         host: the address here.
         port: the port here.
         has_name: the port is the one of the cluster, so containers can find it by its name.
     """
 
     name: str
-    variable: str
     host: str
     port: int
     has_name: bool
+
+    @property
+    def variable(self) -> str:
+        """Begins the names of the variables with its address; Kubernetes makes them of the name of the Service."""
+        service, _, _ = self.name.partition(".")
+        return service.upper().replace("-", "_")
 
 
 def can_have_names() -> bool:

@@ -57,7 +57,6 @@ class Ingress:
         return tuple(
             Service(
                 name=f"{name}.{NAMESPACE}",
-                variable=name.upper().replace("-", "_"),
                 host=self._host or HOST,
                 port=self._gateway_port if self._host is None else PORT,
                 has_name=self._host is not None,

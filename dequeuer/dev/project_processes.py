@@ -184,7 +184,8 @@ class ProjectProcesses:
     def _controller(self, inherited: Mapping[str, str], hosts: str) -> ProcessSpec:
         addresses = self._specs.addresses
         hosts_path = self._directory / "hosts"
-        hosts_path.write_text(hosts, encoding="utf-8")
+        if hosts:
+            hosts_path.write_text(hosts, encoding="utf-8")
         own = {
             "CORTEX_VERSION": VERSION,
             "DEQUEUER_APIS": str(self._project.path),

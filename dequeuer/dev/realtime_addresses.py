@@ -45,13 +45,7 @@ class RealtimeAddresses:
     def services(self) -> tuple[Service, ...]:
         """The Service `api-<name>` of each API."""
         return tuple(
-            Service(
-                name=f"api-{name}",
-                variable=f"API_{name.upper().replace('-', '_')}",
-                host=host,
-                port=port,
-                has_name=port == PORT,
-            )
+            Service(name=f"api-{name}", host=host, port=port, has_name=port == PORT)
             for name, (host, port) in self.by_name.items()
         )
 

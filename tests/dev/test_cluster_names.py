@@ -4,8 +4,8 @@ import ipaddress
 
 from dequeuer.dev.cluster_names import Service, hosts_of, own_addresses, variables_of
 
-NAMED = Service(name="api-my-text", variable="API_MY_TEXT", host="127.20.0.1", port=8888, has_name=True)
-UNNAMED = Service(name="api-b", variable="API_B", host="127.0.0.1", port=4002, has_name=False)
+NAMED = Service(name="api-my-text", host="127.20.0.1", port=8888, has_name=True)
+UNNAMED = Service(name="api-b", host="127.0.0.1", port=4002, has_name=False)
 
 
 def test_containers_find_services_by_the_variables_of_kubernetes() -> None:

@@ -10,8 +10,8 @@ ADDRESSES = RealtimeAddresses(by_name={"my-text": ("127.20.0.1", 8888), "b": ("1
 
 def test_only_apis_at_the_port_of_a_cluster_can_be_found_by_their_names() -> None:
     assert ADDRESSES.services == (
-        Service(name="api-my-text", variable="API_MY_TEXT", host="127.20.0.1", port=8888, has_name=True),
-        Service(name="api-b", variable="API_B", host="127.0.0.1", port=4002, has_name=False),
+        Service(name="api-my-text", host="127.20.0.1", port=8888, has_name=True),
+        Service(name="api-b", host="127.0.0.1", port=4002, has_name=False),
     )
     assert ADDRESSES.urls == {"my-text": "http://127.20.0.1:8888", "b": "http://127.0.0.1:4002"}
 
