@@ -15,6 +15,7 @@ from yarl import URL
 
 from dequeuer.dev.aws_faults import AwsFaults
 from dequeuer.dev.chaos_plan import Service
+from dequeuer.formats.headers import HOP_BY_HOP
 from dequeuer.http.resetting import reset
 from dequeuer.process.ports import HOST
 
@@ -22,9 +23,7 @@ MAX_CONNECTIONS: Final = 1000
 """To the server. More requests wait."""
 STOP_GRACE_S: Final = 0.5
 _CHUNK_BYTES: Final = 64 * 1024
-_OF_A_CONNECTION: Final = frozenset(
-    {"connection", "keep-alive", "transfer-encoding", "te", "trailer", "upgrade", "expect", "proxy-connection"}
-)
+_OF_A_CONNECTION: Final = HOP_BY_HOP | {"trailer", "expect"}
 _SCOPE: Final = re.compile(r"/sqs/aws4_request|%2fsqs%2faws4_request", re.IGNORECASE)
 """Of a signature, in the header or in the query."""
 

@@ -14,9 +14,9 @@ MAX_BYTES = 64 * 1024
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+\Z")
 # A control character other than a tab could end the header line, so that the value would add a header of its own.
 _UNSAFE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f\ud800-\udfff]")
-_HOP_BY_HOP = frozenset({"connection", "proxy-connection", "keep-alive", "te", "transfer-encoding", "upgrade"})
+HOP_BY_HOP = frozenset({"connection", "proxy-connection", "keep-alive", "te", "transfer-encoding", "upgrade"})
 """RFC 9110, section 7.6.1. The headers that Connection names are hop-by-hop, too."""
-_NOT_FORWARDED = _HOP_BY_HOP | {
+_NOT_FORWARDED = HOP_BY_HOP | {
     "host",
     "content-length",
     "expect",  # was meant for the gateway; the sidecar would wait for a "100 Continue" that the container may not send

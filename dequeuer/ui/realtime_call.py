@@ -16,6 +16,7 @@ from dequeuer.client.gateway import Content
 from dequeuer.client.realtime import has_body, leads_up
 from dequeuer.core import clock
 from dequeuer.core.errors import clip
+from dequeuer.formats.headers import HOP_BY_HOP
 from dequeuer.formats.json_reading import object_or_none
 from dequeuer.ui.bodies import Bodies
 from dequeuer.ui.directory import Api, Directory
@@ -32,12 +33,7 @@ _PATH: Final = re.compile(r"/?[!$-~]{0,2000}")
 """Visible ASCII without `"` and `#`."""
 _HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}")
 _HEADER_VALUE: Final = re.compile(r"[ -~\t]*")
-_OWN: Final = frozenset(
-    {
-        *("host", "content-length", "transfer-encoding", "connection", "keep-alive", "upgrade", "te", "trailer"),
-        *("expect", "proxy-connection", "proxy-authorization", "accept-encoding"),
-    }
-)
+_OWN: Final = HOP_BY_HOP | {"host", "content-length", "trailer", "expect", "proxy-authorization", "accept-encoding"}
 """Headers that are about the connection: they are not the person's to choose."""
 
 
