@@ -57,6 +57,7 @@ async def _data(gateway: Gateway, api_name: str, request_id: str, known: Report 
         fields += b',"result":' + _line(await gateway.read_result(report.result))
         more = {"timestamp": rfc3339(report.result.modified_at), **more}
     elif report.result is not None:
+        await report.result.close()
         more = {"result_bytes": report.result.size, **more}
     return b"event: status\ndata: " + (fields + b"," + encode(more)[1:] if more else fields + b"}") + b"\n\n"
 

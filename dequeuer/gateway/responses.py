@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import Mapping
 from types import MappingProxyType
 
 import structlog
@@ -59,7 +59,7 @@ async def report_response(
         max_result_bytes: of a larger result its size is sent, as in events; None: each is sent.
     """
     if report.result is not None and max_result_bytes is not None and report.result.size > max_result_bytes:
-        await _close(report.result)
+        await report.result.close()
         size = {"result_bytes": report.result.size}
         return json_response({**cortex_fields(request_id, report), **size, **more_fields(report)})
     if report.result is None:
@@ -87,8 +87,15 @@ async def _stream_result(
 ) -> web.StreamResponse:
     response = web.StreamResponse(headers={"Content-Type": "application/json", **headers})
     response.content_length = len(begin) + payload.size + len(end)
-    if request.method == "HEAD":
-        return response
+    try:
+        if request.method != "HEAD":
+            await _send(request, response, begin, payload, end)
+    finally:
+        await payload.close()
+    return response
+
+
+async def _send(request: web.Request, response: web.StreamResponse, begin: bytes, payload: Payload, end: bytes) -> None:
     try:
         # Read before the status line is sent: an error of the store can still become an error response.
         async with asyncio.timeout(IDLE_TIMEOUT_S):
@@ -109,15 +116,6 @@ async def _stream_result(
         structlog.get_logger().warning("result_cut_off", error=clip(f"{type(error).__name__}: {error}"))
         if request.transport is not None:
             request.transport.abort()
-    finally:
-        await _close(payload)
-    return response
-
-
-async def _close(payload: Payload) -> None:
-    """Free the connection of an object of which nothing more is read."""
-    if isinstance(payload.chunks, AsyncGenerator):
-        await payload.chunks.aclose()
 
 
 @web.middleware

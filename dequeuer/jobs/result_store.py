@@ -54,8 +54,7 @@ class ResultStore:
             while chunk := await _bounded(anext(payload.chunks, b"")):
                 yield chunk
         finally:
-            if isinstance(payload.chunks, AsyncGenerator):
-                await payload.chunks.aclose()
+            await payload.close()
 
 
 async def _bounded(call: Awaitable[T]) -> T:

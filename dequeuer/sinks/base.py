@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias
 
@@ -29,6 +29,11 @@ class Payload:
     content_type: str | None
     chunks: AsyncIterator[bytes]
     modified_at: float
+
+    async def close(self) -> None:
+        """Free the connection of an object of which nothing more is read."""
+        if isinstance(self.chunks, AsyncGenerator):
+            await self.chunks.aclose()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -23,17 +23,23 @@ MODIFIED_AT = 1620043200.75  # 2021-05-03T12:00:00.75Z
 
 
 class Store:
-    """A `MemoryStore` whose operations can be made to fail. It counts what is read and streamed."""
+    """A `MemoryStore` whose operations can be made to fail. It counts what is read and streamed.
+
+    `opened` has the keys of the objects whose connection would still be in use: they were read neither to the end nor closed.
+    """
 
     def __init__(self, *, keep_streams: bool = True) -> None:
         self.memory = MemoryStore()
         self.objects = self.memory.objects
         self.journal = self.memory.journal
         self.reads: list[tuple[str, str]] = []
+        self.opened: list[str] = []
         self.streamed = 0
         self.largest_chunk = 0
         self._broken: dict[tuple[str, str], Exception] = {}
         self._keep_streams = keep_streams
+        # Kept: the event loop closes a generator that nobody refers to, some time later.
+        self._bodies: list[AsyncGenerator[bytes, None]] = []
 
     def break_at(self, op: str, suffix: str, error: Exception | None = None) -> None:
         """Make an operation fail for keys with this suffix."""
@@ -52,12 +58,20 @@ class Store:
         self.reads.append(("get", key))
         self._check("get", key)
         found = await self.memory.get(key)
-        chunks = found.chunks if ("stream", "") not in self._broken else self._cut(found.chunks)
+        chunks = self._body(key, found.chunks)
+        self._bodies.append(chunks)
+        await anext(chunks)  # as S3 does: before, there would be nothing to close
         return Payload(size=found.size, content_type=found.content_type, chunks=chunks, modified_at=MODIFIED_AT)
 
-    async def _cut(self, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-        yield await anext(chunks)
-        self._check("stream", "")
+    async def _body(self, key: str, chunks: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
+        self.opened.append(key)
+        try:
+            yield b""
+            async for chunk in chunks:
+                yield chunk
+                self._check("stream", "")
+        finally:
+            self.opened.remove(key)
 
     async def list(self, prefix: str) -> Sequence[str]:
         self.reads.append(("list", prefix))

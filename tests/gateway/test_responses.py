@@ -7,6 +7,7 @@ from aiohttp import ClientPayloadError
 
 from dequeuer.core.errors import SourceGoneError, SourceUnavailableError, StoreUnavailableError
 from tests.gateway.fakes import PREFIX, FakeQueue, Store
+from tests.gateway.one_request import complete
 from tests.gateway.served import COMPLETED, Serve, raw
 
 
@@ -51,6 +52,27 @@ async def test_of_a_result_that_is_larger_than_wanted_the_size_is_sent(serve: Se
             assert (result in body) is not is_left_out
         async with http.get("/api/id1?wait=5&max_result_bytes=0") as answer:
             assert await answer.read() == small
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/api/id1?max_result_bytes=0"),
+        ("DELETE", "/api/id1?max_result_bytes=0"),
+        ("HEAD", "/api/id1"),
+        ("HEAD", "/api/id1/payload"),
+        ("GET", "/api/id1/events"),
+    ],
+)
+async def test_an_object_that_is_not_read_is_closed(serve: Serve, store: Store, method: str, path: str) -> None:
+    store.memory.seed([(f"{PREFIX}id1/payload", b"x" * 100_000)])
+    complete(store, result=b'"' + b"x" * 100_000 + b'"')
+    async with serve() as http, http.request(method, path) as answer:
+        assert answer.status == 200
+        await answer.read()
+    opened = [key for op, key in store.reads if op == "get"]
+    assert opened == [f"{PREFIX}id1/{'payload' if path.endswith('payload') else 'result.json'}"]
+    assert store.opened == []
 
 
 @pytest.mark.parametrize("given", ["", "-1", "x", "1" * 13, "1&max_result_bytes=2"])

@@ -41,6 +41,7 @@ _LISTING = "tests/gateway/test_request_listing.py"
 
 _GATE = "tests/gateway/access/test_gate.py"
 
+_RESPONSES = "tests/gateway/test_responses.py"
 _OPERATOR = "tests/gateway/test_operator_routes.py"
 _API_ROUTES = "tests/gateway/test_api_routes.py"
 _AROUND_THE_BEGIN = "tests/gateway/test_request_listing.py::test_ids_of_clients_around_the_begin_of_a_list_hide_nothing"
@@ -157,6 +158,20 @@ MUTATIONS = [
         old='        if response.get("FailedEntryCount") == 0:\n',
         new="        if True:\n",
         tests=(f"{_PUBLISHING}::test_an_event_that_the_bus_has_not_taken_is_not_sent",),
+    ),
+    Mutation(
+        name="a result that is larger than wanted keeps its connection to S3",
+        module="gateway/responses.py",
+        old="        await report.result.close()\n",
+        new="",
+        tests=(f"{_RESPONSES}::test_an_object_that_is_not_read_is_closed",),
+    ),
+    Mutation(
+        name="a result that is too large for an event keeps its connection to S3",
+        module="gateway/request_events.py",
+        old="        await report.result.close()\n",
+        new="",
+        tests=(f"{_RESPONSES}::test_an_object_that_is_not_read_is_closed",),
     ),
     Mutation(
         name="whoever asks for an API reads the values of its environment variables",
