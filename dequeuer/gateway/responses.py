@@ -61,7 +61,9 @@ async def report_response(
     if report.result is not None and max_result_bytes is not None and report.result.size > max_result_bytes:
         await report.result.close()
         size = {"result_bytes": report.result.size}
-        return json_response({**cortex_fields(request_id, report), **size, **more_fields(report)})
+        response = json_response({**cortex_fields(request_id, report), **size, **more_fields(report)})
+        response.headers.update(headers)
+        return response
     if report.result is None:
         response = json_response(document(request_id, report))
         response.headers.update(headers)

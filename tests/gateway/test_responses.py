@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import pytest
 from aiohttp import ClientPayloadError
+from aiohttp.test_utils import make_mocked_request
 
 from dequeuer.core.errors import SourceGoneError, SourceUnavailableError, StoreUnavailableError
+from dequeuer.gateway.model import FoundRequest, Report
+from dequeuer.gateway.responses import report_response
+from dequeuer.sinks.base import Payload
+from tests.fakes import chunked
 from tests.gateway.fakes import PREFIX, FakeQueue, Store
 from tests.gateway.one_request import complete
 from tests.gateway.served import COMPLETED, Serve, raw
@@ -73,6 +78,17 @@ async def test_an_object_that_is_not_read_is_closed(serve: Serve, store: Store, 
     opened = [key for op, key in store.reads if op == "get"]
     assert opened == [f"{PREFIX}id1/{'payload' if path.endswith('payload') else 'result.json'}"]
     assert store.opened == []
+
+
+@pytest.mark.parametrize("result_bytes", [None, 100])
+async def test_a_status_without_its_result_has_the_headers_that_it_was_given(result_bytes: int | None) -> None:
+    result = None
+    if result_bytes is not None:
+        result = Payload(size=result_bytes, content_type=None, chunks=chunked(b"x" * result_bytes), modified_at=0)
+    report = Report(found=FoundRequest(status="completed", times={}), result=result)
+    asked = make_mocked_request("POST", "/api")
+    answer = await report_response(asked, "id1", report, {"Preference-Applied": "wait=5"}, max_result_bytes=99)
+    assert answer.headers["Preference-Applied"] == "wait=5"
 
 
 @pytest.mark.parametrize("given", ["", "-1", "x", "1" * 13, "1&max_result_bytes=2"])
