@@ -40,10 +40,15 @@ class Chaos:
 
     async def run(self) -> None:
         """Do it until cancelled; then SQS and S3 are well again."""
-        async with asyncio.TaskGroup() as tasks:
-            for kind in self._plan.kinds:
-                work = self._kill() if kind == "kills" else self._disturb(kind)
-                tasks.create_task(work, name=f"dev-chaos-{kind}")
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                for kind in self._plan.kinds:
+                    work = self._kill() if kind == "kills" else self._disturb(kind)
+                    tasks.create_task(work, name=f"dev-chaos-{kind}")
+        except ExceptionGroup as group:
+            # The first error cancelled the others. `dequeuer dev` says what it is, which it could not do of a group.
+            first = group.exceptions[0]
+            raise first from first.__cause__
 
     async def _kill(self) -> None:
         for one in kills(self._plan.seed):

@@ -27,7 +27,7 @@ class JobProcess:
 
 
 def job_processes(controller_pid: int) -> list[JobProcess]:
-    """Return the children of the controller, the oldest first. Empty where there is no `/proc`."""
+    """Return the children of the controller, the oldest first. Empty where `/proc` is not, or cannot be read now."""
     return sorted(_children(controller_pid), key=lambda found: found.pid)
 
 
@@ -49,7 +49,11 @@ def kill(process: JobProcess, controller_pid: int) -> bool:
 
 
 def _children(controller_pid: int) -> Iterator[JobProcess]:
-    for folder in Path("/proc").glob("[0-9]*"):
+    try:
+        folders = list(Path("/proc").glob("[0-9]*"))
+    except OSError:  # no more open files
+        return
+    for folder in folders:
         if parent_of(folder) != controller_pid:
             continue
         try:

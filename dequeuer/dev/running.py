@@ -38,17 +38,22 @@ async def run_supervised(
 
 
 async def run_beside(work: Coroutine[Any, Any, T], *others: Coroutine[Any, Any, None]) -> T:
-    """Return the result of `work`. The others run meanwhile, and are cancelled at its end; an error of one ends it."""
+    """Return the result of `work`. The others run meanwhile, and are cancelled at its end; an error of one ends it.
+
+    When both end at the same moment, the result or the error is that of `work`.
+    """
     working = asyncio.create_task(work, name="dev-use")
-    running: set[asyncio.Task[Any]] = {working, *(asyncio.create_task(other, name="dev-beside") for other in others)}
+    tasks = (working, *(asyncio.create_task(other, name="dev-beside") for other in others))
+    running: set[asyncio.Task[Any]] = set(tasks)
     try:
         while not working.done():
             ended, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
-            for other in ended - {working}:
-                other.result()
+            if not working.done():  # else its own end is what counts
+                for other in ended:
+                    other.result()
         return working.result()
     finally:
         for task in running:
             task.cancel()
-        if running:
-            await asyncio.wait(running)
+        # Of all: an error that nobody asks for would be written beside the display.
+        await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import subprocess
 import sys
@@ -91,6 +92,16 @@ async def test_sqs_and_s3_are_well_again_when_it_ends() -> None:
         assert all(chaos.faults.refuse(service, "") is None for service in ("SQS", "S3") for _ in range(20))
 
 
+@pytest.mark.looptime
+async def test_an_error_of_chaos_is_raised_as_it_is() -> None:
+    def say(_line: str) -> None:
+        raise BrokenPipeError(errno.EPIPE, "Broken pipe")
+
+    with pytest.raises(BrokenPipeError):
+        async with asyncio.timeout(120):
+            await Chaos(ChaosPlan(kinds=CHAOS_KINDS, seed=7), say).run()
+
+
 ONE_CHILD = """
 import subprocess, sys
 child = subprocess.Popen([sys.executable, "-c", "import sys; sys.stdin.read()", *sys.argv[1:]], stdin=subprocess.PIPE)
@@ -166,6 +177,20 @@ async def test_children_of_the_controller_are_found_without_their_arguments_and_
     assert await child.wait() == -9
     assert not kill(found, os.getpid())
     assert found not in job_processes(os.getpid())
+
+
+@pytest.mark.looptime
+async def test_without_a_file_to_open_no_process_of_a_job_is_killed_and_chaos_goes_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def glob(_folder: Path, _pattern: str) -> Iterator[Path]:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr(Path, "glob", glob)
+    plan = ChaosPlan(kinds=("kills",), seed=7)
+    lasts_s = first_of_job_s(plan.seed) + 60
+    lines, _, _ = await run(plan, lasts_s, controller_pid=os.getpid())
+    assert lines == (await run(plan, lasts_s))[0]  # what is killed when there is no job
 
 
 def test_a_process_that_does_not_exist_has_no_children() -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 
 import pytest
 
@@ -50,6 +51,16 @@ async def test_an_error_of_what_runs_beside_work_ends_the_work() -> None:
 async def test_an_error_of_the_work_is_its_own() -> None:
     with pytest.raises(LookupError, match="no such API"):
         await run_beside(fail(1, LookupError("no such API")), fail(3, ValueError()))
+
+
+async def test_of_errors_at_the_same_moment_that_of_the_work_counts() -> None:
+    unseen: list[str] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _loop, context: unseen.append(context["message"]))
+    with pytest.raises(LookupError, match="no such API"):
+        await run_beside(fail(3, LookupError("no such API")), fail(3, ValueError()), fail(3, OSError()))
+    assert await run_beside(answer(3), fail(3, ValueError())) == 42
+    gc.collect()
+    assert unseen == []
 
 
 async def test_work_goes_on_when_what_runs_beside_it_has_ended() -> None:
