@@ -102,6 +102,7 @@ async def test_without_the_token_only_its_form_is_there() -> None:
     async with page_before(application(), token=TOKEN) as browser:
         index = await browser.get("/")
         assert (index.status, b'type="password"' in index.body) == (401, True)
+        assert (await browser.ask("HEAD", "/")).status == 401
         assert (await browser.get("/static/login.js")).status == 200
         for path in ("/api/apis", "/api/events", "/api/apis/text/requests"):
             answer = await browser.get(path)

@@ -3,6 +3,7 @@
 import { parseExact } from "./text.js";
 
 const PAYLOAD_BYTES = 256 * 1024;
+const TOKEN_ANSWER_MS = 6000;
 
 /** The server refused a call, or could not be reached. Its message is for people. */
 export class ServerError extends Error {
@@ -39,10 +40,10 @@ export async function change(method, url, body = null, contentType = "applicatio
   return document_(await ask(url, { method, headers, body }));
 }
 
-/** Return whether the server wants its token again. The answer does not wait for the gateway. */
+/** Return whether the server wants its token again; false when it does not say so soon. The answer does not wait for the gateway. */
 export async function wantsToken() {
   try {
-    await ask("/", {});
+    await ask("/", { method: "HEAD", signal: AbortSignal.timeout(TOKEN_ANSWER_MS) });
     return false;
   } catch (error) {
     return error.status === 401;

@@ -110,6 +110,18 @@ def test_a_page_is_live_again_while_the_gateway_still_keeps_the_server_waiting(
     look.faults.clear()  # the refusals, on the console
 
 
+def test_a_server_that_does_not_say_whether_it_wants_the_token_is_connected_to(
+    look: Look, server: ContractServer
+) -> None:
+    page = look.open("#/")
+    asked: list[str] = []
+    page.route(f"{look.url}/", lambda route: asked.append(route.request.method))  # without an answer
+    server.end_streams()
+    expect(page.locator("#connection")).to_have_attribute("data-state", "lost")
+    expect(page.locator("#connection")).to_have_attribute("data-state", "live")
+    assert asked == ["HEAD"]
+
+
 def test_a_page_in_the_background_has_no_connection(look: Look, server: ContractServer) -> None:
     page = look.page
     page.clock.install()
