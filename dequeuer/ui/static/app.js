@@ -125,6 +125,8 @@ function snapshotCame() {
   const texts = (last.faults ?? []).filter((text) => typeof text === "string");
   const key = JSON.stringify(texts);
   if (key === faultsKey) return;
+  // The gateway has come back: what could not be read meanwhile is read now.
+  if (texts.length === 0 && faultsKey !== null) view?.renew?.();
   faultsKey = key;
   faults.hidden = texts.length === 0;
   replace(faults, ...texts.map((text) => el("p", {}, el("bdi", {}, text))));

@@ -58,7 +58,7 @@ export class AsyncView {
 
   requests({ api, requests }) {
     if (api !== this.api.name) return;
-    this.list.merge(requests);
+    this.list.heard(requests);
     this.dialog?.requests?.(requests);
   }
 

@@ -50,7 +50,7 @@ export class JobsView {
   }
 
   jobs({ api, jobs }) {
-    if (api === this.api.name) this.list.merge(jobs);
+    if (api === this.api.name) this.list.heard(jobs);
   }
 
   renew() {

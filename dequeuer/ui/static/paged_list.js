@@ -3,6 +3,7 @@
 import { address, read } from "./server.js";
 
 const PAGE_ROWS = 100;
+const RETRY_MS = 5000;
 /** More are dropped, the oldest first. */
 export const MAX_ROWS = 20000;
 
@@ -32,9 +33,10 @@ export class PagedList {
     this.isWhole = false;
     this.isLoading = false;
     this.fault = null;
+    this.failedAt = 0;
   }
 
-  /** Read the next page, unless one is being read or there is none. After a fault only a person begins again. */
+  /** Read the next page, unless one is being read or there is none. After a fault a person, or `heard`, begins again. */
   async more(isAsked = false) {
     if (this.isLoading || this.isWhole || this.rows.length >= MAX_ROWS) return;
     if (this.fault !== null && !isAsked) return;
@@ -52,6 +54,7 @@ export class PagedList {
       if (error.name === "AbortError") return;
       this.isLoading = false;
       this.fault = error.message;
+      this.failedAt = performance.now();
       this.changed();
     }
   }
@@ -62,9 +65,21 @@ export class PagedList {
     try {
       const page = await read(address(this.api, [this.name], { ...this.filter, limit: PAGE_ROWS }), signal);
       this.merge(page[this.name] ?? []);
+      this.tryAgain();
     } catch {
       // The page says already that the server cannot be reached; the next connection renews again.
     }
+  }
+
+  /** Take the documents of an event. The gateway gives them: a page that could not be read is asked for again, now and then. */
+  heard(documents) {
+    this.merge(documents);
+    if (performance.now() - this.failedAt >= RETRY_MS) this.tryAgain();
+  }
+
+  // Without rows, or with few, there is nothing that a person could scroll.
+  tryAgain() {
+    if (this.fault !== null) this.more(true);
   }
 
   /** Take documents that are new, or that have changed. */

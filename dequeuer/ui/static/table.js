@@ -22,6 +22,7 @@ export class Table {
     this.rows = [];
     this.active = null;
     this.more = more;
+    this.placed = null;
     this.open = open;
     const head = el("div", { class: "row head", role: "row", "aria-rowindex": 1 }, ...columns.map((column) => el("div", { class: `cell col-${column.name}`, role: "columnheader" }, column.title)));
     this.body = el("div", { class: "rows", role: "rowgroup" });
@@ -30,7 +31,7 @@ export class Table {
     this.body.addEventListener("click", (event) => this.clicked(event));
     this.body.addEventListener("keydown", (event) => this.pressed(event));
     this.body.addEventListener("focusin", (event) => this.focused(event));
-    this.node.addEventListener("scroll", () => this.reach(true), { passive: true });
+    this.node.addEventListener("scroll", () => this.scrolled(), { passive: true });
     this.resize = () => this.measure();
     NARROW.addEventListener("change", this.resize);
     this.measure();
@@ -49,7 +50,10 @@ export class Table {
     this.window.pinned = this.indexOf(this.active);
     if (before !== undefined) {
       const now = this.indexOf(this.key(before));
-      if (now > place) this.node.scrollTop += (now - place) * this.window.rowHeight;
+      if (now > place) {
+        this.node.scrollTop += (now - place) * this.window.rowHeight;
+        this.placed = this.node.scrollTop;
+      }
     }
     if (had !== this.active || this.window.pinned !== pinned) this.followFocus();
     this.window.ask();
@@ -172,6 +176,13 @@ export class Table {
     if (!this.body.contains(document.activeElement)) return;
     this.window.draw();
     this.window.element(this.window.pinned)?.focus({ preventScroll: true });
+  }
+
+  // `setRows` scrolls, too, which is nobody's wish for more.
+  scrolled() {
+    const isOwn = this.node.scrollTop === this.placed;
+    this.placed = null;
+    this.reach(!isOwn);
   }
 
   // A page of a list may have no rows although there is a next one, and all rows may be seen without scrolling.

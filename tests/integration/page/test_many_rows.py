@@ -6,7 +6,7 @@ from playwright.sync_api import Browser, Page, Route, expect
 
 from tests.integration.page.chromium import Look, looking
 from tests.integration.page.contract_server import ContractServer
-from tests.integration.page.world import Json, World, request
+from tests.integration.page.world import Json, World, at, request
 
 ROWS = 10_000
 MOST_ELEMENTS = 60
@@ -130,6 +130,35 @@ def test_a_fault_of_the_next_page_is_not_asked_for_without_end(
     page.unroute("**/requests?*after=*")
     page.get_by_role("grid").evaluate("(node) => { node.scrollTop -= 40; }")
     expect(page.get_by_role("grid")).to_have_attribute("aria-rowcount", "201")
+    look.faults.clear()  # 502 is on the console
+
+
+def test_rows_that_come_in_above_do_not_ask_for_a_page_that_failed(
+    look: Look, server: ContractServer, world: World
+) -> None:
+    world.requests["transcribe"] = [request(number + 2) for number in range(350)]
+    asked: list[str] = []
+
+    def refuse(route: Route) -> None:
+        asked.append(route.request.url)
+        route.fulfill(status=502, body='{"error": {"message": "the gateway is away"}}', content_type="application/json")
+
+    look.page.route("**/requests?*after=*", refuse)
+    page = look.open("#/api/transcribe")
+    page.evaluate("performance.now = () => 0")  # the time after which events try again does not pass
+    grid = page.get_by_role("grid")
+    expect(grid).to_have_attribute("aria-rowcount", "101")
+    # Near the end: at the end itself it could not be scrolled further.
+    grid.evaluate("(node) => { node.scrollTop = node.scrollHeight - node.clientHeight - 34 * 8; }")
+    expect(page.get_by_text("the gateway is away")).to_be_visible()
+    page.evaluate(_FRAMES)
+    before, top = len(asked), grid.evaluate("(node) => node.scrollTop")
+    new = [{**request(0), "id": f"new-{number}", "created": at(-number)} for number in range(5)]
+    server.send("requests", {"api": "transcribe", "requests": new})
+    expect(grid).to_have_attribute("aria-rowcount", "106")
+    page.evaluate(_FRAMES)
+    assert grid.evaluate("(node) => node.scrollTop") == top + 34 * 5
+    assert len(asked) == before
     look.faults.clear()  # 502 is on the console
 
 

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import re
+from typing import Final
+
+import pytest
 from playwright.sync_api import expect
 
 from tests.integration.page.chromium import Look
 from tests.integration.page.contract_server import ContractServer
 from tests.integration.page.world import NOW_S, Json, World, request
 from tests.integration.waiting import eventually
+
+_LIST: Final = re.compile(r"/transcribe/requests\?")
 
 
 def test_numbers_and_faults_change_with_each_snapshot(look: Look, server: ContractServer, world: World) -> None:
@@ -81,6 +87,41 @@ def test_a_lost_connection_is_said_and_opened_again_with_what_was_missed(
     expect(connection).to_have_attribute("data-state", "live")
     expect(page.get_by_role("grid").get_by_text("missed")).to_be_visible()
     look.faults.clear()  # the refusals, on the console
+
+
+@pytest.mark.parametrize("sign", ["connection", "event", "snapshot"])
+def test_a_list_that_could_not_be_read_is_read_when_the_gateway_is_heard_of_again(
+    look: Look, server: ContractServer, world: World, sign: str
+) -> None:
+    world.requests["transcribe"] = listed = [request(number + 2) for number in range(150)]
+    fault = '{"error": {"message": "the list cannot be read"}}'
+    look.page.route(_LIST, lambda route: route.fulfill(status=502, body=fault, content_type="application/json"))
+    look.page.add_init_script("window.passed_ms = 0; performance.now = () => passed_ms")
+    page = look.open("#/api/transcribe")
+    grid, note = page.get_by_role("grid"), page.get_by_text("the list cannot be read")
+    expect(note).to_be_visible()
+    expect(grid).to_be_hidden()
+    world.faults.append("the gateway is away")
+    server.send("snapshot", world.snapshot(NOW_S + 1))
+    expect(page.locator(".faults")).to_be_visible()
+    page.unroute(_LIST)
+    if sign == "connection":
+        server.end_streams()
+    elif sign == "event":
+        server.send("requests", {"api": "transcribe", "requests": listed[:1]})
+        expect(grid).to_have_attribute("aria-rowcount", "2")
+        expect(note).to_be_visible()
+        page.evaluate("window.passed_ms = 5000")
+        server.send("requests", {"api": "transcribe", "requests": listed[1:2]})
+    else:
+        world.faults.clear()
+        server.send("snapshot", world.snapshot(NOW_S + 2))
+    expect(grid).to_have_attribute("aria-rowcount", "101")
+    expect(note).to_have_count(0)
+    expect(page.get_by_text("100 requests, scroll for more")).to_be_visible()
+    grid.evaluate("(node) => { node.scrollTop = node.scrollHeight; }")
+    expect(page.get_by_text("150 requests", exact=True)).to_be_visible()
+    look.faults.clear()  # 502 is on the console
 
 
 def test_a_server_that_was_started_anew_and_wants_the_token_is_told(look: Look, server: ContractServer) -> None:
