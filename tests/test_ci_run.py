@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-IN_PARTS = {"mutations": 3, "sdk": 3, "simulation": 3, "py319": 4, "py320": 4}
+IN_PARTS = {"mutations": 4, "sdk": 4, "simulation": 3, "py319": 8, "py320": 8}
 """Environments of which a change gets a part, and how many parts there are."""
 SIMULATED = {"faults": 3, "jobs": 3, "simulation": 3}
 """The same of the worlds of the simulation."""
@@ -32,6 +32,7 @@ class Run:
         parts: `PART` by environment of tox.
         worlds: `SIMULATION_PART` by environment.
         installers: which installer, with which index, by environment.
+        pythons: the Python that is found on the PATH by the name of the environment, where it is that of one.
         limits: seconds by environment.
     """
 
@@ -40,6 +41,7 @@ class Run:
     parts: dict[str, str]
     worlds: dict[str, str]
     installers: dict[str, str]
+    pythons: dict[str, str]
     limits: dict[str, int]
 
 
@@ -62,8 +64,9 @@ def run(
         program(
             programs / venv / "tox",
             f"""for word in "$@"; do name="$word"; done
-printf '%s\\t%s\\t%s\\t%s\\n' "$name" "${{PART-}}" "${{SIMULATION_PART-}}" "{venv} ${{UV_DEFAULT_INDEX-}}" \\
-    >>{shlex.quote(str(log))}
+case "$name" in py3*) python="$(command -v "python3.${{name#py3}}")" ;; *) python= ;; esac
+printf '%s\\t%s\\t%s\\t%s\\t%s\\n' "$name" "${{PART-}}" "${{SIMULATION_PART-}}" "{venv} ${{UV_DEFAULT_INDEX-}}" \\
+    "$(readlink -f "$python")" >>{shlex.quote(str(log))}
 case " {" ".join(failing)} " in *" $name "*) exit 3 ;; esac""",
         )
     program(programs / "uv" / "pip", '[ "$1" = install ] || [ -n "${INDEX-}" ] && echo "${INDEX-}"')
@@ -74,8 +77,11 @@ case " {" ".join(failing)} " in *" $name "*) exit 3 ;; esac""",
 mkdir -p "$3/bin" && case "$3" in .venv) from=pip ;; *) from=uv ;; esac
 cp {shlex.quote(str(programs))}/$from/* "$3/bin/\"""",
     )
-    for version in ("3.19", "3.20"):
-        program(programs / f"python{version}", "exit 0")
+    newest = folder / "pyenv" / "versions" / "3.20.1" / "bin"
+    newest.mkdir(parents=True)
+    program(newest / "python3.20", "exit 0")
+    program(newest / "tox", "echo 'this is not the tox of this project' && exit 9")
+    program(programs / "python3.19", "exit 0")
     seconds = folder / "seconds"
     program(
         programs / "timeout",
@@ -96,6 +102,7 @@ exec "$@\"""",
             **inherited,
             "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}",
             "PYTHON": str(programs / "python3"),
+            "PYENV_ROOT": str(folder / "pyenv"),
             "CI_NO_INSTALL": "1",
             "GIT_CEILING_DIRECTORIES": str(folder),
             **(environment or {}),
@@ -112,9 +119,10 @@ exec "$@\"""",
     return Run(
         status=ended.returncode,
         summary=ended.stdout.partition("=== summary")[2].splitlines(),
-        parts={name: part for name, part, _, _ in called},
-        worlds={name: part for name, _, part, _ in called},
-        installers={name: installer for name, _, _, installer in called},
+        parts={name: part for name, part, *_ in called},
+        worlds={name: part for name, _, part, *_ in called},
+        installers={name: installer for name, _, _, installer, _ in called},
+        pythons={name: Path(python).name for name, *_, python in called if python},
         limits={name: int(limit) for limit, _, name in limited},
     )
 
@@ -125,6 +133,7 @@ def test_each_check_of_a_change_is_whole_but_those_that_are_named_with_their_par
     assert found.parts == everywhere | {name: f"1/{parts}" for name, parts in IN_PARTS.items()}
     assert found.worlds == everywhere | {name: f"1/{parts}" for name, parts in SIMULATED.items()}
     assert "py,integration" in found.parts
+    assert found.pythons == {"py319": "python3.19", "py320": "python3.20"}
     assert (found.status, [line for line in found.summary if line.startswith("FAILED")]) == (0, [])
 
 
@@ -164,7 +173,10 @@ def test_uv_installs_all_environments_but_those_of_the_readme_from_the_index_of_
     assert set(found.installers.values()) == {f"uv {told}"}
 
 
-def test_where_uv_reaches_no_index_pip_installs_all_environments(tmp_path: Path) -> None:
+def test_where_uv_does_not_find_everything_pip_installs_all_environments_and_the_summary_says_so(
+    tmp_path: Path,
+) -> None:
     found = run(tmp_path, has_uv=False)
     assert set(found.installers.values()) == {"pip "}
+    assert [line for line in found.summary if line.startswith("note ")]
     assert found.status == 0
