@@ -67,8 +67,14 @@ function makeView(api) {
   return new RealtimeView(context);
 }
 
-function showNothing(text) {
+// The question first: a focus that goes back into a closed dialog would be lost.
+function closeView() {
+  leaveQuestion();
   view?.close();
+}
+
+function showNothing(text) {
+  closeView();
   view = null;
   viewKey = null;
   viewRoute = null;
@@ -91,7 +97,7 @@ function show() {
   const key = JSON.stringify([api, route.view === "job" ? route.id : null]);
   if (key !== viewKey) {
     const isFirst = viewKey === null;
-    view?.close();
+    closeView();
     viewKey = key;
     viewRoute = null;
     view = api === null ? new Overview({ history, apis: () => apis }) : makeView(api);
@@ -160,7 +166,7 @@ document.getElementById("skip").addEventListener("click", (event) => {
 makeTheme();
 start((next) => {
   route = next;
-  // Before the view below is closed: a focus that goes back into a closed dialog would be lost.
+  // Also when the view stays: it may have been about a dialog of the view.
   leaveQuestion();
   show();
 });

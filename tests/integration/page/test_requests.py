@@ -223,6 +223,19 @@ def test_a_cancellation_is_asked_for_once_it_is_confirmed(look: Look, server: Co
     assert (call.method, call.path, call.marker) == ("DELETE", f"/api/apis/transcribe/requests/{RUNNING_ID}", "1")
 
 
+def test_a_question_about_an_api_that_goes_is_answered_with_no(
+    look: Look, server: ContractServer, world: World
+) -> None:
+    page = look.open(f"#/api/transcribe/request/{RUNNING_ID}")
+    page.get_by_role("button", name="Cancel").click()
+    expect(page.get_by_role("dialog", name="Cancel the request?")).to_be_visible()
+    del world.apis[0]
+    server.send("snapshot", world.snapshot(NOW_S + 1))
+    expect(page.get_by_role("main")).to_contain_text('There is no API "transcribe".')
+    expect(page.locator("dialog")).to_have_count(0)
+    assert server.calls == []
+
+
 def test_a_request_has_one_status_in_the_list_and_in_its_panel(look: Look, world: World) -> None:
     ended: Json = {"status": "failed", "created": at(9), "ended": at(8)}
     world.requests["thumbnails"][:] = [
