@@ -12,6 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 INGRESS = "istio-system.svc.cluster.local"
 ATTEMPTS = 30
+TIMED_OUT, TOO_MANY = 408, 429
 
 
 def url_of(name: str, domain: str = "", port: int = 80) -> str:
@@ -44,13 +45,18 @@ def call(url: str, body: object = None) -> object:
             with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310 - http
                 return json.loads(answer.read())
         except urllib.error.HTTPError as error:
-            if error.code < 500 or attempt == ATTEMPTS - 1:
+            if not is_for_now(error.code) or attempt == ATTEMPTS - 1:
                 raise
         except (OSError, ValueError, HTTPException):  # refused, cut off, or half of an answer
             if attempt == ATTEMPTS - 1:
                 raise
         time.sleep(min(0.1 * 2**attempt, 1))
     return None
+
+
+def is_for_now(status: int) -> bool:
+    """Return whether a status says that the same call may succeed later."""
+    return status >= 500 or status in {TIMED_OUT, TOO_MANY}
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -73,16 +79,17 @@ class Handler(BaseHTTPRequestHandler):
             self.reply(body)
 
     def reply(self, body: object) -> None:
-        """Send the answer; 404 for a path that the container does not have, 503 for "not now".
+        """Send the answer; 404 for a path that the container does not have, 429 or 503 for "not now".
 
-        What another API does not accept (4xx) will not be accepted later: its status is passed on.
+        What another API does not accept will not be accepted later: its status is passed on.
         """
         try:
             status, result = 200, type(self).answer(self.command, self.path, body)
         except KeyError:
             status, result = 404, {"error": "no such path"}
         except urllib.error.HTTPError as error:
-            status, result = error.code if error.code < 500 else 503, {"error": str(error)}
+            is_passed_on = error.code == TOO_MANY or not is_for_now(error.code)
+            status, result = error.code if is_passed_on else 503, {"error": str(error)}
         except (OSError, ValueError, HTTPException) as error:
             status, result = 503, {"error": str(error)}
         self.send(status, result)

@@ -60,12 +60,31 @@ def test_a_call_that_was_cut_off_in_the_middle_of_its_answer_is_made_again(clust
         assert len(container.requests) == 2
 
 
+@pytest.mark.parametrize(("status", "calls"), [(429, 2), (408, 2), (503, 2), (400, 1), (404, 1)])
+def test_a_call_that_another_api_does_not_take_for_now_is_made_again(
+    cluster: ModuleType, status: int, calls: int
+) -> None:
+    with Container() as container:
+        container.reply = lambda _: Reply(status) if len(container.requests) == 1 else Reply(body=b'{"id": 7}')
+        url = f"http://127.0.0.1:{container.port}/"
+        if calls == 1:
+            with pytest.raises(urllib.error.HTTPError) as refused:
+                cluster.call(url, {})
+            assert refused.value.code == status
+            refused.value.close()
+        else:
+            assert cluster.call(url, {}) == {"id": 7}
+        assert len(container.requests) == calls
+
+
 @pytest.mark.parametrize(
     ("error", "status"),
     [
         (KeyError("x"), 404),
         (of_another_api(400), 400),
         (of_another_api(404), 404),
+        (of_another_api(429), 429),
+        (of_another_api(408), 503),
         (of_another_api(502), 503),
         (http.client.IncompleteRead(b"{"), 503),
         (TimeoutError(), 503),
