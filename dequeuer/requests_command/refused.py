@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable
 from typing import Final
 
-from dequeuer.client.errors import AnswerTooLargeError, RequestRefusedError
+from dequeuer.client.errors import AnswerTooLargeError, ClientError, RequestRefusedError
 from dequeuer.client.request_status import RequestStatus
 from dequeuer.client.requests import ApiRequests
 from dequeuer.commands.output import Output
@@ -34,17 +35,31 @@ async def with_result(
 ) -> RequestStatus | None:
     """Return a status with its result, which is asked for if it was left out; None as of `known`.
 
+    When it does not come, this is said: nothing else tells that the request has completed.
+
     Hazard: whoever waits for many requests calls this for one at a time, or has all results in memory.
     """
     if status.result_bytes is None:
         return status
-    return await known(api.status(status.id), status.id, options, output)
+    try:
+        return await known(api.status(status.id), status.id, options, output)
+    except (ClientError, asyncio.CancelledError):
+        output.note(f"{options.name}: {not_shown(status.id, options)}")
+        raise
 
 
 def too_large(request_id: str, options: Options) -> str:
     """Return what is said of a request whose result is too large."""
-    result = f"`dequeuer result {options.api} {request_id}` has it"
-    return f"the result of request {request_id} has more than {MAX_RESULT_BYTES} bytes: {result}"
+    return f"the result of request {request_id} has more than {MAX_RESULT_BYTES} bytes: {_where(request_id, options)}"
+
+
+def not_shown(request_id: str, options: Options) -> str:
+    """Return what is said of a request that has completed, when its result did not come."""
+    return f"request {request_id} has completed, but its result did not come: {_where(request_id, options)}"
+
+
+def _where(request_id: str, options: Options) -> str:
+    return f"`dequeuer result {options.api} {request_id}` has it"
 
 
 def tell_refusal(error: RequestRefusedError, options: Options, output: Output) -> None:

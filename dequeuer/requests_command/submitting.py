@@ -29,7 +29,7 @@ from dequeuer.requests_command import exit_statuses
 from dequeuer.requests_command.documents import outcome_line
 from dequeuer.requests_command.options import Options, SubmitArguments
 from dequeuer.requests_command.payloads import Payload, check_files, payloads
-from dequeuer.requests_command.refused import too_large
+from dequeuer.requests_command.refused import not_shown, too_large
 from dequeuer.requests_command.results import show_end
 from dequeuer.requests_command.waiting import time_limit
 
@@ -108,7 +108,9 @@ class _Many:
                 ) as outcomes,
             ):
                 async for outcome in outcomes:
+                    limit.hold()
                     found.add(self._show(await self._with_result(outcome)))
+                    await limit.resume()
         except (GatewayUnavailableError, InvalidAnswerError, asyncio.CancelledError):
             if self._submitted:
                 self._tell_rest()
@@ -134,7 +136,12 @@ class _Many:
         """Return an outcome with its result, if that is large: only one of them is in memory."""
         if outcome.status is None or outcome.status.result_bytes is None:
             return outcome
-        return await self._ended(outcome.payload, outcome.request_id, self._api.status(outcome.request_id))
+        try:
+            return await self._ended(outcome.payload, outcome.request_id, self._api.status(outcome.request_id))
+        except (GatewayUnavailableError, InvalidAnswerError, asyncio.CancelledError):
+            fault = f"has no line: {not_shown(outcome.request_id, self._options)}"
+            self._show(_Outcome(payload=outcome.payload, request_id=outcome.request_id, fault=fault))
+            raise
 
     async def _ended(self, payload: Payload, request_id: str, call: Awaitable[RequestStatus]) -> _Outcome:
         """Return the outcome that a call tells of a request. One that is refused ends nothing."""

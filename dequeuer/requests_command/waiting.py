@@ -27,10 +27,27 @@ MAX_WAITS: Final = 50
 
 @dataclass(slots=True)
 class Limit:
-    """Whether `--timeout` is over, and the exit status then."""
+    """Whether `--timeout` is over, and the exit status then.
 
+    What is between `hold` and `resume` is not cut by it: whoever cut a result that comes would lose which one it is.
+    """
+
+    timeout: asyncio.Timeout
     is_over: bool = False
     status: int = exit_statuses.WAITED_TOO_LONG
+    ends_at: float | None = None
+    """While it is held: when it would be over, by the clock of the loop."""
+
+    def hold(self) -> None:
+        """Let the time go by."""
+        self.ends_at = self.timeout.when()
+        self.timeout.reschedule(None)
+
+    async def resume(self) -> None:
+        """Cut what comes now, if the time has gone by."""
+        self.timeout.reschedule(self.ends_at)
+        # Whoever finds its next result there already never waits, and would not be cut.
+        await asyncio.sleep(0)
 
 
 @asynccontextmanager
@@ -39,12 +56,12 @@ async def time_limit(options: Options, output: Output, waited: Sequence[str]) ->
 
     `waited`: the ids of requests; it may become shorter.
     """
-    limit = Limit()
+    limit = Limit(asyncio.timeout(options.timeout_s))
     try:
-        async with asyncio.timeout(options.timeout_s) as timeout:
+        async with limit.timeout:
             yield limit
     except TimeoutError:
-        if not timeout.expired():
+        if not limit.timeout.expired():
             raise
         limit.is_over = True
         output.note(f"{options.name}: waited for {options.timeout_s} s{_go_on(options.api, waited)}")
@@ -78,15 +95,21 @@ async def wait(api: ApiRequests, options: Options, output: Output) -> int:
         aclosing(as_completed(each(ids), end_of, limit=MAX_WAITS)) as ends,
     ):
         async for request_id, ended in ends:
-            waited.remove(request_id)
+            limit.hold()
             status = ended
-            if ended is not None and options.is_json:
-                status = await with_result(api, ended, options, output)
+            try:
+                if ended is not None and options.is_json:
+                    status = await with_result(api, ended, options, output)
+                if status is not None and options.is_json:
+                    output.json_line(status_line(status))
+                elif status is not None:
+                    output.line(end_line(status))
+            finally:  # also what could not be shown is said by now
+                waited.remove(request_id)
             found.append(exit_statuses.REFUSED if status is None else exit_statuses.of_status(status))
-            if status is not None and options.is_json:
-                output.json_line(status_line(status))
-            elif status is not None:
-                output.line(end_line(status))
+            if not waited:
+                break
+            await limit.resume()
     if limit.is_over:
         return limit.status
     return found[0] if len(found) == 1 else exit_statuses.of_all(found)

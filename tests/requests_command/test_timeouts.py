@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import io
+import json
 from collections.abc import AsyncGenerator
+from pathlib import Path
 from types import TracebackType
 from typing import Self, get_args
 
 import pytest
 
+from dequeuer.client.errors import GatewayLostError
 from dequeuer.client.request_calls import RequestCalls, Submitted
-from dequeuer.client.request_status import RequestStatus, status_of
+from dequeuer.client.request_status import RequestStatus, request_status, status_of
 from dequeuer.client.requests import ApiRequests
 from dequeuer.client.retrying import RETRY_LIMIT_S, Retries
 from dequeuer.client.submission import Submission
 from dequeuer.commands.output import Output
+from dequeuer.formats.go_json import encode
 from dequeuer.requests_command import calling
 from dequeuer.requests_command.arguments import parse
 from dequeuer.requests_command.options import Command, Options, SubmitArguments
-from tests.requests_command.stage import ONE, document
+from tests.requests_command.stage import ONE, OTHER, document
 
 pytestmark = pytest.mark.looptime
 
@@ -44,10 +48,39 @@ class Calls(RequestCalls):
         await asyncio.Event().wait()
 
 
+class LargeResult(Calls):
+    """The first of its requests completes at once, but its result needs 100 s, or does not come.
+
+    Args:
+        error: of the download.
+    """
+
+    def __init__(self, error: Exception | None = None) -> None:
+        super().__init__()
+        self.error = error
+        self.downloads = asyncio.Event()
+        self.submitted = iter((ONE, OTHER))
+
+    async def submit(self, submission: Submission, wait_s: int = 0) -> Submitted:
+        return Submitted(id=next(self.submitted), status=None)
+
+    async def status(self, request_id: str, wait_s: int = 0, max_result_bytes: int | None = None) -> RequestStatus:
+        if request_id != ONE:
+            return await super().status(request_id, wait_s, max_result_bytes)
+        if max_result_bytes is not None:
+            return request_status(encode(document(result_bytes=70_002)).encode())
+        self.downloads.set()
+        await asyncio.sleep(100)
+        if self.error is not None:
+            raise self.error
+        return status_of(document(), b'"x"')
+
+
 class Client:
-    """As `client.Client`; `limits`: how long each of them repeats its calls."""
+    """As `client.Client`; `limits`: how long each of them repeats its calls; `calls`: made by them."""
 
     limits: list[float]
+    calls: Calls
 
     def __init__(self, url: str, *, token: str | None, retry_limit_s: float, max_result_bytes: int) -> None:
         self.limits.append(retry_limit_s)
@@ -61,12 +94,12 @@ class Client:
         pass
 
     def api(self, name: str) -> ApiRequests:
-        return ApiRequests(Calls(), Retries())
+        return ApiRequests(self.calls, Retries())
 
 
 @pytest.fixture(autouse=True)
 def limits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    Client.limits = []
+    Client.limits, Client.calls = [], Calls()
     monkeypatch.setattr(calling, "Client", Client)
     return Client.limits
 
@@ -91,6 +124,65 @@ async def test_the_exit_status_says_that_the_time_is_over(looptime: float, optio
     status = await calling.run_call(options, "http://g", Output(io.StringIO(), err))
     assert (status, looptime) == (8, 90.0)
     assert "waited for 90 s" in err.getvalue()
+
+
+@pytest.fixture
+def lines(tmp_path: Path) -> list[str]:
+    """What submits two requests."""
+    file = tmp_path / "all.jsonl"
+    file.write_text("1\n2\n")
+    return ["submit", "hello", "--lines", str(file), "--wait"]
+
+
+async def test_a_result_that_comes_when_the_time_is_over_is_printed(lines: list[str]) -> None:
+    for options, said, first in (
+        (parse(["wait", "hello", ONE, OTHER, "--json", "--timeout", "90"]), f"Request {OTHER} goes on", document()),
+        (parse([*lines, "--timeout", "90"]), "2 requests accepted by now", {"index": 0, "id": ONE}),
+    ):
+        out, err = io.StringIO(), io.StringIO()
+        Client.calls = LargeResult()
+        began_s = asyncio.get_running_loop().time()
+        assert await calling.run_call(options, "http://g", Output(out, err)) == 8
+        assert asyncio.get_running_loop().time() - began_s == 100.0
+        assert [json.loads(line) for line in out.getvalue().splitlines()] == [{**first, "result": "x"}]
+        assert said in err.getvalue()
+
+
+async def test_a_wait_whose_last_result_comes_late_is_no_shorter_one() -> None:
+    for line in (("wait", "hello", ONE), ("submit", "hello", "--data", "1", "--wait")):
+        out, err = io.StringIO(), io.StringIO()
+        Client.calls = LargeResult()
+        assert await calling.run_call(parse([*line, "--json", "--timeout", "90"]), "http://g", Output(out, err)) == 0
+        assert json.loads(out.getvalue())["result"] == "x"
+        assert "waited" not in err.getvalue()
+
+
+@pytest.mark.parametrize("is_lost", [True, False], ids=["lost gateway", "Ctrl-C"])
+async def test_a_request_whose_result_does_not_come_is_told(is_lost: bool, lines: list[str]) -> None:
+    said = f"request {ONE} has completed, but its result did not come: `dequeuer result hello {ONE}` has it"
+    for options in (
+        parse(["wait", "hello", ONE, OTHER, "--json"]),
+        parse(["submit", "hello", "--data", "1", "--wait", "--json"]),
+        parse(lines),
+    ):
+        out, err = io.StringIO(), io.StringIO()
+        Client.calls = calls = LargeResult(GatewayLostError("the connection broke"))
+        command = asyncio.create_task(calling.run_call(options, "http://g", Output(out, err)))
+        async with asyncio.timeout(1000):
+            await calls.downloads.wait()
+        if is_lost:
+            assert await command == 7
+        else:
+            command.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await command
+        assert said in err.getvalue()
+        assert f"Request {ONE} goes on" not in err.getvalue()
+        if not is_lost and options.command == "wait":
+            assert f"stopped waiting. Request {OTHER} goes on" in err.getvalue()
+        if options.submission.splits_lines:
+            first = json.loads(out.getvalue().splitlines()[0])
+            assert first == {"index": 0, "id": ONE, "error": {"message": f"has no line: {said}"}}
 
 
 async def test_commands_that_wait_outlast_a_restart_of_the_gateway_and_questions_do_not(
