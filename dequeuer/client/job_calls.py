@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import aclosing
-from typing import Any, Final, Literal, TypeAlias
+from typing import Any, Final, Literal, ParamSpec, TypeAlias, TypeVar
 
 from dequeuer.client.answers import Answer, whole_within
-from dequeuer.client.errors import GatewayBusyError, GatewayLostError, InvalidAnswerError, RequestRefusedError
+from dequeuer.client.errors import (
+    GatewayAbsentError,
+    GatewayBusyError,
+    GatewayLostError,
+    InvalidAnswerError,
+    RequestRefusedError,
+)
 from dequeuer.client.events import EventReader, event_value
 from dequeuer.client.gateway import Gateway
 from dequeuer.client.job_status import JobStatus, job_status
+from dequeuer.client.retrying import Retries
 from dequeuer.core.errors import clip
 from dequeuer.core.retry import Backoff, RetryPolicy
 from dequeuer.formats.go_json import Number
 from dequeuer.jobs.layout import is_api_name, is_job_id
 
+P = ParamSpec("P")
+T = TypeVar("T")
 Kind: TypeAlias = Literal["batch", "task"]
 Only: TypeAlias = Literal["results", "errors"]
 
@@ -60,12 +69,17 @@ class JobCalls:
         gateway: that serves the API.
         api_name: of the API.
         kind: of the API; None: the gateway is asked for a batch API, then for a task API.
+        retries: of a client, in which is kept that the gateway has answered: from then on an address at which nothing
+            listens is a gateway that is being restarted. None: it is an error at once, with each call.
     """
 
-    def __init__(self, gateway: Gateway, api_name: str, kind: Kind | None = None) -> None:
+    def __init__(
+        self, gateway: Gateway, api_name: str, kind: Kind | None = None, retries: Retries | None = None
+    ) -> None:
         if not is_api_name(api_name):  # it becomes a part of paths
             raise ValueError(f'"{clip(api_name)}" is not the name of an API')
         self._gateway = gateway
+        self._retries = retries
         self._api_name = api_name
         self._kind: Kind = kind or "batch"
         self._is_known = kind is not None
@@ -108,7 +122,7 @@ class JobCalls:
         after = ""
         while limit > 0:
             query = {"limit": str(min(limit, PAGE_JOBS))} | ({"after": after} if after else {})
-            page, following = await CALL_RETRIES.call((GatewayBusyError, GatewayLostError), self._page, query)
+            page, following = await self._repeat(self._page, query)
             for status in page[:limit]:
                 yield status
             limit -= len(page)
@@ -155,8 +169,7 @@ class JobCalls:
         return await self._open("GET", "/results", query, idle_timeout_s=RESULTS_IDLE_TIMEOUT_S)
 
     async def _call(self, method: str, query: Mapping[str, str]) -> dict[str, Any]:
-        """Make a call that may be done twice."""
-        return await CALL_RETRIES.call((GatewayBusyError, GatewayLostError), self._call_once, method, query)
+        return await self._repeat(self._call_once, method, query)
 
     async def _call_once(self, method: str, query: Mapping[str, str]) -> dict[str, Any]:
         async with (
@@ -165,6 +178,19 @@ class JobCalls:
         ):
             return await answer.object(MAX_STATUS_BYTES)
 
+    async def _repeat(self, function: Callable[P, Awaitable[T]], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        """Make a call that may be done twice."""
+
+        async def attempt() -> T:
+            try:
+                return await function(*args, **kwargs)
+            except GatewayAbsentError as error:
+                if self._retries is None or not self._retries.is_known:
+                    raise
+                raise GatewayLostError(str(error)) from error
+
+        return await CALL_RETRIES.call((GatewayBusyError, GatewayLostError), attempt)
+
     async def _open(
         self, method: str, suffix: str, query: Mapping[str, str], *, idle_timeout_s: float, body: bytes | None = None
     ) -> Answer:
@@ -172,7 +198,13 @@ class JobCalls:
 
         async def send() -> Answer:
             path = f"{_PATHS[self._kind]}{self._api_name}{suffix}"
-            return await self._gateway.open(method, path, query, idle_timeout_s=idle_timeout_s, body=body)
+            try:
+                answer = await self._gateway.open(method, path, query, idle_timeout_s=idle_timeout_s, body=body)
+            except (GatewayBusyError, GatewayLostError, RequestRefusedError):
+                self._answered()
+                raise
+            self._answered()
+            return answer
 
         try:
             answer = await send()
@@ -183,6 +215,10 @@ class JobCalls:
             answer = await send()
         self._is_known = True
         return answer
+
+    def _answered(self) -> None:
+        if self._retries is not None:
+            self._retries.is_known = True
 
 
 def next_page(link: str) -> str:

@@ -22,7 +22,7 @@ class ApiJobs:
     Calls are made again for a few seconds, as `client.job_calls` says; but a submission is sent once.
 
     Args:
-        calls: about its jobs.
+        calls: about its jobs, with the same retries.
         retries: of the client; events are followed through an outage as long as it lets calls be repeated.
     """
 
@@ -68,7 +68,6 @@ class ApiJobs:
         following = follow(self._calls, job_id, is_known=retries.is_known, outage_limit_s=retries.limit_s)
         async with aclosing(following) as statuses:
             async for status in statuses:
-                retries.is_known = True
                 yield status
 
     async def results(self, job_id: str, only: Only | None = None) -> AsyncGenerator[bytes, None]:

@@ -5,19 +5,24 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
+from typing import Any
 
 import pytest
 
-from dequeuer.client import Client, following, jobs
+from dequeuer.client import Client, following, job_calls, jobs
+from dequeuer.client.answers import Answer
 from dequeuer.client.errors import (
     AnswerTooLargeError,
+    GatewayAbsentError,
     GatewayBusyError,
     GatewayLostError,
     InvalidAnswerError,
     RequestRefusedError,
 )
+from dequeuer.client.gateway import Gateway, open_gateway
 from dequeuer.client.job_calls import PAGE_JOBS, JobCalls, Kind
-from dequeuer.core.retry import Backoff
+from dequeuer.client.retrying import Retries
+from dequeuer.core.retry import Backoff, RetryPolicy
 from dequeuer.jobs.deployed_api import DeployedApi
 from tests.client.stage import answer, calling, canned, chunked, events, status_fields
 from tests.gateway.jobs import APIS, SUBMISSION, JobStage
@@ -183,6 +188,53 @@ async def test_a_job_is_followed_through_lost_connections(monkeypatch: pytest.Mo
     async with canned(*streams) as gateway, Client(gateway.url) as client:
         seen = [status.state async for status in client.jobs("sum", "batch").events(JOB)]
     assert (seen, len(gateway.requests)) == (["running", "succeeded"], 3)
+
+
+async def test_a_gateway_that_has_answered_may_be_away_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def open_later(self: Gateway, *args: Any, **more: Any) -> Answer:
+        if absent:
+            raise absent.pop()
+        return await opened(self, *args, **more)
+
+    opened, absent = Gateway.open, [GatewayAbsentError("nothing listens")]
+    monkeypatch.setattr(Gateway, "open", open_later)
+    monkeypatch.setattr(following, "RECONNECT_BACKOFF", Backoff(initial_s=0.0, max_s=0.0))
+    monkeypatch.setattr(job_calls, "CALL_RETRIES", RetryPolicy(backoff=Backoff(initial_s=0.0, max_s=0.0)))
+    report, page = answer({"job_status": status_fields()}), answer([status_fields()])
+    responses = answer({"job_id": JOB}), events(status_fields("succeeded")), report, page
+    async with canned(*responses) as gateway, Client(gateway.url) as client:
+        api = client.jobs("sum", "batch")
+        with pytest.raises(GatewayAbsentError):  # the address may be wrong
+            await api.report(JOB)
+        await api.submit(BODY)
+        absent += [GatewayAbsentError("nothing listens")] * 2
+        assert [status.state async for status in api.events(JOB)] == ["succeeded"]
+        absent += [GatewayAbsentError("nothing listens")] * 2
+        assert (await api.report(JOB))["job_status"]["status"] == "running"
+        absent += [GatewayAbsentError("nothing listens")] * 2
+        assert [status.job_id async for status in api.newest(1)] == [JOB]
+        absent += [GatewayAbsentError("nothing listens")]
+        with pytest.raises(GatewayAbsentError):  # it is sent once, and surely was not
+            await api.submit(BODY)
+    assert len(gateway.requests) == 4
+    async with canned(report) as gateway, calling(gateway.url) as calls:
+        await calls.report(JOB)
+        absent += [GatewayAbsentError("nothing listens")]
+        with pytest.raises(GatewayAbsentError):  # of a command
+            await calls.report(JOB)
+
+
+@pytest.mark.parametrize(
+    "first",
+    [answer({"kind": "error", "message": "no such job"}, 404), answer({"kind": "error", "message": "later"}, 503)],
+    ids=["refused", "busy"],
+)
+async def test_a_gateway_that_refuses_is_known(first: bytes) -> None:
+    async with canned(first) as gateway, open_gateway(gateway.url) as opened:
+        retries = Retries()
+        with pytest.raises((RequestRefusedError, GatewayBusyError)):
+            await JobCalls(opened, "sum", "batch", retries).submit(BODY)
+    assert retries.is_known
 
 
 async def test_a_job_is_followed_no_longer_through_an_outage_than_calls_are_repeated() -> None:
