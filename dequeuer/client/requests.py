@@ -31,25 +31,29 @@ class Request:
     id: str
     _api: ApiRequests
 
-    async def status(self) -> RequestStatus:
+    async def status(self, *, max_result_bytes: int | None = None) -> RequestStatus:
         """Return its status."""
-        return await self._api.status(self.id)
+        return await self._api.status(self.id, max_result_bytes=max_result_bytes)
 
-    async def wait(self, timeout_s: float | None = None) -> RequestStatus:
+    async def wait(self, timeout_s: float | None = None, *, max_result_bytes: int | None = None) -> RequestStatus:
         """Wait until it has ended."""
-        return await self._api.wait(self.id, timeout_s)
+        return await self._api.wait(self.id, timeout_s, max_result_bytes=max_result_bytes)
 
     async def result(self, timeout_s: float | None = None) -> Any:
         """Wait until it has ended; return its result."""
         return await self._api.result(self.id, timeout_s)
 
+    def result_chunks(self) -> AsyncGenerator[bytes, None]:
+        """Wait until it has ended; yield the bytes of its result as they come, of any size."""
+        return self._api.result_chunks(self.id)
+
     def events(self) -> AsyncGenerator[RequestStatus, None]:
         """Yield its status each time it changes, until it has ended."""
         return self._api.events(self.id)
 
-    async def cancel(self) -> RequestStatus:
+    async def cancel(self, *, max_result_bytes: int | None = None) -> RequestStatus:
         """Ask for its cancellation."""
-        return await self._api.cancel(self.id)
+        return await self._api.cancel(self.id, max_result_bytes=max_result_bytes)
 
 
 class ApiRequests:

@@ -68,25 +68,29 @@ class SyncRequest:
     id: str
     _api: SyncApiRequests
 
-    def status(self) -> RequestStatus:
+    def status(self, *, max_result_bytes: int | None = None) -> RequestStatus:
         """Return its status."""
-        return self._api.status(self.id)
+        return self._api.status(self.id, max_result_bytes=max_result_bytes)
 
-    def wait(self, timeout_s: float | None = None) -> RequestStatus:
+    def wait(self, timeout_s: float | None = None, *, max_result_bytes: int | None = None) -> RequestStatus:
         """Wait until it has ended."""
-        return self._api.wait(self.id, timeout_s)
+        return self._api.wait(self.id, timeout_s, max_result_bytes=max_result_bytes)
 
     def result(self, timeout_s: float | None = None) -> Any:
         """Wait until it has ended; return its result."""
         return self._api.result(self.id, timeout_s)
 
+    def result_chunks(self) -> Generator[bytes, None, None]:
+        """Wait until it has ended; yield the bytes of its result as they come, of any size."""
+        return self._api.result_chunks(self.id)
+
     def events(self) -> Generator[RequestStatus, None, None]:
         """Yield its status each time it changes, until it has ended."""
         return self._api.events(self.id)
 
-    def cancel(self) -> RequestStatus:
+    def cancel(self, *, max_result_bytes: int | None = None) -> RequestStatus:
         """Ask for its cancellation."""
-        return self._api.cancel(self.id)
+        return self._api.cancel(self.id, max_result_bytes=max_result_bytes)
 
 
 class SyncApiRequests:

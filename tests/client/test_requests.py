@@ -165,6 +165,9 @@ async def test_a_request_is_submitted_and_waited_for_in_one_call(
         request = await api.submit(b"x")
         assert await request.result() == "done"
         assert (await request.status()).state == (await request.cancel()).state == (await request.wait(5)).state
+        for ask in (request.status, request.wait, request.cancel):
+            assert (await ask(max_result_bytes=1)).result_bytes == len(b'"done"')
+        assert [chunk async for chunk in request.result_chunks()] == [b'"done"']
         assert [one.id async for one in request.events()] == [request.id]
 
 

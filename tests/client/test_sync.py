@@ -156,6 +156,12 @@ def test_a_script_pauses_an_api_and_looks_at_its_dead_letters(gateway: GatewaySe
     ]
 
 
+def methods(of: type) -> dict[str, list[str]]:
+    """Return the parameters of each public method of a class."""
+    named = inspect.getmembers(of, inspect.isfunction)
+    return {name: [*inspect.signature(one).parameters] for name, one in named if not name.startswith("_")}
+
+
 @pytest.mark.parametrize(
     ("of_asyncio", "without", "more"),
     [
@@ -168,13 +174,16 @@ def test_a_script_pauses_an_api_and_looks_at_its_dead_letters(gateway: GatewaySe
 def test_both_clients_have_the_same_methods_with_the_same_arguments(
     of_asyncio: type, without: type, more: set[str]
 ) -> None:
-    def methods(of: type) -> dict[str, list[str]]:
-        named = inspect.getmembers(of, inspect.isfunction)
-        return {name: [*inspect.signature(one).parameters] for name, one in named if not name.startswith("_")}
-
     found = methods(without)
     assert found.keys() >= more
     assert {name: taken for name, taken in found.items() if name not in more} == methods(of_asyncio)
+
+
+@pytest.mark.parametrize(("request_class", "api"), [(Request, ApiRequests), (SyncRequest, SyncApiRequests)])
+def test_a_request_has_each_method_of_its_api_about_one_request(request_class: type, api: type) -> None:
+    about_one = {name: taken for name, taken in methods(api).items() if taken[1:2] == ["request_id"]}
+    assert about_one.keys() >= {"status", "wait", "result_chunks"}
+    assert methods(request_class) == {name: [own, *more] for name, (own, _, *more) in about_one.items()}
 
 
 def test_many_payloads_are_read_in_the_thread_of_the_caller(gateway: GatewayServer) -> None:
