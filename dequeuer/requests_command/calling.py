@@ -6,11 +6,11 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Final, TypeAlias
 
 from dequeuer.client.client import Client
-from dequeuer.client.errors import RequestRefusedError
+from dequeuer.client.errors import AnswerTooLargeError, RequestRefusedError
 from dequeuer.client.requests import ApiRequests
 from dequeuer.client.retrying import RETRY_LIMIT_S
 from dequeuer.commands.output import Output
-from dequeuer.commands.refusals import status_of
+from dequeuer.commands.refusals import status_of, tell_fault
 from dequeuer.requests_command import exit_statuses
 from dequeuer.requests_command.options import Command, Options
 from dequeuer.requests_command.refused import MAX_RESULT_BYTES, tell_refusal
@@ -36,6 +36,8 @@ _CALLS: Final[Mapping[Command, _Call]] = {
     "dlq list": list_dead_letters,
     "dlq redrive": redrive,
 }
+_SMALL_STATUS: Final[frozenset[Command]] = frozenset({"submit", "result"})
+"""They ask for a status without a large result. A gateway that does not know `max_result_bytes` sends all."""
 _PATIENT: Final[frozenset[Command]] = frozenset({"submit", "wait", "tail"})
 
 
@@ -53,3 +55,16 @@ async def _call(options: Options, gateway_url: str, output: Output, token: str |
         except RequestRefusedError as error:
             tell_refusal(error, options, output)
             return exit_statuses.REFUSED
+        except AnswerTooLargeError:
+            if options.command not in _SMALL_STATUS:
+                raise
+            tell_fault(_too_old(options), options.name, output, is_json=options.is_json)
+            return exit_statuses.REFUSED
+
+
+def _too_old(options: Options) -> str:
+    path = f"/{options.api}/{options.ids[0] if options.ids else 'ID'}"
+    return (
+        f"the result has more than {MAX_RESULT_BYTES} bytes, and the gateway is too old to send a status without it: "
+        f"upgrade the gateway, or read {path} with curl"
+    )

@@ -274,6 +274,25 @@ async def test_a_result_that_is_too_large_for_a_line_is_said_of_its_request_alon
     ]
 
 
+async def test_a_gateway_that_sends_what_it_was_asked_to_leave_out_is_too_old(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (calling, refused):
+        monkeypatch.setattr(module, "MAX_RESULT_BYTES", 10)
+    whole = answer(completed("x" * (2 << 20)))
+    said = (
+        "the result has more than 10 bytes, and the gateway is too old to send a status without it: upgrade the gateway"
+    )
+    async with canned(whole) as gateway:
+        people = await call(gateway.url, "result", "hello", ONE)
+    assert people == Ended(1, "", f"dequeuer result: {said}, or read /hello/{ONE} with curl\n")
+    async with canned(answer({"id": ONE}), whole) as gateway:
+        submitted = await call(gateway.url, "submit", "hello", "--data", "1", "--wait", "--json")
+    assert submitted.status == 1
+    assert json.loads(submitted.out)["faults"][0]["message"] == f"{said}, or read /hello/ID with curl"
+    async with canned(answer({"requests": [document(note="x" * (5 << 20))]})) as gateway:
+        listed = await call(gateway.url, "list", "hello")
+    assert (listed.status, "too old" in listed.err) == (1, False)
+
+
 async def test_a_file_of_a_large_result_is_written_anew_after_a_cut(tmp_path: Path) -> None:
     whole = answer(b'{"id":"%b","status":"completed","result":"%b"}' % (ONE.encode(), b"x" * 70_000))
     file = tmp_path / "result.json"
