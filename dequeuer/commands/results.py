@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import codecs
+import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
@@ -57,6 +59,9 @@ async def save_chunks(opened: Open, path: Path) -> None:
                 with replacing(path) as file:
                     async for chunk in chunks:
                         file.write(chunk)
+                    file.flush()
+                    # Of many GB it takes minutes. Whoever is interrupted meanwhile leaves no file, also none in part.
+                    await asyncio.to_thread(os.fsync, file.fileno())
         except GatewayAbsentError as error:
             if was_reached:  # it is being restarted
                 raise GatewayLostError(str(error)) from error

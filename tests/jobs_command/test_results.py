@@ -5,6 +5,7 @@ import io
 import os
 import re
 import signal
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -25,6 +26,7 @@ LINES = b"".join(b'{"index":%d,"result":"\xe2\x98\x83"}\n' % number for number i
 PIECES = [LINES[at : at + 999] for at in range(0, len(LINES), 999)]
 WHOLE = chunked(*PIECES, media_type="application/x-ndjson")
 CUT = chunked(*PIECES[:5], whole=False)
+DEADLINE_S = 10
 
 
 @pytest.fixture
@@ -135,6 +137,29 @@ async def test_a_full_disk_replaces_nothing(file: Path, monkeypatch: pytest.Monk
     async with canned(WHOLE) as gateway:
         with pytest.raises(OSError, match=f"No space left on device: '{file}'"):
             await call(gateway.url, "results", "sum", JOB, "--output", str(file))
+    assert content(file) == b"old"
+
+
+async def test_a_slow_disk_does_not_hold_who_is_interrupted(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked, written = threading.Event(), threading.Event()
+
+    def slow(_descriptor: int) -> None:
+        asked.set()
+        written.wait(DEADLINE_S)
+
+    monkeypatch.setattr(os, "fsync", slow)
+    old(file)
+    async with canned(WHOLE) as gateway:
+        command = asyncio.create_task(call(gateway.url, "results", "sum", JOB, "--output", str(file)))
+        try:
+            assert await asyncio.to_thread(asked.wait, DEADLINE_S)
+            command.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await command
+            assert not written.is_set()
+            assert [*file.parent.iterdir()] == [file]
+        finally:
+            written.set()
     assert content(file) == b"old"
 
 
