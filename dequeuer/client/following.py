@@ -18,6 +18,7 @@ from dequeuer.core.retry import Backoff
 
 RECONNECT_BACKOFF: Final = Backoff(initial_s=1.0, max_s=8.0, min_share=0.5)
 OUTAGE_LIMIT_S: Final = 300.0
+"""Of `dequeuer jobs`. A client gives the limit of its own retries."""
 
 
 class Status(Protocol):

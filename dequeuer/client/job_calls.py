@@ -22,7 +22,7 @@ from dequeuer.client.retrying import Retries
 from dequeuer.core.errors import clip
 from dequeuer.core.retry import Backoff, RetryPolicy
 from dequeuer.formats.go_json import Number
-from dequeuer.jobs.layout import is_api_name, is_job_id
+from dequeuer.jobs.layout import is_job_api_name, is_job_id
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -76,7 +76,7 @@ class JobCalls:
     def __init__(
         self, gateway: Gateway, api_name: str, kind: Kind | None = None, retries: Retries | None = None
     ) -> None:
-        if not is_api_name(api_name):  # it becomes a part of paths
+        if not is_job_api_name(api_name):  # it becomes a part of paths
             raise ValueError(f'"{clip(api_name)}" is not the name of an API')
         self._gateway = gateway
         self._retries = retries

@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from typing import Any, TypeVar
 
-from dequeuer.concurrency.in_order import cancel, run
+from dequeuer.concurrency.in_order import cancel_all, run_one
 
 A = TypeVar("A")
 B = TypeVar("B")
@@ -41,7 +41,7 @@ async def as_completed(
             if reading is not None and reading.done():
                 task, reading = reading, None
                 try:
-                    begun += [asyncio.create_task(run(work, item), name="one-of-many") for item in task.result()]
+                    begun += [asyncio.create_task(run_one(work, item), name="one-of-many") for item in task.result()]
                     has_more = bool(task.result())
                 except Exception as error:  # noqa: BLE001 - raised below, when it is due
                     has_more, late = False, error
@@ -61,7 +61,7 @@ async def as_completed(
         if late is not None:
             raise late
     finally:
-        await cancel([*begun, *([reading] if reading is not None else [])])
+        await cancel_all([*begun, *([reading] if reading is not None else [])])
         if isinstance(items, AsyncGenerator):
             await items.aclose()
 

@@ -46,7 +46,7 @@ async def in_order(
                     has_more, late = False, error
                     break
                 total += size(item)
-                ahead.append((item, asyncio.create_task(run(work, item), name="ahead")))
+                ahead.append((item, asyncio.create_task(run_one(work, item), name="ahead")))
             if not ahead:
                 break
             item, task = ahead[0]
@@ -58,7 +58,7 @@ async def in_order(
         if late is not None:
             raise late
     finally:
-        await cancel([task for _, task in ahead])
+        await cancel_all([task for _, task in ahead])
 
 
 async def each(items: Iterable[A]) -> AsyncGenerator[A, None]:
@@ -67,13 +67,13 @@ async def each(items: Iterable[A]) -> AsyncGenerator[A, None]:
         yield item
 
 
-async def cancel(tasks: Sequence[asyncio.Task[Any]]) -> None:
+async def cancel_all(tasks: Sequence[asyncio.Task[Any]]) -> None:
     """Cancel tasks, and wait until they have ended."""
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def run(work: Callable[[A], Awaitable[B]], item: A) -> B:
+async def run_one(work: Callable[[A], Awaitable[B]], item: A) -> B:
     """Return the result of the work on an item: a task needs a coroutine, and an awaitable may be none."""
     return await work(item)

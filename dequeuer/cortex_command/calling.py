@@ -19,7 +19,7 @@ from dequeuer.cortex_command.api_texts import api_lines, list_lines
 from dequeuer.cortex_command.arguments import Invocation
 from dequeuer.cortex_command.environments import Environment, Environments
 from dequeuer.cortex_command.job_texts import job_lines
-from dequeuer.jobs.layout import is_api_name, is_job_id
+from dequeuer.jobs.layout import is_job_api_name, is_job_id
 from dequeuer.settings.cortex_command import CortexCommandSettings
 
 WATCH_INTERVAL_S: Final = 2.0
@@ -172,7 +172,7 @@ async def verify(url: str, settings: CortexCommandSettings) -> None:
 
 def _job_of(words: tuple[str, ...]) -> tuple[str, str]:
     api_name, job_id = words
-    if not is_api_name(api_name):
+    if not is_job_api_name(api_name):
         raise ConfigurationError([f"{quoted(api_name)} is not the name of an API that has jobs; `get` lists them"])
     if not is_job_id(job_id):
         raise ConfigurationError([f"{quoted(job_id)} is not the id of a job; `get {api_name}` lists them"])

@@ -14,7 +14,7 @@ class ApiSpec:
     """An API of any kind.
 
     Attributes:
-        name: `jobs.layout.is_api_name`.
+        name: `jobs.layout.is_job_api_name`.
         api_id: changes when anything in its configuration changes.
         spec_id: likewise.
         pod_id: changes when its pod changes.

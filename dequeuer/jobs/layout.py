@@ -18,7 +18,7 @@ _is_job_id = re.compile(JOB_ID).fullmatch
 _is_version = re.compile(VERSION).fullmatch
 
 
-def is_api_name(text: str) -> bool:
+def is_job_api_name(text: str) -> bool:
     """Return whether `text` may be the name of an API with jobs, and so part of a key."""
     return _is_api_name(text) is not None
 
@@ -51,7 +51,7 @@ class JobKeys:
         cluster_uid: the prefix of all keys.
         kind: of the API.
         version: of Cortex, whose layout this is.
-        api_name: `is_api_name`.
+        api_name: `is_job_api_name`.
         job_id: `is_job_id`.
         prefix: of all keys of the job but `in_progress`, with its slash.
     """
@@ -153,5 +153,5 @@ class JobKeys:
 
 
 def _check(version: str = "0", api_name: str = "a") -> None:
-    if _is_version(version) is None or not is_api_name(api_name):
+    if _is_version(version) is None or not is_job_api_name(api_name):
         raise ValueError("not a name that may be part of a key")

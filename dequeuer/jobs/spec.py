@@ -42,7 +42,7 @@ class JobSpec:
 
     Attributes:
         job_id: `jobs.layout.is_job_id`.
-        api_name: `jobs.layout.is_api_name`.
+        api_name: `jobs.layout.is_job_api_name`.
         kind: of the API.
         workers: how many work on the job.
         dead_letter_queue: None for jobs of a TaskAPI, too.

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
 from dequeuer.core.errors import clip
-from dequeuer.jobs.layout import is_api_name, is_job_id
+from dequeuer.jobs.layout import is_job_api_name, is_job_id
 from dequeuer.settings.arguments import whole_number
 
 Command: TypeAlias = Literal["submit", "list", "status", "watch", "results", "logs", "stop", "pause", "resume"]
@@ -176,7 +176,7 @@ def _add_timeout(command: argparse.ArgumentParser) -> None:
 
 
 def _api(text: str) -> str:
-    if is_api_name(text):
+    if is_job_api_name(text):
         return text
     raise argparse.ArgumentTypeError(
         f'"{clip(text)}" is not the name of an API: a-z, 0-9 and "-", at most 42, a letter first'

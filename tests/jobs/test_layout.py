@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dequeuer.jobs.layout import JobKeys, JobKind, api_jobs_prefix, in_progress_prefix, is_api_name, is_job_id
+from dequeuer.jobs.layout import JobKeys, JobKind, api_jobs_prefix, in_progress_prefix, is_job_api_name, is_job_id
 
 JOB = "67e3b0f1a2c4d5e6"
 
@@ -40,7 +40,7 @@ def test_the_prefixes_of_an_api_hold_the_keys_of_its_jobs_and_no_others() -> Non
 
 @pytest.mark.parametrize("name", ["", "Sum", "1sum", "sum-", "-sum", "a_b", "a.b", "a/b", "..", "sum\n", "a" * 43, "é"])
 def test_a_name_that_is_no_api_name_becomes_no_key(name: str) -> None:
-    assert not is_api_name(name)
+    assert not is_job_api_name(name)
     with pytest.raises(ValueError, match="not"):
         keys(api_name=name)
     with pytest.raises(ValueError, match="not"):
@@ -64,10 +64,10 @@ def test_a_version_that_would_leave_its_place_becomes_no_key(version: str) -> No
 def test_any_other_text_is_refused_or_stays_one_part_of_the_key(text: str) -> None:
     if is_job_id(text):
         assert keys(job_id=text).prefix.count("/") == keys().prefix.count("/")
-    if is_api_name(text):
+    if is_job_api_name(text):
         assert keys(api_name=text).prefix.count("/") == keys().prefix.count("/")
 
 
 def test_longest_names() -> None:
-    assert is_api_name("a" * 42)
+    assert is_job_api_name("a" * 42)
     assert is_job_id("a" * 63)
