@@ -76,6 +76,10 @@ async def run_two(world: World, one: Calls, two: Calls) -> None:
     world.end_turning()
 
 
+def claims(world: World) -> list[str]:
+    return [key for key in world.store.objects if key.startswith(f"{KEYS.prefix}owner/")]
+
+
 def has_run_once(world: World) -> None:
     assert world.end().state == "succeeded"
     assert world.completions == 1
@@ -97,6 +101,8 @@ async def test_an_owner_that_stands_still_anywhere_does_no_harm(world: World, wh
         at.submit(spec=make_spec(workers=1))
         await run_two(at, calls, Calls())
         has_run_once(at)
+        # A sign of life that is applied after the end, long after it was given up, stays.
+        assert where == "between" or claims(at) == []
         if calls.count < number:
             break
     assert number > 60
@@ -139,6 +145,7 @@ async def test_calls_in_any_order_run_the_job_once(world: World, order: int) -> 
     at.submit(spec=make_spec(workers=1))
     await run_two(at, one, two)
     has_run_once(at)
+    assert claims(at) == []
     assert at.started.count(ENQUEUER) == at.started.count("worker-0") == 1
 
 
