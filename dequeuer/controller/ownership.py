@@ -5,8 +5,8 @@ A controller that has seen the newest object unchanged for the whole timeout, by
 An owner that could not rewrite its object for two thirds of the timeout stops acting until it owns the job again.
 
 A rewrite that S3 applies late can hide for a moment that an epoch was lost. So two owners are possible, for less than a
-timeout, and every action on a job is one that may be done twice. One that was given up, and that S3 applies after the end
-of the job, stays: nobody looks at it.
+timeout, and every action on a job is one that may be done twice. A rewrite that was given up, and that S3 applies after
+the end of the job, stays: nobody looks at it.
 """
 
 from __future__ import annotations
