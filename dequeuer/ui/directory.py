@@ -11,6 +11,7 @@ from typing import Any, Final
 from dequeuer.client.errors import InvalidAnswerError
 from dequeuer.client.fields import is_text, object_of
 from dequeuer.core.errors import clip
+from dequeuer.formats.api_name import is_api_name
 from dequeuer.ui.errors import UiError
 from dequeuer.ui.link import Asks
 
@@ -19,7 +20,6 @@ KNOWN_FOR_S: Final = 10.0
 """How long the list of APIs counts. An API that it lacks is asked for at once."""
 KINDS: Final = ("AsyncAPI", "BatchAPI", "TaskAPI", "RealtimeAPI", "TrafficSplitter")
 
-_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 _ENDPOINT: Final = re.compile(r"(?:/(?!\.{1,2}(?:/|\Z))[A-Za-z0-9._-]+)+")
 _MAX_ENDPOINT_CHARS: Final = 1001
 
@@ -55,7 +55,7 @@ class Directory:
 
     async def find(self, name: str) -> Api:
         """Return an API. Raises `UiError`: there is none of this name; and the errors of `client.errors`."""
-        if not _NAME.fullmatch(name):
+        if not is_api_name(name):
             raise UiError(404, f'"{clip(name, 100)}" is not the name of an API')
         found = _named(self._apis, name) if self._is_known() else None
         found = found or _named(await self.refresh(), name)
@@ -100,5 +100,5 @@ def _api(fields: Any) -> Api | None:
     name, kind, endpoint = (object_of(fields).get(name) for name in ("name", "kind", "endpoint"))
     if not is_text(name) or not is_text(kind) or not is_text(endpoint):
         return None
-    is_sound = _NAME.fullmatch(name) and kind in KINDS and len(endpoint) <= _MAX_ENDPOINT_CHARS
+    is_sound = is_api_name(name) and kind in KINDS and len(endpoint) <= _MAX_ENDPOINT_CHARS
     return Api(name=name, kind=kind, endpoint=endpoint) if is_sound and _ENDPOINT.fullmatch(endpoint) else None
