@@ -83,10 +83,12 @@ class FoundRequest:
     Attributes:
         status: one of the statuses of the async API.
         times: when each of its objects was written, seconds since the epoch, by its name below the request.
+        result_bytes: size of its result; None when the listing has none.
     """
 
     status: str
     times: Mapping[str, float]
+    result_bytes: int | None = None
 
     @property
     def has_ended(self) -> bool:
@@ -106,6 +108,7 @@ class Report:
     Attributes:
         found: what there is of it.
         result: opened, can be read once; None unless the request is completed and its result still exists.
+        left_out_bytes: size of a result that is larger than wanted, and not opened; None: none is left out.
         failure: why it failed; None when it did not.
         attempts: that were tried again, oldest first.
         progress: what its container has reported last; empty once it has ended.
@@ -113,6 +116,7 @@ class Report:
 
     found: FoundRequest
     result: Payload | None = None
+    left_out_bytes: int | None = None
     failure: StoredFailure | None = None
     attempts: Sequence[Mapping[str, object]] = ()
     progress: Mapping[str, object] = field(default_factory=dict)

@@ -50,15 +50,12 @@ async def _data(gateway: Gateway, api_name: str, request_id: str, known: Report 
     """Return the bytes of an event; None: of a comment that keeps the connection open."""
     if known is None:
         return _COMMENT
-    report = await gateway.open_result(api_name, request_id, known)
+    report = await gateway.open_result(api_name, request_id, known, MAX_RESULT_BYTES)
     fields = encode(cortex_fields(request_id, report))[:-1]
     more = more_fields(report)
-    if report.result is not None and report.result.size <= MAX_RESULT_BYTES:
+    if report.result is not None:
         fields += b',"result":' + _line(await gateway.read_result(report.result))
         more = {"timestamp": rfc3339(report.result.modified_at), **more}
-    elif report.result is not None:
-        await report.result.close()
-        more = {"result_bytes": report.result.size, **more}
     return b"event: status\ndata: " + (fields + b"," + encode(more)[1:] if more else fields + b"}") + b"\n\n"
 
 

@@ -21,6 +21,7 @@ from dequeuer.formats.request_id import first_id_of, is_request_id
 from dequeuer.gateway.errors import BusyError
 from dequeuer.gateway.model import FoundRequest, Report
 from dequeuer.gateway.request_store import RequestStore, found_request
+from dequeuer.sinks.base import ListedObject
 from dequeuer.sinks.layout import ApiKeys
 
 MAX_PAGES: Final = 5
@@ -146,7 +147,7 @@ class _Scan:
     async def _between(self, after: str, until: str) -> AsyncGenerator[tuple[str, FoundRequest], None]:
         """Yield the requests whose paths below the prefix come after `after` and before `until`; "": no bound."""
         start, token = (f"{self._prefix}{after}" if after else ""), ""
-        name, times = "", dict[str, float]()
+        name, objects = "", dict[str, ListedObject]()
         while True:
             # A page that was slow is no reason to end where it began.
             is_late = clock.monotonic() > self._ends_at and self.last != self._first
@@ -164,22 +165,22 @@ class _Scan:
                     break
                 folder, _, object_name = path.partition("/")
                 if folder != name:
-                    if found := self._seen(name, times):
+                    if found := self._seen(name, objects):
                         yield name, found
-                    name, times = folder, {}
-                times[object_name] = listed.modified_at
+                    name, objects = folder, {}
+                objects[object_name] = listed
             if is_over:
-                if found := self._seen(name, times):
+                if found := self._seen(name, objects):
                     yield name, found
                 return
             # Folders of the API's own records, whose names begin with an underscore, may have any number of objects.
             start, token = (f"{self._prefix}_{_LAST}", "") if name.startswith("_") else ("", page.next_token)
 
-    def _seen(self, name: str, times: dict[str, float]) -> FoundRequest | None:
+    def _seen(self, name: str, objects: dict[str, ListedObject]) -> FoundRequest | None:
         if not is_request_id(name):
             return None
         self.last = name
-        return found_request(times)
+        return found_request(objects)
 
 
 async def _outlined(found: Sequence[tuple[str, FoundRequest]], outline: Outline) -> Sequence[tuple[str, Report]]:

@@ -15,7 +15,7 @@ from dequeuer.formats.progress import MAX_PROGRESS_BYTES, decode_progress
 from dequeuer.gateway.errors import BusyError, StoreRefusesError
 from dequeuer.gateway.model import FoundRequest
 from dequeuer.gateway.retry import retry_briefly
-from dequeuer.sinks.base import Fetch, ListedPage, Listing, Payload, Sink
+from dequeuer.sinks.base import Fetch, ListedObject, ListedPage, Listing, Payload, Sink
 from dequeuer.sinks.layout import ApiKeys, RequestKeys
 
 P = ParamSpec("P")
@@ -108,7 +108,7 @@ class RequestStore:
     async def find(self, keys: RequestKeys) -> FoundRequest | None:
         """Return what there is of a request; None when it is unknown."""
         page = await self.list_page(keys.prefix)
-        return found_request({listed.key.removeprefix(keys.prefix): listed.modified_at for listed in page.objects})
+        return found_request({listed.key.removeprefix(keys.prefix): listed for listed in page.objects})
 
     async def open_result(self, keys: RequestKeys) -> Payload | None:
         """Open the result; None when it no longer exists or is empty (empty text is not JSON)."""
@@ -148,10 +148,17 @@ class RequestStore:
         return b"".join([chunk async for chunk in found.chunks]) if found.size <= limit else b""
 
 
-def found_request(times: Mapping[str, float]) -> FoundRequest | None:
-    """Return a request with these objects; None when it was never submitted whole. `times`: as in `FoundRequest`."""
-    status = next((status for status in _PRECEDENCE if f"status/{status}" in times), None)
-    return None if status is None else FoundRequest(status=status, times=times)
+def found_request(objects: Mapping[str, ListedObject]) -> FoundRequest | None:
+    """Return a request with these objects, by their names below it; None when it was never submitted whole."""
+    status = next((status for status in _PRECEDENCE if f"status/{status}" in objects), None)
+    if status is None:
+        return None
+    result = objects.get("result.json")
+    return FoundRequest(
+        status=status,
+        times={name: listed.modified_at for name, listed in objects.items()},
+        result_bytes=None if result is None else result.size,
+    )
 
 
 async def _call(call: Callable[P, Awaitable[T]], /, *args: P.args, **kwargs: P.kwargs) -> T:

@@ -46,8 +46,6 @@ async def report_response(
     request_id: str,
     report: Report,
     headers: Mapping[str, str] = MappingProxyType({}),
-    *,
-    max_result_bytes: int | None = None,
 ) -> web.StreamResponse:
     """Send the status of a request and its result. The result is not parsed, so its numbers do not change.
 
@@ -56,14 +54,7 @@ async def report_response(
         request_id: that it asks about.
         report: with the result opened.
         headers: more of them.
-        max_result_bytes: of a larger result its size is sent, as in events; None: each is sent.
     """
-    if report.result is not None and max_result_bytes is not None and report.result.size > max_result_bytes:
-        await report.result.close()
-        size = {"result_bytes": report.result.size}
-        response = json_response({**cortex_fields(request_id, report), **size, **more_fields(report)})
-        response.headers.update(headers)
-        return response
     if report.result is None:
         response = json_response(document(request_id, report))
         response.headers.update(headers)

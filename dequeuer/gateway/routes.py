@@ -284,17 +284,17 @@ class Routes:
         seconds, max_result_bytes = asked_wait(request), asked_result_limit(request)
         if seconds:
             known = await self._waiting.until_ended(api_name, request_id, seconds)
-            report = await self._gateway.open_result(api_name, request_id, known)
+            report = await self._gateway.open_result(api_name, request_id, known, max_result_bytes)
         else:
-            report = await self._gateway.look_up(api_name, request_id)
-        return await report_response(request, request_id, report, max_result_bytes=max_result_bytes)
+            report = await self._gateway.look_up(api_name, request_id, max_result_bytes)
+        return await report_response(request, request_id, report)
 
     async def _cancel(self, request: web.Request, api_name: str) -> web.StreamResponse:
         request_id = check_request_id(request.match_info["request_id"])
         max_result_bytes = asked_result_limit(request)
-        report = await self._gateway.cancel(api_name, request_id)
+        report = await self._gateway.cancel(api_name, request_id, max_result_bytes)
         self._log.info("request_cancelled", request_id=request_id, api_name=api_name, status=report.found.status)
-        return await report_response(request, request_id, report, max_result_bytes=max_result_bytes)
+        return await report_response(request, request_id, report)
 
 
 def _check_header_limits(headers: Fields) -> Fields:

@@ -181,10 +181,11 @@ class Gateway:
             raise UnknownRequestError(message)
         return found
 
-    async def look_up(self, api_name: str, request_id: str) -> Report:
-        """Return the status of a request, and its result. Raises `UnknownRequestError`."""
+    async def look_up(self, api_name: str, request_id: str, max_result_bytes: int | None = None) -> Report:
+        """Return the status of a request, and its result; see `open_result`. Raises `UnknownRequestError`."""
         found = await self.find(api_name, request_id)
-        return await self.open_result(api_name, request_id, await self.details(api_name, request_id, found))
+        details = await self.details(api_name, request_id, found)
+        return await self.open_result(api_name, request_id, details, max_result_bytes)
 
     async def details(self, api_name: str, request_id: str, found: FoundRequest) -> Report:
         """Return what is known of a request that was found, without its result."""
@@ -214,11 +215,25 @@ class Gateway:
         api = ApiKeys(self._cluster_uid, check_api_name(api_name))
         return await self._listings.page(api, wanted, partial(self.outline, api_name))
 
-    async def open_result(self, api_name: str, request_id: str, report: Report) -> Report:
-        """Return a report with its result opened, if the request is completed. It can be read once."""
-        if report.found.status != "completed":
+    async def open_result(
+        self, api_name: str, request_id: str, report: Report, max_result_bytes: int | None = None
+    ) -> Report:
+        """Return a report with its result opened, if the request is completed. It can be read once.
+
+        `max_result_bytes`: a larger result is left out; None: none is.
+        """
+        found = report.found
+        if found.status != "completed":
             return report
-        return replace(report, result=await self._requests.open_result(self._keys(api_name, request_id)))
+        limit = float("inf") if max_result_bytes is None else max_result_bytes
+        if found.result_bytes is not None and found.result_bytes > limit:
+            return replace(report, left_out_bytes=found.result_bytes)
+        result = await self._requests.open_result(self._keys(api_name, request_id))
+        # A listing that is made while a request ends may show its last status, and not its result.
+        if result is not None and result.size > limit:
+            await result.close()
+            return replace(report, left_out_bytes=result.size)
+        return replace(report, result=result)
 
     async def open_payload(self, api_name: str, request_id: str) -> Payload:
         """Open what a request was submitted with.
@@ -235,8 +250,10 @@ class Gateway:
         """Return an opened result. Raises `BusyError`."""
         return b"".join([chunk async for chunk in self._requests.chunks(result)])
 
-    async def cancel(self, api_name: str, request_id: str) -> Report:
+    async def cancel(self, api_name: str, request_id: str, max_result_bytes: int | None = None) -> Report:
         """Ask for the cancellation of a request, unless it has ended. Returns the status that stands then.
+
+        Its result is opened as by `open_result`.
 
         The sidecar that has its message, or receives it, ends it: only so one outcome stands. It finds the request in
         an index, which is written last: what it finds was asked for.
@@ -254,7 +271,7 @@ class Gateway:
             if found.has_ended:  # meanwhile: nobody would take it out of the index
                 await self._requests.delete(api.cancellation(request_id))
         details = await self.details(api_name, request_id, found)
-        return await self.open_result(api_name, request_id, details)
+        return await self.open_result(api_name, request_id, details, max_result_bytes)
 
     def _keys(self, api_name: str, request_id: str) -> RequestKeys:
         return RequestKeys(self._cluster_uid, check_api_name(api_name), check_request_id(request_id))

@@ -25,7 +25,8 @@ def cortex_fields(request_id: str, report: Report) -> dict[str, object]:
 def more_fields(report: Report) -> dict[str, object]:
     """Return the fields beside those of Cortex; those that are not known are left out."""
     found = report.found
-    fields: dict[str, object] = _times(found)
+    fields: dict[str, object] = {} if report.left_out_bytes is None else {"result_bytes": report.left_out_bytes}
+    fields |= _times(found)
     if attempts := [*report.attempts, *_last_attempt(report)]:
         fields["attempts"] = attempts
     if report.progress:

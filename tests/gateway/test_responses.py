@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from aiohttp import ClientPayloadError
 from aiohttp.test_utils import make_mocked_request
@@ -9,10 +11,9 @@ from aiohttp.test_utils import make_mocked_request
 from dequeuer.core.errors import SourceGoneError, SourceUnavailableError, StoreUnavailableError
 from dequeuer.gateway.model import FoundRequest, Report
 from dequeuer.gateway.responses import report_response
-from dequeuer.sinks.base import Payload
-from tests.fakes import chunked
+from dequeuer.sinks.base import ListedPage
 from tests.gateway.fakes import PREFIX, FakeQueue, Store
-from tests.gateway.one_request import complete
+from tests.gateway.one_request import KEYS, complete
 from tests.gateway.served import COMPLETED, Serve, raw
 
 
@@ -59,35 +60,58 @@ async def test_of_a_result_that_is_larger_than_wanted_the_size_is_sent(serve: Se
             assert await answer.read() == small
 
 
-@pytest.mark.parametrize(
-    ("method", "path"),
-    [
-        ("GET", "/api/id1?max_result_bytes=0"),
-        ("DELETE", "/api/id1?max_result_bytes=0"),
-        ("HEAD", "/api/id1"),
-        ("HEAD", "/api/id1/payload"),
-        ("GET", "/api/id1/events"),
-    ],
-)
-async def test_an_object_that_is_not_read_is_closed(serve: Serve, store: Store, method: str, path: str) -> None:
-    store.memory.seed([(f"{PREFIX}id1/payload", b"x" * 100_000)])
+LEAVING_OUT = [
+    ("GET", "/api/id1?max_result_bytes=0"),
+    ("GET", "/api/id1?wait=5&max_result_bytes=0"),
+    ("DELETE", "/api/id1?max_result_bytes=0"),
+    ("GET", "/api/id1/events"),
+]
+
+
+@pytest.mark.parametrize(("method", "path"), LEAVING_OUT)
+async def test_a_result_that_is_left_out_is_not_opened(serve: Serve, store: Store, method: str, path: str) -> None:
     complete(store, result=b'"' + b"x" * 100_000 + b'"')
     async with serve() as http, http.request(method, path) as answer:
-        assert answer.status == 200
-        await answer.read()
-    opened = [key for op, key in store.reads if op == "get"]
-    assert opened == [f"{PREFIX}id1/{'payload' if path.endswith('payload') else 'result.json'}"]
+        assert b'"result_bytes":100002' in await answer.read()
+    assert [key for op, key in store.reads if op == "get"] == []
+
+
+@pytest.mark.parametrize(("method", "path"), LEAVING_OUT)
+async def test_a_result_that_the_listing_does_not_show_yet_is_looked_for(
+    serve: Serve, store: Store, monkeypatch: pytest.MonkeyPatch, method: str, path: str
+) -> None:
+    complete(store, result=b'"' + b"x" * 100_000 + b'"')
+    find = store.list_page
+
+    async def without_result(prefix: str, *, after: str = "", token: str = "") -> ListedPage:
+        page = await find(prefix, after=after, token=token)
+        return replace(page, objects=[listed for listed in page.objects if listed.key != KEYS.result])
+
+    monkeypatch.setattr(store, "list_page", without_result)
+    async with serve() as http, http.request(method, path) as answer:
+        assert b'"result_bytes":100002' in await answer.read()
+        async with http.get("/api/id1") as whole:
+            assert len((await whole.json())["result"]) == 100_000
+    assert [key for op, key in store.reads if op == "get"] == [KEYS.result] * 2
     assert store.opened == []
 
 
-@pytest.mark.parametrize("result_bytes", [None, 100])
-async def test_a_status_without_its_result_has_the_headers_that_it_was_given(result_bytes: int | None) -> None:
-    result = None
-    if result_bytes is not None:
-        result = Payload(size=result_bytes, content_type=None, chunks=chunked(b"x" * result_bytes), modified_at=0)
-    report = Report(found=FoundRequest(status="completed", times={}), result=result)
+@pytest.mark.parametrize(("path", "name"), [("/api/id1", "result.json"), ("/api/id1/payload", "payload")])
+async def test_an_object_that_is_not_read_is_closed(serve: Serve, store: Store, path: str, name: str) -> None:
+    store.memory.seed([(f"{PREFIX}id1/payload", b"x" * 100_000)])
+    complete(store, result=b'"' + b"x" * 100_000 + b'"')
+    async with serve() as http, http.head(path) as answer:
+        assert answer.status == 200
+        await answer.read()
+    assert [key for op, key in store.reads if op == "get"] == [f"{PREFIX}id1/{name}"]
+    assert store.opened == []
+
+
+@pytest.mark.parametrize("left_out_bytes", [None, 100])
+async def test_a_status_without_its_result_has_the_headers_that_it_was_given(left_out_bytes: int | None) -> None:
+    report = Report(found=FoundRequest(status="completed", times={}), left_out_bytes=left_out_bytes)
     asked = make_mocked_request("POST", "/api")
-    answer = await report_response(asked, "id1", report, {"Preference-Applied": "wait=5"}, max_result_bytes=99)
+    answer = await report_response(asked, "id1", report, {"Preference-Applied": "wait=5"})
     assert answer.headers["Preference-Applied"] == "wait=5"
 
 
