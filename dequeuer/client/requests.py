@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable
 from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any, TypeVar, Unpack
 
 from dequeuer.client.dead_letters import DeadLetters, Redriven, dead_letters_of, redriven_of
@@ -180,10 +181,23 @@ class ApiRequests:
             GatewayLostError: the result was cut off, also after its last piece: begin anew.
         """
         status = await self.wait(request_id, max_result_bytes=SMALL_RESULT_BYTES)
+        async with aclosing(self.chunks_of(status)) as chunks:
+            async for chunk in chunks:
+                yield chunk
+
+    async def chunks_of(self, status: RequestStatus, *, tries_again: bool = True) -> AsyncGenerator[bytes, None]:
+        """Yield the bytes of the result of a request that has ended, as `result_chunks`: its status is not asked for.
+
+        Args:
+            status: as the gateway told it, with the result or with the size of one that was left out.
+            tries_again: while the gateway cannot be used and nothing of the result came. False: for a caller that
+                begins anew by itself.
+        """
         if status.state != "completed" or status.result_bytes is None:
             yield result_json_of(status)
             return
-        first, rest = await self._retries.call(self._begin_result, request_id, status.result_bytes)
+        begin = partial(self._begin_result, status.id, status.result_bytes)
+        first, rest = await (self._retries.call(begin) if tries_again else begin())
         async with aclosing(rest):
             yield first
             async for chunk in rest:

@@ -145,6 +145,10 @@ class SyncApiRequests:
         """As `ApiRequests.result_chunks`."""
         return self._thread.iterate(self._api.result_chunks(request_id))
 
+    def chunks_of(self, status: RequestStatus, *, tries_again: bool = True) -> Generator[bytes, None, None]:
+        """As `ApiRequests.chunks_of`."""
+        return self._thread.iterate(self._api.chunks_of(status, tries_again=tries_again))
+
     def events(self, request_id: str) -> Generator[RequestStatus, None, None]:
         """As `ApiRequests.events`."""
         return self._thread.iterate(self._api.events(request_id))

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
-from contextlib import AbstractAsyncContextManager, aclosing
+from contextlib import aclosing
 from pathlib import Path
 
 from dequeuer.client.request_calls import SMALL_RESULT_BYTES
@@ -44,22 +43,11 @@ async def show_end(api: ApiRequests, ended: RequestStatus, options: Options, out
         output.note(f"{options.name}: request {ended.id}: {missing_result(ended)}")
         return exit_statuses.REFUSED
 
-    def opened() -> AbstractAsyncContextManager[AsyncGenerator[bytes, None]]:
-        return aclosing(_chunks(api, ended))
-
     if options.output is None:
         again = f"`dequeuer result {options.api} {ended.id} --output FILE` tries again"
-        async with opened() as chunks:
+        async with aclosing(api.chunks_of(ended)) as chunks:
             await print_chunks(chunks, output, cut_off=f"{options.name}: the result is cut off here; {again}")
     else:
-        await save_chunks(opened, Path(options.output))
+        # The file is written anew: repeats of the client would be multiplied by those.
+        await save_chunks(lambda: aclosing(api.chunks_of(ended, tries_again=False)), Path(options.output))
     return exit_statuses.OK
-
-
-async def _chunks(api: ApiRequests, ended: RequestStatus) -> AsyncGenerator[bytes, None]:
-    if ended.result_json is not None:
-        yield ended.result_json
-        return
-    async with aclosing(api.result_chunks(ended.id)) as chunks:
-        async for chunk in chunks:
-            yield chunk

@@ -9,7 +9,13 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from dequeuer.client.client import Client
-from dequeuer.client.errors import AnswerTooLargeError, GatewayLostError, InvalidAnswerError, RequestRefusedError
+from dequeuer.client.errors import (
+    AnswerTooLargeError,
+    GatewayBusyError,
+    GatewayLostError,
+    InvalidAnswerError,
+    RequestRefusedError,
+)
 from dequeuer.client.outcomes import RequestFailedError, RequestNotEndedError
 from dequeuer.client.requests import ApiRequests
 from dequeuer.formats.deadline import DEADLINE_ATTRIBUTE
@@ -271,6 +277,19 @@ async def test_a_large_result_is_asked_for_again_when_none_of_it_came() -> None:
     async with canned(told, busy, b"HTTP/1.1", whole) as gateway, Client(gateway.url) as client:
         assert b"".join([chunk async for chunk in client.api("api").result_chunks("id1")]) == b'"xxxxxxxx"'
     assert len(gateway.requests) == 4
+
+
+async def test_the_result_of_a_status_that_is_known_is_downloaded_alone() -> None:
+    told = answer(BEGIN + b'"result_bytes":10}')
+    whole = answer(BEGIN + b'"result":"xxxxxxxx"}')
+    busy = answer({"detail": "S3 is away", "code": "unavailable"}, 503, "application/problem+json")
+    async with canned(told, busy, whole) as gateway, Client(gateway.url) as client:
+        api = client.api("api")
+        status = await api.status("id1", max_result_bytes=1)
+        with pytest.raises(GatewayBusyError):
+            [chunk async for chunk in api.chunks_of(status, tries_again=False)]
+        assert b"".join([chunk async for chunk in api.chunks_of(status)]) == b'"xxxxxxxx"'
+    assert [first for first, _ in gateway.requests] == ["GET /api/id1?max_result_bytes=1", *["GET /api/id1"] * 2]
 
 
 async def test_pieces_of_a_request_that_failed_or_whose_result_is_gone_are_errors(

@@ -128,7 +128,7 @@ def test_a_script_has_the_same_methods(gateway: GatewayServer) -> None:
         assert [one.state for one in request.events()] == ["completed"]
         assert request.cancel().id == api.cancel(request.id).id == request.id
         assert api.run([2]).result() == api.result("id1") == [2]
-        assert list(api.result_chunks("id1")) == [b"[2]"]
+        assert list(api.result_chunks("id1")) == list(api.chunks_of(api.status("id1"))) == [b"[2]"]
         with pytest.raises(RequestFailedError, match="no"):
             api.submit("bad").result()
         with pytest.raises(RequestRefusedError, match="not found"):

@@ -293,13 +293,26 @@ async def test_a_gateway_that_sends_what_it_was_asked_to_leave_out_is_too_old(mo
     assert (listed.status, "too old" in listed.err) == (1, False)
 
 
+BUSY = answer({"detail": "S3 is away", "code": "unavailable"}, 503)
+WHOLE = answer({"id": ONE, "status": "completed", "result": "x" * 70_000})
+CUT = WHOLE[:-30_000]
+
+
 async def test_a_file_of_a_large_result_is_written_anew_after_a_cut(tmp_path: Path) -> None:
-    whole = answer(b'{"id":"%b","status":"completed","result":"%b"}' % (ONE.encode(), b"x" * 70_000))
     file = tmp_path / "result.json"
-    async with canned(answer(LARGE), answer(LARGE), whole[:-30_000], answer(LARGE), whole) as gateway:
+    async with canned(answer(LARGE), CUT, WHOLE) as gateway:
         done = await call(gateway.url, "result", "hello", ONE, "--output", str(file))
-    assert (done, len(gateway.requests)) == (Ended(0, "", ""), 5)
+    assert (done, len(gateway.requests)) == (Ended(0, "", ""), 3)
     assert await asyncio.to_thread(file.read_text) == json.dumps("x" * 70_000)
+
+
+@pytest.mark.parametrize("response", [BUSY, CUT], ids=["before its begin", "in its middle"])
+async def test_a_download_that_always_breaks_is_repeated_for_the_file_alone(tmp_path: Path, response: bytes) -> None:
+    async with canned(answer(LARGE), response) as gateway:
+        done = await call(gateway.url, "result", "hello", ONE, "--output", str(tmp_path / "result.json"))
+    asked, downloads = f"GET /hello/{ONE}?max_result_bytes=65536", f"GET /hello/{ONE}"
+    assert (done.status, [line for line, _ in gateway.requests]) == (7, [asked, *[downloads] * 3])
+    assert await asyncio.to_thread(lambda: [*tmp_path.iterdir()]) == []
 
 
 async def test_the_newest_requests_are_a_table() -> None:
