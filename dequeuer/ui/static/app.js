@@ -23,9 +23,8 @@ let apis = null;
 let route;
 let view = null;
 let viewKey = null;
-let viewRoute = null;
 let navKey = null;
-let faultsKey = null;
+let told = [];
 
 const faults = el("div", { class: "faults", role: "status", hidden: true });
 main.before(faults);
@@ -77,12 +76,12 @@ function showNothing(text) {
   closeView();
   view = null;
   viewKey = null;
-  viewRoute = null;
   document.title = "dequeuer";
   replace(main, el("p", { class: "empty" }, text, " ", el("a", { href: "#/" }, "Overview")));
 }
 
-function show() {
+// `isNavigated`: the address has changed. When another API comes or goes, what is open in the view stays, with what was typed.
+function show(isNavigated = false) {
   if (apis === null) return;
   showNavigation();
   if (route === null) {
@@ -95,11 +94,11 @@ function show() {
     return;
   }
   const key = JSON.stringify([api, route.view === "job" ? route.id : null]);
-  if (key !== viewKey) {
+  const isNew = key !== viewKey;
+  if (isNew) {
     const isFirst = viewKey === null;
     closeView();
     viewKey = key;
-    viewRoute = null;
     view = api === null ? new Overview({ history, apis: () => apis }) : makeView(api);
     replace(main, view.node);
     scrollTo(0, 0);
@@ -108,10 +107,7 @@ function show() {
     // The focus goes to the new view, as after a page was loaded; at the start it is where the browser puts it.
     if (!isFirst && document.activeElement?.closest("#apis") === null) view.heading.focus({ preventScroll: true });
   }
-  // When only another API has come or gone, what is open in the view stays, with what was typed.
-  if (route === viewRoute) return;
-  viewRoute = route;
-  if (view.navigate(route) === false) showNothing("There is no such view.");
+  if ((isNew || isNavigated) && view.navigate(route) === false) showNothing("There is no such view.");
 }
 
 function setApis(found) {
@@ -121,21 +117,21 @@ function setApis(found) {
   show();
 }
 
+/** Show the last snapshot. Return whether a fault is over that was told before. */
 function snapshotCame() {
   const { last } = history;
-  if (last === null) return;
+  if (last === null) return false;
   // While the APIs are not known, those that were known stay, and with them what a person has begun.
   if (last.apis !== null) setApis(last.apis);
   showNavigation();
   view?.snapshot();
   const texts = (last.faults ?? []).filter((text) => typeof text === "string");
-  const key = JSON.stringify(texts);
-  if (key === faultsKey) return;
-  // The gateway has come back: what could not be read meanwhile is read now.
-  if (texts.length === 0 && faultsKey !== null) view?.renew?.();
-  faultsKey = key;
+  if (JSON.stringify(texts) === JSON.stringify(told)) return false;
+  const isOver = told.some((text) => !texts.includes(text));
+  told = texts;
   faults.hidden = texts.length === 0;
   replace(faults, ...texts.map((text) => el("p", {}, el("bdi", {}, text))));
+  return isOver;
 }
 
 function stateChanged(state) {
@@ -168,7 +164,7 @@ start((next) => {
   route = next;
   // Also when the view stays: it may have been about a dialog of the view.
   leaveQuestion();
-  show();
+  show(true);
 });
 read("/api/apis").then(
   (document) => setApis(document.apis),
@@ -182,13 +178,14 @@ follow(
   {
     history: ({ points }) => {
       history.restart(points);
-      snapshotCame();
-      if (wasOpened) view?.renew?.();
+      const isOver = snapshotCame();
+      // What changed, or could not be read, meanwhile is read now.
+      if (wasOpened || isOver) view?.renew?.();
       wasOpened = true;
     },
     snapshot: (snapshot) => {
       history.add(snapshot);
-      snapshotCame();
+      if (snapshotCame()) view?.renew?.();
     },
     requests: (event) => view?.requests?.(event),
     jobs: (event) => view?.jobs?.(event),

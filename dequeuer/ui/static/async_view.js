@@ -36,7 +36,7 @@ export class AsyncView {
       columns: this.columns(),
       key: (row) => row.id,
       open: (row) => { location.hash = hash("api", api.name, "request", row.id); },
-      more: (isScrolled) => this.list.more(isScrolled),
+      more: () => this.list.more(),
     });
     this.place = new ListPlace({ title: "Requests", table: this.table, noun: "request", none: "No requests here.", controls: [this.makeFilter(), this.makeFinder()] });
     this.addButtons();
@@ -58,11 +58,11 @@ export class AsyncView {
 
   requests({ api, requests }) {
     if (api !== this.api.name) return;
-    this.list.heard(requests);
+    this.list.merge(requests);
     this.dialog?.requests?.(requests);
   }
 
-  /** The connection was opened again. */
+  /** The connection was opened again, or a fault is over. */
   renew() {
     this.list.renew();
     this.dialog?.renew?.();

@@ -84,7 +84,6 @@ export class JobView {
     this.left = el("p", { class: "note" });
     this.itemFault = el("p", { class: "fault", hidden: true });
     this.itemPlace = el("section", { class: "item-result", "aria-live": "polite", "aria-label": "Item" }, el("p", { class: "note" }, "Choose an item to see its result or its error."));
-    this.counts = el("p", { class: "note" });
     this.itemsPlace = el(
       "section",
       { class: "items-place", hidden: true },

@@ -36,7 +36,7 @@ export class JobsView {
       columns: this.columns(),
       key: (row) => row.job_id,
       open: (row) => { location.hash = hash("api", api.name, "job", row.job_id); },
-      more: (isScrolled) => this.list.more(isScrolled),
+      more: () => this.list.more(),
     });
     this.table.node.classList.add("jobs");
     this.place = new ListPlace({ title: "Jobs", table: this.table, noun: "job", none: "No jobs yet." });
@@ -50,7 +50,7 @@ export class JobsView {
   }
 
   jobs({ api, jobs }) {
-    if (api === this.api.name) this.list.heard(jobs);
+    if (api === this.api.name) this.list.merge(jobs);
   }
 
   renew() {

@@ -33,22 +33,22 @@ export class PagedList {
     this.isWhole = false;
     this.isLoading = false;
     this.fault = null;
-    this.failedAt = 0;
+    this.failedAt = -Infinity;
   }
 
-  /** Read the next page, unless one is being read or there is none. After a fault a person, or `heard`, begins again. */
-  async more(isAsked = false) {
+  /** Read the next page, unless one is being read, there is none, or the last try failed just now. It may be called at any time. */
+  async more() {
     if (this.isLoading || this.isWhole || this.rows.length >= MAX_ROWS) return;
-    if (this.fault !== null && !isAsked) return;
+    if (performance.now() - this.failedAt < RETRY_MS) return;
     const { signal } = this.abort;
     this.isLoading = true;
-    this.fault = null;
     this.changed();
     try {
       const page = await read(address(this.api, [this.name], { ...this.filter, limit: PAGE_ROWS, after: this.next }), signal);
       this.next = page.next ?? null;
       this.isWhole = this.next === null;
       this.isLoading = false;
+      this.fault = null;
       this.merge(page[this.name] ?? []);
     } catch (error) {
       if (error.name === "AbortError") return;
@@ -59,27 +59,21 @@ export class PagedList {
     }
   }
 
-  /** Read the first page again, for what changed while nothing was heard. */
+  /** Read the first page again, for what changed while nothing was heard. What failed need not wait any more. */
   async renew() {
+    this.failedAt = -Infinity;
+    const isFirstToCome = this.next === null && !this.isWhole;
+    if (isFirstToCome) {
+      this.more();
+      return;
+    }
     const { signal } = this.abort;
     try {
       const page = await read(address(this.api, [this.name], { ...this.filter, limit: PAGE_ROWS }), signal);
       this.merge(page[this.name] ?? []);
-      this.tryAgain();
     } catch {
       // The page says already that the server cannot be reached; the next connection renews again.
     }
-  }
-
-  /** Take the documents of an event. The gateway gives them: a page that could not be read is asked for again, now and then. */
-  heard(documents) {
-    this.merge(documents);
-    if (performance.now() - this.failedAt >= RETRY_MS) this.tryAgain();
-  }
-
-  // Without rows, or with few, there is nothing that a person could scroll.
-  tryAgain() {
-    if (this.fault !== null) this.more(true);
   }
 
   /** Take documents that are new, or that have changed. */

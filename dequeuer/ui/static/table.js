@@ -13,8 +13,7 @@ const AHEAD_ROWS = 20;
 export class Table {
   /**
    * `columns`: a list of `{title, name, text(row), tone?(row), ratio?(row), failed?(row)}`. `key(row)` tells rows apart.
-   * `open(row)` is called for a row that is chosen, `more(isScrolled)` when the last rows are seen: after each drawing,
-   * and when a person scrolls.
+   * `open(row)` is called for a row that is chosen, `more()` after each drawing in which the last rows are seen.
    */
   constructor({ label, columns, key, open, more }) {
     this.columns = columns;
@@ -22,16 +21,14 @@ export class Table {
     this.rows = [];
     this.active = null;
     this.more = more;
-    this.placed = null;
     this.open = open;
     const head = el("div", { class: "row head", role: "row", "aria-rowindex": 1 }, ...columns.map((column) => el("div", { class: `cell col-${column.name}`, role: "columnheader" }, column.title)));
     this.body = el("div", { class: "rows", role: "rowgroup" });
     this.node = el("div", { class: "table", role: "grid", "aria-label": label, "aria-colcount": columns.length }, el("div", { role: "rowgroup", class: "heads" }, head), this.body);
-    this.window = new Window(this.node, this.body, () => this.makeRow(), (element, index) => this.writeRow(element, index), () => this.reach(false));
+    this.window = new Window(this.node, this.body, () => this.makeRow(), (element, index) => this.writeRow(element, index), () => this.reach());
     this.body.addEventListener("click", (event) => this.clicked(event));
     this.body.addEventListener("keydown", (event) => this.pressed(event));
     this.body.addEventListener("focusin", (event) => this.focused(event));
-    this.node.addEventListener("scroll", () => this.scrolled(), { passive: true });
     this.resize = () => this.measure();
     NARROW.addEventListener("change", this.resize);
     this.measure();
@@ -50,10 +47,7 @@ export class Table {
     this.window.pinned = this.indexOf(this.active);
     if (before !== undefined) {
       const now = this.indexOf(this.key(before));
-      if (now > place) {
-        this.node.scrollTop += (now - place) * this.window.rowHeight;
-        this.placed = this.node.scrollTop;
-      }
+      if (now > place) this.node.scrollTop += (now - place) * this.window.rowHeight;
     }
     if (had !== this.active || this.window.pinned !== pinned) this.followFocus();
     this.window.ask();
@@ -178,15 +172,8 @@ export class Table {
     this.window.element(this.window.pinned)?.focus({ preventScroll: true });
   }
 
-  // `setRows` scrolls, too, which is nobody's wish for more.
-  scrolled() {
-    const isOwn = this.node.scrollTop === this.placed;
-    this.placed = null;
-    this.reach(!isOwn);
-  }
-
   // A page of a list may have no rows although there is a next one, and all rows may be seen without scrolling.
-  reach(isScrolled) {
-    if (this.window.range[1] >= this.rows.length - AHEAD_ROWS) this.more(isScrolled);
+  reach() {
+    if (this.window.range[1] >= this.rows.length - AHEAD_ROWS) this.more();
   }
 }

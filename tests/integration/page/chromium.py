@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Route, expect, sync_playwright
 
 _PROGRAM: Final = shutil.which("chromium")
 WHY_NOT: Final = "" if _PROGRAM else "chromium is not installed (Debian: chromium)"
@@ -25,6 +26,8 @@ TIMEOUT_S: Final = 30.0
 """For whatever a test waits for: the machine may be busy."""
 DESKTOP: Final = (1280, 860)
 PHONE: Final = (360, 740)
+FRAMES: Final = "async () => { for (let frame = 0; frame < 30; frame += 1) await new Promise(requestAnimationFrame); }"
+"""Ends when whatever was to be drawn has been drawn."""
 _WATCH: Final = """
   window.violations = [];
   document.addEventListener("securitypolicyviolation", (event) => {
@@ -46,6 +49,21 @@ class Look:
         self.page.goto(f"{self.url}/{address}")
         expect(self.page.locator("#connection")).to_have_attribute("data-state", "live")
         return self.page
+
+    def refuse(self, url: str | re.Pattern[str], message: str) -> list[str]:
+        """Let each request of these addresses fail, until `page.unroute(url)`. Return a list of what is asked for."""
+        asked: list[str] = []
+
+        def answer(route: Route) -> None:
+            asked.append(route.request.url)
+            route.fulfill(status=502, json={"error": {"message": message}})
+
+        self.page.route(url, answer)
+        return asked
+
+    def stop_clock(self) -> None:
+        """Let `performance.now` stand still in what is opened from now on; `window.passed_ms` moves it."""
+        self.page.add_init_script("window.passed_ms = 0; performance.now = () => passed_ms")
 
     def violations(self) -> list[str]:
         """Return what the Content-Security-Policy had to stop."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from playwright.sync_api import Browser, Page, Route, expect
+from playwright.sync_api import Browser, Page, expect
 
-from tests.integration.page.chromium import Look, looking
+from tests.integration.page.chromium import FRAMES, Look, looking
 from tests.integration.page.contract_server import ContractServer
 from tests.integration.page.world import Json, World, at, request
 
@@ -23,7 +23,7 @@ _COUNT_ELEMENTS = """
     }).observe(grid, { childList: true, characterData: true, subtree: true });
   }
 """
-_FRAMES = "async () => { for (let frame = 0; frame < 30; frame += 1) await new Promise(requestAnimationFrame); }"
+NEXT_PAGES = "**/requests?*after=*"
 _SCROLL = """
   async (grid) => {
     const frame = () => new Promise(requestAnimationFrame);
@@ -115,21 +115,25 @@ def test_a_fault_of_the_next_page_is_not_asked_for_without_end(
     look: Look, server: ContractServer, world: World
 ) -> None:
     world.requests["transcribe"] = [request(number + 2) for number in range(350)]
-    asked: list[str] = []
-
-    def refuse(route: Route) -> None:
-        asked.append(route.request.url)
-        route.fulfill(status=502, body='{"error": {"message": "the gateway is away"}}', content_type="application/json")
-
-    look.page.route("**/requests?*after=*", refuse)
+    asked = look.refuse(NEXT_PAGES, "the gateway is away")
+    look.stop_clock()
     page = look.open("#/api/transcribe")
-    page.get_by_role("grid").evaluate("(node) => { node.scrollTop = node.scrollHeight; }")
+    grid = page.get_by_role("grid")
+    grid.evaluate("(node) => { node.scrollTop = node.scrollHeight; }")
     expect(page.get_by_text("the gateway is away")).to_be_visible()
-    page.evaluate(_FRAMES)
-    assert len(asked) <= 2, "one for the place where it was scrolled to, and one of an event that came late"
-    page.unroute("**/requests?*after=*")
-    page.get_by_role("grid").evaluate("(node) => { node.scrollTop -= 40; }")
-    expect(page.get_by_role("grid")).to_have_attribute("aria-rowcount", "201")
+    page.evaluate("window.passed_ms = 4999")
+    grid.evaluate("(node) => { node.scrollTop -= 40; }")
+    page.evaluate(FRAMES)
+    assert len(asked) == 1
+    with page.expect_request(NEXT_PAGES):  # nobody scrolls: the next snapshot asks
+        page.evaluate("window.passed_ms = 5000")
+    page.evaluate(FRAMES)
+    assert len(asked) == 2
+    expect(page.get_by_text("the gateway is away")).to_be_visible()
+    page.unroute(NEXT_PAGES)
+    page.evaluate("window.passed_ms = 10000")
+    expect(grid).to_have_attribute("aria-rowcount", "201")
+    expect(page.get_by_text("200 requests, scroll for more")).to_be_visible()
     look.faults.clear()  # 502 is on the console
 
 
@@ -137,26 +141,20 @@ def test_rows_that_come_in_above_do_not_ask_for_a_page_that_failed(
     look: Look, server: ContractServer, world: World
 ) -> None:
     world.requests["transcribe"] = [request(number + 2) for number in range(350)]
-    asked: list[str] = []
-
-    def refuse(route: Route) -> None:
-        asked.append(route.request.url)
-        route.fulfill(status=502, body='{"error": {"message": "the gateway is away"}}', content_type="application/json")
-
-    look.page.route("**/requests?*after=*", refuse)
+    asked = look.refuse(NEXT_PAGES, "the gateway is away")
+    look.stop_clock()
     page = look.open("#/api/transcribe")
-    page.evaluate("performance.now = () => 0")  # the time after which events try again does not pass
     grid = page.get_by_role("grid")
     expect(grid).to_have_attribute("aria-rowcount", "101")
     # Near the end: at the end itself it could not be scrolled further.
     grid.evaluate("(node) => { node.scrollTop = node.scrollHeight - node.clientHeight - 34 * 8; }")
     expect(page.get_by_text("the gateway is away")).to_be_visible()
-    page.evaluate(_FRAMES)
+    page.evaluate(FRAMES)
     before, top = len(asked), grid.evaluate("(node) => node.scrollTop")
     new = [{**request(0), "id": f"new-{number}", "created": at(-number)} for number in range(5)]
     server.send("requests", {"api": "transcribe", "requests": new})
     expect(grid).to_have_attribute("aria-rowcount", "106")
-    page.evaluate(_FRAMES)
+    page.evaluate(FRAMES)
     assert grid.evaluate("(node) => node.scrollTop") == top + 34 * 5
     assert len(asked) == before
     look.faults.clear()  # 502 is on the console

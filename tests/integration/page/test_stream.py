@@ -8,12 +8,17 @@ from typing import Final
 import pytest
 from playwright.sync_api import expect
 
-from tests.integration.page.chromium import Look
+from tests.integration.page.chromium import FRAMES, Look
 from tests.integration.page.contract_server import ContractServer
 from tests.integration.page.world import NOW_S, Json, World, request
 from tests.integration.waiting import eventually
 
 _LIST: Final = re.compile(r"/transcribe/requests\?")
+
+
+def first_pages_of(server: ContractServer) -> int:
+    """Return how often the first page of the list was read."""
+    return len([path for path in server.reads if _LIST.search(path) and "after=" not in path])
 
 
 def test_numbers_and_faults_change_with_each_snapshot(look: Look, server: ContractServer, world: World) -> None:
@@ -77,33 +82,42 @@ def test_a_lost_connection_is_said_and_opened_again_with_what_was_missed(
 ) -> None:
     page = look.open("#/api/transcribe")
     connection = page.locator("#connection")
+    expect(page.get_by_role("grid")).to_be_visible()
+    world.faults.append("the gateway is away")
+    server.send("snapshot", world.snapshot(NOW_S + 1))
+    expect(page.locator(".faults")).to_be_visible()
     server.refuses_streams = True
     server.end_streams()
     expect(connection).to_have_attribute("data-state", "lost")
     expect(connection).to_have_text("Not connected. It is tried again.")
     expect(page.locator("#announcements")).to_contain_text("The connection to the server is lost")
     world.requests["transcribe"].insert(0, {**request(0), "id": "missed", "created": "2026-11-27T09:31:00Z"})
+    world.faults.clear()
     server.refuses_streams = False
     expect(connection).to_have_attribute("data-state", "live")
     expect(page.get_by_role("grid").get_by_text("missed")).to_be_visible()
+    expect(page.locator(".faults")).to_be_hidden()
+    page.evaluate(FRAMES)
+    assert first_pages_of(server) == 2, "one at the beginning, one for connection and fault together"
     look.faults.clear()  # the refusals, on the console
 
 
-@pytest.mark.parametrize("sign", ["connection", "event", "snapshot"])
+@pytest.mark.parametrize("sign", ["connection", "event", "snapshot", "time"])
 def test_a_list_that_could_not_be_read_is_read_when_the_gateway_is_heard_of_again(
     look: Look, server: ContractServer, world: World, sign: str
 ) -> None:
     world.requests["transcribe"] = listed = [request(number + 2) for number in range(150)]
-    fault = '{"error": {"message": "the list cannot be read"}}'
-    look.page.route(_LIST, lambda route: route.fulfill(status=502, body=fault, content_type="application/json"))
-    look.page.add_init_script("window.passed_ms = 0; performance.now = () => passed_ms")
+    asked = look.refuse(_LIST, "the list cannot be read")
+    look.stop_clock()
     page = look.open("#/api/transcribe")
     grid, note = page.get_by_role("grid"), page.get_by_text("the list cannot be read")
     expect(note).to_be_visible()
     expect(grid).to_be_hidden()
-    world.faults.append("the gateway is away")
+    world.faults += ["the gateway is away", "no metrics of text: nothing listens"]
     server.send("snapshot", world.snapshot(NOW_S + 1))
     expect(page.locator(".faults")).to_be_visible()
+    page.evaluate(FRAMES)
+    assert len(asked) == 1, "a snapshot alone is no sign"
     page.unroute(_LIST)
     if sign == "connection":
         server.end_streams()
@@ -113,12 +127,16 @@ def test_a_list_that_could_not_be_read_is_read_when_the_gateway_is_heard_of_agai
         expect(note).to_be_visible()
         page.evaluate("window.passed_ms = 5000")
         server.send("requests", {"api": "transcribe", "requests": listed[1:2]})
-    else:
-        world.faults.clear()
+    elif sign == "snapshot":
+        world.faults.remove("the gateway is away")
         server.send("snapshot", world.snapshot(NOW_S + 2))
+    else:
+        page.evaluate("window.passed_ms = 5000")
     expect(grid).to_have_attribute("aria-rowcount", "101")
     expect(note).to_have_count(0)
     expect(page.get_by_text("100 requests, scroll for more")).to_be_visible()
+    expect(page.locator(".faults")).to_contain_text("no metrics of text")
+    assert first_pages_of(server) == 1
     grid.evaluate("(node) => { node.scrollTop = node.scrollHeight; }")
     expect(page.get_by_text("150 requests", exact=True)).to_be_visible()
     look.faults.clear()  # 502 is on the console
