@@ -77,9 +77,10 @@ class JobObjects:
 
     async def _read(self, key: str) -> bytes:
         found = await self._store.get(key)
-        if found.size > MAX_OBJECT_BYTES:
+        content = await found.read(MAX_OBJECT_BYTES)
+        if content is None:
             raise ObjectTooLargeError(f"{key} has {found.size} bytes")
-        return b"".join([chunk async for chunk in found.chunks])
+        return content
 
 
 async def _bounded(call: Callable[P, Awaitable[T]], /, *args: P.args, **kwargs: P.kwargs) -> T:

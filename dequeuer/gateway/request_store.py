@@ -145,7 +145,7 @@ class RequestStore:
             found = await self._reads.get(key)
         except StoreMissingError:
             return b""
-        return b"".join([chunk async for chunk in found.chunks]) if found.size <= limit else b""
+        return await found.read(limit) or b""
 
 
 def found_request(objects: Mapping[str, ListedObject]) -> FoundRequest | None:

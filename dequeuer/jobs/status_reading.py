@@ -127,6 +127,7 @@ class StatusReader:
 
     async def _read(self, key: str) -> tuple[bytes, float]:
         found = await self._fetch.get(key)
-        if found.size > MAX_DOCUMENT_BYTES:
+        content = await found.read(MAX_DOCUMENT_BYTES)
+        if content is None:
             raise InvalidDocumentError("too large")
-        return b"".join([chunk async for chunk in found.chunks]), found.modified_at
+        return content, found.modified_at

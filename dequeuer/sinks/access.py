@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import Mapping
 
 from dequeuer.core.errors import FatalError, StoreDeniedError, StoreMissingError, StoreUnavailableError
 from dequeuer.core.refusal_codes import hint, permission
@@ -59,8 +59,7 @@ def harmless_store_calls(store: Store, below: str) -> Mapping[tuple[str, str], H
             return
         # The first bytes are enough: S3 has decrypted the object for them.
         await anext(payload.chunks, None)
-        if isinstance(payload.chunks, AsyncGenerator):
-            await payload.chunks.aclose()
+        await payload.close()
 
     async def look(key: str) -> None:
         await store.list(key or f"{below}status")

@@ -30,6 +30,16 @@ class Payload:
     chunks: AsyncIterator[bytes]
     modified_at: float
 
+    async def read(self, max_bytes: int) -> bytes | None:
+        """Return the whole content; None when it is larger than `max_bytes`: then nothing is read, and it is closed.
+
+        Raises `StoreUnavailableError`.
+        """
+        if self.size > max_bytes:
+            await self.close()
+            return None
+        return b"".join([chunk async for chunk in self.chunks])
+
     async def close(self) -> None:
         """Free the connection of an object of which nothing more is read."""
         if isinstance(self.chunks, AsyncGenerator):

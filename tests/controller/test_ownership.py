@@ -9,6 +9,7 @@ from dequeuer.controller.objects import JobObjects
 from dequeuer.controller.ownership import Ownership, OwnershipLostError
 from tests.controller.stage import Calls, Passing
 from tests.fakes import MemoryStore
+from tests.opened import opened_by
 
 pytestmark = pytest.mark.looptime
 
@@ -206,8 +207,10 @@ async def test_an_object_that_is_far_too_large_is_that_of_a_live_owner(
     store: MemoryStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(objects, "MAX_OBJECT_BYTES", 100)
+    opened = opened_by(store, monkeypatch)
     store.objects[f"{PREFIX}owner/00000001"] = (b"x" * 101, None)
     one = ownership(store, "one")
     assert not await one.try_acquire()
     await asyncio.sleep(30)
     assert await one.try_acquire()
+    assert opened == []

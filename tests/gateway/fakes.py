@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from aiohttp import ClientSession, web
@@ -16,6 +16,7 @@ from dequeuer.gateway.queue import NO_ATTRIBUTES
 from dequeuer.gateway.service import Gateway
 from dequeuer.sinks.base import Check, ListedPage, Payload, unchecked
 from tests.fakes import MemoryStore, chunked
+from tests.opened import Opened
 
 URL = "http://127.0.0.1:1/1234/the-queue.fifo"
 PREFIX = "uid/workloads/api/"
@@ -33,13 +34,12 @@ class Store:
         self.objects = self.memory.objects
         self.journal = self.memory.journal
         self.reads: list[tuple[str, str]] = []
-        self.opened: list[str] = []
+        self._opened = Opened()
+        self.opened = self._opened.keys
         self.streamed = 0
         self.largest_chunk = 0
         self._broken: dict[tuple[str, str], Exception] = {}
         self._keep_streams = keep_streams
-        # Kept: the event loop closes a generator that nobody refers to, some time later.
-        self._bodies: list[AsyncGenerator[bytes, None]] = []
 
     def break_at(self, op: str, suffix: str, error: Exception | None = None) -> None:
         """Make an operation fail for keys with this suffix."""
@@ -58,20 +58,14 @@ class Store:
         self.reads.append(("get", key))
         self._check("get", key)
         found = await self.memory.get(key)
-        chunks = self._body(key, found.chunks)
-        self._bodies.append(chunks)
-        await anext(chunks)  # as S3 does: before, there would be nothing to close
-        return Payload(size=found.size, content_type=found.content_type, chunks=chunks, modified_at=MODIFIED_AT)
+        return await self._opened.keep(
+            key, replace(found, chunks=self._breaking(found.chunks), modified_at=MODIFIED_AT)
+        )
 
-    async def _body(self, key: str, chunks: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
-        self.opened.append(key)
-        try:
-            yield b""
-            async for chunk in chunks:
-                yield chunk
-                self._check("stream", "")
-        finally:
-            self.opened.remove(key)
+    async def _breaking(self, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        async for chunk in chunks:
+            yield chunk
+            self._check("stream", "")
 
     async def list(self, prefix: str) -> Sequence[str]:
         self.reads.append(("list", prefix))

@@ -352,6 +352,12 @@ async def test_the_reason_of_a_failure(store: Store, queue: FakeQueue, document:
     assert failure.error == expected
 
 
+async def test_a_failure_that_is_too_large_is_closed(store: Store, queue: FakeQueue) -> None:
+    store.memory.seed([(f"{PREFIX}id1/status/failed", b" " * (MAX_FAILURE_BYTES + 1))])
+    await make_gateway(store, queue).look_up("api", "id1")
+    assert store.opened == []
+
+
 async def test_a_small_payload_is_put_into_the_message(store: Store, queue: FakeQueue) -> None:
     await make_gateway(store, queue, inline_bytes=7).submit(submission(b'{"a":1}'), may_exist=False)
     assert store.names() == {"id1/status/in_queue"}

@@ -12,6 +12,7 @@ from dequeuer.jobs.state import JobState
 from dequeuer.jobs.status import JobStatus, status_fields
 from dequeuer.jobs.status_reading import MAX_DOCUMENT_BYTES, StatusReader
 from tests.jobs.stage import JOB, QUEUE, START, DatedStore, FakeCounts, job_keys, job_spec, seed_job
+from tests.opened import opened_by
 
 HEAD = (
     '{"job_id":"67e3b0f1a2c4d5e6","api_name":"sum","kind":"BatchAPI","workers":2,"sqs_dead_letter_queue":null,'
@@ -178,6 +179,16 @@ async def test_documents_that_cannot_be_read_are_left_out(reader: StatusReader, 
     keys = seed_job(store, "running")
     store.seed([(keys.progress, b"{"), (keys.end, b"x" * (MAX_DOCUMENT_BYTES + 1)), (keys.metrics, b"[]")])
     assert await reader.read(keys) == JobStatus(spec=job_spec(), state="running")
+
+
+async def test_documents_that_are_too_large_are_closed(
+    reader: StatusReader, store: DatedStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = opened_by(store, monkeypatch)
+    keys = seed_job(store, "running")
+    store.seed([(keys.progress, b"x" * (MAX_DOCUMENT_BYTES + 1))])
+    await reader.read(keys)
+    assert opened == []
 
 
 async def test_a_job_without_a_readable_specification_is_no_job(reader: StatusReader, store: DatedStore) -> None:

@@ -8,6 +8,7 @@ from dequeuer.core.errors import FatalError, StoreDeniedError
 from dequeuer.core.events import StoreCalled
 from dequeuer.sinks.access import harmless_store_calls, prove_access
 from tests.fakes import MemoryStore, Recorder
+from tests.opened import opened_by
 from tests.sinks.fake_s3 import FakeS3, fake_s3, refusal
 from tests.sinks.stores import connecting
 
@@ -82,8 +83,9 @@ async def test_an_abort_that_is_refused_is_left_to_the_rule_of_the_bucket() -> N
         await check(fake, Recorder())
 
 
-async def test_each_try_asks_about_the_key_that_was_refused() -> None:
+async def test_each_try_asks_about_the_key_that_was_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     store = MemoryStore()
+    opened = opened_by(store, monkeypatch)
     tries = harmless_store_calls(store, BELOW)
     await tries["s3", "put"]("uid/workloads/api/r1/result.json")
     await tries["s3", "put"]("")
@@ -91,6 +93,7 @@ async def test_each_try_asks_about_the_key_that_was_refused() -> None:
     await tries["s3", "get"]("uid/workloads/api/gone/payload")
     store.seed([("k", b"x" * 100_000)])
     await tries["s3", "get"]("k")
+    assert opened == []
     assert store.journal == [("check", "uid/workloads/api/r1/result.json"), ("check", KEY)]
     store.refuse("get", "list", "check_write")
     for attempt in tries.values():

@@ -123,10 +123,9 @@ class Announcing:
             found = await self._store.get(keys.failed)
         except StoreMissingError:
             raise UndecidedError from None
+        failure = decode_failure(await found.read(MAX_FAILURE_BYTES) or b"")
         if keys.result in names and clock.wall() - found.modified_at < DECIDED_AFTER_S:
             raise UndecidedError
-        is_readable = found.size <= MAX_FAILURE_BYTES
-        failure = decode_failure(b"".join([chunk async for chunk in found.chunks]) if is_readable else b"")
         return WebhookEvent(
             url=url,
             api_name=self._api_name,

@@ -98,7 +98,11 @@ class RequestStore:
         headers = asyncio.create_task(self._headers(), name="headers")
         try:
             payload = await self._call(self._store.get, self._keys.payload)
-            return Submitted(payload=payload, headers=await headers)
+            try:
+                return Submitted(payload=payload, headers=await headers)
+            except BaseException:
+                await payload.close()
+                raise
         finally:
             if not headers.done():
                 headers.cancel()
@@ -110,9 +114,10 @@ class RequestStore:
             found = await self._call(self._store.get, self._keys.headers)
         except StoreMissingError:
             return None
-        if found.size > MAX_HEADERS_BYTES:
+        content = await found.read(MAX_HEADERS_BYTES)
+        if content is None:
             raise InvalidInputError(f"headers.json has {found.size} bytes; at most {MAX_HEADERS_BYTES} are allowed")
-        return forwarded_headers(b"".join([chunk async for chunk in found.chunks]))
+        return forwarded_headers(content)
 
     async def prior_outcome(self) -> PriorOutcome | None:
         """Look up what another delivery has written; None when there is nothing."""

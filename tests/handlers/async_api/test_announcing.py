@@ -23,6 +23,7 @@ from dequeuer.handlers.response_policy import ResponsePolicy
 from dequeuer.sinks.base import Payload
 from tests.fakes import MemoryStore, OpenFence, Recorder, SwitchFence, make_message
 from tests.handlers.stage import Reply, ScriptedTarget
+from tests.opened import opened_by
 
 pytestmark = pytest.mark.looptime
 
@@ -258,6 +259,17 @@ async def test_an_outage_of_the_store_is_waited_for() -> None:
     outbox = Outbox(store)
     await announcing(store, outbox, Done(state="failed")).handle(MESSAGE, OpenFence())
     assert len(outbox.sent) == 1
+
+
+@pytest.mark.parametrize("other", [[], [(PREFIX + "result.json", b"1")]])
+async def test_a_failure_that_is_too_large_is_closed(
+    monkeypatch: pytest.MonkeyPatch, other: list[tuple[str, bytes]]
+) -> None:
+    store = MemoryStore()
+    opened = opened_by(store, monkeypatch)
+    store.seed([(PREFIX + "status/failed", b" " * (MAX_FAILURE_BYTES + 1)), *other])
+    await announcing(store, Outbox(store), Done(state="failed")).handle(MESSAGE, OpenFence())
+    assert opened == []
 
 
 @dataclass

@@ -18,12 +18,14 @@ from dequeuer.core.message import Done, Fence, Outcome, Reject, Retry
 from dequeuer.handlers.async_api.call import MAX_BUFFERED_PAYLOAD_BYTES, PROGRESS_URL_HEADER, REQUEST_ID_HEADER
 from dequeuer.handlers.async_api.handler import AsyncHandler
 from dequeuer.handlers.async_api.progress import ProgressReports
+from dequeuer.handlers.async_api.request_store import MAX_HEADERS_BYTES
 from dequeuer.handlers.async_api.result import ResultWriter
 from dequeuer.handlers.response_body import MAX_BUFFERED_BYTES, MAX_SMALL_BYTES
 from dequeuer.handlers.response_policy import ResponsePolicy
 from dequeuer.sinks.base import Payload
 from tests.fakes import MemoryStore, OpenFence, Recorder, SwitchFence, make_message
 from tests.handlers.stage import NOT_HTTP, UNREACHABLE, Reply, ScriptedTarget
+from tests.opened import opened_by
 
 pytestmark = pytest.mark.looptime
 
@@ -115,6 +117,14 @@ async def test_malformed_headers_have_their_code() -> None:
     stage = Stage(headers=b"[")
     await stage.handle()
     assert stage.failure()["code"] == "invalid_input"
+
+
+async def test_headers_that_are_too_large_are_closed_and_so_is_the_payload(monkeypatch: pytest.MonkeyPatch) -> None:
+    stage = Stage(headers=b" " * (MAX_HEADERS_BYTES + 1))
+    opened = opened_by(stage.store, monkeypatch)
+    await stage.handle()
+    assert stage.failure()["error"] == "headers.json has 262145 bytes; at most 262144 are allowed"
+    assert opened == []
 
 
 async def test_result_then_status_then_after_the_ack_the_input_goes() -> None:
