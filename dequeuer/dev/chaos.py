@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from random import Random
+from typing import Any
 
 from dequeuer.dev.aws_faults import AwsFaults
 from dequeuer.dev.chaos_plan import ChaosKind, ChaosPlan, Kill, episodes, kills
@@ -38,17 +39,9 @@ class Chaos:
         if is_controller:
             self._controller = process
 
-    async def run(self) -> None:
-        """Do it until cancelled; then SQS and S3 are well again."""
-        try:
-            async with asyncio.TaskGroup() as tasks:
-                for kind in self._plan.kinds:
-                    work = self._kill() if kind == "kills" else self._disturb(kind)
-                    tasks.create_task(work, name=f"dev-chaos-{kind}")
-        except ExceptionGroup as group:
-            # The first error cancelled the others. `dequeuer dev` says what it is, which it could not do of a group.
-            first = group.exceptions[0]
-            raise first from first.__cause__
+    def works(self) -> list[Coroutine[Any, Any, None]]:
+        """Return what does it, to be run until it is cancelled; then SQS and S3 are well again."""
+        return [self._kill() if kind == "kills" else self._disturb(kind) for kind in self._plan.kinds]
 
     async def _kill(self) -> None:
         for one in kills(self._plan.seed):

@@ -116,7 +116,7 @@ class ProjectStack:
             beside = [self._logs.follow()]
             if self._chaos is not None:
                 self._display.print_text(self._chaos.announcement)
-                beside.append(self._chaos.run())
+                beside += self._chaos.works()
             ready = ReadyProject(
                 project=self._project,
                 addresses=self._addresses,

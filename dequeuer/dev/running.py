@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any, Final, TypeVar
 
+from dequeuer.concurrency.in_order import cancel_all
 from dequeuer.dev.display import Display
 from dequeuer.dev.supervisor import StopRequestedError, Supervisor
 
@@ -53,7 +54,5 @@ async def run_beside(work: Coroutine[Any, Any, T], *others: Coroutine[Any, Any, 
                     other.result()
         return working.result()
     finally:
-        for task in running:
-            task.cancel()
         # Of all: an error that nobody asks for would be written beside the display.
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await cancel_all(tasks)

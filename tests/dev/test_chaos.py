@@ -15,6 +15,7 @@ from dequeuer.dev.chaos import Chaos
 from dequeuer.dev.chaos_plan import CHAOS_KINDS, ChaosPlan, kills
 from dequeuer.dev.job_processes import JobProcess, job_processes, kill
 from dequeuer.dev.restarted_process import RestartedProcess
+from dequeuer.dev.running import run_beside
 
 linux_alone = pytest.mark.skipif(sys.platform != "linux", reason="dev kills processes of jobs on Linux alone, by /proc")
 
@@ -51,9 +52,7 @@ async def run(
     for name in ("gateway", "controller", "text api"):
         pid = controller_pid if name == "controller" else None
         chaos.add(Target(name, killed, runs=runs, pid=pid), is_controller=name == "controller")
-    with pytest.raises(TimeoutError):
-        async with asyncio.timeout(seconds):
-            await chaos.run()
+    await run_beside(asyncio.sleep(seconds), *chaos.works())
     return lines, killed, chaos
 
 
@@ -99,7 +98,7 @@ async def test_an_error_of_chaos_is_raised_as_it_is() -> None:
 
     with pytest.raises(BrokenPipeError):
         async with asyncio.timeout(120):
-            await Chaos(ChaosPlan(kinds=CHAOS_KINDS, seed=7), say).run()
+            await run_beside(asyncio.Event().wait(), *Chaos(ChaosPlan(kinds=CHAOS_KINDS, seed=7), say).works())
 
 
 ONE_CHILD = """
