@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator
+from dataclasses import replace
 
 import pytest
 
@@ -36,6 +37,7 @@ def status(state: str) -> RequestStatus:
 
 
 WAITING, RUNNING, DONE = status("in_queue"), status("in_progress"), status("completed")
+LARGE = replace(DONE, result_bytes=8)
 
 
 class Calls(RequestCalls):
@@ -47,6 +49,9 @@ class Calls(RequestCalls):
         drains_until: waits before this time are answered at once.
         hangs: calls are never answered.
         waits: the seconds of each wait.
+        end: what a status says once the request has ended.
+        pieces: what comes of its result.
+        downloads: of the result, by now.
     """
 
     def __init__(self, ends_at: float = 0.0) -> None:
@@ -56,6 +61,9 @@ class Calls(RequestCalls):
         self.drains_until = -1.0
         self.hangs = False
         self.waits: list[int] = []
+        self.end = DONE
+        self.pieces: list[bytes | ClientError] = []
+        self.downloads = 0
         self.streams: list[list[RequestStatus | ClientError]] = []
 
     async def submit(self, submission: Submission, wait_s: int = 0) -> Submitted:
@@ -71,10 +79,17 @@ class Calls(RequestCalls):
         loop = asyncio.get_running_loop()
         if loop.time() >= self.drains_until:
             await asyncio.sleep(min(wait_s, max(0.0, self.ends_at - loop.time())))
-        return DONE if loop.time() >= self.ends_at else WAITING
+        return self.end if loop.time() >= self.ends_at else WAITING
 
     async def events(self, request_id: str, /) -> AsyncGenerator[RequestStatus, None]:
         for one in self.streams.pop(0):
+            if isinstance(one, ClientError):
+                raise one
+            yield one
+
+    async def result_chunks(self, request_id: str, size: int) -> AsyncGenerator[bytes, None]:
+        self.downloads += 1
+        for one in self.pieces:
             if isinstance(one, ClientError):
                 raise one
             yield one
@@ -218,7 +233,8 @@ async def test_events_outlast_an_outage_as_long_as_calls_do(looptime: float, lim
 @pytest.mark.parametrize("limit_s", [RETRY_LIMIT_S, 60.0, 0.0])
 async def test_pieces_outlast_an_outage_as_long_as_calls_do(looptime: float, limit_s: float) -> None:
     calls = Calls()
-    calls.failures = [LOST] * 10_000
+    calls.end, calls.pieces = LARGE, [LOST]
     with pytest.raises(GatewayLostError):
         [one async for one in requests(calls, limit_s=limit_s).result_chunks("id1")]
+    assert (len(calls.waits), calls.downloads > limit_s / CALL_BACKOFF.max_s) == (1, True)
     assert max(0.0, limit_s - CALL_BACKOFF.max_s) <= looptime <= limit_s

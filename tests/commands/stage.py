@@ -5,13 +5,19 @@ from __future__ import annotations
 import asyncio
 import io
 import os
+import re
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+import pytest
+
 ROOT = Path(__file__).parents[2]
+needs_proc = pytest.mark.skipif(
+    not Path("/proc/self/status").exists(), reason="the peak of a process is read from /proc"
+)
 
 
 class Tty(io.StringIO):
@@ -69,3 +75,15 @@ async def run_with_full_disk(*line: str) -> Ended:
     """Run a command as a process that prints to a disk on which nothing has place."""
     with open("/dev/full", "wb") as full:  # noqa: ASYNC230, PTH123 - a device
         return await ended(await start(*line, stdout=full))
+
+
+def peak_kib(pid: int) -> int:
+    """Return the most memory that a process has had, KiB. Tests that call it are `needs_proc`."""
+    found = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text(encoding="ascii"))
+    assert found is not None
+    return int(found[1])
+
+
+def size_of_parts(folder: Path) -> int:
+    """Return the bytes of the files that are not whole yet."""
+    return sum(path.stat().st_size for path in folder.glob("*.part"))

@@ -15,6 +15,14 @@ async def fail(seconds: float, error: Exception) -> None:
     raise error
 
 
+async def last(name: str, ended: list[str]) -> None:
+    """Run until it is cancelled, and write its name down then."""
+    try:
+        await asyncio.Event().wait()
+    finally:
+        ended.append(name)
+
+
 async def answer(seconds: float) -> int:
     await asyncio.sleep(seconds)
     return 42
@@ -22,29 +30,15 @@ async def answer(seconds: float) -> int:
 
 async def test_what_runs_beside_work_is_cancelled_when_the_work_ends() -> None:
     ended: list[str] = []
-
-    async def follow() -> None:
-        try:
-            await asyncio.Event().wait()
-        finally:
-            ended.append("follow")
-
-    assert await run_beside(answer(3), follow(), follow()) == 42
-    assert ended == ["follow", "follow"]
+    assert await run_beside(answer(3), last("one", ended), last("other", ended)) == 42
+    assert sorted(ended) == ["one", "other"]
 
 
 async def test_an_error_of_what_runs_beside_work_ends_the_work() -> None:
     ended: list[str] = []
-
-    async def work() -> None:
-        try:
-            await asyncio.Event().wait()
-        finally:
-            ended.append("work")
-
     async with asyncio.timeout(60):
         with pytest.raises(LookupError, match="no such process"):
-            await run_beside(work(), asyncio.sleep(1), fail(3, LookupError("no such process")))
+            await run_beside(last("work", ended), asyncio.sleep(1), fail(3, LookupError("no such process")))
     assert ended == ["work"]
 
 
@@ -69,14 +63,7 @@ async def test_work_goes_on_when_what_runs_beside_it_has_ended() -> None:
 
 async def test_a_cancellation_ends_all() -> None:
     ended: list[str] = []
-
-    async def run() -> None:
-        try:
-            await asyncio.Event().wait()
-        finally:
-            ended.append("run")
-
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(1):
-            await run_beside(run(), run())
-    assert ended == ["run", "run"]
+            await run_beside(last("work", ended), last("other", ended))
+    assert sorted(ended) == ["other", "work"]

@@ -4,18 +4,16 @@ from dataclasses import replace
 
 import pytest
 
-from dequeuer.client import following, job_calls
+from dequeuer.client import following
 from dequeuer.commands import results
-from dequeuer.core.retry import Backoff
+from tests.client.pauses import NO_PAUSE, repeat_job_calls_at_once
 from tests.gateway.jobs import JobStage
-
-NO_PAUSE = Backoff(initial_s=0.0, max_s=0.0)
 
 
 @pytest.fixture(autouse=True)
 def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     """Within the test, calls are repeated without a pause, and twice at most."""
-    monkeypatch.setattr(job_calls, "CALL_RETRIES", replace(job_calls.CALL_RETRIES, backoff=NO_PAUSE, max_attempts=3))
+    repeat_job_calls_at_once(monkeypatch)
     monkeypatch.setattr(results, "FILE_RETRIES", replace(results.FILE_RETRIES, backoff=NO_PAUSE, max_attempts=3))
     monkeypatch.setattr(following, "RECONNECT_BACKOFF", NO_PAUSE)
 

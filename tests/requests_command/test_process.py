@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import re
 import signal
 import sys
 from pathlib import Path
@@ -12,7 +11,17 @@ from pathlib import Path
 import pytest
 
 from tests.client.stage import HOLD, Held, answer, canned
-from tests.commands.stage import ROOT, Ended, ended, run, run_with_full_disk, start
+from tests.commands.stage import (
+    ROOT,
+    Ended,
+    ended,
+    needs_proc,
+    peak_kib,
+    run,
+    run_with_full_disk,
+    size_of_parts,
+    start,
+)
 from tests.integration.waiting import eventually
 from tests.requests_command.stage import ONE, document
 
@@ -41,10 +50,10 @@ async def test_a_large_result_is_printed_as_it_comes() -> None:
     told = answer(document(result_bytes=len(result)))
     begin = b'{"id":"%b","status":"completed","result":' % ONE.encode()
     whole = answer(begin + result + b',"timestamp":"2026-11-27T18:32:47Z"}')
-    async with canned(told, told, whole) as gateway:
+    async with canned(told, whole) as gateway:
         done = await run("result", "hello", ONE, "--gateway", gateway.url)
     assert (done.status, done.out.encode(), done.err) == (0, result, "")
-    async with canned(told, told, whole[:-200_000]) as gateway:
+    async with canned(told, whole[:-200_000]) as gateway:
         cut = await run("result", "hello", ONE, "--gateway", gateway.url)
     assert cut.status == 7
     assert result.startswith(cut.out.encode())
@@ -52,20 +61,16 @@ async def test_a_large_result_is_printed_as_it_comes() -> None:
     assert cut.err.startswith(f"dequeuer result: the result is cut off here; {again}\n")
 
 
+@needs_proc
 async def test_a_large_result_is_in_memory_in_pieces_alone(tmp_path: Path) -> None:
     whole = answer(b'{"id":"%b","status":"completed","result":%b}' % (ONE.encode(), b"x" * (64 << 20)))
-    async with canned(LARGE, LARGE, Held(whole[: -(1 << 20)])) as gateway:
+    async with canned(LARGE, Held(whole[: -(1 << 20)])) as gateway:
         process = await start("result", "hello", ONE, "--gateway", gateway.url, "--output", str(tmp_path / "result"))
         await asyncio.to_thread(eventually, lambda: size_of_parts(tmp_path) > 62 << 20, "nearly all of it")
-        peak = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{process.pid}/status").read_text())  # noqa: ASYNC240
+        peak = peak_kib(process.pid)
         process.send_signal(signal.SIGINT)
         assert (await ended(process)).status == 130
-    assert peak is not None
-    assert int(peak[1]) < 80 << 10  # of that, 41 MiB are Python and its libraries
-
-
-def size_of_parts(folder: Path) -> int:
-    return sum(path.stat().st_size for path in folder.glob(".*.part"))
+    assert peak < 80 << 10  # of that, 41 MiB are Python and its libraries
 
 
 async def test_each_status_is_printed_as_it_comes() -> None:
