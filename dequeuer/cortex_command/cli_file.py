@@ -14,13 +14,11 @@ import yaml
 from dequeuer.core.errors import ConfigurationError, clip
 from dequeuer.cortex_command.environments import Environments
 from dequeuer.files.reading import AbsentError, UnreadableError, read_bounded
-from dequeuer.files.replacing import replaced
+from dequeuer.files.replacing import OWN_FILE, replaced
 from dequeuer.files.yaml_guard import load_yaml
 
 NAME: Final = "cli.yaml"
 MAX_BYTES: Final = 1 << 20
-_OWN_FILE: Final = 0o600
-"""For a new file: older versions of Cortex kept AWS keys in it."""
 _OWN_FOLDER: Final = 0o700
 
 
@@ -59,7 +57,8 @@ def changed_environments(folder: Path) -> Iterator[Environments]:
         yield environments
         try:
             path = folder / NAME
-            rights = path.stat().st_mode & 0o777 if path.exists() else _OWN_FILE
+            # A new one is its owner's alone: older versions of Cortex kept AWS keys in it.
+            rights = path.stat().st_mode & 0o777 if path.exists() else OWN_FILE
             with replaced(path, rights) as file:
                 file.write(yaml.safe_dump(environments.content, sort_keys=False).encode())
         except OSError as error:

@@ -9,7 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, Final
 
-_OWN_FILE: Final = 0o600
+OWN_FILE: Final = 0o600
+"""Rights of a file that is its owner's alone."""
 
 
 @contextmanager
@@ -28,7 +29,7 @@ def replaced(path: Path, rights: int | None = None) -> Iterator[BinaryIO]:
     target = Path(os.path.realpath(path))
     part = target.with_name(f".{target.name[:50]}.{secrets.token_hex(4)}.part")
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
-    file = os.fdopen(os.open(part, flags, 0o666 if rights is None else _OWN_FILE), "wb")
+    file = os.fdopen(os.open(part, flags, 0o666 if rights is None else OWN_FILE), "wb")
     try:
         with file:
             yield file

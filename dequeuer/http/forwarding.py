@@ -5,18 +5,14 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from dequeuer.formats.headers import HOP_BY_HOP
 from dequeuer.http.framing import Trailers
 from dequeuer.http.message_head import Field
 from dequeuer.http.request_head import RequestHead
 from dequeuer.http.response_head import ResponseHead
 
-# RFC 9110, section 7.6.1, and the fields that older programs send.
-_HOP_BY_HOP: Final = frozenset(
-    {
-        *(b"connection", b"keep-alive", b"proxy-connection", b"te", b"transfer-encoding", b"upgrade"),
-        *(b"proxy-authenticate", b"proxy-authorization"),
-    }
-)
+# RFC 9110, sections 7.6.1 and 11.7: what authenticates a client at a proxy is for the next hop, too.
+_HOP_BY_HOP: Final = frozenset(name.encode() for name in HOP_BY_HOP) | {b"proxy-authenticate", b"proxy-authorization"}
 _REWRITTEN: Final = frozenset(
     {b"content-length", b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host", b"forwarded", b"traceparent"}
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any
 
 from aiohttp import web
 
@@ -17,8 +17,6 @@ from dequeuer.ui.job_page import job_page
 from dequeuer.ui.link import GatewayLink
 from dequeuer.ui.queries import job_id_of, query_of
 from dequeuer.ui.request_routes import json_response
-
-DEFAULT_ITEMS: Final = 1000
 
 
 class JobRoutes:
@@ -71,7 +69,7 @@ class JobRoutes:
         """`GET /api/apis/<api>/jobs/<id>/items?from=&limit=`."""
         api, job_id = (await self._api(request)).require("BatchAPI"), job_id_of(request)
         asked = query_of(request, "from", "limit")
-        first, limit = int(asked.get("from", "0")), int(asked.get("limit", str(DEFAULT_ITEMS)))
+        first, limit = int(asked.get("from", "0")), int(asked.get("limit", str(MAX_ITEMS)))
         if not 1 <= limit <= MAX_ITEMS:
             raise UiError(400, f"limit is {limit}; allowed: 1 to {MAX_ITEMS}")
         report = await self._link.fields(api.jobs_path, {"jobID": job_id})
