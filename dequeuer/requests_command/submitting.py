@@ -80,9 +80,9 @@ async def _submit_one(api: ApiRequests, options: Options, output: Output) -> int
             output.line(request.id)
         return exit_statuses.OK
     output.note(f"{options.name}: submitted request {request.id}")  # whoever is interrupted knows it nevertheless
-    async with time_limit(options, output, [request.id]) as limit:
+    async with time_limit(options, output, [request.id]) as limit, limit.cut():
         status = await api.wait(request.id, max_result_bytes=SMALL_RESULT_BYTES)
-    return limit.status if limit.is_over else await show_end(api, status, options, output)
+    return exit_statuses.WAITED_TOO_LONG if limit.is_over else await show_end(api, status, options, output)
 
 
 class _Many:
@@ -104,20 +104,18 @@ class _Many:
                 time_limit(self._options, self._output, []) as limit,
                 aclosing(payloads(self._arguments)) as items,
                 aclosing(
-                    as_completed(items, self._submit, limit=self._arguments.concurrency, ordered=True)
+                    limit.each(as_completed(items, self._submit, limit=self._arguments.concurrency, ordered=True))
                 ) as outcomes,
             ):
                 async for outcome in outcomes:
-                    limit.hold()
                     found.add(self._show(await self._with_result(outcome)))
-                    await limit.resume()
         except (GatewayUnavailableError, InvalidAnswerError, asyncio.CancelledError):
             if self._submitted:
                 self._tell_rest()
             raise
         if limit.is_over:
             self._tell_rest()
-            return limit.status
+            return exit_statuses.WAITED_TOO_LONG
         return exit_statuses.of_all(found)
 
     async def _submit(self, payload: Payload) -> _Outcome:

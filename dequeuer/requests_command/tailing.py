@@ -28,7 +28,7 @@ async def tail(api: ApiRequests, options: Options, output: Output) -> int:
     """Print each change; return the exit status."""
     result = exit_statuses.OK
     changes = api.events(options.ids[0]) if options.ids else _changes(api, options, output)
-    async with time_limit(options, output, options.ids) as limit, aclosing(changes) as statuses:
+    async with time_limit(options, output, options.ids) as limit, aclosing(limit.each(changes)) as statuses:
         async for status in statuses:
             if options.is_json:
                 output.json_line(status_line(status))
@@ -36,7 +36,7 @@ async def tail(api: ApiRequests, options: Options, output: Output) -> int:
                 output.line(f"{datetime.fromtimestamp(clock.wall(), UTC):%H:%M:%SZ}  {end_line(status)}")
             if options.ids and status.has_ended:
                 result = exit_statuses.of_status(status)
-    return limit.status if limit.is_over else result
+    return exit_statuses.WAITED_TOO_LONG if limit.is_over else result
 
 
 async def _changes(api: ApiRequests, options: Options, output: Output) -> AsyncGenerator[RequestStatus, None]:

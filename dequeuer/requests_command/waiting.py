@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+import math
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing, asynccontextmanager
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeVar
 
 from dequeuer.client.request_calls import SMALL_RESULT_BYTES
 from dequeuer.client.request_status import RequestStatus
@@ -21,54 +21,67 @@ from dequeuer.requests_command.options import Options
 from dequeuer.requests_command.refused import known, with_result
 from dequeuer.requests_command.texts import end_line
 
+T = TypeVar("T")
+
 MAX_WAITS: Final = 50
 """At the gateway at a time: each holds a connection, and the gateway lets only so many wait."""
 
 
-@dataclass(slots=True)
 class Limit:
-    """Whether `--timeout` is over, and the exit status then.
+    """The time of `--timeout`, from now on. `timeout_s`: None: there is no limit."""
 
-    What is between `hold` and `resume` is not cut by it: whoever cut a result that comes would lose which one it is.
-    """
+    def __init__(self, timeout_s: float | None) -> None:
+        self._time = asyncio.get_running_loop().time
+        self._ends_at = math.inf if timeout_s is None else self._time() + timeout_s
+        self.is_over = False
+        """Whether it has cut something, or refused it."""
 
-    timeout: asyncio.Timeout
-    is_over: bool = False
-    status: int = exit_statuses.WAITED_TOO_LONG
-    ends_at: float | None = None
-    """While it is held: when it would be over, by the clock of the loop."""
+    @asynccontextmanager
+    async def cut(self) -> AsyncIterator[None]:
+        """Cut what is inside when the time is over."""
+        try:
+            async with asyncio.timeout_at(None if self._ends_at == math.inf else self._ends_at) as timeout:
+                yield
+        except TimeoutError:
+            if not timeout.expired():
+                raise
+            self.is_over = True
 
-    def hold(self) -> None:
-        """Let the time go by."""
-        self.ends_at = self.timeout.when()
-        self.timeout.reschedule(None)
+    async def each(self, stream: AsyncGenerator[T, None]) -> AsyncGenerator[T, None]:
+        """Yield what comes in time. Close it: it closes the stream.
 
-    async def resume(self) -> None:
-        """Cut what comes now, if the time has gone by."""
-        self.timeout.reschedule(self.ends_at)
-        # Whoever finds its next result there already never waits, and would not be cut.
-        await asyncio.sleep(0)
+        What is done with an item is not cut: whoever cut a result that comes would lose which one it is.
+        """
+        async with aclosing(stream):
+            while True:
+                is_late = self._time() >= self._ends_at
+                try:
+                    async with self.cut():
+                        item = await anext(stream)
+                except StopAsyncIteration:  # after a late item: it was the last one, and nothing was cut
+                    return
+                # One that is there already came without a wait that could be cut.
+                self.is_over |= is_late
+                if self.is_over:
+                    return
+                yield item
 
 
 @asynccontextmanager
 async def time_limit(options: Options, output: Output, waited: Sequence[str]) -> AsyncIterator[Limit]:
-    """Cut what is inside when `--timeout` is over, and say that the requests go on. So it is when it is cancelled.
+    """Yield the limit of a wait. When it is over, or the wait is cancelled, say that the requests go on.
 
     `waited`: the ids of requests; it may become shorter.
     """
-    limit = Limit(asyncio.timeout(options.timeout_s))
+    limit = Limit(options.timeout_s)
     try:
-        async with limit.timeout:
-            yield limit
-    except TimeoutError:
-        if not limit.timeout.expired():
-            raise
-        limit.is_over = True
-        output.note(f"{options.name}: waited for {options.timeout_s} s{_go_on(options.api, waited)}")
+        yield limit
     except asyncio.CancelledError:
         if waited:
             output.note(f"{options.name}: stopped waiting{_go_on(options.api, waited)}")
         raise
+    if limit.is_over:
+        output.note(f"{options.name}: waited for {options.timeout_s} s{_go_on(options.api, waited)}")
 
 
 def _go_on(api: str, waited: Sequence[str]) -> str:
@@ -92,10 +105,9 @@ async def wait(api: ApiRequests, options: Options, output: Output) -> int:
 
     async with (
         time_limit(options, output, waited) as limit,
-        aclosing(as_completed(each(ids), end_of, limit=MAX_WAITS)) as ends,
+        aclosing(limit.each(as_completed(each(ids), end_of, limit=MAX_WAITS))) as ends,
     ):
         async for request_id, ended in ends:
-            limit.hold()
             status = ended
             try:
                 if ended is not None and options.is_json:
@@ -107,9 +119,6 @@ async def wait(api: ApiRequests, options: Options, output: Output) -> int:
             finally:  # also what could not be shown is said by now
                 waited.remove(request_id)
             found.append(exit_statuses.REFUSED if status is None else exit_statuses.of_status(status))
-            if not waited:
-                break
-            await limit.resume()
     if limit.is_over:
-        return limit.status
+        return exit_statuses.WAITED_TOO_LONG
     return found[0] if len(found) == 1 else exit_statuses.of_all(found)

@@ -6,6 +6,7 @@ import asyncio
 import io
 import json
 from collections.abc import AsyncGenerator
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self, get_args
@@ -148,8 +149,26 @@ async def test_a_result_that_comes_when_the_time_is_over_is_printed(lines: list[
         assert said in err.getvalue()
 
 
-async def test_a_wait_whose_last_result_comes_late_is_no_shorter_one() -> None:
-    for line in (("wait", "hello", ONE), ("submit", "hello", "--data", "1", "--wait")):
+class LargeResults(LargeResult):
+    """Each of its requests completes at once, and each result needs 100 s."""
+
+    async def status(self, request_id: str, wait_s: int = 0, max_result_bytes: int | None = None) -> RequestStatus:
+        return replace(await super().status(ONE, wait_s, max_result_bytes), id=request_id)
+
+
+async def test_a_result_that_is_there_when_the_time_is_over_is_not_begun(lines: list[str], looptime: float) -> None:
+    for number, line in enumerate((["wait", "hello", ONE, OTHER, "--json"], lines), 1):
+        out = io.StringIO()
+        Client.calls = LargeResults()
+        assert await calling.run_call(parse([*line, "--timeout", "90"]), "http://g", Output(out, io.StringIO())) == 8
+        assert (out.getvalue().count('"result":"x"'), looptime) == (1, 100.0 * number)
+
+
+async def test_a_wait_whose_last_result_comes_late_is_no_shorter_one(tmp_path: Path) -> None:
+    file = tmp_path / "one.jsonl"
+    file.write_text("1\n")
+    one = ("submit", "hello", "--lines", str(file), "--wait")
+    for line in (("wait", "hello", ONE), ("submit", "hello", "--data", "1", "--wait"), one):
         out, err = io.StringIO(), io.StringIO()
         Client.calls = LargeResult()
         assert await calling.run_call(parse([*line, "--json", "--timeout", "90"]), "http://g", Output(out, err)) == 0
