@@ -20,18 +20,18 @@ def printed_bytes(options: Options) -> int | None:
 
 def status_line(status: RequestStatus) -> str:
     """Return all that the gateway says of a request."""
-    return with_result(dict(status.fields), status.result_json)
+    return line_with_result(dict(status.fields), status.result_json)
 
 
 def outcome_line(fields: dict[str, Any], status: RequestStatus) -> str:
     """Return some fields, then the result of a request or its error."""
     if status.state == "completed" and status.result_json is not None:
-        return with_result(fields, status.result_json)
+        return line_with_result(fields, status.result_json)
     error = status.fields.get("error") or {"message": missing_result(status)}
     return encode({**fields, "status": status.state, "error": error})
 
 
-def with_result(fields: dict[str, Any], result: bytes | None) -> str:
+def line_with_result(fields: dict[str, Any], result: bytes | None) -> str:
     """Return fields and a result as one line. Numbers and texts of the result stay as they are."""
     line = encode(fields)
     if result is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 from dequeuer.client.errors import AnswerTooLargeError, ClientError, RequestRefusedError
@@ -30,32 +30,49 @@ async def known(
     return None
 
 
-async def with_result(
+async def known_with_result(
     api: ApiRequests, status: RequestStatus, options: Options, output: Output
 ) -> RequestStatus | None:
-    """Return a status with its result, which is asked for if it was left out; None as of `known`.
+    """Return what `status_with_result` returns; None as of `known`."""
 
-    When it does not come, this is said: nothing else tells that the request has completed.
+    def tell(text: str) -> None:
+        output.note(f"{options.name}: {text}")
+
+    return await known(status_with_result(api, status, options, tell), status.id, options, output)
+
+
+async def status_with_result(
+    api: ApiRequests, status: RequestStatus, options: Options, tell: Callable[[str], None]
+) -> RequestStatus:
+    """Return the status of a request that has ended with its result, which is asked for if it was left out.
 
     Hazard: whoever waits for many requests calls this for one at a time, or has all results in memory.
+
+    Args:
+        api: of the request.
+        status: perhaps with the size of its result alone.
+        options: of the command.
+        tell: is called when the gateway is lost or the command is cancelled meanwhile: nothing else says that the
+            request has completed.
+
+    Raises:
+        RequestRefusedError, AnswerTooLargeError: of this request alone; they are for the caller to tell.
     """
     if status.result_bytes is None:
         return status
     try:
-        return await known(api.status(status.id), status.id, options, output)
+        return await api.status(status.id)
+    except (RequestRefusedError, AnswerTooLargeError):
+        raise
     except (ClientError, asyncio.CancelledError):
-        output.note(f"{options.name}: {not_shown(status.id, options)}")
+        where = _where(status.id, options)
+        tell(f"request {status.id} has completed, but its result did not come: {where}")
         raise
 
 
 def too_large(request_id: str, options: Options) -> str:
     """Return what is said of a request whose result is too large."""
     return f"the result of request {request_id} has more than {MAX_RESULT_BYTES} bytes: {_where(request_id, options)}"
-
-
-def not_shown(request_id: str, options: Options) -> str:
-    """Return what is said of a request that has completed, when its result did not come."""
-    return f"request {request_id} has completed, but its result did not come: {_where(request_id, options)}"
 
 
 def _where(request_id: str, options: Options) -> str:

@@ -13,7 +13,7 @@ from dequeuer.commands.results import print_chunks, save_chunks
 from dequeuer.requests_command import exit_statuses
 from dequeuer.requests_command.documents import missing_result, status_line
 from dequeuer.requests_command.options import Options
-from dequeuer.requests_command.refused import with_result
+from dequeuer.requests_command.refused import known_with_result
 from dequeuer.requests_command.texts import end_line
 
 
@@ -31,7 +31,7 @@ async def write_result(api: ApiRequests, options: Options, output: Output) -> in
 async def show_end(api: ApiRequests, ended: RequestStatus, options: Options, output: Output) -> int:
     """Write what a request has ended with; return its exit status. `ended`: with its result only if that is small."""
     if options.is_json:
-        status = await with_result(api, ended, options, output)
+        status = await known_with_result(api, ended, options, output)
         if status is None:
             return exit_statuses.REFUSED
         output.json_line(status_line(status))

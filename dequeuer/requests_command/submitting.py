@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -29,7 +29,7 @@ from dequeuer.requests_command import exit_statuses
 from dequeuer.requests_command.documents import outcome_line
 from dequeuer.requests_command.options import Options, SubmitArguments
 from dequeuer.requests_command.payloads import Payload, check_files, payloads
-from dequeuer.requests_command.refused import not_shown, too_large
+from dequeuer.requests_command.refused import status_with_result, too_large
 from dequeuer.requests_command.results import show_end
 from dequeuer.requests_command.waiting import time_limit
 
@@ -132,14 +132,14 @@ class _Many:
 
     async def _with_result(self, outcome: _Outcome) -> _Outcome:
         """Return an outcome with its result, if that is large: only one of them is in memory."""
-        if outcome.status is None or outcome.status.result_bytes is None:
+        if outcome.status is None:
             return outcome
-        try:
-            return await self._ended(outcome.payload, outcome.request_id, self._api.status(outcome.request_id))
-        except (GatewayUnavailableError, InvalidAnswerError, asyncio.CancelledError):
-            fault = f"has no line: {not_shown(outcome.request_id, self._options)}"
-            self._show(_Outcome(payload=outcome.payload, request_id=outcome.request_id, fault=fault))
-            raise
+
+        def tell(text: str) -> None:
+            self._show(replace(outcome, fault=f"has no line: {text}"))
+
+        call = status_with_result(self._api, outcome.status, self._options, tell)
+        return await self._ended(outcome.payload, outcome.request_id, call)
 
     async def _ended(self, payload: Payload, request_id: str, call: Awaitable[RequestStatus]) -> _Outcome:
         """Return the outcome that a call tells of a request. One that is refused ends nothing."""

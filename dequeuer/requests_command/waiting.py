@@ -18,7 +18,7 @@ from dequeuer.core.plurals import counted
 from dequeuer.requests_command import exit_statuses
 from dequeuer.requests_command.documents import status_line
 from dequeuer.requests_command.options import Options
-from dequeuer.requests_command.refused import known, with_result
+from dequeuer.requests_command.refused import known, known_with_result
 from dequeuer.requests_command.texts import end_line
 
 T = TypeVar("T")
@@ -111,7 +111,7 @@ async def wait(api: ApiRequests, options: Options, output: Output) -> int:
             status = ended
             try:
                 if ended is not None and options.is_json:
-                    status = await with_result(api, ended, options, output)
+                    status = await known_with_result(api, ended, options, output)
                 if status is not None and options.is_json:
                     output.json_line(status_line(status))
                 elif status is not None:
