@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import configparser
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -18,6 +20,8 @@ IN_PARTS = {"mutations": 4, "sdk": 4, "simulation": 3, "py319": 8, "py320": 8}
 """Environments of which a change gets a part, and how many parts there are."""
 SIMULATED = {"faults": 3, "jobs": 3, "simulation": 3}
 """The same of the worlds of the simulation."""
+SEEDS = ("SIMULATION_SEED", "FAULTS_SEED", "CONTROLLER_SEED", "PROXY_FUZZ_SEED", "CHAOS_SEED")
+OTHER_PYTHONS = {"py319": "python3.19", "py320": "python3.20"}
 
 pytestmark = pytest.mark.skipif(
     not all(map(shutil.which, ("bash", "nice", "sed", "tee"))), reason=".ci/run needs bash and the usual commands"
@@ -31,18 +35,22 @@ class Run:
     Attributes:
         parts: `PART` by environment of tox.
         worlds: `SIMULATION_PART` by environment.
+        seeds: the values of `SEEDS` that are there, by environment.
         installers: which installer, with which index, by environment.
         pythons: the Python that is found on the PATH by the name of the environment, where it is that of one.
         limits: seconds by environment.
+        last_lines: what is shown again of the checks that failed, by their names.
     """
 
     status: int
     summary: list[str]
     parts: dict[str, str]
     worlds: dict[str, str]
+    seeds: dict[str, str]
     installers: dict[str, str]
     pythons: dict[str, str]
     limits: dict[str, int]
+    last_lines: dict[str, list[str]]
 
 
 def program(path: Path, text: str) -> None:
@@ -51,11 +59,21 @@ def program(path: Path, text: str) -> None:
 
 
 def run(
-    folder: Path, environment: Mapping[str, str] | None = None, *, failing: tuple[str, ...] = (), has_uv: bool = True
+    folder: Path,
+    environment: Mapping[str, str] | None = None,
+    *,
+    tree: str = "",
+    says: str = "",
+    failing: tuple[str, ...] = (),
+    stopped: tuple[str, ...] = (),
+    has_uv: bool = True,
+    has_containers: bool = False,
 ) -> Run:
     """Run it where no system package is installed, and on two other Pythons than this one.
 
-    `INDEX` is the index of pip's settings; with `has_uv` uv reaches one.
+    `INDEX` is the index of pip's settings; with `has_uv` uv reaches one. `tree`: the content of the commit, as git tells
+    it; "": there is no commit. `says`: what each environment prints. `failing` and `stopped`: environments that fail,
+    and those that take too long.
     """
     programs, project, log = folder / "bin", folder / "project", folder / "log"
     for needed in (programs / "pip", programs / "uv", project / ".ci", project / "scripts"):
@@ -65,10 +83,15 @@ def run(
             programs / venv / "tox",
             f"""for word in "$@"; do name="$word"; done
 case "$name" in py3*) python="$(command -v "python3.${{name#py3}}")" ;; *) python= ;; esac
-printf '%s\\t%s\\t%s\\t%s\\t%s\\n' "$name" "${{PART-}}" "${{SIMULATION_PART-}}" "{venv} ${{UV_DEFAULT_INDEX-}}" \\
+printf '%s\\t%s\\t%s\\t%s\\t%s\\t%s\\n' "$name" "${{PART-}}" "${{SIMULATION_PART-}}" \\
+    "{" ".join(f"${{{seed}-}}" for seed in SEEDS)}" "{venv} ${{UV_DEFAULT_INDEX-}}" \\
     "$(readlink -f "$python")" >>{shlex.quote(str(log))}
+echo {shlex.quote(says)}
 case " {" ".join(failing)} " in *" $name "*) exit 3 ;; esac""",
         )
+    program(programs / "git", f'[ "$*" = "rev-parse --short=8 HEAD^{{tree}}" ] && echo {tree}' if tree else "exit 128")
+    for command in ("buildah", "podman") if has_containers else ():
+        program(programs / command, "exit 0")
     program(programs / "uv" / "pip", '[ "$1" = install ] || [ -n "${INDEX-}" ] && echo "${INDEX-}"')
     program(programs / "uv" / "uv", f"exit {0 if has_uv else 2}")
     program(
@@ -86,15 +109,16 @@ cp {shlex.quote(str(programs))}/$from/* "$3/bin/\"""",
     program(
         programs / "timeout",
         f"""echo "$2 ${{*: -1}}" >>{shlex.quote(str(seconds))}
+case " {" ".join(stopped)} " in *" ${{*: -1}} "*) exit 124 ;; esac
 shift 2
 exec "$@\"""",
     )
     program(programs / "sleep", f"exec {shutil.which('sleep')} 0.05")
-    program(project / "scripts" / "check-image", "exit 0")
+    program(project / "scripts" / "check-image", "echo 'image: SKIPPED - the base cannot be pulled'")
     (project / "README.md").write_text("$ python3 -m venv .venv && .venv/bin/tox -e py,integration\n", encoding="utf-8")
     (project / "Dockerfile").write_text("ARG BASE=example/python:3.19-slim\n", encoding="utf-8")
     shutil.copy(ROOT / ".ci" / "run", project / ".ci" / "run")
-    own = {"PART", "SIMULATION_PART", "PIP_INDEX_URL", "UV_DEFAULT_INDEX"}
+    own = {"INDEX", "PART", "SIMULATION_PART", "PIP_INDEX_URL", "UV_DEFAULT_INDEX", *SEEDS}
     inherited = {name: value for name, value in os.environ.items() if name not in own}
     ended = subprocess.run(
         [project / ".ci" / "run"],
@@ -104,7 +128,6 @@ exec "$@\"""",
             "PYTHON": str(programs / "python3"),
             "PYENV_ROOT": str(folder / "pyenv"),
             "CI_NO_INSTALL": "1",
-            "GIT_CEILING_DIRECTORIES": str(folder),
             **(environment or {}),
         },
         stdout=subprocess.PIPE,
@@ -115,16 +138,33 @@ exec "$@\"""",
     )
     assert "=== summary" in ended.stdout, ended.stdout
     called = [line.split("\t") for line in log.read_text(encoding="utf-8").splitlines()]
+    assert len({name for name, *_ in called}) == len(called), "a check was run twice"
     limited = [line.partition(" ") for line in seconds.read_text(encoding="utf-8").splitlines()]
     return Run(
         status=ended.returncode,
         summary=ended.stdout.partition("=== summary")[2].splitlines(),
         parts={name: part for name, part, *_ in called},
         worlds={name: part for name, _, part, *_ in called},
-        installers={name: installer for name, _, _, installer, _ in called},
+        seeds={name: given.strip() for name, _, _, given, *_ in called},
+        installers={name: installer for name, *_, installer, _ in called},
         pythons={name: Path(python).name for name, *_, python in called if python},
         limits={name: int(limit) for limit, _, name in limited},
+        last_lines={
+            name: lines.splitlines()
+            for name, lines in re.findall(
+                r"^=== failed: (.*); its last lines\n((?:(?!=== ).*\n)*)", ended.stdout, re.MULTILINE
+            )
+        },
     )
+
+
+def environments() -> set[str]:
+    """Return what tox.ini has for everybody, as this script calls it here."""
+    tox = configparser.ConfigParser(interpolation=None)
+    tox.read(ROOT / "tox.ini", encoding="utf-8")
+    listed = set(tox["tox"]["env_list"].split(", "))
+    unit_tests = {name for name in listed if re.fullmatch(r"py\d+", name)}
+    return listed - unit_tests - {"integration"} | {"py,integration", *OTHER_PYTHONS}
 
 
 def test_each_check_of_a_change_is_whole_but_those_that_are_named_with_their_part(tmp_path: Path) -> None:
@@ -132,9 +172,19 @@ def test_each_check_of_a_change_is_whole_but_those_that_are_named_with_their_par
     everywhere = dict.fromkeys(found.parts, "")
     assert found.parts == everywhere | {name: f"1/{parts}" for name, parts in IN_PARTS.items()}
     assert found.worlds == everywhere | {name: f"1/{parts}" for name, parts in SIMULATED.items()}
-    assert "py,integration" in found.parts
-    assert found.pythons == {"py319": "python3.19", "py320": "python3.20"}
+    assert set(found.parts) == environments()
+    assert found.pythons == OTHER_PYTHONS
     assert (found.status, [line for line in found.summary if line.startswith("FAILED")]) == (0, [])
+    assert found.seeds == everywhere
+
+
+def test_the_content_of_a_commit_chooses_its_parts_and_its_seeds(tmp_path: Path) -> None:
+    found = run(tmp_path, {"CHAOS_SEED": "5"}, tree="00000007")
+    everywhere = dict.fromkeys(found.parts, "")
+    of_seed = {3: "2/3", 4: "4/4", 8: "8/8"}
+    assert found.parts == everywhere | {name: of_seed[parts] for name, parts in IN_PARTS.items()}
+    assert found.worlds == everywhere | {name: of_seed[parts] for name, parts in SIMULATED.items()}
+    assert found.seeds == dict.fromkeys(found.parts, "7 7 7 7 5")
 
 
 @pytest.mark.parametrize(("part", "limit_s"), [("2/3", 1500), ("1/1", 3000)])
@@ -146,10 +196,30 @@ def test_a_part_that_is_asked_for_is_one_of_the_same_checks_alone(tmp_path: Path
 
 
 def test_a_check_that_fails_fails_the_run_on_either_side(tmp_path: Path) -> None:
-    found = run(tmp_path, failing=("chart", "kubernetes"))
-    failed = [line.rpartition(", ")[0] for line in found.summary if line.startswith("FAILED")]
-    assert failed == ["FAILED  pods of Kubernetes (exit status 3", "FAILED  Helm chart (exit status 3"]
+    lines = [f"line {number}" for number in range(100)]
+    says = "\n".join([*lines[:99], "WARNING: a warning of tox", lines[99]])
+    found = run(tmp_path, says=says, failing=("chart", "kubernetes"), stopped=("page", "typing"))
+    failed = [re.split(r", | after ", line)[0] for line in found.summary if line.startswith("FAILED")]
+    assert failed == [
+        "FAILED  pods of Kubernetes (exit status 3",
+        "FAILED  page (stopped",
+        "FAILED  Helm chart (exit status 3",
+        "FAILED  typing (stopped",
+    ]
     assert (found.status, found.summary[-1].partition(" after")[0]) == (1, "ci: FAILED")
+    of_failed = dict.fromkeys(("pods of Kubernetes", "Helm chart"), lines[-60:])
+    assert found.last_lines == of_failed | {"page": [], "typing": []}
+
+
+def test_an_image_is_checked_where_it_can_be_built_and_what_is_skipped_is_told_once(tmp_path: Path) -> None:
+    reason = "[1] tests/x/test_y.py:7: there is no /proc"
+    found = run(tmp_path, says=f"SKIPPED {reason}", has_containers=True)
+    assert [line.partition(" (")[0] for line in found.summary if "image" in line] == [
+        "ok      image",
+        "skipped image: the base cannot be pulled",
+    ]
+    assert [line for line in found.summary if "tests: " in line] == [f"skipped tests: {reason}"]
+    assert found.status == 0
 
 
 @pytest.mark.parametrize(

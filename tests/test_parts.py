@@ -49,7 +49,7 @@ def collect(part: str) -> tuple[int, set[str], str]:
     ended = subprocess.run(
         [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider", "tests/test_parts.py"],
         cwd=ROOT,
-        env={**os.environ, "PART": part},
+        env={**{name: value for name, value in os.environ.items() if name != "PYTEST_ADDOPTS"}, "PART": part},
         capture_output=True,
         text=True,
         timeout=120,

@@ -182,13 +182,18 @@ async def test_children_of_the_controller_are_found_without_their_arguments_and_
 async def test_without_a_file_to_open_no_process_of_a_job_is_killed_and_chaos_goes_on(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def glob(_folder: Path, _pattern: str) -> Iterator[Path]:
+    read: list[Path] = []
+
+    def glob(folder: Path, _pattern: str) -> Iterator[Path]:
+        read.append(folder)
         raise OSError(errno.EMFILE, "Too many open files")
 
-    monkeypatch.setattr(Path, "glob", glob)
     plan = ChaosPlan(kinds=("kills",), seed=7)
     lasts_s = first_of_job_s(plan.seed) + 60
-    lines, _, _ = await run(plan, lasts_s, controller_pid=os.getpid())
+    with one_child([], {}) as controller:
+        monkeypatch.setattr(Path, "glob", glob)
+        lines, _, _ = await run(plan, lasts_s, controller_pid=controller.pid)
+    assert set(read) == {Path("/proc")}
     assert lines == (await run(plan, lasts_s))[0]  # what is killed when there is no job
 
 

@@ -51,13 +51,15 @@ def main() -> int:
         return 1 if outcome.violations else 0
     wanted_part = os.environ.get("SIMULATION_PART", "") if options.seed is None else ""
     try:
-        jobs = worlds_of(wanted_part, options.batch_jobs)
+        batch_worlds = worlds_of(wanted_part, options.batch_jobs)
         worlds = {lives: worlds_of(wanted_part, -(-count // lives.per_world)) for lives, count in wanted.items()}
     except ValueError as error:
         parser.error(str(error))
-    if not jobs and not any(worlds.values()):
+    if not batch_worlds and not any(worlds.values()):
         parser.error("there is no world to run, here and in this part of them; give more lives")
-    broken = report_jobs(first + jobs.start, len(jobs), options.jobs) if jobs else 0
+    broken = 0
+    if batch_worlds:
+        broken = report_jobs(first + batch_worlds.start, len(batch_worlds), options.jobs)
     for lives, part in worlds.items():
         if part:
             broken |= report(lives, first + part.start, len(part), options.jobs)
