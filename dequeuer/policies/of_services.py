@@ -22,7 +22,7 @@ from dequeuer.policies.patterns import (
 _UNAVAILABLE: Final = "the calls that need it are answered with 503"
 _PENDING: Final = "jobs stay pending"
 _QUEUES_STAY: Final = "jobs end, but their queues, and what is read again and again of a job that runs, stay"
-_NOT_READ: Final = "the status of a completed request is answered with 503"
+_NOT_READ: Final = "the status of a completed request is answered with 503, unless its result is left out"
 _NOT_SUBMITTED: Final = "a submission is answered with 503"
 _LEFTOVERS: Final = "objects that a failed submission has written stay until the lifecycle rule deletes them"
 _UNKNOWN_REFUSALS: Final = (

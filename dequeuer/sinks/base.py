@@ -46,6 +46,24 @@ class Payload:
             await self.chunks.aclose()
 
 
+class SingleChunk:
+    """The content of an object that was read whole, as a stream of one chunk."""
+
+    __slots__ = ("_body",)
+
+    def __init__(self, body: bytes) -> None:
+        self._body = body
+
+    def __aiter__(self) -> SingleChunk:
+        return self
+
+    async def __anext__(self) -> bytes:
+        body, self._body = self._body, b""
+        if not body:
+            raise StopAsyncIteration
+        return body
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListedObject:
     """An object as a listing shows it.

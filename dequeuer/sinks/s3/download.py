@@ -15,7 +15,7 @@ from dequeuer.core.events import StoreOp
 from dequeuer.core.retry import Backoff, retry_until_available
 from dequeuer.http.errors import HttpTransportError
 from dequeuer.http.response import Response
-from dequeuer.sinks.base import Payload
+from dequeuer.sinks.base import Payload, SingleChunk
 from dequeuer.sinks.s3.bucket import MAX_RESPONSE_BYTES, TIMEOUT_S, Bucket
 from dequeuer.sinks.s3.checksum import REQUEST_CHECKSUM, verifier_of
 from dequeuer.sinks.s3.content_type import UNTYPED
@@ -110,7 +110,7 @@ class Downloads:
         checked = verifier_of(response.field)
         checked.update(body)
         checked.check()
-        return _SingleChunk(body)
+        return SingleChunk(body)
 
     async def _stream(self, key: str, first: Response, size: int) -> AsyncGenerator[bytes, None]:
         e_tag, checked = first.field("etag"), verifier_of(first.field)
@@ -161,24 +161,6 @@ class Downloads:
             raise
         self._report("get", started, None)
         return response
-
-
-class _SingleChunk:
-    """An object that was read whole, as a stream of one chunk."""
-
-    __slots__ = ("_body",)
-
-    def __init__(self, body: bytes) -> None:
-        self._body = body
-
-    def __aiter__(self) -> _SingleChunk:
-        return self
-
-    async def __anext__(self) -> bytes:
-        body, self._body = self._body, b""
-        if not body:
-            raise StopAsyncIteration
-        return body
 
 
 def _size(length: str | None) -> int:

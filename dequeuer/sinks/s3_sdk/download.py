@@ -11,7 +11,7 @@ from dequeuer.core import clock
 from dequeuer.core.errors import StoreUnavailableError
 from dequeuer.core.events import StoreOp
 from dequeuer.core.retry import retry_until_available
-from dequeuer.sinks.base import Payload
+from dequeuer.sinks.base import Payload, SingleChunk
 from dequeuer.sinks.s3.checksum import verifier_of
 from dequeuer.sinks.s3.content_type import UNTYPED
 from dequeuer.sinks.s3.download import MAX_BUFFERED_OBJECT_BYTES, NO_PROGRESS_BACKOFF, Report
@@ -48,7 +48,7 @@ class Downloads:
         await anext(chunks)
         if size <= MAX_BUFFERED_OBJECT_BYTES:
             # Read now, so that the connection is free before the request to the container.
-            chunks = _single_chunk(b"".join([chunk async for chunk in chunks]))
+            chunks = SingleChunk(b"".join([chunk async for chunk in chunks]))
         content_type = response.get("ContentType")
         return Payload(
             size=size,
@@ -105,8 +105,3 @@ class Downloads:
             raise
         self._report(_OP, started, None)
         return response["Body"]
-
-
-async def _single_chunk(body: bytes) -> AsyncIterator[bytes]:
-    if body:
-        yield body
