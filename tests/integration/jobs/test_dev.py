@@ -235,9 +235,13 @@ def test_faults_of_the_file_are_told_before_anything_runs(tmp_path: Path) -> Non
         assert len(dev.lines) == 3
 
 
-@pytest.mark.parametrize("name", ["ministack", "gateway", "controller"])
-def test_when_one_of_the_programs_is_killed_all_end(tmp_path: Path, name: str) -> None:
-    with run_apis(write(tmp_path, STUBBORN_APIS)) as dev:
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [("ministack", []), ("gateway", []), ("controller", []), ("ministack", ["--chaos", "slow-s3"])],
+    ids=["ministack", "gateway", "controller", "ministack-chaos"],
+)
+def test_when_one_of_the_programs_is_killed_all_end(tmp_path: Path, name: str, options: list[str]) -> None:
+    with run_apis(write(tmp_path, STUBBORN_APIS), *options) as dev:
         dev.wait_ready()
         dev.call("/batch/echo", items(50))
         dev.wait_line(r"^echo worker-1\.api")
