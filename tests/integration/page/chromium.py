@@ -65,6 +65,11 @@ class Look:
         """Let `performance.now` stand still in what is opened from now on; `window.passed_ms` moves it."""
         self.page.add_init_script("window.passed_ms = 0; performance.now = () => passed_ms")
 
+    def stop_timers(self) -> None:
+        """Let the timers of what is opened from now on stand still; `page.clock.fast_forward` moves them, in ms."""
+        self.page.clock.install(time=0)
+        self.page.clock.pause_at(3600)
+
     def violations(self) -> list[str]:
         """Return what the Content-Security-Policy had to stop."""
         found: list[str] = self.page.evaluate("window.violations")

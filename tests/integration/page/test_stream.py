@@ -6,13 +6,22 @@ import re
 from typing import Final
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Page, expect
 
 from tests.integration.page.chromium import FRAMES, Look
 from tests.integration.page.contract_server import ContractServer
 from tests.integration.page.world import NOW_S, Json, World, request
 from tests.integration.waiting import eventually
 
+_HELD_LIMITS: Final = """
+  window.limits = [];
+  AbortSignal.timeout = (ms) => {
+    const own = new AbortController();
+    limits.push({ ms, pass: () => own.abort(new DOMException("", "TimeoutError")) });
+    return own.signal;
+  };
+"""
+"""The time limits of calls pass when a test says so."""
 _LIST: Final = re.compile(r"/transcribe/requests\?")
 
 
@@ -152,7 +161,7 @@ def test_a_server_that_was_started_anew_and_wants_the_token_is_told(look: Look, 
     expect(connection).to_have_text("The page needs its token: load it again.")
     # Another tab of the browser may have shown it.
     server.wants_token = False
-    expect(connection).to_have_attribute("data-state", "live", timeout=30_000)
+    expect(connection).to_have_attribute("data-state", "live")
     look.faults.clear()  # the refusals, on the console
 
 
@@ -172,18 +181,27 @@ def test_a_page_is_live_again_while_the_gateway_still_keeps_the_server_waiting(
 def test_a_server_that_does_not_say_whether_it_wants_the_token_is_connected_to(
     look: Look, server: ContractServer
 ) -> None:
+    look.page.add_init_script(_HELD_LIMITS)
     page = look.open("#/")
-    asked: list[str] = []
-    page.route(f"{look.url}/", lambda route: asked.append(route.request.method))  # without an answer
-    server.end_streams()
+    page.route(f"{look.url}/", lambda _route: None)  # without an answer
+    with page.expect_request(f"{look.url}/") as asked:
+        server.end_streams()
+    assert asked.value.method == "HEAD"
     expect(page.locator("#connection")).to_have_attribute("data-state", "lost")
+    assert page.evaluate("limits.map(({ ms, pass }) => { pass(); return ms; })") == [6000]
     expect(page.locator("#connection")).to_have_attribute("data-state", "live")
-    assert asked == ["HEAD"]
+
+
+def tell(page: Page, server: ContractServer, time_s: int) -> None:
+    """Send a snapshot of a time, and return when the page shows it."""
+    server.world.faults[:] = [f"a fault at {time_s}"]
+    server.send("snapshot", server.world.snapshot(time_s))
+    expect(page.locator(".faults")).to_have_text(f"a fault at {time_s}")
 
 
 def test_a_page_in_the_background_has_no_connection(look: Look, server: ContractServer) -> None:
     page = look.page
-    page.clock.install()
+    look.stop_timers()
     page.add_init_script("window.isAway = true; Object.defineProperty(document, 'hidden', { get: () => isAway })")
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url.removeprefix(look.url)))
@@ -195,6 +213,13 @@ def test_a_page_in_the_background_has_no_connection(look: Look, server: Contract
     page.evaluate(turn, False)
     expect(page.locator("#connection")).to_have_attribute("data-state", "live")
     eventually(lambda: server.streams == 1, "the page to be connected")
+    page.evaluate(turn, True)  # for a moment: the connection stays
+    page.clock.fast_forward(4999)
+    page.evaluate(turn, False)
+    tell(page, server, NOW_S + 1)
+    page.clock.fast_forward(4999)
+    tell(page, server, NOW_S + 2)
+    assert asked.count("/api/events") == 1
     page.evaluate(turn, True)
     page.clock.fast_forward(5000)
     eventually(lambda: server.streams == 0, "the page to close its connection")
@@ -203,8 +228,14 @@ def test_a_page_in_the_background_has_no_connection(look: Look, server: Contract
 
 
 def test_a_server_that_falls_silent_is_not_live(look: Look, server: ContractServer) -> None:
+    look.stop_timers()
     page = look.open("#/")
+    connection = page.locator("#connection")
     server.is_silent = True
-    expect(page.locator("#connection")).to_have_attribute("data-state", "lost")
-    server.is_silent = False
-    expect(page.locator("#connection")).to_have_attribute("data-state", "live")
+    tell(page, server, NOW_S + 1)
+    page.clock.fast_forward(5999)
+    expect(connection).to_have_attribute("data-state", "live")
+    page.clock.fast_forward(1)
+    expect(connection).to_have_attribute("data-state", "lost")
+    page.clock.fast_forward(1000)
+    expect(connection).to_have_attribute("data-state", "live")
