@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
+import resource
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
@@ -17,6 +18,8 @@ from dequeuer.dev.job_processes import JobProcess, job_processes, kill
 from dequeuer.dev.restarted_process import RestartedProcess
 from dequeuer.dev.running import run_beside
 
+NO_PID = 2**22 + 1
+"""More than any process has."""
 linux_alone = pytest.mark.skipif(sys.platform != "linux", reason="dev kills processes of jobs on Linux alone, by /proc")
 
 
@@ -122,14 +125,14 @@ def one_child(arguments: list[str], environment: dict[str, str]) -> Iterator[sub
             process.kill()  # its child reads the end of its input, and ends
 
 
-def first_of_job_s(seed: int) -> float:
-    """Return when a process of a job is killed for the first time."""
+def until_one_of_job(seed: int) -> tuple[int, float]:
+    """Return which kill is the first one of a process of a job, from 1, and a time after it and before the next one."""
     passed_s = 0.0
-    for one in kills(seed):
+    for number, one in enumerate(kills(seed), start=1):
         passed_s += one.pause_s
         if one.is_of_job:
-            break
-    return passed_s
+            return number, passed_s + 1
+    raise AssertionError("kills have no end")
 
 
 @pytest.mark.looptime
@@ -146,9 +149,10 @@ async def test_a_process_of_a_job_is_killed_and_told_by_what_it_is(
     arguments: list[str], environment: dict[str, str], name: str
 ) -> None:
     plan = ChaosPlan(kinds=("kills",), seed=7)
+    _, lasts_s = until_one_of_job(plan.seed)
     with one_child(arguments, environment) as controller:
         # Until the first one: in virtual time the next one comes before the process has ended.
-        lines, killed, _ = await run(plan, first_of_job_s(plan.seed) + 1, controller_pid=controller.pid)
+        lines, killed, _ = await run(plan, lasts_s, controller_pid=controller.pid)
         assert lines == [*(f"chaos: killed {one}" for one in killed), f"chaos: killed {name}"]
         assert controller.stdout is not None
         assert controller.stdout.readline() == b"-9\n"
@@ -178,25 +182,36 @@ async def test_children_of_the_controller_are_found_without_their_arguments_and_
     assert found not in job_processes(os.getpid())
 
 
-@pytest.mark.looptime
-async def test_without_a_file_to_open_no_process_of_a_job_is_killed_and_chaos_goes_on(
-    monkeypatch: pytest.MonkeyPatch,
+@contextmanager
+def no_file_to_open() -> Iterator[None]:
+    """Let nothing be opened in this process until the end of the block."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (0, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+@linux_alone
+async def test_without_a_file_to_open_no_process_of_a_job_is_found_or_killed(
+    child: asyncio.subprocess.Process,
 ) -> None:
-    read: list[Path] = []
+    (found,) = [one for one in job_processes(os.getpid()) if one.pid == child.pid]
+    with no_file_to_open():
+        assert job_processes(os.getpid()) == []
+        assert not kill(found, os.getpid())
+    assert found in job_processes(os.getpid())
 
-    def glob(folder: Path, _pattern: str) -> Iterator[Path]:
-        read.append(folder)
-        raise OSError(errno.EMFILE, "Too many open files")
 
+@pytest.mark.looptime
+async def test_while_no_job_runs_others_are_killed_in_place_of_its_processes() -> None:
     plan = ChaosPlan(kinds=("kills",), seed=7)
-    lasts_s = first_of_job_s(plan.seed) + 60
-    with one_child([], {}) as controller:
-        monkeypatch.setattr(Path, "glob", glob)
-        lines, _, _ = await run(plan, lasts_s, controller_pid=controller.pid)
-    assert set(read) == {Path("/proc")}
-    assert lines == (await run(plan, lasts_s))[0]  # what is killed when there is no job
+    number, lasts_s = until_one_of_job(plan.seed)
+    lines, killed, _ = await run(plan, lasts_s, controller_pid=NO_PID)
+    assert (len(lines), lines) == (number, [f"chaos: killed {one}" for one in killed])
 
 
 def test_a_process_that_does_not_exist_has_no_children() -> None:
-    assert job_processes(2**22 + 1) == []
-    assert not kill(JobProcess(pid=2**22 + 1, name="x"), 2**22 + 2)
+    assert job_processes(NO_PID) == []
+    assert not kill(JobProcess(pid=NO_PID, name="x"), NO_PID + 1)
