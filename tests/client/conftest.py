@@ -2,8 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from dequeuer.client import retrying
-from tests.client.pauses import NO_PAUSE, repeat_job_calls_at_once
+from tests.client.pauses import repeat_job_calls_at_once, repeat_request_calls_at_once
 from tests.gateway.jobs import JobStage
 
 
@@ -16,7 +15,7 @@ def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def no_backoff(monkeypatch: pytest.MonkeyPatch) -> None:
     """Calls about requests are repeated after the time that the server asks for, if it asks for one."""
-    monkeypatch.setattr(retrying, "CALL_BACKOFF", NO_PAUSE)
+    repeat_request_calls_at_once(monkeypatch)
 
 
 @pytest.fixture

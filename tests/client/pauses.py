@@ -1,4 +1,4 @@
-"""Takes the pauses between calls away."""
+"""Takes the pauses of the client and its commands away."""
 
 from __future__ import annotations
 
@@ -7,12 +7,28 @@ from typing import Final
 
 import pytest
 
-from dequeuer.client import job_calls
+from dequeuer.client import following, job_calls, retrying
+from dequeuer.commands import results
 from dequeuer.core.retry import Backoff
 
-NO_PAUSE: Final = Backoff(initial_s=0.0, max_s=0.0)
+_NO_PAUSE: Final = Backoff(initial_s=0.0, max_s=0.0)
 
 
 def repeat_job_calls_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let calls about jobs be repeated without a pause, and twice at most."""
-    monkeypatch.setattr(job_calls, "CALL_RETRIES", replace(job_calls.CALL_RETRIES, backoff=NO_PAUSE, max_attempts=3))
+    monkeypatch.setattr(job_calls, "CALL_RETRIES", replace(job_calls.CALL_RETRIES, backoff=_NO_PAUSE, max_attempts=3))
+
+
+def repeat_request_calls_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let calls about requests be repeated after the time that the server asks for, if it asks for one."""
+    monkeypatch.setattr(retrying, "CALL_BACKOFF", _NO_PAUSE)
+
+
+def reconnect_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let lost streams of events be opened again without a pause."""
+    monkeypatch.setattr(following, "RECONNECT_BACKOFF", _NO_PAUSE)
+
+
+def write_files_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let files of results be begun anew without a pause, and twice at most."""
+    monkeypatch.setattr(results, "FILE_RETRIES", replace(results.FILE_RETRIES, backoff=_NO_PAUSE, max_attempts=3))

@@ -7,7 +7,6 @@ from dataclasses import replace
 
 import pytest
 
-from dequeuer.client import following
 from dequeuer.client.errors import (
     ClientError,
     GatewayAbsentError,
@@ -19,8 +18,8 @@ from dequeuer.client.errors import (
 )
 from dequeuer.client.following import OUTAGE_LIMIT_S, follow
 from dequeuer.client.job_status import JobStatus, job_status
-from dequeuer.core.retry import Backoff
 from dequeuer.formats.go_json import decode
+from tests.client.pauses import reconnect_at_once
 from tests.client.stage import calling, canned, events, status_fields
 from tests.jobs.stage import JOB
 
@@ -125,7 +124,7 @@ async def test_a_server_that_ends_every_stream_is_not_asked_all_the_time(looptim
 
 
 async def test_streams_that_are_cut_off_are_taken_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(following, "RECONNECT_BACKOFF", Backoff(initial_s=0.0, max_s=0.0))
+    reconnect_at_once(monkeypatch)
     first = events(status_fields("pending"), status_fields("running"), whole=False)
     async with (
         canned(first, b"HTTP/1.1 2", events(status_fields("succeeded"))) as gateway,

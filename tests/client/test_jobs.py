@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from dequeuer.client import Client, following, job_calls, jobs
+from dequeuer.client import Client, jobs
 from dequeuer.client.answers import Answer
 from dequeuer.client.errors import (
     AnswerTooLargeError,
@@ -22,8 +22,8 @@ from dequeuer.client.errors import (
 from dequeuer.client.gateway import Gateway, open_gateway
 from dequeuer.client.job_calls import PAGE_JOBS, JobCalls, Kind
 from dequeuer.client.retrying import Retries
-from dequeuer.core.retry import Backoff, RetryPolicy
 from dequeuer.jobs.deployed_api import DeployedApi
+from tests.client.pauses import reconnect_at_once
 from tests.client.stage import answer, calling, canned, chunked, events, status_fields
 from tests.gateway.jobs import APIS, SUBMISSION, JobStage
 from tests.jobs.stage import JOB, job_spec, seed_job
@@ -183,7 +183,7 @@ async def test_a_name_that_is_none_is_part_of_no_path() -> None:
 
 
 async def test_a_job_is_followed_through_lost_connections(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(following, "RECONNECT_BACKOFF", Backoff(initial_s=0.0, max_s=0.0))
+    reconnect_at_once(monkeypatch)
     streams = events(status_fields("running"), whole=False), b"HTTP/1.1", events(status_fields("succeeded"))
     async with canned(*streams) as gateway, Client(gateway.url) as client:
         seen = [status.state async for status in client.jobs("sum", "batch").events(JOB)]
@@ -198,8 +198,7 @@ async def test_a_gateway_that_has_answered_may_be_away_for_a_while(monkeypatch: 
 
     opened, absent = Gateway.open, [GatewayAbsentError("nothing listens")]
     monkeypatch.setattr(Gateway, "open", open_later)
-    monkeypatch.setattr(following, "RECONNECT_BACKOFF", Backoff(initial_s=0.0, max_s=0.0))
-    monkeypatch.setattr(job_calls, "CALL_RETRIES", RetryPolicy(backoff=Backoff(initial_s=0.0, max_s=0.0)))
+    reconnect_at_once(monkeypatch)
     report, page = answer({"job_status": status_fields()}), answer([status_fields()])
     responses = answer({"job_id": JOB}), events(status_fields("succeeded")), report, page
     async with canned(*responses) as gateway, Client(gateway.url) as client:

@@ -1,21 +1,17 @@
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
-from dequeuer.client import following
-from dequeuer.commands import results
-from tests.client.pauses import NO_PAUSE, repeat_job_calls_at_once
+from tests.client.pauses import reconnect_at_once, repeat_job_calls_at_once, write_files_at_once
 from tests.gateway.jobs import JobStage
 
 
 @pytest.fixture(autouse=True)
 def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Within the test, calls are repeated without a pause, and twice at most."""
+    """Within the test, nothing is repeated after a pause."""
     repeat_job_calls_at_once(monkeypatch)
-    monkeypatch.setattr(results, "FILE_RETRIES", replace(results.FILE_RETRIES, backoff=NO_PAUSE, max_attempts=3))
-    monkeypatch.setattr(following, "RECONNECT_BACKOFF", NO_PAUSE)
+    reconnect_at_once(monkeypatch)
+    write_files_at_once(monkeypatch)
 
 
 @pytest.fixture
