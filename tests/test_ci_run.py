@@ -16,10 +16,12 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-IN_PARTS = {"mutations": 4, "sdk": 4, "simulation": 3, "py319": 8, "py320": 8}
+IN_PARTS = {"mutations": 6, "sdk": 6, "simulation": 3, "py319": 8, "py320": 8}
 """Environments of which a change gets a part, and how many parts there are."""
 SIMULATED = {"faults": 3, "jobs": 3, "simulation": 3}
 """The same of the worlds of the simulation."""
+BESIDE_README = ["lint", "chart", "typing"]
+"""What has no limits of time, and mostly waits for downloads and the disk."""
 SEEDS = ("SIMULATION_SEED", "FAULTS_SEED", "CONTROLLER_SEED", "PROXY_FUZZ_SEED", "CHAOS_SEED")
 OTHER_PYTHONS = {"py319": "python3.19", "py320": "python3.20"}
 
@@ -39,6 +41,7 @@ class Run:
         installers: which installer, with which index, by environment.
         pythons: the Python that is found on the PATH by the name of the environment, where it is that of one.
         limits: seconds by environment.
+        order: environments as they were begun; "" is the end of the command of README.md.
         last_lines: what is shown again of the checks that failed, by their names.
     """
 
@@ -50,6 +53,7 @@ class Run:
     installers: dict[str, str]
     pythons: dict[str, str]
     limits: dict[str, int]
+    order: list[str]
     last_lines: dict[str, list[str]]
 
 
@@ -68,12 +72,13 @@ def run(
     stopped: tuple[str, ...] = (),
     has_uv: bool = True,
     has_containers: bool = False,
+    readme_awaits: str = "",
 ) -> Run:
     """Run it where no system package is installed, and on two other Pythons than this one.
 
     `INDEX` is the index of pip's settings; with `has_uv` uv reaches one. `tree`: the content of the commit, as git tells
     it; "": there is no commit. `says`: what each environment prints. `failing` and `stopped`: environments that fail,
-    and those that take too long.
+    and those that take too long. `readme_awaits`: the command of README.md ends once this environment was begun.
     """
     programs, project, log = folder / "bin", folder / "project", folder / "log"
     for needed in (programs / "pip", programs / "uv", project / ".ci", project / "scripts"):
@@ -87,6 +92,11 @@ printf '%s\\t%s\\t%s\\t%s\\t%s\\t%s\\n' "$name" "${{PART-}}" "${{SIMULATION_PART
     "{" ".join(f"${{{seed}-}}" for seed in SEEDS)}" "{venv} ${{UV_DEFAULT_INDEX-}}" \\
     "$(readlink -f "$python")" >>{shlex.quote(str(log))}
 echo {shlex.quote(says)}
+if [ "$name" = py,integration ]; then
+    until grep -q "^{readme_awaits}" {shlex.quote(str(log))}; do sleep 1; done
+    sleep 1 && sleep 1 && sleep 1 && sleep 1  # what must not begin beside it would have begun
+    echo >>{shlex.quote(str(log))}
+fi
 case " {" ".join(failing)} " in *" $name "*) exit 3 ;; esac""",
         )
     program(programs / "git", f'[ "$*" = "rev-parse --short=8 HEAD^{{tree}}" ] && echo {tree}' if tree else "exit 128")
@@ -97,7 +107,7 @@ case " {" ".join(failing)} " in *" $name "*) exit 3 ;; esac""",
     program(
         programs / "python3",
         f"""if [ "${{*:1:2}}" != "-m venv" ]; then exec {shlex.quote(sys.executable)} "$@"; fi
-mkdir -p "$3/bin" && case "$3" in .venv) from=pip ;; *) from=uv ;; esac
+mkdir -p "$3/bin" && case "$3" in .venv) sleep 1 && sleep 1 && sleep 1 && from=pip ;; *) from=uv ;; esac
 cp {shlex.quote(str(programs))}/$from/* "$3/bin/\"""",
     )
     newest = folder / "pyenv" / "versions" / "3.20.1" / "bin"
@@ -137,7 +147,8 @@ exec "$@\"""",
         check=False,
     )
     assert "=== summary" in ended.stdout, ended.stdout
-    called = [line.split("\t") for line in log.read_text(encoding="utf-8").splitlines()]
+    lines = log.read_text(encoding="utf-8").splitlines()
+    called = [line.split("\t") for line in lines if line]
     assert len({name for name, *_ in called}) == len(called), "a check was run twice"
     limited = [line.partition(" ") for line in seconds.read_text(encoding="utf-8").splitlines()]
     return Run(
@@ -149,6 +160,7 @@ exec "$@\"""",
         installers={name: installer for name, *_, installer, _ in called},
         pythons={name: Path(python).name for name, *_, python in called if python},
         limits={name: int(limit) for limit, _, name in limited},
+        order=[line.partition("\t")[0] for line in lines],
         last_lines={
             name: lines.splitlines()
             for name, lines in re.findall(
@@ -181,7 +193,7 @@ def test_each_check_of_a_change_is_whole_but_those_that_are_named_with_their_par
 def test_the_content_of_a_commit_chooses_its_parts_and_its_seeds(tmp_path: Path) -> None:
     found = run(tmp_path, {"CHAOS_SEED": "5"}, tree="00000007")
     everywhere = dict.fromkeys(found.parts, "")
-    of_seed = {3: "2/3", 4: "4/4", 8: "8/8"}
+    of_seed = {3: "2/3", 6: "2/6", 8: "8/8"}
     assert found.parts == everywhere | {name: of_seed[parts] for name, parts in IN_PARTS.items()}
     assert found.worlds == everywhere | {name: of_seed[parts] for name, parts in SIMULATED.items()}
     assert found.seeds == dict.fromkeys(found.parts, "7 7 7 7 5")
@@ -198,17 +210,17 @@ def test_a_part_that_is_asked_for_is_one_of_the_same_checks_alone(tmp_path: Path
 def test_a_check_that_fails_fails_the_run_on_either_side(tmp_path: Path) -> None:
     lines = [f"line {number}" for number in range(100)]
     says = "\n".join([*lines[:99], "WARNING: a warning of tox", lines[99]])
-    found = run(tmp_path, says=says, failing=("chart", "kubernetes"), stopped=("page", "typing"))
+    found = run(tmp_path, says=says, failing=("chart", "gateway"), stopped=("proxy", "typing"))
     failed = [re.split(r", | after ", line)[0] for line in found.summary if line.startswith("FAILED")]
     assert failed == [
-        "FAILED  pods of Kubernetes (exit status 3",
-        "FAILED  page (stopped",
+        "FAILED  gateway (exit status 3",
+        "FAILED  realtime proxy (stopped",
         "FAILED  Helm chart (exit status 3",
         "FAILED  typing (stopped",
     ]
     assert (found.status, found.summary[-1].partition(" after")[0]) == (1, "ci: FAILED")
-    of_failed = dict.fromkeys(("pods of Kubernetes", "Helm chart"), lines[-60:])
-    assert found.last_lines == of_failed | {"page": [], "typing": []}
+    of_failed = dict.fromkeys(("gateway", "Helm chart"), lines[-60:])
+    assert found.last_lines == of_failed | {"realtime proxy": [], "typing": []}
 
 
 def test_an_image_is_checked_where_it_can_be_built_and_what_is_skipped_is_told_once(tmp_path: Path) -> None:
@@ -219,6 +231,13 @@ def test_an_image_is_checked_where_it_can_be_built_and_what_is_skipped_is_told_o
         "skipped image: the base cannot be pulled",
     ]
     assert [line for line in found.summary if "tests: " in line] == [f"skipped tests: {reason}"]
+    assert found.status == 0
+
+
+def test_beside_the_command_of_the_readme_runs_what_has_no_limits_of_time_alone(tmp_path: Path) -> None:
+    found = run(tmp_path, readme_awaits="typing")
+    assert found.order[: found.order.index("")] == sorted([*BESIDE_README, "py,integration"], key=found.order.index)
+    assert [name for name in found.order if name in BESIDE_README] == BESIDE_README
     assert found.status == 0
 
 
@@ -247,6 +266,7 @@ def test_where_uv_does_not_find_everything_pip_installs_all_environments_and_the
     tmp_path: Path,
 ) -> None:
     found = run(tmp_path, has_uv=False)
+    assert found.order[:2] == ["py,integration", ""]  # it installs the tox of all others
     assert set(found.installers.values()) == {"pip "}
     assert [line for line in found.summary if line.startswith("note ")]
     assert found.status == 0
