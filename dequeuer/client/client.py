@@ -89,7 +89,7 @@ class Client:
 
     def jobs(self, name: str, kind: Kind | None = None) -> ApiJobs:
         """Return the jobs of a batch or task API. `kind`: None: the gateway is asked."""
-        return ApiJobs(JobCalls(self._gateway, name, kind, self._retries), self._retries)
+        return ApiJobs(JobCalls(self._gateway, name, kind), self._retries)
 
     async def call(
         self, api: str, path: str = "", body: bytes | Any = None, **options: Unpack[CallOptions]

@@ -7,18 +7,11 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from typing import Final, Protocol, TypeVar
 
-from dequeuer.client.errors import (
-    ClientError,
-    GatewayAbsentError,
-    GatewayLostError,
-    GatewayUnavailableError,
-    InvalidAnswerError,
-)
+from dequeuer.client.errors import ClientError, GatewayLostError, GatewayUnavailableError, InvalidAnswerError
+from dequeuer.client.retrying import Retries
 from dequeuer.core.retry import Backoff
 
 RECONNECT_BACKOFF: Final = Backoff(initial_s=1.0, max_s=8.0, min_share=0.5)
-OUTAGE_LIMIT_S: Final = 300.0
-"""Of `dequeuer jobs`. A client gives the limit of its own retries."""
 
 
 class Status(Protocol):
@@ -43,20 +36,19 @@ class EventSource(Protocol[S_co]):
 async def follow(
     source: EventSource[S],
     name: str,
+    retries: Retries,
     *,
     on_outage: Callable[[ClientError], None] = lambda _: None,
-    is_known: bool = False,
-    outage_limit_s: float = OUTAGE_LIMIT_S,
 ) -> AsyncGenerator[S, None]:
     """Yield the status of a job or a request, and each one that differs from the one before; end after its last one.
 
     Args:
         source: of its API.
         name: its id.
+        retries: with the time that the gateway may be away in a row. When it has never answered, an address at which
+            nothing listens, or something else, is an error at once. Later a load balancer may give such answers while
+            the gateway is restarted.
         on_outage: is called when the gateway cannot be used, once for each outage.
-        is_known: whether the gateway has answered already. Otherwise an address at which nothing listens, or something
-            else, is an error at once. Later a load balancer may give such answers while the gateway is restarted.
-        outage_limit_s: how long the gateway may be away in a row.
 
     Raises:
         GatewayUnavailableError, InvalidAnswerError: it was away for longer.
@@ -68,17 +60,18 @@ async def follow(
     failures = 0
     while True:
         try:
-            async with aclosing(source.events(name)) as statuses:
-                async for status in statuses:
-                    is_known, away_since, failures = True, None, 0
-                    if status != latest:
-                        latest = status
-                        yield status
-                    if status.has_ended:
-                        return
-            raise GatewayLostError("the gateway ended the stream of events")
+            with retries.noted():
+                async with aclosing(source.events(name)) as statuses:
+                    async for status in statuses:
+                        retries.is_known, away_since, failures = True, None, 0
+                        if status != latest:
+                            latest = status
+                            yield status
+                        if status.has_ended:
+                            return
+                raise GatewayLostError("the gateway ended the stream of events")
         except (GatewayUnavailableError, InvalidAnswerError) as error:
-            if not is_known and isinstance(error, GatewayAbsentError | InvalidAnswerError):
+            if not retries.is_outage(error):
                 raise
             asked_s = error.retry_after_s if isinstance(error, GatewayUnavailableError) else None
             # A gateway that drains ends streams: that is no outage while another one answers.
@@ -88,6 +81,6 @@ async def follow(
                 on_outage(error)
             if away_since is None:
                 away_since = loop.time()
-            if loop.time() + pause_s - away_since > outage_limit_s:
+            if loop.time() + pause_s - away_since > retries.limit_s:
                 raise
         await asyncio.sleep(pause_s)

@@ -1,31 +1,22 @@
-"""The calls about the jobs of one API: what is sent, and what the answers are."""
+"""The calls about the jobs of one API, each made once: what is sent, and what the answers are."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
-from typing import Any, Final, Literal, ParamSpec, TypeAlias, TypeVar
+from dataclasses import dataclass
+from typing import Any, Final, Literal, TypeAlias
 
 from dequeuer.client.answers import Answer, whole_within
-from dequeuer.client.errors import (
-    GatewayAbsentError,
-    GatewayBusyError,
-    GatewayLostError,
-    InvalidAnswerError,
-    RequestRefusedError,
-)
+from dequeuer.client.errors import InvalidAnswerError, RequestRefusedError
 from dequeuer.client.events import EventReader, event_value
 from dequeuer.client.gateway import Gateway
 from dequeuer.client.job_status import JobStatus, job_status
-from dequeuer.client.retrying import Retries
 from dequeuer.core.errors import clip
-from dequeuer.core.retry import Backoff, RetryPolicy
 from dequeuer.formats.go_json import Number
 from dequeuer.jobs.layout import is_job_api_name, is_job_id
 
-P = ParamSpec("P")
-T = TypeVar("T")
 Kind: TypeAlias = Literal["batch", "task"]
 Only: TypeAlias = Literal["results", "errors"]
 
@@ -49,17 +40,22 @@ EVENTS_IDLE_TIMEOUT_S: Final = 45.0
 """The gateway sends a comment every 15 s."""
 RESULTS_IDLE_TIMEOUT_S: Final = 120.0
 
-CALL_RETRIES: Final = RetryPolicy(backoff=Backoff(initial_s=0.5, max_s=4.0, min_share=0.5), max_duration_s=10.0)
-"""For calls that may be done twice."""
-
 _PATHS: Final[Mapping[Kind, str]] = {"batch": "/batch/", "task": "/tasks/"}
 _WRONG_KIND: Final = "resources.operation_is_only_supported_for_kind"
 _NEXT_PAGE: Final = re.compile(r'[?&]after=([a-z0-9-]{1,63})(?:&[^>]*)?>; *rel="?next')
 _VALID: Final = b"validations passed"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobPage:
+    """Some jobs of an API, the newest first. `following`: what the next page begins after; "": there is none."""
+
+    jobs: tuple[JobStatus, ...]
+    following: str
+
+
 class JobCalls:
-    """Submits, reports and changes jobs; `client.jobs.ApiJobs` has what a client does around it.
+    """Submits, reports and changes jobs, each call made once; `client.jobs.ApiJobs` has what a client does around it.
 
     Every method raises the errors of `client.errors`.
 
@@ -69,23 +65,18 @@ class JobCalls:
         gateway: that serves the API.
         api_name: of the API.
         kind: of the API; None: the gateway is asked for a batch API, then for a task API.
-        retries: of a client, in which is kept that the gateway has answered: from then on an address at which nothing
-            listens is a gateway that is being restarted. None: it is an error at once, with each call.
     """
 
-    def __init__(
-        self, gateway: Gateway, api_name: str, kind: Kind | None = None, retries: Retries | None = None
-    ) -> None:
+    def __init__(self, gateway: Gateway, api_name: str, kind: Kind | None = None) -> None:
         if not is_job_api_name(api_name):  # it becomes a part of paths
             raise ValueError(f'"{clip(api_name)}" is not the name of an API')
         self._gateway = gateway
-        self._retries = retries
         self._api_name = api_name
         self._kind: Kind = kind or "batch"
         self._is_known = kind is not None
 
     async def submit(self, submission: bytes) -> dict[str, Any]:
-        """Submit a job; return its specification. It is sent once: one that was lost may have been accepted."""
+        """Submit a job; return its specification. One that was lost may have been accepted."""
         async with whole_within(SUBMIT_TIMEOUT_S):
             answer = await self._open("POST", "", {}, idle_timeout_s=SUBMIT_IDLE_TIMEOUT_S, body=submission)
             async with aclosing(answer):
@@ -117,21 +108,9 @@ class JobCalls:
         job_status(fields.get("job_status"))
         return fields
 
-    async def newest(self, limit: int) -> AsyncGenerator[JobStatus, None]:
-        """Yield the newest jobs. `limit`: how many at most."""
-        after = ""
-        while limit > 0:
-            query = {"limit": str(min(limit, PAGE_JOBS))} | ({"after": after} if after else {})
-            page, following = await self._repeat(self._page, query)
-            for status in page[:limit]:
-                yield status
-            limit -= len(page)
-            # A server that leads to the same page again would be asked for ever.
-            if not page or not following or following == after:
-                return
-            after = following
-
-    async def _page(self, query: Mapping[str, str]) -> tuple[list[JobStatus], str]:
+    async def page(self, *, limit: int, after: str) -> JobPage:
+        """Return some of the newest jobs. `after`: `following` of the page before; "": the first page."""
+        query = {"limit": str(limit)} | ({"after": after} if after else {})
         async with (
             whole_within(CALL_TIMEOUT_S),
             aclosing(await self._open("GET", "", query, idle_timeout_s=CALL_IDLE_TIMEOUT_S)) as answer,
@@ -139,7 +118,7 @@ class JobCalls:
             values = await answer.json(MAX_PAGE_BYTES)
         if not isinstance(values, list):
             raise InvalidAnswerError("the gateway does not answer with a list of jobs")
-        return [job_status(value) for value in values], next_page(answer.field("Link"))
+        return JobPage(jobs=tuple(map(job_status, values)), following=next_page(answer.field("Link")))
 
     async def stop(self, job_id: str) -> dict[str, Any]:
         """Ask for the end of a job; return what the gateway says."""
@@ -169,27 +148,11 @@ class JobCalls:
         return await self._open("GET", "/results", query, idle_timeout_s=RESULTS_IDLE_TIMEOUT_S)
 
     async def _call(self, method: str, query: Mapping[str, str]) -> dict[str, Any]:
-        return await self._repeat(self._call_once, method, query)
-
-    async def _call_once(self, method: str, query: Mapping[str, str]) -> dict[str, Any]:
         async with (
             whole_within(CALL_TIMEOUT_S),
             aclosing(await self._open(method, "", query, idle_timeout_s=CALL_IDLE_TIMEOUT_S)) as answer,
         ):
             return await answer.object(MAX_STATUS_BYTES)
-
-    async def _repeat(self, function: Callable[P, Awaitable[T]], /, *args: P.args, **kwargs: P.kwargs) -> T:
-        """Make a call that may be done twice."""
-
-        async def attempt() -> T:
-            try:
-                return await function(*args, **kwargs)
-            except GatewayAbsentError as error:
-                if self._retries is None or not self._retries.is_known:
-                    raise
-                raise GatewayLostError(str(error)) from error
-
-        return await CALL_RETRIES.call((GatewayBusyError, GatewayLostError), attempt)
 
     async def _open(
         self, method: str, suffix: str, query: Mapping[str, str], *, idle_timeout_s: float, body: bytes | None = None
@@ -198,13 +161,7 @@ class JobCalls:
 
         async def send() -> Answer:
             path = f"{_PATHS[self._kind]}{self._api_name}{suffix}"
-            try:
-                answer = await self._gateway.open(method, path, query, idle_timeout_s=idle_timeout_s, body=body)
-            except (GatewayBusyError, GatewayLostError, RequestRefusedError):
-                self._answered()
-                raise
-            self._answered()
-            return answer
+            return await self._gateway.open(method, path, query, idle_timeout_s=idle_timeout_s, body=body)
 
         try:
             answer = await send()
@@ -215,10 +172,6 @@ class JobCalls:
             answer = await send()
         self._is_known = True
         return answer
-
-    def _answered(self) -> None:
-        if self._retries is not None:
-            self._retries.is_known = True
 
 
 def next_page(link: str) -> str:

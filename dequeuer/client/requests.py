@@ -63,13 +63,15 @@ class ApiRequests:
     Calls are made again while the gateway cannot be used, as `client.retrying` says.
 
     Args:
-        calls: about its requests.
+        calls: about its requests, each made once.
+
+    Attributes:
         retries: of the client.
     """
 
     def __init__(self, calls: RequestCalls, retries: Retries) -> None:
         self._calls = calls
-        self._retries = retries
+        self.retries = retries
 
     async def submit(self, payload: bytes | Any, **options: Unpack[SubmitOptions]) -> Request:
         """Submit a payload: bytes as they are, any other value as JSON. Options: `SubmitOptions`."""
@@ -121,7 +123,7 @@ class ApiRequests:
         return map_payloads(payloads, run, concurrency=concurrency, ordered=ordered, stop_on_error=stop_on_error)
 
     async def _submit(self, submission: Submission, wait_s: int = 0) -> Submitted:
-        call = self._retries.call if submission.has_key else self._retries.call_once
+        call = self.retries.call if submission.has_key else self.retries.call_once
         return await call(self._calls.submit, submission, wait_s)
 
     async def status(self, request_id: str, *, max_result_bytes: int | None = None) -> RequestStatus:
@@ -129,7 +131,7 @@ class ApiRequests:
 
         `max_result_bytes`: a larger result is left out, and `result_bytes` is its size; None: each is sent.
         """
-        return await self._retries.call(self._calls.status, request_id, max_result_bytes=max_result_bytes)
+        return await self.retries.call(self._calls.status, request_id, max_result_bytes=max_result_bytes)
 
     async def wait(
         self, request_id: str, timeout_s: float | None = None, *, max_result_bytes: int | None = None
@@ -152,7 +154,7 @@ class ApiRequests:
         early = 0
         while True:
             began, slice_s = loop.time(), limit.slice_s()
-            status = limit.latest = await self._retries.call(self._calls.status, request_id, slice_s, max_result_bytes)
+            status = limit.latest = await self.retries.call(self._calls.status, request_id, slice_s, max_result_bytes)
             if status.has_ended:
                 return status
             if not limit.left_s():
@@ -197,7 +199,7 @@ class ApiRequests:
             yield result_json_of(status)
             return
         begin = partial(self._begin_result, status.id, status.result_bytes)
-        first, rest = await (self._retries.call(begin) if tries_again else begin())
+        first, rest = await (self.retries.call(begin) if tries_again else begin())
         async with aclosing(rest):
             yield first
             async for chunk in rest:
@@ -214,11 +216,8 @@ class ApiRequests:
         Results above 64 KiB are not in it: `status` has them, or `result_chunks`. Line breaks between the values of a
         smaller one are spaces in it.
         """
-        retries = self._retries
-        following = follow(self._calls, request_id, is_known=retries.is_known, outage_limit_s=retries.limit_s)
-        async with aclosing(following) as statuses:
+        async with aclosing(follow(self._calls, request_id, self.retries)) as statuses:
             async for status in statuses:
-                self._retries.is_known = True
                 yield status
 
     async def cancel(self, request_id: str, *, max_result_bytes: int | None = None) -> RequestStatus:
@@ -226,7 +225,7 @@ class ApiRequests:
 
         `max_result_bytes`: as of `status`.
         """
-        return await self._retries.call(self._calls.cancel, request_id, max_result_bytes)
+        return await self.retries.call(self._calls.cancel, request_id, max_result_bytes)
 
     async def list(self, status: str | None = None, limit: int | None = None) -> AsyncGenerator[RequestStatus, None]:
         """Yield the requests of the API, the newest first, without results and attempts.
@@ -255,15 +254,15 @@ class ApiRequests:
             limit: how many at most, up to 100.
             after: `following` of the page before; "": the first page.
         """
-        return await self._retries.call(self._calls.page, limit=limit, state=status, after=after)
+        return await self.retries.call(self._calls.page, limit=limit, state=status, after=after)
 
     async def pause(self) -> datetime | None:
         """Pause the API: its sidecars receive nothing more. Return since when it is paused."""
-        return moment_of((await self._retries.call(self._calls.change, "pause")).get("paused"))
+        return moment_of((await self.retries.call(self._calls.change, "pause")).get("paused"))
 
     async def resume(self) -> None:
         """End the pause of the API."""
-        await self._retries.call(self._calls.change, "resume")
+        await self.retries.call(self._calls.change, "resume")
 
     async def dead_letters(self, limit: int = 20, priority: str | None = None) -> DeadLetters:
         """Look at the dead letters of the API, up to 100. They are hidden meanwhile, and have one more receive.
@@ -271,12 +270,12 @@ class ApiRequests:
         `priority`: of one of its other queues.
         """
         query = {"limit": str(limit)} | _priority(priority)
-        return dead_letters_of(await self._retries.call(self._calls.dead_letters, "GET", query))
+        return dead_letters_of(await self.retries.call(self._calls.dead_letters, "GET", query))
 
     async def redrive(self, priority: str | None = None) -> Redriven:
         """Send dead letters back to the queue of the API, at most 1,000: call again while some are `left`."""
         query = {"action": "redrive"} | _priority(priority)
-        return redriven_of(await self._retries.call(self._calls.dead_letters, "PUT", query))
+        return redriven_of(await self.retries.call(self._calls.dead_letters, "PUT", query))
 
 
 def _priority(priority: str | None) -> dict[str, str]:

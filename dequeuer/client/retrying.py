@@ -4,10 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from typing import Final, ParamSpec, TypeVar
 
-from dequeuer.client.errors import GatewayAbsentError, GatewayUnavailableError, TooManyRequestsError
+from dequeuer.client.errors import (
+    ClientError,
+    GatewayAbsentError,
+    GatewayBusyError,
+    GatewayLostError,
+    GatewayUnavailableError,
+    InvalidAnswerError,
+    RequestRefusedError,
+    TooManyRequestsError,
+)
 from dequeuer.core.retry import Backoff
 
 P = ParamSpec("P")
@@ -16,6 +26,8 @@ T = TypeVar("T")
 CALL_BACKOFF: Final = Backoff(initial_s=0.5, max_s=8.0, min_share=0.5)
 RETRY_LIMIT_S: Final = 420.0
 """The key of a submission whose gateway was killed is free again after 5 minutes."""
+QUESTION_RETRY_LIMIT_S: Final = 10.0
+"""Of commands: who asks a question wants an answer, or to hear that there is none."""
 
 
 class Retries:
@@ -30,6 +42,20 @@ class Retries:
         self.limit_s = limit_s
         self.is_known = False
         """Whether the gateway has answered: an address at which nothing ever answered may be wrong."""
+
+    def is_outage(self, error: ClientError) -> bool:
+        """Return whether an error tells of a gateway that is away, not of an address that may be wrong."""
+        return self.is_known or not isinstance(error, GatewayAbsentError | InvalidAnswerError)
+
+    @contextmanager
+    def noted(self) -> Iterator[None]:
+        """Keep that the gateway has answered, when it answers a call that is made within. Raises the error of it."""
+        try:
+            yield
+        except (GatewayBusyError, GatewayLostError, RequestRefusedError):
+            self.is_known = True
+            raise
+        self.is_known = True
 
     async def call(self, function: Callable[P, Awaitable[T]], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """Make a call that may be done twice. Raises the error of the last attempt."""
@@ -52,17 +78,14 @@ class Retries:
         failures = 0
         while True:
             try:
-                result = await function(*args, **kwargs)
+                with self.noted():
+                    return await function(*args, **kwargs)
             except retry_on as error:
-                if isinstance(error, GatewayAbsentError) and not self.is_known:
+                if not self.is_outage(error):
                     raise
-                self.is_known = True
                 ends_at = min(ends_at, loop.time() + self.limit_s)
                 pause_s = max(CALL_BACKOFF.pause_s(failures), error.retry_after_s or 0.0)
                 if loop.time() + pause_s > ends_at:
                     raise
-            else:
-                self.is_known = True
-                return result
             failures += 1
             await asyncio.sleep(pause_s)

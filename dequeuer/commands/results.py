@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final, TypeAlias
 
 from dequeuer.client.errors import GatewayAbsentError, GatewayBusyError, GatewayLostError
+from dequeuer.client.retrying import Retries
 from dequeuer.commands.output import Output, RawOutput
 from dequeuer.commands.replacing import replacing
 from dequeuer.core.retry import Backoff, RetryPolicy
@@ -47,24 +48,29 @@ async def print_chunks(chunks: AsyncIterator[bytes], output: Output, *, cut_off:
         await out.write(b"\n")
 
 
-async def save_chunks(opened: Open, path: Path) -> None:
-    """Write results to a file, which is replaced once they are whole, and written anew when the connection breaks."""
-    was_reached = False
+async def save_chunks(opened: Open, path: Path, retries: Retries) -> None:
+    """Write results to a file, which is replaced once they are whole, and written anew when the connection breaks.
+
+    `retries`: of the client, which know whether the gateway has answered; the file has repeats of its own.
+    """
 
     async def attempt() -> None:
-        nonlocal was_reached
         try:
-            async with opened() as chunks:
-                was_reached = True
-                with replacing(path) as file:
-                    async for chunk in chunks:
-                        file.write(chunk)
-                    file.flush()
-                    # Of many GB it takes minutes. Whoever is interrupted meanwhile leaves no file, also none in part.
-                    await asyncio.to_thread(os.fsync, file.fileno())
+            with retries.noted():
+                async with opened() as chunks:
+                    await _save(chunks, path)
         except GatewayAbsentError as error:
-            if was_reached:  # it is being restarted
-                raise GatewayLostError(str(error)) from error
-            raise
+            if not retries.is_outage(error):
+                raise
+            raise GatewayLostError(str(error)) from error
 
     await FILE_RETRIES.call((GatewayBusyError, GatewayLostError), attempt)
+
+
+async def _save(chunks: AsyncIterator[bytes], path: Path) -> None:
+    with replacing(path) as file:
+        async for chunk in chunks:
+            file.write(chunk)
+        file.flush()
+        # Of many GB it takes minutes. Whoever is interrupted meanwhile leaves no file, also none in part.
+        await asyncio.to_thread(os.fsync, file.fileno())

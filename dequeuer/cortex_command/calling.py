@@ -12,6 +12,8 @@ from dequeuer.client.apis import Apis
 from dequeuer.client.errors import ClientError, GatewayUnavailableError, UntrustedGatewayError
 from dequeuer.client.gateway import Gateway, open_gateway
 from dequeuer.client.job_calls import JobCalls
+from dequeuer.client.jobs import ApiJobs
+from dequeuer.client.retrying import QUESTION_RETRY_LIMIT_S, Retries
 from dequeuer.commands.main import token_of
 from dequeuer.commands.output import Output
 from dequeuer.core.errors import ConfigurationError, DequeuerError, clip, quoted
@@ -61,7 +63,7 @@ class Calls:
     async def _stop_job(self) -> int:
         api_name, job_id = _job_of(self.invocation.words)
         async with self._open(self._environment()) as gateway:
-            answer = await JobCalls(gateway, api_name).stop(job_id)
+            answer = await _jobs(gateway, api_name).stop(job_id)
         if self.invocation.is_json:
             self.output.json({"message": answer.get("message", "")})
         else:
@@ -119,7 +121,7 @@ class Calls:
     async def _show_job(self) -> int:
         api_name, job_id = _job_of(self.invocation.words)
         async with self._open(self._environment()) as gateway:
-            report = await JobCalls(gateway, api_name).report(job_id)
+            report = await _jobs(gateway, api_name).report(job_id)
         if self.invocation.is_json:
             self.output.json(report)
         else:
@@ -168,6 +170,10 @@ async def verify(url: str, settings: CortexCommandSettings) -> None:
     """Ask whether a gateway is at a URL. Raises `ClientError`."""
     async with open_gateway(url, verifies_tls=settings.tls_verify) as gateway:
         await Apis(gateway).verify()
+
+
+def _jobs(gateway: Gateway, api_name: str) -> ApiJobs:
+    return ApiJobs(JobCalls(gateway, api_name), Retries(QUESTION_RETRY_LIMIT_S))
 
 
 def _job_of(words: tuple[str, ...]) -> tuple[str, str]:

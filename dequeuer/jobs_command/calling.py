@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final, TypeAlias
 
-from dequeuer.client.gateway import open_gateway
-from dequeuer.client.job_calls import JobCalls
+from dequeuer.client.client import Client
+from dequeuer.client.jobs import ApiJobs
+from dequeuer.client.retrying import QUESTION_RETRY_LIMIT_S
 from dequeuer.commands.output import Output
 from dequeuer.commands.refusals import status_of
 from dequeuer.jobs_command.following import watch
@@ -15,7 +16,10 @@ from dequeuer.jobs_command.reporting import change, list_jobs, show_status
 from dequeuer.jobs_command.results import write_results
 from dequeuer.jobs_command.submitting import submit
 
-_Call: TypeAlias = Callable[[JobCalls, Options, Output], Awaitable[int]]
+_Call: TypeAlias = Callable[[ApiJobs, Options, Output], Awaitable[int]]
+
+OUTAGE_LIMIT_S: Final = 300.0
+"""Of a gateway while a job is followed."""
 
 
 async def run_call(options: Options, gateway_url: str, output: Output, token: str | None = None) -> int:
@@ -26,11 +30,12 @@ async def run_call(options: Options, gateway_url: str, output: Output, token: st
 
 
 async def _call(options: Options, gateway_url: str, output: Output, token: str | None) -> int:
-    async with open_gateway(gateway_url, token) as gateway:
-        return await _CALLS[options.command](JobCalls(gateway, options.api, options.kind), options, output)
+    limit_s = OUTAGE_LIMIT_S if options.command in _PATIENT else QUESTION_RETRY_LIMIT_S
+    async with Client(gateway_url, token=token, retry_limit_s=limit_s) as client:
+        return await _CALLS[options.command](client.jobs(options.api, options.kind), options, output)
 
 
-async def _watch(jobs: JobCalls, options: Options, output: Output) -> int:
+async def _watch(jobs: ApiJobs, options: Options, output: Output) -> int:
     return await watch(jobs, options.job, options, output, was_submitted=False)
 
 
@@ -44,3 +49,4 @@ _CALLS: Final[Mapping[Command, _Call]] = {
     "pause": change,
     "resume": change,
 }
+_PATIENT: Final[frozenset[Command]] = frozenset({"submit", "watch"})

@@ -10,8 +10,8 @@ from typing import Final, Protocol
 
 from dequeuer.client.errors import ClientError, GatewayUnavailableError, InvalidAnswerError
 from dequeuer.client.following import follow
-from dequeuer.client.job_calls import JobCalls
 from dequeuer.client.job_status import JobStatus
+from dequeuer.client.jobs import ApiJobs
 from dequeuer.commands.output import Output
 from dequeuer.core import clock
 from dequeuer.jobs_command import exit_statuses
@@ -34,7 +34,7 @@ class View(Protocol):
         """Tell what happens to the connection."""
 
 
-async def watch(jobs: JobCalls, job_id: str, options: Options, output: Output, *, was_submitted: bool) -> int:
+async def watch(jobs: ApiJobs, job_id: str, options: Options, output: Output, *, was_submitted: bool) -> int:
     """Follow a job to its end; return the exit status. When it is cancelled, it says that the job goes on.
 
     `was_submitted`: this command has submitted the job. Then only its last status is printed as JSON.
@@ -48,7 +48,7 @@ async def watch(jobs: JobCalls, job_id: str, options: Options, output: Output, *
 
     try:
         async with asyncio.timeout(options.timeout_s) as limit:
-            async with aclosing(follow(jobs, job_id, on_outage=tell, is_known=was_submitted)) as statuses:
+            async with aclosing(follow(jobs.calls, job_id, jobs.retries, on_outage=tell)) as statuses:
                 async for status in statuses:
                     view.show(status)
                     is_known, result = True, exit_statuses.of_job(status)

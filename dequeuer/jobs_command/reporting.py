@@ -5,21 +5,21 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
-from dequeuer.client.job_calls import JobCalls
 from dequeuer.client.job_status import job_status
+from dequeuer.client.jobs import ApiJobs
 from dequeuer.commands.output import Output
 from dequeuer.jobs_command import exit_statuses
 from dequeuer.jobs_command.options import Options
 from dequeuer.jobs_command.texts import job_lines, list_lines, list_row
 
-_CHANGES: Final[Mapping[str, Callable[[JobCalls, str], Awaitable[dict[str, Any]]]]] = {
-    "stop": JobCalls.stop,
-    "pause": JobCalls.pause,
-    "resume": JobCalls.resume,
+_CHANGES: Final[Mapping[str, Callable[[ApiJobs, str], Awaitable[dict[str, Any]]]]] = {
+    "stop": ApiJobs.stop,
+    "pause": ApiJobs.pause,
+    "resume": ApiJobs.resume,
 }
 
 
-async def list_jobs(jobs: JobCalls, options: Options, output: Output) -> int:
+async def list_jobs(jobs: ApiJobs, options: Options, output: Output) -> int:
     """Print the newest jobs."""
     if options.is_json:
         async for status in jobs.newest(options.limit):
@@ -31,7 +31,7 @@ async def list_jobs(jobs: JobCalls, options: Options, output: Output) -> int:
     return exit_statuses.OK
 
 
-async def show_status(jobs: JobCalls, options: Options, output: Output) -> int:
+async def show_status(jobs: ApiJobs, options: Options, output: Output) -> int:
     """Print all that is known of a job."""
     report = await jobs.report(options.job)
     if options.is_json:
@@ -42,7 +42,7 @@ async def show_status(jobs: JobCalls, options: Options, output: Output) -> int:
     return exit_statuses.OK
 
 
-async def change(jobs: JobCalls, options: Options, output: Output) -> int:
+async def change(jobs: ApiJobs, options: Options, output: Output) -> int:
     """Stop, pause or resume a job."""
     answer = await _CHANGES[options.command](jobs, options.job)
     if options.is_json:

@@ -7,7 +7,7 @@ from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
 
 from dequeuer.client.answers import Answer
-from dequeuer.client.job_calls import JobCalls
+from dequeuer.client.jobs import ApiJobs
 from dequeuer.commands.output import Output
 from dequeuer.commands.results import print_chunks, save_chunks
 from dequeuer.core.errors import clip
@@ -16,12 +16,12 @@ from dequeuer.jobs_command import exit_statuses
 from dequeuer.jobs_command.options import Options
 
 
-async def write_results(jobs: JobCalls, options: Options, output: Output) -> int:
+async def write_results(jobs: ApiJobs, options: Options, output: Output) -> int:
     """Write the results to standard output or to a file; return the exit status."""
 
     @asynccontextmanager
     async def opened() -> AsyncIterator[AsyncIterator[bytes]]:
-        async with aclosing(await jobs.results(options.job, options.only)) as answer:
+        async with aclosing(await jobs.calls.results(options.job, options.only)) as answer:
             if options.output is None:
                 _tell_state(answer, output)
             yield answer.chunks()
@@ -33,7 +33,7 @@ async def write_results(jobs: JobCalls, options: Options, output: Output) -> int
             cut_off = "dequeuer jobs: the results are cut off here; --output FILE tries again"
             await print_chunks(chunks, output, cut_off=cut_off)
     else:
-        await save_chunks(opened, Path(options.output))
+        await save_chunks(opened, Path(options.output), jobs.retries)
     return exit_statuses.OK
 
 

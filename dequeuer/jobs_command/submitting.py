@@ -6,7 +6,7 @@ import asyncio
 from typing import Final
 
 from dequeuer.client.errors import GatewayBusyError, GatewayLostError
-from dequeuer.client.job_calls import JobCalls
+from dequeuer.client.jobs import ApiJobs
 from dequeuer.commands.output import Output
 from dequeuer.commands.reading import read_input
 from dequeuer.jobs.submission import MAX_BODY_BYTES
@@ -15,7 +15,7 @@ from dequeuer.jobs_command.following import watch
 from dequeuer.jobs_command.options import Options
 
 
-async def submit(jobs: JobCalls, options: Options, output: Output) -> int:
+async def submit(jobs: ApiJobs, options: Options, output: Output) -> int:
     """Submit the job, and perhaps follow it; return the exit status."""
     submission = await read_input(options.file, MAX_BODY_BYTES, what="the file of the submission", smaller=_SMALLER)
     if options.is_dry_run:
@@ -41,7 +41,7 @@ async def submit(jobs: JobCalls, options: Options, output: Output) -> int:
     return exit_statuses.OK
 
 
-async def _check(jobs: JobCalls, submission: bytes, options: Options, output: Output) -> int:
+async def _check(jobs: ApiJobs, submission: bytes, options: Options, output: Output) -> int:
     async for path in jobs.dry_run(submission):
         if options.is_json:
             output.json({"file": path})

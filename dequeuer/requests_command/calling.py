@@ -8,7 +8,7 @@ from typing import Final, TypeAlias
 from dequeuer.client.client import Client
 from dequeuer.client.errors import AnswerTooLargeError, RequestRefusedError
 from dequeuer.client.requests import ApiRequests
-from dequeuer.client.retrying import RETRY_LIMIT_S
+from dequeuer.client.retrying import QUESTION_RETRY_LIMIT_S, RETRY_LIMIT_S
 from dequeuer.commands.output import Output
 from dequeuer.commands.refusals import status_of, tell_fault
 from dequeuer.requests_command import exit_statuses
@@ -21,9 +21,6 @@ from dequeuer.requests_command.tailing import tail
 from dequeuer.requests_command.waiting import wait
 
 _Call: TypeAlias = Callable[[ApiRequests, Options, Output], Awaitable[int]]
-
-QUESTION_RETRY_LIMIT_S: Final = 10.0
-"""Who asks a question wants an answer, or to hear that there is none."""
 
 _CALLS: Final[Mapping[Command, _Call]] = {
     "submit": submit,

@@ -49,5 +49,5 @@ async def show_end(api: ApiRequests, ended: RequestStatus, options: Options, out
             await print_chunks(chunks, output, cut_off=f"{options.name}: the result is cut off here; {again}")
     else:
         # The file is written anew: repeats of the client would be multiplied by those.
-        await save_chunks(lambda: aclosing(api.chunks_of(ended, tries_again=False)), Path(options.output))
+        await save_chunks(lambda: aclosing(api.chunks_of(ended, tries_again=False)), Path(options.output), api.retries)
     return exit_statuses.OK

@@ -7,20 +7,15 @@ from typing import Final
 
 import pytest
 
-from dequeuer.client import following, job_calls, retrying
+from dequeuer.client import following, retrying
 from dequeuer.commands import results
 from dequeuer.core.retry import Backoff
 
 _NO_PAUSE: Final = Backoff(initial_s=0.0, max_s=0.0)
 
 
-def repeat_job_calls_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let calls about jobs be repeated without a pause, and twice at most."""
-    monkeypatch.setattr(job_calls, "CALL_RETRIES", replace(job_calls.CALL_RETRIES, backoff=_NO_PAUSE, max_attempts=3))
-
-
-def repeat_request_calls_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let calls about requests be repeated after the time that the server asks for, if it asks for one."""
+def repeat_calls_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let calls be repeated after the time that the server asks for, if it asks for one."""
     monkeypatch.setattr(retrying, "CALL_BACKOFF", _NO_PAUSE)
 
 

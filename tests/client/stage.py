@@ -11,6 +11,8 @@ from typing import Any
 
 from dequeuer.client.gateway import open_gateway
 from dequeuer.client.job_calls import JobCalls, Kind
+from dequeuer.client.jobs import ApiJobs
+from dequeuer.client.retrying import Retries
 from tests.jobs.stage import JOB
 from tests.tcp_server import tcp_server
 
@@ -103,6 +105,6 @@ async def canned(*responses: bytes) -> AsyncIterator[CannedGateway]:
 
 
 @asynccontextmanager
-async def calling(url: str, api: str = "sum", kind: Kind | None = None) -> AsyncIterator[JobCalls]:
+async def calling(url: str, api: str = "sum", kind: Kind | None = None) -> AsyncIterator[ApiJobs]:
     async with open_gateway(url) as gateway:
-        yield JobCalls(gateway, api, kind)
+        yield ApiJobs(JobCalls(gateway, api, kind), Retries())

@@ -80,7 +80,7 @@ async def test_jobs_are_those_of_the_same_gateway() -> None:
         assert await client.jobs("sum").stop("0123456789abcdef") == {"message": "stopped"}
 
 
-@pytest.mark.usefixtures("no_backoff")
+@pytest.mark.usefixtures("no_pauses")
 async def test_a_lost_answer_is_asked_for_with_the_same_key() -> None:
     in_use = answer(
         {"status": 409, "detail": "is being stored", "code": "idempotency_key_in_use"}, 409, "application/problem+json"
@@ -95,7 +95,7 @@ async def test_a_lost_answer_is_asked_for_with_the_same_key() -> None:
     assert len(keys) == 1
 
 
-@pytest.mark.usefixtures("no_backoff")
+@pytest.mark.usefixtures("no_pauses")
 async def test_without_a_key_a_lost_answer_is_not_asked_for_again() -> None:
     async with canned(answer({"id": "id1"})) as gateway, Client(gateway.url) as client:
         for send in (client.api("api").submit, client.api("api").run):

@@ -16,8 +16,9 @@ from dequeuer.client.errors import (
     RefusedFault,
     RequestRefusedError,
 )
-from dequeuer.client.following import OUTAGE_LIMIT_S, follow
+from dequeuer.client.following import follow
 from dequeuer.client.job_status import JobStatus, job_status
+from dequeuer.client.retrying import Retries
 from dequeuer.formats.go_json import decode
 from tests.client.pauses import reconnect_at_once
 from tests.client.stage import calling, canned, events, status_fields
@@ -26,6 +27,7 @@ from tests.jobs.stage import JOB
 PENDING, RUNNING, DONE = (
     job_status(decode(json.dumps(status_fields(state)))) for state in ("pending", "running", "succeeded")
 )
+OUTAGE_LIMIT_S = 300.0
 ABSENT, LOST = GatewayAbsentError("absent"), GatewayLostError("lost")
 
 pytestmark = pytest.mark.looptime
@@ -54,7 +56,9 @@ class Outages(list[ClientError]):
 
 async def states(streams: Streams, outages: Outages | None = None, *, is_known: bool = False) -> list[str]:
     told = Outages() if outages is None else outages
-    return [status.state async for status in follow(streams, JOB, on_outage=told.append, is_known=is_known)]
+    retries = Retries(OUTAGE_LIMIT_S)
+    retries.is_known = is_known
+    return [status.state async for status in follow(streams, JOB, retries, on_outage=told.append)]
 
 
 async def test_a_job_is_followed_to_its_end() -> None:
@@ -97,6 +101,7 @@ async def test_an_address_at_which_nothing_listens_is_an_error_at_once(looptime:
         await states(Streams([ABSENT], [DONE]))
     assert looptime == 0.0
     assert await states(Streams([ABSENT], [DONE]), is_known=True) == ["succeeded"]
+    assert await states(Streams([GatewayBusyError("busy")], [ABSENT], [DONE])) == ["succeeded"]
 
 
 async def test_the_page_of_a_load_balancer_is_an_outage_once_the_gateway_was_there() -> None:
@@ -104,6 +109,7 @@ async def test_the_page_of_a_load_balancer_is_an_outage_once_the_gateway_was_the
     outages = Outages()
     assert await states(Streams([RUNNING, LOST], [page], [page], [DONE]), outages) == ["running", "succeeded"]
     assert outages == [page]
+    assert await states(Streams([RUNNING, page], [DONE])) == ["running", "succeeded"]
     with pytest.raises(InvalidAnswerError):
         await states(Streams([page], [DONE]))
     with pytest.raises(InvalidAnswerError):
@@ -130,6 +136,6 @@ async def test_streams_that_are_cut_off_are_taken_up(monkeypatch: pytest.MonkeyP
         canned(first, b"HTTP/1.1 2", events(status_fields("succeeded"))) as gateway,
         calling(gateway.url) as jobs,
     ):
-        found = [status.state async for status in follow(jobs, JOB, on_outage=lambda _: None)]
+        found = [status.state async for status in follow(jobs.calls, JOB, jobs.retries)]
     assert found == ["pending", "running", "succeeded"]
     assert [line for line, _ in gateway.requests] == [f"GET /batch/sum/events?jobID={JOB}"] * 3

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import aclosing, asynccontextmanager
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 
-from dequeuer.client import Client, jobs
+from dequeuer.client import ApiJobs, Client, jobs
 from dequeuer.client.answers import Answer
 from dequeuer.client.errors import (
     AnswerTooLargeError,
@@ -20,10 +21,9 @@ from dequeuer.client.errors import (
     RequestRefusedError,
 )
 from dequeuer.client.gateway import Gateway, open_gateway
-from dequeuer.client.job_calls import PAGE_JOBS, JobCalls, Kind
-from dequeuer.client.retrying import Retries
+from dequeuer.client.job_calls import PAGE_JOBS, JobCalls, JobPage, Kind
+from dequeuer.client.retrying import CALL_BACKOFF, RETRY_LIMIT_S, Retries
 from dequeuer.jobs.deployed_api import DeployedApi
-from tests.client.pauses import reconnect_at_once
 from tests.client.stage import answer, calling, canned, chunked, events, status_fields
 from tests.gateway.jobs import APIS, SUBMISSION, JobStage
 from tests.jobs.stage import JOB, job_spec, seed_job
@@ -34,7 +34,7 @@ BODY = json.dumps(SUBMISSION).encode()
 @asynccontextmanager
 async def served(
     stage: JobStage, api: str = "sum", kind: Kind | None = None, apis: list[DeployedApi] = APIS
-) -> AsyncIterator[JobCalls]:
+) -> AsyncIterator[ApiJobs]:
     async with stage.served(apis) as http, calling(str(http._base_url).rstrip("/"), api, kind) as jobs:
         yield jobs
 
@@ -64,14 +64,14 @@ async def test_the_kind_of_an_api_is_found_out(stage: JobStage) -> None:
         assert (await jobs.report(job_id))["job_status"]["kind"] == "TaskAPI"
     async with served(stage, "train") as jobs:
         assert [status.job_id async for status in jobs.newest(5)] == [job_id]
-    for call in (JobCalls.pause, JobCalls.resume, JobCalls.stop):
+    for call in (ApiJobs.pause, ApiJobs.resume, ApiJobs.stop):
         async with served(stage, "train") as jobs:
             assert job_id in (await call(jobs, job_id))["message"]
     async with served(stage, "train") as jobs, aclosing(jobs.events(job_id)) as statuses:
         assert (await anext(statuses)).kind == "TaskAPI"
     async with served(stage, "train") as jobs:
         with pytest.raises(RequestRefusedError, match="submitted without output"):
-            await jobs.results(job_id, None)
+            await anext(jobs.results(job_id))
     async with served(stage, "train", "batch") as jobs:
         with pytest.raises(RequestRefusedError, match="only allowed for BatchAPI"):
             await jobs.report(job_id)
@@ -151,7 +151,7 @@ async def test_a_dry_run_that_is_cut_off_is_not_valid(response: bytes, error: ty
 async def test_a_submission_is_sent_once() -> None:
     busy = answer({"kind": "error", "message": "try again"}, 503)
     for response, error in ((busy, GatewayBusyError), (b"HTTP/1.1 200", GatewayLostError)):
-        async with canned(response) as gateway, calling(gateway.url) as jobs:
+        async with canned(response, answer({"job_id": JOB})) as gateway, calling(gateway.url) as jobs:
             with pytest.raises(error):
                 await jobs.submit(BODY)
             assert gateway.requests == [("POST /batch/sum", BODY)]
@@ -182,14 +182,15 @@ async def test_a_name_that_is_none_is_part_of_no_path() -> None:
             pass
 
 
-async def test_a_job_is_followed_through_lost_connections(monkeypatch: pytest.MonkeyPatch) -> None:
-    reconnect_at_once(monkeypatch)
+@pytest.mark.usefixtures("no_pauses")
+async def test_a_job_is_followed_through_lost_connections() -> None:
     streams = events(status_fields("running"), whole=False), b"HTTP/1.1", events(status_fields("succeeded"))
     async with canned(*streams) as gateway, Client(gateway.url) as client:
         seen = [status.state async for status in client.jobs("sum", "batch").events(JOB)]
     assert (seen, len(gateway.requests)) == (["running", "succeeded"], 3)
 
 
+@pytest.mark.usefixtures("no_pauses")
 async def test_a_gateway_that_has_answered_may_be_away_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
     async def open_later(self: Gateway, *args: Any, **more: Any) -> Answer:
         if absent:
@@ -198,7 +199,6 @@ async def test_a_gateway_that_has_answered_may_be_away_for_a_while(monkeypatch: 
 
     opened, absent = Gateway.open, [GatewayAbsentError("nothing listens")]
     monkeypatch.setattr(Gateway, "open", open_later)
-    reconnect_at_once(monkeypatch)
     report, page = answer({"job_status": status_fields()}), answer([status_fields()])
     responses = answer({"job_id": JOB}), events(status_fields("succeeded")), report, page
     async with canned(*responses) as gateway, Client(gateway.url) as client:
@@ -216,24 +216,78 @@ async def test_a_gateway_that_has_answered_may_be_away_for_a_while(monkeypatch: 
         with pytest.raises(GatewayAbsentError):  # it is sent once, and surely was not
             await api.submit(BODY)
     assert len(gateway.requests) == 4
-    async with canned(report) as gateway, calling(gateway.url) as calls:
-        await calls.report(JOB)
-        absent += [GatewayAbsentError("nothing listens")]
-        with pytest.raises(GatewayAbsentError):  # of a command
-            await calls.report(JOB)
 
 
 @pytest.mark.parametrize(
     "first",
-    [answer({"kind": "error", "message": "no such job"}, 404), answer({"kind": "error", "message": "later"}, 503)],
-    ids=["refused", "busy"],
+    [
+        answer({"kind": "error", "message": "no such job"}, 404),
+        answer({"kind": "error", "message": "later"}, 503),
+        b"HTTP/1.1",
+    ],
+    ids=["refused", "busy", "lost"],
 )
-async def test_a_gateway_that_refuses_is_known(first: bytes) -> None:
+async def test_a_gateway_that_answers_what_is_asked_once_is_known(first: bytes) -> None:
     async with canned(first) as gateway, open_gateway(gateway.url) as opened:
-        retries = Retries()
-        with pytest.raises((RequestRefusedError, GatewayBusyError)):
-            await JobCalls(opened, "sum", "batch", retries).submit(BODY)
-    assert retries.is_known
+        apis = [ApiJobs(JobCalls(opened, "sum", "batch"), Retries()) for _ in range(3)]
+        one, other, third = apis
+        for call in (one.submit(BODY), anext(other.dry_run(BODY)), anext(third.results(JOB))):
+            with pytest.raises((RequestRefusedError, GatewayBusyError, GatewayLostError)):
+                await call
+    assert [api.retries.is_known for api in apis] == [True] * 3
+
+
+@pytest.mark.usefixtures("no_pauses")
+async def test_checks_of_submissions_and_results_are_asked_for_once() -> None:
+    async with canned(answer({"kind": "error", "message": "later"}, 503)) as gateway, calling(gateway.url) as api:
+        for call in (api.dry_run(BODY), api.results(JOB)):
+            gateway.requests.clear()
+            with pytest.raises(GatewayBusyError):
+                await anext(call)
+            assert len(gateway.requests) == 1
+
+
+class Away(JobCalls):
+    """The calls at a gateway that is away. `error`: of each; `times`: of them."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(None, "sum")  # type: ignore[arg-type] # nothing is sent
+        self.error = error
+        self.times: list[float] = []
+
+    async def page(self, *, limit: int, after: str) -> JobPage:
+        self._fail()
+
+    async def _call(self, method: str, query: Mapping[str, str]) -> dict[str, Any]:
+        self._fail()
+
+    def _fail(self) -> NoReturn:
+        self.times.append(asyncio.get_running_loop().time())
+        raise self.error
+
+
+@pytest.mark.looptime
+@pytest.mark.parametrize("limit_s", [RETRY_LIMIT_S, 60.0, 0.0])
+@pytest.mark.parametrize("name", ["report", "newest", "stop", "pause", "resume"])
+async def test_calls_are_repeated_as_long_as_those_about_requests(name: str, limit_s: float) -> None:
+    loop = asyncio.get_running_loop()
+    for error in (GatewayLostError("lost"), GatewayBusyError("busy"), GatewayAbsentError("absent")):
+        retries = Retries(limit_s)
+        retries.is_known = True
+        calls, began = Away(error), loop.time()
+        call = getattr(ApiJobs(calls, retries), name)(JOB if name != "newest" else 5)
+        # Of one that is away it is never said that it may have done what it was asked for.
+        with pytest.raises(type(error)):
+            await (anext(call) if name == "newest" else call)
+        assert max(0.0, limit_s - CALL_BACKOFF.max_s) <= loop.time() - began <= limit_s
+        assert len(calls.times) == 1 or limit_s
+
+
+@pytest.mark.looptime
+async def test_the_time_that_the_gateway_asks_for_is_waited(looptime: float) -> None:
+    with pytest.raises(GatewayBusyError):
+        await ApiJobs(Away(GatewayBusyError("busy", 30.0)), Retries(100.0)).stop(JOB)
+    assert looptime == 90.0
 
 
 async def test_a_job_is_followed_no_longer_through_an_outage_than_calls_are_repeated() -> None:

@@ -269,7 +269,7 @@ async def test_the_bytes_of_a_result_are_those_of_the_container(store: Store, ga
         assert status.result() == {"n": 1.1, "text": "ä"}
 
 
-@pytest.mark.usefixtures("no_backoff")
+@pytest.mark.usefixtures("no_pauses")
 async def test_a_large_result_is_asked_for_again_when_none_of_it_came() -> None:
     told = answer(BEGIN + b'"result_bytes":10}')
     whole = answer(BEGIN + b'"result":"xxxxxxxx"}')

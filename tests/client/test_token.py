@@ -35,7 +35,7 @@ async def test_the_gateway_gets_it() -> None:
     async with canned(answer(b"[]")) as gateway:
         for token in ("dq_a", None):
             async with open_gateway(gateway.url, token) as client:
-                assert [one async for one in JobCalls(client, "sum", "batch").newest(1)] == []
+                assert (await JobCalls(client, "sum", "batch").page(limit=1, after="")).jobs == ()
     with_token, without = gateway.heads
     assert "\r\nAuthorization: Bearer dq_a\r\n" in with_token
     assert "Authorization" not in without

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import signal
 import ssl
@@ -9,10 +10,13 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from aiohttp import web
 
+from dequeuer.client.errors import GatewayLostError
+from dequeuer.client.job_calls import JobCalls
 from dequeuer.cortex_command import calling
 from dequeuer.gateway.access.gate import ANYONE, Access
 from dequeuer.gateway.application import make_app
@@ -235,6 +239,28 @@ async def test_watching_asks_again_through_an_outage_and_ends_at_a_refusal(
         done = await call(tmp_path, "get", "-w", "--env", "dev")
     assert done.lines == ["no apis are deployed"] * 2
     assert (done.status, done.err) == (1, "error: busy\nerror: no more\n")
+
+
+@pytest.mark.looptime
+async def test_a_gateway_that_is_away_is_asked_about_a_job_again_for_ten_seconds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = 0
+
+    async def away(_jobs: JobCalls, _job_id: str) -> dict[str, Any]:
+        nonlocal asked
+        asked += 1
+        await asyncio.sleep(1.0)
+        raise GatewayLostError("lost")
+
+    monkeypatch.setattr(JobCalls, "stop", away)
+    monkeypatch.setattr(JobCalls, "report", away)
+    write_environments(tmp_path, "dev", dev="http://127.0.0.1:1")
+    for line in (["delete", "sum", JOB], ["get", "sum", JOB]):
+        asked = 0
+        done = await call(tmp_path, *line)
+        # 10 s from the end of the first one to the begin of the last one.
+        assert (done.status, done.err, asked) == (1, "error: lost\n", 12)
 
 
 async def test_a_server_without_a_trusted_certificate_is_asked_only_if_that_is_meant(tmp_path: Path) -> None:

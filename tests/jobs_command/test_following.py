@@ -1,12 +1,11 @@
 from __future__ import annotations
 
 import json
-from functools import partial
 
 import pytest
 
-from dequeuer.client.following import follow
-from dequeuer.jobs_command import following
+from dequeuer.client.following import RECONNECT_BACKOFF
+from dequeuer.jobs_command import calling, following
 from tests.client.stage import HOLD, answer, canned, chunked, event, events, status_fields
 from tests.jobs.stage import JOB
 from tests.jobs_command.stage import call
@@ -67,7 +66,8 @@ async def test_an_outage_is_told_and_survived() -> None:
 
 
 async def test_an_outage_without_end_says_that_the_job_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(following, "follow", partial(follow, outage_limit_s=-1.0))
+    monkeypatch.setattr(calling, "OUTAGE_LIMIT_S", 0.0)
+    monkeypatch.setattr("dequeuer.client.following.RECONNECT_BACKOFF", RECONNECT_BACKOFF)
     busy = answer({"kind": "error", "message": "S3 is away"}, 503)
     async with canned(chunked(event(status_fields()), whole=False), busy) as gateway:
         done = await call(gateway.url, "watch", "sum", JOB)

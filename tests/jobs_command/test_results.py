@@ -81,8 +81,9 @@ async def test_a_file_that_is_not_whole_replaces_nothing(file: Path, response: b
     assert content(file) == b"old"
 
 
+@pytest.mark.parametrize("first", [CUT, answer({"kind": "error", "message": "x"}, 503)], ids=["cut off", "busy"])
 async def test_a_file_is_written_anew_when_the_gateway_is_restarted(
-    file: Path, monkeypatch: pytest.MonkeyPatch
+    file: Path, monkeypatch: pytest.MonkeyPatch, first: bytes
 ) -> None:
     results, calls = JobCalls.results, 0
 
@@ -94,9 +95,25 @@ async def test_a_file_is_written_anew_when_the_gateway_is_restarted(
         return await results(jobs, job_id, only)
 
     monkeypatch.setattr(JobCalls, "results", away_at_the_second_call)
-    async with canned(CUT, WHOLE) as gateway:
+    async with canned(first, WHOLE) as gateway:
         assert (await call(gateway.url, "results", "sum", JOB, "--output", str(file))).status == 0
     assert content(file) == LINES
+
+
+async def test_an_address_at_which_nothing_listens_is_asked_once_for_a_file(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = 0
+
+    async def absent(_jobs: JobCalls, _job_id: str, _only: Only | None) -> Answer:
+        nonlocal calls
+        calls += 1
+        raise GatewayAbsentError("nothing listens")
+
+    monkeypatch.setattr(JobCalls, "results", absent)
+    done = await call("http://127.0.0.1:1", "results", "sum", JOB, "--output", str(file))
+    assert (done.status, calls) == (7, 1)
+    assert "is it the address of the gateway?" in done.err
 
 
 @needs_proc

@@ -75,8 +75,8 @@ MUTATIONS = [
     Mutation(
         name="the client submits without a key again when the answer was lost",
         module="client/requests.py",
-        old="        call = self._retries.call if submission.has_key else self._retries.call_once\n",
-        new="        call = self._retries.call\n",
+        old="        call = self.retries.call if submission.has_key else self.retries.call_once\n",
+        new="        call = self.retries.call\n",
         tests=("tests/client/test_client.py::test_without_a_key_a_lost_answer_is_not_asked_for_again",),
     ),
     Mutation(
@@ -1789,11 +1789,24 @@ MUTATIONS = [
     ),
     Mutation(
         name="a submission whose answer was lost is sent again",
-        module="client/job_calls.py",
-        old='answer = await self._open("POST", "", {}, idle_timeout_s=SUBMIT_IDLE_TIMEOUT_S, body=submission)\n',
-        new="answer = await CALL_RETRIES.call((GatewayBusyError, GatewayLostError), self._gateway.open, "
-        '"POST", f"/batch/{self._api_name}", {}, idle_timeout_s=9, body=submission)\n',
-        tests=("tests/client/test_jobs.py",),
+        module="client/jobs.py",
+        old="            return await self.calls.submit(submission)\n",
+        new="            return await self.retries.call(self.calls.submit, submission)\n",
+        tests=("tests/client/test_jobs.py::test_a_submission_is_sent_once",),
+    ),
+    Mutation(
+        name="an address at which nothing ever listened is a gateway that is away",
+        module="client/retrying.py",
+        old="return self.is_known or not isinstance(error, GatewayAbsentError | InvalidAnswerError)",
+        new="return True",
+        tests=("tests/client/test_retrying.py", "tests/client/test_following.py"),
+    ),
+    Mutation(
+        name="a gateway that is restarted is an address at which nothing listens",
+        module="client/retrying.py",
+        old="return self.is_known or not isinstance(error, GatewayAbsentError | InvalidAnswerError)",
+        new="return not isinstance(error, GatewayAbsentError | InvalidAnswerError)",
+        tests=("tests/client/test_jobs.py::test_a_gateway_that_has_answered_may_be_away_for_a_while",),
     ),
     Mutation(
         name="a dry run that was cut off is valid",

@@ -2,12 +2,12 @@ from __future__ import annotations
 
 import pytest
 
-from tests.client.pauses import reconnect_at_once, repeat_request_calls_at_once, write_files_at_once
+from tests.client.pauses import reconnect_at_once, repeat_calls_at_once, write_files_at_once
 
 
 @pytest.fixture(autouse=True)
 def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     """Within the test, nothing is repeated after a pause."""
-    repeat_request_calls_at_once(monkeypatch)
+    repeat_calls_at_once(monkeypatch)
     reconnect_at_once(monkeypatch)
     write_files_at_once(monkeypatch)
