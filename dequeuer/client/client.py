@@ -89,7 +89,8 @@ class Client:
 
     def jobs(self, name: str, kind: Kind | None = None) -> ApiJobs:
         """Return the jobs of a batch or task API. `kind`: None: the gateway is asked."""
-        return ApiJobs(JobCalls(self._gateway, name, kind), self._retries)
+        calls = JobCalls(self._gateway, name, kind, on_answer=self._retries.note_answer)
+        return ApiJobs(calls, self._retries)
 
     async def call(
         self, api: str, path: str = "", body: bytes | Any = None, **options: Unpack[CallOptions]

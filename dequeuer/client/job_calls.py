@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any, Final, Literal, TypeAlias
@@ -65,13 +65,22 @@ class JobCalls:
         gateway: that serves the API.
         api_name: of the API.
         kind: of the API; None: the gateway is asked for a batch API, then for a task API.
+        on_answer: is called when the gateway has answered and the call is not over.
     """
 
-    def __init__(self, gateway: Gateway, api_name: str, kind: Kind | None = None) -> None:
+    def __init__(
+        self,
+        gateway: Gateway,
+        api_name: str,
+        kind: Kind | None = None,
+        *,
+        on_answer: Callable[[], None] = lambda: None,
+    ) -> None:
         if not is_job_api_name(api_name):  # it becomes a part of paths
             raise ValueError(f'"{clip(api_name)}" is not the name of an API')
         self._gateway = gateway
         self._api_name = api_name
+        self._on_answer = on_answer
         self._kind: Kind = kind or "batch"
         self._is_known = kind is not None
 
@@ -168,6 +177,7 @@ class JobCalls:
         except RequestRefusedError as error:
             if self._is_known or error.faults[0].kind != _WRONG_KIND or "of kind TaskAPI" not in str(error):
                 raise
+            self._on_answer()
             self._kind = "task"
             answer = await send()
         self._is_known = True

@@ -47,15 +47,19 @@ class Retries:
         """Return whether an error tells of a gateway that is away, not of an address that may be wrong."""
         return self.is_known or not isinstance(error, GatewayAbsentError | InvalidAnswerError)
 
+    def note_answer(self) -> None:
+        """Keep that the gateway has answered."""
+        self.is_known = True
+
     @contextmanager
     def noted(self) -> Iterator[None]:
         """Keep that the gateway has answered, when it answers a call that is made within. Raises the error of it."""
         try:
             yield
         except (GatewayBusyError, GatewayLostError, RequestRefusedError):
-            self.is_known = True
+            self.note_answer()
             raise
-        self.is_known = True
+        self.note_answer()
 
     async def call(self, function: Callable[P, Awaitable[T]], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """Make a call that may be done twice. Raises the error of the last attempt."""

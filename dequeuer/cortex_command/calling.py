@@ -173,7 +173,8 @@ async def verify(url: str, settings: CortexCommandSettings) -> None:
 
 
 def _jobs(gateway: Gateway, api_name: str) -> ApiJobs:
-    return ApiJobs(JobCalls(gateway, api_name), Retries(QUESTION_RETRY_LIMIT_S))
+    retries = Retries(QUESTION_RETRY_LIMIT_S)
+    return ApiJobs(JobCalls(gateway, api_name, on_answer=retries.note_answer), retries)
 
 
 def _job_of(words: tuple[str, ...]) -> tuple[str, str]:

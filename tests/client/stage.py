@@ -7,9 +7,13 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
-from dequeuer.client.gateway import open_gateway
+import pytest
+
+from dequeuer.client.answers import Answer
+from dequeuer.client.errors import ClientError, RefusedFault, RequestRefusedError
+from dequeuer.client.gateway import Gateway, open_gateway
 from dequeuer.client.job_calls import JobCalls, Kind
 from dequeuer.client.jobs import ApiJobs
 from dequeuer.client.retrying import Retries
@@ -107,4 +111,39 @@ async def canned(*responses: bytes) -> AsyncIterator[CannedGateway]:
 @asynccontextmanager
 async def calling(url: str, api: str = "sum", kind: Kind | None = None) -> AsyncIterator[ApiJobs]:
     async with open_gateway(url) as gateway:
-        yield ApiJobs(JobCalls(gateway, api, kind), Retries())
+        retries = Retries()
+        yield ApiJobs(JobCalls(gateway, api, kind, on_answer=retries.note_answer), retries)
+
+
+OF_A_TASK: Final = RequestRefusedError(
+    400, [RefusedFault("resources.operation_is_only_supported_for_kind", "not supported for train of kind TaskAPI")]
+)
+"""The refusal of a call about a batch API."""
+
+
+class Told(Answer):
+    """An answer without a connection, for virtual time."""
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+    async def aclose(self) -> None:
+        pass
+
+    async def json(self, max_bytes: int) -> Any:
+        return self.value
+
+
+def tell(monkeypatch: pytest.MonkeyPatch, *outcomes: ClientError | Told) -> list[str]:
+    """Let each gateway give these answers, one a request, without a connection; return methods and paths."""
+    left, asked = list(outcomes), list[str]()
+
+    async def open_told(_gateway: Gateway, method: str, path: str, *_: object, **__: object) -> Answer:
+        asked.append(f"{method} {path}")
+        outcome = left.pop(0)
+        if isinstance(outcome, ClientError):
+            raise outcome
+        return outcome
+
+    monkeypatch.setattr(Gateway, "open", open_told)
+    return asked

@@ -24,7 +24,7 @@ from dequeuer.client.gateway import Gateway, open_gateway
 from dequeuer.client.job_calls import PAGE_JOBS, JobCalls, JobPage, Kind
 from dequeuer.client.retrying import CALL_BACKOFF, RETRY_LIMIT_S, Retries
 from dequeuer.jobs.deployed_api import DeployedApi
-from tests.client.stage import answer, calling, canned, chunked, events, status_fields
+from tests.client.stage import OF_A_TASK, Told, answer, calling, canned, chunked, events, status_fields, tell
 from tests.gateway.jobs import APIS, SUBMISSION, JobStage
 from tests.jobs.stage import JOB, job_spec, seed_job
 
@@ -235,6 +235,17 @@ async def test_a_gateway_that_answers_what_is_asked_once_is_known(first: bytes) 
             with pytest.raises((RequestRefusedError, GatewayBusyError, GatewayLostError)):
                 await call
     assert [api.retries.is_known for api in apis] == [True] * 3
+
+
+@pytest.mark.looptime
+async def test_a_gateway_that_refuses_to_serve_a_task_api_as_a_batch_api_is_known(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    absent = GatewayAbsentError("nothing listens")
+    asked = tell(monkeypatch, OF_A_TASK, absent, absent, Told({"job_status": status_fields()}))
+    async with Client("http://127.0.0.1:1") as client:
+        assert (await client.jobs("train").report(JOB))["job_status"]["status"] == "running"
+    assert asked == ["GET /batch/train", *["GET /tasks/train"] * 3]
 
 
 @pytest.mark.usefixtures("no_pauses")

@@ -15,14 +15,14 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from dequeuer.client.errors import GatewayLostError
+from dequeuer.client.errors import GatewayAbsentError, GatewayLostError
 from dequeuer.client.job_calls import JobCalls
 from dequeuer.cortex_command import calling
 from dequeuer.gateway.access.gate import ANYONE, Access
 from dequeuer.gateway.application import make_app
 from dequeuer.gateway.endpoints import Endpoint, Endpoints, load_endpoints
 from tests.certificates import self_signed
-from tests.client.stage import answer, canned, refusal, status_fields
+from tests.client.stage import OF_A_TASK, Told, answer, canned, refusal, status_fields, tell
 from tests.cortex_command.stage import call, content, process, start, write_environments
 from tests.gateway.access.stage import entry, make_tokens
 from tests.gateway.fakes import URL, FakeQueue, Store, make_gateway, serving
@@ -261,6 +261,16 @@ async def test_a_gateway_that_is_away_is_asked_about_a_job_again_for_ten_seconds
         done = await call(tmp_path, *line)
         # 10 s from the end of the first one to the begin of the last one.
         assert (done.status, done.err, asked) == (1, "error: lost\n", 12)
+
+
+@pytest.mark.looptime
+async def test_a_gateway_that_is_restarted_while_it_is_asked_for_the_kind_of_an_api_is_asked_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = tell(monkeypatch, OF_A_TASK, GatewayAbsentError("nothing listens"), Told({"message": "stopped"}))
+    write_environments(tmp_path, "dev", dev="http://127.0.0.1:1")
+    assert (await call(tmp_path, "delete", "train", JOB)).lines == ["stopped"]
+    assert asked == ["DELETE /batch/train", *["DELETE /tasks/train"] * 2]
 
 
 async def test_a_server_without_a_trusted_certificate_is_asked_only_if_that_is_meant(tmp_path: Path) -> None:
