@@ -100,6 +100,7 @@ class JobCalls:
         """Check a submission; yield the path of each of its files. It is valid once all of them came."""
         query = {"dryRun": "true"}
         answer = await self._open("POST", "", query, idle_timeout_s=DRY_RUN_IDLE_TIMEOUT_S, body=submission)
+        self._on_answer()
         async with aclosing(answer):
             rest = b""
             async for chunk in answer.chunks():

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import Final, ParamSpec, TypeVar
 
 from dequeuer.client.errors import (
+    AnswerTooLargeError,
     ClientError,
     GatewayAbsentError,
     GatewayBusyError,
@@ -56,7 +57,7 @@ class Retries:
         """Keep that the gateway has answered, when it answers a call that is made within. Raises the error of it."""
         try:
             yield
-        except (GatewayBusyError, GatewayLostError, RequestRefusedError):
+        except (GatewayBusyError, GatewayLostError, RequestRefusedError, AnswerTooLargeError):
             self.note_answer()
             raise
         self.note_answer()

@@ -248,6 +248,27 @@ async def test_a_gateway_that_refuses_to_serve_a_task_api_as_a_batch_api_is_know
     assert asked == ["GET /batch/train", *["GET /tasks/train"] * 3]
 
 
+class Checking(Told):
+    """The answer of a dry run: the gateway looks for files."""
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        await asyncio.Event().wait()
+        yield b""
+
+
+@pytest.mark.looptime
+async def test_a_gateway_that_checks_a_submission_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    outcomes = Checking(None), GatewayAbsentError("nothing listens"), Told({"job_status": status_fields()})
+    asked = tell(monkeypatch, *outcomes)
+    async with Client("http://127.0.0.1:1") as client:
+        api = client.jobs("sum", "batch")
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(1.0):
+                await anext(api.dry_run(BODY))
+        assert (await api.report(JOB))["job_status"]["status"] == "running"
+    assert len(asked) == 3
+
+
 @pytest.mark.usefixtures("no_pauses")
 async def test_checks_of_submissions_and_results_are_asked_for_once() -> None:
     async with canned(answer({"kind": "error", "message": "later"}, 503)) as gateway, calling(gateway.url) as api:

@@ -7,6 +7,7 @@ import asyncio
 import pytest
 
 from dequeuer.client.errors import (
+    AnswerTooLargeError,
     ClientError,
     GatewayAbsentError,
     GatewayBusyError,
@@ -94,6 +95,14 @@ async def test_an_address_at_which_nothing_ever_answered_is_told_at_once() -> No
         await retries.call(call)
     assert len(call.times) == 1
     assert await retries.call(Call(BUSY, ABSENT, None)) == "done"
+
+
+@pytest.mark.parametrize("error", [REFUSED, AnswerTooLargeError("more than 8 bytes")])
+async def test_a_gateway_whose_answer_is_an_error_of_the_call_is_known(error: ClientError) -> None:
+    retries = Retries()
+    with pytest.raises(type(error)):
+        await retries.call(Call(error))
+    assert await retries.call(Call(ABSENT, None)) == "done"
 
 
 async def test_what_must_not_be_done_twice_is_asked_again_only_when_nothing_was_done(retries: Retries) -> None:
