@@ -25,6 +25,7 @@ class ClientOptions(TypedDict, total=False):
 
     token: str | None
     retry_limit_s: float
+    retry_limit_from_begin: bool
     max_result_bytes: int
     max_connections: int
 
@@ -36,6 +37,7 @@ class Client:
         url: of the gateway; None: `DEQUEUER_GATEWAY_URL`.
         token: of the caller. None: that in the file that `DEQUEUER_TOKEN_FILE` names; without it none is sent.
         retry_limit_s: how long calls are made again while the gateway cannot be used, seconds.
+        retry_limit_from_begin: whether that time begins with each call; else when the call fails first.
         max_result_bytes: a larger result is not read.
         max_connections: at the same time; further calls wait for one.
 
@@ -44,12 +46,13 @@ class Client:
         ValueError: a limit is not allowed.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each of them is left out mostly
         self,
         url: str | None = None,
         *,
         token: str | None = None,
         retry_limit_s: float = RETRY_LIMIT_S,
+        retry_limit_from_begin: bool = False,
         max_result_bytes: int = MAX_RESULT_BYTES,
         max_connections: int = MAX_CONNECTIONS,
     ) -> None:
@@ -68,7 +71,7 @@ class Client:
         self._token = token
         self._max_result_bytes = max_result_bytes
         self._max_connections = max_connections
-        self._retries = Retries(retry_limit_s)
+        self._retries = Retries(retry_limit_s, from_begin=retry_limit_from_begin)
         self._stack = AsyncExitStack()
         self._opened: Gateway | None = None
 

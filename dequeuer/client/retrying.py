@@ -28,7 +28,7 @@ CALL_BACKOFF: Final = Backoff(initial_s=0.5, max_s=8.0, min_share=0.5)
 RETRY_LIMIT_S: Final = 420.0
 """The key of a submission whose gateway was killed is free again after 5 minutes."""
 QUESTION_RETRY_LIMIT_S: Final = 10.0
-"""Of commands: who asks a question wants an answer, or to hear that there is none."""
+"""Of commands, from the begin of a call: who asks a question wants an answer, or to hear that there is none."""
 
 
 class Retries:
@@ -37,10 +37,13 @@ class Retries:
     Args:
         limit_s: no call is made again later than this after it failed first, seconds. Streams of events, too, are not
             opened again later than this after the gateway went away.
+        from_begin: the limit counts from the begin of a call. A gateway that hangs takes a minute of it before the call
+            fails first.
     """
 
-    def __init__(self, limit_s: float = RETRY_LIMIT_S) -> None:
+    def __init__(self, limit_s: float = RETRY_LIMIT_S, *, from_begin: bool = False) -> None:
         self.limit_s = limit_s
+        self._from_begin = from_begin
         self.is_known = False
         """Whether the gateway has answered: an address at which nothing ever answered may be wrong."""
 
@@ -79,7 +82,7 @@ class Retries:
         **kwargs: P.kwargs,
     ) -> T:
         loop = asyncio.get_running_loop()
-        ends_at = math.inf
+        ends_at = loop.time() + self.limit_s if self._from_begin else math.inf
         failures = 0
         while True:
             try:

@@ -173,7 +173,7 @@ async def verify(url: str, settings: CortexCommandSettings) -> None:
 
 
 def _jobs(gateway: Gateway, api_name: str) -> ApiJobs:
-    retries = Retries(QUESTION_RETRY_LIMIT_S)
+    retries = Retries(QUESTION_RETRY_LIMIT_S, from_begin=True)
     return ApiJobs(JobCalls(gateway, api_name, on_answer=retries.note_answer), retries)
 
 

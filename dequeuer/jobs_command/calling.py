@@ -30,8 +30,10 @@ async def run_call(options: Options, gateway_url: str, output: Output, token: st
 
 
 async def _call(options: Options, gateway_url: str, output: Output, token: str | None) -> int:
-    limit_s = OUTAGE_LIMIT_S if options.command in _PATIENT else QUESTION_RETRY_LIMIT_S
-    async with Client(gateway_url, token=token, retry_limit_s=limit_s) as client:
+    is_question = options.command not in _PATIENT
+    limit_s = QUESTION_RETRY_LIMIT_S if is_question else OUTAGE_LIMIT_S
+    client = Client(gateway_url, token=token, retry_limit_s=limit_s, retry_limit_from_begin=is_question)
+    async with client:
         return await _CALLS[options.command](client.jobs(options.api, options.kind), options, output)
 
 

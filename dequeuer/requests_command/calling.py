@@ -45,8 +45,15 @@ async def run_call(options: Options, gateway_url: str, output: Output, token: st
 
 
 async def _call(options: Options, gateway_url: str, output: Output, token: str | None) -> int:
-    limit_s = RETRY_LIMIT_S if options.command in _PATIENT else QUESTION_RETRY_LIMIT_S
-    async with Client(gateway_url, token=token, retry_limit_s=limit_s, max_result_bytes=MAX_RESULT_BYTES) as client:
+    is_question = options.command not in _PATIENT
+    client = Client(
+        gateway_url,
+        token=token,
+        retry_limit_s=QUESTION_RETRY_LIMIT_S if is_question else RETRY_LIMIT_S,
+        retry_limit_from_begin=is_question,
+        max_result_bytes=MAX_RESULT_BYTES,
+    )
+    async with client:
         try:
             return await _CALLS[options.command](client.api(options.api), options, output)
         except RequestRefusedError as error:

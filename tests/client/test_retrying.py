@@ -18,6 +18,7 @@ from dequeuer.client.errors import (
     TooManyRequestsError,
 )
 from dequeuer.client.retrying import CALL_BACKOFF, RETRY_LIMIT_S, Retries
+from tests.client.pauses import repeat_calls_at_once
 
 pytestmark = pytest.mark.looptime
 
@@ -78,6 +79,22 @@ async def test_the_time_counts_from_the_first_failure() -> None:
             raise LOST
 
     await retries.call(slow)
+
+
+@pytest.mark.parametrize(("takes_s", "calls"), [(60.0, 1), (4.0, 3)])
+async def test_the_time_of_a_question_counts_from_its_begin(
+    monkeypatch: pytest.MonkeyPatch, looptime: float, takes_s: float, calls: int
+) -> None:
+    repeat_calls_at_once(monkeypatch)
+    retries, call = Retries(limit_s=10.0, from_begin=True), Call(LOST)
+
+    async def slow() -> None:
+        await asyncio.sleep(takes_s)
+        await call()
+
+    with pytest.raises(GatewayLostError):
+        await retries.call(slow)
+    assert (looptime, len(call.times)) == (calls * takes_s, calls)
 
 
 @pytest.mark.parametrize("error", [REFUSED, INVALID])

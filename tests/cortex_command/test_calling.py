@@ -259,8 +259,8 @@ async def test_a_gateway_that_is_away_is_asked_about_a_job_again_for_ten_seconds
     for line in (["delete", "sum", JOB], ["get", "sum", JOB]):
         asked = 0
         done = await call(tmp_path, *line)
-        # 10 s from the end of the first one to the begin of the last one.
-        assert (done.status, done.err, asked) == (1, "error: lost\n", 12)
+        # 10 s from the begin of the first one to that of the last one.
+        assert (done.status, done.err, asked) == (1, "error: lost\n", 11)
 
 
 @pytest.mark.looptime

@@ -36,12 +36,14 @@ class Calls(JobCalls):
     Args:
         errors: of the calls, one each, the last one again and again.
         until_s: when it is there again, in the time of the loop.
+        hangs_s: how long each call takes.
     """
 
-    def __init__(self, *errors: ClientError, until_s: float = 1e9) -> None:
+    def __init__(self, *errors: ClientError, until_s: float = 1e9, hangs_s: float = 0.0) -> None:
         super().__init__(None, "sum")  # type: ignore[arg-type] # nothing is sent
         self.errors = list(errors)
         self.until_s = until_s
+        self.hangs_s = hangs_s
         self.asked = 0
 
     async def submit(self, submission: bytes) -> dict[str, Any]:
@@ -50,19 +52,20 @@ class Calls(JobCalls):
     async def page(self, *, limit: int, after: str) -> JobPage:
         if not after:
             return JobPage(jobs=(RUNNING,), following=JOB)
-        self._away()
+        await self._away()
         return JobPage(jobs=(DONE,), following="")
 
     async def events(self, job_id: str) -> AsyncGenerator[JobStatus, None]:
-        self._away()
+        await self._away()
         yield DONE
 
     async def _call(self, method: str, query: Mapping[str, str]) -> dict[str, Any]:
-        self._away()
+        await self._away()
         return {"message": "done", "job_status": RUNNING.fields}
 
-    def _away(self) -> None:
+    async def _away(self) -> None:
         self.asked += 1
+        await asyncio.sleep(self.hangs_s)
         if asyncio.get_running_loop().time() < self.until_s:
             raise self.errors.pop(0) if len(self.errors) > 1 else self.errors[0]
 
@@ -72,8 +75,8 @@ class Client:
 
     calls: Calls
 
-    def __init__(self, url: str, *, token: str | None, retry_limit_s: float) -> None:
-        self.retries = Retries(retry_limit_s)
+    def __init__(self, url: str, *, token: str | None, retry_limit_s: float, retry_limit_from_begin: bool) -> None:
+        self.retries = Retries(retry_limit_s, from_begin=retry_limit_from_begin)
 
     async def __aenter__(self) -> Self:
         return self
@@ -115,6 +118,13 @@ async def test_a_question_is_repeated_for_ten_seconds(command: str, looptime: fl
     assert (await run(calls, command, "sum", JOB)).status == 7
     assert 10.0 - CALL_BACKOFF.max_s <= looptime <= 10.0
     assert calls.asked > 2
+
+
+@pytest.mark.parametrize("command", ["status", "stop", "pause", "resume"])
+async def test_a_question_to_a_gateway_that_hangs_is_asked_once(command: str, looptime: float) -> None:
+    calls = Calls(LOST, hangs_s=60.0)
+    assert (await run(calls, command, "sum", JOB)).status == 7
+    assert (looptime, calls.asked) == (60.0, 1)
 
 
 @pytest.mark.parametrize("command", ["status", "stop", "pause", "resume"])

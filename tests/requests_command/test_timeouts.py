@@ -49,6 +49,17 @@ class Calls(RequestCalls):
         await asyncio.Event().wait()
 
 
+class Hanging(Calls):
+    """A gateway that does not answer. `asked`: how often."""
+
+    asked = 0
+
+    async def status(self, request_id: str, wait_s: int = 0, max_result_bytes: int | None = None) -> RequestStatus:
+        self.asked += 1
+        await asyncio.sleep(60)
+        raise GatewayLostError("no answer in time")
+
+
 class LargeResult(Calls):
     """The first of its requests completes at once, but its result needs 100 s, or does not come.
 
@@ -83,8 +94,17 @@ class Client:
     limits: list[float]
     calls: Calls
 
-    def __init__(self, url: str, *, token: str | None, retry_limit_s: float, max_result_bytes: int) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        token: str | None,
+        retry_limit_s: float,
+        retry_limit_from_begin: bool,
+        max_result_bytes: int,
+    ) -> None:
         self.limits.append(retry_limit_s)
+        self.retries = Retries(retry_limit_s, from_begin=retry_limit_from_begin)
 
     async def __aenter__(self) -> Self:
         return self
@@ -95,7 +115,7 @@ class Client:
         pass
 
     def api(self, name: str) -> ApiRequests:
-        return ApiRequests(self.calls, Retries())
+        return ApiRequests(self.calls, self.retries)
 
 
 @pytest.fixture(autouse=True)
@@ -218,3 +238,10 @@ async def test_commands_that_wait_outlast_a_restart_of_the_gateway_and_questions
         found[command] = limits.pop()
     assert {command for command, limit_s in found.items() if limit_s == RETRY_LIMIT_S} == {"submit", "wait", "tail"}
     assert set(found.values()) == {RETRY_LIMIT_S, 10.0}
+
+
+async def test_a_question_to_a_gateway_that_hangs_is_asked_once(looptime: float) -> None:
+    Client.calls = calls = Hanging()
+    output = Output(io.StringIO(), io.StringIO())
+    status = await calling.run_call(parse(["status", "hello", ONE]), "http://g", output)
+    assert (status, looptime, calls.asked) == (7, 60.0, 1)
