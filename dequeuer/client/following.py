@@ -8,7 +8,7 @@ from contextlib import aclosing
 from typing import Final, Protocol, TypeVar
 
 from dequeuer.client.errors import ClientError, GatewayLostError, GatewayUnavailableError, InvalidAnswerError
-from dequeuer.client.retrying import Retries
+from dequeuer.client.retrying import Retries, pause_s
 from dequeuer.core.retry import Backoff
 
 RECONNECT_BACKOFF: Final = Backoff(initial_s=1.0, max_s=8.0, min_share=0.5)
@@ -73,14 +73,13 @@ async def follow(
         except (GatewayUnavailableError, InvalidAnswerError) as error:
             if not retries.is_outage(error):
                 raise
-            asked_s = error.retry_after_s if isinstance(error, GatewayUnavailableError) else None
             # A gateway that drains ends streams: that is no outage while another one answers.
-            pause_s = max(RECONNECT_BACKOFF.pause_s(failures), asked_s or 0.0)
+            wait_s = pause_s(error, RECONNECT_BACKOFF, failures)
             failures += 1
             if failures == 2:
                 on_outage(error)
             if away_since is None:
                 away_since = loop.time()
-            if loop.time() + pause_s - away_since > retries.limit_s:
+            if loop.time() + wait_s - away_since > retries.limit_s:
                 raise
-        await asyncio.sleep(pause_s)
+        await asyncio.sleep(wait_s)

@@ -31,6 +31,12 @@ QUESTION_RETRY_LIMIT_S: Final = 10.0
 """Of commands, from the begin of a call: who asks a question wants an answer, or to hear that there is none."""
 
 
+def pause_s(error: ClientError, backoff: Backoff, failures: int) -> float:
+    """Return the pause before a call is made again, seconds: at least the time that the gateway asks for."""
+    asked_s = error.retry_after_s if isinstance(error, GatewayUnavailableError) else None
+    return max(backoff.pause_s(failures), asked_s or 0.0)
+
+
 class Retries:
     """The retries of a client.
 
@@ -92,8 +98,8 @@ class Retries:
                 if not self.is_outage(error):
                     raise
                 ends_at = min(ends_at, loop.time() + self.limit_s)
-                pause_s = max(CALL_BACKOFF.pause_s(failures), error.retry_after_s or 0.0)
-                if loop.time() + pause_s > ends_at:
+                wait_s = pause_s(error, CALL_BACKOFF, failures)
+                if loop.time() + wait_s > ends_at:
                     raise
             failures += 1
-            await asyncio.sleep(pause_s)
+            await asyncio.sleep(wait_s)

@@ -7,17 +7,19 @@ import codecs
 import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
+from itertools import count
 from pathlib import Path
 from typing import Final, TypeAlias
 
-from dequeuer.client.errors import GatewayAbsentError, GatewayBusyError, GatewayLostError
-from dequeuer.client.retrying import Retries
+from dequeuer.client.errors import GatewayLostError, GatewayUnavailableError
+from dequeuer.client.retrying import Retries, pause_s
 from dequeuer.commands.output import Output, RawOutput
 from dequeuer.commands.replacing import replacing
-from dequeuer.core.retry import Backoff, RetryPolicy
+from dequeuer.core.retry import Backoff
 from dequeuer.terminal.text import visible_json
 
-FILE_RETRIES: Final = RetryPolicy(backoff=Backoff(initial_s=1.0, max_s=16.0, min_share=0.5), max_attempts=10)
+FILE_BACKOFF: Final = Backoff(initial_s=1.0, max_s=16.0, min_share=0.5)
+FILE_ATTEMPTS: Final = 10
 """A file is written anew when the connection breaks. What was printed cannot be taken back."""
 
 Open: TypeAlias = Callable[[], AbstractAsyncContextManager[AsyncIterator[bytes]]]
@@ -53,18 +55,17 @@ async def save_chunks(opened: Open, path: Path, retries: Retries) -> None:
 
     `retries`: of the client, which know whether the gateway has answered; the file has repeats of its own.
     """
-
-    async def attempt() -> None:
+    for failures in count():
         try:
             with retries.noted():
                 async with opened() as chunks:
                     await _save(chunks, path)
-        except GatewayAbsentError as error:
-            if not retries.is_outage(error):
+                    return
+        except GatewayUnavailableError as error:
+            if failures + 1 >= FILE_ATTEMPTS or not retries.is_outage(error):
                 raise
-            raise GatewayLostError(str(error)) from error
-
-    await FILE_RETRIES.call((GatewayBusyError, GatewayLostError), attempt)
+            wait_s = pause_s(error, FILE_BACKOFF, failures)
+        await asyncio.sleep(wait_s)
 
 
 async def _save(chunks: AsyncIterator[bytes], path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Final
 
 import pytest
@@ -26,4 +25,5 @@ def reconnect_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def write_files_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let files of results be begun anew without a pause, and twice at most."""
-    monkeypatch.setattr(results, "FILE_RETRIES", replace(results.FILE_RETRIES, backoff=_NO_PAUSE, max_attempts=3))
+    monkeypatch.setattr(results, "FILE_BACKOFF", _NO_PAUSE)
+    monkeypatch.setattr(results, "FILE_ATTEMPTS", 3)

@@ -82,8 +82,8 @@ MUTATIONS = [
     Mutation(
         name="the client asks again sooner than the gateway wants it to",
         module="client/retrying.py",
-        old="max(CALL_BACKOFF.pause_s(failures), error.retry_after_s or 0.0)",
-        new="CALL_BACKOFF.pause_s(failures)",
+        old="max(backoff.pause_s(failures), asked_s or 0.0)",
+        new="backoff.pause_s(failures)",
         tests=("tests/client/test_retrying.py::test_the_time_that_the_gateway_asks_for_is_waited",),
     ),
     Mutation(

@@ -13,7 +13,7 @@ from typing import Self, get_args
 
 import pytest
 
-from dequeuer.client.errors import GatewayLostError
+from dequeuer.client.errors import GatewayBusyError, GatewayLostError
 from dequeuer.client.request_calls import RequestCalls, Submitted
 from dequeuer.client.request_status import RequestStatus, request_status, status_of
 from dequeuer.client.requests import ApiRequests
@@ -86,6 +86,23 @@ class LargeResult(Calls):
         if self.error is not None:
             raise self.error
         return status_of(document(), b'"x"')
+
+
+class BusyDownload(Calls):
+    """The result can be had at the third time. `times`: of the downloads."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.times: list[float] = []
+
+    async def status(self, request_id: str, wait_s: int = 0, max_result_bytes: int | None = None) -> RequestStatus:
+        return request_status(encode(document(result_bytes=70_002)).encode())
+
+    async def result_chunks(self, request_id: str, size: int) -> AsyncGenerator[bytes, None]:
+        self.times.append(asyncio.get_running_loop().time())
+        if len(self.times) < 3:
+            raise GatewayBusyError("busy", 5.0)
+        yield b'"x"'
 
 
 class Client:
@@ -245,3 +262,11 @@ async def test_a_question_to_a_gateway_that_hangs_is_asked_once(looptime: float)
     output = Output(io.StringIO(), io.StringIO())
     status = await calling.run_call(parse(["status", "hello", ONE]), "http://g", output)
     assert (status, looptime, calls.asked) == (7, 60.0, 1)
+
+
+async def test_a_file_is_written_anew_after_the_time_that_the_gateway_asks_for(tmp_path: Path) -> None:
+    Client.calls = calls = BusyDownload()
+    file, output = tmp_path / "result.json", Output(io.StringIO(), io.StringIO())
+    line = ["result", "hello", ONE, "--output", str(file)]
+    assert await calling.run_call(parse(line), "http://g", output) == 0
+    assert (file.read_text(), calls.times) == ('"x"', [0.0, 5.0, 10.0])
