@@ -17,7 +17,12 @@ B = TypeVar("B")
 
 
 async def as_completed(
-    items: AsyncIterator[A], work: Callable[[A], Awaitable[B]], *, limit: int, ordered: bool = False
+    items: AsyncIterator[A],
+    work: Callable[[A], Awaitable[B]],
+    *,
+    limit: int,
+    ordered: bool = False,
+    reads_on: bool = False,
 ) -> AsyncGenerator[B, None]:
     """Yield the result of each item. Close it: it cancels what is under way, and closes a generator of items.
 
@@ -29,24 +34,27 @@ async def as_completed(
         limit: items that were begun and whose results were not yielded, at most: a caller that takes no results slows
             the stream down.
         ordered: whether results come in the order of the items; else as they are there.
+        reads_on: whether the next item is asked for already while the caller works with a result, for which it leaves
+            room: the end of the items is known sooner. It is begun when the caller takes the next result.
     """
     begun: deque[asyncio.Task[B]] = deque()
-    reading: asyncio.Task[list[A]] | None = None
+    reading: asyncio.Task[tuple[list[A], Exception | None]] | None = None
     has_more = True
     late: Exception | None = None
     try:
         while True:
-            if has_more and reading is None and len(begun) < limit:
-                reading = asyncio.create_task(_next(items), name="next-item")
             if reading is not None and reading.done():
-                task, reading = reading, None
-                try:
-                    begun += [asyncio.create_task(run_one(work, item), name="one-of-many") for item in task.result()]
-                    has_more = bool(task.result())
-                except Exception as error:  # noqa: BLE001 - raised below, when it is due
-                    has_more, late = False, error
+                read, late = reading.result()
+                reading, has_more = None, bool(read)
+                for item in read:
+                    # A caller whose time is over is cut here: nothing is begun for it.
+                    await asyncio.sleep(0)
+                    begun.append(asyncio.create_task(run_one(work, item), name="one-of-many"))
                 continue
             due = next((one for one in [*begun][: 1 if ordered else None] if one.done()), None)
+            leaves = int(reads_on and due is not None)
+            if has_more and reading is None and len(begun) - leaves < limit:
+                reading = asyncio.create_task(_next(items), name="next-item")
             if due is not None:
                 begun.remove(due)
                 yield due.result()
@@ -66,9 +74,11 @@ async def as_completed(
             await items.aclose()
 
 
-async def _next(items: AsyncIterator[A]) -> list[A]:
-    """Return the next item; none at the end of the stream."""
+async def _next(items: AsyncIterator[A]) -> tuple[list[A], Exception | None]:
+    """Return the next item, which is none at the end of the stream or after an error, and the error."""
     try:
-        return [await anext(items)]
+        return [await anext(items)], None
     except StopAsyncIteration:
-        return []
+        return [], None
+    except Exception as error:  # noqa: BLE001 - raised when it is due
+        return [], error

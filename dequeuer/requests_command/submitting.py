@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import AsyncGenerator, Awaitable
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -103,9 +103,7 @@ class _Many:
             async with (
                 time_limit(self._options, self._output, []) as limit,
                 aclosing(payloads(self._arguments)) as items,
-                aclosing(
-                    limit.each(as_completed(items, self._submit, limit=self._arguments.concurrency, ordered=True))
-                ) as outcomes,
+                aclosing(limit.each(self._outcomes(items))) as outcomes,
             ):
                 async for outcome in outcomes:
                     found.add(self._show(await self._with_result(outcome)))
@@ -117,6 +115,10 @@ class _Many:
             self._tell_rest()
             return exit_statuses.WAITED_TOO_LONG
         return exit_statuses.of_all(found)
+
+    def _outcomes(self, items: AsyncGenerator[Payload, None]) -> AsyncGenerator[_Outcome, None]:
+        # Reads on: also after a result that comes late it must be known whether it was the last one.
+        return as_completed(items, self._submit, limit=self._arguments.concurrency, ordered=True, reads_on=True)
 
     async def _submit(self, payload: Payload) -> _Outcome:
         if payload.fault:

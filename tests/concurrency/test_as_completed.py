@@ -71,6 +71,23 @@ async def test_no_item_is_begun_for_a_caller_that_takes_no_results(work: Work, *
     assert len(work.begun) <= 5
 
 
+async def test_the_next_item_is_read_while_the_caller_works_only_when_that_is_wanted(work: Work) -> None:
+    for reads_on in (True, False):
+        read: list[float] = []
+        work.begun.clear()
+
+        async def items(read: list[float] = read) -> AsyncIterator[float]:
+            for item in (1.0, 2.0, 3.0):
+                read.append(item)
+                yield item
+
+        async with aclosing(as_completed(items(), work, limit=1, reads_on=reads_on)) as results:
+            assert await anext(results) == 1.0
+            await asyncio.sleep(50)
+            assert (read, work.begun) == ([1.0, 2.0] if reads_on else [1.0], [1.0])
+            assert [result async for result in results] == [2.0, 3.0]
+
+
 async def test_results_do_not_wait_for_the_next_item(work: Work) -> None:
     arrived = asyncio.Event()
 

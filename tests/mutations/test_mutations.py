@@ -89,7 +89,7 @@ MUTATIONS = [
     Mutation(
         name="payloads are read faster than their outcomes are taken",
         module="concurrency/as_completed.py",
-        old="if has_more and reading is None and len(begun) < limit:",
+        old="if has_more and reading is None and len(begun) - leaves < limit:",
         new="if has_more and reading is None:",
         tests=("tests/concurrency/test_as_completed.py::test_no_item_is_begun_for_a_caller_that_takes_no_results",),
     ),

@@ -205,12 +205,23 @@ async def test_a_wait_whose_last_result_comes_late_is_no_shorter_one(tmp_path: P
     file = tmp_path / "one.jsonl"
     file.write_text("1\n")
     one = ("submit", "hello", "--lines", str(file), "--wait")
-    for line in (("wait", "hello", ONE), ("submit", "hello", "--data", "1", "--wait"), one):
+    alone = (*one, "--concurrency", "1")
+    for line in (("wait", "hello", ONE), ("submit", "hello", "--data", "1", "--wait"), one, alone):
         out, err = io.StringIO(), io.StringIO()
         Client.calls = LargeResult()
         assert await calling.run_call(parse([*line, "--json", "--timeout", "90"]), "http://g", Output(out, err)) == 0
         assert json.loads(out.getvalue())["result"] == "x"
         assert "waited" not in err.getvalue()
+
+
+async def test_a_payload_that_is_next_when_the_time_is_over_is_not_submitted(lines: list[str]) -> None:
+    out, err = io.StringIO(), io.StringIO()
+    Client.calls = calls = LargeResult()
+    options = parse([*lines, "--timeout", "90", "--concurrency", "1"])
+    assert await calling.run_call(options, "http://g", Output(out, err)) == 8
+    assert json.loads(out.getvalue()) == {"index": 0, "id": ONE, "result": "x"}
+    assert "1 request accepted by now" in err.getvalue()
+    assert list(calls.submitted) == [OTHER]
 
 
 @pytest.mark.parametrize("is_lost", [True, False], ids=["lost gateway", "Ctrl-C"])
