@@ -188,13 +188,22 @@ class ApiRequests:
                 yield chunk
 
     async def chunks_of(self, status: RequestStatus, *, tries_again: bool = True) -> AsyncGenerator[bytes, None]:
-        """Yield the bytes of the result of a request that has ended, as `result_chunks`: its status is not asked for.
+        """Yield the bytes of the result of a request that has ended, as `result_chunks`.
 
         Args:
-            status: as the gateway told it, with the result or with the size of one that was left out.
+            status: as the gateway told it. It is asked for anew only when neither the result is in it nor its size, as
+                in lists.
             tries_again: while the gateway cannot be used and nothing of the result came. False: for a caller that
                 begins anew by itself.
+
+        Raises:
+            ValueError: it has not ended.
         """
+        if not status.has_ended:
+            raise ValueError(f"request {status.id} is {status.state}; result_chunks waits until it has ended")
+        if status.state == "completed" and status.result_json is None and status.result_bytes is None:
+            ask = partial(self._calls.status, status.id, max_result_bytes=SMALL_RESULT_BYTES)
+            status = await (self.retries.call(ask) if tries_again else ask())
         if status.state != "completed" or status.result_bytes is None:
             yield result_json_of(status)
             return

@@ -292,6 +292,39 @@ async def test_the_result_of_a_status_that_is_known_is_downloaded_alone() -> Non
     assert [first for first, _ in gateway.requests] == ["GET /api/id1?max_result_bytes=1", *["GET /api/id1"] * 2]
 
 
+@pytest.mark.parametrize("size", [4, 100_000])
+async def test_the_result_of_a_request_that_was_listed_is_downloaded(store: Store, gateway: Gateway, size: int) -> None:
+    result = b'"' + b"x" * (size - 2) + b'"'
+    complete(store, result=result)
+    async with served(gateway) as api:
+        [status] = [one async for one in api.list()]
+        assert (status.result_json, status.result_bytes) == (None, None)
+        for tries_again in (True, False):
+            assert b"".join([chunk async for chunk in api.chunks_of(status, tries_again=tries_again)]) == result
+
+
+@pytest.mark.usefixtures("no_pauses")
+async def test_the_status_of_a_request_that_was_listed_is_asked_for_as_often_as_its_result() -> None:
+    listed = answer(b'{"requests":[' + BEGIN[:-1] + b"}]}")
+    busy = answer({"detail": "S3 is away", "code": "unavailable"}, 503, "application/problem+json")
+    whole = answer(BEGIN + b'"result":7}')
+    async with canned(listed, busy, busy, whole) as gateway, Client(gateway.url) as client:
+        api = client.api("api")
+        [status] = [one async for one in api.list()]
+        with pytest.raises(GatewayBusyError):
+            [chunk async for chunk in api.chunks_of(status, tries_again=False)]
+        assert [chunk async for chunk in api.chunks_of(status)] == [b"7"]
+    assert len(gateway.requests) == 4
+
+
+async def test_a_request_that_has_not_ended_has_no_pieces(store: Store, gateway: Gateway) -> None:
+    begin(store)
+    async with served(gateway) as api:
+        status = await api.status("id1")
+        with pytest.raises(ValueError, match=f"request id1 is {status.state}; result_chunks waits until it has ended"):
+            await anext(api.chunks_of(status))
+
+
 async def test_pieces_of_a_request_that_failed_or_whose_result_is_gone_are_errors(
     store: Store, gateway: Gateway
 ) -> None:
