@@ -36,7 +36,7 @@ class Client:
     Args:
         url: of the gateway; None: `DEQUEUER_GATEWAY_URL`.
         token: of the caller. None: that in the file that `DEQUEUER_TOKEN_FILE` names; without it none is sent.
-        retry_limit_s: how long calls are made again while the gateway cannot be used, seconds.
+        retry_limit_s: how long calls are made again while the gateway cannot be used, seconds; 0: each is made once.
         retry_limit_from_begin: whether that time begins with each call; else when the call fails first.
         max_result_bytes: a larger result is not read.
         max_connections: at the same time; further calls wait for one.

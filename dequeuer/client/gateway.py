@@ -65,7 +65,7 @@ class Gateway:
         self._session = session
         self._url = url
 
-    async def open(
+    async def open(  # noqa: PLR0913 - two of them are left out mostly
         self,
         method: str,
         path: str,
@@ -73,8 +73,9 @@ class Gateway:
         *,
         idle_timeout_s: float,
         body: bytes | Content | None = None,
+        resends: bool = False,
     ) -> Answer:
-        """Send a request; return its answer, which is no error. The caller closes it.
+        """Send a request once; return its answer, which is no error. The caller closes it.
 
         Args:
             method: of HTTP.
@@ -82,11 +83,16 @@ class Gateway:
             query: is escaped.
             idle_timeout_s: for the beginning of the answer, and between any two of its bytes.
             body: of the request; bytes are JSON.
+            resends: whether a request that may be done twice is sent once more when the connection ends without an
+                answer, as a kept one may that the server has just closed. For callers that do not call again.
 
         Raises:
             GatewayUnavailableError, RequestRefusedError, InvalidAnswerError: of `client.errors`.
         """
-        answer = await self._send(method, path, query, idle_timeout_s=idle_timeout_s, body=body)
+        middlewares = () if resends else (self._send_once,)
+        answer = await self._send(
+            method, path, query, idle_timeout_s=idle_timeout_s, body=body, middlewares=middlewares
+        )
         try:
             await answer.check()
         except BaseException:
@@ -104,13 +110,13 @@ class Gateway:
         body: bytes | Content | None = None,
     ) -> Answer:
         """Send a request once; return its answer, which may be an error. Otherwise as `open`."""
-        only_once = (self._send_once,)
-        return await self._send(method, path, query, idle_timeout_s=idle_timeout_s, body=body, middlewares=only_once)
+        middlewares = (self._send_once,)
+        return await self._send(method, path, query, idle_timeout_s=idle_timeout_s, body=body, middlewares=middlewares)
 
     async def _send_once(
         self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
     ) -> aiohttp.ClientResponse:
-        # The HTTP client sends PUT, DELETE and the like once more when the connection broke, unless the error is ours.
+        # The HTTP client sends all but POST and PATCH once more when the connection broke, unless the error is ours.
         with translated(self._url):
             return await handler(request)
 
@@ -122,7 +128,7 @@ class Gateway:
         *,
         idle_timeout_s: float,
         body: bytes | Content | None,
-        middlewares: tuple[aiohttp.ClientMiddlewareType, ...] = (),
+        middlewares: tuple[aiohttp.ClientMiddlewareType, ...],
     ) -> Answer:
         content = Content(body=body, headers=_JSON) if isinstance(body, bytes) else body or _NO_CONTENT
         with translated(self._url):

@@ -153,9 +153,12 @@ class JobCalls:
                     yield job_status(event_value(data))
 
     async def results(self, job_id: str, only: Only | None) -> Answer:
-        """Return the answer whose body are the results of a job, as JSON lines. The caller closes it."""
+        """Return the answer whose body are the results of a job, as JSON lines. The caller closes it.
+
+        It is asked for once more when the connection ends without an answer.
+        """
         query = {"jobID": job_id} | ({"only": only} if only else {})
-        return await self._open("GET", "/results", query, idle_timeout_s=RESULTS_IDLE_TIMEOUT_S)
+        return await self._open("GET", "/results", query, idle_timeout_s=RESULTS_IDLE_TIMEOUT_S, resends=True)
 
     async def _call(self, method: str, query: Mapping[str, str]) -> dict[str, Any]:
         async with (
@@ -164,14 +167,23 @@ class JobCalls:
         ):
             return await answer.object(MAX_STATUS_BYTES)
 
-    async def _open(
-        self, method: str, suffix: str, query: Mapping[str, str], *, idle_timeout_s: float, body: bytes | None = None
+    async def _open(  # noqa: PLR0913 - two of them are left out mostly
+        self,
+        method: str,
+        suffix: str,
+        query: Mapping[str, str],
+        *,
+        idle_timeout_s: float,
+        body: bytes | None = None,
+        resends: bool = False,
     ) -> Answer:
         """Send a request to the path of the API; find out its kind with the first one."""
 
         async def send() -> Answer:
             path = f"{_PATHS[self._kind]}{self._api_name}{suffix}"
-            return await self._gateway.open(method, path, query, idle_timeout_s=idle_timeout_s, body=body)
+            return await self._gateway.open(
+                method, path, query, idle_timeout_s=idle_timeout_s, body=body, resends=resends
+            )
 
         try:
             answer = await send()

@@ -41,7 +41,7 @@ class GatewayLink:
         self, method: str, path: str, query: Mapping[str, str] = _NOTHING, content: Content | None = None
     ) -> AsyncIterator[Answer]:
         """Send a request; the answer is no error. It is closed with the context."""
-        answer = await self.gateway.open(method, path, query, idle_timeout_s=IDLE_TIMEOUT_S, body=content)
+        answer = await self.gateway.open(method, path, query, idle_timeout_s=IDLE_TIMEOUT_S, body=content, resends=True)
         async with aclosing(answer):
             yield answer
 

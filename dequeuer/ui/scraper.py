@@ -71,7 +71,7 @@ async def _read(one: tuple[MetricsAddress, Gateway]) -> Mapping[str, Reading] | 
     try:
         async with (
             asyncio.timeout(TIMEOUT_S),
-            aclosing(await server.open("GET", "", {}, idle_timeout_s=TIMEOUT_S)) as answer,
+            aclosing(await server.open("GET", "", {}, idle_timeout_s=TIMEOUT_S, resends=True)) as answer,
         ):
             text = (await answer.read(MAX_BYTES)).decode(errors="replace")
     except TimeoutError:

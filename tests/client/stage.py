@@ -20,6 +20,9 @@ from dequeuer.client.retrying import Retries
 from tests.jobs.stage import JOB
 from tests.tcp_server import tcp_server
 
+_LAST: Final = "Connection: close\r\n"
+"""Of each answer: a `CannedGateway` keeps no connection."""
+
 
 def status_fields(status: str = "running", **more: Any) -> dict[str, Any]:
     return {
@@ -39,7 +42,7 @@ def answer(body: bytes | Any, status: int = 200, media_type: str = "application/
     """Return a whole response. `fields`: further header fields, `_` for `-`."""
     data = body if isinstance(body, bytes) else json.dumps(body, separators=(",", ":")).encode()
     more = "".join(f"{name.replace('_', '-')}: {value}\r\n" for name, value in fields.items())
-    head = f"HTTP/1.1 {status} x\r\nContent-Type: {media_type}\r\nContent-Length: {len(data)}\r\n{more}\r\n"
+    head = f"HTTP/1.1 {status} x\r\nContent-Type: {media_type}\r\nContent-Length: {len(data)}\r\n{_LAST}{more}\r\n"
     return head.encode() + data
 
 
@@ -51,7 +54,7 @@ def refusal(*messages: str, kind: str = "error", status: int = 400) -> bytes:
 def chunked(*pieces: bytes, whole: bool = True, media_type: str = "text/event-stream", **fields: str) -> bytes:
     """Return a response in chunks. `whole`: with its end; without it the response is cut off."""
     more = "".join(f"{name.replace('_', '-')}: {value}\r\n" for name, value in fields.items())
-    head = f"HTTP/1.1 200 OK\r\nContent-Type: {media_type}\r\nTransfer-Encoding: chunked\r\n{more}\r\n"
+    head = f"HTTP/1.1 200 OK\r\nContent-Type: {media_type}\r\nTransfer-Encoding: chunked\r\n{_LAST}{more}\r\n"
     return (
         head.encode()
         + b"".join(b"%x\r\n%b\r\n" % (len(piece), piece) for piece in pieces)

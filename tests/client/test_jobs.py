@@ -248,6 +248,19 @@ async def test_a_gateway_that_refuses_to_serve_a_task_api_as_a_batch_api_is_know
     assert asked == ["GET /batch/train", *["GET /tasks/train"] * 3]
 
 
+@pytest.mark.parametrize("name", ["report", "stop", "pause", "resume"])
+async def test_a_call_whose_connection_ends_without_an_answer_is_made_once(name: str) -> None:
+    async with canned(b"", answer({})) as gateway, calling(gateway.url, kind="batch") as api:
+        with pytest.raises(GatewayLostError):
+            await getattr(api.calls, name)(JOB)
+        assert len(gateway.requests) == 1
+
+
+async def test_results_are_had_although_a_kept_connection_was_closed() -> None:
+    async with canned(b"", chunked(b'{"index":0}\n')) as gateway, calling(gateway.url, kind="batch") as api:
+        assert [line async for line in api.results(JOB)] == [b'{"index":0}']
+
+
 class Checking(Told):
     """The answer of a dry run: the gateway looks for files."""
 

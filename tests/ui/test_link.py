@@ -11,6 +11,7 @@ from dequeuer.client.errors import GatewayLostError, InvalidAnswerError
 from dequeuer.client.gateway import open_gateway
 from dequeuer.ui import link
 from dequeuer.ui.link import GatewayLink
+from tests.client.stage import answer, canned
 from tests.ui.stage import served
 
 
@@ -42,3 +43,9 @@ async def test_what_is_no_object_of_json_is_an_error(body: bytes) -> None:
     async with served(app) as url, open_gateway(url) as gateway:
         with pytest.raises(InvalidAnswerError):
             await GatewayLink(gateway).fields("/any")
+
+
+async def test_a_kept_connection_that_the_gateway_has_closed_is_no_error_of_the_page() -> None:
+    for method in ("GET", "PUT", "DELETE"):
+        async with canned(b"", answer({"message": "done"})) as server, open_gateway(server.url) as gateway:
+            assert await GatewayLink(gateway).read(method, "/any") == b'{"message":"done"}'

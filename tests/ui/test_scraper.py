@@ -10,6 +10,7 @@ from aiohttp import web
 from dequeuer.settings.ui import MetricsAddress
 from dequeuer.ui import scraper
 from dequeuer.ui.scraper import open_scraper
+from tests.client.stage import answer, canned
 from tests.ui.stage import served
 
 SIDECAR = b'dequeuer_messages_total{settlement="completed"} 3\ndequeuer_in_flight 2\ndequeuer_ready 1\n'
@@ -76,3 +77,11 @@ async def test_an_answer_that_is_too_large_is_not_held(monkeypatch: pytest.Monke
     ):
         assert await opened.read() == {}
         assert len(opened.faults) == 1
+
+
+async def test_a_kept_connection_that_was_closed_is_no_fault() -> None:
+    async with canned(b"", answer(SIDECAR)) as server:
+        addresses = [MetricsAddress(api_name="a", url=server.url)]
+        async with open_scraper(addresses) as opened:
+            assert [{*by_api} for by_api in (await opened.read()).values()] == [{"a"}]
+            assert opened.faults == []
