@@ -61,7 +61,11 @@ class ApiJobs:
             after = page.following
 
     async def stop(self, job_id: str) -> dict[str, Any]:
-        """Ask for the end of a job; return what the gateway says."""
+        """Ask for the end of a job; return what the gateway says.
+
+        When an answer was lost, it is asked for again, and refused for a task that has ended meanwhile, perhaps because
+        of the first time: `report` tells with what it has ended.
+        """
         return await self.retries.call(self.calls.stop, job_id)
 
     async def pause(self, job_id: str) -> dict[str, Any]:

@@ -58,6 +58,33 @@ async def test_a_job_is_paused_resumed_and_stopped(stage: JobStage) -> None:
         assert keys.stop in stage.store.objects
 
 
+@pytest.mark.usefixtures("no_pauses")
+async def test_a_stop_that_is_made_again_is_refused_for_a_task_that_the_first_one_has_ended(
+    stage: JobStage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stops, opened = 0, Gateway.open
+
+    async def lose_the_first_stop(self: Gateway, method: str, *args: Any, **more: Any) -> Answer:
+        nonlocal stops
+        answer = await opened(self, method, *args, **more)
+        if method == "DELETE":
+            stops += 1
+            await answer.aclose()
+            stage.store.seed([(f"{prefix}stopped", b"")])
+            raise GatewayLostError("lost")
+        return answer
+
+    async with served(stage, "train", "task") as jobs:
+        job_id = (await jobs.submit(b"{}"))["job_id"]
+        prefix = f"uid/jobs/TaskAPI/0.42.1/train/{job_id}/"
+        monkeypatch.setattr(Gateway, "open", lose_the_first_stop)
+        with pytest.raises(RequestRefusedError) as caught:
+            await jobs.stop(job_id)
+        assert (caught.value.faults[0].kind, stops) == ("job.job_is_not_in_progress", 1)
+        assert f"{prefix}stop" in stage.store.objects
+        assert (await jobs.report(job_id))["job_status"]["status"] == "stopped"
+
+
 async def test_the_kind_of_an_api_is_found_out(stage: JobStage) -> None:
     async with served(stage, "train") as jobs:
         job_id = (await jobs.submit(b"{}"))["job_id"]
