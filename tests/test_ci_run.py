@@ -7,9 +7,12 @@ import os
 import re
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +25,8 @@ SIMULATED = {"faults": 3, "jobs": 3, "simulation": 3}
 """The same of the worlds of the simulation."""
 BESIDE_README = ["lint", "chart", "typing"]
 """What has no limits of time, and mostly waits for downloads and the disk."""
+BESIDE_OTHERS = ["dev", "simulation", "mutations", "py319", "py320"]
+"""What mostly waits for one process, or computes."""
 SEEDS = ("SIMULATION_SEED", "FAULTS_SEED", "CONTROLLER_SEED", "PROXY_FUZZ_SEED", "CHAOS_SEED")
 OTHER_PYTHONS = {"py319": "python3.19", "py320": "python3.20"}
 
@@ -42,6 +47,7 @@ class Run:
         pythons: the Python that is found on the PATH by the name of the environment, where it is that of one.
         limits: seconds by environment.
         order: environments as they were begun; "" is the end of the command of README.md.
+        niceness: by environment; more of it is a lower priority.
         last_lines: what is shown again of the checks that failed, by their names.
     """
 
@@ -54,6 +60,7 @@ class Run:
     pythons: dict[str, str]
     limits: dict[str, int]
     order: list[str]
+    niceness: dict[str, int]
     last_lines: dict[str, list[str]]
 
 
@@ -73,12 +80,14 @@ def run(
     has_uv: bool = True,
     has_containers: bool = False,
     readme_awaits: str = "",
+    readme: str = "python3 -m venv .venv && .venv/bin/tox -e py,integration",
 ) -> Run:
     """Run it where no system package is installed, and on two other Pythons than this one.
 
     `INDEX` is the index of pip's settings; with `has_uv` uv reaches one. `tree`: the content of the commit, as git tells
     it; "": there is no commit. `says`: what each environment prints. `failing` and `stopped`: environments that fail,
     and those that take too long. `readme_awaits`: the command of README.md ends once this environment was begun.
+    `readme`: that command.
     """
     programs, project, log = folder / "bin", folder / "project", folder / "log"
     for needed in (programs / "pip", programs / "uv", project / ".ci", project / "scripts"):
@@ -88,12 +97,12 @@ def run(
             programs / venv / "tox",
             f"""for word in "$@"; do name="$word"; done
 case "$name" in py3*) python="$(command -v "python3.${{name#py3}}")" ;; *) python= ;; esac
-printf '%s\\t%s\\t%s\\t%s\\t%s\\t%s\\n' "$name" "${{PART-}}" "${{SIMULATION_PART-}}" \\
+printf '%s\\t%s\\t%s\\t%s\\t%s\\t%s\\t%s\\n' "$name" "${{PART-}}" "${{SIMULATION_PART-}}" \\
     "{" ".join(f"${{{seed}-}}" for seed in SEEDS)}" "{venv} ${{UV_DEFAULT_INDEX-}}" \\
-    "$(readlink -f "$python")" >>{shlex.quote(str(log))}
+    "$(readlink -f "$python")" "$(nice)" >>{shlex.quote(str(log))}
 echo {shlex.quote(says)}
 if [ "$name" = py,integration ]; then
-    until grep -q "^{readme_awaits}" {shlex.quote(str(log))}; do sleep 1; done
+    for _ in {{1..600}}; do grep -q "^{readme_awaits}" {shlex.quote(str(log))} && break; sleep 1; done
     sleep 1 && sleep 1 && sleep 1 && sleep 1  # what must not begin beside it would have begun
     echo >>{shlex.quote(str(log))}
 fi
@@ -125,12 +134,12 @@ exec "$@\"""",
     )
     program(programs / "sleep", f"exec {shutil.which('sleep')} 0.05")
     program(project / "scripts" / "check-image", "echo 'image: SKIPPED - the base cannot be pulled'")
-    (project / "README.md").write_text("$ python3 -m venv .venv && .venv/bin/tox -e py,integration\n", encoding="utf-8")
+    (project / "README.md").write_text(f"$ {readme}\n", encoding="utf-8")
     (project / "Dockerfile").write_text("ARG BASE=example/python:3.19-slim\n", encoding="utf-8")
     shutil.copy(ROOT / ".ci" / "run", project / ".ci" / "run")
     own = {"INDEX", "PART", "SIMULATION_PART", "PIP_INDEX_URL", "UV_DEFAULT_INDEX", *SEEDS}
     inherited = {name: value for name, value in os.environ.items() if name not in own}
-    ended = subprocess.run(
+    process = subprocess.Popen(
         [project / ".ci" / "run"],
         env={
             **inherited,
@@ -138,33 +147,41 @@ exec "$@\"""",
             "PYTHON": str(programs / "python3"),
             "PYENV_ROOT": str(folder / "pyenv"),
             "CI_NO_INSTALL": "1",
+            "TMPDIR": str(folder),
             **(environment or {}),
         },
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=120,
-        check=False,
+        start_new_session=True,
     )
-    assert "=== summary" in ended.stdout, ended.stdout
+    # Whether it was killed is asked by what it has started: until somebody waits for it, it is still there.
+    threading.Thread(target=process.wait, daemon=True).start()
+    try:
+        stdout, _ = process.communicate(timeout=120)
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+    assert process.returncode < 0 or "=== summary" in stdout, stdout
     lines = log.read_text(encoding="utf-8").splitlines()
     called = [line.split("\t") for line in lines if line]
     assert len({name for name, *_ in called}) == len(called), "a check was run twice"
     limited = [line.partition(" ") for line in seconds.read_text(encoding="utf-8").splitlines()]
     return Run(
-        status=ended.returncode,
-        summary=ended.stdout.partition("=== summary")[2].splitlines(),
+        status=process.returncode,
+        summary=stdout.partition("=== summary")[2].splitlines(),
         parts={name: part for name, part, *_ in called},
         worlds={name: part for name, _, part, *_ in called},
         seeds={name: given.strip() for name, _, _, given, *_ in called},
-        installers={name: installer for name, *_, installer, _ in called},
-        pythons={name: Path(python).name for name, *_, python in called if python},
+        installers={name: installer for name, *_, installer, _, _ in called},
+        pythons={name: Path(python).name for name, *_, python, _ in called if python},
         limits={name: int(limit) for limit, _, name in limited},
+        niceness={name: int(niceness) for name, *_, niceness in called},
         order=[line.partition("\t")[0] for line in lines],
         last_lines={
             name: lines.splitlines()
             for name, lines in re.findall(
-                r"^=== failed: (.*); its last lines\n((?:(?!=== ).*\n)*)", ended.stdout, re.MULTILINE
+                r"^=== failed: (.*); its last lines\n((?:(?!=== ).*\n)*)", stdout, re.MULTILINE
             )
         },
     )
@@ -238,7 +255,28 @@ def test_beside_the_command_of_the_readme_runs_what_has_no_limits_of_time_alone(
     found = run(tmp_path, readme_awaits="typing")
     assert found.order[: found.order.index("")] == sorted([*BESIDE_README, "py,integration"], key=found.order.index)
     assert [name for name in found.order if name in BESIDE_README] == BESIDE_README
+    nicer = {
+        name: min(os.nice(0) + by, 19) for by, names in ((19, BESIDE_README), (5, BESIDE_OTHERS)) for name in names
+    }
+    assert found.niceness == dict.fromkeys(found.parts, os.nice(0)) | nicer
     assert found.status == 0
+
+
+@pytest.mark.parametrize("has_uv", [True, False])
+def test_all_others_are_checked_when_the_command_of_the_readme_fails(tmp_path: Path, has_uv: bool) -> None:
+    found = run(tmp_path, has_uv=has_uv, failing=("py,integration",))
+    assert set(found.parts) == environments()
+    assert [line.partition(" (")[0] for line in found.summary if line.startswith("FAILED")] == [
+        "FAILED  README: python3 -m venv .venv && .venv/bin/tox -e py,integration"
+    ]
+    assert found.status == 1
+
+
+def test_no_check_is_begun_after_it_was_killed(tmp_path: Path) -> None:
+    kill = "python3 -m venv .venv && kill -KILL $PPID && .venv/bin/tox -e py,integration"
+    found = run(tmp_path, readme=kill)  # it waits for every process that could still print
+    assert found.status == -signal.SIGKILL
+    assert set(found.order) <= {*BESIDE_README, "py,integration", ""}
 
 
 @pytest.mark.parametrize(

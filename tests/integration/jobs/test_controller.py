@@ -59,7 +59,9 @@ def test_a_job_runs_to_its_end(cloud: Cloud, bucket: Bucket, gateway: Gateway, a
             "start_time",
         ]
         names = [event["status"] for event in controller.events("job_status_changed")]
-        assert names == ["pending", "enqueuing", "running"]
+        # A controller that did not run for the time of an epoch takes its own job again, and says its status again.
+        assert list(dict.fromkeys(names)) == ["pending", "enqueuing", "running"]
+        assert len(names) - 3 < len(controller.events("job_taken"))
         assert controller.metric('dequeuer_jobs_ended_total{state="succeeded"}') == 1
         log = apis.parent / "work/BatchAPI/sum" / job.id / "logs"
         assert {path.name for path in log.iterdir()} >= {"enqueuer.log", "worker-0.sidecar.log", "worker-1.sidecar.log"}
