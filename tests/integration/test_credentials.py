@@ -122,7 +122,7 @@ def test_an_sts_that_hangs_stops_nothing_while_the_keys_are_valid_for_nine_minut
 def test_a_renewal_that_hangs_is_logged_and_work_stops_only_while_the_keys_are_expired(
     cloud: Cloud, queue: Queue, bucket: Bucket, container: Container, server: Server, tmp_path: Path
 ) -> None:
-    server.answer("POST /", (200, assumed(instant(30))), NEVER)
+    server.answer("POST /", (200, assumed(instant(60))), NEVER)
     settings = slim_settings(cloud, queue, bucket, container.port, **role("web_identity", server, tmp_path))
     with Sidecar(without_keys(settings)) as sidecar:
         eventually(lambda: sidecar.events("credentials_renewal_failing"), "the failure to be logged", 60)

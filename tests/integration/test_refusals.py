@@ -208,10 +208,10 @@ def test_a_large_answer_does_not_run_again_and_again(
 def test_a_batch_whose_message_may_not_be_deleted_runs_once(
     refusing: RefusingCloud, cloud: Cloud, queue: Queue, container: Container
 ) -> None:
+    refusing.denied = {"sqs:DeleteMessage"}
     queue.send("[1]")
     settings = batch_settings(cloud, queue, container.port, DEQUEUER_VISIBILITY_TIMEOUT="4")
     with Sidecar(settings | refusing.settings(queue)) as sidecar:
-        refusing.denied = {"sqs:DeleteMessage"}
         wait_refused(sidecar, "sqs", "ack")
         queue.send("[2]")
         stay(5)
