@@ -19,9 +19,9 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-IN_PARTS = {"mutations": 6, "sdk": 6, "simulation": 3, "py319": 8, "py320": 8}
+IN_PARTS = {"mutations": 6, "sdk": 8, "simulation": 3, "py319": 8, "py320": 8}
 """Environments of which a change gets a part, and how many parts there are."""
-SIMULATED = {"faults": 3, "jobs": 3, "simulation": 3}
+SIMULATED = {"simulation": 3}
 """The same of the worlds of the simulation."""
 BESIDE_README = ["lint", "chart", "typing"]
 """What has no limits of time, and mostly waits for downloads and the disk."""
@@ -80,6 +80,8 @@ def run(
     has_uv: bool = True,
     has_containers: bool = False,
     readme_awaits: str = "",
+    tee_starts_after_s: float = 0,
+    left_running: str = "",
     readme: str = "python3 -m venv .venv && .venv/bin/tox -e py,integration",
 ) -> Run:
     """Run it where no system package is installed, and on two other Pythons than this one.
@@ -87,7 +89,8 @@ def run(
     `INDEX` is the index of pip's settings; with `has_uv` uv reaches one. `tree`: the content of the commit, as git tells
     it; "": there is no commit. `says`: what each environment prints. `failing` and `stopped`: environments that fail,
     and those that take too long. `readme_awaits`: the command of README.md ends once this environment was begun.
-    `readme`: that command.
+    `readme`: that command. `tee_starts_after_s`: how long each check has begun before its output is read. `left_running`:
+    an environment that leaves a process behind, which has its output open.
     """
     programs, project, log = folder / "bin", folder / "project", folder / "log"
     for needed in (programs / "pip", programs / "uv", project / ".ci", project / "scripts"):
@@ -106,9 +109,12 @@ if [ "$name" = py,integration ]; then
     sleep 1 && sleep 1 && sleep 1 && sleep 1  # what must not begin beside it would have begun
     echo >>{shlex.quote(str(log))}
 fi
+if [ "$name" = "{left_running}" ]; then {shutil.which("sleep")} 600 & fi
 case " {" ".join(failing)} " in *" $name "*) exit 3 ;; esac""",
         )
     program(programs / "git", f'[ "$*" = "rev-parse --short=8 HEAD^{{tree}}" ] && echo {tree}' if tree else "exit 128")
+    if tee_starts_after_s:
+        program(programs / "tee", f'{shutil.which("sleep")} {tee_starts_after_s}\nexec {shutil.which("tee")} "$@"')
     for command in ("buildah", "podman") if has_containers else ():
         program(programs / command, "exit 0")
     program(programs / "uv" / "pip", '[ "$1" = install ] || [ -n "${INDEX-}" ] && echo "${INDEX-}"')
@@ -249,6 +255,23 @@ def test_an_image_is_checked_where_it_can_be_built_and_what_is_skipped_is_told_o
     ]
     assert [line for line in found.summary if "tests: " in line] == [f"skipped tests: {reason}"]
     assert found.status == 0
+
+
+def test_what_a_check_prints_is_read_to_its_end_before_it_is_told(tmp_path: Path) -> None:
+    says = "SKIPPED [1] tests/x/test_y.py:7: there is no /proc"
+    found = run(tmp_path, says=says, failing=("bench", "py,integration"), tee_starts_after_s=1)
+    assert set(found.last_lines) == {"README: python3 -m venv .venv && .venv/bin/tox -e py,integration", "benchmark"}
+    assert list(found.last_lines.values()) == [[says], [says]]
+    assert [line for line in found.summary if line.startswith(("ok", "FAILED", "skipped tests: "))][-1] == (
+        "skipped tests: [1] tests/x/test_y.py:7: there is no /proc"
+    )
+    assert found.status == 1
+
+
+def test_a_process_that_a_check_leaves_running_holds_nothing_up(tmp_path: Path) -> None:
+    found = run(tmp_path, says="it has ended", failing=("bench",), left_running="bench")
+    assert found.last_lines == {"benchmark": ["it has ended"]}
+    assert found.status == 1
 
 
 def test_beside_the_command_of_the_readme_runs_what_has_no_limits_of_time_alone(tmp_path: Path) -> None:
