@@ -23,11 +23,15 @@ IN_PARTS = {"mutations": 6, "sdk": 8, "simulation": 3, "py319": 8, "py320": 8}
 """Environments of which a change gets a part, and how many parts there are."""
 SIMULATED = {"simulation": 3}
 """The same of the worlds of the simulation."""
-BESIDE_README = ["lint", "chart", "typing"]
+COMPILED = "proxy,bench"
+"""Environments that are installed in one go, before they run."""
+BESIDE_README = ["lint", "chart", "typing", COMPILED]
 """What has no limits of time, and mostly waits for downloads and the disk."""
 BESIDE_OTHERS = ["dev", "simulation", "mutations", "py319", "py320"]
 """What mostly waits for one process, or computes."""
 SEEDS = ("SIMULATION_SEED", "FAULTS_SEED", "CONTROLLER_SEED", "PROXY_FUZZ_SEED", "CHAOS_SEED")
+COLUMNS = ("name", "part", "worlds", "seeds", "installer", "python", "flag", "folder", "niceness")
+"""What tox is called with; a line for each call."""
 OTHER_PYTHONS = {"py319": "python3.19", "py320": "python3.20"}
 
 pytestmark = pytest.mark.skipif(
@@ -45,6 +49,8 @@ class Run:
         seeds: the values of `SEEDS` that are there, by environment.
         installers: which installer, with which index, by environment.
         pythons: the Python that is found on the PATH by the name of the environment, where it is that of one.
+        flags: those of tox about installing, by environment.
+        folders: where tox has its environments, by environment; "" is where it has them by itself.
         limits: seconds by environment.
         order: environments as they were begun; "" is the end of the command of README.md.
         niceness: by environment; more of it is a lower priority.
@@ -58,6 +64,8 @@ class Run:
     seeds: dict[str, str]
     installers: dict[str, str]
     pythons: dict[str, str]
+    flags: dict[str, str]
+    folders: dict[str, str]
     limits: dict[str, int]
     order: list[str]
     niceness: dict[str, int]
@@ -98,11 +106,16 @@ def run(
     for venv in ("pip", "uv"):
         program(
             programs / venv / "tox",
-            f"""for word in "$@"; do name="$word"; done
+            f"""flag= folder=
+for word in "$@"; do
+    if [ "$name" = --workdir ]; then folder="$word"; fi
+    case "$word" in --notest | --skip-pkg-install) flag="$word" ;; esac
+    name="$word"
+done
 case "$name" in py3*) python="$(command -v "python3.${{name#py3}}")" ;; *) python= ;; esac
-printf '%s\\t%s\\t%s\\t%s\\t%s\\t%s\\t%s\\n' "$name" "${{PART-}}" "${{SIMULATION_PART-}}" \\
+printf '%s\\t%s\\t%s\\t%s\\t%s\\t%s\\t%s\\t%s\\t%s\\n' "$name" "${{PART-}}" "${{SIMULATION_PART-}}" \\
     "{" ".join(f"${{{seed}-}}" for seed in SEEDS)}" "{venv} ${{UV_DEFAULT_INDEX-}}" \\
-    "$(readlink -f "$python")" "$(nice)" >>{shlex.quote(str(log))}
+    "$(readlink -f "$python")" "$flag" "$folder" "$(nice)" >>{shlex.quote(str(log))}
 echo {shlex.quote(says)}
 if [ "$name" = py,integration ]; then
     for _ in {{1..600}}; do grep -q "^{readme_awaits}" {shlex.quote(str(log))} && break; sleep 1; done
@@ -170,19 +183,25 @@ exec "$@\"""",
             os.killpg(process.pid, signal.SIGKILL)
     assert process.returncode < 0 or "=== summary" in stdout, stdout
     lines = log.read_text(encoding="utf-8").splitlines()
-    called = [line.split("\t") for line in lines if line]
-    assert len({name for name, *_ in called}) == len(called), "a check was run twice"
+    called = [dict(zip(COLUMNS, line.split("\t"), strict=True)) for line in lines if line]
+    assert len({call["name"] for call in called}) == len(called), "a check was run twice"
     limited = [line.partition(" ") for line in seconds.read_text(encoding="utf-8").splitlines()]
+
+    def column(key: str) -> dict[str, str]:
+        return {call["name"]: call[key] for call in called}
+
     return Run(
         status=process.returncode,
         summary=stdout.partition("=== summary")[2].splitlines(),
-        parts={name: part for name, part, *_ in called},
-        worlds={name: part for name, _, part, *_ in called},
-        seeds={name: given.strip() for name, _, _, given, *_ in called},
-        installers={name: installer for name, *_, installer, _, _ in called},
-        pythons={name: Path(python).name for name, *_, python, _ in called if python},
+        parts=column("part"),
+        worlds=column("worlds"),
+        seeds={name: given.strip() for name, given in column("seeds").items()},
+        installers=column("installer"),
+        pythons={name: Path(python).name for name, python in column("python").items() if python},
+        flags=column("flag"),
+        folders=column("folder"),
         limits={name: int(limit) for limit, _, name in limited},
-        niceness={name: int(niceness) for name, *_, niceness in called},
+        niceness={name: int(niceness) for name, niceness in column("niceness").items()},
         order=[line.partition("\t")[0] for line in lines],
         last_lines={
             name: lines.splitlines()
@@ -199,7 +218,7 @@ def environments() -> set[str]:
     tox.read(ROOT / "tox.ini", encoding="utf-8")
     listed = set(tox["tox"]["env_list"].split(", "))
     unit_tests = {name for name in listed if re.fullmatch(r"py\d+", name)}
-    return listed - unit_tests - {"integration"} | {"py,integration", *OTHER_PYTHONS}
+    return listed - unit_tests - {"integration"} | {"py,integration", COMPILED, *OTHER_PYTHONS}
 
 
 def test_each_check_of_a_change_is_whole_but_those_that_are_named_with_their_part(tmp_path: Path) -> None:
@@ -275,7 +294,7 @@ def test_a_process_that_a_check_leaves_running_holds_nothing_up(tmp_path: Path) 
 
 
 def test_beside_the_command_of_the_readme_runs_what_has_no_limits_of_time_alone(tmp_path: Path) -> None:
-    found = run(tmp_path, readme_awaits="typing")
+    found = run(tmp_path, readme_awaits=COMPILED)
     assert found.order[: found.order.index("")] == sorted([*BESIDE_README, "py,integration"], key=found.order.index)
     assert [name for name in found.order if name in BESIDE_README] == BESIDE_README
     nicer = {
@@ -293,6 +312,25 @@ def test_all_others_are_checked_when_the_command_of_the_readme_fails(tmp_path: P
         "FAILED  README: python3 -m venv .venv && .venv/bin/tox -e py,integration"
     ]
     assert found.status == 1
+
+
+@pytest.mark.parametrize("has_uv", [True, False])
+def test_the_modules_of_the_proxy_are_compiled_once_before_it_is_tested_and_measured(
+    tmp_path: Path, has_uv: bool
+) -> None:
+    found = run(tmp_path, has_uv=has_uv)
+    compiled = found.order.index(COMPILED)
+    assert compiled < found.order.index("proxy") < found.order.index("bench")
+    assert found.flags == dict.fromkeys(found.parts, "") | {
+        COMPILED: "--notest",
+        "proxy": "--skip-pkg-install",
+        "bench": "--skip-pkg-install",
+    }
+    assert found.folders[COMPILED] == found.folders["proxy"] == found.folders["bench"] != ""
+    failing = run(tmp_path / "failing", has_uv=has_uv, failing=(COMPILED,))
+    assert [line.partition(" (")[0] for line in failing.summary if line.startswith("FAILED")] == [
+        "FAILED  proxy and benchmark, installed"
+    ]
 
 
 def test_no_check_is_begun_after_it_was_killed(tmp_path: Path) -> None:
