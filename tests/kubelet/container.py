@@ -133,8 +133,8 @@ class Container:
             on_line=self._around.on_line,
         )
         self._child = await ChildProcess.start(spec)
+        self._around.note("runs")  # before the status, which tests wait for
         self.status.begin()
-        self._around.note("runs")
         probes = asyncio.create_task(self._probe(), name=f"probes-{self.spec.name}")
         status = await self._child.wait()
         self._child.output.close()

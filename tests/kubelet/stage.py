@@ -40,6 +40,11 @@ server.serve_forever()
 """
 
 
+SHARED: Mapping[str, Any] = {"volumeMounts": [{"name": "shared", "mountPath": "/shared"}]}
+"""Fields of each container that sees the folder of `VOLUMES`."""
+VOLUMES = [{"name": "shared", "emptyDir": {}}]
+
+
 def container(name: str, program: str, **fields: Any) -> dict[str, Any]:
     """Return a container that runs a program."""
     return {"name": name, "image": "registry.example.com/python:1", "args": ["-c", program], **fields}

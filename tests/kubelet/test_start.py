@@ -6,13 +6,11 @@ import pytest
 
 from tests.integration.waiting import eventually
 from tests.kubelet.node import Node
-from tests.kubelet.stage import ENDS_AT_ONCE, WEB_SERVER, WHY_NOT, container, sidecar, start
+from tests.kubelet.stage import ENDS_AT_ONCE, SHARED, VOLUMES, WEB_SERVER, WHY_NOT, container, sidecar, start
 
 pytestmark = pytest.mark.skipif(bool(WHY_NOT), reason=WHY_NOT or "-")
 
 IS_THERE = "import os, sys; sys.exit(not os.path.exists('/shared/there'))"
-SHARED = {"volumeMounts": [{"name": "shared", "mountPath": "/shared"}]}
-VOLUMES = [{"name": "shared", "emptyDir": {}}]
 
 
 def test_init_containers_run_one_after_the_other_before_sidecars_and_main_containers(node: Node) -> None:

@@ -51,11 +51,12 @@ class Records:
         """Return how often each request was begun."""
         return Counter(what for _, what in self.of("begin"))
 
-    def running(self, pod: Pod) -> int:
-        """Return how many requests are in the container of a pod."""
-        return sum(name == pod.name for name, _ in self.of("begin")) - sum(
-            name == pod.name for name, _ in self.of("end")
-        )
+    def running(self, pod: Pod) -> list[str]:
+        """Return the requests that are in the container of a pod, all of one moment."""
+        lines = [line.split(" ", 2) for line in self.path.read_text(encoding="utf-8").splitlines()]
+        running = Counter(what for event, name, what in lines if (event, name) == ("begin", pod.name))
+        running.subtract(what for event, name, what in lines if (event, name) == ("end", pod.name))
+        return [*running.elements()]
 
 
 def node_of(folder: Path, records: Records, cloud: Cloud | None, *, work_s: float) -> Node:

@@ -60,14 +60,15 @@ def roll(
     ids = [bucket.submit(queue) for _ in range(REQUESTS)]
     with node_of(folder, records, cloud, work_s=WORK_S) as node:
         first = node.start(workload, manifest.config_maps)
-        eventually(lambda: records.running(first) == WORKERS, "all workers to be busy")
-        begun, ended = records.of("begin"), records.of("end")
+        running = eventually(
+            lambda: len(found := records.running(first)) == WORKERS and found, "all workers to be busy"
+        )
         first.delete()
         second = node.start(workload, manifest.config_maps)
         first.wait_ended()
         eventually(lambda: {bucket.ended(one) for one in ids} == {"completed"}, "all requests to complete")
         eventually(queue.is_empty, "the queue to be empty")
-    return ids, [what for pod, what in begun if (pod, what) not in ended], first, second
+    return ids, running, first, second
 
 
 @pytest.mark.parametrize("pods", [*NATIVE, *PRESTOP])

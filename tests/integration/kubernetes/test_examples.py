@@ -131,7 +131,7 @@ def test_a_container_without_memory_is_restarted_alone_and_its_message_is_tried_
     cloud: Cloud, queue: Queue, bucket: Bucket, records: Records, tmp_path: Path
 ) -> None:
     manifest = async_example(queue, bucket)
-    with node_of(tmp_path, records, cloud, work_s=1) as node:
+    with node_of(tmp_path, records, cloud, work_s=5) as node:  # it has to run when the kill comes
         pod = node.start(manifest.workload, manifest.config_maps)
         request_id = bucket.submit(queue)
         eventually(lambda: records.running(pod), "the container to have the request")
