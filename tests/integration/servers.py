@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import fcntl
 import itertools
 import os
 import shutil
 import socket
 import subprocess
 import sys
+import tempfile
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -26,17 +30,32 @@ MAX_WORKERS = 8
 """Test processes that look for ports at the same time, each among its own."""
 # Runs of the tests at the same time have process ids close to each other: their ports must not be.
 _numbers = itertools.count(97 * os.getpid())
+MOST_RESERVED = 200
+"""By one test process: those before them are used by now, or never will be."""
+_reserved: deque[int] = deque()
 
 
 def free_port() -> int:
-    """Return a free port, another one each time."""
+    """Return a free port, another one each time, that no other test process gets before a server listens on it."""
     share = PORTS // MAX_WORKERS
     first = FIRST_PORT + share * (int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:]) % MAX_WORKERS)
     for number in itertools.islice(_numbers, share):
+        port = first + number % share
         with suppress(OSError), socket.socket() as probe:
-            probe.bind(("127.0.0.1", first + number % share))
-            return first + number % share
+            # A lock of this process on the byte with the number of the port.
+            fcntl.lockf(_locks(), fcntl.LOCK_EX | fcntl.LOCK_NB, 1, port)
+            probe.bind(("127.0.0.1", port))
+            _reserved.append(port)
+            if len(_reserved) > MOST_RESERVED:
+                fcntl.lockf(_locks(), fcntl.LOCK_UN, 1, _reserved.popleft())
+            return port
     raise AssertionError("no port is free")
+
+
+@cache
+def _locks() -> int:
+    """Return the file of the locks. It stays open: to close it would end all of them."""
+    return os.open(Path(tempfile.gettempdir()) / f"dequeuer-test-ports-{os.getuid()}", os.O_RDWR | os.O_CREAT, 0o600)
 
 
 def listens(port: int) -> bool:
