@@ -7,13 +7,13 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 import urllib.error
 import urllib.request
 from pathlib import Path
 from typing import Any, Self
 
 from tests.integration.cloud import CLUSTER, KEYS, REGION, Bucket, Cloud, Queue
+from tests.integration.output import Output
 from tests.integration.servers import free_port
 from tests.integration.waiting import DEADLINE_S, eventually
 
@@ -78,17 +78,15 @@ class Sidecar:
             "DEQUEUER_ADMIN_PORT": str(self.admin_port),
             **settings,
         }
-        self.lines: list[str] = []
         self.process = subprocess.Popen(
             [sys.executable, "-m", "dequeuer", *arguments],
             env=environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            text=True,
         )
-        self._reader = threading.Thread(target=self._read)
-        self._reader.start()
+        assert self.process.stdout is not None
+        self._output = Output(self.process.stdout)
 
     def __enter__(self) -> Self:
         return self
@@ -96,9 +94,10 @@ class Sidecar:
     def __exit__(self, *_: object) -> None:
         self.kill()
 
-    def _read(self) -> None:
-        assert self.process.stdout is not None
-        self.lines.extend(line.rstrip("\n") for line in self.process.stdout)
+    @property
+    def lines(self) -> list[str]:
+        """The lines of its log so far."""
+        return self._output.lines
 
     def kill(self) -> None:
         """End it with SIGKILL, unless it has ended."""
@@ -113,9 +112,7 @@ class Sidecar:
     def wait(self, deadline_s: float = DEADLINE_S) -> int:
         """Wait for its end; return the exit status."""
         status = self.process.wait(deadline_s)
-        self._reader.join(deadline_s)
-        if self.process.stdout is not None:
-            self.process.stdout.close()
+        self._output.close(deadline_s)
         return status
 
     def events(self, name: str) -> list[dict[str, Any]]:

@@ -8,13 +8,13 @@ import re
 import signal
 import subprocess
 import sys
-import threading
 import urllib.error
 import urllib.request
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
 
+from tests.integration.output import Output
 from tests.integration.servers import free_port
 from tests.integration.sidecar import ROOT
 from tests.integration.waiting import DEADLINE_S, eventually
@@ -46,7 +46,6 @@ class Dev:
             # No process may get this account.
             "AWS_PROFILE": "production",
         }
-        self.lines: list[str] = []
         self.process = subprocess.Popen(
             # The last one of two is taken.
             [*DEQUEUER, "dev", *arguments, "--port", str(self.port), "--aws-port", str(self.aws_port)],
@@ -55,11 +54,10 @@ class Dev:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            text=True,
             start_new_session=True,
         )
-        self._reader = threading.Thread(target=self._read)
-        self._reader.start()
+        assert self.process.stdout is not None
+        self._output = Output(self.process.stdout)
 
     def __enter__(self) -> Self:
         return self
@@ -70,9 +68,10 @@ class Dev:
         self.wait()
         self.wait_gone()
 
-    def _read(self) -> None:
-        assert self.process.stdout is not None
-        self.lines.extend(line.rstrip("\n") for line in self.process.stdout)
+    @property
+    def lines(self) -> list[str]:
+        """The lines that it has printed so far."""
+        return self._output.lines
 
     def send(self, number: signal.Signals) -> None:
         """Send a signal."""
@@ -81,9 +80,7 @@ class Dev:
     def wait(self) -> int:
         """Wait for its end; return the exit status."""
         status = self.process.wait(DEADLINE_S)
-        self._reader.join(DEADLINE_S)
-        if self.process.stdout is not None:
-            self.process.stdout.close()
+        self._output.close(DEADLINE_S)
         return status
 
     def wait_ready(self) -> Self:
