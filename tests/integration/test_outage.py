@@ -36,7 +36,7 @@ def test_an_outage_at_the_start(cloud: Cloud, queue: Queue, bucket: Bucket, cont
 def test_an_outage_between_two_requests(
     cloud: Cloud, queue: Queue, bucket: Bucket, container: Container, wire: Wire
 ) -> None:
-    settings = async_settings(cloud, queue, bucket, container.port, DEQUEUER_VISIBILITY_TIMEOUT="3")
+    settings = async_settings(cloud, queue, bucket, container.port, DEQUEUER_VISIBILITY_TIMEOUT="6")
     with Sidecar(settings | wire.settings(queue)) as sidecar:
         first = bucket.submit(queue)
         assert eventually(lambda: bucket.ended(first), "the request to end") == "completed"
@@ -73,7 +73,8 @@ def test_a_lease_that_cannot_be_renewed_stops_the_work_and_another_does_it(
     cloud: Cloud, queue: Queue, bucket: Bucket, container: Container, wire: Wire
 ) -> None:
     container.reply = held = Held()
-    settings = async_settings(cloud, queue, bucket, container.port, DEQUEUER_VISIBILITY_TIMEOUT="2")
+    # The other worker, too, loses a shorter lease when it stalls.
+    settings = async_settings(cloud, queue, bucket, container.port, DEQUEUER_VISIBILITY_TIMEOUT="6")
     with Sidecar(settings | wire.settings(queue)) as cut_off:
         request_id = bucket.submit(queue)
         eventually(lambda: container.requests, "the container to have the request")

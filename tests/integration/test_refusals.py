@@ -210,11 +210,12 @@ def test_a_batch_whose_message_may_not_be_deleted_runs_once(
 ) -> None:
     refusing.denied = {"sqs:DeleteMessage"}
     queue.send("[1]")
-    settings = batch_settings(cloud, queue, container.port, DEQUEUER_VISIBILITY_TIMEOUT="4")
+    # A stalled sidecar loses a shorter lease, and its batch runs once more.
+    settings = batch_settings(cloud, queue, container.port, DEQUEUER_VISIBILITY_TIMEOUT="8")
     with Sidecar(settings | refusing.settings(queue)) as sidecar:
         wait_refused(sidecar, "sqs", "ack")
         queue.send("[2]")
-        stay(5)
+        stay(9)
         assert len(container.requests) == 1
         refusing.denied = set()
         assert sidecar.wait() == 0

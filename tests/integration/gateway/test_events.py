@@ -51,7 +51,7 @@ def test_no_event_is_lost_while_the_topic_is_missing_and_the_sidecar_is_killed(
         bucket,
         container.port,
         DEQUEUER_EVENTS_TARGET=topic,
-        DEQUEUER_VISIBILITY_TIMEOUT="2",
+        DEQUEUER_VISIBILITY_TIMEOUT="6",  # a stalled sidecar loses a shorter lease, and does all of it again
     )
     with Gateway(cloud.url, bucket, queue.url) as gateway:
         gateway.wait_started()
