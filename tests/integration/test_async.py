@@ -12,6 +12,7 @@ import pytest
 
 from tests.integration.cloud import Bucket, Cloud, Queue
 from tests.integration.container import Container, Reply, in_turn
+from tests.integration.servers import free_port
 from tests.integration.sidecar import Sidecar, async_settings
 from tests.integration.waiting import eventually
 
@@ -111,7 +112,10 @@ def test_a_container_restarted_in_mid_request_gets_it_again(cloud: Cloud, queue:
         forever.wait()
         return Reply()
 
-    with Container(hang) as first, Sidecar(async_settings(cloud, queue, bucket, first.port)) as sidecar:
+    with (
+        Container(hang, port=free_port()) as first,
+        Sidecar(async_settings(cloud, queue, bucket, first.port)) as sidecar,
+    ):
         request_id = bucket.submit(queue)
         eventually(lambda: first.requests, "the container to have the request")
         first.stop()
@@ -246,9 +250,8 @@ def test_poison_goes_to_the_dead_letter_queue_or_is_deleted(
 
 
 def test_nothing_is_received_before_the_container_is_ready(cloud: Cloud, queue: Queue, bucket: Bucket) -> None:
-    with Container() as gone:
-        pass
-    with Sidecar(async_settings(cloud, queue, bucket, gone.port)) as sidecar:
+    port = free_port()
+    with Sidecar(async_settings(cloud, queue, bucket, port)) as sidecar:
         request_id = bucket.submit(queue)
         eventually(lambda: sidecar.get("/healthz") == (500, "unhealthy"), "the admin server")
         eventually(lambda: sidecar.events("started"), "the start")
@@ -256,7 +259,7 @@ def test_nothing_is_received_before_the_container_is_ready(cloud: Cloud, queue: 
             lambda: sidecar.metric('dequeuer_probes_total{ok="false",probe="user_port:tcp_socket"}') > 5, "probes"
         )
         assert sidecar.metric('dequeuer_source_calls_total{error="none",op="receive"}') == 0
-        with Container(port=gone.port):
+        with Container(port=port):
             assert eventually(lambda: bucket.ended(request_id), "the request to end") == "completed"
             [line] = sidecar.settled(1)
             assert line["receive_count"] == 1

@@ -106,8 +106,11 @@ def test_a_failed_batch_goes_to_the_dead_letter_queue(cloud: Cloud, container: C
     container.reply = lambda request: Reply(status=500 if request.body == b"[1]" else 200)
     queue.send("[1]")
     queue.send("[2]")
-    with Sidecar(batch_settings(cloud, queue, container.port)) as sidecar:
+    # Without it the sidecar ends soon, and its metrics with it.
+    settings = batch_settings(cloud, queue, container.port, DEQUEUER_EXIT_WHEN_EMPTY="false")
+    with Sidecar(settings) as sidecar:
         eventually(lambda: queue.dead_letters and queue.dead_letters.count() == 1, "the dead-letter queue")
+        eventually(queue.is_empty, "the other batch to be done")
         labels = '{api_name="api",job_id="job-1"}'
         assert sidecar.metric(f"cortex_batch_failed{labels}") == 2
         assert sidecar.metric(f"cortex_batch_succeeded{labels}") == 1
@@ -142,7 +145,9 @@ def test_statsd_gets_what_cortex_sent(cloud: Cloud, queue: Queue, container: Con
         statsd.bind(("127.0.0.1", 0))
         statsd.settimeout(60)
         address = f"127.0.0.1:{statsd.getsockname()[1]}"
-        with Sidecar(batch_settings(cloud, queue, container.port, DEQUEUER_STATSD_ADDRESS=address)):
+        # Without the second the sidecar ends when the first batch is done, perhaps before the next one is there.
+        more = {"DEQUEUER_STATSD_ADDRESS": address, "DEQUEUER_EXIT_WHEN_EMPTY": "false"}
+        with Sidecar(batch_settings(cloud, queue, container.port, **more)):
             first = {statsd.recv(1000).split(b"|", 1)[0].split(b":")[0] for _ in range(2)}
             queue.send("[2]")
             third = statsd.recv(1000)

@@ -115,10 +115,13 @@ def test_a_busy_container_gets_the_batch_again_and_it_has_not_failed(
 ) -> None:
     container.reply = in_turn(first, Reply())
     queue.send("[1]")
-    with Sidecar(batch_settings(cloud, queue, container.port)) as sidecar:
+    # Without it the sidecar ends soon, and its metrics with it.
+    settings = batch_settings(cloud, queue, container.port, DEQUEUER_EXIT_WHEN_EMPTY="false")
+    with Sidecar(settings) as sidecar:
         labels = '{api_name="api",job_id="job-1"}'
         eventually(lambda: sidecar.metric(f"cortex_batch_succeeded{labels}") == 1, "the batch to succeed")
         assert sidecar.metric(f"cortex_batch_failed{labels}") == 0
+        sidecar.terminate()
         assert sidecar.wait() == 0
     assert container.paths("/") == 2
 

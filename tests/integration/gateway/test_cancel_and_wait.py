@@ -46,7 +46,7 @@ def test_a_request_that_has_ended_stays_as_it_is(gateway: Gateway, sidecar: Side
 
 def test_deadlines(gateway: Gateway, sidecar: Sidecar, held: Held, container: Container) -> None:
     sidecar.wait_ready()  # on a busy machine its start alone can take longer than the deadline
-    _, _, cut = ask(gateway, "POST", "/api", {"Cancel-After": "5"})
+    _, _, cut = ask(gateway, "POST", "/api", {"Cancel-After": "10"})
     assert held.began.wait(DEADLINE_S)
     _, _, late = ask(gateway, "POST", "/api", {"Cancel-After": "0"})
     document = ended(gateway, cut["id"])
@@ -78,11 +78,13 @@ def test_a_request_whose_gateway_is_killed_while_its_client_waits_is_done(
     client = threading.Thread(target=submit)
     client.start()
     assert held.began.wait(DEADLINE_S)
+    # The gateway logs a request after its message is sent.
+    [line] = eventually(lambda: gateway.events("request_submitted"), "the gateway to log the request")
+    request_id = line["request_id"]
     gateway.kill()
     client.join(DEADLINE_S)
     assert failures
     held.may_answer.set()
-    [request_id] = [line["request_id"] for line in gateway.events("request_submitted")]
     with Gateway(cloud.url, bucket, queue.url) as another:
         another.wait_started()
         assert ended(another, request_id)["status"] == "completed"

@@ -160,10 +160,11 @@ def test_each_line_is_one_request_when_the_gateway_is_drained_and_started_again(
 def test_ctrl_c_leaves_the_request_and_says_so(shell: Shell, sidecar: Sidecar, held: Held) -> None:
     submitting = shell.start("submit", "api", "--data", "{}", "--wait")
     assert held.began.wait(DEADLINE_S)
+    assert submitting.stderr is not None
+    submitted = submitting.stderr.readline()  # the container may have the request before the command has its id
     submitting.send_signal(signal.SIGINT)
-    status, out, err = ended(submitting)
-    submitted, stopped = err.splitlines()
-    request_id = submitted.rpartition(" ")[2]
+    status, out, stopped = ended(submitting)
+    request_id = submitted.split()[-1]
     assert (status, out) == (130, "")
     assert f"Request {request_id} goes on: `dequeuer wait api {request_id}` waits again" in stopped
     assert shell.run("wait", "api", request_id, "--timeout", "1")[0] == 8
