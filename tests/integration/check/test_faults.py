@@ -79,8 +79,11 @@ def without_keys(setup: SetUp) -> None:
 
 
 def keys_that_end(in_s: float) -> Seed:
-    ends = dt.datetime.now(dt.UTC) + dt.timedelta(seconds=in_s)
-    return environ(AWS_CREDENTIAL_EXPIRATION=ends.isoformat())
+    def seed(setup: SetUp) -> None:  # from the test on: hundreds of tests may come before it
+        ends = dt.datetime.now(dt.UTC) + dt.timedelta(seconds=in_s)
+        setup.environ["AWS_CREDENTIAL_EXPIRATION"] = ends.isoformat()
+
+    return seed
 
 
 def missing_queue(setup: SetUp) -> None:
