@@ -22,6 +22,8 @@ from tests.integration.waiting import eventually
 from tests.proxy.conftest import ContainerSide, answering, ok
 
 GET = b"GET /status/404 HTTP/1.1\r\nHost: h\r\n\r\n"
+PATIENT = {"DEQUEUER_READY_TIMEOUT": "90"}
+"""Requests wait for a container that starts on a busy machine."""
 POST = b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\nhi"
 
 
@@ -32,7 +34,7 @@ def reason(fields: tuple[tuple[str, str], ...]) -> str:
 @pytest.mark.parametrize("server", ["uvicorn", "gunicorn"])
 def test_a_container_that_is_killed_and_restarted(server: str, tmp_path: Path) -> None:
     """Killed while it executes, in mid-response, and while its connections are idle; then another one takes its place."""
-    with Container(server, tmp_path) as first, Proxy(first.port) as proxy:
+    with Container(server, tmp_path) as first, Proxy(first.port, **PATIENT) as proxy:
         first.wait_ready()
         proxy.wait_ready()
         with (
@@ -98,7 +100,7 @@ def test_a_container_that_hangs_fails_its_http_probe_and_requests_wait(tmp_path:
 
 def test_requests_before_the_container_listens_wait_for_it(tmp_path: Path) -> None:
     port = free_port()
-    with Proxy(port) as proxy, Conversation(proxy_started(proxy)) as early:
+    with Proxy(port, **PATIENT) as proxy, Conversation(proxy_started(proxy)) as early:
         early.send(POST.replace(b"POST /", b"POST /digest"))
         eventually(lambda: proxy.metric("dequeuer_proxy_queued") == 1, "the request to wait")
         assert proxy.get("/healthz") == (500, "unhealthy")
@@ -215,22 +217,27 @@ async def test_idle_connections_that_the_container_closes_at_any_moment(method: 
         numbers = random.Random(first)
         client = await running.connect()
         for number in range(first, first + 100):
+            began_at = time.monotonic()
             await client.send(b"%b /%d HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n" % (method, number))
             head = await client.head()
             if b"\r\nContent-Length: 0\r\n" not in head:
                 await client.exactly(int(head.partition(b"Content-Length: ")[2].split(b"\r\n")[0]))
             statuses[b"%d" % number] = int(head[9:12])
+            if time.monotonic() - began_at >= RESEND_WITHIN_S:
+                slow.add(b"%d" % number)
             await asyncio.sleep(numbers.choice((0, 0, 0.001, 0.003, 0.006)))
 
     statuses: dict[bytes, int] = {}
+    slow: set[bytes] = set()
     async with stand(container) as running, asyncio.TaskGroup() as group:
         for worker in range(8):
             group.create_task(ask(running, worker * 100))
     assert len(statuses) == 800
+    assert set(statuses.values()) <= {200, 502}
     if method == b"GET":
-        assert set(statuses.values()) == {200}
+        # After that time the proxy does not send one again: a stalled machine may need it.
+        assert {number for number, status in statuses.items() if status != 200} <= slow
     else:
-        assert set(statuses.values()) <= {200, 502}
         assert max(container.times.values()) == 1
     assert all(container.times[number] >= 1 for number, status in statuses.items() if status == 200)
 

@@ -338,7 +338,9 @@ def hold(port: int, count: int, begin: Callable[[int], bytes]) -> list[socket.so
 def test_ten_thousand_idle_connections_take_less_than_100_mib(recorder: Recorder) -> None:
     recorder.answer = lambda _: [b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nGET /last"]
     count = 10_000
-    with many_files(count + 1000), Proxy(recorder.port, DEQUEUER_MAX_CONNECTIONS=str(count)) as proxy:
+    # Half of them send nothing, and must be there until the last one is.
+    settings = {"DEQUEUER_MAX_CONNECTIONS": str(count), "DEQUEUER_HEAD_TIMEOUT": "600"}
+    with many_files(count + 1000), Proxy(recorder.port, **settings) as proxy:
         proxy.wait_ready()
         clients = hold(proxy.port, count, lambda number: GET if number % 2 else b"")
         try:
