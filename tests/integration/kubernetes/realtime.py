@@ -13,9 +13,8 @@ from tests.kubelet.pod import Pod
 
 PROXY_PORT, ADMIN_PORT = 8888, 15000
 CLIENTS = 8
-FORGETS_AFTER_S = 1.0
-"""The longest time that the load balancer sends requests to a pod that fails its check: less than the delay of the example, 5 s,
-also when these tests are not scheduled for some of it."""
+FORGETS_AFTER_S = 3.0
+"""The longest time that the load balancer sends requests to a pod that fails its check: less than the delay of the example."""
 SEED = 20261127
 
 

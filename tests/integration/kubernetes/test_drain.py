@@ -60,9 +60,12 @@ def roll(
     ids = [bucket.submit(queue) for _ in range(REQUESTS)]
     with node_of(folder, records, cloud, work_s=WORK_S) as node:
         first = node.start(workload, manifest.config_maps)
-        running = eventually(
-            lambda: len(found := records.running(first)) == WORKERS and found, "all workers to be busy"
-        )
+
+        def all_busy() -> list[str]:
+            running = records.running(first)
+            return running if len(running) == WORKERS else []
+
+        running = eventually(all_busy, "all workers to be busy")
         first.delete()
         second = node.start(workload, manifest.config_maps)
         first.wait_ended()
