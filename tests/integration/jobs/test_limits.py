@@ -16,7 +16,7 @@ from tests.integration.jobs.controller import Controller, Job, write_apis
 BATCHES = list(range(0, 200, 10))
 MEMORY = "compute: {mem: 160Mi}"
 LIVENESS = "liveness_probe: {http_get: {path: /, port: 8080}, period_seconds: 1, failure_threshold: %d}"
-PATIENT = 12
+PATIENT = 20
 """Seconds in which a container has to listen, on a busy machine, too: until then its probe fails."""
 Submit: TypeAlias = Callable[..., tuple[Job, Controller]]
 
@@ -32,7 +32,9 @@ def submit(cloud: Cloud, bucket: Bucket, tmp_path: Path) -> Iterator[Submit]:
             apis = write_apis(tmp_path, more)
             gateway = stack.enter_context(Gateway(cloud.url, bucket, "", apis=apis))
             gateway.wait_started()
-            controller = stack.enter_context(Controller(cloud, bucket, apis))
+            # A controller that is stalled for a shorter time loses its job, and starts all of its processes again.
+            calm = {"DEQUEUER_OWNERSHIP_TIMEOUT": "120"}
+            controller = stack.enter_context(Controller(cloud, bucket, apis, **calm))
             items = {"items": list(range(200)), "batch_size": 10}
             given = {"bucket": bucket.name, "marks": str(marks), **config}
             return Job(gateway, bucket, {"workers": workers, "item_list": items, "config": given}), controller
