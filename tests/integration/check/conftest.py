@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from dequeuer.check import network
 from tests.integration.check.front import FrontCloud
 from tests.integration.check.setup import BLOCKED, DAY_S, SetUp
 from tests.integration.cloud import Cloud
@@ -13,8 +14,9 @@ from tests.integration.servers import free_port
 
 
 @pytest.fixture
-def setup(cloud: Cloud, container: Container, tmp_path: Path) -> Iterator[SetUp]:
+def setup(cloud: Cloud, container: Container, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[SetUp]:
     """A set-up of an async API in which nothing is wrong."""
+    monkeypatch.setattr(network, "SLOW_NAME_S", 60.0)  # a stalled machine needs more than a second for any name
     queue, bucket = cloud.queue(max_receives=10), cloud.bucket()
     bucket.s3.put_public_access_block(Bucket=bucket.name, PublicAccessBlockConfiguration=BLOCKED)
     with FrontCloud(cloud) as front:
