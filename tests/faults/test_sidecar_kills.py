@@ -55,11 +55,13 @@ def test_a_sidecar_stopped_for_longer_than_its_lease_writes_nothing_when_it_is_r
     ministack: Servers, tmp_path: Path
 ) -> None:
     with staged(ministack, tmp_path, RequestFaults(1), "async", slots=1) as stage:
-        stopped, other = (stage.add_pod(DEQUEUER_VISIBILITY_TIMEOUT="2") for _ in range(2))
+        # The other one, too, loses a shorter lease when it stalls.
+        stopped, other = (stage.add_pod(DEQUEUER_VISIBILITY_TIMEOUT="6") for _ in range(2))
         stopped.start_container()
         stopped.start_sidecar()
         assert stopped.sidecar is not None
-        ref = submit(stage.bucket, stage.queue, stage.recorder, {"n": 1, "work_s": 1.5})
+        # It has to run when the stop comes.
+        ref = submit(stage.bucket, stage.queue, stage.recorder, {"n": 1, "work_s": 5})
         eventually(lambda: any(record.what == "called" for record in stopped.log.records()), "the call")
         stopped.stop_sidecar()
         other.start_container()
