@@ -267,7 +267,7 @@ async def test_a_container_that_fails_its_liveness_probe_is_ended(
     sees_root = await can_see_root(tmp_path / "work")
     code = f"{SLEEPS.replace('here', 'lives')}"
     path = "/mnt/alive" if sees_root else tmp_path / "work/TaskAPI/sum" / TASK_KEYS.job_id / "worker-0/mnt/alive"
-    probe = f"liveness_probe: {{exec: {{command: [test, -f, {path}]}}, period_seconds: 1, failure_threshold: 1}}"
+    probe = f"liveness_probe: {{exec: {{command: [test, -f, {path}]}}, period_seconds: 1, timeout_seconds: 60, failure_threshold: 1}}"
     launcher = make(f"open({str(path)!r}, 'w').close()\n{code}", probe, sees_root=sees_root)
     launcher_probe = tmp_path / "work/TaskAPI/sum" / TASK_KEYS.job_id / "worker-0/mnt/alive"
     launcher_probe.parent.mkdir(parents=True)

@@ -69,13 +69,17 @@ class Stage:
             while not condition():  # noqa: ASYNC110 - other processes
                 await asyncio.sleep(0.02)
 
+    async def until_ready(self) -> None:
+        """Wait until the worker is ready and both processes handle SIGTERM: the sidecar can be faster than the container."""
+        await self.until(lambda: self.pod.state.phase == "ready" and len(self.lines) == 2)
+
     def pid(self, index: int) -> int:
         return self.pod._parts[index].child.pid
 
 
 async def test_the_sidecar_is_drained_before_its_container() -> None:
     stage = Stage()
-    await stage.until(lambda: stage.pod.state.phase == "ready")
+    await stage.until_ready()
     assert set(stage.lines) == {"container runs", "sidecar runs"}
     await stage.pod.stop()
     assert stage.lines[2:] == ["sidecar ends", "container ends"]
@@ -91,7 +95,7 @@ async def test_a_container_that_is_not_ready_is_none_of_the_failed() -> None:
 
 async def test_a_container_that_is_killed_takes_its_sidecar_along() -> None:
     stage = Stage()
-    await stage.until(lambda: stage.pod.state.phase == "ready")
+    await stage.until_ready()
     os.kill(stage.pid(0), signal.SIGKILL)
     await stage.until(lambda: stage.ends)
     assert stage.pod.state.phase == "killed"
@@ -102,7 +106,7 @@ async def test_a_container_that_is_killed_takes_its_sidecar_along() -> None:
 @pytest.mark.parametrize(("status", "phase"), [(0, "succeeded"), (1, "failed")])
 async def test_a_sidecar_that_ends_decides_how_the_worker_ended(status: int, phase: str) -> None:
     stage = Stage(status=status)
-    await stage.until(lambda: stage.pod.state.phase == "ready")
+    await stage.until_ready()
     os.kill(stage.pid(1), signal.SIGTERM)
     await stage.until(lambda: stage.ends)
     assert (stage.pod.state.phase, stage.pod.state.was_ready) == (phase, True)
@@ -152,7 +156,7 @@ UNLIVE = Verdict(phase="failed", reason="was ended: not live", has_grace=True)
 async def test_a_container_that_is_judged_ends_within_its_grace_and_takes_its_sidecar_along() -> None:
     judge = Judge(UNLIVE)
     stage = Stage(guards=(Judge(), judge))
-    await stage.until(lambda: stage.pod.state.phase == "ready")
+    await stage.until_ready()
     judge.may_judge.set()
     await stage.until(lambda: stage.ends)
     assert stage.lines[2:] == ["container ends", "sidecar ends"]
@@ -165,7 +169,7 @@ async def test_a_container_that_is_judged_ends_within_its_grace_and_takes_its_si
 async def test_a_container_that_uses_too_much_is_killed() -> None:
     judge = Judge(OOM)
     stage = Stage(guards=(judge,))
-    await stage.until(lambda: stage.pod.state.phase == "ready")
+    await stage.until_ready()
     judge.may_judge.set()
     await stage.until(lambda: stage.ends)
     assert stage.lines[2:] == ["sidecar ends"]
@@ -176,7 +180,7 @@ async def test_a_container_that_uses_too_much_is_killed() -> None:
 async def test_a_container_that_uses_too_much_while_it_is_drained_is_killed() -> None:
     judge = Judge(OOM)
     stage = Stage(guards=(judge,))
-    await stage.until(lambda: stage.pod.state.phase == "ready")
+    await stage.until_ready()
     stopping = asyncio.create_task(stage.pod.stop())
     judge.may_judge.set()
     await stopping
@@ -186,7 +190,7 @@ async def test_a_container_that_uses_too_much_while_it_is_drained_is_killed() ->
 
 async def test_a_guard_knows_better_than_the_exit_status() -> None:
     stage = Stage(guards=(Judge(), Judge(known=OOM)))
-    await stage.until(lambda: stage.pod.state.phase == "ready")
+    await stage.until_ready()
     os.kill(stage.pid(0), signal.SIGKILL)
     await stage.until(lambda: stage.ends)
     assert stage.ends[0].phase == "killed_oom"
@@ -195,7 +199,7 @@ async def test_a_guard_knows_better_than_the_exit_status() -> None:
 async def test_no_container_runs_without_its_guards() -> None:
     judge = Judge(RuntimeError("bug"))
     stage = Stage(guards=(judge,))
-    await stage.until(lambda: stage.pod.state.phase == "ready")
+    await stage.until_ready()
     judge.may_judge.set()
     await stage.until(lambda: stage.ends)
     assert stage.ends[0].detail.startswith("container was ended because it cannot be watched: RuntimeError('bug')")
