@@ -14,6 +14,7 @@ from dequeuer.core.errors import (
     StoreUnavailableError,
 )
 from tests.fakes import chunked
+from tests.jumping_clock import jumping_clock
 from tests.tcp_server import aborting, tcp_server
 
 Script = Callable[[bytes, asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
@@ -232,24 +233,31 @@ async def test_a_response_that_arrives_slowly_ends_with_the_timeout() -> None:
             await read(target)
 
 
-async def test_time_that_the_reader_takes_does_not_count_against_the_container() -> None:
-    async with target_for(answering(OK), timeout_s=0.2) as target, target.post("/", [], b"") as answer:
+async def test_time_that_the_reader_takes_does_not_count_against_the_container(monkeypatch: pytest.MonkeyPatch) -> None:
+    jump = jumping_clock(monkeypatch)
+    async with target_for(answering(OK)) as target, target.post("/", [], b"") as answer:
         # The reader waits (for the store, for example) for longer than the request's time.
-        await asyncio.sleep(0.5)
+        jump(100)
+        await asyncio.sleep(0.1)
         assert b"".join([chunk async for chunk in answer.chunks()]) == b"{}"
 
 
-async def test_time_that_the_payload_takes_does_not_count_against_the_container() -> None:
+async def test_time_that_the_payload_takes_does_not_count_against_the_container(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    jump = jumping_clock(monkeypatch)
+
     async def slow() -> AsyncIterator[bytes]:
         for _ in range(5):
-            await asyncio.sleep(0.2)
+            jump(20)  # more than the request's time in all
+            await asyncio.sleep(0.02)
             yield b"1"
 
     async def script(_head: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readexactly(5)
         writer.write(OK)
 
-    async with target_for(script, timeout_s=0.6) as target, target.post("/", [], slow(), 5) as answer:
+    async with target_for(script) as target, target.post("/", [], slow(), 5) as answer:
         assert b"".join([chunk async for chunk in answer.chunks()]) == b"{}"
 
 

@@ -19,6 +19,7 @@ from dequeuer.http.origin import Origin
 from dequeuer.http.pool import Pool
 from dequeuer.http.response import HIGH_WATER_BYTES, Response
 from tests.http.canned import ClientConnection, RunningServer, Script, always_send, echo, eventually, ok, serving
+from tests.jumping_clock import jumping_clock
 
 LIMIT = 1_000_000
 OK = ok(b"fine")
@@ -262,9 +263,11 @@ async def test_silence_in_mid_body_ends_in_time(monkeypatch: pytest.MonkeyPatch)
 
 async def test_time_without_a_read_does_not_count_against_the_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pool_module, "TIMEOUT_CHECK_INTERVAL_S", 0.02)
-    async with pool(always_send(ok(b"x" * HIGH_WATER_BYTES))) as (made, _), opened(made, timeout_s=0.1) as answer:
-        await asyncio.sleep(0.3)
-        assert len(await answer.read(LIMIT, 0.1)) == HIGH_WATER_BYTES
+    jump = jumping_clock(monkeypatch)
+    async with pool(always_send(ok(b"x" * HIGH_WATER_BYTES))) as (made, _), opened(made, timeout_s=20) as answer:
+        jump(1000)
+        await asyncio.sleep(0.3)  # the timeouts are checked meanwhile
+        assert len(await answer.read(LIMIT, 20)) == HIGH_WATER_BYTES
 
 
 async def test_a_slow_reader_stops_the_sender() -> None:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable, Mapping
 
 import pytest
 from aiohttp import web
 
 from dequeuer.settings.ui import MetricsAddress
 from dequeuer.ui import scraper
+from dequeuer.ui.readings import Reading
 from dequeuer.ui.scraper import open_scraper
+from dequeuer.ui.scraping import Sample
 from tests.client.stage import answer, canned
+from tests.jumping_clock import jumping_clock
 from tests.ui.stage import served
 
 SIDECAR = b'dequeuer_messages_total{settlement="completed"} 3\ndequeuer_in_flight 2\ndequeuer_ready 1\n'
@@ -61,12 +65,22 @@ async def test_an_address_that_cannot_be_read_is_a_fault_until_it_can() -> None:
 
 
 async def test_an_answer_that_never_ends_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(scraper, "TIMEOUT_S", 0.3)
+    jump, readings_of, was_read = jumping_clock(monkeypatch), scraper.readings_of, asyncio.Event()
+
+    def read(samples: Iterable[Sample], api_name: str) -> Mapping[str, Reading]:
+        was_read.set()
+        return readings_of(samples, api_name)
+
+    monkeypatch.setattr(scraper, "readings_of", read)
+    monkeypatch.setattr(scraper, "TIMEOUT_S", 100)
     async with served(program()) as url:
         addresses = [MetricsAddress(api_name="slow", url=f"{url}/slow"), MetricsAddress(api_name="a", url=url)]
-        async with asyncio.timeout(30), open_scraper(addresses) as opened:
-            assert [{*by_api} for by_api in (await opened.read()).values()] == [{"a"}]
-            assert opened.faults == ["no metrics of slow: no answer within 0.3 s"]
+        async with asyncio.timeout(200), open_scraper(addresses) as opened:
+            reading = asyncio.create_task(opened.read())
+            await was_read.wait()  # however long it takes
+            jump(101)
+            assert [{*by_api} for by_api in (await reading).values()] == [{"a"}]
+            assert opened.faults == ["no metrics of slow: no answer within 100 s"]
 
 
 async def test_an_answer_that_is_too_large_is_not_held(monkeypatch: pytest.MonkeyPatch) -> None:
