@@ -67,10 +67,15 @@ async def concurrent(port: int) -> str:
         await target.close()
 
 
-async def probe(port: int) -> str:
+async def probe(port: int, timeout_s: float = 0.5) -> str:
     """Run one check."""
-    result = await HttpGetProbe(name="p", port=port, timing=ProbeTiming(timeout_s=0.5)).check()
+    result = await HttpGetProbe(name="p", port=port, timing=ProbeTiming(timeout_s=timeout_s)).check()
     return str(result.ok)
+
+
+async def patient_probe(port: int) -> str:
+    """Run one check that needs an answer in time."""
+    return await probe(port, 60.0)
 
 
 KINDS: dict[str, Callable[[int], Awaitable[str]]] = {
@@ -78,6 +83,7 @@ KINDS: dict[str, Callable[[int], Awaitable[str]]] = {
     "short_timeout": short_timeout,
     "concurrent": concurrent,
     "probe": probe,
+    "patient_probe": patient_probe,
 }
 
 

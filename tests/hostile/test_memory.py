@@ -70,7 +70,7 @@ ATTACKS: dict[str, tuple[str, Script, str]] = {
     "endless interim": ("short_timeout", flooding(b"", b"HTTP/1.1 103 E\r\nA: " + C + b"\r\n\r\n"), "failed"),
     "endless extension": ("short_timeout", flooding(CHUNKED + b"5;", C), "failed"),
     "endless line ends": ("short_timeout", flooding(b"", b"\r\n"), "failed"),
-    "probe: body": ("probe", flooding(HEAD + b"\r\n", C), "True"),
+    "probe: body": ("patient_probe", flooding(HEAD + b"\r\n", C), "True"),
     "probe: headers": ("probe", flooding(HEAD, b"X-A: " + C + b"\r\n"), "False"),
     "probe: large headers": ("probe", flooding(HEAD, b"X-A: " + C * 6000 + b"\r\n"), "False"),
     "probe: interim": ("probe", flooding(b"", b"HTTP/1.1 103 E\r\nA: " + C + b"\r\n\r\n"), "False"),
