@@ -9,7 +9,7 @@ import pytest
 from aiohttp import web
 
 from dequeuer.settings.ui import MetricsAddress
-from dequeuer.ui import scraper
+from dequeuer.ui import readings, scraper
 from dequeuer.ui.readings import Reading
 from dequeuer.ui.scraper import open_scraper
 from dequeuer.ui.scraping import Sample
@@ -65,7 +65,7 @@ async def test_an_address_that_cannot_be_read_is_a_fault_until_it_can() -> None:
 
 
 async def test_an_answer_that_never_ends_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
-    jump, readings_of, was_read = jumping_clock(monkeypatch), scraper.readings_of, asyncio.Event()
+    jump, readings_of, was_read = jumping_clock(monkeypatch), readings.readings_of, asyncio.Event()
 
     def read(samples: Iterable[Sample], api_name: str) -> Mapping[str, Reading]:
         was_read.set()
