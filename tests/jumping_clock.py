@@ -1,4 +1,4 @@
-"""Sets the clock of the running event loop forward, so that a timeout ends at a moment that the test chooses.
+"""Sets the clocks of the running event loop and of the project forward, so that a timeout ends at a moment that the test chooses.
 
 A short timeout in real time also ends what is only slow on a busy machine. uvloop's clock cannot be set.
 """
@@ -10,15 +10,21 @@ from collections.abc import Callable
 
 import pytest
 
+from dequeuer.core import clock
+
 
 def jumping_clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
-    """Return a function that sets the clock of the loop forward by so many seconds."""
+    """Return a function that sets the clocks forward by so many seconds."""
     loop = asyncio.get_running_loop()
-    time, passed_s = loop.time, 0.0
+    passed_s = 0.0
 
     def jump(seconds: float) -> None:
         nonlocal passed_s
         passed_s += seconds
 
-    monkeypatch.setattr(loop, "time", lambda: time() + passed_s)
+    def set_forward(now: Callable[[], float]) -> Callable[[], float]:
+        return lambda: now() + passed_s
+
+    monkeypatch.setattr(loop, "time", set_forward(loop.time))
+    monkeypatch.setattr(clock, "monotonic", set_forward(clock.monotonic))
     return jump

@@ -158,7 +158,7 @@ async def test_a_server_that_does_not_answer_is_left(monkeypatch: pytest.MonkeyP
 
 
 async def test_a_server_that_sends_byte_by_byte_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(job_calls, "CALL_TIMEOUT_S", 0.2)
+    monkeypatch.setattr(job_calls, "CALL_TIMEOUT_S", 3)  # some bytes have to be there in time
     sent = 0
 
     async def trickle(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -171,7 +171,7 @@ async def test_a_server_that_sends_byte_by_byte_is_left(monkeypatch: pytest.Monk
             await asyncio.sleep(0.01)
 
     async with tcp_server(trickle) as port, calling(f"http://127.0.0.1:{port}") as api:
-        with pytest.raises(GatewayLostError, match=r"no whole answer within 0\.2 s"):
+        with pytest.raises(GatewayLostError, match=r"no whole answer within 3 s"):
             await api.calls.report(JOB)
     assert sent > 1
 

@@ -111,7 +111,7 @@ async def test_an_address_that_takes_the_connection_and_no_handshake_is_asked_la
     context = ssl.create_default_context()
     with socket.create_server(("127.0.0.1", 0)) as mute:
         first = mute.getsockname()
-        async with serving(hang_up) as server, pool(Origin(host=NAME, port=443, tls=context), 0.2) as made:
+        async with serving(hang_up) as server, pool(Origin(host=NAME, port=443, tls=context), 3) as made:
             resolve(monkeypatch, first, ("127.0.0.1", server.origin.port))
             with pytest.raises(UnreachableError, match="no connection in time"):
                 await ask(made)

@@ -264,10 +264,12 @@ async def test_silence_in_mid_body_ends_in_time(monkeypatch: pytest.MonkeyPatch)
 async def test_time_without_a_read_does_not_count_against_the_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pool_module, "TIMEOUT_CHECK_INTERVAL_S", 0.02)
     jump = jumping_clock(monkeypatch)
-    async with pool(always_send(ok(b"x" * HIGH_WATER_BYTES))) as (made, _), opened(made, timeout_s=20) as answer:
+    body = b"x" * 3 * HIGH_WATER_BYTES  # most of it waits for the reader
+    async with pool(always_send(ok(body))) as (made, _), opened(made, timeout_s=20) as answer:
         jump(1000)
         await asyncio.sleep(0.3)  # the timeouts are checked meanwhile
-        assert len(await answer.read(LIMIT, 20)) == HIGH_WATER_BYTES
+        assert not answer.done
+        assert await answer.read(LIMIT, 20) == body
 
 
 async def test_a_slow_reader_stops_the_sender() -> None:

@@ -503,7 +503,9 @@ async def test_a_body_that_does_not_come_is_408(make_stand: MakeStand) -> None:
 
 
 async def test_a_head_that_does_not_end_is_408(make_stand: MakeStand) -> None:
-    stand = await make_stand(answering(ok()), limits=ProxyLimits(head_timeout_s=0.01))
+    stand = await make_stand(
+        answering(ok()), limits=ProxyLimits(head_timeout_s=2)
+    )  # longer than until the begin is sent
     client = await stand.ask(b"GET / HTTP/1.1\r\nHost")
     assert own((await response(client))[0]) == (408, "timeout")
     assert await client.rest() == b""

@@ -70,7 +70,7 @@ async def test_deadlines_hold_after_a_bug_in_one_of_them(
 
     bugs: list[object] = []
     asyncio.get_running_loop().set_exception_handler(lambda _loop, context: bugs.append(context["exception"]))
-    stand = await make_stand(answering(ok()), limits=ProxyLimits(head_timeout_s=0.01))
+    stand = await make_stand(answering(ok()), limits=ProxyLimits(head_timeout_s=2))
     client = await stand.connect()
     with monkeypatch.context() as patch:
         patch.setattr(stand.records, "request_ended", request_ended)
