@@ -2,6 +2,8 @@
 
 import asyncio
 import os
+import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -34,6 +36,15 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     left_out = [item for item in items if not is_selected(item.nodeid)]
     config.hook.pytest_deselected(items=left_out)
     items[:] = sorted((item for item in items if is_selected(item.nodeid)), key=lambda item: rank(item.nodeid))
+
+
+@pytest.fixture(autouse=True)
+def own_signals() -> Iterator[None]:
+    """Handle signals after a test as before it: a command that ends ignores them, and what later tests start would, too."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 @pytest.fixture(scope="session")

@@ -287,7 +287,9 @@ def test_what_a_check_prints_is_read_to_its_end_before_it_is_told(tmp_path: Path
     assert found.status == 1
 
 
-def test_a_process_that_a_check_leaves_running_holds_nothing_up(tmp_path: Path) -> None:
+@pytest.mark.parametrize("terminates", [signal.SIG_DFL, signal.SIG_IGN], ids=["default", "ignored"])
+def test_a_process_that_a_check_leaves_running_holds_nothing_up(tmp_path: Path, terminates: signal.Handlers) -> None:
+    signal.signal(signal.SIGTERM, terminates)  # as all that it starts has it
     found = run(tmp_path, says="it has ended", failing=("bench",), left_running="bench")
     assert found.last_lines == {"benchmark": ["it has ended"]}
     assert found.status == 1
