@@ -4,10 +4,12 @@ import signal
 
 import pytest
 
+AT_FIRST = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+"""Perhaps ignored already: a shell starts what runs in the background so."""
+
 
 @pytest.mark.parametrize("time", ["first", "second"])
-def test_signals_that_a_test_ignores_are_not_ignored_by_the_next_one(time: str) -> None:
-    ignored = [number for number in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(number) == signal.SIG_IGN]
-    assert not ignored, time
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN)
+def test_signals_that_a_test_handles_in_another_way_are_handled_as_before_in_the_next_one(time: str) -> None:
+    assert {number: signal.getsignal(number) for number in AT_FIRST} == AT_FIRST, time
+    for number, handler in AT_FIRST.items():
+        signal.signal(number, signal.SIG_DFL if handler == signal.SIG_IGN else signal.SIG_IGN)
