@@ -1557,7 +1557,7 @@ MUTATIONS = [
         module="worker/receives.py",
         old="        if received >= receive.limit:\n",
         new="        if received:\n",
-        tests=("tests/worker/test_receives.py",),
+        tests=("tests/worker/test_receives.py::test_one_receive_at_a_time_while_the_queue_returns_few_messages",),
     ),
     Mutation(
         name="no release on SIGTERM",
@@ -2960,7 +2960,7 @@ class Copy:
             text=True,
         )
 
-    def run_tests(self, *tests: str, timeout_s: int = 120) -> int:
+    def run_tests(self, *tests: str, timeout_s: int = 280) -> int:
         """Return pytest's exit status: 0 all passed, 1 a test failed; any other status is an error of pytest."""
         stdin, stdout = self._server.stdin, self._server.stdout
         assert stdin is not None
