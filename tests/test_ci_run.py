@@ -97,8 +97,8 @@ def run(
     `INDEX` is the index of pip's settings; with `has_uv` uv reaches one. `tree`: the content of the commit, as git tells
     it; "": there is no commit. `says`: what each environment prints. `failing` and `stopped`: environments that fail,
     and those that take too long. `readme_awaits`: the command of README.md ends once this environment was begun.
-    `readme`: that command. `tee_starts_after_s`: how long each check has begun before its output is read. `left_running`:
-    an environment that leaves a process behind, which has its output open.
+    `tee_starts_after_s`: how long each check has begun before its output is read. `left_running`: an environment that
+    leaves a process behind, which has its output open. `readme`: the command of README.md.
     """
     programs, project, log = folder / "bin", folder / "project", folder / "log"
     for needed in (programs / "pip", programs / "uv", project / ".ci", project / "scripts"):

@@ -175,8 +175,8 @@ def test_a_request_longer_than_its_lease_runs_once(
     )
     with Sidecar(settings) as sidecar:
         request_id = bucket.submit(queue)
-        # A renewal about every half of a lease: three of them are longer than it.
-        eventually(lambda: sidecar.metric('dequeuer_source_calls_total{error="none",op="renew"}') >= 3, "renewals")
+        # Six renewals of a lease of eight seconds: three times its length.
+        eventually(lambda: sidecar.metric('dequeuer_source_calls_total{error="none",op="renew"}') >= 6, "renewals")
         held.release.set()
         assert eventually(lambda: bucket.ended(request_id), "the request to end") == "completed"
         assert sidecar.metric("dequeuer_leases_lost_total") == 0

@@ -1522,7 +1522,9 @@ MUTATIONS = [
         module="worker/poller.py",
         old="self._slots.free - receives.possible_incoming, len(self._prefetched)",
         new="self._slots.free, len(self._prefetched)",
-        tests=("tests/worker/test_receives.py",),
+        tests=(
+            "tests/worker/test_receives.py::test_all_receives_together_bring_no_more_than_fits_the_slots_and_the_prefetch_limit",
+        ),
     ),
     Mutation(
         name="no more messages are prefetched while receives take long",
@@ -2960,7 +2962,7 @@ class Copy:
             text=True,
         )
 
-    def run_tests(self, *tests: str, timeout_s: int = 280) -> int:
+    def run_tests(self, *tests: str, timeout_s: int = 120) -> int:
         """Return pytest's exit status: 0 all passed, 1 a test failed; any other status is an error of pytest."""
         stdin, stdout = self._server.stdin, self._server.stdout
         assert stdin is not None

@@ -1,11 +1,9 @@
 """The composition root: how the process ends. The integration tests show what it does."""
 
 import json
-import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,14 +19,6 @@ from dequeuer.sidecar.batch_counts import MIN_LAST_WRITE_S
 from dequeuer.sinks.s3.parts import ABORTS_CLOSE_TIMEOUT_S
 from dequeuer.sources.sqs.source import CLOSE_TIMEOUT_S
 from dequeuer.worker.worker import RELEASE_TIMEOUT_S
-
-
-@pytest.fixture(autouse=True)
-def as_it_was() -> Iterator[None]:
-    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
-    yield
-    for number, handler in before.items():
-        signal.signal(number, handler)
 
 
 def environment(tmp_path: Path, **more: str) -> dict[str, str]:

@@ -212,18 +212,16 @@ def test_once_ends_when_all_accept_work(tmp_path: Path) -> None:
 
 
 def test_a_container_that_does_not_become_ready_ends_it_with_the_reason(tmp_path: Path) -> None:
-    probe = "readiness_probe: {http_get: {port: 8080, path: /nothing}}"
+    probe = "readiness_probe: {http_get: {port: 8080, path: /nothing}, initial_delay_seconds: 10}"
     apis = APIS.partition("- name: echo")[0].replace(
         "main.py]", f"main.py], {probe.replace('{', '{{').replace('}', '}}')}"
     )
-    # Long enough for a container to start on a busy machine: it is not ready because of its answers.
+    # The first look is the one that is told: until then the container has to listen, on a busy machine, too.
     with run_apis(write(tmp_path, apis), "--ready-timeout", "20") as dev:
         assert dev.wait() == 1
         assert dev.lines[-1].startswith("dequeuer dev: after 20 s text is not ready (more time: --ready-timeout): ")
         assert dev.lines[-1].endswith("a probe of the container fails")
-        # The first look may come before the container listens, and is the one that is told.
-        told = r"^  text: the probe api:http_get fails: (HTTP 501$|Cannot connect to host )"
-        assert any(re.search(told, line) for line in dev.lines), dev.lines
+        assert "  text: the probe api:http_get fails: HTTP 501" in dev.lines
         assert any(line.startswith("text api | account test") for line in dev.lines)
 
 

@@ -21,7 +21,7 @@ from tests.integration.proxy.balancer import Backend, Balancer, Connection, Requ
 from tests.integration.proxy.containers import Container
 from tests.integration.proxy.proxy_process import Proxy
 
-FORGETS_AFTER_S = 2.0
+FORGETS_AFTER_S = 3.0
 """The longest time that the load balancer sends requests to a backend that fails its check."""
 DELAY_S = 6.0
 """`DEQUEUER_SHUTDOWN_DELAY`: longer than that, also when the load balancer is not scheduled for some of it."""
